@@ -1,0 +1,361 @@
+/**
+ * The house's import rule, held by machine: `cli`, `api` -> `controller`, `agent` -> `pki`,
+ * `system` -> `core`. Each ban carries its reason, which is what a person sees when it fails.
+ */
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { join, posix } from "node:path";
+import manifest from "../../package.json";
+
+const ROOMS = ["cli", "api", "controller", "agent", "pki", "system", "core"] as const;
+type Room = (typeof ROOMS)[number];
+/** `main` and `multicall` are the two files that stand at the top of src. */
+type Place = Room | "main" | "multicall";
+
+const BELOW_THE_FACES: readonly Place[] = ["controller", "agent", "pki", "system", "core"];
+const EVERYWHERE: readonly Place[] = ["main", "multicall", ...ROOMS];
+const except = (...places: Place[]): readonly Place[] =>
+  EVERYWHERE.filter((place) => !places.includes(place));
+
+/** Imports between our own places. Whatever is not listed here is allowed. */
+const ROOM_BANS: readonly { from: readonly Place[]; to: readonly Place[]; why: string }[] = [
+  {
+    from: BELOW_THE_FACES,
+    to: ["cli", "api"],
+    why: "The work does not know which face asked for it, or authorisation and records would differ by face.",
+  },
+  {
+    from: ["api"],
+    to: ["cli"],
+    why: "An HTTP request must not reach code that prints, prompts or reads argv.",
+  },
+  {
+    from: ["cli"],
+    to: ["api"],
+    why: "Both faces call the same use-cases in controller; one face built on the other would do the work twice.",
+  },
+  {
+    from: ["controller"],
+    to: ["agent"],
+    why: "The two sides share only the wire; what both need belongs in core, pki or system.",
+  },
+  {
+    from: ["agent"],
+    to: ["controller"],
+    why: "A managed host must not carry the control host's powers; what both need belongs in core, pki or system.",
+  },
+  {
+    from: ["pki", "system", "core"],
+    to: ["controller", "agent"],
+    why: "The lower rooms serve both sides and so cannot know either.",
+  },
+  {
+    from: ["pki"],
+    to: ["system"],
+    why: "pki is bytes in, bytes out; its callers read and write the files.",
+  },
+  {
+    from: ["system"],
+    to: ["pki"],
+    why: "The edges move bytes and do not judge certificates; the caller joins the two.",
+  },
+  {
+    from: ["core"],
+    to: ["pki", "system"],
+    why: "core is pure rules and shapes; it has no edges and no keys.",
+  },
+  {
+    from: ["multicall"],
+    to: ["cli", "api", "controller", "agent", "pki", "system"],
+    why: "Choosing the program is a pure decision made before anything is loaded.",
+  },
+  {
+    from: except("multicall"),
+    to: ["main"],
+    why: "main is where the process starts and exits; importing it would start a second one.",
+  },
+  {
+    from: except("main"),
+    to: ["multicall"],
+    why: "Only main chooses the program; below it the choice is made.",
+  },
+  {
+    from: ["main"],
+    to: ["controller", "agent", "pki"],
+    why: "main picks a face and exits; work that it did itself would have no face.",
+  },
+];
+
+/** The one file whose import crosses a ban above, and why it may. */
+const EXCEPTIONS: readonly { file: string; to: Place; why: string }[] = [
+  {
+    file: "src/cli/api.ts",
+    to: "api",
+    why: "It is the command line of ctrl-exec-api: it reads the options and starts the server.",
+  },
+];
+
+/** Imports of packages and of what Bun ships. */
+const PACKAGE_BANS: readonly { from: readonly Place[]; module: RegExp; why: string }[] = [
+  {
+    from: except("pki"),
+    module: /^(@peculiar\/|reflect-metadata$)/,
+    why: "X.509 costs 14 ms at start; only pki loads it, so that run and ping never pay.",
+  },
+  {
+    from: ["core", "pki", "multicall"],
+    module:
+      /^(bun$|bun:|(node:)?(fs|net|tls|dgram|dns|http|https|http2|child_process|cluster|worker_threads|os|readline|tty)(\/|$))/,
+    why: "core and pki are pure, bytes in and bytes out; files, sockets and processes are system's.",
+  },
+  {
+    from: except("system"),
+    module: /^bun:ffi$/,
+    why: "A wrong foreign call corrupts memory; system is the one room to review for it.",
+  },
+  {
+    from: except("cli", "main"),
+    module: /^citty$/,
+    why: "Parsing a command line is the cli's; other rooms take typed requests.",
+  },
+  {
+    from: EVERYWHERE,
+    module: /^(node:)?process$/,
+    why: "The global is the one spelling that the text bans see.",
+  },
+  {
+    from: EVERYWHERE,
+    module: /^bun:test$/,
+    why: "Tests live in test/; the shipped program carries none.",
+  },
+];
+
+/** What must not stand in the code itself. Matched with comments and types removed. */
+const TEXT_BANS: readonly { from: readonly Place[]; text: RegExp; why: string }[] = [
+  {
+    from: except("main"),
+    text: /\bprocess\s*\.\s*(exit|exitCode|reallyExit|abort)\b|\{[^{}]*\b(exit|abort)\b[^{}]*\}\s*=\s*process\b/,
+    why: "Only main.ts exits; everything else returns or throws, so that locks and files are released.",
+  },
+  {
+    from: BELOW_THE_FACES,
+    text: /\b(process|Bun|import\.meta)\s*\.\s*env\b|\{[^{}]*\benv\b[^{}]*\}\s*=\s*(process|Bun)\b/,
+    why: "The environment is the caller's input; the face reads it once and passes what is meant.",
+  },
+  {
+    from: BELOW_THE_FACES,
+    text: /\b(process|Bun)\s*\.\s*(argv0?|execArgv)\b|\{[^{}]*\bargv0?\b[^{}]*\}\s*=\s*(process|Bun)\b/,
+    why: "Arguments are parsed and validated at the face; below it there are typed requests.",
+  },
+  {
+    from: BELOW_THE_FACES,
+    text: /\bconsole\s*\.\s*\w+\s*\(/,
+    why: "Output goes through the faces, where secrets are kept out and --json is kept whole.",
+  },
+  {
+    from: ["core", "pki", "multicall"],
+    text: /\bBun\s*\.\s*(file|write|spawn|spawnSync|serve|connect|listen|udpSocket|dns|openInEditor)\b|\bfetch\s*\(/,
+    why: "core and pki are pure; a file, socket or process opened by a global is still an edge.",
+  },
+  {
+    from: ["core"],
+    text: /\bDate\s*\.\s*now\s*\(|\bnew Date\s*(\(\s*\)|;|,)|\bMath\s*\.\s*random\s*\(|\bperformance\s*\.\s*now\s*\(/,
+    why: "Decisions are pure: time and random values come in as arguments.",
+  },
+];
+
+type Sources = ReadonlyMap<string, string>;
+
+/** Where a file of src belongs; undefined for a file that stands outside every room. */
+function placeOf(file: string): Place | undefined {
+  if (file === "src/main.ts") return "main";
+  if (file === "src/multicall.ts") return "multicall";
+  return ROOMS.find((room) => file.startsWith(`src/${room}/`));
+}
+
+const transpiler = new Bun.Transpiler({ loader: "ts", target: "bun", deadCodeElimination: false });
+
+/** The code that runs: no comments, no types. The rename keeps NODE_ENV from being replaced by its value. */
+function bareCode(source: string): string {
+  return transpiler.transformSync(source.replaceAll("env.NODE_ENV", "env.NODE_ENV_"));
+}
+
+/**
+ * Every module a file names: static, dynamic and required ones from the parser, and by text the
+ * type-only ones, which the parser drops. A type is knowledge too, so the rule counts it.
+ */
+function importsOf(source: string): Set<string> {
+  const found = new Set(transpiler.scanImports(source).map((entry) => entry.path));
+  const typeOnly = [
+    /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm,
+    /^(?!\s*(?:\*|\/\/)).*\bimport\(\s*["']([^"']+)["']\s*\)/gm,
+  ];
+  for (const pattern of typeOnly) {
+    for (const match of source.matchAll(pattern)) if (match[1] !== undefined) found.add(match[1]);
+  }
+  return found;
+}
+
+/** All breaches of the rule in the given files, as "file: what. Why." */
+function breaches(sources: Sources): string[] {
+  const found: string[] = [];
+  for (const [file, source] of sources) {
+    const place = placeOf(file);
+    if (place === undefined) {
+      found.push(`${file}: stands in no room. A file outside the rooms would obey no rule.`);
+      continue;
+    }
+    for (const wanted of importsOf(source)) {
+      const why = whyBanned(file, place, wanted);
+      if (why !== undefined) found.push(`${file}: imports ${wanted}. ${why}`);
+    }
+    const code = bareCode(source);
+    for (const ban of TEXT_BANS) {
+      const match = ban.from.includes(place) ? ban.text.exec(code) : null;
+      if (match !== null) found.push(`${file}: uses ${match[0]}. ${ban.why}`);
+    }
+    if (/\bimport\s*\((?!\s*["'])/.test(code)) {
+      found.push(
+        `${file}: imports a computed name. Neither this test nor the bundler can follow it.`,
+      );
+    }
+  }
+  return found;
+}
+
+function whyBanned(file: string, from: Place, wanted: string): string | undefined {
+  if (!wanted.startsWith(".")) return whyPackageBanned(from, wanted);
+
+  const target = posix.join(posix.dirname(file), wanted);
+  if (target === "package.json") return undefined;
+  if (!target.startsWith("src/")) return "It leaves src; only package.json may be read from above.";
+  if (!target.endsWith(".ts"))
+    return "Relative imports name the file as it is, with its .ts ending.";
+  const to = placeOf(target);
+  if (to === undefined) return "It stands in no room.";
+  if (EXCEPTIONS.some((exception) => exception.file === file && exception.to === to)) {
+    return undefined;
+  }
+  return ROOM_BANS.find((ban) => ban.from.includes(from) && ban.to.includes(to))?.why;
+}
+
+function whyPackageBanned(from: Place, wanted: string): string | undefined {
+  const ban = PACKAGE_BANS.find((entry) => entry.from.includes(from) && entry.module.test(wanted));
+  if (ban !== undefined) return ban.why;
+  if (wanted === "bun" || wanted.startsWith("bun:") || isBuiltin(wanted)) return undefined;
+  const name = wanted.split("/", wanted.startsWith("@") ? 2 : 1).join("/");
+  return name in manifest.dependencies
+    ? undefined
+    : "It is no run-time dependency in package.json, so nothing pins it.";
+}
+
+function readSources(root: string): Sources {
+  const names = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
+  const files = names.filter((name) => /\.[cm]?[jt]sx?$/.test(name)).map((name) => `src/${name}`);
+  return new Map(files.sort().map((file) => [file, readFileSync(join(root, file), "utf8")]));
+}
+
+test("the sources keep the import direction", () => {
+  const sources = readSources(join(import.meta.dir, "../.."));
+  expect(sources.has("src/main.ts"), "src/main.ts is there, so there was something to check").toBe(
+    true,
+  );
+  expect(breaches(sources).join("\n")).toBe("");
+});
+
+describe("the checker refuses", () => {
+  const refused: readonly [file: string, source: string, why: string][] = [
+    ["src/core/a.ts", 'import { x } from "../system/x.ts"; x();', "no edges and no keys"],
+    ["src/core/a.ts", 'import { x } from "../pki/x.ts"; x();', "no edges and no keys"],
+    ["src/core/a.ts", 'import type { X } from "../cli/x.ts";', "which face asked"],
+    ["src/core/a.ts", 'import { type X } from "../agent/x.ts";', "cannot know either"],
+    ["src/core/a.ts", 'export type { X } from "../controller/x.ts";', "cannot know either"],
+    ["src/core/a.ts", 'export type X = import("../agent/x.ts").X;', "cannot know either"],
+    ["src/core/a.ts", 'import fs from "node:fs/promises"; fs;', "files, sockets"],
+    ["src/core/a.ts", 'import { isIP } from "net"; isIP("");', "files, sockets"],
+    ["src/core/a.ts", 'import { dlopen } from "bun:ffi"; dlopen;', "files, sockets"],
+    ["src/core/a.ts", 'await Bun.file("x").text();', "opened by a global"],
+    ["src/core/a.ts", "export const now = () => Date.now();", "time and random values"],
+    ["src/core/a.ts", "export const now = () => new Date();", "time and random values"],
+    ["src/pki/a.ts", 'import { x } from "../system/x.ts"; x();', "callers read and write"],
+    ["src/pki/a.ts", 'import { readFileSync } from "node:fs"; readFileSync;', "files, sockets"],
+    ["src/system/a.ts", 'export { x } from "../pki/x.ts";', "do not judge certificates"],
+    ["src/controller/a.ts", 'const x = await import("../agent/x.ts"); x;', "share only the wire"],
+    ["src/controller/deep/a.ts", 'import "../../agent/x.ts";', "share only the wire"],
+    ["src/agent/a.ts", 'const x = require("../controller/x.ts"); x;', "control host's powers"],
+    ["src/agent/a.ts", "const x = await import(`../controller/x.ts`); x;", "control host's powers"],
+    ["src/agent/a.ts", "export const load = (n: string) => import(n);", "computed name"],
+    ["src/agent/a.ts", 'import { dlopen } from "bun:ffi"; dlopen;', "corrupts memory"],
+    ["src/agent/a.ts", 'import { x } from "../cli/x.ts"; x();', "which face asked"],
+    ["src/api/a.ts", 'import { x } from "../cli/x.ts"; x();', "prints, prompts"],
+    [
+      "src/api/a.ts",
+      'import { defineCommand } from "citty"; defineCommand;',
+      "command line is the cli's",
+    ],
+    ["src/cli/run.ts", 'import { x } from "../api/x.ts"; x();', "do the work twice"],
+    ["src/cli/run.ts", 'import { x } from "../main.ts"; x();', "start a second one"],
+    ["src/cli/run.ts", 'import { x } from "../multicall.ts"; x();', "Only main chooses"],
+    ["src/cli/run.ts", 'const x = await import("@peculiar/x509"); x;', "14 ms at start"],
+    ["src/agent/a.ts", 'import "reflect-metadata";', "14 ms at start"],
+    ["src/main.ts", 'import { x } from "./controller/x.ts"; x();', "picks a face"],
+    ["src/multicall.ts", 'import { x } from "./cli/x.ts"; x();', "before anything is loaded"],
+    ["src/cli/a.ts", 'import { exit } from "node:process"; exit;', "the text bans see"],
+    ["src/cli/a.ts", 'import { test } from "bun:test"; test;', "Tests live in test/"],
+    ["src/cli/a.ts", 'import { x } from "fast-check"; x;', "nothing pins it"],
+    ["src/cli/a.ts", 'import { x } from "../core/x"; x;', ".ts ending"],
+    ["src/cli/a.ts", 'import { x } from "../../test/x.ts"; x;', "leaves src"],
+    ["src/cli/a.ts", 'import { x } from "../elsewhere.ts"; x;', "stands in no room"],
+    ["src/elsewhere.ts", "export {};", "stands in no room"],
+    ["src/cli/a.ts", "process.exit(1);", "Only main.ts exits"],
+    ["src/cli/a.ts", "process.exitCode = 1;", "Only main.ts exits"],
+    ["src/cli/a.ts", 'process["exit"](1);', "Only main.ts exits"],
+    ["src/cli/a.ts", "const { exit } = process; exit();", "Only main.ts exits"],
+    ["src/system/a.ts", "export const e = process.env.NODE_ENV;", "the caller's input"],
+    ["src/pki/a.ts", "export const e = Bun.env.HOME;", "the caller's input"],
+    ["src/agent/a.ts", "const { env } = process; env;", "the caller's input"],
+    ["src/core/a.ts", "export const a = process.argv;", "typed requests"],
+    ["src/controller/a.ts", 'console.error("x");', "Output goes through the faces"],
+  ];
+  test.each([...refused])("%s: %s", (file, source, why) => {
+    const found = breaches(new Map([[file, source]]));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(why);
+  });
+});
+
+describe("the checker allows", () => {
+  const allowed: readonly [file: string, source: string][] = [
+    [
+      "src/main.ts",
+      'import { x } from "./multicall.ts"; x(); await import("./cli/x.ts"); process.exit(0);',
+    ],
+    ["src/main.ts", 'await import("./api/x.ts");'],
+    [
+      "src/cli/run.ts",
+      'import { x } from "../controller/x.ts"; x(process.env.USER); console.log(1);',
+    ],
+    ["src/cli/api.ts", 'await import("../api/server.ts");'],
+    ["src/cli/a.ts", 'import manifest from "../../package.json"; manifest;'],
+    ["src/api/a.ts", 'import { x } from "../controller/x.ts"; x();'],
+    ["src/controller/a.ts", 'await import("../pki/x.ts"); await import("../system/x.ts");'],
+    [
+      "src/system/a.ts",
+      'import { dlopen } from "bun:ffi"; import "../core/x.ts"; dlopen; Date.now();',
+    ],
+    ["src/pki/a.ts", 'import "reflect-metadata"; import * as x from "@peculiar/x509"; x;'],
+    [
+      "src/core/a.ts",
+      'import { createHash } from "node:crypto"; import { z } from "zod"; createHash; z;',
+    ],
+    [
+      "src/core/a.ts",
+      "/* process.exit(1), console.log(1), process.env */ export const a = new Date(0);",
+    ],
+    ["src/core/a.ts", 'export const hint = "Look at the console. Then process the queue";'],
+  ];
+  test.each([...allowed])("%s: %s", (file, source) => {
+    expect(breaches(new Map([[file, source]]))).toEqual([]);
+  });
+});

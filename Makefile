@@ -1,0 +1,79 @@
+# A fresh machine needs git, make, node and npm; everything else is fetched into the checkout.
+
+# Bun is pinned by "packageManager" in package.json, the one place that names its version.
+BUN_VERSION := $(shell sed -n 's/.*"packageManager": *"bun@\([0-9][0-9A-Za-z.-]*\)".*/\1/p' package.json)
+BUN := .tools/bun-$(BUN_VERSION)/bun
+INSTALLED := node_modules/.installed
+PROGRAMS := dist/ctrl-exec dist/ctrl-exec-agent dist/ctrl-exec-api
+
+# Folders too: a deleted file shows only in its folder's time.
+SOURCES := $(shell find src 2>/dev/null)
+
+# Fetched packages stay in the checkout as well, so that no home folder, shared or read-only, matters.
+export BUN_INSTALL_CACHE_DIR := $(CURDIR)/.tools/cache
+# These would make the pinned Bun behave as somebody's shell says.
+unexport BUN_OPTIONS BUN_BE_BUN BUN_INSPECT NODE_OPTIONS NODE_ENV
+
+# Splitting keeps what a verb does not need out of its start: X.509 alone costs 14 ms.
+# The binary runs as root in whatever folder it is called from, so it must read no .env, bunfig.toml,
+# tsconfig.json or package.json there: a "preload" in one would be foreign code.
+COMPILE := --compile --minify --bytecode --splitting --format=esm --reject-unresolved \
+  --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+  --no-compile-autoload-tsconfig --no-compile-autoload-package-json
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: build demo test test-unit test-cli lint format typecheck clean distclean help
+
+build: $(PROGRAMS) ## Build dist/ctrl-exec and its two other names (the default)
+
+demo: build ## Run the whole system on this machine, with nothing installed and nothing left behind
+	dist/ctrl-exec demo
+
+test: $(INSTALLED) ## Run everything a change must pass: format, lint, types, architecture, unit, end to end
+	@sh scripts/prerequisites.sh
+	@$(BUN) scripts/test.ts
+
+test-unit: $(INSTALLED) ## Run the unit tests only
+	@$(BUN) scripts/test.ts unit
+
+test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
+	@sh scripts/prerequisites.sh
+	@$(BUN) scripts/test.ts build cli
+
+lint: $(INSTALLED) ## Check formatting, lint rules and the import direction
+	@$(BUN) scripts/test.ts format lint architecture
+
+format: $(INSTALLED) ## Rewrite the sources as the formatter and the safe lint fixes want them
+	$(BUN) node_modules/@biomejs/biome/bin/biome check --write .
+
+typecheck: $(INSTALLED) ## Check the types
+	@$(BUN) scripts/test.ts types
+
+clean: ## Remove what the build made
+	rm -rf dist coverage
+
+distclean: clean ## Remove everything that was fetched as well
+	rm -rf node_modules .tools
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
+
+$(BUN):
+	@sh scripts/bootstrap-bun.sh
+
+# flock, where there is one, keeps two makes at once from installing over each other.
+$(INSTALLED): package.json bun.lock | $(BUN)
+	@$(if $(shell command -v flock),flock .tools) $(BUN) install --frozen-lockfile --ignore-scripts --no-progress
+	@touch $@
+
+# Built aside and renamed: who runs the old binary keeps it, and a broken build leaves no new one.
+dist/ctrl-exec: $(SOURCES) package.json tsconfig.json Makefile $(INSTALLED)
+	@rm -rf dist/build.$$$$ && mkdir -p dist && build=dist/build.$$$$ && trap 'rm -rf "$$build"' EXIT && \
+	$(BUN) build $(COMPILE) --outfile "$$build/ctrl-exec" src/main.ts && \
+	touch "$$build/ctrl-exec" && mv -f "$$build/ctrl-exec" $@
+
+# Relative links, so that dist can be moved. The program looks at the name it is called by.
+dist/ctrl-exec-agent dist/ctrl-exec-api: | dist/ctrl-exec
+	@ln -sf ctrl-exec $@

@@ -1,0 +1,173 @@
+/**
+ * The runner behind `make test`: runs each stage with its output shown, all of them even when an
+ * earlier one failed, and ends with "N passed, N failed" alone on the last line.
+ *
+ *   bun scripts/test.ts [stage...]      all stages when none is named
+ *
+ * A static stage counts as one test. Test stages count what ran, as JUnit reports it; a skipped test
+ * counts as failed, because nothing may be left out in silence. Exit status 1 when anything failed
+ * or nothing ran.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "..");
+const TEST_TIMEOUT_MS = 60_000;
+/** Ends a stage that hangs where no test's own time-out reaches: in a loop, or after the last test. */
+const STAGE_TIMEOUT_MS = 30 * 60_000;
+
+type Counts = { passed: number; failed: number };
+type Stage = { name: string; title: string; run: () => Promise<Counts> };
+
+const BIOME = "node_modules/@biomejs/biome/bin/biome";
+const stages: readonly Stage[] = [
+  {
+    name: "format",
+    title: "Formatting",
+    run: () => check(bun(BIOME, "check", "--linter-enabled=false", ".")),
+  },
+  {
+    name: "lint",
+    title: "Lint rules",
+    run: () => check(bun(BIOME, "lint", "--error-on-warnings", ".")),
+  },
+  {
+    name: "types",
+    title: "Types",
+    run: () => check(bun("node_modules/typescript/bin/tsc", "--noEmit")),
+  },
+  {
+    name: "architecture",
+    title: "Import direction",
+    run: () => tests((file) => file.startsWith("test/architecture/")),
+  },
+  {
+    name: "unit",
+    title: "Unit tests",
+    run: () => tests((file) => !/^test\/(architecture|cli)\//.test(file)),
+  },
+  { name: "build", title: "Build", run: () => check(["make", "--no-print-directory", "build"]) },
+  {
+    name: "cli",
+    title: "End to end",
+    run: () => tests((file) => file.startsWith("test/cli/")),
+  },
+];
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(wanted: readonly string[]): Promise<number> {
+  const unknown = wanted.filter((name) => !stages.some((stage) => stage.name === name));
+  if (unknown.length > 0) {
+    console.error(`Unknown stage: ${unknown.join(", ")}`);
+    console.error(`Stages: ${stages.map((stage) => stage.name).join(", ")}`);
+    return 2;
+  }
+
+  const total: Counts = { passed: 0, failed: 0 };
+  const summary: string[] = [];
+  let built = true;
+  for (const stage of stages) {
+    if (wanted.length > 0 && !wanted.includes(stage.name)) continue;
+    console.log(`\n== ${stage.title} (${stage.name})`);
+    // Testing the binary of an earlier build would answer for code that is not there.
+    const started = performance.now();
+    const counts: Counts =
+      stage.name === "cli" && !built ? notRun("the build failed") : await stage.run();
+    if (stage.name === "build") built = counts.failed === 0;
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    summary.push(line(stage, counts, performance.now() - started));
+  }
+
+  console.log(`\n== Summary\n${summary.join("\n")}\n`);
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  return total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
+
+function line(stage: Stage, { passed, failed }: Counts, elapsedMs: number): string {
+  const seconds = `${(elapsedMs / 1000).toFixed(1)} s`;
+  const verdict = failed === 0 ? "ok  " : "FAIL";
+  return `${verdict} ${stage.title.padEnd(18)} ${passed} passed, ${failed} failed (${seconds})`;
+}
+
+function notRun(why: string): Counts {
+  console.error(`Not run: ${why}`);
+  return { passed: 0, failed: 1 };
+}
+
+/** A command of the Bun that runs this file, so that no other version gets in. */
+function bun(...args: string[]): string[] {
+  return [process.execPath, ...args];
+}
+
+async function check(command: string[]): Promise<Counts> {
+  const ok = (await show(command)) === 0;
+  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+}
+
+async function tests(belongs: (file: string) => boolean): Promise<Counts> {
+  const all = await Array.fromAsync(new Bun.Glob("test/**/*.test.ts").scan({ cwd: ROOT }));
+  const files = all.filter(belongs).sort();
+  if (files.length === 0) return notRun("there is no test file");
+
+  const folder = mkdtempSync(join(tmpdir(), "ctrl-exec-junit-"));
+  try {
+    const report = join(folder, "junit.xml");
+    const status = await show(
+      bun(
+        "test",
+        `--timeout=${TEST_TIMEOUT_MS}`,
+        "--reporter=junit",
+        `--reporter-outfile=${report}`,
+        ...files.map((file) => `./${file}`),
+      ),
+    );
+    return readCounts(report, status);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Counts of a JUnit report, held against the exit status so that a crash is never a pass. */
+function readCounts(report: string, status: number): Counts {
+  let xml: string;
+  try {
+    xml = readFileSync(report, "utf8");
+  } catch {
+    return notRun(`bun test left no report (exit status ${status})`);
+  }
+  const root = /<testsuites\b[^>]*>/.exec(xml)?.[0] ?? "";
+  const attribute = (name: string) => Number(new RegExp(` ${name}="(\\d+)"`).exec(root)?.[1] ?? 0);
+  const ran = attribute("tests");
+  const skipped = attribute("skipped");
+  let failed = attribute("failures") + attribute("errors") + skipped;
+  const passed = Math.max(0, ran - failed);
+  if (skipped > 0) console.error(`${skipped} skipped, counted as failed`);
+  if (status !== 0 && failed === 0) {
+    // An error outside any test: a file that does not load, a hook that throws, a time-out.
+    console.error(`bun test ended with status ${status} although no test failed`);
+    failed = 1;
+  }
+  if (ran === 0 && failed === 0) return notRun("the test files hold no test");
+  return { passed, failed };
+}
+
+/** Runs a command from the root with its output on ours; returns the exit status. */
+async function show(command: string[]): Promise<number> {
+  const { MAKEFLAGS: _flags, MAKELEVEL: _level, MFLAGS: _mflags, ...env } = process.env;
+  const child = Bun.spawn(command, {
+    cwd: ROOT,
+    // The outer make's flags would hand its job server, or a -n, to the inner one.
+    env,
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+    timeout: STAGE_TIMEOUT_MS,
+    killSignal: "SIGKILL",
+  });
+  const status = await child.exited;
+  if (child.signalCode !== null) console.error(`ended by ${child.signalCode}`);
+  return status;
+}

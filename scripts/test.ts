@@ -118,11 +118,15 @@ async function tests(belongs: (file: string) => boolean): Promise<Counts> {
     const status = await show(
       bun(
         "test",
+        // Each file in a process and global of its own, and what it started dies with it.
+        "--parallel",
         `--timeout=${TEST_TIMEOUT_MS}`,
         "--reporter=junit",
         `--reporter-outfile=${report}`,
         ...files.map((file) => `./${file}`),
       ),
+      // Refuses test.only, which would drop the other tests unseen, and unwritten snapshots.
+      { CI: "true" },
     );
     return readCounts(report, status);
   } finally {
@@ -155,12 +159,12 @@ function readCounts(report: string, status: number): Counts {
 }
 
 /** Runs a command from the root with its output on ours; returns the exit status. */
-async function show(command: string[]): Promise<number> {
+async function show(command: string[], extraEnv: Record<string, string> = {}): Promise<number> {
   const { MAKEFLAGS: _flags, MAKELEVEL: _level, MFLAGS: _mflags, ...env } = process.env;
   const child = Bun.spawn(command, {
     cwd: ROOT,
     // The outer make's flags would hand its job server, or a -n, to the inner one.
-    env,
+    env: { ...env, ...extraEnv },
     stdin: "ignore",
     stdout: "inherit",
     stderr: "inherit",

@@ -106,7 +106,8 @@ const PACKAGE_BANS: readonly { from: readonly Place[]; module: RegExp; why: stri
   {
     from: ["core", "pki", "multicall"],
     module:
-      /^(bun$|bun:|(node:)?(fs|net|tls|dgram|dns|http|https|http2|child_process|cluster|worker_threads|os|readline|tty)(\/|$))/,
+      /^(bun$|bun:|(node:)?(fs|tls|dgram|dns|http|https|http2|child_process|cluster|worker_threads|os|readline|tty)(\/|$))/,
+    // node:net has its own ban below: core may ask it what an address is, and nothing else.
     why: "core and pki are pure, bytes in and bytes out; files, sockets and processes are system's.",
   },
   {
@@ -157,6 +158,11 @@ const TEXT_BANS: readonly { from: readonly Place[]; text: RegExp; why: string }[
     from: ["core", "pki", "multicall"],
     text: /\bBun\s*\.\s*(file|write|spawn|spawnSync|serve|connect|listen|udpSocket|dns|openInEditor)\b|\bfetch\s*\(/,
     why: "core and pki are pure; a file, socket or process opened by a global is still an edge.",
+  },
+  {
+    from: ["core", "pki", "multicall"],
+    text: /\bimport\b(?!\s*\{\s*(?:(?:isIP|isIPv4|isIPv6|BlockList)\s*,?\s*)+\}\s*from\b)[^;]*?["'](?:node:)?net["']/,
+    why: "core may ask node:net what an address is; sockets are system's.",
   },
   {
     from: ["core"],
@@ -273,7 +279,7 @@ describe("the checker refuses", () => {
     ["src/core/a.ts", 'export type { X } from "../controller/x.ts";', "cannot know either"],
     ["src/core/a.ts", 'export type X = import("../agent/x.ts").X;', "cannot know either"],
     ["src/core/a.ts", 'import fs from "node:fs/promises"; fs;', "files, sockets"],
-    ["src/core/a.ts", 'import { isIP } from "net"; isIP("");', "files, sockets"],
+    ["src/core/a.ts", 'import { connect } from "net"; connect(1);', "files, sockets"],
     ["src/core/a.ts", 'import { dlopen } from "bun:ffi"; dlopen;', "files, sockets"],
     ["src/core/a.ts", 'await Bun.file("x").text();', "opened by a global"],
     ["src/core/a.ts", "export const now = () => Date.now();", "time and random values"],

@@ -1,0 +1,37 @@
+/** What every endpoint of the agent is given and gives back. */
+import type { Log } from "../core/log-line.ts";
+import type { AgentState } from "./state.ts";
+
+export interface AgentRequest {
+  /** The caller's address, IPv4-mapped addresses as IPv4. */
+  readonly peerIp: string;
+  /** The body as it came; each endpoint says what it must be. */
+  readonly body: string;
+}
+
+export interface AgentReply {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface AgentContext {
+  readonly state: AgentState;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+export type Endpoint = (context: AgentContext, request: AgentRequest) => Promise<AgentReply>;
+
+/** The body as JSON; undefined when it is not. */
+export function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The request id for the log, from a body that may be anything. */
+export function requestIdIn(body: string): string {
+  return /"reqid"\s*:\s*"([0-9a-f]{1,32})"/.exec(body)?.[1] ?? "";
+}

@@ -1,0 +1,12 @@
+import { hostname } from "node:os";
+import { opensslTime } from "../../core/time.ts";
+import { VERSION } from "../../core/version.ts";
+import { type Endpoint, requestIdIn } from "../endpoint.ts";
+
+/** `POST /ping`: who is here, and until when its certificate lasts. */
+export const ping: Endpoint = async ({ state, log }, { peerIp, body }) => {
+  const reqid = requestIdIn(body);
+  log("info", "ping", { PEER: peerIp, REQID: reqid });
+  const expiry = opensslTime(state.trust.certificate.notAfter);
+  return { status: 200, body: { status: "ok", host: hostname(), version: VERSION, expiry, reqid } };
+};

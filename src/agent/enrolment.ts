@@ -1,0 +1,241 @@
+/**
+ * Pairing, the agent's side (PROTOCOL section 1): a key, a CSR, one connection held throughout, and
+ * an answer that is believed only when everything in it fits (T07).
+ */
+import { X509Certificate } from "node:crypto";
+import type { TLSSocket } from "node:tls";
+import type { z } from "zod";
+import { confirmationCode } from "../core/confirmation-code.ts";
+import { connectionProblem } from "../core/connection-problem.ts";
+import { CtrlExecError } from "../core/errors.ts";
+import { formatHostPort } from "../core/host-name.ts";
+import { formatHttpRequest, takeHttpMessage } from "../core/http-message.ts";
+import {
+  MAX_PAIRING_BYTES,
+  type PairingAnswer,
+  pairingAnswer,
+  pairingPending,
+} from "../core/messages.ts";
+import { readSerialLine, type Serial } from "../core/serial.ts";
+import {
+  type CertificateFacts,
+  factsOf,
+  isSignedBy,
+  readCertificate,
+  speaksFor,
+} from "../pki/certificate.ts";
+import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../system/tls.ts";
+
+const CONNECT_MS = 10_000;
+
+export interface PairingOptions {
+  readonly controller: string;
+  readonly port: number;
+  readonly hostname: string;
+  /** The port this agent serves on. */
+  readonly servePort: number;
+  readonly keyPem: string;
+  readonly csrPem: string;
+  /** 32 hex digits. */
+  readonly nonce: string;
+  /** `sha256:<hex>` of the controller's CA; checked before anything is sent. */
+  readonly caFingerprint: string | undefined;
+  /** How long to wait for the operator. */
+  readonly waitMs: number;
+  /** Called when the controller has taken the request. */
+  onPending(pending: { readonly reqid: string; readonly code: string }): void;
+}
+
+export interface Enrolled {
+  readonly certPem: string;
+  readonly ca: CertificateFacts;
+  readonly controllerSerial: Serial;
+}
+
+export type PairingOutcome =
+  | { readonly kind: "approved"; readonly enrolled: Enrolled; readonly reqid: string }
+  | { readonly kind: "denied"; readonly reason: string; readonly reqid: string }
+  | { readonly kind: "timeout"; readonly reqid: string };
+
+/** @throws CtrlExecError when the controller cannot be reached, is not the one expected, or answers wrongly */
+export async function pair(options: PairingOptions): Promise<PairingOutcome> {
+  const place = formatHostPort(options.controller, options.port);
+  const socket = await connectTo(options, place);
+  try {
+    return await exchange(socket, options, place);
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function connectTo(options: PairingOptions, place: string): Promise<TLSSocket> {
+  let phase: "connect" | "handshake" = "connect";
+  try {
+    const raw = await connectTcp(options.controller, options.port, CONNECT_MS);
+    phase = "handshake";
+    const timer = setTimeout(() => raw.destroy(), CONNECT_MS);
+    // Nobody can verify the chain yet: the CA arrives with the answer. The fingerprint, or the
+    // operator's comparison of codes, takes its place.
+    const context = tlsContext({});
+    const { socket, peer } = await secureClient(raw, { context, verifyChain: false });
+    clearTimeout(timer);
+    if (options.caFingerprint !== undefined)
+      checkCaInHandshake(socket, peer, options.caFingerprint, place);
+    return socket;
+  } catch (thrown) {
+    if (!(thrown instanceof ConnectionFailed)) throw thrown;
+    const problem = connectionProblem(phase, thrown.code, "controller", place);
+    throw new CtrlExecError("unreachable", `Cannot pair: ${problem.message}`, {
+      hint: problem.hint ?? "Check the address, and that pairing-mode runs on the control host.",
+      cause: thrown,
+    });
+  }
+}
+
+/** The controller sends its CA along; its certificate must be signed by the one we were told of. */
+function checkCaInHandshake(
+  socket: TLSSocket,
+  peer: X509Certificate,
+  fingerprint: string,
+  place: string,
+): void {
+  const issuer = socket.getPeerCertificate(true).issuerCertificate;
+  const ca = issuer?.raw === undefined ? undefined : factsOf(new X509Certificate(issuer.raw));
+  const leaf = factsOf(peer);
+  if (ca === undefined || ca.serial === leaf.serial) {
+    socket.destroy();
+    throw new CtrlExecError("untrusted", `Cannot pair: ${place} does not send its CA along`, {
+      hint: "A 0.8 control host does not. Pair without --ca-fingerprint and compare the codes.",
+    });
+  }
+  if (ca.fingerprint === fingerprint && isSignedBy(leaf, ca)) return;
+  socket.destroy();
+  throw new CtrlExecError("untrusted", `Cannot pair: the CA of ${place} is not the expected one`, {
+    hint: `Expected ${fingerprint}\nFound    ${ca.fingerprint}\nNothing was sent to it.`,
+  });
+}
+
+async function exchange(
+  socket: TLSSocket,
+  options: PairingOptions,
+  place: string,
+): Promise<PairingOutcome> {
+  const messages = new MessageReader(socket, place);
+  const request = JSON.stringify({
+    hostname: options.hostname,
+    csr: options.csrPem,
+    nonce: options.nonce,
+    port: options.servePort,
+  });
+  socket.write(formatHttpRequest("/pair", place, request));
+  const first = readAs(pairingPending, await messages.next(CONNECT_MS), place);
+  if (first === undefined) throw cannotPair(place, "it does not answer");
+  if (first.status === "error") throw cannotPair(place, `it refuses the request: ${first.reason}`);
+  const { reqid } = first;
+  options.onPending({ reqid, code: confirmationCode(options.csrPem) });
+  const answer = readAs(pairingAnswer, await messages.next(options.waitMs), place);
+  if (answer === undefined) return { kind: "timeout", reqid };
+  if (answer.status === "denied") return { kind: "denied", reason: answer.reason, reqid };
+  return { kind: "approved", enrolled: checkAnswer(answer, socket, options, place), reqid };
+}
+
+/** Every part of an approval must fit the others and what we asked for (T07). */
+function checkAnswer(
+  answer: Extract<PairingAnswer, { status: "approved" }>,
+  socket: TLSSocket,
+  options: PairingOptions,
+  place: string,
+): Enrolled {
+  const wrong = (what: string) => cannotPair(place, `its answer is not for this request: ${what}`);
+  if (answer.nonce !== options.nonce) throw wrong("another nonce");
+  const ca = readCertificate(answer.ca, "the CA in the answer");
+  const certificate = readCertificate(answer.cert, "the certificate in the answer");
+  const ownKey = publicKeyBytes(readPrivateKey(options.keyPem, "the new key"));
+  if (!certificate.publicKey.equals(ownKey)) throw wrong("a certificate for another key");
+  if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
+  if (!speaksFor(certificate, options.hostname)) throw wrong("a certificate for another host");
+  const peer = socket.getPeerX509Certificate();
+  if (peer === undefined || !isSignedBy(factsOf(peer), ca)) {
+    throw wrong("a CA that did not sign the control host's own certificate");
+  }
+  if (options.caFingerprint !== undefined && ca.fingerprint !== options.caFingerprint) {
+    throw wrong("a CA with another fingerprint");
+  }
+  const controllerSerial = readSerialLine(answer.dispatcher_serial);
+  if (controllerSerial === undefined) throw wrong("no serial of the control host");
+  return { certPem: answer.cert, ca, controllerSerial };
+}
+
+function readAs<Schema extends z.ZodType>(
+  schema: Schema,
+  body: string | undefined,
+  place: string,
+): z.output<Schema> | undefined {
+  if (body === undefined) return undefined;
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch (cause) {
+    throw new CtrlExecError("protocol", `Cannot pair: ${place} answers with no JSON`, { cause });
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw cannotPair(place, "its answer is not that of a control host");
+}
+
+function cannotPair(place: string, state: string): CtrlExecError {
+  return new CtrlExecError("protocol", `Cannot pair with ${place}: ${state}`);
+}
+
+/** Complete HTTP messages of a connection, one by one. */
+class MessageReader {
+  readonly #place: string;
+  #buffer = Buffer.alloc(0);
+  #closed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(socket: TLSSocket, place: string) {
+    this.#place = place;
+    socket.on("data", (chunk: Buffer) => {
+      this.#buffer = Buffer.concat([this.#buffer, chunk]);
+      this.#wake();
+    });
+    socket.once("close", () => {
+      this.#closed = true;
+      this.#wake();
+    });
+  }
+
+  /** The next body; undefined when none came in time. @throws CtrlExecError when the connection ends */
+  async next(timeoutMs: number): Promise<string | undefined> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const message = takeHttpMessage(this.#buffer, MAX_PAIRING_BYTES);
+      if (message !== undefined) {
+        this.#buffer = this.#buffer.subarray(message.length);
+        return message.body;
+      }
+      if (this.#closed) {
+        throw new CtrlExecError(
+          "unreachable",
+          `Cannot pair: ${this.#place} closed the connection`,
+          {
+            hint: "Was pairing-mode stopped there?",
+          },
+        );
+      }
+      const left = deadline - Date.now();
+      if (left <= 0) return undefined;
+      await this.#change(left);
+    }
+  }
+
+  async #change(timeoutMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    this.#wake = resolve;
+    await promise;
+    clearTimeout(timer);
+  }
+}

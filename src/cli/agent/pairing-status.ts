@@ -1,0 +1,41 @@
+import { daysBetween, isoSeconds, opensslTime } from "../../core/time.ts";
+import { readCertificate } from "../../pki/certificate.ts";
+import { readTextIfPresent } from "../../system/files.ts";
+import { defineVerb } from "../command.ts";
+import { agentOptions } from "./options.ts";
+import { openAgentSetting } from "./setting.ts";
+
+export const pairingStatus = defineVerb({
+  summary: "Say whether this agent is paired, and until when",
+  positionals: "",
+  arity: [0, 0],
+  options: { config: agentOptions.config, json: agentOptions.json },
+  details: "Exits 0 if this agent is paired, 1 if it is not, so that scripts can ask.",
+  examples: ["ctrl-exec-agent pairing-status", "ctrl-exec-agent pairing-status --json"],
+  async run({ options, io }) {
+    const { config } = await openAgentSetting(options, "defaults");
+    const pem = readTextIfPresent(config.cert);
+    if (pem === undefined) {
+      io.out(options.json ? `${JSON.stringify({ ok: 1, paired: false })}\n` : "Paired: no\n");
+      return 1;
+    }
+    const { notAfter, commonName, serial } = readCertificate(pem, config.cert);
+    const daysLeft = daysBetween(new Date(), notAfter);
+    if (options.json) {
+      const expiry = isoSeconds(notAfter);
+      const status = {
+        ok: 1,
+        paired: true,
+        hostname: commonName,
+        cert_expiry: expiry,
+        days_left: daysLeft,
+        serial,
+      };
+      io.out(`${JSON.stringify(status)}\n`);
+    } else {
+      io.out(`Paired: yes (cert expires ${opensslTime(notAfter)})\n`);
+      if (daysLeft < 0) io.err("The certificate has expired: pair this agent again.\n");
+    }
+    return 0;
+  },
+});

@@ -1,0 +1,23 @@
+/** The command table of ctrl-exec-agent. */
+import type { Program } from "../command.ts";
+import { agentOptions } from "./options.ts";
+
+export const agentProgram: Program = {
+  name: "ctrl-exec-agent",
+  summary: "run allowlisted scripts on this host for its control host",
+  options: agentOptions,
+  verbs: {
+    serve: {
+      summary: "Start the agent",
+      load: async () => (await import("./serve.ts")).serve,
+    },
+    "request-pairing": {
+      summary: "Ask a control host for a certificate",
+      load: async () => (await import("./request-pairing.ts")).requestPairing,
+    },
+    "pairing-status": {
+      summary: "Say whether this agent is paired, and until when",
+      load: async () => (await import("./pairing-status.ts")).pairingStatus,
+    },
+  },
+};

@@ -1,0 +1,184 @@
+import { randomBytes } from "node:crypto";
+import { hostname as systemHostname } from "node:os";
+import { resolve } from "node:path";
+import { type PairingOutcome, pair } from "../../agent/enrolment.ts";
+import { storeIdentity } from "../../agent/identity-files.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { isHostName } from "../../core/host-name.ts";
+import { parseFingerprint } from "../../pki/certificate.ts";
+import { createCsr } from "../../pki/csr.ts";
+import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
+import { defineVerb, type VerbInput } from "../command.ts";
+import { numberOption, portOption } from "../numbers.ts";
+import { agentOptions } from "./options.ts";
+import { leaveInBackground } from "./pairing-background.ts";
+import { type AgentSetting, openAgentSetting } from "./setting.ts";
+
+/** The agent waits a minute longer than the controller holds the connection (PROTOCOL section 1). */
+const INTERACTIVE_WAIT_SECONDS = 660;
+const BACKGROUND_WAIT_SECONDS = 30;
+const MAX_BACKGROUND_WAIT_SECONDS = 600;
+
+/** Exit status by outcome (manual, "Orchestrated pairing"). */
+const EXIT_TIMEOUT = 2;
+const EXIT_DENIED = 3;
+
+/** A 0.8 or present controller says this when its own window is over. */
+const CONTROLLER_TIMEOUT = "approval timeout";
+
+const options = {
+  dispatcher: agentOptions.dispatcher,
+  "ctrl-exec": agentOptions["ctrl-exec"],
+  port: agentOptions.port,
+  hostname: agentOptions.hostname,
+  "ca-fingerprint": agentOptions["ca-fingerprint"],
+  background: agentOptions.background,
+  timeout: agentOptions.timeout,
+  "background-child": agentOptions["background-child"],
+  config: agentOptions.config,
+  log: agentOptions.log,
+} as const;
+
+export const requestPairing = defineVerb({
+  summary: "Ask a control host for a certificate",
+  positionals: "",
+  arity: [0, 0],
+  options,
+  details: [
+    "Makes a key and a certificate request, sends the request to the control host, and waits until",
+    "its operator approves. Both screens show the same six-digit code: compare them. With",
+    "--ca-fingerprint (setup-ca prints it) the control host is checked before anything is sent.",
+    "",
+    "With --background it prints the request id and returns; a process in the background waits.",
+    "Exit status: 0 approved, 2 no answer in time, 3 denied.",
+  ].join("\n"),
+  examples: [
+    "ctrl-exec-agent request-pairing --dispatcher ctrl.example.com",
+    "ctrl-exec-agent request-pairing --dispatcher 10.0.0.1 --ca-fingerprint sha256:4f2a...",
+    "REQID=$(ctrl-exec-agent request-pairing --dispatcher ctrl.example.com --background --timeout 120)",
+  ],
+  async run(input) {
+    const plan = readPlan(input);
+    if (input.options.background) return await leaveInBackground(input.io, plan.childArgs);
+    return await pairNow(input, plan);
+  },
+});
+
+type Input = VerbInput<typeof options>;
+
+interface Plan {
+  readonly controller: string;
+  readonly port: number | undefined;
+  readonly hostname: string;
+  readonly caFingerprint: string | undefined;
+  readonly waitSeconds: number;
+  /** The options for the process that waits in the background. */
+  readonly childArgs: readonly string[];
+}
+
+/** @throws CtrlExecError `usage`, before anything is done */
+function readPlan({ options: given }: Input): Plan {
+  const controller = given["ctrl-exec"] ?? given.dispatcher;
+  if (controller === undefined || (given["ctrl-exec"] && given.dispatcher)) {
+    throw new CtrlExecError("usage", "request-pairing needs one --dispatcher <host>");
+  }
+  const hostname = given.hostname ?? systemHostname();
+  if (!isHostName(hostname)) {
+    throw new CtrlExecError("usage", `Cannot pair as "${hostname}": not a host name`, {
+      hint: "Give one with --hostname <name>: letters, digits, hyphens and dots.",
+    });
+  }
+  const inBackground = given.background || given["background-child"];
+  if (given.timeout !== undefined && !inBackground) {
+    throw new CtrlExecError("usage", "--timeout goes with --background");
+  }
+  const waitSeconds =
+    given.timeout === undefined
+      ? inBackground
+        ? BACKGROUND_WAIT_SECONDS
+        : INTERACTIVE_WAIT_SECONDS
+      : numberOption("timeout", given.timeout, 1, MAX_BACKGROUND_WAIT_SECONDS);
+  return {
+    controller,
+    port: portOption(given.port),
+    hostname,
+    caFingerprint: readFingerprint(given["ca-fingerprint"]),
+    waitSeconds,
+    childArgs: childArgs(given),
+  };
+}
+
+function readFingerprint(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const fingerprint = parseFingerprint(text);
+  if (fingerprint !== undefined) return fingerprint;
+  throw new CtrlExecError("usage", "--ca-fingerprint takes sha256: and 64 hex digits");
+}
+
+function childArgs(given: Input["options"]): string[] {
+  const args = ["--background-child"];
+  for (const [name, value] of Object.entries(given)) {
+    // The waiting process runs in /, so a relative path must not depend on where this one runs.
+    if (typeof value === "string")
+      args.push(`--${name}=${name === "config" ? resolve(value) : value}`);
+  }
+  return args;
+}
+
+async function pairNow(input: Input, plan: Plan): Promise<number> {
+  const { io } = input;
+  const setting = await openAgentSetting(input.options, "defaults");
+  const { config } = setting;
+  const keyPem = await generateKeyPem(config.key_type);
+  const csrPem = await createCsr(plan.hostname, readPrivateKey(keyPem, "the new key"));
+  const child = input.options["background-child"];
+  const outcome = await pair({
+    controller: plan.controller,
+    port: plan.port ?? config.pairing_port,
+    hostname: plan.hostname,
+    servePort: config.port,
+    keyPem,
+    csrPem,
+    nonce: randomBytes(16).toString("hex"),
+    caFingerprint: plan.caFingerprint,
+    waitMs: plan.waitSeconds * 1000,
+    onPending: ({ reqid, code }) => {
+      if (child) io.out(`${reqid}\n`);
+      else
+        io.out(
+          `Hostname:           ${plan.hostname}\nRequest id:         ${reqid}\nConfirmation code:  ${code}\n`,
+        );
+      io.err(
+        `Waiting for the operator of ${plan.controller} to approve. Compare the code there.\n`,
+      );
+    },
+  });
+  return conclude(input, plan, setting, keyPem, outcome);
+}
+
+function conclude(
+  { io }: Input,
+  plan: Plan,
+  { config, log }: AgentSetting,
+  keyPem: string,
+  outcome: PairingOutcome,
+): number {
+  const { reqid } = outcome;
+  if (outcome.kind === "approved") {
+    storeIdentity(config, keyPem, outcome.enrolled);
+    log("info", "pair-complete", { DISPATCHER: plan.controller, STATUS: "approved" });
+    io.err(`Paired. Certificate: ${config.cert}\n`);
+    if (plan.caFingerprint === undefined) {
+      io.err(`This agent now trusts the CA ${outcome.enrolled.ca.fingerprint}\n`);
+    }
+    return 0;
+  }
+  if (outcome.kind === "denied" && outcome.reason !== CONTROLLER_TIMEOUT) {
+    log("warning", "pair-denied", { REASON: outcome.reason, REQID: reqid });
+    io.err(`Denied: ${outcome.reason}. Nothing was stored.\n`);
+    return EXIT_DENIED;
+  }
+  log("warning", "pair-timeout", { REQID: reqid });
+  io.err("Nobody approved the request in time. Nothing was stored; run request-pairing again.\n");
+  return EXIT_TIMEOUT;
+}

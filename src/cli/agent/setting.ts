@@ -1,0 +1,45 @@
+/** What every verb of the agent starts from: its configuration, its allowlist's path and its log. */
+import { dirname, join, resolve } from "node:path";
+import {
+  type AgentConfig,
+  DEFAULT_AGENT_CONFIG,
+  parseAgentConfig,
+} from "../../core/agent-config.ts";
+import { DEFAULT_ALLOWLIST_NAME } from "../../core/allowlist.ts";
+import type { ConfigWarning } from "../../core/config-file.ts";
+import type { Log } from "../../core/log-line.ts";
+import { readText, readTextIfPresent } from "../../system/files.ts";
+import { openLog } from "../../system/syslog.ts";
+import { logDestination } from "../log-option.ts";
+
+export interface AgentSetting {
+  readonly config: AgentConfig;
+  readonly configWarnings: readonly ConfigWarning[];
+  readonly allowlistPath: string;
+  readonly log: Log;
+}
+
+interface SettingOptions {
+  readonly config: string | undefined;
+  readonly allowlist?: string | undefined;
+  readonly log?: string | undefined;
+}
+
+/**
+ * @param absent what a missing agent.conf means: pairing may come before there is one
+ * @throws CtrlExecError `config`
+ */
+export async function openAgentSetting(
+  options: SettingOptions,
+  absent: "error" | "defaults",
+): Promise<AgentSetting> {
+  const file = resolve(options.config ?? DEFAULT_AGENT_CONFIG);
+  const text = absent === "error" ? readText(file) : (readTextIfPresent(file) ?? "");
+  const { config, warnings } = await parseAgentConfig(file, text);
+  return {
+    config,
+    configWarnings: warnings,
+    allowlistPath: resolve(options.allowlist ?? join(dirname(file), DEFAULT_ALLOWLIST_NAME)),
+    log: openLog("ctrl-exec-agent", logDestination(options.log)),
+  };
+}

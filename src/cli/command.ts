@@ -1,0 +1,227 @@
+/**
+ * citty, made strict: it accepts unknown options, lets the last of repeated ones win and eats
+ * `--help` behind `--`. Here all of these are usage errors, options may stand before or after the
+ * mode and its arguments, and everything behind `--` is the script's.
+ */
+import { type ArgsDef, parseArgs } from "citty";
+import { CtrlExecError } from "../core/errors.ts";
+import { nearestMatch } from "../core/text.ts";
+import type { Io } from "./io.ts";
+
+export interface OptionDef {
+  readonly type: "string" | "boolean";
+  /** What a value looks like, for the help: `path`, `n`, `host`. */
+  readonly valueHint?: string;
+  readonly description: string;
+  /** Left out of help and completions: for the program's own use. */
+  readonly hidden?: boolean;
+}
+
+export type OptionDefs = Readonly<Record<string, OptionDef>>;
+
+/** What a verb is given. */
+export interface VerbInput<Options extends OptionDefs> {
+  readonly options: ParsedOptions<Options>;
+  readonly positionals: readonly string[];
+  /** Everything behind `--`; undefined when there was no `--`. */
+  readonly scriptArgs: readonly string[] | undefined;
+  readonly io: Io;
+}
+
+type ParsedOptions<Options extends OptionDefs> = {
+  readonly [Name in keyof Options]: Options[Name]["type"] extends "boolean"
+    ? boolean
+    : string | undefined;
+};
+
+export interface Verb<Options extends OptionDefs = OptionDefs> {
+  /** One line, for the list of modes. */
+  readonly summary: string;
+  /** Positional arguments as the usage line shows them: `<host>[:<port>]... <script> [-- <arg>...]`. */
+  readonly positionals: string;
+  /** How many positional arguments are accepted. */
+  readonly arity: readonly [min: number, max: number];
+  /** True when `--` and what follows it have a meaning. */
+  readonly takesScriptArgs?: boolean;
+  readonly options: Options;
+  /** Paragraphs below the usage line. */
+  readonly details: string;
+  readonly examples: readonly string[];
+  /** Returns the exit status. */
+  run(input: VerbInput<Options>): Promise<number>;
+}
+
+/** Keeps the types of the options with the verb that has them. */
+export function defineVerb<const Options extends OptionDefs>(verb: Verb<Options>): Verb<Options> {
+  return verb;
+}
+
+/** A verb whose options are its own affair: what a program's table holds. */
+export interface AnyVerb extends Omit<Verb, "run"> {
+  run(input: never): Promise<number>;
+}
+
+export interface VerbEntry {
+  readonly summary: string;
+  /** Loads the verb's file: only the one that runs is loaded. */
+  load(): Promise<AnyVerb>;
+}
+
+export interface Program {
+  readonly name: string;
+  readonly summary: string;
+  /** Every option of every verb, so that a value before the mode is not taken for the mode. */
+  readonly options: OptionDefs;
+  readonly verbs: Readonly<Record<string, VerbEntry>>;
+  /** The verb that runs when none is named; undefined when one must be. */
+  readonly defaultVerb?: string;
+}
+
+export interface CommandLine {
+  readonly mode: string | undefined;
+  /** Options in the order given: canonical name and value. */
+  readonly given: readonly GivenOption[];
+  readonly positionals: readonly string[];
+  readonly scriptArgs: readonly string[] | undefined;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+interface GivenOption {
+  readonly name: string;
+  readonly value: string | true;
+}
+
+/** Splits a command line by the option table of its program. @throws CtrlExecError `usage` */
+export function splitCommandLine(program: Program, args: readonly string[]): CommandLine {
+  const given: GivenOption[] = [];
+  const words: string[] = [];
+  let help = false;
+  let version = false;
+  let scriptArgs: readonly string[] | undefined;
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index] ?? "";
+    if (arg === "--") {
+      scriptArgs = args.slice(index + 1);
+      break;
+    }
+    if (arg === "--help" || arg === "-h") help = true;
+    else if (arg === "--version" || arg === "-V") version = true;
+    else if (!arg.startsWith("-") || arg === "-") words.push(arg);
+    else {
+      const option = readOption(program, arg, args[index + 1]);
+      if (option.tookNext) index += 1;
+      if (given.some(({ name }) => name === option.name)) {
+        throw usageError(program, `--${option.name} is given twice`);
+      }
+      given.push(option);
+    }
+  }
+  const [mode, ...positionals] =
+    program.defaultVerb === undefined ? words : [program.defaultVerb, ...words];
+  return { mode, given, positionals, scriptArgs, help, version };
+}
+
+function readOption(
+  program: Program,
+  arg: string,
+  next: string | undefined,
+): GivenOption & { readonly tookNext: boolean } {
+  const [, name = "", inline] = /^--([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? [];
+  const option = Object.hasOwn(program.options, name) ? program.options[name] : undefined;
+  if (option === undefined) throw unknownOption(program, arg, Object.keys(program.options));
+  if (option.type === "boolean") {
+    if (inline !== undefined) throw usageError(program, `--${name} takes no value`);
+    return { name, value: true, tookNext: false };
+  }
+  const value = inline ?? next;
+  if (value === undefined || (inline === undefined && next === "--")) {
+    throw usageError(program, `--${name} needs a value <${option.valueHint ?? "value"}>`);
+  }
+  return { name, value, tookNext: inline === undefined };
+}
+
+/** Checks the command line against the one verb and runs it. */
+export async function runVerb(
+  program: Program,
+  mode: string,
+  verb: AnyVerb,
+  line: CommandLine,
+  io: Io,
+): Promise<number> {
+  const where = program.defaultVerb === mode ? program.name : `${program.name} ${mode}`;
+  for (const { name } of line.given) {
+    if (!Object.hasOwn(verb.options, name)) {
+      throw new CtrlExecError("usage", `--${name} has no meaning for ${where}`, {
+        hint: helpHint(where),
+      });
+    }
+  }
+  if (line.scriptArgs !== undefined && verb.takesScriptArgs !== true) {
+    throw new CtrlExecError("usage", `${where} takes nothing behind --`, { hint: helpHint(where) });
+  }
+  const [min, max] = verb.arity;
+  if (line.positionals.length < min) {
+    throw new CtrlExecError("usage", `${where} needs ${verb.positionals}`, {
+      hint: helpHint(where),
+    });
+  }
+  if (line.positionals.length > max) {
+    const extra = line.positionals[max] ?? "";
+    throw new CtrlExecError("usage", `${where} does not take "${extra}"`, {
+      hint: helpHint(where),
+    });
+  }
+  const input = {
+    options: parseOptions(verb.options, line.given),
+    positionals: line.positionals,
+    scriptArgs: line.scriptArgs,
+    io,
+  };
+  // The options were parsed by the verb's own table, which is what its input's type says.
+  return await verb.run(input as never);
+}
+
+function parseOptions(options: OptionDefs, given: readonly GivenOption[]): Record<string, unknown> {
+  const definitions: ArgsDef = {};
+  for (const [name, { type }] of Object.entries(options)) definitions[name] = { type };
+  const normalised = given.map(({ name, value }) =>
+    value === true ? `--${name}` : `--${name}=${value}`,
+  );
+  const parsed: Record<string, unknown> = parseArgs(normalised, definitions);
+  for (const [name, { type }] of Object.entries(options)) {
+    if (type === "boolean") parsed[name] = parsed[name] === true;
+  }
+  return parsed;
+}
+
+export function unknownMode(program: Program, mode: string): CtrlExecError {
+  const guess = nearestMatch(mode, Object.keys(program.verbs));
+  return new CtrlExecError("usage", `Unknown mode "${mode}"${didYouMean(guess)}`, {
+    hint: helpHint(program.name),
+  });
+}
+
+function unknownOption(program: Program, arg: string, names: readonly string[]): CtrlExecError {
+  const [typed = ""] = arg.replace(/^-+/, "").split("=");
+  const guess = nearestMatch(
+    typed,
+    names.filter((name) => program.options[name]?.hidden !== true),
+  );
+  return usageError(
+    program,
+    `Unknown option ${arg.split("=")[0]}${didYouMean(guess === undefined ? undefined : `--${guess}`)}`,
+  );
+}
+
+function didYouMean(guess: string | undefined): string {
+  return guess === undefined ? "" : `; did you mean ${guess}?`;
+}
+
+function usageError(program: Program, message: string): CtrlExecError {
+  return new CtrlExecError("usage", message, { hint: helpHint(program.name) });
+}
+
+function helpHint(where: string): string {
+  return `See: ${where} --help`;
+}

@@ -1,0 +1,27 @@
+/** How an agent is dialled, as the options of `approve` and `edit-agent` say it. */
+import { isIP } from "node:net";
+import type { ApprovalOptions } from "../../controller/pairing-desk.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { numberOption } from "../numbers.ts";
+
+interface Given {
+  readonly ip: string | undefined;
+  readonly "agent-port": string | undefined;
+  readonly "lookup-by": string | undefined;
+}
+
+/** @throws CtrlExecError `usage` */
+export function approvalOptions(given: Given): ApprovalOptions {
+  const { ip, "agent-port": port, "lookup-by": lookupBy } = given;
+  if (ip !== undefined && isIP(ip) === 0) {
+    throw new CtrlExecError("usage", `--ip takes an IP address, not "${ip}"`);
+  }
+  if (lookupBy !== undefined && lookupBy !== "hostname" && lookupBy !== "ip") {
+    throw new CtrlExecError("usage", `--lookup-by takes hostname or ip, not "${lookupBy}"`);
+  }
+  return {
+    ip,
+    port: port === undefined ? undefined : numberOption("agent-port", port, 1, 65_535),
+    lookupBy,
+  };
+}

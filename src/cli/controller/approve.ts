@@ -1,0 +1,33 @@
+import { approveRequest } from "../../controller/pairing-desk.ts";
+import { defineVerb } from "../command.ts";
+import { approvalOptions } from "./approval-options.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { describeApproval } from "./pairing-text.ts";
+import { openController } from "./setting.ts";
+
+export const approve = defineVerb({
+  summary: "Approve a pairing request",
+  positionals: "<reqid>",
+  arity: [1, 1],
+  options: {
+    ip: controllerOptions.ip,
+    "agent-port": controllerOptions["agent-port"],
+    "lookup-by": controllerOptions["lookup-by"],
+    ...commonOptions,
+  },
+  details: [
+    "Signs the agent's request and registers the host; pairing-mode delivers the certificate over",
+    "the connection that the agent holds open. list-requests shows the request ids.",
+  ].join("\n"),
+  examples: [
+    "ctrl-exec approve a1b2c3d4e5f60718",
+    "ctrl-exec approve a1b2c3d4e5f60718 --lookup-by ip",
+  ],
+  async run({ options, positionals, io }) {
+    const dialled = approvalOptions(options);
+    const controller = await openController(options);
+    const approval = await approveRequest(controller, positionals[0] ?? "", dialled);
+    io.out(describeApproval(approval));
+    return 0;
+  },
+});

@@ -1,0 +1,19 @@
+import { denyRequest } from "../../controller/pairing-desk.ts";
+import { defineVerb } from "../command.ts";
+import { commonOptions } from "./options.ts";
+import { openController } from "./setting.ts";
+
+export const deny = defineVerb({
+  summary: "Deny a pairing request",
+  positionals: "<reqid>",
+  arity: [1, 1],
+  options: commonOptions,
+  details: "Removes the request without signing it; the agent is told.",
+  examples: ["ctrl-exec deny a1b2c3d4e5f60718"],
+  async run({ options, positionals, io }) {
+    const controller = await openController(options);
+    const request = await denyRequest(controller, positionals[0] ?? "");
+    io.out(`Denied ${request.hostname} (${request.ip}).\n`);
+    return 0;
+  },
+});

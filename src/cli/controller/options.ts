@@ -1,0 +1,50 @@
+/** Every option of ctrl-exec. */
+import type { OptionDef } from "../command.ts";
+
+export const controllerOptions = {
+  config: {
+    type: "string",
+    valueHint: "path",
+    description: "Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)",
+  },
+  log: {
+    type: "string",
+    valueHint: "where",
+    description: "Where log lines go: syslog (default), stderr, or the path of a log socket",
+  },
+  json: { type: "boolean", description: "Print the result as one line of JSON" },
+  port: {
+    type: "string",
+    valueHint: "n",
+    description:
+      "Agent port for every host without a port of its own (default: the recorded one, else 7443)",
+  },
+  username: {
+    type: "string",
+    valueHint: "name",
+    description: "Name told to the auth hooks and the script (default $USER); nobody verifies it",
+  },
+  token: {
+    type: "string",
+    valueHint: "token",
+    description: "Token for the auth hooks (default $ENVEXEC_TOKEN, which no process list shows)",
+  },
+  ip: { type: "string", valueHint: "address", description: "Record this address for the agent" },
+  "agent-port": { type: "string", valueHint: "n", description: "Record this port for the agent" },
+  "lookup-by": {
+    type: "string",
+    valueHint: "hostname|ip",
+    description: "Dial the agent by its name or by its recorded address",
+  },
+  yes: { type: "boolean", description: "Do not ask for confirmation" },
+  keep: {
+    type: "boolean",
+    description: "Leave the demo's folder and agents, and say how to talk to them",
+  },
+} as const satisfies Readonly<Record<string, OptionDef>>;
+
+/** What every mode has. */
+export const commonOptions = {
+  config: controllerOptions.config,
+  log: controllerOptions.log,
+} as const;

@@ -1,0 +1,125 @@
+/** The operator's side of pairing-mode on a terminal: one request at a time, the others listed. */
+import type { Controller } from "../../controller/controller.ts";
+import {
+  approveRequest,
+  denyRequest,
+  listRequests,
+  type PendingRequest,
+} from "../../controller/pairing-desk.ts";
+import { findAgent } from "../../controller/registry.ts";
+import { asCtrlExecError } from "../../core/errors.ts";
+import type { Io } from "../io.ts";
+import { LineReader } from "../prompt.ts";
+import { renderTable } from "../render/table.ts";
+import { describeApproval, describeRequest } from "./pairing-text.ts";
+
+const PROMPT = "[a]pprove, [d]eny, [s]kip, [l]ist, [q]uit? ";
+
+const HELP = `a, d or s decide on the request shown; with a number, such as "a 2", on that one of the list.\n`;
+
+export class PairingConsole {
+  readonly #controller: Controller;
+  readonly #io: Io;
+  readonly #lines = new LineReader();
+  readonly #skipped = new Set<string>();
+  #shown: PendingRequest | undefined;
+  /** As last listed: a number means what the operator saw, whatever has arrived since. */
+  #listed: readonly PendingRequest[] = [];
+
+  constructor(controller: Controller, io: Io) {
+    this.#controller = controller;
+    this.#io = io;
+  }
+
+  /** A request has come in: shown at once when no other is. */
+  arrived(request: PendingRequest): void {
+    if (this.#shown === undefined) {
+      this.#showNext();
+      return;
+    }
+    this.#io.out(`\nAlso waiting: ${request.hostname} (${request.ip}). Type l to list.\n`);
+    this.#io.out(PROMPT);
+  }
+
+  withdrawn(request: PendingRequest): void {
+    this.#io.out(`\n${request.hostname} (${request.ip}) went away.\n`);
+    if (this.#shown?.id === request.id) this.#shown = undefined;
+    this.#showNext();
+  }
+
+  /** Resolves when the operator quits or the terminal closes. */
+  async run(): Promise<void> {
+    for (;;) {
+      const line = await this.#lines.next();
+      if (line === undefined || !(await this.#obey(line.trim()))) return;
+    }
+  }
+
+  close(): void {
+    this.#lines.close();
+  }
+
+  /** Returns false to quit. */
+  async #obey(line: string): Promise<boolean> {
+    const [word = "", number] = line.toLowerCase().split(/\s+/);
+    if (word === "q" || word === "quit") return false;
+    if (word === "l" || word === "list") this.#list();
+    else if (/^(a|approve|d|deny|s|skip)$/.test(word)) await this.#decide(word[0] ?? "", number);
+    else if (word !== "") this.#io.out(HELP);
+    this.#showNext(true);
+    return true;
+  }
+
+  async #decide(word: string, number: string | undefined): Promise<void> {
+    const request = this.#pick(number);
+    if (request === undefined) {
+      this.#io.out(
+        number === undefined ? "No request is shown.\n" : `There is no request ${number}.\n`,
+      );
+      return;
+    }
+    if (this.#shown?.id === request.id) this.#shown = undefined;
+    try {
+      if (word === "a")
+        this.#io.out(describeApproval(await approveRequest(this.#controller, request.id)));
+      else if (word === "d") {
+        await denyRequest(this.#controller, request.id);
+        this.#io.out(`Denied ${request.hostname} (${request.ip}).\n`);
+      } else {
+        this.#skipped.add(request.id);
+        this.#io.out(`Skipped ${request.hostname}; it stays in the list.\n`);
+      }
+    } catch (thrown) {
+      this.#io.out(`${asCtrlExecError(thrown).message}\n`);
+    }
+  }
+
+  #pick(number: string | undefined): PendingRequest | undefined {
+    if (number === undefined) return this.#shown;
+    return this.#listed[Number(number) - 1];
+  }
+
+  #list(): void {
+    this.#listed = listRequests(this.#controller);
+    const rows = this.#listed.map(({ id, hostname, ip, code, received }, index) => [
+      String(index + 1),
+      id,
+      hostname,
+      ip,
+      code,
+      received,
+    ]);
+    this.#io.out(renderTable(["#", "ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
+  }
+
+  /** @param again whether the prompt of the request that is shown already is due once more */
+  #showNext(again = false): void {
+    if (this.#shown === undefined) {
+      const waiting = listRequests(this.#controller);
+      this.#shown = waiting.find(({ id }) => !this.#skipped.has(id));
+      if (this.#shown === undefined) return;
+      const known = findAgent(this.#controller.config, this.#shown.hostname);
+      this.#io.out(`\n${describeRequest(this.#shown, known)}${PROMPT}`);
+    } else if (again) this.#io.out(PROMPT);
+  }
+}

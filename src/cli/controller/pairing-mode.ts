@@ -1,0 +1,39 @@
+import { startPairingServer } from "../../controller/pairing-server.ts";
+import { defineVerb } from "../command.ts";
+import { untilStopped } from "../signals.ts";
+import { commonOptions } from "./options.ts";
+import { PairingConsole } from "./pairing-console.ts";
+import { openController } from "./setting.ts";
+
+export const pairingMode = defineVerb({
+  summary: "Take pairing requests from new hosts, and decide on them",
+  positionals: "",
+  arity: [0, 0],
+  options: commonOptions,
+  details: [
+    "Listens on the pairing port (7444). On a terminal it shows each request with its six-digit code:",
+    "compare it with the agent's screen, then approve, deny or skip. Without a terminal it only takes",
+    "requests; decide with list-requests, approve and deny. Ctrl-C ends it.",
+  ].join("\n"),
+  examples: ["ctrl-exec pairing-mode"],
+  async run({ options, io }) {
+    const controller = await openController(options);
+    const console = io.inIsTerminal ? new PairingConsole(controller, io) : undefined;
+    const server = await startPairingServer(controller, {
+      onRequest: (request) => {
+        if (console === undefined) {
+          io.err(
+            `Pairing request ${request.id} from ${request.hostname} (${request.ip}), code ${request.code}\n`,
+          );
+        } else console.arrived(request);
+      },
+      onWithdrawn: (request) => console?.withdrawn(request),
+    });
+    io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);
+    await Promise.race([untilStopped(), ...(console === undefined ? [] : [console.run()])]);
+    console?.close();
+    await server.close();
+    io.err("Pairing mode has ended.\n");
+    return 0;
+  },
+});

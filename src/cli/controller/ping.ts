@@ -1,0 +1,42 @@
+import { pingHosts } from "../../controller/ping.ts";
+import { forTerminal } from "../../core/text.ts";
+import { defineVerb } from "../command.ts";
+import { portOption } from "../numbers.ts";
+import { Progress } from "../render/progress.ts";
+import { renderTable } from "../render/table.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { cliCaller, openController } from "./setting.ts";
+
+export const ping = defineVerb({
+  summary: "Test mTLS to one or more hosts; show certificate expiry and version",
+  positionals: "<host>[:<port>]...",
+  arity: [1, 100_000],
+  options: {
+    port: controllerOptions.port,
+    json: controllerOptions.json,
+    username: controllerOptions.username,
+    token: controllerOptions.token,
+    ...commonOptions,
+  },
+  details: "Exit status: 0 when every host answered, 1 when any did not.",
+  examples: ["ctrl-exec ping web-01", "ctrl-exec ping web-01 web-02:7450 --json"],
+  async run({ options, positionals, io }) {
+    const port = portOption(options.port);
+    const controller = await openController(options);
+    const progress = new Progress(io, positionals.length);
+    const results = await pingHosts(controller, cliCaller(options, io), positionals, port, () =>
+      progress.step(() => undefined),
+    ).finally(() => progress.end());
+    if (options.json) io.out(`${JSON.stringify({ ok: 1, results })}\n`);
+    else {
+      const rows = results.map(({ host, status, rtt, expiry, version }) =>
+        [host, status, rtt, expiry, version].map(forTerminal),
+      );
+      io.out(renderTable(["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION"], rows));
+      for (const { host, error } of results) {
+        if (error !== undefined) io.err(`${host}: ${forTerminal(error)}\n`);
+      }
+    }
+    return results.some(({ status }) => status !== "ok") ? 1 : 0;
+  },
+});

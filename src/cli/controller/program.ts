@@ -1,0 +1,59 @@
+/** The command table of ctrl-exec. */
+import type { Program } from "../command.ts";
+import { controllerOptions } from "./options.ts";
+
+export const controllerProgram: Program = {
+  name: "ctrl-exec",
+  summary: "run allowlisted scripts on a fleet, without giving anyone a shell",
+  options: controllerOptions,
+  verbs: {
+    run: {
+      summary: "Run an allowlisted script on one or more hosts",
+      load: async () => (await import("./run.ts")).run,
+    },
+    ping: {
+      summary: "Test mTLS to one or more hosts; show certificate expiry and version",
+      load: async () => (await import("./ping.ts")).ping,
+    },
+    "list-agents": {
+      summary: "List the registered hosts",
+      load: async () => (await import("./list-agents.ts")).listAgents,
+    },
+    "pairing-mode": {
+      summary: "Take pairing requests from new hosts, and decide on them",
+      load: async () => (await import("./pairing-mode.ts")).pairingMode,
+    },
+    "list-requests": {
+      summary: "List the pairing requests that wait",
+      load: async () => (await import("./list-requests.ts")).listRequests,
+    },
+    approve: {
+      summary: "Approve a pairing request",
+      load: async () => (await import("./approve.ts")).approve,
+    },
+    deny: {
+      summary: "Deny a pairing request",
+      load: async () => (await import("./deny.ts")).deny,
+    },
+    "edit-agent": {
+      summary: "Change how a registered host is dialled",
+      load: async () => (await import("./edit-agent.ts")).editAgent,
+    },
+    unpair: {
+      summary: "Remove a host from the registry",
+      load: async () => (await import("./unpair.ts")).unpair,
+    },
+    "setup-ca": {
+      summary: "Make the private CA, once",
+      load: async () => (await import("./setup-ca.ts")).setupCa,
+    },
+    "setup-ctrl-exec": {
+      summary: "Make this control host's own key and certificate",
+      load: async () => (await import("./setup-ctrl-exec.ts")).setupCtrlExec,
+    },
+    demo: {
+      summary: "Show the whole system on this machine, with nothing installed",
+      load: async () => (await import("./demo.ts")).demo,
+    },
+  },
+};

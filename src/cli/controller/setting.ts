@@ -1,0 +1,46 @@
+/** What every mode of the controller starts from. */
+import { userInfo } from "node:os";
+import { resolve } from "node:path";
+import type { Caller } from "../../controller/authorize.ts";
+import type { Controller } from "../../controller/controller.ts";
+import { DEFAULT_CONTROLLER_CONFIG, parseControllerConfig } from "../../core/controller-config.ts";
+import { readText, readTextIfPresent } from "../../system/files.ts";
+import { openLog } from "../../system/syslog.ts";
+import type { Io } from "../io.ts";
+import { logDestination } from "../log-option.ts";
+
+interface SettingOptions {
+  readonly config: string | undefined;
+  readonly log: string | undefined;
+}
+
+/**
+ * Without --config a missing /etc/ctrl-exec/ctrl-exec.conf means every default; a file that was
+ * named must be there.
+ *
+ * @throws CtrlExecError `config`
+ */
+export async function openController(options: SettingOptions): Promise<Controller> {
+  const file = resolve(options.config ?? DEFAULT_CONTROLLER_CONFIG);
+  const text = options.config === undefined ? (readTextIfPresent(file) ?? "") : readText(file);
+  const { config, warnings } = await parseControllerConfig(file, text);
+  const log = openLog("ctrl-exec", logDestination(options.log));
+  for (const { key, message } of warnings)
+    log("warning", "config-warn", { KEY: key, MSG: message });
+  return { config, log, now: () => new Date() };
+}
+
+interface CallerOptions {
+  readonly username: string | undefined;
+  readonly token: string | undefined;
+}
+
+/** Who types. The name is advisory (manual, "Global options"). */
+export function cliCaller(options: CallerOptions, io: Io): Caller {
+  return {
+    face: "cli",
+    username: options.username ?? io.env.USER ?? userInfo().username,
+    token: options.token ?? io.env.ENVEXEC_TOKEN ?? "",
+    sourceIp: "127.0.0.1",
+  };
+}

@@ -1,0 +1,34 @@
+import { setupCa as makeCa } from "../../controller/authority.ts";
+import { paths } from "../../controller/controller.ts";
+import { opensslTime } from "../../core/time.ts";
+import { defineVerb } from "../command.ts";
+import { commonOptions } from "./options.ts";
+import { openController } from "./setting.ts";
+
+export const setupCa = defineVerb({
+  summary: "Make the private CA, once",
+  positionals: "",
+  arity: [0, 0],
+  options: commonOptions,
+  details: [
+    "Makes the CA key and certificate that sign every certificate of the fleet, valid for 10 years.",
+    "Never overwrites an existing CA. The key stays on this host; keep a backup of it offline.",
+    "The fingerprint it prints is what new hosts can check with request-pairing --ca-fingerprint.",
+  ].join("\n"),
+  examples: ["ctrl-exec setup-ca"],
+  async run({ options, io }) {
+    const controller = await openController(options);
+    const ca = await makeCa(controller);
+    const { caKey, caCert } = paths(controller.config);
+    io.out(
+      [
+        `CA key:          ${caKey}`,
+        `CA certificate:  ${caCert} (expires ${opensslTime(ca.notAfter)})`,
+        `CA fingerprint:  ${ca.fingerprint}`,
+        "",
+      ].join("\n"),
+    );
+    io.err("Next: ctrl-exec setup-ctrl-exec\n");
+    return 0;
+  },
+});

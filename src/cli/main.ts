@@ -1,0 +1,60 @@
+/** From a command line to an exit status, for all programs. */
+import { asCtrlExecError, CtrlExecError, ERROR_FACTS } from "../core/errors.ts";
+import { VERSION } from "../core/version.ts";
+import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
+import { type Io, OutputClosed, openIo } from "./io.ts";
+import { showError } from "./render/error.ts";
+
+type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api";
+
+/** SIGPIPE's status, as a shell reports it: the reader of the output went away. */
+const EXIT_OUTPUT_CLOSED = 141;
+
+export async function main(name: ProgramName, args: readonly string[]): Promise<number> {
+  const io = openIo();
+  try {
+    return await runProgram(await loadProgram(name), args, io);
+  } catch (thrown) {
+    if (thrown instanceof OutputClosed) return EXIT_OUTPUT_CLOSED;
+    const error = asCtrlExecError(thrown);
+    showError(io, name, error, args.includes("--json"));
+    return ERROR_FACTS[error.code].exit;
+  }
+}
+
+async function loadProgram(name: ProgramName): Promise<Program> {
+  switch (name) {
+    case "ctrl-exec":
+      return (await import("./controller/program.ts")).controllerProgram;
+    case "ctrl-exec-agent":
+      return (await import("./agent/program.ts")).agentProgram;
+    case "ctrl-exec-api":
+      throw new CtrlExecError("usage", "ctrl-exec-api is not part of this version yet");
+  }
+}
+
+async function runProgram(program: Program, args: readonly string[], io: Io): Promise<number> {
+  const line = splitCommandLine(program, args);
+  if (line.version) {
+    io.out(`${program.name} ${VERSION}\n`);
+    return 0;
+  }
+  if (line.mode === undefined) {
+    const { programHelp } = await import("./help.ts");
+    if (line.help) {
+      io.out(programHelp(program));
+      return 0;
+    }
+    io.err(programHelp(program));
+    throw new CtrlExecError("usage", `${program.name} needs a mode`);
+  }
+  const entry = Object.hasOwn(program.verbs, line.mode) ? program.verbs[line.mode] : undefined;
+  if (entry === undefined) throw unknownMode(program, line.mode);
+  const verb = await entry.load();
+  if (line.help) {
+    const { verbHelp } = await import("./help.ts");
+    io.out(verbHelp(program, line.mode, verb));
+    return 0;
+  }
+  return await runVerb(program, line.mode, verb, line, io);
+}

@@ -1,0 +1,46 @@
+/** Questions to a person: the prompt on stderr, the answer from stdin, line by line. */
+import { createInterface, type Interface } from "node:readline";
+import type { Io } from "./io.ts";
+
+/** Lines as they are typed; `undefined` is the end of the input. */
+export class LineReader {
+  readonly #interface: Interface;
+  readonly #lines: string[] = [];
+  #ended = false;
+  #wake: () => void = () => undefined;
+
+  constructor() {
+    this.#interface = createInterface({ input: process.stdin, terminal: false });
+    this.#interface.on("line", (line) => {
+      this.#lines.push(line);
+      this.#wake();
+    });
+    this.#interface.once("close", () => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  async next(): Promise<string | undefined> {
+    while (this.#lines.length === 0 && !this.#ended) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+    return this.#lines.shift();
+  }
+
+  close(): void {
+    this.#interface.close();
+    process.stdin.unref();
+  }
+}
+
+/** Only an explicit yes is one; the end of the input is a no. */
+export async function askYesNo(io: Io, question: string): Promise<boolean> {
+  io.err(question);
+  const lines = new LineReader();
+  const answer = await lines.next();
+  lines.close();
+  return /^y(es)?$/i.test(answer?.trim() ?? "");
+}

@@ -1,0 +1,21 @@
+/** A refusal, to the person or the program that meets it. */
+import { type CtrlExecError, DeniedError } from "../../core/errors.ts";
+import { forTerminal } from "../../core/text.ts";
+import type { Io } from "../io.ts";
+
+/** With --json a refusal is data: one line on stdout (PROTOCOL section 5). The person still gets the hint. */
+export function showError(io: Io, program: string, error: CtrlExecError, json: boolean): void {
+  if (json && error.code !== "usage" && error.code !== "config") {
+    io.out(`${JSON.stringify(refusalJson(error))}\n`);
+    return;
+  }
+  // PROTOCOL section 5 fixes these two texts without the program's name before them.
+  const prefix = error.code === "denied" || error.code === "locked" ? "" : `${program}: `;
+  io.err(`${prefix}${forTerminal(error.message)}\n`);
+  if (error.hint !== undefined) io.err(`${forTerminal(error.hint)}\n`);
+}
+
+function refusalJson(error: CtrlExecError): Record<string, unknown> {
+  if (error instanceof DeniedError) return { ok: 0, error: error.reason, code: error.hookCode };
+  return { ok: 0, error: error.message, code: 1 };
+}

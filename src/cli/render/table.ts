@@ -1,0 +1,36 @@
+/** Aligned columns. */
+
+/** Rows as the manual's tables have them: a header row, a rule, then a row each. */
+export function renderTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const widths = columnWidths([header, ...rows]);
+  const rule = widths.map((width) => "-".repeat(width));
+  return [header, rule, ...rows].map((row) => `${formatRow(row, widths)}\n`).join("");
+}
+
+/** Indented columns without a header, for help texts; the last column may be long. */
+export function renderColumns(rows: readonly (readonly string[])[]): string {
+  const widths = columnWidths(rows);
+  return rows.map((row) => `  ${formatRow(row, widths)}`).join("\n");
+}
+
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) {
+      widths[index] = Math.max(widths[index] ?? 0, Bun.stringWidth(cell));
+    }
+  }
+  return widths;
+}
+
+function formatRow(row: readonly string[], widths: readonly number[]): string {
+  const cells = row.map((cell, index) =>
+    index === row.length - 1
+      ? cell
+      : cell + " ".repeat(Math.max(0, (widths[index] ?? 0) - Bun.stringWidth(cell))),
+  );
+  return cells.join("  ").trimEnd();
+}

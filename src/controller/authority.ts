@@ -1,0 +1,77 @@
+/** The CA as files: made once, and used to sign. Its key never leaves this host. */
+import { randomBytes } from "node:crypto";
+import { CtrlExecError } from "../core/errors.ts";
+import { createCaCertificate, issueCertificate, serialFrom } from "../pki/authority.ts";
+import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
+import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import {
+  createWhole,
+  ensureFolder,
+  readPrivateText,
+  readText,
+  readTextIfPresent,
+  removeIfPresent,
+  writeWhole,
+} from "../system/files.ts";
+import { type Controller, paths } from "./controller.ts";
+
+const CA_NAME = "ctrl-exec CA";
+export const CONTROLLER_NAME = "ctrl-exec";
+
+/** Makes the CA. @throws CtrlExecError `exists` when there is one already */
+export async function setupCa({ config, now }: Controller): Promise<CertificateFacts> {
+  const { caKey, caCert } = paths(config);
+  if (readTextIfPresent(caCert) !== undefined) {
+    throw new CtrlExecError("exists", `Cannot create a CA: ${caCert} exists already`, {
+      hint: "An existing CA is never overwritten: every certificate of the fleet hangs on it.",
+    });
+  }
+  ensureFolder(config.ca_dir, 0o755);
+  const keyPem = await generateKeyPem(config.key_type);
+  const pem = await createCaCertificate({
+    name: CA_NAME,
+    key: readPrivateKey(keyPem, "the new CA key"),
+    now: now(),
+    serial: serialFrom(randomBytes(16)),
+  });
+  // A key without its certificate is what a crash between the two leaves: nothing hangs on it yet.
+  removeIfPresent(caKey);
+  createWhole(caKey, keyPem, 0o600);
+  createWhole(caCert, pem, 0o644);
+  return readCertificate(pem, caCert);
+}
+
+/** Signs a host certificate. @param publicKey SubjectPublicKeyInfo, DER */
+export async function signHost(
+  { config, now }: Controller,
+  commonName: string,
+  publicKey: Buffer,
+): Promise<CertificateFacts> {
+  const { caKey, caCert } = paths(config);
+  if (readTextIfPresent(caCert) === undefined) {
+    throw new CtrlExecError("config", `Cannot sign: there is no CA in ${config.ca_dir}`, {
+      hint: "Make one first: ctrl-exec setup-ca",
+    });
+  }
+  const pem = await issueCertificate({
+    commonName,
+    publicKey,
+    ca: readCertificate(readText(caCert), caCert),
+    caKey: readPrivateKey(readPrivateText(caKey), caKey),
+    days: config.cert_days,
+    now: now(),
+    serial: serialFrom(randomBytes(16)),
+  });
+  return readCertificate(pem, "the new certificate");
+}
+
+/** Makes the controller's own key and certificate, and puts them in place. */
+export async function setupController(controller: Controller): Promise<CertificateFacts> {
+  const { config } = controller;
+  const keyPem = await generateKeyPem(config.key_type);
+  const key = readPrivateKey(keyPem, "the new key");
+  const certificate = await signHost(controller, CONTROLLER_NAME, publicKeyBytes(key));
+  writeWhole(config.key, keyPem, 0o600);
+  writeWhole(config.cert, certificate.pem, 0o644);
+  return certificate;
+}

@@ -1,0 +1,68 @@
+/** Who may do what: once per request, below both faces, before anything is dialled. */
+import { DeniedError } from "../core/errors.ts";
+import { type AuthDecision, decideHook, type HookAction } from "../core/hook.ts";
+import { runHook } from "../system/hook-process.ts";
+import type { Controller } from "./controller.ts";
+
+/** Who asks, and through which face. */
+export interface Caller {
+  readonly face: "cli" | "api";
+  readonly username: string;
+  readonly token: string;
+  readonly sourceIp: string;
+}
+
+export interface AuthRequest {
+  readonly action: HookAction;
+  readonly script: string;
+  readonly hosts: readonly string[];
+  readonly args: readonly string[];
+}
+
+/** @throws DeniedError with the hook's word */
+export async function authorize(
+  controller: Controller,
+  caller: Caller,
+  request: AuthRequest,
+): Promise<void> {
+  const { config, log, now } = controller;
+  const hook = config.auth_hook;
+  const decision =
+    hook === undefined
+      ? withoutHook(caller, config.api_auth_default)
+      : decideHook(
+          await runHook(
+            hook,
+            {
+              ...request,
+              username: caller.username,
+              token: caller.token,
+              sourceIp: caller.sourceIp,
+              time: now(),
+            },
+            config.auth_hook_timeout,
+          ),
+        );
+  const broken = !decision.allowed && decision.broken;
+  log(decision.allowed ? "info" : broken ? "err" : "warning", "auth", {
+    AUTHACTION: request.action,
+    HOOK: hook,
+    IP: caller.sourceIp,
+    REASON: decision.reason,
+    RESULT: decision.allowed ? "pass" : broken ? "error" : "deny",
+    USER: caller.username,
+  });
+  if (decision.allowed) return;
+  throw new DeniedError(
+    decision.reason,
+    decision.code,
+    broken ? `The auth hook ${hook} did not decide, and what does not decide refuses.` : undefined,
+  );
+}
+
+/** PROTOCOL section 3: with no hook the command line passes and the API follows its default. */
+function withoutHook(caller: Caller, apiDefault: "deny" | "allow"): AuthDecision {
+  if (caller.face === "cli") return { allowed: true, reason: "no-hook-cli" };
+  if (apiDefault === "allow") return { allowed: true, reason: "no-hook-allow" };
+  return { allowed: false, reason: "no-hook-deny", code: 1, broken: false };
+}

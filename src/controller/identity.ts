@@ -1,0 +1,19 @@
+/** Whether the host that answered is the host that was called (T05). */
+import type { ControllerConfig } from "../core/controller-config.ts";
+import { type CertificateFacts, speaksFor } from "../pki/certificate.ts";
+import type { ResolvedTarget } from "./targets.ts";
+
+/** What is wrong with the peer, or undefined. The chain has been verified already. */
+export function identityProblem(
+  target: ResolvedTarget,
+  peer: CertificateFacts,
+  policy: ControllerConfig["verify_agent_identity"],
+): string | undefined {
+  if (policy === "ca") return undefined;
+  if (target.record === undefined) {
+    if (policy !== "strict") return undefined;
+    return `${target.name} is not registered, and verify_agent_identity = strict`;
+  }
+  if (speaksFor(peer, target.record.hostname)) return undefined;
+  return `${target.name} answered with the certificate of ${peer.commonName || "nobody"}: refused`;
+}

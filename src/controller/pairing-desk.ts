@@ -1,0 +1,260 @@
+/**
+ * The queue of pairing requests, and the decisions on them, as files that `pairing-mode` and
+ * `approve` share: `pairing/<reqid>.json` waits, `.approved` and `.denied` are the answers to send.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { confirmationCode } from "../core/confirmation-code.ts";
+import type { ControllerConfig } from "../core/controller-config.ts";
+import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { isHostName } from "../core/host-name.ts";
+import type { PairingAnswer, PairingRequest } from "../core/messages.ts";
+import { isRequestId } from "../core/request-id.ts";
+import { isoSeconds, opensslTime } from "../core/time.ts";
+import { readCertificate } from "../pki/certificate.ts";
+import { judgeCsr } from "../pki/csr.ts";
+import {
+  createWhole,
+  ensureFolder,
+  readText,
+  readTextIfPresent,
+  removeIfPresent,
+  writeWhole,
+} from "../system/files.ts";
+import { signHost } from "./authority.ts";
+import { type Controller, paths } from "./controller.ts";
+import { type AgentRecord, findAgent, lockRegistry, writeAgent } from "./registry.ts";
+import { newRequestId } from "./request-id.ts";
+
+/** Requests older than this are dropped (PROTOCOL section 4). */
+export const REQUEST_LIFETIME_MS = 600_000;
+
+const pendingRequest = z.looseObject({
+  id: z.string().refine(isRequestId),
+  hostname: z.string().refine(isHostName),
+  ip: z.string(),
+  csr: z.string(),
+  nonce: z.string(),
+  /** ISO 8601. */
+  received: z.string(),
+  code: z.string(),
+  /** New: the port the agent serves on. */
+  port: z.number().int().optional(),
+});
+export type PendingRequest = z.output<typeof pendingRequest>;
+
+/** What keeps a request out of the queue; `invalid` is told to the agent as "invalid request". */
+export type Submission =
+  | { readonly kind: "pending"; readonly request: PendingRequest }
+  | { readonly kind: "queue-full" }
+  | { readonly kind: "invalid"; readonly why: string };
+
+/** Puts a request into the queue, when it is sound and there is room. */
+export async function submitRequest(
+  controller: Controller,
+  asked: PairingRequest,
+  ip: string,
+): Promise<Submission> {
+  const { config, now } = controller;
+  if (!isHostName(asked.hostname)) return { kind: "invalid", why: "not a host name" };
+  try {
+    await judgeCsr(asked.csr, asked.hostname);
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError)) throw thrown;
+    return { kind: "invalid", why: thrown.message };
+  }
+  ensureFolder(paths(config).pairing, 0o750);
+  const lock = await lockRegistry(config);
+  try {
+    if (listRequests(controller).length >= config.pairing_max_queue) return { kind: "queue-full" };
+    const request: PendingRequest = {
+      id: newRequestId(),
+      hostname: asked.hostname,
+      ip,
+      csr: asked.csr,
+      nonce: asked.nonce,
+      received: isoSeconds(now()),
+      code: confirmationCode(asked.csr),
+      ...(asked.port === undefined ? {} : { port: asked.port }),
+    };
+    createWhole(requestFile(config, request.id), `${JSON.stringify(request)}\n`, 0o640);
+    return { kind: "pending", request };
+  } finally {
+    lock.release();
+  }
+}
+
+/** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */
+export function listRequests({ config, now }: Controller): PendingRequest[] {
+  const waiting: PendingRequest[] = [];
+  for (const name of listFolder(paths(config).pairing)) {
+    const id = name.replace(/\.json$/, "");
+    if (!name.endsWith(".json") || !isRequestId(id)) continue;
+    const request = readRequest(config, id);
+    if (request !== undefined && !isExpired(request, now())) waiting.push(request);
+  }
+  return waiting.sort((a, b) => a.received.localeCompare(b.received) || a.id.localeCompare(b.id));
+}
+
+function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return [];
+    throw new CtrlExecError("config", `Cannot read ${folder}: ${systemCode(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+function readRequest(config: ControllerConfig, id: string): PendingRequest | undefined {
+  const text = readTextIfPresent(requestFile(config, id));
+  if (text === undefined) return undefined;
+  try {
+    return pendingRequest.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function isExpired(request: PendingRequest, now: Date): boolean {
+  const received = Date.parse(request.received);
+  return !(now.getTime() - received <= REQUEST_LIFETIME_MS);
+}
+
+/** What the operator may set at approval; undefined leaves what the request or the connection says. */
+export interface ApprovalOptions {
+  readonly ip?: string | undefined;
+  readonly port?: number | undefined;
+  readonly lookupBy?: "hostname" | "ip" | undefined;
+}
+
+export interface Approval {
+  readonly record: AgentRecord;
+  /** The record that this one replaces, so that the operator is told (T06). */
+  readonly replaced: AgentRecord | undefined;
+}
+
+/**
+ * Signs the request, registers the agent and leaves the answer for the waiting connection.
+ * @throws CtrlExecError `not-found` when no such request waits
+ */
+export async function approveRequest(
+  controller: Controller,
+  id: string,
+  options: ApprovalOptions = {},
+): Promise<Approval> {
+  const { config, log, now } = controller;
+  const lock = await lockRegistry(config);
+  try {
+    const request = requirePending(controller, id);
+    const { publicKey } = await judgeCsr(request.csr, request.hostname);
+    const certificate = await signHost(controller, request.hostname, publicKey);
+    const controllerSerial = readCertificate(readText(config.cert), config.cert).serial;
+    const replaced = findAgent(config, request.hostname);
+    const paired = isoSeconds(now());
+    const record: AgentRecord = {
+      hostname: request.hostname,
+      ip: options.ip ?? request.ip,
+      paired,
+      expiry: opensslTime(certificate.notAfter),
+      reqid: request.id,
+      dispatcher_serial: controllerSerial,
+      serial_status: "current",
+      serial_broadcast: "",
+      serial_confirmed: paired,
+      serial: certificate.serial,
+      port: options.port ?? request.port,
+      lookup_by: options.lookupBy,
+    };
+    writeAgent(config, record);
+    leaveAnswer(config, id, "approved", {
+      status: "approved",
+      cert: certificate.pem,
+      ca: readText(paths(config).caCert),
+      nonce: request.nonce,
+      dispatcher_serial: controllerSerial,
+    });
+    log("info", "pair-approve", { AGENT: request.hostname, REQID: id });
+    return { record, replaced };
+  } finally {
+    lock.release();
+  }
+}
+
+/** @throws CtrlExecError `not-found` when no such request waits */
+export async function denyRequest(controller: Controller, id: string): Promise<PendingRequest> {
+  const { config, log } = controller;
+  const lock = await lockRegistry(config);
+  try {
+    const request = requirePending(controller, id);
+    leaveAnswer(config, id, "denied", {
+      status: "denied",
+      reason: "rejected by operator",
+      nonce: request.nonce,
+    });
+    log("info", "pair-deny", { AGENT: request.hostname, REQID: id });
+    return request;
+  } finally {
+    lock.release();
+  }
+}
+
+function requirePending({ config, now }: Controller, id: string): PendingRequest {
+  const request = isRequestId(id) ? readRequest(config, id) : undefined;
+  if (request !== undefined && !isExpired(request, now())) return request;
+  throw new CtrlExecError("not-found", `Cannot find a pairing request ${id}: none is waiting`, {
+    hint: "See: ctrl-exec list-requests",
+  });
+}
+
+function leaveAnswer(
+  config: ControllerConfig,
+  id: string,
+  kind: "approved" | "denied",
+  answer: PairingAnswer,
+): void {
+  writeWhole(join(paths(config).pairing, `${id}.${kind}`), `${JSON.stringify(answer)}\n`, 0o640);
+  removeIfPresent(requestFile(config, id));
+}
+
+/** The answer to send, once there is one: the text as it goes on the wire. */
+export function takeAnswer(config: ControllerConfig, id: string): string | undefined {
+  for (const kind of ["approved", "denied"]) {
+    const file = join(paths(config).pairing, `${id}.${kind}`);
+    const text = readTextIfPresent(file);
+    if (text === undefined) continue;
+    removeIfPresent(file);
+    return text.trim();
+  }
+  return undefined;
+}
+
+/** Takes a request back: its agent has gone, or its time is over. */
+export async function withdrawRequest({ config }: Controller, id: string): Promise<void> {
+  const lock = await lockRegistry(config);
+  try {
+    removeIfPresent(requestFile(config, id));
+  } finally {
+    lock.release();
+  }
+}
+
+/** Drops every request and answer: none of their connections outlives the process that held them. */
+export async function clearDesk({ config }: Controller): Promise<void> {
+  const { pairing } = paths(config);
+  ensureFolder(pairing, 0o750);
+  const lock = await lockRegistry(config);
+  try {
+    for (const name of listFolder(pairing)) {
+      if (/^[0-9a-f]{16}\.(json|approved|denied)$/.test(name)) removeIfPresent(join(pairing, name));
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function requestFile(config: ControllerConfig, id: string): string {
+  return join(paths(config).pairing, `${id}.json`);
+}

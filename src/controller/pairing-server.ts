@@ -1,0 +1,240 @@
+/** Port 7444: takes pairing requests and holds each connection until its answer is there. */
+import { type FSWatcher, watch } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { TLSSocket } from "node:tls";
+import { CtrlExecError } from "../core/errors.ts";
+import { plainAddress } from "../core/host-name.ts";
+import { formatHttpResponse, takeHttpMessage } from "../core/http-message.ts";
+import { MAX_PAIRING_BYTES, type PairingRequest, pairingRequest } from "../core/messages.ts";
+import { ensureFolder } from "../system/files.ts";
+import { listen } from "../system/listen.ts";
+import { tryLock } from "../system/lock.ts";
+import { type Controller, paths } from "./controller.ts";
+import { loadCredential, pairingContext } from "./credential.ts";
+import {
+  clearDesk,
+  type PendingRequest,
+  REQUEST_LIFETIME_MS,
+  submitRequest,
+  takeAnswer,
+  withdrawRequest,
+} from "./pairing-desk.ts";
+
+/** From accept to the last byte of the request (T19). */
+const REQUEST_MS = 10_000;
+
+/** Connections beyond the queue that may be on their way to a refusal at once. */
+const SPARE_CONNECTIONS = 32;
+
+/** The folder is watched; this is for file systems whose changes cannot be. */
+const POLL_MS = 1_000;
+
+export interface PairingServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** What happened on the port; undefined members have nothing to tell. */
+export interface PairingEvents {
+  onRequest?(request: PendingRequest): void;
+  /** The agent went away, or its time was over, before a decision. */
+  onWithdrawn?(request: PendingRequest): void;
+}
+
+/** @throws CtrlExecError `busy` when another pairing-mode runs on this state folder, `config` for a bad port */
+export async function startPairingServer(
+  controller: Controller,
+  events: PairingEvents = {},
+): Promise<PairingServer> {
+  const { config, log, now } = controller;
+  const context = pairingContext(loadCredential(config, now()));
+  ensureFolder(paths(config).locks, 0o750);
+  const lock = tryLock(join(paths(config).locks, ".pairing-mode"));
+  if (lock === undefined) {
+    throw new CtrlExecError(
+      "busy",
+      "Cannot start pairing-mode: another one runs on this control host",
+    );
+  }
+  await clearDesk(controller);
+  const answers = new AnswerWatch(paths(config).pairing);
+  const open = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (raw) => {
+    if (open.size >= config.pairing_max_queue + SPARE_CONNECTIONS) {
+      raw.destroy();
+      return;
+    }
+    open.add(raw);
+    raw.once("close", () => open.delete(raw));
+    raw.on("error", () => undefined);
+    const secure = new TLSSocket(raw, {
+      isServer: true,
+      secureContext: context,
+      requestCert: false,
+    });
+    secure.on("error", () => raw.destroy());
+    handle(controller, secure, plainAddress(raw.remoteAddress ?? ""), answers, events).catch(
+      (thrown) => {
+        log("err", "pair-reject", {
+          IP: plainAddress(raw.remoteAddress ?? ""),
+          REASON: String(thrown),
+        });
+        raw.destroy();
+      },
+    );
+  });
+  let port: number;
+  try {
+    port = await listen(server, config.pairing_bind, config.pairing_port);
+  } catch (thrown) {
+    answers.close();
+    lock.release();
+    throw thrown;
+  }
+  log("info", "pairing-mode-start", { PORT: port });
+  return {
+    port,
+    async close() {
+      server.close();
+      for (const socket of open) socket.destroy();
+      answers.close();
+      await clearDesk(controller);
+      lock.release();
+      log("info", "pairing-mode-stop");
+    },
+  };
+}
+
+async function handle(
+  controller: Controller,
+  socket: TLSSocket,
+  ip: string,
+  answers: AnswerWatch,
+  events: PairingEvents,
+): Promise<void> {
+  const { log } = controller;
+  const asked = await readRequest(socket);
+  if (asked === undefined) {
+    socket.end(formatHttpResponse(`{"status":"error","reason":"invalid request"}`));
+    return;
+  }
+  const submission = await submitRequest(controller, asked, ip);
+  if (submission.kind !== "pending") {
+    const full = submission.kind === "queue-full";
+    log("info", "pair-reject", { IP: ip, REASON: full ? "queue-full" : submission.why });
+    const reason = full ? "pairing queue full" : "invalid request";
+    socket.end(formatHttpResponse(JSON.stringify({ status: "error", reason })));
+    return;
+  }
+  const { request } = submission;
+  log("info", "pair-request", {
+    AGENT: request.hostname,
+    IP: ip,
+    REQID: request.id,
+    STATUS: "pending",
+  });
+  socket.write(formatHttpResponse(JSON.stringify({ status: "pending", reqid: request.id })));
+  events.onRequest?.(request);
+  const decided = await waitForAnswer(controller, socket, request, answers);
+  if (!decided) events.onWithdrawn?.(request);
+}
+
+/** Returns whether a decision was delivered. */
+async function waitForAnswer(
+  controller: Controller,
+  socket: TLSSocket,
+  request: PendingRequest,
+  answers: AnswerWatch,
+): Promise<boolean> {
+  const gone = new Promise<"gone">((resolve) => {
+    socket.once("close", () => resolve("gone"));
+    socket.once("end", () => resolve("gone"));
+    if (socket.destroyed) resolve("gone");
+  });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), REQUEST_LIFETIME_MS);
+  });
+  const ready = answers.wait(() => takeAnswer(controller.config, request.id));
+  const outcome = await Promise.race([ready.promise, gone, late]);
+  clearTimeout(timer);
+  ready.cancel();
+  if (outcome === "gone" || outcome === "late") {
+    await withdrawRequest(controller, request.id);
+    const reason = { status: "denied", reason: "approval timeout", nonce: request.nonce };
+    if (outcome === "late") socket.end(formatHttpResponse(JSON.stringify(reason)));
+    else socket.destroy();
+    return false;
+  }
+  socket.end(formatHttpResponse(outcome));
+  return true;
+}
+
+/** One `POST /pair` with a sound body, within the deadline; undefined for anything else. */
+async function readRequest(socket: TLSSocket): Promise<PairingRequest | undefined> {
+  const { promise, resolve } = Promise.withResolvers<PairingRequest | undefined>();
+  const timer = setTimeout(() => socket.destroy(), REQUEST_MS);
+  let buffer = Buffer.alloc(0);
+  const onData = (chunk: Buffer) => {
+    buffer = Buffer.concat([buffer, chunk]);
+    try {
+      const message = takeHttpMessage(buffer, MAX_PAIRING_BYTES);
+      if (message !== undefined) resolve(readPairBody(message.startLine, message.body));
+    } catch {
+      resolve(undefined);
+    }
+  };
+  socket.on("data", onData);
+  socket.once("close", () => resolve(undefined));
+  const request = await promise;
+  clearTimeout(timer);
+  socket.off("data", onData);
+  // Keeps the stream flowing, so that the agent's going away is seen.
+  socket.resume();
+  return request;
+}
+
+function readPairBody(startLine: string, body: string): PairingRequest | undefined {
+  if (!/^POST \/pair HTTP\/1\.[01]$/.test(startLine)) return undefined;
+  try {
+    const parsed = pairingRequest.safeParse(JSON.parse(body));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Wakes every waiting connection when something in the folder changes. */
+class AnswerWatch {
+  readonly #checks = new Set<() => void>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #watcher: FSWatcher;
+
+  constructor(folder: string) {
+    const checkAll = () => {
+      for (const check of this.#checks) check();
+    };
+    this.#watcher = watch(folder, checkAll);
+    this.#watcher.on("error", () => undefined);
+    this.#timer = setInterval(checkAll, POLL_MS);
+  }
+
+  wait(take: () => string | undefined): { readonly promise: Promise<string>; cancel(): void } {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const check = () => {
+      const answer = take();
+      if (answer === undefined) return;
+      this.#checks.delete(check);
+      resolve(answer);
+    };
+    this.#checks.add(check);
+    check();
+    return { promise, cancel: () => this.#checks.delete(check) };
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#watcher.close();
+  }
+}

@@ -1,0 +1,73 @@
+/** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
+import { formatHostPort } from "../core/host-name.ts";
+import { pingReply, refusal } from "../core/messages.ts";
+import type { PingResult } from "../core/results.ts";
+import { authorize, type Caller } from "./authorize.ts";
+import type { Controller } from "./controller.ts";
+import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
+import { readRegistry } from "./registry.ts";
+import { newRequestId } from "./request-id.ts";
+import { resolveTargets } from "./targets.ts";
+
+/**
+ * @param port the invocation's own port; undefined leaves it to the registry
+ * @param onResult called once per host, as they answer
+ * @returns the results in the order the hosts were given
+ * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential
+ */
+export async function pingHosts(
+  controller: Controller,
+  caller: Caller,
+  typed: readonly string[],
+  port: number | undefined,
+  onResult: (result: PingResult) => void,
+): Promise<PingResult[]> {
+  const { config } = controller;
+  const targets = resolveTargets(typed, port, readRegistry(config), config.max_hosts);
+  const hosts = targets.map(({ name }) => name);
+  await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
+  const dialler = openDialler(controller);
+  const reqid = newRequestId();
+  const results = new Map<string, PingResult>();
+  await askFleet(
+    dialler,
+    targets,
+    { method: "POST", path: "/ping", body: { reqid } },
+    (outcome) => {
+      const result = pingResult(outcome, reqid);
+      logResult(controller, outcome, result);
+      results.set(outcome.target.name, result);
+      onResult(result);
+    },
+  );
+  return hosts.flatMap((host) => results.get(host) ?? []);
+}
+
+function pingResult({ target, reply, error, rtt }: HostOutcome, reqid: string): PingResult {
+  const base = { host: target.name, rtt: `${rtt}ms`, reqid };
+  const failed = (reason: string): PingResult => ({
+    ...base,
+    status: "error",
+    expiry: "",
+    version: "",
+    error: reason,
+  });
+  if (reply === undefined) return failed(error ?? "no answer");
+  const answered = pingReply.safeParse(reply.json);
+  if (reply.status === 200 && answered.success) {
+    const { expiry, version } = answered.data;
+    return { ...base, status: "ok", expiry, version };
+  }
+  const refused = refusal.safeParse(reply.json);
+  return failed(refused.success ? refused.data.error : `answered with status ${reply.status}`);
+}
+
+function logResult({ log }: Controller, { target, rtt }: HostOutcome, result: PingResult): void {
+  const fields = {
+    REQID: result.reqid,
+    RTT: rtt,
+    TARGET: formatHostPort(target.name, target.port),
+  };
+  if (result.error === undefined) log("info", "ping", { RESULT: "ok", ...fields });
+  else log("err", "ping", { ERROR: result.error, ...fields });
+}

@@ -1,0 +1,138 @@
+/** The registered agents: one JSON file each, `agents/<hostname>.json` (PROTOCOL section 4). */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import type { ControllerConfig } from "../core/controller-config.ts";
+import { CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
+import { isHostName } from "../core/host-name.ts";
+import {
+  ensureFolder,
+  fileProblem,
+  readTextIfPresent,
+  removeIfPresent,
+  writeWhole,
+} from "../system/files.ts";
+import { type HeldLock, takeLock } from "../system/lock.ts";
+import { paths } from "./controller.ts";
+
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? "");
+
+const agentRecord = z.looseObject({
+  hostname: z.string().refine(isHostName, { error: "expected a host name" }),
+  ip: text,
+  /** ISO 8601. */
+  paired: text,
+  /** OpenSSL's text form. */
+  expiry: text,
+  reqid: text,
+  dispatcher_serial: text,
+  serial_status: z.enum(["current", "pending", "stale", "unknown"]).catch("unknown"),
+  serial_broadcast: text,
+  serial_confirmed: text,
+  /** New: the agent's own certificate serial, lower hex. */
+  serial: text,
+  /** New: the port it serves on. */
+  port: z.number().int().min(1).max(65_535).optional(),
+  /** New: how it is dialled. */
+  lookup_by: z.enum(["hostname", "ip"]).optional(),
+});
+export type AgentRecord = z.output<typeof agentRecord>;
+
+/** A record that cannot be used, named so that someone can mend it; it never hides the others. */
+export interface BrokenRecord {
+  readonly file: string;
+  readonly problem: string;
+}
+
+export interface Registry {
+  /** By lower-case host name. */
+  readonly agents: ReadonlyMap<string, AgentRecord>;
+  readonly broken: readonly BrokenRecord[];
+}
+
+export function readRegistry(config: ControllerConfig): Registry {
+  const folder = paths(config).agents;
+  const agents = new Map<string, AgentRecord>();
+  const broken: BrokenRecord[] = [];
+  for (const name of listRecords(folder)) {
+    const file = join(folder, name);
+    try {
+      const record = readRecord(file);
+      if (record !== undefined) agents.set(record.hostname.toLowerCase(), record);
+    } catch (thrown) {
+      broken.push({ file, problem: messageOf(thrown) });
+    }
+  }
+  return { agents, broken };
+}
+
+function listRecords(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(".json") && !name.startsWith("."))
+      .sort();
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return [];
+    throw new CtrlExecError("config", `Cannot read ${folder}: ${fileProblem(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** Undefined when the file has gone. @throws CtrlExecError `config` when it cannot be used */
+function readRecord(file: string): AgentRecord | undefined {
+  const content = readTextIfPresent(file);
+  if (content === undefined) return undefined;
+  const parsed = agentRecord.safeParse(parseJson(content, file));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new CtrlExecError(
+    "config",
+    `Cannot use ${file}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "wrong shape"}`,
+  );
+}
+
+function parseJson(content: string, file: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    throw new CtrlExecError("config", `Cannot use ${file}: not JSON`, { cause });
+  }
+}
+
+export function findAgent(config: ControllerConfig, hostname: string): AgentRecord | undefined {
+  return isHostName(hostname) ? readRecord(recordFile(config, hostname)) : undefined;
+}
+
+/** The caller holds the registry lock. */
+export function writeAgent(config: ControllerConfig, record: AgentRecord): void {
+  ensureFolder(paths(config).agents, 0o750);
+  writeWhole(
+    recordFile(config, record.hostname),
+    `${JSON.stringify(record, undefined, 2)}\n`,
+    0o640,
+  );
+}
+
+/** The caller holds the registry lock. Returns whether there was such a record. */
+export function removeAgent(config: ControllerConfig, hostname: string): boolean {
+  return removeIfPresent(recordFile(config, hostname));
+}
+
+/** A host name is checked before it is part of a path (T06); records are stored in lower case. */
+function recordFile(config: ControllerConfig, hostname: string): string {
+  if (!isHostName(hostname)) {
+    throw new CtrlExecError("bad-request", `Cannot use "${hostname}": not a host name`);
+  }
+  return join(paths(config).agents, `${hostname.toLowerCase()}.json`);
+}
+
+/** One writer at a time, across processes, for the registry and the pairing queue (T30). */
+export async function lockRegistry(config: ControllerConfig): Promise<HeldLock> {
+  const { locks } = paths(config);
+  ensureFolder(locks, 0o750);
+  return await takeLock(join(locks, ".registry"));
+}

@@ -1,0 +1,64 @@
+/** From what an operator typed to where each host is dialled. */
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { CtrlExecError } from "../core/errors.ts";
+import { parseTarget } from "../core/host-name.ts";
+import type { AgentRecord, Registry } from "./registry.ts";
+
+export const DEFAULT_AGENT_PORT = 7443;
+
+/** A host of a request: its name as asked for, and how to reach it. */
+export interface ResolvedTarget {
+  /** The name that results carry. */
+  readonly name: string;
+  readonly port: number;
+  /** The record of a registered host: it must answer with the certificate of that name. */
+  readonly record: AgentRecord | undefined;
+}
+
+/**
+ * @param typed targets as given: `host`, `host:port`, `[v6]:port`
+ * @param port the invocation's own port, which wins over the recorded one
+ * @throws CtrlExecError `bad-request` for a target that is none, one given twice, or too many
+ */
+export function resolveTargets(
+  typed: readonly string[],
+  port: number | undefined,
+  registry: Registry,
+  maxHosts: number,
+): ResolvedTarget[] {
+  if (typed.length === 0) throw new CtrlExecError("bad-request", "no host given");
+  if (typed.length > maxHosts) {
+    throw new CtrlExecError(
+      "bad-request",
+      `${typed.length} hosts given; at most ${maxHosts} at once`,
+    );
+  }
+  const seen = new Set<string>();
+  return typed.map((text) => {
+    const target = parseTarget(text);
+    if (target === undefined) {
+      throw new CtrlExecError("bad-request", `"${text}" is not a host, host:port or address`);
+    }
+    const key = target.name.toLowerCase();
+    if (seen.has(key)) throw new CtrlExecError("bad-request", `${target.name} is given twice`);
+    seen.add(key);
+    const record = registry.agents.get(key);
+    return {
+      name: target.name,
+      port: target.port ?? port ?? record?.port ?? DEFAULT_AGENT_PORT,
+      record,
+    };
+  });
+}
+
+/** The address to dial: the name, or the recorded address when the record says so or the name is unknown. */
+export async function dialAddress({ name, record }: ResolvedTarget): Promise<string> {
+  if (isIP(name) !== 0 || record === undefined || record.ip === "") return name;
+  if (record.lookup_by === "ip") return record.ip;
+  try {
+    return (await lookup(name)).address;
+  } catch {
+    return record.ip;
+  }
+}

@@ -1,0 +1,93 @@
+/** Every key of agent.conf. */
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import {
+  absolutePath,
+  bindAddress,
+  byteSize,
+  commaList,
+  flag,
+  keyType,
+  oneOf,
+  pathList,
+  port,
+  rateLimit,
+  seconds,
+  wholeNumber,
+} from "./config-fields.ts";
+import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file.ts";
+import { parseRateLimit, type RateLimit } from "./units.ts";
+
+export const DEFAULT_AGENT_CONFIG = "/etc/ctrl-exec-agent/agent.conf";
+
+const shape = z.object({
+  port: port.default(7443),
+  bind: bindAddress.default("::"),
+  cert: absolutePath.optional(),
+  key: absolutePath.optional(),
+  ca: absolutePath.optional(),
+  key_type: keyType.default("ec"),
+  revoked_serials: absolutePath.optional(),
+  dispatcher_serial_path: absolutePath.optional(),
+  script_dirs: pathList.optional(),
+  auth_hook: absolutePath.optional(),
+  auth_hook_timeout: seconds().default(10),
+  stdin_timeout: seconds().default(10),
+  max_output: byteSize.default(64 * 2 ** 20),
+  max_connections: wholeNumber(1, 65_535).default(256),
+  pairing_port: wholeNumber(1, 65_535).default(7444),
+  pairing_max_queue: wholeNumber(1, 10_000).default(10),
+  allowed_ips: commaList.optional(),
+  rate_limit_volume: rateLimit.default(limit("10/60/300")),
+  rate_limit_probe: rateLimit.default(limit("3/600/3600")),
+  rate_limit_disable: flag.default(false),
+  rate_limit_trusted: oneOf("count", "exempt").default("count"),
+  tags: z.record(z.string(), z.string()).default({}),
+});
+
+function limit(text: string): RateLimit {
+  return parseRateLimit(text) ?? { limit: 1, window: 1, block: 1 };
+}
+
+const schema: ConfigSchema<typeof shape> = {
+  shape,
+  openSections: ["tags"],
+  aliases: {},
+  removed: {
+    dispatcher_cn: "the controller is known by the serial in dispatcher_serial_path",
+  },
+};
+
+type Settings = z.output<typeof shape>;
+
+/** The settings with every path filled in. Times are seconds. */
+export type AgentConfig = Settings & {
+  /** The file it came from; what has no path of its own stands in its folder. */
+  readonly file: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+  readonly revoked_serials: string;
+  readonly dispatcher_serial_path: string;
+};
+
+/** @param text the file's content; an empty text means every default */
+export async function parseAgentConfig(
+  file: string,
+  text: string,
+): Promise<LoadedConfig<AgentConfig>> {
+  const { config, warnings } = await parseConfig(file, text, schema);
+  const folder = dirname(file);
+  return {
+    config: {
+      ...config,
+      file,
+      cert: config.cert ?? join(folder, "agent.crt"),
+      key: config.key ?? join(folder, "agent.key"),
+      ca: config.ca ?? join(folder, "ca.crt"),
+      revoked_serials: config.revoked_serials ?? join(folder, "revoked-serials"),
+      dispatcher_serial_path: config.dispatcher_serial_path ?? join(folder, "ctrl-exec-serial"),
+    },
+    warnings,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Configuration text to raw settings. Two spellings, one shape: the manual's `key = value` lines
+ * with `[section]` headers, and TOML for a path that ends in `.toml`.
+ */
+import { CtrlExecError, messageOf } from "./errors.ts";
+
+/** A value as the file has it: text in the .conf form; TOML also has numbers, booleans and lists. */
+export type RawValue = string | number | boolean | readonly RawValue[];
+
+export interface RawSettings {
+  /** Top-level keys. */
+  readonly keys: ReadonlyMap<string, RawEntry>;
+  readonly sections: ReadonlyMap<string, ReadonlyMap<string, RawEntry>>;
+}
+
+export interface RawEntry {
+  readonly value: RawValue;
+  /** First line is 1. */
+  readonly line: number;
+}
+
+/** @param file named in errors; its ending chooses the syntax */
+export async function readSettings(file: string, text: string): Promise<RawSettings> {
+  return file.endsWith(".toml") ? await readToml(file, text) : readConf(file, text);
+}
+
+function readConf(file: string, text: string): RawSettings {
+  const keys = new Map<string, RawEntry>();
+  const sections = new Map<string, Map<string, RawEntry>>();
+  let current = keys;
+  for (const [index, rawLine] of text
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .entries()) {
+    const line = rawLine.trim();
+    const number = index + 1;
+    if (line === "" || line.startsWith("#")) continue;
+    const header = /^\[([A-Za-z0-9_-]+)\]$/.exec(line);
+    if (header?.[1] !== undefined) {
+      if (sections.has(header[1]))
+        throw badLine(file, number, `section [${header[1]}] appears twice`);
+      current = new Map();
+      sections.set(header[1], current);
+      continue;
+    }
+    const equals = line.indexOf("=");
+    if (equals < 1) {
+      throw badLine(file, number, `expected "key = value", "[section]" or "# comment"`);
+    }
+    const key = line.slice(0, equals).trim();
+    const earlier = current.get(key);
+    if (earlier !== undefined) {
+      throw badLine(file, number, `${key} is already set on line ${earlier.line}`);
+    }
+    current.set(key, { value: line.slice(equals + 1).trim(), line: number });
+  }
+  return { keys, sections };
+}
+
+function badLine(file: string, line: number, problem: string): CtrlExecError {
+  return new CtrlExecError("config", `Cannot read ${file}: line ${line}: ${problem}`);
+}
+
+async function readToml(file: string, text: string): Promise<RawSettings> {
+  const { parse } = await import("smol-toml");
+  let table: Record<string, unknown>;
+  try {
+    table = parse(text);
+  } catch (thrown) {
+    // smol-toml's message has a sketch of the place below its first line.
+    const [reason = ""] = messageOf(thrown).split("\n");
+    const line =
+      typeof thrown === "object" && thrown !== null && "line" in thrown ? thrown.line : "?";
+    throw new CtrlExecError("config", `Cannot read ${file}: line ${line}: ${reason}`, {
+      cause: thrown,
+    });
+  }
+  const keys = new Map<string, RawEntry>();
+  const sections = new Map<string, Map<string, RawEntry>>();
+  for (const [key, value] of Object.entries(table)) {
+    if (isTable(value)) sections.set(key, tomlSection(file, text, key, value));
+    else keys.set(key, { value: tomlValue(file, key, value), line: lineOfKey(text, key) });
+  }
+  return { keys, sections };
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
+  );
+}
+
+function tomlSection(
+  file: string,
+  text: string,
+  name: string,
+  table: Record<string, unknown>,
+): Map<string, RawEntry> {
+  const section = new Map<string, RawEntry>();
+  for (const [key, value] of Object.entries(table)) {
+    section.set(key, {
+      value: tomlValue(file, `${name}.${key}`, value),
+      line: lineOfKey(text, key),
+    });
+  }
+  return section;
+}
+
+function tomlValue(file: string, key: string, value: unknown): RawValue {
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return value;
+  if (Array.isArray(value)) return value.map((item) => tomlValue(file, key, item));
+  throw new CtrlExecError(
+    "config",
+    `Cannot read ${file}: ${key}: expected text, a number or a list`,
+  );
+}
+
+/** The parser keeps no positions; the first line that sets the key is the one a person looks for. */
+function lineOfKey(text: string, key: string): number {
+  const lines = text.split("\n");
+  const index = lines.findIndex((line) => {
+    const [name = ""] = line.split("=");
+    return line.includes("=") && name.trim().replace(/^["']|["']$/g, "") === key;
+  });
+  return index + 1;
+}

@@ -1,0 +1,115 @@
+/** Raw settings to a typed configuration, through the one schema of its file. */
+import type { z } from "zod";
+import { type RawEntry, type RawSettings, type RawValue, readSettings } from "./conf-syntax.ts";
+import { CtrlExecError } from "./errors.ts";
+import { nearestMatch } from "./text.ts";
+
+/** Something in the file that does not stop the program but deserves a `config-warn` line. */
+export interface ConfigWarning {
+  readonly key: string;
+  readonly message: string;
+}
+
+export interface LoadedConfig<Config> {
+  readonly config: Config;
+  readonly warnings: readonly ConfigWarning[];
+}
+
+export interface ConfigSchema<Shape extends z.ZodObject> {
+  readonly shape: Shape;
+  /** Sections with free keys, such as [tags]; each is one key of the shape that holds a record. */
+  readonly openSections: readonly string[];
+  /** Keys that 0.8 knew under another name; the old name still works. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** Keys that no longer mean anything, with what replaced them. */
+  readonly removed: Readonly<Record<string, string>>;
+}
+
+/**
+ * @param text the file's content
+ * @throws CtrlExecError `config` that names file, line, key and what was expected
+ */
+export async function parseConfig<Shape extends z.ZodObject>(
+  file: string,
+  text: string,
+  schema: ConfigSchema<Shape>,
+): Promise<LoadedConfig<z.output<Shape>>> {
+  const settings = await readSettings(file, text);
+  const warnings: ConfigWarning[] = [];
+  const known = collectKnown(settings, schema, warnings);
+  const values: Record<string, unknown> = {};
+  for (const [key, entry] of known) values[key] = entry.value;
+  for (const name of schema.openSections) {
+    const section = settings.sections.get(name);
+    if (section !== undefined) values[name] = textRecord(section);
+  }
+  const parsed = schema.shape.safeParse(values);
+  if (parsed.success) return { config: parsed.data, warnings };
+  throw configError(file, parsed.error.issues, known);
+}
+
+/** Top-level keys that the schema knows, under their present names; the rest becomes warnings. */
+function collectKnown(
+  settings: RawSettings,
+  schema: ConfigSchema<z.ZodObject>,
+  warnings: ConfigWarning[],
+): Map<string, RawEntry & { readonly typed: string }> {
+  const known = new Map<string, RawEntry & { readonly typed: string }>();
+  const names = Object.keys(schema.shape.shape);
+  for (const [typed, entry] of settings.keys) {
+    const key = schema.aliases[typed] ?? typed;
+    const gone = schema.removed[typed];
+    if (gone !== undefined) {
+      warnings.push({ key: typed, message: `removed: ${gone} (line ${entry.line})` });
+    } else if (!names.includes(key) || schema.openSections.includes(key)) {
+      warnings.push({ key: typed, message: unknownMessage("key", typed, names, entry.line) });
+    } else if (key === typed || !settings.keys.has(key)) {
+      // The present name wins over its deprecated alias.
+      known.set(key, { ...entry, typed });
+    }
+  }
+  for (const [name, section] of settings.sections) {
+    if (schema.openSections.includes(name)) continue;
+    const line = [...section.values()][0]?.line ?? 0;
+    warnings.push({
+      key: `[${name}]`,
+      message: unknownMessage("section", name, schema.openSections, line),
+    });
+  }
+  return known;
+}
+
+function unknownMessage(
+  kind: string,
+  typed: string,
+  names: readonly string[],
+  line: number,
+): string {
+  const guess = nearestMatch(typed, names);
+  return `unknown ${kind} on line ${line}, ignored${guess === undefined ? "" : `; did you mean ${guess}?`}`;
+}
+
+function textRecord(section: ReadonlyMap<string, RawEntry>): Record<string, string> {
+  const record: Record<string, string> = {};
+  for (const [key, entry] of section) record[key] = String(entry.value);
+  return record;
+}
+
+function configError(
+  file: string,
+  issues: readonly z.core.$ZodIssue[],
+  known: ReadonlyMap<string, RawEntry & { readonly typed: string }>,
+): CtrlExecError {
+  const problems = issues.map((issue) => {
+    const key = String(issue.path[0] ?? "");
+    const entry = known.get(key);
+    if (entry === undefined) return `${key}: ${issue.message}`;
+    return `line ${entry.line}: ${entry.typed} = ${shown(entry.value)}: ${issue.message}`;
+  });
+  return new CtrlExecError("config", `Cannot use ${file}: ${problems.join("; ")}`);
+}
+
+function shown(value: RawValue): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}

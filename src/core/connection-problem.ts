@@ -1,0 +1,116 @@
+/** Why a connection failed, in words a person can act on, from the code a library gives. */
+
+/** How far the connection had come. */
+export type ConnectionPhase = "connect" | "handshake" | "request";
+
+export interface ConnectionProblem {
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/**
+ * @param peer what listens there: `agent` or `controller`
+ * @param place `host:port` as it was dialled
+ */
+export function connectionProblem(
+  phase: ConnectionPhase,
+  code: string,
+  peer: "agent" | "controller",
+  place: string,
+): ConnectionProblem {
+  const network = NETWORK[code];
+  if (network !== undefined && phase === "connect") return network(peer, place);
+  const trust = TRUST.find(([pattern]) => pattern.test(code));
+  if (trust !== undefined) return trust[1](peer, place);
+  if (
+    code === "ECONNRESET" ||
+    code === "EPIPE" ||
+    code === "ERR_STREAM_PREMATURE_CLOSE" ||
+    code === ""
+  ) {
+    return closed(phase, peer, place);
+  }
+  if (/SSL|TLS/.test(code)) {
+    return {
+      message: `${place} does not speak TLS as the ${peer} does (${code})`,
+      hint: `Check that the port belongs to the ${peer}.`,
+    };
+  }
+  return { message: `connection to ${place} failed (${code})` };
+}
+
+type Explain = (peer: string, place: string) => ConnectionProblem;
+
+const NETWORK: Readonly<Record<string, Explain>> = {
+  ECONNREFUSED: (peer, place) => ({
+    message: `connection refused by ${place}: no ${peer} is listening there`,
+  }),
+  EHOSTUNREACH: (_, place) => ({ message: `no route to ${place}` }),
+  ENETUNREACH: (_, place) => ({ message: `no route to the network of ${place}` }),
+  ETIMEDOUT: (_, place) => ({
+    message: `no answer from ${place}: the host is down or a firewall drops the connection`,
+  }),
+  ENOTFOUND: (_, place) => ({ message: `cannot resolve the name of ${place}` }),
+  EAI_AGAIN: (_, place) => ({
+    message: `cannot resolve the name of ${place}: the name server does not answer`,
+  }),
+  EMFILE: () => ({ message: "too many open files on this host (see ulimit -n)" }),
+};
+
+const TRUST: readonly (readonly [RegExp, Explain])[] = [
+  [
+    /^(UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_SIGNATURE_FAILURE)$/,
+    (peer, place) => ({
+      message: `the ${peer} at ${place} shows a certificate that is not of this CA`,
+      hint: `It was paired with another control host, or something else listens there.`,
+    }),
+  ],
+  [
+    /^CERT_HAS_EXPIRED$/,
+    (peer, place) => ({
+      message: `the certificate of the ${peer} at ${place} has expired`,
+      hint: "Pair it again, and check the clocks of both hosts.",
+    }),
+  ],
+  [
+    /^CERT_NOT_YET_VALID$/,
+    (peer, place) => ({
+      message: `the certificate of the ${peer} at ${place} is not valid yet`,
+      hint: "Check the clocks of both hosts.",
+    }),
+  ],
+  [
+    /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_REQUIRED|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|DECRYPT_ERROR|ACCESS_DENIED)/,
+    (peer, place) => ({
+      message: `the ${peer} at ${place} refuses this host's certificate: it is not of the CA it was paired with`,
+      hint: "Pair that host with this control host.",
+    }),
+  ],
+  [
+    /ALERT_CERTIFICATE_(EXPIRED|REVOKED)/,
+    (peer, place) => ({
+      message: `the ${peer} at ${place} refuses this host's certificate: expired or revoked`,
+      hint: "Check the certificate's dates and the clocks of both hosts.",
+    }),
+  ],
+  [
+    /WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|PACKET_LENGTH_TOO_LONG/,
+    (peer, place) => ({
+      message: `something at ${place} that is not a ${peer} answers without TLS`,
+      hint: `Check the port.`,
+    }),
+  ],
+];
+
+function closed(phase: ConnectionPhase, peer: string, place: string): ConnectionProblem {
+  if (phase === "request") {
+    return { message: `the ${peer} at ${place} closed the connection before it answered` };
+  }
+  return {
+    message: `the ${peer} at ${place} closed the connection before the handshake`,
+    hint:
+      peer === "agent"
+        ? "Its allowed_ips or its rate limit keeps this host out; its log says which."
+        : "Check that pairing-mode runs there.",
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * Every failure a person or program can meet, as one closed set of codes.
+ *
+ * The table below is the single place that turns a code into an exit status, an HTTP status and a
+ * syslog level; `satisfies` makes a forgotten code a type error.
+ */
+import type { LogLevel } from "./log-line.ts";
+
+export type ErrorCode =
+  | "usage"
+  | "config"
+  | "bad-request"
+  | "denied"
+  | "not-found"
+  | "exists"
+  | "locked"
+  | "busy"
+  | "too-large"
+  | "unreachable"
+  | "timeout"
+  | "untrusted"
+  | "protocol"
+  | "storage"
+  | "internal";
+
+interface ErrorFacts {
+  /** Process exit status: 2 is usage, 78 is sysexits' EX_CONFIG, 70 is EX_SOFTWARE. */
+  readonly exit: number;
+  readonly http: number;
+  readonly level: LogLevel;
+}
+
+export const ERROR_FACTS = {
+  usage: { exit: 2, http: 400, level: "info" },
+  config: { exit: 78, http: 500, level: "err" },
+  "bad-request": { exit: 1, http: 400, level: "info" },
+  denied: { exit: 1, http: 403, level: "warning" },
+  "not-found": { exit: 1, http: 404, level: "info" },
+  exists: { exit: 1, http: 409, level: "info" },
+  locked: { exit: 1, http: 409, level: "warning" },
+  busy: { exit: 1, http: 503, level: "warning" },
+  "too-large": { exit: 1, http: 413, level: "info" },
+  unreachable: { exit: 1, http: 502, level: "err" },
+  timeout: { exit: 1, http: 504, level: "err" },
+  untrusted: { exit: 1, http: 502, level: "err" },
+  protocol: { exit: 1, http: 502, level: "err" },
+  storage: { exit: 1, http: 500, level: "err" },
+  internal: { exit: 70, http: 500, level: "err" },
+} as const satisfies Record<ErrorCode, ErrorFacts>;
+
+interface ErrorExtras {
+  /** What the reader can do about it; shown on its own line. */
+  readonly hint?: string;
+  /** The underlying failure: logged, never shown to a remote caller. */
+  readonly cause?: unknown;
+}
+
+/** An error with a code. The message reads "Cannot <verb> <object>: <state>". */
+export class CtrlExecError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
+    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.name = "CtrlExecError";
+    this.code = code;
+    this.hint = extras.hint;
+  }
+}
+
+/** The auth hook, or the lack of one, said no. */
+export class DeniedError extends CtrlExecError {
+  /** The hook's word, without "Denied: ". */
+  readonly reason: string;
+  /** 1 generic, 2 bad credentials, 3 insufficient privilege. */
+  readonly hookCode: 1 | 2 | 3;
+
+  constructor(reason: string, hookCode: 1 | 2 | 3, hint?: string) {
+    super("denied", `Denied: ${reason}`, hint === undefined ? {} : { hint });
+    this.name = "DeniedError";
+    this.reason = reason;
+    this.hookCode = hookCode;
+  }
+}
+
+/** Anything thrown, as a CtrlExecError; what is not one of ours is an internal error. */
+export function asCtrlExecError(thrown: unknown): CtrlExecError {
+  if (thrown instanceof CtrlExecError) return thrown;
+  return new CtrlExecError("internal", `Internal error: ${messageOf(thrown)}`, {
+    cause: thrown,
+    hint: "This is a fault in ctrl-exec. Please report it with the command you ran.",
+  });
+}
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The `code` of a system error (`ENOENT`, `ERR_SSL_...`), or an empty string. */
+export function systemCode(thrown: unknown): string {
+  if (typeof thrown === "object" && thrown !== null && "code" in thrown) {
+    return typeof thrown.code === "string" ? thrown.code : "";
+  }
+  return "";
+}

@@ -1,0 +1,92 @@
+/**
+ * The auth hook's contract (PROTOCOL section 3): what it is told, and what its exit code means.
+ * Anything but a clean exit 0 refuses.
+ */
+import { isoSeconds } from "./time.ts";
+
+export type HookAction = "run" | "ping" | "api" | "discovery";
+
+export interface HookRequest {
+  readonly action: HookAction;
+  readonly script: string;
+  /** Absent on the agent, which does not know the other hosts. */
+  readonly hosts?: readonly string[];
+  readonly args: readonly string[];
+  readonly username: string;
+  readonly token: string;
+  readonly sourceIp: string;
+  readonly time: Date;
+}
+
+/** The hook's standard input. */
+export function hookInput(request: HookRequest): string {
+  return JSON.stringify({
+    action: request.action,
+    script: request.script,
+    ...(request.hosts === undefined ? {} : { hosts: request.hosts }),
+    args: request.args,
+    username: request.username,
+    token: request.token,
+    source_ip: request.sourceIp,
+    timestamp: isoSeconds(request.time),
+  });
+}
+
+/** The same as environment variables. */
+export function hookEnvironment(request: HookRequest): Record<string, string> {
+  return {
+    ENVEXEC_ACTION: request.action,
+    ENVEXEC_SCRIPT: request.script,
+    ...(request.hosts === undefined ? {} : { ENVEXEC_HOSTS: request.hosts.join(",") }),
+    ENVEXEC_ARGS: request.args.join(" "),
+    ENVEXEC_ARGS_JSON: JSON.stringify(request.args),
+    ENVEXEC_USERNAME: request.username,
+    ENVEXEC_TOKEN: request.token,
+    ENVEXEC_SOURCE_IP: request.sourceIp,
+    ENVEXEC_TIMESTAMP: isoSeconds(request.time),
+  };
+}
+
+/** How the hook's process ended. */
+export type HookOutcome =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "killed"; readonly signal: string }
+  | { readonly kind: "timed-out"; readonly seconds: number }
+  | { readonly kind: "not-executable"; readonly reason: string };
+
+export type AuthDecision =
+  | { readonly allowed: true; readonly reason?: string }
+  | {
+      readonly allowed: false;
+      /** What the caller and the log are told. */
+      readonly reason: string;
+      /** 1, 2 or 3: generic, bad credentials, insufficient privilege. */
+      readonly code: 1 | 2 | 3;
+      /** True when the hook failed rather than decided: logged as an error. */
+      readonly broken: boolean;
+    };
+
+export function decideHook(outcome: HookOutcome): AuthDecision {
+  switch (outcome.kind) {
+    case "exited":
+      return decideExit(outcome.code);
+    case "killed":
+      return refuse(`hook killed by ${outcome.signal}`, 1, true);
+    case "timed-out":
+      return refuse(`hook timed out after ${outcome.seconds}s`, 1, true);
+    case "not-executable":
+      return refuse("hook-not-executable", 1, true);
+  }
+}
+
+function decideExit(code: number): AuthDecision {
+  if (code === 0) return { allowed: true };
+  if (code === 1) return refuse("denied", 1, false);
+  if (code === 2) return refuse("bad credentials", 2, false);
+  if (code === 3) return refuse("insufficient privilege", 3, false);
+  return refuse(`hook exited ${code}`, 1, false);
+}
+
+function refuse(reason: string, code: 1 | 2 | 3, broken: boolean): AuthDecision {
+  return { allowed: false, reason, code, broken };
+}

@@ -1,0 +1,60 @@
+/**
+ * Host names, addresses and targets.
+ *
+ * A host name is checked here before it is part of a path, a certificate or a screen (T06).
+ */
+import { isIP, isIPv6 } from "node:net";
+
+const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+
+/** RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 253 characters at most. */
+export function isHostName(name: string): boolean {
+  return (
+    name.length > 0 && name.length <= 253 && name.split(".").every((label) => LABEL.test(label))
+  );
+}
+
+/** Host names compare without case (RFC 4343). */
+export function sameHostName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+/** `::ffff:192.0.2.1` is `192.0.2.1`: one host, one spelling (T28). */
+export function plainAddress(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  return mapped?.[1] ?? address;
+}
+
+/** A host as an operator names it. */
+export interface Target {
+  /** The name that results carry: exactly what was typed, without the port. */
+  readonly name: string;
+  readonly port: number | undefined;
+}
+
+/**
+ * Reads `host`, `host:port`, `address`, `address:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
+ * Returns undefined when the text is none of these.
+ */
+export function parseTarget(text: string): Target | undefined {
+  const bracketed = /^\[([0-9A-Fa-f:.%a-z]+)\](?::(\d{1,5}))?$/.exec(text);
+  if (bracketed?.[1] !== undefined) {
+    return isIPv6(bracketed[1]) ? withPort(bracketed[1], bracketed[2]) : undefined;
+  }
+  if (isIPv6(text)) return { name: text, port: undefined };
+  const plain = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
+  if (plain?.[1] === undefined) return undefined;
+  if (isIP(plain[1]) === 0 && !isHostName(plain[1])) return undefined;
+  return withPort(plain[1], plain[2]);
+}
+
+function withPort(name: string, digits: string | undefined): Target | undefined {
+  if (digits === undefined) return { name, port: undefined };
+  const port = Number(digits);
+  return port >= 1 && port <= 65_535 ? { name, port } : undefined;
+}
+
+/** `host:port` as a person writes it, with brackets around IPv6. */
+export function formatHostPort(host: string, port: number): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}

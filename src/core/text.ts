@@ -1,0 +1,63 @@
+/** Text that came from elsewhere, made safe to show or to carry. */
+
+// Everything a terminal may obey or be confused by, except newline and tab: C0, DEL, C1, and the
+// bidirectional controls that reorder what is read.
+const TERMINAL_CONTROLS =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** What another host sent, safe on an operator's terminal (T06, T29): controls become visible. */
+export function forTerminal(text: string): string {
+  return text.replace(TERMINAL_CONTROLS, (char) => {
+    const code = char.charCodeAt(0);
+    if (char === "\r") return "";
+    if (code < 0x20) return `^${String.fromCharCode(code + 0x40)}`;
+    return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
+  });
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const lossyUtf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+export interface DecodedText {
+  readonly text: string;
+  /** False when the bytes were not UTF-8, so that `text` has lost some of them. */
+  readonly exact: boolean;
+}
+
+export function decodeText(bytes: Uint8Array): DecodedText {
+  try {
+    return { text: strictUtf8.decode(bytes), exact: true };
+  } catch {
+    return { text: lossyUtf8.decode(bytes), exact: false };
+  }
+}
+
+/** The candidate closest to what was typed, when it is close enough to be a slip of the hand. */
+export function nearestMatch(typed: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(typed.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance =
+      candidate.startsWith(typed) && typed.length > 2 ? 1 : editDistance(typed, candidate);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

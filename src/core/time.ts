@@ -1,0 +1,37 @@
+/** Times as the files, the wire and the screen spell them. */
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+const DAY_MS = 86_400_000;
+
+/** ISO 8601 UTC with seconds: `2026-01-15T12:00:00Z`. */
+export function isoSeconds(time: Date): string {
+  return `${time.toISOString().slice(0, 19)}Z`;
+}
+
+/** OpenSSL's text form, day padded with a space: `Jun  7 16:28:00 2027 GMT` (PROTOCOL section 2). */
+export function opensslTime(time: Date): string {
+  const day = String(time.getUTCDate()).padStart(2, " ");
+  const clock = time.toISOString().slice(11, 19);
+  return `${MONTHS[time.getUTCMonth()]} ${day} ${clock} ${time.getUTCFullYear()} GMT`;
+}
+
+/** Reads OpenSSL's text form; undefined when it is not one. */
+export function parseOpensslTime(text: string): Date | undefined {
+  const match = /^([A-Z][a-z]{2}) +(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4}) GMT$/.exec(
+    text.trim(),
+  );
+  const month = MONTHS.indexOf(match?.[1] ?? "");
+  if (match === null || month < 0) return undefined;
+  const [day, hour, minute, second, year] = match.slice(2).map(Number);
+  return new Date(Date.UTC(year ?? 0, month, day, hour, minute, second));
+}
+
+export function addDays(time: Date, days: number): Date {
+  return new Date(time.getTime() + days * DAY_MS);
+}
+
+/** Whole days from one moment to another, rounded down; negative when it has passed. */
+export function daysBetween(from: Date, to: Date): number {
+  return Math.floor((to.getTime() - from.getTime()) / DAY_MS);
+}

@@ -1,0 +1,12 @@
+/** The only exit: pick the program, run it, print its error, set the exit status. */
+import { main } from "./cli/main.ts";
+import { selectProgram } from "./multicall.ts";
+
+// The environment of the caller must not change whom we trust (T03); the verdict of each
+// connection is asked for explicitly as well.
+delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+delete process.env.NODE_EXTRA_CA_CERTS;
+
+const { program, args } = selectProgram(process.argv0, process.argv.slice(2));
+
+void main(program, args).then((status) => process.exit(status));

@@ -1,0 +1,96 @@
+/** The private CA: its own certificate, and the certificates it signs. */
+import type { KeyObject } from "node:crypto";
+import { addDays } from "../core/time.ts";
+import type { CertificateFacts } from "./certificate.ts";
+import { signingPair } from "./signing.ts";
+import { x509 } from "./x509-library.ts";
+
+export const CA_DAYS = 3650;
+
+/** Certificates are valid from an hour ago, so that a host whose clock is late can use them (T08). */
+const CLOCK_SKEW_MS = 3_600_000;
+
+/** Serials are 16 random octets, positive and never zero (RFC 5280 section 4.1.2.2). */
+export function serialFrom(random: Uint8Array): string {
+  const octets = Buffer.from(random.subarray(0, 16));
+  octets[0] = ((octets[0] ?? 0) & 0x3f) | 0x40;
+  return octets.toString("hex");
+}
+
+export interface CaOptions {
+  readonly name: string;
+  readonly key: KeyObject;
+  readonly now: Date;
+  readonly serial: string;
+}
+
+/** A self-signed CA certificate, PEM. */
+export async function createCaCertificate(options: CaOptions): Promise<string> {
+  const { keys, algorithm } = await signingPair(options.key);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: options.serial,
+    name: [{ CN: [options.name] }],
+    notBefore: skewed(options.now),
+    notAfter: addDays(options.now, CA_DAYS),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+        true,
+      ),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return `${certificate.toString("pem")}\n`;
+}
+
+export interface IssueOptions {
+  readonly commonName: string;
+  /** SubjectPublicKeyInfo, DER. Nothing else of a request reaches the certificate. */
+  readonly publicKey: Buffer;
+  readonly ca: CertificateFacts;
+  readonly caKey: KeyObject;
+  readonly days: number;
+  readonly now: Date;
+  readonly serial: string;
+}
+
+/** A host certificate, PEM: agents and controllers are both client and server. */
+export async function issueCertificate(options: IssueOptions): Promise<string> {
+  const { keys, algorithm } = await signingPair(options.caKey);
+  const publicKey = new x509.PublicKey(new Uint8Array(options.publicKey));
+  const wanted = addDays(options.now, options.days);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: options.serial,
+    issuer: issuerName(options.ca),
+    subject: [{ CN: [options.commonName] }],
+    notBefore: skewed(options.now),
+    notAfter: wanted > options.ca.notAfter ? options.ca.notAfter : wanted,
+    publicKey,
+    signingKey: keys.privateKey,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([
+        x509.ExtendedKeyUsage.serverAuth,
+        x509.ExtendedKeyUsage.clientAuth,
+      ]),
+      new x509.SubjectAlternativeNameExtension([{ type: "dns", value: options.commonName }]),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return `${certificate.toString("pem")}\n`;
+}
+
+/** The CA's subject byte for byte: a 0.8 CA may use string types that a re-encoding would change. */
+function issuerName(ca: CertificateFacts): InstanceType<typeof x509.Name> {
+  return new x509.X509Certificate(new Uint8Array(ca.x509.raw)).subjectName;
+}
+
+function skewed(now: Date): Date {
+  return new Date(now.getTime() - CLOCK_SKEW_MS);
+}

@@ -1,0 +1,93 @@
+/** Facts of a certificate, read with what Bun ships, so that `run` and `ping` need no X.509 library. */
+import { X509Certificate } from "node:crypto";
+import { CtrlExecError } from "../core/errors.ts";
+import { sameHostName } from "../core/host-name.ts";
+import { type Serial, serialFromHex } from "../core/serial.ts";
+
+export interface CertificateFacts {
+  readonly pem: string;
+  readonly serial: Serial;
+  /** Common name of the subject; empty when it has none. */
+  readonly commonName: string;
+  /** DNS names of the subject alternative name extension. */
+  readonly dnsNames: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Buffer;
+  /** `sha256:` and 64 lower-case hex digits over the DER. */
+  readonly fingerprint: string;
+  readonly isCa: boolean;
+  readonly x509: X509Certificate;
+}
+
+/**
+ * @param name where it came from, for the error
+ * @throws CtrlExecError `config` when it is not a certificate
+ */
+export function readCertificate(pem: string | Buffer, name: string): CertificateFacts {
+  let x509: X509Certificate;
+  try {
+    x509 = new X509Certificate(pem);
+  } catch (cause) {
+    throw new CtrlExecError("config", `Cannot read ${name}: not a certificate`, { cause });
+  }
+  return factsOf(x509);
+}
+
+export function factsOf(x509: X509Certificate): CertificateFacts {
+  return {
+    pem: x509.toString(),
+    serial: serialFromHex(x509.serialNumber),
+    commonName: commonNameOf(x509.subject),
+    dnsNames: dnsNamesOf(x509.subjectAltName),
+    notBefore: new Date(x509.validFrom),
+    notAfter: new Date(x509.validTo),
+    publicKey: x509.publicKey.export({ type: "spki", format: "der" }),
+    fingerprint: `sha256:${x509.fingerprint256.replaceAll(":", "").toLowerCase()}`,
+    isCa: x509.ca,
+    x509,
+  };
+}
+
+function commonNameOf(subject: string): string {
+  const line = subject.split("\n").find((part) => part.startsWith("CN="));
+  return line?.slice("CN=".length) ?? "";
+}
+
+function dnsNamesOf(subjectAltName: string | undefined): string[] {
+  return (subjectAltName ?? "")
+    .split(", ")
+    .filter((entry) => entry.startsWith("DNS:"))
+    .map((entry) => entry.slice("DNS:".length));
+}
+
+/** Whether the certificate speaks for the host; 0.8 certificates have a common name only. */
+export function speaksFor(certificate: CertificateFacts, hostname: string): boolean {
+  const names = certificate.dnsNames.length > 0 ? certificate.dnsNames : [certificate.commonName];
+  return names.some((name) => sameHostName(name, hostname));
+}
+
+/** Whether the CA's key signed it and the names chain (RFC 5280 section 6.1.3). */
+export function isSignedBy(certificate: CertificateFacts, ca: CertificateFacts): boolean {
+  try {
+    return (
+      certificate.x509.issuer === ca.x509.subject && certificate.x509.verify(ca.x509.publicKey)
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Reads `sha256:<64 hex>`, with or without colons between the octets; undefined otherwise. */
+export function parseFingerprint(text: string): string | undefined {
+  const match = /^sha256:([0-9a-f]{64})$/.exec(
+    text
+      .trim()
+      .toLowerCase()
+      .replace(/^sha256:/, "sha256=")
+      .replaceAll(":", "")
+      .replace("=", ":"),
+  );
+  return match === null ? undefined : `sha256:${match[1]}`;
+}

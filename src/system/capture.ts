@@ -1,0 +1,76 @@
+/** One output stream of a child, kept up to a limit and drained to the end (T14, T15). */
+
+export interface Captured {
+  readonly bytes: Uint8Array;
+  /** Bytes beyond the limit, read and dropped. */
+  readonly dropped: number;
+}
+
+/** The part of a stream's reader that is used; the two type libraries disagree on the rest. */
+interface ChunkReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+export class Capture {
+  readonly #reader: ChunkReader;
+  readonly #limit: number;
+  readonly #chunks: Uint8Array[] = [];
+  readonly #done: Promise<void>;
+  #kept = 0;
+  #dropped = 0;
+
+  /** @param limit bytes to keep */
+  constructor(stream: ReadableStream<Uint8Array>, limit: number) {
+    this.#reader = stream.getReader();
+    this.#limit = limit;
+    this.#done = this.#drain();
+  }
+
+  /** Waits for the end of the stream, for `graceMs` at most; then lets go of it. */
+  async finish(graceMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const grace = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([this.#done, grace]);
+    clearTimeout(timer);
+    await this.#reader.cancel().catch(() => undefined);
+  }
+
+  captured(): Captured {
+    return { bytes: concat(this.#chunks, this.#kept), dropped: this.#dropped };
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      for (;;) {
+        const { done, value } = await this.#reader.read();
+        if (done || value === undefined) return;
+        this.#keep(value);
+      }
+    } catch {
+      // The stream was let go.
+    }
+  }
+
+  #keep(chunk: Uint8Array): void {
+    const room = this.#limit - this.#kept;
+    const kept = chunk.length <= room ? chunk : chunk.subarray(0, room);
+    if (kept.length > 0) this.#chunks.push(kept);
+    this.#kept += kept.length;
+    this.#dropped += chunk.length - kept.length;
+  }
+}
+
+function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  const whole = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
+}

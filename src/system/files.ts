@@ -1,0 +1,165 @@
+/** Files: read with a clear error, written whole or not at all. */
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { CtrlExecError, type ErrorCode, messageOf, systemCode } from "../core/errors.ts";
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "operation not permitted",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is not a folder",
+  ENOSPC: "no space left on the disk",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the disk is read-only",
+  EMFILE: "too many open files (see ulimit -n)",
+  ENFILE: "too many open files on this host",
+  ELOOP: "too many symbolic links",
+};
+
+/** What went wrong with a file, in words. */
+export function fileProblem(thrown: unknown): string {
+  const code = systemCode(thrown);
+  return REASONS[code] ?? (code === "" ? messageOf(thrown) : code);
+}
+
+function fileError(code: ErrorCode, verb: string, path: string, thrown: unknown): CtrlExecError {
+  return new CtrlExecError(code, `Cannot ${verb} ${path}: ${fileProblem(thrown)}`, {
+    cause: thrown,
+  });
+}
+
+/** @throws CtrlExecError `config` that names the file */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw fileError("config", "read", path, thrown);
+  }
+}
+
+/** The file's text, or undefined when there is no such file; any other failure throws. */
+export function readTextIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return undefined;
+    throw fileError("config", "read", path, thrown);
+  }
+}
+
+/**
+ * A private key's text.
+ * @throws CtrlExecError `config` when it cannot be read, or when everyone on the host can read it (T09)
+ */
+export function readPrivateText(path: string): string {
+  const text = readText(path);
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o007) === 0) return text;
+  throw new CtrlExecError(
+    "config",
+    `Cannot use ${path}: every user of this host may open it (mode ${mode.toString(8).padStart(4, "0")})`,
+    { hint: `Make it private: chmod o= ${path}` },
+  );
+}
+
+/**
+ * Replaces a file in one step: temporary file beside it, fsync, rename, fsync of the folder. A crash
+ * leaves the old content or the new, never a part of either (T10). The mode holds from the first
+ * byte, whatever the umask.
+ *
+ * @throws CtrlExecError `storage`; the old file is untouched (T22)
+ */
+export function writeWhole(path: string, content: string | Uint8Array, mode: number): void {
+  placeWhole(path, content, mode, renameSync);
+}
+
+/**
+ * Like writeWhole for a file that must not exist yet.
+ * @throws CtrlExecError `exists` when it does; of two at once exactly one succeeds
+ */
+export function createWhole(path: string, content: string | Uint8Array, mode: number): void {
+  placeWhole(path, content, mode, (temporary, final) => {
+    linkSync(temporary, final);
+    unlinkSync(temporary);
+  });
+}
+
+function placeWhole(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  place: (temporary: string, final: string) => void,
+): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    writeNew(temporary, content, mode);
+    place(temporary, path);
+    syncFolder(dirname(path));
+  } catch (thrown) {
+    removeIfPresent(temporary);
+    if (systemCode(thrown) === "EEXIST") {
+      throw new CtrlExecError("exists", `Cannot create ${path}: it exists already`, {
+        cause: thrown,
+      });
+    }
+    throw fileError("storage", "write", path, thrown);
+  }
+}
+
+function writeNew(path: string, content: string | Uint8Array, mode: number): void {
+  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  try {
+    fchmodSync(file, mode);
+    for (let offset = 0; offset < bytes.length; ) {
+      offset += writeSync(file, bytes, offset, bytes.length - offset);
+    }
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Removes a file; one that is not there is no error. Returns whether it was there. */
+export function removeIfPresent(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return false;
+    throw fileError("storage", "remove", path, thrown);
+  }
+}
+
+/** Makes a folder and its parents; the mode is for the ones it makes. */
+export function ensureFolder(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (thrown) {
+    throw fileError("storage", "create", path, thrown);
+  }
+}

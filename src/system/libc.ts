@@ -1,0 +1,50 @@
+/**
+ * The few calls that neither Bun nor Node offers: flock(2), and datagram sockets of the local
+ * family for /dev/log. Loaded on first use.
+ */
+import { dlopen } from "bun:ffi";
+import { readdirSync } from "node:fs";
+import { CtrlExecError } from "../core/errors.ts";
+
+const SYMBOLS = {
+  flock: { args: ["i32", "i32"], returns: "i32" },
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
+  close: { args: ["i32"], returns: "i32" },
+} as const;
+
+type Libc = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+
+let loaded: Libc | undefined;
+
+export function libc(): Libc {
+  loaded ??= open();
+  return loaded;
+}
+
+function open(): Libc {
+  const tried: string[] = [];
+  for (const name of libraryNames()) {
+    try {
+      return dlopen(name, SYMBOLS).symbols;
+    } catch {
+      tried.push(name);
+    }
+  }
+  throw new CtrlExecError("internal", `Cannot load the C library: tried ${tried.join(", ")}`);
+}
+
+function libraryNames(): string[] {
+  if (process.platform === "darwin") return ["libSystem.B.dylib"];
+  return ["libc.so.6", ...muslNames()];
+}
+
+/** musl's library carries the processor's name: /lib/libc.musl-x86_64.so.1. */
+function muslNames(): string[] {
+  try {
+    return readdirSync("/lib").filter((name) => /^libc\.musl-.*\.so\.1$/.test(name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,43 @@
+import type { Server } from "node:net";
+import { CtrlExecError, systemCode } from "../core/errors.ts";
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program has that port",
+  EACCES: "permission denied (ports below 1024 need root)",
+  EADDRNOTAVAIL: "this host has no such address",
+};
+
+/**
+ * Listens and returns the port, which the system chooses when 0 is asked for.
+ * `::` takes IPv4 as well, and falls back to IPv4 alone on a host without IPv6.
+ *
+ * @throws CtrlExecError `config` when it cannot be bound
+ */
+export async function listen(server: Server, bind: string, port: number): Promise<number> {
+  try {
+    return await listenOn(server, bind, port);
+  } catch (thrown) {
+    if (bind === "::" && systemCode(thrown) === "EAFNOSUPPORT")
+      return await listen(server, "0.0.0.0", port);
+    const code = systemCode(thrown);
+    throw new CtrlExecError(
+      "config",
+      `Cannot listen on ${bind} port ${port}: ${PROBLEMS[code] ?? code}`,
+      {
+        cause: thrown,
+      },
+    );
+  }
+}
+
+async function listenOn(server: Server, bind: string, port: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen({ host: bind, port, backlog: 511 }, resolve);
+  await promise;
+  server.off("error", reject);
+  // A failed accept (descriptors used up) must not end the process (T20).
+  server.on("error", () => undefined);
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}

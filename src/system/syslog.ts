@@ -1,0 +1,100 @@
+/**
+ * The log: a datagram to /dev/log (RFC 3164 local form, facility daemon), or a line on stderr when
+ * there is no such socket. An unreachable log never stops the work.
+ */
+import { writeSync } from "node:fs";
+import { formatLogLine, type Log, type LogFields, type LogLevel } from "../core/log-line.ts";
+import { libc } from "./libc.ts";
+
+/** `stderr`, or the path of a datagram socket. */
+export type LogDestination = "stderr" | `/${string}`;
+
+export const SYSTEM_LOG = "/dev/log";
+
+const FACILITY_DAEMON = 3;
+const SEVERITY: Readonly<Record<LogLevel, number>> = { err: 3, warning: 4, info: 6 };
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** @param tag `ctrl-exec` or `ctrl-exec-agent` */
+export function openLog(tag: string, destination: LogDestination): Log {
+  const identity = `${tag}[${process.pid}]`;
+  const socket = destination === "stderr" ? undefined : new LogSocket(destination);
+  return (level: LogLevel, action: string, fields?: LogFields) => {
+    const message = `${identity}: ${formatLogLine(action, fields)}`;
+    const priority = FACILITY_DAEMON * 8 + SEVERITY[level];
+    const sent = socket?.send(`<${priority}>${localTimestamp(new Date())} ${message}`) ?? false;
+    if (!sent) writeToStderr(`${message}\n`);
+  };
+}
+
+/** `Nov  3 09:05:00`, local time, as syslog daemons expect it from local programs. */
+function localTimestamp(now: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const clock = [now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join(":");
+  return `${MONTHS[now.getMonth()]} ${String(now.getDate()).padStart(2, " ")} ${clock}`;
+}
+
+function writeToStderr(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // Nobody is left to tell.
+  }
+}
+
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = process.platform === "darwin" ? 0x80 : 0x40;
+
+/** Linux sockaddr_un has 108 bytes of path, with its final NUL. */
+const MAX_SOCKET_PATH = 107;
+
+class LogSocket {
+  readonly #path: string;
+  #descriptor = -1;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Returns false when the line did not reach the socket. */
+  send(line: string): boolean {
+    const bytes = Buffer.from(line, "utf8");
+    if (this.#descriptor >= 0 && this.#sendOnce(bytes)) return true;
+    // A restarted syslog daemon has a new socket under the same name.
+    this.#reconnect();
+    return this.#descriptor >= 0 && this.#sendOnce(bytes);
+  }
+
+  #sendOnce(bytes: Buffer): boolean {
+    const sent = libc().send(this.#descriptor, bytes, BigInt(bytes.length), MSG_DONTWAIT);
+    return Number(sent) === bytes.length;
+  }
+
+  #reconnect(): void {
+    if (this.#descriptor >= 0) libc().close(this.#descriptor);
+    this.#descriptor = -1;
+    const address = socketAddress(this.#path);
+    if (address === undefined) return;
+    const descriptor = libc().socket(AF_UNIX, SOCK_DGRAM | closeOnExec(), 0);
+    if (descriptor < 0) return;
+    if (libc().connect(descriptor, address, address.length) === 0) this.#descriptor = descriptor;
+    else libc().close(descriptor);
+  }
+}
+
+function closeOnExec(): number {
+  return process.platform === "linux" ? SOCK_CLOEXEC : 0;
+}
+
+function socketAddress(path: string): Uint8Array | undefined {
+  const name = Buffer.from(path, "utf8");
+  if (name.length > MAX_SOCKET_PATH) return undefined;
+  const address = Buffer.alloc(2 + name.length + 1);
+  if (process.platform === "darwin") address.set([address.length, AF_UNIX]);
+  else address.writeUInt16LE(AF_UNIX);
+  address.set(name, 2);
+  return address;
+}

@@ -1,0 +1,223 @@
+/**
+ * A control host and agents in a temporary folder, all of them the compiled binary: CA, pairing and
+ * certificates are the real ones. Log lines go to a real datagram socket.
+ */
+import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
+import { freePort, TestFolder, until } from "./folder.ts";
+import { LogSocket } from "./log-socket.ts";
+
+export interface AgentOptions {
+  /** Lines for agent.conf besides port and bind. */
+  readonly config?: readonly string[];
+  /** Allowlist: name to shell script body, written executable. */
+  readonly scripts?: Readonly<Record<string, string>>;
+  /** Lines for scripts.conf as they are. */
+  readonly allowlist?: readonly string[];
+  /** Options of `approve`. */
+  readonly approve?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class ControlHost implements AsyncDisposable {
+  readonly folder = new TestFolder();
+  readonly log: LogSocket;
+  readonly config: string;
+  readonly agents: TestAgent[] = [];
+  #pairing: Running | undefined;
+  caFingerprint = "";
+
+  private constructor(lines: readonly string[]) {
+    this.log = new LogSocket(this.folder.join("log"));
+    this.config = this.folder.write(
+      "control/ctrl-exec.conf",
+      [
+        `state_dir = ${this.folder.join("control", "state")}`,
+        "pairing_bind = 127.0.0.1",
+        "pairing_port = 0",
+        ...lines,
+        "",
+      ].join("\n"),
+    );
+  }
+
+  /** @param lines more lines for ctrl-exec.conf */
+  static async create(lines: readonly string[] = []): Promise<ControlHost> {
+    const host = new ControlHost(lines);
+    const { out } = await host.mustRun("setup-ca");
+    host.caFingerprint = /sha256:[0-9a-f]{64}/.exec(out)?.[0] ?? "";
+    await host.mustRun("setup-ctrl-exec");
+    return host;
+  }
+
+  /** Runs `ctrl-exec <mode> ...` of this control host; put script arguments behind "--" yourself. */
+  async run(
+    mode: string,
+    args: readonly string[] = [],
+    options: RunOptions = {},
+  ): Promise<Finished> {
+    return await this.program("ctrl-exec", [mode, ...args], options);
+  }
+
+  /** Any program with this host's configuration and log. */
+  async program(
+    name: ProgramName,
+    args: readonly string[],
+    options: RunOptions = {},
+  ): Promise<Finished> {
+    return await runProgram(name, this.withSetting(args), options);
+  }
+
+  /** `--config` and `--log`, placed before a "--". */
+  withSetting(args: readonly string[]): string[] {
+    const end = args.indexOf("--");
+    const own = end < 0 ? args : args.slice(0, end);
+    const behind = end < 0 ? [] : args.slice(end);
+    return [...own, "--config", this.config, "--log", this.log.path, ...behind];
+  }
+
+  async mustRun(
+    mode: string,
+    args: readonly string[] = [],
+    options: RunOptions = {},
+  ): Promise<Finished> {
+    const finished = await this.run(mode, args, options);
+    if (finished.status !== 0) throw new Error(`${mode} ended ${finished.status}: ${finished.err}`);
+    return finished;
+  }
+
+  /** Starts pairing-mode (without a terminal) when it does not run; returns its port. */
+  async pairingPort(): Promise<number> {
+    this.#pairing ??= new Running("ctrl-exec", this.withSetting(["pairing-mode"]));
+    const match = await this.#pairing.seen(/Waiting for pairing requests on port (\d+)/);
+    return Number(match[1]);
+  }
+
+  async stopPairing(): Promise<number> {
+    const status = await this.#pairing?.stop();
+    this.#pairing = undefined;
+    return status ?? 0;
+  }
+
+  /** The id of the one request that waits for the host name. */
+  async requestFor(hostname: string): Promise<string> {
+    let id = "";
+    await until(`${hostname} asks to be paired`, async () => {
+      const { out } = await this.mustRun("list-requests", ["--json"]);
+      const requests = JSON.parse(out) as { id: string; hostname: string }[];
+      id = requests.find((request) => request.hostname === hostname)?.id ?? "";
+      return id !== "";
+    });
+    return id;
+  }
+
+  /** Makes an agent's folder without pairing it. */
+  async addAgent(name: string, options: AgentOptions = {}): Promise<TestAgent> {
+    const agent = new TestAgent(this, name, await freePort(), options);
+    this.agents.push(agent);
+    return agent;
+  }
+
+  /** Makes, pairs and starts an agent. */
+  async startAgent(name: string, options: AgentOptions = {}): Promise<TestAgent> {
+    const agent = await this.addAgent(name, options);
+    await agent.pair();
+    await agent.serve();
+    return agent;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const agent of this.agents) await agent.stop();
+    await this.stopPairing();
+    this.log[Symbol.dispose]();
+    this.folder[Symbol.dispose]();
+  }
+}
+
+export class TestAgent {
+  readonly name: string;
+  readonly port: number;
+  readonly config: string;
+  readonly #host: ControlHost;
+  readonly #options: AgentOptions;
+  #serving: Running | undefined;
+
+  constructor(host: ControlHost, name: string, port: number, options: AgentOptions) {
+    this.#host = host;
+    this.name = name;
+    this.port = port;
+    this.#options = options;
+    this.config = host.folder.join(name, "agent.conf");
+    this.writeConfig(options.config ?? []);
+    const listed = Object.entries(options.scripts ?? {}).map(
+      ([script, body]) => `${script} = ${host.folder.script(`${name}/scripts/${script}.sh`, body)}`,
+    );
+    this.writeAllowlist([...listed, ...(options.allowlist ?? [])]);
+  }
+
+  /** Rate limits stay off unless a test writes its own: tests open many connections from one address. */
+  writeConfig(lines: readonly string[]): void {
+    const limits = lines.some((line) => line.startsWith("rate_limit_"))
+      ? []
+      : ["rate_limit_disable = 1"];
+    const text = [`port = ${this.port}`, "bind = 127.0.0.1", ...limits, ...lines, ""].join("\n");
+    this.#host.folder.write(`${this.name}/agent.conf`, text);
+  }
+
+  writeAllowlist(lines: readonly string[]): void {
+    this.#host.folder.write(`${this.name}/scripts.conf`, `${lines.join("\n")}\n`);
+  }
+
+  path(file: string): string {
+    return this.#host.folder.join(this.name, file);
+  }
+
+  /** Runs `ctrl-exec-agent <mode> ...` of this agent. */
+  async run(mode: string, args: readonly string[] = []): Promise<Finished> {
+    const takesLog = mode === "serve" || mode === "request-pairing";
+    return await runProgram("ctrl-exec-agent", [
+      mode,
+      ...args,
+      "--config",
+      this.config,
+      ...(takesLog ? ["--log", this.#host.log.path] : []),
+    ]);
+  }
+
+  /** The real exchange, approved by the real command; the agent is dialled by its address. */
+  async pair(): Promise<void> {
+    const port = await this.#host.pairingPort();
+    const waiting = this.run("request-pairing", [
+      `--hostname=${this.name}`,
+      "--dispatcher=127.0.0.1",
+      `--port=${port}`,
+    ]);
+    const id = await this.#host.requestFor(this.name);
+    await this.#host.mustRun("approve", [id, "--lookup-by=ip", ...(this.#options.approve ?? [])]);
+    const finished = await waiting;
+    if (finished.status !== 0) throw new Error(`pairing ended ${finished.status}: ${finished.err}`);
+  }
+
+  /** Starts the agent and waits until it listens. */
+  async serve(): Promise<Running> {
+    const running = new Running(
+      "ctrl-exec-agent",
+      ["serve", "--config", this.config, "--log", "stderr"],
+      this.#options.env === undefined ? {} : { env: this.#options.env },
+    );
+    this.#serving = running;
+    await running.seen(/ACTION=start PORT=\d+/);
+    return running;
+  }
+
+  /** The running agent; its log is on its stderr. */
+  get serving(): Running {
+    if (this.#serving === undefined) throw new Error(`${this.name} is not running`);
+    return this.#serving;
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
+    const status = await this.#serving?.stop(signal);
+    this.#serving = undefined;
+    return status ?? 0;
+  }
+}

@@ -1,0 +1,51 @@
+/** Temporary folders, gone at the end of the test that made them. */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+export class TestFolder implements Disposable {
+  readonly path: string;
+
+  constructor() {
+    this.path = mkdtempSync(join(tmpdir(), "ctrl-exec-test-"));
+    chmodSync(this.path, 0o755);
+  }
+
+  join(...parts: readonly string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  /** Writes a file below the folder and returns its path. */
+  write(name: string, content: string | Uint8Array, mode = 0o644): string {
+    const path = this.join(name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content, { mode });
+    chmodSync(path, mode);
+    return path;
+  }
+
+  /** An executable. */
+  script(name: string, body: string): string {
+    return this.write(name, body.startsWith("#!") ? body : `#!/bin/sh\n${body}\n`, 0o755);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** A port that was free a moment ago, for programs that must be told one. */
+export async function freePort(host = "127.0.0.1"): Promise<number> {
+  const listener = Bun.listen({ hostname: host, port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+/** Waits for a condition that no event announces. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 20_000; ; await Bun.sleep(15)) {
+    if (await holds()) return;
+    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
+  }
+}

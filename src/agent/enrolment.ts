@@ -4,7 +4,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import { connectionProblem } from "../core/connection-problem.ts";
 import { CtrlExecError } from "../core/errors.ts";
@@ -167,7 +167,7 @@ function checkAnswer(
   return { certPem: answer.cert, ca, controllerSerial };
 }
 
-function readAs<Schema extends z.ZodType>(
+function readAs<Schema extends z.ZodMiniType>(
   schema: Schema,
   body: string | undefined,
   place: string,

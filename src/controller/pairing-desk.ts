@@ -4,7 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
@@ -31,8 +31,8 @@ import { newRequestId } from "./request-id.ts";
 export const REQUEST_LIFETIME_MS = 600_000;
 
 const pendingRequest = z.looseObject({
-  id: z.string().refine(isRequestId),
-  hostname: z.string().refine(isHostName),
+  id: z.string().check(z.refine(isRequestId)),
+  hostname: z.string().check(z.refine(isHostName)),
   ip: z.string(),
   csr: z.string(),
   nonce: z.string(),
@@ -40,7 +40,7 @@ const pendingRequest = z.looseObject({
   received: z.string(),
   code: z.string(),
   /** New: the port the agent serves on. */
-  port: z.number().int().optional(),
+  port: z.optional(z.int()),
 });
 export type PendingRequest = z.output<typeof pendingRequest>;
 

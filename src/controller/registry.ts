@@ -1,7 +1,7 @@
 /** The registered agents: one JSON file each, `agents/<hostname>.json` (PROTOCOL section 4). */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
 import { isHostName } from "../core/host-name.ts";
@@ -15,13 +15,13 @@ import {
 import { type HeldLock, takeLock } from "../system/lock.ts";
 import { paths } from "./controller.ts";
 
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? "");
+const text = z.pipe(
+  z.nullish(z.string()),
+  z.transform((value) => value ?? ""),
+);
 
 const agentRecord = z.looseObject({
-  hostname: z.string().refine(isHostName, { error: "expected a host name" }),
+  hostname: z.string().check(z.refine(isHostName, { error: "expected a host name" })),
   ip: text,
   /** ISO 8601. */
   paired: text,
@@ -29,15 +29,15 @@ const agentRecord = z.looseObject({
   expiry: text,
   reqid: text,
   dispatcher_serial: text,
-  serial_status: z.enum(["current", "pending", "stale", "unknown"]).catch("unknown"),
+  serial_status: z.catch(z.enum(["current", "pending", "stale", "unknown"]), "unknown"),
   serial_broadcast: text,
   serial_confirmed: text,
   /** New: the agent's own certificate serial, lower hex. */
   serial: text,
   /** New: the port it serves on. */
-  port: z.number().int().min(1).max(65_535).optional(),
+  port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
   /** New: how it is dialled. */
-  lookup_by: z.enum(["hostname", "ip"]).optional(),
+  lookup_by: z.optional(z.enum(["hostname", "ip"])),
 });
 export type AgentRecord = z.output<typeof agentRecord>;
 

@@ -1,6 +1,6 @@
 /** Every key of agent.conf. */
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod/mini";
 import {
   absolutePath,
   bindAddress,
@@ -9,11 +9,13 @@ import {
   flag,
   keyType,
   oneOf,
+  optional,
   pathList,
   port,
   rateLimit,
   seconds,
   wholeNumber,
+  withDefault,
 } from "./config-fields.ts";
 import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file.ts";
 import { parseRateLimit, type RateLimit } from "./units.ts";
@@ -21,28 +23,28 @@ import { parseRateLimit, type RateLimit } from "./units.ts";
 export const DEFAULT_AGENT_CONFIG = "/etc/ctrl-exec-agent/agent.conf";
 
 const shape = z.object({
-  port: port.default(7443),
-  bind: bindAddress.default("::"),
-  cert: absolutePath.optional(),
-  key: absolutePath.optional(),
-  ca: absolutePath.optional(),
-  key_type: keyType.default("ec"),
-  revoked_serials: absolutePath.optional(),
-  dispatcher_serial_path: absolutePath.optional(),
-  script_dirs: pathList.optional(),
-  auth_hook: absolutePath.optional(),
-  auth_hook_timeout: seconds().default(10),
-  stdin_timeout: seconds().default(10),
-  max_output: byteSize.default(64 * 2 ** 20),
-  max_connections: wholeNumber(1, 65_535).default(256),
-  pairing_port: wholeNumber(1, 65_535).default(7444),
-  pairing_max_queue: wholeNumber(1, 10_000).default(10),
-  allowed_ips: commaList.optional(),
-  rate_limit_volume: rateLimit.default(limit("10/60/300")),
-  rate_limit_probe: rateLimit.default(limit("3/600/3600")),
-  rate_limit_disable: flag.default(false),
-  rate_limit_trusted: oneOf("count", "exempt").default("count"),
-  tags: z.record(z.string(), z.string()).default({}),
+  port: withDefault(port, 7443),
+  bind: withDefault(bindAddress, "::"),
+  cert: optional(absolutePath),
+  key: optional(absolutePath),
+  ca: optional(absolutePath),
+  key_type: withDefault(keyType, "ec"),
+  revoked_serials: optional(absolutePath),
+  dispatcher_serial_path: optional(absolutePath),
+  script_dirs: optional(pathList),
+  auth_hook: optional(absolutePath),
+  auth_hook_timeout: withDefault(seconds(), 10),
+  stdin_timeout: withDefault(seconds(), 10),
+  max_output: withDefault(byteSize, 64 * 2 ** 20),
+  max_connections: withDefault(wholeNumber(1, 65_535), 256),
+  pairing_port: withDefault(wholeNumber(1, 65_535), 7444),
+  pairing_max_queue: withDefault(wholeNumber(1, 10_000), 10),
+  allowed_ips: optional(commaList),
+  rate_limit_volume: withDefault(rateLimit, limit("10/60/300")),
+  rate_limit_probe: withDefault(rateLimit, limit("3/600/3600")),
+  rate_limit_disable: withDefault(flag, false),
+  rate_limit_trusted: withDefault(oneOf("count", "exempt"), "count"),
+  tags: withDefault(z.record(z.string(), z.string()), {}),
 });
 
 function limit(text: string): RateLimit {

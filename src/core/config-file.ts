@@ -1,5 +1,5 @@
 /** Raw settings to a typed configuration, through the one schema of its file. */
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import { type RawEntry, type RawSettings, type RawValue, readSettings } from "./conf-syntax.ts";
 import { CtrlExecError } from "./errors.ts";
 import { nearestMatch } from "./text.ts";
@@ -15,7 +15,7 @@ export interface LoadedConfig<Config> {
   readonly warnings: readonly ConfigWarning[];
 }
 
-export interface ConfigSchema<Shape extends z.ZodObject> {
+export interface ConfigSchema<Shape extends z.ZodMiniObject> {
   readonly shape: Shape;
   /** Sections with free keys, such as [tags]; each is one key of the shape that holds a record. */
   readonly openSections: readonly string[];
@@ -29,7 +29,7 @@ export interface ConfigSchema<Shape extends z.ZodObject> {
  * @param text the file's content
  * @throws CtrlExecError `config` that names file, line, key and what was expected
  */
-export async function parseConfig<Shape extends z.ZodObject>(
+export async function parseConfig<Shape extends z.ZodMiniObject>(
   file: string,
   text: string,
   schema: ConfigSchema<Shape>,
@@ -51,7 +51,7 @@ export async function parseConfig<Shape extends z.ZodObject>(
 /** Top-level keys that the schema knows, under their present names; the rest becomes warnings. */
 function collectKnown(
   settings: RawSettings,
-  schema: ConfigSchema<z.ZodObject>,
+  schema: ConfigSchema<z.ZodMiniObject>,
   warnings: ConfigWarning[],
 ): Map<string, RawEntry & { readonly typed: string }> {
   const known = new Map<string, RawEntry & { readonly typed: string }>();

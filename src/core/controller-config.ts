@@ -1,45 +1,47 @@
 /** Every key of ctrl-exec.conf. */
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod/mini";
 import {
   absolutePath,
   bindAddress,
   keyType,
   oneOf,
+  optional,
   port,
   seconds,
   wholeNumber,
+  withDefault,
 } from "./config-fields.ts";
 import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file.ts";
 
 export const DEFAULT_CONTROLLER_CONFIG = "/etc/ctrl-exec/ctrl-exec.conf";
 
 const shape = z.object({
-  cert: absolutePath.optional(),
-  key: absolutePath.optional(),
-  ca: absolutePath.optional(),
-  ca_dir: absolutePath.optional(),
-  state_dir: absolutePath.default("/var/lib/ctrl-exec"),
-  key_type: keyType.default("ec"),
-  verify_agent_identity: oneOf("registry", "strict", "ca").default("registry"),
-  read_timeout: seconds().default(60),
-  connect_timeout: seconds().default(10),
-  max_parallel: wholeNumber(1, 4096).default(64),
-  max_hosts: wholeNumber(1, 100_000).default(500),
-  auth_hook: absolutePath.optional(),
-  auth_hook_timeout: seconds().default(10),
-  pairing_port: port.default(7444),
-  pairing_bind: bindAddress.default("::"),
-  pairing_max_queue: wholeNumber(1, 10_000).default(10),
-  cert_days: wholeNumber(1, 3650).default(365),
-  cert_renewal_days: wholeNumber(1, 3650).default(90),
-  cert_overlap_days: wholeNumber(1, 3650).default(30),
-  cert_check_interval: seconds().default(14_400),
-  api_port: port.default(7445),
-  api_bind: bindAddress.default("127.0.0.1"),
-  api_cert: absolutePath.optional(),
-  api_key: absolutePath.optional(),
-  api_auth_default: oneOf("deny", "allow").default("deny"),
+  cert: optional(absolutePath),
+  key: optional(absolutePath),
+  ca: optional(absolutePath),
+  ca_dir: optional(absolutePath),
+  state_dir: withDefault(absolutePath, "/var/lib/ctrl-exec"),
+  key_type: withDefault(keyType, "ec"),
+  verify_agent_identity: withDefault(oneOf("registry", "strict", "ca"), "registry"),
+  read_timeout: withDefault(seconds(), 60),
+  connect_timeout: withDefault(seconds(), 10),
+  max_parallel: withDefault(wholeNumber(1, 4096), 64),
+  max_hosts: withDefault(wholeNumber(1, 100_000), 500),
+  auth_hook: optional(absolutePath),
+  auth_hook_timeout: withDefault(seconds(), 10),
+  pairing_port: withDefault(port, 7444),
+  pairing_bind: withDefault(bindAddress, "::"),
+  pairing_max_queue: withDefault(wholeNumber(1, 10_000), 10),
+  cert_days: withDefault(wholeNumber(1, 3650), 365),
+  cert_renewal_days: withDefault(wholeNumber(1, 3650), 90),
+  cert_overlap_days: withDefault(wholeNumber(1, 3650), 30),
+  cert_check_interval: withDefault(seconds(), 14_400),
+  api_port: withDefault(port, 7445),
+  api_bind: withDefault(bindAddress, "127.0.0.1"),
+  api_cert: optional(absolutePath),
+  api_key: optional(absolutePath),
+  api_auth_default: withDefault(oneOf("deny", "allow"), "deny"),
 });
 
 const schema: ConfigSchema<typeof shape> = {

@@ -2,52 +2,56 @@
  * What the two sides say to each other (PROTOCOL sections 1 and 2). A field marked "new" is one
  * that 0.8 does not know; it is optional on arrival.
  */
-import { z } from "zod";
+import * as z from "zod/mini";
 
 /** Port 7443, requests. */
 export const MAX_REQUEST_BYTES = 1_048_576;
 export const MAX_HEADERS = 32;
 
 const text = z.string();
+const textOrEmpty = z._default(text, "");
+
+/** 0.8 sends null for a name or token that is not set. */
+const nullableText = z.pipe(
+  z.nullish(text),
+  z.transform((value) => value ?? ""),
+);
+
+const count = z.int().check(z.nonnegative());
+const port = z.int().check(z.gte(1), z.lte(65_535));
 
 export const runRequest = z.object({
   script: text,
-  args: z.array(text).default([]),
-  reqid: text.default(""),
-  username: text.nullish().transform((value) => value ?? ""),
-  token: text.nullish().transform((value) => value ?? ""),
+  args: z._default(z.array(text), []),
+  reqid: textOrEmpty,
+  username: nullableText,
+  token: nullableText,
 });
 export type RunRequest = z.infer<typeof runRequest>;
 
 /** The answer to a run, as the controller reads it. */
 export const runReply = z.object({
   // Perl's JSON writes a number that was used as text as text.
-  exit: z.union([
-    z.number().int(),
-    z
-      .string()
-      .regex(/^-?\d{1,5}$/)
-      .transform(Number),
-  ]),
-  stdout: text.default(""),
-  stderr: text.default(""),
-  error: text.optional(),
+  exit: z.union([z.int(), z.pipe(text.check(z.regex(/^-?\d{1,5}$/)), z.transform(Number))]),
+  stdout: textOrEmpty,
+  stderr: textOrEmpty,
+  error: z.optional(text),
   /** New: the exact bytes, base64, when they are not UTF-8 and `stdout` has lost some. */
-  stdout_b64: z.base64().optional(),
-  stderr_b64: z.base64().optional(),
+  stdout_b64: z.optional(z.base64()),
+  stderr_b64: z.optional(z.base64()),
   /** New: the signal that ended the script. */
-  signal: text.optional(),
+  signal: z.optional(text),
   /** New: bytes that were dropped because the output was longer than the agent keeps. */
-  stdout_dropped: z.number().int().nonnegative().optional(),
-  stderr_dropped: z.number().int().nonnegative().optional(),
+  stdout_dropped: z.optional(count),
+  stderr_dropped: z.optional(count),
 });
 export type RunReply = z.infer<typeof runReply>;
 
 export const pingReply = z.object({
   status: z.literal("ok"),
-  host: text.default(""),
-  version: text.default(""),
-  expiry: text.default(""),
+  host: textOrEmpty,
+  version: textOrEmpty,
+  expiry: textOrEmpty,
 });
 export type PingReply = z.infer<typeof pingReply>;
 
@@ -59,15 +63,15 @@ export const MAX_PAIRING_BYTES = 65_536;
 
 export const pairingRequest = z.object({
   hostname: text,
-  csr: text.max(32_768),
-  nonce: text.regex(/^[0-9a-f]{32}$/),
+  csr: text.check(z.maxLength(32_768)),
+  nonce: text.check(z.regex(/^[0-9a-f]{32}$/)),
   /** New: the port the agent serves on. */
-  port: z.number().int().min(1).max(65_535).optional(),
+  port: z.optional(port),
 });
 export type PairingRequest = z.infer<typeof pairingRequest>;
 
 export const pairingPending = z.discriminatedUnion("status", [
-  z.object({ status: z.literal("pending"), reqid: text.regex(/^[0-9a-f]{16}$/) }),
+  z.object({ status: z.literal("pending"), reqid: text.check(z.regex(/^[0-9a-f]{16}$/)) }),
   z.object({ status: z.literal("error"), reason: text }),
 ]);
 
@@ -80,6 +84,6 @@ export const pairingAnswer = z.discriminatedUnion("status", [
     dispatcher_serial: text,
   }),
   // 0.8 echoes no nonce in a denial.
-  z.object({ status: z.literal("denied"), reason: text, nonce: text.optional() }),
+  z.object({ status: z.literal("denied"), reason: text, nonce: z.optional(text) }),
 ]);
 export type PairingAnswer = z.infer<typeof pairingAnswer>;

@@ -2,9 +2,9 @@
  * Child processes: an argument array and a built environment, never a shell (T11, T12). A finished
  * process is data, never an exception.
  */
-import { userInfo } from "node:os";
 import { messageOf, systemCode } from "../core/errors.ts";
 import { Capture, type Captured } from "./capture.ts";
+import { currentUser } from "./user.ts";
 
 export interface ProcessRequest {
   readonly file: string;
@@ -43,12 +43,12 @@ const NOTHING: Captured = { bytes: new Uint8Array(), dropped: 0 };
 
 /** The environment every script and hook starts from. */
 export function baseEnvironment(): Record<string, string> {
-  const user = userInfo();
+  const user = currentUser();
   return {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    HOME: user.homedir,
-    USER: user.username,
-    LOGNAME: user.username,
+    HOME: user.home,
+    USER: user.name,
+    LOGNAME: user.name,
     SHELL: "/bin/sh",
     LANG: "C.UTF-8",
   };

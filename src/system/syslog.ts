@@ -23,16 +23,22 @@ export function openLog(tag: string, destination: LogDestination): Log {
   return (level: LogLevel, action: string, fields?: LogFields) => {
     const message = `${identity}: ${formatLogLine(action, fields)}`;
     const priority = FACILITY_DAEMON * 8 + SEVERITY[level];
-    const sent = socket?.send(`<${priority}>${localTimestamp(new Date())} ${message}`) ?? false;
-    if (!sent) writeToStderr(`${message}\n`);
+    if (socket?.send(priority, message) !== true) writeToStderr(`${message}\n`);
   };
 }
 
+/** Fields of C's struct tm, as far as they are used: seconds, minutes, hours, day, month. */
+const TM_FIELDS = 5;
+const TM_BYTES = 64;
+
 /** `Nov  3 09:05:00`, local time, as syslog daemons expect it from local programs. */
 function localTimestamp(now: Date): string {
+  const clock = new BigInt64Array([BigInt(Math.floor(now.getTime() / 1000))]);
+  const tm = new Int32Array(TM_BYTES / Int32Array.BYTES_PER_ELEMENT);
+  libc().localtime_r(clock, tm);
+  const [second = 0, minute = 0, hour = 0, day = 1, month = 0] = tm.subarray(0, TM_FIELDS);
   const two = (value: number) => String(value).padStart(2, "0");
-  const clock = [now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join(":");
-  return `${MONTHS[now.getMonth()]} ${String(now.getDate()).padStart(2, " ")} ${clock}`;
+  return `${MONTHS[month]} ${String(day).padStart(2, " ")} ${[hour, minute, second].map(two).join(":")}`;
 }
 
 function writeToStderr(text: string): void {
@@ -60,8 +66,8 @@ class LogSocket {
   }
 
   /** Returns false when the line did not reach the socket. */
-  send(line: string): boolean {
-    const bytes = Buffer.from(line, "utf8");
+  send(priority: number, message: string): boolean {
+    const bytes = Buffer.from(`<${priority}>${localTimestamp(new Date())} ${message}`, "utf8");
     if (this.#descriptor >= 0 && this.#sendOnce(bytes)) return true;
     // A restarted syslog daemon has a new socket under the same name.
     this.#reconnect();

@@ -1,11 +1,11 @@
 /** What every mode of the controller starts from. */
-import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { Caller } from "../../controller/authorize.ts";
 import type { Controller } from "../../controller/controller.ts";
 import { DEFAULT_CONTROLLER_CONFIG, parseControllerConfig } from "../../core/controller-config.ts";
 import { readText, readTextIfPresent } from "../../system/files.ts";
 import { openLog } from "../../system/syslog.ts";
+import { currentUser } from "../../system/user.ts";
 import type { Io } from "../io.ts";
 import { logDestination } from "../log-option.ts";
 
@@ -39,7 +39,7 @@ interface CallerOptions {
 export function cliCaller(options: CallerOptions, io: Io): Caller {
   return {
     face: "cli",
-    username: options.username ?? io.env.USER ?? userInfo().username,
+    username: options.username ?? io.env.USER ?? currentUser().name,
     token: options.token ?? io.env.ENVEXEC_TOKEN ?? "",
     sourceIp: "127.0.0.1",
   };

@@ -1,0 +1,17 @@
+/** Who this process runs as, by its user id: Bun's os.userInfo() believes the environment instead. */
+import { readTextIfPresent } from "./files.ts";
+
+export interface SystemUser {
+  readonly name: string;
+  readonly home: string;
+}
+
+/** From /etc/passwd; a user that is not there goes by its number and has no home but `/`. */
+export function currentUser(): SystemUser {
+  const id = String(process.getuid?.() ?? "");
+  for (const line of (readTextIfPresent("/etc/passwd") ?? "").split("\n")) {
+    const [name = "", , userId, , , home = "/"] = line.split(":");
+    if (userId === id) return { name, home };
+  }
+  return { name: id, home: "/" };
+}

@@ -32,24 +32,24 @@ demo: build ## Run the whole system on this machine, with nothing installed and 
 	dist/ctrl-exec demo
 
 test: $(INSTALLED) ## Run everything a change must pass: format, lint, types, architecture, unit, end to end
-	@sh scripts/prerequisites.sh
-	@$(BUN) scripts/test.ts
+	@sh test/prerequisites.sh
+	@$(BUN) test/run.ts
 
 test-unit: $(INSTALLED) ## Run the unit tests only
-	@$(BUN) scripts/test.ts unit
+	@$(BUN) test/run.ts unit
 
 test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
-	@sh scripts/prerequisites.sh
-	@$(BUN) scripts/test.ts build cli
+	@sh test/prerequisites.sh
+	@$(BUN) test/run.ts build cli
 
 lint: $(INSTALLED) ## Check formatting, lint rules and the import direction
-	@$(BUN) scripts/test.ts format lint architecture
+	@$(BUN) test/run.ts format lint architecture
 
 format: $(INSTALLED) ## Rewrite the sources as the formatter and the safe lint fixes want them
 	$(BUN) node_modules/@biomejs/biome/bin/biome check --write .
 
 typecheck: $(INSTALLED) ## Check the types
-	@$(BUN) scripts/test.ts types
+	@$(BUN) test/run.ts types
 
 clean: ## Remove what the build made
 	rm -rf dist coverage
@@ -61,7 +61,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
 
 $(BUN):
-	@sh scripts/bootstrap-bun.sh
+	@sh .ci/bootstrap-bun.sh
 
 # flock, where there is one, keeps two makes at once from installing over each other.
 $(INSTALLED): package.json bun.lock | $(BUN)

@@ -2,7 +2,7 @@
  * The runner behind `make test`: runs each stage with its output shown, all of them even when an
  * earlier one failed, and ends with "N passed, N failed" alone on the last line.
  *
- *   bun scripts/test.ts [stage...]      all stages when none is named
+ *   bun test/run.ts [stage...]      all stages when none is named
  *
  * A static stage counts as one test. Test stages count what ran, as JUnit reports it; a skipped test
  * counts as failed, because nothing may be left out in silence. Exit status 1 when anything failed

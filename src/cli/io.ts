@@ -1,13 +1,15 @@
 /** The terminal and the environment, as a verb sees them. Nothing below the faces touches either. */
 import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
-import { systemCode } from "../core/errors.ts";
+import { CtrlExecError, systemCode } from "../core/errors.ts";
 
 export interface Io {
-  /** Data. */
+  /** Data. Never blocks: a pager that is not read must not let a host's deadline pass. */
   out(content: string | Uint8Array): void;
   /** Everything else: progress, notes, errors. */
   err(text: string): void;
+  /** Waits until all data is out. @throws OutputClosed, or CtrlExecError `storage` on a full disk */
+  flush(): Promise<void>;
   readonly inIsTerminal: boolean;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
@@ -19,17 +21,12 @@ export interface Io {
 /** The reader of our output has gone (`ctrl-exec run ... | head`). */
 export class OutputClosed extends Error {}
 
-/** process.stdout would cost 11 ms at start. */
 export function openIo(): Io {
+  const output = new Output();
   return {
-    out: (content) => writeAll(1, content),
-    err: (text) => {
-      try {
-        writeAll(2, text);
-      } catch (thrown) {
-        if (!(thrown instanceof OutputClosed)) throw thrown;
-      }
-    },
+    out: (content) => output.write(content),
+    err: writeError,
+    flush: () => output.flush(),
     inIsTerminal: isatty(0),
     outIsTerminal: isatty(1),
     errIsTerminal: isatty(2),
@@ -43,15 +40,41 @@ function terminalColumns(): number {
   return Number.isInteger(columns) && columns > 20 ? columns : 80;
 }
 
-function writeAll(descriptor: number, content: string | Uint8Array): void {
-  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
-  for (let offset = 0; offset < bytes.length; ) {
+/** process.stdout would cost 11 ms at start. */
+class Output {
+  readonly #sink = Bun.stdout.writer();
+  #failure: unknown;
+
+  write(content: string | Uint8Array): void {
+    if (this.#failure !== undefined) return;
+    void this.#attempt(() => this.#sink.write(content));
+    void this.#attempt(() => this.#sink.flush());
+  }
+
+  async flush(): Promise<void> {
+    await this.#attempt(() => this.#sink.flush());
+    if (this.#failure === undefined) return;
+    const code = systemCode(this.#failure);
+    if (code === "EPIPE") throw new OutputClosed();
+    throw new CtrlExecError("storage", `Cannot write to standard output: ${code}`, {
+      cause: this.#failure,
+    });
+  }
+
+  /** Both the call and its promise may fail. */
+  async #attempt(step: () => number | Promise<number>): Promise<void> {
     try {
-      offset += writeSync(descriptor, bytes, offset, bytes.length - offset);
+      await step();
     } catch (thrown) {
-      if (systemCode(thrown) === "EAGAIN") Bun.sleepSync(1);
-      else if (systemCode(thrown) === "EPIPE") throw new OutputClosed();
-      else throw thrown;
+      this.#failure ??= thrown;
     }
+  }
+}
+
+function writeError(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // Nobody is left to tell.
   }
 }

@@ -13,13 +13,26 @@ const EXIT_OUTPUT_CLOSED = 141;
 export async function main(name: ProgramName, args: readonly string[]): Promise<number> {
   const io = openIo();
   try {
-    return await runProgram(await loadProgram(name), args, io);
+    const status = await runProgram(await loadProgram(name), args, io);
+    await io.flush();
+    return status;
   } catch (thrown) {
-    if (thrown instanceof OutputClosed) return EXIT_OUTPUT_CLOSED;
-    const error = asCtrlExecError(thrown);
-    showError(io, name, error, args.includes("--json"));
-    return ERROR_FACTS[error.code].exit;
+    return await fail(io, name, thrown, asksForJson(args));
   }
+}
+
+/** The command line may be the very thing that is wrong, so this reads it without the option table. */
+function asksForJson(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end < 0 ? args.length : end).includes("--json");
+}
+
+async function fail(io: Io, name: ProgramName, thrown: unknown, json: boolean): Promise<number> {
+  if (thrown instanceof OutputClosed) return EXIT_OUTPUT_CLOSED;
+  const error = asCtrlExecError(thrown);
+  showError(io, name, error, json);
+  await io.flush().catch(() => undefined);
+  return ERROR_FACTS[error.code].exit;
 }
 
 async function loadProgram(name: ProgramName): Promise<Program> {

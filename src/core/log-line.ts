@@ -14,32 +14,49 @@ export type LogFields = Readonly<Record<string, LogValue | undefined>>;
 /** Where events go. Never throws: an unreachable log must not stop the work. */
 export type Log = (level: LogLevel, action: string, fields?: LogFields) => void;
 
-/** Longest value in characters; the rest is cut and counted. */
+/** Longest value, escapes included, in characters; the rest is cut and counted. */
 const MAX_VALUE = 4096;
+/** Longest line in characters; a field that would go beyond it is left out whole, and counted. */
 const MAX_LINE = 16_384;
 
 export function formatLogLine(action: string, fields: LogFields = {}): string {
-  const parts = [`ACTION=${formatValue(action)}`];
+  let line = `ACTION=${formatValue(action)}`;
+  let omitted = 0;
   for (const name of Object.keys(fields).sort()) {
     const value = fields[name];
-    if (value !== undefined) parts.push(`${name}=${formatValue(String(value))}`);
+    if (value === undefined) continue;
+    const field = ` ${name}=${formatValue(String(value))}`;
+    if (line.length + field.length > MAX_LINE) omitted += 1;
+    else line += field;
   }
-  const line = parts.join(" ");
-  return line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}...` : line;
+  return omitted === 0 ? line : `${line} OMITTED=${omitted}`;
 }
 
 function formatValue(value: string): string {
-  const cut = value.length > MAX_VALUE ? value.slice(0, MAX_VALUE) : value;
-  const escaped = escapeValue(cut) + (cut === value ? "" : `...(+${value.length - MAX_VALUE})`);
-  return escaped === "" || /[\s"=\\]/u.test(escaped) ? `"${escaped}"` : escaped;
+  const kept = escapeUpTo(value, MAX_VALUE);
+  const text = kept.escaped + (kept.rest === 0 ? "" : `...(+${kept.rest})`);
+  return text === "" || /[\s"=\\]/u.test(text) ? `"${text}"` : text;
+}
+
+/** Escapes from the start until `limit` characters are full; never cuts inside an escape. */
+function escapeUpTo(value: string, limit: number): { escaped: string; rest: number } {
+  const whole = value.length <= limit ? escapeValue(value) : undefined;
+  if (whole !== undefined && whole.length <= limit) return { escaped: whole, rest: 0 };
+  let escaped = "";
+  for (let index = 0; index < value.length; index++) {
+    const next = escapeValue(value.charAt(index));
+    if (escaped.length + next.length > limit) return { escaped, rest: value.length - index };
+    escaped += next;
+  }
+  return { escaped, rest: 0 };
 }
 
 function escapeValue(value: string): string {
-  // C0, DEL, C1, line and paragraph separators, bidirectional overrides: all can change how a line
+  // C0, DEL, C1, line and paragraph separators, bidirectional controls: all can change how a line
   // of the log is split or read.
   return value.replace(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped
-    /[\u0000-\u001f"\\\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]/g,
+    /[\u0000-\u001f"\\\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/g,
     (char) => {
       if (char === "\n") return "\\n";
       if (char === '"' || char === "\\") return `\\${char}`;

@@ -14,9 +14,13 @@ export function isHostName(name: string): boolean {
   );
 }
 
-/** Host names compare without case (RFC 4343). */
+/** Host names compare without case, and only ASCII letters have one (RFC 4343): U+212A is no k. */
 export function sameHostName(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
+  return lowerAscii(a) === lowerAscii(b);
+}
+
+function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /** `::ffff:192.0.2.1` is `192.0.2.1`: one host, one spelling (T28). */
@@ -37,7 +41,7 @@ export interface Target {
  * Returns undefined when the text is none of these.
  */
 export function parseTarget(text: string): Target | undefined {
-  const bracketed = /^\[([0-9A-Fa-f:.%a-z]+)\](?::(\d{1,5}))?$/.exec(text);
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
   if (bracketed?.[1] !== undefined) {
     return isIPv6(bracketed[1]) ? withPort(bracketed[1], bracketed[2]) : undefined;
   }

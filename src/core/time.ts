@@ -16,7 +16,7 @@ export function opensslTime(time: Date): string {
   return `${MONTHS[time.getUTCMonth()]} ${day} ${clock} ${time.getUTCFullYear()} GMT`;
 }
 
-/** Reads OpenSSL's text form; undefined when it is not one. */
+/** Reads OpenSSL's text form; undefined when it is not one, or names a day or hour that does not exist. */
 export function parseOpensslTime(text: string): Date | undefined {
   const match = /^([A-Z][a-z]{2}) +(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4}) GMT$/.exec(
     text.trim(),
@@ -24,7 +24,13 @@ export function parseOpensslTime(text: string): Date | undefined {
   const month = MONTHS.indexOf(match?.[1] ?? "");
   if (match === null || month < 0) return undefined;
   const [day, hour, minute, second, year] = match.slice(2).map(Number);
-  return new Date(Date.UTC(year ?? 0, month, day, hour, minute, second));
+  const time = new Date(Date.UTC(year ?? 0, month, day, hour, minute, second));
+  const exists =
+    time.getUTCFullYear() === year &&
+    time.getUTCDate() === day &&
+    time.getUTCHours() === hour &&
+    time.getUTCMinutes() === minute;
+  return exists ? time : undefined;
 }
 
 export function addDays(time: Date, days: number): Date {

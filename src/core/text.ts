@@ -4,7 +4,7 @@
 // bidirectional controls that reorder what is read.
 const TERMINAL_CONTROLS =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** What another host sent, safe on an operator's terminal (T06, T29): controls become visible. */
 export function forTerminal(text: string): string {
@@ -14,6 +14,11 @@ export function forTerminal(text: string): string {
     if (code < 0x20) return `^${String.fromCharCode(code + 0x40)}`;
     return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
   });
+}
+
+/** The same for what stands in one line, such as a table's cell: no newline or tab forges another (T29). */
+export function forOneLine(text: string): string {
+  return forTerminal(text).replace(/[\n\t]+/g, " ");
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -36,7 +41,8 @@ export function decodeText(bytes: Uint8Array): DecodedText {
 /** The candidate closest to what was typed, when it is close enough to be a slip of the hand. */
 export function nearestMatch(typed: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(typed.length / 3)) + 1;
+  // Never so many changes that nothing of what was typed is left.
+  let bestDistance = Math.min(typed.length, Math.max(2, Math.floor(typed.length / 3)) + 1);
   for (const candidate of candidates) {
     const distance =
       candidate.startsWith(typed) && typed.length > 2 ? 1 : editDistance(typed, candidate);

@@ -1,7 +1,7 @@
 /** One host's block (PROTOCOL section 5). */
 import type { RunResult } from "../../core/results.ts";
 import { runFailed } from "../../core/results.ts";
-import { forTerminal } from "../../core/text.ts";
+import { forOneLine, forTerminal } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import type { Io } from "../io.ts";
 import { paint } from "./colour.ts";
@@ -17,7 +17,7 @@ export function renderRunResult(io: Io, result: RunResult): void {
   const word = failed ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
   const lines = [
     `==> ${result.host}  [${word}  exit:${result.exit}  ${result.rtt}  req:${result.reqid}]\n`,
-    ...notes(result).map((note) => `${INDENT}${forTerminal(note)}\n`),
+    ...notes(result).map((note) => `${INDENT}${forOneLine(note)}\n`),
   ];
   io.out(lines.join(""));
   writeStream(io, bytesOf(result.stdout, result.stdout_b64), "");

@@ -1,13 +1,15 @@
-/** Aligned columns. */
+/** Aligned columns. Cells may hold what another host sent, so none can draw a row of its own (T29). */
+import { forOneLine } from "../../core/text.ts";
 
 /** Rows as the manual's tables have them: a header row, a rule, then a row each. */
 export function renderTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
-  const widths = columnWidths([header, ...rows]);
+  const cells = rows.map((row) => row.map(forOneLine));
+  const widths = columnWidths([header, ...cells]);
   const rule = widths.map((width) => "-".repeat(width));
-  return [header, rule, ...rows].map((row) => `${formatRow(row, widths)}\n`).join("");
+  return [header, rule, ...cells].map((row) => `${formatRow(row, widths)}\n`).join("");
 }
 
 /** Indented columns without a header, for help texts; the last column may be long. */

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "bun:test";
+import { decodeText, forOneLine, forTerminal, nearestMatch } from "../../src/core/text.ts";
+
+describe("T29 what a terminal would obey becomes visible", () => {
+  test.each([
+    ["clear the screen", "\u001b[2J", "^[[2J"],
+    ["set the title", "\u001b]0;x\u0007", "^[]0;x^G"],
+    ["backspace", "safe\b\b\b\bevil", "safe^H^H^H^Hevil"],
+    ["NUL", "a\0b", "a^@b"],
+    ["DEL", "a\u007fb", "a<U+007F>b"],
+    ["the one-byte CSI of C1", "\u009b31m", "<U+009B>31m"],
+    ["right-to-left override", "\u202egpj.exe", "<U+202E>gpj.exe"],
+    ["isolates", "\u2066x\u2069", "<U+2066>x<U+2069>"],
+    ["Arabic letter mark", "\u061c", "<U+061C>"],
+    ["line separator", "a\u2028b", "a<U+2028>b"],
+    ["carriage return over a line", "real\rfake", "realfake"],
+  ])("%s", (_, text, shown) => {
+    expect(forTerminal(text)).toBe(shown);
+  });
+
+  test("text that is only text stays as it is", () => {
+    const text = "tab\there\nnewline\nZoë 日本 \u{1f600} éè ~!";
+    expect(forTerminal(text)).toBe(text);
+    expect(forTerminal("dos\r\nlines\r\n")).toBe("dos\nlines\n");
+  });
+
+  test("no C0, C1 or DEL survives, whichever it is", () => {
+    for (let code = 0; code < 0xa0; code++) {
+      if (code === 9 || code === 10 || (code >= 0x20 && code < 0x7f)) continue;
+      const shown = forTerminal(`<${String.fromCharCode(code)}>`);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+      expect(shown, `U+${code.toString(16)}`).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+    }
+  });
+
+  test("what stands in one line stays in one line", () => {
+    expect(forOneLine("1.0\n==> web-02  [OK]\t\n\u001b[m")).toBe("1.0 ==> web-02  [OK] ^[[m");
+  });
+});
+
+describe("bytes to text", () => {
+  test.each([
+    ["UTF-8", Buffer.from("Zoë 日本\n"), "Zoë 日本\n", true],
+    ["nothing", Buffer.alloc(0), "", true],
+    ["NUL", Buffer.from([0x61, 0, 0x62]), "a\0b", true],
+    ["a byte order mark, which is content", Buffer.from("\ufeffa"), "\ufeffa", true],
+    ["Latin-1", Buffer.from([0x5a, 0x6f, 0xeb]), "Zo\ufffd", false],
+    ["a cut character", Buffer.from("日").subarray(0, 2), "\ufffd", false],
+    ["a surrogate", Buffer.from([0xed, 0xa0, 0x80]), "\ufffd\ufffd\ufffd", false],
+    ["an overlong slash", Buffer.from([0xc0, 0xaf]), "\ufffd\ufffd", false],
+  ])("%s", (_, bytes, text, exact) => {
+    expect(decodeText(bytes)).toEqual({ text, exact });
+  });
+});
+
+describe("the nearest match", () => {
+  const modes = ["run", "ping", "list-agents", "list-requests", "approve", "setup-ca"];
+  test.each([
+    ["rnu", "run"],
+    ["pnig", "ping"],
+    ["aprove", "approve"],
+    ["list-agent", "list-agents"],
+    ["list-reqests", "list-requests"],
+    ["setup", "setup-ca"],
+    ["lis", "list-agents"],
+  ])("%s may mean %s", (typed, meant) => {
+    expect(nearestMatch(typed, modes)).toBe(meant);
+  });
+
+  test.each(["constructor", "frobnicate", "", "x", "zz", "completely-different"])(
+    "%j means none of them",
+    (typed) => {
+      expect(nearestMatch(typed, modes)).toBeUndefined();
+    },
+  );
+
+  test("one letter never means another", () => {
+    expect(nearestMatch("v", ["ip", "log", "json"])).toBeUndefined();
+  });
+});

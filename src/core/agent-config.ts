@@ -44,7 +44,8 @@ const shape = z.object({
   rate_limit_probe: withDefault(rateLimit, limit("3/600/3600")),
   rate_limit_disable: withDefault(flag, false),
   rate_limit_trusted: withDefault(oneOf("count", "exempt"), "count"),
-  tags: withDefault(z.record(z.string(), z.string()), {}),
+  // The file's reader makes text of it; z.record would drop a tag named __proto__.
+  tags: withDefault(z.custom<Readonly<Record<string, string>>>(), {}),
 });
 
 function limit(text: string): RateLimit {

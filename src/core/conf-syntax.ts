@@ -10,7 +10,13 @@ export type RawValue = string | number | boolean | readonly RawValue[];
 export interface RawSettings {
   /** Top-level keys. */
   readonly keys: ReadonlyMap<string, RawEntry>;
-  readonly sections: ReadonlyMap<string, ReadonlyMap<string, RawEntry>>;
+  readonly sections: ReadonlyMap<string, RawSection>;
+}
+
+export interface RawSection {
+  readonly keys: ReadonlyMap<string, RawEntry>;
+  /** Where the section begins. */
+  readonly line: number;
 }
 
 export interface RawEntry {
@@ -26,7 +32,7 @@ export async function readSettings(file: string, text: string): Promise<RawSetti
 
 function readConf(file: string, text: string): RawSettings {
   const keys = new Map<string, RawEntry>();
-  const sections = new Map<string, Map<string, RawEntry>>();
+  const sections = new Map<string, RawSection>();
   let current = keys;
   for (const [index, rawLine] of text
     .replace(/^\ufeff/, "")
@@ -40,7 +46,7 @@ function readConf(file: string, text: string): RawSettings {
       if (sections.has(header[1]))
         throw badLine(file, number, `section [${header[1]}] appears twice`);
       current = new Map();
-      sections.set(header[1], current);
+      sections.set(header[1], { keys: current, line: number });
       continue;
     }
     const equals = line.indexOf("=");
@@ -76,10 +82,11 @@ async function readToml(file: string, text: string): Promise<RawSettings> {
     });
   }
   const keys = new Map<string, RawEntry>();
-  const sections = new Map<string, Map<string, RawEntry>>();
+  const sections = new Map<string, RawSection>();
   for (const [key, value] of Object.entries(table)) {
-    if (isTable(value)) sections.set(key, tomlSection(file, text, key, value));
-    else keys.set(key, { value: tomlValue(file, key, value), line: lineOfKey(text, key) });
+    const line = lineOfKey(text, key);
+    if (isTable(value)) sections.set(key, { keys: tomlSection(file, text, key, value), line });
+    else keys.set(key, { value: tomlValue(file, line, key, value), line });
   }
   return { keys, sections };
 }
@@ -98,30 +105,28 @@ function tomlSection(
 ): Map<string, RawEntry> {
   const section = new Map<string, RawEntry>();
   for (const [key, value] of Object.entries(table)) {
-    section.set(key, {
-      value: tomlValue(file, `${name}.${key}`, value),
-      line: lineOfKey(text, key),
-    });
+    const line = lineOfKey(text, key);
+    section.set(key, { value: tomlValue(file, line, `${name}.${key}`, value), line });
   }
   return section;
 }
 
-function tomlValue(file: string, key: string, value: unknown): RawValue {
+function tomlValue(file: string, line: number, key: string, value: unknown): RawValue {
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
     return value;
-  if (Array.isArray(value)) return value.map((item) => tomlValue(file, key, item));
-  throw new CtrlExecError(
-    "config",
-    `Cannot read ${file}: ${key}: expected text, a number or a list`,
-  );
+  if (Array.isArray(value)) return value.map((item) => tomlValue(file, line, key, item));
+  throw badLine(file, line, `${key}: expected text, a number, a boolean or a list`);
 }
 
-/** The parser keeps no positions; the first line that sets the key is the one a person looks for. */
+/**
+ * The parser keeps no positions; the first line that sets the key, or opens its table, is the one a
+ * person looks for. Line 1 when there is none, as for a key in an inline table.
+ */
 function lineOfKey(text: string, key: string): number {
-  const lines = text.split("\n");
-  const index = lines.findIndex((line) => {
-    const [name = ""] = line.split("=");
-    return line.includes("=") && name.trim().replace(/^["']|["']$/g, "") === key;
+  const index = text.split("\n").findIndex((line) => {
+    const [, header, path = header] = /^\s*(?:\[+([^\]]*)\]|([^=#]*)=)/.exec(line) ?? [];
+    const parts = (path ?? "").split(".").map((part) => part.trim().replace(/^["']|["']$/g, ""));
+    return parts[0] === key || parts.at(-1) === key;
   });
-  return index + 1;
+  return Math.max(index, 0) + 1;
 }

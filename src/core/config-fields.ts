@@ -42,24 +42,20 @@ export function wholeNumber(min: number, max: number) {
 
 export const port = wholeNumber(0, 65_535);
 
-/** Seconds, up to ten years: long enough for anyone, short enough for a timer to hold. */
+/** A timer holds 2^31-1 milliseconds, 24 days; one that is set for longer fires at once. */
+const MAX_TIMER_SECONDS = 2_147_483;
+
 export function seconds(min = 1) {
-  return wholeNumber(min, 315_360_000);
+  return wholeNumber(min, MAX_TIMER_SECONDS);
 }
 
-const FLAG_WORDS: Readonly<Record<string, boolean>> = {
-  "1": true,
-  yes: true,
-  true: true,
-  on: true,
-  "0": false,
-  no: false,
-  false: false,
-  off: false,
-};
+const FLAG_WORDS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  ...["1", "yes", "true", "on", 1, true].map((word) => [word, true] as const),
+  ...["0", "no", "false", "off", 0, false].map((word) => [word, false] as const),
+]);
 
 /** `1`, `yes`, `true`, `on` and their opposites. */
-export const flag = field((value) => FLAG_WORDS[String(value)], "expected 1 or 0");
+export const flag = field((value) => FLAG_WORDS.get(value), "expected 1 or 0");
 
 const ABSOLUTE = /^\/[^\0]*$/;
 

@@ -37,11 +37,12 @@ export async function parseConfig<Shape extends z.ZodMiniObject>(
   const settings = await readSettings(file, text);
   const warnings: ConfigWarning[] = [];
   const known = collectKnown(settings, schema, warnings);
+  warnAboutSections(file, settings, schema, warnings);
   const values: Record<string, unknown> = {};
   for (const [key, entry] of known) values[key] = entry.value;
   for (const name of schema.openSections) {
     const section = settings.sections.get(name);
-    if (section !== undefined) values[name] = textRecord(section);
+    if (section !== undefined) values[name] = textRecord(section.keys);
   }
   const parsed = schema.shape.safeParse(values);
   if (parsed.success) return { config: parsed.data, warnings };
@@ -55,28 +56,48 @@ function collectKnown(
   warnings: ConfigWarning[],
 ): Map<string, RawEntry & { readonly typed: string }> {
   const known = new Map<string, RawEntry & { readonly typed: string }>();
-  const names = Object.keys(schema.shape.shape);
+  const names = keyNames(schema);
+  const aliases = new Map(Object.entries(schema.aliases));
+  const removed = new Map(Object.entries(schema.removed));
   for (const [typed, entry] of settings.keys) {
-    const key = schema.aliases[typed] ?? typed;
-    const gone = schema.removed[typed];
+    const key = aliases.get(typed) ?? typed;
+    const gone = removed.get(typed);
     if (gone !== undefined) {
       warnings.push({ key: typed, message: `removed: ${gone} (line ${entry.line})` });
-    } else if (!names.includes(key) || schema.openSections.includes(key)) {
+    } else if (!names.includes(key)) {
       warnings.push({ key: typed, message: unknownMessage("key", typed, names, entry.line) });
     } else if (key === typed || !settings.keys.has(key)) {
       // The present name wins over its deprecated alias.
       known.set(key, { ...entry, typed });
     }
   }
-  for (const [name, section] of settings.sections) {
+  return known;
+}
+
+function keyNames(schema: ConfigSchema<z.ZodMiniObject>): string[] {
+  return Object.keys(schema.shape.shape).filter((name) => !schema.openSections.includes(name));
+}
+
+/** A section in place of a setting is an error: ignored, it would leave `allowed_ips` open. */
+function warnAboutSections(
+  file: string,
+  settings: RawSettings,
+  schema: ConfigSchema<z.ZodMiniObject>,
+  warnings: ConfigWarning[],
+): void {
+  for (const [name, { line }] of settings.sections) {
     if (schema.openSections.includes(name)) continue;
-    const line = [...section.values()][0]?.line ?? 0;
+    if (keyNames(schema).includes(name)) {
+      throw new CtrlExecError(
+        "config",
+        `Cannot use ${file}: line ${line}: ${name}: expected a value, not a section`,
+      );
+    }
     warnings.push({
       key: `[${name}]`,
       message: unknownMessage("section", name, schema.openSections, line),
     });
   }
-  return known;
 }
 
 function unknownMessage(
@@ -89,10 +110,9 @@ function unknownMessage(
   return `unknown ${kind} on line ${line}, ignored${guess === undefined ? "" : `; did you mean ${guess}?`}`;
 }
 
+/** Any key at all, `__proto__` included: fromEntries makes each a property like any other. */
 function textRecord(section: ReadonlyMap<string, RawEntry>): Record<string, string> {
-  const record: Record<string, string> = {};
-  for (const [key, entry] of section) record[key] = String(entry.value);
-  return record;
+  return Object.fromEntries([...section].map(([key, { value }]) => [key, String(value)]));
 }
 
 function configError(

@@ -41,16 +41,23 @@ export function takeHttpMessage(buffer: Buffer, maxBody: number): HttpMessage | 
   };
 }
 
+/** A header line: a token, a colon at once, and no continuation lines (RFC 9112 section 5). */
+const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+
 function contentLength(headers: readonly string[]): number {
-  const lengths = headers
-    .map((header) => /^content-length:[ \t]*(\d{1,15})[ \t]*$/i.exec(header)?.[1])
-    .filter((digits) => digits !== undefined);
-  // Two lengths, or a body framed another way, are how requests are smuggled (RFC 9112 section 6.3).
-  const framedOtherwise = headers.some((header) => /^transfer-encoding:/i.test(header));
-  if (lengths.length > 1 || framedOtherwise) {
+  const lengths: string[] = [];
+  for (const header of headers) {
+    const [, name = "", value = ""] = HEADER.exec(header) ?? [];
+    if (name === "") throw new CtrlExecError("protocol", "not an HTTP/1 message");
+    if (/^content-length$/i.test(name)) lengths.push(value);
+    // A body framed another way is how requests are smuggled (RFC 9112 section 6.3).
+    if (/^transfer-encoding$/i.test(name)) lengths.push("chunked");
+  }
+  const [length = "0"] = lengths;
+  if (lengths.length > 1 || !/^\d{1,15}$/.test(length)) {
     throw new CtrlExecError("protocol", "HTTP message without one Content-Length");
   }
-  return Number(lengths[0] ?? 0);
+  return Number(length);
 }
 
 export function formatHttpRequest(path: string, host: string, json: string): string {

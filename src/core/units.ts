@@ -20,7 +20,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 *
 
 /** Bytes from `4096`, `512K`, `64M` or `1G`; undefined when it is none, or more than 1 TiB. */
 export function parseByteSize(text: string): number | undefined {
-  const match = /^(\d{1,13})\s*([KMG]?)(?:i?B)?$/i.exec(text.trim());
+  const match = /^(\d{1,13})\s*(?:([KMG])i?)?B?$/i.exec(text.trim());
   const unit = SIZE_UNITS[(match?.[2] ?? "").toUpperCase()];
   if (match === null || unit === undefined) return undefined;
   const bytes = Number(match[1]) * unit;
@@ -33,7 +33,8 @@ export function formatBytes(bytes: number): string {
   const units = ["KiB", "MiB", "GiB", "TiB"];
   let value = bytes;
   let unit = -1;
-  while (value >= 1024 && unit < units.length - 1) {
+  // What would be shown as 1024.0 is 1 of the next unit.
+  while (value >= 1023.95 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;
   }

@@ -1,0 +1,78 @@
+import { describe, expect, test } from "bun:test";
+import { decideHook, type HookRequest, hookEnvironment, hookInput } from "../../src/core/hook.ts";
+
+const request: HookRequest = {
+  action: "run",
+  script: "deploy",
+  hosts: ["web-01", "web-02:7450"],
+  args: ["--full", "two words", ""],
+  username: "alice",
+  token: "t0ken",
+  sourceIp: "10.0.0.5",
+  time: new Date("2025-01-15T12:00:00.500Z"),
+};
+
+describe("what a hook is told (PROTOCOL section 3)", () => {
+  test("on standard input", () => {
+    expect(JSON.parse(hookInput(request)) as unknown).toEqual({
+      action: "run",
+      script: "deploy",
+      hosts: ["web-01", "web-02:7450"],
+      args: ["--full", "two words", ""],
+      username: "alice",
+      token: "t0ken",
+      source_ip: "10.0.0.5",
+      timestamp: "2025-01-15T12:00:00Z",
+    });
+  });
+
+  test("in the environment", () => {
+    expect(hookEnvironment(request)).toEqual({
+      ENVEXEC_ACTION: "run",
+      ENVEXEC_SCRIPT: "deploy",
+      ENVEXEC_HOSTS: "web-01,web-02:7450",
+      ENVEXEC_ARGS: "--full two words ",
+      ENVEXEC_ARGS_JSON: '["--full","two words",""]',
+      ENVEXEC_USERNAME: "alice",
+      ENVEXEC_TOKEN: "t0ken",
+      ENVEXEC_SOURCE_IP: "10.0.0.5",
+      ENVEXEC_TIMESTAMP: "2025-01-15T12:00:00Z",
+    });
+  });
+
+  test("on the agent there are no hosts", () => {
+    const { hosts: _, ...agentRequest } = request;
+    expect(JSON.parse(hookInput(agentRequest)) as unknown).not.toHaveProperty("hosts");
+    expect(hookEnvironment(agentRequest)).not.toHaveProperty("ENVEXEC_HOSTS");
+  });
+});
+
+describe("only a clean exit 0 passes", () => {
+  test("exit 0", () => {
+    expect(decideHook({ kind: "exited", code: 0 })).toEqual({ allowed: true });
+  });
+  test.each([
+    [1, "denied", 1],
+    [2, "bad credentials", 2],
+    [3, "insufficient privilege", 3],
+    [4, "hook exited 4", 1],
+    [126, "hook exited 126", 1],
+    [127, "hook exited 127", 1],
+    [255, "hook exited 255", 1],
+    [-1, "hook exited -1", 1],
+  ] as const)("T24 exit %d is refused", (code, reason, hookCode) => {
+    expect(decideHook({ kind: "exited", code })).toEqual({
+      allowed: false,
+      reason,
+      code: hookCode,
+      broken: false,
+    });
+  });
+  test.each([
+    [{ kind: "killed", signal: "SIGKILL" }, "hook killed by SIGKILL"],
+    [{ kind: "timed-out", seconds: 10 }, "hook timed out after 10s"],
+    [{ kind: "not-executable", reason: "EACCES" }, "hook-not-executable"],
+  ] as const)("T24 %j is refused, as a fault of the hook", (outcome, reason) => {
+    expect(decideHook(outcome)).toEqual({ allowed: false, reason, code: 1, broken: true });
+  });
+});

@@ -80,7 +80,7 @@ export async function issueCertificate(options: IssueOptions): Promise<string> {
       ]),
       new x509.SubjectAlternativeNameExtension([{ type: "dns", value: options.commonName }]),
       await x509.SubjectKeyIdentifierExtension.create(publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
+      await authorityKeyId(options.ca, keys.publicKey),
     ],
   });
   return `${certificate.toString("pem")}\n`;
@@ -89,6 +89,18 @@ export async function issueCertificate(options: IssueOptions): Promise<string> {
 /** The CA's subject byte for byte: a 0.8 CA may use string types that a re-encoding would change. */
 function issuerName(ca: CertificateFacts): InstanceType<typeof x509.Name> {
   return new x509.X509Certificate(new Uint8Array(ca.x509.raw)).subjectName;
+}
+
+/** What the CA calls its key (RFC 5280 section 4.2.1.1); a CA without a name for it gets the hash. */
+async function authorityKeyId(
+  ca: CertificateFacts,
+  publicKey: CryptoKey,
+): Promise<InstanceType<typeof x509.AuthorityKeyIdentifierExtension>> {
+  const parsed = new x509.X509Certificate(new Uint8Array(ca.x509.raw));
+  const own = parsed.getExtension(x509.SubjectKeyIdentifierExtension);
+  return own === null
+    ? await x509.AuthorityKeyIdentifierExtension.create(publicKey)
+    : new x509.AuthorityKeyIdentifierExtension(own.keyId);
 }
 
 function skewed(now: Date): Date {

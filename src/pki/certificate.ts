@@ -32,7 +32,13 @@ export function readCertificate(pem: string | Buffer, name: string): Certificate
   } catch (cause) {
     throw new CtrlExecError("config", `Cannot read ${name}: not a certificate`, { cause });
   }
-  return factsOf(x509);
+  try {
+    return factsOf(x509);
+  } catch (cause) {
+    throw new CtrlExecError("config", `Cannot use ${name}: its key is of an unknown kind`, {
+      cause,
+    });
+  }
 }
 
 export function factsOf(x509: X509Certificate): CertificateFacts {

@@ -31,11 +31,7 @@ export interface JudgedCsr {
  */
 export async function judgeCsr(pem: string, hostname: string): Promise<JudgedCsr> {
   const request = parseRequest(pem);
-  const publicKey = createPublicKey({
-    key: Buffer.from(request.publicKey.rawData),
-    format: "der",
-    type: "spki",
-  });
+  const publicKey = readPublicKey(Buffer.from(request.publicKey.rawData));
   const keyDescription = describeAcceptedKey(publicKey);
   if (!(await verifies(request))) throw refused("its signature does not fit its key");
   const names = request.subjectName.toJSON();
@@ -53,10 +49,19 @@ function parseRequest(pem: string): InstanceType<typeof x509.Pkcs10CertificateRe
   try {
     const blocks = x509.PemConverter.decode(pem);
     const [der] = blocks;
-    if (blocks.length !== 1 || der === undefined) throw refused("expected one PEM block");
-    return new x509.Pkcs10CertificateRequest(der);
+    if (blocks.length === 1 && der !== undefined) return new x509.Pkcs10CertificateRequest(der);
   } catch (cause) {
     throw refused("it is not a PKCS#10 request in PEM", cause);
+  }
+  throw refused("it is not one PEM block");
+}
+
+/** A key of a kind that the library does not know cannot be accepted either. */
+function readPublicKey(spki: Buffer): KeyObject {
+  try {
+    return createPublicKey({ key: spki, format: "der", type: "spki" });
+  } catch (cause) {
+    throw refused(KEY_RULE, cause);
   }
 }
 
@@ -70,6 +75,8 @@ async function verifies(
   }
 }
 
+const KEY_RULE = "its key is not RSA of 2048 to 8192 bits, ECDSA P-256 or P-384, or Ed25519";
+
 function describeAcceptedKey(key: KeyObject): string {
   const details = key.asymmetricKeyDetails;
   const bits = details?.modulusLength ?? 0;
@@ -77,7 +84,7 @@ function describeAcceptedKey(key: KeyObject): string {
   if (details?.namedCurve === "prime256v1") return "EC P-256";
   if (details?.namedCurve === "secp384r1") return "EC P-384";
   if (key.asymmetricKeyType === "ed25519") return "Ed25519";
-  throw refused("its key is not RSA of 2048 to 8192 bits, ECDSA P-256 or P-384, or Ed25519");
+  throw refused(KEY_RULE);
 }
 
 function refused(why: string, cause?: unknown): CtrlExecError {

@@ -6,6 +6,8 @@ export interface Captured {
   readonly dropped: number;
 }
 
+import { closeAll } from "./pipe.ts";
+
 /** The part of a stream's reader that is used; the two type libraries disagree on the rest. */
 interface ChunkReader {
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
@@ -13,6 +15,7 @@ interface ChunkReader {
 }
 
 export class Capture {
+  readonly #descriptor: number;
   readonly #reader: ChunkReader;
   readonly #limit: number;
   readonly #chunks: Uint8Array[] = [];
@@ -20,9 +23,13 @@ export class Capture {
   #kept = 0;
   #dropped = 0;
 
-  /** @param limit bytes to keep */
-  constructor(stream: ReadableStream<Uint8Array>, limit: number) {
-    this.#reader = stream.getReader();
+  /**
+   * @param descriptor the read end of a pipe; closed at the end
+   * @param limit bytes to keep
+   */
+  constructor(descriptor: number, limit: number) {
+    this.#descriptor = descriptor;
+    this.#reader = Bun.file(descriptor).stream().getReader();
     this.#limit = limit;
     this.#done = this.#drain();
   }
@@ -36,6 +43,7 @@ export class Capture {
     await Promise.race([this.#done, grace]);
     clearTimeout(timer);
     await this.#reader.cancel().catch(() => undefined);
+    closeAll(this.#descriptor);
   }
 
   captured(): Captured {

@@ -13,6 +13,7 @@ const SYMBOLS = {
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   close: { args: ["i32"], returns: "i32" },
+  pipe: { args: ["ptr"], returns: "i32" },
   localtime_r: { args: ["ptr", "ptr"], returns: "ptr" },
 } as const;
 

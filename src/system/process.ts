@@ -4,6 +4,7 @@
  */
 import { messageOf, systemCode } from "../core/errors.ts";
 import { Capture, type Captured } from "./capture.ts";
+import { closeAll, openPipes } from "./pipe.ts";
 import { currentUser } from "./user.ts";
 
 export interface ProcessRequest {
@@ -56,7 +57,7 @@ export function baseEnvironment(): Record<string, string> {
 
 /** Runs a program in a session of its own, so that its whole process group can be ended. */
 export async function runProcess(request: ProcessRequest): Promise<ProcessResult> {
-  let child: ReturnType<typeof start>;
+  let child: Child;
   try {
     child = start(request);
   } catch (thrown) {
@@ -65,12 +66,12 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
   const stdout = new Capture(child.stdout, request.maxOutput);
   const stderr = new Capture(child.stderr, request.maxOutput);
   const input = feed(child.stdin, request.input, request.inputTimeoutMs);
-  const timedOut = await endsInTime(child, request.timeoutMs);
+  const timedOut = await endsInTime(child.process, request.timeoutMs);
   const inputAbandoned = await input.settle();
   await Promise.all([stdout.finish(DRAIN_GRACE_MS), stderr.finish(DRAIN_GRACE_MS)]);
   return {
-    exit: child.exitCode ?? undefined,
-    signal: child.signalCode === null ? undefined : String(child.signalCode),
+    exit: child.process.exitCode ?? undefined,
+    signal: child.process.signalCode === null ? undefined : String(child.process.signalCode),
     startError: undefined,
     timedOut,
     inputAbandoned,
@@ -79,16 +80,35 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
   };
 }
 
-function start(request: ProcessRequest) {
-  return Bun.spawn([request.file, ...request.args], {
-    // A Uint8Array here would leave a memfd with the secrets in it open (DESIGN, "Processes").
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-    env: { ...request.env },
-    cwd: "/",
-    detached: true,
-  });
+interface Child {
+  readonly process: Bun.Subprocess;
+  /** Descriptors of our ends of its pipes: whoever reads or writes one closes it. */
+  readonly stdin: number;
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+function start(request: ProcessRequest): Child {
+  const [input, output, errors] = openPipes(3);
+  if (input === undefined || output === undefined || errors === undefined) throw new Error("pipe");
+  const ours = { stdin: input.writeEnd, stdout: output.readEnd, stderr: errors.readEnd };
+  try {
+    const process = Bun.spawn([request.file, ...request.args], {
+      // A Uint8Array here would leave a memfd with the secrets in it open (DESIGN, "Processes").
+      stdin: input.readEnd,
+      stdout: output.writeEnd,
+      stderr: errors.writeEnd,
+      env: { ...request.env },
+      cwd: "/",
+      detached: true,
+    });
+    return { process, ...ours };
+  } catch (thrown) {
+    closeAll(ours.stdin, ours.stdout, ours.stderr);
+    throw thrown;
+  } finally {
+    closeAll(input.readEnd, output.writeEnd, errors.writeEnd);
+  }
 }
 
 function notStarted(startError: string): ProcessResult {
@@ -109,12 +129,14 @@ interface Feeding {
 }
 
 /** Writes the input and closes it; gives up after the timeout, or when the process has ended. */
-function feed(stdin: Bun.FileSink, input: string, timeoutMs: number): Feeding {
+function feed(stdin: number, input: string, timeoutMs: number): Feeding {
   let abandoned = false;
+  const sink = Bun.file(stdin).writer();
   // Either may fail when the process closes its input or ends without reading it: its right.
-  const write = async () => stdin.write(input);
-  const end = async () => stdin.end();
-  const done = Promise.allSettled([write(), end()]);
+  const write = async () => sink.write(input);
+  const end = async () => sink.end();
+  // Not closed before the sink lets go: it would write what is left to whatever gets the number next.
+  const done = Promise.allSettled([write(), end()]).finally(() => closeAll(stdin));
   const timer = setTimeout(() => {
     abandoned = true;
   }, timeoutMs);

@@ -111,7 +111,7 @@ function placeWhole(
     place(temporary, path);
     syncFolder(dirname(path));
   } catch (thrown) {
-    removeIfPresent(temporary);
+    tryToRemove(temporary);
     if (systemCode(thrown) === "EEXIST") {
       throw new CtrlExecError("exists", `Cannot create ${path}: it exists already`, {
         cause: thrown,
@@ -141,6 +141,15 @@ function syncFolder(path: string): void {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
+  }
+}
+
+/** Cleaning up after a failure must not hide the failure. */
+function tryToRemove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Never made, or on a disk that has become read-only.
   }
 }
 

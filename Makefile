@@ -36,6 +36,7 @@ test: $(INSTALLED) ## Run everything a change must pass: format, lint, types, ar
 	@$(BUN) test/run.ts
 
 test-unit: $(INSTALLED) ## Run the unit tests only
+	@sh test/prerequisites.sh
 	@$(BUN) test/run.ts unit
 
 test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only

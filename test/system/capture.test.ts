@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { readdirSync, writeSync } from "node:fs";
+import { Capture } from "../../src/system/capture.ts";
+import { closeAll, openPipes } from "../../src/system/pipe.ts";
+
+/** A pipe with the texts in it. */
+function filled(...texts: readonly string[]): { readEnd: number; writeEnd: number } {
+  const [pipe] = openPipes(1);
+  if (pipe === undefined) throw new Error("no pipe");
+  for (const text of texts) writeSync(pipe.writeEnd, text);
+  return pipe;
+}
+
+const text = (capture: Capture) => Buffer.from(capture.captured().bytes).toString();
+
+test("everything up to the end", async () => {
+  const { readEnd, writeEnd } = filled("one ", "two");
+  closeAll(writeEnd);
+  const capture = new Capture(readEnd, 100);
+  await capture.finish(10_000);
+  expect(text(capture)).toBe("one two");
+  expect(capture.captured().dropped).toBe(0);
+});
+
+test.each([
+  [7, "one two", 0],
+  [6, "one tw", 1],
+  [0, "", 7],
+])("T15 with room for %d bytes", async (limit, kept, dropped) => {
+  const { readEnd, writeEnd } = filled("one two");
+  closeAll(writeEnd);
+  const capture = new Capture(readEnd, limit);
+  await capture.finish(10_000);
+  expect(text(capture)).toBe(kept);
+  expect(capture.captured().dropped).toBe(dropped);
+});
+
+test("T14 a writer that never closes: what came is kept, the descriptor is let go", async () => {
+  const { readEnd, writeEnd } = filled("so far");
+  const before = readdirSync("/proc/self/fd");
+  const capture = new Capture(readEnd, 100);
+  await capture.finish(50);
+  expect(text(capture)).toBe("so far");
+  expect(readdirSync("/proc/self/fd").length).toBeLessThan(before.length);
+  closeAll(writeEnd);
+});

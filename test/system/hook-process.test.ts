@@ -1,0 +1,94 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { decideHook, type HookRequest } from "../../src/core/hook.ts";
+import { runHook } from "../../src/system/hook-process.ts";
+import { TestFolder } from "../support/folder.ts";
+
+const REQUEST: HookRequest = {
+  action: "run",
+  script: "deploy",
+  args: ["two words", "$(id)"],
+  username: "alice",
+  token: "t0ken",
+  sourceIp: "10.0.0.5",
+  time: new Date("2025-01-15T12:00:00Z"),
+};
+
+/** Runs a hook with the given body. */
+async function hook(body: string, request = REQUEST, seconds = 20) {
+  using folder = new TestFolder();
+  return await runHook(folder.script("hook", body), request, seconds);
+}
+
+test("it gets the request on stdin and in its environment, and not in its arguments", async () => {
+  using folder = new TestFolder();
+  const file = folder.script(
+    "hook",
+    `cd "${folder.path}"; cat > in; env > env; echo $# > count; exit 0`,
+  );
+  expect(await runHook(file, REQUEST, 20)).toEqual({ kind: "exited", code: 0 });
+  expect(JSON.parse(readFileSync(folder.join("in"), "utf8")) as unknown).toMatchObject({
+    action: "run",
+    args: ["two words", "$(id)"],
+    token: "t0ken",
+  });
+  const environment = readFileSync(folder.join("env"), "utf8");
+  expect(environment).toContain("ENVEXEC_TOKEN=t0ken\n");
+  expect(environment).toContain('ENVEXEC_ARGS_JSON=["two words","$(id)"]\n');
+  expect(environment).not.toMatch(/^(BUN|NODE|LD)_/m);
+  expect(readFileSync(folder.join("count"), "utf8")).toBe("0\n");
+});
+
+describe("T24 only exit 0 passes", () => {
+  test.each([
+    ["exits 1", "exit 1", { kind: "exited", code: 1 }],
+    ["exits 3", "exit 3", { kind: "exited", code: 3 }],
+    ["exits 255", "exit 255", { kind: "exited", code: 255 }],
+    ["is killed", "kill -KILL $$", { kind: "killed", signal: "SIGKILL" }],
+    [
+      "has no interpreter",
+      "#!/no/such/interpreter\n",
+      { kind: "not-executable", reason: "ENOENT" },
+    ],
+  ] as const)("a hook that %s", async (_, body, outcome) => {
+    const result = await hook(body);
+    expect(result).toEqual(outcome);
+    expect(decideHook(result).allowed).toBe(false);
+  });
+
+  test.each([
+    ["writes megabytes", "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2; exit 0"],
+    ["never reads its input", "exit 0"],
+    ["closes its input", "exec 0<&-; exit 0"],
+  ])("a hook that %s and exits 0 passes", async (_, body) => {
+    const args = ["x".repeat(100_000)];
+    expect(await hook(body, { ...REQUEST, args })).toEqual({ kind: "exited", code: 0 });
+  });
+
+  test("a hook that hangs is ended, with what it started", async () => {
+    const result = await hook("sleep 600 & wait", REQUEST, 1);
+    expect(result).toEqual({ kind: "timed-out", seconds: 1 });
+    expect(decideHook(result).allowed).toBe(false);
+  });
+
+  test("no hook, a folder, or a file that may not run", async () => {
+    using folder = new TestFolder();
+    for (const file of [
+      folder.join("none"),
+      folder.path,
+      folder.write("plain", "#!/bin/sh\n", 0o644),
+    ]) {
+      expect(await runHook(file, REQUEST, 20)).toEqual({ kind: "not-executable", reason: file });
+    }
+  });
+
+  test.each([
+    ["NUL in an argument", { ...REQUEST, args: ["a\0b"] }],
+    ["NUL in the user's name", { ...REQUEST, username: "root\0" }],
+    ["more than an environment holds", { ...REQUEST, args: ["x".repeat(200_000)] }],
+  ])("%s never reaches the hook and never passes", async (_, request) => {
+    const result = await hook("exit 0", request);
+    expect(result.kind).toBe("not-executable");
+    expect(decideHook(result).allowed).toBe(false);
+  });
+});

@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Server } from "node:net";
+import { createServer, type TLSSocket } from "node:tls";
+import { type HttpRequest, requestOver } from "../../src/system/http-client.ts";
+import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../../src/system/tls.ts";
+import { TestCa, type TestCredential } from "../support/credentials.ts";
+
+let host: TestCredential;
+const servers: Server[] = [];
+beforeAll(async () => {
+  host = await (await TestCa.create()).issue("web-01");
+});
+afterAll(() => {
+  for (const server of servers) server.close();
+});
+
+const REQUEST: HttpRequest = {
+  method: "POST",
+  path: "/run",
+  host: "web-01:7443",
+  body: '{"script":"s"}',
+  maxBytes: 1000,
+};
+
+/** What one request gets from a server that answers by hand, and what the server heard. */
+async function ask(answer: (socket: TLSSocket, heard: string) => void, wanted = REQUEST) {
+  let heard = "";
+  const server = createServer(host, (socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", (chunk: Buffer) => {
+      heard += chunk.toString("latin1");
+      const [head = "", body] = heard.split("\r\n\r\n");
+      const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+      if (body !== undefined && body.length >= length) answer(socket, heard);
+    });
+  });
+  servers.push(server);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const { socket } = await secureClient(await connectTcp("127.0.0.1", port, 10_000), {
+    context: tlsContext(host),
+    verifyChain: true,
+  });
+  const reply = await requestOver(socket, wanted).catch((thrown: unknown) => thrown);
+  return { reply, heard, socket };
+}
+
+const BODY = '{"ok":1}';
+
+describe("the request", () => {
+  test("is one that 0.8 reads: a Content-Length, no chunks, for this request alone", async () => {
+    const { heard } = await ask((socket) =>
+      socket.end(`HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n`),
+    );
+    const [head = "", body] = heard.split("\r\n\r\n");
+    const [line, ...headers] = head.split("\r\n");
+    expect(line).toBe("POST /run HTTP/1.1");
+    expect(headers.map((header) => header.toLowerCase()).sort()).toEqual([
+      "connection: close",
+      "content-length: 14",
+      "content-type: application/json",
+      "host: web-01:7443",
+    ]);
+    expect(body).toBe('{"script":"s"}');
+  });
+
+  test("counts bytes, not characters", async () => {
+    const { heard } = await ask(
+      (socket) => socket.end("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"),
+      {
+        ...REQUEST,
+        body: '{"a":"é"}',
+      },
+    );
+    expect(heard.toLowerCase()).toContain("content-length: 10\r\n");
+  });
+
+  test("without a body has none", async () => {
+    const { heard } = await ask(
+      (socket) => socket.end("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"),
+      {
+        ...REQUEST,
+        method: "GET",
+        path: "/capabilities",
+        body: undefined,
+      },
+    );
+    expect(heard).toStartWith("GET /capabilities HTTP/1.1\r\n");
+    expect(heard.toLowerCase()).not.toContain("content-length");
+    expect(heard).toEndWith("\r\n\r\n");
+  });
+});
+
+describe("the answer", () => {
+  test.each([
+    ["of 0.8", `HTTP/1.0 200 OK\r\nContent-Length: 8\r\n\r\n${BODY}`],
+    ["without a length, ended by the close", `HTTP/1.0 200 OK\r\n\r\n${BODY}`],
+    [
+      "in chunks",
+      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"o\r\n5\r\nk":1}\r\n0\r\n\r\n`,
+    ],
+    [
+      "after an interim one",
+      `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n${BODY}`,
+    ],
+  ])("%s", async (_, answer) => {
+    const { reply } = await ask((socket) => socket.end(answer));
+    expect(reply).toEqual({ status: 200, body: Buffer.from(BODY) });
+  });
+
+  test("a refusal is an answer", async () => {
+    const { reply } = await ask((socket) =>
+      socket.end("HTTP/1.0 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}"),
+    );
+    expect(reply).toEqual({ status: 403, body: Buffer.from("{}") });
+  });
+
+  test("a redirect is not followed", async () => {
+    const { reply, heard } = await ask((socket) =>
+      socket.end(
+        "HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+      ),
+    );
+    expect(reply).toMatchObject({ status: 302 });
+    expect(heard.match(/POST/g)).toHaveLength(1);
+  });
+
+  test("in one byte at a time", async () => {
+    const { reply } = await ask((socket) => {
+      const bytes = `HTTP/1.0 200 OK\r\nContent-Length: 8\r\n\r\n${BODY}`;
+      for (const byte of bytes) socket.write(byte);
+      socket.end();
+    });
+    expect(reply).toMatchObject({ status: 200, body: Buffer.from(BODY) });
+  });
+
+  test("just as long as it may be", async () => {
+    const { reply } = await ask((socket) =>
+      socket.end(`HTTP/1.0 200 OK\r\nContent-Length: 1000\r\n\r\n${"x".repeat(1000)}`),
+    );
+    expect(reply).toMatchObject({ status: 200 });
+  });
+});
+
+describe("T29 a hostile agent", () => {
+  /** Writes for as long as anybody listens. */
+  function forever(socket: TLSSocket, head: string, piece: string): void {
+    socket.write(head);
+    const more = () => {
+      while (!socket.destroyed && socket.write(piece));
+      if (!socket.destroyed) socket.once("drain", more);
+    };
+    more();
+  }
+
+  test.each([
+    [
+      "a body without an end",
+      (socket: TLSSocket) => forever(socket, "HTTP/1.0 200 OK\r\n\r\n", "x".repeat(65_536)),
+    ],
+    [
+      "a body longer than it may be",
+      (socket: TLSSocket) =>
+        forever(
+          socket,
+          "HTTP/1.0 200 OK\r\nContent-Length: 1073741824\r\n\r\n",
+          "x".repeat(65_536),
+        ),
+    ],
+    [
+      "chunks without an end",
+      (socket: TLSSocket) =>
+        forever(
+          socket,
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+          `1000\r\n${"x".repeat(4096)}\r\n`,
+        ),
+    ],
+    [
+      "headers without an end",
+      (socket: TLSSocket) => forever(socket, "HTTP/1.1 200 OK\r\n", `X-A: ${"a".repeat(1000)}\r\n`),
+    ],
+    [
+      "one header without an end",
+      (socket: TLSSocket) => forever(socket, "HTTP/1.1 200 OK\r\nX-A: ", "a".repeat(65_536)),
+    ],
+    ["no HTTP", (socket: TLSSocket) => socket.end("SSH-2.0-x\r\n\r\n")],
+    [
+      "two lengths",
+      (socket: TLSSocket) =>
+        socket.end("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
+    ],
+  ] as const)("%s: refused, and the connection is gone", async (_, answer) => {
+    const { reply, socket } = await ask(answer);
+    expect(reply).toMatchObject({ name: "CtrlExecError", code: "protocol" });
+    expect(socket.destroyed).toBe(true);
+  });
+
+  test.each([
+    ["closes without an answer", (socket: TLSSocket) => socket.destroy()],
+    ["closes within the head", (socket: TLSSocket) => socket.end("HTTP/1.1 200 OK\r\nContent-Le")],
+    [
+      "closes within the body",
+      (socket: TLSSocket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
+    ],
+    [
+      "closes within the chunks",
+      (socket: TLSSocket) =>
+        socket.end("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
+    ],
+  ] as const)("%s: a failed connection, never half an answer", async (_, answer) => {
+    const { reply } = await ask(answer);
+    expect(reply).toBeInstanceOf(ConnectionFailed);
+  });
+});

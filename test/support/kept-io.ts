@@ -1,0 +1,28 @@
+/** An Io that keeps what is written to it. */
+import type { Io } from "../../src/cli/io.ts";
+
+export class KeptIo {
+  out = "";
+  err = "";
+  bytes = Buffer.alloc(0);
+  readonly io: Io;
+
+  constructor(terminal: Partial<Omit<Io, "out" | "err" | "flush">> = {}) {
+    this.io = {
+      out: (content) => {
+        this.bytes = Buffer.concat([this.bytes, Buffer.from(content as string)]);
+        this.out = this.bytes.toString("utf8");
+      },
+      err: (text) => {
+        this.err += text;
+      },
+      flush: async () => undefined,
+      inIsTerminal: false,
+      outIsTerminal: false,
+      errIsTerminal: false,
+      columns: 80,
+      env: {},
+      ...terminal,
+    };
+  }
+}

@@ -66,12 +66,12 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
   const stdout = new Capture(child.stdout, request.maxOutput);
   const stderr = new Capture(child.stderr, request.maxOutput);
   const input = feed(child.stdin, request.input, request.inputTimeoutMs);
-  const timedOut = await endsInTime(child.process, request.timeoutMs);
+  const timedOut = await endsInTime(child.subprocess, request.timeoutMs);
   const inputAbandoned = await input.settle();
   await Promise.all([stdout.finish(DRAIN_GRACE_MS), stderr.finish(DRAIN_GRACE_MS)]);
   return {
-    exit: child.process.exitCode ?? undefined,
-    signal: child.process.signalCode === null ? undefined : String(child.process.signalCode),
+    exit: child.subprocess.exitCode ?? undefined,
+    signal: child.subprocess.signalCode === null ? undefined : String(child.subprocess.signalCode),
     startError: undefined,
     timedOut,
     inputAbandoned,
@@ -81,7 +81,7 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
 }
 
 interface Child {
-  readonly process: Bun.Subprocess;
+  readonly subprocess: Bun.Subprocess;
   /** Descriptors of our ends of its pipes: whoever reads or writes one closes it. */
   readonly stdin: number;
   readonly stdout: number;
@@ -93,7 +93,7 @@ function start(request: ProcessRequest): Child {
   if (input === undefined || output === undefined || errors === undefined) throw new Error("pipe");
   const ours = { stdin: input.writeEnd, stdout: output.readEnd, stderr: errors.readEnd };
   try {
-    const process = Bun.spawn([request.file, ...request.args], {
+    const subprocess = Bun.spawn([request.file, ...request.args], {
       // A Uint8Array here would leave a memfd with the secrets in it open (DESIGN, "Processes").
       stdin: input.readEnd,
       stdout: output.writeEnd,
@@ -102,7 +102,7 @@ function start(request: ProcessRequest): Child {
       cwd: "/",
       detached: true,
     });
-    return { process, ...ours };
+    return { subprocess, ...ours };
   } catch (thrown) {
     closeAll(ours.stdin, ours.stdout, ours.stderr);
     throw thrown;

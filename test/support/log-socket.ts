@@ -29,6 +29,7 @@ export interface LogDatagram {
 export class LogSocket implements Disposable {
   readonly path: string;
   readonly #descriptor: number;
+  readonly #drain: ReturnType<typeof setInterval>;
   readonly #received: LogDatagram[] = [];
 
   constructor(path: string) {
@@ -41,6 +42,9 @@ export class LogSocket implements Disposable {
     if (libc.bind(this.#descriptor, address, address.length) !== 0) {
       throw new Error(`cannot bind ${path}`);
     }
+    // The queue holds 10 lines on many systems: like a daemon, this one reads all the time.
+    this.#drain = setInterval(() => this.lines, 5);
+    this.#drain.unref();
   }
 
   /** Everything received so far. */
@@ -74,6 +78,7 @@ export class LogSocket implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearInterval(this.#drain);
     libc.close(this.#descriptor);
   }
 }

@@ -2,9 +2,13 @@
 import { cleanEnvironment, type ProgramName, programPath } from "./binary.ts";
 import { until } from "./folder.ts";
 
+/** Printed behind everything the program printed: the terminal has no end of its own to wait for. */
+const END_MARK = "\u001e";
+
 export class TerminalSession {
   readonly #child: Bun.Subprocess;
   readonly #terminal: Bun.Terminal;
+  readonly #decoder = new TextDecoder();
   #screen = "";
 
   constructor(
@@ -16,7 +20,7 @@ export class TerminalSession {
       cols: 120,
       rows: 40,
       data: (_, chunk) => {
-        this.#screen += new TextDecoder().decode(chunk);
+        this.#screen += this.#decoder.decode(chunk, { stream: true });
       },
     });
     this.#child = Bun.spawn([programPath(name), ...args], {
@@ -28,6 +32,10 @@ export class TerminalSession {
   /** Everything printed so far. */
   get screen(): string {
     return this.#screen;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** Waits until the screen has the text; returns what matched. */
@@ -47,9 +55,12 @@ export class TerminalSession {
     this.#terminal.write(text);
   }
 
-  /** Waits for the end of the program. */
+  /** Waits for the end of the program and for all that it printed. */
   async ended(): Promise<number> {
     const status = await this.#child.exited;
+    Bun.spawn(["printf", "\\036"], { terminal: this.#terminal });
+    await until("the terminal is read to its end", () => this.#screen.endsWith(END_MARK));
+    this.#screen = this.#screen.slice(0, -END_MARK.length);
     this.#terminal.close();
     return status;
   }

@@ -71,7 +71,7 @@ export class LogSocket implements Disposable {
   ): Promise<LogDatagram> {
     const find = () => this.of(action).find(({ fields }) => fits(fields));
     await until(
-      `the log has ACTION=${action}; it has:\n${this.lines.map(({ raw }) => raw).join("\n")}`,
+      () => `the log has ACTION=${action}; it has:\n${this.lines.map(({ raw }) => raw).join("\n")}`,
       () => find() !== undefined,
     );
     return find() as LogDatagram;

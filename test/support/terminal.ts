@@ -23,7 +23,8 @@ export class TerminalSession {
         this.#screen += this.#decoder.decode(chunk, { stream: true });
       },
     });
-    this.#child = Bun.spawn([programPath(name), ...args], {
+    // As the terminal's session leader it is what Ctrl-C reaches, as in a login.
+    this.#child = Bun.spawn(["setsid", "-c", programPath(name), ...args], {
       terminal: this.#terminal,
       env: cleanEnvironment({ TERM: "xterm", ...env }),
     });
@@ -34,14 +35,23 @@ export class TerminalSession {
     return this.#screen;
   }
 
+  /** The same without the program's own colours. */
+  get plain(): string {
+    return [0, 1, 2, 31, 32, 33].reduce(
+      (text, colour) => text.replaceAll(`\u001b[${colour}m`, ""),
+      this.#screen,
+    );
+  }
+
   get pid(): number {
     return this.#child.pid;
   }
 
   /** Waits until the screen has the text; returns what matched. */
   async seen(pattern: RegExp): Promise<RegExpExecArray> {
-    await until(`the screen shows ${pattern}; it shows:\n${this.#screen}`, () =>
-      pattern.test(this.#screen),
+    await until(
+      () => `the screen shows ${pattern}; it shows:\n${this.#screen}`,
+      () => pattern.test(this.#screen),
     );
     return pattern.exec(this.#screen) as RegExpExecArray;
   }
@@ -53,6 +63,11 @@ export class TerminalSession {
 
   type(text: string): void {
     this.#terminal.write(text);
+  }
+
+  /** Ends it, if it has not ended. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
   }
 
   /** Waits for the end of the program and for all that it printed. */

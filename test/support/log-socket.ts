@@ -32,7 +32,8 @@ export class LogSocket implements Disposable {
   readonly #drain: ReturnType<typeof setInterval>;
   readonly #received: LogDatagram[] = [];
 
-  constructor(path: string) {
+  /** @param reads false plays a daemon that hangs */
+  constructor(path: string, { reads = true }: { readonly reads?: boolean } = {}) {
     this.path = path;
     this.#descriptor = libc.socket(AF_UNIX, SOCK_DGRAM, 0);
     const name = Buffer.from(path, "utf8");
@@ -43,7 +44,7 @@ export class LogSocket implements Disposable {
       throw new Error(`cannot bind ${path}`);
     }
     // The queue holds 10 lines on many systems: like a daemon, this one reads all the time.
-    this.#drain = setInterval(() => this.lines, 5);
+    this.#drain = setInterval(() => reads && this.lines, 5);
     this.#drain.unref();
   }
 

@@ -172,7 +172,7 @@ test("start, and what the agent's files lack or hold too much of", async () => {
   await line("ctrl-exec-agent", "start", { PORT: String(odd.port) });
   const absent = { PATH: odd.path("revoked-serials"), REASON: "no such file" };
   await line("ctrl-exec-agent", "revoked-serials-absent", absent);
-  const warnings = control.log
+  const warnings: Record<string, unknown>[] = control.log
     .of("config-warn")
     .map(({ fields, priority }) => ({ ...fields, priority }));
   expect(warnings).toContainEqual({

@@ -164,12 +164,12 @@ export class TestAgent {
     this.writeAllowlist([...listed, ...(options.allowlist ?? [])]);
   }
 
-  /** Rate limits stay off unless a test writes its own: tests open many connections from one address. */
+  /** On 127.0.0.1 unless the lines say otherwise. Rate limits stay off unless a test writes its own: tests open many connections from one address. */
   writeConfig(lines: readonly string[]): void {
-    const limits = lines.some((line) => line.startsWith("rate_limit_"))
-      ? []
-      : ["rate_limit_disable = 1"];
-    const text = [`port = ${this.port}`, "bind = 127.0.0.1", ...limits, ...lines, ""].join("\n");
+    const has = (start: string) => lines.some((line) => line.startsWith(start));
+    const limits = has("rate_limit_") ? [] : ["rate_limit_disable = 1"];
+    const bind = has("bind") ? [] : ["bind = 127.0.0.1"];
+    const text = [`port = ${this.port}`, ...bind, ...limits, ...lines, ""].join("\n");
     this.#host.folder.write(`${this.name}/agent.conf`, text);
   }
 
@@ -206,7 +206,9 @@ export class TestAgent {
   async pair(): Promise<void> {
     const port = await this.#host.pairingPort();
     const waiting = this.run("request-pairing", this.pairingArgs(port));
-    const id = await this.#host.requestFor(this.name);
+    const failed = waiting.then(({ err }) => Promise.reject(new Error(`pairing ended: ${err}`)));
+    const id = await Promise.race([this.#host.requestFor(this.name), failed]);
+    failed.catch(() => undefined);
     await this.#host.mustRun("approve", [id, "--lookup-by=ip", ...(this.#options.approve ?? [])]);
     const finished = await waiting;
     if (finished.status !== 0) throw new Error(`pairing ended ${finished.status}: ${finished.err}`);

@@ -7,7 +7,7 @@ import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { programPath, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
-import { openssl } from "../support/openssl.ts";
+import { runOpenssl } from "../support/openssl-peers.ts";
 import { http10 } from "../support/peers.ts";
 
 let control: ControlHost;
@@ -179,7 +179,7 @@ describe("an unsound request is refused:", () => {
 
   test("a CSR whose signature does not fit", async () => {
     const key = control.folder.join("ec.key");
-    await openssl(["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key]);
+    await runOpenssl(["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key]);
     const der =
       await Bun.$`openssl req -new -key ${key} -subj /CN=web-01 -outform DER`.arrayBuffer();
     const bytes = Buffer.from(der);
@@ -198,7 +198,7 @@ describe("an unsound request is refused:", () => {
     const key = control.folder.join("new.key");
     const subject = wishes.includes("-subj") ? [] : ["-subj", "/CN=web-01"];
     const args = ["req", "-new", "-nodes", "-keyout", key, ...wishes, ...subject];
-    using stranger = new Stranger(await asked("web-01", await openssl(args)));
+    using stranger = new Stranger(await asked("web-01", await runOpenssl(args)));
     expect(await stranger.answered()).toEqual({ status: "error", reason: "invalid request" });
   });
 
@@ -229,7 +229,7 @@ describe("an unsound request is refused:", () => {
 
 test("only name and key pass from a request to the certificate", async () => {
   const key = control.folder.join("greedy.key");
-  const csr = await openssl([
+  const csr = await runOpenssl([
     ...["req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-subj", "/CN=web-01"],
     ...["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "subjectAltName=DNS:db-01"],
   ]);
@@ -238,7 +238,7 @@ test("only name and key pass from a request to the certificate", async () => {
   await control.mustRun("approve", [reqid]);
   await until("the answer is there", () => stranger.closed);
   const answer = JSON.parse(stranger.text.slice(stranger.text.lastIndexOf("\r\n\r\n")));
-  const text = await openssl(["x509", "-noout", "-text"], answer.cert);
+  const text = await runOpenssl(["x509", "-noout", "-text"], answer.cert);
   expect(text).toContain("CA:FALSE");
   expect(text).toContain("DNS:web-01");
   expect(text).not.toContain("db-01");
@@ -250,7 +250,7 @@ test("T08 what the CA signs is valid since well before now", async () => {
   const own = control.folder.join("control", "ctrl-exec.crt");
   await control.addAgent("clock").then((agent) => agent.pair());
   for (const file of [ca, own, control.folder.join("clock", "agent.crt")]) {
-    const dates = await openssl(["x509", "-noout", "-startdate", "-in", file]);
+    const dates = await runOpenssl(["x509", "-noout", "-startdate", "-in", file]);
     const notBefore = Date.parse(dates.replace("notBefore=", ""));
     expect(Date.now() - notBefore).toBeGreaterThan(5 * 60_000);
   }

@@ -68,62 +68,68 @@ export async function sClient(options: SClientOptions, bytes: string): Promise<s
     ],
     { stdin: "pipe", stdout: "pipe", stderr: "ignore" },
   );
-  child.stdin.write(bytes);
-  await child.stdin.flush();
+  // The other side may refuse and close before it has taken everything.
+  const sent = async () => {
+    child.stdin.write(bytes);
+    await child.stdin.flush();
+  };
+  await sent().catch(() => undefined);
   // Standard input stays open: s_client would close the connection before the answer is there.
   const answer = await new Response(child.stdout).text();
-  child.stdin.end();
-  await child.exited;
+  await Promise.allSettled([child.stdin.end(), child.exited]);
   return answer;
 }
 
-/** A CA and certificates as 0.8 made them: RSA-4096, X.509 v1, serials that count up from 01. */
+/**
+ * A CA and certificates as 0.8 made them: RSA-4096, X.509 v1, serials that count up from 01. One key
+ * serves all hosts: it takes seconds to make, and nothing here is about whose it is.
+ */
 export class LegacyAuthority {
   readonly caFile: string;
+  readonly hostKeyFile: string;
   readonly #folder: TestFolder;
   readonly #keyFile: string;
 
   private constructor(folder: TestFolder) {
     this.#folder = folder;
     this.caFile = folder.join("legacy", "ca.crt");
+    this.hostKeyFile = folder.join("legacy", "host.key");
     this.#keyFile = folder.join("legacy", "ca.key");
   }
 
   static async create(folder: TestFolder): Promise<LegacyAuthority> {
     folder.write("legacy/.made", "");
     const legacy = new LegacyAuthority(folder);
-    await runOpenssl(["genrsa", "-out", legacy.#keyFile, "4096"]);
+    const makeKey = (file: string) => runOpenssl(["genrsa", "-out", file, "4096"]);
+    await Promise.all([makeKey(legacy.#keyFile), makeKey(legacy.hostKeyFile)]);
     await runOpenssl([
-      "req",
-      "-new",
-      "-x509",
-      "-key",
-      legacy.#keyFile,
-      "-out",
-      legacy.caFile,
+      ...["req", "-new", "-x509", "-key", legacy.#keyFile, "-out", legacy.caFile],
       ...["-days", "3650", "-sha256", "-subj", "/CN=ctrl-exec CA/O=ctrl-exec"],
     ]);
     return legacy;
   }
 
-  /** Signed by another CA's files when they are given. */
-  async issue(
-    name: string,
-    serial: string,
-    ca = { cert: this.caFile, key: this.#keyFile },
-  ): Promise<{ cert: string; key: string }> {
-    const path = (ending: string) => this.#folder.join("legacy", `${name}.${ending}`);
-    await runOpenssl(["genrsa", "-out", path("key"), "4096"]);
-    const csr = ["req", "-new", "-key", path("key"), "-subj", `/CN=${name}`, "-out", path("csr")];
-    await runOpenssl(csr);
-    await runOpenssl([
-      ...["x509", "-req", "-in", path("csr"), "-CA", ca.cert, "-CAkey", ca.key],
-      ...["-set_serial", `0x${serial}`, "-days", "365", "-sha256", "-out", path("crt")],
-    ]);
-    return { cert: path("crt"), key: path("key") };
+  /** @param serial hex, as 0.8 counts: `02`, `03` */
+  async issue(name: string, serial: string): Promise<LegacyCredential> {
+    const csr = await runOpenssl(["req", "-new", "-key", this.hostKeyFile, "-subj", `/CN=${name}`]);
+    const cert = this.#folder.write(`legacy/${name}.crt`, await this.sign(csr, serial));
+    return { cert, key: this.hostKeyFile };
   }
 
-  get keyFile(): string {
-    return this.#keyFile;
+  /** The certificate for a request, without extensions: X.509 v1. PEM in, PEM out. */
+  async sign(csr: string, serial: string): Promise<string> {
+    return await runOpenssl(
+      [
+        ...["x509", "-req", "-CA", this.caFile, "-CAkey", this.#keyFile],
+        ...["-set_serial", `0x${serial}`, "-days", "365", "-sha256"],
+      ],
+      csr,
+    );
   }
+}
+
+/** Files. */
+export interface LegacyCredential {
+  readonly cert: string;
+  readonly key: string;
 }

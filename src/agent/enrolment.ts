@@ -7,9 +7,9 @@ import type { TLSSocket } from "node:tls";
 import type * as z from "zod/mini";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import { connectionProblem } from "../core/connection-problem.ts";
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
-import { formatHttpRequest, takeHttpMessage } from "../core/http-message.ts";
+import { formatHttpRequest, type HttpMessage, takeHttpMessage } from "../core/http-message.ts";
 import {
   MAX_PAIRING_BYTES,
   type PairingAnswer,
@@ -149,8 +149,15 @@ function checkAnswer(
 ): Enrolled {
   const wrong = (what: string) => cannotPair(place, `its answer is not for this request: ${what}`);
   if (answer.nonce !== options.nonce) throw wrong("another nonce");
-  const ca = readCertificate(answer.ca, "the CA in the answer");
-  const certificate = readCertificate(answer.cert, "the certificate in the answer");
+  const read = (pem: string, name: string) => {
+    try {
+      return readCertificate(pem, name);
+    } catch {
+      throw wrong(`its ${name} is none`);
+    }
+  };
+  const ca = read(answer.ca, "CA certificate");
+  const certificate = read(answer.cert, "certificate");
   const ownKey = publicKeyBytes(readPrivateKey(options.keyPem, "the new key"));
   if (!certificate.publicKey.equals(ownKey)) throw wrong("a certificate for another key");
   if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
@@ -211,7 +218,7 @@ class MessageReader {
   async next(timeoutMs: number): Promise<string | undefined> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const message = takeHttpMessage(this.#buffer, MAX_PAIRING_BYTES);
+      const message = this.#take();
       if (message !== undefined) {
         this.#buffer = this.#buffer.subarray(message.length);
         return message.body;
@@ -228,6 +235,14 @@ class MessageReader {
       const left = deadline - Date.now();
       if (left <= 0) return undefined;
       await this.#change(left);
+    }
+  }
+
+  #take(): HttpMessage | undefined {
+    try {
+      return takeHttpMessage(this.#buffer, MAX_PAIRING_BYTES);
+    } catch (thrown) {
+      throw cannotPair(this.#place, `its answer is no HTTP: ${messageOf(thrown)}`);
     }
   }
 

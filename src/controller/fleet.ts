@@ -1,5 +1,5 @@
 /** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
-import { messageOf } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { Semaphore } from "../core/semaphore.ts";
 import {
   type AgentReply,
@@ -60,6 +60,14 @@ async function askOne(
     const reply = await askAgent(dialler, target, request);
     return { target, reply, error: undefined, rtt: rtt() };
   } catch (thrown) {
-    return { target, reply: undefined, error: messageOf(thrown), rtt: rtt() };
+    return { target, reply: undefined, error: reasonOf(thrown), rtt: rtt() };
   }
+}
+
+/** A result has one line for what happened and its likely cause. */
+function reasonOf(thrown: unknown): string {
+  const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
+  return hint === undefined
+    ? messageOf(thrown)
+    : `${messageOf(thrown)}. ${hint.replace(/\.$/, "")}`;
 }

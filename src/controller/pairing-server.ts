@@ -38,6 +38,8 @@ export interface PairingServer {
 /** What happened on the port; undefined members have nothing to tell. */
 export interface PairingEvents {
   onRequest?(request: PendingRequest): void;
+  /** The agent was told the decision, whoever took it. */
+  onDecided?(request: PendingRequest): void;
   /** The agent went away, or its time was over, before a decision. */
   onWithdrawn?(request: PendingRequest): void;
 }
@@ -137,7 +139,8 @@ async function handle(
   socket.write(formatHttpResponse(JSON.stringify({ status: "pending", reqid: request.id })));
   events.onRequest?.(request);
   const decided = await waitForAnswer(controller, socket, request, answers);
-  if (!decided) events.onWithdrawn?.(request);
+  if (decided) events.onDecided?.(request);
+  else events.onWithdrawn?.(request);
 }
 
 /** Returns whether a decision was delivered. */

@@ -96,15 +96,22 @@ const TRUST: readonly (readonly [RegExp, Explain])[] = [
   [
     /WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|PACKET_LENGTH_TOO_LONG/,
     (peer, place) => ({
-      message: `something at ${place} that is not a ${peer} answers without TLS`,
+      message: `something at ${place} that is not ${article(peer)} ${peer} answers without TLS`,
       hint: `Check the port.`,
     }),
   ],
 ];
 
+function article(peer: string): string {
+  return peer === "agent" ? "an" : "a";
+}
+
 function closed(phase: ConnectionPhase, peer: string, place: string): ConnectionProblem {
   if (phase === "request") {
-    return { message: `the ${peer} at ${place} closed the connection before it answered` };
+    return {
+      message: `the ${peer} at ${place} closed the connection before it answered`,
+      hint: "Its log says why.",
+    };
   }
   return {
     message: `the ${peer} at ${place} closed the connection before the handshake`,

@@ -52,6 +52,8 @@ export type HookOutcome =
   | { readonly kind: "exited"; readonly code: number }
   | { readonly kind: "killed"; readonly signal: string }
   | { readonly kind: "timed-out"; readonly seconds: number }
+  /** The system takes no environment of that length: the hook was never asked. */
+  | { readonly kind: "too-long" }
   | { readonly kind: "not-executable"; readonly reason: string };
 
 export type AuthDecision =
@@ -74,6 +76,8 @@ export function decideHook(outcome: HookOutcome): AuthDecision {
       return refuse(`hook killed by ${outcome.signal}`, 1, true);
     case "timed-out":
       return refuse(`hook timed out after ${outcome.seconds}s`, 1, true);
+    case "too-long":
+      return refuse("arguments too long for the auth hook", 1, true);
     case "not-executable":
       return refuse("hook-not-executable", 1, true);
   }

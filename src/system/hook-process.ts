@@ -19,6 +19,7 @@ export async function runHook(
     timeoutMs: timeoutSeconds * 1000,
     maxOutput: 0,
   });
+  if (result.startError === "E2BIG") return { kind: "too-long" };
   if (result.startError !== undefined) return { kind: "not-executable", reason: result.startError };
   if (result.timedOut) return { kind: "timed-out", seconds: timeoutSeconds };
   if (result.exit === undefined) return { kind: "killed", signal: result.signal ?? "a signal" };

@@ -52,7 +52,13 @@ function writeToStderr(text: string): void {
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
-const MSG_DONTWAIT = process.platform === "darwin" ? 0x80 : 0x40;
+const DARWIN = process.platform === "darwin";
+const MSG_DONTWAIT = DARWIN ? 0x80 : 0x40;
+const SOL_SOCKET = DARWIN ? 0xffff : 1;
+const SO_SNDTIMEO = DARWIN ? 0x1005 : 21;
+
+/** A burst fills the daemon's queue (often 10 lines) for a moment; a daemon that hangs gets no more. */
+const BUSY_WAIT_MICROSECONDS = 200_000;
 
 /** Linux sockaddr_un has 108 bytes of path, with its final NUL. */
 const MAX_SOCKET_PATH = 107;
@@ -60,6 +66,8 @@ const MAX_SOCKET_PATH = 107;
 class LogSocket {
   readonly #path: string;
   #descriptor = -1;
+  /** The last line did not go out: until one does, none is waited for. */
+  #stuck = false;
 
   constructor(path: string) {
     this.#path = path;
@@ -75,8 +83,10 @@ class LogSocket {
   }
 
   #sendOnce(bytes: Buffer): boolean {
-    const sent = libc().send(this.#descriptor, bytes, BigInt(bytes.length), MSG_DONTWAIT);
-    return Number(sent) === bytes.length;
+    const flags = this.#stuck ? MSG_DONTWAIT : 0;
+    const sent = libc().send(this.#descriptor, bytes, BigInt(bytes.length), flags);
+    this.#stuck = Number(sent) !== bytes.length;
+    return !this.#stuck;
   }
 
   #reconnect(): void {
@@ -86,9 +96,16 @@ class LogSocket {
     if (address === undefined) return;
     const descriptor = libc().socket(AF_UNIX, SOCK_DGRAM | closeOnExec(), 0);
     if (descriptor < 0) return;
+    limitSendTime(descriptor);
     if (libc().connect(descriptor, address, address.length) === 0) this.#descriptor = descriptor;
     else libc().close(descriptor);
   }
+}
+
+function limitSendTime(descriptor: number): void {
+  const seconds = 0n;
+  const timeval = new BigInt64Array([seconds, BigInt(BUSY_WAIT_MICROSECONDS)]);
+  libc().setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, timeval, timeval.byteLength);
 }
 
 function closeOnExec(): number {
@@ -99,7 +116,7 @@ function socketAddress(path: string): Uint8Array | undefined {
   const name = Buffer.from(path, "utf8");
   if (name.length > MAX_SOCKET_PATH) return undefined;
   const address = Buffer.alloc(2 + name.length + 1);
-  if (process.platform === "darwin") address.set([address.length, AF_UNIX]);
+  if (DARWIN) address.set([address.length, AF_UNIX]);
   else address.writeUInt16LE(AF_UNIX);
   address.set(name, 2);
   return address;

@@ -1,27 +1,194 @@
-import { expect, test } from "bun:test";
-import { ControlHost } from "../support/fleet.ts";
+/** `run` on hosts that answer: what a person and a pipe get to see. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { programPath, runCommand } from "../support/binary.ts";
+import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { until } from "../support/folder.ts";
 import { TerminalSession } from "../support/terminal.ts";
 
+let control: ControlHost;
+let web: TestAgent;
+
+beforeAll(async () => {
+  control = await ControlHost.create();
+  const marks = control.folder.join("marks");
+  control.folder.write("plain.txt", "not executable\n", 0o644);
+  const scripts = {
+    greet: 'echo "hello $1"; echo oops >&2',
+    mark: `echo ran >>${marks}`,
+    fail: "echo almost; exit 3",
+    suicide: "echo before; kill -KILL $$",
+    bytes: "printf '\\377\\376a\\000b\\200'; printf '\\377e' >&2",
+    open: "printf 'no newline'",
+    lines: "i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done",
+    // 3 MiB on each stream: 0.8 hung at 64 KiB.
+    big: "head -c 3145728 /dev/zero | tr '\\0' x; head -c 3145728 /dev/zero | tr '\\0' y >&2",
+    wait: `until [ -e ${control.folder.join("go")} ]; do sleep 0.05; done; echo done`,
+    evil: "printf 'a\\033[31mb\\233c\\r\\n'; printf '\\033]0;title\\007' >&2",
+  };
+  const allowlist = [
+    `missing = ${control.folder.join("nowhere.sh")}`,
+    `plain = ${control.folder.join("plain.txt")}`,
+    `folder = ${control.folder.path}`,
+    `lost-shell = ${control.folder.script("lost.sh", "#!/no/such/shell\necho hi\n")}`,
+  ];
+  web = await control.startAgent("web-01", { scripts, allowlist });
+  await control.startAgent("db-01", { scripts: { ...scripts, fail: "echo fine" }, allowlist });
+});
+
+afterAll(async () => {
+  await control[Symbol.asyncDispose]();
+});
+
+const header = (host: string, word: string, exit: number) =>
+  `==> ${host} {2}\\[${word} {2}exit:${exit} {2}\\d+ms {2}req:[0-9a-f]{16}\\]\\n`;
+
 test("run shows a block per host and ends 0", async () => {
-  await using control = await ControlHost.create();
-  await control.startAgent("web-01", { scripts: { greet: 'echo "hello $1"; echo oops >&2' } });
-  const { status, out } = await control.run("run", ["web-01", "greet", "--", "a b"]);
-  expect(out).toMatch(
-    /^==> web-01 {2}\[OK {2}exit:0 {2}\d+ms {2}req:[0-9a-f]{16}\]\nhello a b\n {4}STDERR: oops\n$/,
-  );
+  const { status, out, err } = await control.run("run", ["web-01", "greet", "--", "a b"]);
+  expect(out).toMatch(new RegExp(`^${header("web-01", "OK", 0)}hello a b\\n {4}STDERR: oops\\n$`));
+  expect(err).toBe("");
   expect(status).toBe(0);
-  const line = await control.log.seen("run");
-  expect(line.fields).toMatchObject({
-    EXIT: "0",
-    SCRIPT: "greet",
-    TARGET: `web-01:${control.agents[0]?.port}`,
-  });
+});
+
+test("several hosts have a block each, and all share the request id", async () => {
+  const { status, out } = await control.run("run", ["web-01", "db-01", "greet"]);
+  expect(status).toBe(0);
+  for (const host of ["web-01", "db-01"]) {
+    expect(out.match(new RegExp(header(host, "OK", 0), "g"))).toHaveLength(1);
+  }
+  const ids = [...out.matchAll(/req:([0-9a-f]{16})/g)].map(([, id]) => id);
+  expect(new Set(ids).size).toBe(1);
+  expect(ids).toHaveLength(2);
+});
+
+test("one host that fails makes the whole run end 1; the others keep their results", async () => {
+  const { status, out } = await control.run("run", ["web-01", "db-01", "fail"]);
+  expect(status).toBe(1);
+  expect(out).toMatch(new RegExp(`${header("web-01", "FAIL", 3)}almost\\n`));
+  expect(out).toMatch(new RegExp(`${header("db-01", "OK", 0)}fine\\n`));
+});
+
+test("a script killed by a signal has exit 126, its output and the signal's name", async () => {
+  const { status, out } = await control.run("run", ["web-01", "suicide"]);
+  expect(status).toBe(1);
+  expect(out).toMatch(
+    new RegExp(`${header("web-01", "FAIL", 126)} {4}ERROR: killed by SIGKILL\\nbefore\\n`),
+  );
+});
+
+test.each([
+  ["missing", 126, /cannot execute \/\S+\/nowhere\.sh: no such file/],
+  ["plain", 126, /cannot execute \/\S+\/plain\.txt: it is not executable/],
+  ["folder", 126, /cannot execute \/\S+: it is not executable/],
+  ["lost-shell", 126, /cannot execute \/\S+\/lost\.sh: .*interpreter is missing/],
+  ["unlisted", -1, /script not permitted/],
+])("a script that cannot run (%s) says why", async (script, exit, reason) => {
+  const { status, out } = await control.run("run", ["web-01", script]);
+  expect(status).toBe(1);
+  expect(out).toMatch(new RegExp(`^${header("web-01", "FAIL", exit)} {4}ERROR: ${reason.source}`));
+});
+
+test.each([
+  ["the same name", ["web-01", "web-01"]],
+  ["another spelling", ["web-01", "WEB-01"]],
+  ["another port", ["web-01", "web-01:7450"]],
+])("a host that is given twice is refused before anything runs: %s", async (_, hosts) => {
+  const { status, err } = await control.run("run", [...hosts, "mark"]);
+  expect(status).toBe(1);
+  expect(err).toMatch(/^ctrl-exec: .*web-01 is given twice/i);
+  expect(existsSync(control.folder.join("marks"))).toBe(false);
+});
+
+test.each(["../etc", "a b", "rm;ls", ""])("%p is refused as a script name", async (script) => {
+  const { status, err } = await control.run("run", ["web-01", script]);
+  expect(status).toBe(1);
+  expect(err).toContain("is not a script name");
+});
+
+test("more than 500 hosts are refused before any is dialled", async () => {
+  const hosts = Array.from({ length: 501 }, (_, index) => `host-${index}`);
+  const { status, err } = await control.run("run", [...hosts, "greet"]);
+  expect(status).toBe(1);
+  expect(err).toContain("501 hosts given; at most 500 at once");
+});
+
+test("output that is not UTF-8 reaches a pipe byte for byte", async () => {
+  const { status, bytes } = await control.run("run", ["web-01", "bytes"]);
+  expect(status).toBe(0);
+  const end = bytes.indexOf(10) + 1;
+  expect(Buffer.from(bytes.subarray(end)).toString("latin1")).toBe(
+    "\xff\xfea\0b\x80\n    STDERR: \xffe\n",
+  );
+});
+
+test("output without a final newline gets one, so that the next block starts a line", async () => {
+  const { out } = await control.run("run", ["web-01", "open"]);
+  expect(out).toMatch(/no newline\n$/);
+});
+
+test("megabytes on both streams arrive whole", async () => {
+  const { status, out } = await control.run("run", ["web-01", "big", "--json"]);
+  expect(status).toBe(0);
+  const [result] = JSON.parse(out).results;
+  expect(result.stdout.length).toBe(3_145_728);
+  expect(result.stderr.length).toBe(3_145_728);
 });
 
 test("a terminal never gets another host's escapes", async () => {
-  await using control = await ControlHost.create();
-  await control.startAgent("web-01", { scripts: { evil: "printf 'a\\033[31mb\\n'" } });
   const session = new TerminalSession("ctrl-exec", control.withSetting(["run", "web-01", "evil"]));
   expect(await session.ended()).toBe(0);
   expect(session.screen).toContain("a^[[31mb");
+  expect(session.screen).toContain("STDERR: ^[]0;title^G");
+  for (const control of ["\u001b", "\u0007", "\u009b"]) {
+    expect(session.plain).not.toContain(control);
+  }
+});
+
+test("NO_COLOR leaves the screen without colours", async () => {
+  const args = control.withSetting(["run", "web-01", "greet"]);
+  const session = new TerminalSession("ctrl-exec", args, { NO_COLOR: "1" });
+  expect(await session.ended()).toBe(0);
+  expect(session.screen).toMatch(/==> web-01 {2}\[OK/);
+  expect(session.screen).not.toContain("\u001b");
+});
+
+test("a reader that has seen enough ends the program quietly", async () => {
+  const args = control.withSetting(["run", "web-01", "lines"]);
+  const { out, err } = await runCommand([
+    "sh",
+    "-c",
+    '{ "$@"; echo "status $?" >&2; } | head -n 1',
+    "sh",
+    programPath("ctrl-exec"),
+    ...args,
+  ]);
+  expect(out).toMatch(/^==> web-01 {2}\[OK/);
+  expect(err).toBe("status 141\n");
+});
+
+test("while hosts are outstanding a terminal shows progress; Ctrl-C leaves, the script goes on", async () => {
+  const args = control.withSetting(["run", "web-01", "db-01:1", "wait"]);
+  const session = new TerminalSession("ctrl-exec", args);
+  await session.seen(/db-01 {2}\[.*FAIL/);
+  await session.seen(/1 of 2 done, 1 outstanding, \ds/);
+  session.type("\u0003");
+  expect(await session.ended()).toBe(130);
+  control.folder.write("go", "");
+  await web.serving.seen(/ACTION=run EXIT=0 PEER=127\.0\.0\.1 REQID=[0-9a-f]{16} SCRIPT=wait/);
+});
+
+test("T18 twenty runs at once share nothing", async () => {
+  const one = async (index: number) => {
+    const word = `word-${index}-${"x".repeat(index * 100)}`;
+    const { status, out } = await control.run("run", ["web-01", "greet", "--json", "--", word]);
+    expect(status).toBe(0);
+    const [result] = JSON.parse(out).results;
+    expect(result.stdout).toBe(`hello ${word}\n`);
+    return result.reqid as string;
+  };
+  const ids = await Promise.all(Array.from({ length: 20 }, (_, index) => one(index)));
+  expect(new Set(ids).size).toBe(20);
+  await until("the log has all runs", () =>
+    ids.every((id) => control.log.of("run").some(({ fields }) => fields.REQID === id)),
+  );
 });

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: string;
+  /** The name it is called by, as `exec -a` sets it. */
+  readonly argv0?: string;
 }
 
 /** Nothing of the caller's environment reaches the program but what a login gives. */
@@ -40,12 +42,22 @@ export async function runProgram(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Finished> {
-  const child = Bun.spawn([programPath(name), ...args], {
-    stdin: options.input === undefined ? "ignore" : new Blob([options.input]),
+  return await runCommand([programPath(name), ...args], options);
+}
+
+/** The same for any command: a shell with a pipeline, openssl. */
+export async function runCommand(
+  command: readonly string[],
+  options: RunOptions = {},
+): Promise<Finished> {
+  const { input, cwd, argv0 } = options;
+  const child = Bun.spawn([...command], {
+    stdin: input === undefined ? "ignore" : new Blob([input]),
     stdout: "pipe",
     stderr: "pipe",
     env: cleanEnvironment(options.env),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(argv0 === undefined ? {} : { argv0 }),
   });
   const [bytes, err, status] = await Promise.all([
     new Response(child.stdout).bytes(),
@@ -55,28 +67,16 @@ export async function runProgram(
   return { status, out: new TextDecoder().decode(bytes), err, bytes };
 }
 
-/** A program that goes on, with its stderr read as it comes. */
-export class Running {
-  readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">;
-  #err = "";
+/** What a stream has brought so far. */
+class Watched {
+  text = "";
   #ended = false;
   readonly #waiters = new Set<() => void>();
 
-  constructor(name: ProgramName, args: readonly string[], options: RunOptions = {}) {
-    this.child = Bun.spawn([programPath(name), ...args], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      env: cleanEnvironment(options.env),
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    });
-    void this.#read();
-  }
-
-  async #read(): Promise<void> {
+  async read(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
-    for await (const chunk of this.child.stderr) {
-      this.#err += decoder.decode(chunk, { stream: true });
+    for await (const chunk of stream) {
+      this.text += decoder.decode(chunk, { stream: true });
       this.#wake();
     }
     this.#ended = true;
@@ -87,21 +87,63 @@ export class Running {
     for (const wake of this.#waiters) wake();
   }
 
-  get err(): string {
-    return this.#err;
-  }
-
-  /** Waits until stderr has a match. Fails when the program ends without one. */
   async seen(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
-      const match = pattern.exec(this.#err);
+      const match = pattern.exec(this.text);
       if (match !== null) return match;
-      if (this.#ended) throw new Error(`ended without ${pattern}:\n${this.#err}`);
+      if (this.#ended) throw new Error(`ended without ${pattern}:\n${this.text}`);
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiters.add(resolve);
       await promise;
       this.#waiters.delete(resolve);
     }
+  }
+}
+
+/** A program that goes on, with its stdout and stderr read as they come. */
+export class Running {
+  readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  readonly #out = new Watched();
+  readonly #err = new Watched();
+  readonly #read: Promise<unknown>;
+
+  constructor(name: ProgramName, args: readonly string[], options: RunOptions = {}) {
+    this.child = Bun.spawn([programPath(name), ...args], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      env: cleanEnvironment(options.env),
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    this.#read = Promise.all([
+      this.#out.read(this.child.stdout),
+      this.#err.read(this.child.stderr),
+    ]);
+  }
+
+  get out(): string {
+    return this.#out.text;
+  }
+
+  get err(): string {
+    return this.#err.text;
+  }
+
+  /** Waits until stderr has a match. Fails when the program ends without one. */
+  async seen(pattern: RegExp): Promise<RegExpExecArray> {
+    return await this.#err.seen(pattern);
+  }
+
+  /** The same for stdout. */
+  async outSeen(pattern: RegExp): Promise<RegExpExecArray> {
+    return await this.#out.seen(pattern);
+  }
+
+  /** Waits for its own end and for all that it printed; returns its exit status. */
+  async ended(): Promise<number> {
+    const status = await this.child.exited;
+    await this.#read;
+    return status;
   }
 
   /** Ends it and returns its exit status. */

@@ -5,6 +5,7 @@
 import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
 import { freePort, TestFolder, until } from "./folder.ts";
 import { LogSocket } from "./log-socket.ts";
+import { TerminalSession } from "./terminal.ts";
 
 export interface AgentOptions {
   /** Lines for agent.conf besides port and bind. */
@@ -16,6 +17,8 @@ export interface AgentOptions {
   /** Options of `approve`. */
   readonly approve?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Sends its log lines to the control host's log socket instead of its stderr. */
+  readonly logsToSocket?: boolean;
 }
 
 export class ControlHost implements AsyncDisposable {
@@ -92,6 +95,13 @@ export class ControlHost implements AsyncDisposable {
     return Number(match[1]);
   }
 
+  /** Starts pairing-mode on a terminal, as an operator does; `stopPairing` does not end it. */
+  async openPairingConsole(): Promise<{ session: TerminalSession; port: number }> {
+    const session = new TerminalSession("ctrl-exec", this.withSetting(["pairing-mode"]));
+    const match = await session.seen(/Waiting for pairing requests on port (\d+)/);
+    return { session, port: Number(match[1]) };
+  }
+
   async stopPairing(): Promise<number> {
     const status = await this.#pairing?.stop();
     this.#pairing = undefined;
@@ -154,12 +164,12 @@ export class TestAgent {
     this.writeAllowlist([...listed, ...(options.allowlist ?? [])]);
   }
 
-  /** Rate limits stay off unless a test writes its own: tests open many connections from one address. */
+  /** On 127.0.0.1 unless the lines say otherwise. Rate limits stay off unless a test writes its own: tests open many connections from one address. */
   writeConfig(lines: readonly string[]): void {
-    const limits = lines.some((line) => line.startsWith("rate_limit_"))
-      ? []
-      : ["rate_limit_disable = 1"];
-    const text = [`port = ${this.port}`, "bind = 127.0.0.1", ...limits, ...lines, ""].join("\n");
+    const has = (start: string) => lines.some((line) => line.startsWith(start));
+    const limits = has("rate_limit_") ? [] : ["rate_limit_disable = 1"];
+    const bind = has("bind") ? [] : ["bind = 127.0.0.1"];
+    const text = [`port = ${this.port}`, ...bind, ...limits, ...lines, ""].join("\n");
     this.#host.folder.write(`${this.name}/agent.conf`, text);
   }
 
@@ -172,26 +182,33 @@ export class TestAgent {
   }
 
   /** Runs `ctrl-exec-agent <mode> ...` of this agent. */
-  async run(mode: string, args: readonly string[] = []): Promise<Finished> {
+  async run(
+    mode: string,
+    args: readonly string[] = [],
+    options: RunOptions = {},
+  ): Promise<Finished> {
+    return await runProgram("ctrl-exec-agent", this.withSetting(mode, args), options);
+  }
+
+  /** The mode with this agent's `--config`, and `--log` where the mode has it. */
+  withSetting(mode: string, args: readonly string[] = []): string[] {
     const takesLog = mode === "serve" || mode === "request-pairing";
-    return await runProgram("ctrl-exec-agent", [
-      mode,
-      ...args,
-      "--config",
-      this.config,
-      ...(takesLog ? ["--log", this.#host.log.path] : []),
-    ]);
+    const log = takesLog ? ["--log", this.#host.log.path] : [];
+    return [mode, ...args, "--config", this.config, ...log];
+  }
+
+  /** The options of a `request-pairing` to 127.0.0.1. */
+  pairingArgs(port: number): string[] {
+    return [`--hostname=${this.name}`, "--dispatcher=127.0.0.1", `--port=${port}`];
   }
 
   /** The real exchange, approved by the real command; the agent is dialled by its address. */
   async pair(): Promise<void> {
     const port = await this.#host.pairingPort();
-    const waiting = this.run("request-pairing", [
-      `--hostname=${this.name}`,
-      "--dispatcher=127.0.0.1",
-      `--port=${port}`,
-    ]);
-    const id = await this.#host.requestFor(this.name);
+    const waiting = this.run("request-pairing", this.pairingArgs(port));
+    const failed = waiting.then(({ err }) => Promise.reject(new Error(`pairing ended: ${err}`)));
+    const id = await Promise.race([this.#host.requestFor(this.name), failed]);
+    failed.catch(() => undefined);
     await this.#host.mustRun("approve", [id, "--lookup-by=ip", ...(this.#options.approve ?? [])]);
     const finished = await waiting;
     if (finished.status !== 0) throw new Error(`pairing ended ${finished.status}: ${finished.err}`);
@@ -199,13 +216,19 @@ export class TestAgent {
 
   /** Starts the agent and waits until it listens. */
   async serve(): Promise<Running> {
+    const { log } = this.#host;
+    const { env, logsToSocket = false } = this.#options;
+    const destination = logsToSocket ? log.path : "stderr";
+    const starts = () => log.of("start").filter(({ fields }) => fields.PORT === String(this.port));
+    const earlier = starts().length;
     const running = new Running(
       "ctrl-exec-agent",
-      ["serve", "--config", this.config, "--log", "stderr"],
-      this.#options.env === undefined ? {} : { env: this.#options.env },
+      ["serve", "--config", this.config, "--log", destination],
+      env === undefined ? {} : { env },
     );
     this.#serving = running;
-    await running.seen(/ACTION=start PORT=\d+/);
+    if (logsToSocket) await until(`${this.name} listens`, () => starts().length > earlier);
+    else await running.seen(/ACTION=start PORT=\d+/);
     return running;
   }
 

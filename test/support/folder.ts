@@ -42,10 +42,15 @@ export async function freePort(host = "127.0.0.1"): Promise<number> {
   return port;
 }
 
-/** Waits for a condition that no event announces. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+/** Waits for a condition that no event announces. @param what may be told at the end, when it is known more */
+export async function until(
+  what: string | (() => string),
+  holds: () => boolean | Promise<boolean>,
+): Promise<void> {
   for (const end = Date.now() + 20_000; ; await Bun.sleep(15)) {
     if (await holds()) return;
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
+    if (Date.now() > end) {
+      throw new Error(`waited in vain until ${typeof what === "string" ? what : what()}`);
+    }
   }
 }

@@ -29,9 +29,11 @@ export interface LogDatagram {
 export class LogSocket implements Disposable {
   readonly path: string;
   readonly #descriptor: number;
+  readonly #drain: ReturnType<typeof setInterval>;
   readonly #received: LogDatagram[] = [];
 
-  constructor(path: string) {
+  /** @param reads false plays a daemon that hangs */
+  constructor(path: string, { reads = true }: { readonly reads?: boolean } = {}) {
     this.path = path;
     this.#descriptor = libc.socket(AF_UNIX, SOCK_DGRAM, 0);
     const name = Buffer.from(path, "utf8");
@@ -41,6 +43,9 @@ export class LogSocket implements Disposable {
     if (libc.bind(this.#descriptor, address, address.length) !== 0) {
       throw new Error(`cannot bind ${path}`);
     }
+    // The queue holds 10 lines on many systems: like a daemon, this one reads all the time.
+    this.#drain = setInterval(() => reads && this.lines, 5);
+    this.#drain.unref();
   }
 
   /** Everything received so far. */
@@ -67,13 +72,14 @@ export class LogSocket implements Disposable {
   ): Promise<LogDatagram> {
     const find = () => this.of(action).find(({ fields }) => fits(fields));
     await until(
-      `the log has ACTION=${action}; it has:\n${this.lines.map(({ raw }) => raw).join("\n")}`,
+      () => `the log has ACTION=${action}; it has:\n${this.lines.map(({ raw }) => raw).join("\n")}`,
       () => find() !== undefined,
     );
     return find() as LogDatagram;
   }
 
   [Symbol.dispose](): void {
+    clearInterval(this.#drain);
     libc.close(this.#descriptor);
   }
 }

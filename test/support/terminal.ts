@@ -2,9 +2,13 @@
 import { cleanEnvironment, type ProgramName, programPath } from "./binary.ts";
 import { until } from "./folder.ts";
 
+/** Printed behind everything the program printed: the terminal has no end of its own to wait for. */
+const END_MARK = "\u001e";
+
 export class TerminalSession {
   readonly #child: Bun.Subprocess;
   readonly #terminal: Bun.Terminal;
+  readonly #decoder = new TextDecoder();
   #screen = "";
 
   constructor(
@@ -16,10 +20,11 @@ export class TerminalSession {
       cols: 120,
       rows: 40,
       data: (_, chunk) => {
-        this.#screen += new TextDecoder().decode(chunk);
+        this.#screen += this.#decoder.decode(chunk, { stream: true });
       },
     });
-    this.#child = Bun.spawn([programPath(name), ...args], {
+    // As the terminal's session leader it is what Ctrl-C reaches, as in a login.
+    this.#child = Bun.spawn(["setsid", "-c", programPath(name), ...args], {
       terminal: this.#terminal,
       env: cleanEnvironment({ TERM: "xterm", ...env }),
     });
@@ -30,10 +35,23 @@ export class TerminalSession {
     return this.#screen;
   }
 
+  /** The same without the program's own colours. */
+  get plain(): string {
+    return [0, 1, 2, 31, 32, 33].reduce(
+      (text, colour) => text.replaceAll(`\u001b[${colour}m`, ""),
+      this.#screen,
+    );
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Waits until the screen has the text; returns what matched. */
   async seen(pattern: RegExp): Promise<RegExpExecArray> {
-    await until(`the screen shows ${pattern}; it shows:\n${this.#screen}`, () =>
-      pattern.test(this.#screen),
+    await until(
+      () => `the screen shows ${pattern}; it shows:\n${this.#screen}`,
+      () => pattern.test(this.#screen),
     );
     return pattern.exec(this.#screen) as RegExpExecArray;
   }
@@ -47,9 +65,17 @@ export class TerminalSession {
     this.#terminal.write(text);
   }
 
-  /** Waits for the end of the program. */
+  /** Ends it, if it has not ended. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  /** Waits for the end of the program and for all that it printed. */
   async ended(): Promise<number> {
     const status = await this.#child.exited;
+    Bun.spawn(["printf", "\\036"], { terminal: this.#terminal });
+    await until("the terminal is read to its end", () => this.#screen.endsWith(END_MARK));
+    this.#screen = this.#screen.slice(0, -END_MARK.length);
     this.#terminal.close();
     return status;
   }

@@ -5,6 +5,7 @@ import { type PairingOutcome, pair } from "../../agent/enrolment.ts";
 import { storeIdentity } from "../../agent/identity-files.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { isHostName } from "../../core/host-name.ts";
+import { forTerminal } from "../../core/text.ts";
 import { parseFingerprint } from "../../pki/certificate.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
@@ -175,7 +176,7 @@ function conclude(
   }
   if (outcome.kind === "denied" && outcome.reason !== CONTROLLER_TIMEOUT) {
     log("warning", "pair-denied", { REASON: outcome.reason, REQID: reqid });
-    io.err(`Denied: ${outcome.reason}. Nothing was stored.\n`);
+    io.err(`Denied: ${forTerminal(outcome.reason)}. Nothing was stored.\n`);
     return EXIT_DENIED;
   }
   log("warning", "pair-timeout", { REQID: reqid });

@@ -16,8 +16,7 @@ export const controllerOptions = {
   port: {
     type: "string",
     valueHint: "n",
-    description:
-      "Agent port for every host without a port of its own (default: the recorded one, else 7443)",
+    description: "Agent port for hosts without one of their own (default: as recorded, else 7443)",
   },
   username: {
     type: "string",

@@ -41,6 +41,14 @@ export class PairingConsole {
     this.#io.out(PROMPT);
   }
 
+  /** Still shown: then it was `approve` or `deny` in another window that decided. */
+  decided(request: PendingRequest): void {
+    if (this.#shown?.id !== request.id) return;
+    this.#io.out(`\n${request.hostname} (${request.ip}) was decided elsewhere.\n`);
+    this.#shown = undefined;
+    this.#showNext();
+  }
+
   withdrawn(request: PendingRequest): void {
     this.#io.out(`\n${request.hostname} (${request.ip}) went away.\n`);
     if (this.#shown?.id === request.id) this.#shown = undefined;

@@ -27,6 +27,7 @@ export const pairingMode = defineVerb({
           );
         } else console.arrived(request);
       },
+      onDecided: (request) => console?.decided(request),
       onWithdrawn: (request) => console?.withdrawn(request),
     });
     io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);

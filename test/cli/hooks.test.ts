@@ -1,0 +1,298 @@
+/** T24: auth hooks on both sides. What a hook does not allow does not run. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { runProgram } from "../support/binary.ts";
+import { ControlHost, type TestAgent } from "../support/fleet.ts";
+
+let control: ControlHost;
+let agent: TestAgent;
+let hook: string;
+let ran: string;
+
+beforeAll(async () => {
+  control = await ControlHost.create();
+  hook = control.folder.join("hooks", "hook");
+  ran = control.folder.join("ran");
+  const settings = [`auth_hook = ${hook}`, "auth_hook_timeout = 1"];
+  // The control host's own hook is switched by --config; the agent has its hook all the time.
+  const plain = readFileSync(control.config, "utf8");
+  control.folder.write("control/hooked.conf", `${plain}${settings.join("\n")}\n`);
+  agent = await control.startAgent("web-01", { scripts: { mark: `touch ${ran}` } });
+  await control.addAgent("db-01", { config: settings, scripts: { mark: `touch ${ran}` } });
+  await control.agents[1]?.pair();
+  control.folder.script("hooks/hook", "exit 0");
+  await control.agents[1]?.serve();
+});
+
+afterAll(async () => {
+  await control[Symbol.asyncDispose]();
+});
+
+afterEach(() => {
+  rmSync(ran, { force: true });
+  rmSync(hook, { force: true });
+});
+
+/** Runs a mode with the control host's hook in force. */
+async function hooked(mode: string, args: readonly string[], env = {}) {
+  const all = [mode, ...args];
+  const end = all.indexOf("--");
+  const own = end < 0 ? all : all.slice(0, end);
+  const behind = end < 0 ? [] : all.slice(end);
+  return await runProgram(
+    "ctrl-exec",
+    [
+      ...own,
+      "--config",
+      control.folder.join("control", "hooked.conf"),
+      "--log",
+      control.log.path,
+      ...behind,
+    ],
+    { env },
+  );
+}
+
+interface Refusal {
+  readonly name: string;
+  /** The hook; undefined leaves none there. */
+  readonly body: string | undefined;
+  readonly mode?: number;
+  readonly reason: string;
+  readonly code: 1 | 2 | 3;
+  /** What the log has: a hook that says no, or one that could not decide. */
+  readonly result: "deny" | "error";
+}
+
+const REFUSALS: readonly Refusal[] = [
+  { name: "exit 1", body: "exit 1", reason: "denied", code: 1, result: "deny" },
+  { name: "exit 2", body: "exit 2", reason: "bad credentials", code: 2, result: "deny" },
+  { name: "exit 3", body: "exit 3", reason: "insufficient privilege", code: 3, result: "deny" },
+  { name: "exit 7", body: "exit 7", reason: "hook exited 7", code: 1, result: "deny" },
+  { name: "exit 255", body: "exit 255", reason: "hook exited 255", code: 1, result: "deny" },
+  { name: "missing", body: undefined, reason: "hook-not-executable", code: 1, result: "error" },
+  {
+    name: "not executable",
+    body: "#!/bin/sh\nexit 0\n",
+    mode: 0o644,
+    reason: "hook-not-executable",
+    code: 1,
+    result: "error",
+  },
+  {
+    name: "no interpreter",
+    body: "#!/no/such/shell\n",
+    reason: "hook-not-executable",
+    code: 1,
+    result: "error",
+  },
+  {
+    name: "hanging",
+    body: "sleep 60",
+    reason: "hook timed out after 1s",
+    code: 1,
+    result: "error",
+  },
+  {
+    name: "hanging behind a closed output",
+    body: "exec >&- 2>&-; sleep 60",
+    reason: "hook timed out after 1s",
+    code: 1,
+    result: "error",
+  },
+  {
+    name: "killed by a signal",
+    body: "kill -KILL $$",
+    reason: "hook killed by SIGKILL",
+    code: 1,
+    result: "error",
+  },
+  {
+    name: "writing megabytes, then no",
+    body: "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2; exit 2",
+    reason: "bad credentials",
+    code: 2,
+    result: "deny",
+  },
+];
+
+function writeHook({ body, mode }: Pick<Refusal, "body" | "mode">): void {
+  if (body === undefined) return;
+  control.folder.write(
+    "hooks/hook",
+    body.startsWith("#!") ? body : `#!/bin/sh\n${body}\n`,
+    mode ?? 0o755,
+  );
+}
+
+describe("T24 on the control host, a hook refuses before anything is dialled:", () => {
+  test.each([...REFUSALS])("$name", async (refusal) => {
+    writeHook(refusal);
+    const args = ["web-01", "mark"];
+    const [text, json, pinged] = await Promise.all([
+      hooked("run", args),
+      hooked("run", [...args, "--json"]),
+      hooked("ping", ["web-01"]),
+    ]);
+    expect(text.status).toBe(1);
+    expect(text.out).toBe("");
+    expect(text.err.split("\n")[0]).toBe(`Denied: ${refusal.reason}`);
+    expect(json.status).toBe(1);
+    expect(JSON.parse(json.out)).toEqual({ ok: 0, error: refusal.reason, code: refusal.code });
+    expect(pinged.status).toBe(1);
+    expect(pinged.err).toStartWith(`Denied: ${refusal.reason}\n`);
+    expect(existsSync(ran)).toBe(false);
+    expect(agent.serving.err).not.toContain("SCRIPT=mark");
+    const line = await control.log.seen(
+      "auth",
+      ({ REASON, AUTHACTION }) => REASON === refusal.reason && AUTHACTION === "run",
+    );
+    expect(line.fields).toEqual({
+      AUTHACTION: "run",
+      HOOK: hook,
+      IP: "127.0.0.1",
+      REASON: refusal.reason,
+      RESULT: refusal.result,
+      USER: "tester",
+    });
+    expect(line.priority).toBe(refusal.result === "deny" ? 28 : 27);
+  });
+});
+
+describe("T24 on the agent, a hook refuses before anything runs:", () => {
+  test.each([...REFUSALS])("$name", async (refusal) => {
+    writeHook(refusal);
+    const { status, out } = await control.run("run", ["db-01", "mark", "--json"]);
+    expect(status).toBe(1);
+    expect(JSON.parse(out).results).toMatchObject([
+      { host: "db-01", exit: -1, error: `not authorised: ${refusal.reason}` },
+    ]);
+    expect(existsSync(ran)).toBe(false);
+    const { serving } = control.agents[1] as TestAgent;
+    const value = refusal.reason.includes(" ") ? `"${refusal.reason}"` : refusal.reason;
+    const pattern = `ACTION=auth AUTHACTION=run HOOK=\\S+ IP=127\\.0\\.0\\.1 REASON=${value} RESULT=${refusal.result} USER=tester`;
+    await serving.seen(new RegExp(pattern));
+    await serving.seen(new RegExp(`ACTION=deny PEER=127\\.0\\.0\\.1 REASON=${value} REQID=`));
+  });
+});
+
+const RECORD = (folder: string) =>
+  `cat >${folder}/input; cat /proc/$$/environ >${folder}/environment; exit 0`;
+
+function recorded(): { input: Record<string, unknown>; environment: Record<string, string> } {
+  const read = (name: string) => readFileSync(control.folder.join("hooks", name), "utf8");
+  const pairs = read("environment")
+    .split("\0")
+    .filter((pair) => pair !== "");
+  return {
+    input: JSON.parse(read("input")),
+    environment: Object.fromEntries(
+      pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+    ),
+  };
+}
+
+const ISO = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+
+describe("a hook that allows is told everything, as JSON and as environment:", () => {
+  test("on the control host, for run", async () => {
+    writeHook({ body: RECORD(control.folder.join("hooks")) });
+    const { status } = await hooked(
+      "run",
+      ["web-01", "db-01:1", "mark", "--username", "alice", "--", "a b", "", 'c"d'],
+      { ENVEXEC_TOKEN: "s3cret", LD_PRELOAD: "", BASH_ENV: "/nowhere" },
+    );
+    expect(status).toBe(1);
+    expect(existsSync(ran)).toBe(true);
+    const { input, environment } = recorded();
+    expect(input).toEqual({
+      action: "run",
+      script: "mark",
+      hosts: ["web-01", "db-01"],
+      args: ["a b", "", 'c"d'],
+      username: "alice",
+      token: "s3cret",
+      source_ip: "127.0.0.1",
+      timestamp: ISO,
+    });
+    expect(environment).toMatchObject({
+      ENVEXEC_ACTION: "run",
+      ENVEXEC_SCRIPT: "mark",
+      ENVEXEC_HOSTS: "web-01,db-01",
+      ENVEXEC_ARGS: 'a b  c"d',
+      ENVEXEC_ARGS_JSON: '["a b","","c\\"d"]',
+      ENVEXEC_USERNAME: "alice",
+      ENVEXEC_TOKEN: "s3cret",
+      ENVEXEC_SOURCE_IP: "127.0.0.1",
+      ENVEXEC_TIMESTAMP: input.timestamp,
+    });
+    expect(
+      Object.keys(environment)
+        .filter((name) => !name.startsWith("ENVEXEC_"))
+        .sort(),
+    ).toEqual(["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "USER"]);
+  });
+
+  test("on the control host, for ping", async () => {
+    writeHook({ body: RECORD(control.folder.join("hooks")) });
+    expect((await hooked("ping", ["web-01"])).status).toBe(0);
+    const { input } = recorded();
+    expect(input).toMatchObject({ action: "ping", script: "", hosts: ["web-01"], args: [] });
+  });
+
+  test("on the agent, which does not know the other hosts", async () => {
+    writeHook({ body: RECORD(control.folder.join("hooks")) });
+    const args = ["db-01", "mark", "--username=bob", "--token=t0ken", "--", "x"];
+    expect((await control.run("run", args)).status).toBe(0);
+    expect(existsSync(ran)).toBe(true);
+    const { input, environment } = recorded();
+    expect(input).toEqual({
+      action: "run",
+      script: "mark",
+      args: ["x"],
+      username: "bob",
+      token: "t0ken",
+      source_ip: "127.0.0.1",
+      timestamp: ISO,
+    });
+    expect(environment.ENVEXEC_TOKEN).toBe("t0ken");
+    expect(environment.ENVEXEC_HOSTS).toBeUndefined();
+  });
+
+  test("the agent's hook is not asked about a ping", async () => {
+    writeHook({ body: "exit 1" });
+    expect((await control.run("ping", ["db-01"])).status).toBe(0);
+  });
+
+  test("the agent's hook is not asked about a script that is not listed", async () => {
+    writeHook({ body: `touch ${control.folder.join("hooks", "asked")}; exit 0` });
+    const { out } = await control.run("run", ["db-01", "unlisted"]);
+    expect(out).toContain("script not permitted");
+    expect(existsSync(control.folder.join("hooks", "asked"))).toBe(false);
+  });
+});
+
+test("a hook that does not read its input decides all the same", async () => {
+  writeHook({ body: "exec <&-; exit 0" });
+  const long = "x".repeat(100_000);
+  const { status } = await hooked("run", ["web-01", "mark", "--", long]);
+  expect(status).toBe(0);
+});
+
+test("arguments that no hook's environment can hold are refused, with the reason", async () => {
+  writeHook({ body: "exit 0" });
+  const long = ["x".repeat(100_000), "y".repeat(100_000)];
+  const { status, err } = await hooked("run", ["web-01", "mark", "--", ...long]);
+  expect(status).toBe(1);
+  expect(err).toStartWith("Denied: arguments too long for the auth hook\n");
+  expect(existsSync(ran)).toBe(false);
+});
+
+test("what a hanging hook has started is ended with it", async () => {
+  const mark = control.folder.join("hooks", "grandchild");
+  writeHook({ body: `(sleep 30; touch ${mark}) & echo $! >${mark}.pid; wait` });
+  expect((await hooked("run", ["web-01", "mark"])).status).toBe(1);
+  const pid = readFileSync(`${mark}.pid`, "utf8").trim();
+  const state = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : " Z ";
+  expect(state).toContain(" Z ");
+});

@@ -1,0 +1,201 @@
+/** pairing-mode and request-pairing on real pseudo-terminals, as two people see them. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { Running, runProgram } from "../support/binary.ts";
+import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { TerminalSession } from "../support/terminal.ts";
+
+let control: ControlHost;
+let operator: TerminalSession;
+let port: number;
+
+beforeEach(async () => {
+  control = await ControlHost.create();
+  ({ session: operator, port } = await control.openPairingConsole());
+});
+
+afterEach(async () => {
+  operator.kill();
+  await control[Symbol.asyncDispose]();
+});
+
+/** An agent that asks, and waits in the background of the test. */
+async function ask(name: string): Promise<{ agent: TestAgent; waiting: Running }> {
+  const agent = await control.addAgent(name);
+  const args = agent.withSetting("request-pairing", agent.pairingArgs(port));
+  const waiting = new Running("ctrl-exec-agent", args);
+  await waiting.outSeen(/Confirmation code: +\d{6}\n/);
+  return { agent, waiting };
+}
+
+const isPaired = async (agent: TestAgent) => (await agent.run("pairing-status")).status === 0;
+
+test("both screens show the same code; after approve the agent is paired", async () => {
+  const agent = await control.addAgent("web-01");
+  const person = new TerminalSession(
+    "ctrl-exec-agent",
+    agent.withSetting("request-pairing", agent.pairingArgs(port)),
+  );
+  const [, onAgent = ""] = await person.seen(/Confirmation code: +(\d{6})\r\n/);
+  const [, requestId = ""] = await person.seen(/Request id: +([0-9a-f]{16})\r\n/);
+  await operator.seen(/\[a\]pprove, \[d\]eny, \[s\]kip, \[l\]ist, \[q\]uit\? $/);
+  expect(operator.screen).toContain("Pairing request from web-01\r\n");
+  expect(operator.screen).toMatch(/IP: +127\.0\.0\.1\r\n/);
+  expect(operator.screen).toMatch(new RegExp(`Request id: +${requestId}\\r\\n`));
+  expect(operator.screen).toMatch(new RegExp(`Code: +${onAgent} `));
+  operator.clear();
+  operator.type("a\r");
+  await operator.seen(/Approved web-01 \(127\.0\.0\.1\); its certificate expires .* GMT\./);
+  expect(await person.ended()).toBe(0);
+  expect(person.screen).toContain("Paired.");
+  // Nobody gave a fingerprint, so the agent says which CA it trusts from now on.
+  expect(person.screen).toContain(control.caFingerprint);
+  expect(await isPaired(agent)).toBe(true);
+  operator.type("q\r");
+  expect(await operator.ended()).toBe(0);
+  expect(operator.screen).toContain("Pairing mode has ended.");
+});
+
+test("denied: the agent says so, ends 3 and stores nothing", async () => {
+  const { agent, waiting } = await ask("web-01");
+  await operator.seen(/uit\? $/);
+  operator.type("d\r");
+  await operator.seen(/Denied web-01 \(127\.0\.0\.1\)\./);
+  expect(await waiting.ended()).toBe(3);
+  expect(waiting.err).toContain("Denied: rejected by operator. Nothing was stored.");
+  expect(await isPaired(agent)).toBe(false);
+  expect((await control.mustRun("list-agents", ["--json"])).out).toBe("[]\n");
+});
+
+test("several at once: the first is shown, the others listed, each decided by its number", async () => {
+  const first = await ask("web-01");
+  await operator.seen(/Pairing request from web-01/);
+  const second = await ask("web-02");
+  await operator.seen(/Also waiting: web-02 \(127\.0\.0\.1\)\. Type l to list\./);
+  const third = await ask("web-03");
+  await operator.seen(/Also waiting: web-03/);
+  operator.clear();
+  operator.type("l\r");
+  const [table] = await operator.seen(/# +ID +HOSTNAME[\s\S]*uit\? $/);
+  const row = (name: string) =>
+    Number(new RegExp(`^(\\d) .* ${name} `, "m").exec(table)?.[1] ?? "0");
+  expect([row("web-01"), row("web-02"), row("web-03")].sort()).toEqual([1, 2, 3]);
+
+  operator.clear();
+  operator.type(`d ${row("web-02")}\r`);
+  await operator.seen(/Denied web-02/);
+  expect(await second.waiting.ended()).toBe(3);
+  operator.clear();
+  operator.type(`a ${row("web-03")}\r`);
+  await operator.seen(/Approved web-03/);
+  expect(await third.waiting.ended()).toBe(0);
+  // The one that was shown all the time is still the one that a plain letter decides.
+  operator.clear();
+  operator.type("a\r");
+  await operator.seen(/Approved web-01/);
+  expect(await first.waiting.ended()).toBe(0);
+});
+
+test("a number means the list as it was shown, whatever was decided since", async () => {
+  const first = await ask("web-01");
+  const second = await ask("web-02");
+  await operator.seen(/Also waiting: web-02/);
+  operator.clear();
+  operator.type("l\r");
+  const [table] = await operator.seen(/# +ID +HOSTNAME[\s\S]*uit\? $/);
+  const number = /^(\d) .* web-01 /m.exec(table)?.[1] ?? "";
+  operator.type(`d ${number}\r`);
+  await operator.seen(/Denied web-01/);
+  expect(await first.waiting.ended()).toBe(3);
+  operator.clear();
+  operator.type(`a ${number}\r`);
+  await operator.seen(/Cannot find a pairing request/);
+  operator.type("d\r");
+  expect(await second.waiting.ended()).toBe(3);
+});
+
+test("skipped: it stays in the list, the next one is shown, and it can be approved later", async () => {
+  const first = await ask("web-01");
+  await operator.seen(/Pairing request from web-01[\s\S]*uit\? $/);
+  operator.type("s\r");
+  await operator.seen(/Skipped web-01; it stays in the list\./);
+  operator.clear();
+  const second = await ask("web-02");
+  await operator.seen(/Pairing request from web-02[\s\S]*uit\? $/);
+  operator.type("d\r");
+  expect(await second.waiting.ended()).toBe(3);
+  operator.clear();
+  operator.type("l\r");
+  await operator.seen(/1 +[0-9a-f]{16} +web-01/);
+  operator.type("a 1\r");
+  await operator.seen(/Approved web-01/);
+  expect(await first.waiting.ended()).toBe(0);
+});
+
+test("another terminal may decide meanwhile: the console learns of it", async () => {
+  const { waiting } = await ask("web-01");
+  await operator.seen(/uit\? $/);
+  operator.clear();
+  await control.mustRun("approve", [await control.requestFor("web-01")]);
+  expect(await waiting.ended()).toBe(0);
+  await operator.seen(/web-01 .*(approved|decided) elsewhere/i);
+});
+
+test("an agent that gives up disappears from the console", async () => {
+  const { waiting } = await ask("web-01");
+  await operator.seen(/uit\? $/);
+  operator.clear();
+  await waiting.stop("SIGINT");
+  await operator.seen(/web-01 \(127\.0\.0\.1\) went away\./);
+  operator.clear();
+  operator.type("a\r");
+  await operator.seen(/No request is shown\./);
+  expect((await control.mustRun("list-requests", ["--json"])).out).toBe("[]\n");
+});
+
+test("a host name that is taken is never replaced in silence", async () => {
+  const first = await ask("web-01");
+  await operator.seen(/uit\? $/);
+  operator.type("a\r");
+  expect(await first.waiting.ended()).toBe(0);
+  await operator.seen(/Approved web-01/);
+  operator.clear();
+  const second = await ask("web-01");
+  await operator.seen(/web-01 is registered already \(127\.0\.0\.1, paired .*\)/);
+  await operator.seen(/Approving replaces it/);
+  const listed = await control.mustRun("list-requests");
+  expect(listed.err).toContain("web-01 is registered already");
+  operator.type("d\r");
+  expect(await second.waiting.ended()).toBe(3);
+});
+
+test("anything else that is typed shows what can be typed", async () => {
+  operator.type("what\r");
+  await operator.seen(/a, d or s decide on the request shown/);
+  operator.clear();
+  operator.type("a\r");
+  await operator.seen(/No request is shown\./);
+  operator.clear();
+  operator.type("a 7\r");
+  await operator.seen(/There is no request 7\./);
+});
+
+test("Ctrl-C ends it, and whoever waits is told", async () => {
+  const { waiting } = await ask("web-01");
+  await operator.seen(/uit\? $/);
+  operator.type("\u0003");
+  expect(await operator.ended()).toBe(0);
+  expect(await waiting.ended()).toBe(1);
+  expect(waiting.err).toMatch(/closed the connection\nWas pairing-mode stopped there\?\n$/);
+  expect((await control.mustRun("list-requests", ["--json"])).out).toBe("[]\n");
+});
+
+test("Ctrl-D ends it as well", async () => {
+  operator.type("\u0004");
+  expect(await operator.ended()).toBe(0);
+});
+
+test("two pairing-modes on one control host: the second says so", async () => {
+  const second = await runProgram("ctrl-exec", control.withSetting(["pairing-mode"]));
+  expect(second.status).toBe(1);
+  expect(second.err).toContain("Cannot start pairing-mode: another one runs on this control host");
+});

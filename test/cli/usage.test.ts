@@ -1,0 +1,132 @@
+/** Strict command lines: every slip is told, exit 2, and nothing is done. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { type ProgramName, runProgram } from "../support/binary.ts";
+import { ControlHost } from "../support/fleet.ts";
+
+let control: ControlHost;
+
+beforeAll(async () => {
+  control = await ControlHost.create();
+  await control.startAgent("web-01", { scripts: { show: 'echo "[$*]"' } });
+});
+
+afterAll(async () => {
+  await control[Symbol.asyncDispose]();
+});
+
+const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
+  ["ctrl-exec", ["rum", "web-01", "x"], /Unknown mode "rum"; did you mean run\?/],
+  ["ctrl-exec", ["list-agent"], /Unknown mode "list-agent"; did you mean list-agents\?/],
+  ["ctrl-exec", ["setup-ctrl"], /Unknown mode "setup-ctrl"; did you mean setup-ctrl-exec\?/],
+  ["ctrl-exec", ["xyzzy-plugh"], /Unknown mode "xyzzy-plugh"\n/],
+  ["ctrl-exec", ["constructor"], /Unknown mode "constructor"/],
+  ["ctrl-exec", ["__proto__"], /Unknown mode "__proto__"/],
+  ["ctrl-exec", ["toString"], /Unknown mode "toString"/],
+  ["ctrl-exec", ["run", "a", "b", "--jsn"], /Unknown option --jsn; did you mean --json\?/],
+  [
+    "ctrl-exec",
+    ["run", "a", "b", "--usrename=x"],
+    /Unknown option --usrename; did you mean --username\?/,
+  ],
+  ["ctrl-exec", ["run", "a", "b", "-j"], /Unknown option -j/],
+  ["ctrl-exec", ["run", "a", "b", "--constructor"], /Unknown option --constructor/],
+  ["ctrl-exec", ["run", "a", "b", "--json", "--json"], /--json is given twice/],
+  ["ctrl-exec", ["run", "a", "b", "--port=1", "--port", "2"], /--port is given twice/],
+  ["ctrl-exec", ["run", "a", "b", "--json=yes"], /--json takes no value/],
+  ["ctrl-exec", ["run", "a", "b", "--port"], /--port needs a value <n>/],
+  ["ctrl-exec", ["run", "a", "b", "--port", "--", "x"], /--port needs a value <n>/],
+  [
+    "ctrl-exec",
+    ["run", "a", "b", "--port=http"],
+    /--port takes a whole number from 1 to 65535, not "http"/,
+  ],
+  ["ctrl-exec", ["run", "a", "b", "--port=65536"], /--port takes a whole number from 1 to 65535/],
+  ["ctrl-exec", ["run", "a", "b", "--keep"], /--keep has no meaning for ctrl-exec run/],
+  ["ctrl-exec", ["list-agents", "--port=7"], /--port has no meaning for ctrl-exec list-agents/],
+  ["ctrl-exec", ["run", "web-01"], /ctrl-exec run needs <host>\[:<port>\]\.\.\. <script>/],
+  ["ctrl-exec", ["ping"], /ctrl-exec ping needs <host>/],
+  ["ctrl-exec", ["approve"], /ctrl-exec approve needs <reqid>/],
+  ["ctrl-exec", ["approve", "a", "b"], /ctrl-exec approve does not take "b"/],
+  ["ctrl-exec", ["ping", "web-01", "--", "x"], /ctrl-exec ping takes nothing behind --/],
+  ["ctrl-exec", ["--config"], /--config needs a value <path>/],
+  [
+    "ctrl-exec",
+    ["ping", "web-01", "--log=nowhere"],
+    /--log takes syslog, stderr or an absolute path/,
+  ],
+  ["ctrl-exec-agent", ["serv"], /Unknown mode "serv"; did you mean serve\?/],
+  ["ctrl-exec-agent", ["run"], /Unknown mode "run"/],
+  ["ctrl-exec-agent", ["request-pairing"], /request-pairing needs one --dispatcher <host>/],
+  [
+    "ctrl-exec-agent",
+    ["request-pairing", "--dispatcher=a", "--ctrl-exec=b"],
+    /request-pairing needs one --dispatcher <host>/,
+  ],
+  ["ctrl-exec-agent", ["serve", "extra"], /ctrl-exec-agent serve does not take "extra"/],
+  ["ctrl-exec-agent", ["serve", "--background-chil"], /Unknown option --background-chil/],
+];
+
+test.each([...SLIPS])("%s %p", async (name, args, words) => {
+  const { status, out, err } = await runProgram(name, args);
+  expect(err).toMatch(words);
+  expect(err).toStartWith(`${name}: `);
+  expect(err.split("\n")[1] ?? "").toMatch(/^(See: .* --help)?$/);
+  expect(out).toBe("");
+  expect(status).toBe(2);
+});
+
+test("a hidden option is never suggested", async () => {
+  const { err } = await runProgram("ctrl-exec-agent", ["serve", "--background-chil"]);
+  expect(err).not.toContain("background-child");
+});
+
+test.each([
+  ["before the mode", (o: string[]) => [...o, "run", "web-01", "show", "--", "x"]],
+  ["between", (o: string[]) => ["run", ...o, "web-01", "show", "--", "x"]],
+  ["among the hosts", (o: string[]) => ["run", "web-01", ...o, "show", "--", "x"]],
+  ["at the end", (o: string[]) => ["run", "web-01", "show", ...o, "--", "x"]],
+])("options stand %s", async (_, place) => {
+  const options = ["--config", control.config, `--log=${control.log.path}`, "--json"];
+  const { status, out } = await runProgram("ctrl-exec", place(options));
+  expect(status).toBe(0);
+  expect(JSON.parse(out).results[0].stdout).toBe("[x]\n");
+});
+
+test("an option's value may look like a mode, a number or nothing", async () => {
+  const { status, out } = await control.run("run", [
+    "--username",
+    "run",
+    "web-01",
+    "show",
+    "--json",
+    "--token=",
+  ]);
+  expect(status).toBe(0);
+  expect(JSON.parse(out).ok).toBe(1);
+  await control.log.seen("auth", ({ USER }) => USER === "run");
+});
+
+test("a mode that is wrong does nothing to the files", async () => {
+  const state = () => (readdirSync(control.folder.path, { recursive: true }) as string[]).sort();
+  const before = state();
+  await control.run("setup-ca", ["--yes"]);
+  await control.run("setup-ctrl-exec", ["extra"]);
+  expect(state()).toEqual(before);
+});
+
+test("setup-ctrl-exec over a certificate that agents know asks, and the end of input is a no", async () => {
+  const { status, err } = await control.run("setup-ctrl-exec", [], { input: "" });
+  expect(status).toBe(1);
+  expect(err).toContain("1 registered agent(s) know this host by it");
+  expect(err).toContain("Proceed? [y/N] ");
+  expect(err).toContain("Nothing was changed.");
+  const no = await control.run("setup-ctrl-exec", [], { input: "no\n" });
+  expect(no.status).toBe(1);
+  expect((await control.run("ping", ["web-01"])).status).toBe(0);
+  const yes = await control.run("setup-ctrl-exec", [], { input: "y\n" });
+  expect(yes.status).toBe(0);
+  const pinged = await control.run("ping", ["web-01"]);
+  expect(pinged.status).toBe(1);
+  expect(pinged.err).toContain("serial mismatch");
+});

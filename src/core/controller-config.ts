@@ -37,6 +37,7 @@ const shape = z.object({
   cert_renewal_days: withDefault(wholeNumber(1, 3650), 90),
   cert_overlap_days: withDefault(wholeNumber(1, 3650), 30),
   cert_check_interval: withDefault(seconds(), 14_400),
+  cert_backdate: withDefault(seconds(), 3_600),
   api_port: withDefault(port, 7445),
   api_bind: withDefault(bindAddress, "127.0.0.1"),
   api_cert: optional(absolutePath),

@@ -1,5 +1,6 @@
 /** Telling agents the controller's new serial: under the old one, which they trust. */
 import { refusal, runReply } from "../core/messages.ts";
+import { serialStatus } from "../core/rotation.ts";
 import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
@@ -25,12 +26,11 @@ export interface BroadcastReport {
  */
 export async function broadcastSerial(controller: Controller): Promise<BroadcastReport> {
   const { config, log, now } = controller;
-  const registry = readRegistry(config);
-  const targets = untold(registry);
-  if (targets.length === 0) return { confirmed: [], pending: [] };
   const dialler = openDialler(controller);
   const [current] = dialler.credentials;
   if (current === undefined) return { confirmed: [], pending: [] };
+  const targets = untold(readRegistry(config), current.serial, now());
+  if (targets.length === 0) return { confirmed: [], pending: [] };
   const hosts = targets.map(({ name }) => name);
   log("info", "serial-broadcast", { HOSTS: hosts.join(","), SERIAL: current.serial });
   const told = new Set(hosts);
@@ -44,9 +44,13 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
   return report;
 }
 
-function untold(registry: Registry): ResolvedTarget[] {
+/** An overlap that is over gives nobody up yet: that is markAgents, after one more try. */
+function untold(registry: Registry, current: Serial, now: Date): ResolvedTarget[] {
   const names = [...registry.agents.values()]
-    .filter(({ serial_status }) => serial_status === "pending" || serial_status === "unknown")
+    .filter((record) => {
+      const status = serialStatus(record, { current, overlapExpires: undefined }, now);
+      return status === "pending" || status === "unknown";
+    })
     .map(({ hostname }) => hostname);
   return names.length === 0 ? [] : resolveTargets(names, undefined, registry, names.length);
 }

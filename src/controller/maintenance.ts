@@ -84,8 +84,9 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
     for (const { problem } of registry?.broken ?? []) problems.add(problem);
     await attempt("finish-rotation", () => finishRotation(controller));
     const rotated = await attempt("rotate", () => rotateIfDue(controller));
-    const stale = await attempt("stale", () => markAgents(controller));
+    // Told first, so that after a long rest nobody is given up who could have been reached.
     const told = await attempt("broadcast", () => broadcastSerial(controller));
+    const stale = await attempt("stale", () => markAgents(controller));
     await attempt("drop-earlier", () => dropEarlier(controller));
     const renewals = await attempt("renew", () =>
       renewAgents(controller, dueForRenewal(controller)),

@@ -212,6 +212,11 @@ export class LocalAgent {
     this.#server = undefined;
   }
 
+  /** What a SIGHUP does. */
+  reload(): void {
+    this.#server?.replaceState(loadState(this.config, this.path("scripts.conf")));
+  }
+
   async restart(): Promise<void> {
     await this.stop();
     await this.start();

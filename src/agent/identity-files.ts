@@ -47,7 +47,9 @@ export function storeSteps(config: AgentConfig, keyPem: string, enrolled: Enroll
     {
       name: "stage the key",
       run: () => {
-        ensureFolder(dirname(key), 0o755);
+        for (const path of [key, ca, dispatcher_serial_path, cert]) {
+          ensureFolder(dirname(path), 0o755);
+        }
         writeWhole(staged(key), keyPem, 0o640);
       },
     },

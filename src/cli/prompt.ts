@@ -32,7 +32,6 @@ export class LineReader {
 
   close(): void {
     this.#interface.close();
-    process.stdin.unref();
   }
 }
 

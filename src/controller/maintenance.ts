@@ -89,7 +89,7 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
     const stale = await attempt("stale", () => markAgents(controller));
     await attempt("drop-earlier", () => dropEarlier(controller));
     const renewals = await attempt("renew", () =>
-      renewAgents(controller, dueForRenewal(controller)),
+      renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values())),
     );
     const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
     const expiredRuns = await attempt("runs", () => dropExpiredRuns(controller));

@@ -48,8 +48,8 @@ export async function pingHosts(
 
 /** Whoever is asked for is looked after: those of them whose certificates are due get new ones. */
 async function renewDue(controller: Controller, targets: readonly ResolvedTarget[]): Promise<void> {
-  const asked = new Set(targets.map(({ record }) => record?.hostname));
-  const due = dueForRenewal(controller).filter(({ hostname }) => asked.has(hostname));
+  const records = targets.flatMap(({ record }) => record ?? []);
+  const due = dueForRenewal(controller, records);
   if (due.length === 0) return;
   // A pass of the check loop that is under way does the same.
   const lock = tryLockMaintenance(controller);

@@ -25,9 +25,12 @@ export function renewalDueAt(record: AgentRecord, certDays: number): Date | unde
   return renewalTime({ hostname: record.hostname, issued, expires });
 }
 
-/** Agents that are to be renewed now. Stale ones refuse every credential of this host. */
-export function dueForRenewal({ config, now }: Controller): AgentRecord[] {
-  const due = [...readRegistry(config).agents.values()].filter((record) => {
+/** Those of the agents that are to be renewed now. Stale ones refuse every credential of this host. */
+export function dueForRenewal(
+  { config, now }: Controller,
+  records: Iterable<AgentRecord>,
+): AgentRecord[] {
+  const due = [...records].filter((record) => {
     const dueAt = renewalDueAt(record, config.cert_days);
     return dueAt !== undefined && dueAt <= now() && record.serial_status !== "stale";
   });
@@ -54,7 +57,7 @@ export async function renewAgents(
   const notRenewed: { host: string; error: string }[] = [];
   if (records.length === 0) return { renewed, notRenewed };
   // The name goes into a certificate: that it is the right host is not left to a policy.
-  const strict = { ...config, verify_agent_identity: "registry" } as const;
+  const strict = { ...config, verify_agent_identity: "strict" } as const;
   const dialler: FleetDialler = { ...openDialler(controller), config: strict };
   const names = records.map(({ hostname }) => hostname);
   const targets = resolveTargets(names, undefined, readRegistry(config), names.length);

@@ -29,7 +29,7 @@ export function loadTrust(config: AgentConfig): AgentTrust {
   requirePaired(config);
   const { certificate, ca, keyPem } = loadIdentity(config);
   const revocationText = readTextIfPresent(config.revoked_serials);
-  const { revoked, badLines } = parseRevocations(revocationText ?? "");
+  const { serials: revoked, badLines } = parseRevocations(revocationText ?? "");
   return {
     context: tlsContext({ cert: certificate.pem, key: keyPem, ca: ca.pem }),
     certificate,

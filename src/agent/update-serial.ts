@@ -41,7 +41,7 @@ export function updateControllerSerial(
   if (readCertificate(readText(config.cert), config.cert).serial === serial) {
     throw new CtrlExecError("bad-request", `Cannot store ${serial}: it is this agent's own serial`);
   }
-  if (parseRevocations(readTextIfPresent(config.revoked_serials) ?? "").revoked.has(serial)) {
+  if (parseRevocations(readTextIfPresent(config.revoked_serials) ?? "").serials.has(serial)) {
     throw new CtrlExecError("bad-request", `Cannot store ${serial}: it is revoked here`);
   }
   storeControllerSerial(config.dispatcher_serial_path, serial);

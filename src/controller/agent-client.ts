@@ -29,6 +29,8 @@ export interface AgentReply {
 export interface Dialler {
   readonly config: ControllerConfig;
   readonly context: SecureContext;
+  /** The serial of this host's certificate in the context: a connection made under one is not another's. */
+  readonly serial: Serial;
   /** Serials of certificates that answer for nobody. */
   readonly revoked: ReadonlySet<Serial>;
   /** Bounds handshakes under way: beyond 8 they starve each other (DESIGN, "TLS"). */

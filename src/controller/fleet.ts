@@ -36,7 +36,7 @@ export interface DialCredential {
   context(): SecureContext;
 }
 
-export interface FleetDialler extends Omit<Dialler, "context"> {
+export interface FleetDialler extends Omit<Dialler, "context" | "serial"> {
   readonly controller: Controller;
   /** The one in force first, then those of rotations under way, the newest first. */
   readonly credentials: readonly DialCredential[];
@@ -110,7 +110,7 @@ export async function askHost(
   let refused: AgentReply | undefined;
   try {
     for (const { serial, context } of inOrderFor(target, dialler.credentials)) {
-      const reply = await askAgent({ ...dialler, context: context() }, target, request);
+      const reply = await askAgent({ ...dialler, serial, context: context() }, target, request);
       if (!refusesCaller(reply)) {
         return { target, reply, error: undefined, rtt: rtt(), acceptedSerial: serial };
       }

@@ -154,17 +154,13 @@ export interface CheckLoop {
   stop(): void;
 }
 
-/** The longest a timer can hold (setTimeout's 31 bits of milliseconds). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** A pass now, and one each `cert_check_interval`. */
 export function startCheckLoop(controller: Controller): CheckLoop {
-  const intervalMs = Math.min(controller.config.cert_check_interval * 1000, MAX_TIMER_MS);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
   const pass = async () => {
     await maintainOnce(controller);
-    if (!stopped) timer = setTimeout(pass, intervalMs);
+    if (!stopped) timer = setTimeout(pass, controller.config.cert_check_interval * 1000);
   };
   void pass();
   return {

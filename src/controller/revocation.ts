@@ -11,9 +11,9 @@ import { paths } from "./controller.ts";
  */
 export function readRevoked(config: ControllerConfig): ReadonlySet<Serial> {
   const file = paths(config).revoked;
-  const { revoked, badLines } = parseRevocations(readTextIfPresent(file) ?? "");
+  const { serials, badLines } = parseRevocations(readTextIfPresent(file) ?? "");
   const [bad] = badLines;
-  if (bad === undefined) return revoked;
+  if (bad === undefined) return serials;
   throw new CtrlExecError("config", `Cannot use ${file}: line ${bad} is not a serial`, {
     hint: "One serial in hex a line; lines beginning with # are comments.",
   });

@@ -46,23 +46,23 @@ function padOctets(hex: string): string {
 }
 
 export interface Revocations {
-  readonly revoked: ReadonlySet<Serial>;
+  readonly serials: ReadonlySet<Serial>;
   /** Numbers of the lines that are no serial: they revoke nothing, and somebody must be told. */
   readonly badLines: readonly number[];
 }
 
 /** A revocation list: one serial a line, blank lines and `#` comments between them. */
 export function parseRevocations(text: string): Revocations {
-  const revoked = new Set<Serial>();
+  const serials = new Set<Serial>();
   const badLines: number[] = [];
   for (const [index, rawLine] of text.split(/\r?\n/).entries()) {
     const line = rawLine.trim();
     if (line === "" || line.startsWith("#")) continue;
     const readings = readSerials(line);
-    for (const serial of readings) revoked.add(serial);
+    for (const serial of readings) serials.add(serial);
     if (readings.length === 0) badLines.push(index + 1);
   }
-  return { revoked, badLines };
+  return { serials, badLines };
 }
 
 /** Reads the one-line serial file that pairing writes; undefined when it holds no hex serial. */

@@ -4,7 +4,7 @@
 BUN_VERSION := $(shell sed -n 's/.*"packageManager": *"bun@\([0-9][0-9A-Za-z.-]*\)".*/\1/p' package.json)
 BUN := .tools/bun-$(BUN_VERSION)/bun
 INSTALLED := node_modules/.installed
-PROGRAMS := dist/ctrl-exec dist/ctrl-exec-agent dist/ctrl-exec-api
+PROGRAMS := dist/ctrl-exec dist/ctrl-exec-agent dist/ctrl-exec-api dist/update-ctrl-exec-serial
 
 # Folders too: a deleted file shows only in its folder's time.
 SOURCES := $(shell find src 2>/dev/null)
@@ -26,7 +26,7 @@ COMPILE := --compile --minify --bytecode --splitting --format=esm --reject-unres
 .SUFFIXES:
 .PHONY: build demo test test-unit test-cli lint format typecheck clean distclean help
 
-build: $(PROGRAMS) ## Build dist/ctrl-exec and its two other names (the default)
+build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
 demo: build ## Run the whole system on this machine, with nothing installed and nothing left behind
 	dist/ctrl-exec demo
@@ -76,5 +76,5 @@ dist/ctrl-exec: $(SOURCES) package.json tsconfig.json Makefile $(INSTALLED)
 	touch "$$build/ctrl-exec" && mv -f "$$build/ctrl-exec" $@
 
 # Relative links, so that dist can be moved. The program looks at the name it is called by.
-dist/ctrl-exec-agent dist/ctrl-exec-api: | dist/ctrl-exec
+dist/ctrl-exec-agent dist/ctrl-exec-api dist/update-ctrl-exec-serial: | dist/ctrl-exec
 	@ln -sf ctrl-exec $@

@@ -1,6 +1,11 @@
 /** One executable, several programs: chosen by the name it is called by, or by the first argument. */
 
-export const PROGRAMS = ["ctrl-exec", "ctrl-exec-agent", "ctrl-exec-api"] as const;
+export const PROGRAMS = [
+  "ctrl-exec",
+  "ctrl-exec-agent",
+  "ctrl-exec-api",
+  "update-ctrl-exec-serial",
+] as const;
 export type ProgramName = (typeof PROGRAMS)[number];
 
 export interface Invocation {

@@ -1,6 +1,7 @@
 /** What every endpoint of the agent is given and gives back. */
 import type { Log } from "../core/log-line.ts";
 import type { AgentState } from "./state.ts";
+import type { AgentTrust } from "./trust.ts";
 
 export interface AgentRequest {
   /** The caller's address, IPv4-mapped addresses as IPv4. */
@@ -18,6 +19,8 @@ export interface AgentContext {
   readonly state: AgentState;
   readonly log: Log;
   readonly now: () => Date;
+  /** Puts a new trust in force from the next handshake on. */
+  replaceTrust(trust: AgentTrust): void;
 }
 
 export type Endpoint = (context: AgentContext, request: AgentRequest) => Promise<AgentReply>;

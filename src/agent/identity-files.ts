@@ -1,17 +1,109 @@
-/** The files that pairing leaves behind, each written whole (PROTOCOL section 4). */
+/**
+ * The files of an agent's identity (PROTOCOL section 4): key, certificate and CA.
+ *
+ * They only work together, and pairing anew replaces them all. The new key and CA are staged as
+ * `.next`; the new certificate, one rename, is what makes them count: a staged key that fits the
+ * certificate in place is the key. A crash at any point leaves the old identity whole or the new.
+ */
 import { dirname } from "node:path";
 import type { AgentConfig } from "../core/agent-config.ts";
-import { ensureFolder, writeWhole } from "../system/files.ts";
+import { CtrlExecError } from "../core/errors.ts";
+import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
+import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import {
+  ensureFolder,
+  moveOver,
+  readPrivateText,
+  readText,
+  readTextIfPresent,
+  writeWhole,
+} from "../system/files.ts";
+import { storeControllerSerial } from "./controller-serials.ts";
 import type { Enrolled } from "./enrolment.ts";
 
-/**
- * The certificate comes last: an agent counts as paired when it is there, and with it everything
- * else is.
- */
+export interface AgentIdentity {
+  readonly certificate: CertificateFacts;
+  readonly ca: CertificateFacts;
+  readonly keyPem: string;
+}
+
+/** One write of a pairing, by name. */
+export interface StoreStep {
+  readonly name: string;
+  run(): void;
+}
+
 export function storeIdentity(config: AgentConfig, keyPem: string, enrolled: Enrolled): void {
-  ensureFolder(dirname(config.cert), 0o755);
-  writeWhole(config.ca, enrolled.ca.pem, 0o644);
-  writeWhole(config.dispatcher_serial_path, `${enrolled.controllerSerial}\n`, 0o644);
-  writeWhole(config.key, keyPem, 0o640);
-  writeWhole(config.cert, enrolled.certPem, 0o640);
+  for (const step of storeSteps(config, keyPem, enrolled)) step.run();
+}
+
+/**
+ * The writes in their order. Before the certificate the agent goes on under its old identity: the
+ * controller's serial keeps the old one beside it.
+ */
+export function storeSteps(config: AgentConfig, keyPem: string, enrolled: Enrolled): StoreStep[] {
+  const { cert, key, ca, dispatcher_serial_path } = config;
+  return [
+    {
+      name: "stage the key",
+      run: () => {
+        for (const path of [key, ca, dispatcher_serial_path, cert]) {
+          ensureFolder(dirname(path), 0o755);
+        }
+        writeWhole(staged(key), keyPem, 0o640);
+      },
+    },
+    { name: "stage the CA", run: () => writeWhole(staged(ca), enrolled.ca.pem, 0o644) },
+    {
+      name: "store the controller's serial",
+      run: () => storeControllerSerial(dispatcher_serial_path, enrolled.controllerSerial),
+    },
+    { name: "store the certificate", run: () => writeWhole(cert, enrolled.certPem, 0o640) },
+    { name: "put the CA in place", run: () => moveOver(staged(ca), ca) },
+    { name: "put the key in place", run: () => moveOver(staged(key), key) },
+  ];
+}
+
+function staged(path: string): string {
+  return `${path}.next`;
+}
+
+/** @throws CtrlExecError `config` that names the file at fault (T09) */
+export function loadIdentity(config: AgentConfig): AgentIdentity {
+  const certificate = readCertificate(readText(config.cert), config.cert);
+  const usesStaged = stagedKeyFits(config, certificate);
+  const keyFile = usesStaged ? staged(config.key) : config.key;
+  const caFile =
+    usesStaged && readTextIfPresent(staged(config.ca)) !== undefined
+      ? staged(config.ca)
+      : config.ca;
+  const keyPem = readPrivateText(keyFile);
+  const ca = readCertificate(readText(caFile), caFile);
+  if (!publicKeyBytes(readPrivateKey(keyPem, keyFile)).equals(certificate.publicKey)) {
+    throw new CtrlExecError("config", `Cannot use ${keyFile}: it is not the key of ${config.cert}`);
+  }
+  if (!isSignedBy(certificate, ca)) {
+    throw new CtrlExecError("config", `Cannot use ${config.cert}: ${caFile} did not sign it`);
+  }
+  if (usesStaged) finishStore(keyFile, caFile, config);
+  return { certificate, ca, keyPem };
+}
+
+/** A staged key that fits nothing is one that a pairing has not come to use: it changes nothing. */
+function stagedKeyFits(config: AgentConfig, certificate: CertificateFacts): boolean {
+  const file = staged(config.key);
+  const text = readTextIfPresent(file);
+  return (
+    text !== undefined && publicKeyBytes(readPrivateKey(text, file)).equals(certificate.publicKey)
+  );
+}
+
+/** The agent's own user may not write here; then the staged files go on serving. */
+function finishStore(keyFile: string, caFile: string, config: AgentConfig): void {
+  try {
+    if (caFile !== config.ca) moveOver(caFile, config.ca);
+    moveOver(keyFile, config.key);
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError)) throw thrown;
+  }
 }

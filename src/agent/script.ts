@@ -1,6 +1,6 @@
 /** Finding and running the file behind an allowlisted name. */
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
-import type { AgentConfig } from "../core/agent-config.ts";
+import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/agent-config.ts";
 import type { AllowedScript } from "../core/allowlist.ts";
 import { baseEnvironment, type ProcessResult, runProcess } from "../system/process.ts";
 
@@ -34,7 +34,8 @@ export async function runAllowedScript(
   return runProcess({
     file: script.path,
     args,
-    env: baseEnvironment(),
+    // For update-ctrl-exec-serial, which must change the files of the agent that runs it.
+    env: { ...baseEnvironment(), [AGENT_CONFIG_VARIABLE]: config.file },
     input,
     inputTimeoutMs: config.stdin_timeout * 1000,
     maxOutput: config.max_output,

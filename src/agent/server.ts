@@ -18,13 +18,18 @@ import { listen } from "../system/listen.ts";
 import { type AgentReply, type Endpoint, requestIdIn } from "./endpoint.ts";
 import { capabilities } from "./endpoints/capabilities.ts";
 import { ping } from "./endpoints/ping.ts";
+import { renew } from "./endpoints/renew.ts";
+import { renewComplete } from "./endpoints/renew-complete.ts";
 import { run } from "./endpoints/run.ts";
 import type { AgentState } from "./state.ts";
+import { type AgentTrust, isTrustedController } from "./trust.ts";
 
 const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
   ["POST /run", run],
   ["POST /ping", ping],
   ["GET /capabilities", capabilities],
+  ["POST /renew", renew],
+  ["POST /renew-complete", renewComplete],
 ]);
 
 /** From accept to the end of the handshake, and from there to the last byte of a request. */
@@ -85,12 +90,18 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     const body = await readBody(request);
     if (body === undefined) return refusal(413, "request too large");
     const route = `${request.method} ${request.url}`;
-    if (state.trust.controllerSerial !== peer.serial) {
+    if (!isTrustedController(state.trust, peer.serial)) {
       return refuseSerial(peer, route, body);
     }
     const endpoint = ROUTES.get(route);
     if (endpoint === undefined) return refusal(404, "not found");
-    return await endpoint({ state, log, now }, { peerIp: peer.ip, body });
+    const context = { state, log, now, replaceTrust };
+    return await endpoint(context, { peerIp: peer.ip, body });
+  }
+
+  /** The state may have been replaced while the endpoint was at work. */
+  function replaceTrust(trust: AgentTrust): void {
+    state = { ...state, trust };
   }
 
   function refuseSerial(peer: Peer, route: string, body: string): AgentReply {
@@ -98,7 +109,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
       log("warning", "serial-reject", { PEER: peer.ip, REQID: requestIdIn(body) });
       return { status: 403, body: { error: "serial mismatch", status: "forbidden" } };
     }
-    if (state.trust.controllerSerial === undefined) {
+    if (!state.trust.controller.known) {
       log("warning", "capabilities-no-serial", { PEER: peer.ip, REASON: "no stored serial" });
     } else {
       log("warning", "capabilities-deny", {

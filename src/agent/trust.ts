@@ -1,20 +1,23 @@
 /** What an agent holds about trust: its own credential, the CA, the controller's serial, revocations. */
-import { createPublicKey } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import type { AgentConfig } from "../core/agent-config.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import { readSerialLine, readSerials, type Serial } from "../core/serial.ts";
-import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
-import { readPrivateKey } from "../pki/keys.ts";
-import { readPrivateText, readText, readTextIfPresent } from "../system/files.ts";
+import { parseRevocations, type Serial } from "../core/serial.ts";
+import type { CertificateFacts } from "../pki/certificate.ts";
+import { readTextIfPresent } from "../system/files.ts";
 import { tlsContext } from "../system/tls.ts";
+import { ControllerSerials } from "./controller-serials.ts";
+import { loadIdentity } from "./identity-files.ts";
 
 export interface AgentTrust {
   readonly context: SecureContext;
   readonly certificate: CertificateFacts;
-  /** The controller's serial; undefined when the file is missing or unreadable: nobody is trusted. */
-  readonly controllerSerial: Serial | undefined;
+  readonly ca: CertificateFacts;
+  /** The private key's text. */
+  readonly keyPem: string;
+  /** Who may call, besides having the CA's word for it. */
+  readonly controller: ControllerSerials;
   readonly revoked: ReadonlySet<Serial>;
   /** False when there is no revocation file. */
   readonly revocationFilePresent: boolean;
@@ -24,30 +27,27 @@ export interface AgentTrust {
 /** @throws CtrlExecError `config` that names the file at fault (T09) */
 export function loadTrust(config: AgentConfig): AgentTrust {
   requirePaired(config);
-  const ca = readCertificate(readText(config.ca), config.ca);
-  const certificate = readCertificate(readText(config.cert), config.cert);
-  const keyPem = readPrivateText(config.key);
-  const key = readPrivateKey(keyPem, config.key);
-  const keyBytes = createPublicKey(key).export({ type: "spki", format: "der" });
-  if (!keyBytes.equals(certificate.publicKey)) {
-    throw new CtrlExecError(
-      "config",
-      `Cannot use ${config.key}: it is not the key of ${config.cert}`,
-    );
-  }
-  if (!isSignedBy(certificate, ca)) {
-    throw new CtrlExecError("config", `Cannot use ${config.cert}: ${config.ca} did not sign it`);
-  }
-  const { revoked, warnings, present } = loadRevocations(config.revoked_serials);
-  const serialText = readTextIfPresent(config.dispatcher_serial_path);
+  const { certificate, ca, keyPem } = loadIdentity(config);
+  const revocationText = readTextIfPresent(config.revoked_serials);
+  const { serials: revoked, badLines } = parseRevocations(revocationText ?? "");
   return {
     context: tlsContext({ cert: certificate.pem, key: keyPem, ca: ca.pem }),
     certificate,
-    controllerSerial: serialText === undefined ? undefined : readSerialLine(serialText),
+    ca,
+    keyPem,
+    controller: new ControllerSerials(config.dispatcher_serial_path),
     revoked,
-    revocationFilePresent: present,
-    warnings,
+    revocationFilePresent: revocationText !== undefined,
+    warnings: badLines.map((line) => ({
+      key: "revoked_serials",
+      message: `${config.revoked_serials}: line ${line} is not a serial`,
+    })),
   };
+}
+
+/** Whether the serial is the controller's: the stored one, or during a rotation the one before it. */
+export function isTrustedController(trust: AgentTrust, serial: Serial): boolean {
+  return trust.controller.trusts(serial);
 }
 
 function requirePaired(config: AgentConfig): void {
@@ -55,30 +55,4 @@ function requirePaired(config: AgentConfig): void {
   throw new CtrlExecError("config", `Cannot read ${config.cert}: this agent is not paired`, {
     hint: "Pair it: ctrl-exec-agent request-pairing --dispatcher <controller>",
   });
-}
-
-interface Revocations {
-  readonly revoked: Set<Serial>;
-  readonly warnings: ConfigWarning[];
-  readonly present: boolean;
-}
-
-/** One serial a line; a line that is none is reported and revokes nothing. */
-function loadRevocations(path: string): Revocations {
-  const text = readTextIfPresent(path);
-  const revoked = new Set<Serial>();
-  const warnings: ConfigWarning[] = [];
-  for (const [index, rawLine] of (text ?? "").split(/\r?\n/).entries()) {
-    const line = rawLine.trim();
-    if (line === "" || line.startsWith("#")) continue;
-    const readings = readSerials(line);
-    for (const serial of readings) revoked.add(serial);
-    if (readings.length === 0) {
-      warnings.push({
-        key: "revoked_serials",
-        message: `${path}: line ${index + 1} is not a serial`,
-      });
-    }
-  }
-  return { revoked, warnings, present: text !== undefined };
 }

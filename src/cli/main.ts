@@ -5,7 +5,7 @@ import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.
 import { type Io, OutputClosed, openIo } from "./io.ts";
 import { showError } from "./render/error.ts";
 
-type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api";
+type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api" | "update-ctrl-exec-serial";
 
 /** SIGPIPE's status, as a shell reports it: the reader of the output went away. */
 const EXIT_OUTPUT_CLOSED = 141;
@@ -43,6 +43,8 @@ async function loadProgram(name: ProgramName): Promise<Program> {
       return (await import("./agent/program.ts")).agentProgram;
     case "ctrl-exec-api":
       throw new CtrlExecError("usage", "ctrl-exec-api is not part of this version yet");
+    case "update-ctrl-exec-serial":
+      return (await import("./update-serial.ts")).updateSerialProgram;
   }
 }
 

@@ -5,6 +5,7 @@ import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import type { Semaphore } from "../core/semaphore.ts";
+import type { Serial } from "../core/serial.ts";
 import { factsOf } from "../pki/certificate.ts";
 import { requestOver } from "../system/http-client.ts";
 import { ConnectionFailed, connectTcp, secureClient } from "../system/tls.ts";
@@ -28,6 +29,10 @@ export interface AgentReply {
 export interface Dialler {
   readonly config: ControllerConfig;
   readonly context: SecureContext;
+  /** The serial of this host's certificate in the context: a connection made under one is not another's. */
+  readonly serial: Serial;
+  /** Serials of certificates that answer for nobody. */
+  readonly revoked: ReadonlySet<Serial>;
   /** Bounds handshakes under way: beyond 8 they starve each other (DESIGN, "TLS"). */
   readonly handshakes: Semaphore;
 }
@@ -62,7 +67,12 @@ export async function askAgent(
     });
     release();
     phase = "request";
-    const problem = identityProblem(target, factsOf(peer), config.verify_agent_identity);
+    const problem = identityProblem(
+      target,
+      factsOf(peer),
+      config.verify_agent_identity,
+      dialler.revoked,
+    );
     if (problem !== undefined) {
       socket.destroy();
       throw new CtrlExecError("untrusted", problem);

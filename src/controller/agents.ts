@@ -1,21 +1,93 @@
 /** Changes to a registered agent's record. */
 import { CtrlExecError } from "../core/errors.ts";
-import type { Controller } from "./controller.ts";
+import { readSerialLine, type Serial } from "../core/serial.ts";
+import { isoSeconds } from "../core/time.ts";
+import { factsOf } from "../pki/certificate.ts";
+import { connectTcp, secureClient } from "../system/tls.ts";
+import { type Controller, paths } from "./controller.ts";
+import { type FleetDialler, openDialler } from "./fleet.ts";
+import { identityProblem } from "./identity.ts";
+import { issuedTo } from "./issued.ts";
 import type { ApprovalOptions } from "./pairing-desk.ts";
 import { type AgentRecord, findAgent, lockRegistry, removeAgent, writeAgent } from "./registry.ts";
+import { addRevoked } from "./revocation.ts";
+import { DEFAULT_AGENT_PORT, dialAddress } from "./targets.ts";
 
-/** Removes the record. @returns what it was. @throws CtrlExecError `not-found` */
-export async function unpairAgent(controller: Controller, hostname: string): Promise<AgentRecord> {
-  const { config, log } = controller;
+export interface Unpaired {
+  readonly record: AgentRecord;
+  /** Serials that answer for nobody from now on; none without `revoke`. */
+  readonly revoked: readonly Serial[];
+}
+
+/**
+ * Removes the record.
+ *
+ * @param revoke also puts every certificate of the host on this controller's revocation list, so that
+ *   it can pose as no other host
+ * @throws CtrlExecError `not-found`, or `bad-request` when no serial is known to revoke; nothing is
+ *   changed then
+ */
+export async function unpairAgent(
+  controller: Controller,
+  hostname: string,
+  revoke: boolean,
+): Promise<Unpaired> {
+  const { config, log, now } = controller;
+  const revoked = revoke ? await serialsOf(controller, requireAgent(controller, hostname)) : [];
   const lock = await lockRegistry(config);
   try {
     const record = requireAgent(controller, hostname);
+    // Revoked first: a crash in between leaves a host that can be unpaired again.
+    if (revoked.length > 0) {
+      addRevoked(config, revoked, `${record.hostname}, unpaired ${isoSeconds(now())}`);
+      log("info", "revoke", { AGENT: record.hostname, SERIALS: revoked.join(",") });
+    }
     removeAgent(config, record.hostname);
     log("info", "unpair", { AGENT: record.hostname, EXPIRY: record.expiry });
-    return record;
+    return { record, revoked };
   } finally {
     lock.release();
   }
+}
+
+/** Every serial of the host; a record of 0.8 does not have it, and then the host itself is asked. */
+async function serialsOf(controller: Controller, record: AgentRecord): Promise<Serial[]> {
+  const { config, now } = controller;
+  const noted = readSerialLine(record.serial);
+  const known = new Set(issuedTo(config, record.hostname, now()));
+  if (noted !== undefined) known.add(noted);
+  if (known.size > 0) return [...known];
+  try {
+    return [await peerSerial(openDialler(controller), record)];
+  } catch (cause) {
+    throw new CtrlExecError(
+      "bad-request",
+      `Cannot revoke ${record.hostname}: its serial is not known, and it does not answer`,
+      {
+        hint: `Put the serial into ${paths(config).revoked} by hand, then unpair without --revoke.`,
+        cause,
+      },
+    );
+  }
+}
+
+/** The serial that the host answers with. */
+async function peerSerial(dialler: FleetDialler, record: AgentRecord): Promise<Serial> {
+  const { config, credentials } = dialler;
+  const target = { name: record.hostname, port: record.port ?? DEFAULT_AGENT_PORT, record };
+  const [current] = credentials;
+  if (current === undefined) throw new CtrlExecError("internal", "no credential");
+  const address = await dialAddress(target);
+  const raw = await connectTcp(address, target.port, config.connect_timeout * 1000);
+  const { socket, peer } = await secureClient(raw, {
+    context: current.context(),
+    verifyChain: true,
+  });
+  socket.destroy();
+  const facts = factsOf(peer);
+  const problem = identityProblem(target, facts, "registry", dialler.revoked);
+  if (problem !== undefined) throw new CtrlExecError("untrusted", problem);
+  return facts.serial;
 }
 
 /** Changes how the agent is dialled; undefined members stay. @throws CtrlExecError `not-found` */

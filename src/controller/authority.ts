@@ -14,6 +14,7 @@ import {
   writeWhole,
 } from "../system/files.ts";
 import { type Controller, paths } from "./controller.ts";
+import { noteIssued } from "./issued.ts";
 
 const CA_NAME = "ctrl-exec CA";
 export const CONTROLLER_NAME = "ctrl-exec";
@@ -32,6 +33,7 @@ export async function setupCa({ config, now }: Controller): Promise<CertificateF
     name: CA_NAME,
     key: readPrivateKey(keyPem, "the new CA key"),
     now: now(),
+    backdate: config.cert_backdate,
     serial: serialFrom(randomBytes(16)),
   });
   // A key without its certificate is what a crash between the two leaves: nothing hangs on it yet.
@@ -41,7 +43,7 @@ export async function setupCa({ config, now }: Controller): Promise<CertificateF
   return readCertificate(pem, caCert);
 }
 
-/** Signs a host certificate. @param publicKey SubjectPublicKeyInfo, DER */
+/** Signs a host certificate, and notes it before anybody has it. @param publicKey SubjectPublicKeyInfo, DER */
 export async function signHost(
   { config, now }: Controller,
   commonName: string,
@@ -60,12 +62,18 @@ export async function signHost(
     caKey: readPrivateKey(readPrivateText(caKey), caKey),
     days: config.cert_days,
     now: now(),
+    backdate: config.cert_backdate,
     serial: serialFrom(randomBytes(16)),
   });
-  return readCertificate(pem, "the new certificate");
+  const certificate = readCertificate(pem, "the new certificate");
+  await noteIssued(config, certificate);
+  return certificate;
 }
 
-/** Makes the controller's own key and certificate, and puts them in place. */
+/**
+ * Makes the controller's own key and certificate, and puts them in place. For a host that no agent
+ * knows yet: with agents the way is rotation.ts.
+ */
 export async function setupController(controller: Controller): Promise<CertificateFacts> {
   const { config } = controller;
   const keyPem = await generateKeyPem(config.key_type);

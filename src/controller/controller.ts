@@ -1,5 +1,5 @@
 /** What every use-case of the control host works with. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import type { Log } from "../core/log-line.ts";
 
@@ -9,13 +9,21 @@ export interface Controller {
   readonly now: () => Date;
 }
 
-/** Places below ca_dir and state_dir (PROTOCOL section 4). */
-export function paths({ ca_dir, state_dir }: ControllerConfig) {
+/** Places below ca_dir and state_dir, and beside the key (PROTOCOL section 4). */
+export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
   return {
     caKey: join(ca_dir, "ca.key"),
     caCert: join(ca_dir, "ca.crt"),
     agents: join(state_dir, "agents"),
     pairing: join(state_dir, "pairing"),
     locks: join(state_dir, "locks"),
+    runs: join(state_dir, "runs"),
+    rotation: join(state_dir, "rotation.json"),
+    /** New: one serial a line, as the agents' own lists. */
+    revoked: join(state_dir, "revoked-serials"),
+    /** New: a line for every certificate that the CA has signed. */
+    issued: join(state_dir, "issued-certificates"),
+    /** New: credentials other than the one in force, `<serial>.pem`. */
+    credentials: join(dirname(key), "credentials"),
   };
 }

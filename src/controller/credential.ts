@@ -1,12 +1,23 @@
-/** The controller's own certificate and key, checked before they are used (T09). */
+/**
+ * The controller's own certificates and keys, checked before they are used (T09).
+ *
+ * One is in force: `ctrl-exec.key` and `ctrl-exec.crt`. While a rotation is under way others stand
+ * beside it in `credentials/<serial>.pem`, key and certificate in one file, so that no crash can part
+ * them: the new one until the two files above hold it, and the earlier ones that agents may still
+ * trust. `rotation.json` says which is in force; rotation.ts has the order of the writes.
+ */
+import { join } from "node:path";
 import type { SecureContext } from "node:tls";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
+import type { Serial } from "../core/serial.ts";
 import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
-import { readPrivateText, readText, readTextIfPresent } from "../system/files.ts";
+import { listFolder, readPrivateText, readText, readTextIfPresent } from "../system/files.ts";
 import { tlsContext } from "../system/tls.ts";
+import { paths } from "./controller.ts";
+import { readRotation, type StoredRotation } from "./rotation-state.ts";
 
 export interface ControllerCredential {
   readonly certificate: CertificateFacts;
@@ -14,8 +25,51 @@ export interface ControllerCredential {
   readonly keyPem: string;
 }
 
+export interface ControllerCredentials {
+  readonly current: ControllerCredential;
+  /** Those that agents may still trust, the newest first. */
+  readonly others: readonly ControllerCredential[];
+}
+
 /** @throws CtrlExecError `config` that names the file at fault and what to do */
 export function loadCredential(config: ControllerConfig, now: Date): ControllerCredential {
+  return loadCredentials(config, now).current;
+}
+
+/** @throws CtrlExecError `config` that names the file at fault and what to do */
+export function loadCredentials(config: ControllerConfig, now: Date): ControllerCredentials {
+  const names = listFolder(paths(config).credentials).filter((name) =>
+    /^[0-9a-f]+\.pem$/.test(name),
+  );
+  if (names.length === 0) return { current: loadInForce(config, now), others: [] };
+  const ca = readCertificate(readText(config.ca), config.ca);
+  const kept = names.flatMap(
+    (name) => readKept(join(paths(config).credentials, name), ca, now) ?? [],
+  );
+  const staged = stagedSerial(config, readRotation(config));
+  const current =
+    kept.find(({ certificate }) => certificate.serial === staged) ?? loadInForce(config, now);
+  const others = kept.filter(
+    ({ certificate }) => certificate.serial !== current.certificate.serial,
+  );
+  others.sort((a, b) => b.certificate.notBefore.getTime() - a.certificate.notBefore.getTime());
+  return { current, others };
+}
+
+/**
+ * The serial that rotation.json puts in force, unless somebody has put another certificate in place
+ * by hand since: one that is neither side of the rotation.
+ */
+function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Serial | undefined {
+  if (rotation.kind !== "state") return undefined;
+  const { currentSerial, previousSerial } = rotation.state;
+  const text = readTextIfPresent(config.cert);
+  if (text === undefined) return currentSerial;
+  const { serial } = readCertificate(text, config.cert);
+  return serial === currentSerial || serial === previousSerial ? currentSerial : undefined;
+}
+
+function loadInForce(config: ControllerConfig, now: Date): ControllerCredential {
   if (readTextIfPresent(config.cert) === undefined) {
     throw new CtrlExecError("config", `Cannot read ${config.cert}: no such file or folder`, {
       hint: "Set this control host up first: ctrl-exec setup-ca, then ctrl-exec setup-ctrl-exec",
@@ -41,6 +95,24 @@ export function loadCredential(config: ControllerConfig, now: Date): ControllerC
     );
   }
   return { certificate, ca, keyPem };
+}
+
+/** Undefined for one that is of no use: of another CA, expired, or gone since the folder was listed. */
+function readKept(file: string, ca: CertificateFacts, now: Date): ControllerCredential | undefined {
+  if (readTextIfPresent(file) === undefined) return undefined;
+  const text = readPrivateText(file);
+  const [keyPem] =
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----\n?/.exec(text) ??
+    [];
+  const [certPem] =
+    /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n?/.exec(text) ?? [];
+  const certificate = readCertificate(certPem ?? "", file);
+  const key = readPrivateKey(keyPem ?? "", file);
+  if (!publicKeyBytes(key).equals(certificate.publicKey)) {
+    throw new CtrlExecError("config", `Cannot use ${file}: its key is not that of its certificate`);
+  }
+  if (!isSignedBy(certificate, ca) || certificate.notAfter <= now) return undefined;
+  return { certificate, ca, keyPem: keyPem ?? "" };
 }
 
 /** For dialling agents. */

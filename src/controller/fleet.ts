@@ -1,6 +1,9 @@
 /** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
+import type { SecureContext } from "node:tls";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { refusal } from "../core/messages.ts";
 import { Semaphore } from "../core/semaphore.ts";
+import { readSerialLine, type Serial } from "../core/serial.ts";
 import {
   type AgentReply,
   type AgentRequest,
@@ -9,7 +12,9 @@ import {
   MAX_HANDSHAKES,
 } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
-import { clientContext, loadCredential } from "./credential.ts";
+import { clientContext, loadCredentials } from "./credential.ts";
+import { rememberSerials } from "./known-serial.ts";
+import { readRevoked } from "./revocation.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 /** What one host answered, or why it did not. */
@@ -20,47 +25,101 @@ export interface HostOutcome {
   readonly error: string | undefined;
   /** Milliseconds from the host's own start. */
   readonly rtt: number;
+  /** The controller's serial under which the host took the request; undefined when it took none. */
+  readonly acceptedSerial: Serial | undefined;
+}
+
+/** A certificate of the controller's own that agents may trust. */
+export interface DialCredential {
+  readonly serial: Serial;
+  /** Made when first asked for. */
+  context(): SecureContext;
+}
+
+export interface FleetDialler extends Omit<Dialler, "context" | "serial"> {
+  readonly controller: Controller;
+  /** The one in force first, then those of rotations under way, the newest first. */
+  readonly credentials: readonly DialCredential[];
 }
 
 /** @throws CtrlExecError `config` when this host's own credential cannot be used */
-export function openDialler({ config, now }: Controller): Dialler {
+export function openDialler(controller: Controller): FleetDialler {
+  const { config, now } = controller;
+  const { current, others } = loadCredentials(config, now());
   return {
     config,
-    context: clientContext(loadCredential(config, now())),
+    controller,
+    credentials: [current, ...others].map((credential) => {
+      let context: SecureContext | undefined;
+      return {
+        serial: credential.certificate.serial,
+        context: () => {
+          context ??= clientContext(credential);
+          return context;
+        },
+      };
+    }),
+    revoked: readRevoked(config),
     handshakes: new Semaphore(MAX_HANDSHAKES),
   };
 }
 
 /**
  * Asks every target and calls back once for each, as they answer (T23: never a host without a result).
- * The promise resolves when all have.
+ * The promise resolves when all have. What was learned about the serials they trust is kept.
  */
 export async function askFleet(
-  dialler: Dialler,
+  dialler: FleetDialler,
   targets: readonly ResolvedTarget[],
   request: AgentRequest,
   onOutcome: (outcome: HostOutcome) => void,
 ): Promise<void> {
-  const queue = targets.values();
-  const worker = async () => {
-    for (const target of queue) onOutcome(await askOne(dialler, target, request));
-  };
-  const workers = Math.min(dialler.config.max_parallel, targets.length);
-  await Promise.all(Array.from({ length: workers }, worker));
+  const outcomes: HostOutcome[] = [];
+  await inParallel(targets, dialler.config.max_parallel, async (target) => {
+    const outcome = await askHost(dialler, target, request);
+    outcomes.push(outcome);
+    onOutcome(outcome);
+  });
+  await rememberSerials(dialler.controller, dialler.credentials[0]?.serial, outcomes);
 }
 
-async function askOne(
-  dialler: Dialler,
+/** Works on every item, at most `places` of them at once. */
+export async function inParallel<Item>(
+  items: readonly Item[],
+  places: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(places, items.length) }, worker));
+}
+
+/**
+ * One host, under the credential that its record says it trusts, and under the others when it
+ * refuses that one: the refusal comes before anything runs, so that nothing runs twice.
+ */
+export async function askHost(
+  dialler: FleetDialler,
   target: ResolvedTarget,
   request: AgentRequest,
 ): Promise<HostOutcome> {
   const started = performance.now();
   const rtt = () => Math.round(performance.now() - started);
+  let refused: AgentReply | undefined;
   try {
-    const reply = await askAgent(dialler, target, request);
-    return { target, reply, error: undefined, rtt: rtt() };
+    for (const { serial, context } of inOrderFor(target, dialler.credentials)) {
+      const reply = await askAgent({ ...dialler, serial, context: context() }, target, request);
+      if (!refusesCaller(reply)) {
+        return { target, reply, error: undefined, rtt: rtt(), acceptedSerial: serial };
+      }
+      refused ??= reply;
+    }
+    return { target, reply: refused, error: undefined, rtt: rtt(), acceptedSerial: undefined };
   } catch (thrown) {
-    return { target, reply: undefined, error: reasonOf(thrown), rtt: rtt() };
+    const error = reasonOf(thrown);
+    return { target, reply: undefined, error, rtt: rtt(), acceptedSerial: undefined };
   }
 }
 
@@ -70,4 +129,22 @@ function reasonOf(thrown: unknown): string {
   return hint === undefined
     ? messageOf(thrown)
     : `${messageOf(thrown)}. ${hint.replace(/\.$/, "")}`;
+}
+
+function inOrderFor(
+  { record }: ResolvedTarget,
+  credentials: readonly DialCredential[],
+): readonly DialCredential[] {
+  const known = readSerialLine(record?.dispatcher_serial ?? "");
+  const first = credentials.filter(({ serial }) => serial === known);
+  return [...first, ...credentials.filter(({ serial }) => serial !== known)];
+}
+
+/** PROTOCOL section 2, "refusal": the caller's certificate itself is what the agent refuses. */
+const CALLER_REFUSALS = ["serial mismatch", "forbidden", "certificate revoked"];
+
+function refusesCaller({ status, json }: AgentReply): boolean {
+  if (status !== 403) return false;
+  const parsed = refusal.safeParse(json);
+  return parsed.success && CALLER_REFUSALS.includes(parsed.data.error);
 }

@@ -1,14 +1,22 @@
 /** Whether the host that answered is the host that was called (T05). */
 import type { ControllerConfig } from "../core/controller-config.ts";
+import type { Serial } from "../core/serial.ts";
 import { type CertificateFacts, speaksFor } from "../pki/certificate.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
-/** What is wrong with the peer, or undefined. The chain has been verified already. */
+/**
+ * What is wrong with the peer, or undefined. The chain has been verified already.
+ * @param revoked this controller's own list: a host on it answers for nobody, whatever the policy
+ */
 export function identityProblem(
   target: ResolvedTarget,
   peer: CertificateFacts,
   policy: ControllerConfig["verify_agent_identity"],
+  revoked: ReadonlySet<Serial>,
 ): string | undefined {
+  if (revoked.has(peer.serial)) {
+    return `${target.name} answered with the revoked certificate of ${peer.commonName || "nobody"}: refused`;
+  }
   if (policy === "ca") return undefined;
   if (target.record === undefined) {
     if (policy !== "strict") return undefined;

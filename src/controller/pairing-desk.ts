@@ -2,21 +2,20 @@
  * The queue of pairing requests, and the decisions on them, as files that `pairing-mode` and
  * `approve` share: `pairing/<reqid>.json` waits, `.approved` and `.denied` are the answers to send.
  */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
-import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { CtrlExecError } from "../core/errors.ts";
 import { isHostName } from "../core/host-name.ts";
 import type { PairingAnswer, PairingRequest } from "../core/messages.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { isoSeconds, opensslTime } from "../core/time.ts";
-import { readCertificate } from "../pki/certificate.ts";
 import { judgeCsr } from "../pki/csr.ts";
 import {
   createWhole,
   ensureFolder,
+  listFolder,
   readText,
   readTextIfPresent,
   removeIfPresent,
@@ -24,6 +23,7 @@ import {
 } from "../system/files.ts";
 import { signHost } from "./authority.ts";
 import { type Controller, paths } from "./controller.ts";
+import { loadCredential } from "./credential.ts";
 import { type AgentRecord, findAgent, lockRegistry, writeAgent } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 
@@ -97,17 +97,6 @@ export function listRequests({ config, now }: Controller): PendingRequest[] {
   return waiting.sort((a, b) => a.received.localeCompare(b.received) || a.id.localeCompare(b.id));
 }
 
-function listFolder(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (thrown) {
-    if (systemCode(thrown) === "ENOENT") return [];
-    throw new CtrlExecError("config", `Cannot read ${folder}: ${systemCode(thrown)}`, {
-      cause: thrown,
-    });
-  }
-}
-
 function readRequest(config: ControllerConfig, id: string): PendingRequest | undefined {
   const text = readTextIfPresent(requestFile(config, id));
   if (text === undefined) return undefined;
@@ -130,6 +119,15 @@ export interface ApprovalOptions {
   readonly lookupBy?: "hostname" | "ip" | undefined;
 }
 
+/** Raised when the code typed is not the request's; the request is denied then. */
+function wrongCode({ hostname }: PendingRequest, code: string): CtrlExecError {
+  return new CtrlExecError(
+    "bad-request",
+    `Cannot approve ${hostname}: ${code} is not the code of this request`,
+    { hint: "The request is denied and gone. Let the host ask again, and compare the codes." },
+  );
+}
+
 export interface Approval {
   readonly record: AgentRecord;
   /** The record that this one replaces, so that the operator is told (T06). */
@@ -138,20 +136,28 @@ export interface Approval {
 
 /**
  * Signs the request, registers the agent and leaves the answer for the waiting connection.
- * @throws CtrlExecError `not-found` when no such request waits
+ *
+ * @param code what the operator read on the agent's screen; a wrong one denies the request, so that it
+ *   cannot be tried twice (T07); undefined when the operator has compared
+ * @throws CtrlExecError `not-found` when no such request waits, `bad-request` for a wrong code
  */
 export async function approveRequest(
   controller: Controller,
   id: string,
   options: ApprovalOptions = {},
+  code?: string,
 ): Promise<Approval> {
   const { config, log, now } = controller;
   const lock = await lockRegistry(config);
   try {
     const request = requirePending(controller, id);
+    if (code !== undefined && code !== request.code) {
+      leaveDenial(controller, request, "wrong confirmation code");
+      throw wrongCode(request, code);
+    }
     const { publicKey } = await judgeCsr(request.csr, request.hostname);
     const certificate = await signHost(controller, request.hostname, publicKey);
-    const controllerSerial = readCertificate(readText(config.cert), config.cert).serial;
+    const controllerSerial = loadCredential(config, now()).certificate.serial;
     const replaced = findAgent(config, request.hostname);
     const paired = isoSeconds(now());
     const record: AgentRecord = {
@@ -165,6 +171,7 @@ export async function approveRequest(
       serial_broadcast: "",
       serial_confirmed: paired,
       serial: certificate.serial,
+      renewed: "",
       port: options.port ?? request.port,
       lookup_by: options.lookupBy,
     };
@@ -185,16 +192,10 @@ export async function approveRequest(
 
 /** @throws CtrlExecError `not-found` when no such request waits */
 export async function denyRequest(controller: Controller, id: string): Promise<PendingRequest> {
-  const { config, log } = controller;
-  const lock = await lockRegistry(config);
+  const lock = await lockRegistry(controller.config);
   try {
     const request = requirePending(controller, id);
-    leaveAnswer(config, id, "denied", {
-      status: "denied",
-      reason: "rejected by operator",
-      nonce: request.nonce,
-    });
-    log("info", "pair-deny", { AGENT: request.hostname, REQID: id });
+    leaveDenial(controller, request, "rejected by operator");
     return request;
   } finally {
     lock.release();
@@ -207,6 +208,11 @@ function requirePending({ config, now }: Controller, id: string): PendingRequest
   throw new CtrlExecError("not-found", `Cannot find a pairing request ${id}: none is waiting`, {
     hint: "See: ctrl-exec list-requests",
   });
+}
+
+function leaveDenial({ config, log }: Controller, request: PendingRequest, reason: string): void {
+  leaveAnswer(config, request.id, "denied", { status: "denied", reason, nonce: request.nonce });
+  log("info", "pair-deny", { AGENT: request.hostname, REQID: request.id });
 }
 
 function leaveAnswer(
@@ -236,6 +242,24 @@ export async function withdrawRequest({ config }: Controller, id: string): Promi
   const lock = await lockRegistry(config);
   try {
     removeIfPresent(requestFile(config, id));
+  } finally {
+    lock.release();
+  }
+}
+
+/** Drops requests that nobody decided on in time. Returns how many. */
+export async function dropExpiredRequests({ config, now }: Controller): Promise<number> {
+  const { pairing } = paths(config);
+  const lock = await lockRegistry(config);
+  try {
+    const ids = listFolder(pairing).flatMap(
+      (name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? [],
+    );
+    const expired = ids.filter((id) => {
+      const request = readRequest(config, id);
+      return request === undefined || isExpired(request, now());
+    });
+    return expired.filter((id) => removeIfPresent(requestFile(config, id))).length;
   } finally {
     lock.release();
   }

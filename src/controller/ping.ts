@@ -5,9 +5,11 @@ import type { PingResult } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
+import { tryLockMaintenance } from "./maintenance-lock.ts";
 import { readRegistry } from "./registry.ts";
+import { dueForRenewal, renewAgents } from "./renewal.ts";
 import { newRequestId } from "./request-id.ts";
-import { resolveTargets } from "./targets.ts";
+import { type ResolvedTarget, resolveTargets } from "./targets.ts";
 
 /**
  * @param port the invocation's own port; undefined leaves it to the registry
@@ -40,7 +42,23 @@ export async function pingHosts(
       onResult(result);
     },
   );
+  await renewDue(controller, targets);
   return hosts.flatMap((host) => results.get(host) ?? []);
+}
+
+/** Whoever is asked for is looked after: those of them whose certificates are due get new ones. */
+async function renewDue(controller: Controller, targets: readonly ResolvedTarget[]): Promise<void> {
+  const records = targets.flatMap(({ record }) => record ?? []);
+  const due = dueForRenewal(controller, records);
+  if (due.length === 0) return;
+  // A pass of the check loop that is under way does the same.
+  const lock = tryLockMaintenance(controller);
+  if (lock === undefined) return;
+  try {
+    await renewAgents(controller, due);
+  } finally {
+    lock.release();
+  }
 }
 
 function pingResult({ target, reply, error, rtt }: HostOutcome, reqid: string): PingResult {

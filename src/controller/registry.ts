@@ -1,13 +1,13 @@
 /** The registered agents: one JSON file each, `agents/<hostname>.json` (PROTOCOL section 4). */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { ControllerConfig } from "../core/controller-config.ts";
-import { CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { isHostName } from "../core/host-name.ts";
+import { SERIAL_STATUSES } from "../core/rotation.ts";
 import {
   ensureFolder,
-  fileProblem,
+  listFolder,
   readTextIfPresent,
   removeIfPresent,
   writeWhole,
@@ -29,11 +29,13 @@ const agentRecord = z.looseObject({
   expiry: text,
   reqid: text,
   dispatcher_serial: text,
-  serial_status: z.catch(z.enum(["current", "pending", "stale", "unknown"]), "unknown"),
+  serial_status: z.catch(z.enum(SERIAL_STATUSES), "unknown"),
   serial_broadcast: text,
   serial_confirmed: text,
   /** New: the agent's own certificate serial, lower hex. */
   serial: text,
+  /** New: when its present certificate was made, ISO 8601; empty when that was at pairing. */
+  renewed: text,
   /** New: the port it serves on. */
   port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
   /** New: how it is dialled. */
@@ -70,16 +72,7 @@ export function readRegistry(config: ControllerConfig): Registry {
 }
 
 function listRecords(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith(".json") && !name.startsWith("."))
-      .sort();
-  } catch (thrown) {
-    if (systemCode(thrown) === "ENOENT") return [];
-    throw new CtrlExecError("config", `Cannot read ${folder}: ${fileProblem(thrown)}`, {
-      cause: thrown,
-    });
-  }
+  return listFolder(folder).filter((name) => name.endsWith(".json") && !name.startsWith("."));
 }
 
 /** Undefined when the file has gone. @throws CtrlExecError `config` when it cannot be used */
@@ -115,6 +108,25 @@ export function writeAgent(config: ControllerConfig, record: AgentRecord): void 
     `${JSON.stringify(record, undefined, 2)}\n`,
     0o640,
   );
+}
+
+/**
+ * Changes records under the lock, each as it stands at that moment (T30).
+ * @param change the new record, or undefined to leave it
+ */
+export async function changeAgents(
+  config: ControllerConfig,
+  change: (record: AgentRecord) => AgentRecord | undefined,
+): Promise<void> {
+  const lock = await lockRegistry(config);
+  try {
+    for (const record of readRegistry(config).agents.values()) {
+      const changed = change(record);
+      if (changed !== undefined) writeAgent(config, changed);
+    }
+  } finally {
+    lock.release();
+  }
 }
 
 /** The caller holds the registry lock. Returns whether there was such a record. */

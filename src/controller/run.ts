@@ -8,6 +8,7 @@ import type { RunResult } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
+import { takeRunLocks } from "./locks.ts";
 import { readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { resolveTargets } from "./targets.ts";
@@ -28,7 +29,7 @@ export interface RunReport {
 
 /**
  * @param onResult called once per host, as they answer
- * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential
+ * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential, locked
  */
 export async function runScript(
   controller: Controller,
@@ -65,14 +66,17 @@ export async function runScript(
     args: order.args,
   });
   const dialler = openDialler(controller);
+  const { username } = caller;
+  const locks = takeRunLocks(controller, { targets, script: order.script, reqid, username });
   log("info", "dispatch", { HOSTS: hosts.join(","), REQID: reqid, SCRIPT: order.script });
   const results = new Map<string, RunResult>();
   await askFleet(dialler, targets, { method: "POST", path: "/run", body }, (outcome) => {
+    locks.release(outcome.target);
     const result = runResult(outcome, order.script, reqid);
     logResult(controller, outcome, result);
     results.set(outcome.target.name, result);
     onResult(result);
-  });
+  }).finally(() => locks.releaseAll());
   return { reqid, results: hosts.flatMap((host) => results.get(host) ?? []) };
 }
 

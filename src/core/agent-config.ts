@@ -22,6 +22,9 @@ import { parseRateLimit, type RateLimit } from "./units.ts";
 
 export const DEFAULT_AGENT_CONFIG = "/etc/ctrl-exec-agent/agent.conf";
 
+/** Tells the scripts that an agent runs where its agent.conf is. */
+export const AGENT_CONFIG_VARIABLE = "CTRL_EXEC_AGENT_CONFIG";
+
 const shape = z.object({
   port: withDefault(port, 7443),
   bind: withDefault(bindAddress, "::"),

@@ -16,6 +16,8 @@ import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file
 
 export const DEFAULT_CONTROLLER_CONFIG = "/etc/ctrl-exec/ctrl-exec.conf";
 
+const TEN_YEARS_SECONDS = 315_360_000;
+
 const shape = z.object({
   cert: optional(absolutePath),
   key: optional(absolutePath),
@@ -37,6 +39,7 @@ const shape = z.object({
   cert_renewal_days: withDefault(wholeNumber(1, 3650), 90),
   cert_overlap_days: withDefault(wholeNumber(1, 3650), 30),
   cert_check_interval: withDefault(seconds(), 14_400),
+  cert_backdate: withDefault(wholeNumber(1, TEN_YEARS_SECONDS), 3_600),
   api_port: withDefault(port, 7445),
   api_bind: withDefault(bindAddress, "127.0.0.1"),
   api_cert: optional(absolutePath),

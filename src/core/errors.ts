@@ -83,6 +83,20 @@ export class DeniedError extends CtrlExecError {
   }
 }
 
+/** The same script runs on some of the hosts already; nothing was dialled. */
+export class LockedError extends CtrlExecError {
+  /** `host:script`. */
+  readonly conflicts: readonly string[];
+
+  constructor(conflicts: readonly string[]) {
+    super("locked", `Locked: already running: ${conflicts.join(", ")}`, {
+      hint: "See: ctrl-exec list-locks",
+    });
+    this.name = "LockedError";
+    this.conflicts = conflicts;
+  }
+}
+
 /** Anything thrown, as a CtrlExecError; what is not one of ours is an internal error. */
 export function asCtrlExecError(thrown: unknown): CtrlExecError {
   if (thrown instanceof CtrlExecError) return thrown;

@@ -55,6 +55,15 @@ export const pingReply = z.object({
 });
 export type PingReply = z.infer<typeof pingReply>;
 
+/** The answer to `POST /renew`: a request made from the agent's present key. */
+export const renewReply = z.object({
+  status: z.literal("ok"),
+  csr: text.check(z.maxLength(32_768)),
+});
+
+/** `POST /renew-complete`. */
+export const renewCompleteRequest = z.object({ cert: text, ca: text });
+
 /** A refusal's body; 0.8 has more fields here and there. */
 export const refusal = z.object({ error: text });
 

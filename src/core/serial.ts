@@ -45,6 +45,26 @@ function padOctets(hex: string): string {
     .join("");
 }
 
+export interface Revocations {
+  readonly serials: ReadonlySet<Serial>;
+  /** Numbers of the lines that are no serial: they revoke nothing, and somebody must be told. */
+  readonly badLines: readonly number[];
+}
+
+/** A revocation list: one serial a line, blank lines and `#` comments between them. */
+export function parseRevocations(text: string): Revocations {
+  const serials = new Set<Serial>();
+  const badLines: number[] = [];
+  for (const [index, rawLine] of text.split(/\r?\n/).entries()) {
+    const line = rawLine.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const readings = readSerials(line);
+    for (const serial of readings) serials.add(serial);
+    if (readings.length === 0) badLines.push(index + 1);
+  }
+  return { serials, badLines };
+}
+
 /** Reads the one-line serial file that pairing writes; undefined when it holds no hex serial. */
 export function readSerialLine(text: string): Serial | undefined {
   const line = text.trim();

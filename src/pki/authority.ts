@@ -7,9 +7,6 @@ import { x509 } from "./x509-library.ts";
 
 export const CA_DAYS = 3650;
 
-/** Certificates are valid from an hour ago, so that a host whose clock is late can use them (T08). */
-const CLOCK_SKEW_MS = 3_600_000;
-
 /** Serials are 16 random octets, positive and never zero (RFC 5280 section 4.1.2.2). */
 export function serialFrom(random: Uint8Array): string {
   const octets = Buffer.from(random.subarray(0, 16));
@@ -21,6 +18,8 @@ export interface CaOptions {
   readonly name: string;
   readonly key: KeyObject;
   readonly now: Date;
+  /** Seconds by which the certificate is valid earlier, for hosts whose clocks are late (T08). */
+  readonly backdate: number;
   readonly serial: string;
 }
 
@@ -30,7 +29,7 @@ export async function createCaCertificate(options: CaOptions): Promise<string> {
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: options.serial,
     name: [{ CN: [options.name] }],
-    notBefore: skewed(options.now),
+    notBefore: backdated(options),
     notAfter: addDays(options.now, CA_DAYS),
     keys,
     signingAlgorithm: algorithm,
@@ -54,6 +53,8 @@ export interface IssueOptions {
   readonly caKey: KeyObject;
   readonly days: number;
   readonly now: Date;
+  /** Seconds, as in CaOptions. */
+  readonly backdate: number;
   readonly serial: string;
 }
 
@@ -66,7 +67,7 @@ export async function issueCertificate(options: IssueOptions): Promise<string> {
     serialNumber: options.serial,
     issuer: issuerName(options.ca),
     subject: [{ CN: [options.commonName] }],
-    notBefore: skewed(options.now),
+    notBefore: backdated(options),
     notAfter: wanted > options.ca.notAfter ? options.ca.notAfter : wanted,
     publicKey,
     signingKey: keys.privateKey,
@@ -103,6 +104,6 @@ async function authorityKeyId(
     : new x509.AuthorityKeyIdentifierExtension(own.keyId);
 }
 
-function skewed(now: Date): Date {
-  return new Date(now.getTime() - CLOCK_SKEW_MS);
+function backdated({ now, backdate }: { readonly now: Date; readonly backdate: number }): Date {
+  return new Date(now.getTime() - backdate * 1000);
 }

@@ -4,10 +4,14 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -126,12 +130,28 @@ function writeNew(path: string, content: string | Uint8Array, mode: number): voi
   const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
     fchmodSync(file, mode);
+    giveToFolderGroup(file, dirname(path));
     for (let offset = 0; offset < bytes.length; ) {
       offset += writeSync(file, bytes, offset, bytes.length - offset);
     }
     fsyncSync(file);
   } finally {
     closeSync(file);
+  }
+}
+
+/**
+ * What root writes into a service's folder must stay readable for the service's group. An ordinary
+ * user may not be in that group, and then the file is its own.
+ */
+function giveToFolderGroup(file: number, folder: string): void {
+  const { uid, gid } = fstatSync(file);
+  const wanted = statSync(folder).gid;
+  if (wanted === gid) return;
+  try {
+    fchownSync(file, uid, wanted);
+  } catch (thrown) {
+    if (systemCode(thrown) !== "EPERM") throw thrown;
   }
 }
 
@@ -161,6 +181,60 @@ export function removeIfPresent(path: string): boolean {
   } catch (thrown) {
     if (systemCode(thrown) === "ENOENT") return false;
     throw fileError("storage", "remove", path, thrown);
+  }
+}
+
+/** Moves a file over another in one step. @throws CtrlExecError `storage` */
+export function moveOver(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+    syncFolder(dirname(to));
+  } catch (thrown) {
+    throw fileError("storage", "write", to, thrown);
+  }
+}
+
+/**
+ * Changes whenever the file is replaced or written; the same text for as long as there is none. A
+ * file that cannot be looked at counts as none: whoever reads it next gets the error.
+ */
+export function fileVersion(path: string): string {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? "-" : `${stats.dev}:${stats.ino}:${stats.mtimeNs}:${stats.size}`;
+}
+
+/** The names in a folder, sorted; none when there is no such folder. @throws CtrlExecError `config` */
+export function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return [];
+    throw fileError("config", "read", path, thrown);
+  }
+}
+
+class CutShort extends Error {
+  readonly code = "ENOSPC";
+}
+
+/** Adds a line that is on the disk when this returns. @throws CtrlExecError `storage` */
+export function appendLine(path: string, line: string, mode: number): void {
+  try {
+    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, mode);
+    const { size } = fstatSync(file);
+    const bytes = Buffer.from(`${line}\n`, "utf8");
+    try {
+      // A full disk may take a part; a part would swallow the next line.
+      if (writeSync(file, bytes) < bytes.length) throw new CutShort();
+      fsyncSync(file);
+    } catch (thrown) {
+      ftruncateSync(file, size);
+      throw thrown;
+    } finally {
+      closeSync(file);
+    }
+  } catch (thrown) {
+    throw fileError("storage", "write", path, thrown);
   }
 }
 

@@ -1,22 +1,51 @@
 /** Advisory locks with flock(2): the kernel releases them when the process dies. */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, openSync, writeSync } from "node:fs";
 import { CtrlExecError } from "../core/errors.ts";
 import { fileProblem } from "./files.ts";
 import { libc } from "./libc.ts";
 
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 export interface HeldLock {
+  /** Says in the lock's file who holds it, for people who look; it is empty again after release. */
+  describe(text: string): void;
   release(): void;
 }
 
 /** Takes the lock or returns undefined when another process holds it; never waits. */
 export function tryLock(path: string): HeldLock | undefined {
   const file = openLockFile(path);
-  if (libc().flock(file, LOCK_EX | LOCK_NB) === 0) return { release: () => closeSync(file) };
+  if (libc().flock(file, LOCK_EX | LOCK_NB) === 0) return heldLock(file);
   closeSync(file);
   return undefined;
+}
+
+function heldLock(file: number): HeldLock {
+  let held = true;
+  let described = false;
+  return {
+    describe(text) {
+      described = true;
+      ftruncateSync(file, 0);
+      writeSync(file, text, 0);
+    },
+    release() {
+      if (!held) return;
+      held = false;
+      if (described) ftruncateSync(file, 0);
+      closeSync(file);
+    },
+  };
+}
+
+/** Whether some process holds the lock. Looking takes it for a moment, shared with others who look. */
+export function isHeld(path: string): boolean {
+  const file = openLockFile(path);
+  const free = libc().flock(file, LOCK_SH | LOCK_NB) === 0;
+  closeSync(file);
+  return !free;
 }
 
 const RETRY_MS = 10;

@@ -14,6 +14,9 @@ function newSerial(): string {
   return serialFrom(crypto.getRandomValues(new Uint8Array(16)));
 }
 
+/** Seconds. */
+const HOUR = 3_600;
+
 /** A CA in the folder, `ca.key` and `ca.crt`. */
 async function makeCa(folder: TestFolder, keyPem?: string): Promise<void> {
   const pem = keyPem ?? (await generateKeyPem("ec"));
@@ -21,7 +24,13 @@ async function makeCa(folder: TestFolder, keyPem?: string): Promise<void> {
   const key = readPrivateKey(pem, "ca.key");
   folder.write(
     "ca.crt",
-    await createCaCertificate({ name: "ctrl-exec CA", key, now: NOW, serial: newSerial() }),
+    await createCaCertificate({
+      name: "ctrl-exec CA",
+      key,
+      now: NOW,
+      backdate: HOUR,
+      serial: newSerial(),
+    }),
   );
 }
 
@@ -40,6 +49,7 @@ async function issue(folder: TestFolder, wanted: Wanted = {}): Promise<string> {
     publicKey: publicKeyBytes(readPrivateKey(await generateKeyPem("ec"), "k")),
     days: 365,
     now: NOW,
+    backdate: HOUR,
     serial: newSerial(),
     ...wanted,
     ca: readCertificate(readFileSync(folder.join("ca.crt")), "ca.crt"),
@@ -119,7 +129,8 @@ describe("the CA", () => {
     using later = new TestFolder();
     const key = readPrivateKey(await generateKeyPem("ec"), "k");
     const now = new Date("2045-01-01T00:00:00.123Z");
-    later.write("ca.crt", await createCaCertificate({ name: "x", key, now, serial: newSerial() }));
+    const options = { name: "x", key, now, backdate: HOUR, serial: newSerial() };
+    later.write("ca.crt", await createCaCertificate(options));
     const shown = openssl(later, "asn1parse", "-in", "ca.crt");
     expect(shown).toMatch(/UTCTIME +:441231230000Z\n.*GENERALIZEDTIME +:20541230000000Z\n/);
   });

@@ -40,6 +40,7 @@ export class Authority {
       name: "ctrl-exec CA",
       key: readPrivateKey(key, "key"),
       now,
+      backdate: 3_600,
       serial: serialFrom(randomBytes(16)),
     });
     return new Authority(cert, key);
@@ -62,6 +63,7 @@ export class Authority {
       caKey: readPrivateKey(this.#key, "CA key"),
       days: wishes.days ?? 30,
       now: wishes.now ?? new Date(),
+      backdate: 3_600,
       serial: serialFrom(randomBytes(16)),
     });
     return { cert, key, serial: readCertificate(cert, commonName).serial };

@@ -4,7 +4,11 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dir, "..", "..");
 export const BINARY = join(ROOT, "dist", "ctrl-exec");
 
-export type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api";
+export type ProgramName =
+  | "ctrl-exec"
+  | "ctrl-exec-agent"
+  | "ctrl-exec-api"
+  | "update-ctrl-exec-serial";
 
 export function programPath(name: ProgramName): string {
   return join(ROOT, "dist", name);

@@ -25,7 +25,13 @@ export class TestCa {
     const key = readPrivateKey(keyPem, "ca.key");
     const now = new Date(Date.now() - 400 * 86_400_000);
     return new TestCa(
-      await createCaCertificate({ name: "test CA", key, now, serial: newSerial() }),
+      await createCaCertificate({
+        name: "test CA",
+        key,
+        now,
+        backdate: 3_600,
+        serial: newSerial(),
+      }),
       keyPem,
     );
   }
@@ -40,6 +46,7 @@ export class TestCa {
       caKey: readPrivateKey(this.#keyPem, "ca.key"),
       days: 30,
       now,
+      backdate: 3_600,
       serial: newSerial(),
     });
     return { cert, key, ca: this.pem };

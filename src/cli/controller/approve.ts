@@ -1,4 +1,5 @@
 import { approveRequest } from "../../controller/pairing-desk.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import { defineVerb } from "../command.ts";
 import { approvalOptions } from "./approval-options.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -10,6 +11,7 @@ export const approve = defineVerb({
   positionals: "<reqid>",
   arity: [1, 1],
   options: {
+    code: controllerOptions.code,
     ip: controllerOptions.ip,
     "agent-port": controllerOptions["agent-port"],
     "lookup-by": controllerOptions["lookup-by"],
@@ -18,15 +20,23 @@ export const approve = defineVerb({
   details: [
     "Signs the agent's request and registers the host; pairing-mode delivers the certificate over",
     "the connection that the agent holds open. list-requests shows the request ids.",
+    "",
+    "With --code, what the agent's screen shows, nobody has to compare: a wrong code denies the request",
+    "and removes it, so that it cannot be tried twice.",
   ].join("\n"),
   examples: [
     "ctrl-exec approve a1b2c3d4e5f60718",
+    "ctrl-exec approve a1b2c3d4e5f60718 --code 042137",
     "ctrl-exec approve a1b2c3d4e5f60718 --lookup-by ip",
   ],
   async run({ options, positionals, io }) {
     const dialled = approvalOptions(options);
+    const { code } = options;
+    if (code !== undefined && !/^\d{6}$/.test(code)) {
+      throw new CtrlExecError("usage", `--code takes six digits, not "${code}"`);
+    }
     const controller = await openController(options);
-    const approval = await approveRequest(controller, positionals[0] ?? "", dialled);
+    const approval = await approveRequest(controller, positionals[0] ?? "", dialled, code);
     io.out(describeApproval(approval));
     return 0;
   },

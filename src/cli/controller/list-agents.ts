@@ -1,6 +1,8 @@
 import { type AgentRecord, readRegistry } from "../../controller/registry.ts";
+import { renewalDueAt } from "../../controller/renewal.ts";
+import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
-import { isoSeconds, parseOpensslTime } from "../../core/time.ts";
+import { daysBetween, isoSeconds, parseOpensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -11,36 +13,58 @@ export const listAgents = defineVerb({
   positionals: "",
   arity: [0, 0],
   options: { ...commonOptions, json: controllerOptions.json },
-  details:
-    "Lists every paired host with its address, when it was paired and when its certificate expires.",
+  details: [
+    "Lists every paired host with its address, when it was paired, when its certificate expires, and",
+    "whether it knows this control host's present certificate (see serial-status).",
+  ].join("\n"),
   examples: ["ctrl-exec list-agents", "ctrl-exec list-agents --json"],
   async run({ options, io }) {
-    const { config } = await openController(options);
+    const { config, now } = await openController(options);
     const { agents, broken } = readRegistry(config);
-    const records = [...agents.values()];
-    if (options.json) io.out(`${JSON.stringify(records.map(agentJson))}\n`);
+    const list = [...agents.values()].map((record) => agentJson(record, config.cert_days, now()));
+    if (options.json) io.out(`${JSON.stringify(list)}\n`);
     else {
-      const rows = records.map(({ hostname, ip, paired, expiry }) => [
+      const rows = [...agents.values()].map(({ hostname, ip, paired, expiry }, index) => [
         hostname,
         ip,
         paired,
         expiry,
+        String(list[index]?.days_left ?? ""),
+        list[index]?.serial_status ?? "",
       ]);
-      io.out(renderTable(["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY"], rows));
+      const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "SERIAL"];
+      io.out(renderTable(header, rows));
     }
     for (const { problem } of broken) io.err(`ctrl-exec: ${problem}\n`);
     return broken.length === 0 ? 0 : 1;
   },
 });
 
-/** The fields of the manual, "list-agents". */
-function agentJson(record: AgentRecord): Record<string, string> {
+/** The first five fields are the manual's, "list-agents". */
+interface AgentJson {
+  readonly hostname: string;
+  readonly ip: string;
+  readonly paired_at: string;
+  readonly cert_expiry: string;
+  readonly serial: string;
+  /** Whole days until the certificate ends; null when the record does not say. */
+  readonly days_left: number | null;
+  /** When the certificate is to be renewed, ISO 8601. */
+  readonly renew_due: string;
+  readonly serial_status: SerialStatus;
+}
+
+function agentJson(record: AgentRecord, certDays: number, now: Date): AgentJson {
   const expiry = parseOpensslTime(record.expiry);
+  const due = renewalDueAt(record, certDays);
   return {
     hostname: record.hostname,
     ip: record.ip,
     paired_at: record.paired,
     cert_expiry: expiry === undefined ? "" : isoSeconds(expiry),
     serial: shortSerial(record.serial),
+    days_left: expiry === undefined ? null : daysBetween(now, expiry),
+    renew_due: due === undefined ? "" : isoSeconds(due),
+    serial_status: record.serial_status,
   };
 }

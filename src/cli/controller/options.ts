@@ -35,6 +35,12 @@ export const controllerOptions = {
     valueHint: "hostname|ip",
     description: "Dial the agent by its name or by its recorded address",
   },
+  code: {
+    type: "string",
+    valueHint: "digits",
+    description: "The six digits on the agent's screen; a wrong code denies the request",
+  },
+  revoke: { type: "boolean", description: "Refuse the host's certificates from now on" },
   yes: { type: "boolean", description: "Do not ask for confirmation" },
   keep: {
     type: "boolean",

@@ -1,3 +1,4 @@
+import { startCheckLoop } from "../../controller/maintenance.ts";
 import { startPairingServer } from "../../controller/pairing-server.ts";
 import { defineVerb } from "../command.ts";
 import { untilStopped } from "../signals.ts";
@@ -14,6 +15,9 @@ export const pairingMode = defineVerb({
     "Listens on the pairing port (7444). On a terminal it shows each request with its six-digit code:",
     "compare it with the agent's screen, then approve, deny or skip. Without a terminal it only takes",
     "requests; decide with list-requests, approve and deny. Ctrl-C ends it.",
+    "",
+    "While it runs it also looks after certificates, as ctrl-exec maintain does, every",
+    "cert_check_interval.",
   ].join("\n"),
   examples: ["ctrl-exec pairing-mode"],
   async run({ options, io }) {
@@ -30,9 +34,11 @@ export const pairingMode = defineVerb({
       onDecided: (request) => console?.decided(request),
       onWithdrawn: (request) => console?.withdrawn(request),
     });
+    const checks = startCheckLoop(controller);
     io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);
     await Promise.race([untilStopped(), ...(console === undefined ? [] : [console.run()])]);
     console?.close();
+    checks.stop();
     await server.close();
     io.err("Pairing mode has ended.\n");
     return 0;

@@ -43,6 +43,22 @@ export const controllerProgram: Program = {
       summary: "Remove a host from the registry",
       load: async () => (await import("./unpair.ts")).unpair,
     },
+    "rotate-cert": {
+      summary: "Replace this control host's certificate now, and tell the agents",
+      load: async () => (await import("./rotate-cert.ts")).rotateCert,
+    },
+    "serial-status": {
+      summary: "Show the control host's serials, and which agents know them",
+      load: async () => (await import("./serial-status.ts")).serialStatus,
+    },
+    maintain: {
+      summary: "Do once what the check loop does: rotation, renewals, leftovers",
+      load: async () => (await import("./maintain.ts")).maintain,
+    },
+    "list-locks": {
+      summary: "List the scripts that run now, and who runs them",
+      load: async () => (await import("./list-locks.ts")).listLocks,
+    },
     "setup-ca": {
       summary: "Make the private CA, once",
       load: async () => (await import("./setup-ca.ts")).setupCa,

@@ -1,9 +1,17 @@
 import { setupController } from "../../controller/authority.ts";
+import type { Controller } from "../../controller/controller.ts";
+import { loadCredential } from "../../controller/credential.ts";
+import { rotateNow } from "../../controller/maintenance.ts";
 import { readRegistry } from "../../controller/registry.ts";
+import type { ControllerConfig } from "../../core/controller-config.ts";
+import { messageOf } from "../../core/errors.ts";
 import { opensslTime } from "../../core/time.ts";
+import type { CertificateFacts } from "../../pki/certificate.ts";
 import { readTextIfPresent } from "../../system/files.ts";
 import { defineVerb } from "../command.ts";
+import type { Io } from "../io.ts";
 import { askYesNo } from "../prompt.ts";
+import { renderBroadcast } from "./broadcast-text.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
@@ -15,31 +23,73 @@ export const setupCtrlExec = defineVerb({
   details: [
     "Makes the key and certificate under which this host calls its agents, signed by the CA.",
     "When hosts are registered already they know this host by its present certificate: the number of",
-    "them is shown and a confirmation asked for.",
+    "them is shown and a confirmation asked for, and then it is replaced as by rotate-cert.",
   ].join("\n"),
   examples: ["ctrl-exec setup-ctrl-exec"],
   async run({ options, io }) {
     const controller = await openController(options);
     const { config } = controller;
     const agents = readRegistry(config).agents.size;
-    if (agents > 0 && readTextIfPresent(config.cert) !== undefined && !options.yes) {
-      io.err(`${config.cert} exists, and ${agents} registered agent(s) know this host by it.\n`);
-      io.err("After this, they refuse this host until they are paired again.\n");
-      if (!(await askYesNo(io, "Proceed? [y/N] "))) {
-        io.err("Nothing was changed.\n");
-        return 1;
-      }
-    }
+    const replaces = readTextIfPresent(config.cert) !== undefined;
+    if (replaces && agents > 0)
+      return await replaceUnderAgents(controller, agents, options.yes, io);
     const certificate = await setupController(controller);
-    io.out(
-      [
-        `Key:          ${config.key}`,
-        `Certificate:  ${config.cert} (expires ${opensslTime(certificate.notAfter)})`,
-        `Serial:       ${certificate.serial}`,
-        "",
-      ].join("\n"),
-    );
+    describe(io, config, certificate);
     io.err("Next: ctrl-exec pairing-mode, and on each host: ctrl-exec-agent request-pairing\n");
     return 0;
   },
 });
+
+/** The way of rotate-cert, so that a yes costs no agent. */
+async function replaceUnderAgents(
+  controller: Controller,
+  agents: number,
+  yes: boolean,
+  io: Io,
+): Promise<number> {
+  const { config, now } = controller;
+  const fault = faultOfPresent(controller);
+  io.err(`${config.cert} exists, and ${agents} registered agent(s) know this host by it.\n`);
+  if (fault === undefined) {
+    io.err(
+      "It is replaced as by rotate-cert: agents are told of the new one, and those that are away\n",
+    );
+    io.err(
+      `have ${config.cert_overlap_days} days to hear of it before they must be paired again.\n`,
+    );
+  } else {
+    io.err(
+      `${fault}\nNobody can be told under it: after this, every agent must be paired again.\n`,
+    );
+  }
+  if (!yes && !(await askYesNo(io, "Proceed? [y/N] "))) {
+    io.err("Nothing was changed.\n");
+    return 1;
+  }
+  const report = fault === undefined ? await rotateNow(controller) : undefined;
+  if (report === undefined) await setupController(controller);
+  describe(io, config, loadCredential(config, now()).certificate);
+  if (report !== undefined) renderBroadcast(io, report);
+  return 0;
+}
+
+/** Why the present certificate cannot be used; undefined when it can. */
+function faultOfPresent({ config, now }: Controller): string | undefined {
+  try {
+    loadCredential(config, now());
+    return undefined;
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+}
+
+function describe(io: Io, config: ControllerConfig, certificate: CertificateFacts): void {
+  io.out(
+    [
+      `Key:          ${config.key}`,
+      `Certificate:  ${config.cert} (expires ${opensslTime(certificate.notAfter)})`,
+      `Serial:       ${certificate.serial}`,
+      "",
+    ].join("\n"),
+  );
+}

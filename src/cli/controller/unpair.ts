@@ -1,19 +1,25 @@
 import { unpairAgent } from "../../controller/agents.ts";
 import { defineVerb } from "../command.ts";
-import { commonOptions } from "./options.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const unpair = defineVerb({
   summary: "Remove a host from the registry",
   positionals: "<hostname>",
   arity: [1, 1],
-  options: commonOptions,
-  details: "Removes the host's record and says until when its certificate stays valid.",
-  examples: ["ctrl-exec unpair web-01"],
+  options: { ...commonOptions, revoke: controllerOptions.revoke },
+  details: [
+    "Removes the host's record and says until when its certificate stays valid: until then it can",
+    "still answer where no registered name is asked for. With --revoke this control host refuses every",
+    "certificate it ever had, from the next connection on.",
+  ].join("\n"),
+  examples: ["ctrl-exec unpair web-01", "ctrl-exec unpair web-01 --revoke"],
   async run({ options, positionals, io }) {
     const controller = await openController(options);
-    const record = await unpairAgent(controller, positionals[0] ?? "");
+    const [hostname = ""] = positionals;
+    const { record, revoked } = await unpairAgent(controller, hostname, options.revoke);
     io.out(`Unpaired ${record.hostname}. Its certificate stays valid until ${record.expiry}.\n`);
+    if (revoked.length > 0) io.out(`Revoked here: ${revoked.join(", ")}\n`);
     return 0;
   },
 });

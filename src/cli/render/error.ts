@@ -1,5 +1,5 @@
 /** A refusal, to the person or the program that meets it. */
-import { type CtrlExecError, DeniedError } from "../../core/errors.ts";
+import { type CtrlExecError, DeniedError, LockedError } from "../../core/errors.ts";
 import { forTerminal } from "../../core/text.ts";
 import type { Io } from "../io.ts";
 
@@ -17,5 +17,8 @@ export function showError(io: Io, program: string, error: CtrlExecError, json: b
 
 function refusalJson(error: CtrlExecError): Record<string, unknown> {
   if (error instanceof DeniedError) return { ok: 0, error: error.reason, code: error.hookCode };
+  if (error instanceof LockedError) {
+    return { ok: 0, error: "locked", code: 4, conflicts: error.conflicts };
+  }
   return { ok: 0, error: error.message, code: 1 };
 }

@@ -1,0 +1,92 @@
+/**
+ * The controller's serial as the agent keeps it: `ctrl-exec-serial`, one line, and during a rotation
+ * `ctrl-exec-serial.previous` beside it.
+ *
+ * The previous serial is trusted until the first request under the new one has come through: then the
+ * new one is proven and the old one forgotten. A new serial that never arrives locks nobody out.
+ */
+import { readSerialLine, type Serial } from "../core/serial.ts";
+import { fileVersion, readTextIfPresent, removeIfPresent, writeWhole } from "../system/files.ts";
+
+export function previousSerialPath(path: string): string {
+  return `${path}.previous`;
+}
+
+/** Looks at the files for every request, so that a new serial counts at once; reads them when they changed. */
+export class ControllerSerials {
+  readonly #path: string;
+  #version = "";
+  #current: Serial | undefined;
+  #previous: Serial | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#refresh();
+  }
+
+  /** False when the file is missing or holds no serial: nobody is trusted then. */
+  get known(): boolean {
+    this.#refresh();
+    return this.#current !== undefined;
+  }
+
+  trusts(serial: Serial): boolean {
+    this.#refresh();
+    if (serial === this.#current) {
+      this.#forgetPrevious();
+      return true;
+    }
+    return serial === this.#previous;
+  }
+
+  #forgetPrevious(): void {
+    // Both the same: a new serial is being stored at this moment, and this one is kept for it.
+    if (this.#previous === undefined || this.#previous === this.#current) return;
+    this.#previous = undefined;
+    try {
+      removeIfPresent(previousSerialPath(this.#path));
+    } catch {
+      // It is forgotten here; what a read-only disk keeps is trusted again only after a restart.
+    }
+  }
+
+  #refresh(): void {
+    const version = this.#fileVersions();
+    if (version === this.#version) return;
+    const { current, previous } = readSerialFiles(this.#path);
+    this.#current = current;
+    this.#previous = previous;
+    this.#version = version;
+  }
+
+  #fileVersions(): string {
+    return `${fileVersion(this.#path)} ${fileVersion(previousSerialPath(this.#path))}`;
+  }
+}
+
+function readSerialFiles(path: string): {
+  readonly current: Serial | undefined;
+  readonly previous: Serial | undefined;
+} {
+  return {
+    current: readSerialLine(readTextIfPresent(path) ?? ""),
+    previous: readSerialLine(readTextIfPresent(previousSerialPath(path)) ?? ""),
+  };
+}
+
+/**
+ * Stores a new serial, and keeps the proven one beside it. A previous serial that is still there is
+ * the proven one: the present was never used.
+ *
+ * @throws CtrlExecError `storage`; what was trusted before is trusted still
+ */
+export function storeControllerSerial(path: string, serial: Serial): void {
+  const { current, previous } = readSerialFiles(path);
+  if (serial === current) return;
+  const proven = previous ?? current;
+  if (proven !== undefined && proven !== serial) {
+    writeWhole(previousSerialPath(path), `${proven}\n`, 0o644);
+  }
+  writeWhole(path, `${serial}\n`, 0o644);
+  if (proven === serial) removeIfPresent(previousSerialPath(path));
+}

@@ -1,0 +1,29 @@
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { renewCompleteRequest } from "../../core/messages.ts";
+import { opensslTime } from "../../core/time.ts";
+import { writeWhole } from "../../system/files.ts";
+import { type Endpoint, parseJson, requestIdIn } from "../endpoint.ts";
+import { checkRenewed } from "../renewed-certificate.ts";
+import { loadTrust } from "../trust.ts";
+
+/** `POST /renew-complete`: the new certificate, checked, stored whole, in force from the next handshake. */
+export const renewComplete: Endpoint = async (context, { peerIp, body }) => {
+  const { state, log, now, replaceTrust } = context;
+  const reqid = requestIdIn(body);
+  const where = { PEER: peerIp, REQID: reqid };
+  const parsed = renewCompleteRequest.safeParse(parseJson(body));
+  if (!parsed.success) return { status: 400, body: { error: "invalid JSON", reqid } };
+  try {
+    const offer = { certPem: parsed.data.cert, caPem: parsed.data.ca };
+    const certificate = checkRenewed(offer, state.trust, now());
+    writeWhole(state.config.cert, certificate.pem, 0o640);
+    replaceTrust(loadTrust(state.config));
+    log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });
+    return { status: 200, body: { status: "ok", reqid } };
+  } catch (thrown) {
+    log("err", "renew-complete", { ...where, ERROR: messageOf(thrown) });
+    const refused = thrown instanceof CtrlExecError && thrown.code === "untrusted";
+    const error = refused ? thrown.message : "cannot store the certificate";
+    return { status: refused ? 400 : 500, body: { error, reqid } };
+  }
+};

@@ -1,0 +1,20 @@
+import { messageOf } from "../../core/errors.ts";
+import { readPrivateKey } from "../../pki/keys.ts";
+import { type Endpoint, requestIdIn } from "../endpoint.ts";
+import { ownName } from "../renewed-certificate.ts";
+
+/** `POST /renew`: a certificate request for this agent's own name, made from its present key. */
+export const renew: Endpoint = async ({ state, log }, { peerIp, body }) => {
+  const reqid = requestIdIn(body);
+  const { certificate, keyPem } = state.trust;
+  try {
+    const { createCsr } = await import("../../pki/csr.ts");
+    const key = readPrivateKey(keyPem, state.config.key);
+    const csr = await createCsr(ownName(certificate), key);
+    log("info", "renew", { PEER: peerIp, REQID: reqid });
+    return { status: 200, body: { status: "ok", csr, reqid } };
+  } catch (thrown) {
+    log("err", "renew", { ERROR: messageOf(thrown), PEER: peerIp, REQID: reqid });
+    return { status: 500, body: { error: "cannot make a certificate request", reqid } };
+  }
+};

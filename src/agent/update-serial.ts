@@ -1,0 +1,69 @@
+/**
+ * `update-ctrl-exec-serial`, the script that the controller calls on every agent when its certificate
+ * has changed. It believes nobody but the agent that runs it: the agent has checked who calls, and says
+ * on standard input what it was asked for.
+ */
+import * as z from "zod/mini";
+import type { AgentConfig } from "../core/agent-config.ts";
+import { CtrlExecError } from "../core/errors.ts";
+import { parseRevocations, readSerialLine, type Serial } from "../core/serial.ts";
+import { readCertificate } from "../pki/certificate.ts";
+import { readText, readTextIfPresent } from "../system/files.ts";
+import { storeControllerSerial } from "./controller-serials.ts";
+
+/** The context that an agent gives to every script (PROTOCOL section 2). */
+const scriptContext = z.object({
+  script: z.string(),
+  args: z.array(z.string()),
+  reqid: z.string(),
+  peer_ip: z.string(),
+});
+
+export const UPDATE_PROGRAM = "update-ctrl-exec-serial";
+
+/**
+ * @param args what the program was called with: the new serial, hex
+ * @param input its standard input
+ * @throws CtrlExecError `usage` when it was not called by an agent, `bad-request` for what is no
+ *   serial of a controller
+ */
+export function updateControllerSerial(
+  config: AgentConfig,
+  args: readonly string[],
+  input: string,
+): Serial {
+  requireAgentCall(args, input);
+  const [text = ""] = args;
+  const serial = readSerialLine(text);
+  if (args.length !== 1 || serial === undefined || serial === "0") {
+    throw new CtrlExecError("bad-request", `Cannot store "${text}": not a certificate's serial`);
+  }
+  if (readCertificate(readText(config.cert), config.cert).serial === serial) {
+    throw new CtrlExecError("bad-request", `Cannot store ${serial}: it is this agent's own serial`);
+  }
+  if (parseRevocations(readTextIfPresent(config.revoked_serials) ?? "").serials.has(serial)) {
+    throw new CtrlExecError("bad-request", `Cannot store ${serial}: it is revoked here`);
+  }
+  storeControllerSerial(config.dispatcher_serial_path, serial);
+  return serial;
+}
+
+function requireAgentCall(args: readonly string[], input: string): void {
+  const context = readContext(input);
+  if (context?.script === UPDATE_PROGRAM && sameWords(context.args, args)) return;
+  throw new CtrlExecError("usage", `Cannot run ${UPDATE_PROGRAM}: no agent has called it`, {
+    hint: "List it in the agent's scripts.conf; the control host calls it at a rotation.",
+  });
+}
+
+function readContext(input: string): z.output<typeof scriptContext> | undefined {
+  try {
+    return scriptContext.parse(JSON.parse(input));
+  } catch {
+    return undefined;
+  }
+}
+
+function sameWords(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((word, index) => word === b[index]);
+}

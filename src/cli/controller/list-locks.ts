@@ -1,0 +1,29 @@
+import { listRunLocks } from "../../controller/locks.ts";
+import { forTerminal } from "../../core/text.ts";
+import { defineVerb } from "../command.ts";
+import { renderTable } from "../render/table.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { openController } from "./setting.ts";
+
+export const listLocks = defineVerb({
+  summary: "List the scripts that run now, and who runs them",
+  positionals: "",
+  arity: [0, 0],
+  options: { json: controllerOptions.json, ...commonOptions },
+  details: [
+    "A script runs once on a host at a time: run holds a lock on every host and script until the",
+    "result is in, and a second one is refused at once. A lock ends with its process.",
+  ].join("\n"),
+  examples: ["ctrl-exec list-locks", "ctrl-exec list-locks --json"],
+  async run({ options, io }) {
+    const locks = listRunLocks(await openController(options));
+    if (options.json) io.out(`${JSON.stringify(locks)}\n`);
+    else {
+      const rows = locks.map(({ host, script, user, pid, since, reqid }) =>
+        [host, script, user, String(pid), since, reqid].map(forTerminal),
+      );
+      io.out(renderTable(["HOST", "SCRIPT", "USER", "PID", "SINCE", "REQID"], rows));
+    }
+    return 0;
+  },
+});

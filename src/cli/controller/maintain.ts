@@ -1,0 +1,60 @@
+import { type MaintenanceReport, maintainOnce } from "../../controller/maintenance.ts";
+import { forTerminal } from "../../core/text.ts";
+import { defineVerb } from "../command.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { openController } from "./setting.ts";
+
+export const maintain = defineVerb({
+  summary: "Do once what the check loop does: rotation, renewals, leftovers",
+  positionals: "",
+  arity: [0, 0],
+  options: { json: controllerOptions.json, ...commonOptions },
+  details: [
+    "Replaces this host's certificate when it is due, tells agents of it that were away, renews",
+    "agents' certificates, and removes pairing requests and run records that are over. pairing-mode and",
+    "ctrl-exec-api do this by themselves; without them call it from a timer or cron.",
+    "",
+    "Exit status: 0 when all that was due was done or waits for agents that are away, 1 when something",
+    "on this host is wrong.",
+  ].join("\n"),
+  examples: ["ctrl-exec maintain", "ctrl-exec maintain --json"],
+  async run({ options, io }) {
+    const controller = await openController(options);
+    const report = await maintainOnce(controller);
+    if (options.json) io.out(`${JSON.stringify(reportJson(report))}\n`);
+    else io.out(`${describe(report).join("\n")}\n`);
+    for (const problem of report.problems) io.err(`ctrl-exec: ${forTerminal(problem)}\n`);
+    return report.problems.length === 0 ? 0 : 1;
+  },
+});
+
+function reportJson(report: MaintenanceReport): Record<string, unknown> {
+  const { rotated, notRenewed, expiredRequests, expiredRuns, ...rest } = report;
+  return {
+    ok: 1,
+    ...rest,
+    rotated: rotated ?? null,
+    not_renewed: notRenewed,
+    expired_requests: expiredRequests,
+    expired_runs: expiredRuns,
+  };
+}
+
+function describe(report: MaintenanceReport): string[] {
+  if (report.busy) return ["Another pass is under way; nothing was done here."];
+  const lines: string[] = [];
+  const list = (what: string, hosts: readonly string[]) => {
+    if (hosts.length > 0) lines.push(`${what}: ${hosts.join(", ")}`);
+  };
+  const failures = report.notRenewed.map(({ host, error }) => `${host} (${forTerminal(error)})`);
+  const waiting = report.pending.map(({ host, error }) => `${host} (${forTerminal(error)})`);
+  if (report.rotated !== undefined) lines.push(`New certificate, serial ${report.rotated}`);
+  list("Confirmed the present serial", report.confirmed);
+  list("Still to be told", waiting);
+  list("Stale, to be paired again", report.stale);
+  list("Renewed", report.renewed);
+  list("Not renewed", failures);
+  if (report.expiredRequests > 0) lines.push(`Pairing requests dropped: ${report.expiredRequests}`);
+  if (report.expiredRuns > 0) lines.push(`Run records dropped: ${report.expiredRuns}`);
+  return lines.length === 0 ? ["Nothing was due."] : lines;
+}

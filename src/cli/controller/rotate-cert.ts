@@ -1,0 +1,44 @@
+import { rotateNow } from "../../controller/maintenance.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { defineVerb } from "../command.ts";
+import { renderBroadcast } from "./broadcast-text.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { openController } from "./setting.ts";
+
+export const rotateCert = defineVerb({
+  summary: "Replace this control host's certificate now, and tell the agents",
+  positionals: "",
+  arity: [0, 0],
+  options: { json: controllerOptions.json, ...commonOptions },
+  details: [
+    "Makes a new key and certificate and tells every registered agent the new serial, under the old",
+    "one, which they trust. An agent that is away is told by the check loop for cert_overlap_days and",
+    "spoken to under the old certificate until then; after them it is stale and must be paired again.",
+    "Every agent needs update-ctrl-exec-serial in its scripts.conf.",
+    "",
+    "Exit status: 0 when the certificate was replaced, however many agents were away.",
+  ].join("\n"),
+  examples: ["ctrl-exec rotate-cert", "ctrl-exec rotate-cert --json"],
+  async run({ options, io }) {
+    const controller = await openController(options);
+    const report = await rotateNow(controller);
+    const { oldSerial, newSerial, overlapExpires, confirmed, pending } = report;
+    const overlap = overlapExpires === undefined ? "" : isoSeconds(overlapExpires);
+    if (options.json) {
+      const json = {
+        ok: 1,
+        current_serial: newSerial,
+        previous_serial: oldSerial,
+        overlap_expires: overlap,
+        confirmed,
+        pending,
+      };
+      io.out(`${JSON.stringify(json)}\n`);
+      return 0;
+    }
+    io.out(`New serial:       ${newSerial}\nOld serial:       ${oldSerial}\n`);
+    io.out(`Overlap expires:  ${overlap}\n`);
+    renderBroadcast(io, report);
+    return 0;
+  },
+});

@@ -1,0 +1,57 @@
+import { readRegistry } from "../../controller/registry.ts";
+import { serialReport } from "../../controller/rotation.ts";
+import { shortSerial } from "../../core/serial.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { defineVerb } from "../command.ts";
+import { renderTable } from "../render/table.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { openController } from "./setting.ts";
+
+export const serialStatus = defineVerb({
+  summary: "Show the control host's serials, and which agents know them",
+  positionals: "",
+  arity: [0, 0],
+  options: { json: controllerOptions.json, ...commonOptions },
+  details: [
+    "current   the agent has confirmed the present serial",
+    "pending   the agent has been or will be told of it, and is spoken to under the one before",
+    "stale     the overlap is over without a confirmation; pair the host again",
+    "unknown   the agent has never confirmed a serial",
+  ].join("\n"),
+  examples: ["ctrl-exec serial-status", "ctrl-exec serial-status --json"],
+  async run({ options, io }) {
+    const controller = await openController(options);
+    const { current, rotation, agents } = serialReport(controller);
+    const time = (date: Date | undefined) => (date === undefined ? "" : isoSeconds(date));
+    const summary = {
+      current_serial: current,
+      previous_serial: rotation?.previousSerial ?? "",
+      rotated_at: time(rotation?.rotatedAt),
+      overlap_expires: time(rotation?.overlapExpires),
+    };
+    if (options.json) io.out(`${JSON.stringify({ ok: 1, ...summary, agents })}\n`);
+    else {
+      const shown = (text: string) => (text === "" ? "none" : text);
+      io.out(
+        [
+          `Current serial:   ${summary.current_serial}`,
+          `Previous serial:  ${shown(summary.previous_serial)}`,
+          `Rotated:          ${shown(summary.rotated_at)}`,
+          `Overlap expires:  ${shown(summary.overlap_expires)}`,
+          "",
+          "",
+        ].join("\n"),
+      );
+      const rows = agents.map(({ hostname, status, confirmed, serial }) => [
+        hostname,
+        status,
+        confirmed,
+        shortSerial(serial),
+      ]);
+      io.out(renderTable(["HOSTNAME", "STATUS", "CONFIRMED", "SERIAL"], rows));
+    }
+    const { broken } = readRegistry(controller.config);
+    for (const { problem } of broken) io.err(`ctrl-exec: ${problem}\n`);
+    return broken.length === 0 ? 0 : 1;
+  },
+});

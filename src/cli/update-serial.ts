@@ -1,0 +1,43 @@
+/** The program update-ctrl-exec-serial. */
+import { readFileSync } from "node:fs";
+import { updateControllerSerial } from "../agent/update-serial.ts";
+import {
+  AGENT_CONFIG_VARIABLE,
+  DEFAULT_AGENT_CONFIG,
+  parseAgentConfig,
+} from "../core/agent-config.ts";
+import { readTextIfPresent } from "../system/files.ts";
+import { defineVerb, type Program } from "./command.ts";
+
+const update = defineVerb({
+  summary: "Store the control host's new serial for the agent that runs this",
+  positionals: "<serial>",
+  arity: [1, 1],
+  options: {},
+  details: [
+    "Agents run this when their control host calls it; it does nothing for anybody else. It stores the",
+    "serial in dispatcher_serial_path and keeps the one before beside it, until the control host has",
+    "called under the new one. List it in scripts.conf:",
+    "",
+    "  update-ctrl-exec-serial = /usr/local/bin/update-ctrl-exec-serial",
+  ].join("\n"),
+  examples: [],
+  async run({ positionals, io }) {
+    // An agent of 0.8 sets no variable and has its files in the usual place.
+    const file = io.env[AGENT_CONFIG_VARIABLE] ?? DEFAULT_AGENT_CONFIG;
+    const { config } = await parseAgentConfig(file, readTextIfPresent(file) ?? "");
+    // A person's terminal would be waited on for ever.
+    const input = io.inIsTerminal ? "" : readFileSync(0, "utf8");
+    const serial = updateControllerSerial(config, positionals, input);
+    io.out(`serial updated to ${serial}\n`);
+    return 0;
+  },
+});
+
+export const updateSerialProgram: Program = {
+  name: "update-ctrl-exec-serial",
+  summary: "store the control host's new serial for the agent that runs this",
+  options: {},
+  verbs: { update: { summary: update.summary, load: async () => update } },
+  defaultVerb: "update",
+};

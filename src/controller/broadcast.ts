@@ -1,0 +1,107 @@
+/** Telling agents the controller's new serial: under the old one, which they trust. */
+import { refusal, runReply } from "../core/messages.ts";
+import { serialStatus } from "../core/rotation.ts";
+import type { Serial } from "../core/serial.ts";
+import { isoSeconds } from "../core/time.ts";
+import type { Controller } from "./controller.ts";
+import { askFleet, type FleetDialler, type HostOutcome, openDialler } from "./fleet.ts";
+import { changeAgents, type Registry, readRegistry } from "./registry.ts";
+import { newRequestId } from "./request-id.ts";
+import { type ResolvedTarget, resolveTargets } from "./targets.ts";
+
+/** The name that scripts.conf has for it on every agent, 0.8's included. */
+export const UPDATE_SCRIPT = "update-ctrl-exec-serial";
+
+export interface BroadcastReport {
+  /** Agents that have taken a request under the new serial. */
+  readonly confirmed: readonly string[];
+  readonly pending: readonly { readonly host: string; readonly error: string }[];
+}
+
+/**
+ * Tells every agent that is pending or unknown. One is confirmed when it has taken a request under
+ * the new serial, which is also when it forgets the old one.
+ *
+ * @throws CtrlExecError `config` when this host's own credential cannot be used
+ */
+export async function broadcastSerial(controller: Controller): Promise<BroadcastReport> {
+  const { config, log, now } = controller;
+  const dialler = openDialler(controller);
+  const [current] = dialler.credentials;
+  if (current === undefined) return { confirmed: [], pending: [] };
+  const targets = untold(readRegistry(config), current.serial, now());
+  if (targets.length === 0) return { confirmed: [], pending: [] };
+  const hosts = targets.map(({ name }) => name);
+  log("info", "serial-broadcast", { HOSTS: hosts.join(","), SERIAL: current.serial });
+  const told = new Set(hosts);
+  await changeAgents(config, (record) =>
+    told.has(record.hostname) ? { ...record, serial_broadcast: isoSeconds(now()) } : undefined,
+  );
+  const report = await tell(dialler, targets, current.serial);
+  for (const { host, error } of report.pending) {
+    log("warning", "serial-broadcast-fail", { AGENT: host, ERROR: error });
+  }
+  return report;
+}
+
+/** An overlap that is over gives nobody up yet: that is markAgents, after one more try. */
+function untold(registry: Registry, current: Serial, now: Date): ResolvedTarget[] {
+  const names = [...registry.agents.values()]
+    .filter((record) => {
+      const status = serialStatus(record, { current, overlapExpires: undefined }, now);
+      return status === "pending" || status === "unknown";
+    })
+    .map(({ hostname }) => hostname);
+  return names.length === 0 ? [] : resolveTargets(names, undefined, registry, names.length);
+}
+
+async function tell(
+  dialler: FleetDialler,
+  targets: readonly ResolvedTarget[],
+  serial: Serial,
+): Promise<BroadcastReport> {
+  const confirmed: string[] = [];
+  const pending: { host: string; error: string }[] = [];
+  const toConfirm: ResolvedTarget[] = [];
+  const body = {
+    script: UPDATE_SCRIPT,
+    args: [serial],
+    reqid: newRequestId(),
+    username: "ctrl-exec",
+    token: "",
+  };
+  await askFleet(dialler, targets, { method: "POST", path: "/run", body }, (outcome) => {
+    const { target, acceptedSerial } = outcome;
+    // Whoever takes the request under the new serial knows it, whatever the script says.
+    if (acceptedSerial === serial) confirmed.push(target.name);
+    else {
+      const problem = scriptProblem(outcome);
+      if (problem === undefined) toConfirm.push(target);
+      else pending.push({ host: target.name, error: problem });
+    }
+  });
+  const underNew = { ...dialler, credentials: dialler.credentials.slice(0, 1) };
+  const ping = { method: "POST", path: "/ping", body: { reqid: newRequestId() } } as const;
+  await askFleet(underNew, toConfirm, ping, (outcome) => {
+    const { target, acceptedSerial } = outcome;
+    if (acceptedSerial === serial) confirmed.push(target.name);
+    else pending.push({ host: target.name, error: answerProblem(outcome) });
+  });
+  return { confirmed, pending };
+}
+
+/** Why the script did not do its work; undefined when it says it did. */
+function scriptProblem(outcome: HostOutcome): string | undefined {
+  const answered = runReply.safeParse(outcome.reply?.json);
+  if (outcome.reply?.status !== 200 || !answered.success) return answerProblem(outcome);
+  const { exit, error, stderr } = answered.data;
+  if (exit === 0) return undefined;
+  if (error !== undefined) return `${UPDATE_SCRIPT}: ${error}`;
+  return `${UPDATE_SCRIPT} ended with ${exit}${stderr === "" ? "" : `: ${stderr.trim().slice(0, 500)}`}`;
+}
+
+function answerProblem({ reply, error }: HostOutcome): string {
+  if (reply === undefined) return error ?? "no answer";
+  const refused = refusal.safeParse(reply.json);
+  return refused.success ? refused.data.error : `answered with status ${reply.status}`;
+}

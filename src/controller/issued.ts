@@ -1,0 +1,68 @@
+/**
+ * What the CA has signed: `<serial> <notAfter> <name>`, a line each, written before the certificate
+ * leaves this host. It is how every certificate of a host can be revoked, those of lost answers too.
+ */
+import { join } from "node:path";
+import type { ControllerConfig } from "../core/controller-config.ts";
+import { sameHostName } from "../core/host-name.ts";
+import type { Serial } from "../core/serial.ts";
+import { isoSeconds } from "../core/time.ts";
+import type { CertificateFacts } from "../pki/certificate.ts";
+import { appendLine, ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
+import { type HeldLock, takeLock } from "../system/lock.ts";
+import { paths } from "./controller.ts";
+
+interface IssuedCertificate {
+  readonly serial: Serial;
+  readonly notAfter: Date;
+  readonly name: string;
+  readonly line: string;
+}
+
+/** @throws CtrlExecError `storage`: what cannot be noted is not handed out */
+export async function noteIssued(
+  config: ControllerConfig,
+  { serial, notAfter, commonName }: CertificateFacts,
+): Promise<void> {
+  const lock = await lockIssued(config);
+  try {
+    appendLine(paths(config).issued, `${serial} ${isoSeconds(notAfter)} ${commonName}`, 0o640);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Serials of every certificate of the name that this CA has signed here and that has not expired. */
+export function issuedTo(config: ControllerConfig, name: string, now: Date): Serial[] {
+  return readIssued(config)
+    .filter((issued) => sameHostName(issued.name, name) && issued.notAfter > now)
+    .map(({ serial }) => serial);
+}
+
+/** Drops the lines of certificates that have expired. */
+export async function pruneIssued(config: ControllerConfig, now: Date): Promise<void> {
+  const lock = await lockIssued(config);
+  try {
+    const all = readIssued(config);
+    const left = all.filter(({ notAfter }) => notAfter > now);
+    if (left.length === all.length) return;
+    writeWhole(paths(config).issued, left.map(({ line }) => `${line}\n`).join(""), 0o640);
+  } finally {
+    lock.release();
+  }
+}
+
+async function lockIssued(config: ControllerConfig): Promise<HeldLock> {
+  const { locks } = paths(config);
+  ensureFolder(locks, 0o750);
+  return await takeLock(join(locks, ".issued"));
+}
+
+function readIssued(config: ControllerConfig): IssuedCertificate[] {
+  const text = readTextIfPresent(paths(config).issued) ?? "";
+  return text.split("\n").flatMap((line) => {
+    const match = /^([0-9a-f]+) (\S+) (\S+)$/.exec(line);
+    const [, serial = "", notAfter = "", name = ""] = match ?? [];
+    return match === null ? [] : [{ serial, notAfter: new Date(notAfter), name, line }];
+  });
+}

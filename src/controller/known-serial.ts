@@ -1,0 +1,49 @@
+/** Which of the controller's serials each agent trusts, as its answers show it. */
+import { messageOf } from "../core/errors.ts";
+import { readSerialLine, type Serial } from "../core/serial.ts";
+import { isoSeconds } from "../core/time.ts";
+import type { Controller } from "./controller.ts";
+import type { HostOutcome } from "./fleet.ts";
+import { type AgentRecord, changeAgents } from "./registry.ts";
+
+/**
+ * Brings records in line with what agents accepted: one that takes the serial in force has confirmed
+ * it, one that takes an earlier one is still to be told. Best effort: the next request finds out again.
+ */
+export async function rememberSerials(
+  { config, log, now }: Controller,
+  current: Serial | undefined,
+  outcomes: readonly HostOutcome[],
+): Promise<void> {
+  const learned = new Map<string, Serial>();
+  for (const { target, acceptedSerial } of outcomes) {
+    if (target.record === undefined || acceptedSerial === undefined) continue;
+    if (isNews(target.record, acceptedSerial, current)) {
+      learned.set(target.record.hostname, acceptedSerial);
+    }
+  }
+  if (learned.size === 0) return;
+  try {
+    await changeAgents(config, (record) => {
+      const accepted = learned.get(record.hostname);
+      if (accepted === undefined || !isNews(record, accepted, current)) return undefined;
+      if (accepted !== current) {
+        return { ...record, dispatcher_serial: accepted, serial_status: "pending" };
+      }
+      log("info", "serial-confirmed", { AGENT: record.hostname });
+      return {
+        ...record,
+        dispatcher_serial: accepted,
+        serial_status: "current",
+        serial_confirmed: isoSeconds(now()),
+      };
+    });
+  } catch (thrown) {
+    log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
+  }
+}
+
+function isNews(record: AgentRecord, accepted: Serial, current: Serial | undefined): boolean {
+  const status = accepted === current ? "current" : "pending";
+  return readSerialLine(record.dispatcher_serial) !== accepted || record.serial_status !== status;
+}

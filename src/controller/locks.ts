@@ -1,0 +1,111 @@
+/**
+ * One run of a script on a host at a time: an flock on each host:script pair, all of them or none,
+ * never waited for. The kernel releases them when the process dies (PROTOCOL section 4).
+ */
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { LockedError } from "../core/errors.ts";
+import { isoSeconds } from "../core/time.ts";
+import { ensureFolder, listFolder, readTextIfPresent } from "../system/files.ts";
+import { type HeldLock, isHeld, tryLock } from "../system/lock.ts";
+import { type Controller, paths } from "./controller.ts";
+import type { ResolvedTarget } from "./targets.ts";
+
+export interface LockOrder {
+  readonly targets: readonly ResolvedTarget[];
+  readonly script: string;
+  readonly reqid: string;
+  readonly username: string;
+}
+
+export interface RunLocks {
+  /** The host's result is in. */
+  release(target: ResolvedTarget): void;
+  /** Releases what is still held. */
+  releaseAll(): void;
+}
+
+/** @throws LockedError when any pair is held; nothing is locked then */
+export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks {
+  const { config, log } = controller;
+  const { targets, script } = order;
+  ensureFolder(paths(config).locks, 0o750);
+  const held = new Map<string, HeldLock>();
+  const conflicts: string[] = [];
+  try {
+    for (const target of targets) {
+      const file = lockFile(target, script);
+      if (held.has(file)) continue;
+      const lock = tryLock(join(paths(config).locks, file));
+      if (lock === undefined) conflicts.push(`${target.name}:${script}`);
+      else held.set(file, lock);
+    }
+  } catch (thrown) {
+    for (const lock of held.values()) lock.release();
+    throw thrown;
+  }
+  if (conflicts.length > 0) {
+    for (const lock of held.values()) lock.release();
+    log("warning", "lock-conflict", { CONFLICTS: conflicts.join(",") });
+    throw new LockedError(conflicts);
+  }
+  for (const target of targets) {
+    held.get(lockFile(target, script))?.describe(`${holderText(controller, order, target)}\n`);
+    log("info", "lock-acquire", { HOST: target.name, SCRIPT: script });
+  }
+  const release = (target: ResolvedTarget) => {
+    const file = lockFile(target, script);
+    const lock = held.get(file);
+    if (lock === undefined) return;
+    held.delete(file);
+    lock.release();
+    log("info", "lock-release", { HOSTS: target.name, SCRIPT: script });
+  };
+  return { release, releaseAll: () => targets.forEach(release) };
+}
+
+/** A registered host has one lock, however its name was typed. */
+function lockFile({ name, record }: ResolvedTarget, script: string): string {
+  const host = (record?.hostname ?? name).toLowerCase();
+  return `${`${host}--${script}`.replaceAll(/[^A-Za-z0-9_.-]/g, "_")}.lock`;
+}
+
+function holderText(
+  { now }: Controller,
+  { script, reqid, username }: LockOrder,
+  { name }: ResolvedTarget,
+): string {
+  const since = isoSeconds(now());
+  return JSON.stringify({ host: name, script, pid: process.pid, user: username, since, reqid });
+}
+
+const lockHolder = z.object({
+  host: z.string(),
+  script: z.string(),
+  pid: z.int(),
+  user: z.string(),
+  /** ISO 8601. */
+  since: z.string(),
+  reqid: z.string(),
+});
+export type LockHolder = z.output<typeof lockHolder>;
+
+/** Who holds what. */
+export function listRunLocks({ config }: Controller): LockHolder[] {
+  const folder = paths(config).locks;
+  return listFolder(folder).flatMap((name) => {
+    const file = join(folder, name);
+    // A free lock's file is empty, unless its holder was killed.
+    if (!name.endsWith(".lock") || (readTextIfPresent(file) ?? "") === "") return [];
+    if (!isHeld(file)) return [];
+    return readHolder(readTextIfPresent(file) ?? "") ?? [];
+  });
+}
+
+function readHolder(text: string): LockHolder | undefined {
+  try {
+    return lockHolder.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

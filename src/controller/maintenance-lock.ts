@@ -1,0 +1,33 @@
+/** One at a time brings certificates and serials up to date: rotation, broadcast, renewal. */
+import { join } from "node:path";
+import { CtrlExecError } from "../core/errors.ts";
+import { ensureFolder } from "../system/files.ts";
+import { type HeldLock, takeLock, tryLock } from "../system/lock.ts";
+import { type Controller, paths } from "./controller.ts";
+
+/** Undefined when another process is at it. */
+export function tryLockMaintenance(controller: Controller): HeldLock | undefined {
+  return tryLock(lockPath(controller));
+}
+
+/** A pass waits for dead hosts; this is how long somebody who types waits for the pass. */
+const WAIT_MS = 60_000;
+
+/** @throws CtrlExecError `busy` when another process is still at it after a minute */
+export async function lockMaintenance(controller: Controller): Promise<HeldLock> {
+  try {
+    return await takeLock(lockPath(controller), WAIT_MS);
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError) || thrown.code !== "busy") throw thrown;
+    throw new CtrlExecError("busy", "Cannot rotate: the check loop is at work on this host", {
+      hint: "Nothing was changed. Try again in a while.",
+      cause: thrown,
+    });
+  }
+}
+
+function lockPath({ config }: Controller): string {
+  const { locks } = paths(config);
+  ensureFolder(locks, 0o750);
+  return join(locks, ".maintenance");
+}

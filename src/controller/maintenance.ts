@@ -1,0 +1,172 @@
+/** The check loop: what a fleet's trust needs, done as it falls due, unattended. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, systemCode } from "../core/errors.ts";
+import { isRequestId } from "../core/request-id.ts";
+import { listFolder, removeIfPresent } from "../system/files.ts";
+import { broadcastSerial } from "./broadcast.ts";
+import { type Controller, paths } from "./controller.ts";
+import { pruneIssued } from "./issued.ts";
+import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
+import { dropExpiredRequests } from "./pairing-desk.ts";
+import { readRegistry } from "./registry.ts";
+import { dueForRenewal, renewAgents } from "./renewal.ts";
+import {
+  dropEarlier,
+  finishRotation,
+  markAgents,
+  type Rotated,
+  rotate,
+  rotateIfDue,
+} from "./rotation.ts";
+
+/** What one pass did; host names in lists, in the order they were met. */
+export interface MaintenanceReport {
+  /** True when another pass was under way, which does the same work: nothing else was done. */
+  readonly busy: boolean;
+  /** The new serial, when the controller's certificate was due. */
+  readonly rotated: string | undefined;
+  /** Agents that now know the controller's present serial. */
+  readonly confirmed: readonly string[];
+  /** Agents that do not know it yet. */
+  readonly pending: readonly HostProblem[];
+  /** Agents that have missed the overlap and must be paired again. */
+  readonly stale: readonly string[];
+  readonly renewed: readonly string[];
+  /** Agents whose certificate is due and could not be renewed. */
+  readonly notRenewed: readonly HostProblem[];
+  readonly expiredRequests: number;
+  readonly expiredRuns: number;
+  /** Whatever broke, each with the file at fault. */
+  readonly problems: readonly string[];
+}
+
+export interface HostProblem {
+  readonly host: string;
+  readonly error: string;
+}
+
+const NOTHING: MaintenanceReport = {
+  busy: false,
+  rotated: undefined,
+  confirmed: [],
+  pending: [],
+  stale: [],
+  renewed: [],
+  notRenewed: [],
+  expiredRequests: 0,
+  expiredRuns: 0,
+  problems: [],
+};
+
+/** Does what is due. Never throws: what breaks is in `problems` and in the log. */
+export async function maintainOnce(controller: Controller): Promise<MaintenanceReport> {
+  const { config, log, now } = controller;
+  const problems = new Set<string>();
+  /** One task that fails leaves the others to be done. */
+  const attempt = async <Value>(
+    name: string,
+    task: () => Value | Promise<Value>,
+  ): Promise<Value | undefined> => {
+    try {
+      return await task();
+    } catch (thrown) {
+      problems.add(messageOf(thrown));
+      log("err", "maintain-fail", { ERROR: messageOf(thrown), TASK: name });
+      return undefined;
+    }
+  };
+  const lock = await attempt("lock", () => ({ held: tryLockMaintenance(controller) }));
+  if (lock === undefined) return { ...NOTHING, problems: [...problems] };
+  if (lock.held === undefined) return { ...NOTHING, busy: true };
+  try {
+    const registry = await attempt("registry", () => readRegistry(config));
+    for (const { problem } of registry?.broken ?? []) problems.add(problem);
+    await attempt("finish-rotation", () => finishRotation(controller));
+    const rotated = await attempt("rotate", () => rotateIfDue(controller));
+    // Told first, so that after a long rest nobody is given up who could have been reached.
+    const told = await attempt("broadcast", () => broadcastSerial(controller));
+    const stale = await attempt("stale", () => markAgents(controller));
+    await attempt("drop-earlier", () => dropEarlier(controller));
+    const renewals = await attempt("renew", () =>
+      renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values())),
+    );
+    const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
+    const expiredRuns = await attempt("runs", () => dropExpiredRuns(controller));
+    await attempt("issued", () => pruneIssued(config, now()));
+    return {
+      busy: false,
+      rotated: rotated?.newSerial,
+      confirmed: told?.confirmed ?? [],
+      pending: told?.pending ?? [],
+      stale: stale ?? [],
+      renewed: renewals?.renewed ?? [],
+      notRenewed: renewals?.notRenewed ?? [],
+      expiredRequests: expiredRequests ?? 0,
+      expiredRuns: expiredRuns ?? 0,
+      problems: [...problems],
+    };
+  } finally {
+    lock.held.release();
+  }
+}
+
+export interface RotationReport extends Rotated {
+  readonly confirmed: readonly string[];
+  readonly pending: readonly HostProblem[];
+}
+
+/** `rotate-cert`: rotates now and tells the agents. @throws CtrlExecError when nothing was rotated */
+export async function rotateNow(controller: Controller): Promise<RotationReport> {
+  const lock = await lockMaintenance(controller);
+  try {
+    const rotated = await rotate(controller);
+    const { confirmed, pending } = await broadcastSerial(controller);
+    return { ...rotated, confirmed, pending };
+  } finally {
+    lock.release();
+  }
+}
+
+/** Run records are kept for a day (PROTOCOL section 4). */
+const RUN_LIFETIME_MS = 86_400_000;
+
+function dropExpiredRuns({ config, now }: Controller): number {
+  const { runs } = paths(config);
+  return listFolder(runs).filter((name) => {
+    if (!name.endsWith(".json") || !isRequestId(name.slice(0, -".json".length))) return false;
+    const file = join(runs, name);
+    return isOlder(file, now(), RUN_LIFETIME_MS) && removeIfPresent(file);
+  }).length;
+}
+
+function isOlder(file: string, now: Date, ageMs: number): boolean {
+  try {
+    return now.getTime() - statSync(file).mtimeMs > ageMs;
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return false;
+    throw thrown;
+  }
+}
+
+export interface CheckLoop {
+  /** No pass begins after this. One under way may be cut off: every step of it survives that. */
+  stop(): void;
+}
+
+/** A pass now, and one each `cert_check_interval`. */
+export function startCheckLoop(controller: Controller): CheckLoop {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+  const pass = async () => {
+    await maintainOnce(controller);
+    if (!stopped) timer = setTimeout(pass, controller.config.cert_check_interval * 1000);
+  };
+  void pass();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * New certificates for agents, before the old ones end: the agent makes a request from its present
+ * key, the CA signs it for the registered name, the agent checks it and puts it in force.
+ */
+import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { refusal, renewReply } from "../core/messages.ts";
+import { renewalTime } from "../core/renewal.ts";
+import { lastsLonger } from "../core/rotation.ts";
+import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time.ts";
+import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
+import { readText } from "../system/files.ts";
+import type { AgentRequest } from "./agent-client.ts";
+import type { Controller } from "./controller.ts";
+import { askHost, type FleetDialler, inParallel, openDialler } from "./fleet.ts";
+import { type AgentRecord, changeAgents, readRegistry } from "./registry.ts";
+import { newRequestId } from "./request-id.ts";
+import { type ResolvedTarget, resolveTargets } from "./targets.ts";
+
+/** When the agent's certificate is due, by its record; undefined when the record does not say. */
+export function renewalDueAt(record: AgentRecord, certDays: number): Date | undefined {
+  const expires = parseOpensslTime(record.expiry);
+  if (expires === undefined) return undefined;
+  const written = new Date(record.renewed === "" ? record.paired : record.renewed);
+  const issued = Number.isNaN(written.getTime()) ? addDays(expires, -certDays) : written;
+  return renewalTime({ hostname: record.hostname, issued, expires });
+}
+
+/** Those of the agents that are to be renewed now. Stale ones refuse every credential of this host. */
+export function dueForRenewal(
+  { config, now }: Controller,
+  records: Iterable<AgentRecord>,
+): AgentRecord[] {
+  const due = [...records].filter((record) => {
+    const dueAt = renewalDueAt(record, config.cert_days);
+    return dueAt !== undefined && dueAt <= now() && record.serial_status !== "stale";
+  });
+  if (due.length === 0) return [];
+  const ca = readCertificate(readText(config.ca), config.ca);
+  return due.filter(({ expiry }) => {
+    const expires = parseOpensslTime(expiry);
+    return expires !== undefined && lastsLonger(expires, ca.notAfter, config.cert_days, now());
+  });
+}
+
+export interface RenewalReport {
+  readonly renewed: readonly string[];
+  readonly notRenewed: readonly { readonly host: string; readonly error: string }[];
+}
+
+/** Renews each; one that fails keeps its old certificate and is tried again at the next check. */
+export async function renewAgents(
+  controller: Controller,
+  records: readonly AgentRecord[],
+): Promise<RenewalReport> {
+  const { config } = controller;
+  const renewed: string[] = [];
+  const notRenewed: { host: string; error: string }[] = [];
+  if (records.length === 0) return { renewed, notRenewed };
+  // The name goes into a certificate: that it is the right host is not left to a policy.
+  const strict = { ...config, verify_agent_identity: "strict" } as const;
+  const dialler: FleetDialler = { ...openDialler(controller), config: strict };
+  const names = records.map(({ hostname }) => hostname);
+  const targets = resolveTargets(names, undefined, readRegistry(config), names.length);
+  await inParallel(targets, config.max_parallel, async (target) => {
+    const failure = await renewAgent(controller, dialler, target);
+    if (failure === undefined) renewed.push(target.name);
+    else notRenewed.push({ host: target.name, error: failure });
+  });
+  return { renewed, notRenewed };
+}
+
+/** Returns why it failed; undefined when it did not. */
+async function renewAgent(
+  controller: Controller,
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+): Promise<string | undefined> {
+  const { log, config } = controller;
+  const reqid = newRequestId();
+  const where = { REQID: reqid, TARGET: target.name };
+  log("info", "renew", { ...where, STATUS: "starting" });
+  let action = "renew";
+  try {
+    const csr = await askForRequest(dialler, target, reqid);
+    const { judgeCsr } = await import("../pki/csr.ts");
+    const { signHost } = await import("./authority.ts");
+    const { publicKey } = await judgeCsr(csr, target.name);
+    const certificate = await signHost(controller, target.name, publicKey);
+    action = "renew-complete";
+    await deliver(dialler, target, {
+      cert: certificate.pem,
+      ca: readText(config.ca),
+      reqid,
+    });
+    await recordRenewal(controller, target.name, certificate);
+    log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });
+    return undefined;
+  } catch (thrown) {
+    log("err", action, { ...where, ERROR: messageOf(thrown) });
+    return messageOf(thrown);
+  }
+}
+
+async function askForRequest(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  reqid: string,
+): Promise<string> {
+  const json = await ask(dialler, target, { method: "POST", path: "/renew", body: { reqid } });
+  const answered = renewReply.safeParse(json);
+  if (answered.success) return answered.data.csr;
+  throw new CtrlExecError("protocol", `${target.name} answered /renew without a request`);
+}
+
+async function deliver(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  body: { readonly cert: string; readonly ca: string; readonly reqid: string },
+): Promise<void> {
+  await ask(dialler, target, { method: "POST", path: "/renew-complete", body });
+}
+
+/** The answer's JSON. @throws CtrlExecError with what the agent said against it */
+async function ask(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  request: AgentRequest,
+): Promise<unknown> {
+  const { reply, error } = await askHost(dialler, target, request);
+  if (reply === undefined) throw new CtrlExecError("unreachable", error ?? "no answer");
+  if (reply.status === 200) return reply.json;
+  if (reply.status === 404) {
+    throw new CtrlExecError("protocol", `${target.name} has no ${request.path}: it runs 0.8`, {
+      hint: "Update the agent, or pair it again before its certificate ends.",
+    });
+  }
+  const refused = refusal.safeParse(reply.json);
+  const why = refused.success ? refused.data.error : `status ${reply.status}`;
+  throw new CtrlExecError("protocol", `${target.name} refuses ${request.path}: ${why}`);
+}
+
+async function recordRenewal(
+  { config, now }: Controller,
+  hostname: string,
+  certificate: CertificateFacts,
+): Promise<void> {
+  await changeAgents(config, (record) =>
+    record.hostname === hostname
+      ? {
+          ...record,
+          expiry: opensslTime(certificate.notAfter),
+          serial: certificate.serial,
+          renewed: isoSeconds(now()),
+        }
+      : undefined,
+  );
+}

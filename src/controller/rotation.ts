@@ -1,0 +1,243 @@
+/**
+ * The controller's certificate, replaced without losing an agent.
+ *
+ * An agent refuses every serial but the one it knows, so it can only hear of a new one from the old
+ * one. The writes, in their order, each whole; a crash after any of them leaves this:
+ *
+ *   1 keep the old     credentials/<old>.pem    nothing has changed
+ *   2 stage the new    credentials/<new>.pem    nothing has changed; the file is dropped later
+ *   3 commit           rotation.json            the new one is in force, read from credentials/;
+ *                                               agents are spoken to under the old one
+ *   4 mark             agents/<host>.json       those not marked count as pending all the same: the
+ *                                               serial in their record is not the one in force
+ *   5 put in place     ctrl-exec.key            the pair does not fit; credentials/ still has the new
+ *   6                  ctrl-exec.crt            both are the new one's
+ *   7 drop the copy    credentials/<new>.pem    as without a rotation, and the old one beside it
+ *
+ * Whoever maintains next does 4 to 7 again. Telling the agents is broadcast.ts; the old
+ * one goes when the overlap is over (dropEarlier).
+ */
+import { join } from "node:path";
+import {
+  renewalThreshold,
+  rotationDue,
+  type SerialStatus,
+  serialStatus,
+} from "../core/rotation.ts";
+import { readSerialLine, type Serial } from "../core/serial.ts";
+import { daysBetween, isoSeconds } from "../core/time.ts";
+import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
+import { type Controller, paths } from "./controller.ts";
+import { type ControllerCredential, loadCredentials } from "./credential.ts";
+import { changeAgents, readRegistry } from "./registry.ts";
+import {
+  type RotationState,
+  readRotation,
+  rotationState,
+  writeRotation,
+} from "./rotation-state.ts";
+
+/** One write of a rotation, by name. */
+export interface RotationStep {
+  readonly name: string;
+  run(): void | Promise<void>;
+}
+
+export interface RotationPlan {
+  readonly oldSerial: Serial;
+  readonly newSerial: Serial;
+  readonly steps: readonly RotationStep[];
+}
+
+export interface AgentSerial {
+  readonly hostname: string;
+  readonly status: SerialStatus;
+  /** ISO 8601; empty when never. */
+  readonly confirmed: string;
+  /** The serial the agent is known to trust. */
+  readonly serial: Serial;
+}
+
+export interface SerialReport {
+  readonly current: Serial;
+  readonly rotation: RotationState | undefined;
+  readonly agents: readonly AgentSerial[];
+}
+
+/** `serial-status`. @throws CtrlExecError `config` when this host has no usable credential */
+export function serialReport({ config, log, now }: Controller): SerialReport {
+  const current = loadCredentials(config, now()).current.certificate.serial;
+  const rotation = rotationState(config, log);
+  const view = { current, overlapExpires: rotation?.overlapExpires };
+  const agents = [...readRegistry(config).agents.values()].map((record) => ({
+    hostname: record.hostname,
+    status: serialStatus(record, view, now()),
+    confirmed: record.serial_confirmed,
+    serial: readSerialLine(record.dispatcher_serial) ?? "",
+  }));
+  return { current, rotation, agents };
+}
+
+/**
+ * Makes the new key and certificate, and says which writes bring them into force. Nothing is written
+ * yet but the CA's note of what it signed. The caller holds the maintenance lock.
+ *
+ * @throws CtrlExecError `config` when the present credential cannot be used: nobody could be told
+ */
+export async function planRotation(controller: Controller): Promise<RotationPlan> {
+  const { config, now } = controller;
+  const { current: old } = loadCredentials(config, now());
+  const { CONTROLLER_NAME, signHost } = await import("./authority.ts");
+  const { generateKeyPem } = await import("../pki/keys.ts");
+  const keyPem = await generateKeyPem(config.key_type);
+  const publicKey = publicKeyBytes(readPrivateKey(keyPem, "the new key"));
+  const certificate = await signHost(controller, CONTROLLER_NAME, publicKey);
+  const next: ControllerCredential = { certificate, ca: old.ca, keyPem };
+  const oldSerial = old.certificate.serial;
+  const newSerial = certificate.serial;
+  return {
+    oldSerial,
+    newSerial,
+    steps: [
+      { name: "keep the old", run: () => keep(controller, old) },
+      { name: "stage the new", run: () => keep(controller, next) },
+      {
+        name: "commit",
+        run: () => void writeRotation(config, newSerial, oldSerial, now()),
+      },
+      { name: "mark", run: () => markAgents(controller) },
+      ...placeSteps(controller, next),
+    ],
+  };
+}
+
+function keep({ config }: Controller, { keyPem, certificate }: ControllerCredential): void {
+  ensureFolder(paths(config).credentials, 0o700);
+  const content = `${keyPem.trimEnd()}\n${certificate.pem.trimEnd()}\n`;
+  writeWhole(keptFile(config, certificate.serial), content, 0o600);
+}
+
+function keptFile(config: Controller["config"], serial: Serial): string {
+  return join(paths(config).credentials, `${serial}.pem`);
+}
+
+function placeSteps({ config }: Controller, next: ControllerCredential): RotationStep[] {
+  return [
+    { name: "put the key in place", run: () => writeWhole(config.key, next.keyPem, 0o600) },
+    {
+      name: "put the certificate in place",
+      run: () => writeWhole(config.cert, `${next.certificate.pem.trimEnd()}\n`, 0o644),
+    },
+    {
+      name: "drop the copy",
+      run: () => void removeIfPresent(keptFile(config, next.certificate.serial)),
+    },
+  ];
+}
+
+export interface Rotated {
+  readonly oldSerial: Serial;
+  readonly newSerial: Serial;
+  readonly agents: number;
+  readonly overlapExpires: Date | undefined;
+}
+
+/** The whole of it. The caller holds the maintenance lock. @throws CtrlExecError; it is logged */
+export async function rotate(controller: Controller): Promise<Rotated> {
+  const { config, log } = controller;
+  try {
+    await finishRotation(controller);
+    const plan = await planRotation(controller);
+    for (const step of plan.steps) await step.run();
+    const overlapExpires = rotationState(config, log)?.overlapExpires;
+    const agents = readRegistry(config).agents.size;
+    const { oldSerial, newSerial } = plan;
+    log("info", "cert-rotated", {
+      AGENTS: agents,
+      NEW_SERIAL: newSerial,
+      OLD_SERIAL: oldSerial,
+      OVERLAP_EXPIRES: overlapExpires === undefined ? undefined : isoSeconds(overlapExpires),
+    });
+    return { oldSerial, newSerial, agents, overlapExpires };
+  } catch (thrown) {
+    log("err", "cert-rotation-fail", { ERROR: String(thrown) });
+    throw thrown;
+  }
+}
+
+/** Rotates when the certificate is due. @returns undefined when it is not */
+export async function rotateIfDue(controller: Controller): Promise<Rotated | undefined> {
+  const { config, log, now } = controller;
+  const { certificate, ca } = loadCredentials(config, now()).current;
+  const daysLeft = daysBetween(now(), certificate.notAfter);
+  log("info", "cert-check", { DAYS_LEFT: daysLeft, THRESHOLD: renewalThreshold(config) });
+  if (!rotationDue(certificate.notAfter, ca.notAfter, config, now())) return undefined;
+  log("info", "cert-renewal-start", { DAYS_LEFT: daysLeft });
+  return await rotate(controller);
+}
+
+/**
+ * Puts in place what a crash may have left in credentials/ since the commit. The caller holds the
+ * maintenance lock.
+ */
+export async function finishRotation(controller: Controller): Promise<void> {
+  const { config, now } = controller;
+  const rotation = readRotation(config);
+  if (rotation.kind !== "state") return;
+  const { current } = loadCredentials(config, now());
+  const { serial } = current.certificate;
+  const staged = listFolder(paths(config).credentials).includes(`${serial}.pem`);
+  if (!staged || serial !== rotation.state.currentSerial) return;
+  for (const step of placeSteps(controller, current)) await step.run();
+}
+
+/**
+ * Brings the records in line with the rotation: those who have not heard of the serial in force are
+ * pending, and stale once the overlap is over.
+ *
+ * @returns the agents that became stale
+ */
+export async function markAgents(controller: Controller): Promise<string[]> {
+  const { config, log, now } = controller;
+  const { current, rotation } = serialReport(controller);
+  const view = { current, overlapExpires: rotation?.overlapExpires };
+  const stale: string[] = [];
+  await changeAgents(config, (record) => {
+    const status = serialStatus(record, view, now());
+    if (status === record.serial_status) return undefined;
+    if (status === "stale") stale.push(record.hostname);
+    return { ...record, serial_status: status };
+  });
+  for (const hostname of stale) {
+    log("warning", "serial-stale", {
+      AGENT: hostname,
+      REASON: "not confirmed before the overlap was over; pair it again",
+    });
+  }
+  return stale;
+}
+
+/**
+ * Drops credentials that nobody is left to be spoken to under: after the overlap all but the one in
+ * force, before it those that are neither side of the rotation nor known to any agent.
+ */
+export function dropEarlier({ config, now }: Controller): void {
+  const rotation = readRotation(config);
+  // Without a sound rotation.json nobody knows what is still needed.
+  if (rotation.kind !== "state") return;
+  const { currentSerial, previousSerial, overlapExpires } = rotation.state;
+  const over = overlapExpires !== undefined && overlapExpires <= now();
+  const needed = new Set<Serial | undefined>([currentSerial]);
+  if (!over) {
+    needed.add(previousSerial);
+    for (const { dispatcher_serial } of readRegistry(config).agents.values()) {
+      needed.add(readSerialLine(dispatcher_serial));
+    }
+  }
+  for (const name of listFolder(paths(config).credentials)) {
+    if (!needed.has(name.replace(/\.pem$/, ""))) {
+      removeIfPresent(join(paths(config).credentials, name));
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createServer, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { pair } from "../../src/agent/enrolment.ts";
+import { setupCa, setupController, signHost } from "../../src/controller/authority.ts";
+import { loadCredential, pairingContext } from "../../src/controller/credential.ts";
+import { formatHttpResponse, takeHttpMessage } from "../../src/core/http-message.ts";
+import { readCertificate } from "../../src/pki/certificate.ts";
+import { createCsr, judgeCsr } from "../../src/pki/csr.ts";
+import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
+import { LocalFleet } from "../support/local-fleet.ts";
+
+type Answer = Record<string, unknown>;
+
+/** A control host that answers as the test says; `honest` is what the real one would say. */
+class FakeController implements AsyncDisposable {
+  readonly #server;
+  readonly #sockets = new Set<Socket>();
+  received = 0;
+
+  constructor(fleet: LocalFleet, answer: (honest: Answer) => Answer) {
+    const credential = loadCredential(fleet.controller.config, fleet.now);
+    const secureContext = pairingContext(credential);
+    this.#server = createServer((raw) => {
+      this.#sockets.add(raw);
+      const socket = new TLSSocket(raw, { isServer: true, secureContext });
+      socket.on("error", () => undefined);
+      socket.on("data", async (chunk: Buffer) => {
+        this.received += chunk.length;
+        const { hostname, csr, nonce } = JSON.parse(takeHttpMessage(chunk, 65_536)?.body ?? "{}");
+        const pending = { status: "pending", reqid: "0123456789abcdef" };
+        socket.write(formatHttpResponse(JSON.stringify(pending)));
+        const { publicKey } = await judgeCsr(csr, hostname);
+        const honest = {
+          status: "approved",
+          cert: (await signHost(fleet.controller, hostname, publicKey)).pem,
+          ca: credential.ca.pem,
+          nonce,
+          dispatcher_serial: credential.certificate.serial,
+        };
+        socket.write(formatHttpResponse(JSON.stringify(answer(honest))));
+      });
+    });
+  }
+
+  async port(): Promise<number> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.listen({ host: "127.0.0.1", port: 0 }, resolve);
+    await promise;
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+}
+
+async function pairWith(port: number, caFingerprint?: string) {
+  const keyPem = await generateKeyPem("ec");
+  return await pair({
+    controller: "127.0.0.1",
+    port,
+    hostname: "web-01",
+    servePort: 7443,
+    keyPem,
+    csrPem: await createCsr("web-01", readPrivateKey(keyPem, "the key")),
+    nonce: crypto.randomUUID().replaceAll("-", ""),
+    caFingerprint,
+    waitMs: 20_000,
+    onPending: () => undefined,
+  });
+}
+
+describe("T07 the agent's side of pairing", () => {
+  let fleet: LocalFleet;
+  let other: LocalFleet;
+  /** Approvals that somebody else was given. */
+  let ofAnotherKey: Answer;
+  let ofAnotherHost: Answer;
+  let otherCa: string;
+
+  beforeAll(async () => {
+    fleet = await LocalFleet.create();
+    other = await LocalFleet.bare();
+    otherCa = (await setupCa(other.controller)).pem;
+    await setupController(other.controller);
+    const key = async () => {
+      const csr = await createCsr("web-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
+      return (await judgeCsr(csr, "web-01")).publicKey;
+    };
+    const signed = async (name: string) => signHost(fleet.controller, name, await key());
+    ofAnotherKey = { cert: (await signed("web-01")).pem };
+    ofAnotherHost = { cert: (await signed("db-01")).pem };
+  });
+  afterAll(async () => {
+    await fleet[Symbol.asyncDispose]();
+    await other[Symbol.asyncDispose]();
+  });
+
+  test("an honest answer is taken", async () => {
+    await using controller = new FakeController(fleet, (honest) => honest);
+    const outcome = await pairWith(await controller.port());
+    expect(outcome.kind).toBe("approved");
+  });
+
+  const refused: readonly (readonly [string, string, (honest: Answer) => Answer])[] = [
+    ["a replayed nonce", "another nonce", (honest) => ({ ...honest, nonce: "0".repeat(32) })],
+    ["a swapped answer", "another key", (honest) => ({ ...honest, ...ofAnotherKey })],
+    ["a misrouted answer", "another key", (honest) => ({ ...honest, ...ofAnotherHost })],
+    ["another CA", "its CA did not sign", (honest) => ({ ...honest, ca: otherCa })],
+    ["no serial", "no serial", (honest) => ({ ...honest, dispatcher_serial: "" })],
+    ["a serial that is none", "no serial", (honest) => ({ ...honest, dispatcher_serial: "x" })],
+    ["no certificate", "not a certificate", (honest) => ({ ...honest, cert: "none" })],
+    ["no nonce", "not that of a control host", ({ nonce: _, ...rest }) => rest],
+  ];
+  for (const [name, why, change] of refused) {
+    test(`${name} is refused`, async () => {
+      await using controller = new FakeController(fleet, change);
+      await expect(pairWith(await controller.port())).rejects.toThrow(why);
+    });
+  }
+
+  test("a certificate for the right key and another host is refused", async () => {
+    const keyPem = await generateKeyPem("ec");
+    const csrPem = await createCsr("web-01", readPrivateKey(keyPem, "the key"));
+    const { publicKey } = await judgeCsr(csrPem, "web-01");
+    const { pem } = await signHost(fleet.controller, "db-01", publicKey);
+    await using controller = new FakeController(fleet, (honest) => ({ ...honest, cert: pem }));
+    const options = {
+      controller: "127.0.0.1",
+      port: await controller.port(),
+      hostname: "web-01",
+      servePort: 7443,
+      keyPem,
+      csrPem,
+      nonce: "0123456789abcdef0123456789abcdef",
+      caFingerprint: undefined,
+      waitMs: 20_000,
+      onPending: () => undefined,
+    };
+    await expect(pair(options)).rejects.toThrow("another host");
+  });
+
+  test("a CA with another fingerprint is refused before anything is sent", async () => {
+    await using controller = new FakeController(fleet, (honest) => honest);
+    const { fingerprint } = readCertificate(otherCa, "the other CA");
+    await expect(pairWith(await controller.port(), fingerprint)).rejects.toThrow(
+      "is not the expected one",
+    );
+    expect(controller.received).toBe(0);
+  });
+});

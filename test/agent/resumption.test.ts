@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { connect, type SecureContext } from "node:tls";
+import { setupCa, setupController } from "../../src/controller/authority.ts";
+import { clientContext, loadCredential } from "../../src/controller/credential.ts";
+import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
+
+interface Exchange {
+  readonly answer: string;
+  readonly session: Buffer | undefined;
+  readonly reused: boolean;
+}
+
+const PING = "POST /ping HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+
+/** One connection with a ping on it; the answer is empty when the handshake was refused. */
+async function exchange(
+  agent: LocalAgent,
+  secureContext: SecureContext,
+  session?: Buffer,
+): Promise<Exchange> {
+  const socket = connect({
+    host: "127.0.0.1",
+    port: agent.config.port,
+    secureContext,
+    checkServerIdentity: () => undefined,
+    rejectUnauthorized: false,
+    ...(session === undefined ? {} : { session }),
+  });
+  let saved: Buffer | undefined;
+  let answer = "";
+  let reused = false;
+  socket.on("session", (ticket) => {
+    saved = ticket;
+  });
+  socket.on("secureConnect", () => {
+    reused = socket.isSessionReused();
+    socket.write(PING);
+  });
+  socket.on("data", (chunk) => {
+    answer += chunk.toString();
+  });
+  socket.on("error", () => undefined);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once("close", () => resolve());
+  await promise;
+  return { answer, session: saved, reused };
+}
+
+function controllerContext({ controller, now }: LocalFleet): SecureContext {
+  return clientContext(loadCredential(controller.config, now));
+}
+
+test("T02 a resumed session shows the same identity as a full one", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const context = controllerContext(fleet);
+  const full = await exchange(agent, context);
+  expect(full.answer).toStartWith("HTTP/1.1 200");
+  const resumed = await exchange(agent, context, full.session);
+  expect(resumed.reused).toBe(true);
+  expect(resumed.answer).toStartWith("HTTP/1.1 200");
+});
+
+test("T02 a session does not outlive the revocation of its certificate", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const context = controllerContext(fleet);
+  const { session } = await exchange(agent, context);
+  const { serial } = loadCredential(fleet.controller.config, fleet.now).certificate;
+  fleet.folder.write("web-01/revoked-serials", `${serial}\n`);
+  agent.reload();
+  const { answer } = await exchange(agent, context, session);
+  expect(answer).toContain("403");
+  expect(answer).toContain("certificate revoked");
+  expect(agent.log.of("ping")).toHaveLength(1);
+});
+
+test("T02 a session does not outlive the controller's serial", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const context = controllerContext(fleet);
+  const { session } = await exchange(agent, context);
+  writeFileSync(agent.path("ctrl-exec-serial"), "b2\n");
+  const { answer } = await exchange(agent, context, session);
+  expect(answer).toContain("serial mismatch");
+  expect(agent.log.of("ping")).toHaveLength(1);
+});
+
+test("T02 a session does not outlive its CA", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const context = controllerContext(fleet);
+  const { session } = await exchange(agent, context);
+  await using other = await LocalFleet.bare();
+  await setupCa(other.controller);
+  await setupController(other.controller);
+  const moved = await other.addAgent("web-01");
+  await moved.stop();
+  for (const file of ["agent.key", "agent.crt", "ca.crt"]) {
+    copyFileSync(moved.path(file), agent.path(file));
+  }
+  // Were the CA not asked, the serial would let it in.
+  expect(readFileSync(agent.path("ctrl-exec-serial"), "utf8")).not.toBe("");
+  agent.reload();
+  const { answer, reused } = await exchange(agent, context, session);
+  expect(reused).toBe(false);
+  expect(answer).toBe("");
+  expect(agent.log.of("ping")).toHaveLength(1);
+});

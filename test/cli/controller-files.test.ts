@@ -1,0 +1,226 @@
+/** What the control host's own files may do to it. */
+import { expect, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+} from "node:fs";
+import { programPath, runProgram } from "../support/binary.ts";
+import { ControlHost } from "../support/fleet.ts";
+
+const UPDATE = `update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`;
+const AGENT = { allowlist: [UPDATE], scripts: { greet: "echo hello" } };
+
+async function otherKey(path: string): Promise<void> {
+  const made = Bun.spawn(["openssl", "genpkey", "-algorithm", "RSA", "-out", path], {
+    stderr: "ignore",
+  });
+  expect(await made.exited).toBe(0);
+  chmodSync(path, 0o600);
+}
+
+const broken: readonly (readonly [
+  string,
+  string,
+  (path: string) => void | Promise<void>,
+  string,
+])[] = [
+  ["a key that others can read", "ctrl-exec.key", (path) => chmodSync(path, 0o644), "mode 0644"],
+  ["a key of another certificate", "ctrl-exec.key", otherKey, "it is not the key of"],
+  ["a missing key", "ctrl-exec.key", (path) => rmSync(path), "no such file"],
+  ["a cut key", "ctrl-exec.key", (path) => truncateSync(path, 60), "not a PEM private key"],
+  ["a missing certificate", "ctrl-exec.crt", (path) => rmSync(path), "no such file"],
+  ["a cut certificate", "ctrl-exec.crt", (path) => truncateSync(path, 60), "not a certificate"],
+  ["a cut CA", "ca.crt", (path) => truncateSync(path, 60), "not a certificate"],
+];
+for (const [name, file, harm, why] of broken) {
+  test(`T09 ${name}: the file is named, exit 78, nothing is dialled`, async () => {
+    await using control = await ControlHost.create();
+    const path = control.folder.join("control", file);
+    await harm(path);
+    for (const args of [
+      ["ping", "web-01"],
+      ["run", "web-01", "greet"],
+      ["rotate-cert"],
+      ["pairing-mode"],
+    ]) {
+      const [mode = "", ...rest] = args;
+      const { status, err } = await control.run(mode, rest);
+      expect(err).toContain(path);
+      expect(err).toContain(why);
+      expect(status).toBe(78);
+    }
+    const maintained = await control.run("maintain");
+    expect(maintained.status).toBe(1);
+    expect(maintained.err).toContain(path);
+  });
+}
+
+test("T22 on a full disk a rotation fails, names the file and changes nothing", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  await control.stopPairing();
+  const files = ["ctrl-exec.key", "ctrl-exec.crt"].map((name) =>
+    control.folder.join("control", name),
+  );
+  const before = files.map((file) => readFileSync(file, "utf8"));
+  // No byte can be written, by root neither.
+  const words = [programPath("ctrl-exec"), ...control.withSetting(["rotate-cert"])];
+  const child = Bun.spawn(["sh", "-c", `trap '' XFSZ; ulimit -f 0; exec "$@"`, "sh", ...words], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { PATH: "/usr/bin:/bin" },
+  });
+  const err = await new Response(child.stderr).text();
+  expect(await child.exited).toBe(1);
+  expect(err).toMatch(/Cannot write \S+/);
+  expect(files.map((file) => readFileSync(file, "utf8"))).toEqual(before);
+  expect(existsSync(control.folder.join("control", "state", "rotation.json"))).toBe(false);
+  await control.mustRun("run", ["web-01", "greet"]);
+  await control.mustRun("rotate-cert");
+  await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("T22 a folder that cannot be written stops a rotation before its commit", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  // Nobody, not even root, makes files there.
+  symlinkSync("/sys", control.folder.join("control", "credentials"));
+  const { status, err } = await control.run("rotate-cert");
+  expect(status).toBe(1);
+  expect(err).toContain(`Cannot write ${control.folder.join("control", "credentials")}/`);
+  expect(existsSync(control.folder.join("control", "state", "rotation.json"))).toBe(false);
+  rmSync(control.folder.join("control", "credentials"));
+  await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("T22 a renewed certificate that cannot be stored leaves the old one in force", async () => {
+  await using control = await ControlHost.create(["cert_days = 1"]);
+  const agent = await control.addAgent("web-01", {
+    ...AGENT,
+    config: [`cert = ${control.folder.join("web-01", "state", "agent.crt")}`],
+  });
+  await agent.pair();
+  const old = readFileSync(agent.path("state/agent.crt"), "utf8");
+  await agent.serve();
+  const record = control.folder.join("control", "state", "agents", "web-01.json");
+  const { expiry: _, ...rest } = JSON.parse(readFileSync(record, "utf8"));
+  control.folder.write(
+    "control/state/agents/web-01.json",
+    JSON.stringify({ ...rest, expiry: "Jan  1 00:00:00 2026 GMT" }),
+    0o640,
+  );
+  renameSync(agent.path("state"), agent.path("kept"));
+  symlinkSync("/sys", agent.path("state"));
+  const { out } = await control.mustRun("maintain", ["--json"]);
+  expect(JSON.parse(out).not_renewed).toEqual([
+    { host: "web-01", error: "web-01 refuses /renew-complete: cannot store the certificate" },
+  ]);
+  await agent.serving.seen(/ACTION=renew-complete ERROR="Cannot write/);
+  expect(readFileSync(agent.path("kept/agent.crt"), "utf8")).toBe(old);
+  await control.mustRun("run", ["web-01", "greet"]);
+  rmSync(agent.path("state"));
+  renameSync(agent.path("kept"), agent.path("state"));
+  expect(JSON.parse((await control.mustRun("maintain", ["--json"])).out).renewed).toEqual([
+    "web-01",
+  ]);
+  expect(readFileSync(agent.path("state/agent.crt"), "utf8")).not.toBe(old);
+});
+
+test("T30 many commands at once on one registry lose nothing", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", AGENT);
+  await agent.pair();
+  const edits = Array.from({ length: 12 }, (_, index) =>
+    index % 2 === 0 ? ["--agent-port", String(7450 + index)] : ["--ip", `10.0.0.${index}`],
+  );
+  const ended = await Promise.all(
+    edits.map((edit) => control.run("edit-agent", ["web-01", ...edit])),
+  );
+  expect(ended.map(({ status }) => status)).toEqual(edits.map(() => 0));
+  const file = control.folder.join("control", "state", "agents", "web-01.json");
+  const record = JSON.parse(readFileSync(file, "utf8"));
+  expect(record.ip).toMatch(/^10\.0\.0\.(1|3|5|7|9|11)$/);
+  expect(record.port).toBeGreaterThanOrEqual(7450);
+  expect(record.lookup_by).toBe("ip");
+});
+
+test("T30 rotate-cert and maintain at once: one after the other, and no agent is lost", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  const both = await Promise.all([
+    control.run("rotate-cert"),
+    control.run("maintain"),
+    control.run("rotate-cert"),
+    control.run("maintain"),
+  ]);
+  expect(both.map(({ status }) => status)).toEqual([0, 0, 0, 0]);
+  await control.mustRun("maintain");
+  const status = JSON.parse((await control.mustRun("serial-status", ["--json"])).out);
+  expect(status.agents).toMatchObject([{ hostname: "web-01", status: "current" }]);
+  await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("a record that cannot be read is named, and hides no other", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  const file = control.folder.write("control/state/agents/db-01.json", "{ cut", 0o640);
+  for (const mode of ["list-agents", "serial-status", "maintain"]) {
+    const { status, err } = await control.run(mode);
+    expect(err).toContain(file);
+    expect(status).toBe(1);
+  }
+  expect((await control.run("list-agents")).out).toContain("web-01");
+  await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("list-agents shows days left and the state of the serial; --json has the manual's fields", async () => {
+  await using control = await ControlHost.create();
+  await (await control.addAgent("web-01", AGENT)).pair();
+  const shown = await control.mustRun("list-agents");
+  expect(shown.out).toMatch(
+    /^HOSTNAME +IP +PAIRED +CERT EXPIRY +DAYS LEFT +SERIAL\n.*\nweb-01 +127\.0\.0\.1 +\S+Z +.* GMT +36[45] +current\n$/,
+  );
+  const [agent] = JSON.parse((await control.mustRun("list-agents", ["--json"])).out);
+  expect(agent).toMatchObject({ hostname: "web-01", ip: "127.0.0.1", serial_status: "current" });
+  expect(agent.paired_at).toMatch(/Z$/);
+  expect(agent.cert_expiry).toMatch(/Z$/);
+  expect(agent.renew_due).toMatch(/Z$/);
+  expect(agent.serial).toMatch(/^[0-9a-f]{16}$/);
+});
+
+test("approve --code with a wrong code denies, and the host is told", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", AGENT);
+  const port = await control.pairingPort();
+  const waiting = agent.run("request-pairing", [
+    "--hostname=web-01",
+    "--dispatcher=127.0.0.1",
+    `--port=${port}`,
+  ]);
+  const id = await control.requestFor("web-01");
+  const [{ code }] = JSON.parse((await control.mustRun("list-requests", ["--json"])).out);
+  expect((await control.run("approve", [id, "--code", "12"])).status).toBe(2);
+  const wrong = String((Number(code) + 1) % 1_000_000).padStart(6, "0");
+  expect((await control.run("approve", [id, "--code", wrong])).status).toBe(1);
+  expect((await control.run("approve", [id, "--code", code])).err).toContain("none is waiting");
+  const { status, err } = await waiting;
+  expect(status).toBe(3);
+  expect(err).toContain("wrong confirmation code");
+  expect(existsSync(agent.path("agent.crt"))).toBe(false);
+});
+
+test("unpair --revoke says what it revoked; update-ctrl-exec-serial has a help", async () => {
+  await using control = await ControlHost.create();
+  await (await control.addAgent("web-01", AGENT)).pair();
+  const { out } = await control.mustRun("unpair", ["web-01", "--revoke"]);
+  expect(out).toMatch(/^Unpaired web-01\..*\nRevoked here: [0-9a-f]{32}\n$/);
+  const help = await runProgram("update-ctrl-exec-serial", ["--help"]);
+  expect(help.status).toBe(0);
+  expect(help.out).toContain("scripts.conf");
+});

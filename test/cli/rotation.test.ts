@@ -1,0 +1,129 @@
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { programPath, Running, runProgram } from "../support/binary.ts";
+import { ControlHost } from "../support/fleet.ts";
+import { until } from "../support/folder.ts";
+
+const UPDATE = `update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`;
+const AGENT = { allowlist: [UPDATE], scripts: { greet: "echo hello" } };
+
+/** Moments of the kill, spread over the time that a whole rotation takes. */
+const ROUNDS = 16;
+
+interface SerialStatusJson {
+  readonly current_serial: string;
+  readonly previous_serial: string;
+  readonly agents: readonly { readonly hostname: string; readonly status: string }[];
+}
+
+async function serialStatus(control: ControlHost): Promise<SerialStatusJson> {
+  return JSON.parse((await control.mustRun("serial-status", ["--json"])).out);
+}
+
+test("rotate-cert tells who is there, and maintain tells the others", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  const away = await control.startAgent("db-01", AGENT);
+  const before = await serialStatus(control);
+  expect(before.previous_serial).toBe("");
+  await away.stop();
+
+  const rotated = await control.mustRun("rotate-cert");
+  expect(rotated.out).toMatch(
+    /^New serial: {7}[0-9a-f]{32}\nOld serial: {7}[0-9a-f]{32}\nOverlap expires: {2}\S+Z\nweb-01: confirmed\ndb-01: pending \(.*\)\n1 of 2 agent\(s\) know the new serial\.\n$/,
+  );
+  const between = await serialStatus(control);
+  expect(between.previous_serial).toBe(before.current_serial);
+  expect(between.agents).toMatchObject([
+    { hostname: "db-01", status: "pending" },
+    { hostname: "web-01", status: "current" },
+  ]);
+  await away.serve();
+  await control.mustRun("run", ["web-01", "db-01", "greet"]);
+
+  const maintained = JSON.parse((await control.mustRun("maintain", ["--json"])).out);
+  expect(maintained).toMatchObject({ ok: 1, confirmed: ["db-01"], pending: [], problems: [] });
+  await control.mustRun("ping", ["web-01", "db-01"]);
+  const shown = await control.mustRun("serial-status");
+  expect(shown.out).toMatch(
+    /^Current serial: .*\nPrevious serial: .*\nRotated: .*\nOverlap expires: .*\n\nHOSTNAME +STATUS +CONFIRMED +SERIAL\n-+ .*\ndb-01 +current .*\nweb-01 +current .*\n$/,
+  );
+  expect((await control.mustRun("maintain")).out).toBe("Nothing was due.\n");
+});
+
+test("setup-ctrl-exec over a certificate that agents know asks, and a yes costs no agent", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  const before = await serialStatus(control);
+  const no = await control.run("setup-ctrl-exec", [], { input: "n\n" });
+  expect(no.status).toBe(1);
+  expect(no.err).toContain("1 registered agent(s) know this host by it");
+  expect(no.err).toContain("Proceed? [y/N]");
+  expect((await serialStatus(control)).current_serial).toBe(before.current_serial);
+  const yes = await control.run("setup-ctrl-exec", [], { input: "y\n" });
+  expect(yes.status).toBe(0);
+  const after = await serialStatus(control);
+  expect(after.previous_serial).toBe(before.current_serial);
+  expect(yes.out).toContain(`Serial:       ${after.current_serial}\n`);
+  await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("pairing-mode rotates what is due by itself", async () => {
+  await using control = await ControlHost.create(["cert_days = 30", "cert_renewal_days = 1"]);
+  await control.startAgent("web-01", AGENT);
+  await control.stopPairing();
+  const { current_serial } = await serialStatus(control);
+  control.folder.write(
+    "control/ctrl-exec.conf",
+    `${readFileSync(control.config, "utf8").replace("cert_days = 30", "cert_days = 60").replace("cert_renewal_days = 1", "cert_renewal_days = 40")}`,
+  );
+  await control.pairingPort();
+  await control.log.seen("cert-rotated");
+  await until("web-01 knows it", async () => {
+    const status = await serialStatus(control);
+    return status.current_serial !== current_serial && status.agents[0]?.status === "current";
+  });
+  await control.mustRun("ping", ["web-01"]);
+});
+
+test("update-ctrl-exec-serial does nothing for whoever is not the agent", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", AGENT);
+  await agent.pair();
+  const file = agent.path("ctrl-exec-serial");
+  const before = readFileSync(file, "utf8");
+  const env = { CTRL_EXEC_AGENT_CONFIG: agent.config };
+  for (const input of ["", "{}", `{"script":"greet","args":["b2"],"reqid":"","peer_ip":""}`]) {
+    const { status, err } = await runProgram("update-ctrl-exec-serial", ["b2"], { env, input });
+    expect(status).toBe(2);
+    expect(err).toContain("no agent has called it");
+  }
+  expect(readFileSync(file, "utf8")).toBe(before);
+  expect(existsSync(`${file}.previous`)).toBe(false);
+});
+
+test("T10 kill -9 at any moment of rotate-cert: every agent is reachable, and the rotation finishes", async () => {
+  await using control = await ControlHost.create();
+  const hosts = ["web-01", "db-01"];
+  for (const host of hosts) await control.startAgent(host, AGENT);
+  const started = performance.now();
+  await control.mustRun("rotate-cert");
+  const wholeMs = performance.now() - started;
+  let rotations = 0;
+  let { current_serial } = await serialStatus(control);
+  for (let round = 0; round < ROUNDS; round++) {
+    const rotating = new Running("ctrl-exec", control.withSetting(["rotate-cert"]));
+    await Bun.sleep((wholeMs * (round + 1)) / ROUNDS);
+    await rotating.stop("SIGKILL");
+    expect((await control.run("run", [...hosts, "greet"])).status).toBe(0);
+    expect((await control.run("ping", hosts)).status).toBe(0);
+    const { problems } = JSON.parse((await control.mustRun("maintain", ["--json"])).out);
+    expect(problems).toEqual([]);
+    const after = await serialStatus(control);
+    expect(after.agents.map(({ status }) => status)).toEqual(["current", "current"]);
+    if (after.current_serial !== current_serial) rotations += 1;
+    current_serial = after.current_serial;
+  }
+  console.log(`kill -9 in ${ROUNDS} rotations: ${rotations} had come as far as their commit`);
+  await control.mustRun("run", [...hosts, "greet"]);
+}, 180_000);

@@ -1,0 +1,88 @@
+import { expect, test } from "bun:test";
+import { listRunLocks, takeRunLocks } from "../../src/controller/locks.ts";
+import { readRegistry } from "../../src/controller/registry.ts";
+import { runScript } from "../../src/controller/run.ts";
+import { resolveTargets } from "../../src/controller/targets.ts";
+import { LockedError } from "../../src/core/errors.ts";
+import { CALLER, LocalFleet } from "../support/local-fleet.ts";
+
+function order(fleet: LocalFleet, hosts: readonly string[], script = "deploy") {
+  const { config } = fleet.controller;
+  const targets = resolveTargets(hosts, undefined, readRegistry(config), 100);
+  return { targets, script, reqid: "0123456789abcdef", username: "alice" };
+}
+
+test("T30 a second run of a script on a host is refused while the first goes on", async () => {
+  await using fleet = await LocalFleet.create();
+  const locks = takeRunLocks(fleet.controller, order(fleet, ["web-01", "db-01"]));
+  const again = () => takeRunLocks(fleet.controller, order(fleet, ["mail-01", "db-01", "web-01"]));
+  expect(again).toThrow(new LockedError(["db-01:deploy", "web-01:deploy"]));
+  expect(fleet.log.of("lock-conflict")[0]).toMatchObject({
+    level: "warning",
+    fields: { CONFLICTS: "db-01:deploy,web-01:deploy" },
+  });
+  // All or nothing: mail-01 was free and is free still.
+  takeRunLocks(fleet.controller, order(fleet, ["mail-01"])).releaseAll();
+  takeRunLocks(fleet.controller, order(fleet, ["db-01"], "backup")).releaseAll();
+  locks.releaseAll();
+  again();
+});
+
+test("a host's lock goes with its own result", async () => {
+  await using fleet = await LocalFleet.create();
+  const first = order(fleet, ["web-01", "db-01"]);
+  const locks = takeRunLocks(fleet.controller, first);
+  const [web] = first.targets;
+  if (web !== undefined) locks.release(web);
+  expect(listRunLocks(fleet.controller).map(({ host }) => host)).toEqual(["db-01"]);
+  takeRunLocks(fleet.controller, order(fleet, ["web-01"])).releaseAll();
+  locks.releaseAll();
+});
+
+test("list-locks says who holds what since when, and nothing that is free", async () => {
+  await using fleet = await LocalFleet.create();
+  const locks = takeRunLocks(fleet.controller, order(fleet, ["web-01", "[::1]:7450"]));
+  expect(listRunLocks(fleet.controller)).toEqual(
+    ["::1", "web-01"].map((host) => ({
+      host,
+      script: "deploy",
+      pid: process.pid,
+      user: "alice",
+      since: `${fleet.now.toISOString().slice(0, 19)}Z`,
+      reqid: "0123456789abcdef",
+    })),
+  );
+  locks.releaseAll();
+  expect(listRunLocks(fleet.controller)).toEqual([]);
+});
+
+test("one host has one lock, however its name is typed", async () => {
+  await using fleet = await LocalFleet.create();
+  takeRunLocks(fleet.controller, order(fleet, ["Web-01"]));
+  expect(() => takeRunLocks(fleet.controller, order(fleet, ["web-01:7450"]))).toThrow(LockedError);
+});
+
+test("a run that is over has no lock left, whether its host answered or not", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  await (await fleet.addAgent("db-01")).stop();
+  const hosts = ["web-01", "db-01"];
+  const run = { hosts, port: undefined, script: "count", args: [] };
+  await runScript(fleet.controller, CALLER, run, () => undefined);
+  expect(listRunLocks(fleet.controller)).toEqual([]);
+  expect(fleet.log.of("lock-acquire")).toHaveLength(2);
+  expect(fleet.log.of("lock-release")).toHaveLength(2);
+});
+
+test("T30 two runs at once: one runs, the other is refused before anything is dialled", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const run = () => fleet.runFailures(["web-01"]);
+  const results = await Promise.allSettled([run(), run(), run()]);
+  const refused = results.flatMap((result) =>
+    result.status === "rejected" ? [result.reason] : [],
+  );
+  expect(refused).toHaveLength(2);
+  for (const error of refused) expect(error).toBeInstanceOf(LockedError);
+  expect(agent.log.of("run")).toHaveLength(1);
+});

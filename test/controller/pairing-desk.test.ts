@@ -1,0 +1,78 @@
+import { expect, test } from "bun:test";
+import {
+  approveRequest,
+  dropExpiredRequests,
+  listRequests,
+  submitRequest,
+  takeAnswer,
+} from "../../src/controller/pairing-desk.ts";
+import { findAgent } from "../../src/controller/registry.ts";
+import { createCsr } from "../../src/pki/csr.ts";
+import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
+import { LocalFleet } from "../support/local-fleet.ts";
+
+async function ask(fleet: LocalFleet, hostname: string) {
+  const csr = await createCsr(hostname, readPrivateKey(await generateKeyPem("ec"), "the key"));
+  const nonce = "0123456789abcdef0123456789abcdef";
+  return await submitRequest(fleet.controller, { hostname, csr, nonce }, "127.0.0.1");
+}
+
+async function pending(fleet: LocalFleet, hostname: string) {
+  const submission = await ask(fleet, hostname);
+  if (submission.kind !== "pending") throw new Error(submission.kind);
+  return submission.request;
+}
+
+function otherCode(code: string): string {
+  return String((Number(code) + 1) % 1_000_000).padStart(6, "0");
+}
+
+test("T07 a wrong code denies the request, so that no second one can be tried", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id, code } = await pending(fleet, "web-01");
+  const wrong = otherCode(code);
+  await expect(approveRequest(controller, id, {}, wrong)).rejects.toThrow(
+    `Cannot approve web-01: ${wrong} is not the code of this request`,
+  );
+  expect(listRequests(controller)).toEqual([]);
+  expect(JSON.parse(takeAnswer(controller.config, id) ?? "")).toMatchObject({
+    status: "denied",
+    reason: "wrong confirmation code",
+  });
+  await expect(approveRequest(controller, id, {}, code)).rejects.toThrow("none is waiting");
+  expect(findAgent(controller.config, "web-01")).toBeUndefined();
+  expect(fleet.log.of("pair-deny")).toHaveLength(1);
+});
+
+test("the right code approves", async () => {
+  await using fleet = await LocalFleet.create();
+  const { id, code } = await pending(fleet, "web-01");
+  const { record } = await approveRequest(fleet.controller, id, {}, code);
+  expect(record.hostname).toBe("web-01");
+});
+
+test("T07 the queue is bounded", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 2"]);
+  await pending(fleet, "web-01");
+  await pending(fleet, "web-02");
+  expect((await ask(fleet, "web-03")).kind).toBe("queue-full");
+});
+
+test("requests that nobody decided on are dropped after ten minutes", async () => {
+  await using fleet = await LocalFleet.create();
+  const { id } = await pending(fleet, "web-01");
+  expect(await dropExpiredRequests(fleet.controller)).toBe(0);
+  fleet.passDays(11 / 24 / 60);
+  expect(await dropExpiredRequests(fleet.controller)).toBe(1);
+  await expect(approveRequest(fleet.controller, id)).rejects.toThrow("none is waiting");
+});
+
+test("T30 one request approved by two at once is signed once", async () => {
+  await using fleet = await LocalFleet.create();
+  const { id } = await pending(fleet, "web-01");
+  const results = await Promise.allSettled(
+    [1, 2, 3].map(() => approveRequest(fleet.controller, id)),
+  );
+  expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+});

@@ -1,0 +1,224 @@
+/**
+ * A control host and agents inside the test's own process, with a clock that the test moves. Sockets,
+ * TLS, files, scripts and certificates are the real ones; pairing skips the wire.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { storeIdentity } from "../../src/agent/identity-files.ts";
+import { type AgentServer, startAgentServer } from "../../src/agent/server.ts";
+import { loadState } from "../../src/agent/state.ts";
+import { setupCa, setupController } from "../../src/controller/authority.ts";
+import type { Caller } from "../../src/controller/authorize.ts";
+import type { Controller } from "../../src/controller/controller.ts";
+import { approveRequest, submitRequest, takeAnswer } from "../../src/controller/pairing-desk.ts";
+import { pingHosts } from "../../src/controller/ping.ts";
+import { type AgentRecord, findAgent } from "../../src/controller/registry.ts";
+import { runScript } from "../../src/controller/run.ts";
+import { type AgentConfig, parseAgentConfig } from "../../src/core/agent-config.ts";
+import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import type { Log, LogFields, LogLevel } from "../../src/core/log-line.ts";
+import { pairingAnswer } from "../../src/core/messages.ts";
+import { readSerialLine } from "../../src/core/serial.ts";
+import { addDays } from "../../src/core/time.ts";
+import { readCertificate } from "../../src/pki/certificate.ts";
+import { createCsr } from "../../src/pki/csr.ts";
+import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
+import { freePort, TestFolder } from "./folder.ts";
+
+export interface LogEvent {
+  readonly level: LogLevel;
+  readonly action: string;
+  readonly fields: LogFields;
+}
+
+/** A log that a test can read. */
+export class EventLog {
+  readonly events: LogEvent[] = [];
+  readonly log: Log = (level, action, fields = {}) => {
+    this.events.push({ level, action, fields });
+  };
+
+  of(action: string): LogEvent[] {
+    return this.events.filter((event) => event.action === action);
+  }
+}
+
+export const CALLER: Caller = { face: "cli", username: "tester", token: "", sourceIp: "127.0.0.1" };
+
+export class LocalFleet implements AsyncDisposable {
+  readonly folder = new TestFolder();
+  readonly log = new EventLog();
+  readonly agents: LocalAgent[] = [];
+  #now = new Date();
+
+  private constructor(readonly controller: Controller) {}
+
+  /** @param lines more lines for ctrl-exec.conf */
+  static async create(lines: readonly string[] = []): Promise<LocalFleet> {
+    const fleet = await LocalFleet.bare(lines);
+    await setupCa(fleet.controller);
+    await setupController(fleet.controller);
+    return fleet;
+  }
+
+  /** A control host without a CA. */
+  static async bare(lines: readonly string[] = []): Promise<LocalFleet> {
+    const controller = {
+      config: (await parseControllerConfig("/unset", "")).config,
+      log: () => undefined,
+      now: () => new Date(),
+    } as Controller;
+    const fleet = new LocalFleet(controller);
+    mkdirSync(fleet.folder.join("control"));
+    const text = [`state_dir = ${fleet.folder.join("control", "state")}`, "connect_timeout = 2"];
+    const { config } = await parseControllerConfig(
+      fleet.folder.join("control", "ctrl-exec.conf"),
+      [...text, ...lines, ""].join("\n"),
+    );
+    Object.assign(controller, { config, log: fleet.log.log, now: () => fleet.now });
+    return fleet;
+  }
+
+  get now(): Date {
+    return this.#now;
+  }
+
+  passDays(days: number): void {
+    this.#now = addDays(this.#now, days);
+  }
+
+  /** The same control host as a process that has just started sees it. */
+  restarted(): Controller {
+    return { ...this.controller };
+  }
+
+  async addAgent(name: string, options: LocalAgentOptions = {}): Promise<LocalAgent> {
+    const agent = await LocalAgent.create(this, name, options);
+    this.agents.push(agent);
+    await agent.pair();
+    await agent.start();
+    return agent;
+  }
+
+  record(name: string): AgentRecord {
+    const record = findAgent(this.controller.config, name);
+    if (record === undefined) throw new Error(`${name} is not registered`);
+    return record;
+  }
+
+  /** Names of the hosts that did not answer a ping, with what was wrong. */
+  async pingFailures(names: readonly string[], controller = this.controller): Promise<string[]> {
+    const results = await pingHosts(controller, CALLER, names, undefined, () => undefined);
+    return results.flatMap(({ host, error }) => (error === undefined ? [] : [`${host}: ${error}`]));
+  }
+
+  /** Names of the hosts on which the script `count` did not run, with what was wrong. */
+  async runFailures(names: readonly string[], controller = this.controller): Promise<string[]> {
+    const order = { hosts: names, port: undefined, script: "count", args: [] };
+    const { results } = await runScript(controller, CALLER, order, () => undefined);
+    return results.flatMap(({ host, exit, error, stderr }) =>
+      exit === 0 ? [] : [`${host}: ${exit} ${error ?? ""}${stderr}`],
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const agent of this.agents) await agent.stop();
+    this.folder[Symbol.dispose]();
+  }
+}
+
+export interface LocalAgentOptions {
+  /** Body of update-ctrl-exec-serial; undefined is the program itself, null leaves it out. */
+  readonly updateScript?: string | null;
+}
+
+const UPDATE_PROGRAM = join(import.meta.dir, "update-serial-program.ts");
+
+export class LocalAgent {
+  readonly log = new EventLog();
+  #server: AgentServer | undefined;
+
+  private constructor(
+    readonly fleet: LocalFleet,
+    readonly name: string,
+    readonly config: AgentConfig,
+  ) {}
+
+  static async create(
+    fleet: LocalFleet,
+    name: string,
+    options: LocalAgentOptions,
+  ): Promise<LocalAgent> {
+    const { folder } = fleet;
+    const conf = `port = ${await freePort()}\nbind = 127.0.0.1\nrate_limit_disable = 1\n`;
+    const file = folder.write(`${name}/agent.conf`, conf);
+    const { config } = await parseAgentConfig(file, conf);
+    const agent = new LocalAgent(fleet, name, config);
+    agent.setUpdateScript(options.updateScript);
+    return agent;
+  }
+
+  /** Takes effect at the next start. */
+  setUpdateScript(script: string | null | undefined): void {
+    const { folder } = this.fleet;
+    // Every run leaves a line, so that a test can say how often it ran.
+    const count = folder.script(`${this.name}/count.sh`, `echo run >> ${this.path("runs")}`);
+    const lines = [`count = ${count}`];
+    if (script !== null) {
+      const body = script ?? `exec ${process.execPath} ${UPDATE_PROGRAM} "$@"`;
+      lines.push(`update-ctrl-exec-serial = ${folder.script(`${this.name}/update.sh`, body)}`);
+    }
+    folder.write(`${this.name}/scripts.conf`, `${lines.join("\n")}\n`);
+  }
+
+  path(file: string): string {
+    return this.fleet.folder.join(this.name, file);
+  }
+
+  async pair(): Promise<void> {
+    const { controller } = this.fleet;
+    const keyPem = await generateKeyPem("ec");
+    const csr = await createCsr(this.name, readPrivateKey(keyPem, "the key"));
+    const nonce = "0123456789abcdef0123456789abcdef";
+    const asked = { hostname: this.name, csr, nonce, port: this.config.port };
+    const submission = await submitRequest(controller, asked, "127.0.0.1");
+    if (submission.kind !== "pending") throw new Error(submission.kind);
+    const { id } = submission.request;
+    await approveRequest(controller, id, { lookupBy: "ip" });
+    const answer = pairingAnswer.parse(JSON.parse(takeAnswer(controller.config, id) ?? ""));
+    if (answer.status !== "approved") throw new Error(answer.reason);
+    storeIdentity(this.config, keyPem, {
+      certPem: answer.cert,
+      ca: readCertificate(answer.ca, "the CA"),
+      controllerSerial: readSerialLine(answer.dispatcher_serial) ?? "",
+    });
+  }
+
+  get isUp(): boolean {
+    return this.#server !== undefined;
+  }
+
+  async start(): Promise<void> {
+    const state = loadState(this.config, this.path("scripts.conf"));
+    this.#server = await startAgentServer({
+      state,
+      log: this.log.log,
+      now: () => this.fleet.now,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.close();
+    this.#server = undefined;
+  }
+
+  /** What a SIGHUP does. */
+  reload(): void {
+    this.#server?.replaceState(loadState(this.config, this.path("scripts.conf")));
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+}

@@ -7,53 +7,62 @@ import { TestFolder, until } from "../support/folder.ts";
 
 const lockModule = join(import.meta.dir, "../../src/system/lock.ts");
 
-/** Another process that takes the lock, says so, and holds it until it is killed. */
-async function holder(path: string) {
-  const code = `const { tryLock } = await import(${JSON.stringify(lockModule)});
-    console.log(tryLock(${JSON.stringify(path)}) === undefined ? "refused" : "held");
-    setInterval(() => {}, 1000);`;
-  const child = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe" });
-  const { value } = await child.stdout.getReader().read();
-  return { child, said: new TextDecoder().decode(value).trim() };
+/** Another process that tries to take the lock, says what came of it, and lives on until it is killed. */
+class Holder implements AsyncDisposable {
+  readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;
+  readonly said: string;
+
+  private constructor(child: Bun.Subprocess<"ignore", "pipe", "inherit">, said: string) {
+    this.#child = child;
+    this.said = said;
+  }
+
+  static async start(path: string): Promise<Holder> {
+    const code = `const { tryLock } = await import(${JSON.stringify(lockModule)});
+      console.log(tryLock(${JSON.stringify(path)}) === undefined ? "refused" : "held");
+      setInterval(() => {}, 1000);`;
+    const child = Bun.spawn([process.execPath, "-e", code], { stdin: "ignore", stdout: "pipe" });
+    const { value } = await child.stdout.getReader().read();
+    return new Holder(child, new TextDecoder().decode(value).trim());
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
 }
 
 describe("T30 a lock between two processes", () => {
   test("one holds it, the other is refused at once", async () => {
     using folder = new TestFolder();
     const path = folder.join("l");
-    const { child, said } = await holder(path);
-    expect(said).toBe("held");
+    await using holder = await Holder.start(path);
+    expect(holder.said).toBe("held");
     expect(tryLock(path)).toBeUndefined();
-    child.kill("SIGKILL");
-    await child.exited;
   });
 
   test("what we hold the other does not get; released, it does", async () => {
     using folder = new TestFolder();
     const path = folder.join("l");
     const held = tryLock(path);
-    const refused = await holder(path);
+    await using refused = await Holder.start(path);
     expect(refused.said).toBe("refused");
-    refused.child.kill("SIGKILL");
     held?.release();
-    const next = await holder(path);
+    await using next = await Holder.start(path);
     expect(next.said).toBe("held");
-    next.child.kill("SIGKILL");
-    await Promise.all([refused.child.exited, next.child.exited]);
   });
 
   test("T10 kill -9 releases it", async () => {
     using folder = new TestFolder();
     const path = folder.join("l");
-    const { child } = await holder(path);
-    child.kill("SIGKILL");
-    await child.exited;
-    let held: ReturnType<typeof tryLock>;
-    await until("the lock is free", () => {
-      held = tryLock(path);
-      return held !== undefined;
-    });
-    held?.release();
+    await using holder = await Holder.start(path);
+    expect(holder.said).toBe("held");
+    await holder.kill();
+    await until("the lock is free", () => tryLock(path) !== undefined);
   });
 });
 

@@ -72,6 +72,7 @@ describe("only a clean exit 0 passes", () => {
     [{ kind: "killed", signal: "SIGKILL" }, "hook killed by SIGKILL"],
     [{ kind: "timed-out", seconds: 10 }, "hook timed out after 10s"],
     [{ kind: "not-executable", reason: "EACCES" }, "hook-not-executable"],
+    [{ kind: "too-long" }, "arguments too long for the auth hook"],
   ] as const)("T24 %j is refused, as a fault of the hook", (outcome, reason) => {
     expect(decideHook(outcome)).toEqual({ allowed: false, reason, code: 1, broken: true });
   });

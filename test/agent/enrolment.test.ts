@@ -112,7 +112,7 @@ describe("T07 the agent's side of pairing", () => {
     ["another CA", "its CA did not sign", (honest) => ({ ...honest, ca: otherCa })],
     ["no serial", "no serial", (honest) => ({ ...honest, dispatcher_serial: "" })],
     ["a serial that is none", "no serial", (honest) => ({ ...honest, dispatcher_serial: "x" })],
-    ["no certificate", "not a certificate", (honest) => ({ ...honest, cert: "none" })],
+    ["no certificate", "its certificate is none", (honest) => ({ ...honest, cert: "none" })],
     ["no nonce", "not that of a control host", ({ nonce: _, ...rest }) => rest],
   ];
   for (const [name, why, change] of refused) {

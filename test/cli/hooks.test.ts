@@ -5,7 +5,10 @@ import { runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 
 let control: ControlHost;
+/** Without a hook of its own. */
 let agent: TestAgent;
+let patient: TestAgent;
+let impatient: TestAgent;
 let hook: string;
 let ran: string;
 
@@ -13,15 +16,23 @@ beforeAll(async () => {
   control = await ControlHost.create();
   hook = control.folder.join("hooks", "hook");
   ran = control.folder.join("ran");
-  const settings = [`auth_hook = ${hook}`, "auth_hook_timeout = 1"];
-  // The control host's own hook is switched by --config; the agent has its hook all the time.
+  // Each face of a hook comes twice: one that waits long, one that gives up after a second.
   const plain = readFileSync(control.config, "utf8");
-  control.folder.write("control/hooked.conf", `${plain}${settings.join("\n")}\n`);
-  agent = await control.startAgent("web-01", { scripts: { mark: `touch ${ran}` } });
-  await control.addAgent("db-01", { config: settings, scripts: { mark: `touch ${ran}` } });
-  await control.agents[1]?.pair();
-  control.folder.script("hooks/hook", "exit 0");
-  await control.agents[1]?.serve();
+  for (const [file, timeout] of [
+    ["hooked", 60],
+    ["impatient", 1],
+  ] as const) {
+    const settings = `auth_hook = ${hook}\nauth_hook_timeout = ${timeout}\n`;
+    control.folder.write(`control/${file}.conf`, plain + settings);
+  }
+  const scripts = { mark: `touch ${ran}` };
+  const agentSettings = (timeout: number) => ({
+    config: [`auth_hook = ${hook}`, `auth_hook_timeout = ${timeout}`],
+    scripts,
+  });
+  agent = await control.startAgent("web-01", { scripts });
+  patient = await control.startAgent("db-01", agentSettings(60));
+  impatient = await control.startAgent("db-02", agentSettings(1));
 });
 
 afterAll(async () => {
@@ -34,7 +45,7 @@ afterEach(() => {
 });
 
 /** Runs a mode with the control host's hook in force. */
-async function hooked(mode: string, args: readonly string[], env = {}) {
+async function hooked(mode: string, args: readonly string[], env = {}, file = "hooked") {
   const all = [mode, ...args];
   const end = all.indexOf("--");
   const own = end < 0 ? all : all.slice(0, end);
@@ -44,7 +55,7 @@ async function hooked(mode: string, args: readonly string[], env = {}) {
     [
       ...own,
       "--config",
-      control.folder.join("control", "hooked.conf"),
+      control.folder.join("control", `${file}.conf`),
       "--log",
       control.log.path,
       ...behind,
@@ -58,6 +69,8 @@ interface Refusal {
   /** The hook; undefined leaves none there. */
   readonly body: string | undefined;
   readonly mode?: number;
+  /** It is asked by a side that waits one second. */
+  readonly hangs?: true;
   readonly reason: string;
   readonly code: 1 | 2 | 3;
   /** What the log has: a hook that says no, or one that could not decide. */
@@ -89,6 +102,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     name: "hanging",
     body: "sleep 60",
+    hangs: true,
     reason: "hook timed out after 1s",
     code: 1,
     result: "error",
@@ -96,6 +110,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     name: "hanging behind a closed output",
     body: "exec >&- 2>&-; sleep 60",
+    hangs: true,
     reason: "hook timed out after 1s",
     code: 1,
     result: "error",
@@ -109,7 +124,7 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     name: "writing megabytes, then no",
-    body: "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2; exit 2",
+    body: "head -c 5000000 /dev/zero; head -c 5000000 /dev/zero >&2; exit 2",
     reason: "bad credentials",
     code: 2,
     result: "deny",
@@ -129,10 +144,11 @@ describe("T24 on the control host, a hook refuses before anything is dialled:", 
   test.each([...REFUSALS])("$name", async (refusal) => {
     writeHook(refusal);
     const args = ["web-01", "mark"];
+    const file = refusal.hangs ? "impatient" : "hooked";
     const [text, json, pinged] = await Promise.all([
-      hooked("run", args),
-      hooked("run", [...args, "--json"]),
-      hooked("ping", ["web-01"]),
+      hooked("run", args, {}, file),
+      hooked("run", [...args, "--json"], {}, file),
+      hooked("ping", ["web-01"], {}, file),
     ]);
     expect(text.status).toBe(1);
     expect(text.out).toBe("");
@@ -162,13 +178,14 @@ describe("T24 on the control host, a hook refuses before anything is dialled:", 
 describe("T24 on the agent, a hook refuses before anything runs:", () => {
   test.each([...REFUSALS])("$name", async (refusal) => {
     writeHook(refusal);
-    const { status, out } = await control.run("run", ["db-01", "mark", "--json"]);
+    const asked = refusal.hangs ? impatient : patient;
+    const { status, out } = await control.run("run", [asked.name, "mark", "--json"]);
     expect(status).toBe(1);
     expect(JSON.parse(out).results).toMatchObject([
-      { host: "db-01", exit: -1, error: `not authorised: ${refusal.reason}` },
+      { host: asked.name, exit: -1, error: `not authorised: ${refusal.reason}` },
     ]);
     expect(existsSync(ran)).toBe(false);
-    const { serving } = control.agents[1] as TestAgent;
+    const { serving } = asked;
     const value = refusal.reason.includes(" ") ? `"${refusal.reason}"` : refusal.reason;
     const pattern = `ACTION=auth AUTHACTION=run HOOK=\\S+ IP=127\\.0\\.0\\.1 REASON=${value} RESULT=${refusal.result} USER=tester`;
     await serving.seen(new RegExp(pattern));
@@ -291,7 +308,7 @@ test("arguments that no hook's environment can hold are refused, with the reason
 test("what a hanging hook has started is ended with it", async () => {
   const mark = control.folder.join("hooks", "grandchild");
   writeHook({ body: `(sleep 30; touch ${mark}) & echo $! >${mark}.pid; wait` });
-  expect((await hooked("run", ["web-01", "mark"])).status).toBe(1);
+  expect((await hooked("run", ["web-01", "mark"], {}, "impatient")).status).toBe(1);
   const pid = readFileSync(`${mark}.pid`, "utf8").trim();
   const state = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : " Z ";
   expect(state).toContain(" Z ");

@@ -20,7 +20,8 @@ beforeAll(async () => {
     suicide: "echo before; kill -KILL $$",
     bytes: "printf '\\377\\376a\\000b\\200'; printf '\\377e' >&2",
     open: "printf 'no newline'",
-    lines: "i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done",
+    // More than a pipe holds: the program is still writing when its reader leaves.
+    lines: "seq 1 100000",
     // 3 MiB on each stream: 0.8 hung at 64 KiB.
     big: "head -c 3145728 /dev/zero | tr '\\0' x; head -c 3145728 /dev/zero | tr '\\0' y >&2",
     wait: `until [ -e ${control.folder.join("go")} ]; do sleep 0.05; done; echo done`,

@@ -66,6 +66,7 @@ describe("a script", () => {
       LOGNAME: user,
       SHELL: "/bin/sh",
       LANG: "C.UTF-8",
+      CTRL_EXEC_AGENT_CONFIG: agent.config,
     });
   });
 

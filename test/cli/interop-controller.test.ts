@@ -184,13 +184,15 @@ test("the registry of 0.8 is listed as it is", async () => {
   register("old-01");
   const { status, out } = await ctrlExec("list-agents", ["--json"]);
   expect(status).toBe(0);
-  expect(JSON.parse(out)).toContainEqual({
-    hostname: "old-01",
-    ip: "127.0.0.1",
-    paired_at: "2025-01-15T12:00:00Z",
-    cert_expiry: "2027-06-07T16:28:00Z",
-    serial: "",
-  });
+  expect(JSON.parse(out)).toContainEqual(
+    expect.objectContaining({
+      hostname: "old-01",
+      ip: "127.0.0.1",
+      paired_at: "2025-01-15T12:00:00Z",
+      cert_expiry: "2027-06-07T16:28:00Z",
+      serial: "",
+    }),
+  );
 });
 
 test("pairing with a 0.8 controller: no CA along, RSA, a v1 certificate, serial 03", async () => {

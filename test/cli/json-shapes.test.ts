@@ -113,6 +113,9 @@ test("list-agents", async () => {
         paired_at: iso,
         cert_expiry: iso,
         serial,
+        days_left: z.literal(364),
+        renew_due: iso,
+        serial_status: z.literal("current"),
       }),
     )
     .length(1);

@@ -82,7 +82,9 @@ test("run: auth, dispatch, one line per host, and the agent's own", async () => 
   // One process, and in the order things happen.
   expect(new Set([auth.pid, dispatch.pid, run?.pid]).size).toBe(1);
   const order = control.log.lines.filter(({ pid }) => pid === auth.pid).map(({ action }) => action);
-  expect(order).toEqual(["auth", "dispatch", "run"]);
+  expect(order).toEqual(["auth", "lock-acquire", "dispatch", "lock-release", "run"]);
+  await line("ctrl-exec", "lock-acquire", { HOST: "web-01", SCRIPT: "fail" });
+  await line("ctrl-exec", "lock-release", { HOSTS: "web-01", SCRIPT: "fail" });
 });
 
 test("a host that fails: run at err, with the reason", async () => {
@@ -261,7 +263,9 @@ describe("an unreachable log never stops the work", () => {
     const { status, out, err } = await run(control.folder.join("no-such-socket"));
     expect(status).toBe(0);
     expect(out).toContain("\nhi\n");
-    expect(err).toMatch(/^ctrl-exec\[\d+\]: ACTION=auth .*\nctrl-exec\[\d+\]: ACTION=dispatch /);
+    expect(err).toMatch(
+      /^ctrl-exec\[\d+\]: ACTION=auth .*\n(ctrl-exec\[\d+\]: ACTION=[a-z-]+ .*\n){4}$/,
+    );
   });
 
   test("a daemon that hangs: the lines that its queue does not take go to stderr", async () => {
@@ -298,7 +302,7 @@ describe("an unreachable log never stops the work", () => {
   test("--log stderr says the same, without the head of a datagram", async () => {
     const { err } = await run("stderr");
     const lines = err.trimEnd().split("\n");
-    expect(lines).toHaveLength(3);
+    expect(lines).toHaveLength(5);
     for (const text of lines) parseDatagram(`<30>Jan  1 00:00:00 ${text}`);
   });
 });

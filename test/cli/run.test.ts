@@ -6,6 +6,8 @@ import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import { TerminalSession } from "../support/terminal.ts";
 
+const SAME = 'echo "hello $1"; cat';
+
 let control: ControlHost;
 let web: TestAgent;
 
@@ -31,6 +33,11 @@ beforeAll(async () => {
     `missing = ${control.folder.join("nowhere.sh")}`,
     `plain = ${control.folder.join("plain.txt")}`,
     `folder = ${control.folder.path}`,
+    // One script under many names: a name is locked on a host while it runs there.
+    ...Array.from(
+      { length: 20 },
+      (_, i) => `same-${i} = ${control.folder.script("same.sh", SAME)}`,
+    ),
     `lost-shell = ${control.folder.script("lost.sh", "#!/no/such/shell\necho hi\n")}`,
   ];
   web = await control.startAgent("web-01", { scripts, allowlist });
@@ -181,10 +188,14 @@ test("while hosts are outstanding a terminal shows progress; Ctrl-C leaves, the 
 test("T18 twenty runs at once share nothing", async () => {
   const one = async (index: number) => {
     const word = `word-${index}-${"x".repeat(index * 100)}`;
-    const { status, out } = await control.run("run", ["web-01", "greet", "--json", "--", word]);
+    const args = ["web-01", `same-${index}`, "--json", `--username=user-${index}`, "--", word];
+    const { status, out } = await control.run("run", args);
     expect(status).toBe(0);
     const [result] = JSON.parse(out).results;
-    expect(result.stdout).toBe(`hello ${word}\n`);
+    const [hello, context = ""] = result.stdout.split("\n");
+    expect(hello).toBe(`hello ${word}`);
+    const expected = { args: [word], username: `user-${index}`, reqid: result.reqid };
+    expect(JSON.parse(context)).toMatchObject(expected);
     return result.reqid as string;
   };
   const ids = await Promise.all(Array.from({ length: 20 }, (_, index) => one(index)));

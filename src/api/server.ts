@@ -129,15 +129,26 @@ class Api {
     const limit = this.#controller.config.api_max_requests;
     const refused = this.#places.enter(due.peer, limit, route.path === "/health");
     if (refused !== undefined) return refused;
+    const runs: StartedRun[] = [];
     try {
-      return await route.handle(this.#call(due, route, bytes, match.parameter));
+      const call = this.#call(due, route, parseBody(route, request, bytes), match.parameter, runs);
+      return await route.handle(call);
     } finally {
-      this.#places.leave(due.peer);
+      // A run keeps its place until it has ended, whether or not somebody waits for it.
+      void Promise.allSettled(runs.map(({ finished }) => finished)).then(() => {
+        this.#places.leave(due.peer);
+      });
     }
   }
 
-  #call({ request, requestId, peer }: Due, route: Route, bytes: Buffer, parameter: string): Call {
-    const body = parseBody(route, request, bytes);
+  /** @param runs what the call starts is added to it */
+  #call(
+    { request, requestId, peer }: Due,
+    route: Route,
+    body: unknown,
+    parameter: string,
+    runs: StartedRun[],
+  ): Call {
     const caller: Caller = {
       face: "api",
       username: textOf(body, "username"),
@@ -149,7 +160,10 @@ class Api {
     const api = {
       controller: this.#controller,
       routes: ROUTES,
-      track: (run: StartedRun) => this.#track(run),
+      track: (run: StartedRun) => {
+        runs.push(run);
+        this.#track(run);
+      },
     };
     return { api, requestId, caller, body, parameter };
   }

@@ -25,16 +25,16 @@ const serve = defineVerb({
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options }) {
     const dialler = new KeptDialler();
-    const open = async (): Promise<Controller> => ({ ...(await openController(options)), dialler });
-    const controller = await open();
+    const controller: Controller = { ...(await openController(options)), dialler };
+    const { log } = controller;
     const server = await startApi(controller);
     process.on("SIGHUP", () => {
-      open()
+      openController(options)
         .then((next) => {
-          server.reload(next);
-          controller.log("info", "api-reload");
+          server.reload({ ...next, dialler, log });
+          log("info", "api-reload");
         })
-        .catch((thrown) => controller.log("err", "reload-fail", { ERROR: messageOf(thrown) }));
+        .catch((thrown) => log("err", "reload-fail", { ERROR: messageOf(thrown) }));
     });
     await untilStopped();
     await server.stop();

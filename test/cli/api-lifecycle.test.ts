@@ -252,6 +252,20 @@ describe("in flight", () => {
   });
 });
 
+test("a run that nobody waits for holds its place until it has ended", async () => {
+  await using host = await ControlHost.create([...OPEN, "api_max_requests = 1"]);
+  const agent = await host.startAgent("web-01", {
+    scripts: { wait: 'until [ -e "$1" ]; do sleep 0.05; done' },
+  });
+  await using api = await TestApi.start(host);
+  const order = { hosts: ["web-01"], script: "wait", args: [agent.path("go")], wait: false };
+  const accepted = await api.post("/run", order);
+  expect(accepted.status).toBe(202);
+  expect((await api.post("/run", { ...order, script: "other" })).status).toBe(429);
+  host.folder.write("web-01/go", "");
+  await until("the place is free", async () => (await api.get("/")).status === 200);
+});
+
 async function askFrom(localAddress: string, port: number): Promise<string> {
   const socket = connect({ port, host: "127.0.0.1", localAddress });
   socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

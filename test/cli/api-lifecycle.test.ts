@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { TestApi } from "../support/api.ts";
-import { serverPair } from "../support/certificates.ts";
+import { TestCa } from "../support/credentials.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 
@@ -100,6 +100,11 @@ describe("TLS", () => {
     expect(await peerName(api.port)).toBe("CN=first");
   });
 });
+
+/** A certificate of a CA of its own, and its key, PEM. */
+async function serverPair(name: string) {
+  return await (await TestCa.create()).issue(name);
+}
 
 async function tlsHost(): Promise<ControlHost> {
   const host = await ControlHost.create(OPEN);

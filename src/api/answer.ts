@@ -1,6 +1,6 @@
 /** What the API answers: a status, JSON, and perhaps a header. */
 import type { ErrorAnswer } from "../core/api-schemas.ts";
-import { type CtrlExecError, DeniedError, ERROR_FACTS } from "../core/errors.ts";
+import { type CtrlExecError, DeniedError, ERROR_FACTS, LockedError } from "../core/errors.ts";
 
 export interface Answer {
   readonly status: number;
@@ -38,6 +38,11 @@ export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
   const status = ERROR_FACTS[error.code].http;
   if (error instanceof DeniedError) {
     const body: ErrorAnswer = { ok: false, error: error.reason, code: error.hookCode };
+    return { status, body };
+  }
+  if (error instanceof LockedError) {
+    const conflicts = [...error.conflicts];
+    const body: ErrorAnswer = { ok: false, error: "locked", code: 4, conflicts };
     return { status, body };
   }
   if (status >= 500 && error.code !== "busy") return serverError(requestId);

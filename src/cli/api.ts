@@ -2,6 +2,7 @@
 import { startApi } from "../api/server.ts";
 import type { Controller } from "../controller/controller.ts";
 import { KeptDialler } from "../controller/kept-dialler.ts";
+import { startCheckLoop } from "../controller/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
 import { defineVerb, type Program } from "./command.ts";
 import { commonOptions } from "./controller/options.ts";
@@ -28,15 +29,20 @@ const serve = defineVerb({
     const controller: Controller = { ...(await openController(options)), dialler };
     const { log } = controller;
     const server = await startApi(controller);
+    let checks = startCheckLoop(controller);
     process.on("SIGHUP", () => {
       openController(options)
         .then((next) => {
-          server.reload({ ...next, dialler, log });
+          const reloaded = { ...next, dialler, log };
+          server.reload(reloaded);
+          checks.stop();
+          checks = startCheckLoop(reloaded);
           log("info", "api-reload");
         })
         .catch((thrown) => log("err", "reload-fail", { ERROR: messageOf(thrown) }));
     });
     await untilStopped();
+    checks.stop();
     await server.stop();
     return 0;
   },

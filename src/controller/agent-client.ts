@@ -114,7 +114,9 @@ class Call {
 
   async #askThrough(pool: AgentPool, address: string): Promise<HttpReply> {
     const { serial } = this.#dialler;
-    const lease = await pool.lease(`${serial} ${this.#place} ${this.#target.record?.hostname ?? ""}`);
+    const lease = await pool.lease(
+      `${serial} ${this.#place} ${this.#target.record?.hostname ?? ""}`,
+    );
     let connection = lease.connection;
     let keepMs = 0;
     try {

@@ -50,7 +50,8 @@ export interface FleetDialler extends DialSetting {
 /** @throws CtrlExecError `config` when this host's own credential cannot be used */
 export function openDialler(controller: Controller): FleetDialler {
   const { config, now, dialler } = controller;
-  const setting = dialler?.current(config, now()) ?? dialSetting(config, loadCredentials(config, now()));
+  const setting =
+    dialler?.current(config, now()) ?? dialSetting(config, loadCredentials(config, now()));
   return { ...setting, controller };
 }
 

@@ -122,7 +122,8 @@ export async function startRun(
     finished: Promise.race([fanOut(), abandoned.promise]),
     async abandon(reason) {
       await record.close(reason);
-      const given = (host: string) => results.get(host) ?? lostResult({ reqid, script }, host, reason);
+      const given = (host: string) =>
+        results.get(host) ?? lostResult({ reqid, script }, host, reason);
       abandoned.resolve({ reqid, results: hosts.map(given) });
     },
   };

@@ -1,8 +1,10 @@
 /** Every route and status against /openapi.json, read by a JSON Schema validator that is not ours. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import fc from "fast-check";
 import { type ApiAnswer, TestApi } from "../support/api.ts";
 import { ControlHost } from "../support/fleet.ts";
+import { until } from "../support/folder.ts";
 import { Contract, type OpenApiDocument } from "../support/openapi.ts";
 
 let host: ControlHost;
@@ -11,7 +13,9 @@ let contract: Contract;
 
 beforeAll(async () => {
   host = await ControlHost.create(["api_port = 0", "api_auth_default = allow", "max_hosts = 20"]);
-  await host.startAgent("web-01", { scripts: { hello: "echo hello", fails: "exit 3" } });
+  await host.startAgent("web-01", {
+    scripts: { hello: "echo hello", fails: "exit 3", later: "true" },
+  });
   api = await TestApi.start(host);
   contract = new Contract((await api.get("/openapi.json")).json as OpenApiDocument);
 });
@@ -56,7 +60,7 @@ describe("every route answers as the document says", () => {
     ["POST", "/run", { hosts: ["web-01"], script: "hello", args: ["a b", ""] }, 200],
     ["POST", "/run", { hosts: ["web-01"], script: "fails", username: null, token: null }, 200],
     ["POST", "/run", { hosts: ["web-01"], script: "unknown" }, 200],
-    ["POST", "/run", { hosts: ["web-01"], script: "hello", wait: false }, 202],
+    ["POST", "/run", { hosts: ["web-01"], script: "later", wait: false }, 202],
     ["POST", "/run", { hosts: ["web-01"], script: "../hello" }, 400],
     ["POST", "/run", { hosts: ["web-01"], script: "hello", args: "x" }, 400],
     ["POST", "/run", { hosts: ["web-01"], script: "hello", args: ["a\0b"] }, 400],
@@ -199,6 +203,48 @@ async function askAll(
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
+test("T30 a run beside a held lock is 409 with what is in its way, whoever holds it", async () => {
+  const agent = await host.startAgent("web-02", {
+    scripts: { wait: 'touch "$1.here"; until [ -e "$1" ]; do sleep 0.02; done' },
+  });
+  const mark = agent.path("go");
+  const order = { hosts: ["web-01", "web-02"], script: "wait", args: [mark] };
+  const typed = host.run("run", ["web-02", "wait", "--", mark]);
+  await until("the script runs", () => existsSync(`${mark}.here`));
+  const refused = await api.post("/run", order);
+  expect(refused.status).toBe(409);
+  expect(refused.json).toEqual({
+    ok: false,
+    error: "locked",
+    code: 4,
+    conflicts: ["web-02:wait"],
+  });
+  expectDocumented("POST", "/run", refused);
+  host.folder.write("web-02/go", "");
+  expect((await typed).status).toBe(0);
+  expect((await api.post("/run", order)).status).toBe(200);
+});
+
+test("T30 of many who run one script on one host at once, one at a time does", async () => {
+  const folder = host.folder.join("beside");
+  const agent = await host.startAgent("web-03", {
+    // mkdir fails when another one is inside.
+    scripts: { alone: `mkdir ${folder} || exit 9; sleep 0.05; rmdir ${folder}` },
+  });
+  const order = { hosts: [agent.name], script: "alone" };
+  const overHttp = Array.from({ length: 20 }, async () => {
+    const { status, json } = await api.post("/run", order);
+    return status === 409 ? "locked" : (json as { results: { exit: number }[] }).results[0]?.exit;
+  });
+  const typed = Array.from({ length: 5 }, async () => {
+    const { out } = await host.run("run", [agent.name, "alone", "--json"]);
+    const { error, results } = JSON.parse(out) as { error?: string; results?: { exit: number }[] };
+    return error ?? results?.[0]?.exit;
+  });
+  const outcomes = await Promise.all([...overHttp, ...typed]);
+  expect(new Set(outcomes)).toEqual(new Set(["locked", 0]));
+});
+
 describe("generated requests", () => {
   const path = fc.constantFrom("/ping", "/run", "/discovery");
 
@@ -220,7 +266,9 @@ describe("generated requests", () => {
     await askAll(samples, (sample, answer) => {
       const operation = contract.operation("POST", sample.path);
       expect(contract.requestFits(operation, JSON.parse(sample.body))).toBe(true);
-      expect(answer.status, JSON.stringify(sample)).toBe(200);
+      // The same script on the same host at once is somebody else's at that moment.
+      const accepted = sample.path === "/run" ? [200, 409] : [200];
+      expect(accepted, JSON.stringify(sample)).toContain(answer.status);
       expectDocumented("POST", sample.path, answer);
     });
   });

@@ -5,6 +5,7 @@ set -eu
 
 # What the tests need: "program:Debian package", one a word.
 needed="
+  curl:curl
   openssl:openssl
 "
 

@@ -42,7 +42,7 @@ async function loadProgram(name: ProgramName): Promise<Program> {
     case "ctrl-exec-agent":
       return (await import("./agent/program.ts")).agentProgram;
     case "ctrl-exec-api":
-      throw new CtrlExecError("usage", "ctrl-exec-api is not part of this version yet");
+      return (await import("./api.ts")).apiProgram;
     case "update-ctrl-exec-serial":
       return (await import("./update-serial.ts")).updateSerialProgram;
   }

@@ -7,8 +7,9 @@ import { formatHostPort } from "../core/host-name.ts";
 import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
 import { factsOf } from "../pki/certificate.ts";
-import { requestOver } from "../system/http-client.ts";
+import { type HttpReply, requestOver } from "../system/http-client.ts";
 import { ConnectionFailed, connectTcp, secureClient } from "../system/tls.ts";
+import type { AgentConnection, AgentPool } from "./agent-pool.ts";
 import { identityProblem } from "./identity.ts";
 import { dialAddress, type ResolvedTarget } from "./targets.ts";
 
@@ -17,6 +18,8 @@ export interface AgentRequest {
   readonly path: string;
   /** Sent as JSON; undefined sends no body. */
   readonly body?: unknown;
+  /** True when asking twice does no harm: only then is a request sent again on a new connection. */
+  readonly idempotent?: boolean;
 }
 
 export interface AgentReply {
@@ -35,12 +38,19 @@ export interface Dialler {
   readonly revoked: ReadonlySet<Serial>;
   /** Bounds handshakes under way: beyond 8 they starve each other (DESIGN, "TLS"). */
   readonly handshakes: Semaphore;
+  /** Connections that are open already; undefined when each request has its own. */
+  readonly pool?: AgentPool;
 }
 
 export const MAX_HANDSHAKES = 8;
 
+/** A handshake that takes longer waits for the other side and starves nobody: its place is free (T23). */
+const HANDSHAKE_PLACE_MS = 250;
+
 /** Two outputs of 64 MiB, each of which JSON may escape, and the rest. */
 const MAX_REPLY_BYTES = 512 * 2 ** 20;
+/** What is not a script's output: a certificate's dates, a list of scripts. */
+const MAX_SHORT_REPLY_BYTES = 4 * 2 ** 20;
 
 /** @throws CtrlExecError whose message names the likely cause */
 export async function askAgent(
@@ -48,53 +58,153 @@ export async function askAgent(
   target: ResolvedTarget,
   request: AgentRequest,
 ): Promise<AgentReply> {
-  const { config } = dialler;
-  const address = await dialAddress(target);
-  const place = formatHostPort(address, target.port);
-  const body = request.body === undefined ? undefined : JSON.stringify(request.body);
-  let phase: ConnectionPhase = "connect";
-  const deadline = new Deadline(config.read_timeout);
-  let release: () => void = () => undefined;
+  const call = new Call(dialler, target, request);
   try {
-    const raw = await connectTcp(address, target.port, config.connect_timeout * 1000);
-    // Waiting for a place does not count against the host's own time.
-    release = await dialler.handshakes.acquire();
-    deadline.start(() => raw.destroy());
-    phase = "handshake";
-    const { socket, peer } = await secureClient(raw, {
-      context: dialler.context,
-      verifyChain: true,
-    });
-    release();
-    phase = "request";
-    const problem = identityProblem(
-      target,
-      factsOf(peer),
-      config.verify_agent_identity,
-      dialler.revoked,
+    const reply = await call.make();
+    return { status: reply.status, json: parseReply(reply.body, target.name) };
+  } finally {
+    call.end();
+  }
+}
+
+/** One request with its total deadline, which runs from the host's own start. */
+class Call {
+  readonly #dialler: Dialler;
+  readonly #target: ResolvedTarget;
+  readonly #request: AgentRequest;
+  #place = "";
+  #phase: ConnectionPhase = "connect";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #expired = false;
+  /** Rejects at the deadline, so that a host has its result whatever a library leaves out (T23). */
+  readonly #expiry = Promise.withResolvers<never>();
+  #abort: () => void = () => undefined;
+
+  constructor(dialler: Dialler, target: ResolvedTarget, request: AgentRequest) {
+    this.#dialler = dialler;
+    this.#target = target;
+    this.#request = request;
+  }
+
+  async make(): Promise<HttpReply> {
+    const { config } = this.#dialler;
+    try {
+      return await Promise.race([this.#work(), this.#expiry.promise]);
+    } catch (thrown) {
+      if (this.#expired) {
+        throw new CtrlExecError("timeout", `read timeout after ${config.read_timeout}s`, {
+          cause: thrown,
+        });
+      }
+      throw explain(thrown, this.#phase, this.#target.name, this.#place);
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  async #work(): Promise<HttpReply> {
+    const { config, pool } = this.#dialler;
+    const address = await dialAddress(this.#target, config.connect_timeout * 1000);
+    this.#place = formatHostPort(address, this.#target.port);
+    if (pool !== undefined) return await this.#askThrough(pool, address);
+    return await this.#askOnce(await this.#connect(address), false);
+  }
+
+  async #askThrough(pool: AgentPool, address: string): Promise<HttpReply> {
+    const { serial } = this.#dialler;
+    const lease = await pool.lease(
+      `${serial} ${this.#place} ${this.#target.record?.hostname ?? ""}`,
     );
+    let connection = lease.connection;
+    let keepMs = 0;
+    try {
+      if (connection !== undefined) {
+        const reply = await this.#askKept(connection);
+        if (reply !== undefined) {
+          keepMs = reply.keepMs;
+          return reply;
+        }
+      }
+      connection = await this.#connect(address);
+      const reply = await this.#askOnce(connection, true);
+      keepMs = reply.keepMs;
+      return reply;
+    } finally {
+      lease.end(keepMs > 0 ? connection : undefined, keepMs);
+    }
+  }
+
+  /**
+   * Undefined when the agent had hung up. What may have reached it is asked again only when that
+   * does no harm: a script never runs twice.
+   */
+  async #askKept(connection: AgentConnection): Promise<HttpReply | undefined> {
+    // Lets a hang-up that the kernel knows of reach us first.
+    await new Promise(setImmediate);
+    if (connection.socket.destroyed) return undefined;
+    this.#startClock();
+    try {
+      return await this.#askOnce(connection, true);
+    } catch (thrown) {
+      const again = thrown instanceof ConnectionFailed && this.#request.idempotent === true;
+      if (!again || this.#expired) throw thrown;
+      return undefined;
+    }
+  }
+
+  async #connect(address: string): Promise<AgentConnection> {
+    const { config, context, handshakes } = this.#dialler;
+    this.#phase = "connect";
+    const raw = await connectTcp(address, this.#target.port, config.connect_timeout * 1000);
+    // Waiting for a place does not count against the host's own time.
+    const release = await handshakes.acquire();
+    const giveUp = setTimeout(release, HANDSHAKE_PLACE_MS);
+    this.#abort = () => raw.destroy();
+    if (this.#expired) this.#abort();
+    this.#startClock();
+    const tooLate = setTimeout(
+      () => raw.destroy(new ConnectionFailed("ETIMEDOUT")),
+      config.connect_timeout * 1000,
+    );
+    try {
+      this.#phase = "handshake";
+      const { socket, peer } = await secureClient(raw, { context, verifyChain: true });
+      return { socket, peer: factsOf(peer), openedAt: performance.now() };
+    } finally {
+      clearTimeout(giveUp);
+      clearTimeout(tooLate);
+      release();
+    }
+  }
+
+  async #askOnce({ socket, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
+    const { method, path, body, idempotent } = this.#request;
+    this.#phase = "request";
+    this.#abort = () => socket.destroy();
+    const { config, revoked } = this.#dialler;
+    const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
     if (problem !== undefined) {
       socket.destroy();
       throw new CtrlExecError("untrusted", problem);
     }
-    const reply = await requestOver(socket, {
-      method: request.method,
-      path: request.path,
-      host: place,
-      body,
-      maxBytes: MAX_REPLY_BYTES,
+    return await requestOver(socket, {
+      method,
+      path,
+      host: this.#place,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      maxBytes: idempotent === true ? MAX_SHORT_REPLY_BYTES : MAX_REPLY_BYTES,
+      keepAlive,
     });
-    return { status: reply.status, json: parseReply(reply.body, target.name) };
-  } catch (thrown) {
-    if (deadline.expired) {
-      throw new CtrlExecError("timeout", `read timeout after ${config.read_timeout}s`, {
-        cause: thrown,
-      });
-    }
-    throw explain(thrown, phase, target.name, place);
-  } finally {
-    release();
-    deadline.stop();
+  }
+
+  #startClock(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#expired = true;
+      this.#abort();
+      this.#expiry.reject(new ConnectionFailed("ETIMEDOUT"));
+    }, this.#dialler.config.read_timeout * 1000);
   }
 }
 
@@ -115,27 +225,5 @@ function parseReply(body: Buffer, name: string): unknown {
     throw new CtrlExecError("protocol", `${name} answered with something that is not JSON`, {
       cause,
     });
-  }
-}
-
-/** One total deadline from the host's own start. */
-class Deadline {
-  readonly #seconds: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  expired = false;
-
-  constructor(seconds: number) {
-    this.#seconds = seconds;
-  }
-
-  start(abort: () => void): void {
-    this.#timer = setTimeout(() => {
-      this.expired = true;
-      abort();
-    }, this.#seconds * 1000);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
   }
 }

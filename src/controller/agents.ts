@@ -77,7 +77,7 @@ async function peerSerial(dialler: FleetDialler, record: AgentRecord): Promise<S
   const target = { name: record.hostname, port: record.port ?? DEFAULT_AGENT_PORT, record };
   const [current] = credentials;
   if (current === undefined) throw new CtrlExecError("internal", "no credential");
-  const address = await dialAddress(target);
+  const address = await dialAddress(target, config.connect_timeout * 1000);
   const raw = await connectTcp(address, target.port, config.connect_timeout * 1000);
   const { socket, peer } = await secureClient(raw, {
     context: current.context(),

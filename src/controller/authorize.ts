@@ -10,6 +10,9 @@ export interface Caller {
   readonly username: string;
   readonly token: string;
   readonly sourceIp: string;
+  /** Set by the API: the route, for the hook, and the request's id, for the log and as a run's id. */
+  readonly route?: string;
+  readonly requestId?: string;
 }
 
 export interface AuthRequest {
@@ -17,6 +20,9 @@ export interface AuthRequest {
   readonly script: string;
   readonly hosts: readonly string[];
   readonly args: readonly string[];
+  /** The run that is asked about, and who submitted it. */
+  readonly reqid?: string;
+  readonly submitter?: string;
 }
 
 /** @throws DeniedError with the hook's word */
@@ -38,6 +44,7 @@ export async function authorize(
               username: caller.username,
               token: caller.token,
               sourceIp: caller.sourceIp,
+              route: caller.route,
               time: now(),
             },
             config.auth_hook_timeout,
@@ -49,6 +56,7 @@ export async function authorize(
     HOOK: hook,
     IP: caller.sourceIp,
     REASON: decision.reason,
+    REQID: caller.requestId,
     RESULT: decision.allowed ? "pass" : broken ? "error" : "deny",
     USER: caller.username,
   });

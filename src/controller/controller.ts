@@ -2,11 +2,14 @@
 import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import type { Log } from "../core/log-line.ts";
+import type { KeptDialler } from "./kept-dialler.ts";
 
 export interface Controller {
   readonly config: ControllerConfig;
   readonly log: Log;
   readonly now: () => Date;
+  /** Where connections to agents outlive a request: in the API, not in a command. */
+  readonly dialler?: KeptDialler;
 }
 
 /** Places below ca_dir and state_dir, and beside the key (PROTOCOL section 4). */

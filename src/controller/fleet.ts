@@ -1,5 +1,6 @@
 /** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
 import type { SecureContext } from "node:tls";
+import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { refusal } from "../core/messages.ts";
 import { Semaphore } from "../core/semaphore.ts";
@@ -12,7 +13,7 @@ import {
   MAX_HANDSHAKES,
 } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
-import { clientContext, loadCredentials } from "./credential.ts";
+import { type ControllerCredentials, clientContext, loadCredentials } from "./credential.ts";
 import { rememberSerials } from "./known-serial.ts";
 import { readRevoked } from "./revocation.ts";
 import type { ResolvedTarget } from "./targets.ts";
@@ -36,19 +37,30 @@ export interface DialCredential {
   context(): SecureContext;
 }
 
-export interface FleetDialler extends Omit<Dialler, "context" | "serial"> {
-  readonly controller: Controller;
+/** All that dialling needs but the controller whose request it is. */
+export interface DialSetting extends Omit<Dialler, "context" | "serial"> {
   /** The one in force first, then those of rotations under way, the newest first. */
   readonly credentials: readonly DialCredential[];
 }
 
+export interface FleetDialler extends DialSetting {
+  readonly controller: Controller;
+}
+
 /** @throws CtrlExecError `config` when this host's own credential cannot be used */
 export function openDialler(controller: Controller): FleetDialler {
-  const { config, now } = controller;
-  const { current, others } = loadCredentials(config, now());
+  const { config, now, dialler } = controller;
+  const setting =
+    dialler?.current(config, now()) ?? dialSetting(config, loadCredentials(config, now()));
+  return { ...setting, controller };
+}
+
+export function dialSetting(
+  config: ControllerConfig,
+  { current, others }: ControllerCredentials,
+): DialSetting {
   return {
     config,
-    controller,
     credentials: [current, ...others].map((credential) => {
       let context: SecureContext | undefined;
       return {

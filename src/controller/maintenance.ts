@@ -1,11 +1,7 @@
 /** The check loop: what a fleet's trust needs, done as it falls due, unattended. */
-import { statSync } from "node:fs";
-import { join } from "node:path";
-import { messageOf, systemCode } from "../core/errors.ts";
-import { isRequestId } from "../core/request-id.ts";
-import { listFolder, removeIfPresent } from "../system/files.ts";
+import { messageOf } from "../core/errors.ts";
 import { broadcastSerial } from "./broadcast.ts";
-import { type Controller, paths } from "./controller.ts";
+import type { Controller } from "./controller.ts";
 import { pruneIssued } from "./issued.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
 import { dropExpiredRequests } from "./pairing-desk.ts";
@@ -19,6 +15,7 @@ import {
   rotate,
   rotateIfDue,
 } from "./rotation.ts";
+import { purgeRunRecords } from "./run-records.ts";
 
 /** What one pass did; host names in lists, in the order they were met. */
 export interface MaintenanceReport {
@@ -92,7 +89,7 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
       renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values())),
     );
     const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
-    const expiredRuns = await attempt("runs", () => dropExpiredRuns(controller));
+    const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
     await attempt("issued", () => pruneIssued(config, now()));
     return {
       busy: false,
@@ -125,27 +122,6 @@ export async function rotateNow(controller: Controller): Promise<RotationReport>
     return { ...rotated, confirmed, pending };
   } finally {
     lock.release();
-  }
-}
-
-/** Run records are kept for a day (PROTOCOL section 4). */
-const RUN_LIFETIME_MS = 86_400_000;
-
-function dropExpiredRuns({ config, now }: Controller): number {
-  const { runs } = paths(config);
-  return listFolder(runs).filter((name) => {
-    if (!name.endsWith(".json") || !isRequestId(name.slice(0, -".json".length))) return false;
-    const file = join(runs, name);
-    return isOlder(file, now(), RUN_LIFETIME_MS) && removeIfPresent(file);
-  }).length;
-}
-
-function isOlder(file: string, now: Date, ageMs: number): boolean {
-  try {
-    return now.getTime() - statSync(file).mtimeMs > ageMs;
-  } catch (thrown) {
-    if (systemCode(thrown) === "ENOENT") return false;
-    throw thrown;
   }
 }
 

@@ -29,12 +29,12 @@ export async function pingHosts(
   const hosts = targets.map(({ name }) => name);
   await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
   const dialler = openDialler(controller);
-  const reqid = newRequestId();
+  const reqid = caller.requestId ?? newRequestId();
   const results = new Map<string, PingResult>();
   await askFleet(
     dialler,
     targets,
-    { method: "POST", path: "/ping", body: { reqid } },
+    { method: "POST", path: "/ping", body: { reqid }, idempotent: true },
     (outcome) => {
       const result = pingResult(outcome, reqid);
       logResult(controller, outcome, result);

@@ -3,7 +3,9 @@
 import { isScriptName } from "../core/allowlist.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
+import { dropUndefined } from "../core/json.ts";
 import { MAX_REQUEST_BYTES, refusal, runReply } from "../core/messages.ts";
+import { resultWithoutToken } from "../core/redact.ts";
 import type { RunResult } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
@@ -11,6 +13,7 @@ import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
 import { takeRunLocks } from "./locks.ts";
 import { readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
+import { lostResult, RunRecord } from "./run-records.ts";
 import { resolveTargets } from "./targets.ts";
 
 export interface RunOrder {
@@ -27,6 +30,20 @@ export interface RunReport {
   readonly results: readonly RunResult[];
 }
 
+/** A run that was accepted: nothing about it is an error any more, only a host's result. */
+export interface StartedRun {
+  readonly reqid: string;
+  /** Resolves when its record can be read. */
+  readonly recorded: Promise<void>;
+  /** Resolves when every host has its result and the record is written. */
+  readonly finished: Promise<RunReport>;
+  /**
+   * For a process that must end before the run has: completes the record, and `finished` resolves
+   * with that reason for the hosts that are still out. Never rejects.
+   */
+  abandon(reason: string): Promise<void>;
+}
+
 /**
  * @param onResult called once per host, as they answer
  * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential, locked
@@ -37,6 +54,16 @@ export async function runScript(
   order: RunOrder,
   onResult: (result: RunResult) => void,
 ): Promise<RunReport> {
+  return await (await startRun(controller, caller, order, onResult)).finished;
+}
+
+/** Like runScript, but resolves as soon as the run is accepted. */
+export async function startRun(
+  controller: Controller,
+  caller: Caller,
+  order: RunOrder,
+  onResult: (result: RunResult) => void,
+): Promise<StartedRun> {
   const { config, log } = controller;
   if (!isScriptName(order.script)) {
     throw new CtrlExecError("bad-request", `"${order.script}" is not a script name`, {
@@ -44,7 +71,7 @@ export async function runScript(
     });
   }
   const targets = resolveTargets(order.hosts, order.port, readRegistry(config), config.max_hosts);
-  const reqid = newRequestId();
+  const reqid = caller.requestId ?? newRequestId();
   const body = {
     script: order.script,
     args: order.args,
@@ -66,18 +93,40 @@ export async function runScript(
     args: order.args,
   });
   const dialler = openDialler(controller);
-  const { username } = caller;
-  const locks = takeRunLocks(controller, { targets, script: order.script, reqid, username });
-  log("info", "dispatch", { HOSTS: hosts.join(","), REQID: reqid, SCRIPT: order.script });
+  const { username, token } = caller;
+  const { script } = order;
+  const locks = takeRunLocks(controller, { targets, script, reqid, username });
+  const record = new RunRecord(controller, { reqid, script, hosts, submitter: username, token });
+  log("info", "dispatch", { HOSTS: hosts.join(","), REQID: reqid, SCRIPT: script });
   const results = new Map<string, RunResult>();
-  await askFleet(dialler, targets, { method: "POST", path: "/run", body }, (outcome) => {
-    locks.release(outcome.target);
-    const result = runResult(outcome, order.script, reqid);
-    logResult(controller, outcome, result);
-    results.set(outcome.target.name, result);
-    onResult(result);
-  }).finally(() => locks.releaseAll());
-  return { reqid, results: hosts.flatMap((host) => results.get(host) ?? []) };
+  const fanOut = async (): Promise<RunReport> => {
+    try {
+      await askFleet(dialler, targets, { method: "POST", path: "/run", body }, (outcome) => {
+        locks.release(outcome.target);
+        const result = runResult(outcome, script, reqid);
+        logResult(controller, outcome, resultWithoutToken(result, token));
+        results.set(outcome.target.name, result);
+        record.add(result);
+        onResult(result);
+      });
+    } finally {
+      locks.releaseAll();
+      await record.close("ctrl-exec gave up before this host answered; the script may have run");
+    }
+    return { reqid, results: hosts.flatMap((host) => results.get(host) ?? []) };
+  };
+  const abandoned = Promise.withResolvers<RunReport>();
+  return {
+    reqid,
+    recorded: record.stored,
+    finished: Promise.race([fanOut(), abandoned.promise]),
+    async abandon(reason) {
+      await record.close(reason);
+      const given = (host: string) =>
+        results.get(host) ?? lostResult({ reqid, script }, host, reason);
+      abandoned.resolve({ reqid, results: hosts.map(given) });
+    },
+  };
 }
 
 function runResult(outcome: HostOutcome, script: string, reqid: string): RunResult {
@@ -93,13 +142,6 @@ function runResult(outcome: HostOutcome, script: string, reqid: string): RunResu
   const refused = refusal.safeParse(reply.json);
   if (refused.success) return failed(refused.data.error);
   return failed(`${target.name} answered with status ${reply.status} and no result`);
-}
-
-function dropUndefined<Shape extends object>(
-  shape: Shape,
-): { [Key in keyof Shape]?: Exclude<Shape[Key], undefined> } {
-  const entries = Object.entries(shape).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [Key in keyof Shape]?: Exclude<Shape[Key], undefined> };
 }
 
 function logResult({ log }: Controller, { target, rtt }: HostOutcome, result: RunResult): void {

@@ -52,13 +52,23 @@ export function resolveTargets(
   });
 }
 
-/** The address to dial: the name, or the recorded address when the record says so or the name is unknown. */
-export async function dialAddress({ name, record }: ResolvedTarget): Promise<string> {
+/**
+ * The address to dial: the name, or the recorded address when the record says so, or when the name is
+ * unknown or the name server does not say within `waitMs`.
+ */
+export async function dialAddress(
+  { name, record }: ResolvedTarget,
+  waitMs: number,
+): Promise<string> {
   if (isIP(name) !== 0 || record === undefined || record.ip === "") return name;
   if (record.lookup_by === "ip") return record.ip;
-  try {
-    return (await lookup(name)).address;
-  } catch {
-    return record.ip;
-  }
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(record.ip), waitMs);
+  });
+  const found = lookup(name).then(
+    ({ address }) => address,
+    () => record.ip,
+  );
+  return await Promise.race([found, tooLate]).finally(() => clearTimeout(timer));
 }

@@ -20,6 +20,12 @@ export function connectionProblem(
 ): ConnectionProblem {
   const network = NETWORK[code];
   if (network !== undefined && phase === "connect") return network(peer, place);
+  if (code === "ETIMEDOUT" && phase === "handshake") {
+    return {
+      message: `the ${peer} at ${place} accepts the connection and then says nothing`,
+      hint: `Check that the port belongs to the ${peer}, and the host's load.`,
+    };
+  }
   const trust = TRUST.find(([pattern]) => pattern.test(code));
   if (trust !== undefined) return trust[1](peer, place);
   if (

@@ -28,6 +28,7 @@ const shape = z.object({
   verify_agent_identity: withDefault(oneOf("registry", "strict", "ca"), "registry"),
   read_timeout: withDefault(seconds(), 60),
   connect_timeout: withDefault(seconds(), 10),
+  keepalive: withDefault(wholeNumber(0, 300), 5),
   max_parallel: withDefault(wholeNumber(1, 4096), 64),
   max_hosts: withDefault(wholeNumber(1, 100_000), 500),
   auth_hook: optional(absolutePath),
@@ -45,6 +46,8 @@ const shape = z.object({
   api_cert: optional(absolutePath),
   api_key: optional(absolutePath),
   api_auth_default: withDefault(oneOf("deny", "allow"), "deny"),
+  api_max_requests: withDefault(wholeNumber(1, 10_000), 64),
+  run_retention: withDefault(seconds(), 86_400),
 });
 
 const schema: ConfigSchema<typeof shape> = {

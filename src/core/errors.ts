@@ -21,6 +21,7 @@ export type ErrorCode =
   | "untrusted"
   | "protocol"
   | "storage"
+  | "damaged"
   | "internal";
 
 interface ErrorFacts {
@@ -45,6 +46,7 @@ export const ERROR_FACTS = {
   untrusted: { exit: 1, http: 502, level: "err" },
   protocol: { exit: 1, http: 502, level: "err" },
   storage: { exit: 1, http: 500, level: "err" },
+  damaged: { exit: 1, http: 500, level: "err" },
   internal: { exit: 70, http: 500, level: "err" },
 } as const satisfies Record<ErrorCode, ErrorFacts>;
 

@@ -16,6 +16,11 @@ export interface HookRequest {
   readonly token: string;
   readonly sourceIp: string;
   readonly time: Date;
+  /** The API's route as its document spells it: `GET /status/{reqid}`. */
+  readonly route?: string | undefined;
+  /** The run that is asked about, and who submitted it. */
+  readonly reqid?: string | undefined;
+  readonly submitter?: string | undefined;
 }
 
 /** The hook's standard input. */
@@ -29,6 +34,9 @@ export function hookInput(request: HookRequest): string {
     token: request.token,
     source_ip: request.sourceIp,
     timestamp: isoSeconds(request.time),
+    route: request.route,
+    reqid: request.reqid,
+    submitter: request.submitter,
   });
 }
 
@@ -44,6 +52,9 @@ export function hookEnvironment(request: HookRequest): Record<string, string> {
     ENVEXEC_TOKEN: request.token,
     ENVEXEC_SOURCE_IP: request.sourceIp,
     ENVEXEC_TIMESTAMP: isoSeconds(request.time),
+    ...(request.route === undefined ? {} : { ENVEXEC_ROUTE: request.route }),
+    ...(request.reqid === undefined ? {} : { ENVEXEC_REQID: request.reqid }),
+    ...(request.submitter === undefined ? {} : { ENVEXEC_SUBMITTER: request.submitter }),
   };
 }
 

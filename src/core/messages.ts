@@ -64,6 +64,31 @@ export const renewReply = z.object({
 /** `POST /renew-complete`. */
 export const renewCompleteRequest = z.object({ cert: text, ca: text });
 
+const scriptEntry = z.object({
+  name: text.check(z.regex(/^[A-Za-z0-9_-]{1,255}$/)),
+  path: z._default(text.check(z.maxLength(4096)), ""),
+  // Perl's JSON writes truth as 1 or 0 here and there.
+  executable: z._default(
+    z.union([
+      z.boolean(),
+      z.pipe(
+        z.number(),
+        z.transform((value) => value !== 0),
+      ),
+    ]),
+    false,
+  ),
+});
+
+export const capabilitiesReply = z.object({
+  status: z.literal("ok"),
+  host: textOrEmpty,
+  version: textOrEmpty,
+  scripts: z._default(z.array(scriptEntry).check(z.maxLength(10_000)), []),
+  tags: z._default(z.record(text, text), {}),
+});
+export type CapabilitiesReply = z.infer<typeof capabilitiesReply>;
+
 /** A refusal's body; 0.8 has more fields here and there. */
 export const refusal = z.object({ error: text });
 

@@ -32,6 +32,42 @@ export interface PingResult {
   readonly error?: string;
 }
 
+export interface DiscoveredScript {
+  readonly name: string;
+  readonly path: string;
+  readonly executable: boolean;
+}
+
+/** What one host says of itself. */
+export interface DiscoveredHost {
+  readonly host: string;
+  readonly status: "ok" | "error";
+  readonly version: string;
+  readonly rtt: string;
+  readonly scripts: readonly DiscoveredScript[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly error?: string;
+}
+
+/** A run as its record has it, from the moment it was accepted. */
+export interface RunReportSoFar {
+  readonly reqid: string;
+  readonly script: string;
+  /** Every host of the run, in the order given. */
+  readonly hosts: readonly string[];
+  /** Of the hosts that are done. */
+  readonly results: readonly RunResult[];
+  /** The hosts that are still out. */
+  readonly pending: readonly string[];
+  readonly complete: boolean;
+  /** Who asked for it, as they called themselves. */
+  readonly submitter: string;
+  /** ISO 8601; empty in records of 0.8. */
+  readonly started: string;
+  /** ISO 8601; null while hosts are out. */
+  readonly completed: string | null;
+}
+
 export function runFailed({ exit, error }: RunResult): boolean {
   return exit !== 0 || error !== undefined;
 }

@@ -67,6 +67,8 @@ export interface SecureConnection {
 
 /** TLS over a connected socket. @throws ConnectionFailed */
 export async function secureClient(raw: Socket, options: SecureOptions): Promise<SecureConnection> {
+  // Of a socket that is closed already the TLS above it would never hear anything (T23).
+  if (raw.destroyed) throw closedBecause(raw);
   const socket = connectTls({
     socket: raw,
     secureContext: options.context,
@@ -74,7 +76,9 @@ export async function secureClient(raw: Socket, options: SecureOptions): Promise
     rejectUnauthorized: options.verifyChain,
     checkServerIdentity: () => undefined,
   });
-  await established(socket, "secureConnect");
+  const onClose = () => socket.destroy(closedBecause(raw));
+  raw.once("close", onClose);
+  await established(socket, "secureConnect").finally(() => raw.off("close", onClose));
   const peer = socket.getPeerX509Certificate();
   if (peer !== undefined && (socket.authorized || !options.verifyChain)) return { socket, peer };
   socket.destroy();
@@ -83,10 +87,19 @@ export async function secureClient(raw: Socket, options: SecureOptions): Promise
   );
 }
 
+function closedBecause(raw: Socket): ConnectionFailed {
+  return raw.errored instanceof ConnectionFailed ? raw.errored : new ConnectionFailed("ECONNRESET");
+}
+
 /** Waits for the event; an error, or a close before it, is a failed connection. */
 async function established(socket: Socket | TLSSocket, event: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onError = (thrown: unknown) => reject(new ConnectionFailed(systemCode(thrown), thrown));
+  const onError = (thrown: unknown) =>
+    reject(
+      thrown instanceof ConnectionFailed
+        ? thrown
+        : new ConnectionFailed(systemCode(thrown), thrown),
+    );
   const onClose = () => reject(new ConnectionFailed("ECONNRESET"));
   socket.once(event, resolve);
   socket.once("error", onError);

@@ -20,6 +20,7 @@ const REQUEST: HttpRequest = {
   host: "web-01:7443",
   body: '{"script":"s"}',
   maxBytes: 1000,
+  keepAlive: false,
 };
 
 /** What one request gets from a server that answers by hand, and what the server heard. */
@@ -108,14 +109,14 @@ describe("the answer", () => {
     ],
   ])("%s", async (_, answer) => {
     const { reply } = await ask((socket) => socket.end(answer));
-    expect(reply).toEqual({ status: 200, body: Buffer.from(BODY) });
+    expect(reply).toEqual({ status: 200, body: Buffer.from(BODY), keepMs: 0 });
   });
 
   test("a refusal is an answer", async () => {
     const { reply } = await ask((socket) =>
       socket.end("HTTP/1.0 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}"),
     );
-    expect(reply).toEqual({ status: 403, body: Buffer.from("{}") });
+    expect(reply).toEqual({ status: 403, body: Buffer.from("{}"), keepMs: 0 });
   });
 
   test("a redirect is not followed", async () => {
@@ -214,5 +215,45 @@ describe("T29 a hostile agent", () => {
   ] as const)("%s: a failed connection, never half an answer", async (_, answer) => {
     const { reply } = await ask(answer);
     expect(reply).toBeInstanceOf(ConnectionFailed);
+  });
+});
+
+describe("the connection", () => {
+  const answerWith = (version: string, ...headers: string[]) =>
+    `HTTP/${version} 200 OK\r\n${headers.map((line) => `${line}\r\n`).join("")}Content-Length: 8\r\n\r\n${BODY}`;
+  const KEEP = "Connection: keep-alive";
+
+  test.each([
+    [
+      "for as long as the peer says, less a second",
+      answerWith("1.1", KEEP, "Keep-Alive: timeout=5"),
+      4000,
+    ],
+    ["not when the peer says nothing of it", answerWith("1.1"), 0],
+    [
+      "not when the peer closes it",
+      answerWith("1.1", "Connection: close", "Keep-Alive: timeout=5"),
+      0,
+    ],
+    ["not when the peer is 0.8", answerWith("1.0", "Keep-Alive: timeout=5"), 0],
+    [
+      "not when the peer keeps it for a moment only",
+      answerWith("1.1", KEEP, "Keep-Alive: timeout=1"),
+      0,
+    ],
+  ])("can be used again %s", async (_, answer, keepMs) => {
+    const { reply, socket } = await ask((peer) => peer.write(answer), {
+      ...REQUEST,
+      keepAlive: true,
+    });
+    expect(reply).toEqual({ status: 200, body: Buffer.from(BODY), keepMs });
+    expect(socket.destroyed).toBe(keepMs === 0);
+    socket.destroy();
+  });
+
+  test("that is closed already is an error, not a wait for ever", async () => {
+    const { socket } = await ask((peer) => peer.end(answerWith("1.1")));
+    expect(socket.destroyed).toBe(true);
+    expect(requestOver(socket, REQUEST)).rejects.toThrow("ECONNRESET");
   });
 });

@@ -15,6 +15,10 @@ export const controllerProgram: Program = {
       summary: "Test mTLS to one or more hosts; show certificate expiry and version",
       load: async () => (await import("./ping.ts")).ping,
     },
+    status: {
+      summary: "Show a run's record: what is done and what is still out",
+      load: async () => (await import("./status.ts")).status,
+    },
     "list-agents": {
       summary: "List the registered hosts",
       load: async () => (await import("./list-agents.ts")).listAgents,

@@ -1,0 +1,65 @@
+/** What the API answers: a status, JSON, and perhaps a header. */
+import type { ErrorAnswer } from "../core/api-schemas.ts";
+import { type CtrlExecError, DeniedError, ERROR_FACTS, LockedError } from "../core/errors.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function success(body: unknown): Answer {
+  return { status: 200, body };
+}
+
+export function refusal(
+  status: number,
+  error: string,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
+  const body: ErrorAnswer = { ok: false, error, detail };
+  return { status, body, headers };
+}
+
+/** A refusal that is thrown: what the request is, not what happened to it. */
+export class Refused extends Error {
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super(`refused with status ${answer.status}`);
+    this.name = "Refused";
+    this.answer = answer;
+  }
+}
+
+/** The one error shape (PROTOCOL section 6). What goes wrong inside stays inside. */
+export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
+  const status = ERROR_FACTS[error.code].http;
+  if (error instanceof DeniedError) {
+    const body: ErrorAnswer = { ok: false, error: error.reason, code: error.hookCode };
+    return { status, body };
+  }
+  if (error instanceof LockedError) {
+    const conflicts = [...error.conflicts];
+    const body: ErrorAnswer = { ok: false, error: "locked", code: 4, conflicts };
+    return { status, body };
+  }
+  if (status >= 500 && error.code !== "busy") return serverError(requestId);
+  const { name, headers } = NAMES[status] ?? { name: error.code };
+  return refusal(status, name, error.message, headers);
+}
+
+export function serverError(requestId: string): Answer {
+  return refusal(500, "server error", `see the log of the control host for REQID=${requestId}`);
+}
+
+/** Seconds after which a request that met no free place may come again. */
+export const RETRY_AFTER = { "Retry-After": "1" };
+
+const NAMES: Readonly<Record<number, { name: string; headers?: Record<string, string> }>> = {
+  400: { name: "bad request" },
+  404: { name: "not found" },
+  413: { name: "too large" },
+  503: { name: "busy", headers: RETRY_AFTER },
+};

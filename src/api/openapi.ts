@@ -1,0 +1,288 @@
+/** The OpenAPI 3.1 document, made from the routes and their schemas. */
+import { z } from "zod";
+import * as schemas from "../core/api-schemas.ts";
+import { VERSION } from "../core/version.ts";
+import type { Route } from "./route.ts";
+
+/** Components of their own: requests as they may come, answers as they go. */
+const REQUESTS = {
+  PingRequest: schemas.pingRequest,
+  RunRequest: schemas.runRequest,
+  DiscoveryRequest: schemas.discoveryRequest,
+};
+
+const ANSWERS = {
+  RunResult: schemas.runResult,
+  PingResult: schemas.pingResult,
+  DiscoveredHost: schemas.discoveredHost,
+  Index: schemas.indexAnswer,
+  Health: schemas.healthAnswer,
+  PingAnswer: schemas.pingAnswer,
+  RunAnswer: schemas.runAnswer,
+  RunAccepted: schemas.acceptedAnswer,
+  DiscoveryAnswer: schemas.discoveryAnswer,
+  RunStatus: schemas.statusAnswer,
+  OpenApi: schemas.openapiAnswer,
+  Error: schemas.errorAnswer,
+  Denied: schemas.deniedAnswer,
+  Locked: schemas.lockedAnswer,
+};
+
+type JsonObject = Record<string, unknown>;
+
+const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
+const NAMES: ReadonlyMap<z.ZodType, string> = new Map(
+  Object.entries<z.ZodType>({ ...REQUESTS, ...ANSWERS }).map(([name, schema]) => [schema, name]),
+);
+
+export function openapiDocument(routes: readonly Route[]): JsonObject {
+  return document(routes.map(operationOf), VERSION, components());
+}
+
+/** What the live document knows beyond the schemas. */
+export interface Live {
+  readonly hosts: readonly string[];
+  readonly scripts: readonly string[];
+  readonly time: Date;
+}
+
+export function liveDocument(routes: readonly Route[], live: Live): JsonObject {
+  const version = `${VERSION}+${Math.floor(live.time.getTime() / 1000)}`;
+  // An example that names other hosts than these would not fit the document.
+  const withoutExamples = routes.map((route) =>
+    operationOf({ ...route, requestExample: undefined }),
+  );
+  return document(withoutExamples, version, components(live));
+}
+
+interface Operation {
+  readonly path: string;
+  readonly method: string;
+  readonly operation: JsonObject;
+}
+
+function document(
+  operations: readonly Operation[],
+  version: string,
+  componentSchemas: JsonObject,
+): JsonObject {
+  const paths: Record<string, JsonObject> = {};
+  for (const { path, method, operation } of operations) {
+    paths[path] = { ...paths[path], [method]: operation };
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "ctrl-exec-api",
+      version,
+      summary: "Run allowlisted scripts on a fleet.",
+      description: [
+        "JSON in and out. HEAD works wherever GET does. Every request passes the auth hook of the",
+        "control host, which is given the token; there is no status 401.",
+      ].join("\n"),
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ bearer: [] }, {}],
+    paths,
+    components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      headers: HEADERS,
+      schemas: componentSchemas,
+    },
+  };
+}
+
+function operationOf(route: Route): Operation {
+  const method = route.method.toLowerCase();
+  return { path: route.path, method, operation: operation(route, method) };
+}
+
+function operation(route: Route, method: string): JsonObject {
+  const name = route.path
+    .replace(/[^a-z]+/g, " ")
+    .trim()
+    .replaceAll(" ", "-");
+  return {
+    operationId: `${method}-${name === "" ? "index" : name}`,
+    summary: route.summary,
+    description: route.description,
+    ...(route.path.includes("{reqid}") ? { parameters: [REQID_PARAMETER] } : {}),
+    ...(route.request === undefined ? {} : { requestBody: requestBody(route, route.request) }),
+    responses: responses(route),
+  };
+}
+
+const REQID_PARAMETER = {
+  name: "reqid",
+  in: "path",
+  required: true,
+  description: "The run's id, as /run answers it.",
+  schema: { type: "string", pattern: "^[0-9a-f]{16}$" },
+  example: "a1b2c3d4e5f60718",
+};
+
+function requestBody(route: Route, schema: z.ZodType): JsonObject {
+  return {
+    required: route.bodyOptional !== true,
+    content: json(NAMES.get(schema) ?? "", route.requestExample),
+  };
+}
+
+function json(schema: string, example: unknown): JsonObject {
+  return { "application/json": { schema: reference(schema), example } };
+}
+
+const HEADERS = {
+  "X-Request-Id": {
+    description: "The request's id, as the log has it; of a run also its reqid.",
+    required: true,
+    schema: { type: "string", pattern: "^[0-9a-f]{16}$" },
+  },
+  "Retry-After": {
+    description: "Seconds to wait before the next try.",
+    required: true,
+    schema: { type: "integer" },
+  },
+  Location: { description: "The run's record.", required: true, schema: { type: "string" } },
+};
+
+const headers = (...names: (keyof typeof HEADERS)[]) =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
+function responses(route: Route): JsonObject {
+  const all: Record<string, JsonObject> = {};
+  for (const [status, { description, schema, example }] of Object.entries(route.answers)) {
+    all[status] = {
+      description,
+      headers: headers("X-Request-Id", ...(status === "202" ? (["Location"] as const) : [])),
+      content: json(NAMES.get(schema) ?? "", example),
+    };
+  }
+  for (const status of refusalsOf(route)) {
+    const { description, schema, example, retry }: Refusal = REFUSALS[status];
+    all[status] = {
+      description,
+      headers: headers("X-Request-Id", ...(retry === true ? (["Retry-After"] as const) : [])),
+      content: json(schema, example),
+    };
+  }
+  return all;
+}
+
+interface Refusal {
+  readonly description: string;
+  readonly schema: string;
+  readonly example: unknown;
+  readonly retry?: boolean;
+}
+
+const failed = (error: string, detail: string) => ({ ok: false, error, detail });
+
+const REFUSALS = {
+  400: {
+    description: "The request is not what the schema says; detail names the field.",
+    schema: "Error",
+    example: failed("bad request", "hosts: expected a non-empty array of hosts"),
+  },
+  403: {
+    description: "The auth hook refused, or there is none and api_auth_default is deny.",
+    schema: "Denied",
+    example: { ok: false, error: "insufficient privilege", code: 3 },
+  },
+  404: {
+    description: "No such run, its record is no longer kept, or the auth hook hides it.",
+    schema: "Error",
+    example: failed("not found", "no run a1b2c3d4e5f60718 that you may see"),
+  },
+  405: {
+    description: "The path has other methods; Allow names them.",
+    schema: "Error",
+    example: failed("method not allowed", "allowed here: POST"),
+  },
+  408: {
+    description: "The request did not come in time.",
+    schema: "Error",
+    example: failed("request timeout", "the request did not come in time"),
+  },
+  409: {
+    description: "The script runs already on a host.",
+    schema: "Locked",
+    example: { ok: false, error: "locked", code: 4, conflicts: ["web-01:deploy-app"] },
+  },
+  413: {
+    description: "The body is longer than 1 MiB.",
+    schema: "Error",
+    example: failed("too large", "the body is longer than 1048576 bytes"),
+  },
+  415: {
+    description: "The body is not application/json.",
+    schema: "Error",
+    example: failed("unsupported media type", "expected Content-Type: application/json"),
+  },
+  429: {
+    description: "Too many requests of this client are in flight.",
+    schema: "Error",
+    example: failed("too many requests", "64 requests are in flight, most of them yours"),
+    retry: true,
+  },
+  500: {
+    description: "A fault inside; the log has it under the request's id.",
+    schema: "Error",
+    example: failed("server error", "see the log of the control host for REQID=a1b2c3d4e5f60718"),
+  },
+  503: {
+    description: "Too many requests are in flight, or the API is stopping.",
+    schema: "Error",
+    example: failed("busy", "64 requests are in flight"),
+    retry: true,
+  },
+} as const satisfies Record<number, Refusal>;
+
+function refusalsOf(route: Route): (keyof typeof REFUSALS)[] {
+  const always = [405, 408, 413, 429, 500, 503] as const;
+  const withBody = route.request === undefined ? [] : ([400, 415] as const);
+  const own = OWN_REFUSALS[route.path] ?? [403];
+  return [...always, ...withBody, ...own];
+}
+
+const OWN_REFUSALS: Readonly<Record<string, readonly (keyof typeof REFUSALS)[]>> = {
+  "/run": [403, 409],
+  "/status/{reqid}": [404],
+};
+
+function components(live?: Live): JsonObject {
+  const override = ({ zodSchema, jsonSchema }: { zodSchema: unknown; jsonSchema: JsonObject }) => {
+    // A later version may answer more; who reads must not refuse it.
+    if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+    if (zodSchema === schemas.hostSchema) addEnum(jsonSchema, live?.hosts);
+    if (zodSchema === schemas.scriptSchema) addEnum(jsonSchema, live?.scripts);
+  };
+  return {
+    ...convert(REQUESTS, "input", override),
+    ...convert(ANSWERS, "output", override),
+  };
+}
+
+/** An empty enum would allow nothing at all, and JSON Schema forbids it. */
+function addEnum(jsonSchema: JsonObject, values: readonly string[] | undefined): void {
+  if (values !== undefined && values.length > 0) jsonSchema.enum = values;
+}
+
+function convert(
+  named: Readonly<Record<string, z.ZodType>>,
+  io: "input" | "output",
+  override: (context: { zodSchema: unknown; jsonSchema: JsonObject }) => void,
+): JsonObject {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
+  const converted = z.toJSONSchema(registry, {
+    io,
+    uri: (id) => reference(id).$ref,
+    override,
+  });
+  return Object.fromEntries(
+    Object.entries(converted.schemas).map(([name, { $schema, $id, ...schema }]) => [name, schema]),
+  );
+}

@@ -1,0 +1,54 @@
+/** What a route is: how it is asked, what it answers, and the work. */
+import type { z } from "zod";
+import type { Caller } from "../controller/authorize.ts";
+import type { Controller } from "../controller/controller.ts";
+import type { StartedRun } from "../controller/run.ts";
+import type { Answer } from "./answer.ts";
+
+export interface Route<Request extends z.ZodType = z.ZodType> {
+  readonly method: "GET" | "POST";
+  /** As the document spells it: `/status/{reqid}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly description: string;
+  /** The schema of the request's body; a route without one takes none. */
+  readonly request?: Request;
+  /** True when a request without a body is the same as `{}`. */
+  readonly bodyOptional?: boolean;
+  /** An example of the body. */
+  readonly requestExample?: unknown;
+  /** What it answers besides the refusals every route has. */
+  readonly answers: Readonly<Record<number, RouteAnswer>>;
+  /** @throws CtrlExecError or Refused */
+  handle(call: Call<z.output<Request>>): Promise<Answer>;
+}
+
+/** Keeps the type of the body with the route that has it. */
+export function defineRoute<Request extends z.ZodType>(route: Route<Request>): Route {
+  return route;
+}
+
+export interface RouteAnswer {
+  readonly description: string;
+  readonly schema: z.ZodType;
+  readonly example: unknown;
+}
+
+/** One request, parsed and validated but not yet authorised: the use-case does that. */
+export interface Call<Body = unknown> {
+  readonly api: Api;
+  readonly requestId: string;
+  readonly caller: Caller;
+  /** As the route's schema made it; undefined where the route has none. */
+  readonly body: Body;
+  /** What stands in the place of `{reqid}`. */
+  readonly parameter: string;
+}
+
+/** What the routes share. */
+export interface Api {
+  readonly controller: Controller;
+  readonly routes: readonly Route[];
+  /** Keeps the run known until it has ended, whether or not its client still listens. */
+  track(run: StartedRun): void;
+}

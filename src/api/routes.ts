@@ -1,0 +1,53 @@
+/** Every route, in the order the documents show them. */
+import type { Route } from "./route.ts";
+import { discoveryGet, discoveryPost } from "./routes/discovery.ts";
+import { health } from "./routes/health.ts";
+import { index } from "./routes/index.ts";
+import { openapi } from "./routes/openapi.ts";
+import { openapiLive } from "./routes/openapi-live.ts";
+import { ping } from "./routes/ping.ts";
+import { run } from "./routes/run.ts";
+import { status } from "./routes/status.ts";
+
+export const ROUTES: readonly Route[] = [
+  index,
+  health,
+  ping,
+  run,
+  discoveryGet,
+  discoveryPost,
+  status,
+  openapi,
+  openapiLive,
+];
+
+export interface Match {
+  /** By method; HEAD stands beside GET. */
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly parameter: string;
+}
+
+/** The routes of a path, compared as it came: nothing is decoded, so nothing is read two ways (T04). */
+export function matchPath(path: string): Match | undefined {
+  const found = ROUTES.flatMap((route) => {
+    const parameter = parameterOf(route.path, path);
+    return parameter === undefined ? [] : [{ route, parameter }];
+  });
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const routes = new Map<string, Route>();
+  for (const { route } of found) {
+    routes.set(route.method, route);
+    if (route.method === "GET") routes.set("HEAD", route);
+  }
+  return { routes, parameter: first.parameter };
+}
+
+/** What stands in the place of `{reqid}`; an empty string for a path without one. */
+function parameterOf(pattern: string, path: string): string | undefined {
+  if (pattern === path) return "";
+  const start = pattern.indexOf("{");
+  if (start < 0 || !path.startsWith(pattern.slice(0, start))) return undefined;
+  const parameter = path.slice(start);
+  return parameter === "" || parameter.includes("/") ? undefined : parameter;
+}

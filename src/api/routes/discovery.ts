@@ -1,0 +1,60 @@
+import type { z } from "zod";
+import { discoverHosts } from "../../controller/discovery.ts";
+import { discoveryAnswer, discoveryRequest, type Frozen } from "../../core/api-schemas.ts";
+import type { DiscoveredHost } from "../../core/results.ts";
+import { type Answer, success } from "../answer.ts";
+import { type Call, defineRoute } from "../route.ts";
+
+const shared = {
+  path: "/discovery",
+  summary: "What hosts may run, and their tags",
+  answers: {
+    200: {
+      description: "Every host by its name.",
+      schema: discoveryAnswer,
+      example: {
+        ok: true,
+        hosts: {
+          "web-01": {
+            host: "web-01",
+            status: "ok",
+            version: "1.0.0",
+            rtt: "9ms",
+            scripts: [{ name: "deploy-app", path: "/opt/scripts/deploy.sh", executable: true }],
+            tags: { env: "production" },
+          },
+        },
+      },
+    },
+  },
+} as const;
+
+export const discoveryGet = defineRoute({
+  ...shared,
+  method: "GET",
+  description: "Asks every registered host.",
+  handle: (call) => discover(call, undefined),
+});
+
+export const discoveryPost = defineRoute({
+  ...shared,
+  method: "POST",
+  description: "Asks the hosts that are named, or every registered host.",
+  request: discoveryRequest,
+  bodyOptional: true,
+  requestExample: { hosts: ["web-01"] },
+  handle: (call) => discover(call, call.body.hosts),
+});
+
+async function discover(
+  { api, caller }: Call,
+  hosts: readonly string[] | undefined,
+): Promise<Answer> {
+  const found = await discoverHosts(api.controller, caller, hosts);
+  const body: Frozen<z.output<typeof discoveryAnswer>> = { ok: true, hosts: byName(found) };
+  return success(body);
+}
+
+function byName(hosts: readonly DiscoveredHost[]): Record<string, DiscoveredHost> {
+  return Object.fromEntries(hosts.map((host) => [host.host, host]));
+}

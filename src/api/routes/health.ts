@@ -1,0 +1,25 @@
+import type { z } from "zod";
+import { type Frozen, healthAnswer } from "../../core/api-schemas.ts";
+import { VERSION } from "../../core/version.ts";
+import { authorizeRoute } from "../access.ts";
+import { success } from "../answer.ts";
+import { defineRoute } from "../route.ts";
+
+export const health = defineRoute({
+  method: "GET",
+  path: "/health",
+  summary: "Whether the API answers",
+  description: "For liveness checks. It asks no agent.",
+  answers: {
+    200: {
+      description: "It does.",
+      schema: healthAnswer,
+      example: { ok: true, version: VERSION },
+    },
+  },
+  async handle(call) {
+    await authorizeRoute(call);
+    const body: Frozen<z.output<typeof healthAnswer>> = { ok: true, version: VERSION };
+    return success(body);
+  },
+});

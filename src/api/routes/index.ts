@@ -1,0 +1,37 @@
+import type { z } from "zod";
+import { type Frozen, indexAnswer } from "../../core/api-schemas.ts";
+import { VERSION } from "../../core/version.ts";
+import { authorizeRoute } from "../access.ts";
+import { success } from "../answer.ts";
+import { defineRoute } from "../route.ts";
+
+export const index = defineRoute({
+  method: "GET",
+  path: "/",
+  summary: "Every route, and where the documents are",
+  description: "A start for a person or a program that knows nothing else of this API.",
+  answers: {
+    200: {
+      description: "The routes.",
+      schema: indexAnswer,
+      example: {
+        name: "ctrl-exec-api",
+        version: VERSION,
+        spec: "/openapi.json",
+        live_spec: "/openapi-live.json",
+        endpoints: [{ method: "GET", path: "/health" }],
+      },
+    },
+  },
+  async handle(call) {
+    await authorizeRoute(call);
+    const body: Frozen<z.output<typeof indexAnswer>> = {
+      name: "ctrl-exec-api",
+      version: VERSION,
+      spec: "/openapi.json",
+      live_spec: "/openapi-live.json",
+      endpoints: call.api.routes.map(({ method, path }) => ({ method, path })),
+    };
+    return success(body);
+  },
+});

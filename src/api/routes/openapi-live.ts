@@ -1,0 +1,44 @@
+import type { Controller } from "../../controller/controller.ts";
+import { everyHost, scanCapabilities } from "../../controller/discovery.ts";
+import { openapiAnswer } from "../../core/api-schemas.ts";
+import type { DiscoveredHost } from "../../core/results.ts";
+import { authorizeRoute } from "../access.ts";
+import { success } from "../answer.ts";
+import { liveDocument } from "../openapi.ts";
+import { defineRoute } from "../route.ts";
+
+export const openapiLive = defineRoute({
+  method: "GET",
+  path: "/openapi-live.json",
+  summary: "The same document with the registered hosts and the scripts seen on them",
+  description: "Asks every registered host. For a program that offers the choices to somebody.",
+  answers: {
+    200: { description: "The document.", schema: openapiAnswer, example: { openapi: "3.1.0" } },
+  },
+  async handle(call) {
+    await authorizeRoute(call);
+    const { controller, routes } = call.api;
+    const found = await scanOnce(controller);
+    const scripts = found.flatMap((host) => host.scripts.map(({ name }) => name));
+    return success(
+      liveDocument(routes, {
+        hosts: found.map(({ host }) => host),
+        scripts: [...new Set(scripts)].sort(),
+        time: controller.now(),
+      }),
+    );
+  },
+});
+
+const scans = new WeakMap<Controller, Promise<DiscoveredHost[]>>();
+
+/** Requests that come while the fleet is being asked share the answer. */
+function scanOnce(controller: Controller): Promise<DiscoveredHost[]> {
+  const under = scans.get(controller);
+  if (under !== undefined) return under;
+  const scan = scanCapabilities(controller, everyHost(controller)).finally(() => {
+    scans.delete(controller);
+  });
+  scans.set(controller, scan);
+  return scan;
+}

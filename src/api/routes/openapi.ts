@@ -1,0 +1,19 @@
+import { openapiAnswer } from "../../core/api-schemas.ts";
+import { authorizeRoute } from "../access.ts";
+import { success } from "../answer.ts";
+import { openapiDocument } from "../openapi.ts";
+import { defineRoute } from "../route.ts";
+
+export const openapi = defineRoute({
+  method: "GET",
+  path: "/openapi.json",
+  summary: "This API as an OpenAPI 3.1 document",
+  description: "Made from the schemas that validate the requests.",
+  answers: {
+    200: { description: "The document.", schema: openapiAnswer, example: { openapi: "3.1.0" } },
+  },
+  async handle(call) {
+    await authorizeRoute(call);
+    return success(openapiDocument(call.api.routes));
+  },
+});

@@ -1,0 +1,38 @@
+import type { z } from "zod";
+import { pingHosts } from "../../controller/ping.ts";
+import { type Frozen, pingAnswer, pingRequest } from "../../core/api-schemas.ts";
+import { success } from "../answer.ts";
+import { defineRoute } from "../route.ts";
+
+export const ping = defineRoute({
+  method: "POST",
+  path: "/ping",
+  summary: "Test mTLS to hosts; show certificate expiry and version",
+  description: "Asks every host in parallel. A host that fails is a result, not an error.",
+  request: pingRequest,
+  requestExample: { hosts: ["web-01", "db-01:7450"] },
+  answers: {
+    200: {
+      description: "A result for each host, in the order given.",
+      schema: pingAnswer,
+      example: {
+        ok: true,
+        results: [
+          {
+            host: "web-01",
+            status: "ok",
+            rtt: "8ms",
+            expiry: "Jun  7 16:28:00 2027 GMT",
+            version: "1.0.0",
+            reqid: "a1b2c3d4e5f60718",
+          },
+        ],
+      },
+    },
+  },
+  async handle({ api, caller, body }) {
+    const results = await pingHosts(api.controller, caller, body.hosts, undefined, () => undefined);
+    const answer: Frozen<z.output<typeof pingAnswer>> = { ok: true, results };
+    return success(answer);
+  },
+});

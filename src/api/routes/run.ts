@@ -1,0 +1,59 @@
+import type { z } from "zod";
+import { startRun } from "../../controller/run.ts";
+import { acceptedAnswer, type Frozen, runAnswer, runRequest } from "../../core/api-schemas.ts";
+import { success } from "../answer.ts";
+import { defineRoute } from "../route.ts";
+
+export const run = defineRoute({
+  method: "POST",
+  path: "/run",
+  summary: "Run an allowlisted script on hosts",
+  description: [
+    "Runs the script on every host in parallel and answers when all are done. A host that fails is a",
+    "result, not an error. A client that hangs up does not stop the run: its record is at",
+    '/status/{reqid}. With "wait": false the answer comes at once and the record grows.',
+  ].join("\n"),
+  request: runRequest,
+  requestExample: { hosts: ["web-01"], script: "deploy-app", args: ["--fast"], username: "alice" },
+  answers: {
+    200: {
+      description: "A result for each host, in the order given.",
+      schema: runAnswer,
+      example: {
+        ok: true,
+        reqid: "a1b2c3d4e5f60718",
+        results: [
+          {
+            host: "web-01",
+            script: "deploy-app",
+            exit: 0,
+            stdout: "deployed\n",
+            stderr: "",
+            rtt: "42ms",
+            reqid: "a1b2c3d4e5f60718",
+          },
+        ],
+      },
+    },
+    202: {
+      description: 'The run is accepted ("wait": false); Location names its record.',
+      schema: acceptedAnswer,
+      example: { ok: true, reqid: "a1b2c3d4e5f60718", complete: false },
+    },
+  },
+  async handle({ api, caller, body }) {
+    const { hosts, script, args, wait } = body;
+    const order = { hosts, port: undefined, script, args };
+    const started = await startRun(api.controller, caller, order, () => undefined);
+    api.track(started);
+    if (wait) {
+      const { reqid, results } = await started.finished;
+      const answer: Frozen<z.output<typeof runAnswer>> = { ok: true, reqid, results };
+      return success(answer);
+    }
+    await started.recorded;
+    const { reqid } = started;
+    const answer: Frozen<z.output<typeof acceptedAnswer>> = { ok: true, reqid, complete: false };
+    return { status: 202, body: answer, headers: { Location: `/status/${reqid}` } };
+  },
+});

@@ -1,0 +1,61 @@
+import type { z } from "zod";
+import { showRun } from "../../controller/run-status.ts";
+import { type Frozen, statusAnswer } from "../../core/api-schemas.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { Refused, refusal, success } from "../answer.ts";
+import { defineRoute } from "../route.ts";
+
+export const status = defineRoute({
+  method: "GET",
+  path: "/status/{reqid}",
+  summary: "A run's record, from the moment it was accepted",
+  description: [
+    "Says which hosts are done and which are still out; complete tells whether all are. Records are",
+    "kept for 24 hours unless configured otherwise. The auth hook is told the run's id and who",
+    "submitted it; a run that it does not let the caller see is not found.",
+  ].join("\n"),
+  answers: {
+    200: {
+      description: "The record.",
+      schema: statusAnswer,
+      example: {
+        ok: true,
+        reqid: "a1b2c3d4e5f60718",
+        script: "deploy-app",
+        hosts: ["web-01", "web-02"],
+        results: [
+          {
+            host: "web-01",
+            script: "deploy-app",
+            exit: 0,
+            stdout: "deployed\n",
+            stderr: "",
+            rtt: "42ms",
+            reqid: "a1b2c3d4e5f60718",
+          },
+        ],
+        pending: ["web-02"],
+        complete: false,
+        submitter: "alice",
+        started: "2026-01-15T12:00:00Z",
+        completed: null,
+      },
+    },
+  },
+  async handle({ api, caller, parameter }) {
+    try {
+      const run = await showRun(api.controller, caller, parameter);
+      const body: Frozen<z.output<typeof statusAnswer>> = { ok: true, ...run };
+      return success(body);
+    } catch (thrown) {
+      if (!(thrown instanceof CtrlExecError)) throw thrown;
+      if (thrown.code === "denied" || thrown.code === "not-found") {
+        throw new Refused(refusal(404, "not found", `no run ${parameter} that you may see`));
+      }
+      if (thrown.code === "damaged") {
+        throw new Refused(refusal(500, "server error", thrown.message));
+      }
+      throw thrown;
+    }
+  },
+});

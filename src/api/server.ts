@@ -1,0 +1,255 @@
+/** ctrl-exec-api: from a request to its answer, and from SIGTERM to the last one. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Caller } from "../controller/authorize.ts";
+import type { Controller } from "../controller/controller.ts";
+import { newRequestId } from "../controller/request-id.ts";
+import type { StartedRun } from "../controller/run.ts";
+import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
+import { type RefusalStatus, startHttpServer } from "../system/http-server.ts";
+import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
+import { Places } from "./places.ts";
+import { bearerToken, ClientGone, parseBody, pathOf, readBody } from "./request.ts";
+import type { Call, Route } from "./route.ts";
+import { matchPath, ROUTES } from "./routes.ts";
+import { loadApiTls } from "./tls.ts";
+import { rawAnswer, writeAnswer } from "./wire.ts";
+
+export interface ApiServer {
+  readonly port: number;
+  /**
+   * Puts a configuration and its certificate in force, from the next request and handshake on.
+   *
+   * @throws CtrlExecError `config` and leaves everything as it was
+   */
+  reload(controller: Controller): void;
+  /** Stops accepting, lets what is in flight finish for a while, and resolves when all is answered. */
+  stop(): Promise<void>;
+}
+
+/** What is in flight at SIGTERM has this long. */
+const DRAIN_MS = 10_000;
+/** Then the last answers have this long to leave. */
+const FLUSH_MS = 500;
+
+const ABANDONED = "ctrl-exec-api stopped before this host answered; the script may have run";
+
+/** @throws CtrlExecError `config` when it cannot start */
+export async function startApi(first: Controller): Promise<ApiServer> {
+  const api = new Api(first);
+  const { config, log } = first;
+  const server = await startHttpServer({
+    bind: config.api_bind,
+    port: config.api_port,
+    secureContext: () => api.tls,
+    onRequest: (request, response, peer) => void api.answer(request, response, peer),
+    refuse: (status, peer) => api.rawRefusal(status, peer),
+    onTlsFailure: (PEER, REASON) => log("warning", "tls-failure", { PEER, REASON }),
+  });
+  const { port } = server;
+  const TLS = api.tls === undefined ? "no" : "yes";
+  log("info", "api-start", { BIND: config.api_bind, PORT: port, TLS });
+  return {
+    port,
+    reload: (next) => api.reload(next),
+    async stop() {
+      server.stopAccepting();
+      await api.drain();
+      server.closeAll();
+      log("info", "api-stop");
+    },
+  };
+}
+
+/** A request whose answer is due. */
+interface Due {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly peer: string;
+  bytes: number;
+}
+
+class Api {
+  tls: ReturnType<typeof loadApiTls>;
+  #controller: Controller;
+  readonly #places = new Places();
+  readonly #due = new Set<Due>();
+  readonly #runs = new Set<StartedRun>();
+  #stopping = false;
+  #idle: () => void = () => undefined;
+
+  constructor(controller: Controller) {
+    this.#controller = controller;
+    this.tls = loadApiTls(controller);
+  }
+
+  reload(next: Controller): void {
+    const tls = loadApiTls(next);
+    if ((tls === undefined) !== (this.tls === undefined)) {
+      throw new CtrlExecError(
+        "config",
+        "Cannot change between TLS and plain HTTP: restart for that",
+      );
+    }
+    this.tls = tls;
+    this.#controller = next;
+  }
+
+  /** Never rejects. */
+  async answer(request: IncomingMessage, response: ServerResponse, peer: string): Promise<void> {
+    const due: Due = { request, response, requestId: newRequestId(), peer, bytes: 0 };
+    this.#due.add(due);
+    // A client that goes away while it is answered is its own affair.
+    response.on("error", () => undefined);
+    response.once("close", () => {
+      this.#due.delete(due);
+      this.#settle();
+    });
+    try {
+      this.#send(due, await this.#handle(due));
+    } catch (thrown) {
+      if (!(thrown instanceof ClientGone)) this.#send(due, this.#failure(due, thrown));
+    }
+  }
+
+  async #handle(due: Due): Promise<Answer> {
+    const { request, response } = due;
+    const path = pathOf(request.url ?? "");
+    const match = matchPath(path);
+    const route = match?.routes.get(request.method ?? "");
+    if (match === undefined || route === undefined) request.resume();
+    if (match === undefined) return refusal(404, "not found", "no such route; GET / lists them");
+    if (route === undefined) {
+      const allow = [...match.routes.keys()].join(", ");
+      return refusal(405, "method not allowed", `allowed here: ${allow}`, { Allow: allow });
+    }
+    const bytes = await readBody(request, response);
+    due.bytes = bytes.length;
+    if (this.#stopping) return refusal(503, "busy", "the API is stopping", RETRY_AFTER);
+    const limit = this.#controller.config.api_max_requests;
+    const refused = this.#places.enter(due.peer, limit, route.path === "/health");
+    if (refused !== undefined) return refused;
+    const runs: StartedRun[] = [];
+    try {
+      const call = this.#call(due, route, parseBody(route, request, bytes), match.parameter, runs);
+      return await route.handle(call);
+    } finally {
+      // A run keeps its place until it has ended, whether or not somebody waits for it.
+      void Promise.allSettled(runs.map(({ finished }) => finished)).then(() => {
+        this.#places.leave(due.peer);
+      });
+    }
+  }
+
+  /** @param runs what the call starts is added to it */
+  #call(
+    { request, requestId, peer }: Due,
+    route: Route,
+    body: unknown,
+    parameter: string,
+    runs: StartedRun[],
+  ): Call {
+    const caller: Caller = {
+      face: "api",
+      username: textOf(body, "username"),
+      token: bearerToken(request) ?? textOf(body, "token"),
+      sourceIp: peer,
+      route: `${route.method} ${route.path}`,
+      requestId,
+    };
+    const api = {
+      controller: this.#controller,
+      routes: ROUTES,
+      track: (run: StartedRun) => {
+        runs.push(run);
+        this.#track(run);
+      },
+    };
+    return { api, requestId, caller, body, parameter };
+  }
+
+  #track(run: StartedRun): void {
+    this.#runs.add(run);
+    run.finished
+      .catch((thrown) => this.#controller.log("err", "api-error", { ERROR: messageOf(thrown) }))
+      .finally(() => {
+        this.#runs.delete(run);
+        this.#settle();
+      });
+  }
+
+  #failure({ requestId }: Due, thrown: unknown): Answer {
+    if (thrown instanceof Refused) return thrown.answer;
+    const error = asCtrlExecError(thrown);
+    if (ERROR_FACTS[error.code].http >= 500) {
+      const cause = error.cause === undefined ? "" : `: ${messageOf(error.cause)}`;
+      const ERROR = error.message + cause;
+      this.#controller.log("err", "api-error", { ERROR, REQID: requestId });
+    }
+    return errorAnswer(error, requestId);
+  }
+
+  #send({ request, response, requestId, peer, bytes }: Due, answer: Answer): void {
+    this.#controller.log("info", "api-request", {
+      LEN: bytes,
+      METHOD: request.method ?? "",
+      PATH: pathOf(request.url ?? ""),
+      PEER: peer,
+      REQID: requestId,
+      STATUS: answer.status,
+    });
+    const closing = this.#stopping ? { Connection: "close" } : {};
+    writeAnswer(request, response, requestId, {
+      ...answer,
+      headers: { ...closing, ...answer.headers },
+    });
+  }
+
+  /** The whole answer to what was no request. */
+  rawRefusal(status: RefusalStatus, peer: string): string {
+    const requestId = newRequestId();
+    this.#controller.log("warning", "api-request", {
+      LEN: 0,
+      METHOD: "",
+      PATH: "",
+      PEER: peer,
+      REQID: requestId,
+      STATUS: status,
+    });
+    return rawAnswer(status, requestId);
+  }
+
+  /** Resolves when nothing is in flight, or when it was given up and answered. */
+  async drain(): Promise<void> {
+    this.#stopping = true;
+    const drained = await this.#idleWithin(DRAIN_MS);
+    if (!drained) {
+      await Promise.all([...this.#runs].map((run) => run.abandon(ABANDONED)));
+      await Bun.sleep(0);
+      for (const due of this.#due) {
+        this.#send(due, refusal(503, "busy", "the API is stopping", RETRY_AFTER));
+      }
+      await this.#idleWithin(FLUSH_MS);
+    }
+    this.#controller.dialler?.close();
+  }
+
+  async #idleWithin(ms: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), ms);
+    this.#idle = () => resolve(true);
+    this.#settle();
+    return await promise.finally(() => clearTimeout(timer));
+  }
+
+  #settle(): void {
+    if (this.#due.size === 0 && this.#runs.size === 0) this.#idle();
+  }
+}
+
+/** A text member of the parsed body, or nothing. */
+function textOf(body: unknown, name: "username" | "token"): string {
+  if (typeof body !== "object" || body === null || !(name in body)) return "";
+  const value: unknown = Reflect.get(body, name);
+  return typeof value === "string" ? value : "";
+}

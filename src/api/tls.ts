@@ -1,0 +1,49 @@
+/** The API's own certificate: TLS when both files are there (manual, "api_cert, api_key"). */
+import { existsSync } from "node:fs";
+import type { SecureContext } from "node:tls";
+import type { Controller } from "../controller/controller.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { readCertificate } from "../pki/certificate.ts";
+import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { readPrivateText, readText } from "../system/files.ts";
+import { tlsContext } from "../system/tls.ts";
+
+/**
+ * Undefined means plain HTTP.
+ *
+ * @throws CtrlExecError `config` when only one of the two is there, or they do not fit
+ */
+export function loadApiTls({ config, log }: Controller): SecureContext | undefined {
+  const { api_cert: cert, api_key: key } = config;
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    throw new CtrlExecError(
+      "config",
+      `Cannot use ${config.file}: ${cert === undefined ? "api_key" : "api_cert"} is set and ${cert === undefined ? "api_cert" : "api_key"} is not`,
+      { hint: "Set both for TLS, or neither for plain HTTP." },
+    );
+  }
+  const missing = [cert, key].filter((file) => !existsSync(file));
+  if (missing.length === 2) {
+    const MSG = `neither ${cert} nor ${key} is there: plain HTTP`;
+    log("warning", "config-warn", { KEY: "api_cert", MSG });
+    return undefined;
+  }
+  const [absent] = missing;
+  if (absent !== undefined) {
+    throw new CtrlExecError("config", `Cannot read ${absent}: no such file or folder`, {
+      hint: "TLS needs both api_cert and api_key.",
+    });
+  }
+  const certPem = readText(cert);
+  const keyPem = readPrivateText(key);
+  const { publicKey } = readCertificate(certPem, cert);
+  if (!publicKeyBytes(readPrivateKey(keyPem, key)).equals(publicKey)) {
+    throw new CtrlExecError("config", `Cannot use ${key}: it is not the key of ${cert}`);
+  }
+  try {
+    return tlsContext({ cert: certPem, key: keyPem });
+  } catch (cause) {
+    throw new CtrlExecError("config", `Cannot use ${cert}: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,57 @@
+/** The command line of ctrl-exec-api. */
+import { startApi } from "../api/server.ts";
+import type { Controller } from "../controller/controller.ts";
+import { KeptDialler } from "../controller/kept-dialler.ts";
+import { startCheckLoop } from "../controller/maintenance.ts";
+import { messageOf } from "../core/errors.ts";
+import { defineVerb, type Program } from "./command.ts";
+import { commonOptions } from "./controller/options.ts";
+import { openController } from "./controller/setting.ts";
+import { untilStopped } from "./signals.ts";
+
+const serve = defineVerb({
+  summary: "Start the HTTP API",
+  positionals: "",
+  arity: [0, 0],
+  options: commonOptions,
+  details: [
+    "Serves run, ping, discovery and run records over HTTP on api_bind and api_port of ctrl-exec.conf",
+    "(default 127.0.0.1, 7445); with TLS when the files of api_cert and api_key are there. Usually",
+    "started by the init system. GET / lists the routes.",
+    "",
+    "SIGHUP reloads ctrl-exec.conf and the certificate without dropping a connection; a file with an",
+    "error leaves the old state in force. SIGTERM stops accepting and gives what is in flight ten",
+    "seconds to finish.",
+  ].join("\n"),
+  examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
+  async run({ options }) {
+    const dialler = new KeptDialler();
+    const controller: Controller = { ...(await openController(options)), dialler };
+    const { log } = controller;
+    const server = await startApi(controller);
+    let checks = startCheckLoop(controller);
+    process.on("SIGHUP", () => {
+      openController(options)
+        .then((next) => {
+          const reloaded = { ...next, dialler, log };
+          server.reload(reloaded);
+          checks.stop();
+          checks = startCheckLoop(reloaded);
+          log("info", "api-reload");
+        })
+        .catch((thrown) => log("err", "reload-fail", { ERROR: messageOf(thrown) }));
+    });
+    await untilStopped();
+    checks.stop();
+    await server.stop();
+    return 0;
+  },
+});
+
+export const apiProgram: Program = {
+  name: "ctrl-exec-api",
+  summary: "serve run, ping and discovery over HTTP",
+  options: commonOptions,
+  verbs: { serve: { summary: serve.summary, load: async () => serve } },
+  defaultVerb: "serve",
+};

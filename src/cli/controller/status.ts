@@ -1,0 +1,41 @@
+import { showRun } from "../../controller/run-status.ts";
+import { type RunReportSoFar, runFailed } from "../../core/results.ts";
+import { forTerminal } from "../../core/text.ts";
+import { defineVerb } from "../command.ts";
+import { renderRunResult } from "../render/run-result.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { cliCaller, openController } from "./setting.ts";
+
+export const status = defineVerb({
+  summary: "Show a run's record: what is done and what is still out",
+  positionals: "<reqid>",
+  arity: [1, 1],
+  options: {
+    json: controllerOptions.json,
+    username: controllerOptions.username,
+    token: controllerOptions.token,
+    ...commonOptions,
+  },
+  details: [
+    "Shows the results of a run by the request id that run, ctrl-exec-api and the log show. Records",
+    "are kept for run_retention seconds (default 86400, a day).",
+    "",
+    "Exit status: 0 when every host succeeded, 1 when any failed or is still out.",
+  ].join("\n"),
+  examples: ["ctrl-exec status a1b2c3d4e5f60718", "ctrl-exec status a1b2c3d4e5f60718 --json"],
+  async run({ options, positionals: [reqid = ""], io }) {
+    const controller = await openController(options);
+    const run = await showRun(controller, cliCaller(options, io), reqid);
+    if (options.json) io.out(`${JSON.stringify({ ok: 1, ...run })}\n`);
+    else {
+      for (const result of run.results) renderRunResult(io, result);
+      io.err(`${forTerminal(summary(run))}\n`);
+    }
+    return run.complete && !run.results.some(runFailed) ? 0 : 1;
+  },
+});
+
+function summary({ script, hosts, results, pending, complete, completed }: RunReportSoFar): string {
+  const done = `${script}: ${results.length} of ${hosts.length} hosts done`;
+  return complete ? `${done} at ${completed}` : `${done}; still out: ${pending.join(", ")}`;
+}

@@ -1,0 +1,164 @@
+/**
+ * Connections to agents that outlive a request, so that a busy API pays no handshake per request and
+ * stays below an agent's connection limit. One pool belongs to one credential.
+ */
+import type { TLSSocket } from "node:tls";
+import type { CertificateFacts } from "../pki/certificate.ts";
+
+export interface AgentConnection {
+  readonly socket: TLSSocket;
+  /** Whom the handshake showed; its name is judged again for each request. */
+  readonly peer: CertificateFacts;
+  /** Milliseconds of `performance.now()`. */
+  readonly openedAt: number;
+}
+
+/** At once to one agent: below the ten a minute that the manual's rate limit lets through. */
+const MAX_PER_AGENT = 8;
+
+/** Who waits longer than this for one of them opens one more. */
+const PATIENCE_MS = 5_000;
+
+/** A connection lives no longer, however busy: what a new handshake would find out is found out. */
+const MAX_AGE_MS = 60_000;
+
+/** Connections that wait unused, over all agents. */
+const MAX_IDLE = 512;
+
+interface Place {
+  readonly idle: Idle[];
+  busy: number;
+  readonly waiting: ((connection: AgentConnection | undefined) => void)[];
+}
+
+interface Idle {
+  readonly connection: AgentConnection;
+  readonly forget: () => void;
+}
+
+/** The right to one connection: with one that is open, or to open one. */
+export interface Lease {
+  readonly connection: AgentConnection | undefined;
+  /**
+   * Ends the lease.
+   *
+   * @param connection one that can be used again; undefined when it is closed
+   * @param keepMs how long the agent lets it stand unused
+   */
+  end(connection: AgentConnection | undefined, keepMs: number): void;
+}
+
+export class AgentPool {
+  readonly #keepaliveMs: number;
+  readonly #places = new Map<string, Place>();
+  #idle = 0;
+  #closed = false;
+
+  constructor(keepaliveMs: number) {
+    this.#keepaliveMs = keepaliveMs;
+  }
+
+  /** @param key everything that tells one agent's door from another's */
+  async lease(key: string): Promise<Lease> {
+    const place = this.#place(key);
+    const connection = this.#takeIdle(place);
+    if (connection !== undefined || place.busy < MAX_PER_AGENT || this.#keepaliveMs === 0) {
+      place.busy += 1;
+      return this.#leaseOf(key, place, connection);
+    }
+    return this.#leaseOf(key, place, await this.#wait(place));
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const place of this.#places.values()) {
+      for (const { connection } of [...place.idle]) connection.socket.destroy();
+    }
+  }
+
+  #place(key: string): Place {
+    const place = this.#places.get(key) ?? { idle: [], busy: 0, waiting: [] };
+    this.#places.set(key, place);
+    return place;
+  }
+
+  /** The one used last: the others may run out. */
+  #takeIdle(place: Place): AgentConnection | undefined {
+    const idle = place.idle.at(-1);
+    idle?.forget();
+    return idle?.connection;
+  }
+
+  /** Resolves with a connection, or with none when a new one may be opened. */
+  async #wait(place: Place): Promise<AgentConnection | undefined> {
+    const { promise, resolve } = Promise.withResolvers<AgentConnection | undefined>();
+    place.waiting.push(resolve);
+    const timer = setTimeout(() => {
+      const index = place.waiting.indexOf(resolve);
+      if (index < 0) return;
+      place.waiting.splice(index, 1);
+      place.busy += 1;
+      resolve(undefined);
+    }, PATIENCE_MS);
+    const connection = await promise;
+    clearTimeout(timer);
+    return connection;
+  }
+
+  #leaseOf(key: string, place: Place, connection: AgentConnection | undefined): Lease {
+    let ended = false;
+    return {
+      connection,
+      end: (returned, keepMs) => {
+        if (ended) return;
+        ended = true;
+        const usable = returned !== undefined && this.#mayStay(returned) ? returned : undefined;
+        if (usable !== returned) returned?.socket.destroy();
+        const next = place.waiting.shift();
+        if (next !== undefined) {
+          next(usable);
+          return;
+        }
+        place.busy -= 1;
+        if (usable !== undefined) this.#keep(key, place, usable, keepMs);
+        this.#tidy(key, place);
+      },
+    };
+  }
+
+  #mayStay({ socket, openedAt }: AgentConnection): boolean {
+    return !this.#closed && !socket.destroyed && performance.now() - openedAt < MAX_AGE_MS;
+  }
+
+  #keep(key: string, place: Place, connection: AgentConnection, keepMs: number): void {
+    const { socket } = connection;
+    const stay = Math.min(keepMs, this.#keepaliveMs);
+    if (stay <= 0 || this.#idle >= MAX_IDLE) {
+      socket.destroy();
+      return;
+    }
+    const close = () => socket.destroy();
+    const timer = setTimeout(close, stay);
+    const forget = () => {
+      clearTimeout(timer);
+      for (const event of ["end", "data", "error"]) socket.off(event, close);
+      socket.off("close", gone);
+      place.idle.splice(place.idle.indexOf(idle), 1);
+      this.#idle -= 1;
+    };
+    const gone = () => {
+      forget();
+      this.#tidy(key, place);
+    };
+    const idle = { connection, forget };
+    place.idle.push(idle);
+    this.#idle += 1;
+    // An agent that hangs up, or speaks without being asked, is not asked again on this connection.
+    for (const event of ["end", "data", "error"]) socket.once(event, close);
+    socket.once("close", gone);
+  }
+
+  #tidy(key: string, place: Place): void {
+    if (place.busy === 0 && place.idle.length === 0) this.#places.delete(key);
+  }
+}

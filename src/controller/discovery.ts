@@ -1,0 +1,83 @@
+/** Discovery: what every host may run, and its tags. */
+import { formatHostPort } from "../core/host-name.ts";
+import { capabilitiesReply, refusal } from "../core/messages.ts";
+import type { DiscoveredHost } from "../core/results.ts";
+import { authorize, type Caller } from "./authorize.ts";
+import type { Controller } from "./controller.ts";
+import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
+import { readRegistry } from "./registry.ts";
+import { type ResolvedTarget, resolveTargets } from "./targets.ts";
+
+/**
+ * @param typed undefined means every registered host
+ * @returns a result for each host, in the order given
+ * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential
+ */
+export async function discoverHosts(
+  controller: Controller,
+  caller: Caller,
+  typed: readonly string[] | undefined,
+): Promise<DiscoveredHost[]> {
+  const targets = typed === undefined ? everyHost(controller) : namedHosts(controller, typed);
+  const hosts = targets.map(({ name }) => name);
+  await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
+  return await scanCapabilities(controller, targets);
+}
+
+export function everyHost({ config }: Controller): ResolvedTarget[] {
+  const registry = readRegistry(config);
+  const names = [...registry.agents.keys()];
+  return names.length === 0 ? [] : resolveTargets(names, undefined, registry, names.length);
+}
+
+function namedHosts({ config }: Controller, typed: readonly string[]): ResolvedTarget[] {
+  return resolveTargets(typed, undefined, readRegistry(config), config.max_hosts);
+}
+
+/** The caller has authorised the request. */
+export async function scanCapabilities(
+  controller: Controller,
+  targets: readonly ResolvedTarget[],
+): Promise<DiscoveredHost[]> {
+  if (targets.length === 0) return [];
+  const found = new Map<string, DiscoveredHost>();
+  await askFleet(
+    openDialler(controller),
+    targets,
+    { method: "GET", path: "/capabilities", idempotent: true },
+    (outcome) => {
+      const host = discovered(outcome);
+      logResult(controller, outcome, host);
+      found.set(outcome.target.name, host);
+    },
+  );
+  return targets.flatMap(({ name }) => found.get(name) ?? []);
+}
+
+function discovered({ target, reply, error, rtt }: HostOutcome): DiscoveredHost {
+  const base = { host: target.name, rtt: `${rtt}ms` };
+  const failed = (reason: string): DiscoveredHost => ({
+    ...base,
+    status: "error",
+    version: "",
+    scripts: [],
+    tags: {},
+    error: reason,
+  });
+  if (reply === undefined) return failed(error ?? "no answer");
+  const answered = capabilitiesReply.safeParse(reply.json);
+  if (reply.status === 200 && answered.success) {
+    const { status, version, scripts, tags } = answered.data;
+    return { ...base, status, version, scripts, tags };
+  }
+  const refused = refusal.safeParse(reply.json);
+  if (refused.success) return failed(refused.data.error);
+  return failed(`${target.name} answered with status ${reply.status} and no list of scripts`);
+}
+
+function logResult({ log }: Controller, { target, rtt }: HostOutcome, host: DiscoveredHost): void {
+  const fields = { RTT: rtt, TARGET: formatHostPort(target.name, target.port) };
+  if (host.error === undefined) {
+    log("info", "capabilities", { SCRIPTS: host.scripts.length, ...fields });
+  } else log("err", "capabilities", { ERROR: host.error, ...fields });
+}

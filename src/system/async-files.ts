@@ -1,0 +1,65 @@
+/** Files off the event loop: for a server that must answer others meanwhile. */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { open, readFile, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { fileProblem } from "./files.ts";
+
+/**
+ * Replaces a file in one step, as writeWhole does.
+ *
+ * @param durable false leaves out both fsyncs: after a power cut the file may be the old one or none
+ * @throws CtrlExecError `storage`; the old file is untouched (T22)
+ */
+export async function writeWholeAsync(
+  path: string,
+  content: string,
+  mode: number,
+  durable: boolean,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await writeNew(temporary, content, mode, durable);
+    await rename(temporary, path);
+    if (durable) await syncFolder(dirname(path));
+  } catch (cause) {
+    await unlink(temporary).catch(() => undefined);
+    throw new CtrlExecError("storage", `Cannot write ${path}: ${fileProblem(cause)}`, { cause });
+  }
+}
+
+async function writeNew(
+  path: string,
+  content: string,
+  mode: number,
+  durable: boolean,
+): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  try {
+    await file.chmod(mode);
+    await file.writeFile(content, "utf8");
+    if (durable) await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** The file's text, or undefined when there is no such file. @throws CtrlExecError `storage` */
+export async function readTextIfPresentAsync(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return undefined;
+    throw new CtrlExecError("storage", `Cannot read ${path}: ${fileProblem(cause)}`, { cause });
+  }
+}

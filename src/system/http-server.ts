@@ -1,0 +1,199 @@
+/**
+ * An HTTP server whose every connection is ours from the first byte: total deadlines, a bound on
+ * connections, and a TLS context of its own for each handshake, so that new certificate files count
+ * without a listening socket being closed. The HTTP parser is Bun's.
+ */
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import { createServer, type Socket } from "node:net";
+import { type SecureContext, TLSSocket } from "node:tls";
+import { systemCode } from "../core/errors.ts";
+import { plainAddress } from "../core/host-name.ts";
+import { listen } from "./listen.ts";
+
+export interface HttpServerOptions {
+  readonly bind: string;
+  readonly port: number;
+  /** For the next handshake; undefined speaks plain HTTP. */
+  secureContext(): SecureContext | undefined;
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse, peer: string) => void;
+  /** The whole answer to bytes that are no acceptable request. */
+  readonly refuse: (status: RefusalStatus, peer: string) => string;
+  readonly onTlsFailure: (peer: string, reason: string) => void;
+  readonly limits?: HttpServerLimits;
+}
+
+export interface HttpServerLimits {
+  readonly connections: number;
+  /** From accept to the end of the handshake. */
+  readonly handshakeMs: number;
+  /** How long a connection may stand without a request, and again how long a request may take to come. */
+  readonly idleMs: number;
+}
+
+/** 400 not HTTP, 405 CONNECT, 408 too slow, 431 too long a head, 503 too many connections. */
+export type RefusalStatus = 400 | 405 | 408 | 431 | 503;
+
+export interface HttpServer {
+  readonly port: number;
+  /** Stops accepting; what is open goes on. */
+  stopAccepting(): void;
+  /** Closes every connection. */
+  closeAll(): void;
+}
+
+const LIMITS: HttpServerLimits = { connections: 1024, handshakeMs: 10_000, idleMs: 15_000 };
+
+/** @throws CtrlExecError `config` when the port cannot be bound */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { limits = LIMITS } = options;
+  const open = new Set<Socket>();
+  const connections = new WeakMap<object, Connection>();
+
+  const http = createHttpServer({ keepAliveTimeout: limits.idleMs });
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    const connection = connections.get(request.socket);
+    connection?.busy(request, response);
+    options.onRequest(request, response, connection?.peer ?? "");
+  };
+  http.on("request", onRequest);
+  // With a listener the reader of a body decides whether it is worth asking for.
+  http.on("checkContinue", onRequest);
+  http.on("connect", (_, socket) => connections.get(socket)?.refuse(405));
+  http.on("clientError", (thrown, socket) => {
+    const tooLong = systemCode(thrown) === "HPE_HEADER_OVERFLOW";
+    connections.get(socket)?.refuse(tooLong ? 431 : 400);
+  });
+
+  function accept(raw: Socket): void {
+    const peer = plainAddress(raw.remoteAddress ?? "");
+    raw.on("error", () => undefined);
+    if (open.size >= limits.connections) {
+      raw.end(options.refuse(503, peer), () => raw.destroy());
+      return;
+    }
+    open.add(raw);
+    raw.once("close", () => open.delete(raw));
+    const context = options.secureContext();
+    if (context === undefined) welcome(raw, raw, peer);
+    else shakeHands(raw, context, peer);
+  }
+
+  function shakeHands(raw: Socket, secureContext: SecureContext, peer: string): void {
+    const secure = new TLSSocket(raw, { isServer: true, secureContext });
+    const deadline = setTimeout(() => {
+      options.onTlsFailure(peer, "handshake timed out");
+      raw.destroy();
+    }, limits.handshakeMs);
+    raw.once("close", () => clearTimeout(deadline));
+    let established = false;
+    secure.on("error", (thrown) => {
+      if (!established) options.onTlsFailure(peer, systemCode(thrown));
+      raw.destroy();
+    });
+    secure.once("secure", () => {
+      established = true;
+      clearTimeout(deadline);
+      welcome(raw, secure, peer);
+    });
+  }
+
+  function welcome(raw: Socket, socket: Socket, peer: string): void {
+    const connection = new Connection(raw, socket, peer, options.refuse, limits.idleMs);
+    connections.set(socket, connection);
+    raw.once("close", () => connection.close());
+    connection.rest();
+    http.emit("connection", socket);
+  }
+
+  const server = createServer({ noDelay: true }, accept);
+  const port = await listen(server, options.bind, options.port);
+  return {
+    port,
+    stopAccepting: () => void server.close(),
+    closeAll() {
+      for (const raw of open) raw.destroy();
+    },
+  };
+}
+
+/** How long what a client still sends is read after a refusal, so that the refusal arrives. */
+const HANGUP_MS = 1_000;
+
+/** One connection's deadlines (T19): totals, whatever trickles in meanwhile. */
+class Connection {
+  readonly peer: string;
+  readonly #raw: Socket;
+  readonly #socket: Socket;
+  readonly #refusal: HttpServerOptions["refuse"];
+  readonly #idleMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Answers that are due: a client may send its next request before it has the last answer. */
+  readonly #due = new Set<ServerResponse>();
+  #refused = false;
+
+  /**
+   * @param raw the connection itself
+   * @param socket what is spoken on: TLS, or the same
+   */
+  constructor(
+    raw: Socket,
+    socket: Socket,
+    peer: string,
+    refusal: HttpServerOptions["refuse"],
+    idleMs: number,
+  ) {
+    this.#raw = raw;
+    this.#socket = socket;
+    this.peer = peer;
+    this.#refusal = refusal;
+    this.#idleMs = idleMs;
+  }
+
+  /** Waits for the next request; one whose head has begun by the deadline gets as long again. */
+  rest(): void {
+    const before = this.#raw.bytesRead;
+    this.#after(this.#idleMs, () => {
+      if (this.#raw.bytesRead === before) this.close();
+      else this.#after(this.#idleMs, () => this.refuse(408));
+    });
+  }
+
+  /** A request's head is here. Its body has a deadline, the answer takes as long as it takes. */
+  busy(request: IncomingMessage, response: ServerResponse): void {
+    this.#due.add(response);
+    this.#after(this.#idleMs, () => this.refuse(408));
+    request.once("end", () => clearTimeout(this.#timer));
+    response.once("close", () => {
+      this.#due.delete(response);
+      if (this.#due.size > 0) return;
+      if (this.#refused) this.close();
+      else this.rest();
+    });
+  }
+
+  /** Answers with the refusal, unless that would stand inside another answer, and hangs up. */
+  refuse(status: RefusalStatus): void {
+    if (this.#refused) return;
+    this.#refused = true;
+    const [answer] = this.#due;
+    const unanswered = status === 408 && this.#due.size === 1 && answer?.headersSent === false;
+    if (this.#due.size > 0 && !unanswered) return;
+    this.#socket.end(this.#refusal(status, this.peer));
+    this.#socket.resume();
+    this.#after(HANGUP_MS, () => this.close());
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#raw.destroy();
+  }
+
+  #after(ms: number, act: () => void): void {
+    clearTimeout(this.#timer);
+    if (!this.#raw.destroyed) this.#timer = setTimeout(act, ms);
+  }
+}

@@ -1,0 +1,247 @@
+/** Who may do what over HTTP: the hook is asked once, is told everything, and has the last word. */
+import { describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { TestApi } from "../support/api.ts";
+import { ControlHost } from "../support/fleet.ts";
+
+interface HookCall {
+  readonly input: Record<string, unknown>;
+  readonly env: Record<string, string>;
+}
+
+/** A hook that writes down what it is told and ends with the status that the token names. */
+function recordingHook(host: ControlHost): { path: string; calls: () => HookCall[] } {
+  const file = host.folder.join("hook-calls");
+  const path = host.folder.script(
+    "hook",
+    [
+      `{ cat; echo; env -0 | grep -z '^ENVEXEC_' | base64 -w0; echo; } >>${file}`,
+      'case "$ENVEXEC_TOKEN" in exit-*) exit "$(echo "$ENVEXEC_TOKEN" | cut -c6-)";; esac',
+      "exit 0",
+    ].join("\n"),
+  );
+  const calls = () => {
+    if (!existsSync(file)) return [];
+    const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);
+    return lines.flatMap((line, index) => {
+      if (index % 2 === 1) return [];
+      const pairs = Buffer.from(lines[index + 1] ?? "", "base64")
+        .toString("utf8")
+        .split("\0");
+      const env = pairs
+        .filter((pair) => pair !== "")
+        .map((pair) => {
+          const at = pair.indexOf("=");
+          return [pair.slice(0, at), pair.slice(at + 1)] as const;
+        });
+      return [{ input: JSON.parse(line) as Record<string, unknown>, env: Object.fromEntries(env) }];
+    });
+  };
+  return { path, calls };
+}
+
+async function hostWithHook(lines: readonly string[] = []) {
+  const host = await ControlHost.create(["api_port = 0", ...lines]);
+  const hook = recordingHook(host);
+  const text = readFileSync(host.config, "utf8");
+  host.folder.write("control/ctrl-exec.conf", `${text}auth_hook = ${hook.path}\n`);
+  return { host, hook };
+}
+
+const ROUTES: [method: string, path: string, body: unknown, action: string, route: string][] = [
+  ["GET", "/", undefined, "api", "GET /"],
+  ["HEAD", "/health", undefined, "api", "GET /health"],
+  ["GET", "/health", undefined, "api", "GET /health"],
+  ["POST", "/ping", { hosts: ["127.0.0.1:1"] }, "ping", "POST /ping"],
+  ["POST", "/run", { hosts: ["127.0.0.1:1"], script: "x" }, "run", "POST /run"],
+  ["GET", "/discovery", undefined, "ping", "GET /discovery"],
+  ["POST", "/discovery", { hosts: ["127.0.0.1:1"] }, "ping", "POST /discovery"],
+  ["GET", "/openapi.json", undefined, "api", "GET /openapi.json"],
+  ["GET", "/openapi-live.json", undefined, "api", "GET /openapi-live.json"],
+  ["GET", "/status/0123456789abcdef", undefined, "api", "GET /status/{reqid}"],
+];
+
+describe("the auth hook", () => {
+  test("T25 every route asks it exactly once, with its action and its route", async () => {
+    const { host, hook } = await hostWithHook();
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    for (const [index, [method, path, body, action, route]] of ROUTES.entries()) {
+      await api.ask(method, path, body);
+      const calls = hook.calls();
+      expect(calls, `${method} ${path}`).toHaveLength(index + 1);
+      expect(calls.at(-1)?.input).toMatchObject({ action, route });
+      expect(calls.at(-1)?.env).toMatchObject({ ENVEXEC_ACTION: action, ENVEXEC_ROUTE: route });
+    }
+  });
+
+  test("T25 every route says 403 with the hook's code when it refuses, and /status 404", async () => {
+    const { host } = await hostWithHook();
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    for (const [method, path, body] of ROUTES) {
+      if (method === "HEAD") continue;
+      const answer = await api.ask(method, path, body, { Authorization: "Bearer exit-3" });
+      if (path.startsWith("/status/")) expect(answer.status).toBe(404);
+      else {
+        expect([path, answer.status]).toEqual([path, 403]);
+        expect(answer.json).toEqual({ ok: false, error: "insufficient privilege", code: 3 });
+      }
+    }
+    const denied = await api.get("/health", { Authorization: "Bearer exit-1" });
+    expect(denied.json).toEqual({ ok: false, error: "denied", code: 1 });
+    const bad = await api.get("/health", { Authorization: "Bearer exit-2" });
+    expect(bad.json).toEqual({ ok: false, error: "bad credentials", code: 2 });
+  });
+
+  test("is told script, hosts, args, username and token; the header's token wins", async () => {
+    const { host, hook } = await hostWithHook();
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    await api.post(
+      "/run",
+      {
+        hosts: ["127.0.0.1:1", "[::1]:1"],
+        script: "deploy",
+        args: ["a b", "-c"],
+        username: "alice",
+        token: "from-body",
+      },
+      { Authorization: "bearer from-header" },
+    );
+    const [call] = hook.calls();
+    expect(call?.input).toMatchObject({
+      action: "run",
+      script: "deploy",
+      hosts: ["127.0.0.1", "::1"],
+      args: ["a b", "-c"],
+      username: "alice",
+      token: "from-header",
+      source_ip: "127.0.0.1",
+    });
+    expect(call?.env.ENVEXEC_ARGS_JSON).toBe('["a b","-c"]');
+    await api.post("/ping", { hosts: ["127.0.0.1:1"], token: "from-body" });
+    expect(hook.calls().at(-1)?.env.ENVEXEC_TOKEN).toBe("from-body");
+  });
+
+  test("/status tells it the run and its submitter; its refusal looks like an unknown run", async () => {
+    const { host, hook } = await hostWithHook();
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    const order = { hosts: ["127.0.0.1:1"], script: "deploy", username: "alice" };
+    const { reqid } = (await api.post("/run", order)).json as { reqid: string };
+    expect((await api.get(`/status/${reqid}`)).status).toBe(200);
+    expect(hook.calls().at(-1)?.env).toMatchObject({
+      ENVEXEC_REQID: reqid,
+      ENVEXEC_SUBMITTER: "alice",
+    });
+    const hidden = await api.get(`/status/${reqid}`, { Authorization: "Bearer exit-1" });
+    const other = reqid.startsWith("0") ? `1${reqid.slice(1)}` : `0${reqid.slice(1)}`;
+    const unknown = await api.get(`/status/${other}`);
+    expect([hidden.status, unknown.status]).toEqual([404, 404]);
+    expect(hidden.text.replace(reqid, "")).toBe(unknown.text.replace(other, ""));
+    expect(hook.calls().at(-1)?.env).toMatchObject({ ENVEXEC_SUBMITTER: "" });
+  });
+
+  test("a request that is refused for its shape does not reach it", async () => {
+    const { host, hook } = await hostWithHook();
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    await api.post("/run", { hosts: [] });
+    await api.post("/run", "not json");
+    await api.ask("DELETE", "/run");
+    await api.get("/nothing");
+    expect(hook.calls()).toEqual([]);
+  });
+});
+
+describe("T24 a hook that does not decide refuses", () => {
+  const broken: [name: string, body: string | undefined, mode: number, error: RegExp][] = [
+    ["missing", undefined, 0, /hook-not-executable/],
+    ["not executable", "exit 0", 0o644, /hook-not-executable/],
+    ["no program", "#!/nowhere/at/all\n", 0o755, /hook/],
+    ["hanging", "sleep 60", 0o755, /timed out/],
+    ["killed", "kill -9 $$", 0o755, /killed/],
+    ["exiting 255", "exit 255", 0o755, /hook exited 255/],
+  ];
+  test.each(broken)("%s", async (_, body, mode, error) => {
+    await using host = await ControlHost.create(["api_port = 0", "auth_hook_timeout = 1"]);
+    const agent = await host.startAgent("web-01", { scripts: { mark: "touch $1" } });
+    const path = host.folder.join("hook");
+    if (body !== undefined) {
+      host.folder.script("hook", body);
+      chmodSync(path, mode);
+    }
+    const text = readFileSync(host.config, "utf8");
+    host.folder.write("control/ctrl-exec.conf", `${text}auth_hook = ${path}\n`);
+    await using api = await TestApi.start(host);
+    const mark = agent.path("mark");
+    const answer = await api.post("/run", { hosts: ["web-01"], script: "mark", args: [mark] });
+    expect(answer.status).toBe(403);
+    expect(answer.json).toMatchObject({ ok: false, code: 1, error: expect.stringMatching(error) });
+    expect(existsSync(mark)).toBe(false);
+    expect((await api.get("/health")).status).toBe(403);
+  });
+
+  test("writing megabytes: its exit status counts, and nothing it wrote", async () => {
+    await using host = await ControlHost.create(["api_port = 0"]);
+    const path = host.folder.script(
+      "hook",
+      'head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2; test "$ENVEXEC_TOKEN" = good',
+    );
+    const text = readFileSync(host.config, "utf8");
+    host.folder.write("control/ctrl-exec.conf", `${text}auth_hook = ${path}\n`);
+    await using api = await TestApi.start(host);
+    expect((await api.get("/health", { Authorization: "Bearer good" })).status).toBe(200);
+    expect((await api.get("/health", { Authorization: "Bearer bad" })).status).toBe(403);
+  });
+});
+
+test("T25 without a hook every route is refused, unless api_auth_default says allow", async () => {
+  await using host = await ControlHost.create(["api_port = 0"]);
+  await using api = await TestApi.start(host);
+  for (const [method, path, body] of ROUTES) {
+    const { status } = await api.ask(method, path, body);
+    expect([path, status]).toEqual([path, path.startsWith("/status/") ? 404 : 403]);
+  }
+});
+
+test("T27 a token is in no log line, record, error text or process title", async () => {
+  const { host } = await hostWithHook();
+  await using _ = host;
+  // The script prints the whole context that it is given, twice encoded and as it is.
+  const agent = await host.startAgent("web-01", {
+    scripts: { leak: 'cat; printf "\\377"; cat /proc/$PPID/cmdline', echo: "cat >&2; exit 3" },
+  });
+  await using api = await TestApi.start(host);
+  const token = 'sesame-"7f3a\\9c';
+  const ids: string[] = [];
+  for (const script of ["leak", "echo"]) {
+    const { json } = await api.post("/run", { hosts: ["web-01", "127.0.0.1:1"], script, token });
+    ids.push((json as { reqid: string }).reqid);
+  }
+  const cli = await host.run("run", ["web-01", "leak", "--json"], {
+    env: { ENVEXEC_TOKEN: token },
+  });
+  ids.push((JSON.parse(cli.out) as { results: { reqid: string }[] }).results[0]?.reqid ?? "");
+  await api.post("/ping", { hosts: ["web-01"], token, username: 7 });
+  const secrets = [token, JSON.stringify(token).slice(1, -1), "7f3a"];
+  const written = ids.map((id) =>
+    readFileSync(host.folder.join("control", "state", "runs", `${id}.json`), "utf8"),
+  );
+  const decoded = written.flatMap((text) => {
+    const { results } = JSON.parse(text) as { results: { stdout_b64?: string }[] };
+    return results.map(({ stdout_b64 = "" }) => Buffer.from(stdout_b64, "base64").toString());
+  });
+  expect(written.join("")).toContain("[token]");
+  expect(decoded.join("")).toContain("[token]");
+  const logs = [api.running.err, agent.serving.err, ...host.log.lines.map(({ raw }) => raw)];
+  const titles = [api.running, agent.serving].map(({ child }) =>
+    readFileSync(`/proc/${child.pid}/cmdline`, "utf8"),
+  );
+  for (const secret of secrets) {
+    for (const text of [...written, ...decoded, ...logs, ...titles]) {
+      expect(text).not.toContain(secret);
+    }
+  }
+});

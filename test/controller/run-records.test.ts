@@ -1,0 +1,199 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import type { Controller } from "../../src/controller/controller.ts";
+import { purgeRunRecords, RunRecord, readRunRecord } from "../../src/controller/run-records.ts";
+import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import type { RunResult } from "../../src/core/results.ts";
+import { TestFolder } from "../support/folder.ts";
+
+const REQID = "0123456789abcdef";
+const facts = { reqid: REQID, script: "s", hosts: ["a", "b"], submitter: "alice", token: "" };
+
+const resultOf = (host: string): RunResult => ({
+  host,
+  script: "s",
+  exit: 0,
+  stdout: "out",
+  stderr: "",
+  rtt: "1ms",
+  reqid: REQID,
+});
+
+class Stage implements Disposable {
+  readonly folder = new TestFolder();
+  readonly logged: [string, string][] = [];
+  now = new Date();
+
+  async controller(lines = ""): Promise<Controller> {
+    const text = `state_dir = ${this.folder.join("state")}\n${lines}`;
+    const { config } = await parseControllerConfig(this.folder.join("ctrl-exec.conf"), text);
+    return {
+      config,
+      log: (level, action) => this.logged.push([level, action]),
+      now: () => this.now,
+    };
+  }
+
+  record(name = `${REQID}.json`): string {
+    return this.folder.join("state", "runs", name);
+  }
+
+  age(name: string, seconds: number): void {
+    const time = new Date(this.now.getTime() - seconds * 1000);
+    utimesSync(this.record(name), time, time);
+  }
+
+  [Symbol.dispose](): void {
+    this.folder[Symbol.dispose]();
+  }
+}
+
+describe("a run's record", () => {
+  test("says from the start which hosts are out, then which are done", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new RunRecord(controller, facts);
+    await record.stored;
+    expect(await readRunRecord(controller, REQID)).toMatchObject({
+      complete: false,
+      completed: null,
+      pending: ["a", "b"],
+      results: [],
+    });
+    record.add(resultOf("b"));
+    record.add(resultOf("a"));
+    await record.close("never");
+    expect(await readRunRecord(controller, REQID)).toMatchObject({
+      complete: true,
+      pending: [],
+      submitter: "alice",
+      results: [resultOf("a"), resultOf("b")],
+    });
+    expect(statSync(stage.record()).mode & 0o777).toBe(0o640);
+    expect(readdirSync(stage.folder.join("state", "runs"))).toEqual([`${REQID}.json`]);
+  });
+
+  test("that is closed early has a result for every host", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new RunRecord(controller, facts);
+    record.add(resultOf("a"));
+    await record.close("gave up");
+    record.add(resultOf("b"));
+    expect(await readRunRecord(controller, REQID)).toMatchObject({
+      complete: true,
+      results: [resultOf("a"), { host: "b", exit: -1, error: "gave up" }],
+    });
+  });
+
+  test("whose process died is not out for ever", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const text = JSON.stringify({
+      ...facts,
+      results: [resultOf("a")],
+      completed: null,
+      complete: false,
+    });
+    stage.folder.write(`state/runs/${REQID}.json`, text);
+    expect(await readRunRecord(controller, REQID)).toMatchObject({
+      complete: false,
+      pending: ["b"],
+    });
+    stage.age(`${REQID}.json`, 61);
+    expect(await readRunRecord(controller, REQID)).toMatchObject({
+      complete: true,
+      pending: [],
+      results: [resultOf("a"), { host: "b", error: expect.stringContaining("ctrl-exec ended") }],
+    });
+  });
+
+  test("of 0.8 is read", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const old = {
+      host: "a",
+      script: "s",
+      exit: "3",
+      stdout: "x",
+      stderr: null,
+      rtt: "4ms",
+      reqid: REQID,
+    };
+    const text = JSON.stringify({
+      reqid: REQID,
+      script: "s",
+      hosts: ["a"],
+      results: [old],
+      completed: 1_700_000_000,
+    });
+    stage.folder.write(`state/runs/${REQID}.json`, text);
+    expect(await readRunRecord(controller, REQID)).toMatchObject({
+      complete: true,
+      completed: "2023-11-14T22:13:20Z",
+      results: [{ host: "a", exit: 3, stdout: "x", stderr: "" }],
+    });
+  });
+
+  test.each(["", "{", "[]", "{}", '{"reqid":1}'])("damaged as %j names the run", async (text) => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    stage.folder.write(`state/runs/${REQID}.json`, text);
+    expect(readRunRecord(controller, REQID)).rejects.toThrow(
+      `Cannot read the record of run ${REQID}: it is damaged`,
+    );
+  });
+
+  test("T17 is looked for under a request id only", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    stage.folder.write("state/secret.json", "{}");
+    for (const id of ["../secret", `${REQID}/../${REQID}`, REQID.toUpperCase(), "", `${REQID}0`]) {
+      expect(await readRunRecord(controller, id)).toBeUndefined();
+      expect(() => new RunRecord(controller, { ...facts, reqid: id })).toThrow("not a request id");
+    }
+  });
+
+  test("T22 that cannot be written is logged and stops nothing", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    // A file where the folder should be fails for root as well.
+    stage.folder.write("state/runs", "");
+    const record = new RunRecord(controller, facts);
+    await record.stored;
+    record.add(resultOf("a"));
+    await record.close("x");
+    expect(stage.logged).toEqual([
+      ["warning", "run-store-fail"],
+      ["warning", "run-store-fail"],
+    ]);
+  });
+});
+
+describe("run_retention", () => {
+  test("is when a reader no longer finds a record, and the purge removes it", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller("run_retention = 100");
+    const fresh = "f".repeat(16);
+    for (const reqid of [REQID, fresh]) {
+      await new RunRecord(controller, { ...facts, reqid }).close("x");
+    }
+    stage.folder.write("state/runs/notes.json", "{}");
+    stage.folder.write(`state/runs/.${REQID}.json.0123456789ab.tmp`, "cut");
+    for (const name of [`${REQID}.json`, "notes.json", `.${REQID}.json.0123456789ab.tmp`]) {
+      stage.age(name, 101);
+    }
+    expect(await readRunRecord(controller, REQID)).toBeUndefined();
+    expect(readFileSync(stage.record(), "utf8")).toContain(REQID);
+    expect(await purgeRunRecords(controller)).toBe(2);
+    expect(readdirSync(stage.folder.join("state", "runs")).sort()).toEqual([
+      `${fresh}.json`,
+      "notes.json",
+    ]);
+  });
+
+  test("an empty state folder has nothing to purge", async () => {
+    using stage = new Stage();
+    expect(await purgeRunRecords(await stage.controller())).toBe(0);
+  });
+});

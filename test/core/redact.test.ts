@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import { resultWithoutToken, withoutToken } from "../../src/core/redact.ts";
+
+const result = { host: "h", script: "s", exit: 0, rtt: "1ms", reqid: "r", stdout: "", stderr: "" };
+
+test("T27 a token is taken out of everything a result holds, however it is spelt", () => {
+  const token = 'a"b\\c';
+  const bytes = Buffer.concat([Buffer.from(`x${token}y`), Buffer.from([0xff])]);
+  const kept = resultWithoutToken(
+    {
+      ...result,
+      stdout: `1${token}2`,
+      stderr: JSON.stringify({ token }),
+      error: token,
+      stdout_b64: bytes.toString("base64"),
+    },
+    token,
+  );
+  expect(kept).toEqual({
+    ...result,
+    stdout: "1[token]2",
+    stderr: '{"token":"[token]"}',
+    error: "[token]",
+    stdout_b64: Buffer.concat([Buffer.from("x[token]y"), Buffer.from([0xff])]).toString("base64"),
+  });
+});
+
+test("without a token nothing is changed", () => {
+  expect(withoutToken("abc", "")).toBe("abc");
+  expect(resultWithoutToken(result, "")).toBe(result);
+});

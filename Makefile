@@ -7,7 +7,7 @@ INSTALLED := node_modules/.installed
 PROGRAMS := dist/ctrl-exec dist/ctrl-exec-agent dist/ctrl-exec-api dist/update-ctrl-exec-serial
 
 # Folders too: a deleted file shows only in its folder's time.
-SOURCES := $(shell find src 2>/dev/null)
+SOURCES := $(shell find src completions 2>/dev/null)
 
 # Fetched packages stay in the checkout as well, so that no home folder, shared or read-only, matters.
 export BUN_INSTALL_CACHE_DIR := $(CURDIR)/.tools/cache
@@ -24,7 +24,7 @@ COMPILE := --compile --minify --bytecode --splitting --format=esm --reject-unres
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli lint format typecheck clean distclean help
+.PHONY: build demo test test-unit test-cli lint format typecheck generate clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -51,6 +51,9 @@ format: $(INSTALLED) ## Rewrite the sources as the formatter and the safe lint f
 
 typecheck: $(INSTALLED) ## Check the types
 	@$(BUN) test/run.ts types
+
+generate: $(INSTALLED) ## Rewrite the files that are made from the command tables and the schemas
+	@$(BUN) .ci/generate.ts
 
 clean: ## Remove what the build made
 	rm -rf dist coverage

@@ -7,9 +7,20 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type ProgramModel, programModels } from "./generate/command-model.ts";
+import { bashCompletion, fishCompletion, zshCompletion } from "./generate/completions.ts";
 import { keyTables, replaceSection } from "./generate/configuration-doc.ts";
 import { exampleConf } from "./generate/example-conf.ts";
-import { agentKeys, controllerKeys } from "./generate/keys.ts";
+import { agentKeys, controllerKeys, type KeyRow } from "./generate/keys.ts";
+import { keysPage, type PageText, plainPage, programPage } from "./generate/man.ts";
+import {
+  AGENT_CONF_PAGE,
+  AGENT_PAGE,
+  API_PAGE,
+  CONTROLLER_CONF_PAGE,
+  CONTROLLER_PAGE,
+  SCRIPTS_CONF_PAGE,
+} from "./generate/man-texts.ts";
 import { fillTests, threatTests } from "./generate/threat-tests.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -18,6 +29,7 @@ const ROOT = join(import.meta.dir, "..");
 export async function generatedFiles(): Promise<Map<string, string>> {
   const controller = await controllerKeys();
   const agent = await agentKeys();
+  const programs = await programModels();
   const doc = "docs/CONFIGURATION.md";
   const configuration = replaceSection(
     replaceSection(readFileSync(join(ROOT, doc), "utf8"), "ctrl-exec.conf", keyTables(controller)),
@@ -28,7 +40,32 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ["src/assets/ctrl-exec.conf", exampleConf("ctrl-exec.conf: the control host", controller)],
     ["src/assets/agent.conf", exampleConf("agent.conf: the agent of a managed host", agent)],
     [doc, configuration],
+    ["completions/ctrl-exec.bash", bashCompletion(programs)],
+    ["completions/_ctrl-exec", zshCompletion(programs)],
+    ["completions/ctrl-exec.fish", fishCompletion(programs)],
+    ...manPages(programs, controller, agent),
   ]);
+}
+
+/** @throws Error when a program has no page */
+function manPages(
+  programs: readonly ProgramModel[],
+  controller: readonly KeyRow[],
+  agent: readonly KeyRow[],
+): [string, string][] {
+  const path = ({ name, section }: PageText) => `src/assets/${name}.${section}`;
+  const pages = { "ctrl-exec": CONTROLLER_PAGE, "ctrl-exec-agent": AGENT_PAGE };
+  return [
+    ...Object.entries(pages).map(([name, page]): [string, string] => {
+      const model = programs.find(({ program }) => program.name === name);
+      if (model === undefined) throw new Error(`no program ${name}`);
+      return [path(page), programPage(page, model)];
+    }),
+    [path(API_PAGE), plainPage(API_PAGE)],
+    [path(CONTROLLER_CONF_PAGE), keysPage(CONTROLLER_CONF_PAGE, controller)],
+    [path(AGENT_CONF_PAGE), keysPage(AGENT_CONF_PAGE, agent)],
+    [path(SCRIPTS_CONF_PAGE), plainPage(SCRIPTS_CONF_PAGE)],
+  ];
 }
 
 if (import.meta.main) {

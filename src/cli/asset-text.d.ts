@@ -31,3 +31,27 @@ declare module "*.cron" {
   const text: string;
   export default text;
 }
+declare module "*.bash" {
+  const text: string;
+  export default text;
+}
+declare module "*.fish" {
+  const text: string;
+  export default text;
+}
+declare module "*/_ctrl-exec" {
+  const text: string;
+  export default text;
+}
+declare module "*.1" {
+  const text: string;
+  export default text;
+}
+declare module "*.5" {
+  const text: string;
+  export default text;
+}
+declare module "*.8" {
+  const text: string;
+  export default text;
+}

@@ -71,6 +71,11 @@ export const controllerProgram: Program = {
       summary: "Print a file that this program carries",
       load: async () => (await import("./asset.ts")).asset,
     },
+    complete: {
+      summary: "Print what fits at a place of a command line",
+      hidden: true,
+      load: async () => (await import("./complete.ts")).complete,
+    },
     demo: {
       summary: "Show the whole system on this machine, with nothing installed",
       load: async () => (await import("./demo.ts")).demo,

@@ -1,0 +1,105 @@
+# fish completion for ctrl-exec, ctrl-exec-agent and ctrl-exec-api. Generated from the command tables: make generate.
+
+function __ctrl_exec_before_dashes
+    not contains -- -- (commandline -opc)
+end
+
+# The mode, or nothing: the first word that is no option and no option's value.
+function __ctrl_exec_words
+    set -l skip 0
+    for word in (commandline -opc)[2..-1]
+        if test $skip = 1
+            set skip 0
+        else if contains -- $word $argv
+            set skip 1
+        else if not string match -q -- '-*' $word
+            echo $word
+        end
+    end
+end
+
+complete -c ctrl-exec -f
+complete -c ctrl-exec -l help -s h -d 'Show the help'
+complete -c ctrl-exec -l version -s V -d 'Show the version'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a run -d 'Run an allowlisted script on one or more hosts'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a ping -d 'Test mTLS to one or more hosts; show certificate expiry and version'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a list-agents -d 'List the registered hosts'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a pairing-mode -d 'Take pairing requests from new hosts, and decide on them'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a list-requests -d 'List the pairing requests that wait'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a approve -d 'Approve a pairing request'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a deny -d 'Deny a pairing request'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a edit-agent -d 'Change how a registered host is dialled'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a unpair -d 'Remove a host from the registry'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a setup-ca -d 'Make the private CA, once'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a setup-ctrl-exec -d 'Make this control host'\''s own key and certificate'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a asset -d 'Print a file that this program carries'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)"' -a demo -d 'Show the whole system on this machine, with nothing installed'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = run; and __ctrl_exec_before_dashes' -l port -x -d 'Agent port for every host without a port of its own (default: the recorded one, else 7443)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = run; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = run; and __ctrl_exec_before_dashes' -l username -x -d 'Name told to the auth hooks and the script (default $USER); nobody verifies it'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = run; and __ctrl_exec_before_dashes' -l token -x -d 'Token for the auth hooks (default $ENVEXEC_TOKEN, which no process list shows)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = run; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = run; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = run; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete hosts 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = run; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete scripts (__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[2..-1] 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = ping; and __ctrl_exec_before_dashes' -l port -x -d 'Agent port for every host without a port of its own (default: the recorded one, else 7443)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = ping; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = ping; and __ctrl_exec_before_dashes' -l username -x -d 'Name told to the auth hooks and the script (default $USER); nobody verifies it'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = ping; and __ctrl_exec_before_dashes' -l token -x -d 'Token for the auth hooks (default $ENVEXEC_TOKEN, which no process list shows)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = ping; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = ping; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = ping; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete hosts 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = list-agents; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = list-agents; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = list-agents; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = pairing-mode; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = pairing-mode; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = list-requests; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = list-requests; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = list-requests; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = approve; and __ctrl_exec_before_dashes' -l ip -x -d 'Record this address for the agent'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = approve; and __ctrl_exec_before_dashes' -l agent-port -x -d 'Record this port for the agent'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = approve; and __ctrl_exec_before_dashes' -l lookup-by -xa 'hostname ip' -d 'Dial the agent by its name or by its recorded address'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = approve; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = approve; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = approve; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete requests 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = deny; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = deny; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = deny; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete requests 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l ip -x -d 'Record this address for the agent'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l agent-port -x -d 'Record this port for the agent'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l lookup-by -xa 'hostname ip' -d 'Dial the agent by its name or by its recorded address'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = edit-agent; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete hosts 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = unpair; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = unpair; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = unpair; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete hosts 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = setup-ca; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = setup-ca; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = setup-ctrl-exec; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = setup-ctrl-exec; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = setup-ctrl-exec; and __ctrl_exec_before_dashes' -l yes -d 'Do not ask for confirmation'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = asset; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete assets 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by)[1]" = demo; and __ctrl_exec_before_dashes' -l keep -d 'Leave the demo'\''s folder and agents, and say how to talk to them'
+
+complete -c ctrl-exec-agent -f
+complete -c ctrl-exec-agent -l help -s h -d 'Show the help'
+complete -c ctrl-exec-agent -l version -s V -d 'Show the version'
+complete -c ctrl-exec-agent -n 'test -z "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)"' -a serve -d 'Start the agent'
+complete -c ctrl-exec-agent -n 'test -z "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)"' -a request-pairing -d 'Ask a control host for a certificate'
+complete -c ctrl-exec-agent -n 'test -z "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)"' -a pairing-status -d 'Say whether this agent is paired, and until when'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = serve; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to agent.conf (default /etc/ctrl-exec-agent/agent.conf)'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = serve; and __ctrl_exec_before_dashes' -l allowlist -rF -d 'Path to scripts.conf (default: beside agent.conf)'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = serve; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l dispatcher -x -d 'The control host to pair with'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l ctrl-exec -x -d 'The same as --dispatcher'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l port -x -d 'Pairing port of the control host (default 7444)'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l hostname -x -d 'Pair under this name instead of the host'\''s own'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l ca-fingerprint -x -d 'Refuse any control host whose CA is not this one'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l background -d 'Print the request id and leave a process behind that waits for the approval'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l timeout -x -d 'With --background: seconds to wait for the approval (default 30, at most 600)'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to agent.conf (default /etc/ctrl-exec-agent/agent.conf)'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = pairing-status; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to agent.conf (default /etc/ctrl-exec-agent/agent.conf)'
+complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = pairing-status; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'

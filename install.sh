@@ -296,9 +296,11 @@ put() {
   replaced=1
 }
 
+# The new file is created, never followed: the agent's folder is writable by its service.
 write_file() {
   mkdir -p "$(dirname "$root$4")" &&
-    cp "$1" "$root$4.new.$$" &&
+    rm -f "$root$4.new.$$" &&
+    (set -C && cat "$1" >"$root$4.new.$$") &&
     chmod "$2" "$root$4.new.$$" &&
     own "$3" "$root$4.new.$$" &&
     mv -f "$root$4.new.$$" "$root$4"
@@ -332,6 +334,8 @@ make_folder() {
 # An existing file of an older installation: its group and mode, not its content.
 settle() {
   [ -f "$root$1" ] || return 0
+  # Whoever may write in the folder must not choose which file root opens to him.
+  [ ! -h "$root$1" ] || die "Cannot set the mode of $1: it is a symbolic link"
   if [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1"; then
     step "$1: group ${3#-}, mode $2" settle_file "$@"
   fi

@@ -6,6 +6,15 @@ set -eu
 # What the tests need: "program:Debian package", one a word.
 needed="
   openssl:openssl
+  shellcheck:shellcheck
+  dash:dash
+  busybox:busybox
+  zsh:zsh
+  fish:fish
+  mandoc:mandoc
+  systemd-analyze:systemd
+  readelf:binutils
+  curl:curl
 "
 
 programs=

@@ -9,7 +9,8 @@ export const CONTROLLER_PAGE: PageText = {
     "The",
     ".Nm",
     "program runs on the control host.",
-    "It keeps the private CA, pairs new hosts, and runs scripts on them over mutual TLS.",
+    "It keeps the private CA, pairs new hosts, and runs scripts on them over mutual",
+    "TLS.",
     "Which scripts a host runs is decided there, in its",
     ".Xr scripts.conf 5 .",
     ".Pp",
@@ -56,8 +57,8 @@ export const AGENT_PAGE: PageText = {
     "It obeys one control host, which it knows by its certificate, and runs what",
     ".Xr scripts.conf 5",
     "lists, as the user it runs as itself.",
-    "A script gets its arguments as they were typed and a JSON object on standard input: script, args,",
-    "reqid, peer_ip, username, token and timestamp.",
+    "A script gets its arguments as they were typed and a JSON object on standard",
+    "input: script, args, reqid, peer_ip, username, token and timestamp.",
   ],
   files: [
     ["/etc/ctrl-exec-agent/agent.conf", "Configuration"],
@@ -70,8 +71,8 @@ export const AGENT_PAGE: PageText = {
     SIGNALS: [
       ".Bl -tag -width Ds",
       ".It Dv SIGHUP",
-      "Rereads configuration, allowlist, certificates and revocations; a file with an error leaves the",
-      "old state in force.",
+      "Rereads configuration, allowlist, certificates and revocations;",
+      "a file with an error leaves the old state in force.",
       ".It Dv SIGTERM",
       "Stops accepting and lets running scripts answer.",
       ".El",
@@ -92,7 +93,8 @@ export const API_PAGE: PageText = {
     "does with hosts as JSON over HTTP, on port 7445 of the loopback address unless",
     ".Xr ctrl-exec.conf 5",
     "says otherwise.",
-    "Every route asks the auth hook first; without a hook every request is refused unless",
+    "Every route asks the auth hook first;",
+    "without a hook every request is refused unless",
     ".Ic api_auth_default",
     "is",
     ".Li allow .",
@@ -116,8 +118,8 @@ const SYNTAX = [
   "A file whose name ends in",
   ".Pa .toml",
   "is read as TOML with the same keys.",
-  "A key that nobody knows is ignored with a warning in the log; a value that does not fit is an",
-  "error that names the line.",
+  "A key that nobody knows is ignored with a warning in the log;",
+  "a value that does not fit is an error that names the line.",
 ];
 
 export const CONTROLLER_CONF_PAGE: PageText = {

@@ -1,6 +1,7 @@
 /** Man pages in mdoc, from the command tables, the key descriptions and the hand-written sections. */
 import manifest from "../../package.json";
 import type { ModeModel, OptionModel, ProgramModel } from "./command-model.ts";
+import { wrap } from "./example-conf.ts";
 import { byGroup, type KeyRow } from "./keys.ts";
 
 /** Sections that no table holds. Lines are mdoc; text in them is escaped by hand. */
@@ -28,7 +29,7 @@ function head({ name, section, summary }: PageText): string[] {
     `.Os ctrl-exec ${manifest.version}`,
     ".Sh NAME",
     `.Nm ${name}`,
-    `.Nd ${escape(summary)}`,
+    `.Nd ${roff(summary)}`,
   ];
 }
 
@@ -50,7 +51,8 @@ export function programPage(page: PageText, { program, modes, options }: Program
       ".It 0",
       "Everything succeeded.",
       ".It 1",
-      "A host failed, a script ended with another status than 0, or the request was refused.",
+      "A host failed, a script ended with another status than 0,",
+      "or the request was refused.",
       ".It 2",
       "The command line is wrong.",
       ".It 78",
@@ -62,30 +64,30 @@ export function programPage(page: PageText, { program, modes, options }: Program
 
 function modeSection(program: string, { name, verb, options }: ModeModel): string[] {
   return [
-    `.Ss ${escape(name)}`,
+    `.Ss ${roff(name)}`,
     `.Nm ${program}`,
-    `.Cm ${escape(name)}`,
+    `.Cm ${roff(name)}`,
     ...(options.length > 0 ? [".Op Ar options"] : []),
     ...(verb.positionals === ""
       ? []
-      : [`.Li "${escape(verb.positionals).replaceAll('"', "\\(dq")}"`]),
+      : [`.Li "${roff(verb.positionals).replaceAll('"', "\\(dq")}"`]),
     ".Pp",
     ...paragraphs(verb.details),
     ...optionList(options),
     ...(verb.examples.length === 0
       ? []
-      : [".Pp", "Examples:", ".Bd -literal -offset indent", ...verb.examples.map(escape), ".Ed"]),
+      : [".Pp", "Examples:", ".Bd -literal -offset indent", ...verb.examples.map(roff), ".Ed"]),
   ];
 }
 
 function optionSynopsis(name: string, hint: string | undefined): string {
-  return hint === undefined ? `.Op Fl -${name}` : `.Op Fl -${name} Ar ${escape(hint)}`;
+  return hint === undefined ? `.Op Fl -${name}` : `.Op Fl -${name} Ar ${roff(hint)}`;
 }
 
 function optionList(options: readonly OptionModel[]): string[] {
   if (options.length === 0) return [];
   const items = options.flatMap(({ name, description, valueHint }) => [
-    valueHint === undefined ? `.It Fl -${name}` : `.It Fl -${name} Ar ${escape(valueHint)}`,
+    valueHint === undefined ? `.It Fl -${name}` : `.It Fl -${name} Ar ${roff(valueHint)}`,
     sentence(description),
   ]);
   return [".Pp", "Options:", ".Bl -tag -width Ds", ...items, ".El"];
@@ -93,7 +95,7 @@ function optionList(options: readonly OptionModel[]): string[] {
 
 export function keysPage(page: PageText, rows: readonly KeyRow[]): string {
   const keys = [...byGroup(rows)].flatMap(([group, members]) => [
-    `.Ss ${escape(group)}`,
+    `.Ss ${roff(group)}`,
     ".Bl -tag -width Ds",
     ...members.flatMap(keyItem),
     ".El",
@@ -109,7 +111,7 @@ function keyItem({ name, text, standard, example, section }: KeyRow): string[] {
   return [
     section ? `.It Bq ${name}` : `.It Ic ${name}`,
     sentence(text),
-    ...(values.length === 0 ? [] : values.map(escape)),
+    ...(values.length === 0 ? [] : values.map(roff)),
   ];
 }
 
@@ -145,9 +147,9 @@ function paragraphs(text: string): string[] {
     ]);
 }
 
-/** mdoc wants each sentence on a line of its own. */
+/** mdoc wants each sentence on a line of its own, and no line over 80 bytes. */
 function sentences(text: string): string[] {
-  return text.split(/(?<=[a-z0-9)][.:;]) (?=[A-Z])/).map(escape);
+  return text.split(/(?<=\S[.?!]) (?=\S)/).flatMap((one) => wrap(one, "", 72).map(roff));
 }
 
 function sentence(text: string): string {
@@ -155,7 +157,7 @@ function sentence(text: string): string {
 }
 
 /** Text as roff shows it: no line begins a request, no hyphen becomes a dash. */
-function escape(text: string): string {
+function roff(text: string): string {
   const escaped = text.replaceAll("\\", "\\e").replaceAll("-", "\\-");
   return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;
 }

@@ -16,9 +16,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 
 /** What else documents may tell a reader to type. A new one is a new thing he must have. */
 const FOREIGN = new Set(
-  "cat cd chmod chown cp curl diff grep install journalctl kill logger ls make mkdir mv nft openssl pidof printf rc-service rm sh sha256sum sudo systemctl systemd-analyze tail tar visudo".split(
-    " ",
-  ),
+  "cat cp curl grep install journalctl ln mkdir openssl sh systemctl".split(" "),
 );
 
 /** @throws CtrlExecError as the program would, before it does anything */
@@ -37,9 +35,18 @@ async function acceptCommand([name = "", ...args]: readonly string[]): Promise<v
   if (program !== undefined) await accept(program, args);
   else if (name === "make") {
     for (const target of args) expect(readDocument("Makefile")).toMatch(`\n${target}:`);
-  } else if (name.startsWith("./")) expect(existsSync(join(ROOT, name)), name).toBe(true);
+  } else if (name.endsWith("install.sh")) acceptInstall(args);
+  else if (name === "sh" && args[0] === "install.sh") acceptInstall(args.slice(1));
+  else if (name === "sh" && args[0] === "-s") acceptInstall(args.slice(2));
   else if (name.startsWith("/opt/ctrl-exec-scripts/")) return;
   else expect([...FOREIGN], `${name} is a command that documents may use`).toContain(name);
+}
+
+/** The installer reads its options in order, so that --help behind them all means it took them. */
+function acceptInstall(args: readonly string[]): void {
+  const { exitCode, stderr } = Bun.spawnSync(["sh", join(ROOT, "install.sh"), ...args, "--help"]);
+  expect(stderr.toString()).toBe("");
+  expect(exitCode).toBe(0);
 }
 
 describe("the commands of the documents", () => {
@@ -56,6 +63,7 @@ test("a command that the program does not take is seen", async () => {
   expect(acceptCommand(["ctrl-exec", "ping", "web-01", "--jsn"])).rejects.toThrow("--jsn");
   expect(acceptCommand(["ctrl-exec", "no-such-mode"])).rejects.toThrow("no-such-mode");
   expect(acceptCommand(["make", "no-such-target"])).rejects.toThrow();
+  expect(acceptCommand(["./install.sh", "--no-such-option"])).rejects.toThrow();
   expect(acceptCommand(["no-such-tool"])).rejects.toThrow();
 });
 

@@ -21,10 +21,14 @@ COMPILE := --compile --minify --bytecode --splitting --format=esm --reject-unres
   --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
   --no-compile-autoload-tsconfig --no-compile-autoload-package-json
 
+# Where --version says it comes from; not a reason to build again.
+COMMIT := $(shell git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null)
+COMPILE += $(if $(COMMIT),--define BUILD_COMMIT='"$(COMMIT)"')
+
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli lint format typecheck generate clean distclean help
+.PHONY: build demo test test-unit test-cli lint format typecheck generate release clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -54,6 +58,9 @@ typecheck: $(INSTALLED) ## Check the types
 
 generate: $(INSTALLED) ## Rewrite the files that are made from the command tables and the schemas
 	@$(BUN) .ci/generate.ts
+
+release: $(INSTALLED) ## Build every platform's binary, checksums and bill of materials into dist/release
+	@$(BUN) .ci/release.ts '$(COMMIT)' $(COMPILE)
 
 clean: ## Remove what the build made
 	rm -rf dist coverage

@@ -13,6 +13,9 @@ export interface Target {
 
 const GLIBC = ["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0"];
 
+/** Bun's musl build takes the C++ library from the host; install.sh looks for it. */
+const musl = (machine: string) => [`libc.musl-${machine}.so.1`, "libstdc++.so.6"];
+
 const linux = (
   cpu: "x64" | "arm64",
   suffix: string,
@@ -37,9 +40,9 @@ const darwin = (cpu: "x64" | "arm64") => ({
 export const TARGETS: readonly Target[] = [
   linux("x64", "", "/lib64/ld-linux-x86-64.so.2", [...GLIBC, "ld-linux-x86-64.so.2"]),
   linux("x64", "-baseline", "/lib64/ld-linux-x86-64.so.2", [...GLIBC, "ld-linux-x86-64.so.2"]),
-  linux("x64", "-musl", "/lib/ld-musl-x86_64.so.1", []),
+  linux("x64", "-musl", "/lib/ld-musl-x86_64.so.1", musl("x86_64")),
   linux("arm64", "", "/lib/ld-linux-aarch64.so.1", [...GLIBC, "ld-linux-aarch64.so.1"]),
-  linux("arm64", "-musl", "/lib/ld-musl-aarch64.so.1", []),
+  linux("arm64", "-musl", "/lib/ld-musl-aarch64.so.1", musl("aarch64")),
   darwin("arm64"),
   darwin("x64"),
 ];

@@ -28,7 +28,7 @@ COMPILE += $(if $(COMMIT),--define BUILD_COMMIT='"$(COMMIT)"')
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli lint format typecheck generate release clean distclean help
+.PHONY: build demo test test-unit test-cli test-install lint format typecheck generate release clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -46,6 +46,9 @@ test-unit: $(INSTALLED) ## Run the unit tests only
 test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
 	@sh test/prerequisites.sh
 	@$(BUN) test/run.ts build cli
+
+test-install: build ## As root: install into a Debian root of its own with each shell, and use it there
+	@sh test/install/run.sh
 
 lint: $(INSTALLED) ## Check formatting, lint rules and the import direction
 	@$(BUN) test/run.ts format lint architecture

@@ -427,6 +427,7 @@ install_all() {
   # The other names are there whatever is installed: they are how the manual calls them.
   put_link ctrl-exec "$prefix/bin/ctrl-exec-agent"
   put_link ctrl-exec "$prefix/bin/ctrl-exec-api"
+  put_link ctrl-exec "$prefix/bin/update-ctrl-exec-serial"
   install_documents
   [ "$control" = 0 ] || install_control
   [ "$agent" = 0 ] || install_agent
@@ -616,7 +617,8 @@ uninstall_all() {
     /etc/rc.d/S95ctrl-exec-agent /etc/rc.d/S96ctrl-exec-api \
     /etc/init.d/ctrl-exec-agent /etc/init.d/ctrl-exec-api \
     /etc/cron.hourly/ctrl-exec-maintain /etc/periodic/hourly/ctrl-exec-maintain \
-    "$prefix/bin/ctrl-exec-agent" "$prefix/bin/ctrl-exec-api" "$prefix/bin/ctrl-exec" \
+    "$prefix/bin/ctrl-exec-agent" "$prefix/bin/ctrl-exec-api" \
+    "$prefix/bin/update-ctrl-exec-serial" "$prefix/bin/ctrl-exec" \
     "$prefix/share/bash-completion/completions/ctrl-exec-agent" \
     "$prefix/share/bash-completion/completions/ctrl-exec-api" \
     /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh; do

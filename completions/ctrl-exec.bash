@@ -3,16 +3,20 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping list-agents pairing-mode list-requests approve deny edit-agent unpair setup-ca setup-ctrl-exec asset demo' ;;
+    'ctrl-exec ') modes='run ping list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo' ;;
     'ctrl-exec run') options='--port --json --username --token --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--port --json --username --token --config --log --help' kinds='hosts' ;;
     'ctrl-exec list-agents') options='--config --log --json --help' kinds='' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
-    'ctrl-exec approve') options='--ip --agent-port --lookup-by --config --log --help' kinds='requests' ;;
+    'ctrl-exec approve') options='--code --ip --agent-port --lookup-by --config --log --help' kinds='requests' ;;
     'ctrl-exec deny') options='--config --log --help' kinds='requests' ;;
     'ctrl-exec edit-agent') options='--ip --agent-port --lookup-by --config --log --help' kinds='hosts' ;;
-    'ctrl-exec unpair') options='--config --log --help' kinds='hosts' ;;
+    'ctrl-exec unpair') options='--config --log --revoke --help' kinds='hosts' ;;
+    'ctrl-exec rotate-cert') options='--json --config --log --help' kinds='' ;;
+    'ctrl-exec serial-status') options='--json --config --log --help' kinds='' ;;
+    'ctrl-exec maintain') options='--json --config --log --help' kinds='' ;;
+    'ctrl-exec list-locks') options='--json --config --log --help' kinds='' ;;
     'ctrl-exec setup-ca') options='--config --log --help' kinds='' ;;
     'ctrl-exec setup-ctrl-exec') options='--config --log --yes --help' kinds='' ;;
     'ctrl-exec asset') options='--help' kinds='assets' ;;
@@ -36,6 +40,7 @@ _ctrl_exec_value() {
     --ip) value='none' ;;
     --agent-port) value='none' ;;
     --lookup-by) value='words:hostname ip' ;;
+    --code) value='none' ;;
     --allowlist) value='file' ;;
     --dispatcher) value='none' ;;
     --ctrl-exec) value='none' ;;

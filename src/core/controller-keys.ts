@@ -72,6 +72,10 @@ export const CONTROLLER_KEYS = {
     group: ROTATION,
     text: "Seconds between two looks at the certificates.",
   },
+  cert_backdate: {
+    group: ROTATION,
+    text: "Seconds by which certificates begin in the past, so that a host whose clock is behind takes them.",
+  },
   api_port: { group: API, text: "Port of ctrl-exec-api." },
   api_bind: {
     group: API,

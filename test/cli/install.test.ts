@@ -68,6 +68,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s
     const installed = snapshot(root.path);
     expect(readFileSync(root.join("usr/local/bin/ctrl-exec"))).toEqual(readFileSync(BINARY));
     expect(mode(root.join("usr/local/bin/ctrl-exec"))).toBe("755");
+    expect(readlinkSync(root.join("usr/local/bin/update-ctrl-exec-serial"))).toBe("ctrl-exec");
     for (const name of ["ctrl-exec-agent", "ctrl-exec-api"]) {
       expect(readlinkSync(root.join("usr/local/bin", name))).toBe("ctrl-exec");
       expect(mode(root.join(`etc/systemd/system/${name}.service`))).toBe("644");

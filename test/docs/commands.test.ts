@@ -6,12 +6,14 @@ import { agentProgram } from "../../src/cli/agent/program.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "../../src/cli/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { openIo } from "../../src/cli/io.ts";
+import { updateSerialProgram } from "../../src/cli/update-serial.ts";
 import { allBlocks, documents, ROOT, readDocument } from "../support/documents.ts";
 import { shellCommands } from "../support/shell-words.ts";
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   "ctrl-exec": controllerProgram,
   "ctrl-exec-agent": agentProgram,
+  "update-ctrl-exec-serial": updateSerialProgram,
 };
 
 /** What else documents may tell a reader to type. A new one is a new thing he must have. */

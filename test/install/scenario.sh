@@ -142,6 +142,23 @@ refuses 'what is not listed does not run' ctrl-exec run "$host" rm-rf --log stde
 
 # ---- rotate and renew, all of it by the service's own hand
 
+old=$(cat /etc/ctrl-exec-agent/ctrl-exec-serial)
+check 'rotates' ctrl-exec rotate-cert --log stderr
+[ "$old" != "$(cat /etc/ctrl-exec-agent/ctrl-exec-serial)" ] || fail 'the agent did not store the new serial'
+is 'the service stored the new serial' 'ctrl-exec-agent:ctrl-exec-agent 644' \
+  "$(owner /etc/ctrl-exec-agent/ctrl-exec-serial)"
+shows 'every agent is current' current ctrl-exec serial-status --log stderr
+shows 'and answers under the new certificate' ok ctrl-exec ping "$host" --log stderr
+old=$(cksum </etc/ctrl-exec-agent/agent.crt)
+# Signed anew for longer than the present one has left, and due by what the registry says of it.
+sed -i 's/"expiry": *"[^"]*"/"expiry":"'"$(date -u -d '+3 days' '+%b %e %H:%M:%S %Y GMT')"'"/' \
+  "/var/lib/ctrl-exec/agents/$host.json"
+check 'renews what is due' ctrl-exec maintain --log stderr
+[ "$old" != "$(cksum </etc/ctrl-exec-agent/agent.crt)" ] || fail 'the agent has no new certificate'
+is 'the service stored the new certificate' 'ctrl-exec-agent:ctrl-exec-agent 640' \
+  "$(owner /etc/ctrl-exec-agent/agent.crt)"
+shows 'the agent answers under its new certificate' ok ctrl-exec ping "$host" --log stderr
+
 # ---- upgrade
 
 cp ctrl-exec ctrl-exec.new

@@ -7,7 +7,7 @@ INSTALLED := node_modules/.installed
 PROGRAMS := dist/ctrl-exec dist/ctrl-exec-agent dist/ctrl-exec-api dist/update-ctrl-exec-serial
 
 # Folders too: a deleted file shows only in its folder's time.
-SOURCES := $(shell find src 2>/dev/null)
+SOURCES := $(shell find src completions 2>/dev/null)
 
 # Fetched packages stay in the checkout as well, so that no home folder, shared or read-only, matters.
 export BUN_INSTALL_CACHE_DIR := $(CURDIR)/.tools/cache
@@ -21,10 +21,14 @@ COMPILE := --compile --minify --bytecode --splitting --format=esm --reject-unres
   --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
   --no-compile-autoload-tsconfig --no-compile-autoload-package-json
 
+# Where --version says it comes from; not a reason to build again.
+COMMIT := $(shell git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null)
+COMPILE += $(if $(COMMIT),--define BUILD_COMMIT='"$(COMMIT)"')
+
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli load lint format typecheck clean distclean help
+.PHONY: build demo test test-unit test-cli test-install load lint format typecheck generate release clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -46,6 +50,9 @@ test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
 load: build ## Put 200 clients and a fleet that misbehaves on ctrl-exec-api, and print figures
 	@$(BUN) test/load/api.ts
 
+test-install: build ## As root: install into a Debian root of its own with each shell, and use it there
+	@sh test/install/run.sh
+
 lint: $(INSTALLED) ## Check formatting, lint rules and the import direction
 	@$(BUN) test/run.ts format lint architecture
 
@@ -54,6 +61,12 @@ format: $(INSTALLED) ## Rewrite the sources as the formatter and the safe lint f
 
 typecheck: $(INSTALLED) ## Check the types
 	@$(BUN) test/run.ts types
+
+generate: $(INSTALLED) ## Rewrite the files that are made from the command tables and the schemas
+	@$(BUN) .ci/generate.ts
+
+release: $(INSTALLED) ## Build every platform's binary, checksums and bill of materials into dist/release
+	@$(BUN) .ci/release.ts '$(COMMIT)' $(COMPILE)
 
 clean: ## Remove what the build made
 	rm -rf dist coverage

@@ -7,6 +7,15 @@ set -eu
 needed="
   curl:curl
   openssl:openssl
+  shellcheck:shellcheck
+  dash:dash
+  busybox:busybox
+  zsh:zsh
+  fish:fish
+  mandoc:mandoc
+  systemd-analyze:systemd
+  readelf:binutils
+  curl:curl
 "
 
 programs=

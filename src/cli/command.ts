@@ -63,6 +63,8 @@ export interface AnyVerb extends Omit<Verb, "run"> {
 
 export interface VerbEntry {
   readonly summary: string;
+  /** Left out of help, completions and manual: for the program's own use. */
+  readonly hidden?: boolean;
   /** Loads the verb's file: only the one that runs is loaded. */
   load(): Promise<AnyVerb>;
 }
@@ -75,6 +77,11 @@ export interface Program {
   readonly verbs: Readonly<Record<string, VerbEntry>>;
   /** The verb that runs when none is named; undefined when one must be. */
   readonly defaultVerb?: string;
+}
+
+/** The modes that a person is told of. */
+export function shownVerbs(program: Program): [string, VerbEntry][] {
+  return Object.entries(program.verbs).filter(([, { hidden }]) => hidden !== true);
 }
 
 export interface CommandLine {
@@ -196,7 +203,10 @@ function parseOptions(options: OptionDefs, given: readonly GivenOption[]): Recor
 }
 
 export function unknownMode(program: Program, mode: string): CtrlExecError {
-  const guess = nearestMatch(mode, Object.keys(program.verbs));
+  const guess = nearestMatch(
+    mode,
+    shownVerbs(program).map(([name]) => name),
+  );
   return new CtrlExecError("usage", `Unknown mode "${mode}"${didYouMean(guess)}`, {
     hint: helpHint(program.name),
   });

@@ -1,10 +1,10 @@
 /** Help texts, from the command table alone. */
 import { VERSION } from "../core/version.ts";
-import type { AnyVerb, OptionDefs, Program } from "./command.ts";
+import { type AnyVerb, type OptionDefs, type Program, shownVerbs } from "./command.ts";
 import { renderColumns } from "./render/table.ts";
 
 export function programHelp(program: Program): string {
-  const modes = Object.entries(program.verbs).map(([name, { summary }]) => [name, summary]);
+  const modes = shownVerbs(program).map(([name, { summary }]) => [name, summary]);
   return [
     `${program.name} ${VERSION}: ${program.summary}`,
     "",

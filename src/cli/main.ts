@@ -1,6 +1,6 @@
 /** From a command line to an exit status, for all programs. */
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS } from "../core/errors.ts";
-import { VERSION } from "../core/version.ts";
+import { versionText } from "../core/version.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
 import { type Io, OutputClosed, openIo } from "./io.ts";
 import { showError } from "./render/error.ts";
@@ -51,7 +51,7 @@ async function loadProgram(name: ProgramName): Promise<Program> {
 async function runProgram(program: Program, args: readonly string[], io: Io): Promise<number> {
   const line = splitCommandLine(program, args);
   if (line.version) {
-    io.out(`${program.name} ${VERSION}\n`);
+    io.out(`${program.name} ${versionText()}\n`);
     return 0;
   }
   if (line.mode === undefined) {

@@ -59,6 +59,8 @@ const schema: ConfigSchema<typeof shape> = {
 
 type Settings = z.output<typeof shape>;
 
+export type ControllerKey = keyof Settings;
+
 /** The settings with every path filled in. Times are seconds. */
 export type ControllerConfig = Settings & {
   /** The file it came from; what has no path of its own stands in its folder. */

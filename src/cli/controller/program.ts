@@ -71,6 +71,15 @@ export const controllerProgram: Program = {
       summary: "Make this control host's own key and certificate",
       load: async () => (await import("./setup-ctrl-exec.ts")).setupCtrlExec,
     },
+    asset: {
+      summary: "Print a file that this program carries",
+      load: async () => (await import("./asset.ts")).asset,
+    },
+    complete: {
+      summary: "Print what fits at a place of a command line",
+      hidden: true,
+      load: async () => (await import("./complete.ts")).complete,
+    },
     demo: {
       summary: "Show the whole system on this machine, with nothing installed",
       load: async () => (await import("./demo.ts")).demo,

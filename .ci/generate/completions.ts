@@ -1,0 +1,275 @@
+/** Completions for bash, zsh and fish. Hosts, scripts and requests are asked of `ctrl-exec complete`. */
+import type { ModeModel, OptionModel, ProgramModel, Takes } from "./command-model.ts";
+
+const NOTE = "Generated from the command tables: make generate.";
+
+const names = (options: readonly OptionModel[]) => options.map(({ name }) => `--${name}`).join(" ");
+
+/** What `complete` is asked for, by what the mode takes. */
+const KINDS: Readonly<Record<Takes, string>> = {
+  nothing: "",
+  hosts: "hosts",
+  run: "hosts scripts",
+  requests: "requests",
+  assets: "assets",
+};
+
+/** A table that bash and zsh both read: sets modes, options and kinds for "<program> <mode>". */
+function table(models: readonly ProgramModel[]): string[] {
+  const lines = [
+    "_ctrl_exec_table() {",
+    "  modes='' options='--help --version' kinds=''",
+    "  case $1 in",
+  ];
+  for (const { program, modes, options } of models) {
+    if (program.defaultVerb === undefined) {
+      lines.push(`    '${program.name} ') modes='${modes.map(({ name }) => name).join(" ")}' ;;`);
+    } else lines.push(`    '${program.name} ') options='${names(options)} --help --version' ;;`);
+    if (program.defaultVerb !== undefined) continue;
+    for (const mode of modes) {
+      lines.push(
+        `    '${program.name} ${mode.name}') options='${[names(mode.options), "--help"].filter((part) => part !== "").join(" ")}' kinds='${KINDS[mode.takes]}' ;;`,
+      );
+    }
+  }
+  lines.push("  esac", "}", "");
+  lines.push("# How the value of an option is completed: a file, words, or (none) not at all.");
+  lines.push("_ctrl_exec_value() {", "  value=switch", "  case $1 in");
+  const seen = new Set<string>();
+  for (const { options } of models) {
+    for (const { name, value } of options) {
+      if (value === undefined || seen.has(name)) continue;
+      seen.add(name);
+      const how = typeof value === "string" ? value : `words:${value.words.join(" ")}`;
+      lines.push(`    --${name}) value='${how}' ;;`);
+    }
+  }
+  lines.push("  esac", "}", "");
+  return lines;
+}
+
+/** What the words before the cursor mean, in the common language of bash and zsh. */
+const READ_LINE = `# Reads the words before the cursor. Sets program, mode, hosts, value and behind (-- was seen).
+_ctrl_exec_read() {
+  program=\${1##*/} mode='' hosts='' behind='' value=switch
+  shift
+  if [ "$program" = ctrl-exec ]; then
+    case \${1-} in
+      agent | api)
+        program=ctrl-exec-$1
+        shift
+        ;;
+    esac
+  fi
+  while [ $# -gt 0 ]; do
+    value=switch
+    case $1 in
+      --)
+        behind=1
+        return 0
+        ;;
+      --*=*) ;;
+      -*)
+        _ctrl_exec_value "$1"
+        if [ "$value" != switch ]; then
+          # Its value is what the cursor is at, or the next word.
+          [ $# -gt 1 ] || return 0
+          shift
+          value=switch
+        fi
+        ;;
+      *) if [ -z "$mode" ] && [ "$program" != ctrl-exec-api ]; then mode=$1; else hosts="$hosts $1"; fi ;;
+    esac
+    shift
+  done
+}
+`;
+
+export function bashCompletion(models: readonly ProgramModel[]): string {
+  return `# bash completion for ctrl-exec, ctrl-exec-agent and ctrl-exec-api. ${NOTE}
+
+${table(models).join("\n")}
+${READ_LINE}
+_ctrl_exec() {
+  local program mode hosts behind value modes options kinds kind words before
+  local current=\${COMP_WORDS[COMP_CWORD]}
+  words=''
+  # bash takes --option=value apart at the "=".
+  before=("\${COMP_WORDS[@]:0:COMP_CWORD}")
+  if [ "$current" = = ]; then
+    current=''
+  elif [ "\${before[COMP_CWORD - 1]}" = = ]; then
+    unset "before[COMP_CWORD - 1]"
+  fi
+  _ctrl_exec_read "\${before[@]}"
+  case $behind$value in
+    switch) ;;
+    file | 1*)
+      compopt -o default
+      COMPREPLY=()
+      return 0
+      ;;
+    words:*) words=\${value#words:} ;;
+    *) return 0 ;;
+  esac
+  if [ -z "$words" ]; then
+    _ctrl_exec_table "$program $mode"
+    case $current in
+      -*) words=$options ;;
+      *)
+        words=$modes
+        for kind in $kinds; do
+          # shellcheck disable=SC2086 # a list of hosts
+          words="$words $(ctrl-exec complete "$kind" $hosts 2>/dev/null)"
+        done
+        ;;
+    esac
+  fi
+  # shellcheck disable=SC2207 # words hold no spaces
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+
+complete -F _ctrl_exec ctrl-exec ctrl-exec-agent ctrl-exec-api
+`;
+}
+
+export function zshCompletion(models: readonly ProgramModel[]): string {
+  return `#compdef ctrl-exec ctrl-exec-agent ctrl-exec-api
+# zsh completion. ${NOTE}
+
+${table(models).join("\n")}
+${READ_LINE}
+${zshDescriptions(models).join("\n")}
+
+_ctrl_exec_describe() {
+  # Words with the descriptions that are known of them.
+  local word
+  local -a described
+  for word in \${=1}; do
+    described+=("$word\${_ctrl_exec_texts[$2$word]+:\${_ctrl_exec_texts[$2$word]}}")
+  done
+  _describe -t values value described
+}
+
+_ctrl_exec() {
+  local program mode hosts behind value modes options kinds kind found
+  local current=\${words[CURRENT]}
+  if [[ $current == --*=* ]]; then
+    _ctrl_exec_value "\${current%%=*}"
+    compset -P '*='
+  else
+    _ctrl_exec_read "\${words[@]:0:$((CURRENT - 1))}"
+  fi
+  case $behind$value in
+    switch) ;;
+    file | 1*)
+      _files
+      return
+      ;;
+    words:*)
+      compadd -- \${=value#words:}
+      return
+      ;;
+    *) return 1 ;;
+  esac
+  _ctrl_exec_table "$program $mode"
+  if [[ $current == -* ]]; then
+    _ctrl_exec_describe "$options" "$program "
+    return
+  fi
+  [ -z "$modes" ] || _ctrl_exec_describe "$modes" "$program "
+  for kind in \${=kinds}; do
+    found=$(ctrl-exec complete $kind \${=hosts} 2>/dev/null)
+    [ -z "$found" ] || compadd -- \${=found}
+  done
+}
+
+_ctrl_exec "$@"
+`;
+}
+
+function zshDescriptions(models: readonly ProgramModel[]): string[] {
+  const lines = ["typeset -gA _ctrl_exec_texts", "_ctrl_exec_texts=("];
+  const add = (key: string, text: string) => lines.push(`  ${quote(key)} ${quote(text)}`);
+  for (const { program, modes, options } of models) {
+    for (const { name, description } of options) add(`${program.name} --${name}`, description);
+    for (const { name, verb } of modes) add(`${program.name} ${name}`, verb.summary);
+  }
+  lines.push(")");
+  return lines;
+}
+
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+export function fishCompletion(models: readonly ProgramModel[]): string {
+  const lines = [
+    `# fish completion for ctrl-exec, ctrl-exec-agent and ctrl-exec-api. ${NOTE}`,
+    "",
+    "function __ctrl_exec_before_dashes",
+    "    not contains -- -- (commandline -opc)",
+    "end",
+    "",
+    "# The mode, or nothing: the first word that is no option and no option's value.",
+    "function __ctrl_exec_words",
+    "    set -l skip 0",
+    "    for word in (commandline -opc)[2..-1]",
+    "        if test $skip = 1",
+    "            set skip 0",
+    "        else if contains -- $word $argv",
+    "            set skip 1",
+    "        else if not string match -q -- '-*' $word",
+    "            echo $word",
+    "        end",
+    "    end",
+    "end",
+    "",
+  ];
+  for (const { program, modes, options } of models) {
+    const valued = options.filter(({ value }) => value !== undefined);
+    const words = `__ctrl_exec_words ${names(valued)}`;
+    const { name } = program;
+    const c = `complete -c ${name}`;
+    lines.push(
+      `${c} -f`,
+      `${c} -l help -s h -d 'Show the help'`,
+      `${c} -l version -s V -d 'Show the version'`,
+    );
+    if (program.defaultVerb !== undefined) {
+      lines.push(
+        ...options.map((option) => fishOption(c, "__ctrl_exec_before_dashes", option)),
+        "",
+      );
+      continue;
+    }
+    for (const mode of modes) {
+      lines.push(`${c} -n 'test -z "$(${words})"' -a ${mode.name} -d ${quote(mode.verb.summary)}`);
+    }
+    for (const mode of modes) {
+      const here = `test "$(${words})[1]" = ${mode.name}; and __ctrl_exec_before_dashes`;
+      lines.push(...fishMode(c, here, mode, words));
+    }
+    lines.push("");
+  }
+  return lines.join("\n").trimEnd().concat("\n");
+}
+
+function fishMode(c: string, here: string, mode: ModeModel, words: string): string[] {
+  const lines = mode.options.map((option) => fishOption(c, here, option));
+  for (const kind of KINDS[mode.takes].split(" ").filter((word) => word !== "")) {
+    const hosts = kind === "scripts" ? ` (${words})[2..-1]` : "";
+    lines.push(`${c} -n ${quote(here)} -a '(ctrl-exec complete ${kind}${hosts} 2>/dev/null)'`);
+  }
+  return lines;
+}
+
+function fishOption(c: string, here: string, { name, description, value }: OptionModel): string {
+  const how =
+    value === undefined
+      ? ""
+      : value === "file"
+        ? " -rF"
+        : value === "none"
+          ? " -x"
+          : ` -xa '${value.words.join(" ")}'`;
+  return `${c} -n ${quote(here)} -l ${name}${how} -d ${quote(description)}`;
+}

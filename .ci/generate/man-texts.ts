@@ -1,0 +1,173 @@
+/** What the man pages say that no table holds. */
+import type { PageText } from "./man.ts";
+
+export const CONTROLLER_PAGE: PageText = {
+  name: "ctrl-exec",
+  section: 1,
+  summary: "run allowlisted scripts on a fleet, without giving anyone a shell",
+  description: [
+    "The",
+    ".Nm",
+    "program runs on the control host.",
+    "It keeps the private CA, pairs new hosts, and runs scripts on them over mutual",
+    "TLS.",
+    "Which scripts a host runs is decided there, in its",
+    ".Xr scripts.conf 5 .",
+    ".Pp",
+    "Options may stand anywhere before",
+    ".Fl - ;",
+    "everything behind it is the script\\(aqs.",
+    "A host is a registered name, a name or an address, with",
+    ".Li :port",
+    "behind it if need be.",
+    "Every mode shows its own text with",
+    ".Fl -help .",
+  ],
+  files: [
+    ["/etc/ctrl-exec/ctrl-exec.conf", "Configuration"],
+    ["/etc/ctrl-exec/ca.key", "Key of the private CA, which never leaves this host"],
+    ["/var/lib/ctrl-exec/agents", "The registry, a file for each paired host"],
+    ["/var/lib/ctrl-exec/runs", "Records of runs, for 24 hours"],
+  ],
+  more: {
+    ENVIRONMENT: [
+      ".Bl -tag -width Ds",
+      ".It Ev ENVEXEC_TOKEN",
+      "The token for auth hooks when",
+      ".Fl -token",
+      "is not given; no process list shows it.",
+      ".It Ev USER",
+      "The user\\(aqs name when",
+      ".Fl -username",
+      "is not given.",
+      ".El",
+    ],
+  },
+  seeAlso: ["ctrl-exec.conf(5)", "ctrl-exec-agent(8)", "ctrl-exec-api(8)"],
+};
+
+export const AGENT_PAGE: PageText = {
+  name: "ctrl-exec-agent",
+  section: 8,
+  summary: "run allowlisted scripts on this host for its control host",
+  description: [
+    "The",
+    ".Nm",
+    "program runs on each managed host.",
+    "It obeys one control host, which it knows by its certificate, and runs what",
+    ".Xr scripts.conf 5",
+    "lists, as the user it runs as itself.",
+    "A script gets its arguments as they were typed and a JSON object on standard",
+    "input: script, args, reqid, peer_ip, username, token and timestamp.",
+  ],
+  files: [
+    ["/etc/ctrl-exec-agent/agent.conf", "Configuration"],
+    ["/etc/ctrl-exec-agent/scripts.conf", "The allowlist"],
+    ["/etc/ctrl-exec-agent/agent.crt", "This agent's certificate"],
+    ["/etc/ctrl-exec-agent/ctrl-exec-serial", "Serial of the control host's certificate"],
+    ["/etc/ctrl-exec-agent/revoked-serials", "Serials of certificates that are refused"],
+  ],
+  more: {
+    SIGNALS: [
+      ".Bl -tag -width Ds",
+      ".It Dv SIGHUP",
+      "Rereads configuration, allowlist, certificates and revocations;",
+      "a file with an error leaves the old state in force.",
+      ".It Dv SIGTERM",
+      "Stops accepting and lets running scripts answer.",
+      ".El",
+    ],
+  },
+  seeAlso: ["ctrl-exec(1)", "agent.conf(5)", "scripts.conf(5)"],
+};
+
+export const API_PAGE: PageText = {
+  name: "ctrl-exec-api",
+  section: 8,
+  summary: "HTTP API of the control host",
+  description: [
+    "The",
+    ".Nm",
+    "program offers what",
+    ".Xr ctrl-exec 1",
+    "does with hosts as JSON over HTTP, on port 7445 of the loopback address unless",
+    ".Xr ctrl-exec.conf 5",
+    "says otherwise.",
+    "Every route asks the auth hook first;",
+    "without a hook every request is refused unless",
+    ".Ic api_auth_default",
+    "is",
+    ".Li allow .",
+    "The whole interface is described by",
+    ".Pa /openapi.json .",
+  ],
+  files: [["/etc/ctrl-exec/ctrl-exec.conf", "Configuration"]],
+  seeAlso: ["ctrl-exec(1)", "ctrl-exec.conf(5)"],
+};
+
+const SYNTAX = [
+  "A line is",
+  ".Li key = value ,",
+  "a comment that begins with",
+  ".Li # ,",
+  "or a",
+  ".Li [section] .",
+  "A value is everything behind the first",
+  ".Li = ,",
+  "trimmed; quotes are part of it.",
+  "A file whose name ends in",
+  ".Pa .toml",
+  "is read as TOML with the same keys.",
+  "A key that nobody knows is ignored with a warning in the log;",
+  "a value that does not fit is an error that names the line.",
+];
+
+export const CONTROLLER_CONF_PAGE: PageText = {
+  name: "ctrl-exec.conf",
+  section: 5,
+  summary: "configuration of the ctrl-exec control host",
+  description: [...SYNTAX, "Without the file, every key has its default."],
+  files: [["/etc/ctrl-exec/ctrl-exec.conf", "The file"]],
+  seeAlso: ["ctrl-exec(1)", "ctrl-exec-api(8)"],
+};
+
+export const AGENT_CONF_PAGE: PageText = {
+  name: "agent.conf",
+  section: 5,
+  summary: "configuration of the ctrl-exec agent",
+  description: [...SYNTAX, "The agent rereads it on", ".Dv SIGHUP ."],
+  files: [["/etc/ctrl-exec-agent/agent.conf", "The file"]],
+  seeAlso: ["scripts.conf(5)", "ctrl-exec-agent(8)"],
+};
+
+export const SCRIPTS_CONF_PAGE: PageText = {
+  name: "scripts.conf",
+  section: 5,
+  summary: "allowlist of the ctrl-exec agent",
+  description: [
+    "What may run on this host: a script a line,",
+    ".Li name = /absolute/path .",
+    "A name holds letters, digits,",
+    ".Li _",
+    "and",
+    ".Li \\- ,",
+    "128 at most.",
+    "Lines that begin with",
+    ".Li #",
+    "are comments.",
+    "A bad line is skipped with a warning in the log and closes nothing but itself.",
+    "What is not listed does not run, whoever asks.",
+    "The agent rereads the file on",
+    ".Dv SIGHUP .",
+  ],
+  files: [["/etc/ctrl-exec-agent/scripts.conf", "The file"]],
+  more: {
+    EXAMPLES: [
+      ".Bd -literal -offset indent",
+      "deploy\\-app   = /opt/ctrl\\-exec\\-scripts/deploy\\-app.sh",
+      "backup\\-mysql = /opt/ctrl\\-exec\\-scripts/backup\\-mysql.sh",
+      ".Ed",
+    ],
+  },
+  seeAlso: ["agent.conf(5)", "ctrl-exec-agent(8)"],
+};

@@ -1,0 +1,70 @@
+/**
+ * Builds the release into dist/release: a compressed binary for each platform, install.sh, a bill of
+ * materials and SHA256SUMS. The same commit builds the same bytes: nothing of the day, the folder or
+ * the machine goes in.
+ *
+ *   bun .ci/release.ts <commit> <build options...>      (make release)
+ */
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { checkBinary } from "./release/binary-format.ts";
+import { billOfMaterials } from "./release/sbom.ts";
+import { TARGETS } from "./release/targets.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const OUT = join(ROOT, "dist", "release");
+
+const [commit = "", ...options] = process.argv.slice(2);
+if (!/^[0-9a-f]{7,40}$/.test(commit)) {
+  console.error(
+    "Cannot build a release: not in a git checkout, or it has changes that are not committed",
+  );
+  process.exit(1);
+}
+
+rmSync(OUT, { recursive: true, force: true });
+mkdirSync(OUT, { recursive: true });
+const files: string[] = [];
+for (const target of TARGETS) {
+  const binary = join(OUT, target.name);
+  await build(target.bun, binary);
+  const bytes = readFileSync(binary);
+  checkBinary(binary, bytes, target);
+  rmSync(binary);
+  add(`${target.name}.gz`, gzipSync(bytes, { level: 9 }));
+  console.log(`${target.name}: ${(bytes.length / 1e6).toFixed(0)} MB`);
+}
+copyFileSync(join(ROOT, "install.sh"), join(OUT, "install.sh"));
+chmodSync(join(OUT, "install.sh"), 0o755);
+files.push("install.sh");
+add("sbom.cdx.json", `${JSON.stringify(await billOfMaterials(ROOT, commit), null, 2)}\n`);
+const sums = files.sort().map((name) => `${sha256(readFileSync(join(OUT, name)))}  ${name}\n`);
+writeFileSync(join(OUT, "SHA256SUMS"), sums.join(""));
+console.log(`dist/release: ${files.length} files and SHA256SUMS`);
+
+async function build(target: string, outfile: string): Promise<void> {
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      "build",
+      ...options,
+      `--target=${target}`,
+      "--outfile",
+      outfile,
+      "src/main.ts",
+    ],
+    { cwd: ROOT, stdout: "ignore", stderr: "pipe" },
+  );
+  const [err, status] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+  if (status !== 0) throw new Error(`bun build --target=${target} ended with ${status}: ${err}`);
+}
+
+function add(name: string, content: string | Uint8Array): void {
+  writeFileSync(join(OUT, name), content);
+  files.push(name);
+}
+
+function sha256(bytes: Uint8Array): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+}

@@ -1,0 +1,725 @@
+#!/bin/sh
+# Installs ctrl-exec: one binary, its services, its users and folders.
+#
+#   ./install.sh --agent --from https://releases.example.com/ctrl-exec/1.0.0
+#   curl -fsSL https://releases.example.com/ctrl-exec/1.0.0/install.sh | sh -s -- --agent --from ...
+#
+# For POSIX shells: dash, bash, busybox ash. Everything is a function and only the last line calls
+# one, so that a download that was cut runs nothing. It checks before it changes anything, and what is
+# as it should be stays untouched: running it twice changes nothing.
+
+usage() {
+  cat <<'USAGE'
+Usage: install.sh [--agent] [--ctrl-exec] [--api] [options]
+       install.sh --uninstall [--purge] [options]
+
+What to install (at least one):
+  --agent                 the agent of a managed host
+  --ctrl-exec             the control host
+  --api                   the HTTP API of a control host (brings --ctrl-exec along)
+
+Options:
+  --from <where>          release address (https://...), folder of a release, or a binary; default:
+                          $CTRL_EXEC_RELEASE, else dist/ctrl-exec beside this script
+  --pair <controller>     with --agent: pair with this control host, and start the agent
+  --ca-fingerprint <fp>   with --pair: refuse a control host whose CA is not this one
+  --prefix <dir>          where bin and share are (default /usr/local)
+  --root <dir>            install into an image below this folder; nothing is started
+  --run-tests             run the new binary's demo on this host before anything is installed
+  --dry-run               print each step, change nothing
+  --uninstall             remove binary, services and documents; keep configuration, certificates
+                          and users
+  --purge                 with --uninstall: remove those too
+  --help                  show this
+USAGE
+}
+
+say() { printf '%s\n' "$*"; }
+note() { printf 'note: %s\n' "$*"; }
+warn() { printf 'install.sh: %s\n' "$*" >&2; }
+die() {
+  warn "$1"
+  shift
+  for hint in "$@"; do printf '  %s\n' "$hint" >&2; done
+  exit 1
+}
+
+# Runs a step, or only names it. The words before the first -- are what a person reads.
+step() {
+  changes=$((changes + 1))
+  title=$1
+  shift
+  say "  $title"
+  [ "$dry_run" = 1 ] || "$@" || die "Cannot go on: this step failed: $title"
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# ---- what was asked for
+
+read_options() {
+  agent=0 control=0 api=0 uninstall=0 purge=0 dry_run=0 run_tests=0
+  from=${CTRL_EXEC_RELEASE-} prefix=/usr/local root='' controller='' fingerprint=''
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --agent) agent=1 ;;
+      --ctrl-exec) control=1 ;;
+      --api) api=1 control=1 ;;
+      --uninstall) uninstall=1 ;;
+      --purge) purge=1 ;;
+      --dry-run) dry_run=1 ;;
+      --run-tests) run_tests=1 ;;
+      --help | -h)
+        usage
+        exit 0
+        ;;
+      --from | --prefix | --root | --pair | --ca-fingerprint)
+        [ $# -ge 2 ] || bad_usage "$1 needs a value"
+        set_option "$1" "$2"
+        shift
+        ;;
+      --from=* | --prefix=* | --root=* | --pair=* | --ca-fingerprint=*)
+        set_option "${1%%=*}" "${1#*=}"
+        ;;
+      *) bad_usage "Unknown option $1" ;;
+    esac
+    shift
+  done
+  check_options
+}
+
+set_option() {
+  [ -n "$2" ] || bad_usage "$1 needs a value"
+  case $1 in
+    --from) from=$2 ;;
+    --prefix) prefix=${2%/} ;;
+    --root) root=${2%/} ;;
+    --pair) controller=$2 ;;
+    --ca-fingerprint) fingerprint=$2 ;;
+  esac
+}
+
+bad_usage() {
+  warn "$1"
+  printf '  See: install.sh --help\n' >&2
+  exit 2
+}
+
+check_options() {
+  if [ "$uninstall" = 1 ]; then
+    [ "$agent$control" = 00 ] || bad_usage '--uninstall takes everything away; name no part'
+  else
+    [ "$agent$control" != 00 ] || bad_usage 'Name what to install: --agent, --ctrl-exec or --api'
+    [ "$purge" = 0 ] || bad_usage '--purge goes with --uninstall'
+  fi
+  [ -z "$controller" ] || [ "$agent" = 1 ] || bad_usage '--pair goes with --agent'
+  [ -z "$controller" ] || [ -z "$root" ] || bad_usage '--pair works on a running host, not with --root'
+  [ -z "$fingerprint" ] || [ -n "$controller" ] || bad_usage '--ca-fingerprint goes with --pair'
+  case $prefix in
+    /*[!A-Za-z0-9_./-]*) bad_usage '--prefix takes letters, digits, _ . - and / only' ;;
+    /*) ;;
+    *) bad_usage '--prefix takes an absolute path' ;;
+  esac
+  case $root in
+    '' | /*) ;;
+    *) root=$PWD/$root ;;
+  esac
+}
+
+# ---- what is here
+
+look_around() {
+  system=$(uname -s) machine=$(uname -m) uid=$(id -u)
+  case $system in
+    Linux) os=linux ;;
+    Darwin) os=darwin ;;
+    *) die "Cannot install: there is no build for $system" ;;
+  esac
+  case $machine in
+    x86_64 | amd64) cpu=x64 ;;
+    aarch64 | arm64) cpu=arm64 ;;
+    *) die "Cannot install: there is no build for the processor $machine" ;;
+  esac
+  find_libc
+  find_manager
+  if [ "$uid" != 0 ] && [ -z "$root" ] && [ "$dry_run" = 0 ]; then
+    die 'Cannot install: not root' 'Run it as root (sudo), or with --root <dir>, or with --dry-run.'
+  fi
+  if [ -n "$root" ] && [ ! -d "$root" ]; then die "Cannot install into $root: no such folder"; fi
+  if [ "$os" = darwin ] && [ "$agent" = 1 ]; then
+    die 'Cannot install the agent service on macOS' 'Install with --ctrl-exec and run: ctrl-exec agent serve'
+  fi
+  # Without root's power, or in a folder that is no system, there are no users to give files to.
+  owners=1
+  if [ "$uid" != 0 ] || [ ! -e "$root/etc/passwd" ]; then owners=0; fi
+}
+
+find_libc() {
+  libc=''
+  [ "$os" = linux ] || return 0
+  for loader in "$root"/lib/ld-musl-*; do
+    [ ! -e "$loader" ] || libc=-musl
+  done
+  if [ -n "$libc" ] && [ ! -e "$root/usr/lib/libstdc++.so.6" ] && [ ! -e "$root/lib/libstdc++.so.6" ] &&
+    [ "$uninstall" = 0 ]; then
+    die 'Cannot install: libstdc++ is missing, which the musl build needs' \
+      'Alpine: apk add libstdc++   OpenWrt: opkg install libstdcpp6'
+  fi
+}
+
+# The service manager that the host or image has, and whether it runs now.
+find_manager() {
+  manager='' running=0
+  if [ -e "$root/usr/lib/systemd/systemd" ] || [ -e "$root/lib/systemd/systemd" ]; then
+    manager=systemd
+    [ ! -d /run/systemd/system ] || running=1
+  elif [ -e "$root/sbin/openrc-run" ] || [ -e "$root/usr/sbin/openrc-run" ]; then
+    manager=openrc
+    [ ! -d /run/openrc ] || running=1
+  elif [ -e "$root/sbin/procd" ]; then
+    manager=procd
+    [ ! -e /var/run/ubus/ubus.sock ] && [ ! -e /var/run/ubus.sock ] || running=1
+  fi
+  [ -z "$root" ] || running=0
+}
+
+# The build for this host, as the release names it.
+build_name() {
+  name=ctrl-exec-$os-$cpu$libc
+  # A processor without AVX2 needs the baseline build.
+  if [ "$name" = ctrl-exec-linux-x64 ] && [ -r /proc/cpuinfo ] && ! grep -qw avx2 /proc/cpuinfo; then
+    name=$name-baseline
+  fi
+}
+
+# ---- the binary
+
+# Leaves the checked binary at $work/ctrl-exec.
+fetch_binary() {
+  case $from in
+    '') fetch_from_checkout ;;
+    http://* | https://*) fetch_from_release download ;;
+    *)
+      if [ -d "$from" ]; then
+        fetch_from_release copy
+      elif [ -f "$from" ]; then
+        say "Binary: $from"
+        unpack "$from"
+      else
+        die "Cannot install from $from: no such file or folder"
+      fi
+      ;;
+  esac
+  chmod 755 "$work/ctrl-exec"
+  version=$("$work/ctrl-exec" --version 2>"$work/said") || {
+    warn 'Cannot install: the binary does not run on this host:'
+    sed 's/^/  /' "$work/said" >&2
+    exit 1
+  }
+  case $version in
+    'ctrl-exec '*) say "Version: ${version#ctrl-exec }" ;;
+    *) die "Cannot install: the binary is not ctrl-exec, it says \"$version\"" ;;
+  esac
+}
+
+fetch_from_checkout() {
+  checkout=$(dirname "$0")/dist/ctrl-exec
+  [ -f "$checkout" ] ||
+    die 'Cannot install: no binary' \
+      'Name a release with --from <address> or CTRL_EXEC_RELEASE, or a binary with --from <file>,' \
+      'or run make in a checkout first.'
+  say "Binary: $checkout"
+  cp "$checkout" "$work/ctrl-exec"
+}
+
+fetch_from_release() {
+  build_name
+  from=${from%/}
+  say "Binary: $from/$name.gz"
+  "$1" SHA256SUMS
+  "$1" "$name.gz"
+  want=$(sed -n "s/^\\([0-9a-f]\\{64\\}\\)  $name\\.gz\$/\\1/p" "$work/SHA256SUMS")
+  [ -n "$want" ] || die "Cannot install: SHA256SUMS of the release does not list $name.gz"
+  have=$(sha256 "$work/$name.gz")
+  [ "$want" = "$have" ] ||
+    die "Cannot install: $name.gz is not what SHA256SUMS says" "expected $want" "found    $have"
+  say "SHA-256: $have, as SHA256SUMS says"
+  unpack "$work/$name.gz"
+}
+
+copy() {
+  cp "$from/$1" "$work/$1" || die "Cannot read $from/$1"
+}
+
+download() {
+  if has curl; then
+    curl -fsSL --retry 3 -o "$work/$1" "$from/$1" || die "Cannot fetch $from/$1"
+  elif has wget; then
+    wget -q -O "$work/$1" "$from/$1" || die "Cannot fetch $from/$1"
+  else
+    die 'Cannot fetch: neither curl nor wget is installed'
+  fi
+}
+
+unpack() {
+  case $1 in
+    *.gz) gzip -dc "$1" >"$work/ctrl-exec" || die "Cannot unpack $1" ;;
+    *) cp "$1" "$work/ctrl-exec" || die "Cannot read $1" ;;
+  esac
+}
+
+sha256() {
+  if has sha256sum; then
+    set -- "$(sha256sum <"$1")"
+  elif has shasum; then
+    set -- "$(shasum -a 256 <"$1")"
+  elif has openssl; then
+    set -- "$(openssl dgst -sha256 -r <"$1")"
+  else
+    die 'Cannot check the download: no sha256sum, shasum or openssl is installed'
+  fi
+  printf '%s\n' "${1%% *}"
+}
+
+# A file that the binary carries, at $work/asset, with the paths of this installation.
+asset() {
+  "$work/ctrl-exec" asset "$1" >"$work/asset.plain" || die "The binary carries no $1"
+  sed "s,/usr/local/bin/,$prefix/bin/,g" "$work/asset.plain" >"$work/asset"
+}
+
+# ---- files
+
+# put <source> <mode> <group or -> <path>: writes aside and renames, when there is a difference.
+put() {
+  if [ -f "$root$4" ] && [ ! -h "$root$4" ] && cmp -s "$1" "$root$4"; then return 0; fi
+  step "write $4" write_file "$@"
+  replaced=1
+}
+
+# The new file is created, never followed: the agent's folder is writable by its service.
+write_file() {
+  mkdir -p "$(dirname "$root$4")" &&
+    rm -f "$root$4.new.$$" &&
+    (set -C && cat "$1" >"$root$4.new.$$") &&
+    chmod "$2" "$root$4.new.$$" &&
+    own "$3" "$root$4.new.$$" &&
+    mv -f "$root$4.new.$$" "$root$4"
+}
+
+# The same for files that are the administrator's from then on.
+put_once() {
+  [ -e "$root$4" ] || put "$@"
+}
+
+put_link() {
+  [ "$(readlink "$root$2" 2>/dev/null)" = "$1" ] || step "link $2 -> $1" write_link "$1" "$2"
+}
+
+write_link() {
+  mkdir -p "$(dirname "$root$2")" && ln -s "$1" "$root$2.new.$$" && mv -f "$root$2.new.$$" "$root$2"
+}
+
+# folder <path> <mode> <group or ->
+folder() {
+  if [ ! -d "$root$1" ] || [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1"; then
+    step "folder $1, mode $2" make_folder "$@"
+  fi
+}
+
+make_folder() {
+  # The group first: changing it may take the setgid bit away.
+  mkdir -p "$root$1" && own "$3" "$root$1" && chmod "$2" "$root$1"
+}
+
+# An existing file of an older installation: its group and mode, not its content.
+settle() {
+  [ -f "$root$1" ] || return 0
+  # Whoever may write in the folder must not choose which file root opens to him.
+  [ ! -h "$root$1" ] || die "Cannot set the mode of $1: it is a symbolic link"
+  if [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1"; then
+    step "$1: group ${3#-}, mode $2" settle_file "$@"
+  fi
+}
+
+settle_file() {
+  { [ "$3" = - ] || [ "$owners" = 0 ] || chgrp "$(group_id "$3")" "$root$1"; } && chmod "$2" "$root$1"
+}
+
+own() {
+  [ "$owners" = 1 ] || return 0
+  if [ "$1" = - ]; then chown 0:0 "$2"; else chown "0:$(group_id "$1")" "$2"; fi
+}
+
+owned_by() {
+  [ "$owners" = 1 ] && [ "$1" != - ] || return 0
+  # shellcheck disable=SC2012 # ls is what every system has
+  [ "$(ls -dn "$2" | awk '{ print $4 }')" = "$(group_id "$1")" ]
+}
+
+# Octal, four digits with a special bit, else three. stat is spelled differently everywhere.
+mode_of() {
+  # shellcheck disable=SC2012 # ls is what every system has
+  ls -ld "$1" | awk '{
+    special = 0; mode = ""
+    for (who = 0; who < 3; who++) {
+      bits = substr($1, 2 + 3 * who, 3); digit = 0
+      if (substr(bits, 1, 1) == "r") digit += 4
+      if (substr(bits, 2, 1) == "w") digit += 2
+      x = substr(bits, 3, 1)
+      if (x ~ /[xst]/) digit += 1
+      if (x ~ /[sStT]/) special += (who == 0 ? 4 : who == 1 ? 2 : 1)
+      mode = mode digit
+    }
+    print (special ? special : "") mode
+  }'
+}
+
+# ---- users
+
+group_id() { awk -F: -v name="$1" '$1 == name { print $3; exit }' "$root/etc/group"; }
+user_id() { awk -F: -v name="$1" '$1 == name { print $3; exit }' "$root/etc/passwd"; }
+
+service_user() {
+  [ "$owners" = 1 ] || {
+    note "no user and group $1 made: not root, or $root/etc/passwd is missing"
+    return 0
+  }
+  [ -n "$(group_id "$1")" ] || step "group $1" add_group "$1"
+  [ -n "$(user_id "$1")" ] || step "user $1, without a login" add_user "$1"
+}
+
+add_group() {
+  if [ -z "$root" ] && has groupadd; then
+    groupadd --system "$1"
+  elif [ -z "$root" ] && has addgroup; then
+    addgroup -S "$1"
+  else
+    printf '%s:x:%s:\n' "$1" "$(free_id)" >>"$root/etc/group"
+  fi
+}
+
+add_user() {
+  if [ -z "$root" ] && has useradd; then
+    useradd --system --gid "$1" --home-dir / --no-create-home --shell /usr/sbin/nologin "$1"
+  elif [ -z "$root" ] && has adduser; then
+    adduser -S -D -H -h / -s /sbin/nologin -G "$1" "$1"
+  else
+    # An image, or OpenWrt: the files themselves. "!" and "*" are no password.
+    printf '%s:x:%s:%s::/:/sbin/nologin\n' "$1" "$(free_id)" "$(group_id "$1")" >>"$root/etc/passwd"
+    [ ! -f "$root/etc/shadow" ] || printf '%s:!*:::::::\n' "$1" >>"$root/etc/shadow"
+  fi
+}
+
+# The highest id of the system's range that neither file has.
+free_id() {
+  awk -F: '{ used[$3] = 1 } END { for (id = 999; id > 100; id--) if (!(id in used)) { print id; exit } }' \
+    "$root/etc/passwd" "$root/etc/group"
+}
+
+# ---- installing
+
+install_all() {
+  changes=0
+  program_changed=0
+  replaced=0
+  put "$work/ctrl-exec" 755 - "$prefix/bin/ctrl-exec"
+  [ "$replaced" = 0 ] || program_changed=1
+  # The other names are there whatever is installed: they are how the manual calls them.
+  put_link ctrl-exec "$prefix/bin/ctrl-exec-agent"
+  put_link ctrl-exec "$prefix/bin/ctrl-exec-api"
+  put_link ctrl-exec "$prefix/bin/update-ctrl-exec-serial"
+  install_documents
+  [ "$control" = 0 ] || install_control
+  [ "$agent" = 0 ] || install_agent
+  [ "$api" = 0 ] || service ctrl-exec-api
+  restart_what_ran
+}
+
+install_documents() {
+  for entry in $(documents); do
+    asset "${entry%%:*}"
+    put "$work/asset" 644 - "$prefix/share/${entry#*:}"
+  done
+  for name in ctrl-exec-agent ctrl-exec-api; do
+    put_link ctrl-exec "$prefix/share/bash-completion/completions/$name"
+  done
+}
+
+# Asset and place below share, for what every part brings.
+documents() {
+  cat <<'DOCUMENTS'
+ctrl-exec.bash:bash-completion/completions/ctrl-exec
+ctrl-exec.zsh:zsh/site-functions/_ctrl-exec
+ctrl-exec.fish:fish/vendor_completions.d/ctrl-exec.fish
+ctrl-exec.1:man/man1/ctrl-exec.1
+ctrl-exec-agent.8:man/man8/ctrl-exec-agent.8
+ctrl-exec-api.8:man/man8/ctrl-exec-api.8
+ctrl-exec.conf.5:man/man5/ctrl-exec.conf.5
+agent.conf.5:man/man5/agent.conf.5
+scripts.conf.5:man/man5/scripts.conf.5
+DOCUMENTS
+}
+
+install_control() {
+  folder /etc/ctrl-exec 755 -
+  folder /var/lib/ctrl-exec 700 -
+  asset ctrl-exec.conf
+  put_once "$work/asset" 644 - /etc/ctrl-exec/ctrl-exec.conf
+  asset auth-hook
+  put_once "$work/asset" 755 - /etc/ctrl-exec/auth-hook
+  settle /etc/ctrl-exec/ca.key 600 -
+  settle /etc/ctrl-exec/ctrl-exec.key 600 -
+  maintenance
+}
+
+install_agent() {
+  service_user ctrl-exec-agent
+  # setgid and writable by the group: pairing as root leaves files that the service can read, and
+  # the service renews its certificate in one rename.
+  folder /etc/ctrl-exec-agent 2775 ctrl-exec-agent
+  asset agent.conf
+  put_once "$work/asset" 644 ctrl-exec-agent /etc/ctrl-exec-agent/agent.conf
+  asset scripts.conf
+  put_once "$work/asset" 644 ctrl-exec-agent /etc/ctrl-exec-agent/scripts.conf
+  folder /opt/ctrl-exec-scripts 755 -
+  asset ctrl-exec-demonstrator.sh
+  put "$work/asset" 755 - /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh
+  settle /etc/ctrl-exec-agent/agent.key 640 ctrl-exec-agent
+  settle /etc/ctrl-exec-agent/agent.crt 640 ctrl-exec-agent
+  service ctrl-exec-agent
+}
+
+# The service's file; enabled when it is new, so that a service that was disabled stays so.
+service() {
+  case $manager in
+    systemd)
+      put_service "$1.service" 644 "/etc/systemd/system/$1.service"
+      [ "$new" = 0 ] || enable_unit "$1.service"
+      ;;
+    openrc)
+      put_service "$1.openrc" 755 "/etc/init.d/$1"
+      [ "$new" = 0 ] || step "enable $1" rc_enable "$1"
+      ;;
+    procd)
+      put_service "$1.procd" 755 "/etc/init.d/$1"
+      [ "$new" = 0 ] || step "enable $1" procd_enable "$1"
+      ;;
+    *) note "no systemd, OpenRC or procd found: start \"$1\" by your own means" ;;
+  esac
+}
+
+put_service() {
+  asset "$1"
+  new=0
+  [ -e "$root$3" ] || new=1
+  replaced=0
+  put "$work/asset" "$2" - "$3"
+  if [ "$replaced" = 1 ] && [ "$manager" = systemd ]; then units_changed=1; fi
+}
+
+enable_unit() {
+  case $1 in
+    *.timer) wants=timers.target.wants ;;
+    *) wants=multi-user.target.wants ;;
+  esac
+  # What systemctl enable does, for images and chroots too.
+  put_link "../$1" "/etc/systemd/system/$wants/$1"
+  to_start="$to_start $1"
+}
+
+rc_enable() { mkdir -p "$root/etc/runlevels/default" && ln -sf "/etc/init.d/$1" "$root/etc/runlevels/default/$1"; }
+
+procd_enable() {
+  mkdir -p "$root/etc/rc.d" &&
+    start=$(sed -n 's/^START=//p' "$root/etc/init.d/$1") &&
+    ln -sf "../init.d/$1" "$root/etc/rc.d/S$start$1"
+}
+
+# `ctrl-exec maintain` every few hours.
+maintenance() {
+  case $manager in
+    systemd)
+      put_service ctrl-exec-maintain.service 644 /etc/systemd/system/ctrl-exec-maintain.service
+      put_service ctrl-exec-maintain.timer 644 /etc/systemd/system/ctrl-exec-maintain.timer
+      [ "$new" = 0 ] || enable_unit ctrl-exec-maintain.timer
+      ;;
+    openrc)
+      asset ctrl-exec-maintain.cron
+      hourly=/etc/cron.hourly
+      [ ! -d "$root/etc/periodic/hourly" ] || hourly=/etc/periodic/hourly
+      put "$work/asset" 755 - "$hourly/ctrl-exec-maintain"
+      ;;
+    *) note "run \"ctrl-exec maintain\" every few hours by your own means" ;;
+  esac
+}
+
+# Upgrading restarts what ran and starts nothing else; what is new starts.
+restart_what_ran() {
+  [ "$running" = 1 ] || return 0
+  [ "$units_changed" = 0 ] || step 'reread the units' systemctl daemon-reload
+  for unit in $to_start; do step "start $unit" systemctl start "$unit"; done
+  [ "$program_changed$units_changed" != 00 ] || return 0
+  for name in ctrl-exec-agent ctrl-exec-api; do
+    case $manager in
+      systemd)
+        ! systemctl is-active --quiet "$name" || step "restart $name" systemctl restart "$name"
+        ;;
+      openrc)
+        ! rc-service --quiet --ifexists "$name" status >/dev/null 2>&1 ||
+          step "restart $name" rc-service "$name" restart
+        ;;
+      procd)
+        [ ! -x "/etc/init.d/$name" ] || ! "/etc/init.d/$name" running ||
+          step "restart $name" "/etc/init.d/$name" restart
+        ;;
+    esac
+  done
+}
+
+pair_agent() {
+  program=$prefix/bin/ctrl-exec-agent
+  if [ -x "$program" ] && "$program" pairing-status >/dev/null 2>&1; then
+    say 'This agent is paired already.'
+    return 0
+  fi
+  if [ -n "$fingerprint" ]; then
+    step "pair with $controller" "$program" request-pairing --dispatcher "$controller" --ca-fingerprint "$fingerprint"
+  else
+    step "pair with $controller" "$program" request-pairing --dispatcher "$controller"
+  fi
+  [ "$running" = 1 ] || return 0
+  case $manager in
+    systemd) step 'start ctrl-exec-agent' systemctl start ctrl-exec-agent ;;
+    openrc) step 'start ctrl-exec-agent' rc-service ctrl-exec-agent start ;;
+    procd) step 'start ctrl-exec-agent' /etc/init.d/ctrl-exec-agent start ;;
+  esac
+}
+
+next_steps() {
+  [ "$control" = 0 ] || [ -e "$root/etc/ctrl-exec/ca.crt" ] ||
+    say 'Next on this control host: ctrl-exec setup-ca, then ctrl-exec setup-ctrl-exec'
+  [ "$agent" = 0 ] || [ -e "$root/etc/ctrl-exec-agent/agent.crt" ] ||
+    say 'Next on this managed host: ctrl-exec-agent request-pairing --dispatcher <controller>, then start the agent'
+}
+
+# ---- uninstalling
+
+uninstall_all() {
+  changes=0
+  for name in ctrl-exec-agent ctrl-exec-api ctrl-exec-maintain; do stop_service "$name"; done
+  for file in \
+    /etc/systemd/system/multi-user.target.wants/ctrl-exec-agent.service \
+    /etc/systemd/system/multi-user.target.wants/ctrl-exec-api.service \
+    /etc/systemd/system/timers.target.wants/ctrl-exec-maintain.timer \
+    /etc/systemd/system/ctrl-exec-agent.service /etc/systemd/system/ctrl-exec-api.service \
+    /etc/systemd/system/ctrl-exec-maintain.service /etc/systemd/system/ctrl-exec-maintain.timer \
+    /etc/runlevels/default/ctrl-exec-agent /etc/runlevels/default/ctrl-exec-api \
+    /etc/rc.d/S95ctrl-exec-agent /etc/rc.d/S96ctrl-exec-api \
+    /etc/init.d/ctrl-exec-agent /etc/init.d/ctrl-exec-api \
+    /etc/cron.hourly/ctrl-exec-maintain /etc/periodic/hourly/ctrl-exec-maintain \
+    "$prefix/bin/ctrl-exec-agent" "$prefix/bin/ctrl-exec-api" \
+    "$prefix/bin/update-ctrl-exec-serial" "$prefix/bin/ctrl-exec" \
+    "$prefix/share/bash-completion/completions/ctrl-exec-agent" \
+    "$prefix/share/bash-completion/completions/ctrl-exec-api" \
+    /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh; do
+    drop "$file"
+  done
+  for entry in $(documents); do drop "$prefix/share/${entry#*:}"; done
+  if [ -d "$root/opt/ctrl-exec-scripts" ] && [ -z "$(ls -A "$root/opt/ctrl-exec-scripts")" ]; then
+    step 'remove /opt/ctrl-exec-scripts, which is empty' rmdir "$root/opt/ctrl-exec-scripts"
+  fi
+  if [ "$running" = 1 ] && [ "$manager" = systemd ] && [ "$changes" -gt 0 ]; then
+    step 'reread the units' systemctl daemon-reload
+  fi
+  [ "$purge" = 0 ] || purge_all
+}
+
+drop() {
+  if [ -e "$root$1" ] || [ -h "$root$1" ]; then step "remove $1" rm -f "$root$1"; fi
+}
+
+stop_service() {
+  [ "$running" = 1 ] || return 0
+  case $manager in
+    systemd)
+      for unit in "$1.timer" "$1.service"; do
+        ! systemctl is-active --quiet "$unit" || step "stop $unit" systemctl stop "$unit"
+      done
+      ;;
+    openrc)
+      ! rc-service --quiet --ifexists "$1" status >/dev/null 2>&1 || step "stop $1" rc-service "$1" stop
+      ;;
+    procd)
+      [ ! -x "/etc/init.d/$1" ] || ! "/etc/init.d/$1" running || step "stop $1" "/etc/init.d/$1" stop
+      ;;
+  esac
+}
+
+purge_all() {
+  for name in /etc/ctrl-exec /etc/ctrl-exec-agent /var/lib/ctrl-exec /var/lib/ctrl-exec-agent \
+    /etc/systemd/system/ctrl-exec-agent.service.d; do
+    [ ! -d "$root$name" ] || step "remove $name and all in it" rm -rf "$root$name"
+  done
+  [ "$owners" = 1 ] || return 0
+  [ -z "$(user_id ctrl-exec-agent)" ] || step 'remove user ctrl-exec-agent' remove_account passwd deluser
+  [ -z "$(group_id ctrl-exec-agent)" ] || step 'remove group ctrl-exec-agent' remove_account group delgroup
+}
+
+remove_account() {
+  if [ -z "$root" ] && [ "$1" = passwd ] && has userdel; then
+    userdel ctrl-exec-agent
+  elif [ -z "$root" ] && [ "$1" = group ] && has groupdel; then
+    groupdel ctrl-exec-agent
+  elif [ -z "$root" ] && has "$2"; then
+    "$2" ctrl-exec-agent
+  else
+    for file in "$1" shadow; do
+      [ -f "$root/etc/$file" ] || continue
+      # cat keeps the file's mode and owner.
+      grep -v '^ctrl-exec-agent:' "$root/etc/$file" >"$work/account"
+      cat "$work/account" >"$root/etc/$file"
+    done
+  fi
+}
+
+# ---- the whole
+
+main() {
+  set -eu
+  umask 022
+  to_start='' units_changed=0
+  read_options "$@"
+  look_around
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  if [ "$uninstall" = 1 ]; then
+    say "Removing ctrl-exec${root:+ from $root}:"
+    uninstall_all
+  else
+    fetch_binary
+    if [ "$run_tests" = 1 ]; then
+      "$work/ctrl-exec" demo >"$work/demo" 2>&1 || {
+        tail -n 20 "$work/demo" >&2
+        die 'Cannot install: the demo of the new binary failed on this host; its last lines are above'
+      }
+      say 'Demo: every result was the expected one'
+    fi
+    say "Service manager: ${manager:-none}"
+    say "Installing${root:+ into $root}:"
+    install_all
+    [ -z "$controller" ] || pair_agent
+  fi
+  if [ "$changes" = 0 ]; then
+    say '  nothing to change'
+  elif [ "$dry_run" = 1 ]; then
+    say "$changes steps; none was taken (--dry-run)"
+  else
+    say "Done: $changes steps."
+  fi
+  if [ "$uninstall" = 0 ] && [ "$dry_run" = 0 ]; then next_steps; fi
+}
+
+main "$@"

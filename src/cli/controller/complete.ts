@@ -1,0 +1,41 @@
+import { listRequests } from "../../controller/pairing-desk.ts";
+import { readRegistry } from "../../controller/registry.ts";
+import { scriptsSeen } from "../../controller/scripts-seen.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { defineVerb } from "../command.ts";
+import { commonOptions } from "./options.ts";
+import { openController } from "./setting.ts";
+
+export const complete = defineVerb({
+  summary: "Print what fits at a place of a command line",
+  positionals: "hosts|scripts|requests|assets [<host>...]",
+  arity: [1, 100_001],
+  options: commonOptions,
+  details:
+    "For the shells' completions: registered hosts, scripts last run on the hosts, waiting requests.",
+  examples: ["ctrl-exec complete hosts", "ctrl-exec complete scripts web-01"],
+  async run({ options, positionals, io }) {
+    const [kind = "", ...hosts] = positionals;
+    for (const word of await words(kind, hosts, options)) io.out(`${word}\n`);
+    return 0;
+  },
+});
+
+async function words(
+  kind: string,
+  hosts: readonly string[],
+  options: Parameters<typeof openController>[0],
+): Promise<string[]> {
+  if (kind === "assets") return Object.keys((await import("./assets.ts")).ASSETS);
+  const controller = await openController(options);
+  switch (kind) {
+    case "hosts":
+      return [...readRegistry(controller.config).agents.keys()].sort();
+    case "scripts":
+      return scriptsSeen(controller.config, hosts);
+    case "requests":
+      return listRequests(controller).map(({ id }) => id);
+    default:
+      throw new CtrlExecError("usage", `Cannot complete "${kind}": no such kind`);
+  }
+}

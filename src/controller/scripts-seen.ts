@@ -1,0 +1,59 @@
+/** The script names last seen on hosts, for completions: from the run records, which are at hand. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { isScriptName } from "../core/allowlist.ts";
+import type { ControllerConfig } from "../core/controller-config.ts";
+import { parseTarget } from "../core/host-name.ts";
+
+/** A person waits at a prompt; the newest records are the ones he means. */
+const MAX_RECORDS = 200;
+
+const runRecord = z.looseObject({
+  script: z.string(),
+  results: z.array(z.looseObject({ host: z.string(), exit: z.optional(z.number()) })),
+});
+
+/**
+ * @param hosts as typed; empty means all
+ * @returns names that ran on one of the hosts, in alphabetical order. What cannot be read is left out.
+ */
+export function scriptsSeen(config: ControllerConfig, hosts: readonly string[]): string[] {
+  const wanted = new Set(hosts.map(nameOf));
+  const names = new Set<string>();
+  for (const file of newestRecords(join(config.state_dir, "runs"))) {
+    const record = readRecord(file);
+    const ran = record?.results.some(
+      ({ host, exit }) =>
+        exit !== undefined && exit >= 0 && (wanted.size === 0 || wanted.has(nameOf(host))),
+    );
+    if (record !== undefined && ran && isScriptName(record.script)) names.add(record.script);
+  }
+  return [...names].sort();
+}
+
+function nameOf(host: string): string {
+  return (parseTarget(host)?.name ?? host).toLowerCase();
+}
+
+function newestRecords(folder: string): string[] {
+  try {
+    const files = readdirSync(folder).filter((name) => /^[0-9a-f]{16}\.json$/.test(name));
+    return files
+      .map((name) => ({ file: join(folder, name), time: statSync(join(folder, name)).mtimeMs }))
+      .sort((a, b) => b.time - a.time)
+      .slice(0, MAX_RECORDS)
+      .map(({ file }) => file);
+  } catch {
+    return [];
+  }
+}
+
+function readRecord(file: string): z.output<typeof runRecord> | undefined {
+  try {
+    const parsed = runRecord.safeParse(JSON.parse(readFileSync(file, "utf8")));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

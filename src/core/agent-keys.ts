@@ -1,0 +1,86 @@
+/** Every key of agent.conf, described. A key that is missing here does not compile. */
+import type { AgentKey } from "./agent-config.ts";
+import type { KeyDescriptions } from "./config-keys.ts";
+
+const NETWORK = "Network";
+const IDENTITY = "Keys, certificates and trust";
+const SCRIPTS = "Scripts";
+const LIMITS = "Limits for strangers";
+const PAIRING = "Pairing";
+const TAGS = "Tags";
+
+export const AGENT_KEYS = {
+  port: { group: NETWORK, text: "Port for the control host's calls." },
+  bind: { group: NETWORK, text: "Address to listen on; :: is every address, IPv4 included." },
+  allowed_ips: {
+    group: NETWORK,
+    text: "Addresses and prefixes that may connect; others are dropped before TLS. Without it, everyone may try. When none of its entries is valid, the agent does not start.",
+    example: "192.168.1.0/24, 10.0.0.1",
+  },
+  max_connections: { group: NETWORK, text: "Most connections at once; further ones are dropped." },
+  cert: { group: IDENTITY, text: "This agent's certificate; pairing and renewal write it." },
+  key: {
+    group: IDENTITY,
+    text: "Private key of that certificate; mode 0640 with the service's group, never open to others.",
+  },
+  ca: {
+    group: IDENTITY,
+    text: "Certificate of the CA that the control host's certificate must chain to.",
+  },
+  dispatcher_serial_path: {
+    group: IDENTITY,
+    text: "Serial of the control host's certificate, the only one this agent obeys; pairing and rotation write it.",
+  },
+  revoked_serials: {
+    group: IDENTITY,
+    text: "Serials of certificates that are refused, one a line; reread on SIGHUP. No file means none.",
+  },
+  key_type: {
+    group: IDENTITY,
+    text: "Kind of the key that request-pairing makes: ec (P-256) or rsa4096.",
+  },
+  script_dirs: {
+    group: SCRIPTS,
+    text: "Folders, separated by colons, that a script must lie in, all symbolic links resolved; checked again at each run.",
+    example: "/opt/ctrl-exec-scripts:/usr/local/lib/ctrl-exec-scripts",
+  },
+  auth_hook: {
+    group: SCRIPTS,
+    text: "Program that decides on every run after the allowlist has; without one the allowlist alone does.",
+    example: "/etc/ctrl-exec-agent/auth-hook",
+  },
+  auth_hook_timeout: {
+    group: SCRIPTS,
+    text: "Seconds the hook may take; after them it is ended and the run is refused.",
+  },
+  stdin_timeout: {
+    group: SCRIPTS,
+    text: "Seconds in which a script may leave its context on standard input unread.",
+  },
+  max_output: {
+    group: SCRIPTS,
+    text: "Most bytes kept of a script's stdout, and of its stderr; the result says how much was dropped.",
+  },
+  rate_limit_volume: {
+    group: LIMITS,
+    text: "limit/window/block: an address that opens more than limit connections within window seconds is blocked for block seconds.",
+  },
+  rate_limit_probe: {
+    group: LIMITS,
+    text: "The same for failed TLS handshakes.",
+  },
+  rate_limit_trusted: {
+    group: LIMITS,
+    text: "Whether connections that end in a good handshake with the control host count: count or exempt.",
+  },
+  rate_limit_disable: { group: LIMITS, text: "1 switches both limits off; for tests only." },
+  pairing_port: { group: PAIRING, text: "Port of the control host that request-pairing calls." },
+  pairing_max_queue: {
+    group: PAIRING,
+    text: "Without effect on an agent: the control host's file sets it. Accepted because 0.8 had it here.",
+  },
+  tags: {
+    group: TAGS,
+    text: "A section of free keys and values that discovery shows, to tell hosts apart.",
+  },
+} as const satisfies KeyDescriptions<AgentKey>;

@@ -1,0 +1,96 @@
+/** Every key of ctrl-exec.conf, described. A key that is missing here does not compile. */
+import type { KeyDescriptions } from "./config-keys.ts";
+import type { ControllerKey } from "./controller-config.ts";
+
+const IDENTITY = "Keys, certificates and state";
+const CALLS = "Calling agents";
+const AUTH = "Authorisation";
+const PAIRING = "Pairing";
+const ROTATION = "Renewal and rotation";
+const API = "HTTP API";
+
+export const CONTROLLER_KEYS = {
+  ca_dir: {
+    group: IDENTITY,
+    text: "Folder of the CA and of every key and certificate that has no path of its own; default: the folder of this file.",
+  },
+  cert: { group: IDENTITY, text: "Certificate under which this host calls its agents." },
+  key: { group: IDENTITY, text: "Private key of that certificate; mode 0600." },
+  ca: {
+    group: IDENTITY,
+    text: "Certificate of the CA that every agent's certificate must chain to.",
+  },
+  state_dir: {
+    group: IDENTITY,
+    text: "Folder of the registry, pairing requests, locks, run records and the rotation state.",
+  },
+  key_type: {
+    group: IDENTITY,
+    text: "Kind of the keys that setup-ca, setup-ctrl-exec and rotation make: ec (P-256) or rsa4096.",
+  },
+  verify_agent_identity: {
+    group: CALLS,
+    text: "Who may answer: registry (a registered host must answer with the certificate of its name), strict (and every target must be registered) or ca (any certificate of the CA, as 0.8 did).",
+  },
+  connect_timeout: { group: CALLS, text: "Seconds to reach an agent: TCP and the TLS handshake." },
+  read_timeout: {
+    group: CALLS,
+    text: "Seconds to wait for a result; the script runs on after it. The old name timeout still works.",
+    example: "120",
+  },
+  max_parallel: { group: CALLS, text: "Hosts worked on at once." },
+  max_hosts: { group: CALLS, text: "Most hosts in one request." },
+  auth_hook: {
+    group: AUTH,
+    text: "Program that decides on every run, ping and API request; see docs/SECURITY.md for what it is told.",
+    example: "/etc/ctrl-exec/auth-hook",
+  },
+  auth_hook_timeout: {
+    group: AUTH,
+    text: "Seconds the hook may take; after them it is ended and the request is refused.",
+  },
+  pairing_port: { group: PAIRING, text: "Port that pairing-mode listens on." },
+  pairing_bind: { group: PAIRING, text: "Address that pairing-mode listens on." },
+  pairing_max_queue: {
+    group: PAIRING,
+    text: "Most pairing requests that wait at once; further ones are refused.",
+  },
+  cert_days: {
+    group: ROTATION,
+    text: "Lifetime in days of the certificates that this host signs for itself and its agents.",
+  },
+  cert_renewal_days: {
+    group: ROTATION,
+    text: "A certificate is renewed this many days before it expires.",
+  },
+  cert_overlap_days: {
+    group: ROTATION,
+    text: "Days after a rotation in which hosts that missed the new serial are still told of it; then they are stale.",
+    example: "60",
+  },
+  cert_check_interval: {
+    group: ROTATION,
+    text: "Seconds between two looks at the certificates.",
+  },
+  cert_backdate: {
+    group: ROTATION,
+    text: "Seconds by which certificates begin in the past, so that a host whose clock is behind takes them.",
+  },
+  api_port: { group: API, text: "Port of ctrl-exec-api." },
+  api_bind: {
+    group: API,
+    text: "Address of ctrl-exec-api; 0.0.0.0 or :: opens it to the network.",
+    example: "0.0.0.0",
+  },
+  api_cert: {
+    group: API,
+    text: "TLS certificate of the API; with api_key it speaks HTTPS, without both plain HTTP.",
+    example: "/etc/ctrl-exec/api.crt",
+  },
+  api_key: { group: API, text: "Private key of api_cert.", example: "/etc/ctrl-exec/api.key" },
+  api_auth_default: {
+    group: API,
+    text: "What the API does when there is no auth_hook: deny or allow every request.",
+    example: "allow",
+  },
+} as const satisfies KeyDescriptions<ControllerKey>;

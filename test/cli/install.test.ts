@@ -1,0 +1,332 @@
+/**
+ * install.sh into a folder: what an ordinary user can see of it. Users, services and the agent under
+ * its own user are in test/install.
+ */
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { gzipSync } from "node:zlib";
+import { BINARY as COMPILED } from "../support/binary.ts";
+import { TestFolder } from "../support/folder.ts";
+import { INSTALLER, install, SHELLS } from "../support/installer.ts";
+
+const programs = new TestFolder();
+afterAll(() => programs[Symbol.dispose]());
+
+/** Does what the compiled binary does, without its hundred megabytes to copy each time. */
+const BINARY = programs.script("ctrl-exec", `exec ${COMPILED} "$@"`);
+
+const EVERYTHING = ["--agent", "--api"];
+
+/** Path, kind, mode and content of everything below a folder. */
+function snapshot(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+  return names.map((name) => {
+    const path = `${folder}/${name}`;
+    const facts = lstatSync(path);
+    if (facts.isSymbolicLink()) return `${name} -> ${readlinkSync(path)}`;
+    const mode = (facts.mode & 0o7777).toString(8);
+    if (facts.isDirectory()) return `${name}/ ${mode}`;
+    return `${name} ${mode} ${Bun.hash(readFileSync(path))} ${facts.ino}`;
+  });
+}
+
+/** A folder that looks like a system with the service manager. */
+function image(manager?: "systemd" | "openrc" | "procd"): TestFolder {
+  const folder = new TestFolder();
+  if (manager === "systemd") folder.write("usr/lib/systemd/systemd", "");
+  if (manager === "openrc") folder.write("sbin/openrc-run", "");
+  if (manager === "procd") folder.write("sbin/procd", "");
+  return folder;
+}
+
+const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+
+describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s", (_, shell) => {
+  test("installs, changes nothing the second time, and leaves configuration when it goes", async () => {
+    using root = image("systemd");
+    const before = snapshot(root.path);
+    const args = [...EVERYTHING, "--from", BINARY, "--root", root.path];
+
+    const planned = await install([...args, "--dry-run"], { shell });
+    expect(planned).toMatchObject({ status: 0, err: "" });
+    expect(snapshot(root.path)).toEqual(before);
+
+    const first = await install(args, { shell });
+    expect(first).toMatchObject({ status: 0, err: "" });
+    const steps = (text: string) => text.split("\n").filter((line) => line.startsWith("  "));
+    expect(steps(planned.out)).toEqual(steps(first.out));
+    const installed = snapshot(root.path);
+    expect(readFileSync(root.join("usr/local/bin/ctrl-exec"))).toEqual(readFileSync(BINARY));
+    expect(mode(root.join("usr/local/bin/ctrl-exec"))).toBe("755");
+    expect(readlinkSync(root.join("usr/local/bin/update-ctrl-exec-serial"))).toBe("ctrl-exec");
+    for (const name of ["ctrl-exec-agent", "ctrl-exec-api"]) {
+      expect(readlinkSync(root.join("usr/local/bin", name))).toBe("ctrl-exec");
+      expect(mode(root.join(`etc/systemd/system/${name}.service`))).toBe("644");
+    }
+    expect(mode(root.join("etc/ctrl-exec-agent"))).toBe("2775");
+    expect(mode(root.join("var/lib/ctrl-exec"))).toBe("700");
+    expect(mode(root.join("etc/ctrl-exec/auth-hook"))).toBe("755");
+
+    const second = await install(args, { shell });
+    expect(second).toMatchObject({ status: 0, err: "" });
+    expect(second.out).toContain("nothing to change");
+    expect(snapshot(root.path)).toEqual(installed);
+
+    const gone = await install(["--uninstall", "--root", root.path], { shell });
+    expect(gone).toMatchObject({ status: 0, err: "" });
+    const left = snapshot(root.path).filter((line) => !/^[^ ]+\/ /.test(line));
+    expect(left.map((line) => line.split(" ")[0])).toEqual([
+      "etc/ctrl-exec-agent/agent.conf",
+      "etc/ctrl-exec-agent/scripts.conf",
+      "etc/ctrl-exec/auth-hook",
+      "etc/ctrl-exec/ctrl-exec.conf",
+      "usr/lib/systemd/systemd",
+    ]);
+    expect((await install(["--uninstall", "--root", root.path], { shell })).out).toContain(
+      "nothing to change",
+    );
+    const purged = await install(["--uninstall", "--purge", "--root", root.path], { shell });
+    expect(purged.status).toBe(0);
+    expect(snapshot(root.path).filter((line) => /ctrl-exec/.test(line))).toEqual([]);
+  });
+
+  test("upgrades: the binary changes in one rename, configuration and keys stay", async () => {
+    using root = image();
+    root.write("usr/local/bin/ctrl-exec", "#!/bin/sh\necho old\n", 0o755);
+    root.write("usr/local/bin/ctrl-exec-agent", "#!/usr/bin/perl\n", 0o755);
+    root.write("etc/ctrl-exec-agent/agent.conf", "port = 7450\n");
+    root.write("etc/ctrl-exec-agent/agent.key", "key\n", 0o644);
+    root.write("etc/ctrl-exec/ca.key", "ca key\n", 0o644);
+    const args = [...EVERYTHING, "--from", BINARY, "--root", root.path];
+    expect(await install(args, { shell })).toMatchObject({ status: 0, err: "" });
+    expect(readFileSync(root.join("usr/local/bin/ctrl-exec"))).toEqual(readFileSync(BINARY));
+    expect(readlinkSync(root.join("usr/local/bin/ctrl-exec-agent"))).toBe("ctrl-exec");
+    expect(readFileSync(root.join("etc/ctrl-exec-agent/agent.conf"), "utf8")).toBe("port = 7450\n");
+    expect(readFileSync(root.join("etc/ctrl-exec-agent/agent.key"), "utf8")).toBe("key\n");
+    expect(mode(root.join("etc/ctrl-exec-agent/agent.key"))).toBe("640");
+    expect(mode(root.join("etc/ctrl-exec/ca.key"))).toBe("600");
+  });
+
+  test("a cut download runs nothing", async () => {
+    using root = image();
+    const script = readFileSync(INSTALLER, "utf8");
+    const lines = script.trimEnd().split("\n");
+    expect(lines.at(-1)).toBe('main "$@"');
+    const args = ["--agent", "--from", BINARY, "--root", root.path];
+    const ends = [...Array(24).keys()].map((part) => Math.floor((lines.length * part) / 24));
+    const cuts = [
+      ...ends.map((end) => `${lines.slice(0, end).join("\n")}\n`),
+      lines.slice(0, -1).join("\n"),
+      script.slice(0, script.lastIndexOf("\nmain") + 3),
+      // Called without its arguments, it only says that it needs some.
+      script.slice(0, script.lastIndexOf("\nmain") + 5),
+      script.trimEnd().slice(0, -1),
+    ];
+    for (const piped of cuts) await install(args, { shell, piped });
+    expect(snapshot(root.path)).toEqual([]);
+    const whole = await install(args, { shell, piped: script });
+    expect(whole).toMatchObject({ status: 0, err: "" });
+    expect(snapshot(root.path)).not.toEqual([]);
+  });
+});
+
+describe("a release", () => {
+  const system = process.platform === "darwin" ? "darwin" : "linux";
+  const name = `ctrl-exec-${system}-${process.arch}.gz`;
+  const packed = gzipSync(readFileSync(BINARY), { level: 1 });
+  const sum = new Bun.CryptoHasher("sha256").update(packed).digest("hex");
+
+  function release(sums: string): TestFolder {
+    const folder = new TestFolder();
+    folder.write(name, packed);
+    folder.write(name.replace(".gz", "-baseline.gz"), packed);
+    folder.write("SHA256SUMS", sums);
+    return folder;
+  }
+  const good = `${sum}  ${name}\n${sum}  ${name.replace(".gz", "-baseline.gz")}\n`;
+
+  test("is fetched over HTTP, checked, and installed", async () => {
+    using root = image();
+    using files = release(good);
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: (request) => new Response(Bun.file(files.join(new URL(request.url).pathname))),
+    });
+    const address = `http://127.0.0.1:${server.port}`;
+    const done = await install(["--agent", "--from", `${address}/`, "--root", root.path]);
+    expect(done).toMatchObject({ status: 0, err: "" });
+    expect(done.out).toContain(`SHA-256: ${sum}, as SHA256SUMS says`);
+    expect(readFileSync(root.join("usr/local/bin/ctrl-exec"))).toEqual(readFileSync(BINARY));
+
+    using other = image();
+    const named = await install(["--agent", "--root", other.path], {
+      env: { CTRL_EXEC_RELEASE: address },
+    });
+    expect(named).toMatchObject({ status: 0, err: "" });
+    await server.stop(true);
+
+    using third = image();
+    const lost = await install(["--agent", "--from", address, "--root", third.path]);
+    expect(lost.status).toBe(1);
+    expect(lost.err).toContain(`Cannot fetch ${address}/SHA256SUMS`);
+    expect(snapshot(third.path)).toEqual([]);
+  });
+
+  test.each([
+    [
+      "a checksum that does not fit",
+      good.replaceAll(sum, sum.replace(/./g, "0")),
+      "is not what SHA256SUMS says",
+    ],
+    ["no checksum for the file", `${sum}  another.gz\n`, "does not list"],
+    ["a checksum for a longer name", `${sum}  x${name}\n`, "does not list"],
+  ])("with %s is refused before anything is installed", async (_, sums, message) => {
+    using root = image();
+    using files = release(sums);
+    const refused = await install(["--agent", "--from", files.path, "--root", root.path]);
+    expect(refused.status).toBe(1);
+    expect(refused.err).toContain(message);
+    expect(snapshot(root.path)).toEqual([]);
+  });
+});
+
+describe("refuses, and changes nothing", () => {
+  test.each([
+    ["without a part", [], 2, "Name what to install"],
+    ["an unknown option", ["--agnet"], 2, "Unknown option --agnet"],
+    ["a value left out", ["--agent", "--from"], 2, "--from needs a value"],
+    ["--purge alone", ["--agent", "--purge"], 2, "--purge goes with --uninstall"],
+    ["--pair without --agent", ["--ctrl-exec", "--pair", "c"], 2, "--pair goes with --agent"],
+    ["a part with --uninstall", ["--uninstall", "--agent"], 2, "--uninstall takes everything"],
+    ["a prefix with a shell's characters", ["--agent", "--prefix", "/a;b"], 2, "--prefix takes"],
+    ["a binary that is not there", ["--agent", "--from", "/no/such/file"], 1, "no such file"],
+    ["a binary that is none of ours", ["--agent", "--from", "/bin/true"], 1, "is not ctrl-exec"],
+  ])("%s", async (_, args, status, message) => {
+    using root = image();
+    const refused = await install(["--root", root.path, ...args]);
+    expect(refused.err).toContain(message);
+    expect(refused.status).toBe(status);
+    expect(snapshot(root.path)).toEqual([]);
+  });
+
+  test("a binary that does not run here", async () => {
+    using root = image();
+    const broken = root.write("broken", "\u007fELF not really", 0o755);
+    const refused = await install(["--agent", "--from", broken, "--root", root.path]);
+    expect(refused.err).toContain("the binary does not run on this host");
+    expect(refused.status).toBe(1);
+    expect(snapshot(root.path).map((line) => line.split(" ")[0])).toEqual(["broken"]);
+  });
+
+  test("a musl system without libstdc++, by naming the package", async () => {
+    using root = image();
+    root.write("lib/ld-musl-x86_64.so.1", "");
+    const refused = await install(["--agent", "--from", BINARY, "--root", root.path]);
+    expect(refused.err).toContain("apk add libstdc++");
+    expect(refused.status).toBe(1);
+    root.write("usr/lib/libstdc++.so.6", "");
+    expect((await install(["--agent", "--from", BINARY, "--root", root.path])).status).toBe(0);
+  });
+
+  test("a link in the place of a key: whoever put it there must not choose what is opened", async () => {
+    using root = image();
+    const secret = root.write("secret", "x", 0o600);
+    root.write("etc/ctrl-exec-agent/agent.conf", "");
+    symlinkSync(secret, root.join("etc/ctrl-exec-agent/agent.key"));
+    const refused = await install(["--agent", "--from", BINARY, "--root", root.path]);
+    expect(refused.err).toContain("agent.key: it is a symbolic link");
+    expect(mode(secret)).toBe("600");
+  });
+});
+
+describe("services", () => {
+  test("OpenRC scripts and the hourly maintenance", async () => {
+    using root = image("openrc");
+    root.write("etc/periodic/hourly/.keep", "");
+    const done = await install([...EVERYTHING, "--from", BINARY, "--root", root.path]);
+    expect(done).toMatchObject({ status: 0, err: "" });
+    for (const name of ["ctrl-exec-agent", "ctrl-exec-api"]) {
+      expect(mode(root.join("etc/init.d", name))).toBe("755");
+      expect(readlinkSync(root.join("etc/runlevels/default", name))).toBe(`/etc/init.d/${name}`);
+    }
+    expect(mode(root.join("etc/periodic/hourly/ctrl-exec-maintain"))).toBe("755");
+  });
+
+  test("procd scripts", async () => {
+    using root = image("procd");
+    const done = await install([...EVERYTHING, "--from", BINARY, "--root", root.path]);
+    expect(done).toMatchObject({ status: 0, err: "" });
+    expect(readlinkSync(root.join("etc/rc.d/S95ctrl-exec-agent"))).toBe(
+      "../init.d/ctrl-exec-agent",
+    );
+    expect(readlinkSync(root.join("etc/rc.d/S96ctrl-exec-api"))).toBe("../init.d/ctrl-exec-api");
+  });
+
+  test("a service that was disabled stays so", async () => {
+    using root = image("systemd");
+    const args = ["--agent", "--from", BINARY, "--root", root.path];
+    await install(args);
+    const wanted = root.join("etc/systemd/system/multi-user.target.wants/ctrl-exec-agent.service");
+    rmSync(wanted);
+    writeFileSync(root.join("etc/systemd/system/ctrl-exec-agent.service"), "[Unit]\n");
+    const again = await install(args);
+    expect(again.out).toContain("write /etc/systemd/system/ctrl-exec-agent.service");
+    expect(() => lstatSync(wanted)).toThrow();
+  });
+
+  test("another prefix is what units and scripts call", async () => {
+    using root = image("systemd");
+    const args = [...EVERYTHING, "--from", BINARY, "--root", root.path, "--prefix", "/opt/ce"];
+    expect(await install(args)).toMatchObject({ status: 0, err: "" });
+    const unit = readFileSync(root.join("etc/systemd/system/ctrl-exec-agent.service"), "utf8");
+    expect(unit).toContain("\nExecStart=/opt/ce/bin/ctrl-exec-agent serve\n");
+    expect(statSync(root.join("opt/ce/bin/ctrl-exec")).isFile()).toBe(true);
+  });
+});
+
+test("the compiled binary itself is what gets there", async () => {
+  using root = image();
+  const done = await install(["--ctrl-exec", "--from", COMPILED, "--root", root.path]);
+  expect(done).toMatchObject({ status: 0, err: "" });
+  expect(readFileSync(root.join("usr/local/bin/ctrl-exec")).equals(readFileSync(COMPILED))).toBe(
+    true,
+  );
+});
+
+test("--run-tests runs the new binary's demo before anything is installed", async () => {
+  using root = image();
+  const works = await install(["--agent", "--from", BINARY, "--run-tests", "--root", root.path]);
+  expect(works).toMatchObject({ status: 0, err: "" });
+  expect(works.out).toContain("Demo: every result was the expected one");
+  using other = image();
+  const sham = other.script(
+    "sham",
+    'case $1 in --version) echo "ctrl-exec 9.9.9" ;; *) echo broken; exit 1 ;; esac',
+  );
+  const refused = await install(["--agent", "--from", sham, "--run-tests", "--root", other.path]);
+  expect(refused.status).toBe(1);
+  expect(refused.err).toContain("the demo of the new binary failed");
+  expect(refused.err).toContain("broken");
+  expect(snapshot(other.path)).toHaveLength(1);
+});
+
+test("a step that fails ends it with the step's name", async () => {
+  using root = image();
+  // A file where a folder should be: root cannot pass it either.
+  root.write("opt", "");
+  chmodSync(root.join("opt"), 0o444);
+  const failed = await install(["--agent", "--from", BINARY, "--root", root.path]);
+  expect(failed.status).toBe(1);
+  expect(failed.err).toContain("this step failed: folder /opt/ctrl-exec-scripts");
+});

@@ -1,0 +1,201 @@
+/** What the binary carries, judged by the tools that will read it. */
+import { describe, expect, test } from "bun:test";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ASSETS } from "../../src/cli/controller/assets.ts";
+import { ROOT } from "../support/documents.ts";
+import { TestFolder } from "../support/folder.ts";
+
+const FOLDER = join(ROOT, "src", "assets");
+const files = readdirSync(FOLDER);
+
+function output(command: readonly string[], env: Record<string, string> = {}) {
+  const { stdout, stderr, exitCode } = Bun.spawnSync([...command], {
+    stdin: "ignore",
+    env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C.UTF-8", ...env },
+  });
+  return { text: stdout.toString() + stderr.toString(), status: exitCode };
+}
+
+test("every file of src/assets and completions is in the binary, as it is", async () => {
+  const carried = await Promise.all(Object.values(ASSETS).map(({ text }) => text()));
+  const kept = [
+    ...files.map((name) => join(FOLDER, name)),
+    ...readdirSync(join(ROOT, "completions")).map((name) => join(ROOT, "completions", name)),
+  ];
+  for (const file of kept) expect(carried, file).toContain(readFileSync(file, "utf8"));
+});
+
+describe("shell scripts", () => {
+  const scripts = [
+    "install.sh",
+    "src/assets/auth-hook",
+    "src/assets/ctrl-exec-demonstrator.sh",
+    "src/assets/ctrl-exec-maintain.cron",
+    "src/assets/ctrl-exec-agent.procd",
+    "src/assets/ctrl-exec-api.procd",
+    "test/prerequisites.sh",
+    ".ci/bootstrap-bun.sh",
+  ];
+  test.each(scripts)("%s passes shellcheck and every shell's reading", (name) => {
+    const file = join(ROOT, name);
+    expect(output(["shellcheck", "--shell=sh", file])).toEqual({ text: "", status: 0 });
+    for (const shell of [["dash"], ["bash", "--posix"], ["busybox", "ash"]]) {
+      expect(output([...shell, "-n", file]), shell.join(" ")).toEqual({ text: "", status: 0 });
+    }
+  });
+
+  test.each(files.filter((name) => name.endsWith(".openrc")))("%s reads as a script", (name) => {
+    const file = join(FOLDER, name);
+    // OpenRC reads these variables and calls these functions.
+    const unused = "--exclude=SC2034,SC2154";
+    expect(output(["shellcheck", "--shell=sh", unused, file])).toEqual({ text: "", status: 0 });
+  });
+
+  test("the bash completion passes shellcheck", () => {
+    const file = join(ROOT, "completions", "ctrl-exec.bash");
+    expect(output(["shellcheck", "--shell=bash", file])).toEqual({ text: "", status: 0 });
+  });
+});
+
+test.each(files.filter((name) => /\.[158]$/.test(name)))("%s is clean mdoc", (name) => {
+  const { text } = output(["mandoc", "-T", "lint", "-W", "style", join(FOLDER, name)]);
+  const problems = text.split("\n").filter((line) => !/referenced manual not found|^$/.test(line));
+  expect(problems).toEqual([]);
+});
+
+describe("systemd units", () => {
+  const units = files.filter((name) => /\.(service|timer)$/.test(name));
+
+  /** The units with a program that is there, as systemd wants to see one. */
+  function unitFolder(): TestFolder {
+    const folder = new TestFolder();
+    for (const name of units) {
+      const text = readFileSync(join(FOLDER, name), "utf8");
+      writeFileSync(folder.join(name), text.replace(/^ExecStart=\S+/m, "ExecStart=/bin/true"));
+    }
+    return folder;
+  }
+
+  test("systemd-analyze verify has nothing to say", () => {
+    using folder = unitFolder();
+    const paths = units.map((name) => folder.join(name));
+    expect(output(["systemd-analyze", "verify", "--man=no", ...paths])).toEqual({
+      text: "",
+      status: 0,
+    });
+  });
+
+  function exposure(unit: string): number {
+    const { text } = output(["systemd-analyze", "security", "--offline=true", "--no-pager", unit]);
+    return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(text)?.[1] ?? Number.NaN);
+  }
+
+  test("API and maintenance are exposed 2.5 at most, and the agent without root scripts too", () => {
+    using folder = unitFolder();
+    expect(exposure(folder.join("ctrl-exec-api.service"))).toBeLessThanOrEqual(2.5);
+    expect(exposure(folder.join("ctrl-exec-maintain.service"))).toBeLessThanOrEqual(2.5);
+    const agent = exposure(folder.join("ctrl-exec-agent.service"));
+    expect(agent).toBeGreaterThan(2.5);
+    mkdirSync(folder.join("ctrl-exec-agent.service.d"));
+    copyFileSync(
+      join(FOLDER, "ctrl-exec-agent-tight.conf"),
+      folder.join("ctrl-exec-agent.service.d/tight.conf"),
+    );
+    expect(exposure(folder.join("ctrl-exec-agent.service"))).toBeLessThanOrEqual(2.5);
+  });
+
+  test.each(units.filter((name) => name.endsWith(".service")))(
+    "%s clears what would change the runtime",
+    (name) => {
+      const text = readFileSync(join(FOLDER, name), "utf8");
+      for (const variable of ["BUN_BE_BUN", "BUN_OPTIONS", "NODE_OPTIONS", "NODE_EXTRA_CA_CERTS"]) {
+        expect(text).toMatch(new RegExp(`^UnsetEnvironment=.*\\b${variable}\\b`, "m"));
+      }
+    },
+  );
+});
+
+describe("the demonstrator", () => {
+  const script = join(FOLDER, "ctrl-exec-demonstrator.sh");
+  const context = JSON.stringify({ reqid: "a1b2c3d4e5f60718", username: "alice" });
+
+  function demonstrate(...args: string[]) {
+    const { stdout, stderr, exitCode } = Bun.spawnSync([script, ...args], {
+      stdin: Buffer.from(context),
+      env: { PATH: "/usr/bin:/bin" },
+    });
+    return { out: stdout.toString(), err: stderr.toString(), status: exitCode };
+  }
+
+  test("alone it lists its subcommands with the commands to try", () => {
+    const { out, status } = demonstrate();
+    expect(status).toBe(0);
+    for (const word of ["stdout", "stderr", "exit", "args", "context", "log", "info", "sleep"]) {
+      expect(out).toMatch(new RegExp(`^  ${word}\\b`, "m"));
+    }
+    expect(out).toContain("ctrl-exec run web-01 ctrl-exec-demonstrator -- exit 3");
+  });
+
+  test("each subcommand does what it says", () => {
+    expect(demonstrate("stdout").out.split("\n")).toHaveLength(4);
+    expect(demonstrate("stderr")).toMatchObject({ out: "", status: 0 });
+    expect(demonstrate("exit", "7").status).toBe(7);
+    expect(demonstrate("exit", "x").status).toBe(2);
+    expect(demonstrate("args", "two words", "$HOME").out).toBe(
+      "2 arguments\n[two words]\n[$HOME]\n",
+    );
+    expect(demonstrate("context").out).toBe(`${context}\n`);
+    expect(demonstrate("info").out).toContain("user    uid=");
+    expect(demonstrate("no-such").status).toBe(2);
+  });
+});
+
+describe("the auth hook example", () => {
+  const hash = (token: string) => new Bun.CryptoHasher("sha256").update(token).digest("hex");
+
+  function decide(env: Record<string, string>, tokens?: string): number | null {
+    using folder = new TestFolder();
+    if (tokens !== undefined) folder.write("auth-tokens", tokens);
+    const text = readFileSync(join(FOLDER, "auth-hook"), "utf8");
+    const hook = folder.script(
+      "auth-hook",
+      text.replace("/etc/ctrl-exec/auth-tokens", folder.join("auth-tokens")),
+    );
+    return Bun.spawnSync([hook], {
+      stdin: Buffer.from("{}"),
+      env: { PATH: "/usr/bin:/bin", ...env },
+    }).exitCode;
+  }
+
+  test("works as it is: this host passes, others do not", () => {
+    expect(decide({ ENVEXEC_SOURCE_IP: "127.0.0.1", ENVEXEC_SCRIPT: "x" })).toBe(0);
+    expect(decide({ ENVEXEC_SOURCE_IP: "10.0.0.9", ENVEXEC_SCRIPT: "x" })).toBe(2);
+    expect(decide({})).toBe(2);
+  });
+
+  test("with a file of tokens, token, user and script must fit", () => {
+    const tokens = `# who\n${hash("t1")} alice deploy-app,backup\n${hash("t2")} bob *\n`;
+    const ask = (token: string, user: string, script: string) =>
+      decide(
+        {
+          ENVEXEC_SOURCE_IP: "127.0.0.1",
+          ENVEXEC_TOKEN: token,
+          ENVEXEC_USERNAME: user,
+          ENVEXEC_SCRIPT: script,
+        },
+        tokens,
+      );
+    expect(ask("t1", "alice", "deploy-app")).toBe(0);
+    expect(ask("t1", "alice", "backup")).toBe(0);
+    expect(ask("t1", "alice", "")).toBe(0);
+    expect(ask("t1", "alice", "reboot")).toBe(3);
+    expect(ask("t1", "alice", "deploy")).toBe(3);
+    expect(ask("t1", "alice", "*")).toBe(3);
+    expect(ask("t1", "bob", "deploy-app")).toBe(2);
+    expect(ask("t2", "bob", "anything")).toBe(0);
+    expect(ask("t3", "bob", "anything")).toBe(2);
+    expect(ask("", "bob", "anything")).toBe(2);
+    expect(ask("# who", "bob", "anything")).toBe(2);
+  });
+});

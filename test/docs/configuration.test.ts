@@ -1,0 +1,46 @@
+/** Every configuration that a document shows is one that the programs take, without a warning. */
+import { describe, expect, test } from "bun:test";
+import { parseAgentConfig } from "../../src/core/agent-config.ts";
+import { parseAllowlist } from "../../src/core/allowlist.ts";
+import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import { allBlocks } from "../support/documents.ts";
+
+type Check = (text: string) => Promise<readonly { key: string; message: string }[]>;
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  "ini ctrl-exec.conf": async (text) => (await parseControllerConfig("/c.conf", text)).warnings,
+  "ini agent.conf": async (text) => (await parseAgentConfig("/a.conf", text)).warnings,
+  "toml ctrl-exec.toml": async (text) => (await parseControllerConfig("/c.toml", text)).warnings,
+  "toml agent.toml": async (text) => (await parseAgentConfig("/a.toml", text)).warnings,
+  "ini scripts.conf": async (text) => parseAllowlist(text).warnings,
+  json: async (text) => {
+    for (const line of jsonTexts(text)) JSON.parse(line);
+    return [];
+  },
+};
+
+/** One object over several lines, or an object a line. */
+function jsonTexts(text: string): string[] {
+  const lines = text.trim().split("\n");
+  return lines.length > 1 && lines.every((line) => /^\{.*\}$/.test(line)) ? lines : [text];
+}
+
+/** Blocks that are neither commands nor configuration. `console` is real output, held by test/cli. */
+const OTHER = ["sh", "console", "text", "mermaid", "http", "nft", "nginx", "sudoers", "log"];
+
+const blocks = allBlocks();
+
+describe("the configurations of the documents", () => {
+  const checked = blocks.filter(({ info }) => !OTHER.includes(info));
+  test.each(checked.map((block) => [block.place, block] as const))("%s", async (_, block) => {
+    const check = CHECKS[block.info];
+    expect(check, `a block of "${block.info}" has a check`).toBeDefined();
+    expect(await check?.(block.text)).toEqual([]);
+  });
+});
+
+test("a setting that nobody takes is seen", async () => {
+  expect(await CHECKS["ini agent.conf"]?.("prot = 7443\n")).toHaveLength(1);
+  expect(CHECKS["ini agent.conf"]?.("port = x\n")).rejects.toThrow("port");
+  expect(await CHECKS["ini scripts.conf"]?.("a b = /x\n")).toHaveLength(1);
+});

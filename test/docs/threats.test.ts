@@ -1,0 +1,47 @@
+/** docs/SECURITY.md names every threat with its defence, and tests that carry its number. */
+import { describe, expect, test } from "bun:test";
+import { threatTests } from "../../.ci/generate/threat-tests.ts";
+import { ROOT, readDocument } from "../support/documents.ts";
+
+interface Row {
+  readonly number: string;
+  readonly threat: string;
+  readonly defence: string;
+  readonly files: readonly string[];
+}
+
+function rows(): Row[] {
+  return readDocument("docs/SECURITY.md")
+    .split("\n")
+    .filter((line) => /^\| T\d\d \|/.test(line))
+    .map((line) => {
+      const [number = "", threat = "", defence = "", files = ""] = line
+        .split("|")
+        .slice(1)
+        .map((cell) => cell.trim());
+      return {
+        number,
+        threat,
+        defence,
+        files: [...files.matchAll(/`([^`]+)`/g)].map(([, f = ""]) => f),
+      };
+    });
+}
+
+test("the table has T01 to T30, each with a threat and a defence", () => {
+  const table = rows();
+  expect(table.map(({ number }) => number)).toEqual(
+    Array.from({ length: 30 }, (_, index) => `T${String(index + 1).padStart(2, "0")}`),
+  );
+  for (const { number, threat, defence } of table) {
+    expect(threat, number).not.toBe("");
+    expect(defence, number).not.toBe("");
+  }
+});
+
+describe("the tests that the table names", async () => {
+  const carried = await threatTests(ROOT);
+  test.each(rows().map((row) => [row.number, row] as const))("%s", (number, { files }) => {
+    for (const file of files) expect(carried.get(number)).toContain(`test/${file}`);
+  });
+});

@@ -24,6 +24,7 @@ export const CONTROLLER_KEYS = {
     group: IDENTITY,
     text: "Folder of the registry, pairing requests, locks, run records and the rotation state.",
   },
+  run_retention: { group: IDENTITY, text: "Seconds that run records are kept." },
   key_type: {
     group: IDENTITY,
     text: "Kind of the keys that setup-ca, setup-ctrl-exec and rotation make: ec (P-256) or rsa4096.",
@@ -37,6 +38,10 @@ export const CONTROLLER_KEYS = {
     group: CALLS,
     text: "Seconds to wait for a result; the script runs on after it. The old name timeout still works.",
     example: "120",
+  },
+  keepalive: {
+    group: CALLS,
+    text: "Seconds that ctrl-exec-api keeps a connection to an agent open for the next request; 0 makes one for each.",
   },
   max_parallel: { group: CALLS, text: "Hosts worked on at once." },
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
@@ -88,6 +93,10 @@ export const CONTROLLER_KEYS = {
     example: "/etc/ctrl-exec/api.crt",
   },
   api_key: { group: API, text: "Private key of api_cert.", example: "/etc/ctrl-exec/api.key" },
+  api_max_requests: {
+    group: API,
+    text: "Requests in flight at once; further ones are answered 429 or 503.",
+  },
   api_auth_default: {
     group: API,
     text: "What the API does when there is no auth_hook: deny or allow every request.",

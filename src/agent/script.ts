@@ -2,6 +2,7 @@
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/agent-config.ts";
 import type { AllowedScript } from "../core/allowlist.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { baseEnvironment, type ProcessResult, runProcess } from "../system/process.ts";
 
 export function isExecutableScript(path: string): boolean {
@@ -24,6 +25,12 @@ export function isInScriptDirs(path: string, dirs: readonly string[] | undefined
   }
 }
 
+/** The one script that works on the agent's own files is told where they are. */
+function environmentFor({ name }: AllowedScript, config: AgentConfig): Record<string, string> {
+  const base = baseEnvironment();
+  return name === UPDATE_SERIAL_SCRIPT ? { ...base, [AGENT_CONFIG_VARIABLE]: config.file } : base;
+}
+
 /** @param input the context object, JSON */
 export async function runAllowedScript(
   script: AllowedScript,
@@ -34,8 +41,7 @@ export async function runAllowedScript(
   return runProcess({
     file: script.path,
     args,
-    // For update-ctrl-exec-serial, which must change the files of the agent that runs it.
-    env: { ...baseEnvironment(), [AGENT_CONFIG_VARIABLE]: config.file },
+    env: environmentFor(script, config),
     input,
     inputTimeoutMs: config.stdin_timeout * 1000,
     maxOutput: config.max_output,

@@ -6,6 +6,7 @@
 import * as z from "zod/mini";
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { parseRevocations, readSerialLine, type Serial } from "../core/serial.ts";
 import { readCertificate } from "../pki/certificate.ts";
 import { readText, readTextIfPresent } from "../system/files.ts";
@@ -18,8 +19,6 @@ const scriptContext = z.object({
   reqid: z.string(),
   peer_ip: z.string(),
 });
-
-export const UPDATE_PROGRAM = "update-ctrl-exec-serial";
 
 /**
  * @param args what the program was called with: the new serial, hex
@@ -50,8 +49,8 @@ export function updateControllerSerial(
 
 function requireAgentCall(args: readonly string[], input: string): void {
   const context = readContext(input);
-  if (context?.script === UPDATE_PROGRAM && sameWords(context.args, args)) return;
-  throw new CtrlExecError("usage", `Cannot run ${UPDATE_PROGRAM}: no agent has called it`, {
+  if (context?.script === UPDATE_SERIAL_SCRIPT && sameWords(context.args, args)) return;
+  throw new CtrlExecError("usage", `Cannot run ${UPDATE_SERIAL_SCRIPT}: no agent has called it`, {
     hint: "List it in the agent's scripts.conf; the control host calls it at a rotation.",
   });
 }

@@ -1,5 +1,5 @@
 /** Telling agents the controller's new serial: under the old one, which they trust. */
-import { refusal, runReply } from "../core/messages.ts";
+import { refusal, runReply, UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { serialStatus } from "../core/rotation.ts";
 import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
@@ -8,9 +8,6 @@ import { askFleet, type FleetDialler, type HostOutcome, openDialler } from "./fl
 import { changeAgents, type Registry, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { type ResolvedTarget, resolveTargets } from "./targets.ts";
-
-/** The name that scripts.conf has for it on every agent, 0.8's included. */
-export const UPDATE_SCRIPT = "update-ctrl-exec-serial";
 
 export interface BroadcastReport {
   /** Agents that have taken a request under the new serial. */
@@ -64,7 +61,7 @@ async function tell(
   const pending: { host: string; error: string }[] = [];
   const toConfirm: ResolvedTarget[] = [];
   const body = {
-    script: UPDATE_SCRIPT,
+    script: UPDATE_SERIAL_SCRIPT,
     args: [serial],
     reqid: newRequestId(),
     username: "ctrl-exec",
@@ -96,8 +93,8 @@ function scriptProblem(outcome: HostOutcome): string | undefined {
   if (outcome.reply?.status !== 200 || !answered.success) return answerProblem(outcome);
   const { exit, error, stderr } = answered.data;
   if (exit === 0) return undefined;
-  if (error !== undefined) return `${UPDATE_SCRIPT}: ${error}`;
-  return `${UPDATE_SCRIPT} ended with ${exit}${stderr === "" ? "" : `: ${stderr.trim().slice(0, 500)}`}`;
+  if (error !== undefined) return `${UPDATE_SERIAL_SCRIPT}: ${error}`;
+  return `${UPDATE_SERIAL_SCRIPT} ended with ${exit}${stderr === "" ? "" : `: ${stderr.trim().slice(0, 500)}`}`;
 }
 
 function answerProblem({ reply, error }: HostOutcome): string {

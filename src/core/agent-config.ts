@@ -22,7 +22,7 @@ import { parseRateLimit, type RateLimit } from "./units.ts";
 
 export const DEFAULT_AGENT_CONFIG = "/etc/ctrl-exec-agent/agent.conf";
 
-/** Tells the scripts that an agent runs where its agent.conf is. */
+/** Tells update-ctrl-exec-serial where the agent.conf of the agent that runs it is. */
 export const AGENT_CONFIG_VARIABLE = "CTRL_EXEC_AGENT_CONFIG";
 
 const shape = z.object({

@@ -14,7 +14,7 @@ import {
 } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
 import { type ControllerCredentials, clientContext, loadCredentials } from "./credential.ts";
-import { rememberSerials } from "./known-serial.ts";
+import { type Acceptance, rememberSerials } from "./known-serial.ts";
 import { readRevoked } from "./revocation.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
@@ -86,13 +86,14 @@ export async function askFleet(
   request: AgentRequest,
   onOutcome: (outcome: HostOutcome) => void,
 ): Promise<void> {
-  const outcomes: HostOutcome[] = [];
+  // Without the replies: an output may be large, and its result has been passed on.
+  const accepted: Acceptance[] = [];
   await inParallel(targets, dialler.config.max_parallel, async (target) => {
     const outcome = await askHost(dialler, target, request);
-    outcomes.push(outcome);
+    accepted.push({ record: target.record, serial: outcome.acceptedSerial });
     onOutcome(outcome);
   });
-  await rememberSerials(dialler.controller, dialler.credentials[0]?.serial, outcomes);
+  await rememberSerials(dialler.controller, dialler.credentials[0]?.serial, accepted);
 }
 
 /** Works on every item, at most `places` of them at once. */

@@ -3,8 +3,13 @@ import { messageOf } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
-import type { HostOutcome } from "./fleet.ts";
 import { type AgentRecord, changeAgents } from "./registry.ts";
+
+/** The serial under which a host took a request; undefined when it took none. */
+export interface Acceptance {
+  readonly record: AgentRecord | undefined;
+  readonly serial: Serial | undefined;
+}
 
 /**
  * Brings records in line with what agents accepted: one that takes the serial in force has confirmed
@@ -13,27 +18,25 @@ import { type AgentRecord, changeAgents } from "./registry.ts";
 export async function rememberSerials(
   { config, log, now }: Controller,
   current: Serial | undefined,
-  outcomes: readonly HostOutcome[],
+  accepted: readonly Acceptance[],
 ): Promise<void> {
   const learned = new Map<string, Serial>();
-  for (const { target, acceptedSerial } of outcomes) {
-    if (target.record === undefined || acceptedSerial === undefined) continue;
-    if (isNews(target.record, acceptedSerial, current)) {
-      learned.set(target.record.hostname, acceptedSerial);
-    }
+  for (const { record, serial } of accepted) {
+    if (record === undefined || serial === undefined) continue;
+    if (isNews(record, serial, current)) learned.set(record.hostname, serial);
   }
   if (learned.size === 0) return;
   try {
     await changeAgents(config, (record) => {
-      const accepted = learned.get(record.hostname);
-      if (accepted === undefined || !isNews(record, accepted, current)) return undefined;
-      if (accepted !== current) {
-        return { ...record, dispatcher_serial: accepted, serial_status: "pending" };
+      const serial = learned.get(record.hostname);
+      if (serial === undefined || !isNews(record, serial, current)) return undefined;
+      if (serial !== current) {
+        return { ...record, dispatcher_serial: serial, serial_status: "pending" };
       }
       log("info", "serial-confirmed", { AGENT: record.hostname });
       return {
         ...record,
-        dispatcher_serial: accepted,
+        dispatcher_serial: serial,
         serial_status: "current",
         serial_confirmed: isoSeconds(now()),
       };

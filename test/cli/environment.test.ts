@@ -66,7 +66,6 @@ describe("a script", () => {
       LOGNAME: user,
       SHELL: "/bin/sh",
       LANG: "C.UTF-8",
-      CTRL_EXEC_AGENT_CONFIG: agent.config,
     });
   });
 

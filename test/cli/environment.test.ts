@@ -70,7 +70,10 @@ describe("a script", () => {
   });
 
   test("T12 ignores no signal, starts in / and has three descriptors and its own file", async () => {
-    expect(await output("signals")).toBe("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    const masks = [...(await output("signals")).matchAll(/^Sig(?:Ign|Blk):\t([0-9a-f]{16})$/gm)];
+    expect(masks).toHaveLength(2);
+    // Above the first 31 stand the C library's own, which make leaves ignored in what it starts.
+    for (const [, mask = ""] of masks) expect(BigInt(`0x${mask}`) & 0x7fff_ffffn).toBe(0n);
     const [folder, ...descriptors] = (await output("place")).trim().split("\n");
     expect(folder).toBe("/");
     // dash opens the script itself as 10.

@@ -54,14 +54,17 @@ function manPages(
   agent: readonly KeyRow[],
 ): [string, string][] {
   const path = ({ name, section }: PageText) => `src/assets/${name}.${section}`;
-  const pages = { "ctrl-exec": CONTROLLER_PAGE, "ctrl-exec-agent": AGENT_PAGE };
+  const pages = {
+    "ctrl-exec": CONTROLLER_PAGE,
+    "ctrl-exec-agent": AGENT_PAGE,
+    "ctrl-exec-api": API_PAGE,
+  };
   return [
     ...Object.entries(pages).map(([name, page]): [string, string] => {
       const model = programs.find(({ program }) => program.name === name);
       if (model === undefined) throw new Error(`no program ${name}`);
       return [path(page), programPage(page, model)];
     }),
-    [path(API_PAGE), plainPage(API_PAGE)],
     [path(CONTROLLER_CONF_PAGE), keysPage(CONTROLLER_CONF_PAGE, controller)],
     [path(AGENT_CONF_PAGE), keysPage(AGENT_CONF_PAGE, agent)],
     [path(SCRIPTS_CONF_PAGE), plainPage(SCRIPTS_CONF_PAGE)],

@@ -26,6 +26,7 @@ _ctrl_exec_table() {
     'ctrl-exec-agent serve') options='--config --allowlist --log --help' kinds='' ;;
     'ctrl-exec-agent request-pairing') options='--dispatcher --ctrl-exec --port --hostname --ca-fingerprint --background --timeout --config --log --help' kinds='' ;;
     'ctrl-exec-agent pairing-status') options='--config --json --help' kinds='' ;;
+    'ctrl-exec-api ') options='--config --log --help --version' ;;
   esac
 }
 

@@ -128,3 +128,9 @@ complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist -
 complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = request-pairing; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
 complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = pairing-status; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to agent.conf (default /etc/ctrl-exec-agent/agent.conf)'
 complete -c ctrl-exec-agent -n 'test "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)[1]" = pairing-status; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
+
+complete -c ctrl-exec-api -f
+complete -c ctrl-exec-api -l help -s h -d 'Show the help'
+complete -c ctrl-exec-api -l version -s V -d 'Show the version'
+complete -c ctrl-exec-api -n '__ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
+complete -c ctrl-exec-api -n '__ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'

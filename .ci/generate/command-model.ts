@@ -1,5 +1,6 @@
 /** The command tables as plain data: what completions and man pages are made from. */
 import { agentProgram } from "../../src/cli/agent/program.ts";
+import { apiProgram } from "../../src/cli/api.ts";
 import { type AnyVerb, type OptionDef, type Program, shownVerbs } from "../../src/cli/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 
@@ -32,7 +33,7 @@ export interface ProgramModel {
 }
 
 export async function programModels(): Promise<ProgramModel[]> {
-  return await Promise.all([controllerProgram, agentProgram].map(modelOf));
+  return await Promise.all([controllerProgram, agentProgram, apiProgram].map(modelOf));
 }
 
 async function modelOf(program: Program): Promise<ProgramModel> {

@@ -33,7 +33,10 @@ export const CONTROLLER_KEYS = {
     group: CALLS,
     text: "Who may answer: registry (a registered host must answer with the certificate of its name), strict (and every target must be registered) or ca (any certificate of the CA, as 0.8 did).",
   },
-  connect_timeout: { group: CALLS, text: "Seconds to reach an agent: TCP and the TLS handshake." },
+  connect_timeout: {
+    group: CALLS,
+    text: "Seconds to reach an agent: the TCP connection, and again the TLS handshake.",
+  },
   read_timeout: {
     group: CALLS,
     text: "Seconds to wait for a result; the script runs on after it. The old name timeout still works.",
@@ -95,7 +98,7 @@ export const CONTROLLER_KEYS = {
   api_key: { group: API, text: "Private key of api_cert.", example: "/etc/ctrl-exec/api.key" },
   api_max_requests: {
     group: API,
-    text: "Requests in flight at once; further ones are answered 429 or 503.",
+    text: "Requests in flight at once; further ones are refused as busy. GET /health has places of its own.",
   },
   api_auth_default: {
     group: API,

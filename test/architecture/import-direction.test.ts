@@ -87,8 +87,13 @@ const ROOM_BANS: readonly { from: readonly Place[]; to: readonly Place[]; why: s
   },
 ];
 
-/** The one file whose import crosses a ban above, and why it may. */
+/** The files whose imports cross a ban above, and why they may. */
 const EXCEPTIONS: readonly { file: string; to: Place; why: string }[] = [
+  {
+    file: "src/cli/controller/assets.ts",
+    to: "api",
+    why: "It prints the API's own document, which the API makes from its routes.",
+  },
   {
     file: "src/cli/api.ts",
     to: "api",

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { agentProgram } from "../../src/cli/agent/program.ts";
+import { apiProgram } from "../../src/cli/api.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "../../src/cli/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { openIo } from "../../src/cli/io.ts";
@@ -13,12 +14,13 @@ import { shellCommands } from "../support/shell-words.ts";
 const PROGRAMS: Readonly<Record<string, Program>> = {
   "ctrl-exec": controllerProgram,
   "ctrl-exec-agent": agentProgram,
+  "ctrl-exec-api": apiProgram,
   "update-ctrl-exec-serial": updateSerialProgram,
 };
 
 /** What else documents may tell a reader to type. A new one is a new thing he must have. */
 const FOREIGN = new Set(
-  "cat cp curl grep install journalctl ln mkdir openssl sh systemctl".split(" "),
+  "cat cp curl grep head install journalctl ln mkdir openssl sed sh sleep systemctl".split(" "),
 );
 
 /** @throws CtrlExecError as the program would, before it does anything */

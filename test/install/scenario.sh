@@ -150,8 +150,9 @@ is 'the service stored the new serial' 'ctrl-exec-agent:ctrl-exec-agent 644' \
 shows 'every agent is current' current ctrl-exec serial-status --log stderr
 shows 'and answers under the new certificate' ok ctrl-exec ping "$host" --log stderr
 old=$(cksum </etc/ctrl-exec-agent/agent.crt)
-# Signed anew for longer than the present one has left, and due by what the registry says of it.
-sed -i 's/"expiry": *"[^"]*"/"expiry":"'"$(date -u -d '+3 days' '+%b %e %H:%M:%S %Y GMT')"'"/' \
+# Due by what the registry says of it: issued long ago, and soon over.
+sed -i -e 's/"expiry": *"[^"]*"/"expiry":"'"$(date -u -d '+3 days' '+%b %e %H:%M:%S %Y GMT')"'"/' \
+  -e 's/"paired": *"[^"]*"/"paired":"'"$(date -u -d '-300 days' '+%Y-%m-%dT%H:%M:%SZ')"'"/' \
   "/var/lib/ctrl-exec/agents/$host.json"
 check 'renews what is due' ctrl-exec maintain --log stderr
 [ "$old" != "$(cksum </etc/ctrl-exec-agent/agent.crt)" ] || fail 'the agent has no new certificate'

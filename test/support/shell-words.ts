@@ -42,8 +42,10 @@ function unquote(word: string): string {
   );
 }
 
-/** Without `sudo` and assignments in front. */
+const KEYWORDS = ["sudo", "until", "while", "if", "then", "else", "do", "done", "fi", "!"];
+
+/** Without `sudo`, keywords and assignments in front. */
 function withoutDecoration(words: readonly string[]): string[] {
-  const start = words.findIndex((word) => word !== "sudo" && !/^\w+=/.test(word));
+  const start = words.findIndex((word) => !KEYWORDS.includes(word) && !/^\w+=/.test(word));
   return start < 0 ? [] : words.slice(start);
 }

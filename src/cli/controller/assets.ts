@@ -30,6 +30,14 @@ export interface Asset {
   text(): string | Promise<string>;
 }
 
+async function openapi(): Promise<string> {
+  const [{ openapiDocument }, { ROUTES }] = await Promise.all([
+    import("../../api/openapi.ts"),
+    import("../../api/routes.ts"),
+  ]);
+  return `${JSON.stringify(openapiDocument(ROUTES), null, 2)}\n`;
+}
+
 const file = (summary: string, text: string): Asset => ({ summary, text: () => text });
 
 /** By name, in the order of `asset list`. */
@@ -52,6 +60,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "ctrl-exec.fish": file("Completions for fish", fishCompletion),
   "ctrl-exec-agent.procd": file("procd script of the agent", agentProcd),
   "ctrl-exec-api.procd": file("procd script of the API", apiProcd),
+  "openapi.json": { summary: "The API as an OpenAPI 3.1 document", text: openapi },
   "ctrl-exec.1": file("Manual page of ctrl-exec", controllerPage),
   "ctrl-exec-agent.8": file("Manual page of ctrl-exec-agent", agentPage),
   "ctrl-exec-api.8": file("Manual page of ctrl-exec-api", apiPage),

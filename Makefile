@@ -24,7 +24,7 @@ COMPILE := --compile --minify --bytecode --splitting --format=esm --reject-unres
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli lint format typecheck clean distclean help
+.PHONY: build demo test test-unit test-cli soak lint format typecheck clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -42,6 +42,9 @@ test-unit: $(INSTALLED) ## Run the unit tests only
 test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
 	@sh test/prerequisites.sh
 	@$(BUN) test/run.ts build cli
+
+soak: build ## Load one agent with everything at once for two minutes and look for what is left
+	@$(BUN) test/soak/agent.ts
 
 lint: $(INSTALLED) ## Check formatting, lint rules and the import direction
 	@$(BUN) test/run.ts format lint architecture

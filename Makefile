@@ -28,7 +28,7 @@ COMPILE += $(if $(COMMIT),--define BUILD_COMMIT='"$(COMMIT)"')
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli test-install load lint format typecheck generate release clean distclean help
+.PHONY: build demo test test-unit test-cli test-install load soak lint format typecheck generate release clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -52,6 +52,9 @@ load: build ## Put 200 clients and a fleet that misbehaves on ctrl-exec-api, and
 
 test-install: build ## As root: install into a Debian root of its own with each shell, and use it there
 	@sh test/install/run.sh
+
+soak: build ## Load one agent with everything at once for two minutes and look for what is left
+	@$(BUN) test/soak/agent.ts
 
 lint: $(INSTALLED) ## Check formatting, lint rules and the import direction
 	@$(BUN) test/run.ts format lint architecture

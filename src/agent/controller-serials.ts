@@ -5,6 +5,7 @@
  * The previous serial is trusted until the first request under the new one has come through: then the
  * new one is proven and the old one forgotten. A new serial that never arrives locks nobody out.
  */
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { fileVersion, readTextIfPresent, removeIfPresent, writeWhole } from "../system/files.ts";
 
@@ -18,13 +19,20 @@ export class ControllerSerials {
   #version = "";
   #current: Serial | undefined;
   #previous: Serial | undefined;
+  #problem: string | undefined;
 
   constructor(path: string) {
     this.#path = path;
     this.#refresh();
   }
 
-  /** False when the file is missing or holds no serial: nobody is trusted then. */
+  /** What is wrong with the file; what it said before, if anything, stays in force. */
+  get problem(): string | undefined {
+    this.#refresh();
+    return this.#problem;
+  }
+
+  /** False when there is no serial: nobody is trusted then. */
   get known(): boolean {
     this.#refresh();
     return this.#current !== undefined;
@@ -53,10 +61,23 @@ export class ControllerSerials {
   #refresh(): void {
     const version = this.#fileVersions();
     if (version === this.#version) return;
+    this.#version = version;
+    try {
+      this.#read();
+      this.#problem = undefined;
+    } catch (thrown) {
+      this.#problem = messageOf(thrown);
+    }
+  }
+
+  /** @throws CtrlExecError `config` when a file cannot be read, or holds something else */
+  #read(): void {
     const { current, previous } = readSerialFiles(this.#path);
+    if (current === undefined && readTextIfPresent(this.#path) !== undefined) {
+      throw new CtrlExecError("config", `Cannot use ${this.#path}: it holds no serial`);
+    }
     this.#current = current;
     this.#previous = previous;
-    this.#version = version;
   }
 
   #fileVersions(): string {

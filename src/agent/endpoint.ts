@@ -1,5 +1,6 @@
 /** What every endpoint of the agent is given and gives back. */
 import type { Log } from "../core/log-line.ts";
+import type { RunningScripts } from "./running-scripts.ts";
 import type { AgentState } from "./state.ts";
 import type { AgentTrust } from "./trust.ts";
 
@@ -21,6 +22,11 @@ export interface AgentContext {
   readonly now: () => Date;
   /** Puts a new trust in force from the next handshake on. */
   replaceTrust(trust: AgentTrust): void;
+  readonly running: RunningScripts;
+}
+
+export function refusal(status: number, error: string): AgentReply {
+  return { status, body: { error } };
 }
 
 export type Endpoint = (context: AgentContext, request: AgentRequest) => Promise<AgentReply>;

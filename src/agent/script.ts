@@ -1,25 +1,29 @@
-/** Finding and running the file behind an allowlisted name. */
-import { accessSync, constants, realpathSync, statSync } from "node:fs";
+/** Running the file behind an allowlisted name. */
+import { accessSync, constants, statSync } from "node:fs";
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/agent-config.ts";
 import type { AllowedScript } from "../core/allowlist.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { baseEnvironment, type ProcessResult, runProcess } from "../system/process.ts";
+import { judgeScript, type ScriptJudgement } from "./script-file.ts";
 
-export function isExecutableScript(path: string): boolean {
+/** Judged anew at every run: what was good at load may have changed since. */
+export function judgeAllowedScript(
+  script: AllowedScript,
+  config: Pick<AgentConfig, "script_dirs">,
+): ScriptJudgement {
+  const judged = judgeScript(script.path, config.script_dirs, process.getuid?.() ?? 0);
+  if (judged.kind !== "good" || isExecutable(judged.real)) return judged;
+  return {
+    kind: "unusable",
+    problem: `${script.path} is not executable`,
+    remedy: `chmod +x ${script.path}`,
+  };
+}
+
+function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
-/** Whether the file, all links resolved, lies in one of `script_dirs` (T13). */
-export function isInScriptDirs(path: string, dirs: readonly string[] | undefined): boolean {
-  if (dirs === undefined) return true;
-  try {
-    const real = realpathSync(path);
-    return dirs.some((dir) => real.startsWith(`${realpathSync(dir)}/`));
   } catch {
     return false;
   }
@@ -31,19 +35,24 @@ function environmentFor({ name }: AllowedScript, config: AgentConfig): Record<st
   return name === UPDATE_SERIAL_SCRIPT ? { ...base, [AGENT_CONFIG_VARIABLE]: config.file } : base;
 }
 
-/** @param input the context object, JSON */
+/**
+ * @param input the context object, JSON
+ * @param onStalled called when the script has not read it within `stdin_timeout`
+ */
 export async function runAllowedScript(
   script: AllowedScript,
   args: readonly string[],
   input: string,
   config: AgentConfig,
+  onStalled: () => void,
 ): Promise<ProcessResult> {
-  return runProcess({
+  return await runProcess({
     file: script.path,
     args,
     env: environmentFor(script, config),
     input,
-    inputTimeoutMs: config.stdin_timeout * 1000,
-    maxOutput: config.max_output,
+    inputStalled: { afterMs: config.stdin_timeout * 1000, report: onStalled },
+    maxOutput: script.options.max_output ?? config.max_output,
+    ...(script.options.timeout === undefined ? {} : { timeoutMs: script.options.timeout * 1000 }),
   });
 }

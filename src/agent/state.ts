@@ -4,21 +4,39 @@ import { type Allowlist, parseAllowlist } from "../core/allowlist.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
 import type { Log } from "../core/log-line.ts";
 import { readText } from "../system/files.ts";
+import { type AllowedIps, readAllowedIps } from "./door/allowed-ips.ts";
+import { judgeAllowedScript } from "./script.ts";
 import { type AgentTrust, loadTrust } from "./trust.ts";
 
 export interface AgentState {
   readonly config: AgentConfig;
+  readonly allowedIps: AllowedIps;
   readonly allowlist: Allowlist;
   readonly trust: AgentTrust;
 }
 
 /** @throws CtrlExecError `config` when any of the files cannot be used */
-export function loadState(config: AgentConfig, allowlistPath: string): AgentState {
+export async function loadState(config: AgentConfig, allowlistPath: string): Promise<AgentState> {
   return {
     config,
-    allowlist: parseAllowlist(readText(allowlistPath)),
+    allowedIps: readAllowedIps(config),
+    allowlist: await loadAllowlist(config, allowlistPath),
     trust: loadTrust(config),
   };
+}
+
+/** Scripts outside script_dirs are not listed at all (manual, `script_dirs`). */
+export async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowlist> {
+  const { scripts, warnings } = await parseAllowlist(path, readText(path));
+  const inside = new Map(scripts);
+  const outside: ConfigWarning[] = [];
+  for (const [name, script] of scripts) {
+    const judged = judgeAllowedScript(script, config);
+    if (judged.kind !== "outside") continue;
+    inside.delete(name);
+    outside.push({ key: name, message: `rejected: ${judged.problem}` });
+  }
+  return { scripts: inside, warnings: [...warnings, ...outside] };
 }
 
 /** Puts what the files made us skip into the log. */
@@ -27,13 +45,18 @@ export function logStateWarnings(
   configWarnings: readonly ConfigWarning[],
   log: Log,
 ): void {
-  for (const { key, message } of [...configWarnings, ...state.trust.warnings]) {
+  const warnings = [
+    ...configWarnings,
+    ...state.allowedIps.warnings,
+    ...state.trust.revoked.warnings,
+  ];
+  for (const { key, message } of warnings) {
     log("warning", "config-warn", { KEY: key, MSG: message });
   }
   for (const { key, message } of state.allowlist.warnings) {
     log("warning", "config-warn", { ENTRY: key, MSG: message });
   }
-  if (!state.trust.revocationFilePresent) {
+  if (!state.trust.revoked.present) {
     log("info", "revoked-serials-absent", {
       PATH: state.config.revoked_serials,
       REASON: "no such file",

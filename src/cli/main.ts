@@ -40,6 +40,8 @@ async function loadProgram(name: ProgramName): Promise<Program> {
     case "ctrl-exec":
       return (await import("./controller/program.ts")).controllerProgram;
     case "ctrl-exec-agent":
+      // `kill -HUP $(pidof ctrl-exec-agent)` is for the one that serves; it must end no other mode.
+      process.on("SIGHUP", () => undefined);
       return (await import("./agent/program.ts")).agentProgram;
     case "ctrl-exec-api":
       return (await import("./api.ts")).apiProgram;

@@ -1,12 +1,25 @@
-/** scripts.conf: the names a controller may run, and the file each stands for. */
+/** The allowlist: the names a controller may run, the file each stands for, and its options. */
+import { type RawValue, readSettings } from "./conf-syntax.ts";
+import { MAX_TIMER_SECONDS } from "./config-fields.ts";
 import type { ConfigWarning } from "./config-file.ts";
+import { parseByteSize } from "./units.ts";
 
 export const DEFAULT_ALLOWLIST_NAME = "scripts.conf";
+
+export interface ScriptOptions {
+  /** Seconds a run may take; without it, as long as it likes. */
+  readonly timeout?: number;
+  /** Bytes kept of each stream, instead of agent.conf's max_output. */
+  readonly max_output?: number;
+  /** Runs at once on this host; without it, any number. */
+  readonly concurrency?: number;
+}
 
 export interface AllowedScript {
   readonly name: string;
   /** Absolute. */
   readonly path: string;
+  readonly options: ScriptOptions;
 }
 
 export interface Allowlist {
@@ -20,33 +33,115 @@ export function isScriptName(name: string): boolean {
   return SCRIPT_NAME.test(name);
 }
 
-/** A bad line is skipped with a warning: one slip must not close the other scripts (PROTOCOL 4). */
-export function parseAllowlist(text: string): Allowlist {
+const OPTIONS: Readonly<
+  Record<keyof ScriptOptions, { read(text: string): number | undefined; expected: string }>
+> = {
+  timeout: {
+    read: (text) => wholeNumber(text, MAX_TIMER_SECONDS),
+    expected: `seconds from 1 to ${MAX_TIMER_SECONDS}`,
+  },
+  max_output: { read: parseByteSize, expected: "a size such as 65536, 512K or 64M" },
+  concurrency: { read: (text) => wholeNumber(text, 10_000), expected: "a number from 1 to 10000" },
+};
+
+function wholeNumber(text: string, max: number): number | undefined {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  return number >= 1 && number <= max ? number : undefined;
+}
+
+/**
+ * A bad entry is skipped with a warning: one slip must not close the other scripts (PROTOCOL 4).
+ *
+ * @param file its ending chooses the syntax: `.toml`, or the lines of scripts.conf
+ * @throws CtrlExecError `config` when it is not TOML though it ends in `.toml`
+ */
+export async function parseAllowlist(file: string, text: string): Promise<Allowlist> {
   const scripts = new Map<string, AllowedScript>();
   const warnings: ConfigWarning[] = [];
-  for (const [index, rawLine] of text
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/)
-    .entries()) {
-    const line = rawLine.trim();
-    if (line === "" || line.startsWith("#")) continue;
-    const problem = addScript(scripts, line);
+  const entries = file.endsWith(".toml") ? await tomlEntries(file, text) : confEntries(text);
+  for (const { line, shown, read } of entries) {
+    const script = read();
+    const problem = typeof script === "string" ? script : alreadyListed(scripts, script.name);
     if (problem !== undefined) {
-      warnings.push({ key: line.slice(0, 60), message: `line ${index + 1} skipped: ${problem}` });
-    }
+      warnings.push({ key: shown.slice(0, 60), message: `line ${line} skipped: ${problem}` });
+    } else if (typeof script !== "string") scripts.set(script.name, script);
   }
   return { scripts, warnings };
 }
 
-/** Returns what is wrong with the line, if anything is. */
-function addScript(scripts: Map<string, AllowedScript>, line: string): string | undefined {
+function alreadyListed(scripts: ReadonlyMap<string, unknown>, name: string): string | undefined {
+  return scripts.has(name) ? `${name} is already listed above` : undefined;
+}
+
+interface Entry {
+  readonly line: number;
+  readonly shown: string;
+  /** The script, or what is wrong with it. */
+  read(): AllowedScript | string;
+}
+
+function confEntries(text: string): Entry[] {
+  return text
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .map((rawLine, index) => ({ shown: rawLine.trim(), line: index + 1 }))
+    .filter(({ shown }) => shown !== "" && !shown.startsWith("#"))
+    .map(({ shown, line }) => ({ shown, line, read: () => readLine(shown) }));
+}
+
+/** `name = /absolute/path option=value ...` */
+function readLine(line: string): AllowedScript | string {
   const equals = line.indexOf("=");
   if (equals < 0) return `expected "name = /absolute/path"`;
   const name = line.slice(0, equals).trim();
-  const path = line.slice(equals + 1).trim();
+  let path = line.slice(equals + 1).trim();
+  // From the end, and only options by name: a path of 0.8 may hold blanks and equals signs.
+  const given: [string, string][] = [];
+  for (;;) {
+    const [whole, key, value] = /\s+(timeout|max_output|concurrency)=(\S*)$/.exec(path) ?? [];
+    if (whole === undefined || key === undefined || value === undefined) break;
+    given.unshift([key, value]);
+    path = path.slice(0, -whole.length);
+  }
+  return allowedScript(name, path, given);
+}
+
+async function tomlEntries(file: string, text: string): Promise<Entry[]> {
+  const { keys, sections } = await readSettings(file, text);
+  const plain = [...keys].map(([name, { value, line }]) => ({
+    line,
+    shown: name,
+    read: () => allowedScript(name, value, []),
+  }));
+  const tables = [...sections].map(([name, { keys: table, line }]) => {
+    const values = [...table].map(([key, { value }]): [string, RawValue] => [key, value]);
+    const path = table.get("path")?.value ?? "";
+    const options = values.filter(([key]) => key !== "path");
+    return { line, shown: `[${name}]`, read: () => allowedScript(name, path, options) };
+  });
+  return [...plain, ...tables];
+}
+
+function allowedScript(
+  name: string,
+  path: RawValue,
+  given: readonly (readonly [string, RawValue])[],
+): AllowedScript | string {
   if (!isScriptName(name)) return "a name holds letters, digits, _ and - only";
-  if (!path.startsWith("/") || path.includes("\0")) return "expected an absolute path";
-  if (scripts.has(name)) return `${name} is already listed above`;
-  scripts.set(name, { name, path });
-  return undefined;
+  if (typeof path !== "string" || !path.startsWith("/") || path.includes("\0")) {
+    return "expected an absolute path";
+  }
+  const options: { -readonly [Key in keyof ScriptOptions]: number } = {};
+  for (const [key, value] of given) {
+    if (!isOption(key)) return `unknown option ${key}`;
+    if (options[key] !== undefined) return `${key} is given twice`;
+    const number = OPTIONS[key].read(String(value));
+    if (number === undefined) return `${key}: expected ${OPTIONS[key].expected}`;
+    options[key] = number;
+  }
+  return { name, path, options };
+}
+
+function isOption(key: string): key is keyof ScriptOptions {
+  return Object.hasOwn(OPTIONS, key);
 }

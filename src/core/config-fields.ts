@@ -43,7 +43,7 @@ export function wholeNumber(min: number, max: number) {
 export const port = wholeNumber(0, 65_535);
 
 /** A timer holds 2^31-1 milliseconds, 24 days; one that is set for longer fires at once. */
-const MAX_TIMER_SECONDS = 2_147_483;
+export const MAX_TIMER_SECONDS = 2_147_483;
 
 export function seconds(min = 1) {
   return wholeNumber(min, MAX_TIMER_SECONDS);

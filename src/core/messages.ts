@@ -44,6 +44,8 @@ export const runReply = z.object({
   stderr_b64: z.optional(z.base64()),
   /** New: the signal that ended the script. */
   signal: z.optional(text),
+  /** New: the agent ended the script because its `timeout` was over. */
+  timed_out: z.optional(z.boolean()),
   /** New: bytes that were dropped because the output was longer than the agent keeps. */
   stdout_dropped: z.optional(count),
   stderr_dropped: z.optional(count),

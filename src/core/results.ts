@@ -16,6 +16,8 @@ export interface RunResult {
   readonly stderr_b64?: string;
   /** The signal that ended the script. */
   readonly signal?: string;
+  /** The agent ended the script because its `timeout` was over. */
+  readonly timed_out?: boolean;
   /** Bytes of output beyond what the agent keeps. */
   readonly stdout_dropped?: number;
   readonly stderr_dropped?: number;

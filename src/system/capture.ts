@@ -20,6 +20,7 @@ export class Capture {
   readonly #limit: number;
   readonly #chunks: Uint8Array[] = [];
   readonly #done: Promise<void>;
+  #ended = false;
   #kept = 0;
   #dropped = 0;
 
@@ -34,20 +35,32 @@ export class Capture {
     this.#done = this.#drain();
   }
 
-  /** Waits for the end of the stream, for `graceMs` at most; then lets go of it. */
-  async finish(graceMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const grace = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([this.#done, grace]);
-    clearTimeout(timer);
+  /**
+   * Waits for the end of the stream, then lets go of it. A stream that somebody else holds open is
+   * let go when nothing came for `quietMs`, or after `totalMs` whatever comes.
+   */
+  async finish(quietMs: number, totalMs: number): Promise<void> {
+    const end = performance.now() + totalMs;
+    let read: number;
+    do {
+      read = this.#kept + this.#dropped;
+      await this.#endOr(quietMs);
+      // A busy program may be late for what is there already: once round the event loop for it.
+      await new Promise(setImmediate);
+    } while (!this.#ended && read < this.#kept + this.#dropped && performance.now() < end);
     await this.#reader.cancel().catch(() => undefined);
     closeAll(this.#descriptor);
   }
 
   captured(): Captured {
     return { bytes: concat(this.#chunks, this.#kept), dropped: this.#dropped };
+  }
+
+  async #endOr(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    await Promise.race([this.#done, promise]);
+    clearTimeout(timer);
   }
 
   async #drain(): Promise<void> {
@@ -59,6 +72,8 @@ export class Capture {
       }
     } catch {
       // The stream was let go.
+    } finally {
+      this.#ended = true;
     }
   }
 

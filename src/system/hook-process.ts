@@ -15,7 +15,6 @@ export async function runHook(
     args: [],
     env: { ...baseEnvironment(), ...hookEnvironment(request) },
     input: hookInput(request),
-    inputTimeoutMs: timeoutSeconds * 1000,
     timeoutMs: timeoutSeconds * 1000,
     maxOutput: 0,
   });

@@ -2,6 +2,7 @@
  * Child processes: an argument array and a built environment, never a shell (T11, T12). A finished
  * process is data, never an exception.
  */
+import { constants, openSync, readSync } from "node:fs";
 import { messageOf, systemCode } from "../core/errors.ts";
 import { Capture, type Captured } from "./capture.ts";
 import { closeAll, openPipes } from "./pipe.ts";
@@ -13,8 +14,8 @@ export interface ProcessRequest {
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly input: string;
-  /** How long the process may leave its standard input unread. */
-  readonly inputTimeoutMs: number;
+  /** Called when the process has left its standard input unread for this long; it may go on. */
+  readonly inputStalled?: { readonly afterMs: number; report(): void };
   /** How long the process may run; undefined means as long as it likes. */
   readonly timeoutMs?: number;
   /** Bytes kept of each stream. */
@@ -28,8 +29,6 @@ export interface ProcessResult {
   /** Why it could not be started, as a system error code (EACCES, ENOENT, E2BIG, ...). */
   readonly startError: string | undefined;
   readonly timedOut: boolean;
-  /** Bytes of input that it had not read when `inputTimeoutMs` was over or it ended. */
-  readonly inputAbandoned: boolean;
   readonly stdout: Captured;
   readonly stderr: Captured;
 }
@@ -37,8 +36,12 @@ export interface ProcessResult {
 /** TERM, this long, then KILL. */
 const TERM_GRACE_MS = 5_000;
 
-/** A background child may hold the streams open; this long after the exit they are let go (T14). */
-const DRAIN_GRACE_MS = 250;
+/**
+ * A background child may hold the streams open after the exit: they are let go when nothing came
+ * for the first, or after the second in any case (T14).
+ */
+const DRAIN_QUIET_MS = 250;
+const DRAIN_TOTAL_MS = 2_000;
 
 const NOTHING: Captured = { bytes: new Uint8Array(), dropped: 0 };
 
@@ -65,16 +68,17 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
   }
   const stdout = new Capture(child.stdout, request.maxOutput);
   const stderr = new Capture(child.stderr, request.maxOutput);
-  const input = feed(child.stdin, request.input, request.inputTimeoutMs);
+  const stopFeeding = feed(child.stdin, request);
   const timedOut = await endsInTime(child.subprocess, request.timeoutMs);
-  const inputAbandoned = await input.settle();
-  await Promise.all([stdout.finish(DRAIN_GRACE_MS), stderr.finish(DRAIN_GRACE_MS)]);
+  stopFeeding();
+  await Promise.all(
+    [stdout, stderr].map((stream) => stream.finish(DRAIN_QUIET_MS, DRAIN_TOTAL_MS)),
+  );
   return {
     exit: child.subprocess.exitCode ?? undefined,
     signal: child.subprocess.signalCode === null ? undefined : String(child.subprocess.signalCode),
     startError: undefined,
     timedOut,
-    inputAbandoned,
     stdout: stdout.captured(),
     stderr: stderr.captured(),
   };
@@ -117,37 +121,62 @@ function notStarted(startError: string): ProcessResult {
     signal: undefined,
     startError,
     timedOut: false,
-    inputAbandoned: false,
     stdout: NOTHING,
     stderr: NOTHING,
   };
 }
 
-interface Feeding {
-  /** True when the input was not taken in time. */
-  settle(): Promise<boolean>;
-}
-
-/** Writes the input and closes it; gives up after the timeout, or when the process has ended. */
-function feed(stdin: number, input: string, timeoutMs: number): Feeding {
-  let abandoned = false;
+/**
+ * Writes the input and closes it. A process may close its end or leave without reading: its right.
+ * Returns what is to be called at its end.
+ */
+function feed(stdin: number, { input, inputStalled }: ProcessRequest): () => void {
   const sink = Bun.file(stdin).writer();
-  // Either may fail when the process closes its input or ends without reading it: its right.
   const write = async () => sink.write(input);
   const end = async () => sink.end();
+  let taken = false;
+  const timer = inputStalled && setTimeout(() => inputStalled.report(), inputStalled.afterMs);
   // Not closed before the sink lets go: it would write what is left to whatever gets the number next.
-  const done = Promise.allSettled([write(), end()]).finally(() => closeAll(stdin));
-  const timer = setTimeout(() => {
-    abandoned = true;
-  }, timeoutMs);
-  const outcome = done.finally(() => clearTimeout(timer));
-  return {
-    settle: async () => {
-      await Promise.race([outcome, Bun.sleep(0)]);
-      clearTimeout(timer);
-      return abandoned;
-    },
+  void Promise.allSettled([write(), end()]).then(() => {
+    taken = true;
+    clearTimeout(timer);
+    closeAll(stdin);
+  });
+  return () => {
+    clearTimeout(timer);
+    void emptyPipe(stdin, () => taken);
   };
+}
+
+/**
+ * The process has ended, but one that it left behind may hold the pipe and never read: reads what
+ * is in it until the writer is rid of the rest (T14).
+ */
+async function emptyPipe(writeEnd: number, isDone: () => boolean): Promise<void> {
+  // The writer may be about to notice by itself.
+  await new Promise(setImmediate);
+  if (isDone()) return;
+  const readEnd = reopenToRead(writeEnd);
+  if (readEnd === undefined) return;
+  const waste = new Uint8Array(65_536);
+  while (!isDone()) {
+    try {
+      readSync(readEnd, waste);
+    } catch {
+      // Empty at the moment.
+    }
+    await new Promise(setImmediate);
+  }
+  closeAll(readEnd);
+}
+
+function reopenToRead(writeEnd: number): number | undefined {
+  try {
+    return openSync(`/proc/self/fd/${writeEnd}`, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    // No /proc: the pipe stays until the last process that holds it has ended.
+    return undefined;
+  }
 }
 
 /** Waits for the end; at the deadline the whole group gets TERM, later KILL. Returns whether it came to that. */

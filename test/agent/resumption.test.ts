@@ -69,7 +69,7 @@ test("T02 a session does not outlive the revocation of its certificate", async (
   const { session } = await exchange(agent, context);
   const { serial } = loadCredential(fleet.controller.config, fleet.now).certificate;
   fleet.folder.write("web-01/revoked-serials", `${serial}\n`);
-  agent.reload();
+  await agent.reload();
   const { answer } = await exchange(agent, context, session);
   expect(answer).toContain("403");
   expect(answer).toContain("certificate revoked");
@@ -102,7 +102,7 @@ test("T02 a session does not outlive its CA", async () => {
   }
   // Were the CA not asked, the serial would let it in.
   expect(readFileSync(agent.path("ctrl-exec-serial"), "utf8")).not.toBe("");
-  agent.reload();
+  await agent.reload();
   const { answer, reused } = await exchange(agent, context, session);
   expect(reused).toBe(false);
   expect(answer).toBe("");

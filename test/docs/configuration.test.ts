@@ -12,7 +12,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "ini agent.conf": async (text) => (await parseAgentConfig("/a.conf", text)).warnings,
   "toml ctrl-exec.toml": async (text) => (await parseControllerConfig("/c.toml", text)).warnings,
   "toml agent.toml": async (text) => (await parseAgentConfig("/a.toml", text)).warnings,
-  "ini scripts.conf": async (text) => parseAllowlist(text).warnings,
+  "ini scripts.conf": async (text) => (await parseAllowlist("/s.conf", text)).warnings,
   json: async (text) => {
     for (const line of jsonTexts(text)) JSON.parse(line);
     return [];

@@ -53,10 +53,12 @@ describe("the example files", () => {
     }
   });
 
-  test("scripts.conf lists what rotation needs, and the demonstrator once opened", () => {
+  test("scripts.conf lists what rotation needs, and the demonstrator once opened", async () => {
     const text = readDocument("src/assets/scripts.conf");
-    expect([...parseAllowlist(text).scripts.keys()]).toEqual(["update-ctrl-exec-serial"]);
-    const { scripts, warnings } = parseAllowlist(opened(text));
+    expect([...(await parseAllowlist("/s.conf", text)).scripts.keys()]).toEqual([
+      "update-ctrl-exec-serial",
+    ]);
+    const { scripts, warnings } = await parseAllowlist("/s.conf", opened(text));
     expect(warnings).toEqual([]);
     expect([...scripts.keys()]).toEqual(["update-ctrl-exec-serial", "ctrl-exec-demonstrator"]);
   });

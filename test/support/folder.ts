@@ -1,5 +1,5 @@
 /** Temporary folders, gone at the end of the test that made them. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -15,10 +15,14 @@ export class TestFolder implements Disposable {
     return join(this.path, ...parts);
   }
 
+  has(...parts: readonly string[]): boolean {
+    return existsSync(this.join(...parts));
+  }
+
   /** Writes a file below the folder and returns its path. */
   write(name: string, content: string | Uint8Array, mode = 0o644): string {
     const path = this.join(name);
-    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     writeFileSync(path, content, { mode });
     chmodSync(path, mode);
     return path;

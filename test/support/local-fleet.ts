@@ -199,7 +199,7 @@ export class LocalAgent {
   }
 
   async start(): Promise<void> {
-    const state = loadState(this.config, this.path("scripts.conf"));
+    const state = await loadState(this.config, this.path("scripts.conf"));
     this.#server = await startAgentServer({
       state,
       log: this.log.log,
@@ -213,8 +213,8 @@ export class LocalAgent {
   }
 
   /** What a SIGHUP does. */
-  reload(): void {
-    this.#server?.replaceState(loadState(this.config, this.path("scripts.conf")));
+  async reload(): Promise<void> {
+    this.#server?.replaceState(await loadState(this.config, this.path("scripts.conf")));
   }
 
   async restart(): Promise<void> {

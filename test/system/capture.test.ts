@@ -29,7 +29,7 @@ test("everything up to the end", async () => {
   const { readEnd, writeEnd } = filled("one ", "two");
   closeAll(writeEnd);
   const capture = new Capture(readEnd, 100);
-  await capture.finish(10_000);
+  await capture.finish(10_000, 20_000);
   expect(text(capture)).toBe("one two");
   expect(capture.captured().dropped).toBe(0);
 });
@@ -42,7 +42,7 @@ test.each([
   const { readEnd, writeEnd } = filled("one two");
   closeAll(writeEnd);
   const capture = new Capture(readEnd, limit);
-  await capture.finish(10_000);
+  await capture.finish(10_000, 20_000);
   expect(text(capture)).toBe(kept);
   expect(capture.captured().dropped).toBe(dropped);
 });
@@ -51,9 +51,32 @@ test("T14 a writer that never closes: what came is kept, the descriptor is let g
   const { readEnd, writeEnd } = filled("so far");
   const pipe = readlinkSync(`/proc/self/fd/${readEnd}`);
   const capture = new Capture(readEnd, 100);
-  await capture.finish(50);
+  await capture.finish(50, 20_000);
   expect(text(capture)).toBe("so far");
   closeAll(writeEnd);
   // Bun reads from a copy of the descriptor, which it closes a moment later.
   await until("the pipe is closed", () => !openFiles().includes(pipe));
+});
+
+test("T14 a writer that never stops is let go as well", async () => {
+  const { readEnd, writeEnd } = filled("x");
+  const writer = Bun.spawn(["/bin/sh", "-c", "while :; do echo more; sleep 0.01; done"], {
+    stdout: writeEnd,
+    stderr: "ignore",
+  });
+  closeAll(writeEnd);
+  const capture = new Capture(readEnd, 100_000);
+  await capture.finish(200, 400);
+  expect(text(capture)).toStartWith("xmore\n");
+  writer.kill("SIGKILL");
+});
+
+test("what is there at the end is read however late it is looked at", async () => {
+  const { readEnd, writeEnd } = filled("x".repeat(60_000));
+  const capture = new Capture(readEnd, 100_000);
+  const done = capture.finish(1, 20_000);
+  Bun.sleepSync(50);
+  await done;
+  expect(text(capture)).toHaveLength(60_000);
+  closeAll(writeEnd);
 });

@@ -86,7 +86,6 @@ test("a script that outlives the lock does not keep it", async () => {
     args: ["-c", `setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $! > "${pid}"`],
     env: baseEnvironment(),
     input: "",
-    inputTimeoutMs: 10_000,
     maxOutput: 0,
   });
   held?.release();

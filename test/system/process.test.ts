@@ -8,7 +8,6 @@ const DEFAULTS = {
   args: [],
   env: baseEnvironment(),
   input: "",
-  inputTimeoutMs: 10_000,
   maxOutput: 2 ** 20,
 } satisfies Partial<ProcessRequest>;
 
@@ -136,7 +135,16 @@ describe("its streams", () => {
     const input = "0123456789abcde\n".repeat(65_536);
     const result = await shell("exec cat", { input });
     expect(text(result.stdout)).toBe(input);
-    expect(result.inputAbandoned).toBe(false);
+  });
+
+  test("input that is left unread is reported, and the process goes on", async () => {
+    using folder = new TestFolder();
+    const go = folder.join("go");
+    const result = await shell(`while ! test -e ${go}; do sleep 0.01; done; wc -c`, {
+      input: "x".repeat(200_000),
+      inputStalled: { afterMs: 20, report: () => void folder.write("go", "") },
+    });
+    expect(text(result.stdout).trim()).toBe("200000");
   });
 
   test("bytes that are not UTF-8 arrive as they are", async () => {
@@ -166,6 +174,16 @@ describe("T14 however a script treats its streams", () => {
     const result = await shell(script, { input: much });
     expect(result).toMatchObject({ exit: 0, signal: undefined });
     expect(text(result.stdout)).toBe("done\n");
+  });
+
+  test("a child that holds its input open and never reads it holds nothing of ours", async () => {
+    const before = readdirSync("/proc/self/fd").length;
+    // A shell gives a background command /dev/null unless it is told otherwise.
+    const script = "exec 3<&0; sleep 600 <&3 >/dev/null 2>&1 & echo $!";
+    const result = await shell(script, { input: much });
+    expect(result.exit).toBe(0);
+    await until("the pipe is closed", () => readdirSync("/proc/self/fd").length <= before);
+    process.kill(Number(text(result.stdout)), "SIGKILL");
   });
 
   test("it closes its output and goes on", async () => {

@@ -1,28 +1,31 @@
 import { hostname } from "node:os";
 import { VERSION } from "../../core/version.ts";
 import { authorize } from "../authorize.ts";
-import type { Endpoint } from "../endpoint.ts";
-import { isExecutableScript } from "../script.ts";
+import { type Endpoint, refusal } from "../endpoint.ts";
+import { judgeAllowedScript } from "../script.ts";
 
-/** `GET /capabilities`: the allowlist and the tags. */
+/** `GET /capabilities`: the allowlist and the tags. `executable` means that a run would start it. */
 export const capabilities: Endpoint = async (context, { peerIp }) => {
-  const { state, log } = context;
-  const decision = await authorize(context, {
+  const { state, log, running } = context;
+  const place = running.takeProcess();
+  if (place === undefined) return refusal(503, "busy");
+  const asked = {
     action: "discovery",
     script: "",
     args: [],
     username: "",
     token: "",
     peerIp,
-  });
+  } as const;
+  const decision = await authorize(context, asked).finally(place);
   if (!decision.allowed) {
     log("warning", "capabilities-deny", { PEER: peerIp, REASON: decision.reason });
-    return { status: 403, body: { error: "not authorised" } };
+    return refusal(403, "not authorised");
   }
-  const scripts = [...state.allowlist.scripts.values()].map(({ name, path }) => ({
-    name,
-    path,
-    executable: isExecutableScript(path),
+  const scripts = [...state.allowlist.scripts.values()].map((script) => ({
+    name: script.name,
+    path: script.path,
+    executable: judgeAllowedScript(script, state.config).kind === "good",
   }));
   log("info", "capabilities", { PEER: peerIp, SCRIPTS: scripts.length });
   return {

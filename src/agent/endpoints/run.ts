@@ -1,3 +1,4 @@
+import type { AllowedScript } from "../../core/allowlist.ts";
 import { isArrayOfText } from "../../core/json.ts";
 import { type RunRequest, runRequest } from "../../core/messages.ts";
 import { decodeText } from "../../core/text.ts";
@@ -5,13 +6,16 @@ import { isoSeconds } from "../../core/time.ts";
 import type { ProcessResult } from "../../system/process.ts";
 import { authorize } from "../authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "../endpoint.ts";
-import { isInScriptDirs, runAllowedScript } from "../script.ts";
+import { judgeAllowedScript, runAllowedScript } from "../script.ts";
 
 /** What the result says when a signal ended the script or it could not be executed (PROTOCOL 2). */
 const EXIT_NOT_EXECUTED = 126;
 
 /** What it says when the script never ran. */
 const EXIT_NEVER_RAN = -1;
+
+const NOT_PERMITTED = "script not permitted";
+const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
 
 /** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (PROTOCOL section 2). */
 export const run: Endpoint = async (context, { peerIp, body }) => {
@@ -28,30 +32,51 @@ async function runParsed(
   peerIp: string,
   request: RunRequest,
 ): Promise<AgentReply> {
-  const { state, log, now } = context;
-  const { script: name, args, reqid, username, token } = request;
-  const fields = { PEER: peerIp, REQID: reqid, SCRIPT: name };
+  const { state, log, running } = context;
+  const { script: name, args, reqid } = request;
+  const deny = (error: string, reason?: string) => {
+    log("warning", "deny", { PEER: peerIp, REASON: reason, REQID: reqid, SCRIPT: name });
+    return refuse(request, error);
+  };
   const script = state.allowlist.scripts.get(name);
-  if (script === undefined || !isInScriptDirs(script.path, state.config.script_dirs)) {
-    log("warning", "deny", fields);
-    return refuse(request, "script not permitted");
-  }
-  const decision = await authorize(context, {
-    action: "run",
-    script: name,
-    args,
-    username,
-    token,
-    peerIp,
-  });
-  if (!decision.allowed) {
-    log("warning", "deny", { ...fields, REASON: decision.reason });
-    return refuse(request, `not authorised: ${decision.reason}`);
+  if (script === undefined) return deny(NOT_PERMITTED);
+  const judged = judgeAllowedScript(script, state.config);
+  if (judged.kind === "refused" || judged.kind === "outside") {
+    return deny(NOT_PERMITTED, judged.problem);
   }
   if (args.some((arg) => arg.includes("\0"))) {
-    log("warning", "deny", { ...fields, REASON: "argument with NUL" });
-    return refuse(request, "an argument holds a NUL byte, which no program can be given");
+    return deny(
+      "an argument holds a NUL byte, which no program can be given",
+      "argument with NUL byte",
+    );
   }
+  const place = running.takeProcess();
+  if (place === undefined) return deny(TOO_MANY, "too many processes");
+  try {
+    const decision = await authorize(context, { action: "run", ...request, peerIp });
+    if (!decision.allowed) return deny(`not authorised: ${decision.reason}`, decision.reason);
+    const { concurrency } = script.options;
+    const turn = running.takeScript(name, concurrency);
+    if (turn === undefined) {
+      const limit = `concurrency=${concurrency}`;
+      return deny(`${name} runs already (${limit}); try again when it has ended`, limit);
+    }
+    try {
+      return await execute(context, peerIp, request, script);
+    } finally {
+      turn();
+    }
+  } finally {
+    place();
+  }
+}
+
+async function execute(
+  { state, log, now }: AgentContext,
+  peerIp: string,
+  { script: name, args, reqid, username, token }: RunRequest,
+  script: AllowedScript,
+): Promise<AgentReply> {
   const input = JSON.stringify({
     script: name,
     args,
@@ -61,19 +86,16 @@ async function runParsed(
     token,
     timestamp: isoSeconds(now()),
   });
-  const result = await runAllowedScript(script, args, input, state.config);
-  if (result.inputAbandoned) {
-    log("warning", "stdin-timeout", {
-      BYTES: Buffer.byteLength(input),
-      REQID: reqid,
-      SCRIPT: name,
-    });
-  }
+  const onStalled = () => {
+    const bytes = Buffer.byteLength(input);
+    log("warning", "stdin-timeout", { BYTES: bytes, REQID: reqid, SCRIPT: name });
+  };
+  const result = await runAllowedScript(script, args, input, state.config, onStalled);
   const exit = result.exit ?? EXIT_NOT_EXECUTED;
-  log("info", "run", { EXIT: exit, ...fields });
+  log("info", "run", { EXIT: exit, PEER: peerIp, REQID: reqid, SCRIPT: name });
   return {
     status: 200,
-    body: { script: name, exit, ...outputOf(result), reqid, ...endOf(result, script.path) },
+    body: { script: name, exit, ...outputOf(result), reqid, ...endOf(result, script) },
   };
 }
 
@@ -100,13 +122,19 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
 
-function endOf(result: ProcessResult, path: string): Record<string, unknown> {
+function endOf(result: ProcessResult, { path, options }: AllowedScript): Record<string, unknown> {
   if (result.startError !== undefined) {
     return {
       error: `cannot execute ${path}: ${START_PROBLEMS[result.startError] ?? result.startError}`,
     };
   }
-  return result.signal === undefined ? {} : { signal: result.signal };
+  return {
+    ...(result.signal === undefined ? {} : { signal: result.signal }),
+    // `error` is what 0.8 shows.
+    ...(result.timedOut
+      ? { timed_out: true, error: `script timed out after ${options.timeout}s and was ended` }
+      : {}),
+  };
 }
 
 const START_PROBLEMS: Readonly<Record<string, string>> = {

@@ -11,6 +11,14 @@ export const agentProgram: Program = {
       summary: "Start the agent",
       load: async () => (await import("./serve.ts")).serve,
     },
+    "self-check": {
+      summary: "Check configuration, allowlist and certificates without a connection",
+      load: async () => (await import("./self-check.ts")).selfCheck,
+    },
+    "self-ping": {
+      summary: "Call the running agent over mutual TLS and see it enforce its policy",
+      load: async () => (await import("./self-ping.ts")).selfPing,
+    },
     "request-pairing": {
       summary: "Ask a control host for a certificate",
       load: async () => (await import("./request-pairing.ts")).requestPairing,

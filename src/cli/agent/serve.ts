@@ -1,48 +1,82 @@
-import { startAgentServer } from "../../agent/server.ts";
+import { type AgentServer, startAgentServer } from "../../agent/server.ts";
 import { loadState, logStateWarnings } from "../../agent/state.ts";
+import type { AgentConfig } from "../../core/agent-config.ts";
 import { ERROR_FACTS, messageOf } from "../../core/errors.ts";
-import { defineVerb } from "../command.ts";
+import type { Log } from "../../core/log-line.ts";
+import { nameProcess } from "../../system/process-name.ts";
+import { defineVerb, type VerbInput } from "../command.ts";
+import { untilStopped } from "../signals.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
+
+const options = {
+  config: agentOptions.config,
+  allowlist: agentOptions.allowlist,
+  log: agentOptions.log,
+} as const;
 
 export const serve = defineVerb({
   summary: "Start the agent",
   positionals: "",
   arity: [0, 0],
-  options: {
-    config: agentOptions.config,
-    allowlist: agentOptions.allowlist,
-    log: agentOptions.log,
-  },
+  options,
   details: [
     "Listens on the port of agent.conf (default 7443) for the control host, and runs the scripts",
     "that scripts.conf lists. Usually started by the init system.",
     "",
-    "SIGHUP reloads agent.conf, scripts.conf, the certificates and the revocation list; a file with",
-    "an error leaves the old state in force. SIGTERM stops accepting and lets running scripts answer.",
+    "SIGHUP reloads agent.conf (all but the port), scripts.conf, the certificates, the serial and the",
+    "revocation list; a file with an error leaves the old state in force. SIGTERM stops accepting and",
+    "lets running scripts answer for up to 10 seconds.",
   ].join("\n"),
   examples: ["ctrl-exec-agent serve", "ctrl-exec-agent serve --log stderr"],
-  async run({ options }) {
-    const { config, configWarnings, allowlistPath, log } = await openAgentSetting(options, "error");
-    const state = loadState(config, allowlistPath);
-    logStateWarnings(state, configWarnings, log);
-    const server = await startAgentServer({ state, log, now: () => new Date() });
-    const stopped = Promise.withResolvers<void>();
-    process.on("SIGTERM", stopped.resolve);
-    process.on("SIGINT", stopped.resolve);
+  async run(input) {
+    const stopped = untilStopped();
+    const started = Promise.withResolvers<Serving>();
+    // Before anything else: a SIGHUP that comes while the agent starts must not end it.
+    let turn: Promise<void> = started.promise.then(() => undefined);
     process.on("SIGHUP", () => {
-      openAgentSetting(options, "error")
-        .then((next) => {
-          const nextState = loadState(next.config, next.allowlistPath);
-          logStateWarnings(nextState, next.configWarnings, log);
-          server.replaceState(nextState);
-        })
-        .catch((thrown) => {
-          log(ERROR_FACTS.config.level, "reload-fail", { ERROR: messageOf(thrown) });
-        });
+      turn = turn.then(async () => reload(input, await started.promise));
     });
-    await stopped.promise;
-    await server.close();
+    nameProcess("ctrl-exec-agent");
+    const serving = await start(input);
+    started.resolve(serving);
+    await stopped;
+    await serving.server.close();
     return 0;
   },
 });
+
+type Input = VerbInput<typeof options>;
+
+interface Serving {
+  readonly server: AgentServer;
+  /** The configuration that the listening socket was made from. */
+  readonly config: AgentConfig;
+  readonly log: Log;
+}
+
+async function start(input: Input): Promise<Serving> {
+  const setting = await openAgentSetting(input.options, "error");
+  const { config, log } = setting;
+  const state = await loadState(config, setting.allowlistPath);
+  logStateWarnings(state, setting.configWarnings, log);
+  const server = await startAgentServer({ state, log, now: () => new Date() });
+  return { server, config, log };
+}
+
+/** All of it or nothing: any file that cannot be used leaves everything as it was. */
+async function reload(input: Input, { server, config, log }: Serving): Promise<void> {
+  try {
+    const next = await openAgentSetting(input.options, "error");
+    const state = await loadState(next.config, next.allowlistPath);
+    logStateWarnings(state, next.configWarnings, log);
+    for (const key of ["port", "bind"] as const) {
+      if (next.config[key] === config[key]) continue;
+      log("warning", "config-warn", { KEY: key, MSG: `still ${config[key]} until a restart` });
+    }
+    server.replaceState(state);
+    log("info", "reload", { SCRIPTS: state.allowlist.scripts.size });
+  } catch (thrown) {
+    log(ERROR_FACTS.config.level, "reload-fail", { ERROR: messageOf(thrown) });
+  }
+}

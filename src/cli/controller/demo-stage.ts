@@ -290,7 +290,8 @@ export class Demo {
 
   #write(name: string, lines: readonly string[]): void {
     const path = join(this.#folder, name);
-    mkdirSync(join(path, ".."), { recursive: true });
+    // Closed to others whatever the umask: an agent runs nothing that others could have changed (T13).
+    mkdirSync(join(path, ".."), { recursive: true, mode: 0o755 });
     writeFileSync(path, `${lines.join("\n")}\n`);
   }
 

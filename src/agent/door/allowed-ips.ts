@@ -1,0 +1,32 @@
+/** `allowed_ips`: who may speak to the port at all, decided before any TLS byte. */
+import { AddressList, parseAddressPrefix } from "../../core/address-list.ts";
+import type { AgentConfig } from "../../core/agent-config.ts";
+import type { ConfigWarning } from "../../core/config-file.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+
+export interface AllowedIps {
+  /** Undefined when every address may come. */
+  readonly list: AddressList | undefined;
+  readonly warnings: readonly ConfigWarning[];
+}
+
+/**
+ * A bad entry is skipped and reported; a list without a good one would open the port to everybody
+ * or to nobody, and the reader could not tell which (T28).
+ *
+ * @throws CtrlExecError `config`
+ */
+export function readAllowedIps({ file, allowed_ips: entries }: AgentConfig): AllowedIps {
+  if (entries === undefined) return { list: undefined, warnings: [] };
+  const read = entries.map((entry) => ({ entry, prefix: parseAddressPrefix(entry) }));
+  const prefixes = read.flatMap(({ prefix }) => prefix ?? []);
+  if (prefixes.length === 0) {
+    throw new CtrlExecError("config", `Cannot use ${file}: allowed_ips has no valid entry`, {
+      hint: "List addresses or prefixes, such as 192.0.2.1, 10.0.0.0/8, or remove the key.",
+    });
+  }
+  const warnings = read
+    .filter(({ prefix }) => prefix === undefined)
+    .map(({ entry }) => ({ key: "allowed_ips", message: `"${entry}" is no address or prefix` }));
+  return { list: new AddressList(prefixes), warnings };
+}

@@ -1,0 +1,68 @@
+/** The steps before TLS: `allowed_ips`, then rate limits. What is refused here costs no handshake. */
+import type { AddressList } from "../../core/address-list.ts";
+import type { AgentConfig } from "../../core/agent-config.ts";
+import type { Log } from "../../core/log-line.ts";
+import { QuietLog } from "./quiet-log.ts";
+import { MAX_SOURCES, RateLimiter } from "./rate-limit.ts";
+
+export class Gate {
+  readonly #allowed: AddressList | undefined;
+  readonly #limited: boolean;
+  readonly #exempting: boolean;
+  readonly #volume: RateLimiter;
+  readonly #probe: RateLimiter;
+  /** Sources that have shown the controller's serial, the oldest first; used with `exempt`. */
+  readonly #trusted = new Set<string>();
+  readonly #log: Log;
+  readonly #quiet: QuietLog;
+
+  /** A new gate has forgotten every count and block: that is the reset at SIGHUP. */
+  constructor(config: AgentConfig, allowed: AddressList | undefined, log: Log) {
+    this.#allowed = allowed;
+    this.#limited = !config.rate_limit_disable;
+    this.#exempting = config.rate_limit_trusted === "exempt";
+    this.#volume = new RateLimiter(config.rate_limit_volume, () => this.#evicted());
+    this.#probe = new RateLimiter(config.rate_limit_probe, () => this.#evicted());
+    this.#log = log;
+    this.#quiet = new QuietLog(log);
+  }
+
+  /** @param now milliseconds of a clock that does not run backwards */
+  admits(ip: string, now: number): boolean {
+    if (this.#allowed?.has(ip) === false) {
+      this.#quiet.event(`ip-block ${ip}`, now, "warning", "ip-block", { PEER: ip });
+      return false;
+    }
+    if (!this.#limits(ip)) return true;
+    if (this.#probe.isBlocked(ip, now)) return false;
+    const verdict = this.#volume.count(ip, now);
+    if (verdict === "begins") this.#blockBegins(ip, "volume");
+    return verdict === "pass";
+  }
+
+  /** A handshake of the source failed. */
+  handshakeFailed(ip: string, now: number): void {
+    if (!this.#limits(ip)) return;
+    if (this.#probe.count(ip, now) === "begins") this.#blockBegins(ip, "probe");
+  }
+
+  /** The source has shown the controller's serial. */
+  trustedFrom(ip: string): void {
+    if (!this.#exempting || this.#trusted.has(ip)) return;
+    const [oldest] = this.#trusted;
+    if (this.#trusted.size >= MAX_SOURCES && oldest !== undefined) this.#trusted.delete(oldest);
+    this.#trusted.add(ip);
+  }
+
+  #limits(ip: string): boolean {
+    return this.#limited && !this.#trusted.has(ip);
+  }
+
+  #blockBegins(ip: string, reason: "volume" | "probe"): void {
+    this.#log("warning", "rate-block", { PEER: ip, REASON: reason });
+  }
+
+  #evicted(): void {
+    this.#quiet.event("rate-evict", performance.now(), "warning", "rate-evict", { COUNT: 1 });
+  }
+}

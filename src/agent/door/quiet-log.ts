@@ -1,0 +1,48 @@
+/**
+ * Lines that strangers can cause, at most one a minute for each kind: what would flood the log is
+ * counted instead (T21).
+ */
+import type { Log, LogFields, LogLevel } from "../../core/log-line.ts";
+
+const QUIET_MS = 60_000;
+
+/** Kinds remembered at once; beyond it the oldest is forgotten and may be logged again. */
+const MAX_KINDS = 1000;
+
+interface Kind {
+  loggedAt: number;
+  /** Since that line. */
+  unlogged: number;
+}
+
+export class QuietLog {
+  readonly #log: Log;
+  readonly #kinds = new Map<string, Kind>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /**
+   * Logs the event with COUNT when some like it went unlogged before it.
+   * @param kind what makes two events the same: the action and the peer
+   * @param now milliseconds
+   */
+  event(kind: string, now: number, level: LogLevel, action: string, fields: LogFields): void {
+    const known = this.#kinds.get(kind);
+    if (known !== undefined && now - known.loggedAt < QUIET_MS) {
+      known.unlogged += 1;
+      return;
+    }
+    const count = 1 + (known?.unlogged ?? 0);
+    this.#kinds.delete(kind);
+    if (this.#kinds.size >= MAX_KINDS) this.#forgetOldest();
+    this.#kinds.set(kind, { loggedAt: now, unlogged: 0 });
+    this.#log(level, action, { ...fields, COUNT: count > 1 ? count : fields.COUNT });
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#kinds.keys();
+    if (oldest !== undefined) this.#kinds.delete(oldest);
+  }
+}

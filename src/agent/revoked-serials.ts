@@ -1,0 +1,65 @@
+/**
+ * The revocation file, looked at for every connection and every request: that is when it counts. No
+ * watcher to lose an event or a descriptor, and no moment in which a revoked certificate still works
+ * because the news is late.
+ */
+import type { ConfigWarning } from "../core/config-file.ts";
+import { messageOf } from "../core/errors.ts";
+import { parseRevocations, type Revocations, type Serial } from "../core/serial.ts";
+import { fileVersion, readTextIfPresent } from "../system/files.ts";
+
+export class RevokedSerials {
+  readonly #path: string;
+  #version: string;
+  #text: string | undefined;
+  #read: Revocations;
+  #problem: string | undefined;
+
+  /** @throws CtrlExecError `config` when the file is there and cannot be read */
+  constructor(path: string) {
+    this.#path = path;
+    this.#version = fileVersion(path);
+    this.#text = readTextIfPresent(path);
+    this.#read = parseRevocations(this.#text ?? "");
+  }
+
+  has(serial: Serial): boolean {
+    this.#refresh();
+    return this.#read.serials.has(serial);
+  }
+
+  get size(): number {
+    return this.#read.serials.size;
+  }
+
+  /** False when there is no file. */
+  get present(): boolean {
+    return this.#text !== undefined;
+  }
+
+  /** What is wrong with the file since it was read; what it said then stays in force. */
+  get problem(): string | undefined {
+    this.#refresh();
+    return this.#problem;
+  }
+
+  get warnings(): readonly ConfigWarning[] {
+    return this.#read.badLines.map((line) => ({
+      key: "revoked_serials",
+      message: `${this.#path}: line ${line} is not a serial`,
+    }));
+  }
+
+  #refresh(): void {
+    const version = fileVersion(this.#path);
+    if (version === this.#version) return;
+    this.#version = version;
+    try {
+      this.#text = readTextIfPresent(this.#path);
+      this.#read = parseRevocations(this.#text ?? "");
+      this.#problem = undefined;
+    } catch (thrown) {
+      this.#problem = messageOf(thrown);
+    }
+  }
+}

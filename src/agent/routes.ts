@@ -1,0 +1,72 @@
+/** Who may call which endpoint: the stored controller, and what this table lists. Nothing else (T04). */
+import type { Serial } from "../core/serial.ts";
+import {
+  type AgentContext,
+  type AgentReply,
+  type AgentRequest,
+  type Endpoint,
+  refusal,
+  requestIdIn,
+} from "./endpoint.ts";
+import { capabilities } from "./endpoints/capabilities.ts";
+import { ping } from "./endpoints/ping.ts";
+import { renew } from "./endpoints/renew.ts";
+import { renewComplete } from "./endpoints/renew-complete.ts";
+import { run } from "./endpoints/run.ts";
+import { isTrustedController } from "./trust.ts";
+
+const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
+  ["POST /run", run],
+  ["POST /ping", ping],
+  ["GET /capabilities", capabilities],
+  ["POST /renew", renew],
+  ["POST /renew-complete", renewComplete],
+]);
+
+/** A caller whose certificate this CA signed and nobody revoked. */
+export interface Caller {
+  readonly ip: string;
+  readonly serial: Serial;
+}
+
+/** @param route method and request target, exactly as they came */
+export async function answerRoute(
+  context: AgentContext,
+  caller: Caller,
+  route: string,
+  request: AgentRequest,
+): Promise<AgentReply> {
+  // Asked at the door as well; a connection that is kept open must not outlive its revocation (T02).
+  if (context.state.trust.revoked.has(caller.serial)) {
+    context.log("warning", "revoked-cert", { PEER: caller.ip, SERIAL: caller.serial });
+    return refusal(403, "certificate revoked");
+  }
+  if (!isTrustedController(context.state.trust, caller.serial)) {
+    return refuseSerial(context, caller, route, request);
+  }
+  const endpoint = ROUTES.get(route);
+  return endpoint === undefined ? refusal(404, "not found") : await endpoint(context, request);
+}
+
+/** PROTOCOL section 2: /capabilities says less than the others. */
+function refuseSerial(
+  { state, log }: AgentContext,
+  { ip, serial }: Caller,
+  route: string,
+  { body }: AgentRequest,
+): AgentReply {
+  if (route !== "GET /capabilities") {
+    log("warning", "serial-reject", { PEER: ip, REQID: requestIdIn(body) });
+    return { status: 403, body: { error: "serial mismatch", status: "forbidden" } };
+  }
+  if (!state.trust.controller.known) {
+    log("warning", "capabilities-no-serial", { PEER: ip, REASON: "no stored serial" });
+  } else {
+    log("warning", "capabilities-deny", {
+      PEER: ip,
+      PEER_SERIAL: serial,
+      REASON: "serial mismatch",
+    });
+  }
+  return refusal(403, "forbidden");
+}

@@ -1,0 +1,50 @@
+/** Who runs now: bounds how many processes there are, and how often one script runs at once. */
+
+/** Gives the place back; calling it again does nothing. */
+export type Release = () => void;
+
+export class RunningScripts {
+  #maxProcesses: number;
+  #total = 0;
+  /** By script name; only those that run, so the allowlist bounds it. */
+  readonly #byName = new Map<string, number>();
+
+  /** @param maxProcesses see capacity() */
+  constructor(maxProcesses: number) {
+    this.#maxProcesses = maxProcesses;
+  }
+
+  resize(maxProcesses: number): void {
+    this.#maxProcesses = maxProcesses;
+  }
+
+  /** A place for one more process, or undefined when this agent has as many as it can hold. */
+  takeProcess(): Release | undefined {
+    if (this.#total >= this.#maxProcesses) return undefined;
+    this.#total += 1;
+    return once(() => {
+      this.#total -= 1;
+    });
+  }
+
+  /** A place for one more run of the script; undefined when `concurrency` of them run already. */
+  takeScript(name: string, concurrency: number | undefined): Release | undefined {
+    const running = this.#byName.get(name) ?? 0;
+    if (concurrency !== undefined && running >= concurrency) return undefined;
+    this.#byName.set(name, running + 1);
+    return once(() => {
+      const left = (this.#byName.get(name) ?? 1) - 1;
+      if (left === 0) this.#byName.delete(name);
+      else this.#byName.set(name, left);
+    });
+  }
+}
+
+function once(action: () => void): Release {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
+}

@@ -1,0 +1,203 @@
+/** Every check of `self-check`: this host's files alone, no connection. */
+import { statSync } from "node:fs";
+import type { AgentConfig } from "../core/agent-config.ts";
+import { type AllowedScript, parseAllowlist } from "../core/allowlist.ts";
+import type { ConfigWarning } from "../core/config-file.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { opensslTime } from "../core/time.ts";
+import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
+import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { readPrivateText, readText } from "../system/files.ts";
+import { ControllerSerials } from "./controller-serials.ts";
+import { readAllowedIps } from "./door/allowed-ips.ts";
+import { RevokedSerials } from "./revoked-serials.ts";
+import { judgeAllowedScript } from "./script.ts";
+
+export interface Check {
+  /** What was looked at. */
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was found. */
+  readonly detail: string;
+  /** What to do about it, when it is not ok. */
+  readonly remedy?: string;
+}
+
+/** @param configWarnings of the agent.conf that was read */
+export async function checkAgent(
+  config: AgentConfig,
+  configWarnings: readonly ConfigWarning[],
+  allowlistPath: string,
+  now: Date,
+): Promise<Check[]> {
+  return [
+    checkConfig(config, configWarnings),
+    checkAllowedIps(config),
+    ...checkCredential(config, now),
+    checkSerial(config),
+    checkRevocations(config),
+    ...(await checkAllowlist(config, allowlistPath)),
+    ...checkHook(config),
+  ];
+}
+
+/** agent.conf itself could not be used: the only check there is. */
+export function failedConfig(file: string, thrown: unknown): Check {
+  return failed(file, thrown);
+}
+
+function checkConfig({ file, port }: AgentConfig, warnings: readonly ConfigWarning[]): Check {
+  const [warning] = warnings;
+  if (warning === undefined) return { name: file, ok: true, detail: `port ${port}` };
+  const detail = warnings.map(({ key, message }) => `${key}: ${message}`).join("; ");
+  return { name: file, ok: false, detail, remedy: `correct or remove ${warning.key}` };
+}
+
+function checkAllowedIps(config: AgentConfig): Check {
+  const name = "allowed_ips";
+  const entries = config.allowed_ips?.length ?? 0;
+  return attempt(name, () => {
+    const { list, warnings } = readAllowedIps(config);
+    const detail = list === undefined ? "not set: every address may connect" : `${entries} entries`;
+    const bad = warnings.map(({ message }) => message).join("; ");
+    if (bad === "") return { name, ok: true, detail };
+    return { name, ok: false, detail: bad, remedy: "correct the entry in agent.conf" };
+  });
+}
+
+const PAIR = "pair this agent: ctrl-exec-agent request-pairing --dispatcher <controller>";
+
+function checkCredential(config: AgentConfig, now: Date): Check[] {
+  const read = (path: string) => attemptValue(() => readCertificate(readText(path), path));
+  const ca = read(config.ca);
+  const certificate = read(config.cert);
+  if (certificate.value === undefined) return [failed(config.cert, certificate.problem, PAIR)];
+  return [
+    checkCertificate(config.cert, certificate.value, now),
+    checkKey(config, certificate.value),
+    ca.value === undefined
+      ? failed(config.ca, ca.problem, PAIR)
+      : checkCa(config, ca.value, certificate.value, now),
+  ];
+}
+
+function checkCertificate(name: string, certificate: CertificateFacts, now: Date): Check {
+  const until = opensslTime(certificate.notAfter);
+  if (now > certificate.notAfter) {
+    return { name, ok: false, detail: `expired ${until}`, remedy: PAIR };
+  }
+  if (now < certificate.notBefore) {
+    const detail = `not valid before ${opensslTime(certificate.notBefore)}`;
+    return { name, ok: false, detail, remedy: "set this host's clock: it says an earlier time" };
+  }
+  return { name, ok: true, detail: `${certificate.commonName}, expires ${until}` };
+}
+
+function checkKey({ key: name, cert }: AgentConfig, certificate: CertificateFacts): Check {
+  return attempt(name, () => {
+    const key = readPrivateKey(readPrivateText(name), name);
+    if (!publicKeyBytes(key).equals(certificate.publicKey)) {
+      return { name, ok: false, detail: `not the key of ${cert}`, remedy: PAIR };
+    }
+    const { uid } = statSync(name);
+    const own = process.getuid?.() ?? 0;
+    if (uid !== 0 && uid !== own) {
+      const detail = `belongs to user ${uid}, neither root nor the agent's`;
+      return { name, ok: false, detail, remedy: `chown root ${name}` };
+    }
+    return { name, ok: true, detail: `fits ${cert}, closed to other users` };
+  });
+}
+
+function checkCa(
+  config: AgentConfig,
+  ca: CertificateFacts,
+  certificate: CertificateFacts,
+  now: Date,
+): Check {
+  const name = config.ca;
+  if (!isSignedBy(certificate, ca)) {
+    return { name, ok: false, detail: `did not sign ${config.cert}`, remedy: PAIR };
+  }
+  const until = opensslTime(ca.notAfter);
+  if (now > ca.notAfter) return { name, ok: false, detail: `expired ${until}`, remedy: PAIR };
+  return { name, ok: true, detail: `signed ${config.cert}, expires ${until}` };
+}
+
+function checkSerial({ dispatcher_serial_path: name }: AgentConfig): Check {
+  const serials = new ControllerSerials(name);
+  if (serials.problem !== undefined) return failed(name, new Error(serials.problem), PAIR);
+  if (serials.known) return { name, ok: true, detail: "the control host's serial" };
+  return { name, ok: false, detail: "no such file: nobody is trusted", remedy: PAIR };
+}
+
+function checkRevocations({ revoked_serials: name }: AgentConfig): Check {
+  return attempt(name, () => {
+    const revoked = new RevokedSerials(name);
+    if (revoked.warnings.length > 0) {
+      const detail = revoked.warnings.map(({ message }) => message).join("; ");
+      return { name, ok: false, detail, remedy: "write each serial in hex, one a line" };
+    }
+    const none = revoked.present ? "" : "no such file, ";
+    return { name, ok: true, detail: `${none}${revoked.size} revoked` };
+  });
+}
+
+async function checkAllowlist(config: AgentConfig, path: string): Promise<Check[]> {
+  try {
+    const { scripts, warnings } = await parseAllowlist(path, readText(path));
+    const listed = { name: path, ok: true, detail: `${scripts.size} scripts` };
+    const bad = warnings.map(({ key, message }) => ({
+      name: path,
+      ok: false,
+      detail: `${key}: ${message}`,
+      remedy: "correct or remove the entry",
+    }));
+    return [...(bad.length === 0 ? [listed] : bad), ...checkScripts(config, scripts.values())];
+  } catch (thrown) {
+    return [failed(path, thrown)];
+  }
+}
+
+function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Check[] {
+  return [...scripts].map((script) => {
+    const name = `script ${script.name}`;
+    const judged = judgeAllowedScript(script, config);
+    if (judged.kind === "good") return { name, ok: true, detail: script.path };
+    return { name, ok: false, detail: judged.problem, remedy: judged.remedy };
+  });
+}
+
+function checkHook({ auth_hook: hook }: AgentConfig): Check[] {
+  if (hook === undefined) return [];
+  const script = { name: "auth_hook", path: hook, options: {} };
+  const judged = judgeAllowedScript(script, { script_dirs: undefined });
+  if (judged.kind === "good") return [{ name: "auth_hook", ok: true, detail: hook }];
+  return [{ name: "auth_hook", ok: false, detail: judged.problem, remedy: judged.remedy }];
+}
+
+function attempt(name: string, check: () => Check): Check {
+  try {
+    return check();
+  } catch (thrown) {
+    return failed(name, thrown);
+  }
+}
+
+function attemptValue<Value>(read: () => Value): {
+  readonly value: Value | undefined;
+  readonly problem: unknown;
+} {
+  try {
+    return { value: read(), problem: undefined };
+  } catch (problem) {
+    return { value: undefined, problem };
+  }
+}
+
+function failed(name: string, thrown: unknown, remedy?: string): Check {
+  const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
+  const known = remedy ?? hint;
+  const base = { name, ok: false, detail: messageOf(thrown) };
+  return known === undefined ? base : { ...base, remedy: known };
+}

@@ -1,0 +1,85 @@
+/** `self-ping`: a real connection to the running agent, with the agent's own certificate. */
+import { connectionProblem } from "../core/connection-problem.ts";
+import { CtrlExecError } from "../core/errors.ts";
+import { formatHostPort } from "../core/host-name.ts";
+import { refusal } from "../core/messages.ts";
+import { factsOf } from "../pki/certificate.ts";
+import { requestOver } from "../system/http-client.ts";
+import { ConnectionFailed, connectTcp, secureClient } from "../system/tls.ts";
+import type { AgentTrust } from "./trust.ts";
+
+const CONNECT_MS = 5_000;
+const ANSWER_MS = 10_000;
+const MAX_REPLY_BYTES = 65_536;
+
+export interface SelfPingSteps {
+  onListening(): void;
+  onHandshake(): void;
+}
+
+export interface SelfPingReply {
+  readonly status: number;
+  /** The refusal's text; empty when there is none. */
+  readonly error: string;
+}
+
+/** @throws CtrlExecError that says how far it came */
+export async function selfPing(
+  trust: AgentTrust,
+  host: string,
+  port: number,
+  steps: SelfPingSteps,
+): Promise<SelfPingReply> {
+  const place = formatHostPort(host, port);
+  let phase: "connect" | "handshake" | "request" = "connect";
+  try {
+    const raw = await connectTcp(host, port, CONNECT_MS);
+    steps.onListening();
+    phase = "handshake";
+    const deadline = setTimeout(() => raw.destroy(), ANSWER_MS);
+    try {
+      const { context } = trust;
+      const { socket, peer } = await secureClient(raw, { context, verifyChain: true });
+      phase = "request";
+      if (factsOf(peer).fingerprint !== trust.certificate.fingerprint) {
+        socket.destroy();
+        throw otherCertificate(place);
+      }
+      steps.onHandshake();
+      const body = JSON.stringify({ reqid: "" });
+      const reply = await requestOver(socket, {
+        method: "POST",
+        path: "/ping",
+        host: place,
+        body,
+        maxBytes: MAX_REPLY_BYTES,
+        keepAlive: false,
+      });
+      return readReply(reply);
+    } finally {
+      clearTimeout(deadline);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof ConnectionFailed)) throw thrown;
+    const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
+    throw new CtrlExecError("unreachable", `Cannot self-ping: ${message}`, {
+      hint: hint ?? "Is it running? Its log says what it did with the connection.",
+      cause: thrown,
+    });
+  }
+}
+
+function otherCertificate(place: string): CtrlExecError {
+  return new CtrlExecError("untrusted", `Cannot self-ping: ${place} shows another certificate`, {
+    hint: "The agent still serves an older one, or another agent has the port. Restart it.",
+  });
+}
+
+function readReply({ status, body }: { status: number; body: Buffer }): SelfPingReply {
+  try {
+    const parsed = refusal.safeParse(JSON.parse(body.toString("utf8")));
+    return { status, error: parsed.success ? parsed.data.error : "" };
+  } catch {
+    return { status, error: "" };
+  }
+}

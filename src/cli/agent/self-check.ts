@@ -1,0 +1,53 @@
+import { type Check, checkAgent, failedConfig } from "../../agent/self-check.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { forTerminal } from "../../core/text.ts";
+import { defineVerb, type VerbInput } from "../command.ts";
+import type { Io } from "../io.ts";
+import { paint } from "../render/colour.ts";
+import { agentOptions } from "./options.ts";
+import { openAgentSetting } from "./setting.ts";
+
+const options = {
+  config: agentOptions.config,
+  allowlist: agentOptions.allowlist,
+  json: agentOptions.json,
+} as const;
+
+export const selfCheck = defineVerb({
+  summary: "Check configuration, allowlist and certificates without a connection",
+  positionals: "",
+  arity: [0, 0],
+  options,
+  details: [
+    "Looks at agent.conf, scripts.conf and every script, the certificate, its key and CA, the serial",
+    "and revocation files and the auth hook, a line each; a line that fails says what to do. Run it",
+    "as the user the agent runs as. Exits 0 if all pass, 1 if not.",
+  ].join("\n"),
+  examples: ["ctrl-exec-agent self-check", "ctrl-exec-agent self-check --json"],
+  async run(input) {
+    const checks = await runChecks(input.options);
+    const passed = checks.every(({ ok }) => ok);
+    if (input.options.json) {
+      input.io.out(`${JSON.stringify({ ok: passed ? 1 : 0, checks })}\n`);
+    } else {
+      for (const check of checks) input.io.out(`${renderCheck(input.io, check)}\n`);
+    }
+    return passed ? 0 : 1;
+  },
+});
+
+async function runChecks(given: VerbInput<typeof options>["options"]): Promise<Check[]> {
+  try {
+    const { config, configWarnings, allowlistPath } = await openAgentSetting(given, "error");
+    return await checkAgent(config, configWarnings, allowlistPath, new Date());
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;
+    return [failedConfig("agent.conf", thrown)];
+  }
+}
+
+function renderCheck(io: Io, { name, ok, detail, remedy }: Check): string {
+  const word = ok ? paint(io, "green", "OK  ") : paint(io, "red", "FAIL");
+  const advice = remedy === undefined ? "" : `; ${remedy}`;
+  return `${word}  ${forTerminal(`${name}: ${detail}${advice}`)}`;
+}

@@ -1,0 +1,52 @@
+import { selfPing as callSelf } from "../../agent/self-ping.ts";
+import { loadTrust } from "../../agent/trust.ts";
+import type { AgentConfig } from "../../core/agent-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { formatHostPort } from "../../core/host-name.ts";
+import { opensslTime } from "../../core/time.ts";
+import { defineVerb } from "../command.ts";
+import { agentOptions } from "./options.ts";
+import { openAgentSetting } from "./setting.ts";
+
+export const selfPing = defineVerb({
+  summary: "Call the running agent over mutual TLS and see it enforce its policy",
+  positionals: "",
+  arity: [0, 0],
+  options: { config: agentOptions.config },
+  details: [
+    "Connects to the agent on this host with the agent's own certificate. The agent must refuse it",
+    "with 403, because it is not the control host's: that proves that the port listens, that TLS",
+    "works and that the policy is enforced. Exits 0 then, 1 otherwise.",
+  ].join("\n"),
+  examples: ["ctrl-exec-agent self-ping"],
+  async run({ options, io }) {
+    io.out("Checking config...\n");
+    const { config } = await openAgentSetting(options, "error");
+    io.out(`Config OK (port ${config.port})\n`);
+    const trust = loadTrust(config);
+    io.out(`Paired: yes (cert expires ${opensslTime(trust.certificate.notAfter)})\n`);
+    const host = loopback(config);
+    io.out(`Connecting to ${formatHostPort(host, config.port)}...\n`);
+    const { status, error } = await callSelf(trust, host, config.port, {
+      onListening: () => io.out(`Port ${config.port}: listening\n`),
+      onHandshake: () => io.out("mTLS handshake: OK\n"),
+    });
+    if (status !== 403 || error !== "serial mismatch") {
+      throw new CtrlExecError(
+        "untrusted",
+        `Cannot pass self-ping: the agent answered ${status} ${error}`.trim(),
+        { hint: "Expected 403 serial mismatch. Look at the stored serial: self-check shows it." },
+      );
+    }
+    io.out(
+      `Ping response: ${status} ${error} (expected - agent is running and enforcing policy)\n`,
+    );
+    io.out("Self-ping complete.\n");
+    return 0;
+  },
+});
+
+/** An agent that is bound to one address does not listen on the loopback address. */
+function loopback({ bind }: AgentConfig): string {
+  return bind === "::" || bind === "0.0.0.0" ? "127.0.0.1" : bind;
+}

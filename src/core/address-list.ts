@@ -1,0 +1,47 @@
+/** Addresses and prefixes of any length, as `allowed_ips` lists them (T28). */
+import { BlockList, isIP } from "node:net";
+import { plainAddress } from "./host-name.ts";
+
+export interface AddressPrefix {
+  readonly family: "ipv4" | "ipv6";
+  readonly address: string;
+  /** Length of the prefix in bits; a single address has all of them. */
+  readonly bits: number;
+}
+
+/** `::ffff:0:0/96` is where IPv6 keeps the IPv4 addresses. */
+const MAPPED_BITS = 96;
+
+/** Reads `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`; undefined when the text is none of these. */
+export function parseAddressPrefix(text: string): AddressPrefix | undefined {
+  const [, typed = "", digits] = /^([0-9A-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const address = plainAddress(typed);
+  const version = isIP(address);
+  if (version === 0) return undefined;
+  const width = version === 4 ? 32 : 128;
+  const mapped = address !== typed;
+  const typedBits = digits === undefined ? undefined : Number(digits);
+  const bits = (typedBits ?? (mapped ? 128 : width)) - (mapped ? MAPPED_BITS : 0);
+  if (bits < 0 || bits > width) return undefined;
+  return { family: version === 4 ? "ipv4" : "ipv6", address, bits };
+}
+
+export class AddressList {
+  // Two lists: BlockList would take an IPv4 address for a member of ::/0.
+  readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() };
+
+  constructor(prefixes: readonly AddressPrefix[]) {
+    for (const { family, address, bits } of prefixes) {
+      this.#lists[family].addSubnet(address, bits, family);
+    }
+  }
+
+  /** An IPv4-mapped address counts as IPv4; a zone (`%eth0`) does not count. */
+  has(address: string): boolean {
+    const [plain = ""] = plainAddress(address).split("%");
+    const version = isIP(plain);
+    if (version === 0) return false;
+    const family = version === 4 ? "ipv4" : "ipv6";
+    return this.#lists[family].check(plain, family);
+  }
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "bun:test";
+import { MAX_SOURCES, RateLimiter } from "../../../src/agent/door/rate-limit.ts";
+
+const LIMIT = { limit: 3, window: 60, block: 300 };
+const never = () => {
+  throw new Error("evicted");
+};
+
+/** The verdicts for events at these seconds. */
+function verdicts(seconds: readonly number[], limiter = new RateLimiter(LIMIT, never)) {
+  return seconds.map((second) => limiter.count("a", second * 1000));
+}
+
+describe("more than the limit within the window", () => {
+  test("the one after the limit begins a block", () => {
+    expect(verdicts([0, 1, 2, 3, 4])).toEqual(["pass", "pass", "pass", "begins", "blocked"]);
+  });
+
+  test("as many as the limit in every window never do", () => {
+    expect(verdicts([0, 20, 40, 61, 81, 101, 122])).not.toContain("begins");
+  });
+
+  test("the window slides: a burst across its edge counts whole", () => {
+    expect(verdicts([0, 58, 59, 60.5, 61])).toEqual(["pass", "pass", "pass", "pass", "begins"]);
+  });
+
+  test("the edge of the window belongs to it", () => {
+    expect(verdicts([0, 1, 2, 60]).at(-1)).toBe("begins");
+    expect(verdicts([0, 1, 2, 60.001]).at(-1)).toBe("pass");
+  });
+});
+
+describe("a block", () => {
+  test("ends after its time, and the count starts anew", () => {
+    expect(verdicts([0, 0, 0, 0, 299, 300, 301, 302, 303])).toEqual([
+      "pass",
+      "pass",
+      "pass",
+      "begins",
+      "blocked",
+      "pass",
+      "pass",
+      "pass",
+      "begins",
+    ]);
+  });
+
+  test("is not made longer by events in it", () => {
+    const limiter = new RateLimiter(LIMIT, never);
+    verdicts([0, 0, 0, 0, 100, 200, 299], limiter);
+    expect(limiter.isBlocked("a", 299_999)).toBe(true);
+    expect(limiter.isBlocked("a", 300_000)).toBe(false);
+  });
+
+  test("is for its source alone", () => {
+    const limiter = new RateLimiter(LIMIT, never);
+    verdicts([0, 0, 0, 0], limiter);
+    expect(limiter.count("b", 0)).toBe("pass");
+    expect(limiter.isBlocked("c", 0)).toBe(false);
+  });
+});
+
+describe("T21 a thousand sources and no more", () => {
+  test("the one that was quiet longest is forgotten", () => {
+    let evicted = 0;
+    const limiter = new RateLimiter(LIMIT, () => {
+      evicted += 1;
+    });
+    for (let n = 0; n < 4; n++) limiter.count("first", 0);
+    for (let n = 0; n < 4; n++) limiter.count("second", 0);
+    for (let n = 2; n < MAX_SOURCES; n++) limiter.count(`10.0.0.${n}`, n);
+    expect(evicted).toBe(0);
+    expect(limiter.count("first", 1)).toBe("blocked");
+    limiter.count("one more", 1);
+    expect(evicted).toBe(1);
+    expect(limiter.isBlocked("second", 1)).toBe(false);
+    expect(limiter.isBlocked("first", 1)).toBe(true);
+  });
+
+  test("a source keeps as many moments as its limit, and the oldest is overwritten", () => {
+    const limiter = new RateLimiter({ limit: 2, window: 10, block: 10 }, never);
+    expect(verdicts([0, 6, 11, 17, 22, 28, 29], limiter)).toEqual([
+      ...Array(6).fill("pass"),
+      "begins",
+    ]);
+  });
+});

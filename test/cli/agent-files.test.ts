@@ -1,0 +1,185 @@
+import { expect, test } from "bun:test";
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { generateKeyPem } from "../../src/pki/keys.ts";
+import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { TestCa } from "../support/raw-agent.ts";
+
+/** What is wrong with the agent's files, the file the error must name, and what it must say. */
+type Fault = (agent: TestAgent, control: ControlHost) => Promise<readonly [string, RegExp]>;
+
+const faults: Readonly<Record<string, Fault>> = {
+  "a key that others may read": async (agent) => {
+    chmodSync(agent.path("agent.key"), 0o644);
+    return ["agent.key", /mode 0644/];
+  },
+  "a key that is another's": async (agent) => {
+    writeFileSync(agent.path("agent.key"), await generateKeyPem("ec"));
+    return ["agent.key", /not the key of .*agent\.crt/];
+  },
+  "no key": async (agent) => {
+    rmSync(agent.path("agent.key"));
+    return ["agent.key", /no such file/];
+  },
+  "a cut key": async (agent) => {
+    writeFileSync(agent.path("agent.key"), readFileSync(agent.path("agent.key")).subarray(0, 60));
+    return ["agent.key", /not a PEM private key/];
+  },
+  "no certificate": async (agent) => {
+    rmSync(agent.path("agent.crt"));
+    return ["agent.crt", /not paired/];
+  },
+  "a cut certificate": async (agent) => {
+    writeFileSync(agent.path("agent.crt"), readFileSync(agent.path("agent.crt")).subarray(0, 99));
+    return ["agent.crt", /not a certificate/];
+  },
+  "a certificate of another CA": async (agent) => {
+    const other = await (await TestCa.create("other")).issue("web-01");
+    writeFileSync(agent.path("agent.crt"), other.cert ?? "");
+    writeFileSync(agent.path("agent.key"), other.key ?? "");
+    return ["agent.crt", /ca\.crt did not sign it/];
+  },
+  "no CA": async (agent) => {
+    rmSync(agent.path("ca.crt"));
+    return ["ca.crt", /no such file/];
+  },
+  "an empty serial file": async (agent) => {
+    writeFileSync(agent.path("ctrl-exec-serial"), "");
+    return ["ctrl-exec-serial", /holds no serial/];
+  },
+};
+
+test("T09 files that cannot be used end the start with 78, and the error names the file", async () => {
+  for (const [kind, spoil] of Object.entries(faults)) {
+    await using control = await ControlHost.create();
+    const agent = await control.addAgent("web-01");
+    await agent.pair();
+    const [file, problem] = await spoil(agent, control);
+    const { status, err } = await agent.run("serve");
+    expect([kind, err]).toEqual([kind, expect.stringContaining(agent.path(file))]);
+    expect([kind, err]).toEqual([kind, expect.stringMatching(problem)]);
+    expect([kind, status]).toEqual([kind, 78]);
+    const check = await agent.run("self-check");
+    const line = check.out.split("\n").find((text) => text.includes("FAIL"));
+    expect([kind, line]).toEqual([kind, expect.stringContaining(agent.path(file))]);
+    expect([kind, check.status]).toEqual([kind, 1]);
+  }
+});
+
+test("self-check has a line for each check, with the remedy where it fails, and the same as JSON", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01", { scripts: { greet: "echo hello" } });
+  const good = await agent.run("self-check");
+  expect(good.out.trimEnd().split("\n")).toEqual([
+    `OK    ${agent.config}: port ${agent.port}`,
+    "OK    allowed_ips: not set: every address may connect",
+    expect.stringMatching(/^OK {4}\S+agent\.crt: web-01, expires \w+ +\d+ [\d:]+ \d+ GMT$/),
+    `OK    ${agent.path("agent.key")}: fits ${agent.path("agent.crt")}, closed to other users`,
+    expect.stringMatching(/^OK {4}\S+ca\.crt: signed \S+agent\.crt, expires /),
+    `OK    ${agent.path("ctrl-exec-serial")}: the control host's serial`,
+    `OK    ${agent.path("revoked-serials")}: no such file, 0 revoked`,
+    `OK    ${agent.path("scripts.conf")}: 1 scripts`,
+    `OK    script greet: ${agent.path("scripts/greet.sh")}`,
+  ]);
+  expect(good.status).toBe(0);
+
+  const plain = control.folder.write("web-01/scripts/plain.sh", "#!/bin/sh\n", 0o644);
+  const open = control.folder.write("web-01/scripts/open.sh", "#!/bin/sh\n", 0o777);
+  const away = control.folder.script("elsewhere/away.sh", "");
+  agent.writeConfig([
+    "allowed_ips = 127.0.0.1, nonsense",
+    `script_dirs = ${agent.path("scripts")}`,
+    "auth_hook = /nonexistent/hook",
+    "colour = blue",
+  ]);
+  agent.writeAllowlist([
+    `plain = ${plain}`,
+    `open = ${open}`,
+    `away = ${away}`,
+    "missing = /nonexistent/x",
+    "bad name = /bin/true",
+  ]);
+  writeFileSync(agent.path("revoked-serials"), "abc\nnot a serial\n");
+  const bad = await agent.run("self-check", ["--json"]);
+  expect(bad.status).toBe(1);
+  const { ok, checks } = JSON.parse(bad.out) as {
+    ok: number;
+    checks: { name: string; ok: boolean; detail: string; remedy?: string }[];
+  };
+  expect(ok).toBe(0);
+  const failing = checks.filter((check) => !check.ok);
+  expect(failing.map(({ name }) => name)).toEqual([
+    agent.config,
+    "allowed_ips",
+    agent.path("revoked-serials"),
+    agent.path("scripts.conf"),
+    "script plain",
+    "script open",
+    "script away",
+    "script missing",
+    "auth_hook",
+  ]);
+  expect(failing.filter(({ remedy }) => remedy === undefined)).toEqual([]);
+  expect(failing.map(({ detail }) => detail).join("\n")).toContain("colour: unknown key on line");
+  expect(failing.find(({ name }) => name === "script plain")?.remedy).toBe(`chmod +x ${plain}`);
+  expect(failing.find(({ name }) => name === "script open")?.remedy).toBe(`chmod go-w ${open}`);
+});
+
+test("self-check says what is wrong with an agent.conf that cannot be read", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  control.folder.write("web-01/agent.conf", "port = many\n");
+  const { status, out } = await agent.run("self-check");
+  expect(out).toMatch(
+    /^FAIL {2}agent\.conf: Cannot use .*agent\.conf: line 1: port = many: expected/,
+  );
+  expect(status).toBe(1);
+});
+
+test("self-ping prints what the manual shows and takes the 403 for a pass", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01");
+  const { status, out } = await agent.run("self-ping");
+  expect(out.split("\n")).toEqual([
+    "Checking config...",
+    `Config OK (port ${agent.port})`,
+    expect.stringMatching(/^Paired: yes \(cert expires \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT\)$/),
+    `Connecting to 127.0.0.1:${agent.port}...`,
+    `Port ${agent.port}: listening`,
+    "mTLS handshake: OK",
+    "Ping response: 403 serial mismatch (expected - agent is running and enforcing policy)",
+    "Self-ping complete.",
+    "",
+  ]);
+  expect(status).toBe(0);
+});
+
+test("self-ping fails when nothing listens, and when the agent obeys its own certificate", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01");
+  const { out } = await agent.run("pairing-status", ["--json"]);
+  writeFileSync(agent.path("ctrl-exec-serial"), JSON.parse(out).serial);
+  const obeyed = await agent.run("self-ping");
+  expect(obeyed.err).toContain("the agent answered 200");
+  expect(obeyed.status).toBe(1);
+  await agent.stop();
+  const down = await agent.run("self-ping");
+  expect(down.err).toContain("connection refused");
+  expect(down.status).toBe(1);
+});
+
+test("pairing-status --json says until when", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  const before = await agent.run("pairing-status", ["--json"]);
+  expect([before.status, JSON.parse(before.out)]).toEqual([1, { ok: 1, paired: false }]);
+  await agent.pair();
+  const after = await agent.run("pairing-status", ["--json"]);
+  expect(after.status).toBe(0);
+  expect(JSON.parse(after.out)).toMatchObject({
+    ok: 1,
+    paired: true,
+    hostname: "web-01",
+    cert_expiry: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    serial: expect.stringMatching(/^[0-9a-f]+$/),
+  });
+});

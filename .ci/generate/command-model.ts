@@ -68,6 +68,6 @@ function takes(positionals: string): Takes {
   if (positionals.includes("<script>")) return "run";
   if (positionals.includes("<host")) return "hosts";
   if (positionals.includes("<reqid>")) return "requests";
-  if (positionals.startsWith("list|")) return "assets";
+  if (positionals.startsWith("<list|")) return "assets";
   return "nothing";
 }

@@ -10,14 +10,20 @@ const PAIRING = "Pairing";
 const TAGS = "Tags";
 
 export const AGENT_KEYS = {
-  port: { group: NETWORK, text: "Port for the control host's calls." },
-  bind: { group: NETWORK, text: "Address to listen on; :: is every address, IPv4 included." },
+  port: { group: NETWORK, text: "Port for the control host's calls; a change needs a restart." },
+  bind: {
+    group: NETWORK,
+    text: "Address to listen on; :: is every address, IPv4 included. A change needs a restart.",
+  },
   allowed_ips: {
     group: NETWORK,
     text: "Addresses and prefixes that may connect; others are dropped before TLS. Without it, everyone may try. When none of its entries is valid, the agent does not start.",
     example: "192.168.1.0/24, 10.0.0.1",
   },
-  max_connections: { group: NETWORK, text: "Most connections at once; further ones are dropped." },
+  max_connections: {
+    group: NETWORK,
+    text: "Most connections at once; over it, the oldest that has not shown the control host's serial makes room.",
+  },
   cert: { group: IDENTITY, text: "This agent's certificate; pairing and renewal write it." },
   key: {
     group: IDENTITY,
@@ -33,7 +39,7 @@ export const AGENT_KEYS = {
   },
   revoked_serials: {
     group: IDENTITY,
-    text: "Serials of certificates that are refused, one a line; reread on SIGHUP. No file means none.",
+    text: "Serials of certificates that are refused, one a line; followed without a signal. No file means none.",
   },
   key_type: {
     group: IDENTITY,
@@ -55,7 +61,7 @@ export const AGENT_KEYS = {
   },
   stdin_timeout: {
     group: SCRIPTS,
-    text: "Seconds in which a script may leave its context on standard input unread.",
+    text: "Seconds after which it is logged that a script left its context on standard input unread.",
   },
   max_output: {
     group: SCRIPTS,
@@ -67,11 +73,11 @@ export const AGENT_KEYS = {
   },
   rate_limit_probe: {
     group: LIMITS,
-    text: "The same for failed TLS handshakes.",
+    text: "The same for TLS handshakes that fail, time out or stop halfway.",
   },
   rate_limit_trusted: {
     group: LIMITS,
-    text: "Whether connections that end in a good handshake with the control host count: count or exempt.",
+    text: "exempt: an address from which the control host has come in is not counted, until the next SIGHUP.",
   },
   rate_limit_disable: { group: LIMITS, text: "1 switches both limits off; for tests only." },
   pairing_port: { group: PAIRING, text: "Port of the control host that request-pairing calls." },

@@ -20,7 +20,9 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 
 /** What else documents may tell a reader to type. A new one is a new thing he must have. */
 const FOREIGN = new Set(
-  "cat cp curl grep head install journalctl ln mkdir openssl sed sh sleep systemctl".split(" "),
+  "cat chmod cp curl grep head install journalctl ln mkdir openssl sed sh sleep systemctl".split(
+    " ",
+  ),
 );
 
 /** @throws CtrlExecError as the program would, before it does anything */

@@ -13,6 +13,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "toml ctrl-exec.toml": async (text) => (await parseControllerConfig("/c.toml", text)).warnings,
   "toml agent.toml": async (text) => (await parseAgentConfig("/a.toml", text)).warnings,
   "ini scripts.conf": async (text) => (await parseAllowlist("/s.conf", text)).warnings,
+  "toml scripts.toml": async (text) => (await parseAllowlist("/s.toml", text)).warnings,
   json: async (text) => {
     for (const line of jsonTexts(text)) JSON.parse(line);
     return [];

@@ -42,6 +42,7 @@ test("the table has T01 to T30, each with a threat and a defence", () => {
 describe("the tests that the table names", async () => {
   const carried = await threatTests(ROOT);
   test.each(rows().map((row) => [row.number, row] as const))("%s", (number, { files }) => {
+    expect(files.length, "make generate fills the table").toBeGreaterThan(0);
     for (const file of files) expect(carried.get(number)).toContain(`test/${file}`);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { agentProgram } from "../../src/cli/agent/program.ts";
-import type { Program } from "../../src/cli/command.ts";
+import { type Program, shownVerbs } from "../../src/cli/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { programHelp, verbHelp } from "../../src/cli/help.ts";
 import { VERSION } from "../../src/core/version.ts";
@@ -42,7 +42,7 @@ describe.each(programs.map((program) => [program.name, program] as const))(
       const help = programHelp(program);
       expectPlain(help);
       expect(help).toStartWith(`${name} ${VERSION}: `);
-      for (const [mode, { summary }] of Object.entries(program.verbs)) {
+      for (const [mode, { summary }] of shownVerbs(program)) {
         expect(help).toMatch(
           new RegExp(`^  ${mode} +${summary.replace(/[()[\]]/g, "\\$&")}$`, "m"),
         );

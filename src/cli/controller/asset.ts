@@ -5,7 +5,7 @@ import { renderColumns } from "../render/table.ts";
 
 export const asset = defineVerb({
   summary: "Print a file that this program carries",
-  positionals: "list|<name>",
+  positionals: "<list|name>",
   arity: [1, 1],
   options: {},
   details: [

@@ -78,7 +78,8 @@ describe("a script", () => {
     expect(folder).toBe("/");
     // The same script beside this test: what a shell opens for itself, and what make leaves open.
     const beside = Bun.spawnSync([agent.path("scripts/place.sh")]).stdout.toString();
-    expect(descriptors).toEqual(beside.trim().split("\n").slice(1));
+    const allowed = new Set(beside.trim().split("\n").slice(1));
+    expect(descriptors.filter((number) => !allowed.has(number))).toEqual([]);
     expect(descriptors).toEqual(expect.arrayContaining(["0", "1", "2"]));
   });
 

@@ -7,7 +7,7 @@ import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { BINARY, type ProgramName, runCommand, runProgram } from "../support/binary.ts";
 import { TestFolder } from "../support/folder.ts";
 
-const VERSION = "\\d+\\.\\d+\\.\\d+";
+const VERSION = "\\d+\\.\\d+\\.\\d+( \\(commit [0-9a-f]{12}\\))?";
 const PROGRAMS: readonly [ProgramName, Program][] = [
   ["ctrl-exec", controllerProgram],
   ["ctrl-exec-agent", agentProgram],
@@ -24,8 +24,9 @@ describe.each([...PROGRAMS])("%s", (name, program) => {
     const { status, out, err } = await runProgram(name, ["--help"]);
     expect(status).toBe(0);
     expect(err).toBe("");
-    for (const [mode, { summary }] of Object.entries(program.verbs)) {
-      expect(out).toMatch(new RegExp(`^  ${mode} +${RegExp.escape(summary)}$`, "m"));
+    for (const [mode, { summary, hidden }] of Object.entries(program.verbs)) {
+      if (hidden === true) expect(out).not.toMatch(new RegExp(`^  ${mode} `, "m"));
+      else expect(out).toMatch(new RegExp(`^  ${mode} +${RegExp.escape(summary)}$`, "m"));
     }
     expect((await runProgram(name, ["-h"])).out).toBe(out);
   });

@@ -1,5 +1,6 @@
 /** Programs, started and timed. */
 import { readFileSync } from "node:fs";
+import { currentUser } from "../../src/system/user.ts";
 import { type Summary, summarise } from "./statistics.ts";
 
 export interface Command {
@@ -10,7 +11,7 @@ export interface Command {
 const PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
 export function benchEnvironment(extra: Readonly<Record<string, string>> = {}) {
-  return { PATH, HOME: "/", USER: process.env.USER ?? "bench", LC_ALL: "C.UTF-8", ...extra };
+  return { PATH, HOME: "/", USER: currentUser().name, LC_ALL: "C.UTF-8", ...extra };
 }
 
 export function findProgram(name: string): string | undefined {

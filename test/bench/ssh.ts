@@ -1,6 +1,6 @@
 /** An OpenSSH server of our own on a free port, for the comparison. */
 import { mkdirSync, readFileSync } from "node:fs";
-import { userInfo } from "node:os";
+import { currentUser } from "../../src/system/user.ts";
 import { freePort, type TestFolder, until } from "../support/folder.ts";
 import { findProgram, outputOf, timeCommand } from "./process.ts";
 
@@ -21,7 +21,7 @@ export class SshServer implements AsyncDisposable {
     if (sshd === undefined || findProgram("ssh") === undefined) {
       throw new Error("OpenSSH is not installed (openssh-server, openssh-client)");
     }
-    if (userInfo().uid === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
+    if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
     for (const key of ["host", "user"]) {
       const argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder.join(`ssh_${key}`)];
       await outputOf({ argv });
@@ -94,7 +94,7 @@ function writeConfigs(folder: TestFolder, port: number): void {
   );
   const common = [
     `Port ${port}`,
-    `User ${userInfo().username}`,
+    `User ${currentUser().name}`,
     `IdentityFile ${folder.join("ssh_user")}`,
     "IdentitiesOnly yes",
     "BatchMode yes",

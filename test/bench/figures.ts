@@ -12,7 +12,8 @@ export function number(value: number): string {
 }
 
 /** `43.2 ms (41.0 to 45.9)`: the median and the quartiles. */
-export function withSpread({ median, low, high }: Summary, unit: string): string {
+export function withSpread({ median, low, high, runs }: Summary, unit: string): string {
+  if (runs === 1) return `${number(median)} ${unit} (one run)`;
   return `${number(median)} ${unit} (${number(low)} to ${number(high)})`;
 }
 

@@ -18,7 +18,7 @@ export function findProgram(name: string): string | undefined {
   return Bun.which(name, { PATH }) ?? undefined;
 }
 
-/** Milliseconds from start to end. @throws when it fails; undefined when it takes longer than the limit */
+/** Milliseconds from start to end; undefined when it takes longer than the limit. @throws when it fails */
 export async function timeCommand(command: Command, limitMs = 60_000): Promise<number | undefined> {
   const started = performance.now();
   const child = Bun.spawn([...command.argv], {
@@ -26,14 +26,19 @@ export async function timeCommand(command: Command, limitMs = 60_000): Promise<n
     stdout: "ignore",
     stderr: "ignore",
     env: benchEnvironment(command.env),
-    timeout: limitMs,
-    killSignal: "SIGKILL",
+    detached: true,
   });
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    // With what it has started: its ssh would go on and disturb the next measurement.
+    process.kill(-child.pid, "SIGKILL");
+  }, limitMs);
   const status = await child.exited;
-  const elapsed = performance.now() - started;
-  if (child.signalCode !== null && elapsed >= limitMs) return undefined;
+  clearTimeout(timer);
+  if (late) return undefined;
   if (status !== 0) throw new Error(`${command.argv.slice(0, 3).join(" ")} ended ${status}`);
-  return elapsed;
+  return performance.now() - started;
 }
 
 /** Runs a command and returns its stdout. @throws when it fails */
@@ -62,7 +67,10 @@ export interface Subject {
 
 export interface Turns {
   readonly rounds: number;
-  /** A subject that has taken this long in all is measured no more, but MIN_RUNS times at least. */
+  /**
+   * A subject that has taken this long in all is measured no more once it has MIN_RUNS runs; one that
+   * has taken twice as long is not measured again in any case.
+   */
   readonly budgetMs: number;
 }
 
@@ -74,18 +82,19 @@ export async function inTurns(
   turns: Turns,
 ): Promise<Map<string, Summary>> {
   const values = new Map<string, number[]>(subjects.map(({ name }) => [name, []]));
-  const given = new Set<string>();
+  const tooSlow = new Set<string>();
   for (let round = 0; round < turns.rounds; round++) {
     for (const { name, measure } of subjects) {
       const mine = values.get(name) ?? [];
       const spent = mine.reduce((sum, ms) => sum + ms, 0);
-      if (given.has(name) || (mine.length >= MIN_RUNS && spent > turns.budgetMs)) continue;
+      const enough = spent > (mine.length < MIN_RUNS ? 2 : 1) * turns.budgetMs;
+      if (enough || tooSlow.has(name)) continue;
       const value = await measure();
-      if (value === undefined) given.add(name);
+      if (value === undefined) tooSlow.add(name);
       else mine.push(value);
     }
   }
-  const finished = [...values].filter(([name, list]) => list.length > 0 && !given.has(name));
+  const finished = [...values].filter(([name, list]) => list.length > 0 && !tooSlow.has(name));
   return new Map(finished.map(([name, list]) => [name, summarise(list)]));
 }
 
@@ -104,7 +113,7 @@ export function procBytes(
   }
 }
 
-/** The highest value seen while the command ran, and the bytes it printed. */
+/** The highest value seen while the command ran. */
 export async function peakOf(
   command: Command,
   file: "status" | "smaps_rollup",

@@ -5,6 +5,8 @@ import type { SshServer } from "./ssh.ts";
 import type { Stage } from "./stage.ts";
 import type { Summary } from "./statistics.ts";
 
+export const CLUSH = "clush";
+
 const TURNS = { rounds: 5, budgetMs: 15_000 };
 
 /** @returns what could not be measured, and why */
@@ -23,7 +25,7 @@ export async function sshFanOut(
     return [`clush, ansible: ${thrown instanceof Error ? thrown.message : String(thrown)}`];
   }
   const tools = [
-    { name: "clush", program: "clush", command: clush },
+    { name: CLUSH, program: "clush", command: clush },
     { name: "ansible, raw module", program: "ansible", command: ansible },
   ];
   for (const { name, program, command } of tools) {

@@ -34,6 +34,7 @@ export class Fleet implements Disposable {
       name: "bench CA",
       key: createPrivateKey(this.#caKey),
       now: new Date(),
+      backdate: 3600,
       serial: serialFrom(randomBytes(16)),
     });
     this.#ca = readCertificate(caPem, "ca");
@@ -58,6 +59,7 @@ export class Fleet implements Disposable {
       caKey: createPrivateKey(this.#caKey),
       days: 30,
       now: new Date(),
+      backdate: 3600,
       serial: serialFrom(randomBytes(16)),
     });
   }

@@ -12,7 +12,7 @@ const log = openLog("ctrl-exec-agent", "stderr");
 for (let index = Number(first); index < Number(end); index++) {
   const file = join(folder, "agents", "agent.conf");
   const { config } = await parseAgentConfig(file, agentSettings(folder, index, Number(port)));
-  const state = loadState(config, join(folder, "agents", "scripts.conf"));
+  const state = await loadState(config, join(folder, "agents", "scripts.conf"));
   await startAgentServer({ state, log, now: () => new Date() });
 }
 console.log("ready");

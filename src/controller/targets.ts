@@ -1,5 +1,4 @@
 /** From what an operator typed to where each host is dialled. */
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { CtrlExecError } from "../core/errors.ts";
 import { parseTarget } from "../core/host-name.ts";
@@ -63,6 +62,8 @@ export async function dialAddress(
 ): Promise<string> {
   if (isIP(name) !== 0 || record === undefined || record.ip === "") return name;
   if (record.lookup_by === "ip") return record.ip;
+  // Loaded by whoever needs it: most hosts are dialled by their recorded address, or by themselves.
+  const { lookup } = await import("node:dns/promises");
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve(record.ip), waitMs);

@@ -23,6 +23,9 @@ export interface HttpReply {
   readonly keepMs: number;
 }
 
+/** Characters of an answer from which on a collection, of some 10 ms, is worth its time. */
+const LARGE = 8 * 2 ** 20;
+
 /** Let go of a connection this long before its peer does, so that no request meets the closing. */
 const KEEP_MARGIN_MS = 1000;
 
@@ -55,6 +58,8 @@ export async function requestOver(socket: TLSSocket, wanted: HttpRequest): Promi
   try {
     await promise;
     const { status, body, keepSeconds } = reader.response();
+    // The collector does not know what buffers hold, and would let several of these pile up.
+    if (body.length > LARGE) Bun.gc(true);
     const kept = wanted.keepAlive && !socket.destroyed;
     keepMs = kept ? Math.max(0, keepSeconds * 1000 - KEEP_MARGIN_MS) : 0;
     return { status, body, keepMs };

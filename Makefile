@@ -28,7 +28,7 @@ COMPILE += $(if $(COMMIT),--define BUILD_COMMIT='"$(COMMIT)"')
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli test-install load soak lint format typecheck generate release clean distclean help
+.PHONY: build demo test test-unit test-cli test-install load soak bench lint format typecheck generate release clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -55,6 +55,11 @@ test-install: build ## As root: install into a Debian root of its own with each 
 
 soak: build ## Load one agent with everything at once for two minutes and look for what is left
 	@$(BUN) test/soak/agent.ts
+
+# BENCH_ONLY="processes growth" measures some sections and writes nothing.
+bench: build ## Measure against SSH and the bare limit; write docs/PERFORMANCE.md
+	@sh test/bench/prerequisites.sh
+	@$(BUN) test/bench/main.ts $(BENCH_ONLY)
 
 lint: $(INSTALLED) ## Check formatting, lint rules and the import direction
 	@$(BUN) test/run.ts format lint architecture

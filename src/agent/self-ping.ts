@@ -4,7 +4,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { refusal } from "../core/messages.ts";
 import { factsOf } from "../pki/certificate.ts";
-import { requestOver } from "../system/http-client.ts";
+import { type HttpReply, requestOver } from "../system/http-client.ts";
 import { ConnectionFailed, connectTcp, secureClient } from "../system/tls.ts";
 import type { AgentTrust } from "./trust.ts";
 
@@ -75,9 +75,9 @@ function otherCertificate(place: string): CtrlExecError {
   });
 }
 
-function readReply({ status, body }: { status: number; body: Buffer }): SelfPingReply {
+function readReply({ status, body }: HttpReply): SelfPingReply {
   try {
-    const parsed = refusal.safeParse(JSON.parse(body.toString("utf8")));
+    const parsed = refusal.safeParse(JSON.parse(body));
     return { status, error: parsed.success ? parsed.data.error : "" };
   } catch {
     return { status, error: "" };

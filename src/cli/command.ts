@@ -3,7 +3,7 @@
  * `--help` behind `--`. Here all of these are usage errors, options may stand before or after the
  * mode and its arguments, and everything behind `--` is the script's.
  */
-import { type ArgsDef, parseArgs } from "citty";
+import type { ArgsDef } from "citty";
 import { CtrlExecError } from "../core/errors.ts";
 import { nearestMatch } from "../core/text.ts";
 import type { Io } from "./io.ts";
@@ -180,7 +180,7 @@ export async function runVerb(
     });
   }
   const input = {
-    options: parseOptions(verb.options, line.given),
+    options: await parseOptions(verb.options, line.given),
     positionals: line.positionals,
     scriptArgs: line.scriptArgs,
     io,
@@ -189,7 +189,12 @@ export async function runVerb(
   return await verb.run(input as never);
 }
 
-function parseOptions(options: OptionDefs, given: readonly GivenOption[]): Record<string, unknown> {
+async function parseOptions(
+  options: OptionDefs,
+  given: readonly GivenOption[],
+): Promise<Record<string, unknown>> {
+  // Loaded here, so that --version does not wait for it.
+  const { parseArgs } = await import("citty");
   const definitions: ArgsDef = {};
   for (const [name, { type }] of Object.entries(options)) definitions[name] = { type };
   const normalised = given.map(({ name, value }) =>

@@ -1,6 +1,5 @@
 /** The terminal and the environment, as a verb sees them. Nothing below the faces touches either. */
 import { writeSync } from "node:fs";
-import { isatty } from "node:tty";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
 
 export interface Io {
@@ -27,12 +26,23 @@ export function openIo(): Io {
     out: (content) => output.write(content),
     err: writeError,
     flush: () => output.flush(),
-    inIsTerminal: isatty(0),
-    outIsTerminal: isatty(1),
-    errIsTerminal: isatty(2),
+    get inIsTerminal() {
+      return isTerminal(0);
+    },
+    get outIsTerminal() {
+      return isTerminal(1);
+    },
+    get errIsTerminal() {
+      return isTerminal(2);
+    },
     columns: terminalColumns(),
     env: process.env,
   };
+}
+
+/** node:tty costs 3 ms at start, so only who asks waits for it. */
+function isTerminal(descriptor: number): boolean {
+  return process.getBuiltinModule("node:tty").isatty(descriptor);
 }
 
 function terminalColumns(): number {

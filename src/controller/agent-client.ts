@@ -6,7 +6,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
-import { factsOf } from "../pki/certificate.ts";
+import { identityOf } from "../pki/certificate.ts";
 import { type HttpReply, requestOver } from "../system/http-client.ts";
 import { ConnectionFailed, connectTcp, secureClient } from "../system/tls.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
@@ -171,7 +171,7 @@ class Call {
     try {
       this.#phase = "handshake";
       const { socket, peer } = await secureClient(raw, { context, verifyChain: true });
-      return { socket, peer: factsOf(peer), openedAt: performance.now() };
+      return { socket, peer: identityOf(peer), openedAt: performance.now() };
     } finally {
       clearTimeout(giveUp);
       clearTimeout(tooLate);
@@ -218,9 +218,9 @@ function explain(thrown: unknown, phase: ConnectionPhase, name: string, place: s
   return new CtrlExecError("unreachable", message, extras);
 }
 
-function parseReply(body: Buffer, name: string): unknown {
+function parseReply(body: string, name: string): unknown {
   try {
-    return JSON.parse(body.toString("utf8"));
+    return JSON.parse(body);
   } catch (cause) {
     throw new CtrlExecError("protocol", `${name} answered with something that is not JSON`, {
       cause,

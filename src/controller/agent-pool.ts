@@ -3,12 +3,12 @@
  * stays below an agent's connection limit. One pool belongs to one credential.
  */
 import type { TLSSocket } from "node:tls";
-import type { CertificateFacts } from "../pki/certificate.ts";
+import type { CertificateIdentity } from "../pki/certificate.ts";
 
 export interface AgentConnection {
   readonly socket: TLSSocket;
   /** Whom the handshake showed; its name is judged again for each request. */
-  readonly peer: CertificateFacts;
+  readonly peer: CertificateIdentity;
   /** Milliseconds of `performance.now()`. */
   readonly openedAt: number;
 }

@@ -5,7 +5,7 @@ import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type FleetDialler, type HostOutcome, openDialler } from "./fleet.ts";
-import { changeAgents, type Registry, readRegistry } from "./registry.ts";
+import { changeAgents, finderOf, type Registry, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { type ResolvedTarget, resolveTargets } from "./targets.ts";
 
@@ -49,7 +49,8 @@ function untold(registry: Registry, current: Serial, now: Date): ResolvedTarget[
       return status === "pending" || status === "unknown";
     })
     .map(({ hostname }) => hostname);
-  return names.length === 0 ? [] : resolveTargets(names, undefined, registry, names.length);
+  if (names.length === 0) return [];
+  return resolveTargets(names, undefined, finderOf(registry), names.length);
 }
 
 async function tell(

@@ -5,7 +5,7 @@ import type { DiscoveredHost } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
-import { readRegistry } from "./registry.ts";
+import { agentFinder, finderOf, readRegistry } from "./registry.ts";
 import { type ResolvedTarget, resolveTargets } from "./targets.ts";
 
 /**
@@ -27,11 +27,12 @@ export async function discoverHosts(
 export function everyHost({ config }: Controller): ResolvedTarget[] {
   const registry = readRegistry(config);
   const names = [...registry.agents.keys()];
-  return names.length === 0 ? [] : resolveTargets(names, undefined, registry, names.length);
+  if (names.length === 0) return [];
+  return resolveTargets(names, undefined, finderOf(registry), names.length);
 }
 
 function namedHosts({ config }: Controller, typed: readonly string[]): ResolvedTarget[] {
-  return resolveTargets(typed, undefined, readRegistry(config), config.max_hosts);
+  return resolveTargets(typed, undefined, agentFinder(config), config.max_hosts);
 }
 
 /** The caller has authorised the request. */

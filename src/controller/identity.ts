@@ -1,7 +1,7 @@
 /** Whether the host that answered is the host that was called (T05). */
 import type { ControllerConfig } from "../core/controller-config.ts";
 import type { Serial } from "../core/serial.ts";
-import { type CertificateFacts, speaksFor } from "../pki/certificate.ts";
+import { type CertificateIdentity, speaksFor } from "../pki/certificate.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { ResolvedTarget } from "./targets.ts";
  */
 export function identityProblem(
   target: ResolvedTarget,
-  peer: CertificateFacts,
+  peer: CertificateIdentity,
   policy: ControllerConfig["verify_agent_identity"],
   revoked: ReadonlySet<Serial>,
 ): string | undefined {

@@ -6,7 +6,7 @@ import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
 import { tryLockMaintenance } from "./maintenance-lock.ts";
-import { readRegistry } from "./registry.ts";
+import { agentFinder } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
 import { newRequestId } from "./request-id.ts";
 import { type ResolvedTarget, resolveTargets } from "./targets.ts";
@@ -25,7 +25,7 @@ export async function pingHosts(
   onResult: (result: PingResult) => void,
 ): Promise<PingResult[]> {
   const { config } = controller;
-  const targets = resolveTargets(typed, port, readRegistry(config), config.max_hosts);
+  const targets = resolveTargets(typed, port, agentFinder(config), config.max_hosts);
   const hosts = targets.map(({ name }) => name);
   await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
   const dialler = openDialler(controller);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { isHostName } from "../core/host-name.ts";
+import { isHostName, sameHostName } from "../core/host-name.ts";
 import { SERIAL_STATUSES } from "../core/rotation.ts";
 import {
   ensureFolder,
@@ -69,6 +69,34 @@ export function readRegistry(config: ControllerConfig): Registry {
     }
   }
   return { agents, broken };
+}
+
+/** Finds the record of a registered host; undefined when there is none. */
+export type FindAgent = (hostname: string) => AgentRecord | undefined;
+
+/**
+ * Reads no record but those it is asked for: one host of thousands costs what one of ten does. It
+ * throws CtrlExecError `config` for a record that cannot be used: its host must not pass as one that
+ * is not registered, whose name nobody checks (T05).
+ */
+export function agentFinder(config: ControllerConfig): FindAgent {
+  const folder = paths(config).agents;
+  const files = new Map(
+    listRecords(folder).map((name) => [name.slice(0, -".json".length).toLowerCase(), name]),
+  );
+  return (hostname) => {
+    const name = files.get(hostname.toLowerCase());
+    if (name === undefined) return undefined;
+    const file = join(folder, name);
+    const record = readRecord(file);
+    if (record === undefined || sameHostName(record.hostname, hostname)) return record;
+    throw new CtrlExecError("config", `Cannot use ${file}: it is the record of ${record.hostname}`);
+  };
+}
+
+/** For who has read all of it. */
+export function finderOf({ agents }: Registry): FindAgent {
+  return (hostname) => agents.get(hostname.toLowerCase());
 }
 
 function listRecords(folder: string): string[] {

@@ -12,7 +12,7 @@ import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
 import { askHost, type FleetDialler, inParallel, openDialler } from "./fleet.ts";
-import { type AgentRecord, changeAgents, readRegistry } from "./registry.ts";
+import { type AgentRecord, agentFinder, changeAgents } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { type ResolvedTarget, resolveTargets } from "./targets.ts";
 
@@ -60,7 +60,7 @@ export async function renewAgents(
   const strict = { ...config, verify_agent_identity: "strict" } as const;
   const dialler: FleetDialler = { ...openDialler(controller), config: strict };
   const names = records.map(({ hostname }) => hostname);
-  const targets = resolveTargets(names, undefined, readRegistry(config), names.length);
+  const targets = resolveTargets(names, undefined, agentFinder(config), names.length);
   await inParallel(targets, config.max_parallel, async (target) => {
     const failure = await renewAgent(controller, dialler, target);
     if (failure === undefined) renewed.push(target.name);

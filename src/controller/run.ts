@@ -11,7 +11,7 @@ import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
 import { takeRunLocks } from "./locks.ts";
-import { readRegistry } from "./registry.ts";
+import { agentFinder } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { lostResult, RunRecord } from "./run-records.ts";
 import { resolveTargets } from "./targets.ts";
@@ -70,7 +70,7 @@ export async function startRun(
       hint: "A name of scripts.conf on the agent: letters, digits, _ and -.",
     });
   }
-  const targets = resolveTargets(order.hosts, order.port, readRegistry(config), config.max_hosts);
+  const targets = resolveTargets(order.hosts, order.port, agentFinder(config), config.max_hosts);
   const reqid = caller.requestId ?? newRequestId();
   const body = {
     script: order.script,

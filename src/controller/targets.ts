@@ -1,9 +1,8 @@
 /** From what an operator typed to where each host is dialled. */
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { CtrlExecError } from "../core/errors.ts";
 import { parseTarget } from "../core/host-name.ts";
-import type { AgentRecord, Registry } from "./registry.ts";
+import type { AgentRecord, FindAgent } from "./registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
 
@@ -19,12 +18,13 @@ export interface ResolvedTarget {
 /**
  * @param typed targets as given: `host`, `host:port`, `[v6]:port`
  * @param port the invocation's own port, which wins over the recorded one
+ * @param find of the registry
  * @throws CtrlExecError `bad-request` for a target that is none, one given twice, or too many
  */
 export function resolveTargets(
   typed: readonly string[],
   port: number | undefined,
-  registry: Registry,
+  find: FindAgent,
   maxHosts: number,
 ): ResolvedTarget[] {
   if (typed.length === 0) throw new CtrlExecError("bad-request", "no host given");
@@ -43,7 +43,7 @@ export function resolveTargets(
     const key = target.name.toLowerCase();
     if (seen.has(key)) throw new CtrlExecError("bad-request", `${target.name} is given twice`);
     seen.add(key);
-    const record = registry.agents.get(key);
+    const record = find(target.name);
     return {
       name: target.name,
       port: target.port ?? port ?? record?.port ?? DEFAULT_AGENT_PORT,
@@ -62,6 +62,8 @@ export async function dialAddress(
 ): Promise<string> {
   if (isIP(name) !== 0 || record === undefined || record.ip === "") return name;
   if (record.lookup_by === "ip") return record.ip;
+  // Loaded by whoever needs it: most hosts are dialled by their recorded address, or by themselves.
+  const { lookup } = await import("node:dns/promises");
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve(record.ip), waitMs);

@@ -12,7 +12,7 @@ export interface HttpMessage {
   readonly length: number;
 }
 
-const MAX_HEAD_BYTES = 8192;
+export const MAX_HEAD_BYTES = 8192;
 
 /**
  * Takes the first whole message from the buffer; undefined while more bytes are needed.
@@ -30,7 +30,7 @@ export function takeHttpMessage(buffer: Buffer, maxBody: number): HttpMessage | 
   if (!/^(?:[A-Z]+ \S+ HTTP\/1\.[01]|HTTP\/1\.[01] \d{3}(?: .*)?)$/.test(startLine)) {
     throw new CtrlExecError("protocol", "not an HTTP/1 message");
   }
-  const bodyLength = contentLength(headers);
+  const bodyLength = contentLength(readHeaders(headers)) ?? 0;
   if (bodyLength > maxBody) throw new CtrlExecError("too-large", "HTTP body too long");
   const bodyStart = end + 4;
   if (buffer.length < bodyStart + bodyLength) return undefined;
@@ -44,20 +44,31 @@ export function takeHttpMessage(buffer: Buffer, maxBody: number): HttpMessage | 
 /** A header line: a token, a colon at once, and no continuation lines (RFC 9112 section 5). */
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
 
-function contentLength(headers: readonly string[]): number {
-  const lengths: string[] = [];
-  for (const header of headers) {
-    const [, name = "", value = ""] = HEADER.exec(header) ?? [];
+export interface HeaderField {
+  /** Lower case. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** @throws CtrlExecError `protocol` */
+export function readHeaders(lines: readonly string[]): HeaderField[] {
+  return lines.map((line) => {
+    const [, name = "", value = ""] = HEADER.exec(line) ?? [];
     if (name === "") throw new CtrlExecError("protocol", "not an HTTP/1 message");
-    if (/^content-length$/i.test(name)) lengths.push(value);
-    // A body framed another way is how requests are smuggled (RFC 9112 section 6.3).
-    if (/^transfer-encoding$/i.test(name)) lengths.push("chunked");
-  }
-  const [length = "0"] = lengths;
-  if (lengths.length > 1 || !/^\d{1,15}$/.test(length)) {
+    return { name: name.toLowerCase(), value };
+  });
+}
+
+/** Undefined when none is given. @throws CtrlExecError `protocol` */
+export function contentLength(headers: readonly HeaderField[]): number | undefined {
+  const lengths = headers.filter(({ name }) => name === "content-length");
+  // A body framed another way is how requests are smuggled (RFC 9112 section 6.3).
+  const framedOtherwise = headers.some(({ name }) => name === "transfer-encoding");
+  const [length] = lengths;
+  if (lengths.length > 1 || framedOtherwise || !/^\d{1,15}$/.test(length?.value ?? "0")) {
     throw new CtrlExecError("protocol", "HTTP message without one Content-Length");
   }
-  return Number(length);
+  return length === undefined ? undefined : Number(length.value);
 }
 
 export function formatHttpRequest(path: string, host: string, json: string): string {

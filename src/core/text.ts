@@ -38,6 +38,27 @@ export function decodeText(bytes: Uint8Array): DecodedText {
   }
 }
 
+const PIECE_LENGTH = 65_536;
+
+/** The text in pieces of at most 64 Ki characters, cut behind a newline where there is one. */
+export function* inPieces(text: string): Generator<string> {
+  for (let start = 0; start < text.length; ) {
+    const piece = text.slice(start, start + PIECE_LENGTH);
+    const last = start + piece.length === text.length;
+    const length = last ? piece.length : cutBehind(piece);
+    yield piece.slice(0, length);
+    start += length;
+  }
+}
+
+/** Where a piece that goes on is cut. */
+function cutBehind(piece: string): number {
+  const newline = piece.lastIndexOf("\n");
+  if (newline >= 0) return newline + 1;
+  // Neither a pair of surrogates nor a carriage return and its newline are torn apart.
+  return /[\ud800-\udbff\r]$/.test(piece) ? piece.length - 1 : piece.length;
+}
+
 /** The candidate closest to what was typed, when it is close enough to be a slip of the hand. */
 export function nearestMatch(typed: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;

@@ -4,13 +4,17 @@ import { CtrlExecError } from "../core/errors.ts";
 import { sameHostName } from "../core/host-name.ts";
 import { type Serial, serialFromHex } from "../core/serial.ts";
 
-export interface CertificateFacts {
-  readonly pem: string;
+/** Which certificate it is and whom it speaks for: all that is asked of a peer whose chain is verified. */
+export interface CertificateIdentity {
   readonly serial: Serial;
   /** Common name of the subject; empty when it has none. */
   readonly commonName: string;
   /** DNS names of the subject alternative name extension. */
   readonly dnsNames: readonly string[];
+}
+
+export interface CertificateFacts extends CertificateIdentity {
+  readonly pem: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
   /** SubjectPublicKeyInfo, DER. */
@@ -44,15 +48,21 @@ export function readCertificate(pem: string | Buffer, name: string): Certificate
 export function factsOf(x509: X509Certificate): CertificateFacts {
   return {
     pem: x509.toString(),
-    serial: serialFromHex(x509.serialNumber),
-    commonName: commonNameOf(x509.subject),
-    dnsNames: dnsNamesOf(x509.subjectAltName),
+    ...identityOf(x509),
     notBefore: new Date(x509.validFrom),
     notAfter: new Date(x509.validTo),
     publicKey: x509.publicKey.export({ type: "spki", format: "der" }),
     fingerprint: `sha256:${x509.fingerprint256.replaceAll(":", "").toLowerCase()}`,
     isCa: x509.ca,
     x509,
+  };
+}
+
+export function identityOf(x509: X509Certificate): CertificateIdentity {
+  return {
+    serial: serialFromHex(x509.serialNumber),
+    commonName: commonNameOf(x509.subject),
+    dnsNames: dnsNamesOf(x509.subjectAltName),
   };
 }
 
@@ -69,7 +79,7 @@ function dnsNamesOf(subjectAltName: string | undefined): string[] {
 }
 
 /** Whether the certificate speaks for the host; 0.8 certificates have a common name only. */
-export function speaksFor(certificate: CertificateFacts, hostname: string): boolean {
+export function speaksFor(certificate: CertificateIdentity, hostname: string): boolean {
   const names = certificate.dnsNames.length > 0 ? certificate.dnsNames : [certificate.commonName];
   return names.some((name) => sameHostName(name, hostname));
 }

@@ -14,6 +14,9 @@ interface ChunkReader {
   cancel(): Promise<void>;
 }
 
+/** Bytes from which on a collection, of some 10 ms, is worth its time. */
+const LARGE = 8 * 2 ** 20;
+
 export class Capture {
   readonly #descriptor: number;
   readonly #reader: ChunkReader;
@@ -53,7 +56,11 @@ export class Capture {
   }
 
   captured(): Captured {
-    return { bytes: concat(this.#chunks, this.#kept), dropped: this.#dropped };
+    const bytes = concat(this.#chunks, this.#kept);
+    this.#chunks.length = 0;
+    // The collector does not know what buffers hold, and would keep all of it twice.
+    if (bytes.length > LARGE) Bun.gc(true);
+    return { bytes, dropped: this.#dropped };
   }
 
   async #endOr(ms: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { listRunLocks, takeRunLocks } from "../../src/controller/locks.ts";
-import { readRegistry } from "../../src/controller/registry.ts";
+import { agentFinder } from "../../src/controller/registry.ts";
 import { runScript } from "../../src/controller/run.ts";
 import { resolveTargets } from "../../src/controller/targets.ts";
 import { LockedError } from "../../src/core/errors.ts";
@@ -8,7 +8,7 @@ import { CALLER, LocalFleet } from "../support/local-fleet.ts";
 
 function order(fleet: LocalFleet, hosts: readonly string[], script = "deploy") {
   const { config } = fleet.controller;
-  const targets = resolveTargets(hosts, undefined, readRegistry(config), 100);
+  const targets = resolveTargets(hosts, undefined, agentFinder(config), 100);
   return { targets, script, reqid: "0123456789abcdef", username: "alice" };
 }
 

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { decodeText, forOneLine, forTerminal, nearestMatch } from "../../src/core/text.ts";
+import {
+  decodeText,
+  forOneLine,
+  forTerminal,
+  inPieces,
+  nearestMatch,
+} from "../../src/core/text.ts";
 
 describe("T29 what a terminal would obey becomes visible", () => {
   test.each([
@@ -76,5 +82,30 @@ describe("the nearest match", () => {
 
   test("one letter never means another", () => {
     expect(nearestMatch("v", ["ip", "log", "json"])).toBeUndefined();
+  });
+});
+
+describe("a long text in pieces", () => {
+  const LENGTH = 65_536;
+
+  test.each([
+    ["nothing", "", 0],
+    ["a short text", "a\nb", 1],
+    ["as long as a piece", "x".repeat(LENGTH), 1],
+    ["one more", "x".repeat(LENGTH + 1), 2],
+    ["lines", `${"x".repeat(99)}\n`.repeat(2000), 4],
+    ["a pair of surrogates on the seam", `${"x".repeat(LENGTH - 1)}😀${"y".repeat(9)}`, 2],
+    ["a carriage return on the seam", `${"x".repeat(LENGTH - 1)}\r\nz`, 2],
+  ])("%s: nothing is lost and nothing torn", (_, text, count) => {
+    const pieces = [...inPieces(text)];
+    expect(pieces).toHaveLength(count);
+    expect(pieces.join("")).toBe(text);
+    for (const piece of pieces) expect(piece.isWellFormed()).toBe(true);
+    for (const piece of pieces.slice(0, -1)) expect(piece).not.toEndWith("\r");
+  });
+
+  test("lines stay whole", () => {
+    const pieces = [...inPieces(`${"x".repeat(99)}\n`.repeat(2000))];
+    for (const piece of pieces) expect(piece).toEndWith("\n");
   });
 });

@@ -99,24 +99,16 @@ describe("the answer", () => {
   test.each([
     ["of 0.8", `HTTP/1.0 200 OK\r\nContent-Length: 8\r\n\r\n${BODY}`],
     ["without a length, ended by the close", `HTTP/1.0 200 OK\r\n\r\n${BODY}`],
-    [
-      "in chunks",
-      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"o\r\n5\r\nk":1}\r\n0\r\n\r\n`,
-    ],
-    [
-      "after an interim one",
-      `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n${BODY}`,
-    ],
   ])("%s", async (_, answer) => {
     const { reply } = await ask((socket) => socket.end(answer));
-    expect(reply).toEqual({ status: 200, body: Buffer.from(BODY), keepMs: 0 });
+    expect(reply).toEqual({ status: 200, body: BODY, keepMs: 0 });
   });
 
   test("a refusal is an answer", async () => {
     const { reply } = await ask((socket) =>
       socket.end("HTTP/1.0 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}"),
     );
-    expect(reply).toEqual({ status: 403, body: Buffer.from("{}"), keepMs: 0 });
+    expect(reply).toEqual({ status: 403, body: "{}", keepMs: 0 });
   });
 
   test("a redirect is not followed", async () => {
@@ -135,7 +127,28 @@ describe("the answer", () => {
       for (const byte of bytes) socket.write(byte);
       socket.end();
     });
-    expect(reply).toMatchObject({ status: 200, body: Buffer.from(BODY) });
+    expect(reply).toMatchObject({ status: 200, body: BODY });
+  });
+
+  test("is read whole whatever pieces it comes in, characters cut in two as well", async () => {
+    const text = JSON.stringify({ stdout: "é€😀\n".repeat(50) });
+    const bytes = Buffer.from(text, "utf8");
+    const { reply } = await ask(async (socket) => {
+      socket.write(`HTTP/1.0 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`);
+      for (let at = 0; at < bytes.length; at += 7) socket.write(bytes.subarray(at, at + 7));
+    });
+    expect(reply).toMatchObject({ status: 200, body: text });
+  });
+
+  test("a connection with more on it than the answer is not used again", async () => {
+    const { reply } = await ask(
+      (peer) =>
+        peer.write(
+          `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 8\r\n\r\n${BODY}HTTP/1.1 200 OK`,
+        ),
+      { ...REQUEST, keepAlive: true },
+    );
+    expect(reply).toMatchObject({ body: BODY, keepMs: 0 });
   });
 
   test("just as long as it may be", async () => {
@@ -172,13 +185,14 @@ describe("T29 a hostile agent", () => {
         ),
     ],
     [
-      "chunks without an end",
+      // No agent sends them: 0.8 frames by hand, and this one announces every length.
+      "chunks",
       (socket: TLSSocket) =>
-        forever(
-          socket,
-          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-          `1000\r\n${"x".repeat(4096)}\r\n`,
-        ),
+        socket.end("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ],
+    [
+      "an interim answer",
+      (socket: TLSSocket) => socket.end("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
     ],
     [
       "headers without an end",
@@ -206,11 +220,6 @@ describe("T29 a hostile agent", () => {
     [
       "closes within the body",
       (socket: TLSSocket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
-    ],
-    [
-      "closes within the chunks",
-      (socket: TLSSocket) =>
-        socket.end("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
     ],
   ] as const)("%s: a failed connection, never half an answer", async (_, answer) => {
     const { reply } = await ask(answer);
@@ -246,7 +255,7 @@ describe("the connection", () => {
       ...REQUEST,
       keepAlive: true,
     });
-    expect(reply).toEqual({ status: 200, body: Buffer.from(BODY), keepMs });
+    expect(reply).toEqual({ status: 200, body: BODY, keepMs });
     expect(socket.destroyed).toBe(keepMs === 0);
     socket.destroy();
   });

@@ -1,5 +1,7 @@
 /** Answers as bytes. */
 import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { inPieces } from "../../core/text.ts";
 import type { AgentReply } from "../endpoint.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -21,17 +23,27 @@ export function rawResponse({ status, body }: AgentReply): string {
   ].join("\r\n");
 }
 
+/** Bytes of an answer from which on it is sent in pieces, and what it was made of is collected first. */
+const LARGE = 8 * 2 ** 20;
+
 /**
  * @param last the connection ends with this answer
  * @returns bytes of the body
  */
 export function sendReply(response: ServerResponse, reply: AgentReply, last: boolean): number {
-  const json = Buffer.from(JSON.stringify(reply.body), "utf8");
+  const json = JSON.stringify(reply.body);
+  const length = Buffer.byteLength(json);
   response.writeHead(reply.status, {
     "Content-Type": "application/json",
-    "Content-Length": json.length,
+    "Content-Length": length,
     ...(last ? { Connection: "close" } : {}),
   });
-  response.end(json);
-  return json.length;
+  if (length < LARGE) {
+    response.end(json);
+    return length;
+  }
+  // The collector does not know what buffers hold: an agent grew by 150 MB with each large answer.
+  Bun.gc(true);
+  Readable.from(inPieces(json)).pipe(response);
+  return length;
 }

@@ -1,7 +1,7 @@
 /** One host's block (PROTOCOL section 5). */
 import type { RunResult } from "../../core/results.ts";
 import { runFailed } from "../../core/results.ts";
-import { forOneLine, forTerminal } from "../../core/text.ts";
+import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import type { Io } from "../io.ts";
 import { paint } from "./colour.ts";
@@ -20,7 +20,8 @@ export function renderRunResult(io: Io, result: RunResult): void {
     ...notes(result).map((note) => `${INDENT}${forOneLine(note)}\n`),
   ];
   io.out(lines.join(""));
-  writeStream(io, bytesOf(result.stdout, result.stdout_b64), "");
+  if (result.stdout_b64 === undefined) writeText(io, result.stdout);
+  else writeStream(io, Buffer.from(result.stdout_b64, "base64"), "");
   writeStream(io, bytesOf(result.stderr, result.stderr_b64), `${INDENT}STDERR: `);
 }
 
@@ -37,6 +38,12 @@ function notes(result: RunResult): string[] {
 
 function bytesOf(text: string, base64: string | undefined): Buffer {
   return base64 === undefined ? Buffer.from(text, "utf8") : Buffer.from(base64, "base64");
+}
+
+/** In pieces: much output would otherwise be held a second and a third time as bytes. */
+function writeText(io: Io, text: string): void {
+  for (const piece of inPieces(text)) io.out(io.outIsTerminal ? forTerminal(piece) : piece);
+  if (text !== "" && !text.endsWith("\n")) io.out("\n");
 }
 
 const NEWLINE = 10;

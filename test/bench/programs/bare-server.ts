@@ -1,0 +1,45 @@
+/**
+ * The smallest possible agent: mTLS, one constant answer. `bare-server <folder> <first> <end> <port> [file]`;
+ * with a file, every request runs it first.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createServer, type TLSSocket } from "node:tls";
+import { hostAddress, hostName } from "../hosts.ts";
+
+const [folder = "", first = "0", end = "0", port = "0", file] = process.argv.slice(2);
+const body = '{"script":"true","exit":0,"stdout":"","stderr":"","status":"ok"}';
+const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ";
+const closing = `${head}${body.length}\r\nConnection: close\r\n\r\n${body}`;
+const keeping = `${head}${body.length}\r\n\r\n${body}`;
+
+const read = (name: string) => readFileSync(join(folder, "agents", name));
+
+for (let index = Number(first); index < Number(end); index++) {
+  const server = createServer(
+    {
+      cert: read(`${hostName(index)}.crt`),
+      key: read("agent.key"),
+      ca: read("ca.crt"),
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    serve,
+  );
+  const listening = Promise.withResolvers<void>();
+  server.listen({ host: hostAddress(index), port: Number(port), backlog: 511 }, listening.resolve);
+  await listening.promise;
+}
+console.log("ready");
+
+function serve(socket: TLSSocket): void {
+  socket.on("error", () => undefined);
+  // A request of the bench comes in one piece.
+  socket.on("data", async (request) => {
+    if (file !== undefined) {
+      await Bun.spawn([file], { stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exited;
+    }
+    if (request.includes("Connection: close")) socket.end(closing);
+    else socket.write(keeping);
+  });
+}

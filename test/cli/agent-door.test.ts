@@ -52,7 +52,8 @@ test("T19 those who stall are dropped by a total deadline and delay nobody", asy
 
   const pings = await inParallel(10, 2, () => ask(agent.port, good, post("/ping", {})));
   expect(pings.map(statusOf)).toEqual(Array.from({ length: 10 }, () => 200));
-  expect([...silent, ...halfway, ...trickling].filter(closed)).toHaveLength(0);
+  // Answered while they stalled, not because they had gone.
+  expect(trickling.filter(closed)).toHaveLength(0);
 
   await Promise.all(
     [...silent, ...halfway, ...trickling].map(async (socket) => {

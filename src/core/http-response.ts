@@ -32,6 +32,8 @@ export function parseResponseHead(text: string): ResponseHead {
   };
 }
 
+const PROTOCOL = "HTTP/1.";
+
 function notHttp(): CtrlExecError {
   return new CtrlExecError("protocol", "answered with something that is not HTTP");
 }
@@ -86,6 +88,9 @@ export class ResponseReader {
   #takeHead(): ResponseHead | undefined {
     const end = this.#bytes.subarray(0, this.#length).indexOf("\r\n\r\n");
     if (end > MAX_HEAD_BYTES || (end < 0 && this.#length > MAX_HEAD_BYTES)) throw notHttp();
+    // Said at once: a peer that speaks first, such as an SSH server, sends no empty line at all.
+    const start = this.#bytes.toString("latin1", 0, Math.min(this.#length, PROTOCOL.length));
+    if (!PROTOCOL.startsWith(start)) throw notHttp();
     if (end < 0) return undefined;
     const head = parseResponseHead(this.#bytes.toString("latin1", 0, end));
     this.#bytes = this.#bytes.subarray(end + 4, this.#length);

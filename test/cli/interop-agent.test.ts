@@ -186,6 +186,8 @@ describe.each(KINDS)("%s", (kind) => {
     expect([route.status, route.body]).toEqual([404, { error: "not found" }]);
     const big = parse(await send(kind, "POST /run HTTP/1.0\r\nContent-Length: 1048577\r\n\r\n{"));
     expect([big.status, big.body]).toEqual([413, { error: "request too large" }]);
+    const whole = parse(await send(kind, http("1.0", "POST /run", "x".repeat(1_048_577))));
+    expect([whole.status, whole.body]).toEqual([413, { error: "request too large" }]);
     const headers = Array.from({ length: 33 }, (_, index) => `X-${index}: 1`).join("\r\n");
     const many = parse(await send(kind, `POST /run HTTP/1.0\r\n${headers}\r\n\r\n`));
     expect([many.status, many.body]).toEqual([431, { error: "too many headers" }]);

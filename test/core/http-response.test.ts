@@ -51,6 +51,13 @@ describe("a response", () => {
     }
   });
 
+  test("that begins as another protocol does is refused before its head is whole", () => {
+    const reader = new ResponseReader(100);
+    expect(reader.take(Buffer.from("HTT"))).toBe(false);
+    expect(() => reader.take(Buffer.from("X"))).toThrow(/not HTTP/);
+    expect(() => new ResponseReader(100).take(Buffer.from("SSH-2.0-x\r\n"))).toThrow(/not HTTP/);
+  });
+
   test("that the end cuts off is not complete", () => {
     for (let cut = 0; cut < WHOLE.length; cut++) {
       const reader = new ResponseReader(100);

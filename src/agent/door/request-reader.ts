@@ -11,20 +11,44 @@ export type RequestRead =
 
 export async function readRequest(request: IncomingMessage): Promise<RequestRead> {
   const reply = refuseHead(request);
-  if (reply !== undefined) return { kind: "refused", reply };
+  if (reply !== undefined) return await refuseUnread(request, reply);
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of request) {
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       const bytes = Buffer.from(chunk);
       length += bytes.length;
-      if (length > MAX_REQUEST_BYTES) return { kind: "refused", reply: TOO_LARGE };
+      if (length > MAX_REQUEST_BYTES) return await refuseUnread(request, TOO_LARGE);
       chunks.push(bytes);
     }
   } catch {
     return { kind: "gone" };
   }
   return { kind: "whole", body: Buffer.concat(chunks, length).toString("utf8") };
+}
+
+/** How much of a refused body is read, and for how long, before the answer goes out. */
+const DRAINED_BYTES = 16 * MAX_REQUEST_BYTES;
+const DRAIN_MS = 1_000;
+
+/**
+ * Reads on, and drops what it reads: an answer to a peer that is still sending is lost when the
+ * connection closes with bytes unread.
+ */
+async function refuseUnread(request: IncomingMessage, reply: AgentReply): Promise<RequestRead> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, DRAIN_MS);
+  let left = DRAINED_BYTES;
+  request.on("data", (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) resolve();
+  });
+  request.once("end", resolve);
+  request.once("close", resolve);
+  request.resume();
+  await promise;
+  clearTimeout(timer);
+  return { kind: "refused", reply };
 }
 
 const TOO_LARGE = refusal(413, "request too large");

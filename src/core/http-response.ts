@@ -42,6 +42,8 @@ export interface HttpResponse {
   readonly keepSeconds: number;
 }
 
+const START = "HTTP/1.";
+
 /** Collects a response from whatever pieces it comes in. */
 export class ResponseReader {
   readonly #maxBody: number;
@@ -84,6 +86,9 @@ export class ResponseReader {
   }
 
   #takeHead(): ResponseHead | undefined {
+    const start = this.#bytes.toString("latin1", 0, Math.min(this.#length, START.length));
+    // What greets with something else, as SSH does, may never send an empty line.
+    if (!START.startsWith(start)) throw notHttp();
     const end = this.#bytes.subarray(0, this.#length).indexOf("\r\n\r\n");
     if (end > MAX_HEAD_BYTES || (end < 0 && this.#length > MAX_HEAD_BYTES)) throw notHttp();
     if (end < 0) return undefined;

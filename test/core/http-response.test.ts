@@ -51,6 +51,12 @@ describe("a response", () => {
     }
   });
 
+  test.each(["SSH-2.0-x", "x", "HTTP/2", "<html>"])("%j is none, and refused at once", (text) => {
+    expect(() => new ResponseReader(100).take(Buffer.from(text))).toThrow(
+      expect.objectContaining({ code: "protocol" }),
+    );
+  });
+
   test("that the end cuts off is not complete", () => {
     for (let cut = 0; cut < WHOLE.length; cut++) {
       const reader = new ResponseReader(100);

@@ -32,8 +32,6 @@ export function parseResponseHead(text: string): ResponseHead {
   };
 }
 
-const PROTOCOL = "HTTP/1.";
-
 function notHttp(): CtrlExecError {
   return new CtrlExecError("protocol", "answered with something that is not HTTP");
 }
@@ -43,6 +41,8 @@ export interface HttpResponse {
   readonly body: string;
   readonly keepSeconds: number;
 }
+
+const START = "HTTP/1.";
 
 /** Collects a response from whatever pieces it comes in. */
 export class ResponseReader {
@@ -86,11 +86,11 @@ export class ResponseReader {
   }
 
   #takeHead(): ResponseHead | undefined {
+    const start = this.#bytes.toString("latin1", 0, Math.min(this.#length, START.length));
+    // What greets with something else, as SSH does, may never send an empty line.
+    if (!START.startsWith(start)) throw notHttp();
     const end = this.#bytes.subarray(0, this.#length).indexOf("\r\n\r\n");
     if (end > MAX_HEAD_BYTES || (end < 0 && this.#length > MAX_HEAD_BYTES)) throw notHttp();
-    // Said at once: a peer that speaks first, such as an SSH server, sends no empty line at all.
-    const start = this.#bytes.toString("latin1", 0, Math.min(this.#length, PROTOCOL.length));
-    if (!PROTOCOL.startsWith(start)) throw notHttp();
     if (end < 0) return undefined;
     const head = parseResponseHead(this.#bytes.toString("latin1", 0, end));
     this.#bytes = this.#bytes.subarray(end + 4, this.#length);

@@ -8,7 +8,7 @@ import type * as z from "zod/mini";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import { connectionProblem } from "../core/connection-problem.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { formatHostPort } from "../core/host-name.ts";
+import { CONTROLLER_NAME, formatHostPort } from "../core/host-name.ts";
 import { formatHttpRequest, type HttpMessage, takeHttpMessage } from "../core/http-message.ts";
 import {
   MAX_PAIRING_BYTES,
@@ -103,6 +103,12 @@ function checkCaInHandshake(
   const issuer = socket.getPeerCertificate(true).issuerCertificate;
   const ca = issuer?.raw === undefined ? undefined : factsOf(new X509Certificate(issuer.raw));
   const leaf = factsOf(peer);
+  if (isAgentCertificate(leaf)) {
+    socket.destroy();
+    throw new CtrlExecError("untrusted", `Cannot pair: ${place} is no control host`, {
+      hint: `It shows the certificate of ${leaf.commonName}. Nothing was sent to it.`,
+    });
+  }
   if (ca === undefined || ca.serial === leaf.serial) {
     socket.destroy();
     throw new CtrlExecError("untrusted", `Cannot pair: ${place} does not send its CA along`, {
@@ -114,6 +120,14 @@ function checkCaInHandshake(
   throw new CtrlExecError("untrusted", `Cannot pair: the CA of ${place} is not the expected one`, {
     hint: `Expected ${fingerprint}\nFound    ${ca.fingerprint}\nNothing was sent to it.`,
   });
+}
+
+/**
+ * The CA signs agents too, and one of them must not pose as the control host (T07). 0.8 certificates
+ * carry no name that could tell; for those the CA's word has to do.
+ */
+function isAgentCertificate(certificate: CertificateFacts): boolean {
+  return certificate.dnsNames.length > 0 && !speaksFor(certificate, CONTROLLER_NAME);
 }
 
 async function exchange(
@@ -136,6 +150,9 @@ async function exchange(
   options.onPending({ reqid, code: confirmationCode(options.csrPem) });
   const answer = readAs(pairingAnswer, await messages.next(options.waitMs), place);
   if (answer === undefined) return { kind: "timeout", reqid };
+  if (answer.nonce !== undefined && answer.nonce !== options.nonce) {
+    throw cannotPair(place, "its answer is not for this request: another nonce");
+  }
   if (answer.status === "denied") return { kind: "denied", reason: answer.reason, reqid };
   return { kind: "approved", enrolled: checkAnswer(answer, socket, options, place), reqid };
 }
@@ -148,7 +165,6 @@ function checkAnswer(
   place: string,
 ): Enrolled {
   const wrong = (what: string) => cannotPair(place, `its answer is not for this request: ${what}`);
-  if (answer.nonce !== options.nonce) throw wrong("another nonce");
   const read = (pem: string, name: string) => {
     try {
       return readCertificate(pem, name);
@@ -166,6 +182,7 @@ function checkAnswer(
   if (peer === undefined || !isSignedBy(factsOf(peer), ca)) {
     throw wrong("a CA that did not sign the control host's own certificate");
   }
+  if (isAgentCertificate(factsOf(peer))) throw wrong("an agent's certificate on the other side");
   if (options.caFingerprint !== undefined && ca.fingerprint !== options.caFingerprint) {
     throw wrong("a CA with another fingerprint");
   }

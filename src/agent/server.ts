@@ -1,6 +1,7 @@
 /** The agent as it listens: the door, the requests behind it, and the state both look at. */
 import { createServer } from "node:net";
 import { messageOf } from "../core/errors.ts";
+import { plainAddress } from "../core/host-name.ts";
 import type { Log } from "../core/log-line.ts";
 import { descriptorLimit } from "../system/descriptors.ts";
 import { listen } from "../system/listen.ts";
@@ -48,7 +49,10 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   });
   const server = createServer({ noDelay: true }, (raw) => {
     door.accept(raw).catch((thrown) => {
-      log("err", "accept-fatal", { PEER: raw.remoteAddress ?? "", REASON: messageOf(thrown) });
+      log("err", "accept-fatal", {
+        PEER: plainAddress(raw.remoteAddress ?? ""),
+        REASON: messageOf(thrown),
+      });
       raw.destroy();
     });
   });

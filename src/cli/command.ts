@@ -201,10 +201,13 @@ async function parseOptions(
     value === true ? `--${name}` : `--${name}=${value}`,
   );
   const parsed: Record<string, unknown> = parseArgs(normalised, definitions);
-  for (const [name, { type }] of Object.entries(options)) {
-    if (type === "boolean") parsed[name] = parsed[name] === true;
-  }
-  return parsed;
+  // Only the table's own names: citty adds each option once more in camel case.
+  return Object.fromEntries(
+    Object.entries(options).map(([name, { type }]) => [
+      name,
+      type === "boolean" ? parsed[name] === true : parsed[name],
+    ]),
+  );
 }
 
 export function unknownMode(program: Program, mode: string): CtrlExecError {

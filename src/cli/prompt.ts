@@ -30,6 +30,11 @@ export class LineReader {
     return this.#lines.shift();
   }
 
+  /** Forgets the lines that were typed ahead. */
+  drop(): void {
+    this.#lines.length = 0;
+  }
+
   close(): void {
     this.#interface.close();
   }

@@ -1,6 +1,7 @@
 /** The CA as files: made once, and used to sign. Its key never leaves this host. */
 import { randomBytes } from "node:crypto";
 import { CtrlExecError } from "../core/errors.ts";
+import { CONTROLLER_NAME } from "../core/host-name.ts";
 import { createCaCertificate, issueCertificate, serialFrom } from "../pki/authority.ts";
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
@@ -17,7 +18,6 @@ import { type Controller, paths } from "./controller.ts";
 import { noteIssued } from "./issued.ts";
 
 const CA_NAME = "ctrl-exec CA";
-export const CONTROLLER_NAME = "ctrl-exec";
 
 /** Makes the CA. @throws CtrlExecError `exists` when there is one already */
 export async function setupCa({ config, now }: Controller): Promise<CertificateFacts> {

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import { isHostName } from "../core/host-name.ts";
+import { CONTROLLER_NAME, isHostName, sameHostName } from "../core/host-name.ts";
 import type { PairingAnswer, PairingRequest } from "../core/messages.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { isoSeconds, opensslTime } from "../core/time.ts";
@@ -58,6 +58,9 @@ export async function submitRequest(
 ): Promise<Submission> {
   const { config, now } = controller;
   if (!isHostName(asked.hostname)) return { kind: "invalid", why: "not a host name" };
+  if (sameHostName(asked.hostname, CONTROLLER_NAME)) {
+    return { kind: "invalid", why: `${CONTROLLER_NAME} is the control host's own name` };
+  }
   try {
     await judgeCsr(asked.csr, asked.hostname);
   } catch (thrown) {

@@ -18,6 +18,7 @@
  * one goes when the overlap is over (dropEarlier).
  */
 import { join } from "node:path";
+import { CONTROLLER_NAME } from "../core/host-name.ts";
 import {
   renewalThreshold,
   rotationDue,
@@ -88,7 +89,7 @@ export function serialReport({ config, log, now }: Controller): SerialReport {
 export async function planRotation(controller: Controller): Promise<RotationPlan> {
   const { config, now } = controller;
   const { current: old } = loadCredentials(config, now());
-  const { CONTROLLER_NAME, signHost } = await import("./authority.ts");
+  const { signHost } = await import("./authority.ts");
   const { generateKeyPem } = await import("../pki/keys.ts");
   const keyPem = await generateKeyPem(config.key_type);
   const publicKey = publicKeyBytes(readPrivateKey(keyPem, "the new key"));

@@ -42,7 +42,13 @@ export async function parseConfig<Shape extends z.ZodMiniObject>(
   for (const [key, entry] of known) values[key] = entry.value;
   for (const name of schema.openSections) {
     const section = settings.sections.get(name);
-    if (section !== undefined) values[name] = textRecord(section.keys);
+    if (section === undefined) continue;
+    values[name] = textRecord(section.keys);
+    for (const [key, { line }] of section.keys) {
+      if (!keyNames(schema).includes(key)) continue;
+      // Below the header it is no setting: unnoticed, it would leave allowed_ips open.
+      warnings.push({ key, message: `line ${line} stands in [${name}] and sets nothing` });
+    }
   }
   const parsed = schema.shape.safeParse(values);
   if (parsed.success) return { config: parsed.data, warnings };

@@ -14,6 +14,12 @@ export function isHostName(name: string): boolean {
   );
 }
 
+/**
+ * The name in the control host's own certificate. No agent is paired under it: it is what tells the
+ * control host's certificate from an agent's, which the same CA signs.
+ */
+export const CONTROLLER_NAME = "ctrl-exec";
+
 /** Host names compare without case, and only ASCII letters have one (RFC 4343): U+212A is no k. */
 export function sameHostName(a: string, b: string): boolean {
   return lowerAscii(a) === lowerAscii(b);

@@ -1,6 +1,7 @@
 /** Files: read with a clear error, written whole or not at all. */
 import { randomBytes } from "node:crypto";
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fchmodSync,
@@ -203,7 +204,12 @@ const CLOCK_TICK_MS = 50;
  * that it may change again within its times is another one at every look.
  */
 export function fileVersion(path: string): string {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  let stats: BigIntStats | undefined;
+  try {
+    stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch (thrown) {
+    return systemCode(thrown);
+  }
   if (stats === undefined) return "-";
   // The time of change cannot be set back, and a rename sets it.
   const young = Date.now() - Number(stats.ctimeMs) < CLOCK_TICK_MS;

@@ -3,7 +3,7 @@ import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
 import { type PairingOutcome, pair } from "../../agent/enrolment.ts";
 import { storeIdentity } from "../../agent/identity-files.ts";
-import { CtrlExecError } from "../../core/errors.ts";
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { isHostName } from "../../core/host-name.ts";
 import { forTerminal } from "../../core/text.ts";
 import { parseFingerprint } from "../../pki/certificate.ts";
@@ -133,7 +133,8 @@ async function pairNow(input: Input, plan: Plan): Promise<number> {
   const keyPem = await generateKeyPem(config.key_type);
   const csrPem = await createCsr(plan.hostname, readPrivateKey(keyPem, "the new key"));
   const child = input.options["background-child"];
-  const outcome = await pair({
+  let pendingId = "";
+  const pairing = pair({
     controller: plan.controller,
     port: plan.port ?? config.pairing_port,
     hostname: plan.hostname,
@@ -144,6 +145,7 @@ async function pairNow(input: Input, plan: Plan): Promise<number> {
     caFingerprint: plan.caFingerprint,
     waitMs: plan.waitSeconds * 1000,
     onPending: ({ reqid, code }) => {
+      pendingId = reqid;
       if (child) io.out(`${reqid}\n`);
       else
         io.out(
@@ -154,7 +156,13 @@ async function pairNow(input: Input, plan: Plan): Promise<number> {
       );
     },
   });
-  return conclude(input, plan, setting, keyPem, outcome);
+  try {
+    return conclude(input, plan, setting, keyPem, await pairing);
+  } catch (thrown) {
+    // In the background nobody reads what main prints.
+    setting.log("err", "pair-fail", { ERROR: messageOf(thrown), REQID: pendingId });
+    throw thrown;
+  }
 }
 
 function conclude(

@@ -23,6 +23,8 @@ export class PairingConsole {
   readonly #lines = new LineReader();
   readonly #skipped = new Set<string>();
   #shown: PendingRequest | undefined;
+  /** The request that was shown is gone, and the operator has not seen another yet. */
+  #paused = false;
   /** As last listed: a number means what the operator saw, whatever has arrived since. */
   #listed: readonly PendingRequest[] = [];
 
@@ -33,26 +35,34 @@ export class PairingConsole {
 
   /** A request has come in: shown at once when no other is. */
   arrived(request: PendingRequest): void {
-    if (this.#shown === undefined) {
+    if (this.#shown === undefined && !this.#paused) {
       this.#showNext();
       return;
     }
     this.#io.out(`\nAlso waiting: ${request.hostname} (${request.ip}). Type l to list.\n`);
-    this.#io.out(PROMPT);
+    if (!this.#paused) this.#io.out(PROMPT);
   }
 
   /** Still shown: then it was `approve` or `deny` in another window that decided. */
   decided(request: PendingRequest): void {
     if (this.#shown?.id !== request.id) return;
-    this.#io.out(`\n${request.hostname} (${request.ip}) was decided elsewhere.\n`);
-    this.#shown = undefined;
-    this.#showNext();
+    this.#vanished(`${request.hostname} (${request.ip}) was decided elsewhere.`);
   }
 
   withdrawn(request: PendingRequest): void {
-    this.#io.out(`\n${request.hostname} (${request.ip}) went away.\n`);
-    if (this.#shown?.id === request.id) this.#shown = undefined;
-    this.#showNext();
+    const text = `${request.hostname} (${request.ip}) went away.`;
+    if (this.#shown?.id === request.id) this.#vanished(text);
+    else this.#io.out(`\n${text}\n${this.#shown === undefined ? "" : PROMPT}`);
+  }
+
+  /**
+   * The next request is not shown by itself: a word that the operator is just typing for this one
+   * must not decide on another.
+   */
+  #vanished(text: string): void {
+    this.#shown = undefined;
+    this.#paused = true;
+    this.#io.out(`\n${text} Press Enter to go on.\n`);
   }
 
   /** Resolves when the operator quits or the terminal closes. */
@@ -70,8 +80,11 @@ export class PairingConsole {
   /** Returns false to quit. */
   async #obey(line: string): Promise<boolean> {
     const [word = "", number] = line.toLowerCase().split(/\s+/);
+    const wasPaused = this.#paused;
+    this.#paused = false;
     if (word === "q" || word === "quit") return false;
     if (word === "l" || word === "list") this.#list();
+    else if (wasPaused && number === undefined) this.#lines.drop();
     else if (/^(a|approve|d|deny|s|skip)$/.test(word)) await this.#decide(word[0] ?? "", number);
     else if (word !== "") this.#io.out(HELP);
     this.#showNext(true);
@@ -126,6 +139,8 @@ export class PairingConsole {
       const waiting = listRequests(this.#controller);
       this.#shown = waiting.find(({ id }) => !this.#skipped.has(id));
       if (this.#shown === undefined) return;
+      // What was typed before this request was on the screen cannot be about it.
+      this.#lines.drop();
       const known = findAgent(this.#controller.config, this.#shown.hostname);
       this.#io.out(`\n${describeRequest(this.#shown, known)}${PROMPT}`);
     } else if (again) this.#io.out(PROMPT);

@@ -29,7 +29,9 @@ export const setupCtrlExec = defineVerb({
   async run({ options, io }) {
     const controller = await openController(options);
     const { config } = controller;
-    const agents = readRegistry(config).agents.size;
+    const registry = readRegistry(config);
+    // A record that cannot be read is an agent all the same.
+    const agents = registry.agents.size + registry.broken.length;
     const replaces = readTextIfPresent(config.cert) !== undefined;
     if (replaces && agents > 0)
       return await replaceUnderAgents(controller, agents, options.yes, io);

@@ -5,7 +5,7 @@ import type { Io } from "../io.ts";
 
 /** With --json a refusal is data: one line on stdout (PROTOCOL section 5). The person still gets the hint. */
 export function showError(io: Io, program: string, error: CtrlExecError, json: boolean): void {
-  if (json && error.code !== "usage" && error.code !== "config") {
+  if (json && error.code !== "usage") {
     io.out(`${JSON.stringify(refusalJson(error))}\n`);
     return;
   }

@@ -234,6 +234,8 @@ export function takeAnswer(config: ControllerConfig, id: string): string | undef
     const file = join(paths(config).pairing, `${id}.${kind}`);
     const text = readTextIfPresent(file);
     if (text === undefined) continue;
+    // Whoever decided may have been killed before this: a decided request waits no more (T10).
+    removeIfPresent(requestFile(config, id));
     removeIfPresent(file);
     return text.trim();
   }

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   approveRequest,
   dropExpiredRequests,
@@ -75,4 +77,17 @@ test("T30 one request approved by two at once is signed once", async () => {
     [1, 2, 3].map(() => approveRequest(fleet.controller, id)),
   );
   expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+});
+
+test("T10 a request whose approval was cut off behind the answer is gone with the answer", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id } = await pending(fleet, "web-01");
+  const file = join(controller.config.state_dir, "pairing", `${id}.json`);
+  const content = readFileSync(file);
+  await approveRequest(controller, id);
+  writeFileSync(file, content);
+  expect(listRequests(controller)).toHaveLength(1);
+  expect(takeAnswer(controller.config, id)).toContain("approved");
+  expect(listRequests(controller)).toEqual([]);
 });

@@ -111,3 +111,11 @@ export function storeControllerSerial(path: string, serial: Serial): void {
   writeWhole(path, `${serial}\n`, 0o644);
   if (proven === serial) removeIfPresent(previousSerialPath(path));
 }
+
+/**
+ * For when a pairing is whole: it vouches for its serial. One of the identity before, taken for the
+ * proven one by the next pairing, would push this one out.
+ */
+export function forgetPreviousSerial(path: string): void {
+  removeIfPresent(previousSerialPath(path));
+}

@@ -18,7 +18,7 @@ import {
   readTextIfPresent,
   writeWhole,
 } from "../system/files.ts";
-import { storeControllerSerial } from "./controller-serials.ts";
+import { forgetPreviousSerial, storeControllerSerial } from "./controller-serials.ts";
 import type { Enrolled } from "./enrolment.ts";
 
 export interface AgentIdentity {
@@ -44,6 +44,7 @@ export function storeIdentity(config: AgentConfig, keyPem: string, enrolled: Enr
 export function storeSteps(config: AgentConfig, keyPem: string, enrolled: Enrolled): StoreStep[] {
   const { cert, key, ca, dispatcher_serial_path } = config;
   return [
+    { name: "finish the pairing before", run: () => finishEarlier(config) },
     {
       name: "stage the key",
       run: () => {
@@ -60,6 +61,10 @@ export function storeSteps(config: AgentConfig, keyPem: string, enrolled: Enroll
     },
     { name: "store the certificate", run: () => writeWhole(cert, enrolled.certPem, 0o640) },
     { name: "put the CA in place", run: () => moveOver(staged(ca), ca) },
+    {
+      name: "forget the serial before",
+      run: () => forgetPreviousSerial(dispatcher_serial_path),
+    },
     { name: "put the key in place", run: () => moveOver(staged(key), key) },
   ];
 }
@@ -85,7 +90,7 @@ export function loadIdentity(config: AgentConfig): AgentIdentity {
   if (!isSignedBy(certificate, ca)) {
     throw new CtrlExecError("config", `Cannot use ${config.cert}: ${caFile} did not sign it`);
   }
-  if (usesStaged) finishStore(keyFile, caFile, config);
+  if (usesStaged) finishStore(config);
   return { certificate, ca, keyPem };
 }
 
@@ -98,12 +103,35 @@ function stagedKeyFits(config: AgentConfig, certificate: CertificateFacts): bool
   );
 }
 
-/** The agent's own user may not write here; then the staged files go on serving. */
-function finishStore(keyFile: string, caFile: string, config: AgentConfig): void {
+/**
+ * A pairing that was cut off after its certificate has left the key in force staged, and the next one
+ * would write over it. What cannot be read is no identity to keep.
+ */
+function finishEarlier(config: AgentConfig): void {
+  if (isUnfinished(config)) putInPlace(config);
+}
+
+function isUnfinished(config: AgentConfig): boolean {
   try {
-    if (caFile !== config.ca) moveOver(caFile, config.ca);
-    moveOver(keyFile, config.key);
+    return stagedKeyFits(config, readCertificate(readText(config.cert), config.cert));
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError) return false;
+    throw thrown;
+  }
+}
+
+/** The agent's own user may not write here; then the staged files go on serving. */
+function finishStore(config: AgentConfig): void {
+  try {
+    putInPlace(config);
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError)) throw thrown;
   }
+}
+
+/** The key comes last: while it is staged, the rest is known to be undone. */
+function putInPlace({ key, ca, dispatcher_serial_path }: AgentConfig): void {
+  if (readTextIfPresent(staged(ca)) !== undefined) moveOver(staged(ca), ca);
+  forgetPreviousSerial(dispatcher_serial_path);
+  moveOver(staged(key), key);
 }

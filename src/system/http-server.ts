@@ -212,6 +212,7 @@ class Connection {
   close(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#leaving);
+    this.#socket.destroy();
     this.#raw.destroy();
   }
 

@@ -30,7 +30,10 @@ export interface HttpServerLimits {
   readonly connections: number;
   /** From accept to the end of the handshake. */
   readonly handshakeMs: number;
-  /** How long a connection may stand without a request, and again how long a request may take to come. */
+  /**
+   * How long a connection may stand without a request, again how long a request may take to come,
+   * and again how long an answer may take to leave, and as long for each MiB of it.
+   */
   readonly idleMs: number;
 }
 
@@ -56,8 +59,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const http = createHttpServer({ keepAliveTimeout: limits.idleMs });
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const connection = connections.get(request.socket);
-    connection?.busy(request, response);
-    options.onRequest(request, response, connection?.peer ?? "");
+    if (connection === undefined || !connection.takes()) return;
+    connection.busy(request, response);
+    options.onRequest(request, response, connection.peer);
   };
   http.on("request", onRequest);
   // With a listener the reader of a body decides whether it is worth asking for.
@@ -123,6 +127,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 /** How long what a client still sends is read after a refusal, so that the refusal arrives. */
 const HANGUP_MS = 1_000;
 
+/**
+ * Answers that may be due on one connection (T21). One read brings thousands of pipelined requests
+ * and the parser cannot be paused inside it, so a client that goes beyond is hung up on.
+ */
+const MAX_DUE = 16;
+
+const MIB = 1024 * 1024;
+
 /** One connection's deadlines (T19): totals, whatever trickles in meanwhile. */
 class Connection {
   readonly peer: string;
@@ -131,6 +143,7 @@ class Connection {
   readonly #refusal: HttpServerOptions["refuse"];
   readonly #idleMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
   /** Answers that are due: a client may send its next request before it has the last answer. */
   readonly #due = new Set<ServerResponse>();
   #refused = false;
@@ -162,12 +175,21 @@ class Connection {
     });
   }
 
+  /** Whether one more request is acceptable. One too many closes the connection. */
+  takes(): boolean {
+    if (this.#due.size >= MAX_DUE) this.close();
+    return !this.#raw.destroyed;
+  }
+
   /** A request's head is here. Its body has a deadline, the answer takes as long as it takes. */
   busy(request: IncomingMessage, response: ServerResponse): void {
     this.#due.add(response);
     this.#after(this.#idleMs, () => this.refuse(408));
     request.once("end", () => clearTimeout(this.#timer));
+    // The whole answer is with the socket: from here on only the client can hold it up.
+    response.once("prefinish", () => this.#leave());
     response.once("close", () => {
+      clearTimeout(this.#leaving);
       this.#due.delete(response);
       if (this.#due.size > 0) return;
       if (this.#refused) this.close();
@@ -189,7 +211,17 @@ class Connection {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#leaving);
+    this.#socket.destroy();
     this.#raw.destroy();
+  }
+
+  /** Closes unless the answer leaves in time: one that nobody reads holds memory (T19, T21). */
+  #leave(): void {
+    clearTimeout(this.#leaving);
+    if (this.#raw.destroyed) return;
+    const ms = this.#idleMs * (1 + this.#socket.writableLength / MIB);
+    this.#leaving = setTimeout(() => this.close(), ms);
   }
 
   #after(ms: number, act: () => void): void {

@@ -118,3 +118,43 @@ test("requests that are sent at once are answered in order", async () => {
   const text = await received(socket);
   expect(text.match(/<[^>]*>/g)).toEqual(["</a:0>", "</b:1>", "</c:2>", "</d:3>"]);
 });
+
+test("T21 a client that pipelines and never reads has a bounded number of requests taken", async () => {
+  let taken = 0;
+  const { promise: dropped, resolve } = Promise.withResolvers<void>();
+  using server = await serve((request, response) => {
+    if (taken++ === 0) request.socket.once("close", () => resolve());
+    response.end("answered");
+  });
+  const socket = open(server.port).on("error", () => undefined);
+  socket.pause();
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(20_000));
+  await dropped;
+  socket.destroy();
+  expect(taken).toBe(16);
+});
+
+test("T21 requests whose answers take long are bounded as well", async () => {
+  let taken = 0;
+  using server = await serve(() => void taken++);
+  const socket = open(server.port);
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(17));
+  expect(await received(socket)).toBe("");
+  expect(taken).toBe(16);
+});
+
+test("T19 an answer that nobody reads has a deadline", async () => {
+  const { promise: dropped, resolve } = Promise.withResolvers<void>();
+  const answer = "x".repeat(16 * 1024 * 1024);
+  using server = await serve((_, response) => {
+    response.once("close", () => resolve());
+    response.end(answer);
+  });
+  const socket = open(server.port);
+  socket.pause();
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await dropped;
+  const text = received(socket);
+  socket.resume();
+  expect((await text).length).toBeLessThan(answer.length);
+});

@@ -7,7 +7,7 @@ import type { Summary } from "./statistics.ts";
 
 export const CLUSH = "clush";
 
-const TURNS = { rounds: 5, budgetMs: 15_000 };
+const TURNS = { rounds: 5, budgetMs: 8_000 };
 
 /** @returns what could not be measured, and why */
 export async function sshFanOut(

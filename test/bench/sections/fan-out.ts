@@ -10,7 +10,7 @@ import { quantile, type Summary, summarise } from "../statistics.ts";
 const SIZES = [1, 10, 50, 200, 500];
 /** What ctrl-exec does at once by default; the others are told to do the same. */
 export const PARALLEL = 64;
-const OURS = { rounds: 7, budgetMs: 10_000 };
+const OURS = { rounds: 5, budgetMs: 8_000 };
 const LIMIT_MS = 60_000;
 const TRUE = Bun.which("true") ?? "/bin/true";
 

@@ -7,7 +7,7 @@ import type { Stage } from "../stage.ts";
 import { PARALLEL } from "./fan-out.ts";
 
 const SIZES = [100, 500, 1000, 2000, 5000];
-const TURNS = { rounds: 5, budgetMs: 15_000 };
+const TURNS = { rounds: 5, budgetMs: 8_000 };
 
 export async function growth(stage: Stage): Promise<SectionResult> {
   const most = SIZES.at(-1) ?? 0;

@@ -7,7 +7,7 @@ import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { BINARY, type ProgramName, runCommand, runProgram } from "../support/binary.ts";
 import { TestFolder } from "../support/folder.ts";
 
-const VERSION = "\\d+\\.\\d+\\.\\d+( \\(commit [0-9a-f]{12}\\))?";
+const VERSION = "\\d+\\.\\d+\\.\\d+( \\(commit [0-9a-f]{12}(?:-dirty)?\\))?";
 const PROGRAMS: readonly [ProgramName, Program][] = [
   ["ctrl-exec", controllerProgram],
   ["ctrl-exec-agent", agentProgram],

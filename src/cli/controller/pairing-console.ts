@@ -80,11 +80,9 @@ export class PairingConsole {
   /** Returns false to quit. */
   async #obey(line: string): Promise<boolean> {
     const [word = "", number] = line.toLowerCase().split(/\s+/);
-    const wasPaused = this.#paused;
     this.#paused = false;
     if (word === "q" || word === "quit") return false;
     if (word === "l" || word === "list") this.#list();
-    else if (wasPaused && number === undefined) this.#lines.drop();
     else if (/^(a|approve|d|deny|s|skip)$/.test(word)) await this.#decide(word[0] ?? "", number);
     else if (word !== "") this.#io.out(HELP);
     this.#showNext(true);

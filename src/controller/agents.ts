@@ -33,10 +33,12 @@ export async function unpairAgent(
   revoke: boolean,
 ): Promise<Unpaired> {
   const { config, log, now } = controller;
-  const revoked = revoke ? await serialsOf(controller, requireAgent(controller, hostname)) : [];
+  const asked = revoke ? await askForSerial(controller, requireAgent(controller, hostname)) : [];
   const lock = await lockRegistry(config);
   try {
     const record = requireAgent(controller, hostname);
+    // Read under the lock: a renewal signs under it, and what it has just signed is revoked as well.
+    const revoked = revoke ? [...new Set([...asked, ...knownSerials(controller, record)])] : [];
     // Revoked first: a crash in between leaves a host that can be unpaired again.
     if (revoked.length > 0) {
       addRevoked(config, revoked, `${record.hostname}, unpaired ${isoSeconds(now())}`);
@@ -50,13 +52,19 @@ export async function unpairAgent(
   }
 }
 
-/** Every serial of the host; a record of 0.8 does not have it, and then the host itself is asked. */
-async function serialsOf(controller: Controller, record: AgentRecord): Promise<Serial[]> {
-  const { config, now } = controller;
+/** Every serial of the host that is written down here. */
+function knownSerials({ config, now }: Controller, record: AgentRecord): Serial[] {
   const noted = readSerialLine(record.serial);
-  const known = new Set(issuedTo(config, record.hostname, now()));
-  if (noted !== undefined) known.add(noted);
-  if (known.size > 0) return [...known];
+  const issued = issuedTo(config, record.hostname, now());
+  return noted === undefined ? issued : [...issued, noted];
+}
+
+/**
+ * A record of 0.8 does not have the serial, and then the host itself is asked: before the registry is
+ * locked, because that takes as long as the host likes. None when there is no need to ask.
+ */
+async function askForSerial(controller: Controller, record: AgentRecord): Promise<Serial[]> {
+  if (knownSerials(controller, record).length > 0) return [];
   try {
     return [await peerSerial(openDialler(controller), record)];
   } catch (cause) {
@@ -64,7 +72,7 @@ async function serialsOf(controller: Controller, record: AgentRecord): Promise<S
       "bad-request",
       `Cannot revoke ${record.hostname}: its serial is not known, and it does not answer`,
       {
-        hint: `Put the serial into ${paths(config).revoked} by hand, then unpair without --revoke.`,
+        hint: `Put the serial into ${paths(controller.config).revoked} by hand, then unpair without --revoke.`,
         cause,
       },
     );

@@ -64,10 +64,17 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
   return { release, releaseAll: () => targets.forEach(release) };
 }
 
+/** Bytes of a lock file's name; file systems take 255, and a host's name alone may have 253. */
+const MAX_READABLE = 200;
+
 /** A registered host has one lock, however its name was typed. */
 function lockFile({ name, record }: ResolvedTarget, script: string): string {
   const host = (record?.hostname ?? name).toLowerCase();
-  return `${`${host}--${script}`.replaceAll(/[^A-Za-z0-9_.-]/g, "_")}.lock`;
+  const pair = `${host}--${script}`;
+  const readable = pair.replaceAll(/[^A-Za-z0-9_.-]/g, "_");
+  if (readable.length <= MAX_READABLE) return `${readable}.lock`;
+  const digest = new Bun.CryptoHasher("sha256").update(pair).digest("hex");
+  return `${readable.slice(0, MAX_READABLE - digest.length)}${digest}.lock`;
 }
 
 function holderText(

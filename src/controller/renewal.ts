@@ -6,14 +6,16 @@ import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { refusal, renewReply } from "../core/messages.ts";
 import { renewalTime } from "../core/renewal.ts";
 import { lastsLonger } from "../core/rotation.ts";
+import type { Serial } from "../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time.ts";
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
 import { askHost, type FleetDialler, inParallel, openDialler } from "./fleet.ts";
-import { type AgentRecord, agentFinder, changeAgents } from "./registry.ts";
+import { type AgentRecord, agentFinder, changeAgents, lockRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
+import { readRevoked } from "./revocation.ts";
 import { type ResolvedTarget, resolveTargets } from "./targets.ts";
 
 /** When the agent's certificate is due, by its record; undefined when the record does not say. */
@@ -83,9 +85,8 @@ async function renewAgent(
   try {
     const csr = await askForRequest(dialler, target, reqid);
     const { judgeCsr } = await import("../pki/csr.ts");
-    const { signHost } = await import("./authority.ts");
     const { publicKey } = await judgeCsr(csr, target.name);
-    const certificate = await signHost(controller, target.name, publicKey);
+    const certificate = await signIfUnchanged(controller, target, publicKey);
     action = "renew-complete";
     await deliver(dialler, target, {
       cert: certificate.pem,
@@ -99,6 +100,41 @@ async function renewAgent(
     log("err", action, { ...where, ERROR: messageOf(thrown) });
     return messageOf(thrown);
   }
+}
+
+/**
+ * Signs under the registry's lock, which unpairing takes too: a host that was revoked while it was
+ * asked gets nothing, and one that is revoked afterwards has this certificate among its serials (T05).
+ */
+async function signIfUnchanged(
+  controller: Controller,
+  { name, record }: ResolvedTarget,
+  publicKey: Buffer,
+): Promise<CertificateFacts> {
+  const { config } = controller;
+  const { signHost } = await import("./authority.ts");
+  const lock = await lockRegistry(config);
+  try {
+    const problem = changeOf(record, agentFinder(config)(name), readRevoked(config));
+    if (problem !== undefined) {
+      throw new CtrlExecError("untrusted", `Cannot renew ${name}: ${problem} meanwhile`);
+    }
+    return await signHost(controller, name, publicKey);
+  } finally {
+    lock.release();
+  }
+}
+
+/** What has happened to the host that forbids signing for it; undefined when nothing has. */
+function changeOf(
+  before: AgentRecord | undefined,
+  present: AgentRecord | undefined,
+  revoked: ReadonlySet<Serial>,
+): string | undefined {
+  if (present === undefined) return "it was unpaired";
+  // Not every serial that was ever issued to the name: a host that is paired anew may be renewed.
+  if (present.serial !== before?.serial) return "it was given another certificate";
+  return revoked.has(present.serial) ? "its certificate was revoked" : undefined;
 }
 
 async function askForRequest(

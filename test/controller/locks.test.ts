@@ -62,6 +62,20 @@ test("one host has one lock, however its name is typed", async () => {
   expect(() => takeRunLocks(fleet.controller, order(fleet, ["web-01:7450"]))).toThrow(LockedError);
 });
 
+test("a host and a script with long names have a lock of their own", async () => {
+  await using fleet = await LocalFleet.create();
+  const host = (last: string) => `${"a.".repeat(126)}${last}`;
+  const take = (name: string, script: string) =>
+    takeRunLocks(fleet.controller, order(fleet, [name], script));
+  const script = "s".repeat(64);
+  const locks = take(host("a"), script);
+  expect(listRunLocks(fleet.controller)).toMatchObject([{ host: host("a"), script }]);
+  expect(() => take(host("a").toUpperCase(), script)).toThrow(LockedError);
+  take(host("b"), script).releaseAll();
+  take(host("a"), `${script}s`).releaseAll();
+  locks.releaseAll();
+});
+
 test("a run that is over has no lock left, whether its host answered or not", async () => {
   await using fleet = await LocalFleet.create();
   await fleet.addAgent("web-01");

@@ -1,9 +1,12 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { unpairAgent } from "../../src/controller/agents.ts";
+import { signHost } from "../../src/controller/authority.ts";
 import { paths } from "../../src/controller/controller.ts";
-import { changeAgents, findAgent } from "../../src/controller/registry.ts";
+import { changeAgents, findAgent, lockRegistry } from "../../src/controller/registry.ts";
 import { renewAgents } from "../../src/controller/renewal.ts";
+import { addRevoked } from "../../src/controller/revocation.ts";
+import { readCertificate } from "../../src/pki/certificate.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 async function pretend(fleet: LocalFleet, name: string, port: number): Promise<void> {
@@ -53,6 +56,49 @@ test("every certificate that the host ever had is revoked, those before a renewa
   const second = fleet.record("web-01").serial;
   const { revoked } = await unpairAgent(fleet.controller, "web-01", true);
   expect(revoked).toEqual([first, second]);
+});
+
+test("T05 a host that is unpaired while its renewal is under way gets no new certificate", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const before = readFileSync(agent.config.cert, "utf8");
+  const renewal = renewAgents(fleet.controller, [fleet.record("web-01")]);
+  await unpairAgent(fleet.controller, "web-01", true);
+  expect((await renewal).notRenewed).toEqual([
+    { host: "web-01", error: "Cannot renew web-01: it was unpaired meanwhile" },
+  ]);
+  expect(readFileSync(agent.config.cert, "utf8")).toBe(before);
+});
+
+test("T05 a certificate that is revoked or replaced while its renewal is under way is not renewed", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  await fleet.addAgent("db-01");
+  const { config } = fleet.controller;
+  const records = [fleet.record("web-01"), fleet.record("db-01")];
+  const renewal = renewAgents(fleet.controller, records);
+  addRevoked(config, [fleet.record("web-01").serial], "by hand");
+  await changeAgents(config, (record) =>
+    record.hostname === "db-01" ? { ...record, serial: "0a" } : undefined,
+  );
+  const { renewed, notRenewed } = await renewal;
+  expect(renewed).toEqual([]);
+  expect(notRenewed.map(({ error }) => error).sort()).toEqual([
+    "Cannot renew db-01: it was given another certificate meanwhile",
+    "Cannot renew web-01: its certificate was revoked meanwhile",
+  ]);
+});
+
+test("T05 a certificate that is signed while unpair waits for its turn is revoked with the others", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const { publicKey } = readCertificate(readFileSync(agent.config.cert), "present");
+  const first = fleet.record("web-01").serial;
+  const lock = await lockRegistry(fleet.controller.config);
+  const unpairing = unpairAgent(fleet.controller, "web-01", true);
+  const { serial } = await signHost(fleet.controller, "web-01", publicKey);
+  lock.release();
+  expect((await unpairing).revoked).toEqual([first, serial]);
 });
 
 test("a host of 0.8, whose serial no record has, is asked for it; one that is away is not revoked by half", async () => {

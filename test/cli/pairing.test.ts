@@ -270,3 +270,39 @@ test("something that is no control host at all", async () => {
   expect(finished.err).toContain("that is not a controller answers without TLS");
   expect(stored(agent)).toEqual([]);
 });
+
+describe("T07 a paired agent that poses as the control host", () => {
+  const relay = async () =>
+    await falseController({
+      authority,
+      answer: (_, honest) => honest,
+      server: await authority.issue("web-99"),
+    });
+
+  test("is refused, whatever it relays", async () => {
+    await using peer = await relay();
+    const { agent, finished } = await pairWith(peer);
+    expect(finished.status).toBe(1);
+    expect(finished.err).toContain("an agent's certificate on the other side");
+    expect(stored(agent)).toEqual([]);
+  });
+
+  test("gets nothing from an agent that knows the CA's fingerprint", async () => {
+    await using peer = await relay();
+    const fingerprint = `--ca-fingerprint=${authority.ca.fingerprint}`;
+    const { agent, finished } = await pairWith(peer, [fingerprint]);
+    expect(finished.status).toBe(1);
+    expect(finished.err).toContain("is no control host\nIt shows the certificate of web-99.");
+    expect(stored(agent)).toEqual([]);
+  });
+
+  test("cannot be paired under the control host's name to begin with", async () => {
+    const agent = await control.addAgent("ctrl-exec");
+    const finished = await agent.run(
+      "request-pairing",
+      agent.pairingArgs(await control.pairingPort()),
+    );
+    expect(finished.status).toBe(1);
+    expect(finished.err).toContain("it refuses the request: invalid request");
+  });
+});

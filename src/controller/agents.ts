@@ -14,13 +14,15 @@ import { addRevoked } from "./revocation.ts";
 import { DEFAULT_AGENT_PORT, dialAddress } from "./targets.ts";
 
 export interface Unpaired {
-  readonly record: AgentRecord;
+  readonly hostname: string;
+  /** Until when its certificate stays valid, OpenSSL's text form; undefined when its record is damaged. */
+  readonly expiry: string | undefined;
   /** Serials that answer for nobody from now on; none without `revoke`. */
   readonly revoked: readonly Serial[];
 }
 
 /**
- * Removes the record.
+ * Removes the record, a damaged one too.
  *
  * @param revoke also puts every certificate of the host on this controller's revocation list, so that
  *   it can pose as no other host
@@ -29,33 +31,51 @@ export interface Unpaired {
  */
 export async function unpairAgent(
   controller: Controller,
-  hostname: string,
+  typed: string,
   revoke: boolean,
 ): Promise<Unpaired> {
   const { config, log, now } = controller;
-  const asked = revoke ? await askForSerial(controller, requireAgent(controller, hostname)) : [];
+  const asked = revoke ? await askForSerial(controller, agentToRemove(controller, typed)) : [];
   const lock = await lockRegistry(config);
   try {
-    const record = requireAgent(controller, hostname);
+    const { hostname, record } = agentToRemove(controller, typed);
     // Read under the lock: a renewal signs under it, and what it has just signed is revoked as well.
-    const revoked = revoke ? [...new Set([...asked, ...knownSerials(controller, record)])] : [];
+    const known = revoke ? knownSerials(controller, { hostname, record }) : [];
+    const revoked = [...new Set([...asked, ...known])];
     // Revoked first: a crash in between leaves a host that can be unpaired again.
     if (revoked.length > 0) {
-      addRevoked(config, revoked, `${record.hostname}, unpaired ${isoSeconds(now())}`);
-      log("info", "revoke", { AGENT: record.hostname, SERIALS: revoked.join(",") });
+      addRevoked(config, revoked, `${hostname}, unpaired ${isoSeconds(now())}`);
+      log("info", "revoke", { AGENT: hostname, SERIALS: revoked.join(",") });
     }
-    removeAgent(config, record.hostname);
-    log("info", "unpair", { AGENT: record.hostname, EXPIRY: record.expiry });
-    return { record, revoked };
+    removeAgent(config, hostname);
+    log("info", "unpair", { AGENT: hostname, EXPIRY: record?.expiry ?? "unknown" });
+    return { hostname, expiry: record?.expiry, revoked };
   } finally {
     lock.release();
   }
 }
 
+interface AgentToRemove {
+  readonly hostname: string;
+  /** Undefined when it is damaged. */
+  readonly record: AgentRecord | undefined;
+}
+
+/** A damaged record is no reason to keep its host. @throws CtrlExecError `not-found` */
+function agentToRemove(controller: Controller, typed: string): AgentToRemove {
+  try {
+    const record = requireAgent(controller, typed);
+    return { hostname: record.hostname, record };
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;
+    return { hostname: typed.toLowerCase(), record: undefined };
+  }
+}
+
 /** Every serial of the host that is written down here. */
-function knownSerials({ config, now }: Controller, record: AgentRecord): Serial[] {
-  const noted = readSerialLine(record.serial);
-  const issued = issuedTo(config, record.hostname, now());
+function knownSerials({ config, now }: Controller, { hostname, record }: AgentToRemove): Serial[] {
+  const noted = readSerialLine(record?.serial ?? "");
+  const issued = issuedTo(config, hostname, now());
   return noted === undefined ? issued : [...issued, noted];
 }
 
@@ -63,18 +83,24 @@ function knownSerials({ config, now }: Controller, record: AgentRecord): Serial[
  * A record of 0.8 does not have the serial, and then the host itself is asked: before the registry is
  * locked, because that takes as long as the host likes. None when there is no need to ask.
  */
-async function askForSerial(controller: Controller, record: AgentRecord): Promise<Serial[]> {
-  if (knownSerials(controller, record).length > 0) return [];
+async function askForSerial(controller: Controller, agent: AgentToRemove): Promise<Serial[]> {
+  if (knownSerials(controller, agent).length > 0) return [];
+  const { hostname, record } = agent;
+  const hint = `Put the serial into ${paths(controller.config).revoked} by hand, then unpair without --revoke.`;
+  if (record === undefined) {
+    throw new CtrlExecError(
+      "bad-request",
+      `Cannot revoke ${hostname}: its serial is not known, and its record is damaged`,
+      { hint },
+    );
+  }
   try {
     return [await peerSerial(openDialler(controller), record)];
   } catch (cause) {
     throw new CtrlExecError(
       "bad-request",
-      `Cannot revoke ${record.hostname}: its serial is not known, and it does not answer`,
-      {
-        hint: `Put the serial into ${paths(controller.config).revoked} by hand, then unpair without --revoke.`,
-        cause,
-      },
+      `Cannot revoke ${hostname}: its serial is not known, and it does not answer`,
+      { hint, cause },
     );
   }
 }

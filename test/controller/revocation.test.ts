@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { unpairAgent } from "../../src/controller/agents.ts";
 import { signHost } from "../../src/controller/authority.ts";
 import { paths } from "../../src/controller/controller.ts";
@@ -99,6 +100,24 @@ test("T05 a certificate that is signed while unpair waits for its turn is revoke
   const { serial } = await signHost(fleet.controller, "web-01", publicKey);
   lock.release();
   expect((await unpairing).revoked).toEqual([first, serial]);
+});
+
+test("a host whose record is damaged can be unpaired, and revoked by what was issued to it", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  const { serial } = fleet.record("web-01");
+  const { agents } = paths(fleet.controller.config);
+  writeFileSync(join(agents, "web-01.json"), "{");
+  expect(await unpairAgent(fleet.controller, "Web-01", true)).toEqual({
+    hostname: "web-01",
+    expiry: undefined,
+    revoked: [serial],
+  });
+  writeFileSync(join(agents, "web-02.json"), "{");
+  const unpair = (revoke: boolean) => unpairAgent(fleet.controller, "web-02", revoke);
+  await expect(unpair(true)).rejects.toThrow("its serial is not known, and its record is damaged");
+  expect((await unpair(false)).revoked).toEqual([]);
+  expect(readdirSync(agents)).toEqual([]);
 });
 
 test("a host of 0.8, whose serial no record has, is asked for it; one that is away is not revoked by half", async () => {

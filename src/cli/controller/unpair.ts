@@ -16,9 +16,10 @@ export const unpair = defineVerb({
   examples: ["ctrl-exec unpair web-01", "ctrl-exec unpair web-01 --revoke"],
   async run({ options, positionals, io }) {
     const controller = await openController(options);
-    const [hostname = ""] = positionals;
-    const { record, revoked } = await unpairAgent(controller, hostname, options.revoke);
-    io.out(`Unpaired ${record.hostname}. Its certificate stays valid until ${record.expiry}.\n`);
+    const [typed = ""] = positionals;
+    const { hostname, expiry, revoked } = await unpairAgent(controller, typed, options.revoke);
+    const until = expiry ?? "a date that its damaged record did not say";
+    io.out(`Unpaired ${hostname}. Its certificate stays valid until ${until}.\n`);
     if (revoked.length > 0) io.out(`Revoked here: ${revoked.join(", ")}\n`);
     return 0;
   },

@@ -43,7 +43,7 @@ const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
   ],
   ["ctrl-exec", ["run", "a", "b", "--port=65536"], /--port takes a whole number from 1 to 65535/],
   ["ctrl-exec", ["run", "a", "b", "--keep"], /--keep has no meaning for ctrl-exec run/],
-  ["ctrl-exec", ["list-agents", "--port=7"], /--port has no meaning for ctrl-exec list-agents/],
+  ["ctrl-exec", ["list-agents", "--ip=::1"], /--ip has no meaning for ctrl-exec list-agents/],
   ["ctrl-exec", ["run", "web-01"], /ctrl-exec run needs <host>\[:<port>\]\.\.\. <script>/],
   ["ctrl-exec", ["ping"], /ctrl-exec ping needs <host>/],
   ["ctrl-exec", ["approve"], /ctrl-exec approve needs <reqid>/],
@@ -124,4 +124,17 @@ test("setup-ctrl-exec over a certificate that agents know asks, and the end of i
   const no = await control.run("setup-ctrl-exec", [], { input: "no\n" });
   expect(no.status).toBe(1);
   expect((await control.run("ping", ["web-01"])).status).toBe(0);
+});
+
+test("the manual's global options are taken by every mode, those without a use too", async () => {
+  const list = await runProgram("ctrl-exec", [
+    ...["--port", "7", "--username=u", "list-agents", "--token", "t"],
+    ...["--config", control.config, "--log", control.log.path],
+  ]);
+  expect([list.status, list.err]).toEqual([0, ""]);
+  const paired = await runProgram("ctrl-exec-agent", [
+    ...["pairing-status", "--allowlist", "/x"],
+    ...["--config", control.folder.write("alone/agent.conf", "")],
+  ]);
+  expect([paired.status, paired.out]).toEqual([1, "Paired: no\n"]);
 });

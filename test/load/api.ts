@@ -1,12 +1,13 @@
 /**
  * `make load`: 200 clients on one ctrl-exec-api, before it 50 hosts of which some hang, refuse and
- * reset. Every request must be answered, every record be complete, and memory stay flat. Bounded by
- * LOAD_SECONDS (default 20 per round, two rounds after a warm-up). Prints figures; exit status 1 when
- * anything is wrong.
+ * reset; over plain HTTP, then over TLS. Every request must be answered, every record be complete, and
+ * memory stay flat. Bounded by LOAD_SECONDS (default 20 per round, two rounds after a warm-up). Prints
+ * figures; exit status 1 when anything is wrong.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { TestApi } from "../support/api.ts";
+import { Authority } from "../support/authority.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { freePort } from "../support/folder.ts";
 
@@ -107,16 +108,27 @@ async function round(name: string, seconds: number, api: TestApi, hosts: readonl
   return { figures, rss, descriptors };
 }
 
-async function main(): Promise<number> {
-  await using host = await ControlHost.create([
+/** @returns what went wrong */
+async function load(scheme: "http" | "https"): Promise<string[]> {
+  const config = [
     "api_port = 0",
     "api_auth_default = allow",
     "api_max_requests = 128",
     "read_timeout = 10",
     "connect_timeout = 1",
-  ]);
+  ];
+  await using host = await ControlHost.create(config);
+  if (scheme === "https") {
+    const { cert, key } = await Authority.of(host).issue("api");
+    const tls = [
+      `api_cert = ${host.folder.write("api.crt", cert)}`,
+      `api_key = ${host.folder.write("api.key", key, 0o600)}`,
+    ];
+    appendFileSync(host.config, `${tls.join("\n")}\n`);
+  }
+  console.log(`== ${scheme}`);
   const hosts = await fleet(host);
-  await using api = await TestApi.start(host);
+  await using api = await TestApi.start(host, scheme);
   await round("warm-up", SECONDS / 2, api, hosts);
   const first = await round("first", SECONDS, api, hosts);
   const second = await round("second", SECONDS, api, hosts);
@@ -137,8 +149,9 @@ async function main(): Promise<number> {
   await Bun.sleep(6000);
   const rest = resources(api.running.child.pid);
   console.log(`at rest: ${rest.rss} MiB, ${rest.descriptors} descriptors`);
-  for (const line of wrong.slice(0, 20)) console.error(`wrong: ${line}`);
-  return wrong.length === 0 ? 0 : 1;
+  return wrong;
 }
 
-process.exit(await main());
+const wrong = [...(await load("http")), ...(await load("https"))];
+for (const line of wrong.slice(0, 20)) console.error(`wrong: ${line}`);
+process.exit(wrong.length === 0 ? 0 : 1);

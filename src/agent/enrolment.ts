@@ -44,7 +44,15 @@ export interface PairingOptions {
   /** How long to wait for the operator. */
   readonly waitMs: number;
   /** Called when the controller has taken the request. */
-  onPending(pending: { readonly reqid: string; readonly code: string }): void;
+  onPending(pending: Pending): void;
+}
+
+/** What a person compares with the control host's screen. */
+export interface Pending {
+  readonly reqid: string;
+  readonly code: string;
+  /** The CA that came in the handshake; undefined from 0.8, which does not send it. */
+  readonly caFingerprint: string | undefined;
 }
 
 export interface Enrolled {
@@ -61,15 +69,21 @@ export type PairingOutcome =
 /** @throws CtrlExecError when the controller cannot be reached, is not the one expected, or answers wrongly */
 export async function pair(options: PairingOptions): Promise<PairingOutcome> {
   const place = formatHostPort(options.controller, options.port);
-  const socket = await connectTo(options, place);
+  const { socket, ca } = await connectTo(options, place);
   try {
-    return await exchange(socket, options, place);
+    return await exchange(socket, ca, options, place);
   } finally {
     socket.destroy();
   }
 }
 
-async function connectTo(options: PairingOptions, place: string): Promise<TLSSocket> {
+interface Connection {
+  readonly socket: TLSSocket;
+  /** The CA that the control host shows; undefined when it shows none that signed its certificate. */
+  readonly ca: CertificateFacts | undefined;
+}
+
+async function connectTo(options: PairingOptions, place: string): Promise<Connection> {
   let phase: "connect" | "handshake" = "connect";
   try {
     const raw = await connectTcp(options.controller, options.port, CONNECT_MS);
@@ -80,9 +94,17 @@ async function connectTo(options: PairingOptions, place: string): Promise<TLSSoc
     const context = tlsContext({});
     const { socket, peer } = await secureClient(raw, { context, verifyChain: false });
     clearTimeout(timer);
-    if (options.caFingerprint !== undefined)
-      checkCaInHandshake(socket, peer, options.caFingerprint, place);
-    return socket;
+    const leaf = factsOf(peer);
+    const ca = caInHandshake(socket, leaf);
+    if (options.caFingerprint !== undefined) {
+      try {
+        checkExpectedCa(leaf, ca, options.caFingerprint, place);
+      } catch (thrown) {
+        socket.destroy();
+        throw thrown;
+      }
+    }
+    return { socket, ca };
   } catch (thrown) {
     if (!(thrown instanceof ConnectionFailed)) throw thrown;
     const problem = connectionProblem(phase, thrown.code, "controller", place);
@@ -93,30 +115,32 @@ async function connectTo(options: PairingOptions, place: string): Promise<TLSSoc
   }
 }
 
-/** The controller sends its CA along; its certificate must be signed by the one we were told of. */
-function checkCaInHandshake(
-  socket: TLSSocket,
-  peer: X509Certificate,
+/** The controller sends its CA along; one that did not sign its certificate says nothing. */
+function caInHandshake(socket: TLSSocket, leaf: CertificateFacts): CertificateFacts | undefined {
+  const issuer = socket.getPeerCertificate(true).issuerCertificate;
+  if (issuer?.raw === undefined) return undefined;
+  const ca = factsOf(new X509Certificate(issuer.raw));
+  return ca.fingerprint !== leaf.fingerprint && isSignedBy(leaf, ca) ? ca : undefined;
+}
+
+/** @throws CtrlExecError `untrusted`, before anything is sent */
+function checkExpectedCa(
+  leaf: CertificateFacts,
+  ca: CertificateFacts | undefined,
   fingerprint: string,
   place: string,
 ): void {
-  const issuer = socket.getPeerCertificate(true).issuerCertificate;
-  const ca = issuer?.raw === undefined ? undefined : factsOf(new X509Certificate(issuer.raw));
-  const leaf = factsOf(peer);
   if (isAgentCertificate(leaf)) {
-    socket.destroy();
     throw new CtrlExecError("untrusted", `Cannot pair: ${place} is no control host`, {
       hint: `It shows the certificate of ${leaf.commonName}. Nothing was sent to it.`,
     });
   }
-  if (ca === undefined || ca.serial === leaf.serial) {
-    socket.destroy();
+  if (ca === undefined) {
     throw new CtrlExecError("untrusted", `Cannot pair: ${place} does not send its CA along`, {
       hint: "A 0.8 control host does not. Pair without --ca-fingerprint and compare the codes.",
     });
   }
-  if (ca.fingerprint === fingerprint && isSignedBy(leaf, ca)) return;
-  socket.destroy();
+  if (ca.fingerprint === fingerprint) return;
   throw new CtrlExecError("untrusted", `Cannot pair: the CA of ${place} is not the expected one`, {
     hint: `Expected ${fingerprint}\nFound    ${ca.fingerprint}\nNothing was sent to it.`,
   });
@@ -132,6 +156,7 @@ function isAgentCertificate(certificate: CertificateFacts): boolean {
 
 async function exchange(
   socket: TLSSocket,
+  ca: CertificateFacts | undefined,
   options: PairingOptions,
   place: string,
 ): Promise<PairingOutcome> {
@@ -147,7 +172,8 @@ async function exchange(
   if (first === undefined) throw cannotPair(place, "it does not answer");
   if (first.status === "error") throw cannotPair(place, `it refuses the request: ${first.reason}`);
   const { reqid } = first;
-  options.onPending({ reqid, code: confirmationCode(options.csrPem) });
+  const code = confirmationCode(options.csrPem);
+  options.onPending({ reqid, code, caFingerprint: ca?.fingerprint });
   const answer = readAs(pairingAnswer, await messages.next(options.waitMs), place);
   if (answer === undefined) return { kind: "timeout", reqid };
   if (answer.nonce !== undefined && answer.nonce !== options.nonce) {

@@ -32,6 +32,8 @@ const POLL_MS = 1_000;
 
 export interface PairingServer {
   readonly port: number;
+  /** Of the CA: every agent shows it as well. */
+  readonly caFingerprint: string;
   close(): Promise<void>;
 }
 
@@ -50,7 +52,8 @@ export async function startPairingServer(
   events: PairingEvents = {},
 ): Promise<PairingServer> {
   const { config, log, now } = controller;
-  const context = pairingContext(loadCredential(config, now()));
+  const credential = loadCredential(config, now());
+  const context = pairingContext(credential);
   ensureFolder(paths(config).locks, 0o750);
   const lock = tryLock(join(paths(config).locks, ".pairing-mode"));
   if (lock === undefined) {
@@ -97,6 +100,7 @@ export async function startPairingServer(
   log("info", "pairing-mode-start", { PORT: port });
   return {
     port,
+    caFingerprint: credential.ca.fingerprint,
     async close() {
       server.close();
       for (const socket of open) socket.destroy();

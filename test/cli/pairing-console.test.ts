@@ -29,7 +29,7 @@ async function ask(name: string): Promise<{ agent: TestAgent; waiting: Running }
 
 const isPaired = async (agent: TestAgent) => (await agent.run("pairing-status")).status === 0;
 
-test("both screens show the same code; after approve the agent is paired", async () => {
+test("T07 both screens show the same code and CA; after approve the agent is paired", async () => {
   const agent = await control.addAgent("web-01");
   const person = new TerminalSession(
     "ctrl-exec-agent",
@@ -42,6 +42,11 @@ test("both screens show the same code; after approve the agent is paired", async
   expect(operator.screen).toMatch(/IP: +127\.0\.0\.1\r\n/);
   expect(operator.screen).toMatch(new RegExp(`Request id: +${requestId}\\r\\n`));
   expect(operator.screen).toMatch(new RegExp(`Code: +${onAgent} `));
+  // The code vouches for the agent to the operator, the CA for the control host to the agent.
+  const [, ofAgent = ""] = await person.seen(/CA fingerprint: +(sha256:[0-9a-f]{64})\r\n/);
+  const [, ofOperator = ""] = await operator.seen(/CA fingerprint: +(sha256:[0-9a-f]{64}) /);
+  expect(ofAgent).toBe(control.caFingerprint);
+  expect(ofOperator).toBe(control.caFingerprint);
   operator.clear();
   operator.type("a\r");
   await operator.seen(/Approved web-01 \(127\.0\.0\.1\); its certificate expires .* GMT\./);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
-import { type PairingOutcome, pair } from "../../agent/enrolment.ts";
+import { type PairingOutcome, type Pending, pair } from "../../agent/enrolment.ts";
 import { storeIdentity } from "../../agent/identity-files.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { isHostName } from "../../core/host-name.ts";
@@ -47,8 +47,9 @@ export const requestPairing = defineVerb({
   options,
   details: [
     "Makes a key and a certificate request, sends the request to the control host, and waits until",
-    "its operator approves. Both screens show the same six-digit code: compare them. With",
-    "--ca-fingerprint (setup-ca prints it) the control host is checked before anything is sent.",
+    "its operator approves. Both screens show the same six-digit code and the same CA fingerprint:",
+    "compare them. With --ca-fingerprint (setup-ca prints it) the control host is checked before",
+    "anything is sent.",
     "",
     "With --background it prints the request id and returns; a process in the background waits.",
     "Exit status: 0 approved, 2 no answer in time, 3 denied.",
@@ -144,15 +145,11 @@ async function pairNow(input: Input, plan: Plan): Promise<number> {
     nonce: randomBytes(16).toString("hex"),
     caFingerprint: plan.caFingerprint,
     waitMs: plan.waitSeconds * 1000,
-    onPending: ({ reqid, code }) => {
-      pendingId = reqid;
-      if (child) io.out(`${reqid}\n`);
-      else
-        io.out(
-          `Hostname:           ${plan.hostname}\nRequest id:         ${reqid}\nConfirmation code:  ${code}\n`,
-        );
+    onPending: (pending) => {
+      pendingId = pending.reqid;
+      io.out(child ? `${pending.reqid}\n` : describePending(plan.hostname, pending));
       io.err(
-        `Waiting for the operator of ${plan.controller} to approve. Compare the code there.\n`,
+        `Waiting for the operator of ${plan.controller} to approve. Compare what stands there.\n`,
       );
     },
   });
@@ -163,6 +160,16 @@ async function pairNow(input: Input, plan: Plan): Promise<number> {
     setting.log("err", "pair-fail", { ERROR: messageOf(thrown), REQID: pendingId });
     throw thrown;
   }
+}
+
+function describePending(hostname: string, { reqid, code, caFingerprint }: Pending): string {
+  const lines = [
+    `Hostname:           ${hostname}`,
+    `Request id:         ${reqid}`,
+    `Confirmation code:  ${code}`,
+  ];
+  if (caFingerprint !== undefined) lines.push(`CA fingerprint:     ${caFingerprint}`);
+  return `${lines.join("\n")}\n`;
 }
 
 function conclude(

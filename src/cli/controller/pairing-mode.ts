@@ -13,8 +13,8 @@ export const pairingMode = defineVerb({
   options: commonOptions,
   details: [
     "Listens on the pairing port (7444). On a terminal it shows each request with its six-digit code:",
-    "compare it with the agent's screen, then approve, deny or skip. Without a terminal it only takes",
-    "requests; decide with list-requests, approve and deny. Ctrl-C ends it.",
+    "compare it and the CA fingerprint with the agent's screen, then approve, deny or skip. Without a",
+    "terminal it only takes requests; decide with list-requests, approve and deny. Ctrl-C ends it.",
     "",
     "While it runs it also looks after certificates, as ctrl-exec maintain does, every",
     "cert_check_interval.",
@@ -35,6 +35,7 @@ export const pairingMode = defineVerb({
       onWithdrawn: (request) => console?.withdrawn(request),
     });
     const checks = startCheckLoop(controller);
+    io.err(`CA fingerprint:  ${server.caFingerprint}   (the agent's screen must show the same)\n`);
     io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);
     await Promise.race([untilStopped(), ...(console === undefined ? [] : [console.run()])]);
     console?.close();

@@ -56,11 +56,13 @@ export async function scanCapabilities(
 }
 
 function discovered({ target, reply, error, rtt }: HostOutcome): DiscoveredHost {
-  const base = { host: target.name, rtt: `${rtt}ms` };
+  const host = target.name;
+  const time = `${rtt}ms`;
   const failed = (reason: string): DiscoveredHost => ({
-    ...base,
+    host,
     status: "error",
     version: "",
+    rtt: time,
     scripts: [],
     tags: {},
     error: reason,
@@ -69,7 +71,7 @@ function discovered({ target, reply, error, rtt }: HostOutcome): DiscoveredHost 
   const answered = capabilitiesReply.safeParse(reply.json);
   if (reply.status === 200 && answered.success) {
     const { status, version, scripts, tags } = answered.data;
-    return { ...base, status, version, scripts, tags };
+    return { host, status, version, rtt: time, scripts, tags };
   }
   const refused = refusal.safeParse(reply.json);
   if (refused.success) return failed(refused.data.error);

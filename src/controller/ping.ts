@@ -62,19 +62,22 @@ async function renewDue(controller: Controller, targets: readonly ResolvedTarget
 }
 
 function pingResult({ target, reply, error, rtt }: HostOutcome, reqid: string): PingResult {
-  const base = { host: target.name, rtt: `${rtt}ms`, reqid };
+  const host = target.name;
+  const time = `${rtt}ms`;
   const failed = (reason: string): PingResult => ({
-    ...base,
+    host,
     status: "error",
+    rtt: time,
     expiry: "",
     version: "",
+    reqid,
     error: reason,
   });
   if (reply === undefined) return failed(error ?? "no answer");
   const answered = pingReply.safeParse(reply.json);
   if (reply.status === 200 && answered.success) {
     const { expiry, version } = answered.data;
-    return { ...base, status: "ok", expiry, version };
+    return { host, status: "ok", rtt: time, expiry, version, reqid };
   }
   const refused = refusal.safeParse(reply.json);
   return failed(refused.success ? refused.data.error : `answered with status ${reply.status}`);

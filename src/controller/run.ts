@@ -131,13 +131,22 @@ export async function startRun(
 
 function runResult(outcome: HostOutcome, script: string, reqid: string): RunResult {
   const { target, reply, rtt } = outcome;
-  const base = { host: target.name, script, rtt: `${rtt}ms`, reqid };
-  const failed = (error: string) => ({ ...base, exit: -1, stdout: "", stderr: "", error });
+  const head = { host: target.name, script };
+  const tail = { rtt: `${rtt}ms`, reqid };
+  const failed = (error: string) => ({
+    ...head,
+    exit: -1,
+    stdout: "",
+    stderr: "",
+    ...tail,
+    error,
+  });
   if (reply === undefined) return failed(outcome.error ?? "no answer");
   const answered = runReply.safeParse(reply.json);
   if (reply.status === 200 && answered.success) {
     const { exit, stdout, stderr, ...rest } = answered.data;
-    return { ...base, exit, stdout, stderr, ...dropUndefined(rest) };
+    // The order of PROTOCOL section 5: scripts grep for `"script":"...","exit":0`.
+    return { ...head, exit, stdout, stderr, ...tail, ...dropUndefined(rest) };
   }
   const refused = refusal.safeParse(reply.json);
   if (refused.success) return failed(refused.data.error);

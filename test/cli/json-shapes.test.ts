@@ -104,6 +104,18 @@ test("ping", async () => {
   answer(pingOk).parse(parsed(await control.run("ping", ["web-01", "--json"])));
 });
 
+test("fields come in the order that 0.8's have, which scripts grep for", async () => {
+  const keys = async (verb: string, args: readonly string[]) => {
+    const { results } = JSON.parse((await control.run(verb, [...args, "--json"])).out);
+    return results.map((result: object) => Object.keys(result).join(" "));
+  };
+  const run = "host script exit stdout stderr rtt reqid";
+  const ping = "host status rtt expiry version reqid";
+  const hosts = ["web-01", "no-such-host.invalid"];
+  expect(await keys("run", [...hosts, "greet"])).toEqual([run, `${run} error`]);
+  expect(await keys("ping", hosts)).toEqual([ping, `${ping} error`]);
+});
+
 test("list-agents", async () => {
   const shape = z
     .array(

@@ -79,7 +79,7 @@ export function parseBody(route: Route, request: IncomingMessage, bytes: Buffer)
     const field = path.map(String).join(".");
     return field === "" ? message : `${field}: ${message}`;
   });
-  throw badRequest(problems.join("; "));
+  throw badRequest([...new Set(problems)].join("; "));
 }
 
 function jsonOf(route: Route, request: IncomingMessage, bytes: Buffer): unknown {

@@ -86,6 +86,12 @@ describe("every route answers as the document says", () => {
     expectDocumented("POST", "/run", long);
   });
 
+  test("a fault is told once, however many rules it breaks", async () => {
+    const { status, text } = await api.post("/ping", { hosts: ["bad host"] });
+    const detail = "hosts.0: expected a host, host:port or address";
+    expect([status, JSON.parse(text).detail]).toEqual([400, detail]);
+  });
+
   test("GET /status/{reqid}: 200 for a run, 404 for none", async () => {
     const reqid = await record();
     const known = await api.get(`/status/${reqid}`);

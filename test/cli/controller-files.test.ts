@@ -57,6 +57,7 @@ for (const [name, file, harm, why] of broken) {
     const maintained = await control.run("maintain");
     expect(maintained.status).toBe(1);
     expect(maintained.err).toContain(path);
+    expect(maintained.out).not.toContain("Nothing was due");
   });
 }
 

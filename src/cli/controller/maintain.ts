@@ -56,5 +56,6 @@ function describe(report: MaintenanceReport): string[] {
   list("Not renewed", failures);
   if (report.expiredRequests > 0) lines.push(`Pairing requests dropped: ${report.expiredRequests}`);
   if (report.expiredRuns > 0) lines.push(`Run records dropped: ${report.expiredRuns}`);
-  return lines.length === 0 ? ["Nothing was due."] : lines;
+  if (lines.length > 0) return lines;
+  return [report.problems.length === 0 ? "Nothing was due." : "Nothing was done."];
 }

@@ -76,6 +76,14 @@ test.each([...SLIPS])("%s %p", async (name, args, words) => {
   expect(status).toBe(2);
 });
 
+test("a control host with a port behind it is told where the port goes", async () => {
+  const args = ["request-pairing", "--dispatcher", "ctrl.example.com:7444"];
+  const { status, err } = await runProgram("ctrl-exec-agent", args);
+  expect(err).toContain('takes a host or an address, not "ctrl.example.com:7444"');
+  expect(err).toContain("\nIts port goes with --port <n>.\n");
+  expect(status).toBe(2);
+});
+
 test("a hidden option is never suggested", async () => {
   const { err } = await runProgram("ctrl-exec-agent", ["serve", "--background-chil"]);
   expect(err).not.toContain("background-child");

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isIP } from "node:net";
 import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
 import { type PairingOutcome, type Pending, pair } from "../../agent/enrolment.ts";
@@ -83,6 +84,15 @@ function readPlan({ options: given }: Input): Plan {
   const controller = given["ctrl-exec"] ?? given.dispatcher;
   if (controller === undefined || (given["ctrl-exec"] && given.dispatcher)) {
     throw new CtrlExecError("usage", "request-pairing needs one --dispatcher <host>");
+  }
+  if (isIP(controller) === 0 && /[:[\]/]/.test(controller)) {
+    throw new CtrlExecError(
+      "usage",
+      `--dispatcher takes a host or an address, not "${controller}"`,
+      {
+        hint: "Its port goes with --port <n>.",
+      },
+    );
   }
   const hostname = given.hostname ?? systemHostname();
   if (!isHostName(hostname)) {

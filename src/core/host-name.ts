@@ -35,6 +35,12 @@ export function plainAddress(address: string): string {
   return mapped?.[1] ?? address;
 }
 
+/**
+ * What no RFC has and every resolver reads: `127.1`, `0x7f.1`, and `10.0.0.012`, which is 10.0.0.10.
+ * It would dial another host than the one that is read, locked and recorded.
+ */
+const ODD_ADDRESS = /^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))+$/i;
+
 /** A host as an operator names it. */
 export interface Target {
   /** The name that results carry: exactly what was typed, without the port. */
@@ -54,7 +60,8 @@ export function parseTarget(text: string): Target | undefined {
   if (isIPv6(text)) return { name: text, port: undefined };
   const plain = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
   if (plain?.[1] === undefined) return undefined;
-  if (isIP(plain[1]) === 0 && !isHostName(plain[1])) return undefined;
+  if (isIP(plain[1]) === 0 && (!isHostName(plain[1]) || ODD_ADDRESS.test(plain[1])))
+    return undefined;
   return withPort(plain[1], plain[2]);
 }
 

@@ -13,6 +13,7 @@ describe("a host name (RFC 1123 section 2.1)", () => {
     "web-01",
     "WEB-01.Example.COM",
     "3com.com",
+    "10.0.0.1.example",
     "xn--bcher-kva.example",
     "a".repeat(63),
     `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.${"d".repeat(61)}`,
@@ -118,6 +119,11 @@ describe("a target", () => {
     "[192.0.2.1]",
     "[::1]]:7443",
     "::1:::",
+    // A resolver reads the last as 10.0.0.10.
+    "127.1",
+    "0x7f.0.0.1",
+    "256.0.0.1",
+    "10.0.0.012",
   ])("not %j", (text) => {
     expect(parseTarget(text)).toBeUndefined();
   });

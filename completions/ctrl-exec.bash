@@ -54,9 +54,9 @@ _ctrl_exec_value() {
   esac
 }
 
-# Reads the words before the cursor. Sets program, mode, hosts, value and behind (-- was seen).
+# Reads the words before the cursor. Sets program, mode, hosts, config, value and behind (-- was seen).
 _ctrl_exec_read() {
-  program=${1##*/} mode='' hosts='' behind='' value=switch
+  program=${1##*/} mode='' hosts='' config='' behind='' value=switch
   shift
   if [ "$program" = ctrl-exec ]; then
     case ${1-} in
@@ -73,12 +73,15 @@ _ctrl_exec_read() {
         behind=1
         return 0
         ;;
+      --config=*) config=${1#*=} ;;
       --*=*) ;;
       -*)
         _ctrl_exec_value "$1"
         if [ "$value" != switch ]; then
-          # Its value is what the cursor is at, or the next word.
+          # Its value is what the cursor is at, or the next word; bash has the "=" between them.
+          [ "${2-}" != = ] || set -- "$1" "${@:3}"
           [ $# -gt 1 ] || return 0
+          [ "$1" != --config ] || config=$2
           shift
           value=switch
         fi
@@ -90,7 +93,7 @@ _ctrl_exec_read() {
 }
 
 _ctrl_exec() {
-  local program mode hosts behind value modes options kinds kind words before
+  local program mode hosts config behind value modes options kinds kind words before
   local current=${COMP_WORDS[COMP_CWORD]}
   words=''
   # bash takes --option=value apart at the "=".
@@ -119,7 +122,7 @@ _ctrl_exec() {
         words=$modes
         for kind in $kinds; do
           # shellcheck disable=SC2086 # a list of hosts
-          words="$words $(ctrl-exec complete "$kind" $hosts 2>/dev/null)"
+          words="$words $(ctrl-exec complete ${config:+--config="$config"} "$kind" $hosts 2>/dev/null)"
         done
         ;;
     esac

@@ -4,6 +4,19 @@ function __ctrl_exec_before_dashes
     not contains -- -- (commandline -opc)
 end
 
+# The --config that was typed, for whoever asks the program.
+function __ctrl_exec_config
+    set -l typed (commandline -opc)
+    for index in (seq (count $typed))
+        switch $typed[$index]
+            case '--config=*'
+                echo $typed[$index]
+            case --config
+                test $index -lt (count $typed); and echo --config=$typed[(math $index + 1)]
+        end
+    end
+end
+
 # The mode, or nothing: the first word that is no option and no option's value.
 function __ctrl_exec_words
     set -l skip 0
@@ -45,21 +58,21 @@ complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --user
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = run; and __ctrl_exec_before_dashes' -l token -x -d 'Token for the auth hooks (default $ENVEXEC_TOKEN, which no process list shows)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = run; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = run; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = run; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete hosts 2>/dev/null)'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = run; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete scripts (__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[2..-1] 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = run; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) hosts 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = run; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) scripts (__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[2..-1] 2>/dev/null)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = ping; and __ctrl_exec_before_dashes' -l port -x -d 'Agent port for hosts without one of their own (default: as recorded, else 7443)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = ping; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = ping; and __ctrl_exec_before_dashes' -l username -x -d 'Name told to the auth hooks and the script (default $USER); nobody verifies it'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = ping; and __ctrl_exec_before_dashes' -l token -x -d 'Token for the auth hooks (default $ENVEXEC_TOKEN, which no process list shows)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = ping; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = ping; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = ping; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete hosts 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = ping; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) hosts 2>/dev/null)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = status; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = status; and __ctrl_exec_before_dashes' -l username -x -d 'Name told to the auth hooks and the script (default $USER); nobody verifies it'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = status; and __ctrl_exec_before_dashes' -l token -x -d 'Token for the auth hooks (default $ENVEXEC_TOKEN, which no process list shows)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = status; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = status; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = status; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete requests 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = status; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) requests 2>/dev/null)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = list-agents; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = list-agents; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = list-agents; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
@@ -74,20 +87,20 @@ complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --user
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = approve; and __ctrl_exec_before_dashes' -l lookup-by -xa 'hostname ip' -d 'Dial the agent by its name or by its recorded address'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = approve; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = approve; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = approve; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete requests 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = approve; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) requests 2>/dev/null)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = deny; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = deny; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = deny; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete requests 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = deny; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) requests 2>/dev/null)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l ip -x -d 'Record this address for the agent'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l agent-port -x -d 'Record this port for the agent'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l lookup-by -xa 'hostname ip' -d 'Dial the agent by its name or by its recorded address'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = edit-agent; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = edit-agent; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete hosts 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = edit-agent; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) hosts 2>/dev/null)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = unpair; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = unpair; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = unpair; and __ctrl_exec_before_dashes' -l revoke -d 'Refuse the host'\''s certificates from now on'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = unpair; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete hosts 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = unpair; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) hosts 2>/dev/null)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = rotate-cert; and __ctrl_exec_before_dashes' -l json -d 'Print the result as one line of JSON'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = rotate-cert; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = rotate-cert; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
@@ -105,7 +118,7 @@ complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --user
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = setup-ctrl-exec; and __ctrl_exec_before_dashes' -l config -rF -d 'Path to ctrl-exec.conf (default /etc/ctrl-exec/ctrl-exec.conf)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = setup-ctrl-exec; and __ctrl_exec_before_dashes' -l log -xa 'syslog stderr' -d 'Where log lines go: syslog (default), stderr, or the path of a log socket'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = setup-ctrl-exec; and __ctrl_exec_before_dashes' -l yes -d 'Do not ask for confirmation'
-complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = asset; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete assets 2>/dev/null)'
+complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = asset; and __ctrl_exec_before_dashes' -a '(ctrl-exec complete (__ctrl_exec_config) assets 2>/dev/null)'
 complete -c ctrl-exec -n 'test "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)[1]" = demo; and __ctrl_exec_before_dashes' -l keep -d 'Leave the demo'\''s folder and agents, and say how to talk to them'
 
 complete -c ctrl-exec-agent -f

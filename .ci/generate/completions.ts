@@ -49,9 +49,9 @@ function table(models: readonly ProgramModel[]): string[] {
 }
 
 /** What the words before the cursor mean, in the common language of bash and zsh. */
-const READ_LINE = `# Reads the words before the cursor. Sets program, mode, hosts, value and behind (-- was seen).
+const READ_LINE = `# Reads the words before the cursor. Sets program, mode, hosts, config, value and behind (-- was seen).
 _ctrl_exec_read() {
-  program=\${1##*/} mode='' hosts='' behind='' value=switch
+  program=\${1##*/} mode='' hosts='' config='' behind='' value=switch
   shift
   if [ "$program" = ctrl-exec ]; then
     case \${1-} in
@@ -68,12 +68,15 @@ _ctrl_exec_read() {
         behind=1
         return 0
         ;;
+      --config=*) config=\${1#*=} ;;
       --*=*) ;;
       -*)
         _ctrl_exec_value "$1"
         if [ "$value" != switch ]; then
-          # Its value is what the cursor is at, or the next word.
+          # Its value is what the cursor is at, or the next word; bash has the "=" between them.
+          [ "\${2-}" != = ] || set -- "$1" "\${@:3}"
           [ $# -gt 1 ] || return 0
+          [ "$1" != --config ] || config=$2
           shift
           value=switch
         fi
@@ -91,7 +94,7 @@ export function bashCompletion(models: readonly ProgramModel[]): string {
 ${table(models).join("\n")}
 ${READ_LINE}
 _ctrl_exec() {
-  local program mode hosts behind value modes options kinds kind words before
+  local program mode hosts config behind value modes options kinds kind words before
   local current=\${COMP_WORDS[COMP_CWORD]}
   words=''
   # bash takes --option=value apart at the "=".
@@ -120,7 +123,7 @@ _ctrl_exec() {
         words=$modes
         for kind in $kinds; do
           # shellcheck disable=SC2086 # a list of hosts
-          words="$words $(ctrl-exec complete "$kind" $hosts 2>/dev/null)"
+          words="$words $(ctrl-exec complete \${config:+--config="$config"} "$kind" $hosts 2>/dev/null)"
         done
         ;;
     esac
@@ -152,7 +155,7 @@ _ctrl_exec_describe() {
 }
 
 _ctrl_exec() {
-  local program mode hosts behind value modes options kinds kind found
+  local program mode hosts config behind value modes options kinds kind found
   local current=\${words[CURRENT]}
   if [[ $current == --*=* ]]; then
     _ctrl_exec_value "\${current%%=*}"
@@ -179,7 +182,7 @@ _ctrl_exec() {
   fi
   [ -z "$modes" ] || _ctrl_exec_describe "$modes" "$program "
   for kind in \${=kinds}; do
-    found=$(ctrl-exec complete $kind \${=hosts} 2>/dev/null)
+    found=$(ctrl-exec complete \${config:+--config="$config"} $kind \${=hosts} 2>/dev/null)
     [ -z "$found" ] || compadd -- \${=found}
   done
 }
@@ -207,6 +210,19 @@ export function fishCompletion(models: readonly ProgramModel[]): string {
     "",
     "function __ctrl_exec_before_dashes",
     "    not contains -- -- (commandline -opc)",
+    "end",
+    "",
+    "# The --config that was typed, for whoever asks the program.",
+    "function __ctrl_exec_config",
+    "    set -l typed (commandline -opc)",
+    "    for index in (seq (count $typed))",
+    "        switch $typed[$index]",
+    "            case '--config=*'",
+    "                echo $typed[$index]",
+    "            case --config",
+    "                test $index -lt (count $typed); and echo --config=$typed[(math $index + 1)]",
+    "        end",
+    "    end",
     "end",
     "",
     "# The mode, or nothing: the first word that is no option and no option's value.",
@@ -257,7 +273,9 @@ function fishMode(c: string, here: string, mode: ModeModel, words: string): stri
   const lines = mode.options.map((option) => fishOption(c, here, option));
   for (const kind of KINDS[mode.takes].split(" ").filter((word) => word !== "")) {
     const hosts = kind === "scripts" ? ` (${words})[2..-1]` : "";
-    lines.push(`${c} -n ${quote(here)} -a '(ctrl-exec complete ${kind}${hosts} 2>/dev/null)'`);
+    lines.push(
+      `${c} -n ${quote(here)} -a '(ctrl-exec complete (__ctrl_exec_config) ${kind}${hosts} 2>/dev/null)'`,
+    );
   }
   return lines;
 }

@@ -64,11 +64,14 @@ class Output {
   async flush(): Promise<void> {
     await this.#attempt(() => this.#sink.flush());
     if (this.#failure === undefined) return;
-    const code = systemCode(this.#failure);
-    if (code === "EPIPE") throw new OutputClosed();
-    throw new CtrlExecError("storage", `Cannot write to standard output: ${code}`, {
-      cause: this.#failure,
-    });
+    if (systemCode(this.#failure) === "EPIPE") throw new OutputClosed();
+    // Only who fails waits for it to load.
+    const { fileProblem } = await import("../system/files.ts");
+    throw new CtrlExecError(
+      "storage",
+      `Cannot write to standard output: ${fileProblem(this.#failure)}`,
+      { cause: this.#failure },
+    );
   }
 
   /** Both the call and its promise may fail. */

@@ -63,7 +63,7 @@ async function runProgram(program: Program, args: readonly string[], io: Io): Pr
       return 0;
     }
     io.err(programHelp(program));
-    throw new CtrlExecError("usage", `${program.name} needs a mode`);
+    throw new CtrlExecError("usage", "no mode given");
   }
   const entry = Object.hasOwn(program.verbs, line.mode) ? program.verbs[line.mode] : undefined;
   if (entry === undefined) throw unknownMode(program, line.mode);

@@ -43,8 +43,10 @@ export function fileProblem(thrown: unknown): string {
 }
 
 function fileError(code: ErrorCode, verb: string, path: string, thrown: unknown): CtrlExecError {
+  const denied = ["EACCES", "EPERM"].includes(systemCode(thrown));
   return new CtrlExecError(code, `Cannot ${verb} ${path}: ${fileProblem(thrown)}`, {
     cause: thrown,
+    ...(denied ? { hint: "Run this as root (sudo), or as the user these files belong to." } : {}),
   });
 }
 

@@ -7,11 +7,14 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "this host has no such address",
 };
 
+/** What may have passed a moment later: an address that comes up late at boot, a port on its way out. */
+const PASSING = ["EADDRINUSE", "EADDRNOTAVAIL"];
+
 /**
  * Listens and returns the port, which the system chooses when 0 is asked for.
  * `::` takes IPv4 as well, and falls back to IPv4 alone on a host without IPv6.
  *
- * @throws CtrlExecError `config` when it cannot be bound
+ * @throws CtrlExecError when it cannot be bound: `busy` when it may be worth another try, else `config`
  */
 export async function listen(server: Server, bind: string, port: number): Promise<number> {
   try {
@@ -21,11 +24,9 @@ export async function listen(server: Server, bind: string, port: number): Promis
       return await listen(server, "0.0.0.0", port);
     const code = systemCode(thrown);
     throw new CtrlExecError(
-      "config",
+      PASSING.includes(code) ? "busy" : "config",
       `Cannot listen on ${bind} port ${port}: ${PROBLEMS[code] ?? code}`,
-      {
-        cause: thrown,
-      },
+      { cause: thrown },
     );
   }
 }

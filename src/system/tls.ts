@@ -1,6 +1,6 @@
 /** TLS contexts and client connections: our own dial, so that the peer's certificate is seen. */
 import type { X509Certificate } from "node:crypto";
-import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectSocket, isIP, type Socket } from "node:net";
 import {
   connect as connectTls,
   createSecureContext,
@@ -41,10 +41,16 @@ export class ConnectionFailed extends Error {
   }
 }
 
-/** @throws ConnectionFailed */
+/** @throws ConnectionFailed; `EAI_AGAIN` when the name server did not answer within `timeoutMs` */
 export async function connectTcp(host: string, port: number, timeoutMs: number): Promise<Socket> {
   const socket = connectSocket({ host, port, noDelay: true });
-  const timer = setTimeout(() => socket.destroy(new ConnectionFailed("ETIMEDOUT")), timeoutMs);
+  let resolved = isIP(host) !== 0;
+  socket.once("lookup", () => {
+    resolved = true;
+  });
+  const timer = setTimeout(() => {
+    socket.destroy(new ConnectionFailed(resolved ? "ETIMEDOUT" : "EAI_AGAIN"));
+  }, timeoutMs);
   try {
     await established(socket, "connect");
     return socket;

@@ -24,8 +24,15 @@ beforeAll(() => {
   ran("a1b2c3d4e5f60719", "deploy-app", "web-01", 3);
   ran("a1b2c3d4e5f60720", "no-such-script", "web-01", -1);
   mkdirSync(folder.join("bin"));
-  // "complete" takes --config like every mode; the words a person typed have none.
-  folder.script("bin/ctrl-exec", `exec ${BINARY} "$@" --config ${config} --log stderr`);
+  // "complete" takes --config like every mode; mostly the words a person typed have none.
+  folder.script(
+    "bin/ctrl-exec",
+    `case " $* " in *" --config"*) ;; *) set -- "$@" --config ${config} ;; esac
+exec ${BINARY} "$@" --log stderr`,
+  );
+  const other = folder.join("other");
+  folder.write("other.conf", `state_dir = ${other}\n`);
+  folder.write("other/agents/mail-01.json", JSON.stringify({ hostname: "mail-01" }));
 });
 afterAll(() => folder[Symbol.dispose]());
 
@@ -119,6 +126,9 @@ describe.each([
     expect(third).not.toContain("backup-mysql");
     expect(third).not.toContain("no-such-script");
     await shell.press("ctrl-exec ping w", /ping web-01/);
+    await shell.press("ctrl-exec ping --config other.conf m", /mail-01/);
+    await shell.press("ctrl-exec ping --config=other.conf m", /mail-01/);
+    await shell.press("ctrl-exec run --username=alice db-01 b", /backup-mysql/);
     await shell.press("ctrl-exec edit-agent web-01 --lookup-by ", /hostname[\s\S]*ip/);
     await shell.press("ctrl-exec edit-agent web-01 --lookup-by=h", /=hostname/);
     await shell.press("ctrl-exec asset ctrl-exec-api.s", /ctrl-exec-api\.service/);
@@ -154,6 +164,8 @@ describe("fish", () => {
     expect(fish("ctrl-exec run web-01 ")).not.toContain("no-such-script");
     expect(fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
     expect(fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
+    expect(fish("ctrl-exec ping --config other.conf ")).toEqual(["mail-01"]);
+    expect(fish("ctrl-exec ping --config=other.conf ")).toEqual(["mail-01"]);
     expect(fish("ctrl-exec run web-01 --config cont")).toEqual(["control/"]);
     expect(fish("ctrl-exec-agent request-pairing --ca")).toEqual(["--ca-fingerprint"]);
     expect(fish("ctrl-exec run web-01 x -- web")).not.toContain("web-01");

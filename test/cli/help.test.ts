@@ -36,7 +36,7 @@ describe.each([...PROGRAMS])("%s", (name, program) => {
     const { status, out, err } = await runProgram(name, []);
     expect(status).toBe(2);
     expect(out).toBe("");
-    expect(err).toBe(`${help.out}${name}: ${name} needs a mode\n`);
+    expect(err).toBe(`${help.out}${name}: no mode given\n`);
   });
 
   test("--version and -V", async () => {

@@ -1,7 +1,7 @@
 /** Configuration files: both spellings, and errors that name file, line, key and what was expected. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { programPath, runProgram } from "../support/binary.ts";
+import { programPath, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { TestFolder } from "../support/folder.ts";
 import { LogSocket } from "../support/log-socket.ts";
@@ -89,6 +89,27 @@ describe("an error in a file ends with 78 and says where:", () => {
     const { status, err } = await controller(folder.join("nowhere.conf"));
     expect(status).toBe(78);
     expect(err).toContain(`Cannot read ${folder.join("nowhere.conf")}: no such file or folder`);
+  });
+
+  // Where sudo lets somebody run this, the file named is theirs to choose and the rights are root's.
+  test("what the caller can write, or never ends, is no configuration", async () => {
+    const trace = folder.join("hook-ran");
+    const hook = folder.script("planted/hook", `touch ${trace}`);
+    const lines = `=\nauth_hook = ${hook}\n`;
+    const run = async (file: string) =>
+      await runProgram("ctrl-exec", ["run", "web-01", "x", "--config", file, "--", lines]);
+    const open = folder.write("planted/ctrl-exec.conf", lines.slice(2), 0o666);
+    expect((await run(open)).err).toContain(
+      `Cannot use ${open}: every user of this host may write`,
+    );
+    const fifo = folder.join("planted", "fifo");
+    await runCommand(["mkfifo", fifo]);
+    for (const file of ["/proc/self/cmdline", "/dev/zero", fifo]) {
+      const { status, err } = await run(file);
+      expect(err).toContain(`Cannot use ${file}: it is no plain file`);
+      expect(status).toBe(78);
+    }
+    expect(existsSync(trace)).toBe(false);
   });
 
   test("a control host that is not set up says what to do", async () => {

@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import type { Caller } from "../../controller/authorize.ts";
 import type { Controller } from "../../controller/controller.ts";
 import { DEFAULT_CONTROLLER_CONFIG, parseControllerConfig } from "../../core/controller-config.ts";
-import { readText, readTextIfPresent } from "../../system/files.ts";
 import { openLog } from "../../system/syslog.ts";
+import { readTrustedText } from "../../system/trusted-file.ts";
 import { currentUser } from "../../system/user.ts";
 import type { Io } from "../io.ts";
 import { logDestination } from "../log-option.ts";
@@ -22,7 +22,7 @@ interface SettingOptions {
  */
 export async function openController(options: SettingOptions): Promise<Controller> {
   const file = resolve(options.config ?? DEFAULT_CONTROLLER_CONFIG);
-  const text = options.config === undefined ? (readTextIfPresent(file) ?? "") : readText(file);
+  const text = readTrustedText(file, options.config === undefined ? "" : undefined);
   const { config, warnings } = await parseControllerConfig(file, text);
   const log = openLog("ctrl-exec", logDestination(options.log));
   for (const { key, message } of warnings)

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { addressGroup, greediest } from "../core/address-group.ts";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
@@ -70,7 +71,7 @@ export async function submitRequest(
   ensureFolder(paths(config).pairing, 0o750);
   const lock = await lockRegistry(config);
   try {
-    if (listRequests(controller).length >= config.pairing_max_queue) return { kind: "queue-full" };
+    if (!makeRoom(controller, ip)) return { kind: "queue-full" };
     const request: PendingRequest = {
       id: newRequestId(),
       hostname: asked.hostname,
@@ -86,6 +87,16 @@ export async function submitRequest(
   } finally {
     lock.release();
   }
+}
+
+/** Of a full queue, the newest request of the address that has most gives way: one cannot take it all (T07). */
+function makeRoom(controller: Controller, ip: string): boolean {
+  const waiting = listRequests(controller);
+  if (waiting.length < controller.config.pairing_max_queue) return true;
+  const holders = waiting.map((held) => [addressGroup(held.ip), held] as const);
+  const newest = greediest(holders, addressGroup(ip))?.at(-1);
+  if (newest !== undefined) leaveDenial(controller, newest, "pairing queue full");
+  return newest !== undefined;
 }
 
 /** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */

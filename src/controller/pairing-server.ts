@@ -10,6 +10,7 @@ import { MAX_PAIRING_BYTES, type PairingRequest, pairingRequest } from "../core/
 import { ensureFolder } from "../system/files.ts";
 import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
+import { OpenConnections } from "../system/open-connections.ts";
 import { type Controller, paths } from "./controller.ts";
 import { loadCredential, pairingContext } from "./credential.ts";
 import {
@@ -26,6 +27,9 @@ const REQUEST_MS = 10_000;
 
 /** Connections beyond the queue that may be on their way to a refusal at once. */
 const SPARE_CONNECTIONS = 32;
+
+/** What an agent has to take its answer and hang up: one that stays would keep its place. */
+const HANGUP_MS = 5_000;
 
 /** The folder is watched; this is for file systems whose changes cannot be. */
 const POLL_MS = 1_000;
@@ -64,30 +68,26 @@ export async function startPairingServer(
   }
   await clearDesk(controller);
   const answers = new AnswerWatch(paths(config).pairing);
-  const open = new Set<Socket>();
+  const open = new OpenConnections<Socket>(config.pairing_max_queue + SPARE_CONNECTIONS);
   const server = createServer({ noDelay: true }, (raw) => {
-    if (open.size >= config.pairing_max_queue + SPARE_CONNECTIONS) {
+    const ip = plainAddress(raw.remoteAddress ?? "");
+    const call: Call = { ip, waits: false };
+    raw.on("error", () => undefined);
+    if (!open.admit(raw, ip, () => !call.waits)) {
       raw.destroy();
       return;
     }
-    open.add(raw);
-    raw.once("close", () => open.delete(raw));
-    raw.on("error", () => undefined);
+    raw.once("close", () => open.remove(raw));
     const secure = new TLSSocket(raw, {
       isServer: true,
       secureContext: context,
       requestCert: false,
     });
     secure.on("error", () => raw.destroy());
-    handle(controller, secure, plainAddress(raw.remoteAddress ?? ""), answers, events).catch(
-      (thrown) => {
-        log("err", "pair-reject", {
-          IP: plainAddress(raw.remoteAddress ?? ""),
-          REASON: String(thrown),
-        });
-        raw.destroy();
-      },
-    );
+    handle(controller, secure, call, answers, events).catch((thrown) => {
+      log("err", "pair-reject", { IP: ip, REASON: String(thrown) });
+      raw.destroy();
+    });
   });
   let port: number;
   try {
@@ -103,7 +103,7 @@ export async function startPairingServer(
     caFingerprint: credential.ca.fingerprint,
     async close() {
       server.close();
-      for (const socket of open) socket.destroy();
+      open.closeAll();
       answers.close();
       await clearDesk(controller);
       lock.release();
@@ -112,17 +112,24 @@ export async function startPairingServer(
   };
 }
 
+interface Call {
+  readonly ip: string;
+  /** Its request is in the queue. */
+  waits: boolean;
+}
+
 async function handle(
   controller: Controller,
   socket: TLSSocket,
-  ip: string,
+  call: Call,
   answers: AnswerWatch,
   events: PairingEvents,
 ): Promise<void> {
   const { log } = controller;
+  const { ip } = call;
   const asked = await readRequest(socket);
   if (asked === undefined) {
-    socket.end(formatHttpResponse(`{"status":"error","reason":"invalid request"}`));
+    endWith(socket, { status: "error", reason: "invalid request" });
     return;
   }
   const submission = await submitRequest(controller, asked, ip);
@@ -130,10 +137,11 @@ async function handle(
     const full = submission.kind === "queue-full";
     log("info", "pair-reject", { IP: ip, REASON: full ? "queue-full" : submission.why });
     const reason = full ? "pairing queue full" : "invalid request";
-    socket.end(formatHttpResponse(JSON.stringify({ status: "error", reason })));
+    endWith(socket, { status: "error", reason });
     return;
   }
   const { request } = submission;
+  call.waits = true;
   log("info", "pair-request", {
     AGENT: request.hostname,
     IP: ip,
@@ -143,6 +151,7 @@ async function handle(
   socket.write(formatHttpResponse(JSON.stringify({ status: "pending", reqid: request.id })));
   events.onRequest?.(request);
   const decided = await waitForAnswer(controller, socket, request, answers);
+  call.waits = false;
   if (decided) events.onDecided?.(request);
   else events.onWithdrawn?.(request);
 }
@@ -169,13 +178,20 @@ async function waitForAnswer(
   ready.cancel();
   if (outcome === "gone" || outcome === "late") {
     await withdrawRequest(controller, request.id);
-    const reason = { status: "denied", reason: "approval timeout", nonce: request.nonce };
-    if (outcome === "late") socket.end(formatHttpResponse(JSON.stringify(reason)));
+    const denial = { status: "denied", reason: "approval timeout", nonce: request.nonce };
+    if (outcome === "late") endWith(socket, denial);
     else socket.destroy();
     return false;
   }
-  socket.end(formatHttpResponse(outcome));
+  endWith(socket, outcome);
   return true;
+}
+
+/** The last thing said on a connection. @param answer JSON, or what is to become it */
+function endWith(socket: TLSSocket, answer: string | object): void {
+  socket.end(formatHttpResponse(typeof answer === "string" ? answer : JSON.stringify(answer)));
+  const timer = setTimeout(() => socket.destroy(), HANGUP_MS);
+  socket.once("close", () => clearTimeout(timer));
 }
 
 /** One `POST /pair` with a sound body, within the deadline; undefined for anything else. */

@@ -1,6 +1,7 @@
 /** What a control host takes into its queue, and what it makes of it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { connect as connectTcp, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
@@ -143,6 +144,35 @@ test("T07 the queue is bounded: one more is refused, and logged", async () => {
   for (const stranger of waiting) stranger[Symbol.dispose]();
   // Whoever goes away leaves room.
   await until("the queue is empty", async () => (await requests()).length === 0);
+});
+
+test("T19 refused callers who never hang up, and silent ones, keep no place from the others", async () => {
+  const held: Socket[] = [];
+  const hold = (from: string, bytes: string) => {
+    // What the controller ends is not ended from here.
+    const raw = connectTcp({ host: "127.0.0.1", port, localAddress: from, allowHalfOpen: true });
+    raw.on("error", () => undefined);
+    held.push(raw);
+    if (bytes !== "") {
+      const secure = connect({ socket: raw, rejectUnauthorized: false });
+      secure.on("error", () => undefined);
+      secure.write(bytes);
+    }
+    return new Promise((resolve) => raw.once("connect", resolve));
+  };
+  const places = 3 + 32;
+  await Promise.all(Array.from({ length: places }, () => hold("127.0.0.2", "")));
+  using honest = new Stranger(await asked("web-01"));
+  expect((await honest.answered()).status).toBe("pending");
+  for (const raw of held) raw.destroy();
+  await Promise.all(
+    Array.from({ length: 2 * places }, () => hold("127.0.0.1", "GET / HTTP/1.0\r\n\r\n")),
+  );
+  await until("a caller of the same address is heard again", async () => {
+    using late = new Stranger(await asked("web-01"));
+    return (await late.answered()).status === "pending";
+  });
+  for (const raw of held) raw.destroy();
 });
 
 describe("T06 a host name that is none is refused and becomes no file", () => {

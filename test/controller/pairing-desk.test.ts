@@ -13,10 +13,10 @@ import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
-async function ask(fleet: LocalFleet, hostname: string) {
+async function ask(fleet: LocalFleet, hostname: string, ip = "127.0.0.1") {
   const csr = await createCsr(hostname, readPrivateKey(await generateKeyPem("ec"), "the key"));
   const nonce = "0123456789abcdef0123456789abcdef";
-  return await submitRequest(fleet.controller, { hostname, csr, nonce }, "127.0.0.1");
+  return await submitRequest(fleet.controller, { hostname, csr, nonce }, ip);
 }
 
 async function pending(fleet: LocalFleet, hostname: string) {
@@ -59,6 +59,26 @@ test("T07 the queue is bounded", async () => {
   await pending(fleet, "web-01");
   await pending(fleet, "web-02");
   expect((await ask(fleet, "web-03")).kind).toBe("queue-full");
+});
+
+test("T07 one address cannot take the whole queue from the others", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 4"]);
+  const names = () =>
+    listRequests(fleet.controller)
+      .map(({ hostname }) => hostname)
+      .sort();
+  // One host has a whole /64 of IPv6.
+  for (let n = 1; n <= 4; n++) await ask(fleet, `evil-${n}`, `2001:db8::${n}`);
+  expect((await ask(fleet, "evil-5", "2001:db8::5")).kind).toBe("queue-full");
+  expect((await ask(fleet, "web-01", "192.0.2.1")).kind).toBe("pending");
+  expect((await ask(fleet, "web-02", "192.0.2.2")).kind).toBe("pending");
+  expect(names().filter((name) => name.startsWith("web"))).toEqual(["web-01", "web-02"]);
+  expect(names()).toHaveLength(4);
+  // The one that gave way is told so, and nobody's share is made smaller than the newcomer's.
+  const [denied] = fleet.log.of("pair-deny");
+  const answer = takeAnswer(fleet.controller.config, String(denied?.fields.REQID)) ?? "";
+  expect(JSON.parse(answer)).toMatchObject({ status: "denied", reason: "pairing queue full" });
+  expect((await ask(fleet, "web-03", "192.0.2.1")).kind).toBe("queue-full");
 });
 
 test("requests that nobody decided on are dropped after ten minutes", async () => {

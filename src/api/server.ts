@@ -156,6 +156,7 @@ class Api {
       sourceIp: peer,
       route: `${route.method} ${route.path}`,
       requestId,
+      origin: request.headers.origin,
     };
     const api = {
       controller: this.#controller,

@@ -13,6 +13,8 @@ export interface Caller {
   /** Set by the API: the route, for the hook, and the request's id, for the log and as a run's id. */
   readonly route?: string;
   readonly requestId?: string;
+  /** Set by the API when a web page asks: the page's origin. */
+  readonly origin?: string | undefined;
 }
 
 export interface AuthRequest {
@@ -31,30 +33,15 @@ export async function authorize(
   caller: Caller,
   request: AuthRequest,
 ): Promise<void> {
-  const { config, log, now } = controller;
+  const { config, log } = controller;
   const hook = config.auth_hook;
-  const decision =
-    hook === undefined
-      ? withoutHook(caller, config.api_auth_default)
-      : decideHook(
-          await runHook(
-            hook,
-            {
-              ...request,
-              username: caller.username,
-              token: caller.token,
-              sourceIp: caller.sourceIp,
-              route: caller.route,
-              time: now(),
-            },
-            config.auth_hook_timeout,
-          ),
-        );
+  const decision = await decide(controller, caller, request);
   const broken = !decision.allowed && decision.broken;
   log(decision.allowed ? "info" : broken ? "err" : "warning", "auth", {
     AUTHACTION: request.action,
     HOOK: hook,
     IP: caller.sourceIp,
+    ORIGIN: caller.origin,
     REASON: decision.reason,
     REQID: caller.requestId,
     RESULT: decision.allowed ? "pass" : broken ? "error" : "deny",
@@ -67,6 +54,29 @@ export async function authorize(
     broken ? `The auth hook ${hook} did not decide, and what does not decide refuses.` : undefined,
   );
 }
+
+async function decide(
+  { config, now }: Controller,
+  caller: Caller,
+  request: AuthRequest,
+): Promise<AuthDecision> {
+  if (caller.origin !== undefined) return FROM_A_PAGE;
+  if (config.auth_hook === undefined) return withoutHook(caller, config.api_auth_default);
+  const { username, token, sourceIp, route } = caller;
+  const asked = { ...request, username, token, sourceIp, route, time: now() };
+  return decideHook(await runHook(config.auth_hook, asked, config.auth_hook_timeout));
+}
+
+/**
+ * What the API lets a browser's host or network do is not what any page there may do: a name that is
+ * made to point here gives a page of elsewhere the right to ask and to read the answer (T25).
+ */
+const FROM_A_PAGE: AuthDecision = {
+  allowed: false,
+  reason: "not for web pages",
+  code: 1,
+  broken: false,
+};
 
 /** PROTOCOL section 3: with no hook the command line passes and the API follows its default. */
 function withoutHook(caller: Caller, apiDefault: "deny" | "allow"): AuthDecision {

@@ -75,6 +75,21 @@ describe("the auth hook", () => {
     }
   });
 
+  test("T25 no route answers a web page, and the hook is not asked", async () => {
+    const { host, hook } = await hostWithHook(["api_auth_default = allow"]);
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    for (const [method, path, body] of ROUTES) {
+      for (const origin of ["http://evil.example:7445", "null"]) {
+        const { status, text } = await api.ask(method, path, body, { Origin: origin });
+        expect(status, `${method} ${path}`).toBe(path.startsWith("/status") ? 404 : 403);
+        if (status === 403 && method !== "HEAD") expect(text).toContain("not for web pages");
+      }
+    }
+    expect(hook.calls()).toEqual([]);
+    expect(api.running.err).toContain('ORIGIN=http://evil.example:7445 REASON="not for web pages"');
+  });
+
   test("T25 every route says 403 with the hook's code when it refuses, and /status 404", async () => {
     const { host } = await hostWithHook();
     await using _ = host;

@@ -126,12 +126,13 @@ class Api {
     const bytes = await readBody(request, response);
     due.bytes = bytes.length;
     if (this.#stopping) return refusal(503, "busy", "the API is stopping", RETRY_AFTER);
-    const limit = this.#controller.config.api_max_requests;
-    const refused = this.#places.enter(due.peer, limit, route.path === "/health");
+    const { api_max_requests, max_hosts } = this.#controller.config;
+    const refused = this.#places.enter(due.peer, api_max_requests, route.path === "/health");
     if (refused !== undefined) return refused;
     const runs: StartedRun[] = [];
     try {
-      const call = this.#call(due, route, parseBody(route, request, bytes), match.parameter, runs);
+      const body = parseBody(route, request, bytes, max_hosts);
+      const call = this.#call(due, route, body, match.parameter, runs);
       return await route.handle(call);
     } finally {
       // A run keeps its place until it has ended, whether or not somebody waits for it.

@@ -129,6 +129,22 @@ describe("every route answers as the document says", () => {
     expect((await api.get("/health?x=1")).status).toBe(200);
   });
 
+  test("T21 of a list that is all wrong one item is told, however long it is", async () => {
+    const detail = async (body: unknown) =>
+      ((await api.post("/run", body)).json as { detail: string }).detail;
+    const args = Array.from({ length: 100_000 }, () => 0);
+    expect(await detail({ hosts: ["web-01"], script: "hello", args })).toBe(
+      "args.0: Invalid input: expected string, received number",
+    );
+    const nul = ["a", ...args.map(() => "\0")];
+    expect(await detail({ hosts: ["web-01"], script: "hello", args: nul })).toBe(
+      "args.1: expected text without NUL bytes",
+    );
+    expect(await detail({ hosts: args, script: "hello" })).toBe(
+      "100000 hosts given; at most 20 at once",
+    );
+  });
+
   test("HEAD answers as GET does, without the body", async () => {
     for (const path of ["/", "/health", "/discovery", "/openapi.json", "/openapi-live.json"]) {
       const answer = await api.ask("HEAD", path);

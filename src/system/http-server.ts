@@ -13,6 +13,7 @@ import { type SecureContext, TLSSocket } from "node:tls";
 import { systemCode } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
 import { listen } from "./listen.ts";
+import { OpenConnections } from "./open-connections.ts";
 
 export interface HttpServerOptions {
   readonly bind: string;
@@ -27,6 +28,7 @@ export interface HttpServerOptions {
 }
 
 export interface HttpServerLimits {
+  /** Beyond them an address gives up its idle ones to others that have fewer. */
   readonly connections: number;
   /** From accept to the end of the handshake. */
   readonly handshakeMs: number;
@@ -53,7 +55,7 @@ const LIMITS: HttpServerLimits = { connections: 1024, handshakeMs: 10_000, idleM
 /** @throws CtrlExecError `config` when the port cannot be bound */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { limits = LIMITS } = options;
-  const open = new Set<Socket>();
+  const open = new OpenConnections<Socket>(limits.connections);
   const connections = new WeakMap<object, Connection>();
 
   const http = createHttpServer({ keepAliveTimeout: limits.idleMs });
@@ -75,18 +77,26 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   function accept(raw: Socket): void {
     const peer = plainAddress(raw.remoteAddress ?? "");
     raw.on("error", () => undefined);
-    if (open.size >= limits.connections) {
+    let connection: Connection | undefined;
+    if (!open.admit(raw, peer, () => connection?.isIdle !== false)) {
       raw.end(options.refuse(503, peer), () => raw.destroy());
       return;
     }
-    open.add(raw);
-    raw.once("close", () => open.delete(raw));
+    raw.once("close", () => open.remove(raw));
     const context = options.secureContext();
-    if (context === undefined) welcome(raw, raw, peer);
-    else shakeHands(raw, context, peer);
+    const greet = (socket: Socket) => {
+      connection = welcome(raw, socket, peer);
+    };
+    if (context === undefined) greet(raw);
+    else shakeHands(raw, context, peer, greet);
   }
 
-  function shakeHands(raw: Socket, secureContext: SecureContext, peer: string): void {
+  function shakeHands(
+    raw: Socket,
+    secureContext: SecureContext,
+    peer: string,
+    greet: (socket: Socket) => void,
+  ): void {
     const secure = new TLSSocket(raw, { isServer: true, secureContext });
     const deadline = setTimeout(() => {
       options.onTlsFailure(peer, "handshake timed out");
@@ -101,16 +111,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     secure.once("secure", () => {
       established = true;
       clearTimeout(deadline);
-      welcome(raw, secure, peer);
+      greet(secure);
     });
   }
 
-  function welcome(raw: Socket, socket: Socket, peer: string): void {
+  function welcome(raw: Socket, socket: Socket, peer: string): Connection {
     const connection = new Connection(raw, socket, peer, options.refuse, limits.idleMs);
     connections.set(socket, connection);
     raw.once("close", () => connection.close());
     connection.rest();
     http.emit("connection", socket);
+    return connection;
   }
 
   const server = createServer({ noDelay: true }, accept);
@@ -118,9 +129,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return {
     port,
     stopAccepting: () => void server.close(),
-    closeAll() {
-      for (const raw of open) raw.destroy();
-    },
+    closeAll: () => open.closeAll(),
   };
 }
 
@@ -147,6 +156,8 @@ class Connection {
   /** Answers that are due: a client may send its next request before it has the last answer. */
   readonly #due = new Set<ServerResponse>();
   #refused = false;
+  /** Whole requests whose answers are due. */
+  #working = 0;
 
   /**
    * @param raw the connection itself
@@ -164,6 +175,11 @@ class Connection {
     this.peer = peer;
     this.#refusal = refusal;
     this.#idleMs = idleMs;
+  }
+
+  /** Nothing that was asked for is under way: at most a request is still coming. */
+  get isIdle(): boolean {
+    return this.#working === 0;
   }
 
   /** Waits for the next request; one whose head has begun by the deadline gets as long again. */
@@ -185,11 +201,19 @@ class Connection {
   busy(request: IncomingMessage, response: ServerResponse): void {
     this.#due.add(response);
     this.#after(this.#idleMs, () => this.refuse(408));
-    request.once("end", () => clearTimeout(this.#timer));
+    let whole = false;
+    request.once("end", () => {
+      clearTimeout(this.#timer);
+      // Refused early, and the rest of it was only read.
+      if (!this.#due.has(response)) return;
+      whole = true;
+      this.#working += 1;
+    });
     // The whole answer is with the socket: from here on only the client can hold it up.
     response.once("prefinish", () => this.#leave());
     response.once("close", () => {
       clearTimeout(this.#leaving);
+      if (whole) this.#working -= 1;
       this.#due.delete(response);
       if (this.#due.size > 0) return;
       if (this.#refused) this.close();

@@ -104,6 +104,33 @@ test("connections beyond the limit are told so, and the ones that are open still
   for (const socket of held) socket.destroy();
 });
 
+test("T19 an address that holds every connection makes room for another's", async () => {
+  const asked = Promise.withResolvers<ServerResponse>();
+  using server = await serve((request, response) => {
+    request.resume();
+    if (request.url === "/later") request.once("end", () => asked.resolve(response));
+    else response.end("answered");
+  });
+  const from = (localAddress: string) => {
+    const socket = connect({ host: "127.0.0.1", port: server.port, localAddress });
+    socket.on("error", () => undefined);
+    return socket;
+  };
+  const busy = from("127.0.0.2");
+  busy.write("GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const response = await asked.promise;
+  const held = Array.from({ length: SHORT.connections - 1 }, () => from("127.0.0.2"));
+  await Promise.all(
+    held.map((socket) => new Promise((resolve) => socket.once("connect", resolve))),
+  );
+  const other = from("127.0.0.3");
+  other.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  expect(await received(other)).toContain("answered");
+  // The one that waits for its answer is not the one that went.
+  response.end("at last");
+  expect(await received(busy)).toContain("at last");
+});
+
 test("requests that are sent at once are answered in order", async () => {
   let count = 0;
   using server = await serve((request, response) => {

@@ -1,6 +1,7 @@
 /** Who may do what: once per request, below both faces, before anything is dialled. */
 import { DeniedError } from "../core/errors.ts";
 import { type AuthDecision, decideHook, type HookAction } from "../core/hook.ts";
+import { lowerAscii } from "../core/host-name.ts";
 import { runHook } from "../system/hook-process.ts";
 import type { Controller } from "./controller.ts";
 
@@ -63,7 +64,9 @@ async function decide(
   if (caller.origin !== undefined) return FROM_A_PAGE;
   if (config.auth_hook === undefined) return withoutHook(caller, config.api_auth_default);
   const { username, token, sourceIp, route } = caller;
-  const asked = { ...request, username, token, sourceIp, route, time: now() };
+  // DB-01 is db-01: a hook that refuses the one must not let the other pass.
+  const hosts = request.hosts.map(lowerAscii);
+  const asked = { ...request, hosts, username, token, sourceIp, route, time: now() };
   return decideHook(await runHook(config.auth_hook, asked, config.auth_hook_timeout));
 }
 

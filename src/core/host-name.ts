@@ -25,7 +25,7 @@ export function sameHostName(a: string, b: string): boolean {
   return lowerAscii(a) === lowerAscii(b);
 }
 
-function lowerAscii(text: string): string {
+export function lowerAscii(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 

@@ -255,6 +255,10 @@ describe("a hook that allows is told everything, as JSON and as environment:", (
     expect((await hooked("ping", ["web-01"])).status).toBe(0);
     const { input } = recorded();
     expect(input).toMatchObject({ action: "ping", script: "", hosts: ["web-01"], args: [] });
+    // However it is typed, it is the same host that a hook may refuse.
+    expect((await hooked("ping", ["WEB-01"])).status).toBe(0);
+    expect(recorded().input).toMatchObject({ hosts: ["web-01"] });
+    expect(recorded().environment).toMatchObject({ ENVEXEC_HOSTS: "web-01" });
   });
 
   test("on the agent, which does not know the other hosts", async () => {

@@ -9,6 +9,9 @@ import { parseTarget } from "../core/host-name.ts";
 /** A person waits at a prompt; the newest records are the ones he means. */
 const MAX_RECORDS = 200;
 
+/** Of all records together: what a host answered may be hundreds of MiB (T29). */
+const MAX_BYTES = 16 * 1_048_576;
+
 const runRecord = z.looseObject({
   script: z.string(),
   results: z.array(z.looseObject({ host: z.string(), exit: z.optional(z.number()) })),
@@ -39,10 +42,20 @@ function nameOf(host: string): string {
 function newestRecords(folder: string): string[] {
   try {
     const files = readdirSync(folder).filter((name) => /^[0-9a-f]{16}\.json$/.test(name));
+    let left = MAX_BYTES;
     return files
-      .map((name) => ({ file: join(folder, name), time: statSync(join(folder, name)).mtimeMs }))
-      .sort((a, b) => b.time - a.time)
+      .map((name) => {
+        const file = join(folder, name);
+        const { mtimeMs, size } = statSync(file);
+        return { file, mtimeMs, size };
+      })
+      .sort((a, b) => b.mtimeMs - a.mtimeMs)
       .slice(0, MAX_RECORDS)
+      .filter(({ size }) => {
+        const fits = size <= left;
+        if (fits) left -= size;
+        return fits;
+      })
       .map(({ file }) => file);
   } catch {
     return [];

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { FakeAgent, jsonAnswer } from "../support/fake-agent.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { freePort } from "../support/folder.ts";
 
@@ -53,6 +54,18 @@ test("a host that does not answer has its row, its reason on stderr, and makes t
   expect(err).toBe(
     `127.0.0.1: connection refused by 127.0.0.1:${port}: no agent is listening there\n`,
   );
+});
+
+test("T29 what a hostile agent says is one line, in the name of no other host", async () => {
+  const agent = await control.startAgent("evil-01");
+  await agent.stop();
+  using _ = await FakeAgent.start(agent, (socket) => {
+    const lie = jsonAnswer({ error: "no\nweb-01: Cannot reach it\u001b[2J" });
+    socket.end(lie.replace("200 OK", "403 Forbidden"));
+  });
+  const { out, err } = await control.run("ping", ["evil-01"]);
+  expect(err).toBe("evil-01: no web-01: Cannot reach it^[[2J\n");
+  expect(out).not.toContain("web-01");
 });
 
 test("an agent that ends lets the next ping fail with a reason", async () => {

@@ -1,13 +1,13 @@
 /** What became of telling the agents, host by host. */
 import type { RotationReport } from "../../controller/maintenance.ts";
-import { forTerminal } from "../../core/text.ts";
+import { forOneLine } from "../../core/text.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../render/colour.ts";
 
 export function renderBroadcast(io: Io, { confirmed, pending, agents }: RotationReport): void {
   for (const host of confirmed) io.out(`${host}: ${paint(io, "green", "confirmed")}\n`);
   for (const { host, error } of pending) {
-    io.out(`${host}: ${paint(io, "yellow", "pending")} (${forTerminal(error)})\n`);
+    io.out(`${host}: ${paint(io, "yellow", "pending")} (${forOneLine(error)})\n`);
   }
   io.out(`${confirmed.length} of ${agents} agent(s) know the new serial.\n`);
   if (pending.length === 0) return;

@@ -1,5 +1,5 @@
 import { type MaintenanceReport, maintainOnce } from "../../controller/maintenance.ts";
-import { forTerminal } from "../../core/text.ts";
+import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
@@ -23,7 +23,7 @@ export const maintain = defineVerb({
     const report = await maintainOnce(controller);
     if (options.json) io.out(`${JSON.stringify(reportJson(report))}\n`);
     else io.out(`${describe(report).join("\n")}\n`);
-    for (const problem of report.problems) io.err(`ctrl-exec: ${forTerminal(problem)}\n`);
+    for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
     return report.problems.length === 0 ? 0 : 1;
   },
 });
@@ -46,8 +46,8 @@ function describe(report: MaintenanceReport): string[] {
   const list = (what: string, hosts: readonly string[]) => {
     if (hosts.length > 0) lines.push(`${what}: ${hosts.join(", ")}`);
   };
-  const failures = report.notRenewed.map(({ host, error }) => `${host} (${forTerminal(error)})`);
-  const waiting = report.pending.map(({ host, error }) => `${host} (${forTerminal(error)})`);
+  const failures = report.notRenewed.map(({ host, error }) => `${host} (${forOneLine(error)})`);
+  const waiting = report.pending.map(({ host, error }) => `${host} (${forOneLine(error)})`);
   if (report.rotated !== undefined) lines.push(`New certificate, serial ${report.rotated}`);
   list("Confirmed the present serial", report.confirmed);
   list("Still to be told", waiting);

@@ -1,5 +1,5 @@
 import { pingHosts } from "../../controller/ping.ts";
-import { forTerminal } from "../../core/text.ts";
+import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { portOption } from "../numbers.ts";
 import { Progress } from "../render/progress.ts";
@@ -29,12 +29,16 @@ export const ping = defineVerb({
     ).finally(() => progress.end());
     if (options.json) io.out(`${JSON.stringify({ ok: 1, results })}\n`);
     else {
-      const rows = results.map(({ host, status, rtt, expiry, version }) =>
-        [host, status, rtt, expiry, version].map(forTerminal),
-      );
+      const rows = results.map(({ host, status, rtt, expiry, version }) => [
+        host,
+        status,
+        rtt,
+        expiry,
+        version,
+      ]);
       io.out(renderTable(["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION"], rows));
       for (const { host, error } of results) {
-        if (error !== undefined) io.err(`${host}: ${forTerminal(error)}\n`);
+        if (error !== undefined) io.err(`${host}: ${forOneLine(error)}\n`);
       }
     }
     return results.some(({ status }) => status !== "ok") ? 1 : 0;

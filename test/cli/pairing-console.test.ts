@@ -1,7 +1,11 @@
 /** pairing-mode and request-pairing on real pseudo-terminals, as two people see them. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { connect } from "node:tls";
+import { createCsr } from "../../src/pki/csr.ts";
+import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { Running, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { http10 } from "../support/peers.ts";
 import { TerminalSession } from "../support/terminal.ts";
 
 let control: ControlHost;
@@ -155,6 +159,26 @@ test("an agent that gives up disappears from the console", async () => {
   operator.type("a\r");
   await operator.seen(/No request is shown\./);
   expect((await control.mustRun("list-requests", ["--json"])).out).toBe("[]\n");
+});
+
+test("T21 requests that come and go do not scroll away the one that is shown", async () => {
+  await ask("web-01");
+  await operator.seen(/uit\? $/);
+  operator.clear();
+  const csr = await createCsr("evil", readPrivateKey(await generateKeyPem("ec"), "the key"));
+  const body = { hostname: "evil", csr, nonce: "0123456789abcdef0123456789abcdef" };
+  for (let count = 0; count < 30; count++) {
+    const stranger = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+    stranger.on("error", () => undefined);
+    stranger.write(http10(body).replace("HTTP/1.0 200 OK", "POST /pair HTTP/1.0"));
+    await new Promise((resolve) => stranger.once("data", resolve));
+    stranger.destroy();
+  }
+  await operator.seen(/More come and go\. Type l to list\./);
+  operator.type("s\r");
+  await operator.seen(/Skipped web-01/);
+  const noticed = operator.screen.split("Skipped web-01")[0]?.match(/evil \(127/g);
+  expect(noticed?.length).toBe(10);
 });
 
 test("a host name that is taken is never replaced in silence", async () => {

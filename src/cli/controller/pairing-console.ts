@@ -17,6 +17,9 @@ const PROMPT = "[a]pprove, [d]eny, [s]kip, [l]ist, [q]uit? ";
 
 const HELP = `a, d or s decide on the request shown; with a number, such as "a 2", on that one of the list.\n`;
 
+/** Lines about other requests between two of the operator's own: strangers must not scroll the screen (T21). */
+const MAX_NOTICES = 10;
+
 export class PairingConsole {
   readonly #controller: Controller;
   readonly #io: Io;
@@ -27,6 +30,7 @@ export class PairingConsole {
   #paused = false;
   /** As last listed: a number means what the operator saw, whatever has arrived since. */
   #listed: readonly PendingRequest[] = [];
+  #notices = 0;
 
   constructor(controller: Controller, io: Io) {
     this.#controller = controller;
@@ -39,8 +43,7 @@ export class PairingConsole {
       this.#showNext();
       return;
     }
-    this.#io.out(`\nAlso waiting: ${request.hostname} (${request.ip}). Type l to list.\n`);
-    if (!this.#paused) this.#io.out(PROMPT);
+    this.#notice(`Also waiting: ${request.hostname} (${request.ip}). Type l to list.`);
   }
 
   /** Still shown: then it was `approve` or `deny` in another window that decided. */
@@ -52,7 +55,15 @@ export class PairingConsole {
   withdrawn(request: PendingRequest): void {
     const text = `${request.hostname} (${request.ip}) went away.`;
     if (this.#shown?.id === request.id) this.#vanished(text);
-    else this.#io.out(`\n${text}\n${this.#shown === undefined ? "" : PROMPT}`);
+    else this.#notice(text);
+  }
+
+  /** About a request that is not the one shown. */
+  #notice(text: string): void {
+    this.#notices += 1;
+    if (this.#notices > MAX_NOTICES) return;
+    const last = this.#notices === MAX_NOTICES ? "More come and go. Type l to list.\n" : "";
+    this.#io.out(`\n${text}\n${last}${this.#shown === undefined ? "" : PROMPT}`);
   }
 
   /**
@@ -81,6 +92,7 @@ export class PairingConsole {
   async #obey(line: string): Promise<boolean> {
     const [word = "", number] = line.toLowerCase().split(/\s+/);
     this.#paused = false;
+    this.#notices = 0;
     if (word === "q" || word === "quit") return false;
     if (word === "l" || word === "list") this.#list();
     else if (/^(a|approve|d|deny|s|skip)$/.test(word)) await this.#decide(word[0] ?? "", number);

@@ -1,11 +1,16 @@
 /** How many requests may be in flight: beyond that they are told to come again. */
+import { addressGroup } from "../core/address-group.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
-/** A liveness check must not fail because the API is busy. */
+/**
+ * Places beyond the limit: for whoever holds none, so that one caller, whom the hook may refuse each time,
+ * does not keep out the others; and as many again for a liveness check, which must not fail because the
+ * API is busy.
+ */
 const RESERVE = 8;
 
 export class Places {
-  readonly #byPeer = new Map<string, number>();
+  readonly #byGroup = new Map<string, number>();
   #taken = 0;
 
   get taken(): number {
@@ -14,22 +19,25 @@ export class Places {
 
   /** @returns the refusal, or undefined when a place was taken; `leave` gives it back */
   enter(peer: string, limit: number, light: boolean): Answer | undefined {
-    if (this.#taken >= limit + (light ? RESERVE : 0)) return this.#refuse(peer);
+    const group = addressGroup(peer);
+    const own = this.#byGroup.get(group) ?? 0;
+    const reserve = (own === 0 ? RESERVE : 0) + (light ? RESERVE : 0);
+    if (this.#taken >= limit + reserve) return this.#refuse(own);
     this.#taken += 1;
-    this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1);
+    this.#byGroup.set(group, own + 1);
     return undefined;
   }
 
   leave(peer: string): void {
+    const group = addressGroup(peer);
     this.#taken -= 1;
-    const left = (this.#byPeer.get(peer) ?? 1) - 1;
-    if (left > 0) this.#byPeer.set(peer, left);
-    else this.#byPeer.delete(peer);
+    const left = (this.#byGroup.get(group) ?? 1) - 1;
+    if (left > 0) this.#byGroup.set(group, left);
+    else this.#byGroup.delete(group);
   }
 
   /** 429 to whoever holds most of the places, 503 to those who suffer from it. */
-  #refuse(peer: string): Answer {
-    const own = this.#byPeer.get(peer) ?? 0;
+  #refuse(own: number): Answer {
     const inFlight = `${this.#taken} requests are in flight`;
     if (own * 2 > this.#taken) {
       const detail = `${inFlight}, most of them yours`;

@@ -230,12 +230,13 @@ describe("in flight", () => {
     await stuck.stop("SIGKILL");
   });
 
-  test("beyond api_max_requests: 429 to the one who holds the places, 503 to others", async () => {
+  test("beyond api_max_requests: 429 to the one who holds the places; others get one each, then 503", async () => {
     await using host = await ControlHost.create([...OPEN, "api_max_requests = 2"]);
     const agent = await host.startAgent("web-01", {
       scripts: {
         one: 'until [ -e "$1" ]; do sleep 0.05; done',
         two: 'until [ -e "$1" ]; do sleep 0.05; done',
+        three: 'until [ -e "$1" ]; do sleep 0.05; done',
       },
     });
     await using api = await TestApi.start(host);
@@ -247,6 +248,9 @@ describe("in flight", () => {
     const own = await api.post("/ping", { hosts: ["web-01"] });
     expect([own.status, own.headers.get("retry-after")]).toEqual([429, "1"]);
     expect(own.json).toMatchObject({ ok: false, error: "too many requests" });
+    expect(await askFrom("127.0.0.2", api.port)).toStartWith("HTTP/1.1 200 ");
+    const order = { hosts: ["web-01"], script: "three", args, wait: false };
+    expect(await askFrom("127.0.0.2", api.port, order)).toStartWith("HTTP/1.1 202 ");
     const other = await askFrom("127.0.0.2", api.port);
     expect(other).toStartWith("HTTP/1.1 503 Service Unavailable");
     expect(other).toContain("Retry-After: 1");
@@ -271,9 +275,17 @@ test("a run that nobody waits for holds its place until it has ended", async () 
   await until("the place is free", async () => (await api.get("/")).status === 200);
 });
 
-async function askFrom(localAddress: string, port: number): Promise<string> {
+async function askFrom(localAddress: string, port: number, order?: object): Promise<string> {
   const socket = connect({ port, host: "127.0.0.1", localAddress });
-  socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const body = order === undefined ? "" : JSON.stringify(order);
+  const head = [
+    `${order === undefined ? "GET /" : "POST /run"} HTTP/1.1`,
+    "Host: x",
+    "Connection: close",
+    "Content-Type: application/json",
+    `Content-Length: ${body.length}`,
+  ];
+  socket.write([...head, "", body].join("\r\n"));
   let text = "";
   for await (const chunk of socket) text += chunk;
   return text;

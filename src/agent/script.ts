@@ -1,9 +1,9 @@
 /** Running the file behind an allowlisted name. */
-import { accessSync, constants, statSync } from "node:fs";
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/agent-config.ts";
 import type { AllowedScript } from "../core/allowlist.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
-import { baseEnvironment, type ProcessResult, runProcess } from "../system/process.ts";
+import { baseEnvironment, notStarted, type ProcessResult, runProcess } from "../system/process.ts";
+import { executableProblem, ownRule } from "../system/trusted-path.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";
 
 /** Judged anew at every run: what was good at load may have changed since. */
@@ -11,22 +11,8 @@ export function judgeAllowedScript(
   script: AllowedScript,
   config: Pick<AgentConfig, "script_dirs">,
 ): ScriptJudgement {
-  const judged = judgeScript(script.path, config.script_dirs, process.getuid?.() ?? 0);
-  if (judged.kind !== "good" || isExecutable(judged.real)) return judged;
-  return {
-    kind: "unusable",
-    problem: `${script.path} is not executable`,
-    remedy: `chmod +x ${script.path}`,
-  };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
+  const judged = judgeScript(script.path, config.script_dirs, ownRule());
+  return judged.kind === "good" ? (executableProblem(script.path) ?? judged) : judged;
 }
 
 /** The one script that works on the agent's own files is told where they are. */
@@ -36,6 +22,9 @@ function environmentFor({ name }: AllowedScript, config: AgentConfig): Record<st
 }
 
 /**
+ * Judges the file once more: a hook may have taken its time, and what was missing before must not be
+ * what somebody has put there since (T13).
+ *
  * @param input the context object, JSON
  * @param onStalled called when the script has not read it within `stdin_timeout`
  */
@@ -46,6 +35,8 @@ export async function runAllowedScript(
   config: AgentConfig,
   onStalled: () => void,
 ): Promise<ProcessResult> {
+  const judged = judgeAllowedScript(script, config);
+  if (judged.kind !== "good") return notStarted("code" in judged ? judged.code : "EPERM");
   return await runProcess({
     file: script.path,
     args,

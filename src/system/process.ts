@@ -115,7 +115,8 @@ function start(request: ProcessRequest): Child {
   }
 }
 
-function notStarted(startError: string): ProcessResult {
+/** @param startError as in the result */
+export function notStarted(startError: string): ProcessResult {
   return {
     exit: undefined,
     signal: undefined,

@@ -65,6 +65,23 @@ test("T24 a hook that does anything but exit 0 refuses, and the script does not 
   expect(existsSync(marker)).toBe(true);
 });
 
+test("T13 what is put in a missing script's place while the hook decides does not run", async () => {
+  await using control = await ControlHost.create();
+  const marker = control.folder.join("ran");
+  const script = control.folder.join("late.sh");
+  // As somebody might who watches the hook: others can write the file.
+  const place = `printf '#!/bin/sh\\ntouch ${marker}\\n' >${script}; chmod 777 ${script}`;
+  const agent = await control.startAgent("web-01", {
+    allowlist: [`late = ${script}`],
+    config: [`auth_hook = ${control.folder.script("hook", place)}`],
+  });
+  const request = post("/run", { script: "late", args: [] });
+  const answer = jsonOf(await ask(agent.port, controllerIdentity(control), request));
+  expect(existsSync(script)).toBe(true);
+  expect(answer).toMatchObject({ exit: 126, error: expect.stringContaining("cannot execute") });
+  expect(existsSync(marker)).toBe(false);
+});
+
 test("the hook is told everything on stdin and in its environment, and nothing else", async () => {
   await using control = await ControlHost.create();
   const seen = control.folder.join("seen");

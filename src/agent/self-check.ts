@@ -8,6 +8,8 @@ import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
+import { judgeProgram } from "../system/trusted-path.ts";
+import { hookRule } from "./authorize.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { readAllowedIps } from "./door/allowed-ips.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
@@ -168,10 +170,10 @@ function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Ch
   });
 }
 
-function checkHook({ auth_hook: hook }: AgentConfig): Check[] {
+function checkHook(config: AgentConfig): Check[] {
+  const { auth_hook: hook } = config;
   if (hook === undefined) return [];
-  const script = { name: "auth_hook", path: hook, options: {} };
-  const judged = judgeAllowedScript(script, { script_dirs: undefined });
+  const judged = judgeProgram(hook, hookRule(config));
   if (judged.kind === "good") return [{ name: "auth_hook", ok: true, detail: hook }];
   return [{ name: "auth_hook", ok: false, detail: judged.problem, remedy: judged.remedy }];
 }

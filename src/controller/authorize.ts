@@ -1,8 +1,15 @@
 /** Who may do what: once per request, below both faces, before anything is dialled. */
 import { DeniedError } from "../core/errors.ts";
-import { type AuthDecision, decideHook, type HookAction } from "../core/hook.ts";
+import {
+  type AuthDecision,
+  decideHook,
+  faultText,
+  type HookAction,
+  type HookFault,
+} from "../core/hook.ts";
 import { lowerAscii } from "../core/host-name.ts";
 import { runHook } from "../system/hook-process.ts";
+import { ownRule } from "../system/trusted-path.ts";
 import type { Controller } from "./controller.ts";
 
 /** Who asks, and through which face. */
@@ -42,6 +49,7 @@ export async function authorize(
     AUTHACTION: request.action,
     HOOK: hook,
     IP: caller.sourceIp,
+    MSG: faultText(decision),
     ORIGIN: caller.origin,
     REASON: decision.reason,
     REQID: caller.requestId,
@@ -52,7 +60,7 @@ export async function authorize(
   throw new DeniedError(
     decision.reason,
     decision.code,
-    broken ? `The auth hook ${hook} did not decide, and what does not decide refuses.` : undefined,
+    broken ? brokenHint(hook, decision.fault) : undefined,
   );
 }
 
@@ -67,7 +75,7 @@ async function decide(
   // DB-01 is db-01: a hook that refuses the one must not let the other pass.
   const hosts = request.hosts.map(lowerAscii);
   const asked = { ...request, hosts, username, token, sourceIp, route, time: now() };
-  return decideHook(await runHook(config.auth_hook, asked, config.auth_hook_timeout));
+  return decideHook(await runHook(config.auth_hook, asked, config.auth_hook_timeout, ownRule()));
 }
 
 /**
@@ -80,6 +88,11 @@ const FROM_A_PAGE: AuthDecision = {
   code: 1,
   broken: false,
 };
+
+function brokenHint(hook: string | undefined, fault: HookFault | undefined): string {
+  const rule = `The auth hook ${hook} did not decide, and what does not decide refuses.`;
+  return fault === undefined ? rule : `${fault.problem}: ${fault.remedy}\n${rule}`;
+}
 
 /** PROTOCOL section 3: with no hook the command line passes and the API follows its default. */
 function withoutHook(caller: Caller, apiDefault: "deny" | "allow"): AuthDecision {

@@ -65,7 +65,9 @@ export type HookOutcome =
   | { readonly kind: "timed-out"; readonly seconds: number }
   /** The system takes no environment of that length: the hook was never asked. */
   | { readonly kind: "too-long" }
-  | { readonly kind: "not-executable"; readonly reason: string };
+  | { readonly kind: "not-executable"; readonly reason: string }
+  /** Others could change what it says: it was never asked. */
+  | { readonly kind: "not-trusted"; readonly problem: string; readonly remedy: string };
 
 export type AuthDecision =
   | { readonly allowed: true; readonly reason?: string }
@@ -77,7 +79,20 @@ export type AuthDecision =
       readonly code: 1 | 2 | 3;
       /** True when the hook failed rather than decided: logged as an error. */
       readonly broken: boolean;
+      /** For this host's administrator alone: what is wrong with the hook, and what mends it. */
+      readonly fault?: HookFault;
     };
+
+export interface HookFault {
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/** The fault as one line of log; undefined when there is none. */
+export function faultText(decision: AuthDecision): string | undefined {
+  if (decision.allowed || decision.fault === undefined) return undefined;
+  return `${decision.fault.problem}; ${decision.fault.remedy}`;
+}
 
 export function decideHook(outcome: HookOutcome): AuthDecision {
   switch (outcome.kind) {
@@ -91,6 +106,10 @@ export function decideHook(outcome: HookOutcome): AuthDecision {
       return refuse("arguments too long for the auth hook", 1, true);
     case "not-executable":
       return refuse("hook-not-executable", 1, true);
+    case "not-trusted": {
+      const { problem, remedy } = outcome;
+      return { ...refuse("hook-not-trusted", 1, true), fault: { problem, remedy } };
+    }
   }
 }
 
@@ -102,6 +121,6 @@ function decideExit(code: number): AuthDecision {
   return refuse(`hook exited ${code}`, 1, false);
 }
 
-function refuse(reason: string, code: 1 | 2 | 3, broken: boolean): AuthDecision {
-  return { allowed: false, reason, code, broken };
+function refuse(reason: string, code: 1 | 2 | 3, broken: boolean) {
+  return { allowed: false, reason, code, broken } as const;
 }

@@ -1,15 +1,23 @@
 /** Runs an auth hook: the same way on both sides. */
-import { accessSync, constants, statSync } from "node:fs";
 import { type HookOutcome, type HookRequest, hookEnvironment, hookInput } from "../core/hook.ts";
 import { baseEnvironment, runProcess } from "./process.ts";
+import { judgeProgram, type PathRule } from "./trusted-path.ts";
 
-/** @param timeoutSeconds after it the hook's whole process group is killed */
+/**
+ * @param file judged anew each time: who could change it could decide in its place (T24)
+ * @param timeoutSeconds after it the hook's whole process group is killed
+ */
 export async function runHook(
   file: string,
   request: HookRequest,
   timeoutSeconds: number,
+  rule: PathRule,
 ): Promise<HookOutcome> {
-  if (!isExecutable(file)) return { kind: "not-executable", reason: file };
+  const judged = judgeProgram(file, rule);
+  if (judged.kind === "unusable") return { kind: "not-executable", reason: judged.problem };
+  if (judged.kind === "refused") {
+    return { kind: "not-trusted", problem: judged.problem, remedy: judged.remedy };
+  }
   const result = await runProcess({
     file,
     args: [],
@@ -23,13 +31,4 @@ export async function runHook(
   if (result.timedOut) return { kind: "timed-out", seconds: timeoutSeconds };
   if (result.exit === undefined) return { kind: "killed", signal: result.signal ?? "a signal" };
   return { kind: "exited", code: result.exit };
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,6 @@
 /** T24: auth hooks on both sides. What a hook does not allow does not run. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 
@@ -191,6 +191,53 @@ describe("T24 on the agent, a hook refuses before anything runs:", () => {
     await serving.seen(new RegExp(pattern));
     await serving.seen(new RegExp(`ACTION=deny PEER=127\\.0\\.0\\.1 REASON=${value} REQID=`));
   });
+});
+
+test("T24 a hook that others can write decides nothing, on either side", async () => {
+  writeHook({ body: `touch ${control.folder.join("hooks", "touched")}; exit 0`, mode: 0o775 });
+  const problem = `${hook} can be written by others (mode 0775)`;
+  const refused = await hooked("run", ["web-01", "mark"]);
+  expect(refused.status).toBe(1);
+  expect(refused.err).toStartWith(`Denied: hook-not-trusted\n`);
+  expect(refused.err).toContain(`${problem}: chmod go-w ${hook}`);
+  const line = await control.log.seen("auth", ({ REASON }) => REASON === "hook-not-trusted");
+  expect(line.fields).toMatchObject({ RESULT: "error", MSG: `${problem}; chmod go-w ${hook}` });
+
+  // What another host is told does not say how this one's files lie.
+  const { out } = await control.run("run", ["db-01", "mark", "--json"]);
+  expect(JSON.parse(out).results).toMatchObject([
+    { exit: -1, error: "not authorised: hook-not-trusted" },
+  ]);
+  expect(out).not.toContain("0775");
+  const logged = `MSG="${problem}; chmod go-w ${hook}" REASON=hook-not-trusted RESULT=error`;
+  await patient.serving.seen(new RegExp(logged.replace(/[()]/g, "\\$&")));
+  const checked = await patient.run("self-check");
+  expect(checked.status).toBe(1);
+  expect(checked.out).toContain(`FAIL  auth_hook: ${problem}; chmod go-w ${hook}\n`);
+  expect([existsSync(ran), control.folder.has("hooks", "touched")]).toEqual([false, false]);
+
+  chmodSync(hook, 0o755);
+  expect((await hooked("run", ["web-01", "mark"])).status).toBe(0);
+  expect((await control.run("run", ["db-01", "mark"])).status).toBe(0);
+});
+
+test("T24 on the agent a hook may lie beside agent.conf, where the service's group writes", async () => {
+  const own = control.folder.join("db-03", "auth-hook");
+  const inFolder = await control.startAgent("db-03", {
+    config: [`auth_hook = ${own}`],
+    scripts: { mark: `touch ${ran}` },
+  });
+  control.folder.script("db-03/auth-hook", "exit 0");
+  const run = async () => (await control.run("run", ["db-03", "mark"])).out;
+  chmodSync(control.folder.join("db-03"), 0o2775);
+  // The scripts' own folder is in there: a script is judged without that leave.
+  expect(await run()).toContain("script not permitted");
+  inFolder.writeAllowlist([`mark = ${control.folder.script("mark.sh", `touch ${ran}`)}`]);
+  inFolder.serving.child.kill("SIGHUP");
+  await inFolder.serving.seen(/ACTION=reload /);
+  expect(await run()).toContain("[OK");
+  chmodSync(own, 0o777);
+  expect(await run()).toContain("hook-not-trusted");
 });
 
 const RECORD = (folder: string) =>

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { decideHook, type HookRequest, hookEnvironment, hookInput } from "../../src/core/hook.ts";
+import {
+  decideHook,
+  faultText,
+  type HookRequest,
+  hookEnvironment,
+  hookInput,
+} from "../../src/core/hook.ts";
 
 const request: HookRequest = {
   action: "run",
@@ -75,5 +81,18 @@ describe("only a clean exit 0 passes", () => {
     [{ kind: "too-long" }, "arguments too long for the auth hook"],
   ] as const)("T24 %j is refused, as a fault of the hook", (outcome, reason) => {
     expect(decideHook(outcome)).toEqual({ allowed: false, reason, code: 1, broken: true });
+  });
+  test("T24 one that others could change is refused, and its host's administrator is told why", () => {
+    const fault = { problem: "/h can be written by others (mode 0775)", remedy: "chmod go-w /h" };
+    const decision = decideHook({ kind: "not-trusted", ...fault });
+    expect(decision).toEqual({
+      allowed: false,
+      reason: "hook-not-trusted",
+      code: 1,
+      broken: true,
+      fault,
+    });
+    expect(faultText(decision)).toBe("/h can be written by others (mode 0775); chmod go-w /h");
+    expect(faultText(decideHook({ kind: "exited", code: 1 }))).toBeUndefined();
   });
 });

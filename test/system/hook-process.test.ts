@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { chmodSync, chownSync, readFileSync } from "node:fs";
 import { decideHook, type HookRequest } from "../../src/core/hook.ts";
 import { runHook } from "../../src/system/hook-process.ts";
+import { ownRule } from "../../src/system/trusted-path.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const REQUEST: HookRequest = {
@@ -17,7 +18,7 @@ const REQUEST: HookRequest = {
 /** Runs a hook with the given body. */
 async function hook(body: string, request = REQUEST, seconds = 20) {
   using folder = new TestFolder();
-  return await runHook(folder.script("hook", body), request, seconds);
+  return await runHook(folder.script("hook", body), request, seconds, ownRule());
 }
 
 test("it gets the request on stdin and in its environment, and not in its arguments", async () => {
@@ -26,7 +27,7 @@ test("it gets the request on stdin and in its environment, and not in its argume
     "hook",
     `cd "${folder.path}"; cat > in; env > env; echo $# > count; exit 0`,
   );
-  expect(await runHook(file, REQUEST, 20)).toEqual({ kind: "exited", code: 0 });
+  expect(await runHook(file, REQUEST, 20, ownRule())).toEqual({ kind: "exited", code: 0 });
   expect(JSON.parse(readFileSync(folder.join("in"), "utf8")) as unknown).toMatchObject({
     action: "run",
     args: ["two words", "$(id)"],
@@ -78,8 +79,49 @@ describe("T24 only exit 0 passes", () => {
       folder.path,
       folder.write("plain", "#!/bin/sh\n", 0o644),
     ]) {
-      expect(await runHook(file, REQUEST, 20)).toEqual({ kind: "not-executable", reason: file });
+      expect(await runHook(file, REQUEST, 20, ownRule())).toEqual({
+        kind: "not-executable",
+        reason: expect.stringContaining(file),
+      });
     }
+  });
+
+  test("one that others can write, itself or a folder above it, is not even asked", async () => {
+    using folder = new TestFolder();
+    const asked = folder.join("asked");
+    const file = folder.script("in/hook", `touch ${asked}; exit 0`);
+    for (const path of [file, folder.join("in"), folder.path]) {
+      chmodSync(path, 0o775);
+      const result = await runHook(file, REQUEST, 20, ownRule());
+      expect(result).toEqual({
+        kind: "not-trusted",
+        problem: `${path} can be written by others (mode 0775)`,
+        remedy: `chmod go-w ${path}`,
+      });
+      expect(decideHook(result).allowed).toBe(false);
+      chmodSync(path, 0o755);
+    }
+    if (process.getuid?.() === 0) {
+      chownSync(file, 12_345, 12_345);
+      expect(await runHook(file, REQUEST, 20, ownRule())).toMatchObject({ kind: "not-trusted" });
+      chownSync(file, 0, 0);
+    }
+    expect(folder.has("asked")).toBe(false);
+    expect(await runHook(file, REQUEST, 20, ownRule())).toEqual({ kind: "exited", code: 0 });
+  });
+
+  test("a folder whose group may write is good where the rule names it, for its group alone", async () => {
+    using folder = new TestFolder();
+    const file = folder.script("etc/hook", "exit 0");
+    const rule = ownRule(folder.join("etc"));
+    chmodSync(folder.join("etc"), 0o2775);
+    expect(await runHook(file, REQUEST, 20, rule)).toEqual({ kind: "exited", code: 0 });
+    expect((await runHook(file, REQUEST, 20, ownRule(folder.path))).kind).toBe("not-trusted");
+    chmodSync(folder.join("etc"), 0o2777);
+    expect((await runHook(file, REQUEST, 20, rule)).kind).toBe("not-trusted");
+    chmodSync(folder.join("etc"), 0o2775);
+    chmodSync(file, 0o775);
+    expect((await runHook(file, REQUEST, 20, rule)).kind).toBe("not-trusted");
   });
 
   test.each([

@@ -1,6 +1,6 @@
 /** request-pairing --background, as an installation script uses it (manual, "Orchestrated pairing"). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { programPath, Running, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { freePort, until } from "../support/folder.ts";
@@ -145,4 +145,36 @@ test.each([
   expect(status).toBe(2);
   expect(err).toMatch(words);
   expect((await control.mustRun("list-requests", ["--json"])).out).not.toContain("strict");
+});
+
+test("T22 a request whose answer could not be stored is not made", async () => {
+  const agent = await control.addAgent("unstorable", { config: ["cert = /proc/self/agent.crt"] });
+  for (const more of [["--background"], []]) {
+    const args = agent.withSetting("request-pairing", agent.pairingArgs(port));
+    const { status, out, err } = await runProgram("ctrl-exec-agent", [...args, ...more]);
+    expect([status, out]).toEqual([1, ""]);
+    expect(err).toContain("Cannot pair: Cannot write /proc/self/");
+    expect(err).toContain("Nothing was sent to it.");
+  }
+  const { out } = await control.mustRun("list-requests", ["--json"]);
+  expect(out).not.toContain("unstorable");
+  await control.log.seen("pair-fail", ({ ERROR = "" }) => ERROR.includes("/proc/self/"));
+});
+
+test("T22 what was approved and cannot be stored is held until it can", async () => {
+  const agent = await control.addAgent("held");
+  // Files can be written beside it, so that the proof succeeds, but not over it.
+  mkdirSync(agent.path("agent.crt/in-the-way"), { recursive: true });
+  const child = await waitingProcess(agent);
+  const id = child.out.trim();
+  await control.mustRun("approve", [id]);
+  const line = await control.log.seen("pair-store-fail", ({ REQID }) => REQID === id);
+  expect(line.fields.ERROR).toContain(`Cannot write ${agent.path("agent.crt")}`);
+  rmSync(agent.path("agent.crt"), { recursive: true });
+  expect(await child.ended()).toBe(0);
+  expect(await isPaired(agent)).toBe(true);
+  const left = readdirSync(agent.path("")).filter((name) => /next|previous|tmp|probe/.test(name));
+  expect(left).toEqual([]);
+  await agent.serve();
+  expect((await control.run("ping", ["held"])).out).not.toContain("serial mismatch");
 });

@@ -4,6 +4,7 @@ import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
 import { type PairingOutcome, type Pending, pair } from "../../agent/enrolment.ts";
 import { storeIdentity } from "../../agent/identity-files.ts";
+import { proveStorable, storeWithPatience } from "../../agent/storing.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { isHostName } from "../../core/host-name.ts";
 import { forTerminal } from "../../core/text.ts";
@@ -20,6 +21,10 @@ import { type AgentSetting, openAgentSetting } from "./setting.ts";
 const INTERACTIVE_WAIT_SECONDS = 660;
 const BACKGROUND_WAIT_SECONDS = 30;
 const MAX_BACKGROUND_WAIT_SECONDS = 600;
+
+/** How long what was approved is held when it cannot be stored. */
+const STORE_SECONDS = 600;
+const STORE_AGAIN_MS = 2_000;
 
 /** Exit status by outcome (manual, "Orchestrated pairing"). */
 const EXIT_TIMEOUT = 2;
@@ -53,7 +58,7 @@ export const requestPairing = defineVerb({
     "anything is sent.",
     "",
     "With --background it prints the request id and returns; a process in the background waits.",
-    "Exit status: 0 approved, 2 no answer in time, 3 denied.",
+    "Exit status: 0 approved, 2 no answer in time, 3 denied, 1 any other failure.",
   ].join("\n"),
   examples: [
     "ctrl-exec-agent request-pairing --dispatcher ctrl.example.com",
@@ -138,14 +143,30 @@ function childArgs(given: Input["options"]): string[] {
 }
 
 async function pairNow(input: Input, plan: Plan): Promise<number> {
-  const { io } = input;
   const setting = await openAgentSetting(input.options, "defaults");
+  const progress = { reqid: "" };
+  try {
+    return await askAndStore(input, plan, setting, progress);
+  } catch (thrown) {
+    // In the background nobody reads what main prints.
+    setting.log("err", "pair-fail", { ERROR: messageOf(thrown), REQID: progress.reqid });
+    throw thrown;
+  }
+}
+
+async function askAndStore(
+  input: Input,
+  plan: Plan,
+  setting: AgentSetting,
+  progress: { reqid: string },
+): Promise<number> {
+  const { io } = input;
   const { config } = setting;
+  proveStorable(config);
   const keyPem = await generateKeyPem(config.key_type);
   const csrPem = await createCsr(plan.hostname, readPrivateKey(keyPem, "the new key"));
   const child = input.options["background-child"];
-  let pendingId = "";
-  const pairing = pair({
+  const outcome = await pair({
     controller: plan.controller,
     port: plan.port ?? config.pairing_port,
     hostname: plan.hostname,
@@ -156,20 +177,14 @@ async function pairNow(input: Input, plan: Plan): Promise<number> {
     caFingerprint: plan.caFingerprint,
     waitMs: plan.waitSeconds * 1000,
     onPending: (pending) => {
-      pendingId = pending.reqid;
+      progress.reqid = pending.reqid;
       io.out(child ? `${pending.reqid}\n` : describePending(plan.hostname, pending));
       io.err(
         `Waiting for the operator of ${plan.controller} to approve. Compare what stands there.\n`,
       );
     },
   });
-  try {
-    return conclude(input, plan, setting, keyPem, await pairing);
-  } catch (thrown) {
-    // In the background nobody reads what main prints.
-    setting.log("err", "pair-fail", { ERROR: messageOf(thrown), REQID: pendingId });
-    throw thrown;
-  }
+  return await conclude(input, plan, setting, keyPem, outcome);
 }
 
 function describePending(hostname: string, { reqid, code, caFingerprint }: Pending): string {
@@ -182,16 +197,25 @@ function describePending(hostname: string, { reqid, code, caFingerprint }: Pendi
   return `${lines.join("\n")}\n`;
 }
 
-function conclude(
+async function conclude(
   { io }: Input,
   plan: Plan,
   { config, log }: AgentSetting,
   keyPem: string,
   outcome: PairingOutcome,
-): number {
+): Promise<number> {
   const { reqid } = outcome;
   if (outcome.kind === "approved") {
-    storeIdentity(config, keyPem, outcome.enrolled);
+    await storeWithPatience(() => storeIdentity(config, keyPem, outcome.enrolled), {
+      forMs: STORE_SECONDS * 1000,
+      everyMs: STORE_AGAIN_MS,
+      onFailure: ({ message }) => {
+        log("warning", "pair-store-fail", { ERROR: message, REQID: reqid });
+        io.err(
+          `${message}\nTrying again for ${STORE_SECONDS} s; what was approved is lost if this ends.\n`,
+        );
+      },
+    });
     log("info", "pair-complete", { DISPATCHER: plan.controller, STATUS: "approved" });
     io.err(`Paired. Certificate: ${config.cert}\n`);
     if (plan.caFingerprint === undefined) {

@@ -69,7 +69,7 @@ export const AGENT_KEYS = {
   },
   rate_limit_volume: {
     group: LIMITS,
-    text: "limit/window/block: an address that opens more than limit connections within window seconds is blocked for block seconds.",
+    text: "limit/window/block: an address, or an IPv6 network of 64 bits, that opens more than limit connections within window seconds is blocked for block seconds.",
   },
   rate_limit_probe: {
     group: LIMITS,

@@ -5,6 +5,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { callerNetwork } from "../../core/address-list.ts";
 import { plainAddress } from "../../core/host-name.ts";
 import type { Log } from "../../core/log-line.ts";
 import { refusal } from "../endpoint.ts";
@@ -96,7 +97,7 @@ export class Door {
 
   #handshakeFailed(ip: string, reason: string): void {
     const now = performance.now();
-    this.#quiet.event(`${ip} ${reason}`, now, "warning", "tls-failure", {
+    this.#quiet.event(`${callerNetwork(ip)} ${reason}`, now, "warning", "tls-failure", {
       PEER: ip,
       REASON: reason,
     });

@@ -1,5 +1,9 @@
-/** The steps before TLS: `allowed_ips`, then rate limits. What is refused here costs no handshake. */
-import type { AddressList } from "../../core/address-list.ts";
+/**
+ * The steps before TLS: `allowed_ips`, then rate limits. What is refused here costs no handshake.
+ * Limits and the log's quiet count an IPv6 host by its /64 (T21); the exemption is for the very
+ * address that has shown the controller's serial, and for no neighbour of it.
+ */
+import { type AddressList, callerNetwork } from "../../core/address-list.ts";
 import type { AgentConfig } from "../../core/agent-config.ts";
 import type { Log } from "../../core/log-line.ts";
 import { QuietLog } from "./quiet-log.ts";
@@ -11,7 +15,7 @@ export class Gate {
   readonly #exempting: boolean;
   readonly #volume: RateLimiter;
   readonly #probe: RateLimiter;
-  /** Sources that have shown the controller's serial, the oldest first; used with `exempt`. */
+  /** Addresses that have shown the controller's serial, the latest last; used with `exempt`. */
   readonly #trusted = new Set<string>();
   readonly #log: Log;
   readonly #quiet: QuietLog;
@@ -30,12 +34,13 @@ export class Gate {
   /** @param now milliseconds of a clock that does not run backwards */
   admits(ip: string, now: number): boolean {
     if (this.#allowed?.has(ip) === false) {
-      this.#quiet.event(`ip-block ${ip}`, now, "warning", "ip-block", { PEER: ip });
+      this.#quiet.event(`ip-block ${callerNetwork(ip)}`, now, "warning", "ip-block", { PEER: ip });
       return false;
     }
     if (!this.#limits(ip)) return true;
-    if (this.#probe.isBlocked(ip, now)) return false;
-    const verdict = this.#volume.count(ip, now);
+    const source = callerNetwork(ip);
+    if (this.#probe.isBlocked(source, now)) return false;
+    const verdict = this.#volume.count(source, now);
     if (verdict === "begins") this.#blockBegins(ip, "volume");
     return verdict === "pass";
   }
@@ -43,12 +48,13 @@ export class Gate {
   /** A handshake of the source failed. */
   handshakeFailed(ip: string, now: number): void {
     if (!this.#limits(ip)) return;
-    if (this.#probe.count(ip, now) === "begins") this.#blockBegins(ip, "probe");
+    if (this.#probe.count(callerNetwork(ip), now) === "begins") this.#blockBegins(ip, "probe");
   }
 
   /** The source has shown the controller's serial. */
   trustedFrom(ip: string): void {
-    if (!this.#exempting || this.#trusted.has(ip)) return;
+    if (!this.#exempting) return;
+    this.#trusted.delete(ip);
     const [oldest] = this.#trusted;
     if (this.#trusted.size >= MAX_SOURCES && oldest !== undefined) this.#trusted.delete(oldest);
     this.#trusted.add(ip);

@@ -90,4 +90,41 @@ describe("rate limits", () => {
     for (let n = 0; n < 1500; n++) door.admits(`source ${n}`, 0);
     expect(logged).toEqual([["rate-evict", { COUNT: 1 }]]);
   });
+
+  test("T21 a host cannot evade them with the addresses of its /64", async () => {
+    const { gate: door, logged } = await gate();
+    const passed = Array.from({ length: 12 }, (_, n) => door.admits(`2001:db8:0:7::${n}`, n));
+    expect(passed).toEqual([...Array(10).fill(true), false, false]);
+    for (let n = 0; n < 4; n++) door.handshakeFailed(`2001:db8::${n}`, 100);
+    expect(door.admits("2001:db8::ffff:1", 101)).toBe(false);
+    expect(door.admits("2001:db8:0:8::1", 101)).toBe(true);
+    expect(logged).toEqual([
+      ["rate-block", { PEER: "2001:db8:0:7::10", REASON: "volume" }],
+      ["rate-block", { PEER: "2001:db8::3", REASON: "probe" }],
+    ]);
+  });
+
+  test("T21 nor fill the log with them", async () => {
+    const { gate: door, logged } = await gate("allowed_ips = 10.0.0.0/8");
+    for (let n = 0; n < 2000; n++) door.admits(`2001:db8::${n.toString(16)}`, n);
+    expect(logged).toEqual([["ip-block", { PEER: "2001:db8::0" }]]);
+  });
+
+  test("a neighbour of the control host is not exempt with it", async () => {
+    const { gate: door } = await gate("rate_limit_trusted = exempt");
+    door.trustedFrom("2001:db8::1");
+    for (let n = 0; n < 50; n++) door.admits("2001:db8::2", n);
+    expect(door.admits("2001:db8::2", 51)).toBe(false);
+    expect(door.admits("2001:db8::1", 51)).toBe(true);
+  });
+
+  test("T21 who comes in again is the last to be forgotten", async () => {
+    const { gate: door } = await gate("rate_limit_trusted = exempt");
+    for (let n = 0; n < 1000; n++) door.trustedFrom(`source ${n}`);
+    door.trustedFrom("source 0");
+    door.trustedFrom("one more");
+    const passes = (source: string) =>
+      Array.from({ length: 12 }, () => door.admits(source, 0)).every((passed) => passed);
+    expect([passes("source 0"), passes("source 1")]).toEqual([true, false]);
+  });
 });

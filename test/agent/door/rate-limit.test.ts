@@ -61,20 +61,56 @@ describe("a block", () => {
 });
 
 describe("T21 a thousand sources and no more", () => {
-  test("the one that was quiet longest is forgotten", () => {
-    let evicted = 0;
+  function counting() {
+    const seen = { evicted: 0 };
     const limiter = new RateLimiter(LIMIT, () => {
-      evicted += 1;
+      seen.evicted += 1;
     });
-    for (let n = 0; n < 4; n++) limiter.count("first", 0);
-    for (let n = 0; n < 4; n++) limiter.count("second", 0);
-    for (let n = 2; n < MAX_SOURCES; n++) limiter.count(`10.0.0.${n}`, n);
-    expect(evicted).toBe(0);
-    expect(limiter.count("first", 1)).toBe("blocked");
+    const block = (source: string, now: number) => {
+      for (let n = 0; n < 4; n++) limiter.count(source, now);
+    };
+    return { limiter, seen, block };
+  }
+
+  test("the one that was quiet longest is forgotten", () => {
+    const { limiter, seen } = counting();
+    for (const source of ["first", "second"]) {
+      for (let n = 0; n < 3; n++) limiter.count(source, 0);
+    }
+    for (let n = 2; n < MAX_SOURCES; n++) limiter.count(`10.0.0.${n}`, 0);
+    expect(seen.evicted).toBe(0);
+    expect(limiter.count("first", 1)).toBe("begins");
     limiter.count("one more", 1);
-    expect(evicted).toBe(1);
-    expect(limiter.isBlocked("second", 1)).toBe(false);
-    expect(limiter.isBlocked("first", 1)).toBe(true);
+    expect(seen.evicted).toBe(1);
+    // It counts from nothing again.
+    expect(limiter.count("second", 1)).toBe("pass");
+  });
+
+  test("a flood of addresses lifts no block", () => {
+    const { limiter, block } = counting();
+    block("attacker", 0);
+    for (let n = 0; n < 100_000; n++) expect(limiter.count(`source ${n}`, 1)).toBe("pass");
+    expect(limiter.count("attacker", 2)).toBe("blocked");
+  });
+
+  test("blocks that have ended make room before anybody who is counted", () => {
+    const { limiter, seen, block } = counting();
+    for (let n = 0; n < 500; n++) block(`blocked ${n}`, 0);
+    for (let n = 0; n < 1000; n++) limiter.count(`source ${n}`, 300_000);
+    expect(seen.evicted).toBe(0);
+    limiter.count("one more", 300_000);
+    expect(seen.evicted).toBe(1);
+  });
+
+  test("when all of them are blocked, the block that ends first gives way", () => {
+    const { limiter, seen, block } = counting();
+    for (let n = 0; n < MAX_SOURCES; n++) block(`source ${n}`, n);
+    expect(seen.evicted).toBe(0);
+    block("one more", 1000);
+    expect(seen.evicted).toBe(1);
+    expect(limiter.isBlocked("source 0", 1001)).toBe(false);
+    expect(limiter.isBlocked("source 1", 1001)).toBe(true);
+    expect(limiter.isBlocked("one more", 1001)).toBe(true);
   });
 
   test("a source keeps as many moments as its limit, and the oldest is overwritten", () => {

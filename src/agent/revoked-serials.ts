@@ -37,6 +37,11 @@ export class RevokedSerials {
     return this.#text !== undefined;
   }
 
+  /** The file as it was read last; undefined when there is none. */
+  get text(): string | undefined {
+    return this.#text;
+  }
+
   /** What is wrong with the file since it was read; what it said then stays in force. */
   get problem(): string | undefined {
     this.#refresh();

@@ -1,5 +1,6 @@
 /** The state in force: replaced whole at SIGHUP; its serial and revocation files follow on their own. */
 import type { Log } from "../core/log-line.ts";
+import type { RevokedSerials } from "./revoked-serials.ts";
 import type { AgentState } from "./state.ts";
 import type { AgentTrust } from "./trust.ts";
 
@@ -7,14 +8,19 @@ export class StateKeeper {
   readonly #log: Log;
   #state: AgentState;
   #problem: string | undefined;
+  /** The revocation file's text whose bad lines are in the log already. */
+  #toldRevocations: string | undefined;
 
   constructor(state: AgentState, log: Log) {
     this.#state = state;
+    this.#toldRevocations = state.trust.revoked.text;
     this.#log = log;
   }
 
+  /** What its files made us skip is in the log already: logStateWarnings(). */
   replace(state: AgentState): void {
     this.#state = state;
+    this.#toldRevocations = state.trust.revoked.text;
   }
 
   /** The rest of the state may have been replaced since the trust was made. */
@@ -22,7 +28,10 @@ export class StateKeeper {
     this.#state = { ...this.#state, trust };
   }
 
-  /** What counts now. A file that cannot be used any more is told once, not for every connection. */
+  /**
+   * What counts now. A file that cannot be used any more, and a line that revokes nothing, is told
+   * once, not for every connection.
+   */
   current(): AgentState {
     const { controller, revoked } = this.#state.trust;
     const problem = controller.problem ?? revoked.problem;
@@ -30,6 +39,15 @@ export class StateKeeper {
       this.#log("err", "reload-fail", { ERROR: problem });
     }
     this.#problem = problem;
+    this.#tellBadRevocations(revoked);
     return this.#state;
+  }
+
+  #tellBadRevocations({ text, warnings }: RevokedSerials): void {
+    if (text === this.#toldRevocations) return;
+    this.#toldRevocations = text;
+    for (const { key, message } of warnings) {
+      this.#log("warning", "config-warn", { KEY: key, MSG: message });
+    }
   }
 }

@@ -76,12 +76,7 @@ function staged(path: string): string {
 /** @throws CtrlExecError `config` that names the file at fault (T09) */
 export function loadIdentity(config: AgentConfig): AgentIdentity {
   const certificate = readCertificate(readText(config.cert), config.cert);
-  const usesStaged = stagedKeyFits(config, certificate);
-  const keyFile = usesStaged ? staged(config.key) : config.key;
-  const caFile =
-    usesStaged && readTextIfPresent(staged(config.ca)) !== undefined
-      ? staged(config.ca)
-      : config.ca;
+  const { keyFile, caFile, usesStaged } = identityFiles(config, certificate);
   const keyPem = readPrivateText(keyFile);
   const ca = readCertificate(readText(caFile), caFile);
   if (!publicKeyBytes(readPrivateKey(keyPem, keyFile)).equals(certificate.publicKey)) {
@@ -92,6 +87,20 @@ export function loadIdentity(config: AgentConfig): AgentIdentity {
   }
   if (usesStaged) finishStore(config);
   return { certificate, ca, keyPem };
+}
+
+/**
+ * The key and CA that count with the certificate in place: after a pairing that was cut off, staged.
+ * @throws CtrlExecError `config` when a staged file cannot be read
+ */
+export function identityFiles(
+  config: AgentConfig,
+  certificate: CertificateFacts,
+): { readonly keyFile: string; readonly caFile: string; readonly usesStaged: boolean } {
+  const { key, ca } = config;
+  if (!stagedKeyFits(config, certificate)) return { keyFile: key, caFile: ca, usesStaged: false };
+  const hasCa = readTextIfPresent(staged(ca)) !== undefined;
+  return { keyFile: staged(key), caFile: hasCa ? staged(ca) : ca, usesStaged: true };
 }
 
 /** A staged key that fits nothing is one that a pairing has not come to use: it changes nothing. */

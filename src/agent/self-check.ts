@@ -10,8 +10,10 @@ import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
 import { judgeProgram } from "../system/trusted-path.ts";
 import { hookRule } from "./authorize.ts";
+import { openFiles } from "./config-files.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { readAllowedIps } from "./door/allowed-ips.ts";
+import { identityFiles } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
 import { judgeAllowedScript } from "./script.ts";
 
@@ -38,6 +40,7 @@ export async function checkAgent(
     ...checkCredential(config, now),
     checkSerial(config),
     checkRevocations(config),
+    ...checkOpenFiles(config, allowlistPath),
     ...(await checkAllowlist(config, allowlistPath)),
     ...checkHook(config),
   ];
@@ -70,16 +73,19 @@ function checkAllowedIps(config: AgentConfig): Check {
 const PAIR = "pair this agent: ctrl-exec-agent request-pairing --dispatcher <controller>";
 
 function checkCredential(config: AgentConfig, now: Date): Check[] {
-  const read = (path: string) => attemptValue(() => readCertificate(readText(path), path));
-  const ca = read(config.ca);
-  const certificate = read(config.cert);
-  if (certificate.value === undefined) return [failed(config.cert, certificate.problem, PAIR)];
+  const { value: certificate, problem } = attemptValue(() =>
+    readCertificate(readText(config.cert), config.cert),
+  );
+  if (certificate === undefined) return [failed(config.cert, problem, PAIR)];
+  const inPlace = checkCertificate(config.cert, certificate, now);
+  // What serve would use: a pairing that was cut off has left its key and CA staged.
+  const files = attemptValue(() => identityFiles(config, certificate));
+  if (files.value === undefined) return [inPlace, failed(config.key, files.problem, PAIR)];
+  const { keyFile, caFile } = files.value;
   return [
-    checkCertificate(config.cert, certificate.value, now),
-    checkKey(config, certificate.value),
-    ca.value === undefined
-      ? failed(config.ca, ca.problem, PAIR)
-      : checkCa(config, ca.value, certificate.value, now),
+    inPlace,
+    checkKey(keyFile, config.cert, certificate),
+    checkCa(caFile, config.cert, certificate, now),
   ];
 }
 
@@ -95,7 +101,7 @@ function checkCertificate(name: string, certificate: CertificateFacts, now: Date
   return { name, ok: true, detail: `${certificate.commonName}, expires ${until}` };
 }
 
-function checkKey({ key: name, cert }: AgentConfig, certificate: CertificateFacts): Check {
+function checkKey(name: string, cert: string, certificate: CertificateFacts): Check {
   return attempt(name, () => {
     const key = readPrivateKey(readPrivateText(name), name);
     if (!publicKeyBytes(key).equals(certificate.publicKey)) {
@@ -111,19 +117,15 @@ function checkKey({ key: name, cert }: AgentConfig, certificate: CertificateFact
   });
 }
 
-function checkCa(
-  config: AgentConfig,
-  ca: CertificateFacts,
-  certificate: CertificateFacts,
-  now: Date,
-): Check {
-  const name = config.ca;
+function checkCa(name: string, cert: string, certificate: CertificateFacts, now: Date): Check {
+  const { value: ca, problem } = attemptValue(() => readCertificate(readText(name), name));
+  if (ca === undefined) return failed(name, problem, PAIR);
   if (!isSignedBy(certificate, ca)) {
-    return { name, ok: false, detail: `did not sign ${config.cert}`, remedy: PAIR };
+    return { name, ok: false, detail: `did not sign ${cert}`, remedy: PAIR };
   }
   const until = opensslTime(ca.notAfter);
   if (now > ca.notAfter) return { name, ok: false, detail: `expired ${until}`, remedy: PAIR };
-  return { name, ok: true, detail: `signed ${config.cert}, expires ${until}` };
+  return { name, ok: true, detail: `signed ${cert}, expires ${until}` };
 }
 
 function checkSerial({ dispatcher_serial_path: name }: AgentConfig): Check {
@@ -142,6 +144,12 @@ function checkRevocations({ revoked_serials: name }: AgentConfig): Check {
     }
     const none = revoked.present ? "" : "no such file, ";
     return { name, ok: true, detail: `${none}${revoked.size} revoked` };
+  });
+}
+
+function checkOpenFiles(config: AgentConfig, allowlistPath: string): Check[] {
+  return openFiles(config, allowlistPath).map(({ path, problem, remedy }) => {
+    return { name: path, ok: false, detail: problem, remedy };
   });
 }
 

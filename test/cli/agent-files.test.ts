@@ -124,6 +124,92 @@ test("self-check has a line for each check, with the remedy where it fails, and 
   expect(failing.find(({ name }) => name === "script open")?.remedy).toBe(`chmod go-w ${open}`);
 });
 
+test("self-check and the log tell of configuration that others can write, with the chmod", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  await agent.pair();
+  // The folder is the service's group's by design; the files in it are not.
+  chmodSync(agent.path(""), 0o2775);
+  const failures = async () => {
+    const { out, status } = await agent.run("self-check");
+    const lines = out
+      .split("\n")
+      .filter((line) => line.startsWith("FAIL") && !line.includes("script greet"));
+    return { lines, status };
+  };
+  expect((await failures()).lines).toEqual([]);
+
+  const files = ["agent.conf", "scripts.conf", "ca.crt", "ctrl-exec-serial"].map((name) =>
+    agent.path(name),
+  );
+  for (const file of files) chmodSync(file, 0o664);
+  const faults = files.map(
+    (file) => `${file} can be written by others (mode 0664); chmod go-w ${file}`,
+  );
+  expect(await failures()).toEqual({
+    lines: files.map((file, index) => `FAIL  ${file}: ${faults[index]}`),
+    status: 1,
+  });
+  const serving = await agent.serve();
+  const told = () =>
+    [...serving.err.matchAll(/ACTION=config-warn KEY=(\S+) MSG="([^"]*)"/g)].map(
+      ([, key, message]) => [key, message],
+    );
+  const keys = ["agent.conf", "scripts.conf", "ca", "dispatcher_serial_path"];
+  const expected = keys.map((key, index) => [key, faults[index]]);
+  expect(told().filter(([key]) => key !== "greet")).toEqual(expected);
+
+  for (const file of files) chmodSync(file, 0o644);
+  chmodSync(agent.path(""), 0o777);
+  expect((await failures()).lines).toEqual(
+    files
+      .slice(0, 2)
+      .map(
+        (file) =>
+          `FAIL  ${file}: ${agent.path("")} can be written by others (mode 0777); chmod go-w ${agent.path("")}`,
+      ),
+  );
+});
+
+test("self-check judges the staged files of a pairing that was cut off, as serve uses them", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  await agent.pair();
+  const old = (name: string) => readFileSync(agent.path(name));
+  const before = { key: old("agent.key"), ca: old("ca.crt") };
+  await using other = await ControlHost.create();
+  const again = await other.addAgent("web-01");
+  await again.pair();
+  // Cut off behind the rename of the certificate: key and CA are staged still.
+  for (const name of ["agent.crt", "agent.key", "ca.crt"]) {
+    const staged = name === "agent.crt" ? name : `${name}.next`;
+    control.folder.write(`web-01/${staged}`, readFileSync(again.path(name)), 0o640);
+  }
+  const checked = await agent.run("self-check");
+  expect(checked.out).toContain(
+    `OK    ${agent.path("agent.key.next")}: fits ${agent.path("agent.crt")}`,
+  );
+  expect(checked.out).toContain(
+    `OK    ${agent.path("ca.crt.next")}: signed ${agent.path("agent.crt")}`,
+  );
+  expect(checked.status).toBe(0);
+  // It has only looked.
+  expect({ key: old("agent.key"), ca: old("ca.crt") }).toEqual(before);
+
+  chmodSync(agent.path("agent.key.next"), 0o644);
+  const open = await agent.run("self-check");
+  expect(open.out).toContain(`FAIL  ${agent.path("agent.key.next")}: Cannot use`);
+  chmodSync(agent.path("agent.key.next"), 0o640);
+  await agent.serve();
+  const finished = await agent.run("self-check");
+  expect(finished.out).toContain(`OK    ${agent.path("agent.key")}: fits`);
+  expect(finished.status).toBe(0);
+
+  // A staged key that fits nothing is one that a pairing has not come to use.
+  control.folder.write("web-01/agent.key.next", before.key, 0o640);
+  expect((await agent.run("self-check")).status).toBe(0);
+});
+
 test("self-check says what is wrong with an agent.conf that cannot be read", async () => {
   await using control = await ControlHost.create();
   const agent = await control.addAgent("web-01");

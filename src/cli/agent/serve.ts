@@ -1,13 +1,15 @@
+import { openFiles, warningsOf } from "../../agent/config-files.ts";
 import { type AgentServer, startAgentServer } from "../../agent/server.ts";
 import { loadState, logStateWarnings } from "../../agent/state.ts";
 import type { AgentConfig } from "../../core/agent-config.ts";
+import type { ConfigWarning } from "../../core/config-file.ts";
 import { ERROR_FACTS, messageOf } from "../../core/errors.ts";
 import type { Log } from "../../core/log-line.ts";
 import { nameProcess } from "../../system/process-name.ts";
 import { defineVerb, type VerbInput } from "../command.ts";
 import { untilStopped } from "../signals.ts";
 import { agentOptions } from "./options.ts";
-import { openAgentSetting } from "./setting.ts";
+import { type AgentSetting, openAgentSetting } from "./setting.ts";
 
 const options = {
   config: agentOptions.config,
@@ -59,9 +61,13 @@ async function start(input: Input): Promise<Serving> {
   const setting = await openAgentSetting(input.options, "error");
   const { config, log } = setting;
   const state = await loadState(config, setting.allowlistPath);
-  logStateWarnings(state, setting.configWarnings, log);
+  logStateWarnings(state, warningsFor(setting), log);
   const server = await startAgentServer({ state, log, now: () => new Date() });
   return { server, config, log };
+}
+
+function warningsFor({ config, configWarnings, allowlistPath }: AgentSetting): ConfigWarning[] {
+  return [...configWarnings, ...warningsOf(openFiles(config, allowlistPath))];
 }
 
 /** All of it or nothing: any file that cannot be used leaves everything as it was. */
@@ -69,7 +75,7 @@ async function reload(input: Input, { server, config, log }: Serving): Promise<v
   try {
     const next = await openAgentSetting(input.options, "error");
     const state = await loadState(next.config, next.allowlistPath);
-    logStateWarnings(state, next.configWarnings, log);
+    logStateWarnings(state, warningsFor(next), log);
     for (const key of ["port", "bind"] as const) {
       if (next.config[key] === config[key]) continue;
       log("warning", "config-warn", { KEY: key, MSG: `still ${config[key]} until a restart` });

@@ -13,12 +13,28 @@ import { readRequest } from "./door/request-reader.ts";
 import { type AgentContext, type AgentReply, refusal } from "./endpoint.ts";
 import { answerRoute } from "./routes.ts";
 
+/**
+ * Requests of one connection without their answers; nobody of ours sends the second before the first is
+ * answered. A stranger could have thousands made of a few bytes each (T21).
+ */
+const MAX_UNANSWERED = 8;
+
+/** What goes on over one connection. */
+interface Talk {
+  readonly visit: Visit;
+  unanswered: number;
+  /** When the answer of the request before is out. */
+  turn: Promise<void>;
+  /** The last word is said: what is asked behind it stays unheard. */
+  over: boolean;
+}
+
 export class Requests {
   readonly #http = createHttpServer((request, response) => void this.#serve(request, response));
-  readonly #visits = new WeakMap<object, Visit>();
+  readonly #talks = new WeakMap<object, Talk>();
   readonly #context: () => AgentContext;
-  /** Connections with requests that are not answered yet, and how many. */
-  readonly #busy = new Map<Socket, number>();
+  /** Connections with requests that are not answered yet. */
+  readonly #busy = new Set<Socket>();
   #closing = false;
   #onIdle: () => void = () => undefined;
 
@@ -31,7 +47,7 @@ export class Requests {
   /** Takes requests from the connection. */
   welcome(visit: Visit): void {
     const { socket } = visit;
-    this.#visits.set(socket, visit);
+    this.#talks.set(socket, { visit, unanswered: 0, turn: Promise.resolve(), over: false });
     socket.once("end", () => {
       if (socket.bytesRead === 0) socket.end(rawResponse(refusal(400, "empty request")));
     });
@@ -54,16 +70,25 @@ export class Requests {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const visit = this.#visits.get(request.socket);
-    if (visit === undefined) {
+    const talk = this.#talks.get(request.socket);
+    if (talk === undefined) {
       request.socket.destroy();
       return;
     }
+    if (talk.over) return;
+    const { visit, turn } = talk;
     const { raw, clock } = visit;
+    if (talk.unanswered >= MAX_UNANSWERED) {
+      raw.destroy();
+      return;
+    }
+    const { promise: answered, resolve: nextTurn } = Promise.withResolvers<void>();
+    talk.turn = answered;
+    talk.unanswered += 1;
     clock.headCame();
-    this.#busy.set(raw, (this.#busy.get(raw) ?? 0) + 1);
+    this.#busy.add(raw);
     try {
-      await this.#answer(visit, request, response);
+      await this.#answer(talk, turn, request, response);
     } catch (thrown) {
       // An answer that cannot be built: longer than a string can be.
       this.#context().log("err", "accept-fatal", {
@@ -72,27 +97,39 @@ export class Requests {
       });
       raw.destroy();
     } finally {
+      nextTurn();
+      talk.unanswered -= 1;
       clock.answered();
-      const left = (this.#busy.get(raw) ?? 1) - 1;
-      if (left > 0) this.#busy.set(raw, left);
-      else this.#busy.delete(raw);
+      if (talk.unanswered === 0) this.#busy.delete(raw);
       if (this.#busy.size === 0) this.#onIdle();
     }
   }
 
-  async #answer(visit: Visit, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(
+    talk: Talk,
+    turn: Promise<void>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { visit } = talk;
     const read = await readRequest(request);
     if (read.kind === "gone") return;
     visit.clock.requestCame();
+    await turn;
+    if (talk.over) return;
     const reply =
       read.kind === "refused" ? read.reply : await this.#route(visit, request, read.body);
-    if (visit.socket.destroyed) return;
+    if (visit.socket.destroyed) {
+      talk.over = true;
+      return;
+    }
     const { promise: out, resolve } = Promise.withResolvers<void>();
     response.once("finish", resolve);
     visit.socket.once("close", resolve);
     // A refusal is the last word: what was refused unread may still be on its way, and who is
     // refused must not go on asking on one connection, past the limits of the door (T21).
     const last = this.#closing || reply.status >= 400;
+    talk.over = last;
     visit.clock.answering(sendReply(response, reply, last));
     await out;
     visit.socket.off("close", resolve);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { until } from "../support/folder.ts";
 import {
   ask,
   controllerIdentity,
@@ -155,6 +156,52 @@ describe("bounds of a request", () => {
     await all.promise;
     expect([...text.matchAll(/"reqid":"(a\d)"/g)].map(([, id]) => id)).toEqual(["a1", "a2", "a3"]);
     socket.destroy();
+  });
+
+  test("T21 a refusal is the last word: what a stranger asks behind it is not heard", async () => {
+    const stranger = await TestCa.of(control).issue("web-03");
+    const reqid = "bebe";
+    const rejected = () =>
+      agent.serving.err.match(new RegExp(`serial-reject .*REQID=${reqid}`, "g"));
+    for (const count of [2, 8, 5000]) {
+      const before = rejected()?.length ?? 0;
+      const socket = openTls(agent.port, stranger);
+      const closed = Promise.withResolvers<void>();
+      let text = "";
+      socket.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      socket.on("error", () => undefined);
+      socket.on("close", () => closed.resolve());
+      socket.write(post("/ping", { reqid }).repeat(count));
+      await closed.promise;
+      expect(text.match(/HTTP\/1\.1/g)?.length ?? 0).toBeLessThanOrEqual(1);
+      await until("it is logged", () => (rejected()?.length ?? 0) > before);
+      // By now whatever it asked behind the first would be in the log.
+      expect(statusOf(await ask(agent.port, good, post("/ping", {})))).toBe(200);
+      expect((rejected()?.length ?? 0) - before).toBe(1);
+    }
+  });
+
+  test("T21 eight requests may wait on one connection, a flood of them ends it", async () => {
+    const answers = async (count: number) => {
+      const socket = openTls(agent.port, good);
+      const over = Promise.withResolvers<void>();
+      let seen = 0;
+      socket.on("data", (chunk: Buffer) => {
+        seen += chunk.toString().match(/HTTP\/1\.1 200/g)?.length ?? 0;
+        if (seen === count) over.resolve();
+      });
+      socket.on("error", () => undefined);
+      socket.on("close", () => over.resolve());
+      socket.write(post("/run", { script: "greet", args: [] }).repeat(count));
+      await over.promise;
+      socket.destroy();
+      return seen;
+    };
+    expect(await answers(8)).toBe(8);
+    expect(await answers(1000)).toBe(0);
+    expect(statusOf(await ask(agent.port, good, post("/ping", {})))).toBe(200);
   });
 
   test("HTTP/1.0 is answered and closed, as 0.8 does", async () => {

@@ -128,6 +128,42 @@ describe("bounds of a request", () => {
     expect(statusOf(await ask(agent.port, good, endless))).toBe(413);
   });
 
+  test("T11 a body that is not UTF-8 is refused, not mended", async () => {
+    const [before, after] = ['{"script":"greet","args":["', '"]}'];
+    for (const bytes of [[0xff], [0xed, 0xa0, 0x80], [0xc0, 0x80], [0xe9]]) {
+      const body = Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)]);
+      const request = [
+        Buffer.from(head("POST /run HTTP/1.1", `Content-Length: ${body.length}`)),
+        body,
+      ];
+      const outcome = await ask(agent.port, good, Buffer.concat(request));
+      expect([statusOf(outcome), jsonOf(outcome)]).toEqual([
+        400,
+        { error: "the body is not UTF-8" },
+      ]);
+    }
+  });
+
+  test("JSON of every make is data: deep, doubled, and with names of Object's", async () => {
+    const deep = "[".repeat(400_000) + "]".repeat(400_000);
+    const cases: readonly (readonly [body: string, answer: Record<string, unknown>])[] = [
+      ["[".repeat(1_000_000), { exit: -1, error: "invalid JSON" }],
+      [`{"script":"greet","args":["x"],"other":${deep}}`, { exit: 0, stdout: "hello x\n" }],
+      [`{"script":"greet","args":["x"],"reqid":${deep}}`, { exit: -1, error: "invalid JSON" }],
+      [`{"script":"greet","args":${deep}}`, { exit: -1, error: "args must be an array" }],
+      ['{"script":"rm","script":"greet","args":["a"],"args":["b"]}', { stdout: "hello b\n" }],
+      ['{"__proto__":{"script":"greet","args":[]}}', { exit: -1, error: "invalid JSON" }],
+      ['{"script":"greet","args":["x"],"__proto__":{"reqid":"ee"}}', { exit: 0, reqid: "" }],
+    ];
+    for (const [body, answer] of cases) {
+      const outcome = await ask(agent.port, good, post("/run", body));
+      expect([body.slice(0, 60), jsonOf(outcome)]).toEqual([
+        body.slice(0, 60),
+        expect.objectContaining(answer),
+      ]);
+    }
+  });
+
   test("nothing sent is an empty request", async () => {
     const socket = openTls(agent.port, good);
     const outcome = exchange(socket, "");

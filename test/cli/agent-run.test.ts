@@ -116,6 +116,12 @@ test("T11 what no program can be given is refused in words", async () => {
     exit: -1,
     error: "an argument holds a NUL byte, which no program can be given",
   });
+  for (const arg of ["\ud800", "a\udc00b"]) {
+    expect(await run("args", [arg])).toMatchObject({
+      exit: -1,
+      error: "an argument holds half a character, which has no bytes",
+    });
+  }
   expect(await run("args", ["x".repeat(200_000)])).toMatchObject({
     exit: 126,
     error: expect.stringMatching(/arguments are longer than this system allows$/),

@@ -1,6 +1,7 @@
 /** A request's head and body, within their bounds. */
 import type { IncomingMessage } from "node:http";
 import { MAX_HEADERS, MAX_REQUEST_BYTES } from "../../core/messages.ts";
+import { decodeText } from "../../core/text.ts";
 import { type AgentReply, refusal } from "../endpoint.ts";
 
 export type RequestRead =
@@ -24,7 +25,9 @@ export async function readRequest(request: IncomingMessage): Promise<RequestRead
   } catch {
     return { kind: "gone" };
   }
-  return { kind: "whole", body: Buffer.concat(chunks, length).toString("utf8") };
+  const { text, exact } = decodeText(Buffer.concat(chunks, length));
+  // What is not UTF-8 is no JSON (RFC 8259 section 8.1); taken all the same, it would arrive changed (T11).
+  return exact ? { kind: "whole", body: text } : { kind: "refused", reply: NOT_TEXT };
 }
 
 /** How much of a refused body is read, and for how long, before the answer goes out. */
@@ -50,6 +53,8 @@ async function refuseUnread(request: IncomingMessage, reply: AgentReply): Promis
   clearTimeout(timer);
   return { kind: "refused", reply };
 }
+
+const NOT_TEXT = refusal(400, "the body is not UTF-8");
 
 const TOO_LARGE = refusal(413, "request too large");
 

@@ -50,6 +50,9 @@ async function runParsed(
       "argument with NUL byte",
     );
   }
+  if (!args.every((arg) => arg.isWellFormed())) {
+    return deny("an argument holds half a character, which has no bytes", "argument not Unicode");
+  }
   const place = running.takeProcess();
   if (place === undefined) return deny(TOO_MANY, "too many processes");
   try {

@@ -47,7 +47,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     cap: connections,
     onVisit: (visit) => requests.welcome(visit),
   });
-  const server = createServer({ noDelay: true }, (raw) => {
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (raw) => {
     door.accept(raw).catch((thrown) => {
       log("err", "accept-fatal", {
         PEER: plainAddress(raw.remoteAddress ?? ""),

@@ -18,6 +18,7 @@ import { ConnectionClock } from "./connection-clock.ts";
 import { Connections } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import { handshake } from "./handshake.ts";
+import { Pace } from "./pace.ts";
 import { QuietLog } from "./quiet-log.ts";
 import { rawResponse } from "./replies.ts";
 
@@ -44,6 +45,7 @@ export class Door {
   readonly #options: DoorOptions;
   readonly #quiet: QuietLog;
   readonly #connections = new Connections<Socket>();
+  readonly #pace = new Pace();
   #gate: Gate;
   #cap: number;
 
@@ -77,6 +79,8 @@ export class Door {
       return;
     }
     raw.once("close", () => this.#connections.remove(raw));
+    await this.#pace.turn();
+    if (raw.destroyed) return;
     const { context } = this.#options.keeper.current().trust;
     const outcome = await handshake(raw, context, HANDSHAKE_MS);
     if (outcome.kind === "done") this.#welcome(raw, outcome.socket, ip, outcome.peer);

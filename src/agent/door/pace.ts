@@ -1,0 +1,40 @@
+/**
+ * Lets handshakes begin a few in each turn of the event loop, in the order they came. Bun takes five
+ * reads of handshakes in a turn, the latest connection first: beyond that the ones that wait are
+ * overtaken by whoever comes after them, up to their deadline.
+ */
+
+/** A handshake has two reads. */
+const PER_TURN = 2;
+
+export class Pace {
+  readonly #waiting: (() => void)[] = [];
+  #left = PER_TURN;
+  #ticking = false;
+
+  /** Resolves when it is the caller's turn. */
+  async turn(): Promise<void> {
+    this.#tick();
+    if (this.#left > 0 && this.#waiting.length === 0) {
+      this.#left -= 1;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    await promise;
+  }
+
+  #tick(): void {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    setImmediate(() => {
+      this.#ticking = false;
+      this.#left = PER_TURN;
+      for (const next of this.#waiting.splice(0, PER_TURN)) {
+        this.#left -= 1;
+        next();
+      }
+      if (this.#waiting.length > 0) this.#tick();
+    });
+  }
+}

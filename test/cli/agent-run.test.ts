@@ -41,6 +41,12 @@ const SCRIPTS = {
   tree: "sleep 61 & echo $! >$1; wait",
   wait: "touch $2; while ! test -e $1; do sleep 0.02; done; echo $3",
   self: "echo $0",
+  killed_reading: "head -c 10 >/dev/null; kill -KILL $$",
+  killed_writing: "head -c 200000 /dev/zero; kill -KILL $$",
+  killed_behind: "exec >&- 2>&-; kill -KILL $$",
+  killed_group: "sleep 60 & kill -KILL 0",
+  closed: "exec 0<&- 1>&- 2>&-; sleep 0.1; exit 5",
+  forks: `setsid sh -c 'setsid sh -c "echo \\$\\$ >$0; exec sleep 60" &' $1 & exit 6`,
 } as const;
 
 beforeAll(async () => {
@@ -251,6 +257,55 @@ test("T14 whatever a script does, the agent stays up and nothing of it is left",
   expect(children()).toBe("");
   // A background process is the script's own affair.
   for (const file of [held, daemon]) process.kill(readPid(file), "SIGKILL");
+});
+
+test("T14 a script that is killed at any moment, closes everything or forks twice leaves nothing", async () => {
+  const pid = agent.serving.child.pid;
+  const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
+  const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  const before = descriptors();
+  const long = ["x".repeat(120_000), "y".repeat(120_000)];
+  const forks = Array.from({ length: 5 }, fresh);
+  const ended = async (script: string, args: readonly string[] = []) => {
+    const { exit, signal } = await run(script, args);
+    return [script, exit, signal];
+  };
+  const results = await inParallel(30, 10, async (n) => {
+    const round = Math.floor(n / 6);
+    if (n % 6 === 0) return await ended("killed_reading", long);
+    if (n % 6 === 1) return await ended("killed_writing", long);
+    if (n % 6 === 2) return await ended("killed_behind", long);
+    if (n % 6 === 3) return await ended("killed_group");
+    if (n % 6 === 4) return await ended("closed", long);
+    return await ended("forks", [forks[round] ?? ""]);
+  });
+  const killed = (script: string) => [script, 126, "SIGKILL"];
+  expect(results.slice(0, 6)).toEqual([
+    killed("killed_reading"),
+    killed("killed_writing"),
+    killed("killed_behind"),
+    killed("killed_group"),
+    ["closed", 5, undefined],
+    ["forks", 6, undefined],
+  ]);
+  expect(new Set(results.map(String)).size).toBe(6);
+  await until("its descriptors are back", () => descriptors() <= before);
+  expect(children()).toBe("");
+  for (const file of forks) {
+    await until("it has told its number", () => existsSync(file) && readPid(file) > 0);
+    process.kill(readPid(file), "SIGKILL");
+  }
+});
+
+test("T14 hundreds of runs leave no descriptor, no child and no zombie", async () => {
+  const pid = agent.serving.child.pid;
+  const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
+  await run("never");
+  const before = descriptors();
+  const results = await inParallel(400, 25, async () => (await run("never")).exit);
+  expect(new Set(results)).toEqual(new Set([0]));
+  await until("its descriptors are back", () => descriptors() <= before);
+  expect(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()).toBe("");
 });
 
 test("a script that leaves its context unread beyond stdin_timeout is logged, and goes on", async () => {

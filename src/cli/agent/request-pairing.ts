@@ -1,26 +1,20 @@
 import { randomBytes } from "node:crypto";
-import { isIP } from "node:net";
-import { hostname as systemHostname } from "node:os";
-import { resolve } from "node:path";
 import { type PairingOutcome, type Pending, pair } from "../../agent/enrolment.ts";
 import { storeIdentity } from "../../agent/identity-files.ts";
 import { proveStorable, storeWithPatience } from "../../agent/storing.ts";
-import { CtrlExecError, messageOf } from "../../core/errors.ts";
-import { isHostName } from "../../core/host-name.ts";
+import { messageOf } from "../../core/errors.ts";
 import { forTerminal } from "../../core/text.ts";
-import { parseFingerprint } from "../../pki/certificate.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
-import { defineVerb, type VerbInput } from "../command.ts";
-import { numberOption, portOption } from "../numbers.ts";
-import { agentOptions } from "./options.ts";
+import { defineVerb } from "../command.ts";
 import { leaveInBackground } from "./pairing-background.ts";
+import {
+  type PairingInput,
+  type PairingPlan,
+  pairingOptions,
+  readPairingPlan,
+} from "./pairing-plan.ts";
 import { type AgentSetting, openAgentSetting } from "./setting.ts";
-
-/** The agent waits a minute longer than the controller holds the connection (PROTOCOL section 1). */
-const INTERACTIVE_WAIT_SECONDS = 660;
-const BACKGROUND_WAIT_SECONDS = 30;
-const MAX_BACKGROUND_WAIT_SECONDS = 600;
 
 /** How long what was approved is held when it cannot be stored. */
 const STORE_SECONDS = 600;
@@ -33,24 +27,11 @@ const EXIT_DENIED = 3;
 /** A 0.8 or present controller says this when its own window is over. */
 const CONTROLLER_TIMEOUT = "approval timeout";
 
-const options = {
-  dispatcher: agentOptions.dispatcher,
-  "ctrl-exec": agentOptions["ctrl-exec"],
-  port: agentOptions.port,
-  hostname: agentOptions.hostname,
-  "ca-fingerprint": agentOptions["ca-fingerprint"],
-  background: agentOptions.background,
-  timeout: agentOptions.timeout,
-  "background-child": agentOptions["background-child"],
-  config: agentOptions.config,
-  log: agentOptions.log,
-} as const;
-
 export const requestPairing = defineVerb({
   summary: "Ask a control host for a certificate",
   positionals: "",
   arity: [0, 0],
-  options,
+  options: pairingOptions,
   details: [
     "Makes a key and a certificate request, sends the request to the control host, and waits until",
     "its operator approves. Both screens show the same six-digit code and the same CA fingerprint:",
@@ -66,83 +47,13 @@ export const requestPairing = defineVerb({
     "REQID=$(ctrl-exec-agent request-pairing --dispatcher ctrl.example.com --background --timeout 120)",
   ],
   async run(input) {
-    const plan = readPlan(input);
+    const plan = readPairingPlan(input.options);
     if (input.options.background) return await leaveInBackground(input.io, plan.childArgs);
     return await pairNow(input, plan);
   },
 });
 
-type Input = VerbInput<typeof options>;
-
-interface Plan {
-  readonly controller: string;
-  readonly port: number | undefined;
-  readonly hostname: string;
-  readonly caFingerprint: string | undefined;
-  readonly waitSeconds: number;
-  /** The options for the process that waits in the background. */
-  readonly childArgs: readonly string[];
-}
-
-/** @throws CtrlExecError `usage`, before anything is done */
-function readPlan({ options: given }: Input): Plan {
-  const controller = given["ctrl-exec"] ?? given.dispatcher;
-  if (controller === undefined || (given["ctrl-exec"] && given.dispatcher)) {
-    throw new CtrlExecError("usage", "request-pairing needs one --dispatcher <host>");
-  }
-  if (isIP(controller) === 0 && /[:[\]/]/.test(controller)) {
-    throw new CtrlExecError(
-      "usage",
-      `--dispatcher takes a host or an address, not "${controller}"`,
-      {
-        hint: "Its port goes with --port <n>.",
-      },
-    );
-  }
-  const hostname = given.hostname ?? systemHostname();
-  if (!isHostName(hostname)) {
-    throw new CtrlExecError("usage", `Cannot pair as "${hostname}": not a host name`, {
-      hint: "Give one with --hostname <name>: letters, digits, hyphens and dots.",
-    });
-  }
-  const inBackground = given.background || given["background-child"];
-  if (given.timeout !== undefined && !inBackground) {
-    throw new CtrlExecError("usage", "--timeout goes with --background");
-  }
-  const waitSeconds =
-    given.timeout === undefined
-      ? inBackground
-        ? BACKGROUND_WAIT_SECONDS
-        : INTERACTIVE_WAIT_SECONDS
-      : numberOption("timeout", given.timeout, 1, MAX_BACKGROUND_WAIT_SECONDS);
-  return {
-    controller,
-    port: portOption(given.port),
-    hostname,
-    caFingerprint: readFingerprint(given["ca-fingerprint"]),
-    waitSeconds,
-    childArgs: childArgs(given),
-  };
-}
-
-function readFingerprint(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const fingerprint = parseFingerprint(text);
-  if (fingerprint !== undefined) return fingerprint;
-  throw new CtrlExecError("usage", "--ca-fingerprint takes sha256: and 64 hex digits");
-}
-
-function childArgs(given: Input["options"]): string[] {
-  const args = ["--background-child"];
-  for (const [name, value] of Object.entries(given)) {
-    // The waiting process runs in /, so a relative path must not depend on where this one runs.
-    if (typeof value === "string")
-      args.push(`--${name}=${name === "config" ? resolve(value) : value}`);
-  }
-  return args;
-}
-
-async function pairNow(input: Input, plan: Plan): Promise<number> {
+async function pairNow(input: PairingInput, plan: PairingPlan): Promise<number> {
   const setting = await openAgentSetting(input.options, "defaults");
   const progress = { reqid: "" };
   try {
@@ -155,8 +66,8 @@ async function pairNow(input: Input, plan: Plan): Promise<number> {
 }
 
 async function askAndStore(
-  input: Input,
-  plan: Plan,
+  input: PairingInput,
+  plan: PairingPlan,
   setting: AgentSetting,
   progress: { reqid: string },
 ): Promise<number> {
@@ -198,8 +109,8 @@ function describePending(hostname: string, { reqid, code, caFingerprint }: Pendi
 }
 
 async function conclude(
-  { io }: Input,
-  plan: Plan,
+  { io }: PairingInput,
+  plan: PairingPlan,
   { config, log }: AgentSetting,
   keyPem: string,
   outcome: PairingOutcome,

@@ -1,5 +1,5 @@
 /** How many requests may be in flight: beyond that they are told to come again. */
-import { addressGroup } from "../core/address-group.ts";
+import { callerNetwork } from "../core/caller-network.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
 /**
@@ -10,7 +10,7 @@ import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 const RESERVE = 8;
 
 export class Places {
-  readonly #byGroup = new Map<string, number>();
+  readonly #byNetwork = new Map<string, number>();
   #taken = 0;
 
   get taken(): number {
@@ -19,21 +19,21 @@ export class Places {
 
   /** @returns the refusal, or undefined when a place was taken; `leave` gives it back */
   enter(peer: string, limit: number, light: boolean): Answer | undefined {
-    const group = addressGroup(peer);
-    const own = this.#byGroup.get(group) ?? 0;
+    const network = callerNetwork(peer);
+    const own = this.#byNetwork.get(network) ?? 0;
     const reserve = (own === 0 ? RESERVE : 0) + (light ? RESERVE : 0);
     if (this.#taken >= limit + reserve) return this.#refuse(own);
     this.#taken += 1;
-    this.#byGroup.set(group, own + 1);
+    this.#byNetwork.set(network, own + 1);
     return undefined;
   }
 
   leave(peer: string): void {
-    const group = addressGroup(peer);
+    const network = callerNetwork(peer);
     this.#taken -= 1;
-    const left = (this.#byGroup.get(group) ?? 1) - 1;
-    if (left > 0) this.#byGroup.set(group, left);
-    else this.#byGroup.delete(group);
+    const left = (this.#byNetwork.get(network) ?? 1) - 1;
+    if (left > 0) this.#byNetwork.set(network, left);
+    else this.#byNetwork.delete(network);
   }
 
   /** 429 to whoever holds most of the places, 503 to those who suffer from it. */

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { addressGroup, greediest } from "../core/address-group.ts";
+import { callerNetwork, greediest } from "../core/caller-network.ts";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
@@ -93,8 +93,8 @@ export async function submitRequest(
 function makeRoom(controller: Controller, ip: string): boolean {
   const waiting = listRequests(controller);
   if (waiting.length < controller.config.pairing_max_queue) return true;
-  const holders = waiting.map((held) => [addressGroup(held.ip), held] as const);
-  const newest = greediest(holders, addressGroup(ip))?.at(-1);
+  const holders = waiting.map((held) => [callerNetwork(held.ip), held] as const);
+  const newest = greediest(holders, callerNetwork(ip))?.at(-1);
   if (newest !== undefined) leaveDenial(controller, newest, "pairing queue full");
   return newest !== undefined;
 }

@@ -26,29 +26,6 @@ export function parseAddressPrefix(text: string): AddressPrefix | undefined {
   return { family: version === 4 ? "ipv4" : "ipv6", address, bits };
 }
 
-/** One host has 2^64 IPv6 addresses to call from: what a router gives it (RFC 4291 section 2.5.4). */
-const HOST_GROUPS = 4;
-
-/**
- * What a limit counts as one caller: an IPv4 address, or the /64 of an IPv6 address, within its zone.
- * An IPv4-mapped address counts as IPv4; what is no address is its own.
- */
-export function callerNetwork(address: string): string {
-  const [plain = "", zone] = plainAddress(address).split("%");
-  if (isIP(plain) !== 6) return plain;
-  const [head = "", tail] = plain.toLowerCase().split("::");
-  const groups = head === "" ? [] : head.split(":");
-  if (tail !== undefined) {
-    const behind = tail === "" ? [] : tail.split(":");
-    // An IPv4 address at the end stands for two groups.
-    const width = behind.length + (tail.includes(".") ? 1 : 0);
-    while (groups.length + width < 8) groups.push("0");
-    groups.push(...behind);
-  }
-  const network = groups.slice(0, HOST_GROUPS).map((group) => group.replace(/^0+(?=.)/, ""));
-  return `${network.join(":")}::/64${zone === undefined ? "" : `%${zone}`}`;
-}
-
 export class AddressList {
   // Two lists: BlockList would take an IPv4 address for a member of ::/0.
   readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() };

@@ -1,12 +1,12 @@
 /** The connections of a port, up to a number: full, it takes from the address that has most (T19). */
-import { addressGroup, greediest } from "../core/address-group.ts";
+import { callerNetwork, greediest } from "../core/caller-network.ts";
 
 export interface OpenConnection {
   destroy(): void;
 }
 
 interface Place {
-  readonly group: string;
+  readonly network: string;
   /** Whether it may be put out for somebody else: nothing of it is under way. */
   mayGo(): boolean;
 }
@@ -24,9 +24,9 @@ export class OpenConnections<Connection extends OpenConnection> {
    * @param mayGo asked when room is needed
    */
   admit(connection: Connection, address: string, mayGo: () => boolean): boolean {
-    const group = addressGroup(address);
-    if (this.#places.size >= this.#limit && !this.#makeRoomFor(group)) return false;
-    this.#places.set(connection, { group, mayGo });
+    const network = callerNetwork(address);
+    if (this.#places.size >= this.#limit && !this.#makeRoomFor(network)) return false;
+    this.#places.set(connection, { network, mayGo });
     return true;
   }
 
@@ -39,8 +39,8 @@ export class OpenConnections<Connection extends OpenConnection> {
   }
 
   #makeRoomFor(newcomer: string): boolean {
-    const holders = [...this.#places].map(([connection, { group }]): [string, Connection] => [
-      group,
+    const holders = [...this.#places].map(([connection, { network }]): [string, Connection] => [
+      network,
       connection,
     ]);
     const oldest = greediest(holders, newcomer)?.find((held) => this.#places.get(held)?.mayGo());

@@ -5,7 +5,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { callerNetwork } from "../../core/address-list.ts";
+import { callerNetwork } from "../../core/caller-network.ts";
 import { plainAddress } from "../../core/host-name.ts";
 import type { Log } from "../../core/log-line.ts";
 import { refusal } from "../endpoint.ts";

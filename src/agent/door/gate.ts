@@ -3,8 +3,9 @@
  * Limits and the log's quiet count an IPv6 host by its /64 (T21); the exemption is for the very
  * address that has shown the controller's serial, and for no neighbour of it.
  */
-import { type AddressList, callerNetwork } from "../../core/address-list.ts";
+import type { AddressList } from "../../core/address-list.ts";
 import type { AgentConfig } from "../../core/agent-config.ts";
+import { callerNetwork } from "../../core/caller-network.ts";
 import type { Log } from "../../core/log-line.ts";
 import { QuietLog } from "./quiet-log.ts";
 import { MAX_SOURCES, RateLimiter } from "./rate-limit.ts";

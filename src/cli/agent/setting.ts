@@ -9,8 +9,7 @@ import { DEFAULT_ALLOWLIST_NAME } from "../../core/allowlist.ts";
 import type { ConfigWarning } from "../../core/config-file.ts";
 import type { Log } from "../../core/log-line.ts";
 import { readText, readTextIfPresent } from "../../system/files.ts";
-import { openLog } from "../../system/syslog.ts";
-import { logDestination } from "../log-option.ts";
+import { openChosenLog } from "../log-option.ts";
 
 export interface AgentSetting {
   readonly config: AgentConfig;
@@ -40,6 +39,6 @@ export async function openAgentSetting(
     config,
     configWarnings: warnings,
     allowlistPath: resolve(options.allowlist ?? join(dirname(file), DEFAULT_ALLOWLIST_NAME)),
-    log: openLog("ctrl-exec-agent", logDestination(options.log)),
+    log: openChosenLog("ctrl-exec-agent", options.log),
   };
 }

@@ -3,11 +3,10 @@ import { resolve } from "node:path";
 import type { Caller } from "../../controller/authorize.ts";
 import type { Controller } from "../../controller/controller.ts";
 import { DEFAULT_CONTROLLER_CONFIG, parseControllerConfig } from "../../core/controller-config.ts";
-import { openLog } from "../../system/syslog.ts";
 import { readTrustedText } from "../../system/trusted-file.ts";
 import { currentUser } from "../../system/user.ts";
 import type { Io } from "../io.ts";
-import { logDestination } from "../log-option.ts";
+import { openChosenLog } from "../log-option.ts";
 
 interface SettingOptions {
   readonly config: string | undefined;
@@ -24,7 +23,7 @@ export async function openController(options: SettingOptions): Promise<Controlle
   const file = resolve(options.config ?? DEFAULT_CONTROLLER_CONFIG);
   const text = readTrustedText(file, options.config === undefined ? "" : undefined);
   const { config, warnings } = await parseControllerConfig(file, text);
-  const log = openLog("ctrl-exec", logDestination(options.log));
+  const log = openChosenLog("ctrl-exec", options.log);
   for (const { key, message } of warnings)
     log("warning", "config-warn", { KEY: key, MSG: message });
   return { config, log, now: () => new Date() };

@@ -4,6 +4,7 @@ import type { Controller } from "../controller/controller.ts";
 import { KeptDialler } from "../controller/kept-dialler.ts";
 import { startCheckLoop } from "../controller/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
+import { notifyReady } from "../system/service-manager.ts";
 import { defineVerb, type Program } from "./command.ts";
 import { commonOptions } from "./controller/options.ts";
 import { openController } from "./controller/setting.ts";
@@ -24,7 +25,7 @@ const serve = defineVerb({
     "seconds to finish.",
   ].join("\n"),
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
-  async run({ options }) {
+  async run({ options, io }) {
     const dialler = new KeptDialler();
     const controller: Controller = { ...(await openController(options)), dialler };
     const { log } = controller;
@@ -41,6 +42,7 @@ const serve = defineVerb({
         })
         .catch((thrown) => log("err", "reload-fail", { ERROR: messageOf(thrown) }));
     });
+    notifyReady(io.env.NOTIFY_SOCKET);
     await untilStopped();
     checks.stop();
     await server.stop();

@@ -5,6 +5,7 @@
 import { writeSync } from "node:fs";
 import { formatLogLine, type Log, type LogFields, type LogLevel } from "../core/log-line.ts";
 import { libc } from "./libc.ts";
+import { connectDatagram } from "./local-datagram.ts";
 
 /** `stderr`, or the path of a datagram socket. */
 export type LogDestination = "stderr" | `/${string}`;
@@ -49,9 +50,6 @@ function writeToStderr(text: string): void {
   }
 }
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
 const DARWIN = process.platform === "darwin";
 const MSG_DONTWAIT = DARWIN ? 0x80 : 0x40;
 const SOL_SOCKET = DARWIN ? 0xffff : 1;
@@ -59,9 +57,6 @@ const SO_SNDTIMEO = DARWIN ? 0x1005 : 21;
 
 /** A burst fills the daemon's queue (often 10 lines) for a moment; a daemon that hangs gets no more. */
 const BUSY_WAIT_MICROSECONDS = 200_000;
-
-/** Linux sockaddr_un has 108 bytes of path, with its final NUL. */
-const MAX_SOCKET_PATH = 107;
 
 class LogSocket {
   readonly #path: string;
@@ -92,13 +87,10 @@ class LogSocket {
   #reconnect(): void {
     if (this.#descriptor >= 0) libc().close(this.#descriptor);
     this.#descriptor = -1;
-    const address = socketAddress(this.#path);
-    if (address === undefined) return;
-    const descriptor = libc().socket(AF_UNIX, SOCK_DGRAM | closeOnExec(), 0);
+    const descriptor = connectDatagram(this.#path);
     if (descriptor < 0) return;
     limitSendTime(descriptor);
-    if (libc().connect(descriptor, address, address.length) === 0) this.#descriptor = descriptor;
-    else libc().close(descriptor);
+    this.#descriptor = descriptor;
   }
 }
 
@@ -106,18 +98,4 @@ function limitSendTime(descriptor: number): void {
   const seconds = 0n;
   const timeval = new BigInt64Array([seconds, BigInt(BUSY_WAIT_MICROSECONDS)]);
   libc().setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, timeval, timeval.byteLength);
-}
-
-function closeOnExec(): number {
-  return process.platform === "linux" ? SOCK_CLOEXEC : 0;
-}
-
-function socketAddress(path: string): Uint8Array | undefined {
-  const name = Buffer.from(path, "utf8");
-  if (name.length > MAX_SOCKET_PATH) return undefined;
-  const address = Buffer.alloc(2 + name.length + 1);
-  if (DARWIN) address.set([address.length, AF_UNIX]);
-  else address.writeUInt16LE(AF_UNIX);
-  address.set(name, 2);
-  return address;
 }

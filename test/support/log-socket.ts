@@ -26,23 +26,46 @@ export interface LogDatagram {
   readonly fields: Readonly<Record<string, string>>;
 }
 
+/** A datagram socket that something of ours writes to. */
+export class DatagramSocket implements Disposable {
+  readonly #descriptor: number;
+
+  /** @param path of the socket; `@name` is one without a file */
+  constructor(path: string) {
+    this.#descriptor = libc.socket(AF_UNIX, SOCK_DGRAM, 0);
+    const abstract = path.startsWith("@");
+    const name = Buffer.from(abstract ? `\0${path.slice(1)}` : path, "utf8");
+    const address = Buffer.alloc(2 + name.length + (abstract ? 0 : 1));
+    address.writeUInt16LE(AF_UNIX);
+    address.set(name, 2);
+    if (libc.bind(this.#descriptor, address, address.length) !== 0) {
+      throw new Error(`cannot bind ${path}`);
+    }
+  }
+
+  /** The next datagram, if one is there. */
+  next(): string | undefined {
+    const buffer = Buffer.alloc(65_536);
+    const size = BigInt(buffer.length);
+    const length = Number(libc.recv(this.#descriptor, buffer, size, MSG_DONTWAIT));
+    return length < 0 ? undefined : buffer.toString("utf8", 0, length);
+  }
+
+  [Symbol.dispose](): void {
+    libc.close(this.#descriptor);
+  }
+}
+
 export class LogSocket implements Disposable {
   readonly path: string;
-  readonly #descriptor: number;
+  readonly #socket: DatagramSocket;
   readonly #drain: ReturnType<typeof setInterval>;
   readonly #received: LogDatagram[] = [];
 
   /** @param reads false plays a daemon that hangs */
   constructor(path: string, { reads = true }: { readonly reads?: boolean } = {}) {
     this.path = path;
-    this.#descriptor = libc.socket(AF_UNIX, SOCK_DGRAM, 0);
-    const name = Buffer.from(path, "utf8");
-    const address = Buffer.alloc(2 + name.length + 1);
-    address.writeUInt16LE(AF_UNIX);
-    address.set(name, 2);
-    if (libc.bind(this.#descriptor, address, address.length) !== 0) {
-      throw new Error(`cannot bind ${path}`);
-    }
+    this.#socket = new DatagramSocket(path);
     // The queue holds 10 lines on many systems: like a daemon, this one reads all the time.
     this.#drain = setInterval(() => reads && this.lines, 5);
     this.#drain.unref();
@@ -50,13 +73,10 @@ export class LogSocket implements Disposable {
 
   /** Everything received so far. */
   get lines(): readonly LogDatagram[] {
-    const buffer = Buffer.alloc(65_536);
     for (;;) {
-      const length = Number(
-        libc.recv(this.#descriptor, buffer, BigInt(buffer.length), MSG_DONTWAIT),
-      );
-      if (length < 0) return this.#received;
-      this.#received.push(parseDatagram(buffer.toString("utf8", 0, length)));
+      const datagram = this.#socket.next();
+      if (datagram === undefined) return this.#received;
+      this.#received.push(parseDatagram(datagram));
     }
   }
 
@@ -80,7 +100,7 @@ export class LogSocket implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#drain);
-    libc.close(this.#descriptor);
+    this.#socket[Symbol.dispose]();
   }
 }
 

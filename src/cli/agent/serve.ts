@@ -6,6 +6,7 @@ import type { ConfigWarning } from "../../core/config-file.ts";
 import { ERROR_FACTS, messageOf } from "../../core/errors.ts";
 import type { Log } from "../../core/log-line.ts";
 import { nameProcess } from "../../system/process-name.ts";
+import { notifyReady } from "../../system/service-manager.ts";
 import { defineVerb, type VerbInput } from "../command.ts";
 import { untilStopped } from "../signals.ts";
 import { agentOptions } from "./options.ts";
@@ -42,6 +43,7 @@ export const serve = defineVerb({
     nameProcess("ctrl-exec-agent");
     const serving = await start(input);
     started.resolve(serving);
+    notifyReady(input.io.env.NOTIFY_SOCKET);
     await stopped;
     await serving.server.close();
     return 0;

@@ -140,18 +140,73 @@ look_around() {
     aarch64 | arm64) cpu=arm64 ;;
     *) die "Cannot install: there is no build for the processor $machine" ;;
   esac
+  find_tools
   find_libc
   find_manager
   if [ "$uid" != 0 ] && [ -z "$root" ] && [ "$dry_run" = 0 ]; then
     die 'Cannot install: not root' 'Run it as root (sudo), or with --root <dir>, or with --dry-run.'
   fi
-  if [ -n "$root" ] && [ ! -d "$root" ]; then die "Cannot install into $root: no such folder"; fi
+  [ -z "$root" ] || look_into_image
   if [ "$os" = darwin ] && [ "$agent" = 1 ]; then
     die 'Cannot install the agent service on macOS' 'Install with --ctrl-exec and run: ctrl-exec agent serve'
   fi
   # Without root's power, or in a folder that is no system, there are no users to give files to.
   owners=1
   if [ "$uid" != 0 ] || [ ! -e "$root/etc/passwd" ]; then owners=0; fi
+  # A plan for this host is the plan of the root who will carry it out.
+  if [ "$dry_run" = 1 ] && [ -z "$root" ]; then owners=1; fi
+}
+
+find_tools() {
+  for tool in awk cmp mktemp readlink sed; do
+    has "$tool" || die "Cannot install: $tool is missing" 'cmp is in the package diffutils of most systems.'
+  done
+}
+
+# An image may be anybody's: what would lead out of it, into this very host, ends this here.
+look_into_image() {
+  [ -d "$root" ] || die "Cannot install into $root: no such folder"
+  if [ "$cpu" = x64 ]; then own='x86[-_]64' other=aarch64; else own=aarch64 other='x86[-_]64'; fi
+  if has_loader "$other" && ! has_loader "$own"; then
+    die "Cannot install into $root: it is for another processor than this host's"
+  fi
+  within=$(cd -P "$root" && pwd -P)
+  for name in bin share share/bash-completion/completions share/zsh/site-functions \
+    share/fish/vendor_completions.d share/man/man1 share/man/man5 share/man/man8; do
+    stays_inside "$prefix/$name"
+  done
+  for name in etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec opt/ctrl-exec-scripts etc/passwd etc/group \
+    etc/shadow etc/systemd/system etc/systemd/system/multi-user.target.wants \
+    etc/systemd/system/timers.target.wants etc/init.d etc/runlevels/default etc/rc.d etc/cron.hourly \
+    etc/periodic/hourly; do
+    stays_inside "/$name"
+  done
+}
+
+# has_loader <pattern>: the image has the dynamic loader of that processor
+has_loader() {
+  # shellcheck disable=SC2231 # a pattern on purpose
+  for loader in "$root"/lib*/ld-linux-$1.so* "$root"/lib/ld-musl-$1.so*; do
+    [ ! -e "$loader" ] || return 0
+  done
+  return 1
+}
+
+# stays_inside <path>: the part of it that the image has is the image's own
+stays_inside() {
+  part=$root$1
+  while [ ! -e "$part" ] && [ ! -h "$part" ]; do part=$(dirname "$part"); done
+  if [ -d "$part" ]; then
+    real=$(cd -P "$part" && pwd -P)
+  elif [ -h "$part" ]; then
+    real=''
+  else
+    return 0
+  fi
+  case $real/ in
+    "$within"/*) ;;
+    *) die "Cannot install into $root: ${part#"$root"} is a link that leads out of it" ;;
+  esac
 }
 
 find_libc() {
@@ -159,6 +214,10 @@ find_libc() {
   [ "$os" = linux ] || return 0
   for loader in "$root"/lib/ld-musl-*; do
     [ ! -e "$loader" ] || libc=-musl
+  done
+  # Debian has a package musl, for whoever builds with it: what the system itself stands on counts.
+  for glibc in "$root"/lib/*-linux-gnu/libc.so.6 "$root"/lib64/libc.so.6 "$root"/usr/lib/libc.so.6; do
+    [ ! -e "$glibc" ] || libc=''
   done
   if [ -n "$libc" ] && [ ! -e "$root/usr/lib/libstdc++.so.6" ] && [ ! -e "$root/lib/libstdc++.so.6" ] &&
     [ "$uninstall" = 0 ]; then
@@ -214,6 +273,7 @@ fetch_binary() {
   version=$("$work/ctrl-exec" --version 2>"$work/said") || {
     warn 'Cannot install: the binary does not run on this host:'
     sed 's/^/  /' "$work/said" >&2
+    printf '  If it is not executable: is %s mounted noexec? TMPDIR names another folder.\n' "$work" >&2
     exit 1
   }
   case $version in
@@ -223,7 +283,11 @@ fetch_binary() {
 }
 
 fetch_from_checkout() {
-  checkout=$(dirname "$0")/dist/ctrl-exec
+  # Read from a pipe this script lies nowhere: dist in the present folder may be anybody's.
+  case $0 in
+    install.sh | */install.sh) checkout=$(dirname "$0")/dist/ctrl-exec ;;
+    *) checkout='' ;;
+  esac
   [ -f "$checkout" ] ||
     die 'Cannot install: no binary' \
       'Name a release with --from <address> or CTRL_EXEC_RELEASE, or a binary with --from <file>,' \
@@ -253,7 +317,10 @@ copy() {
 
 download() {
   if has curl; then
-    curl -fsSL --retry 3 -o "$work/$1" "$from/$1" || die "Cannot fetch $from/$1"
+    # An https address does not go on over anything else.
+    protocols=http,https
+    [ "${from#https:}" = "$from" ] || protocols=https
+    curl -fsSL --proto "=$protocols" --retry 3 -o "$work/$1" "$from/$1" || die "Cannot fetch $from/$1"
   elif has wget; then
     wget -q -O "$work/$1" "$from/$1" || die "Cannot fetch $from/$1"
   else
@@ -291,7 +358,10 @@ asset() {
 
 # put <source> <mode> <group or -> <path>: writes aside and renames, when there is a difference.
 put() {
-  if [ -f "$root$4" ] && [ ! -h "$root$4" ] && cmp -s "$1" "$root$4"; then return 0; fi
+  if [ -f "$root$4" ] && [ ! -h "$root$4" ] && [ "$(mode_of "$root$4")" = "$2" ] && cmp -s "$1" "$root$4"; then
+    return 0
+  fi
+  [ ! -d "$root$4" ] || die "Cannot write $4: it is a folder"
   step "write $4" write_file "$@"
   replaced=1
 }
@@ -312,7 +382,9 @@ put_once() {
 }
 
 put_link() {
-  [ "$(readlink "$root$2" 2>/dev/null)" = "$1" ] || step "link $2 -> $1" write_link "$1" "$2"
+  [ "$(readlink "$root$2" 2>/dev/null)" != "$1" ] || return 0
+  [ ! -d "$root$2" ] || die "Cannot link $2: it is a folder"
+  step "link $2 -> $1" write_link "$1" "$2"
 }
 
 write_link() {
@@ -394,7 +466,7 @@ add_group() {
   elif [ -z "$root" ] && has addgroup; then
     addgroup -S "$1"
   else
-    printf '%s:x:%s:\n' "$1" "$(free_id)" >>"$root/etc/group"
+    append group "$1:x:$(free_id):"
   fi
 }
 
@@ -405,9 +477,16 @@ add_user() {
     adduser -S -D -H -h / -s /sbin/nologin -G "$1" "$1"
   else
     # An image, or OpenWrt: the files themselves. "!" and "*" are no password.
-    printf '%s:x:%s:%s::/:/sbin/nologin\n' "$1" "$(free_id)" "$(group_id "$1")" >>"$root/etc/passwd"
-    [ ! -f "$root/etc/shadow" ] || printf '%s:!*:::::::\n' "$1" >>"$root/etc/shadow"
+    append passwd "$1:x:$(free_id):$(group_id "$1")::/:/sbin/nologin" &&
+      { [ ! -f "$root/etc/shadow" ] || append shadow "$1:!*:::::::"; }
   fi
+}
+
+# append <file of /etc> <line>
+append() {
+  # The last line may have been left without its end.
+  [ -z "$(tail -c 1 "$root/etc/$1")" ] || echo >>"$root/etc/$1"
+  printf '%s\n' "$2" >>"$root/etc/$1"
 }
 
 # The highest id of the system's range that neither file has.
@@ -481,7 +560,8 @@ install_agent() {
   put_once "$work/asset" 644 ctrl-exec-agent /etc/ctrl-exec-agent/agent.conf
   asset scripts.conf
   put_once "$work/asset" 644 ctrl-exec-agent /etc/ctrl-exec-agent/scripts.conf
-  folder /opt/ctrl-exec-scripts 755 -
+  # An existing one may be whose it is; the agent refuses what is unsafe by itself.
+  [ -d "$root/opt/ctrl-exec-scripts" ] || folder /opt/ctrl-exec-scripts 755 -
   asset ctrl-exec-demonstrator.sh
   put "$work/asset" 755 - /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh
   settle /etc/ctrl-exec-agent/agent.key 640 ctrl-exec-agent
@@ -562,7 +642,7 @@ restart_what_ran() {
   for name in ctrl-exec-agent ctrl-exec-api; do
     case $manager in
       systemd)
-        ! systemctl is-active --quiet "$name" || step "restart $name" systemctl restart "$name"
+        ! systemctl is-active --quiet "$name" || step "restart $name" restart_unit "$name"
         ;;
       openrc)
         ! rc-service --quiet --ifexists "$name" status >/dev/null 2>&1 ||
@@ -574,6 +654,15 @@ restart_what_ran() {
         ;;
     esac
   done
+}
+
+# An upgrade that the agent itself runs must not wait for it: the agent waits for its scripts.
+restart_unit() {
+  if grep -q "/$1\.service" /proc/self/cgroup 2>/dev/null; then
+    systemctl restart --no-block "$1"
+  else
+    systemctl restart "$1"
+  fi
 }
 
 pair_agent() {
@@ -675,9 +764,10 @@ remove_account() {
   else
     for file in "$1" shadow; do
       [ -f "$root/etc/$file" ] || continue
-      # cat keeps the file's mode and owner.
-      grep -v '^ctrl-exec-agent:' "$root/etc/$file" >"$work/account"
-      cat "$work/account" >"$root/etc/$file"
+      # The copy has the file's mode and owner; the file itself is never half written.
+      cp -p "$root/etc/$file" "$root/etc/$file.new.$$" &&
+        sed '/^ctrl-exec-agent:/d' "$root/etc/$file" >"$root/etc/$file.new.$$" &&
+        mv -f "$root/etc/$file.new.$$" "$root/etc/$file" || return 1
     done
   fi
 }

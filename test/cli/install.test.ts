@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -15,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { BINARY as COMPILED } from "../support/binary.ts";
+import { BINARY as COMPILED, runCommand } from "../support/binary.ts";
 import { TestFolder } from "../support/folder.ts";
 import { INSTALLER, install, SHELLS } from "../support/installer.ts";
 
@@ -239,6 +240,74 @@ describe("refuses, and changes nothing", () => {
     expect((await install(["--agent", "--from", BINARY, "--root", root.path])).status).toBe(0);
   });
 
+  test("an image with a link that leads out of it, to this very host", async () => {
+    using host = new TestFolder();
+    using root = image("systemd");
+    root.write("etc/hostname", "");
+    symlinkSync(host.path, root.join("etc/systemd"));
+    const args = ["--agent", "--from", BINARY, "--root", root.path];
+    const refused = await install(args);
+    expect(refused.err).toContain("/etc/systemd is a link that leads out of it");
+    expect(refused.status).toBe(1);
+    expect(snapshot(host.path)).toEqual([]);
+    expect(snapshot(root.path).map((line) => line.split(" ")[0])).not.toContain("usr/local/");
+    rmSync(root.join("etc/systemd"));
+    root.write("usr/etc/systemd/.keep", "");
+    symlinkSync("../usr/etc/systemd", root.join("etc/systemd"));
+    expect(await install(args)).toMatchObject({ status: 0, err: "" });
+  });
+
+  test("an image for another processor", async () => {
+    using root = image();
+    const [own, other] =
+      process.arch === "x64"
+        ? ["lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1"]
+        : ["lib/ld-linux-aarch64.so.1", "lib64/ld-linux-x86-64.so.2"];
+    root.write(other, "");
+    const args = ["--agent", "--from", BINARY, "--root", root.path];
+    const refused = await install(args);
+    expect(refused.err).toContain("it is for another processor");
+    expect(refused.status).toBe(1);
+    // A system of this processor that can build for the other one.
+    root.write(own, "");
+    expect((await install(args)).status).toBe(0);
+  });
+
+  test("a folder in a program's place", async () => {
+    using root = image();
+    root.write("usr/local/bin/ctrl-exec/.keep", "");
+    const refused = await install(["--agent", "--from", BINARY, "--root", root.path]);
+    expect(refused.err).toContain("Cannot write /usr/local/bin/ctrl-exec: it is a folder");
+    expect(refused.status).toBe(1);
+  });
+
+  test("a system without the tools it needs, by naming one", async () => {
+    using root = image();
+    using tools = new TestFolder();
+    for (const name of ["sh", "cat", "uname", "id", "awk", "mktemp", "readlink", "sed", "rm"]) {
+      symlinkSync(Bun.which(name) ?? "", tools.join(name));
+    }
+    const args = ["--agent", "--from", BINARY, "--root", root.path];
+    const shell = [Bun.which("dash") ?? ""];
+    const refused = await install(args, { shell, env: { PATH: tools.path } });
+    expect(refused.err).toContain("cmp is missing");
+    expect(refused.status).toBe(1);
+    expect(snapshot(root.path)).toEqual([]);
+  });
+
+  test("a binary that lies in the present folder, when it came from a pipe", async () => {
+    using root = image();
+    using folder = new TestFolder();
+    folder.script("dist/ctrl-exec", `touch ${folder.join("ran")}; echo ctrl-exec 9`);
+    const piped = readFileSync(INSTALLER, "utf8");
+    const refused = await install(["--agent", "--root", root.path], { piped, cwd: folder.path });
+    expect(refused.err).toContain("Cannot install: no binary");
+    expect(snapshot(folder.path).map((line) => line.split(" ")[0])).toEqual([
+      "dist/",
+      "dist/ctrl-exec",
+    ]);
+  });
+
   test("a link in the place of a key: whoever put it there must not choose what is opened", async () => {
     using root = image();
     const secret = root.write("secret", "x", 0o600);
@@ -319,6 +388,43 @@ test("--run-tests runs the new binary's demo before anything is installed", asyn
   expect(refused.err).toContain("the demo of the new binary failed");
   expect(refused.err).toContain("broken");
   expect(snapshot(other.path)).toHaveLength(1);
+});
+
+test("a glibc system that has musl's loader as well gets the glibc build", async () => {
+  using root = image();
+  root.write("lib/ld-musl-x86_64.so.1", "");
+  root.write("lib/x86_64-linux-gnu/libc.so.6", "");
+  const done = await install(["--agent", "--from", BINARY, "--root", root.path]);
+  expect(done).toMatchObject({ status: 0, err: "" });
+});
+
+test("a mode that somebody changed is set right; the scripts' folder is its owner's", async () => {
+  using root = image();
+  const args = ["--agent", "--from", BINARY, "--root", root.path];
+  await install(args);
+  chmodSync(root.join("usr/local/bin/ctrl-exec"), 0o700);
+  chmodSync(root.join("opt/ctrl-exec-scripts"), 0o750);
+  const again = await install(args);
+  expect(again.out).toContain("1 steps");
+  expect(mode(root.join("usr/local/bin/ctrl-exec"))).toBe("755");
+  expect(mode(root.join("opt/ctrl-exec-scripts"))).toBe("750");
+});
+
+test("paths with spaces, and whatever umask", async () => {
+  using folder = new TestFolder();
+  const spaced = folder.script("a binary", readFileSync(BINARY, "utf8").replace(/^.*\n/, ""));
+  const modes: string[][][] = [];
+  for (const umask of ["077", "000"]) {
+    const root = folder.join(`an image ${umask}`);
+    mkdirSync(root);
+    const command = `umask ${umask} && exec sh "$0" --agent --api --from "$1" --root "$2"`;
+    const { status, err } = await runCommand(["sh", "-c", command, INSTALLER, spaced, root], {
+      env: { TMPDIR: folder.path },
+    });
+    expect({ status, err }).toEqual({ status: 0, err: "" });
+    modes.push(snapshot(root).map((line) => line.split(" ").slice(0, 2)));
+  }
+  expect(modes[0]).toEqual(modes[1]);
 });
 
 test("a step that fails ends it with the step's name", async () => {

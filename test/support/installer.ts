@@ -17,17 +17,19 @@ interface InstallOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The script comes on standard input, as from curl. */
   readonly piped?: string;
+  readonly cwd?: string;
 }
 
 export async function install(
   args: readonly string[],
-  { shell = ["dash"], env = {}, piped }: InstallOptions = {},
+  { shell = ["dash"], env = {}, piped, cwd = "/" }: InstallOptions = {},
 ): Promise<Installed> {
   const script = piped === undefined ? [INSTALLER] : ["-s", "--"];
   const child = Bun.spawn([...shell, ...script, ...args], {
     stdin: piped === undefined ? "ignore" : new Blob([piped]),
     stdout: "pipe",
     stderr: "pipe",
+    cwd,
     env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", HOME: "/", ...env },
   });
   const [out, err, status] = await Promise.all([

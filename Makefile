@@ -50,7 +50,7 @@ test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
 load: build ## Put 200 clients and a fleet that misbehaves on ctrl-exec-api, and print figures
 	@$(BUN) test/load/api.ts
 
-test-install: build ## As root: install into a Debian root of its own with each shell, and use it there
+test-install: build ## As root: install into Debian machines that systemd runs, with each shell, and use it there
 	@sh test/install/run.sh
 
 soak: build ## Load one agent with everything at once for two minutes and look for what is left

@@ -45,6 +45,20 @@ describe("shell scripts", () => {
     }
   });
 
+  test("so do the scripts that run in the test's machine", () => {
+    const folder = join(ROOT, "test/install");
+    const scripts = readdirSync(folder).filter((name) => name.endsWith(".sh"));
+    const checked = [
+      "shellcheck",
+      "--shell=sh",
+      "--severity=warning",
+      "-x",
+      ...scripts.map((name) => join("test/install", name)),
+    ];
+    const { stdout, exitCode } = Bun.spawnSync(checked, { cwd: ROOT });
+    expect({ text: stdout.toString(), status: exitCode }).toEqual({ text: "", status: 0 });
+  });
+
   test.each(files.filter((name) => name.endsWith(".openrc")))("%s reads as a script", (name) => {
     const file = join(FOLDER, name);
     // OpenRC reads these variables and calls these functions.

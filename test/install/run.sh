@@ -1,7 +1,7 @@
 #!/bin/sh
-# `make test-install`: install.sh for real, in a Debian root of its own with its own users, once with
-# each shell: install, pair, run, upgrade, uninstall. Needs root (chroot, namespaces) and the network
-# the first time (debootstrap); the base is kept in .tools.
+# `make test-install`: install.sh for real, on Debian machines of its own that systemd runs, once with
+# each shell: install, pair, run, rotate, renew, upgrade, uninstall. Needs root (systemd-nspawn) and
+# the network the first time (debootstrap); the base is kept in .tools.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -11,27 +11,54 @@ fail() {
   exit 1
 }
 
-[ "$(id -u)" = 0 ] || fail 'Cannot run: not root (chroot and namespaces need it). Try: sudo make test-install'
+[ "$(id -u)" = 0 ] || fail 'Cannot run: not root (systemd-nspawn needs it). Try: sudo make test-install'
 [ -x dist/ctrl-exec ] || fail 'Cannot run: dist/ctrl-exec is not built'
-for tool in debootstrap busybox unshare; do
-  command -v "$tool" >/dev/null 2>&1 || fail "Cannot run: $tool is missing (Debian: apt-get install debootstrap busybox util-linux)"
+for tool in debootstrap:debootstrap systemd-nspawn:systemd-container; do
+  command -v "${tool%%:*}" >/dev/null 2>&1 ||
+    fail "Cannot run: ${tool%%:*} is missing (Debian: apt-get install ${tool#*:})"
 done
 
 suite=${DEBIAN_SUITE:-bookworm}
-base=$PWD/.tools/$suite-root
+base=$PWD/.tools/$suite-machine
 if [ ! -e "$base/.complete" ]; then
-  printf 'Making a Debian %s root with debootstrap ...\n' "$suite"
+  printf 'Making a Debian %s machine with debootstrap ...\n' "$suite"
   rm -rf "$base"
-  # systemd brings the units' folders, not a running manager; busybox and dash are shells to install with.
-  debootstrap --variant=minbase --include=systemd,busybox,dash,procps "$suite" "$base" >"$base.log" 2>&1 ||
-    fail "debootstrap failed, see $base.log"
+  # busybox and dash are shells to install with; scripts call sudo.
+  debootstrap --variant=minbase --include=systemd,dbus,busybox,dash,procps,sudo,curl "$suite" "$base" \
+    >"$base.log" 2>&1 || fail "debootstrap failed, see $base.log"
   touch "$base/.complete"
 fi
 
 work=$(mktemp -d "$PWD/.tools/test-install.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+machine=
+# A machine that nspawn runs ends by SIGTERM to nspawn; nothing of it outlives that.
+end() {
+  [ -z "$machine" ] || kill "$machine" 2>/dev/null || true
+  [ -z "$machine" ] || wait "$machine" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# Without a systemd here there is nobody to make a scope for the machine.
+scope=
+[ -d /run/systemd/system ] || scope=--keep-unit
+
+# boots <root>: runs the machine until its scenario ends, with the scenario's status. Its network is
+# its own: nothing meets this host's ports.
+boots() {
+  : >"$1/root/output"
+  SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --directory="$1" --machine=test-install-$$ \
+    --private-network --register=no $scope --console=pipe --boot </dev/null >"$1.boot" 2>&1 &
+  machine=$!
+  tail -n +1 -f --pid="$machine" "$1/root/output"
+  status=0
+  wait "$machine" || status=$?
+  machine=
+  [ "$status" = 0 ] || tail -n 20 "$1.boot"
+  return "$status"
+}
 
 passed=0 failed=0
 for shell in dash bash 'busybox ash'; do
@@ -39,25 +66,13 @@ for shell in dash bash 'busybox ash'; do
   root=$work/root
   rm -rf "$root"
   cp -a --reflink=auto "$base" "$root"
-  cp install.sh dist/ctrl-exec test/install/scenario.sh "$root/root/"
-  # Its own network, processes and mounts: nothing it starts outlives it or meets this host's ports.
-  # shellcheck disable=SC2016 # expanded by the inner shell
-  if unshare --net --mount --pid --fork --kill-child sh -c '
-    busybox ip link set lo up
-    mount -t proc proc "$1/proc"
-    mount -t tmpfs tmpfs "$1/dev"
-    for node in null zero full random urandom tty; do
-      touch "$1/dev/$node"
-      mount --bind "/dev/$node" "$1/dev/$node"
-    done
-    ln -s /proc/self/fd "$1/dev/fd"
-    exec chroot "$1" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-      HOME=/root LANG=C.UTF-8 /bin/dash /root/scenario.sh "$2"
-  ' sh "$root" "$shell"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-  fi
+  cp install.sh dist/ctrl-exec test/install/*.sh "$root/root/"
+  echo machine >"$root/etc/hostname"
+  echo '127.0.0.1 localhost machine' >"$root/etc/hosts"
+  printf 'SHELL_TO_TEST=%s\n' "$shell" >"$root/root/environment"
+  cp test/install/scenario.service "$root/etc/systemd/system/"
+  ln -s ../scenario.service "$root/etc/systemd/system/multi-user.target.wants/"
+  if boots "$root"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"

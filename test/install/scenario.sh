@@ -1,62 +1,11 @@
 #!/bin/sh
-# Runs inside the Debian root. $1: the shell to install with. Ends at the first thing that is wrong.
+# Runs inside the machine, as root. Ends at the first thing that is wrong.
 set -eu
 
-shell=$1
+shell=$SHELL_TO_TEST
 cd /root
-log=/root/log
-mkdir -p "$log"
-
-ok() { printf 'ok   %s\n' "$1"; }
-
-fail() {
-  printf 'FAIL %s\n' "$1"
-  for file in "$log"/*; do
-    printf -- '---- %s\n' "$file"
-    tail -n 30 "$file"
-  done
-  exit 1
-}
-
-# check <what> <command...>: the command succeeds
-check() {
-  what=$1
-  shift
-  if "$@" >"$log/command" 2>&1; then ok "$what"; else fail "$what: $*"; fi
-}
-
-# shows <what> <text> <command...>: the command prints the text
-shows() {
-  what=$1 text=$2
-  shift 2
-  "$@" >"$log/command" 2>&1 || true
-  if grep -qF -- "$text" "$log/command"; then ok "$what"; else fail "$what: \"$text\" is not in what $* prints"; fi
-}
-
-# refuses <what> <command...>
-refuses() {
-  what=$1
-  shift
-  if "$@" >"$log/command" 2>&1; then fail "$what: $* succeeded"; else ok "$what"; fi
-}
-
-is() {
-  if [ "$2" = "$3" ]; then ok "$1"; else fail "$1: expected \"$2\", found \"$3\""; fi
-}
-
-owner() { stat -c '%U:%G %a' "$1"; }
-
-waits_for() {
-  what=$1
-  shift
-  tries=0
-  until "$@" >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 200 ] || fail "waited in vain: $what"
-    sleep 0.1
-  done
-  ok "$what"
-}
+# shellcheck source=test/install/checks.sh
+. ./checks.sh
 
 run_installer() {
   # shellcheck disable=SC2086 # "busybox ash" is two words
@@ -65,27 +14,12 @@ run_installer() {
 
 as_service() { setpriv --reuid=ctrl-exec-agent --regid=ctrl-exec-agent --init-groups --no-new-privs "$@"; }
 
-start_agent() {
-  # Not by as_service: in the background a function is a shell of its own, and $! would be that.
-  setpriv --reuid=ctrl-exec-agent --regid=ctrl-exec-agent --init-groups --no-new-privs \
-    ctrl-exec-agent serve --log stderr >"$log/agent" 2>&1 &
-  agent=$!
-  waits_for 'the agent serves as ctrl-exec-agent' grep -q ACTION=start "$log/agent"
-  is 'its process has that user' ctrl-exec-agent "$(ps -o user:20= -p "$agent" | tr -d ' ')"
-}
-
-stop_agent() {
-  kill "$agent"
-  wait "$agent" || fail 'the agent ended with an error'
-  ok 'the agent stops'
-}
-
 # ---- install
 
-before=$(find / -xdev -path /proc -prune -o -path /root -prune -o -print | sort | cksum)
+waits_for 'the machine has started' sh -c 'systemctl is-system-running | grep -qE "running|degraded"'
+before=$(find / -xdev -path /root -prune -o -print | sort | cksum)
 check 'a dry run succeeds' run_installer --agent --api --from ./ctrl-exec --dry-run
-is 'and changes nothing' "$before" \
-  "$(find / -xdev -path /proc -prune -o -path /root -prune -o -print | sort | cksum)"
+is 'and changes nothing' "$before" "$(find / -xdev -path /root -prune -o -print | sort | cksum)"
 check 'installs agent, control host and API' run_installer --agent --api --from ./ctrl-exec
 shows 'a second time changes nothing' 'nothing to change' run_installer --agent --api --from ./ctrl-exec
 check 'the user exists' id ctrl-exec-agent
@@ -94,17 +28,26 @@ is 'the agent folder' 'root:ctrl-exec-agent 2775' "$(owner /etc/ctrl-exec-agent)
 is 'the control host folder' 'root:root 755' "$(owner /etc/ctrl-exec)"
 is 'the state folder' 'root:root 700' "$(owner /var/lib/ctrl-exec)"
 is 'agent.conf' 'root:ctrl-exec-agent 644' "$(owner /etc/ctrl-exec-agent/agent.conf)"
-is 'the unit is enabled' ../ctrl-exec-agent.service \
-  "$(readlink /etc/systemd/system/multi-user.target.wants/ctrl-exec-agent.service)"
 check 'systemd takes the units' systemd-analyze verify --man=no \
   /etc/systemd/system/ctrl-exec-agent.service /etc/systemd/system/ctrl-exec-api.service \
   /etc/systemd/system/ctrl-exec-maintain.timer
+for unit in ctrl-exec-agent.service ctrl-exec-api.service ctrl-exec-maintain.timer; do
+  is "$unit is enabled" enabled "$(systemctl is-enabled "$unit")"
+done
+is 'the timer waits' active "$(systemctl is-active ctrl-exec-maintain.timer)"
+for unit in ctrl-exec-agent ctrl-exec-api ctrl-exec-maintain; do
+  check "$unit starts before there is a certificate" systemctl start "$unit"
+  is 'and is skipped: no failure, no tries' 'inactive success 0' \
+    "$(property "$unit" ActiveState) $(property "$unit" Result) $(property "$unit" NRestarts)"
+done
 
 # ---- pair, as root
 
 ctrl-exec setup-ca --log stderr >"$log/setup-ca" 2>&1 || fail setup-ca
 check setup-ctrl-exec ctrl-exec setup-ctrl-exec --log stderr
-is ca.key 'root:root 600' "$(owner /etc/ctrl-exec/ca.key)"
+echo 'api_auth_default = allow' >>/etc/ctrl-exec/ctrl-exec.conf
+check 'the API starts' systemctl start ctrl-exec-api
+shows 'and answers at once' '"ok":true' curl -s http://127.0.0.1:7445/health
 ctrl-exec pairing-mode --log stderr </dev/null >"$log/pairing" 2>&1 &
 pairing=$!
 waits_for 'pairing-mode listens' grep -q 'Waiting for pairing requests' "$log/pairing"
@@ -129,36 +72,50 @@ refuses 'nobody else may' setpriv --reuid=nobody --clear-groups cat /etc/ctrl-ex
 # ---- run
 
 host=$(hostname)
+is 'the agent has started' active "$(systemctl is-active ctrl-exec-agent)"
+is 'as its own user' ctrl-exec-agent "$(ps -o user:20= -p "$(property ctrl-exec-agent MainPID)" | tr -d ' ')"
+shows 'ping' ok ctrl-exec ping "$host"
+# As an editor does: a new file in the old one's place.
 sed -i 's/^#ctrl-exec-demonstrator/ctrl-exec-demonstrator/' /etc/ctrl-exec-agent/scripts.conf
-start_agent
-shows 'ping' ok ctrl-exec ping "$host" --log stderr
+refuses 'a script that is not listed yet does not run' ctrl-exec run "$host" ctrl-exec-demonstrator -- info
+reload
 shows 'the demonstrator runs as the service' '(ctrl-exec-agent)' \
-  ctrl-exec run "$host" ctrl-exec-demonstrator --log stderr -- info
+  ctrl-exec run "$host" ctrl-exec-demonstrator -- info
 shows 'arguments arrive whole' '[two words]' \
-  ctrl-exec run "$host" ctrl-exec-demonstrator --log stderr -- args 'two words'
-shows 'an exit status comes back' exit:7 \
-  ctrl-exec run "$host" ctrl-exec-demonstrator --log stderr -- exit 7
-refuses 'what is not listed does not run' ctrl-exec run "$host" rm-rf --log stderr
+  ctrl-exec run "$host" ctrl-exec-demonstrator -- args 'two words'
+shows 'an exit status comes back' exit:7 ctrl-exec run "$host" ctrl-exec-demonstrator -- exit 7
+shows 'the API runs it too' '"exit":7' curl -s http://127.0.0.1:7445/run \
+  -H 'Content-Type: application/json' \
+  -d "{\"hosts\":[\"$host\"],\"script\":\"ctrl-exec-demonstrator\",\"args\":[\"exit\",\"7\"]}"
+waits_for 'the run is in the journal' logged ctrl-exec-agent 'SCRIPT=ctrl-exec-demonstrator'
 
-# ---- rotate and renew, all of it by the service's own hand
+# ---- rotate and renew, all of it by the services' own hand
 
 old=$(cat /etc/ctrl-exec-agent/ctrl-exec-serial)
-check 'rotates' ctrl-exec rotate-cert --log stderr
+check 'rotates' ctrl-exec rotate-cert
 [ "$old" != "$(cat /etc/ctrl-exec-agent/ctrl-exec-serial)" ] || fail 'the agent did not store the new serial'
 is 'the service stored the new serial' 'ctrl-exec-agent:ctrl-exec-agent 644' \
   "$(owner /etc/ctrl-exec-agent/ctrl-exec-serial)"
-shows 'every agent is current' current ctrl-exec serial-status --log stderr
-shows 'and answers under the new certificate' ok ctrl-exec ping "$host" --log stderr
+shows 'every agent is current' current ctrl-exec serial-status
+shows 'and answers under the new certificate' ok ctrl-exec ping "$host"
 old=$(cksum </etc/ctrl-exec-agent/agent.crt)
 # Due by what the registry says of it: issued long ago, and soon over.
 sed -i -e 's/"expiry": *"[^"]*"/"expiry":"'"$(date -u -d '+3 days' '+%b %e %H:%M:%S %Y GMT')"'"/' \
   -e 's/"paired": *"[^"]*"/"paired":"'"$(date -u -d '-300 days' '+%Y-%m-%dT%H:%M:%SZ')"'"/' \
   "/var/lib/ctrl-exec/agents/$host.json"
-check 'renews what is due' ctrl-exec maintain --log stderr
+check 'the maintenance runs' systemctl start ctrl-exec-maintain
+is 'and succeeds' success "$(property ctrl-exec-maintain Result)"
 [ "$old" != "$(cksum </etc/ctrl-exec-agent/agent.crt)" ] || fail 'the agent has no new certificate'
 is 'the service stored the new certificate' 'ctrl-exec-agent:ctrl-exec-agent 640' \
   "$(owner /etc/ctrl-exec-agent/agent.crt)"
-shows 'the agent answers under its new certificate' ok ctrl-exec ping "$host" --log stderr
+shows 'the agent answers under its new certificate' ok ctrl-exec ping "$host"
+
+# ---- what the units promise; the same with every shell, so once is enough
+
+if [ "$shell" = dash ]; then
+  # shellcheck source=test/install/services.sh
+  . ./services.sh
+fi
 
 # ---- upgrade
 
@@ -167,27 +124,28 @@ printf '\n' >>ctrl-exec.new
 key=$(cksum </etc/ctrl-exec-agent/agent.key)
 allowlist=$(cksum </etc/ctrl-exec-agent/scripts.conf)
 old=$(stat -c %i /usr/local/bin/ctrl-exec)
-check 'upgrades while the agent runs' run_installer --agent --api --from ./ctrl-exec.new
+pid=$(property ctrl-exec-agent MainPID)
+check 'upgrades while the services run' run_installer --agent --api --from ./ctrl-exec.new
 check 'the new binary is there' cmp ctrl-exec.new /usr/local/bin/ctrl-exec
 [ "$old" != "$(stat -c %i /usr/local/bin/ctrl-exec)" ] || fail 'the binary was not renamed into place'
+[ "$pid" != "$(property ctrl-exec-agent MainPID)" ] || fail 'the agent was not restarted'
 is 'the key stays' "$key" "$(cksum </etc/ctrl-exec-agent/agent.key)"
 is 'the allowlist stays' "$allowlist" "$(cksum </etc/ctrl-exec-agent/scripts.conf)"
-shows 'the running agent still answers' ok ctrl-exec ping "$host" --log stderr
-stop_agent
-start_agent
-shows 'and the new one does' ok ctrl-exec ping "$host" --log stderr
-stop_agent
+shows 'the agent answers' ok ctrl-exec ping "$host"
+shows 'the API answers' '"ok":true' curl -s http://127.0.0.1:7445/health
 
 # ---- uninstall
 
 check 'uninstalls' run_installer --uninstall
 refuses 'the program is gone' test -e /usr/local/bin/ctrl-exec
+refuses 'no agent runs' pgrep -f ctrl-exec-agent
+refuses 'no API runs' pgrep -f ctrl-exec-api
 check 'the key is kept' test -e /etc/ctrl-exec-agent/agent.key
 check 'the registry is kept' test -e "/var/lib/ctrl-exec/agents/$host.json"
 check 'installs again over it' run_installer --agent --api --from ./ctrl-exec
-start_agent
-shows 'and works without pairing again' ok ctrl-exec ping "$host" --log stderr
-stop_agent
+shows 'and works without pairing again' ok ctrl-exec ping "$host"
 check 'purges' run_installer --uninstall --purge
 refuses 'the user is gone' id ctrl-exec-agent
-is 'nothing of it is left' '' "$(find / -xdev -path /proc -prune -o -path /root -prune -o -name '*ctrl-exec*' -print)"
+is 'nothing of it is left' '' "$(find / -xdev -path /root -prune -o -name '*ctrl-exec*' -print)"
+shows 'systemd has forgotten it' 'could not be found' systemctl status ctrl-exec-agent
+is 'no unit failed' '' "$(systemctl --failed --plain --no-legend)"

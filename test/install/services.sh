@@ -1,0 +1,132 @@
+# shellcheck shell=sh
+# Read by scenario.sh, once the agent is paired: what the units promise of a live service.
+# shellcheck disable=SC2154 # host and shell come from there
+
+agent_pid() { property ctrl-exec-agent MainPID; }
+
+# ---- what scripts can do
+
+echo 'ctrl-exec-agent ALL=(root) NOPASSWD: ALL' >/etc/sudoers.d/scripts
+script writes 'echo x >/tmp/written && echo x >/var/tmp/written && cat /tmp/written'
+script by-sudo 'sudo -n sh -c "echo x >/etc/written && touch /usr/local/bin/written && id -un" &&
+  sudo -n systemctl is-active ctrl-exec-api'
+script network 'curl -sf http://127.0.0.1:7445/health'
+script allowlist 'echo "x = /bin/sh" >>/etc/ctrl-exec-agent/scripts.conf'
+script leaves 'sleep 300 >/dev/null 2>&1 </dev/null & echo left'
+script slow 'until [ -e /tmp/go ]; do sleep 0.1; done; echo done'
+script upgrades 'sudo -n dash /root/install.sh --agent --from /root/ctrl-exec.self'
+reload
+check 'a script writes in /tmp' ctrl-exec run "$host" writes
+check 'where the host sees it' test -e /tmp/written
+shows 'a script works as root, by sudo' active ctrl-exec run "$host" by-sudo
+check 'all over the system' test -e /usr/local/bin/written
+shows 'a script has the network' '"ok":true' ctrl-exec run "$host" network
+refuses 'a script cannot write the allowlist' ctrl-exec run "$host" allowlist
+rm -f /tmp/written /var/tmp/written /etc/written /usr/local/bin/written
+
+# ---- the hardening that is in force, not only in the file
+
+status_of() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$(property "$1" MainPID)/status"; }
+is 'the agent has no capability' 0000000000000000 "$(status_of ctrl-exec-agent CapEff)"
+is 'nor has the API, as root' 0000000000000000 "$(status_of ctrl-exec-api CapBnd)"
+is 'the API gains no privilege' 1 "$(status_of ctrl-exec-api NoNewPrivs)"
+is 'the API has a filter of system calls' 2 "$(status_of ctrl-exec-api Seccomp)"
+refuses 'the API cannot write elsewhere' nsenter -t "$(property ctrl-exec-api MainPID)" -m touch /usr/written
+systemctl set-environment BUN_OPTIONS=--no-such-option BUN_BE_BUN=1
+check 'the environment of systemd does not reach the agent' systemctl restart ctrl-exec-agent
+systemctl unset-environment BUN_OPTIONS BUN_BE_BUN
+shows 'which is what it was' ok ctrl-exec ping "$host"
+
+# ---- reload, stop and restart while a script runs
+
+# in_flight <command...>: while the script runs, the command; the script then ends and has answered
+in_flight() {
+  rm -f /tmp/go
+  ctrl-exec run "$host" slow >"$log/slow" 2>&1 &
+  running=$!
+  waits_for 'a script runs' pgrep -f ctrl-exec-scripts/slow.sh
+  "$@" >"$log/command" 2>&1 &
+  acting=$!
+  waits_for "systemd has begun: $*" begun
+  touch /tmp/go
+  wait "$acting" || fail "$* failed"
+  wait "$running" || fail "the run failed while: $*"
+  shows "the script answered all the same: $*" 'done' cat "$log/slow"
+}
+
+pid=$(agent_pid)
+# shellcheck disable=SC2034 # reloaded looks at it
+reloads=$(times_reloaded)
+begun() { reloaded; }
+in_flight systemctl reload ctrl-exec-agent
+is 'a reload keeps the process' "$pid" "$(agent_pid)"
+begun() { [ "$(property ctrl-exec-agent ActiveState)" = deactivating ]; }
+in_flight systemctl restart ctrl-exec-agent
+shows 'after a restart it answers at once' ok ctrl-exec ping "$host"
+in_flight systemctl stop ctrl-exec-agent
+is 'stopped by SIGTERM is no failure' 'inactive success' \
+  "$(property ctrl-exec-agent ActiveState) $(property ctrl-exec-agent Result)"
+check 'starts again' systemctl start ctrl-exec-agent
+
+# ---- what a script leaves behind outlives a restart
+
+check 'a script that leaves a daemon ends' ctrl-exec run "$host" leaves
+check 'the daemon runs' pgrep -x sleep
+check 'restarts' systemctl restart ctrl-exec-agent
+check 'the daemon still runs' pkill -x sleep
+
+# ---- the fleet upgrades itself: a script runs the installer
+
+cp ctrl-exec ctrl-exec.self
+printf '\n\n' >>ctrl-exec.self
+pid=$(agent_pid)
+shows 'a script upgrades the agent, and answers' 'Done:' ctrl-exec run "$host" upgrades
+check 'the new binary is there' cmp ctrl-exec.self /usr/local/bin/ctrl-exec
+waits_for 'the agent restarts' sh -c "! kill -0 $pid"
+waits_for 'and is there again' ctrl-exec ping "$host"
+
+# ---- crashes and faults
+
+kill -KILL "$(agent_pid)"
+waits_for 'an agent that was killed starts again' ctrl-exec ping "$host"
+is 'by systemd' 1 "$(property ctrl-exec-agent NRestarts)"
+
+cp /etc/ctrl-exec-agent/agent.conf good.conf
+echo 'this is no setting' >>/etc/ctrl-exec-agent/agent.conf
+check 'a reload with a fault in agent.conf' systemctl reload ctrl-exec-agent
+waits_for 'is logged' logged ctrl-exec-agent ACTION=reload-fail
+shows 'and the agent goes on' ok ctrl-exec ping "$host"
+refuses 'a restart with it fails, and says so' systemctl restart ctrl-exec-agent
+is 'with the status of a configuration error' '78 0' \
+  "$(property ctrl-exec-agent ExecMainStatus) $(property ctrl-exec-agent NRestarts)"
+is 'and is not tried again' failed "$(property ctrl-exec-agent ActiveState)"
+waits_for 'the journal names the file' logged ctrl-exec-agent 'Cannot read /etc/ctrl-exec-agent/agent.conf'
+cat good.conf >/etc/ctrl-exec-agent/agent.conf
+check 'mended, it starts' systemctl start ctrl-exec-agent
+
+systemctl stop ctrl-exec-agent
+busybox nc -l -p 7443 >/dev/null 2>&1 &
+other=$!
+waits_for 'another program has the port' sh -c 'grep -qi ":1D13 " /proc/net/tcp /proc/net/tcp6'
+refuses 'the agent cannot start' systemctl start ctrl-exec-agent
+waits_for 'the journal says why' logged ctrl-exec-agent 'another program has that port'
+kill "$other"
+waits_for 'it starts by itself when the port is free' systemctl is-active --quiet ctrl-exec-agent
+
+# ---- the tight drop-in
+
+systemctl reset-failed
+mkdir -p /etc/systemd/system/ctrl-exec-agent.service.d
+ctrl-exec asset ctrl-exec-agent-tight.conf >/etc/systemd/system/ctrl-exec-agent.service.d/tight.conf
+systemctl daemon-reload
+check 'the agent starts under the tight drop-in' systemctl restart ctrl-exec-agent
+shows 'and runs scripts' '(ctrl-exec-agent)' ctrl-exec run "$host" ctrl-exec-demonstrator -- info
+refuses 'that are no root any more' ctrl-exec run "$host" by-sudo
+check 'write in a /tmp of their own' ctrl-exec run "$host" writes
+refuses 'which nobody else sees' test -e /tmp/written
+check 'rotation passes it' ctrl-exec rotate-cert
+shows 'and leaves it current' ok ctrl-exec ping "$host"
+rm -r /etc/systemd/system/ctrl-exec-agent.service.d
+systemctl daemon-reload
+check 'back to the shipped unit' systemctl restart ctrl-exec-agent
+for name in writes by-sudo network allowlist leaves slow upgrades; do rm "/opt/ctrl-exec-scripts/$name.sh"; done

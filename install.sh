@@ -594,7 +594,7 @@ put_service() {
   [ -e "$root$3" ] || new=1
   replaced=0
   put "$work/asset" "$2" - "$3"
-  if [ "$replaced" = 1 ] && [ "$manager" = systemd ]; then units_changed=1; fi
+  [ "$replaced" = 0 ] || changed_units="$changed_units $1 "
 }
 
 enable_unit() {
@@ -636,10 +636,12 @@ maintenance() {
 # Upgrading restarts what ran and starts nothing else; what is new starts.
 restart_what_ran() {
   [ "$running" = 1 ] || return 0
-  [ "$units_changed" = 0 ] || step 'reread the units' systemctl daemon-reload
-  for unit in $to_start; do step "start $unit" systemctl start "$unit"; done
-  [ "$program_changed$units_changed" != 00 ] || return 0
+  if [ -n "$changed_units" ] && [ "$manager" = systemd ]; then step 'reread the units' systemctl daemon-reload; fi
   for name in ctrl-exec-agent ctrl-exec-api; do
+    case "$program_changed$changed_units" in
+      1* | *" $name."*) ;;
+      *) continue ;;
+    esac
     case $manager in
       systemd)
         ! systemctl is-active --quiet "$name" || step "restart $name" restart_unit "$name"
@@ -654,6 +656,7 @@ restart_what_ran() {
         ;;
     esac
   done
+  for unit in $to_start; do step "start $unit" systemctl start "$unit"; done
 }
 
 # An upgrade that the agent itself runs must not wait for it: the agent waits for its scripts.
@@ -687,8 +690,12 @@ pair_agent() {
 next_steps() {
   [ "$control" = 0 ] || [ -e "$root/etc/ctrl-exec/ca.crt" ] ||
     say 'Next on this control host: ctrl-exec setup-ca, then ctrl-exec setup-ctrl-exec'
-  [ "$agent" = 0 ] || [ -e "$root/etc/ctrl-exec-agent/agent.crt" ] ||
+  [ "$agent" = 1 ] || return 0
+  if [ ! -e "$root/etc/ctrl-exec-agent/agent.crt" ]; then
     say 'Next on this managed host: ctrl-exec-agent request-pairing --dispatcher <controller>, then start the agent'
+  elif [ "$running" = 1 ] && [ "$manager" = systemd ] && ! systemctl is-active --quiet ctrl-exec-agent; then
+    say 'The agent is paired and does not run: systemctl enable --now ctrl-exec-agent'
+  fi
 }
 
 # ---- uninstalling
@@ -777,7 +784,7 @@ remove_account() {
 main() {
   set -eu
   umask 022
-  to_start='' units_changed=0
+  to_start='' changed_units=''
   read_options "$@"
   look_around
   work=$(mktemp -d)

@@ -143,6 +143,7 @@ refuses 'no API runs' pgrep -f ctrl-exec-api
 check 'the key is kept' test -e /etc/ctrl-exec-agent/agent.key
 check 'the registry is kept' test -e "/var/lib/ctrl-exec/agents/$host.json"
 check 'installs again over it' run_installer --agent --api --from ./ctrl-exec
+is 'and restarts nothing that it has just started' '' "$(grep restart "$log/command" || true)"
 shows 'and works without pairing again' ok ctrl-exec ping "$host"
 check 'purges' run_installer --uninstall --purge
 refuses 'the user is gone' id ctrl-exec-agent

@@ -9,9 +9,16 @@ import { type FleetDialler, openDialler } from "./fleet.ts";
 import { identityProblem } from "./identity.ts";
 import { issuedTo } from "./issued.ts";
 import type { ApprovalOptions } from "./pairing-desk.ts";
-import { type AgentRecord, findAgent, lockRegistry, removeAgent, writeAgent } from "./registry.ts";
+import {
+  type AgentRecord,
+  findAgent,
+  lockRegistry,
+  type Registered,
+  removeAgent,
+  writeAgent,
+} from "./registry.ts";
 import { addRevoked } from "./revocation.ts";
-import { DEFAULT_AGENT_PORT, dialAddress } from "./targets.ts";
+import { dialAddress, targetOf } from "./targets.ts";
 
 export interface Unpaired {
   readonly hostname: string;
@@ -63,13 +70,10 @@ interface AgentToRemove {
 
 /** A damaged record is no reason to keep its host. @throws CtrlExecError `not-found` */
 function agentToRemove(controller: Controller, typed: string): AgentToRemove {
-  try {
-    const record = requireAgent(controller, typed);
-    return { hostname: record.hostname, record };
-  } catch (thrown) {
-    if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;
-    return { hostname: typed.toLowerCase(), record: undefined };
-  }
+  const found = requireRegistered(controller, typed);
+  return found.kind === "agent"
+    ? { hostname: found.record.hostname, record: found.record }
+    : { hostname: found.broken.hostname, record: undefined };
 }
 
 /** Every serial of the host that is written down here. */
@@ -108,7 +112,7 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
 /** The serial that the host answers with. */
 async function peerSerial(dialler: FleetDialler, record: AgentRecord): Promise<Serial> {
   const { config, credentials } = dialler;
-  const target = { name: record.hostname, port: record.port ?? DEFAULT_AGENT_PORT, record };
+  const target = targetOf(record.hostname, { kind: "agent", record });
   const [current] = credentials;
   if (current === undefined) throw new CtrlExecError("internal", "no credential");
   const address = await dialAddress(target, config.connect_timeout * 1000);
@@ -124,7 +128,10 @@ async function peerSerial(dialler: FleetDialler, record: AgentRecord): Promise<S
   return facts.serial;
 }
 
-/** Changes how the agent is dialled; undefined members stay. @throws CtrlExecError `not-found` */
+/**
+ * Changes how the agent is dialled; undefined members stay.
+ * @throws CtrlExecError `not-found`, or `config` for a record that cannot be used
+ */
 export async function editAgent(
   controller: Controller,
   hostname: string,
@@ -133,7 +140,9 @@ export async function editAgent(
   const { config } = controller;
   const lock = await lockRegistry(config);
   try {
-    const record = requireAgent(controller, hostname);
+    const found = requireRegistered(controller, hostname);
+    if (found.kind === "broken") throw found.broken.problem;
+    const { record } = found;
     const changed: AgentRecord = {
       ...record,
       ip: changes.ip ?? record.ip,
@@ -147,9 +156,9 @@ export async function editAgent(
   }
 }
 
-function requireAgent({ config }: Controller, hostname: string): AgentRecord {
-  const record = findAgent(config, hostname);
-  if (record !== undefined) return record;
+function requireRegistered({ config }: Controller, hostname: string): Registered {
+  const found = findAgent(config, hostname);
+  if (found !== undefined) return found;
   throw new CtrlExecError("not-found", `Cannot find ${hostname}: no such host is registered`, {
     hint: "See: ctrl-exec list-agents",
   });

@@ -5,9 +5,9 @@ import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type FleetDialler, type HostOutcome, openDialler } from "./fleet.ts";
-import { changeAgents, finderOf, type Registry, readRegistry } from "./registry.ts";
+import { changeAgents, type Registry, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
-import { type ResolvedTarget, resolveTargets } from "./targets.ts";
+import { type ResolvedTarget, targetOf } from "./targets.ts";
 
 export interface BroadcastReport {
   /** Agents that have taken a request under the new serial. */
@@ -43,14 +43,12 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
 
 /** An overlap that is over gives nobody up yet: that is markAgents, after one more try. */
 function untold(registry: Registry, current: Serial, now: Date): ResolvedTarget[] {
-  const names = [...registry.agents.values()]
+  return [...registry.agents.values()]
     .filter((record) => {
       const status = serialStatus(record, { current, overlapExpires: undefined }, now);
       return status === "pending" || status === "unknown";
     })
-    .map(({ hostname }) => hostname);
-  if (names.length === 0) return [];
-  return resolveTargets(names, undefined, finderOf(registry), names.length);
+    .map((record) => targetOf(record.hostname, { kind: "agent", record }));
 }
 
 async function tell(

@@ -1,12 +1,12 @@
 /** Discovery: what every host may run, and its tags. */
-import { formatHostPort } from "../core/host-name.ts";
+import { formatHostPort, isHostName } from "../core/host-name.ts";
 import { capabilitiesReply, refusal } from "../core/messages.ts";
 import type { DiscoveredHost } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
-import { agentFinder, finderOf, readRegistry } from "./registry.ts";
-import { type ResolvedTarget, resolveTargets } from "./targets.ts";
+import { agentFinder, readRegistry } from "./registry.ts";
+import { type ResolvedTarget, resolveTargets, targetOf } from "./targets.ts";
 
 /**
  * @param typed undefined means every registered host
@@ -24,11 +24,16 @@ export async function discoverHosts(
   return await scanCapabilities(controller, targets);
 }
 
+/** Every registered host, by name; one whose record is broken too: it is never left out in silence. */
 export function everyHost({ config }: Controller): ResolvedTarget[] {
-  const registry = readRegistry(config);
-  const names = [...registry.agents.keys()];
-  if (names.length === 0) return [];
-  return resolveTargets(names, undefined, finderOf(registry), names.length);
+  const { agents, broken } = readRegistry(config);
+  const targets = [
+    ...[...agents].map(([host, record]) => targetOf(host, { kind: "agent", record })),
+    ...broken
+      .filter(({ hostname }) => isHostName(hostname))
+      .map((record) => targetOf(record.hostname, { kind: "broken", broken: record })),
+  ];
+  return targets.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function namedHosts({ config }: Controller, typed: readonly string[]): ResolvedTarget[] {

@@ -1,7 +1,7 @@
 /** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
 import type { SecureContext } from "node:tls";
 import type { ControllerConfig } from "../core/controller-config.ts";
-import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { inOneLine } from "../core/errors.ts";
 import { refusal } from "../core/messages.ts";
 import { Semaphore } from "../core/semaphore.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
@@ -122,6 +122,7 @@ export async function askHost(
   const rtt = () => Math.round(performance.now() - started);
   let refused: AgentReply | undefined;
   try {
+    if (target.problem !== undefined) throw target.problem;
     for (const { serial, context } of inOrderFor(target, dialler.credentials)) {
       const reply = await askAgent({ ...dialler, serial, context: context() }, target, request);
       if (!refusesCaller(reply)) {
@@ -131,17 +132,9 @@ export async function askHost(
     }
     return { target, reply: refused, error: undefined, rtt: rtt(), acceptedSerial: undefined };
   } catch (thrown) {
-    const error = reasonOf(thrown);
+    const error = inOneLine(thrown);
     return { target, reply: undefined, error, rtt: rtt(), acceptedSerial: undefined };
   }
-}
-
-/** A result has one line for what happened and its likely cause. */
-function reasonOf(thrown: unknown): string {
-  const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
-  return hint === undefined
-    ? messageOf(thrown)
-    : `${messageOf(thrown)}. ${hint.replace(/\.$/, "")}`;
 }
 
 function inOrderFor(

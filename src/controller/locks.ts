@@ -28,7 +28,9 @@ export interface RunLocks {
 /** @throws LockedError when any pair is held; nothing is locked then */
 export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks {
   const { config, log } = controller;
-  const { targets, script } = order;
+  const { script } = order;
+  // A host that is not dialled runs nothing.
+  const targets = order.targets.filter(({ problem }) => problem === undefined);
   ensureFolder(paths(config).locks, 0o750);
   const held = new Map<string, HeldLock>();
   const conflicts: string[] = [];

@@ -1,5 +1,5 @@
 /** The check loop: what a fleet's trust needs, done as it falls due, unattended. */
-import { messageOf } from "../core/errors.ts";
+import { inOneLine, messageOf } from "../core/errors.ts";
 import { broadcastSerial } from "./broadcast.ts";
 import type { Controller } from "./controller.ts";
 import { pruneIssued } from "./issued.ts";
@@ -78,7 +78,7 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
   if (lock.held === undefined) return { ...NOTHING, busy: true };
   try {
     const registry = await attempt("registry", () => readRegistry(config));
-    for (const { problem } of registry?.broken ?? []) problems.add(problem);
+    for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
     await attempt("finish-rotation", () => finishRotation(controller));
     const rotated = await attempt("rotate", () => rotateIfDue(controller));
     // Told first, so that after a long rest nobody is given up who could have been reached.

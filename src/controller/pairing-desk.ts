@@ -25,7 +25,13 @@ import {
 import { signHost } from "./authority.ts";
 import { type Controller, paths } from "./controller.ts";
 import { loadCredential } from "./credential.ts";
-import { type AgentRecord, findAgent, lockRegistry, writeAgent } from "./registry.ts";
+import {
+  type AgentRecord,
+  findAgent,
+  lockRegistry,
+  type Registered,
+  writeAgent,
+} from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 
 /** Requests older than this are dropped (PROTOCOL section 4). */
@@ -144,8 +150,8 @@ function wrongCode({ hostname }: PendingRequest, code: string): CtrlExecError {
 
 export interface Approval {
   readonly record: AgentRecord;
-  /** The record that this one replaces, so that the operator is told (T06). */
-  readonly replaced: AgentRecord | undefined;
+  /** What this record replaces, so that the operator is told (T06). */
+  readonly replaced: Registered | undefined;
 }
 
 /**

@@ -1,52 +1,33 @@
-/** The registered agents: one JSON file each, `agents/<hostname>.json` (PROTOCOL section 4). */
+/**
+ * The registered agents: one JSON file each, `agents/<hostname>.json` (PROTOCOL section 4). 0.8 wrote
+ * the name as the host spelled it, so a host's file is found without regard to case, and stays where
+ * it is: whoever goes back to 0.8 finds it there.
+ */
 import { join } from "node:path";
-import * as z from "zod/mini";
 import type { ControllerConfig } from "../core/controller-config.ts";
-import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { isHostName, sameHostName } from "../core/host-name.ts";
-import { SERIAL_STATUSES } from "../core/rotation.ts";
-import {
-  ensureFolder,
-  listFolder,
-  readTextIfPresent,
-  removeIfPresent,
-  writeWhole,
-} from "../system/files.ts";
+import { asCtrlExecError, CtrlExecError, systemCode } from "../core/errors.ts";
+import { isHostName, lowerAscii, sameHostName } from "../core/host-name.ts";
+import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { type HeldLock, takeLock } from "../system/lock.ts";
+import { type AgentRecord, readRecord } from "./agent-record.ts";
 import { paths } from "./controller.ts";
 
-const text = z.pipe(
-  z.nullish(z.string()),
-  z.transform((value) => value ?? ""),
-);
+export type { AgentRecord } from "./agent-record.ts";
 
-const agentRecord = z.looseObject({
-  hostname: z.string().check(z.refine(isHostName, { error: "expected a host name" })),
-  ip: text,
-  /** ISO 8601. */
-  paired: text,
-  /** OpenSSL's text form. */
-  expiry: text,
-  reqid: text,
-  dispatcher_serial: text,
-  serial_status: z.catch(z.enum(SERIAL_STATUSES), "unknown"),
-  serial_broadcast: text,
-  serial_confirmed: text,
-  /** New: the agent's own certificate serial, lower hex. */
-  serial: text,
-  /** New: when its present certificate was made, ISO 8601; empty when that was at pairing. */
-  renewed: text,
-  /** New: the port it serves on. */
-  port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
-  /** New: how it is dialled. */
-  lookup_by: z.optional(z.enum(["hostname", "ip"])),
-});
-export type AgentRecord = z.output<typeof agentRecord>;
+/**
+ * What the registry holds of a host. A record that cannot be used is not no record: its host must not
+ * pass as one that is not registered, whose name nobody checks (T05).
+ */
+export type Registered =
+  | { readonly kind: "agent"; readonly record: AgentRecord }
+  | { readonly kind: "broken"; readonly broken: BrokenRecord };
 
 /** A record that cannot be used, named so that someone can mend it; it never hides the others. */
 export interface BrokenRecord {
-  readonly file: string;
-  readonly problem: string;
+  /** In lower case, by the name of its file; one that nobody can type may stand there too. */
+  readonly hostname: string;
+  /** Names the file and says what to do. */
+  readonly problem: CtrlExecError;
 }
 
 export interface Registry {
@@ -56,86 +37,83 @@ export interface Registry {
 }
 
 export function readRegistry(config: ControllerConfig): Registry {
-  const folder = paths(config).agents;
   const agents = new Map<string, AgentRecord>();
   const broken: BrokenRecord[] = [];
-  for (const name of listRecords(folder)) {
-    const file = join(folder, name);
-    try {
-      const record = readRecord(file);
-      if (record !== undefined) agents.set(record.hostname.toLowerCase(), record);
-    } catch (thrown) {
-      broken.push({ file, problem: messageOf(thrown) });
-    }
+  for (const [host, files] of recordFiles(config)) {
+    const found = readHost(host, files);
+    if (found?.kind === "agent") agents.set(host, found.record);
+    else if (found !== undefined) broken.push(found.broken);
   }
   return { agents, broken };
 }
 
-/** Finds the record of a registered host; undefined when there is none. */
-export type FindAgent = (hostname: string) => AgentRecord | undefined;
+/** Finds what is registered of a host; undefined when nothing is. */
+export type FindAgent = (hostname: string) => Registered | undefined;
 
-/**
- * Reads no record but those it is asked for: one host of thousands costs what one of ten does. It
- * throws CtrlExecError `config` for a record that cannot be used: its host must not pass as one that
- * is not registered, whose name nobody checks (T05).
- */
+/** Reads no record but those it is asked for: one host of thousands costs what one of ten does. */
 export function agentFinder(config: ControllerConfig): FindAgent {
-  const folder = paths(config).agents;
-  const files = new Map(
-    listRecords(folder).map((name) => [name.slice(0, -".json".length).toLowerCase(), name]),
-  );
+  const files = recordFiles(config);
   return (hostname) => {
-    const name = files.get(hostname.toLowerCase());
-    if (name === undefined) return undefined;
-    const file = join(folder, name);
-    const record = readRecord(file);
-    if (record === undefined || sameHostName(record.hostname, hostname)) return record;
-    throw new CtrlExecError("config", `Cannot use ${file}: it is the record of ${record.hostname}`);
+    const host = lowerAscii(hostname);
+    const own = files.get(host);
+    return own === undefined ? undefined : readHost(host, own);
   };
 }
 
-/** For who has read all of it. */
-export function finderOf({ agents }: Registry): FindAgent {
-  return (hostname) => agents.get(hostname.toLowerCase());
+export function findAgent(config: ControllerConfig, hostname: string): Registered | undefined {
+  return agentFinder(config)(hostname);
 }
 
-function listRecords(folder: string): string[] {
-  return listFolder(folder).filter((name) => name.endsWith(".json") && !name.startsWith("."));
+/** The paths of each host's record, by the name in lower case: more than one when only case differs. */
+function recordFiles(config: ControllerConfig): Map<string, string[]> {
+  const folder = paths(config).agents;
+  const files = new Map<string, string[]>();
+  for (const name of listFolder(folder)) {
+    if (!name.endsWith(".json") || name.startsWith(".")) continue;
+    const host = lowerAscii(name.slice(0, -".json".length));
+    files.set(host, [...(files.get(host) ?? []), join(folder, name)]);
+  }
+  return files;
 }
 
-/** Undefined when the file has gone. @throws CtrlExecError `config` when it cannot be used */
-function readRecord(file: string): AgentRecord | undefined {
-  const content = readTextIfPresent(file);
-  if (content === undefined) return undefined;
-  const parsed = agentRecord.safeParse(parseJson(content, file));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new CtrlExecError(
-    "config",
-    `Cannot use ${file}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "wrong shape"}`,
-  );
-}
-
-function parseJson(content: string, file: string): unknown {
+/** Undefined when the file has gone since the folder was listed. */
+function readHost(host: string, [file, ...more]: readonly string[]): Registered | undefined {
+  if (file === undefined) return undefined;
   try {
-    return JSON.parse(content);
-  } catch (cause) {
-    throw new CtrlExecError("config", `Cannot use ${file}: not JSON`, { cause });
+    if (more.length > 0) {
+      const others = more.join(" and ");
+      throw new CtrlExecError("config", `Cannot use ${file}: ${others} is of the same host`);
+    }
+    const record = readRecord(file);
+    if (record === undefined) return undefined;
+    if (sameHostName(record.hostname, host)) return { kind: "agent", record };
+    throw new CtrlExecError("config", `Cannot use ${file}: it is the record of ${record.hostname}`);
+  } catch (thrown) {
+    const { code, message, cause } = asCtrlExecError(thrown);
+    const hint = remedy(host, more.length > 0, systemCode(cause) !== "");
+    const problem = new CtrlExecError(code, message, { hint, cause: thrown });
+    return { kind: "broken", broken: { hostname: host, problem } };
   }
 }
 
-export function findAgent(config: ControllerConfig, hostname: string): AgentRecord | undefined {
-  return isHostName(hostname) ? readRecord(recordFile(config, hostname)) : undefined;
+function remedy(host: string, several: boolean, unread: boolean): string {
+  if (unread) return "See that this user may read it.";
+  if (!isHostName(host)) return "No host has that name: rename the file or remove it.";
+  return several
+    ? `Remove the one that is out of date, or pair ${host} again.`
+    : `Restore it from a backup, or pair ${host} again.`;
 }
 
-/** The caller holds the registry lock. */
+/** Puts the record where the host's record is; what else is of the host goes. The caller holds the registry lock. */
 export function writeAgent(config: ControllerConfig, record: AgentRecord): void {
   ensureFolder(paths(config).agents, 0o750);
-  writeWhole(
-    recordFile(config, record.hostname),
-    `${JSON.stringify(record, undefined, 2)}\n`,
-    0o640,
-  );
+  const [file, ...others] = filesOf(config, record.hostname);
+  writeRecord(file ?? join(paths(config).agents, `${lowerAscii(record.hostname)}.json`), record);
+  for (const other of others) removeIfPresent(other);
+}
+
+function writeRecord(file: string, record: AgentRecord): void {
+  writeWhole(file, `${JSON.stringify(record, undefined, 2)}\n`, 0o640);
 }
 
 /**
@@ -148,9 +126,11 @@ export async function changeAgents(
 ): Promise<void> {
   const lock = await lockRegistry(config);
   try {
-    for (const record of readRegistry(config).agents.values()) {
-      const changed = change(record);
-      if (changed !== undefined) writeAgent(config, changed);
+    for (const [host, files] of recordFiles(config)) {
+      const found = readHost(host, files);
+      const changed = found?.kind === "agent" ? change(found.record) : undefined;
+      const [file] = files;
+      if (changed !== undefined && file !== undefined) writeRecord(file, changed);
     }
   } finally {
     lock.release();
@@ -159,15 +139,15 @@ export async function changeAgents(
 
 /** The caller holds the registry lock. Returns whether there was such a record. */
 export function removeAgent(config: ControllerConfig, hostname: string): boolean {
-  return removeIfPresent(recordFile(config, hostname));
+  return filesOf(config, hostname).filter(removeIfPresent).length > 0;
 }
 
-/** A host name is checked before it is part of a path (T06); records are stored in lower case. */
-function recordFile(config: ControllerConfig, hostname: string): string {
+/** A host name is checked before it is part of a path (T06). */
+function filesOf(config: ControllerConfig, hostname: string): readonly string[] {
   if (!isHostName(hostname)) {
     throw new CtrlExecError("bad-request", `Cannot use "${hostname}": not a host name`);
   }
-  return join(paths(config).agents, `${hostname.toLowerCase()}.json`);
+  return recordFiles(config).get(lowerAscii(hostname)) ?? [];
 }
 
 /** One writer at a time, across processes, for the registry and the pairing queue (T30). */

@@ -13,7 +13,14 @@ import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
 import { askHost, type FleetDialler, inParallel, openDialler } from "./fleet.ts";
-import { type AgentRecord, agentFinder, changeAgents, lockRegistry } from "./registry.ts";
+import {
+  type AgentRecord,
+  agentFinder,
+  changeAgents,
+  findAgent,
+  lockRegistry,
+  type Registered,
+} from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { readRevoked } from "./revocation.ts";
 import { type ResolvedTarget, resolveTargets } from "./targets.ts";
@@ -115,7 +122,7 @@ async function signIfUnchanged(
   const { signHost } = await import("./authority.ts");
   const lock = await lockRegistry(config);
   try {
-    const problem = changeOf(record, agentFinder(config)(name), readRevoked(config));
+    const problem = changeOf(record, findAgent(config, name), readRevoked(config));
     if (problem !== undefined) {
       throw new CtrlExecError("untrusted", `Cannot renew ${name}: ${problem} meanwhile`);
     }
@@ -128,13 +135,15 @@ async function signIfUnchanged(
 /** What has happened to the host that forbids signing for it; undefined when nothing has. */
 function changeOf(
   before: AgentRecord | undefined,
-  present: AgentRecord | undefined,
+  present: Registered | undefined,
   revoked: ReadonlySet<Serial>,
 ): string | undefined {
   if (present === undefined) return "it was unpaired";
+  if (present.kind === "broken") return "its record was damaged";
+  const { serial } = present.record;
   // Not every serial that was ever issued to the name: a host that is paired anew may be renewed.
-  if (present.serial !== before?.serial) return "it was given another certificate";
-  return revoked.has(present.serial) ? "its certificate was revoked" : undefined;
+  if (serial !== before?.serial) return "it was given another certificate";
+  return revoked.has(serial) ? "its certificate was revoked" : undefined;
 }
 
 async function askForRequest(

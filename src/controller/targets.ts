@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { CtrlExecError } from "../core/errors.ts";
 import { parseTarget } from "../core/host-name.ts";
-import type { AgentRecord, FindAgent } from "./registry.ts";
+import type { AgentRecord, FindAgent, Registered } from "./registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
 
@@ -13,6 +13,8 @@ export interface ResolvedTarget {
   readonly port: number;
   /** The record of a registered host: it must answer with the certificate of that name. */
   readonly record: AgentRecord | undefined;
+  /** Why its record cannot be used: such a host is not dialled, since nobody knows who must answer (T05). */
+  readonly problem: CtrlExecError | undefined;
 }
 
 /**
@@ -43,13 +45,23 @@ export function resolveTargets(
     const key = target.name.toLowerCase();
     if (seen.has(key)) throw new CtrlExecError("bad-request", `${target.name} is given twice`);
     seen.add(key);
-    const record = find(target.name);
-    return {
-      name: target.name,
-      port: target.port ?? port ?? record?.port ?? DEFAULT_AGENT_PORT,
-      record,
-    };
+    return targetOf(target.name, find(target.name), target.port ?? port);
   });
+}
+
+/** @param port undefined leaves it to the record */
+export function targetOf(
+  name: string,
+  found: Registered | undefined,
+  port?: number,
+): ResolvedTarget {
+  const record = found?.kind === "agent" ? found.record : undefined;
+  return {
+    name,
+    port: port ?? record?.port ?? DEFAULT_AGENT_PORT,
+    record,
+    problem: found?.kind === "broken" ? found.broken.problem : undefined,
+  };
 }
 
 /**

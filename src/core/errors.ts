@@ -108,6 +108,14 @@ export function asCtrlExecError(thrown: unknown): CtrlExecError {
   });
 }
 
+/** What happened and what to do about it, for a place that has one line. */
+export function inOneLine(thrown: unknown): string {
+  const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
+  return hint === undefined
+    ? messageOf(thrown)
+    : `${messageOf(thrown)}. ${hint.replace(/\.$/, "")}`;
+}
+
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -25,6 +25,7 @@ export function sameHostName(a: string, b: string): boolean {
   return lowerAscii(a) === lowerAscii(b);
 }
 
+/** As host names compare. */
 export function lowerAscii(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -3,12 +3,14 @@ import { expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
 } from "node:fs";
+import { TestApi } from "../support/api.ts";
 import { programPath, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 
@@ -178,6 +180,72 @@ test("a record that cannot be read is named, and hides no other", async () => {
   }
   expect((await control.run("list-agents")).out).toContain("web-01");
   await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("T05 a host whose record cannot be read fails by itself, on the screen and over HTTP", async () => {
+  await using control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  await control.startAgent("web-01", AGENT);
+  const file = control.folder.write("control/state/agents/db-01.json", "{ cut", 0o640);
+  const error = `Cannot use ${file}: not JSON. Restore it from a backup, or pair db-01 again`;
+  const ran = await control.run("run", ["web-01", "db-01", "greet"]);
+  expect(ran.status).toBe(1);
+  expect(ran.out).toMatch(/^==> web-01 {2}\[OK /m);
+  expect(ran.out).toContain(`    ERROR: ${error}\n`);
+  const pinged = await control.run("ping", ["web-01", "db-01", "--json"]);
+  expect(pinged.status).toBe(1);
+  expect(JSON.parse(pinged.out).results).toMatchObject([{ status: "ok" }, { error }]);
+
+  await using api = await TestApi.start(control);
+  const hosts = ["db-01", "web-01"];
+  expect(await api.post("/run", { hosts, script: "greet" })).toMatchObject({
+    status: 200,
+    json: {
+      ok: true,
+      results: [
+        { exit: -1, error },
+        { exit: 0, stdout: "hello\n" },
+      ],
+    },
+  });
+  expect(await api.post("/ping", { hosts })).toMatchObject({
+    status: 200,
+    json: { ok: true, results: [{ status: "error", error }, { status: "ok" }] },
+  });
+  for (const answer of [await api.get("/discovery"), await api.post("/discovery", { hosts })]) {
+    expect(answer).toMatchObject({
+      status: 200,
+      json: { ok: true, hosts: { "db-01": { error }, "web-01": { status: "ok" } } },
+    });
+  }
+  expect((await api.get("/openapi-live.json")).status).toBe(200);
+});
+
+test("a record of 0.8 stays in its file, whose name has capitals, and a second one is told of", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  const folder = control.folder.join("control", "state", "agents");
+  const record = JSON.parse(readFileSync(`${folder}/web-01.json`, "utf8"));
+  rmSync(`${folder}/web-01.json`);
+  control.folder.write(
+    "control/state/agents/Web-01.json",
+    JSON.stringify({ ...record, hostname: "Web-01" }),
+    0o640,
+  );
+  await control.mustRun("edit-agent", ["web-01", "--lookup-by=ip"]);
+  await control.mustRun("run", ["web-01", "greet"]);
+  await control.mustRun("rotate-cert");
+  await control.mustRun("run", ["WEB-01", "greet"]);
+  expect(readdirSync(folder)).toEqual(["Web-01.json"]);
+  control.folder.write("control/state/agents/web-01.json", JSON.stringify(record), 0o640);
+  const listed = await control.run("list-agents");
+  expect(listed.status).toBe(1);
+  expect(listed.err).toBe(
+    `ctrl-exec: Cannot use ${folder}/Web-01.json: ${folder}/web-01.json is of the same host\n` +
+      "Remove the one that is out of date, or pair web-01 again.\n",
+  );
+  rmSync(`${folder}/web-01.json`);
+  await control.mustRun("unpair", ["web-01"]);
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test("list-agents shows days left and the state of the serial; --json has the manual's fields", async () => {

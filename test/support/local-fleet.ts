@@ -101,9 +101,9 @@ export class LocalFleet implements AsyncDisposable {
   }
 
   record(name: string): AgentRecord {
-    const record = findAgent(this.controller.config, name);
-    if (record === undefined) throw new Error(`${name} is not registered`);
-    return record;
+    const found = findAgent(this.controller.config, name);
+    if (found?.kind !== "agent") throw new Error(`${name} is not registered`);
+    return found.record;
   }
 
   /** Names of the hosts that did not answer a ping, with what was wrong. */

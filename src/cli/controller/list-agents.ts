@@ -6,6 +6,7 @@ import { daysBetween, isoSeconds, parseOpensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
+import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const listAgents = defineVerb({
@@ -35,7 +36,7 @@ export const listAgents = defineVerb({
       const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "SERIAL"];
       io.out(renderTable(header, rows));
     }
-    for (const { problem } of broken) io.err(`ctrl-exec: ${problem}\n`);
+    for (const { problem } of broken) renderProblem(io, problem);
     return broken.length === 0 ? 0 : 1;
   },
 });

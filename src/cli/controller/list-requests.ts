@@ -3,6 +3,7 @@ import { findAgent } from "../../controller/registry.ts";
 import { defineVerb } from "../command.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
+import { describeKnown } from "./pairing-text.ts";
 import { openController } from "./setting.ts";
 
 export const listRequests = defineVerb({
@@ -41,7 +42,7 @@ export const listRequests = defineVerb({
       const known = findAgent(controller.config, hostname);
       if (known !== undefined) {
         io.err(
-          `Note: ${hostname} is registered already (paired ${known.paired}); approving replaces it.\n`,
+          `Note: ${hostname} is registered already (${describeKnown(known)}); approving replaces it.\n`,
         );
       }
     }

@@ -1,21 +1,28 @@
 /** What pairing-mode and approve say to the operator. */
 import type { Approval, PendingRequest } from "../../controller/pairing-desk.ts";
-import type { AgentRecord } from "../../controller/registry.ts";
+import type { Registered } from "../../controller/registry.ts";
 
 export function describeApproval({ record, replaced }: Approval): string {
   const lines = [
     `Approved ${record.hostname} (${record.ip}); its certificate expires ${record.expiry}.`,
   ];
-  if (replaced !== undefined) lines.push(describeReplaced(replaced));
+  if (replaced !== undefined) lines.push(describeReplaced(record.hostname, replaced));
   return `${lines.join("\n")}\n`;
 }
 
 /** A name that is taken already is never replaced in silence (T06). */
-export function describeReplaced({ hostname, ip, paired }: AgentRecord): string {
-  return `Note: this replaces the earlier record of ${hostname} (${ip}, paired ${paired}).`;
+function describeReplaced(hostname: string, replaced: Registered): string {
+  return `Note: this replaces the earlier record of ${hostname} (${describeKnown(replaced)}).`;
 }
 
-export function describeRequest(request: PendingRequest, known: AgentRecord | undefined): string {
+/** What the registry has of a host that asks again. */
+export function describeKnown(known: Registered): string {
+  if (known.kind === "broken") return "it is damaged";
+  const { ip, paired } = known.record;
+  return `${ip}, paired ${paired}`;
+}
+
+export function describeRequest(request: PendingRequest, known: Registered | undefined): string {
   const lines = [
     `Pairing request from ${request.hostname}`,
     `  IP:          ${request.ip}`,
@@ -24,7 +31,7 @@ export function describeRequest(request: PendingRequest, known: AgentRecord | un
   ];
   if (known !== undefined) {
     lines.push(
-      `  Note:        ${known.hostname} is registered already (${known.ip}, paired ${known.paired}).`,
+      `  Note:        ${request.hostname} is registered already (${describeKnown(known)}).`,
       "               Approving replaces it.",
     );
   }

@@ -5,6 +5,7 @@ import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
+import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const serialStatus = defineVerb({
@@ -51,7 +52,7 @@ export const serialStatus = defineVerb({
       io.out(renderTable(["HOSTNAME", "STATUS", "CONFIRMED", "SERIAL"], rows));
     }
     const { broken } = readRegistry(controller.config);
-    for (const { problem } of broken) io.err(`ctrl-exec: ${problem}\n`);
+    for (const { problem } of broken) renderProblem(io, problem);
     return broken.length === 0 ? 0 : 1;
   },
 });

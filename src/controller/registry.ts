@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { asCtrlExecError, CtrlExecError, systemCode } from "../core/errors.ts";
-import { isHostName, lowerAscii, sameHostName } from "../core/host-name.ts";
+import { canonicalAddress, isHostName, lowerAscii, sameHostName } from "../core/host-name.ts";
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { type HeldLock, takeLock } from "../system/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
@@ -47,21 +47,36 @@ export function readRegistry(config: ControllerConfig): Registry {
   return { agents, broken };
 }
 
-/** Finds what is registered of a host; undefined when nothing is. */
-export type FindAgent = (hostname: string) => Registered | undefined;
+/** Finds who is registered. */
+export interface AgentFinder {
+  /** Undefined when nothing is registered under the name. */
+  named(hostname: string): Registered | undefined;
+  /** The sound records with that address, however it is spelled. */
+  at(address: string): readonly AgentRecord[];
+}
 
-/** Reads no record but those it is asked for: one host of thousands costs what one of ten does. */
-export function agentFinder(config: ControllerConfig): FindAgent {
+/**
+ * By name it reads no record but those it is asked for: one host of thousands costs what one of ten
+ * does. Only who asks for an address has all of them read, once.
+ */
+export function agentFinder(config: ControllerConfig): AgentFinder {
   const files = recordFiles(config);
-  return (hostname) => {
-    const host = lowerAscii(hostname);
-    const own = files.get(host);
-    return own === undefined ? undefined : readHost(host, own);
+  let all: readonly AgentRecord[] | undefined;
+  return {
+    named(hostname) {
+      const host = lowerAscii(hostname);
+      return readHost(host, files.get(host) ?? []);
+    },
+    at(address) {
+      all ??= [...readRegistry(config).agents.values()];
+      const wanted = canonicalAddress(address);
+      return all.filter(({ ip }) => canonicalAddress(ip) === wanted);
+    },
   };
 }
 
 export function findAgent(config: ControllerConfig, hostname: string): Registered | undefined {
-  return agentFinder(config)(hostname);
+  return agentFinder(config).named(hostname);
 }
 
 /** The paths of each host's record, by the name in lower case: more than one when only case differs. */

@@ -2,11 +2,11 @@
 import { isIP } from "node:net";
 import { CtrlExecError } from "../core/errors.ts";
 import { parseTarget } from "../core/host-name.ts";
-import type { AgentRecord, FindAgent, Registered } from "./registry.ts";
+import type { AgentFinder, AgentRecord, Registered } from "./registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
 
-/** A host of a request: its name as asked for, and how to reach it. */
+/** A host of a request: its name or address as asked for, and how to reach it. */
 export interface ResolvedTarget {
   /** The name that results carry. */
   readonly name: string;
@@ -18,6 +18,9 @@ export interface ResolvedTarget {
 }
 
 /**
+ * A registered host may be named by its address too: it is the same host, with the same lock and the
+ * same name to answer for.
+ *
  * @param typed targets as given: `host`, `host:port`, `[v6]:port`
  * @param port the invocation's own port, which wins over the recorded one
  * @param find of the registry
@@ -26,7 +29,7 @@ export interface ResolvedTarget {
 export function resolveTargets(
   typed: readonly string[],
   port: number | undefined,
-  find: FindAgent,
+  find: AgentFinder,
   maxHosts: number,
 ): ResolvedTarget[] {
   if (typed.length === 0) throw new CtrlExecError("bad-request", "no host given");
@@ -42,11 +45,29 @@ export function resolveTargets(
     if (target === undefined) {
       throw new CtrlExecError("bad-request", `"${text}" is not a host, host:port or address`);
     }
-    const key = target.name.toLowerCase();
-    if (seen.has(key)) throw new CtrlExecError("bad-request", `${target.name} is given twice`);
+    const { name } = target;
+    const dialled = target.port ?? port;
+    const found = isIP(name) === 0 ? find.named(name) : onlyAt(find, name, dialled);
+    const hostname = found?.kind === "agent" ? found.record.hostname : name;
+    const key = hostname.toLowerCase();
+    if (seen.has(key)) {
+      const also = isIP(name) === 0 || hostname === name ? "" : `, as ${hostname}`;
+      throw new CtrlExecError("bad-request", `${name} is given twice${also}`);
+    }
     seen.add(key);
-    return targetOf(target.name, find(target.name), target.port ?? port);
+    return targetOf(name, found, dialled);
   });
+}
+
+/** Who is registered at that address and port; undefined when nobody is, or more than one. */
+function onlyAt(
+  find: AgentFinder,
+  address: string,
+  port = DEFAULT_AGENT_PORT,
+): Registered | undefined {
+  const there = find.at(address).filter((record) => (record.port ?? DEFAULT_AGENT_PORT) === port);
+  const [record] = there;
+  return record === undefined || there.length > 1 ? undefined : { kind: "agent", record };
 }
 
 /** @param port undefined leaves it to the record */

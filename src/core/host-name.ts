@@ -42,6 +42,19 @@ export function plainAddress(address: string): string {
  */
 const ODD_ADDRESS = /^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))+$/i;
 
+/** The one spelling of an address that texts are compared in; IPv6 has many, one with IPv4 inside. */
+export function canonicalAddress(address: string): string {
+  if (!isIPv6(address)) return address;
+  const host = URL.parse(`http://[${address}]/`)?.hostname ?? address.toLowerCase();
+  const [, high, low] = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(host) ?? [];
+  if (high === undefined || low === undefined) return host.replaceAll(/[[\]]/g, "");
+  const bytes = [high, low].flatMap((part) => {
+    const value = Number.parseInt(part, 16);
+    return [value >> 8, value & 255];
+  });
+  return bytes.join(".");
+}
+
 /** A host as an operator names it. */
 export interface Target {
   /** The name that results carry: exactly what was typed, without the port. */

@@ -117,11 +117,12 @@ describe("T05", () => {
       const args = ["ping", target, "--config", variant(policy), "--log", control.log.path];
       return await runProgram("ctrl-exec", args);
     };
-    const strange = await ping("strict", `127.0.0.1:${web?.port}`);
+    const strange = await ping("strict", `localhost:${web?.port}`);
     expect(strange.status).toBe(1);
     expect(strange.err).toContain(
-      "127.0.0.1 is not registered, and verify_agent_identity = strict",
+      "localhost is not registered, and verify_agent_identity = strict",
     );
+    expect((await ping("strict", `127.0.0.1:${web?.port}`)).status).toBe(0);
     expect((await ping("strict", "web-01")).status).toBe(0);
     expect((await ping("ca", `web-01:${db?.port}`)).status).toBe(0);
   });

@@ -42,10 +42,12 @@ test("a registered name is dialled at its recorded address and port", async () =
 });
 
 test("results carry the name as it was asked for", async () => {
-  expect(await ping("WEB-01", `127.0.0.1:${web.port}`)).toMatchObject([
-    { host: "WEB-01", status: "ok" },
-    { host: "127.0.0.1", status: "ok" },
-  ]);
+  const address = `127.0.0.1:${web.port}`;
+  expect(await ping("WEB-01")).toMatchObject([{ host: "WEB-01", status: "ok" }]);
+  expect(await ping(address)).toMatchObject([{ host: "127.0.0.1", status: "ok" }]);
+  const { status, err } = await control.run("ping", ["WEB-01", address]);
+  expect(status).toBe(1);
+  expect(err).toBe("ctrl-exec: 127.0.0.1 is given twice, as web-01\n");
 });
 
 test("IPv6, as a recorded address and as a target", async () => {

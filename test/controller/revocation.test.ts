@@ -43,10 +43,8 @@ test("unpair --revoke refuses the host from the next dial on, whatever it is cal
     new RegExp(`^# rogue, unpaired .*\n${serial}\n$`),
   );
   const refusal = "answered with the revoked certificate of rogue: refused";
-  expect(await fleet.pingFailures([address, "web-01"])).toEqual([
-    `127.0.0.1: 127.0.0.1 ${refusal}`,
-    `web-01: web-01 ${refusal}`,
-  ]);
+  expect(await fleet.pingFailures([address])).toEqual([`127.0.0.1: 127.0.0.1 ${refusal}`]);
+  expect(await fleet.pingFailures(["web-01"])).toEqual([`web-01: web-01 ${refusal}`]);
 });
 
 test("every certificate that the host ever had is revoked, those before a renewal too", async () => {

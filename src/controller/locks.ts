@@ -5,9 +5,9 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { LockedError } from "../core/errors.ts";
-import { isoSeconds } from "../core/time.ts";
+import { addDays, isoSeconds } from "../core/time.ts";
 import { ensureFolder, listFolder, readTextIfPresent } from "../system/files.ts";
-import { type HeldLock, isHeld, tryLock } from "../system/lock.ts";
+import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock.ts";
 import { type Controller, paths } from "./controller.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
@@ -98,6 +98,15 @@ const lockHolder = z.object({
   reqid: z.string(),
 });
 export type LockHolder = z.output<typeof lockHolder>;
+
+/** Each host and script leaves a file: those that nobody has used for a day go. Returns how many. */
+export function dropUnusedLocks({ config, now }: Controller): number {
+  const folder = paths(config).locks;
+  const before = addDays(now(), -1);
+  return listFolder(folder).filter(
+    (name) => name.endsWith(".lock") && removeUnusedLock(join(folder, name), before),
+  ).length;
+}
 
 /** Who holds what. */
 export function listRunLocks({ config }: Controller): LockHolder[] {

@@ -3,6 +3,7 @@ import { inOneLine, messageOf } from "../core/errors.ts";
 import { broadcastSerial } from "./broadcast.ts";
 import type { Controller } from "./controller.ts";
 import { pruneIssued } from "./issued.ts";
+import { dropUnusedLocks } from "./locks.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
 import { dropExpiredRequests } from "./pairing-desk.ts";
 import { readRegistry } from "./registry.ts";
@@ -90,6 +91,7 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
     );
     const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
     const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
+    await attempt("locks", () => dropUnusedLocks(controller));
     await attempt("issued", () => pruneIssued(config, now()));
     return {
       busy: false,

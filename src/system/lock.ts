@@ -1,6 +1,21 @@
-/** Advisory locks with flock(2): the kernel releases them when the process dies. */
-import { closeSync, constants, ftruncateSync, openSync, writeSync } from "node:fs";
-import { CtrlExecError } from "../core/errors.ts";
+/**
+ * Advisory locks with flock(2): the kernel releases them when the process dies.
+ *
+ * A lock's file may be removed by whoever holds it. Another process may have opened it before that, and
+ * would lock a file that nobody else will ever open: so a lock counts only when its file is still the
+ * one at the path.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { CtrlExecError, systemCode } from "../core/errors.ts";
 import { fileProblem } from "./files.ts";
 import { libc } from "./libc.ts";
 
@@ -16,10 +31,49 @@ export interface HeldLock {
 
 /** Takes the lock or returns undefined when another process holds it; never waits. */
 export function tryLock(path: string): HeldLock | undefined {
-  const file = openLockFile(path);
-  if (libc().flock(file, LOCK_EX | LOCK_NB) === 0) return heldLock(file);
+  for (;;) {
+    const taken = lockOpened(path, openLockFile(path));
+    if (taken !== "removed") return taken;
+  }
+}
+
+/** Locks a file that was opened at the path, or closes it: "removed" when it is no longer there. */
+export function lockOpened(path: string, file: number): HeldLock | "removed" | undefined {
+  const locked = libc().flock(file, LOCK_EX | LOCK_NB) === 0;
+  const there = isAt(path, file);
+  if (locked && there) return heldLock(file);
   closeSync(file);
-  return undefined;
+  return there ? undefined : "removed";
+}
+
+function isAt(path: string, file: number): boolean {
+  const present = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const { dev, ino } = fstatSync(file, { bigint: true });
+  return present?.dev === dev && present.ino === ino;
+}
+
+/**
+ * Removes the file of a lock that nobody holds and that was last used before the time.
+ * @returns whether it was removed
+ * @throws CtrlExecError `storage`
+ */
+export function removeUnusedLock(path: string, before: Date): boolean {
+  const file = openLockFile(path, 0);
+  return file !== undefined && removeOpened(path, file, before);
+}
+
+/** Removes a file that was opened at the path and is there still, and closes it. */
+export function removeOpened(path: string, file: number, before: Date): boolean {
+  try {
+    if (libc().flock(file, LOCK_EX | LOCK_NB) !== 0) return false;
+    if (!isAt(path, file) || fstatSync(file).mtime >= before) return false;
+    unlinkSync(path);
+    return true;
+  } catch (cause) {
+    throw new CtrlExecError("storage", `Cannot remove ${path}: ${fileProblem(cause)}`, { cause });
+  } finally {
+    closeSync(file);
+  }
 }
 
 function heldLock(file: number): HeldLock {
@@ -42,7 +96,8 @@ function heldLock(file: number): HeldLock {
 
 /** Whether some process holds the lock. Looking takes it for a moment, shared with others who look. */
 export function isHeld(path: string): boolean {
-  const file = openLockFile(path);
+  const file = openLockFile(path, 0);
+  if (file === undefined) return false;
   const free = libc().flock(file, LOCK_SH | LOCK_NB) === 0;
   closeSync(file);
   return !free;
@@ -65,10 +120,14 @@ export async function takeLock(path: string, waitMs = 10_000): Promise<HeldLock>
   }
 }
 
-function openLockFile(path: string): number {
+/** @param create 0 does not make the file: undefined when there is none */
+export function openLockFile(path: string): number;
+export function openLockFile(path: string, create: 0): number | undefined;
+export function openLockFile(path: string, create = constants.O_CREAT): number | undefined {
   try {
-    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
+    return openSync(path, constants.O_RDWR | create, 0o640);
   } catch (cause) {
+    if (create === 0 && systemCode(cause) === "ENOENT") return undefined;
     throw new CtrlExecError("storage", `Cannot lock ${path}: ${fileProblem(cause)}`, { cause });
   }
 }

@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { paths } from "../../src/controller/controller.ts";
 import { listRunLocks, takeRunLocks } from "../../src/controller/locks.ts";
+import { maintainOnce } from "../../src/controller/maintenance.ts";
 import { agentFinder } from "../../src/controller/registry.ts";
 import { runScript } from "../../src/controller/run.ts";
 import { resolveTargets } from "../../src/controller/targets.ts";
@@ -74,6 +77,24 @@ test("a host and a script with long names have a lock of their own", async () =>
   take(host("b"), script).releaseAll();
   take(host("a"), `${script}s`).releaseAll();
   locks.releaseAll();
+});
+
+test("the check loop removes what nobody has used for a day, and nothing that is held", async () => {
+  await using fleet = await LocalFleet.create();
+  const folder = paths(fleet.controller.config).locks;
+  const files = () => readdirSync(folder).filter((name) => name.endsWith(".lock"));
+  const locks = takeRunLocks(fleet.controller, order(fleet, ["web-01", "db-01"]));
+  const [web] = order(fleet, ["web-01"]).targets;
+  if (web !== undefined) locks.release(web);
+  await maintainOnce(fleet.controller);
+  expect(files()).toHaveLength(2);
+  fleet.passDays(1.1);
+  const { problems } = await maintainOnce(fleet.controller);
+  expect(problems).toEqual([]);
+  expect(files()).toEqual(["db-01--deploy.lock"]);
+  expect(() => takeRunLocks(fleet.controller, order(fleet, ["db-01"]))).toThrow(LockedError);
+  locks.releaseAll();
+  takeRunLocks(fleet.controller, order(fleet, ["web-01", "db-01"])).releaseAll();
 });
 
 test("a run that is over has no lock left, whether its host answered or not", async () => {

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { statSync } from "node:fs";
+import { existsSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { takeLock, tryLock } from "../../src/system/lock.ts";
+import {
+  isHeld,
+  lockOpened,
+  openLockFile,
+  removeOpened,
+  removeUnusedLock,
+  takeLock,
+  tryLock,
+} from "../../src/system/lock.ts";
 import { baseEnvironment, runProcess } from "../../src/system/process.ts";
 import { TestFolder, until } from "../support/folder.ts";
 
@@ -91,6 +99,100 @@ test("a script that outlives the lock does not keep it", async () => {
   held?.release();
   expect(tryLock(path)).toBeDefined();
   process.kill(Number(await Bun.file(pid).text()), "SIGKILL");
+});
+
+describe("removing a lock's file", () => {
+  const LATER = new Date(Date.now() + 3_600_000);
+
+  test("goes when nobody holds it and it was not used since", () => {
+    using folder = new TestFolder();
+    const path = folder.join("l");
+    expect(removeUnusedLock(path, LATER)).toBe(false);
+    expect(existsSync(path)).toBe(false);
+    tryLock(path)?.release();
+    expect(removeUnusedLock(path, new Date(0))).toBe(false);
+    expect(removeUnusedLock(path, LATER)).toBe(true);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("T30 one that is held stays, however old, by whatever version it is held", async () => {
+    using folder = new TestFolder();
+    const path = folder.join("l");
+    await using _holder = await Holder.start(path);
+    utimesSync(path, 0, 0);
+    expect(removeUnusedLock(path, LATER)).toBe(false);
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test("T30 who opened the file before it was removed does not hold the lock by it", () => {
+    using folder = new TestFolder();
+    const path = folder.join("l");
+    const opened = openLockFile(path);
+    expect(removeUnusedLock(path, LATER)).toBe(true);
+    // Somebody else comes first and has the lock, on a file of its own.
+    const held = tryLock(path);
+    expect(held).toBeDefined();
+    expect(lockOpened(path, opened)).toBe("removed");
+    expect(tryLock(path)).toBeUndefined();
+    held?.release();
+  });
+
+  test("T30 who comes second to remove it does not remove the next one, which is held", () => {
+    using folder = new TestFolder();
+    const path = folder.join("l");
+    const opened = openLockFile(path);
+    expect(removeUnusedLock(path, LATER)).toBe(true);
+    const held = tryLock(path);
+    expect(removeOpened(path, opened, LATER)).toBe(false);
+    expect(tryLock(path)).toBeUndefined();
+    held?.release();
+  });
+
+  test("T30 who opened the file before it was removed takes the new one, not an error", () => {
+    using folder = new TestFolder();
+    const path = folder.join("l");
+    const opened = openLockFile(path);
+    const remover = openLockFile(path);
+    expect(lockOpened(path, remover)).toBeObject();
+    rmSync(path);
+    // The remover holds it still: that is no run that is under way.
+    expect(lockOpened(path, opened)).toBe("removed");
+    expect(tryLock(path)).toBeDefined();
+  });
+
+  test("T30 with two processes that take it and one that removes it, never two hold it", async () => {
+    using folder = new TestFolder();
+    const path = folder.join("l");
+    const mark = folder.join("mark");
+    const code = `const { tryLock } = await import(${JSON.stringify(lockModule)});
+      const { openSync, closeSync, unlinkSync } = await import("node:fs");
+      for (let taken = 0; taken < 2000; ) {
+        const held = tryLock(${JSON.stringify(path)});
+        if (held === undefined) continue;
+        closeSync(openSync(${JSON.stringify(mark)}, "wx"));
+        unlinkSync(${JSON.stringify(mark)});
+        held.release();
+        taken += 1;
+      }`;
+    const takers = [1, 2].map(() => Bun.spawn([process.execPath, "-e", code], { stdin: "ignore" }));
+    let done = false;
+    const ended = Promise.all(takers.map(({ exited }) => exited)).finally(() => {
+      done = true;
+    });
+    let removed = 0;
+    while (!done) {
+      if (removeUnusedLock(path, LATER)) removed += 1;
+      await Bun.sleep(0);
+    }
+    expect(await ended).toEqual([0, 0]);
+    expect(removed).toBeGreaterThan(0);
+  });
+});
+
+test("looking at a lock makes no file", () => {
+  using folder = new TestFolder();
+  expect(isHeld(folder.join("l"))).toBe(false);
+  expect(existsSync(folder.join("l"))).toBe(false);
 });
 
 describe("waiting", () => {

@@ -11,8 +11,8 @@ export const maintain = defineVerb({
   options: { json: controllerOptions.json, ...commonOptions },
   details: [
     "Replaces this host's certificate when it is due, tells agents of it that were away, renews",
-    "agents' certificates, and removes pairing requests and run records that are over. pairing-mode and",
-    "ctrl-exec-api do this by themselves; without them call it from a timer or cron.",
+    "agents' certificates, and removes pairing requests, run records and lock files that are over.",
+    "pairing-mode and ctrl-exec-api do this by themselves; without them call it from a timer or cron.",
     "",
     "Exit status: 0 when all that was due was done or waits for agents that are away, 1 when something",
     "on this host is wrong.",

@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import type { SecureContext } from "node:tls";
 import type { ControllerConfig } from "../core/controller-config.ts";
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import type { Serial } from "../core/serial.ts";
 import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
@@ -38,14 +38,10 @@ export function loadCredential(config: ControllerConfig, now: Date): ControllerC
 
 /** @throws CtrlExecError `config` that names the file at fault and what to do */
 export function loadCredentials(config: ControllerConfig, now: Date): ControllerCredentials {
-  const names = listFolder(paths(config).credentials).filter((name) =>
-    /^[0-9a-f]+\.pem$/.test(name),
-  );
-  if (names.length === 0) return { current: loadInForce(config, now), others: [] };
+  const files = keptFiles(config);
+  if (files.length === 0) return { current: loadInForce(config, now), others: [] };
   const ca = readCertificate(readText(config.ca), config.ca);
-  const kept = names.flatMap(
-    (name) => readKept(join(paths(config).credentials, name), ca, now) ?? [],
-  );
+  const kept = files.flatMap((file) => readKept(file, ca, now) ?? []);
   const staged = stagedSerial(config, readRotation(config));
   const current =
     kept.find(({ certificate }) => certificate.serial === staged) ?? loadInForce(config, now);
@@ -54,6 +50,34 @@ export function loadCredentials(config: ControllerConfig, now: Date): Controller
   );
   others.sort((a, b) => b.certificate.notBefore.getTime() - a.certificate.notBefore.getTime());
   return { current, others };
+}
+
+/**
+ * Why the credential in force is lost, so that only another one helps: it is missing, cut, expired, of
+ * another key or another CA. Undefined when it can be used.
+ *
+ * @throws CtrlExecError `config` for a fault that can be mended, which is no reason to give the
+ *   credential up: a mode, a right, the CA, a copy in credentials/
+ */
+export function lossOfCredential(config: ControllerConfig, now: Date): string | undefined {
+  const ca = readCertificate(readText(config.ca), config.ca);
+  for (const file of keptFiles(config)) readKept(file, ca, now);
+  readRotation(config);
+  readTextIfPresent(config.cert);
+  if (readTextIfPresent(config.key) !== undefined) readPrivateText(config.key);
+  try {
+    loadCredentials(config, now);
+    return undefined;
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+}
+
+function keptFiles(config: ControllerConfig): string[] {
+  const folder = paths(config).credentials;
+  return listFolder(folder)
+    .filter((name) => /^[0-9a-f]+\.pem$/.test(name))
+    .map((name) => join(folder, name));
 }
 
 /**

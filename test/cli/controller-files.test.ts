@@ -13,17 +13,10 @@ import {
 import { TestApi } from "../support/api.ts";
 import { programPath, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
+import { writeOtherKey } from "../support/other-key.ts";
 
 const UPDATE = `update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`;
 const AGENT = { allowlist: [UPDATE], scripts: { greet: "echo hello" } };
-
-async function otherKey(path: string): Promise<void> {
-  const made = Bun.spawn(["openssl", "genpkey", "-algorithm", "RSA", "-out", path], {
-    stderr: "ignore",
-  });
-  expect(await made.exited).toBe(0);
-  chmodSync(path, 0o600);
-}
 
 const broken: readonly (readonly [
   string,
@@ -32,7 +25,7 @@ const broken: readonly (readonly [
   string,
 ])[] = [
   ["a key that others can read", "ctrl-exec.key", (path) => chmodSync(path, 0o644), "mode 0644"],
-  ["a key of another certificate", "ctrl-exec.key", otherKey, "it is not the key of"],
+  ["a key of another certificate", "ctrl-exec.key", writeOtherKey, "it is not the key of"],
   ["a missing key", "ctrl-exec.key", (path) => rmSync(path), "no such file"],
   ["a cut key", "ctrl-exec.key", (path) => truncateSync(path, 60), "not a PEM private key"],
   ["a missing certificate", "ctrl-exec.crt", (path) => rmSync(path), "no such file"],

@@ -1,13 +1,11 @@
 import { setupController } from "../../controller/authority.ts";
 import type { Controller } from "../../controller/controller.ts";
-import { loadCredential } from "../../controller/credential.ts";
+import { loadCredential, lossOfCredential } from "../../controller/credential.ts";
 import { rotateNow } from "../../controller/maintenance.ts";
 import { readRegistry } from "../../controller/registry.ts";
 import type { ControllerConfig } from "../../core/controller-config.ts";
-import { messageOf } from "../../core/errors.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
-import { readTextIfPresent } from "../../system/files.ts";
 import { defineVerb } from "../command.ts";
 import type { Io } from "../io.ts";
 import { askYesNo } from "../prompt.ts";
@@ -23,7 +21,8 @@ export const setupCtrlExec = defineVerb({
   details: [
     "Makes the key and certificate under which this host calls its agents, signed by the CA.",
     "When hosts are registered already they know this host by its present certificate: the number of",
-    "them is shown and a confirmation asked for, and then it is replaced as by rotate-cert.",
+    "them is shown and a confirmation asked for, and then it is replaced as by rotate-cert. A present",
+    "certificate or key that cannot be read, or that others can read, is named and left as it is.",
   ].join("\n"),
   examples: ["ctrl-exec setup-ctrl-exec"],
   async run({ options, io }) {
@@ -32,9 +31,7 @@ export const setupCtrlExec = defineVerb({
     const registry = readRegistry(config);
     // A record that cannot be read is an agent all the same.
     const agents = registry.agents.size + registry.broken.length;
-    const replaces = readTextIfPresent(config.cert) !== undefined;
-    if (replaces && agents > 0)
-      return await replaceUnderAgents(controller, agents, options.yes, io);
+    if (agents > 0) return await replaceUnderAgents(controller, agents, options.yes, io);
     const certificate = await setupController(controller);
     describe(io, config, certificate);
     io.err("Next: ctrl-exec pairing-mode, and on each host: ctrl-exec-agent request-pairing\n");
@@ -42,7 +39,10 @@ export const setupCtrlExec = defineVerb({
   },
 });
 
-/** The way of rotate-cert, so that a yes costs no agent. */
+/**
+ * The way of rotate-cert, so that a yes costs no agent; only what is lost is replaced without it.
+ * @throws CtrlExecError `config` for a fault that can be mended: it must not cost a fleet its pairing
+ */
 async function replaceUnderAgents(
   controller: Controller,
   agents: number,
@@ -50,9 +50,9 @@ async function replaceUnderAgents(
   io: Io,
 ): Promise<number> {
   const { config, now } = controller;
-  const fault = faultOfPresent(controller);
-  io.err(`${config.cert} exists, and ${agents} registered agent(s) know this host by it.\n`);
-  if (fault === undefined) {
+  const loss = lossOfCredential(config, now());
+  if (loss === undefined) {
+    io.err(`${config.cert} exists, and ${agents} registered agent(s) know this host by it.\n`);
     io.err(
       "It is replaced as by rotate-cert: agents are told of the new one, and those that are away\n",
     );
@@ -60,29 +60,21 @@ async function replaceUnderAgents(
       `have ${config.cert_overlap_days} days to hear of it before they must be paired again.\n`,
     );
   } else {
+    io.err(`${loss}\n${agents} registered agent(s) know this host by the one that was there.\n`);
     io.err(
-      `${fault}\nNobody can be told under it: after this, every agent must be paired again.\n`,
+      "Nobody can be told under it: after this, every agent must be paired again. A backup of\n",
     );
+    io.err(`${config.key} and ${config.cert} costs no agent.\n`);
   }
   if (!yes && !(await askYesNo(io, "Proceed? [y/N] "))) {
     io.err("Nothing was changed.\n");
     return 1;
   }
-  const report = fault === undefined ? await rotateNow(controller) : undefined;
+  const report = loss === undefined ? await rotateNow(controller) : undefined;
   if (report === undefined) await setupController(controller);
   describe(io, config, loadCredential(config, now()).certificate);
   if (report !== undefined) renderBroadcast(io, report);
   return 0;
-}
-
-/** Why the present certificate cannot be used; undefined when it can. */
-function faultOfPresent({ config, now }: Controller): string | undefined {
-  try {
-    loadCredential(config, now());
-    return undefined;
-  } catch (thrown) {
-    return messageOf(thrown);
-  }
 }
 
 function describe(io: Io, config: ControllerConfig, certificate: CertificateFacts): void {

@@ -1,0 +1,111 @@
+/** setup-ctrl-exec over a certificate that agents know and that cannot be used. */
+import { expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { ControlHost } from "../support/fleet.ts";
+import { writeOtherKey } from "../support/other-key.ts";
+
+const AGENT = { scripts: { greet: "echo hello" } };
+
+/** Faults of the present credential that setup-ctrl-exec must not answer with another one. */
+const mendable: readonly (readonly [string, (control: ControlHost) => void, RegExp])[] = [
+  [
+    "a key that others can read",
+    ({ folder }) => chmodSync(folder.join("control/ctrl-exec.key"), 0o644),
+    /ctrl-exec\.key: every user of this host may open it.*\nMake it private: chmod o= \S+\n$/,
+  ],
+  [
+    "a key that cannot be read",
+    ({ folder }) => {
+      rmSync(folder.join("control/ctrl-exec.key"));
+      mkdirSync(folder.join("control/ctrl-exec.key"));
+    },
+    /Cannot read \S+ctrl-exec\.key: it is a folder\n/,
+  ],
+  [
+    "a certificate that cannot be read",
+    ({ folder }) => {
+      rmSync(folder.join("control/ctrl-exec.crt"));
+      mkdirSync(folder.join("control/ctrl-exec.crt"));
+    },
+    /Cannot read \S+ctrl-exec\.crt: it is a folder\n/,
+  ],
+  [
+    "a CA that is cut",
+    ({ folder }) => truncateSync(folder.join("control/ca.crt"), 60),
+    /Cannot read \S+ca\.crt: not a certificate\n/,
+  ],
+  [
+    "a CA that is missing",
+    ({ folder }) => rmSync(folder.join("control/ca.crt")),
+    /Cannot read \S+ca\.crt: no such file or folder\n/,
+  ],
+  [
+    "a copy in credentials/ that others can read",
+    ({ folder }) => folder.write("control/credentials/0a.pem", "", 0o644),
+    /credentials\/0a\.pem: every user of this host may open it/,
+  ],
+  [
+    "a copy in credentials/ that is cut",
+    ({ folder }) => folder.write("control/credentials/0a.pem", "-----BEGIN", 0o600),
+    /credentials\/0a\.pem: not a certificate/,
+  ],
+  [
+    "a rotation.json that cannot be read",
+    ({ folder }) => mkdirSync(folder.join("control/state/rotation.json")),
+    /Cannot read \S+rotation\.json: it is a folder\n/,
+  ],
+];
+for (const [name, harm, words] of mendable) {
+  test(`T09 setup-ctrl-exec over ${name}: the fault and its remedy, exit 78, nothing changed`, async () => {
+    await using control = await ControlHost.create();
+    await (await control.addAgent("web-01", AGENT)).pair();
+    await control.stopPairing();
+    harm(control);
+    const before = contents(control.folder.join("control"));
+    const { status, out, err } = await control.run("setup-ctrl-exec", ["--yes"]);
+    expect(err).toMatch(words);
+    expect(err).not.toContain("paired again");
+    expect(out).toBe("");
+    expect(status).toBe(78);
+    expect(contents(control.folder.join("control"))).toEqual(before);
+  });
+}
+
+/** Every file below the folder, with what it holds. */
+function contents(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return Object.fromEntries(
+    files
+      .filter((file) => file.isFile() && !file.parentPath.endsWith("/locks"))
+      .map((file) => join(file.parentPath, file.name))
+      .map((path) => [path, readFileSync(path, "utf8")]),
+  );
+}
+
+const lost: readonly (readonly [string, (path: string) => void | Promise<void>])[] = [
+  ["a missing certificate", (path) => rmSync(`${path}.crt`)],
+  ["a missing key", (path) => rmSync(`${path}.key`)],
+  ["a cut certificate", (path) => truncateSync(`${path}.crt`, 60)],
+  ["a cut key", (path) => truncateSync(`${path}.key`, 60)],
+  ["a key of another certificate", (path) => writeOtherKey(`${path}.key`)],
+];
+for (const [name, harm] of lost) {
+  test(`setup-ctrl-exec over ${name} says what it costs, asks, and takes a new pairing`, async () => {
+    await using control = await ControlHost.create();
+    const agent = await control.addAgent("web-01", AGENT);
+    await agent.pair();
+    await control.stopPairing();
+    await harm(control.folder.join("control", "ctrl-exec"));
+    const before = contents(control.folder.join("control"));
+    const no = await control.run("setup-ctrl-exec", [], { input: "n\n" });
+    expect(no.status).toBe(1);
+    expect(no.err).toContain("1 registered agent(s) know this host by the one that was there.");
+    expect(no.err).toContain("every agent must be paired again");
+    expect(contents(control.folder.join("control"))).toEqual(before);
+    await control.mustRun("setup-ctrl-exec", ["--yes"]);
+    await agent.pair();
+    await agent.serve();
+    await control.mustRun("run", ["web-01", "greet"]);
+  });
+}

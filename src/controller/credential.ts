@@ -82,14 +82,18 @@ function keptFiles(config: ControllerConfig): string[] {
 
 /**
  * The serial that rotation.json puts in force, unless somebody has put another certificate in place
- * by hand since: one that is neither side of the rotation.
+ * by hand since: one that is neither side of the rotation. When rotation.json cannot be used it is that
+ * of the certificate in place, whose key a crash may have left in credentials/ only.
  */
 function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Serial | undefined {
-  if (rotation.kind !== "state") return undefined;
-  const { currentSerial, previousSerial } = rotation.state;
+  if (rotation.kind === "none") return undefined;
   const text = readTextIfPresent(config.cert);
-  if (text === undefined) return currentSerial;
+  if (text === undefined) {
+    return rotation.kind === "state" ? rotation.state.currentSerial : undefined;
+  }
   const { serial } = readCertificate(text, config.cert);
+  if (rotation.kind === "corrupt") return serial;
+  const { currentSerial, previousSerial } = rotation.state;
   return serial === currentSerial || serial === previousSerial ? currentSerial : undefined;
 }
 

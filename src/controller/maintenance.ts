@@ -1,5 +1,5 @@
 /** The check loop: what a fleet's trust needs, done as it falls due, unattended. */
-import { inOneLine, messageOf } from "../core/errors.ts";
+import { CtrlExecError, inOneLine, messageOf } from "../core/errors.ts";
 import { broadcastSerial } from "./broadcast.ts";
 import type { Controller } from "./controller.ts";
 import { pruneIssued } from "./issued.ts";
@@ -16,6 +16,7 @@ import {
   rotate,
   rotateIfDue,
 } from "./rotation.ts";
+import { rotationProblems } from "./rotation-state.ts";
 import { purgeRunRecords } from "./run-records.ts";
 
 /** What one pass did; host names in lists, in the order they were met. */
@@ -80,6 +81,8 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
   try {
     const registry = await attempt("registry", () => readRegistry(config));
     for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
+    const rotation = await attempt("rotation-state", () => rotationProblems(config));
+    for (const problem of rotation ?? []) problems.add(inOneLine(problem));
     await attempt("finish-rotation", () => finishRotation(controller));
     const rotated = await attempt("rotate", () => rotateIfDue(controller));
     // Told first, so that after a long rest nobody is given up who could have been reached.
@@ -113,15 +116,22 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
 export interface RotationReport extends Rotated {
   readonly confirmed: readonly string[];
   readonly pending: readonly HostProblem[];
+  /** Records of agents that nobody could tell, and a rotation.json that this one has replaced. */
+  readonly problems: readonly CtrlExecError[];
 }
 
 /** `rotate-cert`: rotates now and tells the agents. @throws CtrlExecError when nothing was rotated */
 export async function rotateNow(controller: Controller): Promise<RotationReport> {
+  const { config } = controller;
   const lock = await lockMaintenance(controller);
   try {
+    const replaced = rotationProblems(config).map(
+      ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written anew." }),
+    );
     const rotated = await rotate(controller);
     const { confirmed, pending } = await broadcastSerial(controller);
-    return { ...rotated, confirmed, pending };
+    const broken = readRegistry(config).broken.map(({ problem }) => problem);
+    return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };
   } finally {
     lock.release();
   }

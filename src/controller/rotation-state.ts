@@ -1,6 +1,7 @@
 /** `rotation.json`: the last rotation of the controller's certificate (PROTOCOL section 4). */
 import * as z from "zod/mini";
 import type { ControllerConfig } from "../core/controller-config.ts";
+import { CtrlExecError } from "../core/errors.ts";
 import type { Log } from "../core/log-line.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds } from "../core/time.ts";
@@ -73,6 +74,18 @@ export function rotationState(config: ControllerConfig, log: Log): RotationState
     });
   }
   return rotation.kind === "state" ? rotation.state : undefined;
+}
+
+/** What is wrong with the file, and what to do; empty when nothing is. */
+export function rotationProblems(config: ControllerConfig): CtrlExecError[] {
+  const rotation = readRotation(config);
+  if (rotation.kind !== "corrupt") return [];
+  const message = `Cannot use ${paths(config).rotation}: ${rotation.reason}`;
+  return [
+    new CtrlExecError("config", message, {
+      hint: "Restore it from a backup, or rotate anew, which loses no agent: ctrl-exec rotate-cert",
+    }),
+  ];
 }
 
 /** The one write that makes a rotation happen. */

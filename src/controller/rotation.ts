@@ -19,12 +19,7 @@
  */
 import { join } from "node:path";
 import { CONTROLLER_NAME } from "../core/host-name.ts";
-import {
-  renewalThreshold,
-  rotationDue,
-  type SerialStatus,
-  serialStatus,
-} from "../core/rotation.ts";
+import { renewalThreshold, rotationDue, serialStatus } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { daysBetween, isoSeconds } from "../core/time.ts";
 import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
@@ -32,12 +27,8 @@ import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system
 import { type Controller, paths } from "./controller.ts";
 import { type ControllerCredential, loadCredentials } from "./credential.ts";
 import { changeAgents, readRegistry } from "./registry.ts";
-import {
-  type RotationState,
-  readRotation,
-  rotationState,
-  writeRotation,
-} from "./rotation-state.ts";
+import { readRotation, rotationState, writeRotation } from "./rotation-state.ts";
+import { rotationView } from "./serial-report.ts";
 
 /** One write of a rotation, by name. */
 export interface RotationStep {
@@ -49,35 +40,6 @@ export interface RotationPlan {
   readonly oldSerial: Serial;
   readonly newSerial: Serial;
   readonly steps: readonly RotationStep[];
-}
-
-export interface AgentSerial {
-  readonly hostname: string;
-  readonly status: SerialStatus;
-  /** ISO 8601; empty when never. */
-  readonly confirmed: string;
-  /** The serial the agent is known to trust. */
-  readonly serial: Serial;
-}
-
-export interface SerialReport {
-  readonly current: Serial;
-  readonly rotation: RotationState | undefined;
-  readonly agents: readonly AgentSerial[];
-}
-
-/** `serial-status`. @throws CtrlExecError `config` when this host has no usable credential */
-export function serialReport({ config, log, now }: Controller): SerialReport {
-  const current = loadCredentials(config, now()).current.certificate.serial;
-  const rotation = rotationState(config, log);
-  const view = { current, overlapExpires: rotation?.overlapExpires };
-  const agents = [...readRegistry(config).agents.values()].map((record) => ({
-    hostname: record.hostname,
-    status: serialStatus(record, view, now()),
-    confirmed: record.serial_confirmed,
-    serial: readSerialLine(record.dispatcher_serial) ?? "",
-  }));
-  return { current, rotation, agents };
 }
 
 /**
@@ -201,8 +163,7 @@ export async function finishRotation(controller: Controller): Promise<void> {
  */
 export async function markAgents(controller: Controller): Promise<string[]> {
   const { config, log, now } = controller;
-  const { current, rotation } = serialReport(controller);
-  const view = { current, overlapExpires: rotation?.overlapExpires };
+  const view = rotationView(controller);
   const stale: string[] = [];
   await changeAgents(config, (record) => {
     const status = serialStatus(record, view, now());
@@ -232,7 +193,10 @@ export function dropEarlier({ config, now }: Controller): void {
   const needed = new Set<Serial | undefined>([currentSerial]);
   if (!over) {
     needed.add(previousSerial);
-    for (const { dispatcher_serial } of readRegistry(config).agents.values()) {
+    const { agents, broken } = readRegistry(config);
+    // Nobody knows which of them such an agent trusts.
+    if (broken.length > 0) return;
+    for (const { dispatcher_serial } of agents.values()) {
       needed.add(readSerialLine(dispatcher_serial));
     }
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { programPath, Running, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
@@ -66,6 +66,58 @@ test("setup-ctrl-exec over a certificate that agents know asks, and a yes costs 
   expect(after.previous_serial).toBe(before.current_serial);
   expect(yes.out).toContain(`Serial:       ${after.current_serial}\n`);
   await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("a rotation.json that cannot be used is told to the person, and rotate-cert writes it anew", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  await control.stopPairing();
+  const file = control.folder.write("control/state/rotation.json", "[1", 0o640);
+  const words = `ctrl-exec: Cannot use ${file}: not JSON\nRestore it from a backup, or rotate anew, which loses no agent: ctrl-exec rotate-cert\n`;
+  const shown = await control.run("serial-status");
+  expect(shown.status).toBe(1);
+  expect(shown.err).toBe(words);
+  expect(shown.out).toMatch(/^web-01 +current /m);
+  const json = await control.run("serial-status", ["--json"]);
+  expect(json.status).toBe(1);
+  expect(JSON.parse(json.out)).toMatchObject({
+    ok: 1,
+    previous_serial: "",
+    problems: [expect.stringContaining(file)],
+  });
+  const maintained = await control.run("maintain");
+  expect(maintained.status).toBe(1);
+  expect(maintained.err).toContain(`Cannot use ${file}: not JSON. Restore it`);
+  expect(readFileSync(file, "utf8")).toBe("[1");
+
+  const rotated = await control.run("rotate-cert");
+  expect(rotated.status).toBe(0);
+  expect(rotated.err).toBe(`ctrl-exec: Cannot use ${file}: not JSON\nIt is written anew.\n`);
+  expect(rotated.out).toContain("web-01: confirmed\n");
+  expect((await control.mustRun("serial-status")).err).toBe("");
+  await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("list-agents and serial-status say the same, before maintain has written it down", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01", AGENT);
+  await agent.stop();
+  await control.mustRun("rotate-cert");
+  const path = "control/state/rotation.json";
+  const rotation = JSON.parse(readFileSync(control.folder.join(path), "utf8"));
+  const over = { ...rotation, overlap_expires: "2020-01-01T00:00:00Z" };
+  control.folder.write(path, JSON.stringify(over), 0o640);
+  const listed = async () => {
+    const { out } = await control.mustRun("list-agents", ["--json"]);
+    return JSON.parse(out)[0].serial_status;
+  };
+  expect((await serialStatus(control)).agents[0]?.status).toBe("stale");
+  expect(await listed()).toBe("stale");
+  // Without a credential there is nothing to compare with: the record's own word counts.
+  rmSync(control.folder.join("control", "ctrl-exec.key"));
+  rmSync(control.folder.join("control", "credentials"), { recursive: true });
+  expect((await control.run("serial-status")).status).toBe(78);
+  expect(await listed()).toBe("pending");
 });
 
 test("pairing-mode rotates what is due by itself", async () => {

@@ -179,6 +179,55 @@ test("a corrupt rotation.json is logged, locks nobody out, and deletes nothing",
   expect(fleet.record("web-01").serial_status).toBe("current");
 });
 
+for (const [index, name] of STEPS.entries()) {
+  test(`a rotation.json that is cut after "${name}" locks nobody out, and the next rotation writes it anew`, async () => {
+    await using fleet = await LocalFleet.create();
+    await fleet.addAgent("web-01");
+    const away = await fleet.addAgent("db-01");
+    await away.stop();
+    const plan = await planRotation(fleet.controller);
+    for (const step of plan.steps.slice(0, index + 1)) await step.run();
+    const file = fleet.folder.write("control/state/rotation.json", "{ cut");
+    const after = fleet.restarted();
+    expect(await fleet.runFailures(["web-01"], after)).toEqual([]);
+    const { problems } = await maintainOnce(after);
+    expect(problems).toEqual([
+      `Cannot use ${file}: not JSON. Restore it from a backup, or rotate anew, which loses no agent: ctrl-exec rotate-cert`,
+    ]);
+    expect(await fleet.runFailures(["web-01"], after)).toEqual([]);
+
+    const report = await rotateNow(after);
+    expect(report.problems.map(({ message }) => message)).toEqual([`Cannot use ${file}: not JSON`]);
+    expect(report.confirmed).toEqual(["web-01"]);
+    await away.start();
+    expect(await fleet.runFailures(["web-01", "db-01"], after)).toEqual([]);
+    expect(await maintainOnce(after)).toMatchObject({ confirmed: ["db-01"], problems: [] });
+    for (const host of ["web-01", "db-01"]) {
+      expect(fleet.record(host)).toMatchObject({
+        serial_status: "current",
+        dispatcher_serial: report.newSerial,
+      });
+    }
+  });
+}
+
+test("a credential that only an agent with a damaged record may know is kept during the overlap", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  await agent.stop();
+  const { oldSerial } = await rotateNow(fleet.controller);
+  const path = "control/state/agents/web-01.json";
+  const record = readFileSync(fleet.folder.join(path), "utf8");
+  fleet.folder.write(path, "{ cut");
+  await rotateNow(fleet.controller);
+  await maintainOnce(fleet.controller);
+  expect(readdirSync(paths(fleet.controller.config).credentials)).toContain(`${oldSerial}.pem`);
+  // Restored from a backup, the agent is where it was.
+  fleet.folder.write(path, record);
+  await agent.start();
+  expect(await fleet.runFailures(["web-01"])).toEqual([]);
+});
+
 test("a certificate that an operator puts back by hand is the one in force", async () => {
   await using fleet = await LocalFleet.create();
   const { config } = fleet.controller;

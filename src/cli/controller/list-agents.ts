@@ -1,5 +1,6 @@
 import { type AgentRecord, readRegistry } from "../../controller/registry.ts";
 import { renewalDueAt } from "../../controller/renewal.ts";
+import { statusReader } from "../../controller/serial-report.ts";
 import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { daysBetween, isoSeconds, parseOpensslTime } from "../../core/time.ts";
@@ -20,9 +21,13 @@ export const listAgents = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec list-agents", "ctrl-exec list-agents --json"],
   async run({ options, io }) {
-    const { config, now } = await openController(options);
+    const controller = await openController(options);
+    const { config, now } = controller;
     const { agents, broken } = readRegistry(config);
-    const list = [...agents.values()].map((record) => agentJson(record, config.cert_days, now()));
+    const statusOf = statusReader(controller);
+    const list = [...agents.values()].map((record) =>
+      agentJson(record, statusOf(record), config.cert_days, now()),
+    );
     if (options.json) io.out(`${JSON.stringify(list)}\n`);
     else {
       const rows = [...agents.values()].map(({ hostname, ip, paired, expiry }, index) => [
@@ -55,7 +60,12 @@ interface AgentJson {
   readonly serial_status: SerialStatus;
 }
 
-function agentJson(record: AgentRecord, certDays: number, now: Date): AgentJson {
+function agentJson(
+  record: AgentRecord,
+  status: SerialStatus,
+  certDays: number,
+  now: Date,
+): AgentJson {
   const expiry = parseOpensslTime(record.expiry);
   const due = renewalDueAt(record, certDays);
   return {
@@ -66,6 +76,6 @@ function agentJson(record: AgentRecord, certDays: number, now: Date): AgentJson 
     serial: shortSerial(record.serial),
     days_left: expiry === undefined ? null : daysBetween(now, expiry),
     renew_due: due === undefined ? "" : isoSeconds(due),
-    serial_status: record.serial_status,
+    serial_status: status,
   };
 }

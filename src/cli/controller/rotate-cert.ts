@@ -1,8 +1,10 @@
 import { rotateNow } from "../../controller/maintenance.ts";
+import { inOneLine } from "../../core/errors.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
 import { renderBroadcast } from "./broadcast-text.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
+import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const rotateCert = defineVerb({
@@ -22,7 +24,7 @@ export const rotateCert = defineVerb({
   async run({ options, io }) {
     const controller = await openController(options);
     const report = await rotateNow(controller);
-    const { oldSerial, newSerial, overlapExpires, confirmed, pending } = report;
+    const { oldSerial, newSerial, overlapExpires, confirmed, pending, problems } = report;
     const overlap = overlapExpires === undefined ? "" : isoSeconds(overlapExpires);
     if (options.json) {
       const json = {
@@ -32,8 +34,10 @@ export const rotateCert = defineVerb({
         overlap_expires: overlap,
         confirmed,
         pending,
+        problems: problems.map(inOneLine),
       };
       io.out(`${JSON.stringify(json)}\n`);
+      for (const problem of problems) renderProblem(io, problem);
       return 0;
     }
     io.out(`New serial:       ${newSerial}\nOld serial:       ${oldSerial}\n`);

@@ -1,5 +1,5 @@
-import { readRegistry } from "../../controller/registry.ts";
-import { serialReport } from "../../controller/rotation.ts";
+import { serialReport } from "../../controller/serial-report.ts";
+import { inOneLine } from "../../core/errors.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
@@ -22,7 +22,7 @@ export const serialStatus = defineVerb({
   examples: ["ctrl-exec serial-status", "ctrl-exec serial-status --json"],
   async run({ options, io }) {
     const controller = await openController(options);
-    const { current, rotation, agents } = serialReport(controller);
+    const { current, rotation, agents, problems } = serialReport(controller);
     const time = (date: Date | undefined) => (date === undefined ? "" : isoSeconds(date));
     const summary = {
       current_serial: current,
@@ -30,8 +30,10 @@ export const serialStatus = defineVerb({
       rotated_at: time(rotation?.rotatedAt),
       overlap_expires: time(rotation?.overlapExpires),
     };
-    if (options.json) io.out(`${JSON.stringify({ ok: 1, ...summary, agents })}\n`);
-    else {
+    if (options.json) {
+      const json = { ok: 1, ...summary, agents, problems: problems.map(inOneLine) };
+      io.out(`${JSON.stringify(json)}\n`);
+    } else {
       const shown = (text: string) => (text === "" ? "none" : text);
       io.out(
         [
@@ -51,8 +53,7 @@ export const serialStatus = defineVerb({
       ]);
       io.out(renderTable(["HOSTNAME", "STATUS", "CONFIRMED", "SERIAL"], rows));
     }
-    const { broken } = readRegistry(controller.config);
-    for (const { problem } of broken) renderProblem(io, problem);
-    return broken.length === 0 ? 0 : 1;
+    for (const problem of problems) renderProblem(io, problem);
+    return problems.length === 0 ? 0 : 1;
   },
 });

@@ -28,6 +28,8 @@ export interface HostOutcome {
   readonly rtt: number;
   /** The controller's serial under which the host took the request; undefined when it took none. */
   readonly acceptedSerial: Serial | undefined;
+  /** Whether it knows this controller by none of the serials that it was asked under. */
+  readonly refusedSerial: boolean;
 }
 
 /** A certificate of the controller's own that agents may trust. */
@@ -90,7 +92,8 @@ export async function askFleet(
   const accepted: Acceptance[] = [];
   await inParallel(targets, dialler.config.max_parallel, async (target) => {
     const outcome = await askHost(dialler, target, request);
-    accepted.push({ record: target.record, serial: outcome.acceptedSerial });
+    const { acceptedSerial, refusedSerial } = outcome;
+    accepted.push({ record: target.record, serial: acceptedSerial, refused: refusedSerial });
     onOutcome(outcome);
   });
   await rememberSerials(dialler.controller, dialler.credentials[0]?.serial, accepted);
@@ -119,21 +122,31 @@ export async function askHost(
   request: AgentRequest,
 ): Promise<HostOutcome> {
   const started = performance.now();
-  const rtt = () => Math.round(performance.now() - started);
-  let refused: AgentReply | undefined;
+  const outcome = (
+    reply: AgentReply | undefined,
+    found: Partial<Pick<HostOutcome, "error" | "acceptedSerial" | "refusedSerial">>,
+  ): HostOutcome => ({
+    target,
+    reply,
+    error: undefined,
+    acceptedSerial: undefined,
+    refusedSerial: false,
+    rtt: Math.round(performance.now() - started),
+    ...found,
+  });
   try {
     if (target.problem !== undefined) throw target.problem;
+    let refused: AgentReply | undefined;
     for (const { serial, context } of inOrderFor(target, dialler.credentials)) {
       const reply = await askAgent({ ...dialler, serial, context: context() }, target, request);
-      if (!refusesCaller(reply)) {
-        return { target, reply, error: undefined, rtt: rtt(), acceptedSerial: serial };
-      }
+      if (!isRefusal(reply, CALLER_REFUSALS)) return outcome(reply, { acceptedSerial: serial });
       refused ??= reply;
     }
-    return { target, reply: refused, error: undefined, rtt: rtt(), acceptedSerial: undefined };
+    return outcome(refused, {
+      refusedSerial: refused !== undefined && isRefusal(refused, SERIAL_REFUSALS),
+    });
   } catch (thrown) {
-    const error = inOneLine(thrown);
-    return { target, reply: undefined, error, rtt: rtt(), acceptedSerial: undefined };
+    return outcome(undefined, { error: inOneLine(thrown) });
   }
 }
 
@@ -146,11 +159,13 @@ function inOrderFor(
   return [...first, ...credentials.filter(({ serial }) => serial !== known)];
 }
 
-/** PROTOCOL section 2, "refusal": the caller's certificate itself is what the agent refuses. */
-const CALLER_REFUSALS = ["serial mismatch", "forbidden", "certificate revoked"];
+/** PROTOCOL section 2, "refusal": the agent knows this host by another serial. */
+const SERIAL_REFUSALS = ["serial mismatch", "forbidden"];
+/** The caller's certificate itself is what the agent refuses. */
+const CALLER_REFUSALS = [...SERIAL_REFUSALS, "certificate revoked"];
 
-function refusesCaller({ status, json }: AgentReply): boolean {
+function isRefusal({ status, json }: AgentReply, words: readonly string[]): boolean {
   if (status !== 403) return false;
   const parsed = refusal.safeParse(json);
-  return parsed.success && CALLER_REFUSALS.includes(parsed.data.error);
+  return parsed.success && words.includes(parsed.data.error);
 }

@@ -5,25 +5,31 @@ import { isoSeconds } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
 import { type AgentRecord, changeAgents } from "./registry.ts";
 
-/** The serial under which a host took a request; undefined when it took none. */
+/** What a host's answer says about the serials it trusts. */
 export interface Acceptance {
   readonly record: AgentRecord | undefined;
+  /** The serial under which it took a request; undefined when it took none. */
   readonly serial: Serial | undefined;
+  /** Whether it refused every serial that it was asked under. */
+  readonly refused: boolean;
 }
 
 /**
  * Brings records in line with what agents accepted: one that takes the serial in force has confirmed
- * it, one that takes an earlier one is still to be told. Best effort: the next request finds out again.
+ * it, one that takes an earlier one is still to be told, and one that refuses the serial that its record
+ * says it knows, as a host does that was put back from a backup, knows it no more. Best effort: the
+ * next request finds out again.
  */
 export async function rememberSerials(
   { config, log, now }: Controller,
   current: Serial | undefined,
   accepted: readonly Acceptance[],
 ): Promise<void> {
-  const learned = new Map<string, Serial>();
-  for (const { record, serial } of accepted) {
-    if (record === undefined || serial === undefined) continue;
-    if (isNews(record, serial, current)) learned.set(record.hostname, serial);
+  const learned = new Map<string, Serial | "">();
+  for (const { record, serial, refused } of accepted) {
+    const known = serial ?? (refused ? "" : undefined);
+    if (record === undefined || known === undefined) continue;
+    if (isNews(record, known, current)) learned.set(record.hostname, known);
   }
   if (learned.size === 0) return;
   try {
@@ -46,7 +52,10 @@ export async function rememberSerials(
   }
 }
 
-function isNews(record: AgentRecord, accepted: Serial, current: Serial | undefined): boolean {
+/** @param accepted "" for none: news only of one that was known to take the serial in force */
+function isNews(record: AgentRecord, accepted: Serial | "", current: Serial | undefined): boolean {
+  const known = readSerialLine(record.dispatcher_serial);
+  if (accepted === "") return known === current;
   const status = accepted === current ? "current" : "pending";
-  return readSerialLine(record.dispatcher_serial) !== accepted || record.serial_status !== status;
+  return known !== accepted || record.serial_status !== status;
 }

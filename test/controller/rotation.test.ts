@@ -112,6 +112,19 @@ test("two rotations while an agent is away leave it reachable", async () => {
   expect(fleet.record("web-01").serial_status).toBe("current");
 });
 
+test("an agent that refuses only the new serial keeps the one its record names", async () => {
+  await using fleet = await LocalFleet.create();
+  // Says that it has written the serial, and has not.
+  await fleet.addAgent("web-01", { updateScript: "cat >/dev/null" });
+  const { oldSerial, pending } = await rotateNow(fleet.controller);
+  expect(pending).toEqual([{ host: "web-01", error: "serial mismatch" }]);
+  expect(fleet.record("web-01")).toMatchObject({
+    dispatcher_serial: oldSerial,
+    serial_status: "pending",
+  });
+  expect(await fleet.runFailures(["web-01"])).toEqual([]);
+});
+
 test("a host paired in the middle of a rotation is given the serial in force", async () => {
   await using fleet = await LocalFleet.create();
   const plan = await planRotation(fleet.controller);

@@ -6,6 +6,8 @@
 import { expect, test } from "bun:test";
 import { loadCredentials } from "../../src/controller/credential.ts";
 import { maintainOnce } from "../../src/controller/maintenance.ts";
+import type { LogFields } from "../../src/core/log-line.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../src/core/messages.ts";
 import { rotationDue } from "../../src/core/rotation.ts";
 import { daysBetween, parseOpensslTime } from "../../src/core/time.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
@@ -19,6 +21,7 @@ test("a fleet of ten lives through five years", async () => {
   await using fleet = await LocalFleet.create([`cert_backdate = ${(YEARS + 1) * 366 * 86_400}`]);
   const { config } = fleet.controller;
   for (let number = 0; number < 10; number++) await fleet.addAgent(`host-${number}`);
+  const served = new Set<string>();
   const count = { steps: 0, rotations: 0, renewals: 0, requests: 0, notYetTold: 0 };
   let away: LocalAgent[] = [];
   let broken: LocalAgent | undefined;
@@ -61,10 +64,17 @@ test("a fleet of ten lives through five years", async () => {
     const absent = new Set(away.map(({ name }) => name));
     expect(report.notRenewed.filter(({ host }) => !absent.has(host))).toEqual([]);
 
-    const up = fleet.agents.filter(({ isUp }) => isUp).map(({ name }) => name);
+    const running = fleet.agents.filter(({ isUp }) => isUp);
+    const up = running.map(({ name }) => name);
     expect(await fleet.pingFailures(up)).toEqual([]);
     expect(await fleet.runFailures(up)).toEqual([]);
     count.requests += 2 * up.length;
+    for (const agent of running) {
+      // What goes over the wire is the certificate that the records speak of.
+      const { serial } = fleet.record(agent.name);
+      expect(await agent.servedSerial()).toBe(serial);
+      served.add(serial);
+    }
     for (const { name } of fleet.agents) {
       const expiry = parseOpensslTime(fleet.record(name).expiry);
       expect(daysBetween(fleet.now, expiry ?? fleet.now)).toBeGreaterThan(0);
@@ -72,7 +82,12 @@ test("a fleet of ten lives through five years", async () => {
     fleet.passDays(STEP_DAYS);
   }
 
-  const refused = fleet.agents.flatMap((agent) => agent.log.of("serial-reject")).length;
+  const logged = (action: string, wanted: LogFields = {}) =>
+    fleet.agents
+      .flatMap((agent) => agent.log.of(action))
+      .filter(({ fields }) => Object.entries(wanted).every(([key, value]) => fields[key] === value))
+      .length;
+  const refused = logged("serial-reject");
   console.log(
     `five years: ${count.steps} steps, ${count.rotations} rotations, ${count.renewals} renewals, ` +
       `${count.requests} requests answered, ${count.notYetTold} broadcasts tried again, ` +
@@ -81,7 +96,18 @@ test("a fleet of ten lives through five years", async () => {
   // Every 275 days for five years; every 243 to 274 days for ten agents.
   expect(count.rotations).toBe(6);
   expect(count.renewals).toBeGreaterThanOrEqual(10 * 6);
-  expect(refused).toBe(0);
+  expect(count.renewals).toBeLessThanOrEqual(10 * 8);
+  // Both sides count the same, and every certificate that was ever made was in use.
+  expect(logged("renew-complete")).toBe(count.renewals);
+  expect(served.size).toBe(10 + count.renewals);
+  expect(logged("run", { SCRIPT: "count", EXIT: 0 })).toBe(count.requests / 2);
+  // Who has taken the new serial is pinged under it.
+  const told = logged("run", { SCRIPT: UPDATE_SERIAL_SCRIPT, EXIT: 0 });
+  expect(logged("ping")).toBe(count.requests / 2 + told);
+  expect(told).toBe(10 * count.rotations);
+  for (const action of ["serial-reject", "revoked-cert", "tls-failure", "deny"]) {
+    expect([action, logged(action)]).toEqual([action, 0]);
+  }
 }, 600_000);
 
 function at(fleet: LocalFleet, index: number): LocalAgent {

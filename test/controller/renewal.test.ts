@@ -1,38 +1,16 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { connect } from "node:tls";
-import { clientContext, loadCredential } from "../../src/controller/credential.ts";
 import { maintainOnce } from "../../src/controller/maintenance.ts";
 import { changeAgents } from "../../src/controller/registry.ts";
 import { renewAgents } from "../../src/controller/renewal.ts";
-import { serialFromHex } from "../../src/core/serial.ts";
 import { daysBetween, opensslTime } from "../../src/core/time.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
-import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
+import { LocalFleet } from "../support/local-fleet.ts";
 
 /** Ten days before its end every certificate is due, whatever its host's name. */
 const DUE_DAYS = 355;
 /** Lets certificates of the days to come count today. */
 const AHEAD = `cert_backdate = ${400 * 86_400}`;
-
-/** The serial of the certificate that the running agent shows. */
-async function servedSerial(fleet: LocalFleet, agent: LocalAgent): Promise<string> {
-  const { controller } = fleet;
-  const secureContext = clientContext(loadCredential(controller.config, fleet.now));
-  const socket = connect({
-    host: "127.0.0.1",
-    port: agent.config.port,
-    secureContext,
-    checkServerIdentity: () => undefined,
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  socket.once("secureConnect", resolve);
-  socket.once("error", reject);
-  await promise;
-  const serial = serialFromHex(socket.getPeerX509Certificate()?.serialNumber ?? "");
-  socket.destroy();
-  return serial;
-}
 
 test("an agent's certificate that is due is renewed with the same key, in force without a restart", async () => {
   await using fleet = await LocalFleet.create([AHEAD]);
@@ -49,7 +27,7 @@ test("an agent's certificate that is due is renewed with the same key, in force 
   expect(renewed.dnsNames).toEqual(["web-01"]);
   expect(daysBetween(fleet.now, renewed.notAfter)).toBeGreaterThanOrEqual(364);
   expect(readFileSync(agent.config.key, "utf8")).toBe(key);
-  expect(await servedSerial(fleet, agent)).toBe(renewed.serial);
+  expect(await agent.servedSerial()).toBe(renewed.serial);
   expect(fleet.record("web-01")).toMatchObject({
     serial: renewed.serial,
     expiry: opensslTime(renewed.notAfter),
@@ -91,7 +69,7 @@ test("a renewal that fails is logged, leaves the old certificate in force, and i
   expect(notRenewed.map(({ host }) => host)).toEqual(["web-01"]);
   expect(fleet.log.of("renew").at(-1)).toMatchObject({ level: "err" });
   await agent.start();
-  expect(await servedSerial(fleet, agent)).toBe(old.serial);
+  expect(await agent.servedSerial()).toBe(old.serial);
   expect((await maintainOnce(fleet.controller)).renewed).toEqual(["web-01"]);
 });
 

@@ -4,12 +4,14 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { storeIdentity } from "../../src/agent/identity-files.ts";
 import { type AgentServer, startAgentServer } from "../../src/agent/server.ts";
 import { loadState } from "../../src/agent/state.ts";
 import { setupCa, setupController } from "../../src/controller/authority.ts";
 import type { Caller } from "../../src/controller/authorize.ts";
 import type { Controller } from "../../src/controller/controller.ts";
+import { clientContext, loadCredential } from "../../src/controller/credential.ts";
 import { approveRequest, submitRequest, takeAnswer } from "../../src/controller/pairing-desk.ts";
 import { pingHosts } from "../../src/controller/ping.ts";
 import { type AgentRecord, findAgent } from "../../src/controller/registry.ts";
@@ -18,7 +20,7 @@ import { type AgentConfig, parseAgentConfig } from "../../src/core/agent-config.
 import { parseControllerConfig } from "../../src/core/controller-config.ts";
 import type { Log, LogFields, LogLevel } from "../../src/core/log-line.ts";
 import { pairingAnswer } from "../../src/core/messages.ts";
-import { readSerialLine } from "../../src/core/serial.ts";
+import { readSerialLine, serialFromHex } from "../../src/core/serial.ts";
 import { addDays } from "../../src/core/time.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr } from "../../src/pki/csr.ts";
@@ -192,6 +194,32 @@ export class LocalAgent {
       ca: readCertificate(answer.ca, "the CA"),
       controllerSerial: readSerialLine(answer.dispatcher_serial) ?? "",
     });
+  }
+
+  /**
+   * The serial of the certificate that it shows to the control host, over TLS, in which both certificates
+   * are verified.
+   */
+  async servedSerial(): Promise<string> {
+    const { config } = this.fleet.controller;
+    const secureContext = clientContext(loadCredential(config, this.fleet.now));
+    const socket = connect({
+      host: "127.0.0.1",
+      port: this.config.port,
+      secureContext,
+      rejectUnauthorized: true,
+      checkServerIdentity: () => undefined,
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.once("secureConnect", resolve);
+    socket.once("error", reject);
+    await promise;
+    const serial = serialFromHex(socket.getPeerX509Certificate()?.serialNumber ?? "");
+    const closed = new Promise<void>((done) => socket.once("close", () => done()));
+    socket.end();
+    socket.resume();
+    await closed;
+    return serial;
   }
 
   get isUp(): boolean {

@@ -28,6 +28,14 @@ export interface RunOptions {
   readonly input?: string;
   /** The name it is called by, as `exec -a` sets it. */
   readonly argv0?: string;
+  /** It writes no file beyond this many blocks of the shell's `ulimit -f`, root neither: a full disk. */
+  readonly blocks?: number;
+}
+
+/** A write beyond the limit fails; without the trap it would end the process. */
+function limited(command: readonly string[], blocks: number | undefined): string[] {
+  if (blocks === undefined) return [...command];
+  return ["sh", "-c", `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"`, "sh", ...command];
 }
 
 /** Nothing of the caller's environment reaches the program but what a login gives. */
@@ -54,8 +62,8 @@ export async function runCommand(
   command: readonly string[],
   options: RunOptions = {},
 ): Promise<Finished> {
-  const { input, cwd, argv0 } = options;
-  const child = Bun.spawn([...command], {
+  const { input, cwd, argv0, blocks } = options;
+  const child = Bun.spawn(limited(command, blocks), {
     stdin: input === undefined ? "ignore" : new Blob([input]),
     stdout: "pipe",
     stderr: "pipe",
@@ -112,7 +120,7 @@ export class Running {
   readonly #read: Promise<unknown>;
 
   constructor(name: ProgramName, args: readonly string[], options: RunOptions = {}) {
-    this.child = Bun.spawn([programPath(name), ...args], {
+    this.child = Bun.spawn(limited([programPath(name), ...args], options.blocks), {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

@@ -215,7 +215,7 @@ export class TestAgent {
   }
 
   /** Starts the agent and waits until it listens. */
-  async serve(): Promise<Running> {
+  async serve(options: RunOptions = {}): Promise<Running> {
     const { log } = this.#host;
     const { env, logsToSocket = false } = this.#options;
     const destination = logsToSocket ? log.path : "stderr";
@@ -224,7 +224,7 @@ export class TestAgent {
     const running = new Running(
       "ctrl-exec-agent",
       ["serve", "--config", this.config, "--log", destination],
-      env === undefined ? {} : { env },
+      env === undefined ? options : { ...options, env },
     );
     this.#serving = running;
     if (logsToSocket) await until(`${this.name} listens`, () => starts().length > earlier);

@@ -1,0 +1,131 @@
+/** T22: what each program does when nothing more can be written. Rotation and renewal: controller-files. */
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { programPath, Running } from "../support/binary.ts";
+import { ControlHost } from "../support/fleet.ts";
+
+const UPDATE = `update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`;
+const AGENT = { allowlist: [UPDATE], scripts: { greet: "echo hello" } };
+const FULL = { blocks: 0 };
+
+/** Every file below the folder with what it holds, but for empty ones that are locks. */
+function contents(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return Object.fromEntries(
+    files
+      .filter((file) => file.isFile() && !file.parentPath.endsWith("/locks"))
+      .map((file) => join(file.parentPath, file.name))
+      .map((path) => [path, readFileSync(path, "utf8")]),
+  );
+}
+
+test("T22 each command of the control host names the file and changes nothing", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01", AGENT);
+  const folder = control.folder.join("control");
+  const port = await control.pairingPort();
+  const other = await control.addAgent("web-02", AGENT);
+  const waiting = other.run("request-pairing", other.pairingArgs(port));
+  const id = await control.requestFor("web-02");
+  const commands: readonly (readonly [string, ...string[]])[] = [
+    ["edit-agent", "web-01", "--lookup-by=ip"],
+    ["unpair", "web-01", "--revoke"],
+    ["setup-ctrl-exec", "--yes"],
+    ["approve", id, "--lookup-by=ip"],
+    ["deny", id],
+  ];
+  const before = contents(folder);
+  for (const [mode, ...args] of commands) {
+    const { status, out, err } = await control.run(mode, args, FULL);
+    expect(err).toMatch(new RegExp(`Cannot write ${folder}/\\S+: `));
+    expect(out).toBe("");
+    expect(status).toBe(1);
+    expect(contents(folder)).toEqual(before);
+  }
+  await control.mustRun("run", ["web-01", "greet"]);
+  // There is room again: all goes on where it stood.
+  await control.mustRun("approve", [id, "--lookup-by=ip"]);
+  expect((await waiting).status).toBe(0);
+  await other.serve();
+  await control.mustRun("run", [agent.name, other.name, "greet"]);
+});
+
+test("T22 setup-ca leaves nothing that stands in its own way", async () => {
+  await using control = await ControlHost.create();
+  for (const file of ["ca.key", "ca.crt"]) {
+    await Bun.file(control.folder.join("control", file)).delete();
+  }
+  const before = contents(control.folder.join("control"));
+  const { status, err } = await control.run("setup-ca", [], FULL);
+  expect(err).toMatch(/Cannot write \S+ca\.key: /);
+  expect(status).toBe(1);
+  expect(contents(control.folder.join("control"))).toEqual(before);
+  await control.mustRun("setup-ca");
+});
+
+test("T22 an approval whose answer does not fit is tried again, and the agent gets it", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", AGENT);
+  const waiting = agent.run("request-pairing", agent.pairingArgs(await control.pairingPort()));
+  const id = await control.requestFor("web-01");
+  // Room for a record, not for two certificates.
+  const { status, err } = await control.run("approve", [id, "--lookup-by=ip"], { blocks: 1 });
+  expect(err).toMatch(new RegExp(`Cannot write \\S+/pairing/${id}\\.approved: `));
+  expect(status).toBe(1);
+  await control.mustRun("approve", [id, "--lookup-by=ip"]);
+  expect((await waiting).status).toBe(0);
+  await agent.serve();
+  await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("T22 pairing-mode that cannot keep a request says so, and goes on", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", AGENT);
+  const pairing = new Running("ctrl-exec", control.withSetting(["pairing-mode"]), FULL);
+  const [, port] = await pairing.seen(/Waiting for pairing requests on port (\d+)/);
+  for (let time = 0; time < 2; time++) {
+    const { status, err } = await agent.run("request-pairing", agent.pairingArgs(Number(port)));
+    expect(status).toBe(1);
+    expect(err).toContain("closed the connection");
+    const { fields } = await control.log.seen("pair-reject");
+    expect(fields.REASON).toMatch(/Cannot write \S+\/pairing\/[0-9a-f]{16}\.json/);
+  }
+  expect(contents(agent.path(""))).not.toHaveProperty(agent.path("agent.crt"));
+  expect(await pairing.stop()).toBe(0);
+  await agent.pair();
+});
+
+test("T22 an agent that cannot store a pairing asks nobody, and keeps its old identity", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01", AGENT);
+  const before = contents(agent.path(""));
+  const port = await control.pairingPort();
+  const { status, err } = await agent.run("request-pairing", agent.pairingArgs(port), FULL);
+  expect(err).toContain(`Cannot write ${agent.path("")}`);
+  expect(status).toBe(1);
+  expect(contents(agent.path(""))).toEqual(before);
+  expect((await control.mustRun("list-requests", ["--json"])).out).toBe("[]\n");
+  await control.mustRun("run", ["web-01", "greet"]);
+});
+
+test("T22 an agent that cannot store the controller's new serial is pending, and works", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", AGENT);
+  await agent.pair();
+  const before = contents(agent.path(""));
+  await agent.serve(FULL);
+  const { out } = await control.mustRun("rotate-cert", ["--json"]);
+  expect(JSON.parse(out)).toMatchObject({
+    confirmed: [],
+    pending: [{ host: "web-01", error: expect.stringMatching(/Cannot write \S+ctrl-exec-serial/) }],
+  });
+  expect(contents(agent.path(""))).toEqual(before);
+  await control.mustRun("run", ["web-01", "greet"]);
+  await agent.stop();
+  await agent.serve();
+  expect(JSON.parse((await control.mustRun("maintain", ["--json"])).out).confirmed).toEqual([
+    "web-01",
+  ]);
+  await control.mustRun("run", ["web-01", "greet"]);
+});

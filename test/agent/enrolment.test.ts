@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { pair } from "../../src/agent/enrolment.ts";
 import { setupCa, setupController, signHost } from "../../src/controller/authority.ts";
+import { paths } from "../../src/controller/controller.ts";
 import { loadCredential, pairingContext } from "../../src/controller/credential.ts";
 import { formatHttpResponse, takeHttpMessage } from "../../src/core/http-message.ts";
+import { createCaCertificate } from "../../src/pki/authority.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr, judgeCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
@@ -18,9 +21,11 @@ class FakeController implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   received = 0;
 
-  constructor(fleet: LocalFleet, answer: (honest: Answer) => Answer) {
+  /** @param shown whose certificate the handshake shows, in front of the fleet's CA */
+  constructor(fleet: LocalFleet, answer: (honest: Answer) => Answer, shown = fleet) {
     const credential = loadCredential(fleet.controller.config, fleet.now);
-    const secureContext = pairingContext(credential);
+    const { certificate, keyPem } = loadCredential(shown.controller.config, shown.now);
+    const secureContext = pairingContext({ certificate, keyPem, ca: credential.ca });
     this.#server = createServer((raw) => {
       this.#sockets.add(raw);
       const socket = new TLSSocket(raw, { isServer: true, secureContext });
@@ -150,5 +155,33 @@ describe("T07 the agent's side of pairing", () => {
       "is not the expected one",
     );
     expect(controller.received).toBe(0);
+  });
+
+  test("the right CA behind a certificate that it did not sign is refused before anything is sent", async () => {
+    // Both CAs have one name, and a CA's certificate is no secret.
+    await using controller = new FakeController(fleet, (honest) => honest, other);
+    const { ca } = loadCredential(fleet.controller.config, fleet.now);
+    const port = await controller.port();
+    await expect(pairWith(port, ca.fingerprint)).rejects.toThrow("does not send its CA along");
+    expect(controller.received).toBe(0);
+    await expect(pairWith(port)).rejects.toThrow(
+      "a CA that did not sign the control host's own certificate",
+    );
+  });
+
+  test("the CA of the answer must have the fingerprint too, not its key and name alone", async () => {
+    const { caKey, caCert } = paths(fleet.controller.config);
+    const { fingerprint, commonName } = readCertificate(readFileSync(caCert), caCert);
+    const again = await createCaCertificate({
+      name: commonName,
+      key: readPrivateKey(readFileSync(caKey, "utf8"), caKey),
+      now: fleet.now,
+      backdate: 0,
+      serial: "4b",
+    });
+    await using controller = new FakeController(fleet, (honest) => ({ ...honest, ca: again }));
+    await expect(pairWith(await controller.port(), fingerprint)).rejects.toThrow(
+      "a CA with another fingerprint",
+    );
   });
 });

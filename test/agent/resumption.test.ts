@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { once } from "node:events";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type SecureContext } from "node:tls";
 import { setupCa, setupController } from "../../src/controller/authority.ts";
@@ -69,8 +70,8 @@ test("T02 a session does not outlive the revocation of its certificate", async (
   const { session } = await exchange(agent, context);
   const { serial } = loadCredential(fleet.controller.config, fleet.now).certificate;
   fleet.folder.write("web-01/revoked-serials", `${serial}\n`);
-  await agent.reload();
-  const { answer } = await exchange(agent, context, session);
+  const { answer, reused } = await exchange(agent, context, session);
+  expect(reused).toBe(true);
   expect(answer).toContain("403");
   expect(answer).toContain("certificate revoked");
   expect(agent.log.of("ping")).toHaveLength(1);
@@ -82,10 +83,49 @@ test("T02 a session does not outlive the controller's serial", async () => {
   const context = controllerContext(fleet);
   const { session } = await exchange(agent, context);
   writeFileSync(agent.path("ctrl-exec-serial"), "b2\n");
-  const { answer } = await exchange(agent, context, session);
+  const { answer, reused } = await exchange(agent, context, session);
+  expect(reused).toBe(true);
   expect(answer).toContain("serial mismatch");
   expect(agent.log.of("ping")).toHaveLength(1);
 });
+
+/** A connection that stays open, with one request after the other on it. */
+async function openConnection(agent: LocalAgent, secureContext: SecureContext) {
+  const socket = connect({
+    host: "127.0.0.1",
+    port: agent.config.port,
+    secureContext,
+    checkServerIdentity: () => undefined,
+    rejectUnauthorized: false,
+  });
+  await once(socket, "secureConnect");
+  return {
+    async ping(): Promise<string> {
+      socket.write(PING.replace("Connection: close\r\n", ""));
+      const [answer] = await once(socket, "data");
+      return String(answer);
+    },
+    [Symbol.dispose]: () => void socket.destroy(),
+  };
+}
+
+for (const [what, file, words] of [
+  ["the revocation of its certificate", "revoked-serials", "certificate revoked"],
+  ["the controller's serial", "ctrl-exec-serial", "serial mismatch"],
+] as const) {
+  test(`T02 a connection that is kept open does not outlive ${what}`, async () => {
+    await using fleet = await LocalFleet.create();
+    const agent = await fleet.addAgent("web-01");
+    const { serial } = loadCredential(fleet.controller.config, fleet.now).certificate;
+    using connection = await openConnection(agent, controllerContext(fleet));
+    expect(await connection.ping()).toStartWith("HTTP/1.1 200");
+    writeFileSync(agent.path(file), file === "revoked-serials" ? `${serial}\n` : "b2\n");
+    const answer = await connection.ping();
+    expect(answer).toStartWith("HTTP/1.1 403");
+    expect(answer).toContain(words);
+    expect(agent.log.of("ping")).toHaveLength(1);
+  });
+}
 
 test("T02 a session does not outlive its CA", async () => {
   await using fleet = await LocalFleet.create();

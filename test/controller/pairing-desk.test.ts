@@ -81,11 +81,48 @@ test("T07 one address cannot take the whole queue from the others", async () => 
   expect((await ask(fleet, "web-03", "192.0.2.1")).kind).toBe("queue-full");
 });
 
+test("T07 a request whose subject is another host, or for the control host's own name, is not queued", async () => {
+  await using fleet = await LocalFleet.create();
+  const csr = await createCsr("db-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
+  const nonce = "0123456789abcdef0123456789abcdef";
+  const submit = (hostname: string) =>
+    submitRequest(fleet.controller, { hostname, csr, nonce }, "127.0.0.1");
+  expect(await submit("web-01")).toMatchObject({
+    kind: "invalid",
+    why: expect.stringContaining("another host"),
+  });
+  expect(await ask(fleet, "Ctrl-Exec")).toMatchObject({
+    kind: "invalid",
+    why: expect.stringContaining("own name"),
+  });
+  expect(listRequests(fleet.controller)).toEqual([]);
+});
+
+test("T07 what is signed is judged once more: the files of the queue may have changed", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id } = await pending(fleet, "web-01");
+  const file = join(controller.config.state_dir, "pairing", `${id}.json`);
+  const request = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, JSON.stringify({ ...request, hostname: "db-01" }));
+  await expect(approveRequest(controller, id)).rejects.toThrow("its subject is another host");
+  expect(findAgent(controller.config, "db-01")).toBeUndefined();
+});
+
+test("T07 the queue's bound holds when many ask at once", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 2"]);
+  const asked = await Promise.all([1, 2, 3, 4, 5].map((number) => ask(fleet, `web-0${number}`)));
+  expect(asked.filter(({ kind }) => kind === "pending")).toHaveLength(2);
+  expect(listRequests(fleet.controller)).toHaveLength(2);
+});
+
 test("requests that nobody decided on are dropped after ten minutes", async () => {
   await using fleet = await LocalFleet.create();
   const { id } = await pending(fleet, "web-01");
   expect(await dropExpiredRequests(fleet.controller)).toBe(0);
   fleet.passDays(11 / 24 / 60);
+  await expect(approveRequest(fleet.controller, id)).rejects.toThrow("none is waiting");
+  expect(listRequests(fleet.controller)).toEqual([]);
   expect(await dropExpiredRequests(fleet.controller)).toBe(1);
   await expect(approveRequest(fleet.controller, id)).rejects.toThrow("none is waiting");
 });

@@ -4,10 +4,16 @@ import { join } from "node:path";
 import { unpairAgent } from "../../src/controller/agents.ts";
 import { signHost } from "../../src/controller/authority.ts";
 import { paths } from "../../src/controller/controller.ts";
-import { changeAgents, findAgent, lockRegistry } from "../../src/controller/registry.ts";
+import {
+  changeAgents,
+  findAgent,
+  lockRegistry,
+  removeAgent,
+} from "../../src/controller/registry.ts";
 import { renewAgents } from "../../src/controller/renewal.ts";
 import { addRevoked } from "../../src/controller/revocation.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
+import { until } from "../support/folder.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 async function pretend(fleet: LocalFleet, name: string, port: number): Promise<void> {
@@ -86,6 +92,36 @@ test("T05 a certificate that is revoked or replaced while its renewal is under w
     "Cannot renew db-01: it was given another certificate meanwhile",
     "Cannot renew web-01: its certificate was revoked meanwhile",
   ]);
+});
+
+test("T05 a host whose record is damaged while its renewal is under way gets no new certificate", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  const renewal = renewAgents(fleet.controller, [fleet.record("web-01")]);
+  writeFileSync(join(paths(fleet.controller.config).agents, "web-01.json"), "{");
+  expect((await renewal).notRenewed).toEqual([
+    { host: "web-01", error: "Cannot renew web-01: its record was damaged meanwhile" },
+  ]);
+});
+
+test("T05 a renewal signs nothing while somebody else holds the registry", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const other = await fleet.addAgent("db-01");
+  const issued = () => readFileSync(paths(fleet.controller.config).issued, "utf8");
+  const before = issued();
+  const lock = await lockRegistry(fleet.controller.config);
+  const renewal = renewAgents(fleet.controller, [fleet.record("web-01")]);
+  await until("the agent is asked", () => agent.log.of("renew").length > 0);
+  // Longer than signing takes.
+  for (let time = 0; time < 20; time++) await other.servedSerial();
+  expect(issued()).toBe(before);
+  removeAgent(fleet.controller.config, "web-01");
+  lock.release();
+  expect((await renewal).notRenewed).toEqual([
+    { host: "web-01", error: "Cannot renew web-01: it was unpaired meanwhile" },
+  ]);
+  expect(issued()).toBe(before);
 });
 
 test("T05 a certificate that is signed while unpair waits for its turn is revoked with the others", async () => {

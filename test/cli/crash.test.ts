@@ -1,6 +1,6 @@
 /** T10: kill -9 in the middle of renewal, pairing and registry writes. Rotation has rotation.test.ts. */
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { Running } from "../support/binary.ts";
@@ -205,5 +205,30 @@ test("T10 kill -9 of edit-agent and unpair: every record is whole, and no cut-of
     );
     await control.mustRun("edit-agent", ["web-00", "--agent-port", "7499"]);
     expect(recordOf(control, "web-00").port).toBe(7499);
+  }
+}, 60_000);
+
+test("T10 kill -9 of unpair --revoke: no host is out of the registry whose certificate still counts", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-00", GREET);
+  await agent.pair();
+  const whole = recordOf(control, "web-00");
+  const revoked = () => {
+    const file = control.folder.join("control", "state", "revoked-serials");
+    return existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+  };
+  const args = ["web-09", "--revoke"];
+  for (let nth = 1, came = true; came && nth <= MOST_CHANGES; nth++) {
+    const serial = `4${String(nth).padStart(3, "0")}`;
+    const record = { ...whole, hostname: "web-09", serial };
+    control.folder.write("control/state/agents/web-09.json", JSON.stringify(record), 0o640);
+    came = await killAtChange(nth, stateFolders(control), () =>
+      controlling(control, "unpair", ...args),
+    );
+    if (existsSync(recordFile(control, "web-09"))) await control.mustRun("unpair", args);
+    expect(revoked()).toContain(serial);
+    await expectSoundRegistry(control, ["web-00"]);
+    // A list that a kill had cut would stop every dial: nobody is there to answer this one.
+    expect((await control.run("ping", ["web-00"])).err).toContain("connection refused");
   }
 }, 60_000);

@@ -109,6 +109,19 @@ test("a run that is over has no lock left, whether its host answered or not", as
   expect(fleet.log.of("lock-release")).toHaveLength(2);
 });
 
+test("a host's lock is free as soon as its result is out, whatever the others do", async () => {
+  await using fleet = await LocalFleet.create();
+  const hosts = ["web-01", "db-01"];
+  for (const host of hosts) await fleet.addAgent(host);
+  const run = { hosts, port: undefined, script: "count", args: [] };
+  const seen: string[] = [];
+  await runScript(fleet.controller, CALLER, run, ({ host }) => {
+    seen.push(host);
+    expect(listRunLocks(fleet.controller).map((lock) => lock.host)).not.toContain(host);
+  });
+  expect(seen.sort()).toEqual(["db-01", "web-01"]);
+});
+
 test("T30 two runs at once: one runs, the other is refused before anything is dialled", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");

@@ -186,6 +186,27 @@ describe("T22 when it cannot be written, the error says why and the old file is 
     expect(readdirSync(folder.path)).toEqual(["f"]);
   });
 
+  test("a line that fits in part only: no part of it stays", () => {
+    using folder = new TestFolder();
+    const old = `${"o".repeat(49_999)}\n`;
+    const path = folder.write("f", old);
+    const code = `const { appendLine } = await import(${JSON.stringify(filesModule)});
+      try { appendLine(${JSON.stringify(path)}, "x".repeat(60_000), 0o600); }
+      catch (error) { console.log(error.code, error.message); }`;
+    // Between 50,000 and 110,000 bytes, whatever the shell's blocks are. A part is written first.
+    const child = Bun.spawnSync([
+      "/bin/sh",
+      "-c",
+      'trap "" XFSZ; ulimit -f 100; exec "$0" -e "$1"',
+      process.execPath,
+      code,
+    ]);
+    expect(child.stdout.toString()).toBe(
+      `storage Cannot write ${path}: no space left on the disk\n`,
+    );
+    expect(readText(path)).toBe(old);
+  });
+
   test("a folder that may not be written", () => {
     using folder = new TestFolder();
     const path = folder.write("closed/f", "old");

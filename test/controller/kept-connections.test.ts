@@ -63,6 +63,13 @@ test("T02 a rotation ends every connection made under the certificate before", a
   expect(await fleet.pingFailures(["web-01"], controller)).toEqual([]);
 });
 
+test("T02 a credential that somebody puts in place by hand ends every connection of the one before", async () => {
+  const before = setting();
+  await setupController(controller);
+  expect(setting()).not.toBe(before);
+  expect(await fleet.pingFailures(["web-01"], controller)).toEqual(["web-01: serial mismatch"]);
+});
+
 test("T02 another CA ends every connection of the one before", async () => {
   await using other = await LocalFleet.bare();
   await setupCa(other.controller);

@@ -120,6 +120,16 @@ describe("a record that 0.8 wrote under the name as it was", () => {
   });
 });
 
+test("what an editor or a cut-off write leaves beside the records is none", () => {
+  record("web-01", "web-01");
+  record(".#web-01", "web-01");
+  folder.write("agents/.web-01.json.0123456789ab.tmp", "{");
+  folder.write("agents/web-01.json~", "{");
+  const { agents, broken } = readRegistry(config);
+  expect([...agents.keys()]).toEqual(["web-01"]);
+  expect(broken).toEqual([]);
+});
+
 test("the host name inside must fit the file's, in the whole registry too", () => {
   record("web-01", "web-02");
   record("web_01", "web-01");

@@ -33,7 +33,7 @@ export interface Unpaired {
  *
  * @param revoke also puts every certificate of the host on this controller's revocation list, so that
  *   it can pose as no other host
- * @throws CtrlExecError `not-found`, or `bad-request` when no serial is known to revoke; nothing is
+ * @throws CtrlExecError `not-found`, of the host or of a serial to revoke; nothing is
  *   changed then
  */
 export async function unpairAgent(
@@ -93,7 +93,7 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
   const hint = `Put the serial into ${paths(controller.config).revoked} by hand, then unpair without --revoke.`;
   if (record === undefined) {
     throw new CtrlExecError(
-      "bad-request",
+      "not-found",
       `Cannot revoke ${hostname}: its serial is not known, and its record is damaged`,
       { hint },
     );
@@ -102,7 +102,7 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
     return [await peerSerial(openDialler(controller), record)];
   } catch (cause) {
     throw new CtrlExecError(
-      "bad-request",
+      "not-found",
       `Cannot revoke ${hostname}: its serial is not known, and it does not answer`,
       { hint, cause },
     );

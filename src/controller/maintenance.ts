@@ -87,7 +87,7 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
     const rotated = await attempt("rotate", () => rotateIfDue(controller));
     // Told first, so that after a long rest nobody is given up who could have been reached.
     const told = await attempt("broadcast", () => broadcastSerial(controller));
-    const stale = await attempt("stale", () => markAgents(controller));
+    const stale = (await attempt("stale", () => markAgents(controller))) ?? [];
     await attempt("drop-earlier", () => dropEarlier(controller));
     const renewals = await attempt("renew", () =>
       renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values())),
@@ -100,8 +100,8 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
       busy: false,
       rotated: rotated?.newSerial,
       confirmed: told?.confirmed ?? [],
-      pending: told?.pending ?? [],
-      stale: stale ?? [],
+      pending: (told?.pending ?? []).filter(({ host }) => !stale.includes(host)),
+      stale,
       renewed: renewals?.renewed ?? [],
       notRenewed: renewals?.notRenewed ?? [],
       expiredRequests: expiredRequests ?? 0,

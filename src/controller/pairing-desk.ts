@@ -142,7 +142,7 @@ export interface ApprovalOptions {
 /** Raised when the code typed is not the request's; the request is denied then. */
 function wrongCode({ hostname }: PendingRequest, code: string): CtrlExecError {
   return new CtrlExecError(
-    "bad-request",
+    "untrusted",
     `Cannot approve ${hostname}: ${code} is not the code of this request`,
     { hint: "The request is denied and gone. Let the host ask again, and compare the codes." },
   );
@@ -159,7 +159,7 @@ export interface Approval {
  *
  * @param code what the operator read on the agent's screen; a wrong one denies the request, so that it
  *   cannot be tried twice (T07); undefined when the operator has compared
- * @throws CtrlExecError `not-found` when no such request waits, `bad-request` for a wrong code
+ * @throws CtrlExecError `not-found` when no such request waits, `untrusted` for a wrong code
  */
 export async function approveRequest(
   controller: Controller,

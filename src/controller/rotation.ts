@@ -18,6 +18,7 @@
  * one goes when the overlap is over (dropEarlier).
  */
 import { join } from "node:path";
+import { messageOf } from "../core/errors.ts";
 import { CONTROLLER_NAME } from "../core/host-name.ts";
 import { renewalThreshold, rotationDue, serialStatus } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
@@ -124,7 +125,7 @@ export async function rotate(controller: Controller): Promise<Rotated> {
     });
     return { oldSerial, newSerial, agents, overlapExpires };
   } catch (thrown) {
-    log("err", "cert-rotation-fail", { ERROR: String(thrown) });
+    log("err", "cert-rotation-fail", { ERROR: messageOf(thrown) });
     throw thrown;
   }
 }
@@ -134,7 +135,10 @@ export async function rotateIfDue(controller: Controller): Promise<Rotated | und
   const { config, log, now } = controller;
   const { certificate, ca } = loadCredentials(config, now()).current;
   const daysLeft = daysBetween(now(), certificate.notAfter);
-  log("info", "cert-check", { DAYS_LEFT: daysLeft, THRESHOLD: renewalThreshold(config) });
+  log("info", "cert-check", {
+    DAYS_LEFT: daysLeft,
+    THRESHOLD: Math.floor(renewalThreshold(config)),
+  });
   if (!rotationDue(certificate.notAfter, ca.notAfter, config, now())) return undefined;
   log("info", "cert-renewal-start", { DAYS_LEFT: daysLeft });
   return await rotate(controller);

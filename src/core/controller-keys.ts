@@ -69,7 +69,7 @@ export const CONTROLLER_KEYS = {
   },
   cert_renewal_days: {
     group: ROTATION,
-    text: "A certificate is renewed this many days before it expires.",
+    text: "A certificate is renewed this many days before it expires; a value that is not below cert_days becomes a third of it.",
   },
   cert_overlap_days: {
     group: ROTATION,

@@ -34,7 +34,7 @@ interface ErrorFacts {
 export const ERROR_FACTS = {
   usage: { exit: 2, http: 400, level: "info" },
   config: { exit: 78, http: 500, level: "err" },
-  "bad-request": { exit: 1, http: 400, level: "info" },
+  "bad-request": { exit: 2, http: 400, level: "info" },
   denied: { exit: 1, http: 403, level: "warning" },
   "not-found": { exit: 1, http: 404, level: "info" },
   exists: { exit: 1, http: 409, level: "info" },

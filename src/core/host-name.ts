@@ -37,10 +37,10 @@ export function plainAddress(address: string): string {
 }
 
 /**
- * What no RFC has and every resolver reads: `127.1`, `0x7f.1`, and `10.0.0.012`, which is 10.0.0.10.
+ * What no RFC has and every resolver reads: `127.1`, `0x7f.1`, `2130706433`, and `10.0.0.012`, which is 10.0.0.10.
  * It would dial another host than the one that is read, locked and recorded.
  */
-const ODD_ADDRESS = /^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))+$/i;
+const ODD_ADDRESS = /^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*$/i;
 
 /** The one spelling of an address that texts are compared in; IPv6 has many, one with IPv4 inside. */
 export function canonicalAddress(address: string): string {

@@ -182,5 +182,5 @@ test.each([
 ])("a refused %s %p", async (mode, args) => {
   const finished = await control.run(mode, [...args, "--json"]);
   refusal.parse(parsed(finished));
-  expect(finished.status).toBe(1);
+  expect(finished.status).toBe(2);
 });

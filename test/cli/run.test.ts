@@ -102,21 +102,21 @@ test.each([
   ["another port", ["web-01", "web-01:7450"]],
 ])("a host that is given twice is refused before anything runs: %s", async (_, hosts) => {
   const { status, err } = await control.run("run", [...hosts, "mark"]);
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(err).toMatch(/^ctrl-exec: .*web-01 is given twice/i);
   expect(existsSync(control.folder.join("marks"))).toBe(false);
 });
 
 test.each(["../etc", "a b", "rm;ls", ""])("%p is refused as a script name", async (script) => {
   const { status, err } = await control.run("run", ["web-01", script]);
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(err).toContain("is not a script name");
 });
 
 test("more than 500 hosts are refused before any is dialled", async () => {
   const hosts = Array.from({ length: 501 }, (_, index) => `host-${index}`);
   const { status, err } = await control.run("run", [...hosts, "greet"]);
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(err).toContain("501 hosts given; at most 500 at once");
 });
 

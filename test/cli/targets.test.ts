@@ -46,7 +46,7 @@ test("results carry the name as it was asked for", async () => {
   expect(await ping("WEB-01")).toMatchObject([{ host: "WEB-01", status: "ok" }]);
   expect(await ping(address)).toMatchObject([{ host: "127.0.0.1", status: "ok" }]);
   const { status, err } = await control.run("ping", ["WEB-01", address]);
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(err).toBe("ctrl-exec: 127.0.0.1 is given twice, as web-01\n");
 });
 
@@ -114,7 +114,7 @@ test.each([
   "é",
 ])("%p is no target", async (target) => {
   const { status, err } = await control.run("ping", [target]);
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(err).toContain(`"${target}" is not a host, host:port or address`);
 });
 

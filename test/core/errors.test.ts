@@ -15,7 +15,7 @@ test("the exit statuses and HTTP statuses that callers build on", () => {
   expect(ERROR_FACTS.denied).toMatchObject({ exit: 1, http: 403, level: "warning" });
   expect(ERROR_FACTS.locked).toMatchObject({ exit: 1, http: 409, level: "warning" });
   expect(ERROR_FACTS["not-found"].http).toBe(404);
-  expect(ERROR_FACTS["bad-request"].http).toBe(400);
+  expect(ERROR_FACTS["bad-request"]).toMatchObject({ exit: 2, http: 400 });
 });
 
 test("no error means success, and none is taken for one over HTTP", () => {

@@ -75,11 +75,7 @@ function otherCertificate(place: string): CtrlExecError {
   });
 }
 
-function readReply({ status, body }: HttpReply): SelfPingReply {
-  try {
-    const parsed = refusal.safeParse(JSON.parse(body));
-    return { status, error: parsed.success ? parsed.data.error : "" };
-  } catch {
-    return { status, error: "" };
-  }
+function readReply({ status, json }: HttpReply): SelfPingReply {
+  const parsed = refusal.safeParse(json);
+  return { status, error: parsed.success ? parsed.data.error : "" };
 }

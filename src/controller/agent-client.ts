@@ -60,8 +60,10 @@ export async function askAgent(
 ): Promise<AgentReply> {
   const call = new Call(dialler, target, request);
   try {
-    const reply = await call.make();
-    return { status: reply.status, json: parseReply(reply.body, target.name) };
+    const { status, json } = await call.make();
+    if (json !== undefined) return { status, json };
+    const problem = `${target.name} answered with something that is not JSON`;
+    throw new CtrlExecError("protocol", problem);
   } finally {
     call.end();
   }
@@ -216,14 +218,4 @@ function explain(thrown: unknown, phase: ConnectionPhase, name: string, place: s
   const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
   const extras = hint === undefined ? { cause: thrown } : { cause: thrown, hint };
   return new CtrlExecError("unreachable", message, extras);
-}
-
-function parseReply(body: string, name: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch (cause) {
-    throw new CtrlExecError("protocol", `${name} answered with something that is not JSON`, {
-      cause,
-    });
-  }
 }

@@ -8,6 +8,7 @@ import * as z from "zod/mini";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
 import { dropUndefined } from "../core/json.ts";
+import { jsonPieces } from "../core/json-pieces.ts";
 import { resultWithoutToken } from "../core/redact.ts";
 import { isRequestId } from "../core/request-id.ts";
 import type { RunReportSoFar, RunResult } from "../core/results.ts";
@@ -95,7 +96,7 @@ export class RunRecord {
       const started = performance.now();
       try {
         ensureFolder(paths(this.#controller.config).runs, 0o750);
-        await writeWholeAsync(this.#file, `${this.#json(final)}\n`, RECORD_MODE, final);
+        await writeWholeAsync(this.#file, this.#json(final), RECORD_MODE, final);
       } catch (thrown) {
         const { log } = this.#controller;
         log("warning", "run-store-fail", { ERROR: messageOf(thrown), REQID: this.#facts.reqid });
@@ -105,9 +106,9 @@ export class RunRecord {
     return this.#writing;
   }
 
-  #json(complete: boolean): string {
+  *#json(complete: boolean): Generator<string> {
     const { reqid, script, hosts, submitter } = this.#facts;
-    return JSON.stringify({
+    yield* jsonPieces({
       reqid,
       script,
       hosts,
@@ -117,6 +118,7 @@ export class RunRecord {
       started: isoSeconds(this.#started),
       submitter,
     });
+    yield "\n";
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { CtrlExecError } from "./errors.ts";
 import { contentLength, MAX_HEAD_BYTES, readHeaders } from "./http-message.ts";
+import { JsonReader } from "./json-reader.ts";
 
 export interface ResponseHead {
   readonly status: number;
@@ -38,18 +39,23 @@ function notHttp(): CtrlExecError {
 
 export interface HttpResponse {
   readonly status: number;
-  readonly body: string;
+  /** The body's JSON; undefined when it is none. */
+  readonly json: unknown;
   readonly keepSeconds: number;
 }
 
 const START = "HTTP/1.";
 
-/** Collects a response from whatever pieces it comes in. */
+/** Bytes of the JSON that are accepted beside the long texts in it (T29): parsed, they take many times as much. */
+const MAX_REST_BYTES = 4 * 2 ** 20;
+
+/** Reads a response from whatever pieces it comes in. */
 export class ResponseReader {
   readonly #maxBody: number;
   #head: ResponseHead | undefined;
-  /** The head's bytes at first, then the body's. */
-  #bytes: Buffer = Buffer.alloc(0);
+  #headBytes: Buffer = Buffer.alloc(0);
+  readonly #body = new JsonReader(MAX_REST_BYTES);
+  /** Bytes of the body that have come, and of what may come behind it. */
   #length = 0;
 
   /** @param maxBody bytes of the body that are accepted (T29) */
@@ -59,13 +65,16 @@ export class ResponseReader {
 
   /** Returns true when the response is complete. @throws CtrlExecError `protocol` */
   take(chunk: Buffer): boolean {
-    this.#append(chunk);
-    this.#head ??= this.#takeHead();
+    const rest = this.#head === undefined ? this.#takeHead(chunk) : chunk;
     if (this.#head === undefined) return false;
     const { bodyLength } = this.#head;
+    const start = this.#length;
+    this.#length += rest.length;
     if (Math.max(this.#length, bodyLength ?? 0) > this.#maxBody) {
       throw new CtrlExecError("protocol", `answered with more than ${this.#maxBody} bytes`);
     }
+    const wanted = Math.max(0, (bodyLength ?? this.#length) - start);
+    this.#body.take(rest.subarray(0, wanted));
     return bodyLength !== undefined && this.#length >= bodyLength;
   }
 
@@ -74,44 +83,26 @@ export class ResponseReader {
     return this.#head !== undefined && (this.#head.bodyLength ?? 0) <= this.#length;
   }
 
-  /** The complete response; lets go of the bytes. */
+  /** The complete response. */
   response(): HttpResponse {
     if (this.#head === undefined) throw notHttp();
-    const { status, bodyLength = this.#length, keepSeconds } = this.#head;
-    const body = this.#bytes.toString("utf8", 0, bodyLength);
+    const { status, bodyLength, keepSeconds } = this.#head;
     // What comes behind the body belongs to no request: such a connection is not used again.
-    const exact = this.#length === bodyLength;
-    this.#bytes = Buffer.alloc(0);
-    return { status, body, keepSeconds: exact ? keepSeconds : 0 };
+    const exact = this.#length === (bodyLength ?? this.#length);
+    return { status, json: this.#body.end(), keepSeconds: exact ? keepSeconds : 0 };
   }
 
-  #takeHead(): ResponseHead | undefined {
-    const start = this.#bytes.toString("latin1", 0, Math.min(this.#length, START.length));
+  /** Returns what comes behind the head. */
+  #takeHead(chunk: Buffer): Buffer {
+    const bytes = Buffer.concat([this.#headBytes, chunk]);
+    const start = bytes.toString("latin1", 0, START.length);
     // What greets with something else, as SSH does, may never send an empty line.
     if (!START.startsWith(start)) throw notHttp();
-    const end = this.#bytes.subarray(0, this.#length).indexOf("\r\n\r\n");
-    if (end > MAX_HEAD_BYTES || (end < 0 && this.#length > MAX_HEAD_BYTES)) throw notHttp();
-    if (end < 0) return undefined;
-    const head = parseResponseHead(this.#bytes.toString("latin1", 0, end));
-    this.#bytes = this.#bytes.subarray(end + 4, this.#length);
-    this.#length = this.#bytes.length;
-    return head;
-  }
-
-  /** Doubles its room, so that memory follows what has come and not what was announced. */
-  #append(chunk: Buffer): void {
-    if (this.#length === 0) {
-      this.#bytes = chunk;
-    } else if (this.#length + chunk.length <= this.#bytes.length) {
-      chunk.copy(this.#bytes, this.#length);
-    } else {
-      const room = Math.max(2 * this.#length, this.#length + chunk.length);
-      const wanted = Math.min(room, this.#head?.bodyLength ?? room);
-      const larger = Buffer.allocUnsafe(Math.max(wanted, this.#length + chunk.length));
-      this.#bytes.copy(larger, 0, 0, this.#length);
-      chunk.copy(larger, this.#length);
-      this.#bytes = larger;
-    }
-    this.#length += chunk.length;
+    const end = bytes.indexOf("\r\n\r\n");
+    if (end > MAX_HEAD_BYTES || (end < 0 && bytes.length > MAX_HEAD_BYTES)) throw notHttp();
+    this.#headBytes = bytes;
+    if (end < 0) return bytes.subarray(bytes.length);
+    this.#head = parseResponseHead(bytes.toString("latin1", 0, end));
+    return bytes.subarray(end + 4);
   }
 }

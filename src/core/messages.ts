@@ -17,6 +17,11 @@ const nullableText = z.pipe(
   z.transform((value) => value ?? ""),
 );
 
+/** zod's own expression takes 100 bytes for each four characters. */
+const base64 = text.check(
+  z.refine((value) => value.length % 4 === 0 && !/[^A-Za-z0-9+/=]|=[^=]|={3}/.test(value)),
+);
+
 const count = z.int().check(z.nonnegative());
 const port = z.int().check(z.gte(1), z.lte(65_535));
 
@@ -40,8 +45,8 @@ export const runReply = z.object({
   stderr: textOrEmpty,
   error: z.optional(text),
   /** New: the exact bytes, base64, when they are not UTF-8 and `stdout` has lost some. */
-  stdout_b64: z.optional(z.base64()),
-  stderr_b64: z.optional(z.base64()),
+  stdout_b64: z.optional(base64),
+  stderr_b64: z.optional(base64),
   /** New: the signal that ended the script. */
   signal: z.optional(text),
   /** New: the agent ended the script because its `timeout` was over. */

@@ -1,26 +1,28 @@
 /** Files off the event loop: for a server that must answer others meanwhile. */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { open, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { collecting } from "./collect.ts";
 import { fileProblem } from "./files.ts";
 
 /**
  * Replaces a file in one step, as writeWhole does.
  *
+ * @param pieces the content in order; each is let go when it is written
  * @param durable false leaves out both fsyncs: after a power cut the file may be the old one or none
  * @throws CtrlExecError `storage`; the old file is untouched (T22)
  */
 export async function writeWholeAsync(
   path: string,
-  content: string,
+  pieces: Iterable<string>,
   mode: number,
   durable: boolean,
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
-    await writeNew(temporary, content, mode, durable);
+    await writeNew(temporary, pieces, mode, durable);
     await rename(temporary, path);
     if (durable) await syncFolder(dirname(path));
   } catch (cause) {
@@ -31,18 +33,23 @@ export async function writeWholeAsync(
 
 async function writeNew(
   path: string,
-  content: string,
+  pieces: Iterable<string>,
   mode: number,
   durable: boolean,
 ): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
     await file.chmod(mode);
-    await file.writeFile(content, "utf8");
+    for (const piece of collecting(pieces)) await writeAll(file, piece);
     if (durable) await file.sync();
   } finally {
     await file.close();
   }
+}
+
+async function writeAll(file: FileHandle, text: string): Promise<void> {
+  let rest = Buffer.from(text, "utf8");
+  while (rest.length > 0) rest = rest.subarray((await file.write(rest)).bytesWritten);
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -1,7 +1,8 @@
 /** One output stream of a child, kept up to a limit and drained to the end (T14, T15). */
 
 export interface Captured {
-  readonly bytes: Uint8Array;
+  /** In order; whoever has no further use for one may take it out. */
+  readonly chunks: Uint8Array[];
   /** Bytes beyond the limit, read and dropped. */
   readonly dropped: number;
 }
@@ -14,8 +15,9 @@ interface ChunkReader {
   cancel(): Promise<void>;
 }
 
-/** Bytes from which on a collection, of some 10 ms, is worth its time. */
-const LARGE = 8 * 2 ** 20;
+/** A chunk costs some 300 bytes beside its own: behind the first few, small ones are put together. */
+const LOOSE_CHUNKS = 16;
+const BLOCK_BYTES = 65_536;
 
 export class Capture {
   readonly #descriptor: number;
@@ -23,6 +25,9 @@ export class Capture {
   readonly #limit: number;
   readonly #chunks: Uint8Array[] = [];
   readonly #done: Promise<void>;
+  /** Small chunks, put together. */
+  #block: Uint8Array | undefined;
+  #used = 0;
   #ended = false;
   #kept = 0;
   #dropped = 0;
@@ -56,11 +61,8 @@ export class Capture {
   }
 
   captured(): Captured {
-    const bytes = concat(this.#chunks, this.#kept);
-    this.#chunks.length = 0;
-    // The collector does not know what buffers hold, and would keep all of it twice.
-    if (bytes.length > LARGE) Bun.gc(true);
-    return { bytes, dropped: this.#dropped };
+    if (this.#block !== undefined) this.#closeBlock(this.#block);
+    return { chunks: this.#chunks, dropped: this.#dropped };
   }
 
   async #endOr(ms: number): Promise<void> {
@@ -87,20 +89,28 @@ export class Capture {
   #keep(chunk: Uint8Array): void {
     const room = this.#limit - this.#kept;
     const kept = chunk.length <= room ? chunk : chunk.subarray(0, room);
-    if (kept.length > 0) this.#chunks.push(kept);
     this.#kept += kept.length;
     this.#dropped += chunk.length - kept.length;
+    if (kept.length > 0) this.#store(kept);
   }
-}
 
-function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
+  #store(chunk: Uint8Array): void {
+    const small = chunk.length <= BLOCK_BYTES / 4 && this.#chunks.length >= LOOSE_CHUNKS;
+    if (this.#block !== undefined && (!small || this.#used + chunk.length > BLOCK_BYTES)) {
+      this.#closeBlock(this.#block);
+    }
+    if (!small) {
+      this.#chunks.push(chunk);
+      return;
+    }
+    this.#block ??= new Uint8Array(BLOCK_BYTES);
+    this.#block.set(chunk, this.#used);
+    this.#used += chunk.length;
   }
-  return whole;
+
+  #closeBlock(block: Uint8Array): void {
+    this.#chunks.push(block.subarray(0, this.#used));
+    this.#block = undefined;
+    this.#used = 0;
+  }
 }

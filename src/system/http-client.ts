@@ -2,6 +2,7 @@
 import type { TLSSocket } from "node:tls";
 import { systemCode } from "../core/errors.ts";
 import { ResponseReader } from "../core/http-response.ts";
+import { Collector } from "./collect.ts";
 import { ConnectionFailed } from "./tls.ts";
 
 export interface HttpRequest {
@@ -18,13 +19,11 @@ export interface HttpRequest {
 
 export interface HttpReply {
   readonly status: number;
-  readonly body: string;
+  /** The body's JSON; undefined when it is none. */
+  readonly json: unknown;
   /** Milliseconds that the peer lets the connection stand unused; 0 when it is closed. */
   readonly keepMs: number;
 }
-
-/** Characters of an answer from which on a collection, of some 10 ms, is worth its time. */
-const LARGE = 8 * 2 ** 20;
 
 /** Let go of a connection this long before its peer does, so that no request meets the closing. */
 const KEEP_MARGIN_MS = 1000;
@@ -39,8 +38,10 @@ export async function requestOver(socket: TLSSocket, wanted: HttpRequest): Promi
   // Nothing would ever be heard of a request on a connection that is closed already.
   if (socket.destroyed) throw new ConnectionFailed("ECONNRESET");
   const reader = new ResponseReader(wanted.maxBytes);
+  const collector = new Collector();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onData = (chunk: Buffer) => {
+    collector.worked(chunk.length);
     try {
       if (reader.take(chunk)) resolve();
     } catch (thrown) {
@@ -57,12 +58,11 @@ export async function requestOver(socket: TLSSocket, wanted: HttpRequest): Promi
   let keepMs = 0;
   try {
     await promise;
-    const { status, body, keepSeconds } = reader.response();
-    // The collector does not know what buffers hold, and would let several of these pile up.
-    if (body.length > LARGE) Bun.gc(true);
+    const { status, json, keepSeconds } = reader.response();
+    collector.finished();
     const kept = wanted.keepAlive && !socket.destroyed;
     keepMs = kept ? Math.max(0, keepSeconds * 1000 - KEEP_MARGIN_MS) : 0;
-    return { status, body, keepMs };
+    return { status, json, keepMs };
   } finally {
     socket.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onError);
     if (keepMs === 0) socket.destroy();

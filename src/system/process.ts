@@ -43,7 +43,7 @@ const TERM_GRACE_MS = 5_000;
 const DRAIN_QUIET_MS = 250;
 const DRAIN_TOTAL_MS = 2_000;
 
-const NOTHING: Captured = { bytes: new Uint8Array(), dropped: 0 };
+const NOTHING: Captured = { chunks: [], dropped: 0 };
 
 /** The environment every script and hook starts from. */
 export function baseEnvironment(): Record<string, string> {

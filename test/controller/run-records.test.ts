@@ -73,6 +73,17 @@ describe("a run's record", () => {
     expect(readdirSync(stage.folder.join("state", "runs"))).toEqual([`${REQID}.json`]);
   });
 
+  test("has every character of a long output", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new RunRecord(controller, facts);
+    const long = { stdout: 'é\n"\\\u0001😀'.repeat(200_000), stderr: "x".repeat(70_000) };
+    record.add({ ...resultOf("a"), ...long });
+    await record.close("gone");
+    const [first] = (await readRunRecord(controller, REQID))?.results ?? [];
+    expect(first?.stdout === long.stdout && first.stderr === long.stderr).toBe(true);
+  });
+
   test("that is closed early has a result for every host", async () => {
     using stage = new Stage();
     const controller = await stage.controller();

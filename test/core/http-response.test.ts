@@ -47,7 +47,7 @@ describe("a response", () => {
       const reader = new ResponseReader(100);
       expect(reader.take(WHOLE.subarray(0, cut))).toBe(false);
       expect(reader.take(WHOLE.subarray(cut))).toBe(true);
-      expect(reader.response()).toEqual({ status: 200, body: '{"a":1}\n', keepSeconds: 0 });
+      expect(reader.response()).toEqual({ status: 200, json: { a: 1 }, keepSeconds: 0 });
     }
   });
 

@@ -23,7 +23,7 @@ function openFiles(): string[] {
   });
 }
 
-const text = (capture: Capture) => Buffer.from(capture.captured().bytes).toString();
+const text = (capture: Capture) => Buffer.concat(capture.captured().chunks).toString();
 
 test("everything up to the end", async () => {
   const { readEnd, writeEnd } = filled("one ", "two");
@@ -79,4 +79,20 @@ test("what is there at the end is read however late it is looked at", async () =
   await done;
   expect(text(capture)).toHaveLength(60_000);
   closeAll(writeEnd);
+});
+
+test("what a script prints by the byte costs not much more than its bytes", async () => {
+  const { readEnd, writeEnd } = filled();
+  const capture = new Capture(readEnd, 2_500);
+  // A write each, so that each may be read by itself.
+  for (let at = 0; at < 3000; at++) {
+    writeSync(writeEnd, String(at % 10));
+    await new Promise(setImmediate);
+  }
+  closeAll(writeEnd);
+  await capture.finish(10_000, 20_000);
+  const { chunks, dropped } = capture.captured();
+  expect(Buffer.concat(chunks).toString()).toBe("0123456789".repeat(250));
+  expect(dropped).toBe(500);
+  expect(chunks.length).toBeLessThan(20);
 });

@@ -101,14 +101,14 @@ describe("the answer", () => {
     ["without a length, ended by the close", `HTTP/1.0 200 OK\r\n\r\n${BODY}`],
   ])("%s", async (_, answer) => {
     const { reply } = await ask((socket) => socket.end(answer));
-    expect(reply).toEqual({ status: 200, body: BODY, keepMs: 0 });
+    expect(reply).toEqual({ status: 200, json: { ok: 1 }, keepMs: 0 });
   });
 
   test("a refusal is an answer", async () => {
     const { reply } = await ask((socket) =>
       socket.end("HTTP/1.0 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}"),
     );
-    expect(reply).toEqual({ status: 403, body: "{}", keepMs: 0 });
+    expect(reply).toEqual({ status: 403, json: {}, keepMs: 0 });
   });
 
   test("a redirect is not followed", async () => {
@@ -127,7 +127,7 @@ describe("the answer", () => {
       for (const byte of bytes) socket.write(byte);
       socket.end();
     });
-    expect(reply).toMatchObject({ status: 200, body: BODY });
+    expect(reply).toMatchObject({ status: 200, json: { ok: 1 } });
   });
 
   test("is read whole whatever pieces it comes in, characters cut in two as well", async () => {
@@ -137,7 +137,7 @@ describe("the answer", () => {
       socket.write(`HTTP/1.0 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`);
       for (let at = 0; at < bytes.length; at += 7) socket.write(bytes.subarray(at, at + 7));
     });
-    expect(reply).toMatchObject({ status: 200, body: text });
+    expect(reply).toMatchObject({ status: 200, json: JSON.parse(text) });
   });
 
   test("a connection with more on it than the answer is not used again", async () => {
@@ -148,7 +148,7 @@ describe("the answer", () => {
         ),
       { ...REQUEST, keepAlive: true },
     );
-    expect(reply).toMatchObject({ body: BODY, keepMs: 0 });
+    expect(reply).toMatchObject({ json: { ok: 1 }, keepMs: 0 });
   });
 
   test("just as long as it may be", async () => {
@@ -255,7 +255,7 @@ describe("the connection", () => {
       ...REQUEST,
       keepAlive: true,
     });
-    expect(reply).toEqual({ status: 200, body: BODY, keepMs });
+    expect(reply).toEqual({ status: 200, json: { ok: 1 }, keepMs });
     expect(socket.destroyed).toBe(keepMs === 0);
     socket.destroy();
   });

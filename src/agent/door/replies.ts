@@ -1,7 +1,8 @@
 /** Answers as bytes. */
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import { inPieces } from "../../core/text.ts";
+import { isLongText, jsonPieces } from "../../core/json-pieces.ts";
+import { collecting } from "../../system/collect.ts";
 import type { AgentReply } from "../endpoint.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -23,27 +24,27 @@ export function rawResponse({ status, body }: AgentReply): string {
   ].join("\r\n");
 }
 
-/** Bytes of an answer from which on it is sent in pieces, and what it was made of is collected first. */
-const LARGE = 8 * 2 ** 20;
-
 /**
  * @param last the connection ends with this answer
  * @returns bytes of the body
  */
 export function sendReply(response: ServerResponse, reply: AgentReply, last: boolean): number {
-  const json = JSON.stringify(reply.body);
-  const length = Buffer.byteLength(json);
+  const inPieces = Object.values(reply.body).some(isLongText);
+  const json = inPieces ? "" : JSON.stringify(reply.body);
+  const length = inPieces ? jsonLength(reply.body) : Buffer.byteLength(json);
   response.writeHead(reply.status, {
     "Content-Type": "application/json",
     "Content-Length": length,
     ...(last ? { Connection: "close" } : {}),
   });
-  if (length < LARGE) {
-    response.end(json);
-    return length;
-  }
-  // The collector does not know what buffers hold: an agent grew by 150 MB with each large answer.
-  Bun.gc(true);
-  Readable.from(inPieces(json)).pipe(response);
+  if (inPieces) Readable.from(collecting(jsonPieces(reply.body), true)).pipe(response);
+  else response.end(json);
+  return length;
+}
+
+/** 0.8 knows no chunked bodies: the length is found by writing the whole answer to nowhere first. */
+function jsonLength(body: AgentReply["body"]): number {
+  let length = 0;
+  for (const piece of collecting(jsonPieces(body, false))) length += Buffer.byteLength(piece);
   return length;
 }

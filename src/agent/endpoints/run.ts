@@ -1,11 +1,11 @@
 import type { AllowedScript } from "../../core/allowlist.ts";
 import { isArrayOfText } from "../../core/json.ts";
 import { type RunRequest, runRequest } from "../../core/messages.ts";
-import { decodeText } from "../../core/text.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { ProcessResult } from "../../system/process.ts";
 import { authorize } from "../authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "../endpoint.ts";
+import { outputText } from "../output-text.ts";
 import { judgeAllowedScript, runAllowedScript } from "../script.ts";
 
 /** What the result says when a signal ended the script or it could not be executed (PROTOCOL 2). */
@@ -109,20 +109,16 @@ function refuse(request: Partial<RunRequest>, error: string): AgentReply {
 
 /** Text for 0.8, and the exact bytes beside it when the text has lost some. */
 function outputOf({ stdout, stderr }: ProcessResult): Record<string, unknown> {
-  const out = decodeText(stdout.bytes);
-  const err = decodeText(stderr.bytes);
+  const out = outputText(stdout.chunks);
+  const err = outputText(stderr.chunks);
   return {
     stdout: out.text,
     stderr: err.text,
-    ...(out.exact ? {} : { stdout_b64: base64(stdout.bytes) }),
-    ...(err.exact ? {} : { stderr_b64: base64(stderr.bytes) }),
+    ...(out.base64 === undefined ? {} : { stdout_b64: out.base64 }),
+    ...(err.base64 === undefined ? {} : { stderr_b64: err.base64 }),
     ...(stdout.dropped > 0 ? { stdout_dropped: stdout.dropped } : {}),
     ...(stderr.dropped > 0 ? { stderr_dropped: stderr.dropped } : {}),
   };
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
 
 function endOf(result: ProcessResult, { path, options }: AllowedScript): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { runScript } from "../../controller/run.ts";
+import { jsonPieces } from "../../core/json-pieces.ts";
 import { runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
 import { portOption } from "../numbers.ts";
@@ -50,7 +51,10 @@ export const run = defineVerb({
         });
       },
     ).finally(() => progress.end());
-    if (options.json) io.out(`${JSON.stringify({ ok: 1, results: report.results })}\n`);
+    if (options.json) {
+      for (const piece of jsonPieces({ ok: 1, results: report.results })) io.out(piece);
+      io.out("\n");
+    }
     return report.results.some(runFailed) ? 1 : 0;
   },
 });

@@ -1,0 +1,87 @@
+/** JSON that is written piece by piece: a script's output is never held as text and as JSON at once. */
+
+/** Characters of a text from which on it is written in pieces of this length. */
+const PIECE_LENGTH = 65_536;
+
+/** A text that is made while it is written. */
+export interface LongText {
+  /**
+   * The text in order, in pieces of any length.
+   *
+   * @param last nobody reads it again: what it was made of is let go
+   */
+  parts(last: boolean): Iterable<string>;
+}
+
+export function isLongText(value: unknown): value is LongText {
+  return typeof value === "object" && value !== null && "parts" in value;
+}
+
+/**
+ * What JSON.stringify would make of plain objects, arrays, text, numbers and long texts, in pieces of
+ * at least PIECE_LENGTH characters, but for the last, and not many times that.
+ *
+ * @param last long texts are not read again
+ */
+export function* jsonPieces(value: unknown, last = true): Generator<string> {
+  let waiting = "";
+  for (const part of parts(value, last)) {
+    waiting += part;
+    if (waiting.length < PIECE_LENGTH) continue;
+    yield waiting;
+    waiting = "";
+  }
+  if (waiting !== "") yield waiting;
+}
+
+function* parts(value: unknown, last: boolean): Generator<string> {
+  if (typeof value === "string" && value.length > PIECE_LENGTH) {
+    yield* textPieces([value]);
+  } else if (isLongText(value)) {
+    yield* textPieces(value.parts(last));
+  } else if (Array.isArray(value) && value.some(isObject)) {
+    yield* between("[", "]", value, (item) => parts(item, last));
+  } else if (isObject(value) && Object.values(value).some(isLong)) {
+    const members = Object.entries(value).filter(([, member]) => member !== undefined);
+    yield* between("{", "}", members, function* ([name, member]) {
+      yield `${JSON.stringify(name)}:`;
+      yield* parts(member, last);
+    });
+  } else {
+    yield JSON.stringify(value);
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function isLong(value: unknown): boolean {
+  return isObject(value) || (typeof value === "string" && value.length > PIECE_LENGTH);
+}
+
+function* between<Item>(
+  open: string,
+  close: string,
+  items: readonly Item[],
+  piecesOf: (item: Item) => Iterable<string>,
+): Generator<string> {
+  let mark = open;
+  for (const item of items) {
+    yield mark;
+    yield* piecesOf(item);
+    mark = ",";
+  }
+  yield mark === open ? open + close : close;
+}
+
+/** A pair of surrogates that a cut tears apart is escaped as two halves, which any reader joins. */
+function* textPieces(text: Iterable<string>): Generator<string> {
+  yield '"';
+  for (const part of text) {
+    for (let at = 0; at < part.length; at += PIECE_LENGTH) {
+      yield JSON.stringify(part.slice(at, at + PIECE_LENGTH)).slice(1, -1);
+    }
+  }
+  yield '"';
+}

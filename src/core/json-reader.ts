@@ -1,0 +1,155 @@
+/**
+ * JSON that comes in pieces. A long text in it, a script's output, is decoded as it comes and never
+ * held as bytes, as JSON and as text at once; only the rest is kept until the end and then parsed.
+ */
+import { randomBytes } from "node:crypto";
+import { CtrlExecError } from "./errors.ts";
+
+/** Characters of a text from which on it is kept apart from the rest. */
+const LONG = 65_536;
+
+/** Characters that are decoded at once; of smaller pieces the memory does not all come back. */
+const PIECE_LENGTH = 2 ** 20;
+
+interface Text {
+  /** As JSON spells it. */
+  raw: string;
+  /**
+   * What of it has been decoded. Concatenated: such a string becomes one when it is first looked at,
+   * and by then what the reading left behind is gone.
+   */
+  decoded: string;
+}
+
+export class JsonReader {
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #maxRest: number;
+  /** The JSON with a name in the place of each long text. */
+  #rest = "";
+  /** What has come of the text that is being read; undefined outside of one. */
+  #text: Text | undefined;
+  /** The beginning of an escape whose end has not come. */
+  #held = "";
+  readonly #long = new Map<string, string>();
+  /** The sender cannot know it, and so cannot use the name of a long text. */
+  #secret = "";
+  #isJson = true;
+
+  /** @param maxRest characters that are accepted of what is no long text (T29) */
+  constructor(maxRest: number) {
+    this.#maxRest = maxRest;
+  }
+
+  /** @throws CtrlExecError `protocol` beyond `maxRest` */
+  take(bytes: Uint8Array): void {
+    this.#scan(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  /** What was read; undefined when it was not JSON. */
+  end(): unknown {
+    this.#scan(this.#decoder.decode());
+    try {
+      return this.#text === undefined && this.#isJson ? this.#parse() : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #parse(): unknown {
+    if (this.#long.size === 0) return JSON.parse(this.#rest);
+    return JSON.parse(this.#rest, (_, value: unknown) =>
+      typeof value === "string" ? (this.#long.get(value) ?? value) : value,
+    );
+  }
+
+  #scan(more: string): void {
+    if (!this.#isJson) return;
+    const json = this.#held + more;
+    this.#held = "";
+    for (let at = 0; at < json.length; ) {
+      const quote = this.#text === undefined ? json.indexOf('"', at) : endOfText(json, at);
+      const end = quote < 0 ? json.length : quote;
+      if (this.#text === undefined) this.#keep(json.slice(at, end));
+      else this.#addToText(json.slice(at, end), quote < 0);
+      if (quote >= 0) this.#turn();
+      at = end + 1;
+    }
+  }
+
+  /** At a quotation mark. */
+  #turn(): void {
+    const text = this.#text;
+    if (text === undefined) {
+      this.#text = { raw: "", decoded: "" };
+      return;
+    }
+    this.#text = undefined;
+    if (text.decoded === "" && text.raw.length < LONG) {
+      this.#keep(`"${text.raw}"`);
+      return;
+    }
+    this.#decode(text);
+    this.#secret ||= randomBytes(16).toString("hex");
+    const name = `${this.#secret} ${this.#long.size}`;
+    this.#long.set(name, text.decoded);
+    this.#keep(JSON.stringify(name));
+  }
+
+  #addToText(raw: string, goesOn: boolean): void {
+    const text = this.#text;
+    if (text === undefined) return;
+    const end = goesOn ? raw.length - unfinishedEscape(raw) : raw.length;
+    this.#held = raw.slice(end);
+    text.raw += raw.slice(0, end);
+    if (text.raw.length >= PIECE_LENGTH) this.#decode(text);
+  }
+
+  #decode(text: Text): void {
+    try {
+      const decoded: string = JSON.parse(`"${text.raw}"`);
+      text.decoded += decoded;
+    } catch {
+      this.#isJson = false;
+    }
+    text.raw = "";
+  }
+
+  #keep(json: string): void {
+    this.#rest += json;
+    if (this.#rest.length > this.#maxRest) {
+      throw new CtrlExecError("protocol", `answered with more than ${this.#maxRest} bytes`);
+    }
+  }
+}
+
+/** Where the text's closing quotation mark is, from a place that no backslash before it changes. */
+function endOfText(json: string, start: number): number {
+  let quote = json.indexOf('"', start);
+  while (quote >= 0 && backslashesBefore(json, quote, start) % 2 === 1) {
+    quote = json.indexOf('"', quote + 1);
+  }
+  return quote;
+}
+
+function backslashesBefore(json: string, end: number, start: number): number {
+  let at = end;
+  while (at > start && json.charCodeAt(at - 1) === BACKSLASH) at -= 1;
+  return end - at;
+}
+
+const BACKSLASH = 0x5c;
+
+/** Longest escape: a backslash, `u` and four digits. */
+const ESCAPE_LENGTH = 6;
+
+/** How many of the last characters are an escape that has not come whole. */
+function unfinishedEscape(raw: string): number {
+  const tail = raw.slice(-ESCAPE_LENGTH + 1);
+  const last = tail.lastIndexOf("\\");
+  if (last < 0) return 0;
+  const length = tail.length - last;
+  const start = raw.length - length;
+  if (backslashesBefore(raw, start + 1, 0) % 2 === 0) return 0;
+  const wanted = raw[start + 1] === "u" ? ESCAPE_LENGTH : 2;
+  return length < wanted ? length : 0;
+}

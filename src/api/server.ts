@@ -66,6 +66,8 @@ interface Due {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly peer: string;
+  /** Resolves when the answer is out or the client has gone. */
+  readonly closed: Promise<void>;
   bytes: number;
 }
 
@@ -97,13 +99,15 @@ class Api {
 
   /** Never rejects. */
   async answer(request: IncomingMessage, response: ServerResponse, peer: string): Promise<void> {
-    const due: Due = { request, response, requestId: newRequestId(), peer, bytes: 0 };
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    const due: Due = { request, response, requestId: newRequestId(), peer, closed, bytes: 0 };
     this.#due.add(due);
     // A client that goes away while it is answered is its own affair.
     response.on("error", () => undefined);
     response.once("close", () => {
       this.#due.delete(due);
       this.#settle();
+      resolve();
     });
     try {
       this.#send(due, await this.#handle(due));
@@ -136,8 +140,11 @@ class Api {
       return await route.handle(call);
     } finally {
       // A run keeps its place until it has ended, whether or not somebody waits for it.
-      void Promise.allSettled(runs.map(({ finished }) => finished)).then(() => {
+      void Promise.allSettled(runs.map(({ finished }) => finished)).then(async () => {
         this.#places.leave(due.peer);
+        // Until then the answer holds what they found.
+        await due.closed;
+        for (const run of runs) run.letGo();
       });
     }
   }

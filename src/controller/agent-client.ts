@@ -6,11 +6,13 @@ import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
+import { formatBytes } from "../core/units.ts";
 import { identityOf } from "../pki/certificate.ts";
 import { type HttpReply, requestOver } from "../system/http-client.ts";
 import { ConnectionFailed, connectTcp, secureClient } from "../system/tls.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
 import { identityProblem } from "./identity.ts";
+import type { ReplyAccount, ReplyBudget, ReplyShare } from "./reply-budget.ts";
 import { dialAddress, type ResolvedTarget } from "./targets.ts";
 
 export interface AgentRequest {
@@ -40,6 +42,10 @@ export interface Dialler {
   readonly handshakes: Semaphore;
   /** Connections that are open already; undefined when each request has its own. */
   readonly pool?: AgentPool;
+  /** Bounds what the replies take together (T29). */
+  readonly budget: ReplyBudget;
+  /** Where replies are counted until all of them are let go; undefined counts one while it comes. */
+  readonly account?: ReplyAccount;
 }
 
 export const MAX_HANDSHAKES = 8;
@@ -58,14 +64,20 @@ export async function askAgent(
   target: ResolvedTarget,
   request: AgentRequest,
 ): Promise<AgentReply> {
-  const call = new Call(dialler, target, request);
+  const share = (dialler.account ?? dialler.budget.open()).openReply();
+  const call = new Call(dialler, target, request, share);
+  let kept = false;
   try {
     const { status, json } = await call.make();
-    if (json !== undefined) return { status, json };
+    if (json !== undefined) {
+      kept = dialler.account !== undefined;
+      return { status, json };
+    }
     const problem = `${target.name} answered with something that is not JSON`;
     throw new CtrlExecError("protocol", problem);
   } finally {
     call.end();
+    if (!kept) share.giveBack();
   }
 }
 
@@ -74,6 +86,7 @@ class Call {
   readonly #dialler: Dialler;
   readonly #target: ResolvedTarget;
   readonly #request: AgentRequest;
+  readonly #share: ReplyShare;
   #place = "";
   #phase: ConnectionPhase = "connect";
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -82,10 +95,11 @@ class Call {
   readonly #expiry = Promise.withResolvers<never>();
   #abort: () => void = () => undefined;
 
-  constructor(dialler: Dialler, target: ResolvedTarget, request: AgentRequest) {
+  constructor(dialler: Dialler, target: ResolvedTarget, request: AgentRequest, share: ReplyShare) {
     this.#dialler = dialler;
     this.#target = target;
     this.#request = request;
+    this.#share = share;
   }
 
   async make(): Promise<HttpReply> {
@@ -198,6 +212,17 @@ class Call {
       body: body === undefined ? undefined : JSON.stringify(body),
       maxBytes: idempotent === true ? MAX_SHORT_REPLY_BYTES : MAX_REPLY_BYTES,
       keepAlive,
+      onBytes: (bytes) => this.#count(bytes),
+    });
+  }
+
+  #count(bytes: number): void {
+    if (this.#share.take(bytes)) return;
+    const { idempotent } = this.#request;
+    const max = formatBytes(this.#dialler.config.max_replies);
+    const dropped = `the answer of ${this.#target.name} was dropped: all answers together are more than ${max}`;
+    throw new CtrlExecError("too-large", dropped, {
+      hint: `${idempotent === true ? "" : "The script has run; "}max_replies in ctrl-exec.conf sets the bound.`,
     });
   }
 

@@ -15,6 +15,7 @@ import {
 import type { Controller } from "./controller.ts";
 import { type ControllerCredentials, clientContext, loadCredentials } from "./credential.ts";
 import { type Acceptance, rememberSerials } from "./known-serial.ts";
+import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import { readRevoked } from "./revocation.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
@@ -40,13 +41,14 @@ export interface DialCredential {
 }
 
 /** All that dialling needs but the controller whose request it is. */
-export interface DialSetting extends Omit<Dialler, "context" | "serial"> {
+export interface DialSetting extends Omit<Dialler, "context" | "serial" | "account"> {
   /** The one in force first, then those of rotations under way, the newest first. */
   readonly credentials: readonly DialCredential[];
 }
 
 export interface FleetDialler extends DialSetting {
   readonly controller: Controller;
+  readonly account?: ReplyAccount;
 }
 
 /** @throws CtrlExecError `config` when this host's own credential cannot be used */
@@ -75,12 +77,14 @@ export function dialSetting(
     }),
     revoked: readRevoked(config),
     handshakes: new Semaphore(MAX_HANDSHAKES),
+    budget: new ReplyBudget(config.max_replies),
   };
 }
 
 /**
  * Asks every target and calls back once for each, as they answer (T23: never a host without a result).
- * The promise resolves when all have. What was learned about the serials they trust is kept.
+ * The promise resolves when all have. What was learned about the serials they trust is kept. The
+ * replies count against the budget until then, or until the dialler's own account is closed.
  */
 export async function askFleet(
   dialler: FleetDialler,
@@ -90,11 +94,15 @@ export async function askFleet(
 ): Promise<void> {
   // Without the replies: an output may be large, and its result has been passed on.
   const accepted: Acceptance[] = [];
+  const account = dialler.account ?? dialler.budget.open();
+  const counted = { ...dialler, account };
   await inParallel(targets, dialler.config.max_parallel, async (target) => {
-    const outcome = await askHost(dialler, target, request);
+    const outcome = await askHost(counted, target, request);
     const { acceptedSerial, refusedSerial } = outcome;
     accepted.push({ record: target.record, serial: acceptedSerial, refused: refusedSerial });
     onOutcome(outcome);
+  }).finally(() => {
+    if (account !== dialler.account) account.close();
   });
   await rememberSerials(dialler.controller, dialler.credentials[0]?.serial, accepted);
 }

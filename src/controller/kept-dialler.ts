@@ -5,6 +5,7 @@ import { AgentPool } from "./agent-pool.ts";
 import { paths } from "./controller.ts";
 import { loadCredentials } from "./credential.ts";
 import { type DialSetting, dialSetting } from "./fleet.ts";
+import { ReplyBudget } from "./reply-budget.ts";
 
 interface Kept {
   readonly setting: DialSetting;
@@ -16,6 +17,8 @@ interface Kept {
 
 export class KeptDialler {
   #kept: Kept | undefined;
+  /** One for all requests, whatever becomes of the connections. */
+  readonly #budget = new ReplyBudget(0);
 
   /**
    * For this configuration and the credential files as they are now. When either has changed, every
@@ -24,6 +27,7 @@ export class KeptDialler {
    * @throws CtrlExecError `config` when this host's own credential cannot be used
    */
   current(config: ControllerConfig, now: Date): DialSetting {
+    this.#budget.max = config.max_replies;
     const files = stamps(config);
     const kept = this.#kept;
     if (kept?.setting.config === config && kept.files === files && now < kept.notAfter) {
@@ -32,7 +36,7 @@ export class KeptDialler {
     this.close();
     const credentials = loadCredentials(config, now);
     const pool = new AgentPool(config.keepalive * 1000);
-    const setting = { ...dialSetting(config, credentials), pool };
+    const setting = { ...dialSetting(config, credentials), pool, budget: this.#budget };
     this.#kept = { setting, pool, files, notAfter: credentials.current.certificate.notAfter };
     return setting;
   }

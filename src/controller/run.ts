@@ -42,6 +42,8 @@ export interface StartedRun {
    * with that reason for the hosts that are still out. Never rejects.
    */
   abandon(reason: string): Promise<void>;
+  /** The results are needed no more: they stop to count against the replies that are held. */
+  letGo(): void;
 }
 
 /**
@@ -92,7 +94,9 @@ export async function startRun(
     hosts,
     args: order.args,
   });
-  const dialler = openDialler(controller);
+  const opened = openDialler(controller);
+  const account = opened.budget.open();
+  const dialler = { ...opened, account };
   const { username, token } = caller;
   const { script } = order;
   const locks = takeRunLocks(controller, { targets, script, reqid, username });
@@ -126,6 +130,7 @@ export async function startRun(
         results.get(host) ?? lostResult({ reqid, script }, host, reason);
       abandoned.resolve({ reqid, results: hosts.map(given) });
     },
+    letGo: () => account.close(),
   };
 }
 

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import {
   absolutePath,
   bindAddress,
+  byteSize,
   keyType,
   oneOf,
   optional,
@@ -31,6 +32,7 @@ const shape = z.object({
   keepalive: withDefault(wholeNumber(0, 300), 5),
   max_parallel: withDefault(wholeNumber(1, 4096), 64),
   max_hosts: withDefault(wholeNumber(1, 100_000), 500),
+  max_replies: withDefault(byteSize, 2 ** 30),
   auth_hook: optional(absolutePath),
   auth_hook_timeout: withDefault(seconds(), 10),
   pairing_port: withDefault(port, 7444),

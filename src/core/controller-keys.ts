@@ -48,6 +48,10 @@ export const CONTROLLER_KEYS = {
   },
   max_parallel: { group: CALLS, text: "Hosts worked on at once." },
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
+  max_replies: {
+    group: CALLS,
+    text: "Most that the answers of all hosts of a run may hold together, in ctrl-exec-api those of all requests; a host's answer beyond it is dropped and its result says so. A number of bytes, or 512M, 2G.",
+  },
   auth_hook: {
     group: AUTH,
     text: "Program that decides on every run, ping and API request; see docs/SECURITY.md for what it is told.",

@@ -15,6 +15,8 @@ export interface HttpRequest {
   readonly maxBytes: number;
   /** Asks the peer to leave the connection open. */
   readonly keepAlive: boolean;
+  /** Told of each piece of the answer, in bytes, before it is kept; what it throws ends the request. */
+  readonly onBytes?: (bytes: number) => void;
 }
 
 export interface HttpReply {
@@ -43,6 +45,7 @@ export async function requestOver(socket: TLSSocket, wanted: HttpRequest): Promi
   const onData = (chunk: Buffer) => {
     collector.worked(chunk.length);
     try {
+      wanted.onBytes?.(chunk.length);
       if (reader.take(chunk)) resolve();
     } catch (thrown) {
       reject(thrown);

@@ -17,10 +17,12 @@ export class FakeAgent implements Disposable {
    * Listens on the agent's port in its place.
    *
    * @param onRequest called for each request's first bytes, which tests send in one piece
+   * @param host 0.0.0.0 stands for as many hosts as there are addresses in 127.0.0.0/8
    */
   static async start(
     agent: TestAgent,
     onRequest: (socket: TLSSocket, request: string) => void,
+    host = "127.0.0.1",
   ): Promise<FakeAgent> {
     const server = createServer({
       cert: readFileSync(agent.path("agent.crt")),
@@ -36,7 +38,7 @@ export class FakeAgent implements Disposable {
     });
     server.on("tlsClientError", () => undefined);
     const { promise, resolve } = Promise.withResolvers<void>();
-    server.listen({ port: agent.port, host: "127.0.0.1" }, resolve);
+    server.listen({ port: agent.port, host }, resolve);
     await promise;
     return fake;
   }

@@ -22,7 +22,7 @@ const MAX_LINE = 16_384;
 export function formatLogLine(action: string, fields: LogFields = {}): string {
   let line = `ACTION=${formatValue(action)}`;
   let omitted = 0;
-  for (const name of Object.keys(fields).sort()) {
+  for (const name of inOrder(Object.keys(fields))) {
     const value = fields[name];
     if (value === undefined) continue;
     const field = ` ${name}=${formatValue(String(value))}`;
@@ -30,6 +30,12 @@ export function formatLogLine(action: string, fields: LogFields = {}): string {
     else line += field;
   }
   return omitted === 0 ? line : `${line} OMITTED=${omitted}`;
+}
+
+/** Most callers name their fields in order, and sorting costs more than all the rest of the line. */
+function inOrder(names: string[]): string[] {
+  const ordered = names.every((name, index) => index === 0 || (names[index - 1] ?? "") < name);
+  return ordered ? names : names.sort();
 }
 
 function formatValue(value: string): string {

@@ -60,9 +60,10 @@ export class Capture {
     closeAll(this.#descriptor);
   }
 
+  /** What was kept, handed over: a chunk that comes after this is not in it. */
   captured(): Captured {
     if (this.#block !== undefined) this.#closeBlock(this.#block);
-    return { chunks: this.#chunks, dropped: this.#dropped };
+    return { chunks: this.#chunks.splice(0), dropped: this.#dropped };
   }
 
   async #endOr(ms: number): Promise<void> {

@@ -96,3 +96,16 @@ test("what a script prints by the byte costs not much more than its bytes", asyn
   expect(dropped).toBe(500);
   expect(chunks.length).toBeLessThan(20);
 });
+
+test("what comes after the output was handed over is not in it", async () => {
+  const { readEnd, writeEnd } = filled("before");
+  const capture = new Capture(readEnd, 100);
+  await until("it is read", () => capture.captured().chunks.length > 0);
+  const { chunks } = capture.captured();
+  writeSync(writeEnd, "after");
+  await new Promise(setImmediate);
+  closeAll(writeEnd);
+  await capture.finish(10_000, 20_000);
+  expect(chunks).toHaveLength(0);
+  expect(text(capture)).toBe("after");
+});

@@ -1,6 +1,6 @@
 /** Answers as bytes. */
 import type { ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import { pipeline } from "node:stream";
 import { isLongText, jsonPieces } from "../../core/json-pieces.ts";
 import { collecting } from "../../system/collect.ts";
 import type { AgentReply } from "../endpoint.ts";
@@ -37,8 +37,10 @@ export function sendReply(response: ServerResponse, reply: AgentReply, last: boo
     "Content-Length": length,
     ...(last ? { Connection: "close" } : {}),
   });
-  if (inPieces) Readable.from(collecting(jsonPieces(reply.body), true)).pipe(response);
-  else response.end(json);
+  if (inPieces) {
+    // A peer that goes away, and whatever else fails on the way, ends this connection and no more.
+    pipeline(collecting(jsonPieces(reply.body), true), response, () => undefined);
+  } else response.end(json);
   return length;
 }
 

@@ -94,7 +94,8 @@ export class ResponseReader {
 
   /** Returns what comes behind the head. */
   #takeHead(chunk: Buffer): Buffer {
-    const bytes = Buffer.concat([this.#headBytes, chunk]);
+    const before = this.#headBytes;
+    const bytes = before.length === 0 ? chunk : Buffer.concat([before, chunk]);
     const start = bytes.toString("latin1", 0, START.length);
     // What greets with something else, as SSH does, may never send an empty line.
     if (!START.startsWith(start)) throw notHttp();

@@ -24,6 +24,8 @@ interface Text {
 export class JsonReader {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #maxRest: number;
+  /** All that has come, while it is so little that nothing in it can be long; undefined afterwards. */
+  #short: string | undefined = "";
   /** The JSON with a name in the place of each long text. */
   #rest = "";
   /** What has come of the text that is being read; undefined outside of one. */
@@ -42,17 +44,28 @@ export class JsonReader {
 
   /** @throws CtrlExecError `protocol` beyond `maxRest` */
   take(bytes: Uint8Array): void {
-    this.#scan(this.#decoder.decode(bytes, { stream: true }));
+    this.#take(this.#decoder.decode(bytes, { stream: true }));
   }
 
   /** What was read; undefined when it was not JSON. */
   end(): unknown {
-    this.#scan(this.#decoder.decode());
+    this.#take(this.#decoder.decode());
     try {
+      if (this.#short !== undefined) return JSON.parse(this.#short);
       return this.#text === undefined && this.#isJson ? this.#parse() : undefined;
     } catch {
       return undefined;
     }
+  }
+
+  #take(json: string): void {
+    if (this.#short === undefined) {
+      this.#scan(json);
+      return;
+    }
+    const all = this.#short + json;
+    this.#short = all.length <= Math.min(LONG, this.#maxRest) ? all : undefined;
+    if (this.#short === undefined) this.#scan(all);
   }
 
   #parse(): unknown {

@@ -4,6 +4,9 @@ import { JsonReader } from "../../src/core/json-reader.ts";
 const ODD = 'a\n"\\\b\u0001é€😀\ud83d \\u0041 \\\\"';
 const LONG = ODD.repeat(150_000);
 
+/** More than what is parsed in one go, and nothing. */
+const MUCH = " ".repeat(66_000);
+
 /** @param step bytes that come at once */
 function read(json: string | Uint8Array, step = Number.POSITIVE_INFINITY, maxRest = 2 ** 20) {
   const bytes = Buffer.from(json);
@@ -17,6 +20,8 @@ describe("reads what JSON.parse reads", () => {
   test.each(values.map((value) => [value]))("%j, wherever it is cut", (value) => {
     const json = JSON.stringify(value, undefined, 1);
     for (let step = 1; step < 20; step++) expect(read(json, step)).toEqual(value);
+    // So much that it is looked at before it is whole.
+    for (const step of [1, 2, 3, 5, 7]) expect(read(`${MUCH}${json}`, step)).toEqual(value);
   });
 
   test.each([1009, 16_384, 65_536, 2 ** 21])("long texts, %d bytes at once", (step) => {
@@ -53,6 +58,7 @@ describe("what is no JSON is undefined", () => {
     ["HTML", "<html>"],
   ])("%s", (_, json) => {
     expect(read(json, 65_536)).toBeUndefined();
+    expect(read(`${MUCH}${json}`, 4096)).toBeUndefined();
   });
 });
 

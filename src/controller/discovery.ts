@@ -6,7 +6,7 @@ import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
 import { agentFinder, readRegistry } from "./registry.ts";
-import { type ResolvedTarget, resolveTargets, targetOf } from "./targets.ts";
+import { hostOf, type ResolvedTarget, resolveTargets, targetOf } from "./targets.ts";
 
 /**
  * @param typed undefined means every registered host
@@ -19,7 +19,7 @@ export async function discoverHosts(
   typed: readonly string[] | undefined,
 ): Promise<DiscoveredHost[]> {
   const targets = typed === undefined ? everyHost(controller) : namedHosts(controller, typed);
-  const hosts = targets.map(({ name }) => name);
+  const hosts = targets.map(hostOf);
   await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
   return await scanCapabilities(controller, targets);
 }

@@ -9,7 +9,7 @@ import { tryLockMaintenance } from "./maintenance-lock.ts";
 import { agentFinder } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
 import { newRequestId } from "./request-id.ts";
-import { type ResolvedTarget, resolveTargets } from "./targets.ts";
+import { hostOf, type ResolvedTarget, resolveTargets } from "./targets.ts";
 
 /**
  * @param port the invocation's own port; undefined leaves it to the registry
@@ -27,7 +27,12 @@ export async function pingHosts(
   const { config } = controller;
   const targets = resolveTargets(typed, port, agentFinder(config), config.max_hosts);
   const hosts = targets.map(({ name }) => name);
-  await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
+  await authorize(controller, caller, {
+    action: "ping",
+    script: "",
+    hosts: targets.map(hostOf),
+    args: [],
+  });
   const dialler = openDialler(controller);
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<string, PingResult>();

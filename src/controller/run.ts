@@ -14,7 +14,7 @@ import { takeRunLocks } from "./locks.ts";
 import { agentFinder } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { lostResult, RunRecord } from "./run-records.ts";
-import { resolveTargets } from "./targets.ts";
+import { hostOf, resolveTargets } from "./targets.ts";
 
 export interface RunOrder {
   readonly hosts: readonly string[];
@@ -47,19 +47,11 @@ export interface StartedRun {
 }
 
 /**
+ * Resolves as soon as the run is accepted.
+ *
  * @param onResult called once per host, as they answer
  * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential, locked
  */
-export async function runScript(
-  controller: Controller,
-  caller: Caller,
-  order: RunOrder,
-  onResult: (result: RunResult) => void,
-): Promise<RunReport> {
-  return await (await startRun(controller, caller, order, onResult)).finished;
-}
-
-/** Like runScript, but resolves as soon as the run is accepted. */
 export async function startRun(
   controller: Controller,
   caller: Caller,
@@ -91,7 +83,7 @@ export async function startRun(
   await authorize(controller, caller, {
     action: "run",
     script: order.script,
-    hosts,
+    hosts: targets.map(hostOf),
     args: order.args,
   });
   const opened = openDialler(controller);
@@ -125,10 +117,14 @@ export async function startRun(
     recorded: record.stored,
     finished: Promise.race([fanOut(), abandoned.promise]),
     async abandon(reason) {
+      const lost = targets.filter(({ name }) => !results.has(name));
       await record.close(reason);
-      const given = (host: string) =>
-        results.get(host) ?? lostResult({ reqid, script }, host, reason);
-      abandoned.resolve({ reqid, results: hosts.map(given) });
+      for (const { name, port } of lost) {
+        const TARGET = formatHostPort(name, port);
+        log("err", "run", { ERROR: reason, REQID: reqid, SCRIPT: script, TARGET });
+        if (!results.has(name)) results.set(name, lostResult({ reqid, script }, name, reason));
+      }
+      abandoned.resolve({ reqid, results: hosts.flatMap((host) => results.get(host) ?? []) });
     },
     letGo: () => account.close(),
   };

@@ -59,6 +59,11 @@ export function resolveTargets(
   });
 }
 
+/** The host as an auth hook decides on it: by its registered name, however it was named. */
+export function hostOf({ name, record }: ResolvedTarget): string {
+  return record?.hostname ?? name;
+}
+
 /** Who is registered at that address and port; undefined when nobody is, or more than one. */
 function onlyAt(
   find: AgentFinder,

@@ -303,8 +303,10 @@ describe("a hook that allows is told everything, as JSON and as environment:", (
     const { input } = recorded();
     expect(input).toMatchObject({ action: "ping", script: "", hosts: ["web-01"], args: [] });
     // However it is typed, it is the same host that a hook may refuse.
-    expect((await hooked("ping", ["WEB-01"])).status).toBe(0);
-    expect(recorded().input).toMatchObject({ hosts: ["web-01"] });
+    for (const named of ["WEB-01", `127.0.0.1:${agent.port}`]) {
+      expect((await hooked("ping", [named])).status).toBe(0);
+      expect(recorded().input).toMatchObject({ hosts: ["web-01"] });
+    }
     expect(recorded().environment).toMatchObject({ ENVEXEC_HOSTS: "web-01" });
   });
 

@@ -5,7 +5,7 @@ import { discoverHosts } from "../../src/controller/discovery.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
 import { pingHosts } from "../../src/controller/ping.ts";
 import { renewAgents } from "../../src/controller/renewal.ts";
-import { runScript } from "../../src/controller/run.ts";
+import { startRun } from "../../src/controller/run.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";
 
 let fleet: LocalFleet;
@@ -42,7 +42,7 @@ for (const policy of ["registry", "strict", "ca"] as const) {
     const port = fleet.agents[0]?.config.port;
     const hosts = [`web-01:${port}`, ...SOUND];
     const order = { hosts, port: undefined, script: "count", args: [] };
-    const { results } = await runScript(controller, CALLER, order, () => undefined);
+    const { results } = await (await startRun(controller, CALLER, order, () => undefined)).finished;
     expect(results).toMatchObject([
       { host: "web-01", exit: -1, error: problem() },
       { host: "db-01", exit: 0 },

@@ -4,7 +4,7 @@ import { paths } from "../../src/controller/controller.ts";
 import { listRunLocks, takeRunLocks } from "../../src/controller/locks.ts";
 import { maintainOnce } from "../../src/controller/maintenance.ts";
 import { agentFinder } from "../../src/controller/registry.ts";
-import { runScript } from "../../src/controller/run.ts";
+import { startRun } from "../../src/controller/run.ts";
 import { resolveTargets } from "../../src/controller/targets.ts";
 import { LockedError } from "../../src/core/errors.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";
@@ -103,7 +103,7 @@ test("a run that is over has no lock left, whether its host answered or not", as
   await (await fleet.addAgent("db-01")).stop();
   const hosts = ["web-01", "db-01"];
   const run = { hosts, port: undefined, script: "count", args: [] };
-  await runScript(fleet.controller, CALLER, run, () => undefined);
+  await (await startRun(fleet.controller, CALLER, run, () => undefined)).finished;
   expect(listRunLocks(fleet.controller)).toEqual([]);
   expect(fleet.log.of("lock-acquire")).toHaveLength(2);
   expect(fleet.log.of("lock-release")).toHaveLength(2);
@@ -115,10 +115,11 @@ test("a host's lock is free as soon as its result is out, whatever the others do
   for (const host of hosts) await fleet.addAgent(host);
   const run = { hosts, port: undefined, script: "count", args: [] };
   const seen: string[] = [];
-  await runScript(fleet.controller, CALLER, run, ({ host }) => {
+  const started = await startRun(fleet.controller, CALLER, run, ({ host }) => {
     seen.push(host);
     expect(listRunLocks(fleet.controller).map((lock) => lock.host)).not.toContain(host);
   });
+  await started.finished;
   expect(seen.sort()).toEqual(["db-01", "web-01"]);
 });
 

@@ -15,7 +15,7 @@ import { clientContext, loadCredential } from "../../src/controller/credential.t
 import { approveRequest, submitRequest, takeAnswer } from "../../src/controller/pairing-desk.ts";
 import { pingHosts } from "../../src/controller/ping.ts";
 import { type AgentRecord, findAgent } from "../../src/controller/registry.ts";
-import { runScript } from "../../src/controller/run.ts";
+import { startRun } from "../../src/controller/run.ts";
 import { type AgentConfig, parseAgentConfig } from "../../src/core/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/controller-config.ts";
 import type { Log, LogFields, LogLevel } from "../../src/core/log-line.ts";
@@ -117,7 +117,7 @@ export class LocalFleet implements AsyncDisposable {
   /** Names of the hosts on which the script `count` did not run, with what was wrong. */
   async runFailures(names: readonly string[], controller = this.controller): Promise<string[]> {
     const order = { hosts: names, port: undefined, script: "count", args: [] };
-    const { results } = await runScript(controller, CALLER, order, () => undefined);
+    const { results } = await (await startRun(controller, CALLER, order, () => undefined)).finished;
     return results.flatMap(({ host, exit, error, stderr }) =>
       exit === 0 ? [] : [`${host}: ${exit} ${error ?? ""}${stderr}`],
     );

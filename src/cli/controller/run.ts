@@ -1,13 +1,19 @@
-import { runScript } from "../../controller/run.ts";
+import { constants } from "node:os";
+import { startRun } from "../../controller/run.ts";
 import { jsonPieces } from "../../core/json-pieces.ts";
-import { runFailed } from "../../core/results.ts";
+import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
 import { portOption } from "../numbers.ts";
 import { Progress } from "../render/progress.ts";
 import { renderRunResult } from "../render/run-result.ts";
 import { scriptArguments } from "../script-arguments.ts";
+import { firstSignal } from "../signals.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
+
+/** An operator at the keyboard, a supervisor, a terminal that has gone. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const STOPPED = "ctrl-exec was stopped before this host answered; the script may have run";
 
 export const run = defineVerb({
   summary: "Run an allowlisted script on one or more hosts",
@@ -26,7 +32,8 @@ export const run = defineVerb({
     "name is one that scripts.conf lists on the agent; everything behind -- goes to the script as it",
     "is. A host is a registered name, or any host or address; IPv6 as [::1]:7443.",
     "",
-    "Exit status: 0 when every host succeeded, 1 when any failed or the script ended non-zero.",
+    "Exit status: 0 when every host succeeded, 1 when any failed or the script ended non-zero. Ctrl-C",
+    "ends the waiting and not the scripts; the hosts that were out then say so, here and in the record.",
   ].join("\n"),
   examples: [
     "ctrl-exec run web-01 deploy-app",
@@ -41,20 +48,32 @@ export const run = defineVerb({
     const args = scriptArguments(scriptArgs ?? []);
     const controller = await openController(options);
     const progress = new Progress(io, hosts.length);
-    const report = await runScript(
-      controller,
-      cliCaller(options, io),
-      { hosts, port, script, args },
-      (result) => {
-        progress.step(() => {
-          if (!options.json) renderRunResult(io, result);
-        });
-      },
-    ).finally(() => progress.end());
-    if (options.json) {
-      for (const piece of jsonPieces({ ok: 1, results: report.results })) io.out(piece);
-      io.out("\n");
+    const shown = new Set<string>();
+    const show = (result: RunResult) => {
+      shown.add(result.host);
+      progress.step(() => {
+        if (!options.json) renderRunResult(io, result);
+      });
+    };
+    try {
+      const order = { hosts, port, script, args };
+      const started = await startRun(controller, cliCaller(options, io), order, show);
+      const signal = await Promise.race([
+        firstSignal(SIGNALS),
+        started.finished.then(() => undefined),
+      ]);
+      if (signal !== undefined) await started.abandon(STOPPED);
+      const { reqid, results } = await started.finished;
+      for (const result of results) if (!shown.has(result.host)) show(result);
+      if (options.json) {
+        for (const piece of jsonPieces({ ok: 1, results })) io.out(piece);
+        io.out("\n");
+      }
+      if (signal === undefined) return results.some(runFailed) ? 1 : 0;
+      io.err(`Stopped. What has begun on a host runs on; the record: ctrl-exec status ${reqid}\n`);
+      return 128 + constants.signals[signal];
+    } finally {
+      progress.end();
     }
-    return report.results.some(runFailed) ? 1 : 0;
   },
 });

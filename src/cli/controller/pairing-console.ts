@@ -15,6 +15,9 @@ import { describeApproval, describeRequest } from "./pairing-text.ts";
 
 const PROMPT = "[a]pprove, [d]eny, [s]kip, [l]ist, [q]uit? ";
 
+const SKIPPED_PROMPT = "Only skipped requests wait. [l]ist, [q]uit? ";
+const IDLE_PROMPT = "No request waits. [q]uit? ";
+
 const HELP = `a, d or s decide on the request shown; with a number, such as "a 2", on that one of the list.\n`;
 
 /** Lines about other requests between two of the operator's own: strangers must not scroll the screen (T21). */
@@ -143,12 +146,15 @@ export class PairingConsole {
     this.#io.out(renderTable(["#", "ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
   }
 
-  /** @param again whether the prompt of the request that is shown already is due once more */
+  /** @param again whether the prompt is due once more when no other request is shown */
   #showNext(again = false): void {
     if (this.#shown === undefined) {
       const waiting = listRequests(this.#controller);
       this.#shown = waiting.find(({ id }) => !this.#skipped.has(id));
-      if (this.#shown === undefined) return;
+      if (this.#shown === undefined) {
+        if (again) this.#io.out(waiting.length > 0 ? SKIPPED_PROMPT : IDLE_PROMPT);
+        return;
+      }
       // What was typed before this request was on the screen cannot be about it.
       this.#lines.drop();
       const known = findAgent(this.#controller.config, this.#shown.hostname);

@@ -41,11 +41,13 @@ export interface DoorOptions {
   onVisit(visit: Visit): void;
 }
 
+/** Of the event loop, and so of the process: several agents in one share it. */
+const pace = new Pace();
+
 export class Door {
   readonly #options: DoorOptions;
   readonly #quiet: QuietLog;
   readonly #connections = new Connections<Socket>();
-  readonly #pace = new Pace();
   #gate: Gate;
   #cap: number;
 
@@ -79,7 +81,7 @@ export class Door {
       return;
     }
     raw.once("close", () => this.#connections.remove(raw));
-    await this.#pace.turn();
+    await pace.turn();
     if (raw.destroyed) return;
     const { context } = this.#options.keeper.current().trust;
     const outcome = await handshake(raw, context, HANDSHAKE_MS);

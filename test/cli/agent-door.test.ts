@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { Authority } from "../support/authority.ts";
 import { cleanEnvironment, programPath } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
@@ -15,7 +16,6 @@ import {
   openTls,
   post,
   statusOf,
-  TestCa,
 } from "../support/raw-agent.ts";
 
 const CLIENT_HELLO_START = Buffer.from("16030102000100", "hex");
@@ -39,7 +39,7 @@ test("T19 those who stall are dropped by a total deadline and delay nobody", asy
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01");
   const good = controllerIdentity(control);
-  const stranger = await TestCa.of(control).issue("web-02");
+  const stranger = await Authority.of(control).issue("web-02");
   const silent = await openMany(100, agent.port);
   const halfway = await openMany(80, agent.port, CLIENT_HELLO_START);
   const trickling = Array.from({ length: 20 }, () => openTls(agent.port, stranger));

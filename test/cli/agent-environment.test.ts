@@ -1,14 +1,15 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { Authority } from "../support/authority.ts";
 import { Running } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
-import { ask, controllerIdentity, post, statusOf, TestCa } from "../support/raw-agent.ts";
+import { ask, controllerIdentity, post, statusOf } from "../support/raw-agent.ts";
 
 test("T03 neither the environment nor the working directory changes whom the agent trusts or runs", async () => {
   await using control = await ControlHost.create();
   const agent = await control.addAgent("web-01", { scripts: { env: "env" } });
   await agent.pair();
-  const other = await TestCa.create("other");
+  const other = await Authority.create({ name: "other" });
   const marker = control.folder.join("loaded");
   const evil = `require("node:fs").writeFileSync(${JSON.stringify(marker)}, "")`;
   control.folder.write("cwd/evil.js", evil);
@@ -16,7 +17,7 @@ test("T03 neither the environment nor the working directory changes whom the age
   control.folder.write("cwd/.env", "NODE_TLS_REJECT_UNAUTHORIZED=0\nBASH_ENV=./evil.sh\n");
   control.folder.write("cwd/package.json", '{"main":"./evil.js","imports":{"#x":"./evil.js"}}');
   control.folder.write("cwd/tsconfig.json", '{"compilerOptions":{"paths":{"*":["./evil.js"]}}}');
-  const extra = control.folder.write("cwd/other-ca.crt", other.certificate);
+  const extra = control.folder.write("cwd/other-ca.crt", other.ca.pem);
   await using running = new RunningAgent(
     ["serve", "--config", agent.config, "--log", "stderr"],
     control.folder.join("cwd"),

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { generateKeyPem } from "../../src/pki/keys.ts";
+import { Authority } from "../support/authority.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
-import { TestCa } from "../support/raw-agent.ts";
 
 /** What is wrong with the agent's files, the file the error must name, and what it must say. */
 type Fault = (agent: TestAgent, control: ControlHost) => Promise<readonly [string, RegExp]>;
@@ -33,7 +33,7 @@ const faults: Readonly<Record<string, Fault>> = {
     return ["agent.crt", /not a certificate/];
   },
   "a certificate of another CA": async (agent) => {
-    const other = await (await TestCa.create("other")).issue("web-01");
+    const other = await (await Authority.create({ name: "other" })).issue("web-01");
     writeFileSync(agent.path("agent.crt"), other.cert ?? "");
     writeFileSync(agent.path("agent.key"), other.key ?? "");
     return ["agent.crt", /ca\.crt did not sign it/];

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Authority } from "../support/authority.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import {
@@ -11,7 +12,6 @@ import {
   openTls,
   post,
   statusOf,
-  TestCa,
 } from "../support/raw-agent.ts";
 
 let control: ControlHost;
@@ -84,7 +84,7 @@ describe("T04 what is not in the table is refused before it is looked at", () =>
   });
 
   test("a stranger learns no route: the serial comes first", async () => {
-    const stranger = await TestCa.of(control).issue("web-02");
+    const stranger = await Authority.of(control).issue("web-02");
     for (const request of [get("/"), get("/nothing"), post("/run", {}), post("/ping", {})]) {
       const outcome = await ask(agent.port, stranger, request);
       expect([statusOf(outcome), jsonOf(outcome)]).toEqual([
@@ -195,7 +195,7 @@ describe("bounds of a request", () => {
   });
 
   test("T21 a refusal is the last word: what a stranger asks behind it is not heard", async () => {
-    const stranger = await TestCa.of(control).issue("web-03");
+    const stranger = await Authority.of(control).issue("web-03");
     const reqid = "bebe";
     const rejected = () =>
       agent.serving.err.match(new RegExp(`serial-reject .*REQID=${reqid}`, "g"));

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { Authority } from "../support/authority.ts";
 import { ControlHost } from "../support/fleet.ts";
 import {
   ask,
@@ -12,7 +13,6 @@ import {
   openTls,
   post,
   statusOf,
-  TestCa,
 } from "../support/raw-agent.ts";
 
 const TRIES = 200;
@@ -22,14 +22,14 @@ test("T01 no certificate but the controller's reaches a handler, 200 times each,
   await using control = await ControlHost.create();
   const marker = control.folder.join("ran");
   const agent = await control.startAgent("web-01", { scripts: { mark: `touch ${marker}` } });
-  const own = TestCa.of(control);
-  const namesake = await TestCa.create(own.name);
+  const own = Authority.of(control);
+  const namesake = await Authority.create({ name: own.ca.commonName });
   const bad: Readonly<Record<string, Identity>> = {
     "no certificate": {},
-    "self-signed": await (await TestCa.create("self")).issue("ctrl-exec"),
+    "self-signed": await (await Authority.create({ name: "self" })).issue("ctrl-exec"),
     "another CA of the same name": await namesake.issue("ctrl-exec"),
-    expired: await own.issue("ctrl-exec", new Date(Date.now() - 10 * DAY)),
-    "not yet valid": await own.issue("ctrl-exec", new Date(Date.now() + 10 * DAY)),
+    expired: await own.issue("ctrl-exec", { now: new Date(Date.now() - 60 * DAY) }),
+    "not yet valid": await own.issue("ctrl-exec", { now: new Date(Date.now() + 10 * DAY) }),
   };
   const agents = await own.issue("web-02");
   const good = controllerIdentity(control);

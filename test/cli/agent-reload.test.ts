@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { Authority } from "../support/authority.ts";
 import { BINARY, cleanEnvironment, programPath, Running } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
@@ -13,7 +14,6 @@ import {
   openTls,
   post,
   statusOf,
-  TestCa,
 } from "../support/raw-agent.ts";
 
 async function oneAgent(): Promise<[ControlHost, TestAgent, Identity]> {
@@ -134,7 +134,7 @@ test("the serial file counts without a signal, replaced or written in place", as
 test("a revocation counts without a signal, in every form, for connections that are open as well", async () => {
   const [control, agent, good] = await oneAgent();
   await using _ = control;
-  const stranger = await TestCa.of(control).issue("web-02");
+  const stranger = await Authority.of(control).issue("web-02");
   const file = agent.path("revoked-serials");
   const serial = readFileSync(agent.path("ctrl-exec-serial"), "utf8").trim();
   const pairs = serial.match(/../g) ?? [];

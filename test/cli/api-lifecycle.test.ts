@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { TestApi } from "../support/api.ts";
-import { TestCa } from "../support/credentials.ts";
+import { Authority } from "../support/authority.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 
@@ -103,7 +103,7 @@ describe("TLS", () => {
 
 /** A certificate of a CA of its own, and its key, PEM. */
 async function serverPair(name: string) {
-  return await (await TestCa.create()).issue(name);
+  return await (await Authority.create()).issue(name);
 }
 
 async function tlsHost(): Promise<ControlHost> {

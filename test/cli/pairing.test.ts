@@ -247,7 +247,7 @@ describe("--ca-fingerprint", () => {
 });
 
 test.each([5, 50])("T08 a control host whose clock is %p minutes ahead pairs", async (minutes) => {
-  const ahead = await Authority.create(minutesFromNow(minutes));
+  const ahead = await Authority.create({ now: minutesFromNow(minutes) });
   await using peer = await falseController({
     authority: ahead,
     server: await ahead.issue("ctrl-exec", { now: minutesFromNow(minutes) }),

@@ -5,7 +5,9 @@
  *
  *   make soak            (SOAK_SECONDS=600 for longer)
  */
+
 import { readdirSync, readFileSync } from "node:fs";
+import { Authority } from "../support/authority.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import {
@@ -19,7 +21,6 @@ import {
   openTls,
   post,
   statusOf,
-  TestCa,
 } from "../support/raw-agent.ts";
 
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 120);
@@ -214,11 +215,11 @@ async function main(): Promise<number> {
     scripts: SCRIPTS,
     config: ["max_output = 1M"],
   });
-  const own = TestCa.of(control);
+  const own = Authority.of(control);
   const bad = [
     {},
-    await (await TestCa.create("other")).issue("ctrl-exec"),
-    await own.issue("ctrl-exec", new Date(Date.now() - 864_000_000)),
+    await (await Authority.create({ name: "other" })).issue("ctrl-exec"),
+    await own.issue("ctrl-exec", { now: new Date(Date.now() - 60 * 86_400_000) }),
   ];
   const { pid } = agent.serving.child;
   const soak = new Soak(agent, controllerIdentity(control), bad, await own.issue("web-02"));

@@ -10,6 +10,8 @@ import type { ControlHost } from "./fleet.ts";
 export interface HostCredential {
   readonly cert: string;
   readonly key: string;
+  /** Of the CA that signed it. */
+  readonly ca: string;
   readonly serial: string;
 }
 
@@ -33,11 +35,12 @@ export class Authority {
     this.#key = keyPem;
   }
 
-  /** A CA of its own, with the same name as everyone's. */
-  static async create(now = new Date()): Promise<Authority> {
+  /** A CA of its own, with the same name as everyone's unless told otherwise. */
+  static async create(wishes: { name?: string; now?: Date } = {}): Promise<Authority> {
+    const { name = "ctrl-exec CA", now = new Date() } = wishes;
     const key = await generateKeyPem("ec");
     const cert = await createCaCertificate({
-      name: "ctrl-exec CA",
+      name,
       key: readPrivateKey(key, "key"),
       now,
       backdate: 3_600,
@@ -66,7 +69,7 @@ export class Authority {
       backdate: 3_600,
       serial: serialFrom(randomBytes(16)),
     });
-    return { cert, key, serial: readCertificate(cert, commonName).serial };
+    return { cert, key, ca: this.ca.pem, serial: readCertificate(cert, commonName).serial };
   }
 }
 

@@ -1,73 +1,12 @@
 /** A client that speaks raw TLS and raw HTTP to an agent, badly on purpose. */
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type SecureContextOptions, type TLSSocket } from "node:tls";
-import { createCaCertificate, issueCertificate, serialFrom } from "../../src/pki/authority.ts";
-import { type CertificateFacts, readCertificate } from "../../src/pki/certificate.ts";
-import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import type { ControlHost } from "./fleet.ts";
 
 export interface Identity {
   readonly cert?: string;
   readonly key?: string;
-}
-
-/** Seconds. */
-const BACKDATE = 3600;
-
-export class TestCa {
-  readonly #facts: CertificateFacts;
-  readonly #keyPem: string;
-
-  constructor(certPem: string, keyPem: string) {
-    this.#facts = readCertificate(certPem, "the test's CA");
-    this.#keyPem = keyPem;
-  }
-
-  /** The CA of a control host, to issue what the real one never would. */
-  static of(control: ControlHost): TestCa {
-    const read = (name: string) => readFileSync(control.folder.join("control", name), "utf8");
-    return new TestCa(read("ca.crt"), read("ca.key"));
-  }
-
-  static async create(name: string): Promise<TestCa> {
-    const keyPem = await generateKeyPem("ec");
-    const key = readPrivateKey(keyPem, "key");
-    const serial = serialFrom(randomBytes(16));
-    const cert = await createCaCertificate({
-      name,
-      key,
-      now: new Date(),
-      backdate: BACKDATE,
-      serial,
-    });
-    return new TestCa(cert, keyPem);
-  }
-
-  get certificate(): string {
-    return this.#facts.pem;
-  }
-
-  get name(): string {
-    return this.#facts.commonName;
-  }
-
-  /** @param now when it was made: it is valid from an hour before that, for a day */
-  async issue(commonName: string, now = new Date()): Promise<Identity> {
-    const key = await generateKeyPem("ec");
-    const cert = await issueCertificate({
-      commonName,
-      publicKey: publicKeyBytes(readPrivateKey(key, "key")),
-      ca: this.#facts,
-      caKey: readPrivateKey(this.#keyPem, "key"),
-      days: 1,
-      now,
-      backdate: BACKDATE,
-      serial: serialFrom(randomBytes(16)),
-    });
-    return { cert, key };
-  }
 }
 
 /** What the control host itself shows. */

@@ -3,12 +3,12 @@ import type { Server } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { type HttpRequest, requestOver } from "../../src/system/http-client.ts";
 import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../../src/system/tls.ts";
-import { TestCa, type TestCredential } from "../support/credentials.ts";
+import { Authority, type HostCredential } from "../support/authority.ts";
 
-let host: TestCredential;
+let host: HostCredential;
 const servers: Server[] = [];
 beforeAll(async () => {
-  host = await (await TestCa.create()).issue("web-01");
+  host = await (await Authority.create()).issue("web-01");
 });
 afterAll(() => {
   for (const server of servers) server.close();

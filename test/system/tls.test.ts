@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../../src/system/tls.ts";
-import { TestCa, type TestCredential } from "../support/credentials.ts";
+import { Authority, type HostCredential } from "../support/authority.ts";
 import { freePort } from "../support/folder.ts";
 
 const DAY = 86_400_000;
 
-let ca: TestCa;
-let client: TestCredential;
+let ca: Authority;
+let client: HostCredential;
 beforeAll(async () => {
-  ca = await TestCa.create();
+  ca = await Authority.create();
   client = await ca.issue("ctrl-exec");
 });
 
@@ -94,24 +94,26 @@ describe("a server of our CA", () => {
 
 describe("T01 a server that is not to be trusted", () => {
   test("of another CA", async () => {
-    const other = await (await TestCa.create()).issue("web-01");
-    const port = await tlsServer({ ...other, ca: ca.pem });
+    const other = await (await Authority.create()).issue("web-01");
+    const port = await tlsServer({ ...other, ca: ca.ca.pem });
     expect(await failure(dial(port))).toMatch(/UNABLE_TO_|SELF_SIGNED|CERT_SIGNATURE_FAILURE/);
   });
 
   test("whose certificate has expired", async () => {
-    const port = await tlsServer(await ca.issue("web-01", new Date(Date.now() - 60 * DAY)));
+    const port = await tlsServer(
+      await ca.issue("web-01", { now: new Date(Date.now() - 60 * DAY) }),
+    );
     expect(await failure(dial(port))).toBe("CERT_HAS_EXPIRED");
   });
 
   test("whose certificate is not valid yet", async () => {
-    const port = await tlsServer(await ca.issue("web-01", new Date(Date.now() + DAY)));
+    const port = await tlsServer(await ca.issue("web-01", { now: new Date(Date.now() + DAY) }));
     expect(await failure(dial(port))).toBe("CERT_NOT_YET_VALID");
   });
 
   test("T03 and no environment makes it so", async () => {
-    const other = await (await TestCa.create()).issue("web-01");
-    const port = await tlsServer({ ...other, ca: ca.pem });
+    const other = await (await Authority.create()).issue("web-01");
+    const port = await tlsServer({ ...other, ca: ca.ca.pem });
     const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
     try {
@@ -123,7 +125,7 @@ describe("T01 a server that is not to be trusted", () => {
   });
 
   test("is shown all the same to who asks for its certificate to judge it", async () => {
-    const other = await (await TestCa.create()).issue("web-01");
+    const other = await (await Authority.create()).issue("web-01");
     const port = await tlsServer({ ...other, requestCert: false, rejectUnauthorized: false });
     const { socket, peer } = await dial(port, client, false);
     expect(peer.subject).toBe("CN=web-01");
@@ -160,7 +162,7 @@ describe("a server that does not do its part", () => {
 
   test("refuses our certificate: the alert comes on the first read (TLS 1.3)", async () => {
     const port = await tlsServer(await ca.issue("web-01"));
-    const stranger = { ...(await (await TestCa.create()).issue("ctrl-exec")), ca: ca.pem };
+    const stranger = { ...(await (await Authority.create()).issue("ctrl-exec")), ca: ca.ca.pem };
     const heard = await dial(port, stranger).then(
       async ({ socket }) => {
         const { promise, resolve } = Promise.withResolvers<string>();

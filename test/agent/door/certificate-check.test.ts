@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { checkCertificate } from "../../../src/agent/door/certificate-check.ts";
 import { serialFromHex } from "../../../src/core/serial.ts";
-import { TestCa } from "../../support/raw-agent.ts";
+import { Authority } from "../../support/authority.ts";
 
 test("T02 dates and revocation are looked at whatever the TLS library has verified", async () => {
-  const { cert = "" } = await (await TestCa.create("ca")).issue("web-01");
+  const { cert } = await (await Authority.create()).issue("web-01", { days: 1 });
   const peer = new X509Certificate(cert);
   const serial = serialFromHex(peer.serialNumber);
   const now = new Date();

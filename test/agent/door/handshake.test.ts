@@ -3,13 +3,17 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { handshake } from "../../../src/agent/door/handshake.ts";
 import { tlsContext } from "../../../src/system/tls.ts";
-import { openTcp, openTls, TestCa } from "../../support/raw-agent.ts";
+import { Authority } from "../../support/authority.ts";
+import { openTcp, openTls } from "../../support/raw-agent.ts";
 
 /** Accepts one connection and shakes hands with whom `connect` makes. */
-async function shake(deadlineMs: number, connect: (port: number, ca: TestCa) => Promise<Socket>) {
-  const ca = await TestCa.create("ca");
+async function shake(
+  deadlineMs: number,
+  connect: (port: number, ca: Authority) => Promise<Socket>,
+) {
+  const ca = await Authority.create({ name: "ca" });
   const own = await ca.issue("web-01");
-  const context = tlsContext({ ...own, ca: ca.certificate });
+  const context = tlsContext({ ...own, ca: ca.ca.pem });
   const server = createServer();
   await once(server.listen(0, "127.0.0.1"), "listening");
   const address = server.address();
@@ -34,7 +38,7 @@ test("a certificate of the CA is let in, and shown", async () => {
 });
 
 test("T01 one of another CA is not", async () => {
-  const other = await TestCa.create("ca");
+  const other = await Authority.create({ name: "ca" });
   const { outcome, closed } = await shake(10_000, async (port) =>
     openTls(port, await other.issue("ctrl-exec")),
   );

@@ -118,6 +118,11 @@ class Api {
 
   async #handle(due: Due): Promise<Answer> {
     const { request, response } = due;
+    // RFC 9112 section 3.2.
+    if (request.httpVersion === "1.1" && request.headers.host === undefined) {
+      request.resume();
+      return refusal(400, "bad request", "HTTP/1.1 wants a Host header", { Connection: "close" });
+    }
     const path = pathOf(request.url ?? "");
     const match = matchPath(path);
     const route = match?.routes.get(request.method ?? "");

@@ -157,6 +157,7 @@ describe("every route answers as the document says", () => {
   test("bytes that are no request get one whole refusal", async () => {
     const cases: [string, number][] = [
       ["\x16\x03\x01\x02\x00 not http\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\n\r\n", 400],
       ["GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400],
       [
         "POST /run HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",

@@ -4,18 +4,12 @@
  */
 import { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
-import type * as z from "zod/mini";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import { connectionProblem } from "../core/connection-problem.ts";
-import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { CtrlExecError } from "../core/errors.ts";
 import { CONTROLLER_NAME, formatHostPort } from "../core/host-name.ts";
-import { formatHttpRequest, type HttpMessage, takeHttpMessage } from "../core/http-message.ts";
-import {
-  MAX_PAIRING_BYTES,
-  type PairingAnswer,
-  pairingAnswer,
-  pairingPending,
-} from "../core/messages.ts";
+import { formatHttpRequest } from "../core/http-message.ts";
+import { type PairingAnswer, pairingAnswer, pairingPending } from "../core/messages.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import {
   type CertificateFacts,
@@ -26,6 +20,7 @@ import {
 } from "../pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
 import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../system/tls.ts";
+import { cannotPair, MessageReader, readAs } from "./pairing-messages.ts";
 
 const CONNECT_MS = 10_000;
 
@@ -215,85 +210,4 @@ function checkAnswer(
   const controllerSerial = readSerialLine(answer.dispatcher_serial);
   if (controllerSerial === undefined) throw wrong("no serial of the control host");
   return { certPem: answer.cert, ca, controllerSerial };
-}
-
-function readAs<Schema extends z.ZodMiniType>(
-  schema: Schema,
-  body: string | undefined,
-  place: string,
-): z.output<Schema> | undefined {
-  if (body === undefined) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch (cause) {
-    throw new CtrlExecError("protocol", `Cannot pair: ${place} answers with no JSON`, { cause });
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw cannotPair(place, "its answer is not that of a control host");
-}
-
-function cannotPair(place: string, state: string): CtrlExecError {
-  return new CtrlExecError("protocol", `Cannot pair with ${place}: ${state}`);
-}
-
-/** Complete HTTP messages of a connection, one by one. */
-class MessageReader {
-  readonly #place: string;
-  #buffer = Buffer.alloc(0);
-  #closed = false;
-  #wake: () => void = () => undefined;
-
-  constructor(socket: TLSSocket, place: string) {
-    this.#place = place;
-    socket.on("data", (chunk: Buffer) => {
-      this.#buffer = Buffer.concat([this.#buffer, chunk]);
-      this.#wake();
-    });
-    socket.once("close", () => {
-      this.#closed = true;
-      this.#wake();
-    });
-  }
-
-  /** The next body; undefined when none came in time. @throws CtrlExecError when the connection ends */
-  async next(timeoutMs: number): Promise<string | undefined> {
-    const deadline = Date.now() + timeoutMs;
-    for (;;) {
-      const message = this.#take();
-      if (message !== undefined) {
-        this.#buffer = this.#buffer.subarray(message.length);
-        return message.body;
-      }
-      if (this.#closed) {
-        throw new CtrlExecError(
-          "unreachable",
-          `Cannot pair: ${this.#place} closed the connection`,
-          {
-            hint: "Was pairing-mode stopped there?",
-          },
-        );
-      }
-      const left = deadline - Date.now();
-      if (left <= 0) return undefined;
-      await this.#change(left);
-    }
-  }
-
-  #take(): HttpMessage | undefined {
-    try {
-      return takeHttpMessage(this.#buffer, MAX_PAIRING_BYTES);
-    } catch (thrown) {
-      throw cannotPair(this.#place, `its answer is no HTTP: ${messageOf(thrown)}`);
-    }
-  }
-
-  async #change(timeoutMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    this.#wake = resolve;
-    await promise;
-    clearTimeout(timer);
-  }
 }

@@ -5,7 +5,7 @@ import type { Controller } from "./controller.ts";
 import { pruneIssued } from "./issued.ts";
 import { dropUnusedLocks } from "./locks.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
-import { dropExpiredRequests } from "./pairing-desk.ts";
+import { dropExpiredRequests } from "./pairing-queue.ts";
 import { readRegistry } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
 import {

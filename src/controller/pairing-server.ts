@@ -20,7 +20,7 @@ import {
   submitRequest,
   takeAnswer,
   withdrawRequest,
-} from "./pairing-desk.ts";
+} from "./pairing-queue.ts";
 
 /** From accept to the last byte of the request (T19). */
 const REQUEST_MS = 10_000;

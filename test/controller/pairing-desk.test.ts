@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { approveRequest } from "../../src/controller/pairing-desk.ts";
 import {
-  approveRequest,
   dropExpiredRequests,
   listRequests,
   submitRequest,
   takeAnswer,
-} from "../../src/controller/pairing-desk.ts";
+} from "../../src/controller/pairing-queue.ts";
 import { findAgent } from "../../src/controller/registry.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";

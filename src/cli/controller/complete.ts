@@ -1,4 +1,4 @@
-import { listRequests } from "../../controller/pairing-desk.ts";
+import { listRequests } from "../../controller/pairing-queue.ts";
 import { readRegistry } from "../../controller/registry.ts";
 import { scriptsSeen } from "../../controller/scripts-seen.ts";
 import { CtrlExecError } from "../../core/errors.ts";

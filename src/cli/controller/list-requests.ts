@@ -1,4 +1,4 @@
-import { listRequests as waitingRequests } from "../../controller/pairing-desk.ts";
+import { listRequests as waitingRequests } from "../../controller/pairing-queue.ts";
 import { findAgent } from "../../controller/registry.ts";
 import { defineVerb } from "../command.ts";
 import { renderTable } from "../render/table.ts";

@@ -1,11 +1,7 @@
 /** The operator's side of pairing-mode on a terminal: one request at a time, the others listed. */
 import type { Controller } from "../../controller/controller.ts";
-import {
-  approveRequest,
-  denyRequest,
-  listRequests,
-  type PendingRequest,
-} from "../../controller/pairing-desk.ts";
+import { approveRequest, denyRequest } from "../../controller/pairing-desk.ts";
+import { listRequests, type PendingRequest } from "../../controller/pairing-queue.ts";
 import { findAgent } from "../../controller/registry.ts";
 import { asCtrlExecError } from "../../core/errors.ts";
 import type { Io } from "../io.ts";

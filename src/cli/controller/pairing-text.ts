@@ -1,5 +1,6 @@
 /** What pairing-mode and approve say to the operator. */
-import type { Approval, PendingRequest } from "../../controller/pairing-desk.ts";
+import type { Approval } from "../../controller/pairing-desk.ts";
+import type { PendingRequest } from "../../controller/pairing-queue.ts";
 import type { Registered } from "../../controller/registry.ts";
 
 export function describeApproval({ record, replaced }: Approval): string {

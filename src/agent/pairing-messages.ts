@@ -1,0 +1,88 @@
+/** What a control host says at pairing, read message by message (PROTOCOL section 1). */
+import type { TLSSocket } from "node:tls";
+import type * as z from "zod/mini";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { type HttpMessage, takeHttpMessage } from "../core/http-message.ts";
+import { MAX_PAIRING_BYTES } from "../core/messages.ts";
+
+/** Complete HTTP messages of a connection, one by one. */
+export class MessageReader {
+  readonly #place: string;
+  #buffer = Buffer.alloc(0);
+  #closed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(socket: TLSSocket, place: string) {
+    this.#place = place;
+    socket.on("data", (chunk: Buffer) => {
+      this.#buffer = Buffer.concat([this.#buffer, chunk]);
+      this.#wake();
+    });
+    socket.once("close", () => {
+      this.#closed = true;
+      this.#wake();
+    });
+  }
+
+  /** The next body; undefined when none came in time. @throws CtrlExecError when the connection ends */
+  async next(timeoutMs: number): Promise<string | undefined> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const message = this.#take();
+      if (message !== undefined) {
+        this.#buffer = this.#buffer.subarray(message.length);
+        return message.body;
+      }
+      if (this.#closed) {
+        throw new CtrlExecError(
+          "unreachable",
+          `Cannot pair: ${this.#place} closed the connection`,
+          {
+            hint: "Was pairing-mode stopped there?",
+          },
+        );
+      }
+      const left = deadline - Date.now();
+      if (left <= 0) return undefined;
+      await this.#change(left);
+    }
+  }
+
+  #take(): HttpMessage | undefined {
+    try {
+      return takeHttpMessage(this.#buffer, MAX_PAIRING_BYTES);
+    } catch (thrown) {
+      throw cannotPair(this.#place, `its answer is no HTTP: ${messageOf(thrown)}`);
+    }
+  }
+
+  async #change(timeoutMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    this.#wake = resolve;
+    await promise;
+    clearTimeout(timer);
+  }
+}
+
+/** Undefined when nothing came. @throws CtrlExecError `protocol` when it is something else */
+export function readAs<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  body: string | undefined,
+  place: string,
+): z.output<Schema> | undefined {
+  if (body === undefined) return undefined;
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch (cause) {
+    throw new CtrlExecError("protocol", `Cannot pair: ${place} answers with no JSON`, { cause });
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw cannotPair(place, "its answer is not that of a control host");
+}
+
+export function cannotPair(place: string, state: string): CtrlExecError {
+  return new CtrlExecError("protocol", `Cannot pair with ${place}: ${state}`);
+}

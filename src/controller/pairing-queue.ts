@@ -1,0 +1,214 @@
+/**
+ * The queue of pairing requests, as files that `pairing-mode` and `approve` share:
+ * `pairing/<reqid>.json` waits, `.approved` and `.denied` are the answers to send.
+ */
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { callerNetwork, greediest } from "../core/caller-network.ts";
+import { confirmationCode } from "../core/confirmation-code.ts";
+import type { ControllerConfig } from "../core/controller-config.ts";
+import { CtrlExecError } from "../core/errors.ts";
+import { CONTROLLER_NAME, isHostName, sameHostName } from "../core/host-name.ts";
+import type { PairingAnswer, PairingRequest } from "../core/messages.ts";
+import { isRequestId } from "../core/request-id.ts";
+import { isoSeconds } from "../core/time.ts";
+import { judgeCsr } from "../pki/csr.ts";
+import {
+  createWhole,
+  ensureFolder,
+  listFolder,
+  readTextIfPresent,
+  removeIfPresent,
+  writeWhole,
+} from "../system/files.ts";
+import { type Controller, paths } from "./controller.ts";
+import { lockRegistry } from "./registry.ts";
+import { newRequestId } from "./request-id.ts";
+
+/** Requests older than this are dropped (PROTOCOL section 4). */
+export const REQUEST_LIFETIME_MS = 600_000;
+
+const pendingRequest = z.looseObject({
+  id: z.string().check(z.refine(isRequestId)),
+  hostname: z.string().check(z.refine(isHostName)),
+  ip: z.string(),
+  csr: z.string(),
+  nonce: z.string(),
+  /** ISO 8601. */
+  received: z.string(),
+  code: z.string(),
+  /** New: the port the agent serves on. */
+  port: z.optional(z.int()),
+});
+export type PendingRequest = z.output<typeof pendingRequest>;
+
+/** What keeps a request out of the queue; `invalid` is told to the agent as "invalid request". */
+export type Submission =
+  | { readonly kind: "pending"; readonly request: PendingRequest }
+  | { readonly kind: "queue-full" }
+  | { readonly kind: "invalid"; readonly why: string };
+
+/** Puts a request into the queue, when it is sound and there is room. */
+export async function submitRequest(
+  controller: Controller,
+  asked: PairingRequest,
+  ip: string,
+): Promise<Submission> {
+  const { config, now } = controller;
+  if (!isHostName(asked.hostname)) return { kind: "invalid", why: "not a host name" };
+  if (sameHostName(asked.hostname, CONTROLLER_NAME)) {
+    return { kind: "invalid", why: `${CONTROLLER_NAME} is the control host's own name` };
+  }
+  try {
+    await judgeCsr(asked.csr, asked.hostname);
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError)) throw thrown;
+    return { kind: "invalid", why: thrown.message };
+  }
+  ensureFolder(paths(config).pairing, 0o750);
+  const lock = await lockRegistry(config);
+  try {
+    if (!makeRoom(controller, ip)) return { kind: "queue-full" };
+    const request: PendingRequest = {
+      id: newRequestId(),
+      hostname: asked.hostname,
+      ip,
+      csr: asked.csr,
+      nonce: asked.nonce,
+      received: isoSeconds(now()),
+      code: confirmationCode(asked.csr),
+      ...(asked.port === undefined ? {} : { port: asked.port }),
+    };
+    createWhole(requestFile(config, request.id), `${JSON.stringify(request)}\n`, 0o640);
+    return { kind: "pending", request };
+  } finally {
+    lock.release();
+  }
+}
+
+/** Of a full queue, the newest request of the address that has most gives way: one cannot take it all (T07). */
+function makeRoom(controller: Controller, ip: string): boolean {
+  const waiting = listRequests(controller);
+  if (waiting.length < controller.config.pairing_max_queue) return true;
+  const holders = waiting.map((held) => [callerNetwork(held.ip), held] as const);
+  const newest = greediest(holders, callerNetwork(ip))?.at(-1);
+  if (newest !== undefined) leaveDenial(controller, newest, "pairing queue full");
+  return newest !== undefined;
+}
+
+/** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */
+export function listRequests({ config, now }: Controller): PendingRequest[] {
+  const waiting: PendingRequest[] = [];
+  for (const name of listFolder(paths(config).pairing)) {
+    const id = name.replace(/\.json$/, "");
+    if (!name.endsWith(".json") || !isRequestId(id)) continue;
+    const request = readRequest(config, id);
+    if (request !== undefined && !isExpired(request, now())) waiting.push(request);
+  }
+  return waiting.sort((a, b) => a.received.localeCompare(b.received) || a.id.localeCompare(b.id));
+}
+
+function readRequest(config: ControllerConfig, id: string): PendingRequest | undefined {
+  const text = readTextIfPresent(requestFile(config, id));
+  if (text === undefined) return undefined;
+  try {
+    return pendingRequest.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function isExpired(request: PendingRequest, now: Date): boolean {
+  const received = Date.parse(request.received);
+  return !(now.getTime() - received <= REQUEST_LIFETIME_MS);
+}
+
+/** @throws CtrlExecError `not-found` when no such request waits */
+export function requirePending({ config, now }: Controller, id: string): PendingRequest {
+  const request = isRequestId(id) ? readRequest(config, id) : undefined;
+  if (request !== undefined && !isExpired(request, now())) return request;
+  throw new CtrlExecError("not-found", `Cannot find a pairing request ${id}: none is waiting`, {
+    hint: "See: ctrl-exec list-requests",
+  });
+}
+
+/** The caller holds the registry lock. */
+export function leaveDenial(
+  { config, log }: Controller,
+  request: PendingRequest,
+  reason: string,
+): void {
+  leaveAnswer(config, request.id, "denied", { status: "denied", reason, nonce: request.nonce });
+  log("info", "pair-deny", { AGENT: request.hostname, REQID: request.id });
+}
+
+/** The caller holds the registry lock. */
+export function leaveAnswer(
+  config: ControllerConfig,
+  id: string,
+  kind: "approved" | "denied",
+  answer: PairingAnswer,
+): void {
+  writeWhole(join(paths(config).pairing, `${id}.${kind}`), `${JSON.stringify(answer)}\n`, 0o640);
+  removeIfPresent(requestFile(config, id));
+}
+
+/** The answer to send, once there is one: the text as it goes on the wire. */
+export function takeAnswer(config: ControllerConfig, id: string): string | undefined {
+  for (const kind of ["approved", "denied"]) {
+    const file = join(paths(config).pairing, `${id}.${kind}`);
+    const text = readTextIfPresent(file);
+    if (text === undefined) continue;
+    // Whoever decided may have been killed before this: a decided request waits no more (T10).
+    removeIfPresent(requestFile(config, id));
+    removeIfPresent(file);
+    return text.trim();
+  }
+  return undefined;
+}
+
+/** Takes a request back: its agent has gone, or its time is over. */
+export async function withdrawRequest({ config }: Controller, id: string): Promise<void> {
+  const lock = await lockRegistry(config);
+  try {
+    removeIfPresent(requestFile(config, id));
+  } finally {
+    lock.release();
+  }
+}
+
+/** Drops requests that nobody decided on in time. Returns how many. */
+export async function dropExpiredRequests({ config, now }: Controller): Promise<number> {
+  const { pairing } = paths(config);
+  const lock = await lockRegistry(config);
+  try {
+    const ids = listFolder(pairing).flatMap(
+      (name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? [],
+    );
+    const expired = ids.filter((id) => {
+      const request = readRequest(config, id);
+      return request === undefined || isExpired(request, now());
+    });
+    return expired.filter((id) => removeIfPresent(requestFile(config, id))).length;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Drops every request and answer: none of their connections outlives the process that held them. */
+export async function clearDesk({ config }: Controller): Promise<void> {
+  const { pairing } = paths(config);
+  ensureFolder(pairing, 0o750);
+  const lock = await lockRegistry(config);
+  try {
+    for (const name of listFolder(pairing)) {
+      if (/^[0-9a-f]{16}\.(json|approved|denied)$/.test(name)) removeIfPresent(join(pairing, name));
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function requestFile(config: ControllerConfig, id: string): string {
+  return join(paths(config).pairing, `${id}.json`);
+}

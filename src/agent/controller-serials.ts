@@ -1,16 +1,18 @@
 /**
  * The controller's serial as the agent keeps it: `ctrl-exec-serial`, one line, and during a rotation
- * `ctrl-exec-serial.previous` beside it.
+ * `ctrl-exec-serial.previous` beside it: where that name leads, when it is a link, since the service
+ * may write nowhere else.
  *
  * The previous serial is trusted until the first request under the new one has come through: then the
  * new one is proven and the old one forgotten. A new serial that never arrives locks nobody out.
  */
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
-import { fileVersion, readTextIfPresent, removeIfPresent, writeWhole } from "../system/files.ts";
+import { fileVersion, removeIfPresent, writeWhole } from "../system/files.ts";
+import { placeOf, readPlainIfPresent } from "../system/linked-file.ts";
 
-export function previousSerialPath(path: string): string {
-  return `${path}.previous`;
+function previousSerialPath(path: string): string {
+  return `${placeOf(path)}.previous`;
 }
 
 /** Looks at the files for every request, so that a new serial counts at once; reads them when they changed. */
@@ -73,7 +75,7 @@ export class ControllerSerials {
   /** @throws CtrlExecError `config` when a file cannot be read, or holds something else */
   #read(): void {
     const { current, previous } = readSerialFiles(this.#path);
-    if (current === undefined && readTextIfPresent(this.#path) !== undefined) {
+    if (current === undefined && readPlainIfPresent(placeOf(this.#path)) !== undefined) {
       throw new CtrlExecError("config", `Cannot use ${this.#path}: it holds no serial`);
     }
     this.#current = current;
@@ -90,9 +92,19 @@ function readSerialFiles(path: string): {
   readonly previous: Serial | undefined;
 } {
   return {
-    current: readSerialLine(readTextIfPresent(path) ?? ""),
-    previous: readSerialLine(readTextIfPresent(previousSerialPath(path)) ?? ""),
+    current: readSerialLine(readPlainIfPresent(placeOf(path)) ?? ""),
+    previous: readSerialLine(readPlainIfPresent(previousSerialPath(path)) ?? ""),
   };
+}
+
+/** What cannot be read, a link that leads on above all, is no serial to keep: it is replaced. */
+function present(path: string): ReturnType<typeof readSerialFiles> {
+  try {
+    return readSerialFiles(path);
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError) return { current: undefined, previous: undefined };
+    throw thrown;
+  }
 }
 
 /**
@@ -102,13 +114,13 @@ function readSerialFiles(path: string): {
  * @throws CtrlExecError `storage`; what was trusted before is trusted still
  */
 export function storeControllerSerial(path: string, serial: Serial): void {
-  const { current, previous } = readSerialFiles(path);
+  const { current, previous } = present(path);
   if (serial === current) return;
   const proven = previous ?? current;
   if (proven !== undefined && proven !== serial) {
     writeWhole(previousSerialPath(path), `${proven}\n`, 0o644);
   }
-  writeWhole(path, `${serial}\n`, 0o644);
+  writeWhole(placeOf(path), `${serial}\n`, 0o644);
   if (proven === serial) removeIfPresent(previousSerialPath(path));
 }
 

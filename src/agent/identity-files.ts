@@ -18,6 +18,7 @@ import {
   readTextIfPresent,
   writeWhole,
 } from "../system/files.ts";
+import { placeOf, readPlain, readPlainIfPresent } from "../system/linked-file.ts";
 import { forgetPreviousSerial, storeControllerSerial } from "./controller-serials.ts";
 import type { Enrolled } from "./enrolment.ts";
 
@@ -59,7 +60,7 @@ export function storeSteps(config: AgentConfig, keyPem: string, enrolled: Enroll
       name: "store the controller's serial",
       run: () => storeControllerSerial(dispatcher_serial_path, enrolled.controllerSerial),
     },
-    { name: "store the certificate", run: () => writeWhole(cert, enrolled.certPem, 0o640) },
+    { name: "store the certificate", run: () => storeCertificate(config, enrolled.certPem) },
     { name: "put the CA in place", run: () => moveOver(staged(ca), ca) },
     {
       name: "forget the serial before",
@@ -73,9 +74,24 @@ function staged(path: string): string {
   return `${path}.next`;
 }
 
+/** @throws CtrlExecError `storage`; the old one is untouched (T22) */
+export function storeCertificate({ cert }: AgentConfig, pem: string): void {
+  writeWhole(placeOf(cert), pem, 0o640);
+}
+
+/** @throws CtrlExecError `config` when there is none, or none that can be used */
+export function loadCertificate({ cert }: AgentConfig): CertificateFacts {
+  return readCertificate(readPlain(placeOf(cert)), cert);
+}
+
+/** An agent is paired when it has a certificate. @throws CtrlExecError `config` when nobody can tell */
+export function isPaired({ cert }: AgentConfig): boolean {
+  return readPlainIfPresent(placeOf(cert)) !== undefined;
+}
+
 /** @throws CtrlExecError `config` that names the file at fault (T09) */
 export function loadIdentity(config: AgentConfig): AgentIdentity {
-  const certificate = readCertificate(readText(config.cert), config.cert);
+  const certificate = loadCertificate(config);
   const { keyFile, caFile, usesStaged } = identityFiles(config, certificate);
   const keyPem = readPrivateText(keyFile);
   const ca = readCertificate(readText(caFile), caFile);
@@ -122,7 +138,7 @@ function finishEarlier(config: AgentConfig): void {
 
 function isUnfinished(config: AgentConfig): boolean {
   try {
-    return stagedKeyFits(config, readCertificate(readText(config.cert), config.cert));
+    return stagedKeyFits(config, loadCertificate(config));
   } catch (thrown) {
     if (thrown instanceof CtrlExecError) return false;
     throw thrown;

@@ -13,7 +13,7 @@ import { hookRule } from "./authorize.ts";
 import { openFiles } from "./config-files.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { readAllowedIps } from "./door/allowed-ips.ts";
-import { identityFiles } from "./identity-files.ts";
+import { identityFiles, loadCertificate } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
 import { judgeAllowedScript } from "./script.ts";
 
@@ -73,9 +73,7 @@ function checkAllowedIps(config: AgentConfig): Check {
 const PAIR = "pair this agent: ctrl-exec-agent request-pairing --dispatcher <controller>";
 
 function checkCredential(config: AgentConfig, now: Date): Check[] {
-  const { value: certificate, problem } = attemptValue(() =>
-    readCertificate(readText(config.cert), config.cert),
-  );
+  const { value: certificate, problem } = attemptValue(() => loadCertificate(config));
   if (certificate === undefined) return [failed(config.cert, problem, PAIR)];
   const inPlace = checkCertificate(config.cert, certificate, now);
   // What serve would use: a pairing that was cut off has left its key and CA staged.

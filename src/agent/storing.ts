@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { ensureFolder, removeIfPresent, writeWhole } from "../system/files.ts";
+import { placeOf } from "../system/linked-file.ts";
 
 /** More than key, certificate and CA take together. */
 const PROBE = new Uint8Array(16_384);
@@ -15,12 +16,14 @@ const PROBE = new Uint8Array(16_384);
  * @throws CtrlExecError `storage` that names the folder's file
  */
 export function proveStorable({ cert, key, ca, dispatcher_serial_path }: AgentConfig): void {
-  const folders = new Set([key, ca, dispatcher_serial_path, cert].map((path) => dirname(path)));
-  for (const folder of folders) {
+  const places = [key, ca, placeOf(dispatcher_serial_path), placeOf(cert)];
+  const made = new Set([key, ca, dispatcher_serial_path, cert].map((path) => dirname(path)));
+  for (const folder of new Set(places.map((path) => dirname(path)))) {
     // One name: what a kill leaves behind is gone with the next.
     const probe = join(folder, ".pairing-probe");
     try {
-      ensureFolder(folder, 0o755);
+      // The folder that a link leads to has an owner and a mode of its own, which the installer knows.
+      if (made.has(folder)) ensureFolder(folder, 0o755);
       writeWhole(probe, PROBE, 0o600);
       removeIfPresent(probe);
     } catch (thrown) {

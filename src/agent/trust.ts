@@ -4,10 +4,9 @@ import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import type { Serial } from "../core/serial.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
-import { readTextIfPresent } from "../system/files.ts";
 import { tlsContext } from "../system/tls.ts";
 import { ControllerSerials } from "./controller-serials.ts";
-import { loadIdentity } from "./identity-files.ts";
+import { isPaired, loadIdentity } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
 
 export interface AgentTrust {
@@ -47,7 +46,7 @@ export function isTrustedController(trust: AgentTrust, serial: Serial): boolean 
 }
 
 function requirePaired(config: AgentConfig): void {
-  if (readTextIfPresent(config.cert) !== undefined) return;
+  if (isPaired(config)) return;
   throw new CtrlExecError("config", `Cannot read ${config.cert}: this agent is not paired`, {
     hint: "Pair it: ctrl-exec-agent request-pairing --dispatcher <controller>",
   });

@@ -8,9 +8,9 @@ import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { parseRevocations, readSerialLine, type Serial } from "../core/serial.ts";
-import { readCertificate } from "../pki/certificate.ts";
-import { readText, readTextIfPresent } from "../system/files.ts";
+import { readTextIfPresent } from "../system/files.ts";
 import { storeControllerSerial } from "./controller-serials.ts";
+import { loadCertificate } from "./identity-files.ts";
 
 /** The context that an agent gives to every script (PROTOCOL section 2). */
 const scriptContext = z.object({
@@ -37,7 +37,7 @@ export function updateControllerSerial(
   if (args.length !== 1 || serial === undefined || serial === "0") {
     throw new CtrlExecError("bad-request", `Cannot store "${text}": not a certificate's serial`);
   }
-  if (readCertificate(readText(config.cert), config.cert).serial === serial) {
+  if (loadCertificate(config).serial === serial) {
     throw new CtrlExecError("bad-request", `Cannot store ${serial}: it is this agent's own serial`);
   }
   if (parseRevocations(readTextIfPresent(config.revoked_serials) ?? "").serials.has(serial)) {

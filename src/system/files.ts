@@ -42,7 +42,13 @@ export function fileProblem(thrown: unknown): string {
   return REASONS[code] ?? (code === "" ? messageOf(thrown) : code);
 }
 
-function fileError(code: ErrorCode, verb: string, path: string, thrown: unknown): CtrlExecError {
+/** The error of a step that failed on a file, with what was wrong in words. */
+export function fileError(
+  code: ErrorCode,
+  verb: string,
+  path: string,
+  thrown: unknown,
+): CtrlExecError {
   const denied = ["EACCES", "EPERM"].includes(systemCode(thrown));
   return new CtrlExecError(code, `Cannot ${verb} ${path}: ${fileProblem(thrown)}`, {
     cause: thrown,
@@ -87,7 +93,7 @@ export function readPrivateText(path: string): string {
 /**
  * Replaces a file in one step: temporary file beside it, fsync, rename, fsync of the folder. A crash
  * leaves the old content or the new, never a part of either (T10). The mode holds from the first
- * byte, whatever the umask.
+ * byte, whatever the umask. A link of that name is replaced; placeOf() says where one leads.
  *
  * @throws CtrlExecError `storage`; the old file is untouched (T22)
  */

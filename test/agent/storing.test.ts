@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { proveStorable, storeWithPatience } from "../../src/agent/storing.ts";
 import { parseAgentConfig } from "../../src/core/agent-config.ts";
 import { CtrlExecError } from "../../src/core/errors.ts";
@@ -14,6 +14,23 @@ test("T22 a place that takes files is proven, made where it is missing, and left
   proveStorable(await configIn(folder, [`cert = ${folder.join("var/agent.crt")}`]));
   expect(readdirSync(folder.join("etc"))).toEqual([]);
   expect(readdirSync(folder.join("var"))).toEqual([]);
+});
+
+test("T22 where a link leads is proven, and not made: its owner and mode are the installer's", async () => {
+  using folder = new TestFolder();
+  const config = await configIn(folder);
+  folder.write("etc/agent.conf", "");
+  symlinkSync(folder.join("held/agent.crt"), config.cert);
+  expect(() => proveStorable(config)).toThrow(
+    expect.objectContaining({
+      code: "storage",
+      message: `Cannot pair: Cannot write ${folder.join("held")}/.pairing-probe: no such file or folder`,
+    }),
+  );
+  expect(folder.has("held")).toBe(false);
+  mkdirSync(folder.join("held"));
+  proveStorable(config);
+  expect(readdirSync(folder.join("held"))).toEqual([]);
 });
 
 test.each(["key", "cert", "ca", "dispatcher_serial_path"])(

@@ -6,6 +6,7 @@ import { publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { Running } from "../support/binary.ts";
 import { killAtChange } from "../support/crash.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { makeDue, recordFile, recordOf } from "../support/records.ts";
 
 const GREET = { scripts: { greet: "echo hello" } };
 
@@ -19,28 +20,6 @@ function stateFolders({ folder }: ControlHost): string[] {
 
 function controlling(control: ControlHost, ...args: readonly string[]): Running {
   return new Running("ctrl-exec", control.withSetting(args));
-}
-
-/** What the record of a registered host says. */
-function recordOf(control: ControlHost, name: string): Record<string, unknown> {
-  return JSON.parse(readFileSync(recordFile(control, name), "utf8"));
-}
-
-function recordFile({ folder }: ControlHost, name: string): string {
-  return folder.join("control", "state", "agents", `${name}.json`);
-}
-
-/** The host's record says from now on that a year's certificate ends in an hour. */
-function makeDue(control: ControlHost, name: string): void {
-  const expiry = new Date(Date.now() + 3_600_000).toUTCString();
-  const [, day = "", month = "", year = "", time = ""] =
-    /^\w+, (\d+) (\w+) (\d+) (\S+)/.exec(expiry) ?? [];
-  const record = {
-    ...recordOf(control, name),
-    expiry: `${month} ${day.replace(/^0/, " ")} ${time} ${year} GMT`,
-    renewed: new Date(Date.now() - 364 * 86_400_000).toISOString(),
-  };
-  control.folder.write(`control/state/agents/${name}.json`, JSON.stringify(record), 0o640);
 }
 
 /** The certificate in the agent's files, which the key beside it fits. */

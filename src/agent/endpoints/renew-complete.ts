@@ -1,8 +1,8 @@
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { renewCompleteRequest } from "../../core/messages.ts";
 import { opensslTime } from "../../core/time.ts";
-import { writeWhole } from "../../system/files.ts";
 import { type Endpoint, parseJson, requestIdIn } from "../endpoint.ts";
+import { storeCertificate } from "../identity-files.ts";
 import { checkRenewed } from "../renewed-certificate.ts";
 import { loadTrust } from "../trust.ts";
 
@@ -16,7 +16,7 @@ export const renewComplete: Endpoint = async (context, { peerIp, body }) => {
   try {
     const offer = { certPem: parsed.data.cert, caPem: parsed.data.ca };
     const certificate = checkRenewed(offer, state.trust, now());
-    writeWhole(state.config.cert, certificate.pem, 0o640);
+    storeCertificate(state.config, certificate.pem);
     replaceTrust(loadTrust(state.config));
     log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });
     return { status: 200, body: { status: "ok", reqid } };

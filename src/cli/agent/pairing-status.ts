@@ -1,6 +1,5 @@
+import { isPaired, loadCertificate } from "../../agent/identity-files.ts";
 import { daysBetween, isoSeconds, opensslTime } from "../../core/time.ts";
-import { readCertificate } from "../../pki/certificate.ts";
-import { readTextIfPresent } from "../../system/files.ts";
 import { defineVerb } from "../command.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
@@ -14,12 +13,11 @@ export const pairingStatus = defineVerb({
   examples: ["ctrl-exec-agent pairing-status", "ctrl-exec-agent pairing-status --json"],
   async run({ options, io }) {
     const { config } = await openAgentSetting(options, "defaults");
-    const pem = readTextIfPresent(config.cert);
-    if (pem === undefined) {
+    if (!isPaired(config)) {
       io.out(options.json ? `${JSON.stringify({ ok: 1, paired: false })}\n` : "Paired: no\n");
       return 1;
     }
-    const { notAfter, commonName, serial } = readCertificate(pem, config.cert);
+    const { notAfter, commonName, serial } = loadCertificate(config);
     const daysLeft = daysBetween(new Date(), notAfter);
     if (options.json) {
       const expiry = isoSeconds(notAfter);

@@ -175,8 +175,8 @@ look_into_image() {
     share/fish/vendor_completions.d share/man/man1 share/man/man5 share/man/man8; do
     stays_inside "$prefix/$name"
   done
-  for name in etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec opt/ctrl-exec-scripts etc/passwd etc/group \
-    etc/shadow etc/systemd/system etc/systemd/system/multi-user.target.wants \
+  for name in etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec var/lib/ctrl-exec-agent opt/ctrl-exec-scripts \
+    etc/passwd etc/group etc/shadow etc/systemd/system etc/systemd/system/multi-user.target.wants \
     etc/systemd/system/timers.target.wants etc/init.d etc/runlevels/default etc/rc.d etc/cron.hourly \
     etc/periodic/hourly; do
     stays_inside "/$name"
@@ -366,7 +366,7 @@ put() {
   replaced=1
 }
 
-# The new file is created, never followed: the agent's folder is writable by its service.
+# The new file is created, never followed.
 write_file() {
   mkdir -p "$(dirname "$root$4")" &&
     rm -f "$root$4.new.$$" &&
@@ -393,7 +393,8 @@ write_link() {
 
 # folder <path> <mode> <group or ->
 folder() {
-  if [ ! -d "$root$1" ] || [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1"; then
+  if [ ! -d "$root$1" ] || [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1" ||
+    { [ "$3" != - ] && [ "$owners" = 1 ] && [ "$(owner_id "$root$1")" != 0 ]; }; then
     step "folder $1, mode $2" make_folder "$@"
   fi
 }
@@ -406,7 +407,7 @@ make_folder() {
 # An existing file of an older installation: its group and mode, not its content.
 settle() {
   [ -f "$root$1" ] || return 0
-  # Whoever may write in the folder must not choose which file root opens to him.
+  # Whoever could write in the folder must not choose which file root opens to him.
   [ ! -h "$root$1" ] || die "Cannot set the mode of $1: it is a symbolic link"
   if [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1"; then
     step "$1: group ${3#-}, mode $2" settle_file "$@"
@@ -427,6 +428,9 @@ owned_by() {
   # shellcheck disable=SC2012 # ls is what every system has
   [ "$(ls -dn "$2" | awk '{ print $4 }')" = "$(group_id "$1")" ]
 }
+
+# shellcheck disable=SC2012 # ls is what every system has
+owner_id() { ls -dn "$1" | awk '{ print $3 }'; }
 
 # Octal, four digits with a special bit, else three. stat is spelled differently everywhere.
 mode_of() {
@@ -512,6 +516,7 @@ install_all() {
   [ "$agent" = 0 ] || install_agent
   [ "$api" = 0 ] || service ctrl-exec-api
   restart_what_ran
+  [ "$agent" = 0 ] || drop_previous_serial
 }
 
 install_documents() {
@@ -553,9 +558,13 @@ install_control() {
 
 install_agent() {
   service_user ctrl-exec-agent
-  # setgid and writable by the group: pairing as root leaves files that the service can read, and
-  # the service renews its certificate in one rename.
-  folder /etc/ctrl-exec-agent 2775 ctrl-exec-agent
+  # setgid: what pairing as root leaves there the service can read. It writes nothing there itself,
+  # and closed before anything else, nothing there changes under our hands.
+  folder /etc/ctrl-exec-agent 2755 ctrl-exec-agent
+  for name in agent.conf scripts.conf agent.key ca.crt revoked-serials; do
+    take_back "/etc/ctrl-exec-agent/$name"
+  done
+  hold_files
   asset agent.conf
   put_once "$work/asset" 644 ctrl-exec-agent /etc/ctrl-exec-agent/agent.conf
   asset scripts.conf
@@ -565,8 +574,101 @@ install_agent() {
   asset ctrl-exec-demonstrator.sh
   put "$work/asset" 755 - /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh
   settle /etc/ctrl-exec-agent/agent.key 640 ctrl-exec-agent
-  settle /etc/ctrl-exec-agent/agent.crt 640 ctrl-exec-agent
   service ctrl-exec-agent
+}
+
+# The owner of a file can write it, whatever its folder's mode.
+take_back() {
+  [ "$owners" = 1 ] && [ -f "$root$1" ] && [ ! -h "$root$1" ] || return 0
+  [ "$(owner_id "$root$1")" = "$(user_id ctrl-exec-agent)" ] || return 0
+  step "give $1 to root" give_to_root "$1"
+}
+
+give_to_root() { own ctrl-exec-agent "$root$1" && chmod g+r,go-w "$root$1"; }
+
+# Certificate and serial are the service's to replace: the files are in a folder where it may, and
+# links stand under the names that everybody knows.
+hold_files() {
+  moving='' linking=''
+  for name in agent.crt ctrl-exec-serial; do
+    is_elsewhere "$name" && continue
+    file=$root$names/$name
+    if [ -h "$file" ] && [ "$(readlink "$file")" != "$held/$name" ]; then
+      die "Cannot move $names/$name: it is a symbolic link" \
+        'Put the file itself there, or name it in agent.conf (cert, dispatcher_serial_path).'
+    elif [ -f "$file" ] && [ ! -h "$file" ]; then
+      moving="$moving $name"
+    else
+      linking="$linking $name"
+    fi
+  done
+  # shellcheck disable=SC2086 # words
+  if [ -n "$moving" ]; then
+    step "move$moving to $held, mode 2770" move_files $moving
+  else
+    folder "$held" 2770 ctrl-exec-agent
+  fi
+  for name in $linking; do put_link "$held/$name" "$names/$name"; done
+}
+
+# Whether agent.conf names another file than the one of that name: then that one is left alone.
+is_elsewhere() {
+  case $1 in
+    agent.crt) key=cert ;;
+    *) key=dispatcher_serial_path ;;
+  esac
+  [ -f "$root$names/agent.conf" ] || return 1
+  value=$(awk -v key="$key" '
+    /^[ \t]*\[/ { exit }
+    { at = index($0, "="); name = substr($0, 1, at - 1); gsub(/[ \t]/, "", name) }
+    at && name == key { sub(/^[^=]*=[ \t]*/, ""); sub(/[ \t\r]+$/, ""); print; exit }
+  ' "$root$names/agent.conf")
+  [ -n "$value" ] && [ "$value" != "$names/$1" ]
+}
+
+# Copied whole before a link takes the old name in one rename: the agent always finds its files, wherever
+# this ends. Until all is done the folder is closed too, since root must not write where others could
+# put a link in its way.
+move_files() {
+  make_folder "$held" 2750 ctrl-exec-agent || return 1
+  for name in "$@"; do
+    case $name in
+      agent.crt) copy_file agent.crt 640 || return 1 ;;
+      *)
+        copy_file ctrl-exec-serial 644 || return 1
+        # The serial before it, during a rotation. A link there may be the service's.
+        if [ -f "$root$names/$name.previous" ] && [ ! -h "$root$names/$name.previous" ]; then
+          copy_file "$name.previous" 644 || return 1
+        else
+          rm -f "$root$held/$name.previous"
+        fi
+        ;;
+    esac
+  done
+  # The links must not reach the disk before what they lead to.
+  ! has sync || sync
+  for name in "$@"; do write_link "$held/$name" "$names/$name" || return 1; done
+  chmod 2770 "$root$held"
+}
+
+copy_file() {
+  rm -f "$root$held/$1" &&
+    (set -C && cat "$root$names/$1" >"$root$held/$1") &&
+    chmod "$2" "$root$held/$1" &&
+    own ctrl-exec-agent "$root$held/$1"
+}
+
+# An agent that has not been restarted yet still looks for it there.
+drop_previous_serial() {
+  is_elsewhere ctrl-exec-serial || drop "$names/ctrl-exec-serial.previous"
+}
+
+is_paired() {
+  # A link of an image leads into this host.
+  for file in "$root$names/agent.crt" "$root$held/agent.crt"; do
+    if [ -f "$file" ] && [ ! -h "$file" ]; then return 0; fi
+  done
+  return 1
 }
 
 # The service's file; enabled when it is new, so that a service that was disabled stays so.
@@ -691,7 +793,7 @@ next_steps() {
   [ "$control" = 0 ] || [ -e "$root/etc/ctrl-exec/ca.crt" ] ||
     say 'Next on this control host: ctrl-exec setup-ca, then ctrl-exec setup-ctrl-exec'
   [ "$agent" = 1 ] || return 0
-  if [ ! -e "$root/etc/ctrl-exec-agent/agent.crt" ]; then
+  if ! is_paired; then
     say 'Next on this managed host: ctrl-exec-agent request-pairing --dispatcher <controller>, then start the agent'
   elif [ "$running" = 1 ] && [ "$manager" = systemd ] && ! systemctl is-active --quiet ctrl-exec-agent; then
     say 'The agent is paired and does not run: systemctl enable --now ctrl-exec-agent'
@@ -785,6 +887,7 @@ main() {
   set -eu
   umask 022
   to_start='' changed_units=''
+  names=/etc/ctrl-exec-agent held=/var/lib/ctrl-exec-agent
   read_options "$@"
   look_around
   work=$(mktemp -d)

@@ -65,6 +65,7 @@ export const AGENT_PAGE: PageText = {
     ["/etc/ctrl-exec-agent/scripts.conf", "The allowlist"],
     ["/etc/ctrl-exec-agent/agent.crt", "This agent's certificate"],
     ["/etc/ctrl-exec-agent/ctrl-exec-serial", "Serial of the control host's certificate"],
+    ["/var/lib/ctrl-exec-agent", "Where those two lead, and the service may write"],
     ["/etc/ctrl-exec-agent/revoked-serials", "Serials of certificates that are refused"],
   ],
   more: {

@@ -1,9 +1,7 @@
 /** The agent's own auth hook: after the allowlist, before anything runs. */
-import { dirname } from "node:path";
-import type { AgentConfig } from "../core/agent-config.ts";
 import { type AuthDecision, decideHook, faultText, type HookAction } from "../core/hook.ts";
 import { runHook } from "../system/hook-process.ts";
-import { ownRule, type PathRule } from "../system/trusted-path.ts";
+import { ownRule } from "../system/trusted-path.ts";
 import type { AgentContext } from "./endpoint.ts";
 
 export interface AgentAuthRequest {
@@ -34,7 +32,7 @@ export async function authorize(
       time: now(),
     },
     state.config.auth_hook_timeout,
-    hookRule(state.config),
+    ownRule(),
   );
   const decision = decideHook(outcome);
   const broken = !decision.allowed && decision.broken;
@@ -48,12 +46,4 @@ export async function authorize(
     USER: request.username,
   });
   return decision;
-}
-
-/**
- * The service's group writes in the folder of agent.conf (docs/SECURITY.md), and whoever does could
- * name another hook there: a hook in that folder is as good as its configuration.
- */
-export function hookRule({ file }: AgentConfig): PathRule {
-  return ownRule(dirname(file));
 }

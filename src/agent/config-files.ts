@@ -1,11 +1,13 @@
 /**
- * Who can write the files that say what this agent does, could say it in their administrator's place:
- * told by self-check and in the log, since a running fleet must not end over it.
+ * Who can write the files that say what this agent does, could say it in their administrator's place;
+ * and the two files that the agent replaces it must be able to replace. Both are told by self-check and
+ * in the log, since a running fleet must not end over it.
  */
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AgentConfig } from "../core/agent-config.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
+import { placeOf } from "../system/linked-file.ts";
 import { judgePath, ownRule } from "../system/trusted-path.ts";
 
 export interface FileFault {
@@ -16,14 +18,24 @@ export interface FileFault {
   readonly remedy: string;
 }
 
-/** None is there when root alone, and the agent's own user, can write them. */
-export function openFiles(config: AgentConfig, allowlistPath: string): FileFault[] {
-  const own = { "agent.conf": config.file, "scripts.conf": allowlistPath };
-  const { ca, dispatcher_serial_path, revoked_serials } = config;
-  const written = { ca, dispatcher_serial_path, revoked_serials };
+/** It lays out folders, links, owners and modes as docs/SECURITY.md says. */
+const INSTALL = "run install.sh --agent again";
+
+/** None is there when root alone, and the agent's own user, can write what they are to write. */
+export function fileFaults(config: AgentConfig, allowlistPath: string): FileFault[] {
+  const { ca, cert, dispatcher_serial_path, revoked_serials } = config;
+  const folder = dirname(config.file);
+  const openFolder = judgeFolder(folder);
+  const own = [judgeOwn("agent.conf", config.file), judgeOwn("scripts.conf", allowlistPath)].flat();
+  // What is wrong with their folder is wrong with both.
+  const elsewhere = own.filter(({ problem }) => problem !== openFolder[0]?.problem);
+  const written = Object.entries({ ca, dispatcher_serial_path, revoked_serials });
+  const replaced = Object.entries({ cert, dispatcher_serial_path });
   return [
-    ...Object.entries(own).flatMap(([key, path]) => judgeOwn(key, path, config.file)),
-    ...Object.entries(written).flatMap(([key, path]) => judgeMode(key, path)),
+    ...openFolder,
+    ...elsewhere,
+    ...written.flatMap(([key, path]) => judgeMode(key, path)),
+    ...replaced.flatMap(([key, path]) => judgePlace(key, path, folder)),
   ];
 }
 
@@ -31,9 +43,16 @@ export function warningsOf(faults: readonly FileFault[]): ConfigWarning[] {
   return faults.map(({ key, problem, remedy }) => ({ key, message: `${problem}; ${remedy}` }));
 }
 
-/** The folder of agent.conf is open to the service's group by design (docs/SECURITY.md). */
-function judgeOwn(key: string, path: string, configFile: string): FileFault[] {
-  const judged = judgePath(path, ownRule(dirname(configFile)));
+/** Closed by hand, it would keep the agent from its certificate as well. */
+function judgeFolder(folder: string): FileFault[] {
+  const [fault] = judgeOwn("agent.conf", folder);
+  if (fault === undefined) return [];
+  const [open] = judgeMode("agent.conf", folder);
+  return [open?.problem === fault.problem ? { ...fault, remedy: INSTALL } : fault];
+}
+
+function judgeOwn(key: string, path: string): FileFault[] {
+  const judged = judgePath(path, ownRule());
   if (judged.kind !== "refused") return [];
   return [{ key, path, problem: judged.problem, remedy: judged.remedy }];
 }
@@ -54,5 +73,28 @@ function modeOf(path: string): number {
     return statSync(path).mode;
   } catch {
     return 0;
+  }
+}
+
+/** Renewal and rotation put a new file in the old one's place, for which the folder is what counts. */
+function judgePlace(key: string, path: string, configFolder: string): FileFault[] {
+  const folder = dirname(placeOf(path));
+  if (agentWritesIn(folder, configFolder)) return [];
+  const problem = `the agent's user cannot replace ${path}: it may not write in ${folder}`;
+  return [{ key, path, problem, remedy: INSTALL }];
+}
+
+const GROUP_WRITES_AND_ENTERS = 0o030;
+
+function agentWritesIn(folder: string, configFolder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    // Root may always; the agent itself is of the group that the folder of agent.conf belongs to.
+    const service = statSync(configFolder).gid;
+    if (process.geteuid?.() !== 0 || service === 0) return true;
+    const { gid, mode } = statSync(folder);
+    return gid === service && (mode & GROUP_WRITES_AND_ENTERS) === GROUP_WRITES_AND_ENTERS;
+  } catch {
+    return false;
   }
 }

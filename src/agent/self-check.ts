@@ -8,9 +8,8 @@ import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
-import { judgeProgram } from "../system/trusted-path.ts";
-import { hookRule } from "./authorize.ts";
-import { openFiles } from "./config-files.ts";
+import { judgeProgram, ownRule } from "../system/trusted-path.ts";
+import { fileFaults } from "./config-files.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { readAllowedIps } from "./door/allowed-ips.ts";
 import { identityFiles, loadCertificate } from "./identity-files.ts";
@@ -40,7 +39,7 @@ export async function checkAgent(
     ...checkCredential(config, now),
     checkSerial(config),
     checkRevocations(config),
-    ...checkOpenFiles(config, allowlistPath),
+    ...checkFileFaults(config, allowlistPath),
     ...(await checkAllowlist(config, allowlistPath)),
     ...checkHook(config),
   ];
@@ -145,8 +144,8 @@ function checkRevocations({ revoked_serials: name }: AgentConfig): Check {
   });
 }
 
-function checkOpenFiles(config: AgentConfig, allowlistPath: string): Check[] {
-  return openFiles(config, allowlistPath).map(({ path, problem, remedy }) => {
+function checkFileFaults(config: AgentConfig, allowlistPath: string): Check[] {
+  return fileFaults(config, allowlistPath).map(({ path, problem, remedy }) => {
     return { name: path, ok: false, detail: problem, remedy };
   });
 }
@@ -179,7 +178,7 @@ function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Ch
 function checkHook(config: AgentConfig): Check[] {
   const { auth_hook: hook } = config;
   if (hook === undefined) return [];
-  const judged = judgeProgram(hook, hookRule(config));
+  const judged = judgeProgram(hook, ownRule());
   if (judged.kind === "good") return [{ name: "auth_hook", ok: true, detail: hook }];
   return [{ name: "auth_hook", ok: false, detail: judged.problem, remedy: judged.remedy }];
 }

@@ -31,14 +31,11 @@ export type PathJudgement = { readonly kind: "good"; readonly real: string } | P
 export interface PathRule {
   /** The user this program runs as. */
   readonly uid: number;
-  /** A folder whose group may write in it: the one that holds the program's own configuration. */
-  readonly groupFolder?: string;
 }
 
 /** The rule for this process. */
-export function ownRule(groupFolder?: string): PathRule {
-  const uid = process.getuid?.() ?? 0;
-  return groupFolder === undefined ? { uid } : { uid, groupFolder };
+export function ownRule(): PathRule {
+  return { uid: process.getuid?.() ?? 0 };
 }
 
 /** A path whose end must be a program that this process may execute. @param path absolute */
@@ -88,7 +85,7 @@ export function judgePath(path: string, rule: PathRule): PathJudgement {
       current = target.startsWith("/") ? "/" : dirname(here);
       continue;
     }
-    const open = modeProblem(here, facts, rule);
+    const open = modeProblem(here, facts);
     if (open !== undefined) return open;
     current = here;
     sticky = isOpen(facts) && isSticky(facts) ? facts : undefined;
@@ -151,21 +148,14 @@ function isSticky(facts: Stats): boolean {
   return facts.isDirectory() && (facts.mode & STICKY) !== 0;
 }
 
-function modeProblem(path: string, facts: Stats, rule: PathRule): PathProblem | undefined {
+function modeProblem(path: string, facts: Stats): PathProblem | undefined {
   if (!isOpen(facts) || isSticky(facts)) return undefined;
-  if ((facts.mode & OTHERS_WRITE) === 0 && isSame(facts, rule.groupFolder)) return undefined;
   const mode = (facts.mode & 0o7777).toString(8).padStart(4, "0");
   return {
     kind: "refused",
     problem: `${path} can be written by others (mode ${mode})`,
     remedy: `chmod go-w ${path}`,
   };
-}
-
-function isSame({ dev, ino }: Stats, path: string | undefined): boolean {
-  if (path === undefined) return false;
-  const facts = statSync(path, { throwIfNoEntry: false });
-  return facts?.dev === dev && facts.ino === ino;
 }
 
 /**

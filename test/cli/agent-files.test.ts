@@ -1,8 +1,21 @@
 import { expect, test } from "bun:test";
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { generateKeyPem } from "../../src/pki/keys.ts";
 import { Authority } from "../support/authority.ts";
+import type { Running } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
+
+const asRoot = process.getuid?.() === 0;
 
 /** What is wrong with the agent's files, the file the error must name, and what it must say. */
 type Fault = (agent: TestAgent, control: ControlHost) => Promise<readonly [string, RegExp]>;
@@ -124,21 +137,25 @@ test("self-check has a line for each check, with the remedy where it fails, and 
   expect(failing.find(({ name }) => name === "script open")?.remedy).toBe(`chmod go-w ${open}`);
 });
 
+async function failures(agent: TestAgent) {
+  const { out, status } = await agent.run("self-check");
+  const lines = out
+    .split("\n")
+    .filter((line) => line.startsWith("FAIL") && !line.includes("script greet"));
+  return { lines, status };
+}
+
+/** What a starting agent logs of its files: key and message. */
+function warnings({ err }: Running): (string | undefined)[][] {
+  return [...err.matchAll(/ACTION=config-warn KEY=(\S+) MSG="([^"]*)"/g)]
+    .map(([, key, message]) => [key, message])
+    .filter(([key]) => key !== "greet");
+}
+
 test("self-check and the log tell of configuration that others can write, with the chmod", async () => {
   await using control = await ControlHost.create();
   const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
   await agent.pair();
-  // The folder is the service's group's by design; the files in it are not.
-  chmodSync(agent.path(""), 0o2775);
-  const failures = async () => {
-    const { out, status } = await agent.run("self-check");
-    const lines = out
-      .split("\n")
-      .filter((line) => line.startsWith("FAIL") && !line.includes("script greet"));
-    return { lines, status };
-  };
-  expect((await failures()).lines).toEqual([]);
-
   const files = ["agent.conf", "scripts.conf", "ca.crt", "ctrl-exec-serial"].map((name) =>
     agent.path(name),
   );
@@ -146,29 +163,68 @@ test("self-check and the log tell of configuration that others can write, with t
   const faults = files.map(
     (file) => `${file} can be written by others (mode 0664); chmod go-w ${file}`,
   );
-  expect(await failures()).toEqual({
+  expect(await failures(agent)).toEqual({
     lines: files.map((file, index) => `FAIL  ${file}: ${faults[index]}`),
     status: 1,
   });
   const serving = await agent.serve();
-  const told = () =>
-    [...serving.err.matchAll(/ACTION=config-warn KEY=(\S+) MSG="([^"]*)"/g)].map(
-      ([, key, message]) => [key, message],
-    );
   const keys = ["agent.conf", "scripts.conf", "ca", "dispatcher_serial_path"];
-  const expected = keys.map((key, index) => [key, faults[index]]);
-  expect(told().filter(([key]) => key !== "greet")).toEqual(expected);
+  expect(warnings(serving)).toEqual(keys.map((key, index) => [key, faults[index]]));
+});
 
-  for (const file of files) chmodSync(file, 0o644);
-  chmodSync(agent.path(""), 0o777);
-  expect((await failures()).lines).toEqual(
-    files
-      .slice(0, 2)
-      .map(
-        (file) =>
-          `FAIL  ${file}: ${agent.path("")} can be written by others (mode 0777); chmod go-w ${agent.path("")}`,
-      ),
-  );
+test("T13 a folder of agent.conf that its group may write fails self-check, and the log has it", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  await agent.pair();
+  for (const mode of ["2775", "0777"]) {
+    const folder = dirname(agent.config);
+    chmodSync(folder, Number.parseInt(mode, 8));
+    const fault = `${folder} can be written by others (mode ${mode}); run install.sh --agent again`;
+    // Once, and not for each file in it.
+    expect(await failures(agent)).toEqual({ lines: [`FAIL  ${folder}: ${fault}`], status: 1 });
+    const serving = await agent.serve();
+    expect(warnings(serving)).toEqual([["agent.conf", fault]]);
+    await agent.stop();
+  }
+});
+
+test("T13 self-check and the log say when the agent could not replace its certificate and serial", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  await agent.pair();
+  const folder = dirname(agent.config);
+  const held = agent.path("held");
+  const names = ["agent.crt", "ctrl-exec-serial"] as const;
+  const expected = (place: string) =>
+    names.map((name) => {
+      const path = agent.path(name);
+      return `the agent's user cannot replace ${path}: it may not write in ${place}; run install.sh --agent again`;
+    });
+  const linesFor = (place: string) =>
+    expected(place).map((fault, index) => `FAIL  ${agent.path(names[index] ?? "")}: ${fault}`);
+
+  // As root the question is what the group of agent.conf's folder may; else what we may ourselves.
+  if (asRoot) chownSync(folder, 0, 980);
+  chmodSync(folder, asRoot ? 0o2755 : 0o555);
+  expect(await failures(agent)).toEqual({ lines: linesFor(folder), status: 1 });
+  chmodSync(folder, 0o2755);
+
+  mkdirSync(held);
+  for (const name of names) {
+    renameSync(agent.path(name), join(held, name));
+    symlinkSync(`held/${name}`, agent.path(name));
+  }
+  if (asRoot) chownSync(held, 0, 980);
+  chmodSync(held, asRoot ? 0o2750 : 0o555);
+  expect(await failures(agent)).toEqual({ lines: linesFor(`${folder}/held`), status: 1 });
+  const serving = await agent.serve();
+  expect(warnings(serving).map(([, message]) => message)).toEqual(expected(`${folder}/held`));
+  chmodSync(held, 0o2770);
+  expect(await failures(agent)).toEqual({ lines: [], status: 0 });
+  if (asRoot) {
+    chownSync(held, 0, 981);
+    expect((await failures(agent)).lines).toEqual(linesFor(`${folder}/held`));
+  }
 });
 
 test("self-check judges the staged files of a pairing that was cut off, as serve uses them", async () => {

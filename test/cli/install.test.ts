@@ -28,6 +28,10 @@ const BINARY = programs.script("ctrl-exec", `exec ${COMPILED} "$@"`);
 
 const EVERYTHING = ["--agent", "--api"];
 
+/** What the agent's service replaces, and the folder where it may. */
+const HELD = ["agent.crt", "ctrl-exec-serial"];
+const HOLDER = "var/lib/ctrl-exec-agent";
+
 /** Path, kind, mode and content of everything below a folder. */
 function snapshot(folder: string): string[] {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
@@ -74,7 +78,11 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s
       expect(readlinkSync(root.join("usr/local/bin", name))).toBe("ctrl-exec");
       expect(mode(root.join(`etc/systemd/system/${name}.service`))).toBe("644");
     }
-    expect(mode(root.join("etc/ctrl-exec-agent"))).toBe("2775");
+    expect(mode(root.join("etc/ctrl-exec-agent"))).toBe("2755");
+    expect(mode(root.join("var/lib/ctrl-exec-agent"))).toBe("2770");
+    for (const name of HELD) {
+      expect(readlinkSync(root.join("etc/ctrl-exec-agent", name))).toBe(`/${HOLDER}/${name}`);
+    }
     expect(mode(root.join("var/lib/ctrl-exec"))).toBe("700");
     expect(mode(root.join("etc/ctrl-exec/auth-hook"))).toBe("755");
 
@@ -86,8 +94,11 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s
     const gone = await install(["--uninstall", "--root", root.path], { shell });
     expect(gone).toMatchObject({ status: 0, err: "" });
     const left = snapshot(root.path).filter((line) => !/^[^ ]+\/ /.test(line));
+    expect(mode(root.join(HOLDER))).toBe("2770");
     expect(left.map((line) => line.split(" ")[0])).toEqual([
       "etc/ctrl-exec-agent/agent.conf",
+      "etc/ctrl-exec-agent/agent.crt",
+      "etc/ctrl-exec-agent/ctrl-exec-serial",
       "etc/ctrl-exec-agent/scripts.conf",
       "etc/ctrl-exec/auth-hook",
       "etc/ctrl-exec/ctrl-exec.conf",

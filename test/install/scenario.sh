@@ -12,6 +12,8 @@ run_installer() {
   $shell ./install.sh "$@"
 }
 
+held=/var/lib/ctrl-exec-agent
+
 as_service() { setpriv --reuid=ctrl-exec-agent --regid=ctrl-exec-agent --init-groups --no-new-privs "$@"; }
 
 # ---- install
@@ -24,7 +26,11 @@ check 'installs agent, control host and API' run_installer --agent --api --from 
 shows 'a second time changes nothing' 'nothing to change' run_installer --agent --api --from ./ctrl-exec
 check 'the user exists' id ctrl-exec-agent
 is 'without a login' /usr/sbin/nologin "$(getent passwd ctrl-exec-agent | cut -d: -f7)"
-is 'the agent folder' 'root:ctrl-exec-agent 2775' "$(owner /etc/ctrl-exec-agent)"
+is 'the agent folder is closed to the service' 'root:ctrl-exec-agent 2755' "$(owner /etc/ctrl-exec-agent)"
+is 'the folder that it may write' 'root:ctrl-exec-agent 2770' "$(owner "$held")"
+for name in agent.crt ctrl-exec-serial; do
+  is "the place of $name" "$held/$name" "$(readlink "/etc/ctrl-exec-agent/$name")"
+done
 is 'the control host folder' 'root:root 755' "$(owner /etc/ctrl-exec)"
 is 'the state folder' 'root:root 700' "$(owner /var/lib/ctrl-exec)"
 is 'agent.conf' 'root:ctrl-exec-agent 644' "$(owner /etc/ctrl-exec-agent/agent.conf)"
@@ -63,9 +69,12 @@ ok 'install.sh --pair has paired'
 kill "$pairing"
 wait "$pairing" || true
 is agent.key 'root:ctrl-exec-agent 640' "$(owner /etc/ctrl-exec-agent/agent.key)"
-is agent.crt 'root:ctrl-exec-agent 640' "$(owner /etc/ctrl-exec-agent/agent.crt)"
+is agent.crt 'root:ctrl-exec-agent 640' "$(owner "$held/agent.crt")"
 is ca.crt 644 "$(stat -c %a /etc/ctrl-exec-agent/ca.crt)"
-is ctrl-exec-serial 644 "$(stat -c %a /etc/ctrl-exec-agent/ctrl-exec-serial)"
+is ctrl-exec-serial 'root:ctrl-exec-agent 644' "$(owner "$held/ctrl-exec-serial")"
+check 'pairing left the links' test -h /etc/ctrl-exec-agent/agent.crt -a -h /etc/ctrl-exec-agent/ctrl-exec-serial
+check 'self-check passes, as the service' as_service ctrl-exec-agent self-check
+check 'and as root' ctrl-exec-agent self-check
 check 'the service may read its key' as_service cat /etc/ctrl-exec-agent/agent.key
 refuses 'nobody else may' setpriv --reuid=nobody --clear-groups cat /etc/ctrl-exec-agent/agent.key
 
@@ -95,7 +104,7 @@ old=$(cat /etc/ctrl-exec-agent/ctrl-exec-serial)
 check 'rotates' ctrl-exec rotate-cert
 [ "$old" != "$(cat /etc/ctrl-exec-agent/ctrl-exec-serial)" ] || fail 'the agent did not store the new serial'
 is 'the service stored the new serial' 'ctrl-exec-agent:ctrl-exec-agent 644' \
-  "$(owner /etc/ctrl-exec-agent/ctrl-exec-serial)"
+  "$(owner "$held/ctrl-exec-serial")"
 shows 'every agent is current' current ctrl-exec serial-status
 shows 'and answers under the new certificate' ok ctrl-exec ping "$host"
 old=$(cksum </etc/ctrl-exec-agent/agent.crt)
@@ -107,7 +116,7 @@ check 'the maintenance runs' systemctl start ctrl-exec-maintain
 is 'and succeeds' success "$(property ctrl-exec-maintain Result)"
 [ "$old" != "$(cksum </etc/ctrl-exec-agent/agent.crt)" ] || fail 'the agent has no new certificate'
 is 'the service stored the new certificate' 'ctrl-exec-agent:ctrl-exec-agent 640' \
-  "$(owner /etc/ctrl-exec-agent/agent.crt)"
+  "$(owner "$held/agent.crt")"
 shows 'the agent answers under its new certificate' ok ctrl-exec ping "$host"
 
 # ---- what the units promise; the same with every shell, so once is enough

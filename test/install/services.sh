@@ -11,7 +11,23 @@ script writes 'echo x >/tmp/written && echo x >/var/tmp/written && cat /tmp/writ
 script by-sudo 'sudo -n sh -c "echo x >/etc/written && touch /usr/local/bin/written && id -un" &&
   sudo -n systemctl is-active ctrl-exec-api'
 script network 'curl -sf http://127.0.0.1:7445/health'
-script allowlist 'echo "x = /bin/sh" >>/etc/ctrl-exec-agent/scripts.conf'
+script abused 'echo "x = /bin/sh" >/var/tmp/mine
+  for file in agent.conf scripts.conf agent.key ca.crt agent.crt ctrl-exec-serial; do
+    over=/etc/ctrl-exec-agent/$file
+    cp /var/tmp/mine /var/tmp/moved && mv -f /var/tmp/moved "$over" && echo "$file: mv"
+    [ -h "$over" ] || ! cp -f /var/tmp/mine "$over" || echo "$file: cp"
+    ln -sf /var/tmp/mine "$over" && echo "$file: ln"
+    mv -f "$over" /var/tmp/taken && echo "$file: taken away"
+    rm -f "$over" && echo "$file: rm"
+    [ -h "$over" ] || ! (cat /var/tmp/mine >>"$over") || echo "$file: append"
+    [ -h "$over" ] || ! chmod g+w "$over" || echo "$file: chmod"
+  done
+  chmod g+w /etc/ctrl-exec-agent && echo "folder: chmod"
+  mv /etc/ctrl-exec-agent /var/tmp/folder && echo "folder: mv"
+  touch /etc/ctrl-exec-agent/agent.key.next && echo "a file beside them"
+  echo "tried all of it"'
+script plants 'cd /var/lib/ctrl-exec-agent && mkdir kept && mv agent.crt ctrl-exec-serial kept/ &&
+  ln -s /root/secret agent.crt && ln -s /root/secret ctrl-exec-serial && echo planted'
 script leaves 'sleep 300 >/dev/null 2>&1 </dev/null & echo left'
 script slow 'until [ -e /tmp/go ]; do sleep 0.1; done; echo done'
 script upgrades 'sudo -n dash /root/install.sh --agent --from /root/ctrl-exec.self'
@@ -21,8 +37,60 @@ check 'where the host sees it' test -e /tmp/written
 shows 'a script works as root, by sudo' active ctrl-exec run "$host" by-sudo
 check 'all over the system' test -e /usr/local/bin/written
 shows 'a script has the network' '"ok":true' ctrl-exec run "$host" network
-refuses 'a script cannot write the allowlist' ctrl-exec run "$host" allowlist
 rm -f /tmp/written /var/tmp/written /etc/written /usr/local/bin/written
+
+# ---- a script that is abused does not become the administrator
+
+# Replaced by an editor meanwhile, so that no mount on the file could still hold.
+sed -i 's/^$//' /etc/ctrl-exec-agent/scripts.conf /etc/ctrl-exec-agent/agent.conf
+before=$(cat /etc/ctrl-exec-agent/* | cksum)
+ctrl-exec run "$host" abused >"$log/abused" 2>"$log/abused.err" || true
+is 'it changes none of the files, whatever it tries' 'tried all of it' \
+  "$(sed -e '/^==> /d' -e '/STDERR:/,$d' "$log/abused")"
+is 'nor their content' "$before" "$(cat /etc/ctrl-exec-agent/* | cksum)"
+echo 5ec4e7 >/root/secret
+chmod 600 /root/secret
+shows 'it may lay links in its own folder' planted ctrl-exec run "$host" plants
+for mode in self-check pairing-status self-ping; do
+  refuses "root does not follow them: $mode" ctrl-exec-agent "$mode"
+  cp "$log/command" "$log/said"
+  check 'and says why' grep -q 'too many symbolic links' "$log/said"
+  refuses 'without a word of what is there' grep -q 5ec4e7 "$log/said"
+done
+mv -f "$held/kept/agent.crt" "$held/kept/ctrl-exec-serial" "$held/"
+rmdir "$held/kept"
+check 'put right, self-check passes' ctrl-exec-agent self-check
+
+# ---- a folder that the service may write, as it was once: told, and closed while the agent runs
+
+pid=$(agent_pid)
+for name in agent.crt ctrl-exec-serial; do
+  cp -p "$held/$name" "/etc/ctrl-exec-agent/$name.plain"
+  mv -f "/etc/ctrl-exec-agent/$name.plain" "/etc/ctrl-exec-agent/$name"
+done
+rm -r "$held"
+for who in '' as_service; do
+  refuses "closed, self-check fails: ${who:-root}" $who ctrl-exec-agent self-check
+  shows 'since renewal would' 'cannot replace /etc/ctrl-exec-agent/agent.crt' $who ctrl-exec-agent self-check
+done
+shows 'and rotation leaves it pending, under the old serial' 'pending (update-ctrl-exec-serial ended with 1' \
+  ctrl-exec rotate-cert
+chmod 2775 /etc/ctrl-exec-agent
+check 'open, it goes on' ctrl-exec maintain
+shows 'current again' current ctrl-exec serial-status
+for who in '' as_service; do
+  shows "but self-check says what to do: ${who:-root}" \
+    '/etc/ctrl-exec-agent can be written by others (mode 2775); run install.sh --agent again' \
+    $who ctrl-exec-agent self-check
+done
+check 'the installer moves the files' dash ./install.sh --agent --from ./ctrl-exec
+is 'restarting nothing' "$pid" "$(agent_pid)"
+is 'closes the folder' 'root:ctrl-exec-agent 2755' "$(owner /etc/ctrl-exec-agent)"
+is 'and opens the other' 'root:ctrl-exec-agent 2770' "$(owner "$held")"
+shows 'the agent answers' ok ctrl-exec ping "$host"
+check 'rotation works' ctrl-exec rotate-cert
+is 'by its own hand' 'ctrl-exec-agent:ctrl-exec-agent 644' "$(owner "$held/ctrl-exec-serial")"
+check 'self-check passes' as_service ctrl-exec-agent self-check
 
 # ---- the hardening that is in force, not only in the file
 
@@ -129,4 +197,4 @@ shows 'and leaves it current' ok ctrl-exec ping "$host"
 rm -r /etc/systemd/system/ctrl-exec-agent.service.d
 systemctl daemon-reload
 check 'back to the shipped unit' systemctl restart ctrl-exec-agent
-for name in writes by-sudo network allowlist leaves slow upgrades; do rm "/opt/ctrl-exec-scripts/$name.sh"; done
+for name in writes by-sudo network abused plants leaves slow upgrades; do rm "/opt/ctrl-exec-scripts/$name.sh"; done

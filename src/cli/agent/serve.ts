@@ -1,4 +1,4 @@
-import { openFiles, warningsOf } from "../../agent/config-files.ts";
+import { fileFaults, warningsOf } from "../../agent/config-files.ts";
 import { type AgentServer, startAgentServer } from "../../agent/server.ts";
 import { loadState, logStateWarnings } from "../../agent/state.ts";
 import type { AgentConfig } from "../../core/agent-config.ts";
@@ -69,7 +69,7 @@ async function start(input: Input): Promise<Serving> {
 }
 
 function warningsFor({ config, configWarnings, allowlistPath }: AgentSetting): ConfigWarning[] {
-  return [...configWarnings, ...warningsOf(openFiles(config, allowlistPath))];
+  return [...configWarnings, ...warningsOf(fileFaults(config, allowlistPath))];
 }
 
 /** All of it or nothing: any file that cannot be used leaves everything as it was. */

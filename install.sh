@@ -604,9 +604,9 @@ hold_files() {
   done
   # shellcheck disable=SC2086 # words
   if [ -n "$moving" ]; then
-    step "move$moving to $held, mode 2770" move_files $moving
+    step "move$moving to $held, mode 2771" move_files $moving
   else
-    folder "$held" 2770 ctrl-exec-agent
+    folder "$held" 2771 ctrl-exec-agent
   fi
   for name in $linking; do put_link "$held/$name" "$names/$name"; done
 }
@@ -630,7 +630,7 @@ is_elsewhere() {
 # this ends. Until all is done the folder is closed too, since root must not write where others could
 # put a link in its way.
 move_files() {
-  make_folder "$held" 2750 ctrl-exec-agent || return 1
+  make_folder "$held" 2751 ctrl-exec-agent || return 1
   for name in "$@"; do
     case $name in
       agent.crt) copy_file agent.crt 640 || return 1 ;;
@@ -648,7 +648,7 @@ move_files() {
   # The links must not reach the disk before what they lead to.
   ! has sync || sync
   for name in "$@"; do write_link "$held/$name" "$names/$name" || return 1; done
-  chmod 2770 "$root$held"
+  chmod 2771 "$root$held"
 }
 
 copy_file() {

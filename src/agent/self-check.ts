@@ -202,9 +202,10 @@ function attemptValue<Value>(read: () => Value): {
   }
 }
 
+/** @param remedy for a fault that does not bring its own */
 function failed(name: string, thrown: unknown, remedy?: string): Check {
   const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
-  const known = remedy ?? hint;
+  const known = hint ?? remedy;
   const base = { name, ok: false, detail: messageOf(thrown) };
   return known === undefined ? base : { ...base, remedy: known };
 }

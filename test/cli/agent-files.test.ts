@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -12,7 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import { generateKeyPem } from "../../src/pki/keys.ts";
 import { Authority } from "../support/authority.ts";
-import type { Running } from "../support/binary.ts";
+import { programPath, type Running, runCommand } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 
 const asRoot = process.getuid?.() === 0;
@@ -215,16 +216,35 @@ test("T13 self-check and the log say when the agent could not replace its certif
     symlinkSync(`held/${name}`, agent.path(name));
   }
   if (asRoot) chownSync(held, 0, 980);
-  chmodSync(held, asRoot ? 0o2750 : 0o555);
+  chmodSync(held, asRoot ? 0o2751 : 0o555);
   expect(await failures(agent)).toEqual({ lines: linesFor(`${folder}/held`), status: 1 });
   const serving = await agent.serve();
   expect(warnings(serving).map(([, message]) => message)).toEqual(expected(`${folder}/held`));
-  chmodSync(held, 0o2770);
+  chmodSync(held, 0o2771);
   expect(await failures(agent)).toEqual({ lines: [], status: 0 });
   if (asRoot) {
     chownSync(held, 0, 981);
     expect((await failures(agent)).lines).toEqual(linesFor(`${folder}/held`));
   }
+});
+
+test("self-check by somebody who may not read the certificate names the user, not a new pairing", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  await agent.pair();
+  // Root may read everything, so it is somebody else then.
+  const stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  if (!asRoot) chmodSync(agent.path("agent.crt"), 0);
+  // The checkout may lie where he may not go.
+  const program = control.folder.join("ctrl-exec-agent");
+  copyFileSync(programPath("ctrl-exec-agent"), program);
+  const check = [program, "self-check", "--config", agent.config];
+  const { status, out } = await runCommand([...(asRoot ? stranger : []), ...check]);
+  expect(status).toBe(1);
+  const [line] = out.split("\n").filter((text) => text.includes("agent.crt"));
+  expect(line).toContain("permission denied");
+  expect(line).toContain("Run this as root (sudo), or as the user these files belong to");
+  expect(line).not.toContain("request-pairing");
 });
 
 test("self-check judges the staged files of a pairing that was cut off, as serve uses them", async () => {

@@ -79,7 +79,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s
       expect(mode(root.join(`etc/systemd/system/${name}.service`))).toBe("644");
     }
     expect(mode(root.join("etc/ctrl-exec-agent"))).toBe("2755");
-    expect(mode(root.join("var/lib/ctrl-exec-agent"))).toBe("2770");
+    expect(mode(root.join("var/lib/ctrl-exec-agent"))).toBe("2771");
     for (const name of HELD) {
       expect(readlinkSync(root.join("etc/ctrl-exec-agent", name))).toBe(`/${HOLDER}/${name}`);
     }
@@ -94,7 +94,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s
     const gone = await install(["--uninstall", "--root", root.path], { shell });
     expect(gone).toMatchObject({ status: 0, err: "" });
     const left = snapshot(root.path).filter((line) => !/^[^ ]+\/ /.test(line));
-    expect(mode(root.join(HOLDER))).toBe("2770");
+    expect(mode(root.join(HOLDER))).toBe("2771");
     expect(left.map((line) => line.split(" ")[0])).toEqual([
       "etc/ctrl-exec-agent/agent.conf",
       "etc/ctrl-exec-agent/agent.crt",

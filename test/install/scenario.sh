@@ -27,7 +27,7 @@ shows 'a second time changes nothing' 'nothing to change' run_installer --agent 
 check 'the user exists' id ctrl-exec-agent
 is 'without a login' /usr/sbin/nologin "$(getent passwd ctrl-exec-agent | cut -d: -f7)"
 is 'the agent folder is closed to the service' 'root:ctrl-exec-agent 2755' "$(owner /etc/ctrl-exec-agent)"
-is 'the folder that it may write' 'root:ctrl-exec-agent 2770' "$(owner "$held")"
+is 'the folder that it may write' 'root:ctrl-exec-agent 2771' "$(owner "$held")"
 for name in agent.crt ctrl-exec-serial; do
   is "the place of $name" "$held/$name" "$(readlink "/etc/ctrl-exec-agent/$name")"
 done

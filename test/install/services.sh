@@ -86,7 +86,7 @@ done
 check 'the installer moves the files' dash ./install.sh --agent --from ./ctrl-exec
 is 'restarting nothing' "$pid" "$(agent_pid)"
 is 'closes the folder' 'root:ctrl-exec-agent 2755' "$(owner /etc/ctrl-exec-agent)"
-is 'and opens the other' 'root:ctrl-exec-agent 2770' "$(owner "$held")"
+is 'and opens the other' 'root:ctrl-exec-agent 2771' "$(owner "$held")"
 shows 'the agent answers' ok ctrl-exec ping "$host"
 check 'rotation works' ctrl-exec rotate-cert
 is 'by its own hand' 'ctrl-exec-agent:ctrl-exec-agent 644' "$(owner "$held/ctrl-exec-serial")"

@@ -7,7 +7,6 @@ import {
   type HookAction,
   type HookFault,
 } from "../core/hook.ts";
-import { lowerAscii } from "../core/host-name.ts";
 import { runHook } from "../system/hook-process.ts";
 import { ownRule } from "../system/trusted-path.ts";
 import type { Controller } from "./controller.ts";
@@ -28,6 +27,7 @@ export interface Caller {
 export interface AuthRequest {
   readonly action: HookAction;
   readonly script: string;
+  /** By their one name: see hostOf() of targets.ts. */
   readonly hosts: readonly string[];
   readonly args: readonly string[];
   /** The run that is asked about, and who submitted it. */
@@ -72,9 +72,7 @@ async function decide(
   if (caller.origin !== undefined) return FROM_A_PAGE;
   if (config.auth_hook === undefined) return withoutHook(caller, config.api_auth_default);
   const { username, token, sourceIp, route } = caller;
-  // DB-01 is db-01: a hook that refuses the one must not let the other pass.
-  const hosts = request.hosts.map(lowerAscii);
-  const asked = { ...request, hosts, username, token, sourceIp, route, time: now() };
+  const asked = { ...request, username, token, sourceIp, route, time: now() };
   return decideHook(await runHook(config.auth_hook, asked, config.auth_hook_timeout, ownRule()));
 }
 

@@ -9,7 +9,7 @@ import { addDays, isoSeconds } from "../core/time.ts";
 import { ensureFolder, listFolder, readTextIfPresent } from "../system/files.ts";
 import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock.ts";
 import { type Controller, paths } from "./controller.ts";
-import type { ResolvedTarget } from "./targets.ts";
+import { hostOf, type ResolvedTarget } from "./targets.ts";
 
 export interface LockOrder {
   readonly targets: readonly ResolvedTarget[];
@@ -70,9 +70,8 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
 const MAX_READABLE = 200;
 
 /** A registered host has one lock, however its name was typed. */
-function lockFile({ name, record }: ResolvedTarget, script: string): string {
-  const host = (record?.hostname ?? name).toLowerCase();
-  const pair = `${host}--${script}`;
+function lockFile(target: ResolvedTarget, script: string): string {
+  const pair = `${hostOf(target)}--${script}`;
   const readable = pair.replaceAll(/[^A-Za-z0-9_.-]/g, "_");
   if (readable.length <= MAX_READABLE) return `${readable}.lock`;
   const digest = new Bun.CryptoHasher("sha256").update(pair).digest("hex");

@@ -1,7 +1,7 @@
 /** From what an operator typed to where each host is dialled. */
 import { isIP } from "node:net";
 import { CtrlExecError } from "../core/errors.ts";
-import { parseTarget } from "../core/host-name.ts";
+import { lowerAscii, parseTarget } from "../core/host-name.ts";
 import type { AgentFinder, AgentRecord, Registered } from "./registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
@@ -48,20 +48,24 @@ export function resolveTargets(
     const { name } = target;
     const dialled = target.port ?? port;
     const found = isIP(name) === 0 ? find.named(name) : onlyAt(find, name, dialled);
-    const hostname = found?.kind === "agent" ? found.record.hostname : name;
-    const key = hostname.toLowerCase();
-    if (seen.has(key)) {
-      const also = isIP(name) === 0 || hostname === name ? "" : `, as ${hostname}`;
+    const resolved = targetOf(name, found, dialled);
+    const host = hostOf(resolved);
+    if (seen.has(host)) {
+      const { record } = resolved;
+      const also = isIP(name) === 0 || record === undefined ? "" : `, as ${record.hostname}`;
       throw new CtrlExecError("bad-request", `${name} is given twice${also}`);
     }
-    seen.add(key);
-    return targetOf(name, found, dialled);
+    seen.add(host);
+    return resolved;
   });
 }
 
-/** The host as an auth hook decides on it: by its registered name, however it was named. */
+/**
+ * The one name of a host, however it was typed: as registered, in lower case. By it a run is locked and
+ * an auth hook decides: who refuses db-01 must not let DB-01 or its address pass.
+ */
 export function hostOf({ name, record }: ResolvedTarget): string {
-  return record?.hostname ?? name;
+  return lowerAscii(record?.hostname ?? name);
 }
 
 /** Who is registered at that address and port; undefined when nobody is, or more than one. */

@@ -1,24 +1,12 @@
 /** T22: what each program does when nothing more can be written. Rotation and renewal: controller-files. */
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { programPath, Running } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
+import { contents } from "../support/folder.ts";
 
 const UPDATE = `update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`;
 const AGENT = { allowlist: [UPDATE], scripts: { greet: "echo hello" } };
 const FULL = { blocks: 0 };
-
-/** Every file below the folder with what it holds, but for empty ones that are locks. */
-function contents(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return Object.fromEntries(
-    files
-      .filter((file) => file.isFile() && !file.parentPath.endsWith("/locks"))
-      .map((file) => join(file.parentPath, file.name))
-      .map((path) => [path, readFileSync(path, "utf8")]),
-  );
-}
 
 test("T22 each command of the control host names the file and changes nothing", async () => {
   await using control = await ControlHost.create();

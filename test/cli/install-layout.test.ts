@@ -16,13 +16,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { BINARY as COMPILED } from "../support/binary.ts";
 import { TestFolder } from "../support/folder.ts";
-import { INSTALLER, install, SHELLS } from "../support/installer.ts";
+import { INSTALLER, install, SHELLS, standIn } from "../support/installer.ts";
 
 const programs = new TestFolder();
 afterAll(() => programs[Symbol.dispose]());
-const BINARY = programs.script("ctrl-exec", `exec ${COMPILED} "$@"`);
+const BINARY = standIn(programs);
 
 const NAMES = "etc/ctrl-exec-agent";
 const HELD = "var/lib/ctrl-exec-agent";

@@ -18,13 +18,12 @@ import {
 import { gzipSync } from "node:zlib";
 import { BINARY as COMPILED, runCommand } from "../support/binary.ts";
 import { TestFolder } from "../support/folder.ts";
-import { INSTALLER, install, SHELLS } from "../support/installer.ts";
+import { INSTALLER, install, SHELLS, standIn } from "../support/installer.ts";
 
 const programs = new TestFolder();
 afterAll(() => programs[Symbol.dispose]());
 
-/** Does what the compiled binary does, without its hundred megabytes to copy each time. */
-const BINARY = programs.script("ctrl-exec", `exec ${COMPILED} "$@"`);
+const BINARY = standIn(programs);
 
 const EVERYTHING = ["--agent", "--api"];
 

@@ -1,8 +1,8 @@
 /** setup-ctrl-exec over a certificate that agents know and that cannot be used. */
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, rmSync, truncateSync } from "node:fs";
 import { ControlHost } from "../support/fleet.ts";
+import { contents } from "../support/folder.ts";
 import { writeOtherKey } from "../support/other-key.ts";
 
 const AGENT = { scripts: { greet: "echo hello" } };
@@ -70,17 +70,6 @@ for (const [name, harm, words] of mendable) {
     expect(status).toBe(78);
     expect(contents(control.folder.join("control"))).toEqual(before);
   });
-}
-
-/** Every file below the folder, with what it holds. */
-function contents(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return Object.fromEntries(
-    files
-      .filter((file) => file.isFile() && !file.parentPath.endsWith("/locks"))
-      .map((file) => join(file.parentPath, file.name))
-      .map((path) => [path, readFileSync(path, "utf8")]),
-  );
 }
 
 const lost: readonly (readonly [string, (path: string) => void | Promise<void>])[] = [

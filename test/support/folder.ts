@@ -1,5 +1,14 @@
 /** Temporary folders, gone at the end of the test that made them. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -36,6 +45,17 @@ export class TestFolder implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/** Every file below the folder, by its path, with what it holds; the files of locks are left out. */
+export function contents(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return Object.fromEntries(
+    files
+      .filter((file) => file.isFile() && !file.parentPath.endsWith("/locks"))
+      .map((file) => join(file.parentPath, file.name))
+      .map((path) => [path, readFileSync(path, "utf8")]),
+  );
 }
 
 /** A port that was free a moment ago, for programs that must be told one. */

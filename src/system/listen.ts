@@ -20,15 +20,23 @@ export async function listen(server: Server, bind: string, port: number): Promis
   try {
     return await listenOn(server, bind, port);
   } catch (thrown) {
-    if (bind === "::" && systemCode(thrown) === "EAFNOSUPPORT")
-      return await listen(server, "0.0.0.0", port);
-    const code = systemCode(thrown);
-    throw new CtrlExecError(
-      PASSING.includes(code) ? "busy" : "config",
-      `Cannot listen on ${bind} port ${port}: ${PROBLEMS[code] ?? code}`,
-      { cause: thrown },
-    );
+    if (mayRetryWithIpv4(thrown, bind)) return await listen(server, "0.0.0.0", port);
+    throw cannotListen(thrown, bind, port);
   }
+}
+
+/** Whether the host has no IPv6, and IPv4 serves as well. */
+export function mayRetryWithIpv4(thrown: unknown, bind: string): boolean {
+  return bind === "::" && systemCode(thrown) === "EAFNOSUPPORT";
+}
+
+export function cannotListen(cause: unknown, bind: string, port: number): CtrlExecError {
+  const code = systemCode(cause);
+  return new CtrlExecError(
+    PASSING.includes(code) ? "busy" : "config",
+    `Cannot listen on ${bind} port ${port}: ${PROBLEMS[code] ?? code}`,
+    { cause },
+  );
 }
 
 async function listenOn(server: Server, bind: string, port: number): Promise<number> {

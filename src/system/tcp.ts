@@ -1,0 +1,90 @@
+/** TCP connections, to others and from others. Each still has its TLS handshake before it. */
+import type { Socket } from "bun";
+import { isIp } from "../core/ip-address.ts";
+import { Connection, ConnectionFailed } from "./connection.ts";
+import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
+
+/**
+ * Dials, by whichever of the name's addresses answers first.
+ *
+ * Bun cannot take back a call to connect: one that comes too late is closed when the system has its
+ * answer, two minutes later at most, and holds a descriptor until then.
+ *
+ * @throws ConnectionFailed: `ETIMEDOUT`, or `EAI_AGAIN` when it was the name server that did not
+ *   answer within `timeoutMs`
+ */
+export async function connectTcp(
+  host: string,
+  port: number,
+  timeoutMs: number,
+): Promise<Connection> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  let waitsFor = "EAI_AGAIN";
+  const timer = setTimeout(() => reject(new ConnectionFailed(waitsFor)), timeoutMs);
+  try {
+    // A name that cannot be found is the next call's to report.
+    if (!isIp(host)) await Promise.race([Bun.dns.lookup(host).catch(() => undefined), late]);
+    waitsFor = "ETIMEDOUT";
+    const dialled = dial(host, port);
+    late.catch(() => dialled.then((connection) => connection.close()).catch(() => undefined));
+    return await Promise.race([dialled, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function dial(hostname: string, port: number): Promise<Connection> {
+  const { promise, resolve } = Promise.withResolvers<Connection>();
+  const open = (socket: Socket<Connection>) => {
+    socket.setNoDelay(true);
+    socket.data = new Connection(socket);
+    resolve(socket.data);
+  };
+  try {
+    await Bun.connect<Connection>({
+      hostname,
+      port,
+      allowHalfOpen: true,
+      socket: { ...Connection.handlers, open },
+    });
+  } catch (thrown) {
+    throw ConnectionFailed.from(thrown);
+  }
+  return await promise;
+}
+
+export interface Listening {
+  readonly port: number;
+  /** Accepts no more. */
+  stop(): void;
+}
+
+/**
+ * Listens; the system chooses the port when 0 is asked for. `::` takes IPv4 as well, and falls back
+ * to IPv4 alone on a host without IPv6.
+ *
+ * @throws CtrlExecError when it cannot be bound: `busy` when it may be worth another try, else `config`
+ */
+export function listenTcp(
+  bind: string,
+  port: number,
+  onConnection: (connection: Connection) => void,
+): Listening {
+  const open = (socket: Socket<Connection>) => {
+    socket.setNoDelay(true);
+    socket.data = new Connection(socket);
+    onConnection(socket.data);
+  };
+  try {
+    const listener = Bun.listen<Connection>({
+      hostname: bind,
+      port,
+      allowHalfOpen: true,
+      socket: { ...Connection.handlers, open },
+    });
+    return { port: listener.port, stop: () => listener.stop() };
+  } catch (thrown) {
+    if (mayRetryWithIpv4(thrown, bind)) return listenTcp("0.0.0.0", port, onConnection);
+    throw cannotListen(thrown, bind, port);
+  }
+}

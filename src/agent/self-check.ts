@@ -11,7 +11,7 @@ import { readPrivateText, readText } from "../system/files.ts";
 import { judgeProgram, ownRule } from "../system/trusted-path.ts";
 import { fileFaults } from "./config-files.ts";
 import { ControllerSerials } from "./controller-serials.ts";
-import { readAllowedIps } from "./door/allowed-ips.ts";
+import { parseAllowedIps } from "./door/allowed-ips.ts";
 import { identityFiles, loadCertificate } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
 import { judgeAllowedScript } from "./script.ts";
@@ -61,8 +61,9 @@ function checkAllowedIps(config: AgentConfig): Check {
   const name = "allowed_ips";
   const entries = config.allowed_ips?.length ?? 0;
   return attempt(name, () => {
-    const { list, warnings } = readAllowedIps(config);
-    const detail = list === undefined ? "not set: every address may connect" : `${entries} entries`;
+    const { prefixes, warnings } = parseAllowedIps(config);
+    const detail =
+      prefixes === undefined ? "not set: every address may connect" : `${entries} entries`;
     const bad = warnings.map(({ message }) => message).join("; ");
     if (bad === "") return { name, ok: true, detail };
     return { name, ok: false, detail: bad, remedy: "correct the entry in agent.conf" };

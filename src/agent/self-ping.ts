@@ -5,7 +5,7 @@ import { formatHostPort } from "../core/host-name.ts";
 import { refusal } from "../core/messages.ts";
 import { factsOf } from "../pki/certificate.ts";
 import { type HttpReply, requestOver } from "../system/http-client.ts";
-import { ConnectionFailed, connectTcp, secureClient } from "../system/tls.ts";
+import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../system/tls.ts";
 import type { AgentTrust } from "./trust.ts";
 
 const CONNECT_MS = 5_000;
@@ -38,7 +38,7 @@ export async function selfPing(
     phase = "handshake";
     const deadline = setTimeout(() => raw.destroy(), ANSWER_MS);
     try {
-      const { context } = trust;
+      const context = tlsContext(trust.credential);
       const { socket, peer } = await secureClient(raw, { context, verifyChain: true });
       phase = "request";
       if (factsOf(peer).fingerprint !== trust.certificate.fingerprint) {

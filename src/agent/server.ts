@@ -1,10 +1,9 @@
 /** The agent as it listens: the door, the requests behind it, and the state both look at. */
-import { createServer } from "node:net";
 import { messageOf } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
 import type { Log } from "../core/log-line.ts";
 import { descriptorLimit } from "../system/descriptors.ts";
-import { listen } from "../system/listen.ts";
+import { listenTcp } from "../system/tcp.ts";
 import { type Capacity, capacity } from "./door/capacity.ts";
 import { Door } from "./door/door.ts";
 import { Requests } from "./requests.ts";
@@ -45,18 +44,18 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     log,
     now,
     cap: connections,
-    onVisit: (visit) => requests.welcome(visit),
+    onVisit: (visit) => void requests.welcome(visit),
   });
-  const server = createServer({ noDelay: true, pauseOnConnect: true }, (raw) => {
-    door.accept(raw).catch((thrown) => {
+  const listening = listenTcp(state.config.bind, state.config.port, (connection) => {
+    door.accept(connection).catch((thrown) => {
       log("err", "accept-fatal", {
-        PEER: plainAddress(raw.remoteAddress ?? ""),
+        PEER: plainAddress(connection.address),
         REASON: messageOf(thrown),
       });
-      raw.destroy();
+      connection.close();
     });
   });
-  const port = await listen(server, state.config.bind, state.config.port);
+  const { port } = listening;
   log("info", "start", { PORT: port });
   return {
     port,
@@ -67,8 +66,8 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
       door.reset(next, measured.connections);
     },
     async close() {
-      server.close();
-      door.closeAll((raw) => requests.isBusy(raw));
+      listening.stop();
+      door.closeAll((connection) => requests.isBusy(connection));
       await requests.finish(CLOSE_MS);
       door.closeAll();
     },

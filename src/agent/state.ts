@@ -19,7 +19,7 @@ export interface AgentState {
 export async function loadState(config: AgentConfig, allowlistPath: string): Promise<AgentState> {
   return {
     config,
-    allowedIps: readAllowedIps(config),
+    allowedIps: await readAllowedIps(config),
     allowlist: await loadAllowlist(config, allowlistPath),
     trust: loadTrust(config),
   };

@@ -1,16 +1,16 @@
 /** What an agent holds about trust: its own credential, the CA, the controller's serial, revocations. */
-import type { SecureContext } from "node:tls";
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import type { Serial } from "../core/serial.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
-import { tlsContext } from "../system/tls.ts";
+import type { TlsCredential } from "../system/tls-credential.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { isPaired, loadIdentity } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
 
 export interface AgentTrust {
-  readonly context: SecureContext;
+  /** The three below as the TLS library takes them. */
+  readonly credential: TlsCredential;
   readonly certificate: CertificateFacts;
   readonly ca: CertificateFacts;
   /** The private key's text. */
@@ -31,7 +31,7 @@ export function loadTrust(config: AgentConfig): AgentTrust {
     });
   }
   return {
-    context: tlsContext({ cert: certificate.pem, key: keyPem, ca: ca.pem }),
+    credential: { cert: certificate.pem, key: keyPem, ca: ca.pem },
     certificate,
     ca,
     keyPem,

@@ -1,6 +1,7 @@
 /** Addresses and prefixes of any length, as `allowed_ips` lists them (T28). */
-import { BlockList, isIP } from "node:net";
+import type { BlockList } from "node:net";
 import { plainAddress } from "./host-name.ts";
+import { ipVersion } from "./ip-address.ts";
 
 export interface AddressPrefix {
   readonly family: "ipv4" | "ipv6";
@@ -16,7 +17,7 @@ const MAPPED_BITS = 96;
 export function parseAddressPrefix(text: string): AddressPrefix | undefined {
   const [, typed = "", digits] = /^([0-9A-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = plainAddress(typed);
-  const version = isIP(address);
+  const version = ipVersion(address);
   if (version === 0) return undefined;
   const width = version === 4 ? 32 : 128;
   const mapped = address !== typed;
@@ -28,18 +29,26 @@ export function parseAddressPrefix(text: string): AddressPrefix | undefined {
 
 export class AddressList {
   // Two lists: BlockList would take an IPv4 address for a member of ::/0.
-  readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() };
+  readonly #lists: Readonly<Record<AddressPrefix["family"], BlockList>>;
 
-  constructor(prefixes: readonly AddressPrefix[]) {
+  private constructor(lists: Readonly<Record<AddressPrefix["family"], BlockList>>) {
+    this.#lists = lists;
+  }
+
+  static async of(prefixes: readonly AddressPrefix[]): Promise<AddressList> {
+    // Loaded by who needs it: it brings the streams along that an agent does without.
+    const { BlockList } = await import("node:net");
+    const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
     for (const { family, address, bits } of prefixes) {
-      this.#lists[family].addSubnet(address, bits, family);
+      lists[family].addSubnet(address, bits, family);
     }
+    return new AddressList(lists);
   }
 
   /** An IPv4-mapped address counts as IPv4; a zone (`%eth0`) does not count. */
   has(address: string): boolean {
     const [plain = ""] = plainAddress(address).split("%");
-    const version = isIP(plain);
+    const version = ipVersion(plain);
     if (version === 0) return false;
     const family = version === 4 ? "ipv4" : "ipv6";
     return this.#lists[family].check(plain, family);

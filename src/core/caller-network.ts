@@ -1,6 +1,6 @@
 /** Callers as limits count them: a stranger chooses among the addresses of one network. */
-import { isIP } from "node:net";
 import { plainAddress } from "./host-name.ts";
+import { ipVersion } from "./ip-address.ts";
 
 /** One host has 2^64 IPv6 addresses to call from: what a router gives it (RFC 4291 section 2.5.4). */
 const HOST_GROUPS = 4;
@@ -11,7 +11,7 @@ const HOST_GROUPS = 4;
  */
 export function callerNetwork(address: string): string {
   const [plain = "", zone] = plainAddress(address).split("%");
-  if (isIP(plain) !== 6) return plain;
+  if (ipVersion(plain) !== 6) return plain;
   const [head = "", tail] = plain.toLowerCase().split("::");
   const groups = head === "" ? [] : head.split(":");
   if (tail !== undefined) {

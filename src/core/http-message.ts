@@ -1,6 +1,6 @@
 /**
- * HTTP framing for the pairing port alone: one request and two complete responses on one
- * connection (PROTOCOL section 1), which no HTTP library speaks. Bodies have a Content-Length.
+ * What HTTP messages have in common here, and the messages of the pairing port: one request and two
+ * complete responses on one connection (PROTOCOL section 1). Bodies have a Content-Length.
  */
 import { CtrlExecError } from "./errors.ts";
 
@@ -41,8 +41,8 @@ export function takeHttpMessage(buffer: Buffer, maxBody: number): HttpMessage | 
   };
 }
 
-/** A header line: a token, a colon at once, and no continuation lines (RFC 9112 section 5). */
-const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+/** A header line: a token, a colon at once, no control characters, no continuation (RFC 9112 section 5). */
+const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*$/;
 
 export interface HeaderField {
   /** Lower case. */

@@ -2,12 +2,38 @@
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
-/** 4 or 6 for an address in its usual form, without brackets; 0 for anything else. */
+const IPV6_GROUP = /^[0-9A-Fa-f]{1,4}$/;
+
+/** Of a link-local address: the interface it is meant on (RFC 4007 section 11). */
+const ZONE = /%[0-9A-Za-z.:-]+$/;
+
+/** 4 or 6 for an address as node:net takes it, without brackets; 0 for anything else. */
 export function ipVersion(text: string): 0 | 4 | 6 {
-  if (IPV4.test(text)) return 4;
-  return text.includes(":") && URL.canParse(`http://[${text}]`) ? 6 : 0;
+  if (isIpv4(text)) return 4;
+  return isIpv6(text) ? 6 : 0;
 }
 
 export function isIp(text: string): boolean {
   return ipVersion(text) !== 0;
+}
+
+function isIpv4(text: string): boolean {
+  return IPV4.test(text);
+}
+
+/** RFC 4291 section 2.2. */
+export function isIpv6(text: string): boolean {
+  const address = text.replace(ZONE, "");
+  if (address === "::") return true;
+  const [head = "", tail, third] = address.split("::");
+  if (third !== undefined) return false;
+  const groups = [head, tail ?? ""]
+    .filter((part) => part !== "")
+    .flatMap((part) => part.split(":"));
+  const last = groups.at(-1) ?? "";
+  // An IPv4 address may stand for the last two groups.
+  const mixed = isIpv4(last) && address.endsWith(last);
+  if (mixed) groups.splice(-1, 1, "0", "0");
+  if (!groups.every((group) => IPV6_GROUP.test(group))) return false;
+  return tail === undefined ? groups.length === 8 : groups.length < 8;
 }

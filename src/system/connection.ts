@@ -57,6 +57,7 @@ export class Connection {
   #early: Buffer[] = [];
   #heard = false;
   #ended = false;
+  #hungUp = false;
   #closed = false;
   #fault: ConnectionFailed | undefined;
   #handshake: PromiseWithResolvers<X509Certificate> | undefined;
@@ -149,6 +150,19 @@ export class Connection {
   async end(): Promise<void> {
     if (this.#unsent.length > 0) await this.#sent?.promise;
     if (!this.#closed) this.#socket.shutdown();
+  }
+
+  /**
+   * Says that nothing more will be sent, drops what still comes, and closes when the peer has ended too:
+   * closed at once, with bytes unread, what was written could be lost. For a peer that never ends the
+   * caller must have a clock.
+   */
+  async hangUp(): Promise<void> {
+    this.read({ data: () => undefined, end: () => undefined, closed: () => undefined });
+    if (!this.#closed) this.resume();
+    await this.end();
+    if (this.#ended) this.close();
+    else this.#hungUp = true;
   }
 
   /** Closes at once. */
@@ -259,7 +273,8 @@ export class Connection {
     },
     end({ data: connection }) {
       connection.#ended = true;
-      connection.#reader?.end();
+      if (connection.#hungUp) connection.close();
+      else connection.#reader?.end();
     },
     error({ data: connection }, thrown) {
       connection.#fault ??= ConnectionFailed.from(thrown);

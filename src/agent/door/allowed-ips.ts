@@ -1,13 +1,26 @@
 /** `allowed_ips`: who may speak to the port at all, decided before any TLS byte. */
-import { AddressList, parseAddressPrefix } from "../../core/address-list.ts";
+import { AddressList, type AddressPrefix, parseAddressPrefix } from "../../core/address-list.ts";
 import type { AgentConfig } from "../../core/agent-config.ts";
 import type { ConfigWarning } from "../../core/config-file.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+
+/** The entries of agent.conf, read. */
+export interface AllowedPrefixes {
+  /** Undefined when every address may come. */
+  readonly prefixes: readonly AddressPrefix[] | undefined;
+  readonly warnings: readonly ConfigWarning[];
+}
 
 export interface AllowedIps {
   /** Undefined when every address may come. */
   readonly list: AddressList | undefined;
   readonly warnings: readonly ConfigWarning[];
+}
+
+/** @throws CtrlExecError `config` */
+export async function readAllowedIps(config: AgentConfig): Promise<AllowedIps> {
+  const { prefixes, warnings } = parseAllowedIps(config);
+  return { list: prefixes && (await AddressList.of(prefixes)), warnings };
 }
 
 /**
@@ -16,8 +29,8 @@ export interface AllowedIps {
  *
  * @throws CtrlExecError `config`
  */
-export function readAllowedIps({ file, allowed_ips: entries }: AgentConfig): AllowedIps {
-  if (entries === undefined) return { list: undefined, warnings: [] };
+export function parseAllowedIps({ file, allowed_ips: entries }: AgentConfig): AllowedPrefixes {
+  if (entries === undefined) return { prefixes: undefined, warnings: [] };
   const read = entries.map((entry) => ({ entry, prefix: parseAddressPrefix(entry) }));
   const prefixes = read.flatMap(({ prefix }) => prefix ?? []);
   if (prefixes.length === 0) {
@@ -28,5 +41,5 @@ export function readAllowedIps({ file, allowed_ips: entries }: AgentConfig): All
   const warnings = read
     .filter(({ prefix }) => prefix === undefined)
     .map(({ entry }) => ({ key: "allowed_ips", message: `"${entry}" is no address or prefix` }));
-  return { list: new AddressList(prefixes), warnings };
+  return { prefixes, warnings };
 }

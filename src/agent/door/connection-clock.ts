@@ -6,11 +6,14 @@
 export interface ClockLimits {
   /** From the handshake to the last byte of the first request. */
   readonly requestMs: number;
-  /** From one answer to the next request's head. */
+  /** From one answer to the next request's first byte. */
   readonly idleMs: number;
 }
 
 const LIMITS: ClockLimits = { requestMs: 30_000, idleMs: 5_000 };
+
+/** How long a connection may stand unused, in seconds; callers are told. */
+export const IDLE_SECONDS = LIMITS.idleMs / 1000;
 
 /** A peer may take an answer slowly, but not more slowly than this. */
 const MIN_BYTES_PER_SECOND = 65_536;
@@ -20,8 +23,6 @@ export class ConnectionClock {
   readonly #limits: ClockLimits;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #first = true;
-  /** Requests under way: a peer may send the next before it has the answer. */
-  #underWay = 0;
 
   /** @param close ends the connection */
   constructor(close: () => void, limits = LIMITS) {
@@ -30,17 +31,16 @@ export class ConnectionClock {
     this.#start(limits.requestMs);
   }
 
-  /** A request's head has come: its body is due. */
-  headCame(): void {
+  /** The first bytes of a request have come: the rest is due. */
+  requestBegins(): void {
     // The first request's time runs from the handshake.
     if (!this.#first) this.#start(this.#limits.requestMs);
     this.#first = false;
-    this.#underWay += 1;
   }
 
   /** The request is whole; the answer may take as long as the script does. */
   requestCame(): void {
-    clearTimeout(this.#timer);
+    this.stop();
   }
 
   /** The peer must take an answer of this many bytes. */
@@ -50,9 +50,7 @@ export class ConnectionClock {
 
   /** The answer is out. */
   answered(): void {
-    this.#underWay -= 1;
-    if (this.#underWay === 0) this.#start(this.#limits.idleMs);
-    else clearTimeout(this.#timer);
+    this.#start(this.#limits.idleMs);
   }
 
   stop(): void {

@@ -5,7 +5,7 @@
  */
 
 export interface Closable {
-  destroy(): void;
+  close(): void;
 }
 
 export class Connections<Connection extends Closable> {
@@ -37,7 +37,7 @@ export class Connections<Connection extends Closable> {
   /** Closes all but those that are to be kept. */
   closeAll(keep: (connection: Connection) => boolean = () => false): void {
     for (const connection of [...this.#strangers, ...this.#controllers]) {
-      if (!keep(connection)) connection.destroy();
+      if (!keep(connection)) connection.close();
     }
   }
 
@@ -45,7 +45,7 @@ export class Connections<Connection extends Closable> {
     const [oldest] = this.#strangers;
     if (oldest === undefined) return false;
     this.#strangers.delete(oldest);
-    oldest.destroy();
+    oldest.close();
     return true;
   }
 }

@@ -3,11 +3,10 @@
  * handshake -> revocation. Each step refuses before the next one costs anything.
  */
 import type { X509Certificate } from "node:crypto";
-import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
 import { callerNetwork } from "../../core/caller-network.ts";
 import { plainAddress } from "../../core/host-name.ts";
 import type { Log } from "../../core/log-line.ts";
+import type { Connection } from "../../system/connection.ts";
 import { refusal } from "../endpoint.ts";
 import type { Caller } from "../routes.ts";
 import type { AgentState } from "../state.ts";
@@ -20,15 +19,14 @@ import { Gate } from "./gate.ts";
 import { handshake } from "./handshake.ts";
 import { Pace } from "./pace.ts";
 import { QuietLog } from "./quiet-log.ts";
-import { rawResponse } from "./replies.ts";
+import { sendReply } from "./replies.ts";
 
 const HANDSHAKE_MS = 10_000;
 
 /** A caller that came in, and its connection. */
 export interface Visit {
   readonly caller: Caller;
-  readonly raw: Socket;
-  readonly socket: TLSSocket;
+  readonly connection: Connection;
   readonly clock: ConnectionClock;
 }
 
@@ -47,7 +45,7 @@ const pace = new Pace();
 export class Door {
   readonly #options: DoorOptions;
   readonly #quiet: QuietLog;
-  readonly #connections = new Connections<Socket>();
+  readonly #connections = new Connections<Connection>();
   #gate: Gate;
   #cap: number;
 
@@ -64,28 +62,26 @@ export class Door {
     this.#cap = cap;
   }
 
-  closeAll(keep?: (raw: Socket) => boolean): void {
+  closeAll(keep?: (connection: Connection) => boolean): void {
     this.#connections.closeAll(keep);
   }
 
-  async accept(raw: Socket): Promise<void> {
-    const ip = plainAddress(raw.remoteAddress ?? "");
-    // Without a listener a reset would end the process.
-    raw.on("error", () => undefined);
+  async accept(connection: Connection): Promise<void> {
+    const ip = plainAddress(connection.address);
     if (!this.#gate.admits(ip, performance.now())) {
-      raw.resetAndDestroy();
+      connection.reset();
       return;
     }
-    if (!this.#connections.admit(raw, this.#cap)) {
-      this.#refuseFull(raw, ip);
+    if (!this.#connections.admit(connection, this.#cap)) {
+      this.#refuseFull(connection, ip);
       return;
     }
-    raw.once("close", () => this.#connections.remove(raw));
+    connection.onClose(() => this.#connections.remove(connection));
     await pace.turn();
-    if (raw.destroyed) return;
-    const { context } = this.#options.keeper.current().trust;
-    const outcome = await handshake(raw, context, HANDSHAKE_MS);
-    if (outcome.kind === "done") this.#welcome(raw, outcome.socket, ip, outcome.peer);
+    if (connection.closed) return;
+    const { credential } = this.#options.keeper.current().trust;
+    const outcome = await handshake(connection, credential, HANDSHAKE_MS);
+    if (outcome.kind === "done") this.#welcome(connection, ip, outcome.peer);
     else if (outcome.kind === "failed") this.#handshakeFailed(ip, outcome.reason);
   }
 
@@ -93,8 +89,8 @@ export class Door {
     return new Gate(config, allowedIps.list, this.#options.log);
   }
 
-  #refuseFull(raw: Socket, ip: string): void {
-    raw.resetAndDestroy();
+  #refuseFull(connection: Connection, ip: string): void {
+    connection.reset();
     this.#quiet.event("full", performance.now(), "err", "accept-fatal", {
       PEER: ip,
       REASON: `${this.#connections.size} connections are open`,
@@ -110,26 +106,27 @@ export class Door {
     this.#gate.handshakeFailed(ip, now);
   }
 
-  #welcome(raw: Socket, socket: TLSSocket, ip: string, peer: X509Certificate): void {
+  #welcome(connection: Connection, ip: string, peer: X509Certificate): void {
     const { keeper, log, now, onVisit } = this.#options;
     const { trust } = keeper.current();
     const check = checkCertificate(peer, trust.revoked, now());
     if (check.kind === "failed") {
       this.#handshakeFailed(ip, check.reason);
-      raw.destroy();
+      connection.close();
       return;
     }
-    const clock = new ConnectionClock(() => raw.destroy());
-    raw.once("close", () => clock.stop());
+    const clock = new ConnectionClock(() => connection.close());
+    connection.onClose(() => clock.stop());
     if (check.kind === "revoked") {
       log("warning", "revoked-cert", { PEER: ip, SERIAL: check.serial });
-      socket.end(rawResponse(refusal(403, "certificate revoked")));
+      void sendReply(connection, refusal(403, "certificate revoked"), true);
+      void connection.hangUp();
       return;
     }
     if (isTrustedController(trust, check.serial)) {
-      this.#connections.promote(raw);
+      this.#connections.promote(connection);
       this.#gate.trustedFrom(ip);
     }
-    onVisit({ caller: { ip, serial: check.serial }, raw, socket, clock });
+    onVisit({ caller: { ip, serial: check.serial }, connection, clock });
   }
 }

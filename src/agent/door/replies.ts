@@ -1,47 +1,63 @@
 /** Answers as bytes. */
-import type { ServerResponse } from "node:http";
-import { pipeline } from "node:stream";
 import { isLongText, jsonPieces } from "../../core/json-pieces.ts";
 import { collecting } from "../../system/collect.ts";
+import type { Connection } from "../../system/connection.ts";
 import type { AgentReply } from "../endpoint.ts";
+import { IDLE_SECONDS } from "./connection-clock.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
   400: "Bad Request",
   403: "Forbidden",
+  404: "Not Found",
+  411: "Length Required",
+  413: "Content Too Large",
   431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
 };
 
-/** A whole response, for connections that never reach the HTTP server; the connection ends with it. */
-export function rawResponse({ status, body }: AgentReply): string {
-  const json = JSON.stringify(body);
+export const GO_ON = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/**
+ * Resolves when all of it is out, or the connection is closed.
+ *
+ * @param last the connection ends with this answer
+ * @param onLength told the length of the body, before anything is written
+ */
+export async function sendReply(
+  connection: Connection,
+  { status, body }: AgentReply,
+  last: boolean,
+  onLength: (bytes: number) => void = () => undefined,
+): Promise<void> {
+  if (!Object.values(body).some(isLongText)) {
+    const json = JSON.stringify(body);
+    const length = Buffer.byteLength(json);
+    onLength(length);
+    await connection.write(head(status, length, last) + json);
+    return;
+  }
+  const length = jsonLength(body);
+  onLength(length);
+  await connection.write(head(status, length, last));
+  for (const piece of collecting(jsonPieces(body), true)) {
+    await connection.write(piece);
+    if (connection.closed) return;
+  }
+}
+
+function head(status: number, length: number, last: boolean): string {
   return [
     `HTTP/1.1 ${status} ${REASONS[status] ?? ""}`,
     "Content-Type: application/json",
-    `Content-Length: ${Buffer.byteLength(json)}`,
-    "Connection: close",
+    `Content-Length: ${length}`,
+    `Date: ${new Date().toUTCString()}`,
+    ...(last
+      ? ["Connection: close"]
+      : ["Connection: keep-alive", `Keep-Alive: timeout=${IDLE_SECONDS}`]),
     "",
-    json,
+    "",
   ].join("\r\n");
-}
-
-/**
- * @param last the connection ends with this answer
- * @returns bytes of the body
- */
-export function sendReply(response: ServerResponse, reply: AgentReply, last: boolean): number {
-  const inPieces = Object.values(reply.body).some(isLongText);
-  const json = inPieces ? "" : JSON.stringify(reply.body);
-  const length = inPieces ? jsonLength(reply.body) : Buffer.byteLength(json);
-  response.writeHead(reply.status, {
-    "Content-Type": "application/json",
-    "Content-Length": length,
-    ...(last ? { Connection: "close" } : {}),
-  });
-  if (inPieces) {
-    // A peer that goes away, and whatever else fails on the way, ends this connection and no more.
-    pipeline(collecting(jsonPieces(reply.body), true), response, () => undefined);
-  } else response.end(json);
-  return length;
 }
 
 /** 0.8 knows no chunked bodies: the length is found by writing the whole answer to nowhere first. */

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { Connections } from "../../../src/agent/door/connections.ts";
 
 class Fake {
-  destroyed = false;
-  destroy(): void {
-    this.destroyed = true;
+  closed = false;
+  close(): void {
+    this.closed = true;
   }
 }
 
@@ -19,8 +19,8 @@ test("T19 over the cap the oldest stranger is put out", () => {
   const { connections, all } = setOf(3);
   const late = new Fake();
   expect(connections.admit(late, 3)).toBe(true);
-  expect(all.map(({ destroyed }) => destroyed)).toEqual([true, false, false]);
-  expect(late.destroyed).toBe(false);
+  expect(all.map(({ closed }) => closed)).toEqual([true, false, false]);
+  expect(late.closed).toBe(false);
   expect(connections.size).toBe(3);
 });
 
@@ -28,7 +28,7 @@ test("who has shown the controller's serial stays; then there is no room", () =>
   const { connections, all } = setOf(2);
   for (const one of all) connections.promote(one);
   expect(connections.admit(new Fake(), 2)).toBe(false);
-  expect(all.some(({ destroyed }) => destroyed)).toBe(false);
+  expect(all.some(({ closed }) => closed)).toBe(false);
   connections.remove(all[0] as Fake);
   expect(connections.admit(new Fake(), 2)).toBe(true);
 });
@@ -44,5 +44,5 @@ test("all are closed but those to be kept", () => {
   const { connections, all } = setOf(3);
   connections.promote(all[2] as Fake);
   connections.closeAll((one) => one === all[1]);
-  expect(all.map(({ destroyed }) => destroyed)).toEqual([true, false, true]);
+  expect(all.map(({ closed }) => closed)).toEqual([true, false, true]);
 });

@@ -10,7 +10,7 @@ async function gate(...lines: readonly string[]) {
   const log = (_: string, action: string, fields: LogFields = {}) => {
     logged.push([action, JSON.parse(JSON.stringify(fields))]);
   };
-  return { gate: new Gate(config, readAllowedIps(config).list, log), logged };
+  return { gate: new Gate(config, (await readAllowedIps(config)).list, log), logged };
 }
 
 describe("allowed_ips", () => {

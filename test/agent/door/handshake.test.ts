@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { once } from "node:events";
-import { createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { handshake } from "../../../src/agent/door/handshake.ts";
-import { tlsContext } from "../../../src/system/tls.ts";
+import type { Connection } from "../../../src/system/connection.ts";
+import { listenTcp } from "../../../src/system/tcp.ts";
 import { Authority } from "../../support/authority.ts";
 import { openTcp, openTls } from "../../support/raw-agent.ts";
 
@@ -13,19 +13,16 @@ async function shake(
 ) {
   const ca = await Authority.create({ name: "ca" });
   const own = await ca.issue("web-01");
-  const context = tlsContext({ ...own, ca: ca.ca.pem });
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  const accepted = once(server, "connection");
-  const client = await connect(typeof address === "object" && address ? address.port : 0, ca);
+  const accepted = Promise.withResolvers<Connection>();
+  const listening = listenTcp("127.0.0.1", 0, accepted.resolve);
+  const client = await connect(listening.port, ca);
   client.on("error", () => undefined);
-  const [raw] = (await accepted) as [Socket];
-  const outcome = await handshake(raw, context, deadlineMs);
-  const closed = raw.destroyed;
-  raw.destroy();
+  const connection = await accepted.promise;
+  const outcome = await handshake(connection, { ...own, ca: ca.ca.pem }, deadlineMs);
+  const { closed } = connection;
+  connection.close();
   client.destroy();
-  server.close();
+  listening.stop();
   return { outcome, closed };
 }
 

@@ -1,0 +1,87 @@
+/** The requests of one connection as they are wanted, one at a time. */
+import {
+  type HttpRequest,
+  type RefusedRequest,
+  RequestReader,
+  type WaitingRequest,
+} from "../../core/http-request.ts";
+import type { Connection, ConnectionReader } from "../../system/connection.ts";
+
+/** The peer sends no more; `cut` when it stopped within a request. */
+export interface NoRequest {
+  readonly kind: "ended";
+  readonly cut: boolean;
+}
+
+/** What may lie there unread: a peer that sends on while it is being answered has to wait (T21). */
+const MAX_AHEAD_BYTES = 65_536;
+
+export class RequestInbox implements ConnectionReader {
+  readonly #connection: Connection;
+  readonly #onBegin: () => void;
+  readonly #reader = new RequestReader();
+  #ahead = 0;
+  #paused = false;
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  /** @param onBegin told of the first bytes of each request that is waited for */
+  constructor(connection: Connection, onBegin: () => void) {
+    this.#connection = connection;
+    this.#onBegin = onBegin;
+    connection.read(this);
+  }
+
+  /** Whether a part of a request has come that was not asked for yet. */
+  get begun(): boolean {
+    return this.#reader.begun;
+  }
+
+  async next(): Promise<HttpRequest | RefusedRequest | WaitingRequest | NoRequest> {
+    this.#ahead = 0;
+    if (this.#reader.begun) this.#onBegin();
+    for (;;) {
+      const read = this.#reader.next();
+      if (read !== undefined) return read;
+      if (this.#ended || this.#connection.closed) {
+        return { kind: "ended", cut: this.#reader.begun };
+      }
+      if (this.#paused) {
+        this.#paused = false;
+        this.#connection.resume();
+      }
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+  }
+
+  data(chunk: Buffer): void {
+    if (!this.#reader.begun && this.#wake !== undefined) this.#onBegin();
+    this.#reader.take(chunk);
+    if (this.#wake === undefined) this.#wait(chunk.length);
+    else this.#change();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#change();
+  }
+
+  closed(): void {
+    this.#change();
+  }
+
+  #wait(bytes: number): void {
+    this.#ahead += bytes;
+    if (this.#paused || this.#ahead < MAX_AHEAD_BYTES) return;
+    this.#paused = true;
+    this.#connection.pause();
+  }
+
+  #change(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

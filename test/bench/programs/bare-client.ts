@@ -8,7 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect, createSecureContext, type TLSSocket } from "node:tls";
+import type { Socket, TLSOptions } from "bun";
 import { hostAddress } from "../hosts.ts";
 
 /** More than this many handshakes at once starve each other in Bun 1.4. */
@@ -19,11 +19,7 @@ async function main(args: readonly string[]): Promise<number> {
     args;
   const read = (name: string) => readFileSync(join(folder, "control", name));
   const client = new Client(
-    createSecureContext({
-      cert: read("ctrl-exec.crt"),
-      key: read("ctrl-exec.key"),
-      ca: read("ca.crt"),
-    }),
+    { cert: read("ctrl-exec.crt"), key: read("ctrl-exec.key"), ca: read("ca.crt") },
     Number(port),
     requestText(path, keep !== undefined),
   );
@@ -31,19 +27,19 @@ async function main(args: readonly string[]): Promise<number> {
   let next = 0;
   const started = performance.now();
   const worker = async () => {
-    let kept: TLSSocket | undefined;
+    let kept: Answers | undefined;
     while (next < Number(requests)) {
       const host = hostAddress(next++ % Number(hosts));
       const begun = performance.now();
       kept ??= await client.dial(host);
-      await client.ask(kept);
+      await kept.ask();
       latencies.push(performance.now() - begun);
       if (keep === undefined) {
-        kept.destroy();
+        kept.close();
         kept = undefined;
       }
     }
-    kept?.destroy();
+    kept?.close();
   };
   await Promise.all(Array.from({ length: Number(parallel) }, worker));
   const ms = performance.now() - started;
@@ -65,62 +61,83 @@ function requestText(path: string, keep: boolean): string {
 }
 
 class Client {
-  readonly #context: ReturnType<typeof createSecureContext>;
+  readonly #tls: TLSOptions;
   readonly #port: number;
   readonly #request: string;
   readonly #waiting: (() => void)[] = [];
   #free = MAX_HANDSHAKES;
 
-  constructor(context: ReturnType<typeof createSecureContext>, port: number, request: string) {
-    this.#context = context;
+  constructor(credential: TLSOptions, port: number, request: string) {
+    // The chain is asked for below; the certificates name the hosts, which are dialled by address.
+    this.#tls = { ...credential, rejectUnauthorized: false };
     this.#port = port;
     this.#request = request;
   }
 
-  async dial(host: string): Promise<TLSSocket> {
+  async dial(hostname: string): Promise<Answers> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const socket = connect({
-      host,
-      port: this.#port,
-      secureContext: this.#context,
-      rejectUnauthorized: true,
-      checkServerIdentity: () => undefined,
-    });
-    socket.once("secureConnect", resolve);
-    socket.once("error", reject);
+    const { promise, resolve, reject } = Promise.withResolvers<Answers>();
+    const data = new Answers(this.#request);
     try {
-      await promise;
-      return socket;
+      await Bun.connect<Answers>({
+        hostname,
+        port: this.#port,
+        tls: this.#tls,
+        data,
+        socket: {
+          handshake(socket, _, problem) {
+            data.socket = socket;
+            const code = problem !== null && "code" in problem ? problem.code : undefined;
+            if (socket.authorized || code === "ERR_TLS_CERT_ALTNAME_INVALID") resolve(data);
+            else reject(problem);
+          },
+          data: (_, chunk) => data.take(chunk),
+          close: () => data.closed(),
+        },
+      });
+      return await promise;
     } finally {
       const waiting = this.#waiting.shift();
       if (waiting === undefined) this.#free += 1;
       else waiting();
     }
   }
+}
 
-  async ask(socket: TLSSocket): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let answer = "";
-    const onData = (chunk: Buffer) => {
-      answer += chunk.toString("latin1");
-      const length = /content-length: (\d+)/i.exec(answer)?.[1];
-      const end = answer.indexOf("\r\n\r\n");
-      if (end < 0 || length === undefined || answer.length < end + 4 + Number(length)) return;
-      if (answer.startsWith("HTTP/1.1 200 ")) resolve();
-      else reject(new Error(answer.slice(0, 200)));
-    };
-    const onClose = () => reject(new Error("closed without an answer"));
-    socket.on("data", onData);
-    socket.once("close", onClose);
-    socket.write(this.#request);
-    try {
-      await promise;
-    } finally {
-      socket.off("data", onData);
-      socket.off("close", onClose);
-    }
+/** One connection's answers. */
+class Answers {
+  readonly #request: string;
+  socket: Socket<Answers> | undefined;
+  #answer = "";
+  #waiting: PromiseWithResolvers<void> | undefined;
+
+  constructor(request: string) {
+    this.#request = request;
+  }
+
+  async ask(): Promise<void> {
+    this.#answer = "";
+    this.#waiting = Promise.withResolvers();
+    this.socket?.write(this.#request);
+    await this.#waiting.promise;
+  }
+
+  take(chunk: Buffer): void {
+    this.#answer += chunk.toString("latin1");
+    const length = /content-length: (\d+)/i.exec(this.#answer)?.[1];
+    const end = this.#answer.indexOf("\r\n\r\n");
+    if (end < 0 || length === undefined || this.#answer.length < end + 4 + Number(length)) return;
+    if (this.#answer.startsWith("HTTP/1.1 200 ")) this.#waiting?.resolve();
+    else this.#waiting?.reject(new Error(this.#answer.slice(0, 200)));
+  }
+
+  closed(): void {
+    this.#waiting?.reject(new Error("closed without an answer"));
+  }
+
+  close(): void {
+    this.socket?.close();
   }
 }
 

@@ -4,7 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createServer, type TLSSocket } from "node:tls";
 import { hostAddress, hostName } from "../hosts.ts";
 
 const [folder = "", first = "0", end = "0", port = "0", file] = process.argv.slice(2);
@@ -16,30 +15,27 @@ const keeping = `${head}${body.length}\r\n\r\n${body}`;
 const read = (name: string) => readFileSync(join(folder, "agents", name));
 
 for (let index = Number(first); index < Number(end); index++) {
-  const server = createServer(
-    {
+  Bun.listen({
+    hostname: hostAddress(index),
+    port: Number(port),
+    tls: {
       cert: read(`${hostName(index)}.crt`),
       key: read("agent.key"),
       ca: read("ca.crt"),
       requestCert: true,
       rejectUnauthorized: true,
     },
-    serve,
-  );
-  const listening = Promise.withResolvers<void>();
-  server.listen({ host: hostAddress(index), port: Number(port), backlog: 511 }, listening.resolve);
-  await listening.promise;
-}
-console.log("ready");
-
-function serve(socket: TLSSocket): void {
-  socket.on("error", () => undefined);
-  // A request of the bench comes in one piece.
-  socket.on("data", async (request) => {
-    if (file !== undefined) {
-      await Bun.spawn([file], { stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exited;
-    }
-    if (request.includes("Connection: close")) socket.end(closing);
-    else socket.write(keeping);
+    socket: {
+      // A request of the bench comes in one piece.
+      async data(socket, request) {
+        const close = request.includes("Connection: close");
+        if (file !== undefined) {
+          await Bun.spawn([file], { stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exited;
+        }
+        socket.write(close ? closing : keeping);
+        if (close) socket.shutdown();
+      },
+    },
   });
 }
+console.log("ready");

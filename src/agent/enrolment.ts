@@ -3,7 +3,6 @@
  * an answer that is believed only when everything in it fits (T07).
  */
 import { X509Certificate } from "node:crypto";
-import type { TLSSocket } from "node:tls";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import { connectionProblem } from "../core/connection-problem.ts";
 import { CtrlExecError } from "../core/errors.ts";
@@ -19,7 +18,8 @@ import {
   speaksFor,
 } from "../pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
-import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../system/tls.ts";
+import { type Connection, ConnectionFailed } from "../system/connection.ts";
+import { connectTcp } from "../system/tcp.ts";
 import { cannotPair, MessageReader, readAs } from "./pairing-messages.ts";
 
 const CONNECT_MS = 10_000;
@@ -64,42 +64,41 @@ export type PairingOutcome =
 /** @throws CtrlExecError when the controller cannot be reached, is not the one expected, or answers wrongly */
 export async function pair(options: PairingOptions): Promise<PairingOutcome> {
   const place = formatHostPort(options.controller, options.port);
-  const { socket, ca } = await connectTo(options, place);
+  const controller = await connectTo(options, place);
   try {
-    return await exchange(socket, ca, options, place);
+    return await exchange(controller, options, place);
   } finally {
-    socket.destroy();
+    controller.connection.close();
   }
 }
 
-interface Connection {
-  readonly socket: TLSSocket;
+interface Controller {
+  readonly connection: Connection;
+  readonly certificate: CertificateFacts;
   /** The CA that the control host shows; undefined when it shows none that signed its certificate. */
   readonly ca: CertificateFacts | undefined;
 }
 
-async function connectTo(options: PairingOptions, place: string): Promise<Connection> {
+async function connectTo(options: PairingOptions, place: string): Promise<Controller> {
   let phase: "connect" | "handshake" = "connect";
   try {
-    const raw = await connectTcp(options.controller, options.port, CONNECT_MS);
+    const connection = await connectTcp(options.controller, options.port, CONNECT_MS);
     phase = "handshake";
-    const timer = setTimeout(() => raw.destroy(), CONNECT_MS);
+    const timer = setTimeout(() => connection.close(), CONNECT_MS);
     // Nobody can verify the chain yet: the CA arrives with the answer. The fingerprint, or the
     // operator's comparison of codes, takes its place.
-    const context = tlsContext({});
-    const { socket, peer } = await secureClient(raw, { context, verifyChain: false });
-    clearTimeout(timer);
-    const leaf = factsOf(peer);
-    const ca = caInHandshake(socket, leaf);
+    const peer = await connection.secureAsClient({}, true).finally(() => clearTimeout(timer));
+    const certificate = factsOf(peer);
+    const ca = caInHandshake(connection, certificate);
     if (options.caFingerprint !== undefined) {
       try {
-        checkExpectedCa(leaf, ca, options.caFingerprint, place);
+        checkExpectedCa(certificate, ca, options.caFingerprint, place);
       } catch (thrown) {
-        socket.destroy();
+        connection.close();
         throw thrown;
       }
     }
-    return { socket, ca };
+    return { connection, certificate, ca };
   } catch (thrown) {
     if (!(thrown instanceof ConnectionFailed)) throw thrown;
     const problem = connectionProblem(phase, thrown.code, "controller", place);
@@ -111,10 +110,13 @@ async function connectTo(options: PairingOptions, place: string): Promise<Connec
 }
 
 /** The controller sends its CA along; one that did not sign its certificate says nothing. */
-function caInHandshake(socket: TLSSocket, leaf: CertificateFacts): CertificateFacts | undefined {
-  const issuer = socket.getPeerCertificate(true).issuerCertificate;
-  if (issuer?.raw === undefined) return undefined;
-  const ca = factsOf(new X509Certificate(issuer.raw));
+function caInHandshake(
+  connection: Connection,
+  leaf: CertificateFacts,
+): CertificateFacts | undefined {
+  const issuer = connection.issuerShown();
+  if (issuer === undefined) return undefined;
+  const ca = factsOf(new X509Certificate(issuer));
   return ca.fingerprint !== leaf.fingerprint && isSignedBy(leaf, ca) ? ca : undefined;
 }
 
@@ -150,19 +152,19 @@ function isAgentCertificate(certificate: CertificateFacts): boolean {
 }
 
 async function exchange(
-  socket: TLSSocket,
-  ca: CertificateFacts | undefined,
+  controller: Controller,
   options: PairingOptions,
   place: string,
 ): Promise<PairingOutcome> {
-  const messages = new MessageReader(socket, place);
+  const { connection, ca } = controller;
+  const messages = new MessageReader(connection, place);
   const request = JSON.stringify({
     hostname: options.hostname,
     csr: options.csrPem,
     nonce: options.nonce,
     port: options.servePort,
   });
-  socket.write(formatHttpRequest("/pair", place, request));
+  void connection.write(formatHttpRequest("/pair", place, request));
   const first = readAs(pairingPending, await messages.next(CONNECT_MS), place);
   if (first === undefined) throw cannotPair(place, "it does not answer");
   if (first.status === "error") throw cannotPair(place, `it refuses the request: ${first.reason}`);
@@ -175,13 +177,13 @@ async function exchange(
     throw cannotPair(place, "its answer is not for this request: another nonce");
   }
   if (answer.status === "denied") return { kind: "denied", reason: answer.reason, reqid };
-  return { kind: "approved", enrolled: checkAnswer(answer, socket, options, place), reqid };
+  return { kind: "approved", enrolled: checkAnswer(answer, controller, options, place), reqid };
 }
 
 /** Every part of an approval must fit the others and what we asked for (T07). */
 function checkAnswer(
   answer: Extract<PairingAnswer, { status: "approved" }>,
-  socket: TLSSocket,
+  controller: Controller,
   options: PairingOptions,
   place: string,
 ): Enrolled {
@@ -199,11 +201,12 @@ function checkAnswer(
   if (!certificate.publicKey.equals(ownKey)) throw wrong("a certificate for another key");
   if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
   if (!speaksFor(certificate, options.hostname)) throw wrong("a certificate for another host");
-  const peer = socket.getPeerX509Certificate();
-  if (peer === undefined || !isSignedBy(factsOf(peer), ca)) {
+  if (!isSignedBy(controller.certificate, ca)) {
     throw wrong("a CA that did not sign the control host's own certificate");
   }
-  if (isAgentCertificate(factsOf(peer))) throw wrong("an agent's certificate on the other side");
+  if (isAgentCertificate(controller.certificate)) {
+    throw wrong("an agent's certificate on the other side");
+  }
   if (options.caFingerprint !== undefined && ca.fingerprint !== options.caFingerprint) {
     throw wrong("a CA with another fingerprint");
   }

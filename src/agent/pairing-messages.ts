@@ -1,9 +1,9 @@
 /** What a control host says at pairing, read message by message (PROTOCOL section 1). */
-import type { TLSSocket } from "node:tls";
 import type * as z from "zod/mini";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { type HttpMessage, takeHttpMessage } from "../core/http-message.ts";
 import { MAX_PAIRING_BYTES } from "../core/messages.ts";
+import type { Connection } from "../system/connection.ts";
 
 /** Complete HTTP messages of a connection, one by one. */
 export class MessageReader {
@@ -12,15 +12,19 @@ export class MessageReader {
   #closed = false;
   #wake: () => void = () => undefined;
 
-  constructor(socket: TLSSocket, place: string) {
+  constructor(connection: Connection, place: string) {
     this.#place = place;
-    socket.on("data", (chunk: Buffer) => {
-      this.#buffer = Buffer.concat([this.#buffer, chunk]);
-      this.#wake();
-    });
-    socket.once("close", () => {
+    const ended = () => {
       this.#closed = true;
       this.#wake();
+    };
+    connection.read({
+      data: (chunk) => {
+        this.#buffer = Buffer.concat([this.#buffer, chunk]);
+        this.#wake();
+      },
+      end: ended,
+      closed: ended,
     });
   }
 

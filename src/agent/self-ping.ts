@@ -4,8 +4,9 @@ import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { refusal } from "../core/messages.ts";
 import { factsOf } from "../pki/certificate.ts";
+import { ConnectionFailed } from "../system/connection.ts";
 import { type HttpReply, requestOver } from "../system/http-client.ts";
-import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../system/tls.ts";
+import { connectTcp } from "../system/tcp.ts";
 import type { AgentTrust } from "./trust.ts";
 
 const CONNECT_MS = 5_000;
@@ -33,21 +34,20 @@ export async function selfPing(
   const place = formatHostPort(host, port);
   let phase: "connect" | "handshake" | "request" = "connect";
   try {
-    const raw = await connectTcp(host, port, CONNECT_MS);
+    const connection = await connectTcp(host, port, CONNECT_MS);
     steps.onListening();
     phase = "handshake";
-    const deadline = setTimeout(() => raw.destroy(), ANSWER_MS);
+    const deadline = setTimeout(() => connection.close(), ANSWER_MS);
     try {
-      const context = tlsContext(trust.credential);
-      const { socket, peer } = await secureClient(raw, { context, verifyChain: true });
+      const peer = await connection.secureAsClient(trust.credential);
       phase = "request";
       if (factsOf(peer).fingerprint !== trust.certificate.fingerprint) {
-        socket.destroy();
+        connection.close();
         throw otherCertificate(place);
       }
       steps.onHandshake();
       const body = JSON.stringify({ reqid: "" });
-      const reply = await requestOver(socket, {
+      const reply = await requestOver(connection, {
         method: "POST",
         path: "/ping",
         host: place,

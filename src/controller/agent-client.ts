@@ -1,5 +1,4 @@
 /** One request to one agent: dial, verify who answers, ask, read the answer. */
-import type { SecureContext } from "node:tls";
 import { type ConnectionPhase, connectionProblem } from "../core/connection-problem.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
@@ -8,8 +7,10 @@ import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
 import { formatBytes } from "../core/units.ts";
 import { identityOf } from "../pki/certificate.ts";
+import { ConnectionFailed } from "../system/connection.ts";
 import { type HttpReply, requestOver } from "../system/http-client.ts";
-import { ConnectionFailed, connectTcp, secureClient } from "../system/tls.ts";
+import { connectTcp } from "../system/tcp.ts";
+import type { TlsCredential } from "../system/tls-credential.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
 import { identityProblem } from "./identity.ts";
 import type { ReplyAccount, ReplyBudget, ReplyShare } from "./reply-budget.ts";
@@ -33,8 +34,8 @@ export interface AgentReply {
 /** What all requests of a fan-out share. */
 export interface Dialler {
   readonly config: ControllerConfig;
-  readonly context: SecureContext;
-  /** The serial of this host's certificate in the context: a connection made under one is not another's. */
+  readonly credential: TlsCredential;
+  /** The serial of this host's certificate in the credential: a connection made under one is not another's. */
   readonly serial: Serial;
   /** Serials of certificates that answer for nobody. */
   readonly revoked: ReadonlySet<Serial>;
@@ -159,7 +160,7 @@ class Call {
   async #askKept(connection: AgentConnection): Promise<HttpReply | undefined> {
     // Lets a hang-up that the kernel knows of reach us first.
     await new Promise(setImmediate);
-    if (connection.socket.destroyed) return undefined;
+    if (connection.tls.closed) return undefined;
     this.#startClock();
     try {
       return await this.#askOnce(connection, true);
@@ -171,23 +172,23 @@ class Call {
   }
 
   async #connect(address: string): Promise<AgentConnection> {
-    const { config, context, handshakes } = this.#dialler;
+    const { config, credential, handshakes } = this.#dialler;
     this.#phase = "connect";
-    const raw = await connectTcp(address, this.#target.port, config.connect_timeout * 1000);
+    const connection = await connectTcp(address, this.#target.port, config.connect_timeout * 1000);
     // Waiting for a place does not count against the host's own time.
     const release = await handshakes.acquire();
     const giveUp = setTimeout(release, HANDSHAKE_PLACE_MS);
-    this.#abort = () => raw.destroy();
+    this.#abort = () => connection.close();
     if (this.#expired) this.#abort();
     this.#startClock();
     const tooLate = setTimeout(
-      () => raw.destroy(new ConnectionFailed("ETIMEDOUT")),
+      () => connection.fail(new ConnectionFailed("ETIMEDOUT")),
       config.connect_timeout * 1000,
     );
     try {
       this.#phase = "handshake";
-      const { socket, peer } = await secureClient(raw, { context, verifyChain: true });
-      return { socket, peer: identityOf(peer), openedAt: performance.now() };
+      const peer = await connection.secureAsClient(credential);
+      return { tls: connection, peer: identityOf(peer), openedAt: performance.now() };
     } finally {
       clearTimeout(giveUp);
       clearTimeout(tooLate);
@@ -195,17 +196,17 @@ class Call {
     }
   }
 
-  async #askOnce({ socket, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
+  async #askOnce({ tls, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
     const { method, path, body, idempotent } = this.#request;
     this.#phase = "request";
-    this.#abort = () => socket.destroy();
+    this.#abort = () => tls.close();
     const { config, revoked } = this.#dialler;
     const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
     if (problem !== undefined) {
-      socket.destroy();
+      tls.close();
       throw new CtrlExecError("untrusted", problem);
     }
-    return await requestOver(socket, {
+    return await requestOver(tls, {
       method,
       path,
       host: this.#place,

@@ -2,11 +2,11 @@
  * Connections to agents that outlive a request, so that a busy API pays no handshake per request and
  * stays below an agent's connection limit. One pool belongs to one credential.
  */
-import type { TLSSocket } from "node:tls";
 import type { CertificateIdentity } from "../pki/certificate.ts";
+import type { Connection } from "../system/connection.ts";
 
 export interface AgentConnection {
-  readonly socket: TLSSocket;
+  readonly tls: Connection;
   /** Whom the handshake showed; its name is judged again for each request. */
   readonly peer: CertificateIdentity;
   /** Milliseconds of `performance.now()`. */
@@ -72,7 +72,7 @@ export class AgentPool {
   close(): void {
     this.#closed = true;
     for (const place of this.#places.values()) {
-      for (const { connection } of [...place.idle]) connection.socket.destroy();
+      for (const { connection } of [...place.idle]) connection.tls.close();
     }
   }
 
@@ -113,7 +113,7 @@ export class AgentPool {
         if (ended) return;
         ended = true;
         const usable = returned !== undefined && this.#mayStay(returned) ? returned : undefined;
-        if (usable !== returned) returned?.socket.destroy();
+        if (usable !== returned) returned?.tls.close();
         const next = place.waiting.shift();
         if (next !== undefined) {
           next(usable);
@@ -126,23 +126,21 @@ export class AgentPool {
     };
   }
 
-  #mayStay({ socket, openedAt }: AgentConnection): boolean {
-    return !this.#closed && !socket.destroyed && performance.now() - openedAt < MAX_AGE_MS;
+  #mayStay({ tls, openedAt }: AgentConnection): boolean {
+    return !this.#closed && !tls.closed && performance.now() - openedAt < MAX_AGE_MS;
   }
 
   #keep(key: string, place: Place, connection: AgentConnection, keepMs: number): void {
-    const { socket } = connection;
+    const { tls } = connection;
     const stay = Math.min(keepMs, this.#keepaliveMs);
     if (stay <= 0 || this.#idle >= MAX_IDLE) {
-      socket.destroy();
+      tls.close();
       return;
     }
-    const close = () => socket.destroy();
-    const timer = setTimeout(close, stay);
+    const timer = setTimeout(() => tls.close(), stay);
     const forget = () => {
       clearTimeout(timer);
-      for (const event of ["end", "data", "error"]) socket.off(event, close);
-      socket.off("close", gone);
+      tls.offClose(gone);
       place.idle.splice(place.idle.indexOf(idle), 1);
       this.#idle -= 1;
     };
@@ -153,9 +151,7 @@ export class AgentPool {
     const idle = { connection, forget };
     place.idle.push(idle);
     this.#idle += 1;
-    // An agent that hangs up, or speaks without being asked, is not asked again on this connection.
-    for (const event of ["end", "data", "error"]) socket.once(event, close);
-    socket.once("close", gone);
+    tls.onClose(gone);
   }
 
   #tidy(key: string, place: Place): void {

@@ -3,7 +3,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import { factsOf } from "../pki/certificate.ts";
-import { connectTcp, secureClient } from "../system/tls.ts";
+import { connectTcp } from "../system/tcp.ts";
 import { type Controller, paths } from "./controller.ts";
 import { type FleetDialler, openDialler } from "./fleet.ts";
 import { identityProblem } from "./identity.ts";
@@ -116,12 +116,12 @@ async function peerSerial(dialler: FleetDialler, record: AgentRecord): Promise<S
   const [current] = credentials;
   if (current === undefined) throw new CtrlExecError("internal", "no credential");
   const address = await dialAddress(target, config.connect_timeout * 1000);
-  const raw = await connectTcp(address, target.port, config.connect_timeout * 1000);
-  const { socket, peer } = await secureClient(raw, {
-    context: current.context(),
-    verifyChain: true,
-  });
-  socket.destroy();
+  const connection = await connectTcp(address, target.port, config.connect_timeout * 1000);
+  const tooLate = setTimeout(() => connection.close(), config.connect_timeout * 1000);
+  const peer = await connection
+    .secureAsClient(current.credential)
+    .finally(() => clearTimeout(tooLate));
+  connection.close();
   const facts = factsOf(peer);
   const problem = identityProblem(target, facts, "registry", dialler.revoked);
   if (problem !== undefined) throw new CtrlExecError("untrusted", problem);

@@ -7,7 +7,6 @@
  * trust. `rotation.json` says which is in force; rotation.ts has the order of the writes.
  */
 import { join } from "node:path";
-import type { SecureContext } from "node:tls";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import type { Serial } from "../core/serial.ts";
@@ -15,7 +14,7 @@ import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
 import { listFolder, readPrivateText, readText, readTextIfPresent } from "../system/files.ts";
-import { tlsContext } from "../system/tls.ts";
+import type { TlsCredential } from "../system/tls-credential.ts";
 import { paths } from "./controller.ts";
 import { readRotation, type StoredRotation } from "./rotation-state.ts";
 
@@ -144,11 +143,15 @@ function readKept(file: string, ca: CertificateFacts, now: Date): ControllerCred
 }
 
 /** For dialling agents. */
-export function clientContext({ certificate, ca, keyPem }: ControllerCredential): SecureContext {
-  return tlsContext({ cert: certificate.pem, key: keyPem, ca: ca.pem });
+export function clientCredential({ certificate, ca, keyPem }: ControllerCredential): TlsCredential {
+  return { cert: certificate.pem, key: keyPem, ca: ca.pem };
 }
 
 /** For the pairing port: the CA goes along, so that an agent can check its fingerprint first. */
-export function pairingContext({ certificate, ca, keyPem }: ControllerCredential): SecureContext {
-  return tlsContext({ cert: `${certificate.pem}\n${ca.pem}`, key: keyPem });
+export function pairingCredential({
+  certificate,
+  ca,
+  keyPem,
+}: ControllerCredential): TlsCredential {
+  return { cert: `${certificate.pem}\n${ca.pem}`, key: keyPem };
 }

@@ -1,5 +1,4 @@
 /** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
-import type { SecureContext } from "node:tls";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { inOneLine } from "../core/errors.ts";
 import { refusal } from "../core/messages.ts";
@@ -13,7 +12,7 @@ import {
   MAX_HANDSHAKES,
 } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
-import { type ControllerCredentials, clientContext, loadCredentials } from "./credential.ts";
+import { type ControllerCredentials, clientCredential, loadCredentials } from "./credential.ts";
 import { type Acceptance, rememberSerials } from "./known-serial.ts";
 import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import { readRevoked } from "./revocation.ts";
@@ -34,14 +33,10 @@ export interface HostOutcome {
 }
 
 /** A certificate of the controller's own that agents may trust. */
-export interface DialCredential {
-  readonly serial: Serial;
-  /** Made when first asked for. */
-  context(): SecureContext;
-}
+export type DialCredential = Pick<Dialler, "credential" | "serial">;
 
 /** All that dialling needs but the controller whose request it is. */
-export interface DialSetting extends Omit<Dialler, "context" | "serial" | "account"> {
+export interface DialSetting extends Omit<Dialler, "credential" | "serial" | "account"> {
   /** The one in force first, then those of rotations under way, the newest first. */
   readonly credentials: readonly DialCredential[];
 }
@@ -65,16 +60,10 @@ export function dialSetting(
 ): DialSetting {
   return {
     config,
-    credentials: [current, ...others].map((credential) => {
-      let context: SecureContext | undefined;
-      return {
-        serial: credential.certificate.serial,
-        context: () => {
-          context ??= clientContext(credential);
-          return context;
-        },
-      };
-    }),
+    credentials: [current, ...others].map((credential) => ({
+      serial: credential.certificate.serial,
+      credential: clientCredential(credential),
+    })),
     revoked: readRevoked(config),
     handshakes: new Semaphore(MAX_HANDSHAKES),
     budget: new ReplyBudget(config.max_replies),
@@ -145,8 +134,8 @@ export async function askHost(
   try {
     if (target.problem !== undefined) throw target.problem;
     let refused: AgentReply | undefined;
-    for (const { serial, context } of inOrderFor(target, dialler.credentials)) {
-      const reply = await askAgent({ ...dialler, serial, context: context() }, target, request);
+    for (const { serial, credential } of inOrderFor(target, dialler.credentials)) {
+      const reply = await askAgent({ ...dialler, serial, credential }, target, request);
       if (!isRefusal(reply, CALLER_REFUSALS)) return outcome(reply, { acceptedSerial: serial });
       refused ??= reply;
     }

@@ -11,8 +11,9 @@ import { ensureFolder } from "../system/files.ts";
 import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
 import { OpenConnections } from "../system/open-connections.ts";
+import { tlsContext } from "../system/tls.ts";
 import { type Controller, paths } from "./controller.ts";
-import { loadCredential, pairingContext } from "./credential.ts";
+import { loadCredential, pairingCredential } from "./credential.ts";
 import {
   clearDesk,
   type PendingRequest,
@@ -57,7 +58,7 @@ export async function startPairingServer(
 ): Promise<PairingServer> {
   const { config, log, now } = controller;
   const credential = loadCredential(config, now());
-  const context = pairingContext(credential);
+  const context = tlsContext(pairingCredential(credential));
   ensureFolder(paths(config).locks, 0o750);
   const lock = tryLock(join(paths(config).locks, ".pairing-mode"));
   if (lock === undefined) {

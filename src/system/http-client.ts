@@ -1,9 +1,7 @@
 /** One HTTP request over a TLS connection of our own, with bounds on what comes back (T29). */
-import type { TLSSocket } from "node:tls";
-import { systemCode } from "../core/errors.ts";
 import { ResponseReader } from "../core/http-response.ts";
 import { Collector } from "./collect.ts";
-import { ConnectionFailed } from "./tls.ts";
+import { type Connection, ConnectionFailed } from "./connection.ts";
 
 export interface HttpRequest {
   readonly method: "GET" | "POST";
@@ -32,44 +30,51 @@ const KEEP_MARGIN_MS = 1000;
 
 /**
  * The body has a Content-Length: 0.8 agents know no chunked bodies, and they close after each
- * response. The connection is destroyed unless `keepMs` says that it can be used again.
+ * response. The connection is closed unless `keepMs` says that it can be used again; until it is, a
+ * peer that hangs up or speaks without being asked closes it.
  *
  * @throws ConnectionFailed, or CtrlExecError `protocol` when the answer is not HTTP or too large
  */
-export async function requestOver(socket: TLSSocket, wanted: HttpRequest): Promise<HttpReply> {
-  // Nothing would ever be heard of a request on a connection that is closed already.
-  if (socket.destroyed) throw new ConnectionFailed("ECONNRESET");
+export async function requestOver(connection: Connection, wanted: HttpRequest): Promise<HttpReply> {
   const reader = new ResponseReader(wanted.maxBytes);
   const collector = new Collector();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onData = (chunk: Buffer) => {
-    collector.worked(chunk.length);
-    try {
-      wanted.onBytes?.(chunk.length);
-      if (reader.take(chunk)) resolve();
-    } catch (thrown) {
-      reject(thrown);
-    }
+  const ended = (fault?: ConnectionFailed) => {
+    if (fault === undefined && reader.end()) resolve();
+    else reject(fault ?? new ConnectionFailed("ECONNRESET"));
   };
-  const onEnd = () => {
-    if (reader.end()) resolve();
-    else reject(new ConnectionFailed("ECONNRESET"));
-  };
-  const onError = (thrown: unknown) => reject(new ConnectionFailed(systemCode(thrown), thrown));
-  socket.on("data", onData).once("end", onEnd).once("close", onEnd).once("error", onError);
-  socket.write(requestText(wanted));
+  connection.read({
+    data(chunk) {
+      collector.worked(chunk.length);
+      try {
+        wanted.onBytes?.(chunk.length);
+        if (reader.take(chunk)) resolve();
+      } catch (thrown) {
+        reject(thrown);
+      }
+    },
+    end: ended,
+    closed: ended,
+  });
+  void connection.write(requestText(wanted));
   let keepMs = 0;
   try {
     await promise;
     const { status, json, keepSeconds } = reader.response();
     collector.finished();
-    const kept = wanted.keepAlive && !socket.destroyed;
+    const kept = wanted.keepAlive && !connection.closed;
     keepMs = kept ? Math.max(0, keepSeconds * 1000 - KEEP_MARGIN_MS) : 0;
     return { status, json, keepMs };
   } finally {
-    socket.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onError);
-    if (keepMs === 0) socket.destroy();
+    if (keepMs > 0) closeWhenHeard(connection);
+    else connection.close();
   }
+}
+
+/** For as long as nothing has been asked. */
+function closeWhenHeard(connection: Connection): void {
+  const close = () => connection.close();
+  connection.read({ data: close, end: close, closed: close });
 }
 
 function requestText({ method, path, host, body, keepAlive }: HttpRequest): string {

@@ -5,12 +5,13 @@ import { TLSSocket } from "node:tls";
 import { pair } from "../../src/agent/enrolment.ts";
 import { setupCa, setupController, signHost } from "../../src/controller/authority.ts";
 import { paths } from "../../src/controller/controller.ts";
-import { loadCredential, pairingContext } from "../../src/controller/credential.ts";
+import { loadCredential, pairingCredential } from "../../src/controller/credential.ts";
 import { formatHttpResponse, takeHttpMessage } from "../../src/core/http-message.ts";
 import { createCaCertificate } from "../../src/pki/authority.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr, judgeCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
+import { tlsContext } from "../../src/system/tls.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 type Answer = Record<string, unknown>;
@@ -25,7 +26,7 @@ class FakeController implements AsyncDisposable {
   constructor(fleet: LocalFleet, answer: (honest: Answer) => Answer, shown = fleet) {
     const credential = loadCredential(fleet.controller.config, fleet.now);
     const { certificate, keyPem } = loadCredential(shown.controller.config, shown.now);
-    const secureContext = pairingContext({ certificate, keyPem, ca: credential.ca });
+    const secureContext = tlsContext(pairingCredential({ certificate, keyPem, ca: credential.ca }));
     this.#server = createServer((raw) => {
       this.#sockets.add(raw);
       const socket = new TLSSocket(raw, { isServer: true, secureContext });

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type SecureContext } from "node:tls";
 import { setupCa, setupController } from "../../src/controller/authority.ts";
-import { clientContext, loadCredential } from "../../src/controller/credential.ts";
+import { clientCredential, loadCredential } from "../../src/controller/credential.ts";
+import { tlsContext } from "../../src/system/tls.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
 interface Exchange {
@@ -49,7 +50,7 @@ async function exchange(
 }
 
 function controllerContext({ controller, now }: LocalFleet): SecureContext {
-  return clientContext(loadCredential(controller.config, now));
+  return tlsContext(clientCredential(loadCredential(controller.config, now)));
 }
 
 test("T02 a resumed session shows the same identity as a full one", async () => {

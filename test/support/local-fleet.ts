@@ -11,7 +11,7 @@ import { loadState } from "../../src/agent/state.ts";
 import { setupCa, setupController } from "../../src/controller/authority.ts";
 import type { Caller } from "../../src/controller/authorize.ts";
 import type { Controller } from "../../src/controller/controller.ts";
-import { clientContext, loadCredential } from "../../src/controller/credential.ts";
+import { clientCredential, loadCredential } from "../../src/controller/credential.ts";
 import { approveRequest } from "../../src/controller/pairing-desk.ts";
 import { submitRequest, takeAnswer } from "../../src/controller/pairing-queue.ts";
 import { pingHosts } from "../../src/controller/ping.ts";
@@ -26,6 +26,7 @@ import { addDays } from "../../src/core/time.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
+import { tlsContext } from "../../src/system/tls.ts";
 import { freePort, TestFolder } from "./folder.ts";
 
 export interface LogEvent {
@@ -203,7 +204,7 @@ export class LocalAgent {
    */
   async servedSerial(): Promise<string> {
     const { config } = this.fleet.controller;
-    const secureContext = clientContext(loadCredential(config, this.fleet.now));
+    const secureContext = tlsContext(clientCredential(loadCredential(config, this.fleet.now)));
     const socket = connect({
       host: "127.0.0.1",
       port: this.config.port,

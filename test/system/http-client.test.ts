@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Server } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
+import { ConnectionFailed } from "../../src/system/connection.ts";
 import { type HttpRequest, requestOver } from "../../src/system/http-client.ts";
-import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../../src/system/tls.ts";
+import { connectTcp } from "../../src/system/tcp.ts";
 import { Authority, type HostCredential } from "../support/authority.ts";
 
 let host: HostCredential;
@@ -41,12 +42,10 @@ async function ask(answer: (socket: TLSSocket, heard: string) => void, wanted = 
   await promise;
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  const { socket } = await secureClient(await connectTcp("127.0.0.1", port, 10_000), {
-    context: tlsContext(host),
-    verifyChain: true,
-  });
-  const reply = await requestOver(socket, wanted).catch((thrown: unknown) => thrown);
-  return { reply, heard, socket };
+  const connection = await connectTcp("127.0.0.1", port, 10_000);
+  await connection.secureAsClient(host);
+  const reply = await requestOver(connection, wanted).catch((thrown: unknown) => thrown);
+  return { reply, heard, connection };
 }
 
 const BODY = '{"ok":1}';
@@ -209,9 +208,9 @@ describe("T29 a hostile agent", () => {
         socket.end("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
     ],
   ] as const)("%s: refused, and the connection is gone", async (_, answer) => {
-    const { reply, socket } = await ask(answer);
+    const { reply, connection } = await ask(answer);
     expect(reply).toMatchObject({ name: "CtrlExecError", code: "protocol" });
-    expect(socket.destroyed).toBe(true);
+    expect(connection.closed).toBe(true);
   });
 
   test.each([
@@ -251,18 +250,18 @@ describe("the connection", () => {
       0,
     ],
   ])("can be used again %s", async (_, answer, keepMs) => {
-    const { reply, socket } = await ask((peer) => peer.write(answer), {
+    const { reply, connection } = await ask((peer) => peer.write(answer), {
       ...REQUEST,
       keepAlive: true,
     });
     expect(reply).toEqual({ status: 200, json: { ok: 1 }, keepMs });
-    expect(socket.destroyed).toBe(keepMs === 0);
-    socket.destroy();
+    expect(connection.closed).toBe(keepMs === 0);
+    connection.close();
   });
 
   test("that is closed already is an error, not a wait for ever", async () => {
-    const { socket } = await ask((peer) => peer.end(answerWith("1.1")));
-    expect(socket.destroyed).toBe(true);
-    expect(requestOver(socket, REQUEST)).rejects.toThrow("ECONNRESET");
+    const { connection } = await ask((peer) => peer.end(answerWith("1.1")));
+    expect(connection.closed).toBe(true);
+    expect(requestOver(connection, REQUEST)).rejects.toThrow("ECONNRESET");
   });
 });

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer as createTcpServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
-import { ConnectionFailed, connectTcp, secureClient, tlsContext } from "../../src/system/tls.ts";
+import { type Connection, ConnectionFailed } from "../../src/system/connection.ts";
+import { connectTcp } from "../../src/system/tcp.ts";
 import { Authority, type HostCredential } from "../support/authority.ts";
-import { freePort } from "../support/folder.ts";
+import { freePort, TestFolder } from "../support/folder.ts";
+import { startSServer } from "../support/openssl-peers.ts";
 
 const DAY = 86_400_000;
 
@@ -41,11 +43,10 @@ function tlsServer(options: TlsOptions): Promise<number> {
   return listening(server);
 }
 
-const dial = async (port: number, credential = client, verifyChain = true) =>
-  secureClient(await connectTcp("127.0.0.1", port, 10_000), {
-    context: tlsContext(credential),
-    verifyChain,
-  });
+async function dial(port: number, credential = client, mayBeAnybody = false) {
+  const connection = await connectTcp("127.0.0.1", port, 10_000);
+  return { connection, peer: await connection.secureAsClient(credential, mayBeAnybody) };
+}
 
 async function failure(work: Promise<unknown>): Promise<string> {
   const error: unknown = await work.catch((thrown: unknown) => thrown);
@@ -53,11 +54,24 @@ async function failure(work: Promise<unknown>): Promise<string> {
   return error instanceof ConnectionFailed ? error.code : "";
 }
 
+interface Heard {
+  readonly text: string;
+  /** The code of what ended the connection; undefined after an orderly end. */
+  readonly fault: string | undefined;
+}
+
 /** Everything the peer says before it closes. */
-async function everything(socket: Socket): Promise<string> {
+async function everything(connection: Connection): Promise<Heard> {
+  const { promise, resolve } = Promise.withResolvers<Heard>();
   let text = "";
-  for await (const chunk of socket) text += String(chunk);
-  return text;
+  connection.read({
+    data(chunk) {
+      text += chunk.toString("utf8");
+    },
+    end: () => connection.close(),
+    closed: (fault) => resolve({ text, fault: fault?.code }),
+  });
+  return await promise;
 }
 
 describe("a TCP connection", () => {
@@ -77,18 +91,17 @@ describe("a server of our CA", () => {
     "%s: connects, and shows the server's certificate",
     async (version) => {
       const port = await tlsServer({ ...(await ca.issue("web-01")), maxVersion: version });
-      const { socket, peer } = await dial(port);
+      const { connection, peer } = await dial(port);
       expect(peer.subject).toBe("CN=web-01");
-      expect(socket.getProtocol()).toBe(version);
-      expect(await everything(socket)).toBe("hello");
+      expect(await everything(connection)).toEqual({ text: "hello", fault: undefined });
     },
   );
 
   test("is not asked for its name here: that is the caller's", async () => {
     const port = await tlsServer(await ca.issue("another-host"));
-    const { socket, peer } = await dial(port);
+    const { connection, peer } = await dial(port);
     expect(peer.subject).toBe("CN=another-host");
-    socket.destroy();
+    connection.close();
   });
 });
 
@@ -127,9 +140,9 @@ describe("T01 a server that is not to be trusted", () => {
   test("is shown all the same to who asks for its certificate to judge it", async () => {
     const other = await (await Authority.create()).issue("web-01");
     const port = await tlsServer({ ...other, requestCert: false, rejectUnauthorized: false });
-    const { socket, peer } = await dial(port, client, false);
+    const { connection, peer } = await dial(port, client, true);
     expect(peer.subject).toBe("CN=web-01");
-    socket.destroy();
+    connection.close();
   });
 });
 
@@ -161,25 +174,18 @@ describe("a server that does not do its part", () => {
   });
 
   test("refuses our certificate: the alert comes on the first read (TLS 1.3)", async () => {
-    const port = await tlsServer(await ca.issue("web-01"));
+    using folder = new TestFolder();
+    const port = await freePort();
+    const { cert, key } = await ca.issue("web-01");
+    await using _ = await startSServer(port, [
+      ...["-cert", folder.write("web.crt", cert), "-key", folder.write("web.key", key)],
+      ...["-CAfile", folder.write("ca.crt", ca.ca.pem), "-Verify", "1", "-verify_return_error"],
+    ]);
     const stranger = { ...(await (await Authority.create()).issue("ctrl-exec")), ca: ca.ca.pem };
-    const heard = await dial(port, stranger).then(
-      async ({ socket }) => {
-        const { promise, resolve } = Promise.withResolvers<string>();
-        socket.on("data", () => resolve("hello"));
-        socket.on("error", () => resolve("error"));
-        socket.on("close", () => resolve("closed"));
-        return await promise;
-      },
-      () => "refused",
-    );
-    expect(heard).not.toBe("hello");
+    const { connection } = await dial(port, stranger);
+    expect(await everything(connection)).toEqual({
+      text: "",
+      fault: expect.stringMatching(/ALERT_UNKNOWN_CA/),
+    });
   });
-});
-
-test("a late error of a connection does not end the process", async () => {
-  const port = await tlsServer(await ca.issue("web-01"));
-  const { socket } = await dial(port);
-  expect(() => socket.emit("error", new Error("late"))).not.toThrow();
-  socket.destroy();
 });

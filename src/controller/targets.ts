@@ -1,7 +1,7 @@
 /** From what an operator typed to where each host is dialled. */
-import { isIP } from "node:net";
 import { CtrlExecError } from "../core/errors.ts";
 import { lowerAscii, parseTarget } from "../core/host-name.ts";
+import { isIp } from "../core/ip-address.ts";
 import type { AgentFinder, AgentRecord, Registered } from "./registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
@@ -47,12 +47,12 @@ export function resolveTargets(
     }
     const { name } = target;
     const dialled = target.port ?? port;
-    const found = isIP(name) === 0 ? find.named(name) : onlyAt(find, name, dialled);
+    const found = isIp(name) ? onlyAt(find, name, dialled) : find.named(name);
     const resolved = targetOf(name, found, dialled);
     const host = hostOf(resolved);
     if (seen.has(host)) {
       const { record } = resolved;
-      const also = isIP(name) === 0 || record === undefined ? "" : `, as ${record.hostname}`;
+      const also = !isIp(name) || record === undefined ? "" : `, as ${record.hostname}`;
       throw new CtrlExecError("bad-request", `${name} is given twice${also}`);
     }
     seen.add(host);
@@ -102,16 +102,14 @@ export async function dialAddress(
   { name, record }: ResolvedTarget,
   waitMs: number,
 ): Promise<string> {
-  if (isIP(name) !== 0 || record === undefined || record.ip === "") return name;
+  if (isIp(name) || record === undefined || record.ip === "") return name;
   if (record.lookup_by === "ip") return record.ip;
-  // Loaded by whoever needs it: most hosts are dialled by their recorded address, or by themselves.
-  const { lookup } = await import("node:dns/promises");
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve(record.ip), waitMs);
   });
-  const found = lookup(name).then(
-    ({ address }) => address,
+  const found = Bun.dns.lookup(name, { backend: "libc" }).then(
+    ([first]) => first?.address ?? record.ip,
     () => record.ip,
   );
   return await Promise.race([found, tooLate]).finally(() => clearTimeout(timer));

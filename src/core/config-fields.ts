@@ -5,8 +5,8 @@
  * zod/mini is zod without its method chains: every command reads a configuration, and this form
  * starts 7 ms sooner.
  */
-import { isIP } from "node:net";
 import * as z from "zod/mini";
+import { isIp } from "./ip-address.ts";
 import { isArrayOfText } from "./json.ts";
 import { parseByteSize, parseRateLimit } from "./units.ts";
 
@@ -106,6 +106,6 @@ export type KeyType = z.output<typeof keyType>;
 
 /** An address to bind to; a name would depend on a resolver at start. */
 export const bindAddress = textField(
-  (text) => (isIP(text) === 0 ? undefined : text),
+  (text) => (isIp(text) ? text : undefined),
   "expected an IP address such as 127.0.0.1, 0.0.0.0 or ::",
 );

@@ -3,7 +3,7 @@
  *
  * A host name is checked here before it is part of a path, a certificate or a screen (T06).
  */
-import { isIP, isIPv6 } from "node:net";
+import { ipVersion, isIp } from "./ip-address.ts";
 
 const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
@@ -44,7 +44,7 @@ const ODD_ADDRESS = /^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*$/i;
 
 /** The one spelling of an address that texts are compared in; IPv6 has many, one with IPv4 inside. */
 export function canonicalAddress(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (ipVersion(address) !== 6) return address;
   const host = URL.parse(`http://[${address}]/`)?.hostname ?? address.toLowerCase();
   const [, high, low] = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(host) ?? [];
   if (high === undefined || low === undefined) return host.replaceAll(/[[\]]/g, "");
@@ -69,13 +69,12 @@ export interface Target {
 export function parseTarget(text: string): Target | undefined {
   const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
   if (bracketed?.[1] !== undefined) {
-    return isIPv6(bracketed[1]) ? withPort(bracketed[1], bracketed[2]) : undefined;
+    return ipVersion(bracketed[1]) === 6 ? withPort(bracketed[1], bracketed[2]) : undefined;
   }
-  if (isIPv6(text)) return { name: text, port: undefined };
+  if (ipVersion(text) === 6) return { name: text, port: undefined };
   const plain = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
   if (plain?.[1] === undefined) return undefined;
-  if (isIP(plain[1]) === 0 && (!isHostName(plain[1]) || ODD_ADDRESS.test(plain[1])))
-    return undefined;
+  if (!isIp(plain[1]) && (!isHostName(plain[1]) || ODD_ADDRESS.test(plain[1]))) return undefined;
   return withPort(plain[1], plain[2]);
 }
 
@@ -87,5 +86,5 @@ function withPort(name: string, digits: string | undefined): Target | undefined 
 
 /** `host:port` as a person writes it, with brackets around IPv6. */
 export function formatHostPort(host: string, port: number): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+  return ipVersion(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }

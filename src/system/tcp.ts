@@ -22,8 +22,9 @@ export async function connectTcp(
   let waitsFor = "EAI_AGAIN";
   const timer = setTimeout(() => reject(new ConnectionFailed(waitsFor)), timeoutMs);
   try {
-    // A name that cannot be found is the next call's to report.
-    if (!isIp(host)) await Promise.race([Bun.dns.lookup(host).catch(() => undefined), late]);
+    // As the connecting itself looks names up. One that cannot be found is that call's to report.
+    const lookup = () => Bun.dns.lookup(host, { backend: "libc" }).catch(() => undefined);
+    if (!isIp(host)) await Promise.race([lookup(), late]);
     waitsFor = "ETIMEDOUT";
     const dialled = dial(host, port);
     late.catch(() => dialled.then((connection) => connection.close()).catch(() => undefined));

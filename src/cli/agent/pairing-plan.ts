@@ -1,9 +1,9 @@
 /** What request-pairing is asked to do: its options, read and checked before anything is done. */
-import { isIP } from "node:net";
 import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
 import { isHostName } from "../../core/host-name.ts";
+import { isIp } from "../../core/ip-address.ts";
 import { parseFingerprint } from "../../pki/certificate.ts";
 import type { VerbInput } from "../command.ts";
 import { numberOption, portOption } from "../numbers.ts";
@@ -46,7 +46,7 @@ export function readPairingPlan(given: PairingInput["options"]): PairingPlan {
   if (controller === undefined || (given["ctrl-exec"] && given.dispatcher)) {
     throw new CtrlExecError("usage", "request-pairing needs one --dispatcher <host>");
   }
-  if (isIP(controller) === 0 && /[:[\]/]/.test(controller)) {
+  if (!isIp(controller) && /[:[\]/]/.test(controller)) {
     throw new CtrlExecError(
       "usage",
       `--dispatcher takes a host or an address, not "${controller}"`,

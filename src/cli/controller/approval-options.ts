@@ -1,7 +1,7 @@
 /** How an agent is dialled, as the options of `approve` and `edit-agent` say it. */
-import { isIP } from "node:net";
 import type { ApprovalOptions } from "../../controller/pairing-desk.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { isIp } from "../../core/ip-address.ts";
 import { numberOption } from "../numbers.ts";
 
 interface Given {
@@ -13,7 +13,7 @@ interface Given {
 /** @throws CtrlExecError `usage` */
 export function approvalOptions(given: Given): ApprovalOptions {
   const { ip, "agent-port": port, "lookup-by": lookupBy } = given;
-  if (ip !== undefined && isIP(ip) === 0) {
+  if (ip !== undefined && !isIp(ip)) {
     throw new CtrlExecError("usage", `--ip takes an IP address, not "${ip}"`);
   }
   if (lookupBy !== undefined && lookupBy !== "hostname" && lookupBy !== "ip") {

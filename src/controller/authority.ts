@@ -1,5 +1,4 @@
 /** The CA as files: made once, and used to sign. Its key never leaves this host. */
-import { randomBytes } from "node:crypto";
 import { CtrlExecError } from "../core/errors.ts";
 import { CONTROLLER_NAME } from "../core/host-name.ts";
 import { createCaCertificate, issueCertificate, serialFrom } from "../pki/authority.ts";
@@ -34,7 +33,7 @@ export async function setupCa({ config, now }: Controller): Promise<CertificateF
     key: readPrivateKey(keyPem, "the new CA key"),
     now: now(),
     backdate: config.cert_backdate,
-    serial: serialFrom(randomBytes(16)),
+    serial: serialFrom(crypto.getRandomValues(new Uint8Array(16))),
   });
   // A key without its certificate is what a crash between the two leaves: nothing hangs on it yet.
   removeIfPresent(caKey);
@@ -63,7 +62,7 @@ export async function signHost(
     days: config.cert_days,
     now: now(),
     backdate: config.cert_backdate,
-    serial: serialFrom(randomBytes(16)),
+    serial: serialFrom(crypto.getRandomValues(new Uint8Array(16))),
   });
   const certificate = readCertificate(pem, "the new certificate");
   await noteIssued(config, certificate);

@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { requestIdFrom } from "../core/request-id.ts";
 
 export function newRequestId(): string {
-  return requestIdFrom(randomBytes(8));
+  return requestIdFrom(crypto.getRandomValues(new Uint8Array(8)));
 }

@@ -2,7 +2,6 @@
  * JSON that comes in pieces. A long text in it, a script's output, is decoded as it comes and never
  * held as bytes, as JSON and as text at once; only the rest is kept until the end and then parsed.
  */
-import { randomBytes } from "node:crypto";
 import { CtrlExecError } from "./errors.ts";
 
 /** Characters of a text from which on it is kept apart from the rest. */
@@ -102,7 +101,7 @@ export class JsonReader {
       return;
     }
     this.#decode(text);
-    this.#secret ||= randomBytes(16).toString("hex");
+    this.#secret ||= crypto.randomUUID();
     const name = `${this.#secret} ${this.#long.size}`;
     this.#long.set(name, text.decoded);
     this.#keep(JSON.stringify(name));

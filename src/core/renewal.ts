@@ -1,5 +1,4 @@
 /** When an agent's certificate is to be renewed. */
-import { createHash } from "node:crypto";
 
 export interface CertificateLife {
   readonly hostname: string;
@@ -19,6 +18,6 @@ export function renewalTime({ hostname, issued, expires }: CertificateLife): Dat
 
 /** The name as a number from 0 up to 1, evenly spread. */
 function fractionOf(hostname: string): number {
-  const digest = createHash("sha256").update(hostname.toLowerCase(), "utf8").digest();
+  const digest = new Bun.CryptoHasher("sha256").update(hostname.toLowerCase(), "utf8").digest();
   return digest.readUInt32BE(0) / 2 ** 32;
 }

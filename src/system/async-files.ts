@@ -1,11 +1,10 @@
 /** Files off the event loop: for a server that must answer others meanwhile. */
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
 import { collecting } from "./collect.ts";
-import { fileProblem } from "./files.ts";
+import { fileProblem, temporaryFor } from "./files.ts";
 
 /**
  * Replaces a file in one step, as writeWhole does.
@@ -20,7 +19,7 @@ export async function writeWholeAsync(
   mode: number,
   durable: boolean,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryFor(path);
   try {
     await writeNew(temporary, pieces, mode, durable);
     await rename(temporary, path);

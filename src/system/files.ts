@@ -1,5 +1,4 @@
 /** Files: read with a clear error, written whole or not at all. */
-import { randomBytes } from "node:crypto";
 import {
   type BigIntStats,
   closeSync,
@@ -112,13 +111,19 @@ export function createWhole(path: string, content: string | Uint8Array, mode: nu
   });
 }
 
+/** A name in the same folder that nobody else has. */
+export function temporaryFor(path: string): string {
+  const random = crypto.getRandomValues(new Uint8Array(6)).toHex();
+  return join(dirname(path), `.${basename(path)}.${random}.tmp`);
+}
+
 function placeWhole(
   path: string,
   content: string | Uint8Array,
   mode: number,
   place: (temporary: string, final: string) => void,
 ): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryFor(path);
   try {
     writeNew(temporary, content, mode);
     place(temporary, path);

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { type PairingOutcome, type Pending, pair } from "../../agent/enrolment.ts";
 import { storeIdentity } from "../../agent/identity-files.ts";
 import { proveStorable, storeWithPatience } from "../../agent/storing.ts";
@@ -84,7 +83,7 @@ async function askAndStore(
     servePort: config.port,
     keyPem,
     csrPem,
-    nonce: randomBytes(16).toString("hex"),
+    nonce: crypto.getRandomValues(new Uint8Array(16)).toHex(),
     caFingerprint: plan.caFingerprint,
     waitMs: plan.waitSeconds * 1000,
     onPending: (pending) => {

@@ -158,7 +158,9 @@ class Call {
    * does no harm: a script never runs twice.
    */
   async #askKept(connection: AgentConnection): Promise<HttpReply | undefined> {
-    // Lets a hang-up that the kernel knows of reach us first.
+    // Lets a hang-up that the kernel knows of reach us first. The kernel is asked between two turns: the
+    // first may begin before that.
+    await new Promise(setImmediate);
     await new Promise(setImmediate);
     if (connection.tls.closed) return undefined;
     this.#startClock();

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { askAgent, type Dialler } from "../../src/controller/agent-client.ts";
+import { AgentPool } from "../../src/controller/agent-pool.ts";
+import { ReplyBudget } from "../../src/controller/reply-budget.ts";
+import { targetOf } from "../../src/controller/targets.ts";
+import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import { messageOf } from "../../src/core/errors.ts";
+import { Semaphore } from "../../src/core/semaphore.ts";
+import { readSerialLine } from "../../src/core/serial.ts";
+import { Authority } from "../support/authority.ts";
+import { TestFolder } from "../support/folder.ts";
+
+const folder = new TestFolder();
+let ca: Authority;
+beforeAll(async () => {
+  ca = await Authority.create();
+});
+afterAll(() => folder[Symbol.dispose]());
+
+async function diallerWith(pool: AgentPool): Promise<Dialler> {
+  return {
+    config: (await parseControllerConfig("/unset", "")).config,
+    credential: await ca.issue("ctrl-exec"),
+    serial: readSerialLine("01") ?? "",
+    revoked: new Set(),
+    handshakes: new Semaphore(8),
+    budget: new ReplyBudget(2 ** 20),
+    pool,
+  };
+}
+
+const KEEPING_AGENT = join(import.meta.dir, "../support/keeping-agent.ts");
+
+test("a run is not sent to an agent that hung up while this process was busy: it is dialled again", async () => {
+  const ended = folder.join("ended");
+  const child = Bun.spawn(
+    ["sh", "-c", '"$0" "$1"; : > "$2"', process.execPath, KEEPING_AGENT, ended],
+    {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    },
+  );
+  const pool = new AgentPool(60_000);
+  try {
+    child.stdin.write(`${JSON.stringify(await ca.issue("web-01"))}\n`);
+    const { value } = await child.stdout.getReader().read();
+    const target = targetOf("127.0.0.1", undefined, Number(new TextDecoder().decode(value)));
+    const dialler = await diallerWith(pool);
+    const run = async () => await askAgent(dialler, target, { method: "POST", path: "/run" });
+    expect((await run()).json).toEqual({ ok: true });
+    child.stdin.write("end\n");
+    await child.stdin.flush();
+    // Nothing of what the agent does reaches us while this waits.
+    Bun.spawnSync(["sh", "-c", 'until [ -e "$0" ]; do sleep 0.01; done', ended]);
+    const problem = await run().catch(messageOf);
+    expect(problem).toContain("connection refused");
+  } finally {
+    pool.close();
+    child.kill();
+    await child.exited;
+  }
+});

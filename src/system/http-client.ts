@@ -39,10 +39,6 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
   const reader = new ResponseReader(wanted.maxBytes);
   const collector = new Collector();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const ended = (fault?: ConnectionFailed) => {
-    if (fault === undefined && reader.end()) resolve();
-    else reject(fault ?? new ConnectionFailed("ECONNRESET"));
-  };
   connection.read({
     data(chunk) {
       collector.worked(chunk.length);
@@ -53,8 +49,12 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
         reject(thrown);
       }
     },
-    end: ended,
-    closed: ended,
+    // A body may end with the connection, but only where the peer says so.
+    end() {
+      if (reader.end()) resolve();
+      else reject(new ConnectionFailed("ECONNRESET"));
+    },
+    closed: (fault) => reject(fault ?? new ConnectionFailed("ECONNRESET")),
   });
   void connection.write(requestText(wanted));
   let keepMs = 0;

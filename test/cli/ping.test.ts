@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { DeadHost } from "../support/dead-host.ts";
 import { FakeAgent, jsonAnswer } from "../support/fake-agent.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { freePort } from "../support/folder.ts";
@@ -53,6 +54,19 @@ test("a host that does not answer has its row, its reason on stderr, and makes t
   expect(out).toMatch(/^web-01 +ok /m);
   expect(err).toBe(
     `127.0.0.1: connection refused by 127.0.0.1:${port}: no agent is listening there\n`,
+  );
+});
+
+test("T23 a host that is dead has its row, in time and with its reason, and no other host waits", async () => {
+  await using other = await ControlHost.create(["connect_timeout = 1"]);
+  await other.startAgent("web-02");
+  using dead = new DeadHost();
+  const { status, out, err } = await other.run("ping", [`127.0.0.1:${dead.port}`, "web-02"]);
+  expect(status).toBe(1);
+  expect(out).toMatch(/^127\.0\.0\.1 +error +\d+ms$/m);
+  expect(out).toMatch(/^web-02 +ok /m);
+  expect(err).toBe(
+    `127.0.0.1: no answer from 127.0.0.1:${dead.port}: the host is down or a firewall drops the connection\n`,
   );
 });
 

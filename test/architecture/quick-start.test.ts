@@ -1,0 +1,46 @@
+/**
+ * What `run` and `ping` load before they begin: Node's streams with the sockets built on them, or an X.509
+ * library, would each cost them about 10 ms. Only static imports count.
+ */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+
+const ROOT = join(import.meta.dir, "..", "..");
+
+const SLOW =
+  /^(node:)?(net|tls|http|https|http2|stream|dns|dgram|child_process|readline)(\/|$)|^@peculiar\//;
+
+const transpiler = new Bun.Transpiler({ loader: "ts", target: "bun" });
+
+/** Every module that loading the file loads, with the file that asks for it. */
+function loadedBy(file: string, seen = new Map<string, string>()): Map<string, string> {
+  for (const { kind, path } of transpiler.scanImports(readFileSync(join(ROOT, file), "utf8"))) {
+    if (kind === "dynamic-import") continue;
+    const inside = path.startsWith(".");
+    const name = inside ? posix.join(posix.dirname(file), path) : path;
+    if (seen.has(name)) continue;
+    seen.set(name, file);
+    if (inside && name.endsWith(".ts")) loadedBy(name, seen);
+  }
+  return seen;
+}
+
+function slowModulesOf(file: string): string[] {
+  return [...loadedBy(file)]
+    .filter(([name]) => SLOW.test(name))
+    .map(([name, file]) => `${file} imports ${name}`);
+}
+
+test.each([
+  "src/main.ts",
+  "src/cli/controller/program.ts",
+  "src/cli/controller/run.ts",
+  "src/cli/controller/ping.ts",
+])("%s loads none of what starts slowly", (file) => {
+  expect(slowModulesOf(file)).toEqual([]);
+});
+
+test("a server is found to load it", () => {
+  expect(slowModulesOf("src/cli/controller/pairing-mode.ts").join()).toContain("node:tls");
+});

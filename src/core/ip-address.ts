@@ -22,7 +22,7 @@ function isIpv4(text: string): boolean {
 }
 
 /** RFC 4291 section 2.2. */
-export function isIpv6(text: string): boolean {
+function isIpv6(text: string): boolean {
   const address = text.replace(ZONE, "");
   if (address === "::") return true;
   const [head = "", tail, third] = address.split("::");

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Server } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
-import { ConnectionFailed } from "../../src/system/connection.ts";
+import { messageOf } from "../../src/core/errors.ts";
+import { type Connection, ConnectionFailed } from "../../src/system/connection.ts";
 import { type HttpRequest, requestOver } from "../../src/system/http-client.ts";
 import { connectTcp } from "../../src/system/tcp.ts";
 import { Authority, type HostCredential } from "../support/authority.ts";
@@ -24,8 +25,21 @@ const REQUEST: HttpRequest = {
   keepAlive: false,
 };
 
+type Answer = (socket: TLSSocket, heard: string) => void;
+
 /** What one request gets from a server that answers by hand, and what the server heard. */
-async function ask(answer: (socket: TLSSocket, heard: string) => void, wanted = REQUEST) {
+async function ask(answer: Answer, wanted = REQUEST) {
+  let heard = "";
+  const connection = await connectionTo((socket, text) => {
+    heard = text;
+    answer(socket, text);
+  });
+  const reply = await requestOver(connection, wanted).catch((thrown: unknown) => thrown);
+  return { reply, heard, connection };
+}
+
+/** To a server that answers the first whole request. */
+async function connectionTo(answer: Answer): Promise<Connection> {
   let heard = "";
   const server = createServer(host, (socket) => {
     socket.on("error", () => undefined);
@@ -44,8 +58,7 @@ async function ask(answer: (socket: TLSSocket, heard: string) => void, wanted = 
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const connection = await connectTcp("127.0.0.1", port, 10_000);
   await connection.secureAsClient(host);
-  const reply = await requestOver(connection, wanted).catch((thrown: unknown) => thrown);
-  return { reply, heard, connection };
+  return connection;
 }
 
 const BODY = '{"ok":1}';
@@ -257,6 +270,15 @@ describe("the connection", () => {
     expect(reply).toEqual({ status: 200, json: { ok: 1 }, keepMs });
     expect(connection.closed).toBe(keepMs === 0);
     connection.close();
+  });
+
+  test("that is closed here, at a deadline, ends no answer", async () => {
+    const connection = await connectionTo((peer) => peer.write(`HTTP/1.0 200 OK\r\n\r\n${BODY}`));
+    const asked = requestOver(connection, {
+      ...REQUEST,
+      onBytes: () => setImmediate(() => connection.close()),
+    });
+    expect(await asked.catch(messageOf)).toBe("ECONNRESET");
   });
 
   test("that is closed already is an error, not a wait for ever", async () => {

@@ -15,7 +15,7 @@ function previousSerialPath(path: string): string {
   return `${placeOf(path)}.previous`;
 }
 
-/** Looks at the files for every request, so that a new serial counts at once; reads them when they changed. */
+/** Looked at for every request, so that a new serial counts at once; read when they have changed. */
 export class ControllerSerials {
   readonly #path: string;
   #version = "";
@@ -25,23 +25,33 @@ export class ControllerSerials {
 
   constructor(path: string) {
     this.#path = path;
-    this.#refresh();
+    this.look();
+  }
+
+  /** Looks at the files: all that is asked until the next look is answered by what they say now. */
+  look(): void {
+    const version = this.#fileVersions();
+    if (version === this.#version) return;
+    this.#version = version;
+    try {
+      this.#read();
+      this.#problem = undefined;
+    } catch (thrown) {
+      this.#problem = messageOf(thrown);
+    }
   }
 
   /** What is wrong with the file; what it said before, if anything, stays in force. */
   get problem(): string | undefined {
-    this.#refresh();
     return this.#problem;
   }
 
   /** False when there is no serial: nobody is trusted then. */
   get known(): boolean {
-    this.#refresh();
     return this.#current !== undefined;
   }
 
   trusts(serial: Serial): boolean {
-    this.#refresh();
     if (serial === this.#current) {
       this.#forgetPrevious();
       return true;
@@ -57,18 +67,6 @@ export class ControllerSerials {
       removeIfPresent(previousSerialPath(this.#path));
     } catch {
       // It is forgotten here; what a read-only disk keeps is trusted again only after a restart.
-    }
-  }
-
-  #refresh(): void {
-    const version = this.#fileVersions();
-    if (version === this.#version) return;
-    this.#version = version;
-    try {
-      this.#read();
-      this.#problem = undefined;
-    } catch (thrown) {
-      this.#problem = messageOf(thrown);
     }
   }
 

@@ -23,8 +23,21 @@ export class RevokedSerials {
     this.#read = parseRevocations(this.#text ?? "");
   }
 
+  /** Looks at the file: all that is asked until the next look is answered by what it says now. */
+  look(): void {
+    const version = fileVersion(this.#path);
+    if (version === this.#version) return;
+    this.#version = version;
+    try {
+      this.#text = readTextIfPresent(this.#path);
+      this.#read = parseRevocations(this.#text ?? "");
+      this.#problem = undefined;
+    } catch (thrown) {
+      this.#problem = messageOf(thrown);
+    }
+  }
+
   has(serial: Serial): boolean {
-    this.#refresh();
     return this.#read.serials.has(serial);
   }
 
@@ -44,7 +57,6 @@ export class RevokedSerials {
 
   /** What is wrong with the file since it was read; what it said then stays in force. */
   get problem(): string | undefined {
-    this.#refresh();
     return this.#problem;
   }
 
@@ -53,18 +65,5 @@ export class RevokedSerials {
       key: "revoked_serials",
       message: `${this.#path}: line ${line} is not a serial`,
     }));
-  }
-
-  #refresh(): void {
-    const version = fileVersion(this.#path);
-    if (version === this.#version) return;
-    this.#version = version;
-    try {
-      this.#text = readTextIfPresent(this.#path);
-      this.#read = parseRevocations(this.#text ?? "");
-      this.#problem = undefined;
-    } catch (thrown) {
-      this.#problem = messageOf(thrown);
-    }
   }
 }

@@ -22,20 +22,18 @@ function environmentFor({ name }: AllowedScript, config: AgentConfig): Record<st
 }
 
 /**
- * Judges the file once more: a hook may have taken its time, and what was missing before must not be
- * what somebody has put there since (T13).
- *
+ * @param judged what became of the judgement; anything but good does not run
  * @param input the context object, JSON
  * @param onStalled called when the script has not read it within `stdin_timeout`
  */
 export async function runAllowedScript(
   script: AllowedScript,
+  judged: ScriptJudgement,
   args: readonly string[],
   input: string,
   config: AgentConfig,
   onStalled: () => void,
 ): Promise<ProcessResult> {
-  const judged = judgeAllowedScript(script, config);
   if (judged.kind !== "good") return notStarted("code" in judged ? judged.code : "EPERM");
   return await runProcess({
     file: script.path,

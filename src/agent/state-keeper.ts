@@ -28,12 +28,19 @@ export class StateKeeper {
     this.#state = { ...this.#state, trust };
   }
 
+  /** What is in force apart from those two files, which are not looked at. */
+  get state(): AgentState {
+    return this.#state;
+  }
+
   /**
    * What counts now. A file that cannot be used any more, and a line that revokes nothing, is told
    * once, not for every connection.
    */
   current(): AgentState {
     const { controller, revoked } = this.#state.trust;
+    controller.look();
+    revoked.look();
     const problem = controller.problem ?? revoked.problem;
     if (problem !== undefined && problem !== this.#problem) {
       this.#log("err", "reload-fail", { ERROR: problem });

@@ -210,8 +210,10 @@ export class Connection {
     const peer = socket.getPeerX509Certificate() as X509Certificate | undefined;
     const verified = socket.authorized || codeOf(problem) === GOOD_CHAIN_OTHER_NAME;
     // Asked for here as well, whatever the library lets through (T01).
-    if (peer !== undefined && (verified || this.#mayBeAnybody)) this.#handshake?.resolve(peer);
-    else this.fail(new ConnectionFailed(codeOf(problem) || "UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
+    if (peer !== undefined && (verified || this.#mayBeAnybody)) {
+      this.#handshake?.resolve(peer);
+      this.#handshake = undefined;
+    } else this.fail(new ConnectionFailed(codeOf(problem) || "UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
   }
 
   #send(): void {

@@ -39,22 +39,29 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
   const reader = new ResponseReader(wanted.maxBytes);
   const collector = new Collector();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let answered = false;
+  const done = () => {
+    answered = true;
+    resolve();
+  };
   connection.read({
     data(chunk) {
       collector.worked(chunk.length);
       try {
         wanted.onBytes?.(chunk.length);
-        if (reader.take(chunk)) resolve();
+        if (reader.take(chunk)) done();
       } catch (thrown) {
         reject(thrown);
       }
     },
     // A body may end with the connection, but only where the peer says so.
     end() {
-      if (reader.end()) resolve();
+      if (reader.end()) done();
       else reject(new ConnectionFailed("ECONNRESET"));
     },
-    closed: (fault) => reject(fault ?? new ConnectionFailed("ECONNRESET")),
+    closed(fault) {
+      if (!answered) reject(fault ?? new ConnectionFailed("ECONNRESET"));
+    },
   });
   void connection.write(requestText(wanted));
   let keepMs = 0;

@@ -31,12 +31,14 @@ export function placeOf(path: string): string {
 
 function ownLink(path: string): string | undefined {
   try {
-    const { uid, nlink } = lstatSync(path);
+    const facts = lstatSync(path);
+    if (!facts.isSymbolicLink()) return undefined;
+    const { uid, nlink } = facts;
     // One that has a second name may have been given this one by somebody else.
     const isOwn = (uid === 0 || uid === process.geteuid?.()) && nlink === 1;
     return isOwn ? readlinkSync(path) : undefined;
   } catch {
-    // No link, or nothing at all: whoever opens it gets the error.
+    // Nothing, or nothing that can be looked at: whoever opens it gets the error.
     return undefined;
   }
 }

@@ -6,6 +6,7 @@
  * one at the path.
  */
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fstatSync,
@@ -40,15 +41,15 @@ export function tryLock(path: string): HeldLock | undefined {
 /** Locks a file that was opened at the path, or closes it: "removed" when it is no longer there. */
 export function lockOpened(path: string, file: number): HeldLock | "removed" | undefined {
   const locked = libc().flock(file, LOCK_EX | LOCK_NB) === 0;
-  const there = isAt(path, file);
-  if (locked && there) return heldLock(file);
+  const facts = fstatSync(file, { bigint: true });
+  const there = isAt(path, facts);
+  if (locked && there) return heldLock(file, facts.size > 0n);
   closeSync(file);
   return there ? undefined : "removed";
 }
 
-function isAt(path: string, file: number): boolean {
+function isAt(path: string, { dev, ino }: BigIntStats): boolean {
   const present = statSync(path, { bigint: true, throwIfNoEntry: false });
-  const { dev, ino } = fstatSync(file, { bigint: true });
   return present?.dev === dev && present.ino === ino;
 }
 
@@ -66,7 +67,8 @@ export function removeUnusedLock(path: string, before: Date): boolean {
 export function removeOpened(path: string, file: number, before: Date): boolean {
   try {
     if (libc().flock(file, LOCK_EX | LOCK_NB) !== 0) return false;
-    if (!isAt(path, file) || fstatSync(file).mtime >= before) return false;
+    const facts = fstatSync(file, { bigint: true });
+    if (!isAt(path, facts) || facts.mtime >= before) return false;
     unlinkSync(path);
     return true;
   } catch (cause) {
@@ -76,19 +78,20 @@ export function removeOpened(path: string, file: number, before: Date): boolean 
   }
 }
 
-function heldLock(file: number): HeldLock {
+/** @param leftOver whether something stands in the file: a holder that was killed leaves its text there */
+function heldLock(file: number, leftOver: boolean): HeldLock {
   let held = true;
-  let described = false;
+  let written = leftOver;
   return {
     describe(text) {
-      described = true;
-      ftruncateSync(file, 0);
+      if (written) ftruncateSync(file, 0);
+      written = true;
       writeSync(file, text, 0);
     },
     release() {
       if (!held) return;
       held = false;
-      if (described) ftruncateSync(file, 0);
+      if (written) ftruncateSync(file, 0);
       closeSync(file);
     },
   };

@@ -6,9 +6,15 @@ export interface SystemUser {
   readonly home: string;
 }
 
-/** From /etc/passwd; a user that is not there goes by its number and has no home but `/`. */
+let known: SystemUser | undefined;
+
+/** From /etc/passwd, read once; a user that is not there goes by its number and has no home but `/`. */
 export function currentUser(): SystemUser {
-  const id = String(process.getuid?.() ?? "");
+  known ??= readUser(String(process.getuid?.() ?? ""));
+  return known;
+}
+
+function readUser(id: string): SystemUser {
   for (const line of (readTextIfPresent("/etc/passwd") ?? "").split("\n")) {
     const [name = "", , userId, , , home = "/"] = line.split(":");
     if (userId === id) return { name, home };

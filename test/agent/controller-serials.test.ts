@@ -10,6 +10,8 @@ describe("the controller's serial", () => {
     const serials = new ControllerSerials(path);
     expect(serials.trusts("a1")).toBe(true);
     storeControllerSerial(path, "b2");
+    expect(serials.trusts("b2")).toBe(false);
+    serials.look();
     expect(serials.trusts("a1")).toBe(true);
     expect(serials.trusts("b2")).toBe(true);
     expect(serials.trusts("a1")).toBe(false);
@@ -45,6 +47,7 @@ describe("the controller's serial", () => {
     const serials = new ControllerSerials(path);
     expect(serials.trusts("a1")).toBe(true);
     folder.write("ctrl-exec-serial", "b2\n");
+    serials.look();
     expect(serials.trusts("a1")).toBe(true);
   });
 

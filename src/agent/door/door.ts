@@ -52,7 +52,7 @@ export class Door {
   constructor(options: DoorOptions) {
     this.#options = options;
     this.#quiet = new QuietLog(options.log);
-    this.#gate = this.#newGate(options.keeper.current());
+    this.#gate = this.#newGate(options.keeper.state);
     this.#cap = options.cap;
   }
 
@@ -79,7 +79,7 @@ export class Door {
     connection.onClose(() => this.#connections.remove(connection));
     await pace.turn();
     if (connection.closed) return;
-    const { credential } = this.#options.keeper.current().trust;
+    const { credential } = this.#options.keeper.state.trust;
     const outcome = await handshake(connection, credential, HANDSHAKE_MS);
     if (outcome.kind === "done") this.#welcome(connection, ip, outcome.peer);
     else if (outcome.kind === "failed") this.#handshakeFailed(ip, outcome.reason);

@@ -7,6 +7,7 @@ import { authorize } from "../authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "../endpoint.ts";
 import { outputText } from "../output-text.ts";
 import { judgeAllowedScript, runAllowedScript } from "../script.ts";
+import type { ScriptJudgement } from "../script-file.ts";
 
 /** What the result says when a signal ended the script or it could not be executed (PROTOCOL 2). */
 const EXIT_NOT_EXECUTED = 126;
@@ -65,7 +66,11 @@ async function runParsed(
       return deny(`${name} runs already (${limit}); try again when it has ended`, limit);
     }
     try {
-      return await execute(context, peerIp, request, script);
+      // A hook may have taken its time: what was missing before must not be what somebody has put there
+      // since (T13).
+      const hooked = state.config.auth_hook !== undefined;
+      const usable = hooked ? judgeAllowedScript(script, state.config) : judged;
+      return await execute(context, peerIp, request, script, usable);
     } finally {
       turn();
     }
@@ -79,6 +84,7 @@ async function execute(
   peerIp: string,
   { script: name, args, reqid, username, token }: RunRequest,
   script: AllowedScript,
+  judged: ScriptJudgement,
 ): Promise<AgentReply> {
   const input = JSON.stringify({
     script: name,
@@ -93,7 +99,7 @@ async function execute(
     const bytes = Buffer.byteLength(input);
     log("warning", "stdin-timeout", { BYTES: bytes, REQID: reqid, SCRIPT: name });
   };
-  const result = await runAllowedScript(script, args, input, state.config, onStalled);
+  const result = await runAllowedScript(script, judged, args, input, state.config, onStalled);
   const exit = result.exit ?? EXIT_NOT_EXECUTED;
   log("info", "run", { EXIT: exit, PEER: peerIp, REQID: reqid, SCRIPT: name });
   return {

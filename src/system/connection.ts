@@ -49,8 +49,6 @@ type BunSocket = Socket<Connection>;
 const GOOD_CHAIN_OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
 export class Connection {
-  /** The peer's address; empty when it has left already. */
-  readonly address: string;
   #socket: BunSocket;
   #reader: ConnectionReader | undefined;
   /** What came before there was a reader. */
@@ -70,15 +68,19 @@ export class Connection {
   /** @param socket one that has just been opened */
   constructor(socket: BunSocket) {
     this.#socket = socket;
-    this.address = socket.remoteAddress ?? "";
     socket.pause();
+  }
+
+  /** The peer's address; empty when it has left already. */
+  get address(): string {
+    return this.#socket.remoteAddress ?? "";
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Whether the peer has sent anything at all. */
+  /** Whether the peer of an accepted connection has sent anything at all. */
   get heard(): boolean {
     return this.#heard;
   }
@@ -233,7 +235,6 @@ export class Connection {
   }
 
   #take(chunk: Buffer): void {
-    this.#heard = true;
     if (this.#reader === undefined) this.#early.push(chunk);
     else this.#reader.data(chunk);
   }
@@ -249,17 +250,23 @@ export class Connection {
     for (const listener of this.#closeListeners) listener();
   }
 
-  /** Of a connection before its handshake, and of the TCP beneath it afterwards. */
-  static readonly handlers: SocketHandler<Connection> = {
-    // Nobody reads before the handshake: these are the handshake's own bytes, and what is encrypted.
-    data({ data: connection }) {
-      connection.#heard = true;
-    },
+  /** Of a connection that was dialled: before its handshake, and of the TCP beneath it afterwards. */
+  static readonly dialled: SocketHandler<Connection> = {
+    // One for `data` would be given a copy of all that is encrypted; Bun insists on one or the other.
+    drain: () => undefined,
     error({ data: connection }, thrown) {
       connection.#fault ??= ConnectionFailed.from(thrown);
     },
     close({ data: connection }, thrown) {
       connection.#finish(thrown === undefined ? undefined : ConnectionFailed.from(thrown));
+    },
+  };
+
+  /** The same of one that was accepted. */
+  static readonly accepted: SocketHandler<Connection> = {
+    ...Connection.dialled,
+    data({ data: connection }) {
+      connection.#heard = true;
     },
   };
 

@@ -46,7 +46,7 @@ async function dial(hostname: string, port: number): Promise<Connection> {
       hostname,
       port,
       allowHalfOpen: true,
-      socket: { ...Connection.handlers, open },
+      socket: { ...Connection.dialled, open },
     });
   } catch (thrown) {
     throw ConnectionFailed.from(thrown);
@@ -81,7 +81,7 @@ export function listenTcp(
       hostname: bind,
       port,
       allowHalfOpen: true,
-      socket: { ...Connection.handlers, open },
+      socket: { ...Connection.accepted, open },
     });
     return { port: listener.port, stop: () => listener.stop() };
   } catch (thrown) {

@@ -20,6 +20,7 @@ export class Stage implements AsyncDisposable {
   }
 
   static async create(): Promise<Stage> {
+    await readAfresh(BINARY);
     return new Stage(await Fleet.create());
   }
 
@@ -34,7 +35,7 @@ export class Stage implements AsyncDisposable {
           ...["build", "--compile", "--minify", "--bytecode", "--format=esm"],
           ...["--outfile", path, join(import.meta.dir, "programs", `${name}.ts`)],
         ],
-      }).then(() => path);
+      }).then(() => readAfresh(path));
     this.#compiled.set(name, made);
     return await made;
   }
@@ -108,6 +109,16 @@ export class Stage implements AsyncDisposable {
     await ssh?.[Symbol.asyncDispose]();
     this.fleet[Symbol.dispose]();
   }
+}
+
+/**
+ * Takes a program out of the page cache: of a file that was written just now the kernel maps larger pieces
+ * than are used, and the program that was built last starts sooner and counts 4 MiB more than another.
+ */
+async function readAfresh(program: string): Promise<string> {
+  await outputOf({ argv: ["sync", program] });
+  await outputOf({ argv: ["dd", `if=${program}`, "iflag=nocache", "count=0", "status=none"] });
+  return program;
 }
 
 class Services implements AsyncDisposable {

@@ -14,19 +14,7 @@ const HOSTS = 500;
 /** Long enough that all of them are in flight together. */
 const WAIT_SECONDS = 4;
 
-/**
- * Takes the programs out of the page cache: of a file that was written just now the kernel maps larger
- * pieces than are used, which counted 4 MiB for the program that was built last.
- */
-async function readAfresh(programs: readonly string[]): Promise<void> {
-  await outputOf({ argv: ["sync", ...programs] });
-  for (const program of programs) {
-    await outputOf({ argv: ["dd", `if=${program}`, "iflag=nocache", "count=0", "status=none"] });
-  }
-}
-
 export async function memory(stage: Stage): Promise<SectionResult> {
-  await readAfresh([BINARY, await stage.compiled("bare-server")]);
   const agent = await aliveAndUsed(stage, () => stage.agent(0));
   const bare = await aliveAndUsed(stage, async () => {
     const servers = await stage.bareServers(1);

@@ -1,5 +1,4 @@
 /** Memory, as each process's share of what it maps (PSS). */
-import { BINARY } from "../../support/binary.ts";
 import { MEBI, mebi, number, times } from "../figures.ts";
 import { hostNames } from "../hosts.ts";
 import { outputOf, peakOf, procBytes } from "../process.ts";

@@ -31,6 +31,9 @@ export interface WaitingRequest {
 /** Bytes of the request line and the headers together. */
 const MAX_HEAD_BYTES = 16_384;
 
+/** A chunk costs some 100 bytes beside its own, and may be one byte long. */
+const MAX_CHUNKS = 1024;
+
 /** The target in visible ASCII (RFC 9112 section 3.2). */
 const REQUEST_LINE = /^([A-Z]+) ([!-~]+) HTTP\/1\.([01])$/;
 
@@ -59,6 +62,7 @@ export class RequestReader {
   take(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#length += chunk.length;
+    if (this.#chunks.length > MAX_CHUNKS) this.#joined();
   }
 
   /** The next request, as far as it has come; undefined while more bytes are needed. */
@@ -91,7 +95,8 @@ export class RequestReader {
   }
 
   #put(bytes: Buffer): void {
-    this.#chunks = [bytes];
+    // An empty rest would hold what it was cut from.
+    this.#chunks = bytes.length === 0 ? [] : [bytes];
     this.#length = bytes.length;
   }
 }

@@ -2,22 +2,29 @@
 import type { Socket } from "bun";
 import { isIp } from "../core/ip-address.ts";
 import { Connection, ConnectionFailed } from "./connection.ts";
+import { descriptorLimit } from "./descriptors.ts";
 import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
+
+/**
+ * Calls to connect that were given up: Bun cannot take one back, so it holds a descriptor until the
+ * system has its answer, two minutes later at most.
+ */
+let givenUp = 0;
+let maxGivenUp: number | undefined;
 
 /**
  * Dials, by whichever of the name's addresses answers first.
  *
- * Bun cannot take back a call to connect: one that comes too late is closed when the system has its
- * answer, two minutes later at most, and holds a descriptor until then.
- *
- * @throws ConnectionFailed: `ETIMEDOUT`, or `EAI_AGAIN` when it was the name server that did not
- *   answer within `timeoutMs`
+ * @throws ConnectionFailed: `ETIMEDOUT`, `EAI_AGAIN` when it was the name server that did not answer
+ *   within `timeoutMs`, `EMFILE` when half of all descriptors wait for hosts that do not answer (T20)
  */
 export async function connectTcp(
   host: string,
   port: number,
   timeoutMs: number,
 ): Promise<Connection> {
+  maxGivenUp ??= descriptorLimit() / 2;
+  if (givenUp >= maxGivenUp) throw new ConnectionFailed("EMFILE");
   const { promise: late, reject } = Promise.withResolvers<never>();
   let waitsFor = "EAI_AGAIN";
   const timer = setTimeout(() => reject(new ConnectionFailed(waitsFor)), timeoutMs);
@@ -27,10 +34,21 @@ export async function connectTcp(
     if (!isIp(host)) await Promise.race([lookup(), late]);
     waitsFor = "ETIMEDOUT";
     const dialled = dial(host, port);
-    late.catch(() => dialled.then((connection) => connection.close()).catch(() => undefined));
+    late.catch(() => closeWhenOpen(dialled));
     return await Promise.race([dialled, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+async function closeWhenOpen(dialled: Promise<Connection>): Promise<void> {
+  givenUp += 1;
+  try {
+    (await dialled).close();
+  } catch {
+    // Nobody answered.
+  } finally {
+    givenUp -= 1;
   }
 }
 

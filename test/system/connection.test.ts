@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { type Connection, ConnectionFailed } from "../../src/system/connection.ts";
 import { connectTcp } from "../../src/system/tcp.ts";
@@ -78,6 +79,29 @@ async function everything(connection: Connection): Promise<Heard> {
 describe("a TCP connection", () => {
   test("that nobody takes", async () => {
     expect(await failure(connectTcp("127.0.0.1", await freePort(), 10_000))).toBe("ECONNREFUSED");
+  });
+
+  test("T20 hosts that do not answer hold no more than half of the descriptors", async () => {
+    using dead = new DeadHost();
+    const script = `
+      import { connectTcp } from ${JSON.stringify(join(import.meta.dir, "../../src/system/tcp.ts"))};
+      const codes = [];
+      for (let count = 0; count < 40; count += 1) {
+        await connectTcp("127.0.0.1", ${dead.port}, 10).catch(({ code }) => codes.push(code));
+      }
+      console.log(JSON.stringify(codes));
+      process.exit();`;
+    const command = [
+      "/bin/sh",
+      "-c",
+      'ulimit -n 64; exec "$@"',
+      "sh",
+      process.execPath,
+      "-e",
+      script,
+    ];
+    const codes: unknown = JSON.parse(await new Response(Bun.spawn(command).stdout).text());
+    expect(codes).toEqual([...Array(32).fill("ETIMEDOUT"), ...Array(8).fill("EMFILE")]);
   });
 
   test("to a host that does not answer", async () => {

@@ -136,6 +136,20 @@ describe("bounds of a request", () => {
     expect(statusOf(unsent)).toBe(413);
   });
 
+  test("a refusal reaches a peer that is still sending", async () => {
+    const length = 20_000_000;
+    const request = head("POST /run HTTP/1.1", `Content-Length: ${length}`) + "x".repeat(length);
+    const socket = openTls(agent.port, good);
+    const sent = Promise.withResolvers<void>();
+    socket.on("error", sent.reject);
+    socket.write(request, () => sent.resolve());
+    await sent.promise;
+    // Read only now: a reset would have taken the answer along.
+    const outcome = await exchange(socket, "");
+    expect([statusOf(outcome), jsonOf(outcome)]).toEqual([413, { error: "request too large" }]);
+    socket.destroy();
+  });
+
   test("T11 a body that is not UTF-8 is refused, not mended", async () => {
     const [before, after] = ['{"script":"greet","args":["', '"]}'];
     for (const bytes of [[0xff], [0xed, 0xa0, 0x80], [0xc0, 0x80], [0xe9]]) {

@@ -18,7 +18,8 @@ import {
   speaksFor,
 } from "../pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
-import { type Connection, ConnectionFailed } from "../system/connection.ts";
+import type { Connection } from "../system/connection.ts";
+import { ConnectionFailed } from "../system/connection-failed.ts";
 import { connectTcp } from "../system/tcp.ts";
 import { cannotPair, MessageReader, readAs } from "./pairing-messages.ts";
 

@@ -18,7 +18,8 @@ type Answerable = HttpRequest | RefusedRequest | NoRequest;
 interface Talk {
   readonly inbox: RequestInbox;
   answering: boolean;
-  answered: number;
+  /** Nothing has been answered yet. */
+  fresh: boolean;
 }
 
 export class Requests {
@@ -36,7 +37,7 @@ export class Requests {
   async welcome(visit: Visit): Promise<void> {
     const { connection, clock } = visit;
     const inbox = new RequestInbox(connection, () => clock.requestBegins());
-    const talk = { inbox, answering: false, answered: 0 };
+    const talk = { inbox, answering: false, fresh: true };
     this.#talks.set(connection, talk);
     try {
       while (await this.#answerNext(visit, talk));
@@ -50,7 +51,7 @@ export class Requests {
       connection.close();
     } finally {
       this.#talks.delete(connection);
-      this.#checkIdle();
+      if (this.#closing) this.#checkIdle();
     }
   }
 
@@ -84,7 +85,7 @@ export class Requests {
     }
     clock.requestCame();
     talk.answering = true;
-    const reply = await this.#replyTo(read, caller, talk.answered === 0);
+    const reply = await this.#replyTo(read, caller, talk.fresh);
     if (reply === undefined) return false;
     // A refusal is the last word: who is refused must not go on asking on one connection, past the
     // limits of the door (T21).
@@ -92,7 +93,7 @@ export class Requests {
     await sendReply(connection, reply, last, (bytes) => clock.answering(bytes));
     clock.answered();
     talk.answering = false;
-    talk.answered += 1;
+    talk.fresh = false;
     return !last && !connection.closed;
   }
 
@@ -100,7 +101,7 @@ export class Requests {
   async #replyTo(
     read: Answerable,
     caller: Caller,
-    first: boolean,
+    fresh: boolean,
   ): Promise<AgentReply | undefined> {
     switch (read.kind) {
       case "request":
@@ -109,7 +110,7 @@ export class Requests {
         return refusal(read.status, read.error);
       case "ended":
         if (read.cut) return refusal(400, "bad request");
-        return first ? refusal(400, "empty request") : undefined;
+        return fresh ? refusal(400, "empty request") : undefined;
     }
   }
 

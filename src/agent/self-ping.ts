@@ -4,7 +4,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { refusal } from "../core/messages.ts";
 import { factsOf } from "../pki/certificate.ts";
-import { ConnectionFailed } from "../system/connection.ts";
+import { ConnectionFailed } from "../system/connection-failed.ts";
 import { type HttpReply, requestOver } from "../system/http-client.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { AgentTrust } from "./trust.ts";

@@ -7,7 +7,7 @@ import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
 import { formatBytes } from "../core/units.ts";
 import { identityOf } from "../pki/certificate.ts";
-import { ConnectionFailed } from "../system/connection.ts";
+import { ConnectionFailed } from "../system/connection-failed.ts";
 import { type HttpReply, requestOver } from "../system/http-client.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";

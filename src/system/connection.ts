@@ -8,25 +8,8 @@
 import type { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate } from "node:tls";
 import type { Socket, SocketHandler, TLSOptions, TLSUpgradeOptions } from "bun";
-import { messageOf, systemCode } from "../core/errors.ts";
+import { ConnectionFailed, failureCode } from "./connection-failed.ts";
 import { TLS12_SUITES, type TlsCredential } from "./tls-credential.ts";
-
-/** A connection that failed: the system's code, the TLS library's, or one of our own like `ETIMEDOUT`. */
-export class ConnectionFailed extends Error {
-  readonly code: string;
-
-  constructor(code: string, cause?: unknown) {
-    super(code, { cause });
-    this.name = "ConnectionFailed";
-    this.code = code;
-  }
-
-  static from(thrown: unknown): ConnectionFailed {
-    return thrown instanceof ConnectionFailed
-      ? thrown
-      : new ConnectionFailed(codeOf(thrown), thrown);
-  }
-}
 
 /** Whoever takes what comes. */
 export interface ConnectionReader {
@@ -55,7 +38,6 @@ export class Connection {
   #early: Buffer[] = [];
   #heard = false;
   #ended = false;
-  #hungUp = false;
   #closed = false;
   #fault: ConnectionFailed | undefined;
   #handshake: PromiseWithResolvers<X509Certificate> | undefined;
@@ -68,6 +50,8 @@ export class Connection {
   /** @param socket one that has just been opened */
   constructor(socket: BunSocket) {
     this.#socket = socket;
+    socket.data = this;
+    socket.setNoDelay(true);
     socket.pause();
   }
 
@@ -123,10 +107,11 @@ export class Connection {
 
   /** From now on what comes goes to this reader; what came before goes first. */
   read(reader: ConnectionReader): void {
+    const closed = this.#closed;
     this.#reader = reader;
     for (const chunk of this.#early.splice(0)) reader.data(chunk);
     if (this.#ended) reader.end();
-    if (this.#closed) reader.closed(this.#fault);
+    if (closed) reader.closed(this.#fault);
   }
 
   /** Reads no more until `resume`: a peer that sends on has to wait. */
@@ -160,11 +145,9 @@ export class Connection {
    * caller must have a clock.
    */
   async hangUp(): Promise<void> {
-    this.read({ data: () => undefined, end: () => undefined, closed: () => undefined });
-    if (!this.#closed) this.resume();
     await this.end();
-    if (this.#ended) this.close();
-    else this.#hungUp = true;
+    this.read({ data: () => undefined, end: () => this.close(), closed: () => undefined });
+    if (!this.#closed) this.resume();
   }
 
   /** Closes at once. */
@@ -210,12 +193,13 @@ export class Connection {
 
   #handshakeDone(socket: BunSocket, problem: Error | null): void {
     const peer = socket.getPeerX509Certificate() as X509Certificate | undefined;
-    const verified = socket.authorized || codeOf(problem) === GOOD_CHAIN_OTHER_NAME;
+    const code = failureCode(problem);
+    const verified = socket.authorized || code === GOOD_CHAIN_OTHER_NAME;
     // Asked for here as well, whatever the library lets through (T01).
     if (peer !== undefined && (verified || this.#mayBeAnybody)) {
       this.#handshake?.resolve(peer);
       this.#handshake = undefined;
-    } else this.fail(new ConnectionFailed(codeOf(problem) || "UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
+    } else this.fail(new ConnectionFailed(code || "UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
   }
 
   #send(): void {
@@ -250,16 +234,20 @@ export class Connection {
     for (const listener of this.#closeListeners) listener();
   }
 
-  /** Of a connection that was dialled: before its handshake, and of the TCP beneath it afterwards. */
-  static readonly dialled: SocketHandler<Connection> = {
-    // One for `data` would be given a copy of all that is encrypted; Bun insists on one or the other.
-    drain: () => undefined,
+  static readonly #ending: SocketHandler<Connection> = {
     error({ data: connection }, thrown) {
       connection.#fault ??= ConnectionFailed.from(thrown);
     },
     close({ data: connection }, thrown) {
       connection.#finish(thrown === undefined ? undefined : ConnectionFailed.from(thrown));
     },
+  };
+
+  /** Of a connection that was dialled: before its handshake, and of the TCP beneath it afterwards. */
+  static readonly dialled: SocketHandler<Connection> = {
+    ...Connection.#ending,
+    // One for `data` would be given a copy of all that is encrypted; Bun insists on one or the other.
+    drain: () => undefined,
   };
 
   /** The same of one that was accepted. */
@@ -271,6 +259,7 @@ export class Connection {
   };
 
   static readonly #secureHandlers: SocketHandler<Connection> = {
+    ...Connection.#ending,
     handshake(socket, _, problem) {
       socket.data.#handshakeDone(socket, problem);
     },
@@ -282,22 +271,9 @@ export class Connection {
     },
     end({ data: connection }) {
       connection.#ended = true;
-      if (connection.#hungUp) connection.close();
-      else connection.#reader?.end();
-    },
-    error({ data: connection }, thrown) {
-      connection.#fault ??= ConnectionFailed.from(thrown);
-    },
-    close({ data: connection }, thrown) {
-      connection.#finish(thrown === undefined ? undefined : ConnectionFailed.from(thrown));
+      connection.#reader?.end();
     },
   };
-}
-
-/** The library gives its reason in the message only; the codes are those that Node has for them. */
-function codeOf(thrown: unknown): string {
-  const [, reason] = /OPENSSL_internal:([A-Z0-9_]+)$/.exec(messageOf(thrown)) ?? [];
-  return reason === undefined ? systemCode(thrown) : `ERR_SSL_${reason}`;
 }
 
 /** With the argument the library gives the chain; its published type has none. */

@@ -1,7 +1,8 @@
 /** One HTTP request over a TLS connection of our own, with bounds on what comes back (T29). */
 import { ResponseReader } from "../core/http-response.ts";
 import { Collector } from "./collect.ts";
-import { type Connection, ConnectionFailed } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { ConnectionFailed } from "./connection-failed.ts";
 
 export interface HttpRequest {
   readonly method: "GET" | "POST";
@@ -39,29 +40,22 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
   const reader = new ResponseReader(wanted.maxBytes);
   const collector = new Collector();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let answered = false;
-  const done = () => {
-    answered = true;
-    resolve();
-  };
   connection.read({
     data(chunk) {
       collector.worked(chunk.length);
       try {
         wanted.onBytes?.(chunk.length);
-        if (reader.take(chunk)) done();
+        if (reader.take(chunk)) resolve();
       } catch (thrown) {
         reject(thrown);
       }
     },
     // A body may end with the connection, but only where the peer says so.
     end() {
-      if (reader.end()) done();
+      if (reader.end()) resolve();
       else reject(new ConnectionFailed("ECONNRESET"));
     },
-    closed(fault) {
-      if (!answered) reject(fault ?? new ConnectionFailed("ECONNRESET"));
-    },
+    closed: (fault) => reject(fault ?? new ConnectionFailed("ECONNRESET")),
   });
   void connection.write(requestText(wanted));
   let keepMs = 0;
@@ -73,8 +67,8 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
     keepMs = kept ? Math.max(0, keepSeconds * 1000 - KEEP_MARGIN_MS) : 0;
     return { status, json, keepMs };
   } finally {
-    if (keepMs > 0) closeWhenHeard(connection);
-    else connection.close();
+    closeWhenHeard(connection);
+    if (keepMs === 0) connection.close();
   }
 }
 

@@ -1,7 +1,8 @@
 /** TCP connections, to others and from others. Each still has its TLS handshake before it. */
-import type { Socket } from "bun";
+import type { Socket, SocketHandler } from "bun";
 import { isIp } from "../core/ip-address.ts";
-import { Connection, ConnectionFailed } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import { ConnectionFailed } from "./connection-failed.ts";
 import { descriptorLimit } from "./descriptors.ts";
 import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
 
@@ -53,24 +54,25 @@ async function closeWhenOpen(dialled: Promise<Connection>): Promise<void> {
 }
 
 async function dial(hostname: string, port: number): Promise<Connection> {
-  const { promise, resolve } = Promise.withResolvers<Connection>();
-  const open = (socket: Socket<Connection>) => {
-    socket.setNoDelay(true);
-    socket.data = new Connection(socket);
-    resolve(socket.data);
-  };
   try {
-    await Bun.connect<Connection>({
+    const socket = await Bun.connect<Connection>({
       hostname,
       port,
       allowHalfOpen: true,
-      socket: { ...Connection.dialled, open },
+      socket: DIALLED,
     });
+    return socket.data;
   } catch (thrown) {
     throw ConnectionFailed.from(thrown);
   }
-  return await promise;
 }
+
+const DIALLED: SocketHandler<Connection> = {
+  ...Connection.dialled,
+  open(socket) {
+    socket.data = new Connection(socket);
+  },
+};
 
 export interface Listening {
   readonly port: number;
@@ -89,11 +91,7 @@ export function listenTcp(
   port: number,
   onConnection: (connection: Connection) => void,
 ): Listening {
-  const open = (socket: Socket<Connection>) => {
-    socket.setNoDelay(true);
-    socket.data = new Connection(socket);
-    onConnection(socket.data);
-  };
+  const open = (socket: Socket<Connection>) => onConnection(new Connection(socket));
   try {
     const listener = Bun.listen<Connection>({
       hostname: bind,

@@ -1,6 +1,7 @@
 /** The TLS handshake: a verified certificate within the deadline, or the reason why not. */
 import type { X509Certificate } from "node:crypto";
-import { type Connection, ConnectionFailed } from "../../system/connection.ts";
+import type { Connection } from "../../system/connection.ts";
+import { ConnectionFailed } from "../../system/connection-failed.ts";
 import type { TlsCredential } from "../../system/tls-credential.ts";
 
 export type Handshake =

@@ -189,11 +189,11 @@ test("the volume limit blocks the eleventh connection, is logged once, and SIGHU
   const answers: number[] = [];
   for (let index = 0; index < 15; index++) answers.push(await ping());
   expect(answers).toEqual([...Array(10).fill(200), ...Array(5).fill(0)]);
+  agent.serving.child.kill("SIGHUP");
+  await agent.serving.seen(/ACTION=reload/);
   expect(
     agent.serving.err.match(/ACTION=rate-block PEER=127\.0\.0\.1 REASON=volume/g),
   ).toHaveLength(1);
-  agent.serving.child.kill("SIGHUP");
-  await agent.serving.seen(/ACTION=reload/);
   expect(await ping()).toBe(200);
 });
 

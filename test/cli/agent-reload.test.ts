@@ -47,7 +47,7 @@ test("SIGHUP puts a changed agent.conf and scripts.conf in force; the port waits
   const found = await capabilities(agent, good);
   expect(found.scripts).toEqual([{ name: "new", path, executable: true }]);
   expect(found.tags).toEqual({ role: "db" });
-  expect(agent.serving.err).toMatch(/ACTION=config-warn KEY=port MSG="still \d+ until a restart"/);
+  await agent.serving.seen(/ACTION=config-warn KEY=port MSG="still \d+ until a restart"/);
 });
 
 const faults: Readonly<Record<string, (control: ControlHost, agent: TestAgent) => string>> = {
@@ -126,6 +126,9 @@ test("the serial file counts without a signal, replaced or written in place", as
   expect(await ping()).toBe(200);
   writeFileSync(file, "half a ser");
   expect([await ping(), await ping()]).toEqual([200, 200]);
+  // What was said of the two stands before the line of a third.
+  expect(jsonOf(await ask(agent.port, good, post("/ping", { reqid: "ead" }))).reqid).toBe("ead");
+  await agent.serving.seen(/ACTION=ping .*REQID=ead/);
   expect(
     agent.serving.err.match(/ACTION=reload-fail ERROR="Cannot use .*ctrl-exec-serial/g),
   ).toHaveLength(1);

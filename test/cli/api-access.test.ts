@@ -87,7 +87,7 @@ describe("the auth hook", () => {
       }
     }
     expect(hook.calls()).toEqual([]);
-    expect(api.running.err).toContain('ORIGIN=http://evil.example:7445 REASON="not for web pages"');
+    await api.running.seen(/ORIGIN=http:\/\/evil\.example:7445 REASON="not for web pages"/);
   });
 
   test("T25 every route says 403 with the hook's code when it refuses, and /status 404", async () => {

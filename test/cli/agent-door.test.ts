@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { Authority } from "../support/authority.ts";
 import { cleanEnvironment, programPath } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
@@ -35,6 +36,11 @@ async function openMany(count: number, port: number, first: Uint8Array = Buffer.
 
 const closed = (socket: { readonly closed: boolean }) => socket.closed;
 
+/** Resolves when the other side has ended or reset it; `once` would reject at a reset. */
+async function dropped(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
+}
+
 test("T19 those who stall are dropped by a total deadline and delay nobody", async () => {
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01");
@@ -55,11 +61,7 @@ test("T19 those who stall are dropped by a total deadline and delay nobody", asy
   // Answered while they stalled, not because they had gone.
   expect(trickling.filter(closed)).toHaveLength(0);
 
-  await Promise.all(
-    [...silent, ...halfway, ...trickling].map(async (socket) => {
-      if (!socket.closed) await once(socket, "close");
-    }),
-  );
+  await Promise.all([...silent, ...halfway, ...trickling].map(dropped));
   for (const drip of drips) clearInterval(drip);
   await agent.serving.seen(/ACTION=tls-failure PEER=127\.0\.0\.1 REASON="handshake timed out"/);
   // One line, not 180 (T21).

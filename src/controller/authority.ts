@@ -15,11 +15,22 @@ import {
 } from "../system/files.ts";
 import { type Controller, paths } from "./controller.ts";
 import { noteIssued } from "./issued.ts";
+import { lockMaintenance } from "./maintenance-lock.ts";
 
 const CA_NAME = "ctrl-exec CA";
 
 /** Makes the CA. @throws CtrlExecError `exists` when there is one already */
-export async function setupCa({ config, now }: Controller): Promise<CertificateFacts> {
+export async function setupCa(controller: Controller): Promise<CertificateFacts> {
+  // Of two at once, the second would put its key beside the first one's certificate (T30).
+  const lock = await lockMaintenance(controller);
+  try {
+    return await makeCa(controller);
+  } finally {
+    lock.release();
+  }
+}
+
+async function makeCa({ config, now }: Controller): Promise<CertificateFacts> {
   const { caKey, caCert } = paths(config);
   if (readTextIfPresent(caCert) !== undefined) {
     throw new CtrlExecError("exists", `Cannot create a CA: ${caCert} exists already`, {
@@ -54,11 +65,19 @@ export async function signHost(
       hint: "Make one first: ctrl-exec setup-ca",
     });
   }
+  const ca = readCertificate(readText(caCert), caCert);
+  const key = readPrivateKey(readPrivateText(caKey), caKey);
+  // What it signed, nobody would trust: a rotation would cost this host every agent (T09).
+  if (!publicKeyBytes(key).equals(ca.publicKey)) {
+    throw new CtrlExecError("config", `Cannot use ${caKey}: it is not the key of ${caCert}`, {
+      hint: "Restore both from one backup. Nothing was signed.",
+    });
+  }
   const pem = await issueCertificate({
     commonName,
     publicKey,
-    ca: readCertificate(readText(caCert), caCert),
-    caKey: readPrivateKey(readPrivateText(caKey), caKey),
+    ca,
+    caKey: key,
     days: config.cert_days,
     now: now(),
     backdate: config.cert_backdate,
@@ -75,10 +94,15 @@ export async function signHost(
  */
 export async function setupController(controller: Controller): Promise<CertificateFacts> {
   const { config } = controller;
-  const keyPem = await generateKeyPem(config.key_type);
-  const key = readPrivateKey(keyPem, "the new key");
-  const certificate = await signHost(controller, CONTROLLER_NAME, publicKeyBytes(key));
-  writeWhole(config.key, keyPem, 0o600);
-  writeWhole(config.cert, certificate.pem, 0o644);
-  return certificate;
+  const lock = await lockMaintenance(controller);
+  try {
+    const keyPem = await generateKeyPem(config.key_type);
+    const key = readPrivateKey(keyPem, "the new key");
+    const certificate = await signHost(controller, CONTROLLER_NAME, publicKeyBytes(key));
+    writeWhole(config.key, keyPem, 0o600);
+    writeWhole(config.cert, certificate.pem, 0o644);
+    return certificate;
+  } finally {
+    lock.release();
+  }
 }

@@ -1,4 +1,4 @@
-/** One at a time brings certificates and serials up to date: rotation, broadcast, renewal. */
+/** One at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
 import { join } from "node:path";
 import { CtrlExecError } from "../core/errors.ts";
 import { ensureFolder } from "../system/files.ts";
@@ -19,10 +19,14 @@ export async function lockMaintenance(controller: Controller): Promise<HeldLock>
     return await takeLock(lockPath(controller), WAIT_MS);
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError) || thrown.code !== "busy") throw thrown;
-    throw new CtrlExecError("busy", "Cannot rotate: the check loop is at work on this host", {
-      hint: "Nothing was changed. Try again in a while.",
-      cause: thrown,
-    });
+    throw new CtrlExecError(
+      "busy",
+      "Cannot change certificates: the check loop or another command is at work on this host",
+      {
+        hint: "Nothing was changed. Try again in a while.",
+        cause: thrown,
+      },
+    );
   }
 }
 

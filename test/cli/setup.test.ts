@@ -98,3 +98,29 @@ for (const [name, harm] of lost) {
     await control.mustRun("run", ["web-01", "greet"]);
   });
 }
+
+test("T30 of two setup-ca at once one makes the CA, and it can sign", async () => {
+  await using control = await ControlHost.create(["key_type = rsa4096"]);
+  for (const file of ["ca.key", "ca.crt"]) rmSync(control.folder.join("control", file));
+  const both = await Promise.all([control.run("setup-ca"), control.run("setup-ca")]);
+  expect(both.map(({ status }) => status).sort()).toEqual([0, 1]);
+  expect(both.map(({ err }) => err).join("")).toMatch(
+    /Cannot create a CA: \S+ca\.crt exists already/,
+  );
+  await control.mustRun("setup-ctrl-exec");
+});
+
+test("T09 a CA key of another CA signs nothing: a rotation fails, and the fleet stays within reach", async () => {
+  await using control = await ControlHost.create();
+  await control.startAgent("web-01", AGENT);
+  await control.stopPairing();
+  await writeOtherKey(control.folder.join("control", "ca.key"));
+  const before = contents(control.folder.join("control"));
+  for (const mode of ["rotate-cert", "setup-ctrl-exec"]) {
+    const { status, err } = await control.run(mode, [], { input: "y\n" });
+    expect(err).toMatch(/Cannot use \S+ca\.key: it is not the key of \S+ca\.crt\n/);
+    expect(status).toBe(78);
+  }
+  expect(contents(control.folder.join("control"))).toEqual(before);
+  await control.mustRun("run", ["web-01", "greet"]);
+});

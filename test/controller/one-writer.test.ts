@@ -6,6 +6,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { editAgent } from "../../src/controller/agents.ts";
+import { setupController } from "../../src/controller/authority.ts";
 import { paths } from "../../src/controller/controller.ts";
 import { pruneIssued } from "../../src/controller/issued.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
@@ -74,6 +75,21 @@ test("T30 rotate-cert waits for a pass of the check loop", async () => {
   expect((await maintainOnce(fleet.restarted())).busy).toBe(true);
   lock?.release();
   expect((await rotating).confirmed).toEqual(["web-01"]);
+});
+
+test("T30 setup-ctrl-exec waits for a rotation: key and certificate are of one of them", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const { key, cert } = fleet.controller.config;
+  const pair = () => [key, cert].map((file) => readFileSync(file, "utf8"));
+  const before = pair();
+  const lock = tryLockMaintenance(fleet.controller);
+  const setting = setupController(fleet.controller);
+  await meanwhile(agent);
+  expect(pair()).toEqual(before);
+  lock?.release();
+  const { pem } = await setting;
+  expect(pair()[1]).toBe(pem);
 });
 
 test("T30 ping leaves the renewal to a pass that is under way", async () => {

@@ -25,7 +25,10 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 export interface HeldLock {
-  /** Says in the lock's file who holds it, for people who look; it is empty again after release. */
+  /**
+   * Says in the lock's file who holds it, for people who look; it is empty again after release. On a
+   * disk that takes no more it says nothing: the lock holds all the same.
+   */
   describe(text: string): void;
   release(): void;
 }
@@ -82,16 +85,21 @@ export function removeOpened(path: string, file: number, before: Date): boolean 
 function heldLock(file: number, leftOver: boolean): HeldLock {
   let held = true;
   let written = leftOver;
-  return {
-    describe(text) {
+  const replaceText = (text: string) => {
+    try {
       if (written) ftruncateSync(file, 0);
-      written = true;
-      writeSync(file, text, 0);
-    },
+      written = text !== "";
+      if (written) writeSync(file, text, 0);
+    } catch {
+      // What only people read must not keep a lock from being used, nor from being released (T22).
+    }
+  };
+  return {
+    describe: replaceText,
     release() {
       if (!held) return;
       held = false;
-      if (written) ftruncateSync(file, 0);
+      replaceText("");
       closeSync(file);
     },
   };

@@ -1,5 +1,6 @@
 /** T22: what each program does when nothing more can be written. Rotation and renewal: controller-files. */
 import { expect, test } from "bun:test";
+import { TestApi } from "../support/api.ts";
 import { programPath, Running } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { contents } from "../support/folder.ts";
@@ -37,6 +38,19 @@ test("T22 each command of the control host names the file and changes nothing", 
   expect((await waiting).status).toBe(0);
   await other.serve();
   await control.mustRun("run", [agent.name, other.name, "greet"]);
+});
+
+test("T22 runs go on, from the command line and over HTTP, and hold no lock afterwards", async () => {
+  await using control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  await control.startAgent("web-01", AGENT);
+  await control.mustRun("run", ["web-01", "greet"], FULL);
+  await using api = await TestApi.start(control, "http", {}, FULL);
+  for (let time = 0; time < 2; time++) {
+    const { json } = await api.post("/run", { hosts: ["web-01"], script: "greet" });
+    expect(json).toMatchObject({ ok: true, results: [{ exit: 0, stdout: "hello\n" }] });
+  }
+  expect(api.logged("run-store-fail")).not.toEqual([]);
+  await control.mustRun("run", ["web-01", "greet"]);
 });
 
 test("T22 setup-ca leaves nothing that stands in its own way", async () => {

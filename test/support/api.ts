@@ -1,6 +1,6 @@
 /** ctrl-exec-api of a test's control host, and how to talk to it. */
 import { connect } from "node:net";
-import { Running } from "./binary.ts";
+import { Running, type RunOptions } from "./binary.ts";
 import type { ControlHost } from "./fleet.ts";
 import { parseFields } from "./log-socket.ts";
 
@@ -28,9 +28,10 @@ export class TestApi implements AsyncDisposable {
     host: ControlHost,
     scheme: "http" | "https" = "http",
     env: Readonly<Record<string, string>> = {},
+    options: RunOptions = {},
   ): Promise<TestApi> {
     const args = ["--config", host.config, "--log", "stderr"];
-    const running = new Running("ctrl-exec-api", args, { env });
+    const running = new Running("ctrl-exec-api", args, { ...options, env });
     const [, port] = await running.seen(/ACTION=api-start BIND=\S+ PORT=(\d+)/);
     return new TestApi(running, Number(port), scheme);
   }

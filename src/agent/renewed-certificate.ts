@@ -39,6 +39,9 @@ export function checkRenewed(
   if (!speaksFor(certificate, ownName(present.certificate))) throw wrong("it is for another host");
   if (certificate.isCa) throw wrong("it is a CA's");
   if (certificate.notAfter <= now) throw wrong("it has expired");
+  // A control host whose clock is ahead renews before anything is due, and nobody could call here until then.
+  if (certificate.notBefore > now)
+    throw wrong("it is not valid yet; check the clocks of both hosts");
   return certificate;
 }
 

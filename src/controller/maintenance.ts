@@ -87,15 +87,17 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
     const rotated = await attempt("rotate", () => rotateIfDue(controller));
     // Told first, so that after a long rest nobody is given up who could have been reached.
     const told = await attempt("broadcast", () => broadcastSerial(controller));
-    const stale = (await attempt("stale", () => markAgents(controller))) ?? [];
-    await attempt("drop-earlier", () => dropEarlier(controller));
+    const marked = await attempt("stale", () => markAgents(controller));
+    const stale = marked ?? [];
+    // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
+    if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
     const renewals = await attempt("renew", () =>
       renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values())),
     );
     const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
     const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
     await attempt("locks", () => dropUnusedLocks(controller));
-    await attempt("issued", () => pruneIssued(config, now()));
+    if (marked !== undefined) await attempt("issued", () => pruneIssued(config, now()));
     return {
       busy: false,
       rotated: rotated?.newSerial,

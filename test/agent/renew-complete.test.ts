@@ -4,6 +4,7 @@ import { setupCa, signHost } from "../../src/controller/authority.ts";
 import { askHost, openDialler } from "../../src/controller/fleet.ts";
 import { agentFinder } from "../../src/controller/registry.ts";
 import { resolveTargets } from "../../src/controller/targets.ts";
+import { addDays } from "../../src/core/time.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
@@ -69,6 +70,12 @@ test("a certificate that has expired is refused", async () => {
   fleet.passDays(2);
   await refuses({ cert: pem, ca }, "it has expired");
   fleet.passDays(-2);
+});
+
+test("T08 a certificate that is not valid yet is refused: the control host's clock is ahead", async () => {
+  const ahead = { ...fleet.controller, now: () => addDays(fleet.now, 300) };
+  const { pem } = await signHost(ahead, "web-01", ownKey);
+  await refuses({ cert: pem, ca }, "it is not valid yet");
 });
 
 test("what is no certificate is refused", async () => {

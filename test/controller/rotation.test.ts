@@ -100,6 +100,21 @@ test("after an overlap that nobody looked at, agents are told before they are gi
   expect(await fleet.runFailures(["web-01"])).toEqual([]);
 });
 
+test("a clock that jumps years ahead gives up nobody, and forgets nothing that was issued", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  await agent.stop();
+  await rotateNow(fleet.controller);
+  const issued = () => readFileSync(paths(fleet.controller.config).issued, "utf8");
+  const before = issued();
+  fleet.passDays(7300);
+  expect((await maintainOnce(fleet.controller)).problems).not.toEqual([]);
+  fleet.passDays(-7300);
+  await agent.start();
+  expect(issued()).toBe(before);
+  expect((await maintainOnce(fleet.controller)).confirmed).toEqual(["web-01"]);
+});
+
 test("two rotations while an agent is away leave it reachable", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");

@@ -2,11 +2,8 @@
 import { CtrlExecError } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
-import { factsOf } from "../pki/certificate.ts";
-import { connectTcp } from "../system/tcp.ts";
 import { type Controller, paths } from "./controller.ts";
-import { type FleetDialler, openDialler } from "./fleet.ts";
-import { identityProblem } from "./identity.ts";
+import { openDialler } from "./fleet.ts";
 import { issuedTo } from "./issued.ts";
 import type { ApprovalOptions } from "./pairing-desk.ts";
 import {
@@ -18,7 +15,7 @@ import {
   writeAgent,
 } from "./registry.ts";
 import { addRevoked } from "./revocation.ts";
-import { dialAddress, targetOf } from "./targets.ts";
+import { shownCertificate } from "./shown-certificate.ts";
 
 export interface Unpaired {
   readonly hostname: string;
@@ -99,7 +96,7 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
     );
   }
   try {
-    return [await peerSerial(openDialler(controller), record)];
+    return [(await shownCertificate(openDialler(controller), record)).serial];
   } catch (cause) {
     throw new CtrlExecError(
       "not-found",
@@ -107,25 +104,6 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
       { hint, cause },
     );
   }
-}
-
-/** The serial that the host answers with. */
-async function peerSerial(dialler: FleetDialler, record: AgentRecord): Promise<Serial> {
-  const { config, credentials } = dialler;
-  const target = targetOf(record.hostname, { kind: "agent", record });
-  const [current] = credentials;
-  if (current === undefined) throw new CtrlExecError("internal", "no credential");
-  const address = await dialAddress(target, config.connect_timeout * 1000);
-  const connection = await connectTcp(address, target.port, config.connect_timeout * 1000);
-  const tooLate = setTimeout(() => connection.close(), config.connect_timeout * 1000);
-  const peer = await connection
-    .secureAsClient(current.credential)
-    .finally(() => clearTimeout(tooLate));
-  connection.close();
-  const facts = factsOf(peer);
-  const problem = identityProblem(target, facts, "registry", dialler.revoked);
-  if (problem !== undefined) throw new CtrlExecError("untrusted", problem);
-  return facts.serial;
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * What the CA has signed: `<serial> <notAfter> <name>`, a line each, written before the certificate
- * leaves this host. It is how every certificate of a host can be revoked, those of lost answers too.
+ * leaves this host; of what it signed under 0.8, what renewals have come across. It is how every
+ * certificate of a host can be revoked, those of lost answers too.
  */
 import { join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";

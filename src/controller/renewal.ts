@@ -6,13 +6,14 @@ import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { refusal, renewReply } from "../core/messages.ts";
 import { renewalTime } from "../core/renewal.ts";
 import { lastsLonger } from "../core/rotation.ts";
-import type { Serial } from "../core/serial.ts";
+import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time.ts";
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
 import { askHost, type FleetDialler, inParallel, openDialler } from "./fleet.ts";
+import { noteIssued } from "./issued.ts";
 import {
   type AgentRecord,
   agentFinder,
@@ -23,6 +24,7 @@ import {
 } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { readRevoked } from "./revocation.ts";
+import { shownCertificate } from "./shown-certificate.ts";
 import { type ResolvedTarget, resolveTargets } from "./targets.ts";
 
 /** When the agent's certificate is due, by its record; undefined when the record does not say. */
@@ -93,6 +95,7 @@ async function renewAgent(
     const csr = await askForRequest(dialler, target, reqid);
     const { judgeCsr } = await import("../pki/csr.ts");
     const { publicKey } = await judgeCsr(csr, target.name);
+    await noteUnknown(dialler, target);
     const certificate = await signIfUnchanged(controller, target, publicKey);
     action = "renew-complete";
     await deliver(dialler, target, {
@@ -107,6 +110,16 @@ async function renewAgent(
     log("err", action, { ...where, ERROR: messageOf(thrown) });
     return messageOf(thrown);
   }
+}
+
+/**
+ * A certificate of 0.8 is written down nowhere here. Before another takes its place in the record it is,
+ * or unpair --revoke would leave it good.
+ */
+async function noteUnknown(dialler: FleetDialler, { record }: ResolvedTarget): Promise<void> {
+  if (record === undefined || readSerialLine(record.serial) !== undefined) return;
+  const shown = await shownCertificate(dialler, record);
+  await noteIssued(dialler.config, { ...shown, commonName: record.hostname });
 }
 
 /**

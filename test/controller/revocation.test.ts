@@ -169,6 +169,18 @@ test("a host of 0.8, whose serial no record has, is asked for it; one that is aw
   expect((await unpair()).revoked).toEqual([serial]);
 });
 
+test("the certificate that 0.8 gave a host is revoked with the one that has taken its place", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("old-01");
+  const { serial: first } = fleet.record("old-01");
+  await changeAgents(fleet.controller.config, (record) => ({ ...record, serial: "" }));
+  fleet.folder.write("control/state/issued-certificates", "");
+  await renewAgents(fleet.controller, [fleet.record("old-01")]);
+  const { serial: second } = fleet.record("old-01");
+  const { revoked } = await unpairAgent(fleet.controller, "old-01", true);
+  expect(revoked).toEqual([first, second]);
+});
+
 test("a line of the list that is no serial stops every dial, and is named", async () => {
   await using fleet = await LocalFleet.create();
   await fleet.addAgent("web-01");

@@ -5,8 +5,9 @@ import type { PingResult } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
+import { rememberExpiries, type ShownExpiry } from "./known-expiry.ts";
 import { tryLockMaintenance } from "./maintenance-lock.ts";
-import { agentFinder } from "./registry.ts";
+import { type AgentRecord, agentFinder } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
 import { newRequestId } from "./request-id.ts";
 import { hostOf, type ResolvedTarget, resolveTargets } from "./targets.ts";
@@ -36,6 +37,7 @@ export async function pingHosts(
   const dialler = openDialler(controller);
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<string, PingResult>();
+  const shown: ShownExpiry[] = [];
   await askFleet(
     dialler,
     targets,
@@ -44,16 +46,24 @@ export async function pingHosts(
       const result = pingResult(outcome, reqid);
       logResult(controller, outcome, result);
       results.set(outcome.target.name, result);
+      const { record } = outcome.target;
+      if (record !== undefined) shown.push({ record, expiry: result.expiry });
       onResult(result);
     },
   );
-  await renewDue(controller, targets);
+  await renewDue(controller, targets, await rememberExpiries(controller, shown));
   return hosts.flatMap((host) => results.get(host) ?? []);
 }
 
 /** Whoever is asked for is looked after: those of them whose certificates are due get new ones. */
-async function renewDue(controller: Controller, targets: readonly ResolvedTarget[]): Promise<void> {
-  const records = targets.flatMap(({ record }) => record ?? []);
+async function renewDue(
+  controller: Controller,
+  targets: readonly ResolvedTarget[],
+  corrected: ReadonlyMap<string, AgentRecord>,
+): Promise<void> {
+  const records = targets.flatMap(({ record }) =>
+    record === undefined ? [] : (corrected.get(record.hostname) ?? record),
+  );
   const due = dueForRenewal(controller, records);
   if (due.length === 0) return;
   // A pass of the check loop that is under way does the same.

@@ -1,7 +1,11 @@
 /** An agent that is put back as it was: it knows this control host by a serial of long ago. */
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
+import { tryLockMaintenance } from "../../src/controller/maintenance-lock.ts";
 import { serialReport } from "../../src/controller/serial-report.ts";
+import { opensslTime } from "../../src/core/time.ts";
+import { readCertificate } from "../../src/pki/certificate.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
 /** Lets certificates of the days to come count today. */
@@ -45,6 +49,42 @@ test("an agent restored from a backup two rotations old is pending, then stale, 
   await rotateNow(controller);
   expect(statusOf()).toBe("current");
   expect(await fleet.runFailures(["web-01"])).toEqual([]);
+});
+
+test("an agent restored with a certificate from before its renewal is renewed again, not left to expire", async () => {
+  await using fleet = await LocalFleet.create([`cert_backdate = ${800 * 86_400}`]);
+  const { controller } = fleet;
+  const agent = await fleet.addAgent("web-01");
+  const old = readFileSync(agent.config.cert, "utf8");
+  fleet.passDays(355);
+  expect((await maintainOnce(controller)).renewed).toEqual(["web-01"]);
+  await agent.stop();
+  fleet.folder.write("web-01/agent.crt", old);
+  await agent.start();
+
+  expect(await fleet.pingFailures(["web-01"])).toEqual([]);
+  expect(fleet.log.of("renew-complete")).toHaveLength(2);
+  expect(readFileSync(agent.config.cert, "utf8")).not.toBe(old);
+  const { notAfter } = readCertificate(readFileSync(agent.config.cert), "the certificate");
+  expect(fleet.record("web-01").expiry).toBe(opensslTime(notAfter));
+  await fleet.pingFailures(["web-01"]);
+  expect(fleet.log.of("renew-complete")).toHaveLength(2);
+});
+
+test("a restored agent that cannot be renewed at once is renewed by the check loop", async () => {
+  await using fleet = await LocalFleet.create([`cert_backdate = ${800 * 86_400}`]);
+  const { controller } = fleet;
+  const agent = await fleet.addAgent("web-01");
+  const old = readFileSync(agent.config.cert, "utf8");
+  fleet.passDays(355);
+  await maintainOnce(controller);
+  await agent.stop();
+  fleet.folder.write("web-01/agent.crt", old);
+  await agent.start();
+  const lock = tryLockMaintenance(controller);
+  await fleet.pingFailures(["web-01"]);
+  lock?.release();
+  expect((await maintainOnce(controller)).renewed).toEqual(["web-01"]);
 });
 
 test("a restored agent that knows a serial which is kept for another one is told again by itself", async () => {

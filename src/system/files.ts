@@ -13,6 +13,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -247,10 +248,10 @@ class CutShort extends Error {
 /** Adds a line that is on the disk when this returns. @throws CtrlExecError `storage` */
 export function appendLine(path: string, line: string, mode: number): void {
   try {
-    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, mode);
+    const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, mode);
     const { size } = fstatSync(file);
-    const bytes = Buffer.from(`${line}\n`, "utf8");
     try {
+      const bytes = Buffer.from(`${endsInLine(file, size) ? "" : "\n"}${line}\n`, "utf8");
       // A full disk may take a part; a part would swallow the next line.
       if (writeSync(file, bytes) < bytes.length) throw new CutShort();
       fsyncSync(file);
@@ -263,6 +264,12 @@ export function appendLine(path: string, line: string, mode: number): void {
   } catch (thrown) {
     throw fileError("storage", "write", path, thrown);
   }
+}
+
+/** False behind a part of a line, as a kill on a full disk or an editor leaves it: two would become one. */
+function endsInLine(file: number, size: number): boolean {
+  const last = Buffer.alloc(1);
+  return size === 0 || (readSync(file, last, 0, 1, size - 1) === 1 && last.toString() === "\n");
 }
 
 /** Makes a folder and its parents; the mode is for the ones it makes. */

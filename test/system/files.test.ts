@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import {
+  appendLine,
   createWhole,
   ensureFolder,
   readPrivateText,
@@ -205,6 +206,14 @@ describe("T22 when it cannot be written, the error says why and the old file is 
       `storage Cannot write ${path}: no space left on the disk\n`,
     );
     expect(readText(path)).toBe(old);
+  });
+
+  test("T10 a line behind a part of one, as a kill leaves it, is a line of its own", () => {
+    using folder = new TestFolder();
+    const path = folder.write("f", "whole\ncu");
+    appendLine(path, "next", 0o600);
+    appendLine(path, "last", 0o600);
+    expect(readText(path)).toBe("whole\ncu\nnext\nlast\n");
   });
 
   test("a folder that may not be written", () => {

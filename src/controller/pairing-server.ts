@@ -3,7 +3,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { TLSSocket } from "node:tls";
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
 import { formatHttpResponse, takeHttpMessage } from "../core/http-message.ts";
 import { MAX_PAIRING_BYTES, type PairingRequest, pairingRequest } from "../core/messages.ts";
@@ -173,7 +173,7 @@ async function waitForAnswer(
   const late = new Promise<"late">((resolve) => {
     timer = setTimeout(() => resolve("late"), REQUEST_LIFETIME_MS);
   });
-  const ready = answers.wait(() => takeAnswer(controller.config, request.id));
+  const ready = answers.wait(answerTaker(controller, request.id));
   const outcome = await Promise.race([ready.promise, gone, late]);
   clearTimeout(timer);
   ready.cancel();
@@ -186,6 +186,23 @@ async function waitForAnswer(
   }
   endWith(socket, outcome);
   return true;
+}
+
+/**
+ * Takes the answer once it is there. One that cannot be read now, as when the host runs out of open
+ * files, may be at the next look: it ends neither this process nor the others' pairings (T20).
+ */
+function answerTaker({ config, log }: Controller, REQID: string): () => string | undefined {
+  let told = false;
+  return () => {
+    try {
+      return takeAnswer(config, REQID);
+    } catch (thrown) {
+      if (!told) log("err", "pair-answer-fail", { ERROR: messageOf(thrown), REQID });
+      told = true;
+      return undefined;
+    }
+  };
 }
 
 /** The last thing said on a connection. @param answer JSON, or what is to become it */

@@ -1,6 +1,6 @@
 /** What a control host takes into its queue, and what it makes of it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { createCsr } from "../../src/pki/csr.ts";
@@ -114,6 +114,20 @@ test("the approved answer is a second whole response on the same connection", as
   expect(answer.nonce).toBe(NONCE);
   expect(answer.dispatcher_serial).toMatch(/^[0-9a-f]+$/);
   expect(stranger.text.match(/HTTP\/1\.0 200 OK\r\n/g)).toHaveLength(2);
+});
+
+test("T20 an answer that cannot be read is looked for again, and ends nobody's pairing", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  const asking = agent.run("request-pairing", agent.pairingArgs(await control.pairingPort()));
+  const id = await control.requestFor("web-01");
+  const answer = control.folder.join("control", "state", "pairing", `${id}.approved`);
+  mkdirSync(answer);
+  const { fields } = await control.log.seen("pair-answer-fail");
+  expect(fields).toEqual({ ERROR: `Cannot read ${answer}: it is a folder`, REQID: id });
+  rmdirSync(answer);
+  await control.mustRun("approve", [id]);
+  expect((await asking).status).toBe(0);
 });
 
 test("T07 a code is good for one decision only", async () => {

@@ -39,6 +39,7 @@ export interface PairingOptions {
   readonly caFingerprint: string | undefined;
   /** How long to wait for the operator. */
   readonly waitMs: number;
+  now(): Date;
   /** Called when the controller has taken the request. */
   onPending(pending: Pending): void;
 }
@@ -202,6 +203,10 @@ function checkAnswer(
   if (!certificate.publicKey.equals(ownKey)) throw wrong("a certificate for another key");
   if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
   if (!speaksFor(certificate, options.hostname)) throw wrong("a certificate for another host");
+  // From a control host whose clock is late; it would take the place of one that works (T08).
+  if (certificate.notAfter <= options.now()) {
+    throw wrong("a certificate that has expired; check the clocks of both hosts");
+  }
   if (!isSignedBy(controller.certificate, ca)) {
     throw wrong("a CA that did not sign the control host's own certificate");
   }

@@ -75,6 +75,7 @@ async function pairWith(port: number, caFingerprint?: string) {
     nonce: crypto.randomUUID().replaceAll("-", ""),
     caFingerprint,
     waitMs: 20_000,
+    now: () => new Date(),
     onPending: () => undefined,
   });
 }
@@ -128,6 +129,15 @@ describe("T07 the agent's side of pairing", () => {
     });
   }
 
+  test("T08 a certificate of a control host whose clock is years late is refused", async () => {
+    fleet.passDays(-800);
+    await using controller = new FakeController(fleet, (honest) => honest);
+    await expect(pairWith(await controller.port())).rejects.toThrow(
+      "has expired; check the clocks",
+    );
+    fleet.passDays(800);
+  });
+
   test("a certificate for the right key and another host is refused", async () => {
     const keyPem = await generateKeyPem("ec");
     const csrPem = await createCsr("web-01", readPrivateKey(keyPem, "the key"));
@@ -144,6 +154,7 @@ describe("T07 the agent's side of pairing", () => {
       nonce: "0123456789abcdef0123456789abcdef",
       caFingerprint: undefined,
       waitMs: 20_000,
+      now: () => new Date(),
       onPending: () => undefined,
     };
     await expect(pair(options)).rejects.toThrow("another host");

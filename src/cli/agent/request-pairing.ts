@@ -86,6 +86,7 @@ async function askAndStore(
     nonce: crypto.getRandomValues(new Uint8Array(16)).toHex(),
     caFingerprint: plan.caFingerprint,
     waitMs: plan.waitSeconds * 1000,
+    now: () => new Date(),
     onPending: (pending) => {
       progress.reqid = pending.reqid;
       io.out(child ? `${pending.reqid}\n` : describePending(plan.hostname, pending));

@@ -73,6 +73,23 @@ test("a renewal that fails is logged, leaves the old certificate in force, and i
   expect((await maintainOnce(fleet.controller)).renewed).toEqual(["web-01"]);
 });
 
+test("an agent that was paired anew and not yet reloaded renews what it was paired with", async () => {
+  await using fleet = await LocalFleet.create([AHEAD]);
+  const agent = await fleet.addAgent("web-01");
+  fleet.passDays(DUE_DAYS);
+  await agent.pair();
+  const paired = readCertificate(readFileSync(agent.config.cert), "paired");
+  fleet.passDays(9);
+  // The process still shows the certificate of the pairing before, which is due.
+  expect(await fleet.pingFailures(["web-01"])).toEqual([]);
+  expect(fleet.log.of("renew-complete")).toHaveLength(1);
+  const renewed = readCertificate(readFileSync(agent.config.cert), "renewed");
+  expect(renewed.publicKey).toEqual(paired.publicKey);
+  expect(await agent.servedSerial()).toBe(renewed.serial);
+  await agent.restart();
+  expect(await fleet.pingFailures(["web-01"])).toEqual([]);
+});
+
 test("T05 a host that answers for another is not given that other's certificate", async () => {
   await using fleet = await LocalFleet.create(["verify_agent_identity = ca"]);
   await fleet.addAgent("web-01");

@@ -3,7 +3,7 @@ import { renewCompleteRequest } from "../../core/messages.ts";
 import { opensslTime } from "../../core/time.ts";
 import { type Endpoint, parseJson, requestIdIn } from "../endpoint.ts";
 import { storeCertificate } from "../identity-files.ts";
-import { checkRenewed } from "../renewed-certificate.ts";
+import { checkRenewed, identityToRenew } from "../renewed-certificate.ts";
 import { loadTrust } from "../trust.ts";
 
 /** `POST /renew-complete`: the new certificate, checked, stored whole, in force from the next handshake. */
@@ -15,7 +15,7 @@ export const renewComplete: Endpoint = async (context, { peerIp, body }) => {
   if (!parsed.success) return { status: 400, body: { error: "invalid JSON", reqid } };
   try {
     const offer = { certPem: parsed.data.cert, caPem: parsed.data.ca };
-    const certificate = checkRenewed(offer, state.trust, now());
+    const certificate = checkRenewed(offer, identityToRenew(state), now());
     storeCertificate(state.config, certificate.pem);
     replaceTrust(loadTrust(state.config));
     log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });

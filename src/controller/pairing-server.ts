@@ -1,7 +1,6 @@
 /** Port 7444: takes pairing requests and holds each connection until its answer is there. */
 import { type FSWatcher, watch } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
@@ -17,6 +16,7 @@ import { loadCredential, pairingCredential } from "./credential.ts";
 import {
   clearDesk,
   type PendingRequest,
+  pairingModeLock,
   REQUEST_LIFETIME_MS,
   submitRequest,
   takeAnswer,
@@ -60,7 +60,7 @@ export async function startPairingServer(
   const credential = loadCredential(config, now());
   const context = tlsContext(pairingCredential(credential));
   ensureFolder(paths(config).locks, 0o750);
-  const lock = tryLock(join(paths(config).locks, ".pairing-mode"));
+  const lock = tryLock(pairingModeLock(config));
   if (lock === undefined) {
     throw new CtrlExecError(
       "busy",

@@ -14,7 +14,7 @@ import { isRequestId } from "../core/request-id.ts";
 import type { RunReportSoFar, RunResult } from "../core/results.ts";
 import { isoSeconds } from "../core/time.ts";
 import { readTextIfPresentAsync, writeWholeAsync } from "../system/async-files.ts";
-import { ensureFolder } from "../system/files.ts";
+import { ensureFolder, fileError } from "../system/files.ts";
 import { type Controller, paths } from "./controller.ts";
 
 const RECORD_MODE = 0o640;
@@ -220,7 +220,7 @@ async function ageOf(file: string, now: Date): Promise<number | undefined> {
     return now.getTime() - (await stat(file)).mtimeMs;
   } catch (thrown) {
     if (systemCode(thrown) === "ENOENT") return undefined;
-    throw new CtrlExecError("storage", `Cannot read ${file}`, { cause: thrown });
+    throw fileError("storage", "read", file, thrown);
   }
 }
 

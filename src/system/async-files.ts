@@ -2,9 +2,9 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { systemCode } from "../core/errors.ts";
 import { collecting } from "./collect.ts";
-import { fileProblem, temporaryFor } from "./files.ts";
+import { fileError, temporaryFor } from "./files.ts";
 
 /**
  * Replaces a file in one step, as writeWhole does.
@@ -26,7 +26,7 @@ export async function writeWholeAsync(
     if (durable) await syncFolder(dirname(path));
   } catch (cause) {
     await unlink(temporary).catch(() => undefined);
-    throw new CtrlExecError("storage", `Cannot write ${path}: ${fileProblem(cause)}`, { cause });
+    throw fileError("storage", "write", path, cause);
   }
 }
 
@@ -66,6 +66,6 @@ export async function readTextIfPresentAsync(path: string): Promise<string | und
     return await readFile(path, "utf8");
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return undefined;
-    throw new CtrlExecError("storage", `Cannot read ${path}: ${fileProblem(cause)}`, { cause });
+    throw fileError("storage", "read", path, cause);
   }
 }

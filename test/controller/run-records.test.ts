@@ -155,6 +155,16 @@ describe("a run's record", () => {
     );
   });
 
+  test("that cannot be read says why", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    // Root may read everything; a file where the folder should be fails for him as well.
+    stage.folder.write("state/runs", "");
+    expect(readRunRecord(controller, REQID)).rejects.toThrow(
+      `Cannot read ${stage.record()}: a part of its path is not a folder`,
+    );
+  });
+
   test("T17 is looked for under a request id only", async () => {
     using stage = new Stage();
     const controller = await stage.controller();

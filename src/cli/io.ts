@@ -35,19 +35,24 @@ export function openIo(): Io {
     get errIsTerminal() {
       return isTerminal(2);
     },
-    columns: terminalColumns(),
+    get columns() {
+      return terminalColumns();
+    },
     env: process.env,
   };
 }
+
+/** Of a terminal that does not say. */
+const USUAL_COLUMNS = 80;
 
 /** node:tty costs 3 ms at start, so only who asks waits for it. */
 function isTerminal(descriptor: number): boolean {
   return process.getBuiltinModule("node:tty").isatty(descriptor);
 }
 
+/** Asked when a line is drawn: process.stderr costs time at start, and shells keep COLUMNS to themselves. */
 function terminalColumns(): number {
-  const columns = Number(process.env.COLUMNS);
-  return Number.isInteger(columns) && columns > 20 ? columns : 80;
+  return process.stderr.columns || USUAL_COLUMNS;
 }
 
 /** process.stdout would cost 11 ms at start. */

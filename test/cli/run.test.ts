@@ -174,6 +174,15 @@ test("a reader that has seen enough ends the program quietly", async () => {
   expect(err).toBe("status 141\n");
 });
 
+test("progress is cut to the terminal's width, so that one line can be wiped again", async () => {
+  const args = control.withSetting(["run", "web-01", "db-01:1", "wait"]);
+  const session = new TerminalSession("ctrl-exec", args, {}, 20);
+  await session.seen(/1 of 2 done, 1 outs/);
+  session.type("\u0003");
+  expect(await session.ended()).toBe(130);
+  expect(session.screen).not.toContain("outsta");
+});
+
 test("while hosts are outstanding a terminal shows progress; Ctrl-C leaves, the script goes on", async () => {
   const args = control.withSetting(["run", "web-01", "db-01:1", "wait"]);
   const session = new TerminalSession("ctrl-exec", args);

@@ -15,9 +15,10 @@ export class TerminalSession {
     name: ProgramName,
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
+    cols = 120,
   ) {
     this.#terminal = new Bun.Terminal({
-      cols: 120,
+      cols,
       rows: 40,
       data: (_, chunk) => {
         this.#screen += this.#decoder.decode(chunk, { stream: true });

@@ -6,7 +6,7 @@ _ctrl_exec_table() {
     'ctrl-exec ') modes='run ping status list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo' ;;
     'ctrl-exec run') options='--port --json --username --token --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--port --json --username --token --config --log --help' kinds='hosts' ;;
-    'ctrl-exec status') options='--json --username --token --config --log --help' kinds='requests' ;;
+    'ctrl-exec status') options='--json --username --token --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--config --log --json --help' kinds='' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;

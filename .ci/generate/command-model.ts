@@ -40,7 +40,12 @@ async function modelOf(program: Program): Promise<ProgramModel> {
   const modes = await Promise.all(
     shownVerbs(program).map(async ([name, entry]) => {
       const verb = await entry.load();
-      return { name, verb, options: optionModels(verb.options), takes: takes(verb.positionals) };
+      return {
+        name,
+        verb,
+        options: optionModels(verb.options),
+        takes: takes(name, verb.positionals),
+      };
     }),
   );
   return { program, modes, options: optionModels(program.options) };
@@ -64,10 +69,11 @@ function valueKind(hint: string): ValueKind {
   return "none";
 }
 
-function takes(positionals: string): Takes {
+function takes(mode: string, positionals: string): Takes {
   if (positionals.includes("<script>")) return "run";
   if (positionals.includes("<host")) return "hosts";
-  if (positionals.includes("<reqid>")) return "requests";
+  // The id of a run is another: no pairing request has it.
+  if (positionals.includes("<reqid>")) return mode === "status" ? "nothing" : "requests";
   if (positionals.startsWith("<list|")) return "assets";
   return "nothing";
 }

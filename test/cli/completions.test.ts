@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { tryLock } from "../../src/system/lock.ts";
 import { BINARY } from "../support/binary.ts";
 import { TestFolder, until } from "../support/folder.ts";
 
@@ -23,6 +24,19 @@ beforeAll(() => {
   ran("a1b2c3d4e5f60718", "backup-mysql", "db-01", 0);
   ran("a1b2c3d4e5f60719", "deploy-app", "web-01", 3);
   ran("a1b2c3d4e5f60720", "no-such-script", "web-01", -1);
+  const request = {
+    id: "b1b2c3d4e5f60718",
+    hostname: "new-01",
+    ip: "10.0.0.9",
+    csr: "",
+    nonce: "",
+  };
+  folder.write(
+    `state/pairing/${request.id}.json`,
+    JSON.stringify({ ...request, received: new Date().toISOString(), code: "042137" }),
+  );
+  // As the pairing-mode that holds the request's connection does.
+  tryLock(folder.write("state/locks/.pairing-mode", ""));
   mkdirSync(folder.join("bin"));
   // "complete" takes --config like every mode; mostly the words a person typed have none.
   folder.script(
@@ -134,6 +148,7 @@ describe.each([
     await shell.press("ctrl-exec asset ctrl-exec-api.s", /ctrl-exec-api\.service/);
     await shell.press("ctrl-exec run web-01 --config cont", /control\//);
     await shell.press("ctrl-exec run web-01 x -- cont", /control\//);
+    await shell.press("ctrl-exec approve b", /b1b2c3d4e5f60718/);
     await shell.press("ctrl-exec-agent request-pairing --ca", /--ca-fingerprint/);
     await shell.press("ctrl-exec agent pairing-st", /pairing-status/);
   });
@@ -164,6 +179,9 @@ describe("fish", () => {
     expect(fish("ctrl-exec run web-01 ")).not.toContain("no-such-script");
     expect(fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
     expect(fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
+    expect(fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
+    // A pairing request has no run.
+    expect(fish("ctrl-exec status ")).toEqual([]);
     expect(fish("ctrl-exec ping --config other.conf ")).toEqual(["mail-01"]);
     expect(fish("ctrl-exec ping --config=other.conf ")).toEqual(["mail-01"]);
     expect(fish("ctrl-exec run web-01 --config cont")).toEqual(["control/"]);

@@ -100,8 +100,9 @@ function checkCertificate(name: string, certificate: CertificateFacts, now: Date
 }
 
 function checkKey(name: string, cert: string, certificate: CertificateFacts): Check {
+  const { value: key, problem } = attemptValue(() => readPrivateKey(readPrivateText(name), name));
+  if (key === undefined) return failed(name, problem, PAIR);
   return attempt(name, () => {
-    const key = readPrivateKey(readPrivateText(name), name);
     if (!publicKeyBytes(key).equals(certificate.publicKey)) {
       return { name, ok: false, detail: `not the key of ${cert}`, remedy: PAIR };
     }
@@ -163,7 +164,7 @@ async function checkAllowlist(config: AgentConfig, path: string): Promise<Check[
     }));
     return [...(bad.length === 0 ? [listed] : bad), ...checkScripts(config, scripts.values())];
   } catch (thrown) {
-    return [failed(path, thrown)];
+    return [failed(path, thrown, "put scripts.conf there, or name another with --allowlist")];
   }
 }
 

@@ -122,7 +122,7 @@ function unusable(path: string, problem: string, code: string): PathProblem {
   return {
     kind: "unusable",
     problem: `${path}: ${problem}`,
-    remedy: code === "ENOENT" ? "put it there, or take it off the list" : `check ${path}`,
+    remedy: code === "ENOENT" ? "put it there, or correct the line that names it" : `check ${path}`,
     code,
   };
 }

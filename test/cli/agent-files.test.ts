@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -284,6 +285,40 @@ test("self-check judges the staged files of a pairing that was cut off, as serve
   // A staged key that fits nothing is one that a pairing has not come to use.
   control.folder.write("web-01/agent.key.next", before.key, 0o640);
   expect((await agent.run("self-check")).status).toBe(0);
+});
+
+test("self-check says what to do about a key, an allowlist, a hook or an agent.conf that is not there", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  await agent.pair();
+  unlinkSync(agent.path("agent.key"));
+  agent.writeConfig(["auth_hook = /nonexistent/hook"]);
+  const { out } = await agent.run("self-check", ["--allowlist=/nonexistent/scripts.conf"]);
+  expect(out).toMatch(/^FAIL .*agent\.key: no such file or folder; pair this agent: /m);
+  expect(out).toMatch(/^FAIL .*scripts\.conf: no such file or folder; .*--allowlist$/m);
+  expect(out).toMatch(/^FAIL {2}auth_hook: .*; put it there, or correct the line that names it$/m);
+
+  unlinkSync(agent.config);
+  const none = await agent.run("self-check");
+  expect(none.out).toMatch(
+    /^FAIL .*agent\.conf: no such file or folder; Put it there .*--config\./,
+  );
+  const serve = await agent.run("serve");
+  expect(serve.err).toMatch(/agent\.conf: no such file or folder\nPut it there /);
+  expect(serve.status).toBe(78);
+});
+
+test("a configuration that was named must be there, for pairing too", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  unlinkSync(agent.config);
+  for (const args of [["pairing-status"], ["request-pairing", "--dispatcher=127.0.0.1"]]) {
+    const [mode = "", ...rest] = args;
+    const { out, err, status } = await agent.run(mode, rest);
+    expect(err).toContain(`Cannot read ${agent.config}: no such file or folder\n`);
+    expect(out).toBe("");
+    expect(status).toBe(78);
+  }
 });
 
 test("self-check says what is wrong with an agent.conf that cannot be read", async () => {

@@ -7,8 +7,9 @@ import {
 } from "../../core/agent-config.ts";
 import { DEFAULT_ALLOWLIST_NAME } from "../../core/allowlist.ts";
 import type { ConfigWarning } from "../../core/config-file.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import type { Log } from "../../core/log-line.ts";
-import { readText, readTextIfPresent } from "../../system/files.ts";
+import { readTextIfPresent } from "../../system/files.ts";
 import { openChosenLog } from "../log-option.ts";
 
 export interface AgentSetting {
@@ -25,7 +26,8 @@ interface SettingOptions {
 }
 
 /**
- * @param absent what a missing agent.conf means: pairing may come before there is one
+ * @param absent what a missing /etc/ctrl-exec-agent/agent.conf means: pairing may come before there
+ *   is one. A file that was named must be there.
  * @throws CtrlExecError `config`
  */
 export async function openAgentSetting(
@@ -33,8 +35,13 @@ export async function openAgentSetting(
   absent: "error" | "defaults",
 ): Promise<AgentSetting> {
   const file = resolve(options.config ?? DEFAULT_AGENT_CONFIG);
-  const text = absent === "error" ? readText(file) : (readTextIfPresent(file) ?? "");
-  const { config, warnings } = await parseAgentConfig(file, text);
+  const text = readTextIfPresent(file);
+  if (text === undefined && (absent === "error" || options.config !== undefined)) {
+    throw new CtrlExecError("config", `Cannot read ${file}: no such file or folder`, {
+      hint: "Put it there (ctrl-exec asset agent.conf prints an example), or name another with --config.",
+    });
+  }
+  const { config, warnings } = await parseAgentConfig(file, text ?? "");
   return {
     config,
     configWarnings: warnings,

@@ -31,7 +31,6 @@ const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
   ],
   ["ctrl-exec", ["run", "a", "b", "-j"], /Unknown option -j/],
   ["ctrl-exec", ["run", "a", "b", "--constructor"], /Unknown option --constructor/],
-  ["ctrl-exec", ["run", "a", "b", "--json", "--json"], /--json is given twice/],
   ["ctrl-exec", ["run", "a", "b", "--port=1", "--port", "2"], /--port is given twice/],
   ["ctrl-exec", ["run", "a", "b", "--json=yes"], /--json takes no value/],
   ["ctrl-exec", ["run", "a", "b", "--port"], /--port needs a value <n>/],
@@ -73,6 +72,22 @@ test.each([...SLIPS])("%s %p", async (name, args, words) => {
   expect(err).toStartWith(`${name}: `);
   expect(err.split("\n")[1] ?? "").toMatch(/^(See: .* --help)?$/);
   expect(out).toBe("");
+  expect(status).toBe(2);
+});
+
+test.each<[ProgramName, readonly string[], string]>([
+  ["ctrl-exec", ["run", "a", "b", "--json", "--json"], "--json is given twice"],
+  ["ctrl-exec", ["run", "web-01", "x", "--json", "--nope"], "Unknown option --nope"],
+  ["ctrl-exec", ["ping", "--json"], "ctrl-exec ping needs <host>"],
+  ["ctrl-exec", ["ping", "web-01", "--json", "--port=x"], "--port takes a whole number"],
+  ["ctrl-exec", ["rum", "--json"], 'Unknown mode "rum"'],
+  ["ctrl-exec", ["unpair", "web-01", "--json"], "--json has no meaning for ctrl-exec unpair"],
+  ["ctrl-exec-agent", ["self-check", "x", "--json"], "ctrl-exec-agent self-check does not take"],
+])("with --json it is told as data: %s %p", async (name, args, words) => {
+  const { status, out, err } = await runProgram(name, args);
+  const told = { ok: 0, error: expect.stringContaining(words), code: 1 };
+  expect(JSON.parse(out)).toEqual(told);
+  expect(err).toBe("");
   expect(status).toBe(2);
 });
 

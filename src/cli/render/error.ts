@@ -3,9 +3,12 @@ import { type CtrlExecError, DeniedError, LockedError } from "../../core/errors.
 import { forTerminal } from "../../core/text.ts";
 import type { Io } from "../io.ts";
 
-/** With --json a refusal is data: one line on stdout (PROTOCOL section 5). The person still gets the hint. */
+/**
+ * With --json every error is data: one line on stdout (PROTOCOL section 5), a wrong command line too,
+ * since the program that typed it reads nothing else.
+ */
 export function showError(io: Io, program: string, error: CtrlExecError, json: boolean): void {
-  if (json && error.code !== "usage") {
+  if (json) {
     io.out(`${JSON.stringify(refusalJson(error))}\n`);
     return;
   }

@@ -1,5 +1,5 @@
 /** Telling agents the controller's new serial: under the old one, which they trust. */
-import { refusal, runReply, UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
+import { NOT_PERMITTED, refusal, runReply, UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { serialStatus } from "../core/rotation.ts";
 import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
@@ -8,6 +8,9 @@ import { askFleet, type FleetDialler, type HostOutcome, openDialler } from "./fl
 import { changeAgents, type Registry, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { type ResolvedTarget, targetOf } from "./targets.ts";
+
+const LIST_IT =
+  "that host's scripts.conf must list it, and self-check there says why it may not run";
 
 export interface BroadcastReport {
   /** Agents that have taken a request under the new serial. */
@@ -92,6 +95,7 @@ function scriptProblem(outcome: HostOutcome): string | undefined {
   if (outcome.reply?.status !== 200 || !answered.success) return answerProblem(outcome);
   const { exit, error, stderr } = answered.data;
   if (exit === 0) return undefined;
+  if (error === NOT_PERMITTED) return `${UPDATE_SERIAL_SCRIPT}: ${error}; ${LIST_IT}`;
   if (error !== undefined) return `${UPDATE_SERIAL_SCRIPT}: ${error}`;
   return `${UPDATE_SERIAL_SCRIPT} ended with ${exit}${stderr === "" ? "" : `: ${stderr.trim().slice(0, 500)}`}`;
 }

@@ -70,7 +70,7 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
     try {
       return await task();
     } catch (thrown) {
-      problems.add(messageOf(thrown));
+      problems.add(inOneLine(thrown));
       log("err", "maintain-fail", { ERROR: messageOf(thrown), TASK: name });
       return undefined;
     }

@@ -37,6 +37,9 @@ export type RunRequest = z.infer<typeof runRequest>;
 /** What every agent's allowlist calls the script that takes the controller's new serial, 0.8's too. */
 export const UPDATE_SERIAL_SCRIPT = "update-ctrl-exec-serial";
 
+/** What an agent answers, 0.8's too, when a script may not run there (PROTOCOL section 2). */
+export const NOT_PERMITTED = "script not permitted";
+
 /** The answer to a run, as the controller reads it. */
 export const runReply = z.object({
   // Perl's JSON writes a number that was used as text as text.

@@ -124,3 +124,13 @@ test("T09 a CA key of another CA signs nothing: a rotation fails, and the fleet 
   expect(contents(control.folder.join("control"))).toEqual(before);
   await control.mustRun("run", ["web-01", "greet"]);
 });
+
+test("maintain says what to do about what it could not do", async () => {
+  await using control = await ControlHost.create();
+  rmSync(control.folder.join("control/ctrl-exec.crt"));
+  const { err, status } = await control.run("maintain");
+  expect(err).toMatch(
+    /^ctrl-exec: Cannot read .*ctrl-exec\.crt: .*\. Set this control host up first: /,
+  );
+  expect(status).toBe(1);
+});

@@ -1,6 +1,6 @@
 import type { AllowedScript } from "../../core/allowlist.ts";
 import { isArrayOfText } from "../../core/json.ts";
-import { type RunRequest, runRequest } from "../../core/messages.ts";
+import { NOT_PERMITTED, type RunRequest, runRequest } from "../../core/messages.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { ProcessResult } from "../../system/process.ts";
 import { authorize } from "../authorize.ts";
@@ -15,7 +15,6 @@ const EXIT_NOT_EXECUTED = 126;
 /** What it says when the script never ran. */
 const EXIT_NEVER_RAN = -1;
 
-const NOT_PERMITTED = "script not permitted";
 const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
 
 /** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (PROTOCOL section 2). */

@@ -7,7 +7,9 @@ import { parseTarget } from "./host-name.ts";
 
 // No program and no environment variable can be given a NUL byte.
 const NO_NUL = /^[^\0]*$/;
-const argument = z.string().regex(NO_NUL, { error: "expected text without NUL bytes" });
+const argument = z
+  .string({ error: "expected text" })
+  .regex(NO_NUL, { error: "expected text without NUL bytes" });
 
 const credential = argument.max(8192, { error: "expected at most 8192 characters" }).nullish();
 
@@ -41,28 +43,36 @@ export const scriptSchema = z
   })
   .describe("A name that scripts.conf lists on the agent.");
 
-export const pingRequest = z.object({ hosts, username, token });
+const NO_OBJECT = { error: "expected a JSON object" };
 
-export const runRequest = z.object({
-  hosts,
-  script: scriptSchema,
-  args: z
-    .array(argument, { error: "expected an array of texts" })
-    .default([])
-    .describe("Passed to the script as they are; no shell sees them."),
-  wait: z
-    .boolean({ error: "expected true or false" })
-    .default(true)
-    .describe("False answers 202 as soon as the run is accepted; see /status/{reqid}."),
-  username,
-  token,
-});
+export const pingRequest = z.object({ hosts, username, token }, NO_OBJECT);
 
-export const discoveryRequest = z.object({
-  hosts: hosts.optional().describe("All registered hosts when left out."),
-  username,
-  token,
-});
+export const runRequest = z.object(
+  {
+    hosts,
+    script: scriptSchema,
+    args: z
+      .array(argument, { error: "expected an array of texts" })
+      .default([])
+      .describe("Passed to the script as they are; no shell sees them."),
+    wait: z
+      .boolean({ error: "expected true or false" })
+      .default(true)
+      .describe("False answers 202 as soon as the run is accepted; see /status/{reqid}."),
+    username,
+    token,
+  },
+  NO_OBJECT,
+);
+
+export const discoveryRequest = z.object(
+  {
+    hosts: hosts.optional().describe("All registered hosts when left out."),
+    username,
+    token,
+  },
+  NO_OBJECT,
+);
 
 const reqid = z
   .string()

@@ -86,6 +86,17 @@ describe("every route answers as the document says", () => {
     expectDocumented("POST", "/run", long);
   });
 
+  test.each<[string, unknown, string]>([
+    ["/run", [], "expected a JSON object"],
+    ["/ping", null, "expected a JSON object"],
+    ["/discovery", 7, "expected a JSON object"],
+    ["/run", { hosts: ["web-01"], script: "greet", args: [1] }, "args.0: expected text"],
+    ["/ping", { hosts: ["web-01"], username: 5 }, "username: expected text"],
+  ])("%s %j is told in words of this API", async (path, body, detail) => {
+    const { status, text } = await api.post(path, body);
+    expect([status, JSON.parse(text).detail]).toEqual([400, detail]);
+  });
+
   test("a fault is told once, however many rules it breaks", async () => {
     const { status, text } = await api.post("/ping", { hosts: ["bad host"] });
     const detail = "hosts.0: expected a host, host:port or address";
@@ -134,7 +145,7 @@ describe("every route answers as the document says", () => {
       ((await api.post("/run", body)).json as { detail: string }).detail;
     const args = Array.from({ length: 100_000 }, () => 0);
     expect(await detail({ hosts: ["web-01"], script: "hello", args })).toBe(
-      "args.0: Invalid input: expected string, received number",
+      "args.0: expected text",
     );
     const nul = ["a", ...args.map(() => "\0")];
     expect(await detail({ hosts: ["web-01"], script: "hello", args: nul })).toBe(

@@ -169,7 +169,7 @@ async function exchange(
   void connection.write(formatHttpRequest("/pair", place, request));
   const first = readAs(pairingPending, await messages.next(CONNECT_MS), place);
   if (first === undefined) throw cannotPair(place, "it does not answer");
-  if (first.status === "error") throw cannotPair(place, `it refuses the request: ${first.reason}`);
+  if (first.status === "error") throw refused(place, first.reason);
   const { reqid } = first;
   const code = confirmationCode(options.csrPem);
   options.onPending({ reqid, code, caFingerprint: ca?.fingerprint });
@@ -219,4 +219,17 @@ function checkAnswer(
   const controllerSerial = readSerialLine(answer.dispatcher_serial);
   if (controllerSerial === undefined) throw wrong("no serial of the control host");
   return { certPem: answer.cert, ca, controllerSerial };
+}
+
+/** What to do about the two reasons (PROTOCOL section 1). A Map: the reason comes from the other side. */
+const REFUSAL_HINTS = new Map([
+  [
+    "pairing queue full",
+    "Other requests wait there: its operator decides on them (ctrl-exec list-requests); then try again.",
+  ],
+  ["invalid request", "See its log for ACTION=pair-reject."],
+]);
+
+function refused(place: string, reason: string): CtrlExecError {
+  return cannotPair(place, `it refuses the request: ${reason}`, REFUSAL_HINTS.get(reason));
 }

@@ -87,6 +87,7 @@ export function readAs<Schema extends z.ZodMiniType>(
   throw cannotPair(place, "its answer is not that of a control host");
 }
 
-export function cannotPair(place: string, state: string): CtrlExecError {
-  return new CtrlExecError("protocol", `Cannot pair with ${place}: ${state}`);
+export function cannotPair(place: string, state: string, hint?: string): CtrlExecError {
+  const extras = hint === undefined ? {} : { hint };
+  return new CtrlExecError("protocol", `Cannot pair with ${place}: ${state}`, extras);
 }

@@ -130,6 +130,8 @@ async function handle(
   const { ip } = call;
   const asked = await readRequest(socket);
   if (asked === undefined) {
+    // Who only looked whether somebody listens has gone, and asked for nothing.
+    if (!socket.destroyed) log("info", "pair-reject", { IP: ip, REASON: "not a pairing request" });
     endWith(socket, { status: "error", reason: "invalid request" });
     return;
   }

@@ -172,7 +172,7 @@ test("T07 the queue is bounded: one more is refused, and logged", async () => {
   const agent = await control.addAgent("late-01");
   const { status, err } = await agent.run("request-pairing", agent.pairingArgs(port));
   expect(status).toBe(1);
-  expect(err).toContain("it refuses the request: pairing queue full");
+  expect(err).toContain("it refuses the request: pairing queue full\nOther requests wait there");
   for (const stranger of waiting) stranger[Symbol.dispose]();
   // Whoever goes away leaves room.
   await until("the queue is empty", async () => (await requests()).length === 0);
@@ -283,9 +283,13 @@ describe("an unsound request is refused:", () => {
       () => "POST /pair HTTP/1.0\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\n{}{}",
     ],
   ])("%s", async (_, bytes) => {
+    const rejected = () => control.log.of("pair-reject");
+    const before = rejected().length;
     using stranger = new Stranger(await bytes());
     expect(await stranger.answered()).toEqual({ status: "error", reason: "invalid request" });
     await until("the connection is closed", () => stranger.closed);
+    await until("the log has it", () => rejected().length > before);
+    expect(rejected().at(-1)?.fields.REASON).toBe("not a pairing request");
   });
 });
 

@@ -303,6 +303,8 @@ describe("T07 a paired agent that poses as the control host", () => {
       agent.pairingArgs(await control.pairingPort()),
     );
     expect(finished.status).toBe(1);
-    expect(finished.err).toContain("it refuses the request: invalid request");
+    expect(finished.err).toContain(
+      "it refuses the request: invalid request\nSee its log for ACTION=pair-reject.\n",
+    );
   });
 });

@@ -48,6 +48,13 @@ export function executableProblem(path: string): PathProblem | undefined {
   try {
     accessSync(path, constants.X_OK);
     if (statSync(path).isFile()) return undefined;
+    // chmod +x would change nothing about it.
+    return {
+      kind: "unusable",
+      problem: `${path} is not a file`,
+      remedy: "name the program itself",
+      code: "EACCES",
+    };
   } catch {
     // It may not be executed: the same as none that can.
   }

@@ -100,6 +100,7 @@ test("self-check has a line for each check, with the remedy where it fails, and 
   const plain = control.folder.write("web-01/scripts/plain.sh", "#!/bin/sh\n", 0o644);
   const open = control.folder.write("web-01/scripts/open.sh", "#!/bin/sh\n", 0o777);
   const away = control.folder.script("elsewhere/away.sh", "");
+  mkdirSync(agent.path("scripts/folder"));
   agent.writeConfig([
     "allowed_ips = 127.0.0.1, nonsense",
     `script_dirs = ${agent.path("scripts")}`,
@@ -109,6 +110,7 @@ test("self-check has a line for each check, with the remedy where it fails, and 
   agent.writeAllowlist([
     `plain = ${plain}`,
     `open = ${open}`,
+    `folder = ${agent.path("scripts/folder")}`,
     `away = ${away}`,
     "missing = /nonexistent/x",
     "bad name = /bin/true",
@@ -129,6 +131,7 @@ test("self-check has a line for each check, with the remedy where it fails, and 
     agent.path("scripts.conf"),
     "script plain",
     "script open",
+    "script folder",
     "script away",
     "script missing",
     "auth_hook",
@@ -136,6 +139,10 @@ test("self-check has a line for each check, with the remedy where it fails, and 
   expect(failing.filter(({ remedy }) => remedy === undefined)).toEqual([]);
   expect(failing.map(({ detail }) => detail).join("\n")).toContain("colour: unknown key on line");
   expect(failing.find(({ name }) => name === "script plain")?.remedy).toBe(`chmod +x ${plain}`);
+  expect(failing.find(({ name }) => name === "script folder")).toMatchObject({
+    detail: `${agent.path("scripts/folder")} is not a file`,
+    remedy: "name the program itself",
+  });
   expect(failing.find(({ name }) => name === "script open")?.remedy).toBe(`chmod go-w ${open}`);
 });
 

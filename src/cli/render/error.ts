@@ -4,13 +4,13 @@ import { forTerminal } from "../../core/text.ts";
 import type { Io } from "../io.ts";
 
 /**
- * With --json every error is data: one line on stdout (PROTOCOL section 5), a wrong command line too,
- * since the program that typed it reads nothing else.
+ * With --json every error is data: one line on stdout (PROTOCOL section 5). Of a wrong command line
+ * the person who typed it is told as well, with the hint that the line has no place for.
  */
 export function showError(io: Io, program: string, error: CtrlExecError, json: boolean): void {
   if (json) {
     io.out(`${JSON.stringify(refusalJson(error))}\n`);
-    return;
+    if (error.code !== "usage") return;
   }
   // PROTOCOL section 5 fixes these two texts without the program's name before them.
   const prefix = error.code === "denied" || error.code === "locked" ? "" : `${program}: `;

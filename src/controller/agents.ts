@@ -40,23 +40,19 @@ export async function unpairAgent(
 ): Promise<Unpaired> {
   const { config, log, now } = controller;
   const asked = revoke ? await askForSerial(controller, agentToRemove(controller, typed)) : [];
-  const lock = await lockRegistry(config);
-  try {
-    const { hostname, record } = agentToRemove(controller, typed);
-    // Read under the lock: a renewal signs under it, and what it has just signed is revoked as well.
-    const known = revoke ? knownSerials(controller, { hostname, record }) : [];
-    const revoked = [...new Set([...asked, ...known])];
-    // Revoked first: a crash in between leaves a host that can be unpaired again.
-    if (revoked.length > 0) {
-      addRevoked(config, revoked, `${hostname}, unpaired ${isoSeconds(now())}`);
-      log("info", "revoke", { AGENT: hostname, SERIALS: revoked.join(",") });
-    }
-    removeAgent(config, hostname);
-    log("info", "unpair", { AGENT: hostname, EXPIRY: record?.expiry ?? "unknown" });
-    return { hostname, expiry: record?.expiry, revoked };
-  } finally {
-    lock.release();
+  using _lock = await lockRegistry(config);
+  const { hostname, record } = agentToRemove(controller, typed);
+  // Read under the lock: a renewal signs under it, and what it has just signed is revoked as well.
+  const known = revoke ? knownSerials(controller, { hostname, record }) : [];
+  const revoked = [...new Set([...asked, ...known])];
+  // Revoked first: a crash in between leaves a host that can be unpaired again.
+  if (revoked.length > 0) {
+    addRevoked(config, revoked, `${hostname}, unpaired ${isoSeconds(now())}`);
+    log("info", "revoke", { AGENT: hostname, SERIALS: revoked.join(",") });
   }
+  removeAgent(config, hostname);
+  log("info", "unpair", { AGENT: hostname, EXPIRY: record?.expiry ?? "unknown" });
+  return { hostname, expiry: record?.expiry, revoked };
 }
 
 interface AgentToRemove {
@@ -116,22 +112,18 @@ export async function editAgent(
   changes: ApprovalOptions,
 ): Promise<AgentRecord> {
   const { config } = controller;
-  const lock = await lockRegistry(config);
-  try {
-    const found = requireRegistered(controller, hostname);
-    if (found.kind === "broken") throw found.broken.problem;
-    const { record } = found;
-    const changed: AgentRecord = {
-      ...record,
-      ip: changes.ip ?? record.ip,
-      port: changes.port ?? record.port,
-      lookup_by: changes.lookupBy ?? record.lookup_by,
-    };
-    writeAgent(config, changed);
-    return changed;
-  } finally {
-    lock.release();
-  }
+  using _lock = await lockRegistry(config);
+  const found = requireRegistered(controller, hostname);
+  if (found.kind === "broken") throw found.broken.problem;
+  const { record } = found;
+  const changed: AgentRecord = {
+    ...record,
+    ip: changes.ip ?? record.ip,
+    port: changes.port ?? record.port,
+    lookup_by: changes.lookupBy ?? record.lookup_by,
+  };
+  writeAgent(config, changed);
+  return changed;
 }
 
 function requireRegistered({ config }: Controller, hostname: string): Registered {

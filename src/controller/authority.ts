@@ -22,15 +22,8 @@ const CA_NAME = "ctrl-exec CA";
 /** Makes the CA. @throws CtrlExecError `exists` when there is one already */
 export async function setupCa(controller: Controller): Promise<CertificateFacts> {
   // Of two at once, the second would put its key beside the first one's certificate (T30).
-  const lock = await lockMaintenance(controller);
-  try {
-    return await makeCa(controller);
-  } finally {
-    lock.release();
-  }
-}
-
-async function makeCa({ config, now }: Controller): Promise<CertificateFacts> {
+  using _lock = await lockMaintenance(controller);
+  const { config, now } = controller;
   const { caKey, caCert } = paths(config);
   if (readTextIfPresent(caCert) !== undefined) {
     throw new CtrlExecError("exists", `Cannot create a CA: ${caCert} exists already`, {
@@ -94,15 +87,11 @@ export async function signHost(
  */
 export async function setupController(controller: Controller): Promise<CertificateFacts> {
   const { config } = controller;
-  const lock = await lockMaintenance(controller);
-  try {
-    const keyPem = await generateKeyPem(config.key_type);
-    const key = readPrivateKey(keyPem, "the new key");
-    const certificate = await signHost(controller, CONTROLLER_NAME, publicKeyBytes(key));
-    writeWhole(config.key, keyPem, 0o600);
-    writeWhole(config.cert, certificate.pem, 0o644);
-    return certificate;
-  } finally {
-    lock.release();
-  }
+  using _lock = await lockMaintenance(controller);
+  const keyPem = await generateKeyPem(config.key_type);
+  const key = readPrivateKey(keyPem, "the new key");
+  const certificate = await signHost(controller, CONTROLLER_NAME, publicKeyBytes(key));
+  writeWhole(config.key, keyPem, 0o600);
+  writeWhole(config.cert, certificate.pem, 0o644);
+  return certificate;
 }

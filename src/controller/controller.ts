@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import type { Log } from "../core/log-line.ts";
+import { ensureFolder } from "../system/files.ts";
 import type { KeptDialler } from "./kept-dialler.ts";
 
 export interface Controller {
@@ -29,4 +30,14 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     /** New: credentials other than the one in force, `<serial>.pem`. */
     credentials: join(dirname(key), "credentials"),
   };
+}
+
+/** The file of a lock on what this host has written, in a folder that is there. @throws CtrlExecError `storage` */
+export function lockPath(
+  config: ControllerConfig,
+  name: "registry" | "issued" | "maintenance",
+): string {
+  const { locks } = paths(config);
+  ensureFolder(locks, 0o750);
+  return join(locks, `.${name}`);
 }

@@ -3,15 +3,14 @@
  * leaves this host; of what it signed under 0.8, what renewals have come across. It is how every
  * certificate of a host can be revoked, those of lost answers too.
  */
-import { join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { sameHostName } from "../core/host-name.ts";
 import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
-import { appendLine, ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
-import { type HeldLock, takeLock } from "../system/lock.ts";
-import { paths } from "./controller.ts";
+import { appendLine, readTextIfPresent, writeWhole } from "../system/files.ts";
+import { takeLock } from "../system/lock.ts";
+import { lockPath, paths } from "./controller.ts";
 
 interface IssuedCertificate {
   readonly serial: Serial;
@@ -25,12 +24,8 @@ export async function noteIssued(
   config: ControllerConfig,
   { serial, notAfter, commonName }: CertificateFacts,
 ): Promise<void> {
-  const lock = await lockIssued(config);
-  try {
-    appendLine(paths(config).issued, `${serial} ${isoSeconds(notAfter)} ${commonName}`, 0o640);
-  } finally {
-    lock.release();
-  }
+  using _lock = await takeLock(lockPath(config, "issued"));
+  appendLine(paths(config).issued, `${serial} ${isoSeconds(notAfter)} ${commonName}`, 0o640);
 }
 
 /** Serials of every certificate of the name that this CA has signed here and that has not expired. */
@@ -42,21 +37,11 @@ export function issuedTo(config: ControllerConfig, name: string, now: Date): Ser
 
 /** Drops the lines of certificates that have expired. */
 export async function pruneIssued(config: ControllerConfig, now: Date): Promise<void> {
-  const lock = await lockIssued(config);
-  try {
-    const all = readIssued(config);
-    const left = all.filter(({ notAfter }) => notAfter > now);
-    if (left.length === all.length) return;
-    writeWhole(paths(config).issued, left.map(({ line }) => `${line}\n`).join(""), 0o640);
-  } finally {
-    lock.release();
-  }
-}
-
-async function lockIssued(config: ControllerConfig): Promise<HeldLock> {
-  const { locks } = paths(config);
-  ensureFolder(locks, 0o750);
-  return await takeLock(join(locks, ".issued"));
+  using _lock = await takeLock(lockPath(config, "issued"));
+  const all = readIssued(config);
+  const left = all.filter(({ notAfter }) => notAfter > now);
+  if (left.length === all.length) return;
+  writeWhole(paths(config).issued, left.map(({ line }) => `${line}\n`).join(""), 0o640);
 }
 
 function readIssued(config: ControllerConfig): IssuedCertificate[] {

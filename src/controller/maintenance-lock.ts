@@ -1,13 +1,11 @@
 /** One at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
-import { join } from "node:path";
 import { CtrlExecError } from "../core/errors.ts";
-import { ensureFolder } from "../system/files.ts";
 import { type HeldLock, takeLock, tryLock } from "../system/lock.ts";
-import { type Controller, paths } from "./controller.ts";
+import { type Controller, lockPath } from "./controller.ts";
 
 /** Undefined when another process is at it. */
 export function tryLockMaintenance(controller: Controller): HeldLock | undefined {
-  return tryLock(lockPath(controller));
+  return tryLock(lockPath(controller.config, "maintenance"));
 }
 
 /** A pass waits for dead hosts; this is how long somebody who types waits for the pass. */
@@ -16,7 +14,7 @@ const WAIT_MS = 60_000;
 /** @throws CtrlExecError `busy` when another process is still at it after a minute */
 export async function lockMaintenance(controller: Controller): Promise<HeldLock> {
   try {
-    return await takeLock(lockPath(controller), WAIT_MS);
+    return await takeLock(lockPath(controller.config, "maintenance"), WAIT_MS);
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError) || thrown.code !== "busy") throw thrown;
     throw new CtrlExecError(
@@ -28,10 +26,4 @@ export async function lockMaintenance(controller: Controller): Promise<HeldLock>
       },
     );
   }
-}
-
-function lockPath({ config }: Controller): string {
-  const { locks } = paths(config);
-  ensureFolder(locks, 0o750);
-  return join(locks, ".maintenance");
 }

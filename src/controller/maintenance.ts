@@ -78,41 +78,38 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
   const lock = await attempt("lock", () => ({ held: tryLockMaintenance(controller) }));
   if (lock === undefined) return { ...NOTHING, problems: [...problems] };
   if (lock.held === undefined) return { ...NOTHING, busy: true };
-  try {
-    const registry = await attempt("registry", () => readRegistry(config));
-    for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
-    const rotation = await attempt("rotation-state", () => rotationProblems(config));
-    for (const problem of rotation ?? []) problems.add(inOneLine(problem));
-    await attempt("finish-rotation", () => finishRotation(controller));
-    const rotated = await attempt("rotate", () => rotateIfDue(controller));
-    // Told first, so that after a long rest nobody is given up who could have been reached.
-    const told = await attempt("broadcast", () => broadcastSerial(controller));
-    const marked = await attempt("stale", () => markAgents(controller));
-    const stale = marked ?? [];
-    // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
-    if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
-    const renewals = await attempt("renew", () =>
-      renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values())),
-    );
-    const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
-    const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
-    await attempt("locks", () => dropUnusedLocks(controller));
-    if (marked !== undefined) await attempt("issued", () => pruneIssued(config, now()));
-    return {
-      busy: false,
-      rotated: rotated?.newSerial,
-      confirmed: told?.confirmed ?? [],
-      pending: (told?.pending ?? []).filter(({ host }) => !stale.includes(host)),
-      stale,
-      renewed: renewals?.renewed ?? [],
-      notRenewed: renewals?.notRenewed ?? [],
-      expiredRequests: expiredRequests ?? 0,
-      expiredRuns: expiredRuns ?? 0,
-      problems: [...problems],
-    };
-  } finally {
-    lock.held.release();
-  }
+  using _held = lock.held;
+  const registry = await attempt("registry", () => readRegistry(config));
+  for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
+  const rotation = await attempt("rotation-state", () => rotationProblems(config));
+  for (const problem of rotation ?? []) problems.add(inOneLine(problem));
+  await attempt("finish-rotation", () => finishRotation(controller));
+  const rotated = await attempt("rotate", () => rotateIfDue(controller));
+  // Told first, so that after a long rest nobody is given up who could have been reached.
+  const told = await attempt("broadcast", () => broadcastSerial(controller));
+  const marked = await attempt("stale", () => markAgents(controller));
+  const stale = marked ?? [];
+  // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
+  if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
+  const renewals = await attempt("renew", () =>
+    renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values())),
+  );
+  const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
+  const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
+  await attempt("locks", () => dropUnusedLocks(controller));
+  if (marked !== undefined) await attempt("issued", () => pruneIssued(config, now()));
+  return {
+    busy: false,
+    rotated: rotated?.newSerial,
+    confirmed: told?.confirmed ?? [],
+    pending: (told?.pending ?? []).filter(({ host }) => !stale.includes(host)),
+    stale,
+    renewed: renewals?.renewed ?? [],
+    notRenewed: renewals?.notRenewed ?? [],
+    expiredRequests: expiredRequests ?? 0,
+    expiredRuns: expiredRuns ?? 0,
+    problems: [...problems],
+  };
 }
 
 export interface RotationReport extends Rotated {
@@ -125,18 +122,14 @@ export interface RotationReport extends Rotated {
 /** `rotate-cert`: rotates now and tells the agents. @throws CtrlExecError when nothing was rotated */
 export async function rotateNow(controller: Controller): Promise<RotationReport> {
   const { config } = controller;
-  const lock = await lockMaintenance(controller);
-  try {
-    const replaced = rotationProblems(config).map(
-      ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written anew." }),
-    );
-    const rotated = await rotate(controller);
-    const { confirmed, pending } = await broadcastSerial(controller);
-    const broken = readRegistry(config).broken.map(({ problem }) => problem);
-    return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };
-  } finally {
-    lock.release();
-  }
+  using _lock = await lockMaintenance(controller);
+  const replaced = rotationProblems(config).map(
+    ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written anew." }),
+  );
+  const rotated = await rotate(controller);
+  const { confirmed, pending } = await broadcastSerial(controller);
+  const broken = readRegistry(config).broken.map(({ problem }) => problem);
+  return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };
 }
 
 export interface CheckLoop {

@@ -51,56 +51,48 @@ export async function approveRequest(
   code?: string,
 ): Promise<Approval> {
   const { config, log, now } = controller;
-  const lock = await lockRegistry(config);
-  try {
-    const request = requirePending(controller, id);
-    if (code !== undefined && code !== request.code) {
-      leaveDenial(controller, request, "wrong confirmation code");
-      throw wrongCode(request, code);
-    }
-    const { publicKey } = await judgeCsr(request.csr, request.hostname);
-    const certificate = await signHost(controller, request.hostname, publicKey);
-    const controllerSerial = loadCredential(config, now()).certificate.serial;
-    const replaced = findAgent(config, request.hostname);
-    const paired = isoSeconds(now());
-    const record: AgentRecord = {
-      hostname: request.hostname,
-      ip: options.ip ?? request.ip,
-      paired,
-      expiry: opensslTime(certificate.notAfter),
-      reqid: request.id,
-      dispatcher_serial: controllerSerial,
-      serial_status: "current",
-      serial_broadcast: "",
-      serial_confirmed: paired,
-      serial: certificate.serial,
-      renewed: "",
-      port: options.port ?? request.port,
-      lookup_by: options.lookupBy,
-    };
-    writeAgent(config, record);
-    leaveAnswer(config, id, "approved", {
-      status: "approved",
-      cert: certificate.pem,
-      ca: readText(paths(config).caCert),
-      nonce: request.nonce,
-      dispatcher_serial: controllerSerial,
-    });
-    log("info", "pair-approve", { AGENT: request.hostname, REQID: id });
-    return { record, replaced };
-  } finally {
-    lock.release();
+  using _lock = await lockRegistry(config);
+  const request = requirePending(controller, id);
+  if (code !== undefined && code !== request.code) {
+    leaveDenial(controller, request, "wrong confirmation code");
+    throw wrongCode(request, code);
   }
+  const { publicKey } = await judgeCsr(request.csr, request.hostname);
+  const certificate = await signHost(controller, request.hostname, publicKey);
+  const controllerSerial = loadCredential(config, now()).certificate.serial;
+  const replaced = findAgent(config, request.hostname);
+  const paired = isoSeconds(now());
+  const record: AgentRecord = {
+    hostname: request.hostname,
+    ip: options.ip ?? request.ip,
+    paired,
+    expiry: opensslTime(certificate.notAfter),
+    reqid: request.id,
+    dispatcher_serial: controllerSerial,
+    serial_status: "current",
+    serial_broadcast: "",
+    serial_confirmed: paired,
+    serial: certificate.serial,
+    renewed: "",
+    port: options.port ?? request.port,
+    lookup_by: options.lookupBy,
+  };
+  writeAgent(config, record);
+  leaveAnswer(config, id, "approved", {
+    status: "approved",
+    cert: certificate.pem,
+    ca: readText(paths(config).caCert),
+    nonce: request.nonce,
+    dispatcher_serial: controllerSerial,
+  });
+  log("info", "pair-approve", { AGENT: request.hostname, REQID: id });
+  return { record, replaced };
 }
 
 /** @throws CtrlExecError `not-found` when no such request waits */
 export async function denyRequest(controller: Controller, id: string): Promise<PendingRequest> {
-  const lock = await lockRegistry(controller.config);
-  try {
-    const request = requirePending(controller, id);
-    leaveDenial(controller, request, "rejected by operator");
-    return request;
-  } finally {
-    lock.release();
-  }
+  using _lock = await lockRegistry(controller.config);
+  const request = requirePending(controller, id);
+  leaveDenial(controller, request, "rejected by operator");
+  return request;
 }

@@ -67,24 +67,20 @@ export async function submitRequest(
     return { kind: "invalid", why: thrown.message };
   }
   ensureFolder(paths(config).pairing, 0o750);
-  const lock = await lockRegistry(config);
-  try {
-    if (!makeRoom(controller, ip)) return { kind: "queue-full" };
-    const request: PendingRequest = {
-      id: newRequestId(),
-      hostname: asked.hostname,
-      ip,
-      csr: asked.csr,
-      nonce: asked.nonce,
-      received: isoSeconds(now()),
-      code: confirmationCode(asked.csr),
-      ...(asked.port === undefined ? {} : { port: asked.port }),
-    };
-    createWhole(requestFile(config, request.id), `${JSON.stringify(request)}\n`, 0o640);
-    return { kind: "pending", request };
-  } finally {
-    lock.release();
-  }
+  using _lock = await lockRegistry(config);
+  if (!makeRoom(controller, ip)) return { kind: "queue-full" };
+  const request: PendingRequest = {
+    id: newRequestId(),
+    hostname: asked.hostname,
+    ip,
+    csr: asked.csr,
+    nonce: asked.nonce,
+    received: isoSeconds(now()),
+    code: confirmationCode(asked.csr),
+    ...(asked.port === undefined ? {} : { port: asked.port }),
+  };
+  createWhole(requestFile(config, request.id), `${JSON.stringify(request)}\n`, 0o640);
+  return { kind: "pending", request };
 }
 
 /** Of a full queue, the newest request of the address that has most gives way: one cannot take it all (T07). */
@@ -189,43 +185,29 @@ export function takeAnswer(config: ControllerConfig, id: string): string | undef
 
 /** Takes a request back: its agent has gone, or its time is over. */
 export async function withdrawRequest({ config }: Controller, id: string): Promise<void> {
-  const lock = await lockRegistry(config);
-  try {
-    removeIfPresent(requestFile(config, id));
-  } finally {
-    lock.release();
-  }
+  using _lock = await lockRegistry(config);
+  removeIfPresent(requestFile(config, id));
 }
 
 /** Drops requests that nobody decided on in time. Returns how many. */
 export async function dropExpiredRequests({ config, now }: Controller): Promise<number> {
   const { pairing } = paths(config);
-  const lock = await lockRegistry(config);
-  try {
-    const ids = listFolder(pairing).flatMap(
-      (name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? [],
-    );
-    const expired = ids.filter((id) => {
-      const request = readRequest(config, id);
-      return request === undefined || isExpired(request, now());
-    });
-    return expired.filter((id) => removeIfPresent(requestFile(config, id))).length;
-  } finally {
-    lock.release();
-  }
+  using _lock = await lockRegistry(config);
+  const ids = listFolder(pairing).flatMap((name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
+  const expired = ids.filter((id) => {
+    const request = readRequest(config, id);
+    return request === undefined || isExpired(request, now());
+  });
+  return expired.filter((id) => removeIfPresent(requestFile(config, id))).length;
 }
 
 /** Drops every request and answer: none of their connections outlives the process that held them. */
 export async function clearDesk({ config }: Controller): Promise<void> {
   const { pairing } = paths(config);
   ensureFolder(pairing, 0o750);
-  const lock = await lockRegistry(config);
-  try {
-    for (const name of listFolder(pairing)) {
-      if (/^[0-9a-f]{16}\.(json|approved|denied)$/.test(name)) removeIfPresent(join(pairing, name));
-    }
-  } finally {
-    lock.release();
+  using _lock = await lockRegistry(config);
+  for (const name of listFolder(pairing)) {
+    if (/^[0-9a-f]{16}\.(json|approved|denied)$/.test(name)) removeIfPresent(join(pairing, name));
   }
 }
 

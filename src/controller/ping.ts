@@ -67,13 +67,8 @@ async function renewDue(
   const due = dueForRenewal(controller, records);
   if (due.length === 0) return;
   // A pass of the check loop that is under way does the same.
-  const lock = tryLockMaintenance(controller);
-  if (lock === undefined) return;
-  try {
-    await renewAgents(controller, due);
-  } finally {
-    lock.release();
-  }
+  using lock = tryLockMaintenance(controller);
+  if (lock !== undefined) await renewAgents(controller, due);
 }
 
 function pingResult({ target, reply, error, rtt }: HostOutcome, reqid: string): PingResult {

@@ -10,7 +10,7 @@ import { canonicalAddress, isHostName, lowerAscii, sameHostName } from "../core/
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { type HeldLock, takeLock } from "../system/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
-import { paths } from "./controller.ts";
+import { lockPath, paths } from "./controller.ts";
 
 export type { AgentRecord } from "./agent-record.ts";
 
@@ -139,16 +139,12 @@ export async function changeAgents(
   config: ControllerConfig,
   change: (record: AgentRecord) => AgentRecord | undefined,
 ): Promise<void> {
-  const lock = await lockRegistry(config);
-  try {
-    for (const [host, files] of recordFiles(config)) {
-      const found = readHost(host, files);
-      const changed = found?.kind === "agent" ? change(found.record) : undefined;
-      const [file] = files;
-      if (changed !== undefined && file !== undefined) writeRecord(file, changed);
-    }
-  } finally {
-    lock.release();
+  using _lock = await lockRegistry(config);
+  for (const [host, files] of recordFiles(config)) {
+    const found = readHost(host, files);
+    const changed = found?.kind === "agent" ? change(found.record) : undefined;
+    const [file] = files;
+    if (changed !== undefined && file !== undefined) writeRecord(file, changed);
   }
 }
 
@@ -167,7 +163,5 @@ function filesOf(config: ControllerConfig, hostname: string): readonly string[] 
 
 /** One writer at a time, across processes, for the registry and the pairing queue (T30). */
 export async function lockRegistry(config: ControllerConfig): Promise<HeldLock> {
-  const { locks } = paths(config);
-  ensureFolder(locks, 0o750);
-  return await takeLock(join(locks, ".registry"));
+  return await takeLock(lockPath(config, "registry"));
 }

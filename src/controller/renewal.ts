@@ -133,16 +133,12 @@ async function signIfUnchanged(
 ): Promise<CertificateFacts> {
   const { config } = controller;
   const { signHost } = await import("./authority.ts");
-  const lock = await lockRegistry(config);
-  try {
-    const problem = changeOf(record, findAgent(config, name), readRevoked(config));
-    if (problem !== undefined) {
-      throw new CtrlExecError("untrusted", `Cannot renew ${name}: ${problem} meanwhile`);
-    }
-    return await signHost(controller, name, publicKey);
-  } finally {
-    lock.release();
+  using _lock = await lockRegistry(config);
+  const problem = changeOf(record, findAgent(config, name), readRevoked(config));
+  if (problem !== undefined) {
+    throw new CtrlExecError("untrusted", `Cannot renew ${name}: ${problem} meanwhile`);
   }
+  return await signHost(controller, name, publicKey);
 }
 
 /** What has happened to the host that forbids signing for it; undefined when nothing has. */

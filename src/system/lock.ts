@@ -24,7 +24,8 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
-export interface HeldLock {
+/** `using lock = ...` releases it at the end of the block. */
+export interface HeldLock extends Disposable {
   /**
    * Says in the lock's file who holds it, for people who look; it is empty again after release. On a
    * disk that takes no more it says nothing: the lock holds all the same.
@@ -94,14 +95,16 @@ function heldLock(file: number, leftOver: boolean): HeldLock {
       // What only people read must not keep a lock from being used, nor from being released (T22).
     }
   };
+  const release = () => {
+    if (!held) return;
+    held = false;
+    replaceText("");
+    closeSync(file);
+  };
   return {
     describe: replaceText,
-    release() {
-      if (!held) return;
-      held = false;
-      replaceText("");
-      closeSync(file);
-    },
+    release,
+    [Symbol.dispose]: release,
   };
 }
 

@@ -45,6 +45,20 @@ class Holder implements AsyncDisposable {
 }
 
 describe("T30 a lock between two processes", () => {
+  test("is free at the end of the block that takes it, whatever is thrown there", () => {
+    using folder = new TestFolder();
+    const path = folder.join("l");
+    const fail = () => {
+      using lock = tryLock(path);
+      lock?.describe("held\n");
+      expect(isHeld(path)).toBe(true);
+      throw new Error("in the block");
+    };
+    expect(fail).toThrow("in the block");
+    expect(isHeld(path)).toBe(false);
+    expect(statSync(path).size).toBe(0);
+  });
+
   test("one holds it, the other is refused at once", async () => {
     using folder = new TestFolder();
     const path = folder.join("l");

@@ -1,5 +1,6 @@
 /** Whether a certificate that the controller sends may take the place of the agent's own. */
 import { CtrlExecError } from "../core/errors.ts";
+import type { RenewCompleteRequest } from "../core/messages.ts";
 import {
   type CertificateFacts,
   isSignedBy,
@@ -28,24 +29,19 @@ export function identityToRenew({ config, trust }: AgentState): AgentIdentity {
   }
 }
 
-export interface RenewalOffer {
-  readonly certPem: string;
-  readonly caPem: string;
-}
-
 /**
  * A renewal is the same host, the same key and the same CA with new dates, and nothing else.
  * @throws CtrlExecError `untrusted` that says what is not
  */
 export function checkRenewed(
-  offer: RenewalOffer,
+  offer: RenewCompleteRequest,
   present: { readonly certificate: CertificateFacts; readonly ca: CertificateFacts },
   now: Date,
 ): CertificateFacts {
   const wrong = (what: string) =>
     new CtrlExecError("untrusted", `Cannot take the new certificate: ${what}`);
-  const certificate = read(offer.certPem, "the certificate");
-  if (read(offer.caPem, "the CA").fingerprint !== present.ca.fingerprint) {
+  const certificate = read(offer.cert, "the certificate");
+  if (read(offer.ca, "the CA").fingerprint !== present.ca.fingerprint) {
     throw wrong("it comes with another CA");
   }
   if (!isSignedBy(certificate, present.ca)) throw wrong("this agent's CA did not sign it");

@@ -2,10 +2,10 @@
 import { connectionProblem } from "../core/connection-problem.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
-import { refusal } from "../core/messages.ts";
+import { refusalIn } from "../core/messages.ts";
 import { factsOf } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
-import { type HttpReply, requestOver } from "../system/http-client.ts";
+import { requestOver } from "../system/http-client.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { AgentTrust } from "./trust.ts";
 
@@ -55,7 +55,7 @@ export async function selfPing(
         maxBytes: MAX_REPLY_BYTES,
         keepAlive: false,
       });
-      return readReply(reply);
+      return { status: reply.status, error: refusalIn(reply.json) ?? "" };
     } finally {
       clearTimeout(deadline);
     }
@@ -73,9 +73,4 @@ function otherCertificate(place: string): CtrlExecError {
   return new CtrlExecError("untrusted", `Cannot self-ping: ${place} shows another certificate`, {
     hint: "The agent still serves an older one, or another agent has the port. Restart it.",
   });
-}
-
-function readReply({ status, json }: HttpReply): SelfPingReply {
-  const parsed = refusal.safeParse(json);
-  return { status, error: parsed.success ? parsed.data.error : "" };
 }

@@ -6,6 +6,7 @@
 import * as z from "zod/mini";
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
+import { readJsonAs } from "../core/json.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { parseRevocations, readSerialLine, type Serial } from "../core/serial.ts";
 import { readTextIfPresent } from "../system/files.ts";
@@ -48,19 +49,11 @@ export function updateControllerSerial(
 }
 
 function requireAgentCall(args: readonly string[], input: string): void {
-  const context = readContext(input);
+  const context = readJsonAs(scriptContext, input);
   if (context?.script === UPDATE_SERIAL_SCRIPT && sameWords(context.args, args)) return;
   throw new CtrlExecError("usage", `Cannot run ${UPDATE_SERIAL_SCRIPT}: no agent has called it`, {
     hint: "List it in the agent's scripts.conf; the control host calls it at a rotation.",
   });
-}
-
-function readContext(input: string): z.output<typeof scriptContext> | undefined {
-  try {
-    return scriptContext.parse(JSON.parse(input));
-  } catch {
-    return undefined;
-  }
 }
 
 function sameWords(a: readonly string[], b: readonly string[]): boolean {

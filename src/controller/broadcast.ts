@@ -1,5 +1,5 @@
 /** Telling agents the controller's new serial: under the old one, which they trust. */
-import { NOT_PERMITTED, refusal, runReply, UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
+import { NOT_PERMITTED, refusalIn, runReply, UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { serialStatus } from "../core/rotation.ts";
 import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
@@ -102,6 +102,5 @@ function scriptProblem(outcome: HostOutcome): string | undefined {
 
 function answerProblem({ reply, error }: HostOutcome): string {
   if (reply === undefined) return error ?? "no answer";
-  const refused = refusal.safeParse(reply.json);
-  return refused.success ? refused.data.error : `answered with status ${reply.status}`;
+  return refusalIn(reply.json) ?? `answered with status ${reply.status}`;
 }

@@ -1,6 +1,6 @@
 /** Discovery: what every host may run, and its tags. */
 import { formatHostPort, isHostName } from "../core/host-name.ts";
-import { capabilitiesReply, refusal } from "../core/messages.ts";
+import { capabilitiesReply, refusalIn } from "../core/messages.ts";
 import type { DiscoveredHost } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
@@ -78,9 +78,8 @@ function discovered({ target, reply, error, rtt }: HostOutcome): DiscoveredHost 
     const { status, version, scripts, tags } = answered.data;
     return { host, status, version, rtt: time, scripts, tags };
   }
-  const refused = refusal.safeParse(reply.json);
-  if (refused.success) return failed(refused.data.error);
-  return failed(`${target.name} answered with status ${reply.status} and no list of scripts`);
+  const problem = `${host} answered with status ${reply.status} and no list of scripts`;
+  return failed(refusalIn(reply.json) ?? problem);
 }
 
 function logResult({ log }: Controller, { target, rtt }: HostOutcome, host: DiscoveredHost): void {

@@ -1,7 +1,7 @@
 /** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { inOneLine } from "../core/errors.ts";
-import { refusal } from "../core/messages.ts";
+import { refusalIn } from "../core/messages.ts";
 import { Semaphore } from "../core/semaphore.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import {
@@ -162,7 +162,5 @@ const SERIAL_REFUSALS = ["serial mismatch", "forbidden"];
 const CALLER_REFUSALS = [...SERIAL_REFUSALS, "certificate revoked"];
 
 function isRefusal({ status, json }: AgentReply, words: readonly string[]): boolean {
-  if (status !== 403) return false;
-  const parsed = refusal.safeParse(json);
-  return parsed.success && words.includes(parsed.data.error);
+  return status === 403 && words.includes(refusalIn(json) ?? "");
 }

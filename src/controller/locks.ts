@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { LockedError } from "../core/errors.ts";
+import { readJsonAs } from "../core/json.ts";
 import { addDays, isoSeconds } from "../core/time.ts";
 import { ensureFolder, listFolder, readTextIfPresent } from "../system/files.ts";
 import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock.ts";
@@ -96,7 +97,7 @@ const lockHolder = z.object({
   since: z.string(),
   reqid: z.string(),
 });
-export type LockHolder = z.output<typeof lockHolder>;
+type LockHolder = z.output<typeof lockHolder>;
 
 /** Each host and script leaves a file: those that nobody has used for a day go. Returns how many. */
 export function dropUnusedLocks({ config, now }: Controller): number {
@@ -115,14 +116,6 @@ export function listRunLocks({ config }: Controller): LockHolder[] {
     // A free lock's file is empty, unless its holder was killed.
     if (!name.endsWith(".lock") || (readTextIfPresent(file) ?? "") === "") return [];
     if (!isHeld(file)) return [];
-    return readHolder(readTextIfPresent(file) ?? "") ?? [];
+    return readJsonAs(lockHolder, readTextIfPresent(file) ?? "") ?? [];
   });
-}
-
-function readHolder(text: string): LockHolder | undefined {
-  try {
-    return lockHolder.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }

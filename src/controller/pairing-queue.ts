@@ -9,6 +9,7 @@ import { confirmationCode } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { CONTROLLER_NAME, isHostName, sameHostName } from "../core/host-name.ts";
+import { readJsonAs } from "../core/json.ts";
 import type { PairingAnswer, PairingRequest } from "../core/messages.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { isoSeconds } from "../core/time.ts";
@@ -77,7 +78,7 @@ export async function submitRequest(
     nonce: asked.nonce,
     received: isoSeconds(now()),
     code: confirmationCode(asked.csr),
-    ...(asked.port === undefined ? {} : { port: asked.port }),
+    port: asked.port,
   };
   createWhole(requestFile(config, request.id), `${JSON.stringify(request)}\n`, 0o640);
   return { kind: "pending", request };
@@ -121,12 +122,7 @@ export function listRequests({ config, now }: Controller): PendingRequest[] {
 
 function readRequest(config: ControllerConfig, id: string): PendingRequest | undefined {
   const text = readTextIfPresent(requestFile(config, id));
-  if (text === undefined) return undefined;
-  try {
-    return pendingRequest.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
+  return text === undefined ? undefined : readJsonAs(pendingRequest, text);
 }
 
 function isExpired(request: PendingRequest, now: Date): boolean {

@@ -5,6 +5,7 @@ import { TLSSocket } from "node:tls";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
 import { formatHttpResponse, takeHttpMessage } from "../core/http-message.ts";
+import { readJsonAs } from "../core/json.ts";
 import { MAX_PAIRING_BYTES, type PairingRequest, pairingRequest } from "../core/messages.ts";
 import { ensureFolder } from "../system/files.ts";
 import { listen } from "../system/listen.ts";
@@ -240,12 +241,7 @@ async function readRequest(socket: TLSSocket): Promise<PairingRequest | undefine
 
 function readPairBody(startLine: string, body: string): PairingRequest | undefined {
   if (!/^POST \/pair HTTP\/1\.[01]$/.test(startLine)) return undefined;
-  try {
-    const parsed = pairingRequest.safeParse(JSON.parse(body));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
-  }
+  return readJsonAs(pairingRequest, body);
 }
 
 /** Wakes every waiting connection when something in the folder changes. */

@@ -1,6 +1,6 @@
 /** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
 import { formatHostPort } from "../core/host-name.ts";
-import { pingReply, refusal } from "../core/messages.ts";
+import { pingReply, refusalIn } from "../core/messages.ts";
 import type { PingResult } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
@@ -89,8 +89,7 @@ function pingResult({ target, reply, error, rtt }: HostOutcome, reqid: string): 
     const { expiry, version } = answered.data;
     return { host, status: "ok", rtt: time, expiry, version, reqid };
   }
-  const refused = refusal.safeParse(reply.json);
-  return failed(refused.success ? refused.data.error : `answered with status ${reply.status}`);
+  return failed(refusalIn(reply.json) ?? `answered with status ${reply.status}`);
 }
 
 function logResult({ log }: Controller, { target, rtt }: HostOutcome, result: PingResult): void {

@@ -3,7 +3,7 @@
  * key, the CA signs it for the registered name, the agent checks it and puts it in force.
  */
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { refusal, renewReply } from "../core/messages.ts";
+import { refusalIn, renewReply } from "../core/messages.ts";
 import { renewalTime } from "../core/renewal.ts";
 import { lastsLonger } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
@@ -188,8 +188,7 @@ async function ask(
       hint: "Update the agent, or pair it again before its certificate ends.",
     });
   }
-  const refused = refusal.safeParse(reply.json);
-  const why = refused.success ? refused.data.error : `status ${reply.status}`;
+  const why = refusalIn(reply.json) ?? `status ${reply.status}`;
   throw new CtrlExecError("protocol", `${target.name} refuses ${request.path}: ${why}`);
 }
 

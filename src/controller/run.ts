@@ -4,7 +4,7 @@ import { isScriptName } from "../core/allowlist.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { dropUndefined } from "../core/json.ts";
-import { MAX_REQUEST_BYTES, refusal, runReply } from "../core/messages.ts";
+import { MAX_REQUEST_BYTES, refusalIn, runReply } from "../core/messages.ts";
 import { resultWithoutToken } from "../core/redact.ts";
 import type { RunResult } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
@@ -149,9 +149,8 @@ function runResult(outcome: HostOutcome, script: string, reqid: string): RunResu
     // The order of PROTOCOL section 5: scripts grep for `"script":"...","exit":0`.
     return { ...head, exit, stdout, stderr, ...tail, ...dropUndefined(rest) };
   }
-  const refused = refusal.safeParse(reply.json);
-  if (refused.success) return failed(refused.data.error);
-  return failed(`${target.name} answered with status ${reply.status} and no result`);
+  const problem = `${target.name} answered with status ${reply.status} and no result`;
+  return failed(refusalIn(reply.json) ?? problem);
 }
 
 function logResult({ log }: Controller, { target, rtt }: HostOutcome, result: RunResult): void {

@@ -5,6 +5,8 @@ import * as z from "zod/mini";
 import { isScriptName } from "../core/allowlist.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { parseTarget } from "../core/host-name.ts";
+import { readJsonAs } from "../core/json.ts";
+import { paths } from "./controller.ts";
 
 /** A person waits at a prompt; the newest records are the ones he means. */
 const MAX_RECORDS = 200;
@@ -24,7 +26,7 @@ const runRecord = z.looseObject({
 export function scriptsSeen(config: ControllerConfig, hosts: readonly string[]): string[] {
   const wanted = new Set(hosts.map(nameOf));
   const names = new Set<string>();
-  for (const file of newestRecords(join(config.state_dir, "runs"))) {
+  for (const file of newestRecords(paths(config).runs)) {
     const record = readRecord(file);
     const ran = record?.results.some(
       ({ host, exit }) =>
@@ -64,8 +66,7 @@ function newestRecords(folder: string): string[] {
 
 function readRecord(file: string): z.output<typeof runRecord> | undefined {
   try {
-    const parsed = runRecord.safeParse(JSON.parse(readFileSync(file, "utf8")));
-    return parsed.success ? parsed.data : undefined;
+    return readJsonAs(runRecord, readFileSync(file, "utf8"));
   } catch {
     return undefined;
   }

@@ -1,3 +1,18 @@
+/** JSON of a known shape. */
+import type * as z from "zod/mini";
+
+/** What the schema makes of a JSON text; undefined when it is no JSON, or of another shape. */
+export function readJsonAs<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  text: string,
+): z.output<Schema> | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
 /** A list whose every item is text. */
 export function isArrayOfText(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");

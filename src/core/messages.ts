@@ -58,7 +58,6 @@ export const runReply = z.object({
   stdout_dropped: z.optional(count),
   stderr_dropped: z.optional(count),
 });
-export type RunReply = z.infer<typeof runReply>;
 
 export const pingReply = z.object({
   status: z.literal("ok"),
@@ -66,7 +65,6 @@ export const pingReply = z.object({
   version: textOrEmpty,
   expiry: textOrEmpty,
 });
-export type PingReply = z.infer<typeof pingReply>;
 
 /** The answer to `POST /renew`: a request made from the agent's present key. */
 export const renewReply = z.object({
@@ -76,6 +74,7 @@ export const renewReply = z.object({
 
 /** `POST /renew-complete`. */
 export const renewCompleteRequest = z.object({ cert: text, ca: text });
+export type RenewCompleteRequest = z.infer<typeof renewCompleteRequest>;
 
 const scriptEntry = z.object({
   name: text.check(z.regex(/^[A-Za-z0-9_-]{1,255}$/)),
@@ -100,10 +99,14 @@ export const capabilitiesReply = z.object({
   scripts: z._default(z.array(scriptEntry).check(z.maxLength(10_000)), []),
   tags: z._default(z.record(text, text), {}),
 });
-export type CapabilitiesReply = z.infer<typeof capabilitiesReply>;
 
 /** A refusal's body; 0.8 has more fields here and there. */
-export const refusal = z.object({ error: text });
+const refusal = z.object({ error: text });
+
+/** What a refusal says; undefined for an answer that is none. */
+export function refusalIn(json: unknown): string | undefined {
+  return refusal.safeParse(json).data?.error;
+}
 
 /** Port 7444. */
 export const MAX_PAIRING_BYTES = 65_536;

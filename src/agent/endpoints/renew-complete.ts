@@ -1,7 +1,8 @@
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { readJsonAs } from "../../core/json.ts";
 import { renewCompleteRequest } from "../../core/messages.ts";
 import { opensslTime } from "../../core/time.ts";
-import { type Endpoint, parseJson, requestIdIn } from "../endpoint.ts";
+import { type Endpoint, requestIdIn } from "../endpoint.ts";
 import { storeCertificate } from "../identity-files.ts";
 import { checkRenewed, identityToRenew } from "../renewed-certificate.ts";
 import { loadTrust } from "../trust.ts";
@@ -11,11 +12,10 @@ export const renewComplete: Endpoint = async (context, { peerIp, body }) => {
   const { state, log, now, replaceTrust } = context;
   const reqid = requestIdIn(body);
   const where = { PEER: peerIp, REQID: reqid };
-  const parsed = renewCompleteRequest.safeParse(parseJson(body));
-  if (!parsed.success) return { status: 400, body: { error: "invalid JSON", reqid } };
+  const asked = readJsonAs(renewCompleteRequest, body);
+  if (asked === undefined) return { status: 400, body: { error: "invalid JSON", reqid } };
   try {
-    const offer = { certPem: parsed.data.cert, caPem: parsed.data.ca };
-    const certificate = checkRenewed(offer, identityToRenew(state), now());
+    const certificate = checkRenewed(asked, identityToRenew(state), now());
     storeCertificate(state.config, certificate.pem);
     replaceTrust(loadTrust(state.config));
     log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });

@@ -17,7 +17,7 @@ import {
   readCertificate,
   speaksFor,
 } from "../pki/certificate.ts";
-import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { fitsKey } from "../pki/keys.ts";
 import type { Connection } from "../system/connection.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { connectTcp } from "../system/tcp.ts";
@@ -199,8 +199,9 @@ function checkAnswer(
   };
   const ca = read(answer.ca, "CA certificate");
   const certificate = read(answer.cert, "certificate");
-  const ownKey = publicKeyBytes(readPrivateKey(options.keyPem, "the new key"));
-  if (!certificate.publicKey.equals(ownKey)) throw wrong("a certificate for another key");
+  if (!fitsKey(certificate, options.keyPem, "the new key")) {
+    throw wrong("a certificate for another key");
+  }
   if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
   if (!speaksFor(certificate, options.hostname)) throw wrong("a certificate for another host");
   // From a control host whose clock is late; it would take the place of one that works (T08).

@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
-import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { fitsKey } from "../pki/keys.ts";
 import {
   ensureFolder,
   moveOver,
@@ -95,7 +95,7 @@ export function loadIdentity(config: AgentConfig): AgentIdentity {
   const { keyFile, caFile, usesStaged } = identityFiles(config, certificate);
   const keyPem = readPrivateText(keyFile);
   const ca = readCertificate(readText(caFile), caFile);
-  if (!publicKeyBytes(readPrivateKey(keyPem, keyFile)).equals(certificate.publicKey)) {
+  if (!fitsKey(certificate, keyPem, keyFile)) {
     throw new CtrlExecError("config", `Cannot use ${keyFile}: it is not the key of ${config.cert}`);
   }
   if (!isSignedBy(certificate, ca)) {
@@ -123,9 +123,7 @@ export function identityFiles(
 function stagedKeyFits(config: AgentConfig, certificate: CertificateFacts): boolean {
   const file = staged(config.key);
   const text = readTextIfPresent(file);
-  return (
-    text !== undefined && publicKeyBytes(readPrivateKey(text, file)).equals(certificate.publicKey)
-  );
+  return text !== undefined && fitsKey(certificate, text, file);
 }
 
 /**

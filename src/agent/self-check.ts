@@ -6,7 +6,7 @@ import type { ConfigWarning } from "../core/config-file.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
-import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { fitsKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
 import { judgeProgram, ownRule } from "../system/trusted-path.ts";
 import { fileFaults } from "./config-files.ts";
@@ -43,11 +43,6 @@ export async function checkAgent(
     ...(await checkAllowlist(config, allowlistPath)),
     ...checkHook(config),
   ];
-}
-
-/** agent.conf itself could not be used: the only check there is. */
-export function failedConfig(file: string, thrown: unknown): Check {
-  return failed(file, thrown);
 }
 
 function checkConfig({ file, port }: AgentConfig, warnings: readonly ConfigWarning[]): Check {
@@ -100,12 +95,11 @@ function checkCertificate(name: string, certificate: CertificateFacts, now: Date
 }
 
 function checkKey(name: string, cert: string, certificate: CertificateFacts): Check {
-  const { value: key, problem } = attemptValue(() => readPrivateKey(readPrivateText(name), name));
-  if (key === undefined) return failed(name, problem, PAIR);
+  const read = () => fitsKey(certificate, readPrivateText(name), name);
+  const { value: fits, problem } = attemptValue(read);
+  if (fits === undefined) return failed(name, problem, PAIR);
+  if (!fits) return { name, ok: false, detail: `not the key of ${cert}`, remedy: PAIR };
   return attempt(name, () => {
-    if (!publicKeyBytes(key).equals(certificate.publicKey)) {
-      return { name, ok: false, detail: `not the key of ${cert}`, remedy: PAIR };
-    }
     const { uid } = statSync(name);
     const own = process.getuid?.() ?? 0;
     if (uid !== 0 && uid !== own) {
@@ -205,7 +199,7 @@ function attemptValue<Value>(read: () => Value): {
 }
 
 /** @param remedy for a fault that does not bring its own */
-function failed(name: string, thrown: unknown, remedy?: string): Check {
+export function failed(name: string, thrown: unknown, remedy?: string): Check {
   const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
   const known = hint ?? remedy;
   const base = { name, ok: false, detail: messageOf(thrown) };

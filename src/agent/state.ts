@@ -26,7 +26,7 @@ export async function loadState(config: AgentConfig, allowlistPath: string): Pro
 }
 
 /** Scripts outside script_dirs are not listed at all (manual, `script_dirs`). */
-export async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowlist> {
+async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowlist> {
   const { scripts, warnings } = await parseAllowlist(path, readText(path));
   const inside = new Map(scripts);
   const outside: ConfigWarning[] = [];

@@ -50,7 +50,7 @@ export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
   return refusal(status, name, error.message, headers);
 }
 
-export function serverError(requestId: string): Answer {
+function serverError(requestId: string): Answer {
   return refusal(500, "server error", `see the log of the control host for REQID=${requestId}`);
 }
 

@@ -4,7 +4,7 @@ import type { SecureContext } from "node:tls";
 import type { Controller } from "../controller/controller.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { readCertificate } from "../pki/certificate.ts";
-import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { fitsKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
 import { tlsContext } from "../system/tls.ts";
 
@@ -37,8 +37,7 @@ export function loadApiTls({ config, log }: Controller): SecureContext | undefin
   }
   const certPem = readText(cert);
   const keyPem = readPrivateText(key);
-  const { publicKey } = readCertificate(certPem, cert);
-  if (!publicKeyBytes(readPrivateKey(keyPem, key)).equals(publicKey)) {
+  if (!fitsKey(readCertificate(certPem, cert), keyPem, key)) {
     throw new CtrlExecError("config", `Cannot use ${key}: it is not the key of ${cert}`);
   }
   try {

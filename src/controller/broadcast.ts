@@ -4,7 +4,13 @@ import { serialStatus } from "../core/rotation.ts";
 import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
-import { askFleet, type FleetDialler, type HostOutcome, openDialler } from "./fleet.ts";
+import {
+  askFleet,
+  type FleetDialler,
+  type HostOutcome,
+  type HostProblem,
+  openDialler,
+} from "./fleet.ts";
 import { changeAgents, type Registry, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { type ResolvedTarget, targetOf } from "./targets.ts";
@@ -15,7 +21,7 @@ const LIST_IT =
 export interface BroadcastReport {
   /** Agents that have taken a request under the new serial. */
   readonly confirmed: readonly string[];
-  readonly pending: readonly { readonly host: string; readonly error: string }[];
+  readonly pending: readonly HostProblem[];
 }
 
 /**
@@ -28,7 +34,6 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
   const { config, log, now } = controller;
   const dialler = openDialler(controller);
   const [current] = dialler.credentials;
-  if (current === undefined) return { confirmed: [], pending: [] };
   const targets = untold(readRegistry(config), current.serial, now());
   if (targets.length === 0) return { confirmed: [], pending: [] };
   const hosts = targets.map(({ name }) => name);
@@ -37,7 +42,7 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
   await changeAgents(config, (record) =>
     told.has(record.hostname) ? { ...record, serial_broadcast: isoSeconds(now()) } : undefined,
   );
-  const report = await tell(dialler, targets, current.serial);
+  const report = await tell(dialler, targets);
   for (const { host, error } of report.pending) {
     log("warning", "serial-broadcast-fail", { AGENT: host, ERROR: error });
   }
@@ -57,10 +62,11 @@ function untold(registry: Registry, current: Serial, now: Date): ResolvedTarget[
 async function tell(
   dialler: FleetDialler,
   targets: readonly ResolvedTarget[],
-  serial: Serial,
 ): Promise<BroadcastReport> {
+  const [current] = dialler.credentials;
+  const { serial } = current;
   const confirmed: string[] = [];
-  const pending: { host: string; error: string }[] = [];
+  const pending: HostProblem[] = [];
   const toConfirm: ResolvedTarget[] = [];
   const body = {
     script: UPDATE_SERIAL_SCRIPT,
@@ -79,7 +85,7 @@ async function tell(
       else pending.push({ host: target.name, error: problem });
     }
   });
-  const underNew = { ...dialler, credentials: dialler.credentials.slice(0, 1) };
+  const underNew: FleetDialler = { ...dialler, credentials: [current] };
   const ping = { method: "POST", path: "/ping", body: { reqid: newRequestId() } } as const;
   await askFleet(underNew, toConfirm, ping, (outcome) => {
     const { target, acceptedSerial } = outcome;

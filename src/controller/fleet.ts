@@ -12,7 +12,12 @@ import {
   MAX_HANDSHAKES,
 } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
-import { type ControllerCredentials, clientCredential, loadCredentials } from "./credential.ts";
+import {
+  type ControllerCredential,
+  type ControllerCredentials,
+  clientCredential,
+  loadCredentials,
+} from "./credential.ts";
 import { type Acceptance, rememberSerials } from "./known-serial.ts";
 import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import { readRevoked } from "./revocation.ts";
@@ -32,13 +37,19 @@ export interface HostOutcome {
   readonly refusedSerial: boolean;
 }
 
+/** A host of many for which the work was not done, and why. */
+export interface HostProblem {
+  readonly host: string;
+  readonly error: string;
+}
+
 /** A certificate of the controller's own that agents may trust. */
 export type DialCredential = Pick<Dialler, "credential" | "serial">;
 
 /** All that dialling needs but the controller whose request it is. */
 export interface DialSetting extends Omit<Dialler, "credential" | "serial" | "account"> {
   /** The one in force first, then those of rotations under way, the newest first. */
-  readonly credentials: readonly DialCredential[];
+  readonly credentials: readonly [DialCredential, ...DialCredential[]];
 }
 
 export interface FleetDialler extends DialSetting {
@@ -60,14 +71,15 @@ export function dialSetting(
 ): DialSetting {
   return {
     config,
-    credentials: [current, ...others].map((credential) => ({
-      serial: credential.certificate.serial,
-      credential: clientCredential(credential),
-    })),
+    credentials: [dialCredential(current), ...others.map(dialCredential)],
     revoked: readRevoked(config),
     handshakes: new Semaphore(MAX_HANDSHAKES),
     budget: new ReplyBudget(config.max_replies),
   };
+}
+
+function dialCredential(credential: ControllerCredential): DialCredential {
+  return { serial: credential.certificate.serial, credential: clientCredential(credential) };
 }
 
 /**
@@ -93,7 +105,7 @@ export async function askFleet(
   }).finally(() => {
     if (account !== dialler.account) account.close();
   });
-  await rememberSerials(dialler.controller, dialler.credentials[0]?.serial, accepted);
+  await rememberSerials(dialler.controller, dialler.credentials[0].serial, accepted);
 }
 
 /** Works on every item, at most `places` of them at once. */

@@ -22,7 +22,7 @@ export interface Acceptance {
  */
 export async function rememberSerials(
   { config, log, now }: Controller,
-  current: Serial | undefined,
+  current: Serial,
   accepted: readonly Acceptance[],
 ): Promise<void> {
   const learned = new Map<string, Serial | "">();
@@ -53,7 +53,7 @@ export async function rememberSerials(
 }
 
 /** @param accepted "" for none: news only of one that was known to take the serial in force */
-function isNews(record: AgentRecord, accepted: Serial | "", current: Serial | undefined): boolean {
+function isNews(record: AgentRecord, accepted: Serial | "", current: Serial): boolean {
   const known = readSerialLine(record.dispatcher_serial);
   if (accepted === "") return known === current;
   const status = accepted === current ? "current" : "pending";

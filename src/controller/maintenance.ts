@@ -2,6 +2,7 @@
 import { CtrlExecError, inOneLine, messageOf } from "../core/errors.ts";
 import { broadcastSerial } from "./broadcast.ts";
 import type { Controller } from "./controller.ts";
+import type { HostProblem } from "./fleet.ts";
 import { pruneIssued } from "./issued.ts";
 import { dropUnusedLocks } from "./locks.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
@@ -38,11 +39,6 @@ export interface MaintenanceReport {
   readonly expiredRuns: number;
   /** Whatever broke, each with the file at fault. */
   readonly problems: readonly string[];
-}
-
-export interface HostProblem {
-  readonly host: string;
-  readonly error: string;
 }
 
 const NOTHING: MaintenanceReport = {

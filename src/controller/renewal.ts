@@ -12,7 +12,7 @@ import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
 import type { Controller } from "./controller.ts";
-import { askHost, type FleetDialler, inParallel, openDialler } from "./fleet.ts";
+import { askHost, type FleetDialler, type HostProblem, inParallel, openDialler } from "./fleet.ts";
 import { noteIssued } from "./issued.ts";
 import {
   type AgentRecord,
@@ -55,7 +55,7 @@ export function dueForRenewal(
 
 export interface RenewalReport {
   readonly renewed: readonly string[];
-  readonly notRenewed: readonly { readonly host: string; readonly error: string }[];
+  readonly notRenewed: readonly HostProblem[];
 }
 
 /** Renews each; one that fails keeps its old certificate and is tried again at the next check. */
@@ -65,7 +65,7 @@ export async function renewAgents(
 ): Promise<RenewalReport> {
   const { config } = controller;
   const renewed: string[] = [];
-  const notRenewed: { host: string; error: string }[] = [];
+  const notRenewed: HostProblem[] = [];
   if (records.length === 0) return { renewed, notRenewed };
   // The name goes into a certificate: that it is the right host is not left to a policy.
   const strict = { ...config, verify_agent_identity: "strict" } as const;

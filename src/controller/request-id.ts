@@ -1,5 +1,4 @@
-import { requestIdFrom } from "../core/request-id.ts";
-
+/** See isRequestId(). */
 export function newRequestId(): string {
-  return requestIdFrom(crypto.getRandomValues(new Uint8Array(8)));
+  return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }

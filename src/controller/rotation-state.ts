@@ -94,21 +94,14 @@ export function writeRotation(
   current: Serial,
   previous: Serial,
   now: Date,
-): RotationState {
-  const state = {
-    currentSerial: current,
-    previousSerial: previous,
-    rotatedAt: now,
-    overlapExpires: addDays(now, config.cert_overlap_days),
-  };
+): void {
   const file = {
     current_serial: current,
     previous_serial: previous,
     rotated_at: isoSeconds(now),
-    overlap_expires: isoSeconds(state.overlapExpires),
+    overlap_expires: isoSeconds(addDays(now, config.cert_overlap_days)),
     overlap_days: config.cert_overlap_days,
   };
   ensureFolder(config.state_dir, 0o755);
   writeWhole(paths(config).rotation, `${JSON.stringify(file, undefined, 2)}\n`, 0o640);
-  return state;
 }

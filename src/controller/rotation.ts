@@ -66,10 +66,7 @@ export async function planRotation(controller: Controller): Promise<RotationPlan
     steps: [
       { name: "keep the old", run: () => keep(controller, old) },
       { name: "stage the new", run: () => keep(controller, next) },
-      {
-        name: "commit",
-        run: () => void writeRotation(config, newSerial, oldSerial, now()),
-      },
+      { name: "commit", run: () => writeRotation(config, newSerial, oldSerial, now()) },
       { name: "mark", run: () => markAgents(controller) },
       ...placeSteps(controller, next),
     ],

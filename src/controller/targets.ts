@@ -4,7 +4,7 @@ import { lowerAscii, parseTarget } from "../core/host-name.ts";
 import { isIp } from "../core/ip-address.ts";
 import type { AgentFinder, AgentRecord, Registered } from "./registry.ts";
 
-export const DEFAULT_AGENT_PORT = 7443;
+const DEFAULT_AGENT_PORT = 7443;
 
 /** A host of a request: its name or address as asked for, and how to reach it. */
 export interface ResolvedTarget {

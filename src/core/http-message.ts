@@ -21,11 +21,10 @@ export const MAX_HEAD_BYTES = 8192;
  */
 export function takeHttpMessage(buffer: Buffer, maxBody: number): HttpMessage | undefined {
   const end = buffer.indexOf("\r\n\r\n");
-  if (end < 0) {
-    if (buffer.length > MAX_HEAD_BYTES) throw new CtrlExecError("protocol", "HTTP head too long");
-    return undefined;
+  if ((end < 0 ? buffer.length : end) > MAX_HEAD_BYTES) {
+    throw new CtrlExecError("protocol", "HTTP head too long");
   }
-  if (end > MAX_HEAD_BYTES) throw new CtrlExecError("protocol", "HTTP head too long");
+  if (end < 0) return undefined;
   const [startLine = "", ...headers] = buffer.toString("latin1", 0, end).split("\r\n");
   if (!/^(?:[A-Z]+ \S+ HTTP\/1\.[01]|HTTP\/1\.[01] \d{3}(?: .*)?)$/.test(startLine)) {
     throw new CtrlExecError("protocol", "not an HTTP/1 message");
@@ -72,19 +71,16 @@ export function contentLength(headers: readonly HeaderField[]): number | undefin
 }
 
 export function formatHttpRequest(path: string, host: string, json: string): string {
-  return [
-    `POST ${path} HTTP/1.0`,
-    `Host: ${host}`,
-    "Content-Type: application/json",
-    `Content-Length: ${Buffer.byteLength(json)}`,
-    "",
-    json,
-  ].join("\r\n");
+  return formatMessage([`POST ${path} HTTP/1.0`, `Host: ${host}`], json);
 }
 
-export function formatHttpResponse(json: string, status = "200 OK"): string {
+export function formatHttpResponse(json: string): string {
+  return formatMessage(["HTTP/1.0 200 OK"], json);
+}
+
+function formatMessage(head: readonly string[], json: string): string {
   return [
-    `HTTP/1.0 ${status}`,
+    ...head,
     "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(json)}`,
     "",

@@ -100,7 +100,7 @@ export class ResponseReader {
     // What greets with something else, as SSH does, may never send an empty line.
     if (!START.startsWith(start)) throw notHttp();
     const end = bytes.indexOf("\r\n\r\n");
-    if (end > MAX_HEAD_BYTES || (end < 0 && bytes.length > MAX_HEAD_BYTES)) throw notHttp();
+    if ((end < 0 ? bytes.length : end) > MAX_HEAD_BYTES) throw notHttp();
     this.#headBytes = bytes;
     if (end < 0) return bytes.subarray(bytes.length);
     this.#head = parseResponseHead(bytes.toString("latin1", 0, end));

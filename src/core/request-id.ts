@@ -2,8 +2,3 @@
 export function isRequestId(text: string): boolean {
   return /^[0-9a-f]{16}$/.test(text);
 }
-
-/** @param random 8 random bytes */
-export function requestIdFrom(random: Uint8Array): string {
-  return Buffer.from(random.subarray(0, 8)).toString("hex");
-}

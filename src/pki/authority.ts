@@ -5,7 +5,7 @@ import type { CertificateFacts } from "./certificate.ts";
 import { signingPair } from "./signing.ts";
 import { x509 } from "./x509-library.ts";
 
-export const CA_DAYS = 3650;
+const CA_DAYS = 3650;
 
 /** Serials are 16 random octets, positive and never zero (RFC 5280 section 4.1.2.2). */
 export function serialFrom(random: Uint8Array): string {
@@ -62,10 +62,12 @@ export interface IssueOptions {
 export async function issueCertificate(options: IssueOptions): Promise<string> {
   const { keys, algorithm } = await signingPair(options.caKey);
   const publicKey = new x509.PublicKey(new Uint8Array(options.publicKey));
+  const issuer = new x509.X509Certificate(new Uint8Array(options.ca.x509.raw));
   const wanted = addDays(options.now, options.days);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: options.serial,
-    issuer: issuerName(options.ca),
+    // Byte for byte: a 0.8 CA may use string types that a re-encoding would change.
+    issuer: issuer.subjectName,
     subject: [{ CN: [options.commonName] }],
     notBefore: backdated(options),
     notAfter: wanted > options.ca.notAfter ? options.ca.notAfter : wanted,
@@ -81,24 +83,18 @@ export async function issueCertificate(options: IssueOptions): Promise<string> {
       ]),
       new x509.SubjectAlternativeNameExtension([{ type: "dns", value: options.commonName }]),
       await x509.SubjectKeyIdentifierExtension.create(publicKey),
-      await authorityKeyId(options.ca, keys.publicKey),
+      await authorityKeyId(issuer, keys.publicKey),
     ],
   });
   return `${certificate.toString("pem")}\n`;
 }
 
-/** The CA's subject byte for byte: a 0.8 CA may use string types that a re-encoding would change. */
-function issuerName(ca: CertificateFacts): InstanceType<typeof x509.Name> {
-  return new x509.X509Certificate(new Uint8Array(ca.x509.raw)).subjectName;
-}
-
 /** What the CA calls its key (RFC 5280 section 4.2.1.1); a CA without a name for it gets the hash. */
 async function authorityKeyId(
-  ca: CertificateFacts,
+  ca: InstanceType<typeof x509.X509Certificate>,
   publicKey: CryptoKey,
 ): Promise<InstanceType<typeof x509.AuthorityKeyIdentifierExtension>> {
-  const parsed = new x509.X509Certificate(new Uint8Array(ca.x509.raw));
-  const own = parsed.getExtension(x509.SubjectKeyIdentifierExtension);
+  const own = ca.getExtension(x509.SubjectKeyIdentifierExtension);
   return own === null
     ? await x509.AuthorityKeyIdentifierExtension.create(publicKey)
     : new x509.AuthorityKeyIdentifierExtension(own.keyId);

@@ -1,6 +1,7 @@
 /** Key objects as WebCrypto wants them, with the signature algorithm that fits the key. */
-import { createPublicKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { CtrlExecError } from "../core/errors.ts";
+import { publicKeyBytes } from "./keys.ts";
 
 export interface SigningPair {
   readonly keys: CryptoKeyPair;
@@ -15,7 +16,7 @@ export interface SigningPair {
 export async function signingPair(key: KeyObject): Promise<SigningPair> {
   const algorithm = algorithmOf(key);
   const pkcs8 = key.export({ type: "pkcs8", format: "der" });
-  const spki = createPublicKey(key).export({ type: "spki", format: "der" });
+  const spki = publicKeyBytes(key);
   const [privateKey, publicKey] = await Promise.all([
     crypto.subtle.importKey("pkcs8", new Uint8Array(pkcs8), algorithm, false, ["sign"]),
     crypto.subtle.importKey("spki", new Uint8Array(spki), algorithm, true, ["verify"]),

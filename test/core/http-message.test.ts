@@ -53,8 +53,12 @@ describe("what is written is read back", () => {
     expect(bytes.toString()).toContain("\r\nHost: ctl:7444\r\n");
   });
   test("a response", () => {
-    const bytes = Buffer.from(formatHttpResponse(json, "503 Service Unavailable"));
-    expect(takeHttpMessage(bytes, 100)?.startLine).toBe("HTTP/1.0 503 Service Unavailable");
+    const bytes = Buffer.from(formatHttpResponse(json));
+    expect(takeHttpMessage(bytes, 100)).toEqual({
+      startLine: "HTTP/1.0 200 OK",
+      body: json,
+      length: bytes.length,
+    });
   });
 });
 

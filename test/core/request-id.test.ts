@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { isRequestId, requestIdFrom } from "../../src/core/request-id.ts";
+import { newRequestId } from "../../src/controller/request-id.ts";
+import { isRequestId } from "../../src/core/request-id.ts";
 
 test.each([
   ["a1b2c3d4e5f60718", true],
@@ -18,9 +19,9 @@ test.each([
   expect(isRequestId(text)).toBe(is);
 });
 
-test("an id is eight random bytes, leading zeros kept", () => {
-  const id = requestIdFrom(Uint8Array.from([0, 1, 2, 0xfd, 0xfe, 0xff, 0x10, 0x0a]));
-  expect(id).toBe("000102fdfeff100a");
-  expect(isRequestId(id)).toBe(true);
-  expect(requestIdFrom(new Uint8Array(32))).toHaveLength(16);
+test("a new id is one, leading zeros kept, and always another", () => {
+  const ids = Array.from({ length: 1000 }, newRequestId);
+  expect(ids.every(isRequestId)).toBe(true);
+  expect(ids.some((id) => id.startsWith("0"))).toBe(true);
+  expect(new Set(ids).size).toBe(ids.length);
 });

@@ -1,4 +1,4 @@
-import { type Check, checkAgent, failedConfig } from "../../agent/self-check.ts";
+import { type Check, checkAgent, failed } from "../../agent/self-check.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { forTerminal } from "../../core/text.ts";
 import { defineVerb, type VerbInput } from "../command.ts";
@@ -42,7 +42,8 @@ async function runChecks(given: VerbInput<typeof options>["options"]): Promise<C
     return await checkAgent(config, configWarnings, allowlistPath, new Date());
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;
-    return [failedConfig("agent.conf", thrown)];
+    // Then it is the only check there is.
+    return [failed("agent.conf", thrown)];
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the API answers: a status, JSON, and perhaps a header. */
-import type { ErrorAnswer } from "../core/api-schemas.ts";
+import type { z } from "zod";
+import type { ErrorAnswer, Frozen } from "../core/api-schemas.ts";
 import { type CtrlExecError, DeniedError, ERROR_FACTS, LockedError } from "../core/errors.ts";
 
 export interface Answer {
@@ -8,7 +9,8 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export function success(body: unknown): Answer {
+/** The body is what the schema of the route's answer says: `success<typeof pingAnswer>(...)`. */
+export function success<Schema extends z.ZodType>(body: Frozen<z.output<Schema>>): Answer {
   return { status: 200, body };
 }
 

@@ -37,7 +37,6 @@ export interface RouteAnswer {
 /** One request, parsed and validated but not yet authorised: the use-case does that. */
 export interface Call<Body = unknown> {
   readonly api: Api;
-  readonly requestId: string;
   readonly caller: Caller;
   /** As the route's schema made it; undefined where the route has none. */
   readonly body: Body;

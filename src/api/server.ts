@@ -179,7 +179,7 @@ class Api {
         this.#track(run);
       },
     };
-    return { api, requestId, caller, body, parameter };
+    return { api, caller, body, parameter };
   }
 
   #track(run: StartedRun): void {

@@ -1,7 +1,5 @@
-import type { z } from "zod";
 import { discoverHosts } from "../../controller/discovery.ts";
-import { discoveryAnswer, discoveryRequest, type Frozen } from "../../core/api-schemas.ts";
-import type { DiscoveredHost } from "../../core/results.ts";
+import { discoveryAnswer, discoveryRequest } from "../../core/api-schemas.ts";
 import { type Answer, success } from "../answer.ts";
 import { type Call, defineRoute } from "../route.ts";
 
@@ -48,13 +46,9 @@ export const discoveryPost = defineRoute({
 
 async function discover(
   { api, caller }: Call,
-  hosts: readonly string[] | undefined,
+  typed: readonly string[] | undefined,
 ): Promise<Answer> {
-  const found = await discoverHosts(api.controller, caller, hosts);
-  const body: Frozen<z.output<typeof discoveryAnswer>> = { ok: true, hosts: byName(found) };
-  return success(body);
-}
-
-function byName(hosts: readonly DiscoveredHost[]): Record<string, DiscoveredHost> {
-  return Object.fromEntries(hosts.map((host) => [host.host, host]));
+  const found = await discoverHosts(api.controller, caller, typed);
+  const hosts = Object.fromEntries(found.map((host) => [host.host, host]));
+  return success<typeof discoveryAnswer>({ ok: true, hosts });
 }

@@ -1,5 +1,4 @@
-import type { z } from "zod";
-import { type Frozen, healthAnswer } from "../../core/api-schemas.ts";
+import { healthAnswer } from "../../core/api-schemas.ts";
 import { VERSION } from "../../core/version.ts";
 import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
@@ -19,7 +18,6 @@ export const health = defineRoute({
   },
   async handle(call) {
     await authorizeRoute(call);
-    const body: Frozen<z.output<typeof healthAnswer>> = { ok: true, version: VERSION };
-    return success(body);
+    return success<typeof healthAnswer>({ ok: true, version: VERSION });
   },
 });

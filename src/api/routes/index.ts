@@ -1,5 +1,4 @@
-import type { z } from "zod";
-import { type Frozen, indexAnswer } from "../../core/api-schemas.ts";
+import { indexAnswer } from "../../core/api-schemas.ts";
 import { VERSION } from "../../core/version.ts";
 import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
@@ -25,13 +24,12 @@ export const index = defineRoute({
   },
   async handle(call) {
     await authorizeRoute(call);
-    const body: Frozen<z.output<typeof indexAnswer>> = {
+    return success<typeof indexAnswer>({
       name: "ctrl-exec-api",
       version: VERSION,
       spec: "/openapi.json",
       live_spec: "/openapi-live.json",
       endpoints: call.api.routes.map(({ method, path }) => ({ method, path })),
-    };
-    return success(body);
+    });
   },
 });

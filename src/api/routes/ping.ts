@@ -1,6 +1,5 @@
-import type { z } from "zod";
 import { pingHosts } from "../../controller/ping.ts";
-import { type Frozen, pingAnswer, pingRequest } from "../../core/api-schemas.ts";
+import { pingAnswer, pingRequest } from "../../core/api-schemas.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
 
@@ -32,7 +31,6 @@ export const ping = defineRoute({
   },
   async handle({ api, caller, body }) {
     const results = await pingHosts(api.controller, caller, body.hosts, undefined, () => undefined);
-    const answer: Frozen<z.output<typeof pingAnswer>> = { ok: true, results };
-    return success(answer);
+    return success<typeof pingAnswer>({ ok: true, results });
   },
 });

@@ -1,6 +1,5 @@
-import type { z } from "zod";
 import { startRun } from "../../controller/run.ts";
-import { acceptedAnswer, type Frozen, runAnswer, runRequest } from "../../core/api-schemas.ts";
+import { acceptedAnswer, runAnswer, runRequest } from "../../core/api-schemas.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
 
@@ -48,12 +47,11 @@ export const run = defineRoute({
     api.track(started);
     if (wait) {
       const { reqid, results } = await started.finished;
-      const answer: Frozen<z.output<typeof runAnswer>> = { ok: true, reqid, results };
-      return success(answer);
+      return success<typeof runAnswer>({ ok: true, reqid, results });
     }
     await started.recorded;
     const { reqid } = started;
-    const answer: Frozen<z.output<typeof acceptedAnswer>> = { ok: true, reqid, complete: false };
-    return { status: 202, body: answer, headers: { Location: `/status/${reqid}` } };
+    const accepted = success<typeof acceptedAnswer>({ ok: true, reqid, complete: false });
+    return { ...accepted, status: 202, headers: { Location: `/status/${reqid}` } };
   },
 });

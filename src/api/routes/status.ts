@@ -1,6 +1,5 @@
-import type { z } from "zod";
 import { showRun } from "../../controller/run-status.ts";
-import { type Frozen, statusAnswer } from "../../core/api-schemas.ts";
+import { statusAnswer } from "../../core/api-schemas.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { Refused, refusal, success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
@@ -45,8 +44,7 @@ export const status = defineRoute({
   async handle({ api, caller, parameter }) {
     try {
       const run = await showRun(api.controller, caller, parameter);
-      const body: Frozen<z.output<typeof statusAnswer>> = { ok: true, ...run };
-      return success(body);
+      return success<typeof statusAnswer>({ ok: true, ...run });
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
       if (thrown.code === "denied" || thrown.code === "not-found") {

@@ -1,5 +1,5 @@
 /** The agent's own auth hook: after the allowlist, before anything runs. */
-import { type AuthDecision, decideHook, faultText, type HookAction } from "../core/hook.ts";
+import { type AuthDecision, decideHook, type HookAction, logDecision } from "../core/hook.ts";
 import { runHook } from "../system/hook-process.ts";
 import { ownRule } from "../system/trusted-path.ts";
 import type { AgentContext } from "./endpoint.ts";
@@ -16,34 +16,12 @@ export interface AgentAuthRequest {
 /** Without a hook the agent relies on mTLS and the allowlist (manual, "Auth hook (agent-side)"). */
 export async function authorize(
   { state, log, now }: AgentContext,
-  request: AgentAuthRequest,
+  { action, script, args, username, token, peerIp }: AgentAuthRequest,
 ): Promise<AuthDecision> {
-  const hook = state.config.auth_hook;
+  const { auth_hook: hook, auth_hook_timeout: timeout } = state.config;
   if (hook === undefined) return { allowed: true };
-  const outcome = await runHook(
-    hook,
-    {
-      action: request.action,
-      script: request.script,
-      args: request.args,
-      username: request.username,
-      token: request.token,
-      sourceIp: request.peerIp,
-      time: now(),
-    },
-    state.config.auth_hook_timeout,
-    ownRule(),
-  );
-  const decision = decideHook(outcome);
-  const broken = !decision.allowed && decision.broken;
-  log(decision.allowed ? "info" : broken ? "err" : "warning", "auth", {
-    AUTHACTION: request.action,
-    HOOK: hook,
-    IP: request.peerIp,
-    MSG: faultText(decision),
-    REASON: decision.allowed ? undefined : decision.reason,
-    RESULT: decision.allowed ? "pass" : broken ? "error" : "deny",
-    USER: request.username,
-  });
+  const asked = { action, script, args, username, token, sourceIp: peerIp, time: now() };
+  const decision = decideHook(await runHook(hook, asked, timeout, ownRule()));
+  logDecision(log, decision, { AUTHACTION: action, HOOK: hook, IP: peerIp, USER: username });
   return decision;
 }

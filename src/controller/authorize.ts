@@ -3,9 +3,9 @@ import { DeniedError } from "../core/errors.ts";
 import {
   type AuthDecision,
   decideHook,
-  faultText,
   type HookAction,
   type HookFault,
+  logDecision,
 } from "../core/hook.ts";
 import { runHook } from "../system/hook-process.ts";
 import { ownRule } from "../system/trusted-path.ts";
@@ -44,24 +44,17 @@ export async function authorize(
   const { config, log } = controller;
   const hook = config.auth_hook;
   const decision = await decide(controller, caller, request);
-  const broken = !decision.allowed && decision.broken;
-  log(decision.allowed ? "info" : broken ? "err" : "warning", "auth", {
+  logDecision(log, decision, {
     AUTHACTION: request.action,
     HOOK: hook,
     IP: caller.sourceIp,
-    MSG: faultText(decision),
     ORIGIN: caller.origin,
-    REASON: decision.reason,
     REQID: caller.requestId,
-    RESULT: decision.allowed ? "pass" : broken ? "error" : "deny",
     USER: caller.username,
   });
   if (decision.allowed) return;
-  throw new DeniedError(
-    decision.reason,
-    decision.code,
-    broken ? brokenHint(hook, decision.fault) : undefined,
-  );
+  const { reason, code, broken, fault } = decision;
+  throw new DeniedError(reason, code, broken ? brokenHint(hook, fault) : undefined);
 }
 
 async function decide(

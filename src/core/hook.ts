@@ -2,6 +2,7 @@
  * The auth hook's contract (PROTOCOL section 3): what it is told, and what its exit code means.
  * Anything but a clean exit 0 refuses.
  */
+import type { Log, LogFields } from "./log-line.ts";
 import { isoSeconds } from "./time.ts";
 
 export type HookAction = "run" | "ping" | "api" | "discovery";
@@ -28,7 +29,7 @@ export function hookInput(request: HookRequest): string {
   return JSON.stringify({
     action: request.action,
     script: request.script,
-    ...(request.hosts === undefined ? {} : { hosts: request.hosts }),
+    hosts: request.hosts,
     args: request.args,
     username: request.username,
     token: request.token,
@@ -88,10 +89,18 @@ export interface HookFault {
   readonly remedy: string;
 }
 
-/** The fault as one line of log; undefined when there is none. */
-export function faultText(decision: AuthDecision): string | undefined {
-  if (decision.allowed || decision.fault === undefined) return undefined;
-  return `${decision.fault.problem}; ${decision.fault.remedy}`;
+const LEVELS = { pass: "info", deny: "warning", error: "err" } as const;
+
+/** Logs a decision, the same way on both sides. @param fields who asked for what */
+export function logDecision(log: Log, decision: AuthDecision, fields: LogFields): void {
+  const result = decision.allowed ? "pass" : decision.broken ? "error" : "deny";
+  const fault = decision.allowed ? undefined : decision.fault;
+  log(LEVELS[result], "auth", {
+    ...fields,
+    MSG: fault && `${fault.problem}; ${fault.remedy}`,
+    REASON: decision.reason,
+    RESULT: result,
+  });
 }
 
 export function decideHook(outcome: HookOutcome): AuthDecision {

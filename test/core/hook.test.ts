@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import {
   decideHook,
-  faultText,
   type HookRequest,
   hookEnvironment,
   hookInput,
+  logDecision,
 } from "../../src/core/hook.ts";
 
 const request: HookRequest = {
@@ -92,7 +92,20 @@ describe("only a clean exit 0 passes", () => {
       broken: true,
       fault,
     });
-    expect(faultText(decision)).toBe("/h can be written by others (mode 0775); chmod go-w /h");
-    expect(faultText(decideHook({ kind: "exited", code: 1 }))).toBeUndefined();
   });
+});
+
+test.each([
+  [{ allowed: true }, "info", { RESULT: "pass" }],
+  [{ allowed: true, reason: "no-hook-cli" }, "info", { REASON: "no-hook-cli", RESULT: "pass" }],
+  [decideHook({ kind: "exited", code: 1 }), "warning", { REASON: "denied", RESULT: "deny" }],
+  [
+    decideHook({ kind: "not-trusted", problem: "/h is open", remedy: "chmod go-w /h" }),
+    "err",
+    { MSG: "/h is open; chmod go-w /h", REASON: "hook-not-trusted", RESULT: "error" },
+  ],
+] as const)("%j is logged with who asked", (decision, level, fields) => {
+  const lines: unknown[] = [];
+  logDecision((...line) => lines.push(line), decision, { USER: "alice" });
+  expect(lines).toEqual([[level, "auth", { USER: "alice", ...fields }]]);
 });

@@ -121,7 +121,7 @@ export function splitCommandLine(program: Program, args: readonly string[]): Com
       const option = readOption(program, arg, args[index + 1]);
       if (option.tookNext) index += 1;
       if (given.some(({ name }) => name === option.name)) {
-        throw usageError(program, `--${option.name} is given twice`);
+        throw usageError(program.name, `--${option.name} is given twice`);
       }
       given.push(option);
     }
@@ -138,14 +138,14 @@ function readOption(
 ): GivenOption & { readonly tookNext: boolean } {
   const [, name = "", inline] = /^--([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? [];
   const option = Object.hasOwn(program.options, name) ? program.options[name] : undefined;
-  if (option === undefined) throw unknownOption(program, arg, Object.keys(program.options));
+  if (option === undefined) throw unknownOption(program, arg);
   if (option.type === "boolean") {
-    if (inline !== undefined) throw usageError(program, `--${name} takes no value`);
+    if (inline !== undefined) throw usageError(program.name, `--${name} takes no value`);
     return { name, value: true, tookNext: false };
   }
   const value = inline ?? next;
   if (value === undefined || (inline === undefined && next === "--")) {
-    throw usageError(program, `--${name} needs a value <${option.valueHint ?? "value"}>`);
+    throw usageError(program.name, `--${name} needs a value <${option.valueHint ?? "value"}>`);
   }
   return { name, value, tookNext: inline === undefined };
 }
@@ -161,25 +161,19 @@ export async function runVerb(
   const where = program.defaultVerb === mode ? program.name : `${program.name} ${mode}`;
   for (const { name } of line.given) {
     if (!Object.hasOwn(verb.options, name) && program.globalOptions?.includes(name) !== true) {
-      throw new CtrlExecError("usage", `--${name} has no meaning for ${where}`, {
-        hint: helpHint(where),
-      });
+      throw usageError(where, `--${name} has no meaning for ${where}`);
     }
   }
   if (line.scriptArgs !== undefined && verb.takesScriptArgs !== true) {
-    throw new CtrlExecError("usage", `${where} takes nothing behind --`, { hint: helpHint(where) });
+    throw usageError(where, `${where} takes nothing behind --`);
   }
   const [min, max] = verb.arity;
   if (line.positionals.length < min) {
-    throw new CtrlExecError("usage", `${where} needs ${verb.positionals}`, {
-      hint: helpHint(where),
-    });
+    throw usageError(where, `${where} needs ${verb.positionals}`);
   }
   if (line.positionals.length > max) {
     const extra = line.positionals[max] ?? "";
-    throw new CtrlExecError("usage", `${where} does not take "${extra}"`, {
-      hint: helpHint(where),
-    });
+    throw usageError(where, `${where} does not take "${extra}"`);
   }
   const input = {
     options: await parseOptions(verb.options, line.given),
@@ -217,19 +211,15 @@ export function unknownMode(program: Program, mode: string): CtrlExecError {
     mode,
     shownVerbs(program).map(([name]) => name),
   );
-  return new CtrlExecError("usage", `Unknown mode "${mode}"${didYouMean(guess)}`, {
-    hint: helpHint(program.name),
-  });
+  return usageError(program.name, `Unknown mode "${mode}"${didYouMean(guess)}`);
 }
 
-function unknownOption(program: Program, arg: string, names: readonly string[]): CtrlExecError {
+function unknownOption(program: Program, arg: string): CtrlExecError {
   const [typed = ""] = arg.replace(/^-+/, "").split("=");
-  const guess = nearestMatch(
-    typed,
-    names.filter((name) => program.options[name]?.hidden !== true),
-  );
+  const shown = Object.keys(program.options).filter((name) => !program.options[name]?.hidden);
+  const guess = nearestMatch(typed, shown);
   return usageError(
-    program,
+    program.name,
     `Unknown option ${arg.split("=")[0]}${didYouMean(guess === undefined ? undefined : `--${guess}`)}`,
   );
 }
@@ -238,10 +228,7 @@ function didYouMean(guess: string | undefined): string {
   return guess === undefined ? "" : `; did you mean ${guess}?`;
 }
 
-function usageError(program: Program, message: string): CtrlExecError {
-  return new CtrlExecError("usage", message, { hint: helpHint(program.name) });
-}
-
-function helpHint(where: string): string {
-  return `See: ${where} --help`;
+/** @param where the program, and the mode when it is the mode's own help that says more */
+function usageError(where: string, message: string): CtrlExecError {
+  return new CtrlExecError("usage", message, { hint: `See: ${where} --help` });
 }

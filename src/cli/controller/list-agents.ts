@@ -25,19 +25,14 @@ export const listAgents = defineVerb({
     const { config, now } = controller;
     const { agents, broken } = readRegistry(config);
     const statusOf = statusReader(controller);
-    const list = [...agents.values()].map((record) =>
-      agentJson(record, statusOf(record), config.cert_days, now()),
-    );
-    if (options.json) io.out(`${JSON.stringify(list)}\n`);
+    const list = [...agents.values()].map((record) => {
+      return { record, json: agentJson(record, statusOf(record), config.cert_days, now()) };
+    });
+    if (options.json) io.out(`${JSON.stringify(list.map(({ json }) => json))}\n`);
     else {
-      const rows = [...agents.values()].map(({ hostname, ip, paired, expiry }, index) => [
-        hostname,
-        ip,
-        paired,
-        expiry,
-        String(list[index]?.days_left ?? ""),
-        list[index]?.serial_status ?? "",
-      ]);
+      const rows = list.map(({ record: { hostname, ip, paired, expiry }, json }) => {
+        return [hostname, ip, paired, expiry, String(json.days_left ?? ""), json.serial_status];
+      });
       const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "SERIAL"];
       io.out(renderTable(header, rows));
     }

@@ -18,25 +18,14 @@ export const listRequests = defineVerb({
   examples: ["ctrl-exec list-requests"],
   async run({ options, io }) {
     const controller = await openController(options);
-    const requests = waitingRequests(controller);
+    const requests = waitingRequests(controller).map(({ id, hostname, ip, code, received }) => {
+      return { id, hostname, ip, code, received };
+    });
     if (options.json) {
-      const rows = requests.map(({ id, hostname, ip, code, received }) => ({
-        id,
-        hostname,
-        ip,
-        code,
-        received,
-      }));
-      io.out(`${JSON.stringify(rows)}\n`);
+      io.out(`${JSON.stringify(requests)}\n`);
       return 0;
     }
-    const rows = requests.map(({ id, hostname, ip, code, received }) => [
-      id,
-      hostname,
-      ip,
-      code,
-      received,
-    ]);
+    const rows = requests.map((request) => Object.values(request));
     io.out(renderTable(["ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
     for (const { hostname } of requests) {
       const known = findAgent(controller.config, hostname);

@@ -4,16 +4,11 @@ import type { PendingRequest } from "../../controller/pairing-queue.ts";
 import type { Registered } from "../../controller/registry.ts";
 
 export function describeApproval({ record, replaced }: Approval): string {
-  const lines = [
-    `Approved ${record.hostname} (${record.ip}); its certificate expires ${record.expiry}.`,
-  ];
-  if (replaced !== undefined) lines.push(describeReplaced(record.hostname, replaced));
-  return `${lines.join("\n")}\n`;
-}
-
-/** A name that is taken already is never replaced in silence (T06). */
-function describeReplaced(hostname: string, replaced: Registered): string {
-  return `Note: this replaces the earlier record of ${hostname} (${describeKnown(replaced)}).`;
+  const { hostname, ip, expiry } = record;
+  const approved = `Approved ${hostname} (${ip}); its certificate expires ${expiry}.\n`;
+  if (replaced === undefined) return approved;
+  // A name that is taken already is never replaced in silence (T06).
+  return `${approved}Note: this replaces the earlier record of ${hostname} (${describeKnown(replaced)}).\n`;
 }
 
 /** What the registry has of a host that asks again. */

@@ -13,6 +13,7 @@ export interface AgentRequest {
 
 export interface AgentReply {
   readonly status: number;
+  /** What becomes JSON; a member that is undefined is left out. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 

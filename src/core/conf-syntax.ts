@@ -63,8 +63,8 @@ function readConf(file: string, text: string): RawSettings {
   return { keys, sections };
 }
 
-function badLine(file: string, line: number, problem: string): CtrlExecError {
-  return new CtrlExecError("config", `Cannot read ${file}: line ${line}: ${problem}`);
+function badLine(file: string, line: unknown, problem: string, cause?: unknown): CtrlExecError {
+  return new CtrlExecError("config", `Cannot read ${file}: line ${line}: ${problem}`, { cause });
 }
 
 async function readToml(file: string, text: string): Promise<RawSettings> {
@@ -77,9 +77,7 @@ async function readToml(file: string, text: string): Promise<RawSettings> {
     const [reason = ""] = messageOf(thrown).split("\n");
     const line =
       typeof thrown === "object" && thrown !== null && "line" in thrown ? thrown.line : "?";
-    throw new CtrlExecError("config", `Cannot read ${file}: line ${line}: ${reason}`, {
-      cause: thrown,
-    });
+    throw badLine(file, line, reason, thrown);
   }
   const keys = new Map<string, RawEntry>();
   const sections = new Map<string, RawSection>();

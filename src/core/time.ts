@@ -1,6 +1,7 @@
 /** Times as the files, the wire and the screen spell them. */
 
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/** As certificates and syslog name them. */
+export const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 const DAY_MS = 86_400_000;
 

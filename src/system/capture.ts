@@ -1,13 +1,13 @@
 /** One output stream of a child, kept up to a limit and drained to the end (T14, T15). */
 
+import { closeAll } from "./pipe.ts";
+
 export interface Captured {
   /** In order; whoever has no further use for one may take it out. */
   readonly chunks: Uint8Array[];
   /** Bytes beyond the limit, read and dropped. */
   readonly dropped: number;
 }
-
-import { closeAll } from "./pipe.ts";
 
 /** The part of a stream's reader that is used; the two type libraries disagree on the rest. */
 interface ChunkReader {

@@ -1,7 +1,7 @@
 /**
- * The few calls that neither Bun nor Node offers: flock(2), and datagram sockets of the local
- * family for /dev/log. Loaded on first use. localtime_r(3) is here because a Date's local fields
- * load the time zones of a whole planet: 5 ms of a command that takes 30.
+ * The few calls that neither Bun nor Node offers: flock(2), pipe(2), and datagram sockets of the
+ * local family for /dev/log and systemd. Loaded on first use. localtime_r(3) is here because a Date's
+ * local fields load the time zones of a whole planet: 5 ms of a command that takes 30.
  */
 import { dlopen } from "bun:ffi";
 import { readdirSync } from "node:fs";

@@ -4,6 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { formatLogLine, type Log, type LogFields, type LogLevel } from "../core/log-line.ts";
+import { MONTHS } from "../core/time.ts";
 import { libc } from "./libc.ts";
 import { connectDatagram } from "./local-datagram.ts";
 
@@ -14,8 +15,6 @@ export const SYSTEM_LOG = "/dev/log";
 
 const FACILITY_DAEMON = 3;
 const SEVERITY: Readonly<Record<LogLevel, number>> = { err: 3, warning: 4, info: 6 };
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** @param tag `ctrl-exec` or `ctrl-exec-agent` */
 export function openLog(tag: string, destination: LogDestination): Log {

@@ -119,26 +119,23 @@ function outputOf({ stdout, stderr }: ProcessResult): Record<string, unknown> {
   return {
     stdout: out.text,
     stderr: err.text,
-    ...(out.base64 === undefined ? {} : { stdout_b64: out.base64 }),
-    ...(err.base64 === undefined ? {} : { stderr_b64: err.base64 }),
-    ...(stdout.dropped > 0 ? { stdout_dropped: stdout.dropped } : {}),
-    ...(stderr.dropped > 0 ? { stderr_dropped: stderr.dropped } : {}),
+    stdout_b64: out.base64,
+    stderr_b64: err.base64,
+    stdout_dropped: stdout.dropped || undefined,
+    stderr_dropped: stderr.dropped || undefined,
   };
 }
 
 function endOf(result: ProcessResult, { path, options }: AllowedScript): Record<string, unknown> {
   if (result.startError !== undefined) {
-    return {
-      error: `cannot execute ${path}: ${START_PROBLEMS[result.startError] ?? result.startError}`,
-    };
+    const problem = START_PROBLEMS[result.startError] ?? result.startError;
+    return { error: `cannot execute ${path}: ${problem}` };
   }
-  return {
-    ...(result.signal === undefined ? {} : { signal: result.signal }),
-    // `error` is what 0.8 shows.
-    ...(result.timedOut
-      ? { timed_out: true, error: `script timed out after ${options.timeout}s and was ended` }
-      : {}),
-  };
+  const { signal } = result;
+  if (!result.timedOut) return { signal };
+  // `error` is what 0.8 shows.
+  const error = `script timed out after ${options.timeout}s and was ended`;
+  return { signal, timed_out: true, error };
 }
 
 const START_PROBLEMS: Readonly<Record<string, string>> = {

@@ -27,19 +27,13 @@ export async function pingHosts(
 ): Promise<PingResult[]> {
   const { config } = controller;
   const targets = resolveTargets(typed, port, agentFinder(config), config.max_hosts);
-  const hosts = targets.map(({ name }) => name);
-  await authorize(controller, caller, {
-    action: "ping",
-    script: "",
-    hosts: targets.map(hostOf),
-    args: [],
-  });
-  const dialler = openDialler(controller);
+  const hosts = targets.map(hostOf);
+  await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<string, PingResult>();
   const shown: ShownExpiry[] = [];
   await askFleet(
-    dialler,
+    openDialler(controller),
     targets,
     { method: "POST", path: "/ping", body: { reqid }, idempotent: true },
     (outcome) => {
@@ -52,7 +46,7 @@ export async function pingHosts(
     },
   );
   await renewDue(controller, targets, await rememberExpiries(controller, shown));
-  return hosts.flatMap((host) => results.get(host) ?? []);
+  return targets.flatMap(({ name }) => results.get(name) ?? []);
 }
 
 /** Whoever is asked for is looked after: those of them whose certificates are due get new ones. */

@@ -1,5 +1,4 @@
 /** `run`: one allowlisted script on many hosts. */
-
 import { isScriptName } from "../core/allowlist.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
@@ -59,42 +58,32 @@ export async function startRun(
   onResult: (result: RunResult) => void,
 ): Promise<StartedRun> {
   const { config, log } = controller;
-  if (!isScriptName(order.script)) {
-    throw new CtrlExecError("bad-request", `"${order.script}" is not a script name`, {
+  const { script, args } = order;
+  const { username, token } = caller;
+  if (!isScriptName(script)) {
+    throw new CtrlExecError("bad-request", `"${script}" is not a script name`, {
       hint: "A name of scripts.conf on the agent: letters, digits, _ and -.",
     });
   }
   const targets = resolveTargets(order.hosts, order.port, agentFinder(config), config.max_hosts);
   const reqid = caller.requestId ?? newRequestId();
-  const body = {
-    script: order.script,
-    args: order.args,
-    reqid,
-    username: caller.username,
-    token: caller.token,
-  };
+  const body = { script, args, reqid, username, token };
   if (Buffer.byteLength(JSON.stringify(body)) > MAX_REQUEST_BYTES) {
     throw new CtrlExecError(
       "too-large",
       "Cannot run: the arguments are longer than 1 MiB together",
     );
   }
-  const hosts = targets.map(({ name }) => name);
-  await authorize(controller, caller, {
-    action: "run",
-    script: order.script,
-    hosts: targets.map(hostOf),
-    args: order.args,
-  });
+  await authorize(controller, caller, { action: "run", script, hosts: targets.map(hostOf), args });
   const opened = openDialler(controller);
   const account = opened.budget.open();
   const dialler = { ...opened, account };
-  const { username, token } = caller;
-  const { script } = order;
+  const hosts = targets.map(({ name }) => name);
   const locks = takeRunLocks(controller, { targets, script, reqid, username });
   const record = new RunRecord(controller, { reqid, script, hosts, submitter: username, token });
   log("info", "dispatch", { HOSTS: hosts.join(","), REQID: reqid, SCRIPT: script });
   const results = new Map<string, RunResult>();
+  const report = () => ({ reqid, results: hosts.flatMap((host) => results.get(host) ?? []) });
   const fanOut = async (): Promise<RunReport> => {
     try {
       await askFleet(dialler, targets, { method: "POST", path: "/run", body }, (outcome) => {
@@ -109,7 +98,7 @@ export async function startRun(
       locks.releaseAll();
       await record.close("ctrl-exec gave up before this host answered; the script may have run");
     }
-    return { reqid, results: hosts.flatMap((host) => results.get(host) ?? []) };
+    return report();
   };
   const abandoned = Promise.withResolvers<RunReport>();
   return {
@@ -124,7 +113,7 @@ export async function startRun(
         log("err", "run", { ERROR: reason, REQID: reqid, SCRIPT: script, TARGET });
         if (!results.has(name)) results.set(name, lostResult({ reqid, script }, name, reason));
       }
-      abandoned.resolve({ reqid, results: hosts.flatMap((host) => results.get(host) ?? []) });
+      abandoned.resolve(report());
     },
     letGo: () => account.close(),
   };
@@ -134,14 +123,9 @@ function runResult(outcome: HostOutcome, script: string, reqid: string): RunResu
   const { target, reply, rtt } = outcome;
   const head = { host: target.name, script };
   const tail = { rtt: `${rtt}ms`, reqid };
-  const failed = (error: string) => ({
-    ...head,
-    exit: -1,
-    stdout: "",
-    stderr: "",
-    ...tail,
-    error,
-  });
+  const failed = (error: string) => {
+    return { ...head, exit: -1, stdout: "", stderr: "", ...tail, error };
+  };
   if (reply === undefined) return failed(outcome.error ?? "no answer");
   const answered = runReply.safeParse(reply.json);
   if (reply.status === 200 && answered.success) {

@@ -1,14 +1,11 @@
 /** The compiled binary, driven as a person would. */
 import { join } from "node:path";
+import type { ProgramName } from "../../src/multicall.ts";
+
+export type { ProgramName };
 
 const ROOT = join(import.meta.dir, "..", "..");
 export const BINARY = join(ROOT, "dist", "ctrl-exec");
-
-export type ProgramName =
-  | "ctrl-exec"
-  | "ctrl-exec-agent"
-  | "ctrl-exec-api"
-  | "update-ctrl-exec-serial";
 
 export function programPath(name: ProgramName): string {
   return join(ROOT, "dist", name);

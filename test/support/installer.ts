@@ -1,6 +1,6 @@
 /** install.sh, run by each shell it is written for. */
 import { join } from "node:path";
-import { BINARY } from "./binary.ts";
+import { BINARY, type Finished, runCommand } from "./binary.ts";
 import { ROOT } from "./documents.ts";
 import type { TestFolder } from "./folder.ts";
 
@@ -11,12 +11,6 @@ export const SHELLS: readonly (readonly string[])[] = [["dash"], ["bash"], ["bus
 /** Does what the compiled binary does, without its hundred megabytes to copy each time. @returns its path */
 export function standIn(folder: TestFolder): string {
   return folder.script("ctrl-exec", `exec ${BINARY} "$@"`);
-}
-
-export interface Installed {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
 }
 
 interface InstallOptions {
@@ -30,19 +24,8 @@ interface InstallOptions {
 export async function install(
   args: readonly string[],
   { shell = ["dash"], env = {}, piped, cwd = "/" }: InstallOptions = {},
-): Promise<Installed> {
+): Promise<Finished> {
   const script = piped === undefined ? [INSTALLER] : ["-s", "--"];
-  const child = Bun.spawn([...shell, ...script, ...args], {
-    stdin: piped === undefined ? "ignore" : new Blob([piped]),
-    stdout: "pipe",
-    stderr: "pipe",
-    cwd,
-    env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", HOME: "/", ...env },
-  });
-  const [out, err, status] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { status, out, err };
+  const input = piped === undefined ? {} : { input: piped };
+  return await runCommand([...shell, ...script, ...args], { env, cwd, ...input });
 }

@@ -4,8 +4,8 @@
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { programPath } from "./binary.ts";
-import type { TestFolder } from "./folder.ts";
-import { freePort } from "./folder.ts";
+import { freePort, type TestFolder } from "./folder.ts";
+import { runOpenssl } from "./openssl-peers.ts";
 
 export interface LegacyHosts {
   readonly controlConfig: string;
@@ -13,76 +13,39 @@ export interface LegacyHosts {
   readonly agentPort: number;
 }
 
-async function openssl(...args: readonly string[]): Promise<string> {
-  const child = Bun.spawn(["openssl", ...args], { stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  if ((await child.exited) !== 0) throw new Error(`openssl ${args[0]}: ${err}`);
-  return out;
-}
-
 /** The control host is serial 02 of the CA, its agent old-01 is 03. */
 export async function makeLegacyHosts(folder: TestFolder): Promise<LegacyHosts> {
   const control = (name: string) => folder.join("control", name);
   const agent = (name: string) => folder.join("agent", name);
   for (const path of [control(""), agent("")]) mkdirSync(path);
-  await openssl("genrsa", "-out", control("ca.key"), "2048");
-  await openssl(
-    "req",
-    "-new",
-    "-key",
-    control("ca.key"),
-    "-subj",
-    "/CN=dispatcher CA",
-    "-out",
-    control("ca.csr"),
-  );
-  await openssl(
-    "x509",
-    "-req",
-    "-in",
-    control("ca.csr"),
-    "-signkey",
-    control("ca.key"),
-    "-days",
-    "3650",
-    "-set_serial",
-    "1",
-    "-out",
-    control("ca.crt"),
-  );
+  await runOpenssl(["genrsa", "-out", control("ca.key"), "2048"]);
+  await runOpenssl([
+    ...["req", "-new", "-key", control("ca.key"), "-subj", "/CN=dispatcher CA"],
+    ...["-out", control("ca.csr")],
+  ]);
+  await runOpenssl([
+    ...["x509", "-req", "-in", control("ca.csr"), "-signkey", control("ca.key")],
+    ...["-days", "3650", "-set_serial", "1", "-out", control("ca.crt")],
+  ]);
   folder.write("control/ca.serial", "01\n");
-  const sign = async (key: string, cert: string, name: string, days: string) => {
-    await openssl("genrsa", "-out", key, "2048");
-    await openssl("req", "-new", "-key", key, "-subj", `/CN=${name}`, "-out", `${key}.csr`);
-    await openssl(
-      "x509",
-      "-req",
-      "-in",
-      `${key}.csr`,
-      "-CA",
-      control("ca.crt"),
-      "-CAkey",
-      control("ca.key"),
-      "-CAserial",
-      control("ca.serial"),
-      "-days",
-      days,
-      "-out",
-      cert,
-    );
+  const sign = async (key: string, cert: string, name: string) => {
+    await runOpenssl(["genrsa", "-out", key, "2048"]);
+    await runOpenssl(["req", "-new", "-key", key, "-subj", `/CN=${name}`, "-out", `${key}.csr`]);
+    await runOpenssl([
+      ...["x509", "-req", "-in", `${key}.csr`, "-CA", control("ca.crt")],
+      ...["-CAkey", control("ca.key"), "-CAserial", control("ca.serial")],
+      ...["-days", "365", "-out", cert],
+    ]);
   };
-  await sign(control("ctrl-exec.key"), control("ctrl-exec.crt"), "ctrl-exec", "365");
-  await sign(agent("agent.key"), agent("agent.crt"), "old-01", "365");
+  await sign(control("ctrl-exec.key"), control("ctrl-exec.crt"), "ctrl-exec");
+  await sign(agent("agent.key"), agent("agent.crt"), "old-01");
   for (const key of [control("ca.key"), control("ctrl-exec.key")]) {
     folder.write(key.slice(folder.path.length + 1), readFileSync(key), 0o600);
   }
   folder.write("agent/agent.key", readFileSync(agent("agent.key")), 0o640);
   folder.write("agent/ca.crt", readFileSync(control("ca.crt")));
   const agentPort = await freePort();
-  const end = await openssl("x509", "-noout", "-enddate", "-in", agent("agent.crt"));
+  const end = await runOpenssl(["x509", "-noout", "-enddate", "-in", agent("agent.crt")]);
   // 0.8 knows no port in its records: the test gives it with the host.
   const record = {
     hostname: "old-01",
@@ -123,6 +86,6 @@ export async function makeLegacyHosts(folder: TestFolder): Promise<LegacyHosts> 
 
 /** Lower hex with its leading zero, as 0.8 stores it. */
 async function serialOf(cert: string): Promise<string> {
-  const line = await openssl("x509", "-noout", "-serial", "-in", cert);
+  const line = await runOpenssl(["x509", "-noout", "-serial", "-in", cert]);
   return line.trim().replace("serial=", "").toLowerCase();
 }

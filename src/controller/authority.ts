@@ -81,6 +81,15 @@ export async function signHost(
   return certificate;
 }
 
+/** A new key and certificate for this host, which are nowhere in place yet. */
+export async function makeOwnCredential(
+  controller: Controller,
+): Promise<{ readonly keyPem: string; readonly certificate: CertificateFacts }> {
+  const keyPem = await generateKeyPem(controller.config.key_type);
+  const publicKey = publicKeyBytes(readPrivateKey(keyPem, "the new key"));
+  return { keyPem, certificate: await signHost(controller, CONTROLLER_NAME, publicKey) };
+}
+
 /**
  * Makes the controller's own key and certificate, and puts them in place. For a host that no agent
  * knows yet: with agents the way is rotation.ts.
@@ -88,9 +97,7 @@ export async function signHost(
 export async function setupController(controller: Controller): Promise<CertificateFacts> {
   const { config } = controller;
   using _lock = await lockMaintenance(controller);
-  const keyPem = await generateKeyPem(config.key_type);
-  const key = readPrivateKey(keyPem, "the new key");
-  const certificate = await signHost(controller, CONTROLLER_NAME, publicKeyBytes(key));
+  const { keyPem, certificate } = await makeOwnCredential(controller);
   writeWhole(config.key, keyPem, 0o600);
   writeWhole(config.cert, certificate.pem, 0o644);
   return certificate;

@@ -19,11 +19,9 @@
  */
 import { join } from "node:path";
 import { messageOf } from "../core/errors.ts";
-import { CONTROLLER_NAME } from "../core/host-name.ts";
 import { renewalThreshold, rotationDue, serialStatus } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { daysBetween, isoSeconds } from "../core/time.ts";
-import { publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { type Controller, paths } from "./controller.ts";
 import { type ControllerCredential, loadCredentials } from "./credential.ts";
@@ -52,14 +50,10 @@ export interface RotationPlan {
 export async function planRotation(controller: Controller): Promise<RotationPlan> {
   const { config, now } = controller;
   const { current: old } = loadCredentials(config, now());
-  const { signHost } = await import("./authority.ts");
-  const { generateKeyPem } = await import("../pki/keys.ts");
-  const keyPem = await generateKeyPem(config.key_type);
-  const publicKey = publicKeyBytes(readPrivateKey(keyPem, "the new key"));
-  const certificate = await signHost(controller, CONTROLLER_NAME, publicKey);
-  const next: ControllerCredential = { certificate, ca: old.ca, keyPem };
+  const { makeOwnCredential } = await import("./authority.ts");
+  const next: ControllerCredential = { ...(await makeOwnCredential(controller)), ca: old.ca };
   const oldSerial = old.certificate.serial;
-  const newSerial = certificate.serial;
+  const newSerial = next.certificate.serial;
   return {
     oldSerial,
     newSerial,

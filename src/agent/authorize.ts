@@ -1,7 +1,6 @@
 /** The agent's own auth hook: after the allowlist, before anything runs. */
 import { type AuthDecision, decideHook, type HookAction, logDecision } from "../core/hook.ts";
 import { runHook } from "../system/hook-process.ts";
-import { ownRule } from "../system/trusted-path.ts";
 import type { AgentContext } from "./endpoint.ts";
 
 export interface AgentAuthRequest {
@@ -21,7 +20,7 @@ export async function authorize(
   const { auth_hook: hook, auth_hook_timeout: timeout } = state.config;
   if (hook === undefined) return { allowed: true };
   const asked = { action, script, args, username, token, sourceIp: peerIp, time: now() };
-  const decision = decideHook(await runHook(hook, asked, timeout, ownRule()));
+  const decision = decideHook(await runHook(hook, asked, timeout));
   logDecision(log, decision, { AUTHACTION: action, HOOK: hook, IP: peerIp, USER: username });
   return decision;
 }

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import type { AgentConfig } from "../core/agent-config.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
 import { placeOf } from "../system/linked-file.ts";
-import { judgePath, ownRule } from "../system/trusted-path.ts";
+import { judgePath } from "../system/trusted-path.ts";
 
 export interface FileFault {
   /** The key of agent.conf that names the file, or the file's own usual name. */
@@ -52,7 +52,7 @@ function judgeFolder(folder: string): FileFault[] {
 }
 
 function judgeOwn(key: string, path: string): FileFault[] {
-  const judged = judgePath(path, ownRule());
+  const judged = judgePath(path);
   if (judged.kind !== "refused") return [];
   return [{ key, path, problem: judged.problem, remedy: judged.remedy }];
 }

@@ -1,6 +1,6 @@
 /** Judges the file behind an allowlisted name: who could change it, and `script_dirs` (T13). */
 import { normalize } from "node:path";
-import { judgePath, type PathJudgement, type PathRule } from "../system/trusted-path.ts";
+import { judgePath, type PathJudgement } from "../system/trusted-path.ts";
 
 export type ScriptJudgement =
   | PathJudgement
@@ -10,17 +10,18 @@ export type ScriptJudgement =
 /**
  * @param path absolute
  * @param dirs `script_dirs`; undefined allows every place
+ * @param user as in judgePath
  */
 export function judgeScript(
   path: string,
   dirs: readonly string[] | undefined,
-  rule: PathRule,
+  user?: number,
 ): ScriptJudgement {
-  const judged = judgePath(path, rule);
+  const judged = judgePath(path, user);
   if (judged.kind === "refused") return judged;
   // What is not there yet is judged by the path it would have.
   const real = judged.kind === "good" ? judged.real : normalize(path);
-  if (dirs === undefined || dirs.some((dir) => contains(dir, real, rule))) return judged;
+  if (dirs === undefined || dirs.some((dir) => contains(dir, real, user))) return judged;
   return {
     kind: "outside",
     problem: `${path} is not in one of script_dirs`,
@@ -29,8 +30,8 @@ export function judgeScript(
 }
 
 /** Both sides with every link resolved, so that neither a link nor `..` leads out. */
-function contains(dir: string, real: string, rule: PathRule): boolean {
-  const judged = judgePath(dir, rule);
+function contains(dir: string, real: string, user: number | undefined): boolean {
+  const judged = judgePath(dir, user);
   if (judged.kind !== "good") return false;
   return real.startsWith(judged.real === "/" ? "/" : `${judged.real}/`);
 }

@@ -3,7 +3,7 @@ import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/agent-config.ts
 import type { AllowedScript } from "../core/allowlist.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { baseEnvironment, notStarted, type ProcessResult, runProcess } from "../system/process.ts";
-import { executableProblem, ownRule } from "../system/trusted-path.ts";
+import { executableProblem } from "../system/trusted-path.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";
 
 /** Judged anew at every run: what was good at load may have changed since. */
@@ -11,7 +11,7 @@ export function judgeAllowedScript(
   script: AllowedScript,
   config: Pick<AgentConfig, "script_dirs">,
 ): ScriptJudgement {
-  const judged = judgeScript(script.path, config.script_dirs, ownRule());
+  const judged = judgeScript(script.path, config.script_dirs);
   return judged.kind === "good" ? (executableProblem(script.path) ?? judged) : judged;
 }
 

@@ -8,7 +8,7 @@ import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { fitsKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
-import { judgeProgram, ownRule } from "../system/trusted-path.ts";
+import { judgeProgram } from "../system/trusted-path.ts";
 import { fileFaults } from "./config-files.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { parseAllowedIps } from "./door/allowed-ips.ts";
@@ -174,7 +174,7 @@ function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Ch
 function checkHook(config: AgentConfig): Check[] {
   const { auth_hook: hook } = config;
   if (hook === undefined) return [];
-  const judged = judgeProgram(hook, ownRule());
+  const judged = judgeProgram(hook);
   if (judged.kind === "good") return [{ name: "auth_hook", ok: true, detail: hook }];
   return [{ name: "auth_hook", ok: false, detail: judged.problem, remedy: judged.remedy }];
 }

@@ -8,7 +8,6 @@ import {
   logDecision,
 } from "../core/hook.ts";
 import { runHook } from "../system/hook-process.ts";
-import { ownRule } from "../system/trusted-path.ts";
 import type { Controller } from "./controller.ts";
 
 /** Who asks, and through which face. */
@@ -66,7 +65,7 @@ async function decide(
   if (config.auth_hook === undefined) return withoutHook(caller, config.api_auth_default);
   const { username, token, sourceIp, route } = caller;
   const asked = { ...request, username, token, sourceIp, route, time: now() };
-  return decideHook(await runHook(config.auth_hook, asked, config.auth_hook_timeout, ownRule()));
+  return decideHook(await runHook(config.auth_hook, asked, config.auth_hook_timeout));
 }
 
 /**

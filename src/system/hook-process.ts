@@ -1,7 +1,7 @@
 /** Runs an auth hook: the same way on both sides. */
 import { type HookOutcome, type HookRequest, hookEnvironment, hookInput } from "../core/hook.ts";
 import { baseEnvironment, runProcess } from "./process.ts";
-import { judgeProgram, type PathRule } from "./trusted-path.ts";
+import { judgeProgram } from "./trusted-path.ts";
 
 /**
  * @param file judged anew each time: who could change it could decide in its place (T24)
@@ -11,9 +11,8 @@ export async function runHook(
   file: string,
   request: HookRequest,
   timeoutSeconds: number,
-  rule: PathRule,
 ): Promise<HookOutcome> {
-  const judged = judgeProgram(file, rule);
+  const judged = judgeProgram(file);
   if (judged.kind === "unusable") return { kind: "not-executable", reason: judged.problem };
   if (judged.kind === "refused") {
     return { kind: "not-trusted", problem: judged.problem, remedy: judged.remedy };

@@ -28,19 +28,9 @@ export type PathProblem =
 /** `real` is the path with every link resolved. */
 export type PathJudgement = { readonly kind: "good"; readonly real: string } | PathProblem;
 
-export interface PathRule {
-  /** The user this program runs as. */
-  readonly uid: number;
-}
-
-/** The rule for this process. */
-export function ownRule(): PathRule {
-  return { uid: process.getuid?.() ?? 0 };
-}
-
 /** A path whose end must be a program that this process may execute. @param path absolute */
-export function judgeProgram(path: string, rule: PathRule): PathJudgement {
-  const judged = judgePath(path, rule);
+export function judgeProgram(path: string): PathJudgement {
+  const judged = judgePath(path);
   return judged.kind === "good" ? (executableProblem(path) ?? judged) : judged;
 }
 
@@ -68,8 +58,12 @@ export function executableProblem(path: string): PathProblem | undefined {
 
 const MAX_LINKS = 40;
 
-/** The real path, or the first thing on the way that is not as it must be. @param path absolute */
-export function judgePath(path: string, rule: PathRule): PathJudgement {
+/**
+ * The real path, or the first thing on the way that is not as it must be.
+ * @param path absolute
+ * @param user the one this program runs as
+ */
+export function judgePath(path: string, user = process.getuid?.() ?? 0): PathJudgement {
   const ahead = path.split("/");
   let current = "/";
   /** The folder that `here` is in, when it is a sticky one. */
@@ -82,7 +76,7 @@ export function judgePath(path: string, rule: PathRule): PathJudgement {
     const { facts, target } = step;
     const isEntry = here !== current && name !== "..";
     const problem =
-      ownerProblem(here, facts, rule) ??
+      ownerProblem(here, facts, user) ??
       (isEntry && sticky !== undefined ? placedProblem(here, facts, sticky) : undefined);
     if (problem !== undefined) return problem;
     if (target !== undefined) {
@@ -134,8 +128,8 @@ function unusable(path: string, problem: string, code: string): PathProblem {
   };
 }
 
-function ownerProblem(path: string, { uid }: Stats, rule: PathRule): PathProblem | undefined {
-  if (uid === 0 || uid === rule.uid) return undefined;
+function ownerProblem(path: string, { uid }: Stats, user: number): PathProblem | undefined {
+  if (uid === 0 || uid === user) return undefined;
   return {
     kind: "refused",
     problem: `${path} belongs to user ${uid}, who could replace it`,

@@ -8,12 +8,12 @@ afterAll(() => folder[Symbol.dispose]());
 
 const uid = process.getuid?.() ?? 0;
 const kindOf = (path: string, dirs?: readonly string[], as = uid) =>
-  judgeScript(path, dirs, { uid: as }).kind;
+  judgeScript(path, dirs, as).kind;
 
 test("a script of ours in folders of ours is good, below a sticky /tmp as well", () => {
   const path = folder.script("a/b/good.sh", "");
-  expect(judgeScript(path, undefined, { uid })).toEqual({ kind: "good", real: path });
-  expect(judgeScript(`${folder.path}/a/./b//../b/good.sh`, undefined, { uid })).toEqual({
+  expect(judgeScript(path, undefined, uid)).toEqual({ kind: "good", real: path });
+  expect(judgeScript(`${folder.path}/a/./b//../b/good.sh`, undefined, uid)).toEqual({
     kind: "good",
     real: path,
   });
@@ -23,7 +23,7 @@ test.each([0o777, 0o775, 0o757, 0o722])(
   "T13 a script of mode %o is refused, with the remedy",
   (mode) => {
     const path = folder.write(`modes/${mode}.sh`, "", mode);
-    expect(judgeScript(path, undefined, { uid })).toMatchObject({
+    expect(judgeScript(path, undefined, uid)).toMatchObject({
       kind: "refused",
       problem: `${path} can be written by others (mode 0${mode.toString(8)})`,
       remedy: `chmod go-w ${path}`,
@@ -34,7 +34,7 @@ test.each([0o777, 0o775, 0o757, 0o722])(
 test("T13 a folder above it that others can write to is refused, unless it is sticky", () => {
   const path = folder.script("wide/deep/x.sh", "");
   chmodSync(folder.join("wide"), 0o777);
-  expect(judgeScript(path, undefined, { uid })).toMatchObject({
+  expect(judgeScript(path, undefined, uid)).toMatchObject({
     kind: "refused",
     remedy: `chmod go-w ${folder.join("wide")}`,
   });
@@ -50,7 +50,7 @@ test("T13 what belongs to neither root nor the agent's user is refused", () => {
   expect(kindOf(path, undefined, uid + 1)).toBe(uid === 0 ? "good" : "refused");
   if (uid === 0) {
     chownSync(path, 12_345, 12_345);
-    expect(judgeScript(path, undefined, { uid: 0 })).toMatchObject({
+    expect(judgeScript(path, undefined, 0)).toMatchObject({
       kind: "refused",
       problem: `${path} belongs to user 12345, who could replace it`,
     });
@@ -72,7 +72,7 @@ test("T13 links are followed as the kernel would, and each place on the way is j
   symlinkSync(wide, folder.join("links", "wide"));
   symlinkSync("loop", folder.join("links", "loop"));
   for (const link of ["absolute", "relative", "folder/x.sh"]) {
-    expect(judgeScript(folder.join("links", link), undefined, { uid })).toEqual({
+    expect(judgeScript(folder.join("links", link), undefined, uid)).toEqual({
       kind: "good",
       real: path,
     });
@@ -94,7 +94,7 @@ test("T13 in a sticky folder, what others may have placed there is refused", () 
   linkSync(path, folder.join("sticky", "second.sh"));
   linkSync(folder.join("aside", "link"), folder.join("sticky", "second-link"));
   for (const name of ["second.sh", "second-link"]) {
-    expect(judgeScript(folder.join("sticky", name), undefined, { uid })).toMatchObject({
+    expect(judgeScript(folder.join("sticky", name), undefined, uid)).toMatchObject({
       kind: "refused",
       problem: `${folder.join("sticky", name)} has another name as well, in a folder that others can write to`,
     });
@@ -106,7 +106,7 @@ test("T13 in a sticky folder, what others may have placed there is refused", () 
     symlinkSync("own.sh", folder.join("sticky", "theirs"));
     lchownSync(folder.join("sticky", "theirs"), 12_345, 12_345);
     symlinkSync("../sticky/theirs", folder.join("aside", "chain"));
-    expect(judgeScript(folder.join("aside", "chain"), undefined, { uid })).toMatchObject({
+    expect(judgeScript(folder.join("aside", "chain"), undefined, uid)).toMatchObject({
       kind: "refused",
       remedy: `chown root ${folder.join("sticky", "theirs")}`,
     });
@@ -149,7 +149,7 @@ test("T13 script_dirs holds for the real path", () => {
 
 test("what is not there is unusable where it may be, and outside where it may not", () => {
   const path = folder.join("nothing/x.sh");
-  expect(judgeScript(path, undefined, { uid })).toMatchObject({
+  expect(judgeScript(path, undefined, uid)).toMatchObject({
     kind: "unusable",
     problem: expect.stringContaining("no such file"),
   });

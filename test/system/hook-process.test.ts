@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, readFileSync } from "node:fs";
 import { decideHook, type HookRequest } from "../../src/core/hook.ts";
 import { runHook } from "../../src/system/hook-process.ts";
-import { ownRule } from "../../src/system/trusted-path.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const REQUEST: HookRequest = {
@@ -18,7 +17,7 @@ const REQUEST: HookRequest = {
 /** Runs a hook with the given body. */
 async function hook(body: string, request = REQUEST, seconds = 20) {
   using folder = new TestFolder();
-  return await runHook(folder.script("hook", body), request, seconds, ownRule());
+  return await runHook(folder.script("hook", body), request, seconds);
 }
 
 test("it gets the request on stdin and in its environment, and not in its arguments", async () => {
@@ -27,7 +26,7 @@ test("it gets the request on stdin and in its environment, and not in its argume
     "hook",
     `cd "${folder.path}"; cat > in; env > env; echo $# > count; exit 0`,
   );
-  expect(await runHook(file, REQUEST, 20, ownRule())).toEqual({ kind: "exited", code: 0 });
+  expect(await runHook(file, REQUEST, 20)).toEqual({ kind: "exited", code: 0 });
   expect(JSON.parse(readFileSync(folder.join("in"), "utf8")) as unknown).toMatchObject({
     action: "run",
     args: ["two words", "$(id)"],
@@ -79,7 +78,7 @@ describe("T24 only exit 0 passes", () => {
       folder.path,
       folder.write("plain", "#!/bin/sh\n", 0o644),
     ]) {
-      expect(await runHook(file, REQUEST, 20, ownRule())).toEqual({
+      expect(await runHook(file, REQUEST, 20)).toEqual({
         kind: "not-executable",
         reason: expect.stringContaining(file),
       });
@@ -92,7 +91,7 @@ describe("T24 only exit 0 passes", () => {
     const file = folder.script("in/hook", `touch ${asked}; exit 0`);
     for (const path of [file, folder.join("in"), folder.path]) {
       chmodSync(path, 0o775);
-      const result = await runHook(file, REQUEST, 20, ownRule());
+      const result = await runHook(file, REQUEST, 20);
       expect(result).toEqual({
         kind: "not-trusted",
         problem: `${path} can be written by others (mode 0775)`,
@@ -103,11 +102,11 @@ describe("T24 only exit 0 passes", () => {
     }
     if (process.getuid?.() === 0) {
       chownSync(file, 12_345, 12_345);
-      expect(await runHook(file, REQUEST, 20, ownRule())).toMatchObject({ kind: "not-trusted" });
+      expect(await runHook(file, REQUEST, 20)).toMatchObject({ kind: "not-trusted" });
       chownSync(file, 0, 0);
     }
     expect(folder.has("asked")).toBe(false);
-    expect(await runHook(file, REQUEST, 20, ownRule())).toEqual({ kind: "exited", code: 0 });
+    expect(await runHook(file, REQUEST, 20)).toEqual({ kind: "exited", code: 0 });
   });
 
   test.each([

@@ -34,6 +34,7 @@ export interface StoreStep {
   run(): void;
 }
 
+/** @throws CtrlExecError `storage`; it may be done again then */
 export function storeIdentity(config: AgentConfig, keyPem: string, enrolled: Enrolled): void {
   for (const step of storeSteps(config, keyPem, enrolled)) step.run();
 }

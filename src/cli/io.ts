@@ -1,6 +1,6 @@
 /** The terminal and the environment, as a verb sees them. Nothing below the faces touches either. */
-import { writeSync } from "node:fs";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { writeStderr } from "../system/stderr.ts";
 
 export interface Io {
   /** Data. Never blocks: a pager that is not read must not let a host's deadline pass. */
@@ -24,7 +24,7 @@ export function openIo(): Io {
   const output = new Output();
   return {
     out: (content) => output.write(content),
-    err: writeError,
+    err: writeStderr,
     flush: () => output.flush(),
     get inIsTerminal() {
       return isTerminal(0);
@@ -86,13 +86,5 @@ class Output {
     } catch (thrown) {
       this.#failure ??= thrown;
     }
-  }
-}
-
-function writeError(text: string): void {
-  try {
-    writeSync(2, text);
-  } catch {
-    // Nobody is left to tell.
   }
 }

@@ -65,6 +65,7 @@ export function openDialler(controller: Controller): FleetDialler {
   return { ...setting, controller };
 }
 
+/** @throws CtrlExecError `config` when this host's revocation list cannot be used */
 export function dialSetting(
   config: ControllerConfig,
   { current, others }: ControllerCredentials,

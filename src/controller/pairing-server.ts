@@ -43,19 +43,19 @@ export interface PairingServer {
   close(): Promise<void>;
 }
 
-/** What happened on the port; undefined members have nothing to tell. */
+/** What happened on the port. */
 export interface PairingEvents {
-  onRequest?(request: PendingRequest): void;
+  onRequest(request: PendingRequest): void;
   /** The agent was told the decision, whoever took it. */
-  onDecided?(request: PendingRequest): void;
+  onDecided(request: PendingRequest): void;
   /** The agent went away, or its time was over, before a decision. */
-  onWithdrawn?(request: PendingRequest): void;
+  onWithdrawn(request: PendingRequest): void;
 }
 
 /** @throws CtrlExecError `busy` when another pairing-mode runs on this state folder, `config` for a bad port */
 export async function startPairingServer(
   controller: Controller,
-  events: PairingEvents = {},
+  events: PairingEvents,
 ): Promise<PairingServer> {
   const { config, log, now } = controller;
   const credential = loadCredential(config, now());
@@ -153,11 +153,11 @@ async function handle(
     STATUS: "pending",
   });
   socket.write(formatHttpResponse(JSON.stringify({ status: "pending", reqid: request.id })));
-  events.onRequest?.(request);
+  events.onRequest(request);
   const decided = await waitForAnswer(controller, socket, request, answers);
   call.waits = false;
-  if (decided) events.onDecided?.(request);
-  else events.onWithdrawn?.(request);
+  if (decided) events.onDecided(request);
+  else events.onWithdrawn(request);
 }
 
 /** Returns whether a decision was delivered. */

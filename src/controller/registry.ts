@@ -36,6 +36,7 @@ export interface Registry {
   readonly broken: readonly BrokenRecord[];
 }
 
+/** @throws CtrlExecError `config` when the folder itself cannot be read */
 export function readRegistry(config: ControllerConfig): Registry {
   const agents = new Map<string, AgentRecord>();
   const broken: BrokenRecord[] = [];
@@ -75,6 +76,7 @@ export function agentFinder(config: ControllerConfig): AgentFinder {
   };
 }
 
+/** Undefined when nothing is registered under the name. */
 export function findAgent(config: ControllerConfig, hostname: string): Registered | undefined {
   return agentFinder(config).named(hostname);
 }

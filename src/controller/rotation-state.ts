@@ -42,6 +42,7 @@ export type StoredRotation =
   /** Nothing is decided or deleted on the strength of it. */
   | { readonly kind: "corrupt"; readonly reason: string };
 
+/** @throws CtrlExecError `config` when it is there and cannot be read */
 export function readRotation(config: ControllerConfig): StoredRotation {
   const file = paths(config).rotation;
   const text = readTextIfPresent(file);

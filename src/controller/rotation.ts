@@ -24,7 +24,7 @@ import { readSerialLine, type Serial } from "../core/serial.ts";
 import { daysBetween, isoSeconds } from "../core/time.ts";
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { type Controller, paths } from "./controller.ts";
-import { type ControllerCredential, loadCredentials } from "./credential.ts";
+import { type ControllerCredential, loadCredential } from "./credential.ts";
 import { changeAgents, readRegistry } from "./registry.ts";
 import { readRotation, rotationState, writeRotation } from "./rotation-state.ts";
 import { rotationView } from "./serial-report.ts";
@@ -49,7 +49,7 @@ export interface RotationPlan {
  */
 export async function planRotation(controller: Controller): Promise<RotationPlan> {
   const { config, now } = controller;
-  const { current: old } = loadCredentials(config, now());
+  const old = loadCredential(config, now());
   const { makeOwnCredential } = await import("./authority.ts");
   const next: ControllerCredential = { ...(await makeOwnCredential(controller)), ca: old.ca };
   const oldSerial = old.certificate.serial;
@@ -124,7 +124,7 @@ export async function rotate(controller: Controller): Promise<Rotated> {
 /** Rotates when the certificate is due. @returns undefined when it is not */
 export async function rotateIfDue(controller: Controller): Promise<Rotated | undefined> {
   const { config, log, now } = controller;
-  const { certificate, ca } = loadCredentials(config, now()).current;
+  const { certificate, ca } = loadCredential(config, now());
   const daysLeft = daysBetween(now(), certificate.notAfter);
   log("info", "cert-check", {
     DAYS_LEFT: daysLeft,
@@ -143,7 +143,7 @@ export async function finishRotation(controller: Controller): Promise<void> {
   const { config, now } = controller;
   const rotation = readRotation(config);
   if (rotation.kind !== "state") return;
-  const { current } = loadCredentials(config, now());
+  const current = loadCredential(config, now());
   const { serial } = current.certificate;
   const staged = listFolder(paths(config).credentials).includes(`${serial}.pem`);
   if (!staged || serial !== rotation.state.currentSerial) return;

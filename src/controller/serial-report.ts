@@ -4,7 +4,7 @@ import { type RotationView, type SerialStatus, serialStatus } from "../core/rota
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import type { Controller } from "./controller.ts";
-import { loadCredentials } from "./credential.ts";
+import { loadCredential } from "./credential.ts";
 import { readRegistry } from "./registry.ts";
 import { type RotationState, rotationProblems, rotationState } from "./rotation-state.ts";
 
@@ -50,7 +50,7 @@ export function rotationView(controller: Controller): RotationView {
 }
 
 function viewOf({ config, now }: Controller, rotation: RotationState | undefined): RotationView {
-  const { serial } = loadCredentials(config, now()).current.certificate;
+  const { serial } = loadCredential(config, now()).certificate;
   return { current: serial, overlapExpires: rotation?.overlapExpires };
 }
 

@@ -45,9 +45,7 @@ export const port = wholeNumber(0, 65_535);
 /** A timer holds 2^31-1 milliseconds, 24 days; one that is set for longer fires at once. */
 export const MAX_TIMER_SECONDS = 2_147_483;
 
-export function seconds(min = 1) {
-  return wholeNumber(min, MAX_TIMER_SECONDS);
-}
+export const seconds = wholeNumber(1, MAX_TIMER_SECONDS);
 
 const FLAG_WORDS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
   ...["1", "yes", "true", "on", 1, true].map((word) => [word, true] as const),

@@ -45,6 +45,7 @@ export function readCertificate(pem: string | Buffer, name: string): Certificate
   }
 }
 
+/** @throws Error when its key is of a kind that the library does not know */
 export function factsOf(x509: X509Certificate): CertificateFacts {
   return {
     pem: x509.toString(),

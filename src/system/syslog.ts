@@ -2,11 +2,11 @@
  * The log: a datagram to /dev/log (RFC 3164 local form, facility daemon), or a line on stderr when
  * there is no such socket. An unreachable log never stops the work.
  */
-import { writeSync } from "node:fs";
 import { formatLogLine, type Log, type LogFields, type LogLevel } from "../core/log-line.ts";
 import { MONTHS } from "../core/time.ts";
 import { libc } from "./libc.ts";
 import { connectDatagram } from "./local-datagram.ts";
+import { writeStderr } from "./stderr.ts";
 
 /** `stderr`, or the path of a datagram socket. */
 export type LogDestination = "stderr" | `/${string}`;
@@ -23,7 +23,7 @@ export function openLog(tag: string, destination: LogDestination): Log {
   return (level: LogLevel, action: string, fields?: LogFields) => {
     const message = `${identity}: ${formatLogLine(action, fields)}`;
     const priority = FACILITY_DAEMON * 8 + SEVERITY[level];
-    if (socket?.send(priority, message) !== true) writeToStderr(`${message}\n`);
+    if (socket?.send(priority, message) !== true) writeStderr(`${message}\n`);
   };
 }
 
@@ -39,14 +39,6 @@ function localTimestamp(now: Date): string {
   const [second = 0, minute = 0, hour = 0, day = 1, month = 0] = tm.subarray(0, TM_FIELDS);
   const two = (value: number) => String(value).padStart(2, "0");
   return `${MONTHS[month]} ${String(day).padStart(2, " ")} ${[hour, minute, second].map(two).join(":")}`;
-}
-
-function writeToStderr(text: string): void {
-  try {
-    writeSync(2, text);
-  } catch {
-    // Nobody is left to tell.
-  }
 }
 
 const DARWIN = process.platform === "darwin";

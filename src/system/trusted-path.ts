@@ -34,6 +34,7 @@ export function judgeProgram(path: string): PathJudgement {
   return judged.kind === "good" ? (executableProblem(path) ?? judged) : judged;
 }
 
+/** Why this process may not execute the path; undefined when it may. */
 export function executableProblem(path: string): PathProblem | undefined {
   try {
     accessSync(path, constants.X_OK);

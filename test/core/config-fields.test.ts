@@ -67,7 +67,7 @@ const rows: readonly Row[] = [
   ],
   [
     "seconds",
-    seconds(),
+    seconds,
     [
       ["1", 1],
       [2_147_483, 2_147_483],

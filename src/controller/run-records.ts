@@ -150,6 +150,7 @@ const storedResult = z.object({
   stdout_b64: z.optional(z.string()),
   stderr_b64: z.optional(z.string()),
   signal: z.optional(z.string()),
+  timed_out: z.optional(z.boolean()),
   stdout_dropped: z.optional(z.number()),
   stderr_dropped: z.optional(z.number()),
 });

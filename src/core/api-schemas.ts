@@ -98,6 +98,10 @@ export const runResult = z.object({
   stdout_b64: base64.describe("The exact bytes, base64, when they are not UTF-8."),
   stderr_b64: base64,
   signal: z.string().optional().describe("The signal that ended the script."),
+  timed_out: z
+    .boolean()
+    .optional()
+    .describe("The agent ended the script because its `timeout` was over."),
   stdout_dropped: dropped.describe("Bytes of output beyond what the agent keeps."),
   stderr_dropped: dropped,
 });

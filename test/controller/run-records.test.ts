@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import type { Controller } from "../../src/controller/controller.ts";
 import { purgeRunRecords, RunRecord, readRunRecord } from "../../src/controller/run-records.ts";
+import { runResult } from "../../src/core/api-schemas.ts";
 import { parseControllerConfig } from "../../src/core/controller-config.ts";
 import type { RunResult } from "../../src/core/results.ts";
 import { TestFolder } from "../support/folder.ts";
@@ -48,7 +49,30 @@ class Stage implements Disposable {
   }
 }
 
+/** `Required`, so that a member that is added to a result is missed here at once. */
+const whole: Required<RunResult> = {
+  ...resultOf("a"),
+  exit: 126,
+  error: "script timed out after 1s and was ended",
+  stdout_b64: "/w==",
+  stderr_b64: "/g==",
+  signal: "SIGTERM",
+  timed_out: true,
+  stdout_dropped: 1,
+  stderr_dropped: 2,
+};
+
 describe("a run's record", () => {
+  test("has every member of a result, and the API describes every one", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new RunRecord(controller, { ...facts, hosts: ["a"] });
+    record.add(whole);
+    await record.close("never");
+    expect((await readRunRecord(controller, REQID))?.results).toEqual([whole]);
+    expect(Object.keys(runResult.shape).toSorted()).toEqual(Object.keys(whole).toSorted());
+  });
+
   test("says from the start which hosts are out, then which are done", async () => {
     using stage = new Stage();
     const controller = await stage.controller();

@@ -6,7 +6,8 @@ import { createPrivateKey, randomBytes } from "node:crypto";
 import { createCaCertificate, issueCertificate, serialFrom } from "../../src/pki/authority.ts";
 import { type CertificateFacts, readCertificate } from "../../src/pki/certificate.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
-import { freePort, TestFolder } from "../support/folder.ts";
+import { freePort } from "../../src/system/free-port.ts";
+import { TestFolder } from "../support/folder.ts";
 import { agentSettings, hostAddress, hostName } from "./hosts.ts";
 
 export class Fleet implements Disposable {
@@ -23,7 +24,7 @@ export class Fleet implements Disposable {
   }
 
   static async create(): Promise<Fleet> {
-    const fleet = new Fleet(await freePort());
+    const fleet = new Fleet(freePort());
     await fleet.#setUp();
     return fleet;
   }

@@ -1,7 +1,8 @@
 /** An OpenSSH server of our own on a free port, for the comparison. */
 import { mkdirSync, readFileSync } from "node:fs";
+import { freePort } from "../../src/system/free-port.ts";
 import { currentUser } from "../../src/system/user.ts";
-import { freePort, type TestFolder, until } from "../support/folder.ts";
+import { type TestFolder, until } from "../support/folder.ts";
 import { findProgram, outputOf, timeCommand } from "./process.ts";
 
 export type SshVariant = "default" | "curve25519" | "shared";
@@ -26,7 +27,7 @@ export class SshServer implements AsyncDisposable {
       const argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder.join(`ssh_${key}`)];
       await outputOf({ argv });
     }
-    const port = await freePort("0.0.0.0");
+    const port = freePort("0.0.0.0");
     writeConfigs(folder, port);
     const child = Bun.spawn([sshd, "-D", "-f", folder.join("sshd_config")], {
       stdin: "ignore",

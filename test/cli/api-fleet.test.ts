@@ -3,10 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { freePort } from "../../src/system/free-port.ts";
 import { TestApi } from "../support/api.ts";
 import { FakeAgent, jsonAnswer } from "../support/fake-agent.ts";
 import { ControlHost } from "../support/fleet.ts";
-import { freePort, until } from "../support/folder.ts";
+import { until } from "../support/folder.ts";
 
 const OPEN = ["api_port = 0", "api_auth_default = allow"];
 
@@ -43,7 +44,7 @@ test("T23 500 hosts of which 50 hang, 50 refuse and 50 reset: each has its own r
   await agent.serve();
   using hanging = await badPort(() => undefined);
   using resetting = await badPort((socket) => void socket.resetAndDestroy());
-  const refusing = await freePort();
+  const refusing = freePort();
   const kinds = Array.from({ length: 500 }, (_, index) => {
     const address = `127.7.${index >> 8}.${index & 255}`;
     if (index % 10 === 3) return { address, port: hanging.port, kind: "hang" };

@@ -1,9 +1,10 @@
 /** What surrounds a command must not change it, and a script gets nothing of what surrounds its agent. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { freePort } from "../../src/system/free-port.ts";
 import { programPath, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
-import { freePort, until } from "../support/folder.ts";
+import { until } from "../support/folder.ts";
 import { Peer } from "../support/peers.ts";
 
 const SECRET = "tok-5ecret-9f8e7d";
@@ -160,7 +161,7 @@ describe("T03 the caller's surroundings", () => {
   test("do not make an agent let a stranger in", async () => {
     const { env, cwd, trap } = await hostile();
     await using _ = trap;
-    const port = await freePort();
+    const port = freePort();
     const config = agent.config;
     const variant = control.folder.write(
       "web-01/second.conf",

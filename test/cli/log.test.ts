@@ -1,9 +1,9 @@
 /** PROTOCOL section 7, as a syslog daemon gets it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
+import { freePort } from "../../src/system/free-port.ts";
 import { programPath, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
-import { freePort } from "../support/folder.ts";
 import { type LogDatagram, LogSocket, parseDatagram } from "../support/log-socket.ts";
 
 const INFO = 30;
@@ -88,7 +88,7 @@ test("run: auth, dispatch, one line per host, and the agent's own", async () => 
 });
 
 test("a host that fails: run at err, with the reason", async () => {
-  const port = await freePort();
+  const port = freePort();
   const { out } = await control.run("run", [`127.0.0.1:${port}`, "greet", "--json"]);
   const [{ reqid }] = JSON.parse(out).results;
   await control.log.seen("run", (fields) => fields.REQID === reqid);
@@ -111,7 +111,7 @@ test("a script that is not listed: deny on the agent, without a reason", async (
 });
 
 test("ping: one line on each side, an error at err", async () => {
-  const port = await freePort();
+  const port = freePort();
   const { out } = await control.run("ping", ["web-01", `127.0.0.1:${port}`, "--json"]);
   const [{ reqid }] = JSON.parse(out).results;
   await control.log.seen("ping", (fields) => fields.REQID === reqid && "ERROR" in fields);

@@ -1,9 +1,10 @@
 /** request-pairing --background, as an installation script uses it (manual, "Orchestrated pairing"). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { freePort } from "../../src/system/free-port.ts";
 import { programPath, Running, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
-import { freePort, until } from "../support/folder.ts";
+import { until } from "../support/folder.ts";
 
 let control: ControlHost;
 let port: number;
@@ -117,7 +118,7 @@ test("exit 2 when nobody decides in time; nothing is stored and the request is g
 
 test("a controller that is not there: the failure is told at once, not left in the background", async () => {
   const agent = await control.addAgent("nobody");
-  const free = await freePort();
+  const free = freePort();
   const { status, out, err } = await agent.run("request-pairing", [
     "--dispatcher=127.0.0.1",
     `--port=${free}`,

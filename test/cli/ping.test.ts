@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { freePort } from "../../src/system/free-port.ts";
 import { DeadHost } from "../support/dead-host.ts";
 import { FakeAgent, jsonAnswer } from "../support/fake-agent.ts";
 import { ControlHost } from "../support/fleet.ts";
-import { freePort } from "../support/folder.ts";
 
 let control: ControlHost;
 
@@ -47,7 +47,7 @@ test("the expiry is that of the agent's own certificate, as OpenSSL prints it", 
 });
 
 test("a host that does not answer has its row, its reason on stderr, and makes the status 1", async () => {
-  const port = await freePort();
+  const port = freePort();
   const { status, out, err } = await control.run("ping", [`127.0.0.1:${port}`, "web-01"]);
   expect(status).toBe(1);
   expect(out).toMatch(/^127\.0\.0\.1 +error +\d+ms$/m);

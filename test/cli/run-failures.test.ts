@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { freePort } from "../../src/system/free-port.ts";
 import { Authority, minutesFromNow } from "../support/authority.ts";
 import { runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
-import { freePort } from "../support/folder.ts";
 import { startSServer } from "../support/openssl-peers.ts";
 import { http10, onRequest, Peer } from "../support/peers.ts";
 
@@ -63,7 +63,7 @@ test("a script that takes too long: the timeout, in time, and the others' result
 });
 
 test("a port where nobody listens", async () => {
-  const port = await freePort();
+  const port = freePort();
   expect(await errorOf(`127.0.0.1:${port}`)).toBe(
     `connection refused by 127.0.0.1:${port}: no agent is listening there`,
   );
@@ -133,7 +133,7 @@ test.each(["-tls1_2", "-tls1_3"])(
   async (version) => {
     const { cert, key } = await authority.issue("choosy");
     const stranger = await Authority.create();
-    const port = await freePort();
+    const port = freePort();
     await using _server = await startSServer(port, [
       version,
       "-cert",
@@ -213,7 +213,7 @@ test.each([
 });
 
 test("many at once: every host exactly once, whatever happens to the others", async () => {
-  const refused = await Promise.all(Array.from({ length: 5 }, () => freePort()));
+  const refused = Array.from({ length: 5 }, () => freePort());
   const closing = await Promise.all(
     Array.from({ length: 4 }, () => peer(Peer.tcp((socket) => socket.destroy()))),
   );

@@ -1,8 +1,8 @@
 /** Where a host that an operator names is dialled. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
+import { freePort } from "../../src/system/free-port.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
-import { freePort } from "../support/folder.ts";
 
 let control: ControlHost;
 let web: TestAgent;
@@ -54,19 +54,19 @@ test("IPv6, as a recorded address and as a target", async () => {
   expect(await ping("six-01")).toMatchObject([{ host: "six-01", status: "ok" }]);
   expect(await ping(`[::1]:${six.port}`)).toMatchObject([{ host: "::1", status: "ok" }]);
   expect(await ping("::1", `--port=${six.port}`)).toMatchObject([{ host: "::1", status: "ok" }]);
-  const free = await freePort("::1");
+  const free = freePort("::1");
   expect(await dialled(`[::1]:${free}`)).toBe(`[::1]:${free}`);
 });
 
 test("a typed port wins over --port, --port over the record, 7443 is the last resort", async () => {
-  const [typed, option] = [await freePort(), await freePort()];
+  const [typed, option] = [freePort(), freePort()];
   expect(await dialled(`web-01:${typed}`, `--port=${option}`)).toBe(`127.0.0.1:${typed}`);
   expect(await dialled("web-01", `--port=${option}`)).toBe(`127.0.0.1:${option}`);
   expect(await dialled("no-such-host.invalid")).toBe("no-such-host.invalid:7443");
 });
 
 test("approve records an address, a port and how to dial; edit-agent changes them", async () => {
-  const port = await freePort();
+  const port = freePort();
   const changed = await control.mustRun("edit-agent", [
     ...["web-01", "--ip=127.0.0.9", `--agent-port=${port}`, "--lookup-by=ip"],
   ]);

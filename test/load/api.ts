@@ -6,10 +6,10 @@
  */
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { freePort } from "../../src/system/free-port.ts";
 import { TestApi } from "../support/api.ts";
 import { Authority } from "../support/authority.ts";
 import { ControlHost } from "../support/fleet.ts";
-import { freePort } from "../support/folder.ts";
 
 const CLIENTS = 200;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 20);
@@ -39,7 +39,7 @@ async function fleet(host: ControlHost) {
   };
   const hang = await bad(() => undefined);
   const reset = await bad((socket) => void socket.resetAndDestroy());
-  const refuse = await freePort();
+  const refuse = freePort();
   const port = (index: number) =>
     index % 10 === 3 ? hang : index % 10 === 5 ? refuse : index % 10 === 7 ? reset : agent.port;
   return Array.from({ length: 50 }, (_, index) => `127.9.0.${index + 1}:${port(index)}`);

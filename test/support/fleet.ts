@@ -2,8 +2,10 @@
  * A control host and agents in a temporary folder, all of them the compiled binary: CA, pairing and
  * certificates are the real ones. Log lines go to a real datagram socket.
  */
+
+import { freePort } from "../../src/system/free-port.ts";
 import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
-import { freePort, TestFolder, until } from "./folder.ts";
+import { TestFolder, until } from "./folder.ts";
 import { LogSocket } from "./log-socket.ts";
 import { TerminalSession } from "./terminal.ts";
 
@@ -122,7 +124,7 @@ export class ControlHost implements AsyncDisposable {
 
   /** Makes an agent's folder without pairing it. */
   async addAgent(name: string, options: AgentOptions = {}): Promise<TestAgent> {
-    const agent = new TestAgent(this, name, await freePort(), options);
+    const agent = new TestAgent(this, name, freePort(), options);
     this.agents.push(agent);
     return agent;
   }

@@ -12,7 +12,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { systemCode } from "../../src/core/errors.ts";
 
 export class TestFolder implements Disposable {
   readonly path: string;
@@ -58,22 +57,6 @@ export function contents(folder: string): Record<string, string> {
       .map((file) => join(file.parentPath, file.name))
       .map((path) => [path, readFileSync(path, "utf8")]),
   );
-}
-
-/** Below those that a system gives to whoever dials out: another test's connection could take one of them. */
-const PORTS = { first: 10_000, last: 32_767 };
-
-/** A port that was free a moment ago, for programs that must be told one. */
-export async function freePort(hostname = "127.0.0.1"): Promise<number> {
-  for (;;) {
-    const port = PORTS.first + Math.floor(Math.random() * (PORTS.last - PORTS.first + 1));
-    try {
-      Bun.listen({ hostname, port, socket: { data() {} } }).stop(true);
-      return port;
-    } catch (thrown) {
-      if (systemCode(thrown) !== "EADDRINUSE") throw thrown;
-    }
-  }
 }
 
 /** Waits for a condition that no event announces. @param what may be told at the end, when it is known more */

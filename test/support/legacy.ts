@@ -3,8 +3,9 @@
  * RSA keys, X.509 v1 certificates, serials that count up, a registry with 0.8's fields.
  */
 import { mkdirSync, readFileSync } from "node:fs";
+import { freePort } from "../../src/system/free-port.ts";
 import { programPath } from "./binary.ts";
-import { freePort, type TestFolder } from "./folder.ts";
+import type { TestFolder } from "./folder.ts";
 import { runOpenssl } from "./openssl-peers.ts";
 
 export interface LegacyHosts {
@@ -44,7 +45,7 @@ export async function makeLegacyHosts(folder: TestFolder): Promise<LegacyHosts> 
   }
   folder.write("agent/agent.key", readFileSync(agent("agent.key")), 0o640);
   folder.write("agent/ca.crt", readFileSync(control("ca.crt")));
-  const agentPort = await freePort();
+  const agentPort = freePort();
   const end = await runOpenssl(["x509", "-noout", "-enddate", "-in", agent("agent.crt")]);
   // 0.8 knows no port in its records: the test gives it with the host.
   const record = {

@@ -26,9 +26,10 @@ import { addDays } from "../../src/core/time.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
+import { freePort } from "../../src/system/free-port.ts";
 import { tryLock } from "../../src/system/lock.ts";
 import { tlsContext } from "../../src/system/tls.ts";
-import { freePort, TestFolder } from "./folder.ts";
+import { TestFolder } from "./folder.ts";
 
 export interface LogEvent {
   readonly level: LogLevel;
@@ -155,7 +156,7 @@ export class LocalAgent {
     options: LocalAgentOptions,
   ): Promise<LocalAgent> {
     const { folder } = fleet;
-    const conf = `port = ${await freePort()}\nbind = 127.0.0.1\nrate_limit_disable = 1\n`;
+    const conf = `port = ${freePort()}\nbind = 127.0.0.1\nrate_limit_disable = 1\n`;
     const file = folder.write(`${name}/agent.conf`, conf);
     const { config } = await parseAgentConfig(file, conf);
     const agent = new LocalAgent(fleet, name, config);

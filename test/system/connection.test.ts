@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import type { Connection } from "../../src/system/connection.ts";
 import { ConnectionFailed } from "../../src/system/connection-failed.ts";
+import { freePort } from "../../src/system/free-port.ts";
 import { connectTcp } from "../../src/system/tcp.ts";
 import { Authority, type HostCredential } from "../support/authority.ts";
 import { DeadHost } from "../support/dead-host.ts";
-import { freePort, TestFolder } from "../support/folder.ts";
+import { TestFolder } from "../support/folder.ts";
 import { startSServer } from "../support/openssl-peers.ts";
 
 const DAY = 86_400_000;
@@ -79,7 +80,7 @@ async function everything(connection: Connection): Promise<Heard> {
 
 describe("a TCP connection", () => {
   test("that nobody takes", async () => {
-    expect(await failure(connectTcp("127.0.0.1", await freePort(), 10_000))).toBe("ECONNREFUSED");
+    expect(await failure(connectTcp("127.0.0.1", freePort(), 10_000))).toBe("ECONNREFUSED");
   });
 
   test("T20 hosts that do not answer hold no more than half of the descriptors", async () => {
@@ -233,7 +234,7 @@ describe("a server that does not do its part", () => {
 
   test("refuses our certificate: the alert comes on the first read (TLS 1.3)", async () => {
     using folder = new TestFolder();
-    const port = await freePort();
+    const port = freePort();
     const { cert, key } = await ca.issue("web-01");
     await using _ = await startSServer(port, [
       ...["-cert", folder.write("web.crt", cert), "-key", folder.write("web.key", key)],

@@ -1,6 +1,5 @@
 /** The demo's stage: real processes of this very executable, on loopback, below one folder. */
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Io } from "../io.ts";
@@ -232,14 +231,4 @@ function cleanEnvironment(io: Io): Record<string, string> {
 
 function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen({ host: "127.0.0.1", port: 0 }, resolve);
-  await promise;
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

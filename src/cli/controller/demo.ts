@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../system/free-port.ts";
 import { defineVerb } from "../command.ts";
-import { DemoStage, freePort } from "./demo-stage.ts";
+import { DemoStage } from "./demo-stage.ts";
 import { controllerOptions } from "./options.ts";
 
 const AGENTS = ["web-01", "db-01"] as const;
@@ -91,7 +92,7 @@ async function pairAgents(stage: DemoStage): Promise<void> {
 async function configureAgent(stage: DemoStage, name: string): Promise<void> {
   const scripts = join(stage.folder, "scripts");
   stage.write(`${name}/agent.conf`, [
-    `port = ${await freePort()}`,
+    `port = ${freePort()}`,
     "bind = 127.0.0.1",
     `script_dirs = ${scripts}`,
     "[tags]",

@@ -1,6 +1,7 @@
 /** The HTTP face, with wrk. */
+
+import { freePort } from "../../../src/system/free-port.ts";
 import { BINARY } from "../../support/binary.ts";
-import { freePort } from "../../support/folder.ts";
 import { number, times, withSpread } from "../figures.ts";
 import { hostName } from "../hosts.ts";
 import { findProgram, outputOf } from "../process.ts";
@@ -26,7 +27,7 @@ export async function api(stage: Stage): Promise<SectionResult> {
     notMeasured: [why],
   });
   if (findProgram("wrk") === undefined) return nothing("API: wrk is not installed");
-  const port = await freePort();
+  const port = freePort();
   const config = stage.fleet.controlHost(1, [
     `api_port = ${port}`,
     "api_bind = 127.0.0.1",

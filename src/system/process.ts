@@ -2,7 +2,7 @@
  * Child processes: an argument array and a built environment, never a shell (T11, T12). A finished
  * process is data, never an exception.
  */
-import { constants, openSync, readSync } from "node:fs";
+import { constants, openSync, readSync, writeSync } from "node:fs";
 import { messageOf, systemCode } from "../core/errors.ts";
 import { Capture, type Captured } from "./capture.ts";
 import { closeAll, openPipes } from "./pipe.ts";
@@ -127,11 +127,26 @@ export function notStarted(startError: string): ProcessResult {
   };
 }
 
+/** A pipe that is empty takes this much at once: no system's is smaller (PIPE_BUF, pipe(7)). */
+const PIPE_BYTES = 4096;
+
 /**
  * Writes the input and closes it. A process may close its end or leave without reading: its right.
  * Returns what is to be called at its end.
  */
-function feed(stdin: number, { input, inputStalled }: ProcessRequest): () => void {
+function feed(stdin: number, request: ProcessRequest): () => void {
+  if (Buffer.byteLength(request.input) > PIPE_BYTES) return feedSlowly(stdin, request);
+  try {
+    writeSync(stdin, request.input);
+  } catch {
+    // It has left already.
+  }
+  closeAll(stdin);
+  return () => undefined;
+}
+
+/** The same for more than a pipe takes at once, which the process may leave unread. */
+function feedSlowly(stdin: number, { input, inputStalled }: ProcessRequest): () => void {
   const sink = Bun.file(stdin).writer();
   const write = async () => sink.write(input);
   const end = async () => sink.end();

@@ -132,11 +132,17 @@ describe("its streams", () => {
     expect(text(result.stdout)).toBe("0\n1\n2\n3\n");
   });
 
-  test("input of a megabyte comes back whole", async () => {
-    const input = "0123456789abcde\n".repeat(65_536);
-    const result = await shell("exec cat", { input });
-    expect(text(result.stdout)).toBe(input);
-  });
+  test.each([0, 1, 4095, 4096, 4097, 65_537, 1_048_576])(
+    "input of %d bytes comes back whole, with its end",
+    async (bytes) => {
+      const input = "0123456789abcd\u00e9"
+        .repeat(bytes / 16)
+        .padEnd(bytes - Math.floor(bytes / 16), "x");
+      expect(Buffer.byteLength(input)).toBe(bytes);
+      const result = await shell("exec cat", { input });
+      expect(text(result.stdout)).toBe(input);
+    },
+  );
 
   test("input that is left unread is reported, and the process goes on", async () => {
     using folder = new TestFolder();
@@ -172,9 +178,11 @@ describe("T14 however a script treats its streams", () => {
     ["reads one byte of it", "head -c 1 >/dev/null; echo done"],
     ["closes all its streams but one", "exec 0<&- 2>&-; echo done"],
   ])("%s: it ends well", async (_, script) => {
-    const result = await shell(script, { input: much });
-    expect(result).toMatchObject({ exit: 0, signal: undefined });
-    expect(text(result.stdout)).toBe("done\n");
+    for (const input of ["{}", much]) {
+      const result = await shell(script, { input });
+      expect(result).toMatchObject({ exit: 0, signal: undefined });
+      expect(text(result.stdout)).toBe("done\n");
+    }
   });
 
   test("a child that holds its input open and never reads it holds nothing of ours", async () => {
@@ -216,7 +224,7 @@ describe("T14 however a script treats its streams", () => {
     const before = open();
     await Promise.all([
       ...["exit 1", "cat", "kill -9 $$", "exec 0<&- 1>&- 2>&-"].map((script) =>
-        shell(script, { input: much }),
+        Promise.all([shell(script, { input: much }), shell(script, { input: "{}" })]),
       ),
       run({ file: "/no/such/file" }),
       run({ file: "/bin/true", args: ["\0"] }),

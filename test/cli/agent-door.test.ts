@@ -68,6 +68,20 @@ test("T19 those who stall are dropped by a total deadline and delay nobody", asy
   expect(agent.serving.err.match(/handshake timed out/g)).toHaveLength(1);
 });
 
+test("who has reset the connection before it is taken is not logged as a peer without an address", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01");
+  const { child } = agent.serving;
+  child.kill("SIGSTOP");
+  const sockets = await openMany(3, agent.port, CLIENT_HELLO_START);
+  for (const socket of sockets) socket.resetAndDestroy();
+  await Promise.all(sockets.map(dropped));
+  child.kill("SIGCONT");
+  const reply = await ask(agent.port, controllerIdentity(control), post("/ping", {}));
+  expect(statusOf(reply)).toBe(200);
+  expect(agent.serving.err).not.toContain('PEER=""');
+});
+
 test("T19 over the cap the oldest stranger makes room for the controller", async () => {
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01", { config: ["max_connections = 16"] });

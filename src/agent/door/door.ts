@@ -68,6 +68,11 @@ export class Door {
 
   async accept(connection: Connection): Promise<void> {
     const ip = plainAddress(connection.address);
+    // The peer has gone already: nobody is left to judge, to count or to name.
+    if (ip === "") {
+      connection.reset();
+      return;
+    }
     if (!this.#gate.admits(ip, performance.now())) {
       connection.reset();
       return;

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   formatHttpRequest,
   formatHttpResponse,
+  readHeaders,
   takeHttpMessage,
 } from "../../src/core/http-message.ts";
 
@@ -68,6 +69,30 @@ test.each([
   ["a status without words", "HTTP/1.1 200\r\nContent-Length: 1 \r\n\r\nx", "x"],
 ])("%s", (_, text, body) => {
   expect(take(text)?.body).toBe(body);
+});
+
+test("a value is what stands between the blanks around it, and whatever else is in it", () => {
+  const lines = ["A: \t b\t c \t", "B:", "C: \t ", "D:\xa0d\xa0"];
+  expect(readHeaders(lines)).toEqual([
+    { name: "a", value: "b\t c" },
+    { name: "b", value: "" },
+    { name: "c", value: "" },
+    { name: "d", value: "\xa0d\xa0" },
+  ]);
+});
+
+test("T19 a header of blanks takes no longer to be refused than another", () => {
+  const begun = performance.now();
+  for (const around of [
+    ["", ""],
+    ["a", ""],
+    ["", "a"],
+    ["a", "a"],
+  ]) {
+    const text = `GET / HTTP/1.0\r\nX:${around.join(" ".repeat(4000))}\0\r\n\r\n`;
+    expect(refusal(text)).toMatchObject({ code: "protocol" });
+  }
+  expect(performance.now() - begun).toBeLessThan(500);
 });
 
 describe("T04 what is not one plain message is refused before its body is looked at", () => {

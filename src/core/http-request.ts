@@ -134,8 +134,11 @@ function parseHead(text: string): Head | RefusedRequest {
     throw thrown;
   }
   if (bodyLength > MAX_REQUEST_BYTES) return refused(413, "request too large");
+  // A proxy may have gone by the one, and whoever reads this by the other (RFC 9112 section 3.2). One that
+  // names none is taken: here is one host only.
+  if (headers.filter(({ name }) => name === "host").length > 1) return BAD_REQUEST;
   const says = (name: string, value: string) =>
-    headers.some((field) => field.name === name && field.value.toLowerCase() === value);
+    headers.some((field) => field.name === name && listed(field.value).includes(value));
   return {
     method,
     target,
@@ -143,6 +146,11 @@ function parseHead(text: string): Head | RefusedRequest {
     keep: minor === "1" && !says("connection", "close"),
     waits: minor === "1" && says("expect", "100-continue"),
   };
+}
+
+/** Both headers that are asked for are lists (RFC 9110 sections 7.6.1 and 10.1.1). */
+function listed(value: string): string[] {
+  return value.split(",").map((item) => item.trim().toLowerCase());
 }
 
 function refused(status: number, error: string): RefusedRequest {

@@ -44,6 +44,9 @@ test("whether the peer may ask again is what it says", () => {
   expect(keep("GET / HTTP/1.1")).toBe(true);
   expect(keep("GET / HTTP/1.1", "Connection: close")).toBe(false);
   expect(keep("GET / HTTP/1.1", "CONNECTION:CLOSE")).toBe(false);
+  // A list of options, as the clients of Perl's LWP send it (RFC 9110 section 7.6.1).
+  expect(keep("GET / HTTP/1.1", "TE: deflate", "Connection: TE, close")).toBe(false);
+  expect(keep("GET / HTTP/1.1", "Connection: x-close")).toBe(true);
   expect(keep("GET / HTTP/1.0")).toBe(false);
   expect(keep("GET / HTTP/1.0", "Connection: keep-alive")).toBe(false);
 });
@@ -71,6 +74,7 @@ describe("refused, with nothing read behind it", () => {
     ["no target", lines("GET  HTTP/1.1"), 400],
     ["a NUL in a header", lines("GET / HTTP/1.1", "X: a\0"), 400],
     ["a folded header", lines("GET / HTTP/1.1", "X: a", " b"), 400],
+    ["two names of the host", lines("GET / HTTP/1.1", "Host: a", "host: a"), 400],
     ["two lengths", lines("POST / HTTP/1.1", "Content-Length: 1", "Content-Length: 1"), 400],
     ["a length with a sign", lines("POST / HTTP/1.1", "Content-Length: +1"), 400],
     ["two lengths in one", lines("POST / HTTP/1.1", "Content-Length: 1, 1"), 400],

@@ -15,6 +15,13 @@ export function pathOf(url: string): string {
   return path === "" ? "/" : path;
 }
 
+/** RFC 9112 section 3.2; HTTP/1.0 need not name it. `headers` would show the first of several only. */
+export function namesOneHost({ httpVersion, rawHeaders }: IncomingMessage): boolean {
+  const names = rawHeaders.filter((_, index) => index % 2 === 0);
+  const hosts = names.filter((name) => name.toLowerCase() === "host").length;
+  return hosts === 1 || (hosts === 0 && httpVersion !== "1.1");
+}
+
 /** The token of the Authorization header; undefined when there is none. */
 export function bearerToken(request: IncomingMessage): string | undefined {
   return /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? "")?.[1];

@@ -8,7 +8,7 @@ import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/
 import { type RefusalStatus, startHttpServer } from "../system/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
 import { Places } from "./places.ts";
-import { bearerToken, ClientGone, parseBody, pathOf, readBody } from "./request.ts";
+import { bearerToken, ClientGone, namesOneHost, parseBody, pathOf, readBody } from "./request.ts";
 import type { Call, Route } from "./route.ts";
 import { matchPath, ROUTES } from "./routes.ts";
 import { loadApiTls } from "./tls.ts";
@@ -118,10 +118,9 @@ class Api {
 
   async #handle(due: Due): Promise<Answer> {
     const { request, response } = due;
-    // RFC 9112 section 3.2.
-    if (request.httpVersion === "1.1" && request.headers.host === undefined) {
+    if (!namesOneHost(request)) {
       request.resume();
-      return refusal(400, "bad request", "HTTP/1.1 wants a Host header", { Connection: "close" });
+      return refusal(400, "bad request", "HTTP/1.1 wants one Host header", { Connection: "close" });
     }
     const path = pathOf(request.url ?? "");
     const match = matchPath(path);

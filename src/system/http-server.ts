@@ -228,7 +228,8 @@ class Connection {
     const [answer] = this.#due;
     const unanswered = status === 408 && this.#due.size === 1 && answer?.headersSent === false;
     if (this.#due.size > 0 && !unanswered) return;
-    this.#socket.end(this.#refusal(status, this.peer));
+    // The last answer was the last word: what still comes, as the rest of a body that was too long, gets none.
+    if (!this.#socket.writableEnded) this.#socket.end(this.#refusal(status, this.peer));
     this.#socket.resume();
     this.#after(HANGUP_MS, () => this.close());
   }

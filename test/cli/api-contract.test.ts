@@ -1,6 +1,7 @@
 /** Every route and status against /openapi.json, read by a JSON Schema validator that is not ours. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { connect } from "node:net";
 import fc from "fast-check";
 import { type ApiAnswer, TestApi } from "../support/api.ts";
 import { ControlHost } from "../support/fleet.ts";
@@ -169,6 +170,8 @@ describe("every route answers as the document says", () => {
     const cases: [string, number][] = [
       ["\x16\x03\x01\x02\x00 not http\r\n\r\n", 400],
       ["GET / HTTP/1.1\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n", 400],
+      ["GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", 400],
       ["GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400],
       [
         "POST /run HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
@@ -186,6 +189,21 @@ describe("every route answers as the document says", () => {
       expect(JSON.parse(body)).toMatchObject({ ok: false });
     }
   });
+});
+
+test("a body that is too long is one line in the log, however much of it still comes", async () => {
+  const before = api.logged("api-request").length;
+  const socket = connect({ port: api.port, host: "127.0.0.1" });
+  socket.on("error", () => undefined);
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  const head = ["POST /run HTTP/1.1", "Host: x", "Content-Type: application/json"];
+  socket.write([...head, "Content-Length: 9000000", "", "x"].join("\r\n"));
+  const sending = setInterval(() => socket.write("x".repeat(65_536)), 5);
+  await closed;
+  clearInterval(sending);
+  expect((await api.get("/health")).status).toBe(200);
+  const lines = api.logged("api-request").slice(before);
+  expect(lines.map(({ PATH, STATUS }) => `${PATH} ${STATUS}`)).toEqual(["/run 413", "/health 200"]);
 });
 
 /** What a client may get wrong, one thing at a time or all at once. */

@@ -2,7 +2,7 @@
  * One HTTP/1 response as an agent sends it, read by hand: Bun's own client costs a command 3 ms on
  * first use, and a fan-out a tenth of its time.
  */
-import { CtrlExecError } from "./errors.ts";
+import { CtrlExecError, messageOf } from "./errors.ts";
 import { contentLength, MAX_HEAD_BYTES, readHeaders } from "./http-message.ts";
 import { JsonReader } from "./json-reader.ts";
 
@@ -22,15 +22,27 @@ export function parseResponseHead(text: string): ResponseHead {
   const [statusLine = "", ...lines] = text.split("\r\n");
   const [, version, status] = /^HTTP\/1\.([01]) ([2-5]\d\d)(?: .*)?$/.exec(statusLine) ?? [];
   if (status === undefined) throw notHttp();
-  const headers = readHeaders(lines);
+  const { headers, bodyLength } = readFraming(lines);
   const header = (name: string) => headers.find((field) => field.name === name)?.value ?? "";
   const kept = version === "1" && header("connection").toLowerCase() !== "close";
   const announced = /timeout=(\d{1,5})/.exec(header("keep-alive"))?.[1];
   return {
     status: Number(status),
-    bodyLength: contentLength(headers),
+    bodyLength,
     keepSeconds: kept ? Number(announced ?? 0) : 0,
   };
+}
+
+function readFraming(lines: readonly string[]) {
+  try {
+    const headers = readHeaders(lines);
+    return { headers, bodyLength: contentLength(headers) };
+  } catch (thrown) {
+    // Who answered is put before it.
+    throw new CtrlExecError("protocol", `answered wrongly: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
+  }
 }
 
 function notHttp(): CtrlExecError {

@@ -193,6 +193,16 @@ test.each([
 
 test.each([
   ["garbage", "\u0000\u0001\u0002 not HTTP\r\n\r\n", /answered with something that is not HTTP/],
+  [
+    "two lengths",
+    "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    /^127\.0\.0\.1 answered wrongly: HTTP message without one Content-Length$/,
+  ],
+  [
+    "a header that is none",
+    "HTTP/1.0 200 OK\r\nnonsense\r\n\r\n{}",
+    /^127\.0\.0\.1 answered wrongly: not an HTTP\/1 message$/,
+  ],
   ["no JSON", http10("<html>"), /answered with something that is not JSON/],
   ["JSON of another kind", http10([1, 2]), /answered with status 200 and no result/],
   ["wrong types", http10({ exit: {}, stdout: 7 }), /answered with status 200 and no result/],

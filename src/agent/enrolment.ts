@@ -2,7 +2,6 @@
  * Pairing, the agent's side (PROTOCOL section 1): a key, a CSR, one connection held throughout, and
  * an answer that is believed only when everything in it fits (T07).
  */
-import { X509Certificate } from "node:crypto";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import { connectionProblem } from "../core/connection-problem.ts";
 import { CtrlExecError } from "../core/errors.ts";
@@ -118,7 +117,12 @@ function caInHandshake(
 ): CertificateFacts | undefined {
   const issuer = connection.issuerShown();
   if (issuer === undefined) return undefined;
-  const ca = factsOf(new X509Certificate(issuer));
+  let ca: CertificateFacts;
+  try {
+    ca = readCertificate(issuer, "the CA in the handshake");
+  } catch {
+    return undefined;
+  }
   return ca.fingerprint !== leaf.fingerprint && isSignedBy(leaf, ca) ? ca : undefined;
 }
 

@@ -67,8 +67,9 @@ export function identityOf(x509: X509Certificate): CertificateIdentity {
   };
 }
 
-function commonNameOf(subject: string): string {
-  const line = subject.split("\n").find((part) => part.startsWith("CN="));
+/** @param subject undefined when it is empty, whatever the published type says */
+function commonNameOf(subject: string | undefined): string {
+  const line = subject?.split("\n").find((part) => part.startsWith("CN="));
   return line?.slice("CN=".length) ?? "";
 }
 

@@ -9,6 +9,7 @@ import {
   keyOf,
 } from "../support/false-controller.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { makeKey, openssl } from "../support/openssl.ts";
 import { Peer } from "../support/peers.ts";
 
 const FILES = ["agent.key", "agent.crt", "ca.crt", "ctrl-exec-serial"] as const;
@@ -229,6 +230,19 @@ describe("--ca-fingerprint", () => {
     expect(finished.status).toBe(1);
     expect(finished.err).toContain("does not send its CA along");
     expect(finished.err).toContain("Pair without --ca-fingerprint and compare the codes");
+    expect(peer.received).toBe("");
+    expect(stored(agent)).toEqual([]);
+  });
+
+  test("T07 a CA with a key of a kind that nobody uses has signed nothing", async () => {
+    const key = makeKey(control.folder, "Ed448");
+    const chain = openssl(control.folder, "req", "-x509", "-key", key, "-subj", "/CN=x");
+    await using peer = await falseController({ authority, chain, answer: honestly });
+    const { agent, finished } = await pairWith(peer, [
+      `--ca-fingerprint=${authority.ca.fingerprint}`,
+    ]);
+    expect(finished.status).toBe(1);
+    expect(finished.err).toContain("does not send its CA along");
     expect(peer.received).toBe("");
     expect(stored(agent)).toEqual([]);
   });

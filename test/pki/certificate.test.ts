@@ -131,6 +131,13 @@ describe("whom it speaks for", () => {
     expect(facts.commonName).toBe("");
     expect(speaksFor(facts, "nobody")).toBe(false);
   });
+
+  test("nor when its subject is empty", () => {
+    openssl(folder, "req", "-x509", "-key", key, "-subj", "/", "-days", "30", "-out", "empty.crt");
+    const facts = readCertificate(readFileSync(folder.join("empty.crt")), "empty.crt");
+    expect(facts.commonName).toBe("");
+    expect(speaksFor(facts, "nobody")).toBe(false);
+  });
 });
 
 describe("whether a CA signed it", () => {

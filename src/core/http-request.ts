@@ -59,6 +59,11 @@ export class RequestReader {
     return this.#head !== undefined || this.#length > 0;
   }
 
+  /** Bytes that have come and are not taken yet. */
+  get unread(): number {
+    return this.#length;
+  }
+
   take(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#length += chunk.length;

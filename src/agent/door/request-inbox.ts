@@ -16,17 +16,19 @@ export interface NoRequest {
 /** What may lie there unread: a peer that sends on while it is being answered has to wait (T21). */
 const MAX_AHEAD_BYTES = 65_536;
 
+/** The other end, as far as it matters here. */
+export type Peer = Pick<Connection, "closed" | "read" | "pause" | "resume">;
+
 export class RequestInbox implements ConnectionReader {
-  readonly #connection: Connection;
+  readonly #connection: Peer;
   readonly #onBegin: () => void;
   readonly #reader = new RequestReader();
-  #ahead = 0;
   #paused = false;
   #ended = false;
   #wake: (() => void) | undefined;
 
   /** @param onBegin told of the first bytes of each request that is waited for */
-  constructor(connection: Connection, onBegin: () => void) {
+  constructor(connection: Peer, onBegin: () => void) {
     this.#connection = connection;
     this.#onBegin = onBegin;
     connection.read(this);
@@ -38,7 +40,6 @@ export class RequestInbox implements ConnectionReader {
   }
 
   async next(): Promise<HttpRequest | RefusedRequest | WaitingRequest | NoRequest> {
-    this.#ahead = 0;
     if (this.#reader.begun) this.#onBegin();
     for (;;) {
       const read = this.#reader.next();
@@ -59,7 +60,7 @@ export class RequestInbox implements ConnectionReader {
   data(chunk: Buffer): void {
     if (!this.#reader.begun && this.#wake !== undefined) this.#onBegin();
     this.#reader.take(chunk);
-    if (this.#wake === undefined) this.#wait(chunk.length);
+    if (this.#wake === undefined) this.#wait();
     else this.#change();
   }
 
@@ -72,9 +73,8 @@ export class RequestInbox implements ConnectionReader {
     this.#change();
   }
 
-  #wait(bytes: number): void {
-    this.#ahead += bytes;
-    if (this.#paused || this.#ahead < MAX_AHEAD_BYTES) return;
+  #wait(): void {
+    if (this.#paused || this.#reader.unread < MAX_AHEAD_BYTES) return;
     this.#paused = true;
     this.#connection.pause();
   }

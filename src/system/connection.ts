@@ -42,6 +42,7 @@ export class Connection {
   #fault: ConnectionFailed | undefined;
   #handshake: PromiseWithResolvers<X509Certificate> | undefined;
   #mayBeAnybody = false;
+  #paused = false;
   /** Written and not yet taken by the system. */
   #unsent: Uint8Array[] = [];
   #sent: PromiseWithResolvers<void> | undefined;
@@ -52,7 +53,7 @@ export class Connection {
     this.#socket = socket;
     socket.data = this;
     socket.setNoDelay(true);
-    socket.pause();
+    this.pause();
   }
 
   /** The peer's address; empty when it has left already. */
@@ -116,10 +117,12 @@ export class Connection {
 
   /** Reads no more until `resume`: a peer that sends on has to wait. */
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#socket.resume();
   }
 
@@ -183,7 +186,7 @@ export class Connection {
       socket: Connection.#secureHandlers,
     };
     try {
-      this.#socket.resume();
+      this.resume();
       [, this.#socket] = this.#socket.upgradeTLS(upgrade);
     } catch (cause) {
       this.fail(new ConnectionFailed("ECONNRESET", cause));
@@ -208,8 +211,9 @@ export class Connection {
       if (next === undefined) break;
       const taken = this.#socket.write(next);
       if (taken < next.length) {
-        // Negative when the connection has gone: its close comes.
+        // Negative when the connection has gone: its close comes, unless nothing is read from it.
         if (taken > 0) this.#unsent[0] = next.subarray(taken);
+        else if (taken < 0 && this.#paused) this.fail(new ConnectionFailed("ECONNRESET"));
         return;
       }
       this.#unsent.shift();

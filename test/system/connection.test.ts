@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { connect as connectTls, createServer as createTlsServer, type TlsOptions } from "node:tls";
 import type { Connection } from "../../src/system/connection.ts";
 import { ConnectionFailed } from "../../src/system/connection-failed.ts";
 import { freePort } from "../../src/system/free-port.ts";
-import { connectTcp } from "../../src/system/tcp.ts";
+import { connectTcp, listenTcp } from "../../src/system/tcp.ts";
 import { Authority, type HostCredential } from "../support/authority.ts";
 import { DeadHost } from "../support/dead-host.ts";
 import { TestFolder } from "../support/folder.ts";
@@ -77,6 +77,40 @@ async function everything(connection: Connection): Promise<Heard> {
   });
   return await promise;
 }
+
+test("T21 a write to a peer that has left is over, even while nothing is read from it", async () => {
+  const { cert, key } = await ca.issue("web-01");
+  const accepted = Promise.withResolvers<Connection>();
+  const listener = listenTcp("127.0.0.1", 0, accepted.resolve);
+  const peer = connectTls({
+    host: "127.0.0.1",
+    port: listener.port,
+    rejectUnauthorized: false,
+    ...client,
+  });
+  peer.on("error", () => undefined);
+  const connection = await accepted.promise;
+  await connection.secureAsServer({ cert, key, ca: ca.ca.pem });
+  const begun = Promise.withResolvers<void>();
+  connection.read({
+    data() {
+      connection.pause();
+      begun.resolve();
+    },
+    end: () => undefined,
+    closed: () => undefined,
+  });
+  peer.write("x".repeat(20_000_000));
+  await begun.promise;
+  peer.destroy();
+  // The first one is answered with a reset.
+  for (let count = 0; count < 1000 && !connection.closed; count++) {
+    await connection.write("x");
+    await new Promise(setImmediate);
+  }
+  expect(connection.closed).toBe(true);
+  listener.stop();
+});
 
 describe("a TCP connection", () => {
   test("that nobody takes", async () => {

@@ -63,7 +63,24 @@ async function dial(hostname: string, port: number): Promise<Connection> {
     });
     return socket.data;
   } catch (thrown) {
-    throw ConnectionFailed.from(thrown);
+    const failed = ConnectionFailed.from(thrown);
+    const refused = failed.code === "ECONNREFUSED" && isIp(hostname);
+    throw (refused ? await hindrance(hostname, port) : undefined) ?? failed;
+  }
+}
+
+/**
+ * Why this host cannot even begin to connect: no descriptor is left, no route leads there. Bun calls all
+ * of that a refusal. A datagram socket, which sends nothing here, is given the system's own answer.
+ */
+async function hindrance(hostname: string, port: number): Promise<ConnectionFailed | undefined> {
+  const bind = hostname.includes(":") ? "::" : "0.0.0.0";
+  try {
+    const socket = await Bun.udpSocket({ hostname: bind, connect: { hostname, port } });
+    socket.close();
+    return undefined;
+  } catch (thrown) {
+    return ConnectionFailed.from(thrown);
   }
 }
 

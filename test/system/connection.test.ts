@@ -112,9 +112,32 @@ test("T21 a write to a peer that has left is over, even while nothing is read fr
   listener.stop();
 });
 
+/** The JSON that the script writes, in a process that may open so many files. */
+async function withDescriptors(limit: number, script: string): Promise<unknown> {
+  const limited = ["/bin/sh", "-c", `ulimit -n ${limit}; exec "$@"`, "sh"];
+  const { stdout } = Bun.spawn([...limited, process.execPath, "-e", script]);
+  return JSON.parse(await new Response(stdout).text());
+}
+
 describe("a TCP connection", () => {
   test("that nobody takes", async () => {
     expect(await failure(connectTcp("127.0.0.1", freePort(), 10_000))).toBe("ECONNREFUSED");
+  });
+
+  test("T20 without a descriptor is not a refusal by the other side", async () => {
+    const server = createTcpServer(() => undefined);
+    const script = `
+      import { openSync } from "node:fs";
+      import { connectTcp } from ${JSON.stringify(join(import.meta.dir, "../../src/system/tcp.ts"))};
+      const code = () => connectTcp("127.0.0.1", ${await listening(server)}, 1000).then(() => "open", ({ code }) => code);
+      const codes = [await code()];
+      try {
+        for (;;) openSync("/dev/null", "r");
+      } catch {}
+      codes.push(await code());
+      console.log(JSON.stringify(codes));
+      process.exit();`;
+    expect(await withDescriptors(64, script)).toEqual(["open", "EMFILE"]);
   });
 
   test("T20 hosts that do not answer hold no more than half of the descriptors", async () => {
@@ -127,16 +150,7 @@ describe("a TCP connection", () => {
       }
       console.log(JSON.stringify(codes));
       process.exit();`;
-    const command = [
-      "/bin/sh",
-      "-c",
-      'ulimit -n 64; exec "$@"',
-      "sh",
-      process.execPath,
-      "-e",
-      script,
-    ];
-    const codes: unknown = JSON.parse(await new Response(Bun.spawn(command).stdout).text());
+    const codes = await withDescriptors(64, script);
     expect(codes).toEqual([...Array(32).fill("ETIMEDOUT"), ...Array(8).fill("EMFILE")]);
   });
 

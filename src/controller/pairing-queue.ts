@@ -22,7 +22,6 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../system/files.ts";
-import { isHeld } from "../system/lock.ts";
 import { type Controller, paths } from "./controller.ts";
 import { lockRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
@@ -94,23 +93,9 @@ function makeRoom(controller: Controller, ip: string): boolean {
   return newest !== undefined;
 }
 
-/** Held by the pairing-mode that holds the connections of the requests. */
-export function pairingModeLock(config: ControllerConfig): string {
-  return join(paths(config).locks, ".pairing-mode");
-}
-
-/**
- * What a killed pairing-mode has left waits for nothing: its connections are gone, and an approval would
- * note for a host a certificate that it never got (T10).
- */
-function hasConnections(config: ControllerConfig): boolean {
-  return isHeld(pairingModeLock(config));
-}
-
 /** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */
 export function listRequests({ config, now }: Controller): PendingRequest[] {
   const waiting: PendingRequest[] = [];
-  if (!hasConnections(config)) return waiting;
   for (const name of listFolder(paths(config).pairing)) {
     const id = name.replace(/\.json$/, "");
     if (!name.endsWith(".json") || !isRequestId(id)) continue;
@@ -132,11 +117,6 @@ function isExpired(request: PendingRequest, now: Date): boolean {
 
 /** @throws CtrlExecError `not-found` when no such request waits */
 export function requirePending({ config, now }: Controller, id: string): PendingRequest {
-  if (!hasConnections(config)) {
-    throw new CtrlExecError("not-found", `Cannot find a pairing request ${id}: none is waiting`, {
-      hint: "pairing-mode does not run: start it, and let the host ask again.",
-    });
-  }
   const request = isRequestId(id) ? readRequest(config, id) : undefined;
   if (request !== undefined && !isExpired(request, now())) return request;
   throw new CtrlExecError("not-found", `Cannot find a pairing request ${id}: none is waiting`, {

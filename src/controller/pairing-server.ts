@@ -1,6 +1,7 @@
 /** Port 7444: takes pairing requests and holds each connection until its answer is there. */
 import { type FSWatcher, watch } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
@@ -17,7 +18,6 @@ import { loadCredential, pairingCredential } from "./credential.ts";
 import {
   clearDesk,
   type PendingRequest,
-  pairingModeLock,
   REQUEST_LIFETIME_MS,
   submitRequest,
   takeAnswer,
@@ -61,7 +61,7 @@ export async function startPairingServer(
   const credential = loadCredential(config, now());
   const context = tlsContext(pairingCredential(credential));
   ensureFolder(paths(config).locks, 0o750);
-  const lock = tryLock(pairingModeLock(config));
+  const lock = tryLock(join(paths(config).locks, ".pairing-mode"));
   if (lock === undefined) {
     throw new CtrlExecError(
       "busy",

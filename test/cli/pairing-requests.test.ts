@@ -5,7 +5,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
-import { programPath, Running, runCommand, runProgram } from "../support/binary.ts";
+import { programPath, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import { runOpenssl } from "../support/openssl-peers.ts";
@@ -128,24 +128,6 @@ test("T20 an answer that cannot be read is looked for again, and ends nobody's p
   rmdirSync(answer);
   await control.mustRun("approve", [id]);
   expect((await asking).status).toBe(0);
-});
-
-test("T10 what a killed pairing-mode has left waits no more: nobody would get the certificate", async () => {
-  await using control = await ControlHost.create();
-  const agent = await control.addAgent("web-01");
-  const pairing = new Running("ctrl-exec", control.withSetting(["pairing-mode"]));
-  const [, port] = await pairing.seen(/Waiting for pairing requests on port (\d+)/);
-  const asking = agent.run("request-pairing", agent.pairingArgs(Number(port)));
-  const id = await control.requestFor("web-01");
-  await pairing.stop("SIGKILL");
-  expect((await asking).status).toBe(1);
-  expect((await control.mustRun("list-requests", ["--json"])).out).toBe("[]\n");
-  for (const mode of ["approve", "deny"]) {
-    const { status, err } = await control.run(mode, [id]);
-    expect(err).toContain(`${id}: none is waiting\npairing-mode does not run`);
-    expect(status).toBe(1);
-  }
-  expect((await control.mustRun("list-agents", ["--json"])).out).toBe("[]\n");
 });
 
 test("T07 a code is good for one decision only", async () => {

@@ -5,21 +5,17 @@ import { approveRequest } from "../../src/controller/pairing-desk.ts";
 import {
   dropExpiredRequests,
   listRequests,
-  pairingModeLock,
   submitRequest,
   takeAnswer,
 } from "../../src/controller/pairing-queue.ts";
 import { findAgent } from "../../src/controller/registry.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
-import { tryLock } from "../../src/system/lock.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 async function ask(fleet: LocalFleet, hostname: string, ip = "127.0.0.1") {
   const csr = await createCsr(hostname, readPrivateKey(await generateKeyPem("ec"), "the key"));
   const nonce = "0123456789abcdef0123456789abcdef";
-  // The test stands for the pairing-mode that holds the connection.
-  tryLock(pairingModeLock(fleet.controller.config));
   return await submitRequest(fleet.controller, { hostname, csr, nonce }, ip);
 }
 

@@ -13,7 +13,7 @@ import type { Caller } from "../../src/controller/authorize.ts";
 import type { Controller } from "../../src/controller/controller.ts";
 import { clientCredential, loadCredential } from "../../src/controller/credential.ts";
 import { approveRequest } from "../../src/controller/pairing-desk.ts";
-import { pairingModeLock, submitRequest, takeAnswer } from "../../src/controller/pairing-queue.ts";
+import { submitRequest, takeAnswer } from "../../src/controller/pairing-queue.ts";
 import { pingHosts } from "../../src/controller/ping.ts";
 import { type AgentRecord, findAgent } from "../../src/controller/registry.ts";
 import { startRun } from "../../src/controller/run.ts";
@@ -27,7 +27,6 @@ import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { freePort } from "../../src/system/free-port.ts";
-import { tryLock } from "../../src/system/lock.ts";
 import { tlsContext } from "../../src/system/tls.ts";
 import { TestFolder } from "./folder.ts";
 
@@ -190,8 +189,7 @@ export class LocalAgent {
     const submission = await submitRequest(controller, asked, "127.0.0.1");
     if (submission.kind !== "pending") throw new Error(submission.kind);
     const { id } = submission.request;
-    const pairingMode = tryLock(pairingModeLock(controller.config));
-    await approveRequest(controller, id, { lookupBy: "ip" }).finally(pairingMode?.release);
+    await approveRequest(controller, id, { lookupBy: "ip" });
     const answer = pairingAnswer.parse(JSON.parse(takeAnswer(controller.config, id) ?? ""));
     if (answer.status !== "approved") throw new Error(answer.reason);
     storeIdentity(this.config, keyPem, {

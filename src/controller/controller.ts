@@ -35,7 +35,7 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
 /** The file of a lock on what this host has written, in a folder that is there. @throws CtrlExecError `storage` */
 export function lockPath(
   config: ControllerConfig,
-  name: "registry" | "issued" | "maintenance",
+  name: "registry" | "issued" | "maintenance" | "pairing-mode",
 ): string {
   const { locks } = paths(config);
   ensureFolder(locks, 0o750);

@@ -1,19 +1,17 @@
 /** Port 7444: takes pairing requests and holds each connection until its answer is there. */
 import { type FSWatcher, watch } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
 import { formatHttpResponse, takeHttpMessage } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
 import { MAX_PAIRING_BYTES, type PairingRequest, pairingRequest } from "../core/messages.ts";
-import { ensureFolder } from "../system/files.ts";
 import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
 import { OpenConnections } from "../system/open-connections.ts";
 import { tlsContext } from "../system/tls.ts";
-import { type Controller, paths } from "./controller.ts";
+import { type Controller, lockPath, paths } from "./controller.ts";
 import { loadCredential, pairingCredential } from "./credential.ts";
 import {
   clearDesk,
@@ -60,8 +58,7 @@ export async function startPairingServer(
   const { config, log, now } = controller;
   const credential = loadCredential(config, now());
   const context = tlsContext(pairingCredential(credential));
-  ensureFolder(paths(config).locks, 0o750);
-  const lock = tryLock(join(paths(config).locks, ".pairing-mode"));
+  const lock = tryLock(lockPath(config, "pairing-mode"));
   if (lock === undefined) {
     throw new CtrlExecError(
       "busy",

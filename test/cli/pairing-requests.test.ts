@@ -5,7 +5,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
-import { programPath, runCommand, runProgram } from "../support/binary.ts";
+import { programPath, Running, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import { runOpenssl } from "../support/openssl-peers.ts";
@@ -128,6 +128,22 @@ test("T20 an answer that cannot be read is looked for again, and ends nobody's p
   rmdirSync(answer);
   await control.mustRun("approve", [id]);
   expect((await asking).status).toBe(0);
+});
+
+test("T10 who approves what a killed pairing-mode has left is told that nobody delivers it", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  const pairing = new Running("ctrl-exec", control.withSetting(["pairing-mode"]));
+  const [, port] = await pairing.seen(/Waiting for pairing requests on port (\d+)/);
+  const asking = agent.run("request-pairing", agent.pairingArgs(Number(port)));
+  const id = await control.requestFor("web-01");
+  await pairing.stop("SIGKILL");
+  expect((await asking).status).toBe(1);
+  const { status, err } = await control.run("approve", [id]);
+  expect(err).toBe(
+    "pairing-mode does not run on this host: the certificate may never arrive. Start it, and pair the host again.\n",
+  );
+  expect(status).toBe(0);
 });
 
 test("T07 a code is good for one decision only", async () => {

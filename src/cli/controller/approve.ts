@@ -1,10 +1,16 @@
+import { lockPath } from "../../controller/controller.ts";
 import { approveRequest } from "../../controller/pairing-desk.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { isHeld } from "../../system/lock.ts";
 import { defineVerb } from "../command.ts";
 import { approvalOptions } from "./approval-options.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { describeApproval } from "./pairing-text.ts";
 import { openController } from "./setting.ts";
+
+/** Killed, it has left its requests here, and its connections are gone (T10). */
+const NOBODY_DELIVERS =
+  "pairing-mode does not run on this host: the certificate may never arrive. Start it, and pair the host again.\n";
 
 export const approve = defineVerb({
   summary: "Approve a pairing request",
@@ -38,6 +44,7 @@ export const approve = defineVerb({
     const controller = await openController(options);
     const approval = await approveRequest(controller, positionals[0] ?? "", dialled, code);
     io.out(describeApproval(approval));
+    if (!isHeld(lockPath(controller.config, "pairing-mode"))) io.err(NOBODY_DELIVERS);
     return 0;
   },
 });

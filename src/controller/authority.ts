@@ -3,7 +3,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import { CONTROLLER_NAME } from "../core/host-name.ts";
 import { createCaCertificate, issueCertificate, serialFrom } from "../pki/authority.ts";
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
-import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
+import { fitsKey, generateKeyPem, publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
 import {
   createWhole,
   ensureFolder,
@@ -59,9 +59,9 @@ export async function signHost(
     });
   }
   const ca = readCertificate(readText(caCert), caCert);
-  const key = readPrivateKey(readPrivateText(caKey), caKey);
+  const keyPem = readPrivateText(caKey);
   // What it signed, nobody would trust: a rotation would cost this host every agent (T09).
-  if (!publicKeyBytes(key).equals(ca.publicKey)) {
+  if (!fitsKey(ca, keyPem, caKey)) {
     throw new CtrlExecError("config", `Cannot use ${caKey}: it is not the key of ${caCert}`, {
       hint: "Restore both from one backup. Nothing was signed.",
     });
@@ -70,7 +70,7 @@ export async function signHost(
     commonName,
     publicKey,
     ca,
-    caKey: key,
+    caKey: readPrivateKey(keyPem, caKey),
     days: config.cert_days,
     now: now(),
     backdate: config.cert_backdate,

@@ -75,6 +75,17 @@ function isBlank(text: string, at: number): boolean {
   return text[at] === " " || text[at] === "\t";
 }
 
+/**
+ * Whether a header that is a list, as Connection and Expect are, has the item (RFC 9110 sections 7.6.1 and
+ * 10.1.1).
+ * @param name lower case
+ * @param item lower case
+ */
+export function says(headers: readonly HeaderField[], name: string, item: string): boolean {
+  const listed = (value: string) => value.split(",").map((text) => text.trim().toLowerCase());
+  return headers.some((field) => field.name === name && listed(field.value).includes(item));
+}
+
 /** Undefined when none is given. @throws CtrlExecError `protocol` */
 export function contentLength(headers: readonly HeaderField[]): number | undefined {
   const lengths = headers.filter(({ name }) => name === "content-length");

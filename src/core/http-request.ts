@@ -3,7 +3,7 @@
  * a tenth of an agent's memory. What is not exactly a request of RFC 9112 is refused.
  */
 import { CtrlExecError } from "./errors.ts";
-import { contentLength, type HeaderField, readHeaders } from "./http-message.ts";
+import { contentLength, type HeaderField, readHeaders, says } from "./http-message.ts";
 import { MAX_HEADERS, MAX_REQUEST_BYTES } from "./messages.ts";
 
 export interface HttpRequest {
@@ -142,20 +142,13 @@ function parseHead(text: string): Head | RefusedRequest {
   // A proxy may have gone by the one, and whoever reads this by the other (RFC 9112 section 3.2). One that
   // names none is taken: here is one host only.
   if (headers.filter(({ name }) => name === "host").length > 1) return BAD_REQUEST;
-  const says = (name: string, value: string) =>
-    headers.some((field) => field.name === name && listed(field.value).includes(value));
   return {
     method,
     target,
     bodyLength,
-    keep: minor === "1" && !says("connection", "close"),
-    waits: minor === "1" && says("expect", "100-continue"),
+    keep: minor === "1" && !says(headers, "connection", "close"),
+    waits: minor === "1" && says(headers, "expect", "100-continue"),
   };
-}
-
-/** Both headers that are asked for are lists (RFC 9110 sections 7.6.1 and 10.1.1). */
-function listed(value: string): string[] {
-  return value.split(",").map((item) => item.trim().toLowerCase());
 }
 
 function refused(status: number, error: string): RefusedRequest {

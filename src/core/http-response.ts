@@ -3,7 +3,7 @@
  * first use, and a fan-out a tenth of its time.
  */
 import { CtrlExecError, messageOf } from "./errors.ts";
-import { contentLength, MAX_HEAD_BYTES, readHeaders } from "./http-message.ts";
+import { contentLength, MAX_HEAD_BYTES, readHeaders, says } from "./http-message.ts";
 import { JsonReader } from "./json-reader.ts";
 
 export interface ResponseHead {
@@ -23,9 +23,9 @@ export function parseResponseHead(text: string): ResponseHead {
   const [, version, status] = /^HTTP\/1\.([01]) ([2-5]\d\d)(?: .*)?$/.exec(statusLine) ?? [];
   if (status === undefined) throw notHttp();
   const { headers, bodyLength } = readFraming(lines);
-  const header = (name: string) => headers.find((field) => field.name === name)?.value ?? "";
-  const kept = version === "1" && header("connection").toLowerCase() !== "close";
-  const announced = /timeout=(\d{1,5})/.exec(header("keep-alive"))?.[1];
+  const kept = version === "1" && !says(headers, "connection", "close");
+  const keepAlive = headers.find(({ name }) => name === "keep-alive")?.value ?? "";
+  const announced = /timeout=(\d{1,5})/.exec(keepAlive)?.[1];
   return {
     status: Number(status),
     bodyLength,

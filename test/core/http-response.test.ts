@@ -18,6 +18,10 @@ describe("a head", () => {
       "HTTP/1.1 200 OK\r\nconnection: Close\r\nkeep-alive: timeout=5",
       { status: 200, bodyLength: undefined, keepSeconds: 0 },
     ],
+    [
+      "HTTP/1.1 200 OK\r\nConnection: TE, close\r\nkeep-alive: timeout=5",
+      { status: 200, bodyLength: undefined, keepSeconds: 0 },
+    ],
   ])("%j", (text, head) => {
     expect(parseResponseHead(text)).toEqual(head);
   });

@@ -51,17 +51,26 @@ test("an agent restored from a backup two rotations old is pending, then stale, 
   expect(await fleet.runFailures(["web-01"])).toEqual([]);
 });
 
-test("an agent restored with a certificate from before its renewal is renewed again, not left to expire", async () => {
-  await using fleet = await LocalFleet.create([`cert_backdate = ${800 * 86_400}`]);
-  const { controller } = fleet;
+/** Its certificates are valid on the days that pass. */
+async function oldEnoughFleet(): Promise<LocalFleet> {
+  return await LocalFleet.create([`cert_backdate = ${800 * 86_400}`]);
+}
+
+/** An agent that was renewed, and put back with its certificate from before that. */
+async function withItsOldCertificate(fleet: LocalFleet) {
   const agent = await fleet.addAgent("web-01");
   const old = readFileSync(agent.config.cert, "utf8");
   fleet.passDays(355);
-  expect((await maintainOnce(controller)).renewed).toEqual(["web-01"]);
+  expect((await maintainOnce(fleet.controller)).renewed).toEqual(["web-01"]);
   await agent.stop();
   fleet.folder.write("web-01/agent.crt", old);
   await agent.start();
+  return { agent, old };
+}
 
+test("an agent restored with a certificate from before its renewal is renewed again, not left to expire", async () => {
+  await using fleet = await oldEnoughFleet();
+  const { agent, old } = await withItsOldCertificate(fleet);
   expect(await fleet.pingFailures(["web-01"])).toEqual([]);
   expect(fleet.log.of("renew-complete")).toHaveLength(2);
   expect(readFileSync(agent.config.cert, "utf8")).not.toBe(old);
@@ -72,15 +81,9 @@ test("an agent restored with a certificate from before its renewal is renewed ag
 });
 
 test("a restored agent that cannot be renewed at once is renewed by the check loop", async () => {
-  await using fleet = await LocalFleet.create([`cert_backdate = ${800 * 86_400}`]);
+  await using fleet = await oldEnoughFleet();
   const { controller } = fleet;
-  const agent = await fleet.addAgent("web-01");
-  const old = readFileSync(agent.config.cert, "utf8");
-  fleet.passDays(355);
-  await maintainOnce(controller);
-  await agent.stop();
-  fleet.folder.write("web-01/agent.crt", old);
-  await agent.start();
+  await withItsOldCertificate(fleet);
   const lock = tryLockMaintenance(controller);
   await fleet.pingFailures(["web-01"]);
   lock?.release();

@@ -1,8 +1,7 @@
 /** Port 7444: takes pairing requests and holds each connection until its answer is there. */
-import { type FSWatcher, watch } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { CtrlExecError } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
 import { formatHttpResponse, takeHttpMessage } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
@@ -11,14 +10,14 @@ import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
 import { OpenConnections } from "../system/open-connections.ts";
 import { tlsContext } from "../system/tls.ts";
-import { type Controller, lockPath, paths } from "./controller.ts";
+import { type Controller, lockPath } from "./controller.ts";
 import { loadCredential, pairingCredential } from "./credential.ts";
+import { PairingAnswers } from "./pairing-answers.ts";
 import {
   clearDesk,
   type PendingRequest,
   REQUEST_LIFETIME_MS,
   submitRequest,
-  takeAnswer,
   withdrawRequest,
 } from "./pairing-queue.ts";
 
@@ -30,9 +29,6 @@ const SPARE_CONNECTIONS = 32;
 
 /** What an agent has to take its answer and hang up: one that stays would keep its place. */
 const HANGUP_MS = 5_000;
-
-/** The folder is watched; this is for file systems whose changes cannot be. */
-const POLL_MS = 1_000;
 
 export interface PairingServer {
   readonly port: number;
@@ -66,7 +62,7 @@ export async function startPairingServer(
     );
   }
   await clearDesk(controller);
-  const answers = new AnswerWatch(paths(config).pairing);
+  const answers = new PairingAnswers(controller);
   const open = new OpenConnections<Socket>(config.pairing_max_queue + SPARE_CONNECTIONS);
   const server = createServer({ noDelay: true }, (raw) => {
     const ip = plainAddress(raw.remoteAddress ?? "");
@@ -121,7 +117,7 @@ async function handle(
   controller: Controller,
   socket: TLSSocket,
   call: Call,
-  answers: AnswerWatch,
+  answers: PairingAnswers,
   events: PairingEvents,
 ): Promise<void> {
   const { log } = controller;
@@ -162,7 +158,7 @@ async function waitForAnswer(
   controller: Controller,
   socket: TLSSocket,
   request: PendingRequest,
-  answers: AnswerWatch,
+  answers: PairingAnswers,
 ): Promise<boolean> {
   const gone = new Promise<"gone">((resolve) => {
     socket.once("close", () => resolve("gone"));
@@ -173,10 +169,10 @@ async function waitForAnswer(
   const late = new Promise<"late">((resolve) => {
     timer = setTimeout(() => resolve("late"), REQUEST_LIFETIME_MS);
   });
-  const ready = answers.wait(answerTaker(controller, request.id));
-  const outcome = await Promise.race([ready.promise, gone, late]);
+  const answered = new Promise<string>((resolve) => answers.expect(request.id, resolve));
+  const outcome = await Promise.race([answered, gone, late]);
   clearTimeout(timer);
-  ready.cancel();
+  answers.forget(request.id);
   if (outcome === "gone" || outcome === "late") {
     await withdrawRequest(controller, request.id);
     const denial = { status: "denied", reason: "approval timeout", nonce: request.nonce };
@@ -186,23 +182,6 @@ async function waitForAnswer(
   }
   endWith(socket, outcome);
   return true;
-}
-
-/**
- * Takes the answer once it is there. One that cannot be read now, as when the host runs out of open
- * files, may be at the next look: it ends neither this process nor the others' pairings (T20).
- */
-function answerTaker({ config, log }: Controller, REQID: string): () => string | undefined {
-  let told = false;
-  return () => {
-    try {
-      return takeAnswer(config, REQID);
-    } catch (thrown) {
-      if (!told) log("err", "pair-answer-fail", { ERROR: messageOf(thrown), REQID });
-      told = true;
-      return undefined;
-    }
-  };
 }
 
 /** The last thing said on a connection. @param answer JSON, or what is to become it */
@@ -239,38 +218,4 @@ async function readRequest(socket: TLSSocket): Promise<PairingRequest | undefine
 function readPairBody(startLine: string, body: string): PairingRequest | undefined {
   if (!/^POST \/pair HTTP\/1\.[01]$/.test(startLine)) return undefined;
   return readJsonAs(pairingRequest, body);
-}
-
-/** Wakes every waiting connection when something in the folder changes. */
-class AnswerWatch {
-  readonly #checks = new Set<() => void>();
-  readonly #timer: ReturnType<typeof setInterval>;
-  readonly #watcher: FSWatcher;
-
-  constructor(folder: string) {
-    const checkAll = () => {
-      for (const check of this.#checks) check();
-    };
-    this.#watcher = watch(folder, checkAll);
-    this.#watcher.on("error", () => undefined);
-    this.#timer = setInterval(checkAll, POLL_MS);
-  }
-
-  wait(take: () => string | undefined): { readonly promise: Promise<string>; cancel(): void } {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    const check = () => {
-      const answer = take();
-      if (answer === undefined) return;
-      this.#checks.delete(check);
-      resolve(answer);
-    };
-    this.#checks.add(check);
-    check();
-    return { promise, cancel: () => this.#checks.delete(check) };
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-    this.#watcher.close();
-  }
 }

@@ -177,6 +177,11 @@ const TEXT_BANS: readonly { from: readonly Place[]; text: RegExp; why: string }[
     text: /\bDate\s*\.\s*now\s*\(|\bnew Date\s*(\(\s*\)|;|,)|\bMath\s*\.\s*random\s*\(|\bperformance\s*\.\s*now\s*\(/,
     why: "Decisions are pure: time and random values come in as arguments.",
   },
+  {
+    from: EVERYWHERE,
+    text: /\bwatch\s*\(/,
+    why: "A watch takes an inotify instance, of which other programs may leave none; look when it counts (T65).",
+  },
 ];
 
 type Sources = ReadonlyMap<string, string>;
@@ -299,6 +304,7 @@ describe("the checker refuses", () => {
     ["src/core/a.ts", 'await Bun.file("x").text();', "opened by a global"],
     ["src/core/a.ts", "export const now = () => Date.now();", "time and random values"],
     ["src/core/a.ts", "export const now = () => new Date();", "time and random values"],
+    ["src/system/a.ts", 'import { watch } from "node:fs"; watch("x");', "inotify instance"],
     ["src/pki/a.ts", 'import { x } from "../system/x.ts"; x();', "callers read and write"],
     ["src/pki/a.ts", 'import { readFileSync } from "node:fs"; readFileSync;', "files, sockets"],
     ["src/system/a.ts", 'export { x } from "../pki/x.ts";', "do not judge certificates"],

@@ -27,12 +27,24 @@ export interface RunOptions {
   readonly argv0?: string;
   /** It writes no file beyond this many blocks of the shell's `ulimit -f`, root neither: a full disk. */
   readonly blocks?: number;
+  /** It may open this many files at once: `ulimit -n`. */
+  readonly files?: number;
+  /** It gets no inotify instance: in a user namespace, where no other program notices. */
+  readonly withoutInotify?: boolean;
 }
 
-/** A write beyond the limit fails; without the trap it would end the process. */
-function limited(command: readonly string[], blocks: number | undefined): string[] {
-  if (blocks === undefined) return [...command];
-  return ["sh", "-c", `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"`, "sh", ...command];
+function limited(
+  command: readonly string[],
+  { blocks, files, withoutInotify }: RunOptions,
+): string[] {
+  const limits: string[] = [];
+  if (withoutInotify) limits.push("echo 0 > /proc/sys/user/max_inotify_instances");
+  // A write beyond the limit fails; without the trap it would end the process.
+  if (blocks !== undefined) limits.push("trap '' XFSZ", `ulimit -f ${blocks}`);
+  if (files !== undefined) limits.push(`ulimit -n ${files}`);
+  if (limits.length === 0) return [...command];
+  const shell = ["sh", "-ec", [...limits, 'exec "$@"'].join("; "), "sh", ...command];
+  return withoutInotify ? ["unshare", "-Ur", ...shell] : shell;
 }
 
 /** Nothing of the caller's environment reaches the program but what a login gives. */
@@ -59,8 +71,8 @@ export async function runCommand(
   command: readonly string[],
   options: RunOptions = {},
 ): Promise<Finished> {
-  const { input, cwd, argv0, blocks } = options;
-  const child = Bun.spawn(limited(command, blocks), {
+  const { input, cwd, argv0 } = options;
+  const child = Bun.spawn(limited(command, options), {
     stdin: input === undefined ? "ignore" : new Blob([input]),
     stdout: "pipe",
     stderr: "pipe",
@@ -117,7 +129,7 @@ export class Running {
   readonly #read: Promise<unknown>;
 
   constructor(name: ProgramName, args: readonly string[], options: RunOptions = {}) {
-    this.child = Bun.spawn(limited([programPath(name), ...args], options.blocks), {
+    this.child = Bun.spawn(limited([programPath(name), ...args], options), {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

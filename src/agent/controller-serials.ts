@@ -3,13 +3,16 @@
  * `ctrl-exec-serial.previous` beside it: where that name leads, when it is a link, since the service
  * may write nowhere else.
  *
- * The previous serial is trusted until the first request under the new one has come through: then the
- * new one is proven and the old one forgotten. A new serial that never arrives locks nobody out.
+ * While the previous serial is there it is the proven one, and the other is provisional: it counts when
+ * a control host's certificate has come with it, and only then is the old one forgotten. A new serial
+ * that never arrives, or that belongs to another agent, locks nobody out and lets nobody in (T63).
  */
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
+import type { CertificateIdentity } from "../pki/certificate.ts";
 import { fileVersion, removeIfPresent, writeWhole } from "../system/files.ts";
 import { placeOf, readPlainIfPresent } from "../system/linked-file.ts";
+import { type CallerJudgement, judgeCaller } from "./judge-caller.ts";
 
 function previousSerialPath(path: string): string {
   return `${placeOf(path)}.previous`;
@@ -22,6 +25,8 @@ export class ControllerSerials {
   #current: Serial | undefined;
   #previous: Serial | undefined;
   #problem: string | undefined;
+  /** The common name under which the proven serial has called; undefined until it does. */
+  #provenName: string | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -51,17 +56,22 @@ export class ControllerSerials {
     return this.#current !== undefined;
   }
 
-  trusts(serial: Serial): boolean {
-    if (serial === this.#current) {
-      this.#forgetPrevious();
-      return true;
+  /** Whether the caller, whose certificate this CA signed, is the control host. */
+  judge(caller: CertificateIdentity): CallerJudgement {
+    const provisional = this.#previous !== undefined && this.#previous !== this.#current;
+    const judged = judgeCaller(caller, {
+      proven: provisional ? this.#previous : this.#current,
+      provisional: provisional ? this.#current : undefined,
+      provenName: this.#provenName,
+    });
+    if (judged.kind === "trusted") {
+      this.#provenName = caller.commonName;
+      if (judged.proves) this.#forgetPrevious();
     }
-    return serial === this.#previous;
+    return judged;
   }
 
   #forgetPrevious(): void {
-    // Both the same: a new serial is being stored at this moment, and this one is kept for it.
-    if (this.#previous === undefined || this.#previous === this.#current) return;
     this.#previous = undefined;
     try {
       removeIfPresent(previousSerialPath(this.#path));

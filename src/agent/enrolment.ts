@@ -5,10 +5,11 @@
 import { confirmationCode } from "../core/confirmation-code.ts";
 import { connectionProblem } from "../core/connection-problem.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import { CONTROLLER_NAME, formatHostPort } from "../core/host-name.ts";
+import { formatHostPort } from "../core/host-name.ts";
 import { formatHttpRequest } from "../core/http-message.ts";
 import { type PairingAnswer, pairingAnswer, pairingPending } from "../core/messages.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
+import { validityProblem } from "../core/validity.ts";
 import {
   type CertificateFacts,
   factsOf,
@@ -16,6 +17,7 @@ import {
   readCertificate,
   speaksFor,
 } from "../pki/certificate.ts";
+import { formOf } from "../pki/control-host.ts";
 import { fitsKey } from "../pki/keys.ts";
 import type { Connection } from "../system/connection.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
@@ -154,7 +156,7 @@ function checkExpectedCa(
  * carry no name that could tell; for those the CA's word has to do.
  */
 function isAgentCertificate(certificate: CertificateFacts): boolean {
-  return certificate.dnsNames.length > 0 && !speaksFor(certificate, CONTROLLER_NAME);
+  return formOf(certificate) === "agent";
 }
 
 async function exchange(
@@ -186,6 +188,9 @@ async function exchange(
   return { kind: "approved", enrolled: checkAnswer(answer, controller, options, place), reqid };
 }
 
+const NOTHING_CHANGED =
+  "Nothing was stored: if this host was paired before, it still is. Set the clock right and pair again.";
+
 /** Every part of an approval must fit the others and what we asked for (T07). */
 function checkAnswer(
   answer: Extract<PairingAnswer, { status: "approved" }>,
@@ -208,9 +213,10 @@ function checkAnswer(
   }
   if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
   if (!speaksFor(certificate, options.hostname)) throw wrong("a certificate for another host");
-  // From a control host whose clock is late; it would take the place of one that works (T08).
-  if (certificate.notAfter <= options.now()) {
-    throw wrong("a certificate that has expired; check the clocks of both hosts");
+  // It would take the place of one that works (T68).
+  const invalid = validityProblem(certificate, options.now()) ?? validityProblem(ca, options.now());
+  if (invalid !== undefined) {
+    throw cannotPair(place, `the certificate that it sends ${invalid}`, NOTHING_CHANGED);
   }
   if (!isSignedBy(controller.certificate, ca)) {
     throw wrong("a CA that did not sign the control host's own certificate");

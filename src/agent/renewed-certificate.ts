@@ -1,6 +1,7 @@
 /** Whether a certificate that the controller sends may take the place of the agent's own. */
 import { CtrlExecError } from "../core/errors.ts";
 import type { RenewCompleteRequest } from "../core/messages.ts";
+import { validityProblem } from "../core/validity.ts";
 import {
   type CertificateFacts,
   isSignedBy,
@@ -50,10 +51,9 @@ export function checkRenewed(
   }
   if (!speaksFor(certificate, ownName(present.certificate))) throw wrong("it is for another host");
   if (certificate.isCa) throw wrong("it is a CA's");
-  if (certificate.notAfter <= now) throw wrong("it has expired");
   // A control host whose clock is ahead renews before anything is due, and nobody could call here until then.
-  if (certificate.notBefore > now)
-    throw wrong("it is not valid yet; check the clocks of both hosts");
+  const invalid = validityProblem(certificate, now);
+  if (invalid !== undefined) throw wrong(`it ${invalid}`);
   return certificate;
 }
 

@@ -1,5 +1,5 @@
 /** Who may call which endpoint: the stored controller, and what this table lists. Nothing else (T04). */
-import type { Serial } from "../core/serial.ts";
+import type { CertificateIdentity } from "../pki/certificate.ts";
 import {
   type AgentContext,
   type AgentReply,
@@ -13,7 +13,6 @@ import { ping } from "./endpoints/ping.ts";
 import { renew } from "./endpoints/renew.ts";
 import { renewComplete } from "./endpoints/renew-complete.ts";
 import { run } from "./endpoints/run.ts";
-import { isTrustedController } from "./trust.ts";
 
 const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
   ["POST /run", run],
@@ -26,7 +25,7 @@ const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
 /** A caller whose certificate this CA signed and nobody revoked. */
 export interface Caller {
   readonly ip: string;
-  readonly serial: Serial;
+  readonly certificate: CertificateIdentity;
 }
 
 /** @param route method and request target, exactly as they came */
@@ -37,26 +36,34 @@ export async function answerRoute(
   request: AgentRequest,
 ): Promise<AgentReply> {
   // Asked at the door as well; a connection that is kept open must not outlive its revocation (T02).
-  if (context.state.trust.revoked.has(caller.serial)) {
-    context.log("warning", "revoked-cert", { PEER: caller.ip, SERIAL: caller.serial });
+  const { trust } = context.state;
+  const { serial } = caller.certificate;
+  if (trust.revoked.has(serial)) {
+    context.log("warning", "revoked-cert", { PEER: caller.ip, SERIAL: serial });
     return refusal(403, "certificate revoked");
   }
-  if (!isTrustedController(context.state.trust, caller.serial)) {
-    return refuseSerial(context, caller, route, request);
+  const judged = trust.controller.judge(caller.certificate);
+  if (judged.kind === "refused") {
+    return refuseSerial(context, caller, judged.reason, route, request);
   }
   const endpoint = ROUTES.get(route);
   return endpoint === undefined ? refusal(404, "not found") : await endpoint(context, request);
 }
 
-/** PROTOCOL section 2: /capabilities says less than the others. */
+/**
+ * PROTOCOL section 2: /capabilities says less than the others.
+ *
+ * @param reason for the log, when more than the serial is wrong
+ */
 function refuseSerial(
   { state, log }: AgentContext,
-  { ip, serial }: Caller,
+  { ip, certificate }: Caller,
+  reason: string | undefined,
   route: string,
   { body }: AgentRequest,
 ): AgentReply {
   if (route !== "GET /capabilities") {
-    log("warning", "serial-reject", { PEER: ip, REQID: requestIdIn(body) });
+    log("warning", "serial-reject", { PEER: ip, REASON: reason, REQID: requestIdIn(body) });
     return { status: 403, body: { error: "serial mismatch", status: "forbidden" } };
   }
   if (!state.trust.controller.known) {
@@ -64,8 +71,8 @@ function refuseSerial(
   } else {
     log("warning", "capabilities-deny", {
       PEER: ip,
-      PEER_SERIAL: serial,
-      REASON: "serial mismatch",
+      PEER_SERIAL: certificate.serial,
+      REASON: reason ?? "serial mismatch",
     });
   }
   return refusal(403, "forbidden");

@@ -1,7 +1,6 @@
 /** What an agent holds about trust: its own credential, the CA, the controller's serial, revocations. */
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import type { Serial } from "../core/serial.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
 import { ControllerSerials } from "./controller-serials.ts";
@@ -38,11 +37,6 @@ export function loadTrust(config: AgentConfig): AgentTrust {
     controller,
     revoked: new RevokedSerials(config.revoked_serials),
   };
-}
-
-/** Whether the serial is the controller's: the stored one, or during a rotation the one before it. */
-export function isTrustedController(trust: AgentTrust, serial: Serial): boolean {
-  return trust.controller.trusts(serial);
 }
 
 function requirePaired(config: AgentConfig): void {

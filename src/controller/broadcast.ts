@@ -74,6 +74,8 @@ async function tell(
     reqid: newRequestId(),
     username: "ctrl-exec",
     token: "",
+    // Agents since 1.1 judge it at once; older ones take no notice of it.
+    cert: current.credential.cert,
   };
   await askFleet(dialler, targets, { method: "POST", path: "/run", body }, (outcome) => {
     const { target, acceptedSerial } = outcome;

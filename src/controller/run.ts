@@ -5,6 +5,7 @@ import { formatHostPort } from "../core/host-name.ts";
 import { dropUndefined } from "../core/json.ts";
 import { MAX_REQUEST_BYTES, refusalIn, runReply } from "../core/messages.ts";
 import { resultWithoutToken } from "../core/redact.ts";
+import { isReservedScript } from "../core/reserved-script.ts";
 import type { RunResult } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
@@ -63,6 +64,11 @@ export async function startRun(
   if (!isScriptName(script)) {
     throw new CtrlExecError("bad-request", `"${script}" is not a script name`, {
       hint: "A name of scripts.conf on the agent: letters, digits, _ and -.",
+    });
+  }
+  if (isReservedScript(script)) {
+    throw new CtrlExecError("bad-request", `Cannot run ${script}: only a rotation calls it`, {
+      hint: "It decides whom an agent trusts. To replace this host's certificate: ctrl-exec rotate-cert",
     });
   }
   const targets = resolveTargets(order.hosts, order.port, agentFinder(config), config.max_hosts);

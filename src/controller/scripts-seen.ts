@@ -6,6 +6,7 @@ import { isScriptName } from "../core/allowlist.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { parseTarget } from "../core/host-name.ts";
 import { readJsonAs } from "../core/json.ts";
+import { isReservedScript } from "../core/reserved-script.ts";
 import { paths } from "./controller.ts";
 
 /** A person waits at a prompt; the newest records are the ones he means. */
@@ -32,7 +33,8 @@ export function scriptsSeen(config: ControllerConfig, hosts: readonly string[]):
       ({ host, exit }) =>
         exit !== undefined && exit >= 0 && (wanted.size === 0 || wanted.has(nameOf(host))),
     );
-    if (record !== undefined && ran && isScriptName(record.script)) names.add(record.script);
+    if (record === undefined || !ran || !isScriptName(record.script)) continue;
+    if (!isReservedScript(record.script)) names.add(record.script);
   }
   return [...names].sort();
 }

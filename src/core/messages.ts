@@ -31,6 +31,8 @@ export const runRequest = z.object({
   reqid: textOrEmpty,
   username: nullableText,
   token: nullableText,
+  /** New: of a control host that announces its new serial, its new certificate. */
+  cert: z.optional(text),
 });
 export type RunRequest = z.infer<typeof runRequest>;
 

@@ -87,7 +87,8 @@ describe("T10 pairing anew twice, each cut off anywhere, leaves one identity who
       const { enrolled } = again >= commits ? third : cut >= commits ? second : first;
       const serials = new ControllerSerials(config.dispatcher_serial_path);
       expect(loadIdentity(config).ca.fingerprint).toBe(enrolled.ca.fingerprint);
-      expect(serials.trusts(enrolled.controllerSerial)).toBe(true);
+      const caller = { serial: enrolled.controllerSerial, commonName: "ctrl-exec" };
+      expect(serials.judge({ ...caller, dnsNames: ["ctrl-exec"] }).kind).toBe("trusted");
     }
   });
 });

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { programPath } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { LegacyAuthority, runOpenssl, sClient } from "../support/openssl-peers.ts";
 
@@ -268,4 +269,32 @@ test("a certificate of the same CA that is not the controller's: 403 in 0.8's wo
 test("without a certificate there is no answer at all", async () => {
   const { agent, ca } = pairs.RSA;
   expect(await sClient({ port: agent.port, ca }, http("1.0", "POST /ping", "{}"))).toBe("");
+});
+
+test("T63 a 0.8 control host still announces its next serial; an agent's of 0.8 lets nobody in", async () => {
+  const { agent, ca, key } = pairs.RSA;
+  const copied = control.folder.write("present.crt", readFileSync(pairs.RSA.cert));
+  const controller = { cert: copied, key };
+  const [next, other] = [await legacy.issue("ctrl-exec", "05"), await legacy.issue("old-03", "06")];
+  const call = async (by: { cert: string; key: string }, bytes: string) =>
+    parse(await sClient({ port: agent.port, cert: by.cert, key: by.key, ca }, bytes));
+  const ping = async (by: { cert: string; key: string }) =>
+    (await call(by, http("1.0", "POST /ping", "{}"))).status;
+  const announce = async (serial: string) => {
+    const body = { ...RUN, script: "update-ctrl-exec-serial", args: [serial] };
+    const { body: answer } = await call(controller, http("1.1", "POST /run", JSON.stringify(body)));
+    expect(answer).toMatchObject({ exit: 0 });
+  };
+  agent.writeAllowlist([`update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`]);
+  await agent.stop();
+  await agent.serve();
+  await announce("06");
+  expect(await ping(other)).toBe(403);
+  await agent.serving.seen(
+    /ACTION=serial-reject .*REASON="nothing tells .* old-03 from an agent's"/,
+  );
+  expect(await ping(controller)).toBe(200);
+  await announce("05");
+  expect([await ping(other), await ping(controller), await ping(next)]).toEqual([403, 200, 200]);
+  expect(await ping(controller)).toBe(403);
 });

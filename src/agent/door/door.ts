@@ -6,12 +6,12 @@ import type { X509Certificate } from "node:crypto";
 import { callerNetwork } from "../../core/caller-network.ts";
 import { plainAddress } from "../../core/host-name.ts";
 import type { Log } from "../../core/log-line.ts";
+import { identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/connection.ts";
 import { refusal } from "../endpoint.ts";
 import type { Caller } from "../routes.ts";
 import type { AgentState } from "../state.ts";
 import type { StateKeeper } from "../state-keeper.ts";
-import { isTrustedController } from "../trust.ts";
 import { checkCertificate } from "./certificate-check.ts";
 import { ConnectionClock } from "./connection-clock.ts";
 import { Connections } from "./connections.ts";
@@ -128,10 +128,11 @@ export class Door {
       void connection.hangUp();
       return;
     }
-    if (isTrustedController(trust, check.serial)) {
+    const certificate = identityOf(peer);
+    if (trust.controller.judge(certificate).kind === "trusted") {
       this.#connections.promote(connection);
       this.#gate.trustedFrom(ip);
     }
-    onVisit({ caller: { ip, serial: check.serial }, connection, clock });
+    onVisit({ caller: { ip, certificate }, connection, clock });
   }
 }

@@ -1,10 +1,17 @@
 import type { AllowedScript } from "../../core/allowlist.ts";
 import { isArrayOfText } from "../../core/json.ts";
-import { NOT_PERMITTED, type RunRequest, runRequest } from "../../core/messages.ts";
+import {
+  NOT_PERMITTED,
+  type RunRequest,
+  runRequest,
+  UPDATE_SERIAL_SCRIPT,
+} from "../../core/messages.ts";
 import { isoSeconds } from "../../core/time.ts";
+import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ProcessResult } from "../../system/process.ts";
 import { authorize } from "../authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "../endpoint.ts";
+import { offerProblem } from "../offered-certificate.ts";
 import { outputText } from "../output-text.ts";
 import { judgeAllowedScript, runAllowedScript } from "../script.ts";
 import type { ScriptJudgement } from "../script-file.ts";
@@ -32,7 +39,7 @@ async function runParsed(
   peerIp: string,
   request: RunRequest,
 ): Promise<AgentReply> {
-  const { state, log, running } = context;
+  const { state, log, now, running } = context;
   const { script: name, args, reqid } = request;
   const deny = (error: string, reason?: string) => {
     log("warning", "deny", { PEER: peerIp, REASON: reason, REQID: reqid, SCRIPT: name });
@@ -53,6 +60,8 @@ async function runParsed(
   if (!args.every((arg) => arg.isWellFormed())) {
     return deny("an argument holds half a character, which has no bytes", "argument not Unicode");
   }
+  const unfit = serialProblem(request, state.trust.ca, now());
+  if (unfit !== undefined) return deny(`cannot take the new serial: ${unfit}`, unfit);
   const place = running.takeProcess();
   if (place === undefined) return deny(TOO_MANY, "too many processes");
   try {
@@ -76,6 +85,16 @@ async function runParsed(
   } finally {
     place();
   }
+}
+
+/** Older control hosts send no certificate: then the serial counts when its certificate has called (T63). */
+function serialProblem(
+  { script, args, cert }: RunRequest,
+  ca: CertificateFacts,
+  now: Date,
+): string | undefined {
+  if (script !== UPDATE_SERIAL_SCRIPT || cert === undefined) return undefined;
+  return offerProblem({ cert, args }, ca, now);
 }
 
 async function execute(

@@ -1,6 +1,7 @@
 import type { Controller } from "../../controller/controller.ts";
 import { everyHost, scanCapabilities } from "../../controller/discovery.ts";
 import { openapiAnswer } from "../../core/api-schemas.ts";
+import { isReservedScript } from "../../core/reserved-script.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
 import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
@@ -19,7 +20,10 @@ export const openapiLive = defineRoute({
     await authorizeRoute(call);
     const { controller, routes } = call.api;
     const found = await scanOnce(controller);
-    const scripts = found.flatMap((host) => host.scripts.map(({ name }) => name));
+    // As values of what may be asked for.
+    const scripts = found
+      .flatMap((host) => host.scripts.map(({ name }) => name))
+      .filter((name) => !isReservedScript(name));
     return success(
       liveDocument(routes, {
         hosts: found.map(({ host }) => host),

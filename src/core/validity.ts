@@ -1,0 +1,28 @@
+/** Whether a certificate that has just been made elsewhere is valid by this host's clock (T68). */
+import { opensslTime } from "./time.ts";
+
+export interface Validity {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+/**
+ * What is wrong, as the rest of a sentence that begins with the certificate; undefined when it is valid. It
+ * says which clock to look at.
+ */
+export function validityProblem({ notBefore, notAfter }: Validity, now: Date): string | undefined {
+  const here = `this host's clock says ${opensslTime(now)}`;
+  if (notAfter <= now) {
+    return (
+      `has expired: it ended ${opensslTime(notAfter)}, and ${here}. ` +
+      "The control host's clock is behind, or this host's is ahead; check the clocks of both hosts"
+    );
+  }
+  if (notBefore > now) {
+    return (
+      `is not valid yet: it begins ${opensslTime(notBefore)}, and ${here}. ` +
+      "The control host's clock is ahead, or this host's is behind; check the clocks of both hosts"
+    );
+  }
+  return undefined;
+}

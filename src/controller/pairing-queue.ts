@@ -4,13 +4,13 @@
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { callerNetwork, greediest } from "../core/caller-network.ts";
 import { confirmationCode } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
+import { originOf, whoGivesWay } from "../core/fair-share.ts";
 import { CONTROLLER_NAME, isHostName, sameHostName } from "../core/host-name.ts";
 import { readJsonAs } from "../core/json.ts";
-import type { PairingAnswer, PairingRequest } from "../core/messages.ts";
+import { type PairingAnswer, type PairingRequest, PUSHED_OUT } from "../core/messages.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { isoSeconds } from "../core/time.ts";
 import { judgeCsr } from "../pki/csr.ts";
@@ -23,6 +23,7 @@ import {
   writeWhole,
 } from "../system/files.ts";
 import { type Controller, paths } from "./controller.ts";
+import { forgetPushedOut, rememberPushedOut, wasPushedOut } from "./pushed-out.ts";
 import { lockRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 
@@ -37,6 +38,8 @@ const pendingRequest = z.looseObject({
   nonce: z.string(),
   /** ISO 8601. */
   received: z.string(),
+  /** New: milliseconds of the same, no two alike, so that there is an oldest one. */
+  arrived: z.optional(z.number()),
   code: z.string(),
   /** New: the port the agent serves on. */
   port: z.optional(z.int()),
@@ -45,7 +48,12 @@ export type PendingRequest = z.output<typeof pendingRequest>;
 
 /** What keeps a request out of the queue; `invalid` is told to the agent as "invalid request". */
 export type Submission =
-  | { readonly kind: "pending"; readonly request: PendingRequest }
+  | {
+      readonly kind: "pending";
+      readonly request: PendingRequest;
+      /** What had to give way to it. */
+      readonly pushedOut: PendingRequest | undefined;
+    }
   | { readonly kind: "queue-full" }
   | { readonly kind: "invalid"; readonly why: string };
 
@@ -68,7 +76,10 @@ export async function submitRequest(
   }
   ensureFolder(paths(config).pairing, 0o750);
   using _lock = await lockRegistry(config);
-  if (!makeRoom(controller, ip)) return { kind: "queue-full" };
+  const waiting = listRequests(controller);
+  const isFull = waiting.length >= config.pairing_max_queue;
+  const pushedOut = isFull ? leastFair(waiting, ip) : undefined;
+  if (isFull && pushedOut === undefined) return { kind: "queue-full" };
   const request: PendingRequest = {
     id: newRequestId(),
     hostname: asked.hostname,
@@ -76,21 +87,30 @@ export async function submitRequest(
     csr: asked.csr,
     nonce: asked.nonce,
     received: isoSeconds(now()),
+    arrived: Math.max(now().getTime(), 1 + arrivalOf(waiting.at(-1))),
     code: confirmationCode(asked.csr),
     port: asked.port,
   };
   createWhole(requestFile(config, request.id), `${JSON.stringify(request)}\n`, 0o640);
-  return { kind: "pending", request };
+  // Not before the new one is stored: on a full disk the old one would have gone for nothing.
+  if (pushedOut !== undefined) pushOut(controller, pushedOut);
+  return { kind: "pending", request, pushedOut };
 }
 
-/** Of a full queue, the newest request of the address that has most gives way: one cannot take it all (T07). */
-function makeRoom(controller: Controller, ip: string): boolean {
-  const waiting = listRequests(controller);
-  if (waiting.length < controller.config.pairing_max_queue) return true;
-  const holders = waiting.map((held) => [callerNetwork(held.ip), held] as const);
-  const newest = greediest(holders, callerNetwork(ip))?.at(-1);
-  if (newest !== undefined) leaveDenial(controller, newest, "pairing queue full");
-  return newest !== undefined;
+/** The one of a full queue that gives way to a newcomer: a stranger cannot take it all (T07). */
+function leastFair(waiting: readonly PendingRequest[], ip: string): PendingRequest | undefined {
+  const holders = waiting.map((request) => {
+    return { request, origin: originOf(request.ip), mayGo: () => true };
+  });
+  return whoGivesWay(holders, originOf(ip))?.request;
+}
+
+function pushOut({ config, log }: Controller, request: PendingRequest): void {
+  const { id, hostname, ip, nonce } = request;
+  // Before it goes: whoever finds it gone must find out why.
+  rememberPushedOut(config, id);
+  leaveAnswer(config, id, "denied", { status: "denied", reason: PUSHED_OUT, nonce });
+  log("warning", "pair-evict", { AGENT: hostname, IP: ip, REQID: id });
 }
 
 /** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */
@@ -102,7 +122,11 @@ export function listRequests({ config, now }: Controller): PendingRequest[] {
     const request = readRequest(config, id);
     if (request !== undefined && !isExpired(request, now())) waiting.push(request);
   }
-  return waiting.sort((a, b) => a.received.localeCompare(b.received) || a.id.localeCompare(b.id));
+  return waiting.sort((a, b) => arrivalOf(a) - arrivalOf(b) || a.id.localeCompare(b.id));
+}
+
+function arrivalOf(request: PendingRequest | undefined): number {
+  return request === undefined ? 0 : (request.arrived ?? Date.parse(request.received));
 }
 
 function readRequest(config: ControllerConfig, id: string): PendingRequest | undefined {
@@ -115,10 +139,19 @@ function isExpired(request: PendingRequest, now: Date): boolean {
   return !(now.getTime() - received <= REQUEST_LIFETIME_MS);
 }
 
-/** @throws CtrlExecError `not-found` when no such request waits */
+/** @throws CtrlExecError `not-found` when no such request waits, and whether it was pushed out */
 export function requirePending({ config, now }: Controller, id: string): PendingRequest {
   const request = isRequestId(id) ? readRequest(config, id) : undefined;
   if (request !== undefined && !isExpired(request, now())) return request;
+  if (wasPushedOut(config, id)) {
+    throw new CtrlExecError(
+      "not-found",
+      `Cannot find a pairing request ${id}: newer requests have pushed it out of the full queue`,
+      {
+        hint: `Let the host ask again, and decide sooner; pairing_max_queue in ${config.file} sets how many may wait.`,
+      },
+    );
+  }
   throw new CtrlExecError("not-found", `Cannot find a pairing request ${id}: none is waiting`, {
     hint: "See: ctrl-exec list-requests",
   });
@@ -182,6 +215,7 @@ export async function clearDesk({ config }: Controller): Promise<void> {
   const { pairing } = paths(config);
   ensureFolder(pairing, 0o750);
   using _lock = await lockRegistry(config);
+  forgetPushedOut(config);
   for (const name of listFolder(pairing)) {
     if (/^[0-9a-f]{16}\.(json|approved|denied)$/.test(name)) removeIfPresent(join(pairing, name));
   }

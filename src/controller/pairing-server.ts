@@ -40,6 +40,8 @@ export interface PairingServer {
 /** What happened on the port. */
 export interface PairingEvents {
   onRequest(request: PendingRequest): void;
+  /** The queue was full, and the request had to make room for a newer one. */
+  onPushedOut(request: PendingRequest): void;
   /** The agent was told the decision, whoever took it. */
   onDecided(request: PendingRequest): void;
   /** The agent went away, or its time was over, before a decision. */
@@ -137,8 +139,9 @@ async function handle(
     endWith(socket, { status: "error", reason });
     return;
   }
-  const { request } = submission;
+  const { request, pushedOut } = submission;
   call.waits = true;
+  if (pushedOut !== undefined) events.onPushedOut(pushedOut);
   log("info", "pair-request", {
     AGENT: request.hostname,
     IP: ip,

@@ -65,7 +65,7 @@ export const CONTROLLER_KEYS = {
   pairing_bind: { group: PAIRING, text: "Address that pairing-mode listens on." },
   pairing_max_queue: {
     group: PAIRING,
-    text: "Most pairing requests that wait at once; further ones are refused.",
+    text: "Most pairing requests that wait at once. A further one pushes out the oldest of the network that has most (IPv4 /24, IPv6 /48), or is refused when that is its own address.",
   },
   cert_days: {
     group: ROTATION,

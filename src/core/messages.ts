@@ -139,3 +139,6 @@ export const pairingAnswer = z.discriminatedUnion("status", [
   z.object({ status: z.literal("denied"), reason: text, nonce: z.optional(text) }),
 ]);
 export type PairingAnswer = z.infer<typeof pairingAnswer>;
+
+/** Why a request is denied that had to make room for another in the queue. */
+export const PUSHED_OUT = "pushed out of the full pairing queue by newer requests";

@@ -1,18 +1,17 @@
-/** The connections of a port, up to a number: full, it takes from the address that has most (T19). */
-import { callerNetwork, greediest } from "../core/caller-network.ts";
+/** The connections of a port, up to a number: full, it takes from those who have most (T19). */
+import { type Holder, originOf, whoGivesWay } from "../core/fair-share.ts";
 
 export interface OpenConnection {
   destroy(): void;
 }
 
-interface Place {
-  readonly network: string;
-  /** Whether it may be put out for somebody else: nothing of it is under way. */
-  mayGo(): boolean;
+interface Slot<Connection> extends Holder {
+  readonly connection: Connection;
 }
 
 export class OpenConnections<Connection extends OpenConnection> {
-  readonly #places = new Map<Connection, Place>();
+  /** In the order they came. */
+  readonly #slots = new Map<Connection, Slot<Connection>>();
   readonly #limit: number;
 
   constructor(limit: number) {
@@ -20,33 +19,26 @@ export class OpenConnections<Connection extends OpenConnection> {
   }
 
   /**
-   * Returns false when there is no room. One address alone can keep out itself, but not the others.
-   * @param mayGo asked when room is needed
+   * Returns false when there is no room. One network alone can keep out itself, but not the others.
+   * @param mayGo asked when room is needed: whether nothing of it is under way
    */
   admit(connection: Connection, address: string, mayGo: () => boolean): boolean {
-    const network = callerNetwork(address);
-    if (this.#places.size >= this.#limit && !this.#makeRoomFor(network)) return false;
-    this.#places.set(connection, { network, mayGo });
+    const origin = originOf(address);
+    if (this.#slots.size >= this.#limit) {
+      const leaving = whoGivesWay(this.#slots.values(), origin)?.connection;
+      if (leaving === undefined) return false;
+      this.#slots.delete(leaving);
+      leaving.destroy();
+    }
+    this.#slots.set(connection, { connection, origin, mayGo });
     return true;
   }
 
   remove(connection: Connection): void {
-    this.#places.delete(connection);
+    this.#slots.delete(connection);
   }
 
   closeAll(): void {
-    for (const connection of [...this.#places.keys()]) connection.destroy();
-  }
-
-  #makeRoomFor(newcomer: string): boolean {
-    const holders = [...this.#places].map(([connection, { network }]): [string, Connection] => [
-      network,
-      connection,
-    ]);
-    const oldest = greediest(holders, newcomer)?.find((held) => this.#places.get(held)?.mayGo());
-    if (oldest === undefined) return false;
-    this.#places.delete(oldest);
-    oldest.destroy();
-    return true;
+    for (const connection of [...this.#slots.keys()]) connection.destroy();
   }
 }

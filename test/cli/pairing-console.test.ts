@@ -5,6 +5,7 @@ import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { Running, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { PairingStranger, pairingRequest } from "../support/pairing-stranger.ts";
 import { http10 } from "../support/peers.ts";
 import { TerminalSession } from "../support/terminal.ts";
 
@@ -181,6 +182,29 @@ test("T21 requests that come and go do not scroll away the one that is shown", a
   await operator.seen(/Skipped web-01/);
   const noticed = operator.screen.split("Skipped web-01")[0]?.match(/evil \(127/g);
   expect(noticed?.length).toBe(10);
+});
+
+test("T07 a request that is pushed out while it is on the screen does not go in silence", async () => {
+  const { waiting } = await ask("web-01");
+  await operator.seen(/uit\? $/);
+  operator.clear();
+  // As many networks as the queue has slots.
+  const bytes = await pairingRequest("evil");
+  const strangers = Array.from({ length: 10 }, (_, n) => {
+    return new PairingStranger(port, bytes, `127.1.${n}.1`);
+  });
+  expect(await waiting.ended()).toBe(3);
+  expect(waiting.err).toContain(
+    "Denied: pushed out of the full pairing queue by newer requests. Nothing was stored; run request-pairing again.",
+  );
+  await operator.seen(
+    /web-01 \(127\.0\.0\.1\) was pushed out of the full queue by newer requests; it has to ask again\. Press Enter/,
+  );
+  operator.clear();
+  operator.type("a\r");
+  await operator.seen(/No request is shown\./);
+  for (const stranger of strangers) stranger[Symbol.dispose]();
+  expect((await control.mustRun("list-agents", ["--json"])).out).toBe("[]\n");
 });
 
 test("a host name that is taken is never replaced in silence", async () => {

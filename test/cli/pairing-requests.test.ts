@@ -3,13 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect } from "node:tls";
-import { createCsr } from "../../src/pki/csr.ts";
-import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { programPath, Running, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import { runOpenssl } from "../support/openssl-peers.ts";
-import { http10 } from "../support/peers.ts";
+import { csrFor, NONCE, PairingStranger, pairPost } from "../support/pairing-stranger.ts";
 
 let control: ControlHost;
 let port: number;
@@ -36,46 +34,14 @@ async function requests(): Promise<{ id: string; hostname: string }[]> {
   return JSON.parse((await control.mustRun("list-requests", ["--json"])).out);
 }
 
-/** A connection as a stranger opens it: the bytes go out, what comes back is kept. */
-class Stranger implements Disposable {
-  readonly #socket: ReturnType<typeof connect>;
-  text = "";
-  closed = false;
-
+class Stranger extends PairingStranger {
   constructor(bytes: string) {
-    this.#socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
-    this.#socket.on("data", (chunk) => {
-      this.text += chunk.toString();
-    });
-    this.#socket.on("close", () => {
-      this.closed = true;
-    });
-    this.#socket.on("error", () => undefined);
-    this.#socket.write(bytes);
+    super(port, bytes);
   }
-
-  async answered(): Promise<{ status: string; reqid?: string; reason?: string }> {
-    await until("the controller answers", () => this.closed || /\r\n\r\n\{.*\}/.test(this.text));
-    return JSON.parse(this.text.split("\r\n\r\n")[1] ?? "{}");
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.destroy();
-  }
-}
-
-const NONCE = "0123456789abcdef0123456789abcdef";
-
-async function csrFor(hostname: string): Promise<string> {
-  return await createCsr(hostname, readPrivateKey(await generateKeyPem("ec"), "key"));
-}
-
-function post(body: unknown, line = "POST /pair HTTP/1.0"): string {
-  return http10(body).replace("HTTP/1.0 200 OK", line);
 }
 
 async function asked(hostname: string, csr?: string, nonce = NONCE): Promise<string> {
-  return post({ hostname, csr: csr ?? (await csrFor("web-01")), nonce });
+  return pairPost({ hostname, csr: csr ?? (await csrFor("web-01")), nonce });
 }
 
 test("a sound request is queued, with the code both sides compute", async () => {
@@ -263,17 +229,17 @@ describe("an unsound request is refused:", () => {
   });
 
   test.each([
-    ["no JSON", () => post("{")],
-    ["a list", () => post([])],
+    ["no JSON", () => pairPost("{")],
+    ["a list", () => pairPost([])],
     ["a nonce of another form", () => asked("web-01", undefined, "x".repeat(32))],
     ["a short nonce", () => asked("web-01", undefined, "abcd")],
-    ["no CSR", () => post({ hostname: "web-01", nonce: NONCE })],
-    ["T04 another method", () => post({}, "GET /pair HTTP/1.0")],
-    ["T04 another route", () => post({}, "POST /approve HTTP/1.0")],
-    ["T04 an odd request line", () => post({}, "POST  /pair  HTTP/1.0")],
-    ["T04 a route with a query", () => post({}, "POST /pair?x HTTP/1.0")],
+    ["no CSR", () => pairPost({ hostname: "web-01", nonce: NONCE })],
+    ["T04 another method", () => pairPost({}, "GET /pair HTTP/1.0")],
+    ["T04 another route", () => pairPost({}, "POST /approve HTTP/1.0")],
+    ["T04 an odd request line", () => pairPost({}, "POST  /pair  HTTP/1.0")],
+    ["T04 a route with a query", () => pairPost({}, "POST /pair?x HTTP/1.0")],
     ["T04 no HTTP", () => "\u0000\u0001\u0002\r\n\r\n"],
-    ["a body of 1 MiB", () => post({ hostname: "x".repeat(1_048_576) })],
+    ["a body of 1 MiB", () => pairPost({ hostname: "x".repeat(1_048_576) })],
     ["an endless head", () => `POST /pair HTTP/1.0\r\nX: ${"x".repeat(20_000)}`],
     ["chunks", () => "POST /pair HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
     [

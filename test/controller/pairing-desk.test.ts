@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { approveRequest } from "../../src/controller/pairing-desk.ts";
+import { approveRequest, denyRequest } from "../../src/controller/pairing-desk.ts";
 import {
+  clearDesk,
   dropExpiredRequests,
   listRequests,
   submitRequest,
@@ -75,10 +76,34 @@ test("T07 one address cannot take the whole queue from the others", async () => 
   expect(names().filter((name) => name.startsWith("web"))).toEqual(["web-01", "web-02"]);
   expect(names()).toHaveLength(4);
   // The one that gave way is told so, and nobody's share is made smaller than the newcomer's.
-  const [denied] = fleet.log.of("pair-deny");
-  const answer = takeAnswer(fleet.controller.config, String(denied?.fields.REQID)) ?? "";
-  expect(JSON.parse(answer)).toMatchObject({ status: "denied", reason: "pairing queue full" });
+  const [evicted] = fleet.log.of("pair-evict");
+  expect(evicted?.fields).toMatchObject({ AGENT: "evil-1", IP: "2001:db8::1" });
+  const answer = takeAnswer(fleet.controller.config, String(evicted?.fields.REQID)) ?? "";
+  expect(JSON.parse(answer)).toMatchObject({
+    status: "denied",
+    reason: "pushed out of the full pairing queue by newer requests",
+  });
   expect((await ask(fleet, "web-03", "192.0.2.1")).kind).toBe("queue-full");
+});
+
+test("T07 whoever decides on a request that was pushed out is told so", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 1"]);
+  const { controller } = fleet;
+  const { id } = await pending(fleet, "web-01");
+  expect(await ask(fleet, "web-02", "192.0.2.1")).toMatchObject({
+    kind: "pending",
+    pushedOut: { id, hostname: "web-01" },
+  });
+  for (const decide of [approveRequest, denyRequest]) {
+    await expect(decide(controller, id)).rejects.toMatchObject({
+      code: "not-found",
+      message: `Cannot find a pairing request ${id}: newer requests have pushed it out of the full queue`,
+      hint: expect.stringContaining("Let the host ask again"),
+    });
+  }
+  await clearDesk(controller);
+  await expect(approveRequest(controller, id)).rejects.toThrow("none is waiting");
+  expect(findAgent(controller.config, "web-01")).toBeUndefined();
 });
 
 test("T07 a request whose subject is another host, or for the control host's own name, is not queued", async () => {

@@ -1,6 +1,6 @@
 /** Fair shares by address (T19). */
 import { expect, test } from "bun:test";
-import { callerNetwork, greediest } from "../../src/core/caller-network.ts";
+import { callerNetwork, callerSite } from "../../src/core/caller-network.ts";
 
 test.each([
   ["192.0.2.1", "192.0.2.1"],
@@ -22,16 +22,15 @@ test.each([
   expect(callerNetwork(address)).toBe(network);
 });
 
-test("the greediest makes room, unless the newcomer has as much", () => {
-  const holders = [..."aaab"].map((group, index) => [group, index] as const);
-  expect(greediest(holders, "c")).toEqual([0, 1, 2]);
-  expect(greediest(holders, "b")).toEqual([0, 1, 2]);
-  expect(greediest(holders, "a")).toBeUndefined();
-  expect(
-    greediest(
-      [..."aabb"].map((group) => [group, 0] as const),
-      "b",
-    ),
-  ).toBeUndefined();
-  expect(greediest([], "a")).toBeUndefined();
+test.each([
+  ["192.0.2.1", "192.0.2.0/24"],
+  ["::ffff:192.0.2.1", "192.0.2.0/24"],
+  ["2001:db8:1:2::3", "2001:db8:1::/48"],
+  ["2001:db8::", "2001:db8:0::/48"],
+  ["1::2:3:4:5:6:7", "1:0:2::/48"],
+  ["fe80::1%eth0", "fe80:0:0::/48%eth0"],
+  ["", ""],
+  ["no address", "no address"],
+])("T28 %p is of the network %p", (address, site) => {
+  expect(callerSite(address)).toBe(site);
 });

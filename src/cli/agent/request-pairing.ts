@@ -2,6 +2,7 @@ import { type PairingOutcome, type Pending, pair } from "../../agent/enrolment.t
 import { storeIdentity } from "../../agent/identity-files.ts";
 import { proveStorable, storeWithPatience } from "../../agent/storing.ts";
 import { messageOf } from "../../core/errors.ts";
+import { PUSHED_OUT } from "../../core/messages.ts";
 import { forTerminal } from "../../core/text.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
@@ -136,7 +137,8 @@ async function conclude(
   }
   if (outcome.kind === "denied" && outcome.reason !== CONTROLLER_TIMEOUT) {
     log("warning", "pair-denied", { REASON: outcome.reason, REQID: reqid });
-    io.err(`Denied: ${forTerminal(outcome.reason)}. Nothing was stored.\n`);
+    const next = outcome.reason === PUSHED_OUT ? "; run request-pairing again" : "";
+    io.err(`Denied: ${forTerminal(outcome.reason)}. Nothing was stored${next}.\n`);
     return EXIT_DENIED;
   }
   log("warning", "pair-timeout", { REQID: reqid });

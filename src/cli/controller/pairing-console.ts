@@ -52,8 +52,16 @@ export class PairingConsole {
   }
 
   withdrawn(request: PendingRequest): void {
-    const text = `${request.hostname} (${request.ip}) went away.`;
-    if (this.#shown?.id === request.id) this.#vanished(text);
+    this.#gone(request, "went away.");
+  }
+
+  pushedOut(request: PendingRequest): void {
+    this.#gone(request, "was pushed out of the full queue by newer requests; it has to ask again.");
+  }
+
+  #gone({ id, hostname, ip }: PendingRequest, why: string): void {
+    const text = `${hostname} (${ip}) ${why}`;
+    if (this.#shown?.id === id) this.#vanished(text);
     else this.#notice(text);
   }
 
@@ -120,7 +128,8 @@ export class PairingConsole {
         this.#io.out(`Skipped ${request.hostname}; it stays in the list.\n`);
       }
     } catch (thrown) {
-      this.#io.out(`${asCtrlExecError(thrown).message}\n`);
+      const { message, hint } = asCtrlExecError(thrown);
+      this.#io.out(`${message}\n${hint === undefined ? "" : `${hint}\n`}`);
     }
   }
 

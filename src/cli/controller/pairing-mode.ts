@@ -31,6 +31,11 @@ export const pairingMode = defineVerb({
           );
         } else console.arrived(request);
       },
+      onPushedOut: (request) => {
+        if (console === undefined) {
+          io.err(`Pairing request ${request.id} was pushed out of the full queue by newer ones\n`);
+        } else console.pushedOut(request);
+      },
       onDecided: (request) => console?.decided(request),
       onWithdrawn: (request) => console?.withdrawn(request),
     });

@@ -94,9 +94,10 @@ $(INSTALLED): package.json bun.lock | $(BUN)
 	@touch $@
 
 # Built aside and renamed: who runs the old binary keeps it, and a broken build leaves no new one.
-dist/ctrl-exec: $(SOURCES) package.json tsconfig.json Makefile $(INSTALLED)
-	@rm -rf dist/build.$$$$ && mkdir -p dist && build=dist/build.$$$$ && trap 'rm -rf "$$build"' EXIT && \
-	$(BUN) build $(COMPILE) --outfile "$$build/ctrl-exec" src/main.ts && \
+dist/ctrl-exec: $(SOURCES) .ci/runtime.ts package.json tsconfig.json Makefile $(INSTALLED)
+	@build=dist/build.$$$$ && rm -rf "$$build" && mkdir -p "$$build" && trap 'rm -rf "$$build"' EXIT && \
+	$(BUN) .ci/runtime.ts "$$build/runtime" && \
+	$(BUN) build $(COMPILE) --compile-executable-path="$$build/runtime" --outfile "$$build/ctrl-exec" src/main.ts && \
 	touch "$$build/ctrl-exec" && mv -f "$$build/ctrl-exec" $@
 
 # Relative links, so that dist can be moved. The program looks at the name it is called by.

@@ -5,12 +5,21 @@
  *
  *   bun .ci/release.ts <commit> <build options...>      (make release)
  */
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { checkBinary } from "./release/binary-format.ts";
 import { billOfMaterials } from "./release/sbom.ts";
 import { TARGETS } from "./release/targets.ts";
+import { withoutVariables } from "./runtime.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const OUT = join(ROOT, "dist", "release");
@@ -28,7 +37,14 @@ mkdirSync(OUT, { recursive: true });
 const files: string[] = [];
 for (const target of TARGETS) {
   const binary = join(OUT, target.name);
+  // The first build fetches the platform's runtime; the second one stands on it, blanked.
   await build(target.bun, binary);
+  const runtime = join(OUT, "runtime");
+  writeFileSync(runtime, withoutVariables(readFileSync(fetchedRuntime(target.bun))), {
+    mode: 0o755,
+  });
+  await build(target.bun, binary, `--compile-executable-path=${runtime}`);
+  rmSync(runtime);
   const bytes = readFileSync(binary);
   checkBinary(binary, bytes, target);
   rmSync(binary);
@@ -43,12 +59,20 @@ const sums = files.sort().map((name) => `${sha256(readFileSync(join(OUT, name)))
 writeFileSync(join(OUT, "SHA256SUMS"), sums.join(""));
 console.log(`dist/release: ${files.length} files and SHA256SUMS`);
 
-async function build(target: string, outfile: string): Promise<void> {
+/** Where Bun has put the runtime of a target; its own, when that is what it takes. */
+function fetchedRuntime(target: string): string {
+  const name = `${target.replace("arm64", "aarch64")}-v${Bun.version}`;
+  const fetched = join(process.env.BUN_INSTALL_CACHE_DIR ?? "", name);
+  return existsSync(fetched) ? fetched : process.execPath;
+}
+
+async function build(target: string, outfile: string, ...more: string[]): Promise<void> {
   const child = Bun.spawn(
     [
       process.execPath,
       "build",
       ...options,
+      ...more,
       `--target=${target}`,
       "--outfile",
       outfile,

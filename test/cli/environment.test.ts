@@ -1,6 +1,7 @@
 /** What surrounds a command must not change it, and a script gets nothing of what surrounds its agent. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { PROGRAMS } from "../../src/multicall.ts";
 import { freePort } from "../../src/system/free-port.ts";
 import { programPath, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
@@ -206,6 +207,51 @@ describe("T03 the caller's surroundings", () => {
     expect((await waiting).status).toBe(0);
     expect(trap.connections).toBe(0);
     expect(existsSync(`${cwd}/preloaded`)).toBe(false);
+  });
+
+  const trap = (name: string) => control.folder.join(`runtime-${name}`);
+  const program = (name: string) =>
+    control.folder.write(
+      `runtime-${name}.js`,
+      `require("node:fs").writeFileSync(${JSON.stringify(trap(name))}, "");`,
+    );
+  /** What makes any other binary of this runtime run a file's code, or write a file. */
+  const orders: Readonly<Record<string, (name: string) => string>> = {
+    BUN_OPTIONS: (name) => `--preload=${program(name)}`,
+    BUN_BE_BUN: () => "1",
+    BUN_INSPECT: () => "127.0.0.1:0?wait=1",
+    BUN_INSPECT_CONNECT_TO: (name) => trap(name),
+    BUN_INSPECT_PRELOAD: program,
+    BUN_CONFIG_PRELOAD: program,
+    BUN_BYTECODE_ORDER_OUT: trap,
+    BUN_BYTECODE_ORDER_NAMES_OUT: trap,
+    BUN_BYTECODE_DIGEST_OUT: trap,
+    BUN_RUNTIME_TRANSPILER_CACHE_PATH: trap,
+    BUN_WATCHER_TRACE: trap,
+    NODE_OPTIONS: (name) => `--require=${program(name)}`,
+    NODE_CHANNEL_FD: () => "2",
+    NODE_REDIRECT_WARNINGS: trap,
+    NODE_V8_COVERAGE: trap,
+    NODE_COMPILE_CACHE: trap,
+  };
+
+  test.each(Object.keys(orders))("T62 %s is no order to the runtime", async (name) => {
+    const env = { [name]: orders[name]?.(name) ?? "" };
+    for (const called of PROGRAMS) {
+      const clean = await runProgram(called, ["--version"]);
+      expect(await runProgram(called, ["--version"], { env }), called).toEqual(clean);
+    }
+    const pinged = await control.run("ping", ["web-01", "--json"], { env });
+    expect(pinged.err).toBe("");
+    expect(JSON.parse(pinged.out)).toMatchObject({ ok: 1 });
+    expect(existsSync(trap(name))).toBe(false);
+  });
+
+  test("T62 BUN_BE_BUN does not make it an interpreter of what the caller types", async () => {
+    const env = { BUN_BE_BUN: "1" };
+    const typed = await runProgram("ctrl-exec", [program("typed")], { env });
+    expect(typed.status).toBe(2);
+    expect(existsSync(trap("typed"))).toBe(false);
   });
 
   test("a missing USER is the user id's name, not an error", async () => {

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { checkBinary } from "../../.ci/release/binary-format.ts";
 import { billOfMaterials } from "../../.ci/release/sbom.ts";
 import { TARGETS, type Target } from "../../.ci/release/targets.ts";
+import { withoutVariables } from "../../.ci/runtime.ts";
 
 import { BINARY, runProgram } from "../support/binary.ts";
 import { ROOT, readDocument } from "../support/documents.ts";
@@ -26,8 +27,14 @@ test("the build of this platform has the format, processor, loader and libraries
 test("the same sources build the same bytes, whatever the folder", async () => {
   using folder = new TestFolder();
   const options = /^COMPILE := ((?:.*\\\n)*.*)$/m.exec(readDocument("Makefile"))?.[1] ?? "";
-  const build = async (out: string) => {
-    const flags = options
+  const build = async (name: string) => {
+    const out = folder.join(name, "ctrl-exec");
+    const runtime = folder.write(
+      `${name}/runtime`,
+      withoutVariables(readFileSync(process.execPath)),
+    );
+    chmodSync(runtime, 0o755);
+    const flags = `${options} --compile-executable-path=${runtime}`
       .replaceAll("\\\n", " ")
       .split(/\s+/)
       .filter((flag) => flag !== "");
@@ -42,9 +49,18 @@ test("the same sources build the same bytes, whatever the folder", async () => {
     expect(await child.exited, await new Response(child.stderr).text()).toBe(0);
     return new Bun.CryptoHasher("sha256").update(readFileSync(out)).digest("hex");
   };
-  const first = await build(folder.join("ctrl-exec"));
+  const first = await build("one");
 
-  expect(await build(folder.join("deeper", "ctrl-exec"))).toBe(first);
+  expect(await build("deeper/two")).toBe(first);
+});
+
+test("T62 a runtime that keeps the names of its variables in another way is not built upon", () => {
+  const runtime = readFileSync(process.execPath);
+  const blanked = withoutVariables(runtime);
+  expect(blanked).toHaveLength(runtime.length);
+  expect(() => withoutVariables(blanked)).toThrow("Cannot blank BUN_OPTIONS");
+  const twice = Buffer.concat([runtime, Buffer.from("\0BUN_BE_BUN\0")]);
+  expect(() => withoutVariables(twice)).toThrow("found 2 times");
 });
 
 test("--version names the version, and the commit where there is one", async () => {

@@ -1,0 +1,56 @@
+/**
+ * The Bun runtime as the product carries it: deaf to the variables by which Bun is told to run other code.
+ *
+ * BUN_OPTIONS=--preload, BUN_BE_BUN and BUN_INSPECT make any compiled binary run foreign code, and
+ * BUN_BYTECODE_ORDER_OUT makes it write a file, with the rights that sudo, cron or a unit gave it (T03,
+ * T62). No option of `bun build` turns them off. So the names by which the runtime asks for its
+ * variables are blanked: their first byte becomes NUL, which no variable's name can begin with. That
+ * costs nothing at start, and holds however the binary is started.
+ *
+ *   bun .ci/runtime.ts <out>      writes the pinned Bun, blanked, for --compile-executable-path
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+
+/** What runs code or writes files when it is set. Each must be found, once, or nothing is built. */
+const DANGEROUS = [
+  "BUN_OPTIONS",
+  "BUN_BE_BUN",
+  "BUN_INSPECT",
+  "BUN_INSPECT_CONNECT_TO",
+  "BUN_INSPECT_PRELOAD",
+  "BUN_BYTECODE_DIGEST_OUT",
+  "BUN_BYTECODE_ORDER_OUT",
+  "BUN_BYTECODE_ORDER_NAMES_OUT",
+  "BUN_RUNTIME_TRANSPILER_CACHE_PATH",
+  "BUN_CRASH_REPORT_URL",
+  "NODE_CHANNEL_FD",
+  "NODE_CHANNEL_SERIALIZATION_MODE",
+];
+
+/** A name as C keeps it: on its own between two NULs. Only the first byte goes, since the tail of one
+ * string may be another one. */
+const NAME = /(?<=\0)(?:BUN_|NODE_CHANNEL_)[A-Za-z0-9_]+(?=\0)/g;
+
+/**
+ * The same executable with every variable's name that begins with BUN_ or NODE_CHANNEL_ blanked.
+ * @throws Error when this Bun keeps its names in another way than was looked at
+ */
+export function withoutVariables(runtime: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(runtime);
+  const found = [...bytes.toString("latin1").matchAll(NAME)];
+  for (const name of DANGEROUS) {
+    const times = found.filter(([text]) => text === name).length;
+    if (times === 1) continue;
+    throw new Error(
+      `Cannot blank ${name} in Bun ${Bun.version}: found ${times} times, expected once. Look at how ` +
+        "this version reads its variables, and correct .ci/runtime.ts.",
+    );
+  }
+  for (const { index } of found) bytes[index] = 0;
+  return bytes;
+}
+
+if (import.meta.main) {
+  const [out = ""] = process.argv.slice(2);
+  writeFileSync(out, withoutVariables(readFileSync(process.execPath)), { mode: 0o755 });
+}

@@ -17,10 +17,11 @@ export async function authorize(
   { state, log, now }: AgentContext,
   { action, script, args, username, token, peerIp }: AgentAuthRequest,
 ): Promise<AuthDecision> {
-  const { auth_hook: hook, auth_hook_timeout: timeout } = state.config;
-  if (hook === undefined) return { allowed: true };
+  const { auth_hook: file, auth_hook_timeout, auth_hook_json } = state.config;
+  if (file === undefined) return { allowed: true };
+  const hook = { file, timeoutSeconds: auth_hook_timeout, readsJson: auth_hook_json };
   const asked = { action, script, args, username, token, sourceIp: peerIp, time: now() };
-  const decision = decideHook(await runHook(hook, asked, timeout));
-  logDecision(log, decision, { AUTHACTION: action, HOOK: hook, IP: peerIp, USER: username });
+  const decision = decideHook(await runHook(hook, asked));
+  logDecision(log, decision, { AUTHACTION: action, HOOK: file, IP: peerIp, USER: username });
   return decision;
 }

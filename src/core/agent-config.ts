@@ -37,6 +37,7 @@ const shape = z.object({
   script_dirs: optional(pathList),
   auth_hook: optional(absolutePath),
   auth_hook_timeout: withDefault(seconds, 10),
+  auth_hook_json: withDefault(flag, false),
   stdin_timeout: withDefault(seconds, 10),
   max_output: withDefault(byteSize, 64 * 2 ** 20),
   max_connections: withDefault(wholeNumber(1, 65_535), 256),

@@ -59,6 +59,11 @@ export const AGENT_KEYS = {
     group: SCRIPTS,
     text: "Seconds the hook may take; after them it is ended and the run is refused.",
   },
+  auth_hook_json: {
+    group: SCRIPTS,
+    text: "yes says that the hook reads the JSON on its standard input: a variable that would be longer than 128 KiB is left out of its environment then. Without it such a request is refused.",
+    example: "yes",
+  },
   stdin_timeout: {
     group: SCRIPTS,
     text: "Seconds after which it is logged that a script left its context on standard input unread.",

@@ -61,6 +61,11 @@ export const CONTROLLER_KEYS = {
     group: AUTH,
     text: "Seconds the hook may take; after them it is ended and the request is refused.",
   },
+  auth_hook_json: {
+    group: AUTH,
+    text: "yes says that the hook reads the JSON on its standard input: a variable that would be longer than 128 KiB, as that of some thousand hosts, is left out of its environment then. Without it such a request is refused.",
+    example: "yes",
+  },
   pairing_port: { group: PAIRING, text: "Port that pairing-mode listens on." },
   pairing_bind: { group: PAIRING, text: "Address that pairing-mode listens on." },
   pairing_max_queue: {

@@ -59,13 +59,27 @@ export function hookEnvironment(request: HookRequest): Record<string, string> {
   };
 }
 
+/** What Linux takes as one `NAME=value`, its closing NUL counted (MAX_ARG_STRLEN, execve(2)). */
+const MAX_VARIABLE_BYTES = 131_072;
+
+/** Names of the variables that no program can be given, for their length. */
+export function tooLongVariables(environment: Readonly<Record<string, string>>): string[] {
+  return Object.entries(environment).flatMap(([name, value]) => {
+    const bytes = Buffer.byteLength(`${name}=${value}`) + 1;
+    return bytes > MAX_VARIABLE_BYTES ? [name] : [];
+  });
+}
+
 /** How the hook's process ended. */
 export type HookOutcome =
   | { readonly kind: "exited"; readonly code: number }
   | { readonly kind: "killed"; readonly signal: string }
   | { readonly kind: "timed-out"; readonly seconds: number }
-  /** The system takes no environment of that length: the hook was never asked. */
-  | { readonly kind: "too-long" }
+  /**
+   * The hook was never asked: these variables are too long for it, or, with none named, all of them
+   * together are.
+   */
+  | { readonly kind: "too-long"; readonly variables: readonly string[] }
   | { readonly kind: "not-executable"; readonly reason: string }
   /** Others could change what it says: it was never asked. */
   | { readonly kind: "not-trusted"; readonly problem: string; readonly remedy: string };
@@ -112,7 +126,10 @@ export function decideHook(outcome: HookOutcome): AuthDecision {
     case "timed-out":
       return refuse(`hook timed out after ${outcome.seconds}s`, 1, true);
     case "too-long":
-      return refuse("arguments too long for the auth hook", 1, true);
+      return {
+        ...refuse("request too long for the auth hook", 1, true),
+        fault: tooLongFault(outcome.variables),
+      };
     case "not-executable":
       return refuse("hook-not-executable", 1, true);
     case "not-trusted": {
@@ -120,6 +137,20 @@ export function decideHook(outcome: HookOutcome): AuthDecision {
       return { ...refuse("hook-not-trusted", 1, true), fault: { problem, remedy } };
     }
   }
+}
+
+/** A hook that reads a variable must not take its absence for an empty one: that is said to it first. */
+function tooLongFault(variables: readonly string[]): HookFault {
+  if (variables.length === 0) {
+    return {
+      problem: "this system takes no environment of that length",
+      remedy: "ask for less at once, or raise the limit of the stack (ulimit -s)",
+    };
+  }
+  return {
+    problem: `${variables.join(" and ")} would be longer than the 128 KiB that a variable may have`,
+    remedy: "with auth_hook_json = yes the hook must do without, and read its standard input",
+  };
 }
 
 function decideExit(code: number): AuthDecision {

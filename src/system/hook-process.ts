@@ -1,31 +1,45 @@
 /** Runs an auth hook: the same way on both sides. */
-import { type HookOutcome, type HookRequest, hookEnvironment, hookInput } from "../core/hook.ts";
+import {
+  type HookOutcome,
+  type HookRequest,
+  hookEnvironment,
+  hookInput,
+  tooLongVariables,
+} from "../core/hook.ts";
 import { baseEnvironment, runProcess } from "./process.ts";
 import { judgeProgram } from "./trusted-path.ts";
 
-/**
- * @param file judged anew each time: who could change it could decide in its place (T24)
- * @param timeoutSeconds after it the hook's whole process group is killed
- */
-export async function runHook(
-  file: string,
-  request: HookRequest,
-  timeoutSeconds: number,
-): Promise<HookOutcome> {
+/** The hook of a configuration. */
+export interface Hook {
+  /** Judged anew each time: who could change it could decide in its place (T24). */
+  readonly file: string;
+  /** After it the hook's whole process group is killed. */
+  readonly timeoutSeconds: number;
+  /** It reads the JSON, so that variables that are too long may be left out. */
+  readonly readsJson: boolean;
+}
+
+export async function runHook(hook: Hook, request: HookRequest): Promise<HookOutcome> {
+  const { file, timeoutSeconds, readsJson } = hook;
   const judged = judgeProgram(file);
   if (judged.kind === "unusable") return { kind: "not-executable", reason: judged.problem };
   if (judged.kind === "refused") {
     return { kind: "not-trusted", problem: judged.problem, remedy: judged.remedy };
   }
+  const all = hookEnvironment(request);
+  const tooLong = tooLongVariables(all);
+  if (tooLong.length > 0 && !readsJson) return { kind: "too-long", variables: tooLong };
+  // Left out and not cut: a part of a list of hosts would be another list.
+  const fitting = Object.entries(all).filter(([name]) => !tooLong.includes(name));
   const result = await runProcess({
     file,
     args: [],
-    env: { ...baseEnvironment(), ...hookEnvironment(request) },
+    env: { ...baseEnvironment(), ...Object.fromEntries(fitting) },
     input: hookInput(request),
     timeoutMs: timeoutSeconds * 1000,
     maxOutput: 0,
   });
-  if (result.startError === "E2BIG") return { kind: "too-long" };
+  if (result.startError === "E2BIG") return { kind: "too-long", variables: [] };
   if (result.startError !== undefined) return { kind: "not-executable", reason: result.startError };
   if (result.timedOut) return { kind: "timed-out", seconds: timeoutSeconds };
   if (result.exit === undefined) return { kind: "killed", signal: result.signal ?? "a signal" };

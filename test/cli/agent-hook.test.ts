@@ -55,7 +55,7 @@ test("T24 a hook that does anything but exit 0 refuses, and the script does not 
   expect((await run()).error).toBe("not authorised: denied");
   // More arguments than an environment holds: the hook cannot be asked, so the answer is no.
   const long = await run(["x".repeat(100_000), "y".repeat(100_000)]);
-  expect(long.error).toBe("not authorised: arguments too long for the auth hook");
+  expect(long.error).toBe("not authorised: request too long for the auth hook");
   expect(existsSync(marker)).toBe(false);
 
   control.folder.script("hook", "exit 0");

@@ -350,8 +350,35 @@ test("arguments that no hook's environment can hold are refused, with the reason
   const long = ["x".repeat(100_000), "y".repeat(100_000)];
   const { status, err } = await hooked("run", ["web-01", "mark", "--", ...long]);
   expect(status).toBe(1);
-  expect(err).toStartWith("Denied: arguments too long for the auth hook\n");
+  expect(err).toBe(
+    [
+      "Denied: request too long for the auth hook",
+      "ENVEXEC_ARGS and ENVEXEC_ARGS_JSON would be longer than the 128 KiB that a variable may have: with auth_hook_json = yes the hook must do without, and read its standard input",
+      `The auth hook ${hook} did not decide, and what does not decide refuses.`,
+      "",
+    ].join("\n"),
+  );
   expect(existsSync(ran)).toBe(false);
+});
+
+test("T67 with auth_hook_json they reach the hook on its standard input, on either side", async () => {
+  const settings = `auth_hook = ${hook}\nauth_hook_json = yes\n`;
+  const plain = readFileSync(control.config, "utf8");
+  control.folder.write("control/json.conf", plain + settings);
+  const scripts = { mark: `touch ${ran}` };
+  const config = [`auth_hook = ${hook}`, "auth_hook_json = yes"];
+  const reading = await control.startAgent("db-04", { scripts, config });
+  const counts = control.folder.join("hooks", "counts");
+  writeHook({ body: `echo "$(wc -c) \${ENVEXEC_ARGS_JSON-left out}" >>${counts}` });
+  const long = ["x".repeat(100_000), "y".repeat(100_000)];
+  const { status } = await hooked("run", [reading.name, "mark", "--", ...long], {}, "json");
+  expect(status).toBe(0);
+  expect(existsSync(ran)).toBe(true);
+  const lines = readFileSync(counts, "utf8").split("\n").slice(0, -1);
+  expect(lines).toEqual([
+    expect.stringMatching(/^200\d{3} left out$/),
+    expect.stringMatching(/^200\d{3} left out$/),
+  ]);
 });
 
 test("what a hanging hook has started is ended with it", async () => {

@@ -5,6 +5,7 @@ import {
   hookEnvironment,
   hookInput,
   logDecision,
+  tooLongVariables,
 } from "../../src/core/hook.ts";
 
 const request: HookRequest = {
@@ -53,6 +54,13 @@ describe("what a hook is told (PROTOCOL section 3)", () => {
   });
 });
 
+test("T67 a variable may have 128 KiB with its name and its closing NUL", () => {
+  const room = 131_072 - "A=".length - 1;
+  expect(tooLongVariables({ A: "x".repeat(room), B: "" })).toEqual([]);
+  expect(tooLongVariables({ A: "x".repeat(room + 1), B: "" })).toEqual(["A"]);
+  expect(tooLongVariables({ A: "é".repeat(room / 2 + 1) })).toEqual(["A"]);
+});
+
 describe("only a clean exit 0 passes", () => {
   test("exit 0", () => {
     expect(decideHook({ kind: "exited", code: 0 })).toEqual({ allowed: true });
@@ -78,10 +86,26 @@ describe("only a clean exit 0 passes", () => {
     [{ kind: "killed", signal: "SIGKILL" }, "hook killed by SIGKILL"],
     [{ kind: "timed-out", seconds: 10 }, "hook timed out after 10s"],
     [{ kind: "not-executable", reason: "EACCES" }, "hook-not-executable"],
-    [{ kind: "too-long" }, "arguments too long for the auth hook"],
   ] as const)("T24 %j is refused, as a fault of the hook", (outcome, reason) => {
     expect(decideHook(outcome)).toEqual({ allowed: false, reason, code: 1, broken: true });
   });
+  test.each([
+    [[], "this system takes no environment of that length"],
+    [
+      ["ENVEXEC_HOSTS", "ENVEXEC_ARGS"],
+      "ENVEXEC_HOSTS and ENVEXEC_ARGS would be longer than the 128 KiB that a variable may have",
+    ],
+  ])(
+    "T67 what %j do not hold is refused, and its administrator is told why",
+    (variables, problem) => {
+      expect(decideHook({ kind: "too-long", variables })).toMatchObject({
+        allowed: false,
+        reason: "request too long for the auth hook",
+        broken: true,
+        fault: { problem, remedy: expect.stringMatching(/./) },
+      });
+    },
+  );
   test("T24 one that others could change is refused, and its host's administrator is told why", () => {
     const fault = { problem: "/h can be written by others (mode 0775)", remedy: "chmod go-w /h" };
     const decision = decideHook({ kind: "not-trusted", ...fault });

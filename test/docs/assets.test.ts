@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ASSETS } from "../../src/cli/controller/assets.ts";
+import { hookInput } from "../../src/core/hook.ts";
 import { ROOT } from "../support/documents.ts";
 import { TestFolder } from "../support/folder.ts";
 
@@ -168,7 +169,23 @@ describe("the demonstrator", () => {
 describe("the auth hook example", () => {
   const hash = (token: string) => new Bun.CryptoHasher("sha256").update(token).digest("hex");
 
-  function decide(env: Record<string, string>, tokens?: string): number | null {
+  interface Asked {
+    readonly script?: string;
+    readonly args?: readonly string[];
+    readonly username?: string;
+    readonly token?: string;
+    readonly source?: string;
+  }
+
+  /** As a hook is asked, its variables left out: it is told everything on its standard input. */
+  function decide(asked: Asked, tokens?: string): number | null {
+    const { script = "", args = [], username = "", token = "", source = "127.0.0.1" } = asked;
+    const time = new Date("2025-01-15T12:00:00Z");
+    const request = { script, args, username, token, sourceIp: source, time };
+    return decideText(hookInput({ action: "run", hosts: ["web-01"], ...request }), tokens);
+  }
+
+  function decideText(input: string, tokens?: string): number | null {
     using folder = new TestFolder();
     if (tokens !== undefined) folder.write("auth-tokens", tokens);
     const text = readFileSync(join(FOLDER, "auth-hook"), "utf8");
@@ -176,30 +193,21 @@ describe("the auth hook example", () => {
       "auth-hook",
       text.replace("/etc/ctrl-exec/auth-tokens", folder.join("auth-tokens")),
     );
-    return Bun.spawnSync([hook], {
-      stdin: Buffer.from("{}"),
-      env: { PATH: "/usr/bin:/bin", ...env },
-    }).exitCode;
+    return Bun.spawnSync([hook], { stdin: Buffer.from(input), env: { PATH: "/usr/bin:/bin" } })
+      .exitCode;
   }
 
   test("works as it is: this host passes, others do not", () => {
-    expect(decide({ ENVEXEC_SOURCE_IP: "127.0.0.1", ENVEXEC_SCRIPT: "x" })).toBe(0);
-    expect(decide({ ENVEXEC_SOURCE_IP: "10.0.0.9", ENVEXEC_SCRIPT: "x" })).toBe(2);
-    expect(decide({})).toBe(2);
+    expect(decide({ script: "x" })).toBe(0);
+    expect(decide({ script: "x", source: "10.0.0.9" })).toBe(2);
+    expect(decide({ source: "" })).toBe(2);
   });
 
+  const tokens = `# who\n${hash("t1")} alice deploy-app,backup\n${hash("t2")} bob *\n`;
+
   test("with a file of tokens, token, user and script must fit", () => {
-    const tokens = `# who\n${hash("t1")} alice deploy-app,backup\n${hash("t2")} bob *\n`;
-    const ask = (token: string, user: string, script: string) =>
-      decide(
-        {
-          ENVEXEC_SOURCE_IP: "127.0.0.1",
-          ENVEXEC_TOKEN: token,
-          ENVEXEC_USERNAME: user,
-          ENVEXEC_SCRIPT: script,
-        },
-        tokens,
-      );
+    const ask = (token: string, username: string, script: string) =>
+      decide({ token, username, script }, tokens);
     expect(ask("t1", "alice", "deploy-app")).toBe(0);
     expect(ask("t1", "alice", "backup")).toBe(0);
     expect(ask("t1", "alice", "")).toBe(0);
@@ -211,5 +219,37 @@ describe("the auth hook example", () => {
     expect(ask("t3", "bob", "anything")).toBe(2);
     expect(ask("", "bob", "anything")).toBe(2);
     expect(ask("# who", "bob", "anything")).toBe(2);
+  });
+
+  test("T67 reads what is too long for a variable, and takes no argument for a member", () => {
+    const args = ['","token":"t2', '\\","username":"bob', "}],{[", "\\", '"', "x".repeat(300_000)];
+    expect(decide({ script: "deploy-app", args, username: "alice", token: "t1" }, tokens)).toBe(0);
+    expect(decide({ script: "reboot", args, username: "alice", token: "t1" }, tokens)).toBe(3);
+    expect(decide({ script: "reboot", args, username: "alice", token: "t3" }, tokens)).toBe(2);
+  });
+
+  test("T67 takes names and tokens with quotation marks and backslashes as they are", () => {
+    const token = 'a"b\\c\\\\"d\\';
+    const list = `${hash(token)} DOMAIN\\al"ice *\n${hash("DOMAIN")} b *\n`;
+    expect(decide({ script: "x", username: 'DOMAIN\\al"ice', token }, list)).toBe(0);
+    expect(decide({ script: "x", username: 'DOMAINal"ice', token }, list)).toBe(2);
+    expect(decide({ script: "x", username: 'DOMAIN\\al"ice', token: `${token}"` }, list)).toBe(2);
+  });
+
+  test.each([
+    ["a control character in the name", { username: "alice\nx", token: "t1" }],
+    ["a control character in the script's name", { script: "a\tb", username: "bob", token: "t2" }],
+    ["half a character in the token", { username: "alice", token: "t1\ud800" }],
+  ])("T67 refuses %s", (_, asked) => {
+    expect(decide(asked, tokens)).toBe(2);
+    expect(decide(asked)).toBe(2);
+  });
+
+  test("T67 refuses a request that was cut off", () => {
+    const whole = '{"source_ip":"127.0.0.1"}';
+    expect(decideText(whole)).toBe(0);
+    for (let length = 0; length < whole.length; length++) {
+      expect(decideText(whole.slice(0, length))).not.toBe(0);
+    }
   });
 });

@@ -14,10 +14,14 @@ const REQUEST: HookRequest = {
   time: new Date("2025-01-15T12:00:00Z"),
 };
 
+function ask(file: string, request = REQUEST, timeoutSeconds = 20, readsJson = false) {
+  return runHook({ file, timeoutSeconds, readsJson }, request);
+}
+
 /** Runs a hook with the given body. */
 async function hook(body: string, request = REQUEST, seconds = 20) {
   using folder = new TestFolder();
-  return await runHook(folder.script("hook", body), request, seconds);
+  return await ask(folder.script("hook", body), request, seconds);
 }
 
 test("it gets the request on stdin and in its environment, and not in its arguments", async () => {
@@ -26,7 +30,7 @@ test("it gets the request on stdin and in its environment, and not in its argume
     "hook",
     `cd "${folder.path}"; cat > in; env > env; echo $# > count; exit 0`,
   );
-  expect(await runHook(file, REQUEST, 20)).toEqual({ kind: "exited", code: 0 });
+  expect(await ask(file)).toEqual({ kind: "exited", code: 0 });
   expect(JSON.parse(readFileSync(folder.join("in"), "utf8")) as unknown).toMatchObject({
     action: "run",
     args: ["two words", "$(id)"],
@@ -78,7 +82,7 @@ describe("T24 only exit 0 passes", () => {
       folder.path,
       folder.write("plain", "#!/bin/sh\n", 0o644),
     ]) {
-      expect(await runHook(file, REQUEST, 20)).toEqual({
+      expect(await ask(file)).toEqual({
         kind: "not-executable",
         reason: expect.stringContaining(file),
       });
@@ -91,7 +95,7 @@ describe("T24 only exit 0 passes", () => {
     const file = folder.script("in/hook", `touch ${asked}; exit 0`);
     for (const path of [file, folder.join("in"), folder.path]) {
       chmodSync(path, 0o775);
-      const result = await runHook(file, REQUEST, 20);
+      const result = await ask(file);
       expect(result).toEqual({
         kind: "not-trusted",
         problem: `${path} can be written by others (mode 0775)`,
@@ -102,11 +106,11 @@ describe("T24 only exit 0 passes", () => {
     }
     if (process.getuid?.() === 0) {
       chownSync(file, 12_345, 12_345);
-      expect(await runHook(file, REQUEST, 20)).toMatchObject({ kind: "not-trusted" });
+      expect(await ask(file)).toMatchObject({ kind: "not-trusted" });
       chownSync(file, 0, 0);
     }
     expect(folder.has("asked")).toBe(false);
-    expect(await runHook(file, REQUEST, 20)).toEqual({ kind: "exited", code: 0 });
+    expect(await ask(file)).toEqual({ kind: "exited", code: 0 });
   });
 
   test.each([
@@ -117,5 +121,37 @@ describe("T24 only exit 0 passes", () => {
     const result = await hook("exit 0", request);
     expect(result.kind as string).toBe(kind);
     expect(decideHook(result).allowed).toBe(false);
+  });
+});
+
+describe("T67 a request with a list of hosts that no variable holds", () => {
+  const hosts = Array.from({ length: 9000 }, (_, index) => `host-${index}.example.com`);
+  const request = { ...REQUEST, hosts };
+  const variables = "ENVEXEC_HOSTS";
+
+  test("never reaches a hook that may read the variable", async () => {
+    using folder = new TestFolder();
+    const file = folder.script("hook", `touch ${folder.join("asked")}; exit 0`);
+    expect(await ask(file, request)).toEqual({ kind: "too-long", variables: [variables] });
+    expect(folder.has("asked")).toBe(false);
+  });
+
+  test("is whole on the standard input of one that says it reads that, and no variable is cut", async () => {
+    using folder = new TestFolder();
+    const body = `cat > ${folder.join("in")}; env > ${folder.join("env")}`;
+    const args = ["x".repeat(140_000)];
+    const file = folder.script("hook", body);
+    expect(await ask(file, { ...request, args }, 20, true)).toEqual({ kind: "exited", code: 0 });
+    const input: unknown = JSON.parse(readFileSync(folder.join("in"), "utf8"));
+    expect(input).toMatchObject({ hosts, args });
+    const names = [...readFileSync(folder.join("env"), "utf8").matchAll(/^ENVEXEC_[A-Z_]+/gm)];
+    expect(names.map(([name]) => name).sort()).toEqual([
+      "ENVEXEC_ACTION",
+      "ENVEXEC_SCRIPT",
+      "ENVEXEC_SOURCE_IP",
+      "ENVEXEC_TIMESTAMP",
+      "ENVEXEC_TOKEN",
+      "ENVEXEC_USERNAME",
+    ]);
   });
 });

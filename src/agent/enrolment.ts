@@ -15,6 +15,7 @@ import {
   factsOf,
   isSignedBy,
   readCertificate,
+  readDerCertificate,
   speaksFor,
 } from "../pki/certificate.ts";
 import { formOf } from "../pki/control-host.ts";
@@ -121,7 +122,7 @@ function caInHandshake(
   if (issuer === undefined) return undefined;
   let ca: CertificateFacts;
   try {
-    ca = readCertificate(issuer, "the CA in the handshake");
+    ca = readDerCertificate(issuer, "the CA in the handshake");
   } catch {
     return undefined;
   }

@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
-import { fitsKey } from "../pki/keys.ts";
+import { fitsKey, privateKeyAlone } from "../pki/keys.ts";
 import {
   ensureFolder,
   moveOver,
@@ -94,7 +94,7 @@ export function isPaired({ cert }: AgentConfig): boolean {
 export function loadIdentity(config: AgentConfig): AgentIdentity {
   const certificate = loadCertificate(config);
   const { keyFile, caFile, usesStaged } = identityFiles(config, certificate);
-  const keyPem = readPrivateText(keyFile);
+  const keyPem = privateKeyAlone(readPrivateText(keyFile), keyFile);
   const ca = readCertificate(readText(caFile), caFile);
   if (!fitsKey(certificate, keyPem, keyFile)) {
     throw new CtrlExecError("config", `Cannot use ${keyFile}: it is not the key of ${config.cert}`);

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import type { SecureContext } from "node:tls";
 import type { Controller } from "../controller/controller.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { readCertificate } from "../pki/certificate.ts";
-import { fitsKey } from "../pki/keys.ts";
+import { certificatesAlone, readCertificate } from "../pki/certificate.ts";
+import { fitsKey, privateKeyAlone } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
 import { tlsContext } from "../system/tls.ts";
 
@@ -35,8 +35,8 @@ export function loadApiTls({ config, log }: Controller): SecureContext | undefin
       hint: "TLS needs both api_cert and api_key.",
     });
   }
-  const certPem = readText(cert);
-  const keyPem = readPrivateText(key);
+  const certPem = certificatesAlone(readText(cert), cert);
+  const keyPem = privateKeyAlone(readPrivateText(key), key);
   if (!fitsKey(readCertificate(certPem, cert), keyPem, key)) {
     throw new CtrlExecError("config", `Cannot use ${key}: it is not the key of ${cert}`);
   }

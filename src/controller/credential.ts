@@ -12,7 +12,7 @@ import { CtrlExecError, messageOf } from "../core/errors.ts";
 import type { Serial } from "../core/serial.ts";
 import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
-import { fitsKey } from "../pki/keys.ts";
+import { fitsKey, privateKeyAlone } from "../pki/keys.ts";
 import { listFolder, readPrivateText, readText, readTextIfPresent } from "../system/files.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
 import { paths } from "./controller.ts";
@@ -104,7 +104,7 @@ function loadInForce(config: ControllerConfig, now: Date): ControllerCredential 
   }
   const ca = readCertificate(readText(config.ca), config.ca);
   const certificate = readCertificate(readText(config.cert), config.cert);
-  const keyPem = readPrivateText(config.key);
+  const keyPem = privateKeyAlone(readPrivateText(config.key), config.key);
   if (!fitsKey(certificate, keyPem, config.key)) {
     throw new CtrlExecError(
       "config",
@@ -128,12 +128,8 @@ function loadInForce(config: ControllerConfig, now: Date): ControllerCredential 
 function readKept(file: string, ca: CertificateFacts, now: Date): ControllerCredential | undefined {
   if (readTextIfPresent(file) === undefined) return undefined;
   const text = readPrivateText(file);
-  const [keyPem = ""] =
-    /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----\n?/.exec(text) ??
-    [];
-  const [certPem = ""] =
-    /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n?/.exec(text) ?? [];
-  const certificate = readCertificate(certPem, file);
+  const certificate = readCertificate(text, file);
+  const keyPem = privateKeyAlone(text, file);
   if (!fitsKey(certificate, keyPem, file)) {
     throw new CtrlExecError("config", `Cannot use ${file}: its key is not that of its certificate`);
   }

@@ -1,6 +1,7 @@
 /** Decisions on pairing requests: what the operator approves is signed and registered. */
 import { CtrlExecError } from "../core/errors.ts";
 import { isoSeconds, opensslTime } from "../core/time.ts";
+import { readCertificate } from "../pki/certificate.ts";
 import { judgeCsr } from "../pki/csr.ts";
 import { readText } from "../system/files.ts";
 import { signHost } from "./authority.ts";
@@ -57,7 +58,7 @@ export async function approveRequest(
     leaveDenial(controller, request, "wrong confirmation code");
     throw wrongCode(request, code);
   }
-  const { publicKey } = await judgeCsr(request.csr, request.hostname);
+  const { publicKey } = judgeCsr(request.csr, request.hostname);
   const certificate = await signHost(controller, request.hostname, publicKey);
   const controllerSerial = loadCredential(config, now()).certificate.serial;
   const replaced = findAgent(config, request.hostname);
@@ -77,11 +78,13 @@ export async function approveRequest(
     port: options.port ?? request.port,
     lookup_by: options.lookupBy,
   };
+  const { caCert } = paths(config);
+  const ca = readCertificate(readText(caCert), caCert);
   writeAgent(config, record);
   leaveAnswer(config, id, "approved", {
     status: "approved",
     cert: certificate.pem,
-    ca: readText(paths(config).caCert),
+    ca: ca.pem,
     nonce: request.nonce,
     dispatcher_serial: controllerSerial,
   });

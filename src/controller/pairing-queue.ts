@@ -69,7 +69,7 @@ export async function submitRequest(
     return { kind: "invalid", why: `${CONTROLLER_NAME} is the control host's own name` };
   }
   try {
-    await judgeCsr(asked.csr, asked.hostname);
+    judgeCsr(asked.csr, asked.hostname);
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError)) throw thrown;
     return { kind: "invalid", why: thrown.message };

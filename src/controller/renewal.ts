@@ -94,13 +94,13 @@ async function renewAgent(
   try {
     const csr = await askForRequest(dialler, target, reqid);
     const { judgeCsr } = await import("../pki/csr.ts");
-    const { publicKey } = await judgeCsr(csr, target.name);
+    const { publicKey } = judgeCsr(csr, target.name);
     await noteUnknown(dialler, target);
     const certificate = await signIfUnchanged(controller, target, publicKey);
     action = "renew-complete";
     await deliver(dialler, target, {
       cert: certificate.pem,
-      ca: readText(config.ca),
+      ca: readCertificate(readText(config.ca), config.ca).pem,
       reqid,
     });
     await recordRenewal(controller, target.name, certificate);

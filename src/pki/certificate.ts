@@ -1,8 +1,10 @@
 /** Facts of a certificate, read with what Bun ships, so that `run` and `ping` need no X.509 library. */
 import { X509Certificate } from "node:crypto";
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { sameHostName } from "../core/host-name.ts";
 import { type Serial, serialFromHex } from "../core/serial.ts";
+import { SEQUENCE, soleDer } from "./der.ts";
+import { certificatesIn, writeCertificate } from "./pem.ts";
 
 /** Which certificate it is and whom it speaks for: all that is asked of a peer whose chain is verified. */
 export interface CertificateIdentity {
@@ -26,15 +28,43 @@ export interface CertificateFacts extends CertificateIdentity {
 }
 
 /**
+ * The first certificate of a PEM text.
  * @param name where it came from, for the error
  * @throws CtrlExecError `config` when it is not a certificate
  */
-export function readCertificate(pem: string | Buffer, name: string): CertificateFacts {
+export function readCertificate(pem: string, name: string): CertificateFacts {
+  return readDer(blocksOf(pem, name)[0], name);
+}
+
+/**
+ * All certificates of a PEM text and nothing else in it, for a library that takes PEM alone.
+ * @param name where it came from, for the error
+ * @throws CtrlExecError `config` when there is none
+ */
+export function certificatesAlone(pem: string, name: string): string {
+  return blocksOf(pem, name).map(writeCertificate).join("");
+}
+
+function blocksOf(pem: string, name: string): readonly [Buffer, ...Buffer[]] {
+  try {
+    return certificatesIn(pem);
+  } catch (cause) {
+    throw notCertificate(name, cause, ` (${messageOf(cause)})`);
+  }
+}
+
+/** @throws CtrlExecError `config` when it is not a certificate */
+export function readDerCertificate(der: Buffer, name: string): CertificateFacts {
+  if (soleDer(der, SEQUENCE) === undefined) throw notCertificate(name);
+  return readDer(der, name);
+}
+
+function readDer(der: Buffer, name: string): CertificateFacts {
   let x509: X509Certificate;
   try {
-    x509 = new X509Certificate(pem);
+    x509 = new X509Certificate(der);
   } catch (cause) {
-    throw new CtrlExecError("config", `Cannot read ${name}: not a certificate`, { cause });
+    throw notCertificate(name, cause);
   }
   try {
     return factsOf(x509);
@@ -45,10 +75,14 @@ export function readCertificate(pem: string | Buffer, name: string): Certificate
   }
 }
 
+function notCertificate(name: string, cause?: unknown, why = ""): CtrlExecError {
+  return new CtrlExecError("config", `Cannot read ${name}: not a certificate${why}`, { cause });
+}
+
 /** @throws Error when its key is of a kind that the library does not know */
 export function factsOf(x509: X509Certificate): CertificateFacts {
   return {
-    pem: x509.toString(),
+    pem: writeCertificate(x509.raw),
     ...identityOf(x509),
     notBefore: new Date(x509.validFrom),
     notAfter: new Date(x509.validTo),

@@ -1,12 +1,14 @@
 /** Certificate requests: made by an agent, judged by the controller. */
-import { createPublicKey, type KeyObject } from "node:crypto";
-import { CtrlExecError } from "../core/errors.ts";
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { sameHostName } from "../core/host-name.ts";
-import { signingPair } from "./signing.ts";
-import { x509 } from "./x509-library.ts";
+import { requestIn } from "./pem.ts";
+import { type CertificationRequest, readRequest, SIGNATURES, soleCommonName } from "./pkcs10.ts";
 
 /** A PEM request for the host name, signed by the key, with nothing else in it. */
 export async function createCsr(hostname: string, key: KeyObject): Promise<string> {
+  const { signingPair } = await import("./signing.ts");
+  const { x509 } = await import("./x509-library.ts");
   const { keys, algorithm } = await signingPair(key);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: [{ CN: [hostname] }],
@@ -25,35 +27,32 @@ export interface JudgedCsr {
 
 /**
  * Accepts a request only when its self-signature verifies, its key is strong enough and its subject
- * is exactly the one host name (DESIGN, "Trust, in one place").
+ * is exactly the one host name.
  *
+ * @param pem as it came from a stranger
  * @throws CtrlExecError `bad-request` that says which of these fails
  */
-export async function judgeCsr(pem: string, hostname: string): Promise<JudgedCsr> {
+export function judgeCsr(pem: string, hostname: string): JudgedCsr {
   const request = parseRequest(pem);
-  const publicKey = readPublicKey(Buffer.from(request.publicKey.rawData));
+  const publicKey = readPublicKey(request.publicKey);
   const keyDescription = describeAcceptedKey(publicKey);
-  if (!(await verifies(request))) throw refused("its signature does not fit its key");
-  const names = request.subjectName.toJSON();
-  const only = names.length === 1 ? names[0] : undefined;
-  const commonNames = only === undefined ? [] : Object.entries(only);
-  const [attribute] = commonNames;
-  if (commonNames.length !== 1 || attribute?.[0] !== "CN" || attribute[1].length !== 1) {
-    throw refused("its subject is not a single common name");
-  }
-  if (!sameHostName(attribute[1][0] ?? "", hostname)) throw refused("its subject is another host");
+  if (!verifies(request, publicKey)) throw refused("its signature does not fit its key");
+  const name = soleCommonName(request.subject);
+  if (name === undefined) throw refused("its subject is not a single common name");
+  if (!sameHostName(name, hostname)) throw refused("its subject is another host");
   return { publicKey: publicKey.export({ type: "spki", format: "der" }), keyDescription };
 }
 
-function parseRequest(pem: string): InstanceType<typeof x509.Pkcs10CertificateRequest> {
+function parseRequest(pem: string): CertificationRequest {
+  let der: Buffer;
   try {
-    const blocks = x509.PemConverter.decode(pem);
-    const [der] = blocks;
-    if (blocks.length === 1 && der !== undefined) return new x509.Pkcs10CertificateRequest(der);
+    der = requestIn(pem);
   } catch (cause) {
-    throw refused("it is not a PKCS#10 request in PEM", cause);
+    throw refused(messageOf(cause), cause);
   }
-  throw refused("it is not one PEM block");
+  const request = readRequest(der);
+  if (request === undefined) throw refused("it is not a PKCS#10 request");
+  return request;
 }
 
 /** A key of a kind that the library does not know cannot be accepted either. */
@@ -65,11 +64,11 @@ function readPublicKey(spki: Buffer): KeyObject {
   }
 }
 
-async function verifies(
-  request: InstanceType<typeof x509.Pkcs10CertificateRequest>,
-): Promise<boolean> {
+function verifies({ signed, algorithm, signature }: CertificationRequest, key: KeyObject): boolean {
+  const known = SIGNATURES.find(({ der }) => der.equals(algorithm));
+  if (known === undefined || known.keyType !== key.asymmetricKeyType) return false;
   try {
-    return await request.verify();
+    return verify(known.hash, signed, key, signature);
   } catch {
     return false;
   }

@@ -2,8 +2,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import type { KeyType } from "../core/config-fields.ts";
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import type { CertificateFacts } from "./certificate.ts";
+import { type PemBlock, privateKeyIn, writePem } from "./pem.ts";
 
 /** P-256 takes 1 ms; RSA-4096 up to 1.3 s. */
 export async function generateKeyPem(type: KeyType): Promise<string> {
@@ -15,16 +16,45 @@ export async function generateKeyPem(type: KeyType): Promise<string> {
   return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
+/** What OpenSSL calls the form of the DER under each label. */
+const FORMS: Readonly<Record<string, "pkcs8" | "pkcs1" | "sec1">> = {
+  "PRIVATE KEY": "pkcs8",
+  "RSA PRIVATE KEY": "pkcs1",
+  "EC PRIVATE KEY": "sec1",
+};
+
 /**
  * @param name the file the PEM came from, for the error
  * @throws CtrlExecError `config` when it is not a private key
  */
 export function readPrivateKey(pem: string, name: string): KeyObject {
+  const { label, der } = blockOf(pem, name);
   try {
-    return createPrivateKey(pem);
+    return createPrivateKey({ key: der, format: "der", type: FORMS[label] ?? "pkcs8" });
   } catch (cause) {
-    throw new CtrlExecError("config", `Cannot read ${name}: not a PEM private key`, { cause });
+    throw notKey(name, cause);
   }
+}
+
+/**
+ * The key of a file and nothing else in it, for a library that takes PEM alone.
+ * @param name the file the PEM came from, for the error
+ * @throws CtrlExecError `config` when there is none
+ */
+export function privateKeyAlone(pem: string, name: string): string {
+  return writePem(blockOf(pem, name));
+}
+
+function blockOf(pem: string, name: string): PemBlock {
+  try {
+    return privateKeyIn(pem);
+  } catch (cause) {
+    throw notKey(name, cause, ` (${messageOf(cause)})`);
+  }
+}
+
+function notKey(name: string, cause: unknown, why = ""): CtrlExecError {
+  return new CtrlExecError("config", `Cannot read ${name}: not a PEM private key${why}`, { cause });
 }
 
 /**

@@ -36,7 +36,7 @@ class FakeController implements AsyncDisposable {
         const { hostname, csr, nonce } = JSON.parse(takeHttpMessage(chunk, 65_536)?.body ?? "{}");
         const pending = { status: "pending", reqid: "0123456789abcdef" };
         socket.write(formatHttpResponse(JSON.stringify(pending)));
-        const { publicKey } = await judgeCsr(csr, hostname);
+        const { publicKey } = judgeCsr(csr, hostname);
         const honest = {
           status: "approved",
           cert: (await signHost(fleet.controller, hostname, publicKey)).pem,
@@ -95,7 +95,7 @@ describe("T07 the agent's side of pairing", () => {
     await setupController(other.controller);
     const key = async () => {
       const csr = await createCsr("web-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
-      return (await judgeCsr(csr, "web-01")).publicKey;
+      return judgeCsr(csr, "web-01").publicKey;
     };
     const signed = async (name: string) => signHost(fleet.controller, name, await key());
     ofAnotherKey = { cert: (await signed("web-01")).pem };
@@ -148,7 +148,7 @@ describe("T07 the agent's side of pairing", () => {
   test("a certificate for the right key and another host is refused", async () => {
     const keyPem = await generateKeyPem("ec");
     const csrPem = await createCsr("web-01", readPrivateKey(keyPem, "the key"));
-    const { publicKey } = await judgeCsr(csrPem, "web-01");
+    const { publicKey } = judgeCsr(csrPem, "web-01");
     const { pem } = await signHost(fleet.controller, "db-01", publicKey);
     await using controller = new FakeController(fleet, (honest) => ({ ...honest, cert: pem }));
     const options = {
@@ -190,7 +190,7 @@ describe("T07 the agent's side of pairing", () => {
 
   test("the CA of the answer must have the fingerprint too, not its key and name alone", async () => {
     const { caKey, caCert } = paths(fleet.controller.config);
-    const { fingerprint, commonName } = readCertificate(readFileSync(caCert), caCert);
+    const { fingerprint, commonName } = readCertificate(readFileSync(caCert, "utf8"), caCert);
     const again = await createCaCertificate({
       name: commonName,
       key: readPrivateKey(readFileSync(caKey, "utf8"), caKey),

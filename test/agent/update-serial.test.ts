@@ -42,7 +42,7 @@ describe("update-ctrl-exec-serial", () => {
   }
 
   test("refuses the agent's own serial, which every other agent could see", () => {
-    const own = readCertificate(readFileSync(agent.config.cert), "the certificate").serial;
+    const own = readCertificate(readFileSync(agent.config.cert, "utf8"), "the certificate").serial;
     expect(() => updateControllerSerial(agent.config, [own], context([own]))).toThrow("own serial");
   });
 

@@ -140,6 +140,28 @@ const PACKAGE_BANS: readonly { from: readonly Place[]; module: RegExp; why: stri
   },
 ];
 
+/**
+ * Calls that look for PEM in what they get, and the only files that may make them (T61): the first
+ * gives them DER, the others credentials that were read by pki/pem.ts and written anew.
+ */
+const PEM_CALLS: readonly { text: RegExp; files: readonly string[]; why: string }[] = [
+  {
+    text: /\bnew X509Certificate\b|\bcreate(Private|Public|Secret)Key\s*\(/,
+    files: ["src/pki/certificate.ts", "src/pki/csr.ts", "src/pki/keys.ts"],
+    why: "A library that is given text tries every way to read it; pki/pem.ts reads PEM, and they get DER.",
+  },
+  {
+    text: /\bcreateSecureContext\s*\(|\bupgradeTLS\s*\(/,
+    files: ["src/system/tls.ts", "src/system/connection.ts"],
+    why: "TLS takes PEM alone; its credentials are what pki/pem.ts has read and written anew.",
+  },
+  {
+    text: /-----BEGIN|\bPemConverter\b/,
+    files: ["src/pki/pem.ts"],
+    why: "PEM has one reader, which is strict and bounded.",
+  },
+];
+
 /** What must not stand in the code itself. Matched with comments and types removed. */
 const TEXT_BANS: readonly { from: readonly Place[]; text: RegExp; why: string }[] = [
   {
@@ -233,6 +255,10 @@ function breaches(sources: Sources): string[] {
     for (const ban of TEXT_BANS) {
       const match = ban.from.includes(place) ? ban.text.exec(code) : null;
       if (match !== null) found.push(`${file}: uses ${match[0]}. ${ban.why}`);
+    }
+    for (const { text, files, why } of PEM_CALLS) {
+      const match = files.includes(file) ? null : text.exec(code);
+      if (match !== null) found.push(`${file}: uses ${match[0]}. ${why}`);
     }
     if (/\bimport\s*\((?!\s*["'])/.test(code)) {
       found.push(
@@ -335,6 +361,11 @@ describe("the checker refuses", () => {
     ["src/cli/a.ts", 'import { x } from "../../test/x.ts"; x;', "leaves src"],
     ["src/cli/a.ts", 'import { x } from "../elsewhere.ts"; x;', "stands in no room"],
     ["src/elsewhere.ts", "export {};", "stands in no room"],
+    ["src/api/a.ts", "export const c = new X509Certificate(text);", "they get DER"],
+    ["src/agent/a.ts", "createPrivateKey(text);", "they get DER"],
+    ["src/pki/a.ts", 'createPublicKey ({ key, format: "pem" });', "they get DER"],
+    ["src/system/a.ts", "createSecureContext({ cert });", "read and written anew"],
+    ["src/controller/a.ts", 'export const b = "-----BEGIN X-----";', "strict and bounded"],
     ["src/cli/a.ts", "process.exit(1);", "Only main.ts exits"],
     ["src/cli/a.ts", "process.exitCode = 1;", "Only main.ts exits"],
     ["src/cli/a.ts", 'process["exit"](1);', "Only main.ts exits"],

@@ -33,7 +33,7 @@ const mendable: readonly (readonly [string, (control: ControlHost) => void, RegE
   [
     "a CA that is cut",
     ({ folder }) => truncateSync(folder.join("control/ca.crt"), 60),
-    /Cannot read \S+ca\.crt: not a certificate\n/,
+    /Cannot read \S+ca\.crt: not a certificate \(its CERTIFICATE has no end\)\n/,
   ],
   [
     "a CA that is missing",

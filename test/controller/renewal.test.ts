@@ -15,13 +15,13 @@ const AHEAD = `cert_backdate = ${400 * 86_400}`;
 test("an agent's certificate that is due is renewed with the same key, in force without a restart", async () => {
   await using fleet = await LocalFleet.create([AHEAD]);
   const agent = await fleet.addAgent("web-01");
-  const old = readCertificate(readFileSync(agent.config.cert), "old");
+  const old = readCertificate(readFileSync(agent.config.cert, "utf8"), "old");
   const key = readFileSync(agent.config.key, "utf8");
   expect((await maintainOnce(fleet.controller)).renewed).toEqual([]);
   fleet.passDays(DUE_DAYS);
   expect((await maintainOnce(fleet.controller)).renewed).toEqual(["web-01"]);
 
-  const renewed = readCertificate(readFileSync(agent.config.cert), "new");
+  const renewed = readCertificate(readFileSync(agent.config.cert, "utf8"), "new");
   expect(renewed.serial).not.toBe(old.serial);
   expect(renewed.publicKey).toEqual(old.publicKey);
   expect(renewed.dnsNames).toEqual(["web-01"]);
@@ -62,7 +62,7 @@ test("two passes at once renew once", async () => {
 test("a renewal that fails is logged, leaves the old certificate in force, and is tried again", async () => {
   await using fleet = await LocalFleet.create([AHEAD, "cert_renewal_days = 1"]);
   const agent = await fleet.addAgent("web-01");
-  const old = readCertificate(readFileSync(agent.config.cert), "old");
+  const old = readCertificate(readFileSync(agent.config.cert, "utf8"), "old");
   fleet.passDays(DUE_DAYS);
   await agent.stop();
   const { notRenewed } = await maintainOnce(fleet.controller);
@@ -78,12 +78,12 @@ test("an agent that was paired anew and not yet reloaded renews what it was pair
   const agent = await fleet.addAgent("web-01");
   fleet.passDays(DUE_DAYS);
   await agent.pair();
-  const paired = readCertificate(readFileSync(agent.config.cert), "paired");
+  const paired = readCertificate(readFileSync(agent.config.cert, "utf8"), "paired");
   fleet.passDays(9);
   // The process still shows the certificate of the pairing before, which is due.
   expect(await fleet.pingFailures(["web-01"])).toEqual([]);
   expect(fleet.log.of("renew-complete")).toHaveLength(1);
-  const renewed = readCertificate(readFileSync(agent.config.cert), "renewed");
+  const renewed = readCertificate(readFileSync(agent.config.cert, "utf8"), "renewed");
   expect(renewed.publicKey).toEqual(paired.publicKey);
   expect(await agent.servedSerial()).toBe(renewed.serial);
   await agent.restart();

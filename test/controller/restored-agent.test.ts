@@ -74,7 +74,7 @@ test("an agent restored with a certificate from before its renewal is renewed ag
   expect(await fleet.pingFailures(["web-01"])).toEqual([]);
   expect(fleet.log.of("renew-complete")).toHaveLength(2);
   expect(readFileSync(agent.config.cert, "utf8")).not.toBe(old);
-  const { notAfter } = readCertificate(readFileSync(agent.config.cert), "the certificate");
+  const { notAfter } = readCertificate(readFileSync(agent.config.cert, "utf8"), "the certificate");
   expect(fleet.record("web-01").expiry).toBe(opensslTime(notAfter));
   await fleet.pingFailures(["web-01"]);
   expect(fleet.log.of("renew-complete")).toHaveLength(2);

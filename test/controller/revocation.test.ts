@@ -127,7 +127,7 @@ test("T05 a renewal signs nothing while somebody else holds the registry", async
 test("T05 a certificate that is signed while unpair waits for its turn is revoked with the others", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
-  const { publicKey } = readCertificate(readFileSync(agent.config.cert), "present");
+  const { publicKey } = readCertificate(readFileSync(agent.config.cert, "utf8"), "present");
   const first = fleet.record("web-01").serial;
   const lock = await lockRegistry(fleet.controller.config);
   const unpairing = unpairAgent(fleet.controller, "web-01", true);

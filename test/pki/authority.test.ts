@@ -52,7 +52,7 @@ async function issue(folder: TestFolder, wanted: Wanted = {}): Promise<string> {
     backdate: HOUR,
     serial: newSerial(),
     ...wanted,
-    ca: readCertificate(readFileSync(folder.join("ca.crt")), "ca.crt"),
+    ca: readCertificate(readFileSync(folder.join("ca.crt"), "utf8"), "ca.crt"),
     caKey: readPrivateKey(readFileSync(folder.join("ca.key"), "utf8"), "ca.key"),
   });
   folder.write("host.crt", pem);
@@ -231,7 +231,7 @@ describe("a host's certificate", () => {
   test("never outlives the CA", async () => {
     const late = addDays(NOW, 3600);
     const facts = readCertificate(await issue(folder, { days: 365, now: late }), "host.crt");
-    const ca = readCertificate(readFileSync(folder.join("ca.crt")), "ca.crt");
+    const ca = readCertificate(readFileSync(folder.join("ca.crt"), "utf8"), "ca.crt");
     expect(facts.notAfter).toEqual(ca.notAfter);
   });
 
@@ -265,7 +265,7 @@ describe("a host's certificate", () => {
         "greedy.csr",
       );
       const request = readFileSync(folder.join("greedy.csr"), "utf8");
-      const { publicKey } = await judgeCsr(request, "web-01");
+      const { publicKey } = judgeCsr(request, "web-01");
       const facts = readCertificate(await issue(folder, { publicKey }), "host.crt");
       expect(facts).toMatchObject({ isCa: false, commonName: "web-01", dnsNames: ["web-01"] });
       const shown = text(folder, "host.crt");
@@ -357,7 +357,8 @@ test("another CA of the same name signs nothing for us", async () => {
   await makeCa(folder);
   await makeCa(other);
   const facts = readCertificate(await issue(other), "host.crt");
-  const ca = (from: TestFolder) => readCertificate(readFileSync(from.join("ca.crt")), "ca.crt");
+  const ca = (from: TestFolder) =>
+    readCertificate(readFileSync(from.join("ca.crt"), "utf8"), "ca.crt");
   expect(isSignedBy(facts, ca(other))).toBe(true);
   expect(isSignedBy(facts, ca(folder))).toBe(false);
 });

@@ -38,7 +38,7 @@ function certificate(subject: readonly string[], ...lines: string[]) {
     "-out",
     "c.crt",
   );
-  return readCertificate(readFileSync(folder.join("c.crt")), "c.crt");
+  return readCertificate(readFileSync(folder.join("c.crt"), "utf8"), "c.crt");
 }
 
 test("the facts are those that openssl sees", () => {
@@ -89,7 +89,7 @@ test("a certificate of 0.8: version 1, no extensions, a counted serial", () => {
     "v1.crt",
   );
   expect(openssl(folder, "x509", "-in", "v1.crt", "-noout", "-text")).toContain("Version: 1");
-  const facts = readCertificate(readFileSync(folder.join("v1.crt")), "v1.crt");
+  const facts = readCertificate(readFileSync(folder.join("v1.crt"), "utf8"), "v1.crt");
   expect(facts).toMatchObject({ serial: "3", commonName: "web-08", dnsNames: [], isCa: false });
   expect(speaksFor(facts, "web-08")).toBe(true);
 });
@@ -134,7 +134,7 @@ describe("whom it speaks for", () => {
 
   test("nor when its subject is empty", () => {
     openssl(folder, "req", "-x509", "-key", key, "-subj", "/", "-days", "30", "-out", "empty.crt");
-    const facts = readCertificate(readFileSync(folder.join("empty.crt")), "empty.crt");
+    const facts = readCertificate(readFileSync(folder.join("empty.crt"), "utf8"), "empty.crt");
     expect(facts.commonName).toBe("");
     expect(speaksFor(facts, "nobody")).toBe(false);
   });
@@ -148,7 +148,7 @@ describe("whether a CA signed it", () => {
     using other = new TestFolder();
     const otherKey = makeKey(other, "P-256");
     openssl(other, "req", "-x509", "-key", otherKey, "-subj", "/CN=ca", "-out", "o.crt");
-    const impostor = readCertificate(readFileSync(other.join("o.crt")), "o.crt");
+    const impostor = readCertificate(readFileSync(other.join("o.crt"), "utf8"), "o.crt");
     expect(impostor.x509.subject).toBe(ca.x509.subject);
     expect(isSignedBy(impostor, ca)).toBe(false);
   });
@@ -164,7 +164,7 @@ describe("whether a CA signed it", () => {
     using other = new TestFolder();
     const rsa = makeKey(other, "RSA 2048");
     openssl(other, "req", "-x509", "-key", rsa, "-subj", "/CN=ca", "-out", "o.crt");
-    const ca = readCertificate(readFileSync(other.join("o.crt")), "o.crt");
+    const ca = readCertificate(readFileSync(other.join("o.crt"), "utf8"), "o.crt");
     expect(isSignedBy(facts, ca)).toBe(false);
   });
 });
@@ -201,9 +201,9 @@ describe("T09 what is no usable certificate is an error that names the file", ()
         "-out",
         "o.crt",
       );
-      expect(() => readCertificate(readFileSync(other.join("o.crt")), "/etc/x/ca.crt")).toThrow(
-        "Cannot use /etc/x/ca.crt: its key is of an unknown kind",
-      );
+      expect(() =>
+        readCertificate(readFileSync(other.join("o.crt"), "utf8"), "/etc/x/ca.crt"),
+      ).toThrow("Cannot use /etc/x/ca.crt: its key is of an unknown kind");
     },
   );
 });

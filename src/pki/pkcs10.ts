@@ -1,0 +1,84 @@
+/**
+ * The parts of a certificate request that are looked at (RFC 2986 section 4.2). Its attributes, which
+ * could hold anything, are not read: nothing of them passes into a certificate.
+ */
+import { BIT_STRING, type DerValue, derValues, OBJECT_ID, SEQUENCE, SET, soleDer } from "./der.ts";
+
+export interface CertificationRequest {
+  /** The octets that the signature covers. */
+  readonly signed: Buffer;
+  /** Name, DER. */
+  readonly subject: DerValue;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Buffer;
+  /** AlgorithmIdentifier of the signature, DER. */
+  readonly algorithm: Buffer;
+  readonly signature: Buffer;
+}
+
+const INTEGER_0 = Buffer.from("020100", "hex");
+
+/** [0], constructed. */
+const ATTRIBUTES = 0xa0;
+
+/** Undefined when it is not one in strict DER. */
+export function readRequest(der: Buffer): CertificationRequest | undefined {
+  const [info, algorithm, signature, ...tooMuch] = itemsOf(soleDer(der, SEQUENCE), SEQUENCE);
+  const [version, subject, publicKey, attributes, ...more] = itemsOf(info, SEQUENCE);
+  const bits = signature?.tag === BIT_STRING ? signature.content : Buffer.alloc(0);
+  const complete = info && algorithm && version && subject && publicKey;
+  if (!complete || tooMuch.length > 0 || more.length > 0) return undefined;
+  if (!version.raw.equals(INTEGER_0)) return undefined;
+  if ((attributes?.tag ?? ATTRIBUTES) !== ATTRIBUTES) return undefined;
+  // The first octet counts the bits that the last one leaves unused.
+  if (bits[0] !== 0) return undefined;
+  return {
+    signed: info.raw,
+    subject,
+    publicKey: publicKey.raw,
+    algorithm: algorithm.raw,
+    signature: bits.subarray(1),
+  };
+}
+
+/** Under each AlgorithmIdentifier, what verifies it (RFC 4055, RFC 5758, RFC 8410). */
+export const SIGNATURES: readonly {
+  readonly der: Buffer;
+  readonly keyType: "rsa" | "ec" | "ed25519";
+  /** Null where the algorithm has its own. */
+  readonly hash: "sha256" | "sha384" | "sha512" | null;
+}[] = [
+  { der: hex("300d06092a864886f70d01010b0500"), keyType: "rsa", hash: "sha256" },
+  { der: hex("300d06092a864886f70d01010c0500"), keyType: "rsa", hash: "sha384" },
+  { der: hex("300d06092a864886f70d01010d0500"), keyType: "rsa", hash: "sha512" },
+  { der: hex("300a06082a8648ce3d040302"), keyType: "ec", hash: "sha256" },
+  { der: hex("300a06082a8648ce3d040303"), keyType: "ec", hash: "sha384" },
+  { der: hex("300a06082a8648ce3d040304"), keyType: "ec", hash: "sha512" },
+  { der: hex("300506032b6570"), keyType: "ed25519", hash: null },
+];
+
+/** id-at-commonName, 2.5.4.3. */
+const COMMON_NAME = hex("0603550403");
+
+/** UTF8String, PrintableString, TeletexString, IA5String: of a host name all have the same octets. */
+const TEXT_TAGS = [0x0c, 0x13, 0x14, 0x16];
+
+/** The text of a Name that is one common name and nothing else; undefined for any other. */
+export function soleCommonName(name: DerValue): string | undefined {
+  const [set, ...moreSets] = itemsOf(name, SEQUENCE);
+  const [pair, ...morePairs] = itemsOf(set, SET);
+  const [type, value, ...more] = itemsOf(pair, SEQUENCE);
+  if (moreSets.length + morePairs.length + more.length > 0) return undefined;
+  if (type?.tag !== OBJECT_ID || !type.raw.equals(COMMON_NAME)) return undefined;
+  if (value === undefined || !TEXT_TAGS.includes(value.tag)) return undefined;
+  return value.content.toString("latin1");
+}
+
+/** What stands in a value of the tag; nothing when it is of another, or not DER. */
+function itemsOf(value: DerValue | undefined, tag: number): readonly DerValue[] {
+  return value?.tag === tag ? (derValues(value.content) ?? []) : [];
+}
+
+function hex(digits: string): Buffer {
+  return Buffer.from(digits, "hex");
+}

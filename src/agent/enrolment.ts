@@ -2,7 +2,7 @@
  * Pairing, the agent's side (PROTOCOL section 1): a key, a CSR, one connection held throughout, and
  * an answer that is believed only when everything in it fits (T07).
  */
-import { confirmationCode } from "../core/confirmation-code.ts";
+import type { Confirmation } from "../core/confirmation-code.ts";
 import { connectionProblem } from "../core/connection-problem.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
@@ -23,6 +23,7 @@ import { fitsKey } from "../pki/keys.ts";
 import type { Connection } from "../system/connection.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { connectTcp } from "../system/tcp.ts";
+import { CodeAgreement } from "./code-agreement.ts";
 import { cannotPair, MessageReader, readAs } from "./pairing-messages.ts";
 
 const CONNECT_MS = 10_000;
@@ -47,9 +48,8 @@ export interface PairingOptions {
 }
 
 /** What a person compares with the control host's screen. */
-export interface Pending {
+export interface Pending extends Confirmation {
   readonly reqid: string;
-  readonly code: string;
   /** The CA that came in the handshake; undefined from 0.8, which does not send it. */
   readonly caFingerprint: string | undefined;
 }
@@ -165,21 +165,36 @@ async function exchange(
   options: PairingOptions,
   place: string,
 ): Promise<PairingOutcome> {
-  const { connection, ca } = controller;
+  const { connection, certificate, ca } = controller;
   const messages = new MessageReader(connection, place);
+  const taken = async () => {
+    const answer = readAs(pairingPending, await messages.next(CONNECT_MS), place);
+    if (answer === undefined) throw cannotPair(place, "it does not answer");
+    if (answer.status === "error") throw refused(place, answer.reason);
+    return answer;
+  };
+  const agreement = new CodeAgreement({
+    csr: options.csrPem,
+    certificate: certificate.x509.raw,
+    place,
+    send: (message) => void connection.write(message),
+    async untilTaken(reqid) {
+      if ((await taken()).reqid !== reqid) {
+        throw cannotPair(place, "its second answer is for another request");
+      }
+    },
+  });
   const request = JSON.stringify({
     hostname: options.hostname,
     csr: options.csrPem,
     nonce: options.nonce,
     port: options.servePort,
+    commitment: agreement.commitment,
   });
   void connection.write(formatHttpRequest("/pair", place, request));
-  const first = readAs(pairingPending, await messages.next(CONNECT_MS), place);
-  if (first === undefined) throw cannotPair(place, "it does not answer");
-  if (first.status === "error") throw refused(place, first.reason);
-  const { reqid } = first;
-  const code = confirmationCode(options.csrPem);
-  options.onPending({ reqid, code, caFingerprint: ca?.fingerprint });
+  const { reqid, value } = await taken();
+  const confirmation = await agreement.conclude(reqid, value);
+  options.onPending({ reqid, ...confirmation, caFingerprint: ca?.fingerprint });
   const answer = readAs(pairingAnswer, await messages.next(options.waitMs), place);
   if (answer === undefined) return { kind: "timeout", reqid };
   if (answer.nonce !== undefined && answer.nonce !== options.nonce) {

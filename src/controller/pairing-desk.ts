@@ -32,6 +32,23 @@ function wrongCode({ hostname }: PendingRequest, code: string): CtrlExecError {
   );
 }
 
+/**
+ * Raised when a code is typed for a request whose code proves nothing: whoever is between the two hosts can
+ * make a request with the code that stands on the agent's screen (T07). The request waits on.
+ */
+function codeProvesNothing({ hostname }: PendingRequest): CtrlExecError {
+  return new CtrlExecError(
+    "untrusted",
+    `Cannot approve ${hostname} by its code: it covers the request alone, and can be forged`,
+    {
+      hint: [
+        "It was not decided. Compare the CA fingerprint on the agent's screen with this host's, which",
+        "pairing-mode shows, and the codes; then approve the request without --code.",
+      ].join("\n"),
+    },
+  );
+}
+
 export interface Approval {
   readonly record: AgentRecord;
   /** What this record replaces, so that the operator is told (T06). */
@@ -43,7 +60,8 @@ export interface Approval {
  *
  * @param code what the operator read on the agent's screen; a wrong one denies the request, so that it
  *   cannot be tried twice (T07); undefined when the operator has compared
- * @throws CtrlExecError `not-found` when no such request waits, `untrusted` for a wrong code
+ * @throws CtrlExecError `not-found` when no such request waits, `untrusted` for a wrong code, and for any
+ *   code of a request whose code covers it alone
  */
 export async function approveRequest(
   controller: Controller,
@@ -54,6 +72,7 @@ export async function approveRequest(
   const { config, log, now } = controller;
   using _lock = await lockRegistry(config);
   const request = requirePending(controller, id);
+  if (code !== undefined && request.code_covers !== "both") throw codeProvesNothing(request);
   if (code !== undefined && code !== request.code) {
     leaveDenial(controller, request, "wrong confirmation code");
     throw wrongCode(request, code);

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { confirmationCode } from "../core/confirmation-code.ts";
+import { ofRequestAlone } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { originOf, whoGivesWay } from "../core/fair-share.ts";
@@ -22,6 +22,7 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../system/files.ts";
+import type { Exchanged } from "./code-exchange.ts";
 import { type Controller, paths } from "./controller.ts";
 import { forgetPushedOut, rememberPushedOut, wasPushedOut } from "./pushed-out.ts";
 import { lockRegistry } from "./registry.ts";
@@ -41,6 +42,8 @@ const pendingRequest = z.looseObject({
   /** New: milliseconds of the same, no two alike, so that there is an oldest one. */
   arrived: z.optional(z.number()),
   code: z.string(),
+  /** New: `CodeCovers`. A file that was written before 1.1 has none. */
+  code_covers: z.catch(z.enum(["both", "request"]), "request"),
   /** New: the port the agent serves on. */
   port: z.optional(z.int()),
 });
@@ -57,11 +60,17 @@ export type Submission =
   | { readonly kind: "queue-full" }
   | { readonly kind: "invalid"; readonly why: string };
 
-/** Puts a request into the queue, when it is sound and there is room. */
+/**
+ * Puts a request into the queue, when it is sound and there is room.
+ *
+ * @param agree makes its confirmation code; asked when it is sound, before anybody sees it
+ */
 export async function submitRequest(
   controller: Controller,
   asked: PairingRequest,
   ip: string,
+  id = newRequestId(),
+  agree: () => Promise<Exchanged> = async () => agreedAlone(asked),
 ): Promise<Submission> {
   const { config, now } = controller;
   if (!isHostName(asked.hostname)) return { kind: "invalid", why: "not a host name" };
@@ -74,6 +83,9 @@ export async function submitRequest(
     if (!(thrown instanceof CtrlExecError)) throw thrown;
     return { kind: "invalid", why: thrown.message };
   }
+  const exchanged = await agree();
+  if (exchanged.kind === "failed") return { kind: "invalid", why: exchanged.why };
+  const { code, covers } = exchanged.confirmation;
   ensureFolder(paths(config).pairing, 0o750);
   using _lock = await lockRegistry(config);
   const waiting = listRequests(controller);
@@ -81,20 +93,25 @@ export async function submitRequest(
   const pushedOut = isFull ? leastFair(waiting, ip) : undefined;
   if (isFull && pushedOut === undefined) return { kind: "queue-full" };
   const request: PendingRequest = {
-    id: newRequestId(),
+    id,
     hostname: asked.hostname,
     ip,
     csr: asked.csr,
     nonce: asked.nonce,
     received: isoSeconds(now()),
     arrived: Math.max(now().getTime(), 1 + arrivalOf(waiting.at(-1))),
-    code: confirmationCode(asked.csr),
+    code,
+    code_covers: covers,
     port: asked.port,
   };
   createWhole(requestFile(config, request.id), `${JSON.stringify(request)}\n`, 0o640);
   // Not before the new one is stored: on a full disk the old one would have gone for nothing.
   if (pushedOut !== undefined) pushOut(controller, pushedOut);
   return { kind: "pending", request, pushedOut };
+}
+
+function agreedAlone({ csr }: PairingRequest): Exchanged {
+  return { kind: "agreed", confirmation: ofRequestAlone(csr) };
 }
 
 /** The one of a full queue that gives way to a newcomer: a stranger cannot take it all (T07). */

@@ -3,13 +3,14 @@ import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { CtrlExecError } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
-import { formatHttpResponse, takeHttpMessage } from "../core/http-message.ts";
+import { formatHttpResponse } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
-import { MAX_PAIRING_BYTES, type PairingRequest, pairingRequest } from "../core/messages.ts";
+import { pairingAnswer, pairingRequest } from "../core/messages.ts";
 import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
 import { OpenConnections } from "../system/open-connections.ts";
 import { tlsContext } from "../system/tls.ts";
+import { CodeExchange, type ExchangeParty } from "./code-exchange.ts";
 import { type Controller, lockPath } from "./controller.ts";
 import { loadCredential, pairingCredential } from "./credential.ts";
 import { PairingAnswers } from "./pairing-answers.ts";
@@ -20,9 +21,8 @@ import {
   submitRequest,
   withdrawRequest,
 } from "./pairing-queue.ts";
-
-/** From accept to the last byte of the request (T19). */
-const REQUEST_MS = 10_000;
+import { readPost } from "./pairing-reading.ts";
+import { newRequestId } from "./request-id.ts";
 
 /** Connections beyond the queue that may be on their way to a refusal at once. */
 const SPARE_CONNECTIONS = 32;
@@ -64,13 +64,18 @@ export async function startPairingServer(
     );
   }
   await clearDesk(controller);
-  const answers = new PairingAnswers(controller);
+  const desk: Desk = {
+    controller,
+    events,
+    answers: new PairingAnswers(controller),
+    codes: new CodeExchange(log, credential.certificate.x509.raw),
+  };
   const open = new OpenConnections<Socket>(config.pairing_max_queue + SPARE_CONNECTIONS);
   const server = createServer({ noDelay: true }, (raw) => {
     const ip = plainAddress(raw.remoteAddress ?? "");
-    const call: Call = { ip, waits: false };
+    let waits = false;
     raw.on("error", () => undefined);
-    if (!open.admit(raw, ip, () => !call.waits)) {
+    if (!open.admit(raw, ip, () => !waits)) {
       raw.destroy();
       return;
     }
@@ -81,7 +86,15 @@ export async function startPairingServer(
       requestCert: false,
     });
     secure.on("error", () => raw.destroy());
-    handle(controller, secure, call, answers, events).catch((thrown) => {
+    const call: Call = {
+      id: newRequestId(),
+      ip,
+      socket: secure,
+      setWaiting(state) {
+        waits = state;
+      },
+    };
+    handle(desk, call).catch((thrown) => {
       log("err", "pair-reject", { IP: ip, REASON: String(thrown) });
       raw.destroy();
     });
@@ -90,7 +103,7 @@ export async function startPairingServer(
   try {
     port = await listen(server, config.pairing_bind, config.pairing_port);
   } catch (thrown) {
-    answers.close();
+    desk.answers.close();
     lock.release();
     throw thrown;
   }
@@ -101,7 +114,7 @@ export async function startPairingServer(
     async close() {
       server.close();
       open.closeAll();
-      answers.close();
+      desk.answers.close();
       await clearDesk(controller);
       lock.release();
       log("info", "pairing-mode-stop");
@@ -109,60 +122,74 @@ export async function startPairingServer(
   };
 }
 
-interface Call {
-  readonly ip: string;
-  /** Its request is in the queue. */
-  waits: boolean;
+interface Desk {
+  readonly controller: Controller;
+  readonly events: PairingEvents;
+  readonly answers: PairingAnswers;
+  readonly codes: CodeExchange;
 }
 
-async function handle(
-  controller: Controller,
-  socket: TLSSocket,
-  call: Call,
-  answers: PairingAnswers,
-  events: PairingEvents,
-): Promise<void> {
+interface Call extends ExchangeParty {
+  /** Whether its request is in the queue. */
+  setWaiting(waits: boolean): void;
+}
+
+async function handle(desk: Desk, call: Call): Promise<void> {
+  let approved = false;
+  try {
+    approved = await attend(desk, call);
+  } finally {
+    desk.codes.end(call.id, approved);
+  }
+}
+
+/** Returns whether its request was approved. */
+async function attend(desk: Desk, call: Call): Promise<boolean> {
+  const { controller, events } = desk;
   const { log } = controller;
-  const { ip } = call;
-  const asked = await readRequest(socket);
+  const { ip, socket } = call;
+  const asked = await readPost(socket, "/pair", pairingRequest);
   if (asked === undefined) {
     // Who only looked whether somebody listens has gone, and asked for nothing.
     if (!socket.destroyed) log("info", "pair-reject", { IP: ip, REASON: "not a pairing request" });
     endWith(socket, { status: "error", reason: "invalid request" });
-    return;
+    return false;
   }
-  const submission = await submitRequest(controller, asked, ip);
+  const submission = await submitRequest(controller, asked, ip, call.id, async () =>
+    desk.codes.agree(call, asked),
+  );
   if (submission.kind !== "pending") {
     const full = submission.kind === "queue-full";
     log("info", "pair-reject", { IP: ip, REASON: full ? "queue-full" : submission.why });
     const reason = full ? "pairing queue full" : "invalid request";
     endWith(socket, { status: "error", reason });
-    return;
+    return false;
   }
   const { request, pushedOut } = submission;
-  call.waits = true;
+  call.setWaiting(true);
   if (pushedOut !== undefined) events.onPushedOut(pushedOut);
   log("info", "pair-request", {
     AGENT: request.hostname,
+    CODE_COVERS: request.code_covers,
     IP: ip,
     REQID: request.id,
     STATUS: "pending",
   });
   socket.write(formatHttpResponse(JSON.stringify({ status: "pending", reqid: request.id })));
   events.onRequest(request);
-  const decided = await waitForAnswer(controller, socket, request, answers);
-  call.waits = false;
-  if (decided) events.onDecided(request);
-  else events.onWithdrawn(request);
+  const outcome = await waitForAnswer(desk, socket, request);
+  call.setWaiting(false);
+  if (outcome === "withdrawn") events.onWithdrawn(request);
+  else events.onDecided(request);
+  return outcome === "approved";
 }
 
-/** Returns whether a decision was delivered. */
+/** Delivers the decision, once there is one. */
 async function waitForAnswer(
-  controller: Controller,
+  { controller, answers }: Desk,
   socket: TLSSocket,
   request: PendingRequest,
-  answers: PairingAnswers,
-): Promise<boolean> {
+): Promise<"approved" | "denied" | "withdrawn"> {
   const gone = new Promise<"gone">((resolve) => {
     socket.once("close", () => resolve("gone"));
     socket.once("end", () => resolve("gone"));
@@ -181,10 +208,10 @@ async function waitForAnswer(
     const denial = { status: "denied", reason: "approval timeout", nonce: request.nonce };
     if (outcome === "late") endWith(socket, denial);
     else socket.destroy();
-    return false;
+    return "withdrawn";
   }
   endWith(socket, outcome);
-  return true;
+  return readJsonAs(pairingAnswer, outcome)?.status ?? "denied";
 }
 
 /** The last thing said on a connection. @param answer JSON, or what is to become it */
@@ -192,33 +219,4 @@ function endWith(socket: TLSSocket, answer: string | object): void {
   socket.end(formatHttpResponse(typeof answer === "string" ? answer : JSON.stringify(answer)));
   const timer = setTimeout(() => socket.destroy(), HANGUP_MS);
   socket.once("close", () => clearTimeout(timer));
-}
-
-/** One `POST /pair` with a sound body, within the deadline; undefined for anything else. */
-async function readRequest(socket: TLSSocket): Promise<PairingRequest | undefined> {
-  const { promise, resolve } = Promise.withResolvers<PairingRequest | undefined>();
-  const timer = setTimeout(() => socket.destroy(), REQUEST_MS);
-  let buffer = Buffer.alloc(0);
-  const onData = (chunk: Buffer) => {
-    buffer = Buffer.concat([buffer, chunk]);
-    try {
-      const message = takeHttpMessage(buffer, MAX_PAIRING_BYTES);
-      if (message !== undefined) resolve(readPairBody(message.startLine, message.body));
-    } catch {
-      resolve(undefined);
-    }
-  };
-  socket.on("data", onData);
-  socket.once("close", () => resolve(undefined));
-  const request = await promise;
-  clearTimeout(timer);
-  socket.off("data", onData);
-  // Keeps the stream flowing, so that the agent's going away is seen.
-  socket.resume();
-  return request;
-}
-
-function readPairBody(startLine: string, body: string): PairingRequest | undefined {
-  if (!/^POST \/pair HTTP\/1\.[01]$/.test(startLine)) return undefined;
-  return readJsonAs(pairingRequest, body);
 }

@@ -1,8 +1,69 @@
 /**
- * The six digits both screens show during pairing (PROTOCOL section 1): SHA-256 over the CSR's PEM
- * text exactly as sent, its first four bytes as a big-endian number, modulo one million.
+ * The six digits that both screens show during pairing (docs/PROTOCOL.md, section 1). There are two kinds: one
+ * covers both hosts, the other, of 0.8 and 1.0, the request alone.
  */
+
+/** What a code covers. Whoever may choose the request chooses a code of the second kind, in a fraction of a second. */
+export type CodeCovers = "both" | "request";
+
+/** What the operator compares with the agent's screen. */
+export interface Confirmation {
+  readonly code: string;
+  readonly covers: CodeCovers;
+}
+
+/** What goes into a code that covers both hosts. Values are 64 lower-case hex digits: 32 random bytes. */
+export interface CodeParts {
+  /** The certificate request's PEM text exactly as sent. */
+  readonly csr: string;
+  /** The control host's certificate as it was shown in the handshake, DER. */
+  readonly certificate: Uint8Array;
+  readonly agentValue: string;
+  readonly controllerValue: string;
+}
+
+/** Covers the request alone: SHA-256 over the CSR's PEM text exactly as sent. */
 export function confirmationCode(csrPem: string): string {
-  const digest = new Bun.CryptoHasher("sha256").update(csrPem, "utf8").digest();
-  return String(digest.readUInt32BE(0) % 1_000_000).padStart(6, "0");
+  return sixDigits(new Bun.CryptoHasher("sha256").update(csrPem, "utf8").digest());
+}
+
+/** What there is to compare when one side takes no part in an exchange. */
+export function ofRequestAlone(csrPem: string): Confirmation {
+  return { code: confirmationCode(csrPem), covers: "request" };
+}
+
+/** Covers both hosts. Neither side knew the other's value when it was bound to its own (T07). */
+export function exchangedCode(parts: CodeParts): string {
+  return sixDigits(
+    digest(
+      "ctrl-exec pairing code 1",
+      parts.csr,
+      parts.certificate,
+      Buffer.from(parts.agentValue, "hex"),
+      Buffer.from(parts.controllerValue, "hex"),
+    ),
+  );
+}
+
+/** What the agent sends ahead of its value: it binds the agent to the value and tells nothing of it. Hex. */
+export function commitmentTo(agentValue: string, csr: string): string {
+  const value = Buffer.from(agentValue, "hex");
+  return digest("ctrl-exec pairing commitment 1", csr, value).toString("hex");
+}
+
+/** SHA-256 over the fields, each after its length in four bytes: no two lists of fields are one text. */
+function digest(...fields: readonly (string | Uint8Array)[]): Buffer {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for (const field of fields) {
+    const bytes = Buffer.from(field);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bytes.length);
+    hasher.update(length).update(bytes);
+  }
+  return hasher.digest();
+}
+
+/** The first four bytes as a big-endian number, modulo one million. */
+function sixDigits(hash: Buffer): string {
+  return String(hash.readUInt32BE(0) % 1_000_000).padStart(6, "0");
 }

@@ -113,17 +113,31 @@ export function refusalIn(json: unknown): string | undefined {
 /** Port 7444. */
 export const MAX_PAIRING_BYTES = 65_536;
 
+const pairingId = text.check(z.regex(/^[0-9a-f]{16}$/));
+/** 32 bytes. */
+const codeValue = text.check(z.regex(/^[0-9a-f]{64}$/));
+
 export const pairingRequest = z.object({
   hostname: text,
   csr: text.check(z.maxLength(32_768)),
   nonce: text.check(z.regex(/^[0-9a-f]{32}$/)),
   /** New: the port the agent serves on. */
   port: z.optional(port),
+  /** New: see `commitmentTo`. */
+  commitment: z.optional(codeValue),
 });
 export type PairingRequest = z.infer<typeof pairingRequest>;
 
+/** New: only to a control host whose first answer has a value. */
+export const pairingReveal = z.object({ reqid: pairingId, value: codeValue });
+
 export const pairingPending = z.discriminatedUnion("status", [
-  z.object({ status: z.literal("pending"), reqid: text.check(z.regex(/^[0-9a-f]{16}$/)) }),
+  z.object({
+    status: z.literal("pending"),
+    reqid: pairingId,
+    /** New: what the control host gives to a code that covers both hosts. */
+    value: z.optional(codeValue),
+  }),
   z.object({ status: z.literal("error"), reason: text }),
 ]);
 

@@ -125,6 +125,10 @@ describe("pairing", () => {
     [{ ...request, port: 0 }],
     [{ ...request, port: 65_536 }],
     [{ ...request, port: "7443" }],
+    [{ ...request, commitment: "" }],
+    [{ ...request, commitment: "0".repeat(63) }],
+    [{ ...request, commitment: "A".repeat(64) }],
+    [{ ...request, commitment: null }],
   ])("not %#", (body) => {
     expect(pairingRequest.safeParse(body).success).toBe(false);
   });

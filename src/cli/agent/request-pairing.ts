@@ -7,6 +7,7 @@ import { forTerminal } from "../../core/text.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { defineVerb } from "../command.ts";
+import { COVERED } from "../render/covered.ts";
 import { leaveInBackground } from "./pairing-background.ts";
 import {
   type PairingInput,
@@ -34,9 +35,12 @@ export const requestPairing = defineVerb({
   options: pairingOptions,
   details: [
     "Makes a key and a certificate request, sends the request to the control host, and waits until",
-    "its operator approves. Both screens show the same six-digit code and the same CA fingerprint:",
-    "compare them. With --ca-fingerprint (setup-ca prints it) the control host is checked before",
-    "anything is sent.",
+    "its operator approves. Both screens show the same request id, six-digit code and CA fingerprint:",
+    "compare them, before anybody approves. With --ca-fingerprint (setup-ca prints it) the control host",
+    "is checked before anything is sent.",
+    "",
+    "The code covers both hosts: with somebody in between, the screens show different ones. Where it covers",
+    "the request alone, as with a control host of 0.8 or 1.0, it can be forged; the screen says so.",
     "",
     "With --background it prints the request id and returns; a process in the background waits.",
     "Exit status: 0 approved, 2 no answer in time, 3 denied, 1 any other failure.",
@@ -99,12 +103,21 @@ async function askAndStore(
   return await conclude(input, plan, setting, keyPem, outcome);
 }
 
-function describePending(hostname: string, { reqid, code, caFingerprint }: Pending): string {
+function describePending(hostname: string, pending: Pending): string {
+  const { reqid, code, covers, caFingerprint } = pending;
   const lines = [
     `Hostname:           ${hostname}`,
     `Request id:         ${reqid}`,
     `Confirmation code:  ${code}`,
+    `Code covers:        ${COVERED[covers]}`,
   ];
+  if (covers !== "both") {
+    const compare =
+      caFingerprint === undefined
+        ? "This control host shows no CA: compare the one that this agent names at the end."
+        : "Compare the CA fingerprints on both screens too.";
+    lines.push(`                    It can be forged. ${compare}`);
+  }
   if (caFingerprint !== undefined) lines.push(`CA fingerprint:     ${caFingerprint}`);
   return `${lines.join("\n")}\n`;
 }

@@ -27,8 +27,10 @@ export const approve = defineVerb({
     "Signs the agent's request and registers the host; pairing-mode delivers the certificate over",
     "the connection that the agent holds open. list-requests shows the request ids.",
     "",
-    "With --code, what the agent's screen shows, nobody has to compare: a wrong code denies the request",
-    "and removes it, so that it cannot be tried twice.",
+    "With --code, what the agent's screen shows, the program compares: a wrong code denies the request and",
+    "removes it, so that it cannot be tried twice. Take the request id from the agent's screen too. A code",
+    "that covers the request alone, as with agents of 0.8 and 1.0, can be forged and is refused: compare the",
+    "CA fingerprints on both screens, then approve without --code.",
   ].join("\n"),
   examples: [
     "ctrl-exec approve a1b2c3d4e5f60718",

@@ -3,7 +3,7 @@ import { findAgent } from "../../controller/registry.ts";
 import { defineVerb } from "../command.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
-import { describeKnown } from "./pairing-text.ts";
+import { describeKnown, noteOnCode } from "./pairing-text.ts";
 import { openController } from "./setting.ts";
 
 export const listRequests = defineVerb({
@@ -12,22 +12,29 @@ export const listRequests = defineVerb({
   arity: [0, 0],
   options: { ...commonOptions, json: controllerOptions.json },
   details: [
-    "Lists the pairing requests that have been neither approved nor denied. Compare each code with",
-    "the one on the agent's screen before you approve.",
+    "Lists the pairing requests that have been neither approved nor denied. Compare each code, and the",
+    "request id, with the agent's screen before you approve. A code that covers the request alone, as with",
+    "agents of 0.8 and 1.0, can be forged: such requests are named, and for them compare the CA",
+    "fingerprints as well.",
   ].join("\n"),
   examples: ["ctrl-exec list-requests"],
   async run({ options, io }) {
     const controller = await openController(options);
-    const requests = waitingRequests(controller).map(({ id, hostname, ip, code, received }) => {
-      return { id, hostname, ip, code, received };
-    });
+    const requests = waitingRequests(controller);
     if (options.json) {
-      io.out(`${JSON.stringify(requests)}\n`);
+      const listed = requests.map(({ id, hostname, ip, code, code_covers, received }) => {
+        return { id, hostname, ip, code, code_covers, received };
+      });
+      io.out(`${JSON.stringify(listed)}\n`);
       return 0;
     }
-    const rows = requests.map((request) => Object.values(request));
+    const rows = requests.map(({ id, hostname, ip, code, received }) => {
+      return [id, hostname, ip, code, received];
+    });
     io.out(renderTable(["ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
-    for (const { hostname } of requests) {
+    for (const request of requests) {
+      io.err(noteOnCode(request));
+      const { hostname } = request;
       const known = findAgent(controller.config, hostname);
       if (known !== undefined) {
         io.err(

@@ -7,7 +7,7 @@ import { asCtrlExecError } from "../../core/errors.ts";
 import type { Io } from "../io.ts";
 import { LineReader } from "../prompt.ts";
 import { renderTable } from "../render/table.ts";
-import { describeApproval, describeRequest } from "./pairing-text.ts";
+import { describeApproval, describeRequest, noteOnCode } from "./pairing-text.ts";
 
 const PROMPT = "[a]pprove, [d]eny, [s]kip, [l]ist, [q]uit? ";
 
@@ -149,6 +149,7 @@ export class PairingConsole {
       received,
     ]);
     this.#io.out(renderTable(["#", "ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
+    this.#io.out(this.#listed.map(noteOnCode).join(""));
   }
 
   /** @param again whether the prompt is due once more when no other request is shown */

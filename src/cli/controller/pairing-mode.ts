@@ -1,6 +1,7 @@
 import { startCheckLoop } from "../../controller/maintenance.ts";
 import { startPairingServer } from "../../controller/pairing-server.ts";
 import { defineVerb } from "../command.ts";
+import { COVERED } from "../render/covered.ts";
 import { untilStopped } from "../signals.ts";
 import { commonOptions } from "./options.ts";
 import { PairingConsole } from "./pairing-console.ts";
@@ -26,8 +27,9 @@ export const pairingMode = defineVerb({
     const server = await startPairingServer(controller, {
       onRequest: (request) => {
         if (console === undefined) {
+          const { id, hostname, ip, code, code_covers } = request;
           io.err(
-            `Pairing request ${request.id} from ${request.hostname} (${request.ip}), code ${request.code}\n`,
+            `Pairing request ${id} from ${hostname} (${ip}), code ${code} (covers ${COVERED[code_covers]})\n`,
           );
         } else console.arrived(request);
       },

@@ -2,6 +2,7 @@
 import type { Approval } from "../../controller/pairing-desk.ts";
 import type { PendingRequest } from "../../controller/pairing-queue.ts";
 import type { Registered } from "../../controller/registry.ts";
+import { COVERED } from "../render/covered.ts";
 
 export function describeApproval({ record, replaced }: Approval): string {
   const { hostname, ip, expiry } = record;
@@ -24,7 +25,11 @@ export function describeRequest(request: PendingRequest, known: Registered | und
     `  IP:          ${request.ip}`,
     `  Request id:  ${request.id}`,
     `  Code:        ${request.code}   (the agent's screen must show the same)`,
+    `  Code covers: ${COVERED[request.code_covers]}`,
   ];
+  if (request.code_covers !== "both") {
+    lines.push("               It can be forged. Compare the CA fingerprints on both screens too.");
+  }
   if (known !== undefined) {
     lines.push(
       `  Note:        ${request.hostname} is registered already (${describeKnown(known)}).`,
@@ -32,4 +37,10 @@ export function describeRequest(request: PendingRequest, known: Registered | und
     );
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** Empty when the code covers both hosts; else what a list of requests says of it. */
+export function noteOnCode({ id, hostname, code_covers }: PendingRequest): string {
+  if (code_covers === "both") return "";
+  return `Note: the code of ${hostname} (${id}) covers ${COVERED[code_covers]} and can be forged: compare the CA fingerprints too.\n`;
 }

@@ -1,0 +1,45 @@
+/** What an agent sends on the pairing port, read request by request (docs/PROTOCOL.md, section 1). */
+import type { TLSSocket } from "node:tls";
+import type * as z from "zod/mini";
+import { takeHttpMessage } from "../core/http-message.ts";
+import { readJsonAs } from "../core/json.ts";
+import { MAX_PAIRING_BYTES } from "../core/messages.ts";
+
+/** From accept, or from the last answer, to the last byte of a request (T19). */
+const REQUEST_MS = 10_000;
+
+/**
+ * The body of one `POST <path>`, within the deadline; undefined for anything else. The socket is closed
+ * when the deadline has passed.
+ */
+export async function readPost<Schema extends z.ZodMiniType>(
+  socket: TLSSocket,
+  path: string,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  const { promise, resolve } = Promise.withResolvers<z.output<Schema> | undefined>();
+  const timer = setTimeout(() => socket.destroy(), REQUEST_MS);
+  let buffer = Buffer.alloc(0);
+  const onData = (chunk: Buffer) => {
+    buffer = Buffer.concat([buffer, chunk]);
+    try {
+      const message = takeHttpMessage(buffer, MAX_PAIRING_BYTES);
+      if (message === undefined) return;
+      const isAsked = /^POST (\S+) HTTP\/1\.[01]$/.exec(message.startLine)?.[1] === path;
+      resolve(isAsked ? readJsonAs(schema, message.body) : undefined);
+    } catch {
+      resolve(undefined);
+    }
+  };
+  const onClose = () => resolve(undefined);
+  socket.on("data", onData);
+  socket.once("close", onClose);
+  if (socket.destroyed) onClose();
+  const request = await promise;
+  clearTimeout(timer);
+  socket.off("data", onData);
+  socket.off("close", onClose);
+  // Keeps the stream flowing, so that the agent's going away is seen.
+  socket.resume();
+  return request;
+}

@@ -15,11 +15,10 @@ import { type PairingRequest, pairingReveal } from "../core/messages.ts";
 import type { Controller } from "./controller.ts";
 import { readPost } from "./pairing-reading.ts";
 
-/** A request on its connection. */
-export interface ExchangeParty {
+export interface Caller {
+  /** The id that its request has, or is to have. */
   readonly id: string;
   readonly ip: string;
-  readonly socket: TLSSocket;
 }
 
 export type Exchanged =
@@ -39,8 +38,7 @@ export class CodeExchange {
   }
 
   /** An exchange that has begun ends with a code of its kind, or fails: never with one of the other kind. */
-  async agree(party: ExchangeParty, asked: PairingRequest): Promise<Exchanged> {
-    const { id, ip } = party;
+  async agree(socket: TLSSocket, { id, ip }: Caller, asked: PairingRequest): Promise<Exchanged> {
     const { hostname, csr, commitment } = asked;
     const alone = { kind: "agreed", confirmation: ofRequestAlone(csr) } as const;
     if (commitment === undefined) return alone;
@@ -48,7 +46,7 @@ export class CodeExchange {
       this.#log("warning", "pair-code-limit", { AGENT: hostname, IP: ip, REQID: id });
       return alone;
     }
-    return await this.#exchange(party, csr, commitment);
+    return await this.#exchange(socket, id, csr, commitment);
   }
 
   /** To be called when a request is over, whatever became of it. */
@@ -57,7 +55,8 @@ export class CodeExchange {
   }
 
   async #exchange(
-    { id, socket }: ExchangeParty,
+    socket: TLSSocket,
+    id: string,
     csr: string,
     commitment: string,
   ): Promise<Exchanged> {

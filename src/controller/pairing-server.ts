@@ -10,7 +10,7 @@ import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
 import { OpenConnections } from "../system/open-connections.ts";
 import { tlsContext } from "../system/tls.ts";
-import { CodeExchange, type ExchangeParty } from "./code-exchange.ts";
+import { type Caller, CodeExchange } from "./code-exchange.ts";
 import { type Controller, lockPath } from "./controller.ts";
 import { loadCredential, pairingCredential } from "./credential.ts";
 import { PairingAnswers } from "./pairing-answers.ts";
@@ -73,9 +73,9 @@ export async function startPairingServer(
   const open = new OpenConnections<Socket>(config.pairing_max_queue + SPARE_CONNECTIONS);
   const server = createServer({ noDelay: true }, (raw) => {
     const ip = plainAddress(raw.remoteAddress ?? "");
-    let waits = false;
+    const call: Call = { id: newRequestId(), ip, waits: false };
     raw.on("error", () => undefined);
-    if (!open.admit(raw, ip, () => !waits)) {
+    if (!open.admit(raw, ip, () => !call.waits)) {
       raw.destroy();
       return;
     }
@@ -86,15 +86,7 @@ export async function startPairingServer(
       requestCert: false,
     });
     secure.on("error", () => raw.destroy());
-    const call: Call = {
-      id: newRequestId(),
-      ip,
-      socket: secure,
-      setWaiting(state) {
-        waits = state;
-      },
-    };
-    handle(desk, call).catch((thrown) => {
+    handle(desk, secure, call).catch((thrown) => {
       log("err", "pair-reject", { IP: ip, REASON: String(thrown) });
       raw.destroy();
     });
@@ -129,25 +121,25 @@ interface Desk {
   readonly codes: CodeExchange;
 }
 
-interface Call extends ExchangeParty {
-  /** Whether its request is in the queue. */
-  setWaiting(waits: boolean): void;
+interface Call extends Caller {
+  /** Its request is in the queue. */
+  waits: boolean;
 }
 
-async function handle(desk: Desk, call: Call): Promise<void> {
+async function handle(desk: Desk, socket: TLSSocket, call: Call): Promise<void> {
   let approved = false;
   try {
-    approved = await attend(desk, call);
+    approved = await attend(desk, socket, call);
   } finally {
     desk.codes.end(call.id, approved);
   }
 }
 
 /** Returns whether its request was approved. */
-async function attend(desk: Desk, call: Call): Promise<boolean> {
+async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolean> {
   const { controller, events } = desk;
   const { log } = controller;
-  const { ip, socket } = call;
+  const { id, ip } = call;
   const asked = await readPost(socket, "/pair", pairingRequest);
   if (asked === undefined) {
     // Who only looked whether somebody listens has gone, and asked for nothing.
@@ -155,8 +147,8 @@ async function attend(desk: Desk, call: Call): Promise<boolean> {
     endWith(socket, { status: "error", reason: "invalid request" });
     return false;
   }
-  const submission = await submitRequest(controller, asked, ip, call.id, async () =>
-    desk.codes.agree(call, asked),
+  const submission = await submitRequest(controller, asked, ip, id, async () =>
+    desk.codes.agree(socket, call, asked),
   );
   if (submission.kind !== "pending") {
     const full = submission.kind === "queue-full";
@@ -166,7 +158,7 @@ async function attend(desk: Desk, call: Call): Promise<boolean> {
     return false;
   }
   const { request, pushedOut } = submission;
-  call.setWaiting(true);
+  call.waits = true;
   if (pushedOut !== undefined) events.onPushedOut(pushedOut);
   log("info", "pair-request", {
     AGENT: request.hostname,
@@ -178,7 +170,7 @@ async function attend(desk: Desk, call: Call): Promise<boolean> {
   socket.write(formatHttpResponse(JSON.stringify({ status: "pending", reqid: request.id })));
   events.onRequest(request);
   const outcome = await waitForAnswer(desk, socket, request);
-  call.setWaiting(false);
+  call.waits = false;
   if (outcome === "withdrawn") events.onWithdrawn(request);
   else events.onDecided(request);
   return outcome === "approved";

@@ -142,6 +142,7 @@ test("list-requests", async () => {
         hostname: z.literal("web-02"),
         ip: z.literal("127.0.0.1"),
         code: z.string().regex(/^\d{6}$/),
+        code_covers: z.literal("both"),
         received: iso,
       }),
     )

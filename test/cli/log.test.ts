@@ -134,7 +134,13 @@ test("pairing, from start to stop", async () => {
   const [request] = control.log.of("pair-request");
   const id = request?.fields.REQID ?? "";
   expect(id).toMatch(REQID);
-  const asked = { AGENT: "web-01", IP: "127.0.0.1", REQID: id, STATUS: "pending" };
+  const asked = {
+    AGENT: "web-01",
+    CODE_COVERS: "both",
+    IP: "127.0.0.1",
+    REQID: id,
+    STATUS: "pending",
+  };
   await line("ctrl-exec", "pair-request", asked);
   await line("ctrl-exec", "pair-approve", { AGENT: "web-01", REQID: id });
   const paired = { DISPATCHER: "127.0.0.1", STATUS: "approved" };

@@ -5,6 +5,7 @@ import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { Running, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { NONCE, PairingClient } from "../support/pairing-client.ts";
 import { PairingStranger, pairingRequest } from "../support/pairing-stranger.ts";
 import { http10 } from "../support/peers.ts";
 import { TerminalSession } from "../support/terminal.ts";
@@ -47,7 +48,8 @@ test("T07 both screens show the same code and CA; after approve the agent is pai
   expect(operator.screen).toMatch(/IP: +127\.0\.0\.1\r\n/);
   expect(operator.screen).toMatch(new RegExp(`Request id: +${requestId}\\r\\n`));
   expect(operator.screen).toMatch(new RegExp(`Code: +${onAgent} `));
-  // The code vouches for the agent to the operator, the CA for the control host to the agent.
+  expect(operator.screen).toContain("Code covers: both hosts\r\n");
+  await person.seen(/Code covers: +both hosts\r\n/);
   const [, ofAgent = ""] = await person.seen(/CA fingerprint: +(sha256:[0-9a-f]{64})\r\n/);
   const [, ofOperator = ""] = await operator.seen(/CA fingerprint: +(sha256:[0-9a-f]{64}) /);
   expect(ofAgent).toBe(control.caFingerprint);
@@ -63,6 +65,23 @@ test("T07 both screens show the same code and CA; after approve the agent is pai
   operator.type("q\r");
   expect(await operator.ended()).toBe(0);
   expect(operator.screen).toContain("Pairing mode has ended.");
+});
+
+test("T07 a code of 0.8 or 1.0 is shown for what it is, alone and in the list", async () => {
+  using old = new PairingClient(port);
+  const csr = await createCsr("old-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
+  const { reqid = "" } = await old.asks("/pair", { hostname: "old-01", csr, nonce: NONCE });
+  const words =
+    /Code covers: the request alone\r\n +It can be forged\. Compare the CA fingerprints on both screens too\.\r\n/;
+  await operator.seen(words);
+  operator.clear();
+  operator.type("l\r");
+  await operator.seen(
+    new RegExp(`Note: the code of old-01 \\(${reqid}\\) covers the request alone`),
+  );
+  operator.type("a\r");
+  await operator.seen(/Approved old-01/);
+  expect((await old.reply()).status).toBe("approved");
 });
 
 test("denied: the agent says so, ends 3 and stores nothing", async () => {

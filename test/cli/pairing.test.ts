@@ -54,7 +54,7 @@ test("an honest answer is stored, each file with its mode", async () => {
   expect(readFileSync(agent.path("ctrl-exec-serial"), "utf8")).toMatch(/^[0-9a-f]+\n$/);
   const request = JSON.parse(peer.received.split("\r\n\r\n")[1] ?? "");
   expect(peer.received).toStartWith("POST /pair HTTP/1.0\r\n");
-  expect(Object.keys(request).sort()).toEqual(["csr", "hostname", "nonce", "port"]);
+  expect(Object.keys(request).sort()).toEqual(["commitment", "csr", "hostname", "nonce", "port"]);
   expect(request.nonce).toMatch(/^[0-9a-f]{32}$/);
   expect(request.port).toBe(agent.port);
 });

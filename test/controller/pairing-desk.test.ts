@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Exchanged } from "../../src/controller/code-exchange.ts";
 import { approveRequest, denyRequest } from "../../src/controller/pairing-desk.ts";
 import {
   clearDesk,
@@ -14,17 +15,28 @@ import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
-async function ask(fleet: LocalFleet, hostname: string, ip = "127.0.0.1") {
+async function ask(
+  fleet: LocalFleet,
+  hostname: string,
+  ip = "127.0.0.1",
+  agree?: () => Promise<Exchanged>,
+) {
   const csr = await createCsr(hostname, readPrivateKey(await generateKeyPem("ec"), "the key"));
   const nonce = "0123456789abcdef0123456789abcdef";
-  return await submitRequest(fleet.controller, { hostname, csr, nonce }, ip);
+  return await submitRequest(fleet.controller, { hostname, csr, nonce }, ip, undefined, agree);
 }
 
-async function pending(fleet: LocalFleet, hostname: string) {
-  const submission = await ask(fleet, hostname);
+async function pending(fleet: LocalFleet, hostname: string, agree?: () => Promise<Exchanged>) {
+  const submission = await ask(fleet, hostname, "127.0.0.1", agree);
   if (submission.kind !== "pending") throw new Error(submission.kind);
   return submission.request;
 }
+
+/** A code that covers both hosts. */
+const CODE = "042137";
+const agreed = async (): Promise<Exchanged> => {
+  return { kind: "agreed", confirmation: { code: CODE, covers: "both" } };
+};
 
 function otherCode(code: string): string {
   return String((Number(code) + 1) % 1_000_000).padStart(6, "0");
@@ -33,7 +45,7 @@ function otherCode(code: string): string {
 test("T07 a wrong code denies the request, so that no second one can be tried", async () => {
   await using fleet = await LocalFleet.create();
   const { controller } = fleet;
-  const { id, code } = await pending(fleet, "web-01");
+  const { id, code } = await pending(fleet, "web-01", agreed);
   const wrong = otherCode(code);
   await expect(approveRequest(controller, id, {}, wrong)).rejects.toThrow(
     `Cannot approve web-01: ${wrong} is not the code of this request`,
@@ -50,9 +62,47 @@ test("T07 a wrong code denies the request, so that no second one can be tried", 
 
 test("the right code approves", async () => {
   await using fleet = await LocalFleet.create();
-  const { id, code } = await pending(fleet, "web-01");
+  const { id, code } = await pending(fleet, "web-01", agreed);
+  expect(code).toBe(CODE);
   const { record } = await approveRequest(fleet.controller, id, {}, code);
   expect(record.hostname).toBe("web-01");
+});
+
+test("T07 a code that covers the request alone approves nothing, right or wrong, and denies nothing", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id, code } = await pending(fleet, "web-01");
+  for (const typed of [code, otherCode(code)]) {
+    await expect(approveRequest(controller, id, {}, typed)).rejects.toThrow(
+      "Cannot approve web-01 by its code: it covers the request alone, and can be forged",
+    );
+  }
+  expect(findAgent(controller.config, "web-01")).toBeUndefined();
+  expect(listRequests(controller)).toHaveLength(1);
+  await approveRequest(controller, id);
+});
+
+test("T07 a request that an earlier version left in the queue has the old kind of code", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id, code } = await pending(fleet, "web-01", agreed);
+  const file = join(controller.config.state_dir, "pairing", `${id}.json`);
+  for (const left of [undefined, "everything"]) {
+    const request = JSON.parse(readFileSync(file, "utf8"));
+    writeFileSync(file, JSON.stringify({ ...request, code_covers: left }));
+    expect(listRequests(controller)).toMatchObject([{ id, code_covers: "request" }]);
+    await expect(approveRequest(controller, id, {}, code)).rejects.toThrow("can be forged");
+  }
+});
+
+test("T07 a request whose code was not agreed on is not queued", async () => {
+  await using fleet = await LocalFleet.create();
+  const failed = async () => ({ kind: "failed", why: "no value" }) as const;
+  expect(await ask(fleet, "web-01", "127.0.0.1", failed)).toEqual({
+    kind: "invalid",
+    why: "no value",
+  });
+  expect(listRequests(fleet.controller)).toEqual([]);
 });
 
 test("T07 the queue is bounded", async () => {

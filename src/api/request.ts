@@ -1,13 +1,8 @@
-/** A request's head and body, read and refused before anybody is asked. */
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { MAX_REQUEST_BYTES } from "../core/messages.ts";
+/** What a request's head and body say, or why they are refused before anybody is asked. */
+import type { IncomingMessage } from "node:http";
 import { decodeText } from "../core/text.ts";
-import { RETRY_AFTER, Refused, refusal } from "./answer.ts";
+import { Refused, refusal } from "./answer.ts";
 import type { Route } from "./route.ts";
-
-/** Bodies that are being read, all connections together: a bound on what strangers can make us hold. */
-const MAX_BODIES_BYTES = 64 * MAX_REQUEST_BYTES;
-let held = 0;
 
 /** The path without its query, which may hold anything; RFC 9112 section 3.2.2 allows a whole URL. */
 export function pathOf(url: string): string {
@@ -25,52 +20,6 @@ export function namesOneHost({ httpVersion, rawHeaders }: IncomingMessage): bool
 /** The token of the Authorization header; undefined when there is none. */
 export function bearerToken(request: IncomingMessage): string | undefined {
   return /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-}
-
-/**
- * The body's bytes.
- *
- * @throws Refused 413 beyond 1 MiB, 503 when too many bodies are being read
- */
-export async function readBody(
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<Buffer> {
-  if (Number(request.headers["content-length"] ?? 0) > MAX_REQUEST_BYTES) throw tooLarge();
-  if (request.headers.expect !== undefined) response.writeContinue();
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onData = (chunk: Buffer) => {
-    length += chunk.length;
-    held += chunk.length;
-    if (length > MAX_REQUEST_BYTES) reject(tooLarge());
-    else if (held > MAX_BODIES_BYTES) reject(new Refused(tooManyBodies()));
-    else chunks.push(chunk);
-  };
-  request.on("data", onData);
-  request.once("end", resolve);
-  request.once("error", reject);
-  request.once("close", () => reject(new ClientGone()));
-  try {
-    await promise;
-    return Buffer.concat(chunks, length);
-  } finally {
-    held -= length;
-    request.off("data", onData);
-    // What is refused is read to its end all the same, or the refusal would be lost in a reset.
-    request.resume();
-  }
-}
-
-/** The client hung up before its request was whole: there is nobody to answer. */
-export class ClientGone extends Error {}
-
-const tooManyBodies = () => refusal(503, "busy", "too many requests at once", RETRY_AFTER);
-
-function tooLarge(): Refused {
-  const detail = `the body is longer than ${MAX_REQUEST_BYTES} bytes`;
-  return new Refused(refusal(413, "too large", detail, { Connection: "close" }));
 }
 
 /**

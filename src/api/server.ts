@@ -5,10 +5,12 @@ import type { Controller } from "../controller/controller.ts";
 import { newRequestId } from "../controller/request-id.ts";
 import type { StartedRun } from "../controller/run.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
-import { type RefusalStatus, startHttpServer } from "../system/http-server.ts";
+import type { RefusalStatus } from "../system/http-connection.ts";
+import { startHttpServer } from "../system/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
+import { Bodies, ClientGone } from "./bodies.ts";
 import { Places } from "./places.ts";
-import { bearerToken, ClientGone, namesOneHost, parseBody, pathOf, readBody } from "./request.ts";
+import { bearerToken, namesOneHost, parseBody, pathOf } from "./request.ts";
 import type { Call, Route } from "./route.ts";
 import { matchPath, ROUTES } from "./routes.ts";
 import { loadApiTls } from "./tls.ts";
@@ -41,7 +43,9 @@ export async function startApi(first: Controller): Promise<ApiServer> {
     bind: config.api_bind,
     port: config.api_port,
     secureContext: () => api.tls,
-    onRequest: (request, response, peer) => void api.answer(request, response, peer),
+    onRequest: (request, response, peer, broken) => {
+      void api.answer(request, response, peer, broken);
+    },
     refuse: (status, peer) => api.rawRefusal(status, peer),
     onTlsFailure: (PEER, REASON) => log("warning", "tls-failure", { PEER, REASON }),
   });
@@ -66,6 +70,8 @@ interface Due {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly peer: string;
+  /** Aborted when the rest of the request can never come. */
+  readonly broken: AbortSignal;
   /** Resolves when the answer is out or the client has gone. */
   readonly closed: Promise<void>;
   bytes: number;
@@ -75,6 +81,7 @@ class Api {
   tls: ReturnType<typeof loadApiTls>;
   #controller: Controller;
   readonly #places = new Places();
+  readonly #bodies = new Bodies();
   readonly #due = new Set<Due>();
   readonly #runs = new Set<StartedRun>();
   #stopping = false;
@@ -98,40 +105,46 @@ class Api {
   }
 
   /** Never rejects. */
-  async answer(request: IncomingMessage, response: ServerResponse, peer: string): Promise<void> {
+  async answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: string,
+    broken: AbortSignal,
+  ): Promise<void> {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
-    const due: Due = { request, response, requestId: newRequestId(), peer, closed, bytes: 0 };
+    const requestId = newRequestId();
+    const due: Due = { request, response, requestId, peer, broken, closed, bytes: 0 };
     this.#due.add(due);
-    // A client that goes away while it is answered is its own affair.
-    response.on("error", () => undefined);
-    response.once("close", () => {
+    const forget = () => {
       this.#due.delete(due);
       this.#settle();
       resolve();
-    });
+    };
+    // A client that goes away while it is answered is its own affair.
+    response.on("error", () => undefined);
+    response.once("close", forget);
     try {
       this.#send(due, await this.#handle(due));
     } catch (thrown) {
-      if (!(thrown instanceof ClientGone)) this.#send(due, this.#failure(due, thrown));
+      if (thrown instanceof ClientGone) forget();
+      else this.#send(due, this.#failure(due, thrown));
     }
   }
 
   async #handle(due: Due): Promise<Answer> {
-    const { request, response } = due;
+    const { request } = due;
     if (!namesOneHost(request)) {
-      request.resume();
       return refusal(400, "bad request", "HTTP/1.1 wants one Host header", { Connection: "close" });
     }
     const path = pathOf(request.url ?? "");
     const match = matchPath(path);
     const route = match?.routes.get(request.method ?? "");
-    if (match === undefined || route === undefined) request.resume();
     if (match === undefined) return refusal(404, "not found", "no such route; GET / lists them");
     if (route === undefined) {
       const allow = [...match.routes.keys()].join(", ");
       return refusal(405, "method not allowed", `allowed here: ${allow}`, { Allow: allow });
     }
-    const bytes = await readBody(request, response);
+    const bytes = await this.#bodies.read(due);
     due.bytes = bytes.length;
     if (this.#stopping) return refusal(503, "busy", "the API is stopping", RETRY_AFTER);
     const { api_max_requests, max_hosts } = this.#controller.config;

@@ -1,6 +1,6 @@
 /** An answer as bytes. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { RefusalStatus } from "../system/http-server.ts";
+import type { RefusalStatus } from "../system/http-connection.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
 function commonHeaders(requestId: string): Record<string, string> {
@@ -20,10 +20,14 @@ export function writeAnswer(
   answer: Answer,
 ): void {
   if (response.destroyed || response.headersSent) return;
+  // A request whose rest is still coming is answered early: the connection ends with that answer, and what
+  // comes of it is dropped meanwhile.
+  request.resume();
   const json = Buffer.from(JSON.stringify(answer.body), "utf8");
   response.writeHead(answer.status, {
     ...commonHeaders(requestId),
     ...answer.headers,
+    ...(request.complete ? {} : { Connection: "close" }),
     "Content-Length": json.length,
   });
   response.end(request.method === "HEAD" ? undefined : json);

@@ -51,3 +51,20 @@ function choose<Held extends Holder>(
   }
   return level + 1 < newcomer.length ? choose(own, newcomer, level + 1) : undefined;
 }
+
+/** Who holds most: of the network that holds most the caller, and of that one what it holds longest. */
+export function whoHoldsMost<Held extends { readonly origin: Origin; readonly weight: number }>(
+  holders: Iterable<Held>,
+): Held | undefined {
+  let left = [...holders];
+  for (const level of [0, 1]) {
+    let most = -1;
+    for (const group of Map.groupBy(left, ({ origin }) => origin[level]).values()) {
+      const weight = group.reduce((sum, held) => sum + held.weight, 0);
+      if (weight <= most) continue;
+      most = weight;
+      left = group;
+    }
+  }
+  return left[0];
+}

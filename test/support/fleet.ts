@@ -3,6 +3,7 @@
  * certificates are the real ones. Log lines go to a real datagram socket.
  */
 
+import { readFileSync } from "node:fs";
 import { freePort } from "../../src/system/free-port.ts";
 import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
 import { TestFolder, until } from "./folder.ts";
@@ -52,6 +53,12 @@ export class ControlHost implements AsyncDisposable {
     host.caFingerprint = /sha256:[0-9a-f]{64}/.exec(out)?.[0] ?? "";
     await host.mustRun("setup-ctrl-exec");
     return host;
+  }
+
+  /** Adds lines to ctrl-exec.conf. */
+  addLines(lines: readonly string[]): void {
+    const text = readFileSync(this.config, "utf8");
+    this.folder.write("control/ctrl-exec.conf", `${text}${lines.join("\n")}\n`);
   }
 
   /** Runs `ctrl-exec <mode> ...` of this control host; put script arguments behind "--" yourself. */

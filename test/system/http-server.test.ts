@@ -1,16 +1,18 @@
 import { expect, test } from "bun:test";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
-import {
-  type HttpServerLimits,
-  type RefusalStatus,
-  startHttpServer,
-} from "../../src/system/http-server.ts";
+import type { RefusalStatus } from "../../src/system/http-connection.ts";
+import { type HttpServerLimits, startHttpServer } from "../../src/system/http-server.ts";
 
 const SHORT: HttpServerLimits = { connections: 4, handshakeMs: 150, idleMs: 150 };
 
 async function serve(
-  onRequest: (request: IncomingMessage, response: ServerResponse) => void = (request, response) => {
+  onRequest: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: string,
+    broken: AbortSignal,
+  ) => void = (request, response) => {
     request.resume();
     request.once("end", () => response.end("answered"));
   },
@@ -23,7 +25,7 @@ async function serve(
     onRequest,
     refuse: (status) => {
       refused.push(status);
-      return `HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+      return refusalText(status);
     },
     onTlsFailure: () => undefined,
     limits: SHORT,
@@ -37,6 +39,9 @@ async function serve(
     },
   };
 }
+
+const refusalText = (status: number) =>
+  `HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
 
 /** Everything that comes until the connection is closed. */
 async function received(socket: Socket): Promise<string> {
@@ -184,4 +189,164 @@ test("T19 an answer that nobody reads has a deadline", async () => {
   const text = received(socket);
   socket.resume();
   expect((await text).length).toBeLessThan(answer.length);
+});
+
+test("T64 nor have the answers behind it, which wait for their turn, when nobody reads them", async () => {
+  const { promise: dropped, resolve } = Promise.withResolvers<void>();
+  using server = await serve((request, response) => {
+    request.socket.once("close", () => resolve());
+    if (request.url === "/small") setTimeout(() => response.end("small"), 20);
+    else response.end("x".repeat(16 * 1024 * 1024));
+  });
+  const socket = open(server.port).on("error", () => undefined);
+  socket.pause();
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  socket.write(get("/small") + get("/large") + get("/large"));
+  await dropped;
+  socket.destroy();
+});
+
+const CHUNKED = "POST /chunks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+const UNREADABLE: readonly (readonly [name: string, bytes: string])[] = [
+  ["a chunk whose size is no number", `${CHUNKED}5\r\nhello\r\nzz\r\n`],
+  ["a chunk that is longer than it says", `${CHUNKED}5\r\nhello!\r\n0\r\n\r\n`],
+  ["a chunk size that no integer holds", `${CHUNKED}${"f".repeat(40)}\r\n`],
+  ["a trailer that is no header", `${CHUNKED}5\r\nhello\r\n0\r\nno header\r\n\r\n`],
+  ["a NUL in a trailer", `${CHUNKED}5\r\nhello\r\n0\r\nX: \0\r\n\r\n`],
+  ["no HTTP", "\x16\x03\x01\x02\0\r\n\r\n"],
+  ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+  [
+    "two framings",
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+  ],
+  ["a length that is none", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\nhello"],
+];
+
+test.each(UNREADABLE)("T64 %s: answered with 400, let go at once, and closed", async (_, bytes) => {
+  let reading = 0;
+  using server = await serve((request, response, _peer, broken) => {
+    reading += 1;
+    request.resume();
+    broken.addEventListener("abort", () => {
+      reading -= 1;
+    });
+    request.once("end", () => response.end("answered"));
+  });
+  const socket = open(server.port);
+  const { promise: answered, resolve } = Promise.withResolvers<number>();
+  socket.once("data", () => resolve(reading));
+  socket.write(bytes);
+  const text = received(socket);
+  expect(await answered).toBe(0);
+  // The client does not hang up: the server does, once nothing comes any more.
+  expect(await text).toBe(refusalText(400));
+});
+
+test.each(UNREADABLE)(
+  "T64 %s, behind a request that is worked on: after its answer",
+  async (_, bytes) => {
+    using server = await serve((request, response) => {
+      request.resume();
+      if (request.url === "/slow") setTimeout(() => response.end("slow"), SHORT.idleMs * 3);
+    });
+    const socket = open(server.port);
+    socket.write(`GET /slow HTTP/1.1\r\nHost: x\r\n\r\n${bytes}`);
+    const text = await received(socket);
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nslow/);
+    expect(text).toEndWith(refusalText(400));
+  },
+);
+
+test("T64 a body that never ends, behind a request that is worked on, has its deadline", async () => {
+  using server = await serve((request, response) => {
+    request.resume();
+    if (request.url === "/slow") setTimeout(() => response.end("slow"), SHORT.idleMs * 3);
+    else request.once("end", () => response.end("never"));
+  });
+  const socket = open(server.port);
+  const body = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhello";
+  socket.write(`GET /slow HTTP/1.1\r\nHost: x\r\n\r\n${body}`);
+  const text = await received(socket);
+  expect(text).toContain("\r\n\r\nslow");
+  expect(text).toEndWith(refusalText(408));
+});
+
+test.each([
+  ["nothing after it", ""],
+  ["a body that stops", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhello"],
+  ["half a head", "GET / HTTP/1.1\r\nHos"],
+  ["an expectation nobody knows", "POST / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n"],
+  [
+    "a body that it does not send",
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+  ],
+  ["an upgrade", "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"],
+])("T64 a connection that was answered once and stays open with %s is closed", async (_, bytes) => {
+  using server = await serve((request, response) => {
+    // Early, as a request is refused.
+    request.resume();
+    response.end("answered");
+  });
+  const socket = open(server.port);
+  socket.write(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${bytes}`);
+  expect(await received(socket)).toContain("answered");
+});
+
+/** Writes all of it before it reads anything, as a simple client does. */
+async function writeThenRead(port: number, head: string, bytes: number): Promise<string> {
+  const socket = open(port);
+  socket.pause();
+  socket.on("error", () => undefined);
+  socket.write(head);
+  const piece = Buffer.alloc(64 * 1024, "x");
+  for (let sent = 0; sent < bytes && !socket.destroyed; sent += piece.length) {
+    if (socket.write(piece)) continue;
+    await new Promise<void>((resolve) => {
+      socket.once("drain", resolve);
+      socket.once("close", () => resolve());
+    });
+  }
+  const text = received(socket);
+  socket.resume();
+  socket.end();
+  return await text;
+}
+
+const MIB = 1024 * 1024;
+
+test.each([
+  ["refused with its head", `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${8 * MIB}\r\n\r\n`],
+  ["that cannot be read", "POST /\0 HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["whose head is endless", "GET / HTTP/1.1\r\nX: "],
+  ["that wants to be tunnelled", "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n"],
+])("T64 a request %s: the refusal arrives however much was sent meanwhile", async (_, head) => {
+  using server = await serve((_request, response) => {
+    response.writeHead(413, { Connection: "close", "Content-Length": 8 });
+    response.end("too long");
+  });
+  for (let turn = 0; turn < 20; turn++) {
+    expect(await writeThenRead(server.port, head, 8 * MIB)).toMatch(/^HTTP\/1\.1 4\d\d /);
+  }
+});
+
+test("T64 a refused client that sends on for ever is closed all the same", async () => {
+  using server = await serve((_request, response) => {
+    response.writeHead(413, { Connection: "close", "Content-Length": 8 });
+    response.end("too long");
+  });
+  const socket = open(server.port);
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  socket.on("error", () => undefined).once("close", () => resolve());
+  socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${1024 * MIB}\r\n\r\n`);
+  const piece = Buffer.alloc(MIB);
+  let sent = 0;
+  const send = () => {
+    if (socket.destroyed) return;
+    sent += piece.length;
+    socket.write(piece, send);
+  };
+  send();
+  await closed;
+  expect(sent).toBeLessThan(256 * MIB);
 });

@@ -1,0 +1,127 @@
+/** Request bodies, read before anybody is asked: what strangers can make us hold is bounded (T21, T64). */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Origin, originOf, whoHoldsMost } from "../core/fair-share.ts";
+import { MAX_REQUEST_BYTES } from "../core/messages.ts";
+import { RETRY_AFTER, Refused, refusal } from "./answer.ts";
+
+/** Bodies that are being read, all connections together. */
+const MAX_BODIES_BYTES = 64 * MAX_REQUEST_BYTES;
+
+export interface BodySource {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly peer: string;
+  /** Aborted when the rest of the request can never come. */
+  readonly broken: AbortSignal;
+}
+
+/** The client hung up before its request was whole, or what came is no request: there is nobody to answer. */
+export class ClientGone extends Error {}
+
+export class Bodies {
+  readonly #coming = new Set<ComingBody>();
+  readonly #maxBytes: number;
+  #held = 0;
+
+  /** @param maxBytes of all bodies that are being read together */
+  constructor(maxBytes = MAX_BODIES_BYTES) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /**
+   * The body's bytes.
+   *
+   * @throws Refused 413 beyond 1 MiB, 503 when too much is being read and this caller holds most of it;
+   *   ClientGone
+   */
+  async read({ request, response, peer, broken }: BodySource): Promise<Buffer> {
+    if (Number(request.headers["content-length"] ?? 0) > MAX_REQUEST_BYTES) throw tooLarge();
+    if (request.headers.expect !== undefined) response.writeContinue();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const body = new ComingBody(originOf(peer), reject);
+    const gone = () => reject(new ClientGone());
+    const onData = (chunk: Buffer) => {
+      if (body.length + chunk.length > MAX_REQUEST_BYTES) reject(tooLarge());
+      else this.#take(body, chunk);
+    };
+    this.#coming.add(body);
+    request.on("data", onData);
+    request.once("end", resolve);
+    request.once("error", reject);
+    request.once("close", gone);
+    broken.addEventListener("abort", gone);
+    if (broken.aborted) gone();
+    try {
+      await promise;
+      return body.bytes();
+    } finally {
+      this.#letGo(body);
+      request.off("data", onData);
+      request.off("close", gone);
+      broken.removeEventListener("abort", gone);
+    }
+  }
+
+  /** Too much together: who holds most of it loses a body, which may be this one. */
+  #take(body: ComingBody, chunk: Buffer): void {
+    if (!this.#coming.has(body)) return;
+    body.take(chunk);
+    this.#held += chunk.length;
+    while (this.#held > this.#maxBytes) {
+      const greediest = whoHoldsMost(this.#coming);
+      if (greediest === undefined) return;
+      this.#letGo(greediest);
+      greediest.drop(new Refused(tooManyBodies()));
+    }
+  }
+
+  #letGo(body: ComingBody): void {
+    if (this.#coming.delete(body)) this.#held -= body.length;
+  }
+}
+
+/** Bytes that a body begins with; it doubles as it grows. */
+const FIRST_BYTES = 1024;
+
+class ComingBody {
+  readonly origin: Origin;
+  readonly drop: (reason: Refused) => void;
+  length = 0;
+  /** One piece: a million chunks of a byte would cost a hundred times as much. */
+  #bytes = new Uint8Array(0);
+
+  constructor(origin: Origin, drop: (reason: Refused) => void) {
+    this.origin = origin;
+    this.drop = drop;
+  }
+
+  get weight(): number {
+    return this.length;
+  }
+
+  take(chunk: Buffer): void {
+    const length = this.length + chunk.length;
+    if (length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(FIRST_BYTES, length, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, this.length));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(chunk, this.length);
+    this.length = length;
+  }
+
+  bytes(): Buffer {
+    return Buffer.from(this.#bytes.buffer, 0, this.length);
+  }
+}
+
+const tooManyBodies = () => refusal(503, "busy", "too many requests at once", RETRY_AFTER);
+
+function tooLarge(): Refused {
+  const detail = `the body is longer than ${MAX_REQUEST_BYTES} bytes`;
+  return new Refused(refusal(413, "too large", detail));
+}

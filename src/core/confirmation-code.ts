@@ -3,7 +3,7 @@
  * covers both hosts, the other, of 0.8 and 1.0, the request alone.
  */
 
-/** What a code covers. Whoever may choose the request chooses a code of the second kind, in a fraction of a second. */
+/** What a code covers. Whoever may choose the request can choose a code of the second kind, within seconds. */
 export type CodeCovers = "both" | "request";
 
 /** What the operator compares with the agent's screen. */

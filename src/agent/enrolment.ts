@@ -94,13 +94,12 @@ async function connectTo(options: PairingOptions, place: string): Promise<Contro
     const peer = await connection.secureAsClient({}, true).finally(() => clearTimeout(timer));
     const certificate = factsOf(peer);
     const ca = caInHandshake(connection, certificate);
-    if (options.caFingerprint !== undefined) {
-      try {
-        checkExpectedCa(certificate, ca, options.caFingerprint, place);
-      } catch (thrown) {
-        connection.close();
-        throw thrown;
-      }
+    try {
+      checkControlHost(certificate, place);
+      if (options.caFingerprint !== undefined) checkExpectedCa(ca, options.caFingerprint, place);
+    } catch (thrown) {
+      connection.close();
+      throw thrown;
     }
     return { connection, certificate, ca };
   } catch (thrown) {
@@ -129,35 +128,34 @@ function caInHandshake(
   return ca.fingerprint !== leaf.fingerprint && isSignedBy(leaf, ca) ? ca : undefined;
 }
 
+/**
+ * The CA signs agents too, and one of them must not pose as the control host: it would show the right CA to
+ * whoever compares fingerprints (T07). 0.8 certificates carry no name that could tell.
+ *
+ * @throws CtrlExecError `untrusted`, before anything is sent
+ */
+function checkControlHost(certificate: CertificateFacts, place: string): void {
+  if (formOf(certificate) !== "agent") return;
+  throw new CtrlExecError("untrusted", `Cannot pair: ${place} is no control host`, {
+    hint: `It shows the certificate of ${certificate.commonName}. Nothing was sent to it.`,
+  });
+}
+
 /** @throws CtrlExecError `untrusted`, before anything is sent */
 function checkExpectedCa(
-  leaf: CertificateFacts,
   ca: CertificateFacts | undefined,
   fingerprint: string,
   place: string,
 ): void {
-  if (isAgentCertificate(leaf)) {
-    throw new CtrlExecError("untrusted", `Cannot pair: ${place} is no control host`, {
-      hint: `It shows the certificate of ${leaf.commonName}. Nothing was sent to it.`,
-    });
-  }
   if (ca === undefined) {
     throw new CtrlExecError("untrusted", `Cannot pair: ${place} does not send its CA along`, {
-      hint: "A 0.8 control host does not. Pair without --ca-fingerprint and compare the codes.",
+      hint: "A 0.8 control host does not. Without --ca-fingerprint this agent names the CA when it is paired: compare it then.",
     });
   }
   if (ca.fingerprint === fingerprint) return;
   throw new CtrlExecError("untrusted", `Cannot pair: the CA of ${place} is not the expected one`, {
     hint: `Expected ${fingerprint}\nFound    ${ca.fingerprint}\nNothing was sent to it.`,
   });
-}
-
-/**
- * The CA signs agents too, and one of them must not pose as the control host (T07). 0.8 certificates
- * carry no name that could tell; for those the CA's word has to do.
- */
-function isAgentCertificate(certificate: CertificateFacts): boolean {
-  return formOf(certificate) === "agent";
 }
 
 async function exchange(
@@ -236,9 +234,6 @@ function checkAnswer(
   }
   if (!isSignedBy(controller.certificate, ca)) {
     throw wrong("a CA that did not sign the control host's own certificate");
-  }
-  if (isAgentCertificate(controller.certificate)) {
-    throw wrong("an agent's certificate on the other side");
   }
   if (options.caFingerprint !== undefined && ca.fingerprint !== options.caFingerprint) {
     throw wrong("a CA with another fingerprint");

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { LockedError } from "../core/errors.ts";
 import { readJsonAs } from "../core/json.ts";
 import { addDays, isoSeconds } from "../core/time.ts";
-import { ensureFolder, listFolder, readTextIfPresent } from "../system/files.ts";
+import { ensureFolder, listFiles, readTextIfPresent } from "../system/files.ts";
 import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock.ts";
 import { type Controller, paths } from "./controller.ts";
 import { hostOf, type ResolvedTarget } from "./targets.ts";
@@ -103,7 +103,7 @@ type LockHolder = z.output<typeof lockHolder>;
 export function dropUnusedLocks({ config, now }: Controller): number {
   const folder = paths(config).locks;
   const before = addDays(now(), -1);
-  return listFolder(folder).filter(
+  return listFiles(folder).filter(
     (name) => name.endsWith(".lock") && removeUnusedLock(join(folder, name), before),
   ).length;
 }
@@ -111,7 +111,7 @@ export function dropUnusedLocks({ config, now }: Controller): number {
 /** Who holds what. */
 export function listRunLocks({ config }: Controller): LockHolder[] {
   const folder = paths(config).locks;
-  return listFolder(folder).flatMap((name) => {
+  return listFiles(folder).flatMap((name) => {
     const file = join(folder, name);
     // A free lock's file is empty, unless its holder was killed.
     if (!name.endsWith(".lock") || (readTextIfPresent(file) ?? "") === "") return [];

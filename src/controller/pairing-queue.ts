@@ -17,6 +17,7 @@ import { judgeCsr } from "../pki/csr.ts";
 import {
   createWhole,
   ensureFolder,
+  listFiles,
   listFolder,
   readTextIfPresent,
   removeIfPresent,
@@ -133,7 +134,7 @@ function pushOut({ config, log }: Controller, request: PendingRequest): void {
 /** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */
 export function listRequests({ config, now }: Controller): PendingRequest[] {
   const waiting: PendingRequest[] = [];
-  for (const name of listFolder(paths(config).pairing)) {
+  for (const name of listFiles(paths(config).pairing)) {
     const id = name.replace(/\.json$/, "");
     if (!name.endsWith(".json") || !isRequestId(id)) continue;
     const request = readRequest(config, id);
@@ -219,7 +220,7 @@ export async function withdrawRequest({ config }: Controller, id: string): Promi
 export async function dropExpiredRequests({ config, now }: Controller): Promise<number> {
   const { pairing } = paths(config);
   using _lock = await lockRegistry(config);
-  const ids = listFolder(pairing).flatMap((name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
+  const ids = listFiles(pairing).flatMap((name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
   const expired = ids.filter((id) => {
     const request = readRequest(config, id);
     return request === undefined || isExpired(request, now());

@@ -1,5 +1,5 @@
 /** The script names last seen on hosts, for completions: from the run records, which are at hand. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { isScriptName } from "../core/allowlist.ts";
@@ -7,6 +7,7 @@ import type { ControllerConfig } from "../core/controller-config.ts";
 import { parseTarget } from "../core/host-name.ts";
 import { readJsonAs } from "../core/json.ts";
 import { isReservedScript } from "../core/reserved-script.ts";
+import { readText } from "../system/files.ts";
 import { paths } from "./controller.ts";
 
 /** A person waits at a prompt; the newest records are the ones he means. */
@@ -68,7 +69,7 @@ function newestRecords(folder: string): string[] {
 
 function readRecord(file: string): z.output<typeof runRecord> | undefined {
   try {
-    return readJsonAs(runRecord, readFileSync(file, "utf8"));
+    return readJsonAs(runRecord, readText(file));
   } catch {
     return undefined;
   }

@@ -1,10 +1,11 @@
 /** Files off the event loop: for a server that must answer others meanwhile. */
 import { constants } from "node:fs";
-import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { systemCode } from "../core/errors.ts";
 import { collecting } from "./collect.ts";
 import { fileError, temporaryFor } from "./files.ts";
+import { requirePlain } from "./plain-file.ts";
 
 /**
  * Replaces a file in one step, as writeWhole does.
@@ -63,7 +64,13 @@ async function syncFolder(path: string): Promise<void> {
 /** The file's text, or undefined when there is no such file. @throws CtrlExecError `storage` */
 export async function readTextIfPresentAsync(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      requirePlain(await file.stat());
+      return await file.readFile("utf8");
+    } finally {
+      await file.close();
+    }
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return undefined;
     throw fileError("storage", "read", path, cause);

@@ -12,7 +12,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   statSync,
@@ -21,6 +20,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CtrlExecError, type ErrorCode, messageOf, systemCode } from "../core/errors.ts";
+import { type PlainFile, readPlainFile, requirePlain } from "./plain-file.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
@@ -58,8 +58,12 @@ export function fileError(
 
 /** @throws CtrlExecError `config` that names the file */
 export function readText(path: string): string {
+  return readOurs(path).bytes.toString("utf8");
+}
+
+function readOurs(path: string): PlainFile {
   try {
-    return readFileSync(path, "utf8");
+    return readPlainFile(path);
   } catch (thrown) {
     throw fileError("config", "read", path, thrown);
   }
@@ -68,7 +72,7 @@ export function readText(path: string): string {
 /** The file's text, or undefined when there is no such file; any other failure throws. */
 export function readTextIfPresent(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readPlainFile(path).bytes.toString("utf8");
   } catch (thrown) {
     if (systemCode(thrown) === "ENOENT") return undefined;
     throw fileError("config", "read", path, thrown);
@@ -80,9 +84,9 @@ export function readTextIfPresent(path: string): string | undefined {
  * @throws CtrlExecError `config` when it cannot be read, or when everyone on the host can read it (T09)
  */
 export function readPrivateText(path: string): string {
-  const text = readText(path);
-  const mode = statSync(path).mode & 0o777;
-  if ((mode & 0o007) === 0) return text;
+  const { bytes, stats } = readOurs(path);
+  const mode = stats.mode & 0o777;
+  if ((mode & 0o007) === 0) return bytes.toString("utf8");
   throw new CtrlExecError(
     "config",
     `Cannot use ${path}: every user of this host may open it (mode ${mode.toString(8).padStart(4, "0")})`,
@@ -241,6 +245,19 @@ export function listFolder(path: string): string[] {
   }
 }
 
+/**
+ * The same without what is no file: a FIFO or a folder that somebody has put among ours hides none of
+ * them.
+ *
+ * @throws CtrlExecError `config`
+ */
+export function listFiles(path: string): string[] {
+  return listFolder(path).filter((name) => {
+    const facts = statSync(join(path, name), { throwIfNoEntry: false });
+    return facts === undefined || facts.isFile();
+  });
+}
+
 class CutShort extends Error {
   readonly code = "ENOSPC";
 }
@@ -248,15 +265,18 @@ class CutShort extends Error {
 /** Adds a line that is on the disk when this returns. @throws CtrlExecError `storage` */
 export function appendLine(path: string, line: string, mode: number): void {
   try {
-    const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, mode);
-    const { size } = fstatSync(file);
+    const { O_RDWR, O_CREAT, O_APPEND, O_NONBLOCK } = constants;
+    const file = openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, mode);
+    const facts = fstatSync(file);
+    const { size } = facts;
     try {
+      requirePlain(facts);
       const bytes = Buffer.from(`${endsInLine(file, size) ? "" : "\n"}${line}\n`, "utf8");
       // A full disk may take a part; a part would swallow the next line.
       if (writeSync(file, bytes) < bytes.length) throw new CutShort();
       fsyncSync(file);
     } catch (thrown) {
-      ftruncateSync(file, size);
+      if (facts.isFile()) ftruncateSync(file, size);
       throw thrown;
     } finally {
       closeSync(file);

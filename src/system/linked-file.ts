@@ -2,18 +2,11 @@
  * Files that two users replace: root, and a service that must not write in the folder of their names.
  * The names are links that root has laid, to a folder in which the service may write (T13).
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-} from "node:fs";
+import { constants, lstatSync, readlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { systemCode } from "../core/errors.ts";
 import { fileError } from "./files.ts";
+import { readPlainFile } from "./plain-file.ts";
 
 /**
  * The name to read and to replace: where the link leads, when the name given is one.
@@ -69,14 +62,5 @@ export function readPlainIfPresent(path: string): string | undefined {
 }
 
 function read(path: string): string {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const file = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  try {
-    const facts = fstatSync(file);
-    if (!facts.isFile() && !facts.isDirectory()) throw new Error("it is no plain file");
-    if (facts.size > MAX_BYTES) throw new Error("it is longer than 1 MiB");
-    return readFileSync(file, "utf8");
-  } finally {
-    closeSync(file);
-  }
+  return readPlainFile(path, constants.O_NOFOLLOW, MAX_BYTES).bytes.toString("utf8");
 }

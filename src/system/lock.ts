@@ -19,6 +19,7 @@ import {
 import { CtrlExecError, systemCode } from "../core/errors.ts";
 import { fileProblem } from "./files.ts";
 import { libc } from "./libc.ts";
+import { requirePlain } from "./plain-file.ts";
 
 const LOCK_SH = 1;
 const LOCK_EX = 2;
@@ -139,7 +140,14 @@ export function openLockFile(path: string): number;
 export function openLockFile(path: string, create: 0): number | undefined;
 export function openLockFile(path: string, create = constants.O_CREAT): number | undefined {
   try {
-    return openSync(path, constants.O_RDWR | create, 0o640);
+    const file = openSync(path, constants.O_RDWR | constants.O_NONBLOCK | create, 0o640);
+    try {
+      requirePlain(fstatSync(file));
+      return file;
+    } catch (thrown) {
+      closeSync(file);
+      throw thrown;
+    }
   } catch (cause) {
     if (create === 0 && systemCode(cause) === "ENOENT") return undefined;
     throw new CtrlExecError("storage", `Cannot lock ${path}: ${fileProblem(cause)}`, { cause });

@@ -13,12 +13,14 @@ import {
   appendLine,
   createWhole,
   ensureFolder,
+  listFiles,
   readPrivateText,
   readText,
   readTextIfPresent,
   removeIfPresent,
   writeWhole,
 } from "../../src/system/files.ts";
+import { tryLock } from "../../src/system/lock.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const filesModule = join(import.meta.dir, "../../src/system/files.ts");
@@ -34,6 +36,27 @@ function refusal(action: () => unknown): unknown {
 }
 
 describe("reading", () => {
+  test("T74 a FIFO or a device is never waited for, nor written to", () => {
+    using folder = new TestFolder();
+    const fifo = folder.join("fifo");
+    expect(Bun.spawnSync(["mkfifo", fifo]).exitCode).toBe(0);
+    for (const path of [fifo, "/dev/zero"]) {
+      for (const read of [readText, readTextIfPresent, readPrivateText]) {
+        expect(() => read(path)).toThrow(`Cannot read ${path}: it is not a plain file`);
+      }
+    }
+    expect(() => appendLine(fifo, "x", 0o600)).toThrow("it is not a plain file");
+    expect(() => tryLock(fifo)).toThrow(`Cannot lock ${fifo}: it is not a plain file`);
+  });
+
+  test("T74 what is no file is not listed among files", () => {
+    using folder = new TestFolder();
+    folder.write("a.json", "{}");
+    mkdirSync(folder.join("b.json"));
+    expect(Bun.spawnSync(["mkfifo", folder.join("c.json")]).exitCode).toBe(0);
+    expect(listFiles(folder.path)).toEqual(["a.json"]);
+  });
+
   test("a file", () => {
     using folder = new TestFolder();
     expect(readText(folder.write("f", "Zoë\n"))).toBe("Zoë\n");

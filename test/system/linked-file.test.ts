@@ -100,7 +100,7 @@ describe("a plain file", () => {
   test("T13 is neither a FIFO, which would keep the reader waiting, nor a folder", () => {
     using folder = new TestFolder();
     expect(Bun.spawnSync(["mkfifo", folder.join("fifo")]).exitCode).toBe(0);
-    expect(() => readPlain(folder.join("fifo"))).toThrow("it is no plain file");
+    expect(() => readPlain(folder.join("fifo"))).toThrow("it is not a plain file");
     expect(() => readPlainIfPresent(folder.path)).toThrow("it is a folder");
   });
 

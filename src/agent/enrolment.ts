@@ -9,6 +9,7 @@ import { formatHostPort } from "../core/host-name.ts";
 import { formatHttpRequest } from "../core/http-message.ts";
 import { type PairingAnswer, pairingAnswer, pairingPending } from "../core/messages.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
+import { forOneLine } from "../core/text.ts";
 import { validityProblem } from "../core/validity.ts";
 import {
   type CertificateFacts,
@@ -137,7 +138,7 @@ function caInHandshake(
 function checkControlHost(certificate: CertificateFacts, place: string): void {
   if (formOf(certificate) !== "agent") return;
   throw new CtrlExecError("untrusted", `Cannot pair: ${place} is no control host`, {
-    hint: `It shows the certificate of ${certificate.commonName}. Nothing was sent to it.`,
+    hint: `It shows the certificate of ${forOneLine(certificate.commonName)}. Nothing was sent to it.`,
   });
 }
 

@@ -1,5 +1,6 @@
 /** An answer as bytes. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { jsonForScreen } from "../core/text.ts";
 import type { RefusalStatus } from "../system/http-connection.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
@@ -23,7 +24,7 @@ export function writeAnswer(
   // A request whose rest is still coming is answered early: the connection ends with that answer, and what
   // comes of it is dropped meanwhile.
   request.resume();
-  const json = Buffer.from(JSON.stringify(answer.body), "utf8");
+  const json = Buffer.from(jsonForScreen(JSON.stringify(answer.body)), "utf8");
   response.writeHead(answer.status, {
     ...commonHeaders(requestId),
     ...answer.headers,

@@ -1,12 +1,15 @@
 /** The terminal and the environment, as a verb sees them. Nothing below the faces touches either. */
 import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { forTerminal } from "../core/text.ts";
 import { writeStderr } from "../system/stderr.ts";
 
 export interface Io {
   /** Data. Never blocks: a pager that is not read must not let a host's deadline pass. */
   out(content: string | Uint8Array): void;
-  /** Everything else: progress, notes, errors. */
+  /** Notes and errors. What a terminal would obey becomes visible, whoever it came from (T74). */
   err(text: string): void;
+  /** On stderr as it is, for what moves the cursor itself. */
+  draw(text: string): void;
   /** Waits until all data is out. @throws OutputClosed, or CtrlExecError `storage` on a full disk */
   flush(): Promise<void>;
   readonly inIsTerminal: boolean;
@@ -24,7 +27,8 @@ export function openIo(): Io {
   const output = new Output();
   return {
     out: (content) => output.write(content),
-    err: writeStderr,
+    err: (text) => writeStderr(forTerminal(text)),
+    draw: writeStderr,
     flush: () => output.flush(),
     get inIsTerminal() {
       return isTerminal(0);

@@ -21,6 +21,25 @@ export function forOneLine(text: string): string {
   return forTerminal(text).replace(/[\n\t]+/g, " ");
 }
 
+/** A line of ours with values that came from elsewhere: none of them can end it, or draw over it (T74). */
+export function screenLine(
+  words: TemplateStringsArray,
+  ...values: readonly (string | number)[]
+): string {
+  return String.raw({ raw: words.map(String) }, ...values.map((value) => forOneLine(`${value}`)));
+}
+
+/**
+ * JSON that may be read on a terminal (T74): the same value, in which nothing is raw that a terminal
+ * obeys. C0 is escaped in any JSON text, and outside of its texts JSON has no such character.
+ */
+export function jsonForScreen(json: string): string {
+  return json.replace(
+    TERMINAL_CONTROLS,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossyUtf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 

@@ -1,5 +1,6 @@
 /** An Io that keeps what is written to it. */
 import type { Io } from "../../src/cli/io.ts";
+import { forTerminal } from "../../src/core/text.ts";
 
 export class KeptIo {
   out = "";
@@ -7,13 +8,16 @@ export class KeptIo {
   bytes = Buffer.alloc(0);
   readonly io: Io;
 
-  constructor(terminal: Partial<Omit<Io, "out" | "err" | "flush">> = {}) {
+  constructor(terminal: Partial<Omit<Io, "out" | "err" | "draw" | "flush">> = {}) {
     this.io = {
       out: (content) => {
         this.bytes = Buffer.concat([this.bytes, Buffer.from(content as string)]);
         this.out = this.bytes.toString("utf8");
       },
       err: (text) => {
+        this.err += forTerminal(text);
+      },
+      draw: (text) => {
         this.err += text;
       },
       flush: async () => undefined,

@@ -1,6 +1,7 @@
 import { isPaired, loadCertificate } from "../../agent/identity-files.ts";
 import { daysBetween, isoSeconds, opensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
+import { writeJson } from "../render/json.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
 
@@ -14,7 +15,8 @@ export const pairingStatus = defineVerb({
   async run({ options, io }) {
     const { config } = await openAgentSetting(options, "defaults");
     if (!isPaired(config)) {
-      io.out(options.json ? `${JSON.stringify({ ok: 1, paired: false })}\n` : "Paired: no\n");
+      if (options.json) writeJson(io, { ok: 1, paired: false });
+      else io.out("Paired: no\n");
       return 1;
     }
     const { notAfter, commonName, serial } = loadCertificate(config);
@@ -29,7 +31,7 @@ export const pairingStatus = defineVerb({
         days_left: daysLeft,
         serial,
       };
-      io.out(`${JSON.stringify(status)}\n`);
+      writeJson(io, status);
     } else {
       io.out(`Paired: yes (cert expires ${opensslTime(notAfter)})\n`);
       if (daysLeft < 0) io.err("The certificate has expired: pair this agent again.\n");

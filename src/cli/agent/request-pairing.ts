@@ -3,7 +3,7 @@ import { storeIdentity } from "../../agent/identity-files.ts";
 import { proveStorable, storeWithPatience } from "../../agent/storing.ts";
 import { messageOf } from "../../core/errors.ts";
 import { PUSHED_OUT } from "../../core/messages.ts";
-import { forTerminal } from "../../core/text.ts";
+import { forOneLine } from "../../core/text.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { defineVerb } from "../command.ts";
@@ -151,7 +151,7 @@ async function conclude(
   if (outcome.kind === "denied" && outcome.reason !== CONTROLLER_TIMEOUT) {
     log("warning", "pair-denied", { REASON: outcome.reason, REQID: reqid });
     const next = outcome.reason === PUSHED_OUT ? "; run request-pairing again" : "";
-    io.err(`Denied: ${forTerminal(outcome.reason)}. Nothing was stored${next}.\n`);
+    io.err(`Denied: ${forOneLine(outcome.reason)}. Nothing was stored${next}.\n`);
     return EXIT_DENIED;
   }
   log("warning", "pair-timeout", { REQID: reqid });

@@ -1,9 +1,10 @@
 import { type Check, checkAgent, failed } from "../../agent/self-check.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { forTerminal } from "../../core/text.ts";
+import { forOneLine } from "../../core/text.ts";
 import { defineVerb, type VerbInput } from "../command.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../render/colour.ts";
+import { writeJson } from "../render/json.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
 
@@ -28,7 +29,7 @@ export const selfCheck = defineVerb({
     const checks = await runChecks(input.options);
     const passed = checks.every(({ ok }) => ok);
     if (input.options.json) {
-      input.io.out(`${JSON.stringify({ ok: passed ? 1 : 0, checks })}\n`);
+      writeJson(input.io, { ok: passed ? 1 : 0, checks });
     } else {
       for (const check of checks) input.io.out(`${renderCheck(input.io, check)}\n`);
     }
@@ -50,5 +51,5 @@ async function runChecks(given: VerbInput<typeof options>["options"]): Promise<C
 function renderCheck(io: Io, { name, ok, detail, remedy }: Check): string {
   const word = ok ? paint(io, "green", "OK  ") : paint(io, "red", "FAIL");
   const advice = remedy === undefined ? "" : `; ${remedy}`;
-  return `${word}  ${forTerminal(`${name}: ${detail}${advice}`)}`;
+  return `${word}  ${forOneLine(`${name}: ${detail}${advice}`)}`;
 }

@@ -1,4 +1,5 @@
 import { denyRequest } from "../../controller/pairing-desk.ts";
+import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { commonOptions } from "./options.ts";
 import { openController } from "./setting.ts";
@@ -13,7 +14,7 @@ export const deny = defineVerb({
   async run({ options, positionals, io }) {
     const controller = await openController(options);
     const request = await denyRequest(controller, positionals[0] ?? "");
-    io.out(`Denied ${request.hostname} (${request.ip}).\n`);
+    io.out(screenLine`Denied ${request.hostname} (${request.ip}).\n`);
     return 0;
   },
 });

@@ -1,5 +1,6 @@
 import { editAgent as changeAgent } from "../../controller/agents.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { approvalOptions } from "./approval-options.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -30,7 +31,7 @@ export const editAgent = defineVerb({
     const record = await changeAgent(controller, positionals[0] ?? "", changes);
     const port = record.port === undefined ? "" : `, port ${record.port}`;
     io.out(
-      `${record.hostname}: ${record.ip}${port}, dialled by ${record.lookup_by ?? "hostname"}\n`,
+      screenLine`${record.hostname}: ${record.ip}${port}, dialled by ${record.lookup_by ?? "hostname"}\n`,
     );
     return 0;
   },

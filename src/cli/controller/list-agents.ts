@@ -5,6 +5,7 @@ import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { daysBetween, isoSeconds, parseOpensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
+import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
@@ -28,7 +29,11 @@ export const listAgents = defineVerb({
     const list = [...agents.values()].map((record) => {
       return { record, json: agentJson(record, statusOf(record), config.cert_days, now()) };
     });
-    if (options.json) io.out(`${JSON.stringify(list.map(({ json }) => json))}\n`);
+    if (options.json)
+      writeJson(
+        io,
+        list.map(({ json }) => json),
+      );
     else {
       const rows = list.map(({ record: { hostname, ip, paired, expiry }, json }) => {
         return [hostname, ip, paired, expiry, String(json.days_left ?? ""), json.serial_status];

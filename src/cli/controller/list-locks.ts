@@ -1,6 +1,6 @@
 import { listRunLocks } from "../../controller/locks.ts";
-import { forTerminal } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
+import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
@@ -17,11 +17,16 @@ export const listLocks = defineVerb({
   examples: ["ctrl-exec list-locks", "ctrl-exec list-locks --json"],
   async run({ options, io }) {
     const locks = listRunLocks(await openController(options));
-    if (options.json) io.out(`${JSON.stringify(locks)}\n`);
+    if (options.json) writeJson(io, locks);
     else {
-      const rows = locks.map(({ host, script, user, pid, since, reqid }) =>
-        [host, script, user, String(pid), since, reqid].map(forTerminal),
-      );
+      const rows = locks.map(({ host, script, user, pid, since, reqid }) => [
+        host,
+        script,
+        user,
+        String(pid),
+        since,
+        reqid,
+      ]);
       io.out(renderTable(["HOST", "SCRIPT", "USER", "PID", "SINCE", "REQID"], rows));
     }
     return 0;

@@ -1,6 +1,8 @@
 import { listRequests as waitingRequests } from "../../controller/pairing-queue.ts";
 import { findAgent } from "../../controller/registry.ts";
+import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
+import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { describeKnown, noteOnCode } from "./pairing-text.ts";
@@ -25,7 +27,7 @@ export const listRequests = defineVerb({
       const listed = requests.map(({ id, hostname, ip, code, code_covers, received }) => {
         return { id, hostname, ip, code, code_covers, received };
       });
-      io.out(`${JSON.stringify(listed)}\n`);
+      writeJson(io, listed);
       return 0;
     }
     const rows = requests.map(({ id, hostname, ip, code, received }) => {
@@ -38,7 +40,7 @@ export const listRequests = defineVerb({
       const known = findAgent(controller.config, hostname);
       if (known !== undefined) {
         io.err(
-          `Note: ${hostname} is registered already (${describeKnown(known)}); approving replaces it.\n`,
+          screenLine`Note: ${hostname} is registered already (${describeKnown(known)}); approving replaces it.\n`,
         );
       }
     }

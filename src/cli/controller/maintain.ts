@@ -1,6 +1,7 @@
 import { type MaintenanceReport, maintainOnce } from "../../controller/maintenance.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
+import { writeJson } from "../render/json.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
@@ -21,7 +22,7 @@ export const maintain = defineVerb({
   async run({ options, io }) {
     const controller = await openController(options);
     const report = await maintainOnce(controller);
-    if (options.json) io.out(`${JSON.stringify(reportJson(report))}\n`);
+    if (options.json) writeJson(io, reportJson(report));
     else io.out(`${describe(report).join("\n")}\n`);
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
     return report.problems.length === 0 ? 0 : 1;

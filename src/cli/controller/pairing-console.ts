@@ -1,9 +1,11 @@
 /** The operator's side of pairing-mode on a terminal: one request at a time, the others listed. */
+
 import type { Controller } from "../../controller/controller.ts";
 import { approveRequest, denyRequest } from "../../controller/pairing-desk.ts";
 import { listRequests, type PendingRequest } from "../../controller/pairing-queue.ts";
 import { findAgent } from "../../controller/registry.ts";
 import { asCtrlExecError } from "../../core/errors.ts";
+import { forOneLine, forTerminal, screenLine } from "../../core/text.ts";
 import type { Io } from "../io.ts";
 import { LineReader } from "../prompt.ts";
 import { renderTable } from "../render/table.ts";
@@ -70,7 +72,7 @@ export class PairingConsole {
     this.#notices += 1;
     if (this.#notices > MAX_NOTICES) return;
     const last = this.#notices === MAX_NOTICES ? "More come and go. Type l to list.\n" : "";
-    this.#io.out(`\n${text}\n${last}${this.#shown === undefined ? "" : PROMPT}`);
+    this.#io.out(`\n${forOneLine(text)}\n${last}${this.#shown === undefined ? "" : PROMPT}`);
   }
 
   /**
@@ -80,7 +82,7 @@ export class PairingConsole {
   #vanished(text: string): void {
     this.#shown = undefined;
     this.#paused = true;
-    this.#io.out(`\n${text} Press Enter to go on.\n`);
+    this.#io.out(`\n${forOneLine(text)} Press Enter to go on.\n`);
   }
 
   /** Resolves when the operator quits or the terminal closes. */
@@ -112,7 +114,9 @@ export class PairingConsole {
     const request = this.#pick(number);
     if (request === undefined) {
       this.#io.out(
-        number === undefined ? "No request is shown.\n" : `There is no request ${number}.\n`,
+        number === undefined
+          ? "No request is shown.\n"
+          : screenLine`There is no request ${number}.\n`,
       );
       return;
     }
@@ -122,14 +126,14 @@ export class PairingConsole {
         this.#io.out(describeApproval(await approveRequest(this.#controller, request.id)));
       else if (word === "d") {
         await denyRequest(this.#controller, request.id);
-        this.#io.out(`Denied ${request.hostname} (${request.ip}).\n`);
+        this.#io.out(screenLine`Denied ${request.hostname} (${request.ip}).\n`);
       } else {
         this.#skipped.add(request.id);
-        this.#io.out(`Skipped ${request.hostname}; it stays in the list.\n`);
+        this.#io.out(screenLine`Skipped ${request.hostname}; it stays in the list.\n`);
       }
     } catch (thrown) {
       const { message, hint } = asCtrlExecError(thrown);
-      this.#io.out(`${message}\n${hint === undefined ? "" : `${hint}\n`}`);
+      this.#io.out(`${forOneLine(message)}\n${hint === undefined ? "" : `${forTerminal(hint)}\n`}`);
     }
   }
 

@@ -1,5 +1,6 @@
 import { startCheckLoop } from "../../controller/maintenance.ts";
 import { startPairingServer } from "../../controller/pairing-server.ts";
+import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
 import { untilStopped } from "../signals.ts";
@@ -29,7 +30,7 @@ export const pairingMode = defineVerb({
         if (console === undefined) {
           const { id, hostname, ip, code, code_covers } = request;
           io.err(
-            `Pairing request ${id} from ${hostname} (${ip}), code ${code} (covers ${COVERED[code_covers]})\n`,
+            screenLine`Pairing request ${id} from ${hostname} (${ip}), code ${code} (covers ${COVERED[code_covers]})\n`,
           );
         } else console.arrived(request);
       },

@@ -1,15 +1,17 @@
 /** What pairing-mode and approve say to the operator. */
+
 import type { Approval } from "../../controller/pairing-desk.ts";
 import type { PendingRequest } from "../../controller/pairing-queue.ts";
 import type { Registered } from "../../controller/registry.ts";
+import { screenLine } from "../../core/text.ts";
 import { COVERED } from "../render/covered.ts";
 
 export function describeApproval({ record, replaced }: Approval): string {
   const { hostname, ip, expiry } = record;
-  const approved = `Approved ${hostname} (${ip}); its certificate expires ${expiry}.\n`;
+  const approved = screenLine`Approved ${hostname} (${ip}); its certificate expires ${expiry}.\n`;
   if (replaced === undefined) return approved;
   // A name that is taken already is never replaced in silence (T06).
-  return `${approved}Note: this replaces the earlier record of ${hostname} (${describeKnown(replaced)}).\n`;
+  return `${approved}${screenLine`Note: this replaces the earlier record of ${hostname} (${describeKnown(replaced)}).`}\n`;
 }
 
 /** What the registry has of a host that asks again. */
@@ -21,18 +23,18 @@ export function describeKnown(known: Registered): string {
 
 export function describeRequest(request: PendingRequest, known: Registered | undefined): string {
   const lines = [
-    `Pairing request from ${request.hostname}`,
-    `  IP:          ${request.ip}`,
-    `  Request id:  ${request.id}`,
-    `  Code:        ${request.code}   (the agent's screen must show the same)`,
-    `  Code covers: ${COVERED[request.code_covers]}`,
+    screenLine`Pairing request from ${request.hostname}`,
+    screenLine`  IP:          ${request.ip}`,
+    screenLine`  Request id:  ${request.id}`,
+    screenLine`  Code:        ${request.code}   (the agent's screen must show the same)`,
+    screenLine`  Code covers: ${COVERED[request.code_covers]}`,
   ];
   if (request.code_covers !== "both") {
     lines.push("               It can be forged. Compare the CA fingerprints on both screens too.");
   }
   if (known !== undefined) {
     lines.push(
-      `  Note:        ${request.hostname} is registered already (${describeKnown(known)}).`,
+      screenLine`  Note:        ${request.hostname} is registered already (${describeKnown(known)}).`,
       "               Approving replaces it.",
     );
   }

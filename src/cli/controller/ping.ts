@@ -2,6 +2,7 @@ import { pingHosts } from "../../controller/ping.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { portOption } from "../numbers.ts";
+import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -27,7 +28,7 @@ export const ping = defineVerb({
     const results = await pingHosts(controller, cliCaller(options, io), positionals, port, () =>
       progress.step(() => undefined),
     ).finally(() => progress.end());
-    if (options.json) io.out(`${JSON.stringify({ ok: 1, results })}\n`);
+    if (options.json) writeJson(io, { ok: 1, results });
     else {
       const rows = results.map(({ host, status, rtt, expiry, version }) => [
         host,

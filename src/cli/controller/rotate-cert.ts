@@ -2,6 +2,7 @@ import { rotateNow } from "../../controller/maintenance.ts";
 import { inOneLine } from "../../core/errors.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
+import { writeJson } from "../render/json.ts";
 import { renderBroadcast } from "./broadcast-text.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
@@ -36,7 +37,7 @@ export const rotateCert = defineVerb({
         pending,
         problems: problems.map(inOneLine),
       };
-      io.out(`${JSON.stringify(json)}\n`);
+      writeJson(io, json);
       for (const problem of problems) renderProblem(io, problem);
       return 0;
     }

@@ -1,9 +1,9 @@
 import { constants } from "node:os";
 import { startRun } from "../../controller/run.ts";
-import { jsonPieces } from "../../core/json-pieces.ts";
 import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
 import { portOption } from "../numbers.ts";
+import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { renderRunResult } from "../render/run-result.ts";
 import { scriptArguments } from "../script-arguments.ts";
@@ -66,8 +66,7 @@ export const run = defineVerb({
       const { reqid, results } = await started.finished;
       for (const result of results) if (!shown.has(result.host)) show(result);
       if (options.json) {
-        for (const piece of jsonPieces({ ok: 1, results })) io.out(piece);
-        io.out("\n");
+        writeJson(io, { ok: 1, results });
       }
       if (signal === undefined) return results.some(runFailed) ? 1 : 0;
       io.err(`Stopped. What has begun on a host runs on; the record: ctrl-exec status ${reqid}\n`);

@@ -3,6 +3,7 @@ import { inOneLine } from "../../core/errors.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
+import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
@@ -32,7 +33,7 @@ export const serialStatus = defineVerb({
     };
     if (options.json) {
       const json = { ok: 1, ...summary, agents, problems: problems.map(inOneLine) };
-      io.out(`${JSON.stringify(json)}\n`);
+      writeJson(io, json);
     } else {
       const shown = (text: string) => (text === "" ? "none" : text);
       io.out(

@@ -1,7 +1,8 @@
 import { showRun } from "../../controller/run-status.ts";
 import { type RunReportSoFar, runFailed } from "../../core/results.ts";
-import { forTerminal } from "../../core/text.ts";
+import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
+import { writeJson } from "../render/json.ts";
 import { renderRunResult } from "../render/run-result.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -26,10 +27,10 @@ export const status = defineVerb({
   async run({ options, positionals: [reqid = ""], io }) {
     const controller = await openController(options);
     const run = await showRun(controller, cliCaller(options, io), reqid);
-    if (options.json) io.out(`${JSON.stringify({ ok: 1, ...run })}\n`);
+    if (options.json) writeJson(io, { ok: 1, ...run });
     else {
       for (const result of run.results) renderRunResult(io, result);
-      io.err(`${forTerminal(summary(run))}\n`);
+      io.err(`${forOneLine(summary(run))}\n`);
     }
     return run.complete && !run.results.some(runFailed) ? 0 : 1;
   },

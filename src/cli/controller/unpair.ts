@@ -1,4 +1,5 @@
 import { unpairAgent } from "../../controller/agents.ts";
+import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
@@ -19,8 +20,8 @@ export const unpair = defineVerb({
     const [typed = ""] = positionals;
     const { hostname, expiry, revoked } = await unpairAgent(controller, typed, options.revoke);
     const until = expiry ?? "a date that its damaged record did not say";
-    io.out(`Unpaired ${hostname}. Its certificate stays valid until ${until}.\n`);
-    if (revoked.length > 0) io.out(`Revoked here: ${revoked.join(", ")}\n`);
+    io.out(screenLine`Unpaired ${hostname}. Its certificate stays valid until ${until}.\n`);
+    if (revoked.length > 0) io.out(screenLine`Revoked here: ${revoked.join(", ")}\n`);
     return 0;
   },
 });

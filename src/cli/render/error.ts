@@ -1,7 +1,8 @@
 /** A refusal, to the person or the program that meets it. */
 import { type CtrlExecError, DeniedError, LockedError } from "../../core/errors.ts";
-import { forTerminal } from "../../core/text.ts";
+import { forOneLine } from "../../core/text.ts";
 import type { Io } from "../io.ts";
+import { writeJson } from "./json.ts";
 
 /**
  * With --json every error is data: one line on stdout (PROTOCOL section 5). Of a wrong command line
@@ -9,13 +10,13 @@ import type { Io } from "../io.ts";
  */
 export function showError(io: Io, program: string, error: CtrlExecError, json: boolean): void {
   if (json) {
-    io.out(`${JSON.stringify(refusalJson(error))}\n`);
+    writeJson(io, refusalJson(error));
     if (error.code !== "usage") return;
   }
   // PROTOCOL section 5 fixes these two texts without the program's name before them.
   const prefix = error.code === "denied" || error.code === "locked" ? "" : `${program}: `;
-  io.err(`${prefix}${forTerminal(error.message)}\n`);
-  if (error.hint !== undefined) io.err(`${forTerminal(error.hint)}\n`);
+  io.err(`${prefix}${forOneLine(error.message)}\n`);
+  if (error.hint !== undefined) io.err(`${error.hint}\n`);
 }
 
 function refusalJson(error: CtrlExecError): Record<string, unknown> {

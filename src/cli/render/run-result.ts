@@ -15,8 +15,10 @@ const INDENT = "    ";
 export function renderRunResult(io: Io, result: RunResult): void {
   const failed = runFailed(result);
   const word = failed ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
+  const { exit } = result;
+  const [host, rtt, reqid] = [result.host, result.rtt, result.reqid].map(forOneLine);
   const lines = [
-    `==> ${result.host}  [${word}  exit:${result.exit}  ${result.rtt}  req:${result.reqid}]\n`,
+    `==> ${host}  [${word}  exit:${exit}  ${rtt}  req:${reqid}]\n`,
     ...notes(result).map((note) => `${INDENT}${forOneLine(note)}\n`),
   ];
   io.out(lines.join(""));

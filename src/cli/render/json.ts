@@ -1,0 +1,10 @@
+/** `--json`: one compact line on stdout (PROTOCOL section 5). */
+import { jsonPieces } from "../../core/json-pieces.ts";
+import { jsonForScreen } from "../../core/text.ts";
+import type { Io } from "../io.ts";
+
+/** In pieces: what many hosts have printed is never held as text and as JSON at once. */
+export function writeJson(io: Io, value: unknown): void {
+  for (const piece of jsonPieces(value)) io.out(jsonForScreen(piece));
+  io.out("\n");
+}

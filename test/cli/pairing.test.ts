@@ -174,6 +174,29 @@ test("a reason with terminal escapes is shown without them", async () => {
   expect(finished.err).not.toContain("\u001b");
 });
 
+const FORGED = "no.\nPaired. Certificate: /etc/x\r\u009b2J\u202edlrow\u007f";
+const SHOWN = "no. Paired. Certificate: /etc/x<U+009B>2J<U+202E>dlrow<U+007F>";
+
+test("T74 a refusal draws no line of its own on the screen of request-pairing", async () => {
+  await using denying = await falseController({
+    authority,
+    answer: () => ({ status: "denied", reason: FORGED }),
+  });
+  const denied = (await pairWith(denying)).finished;
+  expect(denied.err).toContain(`\nDenied: ${SHOWN}. Nothing was stored.\n`);
+  await using refusing = await falseController({
+    authority,
+    pending: { status: "error", reason: FORGED },
+    answer: () => undefined,
+  });
+  const refused = (await pairWith(refusing)).finished;
+  expect(refused.err).toMatch(
+    /^ctrl-exec-agent: Cannot pair with \S+: it refuses the request: no\. /,
+  );
+  expect(refused.err).toContain(SHOWN);
+  expect([denied.status, refused.status]).toEqual([3, 1]);
+});
+
 describe("--ca-fingerprint", () => {
   const honestly: Answer = (_, honest) => honest;
 

@@ -27,6 +27,7 @@ beforeAll(async () => {
     // 3 MiB on each stream: 0.8 hung at 64 KiB.
     big: "head -c 3145728 /dev/zero | tr '\\0' x; head -c 3145728 /dev/zero | tr '\\0' y >&2",
     wait: `until [ -e ${control.folder.join("go")} ]; do sleep 0.05; done; echo done`,
+    c1: "printf 'a\\302\\233b\\342\\200\\256c\\177d\\342\\201\\246'",
     evil: "printf 'a\\033[31mb\\233c\\r\\n'; printf '\\033]0;title\\007' >&2",
   };
   const allowlist = [
@@ -150,6 +151,17 @@ test("a terminal never gets another host's escapes", async () => {
   for (const control of ["\u001b", "\u0007", "\u009b"]) {
     expect(session.plain).not.toContain(control);
   }
+});
+
+test("T74 --json on a terminal has nothing raw that it obeys, and says the same", async () => {
+  const args = control.withSetting(["run", "web-01", "c1", "--json"]);
+  const session = new TerminalSession("ctrl-exec", args, { NO_COLOR: "1" });
+  expect(await session.ended()).toBe(0);
+  expect(session.screen).toContain('"stdout":"a\\u009bb\\u202ec\\u007fd\\u2066"');
+  expect(session.screen).not.toMatch(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+  const { out } = await control.mustRun("run", ["web-01", "c1", "--json"]);
+  expect(out).toMatch(/^{"ok":1,"results":\[{"host":"web-01",.*}\]}\n$/);
+  expect(JSON.parse(out).results[0].stdout).toBe("a\u009bb\u202ec\u007fd\u2066");
 });
 
 test("NO_COLOR leaves the screen without colours", async () => {

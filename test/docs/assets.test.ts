@@ -1,6 +1,13 @@
 /** What the binary carries, judged by the tools that will read it. */
 import { describe, expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ASSETS } from "../../src/cli/controller/assets.ts";
 import { hookInput } from "../../src/core/hook.ts";
@@ -178,16 +185,20 @@ describe("the auth hook example", () => {
   }
 
   /** As a hook is asked, its variables left out: it is told everything on its standard input. */
-  function decide(asked: Asked, tokens?: string): number | null {
+  function decide(asked: Asked, tokens?: Tokens): number | null {
     const { script = "", args = [], username = "", token = "", source = "127.0.0.1" } = asked;
     const time = new Date("2025-01-15T12:00:00Z");
     const request = { script, args, username, token, sourceIp: source, time };
     return decideText(hookInput({ action: "run", hosts: ["web-01"], ...request }), tokens);
   }
 
-  function decideText(input: string, tokens?: string): number | null {
+  /** A file's text, or who puts something in its place. */
+  type Tokens = string | ((path: string) => void);
+
+  function decideText(input: string, tokens?: Tokens): number | null {
     using folder = new TestFolder();
-    if (tokens !== undefined) folder.write("auth-tokens", tokens);
+    if (typeof tokens === "string") folder.write("auth-tokens", tokens);
+    else tokens?.(folder.join("auth-tokens"));
     const text = readFileSync(join(FOLDER, "auth-hook"), "utf8");
     const hook = folder.script(
       "auth-hook",
@@ -251,5 +262,53 @@ describe("the auth hook example", () => {
     for (let length = 0; length < whole.length; length++) {
       expect(decideText(whole.slice(0, length))).not.toBe(0);
     }
+  });
+
+  test.each<[string, (path: string) => void]>([
+    ["a link that leads nowhere", (path) => symlinkSync("/no-such-file", path)],
+    ["a link to itself", (path) => symlinkSync(path, path)],
+    ["a folder", (path) => mkdirSync(path)],
+    ["a FIFO", (path) => Bun.spawnSync(["mkfifo", path])],
+    ["an empty file", (path) => writeFileSync(path, "")],
+    ["a file of comments", (path) => writeFileSync(path, "# nobody yet\n\n")],
+  ])("T74 %s in the place of the tokens lets nobody pass, this host neither", (_, place) => {
+    for (const token of ["", "t1"]) expect([1, 2]).toContain(decide({ token }, place) ?? 0);
+  });
+
+  test("T74 a folder of tokens that is not there, or cannot be entered, lets nobody pass", () => {
+    using folder = new TestFolder();
+    const text = readFileSync(join(FOLDER, "auth-hook"), "utf8");
+    const missing = folder.join("none/auth-tokens");
+    const hook = folder.script("hook", text.replace("/etc/ctrl-exec/auth-tokens", missing));
+    const asked = {
+      stdin: Buffer.from('{"source_ip":"127.0.0.1"}'),
+      env: { PATH: "/usr/bin:/bin" },
+    };
+    expect(Bun.spawnSync([hook], asked).exitCode).toBe(1);
+  });
+
+  test.each([
+    ["no newline behind the last line", (line: string) => line],
+    ["the line ends of Windows", (line: string) => `# who\r\n\r\n${line}\r\n`],
+    ["blanks before and between", (line: string) => `  \t${line.replaceAll(" ", " \t ")} \n`],
+  ])("T74 a file of tokens is read to its end: %s", (_, file) => {
+    const ask = (token: string, user: string, script: string, line: string) =>
+      decide({ token, username: user, script }, file(line));
+    expect(ask("t1", "alice", "backup", `${hash("t1")} alice deploy-app,backup`)).toBe(0);
+    expect(ask("t1", "alice", "reboot", `${hash("t1")} alice deploy-app,backup`)).toBe(3);
+    expect(ask("t1", "alice", "", `${hash("t1")} alice`)).toBe(0);
+    expect(ask("t2", "bob", "any", `${hash("t2")} bob *`)).toBe(0);
+    expect(ask("t2", "eve", "any", `${hash("t2")} bob *`)).toBe(2);
+  });
+
+  test("T74 without a tool that makes digests, a blank line is nobody's token", () => {
+    using folder = new TestFolder();
+    folder.script("bin/sha256sum", "cat >/dev/null");
+    const text = readFileSync(join(FOLDER, "auth-hook"), "utf8");
+    const tokens = folder.write("auth-tokens", "\n");
+    const hook = folder.script("hook", text.replace("/etc/ctrl-exec/auth-tokens", tokens));
+    const env = { PATH: `${folder.join("bin")}:/usr/bin:/bin` };
+    const asked = { stdin: Buffer.from('{"token":"t1"}'), env };
+    expect(Bun.spawnSync([hook], asked).exitCode).toBe(1);
   });
 });

@@ -25,6 +25,8 @@ export interface FalseControllerOptions {
   readonly authority: Authority;
   /** The second response; undefined closes the connection instead. */
   readonly answer: (asked: Asked, honest: HonestAnswer) => unknown;
+  /** The first response, in the place of the honest one. */
+  readonly pending?: unknown;
   /** What is sent behind the server's own certificate in the handshake; default its CA. */
   readonly chain?: string;
   readonly server?: HostCredential;
@@ -53,7 +55,7 @@ export async function falseController(options: FalseControllerOptions): Promise<
         nonce: asked.nonce,
         dispatcher_serial: server.serial,
       };
-      socket.write(http10({ status: "pending", reqid: REQUEST_ID }));
+      socket.write(http10(options.pending ?? { status: "pending", reqid: REQUEST_ID }));
       const answer = await options.answer(asked, honest);
       if (answer === undefined) socket.end();
       else if (typeof answer === "string") socket.end(answer);

@@ -4,7 +4,9 @@ import {
   forOneLine,
   forTerminal,
   inPieces,
+  jsonForScreen,
   nearestMatch,
+  screenLine,
 } from "../../src/core/text.ts";
 
 describe("T29 what a terminal would obey becomes visible", () => {
@@ -41,6 +43,24 @@ describe("T29 what a terminal would obey becomes visible", () => {
 
   test("what stands in one line stays in one line", () => {
     expect(forOneLine("1.0\n==> web-02  [OK]\t\n\u001b[m")).toBe("1.0 ==> web-02  [OK] ^[[m");
+  });
+});
+
+describe("T74", () => {
+  test("JSON has nothing raw that a terminal obeys, and the same value", () => {
+    const all = String.fromCharCode(...Array.from({ length: 0x2100 }, (_, code) => code));
+    const json = jsonForScreen(JSON.stringify({ [all]: all, list: [all, 1, null] }));
+    expect(JSON.parse(json)).toEqual({ [all]: all, list: [all, 1, null] });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+    expect(json).not.toMatch(
+      /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/,
+    );
+    expect(jsonForScreen('{"ok":1,"x":"Zoë 日本"}')).toBe('{"ok":1,"x":"Zoë 日本"}');
+  });
+
+  test("no value ends or draws over a line of ours", () => {
+    const name = "web\n==> db\r\u009b2J";
+    expect(screenLine`Denied ${name} (${7}).\n`).toBe("Denied web ==> db<U+009B>2J (7).\n");
   });
 });
 

@@ -179,6 +179,13 @@ describe("an error", () => {
     expect(kept.out).toBe('{"ok":0,"error":"bad credentials","code":2}\n');
   });
 
+  test("T74 forges no second line", () => {
+    const kept = new KeptIo();
+    const error = new CtrlExecError("protocol", "it refuses: no\nctrl-exec: Paired.");
+    showError(kept.io, "ctrl-exec", error, false);
+    expect(kept.err).toBe("ctrl-exec: it refuses: no ctrl-exec: Paired.\n");
+  });
+
   test("T29 holds no control characters for the terminal", () => {
     const kept = new KeptIo();
     showError(

@@ -6,6 +6,7 @@ import { plainAddress } from "../core/host-name.ts";
 import { formatHttpResponse } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
 import { pairingAnswer, pairingRequest } from "../core/messages.ts";
+import { hangUp } from "../system/hang-up.ts";
 import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
 import { OpenConnections } from "../system/open-connections.ts";
@@ -27,8 +28,8 @@ import { newRequestId } from "./request-id.ts";
 /** Connections beyond the queue that may be on their way to a refusal at once. */
 const SPARE_CONNECTIONS = 32;
 
-/** What an agent has to take its answer and hang up: one that stays would keep its place. */
-const HANGUP_MS = 5_000;
+/** What an agent has to take its answer: one that does not would keep its slot. */
+const ANSWER_MS = 5_000;
 
 export interface PairingServer {
   readonly port: number;
@@ -208,7 +209,6 @@ async function waitForAnswer(
 
 /** The last thing said on a connection. @param answer JSON, or what is to become it */
 function endWith(socket: TLSSocket, answer: string | object): void {
-  socket.end(formatHttpResponse(typeof answer === "string" ? answer : JSON.stringify(answer)));
-  const timer = setTimeout(() => socket.destroy(), HANGUP_MS);
-  socket.once("close", () => clearTimeout(timer));
+  const text = formatHttpResponse(typeof answer === "string" ? answer : JSON.stringify(answer));
+  hangUp(socket, () => socket.destroy(), ANSWER_MS, text);
 }

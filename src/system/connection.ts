@@ -31,6 +31,9 @@ type BunSocket = Socket<Connection>;
  */
 const GOOD_CHAIN_OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
+/** Bytes that are read after the last word, so that it arrives. */
+const MAX_DROPPED = 64 * 2 ** 20;
+
 export class Connection {
   #socket: BunSocket;
   #reader: ConnectionReader | undefined;
@@ -143,13 +146,18 @@ export class Connection {
   }
 
   /**
-   * Says that nothing more will be sent, drops what still comes, and closes when the peer has ended too:
-   * closed at once, with bytes unread, what was written could be lost. For a peer that never ends the
-   * caller must have a clock.
+   * Says that nothing more will be sent, drops what still comes, up to `MAX_DROPPED`, and closes when the peer
+   * has ended too: closed at once, with bytes unread, what was written could be lost. For a peer that never
+   * ends the caller must have a clock.
    */
   async hangUp(): Promise<void> {
     await this.end();
-    this.read({ data: () => undefined, end: () => this.close(), closed: () => undefined });
+    let left = MAX_DROPPED;
+    const data = (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) this.close();
+    };
+    this.read({ data, end: () => this.close(), closed: () => undefined });
     if (!this.#closed) this.resume();
   }
 

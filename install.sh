@@ -418,6 +418,14 @@ settle_file() {
   { [ "$3" = - ] || [ "$owners" = 0 ] || chgrp "$(group_id "$3")" "$root$1"; } && chmod "$2" "$root$1"
 }
 
+# What others can write the programs refuse: it is root's alone, as an older version may not have left it.
+close_to_others() {
+  [ -e "$root$1" ] && [ ! -h "$root$1" ] || return 0
+  case $(mode_of "$root$1") in
+    *[2367]? | *[2367]) step "$1: not for others to write" chmod go-w "$root$1" ;;
+  esac
+}
+
 own() {
   [ "$owners" = 1 ] || return 0
   if [ "$1" = - ]; then chown 0:0 "$2"; else chown "0:$(group_id "$1")" "$2"; fi
@@ -553,6 +561,10 @@ install_control() {
   put_once "$work/asset" 755 - /etc/ctrl-exec/auth-hook
   settle /etc/ctrl-exec/ca.key 600 -
   settle /etc/ctrl-exec/ctrl-exec.key 600 -
+  for name in /etc/ctrl-exec/ctrl-exec.conf /etc/ctrl-exec/ctrl-exec.crt /etc/ctrl-exec/ca.crt \
+    /var/lib/ctrl-exec/agents /var/lib/ctrl-exec/pairing /var/lib/ctrl-exec/locks /var/lib/ctrl-exec/runs; do
+    close_to_others "$name"
+  done
   maintenance
 }
 

@@ -1,14 +1,21 @@
 /**
  * Who can write the files that say what this agent does, could say it in their administrator's place;
- * and the two files that the agent replaces it must be able to replace. Both are told by self-check and
- * in the log, since a running fleet must not end over it.
+ * and the two files that the agent replaces it must be able to replace.
+ *
+ * A file of another user, or one that everybody can write, is refused. Of the group's right to write,
+ * and of all else here, self-check and the log tell: 0.8 let the service's group write in the folder of
+ * agent.conf, and a running fleet must not end over it.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AgentConfig } from "../core/agent-config.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
 import { placeOf } from "../system/linked-file.ts";
+import type { TrustRule } from "../system/trusted-file.ts";
 import { judgePath } from "../system/trusted-path.ts";
+
+/** For agent.conf and scripts.conf. */
+export const AGENT_FILE_RULE: TrustRule = { groupMayWrite: true };
 
 export interface FileFault {
   /** The key of agent.conf that names the file, or the file's own usual name. */
@@ -23,13 +30,13 @@ const INSTALL = "run install.sh --agent again";
 
 /** None is there when root alone, and the agent's own user, can write what they are to write. */
 export function fileFaults(config: AgentConfig, allowlistPath: string): FileFault[] {
-  const { ca, cert, dispatcher_serial_path, revoked_serials } = config;
+  const { ca, cert, key, dispatcher_serial_path, revoked_serials } = config;
   const folder = dirname(config.file);
   const openFolder = judgeFolder(folder);
   const own = [judgeOwn("agent.conf", config.file), judgeOwn("scripts.conf", allowlistPath)].flat();
   // What is wrong with their folder is wrong with both.
   const elsewhere = own.filter(({ problem }) => problem !== openFolder[0]?.problem);
-  const written = Object.entries({ ca, dispatcher_serial_path, revoked_serials });
+  const written = Object.entries({ key, ca, dispatcher_serial_path, revoked_serials });
   const replaced = Object.entries({ cert, dispatcher_serial_path });
   return [
     ...openFolder,

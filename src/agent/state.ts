@@ -3,7 +3,8 @@ import type { AgentConfig } from "../core/agent-config.ts";
 import { type Allowlist, parseAllowlist } from "../core/allowlist.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
 import type { Log } from "../core/log-line.ts";
-import { readText } from "../system/files.ts";
+import { readTrustedText } from "../system/trusted-file.ts";
+import { AGENT_FILE_RULE } from "./config-files.ts";
 import { type AllowedIps, readAllowedIps } from "./door/allowed-ips.ts";
 import { judgeAllowedScript } from "./script.ts";
 import { type AgentTrust, loadTrust } from "./trust.ts";
@@ -27,7 +28,7 @@ export async function loadState(config: AgentConfig, allowlistPath: string): Pro
 
 /** Scripts outside script_dirs are not listed at all (manual, `script_dirs`). */
 async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowlist> {
-  const { scripts, warnings } = await parseAllowlist(path, readText(path));
+  const { scripts, warnings } = await parseAllowlist(path, readTrustedText(path, AGENT_FILE_RULE));
   const inside = new Map(scripts);
   const outside: ConfigWarning[] = [];
   for (const [name, script] of scripts) {

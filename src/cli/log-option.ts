@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { CtrlExecError } from "../core/errors.ts";
 import type { Log } from "../core/log-line.ts";
 import { type LogDestination, openLog, SYSTEM_LOG } from "../system/syslog.ts";
+import { rightsAreLent } from "./lent-rights.ts";
 
 /** @param tag `ctrl-exec` or `ctrl-exec-agent` @throws CtrlExecError `usage` */
 export function openChosenLog(tag: string, value: string | undefined): Log {
-  const chosen = logDestinations(value, process.env.SUDO_UID);
+  const chosen = logDestinations(value, rightsAreLent());
   // Where there is no syslog, its lines would only stand on stderr once more.
   const there = chosen.filter(
     (destination) => destination !== SYSTEM_LOG || existsSync(SYSTEM_LOG),
@@ -23,16 +24,15 @@ export function openChosenLog(tag: string, value: string | undefined): Log {
 /**
  * Where the lines go. Whom sudo lets run this does not choose to go unlogged: syslog has them as well.
  *
- * @param sudoUser the id of the user whom sudo let in; undefined when it was not sudo
+ * @param lent whether the caller uses rights that are not its own
  * @throws CtrlExecError `usage`
  */
 export function logDestinations(
   value: string | undefined,
-  sudoUser: string | undefined,
+  lent: boolean,
 ): readonly LogDestination[] {
   const chosen = logDestination(value);
-  const watched = sudoUser !== undefined && sudoUser !== "0" && chosen !== SYSTEM_LOG;
-  return watched ? [chosen, SYSTEM_LOG] : [chosen];
+  return lent && chosen !== SYSTEM_LOG ? [chosen, SYSTEM_LOG] : [chosen];
 }
 
 function logDestination(value: string | undefined): LogDestination {

@@ -1,13 +1,14 @@
 /** The program update-ctrl-exec-serial. */
 import { readFileSync } from "node:fs";
+import { AGENT_FILE_RULE } from "../agent/config-files.ts";
 import { updateControllerSerial } from "../agent/update-serial.ts";
 import {
   AGENT_CONFIG_VARIABLE,
   DEFAULT_AGENT_CONFIG,
   parseAgentConfig,
 } from "../core/agent-config.ts";
-import { readTextIfPresent } from "../system/files.ts";
 import { defineVerb, type Program } from "./command.ts";
+import { readConfig } from "./config-option.ts";
 
 const update = defineVerb({
   summary: "Store the control host's new serial for the agent that runs this",
@@ -24,8 +25,15 @@ const update = defineVerb({
   examples: [],
   async run({ positionals, io }) {
     // An agent of 0.8 sets no variable and has its files in the usual place.
-    const file = io.env[AGENT_CONFIG_VARIABLE] ?? DEFAULT_AGENT_CONFIG;
-    const { config } = await parseAgentConfig(file, readTextIfPresent(file) ?? "");
+    const { file, text } = readConfig(
+      {
+        given: io.env[AGENT_CONFIG_VARIABLE],
+        usual: DEFAULT_AGENT_CONFIG,
+        rule: AGENT_FILE_RULE,
+      },
+      "",
+    );
+    const { config } = await parseAgentConfig(file, text);
     // A person's terminal would be waited on for ever.
     const input = io.inIsTerminal ? "" : readFileSync(0, "utf8");
     const serial = updateControllerSerial(config, positionals, input);

@@ -1,6 +1,6 @@
 /**
  * Judges a path step by step as the kernel would walk it: can anybody but root and the own user
- * change what it means (T13)?
+ * change what it means (T13, T62)?
  *
  * The rule is that of sshd's StrictModes: every folder on the way, every link and the file itself
  * belong to root or to the user this program runs as, and nobody else can write to them. An ACL's
@@ -59,12 +59,20 @@ export function executableProblem(path: string): PathProblem | undefined {
 
 const MAX_LINKS = 40;
 
+/** Where the rule is another one. */
+export interface PathRule {
+  /** The group's right to write is told elsewhere and no reason to refuse. */
+  readonly groupMayWrite?: boolean;
+  /** Folders that everybody writes to are refused with the sticky bit as well. */
+  readonly noStickyFolders?: boolean;
+}
+
 /**
  * The real path, or the first thing on the way that is not as it must be.
  * @param path absolute
- * @param user the one this program runs as
+ * @param user the one with whose rights this program runs, whoever has called it
  */
-export function judgePath(path: string, user = process.getuid?.() ?? 0): PathJudgement {
+export function judgePath(path: string, user = ownUser(), rule: PathRule = {}): PathJudgement {
   const ahead = path.split("/");
   let current = "/";
   /** The folder that `here` is in, when it is a sticky one. */
@@ -87,7 +95,7 @@ export function judgePath(path: string, user = process.getuid?.() ?? 0): PathJud
       current = target.startsWith("/") ? "/" : dirname(here);
       continue;
     }
-    const open = modeProblem(here, facts);
+    const open = modeProblem(here, facts, rule);
     if (open !== undefined) return open;
     current = here;
     sticky = isOpen(facts) && isSticky(facts) ? facts : undefined;
@@ -146,17 +154,25 @@ function isOpen({ mode }: Stats): boolean {
   return (mode & (GROUP_WRITES | OTHERS_WRITE)) !== 0;
 }
 
+function ownUser(): number {
+  return process.geteuid?.() ?? 0;
+}
+
 function isSticky(facts: Stats): boolean {
   return facts.isDirectory() && (facts.mode & STICKY) !== 0;
 }
 
-function modeProblem(path: string, facts: Stats): PathProblem | undefined {
-  if (!isOpen(facts) || isSticky(facts)) return undefined;
+function modeProblem(path: string, facts: Stats, rule: PathRule): PathProblem | undefined {
+  const writers = rule.groupMayWrite === true ? OTHERS_WRITE : GROUP_WRITES | OTHERS_WRITE;
+  if ((facts.mode & writers) === 0) return undefined;
+  const sticky = isSticky(facts);
+  if (sticky && rule.noStickyFolders !== true) return undefined;
   const mode = (facts.mode & 0o7777).toString(8).padStart(4, "0");
+  const chmod = rule.groupMayWrite === true ? "chmod o-w" : "chmod go-w";
   return {
     kind: "refused",
     problem: `${path} can be written by others (mode ${mode})`,
-    remedy: `chmod go-w ${path}`,
+    remedy: sticky ? "use a folder that others cannot write to" : `${chmod} ${path}`,
   };
 }
 

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -185,16 +186,52 @@ test("T13 a folder of agent.conf that its group may write fails self-check, and 
   await using control = await ControlHost.create();
   const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
   await agent.pair();
-  for (const mode of ["2775", "0777"]) {
-    const folder = dirname(agent.config);
-    chmodSync(folder, Number.parseInt(mode, 8));
-    const fault = `${folder} can be written by others (mode ${mode}); run install.sh --agent again`;
-    // Once, and not for each file in it.
-    expect(await failures(agent)).toEqual({ lines: [`FAIL  ${folder}: ${fault}`], status: 1 });
-    const serving = await agent.serve();
-    expect(warnings(serving)).toEqual([["agent.conf", fault]]);
-    await agent.stop();
+  const folder = dirname(agent.config);
+  chmodSync(folder, 0o2775);
+  const fault = `${folder} can be written by others (mode 2775); run install.sh --agent again`;
+  // Once, and not for each file in it.
+  expect(await failures(agent)).toEqual({ lines: [`FAIL  ${folder}: ${fault}`], status: 1 });
+  const serving = await agent.serve();
+  expect(warnings(serving)).toEqual([["agent.conf", fault]]);
+});
+
+test("T62 what every user can write decides nothing: the agent does not start, or keeps what it had", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  await agent.pair();
+  const open = [
+    [dirname(agent.config), agent.config],
+    [agent.config, agent.config],
+    [agent.path("scripts.conf"), agent.path("scripts.conf")],
+  ] as const;
+  const serving = await agent.serve();
+  for (const [writable, refused] of open) {
+    const mode = statSync(writable).mode & 0o7777;
+    chmodSync(writable, 0o777);
+    const problem = new RegExp(
+      `Cannot use ${refused}: .* can be written by others \\(mode 0777\\)`,
+    );
+    serving.child.kill("SIGHUP");
+    await serving.seen(new RegExp(`ACTION=reload-fail .*${problem.source}`));
+    const again = await agent.run("serve");
+    expect(again.err).toMatch(problem);
+    expect(again.err).toContain(`chmod o-w ${writable}\n`);
+    expect(again.status).toBe(78);
+    expect((await failures(agent)).status).toBe(1);
+    chmodSync(writable, mode);
   }
+  expect((await control.run("run", ["web-01", "greet"])).status).toBe(0);
+});
+
+test("T62 a key that the group can write fails self-check, and the log has it", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  await agent.pair();
+  const key = agent.path("agent.key");
+  chmodSync(key, 0o660);
+  const fault = `${key} can be written by others (mode 0660); chmod go-w ${key}`;
+  expect((await failures(agent)).lines).toEqual([`FAIL  ${key}: ${fault}`]);
+  expect(warnings(await agent.serve())).toEqual([["key", fault]]);
 });
 
 test("T13 self-check and the log say when the agent could not replace its certificate and serial", async () => {

@@ -420,6 +420,20 @@ test("a mode that somebody changed is set right; the scripts' folder is its owne
   expect(mode(root.join("opt/ctrl-exec-scripts"))).toBe("750");
 });
 
+test("T62 what an older version left open to a group is closed, once", async () => {
+  using root = image();
+  const open = ["etc/ctrl-exec/ctrl-exec.conf", "var/lib/ctrl-exec/pairing"];
+  root.write(open[0] ?? "", "read_timeout = 5\n", 0o664);
+  mkdirSync(root.join(open[1] ?? ""), { recursive: true });
+  chmodSync(root.join(open[1] ?? ""), 0o2775);
+  const args = ["--ctrl-exec", "--from", BINARY, "--root", root.path];
+  const { out } = await install(args);
+  for (const path of open) expect(out).toContain(`/${path}: not for others to write`);
+  expect(open.map((path) => mode(root.join(path)))).toEqual(["644", "2755"]);
+  expect(readFileSync(root.join(open[0] ?? ""), "utf8")).toBe("read_timeout = 5\n");
+  expect((await install(args)).out).toContain("nothing to change");
+});
+
 test("paths with spaces, and whatever umask", async () => {
   using folder = new TestFolder();
   const spaced = folder.script("a binary", readFileSync(BINARY, "utf8").replace(/^.*\n/, ""));

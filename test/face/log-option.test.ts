@@ -4,18 +4,17 @@ import { logDestinations } from "../../src/cli/log-option.ts";
 const SYSLOG = "/dev/log";
 
 test.each([
-  [undefined, undefined, [SYSLOG]],
-  ["syslog", undefined, [SYSLOG]],
-  ["stderr", undefined, ["stderr"]],
-  ["/run/log", undefined, ["/run/log"]],
-  ["stderr", "0", ["stderr"]],
-  [undefined, "1000", [SYSLOG]],
-  ["stderr", "1000", ["stderr", SYSLOG]],
-  ["/run/log", "1000", ["/run/log", SYSLOG]],
-])("--log %p for the sudo user %p goes to %p", (value, sudoUser, destinations) => {
-  expect([...logDestinations(value, sudoUser)] as string[]).toEqual(destinations);
+  [undefined, false, [SYSLOG]],
+  ["syslog", false, [SYSLOG]],
+  ["stderr", false, ["stderr"]],
+  ["/run/log", false, ["/run/log"]],
+  [undefined, true, [SYSLOG]],
+  ["stderr", true, ["stderr", SYSLOG]],
+  ["/run/log", true, ["/run/log", SYSLOG]],
+])("--log %p with lent rights %p goes to %p", (value, lent, destinations) => {
+  expect([...logDestinations(value, lent)] as string[]).toEqual(destinations);
 });
 
 test("--log takes nothing relative", () => {
-  expect(() => logDestinations("log", undefined)).toThrow("an absolute path");
+  expect(() => logDestinations("log", false)).toThrow("an absolute path");
 });

@@ -39,6 +39,27 @@ check 'all over the system' test -e /usr/local/bin/written
 shows 'a script has the network' '"ok":true' ctrl-exec run "$host" network
 rm -f /tmp/written /var/tmp/written /etc/written /usr/local/bin/written
 
+# ---- an operator behind a sudo rule chooses neither configuration nor code
+
+operator=/var/tmp/operator
+as_operator() { runuser -u nobody -- "$@"; }
+echo 'nobody ALL=(root) NOPASSWD:SETENV: /usr/local/bin/ctrl-exec run *' >/etc/sudoers.d/operator
+mkdir "$operator"
+: >/etc/ctrl-exec/empty.conf~
+ln -s /etc/ctrl-exec/empty.conf~ "$operator/c.conf"
+for file in ctrl-exec.crt ctrl-exec.key ca.crt; do ln -s "/etc/ctrl-exec/$file" "$operator/$file"; done
+echo 'require("node:fs").writeFileSync("/var/tmp/foreign", "")' >"$operator/code.js"
+chown -hR nobody "$operator"
+check 'he runs a script' as_operator sudo -n ctrl-exec run "$host" writes
+shows 'a folder of links is no configuration' "Cannot use $operator/c.conf" \
+  as_operator sudo -n ctrl-exec run "$host" writes --config "$operator/c.conf"
+shows 'nor is an old copy' "Cannot use /etc/ctrl-exec/empty.conf~" \
+  as_operator sudo -n ctrl-exec run "$host" writes --config /etc/ctrl-exec/empty.conf~
+check 'his variables are passed on' \
+  as_operator env "BUN_OPTIONS=--preload=$operator/code.js" sudo -n -E ctrl-exec run "$host" writes
+refuses 'and run nothing of his' test -e /var/tmp/foreign
+rm -rf /etc/sudoers.d/operator "$operator" /etc/ctrl-exec/empty.conf~ /tmp/written /var/tmp/written
+
 # ---- a script that is abused does not become the administrator
 
 # Replaced by an editor meanwhile, so that no mount on the file could still hold.

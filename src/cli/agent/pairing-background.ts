@@ -4,6 +4,7 @@
  * descriptors, so that `$(...)` returns at once.
  */
 import type { Io } from "../io.ts";
+import { callerVariables } from "../lent-rights.ts";
 
 /** @param args options of request-pairing for the waiting process */
 export async function leaveInBackground(io: Io, args: readonly string[]): Promise<number> {
@@ -12,7 +13,7 @@ export async function leaveInBackground(io: Io, args: readonly string[]): Promis
     stdout: "pipe",
     stderr: "pipe",
     cwd: "/",
-    env: { PATH: io.env.PATH, HOME: io.env.HOME, LANG: io.env.LANG },
+    env: { ...callerVariables(io.env), PATH: io.env.PATH, HOME: io.env.HOME, LANG: io.env.LANG },
     detached: true,
   });
   const reqid = await firstLine(child.stdout);

@@ -1,5 +1,6 @@
 /** What every verb of the agent starts from: its configuration, its allowlist's path and its log. */
 import { dirname, join, resolve } from "node:path";
+import { AGENT_FILE_RULE } from "../../agent/config-files.ts";
 import {
   type AgentConfig,
   DEFAULT_AGENT_CONFIG,
@@ -7,9 +8,8 @@ import {
 } from "../../core/agent-config.ts";
 import { DEFAULT_ALLOWLIST_NAME } from "../../core/allowlist.ts";
 import type { ConfigWarning } from "../../core/config-file.ts";
-import { CtrlExecError } from "../../core/errors.ts";
 import type { Log } from "../../core/log-line.ts";
-import { readTextIfPresent } from "../../system/files.ts";
+import { readConfig, refuseChosen } from "../config-option.ts";
 import { openChosenLog } from "../log-option.ts";
 
 export interface AgentSetting {
@@ -34,14 +34,12 @@ export async function openAgentSetting(
   options: SettingOptions,
   absent: "error" | "defaults",
 ): Promise<AgentSetting> {
-  const file = resolve(options.config ?? DEFAULT_AGENT_CONFIG);
-  const text = readTextIfPresent(file);
-  if (text === undefined && (absent === "error" || options.config !== undefined)) {
-    throw new CtrlExecError("config", `Cannot read ${file}: no such file or folder`, {
-      hint: "Put it there (ctrl-exec asset agent.conf prints an example), or name another with --config.",
-    });
-  }
-  const { config, warnings } = await parseAgentConfig(file, text ?? "");
+  const { file, text } = readConfig(
+    { given: options.config, usual: DEFAULT_AGENT_CONFIG, rule: AGENT_FILE_RULE },
+    absent === "defaults" ? "" : undefined,
+  );
+  refuseChosen(options.allowlist);
+  const { config, warnings } = await parseAgentConfig(file, text);
   return {
     config,
     configWarnings: warnings,

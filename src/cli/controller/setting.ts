@@ -1,10 +1,10 @@
 /** What every mode of the controller starts from. */
-import { resolve } from "node:path";
 import type { Caller } from "../../controller/authorize.ts";
 import type { Controller } from "../../controller/controller.ts";
+import { refuseOpenFiles } from "../../controller/open-files.ts";
 import { DEFAULT_CONTROLLER_CONFIG, parseControllerConfig } from "../../core/controller-config.ts";
-import { readTrustedText } from "../../system/trusted-file.ts";
 import { currentUser } from "../../system/user.ts";
+import { readConfig } from "../config-option.ts";
 import type { Io } from "../io.ts";
 import { openChosenLog } from "../log-option.ts";
 
@@ -20,9 +20,10 @@ interface SettingOptions {
  * @throws CtrlExecError `config`
  */
 export async function openController(options: SettingOptions): Promise<Controller> {
-  const file = resolve(options.config ?? DEFAULT_CONTROLLER_CONFIG);
-  const text = readTrustedText(file, options.config === undefined ? "" : undefined);
+  const usual = DEFAULT_CONTROLLER_CONFIG;
+  const { file, text } = readConfig({ given: options.config, usual }, "");
   const { config, warnings } = await parseControllerConfig(file, text);
+  refuseOpenFiles(config);
   const log = openChosenLog("ctrl-exec", options.log);
   for (const { key, message } of warnings)
     log("warning", "config-warn", { KEY: key, MSG: message });

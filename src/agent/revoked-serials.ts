@@ -3,7 +3,6 @@
  * watcher to lose an event or a descriptor, and no moment in which a revoked certificate still works
  * because the news is late.
  */
-import type { ConfigWarning } from "../core/config-file.ts";
 import { messageOf } from "../core/errors.ts";
 import { parseRevocations, type Revocations, type Serial } from "../core/serial.ts";
 import { fileVersion, readTextIfPresent } from "../system/files.ts";
@@ -60,10 +59,8 @@ export class RevokedSerials {
     return this.#problem;
   }
 
-  get warnings(): readonly ConfigWarning[] {
-    return this.#read.badLines.map((line) => ({
-      key: "revoked_serials",
-      message: `${this.#path}: line ${line} is not a serial`,
-    }));
+  /** One for each line that is not a serial, and so revokes nothing. */
+  get problems(): readonly string[] {
+    return this.#read.badLines.map((line) => `${this.#path}: line ${line} is not a serial`);
   }
 }

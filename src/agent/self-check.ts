@@ -128,12 +128,21 @@ function checkSerial({ dispatcher_serial_path: name }: AgentConfig): Check {
   return { name, ok: false, detail: "no such file: nobody is trusted", remedy: PAIR };
 }
 
-function checkRevocations({ revoked_serials: name }: AgentConfig): Check {
+function checkRevocations({ revoked_serials: name, namesRevocationFile }: AgentConfig): Check {
   return attempt(name, () => {
     const revoked = new RevokedSerials(name);
-    if (revoked.warnings.length > 0) {
-      const detail = revoked.warnings.map(({ message }) => message).join("; ");
+    if (revoked.problems.length > 0) {
+      const detail = revoked.problems.join("; ");
       return { name, ok: false, detail, remedy: "write each serial in hex, one a line" };
+    }
+    if (namesRevocationFile && !revoked.present) {
+      const detail = "no such file, although agent.conf names it";
+      return {
+        name,
+        ok: false,
+        detail,
+        remedy: `create it, empty when nothing is revoked: touch ${name}`,
+      };
     }
     const none = revoked.present ? "" : "no such file, ";
     return { name, ok: true, detail: `${none}${revoked.size} revoked` };

@@ -1,7 +1,7 @@
 /** The state in force: replaced whole at SIGHUP; its serial and revocation files follow on their own. */
 import type { Log } from "../core/log-line.ts";
 import type { RevokedSerials } from "./revoked-serials.ts";
-import type { AgentState } from "./state.ts";
+import { type AgentState, logBadRevocations } from "./state.ts";
 import type { AgentTrust } from "./trust.ts";
 
 export class StateKeeper {
@@ -50,11 +50,9 @@ export class StateKeeper {
     return this.#state;
   }
 
-  #tellBadRevocations({ text, warnings }: RevokedSerials): void {
-    if (text === this.#toldRevocations) return;
-    this.#toldRevocations = text;
-    for (const { key, message } of warnings) {
-      this.#log("warning", "config-warn", { KEY: key, MSG: message });
-    }
+  #tellBadRevocations(revoked: RevokedSerials): void {
+    if (revoked.text === this.#toldRevocations) return;
+    this.#toldRevocations = revoked.text;
+    logBadRevocations(revoked, this.#log);
   }
 }

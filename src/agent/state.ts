@@ -6,6 +6,7 @@ import type { Log } from "../core/log-line.ts";
 import { readTrustedText } from "../system/trusted-file.ts";
 import { AGENT_FILE_RULE } from "./config-files.ts";
 import { type AllowedIps, readAllowedIps } from "./door/allowed-ips.ts";
+import type { RevokedSerials } from "./revoked-serials.ts";
 import { judgeAllowedScript } from "./script.ts";
 import { type AgentTrust, loadTrust } from "./trust.ts";
 
@@ -46,21 +47,22 @@ export function logStateWarnings(
   configWarnings: readonly ConfigWarning[],
   log: Log,
 ): void {
-  const warnings = [
-    ...configWarnings,
-    ...state.allowedIps.warnings,
-    ...state.trust.revoked.warnings,
-  ];
-  for (const { key, message } of warnings) {
+  for (const { key, message } of [...configWarnings, ...state.allowedIps.warnings]) {
     log("warning", "config-warn", { KEY: key, MSG: message });
   }
   for (const { key, message } of state.allowlist.warnings) {
     log("warning", "config-warn", { ENTRY: key, MSG: message });
   }
-  if (!state.trust.revoked.present) {
-    log("info", "revoked-serials-absent", {
-      PATH: state.config.revoked_serials,
-      REASON: "no such file",
-    });
+  const { revoked } = state.trust;
+  logBadRevocations(revoked, log);
+  if (!revoked.present) {
+    const { namesRevocationFile, revoked_serials } = state.config;
+    const level = namesRevocationFile ? "err" : "info";
+    log(level, "revoked-serials-absent", { PATH: revoked_serials, REASON: "no such file" });
   }
+}
+
+/** A line that is not a serial lets in whom somebody meant to keep out: an error, at every load. */
+export function logBadRevocations({ problems }: RevokedSerials, log: Log): void {
+  for (const ERROR of problems) log("err", "revoked-serials-bad", { ERROR });
 }

@@ -77,6 +77,8 @@ export type AgentConfig = Settings & {
   readonly key: string;
   readonly ca: string;
   readonly revoked_serials: string;
+  /** agent.conf has the key itself: the file must be there (manual, `self-check`). */
+  readonly namesRevocationFile: boolean;
   readonly dispatcher_serial_path: string;
 };
 
@@ -95,6 +97,7 @@ export async function parseAgentConfig(
       key: config.key ?? join(folder, "agent.key"),
       ca: config.ca ?? join(folder, "ca.crt"),
       revoked_serials: config.revoked_serials ?? join(folder, "revoked-serials"),
+      namesRevocationFile: config.revoked_serials !== undefined,
       dispatcher_serial_path: config.dispatcher_serial_path ?? join(folder, "ctrl-exec-serial"),
     },
     warnings,

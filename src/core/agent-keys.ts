@@ -39,7 +39,7 @@ export const AGENT_KEYS = {
   },
   revoked_serials: {
     group: IDENTITY,
-    text: "Serials of certificates that are refused, one a line; followed without a signal. No file means none.",
+    text: "Serials of certificates that are refused, one a line, # begins a comment; followed without a signal. No file means none, but self-check wants one that is named here.",
   },
   key_type: {
     group: IDENTITY,

@@ -47,17 +47,18 @@ function padOctets(hex: string): string {
 
 export interface Revocations {
   readonly serials: ReadonlySet<Serial>;
-  /** Numbers of the lines that are no serial: they revoke nothing, and somebody must be told. */
+  /** Numbers of the lines that are not a serial: they revoke nothing, and somebody must be told. */
   readonly badLines: readonly number[];
 }
 
-/** A revocation list: one serial a line, blank lines and `#` comments between them. */
+/** A revocation list: one serial a line; a `#` begins a comment, after a serial too. */
 export function parseRevocations(text: string): Revocations {
   const serials = new Set<Serial>();
   const badLines: number[] = [];
   for (const [index, rawLine] of text.split(/\r?\n/).entries()) {
-    const line = rawLine.trim();
-    if (line === "" || line.startsWith("#")) continue;
+    const [beforeComment = ""] = rawLine.split("#", 1);
+    const line = beforeComment.trim();
+    if (line === "") continue;
     const readings = readSerials(line);
     for (const serial of readings) serials.add(serial);
     if (readings.length === 0) badLines.push(index + 1);

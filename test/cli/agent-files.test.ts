@@ -147,6 +147,22 @@ test("self-check has a line for each check, with the remedy where it fails, and 
   expect(failing.find(({ name }) => name === "script open")?.remedy).toBe(`chmod go-w ${open}`);
 });
 
+test("a revocation file that agent.conf names must be there for self-check, and its lack is an error in the log", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", { logsToSocket: true });
+  await agent.pair();
+  const file = agent.path("lists/revoked");
+  agent.writeConfig([`revoked_serials = ${file}`]);
+  const failing = async () => (await failures(agent)).lines;
+  expect(await failing()).toEqual([
+    `FAIL  ${file}: no such file, although agent.conf names it; create it, empty when nothing is revoked: touch ${file}`,
+  ]);
+  await agent.serve();
+  expect(control.log.of("revoked-serials-absent")).toMatchObject([{ priority: 27 }]);
+  control.folder.write("web-01/lists/revoked", "");
+  expect(await failing()).toEqual([]);
+});
+
 async function failures(agent: TestAgent) {
   const { out, status } = await agent.run("self-check");
   const lines = out

@@ -148,6 +148,8 @@ test("a revocation counts without a signal, in every form, for connections that 
     `0x${serial}`,
     `serial=${serial.toUpperCase()}`,
     BigInt(`0x${serial}`).toString(),
+    `${serial} # lost with a laptop`,
+    `  ${serial}\t#`,
   ];
   for (const form of forms) {
     replace(file, `# revoked\n${form}\n`);

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { readSerialLine, readSerials, serialFromHex, shortSerial } from "../../src/core/serial.ts";
+import {
+  parseRevocations,
+  readSerialLine,
+  readSerials,
+  serialFromHex,
+  shortSerial,
+} from "../../src/core/serial.ts";
 
 describe("every form of the manual names 0xdeadbeef", () => {
   test.each([
@@ -73,6 +79,13 @@ test("a certificate's own serial in the common form", () => {
   expect(serialFromHex("0A:FF")).toBe("aff");
   expect(serialFromHex("00")).toBe("0");
   expect(serialFromHex("100")).toBe("100");
+});
+
+test("a revocation list: a comment may stand in its own line or after a serial", () => {
+  const text = "# lost\nabc # alice\n\n  # 0\nDE:AD#x\r\nnot one # ff\n#\nff ff\n";
+  const { serials, badLines } = parseRevocations(text);
+  expect([...serials]).toEqual(["abc", "dead"]);
+  expect(badLines).toEqual([6, 8]);
 });
 
 describe("the file with the controller's serial", () => {

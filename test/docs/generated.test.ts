@@ -45,8 +45,8 @@ describe("the example files", () => {
     const file = "/etc/ctrl-exec-agent/agent.conf";
     const { config, warnings } = await parseAgentConfig(file, text);
     expect(warnings).toEqual([]);
-    const { tags, ...bare } = (await parseAgentConfig(file, "")).config;
-    expect(tags).toEqual({});
+    const { tags, namesRevocationFile, ...bare } = (await parseAgentConfig(file, "")).config;
+    expect({ tags, namesRevocationFile }).toEqual({ tags: {}, namesRevocationFile: false });
     expect(config).toMatchObject(JSON.parse(JSON.stringify(bare)));
     for (const { name, section } of await agentKeys()) {
       expect(text).toContain(section ? `\n[${name}]` : `\n${name} = `);

@@ -410,14 +410,14 @@ test("self-ping prints what the manual shows and takes the 403 for a pass", asyn
   expect(status).toBe(0);
 });
 
-test("self-ping fails when nothing listens, and when the agent obeys its own certificate", async () => {
+test("T63 self-ping fails when nothing listens; no agent obeys its own certificate, whatever serial it stores", async () => {
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01");
   const { out } = await agent.run("pairing-status", ["--json"]);
   writeFileSync(agent.path("ctrl-exec-serial"), JSON.parse(out).serial);
-  const obeyed = await agent.run("self-ping");
-  expect(obeyed.err).toContain("the agent answered 200");
-  expect(obeyed.status).toBe(1);
+  const refused = await agent.run("self-ping");
+  expect(refused.out).toContain("403 serial mismatch");
+  expect(refused.status).toBe(0);
   await agent.stop();
   const down = await agent.run("self-ping");
   expect(down.err).toContain("connection refused");

@@ -4,6 +4,7 @@ import type { Controller } from "../controller/controller.ts";
 import { KeptDialler } from "../controller/kept-dialler.ts";
 import { startCheckLoop } from "../controller/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
+import { doWithoutHelperThreads, startWorkerThreads } from "../system/helper-threads.ts";
 import { notifyReady } from "../system/service-manager.ts";
 import { defineVerb, type Program } from "./command.ts";
 import { commonOptions } from "./controller/options.ts";
@@ -26,6 +27,8 @@ const serve = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options, io }) {
+    doWithoutHelperThreads(io.env);
+    await startWorkerThreads();
     const dialler = new KeptDialler();
     const controller: Controller = { ...(await openController(options)), dialler };
     const { log } = controller;

@@ -1,16 +1,23 @@
 /** The terminal and the environment, as a verb sees them. Nothing below the faces touches either. */
 import { CtrlExecError, systemCode } from "../core/errors.ts";
 import { forTerminal } from "../core/text.ts";
-import { writeStderr } from "../system/stderr.ts";
+import { Outlet } from "../system/outlet.ts";
+import { readyWriteTo } from "../system/ready-write.ts";
+import { flushStderr, offerStderr, writeStderr } from "../system/stderr.ts";
 
 export interface Io {
   /** Data. Never blocks: a pager that is not read must not let a host's deadline pass. */
   out(content: string | Uint8Array): void;
-  /** Notes and errors. What a terminal would obey becomes visible, whoever it came from (T74). */
+  /**
+   * Notes and errors. What a terminal would obey becomes visible, whoever it came from (T74). Never
+   * blocks either.
+   */
   err(text: string): void;
-  /** On stderr as it is, for what moves the cursor itself. */
+  /** The same for what comes without end: left out while much is still unread. */
+  note(text: string): void;
+  /** On stderr as it is, for what moves the cursor itself; left out while much is still unread. */
   draw(text: string): void;
-  /** Waits until all data is out. @throws OutputClosed, or CtrlExecError `storage` on a full disk */
+  /** Waits until all of it is out. @throws OutputClosed, or CtrlExecError `storage` on a full disk */
   flush(): Promise<void>;
   readonly inIsTerminal: boolean;
   readonly outIsTerminal: boolean;
@@ -28,7 +35,8 @@ export function openIo(): Io {
   return {
     out: (content) => output.write(content),
     err: (text) => writeStderr(forTerminal(text)),
-    draw: writeStderr,
+    note: (text) => offerStderr(forTerminal(text)),
+    draw: offerStderr,
     flush: () => output.flush(),
     get inIsTerminal() {
       return isTerminal(0);
@@ -61,34 +69,22 @@ function terminalColumns(): number {
 
 /** process.stdout would cost 11 ms at start. */
 class Output {
-  readonly #sink = Bun.stdout.writer();
-  #failure: unknown;
+  readonly #outlet = new Outlet(() => readyWriteTo(1));
 
   write(content: string | Uint8Array): void {
-    if (this.#failure !== undefined) return;
-    void this.#attempt(() => this.#sink.write(content));
-    void this.#attempt(() => this.#sink.flush());
+    if (this.#outlet.failure !== undefined) return;
+    this.#outlet.write(typeof content === "string" ? Buffer.from(content, "utf8") : content);
   }
 
   async flush(): Promise<void> {
-    await this.#attempt(() => this.#sink.flush());
-    if (this.#failure === undefined) return;
-    if (systemCode(this.#failure) === "EPIPE") throw new OutputClosed();
+    await Promise.all([this.#outlet.flush(), flushStderr()]);
+    const { failure } = this.#outlet;
+    if (failure === undefined) return;
+    if (systemCode(failure) === "EPIPE") throw new OutputClosed();
     // Only who fails waits for it to load.
     const { fileProblem } = await import("../system/files.ts");
-    throw new CtrlExecError(
-      "storage",
-      `Cannot write to standard output: ${fileProblem(this.#failure)}`,
-      { cause: this.#failure },
-    );
-  }
-
-  /** Both the call and its promise may fail. */
-  async #attempt(step: () => number | Promise<number>): Promise<void> {
-    try {
-      await step();
-    } catch (thrown) {
-      this.#failure ??= thrown;
-    }
+    throw new CtrlExecError("storage", `Cannot write to standard output: ${fileProblem(failure)}`, {
+      cause: failure,
+    });
   }
 }

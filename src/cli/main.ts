@@ -1,9 +1,11 @@
 /** From a command line to an exit status, for all programs. */
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS } from "../core/errors.ts";
 import { versionText } from "../core/version.ts";
+import { end } from "../system/ending.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
 import { type Io, OutputClosed, openIo } from "./io.ts";
 import { showError } from "./render/error.ts";
+import { afterSignal } from "./signals.ts";
 
 type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api" | "update-ctrl-exec-serial";
 
@@ -14,11 +16,19 @@ export async function main(name: ProgramName, args: readonly string[]): Promise<
   const io = openIo();
   try {
     const status = await runProgram(await loadProgram(name), args, io);
-    await io.flush();
+    await written(io);
     return status;
   } catch (thrown) {
     return await fail(io, name, thrown, asksForJson(args));
   }
+}
+
+/** Who has been told to end waits this long for the readers of its output. */
+const READERS_MS = 1_000;
+
+async function written(io: Io): Promise<void> {
+  await end();
+  await Promise.race([io.flush(), afterSignal(READERS_MS)]);
 }
 
 /** The command line may be the very thing that is wrong, so this reads it without the option table. */
@@ -31,7 +41,7 @@ async function fail(io: Io, name: ProgramName, thrown: unknown, json: boolean): 
   if (thrown instanceof OutputClosed) return EXIT_OUTPUT_CLOSED;
   const error = asCtrlExecError(thrown);
   showError(io, name, error, json);
-  await io.flush().catch(() => undefined);
+  await written(io).catch(() => undefined);
   return ERROR_FACTS[error.code].exit;
 }
 

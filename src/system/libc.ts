@@ -1,6 +1,6 @@
 /**
- * The few calls that neither Bun nor Node offers: flock(2), pipe(2), and datagram sockets of the
- * local family for /dev/log and systemd. Loaded on first use. localtime_r(3) is here because a Date's
+ * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), and datagram
+ * sockets of the local family for /dev/log and systemd. Loaded on first use. localtime_r(3) is here because a Date's
  * local fields load the time zones of a whole planet: 5 ms of a command that takes 30.
  */
 import { dlopen } from "bun:ffi";
@@ -15,6 +15,8 @@ const SYMBOLS = {
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   close: { args: ["i32"], returns: "i32" },
   pipe: { args: ["ptr"], returns: "i32" },
+  poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
+  execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   localtime_r: { args: ["ptr", "ptr"], returns: "ptr" },
 } as const;
 

@@ -8,7 +8,7 @@ export class KeptIo {
   bytes = Buffer.alloc(0);
   readonly io: Io;
 
-  constructor(terminal: Partial<Omit<Io, "out" | "err" | "draw" | "flush">> = {}) {
+  constructor(terminal: Partial<Omit<Io, "out" | "err" | "draw" | "note" | "flush">> = {}) {
     this.io = {
       out: (content) => {
         this.bytes = Buffer.concat([this.bytes, Buffer.from(content as string)]);
@@ -19,6 +19,9 @@ export class KeptIo {
       },
       draw: (text) => {
         this.err += text;
+      },
+      note: (text) => {
+        this.err += forTerminal(text);
       },
       flush: async () => undefined,
       inIsTerminal: false,

@@ -5,6 +5,7 @@ import type { AgentConfig } from "../../core/agent-config.ts";
 import type { ConfigWarning } from "../../core/config-file.ts";
 import { ERROR_FACTS, messageOf } from "../../core/errors.ts";
 import type { Log } from "../../core/log-line.ts";
+import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-threads.ts";
 import { nameProcess } from "../../system/process-name.ts";
 import { notifyReady } from "../../system/service-manager.ts";
 import { defineVerb, type VerbInput } from "../command.ts";
@@ -33,6 +34,7 @@ export const serve = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec-agent serve", "ctrl-exec-agent serve --log stderr"],
   async run(input) {
+    doWithoutHelperThreads(input.io.env);
     const stopped = untilStopped();
     const started = Promise.withResolvers<Serving>();
     // Before anything else: a SIGHUP that comes while the agent starts must not end it.
@@ -41,6 +43,7 @@ export const serve = defineVerb({
       turn = turn.then(async () => reload(input, await started.promise));
     });
     nameProcess("ctrl-exec-agent");
+    await startWorkerThreads();
     const serving = await start(input);
     started.resolve(serving);
     notifyReady(input.io.env.NOTIFY_SOCKET);

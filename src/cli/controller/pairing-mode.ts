@@ -1,6 +1,7 @@
 import { startCheckLoop } from "../../controller/maintenance.ts";
 import { startPairingServer } from "../../controller/pairing-server.ts";
 import { screenLine } from "../../core/text.ts";
+import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-threads.ts";
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
 import { untilStopped } from "../signals.ts";
@@ -23,13 +24,15 @@ export const pairingMode = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec pairing-mode"],
   async run({ options, io }) {
+    doWithoutHelperThreads(io.env);
+    await startWorkerThreads();
     const controller = await openController(options);
     const console = io.inIsTerminal ? new PairingConsole(controller, io) : undefined;
     const server = await startPairingServer(controller, {
       onRequest: (request) => {
         if (console === undefined) {
           const { id, hostname, ip, code, code_covers } = request;
-          io.err(
+          io.note(
             screenLine`Pairing request ${id} from ${hostname} (${ip}), code ${code} (covers ${COVERED[code_covers]})\n`,
           );
         } else console.arrived(request);

@@ -58,10 +58,7 @@ export const run = defineVerb({
     try {
       const order = { hosts, port, script, args };
       const started = await startRun(controller, cliCaller(options, io), order, show);
-      const signal = await Promise.race([
-        firstSignal(SIGNALS),
-        started.finished.then(() => undefined),
-      ]);
+      const signal = await firstSignal(SIGNALS, started.finished);
       if (signal !== undefined) await started.abandon(STOPPED);
       const { reqid, results } = await started.finished;
       for (const result of results) if (!shown.has(result.host)) show(result);

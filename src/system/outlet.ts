@@ -1,0 +1,104 @@
+/** What is on its way to a reader who may be behind, or never read at all (T66). */
+
+/**
+ * Takes as much of the item as the reader takes at once, and returns what is left of it: the item itself
+ * when the reader is behind, undefined when all of it went.
+ *
+ * @throws when it cannot be written
+ */
+export type Take<Item> = (item: Item) => Item | undefined;
+
+/** Until a reader that is behind is asked again: short at first, for one that is only a little. */
+const FIRST_RETRY_MS = 1;
+const LAST_RETRY_MS = 64;
+
+/** When more than this waits, what may be lost is. */
+const MUCH = 256 * 1024;
+
+export class Outlet<Item extends { readonly length: number }> {
+  readonly #open: () => Take<Item>;
+  #take: Take<Item> | undefined;
+  #waiting: Item[] = [];
+  #length = 0;
+  #retryMs = FIRST_RETRY_MS;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #failure: unknown;
+  #idle = Promise.withResolvers<void>();
+
+  /** @param open called at the first write */
+  constructor(open: () => Take<Item>) {
+    this.#open = open;
+    this.#idle.resolve();
+  }
+
+  /** Why the last write failed; what waited then is lost. The next one is tried all the same. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** Writes what the reader takes at once, and the rest when it reads on. Never waits, never throws. */
+  write(item: Item): void {
+    if (item.length === 0) return;
+    this.#failure = undefined;
+    if (this.#waiting.length === 0) this.#idle = Promise.withResolvers();
+    this.#waiting.push(item);
+    this.#length += item.length;
+    if (this.#timer === undefined) this.#advance();
+  }
+
+  /** The same for what may be lost: returns false when it failed, or much waits already. */
+  offer(item: Item): boolean {
+    if (this.#length > MUCH) return false;
+    this.write(item);
+    return this.#failure === undefined;
+  }
+
+  /** Resolves when nothing waits: all is written, or cannot be. */
+  flush(): Promise<void> {
+    return this.#idle.promise;
+  }
+
+  /** Hands back what waits. */
+  giveUp(): Item[] {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return this.#empty();
+  }
+
+  #empty(): Item[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#length = 0;
+    this.#idle.resolve();
+    return waiting;
+  }
+
+  #advance(): void {
+    try {
+      this.#take ??= this.#open();
+      for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+        const rest = this.#take(first);
+        const taken = first.length - (rest?.length ?? 0);
+        this.#length -= taken;
+        if (taken > 0) this.#retryMs = FIRST_RETRY_MS;
+        if (rest !== undefined) {
+          this.#waiting[0] = rest;
+          this.#retryLater();
+          return;
+        }
+        this.#waiting.shift();
+      }
+    } catch (thrown) {
+      this.#failure = thrown;
+    }
+    this.#empty();
+  }
+
+  #retryLater(): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#advance();
+    }, this.#retryMs);
+    this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+  }
+}

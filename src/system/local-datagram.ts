@@ -5,15 +5,44 @@ const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const DARWIN = process.platform === "darwin";
+const MSG_DONTWAIT = DARWIN ? 0x80 : 0x40;
 
 /** Linux sockaddr_un has 108 bytes of path, with its final NUL. */
 const MAX_SOCKET_PATH = 107;
 
-/**
- * @param path of the socket; `@name` is one without a file (Linux, unix(7) "abstract")
- * @returns a connected descriptor, or -1
- */
-export function connectDatagram(path: string): number {
+/** Sends to a socket whose reader may be missing, be started anew, or hang (T66). */
+export class DatagramSender {
+  readonly #path: string;
+  #descriptor = -1;
+
+  /** @param path of the socket; `@name` is one without a file (Linux, unix(7) "abstract") */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Never waits: `busy` says that the reader's queue, often of 10 datagrams, is full. */
+  send(datagram: Uint8Array): "sent" | "busy" | "unreachable" {
+    if (this.#descriptor >= 0 && this.#sendOnce(datagram)) return "sent";
+    // A reader that was started anew has a new socket under the same name.
+    this.close();
+    this.#descriptor = connectDatagram(this.#path);
+    if (this.#descriptor < 0) return "unreachable";
+    return this.#sendOnce(datagram) ? "sent" : "busy";
+  }
+
+  close(): void {
+    if (this.#descriptor >= 0) libc().close(this.#descriptor);
+    this.#descriptor = -1;
+  }
+
+  #sendOnce(datagram: Uint8Array): boolean {
+    const length = BigInt(datagram.length);
+    return Number(libc().send(this.#descriptor, datagram, length, MSG_DONTWAIT)) >= 0;
+  }
+}
+
+/** @returns a connected descriptor, or -1 */
+function connectDatagram(path: string): number {
   const address = socketAddress(path);
   if (address === undefined) return -1;
   const descriptor = libc().socket(AF_UNIX, SOCK_DGRAM | (DARWIN ? 0 : SOCK_CLOEXEC), 0);

@@ -8,9 +8,10 @@
  */
 export type Take<Item> = (item: Item) => Item | undefined;
 
-/** Until a reader that is behind is asked again: short at first, for one that is only a little. */
-const FIRST_RETRY_MS = 1;
-const LAST_RETRY_MS = 64;
+/** A reader that is behind is asked again: at once so many times, since most are about to read on, */
+const RETRIES_AT_ONCE = 50;
+/** and after that in longer and longer intervals, up to this. */
+const MAX_RETRY_MS = 64;
 
 /** When more than this waits, what may be lost is. */
 const MUCH = 256 * 1024;
@@ -20,8 +21,9 @@ export class Outlet<Item extends { readonly length: number }> {
   #take: Take<Item> | undefined;
   #waiting: Item[] = [];
   #length = 0;
-  #retryMs = FIRST_RETRY_MS;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Since the reader took anything. */
+  #retries = 0;
+  #cancelRetry: (() => void) | undefined;
   #failure: unknown;
   #idle = Promise.withResolvers<void>();
 
@@ -43,7 +45,7 @@ export class Outlet<Item extends { readonly length: number }> {
     if (this.#waiting.length === 0) this.#idle = Promise.withResolvers();
     this.#waiting.push(item);
     this.#length += item.length;
-    if (this.#timer === undefined) this.#advance();
+    if (this.#cancelRetry === undefined) this.#advance();
   }
 
   /** The same for what may be lost: returns false when it failed, or much waits already. */
@@ -60,8 +62,8 @@ export class Outlet<Item extends { readonly length: number }> {
 
   /** Hands back what waits. */
   giveUp(): Item[] {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
     return this.#empty();
   }
 
@@ -80,7 +82,7 @@ export class Outlet<Item extends { readonly length: number }> {
         const rest = this.#take(first);
         const taken = first.length - (rest?.length ?? 0);
         this.#length -= taken;
-        if (taken > 0) this.#retryMs = FIRST_RETRY_MS;
+        if (taken > 0) this.#retries = 0;
         if (rest !== undefined) {
           this.#waiting[0] = rest;
           this.#retryLater();
@@ -95,10 +97,18 @@ export class Outlet<Item extends { readonly length: number }> {
   }
 
   #retryLater(): void {
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
+    const retry = () => {
+      this.#cancelRetry = undefined;
       this.#advance();
-    }, this.#retryMs);
-    this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+    };
+    const late = this.#retries - RETRIES_AT_ONCE;
+    this.#retries += 1;
+    if (late < 0) {
+      const immediate = setImmediate(retry);
+      this.#cancelRetry = () => clearImmediate(immediate);
+    } else {
+      const timer = setTimeout(retry, Math.min(MAX_RETRY_MS, 2 ** late));
+      this.#cancelRetry = () => clearTimeout(timer);
+    }
   }
 }

@@ -1,6 +1,6 @@
 /** What systemd hears of a service (sd_notify(3)). */
-import { libc } from "./libc.ts";
-import { connectDatagram } from "./local-datagram.ts";
+import { DatagramSender } from "./local-datagram.ts";
+import { Outlet } from "./outlet.ts";
 
 /**
  * Says that the service answers: `systemctl start` and what is ordered behind it wait for this, and a
@@ -10,9 +10,10 @@ import { connectDatagram } from "./local-datagram.ts";
  */
 export function notifyReady(socket: string | undefined): void {
   if (socket === undefined || socket === "") return;
-  const descriptor = connectDatagram(socket);
-  if (descriptor < 0) return;
-  const message = Buffer.from("READY=1");
-  libc().send(descriptor, message, BigInt(message.length), 0);
-  libc().close(descriptor);
+  const manager = new DatagramSender(socket);
+  new Outlet<Uint8Array>(() => (message) => {
+    if (manager.send(message) === "busy") return message;
+    manager.close();
+    return undefined;
+  }).write(Buffer.from("READY=1"));
 }

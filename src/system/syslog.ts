@@ -5,9 +5,10 @@
  */
 import { formatLogLine, type Log, type LogLevel } from "../core/log-line.ts";
 import { beforeEnd } from "./ending.ts";
-import { LogSocket, syslogDatagram } from "./log-socket.ts";
+import { DatagramSender } from "./local-datagram.ts";
 import { Outlet } from "./outlet.ts";
 import { flushStderr, offerStderr } from "./stderr.ts";
+import { syslogDatagram } from "./syslog-datagram.ts";
 
 /** `stderr`, or the path of a datagram socket. */
 export type LogDestination = "stderr" | `/${string}`;
@@ -51,9 +52,9 @@ interface Line {
 const BUSY_WAIT_MS = 200;
 
 function syslogDelivery(path: string): Deliver {
-  const socket = new LogSocket(path);
+  const daemon = new DatagramSender(path);
   const outlet = new Outlet<Line>(() => (line) => {
-    const outcome = socket.send(line.datagram);
+    const outcome = daemon.send(line.datagram);
     if (outcome === "busy") return line;
     return outcome === "sent" || onStderr(line.level, line.message) ? undefined : line;
   });

@@ -71,6 +71,22 @@ export class TerminalSession {
     this.#child.kill("SIGKILL");
   }
 
+  /** Waits until nothing is printed any more, as after Ctrl-S. */
+  async stoodStill(): Promise<void> {
+    let seen = -1;
+    let since = Date.now();
+    await until("the screen stands still", () => {
+      if (this.#screen.length !== seen) since = Date.now();
+      seen = this.#screen.length;
+      return Date.now() - since > 1_200;
+    });
+  }
+
+  /** Waits for the end of the program, whatever it still had to print. */
+  async exited(): Promise<number> {
+    return await this.#child.exited;
+  }
+
   /** Waits for the end of the program and for all that it printed. */
   async ended(): Promise<number> {
     const status = await this.#child.exited;

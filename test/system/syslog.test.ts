@@ -2,10 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { openLog } from "../../src/system/syslog.ts";
-import { TestFolder } from "../support/folder.ts";
+import { TestFolder, until } from "../support/folder.ts";
 import { LogSocket } from "../support/log-socket.ts";
 
 const syslogModule = join(import.meta.dir, "../../src/system/syslog.ts");
+const endingModule = join(import.meta.dir, "../../src/system/ending.ts");
 
 /** A log on a real datagram socket in the folder. */
 function logTo(folder: TestFolder) {
@@ -17,7 +18,8 @@ function logTo(folder: TestFolder) {
 /** Logs in a process of its own and returns what it wrote to stderr. */
 function stderrOf(destination: string, calls: string, env: Record<string, string> = {}): string {
   const code = `const { openLog } = await import(${JSON.stringify(syslogModule)});
-    const log = openLog("ctrl-exec-agent", ${JSON.stringify(destination)}); ${calls}`;
+    const { end } = await import(${JSON.stringify(endingModule)});
+    const log = openLog("ctrl-exec-agent", ${JSON.stringify(destination)}); ${calls}; await end();`;
   const child = Bun.spawnSync([process.execPath, "-e", code], { env: { ...process.env, ...env } });
   expect(child.exitCode).toBe(0);
   return child.stderr.toString();
@@ -83,6 +85,18 @@ describe("PROTOCOL section 7 on a real socket", () => {
     log("info", "run");
     expect(next.of("run")).toHaveLength(1);
   });
+
+  test("T66 a burst that a daemon's queue does not take at once waits, in order", async () => {
+    using folder = new TestFolder();
+    const path = folder.join("log");
+    using socket = new LogSocket(path, { reads: false });
+    const log = openLog("ctrl-exec", `/${path.slice(1)}`);
+    for (let count = 0; count < 600; count++) log("info", "x", { I: count });
+    await until("the daemon has read all of it", () => socket.lines.length === 600);
+    expect(socket.lines.map(({ fields }) => Number(fields.I))).toEqual(
+      Array.from({ length: 600 }, (_, index) => index),
+    );
+  });
 });
 
 describe("an unreachable log never stops the work", () => {
@@ -105,7 +119,7 @@ describe("an unreachable log never stops the work", () => {
   test("stderr closed: nothing", () => {
     expect(stderrOf("stderr", `require("node:fs").closeSync(2); ${call}`)).toBe("");
   });
-  test("a daemon that does not read: the rest goes to stderr, and nothing waits", () => {
+  test("T66 a daemon that does not read: the rest goes to stderr, and nothing waits", () => {
     using folder = new TestFolder();
     const path = folder.join("log");
     using socket = new LogSocket(path);

@@ -1,6 +1,7 @@
 /** The command line of ctrl-exec-api. */
 import { startApi } from "../api/server.ts";
 import type { Controller } from "../controller/controller.ts";
+import { HostIndex } from "../controller/host-index.ts";
 import { KeptDialler } from "../controller/kept-dialler.ts";
 import { startCheckLoop } from "../controller/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
@@ -30,14 +31,17 @@ const serve = defineVerb({
     doWithoutHelperThreads(io.env);
     await startWorkerThreads();
     const dialler = new KeptDialler();
-    const controller: Controller = { ...(await openController(options)), dialler };
+    const keeping = (opened: Controller): Controller => {
+      return { ...opened, dialler, index: new HostIndex(opened.config) };
+    };
+    const controller = keeping(await openController(options));
     const { log } = controller;
     const server = await startApi(controller);
     let checks = startCheckLoop(controller);
     process.on("SIGHUP", () => {
       openController(options)
         .then((next) => {
-          const reloaded = { ...next, dialler, log };
+          const reloaded = keeping({ ...next, log });
           server.reload(reloaded);
           checks.stop();
           checks = startCheckLoop(reloaded);

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import type { Log } from "../core/log-line.ts";
 import { ensureFolder } from "../system/files.ts";
+import type { HostIndex } from "./host-index.ts";
 import type { KeptDialler } from "./kept-dialler.ts";
 
 export interface Controller {
@@ -11,6 +12,8 @@ export interface Controller {
   readonly now: () => Date;
   /** Where connections to agents outlive a request: in the API, not in a command. */
   readonly dialler?: KeptDialler;
+  /** Where it is kept between requests, too. */
+  readonly index?: HostIndex;
 }
 
 /** Places below ca_dir and state_dir, and beside the key (PROTOCOL section 4). */

@@ -1,12 +1,12 @@
 /** Discovery: what every host may run, and its tags. */
-import { formatHostPort, isHostName } from "../core/host-name.ts";
+import { formatHostPort } from "../core/host-name.ts";
 import { capabilitiesReply, refusalIn } from "../core/messages.ts";
 import type { DiscoveredHost } from "../core/results.ts";
-import { authorize, type Caller } from "./authorize.ts";
+import type { Caller } from "./authorize.ts";
+import { authorizedRegistry, authorizedTargets } from "./authorized-targets.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
-import { agentFinder, readRegistry } from "./registry.ts";
-import { hostOf, type ResolvedTarget, resolveTargets, targetOf } from "./targets.ts";
+import { type ResolvedTarget, readTargets } from "./targets.ts";
 
 /**
  * @param typed undefined means every registered host
@@ -18,26 +18,13 @@ export async function discoverHosts(
   caller: Caller,
   typed: readonly string[] | undefined,
 ): Promise<DiscoveredHost[]> {
-  const targets = typed === undefined ? everyHost(controller) : namedHosts(controller, typed);
-  const hosts = targets.map(hostOf);
-  await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
+  const action = { action: "ping", script: "", args: [] } as const;
+  if (typed === undefined) {
+    return await scanCapabilities(controller, await authorizedRegistry(controller, caller, action));
+  }
+  const asked = readTargets(typed, undefined, controller.config.max_hosts);
+  const targets = await authorizedTargets(controller, caller, action, asked);
   return await scanCapabilities(controller, targets);
-}
-
-/** Every registered host, by name; one whose record is broken too: it is never left out in silence. */
-export function everyHost({ config }: Controller): ResolvedTarget[] {
-  const { agents, broken } = readRegistry(config);
-  const targets = [
-    ...[...agents].map(([host, record]) => targetOf(host, { kind: "agent", record })),
-    ...broken
-      .filter(({ hostname }) => isHostName(hostname))
-      .map((record) => targetOf(record.hostname, { kind: "broken", broken: record })),
-  ];
-  return targets.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-function namedHosts({ config }: Controller, typed: readonly string[]): ResolvedTarget[] {
-  return resolveTargets(typed, undefined, agentFinder(config), config.max_hosts);
 }
 
 /** The caller has authorised the request. */

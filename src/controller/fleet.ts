@@ -18,6 +18,7 @@ import {
   clientCredential,
   loadCredentials,
 } from "./credential.ts";
+import { dialProblem } from "./identity.ts";
 import { type Acceptance, rememberSerials } from "./known-serial.ts";
 import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import { readRevoked } from "./revocation.ts";
@@ -145,7 +146,8 @@ export async function askHost(
     ...found,
   });
   try {
-    if (target.problem !== undefined) throw target.problem;
+    const problem = dialProblem(target, dialler.config.verify_agent_identity);
+    if (problem !== undefined) throw problem;
     let refused: AgentReply | undefined;
     for (const { serial, credential } of inOrderFor(target, dialler.credentials)) {
       const reply = await askAgent({ ...dialler, serial, credential }, target, request);

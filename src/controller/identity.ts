@@ -1,8 +1,28 @@
-/** Whether the host that answered is the host that was called (T05). */
+/** Whether a host may be called, and whether the host that answered is the one that was called (T05). */
 import type { ControllerConfig } from "../core/controller-config.ts";
+import { CtrlExecError } from "../core/errors.ts";
 import type { Serial } from "../core/serial.ts";
 import { type CertificateIdentity, speaksFor } from "../pki/certificate.ts";
 import type { ResolvedTarget } from "./targets.ts";
+
+type Policy = ControllerConfig["verify_agent_identity"];
+
+/**
+ * Why the host must not be called, before any packet: what a port answers that nobody has registered, or
+ * whether it answers, is not for this program to find out (T67).
+ */
+export function dialProblem(
+  { name, record, problem }: ResolvedTarget,
+  policy: Policy,
+): CtrlExecError | undefined {
+  if (problem !== undefined) return problem;
+  if (policy !== "strict" || record !== undefined) return undefined;
+  return new CtrlExecError(
+    "untrusted",
+    `Cannot call ${name}: it is not registered, and verify_agent_identity = strict`,
+    { hint: "See: ctrl-exec list-agents" },
+  );
+}
 
 /**
  * What is wrong with the peer, or undefined. The chain has been verified already.
@@ -11,17 +31,13 @@ import type { ResolvedTarget } from "./targets.ts";
 export function identityProblem(
   target: ResolvedTarget,
   peer: CertificateIdentity,
-  policy: ControllerConfig["verify_agent_identity"],
+  policy: Policy,
   revoked: ReadonlySet<Serial>,
 ): string | undefined {
   if (revoked.has(peer.serial)) {
     return `${target.name} answered with the revoked certificate of ${peer.commonName || "nobody"}: refused`;
   }
-  if (policy === "ca") return undefined;
-  if (target.record === undefined) {
-    if (policy !== "strict") return undefined;
-    return `${target.name} is not registered, and verify_agent_identity = strict`;
-  }
+  if (policy === "ca" || target.record === undefined) return undefined;
   if (speaksFor(peer, target.record.hostname)) return undefined;
   return `${target.name} answered with the certificate of ${peer.commonName || "nobody"}: refused`;
 }

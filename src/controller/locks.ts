@@ -10,6 +10,7 @@ import { addDays, isoSeconds } from "../core/time.ts";
 import { ensureFolder, listFiles, readTextIfPresent } from "../system/files.ts";
 import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock.ts";
 import { type Controller, paths } from "./controller.ts";
+import { dialProblem } from "./identity.ts";
 import { hostOf, type ResolvedTarget } from "./targets.ts";
 
 export interface LockOrder {
@@ -31,7 +32,9 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
   const { config, log } = controller;
   const { script } = order;
   // A host that is not dialled runs nothing.
-  const targets = order.targets.filter(({ problem }) => problem === undefined);
+  const targets = order.targets.filter(
+    (target) => dialProblem(target, config.verify_agent_identity) === undefined,
+  );
   ensureFolder(paths(config).locks, 0o750);
   const held = new Map<string, HeldLock>();
   const conflicts: string[] = [];

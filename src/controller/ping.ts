@@ -2,15 +2,16 @@
 import { formatHostPort } from "../core/host-name.ts";
 import { pingReply, refusalIn } from "../core/messages.ts";
 import type { PingResult } from "../core/results.ts";
-import { authorize, type Caller } from "./authorize.ts";
+import type { Caller } from "./authorize.ts";
+import { authorizedTargets } from "./authorized-targets.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
 import { rememberExpiries, type ShownExpiry } from "./known-expiry.ts";
 import { tryLockMaintenance } from "./maintenance-lock.ts";
-import { type AgentRecord, agentFinder } from "./registry.ts";
+import type { AgentRecord } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
 import { newRequestId } from "./request-id.ts";
-import { hostOf, type ResolvedTarget, resolveTargets } from "./targets.ts";
+import { type ResolvedTarget, readTargets } from "./targets.ts";
 
 /**
  * @param port the invocation's own port; undefined leaves it to the registry
@@ -25,10 +26,9 @@ export async function pingHosts(
   port: number | undefined,
   onResult: (result: PingResult) => void,
 ): Promise<PingResult[]> {
-  const { config } = controller;
-  const targets = resolveTargets(typed, port, agentFinder(config), config.max_hosts);
-  const hosts = targets.map(hostOf);
-  await authorize(controller, caller, { action: "ping", script: "", hosts, args: [] });
+  const asked = readTargets(typed, port, controller.config.max_hosts);
+  const action = { action: "ping", script: "", args: [] } as const;
+  const targets = await authorizedTargets(controller, caller, action, asked);
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<string, PingResult>();
   const shown: ShownExpiry[] = [];

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { asCtrlExecError, CtrlExecError, systemCode } from "../core/errors.ts";
-import { canonicalAddress, isHostName, lowerAscii, sameHostName } from "../core/host-name.ts";
+import { isHostName, lowerAscii, sameHostName } from "../core/host-name.ts";
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { type HeldLock, takeLock } from "../system/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
@@ -48,53 +48,42 @@ export function readRegistry(config: ControllerConfig): Registry {
   return { agents, broken };
 }
 
-/** Finds who is registered. */
-export interface AgentFinder {
-  /** Undefined when nothing is registered under the name. */
-  named(hostname: string): Registered | undefined;
-  /** The sound records with that address, however it is spelled. */
-  at(address: string): readonly AgentRecord[];
-}
-
 /**
- * By name it reads no record but those it is asked for: one host of thousands costs what one of ten
- * does. Only who asks for an address has all of them read, once.
+ * Finds who is registered under a name; undefined when nobody is. It reads no record but those it is asked
+ * for: one host of thousands costs what one of ten does.
  */
+export type AgentFinder = (hostname: string) => Registered | undefined;
+
 export function agentFinder(config: ControllerConfig): AgentFinder {
   const files = recordFiles(config);
-  let all: readonly AgentRecord[] | undefined;
-  return {
-    named(hostname) {
-      const host = lowerAscii(hostname);
-      return readHost(host, files.get(host) ?? []);
-    },
-    at(address) {
-      all ??= [...readRegistry(config).agents.values()];
-      const wanted = canonicalAddress(address);
-      return all.filter(({ ip }) => canonicalAddress(ip) === wanted);
-    },
+  return (hostname) => {
+    const host = lowerAscii(hostname);
+    return readHost(host, files.get(host) ?? []);
   };
 }
 
 /** Undefined when nothing is registered under the name. */
 export function findAgent(config: ControllerConfig, hostname: string): Registered | undefined {
-  return agentFinder(config).named(hostname);
+  return agentFinder(config)(hostname);
 }
 
 /** The paths of each host's record, by the name in lower case: more than one when only case differs. */
-function recordFiles(config: ControllerConfig): Map<string, string[]> {
+export function recordFiles(config: ControllerConfig): Map<string, string[]> {
   const folder = paths(config).agents;
   const files = new Map<string, string[]>();
   for (const name of listFolder(folder)) {
     if (!name.endsWith(".json") || name.startsWith(".")) continue;
     const host = lowerAscii(name.slice(0, -".json".length));
-    files.set(host, [...(files.get(host) ?? []), join(folder, name)]);
+    const file = `${folder}/${name}`;
+    const others = files.get(host);
+    if (others === undefined) files.set(host, [file]);
+    else others.push(file);
   }
   return files;
 }
 
 /** Undefined when the file has gone since the folder was listed. */
-function readHost(host: string, [file, ...more]: readonly string[]): Registered | undefined {
+export function readHost(host: string, [file, ...more]: readonly string[]): Registered | undefined {
   if (file === undefined) return undefined;
   try {
     if (more.length > 0) {

@@ -25,7 +25,7 @@ import {
 import { newRequestId } from "./request-id.ts";
 import { readRevoked } from "./revocation.ts";
 import { shownCertificate } from "./shown-certificate.ts";
-import { type ResolvedTarget, resolveTargets } from "./targets.ts";
+import { type ResolvedTarget, targetOf } from "./targets.ts";
 
 /** When the agent's certificate is due, by its record; undefined when the record does not say. */
 export function renewalDueAt(record: AgentRecord, certDays: number): Date | undefined {
@@ -70,8 +70,8 @@ export async function renewAgents(
   // The name goes into a certificate: that it is the right host is not left to a policy.
   const strict = { ...config, verify_agent_identity: "strict" } as const;
   const dialler: FleetDialler = { ...openDialler(controller), config: strict };
-  const names = records.map(({ hostname }) => hostname);
-  const targets = resolveTargets(names, undefined, agentFinder(config), names.length);
+  const find = agentFinder(config);
+  const targets = records.map(({ hostname }) => targetOf(hostname, find(hostname)));
   await inParallel(targets, config.max_parallel, async (target) => {
     const failure = await renewAgent(controller, dialler, target);
     if (failure === undefined) renewed.push(target.name);

@@ -7,14 +7,14 @@ import { MAX_REQUEST_BYTES, refusalIn, runReply } from "../core/messages.ts";
 import { resultWithoutToken } from "../core/redact.ts";
 import { isReservedScript } from "../core/reserved-script.ts";
 import type { RunResult } from "../core/results.ts";
-import { authorize, type Caller } from "./authorize.ts";
+import type { Caller } from "./authorize.ts";
+import { authorizedTargets } from "./authorized-targets.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
 import { takeRunLocks } from "./locks.ts";
-import { agentFinder } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { lostResult, RunRecord } from "./run-records.ts";
-import { hostOf, resolveTargets } from "./targets.ts";
+import { readTargets } from "./targets.ts";
 
 export interface RunOrder {
   readonly hosts: readonly string[];
@@ -71,7 +71,7 @@ export async function startRun(
       hint: "It decides whom an agent trusts. To replace this host's certificate: ctrl-exec rotate-cert",
     });
   }
-  const targets = resolveTargets(order.hosts, order.port, agentFinder(config), config.max_hosts);
+  const asked = readTargets(order.hosts, order.port, config.max_hosts);
   const reqid = caller.requestId ?? newRequestId();
   const body = { script, args, reqid, username, token };
   if (Buffer.byteLength(JSON.stringify(body)) > MAX_REQUEST_BYTES) {
@@ -80,7 +80,8 @@ export async function startRun(
       "Cannot run: the arguments are longer than 1 MiB together",
     );
   }
-  await authorize(controller, caller, { action: "run", script, hosts: targets.map(hostOf), args });
+  const action = { action: "run", script, args } as const;
+  const targets = await authorizedTargets(controller, caller, action, asked);
   const opened = openDialler(controller);
   const account = opened.budget.open();
   const dialler = { ...opened, account };

@@ -1,10 +1,10 @@
 /** From what an operator typed to where each host is dialled. */
 import { CtrlExecError } from "../core/errors.ts";
-import { lowerAscii, parseTarget } from "../core/host-name.ts";
+import { canonicalAddress, lowerAscii, parseTarget, type Target } from "../core/host-name.ts";
 import { isIp } from "../core/ip-address.ts";
-import type { AgentFinder, AgentRecord, Registered } from "./registry.ts";
+import type { AgentRecord, Registered } from "./registry.ts";
 
-const DEFAULT_AGENT_PORT = 7443;
+export const DEFAULT_AGENT_PORT = 7443;
 
 /** A host of a request: its name or address as asked for, and how to reach it. */
 export interface ResolvedTarget {
@@ -18,20 +18,18 @@ export interface ResolvedTarget {
 }
 
 /**
- * A registered host may be named by its address too: it is the same host, with the same lock and the
- * same name to answer for.
+ * Reads the hosts of a request. It looks nothing up: what it refuses tells the caller nothing that the
+ * request itself does not say (T67).
  *
  * @param typed targets as given: `host`, `host:port`, `[v6]:port`
- * @param port the invocation's own port, which wins over the recorded one
- * @param find of the registry
+ * @param port the invocation's own port, for targets that are typed without one
  * @throws CtrlExecError `bad-request` for a target that is none, one given twice, or too many
  */
-export function resolveTargets(
+export function readTargets(
   typed: readonly string[],
   port: number | undefined,
-  find: AgentFinder,
   maxHosts: number,
-): ResolvedTarget[] {
+): Target[] {
   if (typed.length === 0) throw new CtrlExecError("bad-request", "no host given");
   if (typed.length > maxHosts) {
     throw new CtrlExecError(
@@ -45,19 +43,24 @@ export function resolveTargets(
     if (target === undefined) {
       throw new CtrlExecError("bad-request", `"${text}" is not a host, host:port or address`);
     }
-    const { name } = target;
-    const dialled = target.port ?? port;
-    const found = isIp(name) ? onlyAt(find, name, dialled) : find.named(name);
-    const resolved = targetOf(name, found, dialled);
-    const host = hostOf(resolved);
-    if (seen.has(host)) {
-      const { record } = resolved;
-      const also = !isIp(name) || record === undefined ? "" : `, as ${record.hostname}`;
-      throw new CtrlExecError("bad-request", `${name} is given twice${also}`);
-    }
-    seen.add(host);
-    return resolved;
+    const asked = { name: target.name, port: target.port ?? port };
+    // Behind one address there may be several hosts; a name is one host, whatever its port.
+    const key = isIp(asked.name) ? socketAddress(asked.name, asked.port) : lowerAscii(asked.name);
+    if (seen.has(key)) throw givenTwice(asked.name);
+    seen.add(key);
+    return asked;
   });
+}
+
+/** @param registered the name behind an address: for callers who may know it */
+export function givenTwice(name: string, registered?: string): CtrlExecError {
+  const also = registered === undefined ? "" : `, as ${registered}`;
+  return new CtrlExecError("bad-request", `${name} is given twice${also}`);
+}
+
+/** An address and port in the one spelling that they are compared in. */
+export function socketAddress(address: string, port = DEFAULT_AGENT_PORT): string {
+  return `${typedHost(address)} ${port}`;
 }
 
 /**
@@ -65,18 +68,12 @@ export function resolveTargets(
  * an auth hook decides: who refuses db-01 must not let DB-01 or its address pass.
  */
 export function hostOf({ name, record }: ResolvedTarget): string {
-  return lowerAscii(record?.hostname ?? name);
+  return typedHost(record?.hostname ?? name);
 }
 
-/** Who is registered at that address and port; undefined when nobody is, or more than one. */
-function onlyAt(
-  find: AgentFinder,
-  address: string,
-  port = DEFAULT_AGENT_PORT,
-): Registered | undefined {
-  const there = find.at(address).filter((record) => (record.port ?? DEFAULT_AGENT_PORT) === port);
-  const [record] = there;
-  return record === undefined || there.length > 1 ? undefined : { kind: "agent", record };
+/** The same of a host that is not registered. */
+export function typedHost(name: string): string {
+  return lowerAscii(canonicalAddress(name));
 }
 
 /** @param port undefined leaves it to the record */

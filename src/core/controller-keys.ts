@@ -31,7 +31,7 @@ export const CONTROLLER_KEYS = {
   },
   verify_agent_identity: {
     group: CALLS,
-    text: "Who may answer: registry (a registered host must answer with the certificate of its name), strict (and every target must be registered) or ca (any certificate of the CA, as 0.8 did).",
+    text: "Who may answer: registry (a registered host must answer with the certificate of its name), strict (and a host that is not registered is not called) or ca (any certificate of the CA, as 0.8 did).",
   },
   connect_timeout: {
     group: CALLS,

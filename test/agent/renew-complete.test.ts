@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { setupCa, signHost } from "../../src/controller/authority.ts";
 import { askHost, openDialler } from "../../src/controller/fleet.ts";
-import { agentFinder } from "../../src/controller/registry.ts";
-import { resolveTargets } from "../../src/controller/targets.ts";
+import { findAgent } from "../../src/controller/registry.ts";
+import { targetOf } from "../../src/controller/targets.ts";
 import { addDays } from "../../src/core/time.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
@@ -29,8 +29,7 @@ function keyOf(pem: string): Buffer {
 
 async function offer(body: Record<string, unknown>) {
   const { controller } = fleet;
-  const [target] = resolveTargets(["web-01"], undefined, agentFinder(controller.config), 1);
-  if (target === undefined) throw new Error("web-01 is not registered");
+  const target = targetOf("web-01", findAgent(controller.config, "web-01"));
   const request = { method: "POST", path: "/renew-complete", body } as const;
   return (await askHost(openDialler(controller), target, request)).reply;
 }

@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { loadIdentity } from "../../src/agent/identity-files.ts";
 import { askHost, type FleetDialler, openDialler } from "../../src/controller/fleet.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
-import { agentFinder } from "../../src/controller/registry.ts";
-import { resolveTargets } from "../../src/controller/targets.ts";
+import { findAgent } from "../../src/controller/registry.ts";
+import { targetOf } from "../../src/controller/targets.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../src/core/messages.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
@@ -21,8 +21,7 @@ afterEach(() => fleet[Symbol.asyncDispose]());
 
 /** Calls web-01 as a control host of 1.0 does, or somebody with its certificate. */
 async function callWeb(path: string, body: unknown, dialler = openDialler(fleet.controller)) {
-  const [target] = resolveTargets(["web-01"], undefined, agentFinder(dialler.config), 1);
-  if (target === undefined) throw new Error("web-01 is not registered");
+  const target = targetOf("web-01", findAgent(dialler.config, "web-01"));
   const { reply } = await askHost(dialler, target, { method: "POST", path, body });
   return reply;
 }

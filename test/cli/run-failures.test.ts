@@ -120,7 +120,7 @@ describe("T05", () => {
     const strange = await ping("strict", `localhost:${web?.port}`);
     expect(strange.status).toBe(1);
     expect(strange.err).toContain(
-      "localhost is not registered, and verify_agent_identity = strict",
+      "Cannot call localhost: it is not registered, and verify_agent_identity = strict",
     );
     expect((await ping("strict", `127.0.0.1:${web?.port}`)).status).toBe(0);
     expect((await ping("strict", "web-01")).status).toBe(0);

@@ -3,48 +3,45 @@ import { readdirSync } from "node:fs";
 import { paths } from "../../src/controller/controller.ts";
 import { listRunLocks, takeRunLocks } from "../../src/controller/locks.ts";
 import { maintainOnce } from "../../src/controller/maintenance.ts";
-import { agentFinder } from "../../src/controller/registry.ts";
 import { startRun } from "../../src/controller/run.ts";
-import { resolveTargets } from "../../src/controller/targets.ts";
 import { LockedError } from "../../src/core/errors.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";
 
-function order(fleet: LocalFleet, hosts: readonly string[], script = "deploy") {
-  const { config } = fleet.controller;
-  const targets = resolveTargets(hosts, undefined, agentFinder(config), 100);
-  return { targets, script, reqid: "0123456789abcdef", username: "alice" };
+async function take(fleet: LocalFleet, hosts: readonly string[], script = "deploy") {
+  const targets = await fleet.targets(hosts);
+  const order = { targets, script, reqid: "0123456789abcdef", username: "alice" };
+  return takeRunLocks(fleet.controller, order);
 }
 
 test("T30 a second run of a script on a host is refused while the first goes on", async () => {
   await using fleet = await LocalFleet.create();
-  const locks = takeRunLocks(fleet.controller, order(fleet, ["web-01", "db-01"]));
-  const again = () => takeRunLocks(fleet.controller, order(fleet, ["mail-01", "db-01", "web-01"]));
-  expect(again).toThrow(new LockedError(["db-01:deploy", "web-01:deploy"]));
+  const locks = await take(fleet, ["web-01", "db-01"]);
+  const again = () => take(fleet, ["mail-01", "db-01", "web-01"]);
+  await expect(again()).rejects.toThrow(new LockedError(["db-01:deploy", "web-01:deploy"]));
   expect(fleet.log.of("lock-conflict")[0]).toMatchObject({
     level: "warning",
     fields: { CONFLICTS: "db-01:deploy,web-01:deploy" },
   });
   // All or nothing: mail-01 was free and is free still.
-  takeRunLocks(fleet.controller, order(fleet, ["mail-01"])).releaseAll();
-  takeRunLocks(fleet.controller, order(fleet, ["db-01"], "backup")).releaseAll();
+  (await take(fleet, ["mail-01"])).releaseAll();
+  (await take(fleet, ["db-01"], "backup")).releaseAll();
   locks.releaseAll();
-  again();
+  await again();
 });
 
 test("a host's lock goes with its own result", async () => {
   await using fleet = await LocalFleet.create();
-  const first = order(fleet, ["web-01", "db-01"]);
-  const locks = takeRunLocks(fleet.controller, first);
-  const [web] = first.targets;
+  const locks = await take(fleet, ["web-01", "db-01"]);
+  const [web] = await fleet.targets(["web-01"]);
   if (web !== undefined) locks.release(web);
   expect(listRunLocks(fleet.controller).map(({ host }) => host)).toEqual(["db-01"]);
-  takeRunLocks(fleet.controller, order(fleet, ["web-01"])).releaseAll();
+  (await take(fleet, ["web-01"])).releaseAll();
   locks.releaseAll();
 });
 
 test("list-locks says who holds what since when, and nothing that is free", async () => {
   await using fleet = await LocalFleet.create();
-  const locks = takeRunLocks(fleet.controller, order(fleet, ["web-01", "[::1]:7450"]));
+  const locks = await take(fleet, ["web-01", "[::1]:7450"]);
   expect(listRunLocks(fleet.controller)).toEqual(
     ["::1", "web-01"].map((host) => ({
       host,
@@ -61,21 +58,19 @@ test("list-locks says who holds what since when, and nothing that is free", asyn
 
 test("one host has one lock, however its name is typed", async () => {
   await using fleet = await LocalFleet.create();
-  takeRunLocks(fleet.controller, order(fleet, ["Web-01"]));
-  expect(() => takeRunLocks(fleet.controller, order(fleet, ["web-01:7450"]))).toThrow(LockedError);
+  await take(fleet, ["Web-01"]);
+  await expect(take(fleet, ["web-01:7450"])).rejects.toThrow(LockedError);
 });
 
 test("a host and a script with long names have a lock of their own", async () => {
   await using fleet = await LocalFleet.create();
   const host = (last: string) => `${"a.".repeat(126)}${last}`;
-  const take = (name: string, script: string) =>
-    takeRunLocks(fleet.controller, order(fleet, [name], script));
   const script = "s".repeat(64);
-  const locks = take(host("a"), script);
+  const locks = await take(fleet, [host("a")], script);
   expect(listRunLocks(fleet.controller)).toMatchObject([{ host: host("a"), script }]);
-  expect(() => take(host("a").toUpperCase(), script)).toThrow(LockedError);
-  take(host("b"), script).releaseAll();
-  take(host("a"), `${script}s`).releaseAll();
+  await expect(take(fleet, [host("a").toUpperCase()], script)).rejects.toThrow(LockedError);
+  (await take(fleet, [host("b")], script)).releaseAll();
+  (await take(fleet, [host("a")], `${script}s`)).releaseAll();
   locks.releaseAll();
 });
 
@@ -83,8 +78,8 @@ test("the check loop removes what nobody has used for a day, and nothing that is
   await using fleet = await LocalFleet.create();
   const folder = paths(fleet.controller.config).locks;
   const files = () => readdirSync(folder).filter((name) => name.endsWith(".lock"));
-  const locks = takeRunLocks(fleet.controller, order(fleet, ["web-01", "db-01"]));
-  const [web] = order(fleet, ["web-01"]).targets;
+  const locks = await take(fleet, ["web-01", "db-01"]);
+  const [web] = await fleet.targets(["web-01"]);
   if (web !== undefined) locks.release(web);
   await maintainOnce(fleet.controller);
   expect(files()).toHaveLength(2);
@@ -92,9 +87,9 @@ test("the check loop removes what nobody has used for a day, and nothing that is
   const { problems } = await maintainOnce(fleet.controller);
   expect(problems).toEqual([]);
   expect(files()).toEqual(["db-01--deploy.lock"]);
-  expect(() => takeRunLocks(fleet.controller, order(fleet, ["db-01"]))).toThrow(LockedError);
+  await expect(take(fleet, ["db-01"])).rejects.toThrow(LockedError);
   locks.releaseAll();
-  takeRunLocks(fleet.controller, order(fleet, ["web-01", "db-01"])).releaseAll();
+  (await take(fleet, ["web-01", "db-01"])).releaseAll();
 });
 
 test("a run that is over has no lock left, whether its host answered or not", async () => {

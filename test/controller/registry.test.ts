@@ -25,12 +25,12 @@ function record(file: string, hostname: string): void {
 
 /** The record that is found. */
 function recordOf(find: AgentFinder, hostname: string) {
-  const found = find.named(hostname);
+  const found = find(hostname);
   return found?.kind === "agent" ? found.record : undefined;
 }
 
 function problemOf(find: AgentFinder, hostname: string) {
-  const found = find.named(hostname);
+  const found = find(hostname);
   return found?.kind === "broken" ? found.broken.problem : undefined;
 }
 
@@ -40,7 +40,7 @@ function files(): string[] {
 
 describe("finding the agents of a request", () => {
   test("an empty registry, or none, has nobody", () => {
-    expect(agentFinder(config).named("web-01")).toBeUndefined();
+    expect(agentFinder(config)("web-01")).toBeUndefined();
   });
 
   test("a host is found however it is written, and as 0.8 wrote its file", () => {
@@ -49,7 +49,7 @@ describe("finding the agents of a request", () => {
     const find = agentFinder(config);
     expect(recordOf(find, "WEB-01")?.hostname).toBe("web-01");
     expect(recordOf(find, "db-01")?.hostname).toBe("DB-01");
-    expect(find.named("web-02")).toBeUndefined();
+    expect(find("web-02")).toBeUndefined();
   });
 
   test("a record that nobody asks for is not read", () => {
@@ -73,7 +73,7 @@ describe("finding the agents of a request", () => {
 
   test("T06 what is no host name is no file name either", () => {
     folder.write("secret.json", '{"hostname":"secret"}');
-    expect(agentFinder(config).named("../secret")).toBeUndefined();
+    expect(agentFinder(config)("../secret")).toBeUndefined();
   });
 });
 

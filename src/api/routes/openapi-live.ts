@@ -1,5 +1,6 @@
+import { everyHost } from "../../controller/authorized-targets.ts";
 import type { Controller } from "../../controller/controller.ts";
-import { everyHost, scanCapabilities } from "../../controller/discovery.ts";
+import { scanCapabilities } from "../../controller/discovery.ts";
 import { openapiAnswer } from "../../core/api-schemas.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
@@ -40,9 +41,9 @@ const scans = new WeakMap<Controller, Promise<DiscoveredHost[]>>();
 function scanOnce(controller: Controller): Promise<DiscoveredHost[]> {
   const under = scans.get(controller);
   if (under !== undefined) return under;
-  const scan = scanCapabilities(controller, everyHost(controller)).finally(() => {
-    scans.delete(controller);
-  });
+  const scan = everyHost(controller)
+    .then((hosts) => scanCapabilities(controller, hosts))
+    .finally(() => scans.delete(controller));
   scans.set(controller, scan);
   return scan;
 }

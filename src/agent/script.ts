@@ -12,7 +12,7 @@ export function judgeAllowedScript(
   config: Pick<AgentConfig, "script_dirs">,
 ): ScriptJudgement {
   const judged = judgeScript(script.path, config.script_dirs);
-  return judged.kind === "good" ? (executableProblem(script.path) ?? judged) : judged;
+  return judged.kind === "good" ? (executableProblem(judged.real) ?? judged) : judged;
 }
 
 /** The one script that works on the agent's own files is told where they are. */
@@ -22,6 +22,11 @@ function environmentFor({ name }: AllowedScript, config: AgentConfig): Record<st
 }
 
 /**
+ * Executes what was judged, by its real path: a link on the way to it may be swapped at any moment, and
+ * would lead out of script_dirs. Who could still put another file at the real path may write in its
+ * folder, and so could have changed the script itself. A descriptor (fexecve) would be no name: a `#!` script
+ * is opened again by its interpreter, and would find /proc/self/fd/9 in `$0`.
+ *
  * @param judged what became of the judgement; anything but good does not run
  * @param input the context object, JSON
  * @param onStalled called when the script has not read it within `stdin_timeout`
@@ -36,7 +41,8 @@ export async function runAllowedScript(
 ): Promise<ProcessResult> {
   if (judged.kind !== "good") return notStarted("code" in judged ? judged.code : "EPERM");
   return await runProcess({
-    file: script.path,
+    file: judged.real,
+    calledAs: script.path,
     args,
     env: environmentFor(script, config),
     input,

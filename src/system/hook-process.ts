@@ -32,7 +32,8 @@ export async function runHook(hook: Hook, request: HookRequest): Promise<HookOut
   // Left out and not cut: a part of a list of hosts would be another list.
   const fitting = Object.entries(all).filter(([name]) => !tooLong.includes(name));
   const result = await runProcess({
-    file,
+    file: judged.real,
+    calledAs: file,
     args: [],
     env: { ...baseEnvironment(), ...Object.fromEntries(fitting) },
     input: hookInput(request),

@@ -9,7 +9,10 @@ import { closeAll, openPipes } from "./pipe.ts";
 import { currentUser } from "./user.ts";
 
 export interface ProcessRequest {
+  /** What is executed, by its real path when it was judged before: a link may lead elsewhere since (T13). */
   readonly file: string;
+  /** What the program sees as its own name, argv[0], if another one: a link's name may say what it is to do. */
+  readonly calledAs?: string;
   readonly args: readonly string[];
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
@@ -103,6 +106,7 @@ function start(request: ProcessRequest): Child {
       stdout: output.writeEnd,
       stderr: errors.writeEnd,
       env: { ...request.env },
+      argv0: request.calledAs ?? request.file,
       cwd: "/",
       detached: true,
     });

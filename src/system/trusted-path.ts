@@ -31,7 +31,7 @@ export type PathJudgement = { readonly kind: "good"; readonly real: string } | P
 /** A path whose end must be a program that this process may execute. @param path absolute */
 export function judgeProgram(path: string): PathJudgement {
   const judged = judgePath(path);
-  return judged.kind === "good" ? (executableProblem(path) ?? judged) : judged;
+  return judged.kind === "good" ? (executableProblem(judged.real) ?? judged) : judged;
 }
 
 /** Why this process may not execute the path; undefined when it may. */

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, chownSync, readFileSync } from "node:fs";
+import { chmodSync, chownSync, readFileSync, symlinkSync } from "node:fs";
 import { decideHook, type HookRequest } from "../../src/core/hook.ts";
 import { runHook } from "../../src/system/hook-process.ts";
 import { TestFolder } from "../support/folder.ts";
+import { LinkSwapper } from "../support/link-swapper.ts";
 
 const REQUEST: HookRequest = {
   action: "run",
@@ -154,4 +155,24 @@ describe("T67 a request with a list of hosts that no variable holds", () => {
       "ENVEXEC_USERNAME",
     ]);
   });
+});
+
+test("T13 what is judged is what is asked: a link that another process swaps meanwhile leads nowhere else", async () => {
+  using folder = new TestFolder();
+  const refuses = folder.script("refuses", "exit 1");
+  const open = folder.script("open", "exit 0");
+  // Others could write it, so it is no hook.
+  chmodSync(open, 0o777);
+  const link = folder.join("hook");
+  symlinkSync(refuses, link);
+  await using _ = new LinkSwapper(link, [open, refuses]);
+  const seen = { asked: 0, refused: 0 };
+  while (seen.asked < 150 || seen.refused === 0) {
+    const outcome = await ask(link);
+    if (outcome.kind === "not-trusted") seen.refused += 1;
+    else {
+      expect(outcome).toEqual({ kind: "exited", code: 1 });
+      seen.asked += 1;
+    }
+  }
 });

@@ -24,13 +24,15 @@ interface Talk {
 
 export class Requests {
   readonly #context: () => AgentContext;
+  readonly #now: () => Date;
   readonly #talks = new Map<Connection, Talk>();
   #closing = false;
   #onIdle: () => void = () => undefined;
 
   /** @param context what counts at the moment of a request */
-  constructor(context: () => AgentContext) {
+  constructor(context: () => AgentContext, now: () => Date) {
     this.#context = context;
+    this.#now = now;
   }
 
   /** Takes requests from the connection, and ends it. */
@@ -90,7 +92,7 @@ export class Requests {
     // A refusal is the last word: who is refused must not go on asking on one connection, past the
     // limits of the door (T21).
     const last = read.kind !== "request" || !read.keep || this.#closing || reply.status >= 400;
-    await sendReply(connection, reply, last, (bytes) => clock.answering(bytes));
+    await sendReply(connection, reply, last, this.#now(), (bytes) => clock.answering(bytes));
     clock.answered();
     talk.answering = false;
     talk.fresh = false;

@@ -38,7 +38,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const replaceTrust = (trust: AgentTrust) => keeper.replaceTrust(trust);
   const requests = new Requests(() => {
     return { state: keeper.current(), log, now, running, replaceTrust };
-  });
+  }, now);
   const door = new Door({
     keeper,
     log,

@@ -8,7 +8,7 @@ import type { Serial } from "../core/serial.ts";
 import { formatBytes } from "../core/units.ts";
 import { identityOf } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
-import { type HttpReply, requestOver } from "../system/http-client.ts";
+import { type HeardClock, type HttpReply, requestOver } from "../system/http-client.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
@@ -29,6 +29,8 @@ export interface AgentReply {
   readonly status: number;
   /** The answer's JSON. */
   readonly json: unknown;
+  /** The agent's clock; undefined when it does not tell, as 0.8. */
+  readonly heard?: HeardClock | undefined;
 }
 
 /** What all requests of a fan-out share. */
@@ -69,10 +71,10 @@ export async function askAgent(
   const call = new Call(dialler, target, request, share);
   let kept = false;
   try {
-    const { status, json } = await call.make();
+    const { status, json, heard } = await call.make();
     if (json !== undefined) {
       kept = dialler.account !== undefined;
-      return { status, json };
+      return { status, json, heard };
     }
     const problem = `${target.name} answered with something that is not JSON`;
     throw new CtrlExecError("protocol", problem);

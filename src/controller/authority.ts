@@ -1,7 +1,15 @@
 /** The CA as files: made once, and used to sign. Its key never leaves this host. */
 import { CtrlExecError } from "../core/errors.ts";
 import { CONTROLLER_NAME } from "../core/host-name.ts";
-import { createCaCertificate, issueCertificate, serialFrom } from "../pki/authority.ts";
+import type { Serial } from "../core/serial.ts";
+import { opensslTime } from "../core/time.ts";
+import type { Validity } from "../core/validity.ts";
+import {
+  createCaCertificate,
+  type IssueOptions,
+  issueCertificate,
+  serialFrom,
+} from "../pki/authority.ts";
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { fitsKey, generateKeyPem, publicKeyBytes, readPrivateKey } from "../pki/keys.ts";
 import {
@@ -48,9 +56,41 @@ export async function setupCa(controller: Controller): Promise<CertificateFacts>
 
 /** Signs a host certificate, and notes it before anybody has it. @param publicKey SubjectPublicKeyInfo, DER */
 export async function signHost(
-  { config, now }: Controller,
+  controller: Controller,
   commonName: string,
   publicKey: Buffer,
+): Promise<CertificateFacts> {
+  const { cert_days: days, cert_backdate: backdate } = controller.config;
+  const serial = serialFrom(crypto.getRandomValues(new Uint8Array(16)));
+  return await sign(controller, { commonName, publicKey, days, backdate, serial });
+}
+
+/** This host's own certificate with another life: for the same key, under the same serial. */
+export async function signAgain(
+  controller: Controller,
+  { publicKey, serial }: CertificateFacts,
+  life: Validity,
+): Promise<CertificateFacts> {
+  const now = controller.now().getTime();
+  return await sign(controller, {
+    commonName: CONTROLLER_NAME,
+    publicKey,
+    days: (life.notAfter.getTime() - now) / 86_400_000,
+    backdate: (now - life.notBefore.getTime()) / 1000,
+    serial: derSerial(serial),
+  });
+}
+
+/** Whole octets, and positive: what begins with a set bit gets a zero octet (X.690 section 8.3). */
+function derSerial(serial: Serial): string {
+  const octets = serial.padStart(serial.length + (serial.length % 2), "0");
+  return octets >= "8" ? `00${octets}` : octets;
+}
+
+/** @throws CtrlExecError `config` when the CA cannot sign now */
+async function sign(
+  { config, now }: Controller,
+  wanted: Pick<IssueOptions, "commonName" | "publicKey" | "days" | "backdate" | "serial">,
 ): Promise<CertificateFacts> {
   const { caKey, caCert } = paths(config);
   if (readTextIfPresent(caCert) === undefined) {
@@ -66,19 +106,34 @@ export async function signHost(
       hint: "Restore both from one backup. Nothing was signed.",
     });
   }
+  requireValidCa(ca, caCert, now());
   const pem = await issueCertificate({
-    commonName,
-    publicKey,
+    ...wanted,
     ca,
     caKey: readPrivateKey(keyPem, caKey),
-    days: config.cert_days,
     now: now(),
-    backdate: config.cert_backdate,
-    serial: serialFrom(crypto.getRandomValues(new Uint8Array(16))),
   });
   const certificate = readCertificate(pem, "the new certificate");
   await noteIssued(config, certificate);
   return certificate;
+}
+
+/** What a CA signs outside its own life nobody takes (T68). */
+function requireValidCa({ notBefore, notAfter }: CertificateFacts, file: string, now: Date): void {
+  const here = `this host's clock says ${opensslTime(now)}`;
+  if (notBefore > now) {
+    const state = `${file} is not valid before ${opensslTime(notBefore)}, and ${here}`;
+    throw new CtrlExecError("config", `Cannot sign: ${state}`, {
+      hint:
+        "Set the clock if it is behind. If it was ahead when the CA was made, and no host is paired yet, " +
+        "remove ca.key and ca.crt and run ctrl-exec setup-ca again.",
+    });
+  }
+  if (notAfter > now) return;
+  const state = `${file} ended ${opensslTime(notAfter)}, and ${here}`;
+  throw new CtrlExecError("config", `Cannot sign: ${state}`, {
+    hint: "Set the clock if it is ahead. If it is right, the fleet needs a new CA: every host is paired again.",
+  });
 }
 
 /** A new key and certificate for this host, which are nowhere in place yet. */

@@ -30,6 +30,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     revoked: join(state_dir, "revoked-serials"),
     /** New: a line for every certificate that the CA has signed. */
     issued: join(state_dir, "issued-certificates"),
+    /** New: what each host's clock said when it was last asked. */
+    clocks: join(state_dir, "clocks.json"),
     /** New: credentials other than the one in force, `<serial>.pem`. */
     credentials: join(dirname(key), "credentials"),
   };
@@ -38,7 +40,7 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
 /** The file of a lock on what this host has written, in a folder that is there. @throws CtrlExecError `storage` */
 export function lockPath(
   config: ControllerConfig,
-  name: "registry" | "issued" | "maintenance" | "pairing-mode",
+  name: "registry" | "issued" | "maintenance" | "pairing-mode" | "clocks",
 ): string {
   const { locks } = paths(config);
   ensureFolder(locks, 0o750);

@@ -30,6 +30,9 @@ export interface ControllerCredentials {
   readonly others: readonly ControllerCredential[];
 }
 
+/** By this time nothing has ended. */
+export const ANY_TIME = new Date(0);
+
 /** @throws CtrlExecError `config` that names the file at fault and what to do */
 export function loadCredential(config: ControllerConfig, now: Date): ControllerCredential {
   return loadCredentials(config, now).current;
@@ -52,8 +55,8 @@ export function loadCredentials(config: ControllerConfig, now: Date): Controller
 }
 
 /**
- * Why the credential in force is lost, so that only another one helps: it is missing, cut, expired, of
- * another key or another CA. Undefined when it can be used.
+ * Why the credential in force is lost, so that only another one helps: it is missing, cut, of another
+ * key or another CA. Undefined when it can be used, or has only expired: then it is signed again.
  *
  * @throws CtrlExecError `config` for a fault that can be mended, which is no reason to give the
  *   credential up: a mode, a right, the CA, a copy in credentials/
@@ -65,7 +68,7 @@ export function lossOfCredential(config: ControllerConfig, now: Date): string | 
   readTextIfPresent(config.cert);
   if (readTextIfPresent(config.key) !== undefined) readPrivateText(config.key);
   try {
-    loadCredentials(config, now);
+    loadCredentials(config, ANY_TIME);
     return undefined;
   } catch (thrown) {
     return messageOf(thrown);
@@ -118,7 +121,11 @@ function loadInForce(config: ControllerConfig, now: Date): ControllerCredential 
     throw new CtrlExecError(
       "config",
       `Cannot use ${config.cert}: it expired on ${opensslTime(certificate.notAfter)}`,
-      { hint: "Make a new one: ctrl-exec setup-ctrl-exec" },
+      {
+        hint:
+          `This host's clock says ${opensslTime(now)}: set it if that is wrong. If it is right, sign the ` +
+          "certificate again, which costs no agent: ctrl-exec maintain",
+      },
     );
   }
   return { certificate, ca, keyPem };
@@ -135,6 +142,11 @@ function readKept(file: string, ca: CertificateFacts, now: Date): ControllerCred
   }
   if (!isSignedBy(certificate, ca) || certificate.notAfter <= now) return undefined;
   return { certificate, ca, keyPem };
+}
+
+/** A file of credentials/. */
+export function keptText(keyPem: string, { pem }: Pick<CertificateFacts, "pem">): string {
+  return `${keyPem.trimEnd()}\n${pem.trimEnd()}\n`;
 }
 
 /** For dialling agents. */

@@ -19,6 +19,7 @@ import {
   loadCredentials,
 } from "./credential.ts";
 import { dialProblem } from "./identity.ts";
+import { rememberClocks } from "./known-clocks.ts";
 import { type Acceptance, rememberSerials } from "./known-serial.ts";
 import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import { readRevoked } from "./revocation.ts";
@@ -36,6 +37,8 @@ export interface HostOutcome {
   readonly acceptedSerial: Serial | undefined;
   /** Whether it knows this controller by none of the serials that it was asked under. */
   readonly refusedSerial: boolean;
+  /** Seconds by which its clock is ahead of this host's; undefined when it did not tell. */
+  readonly clockOffset: number | undefined;
 }
 
 /** A host of many for which the work was not done, and why. */
@@ -97,17 +100,22 @@ export async function askFleet(
 ): Promise<void> {
   // Without the replies: an output may be large, and its result has been passed on.
   const accepted: Acceptance[] = [];
+  const clocks = new Map<string, number>();
   const account = dialler.account ?? dialler.budget.open();
   const counted = { ...dialler, account };
   await inParallel(targets, dialler.config.max_parallel, async (target) => {
     const outcome = await askHost(counted, target, request);
-    const { acceptedSerial, refusedSerial } = outcome;
+    const { acceptedSerial, refusedSerial, clockOffset } = outcome;
     accepted.push({ record: target.record, serial: acceptedSerial, refused: refusedSerial });
+    if (target.record !== undefined && clockOffset !== undefined) {
+      clocks.set(target.record.hostname, clockOffset);
+    }
     onOutcome(outcome);
   }).finally(() => {
     if (account !== dialler.account) account.close();
   });
   await rememberSerials(dialler.controller, dialler.credentials[0].serial, accepted);
+  rememberClocks(dialler.controller, clocks);
 }
 
 /** Works on every item, at most `places` of them at once. */
@@ -142,6 +150,7 @@ export async function askHost(
     error: undefined,
     acceptedSerial: undefined,
     refusedSerial: false,
+    clockOffset: offsetOf(reply, dialler.controller.now()),
     rtt: Math.round(performance.now() - started),
     ...found,
   });
@@ -160,6 +169,12 @@ export async function askHost(
   } catch (thrown) {
     return outcome(undefined, { error: inOneLine(thrown) });
   }
+}
+
+function offsetOf(reply: AgentReply | undefined, now: Date): number | undefined {
+  if (reply?.heard === undefined) return undefined;
+  const { date, at } = reply.heard;
+  return Math.round((date.getTime() - now.getTime() + performance.now() - at) / 1000);
 }
 
 function inOrderFor(

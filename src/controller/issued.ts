@@ -35,6 +35,11 @@ export function issuedTo(config: ControllerConfig, name: string, now: Date): Ser
     .map(({ serial }) => serial);
 }
 
+/** Whether a line is of a certificate that has expired. */
+export function hasExpired(config: ControllerConfig, now: Date): boolean {
+  return readIssued(config).some(({ notAfter }) => notAfter <= now);
+}
+
 /** Drops the lines of certificates that have expired. */
 export async function pruneIssued(config: ControllerConfig, now: Date): Promise<void> {
   using _lock = await takeLock(lockPath(config, "issued"));

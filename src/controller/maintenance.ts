@@ -1,11 +1,13 @@
 /** The check loop: what a fleet's trust needs, done as it falls due, unattended. */
 import { CtrlExecError, inOneLine, messageOf } from "../core/errors.ts";
 import { broadcastSerial } from "./broadcast.ts";
+import { requireBelievedClock } from "./clock-check.ts";
 import type { Controller } from "./controller.ts";
 import type { HostProblem } from "./fleet.ts";
-import { pruneIssued } from "./issued.ts";
+import { hasExpired, pruneIssued } from "./issued.ts";
 import { dropUnusedLocks } from "./locks.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
+import { mendCredentials } from "./mend-credentials.ts";
 import { dropExpiredRequests } from "./pairing-queue.ts";
 import { readRegistry } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
@@ -13,6 +15,8 @@ import {
   dropEarlier,
   finishRotation,
   markAgents,
+  mendOverlap,
+  overlapIsOver,
   type Rotated,
   rotate,
   rotateIfDue,
@@ -24,6 +28,8 @@ import { purgeRunRecords } from "./run-records.ts";
 export interface MaintenanceReport {
   /** True when another pass was under way, which does the same work: nothing else was done. */
   readonly busy: boolean;
+  /** Serials of this host's own certificates that were not valid now, and are again. */
+  readonly mended: readonly string[];
   /** The new serial, when the controller's certificate was due. */
   readonly rotated: string | undefined;
   /** Agents that now know the controller's present serial. */
@@ -43,6 +49,7 @@ export interface MaintenanceReport {
 
 const NOTHING: MaintenanceReport = {
   busy: false,
+  mended: [],
   rotated: undefined,
   confirmed: [],
   pending: [],
@@ -54,8 +61,15 @@ const NOTHING: MaintenanceReport = {
   problems: [],
 };
 
-/** Does what is due. Never throws: what breaks is in `problems` and in the log. */
-export async function maintainOnce(controller: Controller): Promise<MaintenanceReport> {
+/**
+ * Does what is due. Never throws: what breaks is in `problems` and in the log.
+ *
+ * @param force goes on when other hosts' clocks disagree with this one's
+ */
+export async function maintainOnce(
+  controller: Controller,
+  force = false,
+): Promise<MaintenanceReport> {
   const { config, log, now } = controller;
   const problems = new Set<string>();
   /** One task that fails leaves the others to be done. */
@@ -79,23 +93,31 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
   for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
   const rotation = await attempt("rotation-state", () => rotationProblems(config));
   for (const problem of rotation ?? []) problems.add(inOneLine(problem));
+  const mended = await attempt("mend", () => mendCredentials(controller));
+  await attempt("mend-overlap", () => mendOverlap(controller));
   await attempt("finish-rotation", () => finishRotation(controller));
-  const rotated = await attempt("rotate", () => rotateIfDue(controller));
+  const rotated = await attempt("rotate", () => rotateIfDue(controller, force));
   // Told first, so that after a long rest nobody is given up who could have been reached.
   const told = await attempt("broadcast", () => broadcastSerial(controller));
-  const marked = await attempt("stale", () => markAgents(controller));
+  const marked = await attempt("stale", () => giveUp(controller, force));
   const stale = marked ?? [];
   // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
   if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
   const renewals = await attempt("renew", () =>
-    renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values())),
+    renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values()), force),
   );
   const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
   const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
   await attempt("locks", () => dropUnusedLocks(controller));
-  if (marked !== undefined) await attempt("issued", () => pruneIssued(config, now()));
+  if (marked !== undefined && hasExpired(config, now())) {
+    await attempt("issued", async () => {
+      await requireBelievedClock(controller, "drop notes of expired certificates", force);
+      await pruneIssued(config, now());
+    });
+  }
   return {
     busy: false,
+    mended: mended ?? [],
     rotated: rotated?.newSerial,
     confirmed: told?.confirmed ?? [],
     pending: (told?.pending ?? []).filter(({ host }) => !stale.includes(host)),
@@ -108,6 +130,19 @@ export async function maintainOnce(controller: Controller): Promise<MaintenanceR
   };
 }
 
+/**
+ * Nobody is given up, and no earlier certificate dropped, on the word of a clock with which most others
+ * disagree: nothing could bring them back (T68).
+ *
+ * @returns the agents that became stale
+ */
+async function giveUp(controller: Controller, force: boolean): Promise<string[]> {
+  if (overlapIsOver(controller)) {
+    await requireBelievedClock(controller, "end the overlap of the rotation", force);
+  }
+  return await markAgents(controller);
+}
+
 export interface RotationReport extends Rotated {
   readonly confirmed: readonly string[];
   readonly pending: readonly HostProblem[];
@@ -115,14 +150,19 @@ export interface RotationReport extends Rotated {
   readonly problems: readonly CtrlExecError[];
 }
 
-/** `rotate-cert`: rotates now and tells the agents. @throws CtrlExecError when nothing was rotated */
-export async function rotateNow(controller: Controller): Promise<RotationReport> {
+/**
+ * `rotate-cert`: rotates now and tells the agents.
+ *
+ * @param force goes on when other hosts' clocks disagree with this one's
+ * @throws CtrlExecError when nothing was rotated
+ */
+export async function rotateNow(controller: Controller, force = false): Promise<RotationReport> {
   const { config } = controller;
   using _lock = await lockMaintenance(controller);
   const replaced = rotationProblems(config).map(
     ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written anew." }),
   );
-  const rotated = await rotate(controller);
+  const rotated = await rotate(controller, force);
   const { confirmed, pending } = await broadcastSerial(controller);
   const broken = readRegistry(config).broken.map(({ problem }) => problem);
   return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };

@@ -1,10 +1,12 @@
 /** Decisions on pairing requests: what the operator approves is signed and registered. */
 import { CtrlExecError } from "../core/errors.ts";
+import type { Serial } from "../core/serial.ts";
 import { isoSeconds, opensslTime } from "../core/time.ts";
 import { readCertificate } from "../pki/certificate.ts";
 import { judgeCsr } from "../pki/csr.ts";
 import { readText } from "../system/files.ts";
 import { signHost } from "./authority.ts";
+import { requireRightClock } from "./clock-check.ts";
 import { type Controller, paths } from "./controller.ts";
 import { loadCredential } from "./credential.ts";
 import { leaveAnswer, leaveDenial, type PendingRequest, requirePending } from "./pairing-queue.ts";
@@ -21,6 +23,8 @@ export interface ApprovalOptions {
   readonly ip?: string | undefined;
   readonly port?: number | undefined;
   readonly lookupBy?: "hostname" | "ip" | undefined;
+  /** Goes on when other hosts' clocks disagree with this one's. */
+  readonly force?: boolean | undefined;
 }
 
 /** Raised when the code typed is not the request's; the request is denied then. */
@@ -60,8 +64,8 @@ export interface Approval {
  *
  * @param code what the operator read on the agent's screen; a wrong one denies the request, so that it
  *   cannot be tried twice (T07); undefined when the operator has compared
- * @throws CtrlExecError `not-found` when no such request waits, `untrusted` for a wrong code, and for any
- *   code of a request whose code covers it alone
+ * @throws CtrlExecError `not-found` when no such request waits, `untrusted` for a wrong code, for any
+ *   code of a request whose code covers it alone, and when this host's clock is not to be believed
  */
 export async function approveRequest(
   controller: Controller,
@@ -70,6 +74,7 @@ export async function approveRequest(
   code?: string,
 ): Promise<Approval> {
   const { config, log, now } = controller;
+  await requireRightClock(controller, "approve it", options.force === true);
   using _lock = await lockRegistry(config);
   const request = requirePending(controller, id);
   if (code !== undefined && request.code_covers !== "both") throw codeProvesNothing(request);
@@ -78,8 +83,8 @@ export async function approveRequest(
     throw wrongCode(request, code);
   }
   const { publicKey } = judgeCsr(request.csr, request.hostname);
+  const controllerSerial = serialToKnow(controller);
   const certificate = await signHost(controller, request.hostname, publicKey);
-  const controllerSerial = loadCredential(config, now()).certificate.serial;
   const replaced = findAgent(config, request.hostname);
   const paired = isoSeconds(now());
   const record: AgentRecord = {
@@ -109,6 +114,19 @@ export async function approveRequest(
   });
   log("info", "pair-approve", { AGENT: request.hostname, REQID: id });
   return { record, replaced };
+}
+
+/**
+ * Of the certificate that the agent will know this host by. One that is not valid yet would shut this host
+ * out (T68).
+ */
+function serialToKnow({ config, now }: Controller): Serial {
+  const { serial, notBefore } = loadCredential(config, now()).certificate;
+  if (notBefore <= now()) return serial;
+  const state = `${config.cert} is not valid before ${opensslTime(notBefore)}`;
+  throw new CtrlExecError("config", `Cannot approve it: ${state}`, {
+    hint: "It was made while this host's clock was wrong. Look at the clock, and mend it: ctrl-exec maintain",
+  });
 }
 
 /** @throws CtrlExecError `not-found` when no such request waits */

@@ -1,4 +1,6 @@
 /** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
+import { differs } from "../core/clock.ts";
+import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { pingReply, refusalIn } from "../core/messages.ts";
 import type { PingResult } from "../core/results.ts";
@@ -62,10 +64,19 @@ async function renewDue(
   if (due.length === 0) return;
   // A pass of the check loop that is under way does the same.
   using lock = tryLockMaintenance(controller);
-  if (lock !== undefined) await renewAgents(controller, due);
+  if (lock === undefined) return;
+  try {
+    await renewAgents(controller, due);
+  } catch (thrown) {
+    // The hosts have answered all the same; the log says why nothing was signed.
+    if (!(thrown instanceof CtrlExecError) || thrown.code !== "untrusted") throw thrown;
+  }
 }
 
-function pingResult({ target, reply, error, rtt }: HostOutcome, reqid: string): PingResult {
+function pingResult(
+  { target, reply, error, rtt, clockOffset: offset }: HostOutcome,
+  reqid: string,
+): PingResult {
   const host = target.name;
   const time = `${rtt}ms`;
   const failed = (reason: string): PingResult => ({
@@ -81,7 +92,8 @@ function pingResult({ target, reply, error, rtt }: HostOutcome, reqid: string): 
   const answered = pingReply.safeParse(reply.json);
   if (reply.status === 200 && answered.success) {
     const { expiry, version } = answered.data;
-    return { host, status: "ok", rtt: time, expiry, version, reqid };
+    const told = offset !== undefined && differs({ offset }) ? { clock_offset: offset } : {};
+    return { host, status: "ok", rtt: time, expiry, version, reqid, ...told };
   }
   return failed(refusalIn(reply.json) ?? `answered with status ${reply.status}`);
 }

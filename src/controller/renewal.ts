@@ -2,6 +2,7 @@
  * New certificates for agents, before the old ones end: the agent makes a request from its present
  * key, the CA signs it for the registered name, the agent checks it and puts it in force.
  */
+import { secondsSince } from "../core/clock.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { refusalIn, renewReply } from "../core/messages.ts";
 import { renewalTime } from "../core/renewal.ts";
@@ -11,6 +12,7 @@ import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
+import { requireRightClock } from "./clock-check.ts";
 import type { Controller } from "./controller.ts";
 import { askHost, type FleetDialler, type HostProblem, inParallel, openDialler } from "./fleet.ts";
 import { noteIssued } from "./issued.ts";
@@ -32,7 +34,9 @@ export function renewalDueAt(record: AgentRecord, certDays: number): Date | unde
   const expires = parseOpensslTime(record.expiry);
   if (expires === undefined) return undefined;
   const written = new Date(record.renewed === "" ? record.paired : record.renewed);
-  const issued = Number.isNaN(written.getTime()) ? addDays(expires, -certDays) : written;
+  // Written while the clock was wrong it may lie behind the end.
+  const believed = written < expires;
+  const issued = believed ? written : addDays(expires, -certDays);
   return renewalTime({ hostname: record.hostname, issued, expires });
 }
 
@@ -42,15 +46,22 @@ export function dueForRenewal(
   records: Iterable<AgentRecord>,
 ): AgentRecord[] {
   const due = [...records].filter((record) => {
+    if (record.serial_status === "stale") return false;
     const dueAt = renewalDueAt(record, config.cert_days);
-    return dueAt !== undefined && dueAt <= now() && record.serial_status !== "stale";
+    return dueAt !== undefined && (dueAt <= now() || isFromAhead(record, now()));
   });
   if (due.length === 0) return [];
   const ca = readCertificate(readText(config.ca), config.ca);
-  return due.filter(({ expiry }) => {
-    const expires = parseOpensslTime(expiry);
+  return due.filter((record) => {
+    if (isFromAhead(record, now())) return true;
+    const expires = parseOpensslTime(record.expiry);
     return expires !== undefined && lastsLonger(expires, ca.notAfter, config.cert_days, now());
   });
+}
+
+/** Its certificate was made while this host's clock was ahead: nobody knows which one it has (T68). */
+function isFromAhead({ paired, renewed }: AgentRecord, now: Date): boolean {
+  return secondsSince(new Date(renewed === "" ? paired : renewed), now) === undefined;
 }
 
 export interface RenewalReport {
@@ -58,10 +69,16 @@ export interface RenewalReport {
   readonly notRenewed: readonly HostProblem[];
 }
 
-/** Renews each; one that fails keeps its old certificate and is tried again at the next check. */
+/**
+ * Renews each; one that fails keeps its old certificate and is tried again at the next check.
+ *
+ * @param force goes on when other hosts' clocks disagree with this one's
+ * @throws CtrlExecError `untrusted` when they do
+ */
 export async function renewAgents(
   controller: Controller,
   records: readonly AgentRecord[],
+  force = false,
 ): Promise<RenewalReport> {
   const { config } = controller;
   const renewed: string[] = [];
@@ -72,6 +89,7 @@ export async function renewAgents(
   const dialler: FleetDialler = { ...openDialler(controller), config: strict };
   const find = agentFinder(config);
   const targets = records.map(({ hostname }) => targetOf(hostname, find(hostname)));
+  await requireRightClock(controller, "renew certificates", force);
   await inParallel(targets, config.max_parallel, async (target) => {
     const failure = await renewAgent(controller, dialler, target);
     if (failure === undefined) renewed.push(target.name);

@@ -18,13 +18,16 @@
  * one goes when the overlap is over (dropEarlier).
  */
 import { join } from "node:path";
+import { secondsSince } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { renewalThreshold, rotationDue, serialStatus } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { daysBetween, isoSeconds } from "../core/time.ts";
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
+import { checkClock, requireRightClock } from "./clock-check.ts";
 import { type Controller, paths } from "./controller.ts";
-import { type ControllerCredential, loadCredential } from "./credential.ts";
+import { type ControllerCredential, keptText, loadCredential } from "./credential.ts";
+import { mendCredentials } from "./mend-credentials.ts";
 import { changeAgents, readRegistry } from "./registry.ts";
 import { readRotation, rotationState, writeRotation } from "./rotation-state.ts";
 import { rotationView } from "./serial-report.ts";
@@ -69,8 +72,7 @@ export async function planRotation(controller: Controller): Promise<RotationPlan
 
 function keep({ config }: Controller, { keyPem, certificate }: ControllerCredential): void {
   ensureFolder(paths(config).credentials, 0o700);
-  const content = `${keyPem.trimEnd()}\n${certificate.pem.trimEnd()}\n`;
-  writeWhole(keptFile(config, certificate.serial), content, 0o600);
+  writeWhole(keptFile(config, certificate.serial), keptText(keyPem, certificate), 0o600);
 }
 
 function keptFile(config: Controller["config"], serial: Serial): string {
@@ -98,10 +100,17 @@ export interface Rotated {
   readonly overlapExpires: Date | undefined;
 }
 
-/** The whole of it. The caller holds the maintenance lock. @throws CtrlExecError; it is logged */
-export async function rotate(controller: Controller): Promise<Rotated> {
+/**
+ * The whole of it. The caller holds the maintenance lock.
+ *
+ * @param force goes on when other hosts' clocks disagree with this one's
+ * @throws CtrlExecError; it is logged
+ */
+export async function rotate(controller: Controller, force: boolean): Promise<Rotated> {
   const { config, log } = controller;
   try {
+    await requireRightClock(controller, "rotate this host's certificate", force);
+    await mendCredentials(controller);
     await finishRotation(controller);
     const plan = await planRotation(controller);
     for (const step of plan.steps) await step.run();
@@ -122,7 +131,10 @@ export async function rotate(controller: Controller): Promise<Rotated> {
 }
 
 /** Rotates when the certificate is due. @returns undefined when it is not */
-export async function rotateIfDue(controller: Controller): Promise<Rotated | undefined> {
+export async function rotateIfDue(
+  controller: Controller,
+  force: boolean,
+): Promise<Rotated | undefined> {
   const { config, log, now } = controller;
   const { certificate, ca } = loadCredential(config, now());
   const daysLeft = daysBetween(now(), certificate.notAfter);
@@ -132,7 +144,7 @@ export async function rotateIfDue(controller: Controller): Promise<Rotated | und
   });
   if (!rotationDue(certificate.notAfter, ca.notAfter, config, now())) return undefined;
   log("info", "cert-renewal-start", { DAYS_LEFT: daysLeft });
-  return await rotate(controller);
+  return await rotate(controller, force);
 }
 
 /**
@@ -173,6 +185,36 @@ export async function markAgents(controller: Controller): Promise<string[]> {
     });
   }
   return stale;
+}
+
+/**
+ * Gives a rotation that was made while the clock was ahead the overlap that it should have had, when
+ * somebody else says that the clock is right now.
+ */
+export async function mendOverlap(controller: Controller): Promise<void> {
+  const { config, now } = controller;
+  const rotation = readRotation(config);
+  if (rotation.kind !== "state") return;
+  const { currentSerial, previousSerial, rotatedAt } = rotation.state;
+  if (rotatedAt === undefined || previousSerial === undefined) return;
+  if (secondsSince(rotatedAt, now()) !== undefined) return;
+  const { kind, seen } = await checkClock(controller);
+  if (kind === "fine" && seen > 0) writeRotation(config, currentSerial, previousSerial, now());
+}
+
+/** Whether a rotation's overlap has just ended: there is still something to give up or to drop. */
+export function overlapIsOver({ config, now }: Controller): boolean {
+  const rotation = readRotation(config);
+  if (rotation.kind !== "state") return false;
+  const { currentSerial, overlapExpires } = rotation.state;
+  if (overlapExpires === undefined || overlapExpires > now()) return false;
+  const earlier = listFolder(paths(config).credentials).some(
+    (name) => name !== `${currentSerial}.pem`,
+  );
+  const pending = [...readRegistry(config).agents.values()].some(
+    ({ serial_status }) => serial_status === "pending",
+  );
+  return earlier || pending;
 }
 
 /**

@@ -114,6 +114,11 @@ export const pingResult = z.object({
   version: z.string(),
   reqid,
   error: failure,
+  clock_offset: z
+    .number()
+    .int()
+    .optional()
+    .describe("Seconds by which its clock is ahead of this host's, when that is a minute or more."),
 });
 
 const discoveredScript = z.object({ name: z.string(), path: z.string(), executable: z.boolean() });

@@ -5,6 +5,7 @@
 import { CtrlExecError, messageOf } from "./errors.ts";
 import { contentLength, MAX_HEAD_BYTES, readHeaders, says } from "./http-message.ts";
 import { JsonReader } from "./json-reader.ts";
+import { parseHttpDate } from "./time.ts";
 
 export interface ResponseHead {
   readonly status: number;
@@ -12,6 +13,8 @@ export interface ResponseHead {
   readonly bodyLength: number | undefined;
   /** Seconds that the peer lets the connection stand unused; 0 when it closes. */
   readonly keepSeconds: number;
+  /** What the peer's clock said; undefined when it does not tell, as 0.8. */
+  readonly date?: Date | undefined;
 }
 
 /**
@@ -30,6 +33,7 @@ export function parseResponseHead(text: string): ResponseHead {
     status: Number(status),
     bodyLength,
     keepSeconds: kept ? Number(announced ?? 0) : 0,
+    date: parseHttpDate(headers.find(({ name }) => name === "date")?.value ?? ""),
   };
 }
 
@@ -54,6 +58,7 @@ export interface HttpResponse {
   /** The body's JSON; undefined when it is none. */
   readonly json: unknown;
   readonly keepSeconds: number;
+  readonly date?: Date | undefined;
 }
 
 const START = "HTTP/1.";
@@ -98,10 +103,10 @@ export class ResponseReader {
   /** The complete response. */
   response(): HttpResponse {
     if (this.#head === undefined) throw notHttp();
-    const { status, bodyLength, keepSeconds } = this.#head;
+    const { status, bodyLength, keepSeconds, date } = this.#head;
     // What comes behind the body belongs to no request: such a connection is not used again.
     const exact = this.#length === (bodyLength ?? this.#length);
-    return { status, json: this.#body.end(), keepSeconds: exact ? keepSeconds : 0 };
+    return { status, json: this.#body.end(), keepSeconds: exact ? keepSeconds : 0, date };
   }
 
   /** Returns what comes behind the head. */

@@ -32,6 +32,8 @@ export interface PingResult {
   readonly version: string;
   readonly reqid: string;
   readonly error?: string;
+  /** Seconds by which its clock is ahead of this host's, from a minute on. */
+  readonly clock_offset?: number;
 }
 
 export interface DiscoveredScript {

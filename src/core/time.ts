@@ -42,3 +42,13 @@ export function addDays(time: Date, days: number): Date {
 export function daysBetween(from: Date, to: Date): number {
   return Math.floor((to.getTime() - from.getTime()) / DAY_MS);
 }
+
+/** Reads a Date header in the one form that is sent today (RFC 9110 section 5.6.7); undefined otherwise. */
+export function parseHttpDate(text: string): Date | undefined {
+  const match = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) GMT$/.exec(
+    text,
+  );
+  if (match === null) return undefined;
+  const [, day, month, year, clock] = match;
+  return parseOpensslTime(`${month} ${day} ${clock} ${year} GMT`);
+}

@@ -24,6 +24,14 @@ export interface HttpReply {
   readonly json: unknown;
   /** Milliseconds that the peer lets the connection stand unused; 0 when it is closed. */
   readonly keepMs: number;
+  readonly heard: HeardClock | undefined;
+}
+
+/** What the peer's clock said when its answer began to come. */
+export interface HeardClock {
+  readonly date: Date;
+  /** Milliseconds of `performance.now()`. */
+  readonly at: number;
 }
 
 /** Let go of a connection this long before its peer does, so that no request meets the closing. */
@@ -40,8 +48,10 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
   const reader = new ResponseReader(wanted.maxBytes);
   const collector = new Collector();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let heardAt: number | undefined;
   connection.read({
     data(chunk) {
+      heardAt ??= performance.now();
       collector.worked(chunk.length);
       try {
         wanted.onBytes?.(chunk.length);
@@ -61,11 +71,12 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
   let keepMs = 0;
   try {
     await promise;
-    const { status, json, keepSeconds } = reader.response();
+    const { status, json, keepSeconds, date } = reader.response();
     collector.finished();
     const kept = wanted.keepAlive && !connection.closed;
     keepMs = kept ? Math.max(0, keepSeconds * 1000 - KEEP_MARGIN_MS) : 0;
-    return { status, json, keepMs };
+    const heard = date && heardAt !== undefined ? { date, at: heardAt } : undefined;
+    return { status, json, keepMs, heard };
   } finally {
     closeWhenHeard(connection);
     if (keepMs === 0) connection.close();

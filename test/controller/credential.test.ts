@@ -32,12 +32,20 @@ test("a sound one is loaded, and nothing is lost", async () => {
   expect(lossOfCredential(config, fleet.now)).toBeUndefined();
 });
 
-test("T09 one that has expired, and one that is about to", async () => {
+test("T09 one that has expired is named, and is no loss: it can be signed again", async () => {
   await using fleet = await LocalFleet.create();
+  const { config } = fleet.controller;
   fleet.passDays(364);
-  expect(lossOfCredential(fleet.controller.config, fleet.now)).toBeUndefined();
+  expect(loadCredentials(config, fleet.now).others).toEqual([]);
   fleet.passDays(2);
-  expectLost(fleet, "ctrl-exec.crt: it expired on ");
+  expect(() => loadCredentials(config, fleet.now)).toThrow(
+    expect.objectContaining({
+      code: "config",
+      message: expect.stringContaining("ctrl-exec.crt: it expired on "),
+      hint: expect.stringContaining("This host's clock says"),
+    }),
+  );
+  expect(lossOfCredential(config, fleet.now)).toBeUndefined();
 });
 
 test("T09 one of another CA, though both CAs have one name", async () => {

@@ -124,7 +124,7 @@ export class Door {
     connection.onClose(() => clock.stop());
     if (check.kind === "revoked") {
       log("warning", "revoked-cert", { PEER: ip, SERIAL: check.serial });
-      void sendReply(connection, refusal(403, "certificate revoked"), true);
+      void sendReply(connection, refusal(403, "certificate revoked"), true, now());
       void connection.hangUp();
       return;
     }

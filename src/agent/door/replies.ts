@@ -22,36 +22,38 @@ export const GO_ON = "HTTP/1.1 100 Continue\r\n\r\n";
  * Resolves when all of it is out, or the connection is closed.
  *
  * @param last the connection ends with this answer
+ * @param date what this host's clock says: the control host compares it with its own (T68)
  * @param onLength told the length of the body, before anything is written
  */
 export async function sendReply(
   connection: Connection,
   { status, body }: AgentReply,
   last: boolean,
+  date: Date,
   onLength: (bytes: number) => void = () => undefined,
 ): Promise<void> {
   if (!Object.values(body).some(isLongText)) {
     const json = JSON.stringify(body);
     const length = Buffer.byteLength(json);
     onLength(length);
-    await connection.write(head(status, length, last) + json);
+    await connection.write(head(status, length, last, date) + json);
     return;
   }
   const length = jsonLength(body);
   onLength(length);
-  await connection.write(head(status, length, last));
+  await connection.write(head(status, length, last, date));
   for (const piece of collecting(jsonPieces(body), true)) {
     await connection.write(piece);
     if (connection.closed) return;
   }
 }
 
-function head(status: number, length: number, last: boolean): string {
+function head(status: number, length: number, last: boolean, date: Date): string {
   return [
     `HTTP/1.1 ${status} ${REASONS[status] ?? ""}`,
     "Content-Type: application/json",
     `Content-Length: ${length}`,
-    `Date: ${new Date().toUTCString()}`,
+    `Date: ${date.toUTCString()}`,
     ...(last
       ? ["Connection: close"]
       : ["Connection: keep-alive", `Keep-Alive: timeout=${IDLE_SECONDS}`]),

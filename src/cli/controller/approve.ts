@@ -21,6 +21,7 @@ export const approve = defineVerb({
     ip: controllerOptions.ip,
     "agent-port": controllerOptions["agent-port"],
     "lookup-by": controllerOptions["lookup-by"],
+    force: controllerOptions.force,
     ...commonOptions,
   },
   details: [
@@ -38,7 +39,7 @@ export const approve = defineVerb({
     "ctrl-exec approve a1b2c3d4e5f60718 --lookup-by ip",
   ],
   async run({ options, positionals, io }) {
-    const dialled = approvalOptions(options);
+    const dialled = { ...approvalOptions(options), force: options.force };
     const { code } = options;
     if (code !== undefined && !/^\d{6}$/.test(code)) {
       throw new CtrlExecError("usage", `--code takes six digits, not "${code}"`);

@@ -1,10 +1,13 @@
+import { knownClocks } from "../../controller/known-clocks.ts";
 import { type AgentRecord, readRegistry } from "../../controller/registry.ts";
 import { renewalDueAt } from "../../controller/renewal.ts";
 import { statusReader } from "../../controller/serial-report.ts";
+import { judgeClock } from "../../core/clock.ts";
 import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { daysBetween, isoSeconds, parseOpensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
+import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -18,7 +21,9 @@ export const listAgents = defineVerb({
   options: { ...commonOptions, json: controllerOptions.json },
   details: [
     "Lists every paired host with its address, when it was paired, when its certificate expires, and",
-    "whether it knows this control host's present certificate (see serial-status).",
+    "whether it knows this control host's present certificate (see serial-status). A host whose clock",
+    "was a minute or more away from this one's in the last day is named; --json has it in seconds, as",
+    "clock_offset.",
   ].join("\n"),
   examples: ["ctrl-exec list-agents", "ctrl-exec list-agents --json"],
   async run({ options, io }) {
@@ -26,8 +31,11 @@ export const listAgents = defineVerb({
     const { config, now } = controller;
     const { agents, broken } = readRegistry(config);
     const statusOf = statusReader(controller);
+    const clocks = judgeClock(knownClocks(config, agents), now());
+    const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));
     const list = [...agents.values()].map((record) => {
-      return { record, json: agentJson(record, statusOf(record), config.cert_days, now()) };
+      const json = agentJson(record, statusOf(record), config.cert_days, now());
+      return { record, json: { ...json, clock_offset: offsets.get(record.hostname) } };
     });
     if (options.json)
       writeJson(
@@ -41,6 +49,7 @@ export const listAgents = defineVerb({
       const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "SERIAL"];
       io.out(renderTable(header, rows));
     }
+    renderClocks(io, clocks);
     for (const { problem } of broken) renderProblem(io, problem);
     return broken.length === 0 ? 0 : 1;
   },

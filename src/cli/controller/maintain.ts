@@ -9,10 +9,14 @@ export const maintain = defineVerb({
   summary: "Do once what the check loop does: rotation, renewals, leftovers",
   positionals: "",
   arity: [0, 0],
-  options: { json: controllerOptions.json, ...commonOptions },
+  options: { json: controllerOptions.json, force: controllerOptions.force, ...commonOptions },
   details: [
     "Replaces this host's certificate when it is due, tells agents of it that were away, renews",
     "agents' certificates, and removes pairing requests, run records and lock files that are over.",
+    "This host's own certificates that are not valid now, because its clock was wrong when they were made,",
+    "are signed again under their serials. While most other hosts' clocks disagree with this one's, nothing",
+    "is signed and no host is given up.",
+    "",
     "pairing-mode and ctrl-exec-api do this by themselves; without them call it from a timer or cron.",
     "",
     "Exit status: 0 when all that was due was done or waits for agents that are away, 1 when something",
@@ -21,7 +25,7 @@ export const maintain = defineVerb({
   examples: ["ctrl-exec maintain", "ctrl-exec maintain --json"],
   async run({ options, io }) {
     const controller = await openController(options);
-    const report = await maintainOnce(controller);
+    const report = await maintainOnce(controller, options.force);
     if (options.json) writeJson(io, reportJson(report));
     else io.out(`${describe(report).join("\n")}\n`);
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
@@ -49,6 +53,7 @@ function describe(report: MaintenanceReport): string[] {
   };
   const failures = report.notRenewed.map(({ host, error }) => `${host} (${forOneLine(error)})`);
   const waiting = report.pending.map(({ host, error }) => `${host} (${forOneLine(error)})`);
+  list("Signed again, since they were not valid now", report.mended);
   if (report.rotated !== undefined) lines.push(`New certificate, serial ${report.rotated}`);
   list("Confirmed the present serial", report.confirmed);
   list("Still to be told", waiting);

@@ -42,6 +42,10 @@ export const controllerOptions = {
   },
   revoke: { type: "boolean", description: "Refuse the host's certificates from now on" },
   yes: { type: "boolean", description: "Do not ask for confirmation" },
+  force: {
+    type: "boolean",
+    description: "Go on though the clocks of other hosts disagree with this host's",
+  },
   keep: {
     type: "boolean",
     description: "Leave the demo's folder and agents, and say how to talk to them",

@@ -1,7 +1,10 @@
 import { pingHosts } from "../../controller/ping.ts";
+import { type ClockVerdict, judgeClock } from "../../core/clock.ts";
+import type { PingResult } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { portOption } from "../numbers.ts";
+import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { renderTable } from "../render/table.ts";
@@ -19,7 +22,11 @@ export const ping = defineVerb({
     token: controllerOptions.token,
     ...commonOptions,
   },
-  details: "Exit status: 0 when every host answered, 1 when any did not.",
+  details: [
+    "A host whose clock is a minute or more away from this one's is named.",
+    "",
+    "Exit status: 0 when every host answered, 1 when any did not.",
+  ].join("\n"),
   examples: ["ctrl-exec ping web-01", "ctrl-exec ping web-01 web-02:7450 --json"],
   async run({ options, positionals, io }) {
     const port = portOption(options.port);
@@ -41,7 +48,16 @@ export const ping = defineVerb({
       for (const { host, error } of results) {
         if (error !== undefined) io.err(`${host}: ${forOneLine(error)}\n`);
       }
+      renderClocks(io, clocksOf(results));
     }
     return results.some(({ status }) => status !== "ok") ? 1 : 0;
   },
 });
+
+/** As if every answer came just now. */
+function clocksOf(results: readonly PingResult[]): ClockVerdict {
+  const seen = new Date();
+  const answered = results.filter(({ status }) => status === "ok");
+  const sightings = answered.map(({ host, clock_offset: offset = 0 }) => ({ host, offset, seen }));
+  return judgeClock(sightings, seen);
+}

@@ -12,19 +12,22 @@ export const rotateCert = defineVerb({
   summary: "Replace this control host's certificate now, and tell the agents",
   positionals: "",
   arity: [0, 0],
-  options: { json: controllerOptions.json, ...commonOptions },
+  options: { json: controllerOptions.json, force: controllerOptions.force, ...commonOptions },
   details: [
     "Makes a new key and certificate and tells every registered agent the new serial, under the old",
     "one, which they trust. An agent that is away is told by the check loop for cert_overlap_days and",
     "spoken to under the old certificate until then; after them it is stale and must be paired again.",
     "Every agent needs update-ctrl-exec-serial in its scripts.conf.",
     "",
+    "Refused when this host's clock seems wrong: at least three hosts that have answered, and most of",
+    "them, are a minute or more away from it.",
+    "",
     "Exit status: 0 when the certificate was replaced, however many agents were away.",
   ].join("\n"),
   examples: ["ctrl-exec rotate-cert", "ctrl-exec rotate-cert --json"],
   async run({ options, io }) {
     const controller = await openController(options);
-    const report = await rotateNow(controller);
+    const report = await rotateNow(controller, options.force);
     const { oldSerial, newSerial, overlapExpires, confirmed, pending, problems } = report;
     const overlap = overlapExpires === undefined ? "" : isoSeconds(overlapExpires);
     if (options.json) {

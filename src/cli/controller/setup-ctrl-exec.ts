@@ -17,7 +17,7 @@ export const setupCtrlExec = defineVerb({
   summary: "Make this control host's own key and certificate",
   positionals: "",
   arity: [0, 0],
-  options: { ...commonOptions, yes: controllerOptions.yes },
+  options: { ...commonOptions, yes: controllerOptions.yes, force: controllerOptions.force },
   details: [
     "Makes the key and certificate under which this host calls its agents, signed by the CA.",
     "When hosts are registered already they know this host by its present certificate: the number of",
@@ -31,7 +31,7 @@ export const setupCtrlExec = defineVerb({
     const registry = readRegistry(config);
     // A record that cannot be read is an agent all the same.
     const agents = registry.agents.size + registry.broken.length;
-    if (agents > 0) return await replaceUnderAgents(controller, agents, options.yes, io);
+    if (agents > 0) return await replaceUnderAgents(controller, agents, options, io);
     const certificate = await setupController(controller);
     describe(io, config, certificate);
     io.err("Next: ctrl-exec pairing-mode, and on each host: ctrl-exec-agent request-pairing\n");
@@ -46,7 +46,7 @@ export const setupCtrlExec = defineVerb({
 async function replaceUnderAgents(
   controller: Controller,
   agents: number,
-  yes: boolean,
+  { yes, force }: { readonly yes: boolean; readonly force: boolean },
   io: Io,
 ): Promise<number> {
   const { config, now } = controller;
@@ -70,7 +70,7 @@ async function replaceUnderAgents(
     io.err("Nothing was changed.\n");
     return 1;
   }
-  const report = loss === undefined ? await rotateNow(controller) : undefined;
+  const report = loss === undefined ? await rotateNow(controller, force) : undefined;
   if (report === undefined) await setupController(controller);
   describe(io, config, loadCredential(config, now()).certificate);
   if (report !== undefined) renderBroadcast(io, report);

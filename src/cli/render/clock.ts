@@ -1,0 +1,19 @@
+/** Clocks that differ from this host's, as ping and list-agents tell of them on stderr. */
+import { type ClockVerdict, describeOffset } from "../../core/clock.ts";
+import type { Io } from "../io.ts";
+
+/** A whole fleet differs when it is this host's clock that is wrong. */
+const MAX_LINES = 10;
+
+export function renderClocks(io: Io, { differ, kind }: ClockVerdict): void {
+  for (const { host, offset } of differ.slice(0, MAX_LINES)) {
+    io.err(`${host}: its clock is ${describeOffset(offset)}, compared with this host's\n`);
+  }
+  const left = differ.length - MAX_LINES;
+  if (left > 0) io.err(`${left} more clocks differ from this host's.\n`);
+  if (kind === "wrong") {
+    io.err(
+      "Most hosts disagree with this host's clock: it signs and rotates nothing until that is mended.\n",
+    );
+  }
+}

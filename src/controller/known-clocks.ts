@@ -1,0 +1,99 @@
+/**
+ * What the agents' clocks say beside this host's, as their answers show it: `clocks.json`. One file for
+ * all, so that a fan-out over thousands of hosts writes once.
+ */
+import * as z from "zod/mini";
+import { type ClockSighting, differs, seenWithin } from "../core/clock.ts";
+import type { ControllerConfig } from "../core/controller-config.ts";
+import { messageOf } from "../core/errors.ts";
+import { lowerAscii } from "../core/host-name.ts";
+import { readJsonAs } from "../core/json.ts";
+import { isoSeconds } from "../core/time.ts";
+import { ensureFolder, fileVersion, readTextIfPresent, writeWhole } from "../system/files.ts";
+import { tryLock } from "../system/lock.ts";
+import { type Controller, lockPath, paths } from "./controller.ts";
+
+/** By registered host name. */
+const stored = z.record(z.string(), z.object({ offset: z.number(), seen: z.string() }));
+
+/** Seconds: an answer that says the same as the one before is written down this often. */
+const REFRESH_SECONDS = 3600;
+
+/** A change of more seconds than this is news. */
+const NEWS_SECONDS = 5;
+
+/** What was seen longer ago says nothing any more, and goes. */
+const KEPT_SECONDS = 7 * 86_400;
+
+/** By configuration: a busy API reads the file of a large fleet once, not for every request. */
+const read = new WeakMap<ControllerConfig, { version: string; clocks: readonly ClockSighting[] }>();
+
+/** A file that cannot be used is as good as none: it is written anew. */
+function readClocks(config: ControllerConfig): readonly ClockSighting[] {
+  const version = fileVersion(paths(config).clocks);
+  const before = read.get(config);
+  if (before?.version === version) return before.clocks;
+  const clocks = readFile(config);
+  read.set(config, { version, clocks });
+  return clocks;
+}
+
+function readFile(config: ControllerConfig): readonly ClockSighting[] {
+  const found = readJsonAs(stored, readTextIfPresent(paths(config).clocks) ?? "");
+  return Object.entries(found ?? {}).flatMap(([host, { offset, seen }]) => {
+    const time = new Date(seen);
+    return Number.isNaN(time.getTime()) ? [] : [{ host, offset, seen: time }];
+  });
+}
+
+/** Of the hosts that are registered. @param agents by lower-case name */
+export function knownClocks(
+  config: ControllerConfig,
+  agents: ReadonlyMap<string, unknown>,
+): readonly ClockSighting[] {
+  return readClocks(config).filter(({ host }) => agents.has(lowerAscii(host)));
+}
+
+/**
+ * Writes down what is news, and puts those that differ into the log. Best effort: the next answer says
+ * it again.
+ *
+ * @param offsets of the hosts that have answered, by registered name
+ */
+export function rememberClocks(
+  { config, log, now }: Controller,
+  offsets: ReadonlyMap<string, number>,
+): void {
+  if (offsets.size === 0) return;
+  const time = now();
+  try {
+    const known = new Map(readClocks(config).map((sighting) => [sighting.host, sighting]));
+    const news = [...offsets].filter(([host, offset]) => {
+      const before = known.get(host);
+      if (before === undefined || !seenWithin(REFRESH_SECONDS, before, time)) return true;
+      return Math.abs(before.offset - offset) > NEWS_SECONDS;
+    });
+    if (news.length === 0) return;
+    using lock = tryLock(lockPath(config, "clocks"));
+    if (lock === undefined) return;
+    for (const [host, offset] of news) {
+      known.set(host, { host, offset, seen: time });
+      if (differs({ offset })) log("warning", "clock-differs", { AGENT: host, OFFSET: offset });
+    }
+    writeClocks(config, [...known.values()], time);
+  } catch (thrown) {
+    log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
+  }
+}
+
+function writeClocks(
+  config: ControllerConfig,
+  sightings: readonly ClockSighting[],
+  now: Date,
+): void {
+  const kept = sightings
+    .filter((sighting) => seenWithin(KEPT_SECONDS, sighting, now))
+    .map(({ host, offset, seen }) => [host, { offset, seen: isoSeconds(seen) }] as const);
+  ensureFolder(config.state_dir, 0o755);
+  writeWhole(paths(config).clocks, `${JSON.stringify(Object.fromEntries(kept))}\n`, 0o640);
+}

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "bun:test";
+import { type ClockSighting, describeOffset, judgeClock } from "../../src/core/clock.ts";
+
+const now = new Date("2026-06-01T12:00:00Z");
+const HOUR = 3600;
+
+/** @param age seconds since it was seen */
+function seen(offset: number, age = 60): ClockSighting {
+  return { host: "h", offset, seen: new Date(now.getTime() - age * 1000) };
+}
+
+describe("T68 whether the clock is right", () => {
+  const cases: readonly (readonly [string, readonly ClockSighting[], string])[] = [
+    ["nobody was seen", [], "fine"],
+    ["all agree", [seen(0), seen(-3), seen(59)], "fine"],
+    ["three of three disagree", [seen(-7200), seen(-7200), seen(-7200)], "wrong"],
+    ["one minute counts", [seen(60), seen(-60), seen(61)], "wrong"],
+    ["three of five disagree", [seen(99), seen(99), seen(99), seen(0), seen(0)], "wrong"],
+    ["three of six is not most", [seen(99), seen(99), seen(99), seen(0), seen(0), seen(0)], "fine"],
+    ["two of two disagree", [seen(99), seen(99)], "doubtful"],
+    ["one of one disagrees", [seen(99)], "doubtful"],
+    ["one of two is not most", [seen(99), seen(0)], "fine"],
+    ["what was seen before yesterday", [1, 2, 3].map(() => seen(99, 25 * HOUR)), "fine"],
+    ["what was seen yesterday", [1, 2, 3].map(() => seen(99, 23 * HOUR)), "wrong"],
+    ["what was seen in the future", [1, 2, 3].map(() => seen(99, -2 * HOUR)), "fine"],
+  ];
+  for (const [name, sightings, kind] of cases) {
+    test(`${name}: ${kind}`, () => expect(judgeClock(sightings, now).kind).toBe(kind as "fine"));
+  }
+
+  test("it says who disagrees, the furthest first", () => {
+    const verdict = judgeClock([seen(61), seen(0), seen(-7200), seen(99)], now);
+    expect(verdict.differ.map(({ offset }) => offset)).toEqual([-7200, 99, 61]);
+    expect(verdict.seen).toBe(4);
+  });
+});
+
+test("an offset in words", () => {
+  expect(describeOffset(7200)).toBe("2 hours ahead");
+  expect(describeOffset(-7201)).toBe("2 hours behind");
+  expect(describeOffset(-60)).toBe("1 minute behind");
+  expect(describeOffset(-(280 * 86_400 + 2 * HOUR + 60))).toBe("280 days 2 hours behind");
+  expect(describeOffset(90)).toBe("1 minute 30 seconds ahead");
+});

@@ -21,6 +21,7 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../system/files.ts";
+import { requireRightClock } from "./clock-check.ts";
 import { type Controller, paths } from "./controller.ts";
 import { noteIssued } from "./issued.ts";
 import { lockMaintenance } from "./maintenance-lock.ts";
@@ -147,10 +148,16 @@ export async function makeOwnCredential(
 
 /**
  * Makes the controller's own key and certificate, and puts them in place. For a host that no agent
- * knows yet: with agents the way is rotation.ts.
+ * knows yet, or whose own is lost: with agents the way is rotation.ts.
+ *
+ * @param force goes on when hosts that were seen lately disagree with this host's clock
  */
-export async function setupController(controller: Controller): Promise<CertificateFacts> {
+export async function setupController(
+  controller: Controller,
+  force = false,
+): Promise<CertificateFacts> {
   const { config } = controller;
+  await requireRightClock(controller, "make this host's certificate", force);
   using _lock = await lockMaintenance(controller);
   const { keyPem, certificate } = await makeOwnCredential(controller);
   writeWhole(config.key, keyPem, 0o600);

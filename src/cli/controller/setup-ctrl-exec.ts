@@ -22,7 +22,8 @@ export const setupCtrlExec = defineVerb({
     "Makes the key and certificate under which this host calls its agents, signed by the CA.",
     "When hosts are registered already they know this host by its present certificate: the number of",
     "them is shown and a confirmation asked for, and then it is replaced as by rotate-cert. A present",
-    "certificate or key that cannot be read, or that others can read, is named and left as it is.",
+    "certificate or key that cannot be read, or that others can read, is named and left as it is. One that",
+    "has expired is signed again first, so that its agents can be told.",
   ].join("\n"),
   examples: ["ctrl-exec setup-ctrl-exec"],
   async run({ options, io }) {
@@ -71,7 +72,7 @@ async function replaceUnderAgents(
     return 1;
   }
   const report = loss === undefined ? await rotateNow(controller, force) : undefined;
-  if (report === undefined) await setupController(controller);
+  if (report === undefined) await setupController(controller, force);
   describe(io, config, loadCredential(config, now()).certificate);
   if (report !== undefined) renderBroadcast(io, report);
   return 0;

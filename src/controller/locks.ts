@@ -11,6 +11,7 @@ import { ensureFolder, listFiles, readTextIfPresent } from "../system/files.ts";
 import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock.ts";
 import { type Controller, paths } from "./controller.ts";
 import { dialProblem } from "./identity.ts";
+import { lockFileName } from "./lock-file-name.ts";
 import { hostOf, type ResolvedTarget } from "./targets.ts";
 
 export interface LockOrder {
@@ -70,16 +71,9 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
   return { release, releaseAll: () => targets.forEach(release) };
 }
 
-/** Bytes of a lock file's name; file systems take 255, and a host's name alone may have 253. */
-const MAX_READABLE = 200;
-
 /** A registered host has one lock, however its name was typed. */
 function lockFile(target: ResolvedTarget, script: string): string {
-  const pair = `${hostOf(target)}--${script}`;
-  const readable = pair.replaceAll(/[^A-Za-z0-9_.-]/g, "_");
-  if (readable.length <= MAX_READABLE) return `${readable}.lock`;
-  const digest = new Bun.CryptoHasher("sha256").update(pair).digest("hex");
-  return `${readable.slice(0, MAX_READABLE - digest.length)}${digest}.lock`;
+  return lockFileName(hostOf(target), script);
 }
 
 function holderText(

@@ -8,7 +8,7 @@ import { ofRequestAlone } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { originOf, whoGivesWay } from "../core/fair-share.ts";
-import { CONTROLLER_NAME, isHostName, sameHostName } from "../core/host-name.ts";
+import { pairedNameProblem } from "../core/host-name.ts";
 import { readJsonAs } from "../core/json.ts";
 import { type PairingAnswer, type PairingRequest, PUSHED_OUT } from "../core/messages.ts";
 import { isRequestId } from "../core/request-id.ts";
@@ -34,7 +34,7 @@ export const REQUEST_LIFETIME_MS = 600_000;
 
 const pendingRequest = z.looseObject({
   id: z.string().check(z.refine(isRequestId)),
-  hostname: z.string().check(z.refine(isHostName)),
+  hostname: z.string().check(z.refine((name) => pairedNameProblem(name) === undefined)),
   ip: z.string(),
   csr: z.string(),
   nonce: z.string(),
@@ -74,10 +74,8 @@ export async function submitRequest(
   agree: () => Promise<Exchanged> = async () => agreedAlone(asked),
 ): Promise<Submission> {
   const { config, now } = controller;
-  if (!isHostName(asked.hostname)) return { kind: "invalid", why: "not a host name" };
-  if (sameHostName(asked.hostname, CONTROLLER_NAME)) {
-    return { kind: "invalid", why: `${CONTROLLER_NAME} is the control host's own name` };
-  }
+  const problem = pairedNameProblem(asked.hostname);
+  if (problem !== undefined) return { kind: "invalid", why: problem };
   try {
     judgeCsr(asked.csr, asked.hostname);
   } catch (thrown) {

@@ -1,6 +1,12 @@
 /** From what an operator typed to where each host is dialled. */
 import { CtrlExecError } from "../core/errors.ts";
-import { canonicalAddress, lowerAscii, parseTarget, type Target } from "../core/host-name.ts";
+import {
+  canonicalAddress,
+  lowerAscii,
+  parseTarget,
+  readsAsOtherAddress,
+  type Target,
+} from "../core/host-name.ts";
 import { isIp } from "../core/ip-address.ts";
 import type { AgentRecord, Registered } from "./registry.ts";
 
@@ -93,12 +99,21 @@ export function targetOf(
 
 /**
  * The address to dial: the name, or the recorded address when the record says so, or when the name is
- * unknown or the name server does not say within `waitMs`.
+ * unknown or the name server does not say within `waitMs`. A host that was paired as `127.1` is dialled at
+ * its recorded address: a resolver would read another one from its name (T70).
+ *
+ * @throws CtrlExecError `config` when such a host's record has no address
  */
 export async function dialAddress(
   { name, record }: ResolvedTarget,
   waitMs: number,
 ): Promise<string> {
+  if (readsAsOtherAddress(name)) {
+    if (record !== undefined && record.ip !== "") return record.ip;
+    throw new CtrlExecError("config", `Cannot call ${name}: its name reads as another address`, {
+      hint: `Give its record one: ctrl-exec edit-agent ${name} --ip <address>`,
+    });
+  }
   if (isIp(name) || record === undefined || record.ip === "") return name;
   if (record.lookup_by === "ip") return record.ip;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -20,6 +20,23 @@ export function isHostName(name: string): boolean {
  */
 export const CONTROLLER_NAME = "ctrl-exec";
 
+/** A record is the file `<host name>.json` (PROTOCOL section 4), and a file's name has 255 bytes at most. */
+const MAX_PAIRED_NAME = 250;
+
+/**
+ * Why no host can be paired under the name; undefined when one can. A name that ends in a number is an IPv4
+ * address to a resolver or to a URL, or none: the last label of a host name is not all digits (RFC 1123
+ * section 2.1; "ends in a number" of the URL standard).
+ */
+export function pairedNameProblem(name: string): string | undefined {
+  if (!isHostName(name)) return "not a host name";
+  if (name.length > MAX_PAIRED_NAME) return `longer than ${MAX_PAIRED_NAME} characters`;
+  if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/i.test(name)) return "a host name does not end in a number";
+  if (sameHostName(name, CONTROLLER_NAME))
+    return `${CONTROLLER_NAME} is the control host's own name`;
+  return undefined;
+}
+
 /** Host names compare without case, and only ASCII letters have one (RFC 4343): U+212A is no k. */
 export function sameHostName(a: string, b: string): boolean {
   return lowerAscii(a) === lowerAscii(b);
@@ -41,6 +58,11 @@ export function plainAddress(address: string): string {
  * It would dial another host than the one that is read, locked and recorded.
  */
 const ODD_ADDRESS = /^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*$/i;
+
+/** Whether a resolver takes the name for an address that it is not written as. */
+export function readsAsOtherAddress(name: string): boolean {
+  return ODD_ADDRESS.test(name) && !isIp(name);
+}
 
 /** The one spelling of an address that texts are compared in; IPv6 has many, one with IPv4 inside. */
 export function canonicalAddress(address: string): string {
@@ -74,7 +96,7 @@ export function parseTarget(text: string): Target | undefined {
   if (ipVersion(text) === 6) return { name: text, port: undefined };
   const plain = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
   if (plain?.[1] === undefined) return undefined;
-  if (!isIp(plain[1]) && (!isHostName(plain[1]) || ODD_ADDRESS.test(plain[1]))) return undefined;
+  if (!isIp(plain[1]) && (!isHostName(plain[1]) || readsAsOtherAddress(plain[1]))) return undefined;
   return withPort(plain[1], plain[2]);
 }
 

@@ -116,10 +116,14 @@ export function createWhole(path: string, content: string | Uint8Array, mode: nu
   });
 }
 
+/** A file's name has 255 bytes at most, and a temporary one is longer than the one that it starts with. */
+const MAX_NAME_START = 200;
+
 /** A name in the same folder that nobody else has. */
 export function temporaryFor(path: string): string {
   const random = crypto.getRandomValues(new Uint8Array(6)).toHex();
-  return join(dirname(path), `.${basename(path)}.${random}.tmp`);
+  const start = Buffer.from(basename(path)).subarray(0, MAX_NAME_START).toString();
+  return join(dirname(path), `.${start}.${random}.tmp`);
 }
 
 function placeWhole(

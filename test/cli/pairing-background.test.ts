@@ -132,11 +132,26 @@ test("a controller that is not there: the failure is told at once, not left in t
   );
 });
 
+test.each(["127.1", "2130706433", "0x7f.0.0.1", "10.0.0.012"])(
+  "T70 %s is not called as the control host, since a resolver reads another address",
+  async (host) => {
+    const agent = await control.addAgent("strict");
+    const args = [`--dispatcher=${host}`, `--port=${port}`, "--hostname=strict"];
+    const { status, err } = await agent.run("request-pairing", args);
+    expect(status).toBe(2);
+    expect(err).toContain(
+      `Cannot call "${host}": it is not a host or an address\nAn IPv4 address has four numbers, without leading zeros.`,
+    );
+  },
+);
+
 test.each([
   [["--timeout=5"], /--timeout goes with --background/],
   [["--background", "--timeout=0"], /--timeout takes a whole number from 1 to 600/],
   [["--background", "--timeout=601"], /--timeout takes a whole number from 1 to 600/],
   [["--hostname=a_b"], /Cannot pair as "a_b": not a host name/],
+  [["--hostname=127.1"], /Cannot pair as "127.1": a host name does not end in a number/],
+  [[`--hostname=${"a.".repeat(125)}a`], /Cannot pair as ".*": longer than 250 characters/],
   [["--ca-fingerprint=sha256:abc"], /--ca-fingerprint takes sha256: and 64 hex digits/],
 ])("%p is a usage error before anything is sent", async (more, words) => {
   const agent = await control.addAgent("strict");

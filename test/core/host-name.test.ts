@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   formatHostPort,
   isHostName,
+  pairedNameProblem,
   parseTarget,
   plainAddress,
   sameHostName,
@@ -47,6 +48,48 @@ describe("a host name (RFC 1123 section 2.1)", () => {
     ["254 characters", `${"a.".repeat(126)}aa`],
   ])("T06 not %s", (_, name) => {
     expect(isHostName(name)).toBe(false);
+  });
+});
+
+describe("T70 a name that a host is paired under", () => {
+  test.each([
+    "web-01",
+    "3com",
+    "10.0.0.1.example",
+    "0x7f.example",
+    "a--b",
+    "xn--bcher-kva.example",
+    "web.5a",
+    "web.0x7g",
+    "ten-10",
+    `${"a.".repeat(124)}aa`,
+  ])("may be %s", (name) => {
+    expect(pairedNameProblem(name)).toBeUndefined();
+  });
+
+  const NUMBER = "a host name does not end in a number";
+  test.each([
+    ["2130706433", NUMBER],
+    ["127.1", NUMBER],
+    ["0x7f.1", NUMBER],
+    ["0X7F000001", NUMBER],
+    ["0177.0.0.1", NUMBER],
+    ["10.0.0.012", NUMBER],
+    ["10.0.0.5", NUMBER],
+    ["1.2.3.4.5", NUMBER],
+    ["web.5", NUMBER],
+    ["web.0x5", NUMBER],
+    ["web.0x", NUMBER],
+    ["0", NUMBER],
+    [`${"a.".repeat(124)}aaa`, "longer than 250 characters"],
+    [`${"a.".repeat(126)}a`, "longer than 250 characters"],
+    [`${"a.".repeat(126)}aa`, "not a host name"],
+    ["a_b", "not a host name"],
+    ["127.1.", "not a host name"],
+    ["", "not a host name"],
+    ["Ctrl-Exec", "ctrl-exec is the control host's own name"],
+  ])("is not %p", (name, problem) => {
+    expect(pairedNameProblem(name)).toBe(problem);
   });
 });
 
@@ -125,6 +168,9 @@ describe("a target", () => {
     "0x7f.0.0.1",
     "256.0.0.1",
     "10.0.0.012",
+    "0177.0.0.1",
+    "0X7F000001:7443",
+    "1.2.3.4.5",
   ])("not %j", (text) => {
     expect(parseTarget(text)).toBeUndefined();
   });

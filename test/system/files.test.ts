@@ -35,6 +35,18 @@ function refusal(action: () => unknown): unknown {
   }
 }
 
+test("T70 a file whose name is as long as a name may be is written and replaced", () => {
+  using folder = new TestFolder();
+  for (const name of ["x".repeat(255), `${"é".repeat(127)}x`]) {
+    const path = folder.join(name);
+    createWhole(path, "one", 0o600);
+    writeWhole(path, "two", 0o600);
+    expect(readText(path)).toBe("two");
+    removeIfPresent(path);
+  }
+  expect(readdirSync(folder.path)).toEqual([]);
+});
+
 describe("reading", () => {
   test("T74 a FIFO or a device is never waited for, nor written to", () => {
     using folder = new TestFolder();

@@ -2,7 +2,7 @@
 import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
-import { isHostName } from "../../core/host-name.ts";
+import { pairedNameProblem, readsAsOtherAddress } from "../../core/host-name.ts";
 import { isIp } from "../../core/ip-address.ts";
 import { parseFingerprint } from "../../pki/certificate.ts";
 import type { VerbInput } from "../command.ts";
@@ -55,9 +55,19 @@ export function readPairingPlan(given: PairingInput["options"]): PairingPlan {
       },
     );
   }
+  if (readsAsOtherAddress(controller)) {
+    throw new CtrlExecError(
+      "usage",
+      `Cannot call "${controller}": it is not a host or an address`,
+      {
+        hint: "An IPv4 address has four numbers, without leading zeros.",
+      },
+    );
+  }
   const hostname = given.hostname ?? systemHostname();
-  if (!isHostName(hostname)) {
-    throw new CtrlExecError("usage", `Cannot pair as "${hostname}": not a host name`, {
+  const problem = pairedNameProblem(hostname);
+  if (problem !== undefined) {
+    throw new CtrlExecError("usage", `Cannot pair as "${hostname}": ${problem}`, {
       hint: "Give one with --hostname <name>: letters, digits, hyphens and dots.",
     });
   }

@@ -1,0 +1,23 @@
+/** The file of the lock of a host and script: no two pairs have the same one (T70). */
+
+/** Bytes of `.lock` aside: a file's name has 255 at most, and a host's alone may have 253. */
+const MAX_PAIR = 250;
+
+/**
+ * `<host>--<script>.lock`, with `_` for the colons of an address (PROTOCOL section 4). Read back, it ends the
+ * host at its first `--`. A host that has one in its own name, and the `%` of an IPv6 zone, are escaped with
+ * a character that the fixed form does not have; so is a pair that is too long, which a digest tells apart.
+ *
+ * @param host in lower case, an address in its one spelling
+ * @param script letters, digits, `_` and `-`
+ */
+export function lockFileName(host: string, script: string): string {
+  const escaped = host
+    .replaceAll("%", "%25")
+    .replaceAll(/-(?=-|$)/g, "%2D")
+    .replaceAll(":", "_");
+  const pair = `${escaped}--${script}`;
+  if (pair.length <= MAX_PAIR) return `${pair}.lock`;
+  const digest = new Bun.CryptoHasher("sha256").update(pair).digest("hex");
+  return `${pair.slice(0, MAX_PAIR - digest.length - 1)}~${digest}.lock`;
+}

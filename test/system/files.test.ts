@@ -186,7 +186,7 @@ describe("T22 when it cannot be written, the error says why and the old file is 
 
   test("a name that is too long: the cause, not the cleaning up", () => {
     using folder = new TestFolder();
-    const path = folder.join("n".repeat(250));
+    const path = folder.join("n".repeat(256));
     expect(refusal(() => writeWhole(path, "x", 0o600))).toMatchObject({
       code: "storage",
       message: `Cannot write ${path}: ENAMETOOLONG`,

@@ -116,7 +116,7 @@ function closed(phase: ConnectionPhase, peer: string, place: string): Connection
   if (phase === "request") {
     return {
       message: `the ${peer} at ${place} closed the connection before it answered`,
-      hint: "Its log says why.",
+      hint: "What was asked may have been done all the same. Its log says why it closed.",
     };
   }
   return {

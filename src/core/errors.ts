@@ -5,6 +5,7 @@
  * syslog level; `satisfies` makes a forgotten code a type error.
  */
 import type { LogLevel } from "./log-line.ts";
+import { shortageOf } from "./shortage.ts";
 
 export type ErrorCode =
   | "usage"
@@ -99,9 +100,16 @@ export class LockedError extends CtrlExecError {
   }
 }
 
-/** Anything thrown, as a CtrlExecError; what is not one of ours is an internal error. */
+/** Anything thrown, as a CtrlExecError: a host that has run out of something, or else an internal error. */
 export function asCtrlExecError(thrown: unknown): CtrlExecError {
   if (thrown instanceof CtrlExecError) return thrown;
+  const shortage = shortageOf(systemCode(thrown));
+  if (shortage !== undefined) {
+    return new CtrlExecError("busy", `Cannot go on: ${shortage.problem}`, {
+      cause: thrown,
+      hint: `Try again: ${shortage.remedy}.`,
+    });
+  }
   return new CtrlExecError("internal", `Internal error: ${messageOf(thrown)}`, {
     cause: thrown,
     hint: "This is a fault in ctrl-exec. Please report it with the command you ran.",

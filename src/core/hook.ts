@@ -3,6 +3,7 @@
  * Anything but a clean exit 0 refuses.
  */
 import type { Log, LogFields } from "./log-line.ts";
+import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
 export type HookAction = "run" | "ping" | "api" | "discovery";
@@ -81,6 +82,8 @@ export type HookOutcome =
    */
   | { readonly kind: "too-long"; readonly variables: readonly string[] }
   | { readonly kind: "not-executable"; readonly reason: string }
+  /** The host has run out of something: it was never asked. */
+  | { readonly kind: "no-room"; readonly shortage: Shortage }
   /** Others could change what it says: it was never asked. */
   | { readonly kind: "not-trusted"; readonly problem: string; readonly remedy: string };
 
@@ -132,6 +135,13 @@ export function decideHook(outcome: HookOutcome): AuthDecision {
       };
     case "not-executable":
       return refuse("hook-not-executable", 1, true);
+    case "no-room": {
+      const { problem } = outcome.shortage;
+      return {
+        ...refuse(`the auth hook could not be started: ${problem}`, 1, true),
+        fault: outcome.shortage,
+      };
+    }
     case "not-trusted": {
       const { problem, remedy } = outcome;
       return { ...refuse("hook-not-trusted", 1, true), fault: { problem, remedy } };

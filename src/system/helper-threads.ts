@@ -6,7 +6,6 @@
 import { ptr } from "bun:ffi";
 import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { CtrlExecError } from "../core/errors.ts";
 import { libc } from "./libc.ts";
 
 /** Options of JavaScriptCore, as Bun takes them from its environment. */
@@ -53,14 +52,12 @@ const WORKERS_START_MS = 5_000;
  * Has the runtime start the threads that read files and look up names: those stay, and it waits for ever
  * for the first of them where it cannot be started.
  *
- * @throws CtrlExecError `busy`
+ * @throws Error with the code EAGAIN
  */
 export async function startWorkerThreads(): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    const hint =
-      "End processes of this user, or raise its limit (ulimit -u, LimitNPROC, TasksMax).";
-    reject(new CtrlExecError("busy", "Cannot start: the limit of processes is reached", { hint }));
+    reject(Object.assign(new Error("no thread was started"), { code: "EAGAIN" }));
   }, WORKERS_START_MS);
   try {
     await Promise.race([stat("/"), late]);

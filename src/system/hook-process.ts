@@ -6,6 +6,7 @@ import {
   hookInput,
   tooLongVariables,
 } from "../core/hook.ts";
+import { shortageOf } from "../core/shortage.ts";
 import { baseEnvironment, runProcess } from "./process.ts";
 import { judgeProgram } from "./trusted-path.ts";
 
@@ -41,6 +42,8 @@ export async function runHook(hook: Hook, request: HookRequest): Promise<HookOut
     maxOutput: 0,
   });
   if (result.startError === "E2BIG") return { kind: "too-long", variables: [] };
+  const shortage = shortageOf(result.startError ?? "");
+  if (shortage !== undefined) return { kind: "no-room", shortage };
   if (result.startError !== undefined) return { kind: "not-executable", reason: result.startError };
   if (result.timedOut) return { kind: "timed-out", seconds: timeoutSeconds };
   if (result.exit === undefined) return { kind: "killed", signal: result.signal ?? "a signal" };

@@ -96,9 +96,12 @@ interface Child {
 }
 
 function start(request: ProcessRequest): Child {
-  const [input, output, errors] = openPipes(3);
-  if (input === undefined || output === undefined || errors === undefined) throw new Error("pipe");
+  const [input, output, errors, spare] = openPipes(4);
+  if (!input || !output || !errors || !spare) throw new Error("pipe");
   const ours = { stdin: input.writeEnd, stdout: output.readEnd, stderr: errors.readEnd };
+  // Bun.spawn opens a handle on the child that it has started already. Without a descriptor for that it
+  // fails, and says so of a script that runs (T65).
+  closeAll(spare.readEnd, spare.writeEnd);
   try {
     const subprocess = Bun.spawn([request.file, ...request.args], {
       // A Uint8Array here would leave a memfd with the secrets in it open (DESIGN, "Processes").

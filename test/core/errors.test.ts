@@ -72,6 +72,16 @@ describe("anything thrown becomes one of ours", () => {
     expect(error).toMatchObject({ code: "internal", message });
     expect(error.hint).toContain("report");
   });
+  test.each([
+    ["EAGAIN", "Cannot go on: the limit of processes is reached"],
+    ["ENOMEM", "Cannot go on: no memory is left"],
+    ["EMFILE", "Cannot go on: this program has too many files open"],
+    ["ENFILE", "Cannot go on: this host has too many files open"],
+  ])("T65 %s is no fault of ours, and says what to do", (code, message) => {
+    const error = asCtrlExecError(Object.assign(new Error(code), { code }));
+    expect(error).toMatchObject({ code: "busy", message });
+    expect(error.hint).toStartWith("Try again: ");
+  });
 });
 
 test.each([

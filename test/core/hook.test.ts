@@ -133,3 +133,14 @@ test.each([
   logDecision((...line) => lines.push(line), decision, { USER: "alice" });
   expect(lines).toEqual([[level, "auth", { USER: "alice", ...fields }]]);
 });
+
+test("T65 a hook that could not be started refuses, and its administrator is told what to do", () => {
+  const shortage = { problem: "no memory is left", remedy: "add some" };
+  expect(decideHook({ kind: "no-room", shortage })).toEqual({
+    allowed: false,
+    reason: "the auth hook could not be started: no memory is left",
+    code: 1,
+    broken: true,
+    fault: shortage,
+  });
+});

@@ -67,6 +67,17 @@ describe("shell scripts", () => {
     expect({ text: stdout.toString(), status: exitCode }).toEqual({ text: "", status: 0 });
   });
 
+  test.each([
+    ["ctrl-exec-agent.service", /^StartLimitIntervalSec=0$[\s\S]*^Restart=on-failure$/m],
+    ["ctrl-exec-api.service", /^StartLimitIntervalSec=0$[\s\S]*^Restart=on-failure$/m],
+    ["ctrl-exec-agent.openrc", /^respawn_max=0$/m],
+    ["ctrl-exec-api.openrc", /^respawn_max=0$/m],
+    ["ctrl-exec-agent.procd", /procd_set_param respawn \d+ \d+ 0$/m],
+    ["ctrl-exec-api.procd", /procd_set_param respawn \d+ \d+ 0$/m],
+  ])("T65 %s is started again however often it could not start", (name, setting) => {
+    expect(readFileSync(join(FOLDER, name), "utf8")).toMatch(setting);
+  });
+
   test.each(files.filter((name) => name.endsWith(".openrc")))("%s reads as a script", (name) => {
     const file = join(FOLDER, name);
     // OpenRC reads these variables and calls these functions.

@@ -29,21 +29,29 @@ export interface RunOptions {
   readonly blocks?: number;
   /** It may open this many files at once: `ulimit -n`. */
   readonly files?: number;
+  /** It runs as this user; for root alone. */
+  readonly user?: number | undefined;
   /** It gets no inotify instance: in a user namespace, where no other program notices. */
   readonly withoutInotify?: boolean;
 }
 
+/** What a command is put behind to run as another user; for root alone. */
+export function asUser(user: number): string[] {
+  return ["setpriv", `--reuid=${user}`, "--clear-groups"];
+}
+
 function limited(
   command: readonly string[],
-  { blocks, files, withoutInotify }: RunOptions,
+  { blocks, files, user, withoutInotify }: RunOptions,
 ): string[] {
+  const as = user === undefined ? [] : asUser(user);
   const limits: string[] = [];
   if (withoutInotify) limits.push("echo 0 > /proc/sys/user/max_inotify_instances");
   // A write beyond the limit fails; without the trap it would end the process.
   if (blocks !== undefined) limits.push("trap '' XFSZ", `ulimit -f ${blocks}`);
   if (files !== undefined) limits.push(`ulimit -n ${files}`);
-  if (limits.length === 0) return [...command];
-  const shell = ["sh", "-ec", [...limits, 'exec "$@"'].join("; "), "sh", ...command];
+  if (limits.length === 0) return [...as, ...command];
+  const shell = ["sh", "-ec", [...limits, 'exec "$@"'].join("; "), "sh", ...as, ...command];
   return withoutInotify ? ["unshare", "-Ur", ...shell] : shell;
 }
 

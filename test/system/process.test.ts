@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Captured } from "../../src/system/capture.ts";
 import { baseEnvironment, type ProcessRequest, runProcess } from "../../src/system/process.ts";
 import { TestFolder, until } from "../support/folder.ts";
@@ -289,4 +290,36 @@ test("it starts in the root folder, in a session of its own", async () => {
   expect(folder).toBe("/");
   const [pid, group, session] = ids.split(" ");
   expect([group, session] as unknown).toEqual([pid, pid]);
+});
+
+test("T65 without descriptors for it nothing starts, nothing is left open, and the next one starts", async () => {
+  using folder = new TestFolder();
+  const module = JSON.stringify(join(import.meta.dir, "../../src/system/process.ts"));
+  const code = `
+    const { openSync, closeSync, readdirSync } = await import("node:fs");
+    const { runProcess } = await import(${module});
+    const run = (name) => runProcess({ file: "/usr/bin/touch", args: [${JSON.stringify(folder.path)} + "/" + name],
+      env: {}, input: "x", maxOutput: 100 });
+    await run("first");
+    const open = readdirSync("/proc/self/fd").length;
+    for (let free = 0; free < 10; free++) {
+      const held = [];
+      try { for (;;) held.push(openSync("/dev/null", "r")); } catch {}
+      for (const one of held.splice(0, free)) closeSync(one);
+      const { startError } = await run("free-" + free);
+      for (const one of held) closeSync(one);
+      console.log(free, startError ?? "ran", readdirSync("/proc/self/fd").length - open);
+    }`;
+  const command = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", process.execPath, "-e", code];
+  const { stdout } = Bun.spawnSync(command);
+  const lines = stdout.toString().trimEnd().split("\n");
+  expect(lines).toHaveLength(10);
+  for (const line of lines) {
+    const [free, outcome, left] = line.split(" ");
+    expect([line, left]).toEqual([line, "0"]);
+    expect([line, folder.has(`free-${free}`)]).toEqual([line, outcome === "ran"]);
+    expect(outcome).toBeOneOf(["ran", "EMFILE"]);
+  }
+  expect(lines[0]).toContain("EMFILE");
+  expect(lines[8]).toContain("ran");
 });

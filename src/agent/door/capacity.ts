@@ -3,7 +3,7 @@
  * when they are used up, so the door closes before that (T20).
  */
 
-/** What the program itself holds, with room for the moment in which a process starts (7). */
+/** What the program itself holds, with room for the moment in which a process starts (8). */
 const RESERVED = 24;
 
 /** Three streams and the handle of the process. */

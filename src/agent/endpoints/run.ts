@@ -15,6 +15,7 @@ import { offerProblem } from "../offered-certificate.ts";
 import { outputText } from "../output-text.ts";
 import { judgeAllowedScript, runAllowedScript } from "../script.ts";
 import type { ScriptJudgement } from "../script-file.ts";
+import { startProblem } from "../start-problem.ts";
 
 /** What the result says when a signal ended the script or it could not be executed (PROTOCOL 2). */
 const EXIT_NOT_EXECUTED = 126;
@@ -119,7 +120,14 @@ async function execute(
   };
   const result = await runAllowedScript(script, judged, args, input, state.config, onStalled);
   const exit = result.exit ?? EXIT_NOT_EXECUTED;
-  log("info", "run", { EXIT: exit, PEER: peerIp, REQID: reqid, SCRIPT: name });
+  const { startError } = result;
+  log(startError === undefined ? "info" : "warning", "run", {
+    ERROR: startError && startProblem(script.path, startError),
+    EXIT: exit,
+    PEER: peerIp,
+    REQID: reqid,
+    SCRIPT: name,
+  });
   return {
     status: 200,
     body: { script: name, exit, ...outputOf(result), reqid, ...endOf(result, script) },
@@ -146,22 +154,10 @@ function outputOf({ stdout, stderr }: ProcessResult): Record<string, unknown> {
 }
 
 function endOf(result: ProcessResult, { path, options }: AllowedScript): Record<string, unknown> {
-  if (result.startError !== undefined) {
-    const problem = START_PROBLEMS[result.startError] ?? result.startError;
-    return { error: `cannot execute ${path}: ${problem}` };
-  }
+  if (result.startError !== undefined) return { error: startProblem(path, result.startError) };
   const { signal } = result;
   if (!result.timedOut) return { signal };
   // `error` is what 0.8 shows.
   const error = `script timed out after ${options.timeout}s and was ended`;
   return { signal, timed_out: true, error };
 }
-
-const START_PROBLEMS: Readonly<Record<string, string>> = {
-  EACCES: "it is not executable",
-  ENOENT: "no such file, or its interpreter is missing",
-  ENOEXEC: "it has no #! line and is no program",
-  E2BIG: "the arguments are longer than this system allows",
-  EMFILE: "too many open files on the agent",
-  EAGAIN: "no more processes can be started on the agent",
-};

@@ -9,7 +9,7 @@ export class RunningScripts {
   /** By script name; only those that run, so the allowlist bounds it. */
   readonly #byName = new Map<string, number>();
 
-  /** @param maxProcesses see capacity() */
+  /** @param maxProcesses see agentShares() */
   constructor(maxProcesses: number) {
     this.#maxProcesses = maxProcesses;
   }

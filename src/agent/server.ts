@@ -1,10 +1,10 @@
 /** The agent as it listens: the door, the requests behind it, and the state both look at. */
+import { type AgentShares, agentShares } from "../core/descriptor-shares.ts";
 import { messageOf } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
 import type { Log } from "../core/log-line.ts";
 import { descriptorLimit } from "../system/descriptors.ts";
 import { listenTcp } from "../system/tcp.ts";
-import { type Capacity, capacity } from "./door/capacity.ts";
 import { Door } from "./door/door.ts";
 import { Requests } from "./requests.ts";
 import { RunningScripts } from "./running-scripts.ts";
@@ -33,7 +33,7 @@ export interface AgentServerOptions {
 export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
   const { state, log, now } = options;
   const keeper = new StateKeeper(state, log);
-  const { connections, processes } = measureCapacity(state, log);
+  const { connections, processes } = shareDescriptors(state, log);
   const running = new RunningScripts(processes);
   const replaceTrust = (trust: AgentTrust) => keeper.replaceTrust(trust);
   const requests = new Requests(() => {
@@ -61,7 +61,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     port,
     replaceState(next) {
       keeper.replace(next);
-      const measured = measureCapacity(next, log);
+      const measured = shareDescriptors(next, log);
       running.resize(measured.processes);
       door.reset(next, measured.connections);
     },
@@ -74,9 +74,9 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   };
 }
 
-function measureCapacity({ config }: AgentState, log: Log): Capacity {
+function shareDescriptors({ config }: AgentState, log: Log): AgentShares {
   const descriptors = descriptorLimit();
-  const measured = capacity(descriptors, config.max_connections);
+  const measured = agentShares(descriptors, config.max_connections);
   if (measured.connections < config.max_connections) {
     log("warning", "config-warn", {
       KEY: "max_connections",

@@ -2,12 +2,15 @@
 import { callerNetwork } from "../core/caller-network.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
-/**
- * Places beyond the limit: for whoever holds none, so that one caller, whom the hook may refuse each time,
- * does not keep out the others; and as many again for a liveness check, which must not fail because the
- * API is busy.
- */
-const RESERVE = 8;
+export interface SlotLimits {
+  readonly requests: number;
+  /**
+   * Slots beyond them: for whoever holds none, so that one caller, whom the hook may refuse each time,
+   * does not keep out the others; and as many again for a liveness check, which must not fail because the
+   * API is busy.
+   */
+  readonly reserve: number;
+}
 
 export class Places {
   readonly #byNetwork = new Map<string, number>();
@@ -17,12 +20,12 @@ export class Places {
     return this.#taken;
   }
 
-  /** @returns the refusal, or undefined when a place was taken; `leave` gives it back */
-  enter(peer: string, limit: number, light: boolean): Answer | undefined {
+  /** @returns the refusal, or undefined when a slot was taken; `leave` gives it back */
+  enter(peer: string, { requests, reserve }: SlotLimits, light: boolean): Answer | undefined {
     const network = callerNetwork(peer);
     const own = this.#byNetwork.get(network) ?? 0;
-    const reserve = (own === 0 ? RESERVE : 0) + (light ? RESERVE : 0);
-    if (this.#taken >= limit + reserve) return this.#refuse(own);
+    const extra = (own === 0 ? reserve : 0) + (light ? reserve : 0);
+    if (this.#taken >= requests + extra) return this.#refuse(own);
     this.#taken += 1;
     this.#byNetwork.set(network, own + 1);
     return undefined;

@@ -4,11 +4,13 @@ import type { Caller } from "../controller/authorize.ts";
 import type { Controller } from "../controller/controller.ts";
 import { newRequestId } from "../controller/request-id.ts";
 import type { StartedRun } from "../controller/run.ts";
+import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
 import type { RefusalStatus } from "../system/http-connection.ts";
 import { startHttpServer } from "../system/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
 import { Bodies, ClientGone } from "./bodies.ts";
+import { shareDescriptors } from "./capacity.ts";
 import { Places } from "./places.ts";
 import { bearerToken, namesOneHost, parseBody, pathOf } from "./request.ts";
 import type { Call, Route } from "./route.ts";
@@ -47,6 +49,7 @@ export async function startApi(first: Controller): Promise<ApiServer> {
       void api.answer(request, response, peer, broken);
     },
     refuse: (status, peer) => api.rawRefusal(status, peer),
+    connections: api.shares.connections,
     onTlsFailure: (PEER, REASON) => log("warning", "tls-failure", { PEER, REASON }),
   });
   const { port } = server;
@@ -79,6 +82,8 @@ interface Due {
 
 class Api {
   tls: ReturnType<typeof loadApiTls>;
+  /** Those of the connections are the first ones: the port keeps them. */
+  shares: ApiShares;
   #controller: Controller;
   readonly #places = new Places();
   readonly #bodies = new Bodies();
@@ -90,6 +95,7 @@ class Api {
   constructor(controller: Controller) {
     this.#controller = controller;
     this.tls = loadApiTls(controller);
+    this.shares = shareDescriptors(controller);
   }
 
   reload(next: Controller): void {
@@ -101,6 +107,7 @@ class Api {
       );
     }
     this.tls = tls;
+    this.shares = shareDescriptors(next);
     this.#controller = next;
   }
 
@@ -147,8 +154,8 @@ class Api {
     const bytes = await this.#bodies.read(due);
     due.bytes = bytes.length;
     if (this.#stopping) return refusal(503, "busy", "the API is stopping", RETRY_AFTER);
-    const { api_max_requests, max_hosts } = this.#controller.config;
-    const refused = this.#places.enter(due.peer, api_max_requests, route.path === "/health");
+    const { max_hosts } = this.#controller.config;
+    const refused = this.#places.enter(due.peer, this.shares, route.path === "/health");
     if (refused !== undefined) return refused;
     const runs: StartedRun[] = [];
     try {

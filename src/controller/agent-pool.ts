@@ -22,7 +22,7 @@ const PATIENCE_MS = 5_000;
 /** A connection lives no longer, however busy: what a new handshake would find out is found out. */
 const MAX_AGE_MS = 60_000;
 
-/** Connections that wait unused, over all agents. */
+/** Connections that wait unused, over all agents; and of the descriptors half at most (T65). */
 const MAX_IDLE = 512;
 
 interface Place {
@@ -50,12 +50,15 @@ export interface Lease {
 
 export class AgentPool {
   readonly #keepaliveMs: number;
+  readonly #maxIdle: number;
   readonly #places = new Map<string, Place>();
   #idle = 0;
   #closed = false;
 
-  constructor(keepaliveMs: number) {
+  /** @param descriptors for connections, busy and idle */
+  constructor(keepaliveMs: number, descriptors = Number.POSITIVE_INFINITY) {
     this.#keepaliveMs = keepaliveMs;
+    this.#maxIdle = Math.min(MAX_IDLE, descriptors / 2);
   }
 
   /** @param key everything that tells one agent's door from another's */
@@ -133,7 +136,7 @@ export class AgentPool {
   #keep(key: string, place: Place, connection: AgentConnection, keepMs: number): void {
     const { tls } = connection;
     const stay = Math.min(keepMs, this.#keepaliveMs);
-    if (stay <= 0 || this.#idle >= MAX_IDLE) {
+    if (stay <= 0 || this.#idle >= this.#maxIdle) {
       tls.close();
       return;
     }

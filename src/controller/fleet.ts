@@ -4,6 +4,7 @@ import { inOneLine } from "../core/errors.ts";
 import { refusalIn } from "../core/messages.ts";
 import { Semaphore } from "../core/semaphore.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
+import { workDescriptors } from "../system/descriptors.ts";
 import {
   type AgentReply,
   type AgentRequest,
@@ -103,7 +104,7 @@ export async function askFleet(
   const clocks = new Map<string, number>();
   const account = dialler.account ?? dialler.budget.open();
   const counted = { ...dialler, account };
-  await inParallel(targets, dialler.config.max_parallel, async (target) => {
+  await inParallel(targets, placesFor(dialler.config), async (target) => {
     const outcome = await askHost(counted, target, request);
     const { acceptedSerial, refusedSerial, clockOffset } = outcome;
     accepted.push({ record: target.record, serial: acceptedSerial, refused: refusedSerial });
@@ -116,6 +117,11 @@ export async function askFleet(
   });
   await rememberSerials(dialler.controller, dialler.credentials[0].serial, accepted);
   rememberClocks(dialler.controller, clocks);
+}
+
+/** Hosts worked on at once: more than there are descriptors would wait until their time is over (T65). */
+export function placesFor({ max_parallel }: ControllerConfig): number {
+  return Math.max(1, Math.min(max_parallel, workDescriptors().free));
 }
 
 /** Works on every item, at most `places` of them at once. */

@@ -1,6 +1,7 @@
 /** One dialler for many requests: the credential is read once, connections to agents are reused. */
 import { statSync } from "node:fs";
 import type { ControllerConfig } from "../core/controller-config.ts";
+import { workDescriptors } from "../system/descriptors.ts";
 import { AgentPool } from "./agent-pool.ts";
 import { paths } from "./controller.ts";
 import { loadCredentials } from "./credential.ts";
@@ -35,7 +36,7 @@ export class KeptDialler {
     }
     this.close();
     const credentials = loadCredentials(config, now);
-    const pool = new AgentPool(config.keepalive * 1000);
+    const pool = new AgentPool(config.keepalive * 1000, workDescriptors().size);
     const setting = { ...dialSetting(config, credentials), pool, budget: this.#budget };
     this.#kept = { setting, pool, files, notAfter: credentials.current.certificate.notAfter };
     return setting;

@@ -4,9 +4,10 @@
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { LockedError } from "../core/errors.ts";
+import { CtrlExecError, LockedError } from "../core/errors.ts";
 import { readJsonAs } from "../core/json.ts";
 import { addDays, isoSeconds } from "../core/time.ts";
+import { descriptorLimit, workDescriptors } from "../system/descriptors.ts";
 import { ensureFolder, listFiles, readTextIfPresent } from "../system/files.ts";
 import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock.ts";
 import { type Controller, paths } from "./controller.ts";
@@ -37,22 +38,26 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
     (target) => dialProblem(target, config.verify_agent_identity) === undefined,
   );
   ensureFolder(paths(config).locks, 0o750);
+  const files = new Map(targets.map((target) => [lockFile(target, script), target]));
+  takeDescriptors(files.size);
   const held = new Map<string, HeldLock>();
   const conflicts: string[] = [];
+  const giveUp = () => {
+    for (const lock of held.values()) lock.release();
+    workDescriptors().giveBack(files.size);
+  };
   try {
-    for (const target of targets) {
-      const file = lockFile(target, script);
-      if (held.has(file)) continue;
+    for (const [file, target] of files) {
       const lock = tryLock(join(paths(config).locks, file));
       if (lock === undefined) conflicts.push(`${target.name}:${script}`);
       else held.set(file, lock);
     }
   } catch (thrown) {
-    for (const lock of held.values()) lock.release();
+    giveUp();
     throw thrown;
   }
   if (conflicts.length > 0) {
-    for (const lock of held.values()) lock.release();
+    giveUp();
     log("warning", "lock-conflict", { CONFLICTS: conflicts.join(",") });
     throw new LockedError(conflicts);
   }
@@ -66,9 +71,30 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
     if (lock === undefined) return;
     held.delete(file);
     lock.release();
+    workDescriptors().giveBack(1);
     log("info", "lock-release", { HOSTS: target.name, SCRIPT: script });
   };
   return { release, releaseAll: () => targets.forEach(release) };
+}
+
+/** A run that holds its locks needs some more to call its hosts. */
+const MIN_CONNECTIONS = 4;
+
+/**
+ * Each lock is an open file: a run that asks for more than there are is refused before it holds any.
+ *
+ * @throws CtrlExecError `busy`
+ */
+function takeDescriptors(count: number): void {
+  const descriptors = workDescriptors();
+  if (count + MIN_CONNECTIONS <= descriptors.free && descriptors.take(count)) return;
+  throw new CtrlExecError(
+    "busy",
+    `Cannot lock ${count} hosts at once: this process may open ${descriptorLimit()} files (ulimit -n), and ${descriptors.free} of them are left for it`,
+    {
+      hint: "Raise the limit (ulimit -n, or LimitNOFILE= of the service), or name fewer hosts at once.",
+    },
+  );
 }
 
 /** A registered host has one lock, however its name was typed. */

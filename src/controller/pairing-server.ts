@@ -1,11 +1,13 @@
 /** Port 7444: takes pairing requests and holds each connection until its answer is there. */
 import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { pairingShares } from "../core/descriptor-shares.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
 import { formatHttpResponse } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
 import { pairingAnswer, pairingRequest } from "../core/messages.ts";
+import { descriptorLimit, workDescriptors } from "../system/descriptors.ts";
 import { hangUp } from "../system/hang-up.ts";
 import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
@@ -24,9 +26,6 @@ import {
 } from "./pairing-queue.ts";
 import { readPost } from "./pairing-reading.ts";
 import { newRequestId } from "./request-id.ts";
-
-/** Connections beyond the queue that may be on their way to a refusal at once. */
-const SPARE_CONNECTIONS = 32;
 
 /** What an agent has to take its answer: one that does not would keep its slot. */
 const ANSWER_MS = 5_000;
@@ -51,9 +50,10 @@ export interface PairingEvents {
 
 /** @throws CtrlExecError `busy` when another pairing-mode runs on this state folder, `config` for a bad port */
 export async function startPairingServer(
-  controller: Controller,
+  given: Controller,
   events: PairingEvents,
 ): Promise<PairingServer> {
+  const { controller, connections } = withinDescriptors(given);
   const { config, log, now } = controller;
   const credential = loadCredential(config, now());
   const context = tlsContext(pairingCredential(credential));
@@ -71,7 +71,7 @@ export async function startPairingServer(
     answers: new PairingAnswers(controller),
     codes: new CodeExchange(log, credential.certificate.x509.raw),
   };
-  const open = new OpenConnections<Socket>(config.pairing_max_queue + SPARE_CONNECTIONS);
+  const open = new OpenConnections<Socket>(connections);
   const server = createServer({ noDelay: true }, (raw) => {
     const ip = plainAddress(raw.remoteAddress ?? "");
     const call: Call = { id: newRequestId(), ip, waits: false };
@@ -113,6 +113,22 @@ export async function startPairingServer(
       log("info", "pairing-mode-stop");
     },
   };
+}
+
+/** With no longer a queue than there are descriptors for (T65). */
+function withinDescriptors(given: Controller): { controller: Controller; connections: number } {
+  const { config, log } = given;
+  const limit = descriptorLimit();
+  const { connections, queue, work } = pairingShares(limit, config.pairing_max_queue);
+  workDescriptors().resize(work);
+  if (queue < config.pairing_max_queue) {
+    log("warning", "config-warn", {
+      KEY: "pairing_max_queue",
+      MSG: `ulimit -n ${limit} leaves room for ${queue} requests`,
+    });
+  }
+  const controller = { ...given, config: { ...config, pairing_max_queue: queue } };
+  return { controller, connections };
 }
 
 interface Desk {

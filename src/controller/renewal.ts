@@ -14,7 +14,14 @@ import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
 import { requireRightClock } from "./clock-check.ts";
 import type { Controller } from "./controller.ts";
-import { askHost, type FleetDialler, type HostProblem, inParallel, openDialler } from "./fleet.ts";
+import {
+  askHost,
+  type FleetDialler,
+  type HostProblem,
+  inParallel,
+  openDialler,
+  placesFor,
+} from "./fleet.ts";
 import { noteIssued } from "./issued.ts";
 import {
   type AgentRecord,
@@ -90,7 +97,7 @@ export async function renewAgents(
   const find = agentFinder(config);
   const targets = records.map(({ hostname }) => targetOf(hostname, find(hostname)));
   await requireRightClock(controller, "renew certificates", force);
-  await inParallel(targets, config.max_parallel, async (target) => {
+  await inParallel(targets, placesFor(config), async (target) => {
     const failure = await renewAgent(controller, dialler, target);
     if (failure === undefined) renewed.push(target.name);
     else notRenewed.push({ host: target.name, error: failure });

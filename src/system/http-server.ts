@@ -32,12 +32,15 @@ export interface HttpServerOptions {
   /** The whole answer to bytes that are no acceptable request. */
   readonly refuse: (status: RefusalStatus, peer: string) => string;
   readonly onTlsFailure: (peer: string, reason: string) => void;
+  /**
+   * How many may be open at once, those that are being turned away among them. When it is full, an address
+   * gives up its idle ones to others that have fewer.
+   */
+  readonly connections: number;
   readonly limits?: HttpServerLimits;
 }
 
 export interface HttpServerLimits {
-  /** Beyond them an address gives up its idle ones to others that have fewer. */
-  readonly connections: number;
   /** From accept to the end of the handshake. */
   readonly handshakeMs: number;
   /**
@@ -58,12 +61,13 @@ export interface HttpServer {
 /** Connections beyond the limit that are being told so, at once: to others it is the closing that tells. */
 const MAX_TURNED_AWAY = 32;
 
-const LIMITS: HttpServerLimits = { connections: 1024, handshakeMs: 10_000, idleMs: 15_000 };
+const LIMITS: HttpServerLimits = { handshakeMs: 10_000, idleMs: 15_000 };
 
 /** @throws CtrlExecError `config` when the port cannot be bound */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { limits = LIMITS } = options;
-  const open = new OpenConnections<Socket>(limits.connections);
+  const spare = Math.min(MAX_TURNED_AWAY, Math.floor(options.connections / 8));
+  const open = new OpenConnections<Socket>(options.connections - spare);
   const connections = new WeakMap<object, HttpConnection>();
 
   let turnedAway = 0;
@@ -103,7 +107,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
   /** In words while few are; TLS would cost a handshake. */
   function turnAway(raw: Socket, peer: string, wantsTls: boolean): void {
-    if (wantsTls || turnedAway >= MAX_TURNED_AWAY) {
+    if (wantsTls || turnedAway >= spare) {
       raw.destroy();
       return;
     }

@@ -3,7 +3,7 @@ import type { Socket, SocketHandler } from "bun";
 import { isIp } from "../core/ip-address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
-import { descriptorLimit } from "./descriptors.ts";
+import { workDescriptors } from "./descriptors.ts";
 import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
 
 /**
@@ -11,30 +11,40 @@ import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
  * system has its answer, two minutes later at most.
  */
 let givenUp = 0;
-let maxGivenUp: number | undefined;
 
 /**
  * Dials, by whichever of the name's addresses answers first.
  *
  * @throws ConnectionFailed: `ETIMEDOUT`, `EAI_AGAIN` when it was the name server that did not answer
- *   within `timeoutMs`, `EMFILE` when half of all descriptors wait for hosts that do not answer (T20)
+ *   within `timeoutMs`, `EMFILE` when half of the descriptors wait for hosts that do not answer, or none
+ *   became free in that time (T20, T65)
  */
 export async function connectTcp(
   host: string,
   port: number,
   timeoutMs: number,
 ): Promise<Connection> {
-  maxGivenUp ??= descriptorLimit() / 2;
-  if (givenUp >= maxGivenUp) throw new ConnectionFailed("EMFILE");
+  const descriptors = workDescriptors();
+  if (givenUp >= descriptors.size / 2) throw new ConnectionFailed("EMFILE");
   const { promise: late, reject } = Promise.withResolvers<never>();
-  let waitsFor = "EAI_AGAIN";
+  let waitsFor = "EMFILE";
   const timer = setTimeout(() => reject(new ConnectionFailed(waitsFor)), timeoutMs);
   try {
-    // As the connecting itself looks names up. One that cannot be found is that call's to report.
-    const lookup = () => Bun.dns.lookup(host, { backend: "libc" }).catch(() => undefined);
-    if (!isIp(host)) await Promise.race([lookup(), late]);
+    if (!(await descriptors.takeOne(late))) return await late;
+    // Held until the call has come to its end, whoever still waits for it, and the connection to its own.
+    const giveBack = () => descriptors.giveBack(1);
+    try {
+      waitsFor = "EAI_AGAIN";
+      // As the connecting itself looks names up. One that cannot be found is that call's to report.
+      const lookup = () => Bun.dns.lookup(host, { backend: "libc" }).catch(() => undefined);
+      if (!isIp(host)) await Promise.race([lookup(), late]);
+    } catch (thrown) {
+      giveBack();
+      throw thrown;
+    }
     waitsFor = "ETIMEDOUT";
     const dialled = dial(host, port);
+    dialled.then((connection) => connection.onClose(giveBack), giveBack);
     late.catch(() => closeWhenOpen(dialled));
     return await Promise.race([dialled, late]);
   } finally {

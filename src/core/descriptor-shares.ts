@@ -1,0 +1,88 @@
+/**
+ * How the descriptors that a process may have (RLIMIT_NOFILE) are shared out before any is taken. Bun's
+ * accept loop spins when they are used up, so each port closes before that; what is begun keeps its share
+ * and ends (T20, T65).
+ */
+
+/** What a program itself holds, with room for the moment in which a process starts (8) or a file is written. */
+const RESERVED = 24;
+
+/** Three streams and the handle of the process. */
+const PER_PROCESS = 4;
+
+/** What is left for connections to others and for locks in a process that listens nowhere. */
+export function usableDescriptors(limit: number): number {
+  return Math.max(1, limit - RESERVED);
+}
+
+export interface AgentShares {
+  /** From others. */
+  readonly connections: number;
+  /** Scripts and hooks that may run at once. */
+  readonly processes: number;
+}
+
+export function agentShares(limit: number, maxConnections: number): AgentShares {
+  const usable = usableDescriptors(limit);
+  const connections = atLeastOne(Math.min(maxConnections, usable / 2));
+  const processes = atLeastOne((usable - connections) / PER_PROCESS);
+  return { connections, processes };
+}
+
+/** Connections to the API's port; most of them only wait for their next request. */
+const MAX_API_CONNECTIONS = 1024;
+
+/** Requests beyond the limit: for callers that have none in flight, and as many again for liveness checks. */
+const MAX_RESERVE = 8;
+
+export interface ApiShares {
+  /** From others, those that are being turned away among them. */
+  readonly connections: number;
+  /** Requests in flight: a hook may run for each. */
+  readonly requests: number;
+  /** Requests beyond that number, of either kind. */
+  readonly reserve: number;
+  /** For connections to agents, and for the locks of runs. */
+  readonly work: number;
+}
+
+export function apiShares(limit: number, maxRequests: number): ApiShares {
+  const usable = usableDescriptors(limit);
+  const connections = atLeastOne(Math.min(MAX_API_CONNECTIONS, usable * 0.4));
+  const wanted = maxRequests + 2 * MAX_RESERVE;
+  const hooks = atLeastOne(Math.min(wanted, (usable * 0.4) / PER_PROCESS));
+  const reserve = Math.min(MAX_RESERVE, Math.floor(hooks / 8));
+  return {
+    connections,
+    requests: Math.min(maxRequests, hooks - 2 * reserve),
+    reserve,
+    work: atLeastOne(usable - connections - hooks * PER_PROCESS),
+  };
+}
+
+/** Connections beyond the pairing queue that may be on their way to a refusal at once. */
+const MAX_SPARE = 32;
+
+export interface PairingShares {
+  /** From others. */
+  readonly connections: number;
+  /** Requests that may wait. */
+  readonly queue: number;
+  /** For connections to agents: pairing-mode renews their certificates. */
+  readonly work: number;
+}
+
+export function pairingShares(limit: number, maxQueue: number): PairingShares {
+  const usable = usableDescriptors(limit);
+  const connections = atLeastOne(Math.min(maxQueue + MAX_SPARE, usable / 2));
+  const spare = Math.min(MAX_SPARE, Math.floor(connections / 2));
+  return {
+    connections,
+    queue: atLeastOne(Math.min(maxQueue, connections - spare)),
+    work: atLeastOne(usable - connections),
+  };
+}
+
+function atLeastOne(count: number): number {
+  return Math.max(1, Math.floor(count));
+}

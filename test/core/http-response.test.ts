@@ -26,6 +26,22 @@ describe("a head", () => {
     expect(parseResponseHead(text)).toEqual(head);
   });
 
+  test("T68 it says what the peer's clock says, when it does in the one form of today", () => {
+    const dateOf = (line: string) => parseResponseHead(`HTTP/1.1 200 OK\r\n${line}`).date;
+    const told = new Date("1994-11-06T08:49:37Z");
+    expect(dateOf("Date: Sun, 06 Nov 1994 08:49:37 GMT")).toEqual(told);
+    for (const line of [
+      "Server: 0.8",
+      "Date: Sunday, 06-Nov-94 08:49:37 GMT",
+      "Date: Sun Nov  6 08:49:37 1994",
+      "Date: Sun, 31 Feb 1994 08:49:37 GMT",
+      "Date: Sun, 06 Nov 1994 08:49:37 GMT+1",
+      `Date: ${"9".repeat(4000)}`,
+    ]) {
+      expect([line, dateOf(line)]).toEqual([line, undefined]);
+    }
+  });
+
   test.each([
     "",
     "200 OK",

@@ -581,12 +581,43 @@ install_agent() {
   put_once "$work/asset" 644 ctrl-exec-agent /etc/ctrl-exec-agent/agent.conf
   asset scripts.conf
   put_once "$work/asset" 644 ctrl-exec-agent /etc/ctrl-exec-agent/scripts.conf
+  mend_serial_entry
   # An existing one may be whose it is; the agent refuses what is unsafe by itself.
   [ -d "$root/opt/ctrl-exec-scripts" ] || folder /opt/ctrl-exec-scripts 755 -
   asset ctrl-exec-demonstrator.sh
   put "$work/asset" 755 - /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh
   settle /etc/ctrl-exec-agent/agent.key 640 ctrl-exec-agent
   service ctrl-exec-agent
+}
+
+# Without this entry, or with the script of 0.8 in it, an agent before 1.1 hears of no rotation. A program of
+# another name is the administrator's own and stays.
+mend_serial_entry() {
+  allowlist=$names/scripts.conf update=update-ctrl-exec-serial
+  [ -f "$root$allowlist" ] && [ ! -h "$root$allowlist" ] || return 0
+  entry="$update = $prefix/bin/$update"
+  # shellcheck disable=SC2016 # awk's own
+  words='{ at = index($0, "="); key = substr($0, 1, at - 1); gsub(/[ \t\357\273\277]/, "", key) }'
+  listed=$(awk -v name="$update" "$words"'
+    at && key == name { sub(/^[^=]*=[ \t]*/, ""); sub(/[ \t\r]+$/, ""); print; exit }
+  ' "$root$allowlist")
+  file=${listed%%[ 	]*} was=''
+  case ${file##*/} in
+    "$update" | "$update".*)
+      [ "$file" != "$prefix/bin/$update" ] || return 0
+      was=", in place of $file"
+      ;;
+    '') ;;
+    *) return 0 ;;
+  esac
+  # The first such line is the one that counts.
+  awk -v name="$update" -v entry="$entry" "$words"'
+    at && key == name && !done { print entry; done = 1; next }
+    { print }
+    END { if (!done) print "\n# Stores the new serial of the control host when it rotates.\n" entry }
+  ' "$root$allowlist" >"$work/allowlist"
+  step "list in $allowlist: $entry$was" \
+    write_file "$work/allowlist" "$(mode_of "$root$allowlist")" ctrl-exec-agent "$allowlist"
 }
 
 # The owner of a file can write it, whatever its folder's mode.

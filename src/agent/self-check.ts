@@ -4,11 +4,13 @@ import type { AgentConfig } from "../core/agent-config.ts";
 import { type AllowedScript, parseAllowlist } from "../core/allowlist.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { fitsKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
 import { judgeProgram } from "../system/trusted-path.ts";
+import { serialEntryProblem } from "./announced-serial.ts";
 import { fileFaults } from "./config-files.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { parseAllowedIps } from "./door/allowed-ips.ts";
@@ -165,7 +167,13 @@ async function checkAllowlist(config: AgentConfig, path: string): Promise<Check[
       detail: `${key}: ${message}`,
       remedy: "correct or remove the entry",
     }));
-    return [...(bad.length === 0 ? [listed] : bad), ...checkScripts(config, scripts.values())];
+    const entry = scripts.get(UPDATE_SERIAL_SCRIPT);
+    const others = [...scripts.values()].filter((script) => script !== entry);
+    return [
+      ...(bad.length === 0 ? [listed] : bad),
+      ...checkScripts(config, others),
+      checkSerialEntry(config, entry),
+    ];
   } catch (thrown) {
     return [failed(path, thrown, "put scripts.conf there, or name another with --allowlist")];
   }
@@ -178,6 +186,18 @@ function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Ch
     if (judged.kind === "good") return { name, ok: true, detail: script.path };
     return { name, ok: false, detail: judged.problem, remedy: judged.remedy };
   });
+}
+
+const LIST_IT = `${UPDATE_SERIAL_SCRIPT} = /usr/local/bin/${UPDATE_SERIAL_SCRIPT}`;
+
+/** The agent takes a rotation all the same; the line is for whoever reads it, and for earlier versions. */
+function checkSerialEntry(config: AgentConfig, entry: AllowedScript | undefined): Check {
+  const name = `script ${UPDATE_SERIAL_SCRIPT}`;
+  const problem = serialEntryProblem(entry, config);
+  if (problem === undefined) return { name, ok: true, detail: entry?.path ?? "" };
+  const detail = `${problem}; until it is right, the agent itself stores a new serial`;
+  const remedy = `run install.sh --agent again, or write in scripts.conf: ${LIST_IT}`;
+  return { name, ok: false, detail, remedy };
 }
 
 function checkHook(config: AgentConfig): Check[] {

@@ -4,6 +4,7 @@ import { type Allowlist, parseAllowlist } from "../core/allowlist.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
 import type { Log } from "../core/log-line.ts";
 import { readTrustedText } from "../system/trusted-file.ts";
+import { agentTakesSerial } from "./announced-serial.ts";
 import { AGENT_FILE_RULE } from "./config-files.ts";
 import { type AllowedIps, readAllowedIps } from "./door/allowed-ips.ts";
 import type { RevokedSerials } from "./revoked-serials.ts";
@@ -33,6 +34,7 @@ async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowli
   const inside = new Map(scripts);
   const outside: ConfigWarning[] = [];
   for (const [name, script] of scripts) {
+    if (agentTakesSerial(name, script, config)) continue;
     const judged = judgeAllowedScript(script, config);
     if (judged.kind !== "outside") continue;
     inside.delete(name);

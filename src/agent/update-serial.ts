@@ -33,6 +33,14 @@ export function updateControllerSerial(
   input: string,
 ): Serial {
   requireAgentCall(args, input);
+  return storeNewSerial(config, args);
+}
+
+/**
+ * @param args what the control host announced: the new serial, hex
+ * @throws CtrlExecError `bad-request` for what is no serial of a controller, `storage`
+ */
+export function storeNewSerial(config: AgentConfig, args: readonly string[]): Serial {
   const [text = ""] = args;
   const serial = readSerialLine(text);
   if (args.length !== 1 || serial === undefined || serial === "0") {

@@ -18,6 +18,8 @@ import { Authority } from "../support/authority.ts";
 import { programPath, type Running, runCommand } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 
+const UPDATE = `update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`;
+
 const asRoot = process.getuid?.() === 0;
 
 /** What is wrong with the agent's files, the file the error must name, and what it must say. */
@@ -83,7 +85,10 @@ test("T09 files that cannot be used end the start with 78, and the error names t
 
 test("self-check has a line for each check, with the remedy where it fails, and the same as JSON", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.startAgent("web-01", { scripts: { greet: "echo hello" } });
+  const agent = await control.startAgent("web-01", {
+    scripts: { greet: "echo hello" },
+    allowlist: [UPDATE],
+  });
   const good = await agent.run("self-check");
   expect(good.out.trimEnd().split("\n")).toEqual([
     `OK    ${agent.config}: port ${agent.port}`,
@@ -93,8 +98,9 @@ test("self-check has a line for each check, with the remedy where it fails, and 
     expect.stringMatching(/^OK {4}\S+ca\.crt: signed \S+agent\.crt, expires /),
     `OK    ${agent.path("ctrl-exec-serial")}: the control host's serial`,
     `OK    ${agent.path("revoked-serials")}: no such file, 0 revoked`,
-    `OK    ${agent.path("scripts.conf")}: 1 scripts`,
+    `OK    ${agent.path("scripts.conf")}: 2 scripts`,
     `OK    script greet: ${agent.path("scripts/greet.sh")}`,
+    `OK    script update-ctrl-exec-serial: ${programPath("update-ctrl-exec-serial")}`,
   ]);
   expect(good.status).toBe(0);
 
@@ -135,6 +141,7 @@ test("self-check has a line for each check, with the remedy where it fails, and 
     "script folder",
     "script away",
     "script missing",
+    "script update-ctrl-exec-serial",
     "auth_hook",
   ]);
   expect(failing.filter(({ remedy }) => remedy === undefined)).toEqual([]);
@@ -149,7 +156,7 @@ test("self-check has a line for each check, with the remedy where it fails, and 
 
 test("a revocation file that agent.conf names must be there for self-check, and its lack is an error in the log", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.addAgent("web-01", { logsToSocket: true });
+  const agent = await control.addAgent("web-01", { logsToSocket: true, allowlist: [UPDATE] });
   await agent.pair();
   const file = agent.path("lists/revoked");
   agent.writeConfig([`revoked_serials = ${file}`]);
@@ -180,7 +187,10 @@ function warnings({ err }: Running): (string | undefined)[][] {
 
 test("self-check and the log tell of configuration that others can write, with the chmod", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  const agent = await control.addAgent("web-01", {
+    scripts: { greet: "echo hello" },
+    allowlist: [UPDATE],
+  });
   await agent.pair();
   const files = ["agent.conf", "scripts.conf", "ca.crt", "ctrl-exec-serial"].map((name) =>
     agent.path(name),
@@ -200,7 +210,10 @@ test("self-check and the log tell of configuration that others can write, with t
 
 test("T13 a folder of agent.conf that its group may write fails self-check, and the log has it", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  const agent = await control.addAgent("web-01", {
+    scripts: { greet: "echo hello" },
+    allowlist: [UPDATE],
+  });
   await agent.pair();
   const folder = dirname(agent.config);
   chmodSync(folder, 0o2775);
@@ -213,7 +226,10 @@ test("T13 a folder of agent.conf that its group may write fails self-check, and 
 
 test("T62 what every user can write decides nothing: the agent does not start, or keeps what it had", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  const agent = await control.addAgent("web-01", {
+    scripts: { greet: "echo hello" },
+    allowlist: [UPDATE],
+  });
   await agent.pair();
   const open = [
     [dirname(agent.config), agent.config],
@@ -241,7 +257,7 @@ test("T62 what every user can write decides nothing: the agent does not start, o
 
 test("T62 a key that the group can write fails self-check, and the log has it", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.addAgent("web-01");
+  const agent = await control.addAgent("web-01", { allowlist: [UPDATE] });
   await agent.pair();
   const key = agent.path("agent.key");
   chmodSync(key, 0o660);
@@ -252,7 +268,10 @@ test("T62 a key that the group can write fails self-check, and the log has it", 
 
 test("T13 self-check and the log say when the agent could not replace its certificate and serial", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  const agent = await control.addAgent("web-01", {
+    scripts: { greet: "echo hello" },
+    allowlist: [UPDATE],
+  });
   await agent.pair();
   const folder = dirname(agent.config);
   const held = agent.path("held");
@@ -310,7 +329,10 @@ test("self-check by somebody who may not read the certificate names the user, no
 
 test("self-check judges the staged files of a pairing that was cut off, as serve uses them", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.addAgent("web-01", { scripts: { greet: "echo hello" } });
+  const agent = await control.addAgent("web-01", {
+    scripts: { greet: "echo hello" },
+    allowlist: [UPDATE],
+  });
   await agent.pair();
   const old = (name: string) => readFileSync(agent.path(name));
   const before = { key: old("agent.key"), ca: old("ca.crt") };

@@ -16,6 +16,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { parseAllowlist } from "../../src/core/allowlist.ts";
+import { UPDATE_SERIAL_SCRIPT as UPDATE } from "../../src/core/messages.ts";
 import { BINARY as COMPILED, runCommand } from "../support/binary.ts";
 import { TestFolder } from "../support/folder.ts";
 import { INSTALLER, install, SHELLS, standIn } from "../support/installer.ts";
@@ -126,6 +128,50 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s
     expect(readFileSync(root.join("etc/ctrl-exec-agent/agent.key"), "utf8")).toBe("key\n");
     expect(mode(root.join("etc/ctrl-exec-agent/agent.key"))).toBe("640");
     expect(mode(root.join("etc/ctrl-exec/ca.key"))).toBe("600");
+  });
+
+  test.each([
+    [
+      "0.8's script",
+      `${UPDATE} = /opt/ctrl-exec-scripts/${UPDATE} timeout=5\r`,
+      "in place of /opt",
+    ],
+    ["one of another prefix", `${UPDATE}=/opt/old/bin/${UPDATE}`, "in place of /opt/old/bin"],
+    ["a comment", `# ${UPDATE} = /usr/local/bin/${UPDATE}`, "list in"],
+    ["nothing", "", "list in"],
+  ])(
+    "scripts.conf gets the entry that rotation needs where it has %s, once",
+    async (_, line, said) => {
+      using root = image();
+      const others = ["# mine", "deploy = /opt/deploy.sh timeout=5", "last = /opt/last.sh"];
+      const file = root.write(
+        "etc/ctrl-exec-agent/scripts.conf",
+        [line, ...others].join("\n"),
+        0o640,
+      );
+      const args = ["--agent", "--from", BINARY, "--root", root.path];
+      const { out, status } = await install(args, { shell });
+      expect([status, out]).toEqual([0, expect.stringContaining(said)]);
+      const text = readFileSync(file, "utf8");
+      const { scripts, warnings } = await parseAllowlist(file, text);
+      expect(warnings).toEqual([]);
+      expect([...scripts.values()].map(({ name, path }) => [name, path]).sort()).toEqual([
+        ["deploy", "/opt/deploy.sh"],
+        ["last", "/opt/last.sh"],
+        [UPDATE, `/usr/local/bin/${UPDATE}`],
+      ]);
+      expect(text.split("\n")).toEqual(expect.arrayContaining(others));
+      expect(mode(file)).toBe("640");
+      expect((await install(args, { shell })).out).toContain("nothing to change");
+    },
+  );
+
+  test("an administrator's own program under that name stays", async () => {
+    using root = image();
+    const text = `${UPDATE} = /opt/notify-and-update.sh\n`;
+    const file = root.write("etc/ctrl-exec-agent/scripts.conf", text);
+    await install(["--agent", "--from", BINARY, "--root", root.path], { shell });
+    expect(readFileSync(file, "utf8")).toBe(text);
   });
 
   test("a cut download runs nothing", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { programPath, Running, runProgram } from "../support/binary.ts";
+import { FakeAgent, jsonAnswer } from "../support/fake-agent.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 
@@ -49,6 +50,18 @@ test("rotate-cert tells who is there, and maintain tells the others", async () =
     /^Current serial: .*\nPrevious serial: .*\nRotated: .*\nOverlap expires: .*\n\nHOSTNAME +STATUS +CONFIRMED +SERIAL\n-+ .*\ndb-01 +current .*\nweb-01 +current .*\n$/,
   );
   expect((await control.mustRun("maintain")).out).toBe("Nothing was due.\n");
+});
+
+test("an agent of an earlier version that does not list the script is told of by name, with what to do", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("old-01");
+  await agent.pair();
+  const answer = { script: "update-ctrl-exec-serial", exit: -1, error: "script not permitted" };
+  using _ = await FakeAgent.start(agent, (socket) => void socket.end(jsonAnswer(answer)));
+  const { out } = await control.run("rotate-cert");
+  expect(out).toMatch(
+    /old-01: pending \(update-ctrl-exec-serial: script not permitted; .*scripts\.conf must list it/,
+  );
 });
 
 test("setup-ctrl-exec over a certificate that agents know asks, and a yes costs no agent", async () => {

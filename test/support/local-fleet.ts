@@ -146,7 +146,7 @@ export class LocalFleet implements AsyncDisposable {
 }
 
 export interface LocalAgentOptions {
-  /** Body of update-ctrl-exec-serial; undefined is the program itself, null leaves it out. */
+  /** Body of an administrator's own update-ctrl-exec-serial; undefined is the program, null leaves it out. */
   readonly updateScript?: string | null;
 }
 

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { VERSION } from "../../core/version.ts";
+import { agentTakesSerial } from "../announced-serial.ts";
 import { authorize } from "../authorize.ts";
 import { type Endpoint, refusal } from "../endpoint.ts";
 import { judgeAllowedScript } from "../script.ts";
@@ -25,7 +26,9 @@ export const capabilities: Endpoint = async (context, { peerIp }) => {
   const scripts = [...state.allowlist.scripts.values()].map((script) => ({
     name: script.name,
     path: script.path,
-    executable: judgeAllowedScript(script, state.config).kind === "good",
+    executable:
+      agentTakesSerial(script.name, script, state.config) ||
+      judgeAllowedScript(script, state.config).kind === "good",
   }));
   log("info", "capabilities", { PEER: peerIp, SCRIPTS: scripts.length });
   return {

@@ -9,6 +9,7 @@ import {
 import { isoSeconds } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ProcessResult } from "../../system/process.ts";
+import { agentTakesSerial, takeSerial } from "../announced-serial.ts";
 import { authorize } from "../authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "../endpoint.ts";
 import { offerProblem } from "../offered-certificate.ts";
@@ -16,6 +17,7 @@ import { outputText } from "../output-text.ts";
 import { judgeAllowedScript, runAllowedScript } from "../script.ts";
 import type { ScriptJudgement } from "../script-file.ts";
 import { startProblem } from "../start-problem.ts";
+import type { AgentState } from "../state.ts";
 
 /** What the result says when a signal ended the script or it could not be executed (PROTOCOL 2). */
 const EXIT_NOT_EXECUTED = 126;
@@ -46,12 +48,8 @@ async function runParsed(
     log("warning", "deny", { PEER: peerIp, REASON: reason, REQID: reqid, SCRIPT: name });
     return refuse(request, error);
   };
-  const script = state.allowlist.scripts.get(name);
-  if (script === undefined) return deny(NOT_PERMITTED);
-  const judged = judgeAllowedScript(script, state.config);
-  if (judged.kind === "refused" || judged.kind === "outside") {
-    return deny(NOT_PERMITTED, judged.problem);
-  }
+  const work = workFor(name, state);
+  if (work.kind === "refused") return deny(NOT_PERMITTED, work.problem);
   if (args.some((arg) => arg.includes("\0"))) {
     return deny(
       "an argument holds a NUL byte, which no program can be given",
@@ -68,6 +66,8 @@ async function runParsed(
   try {
     const decision = await authorize(context, { action: "run", ...request, peerIp });
     if (!decision.allowed) return deny(`not authorised: ${decision.reason}`, decision.reason);
+    if (work.kind === "serial") return storeSerial(context, peerIp, request);
+    const { script, judged } = work;
     const { concurrency } = script.options;
     const turn = running.takeScript(name, concurrency);
     if (turn === undefined) {
@@ -88,6 +88,24 @@ async function runParsed(
   }
 }
 
+type Work =
+  /** The agent's own: see announced-serial.ts. */
+  | { readonly kind: "serial" }
+  | { readonly kind: "script"; readonly script: AllowedScript; readonly judged: ScriptJudgement }
+  /** @param problem for the log */
+  | { readonly kind: "refused"; readonly problem: string | undefined };
+
+function workFor(name: string, { allowlist, config }: AgentState): Work {
+  const script = allowlist.scripts.get(name);
+  if (agentTakesSerial(name, script, config)) return { kind: "serial" };
+  if (script === undefined) return { kind: "refused", problem: undefined };
+  const judged = judgeAllowedScript(script, config);
+  if (judged.kind === "refused" || judged.kind === "outside") {
+    return { kind: "refused", problem: judged.problem };
+  }
+  return { kind: "script", script, judged };
+}
+
 /** Older control hosts send no certificate: then the serial counts when its certificate has called (T63). */
 function serialProblem(
   { script, args, cert }: RunRequest,
@@ -96,6 +114,16 @@ function serialProblem(
 ): string | undefined {
   if (script !== UPDATE_SERIAL_SCRIPT || cert === undefined) return undefined;
   return offerProblem({ cert, args }, ca, now);
+}
+
+function storeSerial(
+  { state, log }: AgentContext,
+  peerIp: string,
+  { script, args, reqid }: RunRequest,
+): AgentReply {
+  const result = takeSerial(state.config, args);
+  log("info", "run", { EXIT: result.exit, PEER: peerIp, REQID: reqid, SCRIPT: script });
+  return { status: 200, body: { script, ...result, reqid } };
 }
 
 async function execute(

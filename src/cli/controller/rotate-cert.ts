@@ -17,7 +17,7 @@ export const rotateCert = defineVerb({
     "Makes a new key and certificate and tells every registered agent the new serial, under the old",
     "one, which they trust. An agent that is away is told by the check loop for cert_overlap_days and",
     "spoken to under the old certificate until then; after them it is stale and must be paired again.",
-    "Every agent needs update-ctrl-exec-serial in its scripts.conf.",
+    "Agents before 1.1 need update-ctrl-exec-serial in their scripts.conf; later ones need nothing.",
     "",
     "Refused when this host's clock seems wrong: at least three hosts that have answered, and most of",
     "them, are a minute or more away from it.",

@@ -98,12 +98,25 @@ function readLine(line: string): AllowedScript | string {
   // From the end, and only options by name: a path of 0.8 may hold blanks and equals signs.
   const given: [string, string][] = [];
   for (;;) {
-    const [whole, key, value] = /\s+(timeout|max_output|concurrency)=(\S*)$/.exec(path) ?? [];
-    if (whole === undefined || key === undefined || value === undefined) break;
+    const word = lastWord(path);
+    const [key = "", value] = splitOnce(word, "=");
+    if (word.length === path.length || value === undefined || !isOption(key)) break;
     given.unshift([key, value]);
-    path = path.slice(0, -whole.length);
+    path = path.slice(0, -word.length).trimEnd();
   }
   return allowedScript(name, path, given);
+}
+
+/** What stands after the last blank. */
+function lastWord(text: string): string {
+  let start = text.length;
+  while (start > 0 && !/\s/.test(text[start - 1] ?? "")) start -= 1;
+  return text.slice(start);
+}
+
+function splitOnce(text: string, mark: string): readonly [string, string?] {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + mark.length)];
 }
 
 async function tomlEntries(file: string, text: string): Promise<Entry[]> {

@@ -81,9 +81,10 @@ async function readToml(file: string, text: string): Promise<RawSettings> {
   }
   const keys = new Map<string, RawEntry>();
   const sections = new Map<string, RawSection>();
+  const lines = linesOfKeys(text);
   for (const [key, value] of Object.entries(table)) {
-    const line = lineOfKey(text, key);
-    if (isTable(value)) sections.set(key, { keys: tomlSection(file, text, key, value), line });
+    const line = lines.get(key) ?? 1;
+    if (isTable(value)) sections.set(key, { keys: tomlSection(file, lines, key, value), line });
     else keys.set(key, { value: tomlValue(file, line, key, value), line });
   }
   return { keys, sections };
@@ -97,13 +98,13 @@ function isTable(value: unknown): value is Record<string, unknown> {
 
 function tomlSection(
   file: string,
-  text: string,
+  lines: ReadonlyMap<string, number>,
   name: string,
   table: Record<string, unknown>,
 ): Map<string, RawEntry> {
   const section = new Map<string, RawEntry>();
   for (const [key, value] of Object.entries(table)) {
-    const line = lineOfKey(text, key);
+    const line = lines.get(key) ?? 1;
     section.set(key, { value: tomlValue(file, line, `${name}.${key}`, value), line });
   }
   return section;
@@ -117,14 +118,25 @@ function tomlValue(file: string, line: number, key: string, value: unknown): Raw
 }
 
 /**
- * The parser keeps no positions; the first line that sets the key, or opens its table, is the one a
- * person looks for. Line 1 when there is none, as for a key in an inline table.
+ * The parser keeps no positions; the first line that sets a key, or opens its table, is the one a
+ * person looks for. None is known for a key in an inline table.
  */
-function lineOfKey(text: string, key: string): number {
-  const index = text.split("\n").findIndex((line) => {
-    const [, header, path = header] = /^\s*(?:\[+([^\]]*)\]|([^=#]*)=)/.exec(line) ?? [];
-    const parts = (path ?? "").split(".").map((part) => part.trim().replace(/^["']|["']$/g, ""));
-    return parts[0] === key || parts.at(-1) === key;
-  });
-  return Math.max(index, 0) + 1;
+function linesOfKeys(text: string): ReadonlyMap<string, number> {
+  const lines = new Map<string, number>();
+  for (const [index, line] of text.split("\n").entries()) {
+    for (const name of namesIn(line.trim())) {
+      if (!lines.has(name)) lines.set(name, index + 1);
+    }
+  }
+  return lines;
+}
+
+/** The first and the last part of the path that a line sets or opens. */
+function namesIn(line: string): readonly string[] {
+  const isHeader = line.startsWith("[");
+  const end = line.indexOf(isHeader ? "]" : "=");
+  const path = line.slice(0, end).replace(/^\[+/, "");
+  if (end < 0 || (!isHeader && path.includes("#"))) return [];
+  const parts = path.split(".").map((part) => part.trim().replace(/^["']|["']$/g, ""));
+  return [parts[0] ?? "", parts.at(-1) ?? ""];
 }

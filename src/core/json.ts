@@ -18,6 +18,12 @@ export function isArrayOfText(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
+/** An object whose every member is text. */
+export function isRecordOfText(value: unknown): value is Record<string, string> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((item) => typeof item === "string");
+}
+
 /** The same without the members that are undefined, which `exactOptionalPropertyTypes` tells apart. */
 export function dropUndefined<Shape extends object>(shape: Shape): Compact<Shape> {
   const entries = Object.entries(shape).filter(([, value]) => value !== undefined);

@@ -3,6 +3,7 @@
  * that 0.8 does not know; it is optional on arrival.
  */
 import * as z from "zod/mini";
+import { isArrayOfText, isRecordOfText } from "./json.ts";
 
 /** Port 7443, requests. */
 export const MAX_REQUEST_BYTES = 1_048_576;
@@ -22,12 +23,19 @@ const base64 = text.check(
   z.refine((value) => value.length % 4 === 0 && !/[^A-Za-z0-9+/=]|=[^=]|={3}/.test(value)),
 );
 
+/**
+ * A list and an object of texts, judged whole: zod keeps a description of every bad item, of which a
+ * megabyte has half a million (T61).
+ */
+const texts = z.custom<string[]>(isArrayOfText);
+const textRecord = z.custom<Record<string, string>>(isRecordOfText);
+
 const count = z.int().check(z.nonnegative());
 const port = z.int().check(z.gte(1), z.lte(65_535));
 
 export const runRequest = z.object({
   script: text,
-  args: z._default(z.array(text), []),
+  args: z._default(texts, []),
   reqid: textOrEmpty,
   username: nullableText,
   token: nullableText,
@@ -99,7 +107,7 @@ export const capabilitiesReply = z.object({
   host: textOrEmpty,
   version: textOrEmpty,
   scripts: z._default(z.array(scriptEntry).check(z.maxLength(10_000)), []),
-  tags: z._default(z.record(text, text), {}),
+  tags: z._default(textRecord, {}),
 });
 
 /** A refusal's body; 0.8 has more fields here and there. */

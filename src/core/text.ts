@@ -78,8 +78,12 @@ function cutBehind(piece: string): number {
   return /[\ud800-\udbff\r]$/.test(piece) ? piece.length - 1 : piece.length;
 }
 
+const MAX_TYPED = 64;
+
 /** The candidate closest to what was typed, when it is close enough to be a slip of the hand. */
 export function nearestMatch(typed: string, candidates: readonly string[]): string | undefined {
+  // Nothing that is this long is a slip of the hand, and the comparison takes the product of both lengths.
+  if (typed.length > MAX_TYPED) return undefined;
   let best: string | undefined;
   // Never so many changes that nothing of what was typed is left.
   let bestDistance = Math.min(typed.length, Math.max(2, Math.floor(typed.length / 3)) + 1);

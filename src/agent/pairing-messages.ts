@@ -1,14 +1,14 @@
 /** What a control host says at pairing, read message by message (PROTOCOL section 1). */
 import type * as z from "zod/mini";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { type HttpMessage, takeHttpMessage } from "../core/http-message.ts";
+import { type HttpMessage, HttpMessageReader } from "../core/http-message.ts";
 import { MAX_PAIRING_BYTES } from "../core/messages.ts";
 import type { Connection } from "../system/connection.ts";
 
 /** Complete HTTP messages of a connection, one by one. */
 export class MessageReader {
   readonly #place: string;
-  #buffer = Buffer.alloc(0);
+  readonly #messages = new HttpMessageReader(MAX_PAIRING_BYTES);
   #closed = false;
   #wake: () => void = () => undefined;
 
@@ -20,7 +20,7 @@ export class MessageReader {
     };
     connection.read({
       data: (chunk) => {
-        this.#buffer = Buffer.concat([this.#buffer, chunk]);
+        this.#messages.take(chunk);
         this.#wake();
       },
       end: ended,
@@ -33,10 +33,7 @@ export class MessageReader {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const message = this.#take();
-      if (message !== undefined) {
-        this.#buffer = this.#buffer.subarray(message.length);
-        return message.body;
-      }
+      if (message !== undefined) return message.body;
       if (this.#closed) {
         throw new CtrlExecError(
           "unreachable",
@@ -54,7 +51,7 @@ export class MessageReader {
 
   #take(): HttpMessage | undefined {
     try {
-      return takeHttpMessage(this.#buffer, MAX_PAIRING_BYTES);
+      return this.#messages.next();
     } catch (thrown) {
       throw cannotPair(this.#place, `its answer is no HTTP: ${messageOf(thrown)}`);
     }

@@ -1,7 +1,7 @@
 /** What an agent sends on the pairing port, read request by request (docs/PROTOCOL.md, section 1). */
 import type { TLSSocket } from "node:tls";
 import type * as z from "zod/mini";
-import { takeHttpMessage } from "../core/http-message.ts";
+import { HttpMessageReader } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
 import { MAX_PAIRING_BYTES } from "../core/messages.ts";
 
@@ -19,11 +19,11 @@ export async function readPost<Schema extends z.ZodMiniType>(
 ): Promise<z.output<Schema> | undefined> {
   const { promise, resolve } = Promise.withResolvers<z.output<Schema> | undefined>();
   const timer = setTimeout(() => socket.destroy(), REQUEST_MS);
-  let buffer = Buffer.alloc(0);
+  const messages = new HttpMessageReader(MAX_PAIRING_BYTES);
   const onData = (chunk: Buffer) => {
-    buffer = Buffer.concat([buffer, chunk]);
+    messages.take(chunk);
     try {
-      const message = takeHttpMessage(buffer, MAX_PAIRING_BYTES);
+      const message = messages.next();
       if (message === undefined) return;
       const isAsked = /^POST (\S+) HTTP\/1\.[01]$/.exec(message.startLine)?.[1] === path;
       resolve(isAsked ? readJsonAs(schema, message.body) : undefined);

@@ -2,42 +2,79 @@
  * What HTTP messages have in common here, and the messages of the pairing port: one request and two
  * complete responses on one connection (PROTOCOL section 1). Bodies have a Content-Length.
  */
+import { BytePieces } from "./byte-pieces.ts";
 import { CtrlExecError } from "./errors.ts";
 
 export interface HttpMessage {
   /** Request line or status line. */
   readonly startLine: string;
   readonly body: string;
-  /** Bytes of the buffer that the message took. */
-  readonly length: number;
 }
 
 export const MAX_HEAD_BYTES = 8192;
 
-/**
- * Takes the first whole message from the buffer; undefined while more bytes are needed.
- *
- * @throws CtrlExecError `protocol` when it is not HTTP/1, `too-large` beyond `maxBody` bytes
- */
-export function takeHttpMessage(buffer: Buffer, maxBody: number): HttpMessage | undefined {
-  const end = buffer.indexOf("\r\n\r\n");
-  if ((end < 0 ? buffer.length : end) > MAX_HEAD_BYTES) {
-    throw new CtrlExecError("protocol", "HTTP head too long");
+const HEAD_END = "\r\n\r\n";
+
+/** Where the head ends; negative while it has not. @param seen bytes that were looked at before */
+export function headEnd(bytes: Buffer, seen: number): number {
+  return bytes.indexOf(HEAD_END, Math.max(0, seen - HEAD_END.length + 1));
+}
+
+/** The messages of one connection. A head is read once, however small the pieces are that come (T61). */
+export class HttpMessageReader {
+  readonly #maxBody: number;
+  readonly #pieces = new BytePieces();
+  #seen = 0;
+  #head: { readonly startLine: string; readonly bodyLength: number } | undefined;
+
+  /** @param maxBody bytes of a body that are accepted */
+  constructor(maxBody: number) {
+    this.#maxBody = maxBody;
   }
-  if (end < 0) return undefined;
-  const [startLine = "", ...headers] = buffer.toString("latin1", 0, end).split("\r\n");
+
+  take(piece: Buffer): void {
+    this.#pieces.add(piece);
+  }
+
+  /**
+   * The next whole message; undefined while more bytes are needed.
+   *
+   * @throws CtrlExecError `protocol` when it is not HTTP/1, `too-large` beyond `maxBody` bytes
+   */
+  next(): HttpMessage | undefined {
+    this.#head ??= this.#takeHead();
+    if (this.#head === undefined || this.#pieces.length < this.#head.bodyLength) return undefined;
+    const { startLine, bodyLength } = this.#head;
+    const bytes = this.#pieces.joined();
+    this.#pieces.keep(bytes.subarray(bodyLength));
+    this.#head = undefined;
+    return { startLine, body: bytes.toString("utf8", 0, bodyLength) };
+  }
+
+  #takeHead() {
+    const bytes = this.#pieces.joined();
+    const end = headEnd(bytes, this.#seen);
+    if ((end < 0 ? bytes.length : end) > MAX_HEAD_BYTES) {
+      throw new CtrlExecError("protocol", "HTTP head too long");
+    }
+    this.#seen = end < 0 ? bytes.length : 0;
+    if (end < 0) return undefined;
+    const head = parseHead(bytes.toString("latin1", 0, end));
+    if (head.bodyLength > this.#maxBody) {
+      throw new CtrlExecError("too-large", "HTTP body too long");
+    }
+    this.#pieces.keep(bytes.subarray(end + HEAD_END.length));
+    return head;
+  }
+}
+
+/** @param text everything before the empty line */
+function parseHead(text: string) {
+  const [startLine = "", ...headers] = text.split("\r\n");
   if (!/^(?:[A-Z]+ \S+ HTTP\/1\.[01]|HTTP\/1\.[01] \d{3}(?: .*)?)$/.test(startLine)) {
     throw new CtrlExecError("protocol", "not an HTTP/1 message");
   }
-  const bodyLength = contentLength(readHeaders(headers)) ?? 0;
-  if (bodyLength > maxBody) throw new CtrlExecError("too-large", "HTTP body too long");
-  const bodyStart = end + 4;
-  if (buffer.length < bodyStart + bodyLength) return undefined;
-  return {
-    startLine,
-    body: buffer.toString("utf8", bodyStart, bodyStart + bodyLength),
-    length: bodyStart + bodyLength,
-  };
+  return { startLine, bodyLength: contentLength(readHeaders(headers)) ?? 0 };
 }
 
 /**

@@ -2,8 +2,9 @@
  * HTTP/1 requests as an agent takes them, read by hand: Bun's own server is built on streams, which take
  * a tenth of an agent's memory. What is not exactly a request of RFC 9112 is refused.
  */
+import { BytePieces } from "./byte-pieces.ts";
 import { CtrlExecError } from "./errors.ts";
-import { contentLength, type HeaderField, readHeaders, says } from "./http-message.ts";
+import { contentLength, type HeaderField, headEnd, readHeaders, says } from "./http-message.ts";
 import { MAX_HEADERS, MAX_REQUEST_BYTES } from "./messages.ts";
 
 export interface HttpRequest {
@@ -31,9 +32,6 @@ export interface WaitingRequest {
 /** Bytes of the request line and the headers together. */
 const MAX_HEAD_BYTES = 16_384;
 
-/** A chunk costs some 100 bytes beside its own, and may be one byte long. */
-const MAX_CHUNKS = 1024;
-
 /** The target in visible ASCII (RFC 9112 section 3.2). */
 const REQUEST_LINE = /^([A-Z]+) ([!-~]+) HTTP\/1\.([01])$/;
 
@@ -50,73 +48,68 @@ interface Head {
 export class RequestReader {
   #head: Head | undefined;
   #toldToGoOn = false;
-  /** What has come of the request, behind the head once that is read. */
-  #chunks: Buffer[] = [];
-  #length = 0;
+  /** What has come of the request, after the head once that is read. */
+  readonly #pieces = new BytePieces();
+  /** Bytes in which the head was looked for. */
+  #seen = 0;
 
   /** Whether a part of a request has come. */
   get begun(): boolean {
-    return this.#head !== undefined || this.#length > 0;
+    return this.#head !== undefined || this.#pieces.length > 0;
   }
 
   /** Bytes that have come and are not taken yet. */
   get unread(): number {
-    return this.#length;
+    return this.#pieces.length;
   }
 
-  take(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-    if (this.#chunks.length > MAX_CHUNKS) this.#joined();
+  take(piece: Buffer): void {
+    this.#pieces.add(piece);
   }
 
   /** The next request, as far as it has come; undefined while more bytes are needed. */
   next(): HttpRequest | RefusedRequest | WaitingRequest | undefined {
     if (this.#head === undefined) {
-      const read = readHead(this.#joined());
+      const bytes = this.#pieces.joined();
+      const read = readHead(bytes, this.#seen);
+      this.#seen = read === undefined ? bytes.length : 0;
       if (read === undefined || "kind" in read) return read;
       this.#head = read.head;
-      this.#put(read.rest);
+      this.#pieces.keep(read.rest);
     }
     const { method, target, keep, bodyLength, waits } = this.#head;
-    if (this.#length < bodyLength) {
+    if (this.#pieces.length < bodyLength) {
       if (!waits || this.#toldToGoOn) return undefined;
       this.#toldToGoOn = true;
       return { kind: "waiting" };
     }
-    const bytes = this.#joined();
-    this.#put(bytes.subarray(bodyLength));
+    const bytes = this.#pieces.joined();
+    this.#pieces.keep(bytes.subarray(bodyLength));
     this.#head = undefined;
     this.#toldToGoOn = false;
     return { kind: "request", method, target, body: bytes.subarray(0, bodyLength), keep };
-  }
-
-  #joined(): Buffer {
-    const [first] = this.#chunks;
-    const joined =
-      first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
-    this.#put(joined);
-    return joined;
-  }
-
-  #put(bytes: Buffer): void {
-    // An empty rest would hold what it was cut from.
-    this.#chunks = bytes.length === 0 ? [] : [bytes];
-    this.#length = bytes.length;
   }
 }
 
 const BAD_REQUEST = refused(400, "bad request");
 
-/** Undefined while more bytes are needed. */
-function readHead(bytes: Buffer): { head: Head; rest: Buffer } | RefusedRequest | undefined {
-  const end = bytes.indexOf("\r\n\r\n");
-  const text = bytes.toString("latin1", 0, end < 0 ? bytes.length : end);
+/**
+ * Undefined while more bytes are needed.
+ * @param seen bytes that were looked at before, and were the beginning of a head
+ */
+function readHead(
+  bytes: Buffer,
+  seen: number,
+): { head: Head; rest: Buffer } | RefusedRequest | undefined {
+  const end = headEnd(bytes, seen);
+  const length = end < 0 ? bytes.length : end;
   // What cannot become a request may never send an empty line: a TLS hello, lines that end with LF alone.
-  if (/^[^A-Z]|(?<!\r)\n/.test(text)) return BAD_REQUEST;
-  if (text.length > MAX_HEAD_BYTES) return refused(431, "too many headers");
+  const start = Math.min(Math.max(0, seen - 1), length);
+  const unseen = bytes.toString("latin1", start, length);
+  if (/(?<!\r)\n/.test(unseen) || (seen === 0 && /^[^A-Z]/.test(unseen))) return BAD_REQUEST;
+  if (length > MAX_HEAD_BYTES) return refused(431, "too many headers");
   if (end < 0) return undefined;
-  const head = parseHead(text);
+  const head = parseHead(bytes.toString("latin1", 0, end));
   return "kind" in head ? head : { head, rest: bytes.subarray(end + 4) };
 }
 

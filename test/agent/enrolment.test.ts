@@ -6,7 +6,7 @@ import { pair } from "../../src/agent/enrolment.ts";
 import { setupCa, setupController, signHost } from "../../src/controller/authority.ts";
 import { paths } from "../../src/controller/controller.ts";
 import { loadCredential, pairingCredential } from "../../src/controller/credential.ts";
-import { formatHttpResponse, takeHttpMessage } from "../../src/core/http-message.ts";
+import { formatHttpResponse, HttpMessageReader } from "../../src/core/http-message.ts";
 import { createCaCertificate } from "../../src/pki/authority.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr, judgeCsr } from "../../src/pki/csr.ts";
@@ -31,9 +31,11 @@ class FakeController implements AsyncDisposable {
       this.#sockets.add(raw);
       const socket = new TLSSocket(raw, { isServer: true, secureContext });
       socket.on("error", () => undefined);
+      const messages = new HttpMessageReader(65_536);
       socket.on("data", async (chunk: Buffer) => {
         this.received += chunk.length;
-        const { hostname, csr, nonce } = JSON.parse(takeHttpMessage(chunk, 65_536)?.body ?? "{}");
+        messages.take(chunk);
+        const { hostname, csr, nonce } = JSON.parse(messages.next()?.body ?? "{}");
         const pending = { status: "pending", reqid: "0123456789abcdef" };
         socket.write(formatHttpResponse(JSON.stringify(pending)));
         const { publicKey } = judgeCsr(csr, hostname);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { connect } from "node:tls";
-import { takeHttpMessage } from "../../src/core/http-message.ts";
+import { HttpMessageReader } from "../../src/core/http-message.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { Authority } from "../support/authority.ts";
@@ -105,13 +105,12 @@ async function playController(
 ): Promise<Peer> {
   const { cert, key } = await authority.issue("ctrl-exec");
   return await Peer.tls({ cert: `${cert}\n${authority.ca.pem}`, key }, (socket) => {
-    let unread = Buffer.alloc(0);
+    const messages = new HttpMessageReader(65_536);
     let next = 0;
     socket.on("data", (chunk: Buffer) => {
-      unread = Buffer.concat([unread, chunk]);
-      const message = takeHttpMessage(unread, 65_536);
+      messages.take(chunk);
+      const message = messages.next();
       if (message === undefined) return;
-      unread = unread.subarray(message.length);
       const answer = answers[next++]?.(JSON.parse(message.body));
       if (answer === undefined) socket.end();
       else socket.write(http10(answer));

@@ -1,6 +1,6 @@
 /** An agent that a test plays on the pairing port: raw TLS, and HTTP as 0.8 writes it by hand. */
 import { connect } from "node:tls";
-import { takeHttpMessage } from "../../src/core/http-message.ts";
+import { HttpMessageReader } from "../../src/core/http-message.ts";
 import { until } from "./folder.ts";
 import { http10 } from "./peers.ts";
 
@@ -18,13 +18,13 @@ export class PairingClient implements Disposable {
   readonly #socket: ReturnType<typeof connect>;
   readonly closed: Promise<void>;
   #isClosed = false;
-  #unread = Buffer.alloc(0);
+  readonly #messages = new HttpMessageReader(65_536);
 
   constructor(port: number) {
     this.#socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
     this.#socket.on("error", () => undefined);
     this.#socket.on("data", (chunk: Buffer) => {
-      this.#unread = Buffer.concat([this.#unread, chunk]);
+      this.#messages.take(chunk);
     });
     this.closed = new Promise((resolve) =>
       this.#socket.once("close", () => {
@@ -45,13 +45,12 @@ export class PairingClient implements Disposable {
 
   /** The next answer, with exactly the members it has. */
   async reply(): Promise<PairingReply> {
-    let taken: ReturnType<typeof takeHttpMessage>;
+    let taken: ReturnType<HttpMessageReader["next"]>;
     await until("the control host answers", () => {
-      taken = takeHttpMessage(this.#unread, 65_536);
+      taken = this.#messages.next();
       return taken !== undefined || this.#isClosed;
     });
     if (taken === undefined) throw new Error("the control host closed the connection");
-    this.#unread = this.#unread.subarray(taken.length);
     return JSON.parse(taken.body);
   }
 

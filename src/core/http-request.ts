@@ -102,16 +102,24 @@ function readHead(
   seen: number,
 ): { head: Head; rest: Buffer } | RefusedRequest | undefined {
   const end = headEnd(bytes, seen);
-  const length = end < 0 ? bytes.length : end;
+  const head = bytes.subarray(0, end < 0 ? bytes.length : end);
   // What cannot become a request may never send an empty line: a TLS hello, lines that end with LF alone.
-  const start = Math.min(Math.max(0, seen - 1), length);
-  const unseen = bytes.toString("latin1", start, length);
-  if (/(?<!\r)\n/.test(unseen) || (seen === 0 && /^[^A-Z]/.test(unseen))) return BAD_REQUEST;
-  if (length > MAX_HEAD_BYTES) return refused(431, "too many headers");
+  if (/^[^A-Z]/.test(head.toString("latin1", 0, 1)) || hasLoneNewline(head, seen))
+    return BAD_REQUEST;
+  if (head.length > MAX_HEAD_BYTES) return refused(431, "too many headers");
   if (end < 0) return undefined;
-  const head = parseHead(bytes.toString("latin1", 0, end));
-  return "kind" in head ? head : { head, rest: bytes.subarray(end + 4) };
+  const parsed = parseHead(head.toString("latin1"));
+  return "kind" in parsed ? parsed : { head: parsed, rest: bytes.subarray(end + 4) };
 }
+
+/** Whether a line ends with LF alone, from there on. */
+function hasLoneNewline(bytes: Buffer, from: number): boolean {
+  let at = bytes.indexOf("\n", from);
+  while (at >= 0 && bytes[at - 1] === CARRIAGE_RETURN) at = bytes.indexOf("\n", at + 1);
+  return at >= 0;
+}
+
+const CARRIAGE_RETURN = 0x0d;
 
 /** @param text everything before the empty line */
 function parseHead(text: string): Head | RefusedRequest {

@@ -1,0 +1,194 @@
+/** Files: configuration, allowlist, and the state that both hosts keep. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { readRecord } from "../../../src/controller/agent-record.ts";
+import type { Controller } from "../../../src/controller/controller.ts";
+import { issuedTo } from "../../../src/controller/issued.ts";
+import { listRequests } from "../../../src/controller/pairing-queue.ts";
+import { readRotation } from "../../../src/controller/rotation-state.ts";
+import { readRunRecord } from "../../../src/controller/run-records.ts";
+import { parseAgentConfig } from "../../../src/core/agent-config.ts";
+import { parseAllowlist } from "../../../src/core/allowlist.ts";
+import { parseControllerConfig } from "../../../src/core/controller-config.ts";
+import { REQUEST } from "../seeds.ts";
+import { type Target, textTarget } from "../target.ts";
+
+const CONF_PIECES = [
+  "port = 7443\n",
+  "[tags]\n",
+  "[",
+  "]",
+  "=",
+  "#",
+  "a = b\n",
+  "allowed_ips = ",
+  "10.0.0.0/8, ",
+  "\n",
+  " ",
+  "\ufeff",
+];
+const TOML_PIECES = [
+  ...CONF_PIECES,
+  '"',
+  "'''",
+  '"""',
+  "[[a]]\n",
+  "a.",
+  "{a={",
+  "[[",
+  "[1,",
+  "2020-01-01T00:00:00Z",
+  "0x",
+  "\\u0041",
+  "a=1\n",
+  "#\n",
+];
+const LIST_PIECES = [
+  "say = /opt/say",
+  " timeout=5",
+  " max_output=1M",
+  " concurrency=",
+  "\n",
+  "[say]\n",
+  'path = "/x"\n',
+  "/",
+];
+const JSON_PIECES = [
+  '{"',
+  '":',
+  '"',
+  ",",
+  "[",
+  "]",
+  "}",
+  "1,",
+  '"a",',
+  "{},",
+  "null,",
+  '"hosts":[',
+  '"results":[',
+  "1e999",
+  "-",
+];
+
+const CONF = "port = 7443\nallowed_ips = 10.0.0.0/8, ::1\n[tags]\nrole = web\n";
+const TOML = 'port = 7443\nallowed_ips = ["10.0.0.0/8"]\n[tags]\nrole = "web"\n';
+
+const folder = mkdtempSync(join(tmpdir(), "ctrl-exec-fuzz-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+const { config } = await parseControllerConfig(
+  join(folder, "ctrl-exec.conf"),
+  `state_dir = ${folder}\n`,
+);
+const controller = { config, log: () => undefined, now: () => new Date() } as unknown as Controller;
+
+const ID = "0123456789abcdef";
+
+/** A target whose input is a file below the state folder. */
+function stateFile(
+  name: string,
+  path: string,
+  seeds: readonly string[],
+  read: () => unknown,
+): Target {
+  const file = join(folder, path);
+  mkdirSync(dirname(file), { recursive: true });
+  return {
+    name,
+    seeds,
+    pieces: JSON_PIECES,
+    read(input) {
+      writeFileSync(file, input);
+      return read();
+    },
+  };
+}
+
+const json = (value: unknown) => JSON.stringify(value);
+const RESULT = { host: "a", script: "b", exit: 0, stdout: "", stderr: "", rtt: "1ms", reqid: ID };
+
+export const FILES: readonly Target[] = [
+  textTarget("agent.conf", [CONF], CONF_PIECES, (text) => parseAgentConfig("agent.conf", text)),
+  textTarget("agent.toml", [TOML], TOML_PIECES, (text) => parseAgentConfig("agent.toml", text)),
+  textTarget("ctrl-exec.conf", [CONF], CONF_PIECES, (text) =>
+    parseControllerConfig("c.conf", text),
+  ),
+  textTarget("ctrl-exec.toml", [TOML], TOML_PIECES, (text) =>
+    parseControllerConfig("c.toml", text),
+  ),
+  textTarget(
+    "scripts.conf",
+    ["say = /opt/say timeout=5 max_output=1M\n# x\n"],
+    LIST_PIECES,
+    (text) => parseAllowlist("scripts.conf", text),
+  ),
+  textTarget(
+    "scripts.toml",
+    ['say = "/opt/say"\n[ask]\npath = "/opt/ask"\ntimeout = 5\n'],
+    [...LIST_PIECES, ...TOML_PIECES],
+    (text) => parseAllowlist("scripts.toml", text),
+  ),
+  stateFile(
+    "registry record",
+    "agents/web-01.json",
+    [
+      json({
+        hostname: "web-01",
+        ip: "127.0.0.1",
+        paired: "2026-01-01T00:00:00Z",
+        expiry: null,
+        port: 7443,
+      }),
+    ],
+    () => readRecord(join(folder, "agents/web-01.json")),
+  ),
+  stateFile(
+    "rotation.json",
+    "rotation.json",
+    [
+      json({
+        current_serial: "0a",
+        previous_serial: "0b",
+        rotated_at: "2026-01-01T00:00:00Z",
+        overlap_days: 1,
+      }),
+    ],
+    () => readRotation(config),
+  ),
+  stateFile(
+    "run record",
+    `runs/${ID}.json`,
+    [
+      json({
+        reqid: ID,
+        script: "b",
+        hosts: ["a"],
+        results: [RESULT],
+        completed: 1,
+        complete: true,
+      }),
+    ],
+    () => readRunRecord(controller, ID),
+  ),
+  stateFile(
+    "queued pairing request",
+    `pairing/${ID}.json`,
+    [
+      json({
+        id: ID,
+        hostname: "a",
+        ip: "::1",
+        csr: REQUEST,
+        nonce: "0",
+        received: "2026-01-01T00:00:00Z",
+        code: "123456",
+      }),
+    ],
+    () => listRequests(controller),
+  ),
+  stateFile("list of what the CA signed", "issued", ["0a 2036-01-01T00:00:00Z web-01\n"], () =>
+    issuedTo(config, "web-01", new Date(0)),
+  ),
+];

@@ -88,8 +88,10 @@ export function nearestMatch(typed: string, candidates: readonly string[]): stri
   // Never so many changes that nothing of what was typed is left.
   let bestDistance = Math.min(typed.length, Math.max(2, Math.floor(typed.length / 3)) + 1);
   for (const candidate of candidates) {
-    const distance =
-      candidate.startsWith(typed) && typed.length > 2 ? 1 : editDistance(typed, candidate);
+    const begins = candidate.startsWith(typed) && typed.length > 2;
+    // At least as many changes as one is longer than the other.
+    if (!begins && Math.abs(candidate.length - typed.length) >= bestDistance) continue;
+    const distance = begins ? 1 : editDistance(typed, candidate);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -18,7 +18,8 @@ const FULL = MAX_BYTES;
 /** Settings that are all different. */
 function manyKeys(): string {
   const lines = Array.from({ length: 9000 }, (_, index) => `a${index} = 1\n`);
-  return lines.join("").slice(0, FULL - 10);
+  const text = lines.join("").slice(0, FULL);
+  return text.slice(0, text.lastIndexOf("\n") + 1);
 }
 
 const PEM_CASES: readonly Case[] = [
@@ -129,7 +130,7 @@ export const CASES: readonly Case[] = [
   {
     target: "agent.toml",
     name: "blanks",
-    input: repeated({ start: "port = 1\n", pattern: " ", count: FULL, end: "x = 1" }),
+    input: repeated({ pattern: " ", count: FULL, end: "\nx = 1\n" }),
   },
   {
     target: "agent.conf",

@@ -16,12 +16,14 @@ export interface Budget {
   readonly seed: string;
   readonly maxRounds: number;
   readonly maxMs: number;
+  /** See faultOf. */
+  readonly patience: number;
 }
 
 /** Stops at the first fault. */
 export async function fuzz(
   target: Target,
-  { seed, maxRounds, maxMs }: Budget,
+  { seed, maxRounds, maxMs, patience }: Budget,
 ): Promise<{ readonly rounds: number; readonly fault: Fault | undefined }> {
   const seeds = seedsOf(target);
   const end = performance.now() + maxMs;
@@ -29,7 +31,7 @@ export async function fuzz(
   for (; round < maxRounds && performance.now() < end; round += 1) {
     // The sound inputs first: with a fault in those, all the rest would say nothing.
     const input = seeds[round] ?? inputOf(randomOf(seed, target.name, round), seeds, target.pieces);
-    const what = await faultOf(target, input);
+    const what = await faultOf(target, input, patience);
     if (what === undefined) continue;
     const found = `round ${round} of FUZZ_SEED=${seed}`;
     return { rounds: round + 1, fault: { target: target.name, found, what, input } };

@@ -6,6 +6,8 @@ export interface Target {
   readonly seeds: readonly (string | Buffer)[];
   /** What the format is made of. */
   readonly pieces: readonly string[];
+  /** Milliseconds of processor time that 64 KiB may take; 50 when it is not said. */
+  readonly maxMs?: number;
   /**
    * Reads the input. It may return anything and throw CtrlExecError; anything else is a fault. What only holds
    * of a good parser is asserted here, by throwing an Error.

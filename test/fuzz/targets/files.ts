@@ -106,29 +106,30 @@ function stateFile(
   };
 }
 
+/** Configuration: only root writes it, and it may take a while, in proportion to its length. */
+function ownFile(
+  name: string,
+  seed: string,
+  pieces: readonly string[],
+  read: (text: string) => unknown,
+): Target {
+  return { ...textTarget(name, [seed], pieces, read), maxMs: 200 };
+}
+
+const LIST = "say = /opt/say timeout=5 max_output=1M\n# x\n";
+const TOML_LIST = 'say = "/opt/say"\n[ask]\npath = "/opt/ask"\ntimeout = 5\n';
+
 const json = (value: unknown) => JSON.stringify(value);
 const RESULT = { host: "a", script: "b", exit: 0, stdout: "", stderr: "", rtt: "1ms", reqid: ID };
 
 export const FILES: readonly Target[] = [
-  textTarget("agent.conf", [CONF], CONF_PIECES, (text) => parseAgentConfig("agent.conf", text)),
-  textTarget("agent.toml", [TOML], TOML_PIECES, (text) => parseAgentConfig("agent.toml", text)),
-  textTarget("ctrl-exec.conf", [CONF], CONF_PIECES, (text) =>
-    parseControllerConfig("c.conf", text),
-  ),
-  textTarget("ctrl-exec.toml", [TOML], TOML_PIECES, (text) =>
-    parseControllerConfig("c.toml", text),
-  ),
-  textTarget(
-    "scripts.conf",
-    ["say = /opt/say timeout=5 max_output=1M\n# x\n"],
-    LIST_PIECES,
-    (text) => parseAllowlist("scripts.conf", text),
-  ),
-  textTarget(
-    "scripts.toml",
-    ['say = "/opt/say"\n[ask]\npath = "/opt/ask"\ntimeout = 5\n'],
-    [...LIST_PIECES, ...TOML_PIECES],
-    (text) => parseAllowlist("scripts.toml", text),
+  ownFile("agent.conf", CONF, CONF_PIECES, (text) => parseAgentConfig("a.conf", text)),
+  ownFile("agent.toml", TOML, TOML_PIECES, (text) => parseAgentConfig("a.toml", text)),
+  ownFile("ctrl-exec.conf", CONF, CONF_PIECES, (text) => parseControllerConfig("c.conf", text)),
+  ownFile("ctrl-exec.toml", TOML, TOML_PIECES, (text) => parseControllerConfig("c.toml", text)),
+  ownFile("scripts.conf", LIST, LIST_PIECES, (text) => parseAllowlist("s.conf", text)),
+  ownFile("scripts.toml", TOML_LIST, [...LIST_PIECES, ...TOML_PIECES], (text) =>
+    parseAllowlist("s.toml", text),
   ),
   stateFile(
     "registry record",

@@ -28,7 +28,7 @@ COMPILE += $(if $(COMMIT),--define BUILD_COMMIT='"$(COMMIT)"')
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli test-install load soak bench lint format typecheck generate release clean distclean help
+.PHONY: build demo test test-unit test-cli test-install load soak fuzz bench lint format typecheck generate release clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -55,6 +55,9 @@ test-install: build ## As root: install into Debian machines that systemd runs, 
 
 soak: build ## Load one agent with everything at once for two minutes and look for what is left
 	@$(BUN) test/soak/agent.ts
+
+fuzz: build ## Feed every parser and port generated and mutated input for three minutes; prints its seed
+	@$(BUN) test/fuzz/main.ts
 
 # BENCH_ONLY="processes growth" measures some sections and writes nothing.
 bench: build ## Measure against SSH and the bare limit; write docs/PERFORMANCE.md

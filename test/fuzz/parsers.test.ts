@@ -32,7 +32,12 @@ describe("T61 what once ran away does so no more", () => {
 
 describe("T61 no input of 64 KiB takes long, much memory, or an error that is not ours", () => {
   test.each(TARGETS.map((target) => [target.name, target] as const))("%s", async (_, target) => {
-    const { rounds, fault } = await fuzz(target, { seed: "1", maxRounds: ROUNDS, maxMs: MAX_MS, patience: PATIENCE });
+    const { rounds, fault } = await fuzz(target, {
+      seed: "1",
+      maxRounds: ROUNDS,
+      maxMs: MAX_MS,
+      patience: PATIENCE,
+    });
     expect(rounds).toBeGreaterThan(0);
     expect(fault && describeFault(fault)).toBeUndefined();
   });

@@ -22,7 +22,7 @@ const SPKI = der(
   hex("301306072a8648ce3d020106082a8648ce3d030107"),
   der(0x03, hex(`0004${POINT}`)),
 );
-const PRIVATE = hex("00".repeat(31) + "01");
+const PRIVATE = hex(`${"00".repeat(31)}01`);
 
 export const KEY = writePem({
   label: "PRIVATE KEY",

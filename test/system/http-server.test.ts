@@ -1,8 +1,11 @@
 import { expect, test } from "bun:test";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls, type SecureContext } from "node:tls";
 import type { RefusalStatus } from "../../src/system/http-connection.ts";
 import { type HttpServerLimits, startHttpServer } from "../../src/system/http-server.ts";
+import { tlsContext } from "../../src/system/tls.ts";
+import { Authority } from "../support/authority.ts";
 import { writeThenRead } from "../support/write-then-read.ts";
 
 const SHORT: HttpServerLimits = { handshakeMs: 150, idleMs: 150 };
@@ -20,12 +23,13 @@ async function serve(
     request.resume();
     request.once("end", () => response.end("answered"));
   },
+  context?: SecureContext,
 ) {
   const refused: RefusalStatus[] = [];
   const server = await startHttpServer({
     bind: "127.0.0.1",
     port: 0,
-    secureContext: () => undefined,
+    secureContext: () => context,
     onRequest,
     refuse: (status) => {
       refused.push(status);
@@ -244,8 +248,42 @@ test.each(UNREADABLE)("T64 %s: answered with 400, let go at once, and closed", a
   socket.write(bytes);
   const text = received(socket);
   expect(await answered).toBe(0);
-  // The client does not hang up: the server does, once nothing comes any more.
   expect(await text).toBe(refusalText(400));
+});
+
+test.each(["plain HTTP", "TLS"])(
+  "T64 over %s a client that was refused and never hangs up is closed all the same",
+  async (over) => {
+    const { cert, key } = await (await Authority.create()).issue("api");
+    const context = over === "TLS" ? tlsContext({ cert, key }) : undefined;
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    using server = await serve((request) => {
+      request.resume();
+      request.socket.once("close", () => resolve());
+    }, context);
+    const raw = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+    raw.on("error", () => undefined);
+    const half = { socket: raw, rejectUnauthorized: false, allowHalfOpen: true };
+    const socket = context === undefined ? raw : connectTls(half);
+    socket.on("error", () => undefined);
+    const { promise: answered, resolve: answer } = Promise.withResolvers<string>();
+    socket.once("data", (chunk: Buffer) => answer(chunk.toString()));
+    socket.write(`${CHUNKED}zz\r\n`);
+    expect(await answered).toBe(refusalText(400));
+    await closed;
+    raw.destroy();
+  },
+);
+
+test("T64 a TLS handshake that is not finished has its deadline", async () => {
+  const { cert, key } = await (await Authority.create()).issue("api");
+  using server = await serve(undefined, tlsContext({ cert, key }));
+  // The head of a record that promises a ClientHello.
+  for (const bytes of ["", "\x16\x03\x01\x02\0", "GET / HTTP/1.1\r\n\r\n"]) {
+    const socket = open(server.port);
+    socket.write(bytes, "latin1");
+    expect(await received(trickle(socket, ""))).not.toContain("HTTP/1.1");
+  }
 });
 
 test.each(UNREADABLE)(

@@ -175,7 +175,8 @@ look_into_image() {
     share/fish/vendor_completions.d share/man/man1 share/man/man5 share/man/man8; do
     stays_inside "$prefix/$name"
   done
-  for name in etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec var/lib/ctrl-exec-agent opt/ctrl-exec-scripts \
+  for name in usr/local/bin usr/local/sbin usr/bin usr/sbin \
+    etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec var/lib/ctrl-exec-agent opt/ctrl-exec-scripts \
     etc/passwd etc/group etc/shadow etc/systemd/system etc/systemd/system/multi-user.target.wants \
     etc/systemd/system/timers.target.wants etc/init.d etc/runlevels/default etc/rc.d etc/cron.hourly \
     etc/periodic/hourly; do
@@ -519,12 +520,38 @@ install_all() {
   put_link ctrl-exec "$prefix/bin/ctrl-exec-agent"
   put_link ctrl-exec "$prefix/bin/ctrl-exec-api"
   put_link ctrl-exec "$prefix/bin/update-ctrl-exec-serial"
+  set_aside ctrl-exec-dispatcher
+  set_aside ced
   install_documents
   [ "$control" = 0 ] || install_control
   [ "$agent" = 0 ] || install_agent
   [ "$api" = 0 ] || service ctrl-exec-api
   restart_what_ran
   [ "$agent" = 0 ] || drop_previous_serial
+}
+
+# set_aside <name>: 0.8's control program under its other names. One `rotate-cert` typed there replaces the
+# control host's certificate, and tells no agent.
+set_aside() {
+  for folder in "$prefix/bin" /usr/local/bin /usr/local/sbin /usr/bin /usr/sbin; do
+    file=$folder/$1
+    is_of_08 "$file" || continue
+    aside=$file.0.8
+    [ ! -e "$root$aside" ] && [ ! -h "$root$aside" ] ||
+      die "Cannot take $file of 0.8 out of the way: $aside exists" 'Move one of the two elsewhere, or remove it.'
+    step "take $file of 0.8 out of the way: it is $aside now" mv "$root$file" "$root$aside"
+  done
+}
+
+# Another program may have so short a name: 0.8's is a link to ctrl-exec-dispatcher, or a script that names it.
+is_of_08() {
+  if [ -h "$root$1" ]; then
+    case $(readlink "$root$1") in
+      ctrl-exec-dispatcher* | */ctrl-exec-dispatcher*) return 0 ;;
+      *) return 1 ;;
+    esac
+  fi
+  [ -f "$root$1" ] && head -c 2 "$root$1" | grep -q '#!' && grep -qi 'ctrl-\{0,1\}exec' "$root$1"
 }
 
 install_documents() {

@@ -23,6 +23,7 @@ import {
 } from "../system/files.ts";
 import { requireRightClock } from "./clock-check.ts";
 import { type Controller, paths } from "./controller.ts";
+import { keptText } from "./credential.ts";
 import { noteIssued } from "./issued.ts";
 import { lockMaintenance } from "./maintenance-lock.ts";
 
@@ -160,7 +161,12 @@ export async function setupController(
   await requireRightClock(controller, "make this host's certificate", force);
   using _lock = await lockMaintenance(controller);
   const { keyPem, certificate } = await makeOwnCredential(controller);
+  const { credentials, inForce } = paths(config);
+  // The copy of an earlier one would be put back over it.
+  removeIfPresent(inForce);
   writeWhole(config.key, keyPem, 0o600);
   writeWhole(config.cert, certificate.pem, 0o644);
+  ensureFolder(credentials, 0o700);
+  writeWhole(inForce, keptText(keyPem, certificate), 0o600);
   return certificate;
 }

@@ -34,6 +34,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     clocks: join(state_dir, "clocks.json"),
     /** New: credentials other than the one in force, `<serial>.pem`. */
     credentials: join(dirname(key), "credentials"),
+    /** New: a copy of the credential in force. */
+    inForce: join(dirname(key), "credentials", "in-force.pem"),
   };
 }
 

@@ -5,6 +5,10 @@
  * beside it in `credentials/<serial>.pem`, key and certificate in one file, so that no crash can part
  * them: the new one until the two files above hold it, and the earlier ones that agents may still
  * trust. `rotation.json` says which is in force; rotation.ts has the order of the writes.
+ *
+ * A copy of the one in force is `credentials/in-force.pem`. Agents trust that one: when somebody else, 0.8's
+ * program above all, has put another certificate in its place, the copy is used, and
+ * replaced-credential.ts puts it back.
  */
 import { join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
@@ -28,6 +32,8 @@ export interface ControllerCredentials {
   readonly current: ControllerCredential;
   /** Those that agents may still trust, the newest first. */
   readonly others: readonly ControllerCredential[];
+  /** The one that somebody else has put in the place of the current one; it is among the others. */
+  readonly replacement: ControllerCredential | undefined;
 }
 
 /** By this time nothing has ended. */
@@ -41,17 +47,56 @@ export function loadCredential(config: ControllerConfig, now: Date): ControllerC
 /** @throws CtrlExecError `config` that names the file at fault and what to do */
 export function loadCredentials(config: ControllerConfig, now: Date): ControllerCredentials {
   const files = keptFiles(config);
-  if (files.length === 0) return { current: loadInForce(config, now), others: [] };
-  const ca = readCertificate(readText(config.ca), config.ca);
-  const kept = files.flatMap((file) => readKept(file, ca, now) ?? []);
-  const staged = stagedSerial(config, readRotation(config));
-  const current =
-    kept.find(({ certificate }) => certificate.serial === staged) ?? loadInForce(config, now);
-  const others = kept.filter(
-    ({ certificate }) => certificate.serial !== current.certificate.serial,
-  );
+  const kept: ControllerCredential[] = [];
+  if (files.length > 0) {
+    const ca = readCertificate(readText(config.ca), config.ca);
+    kept.push(...files.flatMap((file) => readKept(file, ca, now) ?? []));
+    const serial = stagedSerial(config, readRotation(config));
+    const staged = kept.find(({ certificate }) => certificate.serial === serial);
+    if (staged !== undefined) return { ...withOthers(staged, kept), replacement: undefined };
+  }
+  const inPlace = loadInPlace(config, now);
+  const inForce = inForceInstead(config, inPlace, now);
+  if (inForce === undefined) return { ...withOthers(inPlace, kept), replacement: undefined };
+  return { ...withOthers(inForce, [...kept, inPlace]), replacement: inPlace };
+}
+
+function withOthers(
+  current: ControllerCredential,
+  kept: readonly ControllerCredential[],
+): Pick<ControllerCredentials, "current" | "others"> {
+  const bySerial = new Map(kept.map((one) => [one.certificate.serial, one]));
+  bySerial.delete(current.certificate.serial);
+  const others = [...bySerial.values()];
   others.sort((a, b) => b.certificate.notBefore.getTime() - a.certificate.notBefore.getTime());
   return { current, others };
+}
+
+/** The copy of the one in force, when it is another one than the one in place, and can be used. */
+function inForceInstead(
+  config: ControllerConfig,
+  inPlace: ControllerCredential,
+  now: Date,
+): ControllerCredential | undefined {
+  const file = paths(config).inForce;
+  const text = readTextIfPresent(file);
+  if (text === undefined || text === keptText(inPlace.keyPem, inPlace.certificate))
+    return undefined;
+  const kept = readKept(file, inPlace.ca, now);
+  return kept?.certificate.serial === inPlace.certificate.serial ? undefined : kept;
+}
+
+/** For who asks how things stand, before anybody has put it back. */
+export function replacementProblems(config: ControllerConfig, now: Date): CtrlExecError[] {
+  const { current, replacement } = loadCredentials(config, now);
+  if (replacement === undefined) return [];
+  const { serial } = replacement.certificate;
+  const message = `Cannot use ${config.cert}: somebody else has put it there, serial ${serial}`;
+  return [
+    new CtrlExecError("config", message, {
+      hint: `Serial ${current.certificate.serial} stays in force; ctrl-exec maintain puts it back.`,
+    }),
+  ];
 }
 
 /**
@@ -75,10 +120,15 @@ export function lossOfCredential(config: ControllerConfig, now: Date): string | 
   }
 }
 
+/** The serial that a file of credentials/ is named by; undefined for another file. */
+export function keptSerial(name: string): Serial | undefined {
+  return /^([0-9a-f]+)\.pem$/.exec(name)?.[1];
+}
+
 function keptFiles(config: ControllerConfig): string[] {
   const folder = paths(config).credentials;
   return listFolder(folder)
-    .filter((name) => /^[0-9a-f]+\.pem$/.test(name))
+    .filter((name) => keptSerial(name) !== undefined)
     .map((name) => join(folder, name));
 }
 
@@ -99,7 +149,7 @@ function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Seria
   return serial === currentSerial || serial === previousSerial ? currentSerial : undefined;
 }
 
-function loadInForce(config: ControllerConfig, now: Date): ControllerCredential {
+function loadInPlace(config: ControllerConfig, now: Date): ControllerCredential {
   if (readTextIfPresent(config.cert) === undefined) {
     throw new CtrlExecError("config", `Cannot read ${config.cert}: no such file or folder`, {
       hint: "Set this control host up first: ctrl-exec setup-ca, then ctrl-exec setup-ctrl-exec",
@@ -138,7 +188,11 @@ function readKept(file: string, ca: CertificateFacts, now: Date): ControllerCred
   const certificate = readCertificate(text, file);
   const keyPem = privateKeyAlone(text, file);
   if (!fitsKey(certificate, keyPem, file)) {
-    throw new CtrlExecError("config", `Cannot use ${file}: its key is not that of its certificate`);
+    throw new CtrlExecError(
+      "config",
+      `Cannot use ${file}: its key is not that of its certificate`,
+      { hint: "It is a copy. Restore it from a backup, or remove it." },
+    );
   }
   if (!isSignedBy(certificate, ca) || certificate.notAfter <= now) return undefined;
   return { certificate, ca, keyPem };

@@ -11,6 +11,7 @@ import { mendCredentials } from "./mend-credentials.ts";
 import { dropExpiredRequests } from "./pairing-queue.ts";
 import { readRegistry } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
+import { restoreCredential } from "./replaced-credential.ts";
 import {
   dropEarlier,
   finishRotation,
@@ -30,6 +31,8 @@ export interface MaintenanceReport {
   readonly busy: boolean;
   /** Serials of this host's own certificates that were not valid now, and are again. */
   readonly mended: readonly string[];
+  /** Serial of the certificate that was in the place of the controller's own, which was put back. */
+  readonly replacedBy: string | undefined;
   /** The new serial, when the controller's certificate was due. */
   readonly rotated: string | undefined;
   /** Agents that now know the controller's present serial. */
@@ -50,6 +53,7 @@ export interface MaintenanceReport {
 const NOTHING: MaintenanceReport = {
   busy: false,
   mended: [],
+  replacedBy: undefined,
   rotated: undefined,
   confirmed: [],
   pending: [],
@@ -96,6 +100,7 @@ export async function maintainOnce(
   const mended = await attempt("mend", () => mendCredentials(controller));
   await attempt("mend-overlap", () => mendOverlap(controller));
   await attempt("finish-rotation", () => finishRotation(controller));
+  const replacedBy = await attempt("restore", () => restoreCredential(controller));
   const rotated = await attempt("rotate", () => rotateIfDue(controller, force));
   // Told first, so that after a long rest nobody is given up who could have been reached.
   const told = await attempt("broadcast", () => broadcastSerial(controller));
@@ -118,6 +123,7 @@ export async function maintainOnce(
   return {
     busy: false,
     mended: mended ?? [],
+    replacedBy,
     rotated: rotated?.newSerial,
     confirmed: told?.confirmed ?? [],
     pending: (told?.pending ?? []).filter(({ host }) => !stale.includes(host)),

@@ -19,7 +19,7 @@ import {
   writeWhole,
 } from "../system/files.ts";
 import { type Controller, paths } from "./controller.ts";
-import { keptText } from "./credential.ts";
+import { keptSerial, keptText } from "./credential.ts";
 
 /**
  * The caller holds the maintenance lock. Each file is one rename: a crash leaves it old or new.
@@ -56,7 +56,7 @@ export async function mendCredentials(controller: Controller): Promise<string[]>
 function certificateFiles(config: ControllerConfig) {
   const { credentials } = paths(config);
   const kept = listFolder(credentials)
-    .filter((name) => /^[0-9a-f]+\.pem$/.test(name))
+    .filter((name) => keptSerial(name) !== undefined)
     .map((name) => ({ file: join(credentials, name), inForce: false }));
   if (readTextIfPresent(config.cert) === undefined) return kept;
   return [{ file: config.cert, inForce: true }, ...kept];

@@ -12,7 +12,8 @@
  *                                               serial in their record is not the one in force
  *   5 put in place     ctrl-exec.key            the pair does not fit; credentials/ still has the new
  *   6                  ctrl-exec.crt            both are the new one's
- *   7 drop the copy    credentials/<new>.pem    as without a rotation, and the old one beside it
+ *   7 keep the copy    credentials/in-force.pem <new>.pem under its other name: as without a rotation,
+ *                                               and the old one beside it
  *
  * Whoever maintains next does 4 to 7 again. Telling the agents is broadcast.ts; the old
  * one goes when the overlap is over (dropEarlier).
@@ -23,10 +24,16 @@ import { messageOf } from "../core/errors.ts";
 import { renewalThreshold, rotationDue, serialStatus } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { daysBetween, isoSeconds } from "../core/time.ts";
-import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
+import {
+  ensureFolder,
+  listFolder,
+  moveOver,
+  removeIfPresent,
+  writeWhole,
+} from "../system/files.ts";
 import { checkClock, requireRightClock } from "./clock-check.ts";
 import { type Controller, paths } from "./controller.ts";
-import { type ControllerCredential, keptText, loadCredential } from "./credential.ts";
+import { type ControllerCredential, keptSerial, keptText, loadCredential } from "./credential.ts";
 import { mendCredentials } from "./mend-credentials.ts";
 import { changeAgents, readRegistry } from "./registry.ts";
 import { readRotation, rotationState, writeRotation } from "./rotation-state.ts";
@@ -70,7 +77,8 @@ export async function planRotation(controller: Controller): Promise<RotationPlan
   };
 }
 
-function keep({ config }: Controller, { keyPem, certificate }: ControllerCredential): void {
+/** Puts a copy into credentials/. */
+export function keep({ config }: Controller, { keyPem, certificate }: ControllerCredential): void {
   ensureFolder(paths(config).credentials, 0o700);
   writeWhole(keptFile(config, certificate.serial), keptText(keyPem, certificate), 0o600);
 }
@@ -79,7 +87,8 @@ function keptFile(config: Controller["config"], serial: Serial): string {
   return join(paths(config).credentials, `${serial}.pem`);
 }
 
-function placeSteps({ config }: Controller, next: ControllerCredential): RotationStep[] {
+/** What credentials/ has a copy of comes into its place. */
+export function placeSteps({ config }: Controller, next: ControllerCredential): RotationStep[] {
   return [
     { name: "put the key in place", run: () => writeWhole(config.key, next.keyPem, 0o600) },
     {
@@ -87,8 +96,8 @@ function placeSteps({ config }: Controller, next: ControllerCredential): Rotatio
       run: () => writeWhole(config.cert, `${next.certificate.pem.trimEnd()}\n`, 0o644),
     },
     {
-      name: "drop the copy",
-      run: () => void removeIfPresent(keptFile(config, next.certificate.serial)),
+      name: "keep the copy",
+      run: () => moveOver(keptFile(config, next.certificate.serial), paths(config).inForce),
     },
   ];
 }
@@ -208,9 +217,9 @@ export function overlapIsOver({ config, now }: Controller): boolean {
   if (rotation.kind !== "state") return false;
   const { currentSerial, overlapExpires } = rotation.state;
   if (overlapExpires === undefined || overlapExpires > now()) return false;
-  const earlier = listFolder(paths(config).credentials).some(
-    (name) => name !== `${currentSerial}.pem`,
-  );
+  const earlier = listFolder(paths(config).credentials)
+    .map(keptSerial)
+    .some((serial) => serial !== undefined && serial !== currentSerial);
   const pending = [...readRegistry(config).agents.values()].some(
     ({ serial_status }) => serial_status === "pending",
   );
@@ -238,7 +247,8 @@ export function dropEarlier({ config, now }: Controller): void {
     }
   }
   for (const name of listFolder(paths(config).credentials)) {
-    if (!needed.has(name.replace(/\.pem$/, ""))) {
+    const serial = keptSerial(name);
+    if (serial !== undefined && !needed.has(serial)) {
       removeIfPresent(join(paths(config).credentials, name));
     }
   }

@@ -4,7 +4,7 @@ import { type RotationView, type SerialStatus, serialStatus } from "../core/rota
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import type { Controller } from "./controller.ts";
-import { loadCredential } from "./credential.ts";
+import { loadCredential, replacementProblems } from "./credential.ts";
 import { readRegistry } from "./registry.ts";
 import { type RotationState, rotationProblems, rotationState } from "./rotation-state.ts";
 
@@ -40,7 +40,11 @@ export function serialReport(controller: Controller): SerialReport {
       confirmed: record.serial_confirmed,
       serial: readSerialLine(record.dispatcher_serial) ?? "",
     })),
-    problems: [...rotationProblems(config), ...broken.map(({ problem }) => problem)],
+    problems: [
+      ...replacementProblems(config, now()),
+      ...rotationProblems(config),
+      ...broken.map(({ problem }) => problem),
+    ],
   };
 }
 

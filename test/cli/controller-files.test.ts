@@ -78,6 +78,7 @@ test("T22 a folder that cannot be written stops a rotation before its commit", a
   await using control = await ControlHost.create();
   await control.startAgent("web-01", AGENT);
   // Nobody, not even root, makes files there.
+  rmSync(control.folder.join("control", "credentials"), { recursive: true });
   symlinkSync("/sys", control.folder.join("control", "credentials"));
   const { status, err } = await control.run("rotate-cert");
   expect(status).toBe(1);

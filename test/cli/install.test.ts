@@ -166,6 +166,43 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s
     },
   );
 
+  test("0.8's control program is out of the way under its other names too, and said to be", async () => {
+    using root = image();
+    const old = "#!/usr/bin/perl\nuse Exec::Dispatcher; # ctrl-exec-dispatcher\n";
+    root.write("usr/local/bin/ctrl-exec-dispatcher", old, 0o755);
+    symlinkSync("ctrl-exec-dispatcher", root.join("usr/local/bin/ced"));
+    root.write("usr/bin/ctrl-exec-dispatcher", old, 0o755);
+    // An editor of somebody else's.
+    root.write("usr/bin/ced", "#!/bin/sh\nexec editor\n", 0o755);
+    const args = ["--ctrl-exec", "--from", BINARY, "--root", root.path];
+    const planned = await install([...args, "--dry-run"], { shell });
+    expect(root.has("usr/local/bin/ctrl-exec-dispatcher")).toBe(true);
+    const { out, status } = await install(args, { shell });
+    expect(status).toBe(0);
+    for (const said of [planned.out, out]) {
+      for (const name of ["/usr/local/bin/ctrl-exec-dispatcher", "/usr/local/bin/ced"]) {
+        expect(said).toContain(`take ${name} of 0.8 out of the way: it is ${name}.0.8 now\n`);
+      }
+    }
+    for (const name of ["usr/local/bin/ctrl-exec-dispatcher", "usr/bin/ctrl-exec-dispatcher"]) {
+      expect([root.has(name), readFileSync(root.join(`${name}.0.8`), "utf8")]).toEqual([
+        false,
+        old,
+      ]);
+    }
+    expect(readlinkSync(root.join("usr/local/bin/ced.0.8"))).toBe("ctrl-exec-dispatcher");
+    expect(readdirSync(root.join("usr/local/bin"))).not.toContain("ced");
+    expect(root.has("usr/bin/ced")).toBe(true);
+    expect((await install(args, { shell })).out).toContain("nothing to change");
+
+    root.write("usr/bin/ctrl-exec-dispatcher", old, 0o755);
+    const again = await install(args, { shell });
+    expect([again.status, again.err]).toEqual([
+      1,
+      expect.stringContaining("/usr/bin/ctrl-exec-dispatcher.0.8 exists"),
+    ]);
+  });
+
   test("an administrator's own program under that name stays", async () => {
     using root = image();
     const text = `${UPDATE} = /opt/notify-and-update.sh\n`;

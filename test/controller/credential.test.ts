@@ -1,6 +1,6 @@
 /** The control host's own credential: what counts as one, and what is lost for good. */
 import { expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setupCa, setupController } from "../../src/controller/authority.ts";
 import { paths } from "../../src/controller/controller.ts";
@@ -80,7 +80,6 @@ test("T09 a kept one of another CA, or that has expired, is left out", async () 
   await rotateNow(other.controller);
   const folder = paths(config).credentials;
   const foreign = paths(other.controller.config).credentials;
-  mkdirSync(folder, { mode: 0o700 });
   for (const name of readdirSync(foreign)) copyFileSync(join(foreign, name), join(folder, name));
   expect(loadCredentials(config, fleet.now).others).toEqual([]);
   fleet.passDays(5);

@@ -34,10 +34,11 @@ export const maintain = defineVerb({
 });
 
 function reportJson(report: MaintenanceReport): Record<string, unknown> {
-  const { rotated, notRenewed, expiredRequests, expiredRuns, ...rest } = report;
+  const { replacedBy, rotated, notRenewed, expiredRequests, expiredRuns, ...rest } = report;
   return {
     ok: 1,
     ...rest,
+    replaced_by: replacedBy ?? null,
     rotated: rotated ?? null,
     not_renewed: notRenewed,
     expired_requests: expiredRequests,
@@ -54,6 +55,11 @@ function describe(report: MaintenanceReport): string[] {
   const failures = report.notRenewed.map(({ host, error }) => `${host} (${forOneLine(error)})`);
   const waiting = report.pending.map(({ host, error }) => `${host} (${forOneLine(error)})`);
   list("Signed again, since they were not valid now", report.mended);
+  if (report.replacedBy !== undefined) {
+    lines.push(
+      `Put this host's certificate back: somebody had replaced it, serial ${report.replacedBy}`,
+    );
+  }
   if (report.rotated !== undefined) lines.push(`New certificate, serial ${report.rotated}`);
   list("Confirmed the present serial", report.confirmed);
   list("Still to be told", waiting);

@@ -43,7 +43,7 @@ export function updateControllerSerial(
 export function storeNewSerial(config: AgentConfig, args: readonly string[]): Serial {
   const [text = ""] = args;
   const serial = readSerialLine(text);
-  if (args.length !== 1 || serial === undefined || serial === "0") {
+  if (args.length !== 1 || serial === undefined || serial === "00") {
     throw new CtrlExecError("bad-request", `Cannot store "${text}": not a certificate's serial`);
   }
   if (loadCertificate(config).serial === serial) {

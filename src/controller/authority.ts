@@ -83,10 +83,9 @@ export async function signAgain(
   });
 }
 
-/** Whole octets, and positive: what begins with a set bit gets a zero octet (X.690 section 8.3). */
+/** Positive: what begins with a set bit gets a zero octet (X.690 section 8.3). */
 function derSerial(serial: Serial): string {
-  const octets = serial.padStart(serial.length + (serial.length % 2), "0");
-  return octets >= "8" ? `00${octets}` : octets;
+  return serial >= "8" ? `00${serial}` : serial;
 }
 
 /** @throws CtrlExecError `config` when the CA cannot sign now */

@@ -13,7 +13,7 @@
 import { join } from "node:path";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import type { Serial } from "../core/serial.ts";
+import { type Serial, serialFromHex } from "../core/serial.ts";
 import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { fitsKey, privateKeyAlone } from "../pki/keys.ts";
@@ -120,9 +120,13 @@ export function lossOfCredential(config: ControllerConfig, now: Date): string | 
   }
 }
 
-/** The serial that a file of credentials/ is named by; undefined for another file. */
+/**
+ * The serial that a file of credentials/ is named by; undefined for another file. 1.0 wrote names without
+ * the leading zero.
+ */
 export function keptSerial(name: string): Serial | undefined {
-  return /^([0-9a-f]+)\.pem$/.exec(name)?.[1];
+  const hex = /^([0-9a-f]+)\.pem$/.exec(name)?.[1];
+  return hex === undefined ? undefined : serialFromHex(hex);
 }
 
 function keptFiles(config: ControllerConfig): string[] {

@@ -5,7 +5,7 @@
  */
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { sameHostName } from "../core/host-name.ts";
-import type { Serial } from "../core/serial.ts";
+import { type Serial, serialFromHex } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
 import { appendLine, readTextIfPresent, writeWhole } from "../system/files.ts";
@@ -53,7 +53,8 @@ function readIssued(config: ControllerConfig): IssuedCertificate[] {
   const text = readTextIfPresent(paths(config).issued) ?? "";
   return text.split("\n").flatMap((line) => {
     const match = /^([0-9a-f]+) (\S+) (\S+)$/.exec(line);
-    const [, serial = "", notAfter = "", name = ""] = match ?? [];
-    return match === null ? [] : [{ serial, notAfter: new Date(notAfter), name, line }];
+    const [, hex = "", notAfter = "", name = ""] = match ?? [];
+    if (match === null) return [];
+    return [{ serial: serialFromHex(hex), notAfter: new Date(notAfter), name, line }];
   });
 }

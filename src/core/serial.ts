@@ -1,15 +1,19 @@
 /**
- * Certificate serial numbers, in every spelling the manual accepts, compared as numbers: 0.8 stores
- * them with leading zeros, OpenSSL prints them in upper case.
+ * Certificate serial numbers: read in every spelling the manual accepts, and compared as numbers, by
+ * bringing them into one form first.
  */
 
-/** Lower-case hex without leading zeros: the one form everything compares and stores. */
+/**
+ * Lower-case hex with an even number of digits, as OpenSSL prints whole octets: `02`, `0aff`. Everything
+ * is compared, stored and sent in this form, because 0.8 compares the text with what OpenSSL prints
+ * (PROTOCOL section 1).
+ */
 export type Serial = string;
 
 /** A certificate's own serial (hex digits, any case) in the common form. */
 export function serialFromHex(hex: string): Serial {
-  const stripped = hex.replaceAll(":", "").toLowerCase().replace(/^0+/, "");
-  return stripped === "" ? "0" : stripped;
+  const digits = hex.replaceAll(":", "").toLowerCase().replace(/^0+/, "");
+  return digits === "" ? "00" : digits.padStart(digits.length + (digits.length % 2), "0");
 }
 
 /** RFC 5280 section 4.1.2.2: at most 20 octets. */
@@ -30,7 +34,7 @@ export function readSerials(text: string): Serial[] {
   const readings = [serialFromHex(padOctets(hex))];
   const onlyDigits = prefixed === null && bare === text.trim() && /^[0-9]+$/.test(hex);
   if (onlyDigits) {
-    const decimal = BigInt(hex).toString(16);
+    const decimal = serialFromHex(BigInt(hex).toString(16));
     if (!readings.includes(decimal)) readings.push(decimal);
   }
   return readings.filter((serial) => serial.length <= MAX_HEX_DIGITS);

@@ -56,4 +56,9 @@ describe("update-ctrl-exec-serial", () => {
     expect(readFileSync(agent.path("ctrl-exec-serial"), "utf8")).toBe("c3\n");
     expect(readFileSync(agent.path("ctrl-exec-serial.previous"), "utf8")).toBe(before);
   });
+
+  test("stores what a 1.0 control host sends without its leading zero as 0.8 compares it", () => {
+    expect(updateControllerSerial(agent.config, ["2"], context(["2"]))).toBe("02");
+    expect(readFileSync(agent.path("ctrl-exec-serial"), "utf8")).toBe("02\n");
+  });
 });

@@ -30,8 +30,8 @@ describe("every form of the manual names 0xdeadbeef", () => {
 
 test("digits alone have two readings, so that a revocation never misses", () => {
   expect(readSerials("3735928559")).toEqual(["3735928559", "deadbeef"]);
-  expect(readSerials("10")).toEqual(["10", "a"]);
-  expect(readSerials("03")).toEqual(["3"]);
+  expect(readSerials("10")).toEqual(["10", "0a"]);
+  expect(readSerials("03")).toEqual(["03"]);
 });
 
 test("digits that say how they are meant have one", () => {
@@ -41,7 +41,7 @@ test("digits that say how they are meant have one", () => {
 });
 
 test("a colon between octets pads each", () => {
-  expect(readSerials("3:A:FF")).toEqual(["30aff"]);
+  expect(readSerials("3:A:FF")).toEqual(["030aff"]);
 });
 
 test("twenty octets, the most there are (RFC 5280), in hex and in decimal", () => {
@@ -74,24 +74,26 @@ test.each([
   expect(readSerials(text)).toEqual([]);
 });
 
-test("a certificate's own serial in the common form", () => {
-  expect(serialFromHex("03")).toBe("3");
-  expect(serialFromHex("0A:FF")).toBe("aff");
-  expect(serialFromHex("00")).toBe("0");
-  expect(serialFromHex("100")).toBe("100");
+test("a certificate's own serial in the form of OpenSSL: whole octets", () => {
+  expect(serialFromHex("3")).toBe("03");
+  expect(serialFromHex("0003")).toBe("03");
+  expect(serialFromHex("0A:FF")).toBe("0aff");
+  expect(serialFromHex("0")).toBe("00");
+  expect(serialFromHex("100")).toBe("0100");
 });
 
 test("a revocation list: a comment may stand in its own line or after a serial", () => {
   const text = "# lost\nabc # alice\n\n  # 0\nDE:AD#x\r\nnot one # ff\n#\nff ff\n";
   const { serials, badLines } = parseRevocations(text);
-  expect([...serials]).toEqual(["abc", "dead"]);
+  expect([...serials]).toEqual(["0abc", "dead"]);
   expect(badLines).toEqual([6, 8]);
 });
 
 describe("the file with the controller's serial", () => {
   test.each([
     ["4a3b\n", "4a3b"],
-    ["03", "3"],
+    ["03", "03"],
+    ["3", "03"],
     ["4A3B\r\n", "4a3b"],
     [" 10 \n", "10"],
   ])("%j", (text, serial) => {

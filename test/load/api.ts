@@ -1,7 +1,7 @@
 /**
  * `make load`: 200 clients on one ctrl-exec-api, before it 50 hosts of which some hang, refuse and
- * reset; over plain HTTP, then over TLS. Every request must be answered, every record be complete, and
- * memory stay flat. Bounded by LOAD_SECONDS (default 20 per round, two rounds after a warm-up). Prints
+ * reset; over plain HTTP, then over TLS; each at last with no process left to start, nor a thread. Every
+ * request must be answered, every record be complete, and memory stay flat. Bounded by LOAD_SECONDS (default 20 per round, three rounds after a warm-up). Prints
  * figures; exit status 1 when anything is wrong.
  */
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
@@ -10,6 +10,7 @@ import { freePort } from "../../src/system/free-port.ts";
 import { TestApi } from "../support/api.ts";
 import { Authority } from "../support/authority.ts";
 import { ControlHost } from "../support/fleet.ts";
+import { handOver, LIMITED_USER, useUpProcesses } from "../support/process-limit.ts";
 
 const CLIENTS = 200;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 20);
@@ -121,19 +122,24 @@ async function load(scheme: "http" | "https"): Promise<string[]> {
   if (scheme === "https") {
     const { cert, key } = await Authority.of(host).issue("api");
     const tls = [
-      `api_cert = ${host.folder.write("api.crt", cert)}`,
-      `api_key = ${host.folder.write("api.key", key, 0o600)}`,
+      `api_cert = ${host.folder.write("control/api.crt", cert)}`,
+      `api_key = ${host.folder.write("control/api.key", key, 0o600)}`,
     ];
     appendFileSync(host.config, `${tls.join("\n")}\n`);
   }
   console.log(`== ${scheme}`);
   const hosts = await fleet(host);
-  await using api = await TestApi.start(host, scheme);
+  await host.stopPairing();
+  handOver(host.folder.join("control"));
+  await using api = await TestApi.start(host, scheme, {}, { user: LIMITED_USER });
   await round("warm-up", SECONDS / 2, api, hosts);
   const first = await round("first", SECONDS, api, hosts);
   const second = await round("second", SECONDS, api, hosts);
-  const wrong = [...first.figures.wrong, ...second.figures.wrong];
-  const ids = [...first.figures.reqids, ...second.figures.reqids];
+  useUpProcesses(api.running.child.pid);
+  const third = await round("with no process left", SECONDS, api, hosts);
+  const rounds = [first, second, third];
+  const wrong = rounds.flatMap(({ figures }) => figures.wrong);
+  const ids = rounds.flatMap(({ figures }) => figures.reqids);
   const complete = ids.filter((reqid) => {
     const file = host.folder.join("control", "state", "runs", `${reqid}.json`);
     const record = JSON.parse(readFileSync(file, "utf8")) as {

@@ -1,12 +1,13 @@
 /**
  * Two minutes of everything at once against one compiled agent: good clients, bad handshakes, slow
- * clients, callers that leave, scripts that leave things behind, and SIGHUPs. At the end it must hold
- * no descriptor, child or memory more than at the start, and every good request must be answered.
+ * clients, callers that leave, scripts that leave things behind, SIGHUPs, and all the while too few
+ * processes, descriptors and readers of its log. At the end it must hold no descriptor, child or memory more
+ * than at the start, and every good request must be answered: with what it asked for, or with the words
+ * that no process can be started.
  *
  *   make soak            (SOAK_SECONDS=600 for longer)
  */
 
-import { readdirSync, readFileSync } from "node:fs";
 import { Authority } from "../support/authority.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
@@ -20,8 +21,11 @@ import {
   openTcp,
   openTls,
   post,
+  type RawOutcome,
   statusOf,
 } from "../support/raw-agent.ts";
+import { atRest, type Sample, sample } from "./sample.ts";
+import { Shortages } from "./shortages.ts";
 
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 120);
 /** Caches fill and code is compiled before the first measurement. */
@@ -38,27 +42,25 @@ const SCRIPTS = {
   killed: "kill -KILL $$",
 } as const;
 
-interface Sample {
-  readonly descriptors: number;
-  readonly children: number;
-  readonly threads: number;
-  /** MiB. */
-  readonly memory: number;
-  /** Seconds of CPU so far. */
-  readonly cpu: number;
-}
-
 class Soak {
-  readonly counts = { good: 0, refused: 0, slow: 0, left: 0, hangups: 0 };
+  readonly counts = { good: 0, again: 0, unstarted: 0, refused: 0, slow: 0, left: 0, hangups: 0 };
   readonly failures: string[] = [];
   readonly #agent: TestAgent;
+  readonly #shortages: Shortages;
   readonly #good: Identity;
   readonly #bad: readonly Identity[];
   readonly #stranger: Identity;
   #stopped = false;
 
-  constructor(agent: TestAgent, good: Identity, bad: readonly Identity[], stranger: Identity) {
+  constructor(
+    agent: TestAgent,
+    shortages: Shortages,
+    good: Identity,
+    bad: readonly Identity[],
+    stranger: Identity,
+  ) {
     this.#agent = agent;
+    this.#shortages = shortages;
     this.#good = good;
     this.#bad = bad;
     this.#stranger = stranger;
@@ -75,6 +77,9 @@ class Soak {
       this.#repeat(() => this.#askBadly()),
       this.#repeat(() => this.#leave()),
       this.#repeat(() => this.#hangUp()),
+      this.#repeat(() => this.#shortages.useUpProcesses()),
+      this.#repeat(() => this.#shortages.useUpDescriptors()),
+      this.#repeat(() => this.#shortages.readLog()),
       ...slow,
     ]);
   }
@@ -92,34 +97,53 @@ class Soak {
     if (!holds) this.failures.push(what);
   }
 
+  /** Asks as the control host, and again as often as it is pushed out at the door. */
+  async #ask(request: string): Promise<RawOutcome> {
+    const wasFull = this.#shortages.full;
+    const outcome = await ask(this.#agent.port, this.#good, request);
+    if ("status" in outcome || !(wasFull || this.#shortages.full)) return outcome;
+    this.counts.again += 1;
+    await Bun.sleep(50);
+    return await this.#ask(request);
+  }
+
   async #askWell(): Promise<void> {
-    const { port } = this.#agent;
     const id = Math.random().toString(16).slice(2, 10);
-    const run = async (script: string, args: readonly string[] = []) => {
-      const outcome = await ask(port, this.#good, post("/run", { script, args, reqid: id }));
-      if (!("status" in outcome)) return { failed: outcome.failed };
-      return jsonOf(outcome);
+    type Answer = Record<string, unknown>;
+    const run = async (
+      script: string,
+      args: readonly string[],
+      right: (answer: Answer) => boolean,
+    ) => {
+      const outcome = await this.#ask(post("/run", { script, args, reqid: id }));
+      const answer: Answer = "status" in outcome ? jsonOf(outcome) : { failed: outcome.failed };
+      if (answer.exit === 126 && /limit of processes is reached/.test(String(answer.error))) {
+        this.counts.unstarted += 1;
+        return;
+      }
+      this.#check(`${script} ${JSON.stringify(answer).slice(0, 200)}`, right(answer));
     };
     const text = id.repeat(1 + Math.floor(Math.random() * 5000));
-    const echoed = await run("echo", [text]);
-    this.#check(`echo ${JSON.stringify(echoed).slice(0, 200)}`, echoed.stdout === text);
-    const told = await run("context", [id]);
-    this.#check("context", String(told.stdout).includes(`"reqid":"${id}"`));
-    const big = await run("big");
-    this.#check(`big ${big.failed ?? big.error ?? ""}`, String(big.stdout).length === 1_000_000);
-    const flood = await run("flood");
-    this.#check("flood", flood.stdout_dropped === 5_000_000 - 2 ** 20);
-    this.#check("deaf", (await run("deaf", [text])).exit === 3);
-    this.#check("leaver", (await run("leaver")).exit === 0);
-    this.#check("killed", (await run("killed")).signal === "SIGKILL");
-    this.#check("refused", (await run("none")).error === "script not permitted");
-    const found = await ask(port, this.#good, get("/capabilities"));
+    await run("echo", [text], ({ stdout }) => stdout === text);
+    await run("context", [id], ({ stdout }) => String(stdout).includes(`"reqid":"${id}"`));
+    await run("big", [], ({ stdout }) => String(stdout).length === 1_000_000);
+    await run("flood", [], (answer) => answer.stdout_dropped === 5_000_000 - 2 ** 20);
+    await run("deaf", [text], ({ exit }) => exit === 3);
+    await run("leaver", [], ({ exit }) => exit === 0);
+    await run("killed", [], ({ signal }) => signal === "SIGKILL");
+    await run("none", [], ({ error }) => error === "script not permitted");
+    const found = await this.#ask(get("/capabilities"));
     this.#check("capabilities", statusOf(found) === 200);
   }
 
   async #keepAlive(): Promise<void> {
+    const wasFull = this.#shortages.full;
     const socket = openTls(this.#agent.port, this.#good);
     const first = await exchange(socket, post("/ping", { reqid: "aa" }));
+    if ("failed" in first && (wasFull || this.#shortages.full)) {
+      this.counts.again += 1;
+      return;
+    }
     this.#check("ping", statusOf(first) === 200);
     const second = exchange(socket, "");
     socket.write(post("/ping", { reqid: "bb" }));
@@ -142,7 +166,11 @@ class Soak {
       .on("error", () => undefined)
       .resetAndDestroy();
     await ask(port, this.#good, "BREW / HTTP/1.1\r\n\r\n");
-    this.counts.refused += 4;
+    // A line of 4 KiB each in a log that nobody reads.
+    for (let count = 0; count < 8; count++) {
+      await ask(port, this.#good, post("/run", { script: `none-${"x".repeat(5000)}` }));
+    }
+    this.counts.refused += 12;
     await Bun.sleep(20);
   }
 
@@ -176,44 +204,24 @@ class Soak {
   }
 
   async #hangUp(): Promise<void> {
-    this.#agent.serving.child.kill("SIGHUP");
+    this.#shortages.child.kill("SIGHUP");
     this.counts.hangups += 1;
     await Bun.sleep(200);
   }
 }
 
-function sample(pid: number): Sample {
-  const proc = (file: string) => readFileSync(`/proc/${pid}/${file}`, "utf8");
-  const status = (key: string) =>
-    Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(proc("status"))?.[1]);
-  const fields = proc("stat")
-    .slice(proc("stat").lastIndexOf(")") + 2)
-    .split(" ");
-  return {
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    children: proc(`task/${pid}/children`)
-      .split(" ")
-      .filter((child) => child !== "").length,
-    threads: status("Threads"),
-    memory: Math.round(status("VmRSS") / 1024),
-    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
-  };
-}
-
-/** The agent at rest: what clients left behind is gone. */
-async function atRest(pid: number, descriptors: number): Promise<Sample> {
-  await until("the agent is at rest", () => {
-    const { descriptors: now, children } = sample(pid);
-    return now <= descriptors && children === 0;
-  }).catch(() => undefined);
-  return sample(pid);
-}
-
 async function main(): Promise<number> {
   await using control = await ControlHost.create();
-  const agent = await control.startAgent("web-01", {
+  const agent = await control.addAgent("web-01", {
     scripts: SCRIPTS,
     config: ["max_output = 1M"],
+  });
+  await agent.pair();
+  await control.stopPairing();
+  await using shortages = new Shortages(control, agent);
+  const good = controllerIdentity(control);
+  await until("the agent answers", async () => {
+    return statusOf(await ask(agent.port, good, post("/ping", {}))) === 200;
   });
   const own = Authority.of(control);
   const bad = [
@@ -221,17 +229,19 @@ async function main(): Promise<number> {
     await (await Authority.create({ name: "other" })).issue("ctrl-exec"),
     await own.issue("ctrl-exec", { now: new Date(Date.now() - 60 * 86_400_000) }),
   ];
-  const { pid } = agent.serving.child;
-  const soak = new Soak(agent, controllerIdentity(control), bad, await own.issue("web-02"));
+  const { pid } = shortages.child;
+  const soak = new Soak(agent, shortages, good, bad, await own.issue("web-02"));
   const start = sample(pid);
   const running = soak.run();
   await Bun.sleep(WARM_UP_SECONDS * 1000);
   const memory: number[] = [];
-  for (let second = WARM_UP_SECONDS; second < SECONDS; second += 5) {
-    await Bun.sleep(5000);
+  for (let second = WARM_UP_SECONDS + 1; second <= SECONDS; second++) {
+    await Bun.sleep(1000);
     const now = sample(pid);
     memory.push(now.memory);
-    console.log(`${second + 5} s: ${JSON.stringify(now)} ${JSON.stringify(soak.counts)}`);
+    if (second % 5 >= 1) continue;
+    const counts = JSON.stringify({ ...soak.counts, ...shortages.counts });
+    console.log(`${Math.floor(second)} s: ${JSON.stringify(now)} ${counts}`);
   }
   soak.stop();
   await running;
@@ -239,8 +249,8 @@ async function main(): Promise<number> {
   // A timer that was left behind would show as work.
   await Bun.sleep(5000);
   const idle = sample(pid).cpu - end.cpu;
-  await agent.stop();
-  return report(soak, start, end, memory, idle);
+  const log = await shortages.end();
+  return report(soak, start, end, memory, idle, log);
 }
 
 /** What a collection leaves: a leak lifts it, a burst does not. */
@@ -252,6 +262,7 @@ function report(
   end: Sample,
   memory: readonly number[],
   idle: number,
+  log: Awaited<ReturnType<Shortages["end"]>>,
 ): number {
   const half = Math.ceil(memory.length / 2);
   const [early, late] = [floor(memory.slice(0, half)), floor(memory.slice(half))];
@@ -267,6 +278,9 @@ function report(
       `lowest memory in MiB: first half ${early}, second half ${late}, at rest ${end.memory}`,
     ],
     [idle <= 0.1, `CPU in 5 s at rest: ${idle.toFixed(2)} s`],
+    [counts.unstarted > 0, `${counts.unstarted} scripts refused in words for want of a process`],
+    [log.status === 0, `ended with ${log.status} at SIGTERM, its log unread`],
+    [log.lost > 0, `${log.lines} log lines, and ${log.lost} more that it says were lost`],
   ];
   console.log(
     `\n${counts.refused} bad, ${counts.slow} slow, ${counts.left} left, ${counts.hangups} SIGHUPs`,

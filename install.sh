@@ -537,8 +537,9 @@ set_aside() {
     file=$folder/$1
     is_of_08 "$file" || continue
     aside=$file.0.8
-    [ ! -e "$root$aside" ] && [ ! -h "$root$aside" ] ||
+    if [ -e "$root$aside" ] || [ -h "$root$aside" ]; then
       die "Cannot take $file of 0.8 out of the way: $aside exists" 'Move one of the two elsewhere, or remove it.'
+    fi
     step "take $file of 0.8 out of the way: it is $aside now" mv "$root$file" "$root$aside"
   done
 }

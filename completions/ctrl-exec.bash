@@ -22,8 +22,9 @@ _ctrl_exec_table() {
     'ctrl-exec setup-ctrl-exec') options='--config --log --yes --force --help' kinds='' ;;
     'ctrl-exec asset') options='--help' kinds='assets' ;;
     'ctrl-exec demo') options='--keep --help' kinds='' ;;
-    'ctrl-exec-agent ') modes='serve self-check self-ping request-pairing pairing-status' ;;
+    'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing pairing-status' ;;
     'ctrl-exec-agent serve') options='--config --allowlist --log --help' kinds='' ;;
+    'ctrl-exec-agent reload') options='--help' kinds='' ;;
     'ctrl-exec-agent self-check') options='--config --allowlist --json --help' kinds='' ;;
     'ctrl-exec-agent self-ping') options='--config --help' kinds='' ;;
     'ctrl-exec-agent request-pairing') options='--dispatcher --ctrl-exec --port --hostname --ca-fingerprint --background --timeout --config --log --help' kinds='' ;;

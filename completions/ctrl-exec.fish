@@ -128,6 +128,7 @@ complete -c ctrl-exec-agent -f
 complete -c ctrl-exec-agent -l help -s h -d 'Show the help'
 complete -c ctrl-exec-agent -l version -s V -d 'Show the version'
 complete -c ctrl-exec-agent -n 'test -z "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)"' -a serve -d 'Start the agent'
+complete -c ctrl-exec-agent -n 'test -z "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)"' -a reload -d 'Make the running agent reload, and say whether it took the new configuration'
 complete -c ctrl-exec-agent -n 'test -z "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)"' -a self-check -d 'Check configuration, allowlist and certificates without a connection'
 complete -c ctrl-exec-agent -n 'test -z "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)"' -a self-ping -d 'Call the running agent over mutual TLS and see it enforce its policy'
 complete -c ctrl-exec-agent -n 'test -z "$(__ctrl_exec_words --config --allowlist --log --dispatcher --ctrl-exec --port --hostname --ca-fingerprint --timeout)"' -a request-pairing -d 'Ask a control host for a certificate'

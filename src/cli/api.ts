@@ -10,6 +10,7 @@ import { notifyReady } from "../system/service-manager.ts";
 import { defineVerb, type Program } from "./command.ts";
 import { commonOptions } from "./controller/options.ts";
 import { openController } from "./controller/setting.ts";
+import { Reloads, reloadVerb } from "./reload.ts";
 import { untilStopped } from "./signals.ts";
 
 const serve = defineVerb({
@@ -24,11 +25,16 @@ const serve = defineVerb({
     "",
     "SIGHUP reloads ctrl-exec.conf and the certificate without dropping a connection; a file with an",
     "error leaves the old state in force. SIGTERM stops accepting and gives what is in flight ten",
-    "seconds to finish.",
+    "seconds to finish. ctrl-exec-api reload asks for the same as SIGHUP, and says what came of it.",
   ].join("\n"),
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options, io }) {
     doWithoutHelperThreads(io.env);
+    // Before anything else: a SIGHUP that comes while the API starts must not end it.
+    const started = Promise.withResolvers<() => Promise<void>>();
+    const ready = started.promise.then(() => undefined);
+    const reloads = new Reloads(ready, async () => (await started.promise)());
+    process.on("SIGHUP", () => void reloads.ask());
     await startWorkerThreads();
     const dialler = new KeptDialler();
     const keeping = (opened: Controller): Controller => {
@@ -38,17 +44,19 @@ const serve = defineVerb({
     const { log } = controller;
     const server = await startApi(controller);
     let checks = startCheckLoop(controller);
-    process.on("SIGHUP", () => {
-      openController(options)
-        .then((next) => {
-          const reloaded = keeping({ ...next, log });
-          server.reload(reloaded);
-          checks.stop();
-          checks = startCheckLoop(reloaded);
-          log("info", "api-reload");
-        })
-        .catch((thrown) => log("err", "reload-fail", { ERROR: messageOf(thrown) }));
+    started.resolve(async () => {
+      try {
+        const reloaded = keeping({ ...(await openController(options)), log });
+        server.reload(reloaded);
+        checks.stop();
+        checks = startCheckLoop(reloaded);
+        log("info", "api-reload");
+      } catch (thrown) {
+        log("err", "reload-fail", { ERROR: messageOf(thrown) });
+        throw thrown;
+      }
     });
+    await reloads.serve(io.env, log);
     notifyReady(io.env.NOTIFY_SOCKET);
     await untilStopped();
     checks.stop();
@@ -57,10 +65,15 @@ const serve = defineVerb({
   },
 });
 
+const reload = reloadVerb("ctrl-exec-api");
+
 export const apiProgram: Program = {
   name: "ctrl-exec-api",
   summary: "serve run, ping and discovery over HTTP",
   options: commonOptions,
-  verbs: { serve: { summary: serve.summary, load: async () => serve } },
+  verbs: {
+    serve: { summary: serve.summary, load: async () => serve },
+    reload: { summary: reload.summary, load: async () => reload },
+  },
   defaultVerb: "serve",
 };

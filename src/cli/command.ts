@@ -126,9 +126,17 @@ export function splitCommandLine(program: Program, args: readonly string[]): Com
       given.push(option);
     }
   }
-  const [mode, ...positionals] =
-    program.defaultVerb === undefined ? words : [program.defaultVerb, ...words];
+  const [mode, ...positionals] = withMode(program, words);
   return { mode, given, positionals, scriptArgs, help, version };
+}
+
+/** Where a mode runs without being named, only the others are named. */
+function withMode({ defaultVerb, verbs }: Program, words: readonly string[]): readonly string[] {
+  const [first = ""] = words;
+  if (defaultVerb === undefined || (first !== defaultVerb && Object.hasOwn(verbs, first))) {
+    return words;
+  }
+  return [defaultVerb, ...words];
 }
 
 function readOption(

@@ -105,10 +105,19 @@ describe("systemd units", () => {
     const folder = new TestFolder();
     for (const name of units) {
       const text = readFileSync(join(FOLDER, name), "utf8");
-      writeFileSync(folder.join(name), text.replace(/^ExecStart=\S+/m, "ExecStart=/bin/true"));
+      writeFileSync(folder.join(name), text.replace(/^(Exec\w+)=\S+/gm, "$1=/bin/true"));
     }
     return folder;
   }
+
+  test.each(["ctrl-exec-agent", "ctrl-exec-api"])("no reload of %s is a mere signal", (name) => {
+    for (const kind of ["service", "openrc", "procd"]) {
+      const text = readFileSync(`${ROOT}/src/assets/${name}.${kind}`, "utf8");
+      expect(text).toContain(`/usr/local/bin/${name} reload\n`);
+      expect(text).toMatch(/RUNTIME_DIRECTORY=|RuntimeDirectory=/);
+      expect(text).not.toMatch(/kill -HUP|--signal HUP|send_signal/);
+    }
+  });
 
   test("systemd-analyze verify has nothing to say", () => {
     using folder = unitFolder();

@@ -98,6 +98,21 @@ shows 'the API runs it too' '"exit":7' curl -s http://127.0.0.1:7445/run \
   -d "{\"hosts\":[\"$host\"],\"script\":\"ctrl-exec-demonstrator\",\"args\":[\"exit\",\"7\"]}"
 waits_for 'the run is in the journal' logged ctrl-exec-agent 'SCRIPT=ctrl-exec-demonstrator'
 
+# ---- a reload that was refused
+
+cp -p /etc/ctrl-exec-agent/agent.conf /etc/ctrl-exec/ctrl-exec.conf "$log/.."
+for unit in ctrl-exec-agent:/etc/ctrl-exec-agent/agent.conf ctrl-exec-api:/etc/ctrl-exec/ctrl-exec.conf; do
+  name=${unit%%:*} file=${unit#*:}
+  check "$name reloads" systemctl reload "$name"
+  echo 'this is no setting' >>"$file"
+  refuses 'and not what it refuses' systemctl reload "$name"
+  waits_for 'the journal says why' logged "$name" "Nothing has changed: what was in force stays in force."
+  is 'it goes on' active "$(systemctl is-active "$name")"
+  cp -p "$log/../${file##*/}" "$file"
+  check 'mended, it reloads' systemctl reload "$name"
+done
+shows 'the agent answers' ok ctrl-exec ping "$host"
+
 # ---- rotate and renew, all of it by the services' own hand
 
 old=$(cat /etc/ctrl-exec-agent/ctrl-exec-serial)

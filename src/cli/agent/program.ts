@@ -12,6 +12,10 @@ export const agentProgram: Program = {
       summary: "Start the agent",
       load: async () => (await import("./serve.ts")).serve,
     },
+    reload: {
+      summary: "Make the running agent reload, and say whether it took the new configuration",
+      load: async () => (await import("../reload.ts")).reloadVerb("ctrl-exec-agent"),
+    },
     "self-check": {
       summary: "Check configuration, allowlist and certificates without a connection",
       load: async () => (await import("./self-check.ts")).selfCheck,

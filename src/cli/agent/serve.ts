@@ -9,6 +9,7 @@ import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-
 import { nameProcess } from "../../system/process-name.ts";
 import { notifyReady } from "../../system/service-manager.ts";
 import { defineVerb, type VerbInput } from "../command.ts";
+import { Reloads } from "../reload.ts";
 import { untilStopped } from "../signals.ts";
 import { agentOptions } from "./options.ts";
 import { type AgentSetting, openAgentSetting } from "./setting.ts";
@@ -30,7 +31,8 @@ export const serve = defineVerb({
     "",
     "SIGHUP reloads agent.conf (all but the port), scripts.conf, the certificates, the serial and the",
     "revocation list; a file with an error leaves the old state in force. SIGTERM stops accepting and",
-    "lets running scripts answer for up to 10 seconds.",
+    "lets running scripts answer for up to 10 seconds. The mode reload asks for the same as SIGHUP, and",
+    "says what came of it.",
   ].join("\n"),
   examples: ["ctrl-exec-agent serve", "ctrl-exec-agent serve --log stderr"],
   async run(input) {
@@ -38,14 +40,14 @@ export const serve = defineVerb({
     const stopped = untilStopped();
     const started = Promise.withResolvers<Serving>();
     // Before anything else: a SIGHUP that comes while the agent starts must not end it.
-    let turn: Promise<void> = started.promise.then(() => undefined);
-    process.on("SIGHUP", () => {
-      turn = turn.then(async () => reload(input, await started.promise));
-    });
+    const ready = started.promise.then(() => undefined);
+    const reloads = new Reloads(ready, async () => reload(input, await started.promise));
+    process.on("SIGHUP", () => void reloads.ask());
     nameProcess("ctrl-exec-agent");
     await startWorkerThreads();
     const serving = await start(input);
     started.resolve(serving);
+    await reloads.serve(input.io.env, serving.log);
     notifyReady(input.io.env.NOTIFY_SOCKET);
     await stopped;
     await serving.server.close();
@@ -75,7 +77,10 @@ function warningsFor({ config, configWarnings, allowlistPath }: AgentSetting): C
   return [...configWarnings, ...warningsOf(fileFaults(config, allowlistPath))];
 }
 
-/** All of it or nothing: any file that cannot be used leaves everything as it was. */
+/**
+ * All of it or nothing: any file that cannot be used leaves everything as it was.
+ * @throws what it is; it is logged
+ */
 async function reload(input: Input, { server, config, log }: Serving): Promise<void> {
   try {
     const next = await openAgentSetting(input.options, "error");
@@ -89,5 +94,6 @@ async function reload(input: Input, { server, config, log }: Serving): Promise<v
     log("info", "reload", { SCRIPTS: state.allowlist.scripts.size });
   } catch (thrown) {
     log(ERROR_FACTS.config.level, "reload-fail", { ERROR: messageOf(thrown) });
+    throw thrown;
   }
 }

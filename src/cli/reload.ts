@@ -1,0 +1,129 @@
+/** Reloading a service: what asks for it, one after the other, and who hears what came of it. */
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
+import { readJsonAs } from "../core/json.ts";
+import type { Log } from "../core/log-line.ts";
+import { fileError } from "../system/files.ts";
+import { askForReload, listenForReload } from "../system/reload-socket.ts";
+import { defineVerb, type OptionDefs } from "./command.ts";
+
+/** Less than a service manager waits for a reload. */
+const ANSWER_MS = 60_000;
+
+/** The outcome as the socket has it: one line of JSON. */
+const outcome = z.object({
+  ok: z.boolean(),
+  error: z.optional(z.string()),
+  hint: z.optional(z.string()),
+});
+
+/** systemd sets it to the unit's RuntimeDirectory, and our own scripts for OpenRC and procd do. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function socketIn(folder: string): string {
+  return join(folder, "reload");
+}
+
+function runtimeFolder({ RUNTIME_DIRECTORY }: Environment): string | undefined {
+  return RUNTIME_DIRECTORY === "" ? undefined : RUNTIME_DIRECTORY?.split(":")[0];
+}
+
+export class Reloads {
+  readonly #reload: () => Promise<void>;
+  #turn: Promise<unknown>;
+
+  /**
+   * @param ready reloads wait for it; it must not fail
+   * @param reload throws what was refused, and leaves everything as it was then
+   */
+  constructor(ready: Promise<void>, reload: () => Promise<void>) {
+    this.#turn = ready;
+    this.#reload = reload;
+  }
+
+  /** What was refused; undefined when the new state is in force. */
+  ask(): Promise<CtrlExecError | undefined> {
+    const next = this.#turn.then(async () => {
+      try {
+        await this.#reload();
+        return undefined;
+      } catch (thrown) {
+        return asCtrlExecError(thrown);
+      }
+    });
+    this.#turn = next;
+    return next;
+  }
+
+  /** Answers `reload` of the command line, where a service manager has made a folder for it. */
+  async serve(env: Environment, log: Log): Promise<void> {
+    const folder = runtimeFolder(env);
+    if (folder === undefined) return;
+    try {
+      await listenForReload(socketIn(folder), async () => {
+        const refused = await this.ask();
+        const { message, hint } = refused ?? {};
+        return `${JSON.stringify({ ok: refused === undefined, error: message, hint })}\n`;
+      });
+    } catch (thrown) {
+      log("warning", "config-warn", { KEY: "RUNTIME_DIRECTORY", MSG: messageOf(thrown) });
+    }
+  }
+}
+
+/** The mode `reload` of a service. @param name of the program, and of its service */
+export function reloadVerb(name: string) {
+  return defineVerb({
+    summary: `Make the running ${name === "ctrl-exec-agent" ? "agent" : "API"} reload, and say whether it took the new configuration`,
+    positionals: "",
+    arity: [0, 0],
+    options: {} satisfies OptionDefs,
+    details: [
+      "What systemctl reload runs. Does what SIGHUP does, waits for what came of it, and ends with 78 and",
+      "the reason when the service refused the new files; what was in force stays in force then. The",
+      "service listens in the folder that $RUNTIME_DIRECTORY names, which service managers set.",
+    ].join("\n"),
+    examples: [`${name} reload`],
+    async run({ io }) {
+      const path = socketIn(runtimeFolder(io.env) ?? `/run/${name}`);
+      const text = await askForReload(path, ANSWER_MS).catch((thrown) => {
+        throw notAsked(name, path, thrown);
+      });
+      const answer = readJsonAs(outcome, text);
+      if (answer === undefined) {
+        throw new CtrlExecError(
+          "unreachable",
+          `Cannot reload ${name}: it ended without an answer`,
+          {
+            hint: "Its log says why.",
+          },
+        );
+      }
+      if (!answer.ok) {
+        const stays = "Nothing has changed: what was in force stays in force.";
+        const hint = answer.hint === undefined ? stays : `${answer.hint}\n${stays}`;
+        throw new CtrlExecError("config", answer.error ?? "Cannot reload", { hint });
+      }
+      return 0;
+    },
+  });
+}
+
+function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
+  const code = systemCode(thrown);
+  if (code === "ENOENT" || code === "ECONNREFUSED") {
+    const state = `no service listens on ${path}`;
+    return new CtrlExecError("unreachable", `Cannot reload ${name}: ${state}`, {
+      hint: "Start it, or, when it was started by hand, send SIGHUP to it.",
+      cause: thrown,
+    });
+  }
+  if (code === "ETIMEDOUT") {
+    return new CtrlExecError("timeout", `Cannot reload ${name}: no answer within a minute`, {
+      hint: "Its log says what it does.",
+      cause: thrown,
+    });
+  }
+  return fileError("unreachable", "connect to", path, thrown);
+}

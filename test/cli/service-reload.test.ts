@@ -58,12 +58,12 @@ test("the API's too", async () => {
     expect([refused.status, refused.err]).toEqual([
       78,
       expect.stringMatching(
-        /^ctrl-exec-api: .*read_timeout[^]*what was in force stays in force\.\n$/,
+        /^ctrl-exec-api: .*read_timeout[\s\S]*what was in force stays in force\.\n$/,
       ),
     ]);
     // A signal does the same, without an answer.
     api.child.kill("SIGHUP");
-    await api.seen(/ACTION=reload-fail[^]*ACTION=reload-fail/);
+    await api.seen(/ACTION=reload-fail[\s\S]*ACTION=reload-fail/);
   } finally {
     await api.stop();
   }

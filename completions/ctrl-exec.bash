@@ -7,7 +7,7 @@ _ctrl_exec_table() {
     'ctrl-exec run') options='--port --json --username --token --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--port --json --username --token --config --log --help' kinds='hosts' ;;
     'ctrl-exec status') options='--json --username --token --config --log --help' kinds='' ;;
-    'ctrl-exec list-agents') options='--config --log --json --help' kinds='' ;;
+    'ctrl-exec list-agents') options='--config --log --json --wide --help' kinds='' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
     'ctrl-exec approve') options='--code --ip --agent-port --lookup-by --force --config --log --help' kinds='requests' ;;

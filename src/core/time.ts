@@ -10,6 +10,17 @@ export function isoSeconds(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`;
 }
 
+/** The day alone, UTC: `2026-01-15`. */
+export function isoDay(time: Date): string {
+  return time.toISOString().slice(0, 10);
+}
+
+/** Reads what isoSeconds wrote, fractions of a second too; undefined when it is not a time. */
+export function parseIso(text: string): Date | undefined {
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text) ? new Date(text) : undefined;
+  return time === undefined || Number.isNaN(time.getTime()) ? undefined : time;
+}
+
 /** OpenSSL's text form, day padded with a space: `Jun  7 16:28:00 2027 GMT` (PROTOCOL section 2). */
 export function opensslTime(time: Date): string {
   const day = String(time.getUTCDate()).padStart(2, " ");

@@ -234,13 +234,39 @@ test("a record of 0.8 stays in its file, whose name has capitals, and a second o
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("list-agents shows days left and the state of the serial; --json has the manual's fields", async () => {
+test("list-agents has the manual's columns in 80 characters, --wide and --json have more", async () => {
   await using control = await ControlHost.create();
   await (await control.addAgent("web-01", AGENT)).pair();
+  const day = String.raw`\d{4}-\d\d-\d\d`;
+  const moment = String.raw`${day}T\d\d:\d\d:\d\dZ`;
+  const record = control.folder.join("control/state/agents/web-01.json");
+  const named = { ...JSON.parse(readFileSync(record, "utf8")), ip: "203.0.113.254" };
+  const hostname = "database-primary-01.south.example.com";
+  const long = JSON.stringify({ ...named, hostname });
+  control.folder.write(`control/state/agents/${hostname}.json`, long, 0o640);
+
   const shown = await control.mustRun("list-agents");
-  expect(shown.out).toMatch(
-    /^HOSTNAME +IP +PAIRED +CERT EXPIRY +DAYS LEFT +SERIAL\n.*\nweb-01 +127\.0\.0\.1 +\S+Z +.* GMT +36[45] +current\n$/,
+  const [header = "", , ...rows] = shown.out.trimEnd().split("\n");
+  expect(header).toMatch(/^HOSTNAME +IP +PAIRED +CERT EXPIRY$/);
+  expect(rows.toSorted()).toEqual([
+    expect.stringMatching(new RegExp(`^${hostname} +203\\.0\\.113\\.254 +${day} +${day}$`)),
+    expect.stringMatching(new RegExp(`^web-01 +127\\.0\\.0\\.1 +${day} +${day}$`)),
+  ]);
+  for (const line of shown.out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+
+  const wide = await control.mustRun("list-agents", ["--wide"]);
+  expect(wide.out).toMatch(
+    /^HOSTNAME +IP +PAIRED +CERT EXPIRY +DAYS LEFT +PORT +SERIAL STATUS +CERT SERIAL\n/,
   );
+  expect(wide.out).toMatch(
+    new RegExp(
+      `\nweb-01 +127\\.0\\.0\\.1 +${moment} +${moment} +36[45] +\\d+ +current +[0-9a-f]{16}\n`,
+    ),
+  );
+  const both = await control.run("list-agents", ["--wide", "--json"]);
+  expect(both.status).toBe(2);
+  rmSync(control.folder.join("control/state/agents", `${hostname}.json`));
+
   const [agent] = JSON.parse((await control.mustRun("list-agents", ["--json"])).out);
   expect(agent).toMatchObject({ hostname: "web-01", ip: "127.0.0.1", serial_status: "current" });
   expect(agent.paired_at).toMatch(/Z$/);

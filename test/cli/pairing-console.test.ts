@@ -56,7 +56,9 @@ test("T07 both screens show the same code and CA; after approve the agent is pai
   expect(ofOperator).toBe(control.caFingerprint);
   operator.clear();
   operator.type("a\r");
-  await operator.seen(/Approved web-01 \(127\.0\.0\.1\); its certificate expires .* GMT\./);
+  await operator.seen(
+    /Approved web-01 \(127\.0\.0\.1\); its certificate expires \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\./,
+  );
   expect(await person.ended()).toBe(0);
   expect(person.screen).toContain("Paired.");
   // Nobody gave a fingerprint, so the agent says which CA it trusts from now on.

@@ -3,9 +3,10 @@ import { type AgentRecord, readRegistry } from "../../controller/registry.ts";
 import { renewalDueAt } from "../../controller/renewal.ts";
 import { statusReader } from "../../controller/serial-report.ts";
 import { judgeClock } from "../../core/clock.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
-import { daysBetween, isoSeconds, parseOpensslTime } from "../../core/time.ts";
+import { daysBetween, isoDay, isoSeconds, parseIso, parseOpensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
 import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
@@ -18,15 +19,23 @@ export const listAgents = defineVerb({
   summary: "List the registered hosts",
   positionals: "",
   arity: [0, 0],
-  options: { ...commonOptions, json: controllerOptions.json },
+  options: { ...commonOptions, json: controllerOptions.json, wide: controllerOptions.wide },
   details: [
-    "Lists every paired host with its address, when it was paired, when its certificate expires, and",
-    "whether it knows this control host's present certificate (see serial-status). A host whose clock",
-    "was a minute or more away from this one's in the last day is named; --json has it in seconds, as",
-    "clock_offset.",
+    "Lists every paired host with its address, the day it was paired and the day its certificate",
+    "expires (UTC). --wide adds the times of day, the days left, the port, the serial of the host's",
+    "certificate, and whether it knows this control host's present one (see serial-status). A host whose",
+    "clock was a minute or more away from this one's in the last day is named; --json has it in seconds,",
+    "as clock_offset, and everything else.",
   ].join("\n"),
-  examples: ["ctrl-exec list-agents", "ctrl-exec list-agents --json"],
+  examples: [
+    "ctrl-exec list-agents",
+    "ctrl-exec list-agents --wide",
+    "ctrl-exec list-agents --json",
+  ],
   async run({ options, io }) {
+    if (options.json && options.wide) {
+      throw new CtrlExecError("usage", "--wide has no meaning with --json, which has everything");
+    }
     const controller = await openController(options);
     const { config, now } = controller;
     const { agents, broken } = readRegistry(config);
@@ -37,23 +46,53 @@ export const listAgents = defineVerb({
       const json = agentJson(record, statusOf(record), config.cert_days, now());
       return { record, json: { ...json, clock_offset: offsets.get(record.hostname) } };
     });
-    if (options.json)
+    if (options.json) {
       writeJson(
         io,
         list.map(({ json }) => json),
       );
-    else {
-      const rows = list.map(({ record: { hostname, ip, paired, expiry }, json }) => {
-        return [hostname, ip, paired, expiry, String(json.days_left ?? ""), json.serial_status];
-      });
-      const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "SERIAL"];
-      io.out(renderTable(header, rows));
-    }
+    } else io.out(options.wide ? renderWide(list) : renderNarrow(list));
     renderClocks(io, clocks);
     for (const { problem } of broken) renderProblem(io, problem);
     return broken.length === 0 ? 0 : 1;
   },
 });
+
+interface Listed {
+  readonly record: AgentRecord;
+  readonly json: AgentJson;
+}
+
+/** The manual's four columns. Days, so that a line fits 80 characters with a name of 39 and any IPv4 address. */
+function renderNarrow(list: readonly Listed[]): string {
+  const rows = list.map(({ record, json }) => [
+    record.hostname,
+    record.ip,
+    shownTime(parseIso(record.paired), record.paired, isoDay),
+    shownTime(parseIso(json.cert_expiry), record.expiry, isoDay),
+  ]);
+  return renderTable(["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY"], rows);
+}
+
+function renderWide(list: readonly Listed[]): string {
+  const rows = list.map(({ record, json }) => [
+    record.hostname,
+    record.ip,
+    shownTime(parseIso(record.paired), record.paired, isoSeconds),
+    shownTime(parseIso(json.cert_expiry), record.expiry, isoSeconds),
+    String(json.days_left ?? ""),
+    String(record.port ?? ""),
+    json.serial_status,
+    json.serial,
+  ]);
+  const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "PORT"];
+  return renderTable([...header, "SERIAL STATUS", "CERT SERIAL"], rows);
+}
+
+/** A record that says something else than a time is shown as it is. */
+function shownTime(time: Date | undefined, text: string, format: (time: Date) => string): string {
+  return time === undefined ? text : format(time);
+}
 
 /** The first five fields are the manual's, "list-agents". */
 interface AgentJson {

@@ -13,6 +13,7 @@ export const controllerOptions = {
     description: "Where log lines go: syslog (default), stderr, or the path of a log socket",
   },
   json: { type: "boolean", description: "Print the result as one line of JSON" },
+  wide: { type: "boolean", description: "Show more than fits 80 characters a line" },
   port: {
     type: "string",
     valueHint: "n",

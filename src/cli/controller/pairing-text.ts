@@ -4,10 +4,14 @@ import type { Approval } from "../../controller/pairing-desk.ts";
 import type { PendingRequest } from "../../controller/pairing-queue.ts";
 import type { Registered } from "../../controller/registry.ts";
 import { screenLine } from "../../core/text.ts";
+import { isoSeconds, parseOpensslTime } from "../../core/time.ts";
 import { COVERED } from "../render/covered.ts";
 
 export function describeApproval({ record, replaced }: Approval): string {
-  const { hostname, ip, expiry } = record;
+  const { hostname, ip } = record;
+  // In the one spelling that this screen has: requests and records carry ISO 8601.
+  const ends = parseOpensslTime(record.expiry);
+  const expiry = ends === undefined ? record.expiry : isoSeconds(ends);
   const approved = screenLine`Approved ${hostname} (${ip}); its certificate expires ${expiry}.\n`;
   if (replaced === undefined) return approved;
   // A name that is taken already is never replaced in silence (T06).

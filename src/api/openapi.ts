@@ -182,9 +182,10 @@ const failed = (error: string, detail: string) => ({ ok: false, error, detail })
 
 const REFUSALS = {
   400: {
-    description: "The request is not what the schema says; detail names the field.",
+    description:
+      "The request is not what the schema says, or has a member, a query or a body that the route does not take; detail names it.",
     schema: "Error",
-    example: failed("bad request", "hosts: expected a non-empty array of hosts"),
+    example: failed("bad request", 'unknown query parameter "x"; this route takes none'),
   },
   403: {
     description: "The auth hook refused, or there is none and api_auth_default is deny.",
@@ -241,8 +242,8 @@ const REFUSALS = {
 } as const satisfies Record<number, Refusal>;
 
 function refusalsOf(route: Route): (keyof typeof REFUSALS)[] {
-  const always = [405, 408, 413, 429, 500, 503] as const;
-  const withBody = route.request === undefined ? [] : ([400, 415] as const);
+  const always = [400, 405, 408, 413, 429, 500, 503] as const;
+  const withBody = route.request === undefined ? [] : ([415] as const);
   const own = OWN_REFUSALS[route.path] ?? [403];
   return [...always, ...withBody, ...own];
 }
@@ -252,16 +253,24 @@ const OWN_REFUSALS: Readonly<Record<string, readonly (keyof typeof REFUSALS)[]>>
   "/status/{reqid}": [404],
 };
 
+interface Overridden {
+  readonly zodSchema: unknown;
+  readonly jsonSchema: JsonObject;
+}
+
 function components(live?: Live): JsonObject {
-  const override = ({ zodSchema, jsonSchema }: { zodSchema: unknown; jsonSchema: JsonObject }) => {
-    // A later version may answer more; who reads must not refuse it.
-    if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+  const override = ({ zodSchema, jsonSchema }: Overridden) => {
     if (zodSchema === schemas.hostSchema) addEnum(jsonSchema, live?.hosts);
     if (zodSchema === schemas.scriptSchema) addEnum(jsonSchema, live?.scripts);
   };
   return {
     ...convert(REQUESTS, "input", override),
-    ...convert(ANSWERS, "output", override),
+    ...convert(ANSWERS, "output", (context) => {
+      // A later version may answer more; who reads must not refuse it.
+      const { jsonSchema } = context;
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+      override(context);
+    }),
   };
 }
 
@@ -273,7 +282,7 @@ function addEnum(jsonSchema: JsonObject, values: readonly string[] | undefined):
 function convert(
   named: Readonly<Record<string, z.ZodType>>,
   io: "input" | "output",
-  override: (context: { zodSchema: unknown; jsonSchema: JsonObject }) => void,
+  override: (context: Overridden) => void,
 ): JsonObject {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });

@@ -5,7 +5,7 @@ import type { Controller } from "../controller/controller.ts";
 import type { StartedRun } from "../controller/run.ts";
 import type { Answer } from "./answer.ts";
 
-export interface Route<Request extends z.ZodType = z.ZodType> {
+export interface Route<Request extends z.ZodObject = z.ZodObject> {
   readonly method: "GET" | "POST";
   /** As the document spells it: `/status/{reqid}`. */
   readonly path: string;
@@ -24,7 +24,7 @@ export interface Route<Request extends z.ZodType = z.ZodType> {
 }
 
 /** Keeps the type of the body with the route that has it. */
-export function defineRoute<Request extends z.ZodType>(route: Route<Request>): Route {
+export function defineRoute<Request extends z.ZodObject>(route: Route<Request>): Route {
   return route;
 }
 
@@ -35,10 +35,10 @@ export interface RouteAnswer {
 }
 
 /** One request, parsed and validated but not yet authorised: the use-case does that. */
-export interface Call<Body = unknown> {
+export interface Call<Body = Record<string, unknown>> {
   readonly api: Api;
   readonly caller: Caller;
-  /** As the route's schema made it; undefined where the route has none. */
+  /** As the route's schema made it; empty where the route has none. */
   readonly body: Body;
   /** What stands in the place of `{reqid}`. */
   readonly parameter: string;

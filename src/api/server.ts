@@ -11,8 +11,9 @@ import { startHttpServer } from "../system/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
 import { Bodies, ClientGone } from "./bodies.ts";
 import { shareDescriptors } from "./capacity.ts";
+import { parseBody } from "./parse-body.ts";
 import { Places } from "./places.ts";
-import { bearerToken, namesOneHost, parseBody, pathOf } from "./request.ts";
+import { bearerToken, namesOneHost, pathOf } from "./request.ts";
 import type { Call, Route } from "./route.ts";
 import { matchPath, ROUTES } from "./routes.ts";
 import { loadApiTls } from "./tls.ts";
@@ -177,7 +178,7 @@ class Api {
   #call(
     { request, requestId, peer }: Due,
     route: Route,
-    body: unknown,
+    body: Record<string, unknown>,
     parameter: string,
     runs: StartedRun[],
   ): Call {

@@ -4,6 +4,8 @@
  */
 import { z } from "zod";
 import { parseTarget } from "./host-name.ts";
+import { isArrayOfText } from "./json.ts";
+import { unknownMember } from "./unknown-member.ts";
 
 // No program and no environment variable can be given a NUL byte.
 const NO_NUL = /^[^\0]*$/;
@@ -43,36 +45,43 @@ export const scriptSchema = z
   })
   .describe("A name that scripts.conf lists on the agent.");
 
-const NO_OBJECT = { error: "expected a JSON object" };
+/** At most these are told of: one request may hold half a million. */
+const MAX_UNKNOWN = 3;
 
-export const pingRequest = z.object({ hosts, username, token }, NO_OBJECT);
+/** A member that were passed over could be the arguments, spelled otherwise, and the script would run without. */
+function requestSchema<Shape extends z.ZodRawShape>(shape: Shape) {
+  const members = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: ({ code, keys }) => {
+      if (code !== "unrecognized_keys" || !isArrayOfText(keys)) return "expected a JSON object";
+      const unknown = keys.slice(0, MAX_UNKNOWN);
+      return unknown.map((name) => unknownMember(name, members)).join("; ");
+    },
+  });
+}
 
-export const runRequest = z.object(
-  {
-    hosts,
-    script: scriptSchema,
-    args: z
-      .array(argument, { error: "expected an array of texts" })
-      .default([])
-      .describe("Passed to the script as they are; no shell sees them."),
-    wait: z
-      .boolean({ error: "expected true or false" })
-      .default(true)
-      .describe("False answers 202 as soon as the run is accepted; see /status/{reqid}."),
-    username,
-    token,
-  },
-  NO_OBJECT,
-);
+export const pingRequest = requestSchema({ hosts, username, token });
 
-export const discoveryRequest = z.object(
-  {
-    hosts: hosts.optional().describe("All registered hosts when left out."),
-    username,
-    token,
-  },
-  NO_OBJECT,
-);
+export const runRequest = requestSchema({
+  hosts,
+  script: scriptSchema,
+  args: z
+    .array(argument, { error: "expected an array of texts" })
+    .default([])
+    .describe("Passed to the script as they are; no shell sees them."),
+  wait: z
+    .boolean({ error: "expected true or false" })
+    .default(true)
+    .describe("False answers 202 as soon as the run is accepted; see /status/{reqid}."),
+  username,
+  token,
+});
+
+export const discoveryRequest = requestSchema({
+  hosts: hosts.optional().describe("All registered hosts when left out."),
+  username,
+  token,
+});
 
 const reqid = z
   .string()

@@ -72,10 +72,15 @@ describe("every route answers as the document says", () => {
     ["POST", "/discovery", {}, 200],
     ["POST", "/discovery", undefined, 200],
     ["POST", "/discovery", { hosts: [1] }, 400],
+    ["POST", "/discovery", { host: ["web-01"] }, 400],
+    ["POST", "/run?wait=false", { hosts: ["web-01"], script: "hello" }, 400],
+    ["GET", "/health?x=1", undefined, 400],
+    ["GET", "/status/0123456789abcdef?x", undefined, 400],
   ])("%s %s %j: %d", async (method, path, body, status) => {
     const answer = await api.ask(method, path, body);
     expect(answer.status).toBe(status);
-    expectDocumented(method, path, answer);
+    const [route = ""] = path.replace(/[0-9a-f]{16}/, "{reqid}").split("?", 1);
+    expectDocumented(method, route, answer);
   });
 
   test("1 MiB of nesting is 400, one byte more than 1 MiB is 413", async () => {
@@ -138,7 +143,6 @@ describe("every route answers as the document says", () => {
     expect((await api.get("/nothing")).status).toBe(404);
     expect((await api.get("/status/")).status).toBe(404);
     expect((await api.get("/%68ealth")).status).toBe(404);
-    expect((await api.get("/health?x=1")).status).toBe(200);
   });
 
   test("T21 of a list that is all wrong one item is told, however long it is", async () => {
@@ -311,10 +315,11 @@ describe("generated requests", () => {
 
   test("a body that fits the schema is never refused", async () => {
     const text = valid.filter((body) => !JSON.stringify(body).includes("\\u0000"));
-    const samples = fc.sample(fc.record({ path, body: text.map((body) => JSON.stringify(body)) }), {
-      numRuns: 600,
-      seed: 6,
+    const requests = fc.record({ path, body: text }).map(({ path, body }) => {
+      const { script, args, ...others } = body;
+      return { path, body: JSON.stringify(path === "/run" ? body : others) };
     });
+    const samples = fc.sample(requests, { numRuns: 600, seed: 6 });
     await askAll(samples, (sample, answer) => {
       const operation = contract.operation("POST", sample.path);
       expect(contract.requestFits(operation, JSON.parse(sample.body))).toBe(true);

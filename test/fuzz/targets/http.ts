@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { Refused } from "../../../src/api/answer.ts";
-import { bearerToken, parseBody, pathOf } from "../../../src/api/request.ts";
+import { parseBody } from "../../../src/api/parse-body.ts";
+import { bearerToken, pathOf } from "../../../src/api/request.ts";
 import { matchPath, ROUTES } from "../../../src/api/routes.ts";
 import { HttpMessageReader } from "../../../src/core/http-message.ts";
 import { RequestReader } from "../../../src/core/http-request.ts";

@@ -1,0 +1,26 @@
+/** What is said of a name that a request has and the API does not know. */
+import { lowerAscii } from "./host-name.ts";
+import { nearestMatch } from "./text.ts";
+
+/** Longer ones come from nobody's hand, and one could be as long as the request. */
+const MAX_SHOWN = 64;
+
+/** `unknown member "arguments"; did you mean args?`, or which members there are. */
+export function unknownMember(name: string, known: readonly string[]): string {
+  const near = nearestMember(name, known);
+  const next = near === undefined ? `known are ${known.join(", ")}` : `did you mean ${near}?`;
+  return `unknown member "${name.slice(0, MAX_SHOWN)}"; ${next}`;
+}
+
+/** A query parameter, which no route takes. @param members those of the route's body */
+export function unknownParameter(name: string, members: readonly string[]): string {
+  const near = nearestMember(name, members);
+  const next = near === undefined ? "this route takes none" : `${near} goes into the JSON body`;
+  return `unknown query parameter "${name.slice(0, MAX_SHOWN)}"; ${next}`;
+}
+
+/** A slip of the hand, or a longer word for the same: `arguments` begins as `args` does. */
+function nearestMember(name: string, known: readonly string[]): string | undefined {
+  const lower = lowerAscii(name.slice(0, MAX_SHOWN + 1));
+  return nearestMatch(lower, known) ?? known.find((word) => lower.startsWith(word.slice(0, 3)));
+}

@@ -8,7 +8,6 @@ import {
   commaList,
   flag,
   keyType,
-  oneOf,
   optional,
   pathList,
   port,
@@ -47,7 +46,6 @@ const shape = z.object({
   rate_limit_volume: withDefault(rateLimit, limit("10/60/300")),
   rate_limit_probe: withDefault(rateLimit, limit("3/600/3600")),
   rate_limit_disable: withDefault(flag, false),
-  rate_limit_trusted: withDefault(oneOf("count", "exempt"), "count"),
   // The file's reader makes text of it; z.record would drop a tag named __proto__.
   tags: withDefault(z.custom<Readonly<Record<string, string>>>(), {}),
 });
@@ -62,6 +60,7 @@ const schema: ConfigSchema<typeof shape> = {
   aliases: {},
   removed: {
     dispatcher_cn: "the controller is known by the serial in dispatcher_serial_path",
+    rate_limit_trusted: "connections that show the controller's serial do not count",
   },
 };
 

@@ -74,15 +74,11 @@ export const AGENT_KEYS = {
   },
   rate_limit_volume: {
     group: LIMITS,
-    text: "limit/window/block: an address, or an IPv6 network of 64 bits, that opens more than limit connections within window seconds is blocked for block seconds.",
+    text: "limit/window/block: an address, or an IPv6 network of 64 bits, that opens more than limit connections within window seconds is blocked for block seconds. Connections that show the control host's serial do not count, and the address that they come from keeps one handshake at a time while others get it blocked.",
   },
   rate_limit_probe: {
     group: LIMITS,
     text: "The same for TLS handshakes that fail, time out or stop halfway.",
-  },
-  rate_limit_trusted: {
-    group: LIMITS,
-    text: "exempt: an address from which the control host has come in is not counted, until the next SIGHUP.",
   },
   rate_limit_disable: { group: LIMITS, text: "1 switches both limits off; for tests only." },
   pairing_port: { group: PAIRING, text: "Port of the control host that request-pairing calls." },

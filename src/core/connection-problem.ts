@@ -120,10 +120,11 @@ function closed(phase: ConnectionPhase, peer: string, place: string): Connection
     };
   }
   return {
-    message: `the ${peer} at ${place} closed the connection before the handshake`,
+    message: `the ${peer} at ${place} closed the connection before TLS`,
+    // It closes without a word, so that a flood costs it nothing: the reason is known there alone.
     hint:
       peer === "agent"
-        ? "Its allowed_ips or its rate limit keeps this host out; its log says which."
+        ? "Its rate limit or its allowed_ips may keep this host out: look for ACTION=rate-block or ip-block in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there."
         : "Check that pairing-mode runs there.",
   };
 }

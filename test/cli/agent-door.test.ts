@@ -4,13 +4,14 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { Authority } from "../support/authority.ts";
 import { cleanEnvironment, programPath } from "../support/binary.ts";
-import { ControlHost } from "../support/fleet.ts";
+import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import {
   ask,
   controllerIdentity,
   exchange,
   get,
+  type Identity,
   inParallel,
   jsonOf,
   openTcp,
@@ -197,20 +198,26 @@ test("T28 an allowed_ips without one valid entry stops the agent", async () => {
   expect(status).toBe(78);
 });
 
-test("the volume limit blocks the eleventh connection, is logged once, and SIGHUP resets it", async () => {
+/** Of the CA, and not the control host's: a stranger. */
+function agentIdentity(agent: TestAgent): Identity {
+  const read = (name: string) => readFileSync(agent.path(name), "utf8");
+  return { cert: read("agent.crt"), key: read("agent.key") };
+}
+
+test("the volume limit blocks a stranger's eleventh connection, is logged once, and SIGHUP resets it", async () => {
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01", { config: ["rate_limit_volume = 10/60/300"] });
-  const good = controllerIdentity(control);
-  const ping = async () => statusOf(await ask(agent.port, good, post("/ping", {})));
+  const stranger = agentIdentity(agent);
+  const ping = async () => statusOf(await ask(agent.port, stranger, post("/ping", {})));
   const answers: number[] = [];
   for (let index = 0; index < 15; index++) answers.push(await ping());
-  expect(answers).toEqual([...Array(10).fill(200), ...Array(5).fill(0)]);
+  expect(answers).toEqual([...Array(10).fill(403), ...Array(5).fill(0)]);
   agent.serving.child.kill("SIGHUP");
   await agent.serving.seen(/ACTION=reload/);
   expect(
     agent.serving.err.match(/ACTION=rate-block PEER=127\.0\.0\.1 REASON=volume/g),
   ).toHaveLength(1);
-  expect(await ping()).toBe(200);
+  expect(await ping()).toBe(403);
 });
 
 test("the probe limit counts handshakes that fail, and a block costs no TLS", async () => {
@@ -231,12 +238,40 @@ test("the probe limit counts handshakes that fail, and a block costs no TLS", as
   ).toHaveLength(1);
 });
 
-test("with rate_limit_trusted = exempt the controller's address is not counted once it is known", async () => {
+const DEFAULT_LIMITS = ["rate_limit_volume = 10/60/300", "rate_limit_probe = 3/600/3600"];
+
+test("T21 the default limits never lock the control host out", async () => {
   await using control = await ControlHost.create();
-  const agent = await control.startAgent("web-01", {
-    config: ["rate_limit_volume = 3/60/300", "rate_limit_trusted = exempt"],
-  });
+  const agent = await control.startAgent("web-01", { config: DEFAULT_LIMITS });
+  for (let index = 0; index < 12; index++) await control.mustRun("ping", ["web-01"]);
   const good = controllerIdentity(control);
-  const answers = await inParallel(20, 1, () => ask(agent.port, good, post("/ping", {})));
-  expect(answers.map(statusOf)).toEqual(Array(20).fill(200));
+  const answers = await inParallel(30, 1, () => ask(agent.port, good, post("/ping", {})));
+  expect(answers.map(statusOf)).toEqual(Array(30).fill(200));
+  expect(agent.serving.err).not.toContain("rate-block");
 });
+
+test.each(["volume", "probe"])(
+  "T21 an address that was blocked for others (%s) keeps one handshake for the control host",
+  async (limit) => {
+    await using control = await ControlHost.create();
+    const agent = await control.startAgent("web-01", { config: DEFAULT_LIMITS });
+    await control.mustRun("ping", ["web-01"]);
+    const stranger = agentIdentity(agent);
+    const offend = async () =>
+      limit === "volume"
+        ? await ask(agent.port, stranger, post("/ping", {}))
+        : await exchange(openTcp(agent.port), "GET / HTTP/1.0\r\n\r\n");
+    for (let index = 0; index < 12; index++) await offend();
+    await agent.serving.seen(new RegExp(`ACTION=rate-block PEER=127.0.0.1 REASON=${limit}`));
+    await control.mustRun("ping", ["web-01"]);
+    // Several at once take their turns.
+    const good = controllerIdentity(control);
+    const answers = await inParallel(8, 8, () => ask(agent.port, good, post("/ping", {})));
+    expect(answers.map(statusOf)).toEqual(Array(8).fill(200));
+    // Whoever stalls in the slot must give it up.
+    const [stalled] = await openMany(1, agent.port, CLIENT_HELLO_START);
+    await control.mustRun("ping", ["web-01"]);
+    stalled?.destroy();
+  },
+  60_000,
+);

@@ -67,7 +67,7 @@ test("T23 500 hosts of which 50 hang, 50 refuse and 50 reset: each has its own r
     if (kind === "hang")
       expect([exit, error]).toEqual([-1, expect.stringContaining("then says nothing")]);
     if (kind === "refuse") expect(error).toContain("connection refused");
-    if (kind === "reset") expect(error).toContain("closed the connection before the handshake");
+    if (kind === "reset") expect(error).toContain("closed the connection before TLS");
   }
   const stored = (await api.get(`/status/${reqid}`)).json;
   expect(stored).toMatchObject({ complete: true, pending: [], results });

@@ -150,17 +150,20 @@ test.each(["-tls1_2", "-tls1_3"])(
   },
 );
 
+const KEPT_OUT =
+  "Its rate limit or its allowed_ips may keep this host out: look for ACTION=rate-block or ip-block in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there";
+
 test("a door that closes before the handshake: allowed_ips or the rate limit", async () => {
   const place = await peer(Peer.tcp((socket) => socket.destroy()));
   expect(await errorOf(place)).toBe(
-    `the agent at ${place} closed the connection before the handshake. Its allowed_ips or its rate limit keeps this host out; its log says which`,
+    `the agent at ${place} closed the connection before TLS. ${KEPT_OUT}`,
   );
 });
 
 test("a door that closes in the middle of the handshake", async () => {
   const place = await peer(Peer.tcp((socket) => socket.once("data", () => socket.destroy())));
   expect(await errorOf(place)).toBe(
-    `the agent at ${place} closed the connection before the handshake. Its allowed_ips or its rate limit keeps this host out; its log says which`,
+    `the agent at ${place} closed the connection before TLS. ${KEPT_OUT}`,
   );
 });
 

@@ -92,10 +92,13 @@ test.each([
   expect(warnings).toEqual([]);
 });
 
-test("dispatcher_cn of 0.8 is warned about and does not stop the agent", async () => {
-  const { warnings } = await parse("f.conf", "dispatcher_cn = ctrl-exec\n");
+test.each([
+  ["dispatcher_cn", "ctrl-exec"],
+  ["rate_limit_trusted", "exempt"],
+])("%s, which is gone, is warned about and does not stop the agent", async (key, value) => {
+  const { warnings } = await parse("f.conf", `${key} = ${value}\n`);
   expect(warnings).toHaveLength(1);
-  expect(warnings[0]?.key).toBe("dispatcher_cn");
+  expect(warnings[0]?.key).toBe(key);
   expect(warnings[0]?.message).toContain("removed: ");
 });
 

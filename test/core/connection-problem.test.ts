@@ -18,8 +18,8 @@ describe("the likely cause, in words", () => {
     ["handshake", "CERT_NOT_YET_VALID", "is not valid yet"],
     ["handshake", "ERR_SSL_WRONG_VERSION_NUMBER", "answers without TLS"],
     ["handshake", "ERR_SSL_NO_SHARED_CIPHER", "does not speak TLS as the agent does"],
-    ["handshake", "ECONNRESET", "closed the connection before the handshake"],
-    ["handshake", "", "closed the connection before the handshake"],
+    ["handshake", "ECONNRESET", "closed the connection before TLS"],
+    ["handshake", "", "closed the connection before TLS"],
     ["request", "ECONNRESET", "closed the connection before it answered"],
     ["request", "EPIPE", "closed the connection before it answered"],
     // TLS 1.3: the refusal comes as an alert on the first read.
@@ -36,7 +36,10 @@ test("what is not known is told by its code, and names the place", () => {
 });
 
 test("the hint is for the side that is dialled", () => {
-  expect(agent("handshake", "ECONNRESET").hint).toContain("allowed_ips");
+  const { hint } = agent("handshake", "ECONNRESET");
+  expect(hint).toContain("allowed_ips may");
+  expect(hint).toContain("ACTION=rate-block");
+  expect(hint).toContain("systemctl reload ctrl-exec-agent");
   expect(connectionProblem("handshake", "ECONNRESET", "controller", "ctl:7444").hint).toContain(
     "pairing-mode",
   );

@@ -17,17 +17,27 @@ import { ConnectionClock } from "./connection-clock.ts";
 import { Connections } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import { handshake } from "./handshake.ts";
+import { KeptSlots } from "./kept-slots.ts";
 import { Pace } from "./pace.ts";
 import { QuietLog } from "./quiet-log.ts";
 import { sendReply } from "./replies.ts";
 
 const HANDSHAKE_MS = 10_000;
 
+/** In the slot that a blocked address keeps: others of it wait for their turn meanwhile. */
+const KEPT_HANDSHAKE_MS = 3_000;
+
 /** A caller that came in, and its connection. */
 export interface Visit {
   readonly caller: Caller;
   readonly connection: Connection;
   readonly clock: ConnectionClock;
+}
+
+interface Arrival {
+  readonly ip: string;
+  /** As performance.now() says it. */
+  readonly at: number;
 }
 
 export interface DoorOptions {
@@ -46,6 +56,7 @@ export class Door {
   readonly #options: DoorOptions;
   readonly #quiet: QuietLog;
   readonly #connections = new Connections<Connection>();
+  readonly #keptSlots = new KeptSlots();
   #gate: Gate;
   #cap: number;
 
@@ -73,7 +84,10 @@ export class Door {
       connection.reset();
       return;
     }
-    if (!this.#gate.admits(ip, performance.now())) {
+    const arrival = { ip, at: performance.now() };
+    const admission = this.#gate.admits(ip, arrival.at);
+    const kept = admission === "one-at-a-time";
+    if (admission === "refused" || (kept && this.#keptSlots.isFull(ip))) {
       connection.reset();
       return;
     }
@@ -82,12 +96,20 @@ export class Door {
       return;
     }
     connection.onClose(() => this.#connections.remove(connection));
+    if (!kept) await this.#secure(connection, arrival, HANDSHAKE_MS);
+    else {
+      const work = () => this.#secure(connection, arrival, KEPT_HANDSHAKE_MS);
+      await this.#keptSlots.inTurn(ip, work);
+    }
+  }
+
+  async #secure(connection: Connection, arrival: Arrival, deadlineMs: number): Promise<void> {
     await pace.turn();
     if (connection.closed) return;
     const { credential } = this.#options.keeper.state.trust;
-    const outcome = await handshake(connection, credential, HANDSHAKE_MS);
-    if (outcome.kind === "done") this.#welcome(connection, ip, outcome.peer);
-    else if (outcome.kind === "failed") this.#handshakeFailed(ip, outcome.reason);
+    const outcome = await handshake(connection, credential, deadlineMs);
+    if (outcome.kind === "done") this.#welcome(connection, arrival, outcome.peer);
+    else if (outcome.kind === "failed") this.#handshakeFailed(arrival.ip, outcome.reason);
   }
 
   #newGate({ config, allowedIps }: AgentState): Gate {
@@ -111,7 +133,7 @@ export class Door {
     this.#gate.handshakeFailed(ip, now);
   }
 
-  #welcome(connection: Connection, ip: string, peer: X509Certificate): void {
+  #welcome(connection: Connection, { ip, at }: Arrival, peer: X509Certificate): void {
     const { keeper, log, now, onVisit } = this.#options;
     const { trust } = keeper.current();
     const check = checkCertificate(peer, trust.revoked, now());
@@ -131,7 +153,7 @@ export class Door {
     const certificate = identityOf(peer);
     if (trust.controller.judge(certificate).kind === "trusted") {
       this.#connections.promote(connection);
-      this.#gate.trustedFrom(ip);
+      this.#gate.trustedFrom(ip, at);
     }
     onVisit({ caller: { ip, certificate }, connection, clock });
   }

@@ -1,7 +1,10 @@
 /**
  * The steps before TLS: `allowed_ips`, then rate limits. What is refused here costs no handshake.
- * Limits and the log's quiet count an IPv6 host by its /64 (T21); the exemption is for the very
- * address that has shown the controller's serial, and for no neighbour of it.
+ * Limits and the log's quiet count an IPv6 host by its /64 (T21).
+ *
+ * The limits are for strangers. A connection that shows the controller's serial is taken back out of the
+ * count, and its very address, no neighbour of it, stays admitted while others get it blocked: one
+ * handshake at a time.
  */
 import type { AddressList } from "../../core/address-list.ts";
 import type { AgentConfig } from "../../core/agent-config.ts";
@@ -10,13 +13,14 @@ import type { Log } from "../../core/log-line.ts";
 import { QuietLog } from "./quiet-log.ts";
 import { MAX_SOURCES, RateLimiter } from "./rate-limit.ts";
 
+export type Admission = "admitted" | "one-at-a-time" | "refused";
+
 export class Gate {
   readonly #allowed: AddressList | undefined;
   readonly #limited: boolean;
-  readonly #exempting: boolean;
   readonly #volume: RateLimiter;
   readonly #probe: RateLimiter;
-  /** Addresses that have shown the controller's serial, the latest last; used with `exempt`. */
+  /** Addresses that have shown the controller's serial, the latest last. */
   readonly #trusted = new Set<string>();
   readonly #log: Log;
   readonly #quiet: QuietLog;
@@ -25,7 +29,6 @@ export class Gate {
   constructor(config: AgentConfig, allowed: AddressList | undefined, log: Log) {
     this.#allowed = allowed;
     this.#limited = !config.rate_limit_disable;
-    this.#exempting = config.rate_limit_trusted === "exempt";
     this.#volume = new RateLimiter(config.rate_limit_volume, () => this.#evicted());
     this.#probe = new RateLimiter(config.rate_limit_probe, () => this.#evicted());
     this.#log = log;
@@ -33,36 +36,36 @@ export class Gate {
   }
 
   /** @param now milliseconds of a clock that does not run backwards */
-  admits(ip: string, now: number): boolean {
+  admits(ip: string, now: number): Admission {
     if (this.#allowed?.has(ip) === false) {
       this.#quiet.event(`ip-block ${callerNetwork(ip)}`, now, "warning", "ip-block", { PEER: ip });
-      return false;
+      return "refused";
     }
-    if (!this.#limits(ip)) return true;
+    if (!this.#limited) return "admitted";
     const source = callerNetwork(ip);
-    if (this.#probe.isBlocked(source, now)) return false;
+    if (this.#probe.isBlocked(source, now)) return this.#admitsBlocked(ip);
     const verdict = this.#volume.count(source, now);
     if (verdict === "begins") this.#blockBegins(ip, "volume");
-    return verdict === "pass";
+    return verdict === "pass" ? "admitted" : this.#admitsBlocked(ip);
+  }
+
+  #admitsBlocked(ip: string): Admission {
+    return this.#trusted.has(ip) ? "one-at-a-time" : "refused";
   }
 
   /** A handshake of the source failed. */
   handshakeFailed(ip: string, now: number): void {
-    if (!this.#limits(ip)) return;
+    if (!this.#limited) return;
     if (this.#probe.count(callerNetwork(ip), now) === "begins") this.#blockBegins(ip, "probe");
   }
 
-  /** The source has shown the controller's serial. */
-  trustedFrom(ip: string): void {
-    if (!this.#exempting) return;
+  /** A connection has shown the controller's serial. @param at when it was admitted */
+  trustedFrom(ip: string, at: number): void {
+    this.#volume.takeBack(callerNetwork(ip), at);
     this.#trusted.delete(ip);
     const [oldest] = this.#trusted;
     if (this.#trusted.size >= MAX_SOURCES && oldest !== undefined) this.#trusted.delete(oldest);
     this.#trusted.add(ip);
-  }
-
-  #limits(ip: string): boolean {
-    return this.#limited && !this.#trusted.has(ip);
   }
 
   #blockBegins(ip: string, reason: "volume" | "probe"): void {

@@ -17,8 +17,8 @@ export class RateLimiter {
   readonly #onEvict: () => void;
   /** Counted and not blocked, in the order of their last event: the first is the one to forget. */
   readonly #counted = new Map<string, Moments>();
-  /** Until when. All blocks are equally long, so the first here ends first. */
-  readonly #blocked = new Map<string, number>();
+  /** All blocks are equally long, so the first here ends first. */
+  readonly #blocked = new Map<string, Block>();
 
   /** @param onEvict called for each source that is forgotten to make room */
   constructor(limit: RateLimit, onEvict: () => void) {
@@ -30,29 +30,44 @@ export class RateLimiter {
   count(source: string, now: number): Verdict {
     if (this.isBlocked(source, now)) return "blocked";
     this.#blocked.delete(source);
-    if (!this.#touch(source, now).exceeds(this.#limit, now)) return "pass";
+    const moments = this.#touch(source, now);
+    moments.add(now);
+    if (!moments.areTooMany()) return "pass";
     this.#counted.delete(source);
-    this.#blocked.set(source, now + this.#limit.block * 1000);
+    this.#blocked.set(source, { until: now + this.#limit.block * 1000, moments });
     return "begins";
+  }
+
+  /**
+   * The event of that time should not have counted. A block that would not have begun without it ends.
+   * @param at as it was given to count()
+   */
+  takeBack(source: string, at: number): void {
+    const block = this.#blocked.get(source);
+    const moments = block?.moments ?? this.#counted.get(source);
+    moments?.remove(at);
+    if (block === undefined || block.moments.areTooMany()) return;
+    this.#blocked.delete(source);
+    this.#counted.set(source, block.moments);
   }
 
   /** Whether the source is blocked now; counts nothing. */
   isBlocked(source: string, now: number): boolean {
-    return now < (this.#blocked.get(source) ?? 0);
+    return now < (this.#blocked.get(source)?.until ?? 0);
   }
 
   #touch(source: string, now: number): Moments {
     const known = this.#counted.get(source);
     if (known !== undefined) this.#counted.delete(source);
     else if (this.#counted.size + this.#blocked.size >= MAX_SOURCES) this.#forgetOne(now);
-    const moments = known ?? new Moments();
+    const moments = known ?? new Moments(this.#limit);
     this.#counted.set(source, moments);
     return moments;
   }
 
   #forgetOne(now: number): void {
     const [firstBlocked] = this.#blocked;
-    if (firstBlocked !== undefined && now >= firstBlocked[1]) {
+    if (firstBlocked !== undefined && now >= firstBlocked[1].until) {
       this.#blocked.delete(firstBlocked[0]);
       return;
     }
@@ -63,20 +78,46 @@ export class RateLimiter {
   }
 }
 
-/** Moments of a source's last events, at most as many as the limit: a ring. */
+interface Block {
+  readonly until: number;
+  /** Those that made it begin. */
+  readonly moments: Moments;
+}
+
+/** Moments of a source's last events, at most one more than the limit: a ring. */
 class Moments {
-  readonly #ring: number[] = [];
+  readonly #limit: RateLimit;
+  #ring: number[] = [];
   #oldest = 0;
 
-  /** Notes the event and says whether it is one more than the limit within the window. */
-  exceeds({ limit, window }: RateLimit, now: number): boolean {
-    if (this.#ring.length < limit) {
+  constructor(limit: RateLimit) {
+    this.#limit = limit;
+  }
+
+  add(now: number): void {
+    if (this.#ring.length <= this.#limit.limit) {
       this.#ring.push(now);
-      return false;
+      return;
     }
-    const earliest = this.#ring[this.#oldest] ?? now;
     this.#ring[this.#oldest] = now;
     this.#oldest = (this.#oldest + 1) % this.#ring.length;
-    return now - earliest <= window * 1000;
+  }
+
+  /** Does nothing when the moment is forgotten already. */
+  remove(at: number): void {
+    const inOrder = [...this.#ring.slice(this.#oldest), ...this.#ring.slice(0, this.#oldest)];
+    const found = inOrder.indexOf(at);
+    if (found < 0) return;
+    inOrder.splice(found, 1);
+    this.#ring = inOrder;
+    this.#oldest = 0;
+  }
+
+  /** Whether there was one more than the limit within the window, the last time. */
+  areTooMany(): boolean {
+    if (this.#ring.length <= this.#limit.limit) return false;
+    const first = this.#ring[this.#oldest] ?? 0;
+    const last = this.#ring.at(this.#oldest - 1) ?? 0;
+    return last - first <= this.#limit.window * 1000;
   }
 }

@@ -60,6 +60,39 @@ describe("a block", () => {
   });
 });
 
+describe("an event taken back", () => {
+  test("has not counted", () => {
+    const limiter = new RateLimiter(LIMIT, never);
+    verdicts([0, 1, 2], limiter);
+    limiter.takeBack("a", 1000);
+    expect(verdicts([3, 4], limiter)).toEqual(["pass", "begins"]);
+  });
+
+  test("ends the block that it made begin, whichever of them it was", () => {
+    for (const second of [0, 1, 2, 3]) {
+      const limiter = new RateLimiter(LIMIT, never);
+      verdicts([0, 1, 2, 3], limiter);
+      limiter.takeBack("a", second * 1000);
+      expect(verdicts([4], limiter)).toEqual(["begins"]);
+    }
+  });
+
+  test("ends no block without it", () => {
+    const limiter = new RateLimiter(LIMIT, never);
+    verdicts([0, 1, 2, 3, 4], limiter);
+    limiter.takeBack("a", 4000);
+    limiter.takeBack("b", 0);
+    expect(limiter.isBlocked("a", 5000)).toBe(true);
+  });
+
+  test("leaves those after it in their order", () => {
+    const limiter = new RateLimiter(LIMIT, never);
+    expect(verdicts([0, 30, 59, 75, 91], limiter)).not.toContain("begins");
+    limiter.takeBack("a", 75_000);
+    expect(verdicts([92, 118], limiter)).toEqual(["pass", "begins"]);
+  });
+});
+
 describe("T21 a thousand sources and no more", () => {
   function counting() {
     const seen = { evicted: 0 };

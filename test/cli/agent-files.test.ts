@@ -446,6 +446,52 @@ test("T63 self-ping fails when nothing listens; no agent obeys its own certifica
   expect(down.status).toBe(1);
 });
 
+test("pairing-status answers any user, and names what that user may not read", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01");
+  // Root may read everything, so it is somebody else then. The checkout may lie where he may not go.
+  const stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  const program = control.folder.join("ctrl-exec-agent");
+  copyFileSync(programPath("ctrl-exec-agent"), program);
+  const ask = async (...args: readonly string[]) => {
+    const command = [program, "pairing-status", "--config", agent.config, ...args];
+    return await runCommand([...(asRoot ? stranger : []), ...command]);
+  };
+  const remedy = "Run this as root (sudo), or as the user these files belong to.\n";
+
+  expect(await ask()).toMatchObject({ status: 1, out: "Paired: no\n", err: "" });
+  await agent.pair();
+  const cert = agent.path("agent.crt");
+  chmodSync(cert, 0);
+  const unread = `Cannot read ${cert}: permission denied\n`;
+  const yes = { status: 0, out: "Paired: yes\n" };
+  expect(await ask()).toMatchObject({ ...yes, err: `${unread}${remedy}` });
+  const json = await ask("--json");
+  expect(JSON.parse(json.out)).toEqual({
+    ok: 1,
+    paired: true,
+    unread: [expect.stringContaining(`Cannot read ${cert}: permission denied`)],
+  });
+
+  // Nor the configuration: then its certificate is taken to be where it usually is.
+  chmodSync(agent.config, 0);
+  const instead =
+    `Cannot read ${agent.config}: permission denied\n${unread}` +
+    `Looked at the usual certificate instead: ${cert}\n`;
+  expect(await ask()).toMatchObject({ ...yes, err: `${instead}${remedy}` });
+  unlinkSync(cert);
+  expect(await ask()).toMatchObject({ status: 1, out: "Paired: no\n" });
+
+  // Nor anything at all.
+  chmodSync(agent.path("."), 0);
+  const hidden = await ask();
+  const hiddenJson = await ask("--json");
+  chmodSync(agent.path("."), 0o755);
+  expect(hidden).toMatchObject({ status: 1, out: "Paired: unknown\n" });
+  expect(hidden.err).toContain(remedy);
+  expect(JSON.parse(hiddenJson.out)).toMatchObject({ ok: 1, paired: null });
+});
+
 test("pairing-status --json says until when", async () => {
   await using control = await ControlHost.create();
   const agent = await control.addAgent("web-01");

@@ -1,6 +1,15 @@
-import { isPaired, loadCertificate } from "../../agent/identity-files.ts";
+import { resolve } from "node:path";
+import { isForOthers, type PairingState, pairingState } from "../../agent/pairing-state.ts";
+import {
+  type AgentConfig,
+  DEFAULT_AGENT_CONFIG,
+  parseAgentConfig,
+} from "../../core/agent-config.ts";
+import { type CtrlExecError, inOneLine } from "../../core/errors.ts";
+import { forOneLine } from "../../core/text.ts";
 import { daysBetween, isoSeconds, opensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
+import type { Io } from "../io.ts";
 import { writeJson } from "../render/json.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
@@ -10,32 +19,73 @@ export const pairingStatus = defineVerb({
   positionals: "",
   arity: [0, 0],
   options: { config: agentOptions.config, json: agentOptions.json },
-  details: "Exits 0 if this agent is paired, 1 if it is not, so that scripts can ask.",
+  details: [
+    "Exits 0 if this agent is paired, 1 if it is not, so that scripts can ask. Any user may: what that",
+    "user may not read is named on stderr, and where nobody but root can tell, the answer is unknown and 1.",
+  ].join("\n"),
   examples: ["ctrl-exec-agent pairing-status", "ctrl-exec-agent pairing-status --json"],
   async run({ options, io }) {
-    const { config } = await openAgentSetting(options, "defaults");
-    if (!isPaired(config)) {
-      if (options.json) writeJson(io, { ok: 1, paired: false });
-      else io.out("Paired: no\n");
-      return 1;
-    }
-    const { notAfter, commonName, serial } = loadCertificate(config);
-    const daysLeft = daysBetween(new Date(), notAfter);
-    if (options.json) {
-      const expiry = isoSeconds(notAfter);
-      const status = {
-        ok: 1,
-        paired: true,
-        hostname: commonName,
-        cert_expiry: expiry,
-        days_left: daysLeft,
-        serial,
-      };
-      writeJson(io, status);
-    } else {
-      io.out(`Paired: yes (cert expires ${opensslTime(notAfter)})\n`);
-      if (daysLeft < 0) io.err("The certificate has expired: pair this agent again.\n");
-    }
-    return 0;
+    const { config, unread } = await configAsSeen(options.config);
+    const state = pairingState(config);
+    const now = new Date();
+    const missed = [unread, "unread" in state ? state.unread : undefined];
+    const problems = missed.filter((problem) => problem !== undefined);
+    if (options.json) writeJson(io, stateJson(state, problems, now));
+    else io.out(`${describe(state)}\n`);
+    for (const { message } of problems) io.err(`${forOneLine(message)}\n`);
+    if (unread !== undefined) io.err(`Looked at the usual certificate instead: ${config.cert}\n`);
+    const [hint] = problems.flatMap((problem) => problem.hint ?? []);
+    if (hint !== undefined) io.err(`${hint}\n`);
+    warnOfEnd(io, state, now);
+    return state.paired ? 0 : 1;
   },
 });
+
+interface SeenConfig {
+  readonly config: AgentConfig;
+  /** Why the file's own settings are not in it. */
+  readonly unread?: CtrlExecError;
+}
+
+/** An agent.conf that only others may read leaves every default: its certificate is beside it. */
+async function configAsSeen(given: string | undefined): Promise<SeenConfig> {
+  try {
+    return { config: (await openAgentSetting({ config: given }, "defaults")).config };
+  } catch (thrown) {
+    if (!isForOthers(thrown)) throw thrown;
+    const { config } = await parseAgentConfig(resolve(given ?? DEFAULT_AGENT_CONFIG), "");
+    return { config, unread: thrown };
+  }
+}
+
+function describe(state: PairingState): string {
+  if ("certificate" in state) {
+    return `Paired: yes (cert expires ${opensslTime(state.certificate.notAfter)})`;
+  }
+  if (state.paired === undefined) return "Paired: unknown";
+  return state.paired ? "Paired: yes" : "Paired: no";
+}
+
+function stateJson(
+  state: PairingState,
+  problems: readonly CtrlExecError[],
+  now: Date,
+): Record<string, unknown> {
+  const unread = problems.length === 0 ? {} : { unread: problems.map(inOneLine) };
+  if (!("certificate" in state)) return { ok: 1, paired: state.paired ?? null, ...unread };
+  const { notAfter, commonName, serial } = state.certificate;
+  return {
+    ok: 1,
+    paired: true,
+    hostname: commonName,
+    cert_expiry: isoSeconds(notAfter),
+    days_left: daysBetween(now, notAfter),
+    serial,
+    ...unread,
+  };
+}
+
+function warnOfEnd(io: Io, state: PairingState, now: Date): void {
+  if (!("certificate" in state) || daysBetween(now, state.certificate.notAfter) >= 0) return;
+  io.err("The certificate has expired: pair this agent again.\n");
+}

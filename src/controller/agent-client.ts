@@ -3,6 +3,7 @@ import { type ConnectionPhase, connectionProblem } from "../core/connection-prob
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
+import { isIp } from "../core/ip-address.ts";
 import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
 import { formatBytes } from "../core/units.ts";
@@ -61,14 +62,19 @@ const MAX_REPLY_BYTES = 512 * 2 ** 20;
 /** What is not a script's output: a certificate's dates, a list of scripts. */
 const MAX_SHORT_REPLY_BYTES = 4 * 2 ** 20;
 
-/** @throws CtrlExecError whose message names the likely cause */
+/**
+ * @param onPeer told the address that is called as soon as it is known, and again when one of a name's has
+ *   taken the connection
+ * @throws CtrlExecError whose message names the likely cause
+ */
 export async function askAgent(
   dialler: Dialler,
   target: ResolvedTarget,
   request: AgentRequest,
+  onPeer: (address: string) => void = () => undefined,
 ): Promise<AgentReply> {
   const share = (dialler.account ?? dialler.budget.open()).openReply();
-  const call = new Call(dialler, target, request, share);
+  const call = new Call(dialler, target, request, share, onPeer);
   let kept = false;
   try {
     const { status, json, heard } = await call.make();
@@ -90,6 +96,7 @@ class Call {
   readonly #target: ResolvedTarget;
   readonly #request: AgentRequest;
   readonly #share: ReplyShare;
+  readonly #onPeer: (address: string) => void;
   #place = "";
   #phase: ConnectionPhase = "connect";
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -98,11 +105,18 @@ class Call {
   readonly #expiry = Promise.withResolvers<never>();
   #abort: () => void = () => undefined;
 
-  constructor(dialler: Dialler, target: ResolvedTarget, request: AgentRequest, share: ReplyShare) {
+  constructor(
+    dialler: Dialler,
+    target: ResolvedTarget,
+    request: AgentRequest,
+    share: ReplyShare,
+    onPeer: (address: string) => void,
+  ) {
     this.#dialler = dialler;
     this.#target = target;
     this.#request = request;
     this.#share = share;
+    this.#onPeer = onPeer;
   }
 
   async make(): Promise<HttpReply> {
@@ -127,6 +141,7 @@ class Call {
     const { config, pool } = this.#dialler;
     const address = await dialAddress(this.#target, config.connect_timeout * 1000);
     this.#place = formatHostPort(address, this.#target.port);
+    if (isIp(address)) this.#onPeer(address);
     if (pool !== undefined) return await this.#askThrough(pool, address);
     return await this.#askOnce(await this.#connect(address), false);
   }
@@ -165,6 +180,7 @@ class Call {
     await new Promise(setImmediate);
     await new Promise(setImmediate);
     if (connection.tls.closed) return undefined;
+    this.#onPeer(connection.peerAddress);
     this.#startClock();
     try {
       return await this.#askOnce(connection, true);
@@ -179,6 +195,8 @@ class Call {
     const { config, credential, handshakes } = this.#dialler;
     this.#phase = "connect";
     const connection = await connectTcp(address, this.#target.port, config.connect_timeout * 1000);
+    const peerAddress = connection.address;
+    if (peerAddress !== "") this.#onPeer(peerAddress);
     // Waiting for a place does not count against the host's own time.
     const release = await handshakes.acquire();
     const giveUp = setTimeout(release, HANDSHAKE_PLACE_MS);
@@ -192,7 +210,8 @@ class Call {
     try {
       this.#phase = "handshake";
       const peer = await connection.secureAsClient(credential);
-      return { tls: connection, peer: identityOf(peer), openedAt: performance.now() };
+      const openedAt = performance.now();
+      return { tls: connection, peer: identityOf(peer), peerAddress, openedAt };
     } finally {
       clearTimeout(giveUp);
       clearTimeout(tooLate);

@@ -9,6 +9,8 @@ export interface AgentConnection {
   readonly tls: Connection;
   /** Whom the handshake showed; its name is judged again for each request. */
   readonly peer: CertificateIdentity;
+  /** Where it is; a connection that has closed no longer tells. */
+  readonly peerAddress: string;
   /** Milliseconds of `performance.now()`. */
   readonly openedAt: number;
 }

@@ -32,6 +32,8 @@ export interface HostOutcome {
   readonly reply: AgentReply | undefined;
   /** Set when there is no reply. */
   readonly error: string | undefined;
+  /** The address that was called; undefined when none was known. Only with a reply is it the host's. */
+  readonly peer: string | undefined;
   /** Milliseconds from the host's own start. */
   readonly rtt: number;
   /** The controller's serial under which the host took the request; undefined when it took none. */
@@ -147,6 +149,10 @@ export async function askHost(
   request: AgentRequest,
 ): Promise<HostOutcome> {
   const started = performance.now();
+  let peer: string | undefined;
+  const onPeer = (address: string) => {
+    peer = address;
+  };
   const outcome = (
     reply: AgentReply | undefined,
     found: Partial<Pick<HostOutcome, "error" | "acceptedSerial" | "refusedSerial">>,
@@ -154,6 +160,7 @@ export async function askHost(
     target,
     reply,
     error: undefined,
+    peer,
     acceptedSerial: undefined,
     refusedSerial: false,
     clockOffset: offsetOf(reply, dialler.controller.now()),
@@ -165,7 +172,7 @@ export async function askHost(
     if (problem !== undefined) throw problem;
     let refused: AgentReply | undefined;
     for (const { serial, credential } of inOrderFor(target, dialler.credentials)) {
-      const reply = await askAgent({ ...dialler, serial, credential }, target, request);
+      const reply = await askAgent({ ...dialler, serial, credential }, target, request, onPeer);
       if (!isRefusal(reply, CALLER_REFUSALS)) return outcome(reply, { acceptedSerial: serial });
       refused ??= reply;
     }

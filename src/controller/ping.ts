@@ -98,10 +98,17 @@ function pingResult(
   return failed(refusalIn(reply.json) ?? `answered with status ${reply.status}`);
 }
 
-function logResult({ log }: Controller, { target, rtt }: HostOutcome, result: PingResult): void {
+/** RESULT and TARGET are 0.8's fields, STATUS and PEER the manual's. */
+function logResult(
+  { log }: Controller,
+  { target, peer, rtt }: HostOutcome,
+  result: PingResult,
+): void {
   const fields = {
+    ...(peer === undefined ? {} : { PEER: peer }),
     REQID: result.reqid,
     RTT: rtt,
+    STATUS: result.status,
     TARGET: formatHostPort(target.name, target.port),
   };
   if (result.error === undefined) log("info", "ping", { RESULT: "ok", ...fields });

@@ -118,14 +118,34 @@ test("ping: one line on each side, an error at err", async () => {
   const ours = control.log.of("ping").filter(({ tag }) => tag === "ctrl-exec");
   const ok = ours.find(({ fields }) => fields.TARGET?.startsWith("web-01"));
   expect(ok?.fields).toEqual({
+    PEER: "127.0.0.1",
     REQID: reqid,
     RESULT: "ok",
     RTT: expect.stringMatching(/^\d+$/),
+    STATUS: "ok",
     TARGET: `web-01:${agent.port}`,
   });
   expect(ok?.priority).toBe(INFO);
-  expect(ours.find(({ fields }) => "ERROR" in fields)?.priority).toBe(ERR);
+  const failed = ours.find(({ fields }) => "ERROR" in fields);
+  expect(failed?.fields).toEqual({
+    ERROR: expect.stringContaining("connection refused"),
+    PEER: "127.0.0.1",
+    REQID: reqid,
+    RTT: expect.stringMatching(/^\d+$/),
+    STATUS: "error",
+    TARGET: `127.0.0.1:${port}`,
+  });
+  expect(failed?.priority).toBe(ERR);
   await line("ctrl-exec-agent", "ping", { PEER: "127.0.0.1", REQID: reqid });
+});
+
+test("ping: no PEER where no address was known", async () => {
+  const { out } = await control.run("ping", ["no-such-host.invalid", "--json"]);
+  const [{ reqid }] = JSON.parse(out).results;
+  await control.log.seen("ping", (fields) => fields.REQID === reqid);
+  const [logged] = control.log.of("ping").filter(({ fields }) => fields.REQID === reqid);
+  expect(logged?.fields).toMatchObject({ STATUS: "error", TARGET: "no-such-host.invalid:7443" });
+  expect(logged?.fields).not.toHaveProperty("PEER");
 });
 
 test("pairing, from start to stop", async () => {

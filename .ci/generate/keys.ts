@@ -53,10 +53,15 @@ function rows(
   });
 }
 
+/** Keys whose value is a number of bytes. */
+const SIZES = new Set(["max_output", "max_reply", "max_replies", "max_records"]);
+
 function shown(name: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "boolean") return value ? "1" : "0";
-  if (name === "max_output" && typeof value === "number") return `${value / 2 ** 20}M`;
+  if (SIZES.has(name) && typeof value === "number") {
+    return value % 2 ** 30 === 0 ? `${value / 2 ** 30}G` : `${value / 2 ** 20}M`;
+  }
   if (isRateLimit(value)) return `${value.limit}/${value.window}/${value.block}`;
   return String(value);
 }

@@ -1,4 +1,5 @@
 /** A script's output as the answer to a run has it, read from the chunks in which it came. */
+import { base64Of } from "../core/base64.ts";
 import type { LongText } from "../core/json-pieces.ts";
 import { decodeText } from "../core/text.ts";
 import { collecting } from "../system/collect.ts";
@@ -51,16 +52,4 @@ function* textOf(chunks: Iterable<Uint8Array>): Generator<string> {
   const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
   for (const chunk of chunks) yield lossy.decode(chunk, { stream: true });
   yield lossy.decode();
-}
-
-/** Three bytes make four characters: what is over waits for the next chunk. */
-function* base64Of(chunks: Iterable<Uint8Array>): Generator<string> {
-  let over = Buffer.alloc(0);
-  for (const chunk of chunks) {
-    const bytes = Buffer.concat([over, chunk]);
-    const whole = bytes.length - (bytes.length % 3);
-    yield bytes.toString("base64", 0, whole);
-    over = bytes.subarray(whole);
-  }
-  yield over.toString("base64");
 }

@@ -1,7 +1,13 @@
 /** What the API answers: a status, JSON, and perhaps a header. */
 import type { z } from "zod";
 import type { ErrorAnswer, Frozen } from "../core/api-schemas.ts";
-import { type CtrlExecError, DeniedError, ERROR_FACTS, LockedError } from "../core/errors.ts";
+import {
+  type CtrlExecError,
+  DeniedError,
+  ERROR_FACTS,
+  inOneLine,
+  LockedError,
+} from "../core/errors.ts";
 
 export interface Answer {
   readonly status: number;
@@ -47,9 +53,10 @@ export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
     const body: ErrorAnswer = { ok: false, error: "locked", code: 4, conflicts };
     return { status, body };
   }
-  if (status >= 500 && error.code !== "busy") return serverError(requestId);
+  const told = error.code === "busy" || error.code === "unrecorded";
+  if (status >= 500 && !told) return serverError(requestId);
   const { name, headers } = NAMES[status] ?? { name: error.code };
-  return refusal(status, name, error.message, headers);
+  return refusal(status, name, status >= 500 ? inOneLine(error) : error.message, headers);
 }
 
 function serverError(requestId: string): Answer {
@@ -64,4 +71,5 @@ const NAMES: Readonly<Record<number, { name: string; headers?: Record<string, st
   404: { name: "not found" },
   413: { name: "too large" },
   503: { name: "busy", headers: RETRY_AFTER },
+  507: { name: "not recorded" },
 };

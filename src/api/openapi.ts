@@ -239,6 +239,12 @@ const REFUSALS = {
     example: failed("busy", "64 requests are in flight"),
     retry: true,
   },
+  507: {
+    description:
+      'The record of a run with "wait": false cannot be written; nothing was sent to any host.',
+    schema: "Error",
+    example: failed("not recorded", "Cannot start the run: its record cannot be written"),
+  },
 } as const satisfies Record<number, Refusal>;
 
 function refusalsOf(route: Route): (keyof typeof REFUSALS)[] {
@@ -249,7 +255,7 @@ function refusalsOf(route: Route): (keyof typeof REFUSALS)[] {
 }
 
 const OWN_REFUSALS: Readonly<Record<string, readonly (keyof typeof REFUSALS)[]>> = {
-  "/run": [403, 409],
+  "/run": [403, 409, 507],
   "/status/{reqid}": [404],
 };
 

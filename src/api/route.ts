@@ -50,4 +50,6 @@ export interface Api {
   readonly routes: readonly Route[];
   /** Keeps the run known until it has ended, whether or not its client still listens. */
   track(run: StartedRun): void;
+  /** Calls when the answer is out, or its client has gone: what it was made of is let go. */
+  whenAnswered(letGo: () => void): void;
 }

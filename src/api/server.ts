@@ -78,6 +78,8 @@ interface Due {
   readonly broken: AbortSignal;
   /** Resolves when the answer is out or the client has gone. */
   readonly closed: Promise<void>;
+  /** Nothing else is sent any more. */
+  answered: boolean;
   bytes: number;
 }
 
@@ -121,7 +123,16 @@ class Api {
   ): Promise<void> {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     const requestId = newRequestId();
-    const due: Due = { request, response, requestId, peer, broken, closed, bytes: 0 };
+    const due: Due = {
+      request,
+      response,
+      requestId,
+      peer,
+      broken,
+      closed,
+      answered: false,
+      bytes: 0,
+    };
     this.#due.add(due);
     const forget = () => {
       this.#due.delete(due);
@@ -176,7 +187,7 @@ class Api {
 
   /** @param runs what the call starts is added to it */
   #call(
-    { request, requestId, peer }: Due,
+    { request, requestId, peer, closed }: Due,
     route: Route,
     body: Record<string, unknown>,
     parameter: string,
@@ -198,6 +209,7 @@ class Api {
         runs.push(run);
         this.#track(run);
       },
+      whenAnswered: (letGo: () => void) => void closed.then(letGo),
     };
     return { api, caller, body, parameter };
   }
@@ -223,7 +235,10 @@ class Api {
     return errorAnswer(error, requestId);
   }
 
-  #send({ request, response, requestId, peer, bytes }: Due, answer: Answer): void {
+  #send(due: Due, answer: Answer): void {
+    if (due.answered) return;
+    due.answered = true;
+    const { request, response, requestId, peer, bytes } = due;
     this.#controller.log("info", "api-request", {
       LEN: bytes,
       METHOD: request.method ?? "",
@@ -233,7 +248,7 @@ class Api {
       STATUS: answer.status,
     });
     const closing = this.#stopping ? { Connection: "close" } : {};
-    writeAnswer(request, response, requestId, {
+    void writeAnswer(request, response, requestId, {
       ...answer,
       headers: { ...closing, ...answer.headers },
     });

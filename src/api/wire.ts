@@ -1,6 +1,8 @@
 /** An answer as bytes. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { jsonPieces } from "../core/json-pieces.ts";
 import { jsonForScreen } from "../core/text.ts";
+import { collecting } from "../system/collect.ts";
 import type { RefusalStatus } from "../system/http-connection.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
@@ -13,25 +15,72 @@ function commonHeaders(requestId: string): Record<string, string> {
   };
 }
 
-/** Does nothing when the answer is out already or the client has gone. */
-export function writeAnswer(
+/**
+ * Does nothing when the answer is out already or the client has gone. A long answer is never held as JSON:
+ * its length is found by making it once to nowhere, then it is made as the client takes it, and others
+ * have their turn between two pieces (T69).
+ */
+export async function writeAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   requestId: string,
   answer: Answer,
-): void {
+): Promise<void> {
   if (response.destroyed || response.headersSent) return;
   // A request whose rest is still coming is answered early: the connection ends with that answer, and what
   // comes of it is dropped meanwhile.
   request.resume();
-  const json = Buffer.from(jsonForScreen(JSON.stringify(answer.body)), "utf8");
-  response.writeHead(answer.status, {
-    ...commonHeaders(requestId),
-    ...answer.headers,
-    ...(request.complete ? {} : { Connection: "close" }),
-    "Content-Length": json.length,
-  });
-  response.end(request.method === "HEAD" ? undefined : json);
+  const writeHead = (length: number) =>
+    response.writeHead(answer.status, {
+      ...commonHeaders(requestId),
+      ...answer.headers,
+      ...(request.complete ? {} : { Connection: "close" }),
+      "Content-Length": length,
+    });
+  const pieces = bytesOf(answer.body);
+  const first = pieces.next();
+  const second = pieces.next();
+  if (first.done === true || second.done === true) {
+    const json = first.done === true ? Buffer.alloc(0) : first.value;
+    writeHead(json.length);
+    response.end(request.method === "HEAD" ? undefined : json);
+    return;
+  }
+  let length = first.value.length + second.value.length;
+  for (const piece of collecting(pieces)) {
+    length += piece.length;
+    await othersTurn();
+    if (response.destroyed) return;
+  }
+  writeHead(length);
+  if (request.method !== "HEAD") await writeLong(response, answer.body);
+  response.end();
+}
+
+async function writeLong(response: ServerResponse, body: unknown): Promise<void> {
+  for (const piece of collecting(bytesOf(body))) {
+    if (response.write(piece)) await othersTurn();
+    else await drained(response);
+    if (response.destroyed) return;
+  }
+}
+
+function* bytesOf(body: unknown): Generator<Buffer, undefined> {
+  for (const piece of jsonPieces(body, false)) yield Buffer.from(jsonForScreen(piece), "utf8");
+}
+
+async function othersTurn(): Promise<void> {
+  await new Promise(setImmediate);
+}
+
+/** Resolves when the client has taken what was written, or has gone. */
+async function drained(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once("drain", resolve);
+  response.once("close", resolve);
+  await promise;
+  response.off("drain", resolve);
+  response.off("close", resolve);
 }
 
 const PHRASES: Readonly<Record<RefusalStatus, readonly [phrase: string, detail: string]>> = {

@@ -3,6 +3,7 @@ import { type ConnectionPhase, connectionProblem } from "../core/connection-prob
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
+import { notJson } from "../core/http-response.ts";
 import { isIp } from "../core/ip-address.ts";
 import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
@@ -10,6 +11,7 @@ import { formatBytes } from "../core/units.ts";
 import { identityOf } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { type HeardClock, type HttpReply, requestOver } from "../system/http-client.ts";
+import type { ReadPace } from "../system/read-pace.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
@@ -22,9 +24,20 @@ export interface AgentRequest {
   readonly path: string;
   /** Sent as JSON; undefined sends no body. */
   readonly body?: unknown;
+  readonly reply: ReplyKind;
   /** True when asking twice does no harm: only then is a request sent again on a new connection. */
   readonly idempotent?: boolean;
 }
+
+/** What an answer holds: what a script has printed, what a host offers, or a few words. */
+export type ReplyKind = keyof typeof BOUNDS;
+
+const BOUNDS = {
+  /** Beside its two outputs, each of which may be shorter than a long text. */
+  output: { maxBytes: Number.POSITIVE_INFINITY, maxRest: 512 * 2 ** 10 },
+  list: { maxBytes: 2 * 2 ** 20 },
+  words: { maxBytes: 64 * 2 ** 10 },
+} as const;
 
 export interface AgentReply {
   readonly status: number;
@@ -46,6 +59,8 @@ export interface Dialler {
   readonly handshakes: Semaphore;
   /** Connections that are open already; undefined when each request has its own. */
   readonly pool?: AgentPool;
+  /** Bounds how much of the replies is read at a time. */
+  readonly pace: ReadPace;
   /** Bounds what the replies take together (T29). */
   readonly budget: ReplyBudget;
   /** Where replies are counted until all of them are let go; undefined counts one while it comes. */
@@ -56,11 +71,6 @@ export const MAX_HANDSHAKES = 8;
 
 /** A handshake that takes longer waits for the other side and starves nobody: its place is free (T23). */
 const HANDSHAKE_PLACE_MS = 250;
-
-/** Two outputs of 64 MiB, each of which JSON may escape, and the rest. */
-const MAX_REPLY_BYTES = 512 * 2 ** 20;
-/** What is not a script's output: a certificate's dates, a list of scripts. */
-const MAX_SHORT_REPLY_BYTES = 4 * 2 ** 20;
 
 /**
  * @param onPeer told the address that is called as soon as it is known, and again when one of a name's has
@@ -82,8 +92,7 @@ export async function askAgent(
       kept = dialler.account !== undefined;
       return { status, json, heard };
     }
-    const problem = `${target.name} answered with something that is not JSON`;
-    throw new CtrlExecError("protocol", problem);
+    throw withName(notJson(), target.name);
   } finally {
     call.end();
     if (!kept) share.giveBack();
@@ -129,6 +138,7 @@ class Call {
           cause: thrown,
         });
       }
+      if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
       throw explain(thrown, this.#phase, this.#target.name, this.#place);
     }
   }
@@ -220,7 +230,7 @@ class Call {
   }
 
   async #askOnce({ tls, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
-    const { method, path, body, idempotent } = this.#request;
+    const { method, path, body, reply } = this.#request;
     this.#phase = "request";
     this.#abort = () => tls.close();
     const { config, revoked } = this.#dialler;
@@ -234,19 +244,35 @@ class Call {
       path,
       host: this.#place,
       body: body === undefined ? undefined : JSON.stringify(body),
-      maxBytes: idempotent === true ? MAX_SHORT_REPLY_BYTES : MAX_REPLY_BYTES,
+      ...BOUNDS[reply],
       keepAlive,
-      onBytes: (bytes) => this.#count(bytes),
+      onHeld: (bytes) => this.#count(bytes),
+      pace: this.#dialler.pace,
     });
   }
 
-  #count(bytes: number): void {
-    if (this.#share.take(bytes)) return;
-    const { idempotent } = this.#request;
-    const max = formatBytes(this.#dialler.config.max_replies);
-    const dropped = `the answer of ${this.#target.name} was dropped: all answers together are more than ${max}`;
-    throw new CtrlExecError("too-large", dropped, {
-      hint: `${idempotent === true ? "" : "The script has run; "}max_replies in ctrl-exec.conf sets the bound.`,
+  /** @throws CtrlExecError `too-large` */
+  #count(held: number): void {
+    const { max_reply, max_replies } = this.#dialler.config;
+    if (this.#request.reply === "output" && held > max_reply) {
+      throw new CtrlExecError("too-large", `is larger than ${formatBytes(max_reply)}`, {
+        hint: "max_reply in ctrl-exec.conf sets the bound, max_output in agent.conf what an agent sends.",
+      });
+    }
+    if (this.#share.hold(held)) return;
+    const problem = `leaves too little of ${formatBytes(max_replies)} for the answers of other hosts`;
+    throw new CtrlExecError("too-large", problem, {
+      hint: "max_replies in ctrl-exec.conf sets the bound.",
+    });
+  }
+
+  /** Whether the script ran is never in doubt: a refusal is short, so what is long has run. */
+  #drop({ message, hint = "No agent gives such an answer: see what runs there." }: CtrlExecError) {
+    const { reply, path } = this.#request;
+    const { name } = this.#target;
+    const dropped = `the answer of ${name} to ${path} was dropped: it ${message}`;
+    return new CtrlExecError("too-large", dropped, {
+      hint: reply === "output" ? `The script has run. ${hint}` : hint,
     });
   }
 
@@ -260,11 +286,13 @@ class Call {
 }
 
 function explain(thrown: unknown, phase: ConnectionPhase, name: string, place: string): unknown {
-  if (thrown instanceof CtrlExecError && thrown.code === "protocol") {
-    return new CtrlExecError("protocol", `${name} ${thrown.message}`, { cause: thrown });
-  }
+  if (thrown instanceof CtrlExecError && thrown.code === "protocol") return withName(thrown, name);
   if (!(thrown instanceof ConnectionFailed)) return thrown;
   const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
   const extras = hint === undefined ? { cause: thrown } : { cause: thrown, hint };
   return new CtrlExecError("unreachable", message, extras);
+}
+
+function withName(cause: CtrlExecError, name: string): CtrlExecError {
+  return new CtrlExecError("protocol", `${name} ${cause.message}`, { cause });
 }

@@ -1,4 +1,5 @@
 /** Telling agents the controller's new serial: under the old one, which they trust. */
+import { wholeText } from "../core/json-pieces.ts";
 import { NOT_PERMITTED, refusalIn, runReply, UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { serialStatus } from "../core/rotation.ts";
 import type { Serial } from "../core/serial.ts";
@@ -77,18 +78,28 @@ async function tell(
     // Agents since 1.1 judge it at once; older ones take no notice of it.
     cert: current.credential.cert,
   };
-  await askFleet(dialler, targets, { method: "POST", path: "/run", body }, (outcome) => {
-    const { target, acceptedSerial } = outcome;
-    // Whoever takes the request under the new serial knows it, whatever the script says.
-    if (acceptedSerial === serial) confirmed.push(target.name);
-    else {
-      const problem = scriptProblem(outcome);
-      if (problem === undefined) toConfirm.push(target);
-      else pending.push({ host: target.name, error: problem });
-    }
-  });
+  await askFleet(
+    dialler,
+    targets,
+    { method: "POST", path: "/run", body, reply: "output" },
+    (outcome) => {
+      const { target, acceptedSerial } = outcome;
+      // Whoever takes the request under the new serial knows it, whatever the script says.
+      if (acceptedSerial === serial) confirmed.push(target.name);
+      else {
+        const problem = scriptProblem(outcome);
+        if (problem === undefined) toConfirm.push(target);
+        else pending.push({ host: target.name, error: problem });
+      }
+    },
+  );
   const underNew: FleetDialler = { ...dialler, credentials: [current] };
-  const ping = { method: "POST", path: "/ping", body: { reqid: newRequestId() } } as const;
+  const ping = {
+    method: "POST",
+    path: "/ping",
+    body: { reqid: newRequestId() },
+    reply: "words",
+  } as const;
   await askFleet(underNew, toConfirm, ping, (outcome) => {
     const { target, acceptedSerial } = outcome;
     if (acceptedSerial === serial) confirmed.push(target.name);
@@ -102,10 +113,11 @@ function scriptProblem(outcome: HostOutcome): string | undefined {
   const answered = runReply.safeParse(outcome.reply?.json);
   if (outcome.reply?.status !== 200 || !answered.success) return answerProblem(outcome);
   const { exit, error, stderr } = answered.data;
+  const said = wholeText(stderr).trim().slice(0, 500);
   if (exit === 0) return undefined;
   if (error === NOT_PERMITTED) return `${UPDATE_SERIAL_SCRIPT}: ${error}; ${LIST_IT}`;
   if (error !== undefined) return `${UPDATE_SERIAL_SCRIPT}: ${error}`;
-  return `${UPDATE_SERIAL_SCRIPT} ended with ${exit}${stderr === "" ? "" : `: ${stderr.trim().slice(0, 500)}`}`;
+  return `${UPDATE_SERIAL_SCRIPT} ended with ${exit}${said === "" ? "" : `: ${said}`}`;
 }
 
 function answerProblem({ reply, error }: HostOutcome): string {

@@ -69,7 +69,7 @@ async function ask(controller: Controller, records: readonly AgentRecord[]): Pro
     await askFleet(
       { ...dialSetting(hurried, credentials), controller },
       targets,
-      { method: "POST", path: "/ping", body, idempotent: true },
+      { method: "POST", path: "/ping", body, reply: "words", idempotent: true },
       () => undefined,
     );
   } catch (thrown) {

@@ -37,7 +37,7 @@ export async function scanCapabilities(
   await askFleet(
     openDialler(controller),
     targets,
-    { method: "GET", path: "/capabilities", idempotent: true },
+    { method: "GET", path: "/capabilities", reply: "list", idempotent: true },
     (outcome) => {
       const host = discovered(outcome);
       logResult(controller, outcome, host);

@@ -5,6 +5,7 @@ import { refusalIn } from "../core/messages.ts";
 import { Semaphore } from "../core/semaphore.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { workDescriptors } from "../system/descriptors.ts";
+import { ReadPace } from "../system/read-pace.ts";
 import {
   type AgentReply,
   type AgentRequest,
@@ -82,6 +83,7 @@ export function dialSetting(
     credentials: [dialCredential(current), ...others.map(dialCredential)],
     revoked: readRevoked(config),
     handshakes: new Semaphore(MAX_HANDSHAKES),
+    pace: new ReadPace(),
     budget: new ReplyBudget(config.max_replies),
   };
 }

@@ -3,10 +3,10 @@ import { statSync } from "node:fs";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { workDescriptors } from "../system/descriptors.ts";
 import { AgentPool } from "./agent-pool.ts";
-import { paths } from "./controller.ts";
+import { type Controller, paths } from "./controller.ts";
 import { loadCredentials } from "./credential.ts";
 import { type DialSetting, dialSetting } from "./fleet.ts";
-import { ReplyBudget } from "./reply-budget.ts";
+import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 
 interface Kept {
   readonly setting: DialSetting;
@@ -28,7 +28,7 @@ export class KeptDialler {
    * @throws CtrlExecError `config` when this host's own credential cannot be used
    */
   current(config: ControllerConfig, now: Date): DialSetting {
-    this.#budget.max = config.max_replies;
+    const budget = this.budget(config);
     const files = stamps(config);
     const kept = this.#kept;
     if (kept?.setting.config === config && kept.files === files && now < kept.notAfter) {
@@ -37,9 +37,14 @@ export class KeptDialler {
     this.close();
     const credentials = loadCredentials(config, now);
     const pool = new AgentPool(config.keepalive * 1000, workDescriptors().size);
-    const setting = { ...dialSetting(config, credentials), pool, budget: this.#budget };
+    const setting = { ...dialSetting(config, credentials), pool, budget };
     this.#kept = { setting, pool, files, notAfter: credentials.current.certificate.notAfter };
     return setting;
+  }
+
+  budget(config: ControllerConfig): ReplyBudget {
+    this.#budget.max = config.max_replies;
+    return this.#budget;
   }
 
   /** Closes every connection that is not in use; those in use close after their answer. */
@@ -47,6 +52,11 @@ export class KeptDialler {
     this.#kept?.pool.close();
     this.#kept = undefined;
   }
+}
+
+/** Where what is held for one answer counts: among all of the API, or for a command alone. */
+export function openReplies({ config, dialler }: Controller): ReplyAccount {
+  return (dialler?.budget(config) ?? new ReplyBudget(config.max_replies)).open();
 }
 
 /** Changes whenever one of the files is replaced or written, or the credentials beside them change. */

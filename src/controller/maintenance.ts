@@ -9,6 +9,7 @@ import { dropUnusedLocks } from "./locks.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
 import { mendCredentials } from "./mend-credentials.ts";
 import { dropExpiredRequests } from "./pairing-queue.ts";
+import { purgeRunRecords } from "./record-space.ts";
 import { readRegistry } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
 import { restoreCredential } from "./replaced-credential.ts";
@@ -23,7 +24,6 @@ import {
   rotateIfDue,
 } from "./rotation.ts";
 import { rotationProblems } from "./rotation-state.ts";
-import { purgeRunRecords } from "./run-records.ts";
 
 /** What one pass did; host names in lists, in the order they were met. */
 export interface MaintenanceReport {

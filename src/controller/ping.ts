@@ -37,7 +37,7 @@ export async function pingHosts(
   await askFleet(
     openDialler(controller),
     targets,
-    { method: "POST", path: "/ping", body: { reqid }, idempotent: true },
+    { method: "POST", path: "/ping", body: { reqid }, reply: "words", idempotent: true },
     (outcome) => {
       const result = pingResult(outcome, reqid);
       logResult(controller, outcome, result);

@@ -185,7 +185,12 @@ async function askForRequest(
   target: ResolvedTarget,
   reqid: string,
 ): Promise<string> {
-  const json = await ask(dialler, target, { method: "POST", path: "/renew", body: { reqid } });
+  const json = await ask(dialler, target, {
+    method: "POST",
+    path: "/renew",
+    body: { reqid },
+    reply: "words",
+  });
   const answered = renewReply.safeParse(json);
   if (answered.success) return answered.data.csr;
   throw new CtrlExecError("protocol", `${target.name} answered /renew without a request`);
@@ -196,7 +201,7 @@ async function deliver(
   target: ResolvedTarget,
   body: { readonly cert: string; readonly ca: string; readonly reqid: string },
 ): Promise<void> {
-  await ask(dialler, target, { method: "POST", path: "/renew-complete", body });
+  await ask(dialler, target, { method: "POST", path: "/renew-complete", body, reply: "words" });
 }
 
 /** The answer's JSON. @throws CtrlExecError with what the agent said against it */

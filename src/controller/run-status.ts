@@ -4,29 +4,33 @@ import { isRequestId } from "../core/request-id.ts";
 import type { RunReportSoFar } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";
-import { readRunRecord } from "./run-records.ts";
+import type { ReplyAccount } from "./reply-budget.ts";
+import { readRunRecord, submitterOf } from "./stored-runs.ts";
 
 /**
- * The hook is asked whether or not there is such a run, so that its refusals tell nothing (T25).
+ * The hook is asked whether or not there is such a run, so that its refusals tell nothing (T25), and
+ * before more of the record is read than who submitted it (T67).
  *
- * @throws CtrlExecError `denied`, `not-found`, or `damaged` when the record cannot be read
+ * @param account where the record counts among what is held, until it is closed
+ * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` when the record cannot be read
  */
 export async function showRun(
   controller: Controller,
   caller: Caller,
   reqid: string,
+  account: ReplyAccount,
 ): Promise<RunReportSoFar> {
   const known = isRequestId(reqid);
-  const record = known ? await readRunRecord(controller, reqid).catch(asError) : undefined;
+  const submitter = known ? await whoSubmitted(controller, reqid, account) : "";
   await authorize(controller, caller, {
     action: "api",
     script: "",
     hosts: [],
     args: [],
     ...(known ? { reqid } : {}),
-    submitter: record instanceof CtrlExecError ? "" : (record?.submitter ?? ""),
+    submitter,
   });
-  if (record instanceof CtrlExecError) throw record;
+  const record = known ? await readRunRecord(controller, reqid, account) : undefined;
   if (record !== undefined) return record;
   throw new CtrlExecError(
     "not-found",
@@ -36,7 +40,18 @@ export async function showRun(
   );
 }
 
-function asError(thrown: unknown): CtrlExecError {
-  if (thrown instanceof CtrlExecError) return thrown;
-  throw thrown;
+/** Empty when the record does not say, or cannot be read: whom the hook lets see the run is told of that. */
+async function whoSubmitted(
+  controller: Controller,
+  reqid: string,
+  account: ReplyAccount,
+): Promise<string> {
+  try {
+    const submitter = await submitterOf(controller, reqid);
+    // Records of 1.0 have it at their end.
+    return submitter ?? (await readRunRecord(controller, reqid, account))?.submitter ?? "";
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError) return "";
+    throw thrown;
+  }
 }

@@ -22,19 +22,21 @@ export interface RunOrder {
   readonly port: number | undefined;
   readonly script: string;
   readonly args: readonly string[];
+  /** Nobody waits for the results: a run that cannot be recorded is not begun. */
+  readonly mustBeRecorded?: boolean;
 }
 
 export interface RunReport {
   readonly reqid: string;
   /** In the order the hosts were given. */
   readonly results: readonly RunResult[];
+  /** Whether its record has all of every result; what went wrong is logged. */
+  readonly recorded: boolean;
 }
 
 /** A run that was accepted: nothing about it is an error any more, only a host's result. */
 export interface StartedRun {
   readonly reqid: string;
-  /** Resolves when its record can be read. */
-  readonly recorded: Promise<void>;
   /** Resolves when every host has its result and the record is written. */
   readonly finished: Promise<RunReport>;
   /**
@@ -47,10 +49,10 @@ export interface StartedRun {
 }
 
 /**
- * Resolves as soon as the run is accepted.
+ * Resolves as soon as the run is accepted: its record can be read then, and nothing has been sent.
  *
  * @param onResult called once per host, as they answer
- * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential, locked
+ * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential, locked, `unrecorded`
  */
 export async function startRun(
   controller: Controller,
@@ -87,13 +89,26 @@ export async function startRun(
   const dialler = { ...opened, account };
   const hosts = targets.map(({ name }) => name);
   const locks = takeRunLocks(controller, { targets, script, reqid, username });
-  const record = new RunRecord(controller, { reqid, script, hosts, submitter: username, token });
+  const { mustBeRecorded = false } = order;
+  const facts = { reqid, script, hosts, submitter: username, token };
+  const record = new RunRecord(controller, facts, mustBeRecorded);
+  if (!(await record.stored) && mustBeRecorded) {
+    record.discard();
+    locks.releaseAll();
+    throw new CtrlExecError("unrecorded", "Cannot start the run: its record cannot be written", {
+      hint: "Nothing was sent to any host. The log of the control host says what is wrong: ACTION=run-store-fail.",
+    });
+  }
   log("info", "dispatch", { HOSTS: hosts.join(","), REQID: reqid, SCRIPT: script });
   const results = new Map<string, RunResult>();
-  const report = () => ({ reqid, results: hosts.flatMap((host) => results.get(host) ?? []) });
+  let recorded = false;
+  const report = () => {
+    return { reqid, results: hosts.flatMap((host) => results.get(host) ?? []), recorded };
+  };
   const fanOut = async (): Promise<RunReport> => {
     try {
-      await askFleet(dialler, targets, { method: "POST", path: "/run", body }, (outcome) => {
+      const request = { method: "POST", path: "/run", body, reply: "output" } as const;
+      await askFleet(dialler, targets, request, (outcome) => {
         locks.release(outcome.target);
         const result = runResult(outcome, script, reqid);
         logResult(controller, outcome, resultWithoutToken(result, token));
@@ -103,18 +118,18 @@ export async function startRun(
       });
     } finally {
       locks.releaseAll();
-      await record.close("ctrl-exec gave up before this host answered; the script may have run");
+      const reason = "ctrl-exec gave up before this host answered; the script may have run";
+      recorded = await record.close(reason);
     }
     return report();
   };
   const abandoned = Promise.withResolvers<RunReport>();
   return {
     reqid,
-    recorded: record.stored,
     finished: Promise.race([fanOut(), abandoned.promise]),
     async abandon(reason) {
       const lost = targets.filter(({ name }) => !results.has(name));
-      await record.close(reason);
+      recorded = await record.close(reason);
       for (const { name, port } of lost) {
         const TARGET = formatHostPort(name, port);
         log("err", "run", { ERROR: reason, REQID: reqid, SCRIPT: script, TARGET });

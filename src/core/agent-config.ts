@@ -17,6 +17,7 @@ import {
   withDefault,
 } from "./config-fields.ts";
 import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file.ts";
+import { DEFAULT_MAX_OUTPUT } from "./output-bounds.ts";
 import { parseRateLimit, type RateLimit } from "./units.ts";
 
 export const DEFAULT_AGENT_CONFIG = "/etc/ctrl-exec-agent/agent.conf";
@@ -38,7 +39,7 @@ const shape = z.object({
   auth_hook_timeout: withDefault(seconds, 10),
   auth_hook_json: withDefault(flag, false),
   stdin_timeout: withDefault(seconds, 10),
-  max_output: withDefault(byteSize, 64 * 2 ** 20),
+  max_output: withDefault(byteSize, DEFAULT_MAX_OUTPUT),
   max_connections: withDefault(wholeNumber(1, 65_535), 256),
   pairing_port: withDefault(wholeNumber(1, 65_535), 7444),
   pairing_max_queue: withDefault(wholeNumber(1, 10_000), 10),

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { parseTarget } from "./host-name.ts";
 import { isArrayOfText } from "./json.ts";
+import type { LongText } from "./json-pieces.ts";
 import { unknownMember } from "./unknown-member.ts";
 
 // No program and no environment variable can be given a NUL byte.
@@ -111,7 +112,9 @@ export const runResult = z.object({
     .boolean()
     .optional()
     .describe("The agent ended the script because its `timeout` was over."),
-  stdout_dropped: dropped.describe("Bytes of output beyond what the agent keeps."),
+  stdout_dropped: dropped.describe(
+    "Bytes of output that are not here: beyond what the agent keeps, or what could be recorded.",
+  ),
   stderr_dropped: dropped,
 });
 
@@ -156,7 +159,17 @@ export const healthAnswer = z.object({ ok, version: z.string() });
 
 export const pingAnswer = z.object({ ok, results: z.array(pingResult) });
 
-export const runAnswer = z.object({ ok, reqid, results: z.array(runResult) });
+export const runAnswer = z.object({
+  ok,
+  reqid,
+  results: z.array(runResult),
+  recorded: z
+    .literal(false)
+    .optional()
+    .describe(
+      "The record of the run lacks some of this: it could not be written. Absent otherwise.",
+    ),
+});
 
 export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });
 
@@ -203,9 +216,14 @@ export type ErrorAnswer =
   | z.output<typeof deniedAnswer>
   | z.output<typeof lockedAnswer>;
 
-/** An answer as it may be built: nothing that a use-case gives has to be copied. */
-export type Frozen<Shape> = Shape extends (infer Item)[]
-  ? readonly Frozen<Item>[]
-  : Shape extends object
-    ? { readonly [Key in keyof Shape]: Frozen<Shape[Key]> }
-    : Shape;
+/**
+ * An answer as it may be built: nothing that a use-case gives has to be copied, and a text may be one
+ * that is made while it is written.
+ */
+export type Frozen<Shape> = Shape extends string
+  ? Shape | LongText
+  : Shape extends (infer Item)[]
+    ? readonly Frozen<Item>[]
+    : Shape extends object
+      ? { readonly [Key in keyof Shape]: Frozen<Shape[Key]> }
+      : Shape;

@@ -16,6 +16,8 @@ import {
 } from "./config-fields.ts";
 import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file.ts";
 
+import { DEFAULT_MAX_REPLY } from "./output-bounds.ts";
+
 export const DEFAULT_CONTROLLER_CONFIG = "/etc/ctrl-exec/ctrl-exec.conf";
 
 const TEN_YEARS_SECONDS = 315_360_000;
@@ -33,6 +35,7 @@ const shape = z.object({
   keepalive: withDefault(wholeNumber(0, 300), 5),
   max_parallel: withDefault(wholeNumber(1, 4096), 64),
   max_hosts: withDefault(wholeNumber(1, 100_000), 500),
+  max_reply: withDefault(byteSize, DEFAULT_MAX_REPLY),
   max_replies: withDefault(byteSize, 2 ** 30),
   auth_hook: optional(absolutePath),
   auth_hook_timeout: withDefault(seconds, 10),
@@ -52,6 +55,7 @@ const shape = z.object({
   api_auth_default: withDefault(oneOf("deny", "allow"), "deny"),
   api_max_requests: withDefault(wholeNumber(1, 10_000), 64),
   run_retention: withDefault(seconds, 86_400),
+  max_records: withDefault(byteSize, 4 * 2 ** 30),
 });
 
 const schema: ConfigSchema<typeof shape> = {

@@ -25,6 +25,10 @@ export const CONTROLLER_KEYS = {
     text: "Folder of the registry, pairing requests, locks, run records and the rotation state.",
   },
   run_retention: { group: IDENTITY, text: "Seconds that run records are kept." },
+  max_records: {
+    group: IDENTITY,
+    text: "Most disk that run records may take; beyond it the oldest go before their time. Of a run whose record alone would take more than half of it, long outputs are not recorded.",
+  },
   key_type: {
     group: IDENTITY,
     text: "Kind of the keys that setup-ca, setup-ctrl-exec and rotation make: ec (P-256) or rsa4096.",
@@ -48,9 +52,13 @@ export const CONTROLLER_KEYS = {
   },
   max_parallel: { group: CALLS, text: "Hosts worked on at once." },
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
+  max_reply: {
+    group: CALLS,
+    text: "Most memory that one host's answer to a run may hold; a larger one is dropped and the host's result says so. Seven times the max_output of an agent takes whatever that agent sends. A number of bytes, or 512M, 2G.",
+  },
   max_replies: {
     group: CALLS,
-    text: "Most that the answers of all hosts of a run may hold together, in ctrl-exec-api those of all requests; a host's answer beyond it is dropped and its result says so. A number of bytes, or 512M, 2G.",
+    text: "The same of all hosts of a run together, in ctrl-exec-api of all requests. No answer takes more than three quarters of it, less while others hold theirs: hosts that flood leave room for the rest.",
   },
   auth_hook: {
     group: AUTH,

@@ -22,6 +22,7 @@ export type ErrorCode =
   | "untrusted"
   | "protocol"
   | "storage"
+  | "unrecorded"
   | "damaged"
   | "internal";
 
@@ -47,6 +48,8 @@ export const ERROR_FACTS = {
   untrusted: { exit: 1, http: 502, level: "err" },
   protocol: { exit: 1, http: 502, level: "err" },
   storage: { exit: 1, http: 500, level: "err" },
+  /** The run was refused because nobody would ever see its result (RFC 4918 section 11.5). */
+  unrecorded: { exit: 1, http: 507, level: "err" },
   damaged: { exit: 1, http: 500, level: "err" },
   internal: { exit: 70, http: 500, level: "err" },
 } as const satisfies Record<ErrorCode, ErrorFacts>;

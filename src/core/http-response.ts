@@ -6,6 +6,7 @@ import { CtrlExecError, messageOf } from "./errors.ts";
 import { contentLength, MAX_HEAD_BYTES, readHeaders, says } from "./http-message.ts";
 import { JsonReader } from "./json-reader.ts";
 import { parseHttpDate } from "./time.ts";
+import { formatBytes } from "./units.ts";
 
 export interface ResponseHead {
   readonly status: number;
@@ -49,6 +50,10 @@ function readFraming(lines: readonly string[]) {
   }
 }
 
+export function notJson(): CtrlExecError {
+  return new CtrlExecError("protocol", "answered with something that is not JSON");
+}
+
 function notHttp(): CtrlExecError {
   return new CtrlExecError("protocol", "answered with something that is not HTTP");
 }
@@ -63,24 +68,30 @@ export interface HttpResponse {
 
 const START = "HTTP/1.";
 
-/** Bytes of the JSON that are accepted beside the long texts in it (T29): parsed, they take many times as much. */
-const MAX_REST_BYTES = 4 * 2 ** 20;
-
 /** Reads a response from whatever pieces it comes in. */
 export class ResponseReader {
   readonly #maxBody: number;
   #head: ResponseHead | undefined;
   #headBytes: Buffer = Buffer.alloc(0);
-  readonly #body = new JsonReader(MAX_REST_BYTES);
+  readonly #body: JsonReader;
   /** Bytes of the body that have come, and of what may come behind it. */
   #length = 0;
 
-  /** @param maxBody bytes of the body that are accepted (T29) */
-  constructor(maxBody: number) {
+  /**
+   * @param maxBody bytes of the body that are accepted (T29)
+   * @param maxRest of those, what may come beside long texts: parsed, it takes many times as much
+   */
+  constructor(maxBody: number, maxRest = maxBody) {
     this.#maxBody = maxBody;
+    this.#body = new JsonReader(maxRest);
   }
 
-  /** Returns true when the response is complete. @throws CtrlExecError `protocol` */
+  /** Bytes of memory that what has come so far takes. */
+  get held(): number {
+    return this.#headBytes.length + this.#body.held;
+  }
+
+  /** Returns true when the response is complete. @throws CtrlExecError `protocol`, `too-large` */
   take(chunk: Buffer): boolean {
     const rest = this.#head === undefined ? this.#takeHead(chunk) : chunk;
     if (this.#head === undefined) return false;
@@ -88,10 +99,12 @@ export class ResponseReader {
     const start = this.#length;
     this.#length += rest.length;
     if (Math.max(this.#length, bodyLength ?? 0) > this.#maxBody) {
-      throw new CtrlExecError("protocol", `answered with more than ${this.#maxBody} bytes`);
+      throw new CtrlExecError("too-large", `is larger than ${formatBytes(this.#maxBody)}`);
     }
     const wanted = Math.max(0, (bodyLength ?? this.#length) - start);
     this.#body.take(rest.subarray(0, wanted));
+    // There may be no end of it.
+    if (!this.#body.isJson) throw notJson();
     return bodyLength !== undefined && this.#length >= bodyLength;
   }
 

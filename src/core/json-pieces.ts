@@ -17,6 +17,11 @@ export function isLongText(value: unknown): value is LongText {
   return typeof value === "object" && value !== null && "parts" in value;
 }
 
+/** All of it in one: for where it is shown, not passed on. */
+export function wholeText(text: string | LongText): string {
+  return typeof text === "string" ? text : [...text.parts(false)].join("");
+}
+
 /**
  * What JSON.stringify would make of plain objects, arrays, text, numbers and long texts, in pieces of
  * at least PIECE_LENGTH characters, but for the last, and not many times that.

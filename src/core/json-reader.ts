@@ -3,26 +3,25 @@
  * held as bytes, as JSON and as text at once; only the rest is kept until the end and then parsed.
  */
 import { CtrlExecError } from "./errors.ts";
+import { PiecedText } from "./pieced-text.ts";
+import { formatBytes } from "./units.ts";
 
-/** Characters of a text from which on it is kept apart from the rest. */
+/** Characters of a text from which on it is kept apart from the rest, as a PiecedText. */
 const LONG = 65_536;
 
 /** Characters that are decoded at once; of smaller pieces the memory does not all come back. */
 const PIECE_LENGTH = 2 ** 20;
 
 interface Text {
-  /** As JSON spells it. */
+  /** As JSON spells it: what has not been decoded yet. */
   raw: string;
-  /**
-   * What of it has been decoded. Concatenated: such a string becomes one when it is first looked at,
-   * and by then what the reading left behind is gone.
-   */
-  decoded: string;
+  readonly decoded: PiecedText;
 }
 
 export class JsonReader {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #maxRest: number;
+  readonly #longFrom: number;
   /** All that has come, while it is so little that nothing in it can be long; undefined afterwards. */
   #short: string | undefined = "";
   /** The JSON with a name in the place of each long text. */
@@ -31,22 +30,34 @@ export class JsonReader {
   #text: Text | undefined;
   /** The beginning of an escape whose end has not come. */
   #held = "";
-  readonly #long = new Map<string, string>();
+  readonly #long = new Map<string, PiecedText>();
+  /** Bytes of the long texts before the one that is being read. */
+  #longHeld = 0;
   /** The sender cannot know it, and so cannot use the name of a long text. */
   #secret = "";
   #isJson = true;
 
-  /** @param maxRest characters that are accepted of what is no long text (T29) */
-  constructor(maxRest: number) {
+  /**
+   * @param maxRest characters that are accepted of what is not a long text (T29)
+   * @param longFrom characters from which on a text is a long one
+   */
+  constructor(maxRest: number, longFrom = LONG) {
     this.#maxRest = maxRest;
+    this.#longFrom = longFrom;
   }
 
-  /** @throws CtrlExecError `protocol` beyond `maxRest` */
+  /** Bytes of memory that what has come so far takes. */
+  get held(): number {
+    const text = this.#text === undefined ? 0 : this.#text.raw.length + this.#text.decoded.held;
+    return (this.#short ?? this.#rest).length + this.#longHeld + text;
+  }
+
+  /** @throws CtrlExecError `too-large` beyond `maxRest` */
   take(bytes: Uint8Array): void {
     this.#take(this.#decoder.decode(bytes, { stream: true }));
   }
 
-  /** What was read; undefined when it was not JSON. */
+  /** What was read, long texts in it as PiecedText; undefined when it was not JSON. */
   end(): unknown {
     this.#take(this.#decoder.decode());
     try {
@@ -63,7 +74,7 @@ export class JsonReader {
       return;
     }
     const all = this.#short + json;
-    this.#short = all.length <= Math.min(LONG, this.#maxRest) ? all : undefined;
+    this.#short = all.length <= Math.min(this.#longFrom, this.#maxRest) ? all : undefined;
     if (this.#short === undefined) this.#scan(all);
   }
 
@@ -72,6 +83,11 @@ export class JsonReader {
     return JSON.parse(this.#rest, (_, value: unknown) =>
       typeof value === "string" ? (this.#long.get(value) ?? value) : value,
     );
+  }
+
+  /** False as soon as nothing that comes can make it JSON. */
+  get isJson(): boolean {
+    return this.#isJson;
   }
 
   #scan(more: string): void {
@@ -92,11 +108,11 @@ export class JsonReader {
   #turn(): void {
     const text = this.#text;
     if (text === undefined) {
-      this.#text = { raw: "", decoded: "" };
+      this.#text = { raw: "", decoded: new PiecedText() };
       return;
     }
     this.#text = undefined;
-    if (text.decoded === "" && text.raw.length < LONG) {
+    if (text.decoded.length === 0 && text.raw.length < this.#longFrom) {
       this.#keep(`"${text.raw}"`);
       return;
     }
@@ -104,6 +120,7 @@ export class JsonReader {
     this.#secret ||= crypto.randomUUID();
     const name = `${this.#secret} ${this.#long.size}`;
     this.#long.set(name, text.decoded);
+    this.#longHeld += text.decoded.held;
     this.#keep(JSON.stringify(name));
   }
 
@@ -119,7 +136,7 @@ export class JsonReader {
   #decode(text: Text): void {
     try {
       const decoded: string = JSON.parse(`"${text.raw}"`);
-      text.decoded += decoded;
+      text.decoded.add(decoded);
     } catch {
       this.#isJson = false;
     }
@@ -129,7 +146,8 @@ export class JsonReader {
   #keep(json: string): void {
     this.#rest += json;
     if (this.#rest.length > this.#maxRest) {
-      throw new CtrlExecError("protocol", `answered with more than ${this.#maxRest} bytes`);
+      const problem = `holds more than ${formatBytes(this.#maxRest)} beside its long texts`;
+      throw new CtrlExecError("too-large", problem);
     }
   }
 }

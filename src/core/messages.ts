@@ -4,6 +4,7 @@
  */
 import * as z from "zod/mini";
 import { isArrayOfText, isRecordOfText } from "./json.ts";
+import { PiecedText } from "./pieced-text.ts";
 
 /** Port 7443, requests. */
 export const MAX_REQUEST_BYTES = 1_048_576;
@@ -30,6 +31,20 @@ const base64 = text.check(
 const texts = z.custom<string[]>(isArrayOfText);
 const textRecord = z.custom<Record<string, string>>(isRecordOfText);
 
+/** What a script printed: the rest of an answer has no long texts (T69). */
+const output = z._default(z.union([text, z.instanceof(PiecedText)]), "");
+const outputBytes = z.union([
+  base64,
+  z.instanceof(PiecedText).check(z.refine(({ isBase64 }) => isBase64)),
+]);
+
+/** A name, a version, a date. */
+const word = text.check(z.maxLength(255));
+const wordOrEmpty = z._default(word, "");
+
+/** What is shown in one line and logged. */
+const line = text.check(z.maxLength(8192));
+
 const count = z.int().check(z.nonnegative());
 const port = z.int().check(z.gte(1), z.lte(65_535));
 
@@ -54,14 +69,14 @@ export const NOT_PERMITTED = "script not permitted";
 export const runReply = z.object({
   // Perl's JSON writes a number that was used as text as text.
   exit: z.union([z.int(), z.pipe(text.check(z.regex(/^-?\d{1,5}$/)), z.transform(Number))]),
-  stdout: textOrEmpty,
-  stderr: textOrEmpty,
-  error: z.optional(text),
+  stdout: output,
+  stderr: output,
+  error: z.optional(line),
   /** New: the exact bytes, base64, when they are not UTF-8 and `stdout` has lost some. */
-  stdout_b64: z.optional(base64),
-  stderr_b64: z.optional(base64),
+  stdout_b64: z.optional(outputBytes),
+  stderr_b64: z.optional(outputBytes),
   /** New: the signal that ended the script. */
-  signal: z.optional(text),
+  signal: z.optional(word),
   /** New: the agent ended the script because its `timeout` was over. */
   timed_out: z.optional(z.boolean()),
   /** New: bytes that were dropped because the output was longer than the agent keeps. */
@@ -71,9 +86,9 @@ export const runReply = z.object({
 
 export const pingReply = z.object({
   status: z.literal("ok"),
-  host: textOrEmpty,
-  version: textOrEmpty,
-  expiry: textOrEmpty,
+  host: wordOrEmpty,
+  version: wordOrEmpty,
+  expiry: wordOrEmpty,
 });
 
 /** The answer to `POST /renew`: a request made from the agent's present key. */
@@ -102,12 +117,24 @@ const scriptEntry = z.object({
   ),
 });
 
+const MAX_SCRIPTS = 10_000;
+const MAX_TAGS = 1000;
+
+/** Counted before any of them is looked at: a million take a second (T69). */
+const scripts = z.pipe(z.array(z.unknown()).check(z.maxLength(MAX_SCRIPTS)), z.array(scriptEntry));
+const tags = z.pipe(
+  z.custom<object>(
+    (value) => typeof value === "object" && value !== null && Object.keys(value).length <= MAX_TAGS,
+  ),
+  textRecord,
+);
+
 export const capabilitiesReply = z.object({
   status: z.literal("ok"),
-  host: textOrEmpty,
-  version: textOrEmpty,
-  scripts: z._default(z.array(scriptEntry).check(z.maxLength(10_000)), []),
-  tags: z._default(textRecord, {}),
+  host: wordOrEmpty,
+  version: wordOrEmpty,
+  scripts: z._default(scripts, []),
+  tags: z._default(tags, {}),
 });
 
 /** A refusal's body; 0.8 has more fields here and there. */
@@ -115,7 +142,7 @@ const refusal = z.object({ error: text });
 
 /** What a refusal says; undefined for an answer that is none. */
 export function refusalIn(json: unknown): string | undefined {
-  return refusal.safeParse(json).data?.error;
+  return refusal.safeParse(json).data?.error.slice(0, 8192);
 }
 
 /** Port 7444. */

@@ -1,24 +1,26 @@
 /** One host's result, as the screen, `--json`, the API and the run records have it. */
 
+import type { LongText } from "./json-pieces.ts";
+
 export interface RunResult {
   readonly host: string;
   readonly script: string;
   /** The script's own code; 126 killed or not executable; -1 when it never ran. */
   readonly exit: number;
-  readonly stdout: string;
-  readonly stderr: string;
+  readonly stdout: string | LongText;
+  readonly stderr: string | LongText;
   /** Milliseconds with their unit: `42ms`. */
   readonly rtt: string;
   readonly reqid: string;
   readonly error?: string;
   /** The exact bytes, base64, when they are not UTF-8. */
-  readonly stdout_b64?: string;
-  readonly stderr_b64?: string;
+  readonly stdout_b64?: string | LongText;
+  readonly stderr_b64?: string | LongText;
   /** The signal that ended the script. */
   readonly signal?: string;
   /** The agent ended the script because its `timeout` was over. */
   readonly timed_out?: boolean;
-  /** Bytes of output beyond what the agent keeps. */
+  /** Bytes of output that are not here: beyond what the agent keeps, or what could be recorded. */
   readonly stdout_dropped?: number;
   readonly stderr_dropped?: number;
 }

@@ -2,7 +2,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { systemCode } from "../core/errors.ts";
 import { collecting } from "./collect.ts";
 import { fileError, temporaryFor } from "./files.ts";
 import { requirePlain } from "./plain-file.ts";
@@ -61,18 +60,44 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The file's text, or undefined when there is no such file. @throws CtrlExecError `storage` */
-export async function readTextIfPresentAsync(path: string): Promise<string | undefined> {
+/**
+ * Writes over the beginning of a file, and cuts the rest away: for a disk that has no room for a new
+ * one. A crash at that moment leaves a file that is neither.
+ *
+ * @throws CtrlExecError `storage` when the text is longer than the file
+ */
+export async function overwriteAsync(path: string, text: string): Promise<void> {
   try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
     try {
-      requirePlain(await file.stat());
-      return await file.readFile("utf8");
+      const { size } = requirePlain(await file.stat());
+      const bytes = Buffer.from(text, "utf8");
+      if (bytes.length > size) throw new Error("it is shorter than what is to be written");
+      await file.write(bytes, 0, bytes.length, 0);
+      await file.truncate(bytes.length);
     } finally {
       await file.close();
     }
   } catch (cause) {
-    if (systemCode(cause) === "ENOENT") return undefined;
+    throw fileError("storage", "write", path, cause);
+  }
+}
+
+/** A file from its beginning to its end. @throws CtrlExecError `storage` */
+export async function* readChunks(path: string, size = 262_144): AsyncGenerator<Buffer> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      requirePlain(await file.stat());
+      for (;;) {
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size), 0, size);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
     throw fileError("storage", "read", path, cause);
   }
 }

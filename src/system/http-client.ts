@@ -3,6 +3,7 @@ import { ResponseReader } from "../core/http-response.ts";
 import { Collector } from "./collect.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
+import type { ReadPace } from "./read-pace.ts";
 
 export interface HttpRequest {
   readonly method: "GET" | "POST";
@@ -12,10 +13,14 @@ export interface HttpRequest {
   readonly body: string | undefined;
   /** Bytes of the response's body that are accepted. */
   readonly maxBytes: number;
+  /** Of those, what may come beside long texts; undefined means all. */
+  readonly maxRest?: number;
   /** Asks the peer to leave the connection open. */
   readonly keepAlive: boolean;
-  /** Told of each piece of the answer, in bytes, before it is kept; what it throws ends the request. */
-  readonly onBytes?: (bytes: number) => void;
+  /** Told after each piece how many bytes of memory the answer takes; what it throws ends the request. */
+  readonly onHeld?: (bytes: number) => void;
+  /** Shared by the requests that go on at once. */
+  readonly pace?: ReadPace;
 }
 
 export interface HttpReply {
@@ -42,10 +47,10 @@ const KEEP_MARGIN_MS = 1000;
  * response. The connection is closed unless `keepMs` says that it can be used again; until it is, a
  * peer that hangs up or speaks without being asked closes it.
  *
- * @throws ConnectionFailed, or CtrlExecError `protocol` when the answer is not HTTP or too large
+ * @throws ConnectionFailed, or CtrlExecError: `protocol` when the answer is not HTTP, `too-large`
  */
 export async function requestOver(connection: Connection, wanted: HttpRequest): Promise<HttpReply> {
-  const reader = new ResponseReader(wanted.maxBytes);
+  const reader = new ResponseReader(wanted.maxBytes, wanted.maxRest);
   const collector = new Collector();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let heardAt: number | undefined;
@@ -53,9 +58,11 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
     data(chunk) {
       heardAt ??= performance.now();
       collector.worked(chunk.length);
+      wanted.pace?.took(chunk.length);
       try {
-        wanted.onBytes?.(chunk.length);
-        if (reader.take(chunk)) resolve();
+        const complete = reader.take(chunk);
+        wanted.onHeld?.(reader.held);
+        if (complete) resolve();
       } catch (thrown) {
         reject(thrown);
       }
@@ -67,19 +74,21 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
     },
     closed: (fault) => reject(fault ?? new ConnectionFailed("ECONNRESET")),
   });
+  wanted.pace?.enter(connection);
   void connection.write(requestText(wanted));
   let keepMs = 0;
   try {
     await promise;
     const { status, json, keepSeconds, date } = reader.response();
-    collector.finished();
     const kept = wanted.keepAlive && !connection.closed;
     keepMs = kept ? Math.max(0, keepSeconds * 1000 - KEEP_MARGIN_MS) : 0;
     const heard = date && heardAt !== undefined ? { date, at: heardAt } : undefined;
     return { status, json, keepMs, heard };
   } finally {
     closeWhenHeard(connection);
+    wanted.pace?.leave(connection);
     if (keepMs === 0) connection.close();
+    collector.finished();
   }
 }
 

@@ -33,7 +33,8 @@ export function readPlainFile(path: string, flags = 0, maxBytes = MAX_BYTES): Pl
 }
 
 /** @throws an error that says what else it is */
-export function requirePlain(stats: Stats): void {
+export function requirePlain(stats: Stats): Stats {
   if (stats.isDirectory()) throw new Error("it is a folder");
   if (!stats.isFile()) throw new Error(NOT_PLAIN);
+  return stats;
 }

@@ -1,7 +1,7 @@
 /** Files that decide what this process does with its rights. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
-import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
 import { fileError } from "./files.ts";
+import { NOT_PLAIN, readPlainFile } from "./plain-file.ts";
 import { judgePath, type PathRule } from "./trusted-path.ts";
 
 /** No file that a person writes is longer. */
@@ -43,42 +43,17 @@ export function readTrustedText(path: string, rule: TrustRule = {}): string {
 /** The same, or undefined when there is no such file. */
 export function readTrustedTextIfPresent(path: string, rule: TrustRule = {}): string | undefined {
   refuseUntrusted(path, rule);
-  const found = readWithStats(path);
-  if (found === undefined) return undefined;
-  const problem = problemOf(found.stats, found.bytes.length);
-  if (problem === undefined) return found.bytes.toString("utf8");
-  throw new CtrlExecError("config", `Cannot use ${path}: ${problem}`, {
-    hint: "Name a plain file.",
-  });
-}
-
-interface Found {
-  readonly bytes: Buffer;
-  readonly stats: Stats;
-}
-
-function readWithStats(path: string): Found | undefined {
   try {
-    // A FIFO would keep us waiting for somebody to write.
-    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const stats = fstatSync(file);
-      // Of anything else, such as /dev/zero, there may be no end.
-      const sound = stats.isFile() && stats.size <= MAX_BYTES;
-      return { bytes: sound ? readFileSync(file) : Buffer.alloc(0), stats };
-    } finally {
-      closeSync(file);
-    }
+    const { bytes, stats } = readPlainFile(path, 0, MAX_BYTES);
+    // What /proc shows has no size. It is root's, and says what the caller typed.
+    if (stats.size !== bytes.length) throw new Error(NOT_PLAIN);
+    return bytes.toString("utf8");
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return undefined;
-    throw fileError("config", "read", path, cause);
+    if (systemCode(cause) !== "") throw fileError("config", "read", path, cause);
+    throw new CtrlExecError("config", `Cannot use ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: "Name a plain file.",
+    });
   }
-}
-
-function problemOf(stats: Stats, length: number): string | undefined {
-  if (stats.isDirectory()) return "it is a folder";
-  if (!stats.isFile()) return "it is no plain file";
-  if (stats.size > MAX_BYTES) return "it is longer than 1 MiB";
-  // What the kernel shows as a file may have no size.
-  return stats.size === length ? undefined : "it is no plain file";
 }

@@ -30,7 +30,7 @@ function keyOf(pem: string): Buffer {
 async function offer(body: Record<string, unknown>) {
   const { controller } = fleet;
   const target = targetOf("web-01", findAgent(controller.config, "web-01"));
-  const request = { method: "POST", path: "/renew-complete", body } as const;
+  const request = { method: "POST", path: "/renew-complete", body, reply: "words" } as const;
   return (await askHost(openDialler(controller), target, request)).reply;
 }
 

@@ -22,7 +22,7 @@ afterEach(() => fleet[Symbol.asyncDispose]());
 /** Calls web-01 as a control host of 1.0 does, or somebody with its certificate. */
 async function callWeb(path: string, body: unknown, dialler = openDialler(fleet.controller)) {
   const target = targetOf("web-01", findAgent(dialler.config, "web-01"));
-  const { reply } = await askHost(dialler, target, { method: "POST", path, body });
+  const { reply } = await askHost(dialler, target, { method: "POST", path, body, reply: "words" });
   return reply;
 }
 

@@ -1,9 +1,10 @@
 /** T22: what each program does when nothing more can be written. Rotation and renewal: controller-files. */
 import { expect, test } from "bun:test";
+import { existsSync, utimesSync, writeFileSync } from "node:fs";
 import { TestApi } from "../support/api.ts";
 import { programPath, Running } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
-import { contents } from "../support/folder.ts";
+import { contents, until } from "../support/folder.ts";
 
 const UPDATE = `update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`;
 const AGENT = { allowlist: [UPDATE], scripts: { greet: "echo hello" } };
@@ -43,11 +44,13 @@ test("T22 each command of the control host names the file and changes nothing", 
 test("T22 runs go on, from the command line and over HTTP, and hold no lock afterwards", async () => {
   await using control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
   await control.startAgent("web-01", AGENT);
-  await control.mustRun("run", ["web-01", "greet"], FULL);
+  const { err } = await control.mustRun("run", ["web-01", "greet"], FULL);
+  expect(err).toMatch(/^ctrl-exec: Cannot keep all of the record of run [0-9a-f]{16}: /);
   await using api = await TestApi.start(control, "http", {}, FULL);
   for (let time = 0; time < 2; time++) {
     const { json } = await api.post("/run", { hosts: ["web-01"], script: "greet" });
     expect(json).toMatchObject({ ok: true, results: [{ exit: 0, stdout: "hello\n" }] });
+    expect(json).toMatchObject({ recorded: false });
   }
   expect(api.logged("run-store-fail")).not.toEqual([]);
   await control.mustRun("run", ["web-01", "greet"]);
@@ -130,4 +133,84 @@ test("T22 an agent that cannot store the controller's new serial is pending, and
     "web-01",
   ]);
   await control.mustRun("run", ["web-01", "greet"]);
+});
+
+const NOT_RECORDED = {
+  ok: false,
+  error: "not recorded",
+  detail: expect.stringContaining("Nothing was sent to any host"),
+};
+
+test("T22 a run that nobody waits for is refused when it cannot be recorded, and does not run", async () => {
+  await using control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  const ran = control.folder.join("ran");
+  await control.startAgent("web-01", { scripts: { mark: `echo x >>${ran}` } });
+  await using api = await TestApi.start(control, "http", {}, FULL);
+  const order = { hosts: ["web-01"], script: "mark", wait: false };
+  for (let time = 0; time < 2; time++) {
+    const { status, json, headers } = await api.post("/run", order);
+    expect([status, json, headers.get("location")]).toEqual([507, NOT_RECORDED, null]);
+  }
+  expect(api.logged("dispatch")).toEqual([]);
+  expect(existsSync(ran)).toBe(false);
+  // No lock is left: somebody who waits may run it.
+  expect((await api.post("/run", { ...order, wait: true })).status).toBe(200);
+  expect(existsSync(ran)).toBe(true);
+});
+
+/** What `/status` says of a run once it is complete. */
+async function recordOf(api: TestApi, json: unknown) {
+  const { reqid } = json as { reqid: string };
+  let record: unknown;
+  await until("the run is complete", async () => {
+    record = (await api.get(`/status/${reqid}`)).json;
+    return (record as { complete: boolean }).complete;
+  });
+  return record;
+}
+
+test("T22 a disk that fills up while a run is on: its record says how each host ended", async () => {
+  await using control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  const scripts = {
+    much: "head -c 100000 /dev/zero | tr '\\0' x; exit 3",
+    less: "echo done; head -c 50000 /dev/zero | tr '\\0' x >&2",
+  };
+  await control.startAgent("web-01", { scripts });
+  // Room for a record without outputs; the first of a run has more than its last then needs.
+  await using api = await TestApi.start(control, "http", {}, { blocks: 8 });
+  const start = async (script: string) => {
+    const { status, json } = await api.post("/run", { hosts: ["web-01"], script, wait: false });
+    expect(status).toBe(202);
+    return await recordOf(api, json);
+  };
+  expect(await start("much")).toMatchObject({
+    results: [{ host: "web-01", exit: 3, stdout: "", stdout_dropped: 100_000 }],
+    pending: [],
+  });
+  expect(await start("less")).toMatchObject({
+    results: [{ host: "web-01", exit: 0, stdout: "", stdout_dropped: 5, stderr_dropped: 50_000 }],
+    pending: [],
+  });
+  expect(api.logged("run-store-fail").length).toBeGreaterThanOrEqual(2);
+});
+
+test("T22 an API that is killed while a run is on: the next one says what is known, and for how long", async () => {
+  await using control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  const go = control.folder.join("go");
+  const scripts = { wait: `until [ -e ${go} ]; do sleep 0.05; done` };
+  await control.startAgent("web-01", { scripts });
+  const first = await TestApi.start(control);
+  const order = { hosts: ["web-01"], script: "wait", wait: false };
+  const { reqid } = (await first.post("/run", order)).json as { reqid: string };
+  await first.stop("SIGKILL");
+  await using api = await TestApi.start(control);
+  const known = async () => (await api.get(`/status/${reqid}`)).json;
+  expect(await known()).toMatchObject({ complete: false, pending: ["web-01"], results: [] });
+  const past = new Date(Date.now() - 61_000);
+  utimesSync(control.folder.join(`control/state/runs/${reqid}.json`), past, past);
+  expect(await known()).toMatchObject({
+    complete: true,
+    results: [{ host: "web-01", exit: -1, error: expect.stringContaining("may have run") }],
+  });
+  writeFileSync(go, "");
 });

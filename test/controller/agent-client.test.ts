@@ -8,6 +8,7 @@ import { parseControllerConfig } from "../../src/core/controller-config.ts";
 import { messageOf } from "../../src/core/errors.ts";
 import { Semaphore } from "../../src/core/semaphore.ts";
 import { readSerialLine } from "../../src/core/serial.ts";
+import { ReadPace } from "../../src/system/read-pace.ts";
 import { Authority } from "../support/authority.ts";
 import { TestFolder } from "../support/folder.ts";
 
@@ -25,6 +26,7 @@ async function diallerWith(pool: AgentPool): Promise<Dialler> {
     serial: readSerialLine("01") ?? "",
     revoked: new Set(),
     handshakes: new Semaphore(8),
+    pace: new ReadPace(),
     budget: new ReplyBudget(2 ** 20),
     pool,
   };
@@ -48,7 +50,8 @@ test("a run is not sent to an agent that hung up while this process was busy: it
     const { value } = await child.stdout.getReader().read();
     const target = targetOf("127.0.0.1", undefined, Number(new TextDecoder().decode(value)));
     const dialler = await diallerWith(pool);
-    const run = async () => await askAgent(dialler, target, { method: "POST", path: "/run" });
+    const run = async () =>
+      await askAgent(dialler, target, { method: "POST", path: "/run", reply: "output" });
     expect((await run()).json).toEqual({ ok: true });
     child.stdin.write("end\n");
     await child.stdin.flush();

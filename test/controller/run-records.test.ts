@@ -1,7 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import type { Controller } from "../../src/controller/controller.ts";
-import { purgeRunRecords, RunRecord, readRunRecord } from "../../src/controller/run-records.ts";
+import { purgeRunRecords } from "../../src/controller/record-space.ts";
+import { ReplyBudget } from "../../src/controller/reply-budget.ts";
+import { RunRecord } from "../../src/controller/run-records.ts";
+import { readRunRecord as readStored } from "../../src/controller/stored-runs.ts";
 import { runResult } from "../../src/core/api-schemas.ts";
 import { parseControllerConfig } from "../../src/core/controller-config.ts";
 import type { RunResult } from "../../src/core/results.ts";
@@ -19,6 +22,13 @@ const resultOf = (host: string): RunResult => ({
   rtt: "1ms",
   reqid: REQID,
 });
+
+/** With every long text as one. */
+async function readRunRecord(controller: Controller, reqid: string) {
+  const account = new ReplyBudget(2 ** 30).open();
+  const found = await readStored(controller, reqid, account);
+  return found && (JSON.parse(JSON.stringify(found)) as typeof found);
+}
 
 class Stage implements Disposable {
   readonly folder = new TestFolder();
@@ -211,6 +221,33 @@ describe("a run's record", () => {
     expect(stage.logged).toEqual([
       ["warning", "run-store-fail"],
       ["warning", "run-store-fail"],
+    ]);
+  });
+
+  test("T22 says whether it could be written, at the beginning and at the end", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new RunRecord(controller, facts);
+    expect([await record.stored, await record.close("x")]).toEqual([true, true]);
+    stage.folder.write("state/file", "");
+    const file = {
+      ...controller,
+      config: { ...controller.config, state_dir: stage.folder.join("state/file") },
+    };
+    const other = new RunRecord(file, facts);
+    expect([await other.stored, await other.close("x")]).toEqual([false, false]);
+  });
+
+  test("T69 that would take more than half of max_records leaves out long outputs", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller("max_records = 1M");
+    const record = new RunRecord(controller, facts);
+    record.add({ ...resultOf("a"), stdout: "x".repeat(600_000) });
+    record.add(resultOf("b"));
+    expect(await record.close("x")).toBe(false);
+    expect((await readRunRecord(controller, REQID))?.results).toEqual([
+      { ...resultOf("a"), stdout: "", stdout_dropped: 600_000 },
+      resultOf("b"),
     ]);
   });
 });

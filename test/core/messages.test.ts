@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  capabilitiesReply,
   pairingAnswer,
   pairingPending,
   pairingRequest,
@@ -162,5 +163,44 @@ describe("pairing", () => {
       status: "denied",
       reason: "approval timeout",
     });
+  });
+});
+
+describe("T69 what an agent says of itself is short", () => {
+  const long = "x".repeat(9000);
+  test.each([
+    [runReply, { exit: 0, error: long }],
+    [runReply, { exit: 0, signal: long }],
+    [runReply, { exit: 0, stdout: 1 }],
+    [pingReply, { status: "ok", version: long }],
+    [pingReply, { status: "ok", expiry: long }],
+    [capabilitiesReply, { status: "ok", version: long }],
+  ])("not %#", (schema, body) => {
+    expect(schema.safeParse(body).success).toBe(false);
+  });
+
+  test("a refusal is cut", () => {
+    expect(refusalIn({ error: long })).toHaveLength(8192);
+  });
+
+  test("scripts and tags are counted before they are looked at", () => {
+    const scripts = (count: number) => Array.from({ length: count }, () => ({ name: "a" }));
+    const tags = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, "v"]));
+    const reply = (scriptCount: number, tagCount: number) =>
+      capabilitiesReply.safeParse({
+        status: "ok",
+        scripts: scripts(scriptCount),
+        tags: tags(tagCount),
+      });
+    expect(reply(10_000, 1000).data?.scripts).toHaveLength(10_000);
+    expect(reply(10_001, 0).success).toBe(false);
+    expect(reply(0, 1001).success).toBe(false);
+    const looked = { name: "a" };
+    let looks = 0;
+    const spy = new Proxy(looked, { get: () => (looks += 1) });
+    const many = Array.from({ length: 10_001 }, () => spy);
+    expect(capabilitiesReply.safeParse({ status: "ok", scripts: many }).success).toBe(false);
+    expect(looks).toBe(0);
   });
 });

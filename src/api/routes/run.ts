@@ -10,7 +10,9 @@ export const run = defineRoute({
   description: [
     "Runs the script on every host in parallel and answers when all are done. A host that fails is a",
     "result, not an error. A client that hangs up does not stop the run: its record is at",
-    '/status/{reqid}. With "wait": false the answer comes at once and the record grows.',
+    '/status/{reqid}. With "wait": false the answer comes as soon as the run is recorded, before anything',
+    "is sent to a host, and the record grows. A run that cannot be recorded is refused then; one that",
+    "is waited for goes on, and its answer says so.",
   ].join("\n"),
   request: runRequest,
   requestExample: { hosts: ["web-01"], script: "deploy-app", args: ["--fast"], username: "alice" },
@@ -42,14 +44,14 @@ export const run = defineRoute({
   },
   async handle({ api, caller, body }) {
     const { hosts, script, args, wait } = body;
-    const order = { hosts, port: undefined, script, args };
+    const order = { hosts, port: undefined, script, args, mustBeRecorded: !wait };
     const started = await startRun(api.controller, caller, order, () => undefined);
     api.track(started);
     if (wait) {
-      const { reqid, results } = await started.finished;
-      return success<typeof runAnswer>({ ok: true, reqid, results });
+      const { reqid, results, recorded } = await started.finished;
+      const unrecorded = recorded ? {} : { recorded };
+      return success<typeof runAnswer>({ ok: true, reqid, results, ...unrecorded });
     }
-    await started.recorded;
     const { reqid } = started;
     const accepted = success<typeof acceptedAnswer>({ ok: true, reqid, complete: false });
     return { ...accepted, status: 202, headers: { Location: `/status/${reqid}` } };

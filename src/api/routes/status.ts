@@ -1,3 +1,4 @@
+import { openReplies } from "../../controller/kept-dialler.ts";
 import { showRun } from "../../controller/run-status.ts";
 import { statusAnswer } from "../../core/api-schemas.ts";
 import { CtrlExecError } from "../../core/errors.ts";
@@ -42,8 +43,10 @@ export const status = defineRoute({
     },
   },
   async handle({ api, caller, parameter }) {
+    const account = openReplies(api.controller);
+    api.whenAnswered(() => account.close());
     try {
-      const run = await showRun(api.controller, caller, parameter);
+      const run = await showRun(api.controller, caller, parameter, account);
       return success<typeof statusAnswer>({ ok: true, ...run });
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;

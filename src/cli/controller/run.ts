@@ -60,10 +60,15 @@ export const run = defineVerb({
       const started = await startRun(controller, cliCaller(options, io), order, show);
       const signal = await firstSignal(SIGNALS, started.finished);
       if (signal !== undefined) await started.abandon(STOPPED);
-      const { reqid, results } = await started.finished;
+      const { reqid, results, recorded } = await started.finished;
       for (const result of results) if (!shown.has(result.host)) show(result);
       if (options.json) {
         writeJson(io, { ok: 1, results });
+      }
+      if (!recorded) {
+        io.err(
+          `ctrl-exec: Cannot keep all of the record of run ${reqid}: ACTION=run-store-fail in the log says why\nWhat is shown here is all there is.\n`,
+        );
       }
       if (signal === undefined) return results.some(runFailed) ? 1 : 0;
       io.err(`Stopped. What has begun on a host runs on; the record: ctrl-exec status ${reqid}\n`);

@@ -1,3 +1,4 @@
+import { openReplies } from "../../controller/kept-dialler.ts";
 import { showRun } from "../../controller/run-status.ts";
 import { type RunReportSoFar, runFailed } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
@@ -26,7 +27,7 @@ export const status = defineVerb({
   examples: ["ctrl-exec status a1b2c3d4e5f60718", "ctrl-exec status a1b2c3d4e5f60718 --json"],
   async run({ options, positionals: [reqid = ""], io }) {
     const controller = await openController(options);
-    const run = await showRun(controller, cliCaller(options, io), reqid);
+    const run = await showRun(controller, cliCaller(options, io), reqid, openReplies(controller));
     if (options.json) writeJson(io, { ok: 1, ...run });
     else {
       for (const result of run.results) renderRunResult(io, result);

@@ -1,4 +1,5 @@
 /** One host's block (PROTOCOL section 5). */
+import { type LongText, wholeText } from "../../core/json-pieces.ts";
 import type { RunResult } from "../../core/results.ts";
 import { runFailed } from "../../core/results.ts";
 import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
@@ -22,8 +23,8 @@ export function renderRunResult(io: Io, result: RunResult): void {
     ...notes(result).map((note) => `${INDENT}${forOneLine(note)}\n`),
   ];
   io.out(lines.join(""));
-  if (result.stdout_b64 === undefined) writeText(io, result.stdout);
-  else writeStream(io, Buffer.from(result.stdout_b64, "base64"), "");
+  if (result.stdout_b64 === undefined) writeText(io, wholeText(result.stdout));
+  else writeStream(io, bytesOf("", result.stdout_b64), "");
   writeStream(io, bytesOf(result.stderr, result.stderr_b64), `${INDENT}STDERR: `);
 }
 
@@ -38,8 +39,10 @@ function notes(result: RunResult): string[] {
   return found;
 }
 
-function bytesOf(text: string, base64: string | undefined): Buffer {
-  return base64 === undefined ? Buffer.from(text, "utf8") : Buffer.from(base64, "base64");
+function bytesOf(text: string | LongText, base64: string | LongText | undefined): Buffer {
+  return base64 === undefined
+    ? Buffer.from(wholeText(text), "utf8")
+    : Buffer.from(wholeText(base64), "base64");
 }
 
 /** In pieces: much output would otherwise be held a second and a third time as bytes. */

@@ -6,8 +6,9 @@ import { readRecord } from "../../../src/controller/agent-record.ts";
 import type { Controller } from "../../../src/controller/controller.ts";
 import { issuedTo } from "../../../src/controller/issued.ts";
 import { listRequests } from "../../../src/controller/pairing-queue.ts";
+import { ReplyBudget } from "../../../src/controller/reply-budget.ts";
 import { readRotation } from "../../../src/controller/rotation-state.ts";
-import { readRunRecord } from "../../../src/controller/run-records.ts";
+import { readRunRecord } from "../../../src/controller/stored-runs.ts";
 import { parseAgentConfig } from "../../../src/core/agent-config.ts";
 import { parseAllowlist } from "../../../src/core/allowlist.ts";
 import { parseControllerConfig } from "../../../src/core/controller-config.ts";
@@ -171,7 +172,7 @@ export const FILES: readonly Target[] = [
         complete: true,
       }),
     ],
-    () => readRunRecord(controller, ID),
+    () => readRunRecord(controller, ID, new ReplyBudget(2 ** 30).open()),
   ),
   stateFile(
     "queued pairing request",

@@ -41,6 +41,10 @@ export class Refused extends Error {
   }
 }
 
+export function badRequest(detail: string): Refused {
+  return new Refused(refusal(400, "bad request", detail));
+}
+
 /** The one error shape (PROTOCOL section 6). What goes wrong inside stays inside. */
 export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
   const status = ERROR_FACTS[error.code].http;

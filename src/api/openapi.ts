@@ -79,7 +79,8 @@ function document(
       summary: "Run allowlisted scripts on a fleet.",
       description: [
         "JSON in and out. HEAD works wherever GET does. Every request passes the auth hook of the",
-        "control host, which is given the token; there is no status 401.",
+        `control host, which is given the token and who asks (the header ${schemas.USERNAME_HEADER}); there`,
+        "is no status 401.",
       ].join("\n"),
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
@@ -88,6 +89,7 @@ function document(
     paths,
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      parameters: { Username: USERNAME_PARAMETER },
       headers: HEADERS,
       schemas: componentSchemas,
     },
@@ -108,7 +110,10 @@ function operation(route: Route, method: string): JsonObject {
     operationId: `${method}-${name === "" ? "index" : name}`,
     summary: route.summary,
     description: route.description,
-    ...(route.path.includes("{reqid}") ? { parameters: [REQID_PARAMETER] } : {}),
+    parameters: [
+      ...(route.path.includes("{reqid}") ? [REQID_PARAMETER] : []),
+      { $ref: "#/components/parameters/Username" },
+    ],
     ...(route.request === undefined ? {} : { requestBody: requestBody(route, route.request) }),
     responses: responses(route),
   };
@@ -121,6 +126,16 @@ const REQID_PARAMETER = {
   description: "The run's id, as /run answers it.",
   schema: { type: "string", pattern: "^[0-9a-f]{16}$" },
   example: "a1b2c3d4e5f60718",
+};
+
+const USERNAME_PARAMETER = {
+  name: schemas.USERNAME_HEADER,
+  in: "header",
+  required: false,
+  description:
+    "Who asks, for the auth hooks and the script, where a request has no body; wins over username in one.",
+  schema: { type: "string", maxLength: schemas.MAX_CREDENTIAL },
+  example: "alice",
 };
 
 function requestBody(route: Route, schema: z.ZodType): JsonObject {

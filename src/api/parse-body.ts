@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { decodeText } from "../core/text.ts";
 import { unknownParameter } from "../core/unknown-member.ts";
-import { Refused, refusal } from "./answer.ts";
+import { badRequest, Refused, refusal } from "./answer.ts";
 import { queryNames } from "./request.ts";
 import type { Route } from "./route.ts";
 
@@ -74,8 +74,4 @@ function requireJsonType({ headers }: IncomingMessage): void {
   if (type.trim().toLowerCase() === "application/json" && encoding === "identity") return;
   const expected = "expected Content-Type: application/json and no Content-Encoding";
   throw new Refused(refusal(415, "unsupported media type", expected));
-}
-
-function badRequest(detail: string): Refused {
-  return new Refused(refusal(400, "bad request", detail));
 }

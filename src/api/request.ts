@@ -1,5 +1,7 @@
 /** What a request's head says. */
 import type { IncomingMessage } from "node:http";
+import { decodeText } from "../core/text.ts";
+import { badRequest } from "./answer.ts";
 
 /** The path without its query, which may hold anything; RFC 9112 section 3.2.2 allows a whole URL. */
 export function pathOf(url: string): string {
@@ -20,7 +22,32 @@ export function namesOneHost({ httpVersion, rawHeaders }: IncomingMessage): bool
   return hosts === 1 || (hosts === 0 && httpVersion !== "1.1");
 }
 
-/** The token of the Authorization header; undefined when there is none. */
+/**
+ * A header that may stand in a request once, as UTF-8; undefined when it is not there. Of several `headers`
+ * would show the first, or all as one text.
+ *
+ * @throws Refused 400
+ */
+export function soleHeader({ rawHeaders }: IncomingMessage, name: string): string | undefined {
+  const lower = name.toLowerCase();
+  const values = rawHeaders.filter((_, index) => {
+    return index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === lower;
+  });
+  const [value] = values;
+  if (value === undefined) return undefined;
+  if (values.length > 1) throw badRequest(`${values.length} headers ${name}; at most one`);
+  // The parser takes each byte for a character.
+  const { text, exact } = decodeText(Buffer.from(value, "latin1"));
+  if (!exact) throw badRequest(`the header ${name} is not UTF-8`);
+  return text;
+}
+
+/**
+ * The token of the Authorization header; undefined when there is none.
+ *
+ * @throws Refused 400
+ */
 export function bearerToken(request: IncomingMessage): string | undefined {
-  return /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+  const value = soleHeader(request, "Authorization") ?? "";
+  return /^Bearer +([^\s]+) *$/i.exec(value)?.[1];
 }

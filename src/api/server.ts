@@ -1,6 +1,5 @@
 /** ctrl-exec-api: from a request to its answer, and from SIGTERM to the last one. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Caller } from "../controller/authorize.ts";
 import type { Controller } from "../controller/controller.ts";
 import { newRequestId } from "../controller/request-id.ts";
 import type { StartedRun } from "../controller/run.ts";
@@ -10,10 +9,11 @@ import type { RefusalStatus } from "../system/http-connection.ts";
 import { startHttpServer } from "../system/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
 import { Bodies, ClientGone } from "./bodies.ts";
+import { callerOf } from "./caller.ts";
 import { shareDescriptors } from "./capacity.ts";
 import { parseBody } from "./parse-body.ts";
 import { Places } from "./places.ts";
-import { bearerToken, namesOneHost, pathOf } from "./request.ts";
+import { namesOneHost, pathOf } from "./request.ts";
 import type { Call, Route } from "./route.ts";
 import { matchPath, ROUTES } from "./routes.ts";
 import { loadApiTls } from "./tls.ts";
@@ -187,21 +187,13 @@ class Api {
 
   /** @param runs what the call starts is added to it */
   #call(
-    { request, requestId, peer, closed }: Due,
+    due: Due,
     route: Route,
     body: Record<string, unknown>,
     parameter: string,
     runs: StartedRun[],
   ): Call {
-    const caller: Caller = {
-      face: "api",
-      username: textOf(body, "username"),
-      token: bearerToken(request) ?? textOf(body, "token"),
-      sourceIp: peer,
-      route: `${route.method} ${route.path}`,
-      requestId,
-      origin: request.headers.origin,
-    };
+    const caller = callerOf(due, route, body);
     const api = {
       controller: this.#controller,
       routes: ROUTES,
@@ -209,7 +201,7 @@ class Api {
         runs.push(run);
         this.#track(run);
       },
-      whenAnswered: (letGo: () => void) => void closed.then(letGo),
+      whenAnswered: (letGo: () => void) => void due.closed.then(letGo),
     };
     return { api, caller, body, parameter };
   }
@@ -294,11 +286,4 @@ class Api {
   #settle(): void {
     if (this.#due.size === 0 && this.#runs.size === 0) this.#idle();
   }
-}
-
-/** A text member of the parsed body, or nothing. */
-function textOf(body: unknown, name: "username" | "token"): string {
-  if (typeof body !== "object" || body === null || !(name in body)) return "";
-  const value: unknown = Reflect.get(body, name);
-  return typeof value === "string" ? value : "";
 }

@@ -63,13 +63,13 @@ async function decide(
 ): Promise<AuthDecision> {
   if (caller.origin !== undefined) return FROM_A_PAGE;
   if (config.auth_hook === undefined) return withoutHook(caller, config.api_auth_default);
-  const { username, token, sourceIp, route } = caller;
+  const { face: via, username, token, sourceIp, route } = caller;
   const hook = {
     file: config.auth_hook,
     timeoutSeconds: config.auth_hook_timeout,
     readsJson: config.auth_hook_json,
   };
-  const asked = { ...request, username, token, sourceIp, route, time: now() };
+  const asked = { ...request, username, token, sourceIp, via, route, time: now() };
   return decideHook(await runHook(hook, asked));
 }
 

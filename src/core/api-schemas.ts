@@ -14,10 +14,18 @@ const argument = z
   .string({ error: "expected text" })
   .regex(NO_NUL, { error: "expected text without NUL bytes" });
 
-const credential = argument.max(8192, { error: "expected at most 8192 characters" }).nullish();
+/** Characters of a username or token. */
+export const MAX_CREDENTIAL = 8192;
+
+/** Carries the user's name where a request has no body. */
+export const USERNAME_HEADER = "X-Ctrl-Exec-Username";
+
+const credential = argument
+  .max(MAX_CREDENTIAL, { error: `expected at most ${MAX_CREDENTIAL} characters` })
+  .nullish();
 
 const username = credential.describe(
-  "Told to the auth hooks and the script; nobody verifies it. Null is the same as nothing.",
+  `Told to the auth hooks and the script; nobody else verifies it. Null is the same as nothing. The header ${USERNAME_HEADER} wins over it.`,
 );
 const token = credential.describe(
   "Told to the auth hooks and the script. An Authorization: Bearer header wins over it.",

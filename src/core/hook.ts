@@ -18,6 +18,8 @@ export interface HookRequest {
   readonly token: string;
   readonly sourceIp: string;
   readonly time: Date;
+  /** Through which face the control host is asked; absent on the agent, which does not know. */
+  readonly via?: "cli" | "api";
   /** The API's route as its document spells it: `GET /status/{reqid}`. */
   readonly route?: string | undefined;
   /** The run that is asked about, and who submitted it. */
@@ -36,6 +38,7 @@ export function hookInput(request: HookRequest): string {
     token: request.token,
     source_ip: request.sourceIp,
     timestamp: isoSeconds(request.time),
+    via: request.via,
     route: request.route,
     reqid: request.reqid,
     submitter: request.submitter,
@@ -54,6 +57,7 @@ export function hookEnvironment(request: HookRequest): Record<string, string> {
     ENVEXEC_TOKEN: request.token,
     ENVEXEC_SOURCE_IP: request.sourceIp,
     ENVEXEC_TIMESTAMP: isoSeconds(request.time),
+    ...(request.via === undefined ? {} : { ENVEXEC_VIA: request.via }),
     ...(request.route === undefined ? {} : { ENVEXEC_ROUTE: request.route }),
     ...(request.reqid === undefined ? {} : { ENVEXEC_REQID: request.reqid }),
     ...(request.submitter === undefined ? {} : { ENVEXEC_SUBMITTER: request.submitter }),

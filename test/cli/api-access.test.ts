@@ -70,8 +70,12 @@ describe("the auth hook", () => {
       await api.ask(method, path, body);
       const calls = hook.calls();
       expect(calls, `${method} ${path}`).toHaveLength(index + 1);
-      expect(calls.at(-1)?.input).toMatchObject({ action, route });
-      expect(calls.at(-1)?.env).toMatchObject({ ENVEXEC_ACTION: action, ENVEXEC_ROUTE: route });
+      expect(calls.at(-1)?.input).toMatchObject({ action, route, via: "api" });
+      expect(calls.at(-1)?.env).toMatchObject({
+        ENVEXEC_ACTION: action,
+        ENVEXEC_ROUTE: route,
+        ENVEXEC_VIA: "api",
+      });
     }
   });
 
@@ -137,6 +141,49 @@ describe("the auth hook", () => {
     expect(call?.env.ENVEXEC_ARGS_JSON).toBe('["a b","-c"]');
     await api.post("/ping", { hosts: ["127.0.0.1:1"], token: "from-body" });
     expect(hook.calls().at(-1)?.env.ENVEXEC_TOKEN).toBe("from-body");
+  });
+
+  test("every route takes the user's name from a header, which wins over the body's", async () => {
+    const { host, hook } = await hostWithHook();
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    for (const [method, path, body] of ROUTES) {
+      const named = typeof body === "object" ? { ...body, username: "mallory" } : undefined;
+      await api.ask(method, path, named, { "X-Ctrl-Exec-Username": "alice" });
+      expect(hook.calls().at(-1)?.env, `${method} ${path}`).toMatchObject({
+        ENVEXEC_USERNAME: "alice",
+      });
+    }
+    // An empty one too: a proxy says so that it knows nobody.
+    const order = { hosts: ["127.0.0.1:1"], username: "mallory" };
+    await api.post("/ping", order, { "X-Ctrl-Exec-Username": "" });
+    expect(hook.calls().at(-1)?.input).toMatchObject({ username: "" });
+  });
+
+  test("headers are read as UTF-8, and one that stands twice is refused before it is asked", async () => {
+    const { host, hook } = await hostWithHook();
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    const ask = async (...headers: string[]) => {
+      const head = ["GET /health HTTP/1.1", "Host: 127.0.0.1", "Connection: close", ...headers];
+      return await api.raw(Buffer.from(`${head.join("\r\n")}\r\n\r\n`, "latin1"));
+    };
+    const utf8 = Buffer.from("Zoë", "utf8").toString("latin1");
+    const named = await ask(`X-Ctrl-Exec-Username: ${utf8}`, `Authorization: Bearer ${utf8}`);
+    expect(named).toStartWith("HTTP/1.1 200 ");
+    expect(hook.calls().at(-1)?.input).toMatchObject({ username: "Zoë", token: "Zoë" });
+    const refused: [detail: string, headers: string[]][] = [
+      ["2 headers X-Ctrl-Exec-Username", ["X-Ctrl-Exec-Username: a", "x-ctrl-exec-username: b"]],
+      ["2 headers Authorization", ["Authorization: Bearer a", "Authorization: Bearer b"]],
+      ["not UTF-8", ["X-Ctrl-Exec-Username: Zo\xeb"]],
+      ["more than 8192 characters", [`X-Ctrl-Exec-Username: ${"x".repeat(8193)}`]],
+    ];
+    for (const [detail, headers] of refused) {
+      const answer = await ask(...headers);
+      expect(answer).toStartWith("HTTP/1.1 400 ");
+      expect(answer).toContain(detail);
+    }
+    expect(hook.calls()).toHaveLength(1);
   });
 
   test("/status tells it the run and its submitter; its refusal looks like an unknown run", async () => {

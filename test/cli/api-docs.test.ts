@@ -1,9 +1,9 @@
 /** docs/API.md is true: every example is run as it stands there, and prints what stands there. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { TestApi } from "../support/api.ts";
-import { cleanEnvironment } from "../support/binary.ts";
+import { cleanEnvironment, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 
 interface Example {
@@ -28,11 +28,21 @@ function alike(text: string): unknown {
   });
 }
 
-test("every example of docs/API.md prints what the page says", async () => {
+/** As the program prints it, with its file of tokens in the test's folder. */
+async function useExampleHook(host: ControlHost): Promise<void> {
+  const { out, status } = await runProgram("ctrl-exec", ["asset", "auth-hook"]);
+  expect(status).toBe(0);
+  const tokens = host.folder.join("auth-tokens");
+  const hook = host.folder.script("hook", out.replace("/etc/ctrl-exec/auth-tokens", tokens));
+  host.addLines([`auth_hook = ${hook}`, "auth_hook_json = yes"]);
+}
+
+const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+
+test("every example of docs/API.md, with the example hook, prints what the page says", async () => {
   await using host = await ControlHost.create(["api_port = 0"]);
-  const hook = host.folder.script("hook", 'test "$ENVEXEC_TOKEN" = sesame || exit 2');
-  const text = readFileSync(host.config, "utf8");
-  host.folder.write("control/ctrl-exec.conf", `${text}auth_hook = ${hook}\n`);
+  await useExampleHook(host);
+  host.folder.write("auth-tokens", `${sha256("sesame")} alice greet,not-listed\n`);
   await host.startAgent("web-01", {
     config: ["[tags]", "env = production"],
     scripts: { greet: 'echo "hello $*"' },
@@ -51,4 +61,24 @@ test("every example of docs/API.md prints what the page says", async () => {
     if (output === undefined) expect(printed).not.toBe("");
     else expect(alike(printed), command).toEqual(alike(output));
   }
+});
+
+test("T25 the example hook as it is: the command line runs scripts, the API runs and tells nothing", async () => {
+  await using host = await ControlHost.create(["api_port = 0"]);
+  await useExampleHook(host);
+  const ran = host.folder.join("ran");
+  await host.startAgent("web-01", { scripts: { mark: `touch ${ran}` } });
+  await using api = await TestApi.start(host);
+  const order = { hosts: ["web-01"], script: "mark", username: "root" };
+  for (const headers of [{}, { Authorization: "Bearer x" }]) {
+    expect((await api.post("/run", order, headers)).json).toEqual({
+      ok: false,
+      error: "bad credentials",
+      code: 2,
+    });
+    expect((await api.get("/openapi-live.json", headers)).status).toBe(403);
+  }
+  expect(existsSync(ran)).toBe(false);
+  expect((await host.run("run", ["web-01", "mark"])).status).toBe(0);
+  expect(existsSync(ran)).toBe(true);
 });

@@ -260,7 +260,7 @@ describe("a hook that allows is told everything, as JSON and as environment:", (
     const { status } = await hooked(
       "run",
       ["web-01", "db-01:1", "mark", "--username", "alice", "--", "a b", "", 'c"d'],
-      { ENVEXEC_TOKEN: "s3cret", LD_PRELOAD: "", BASH_ENV: "/nowhere" },
+      { ENVEXEC_TOKEN: "s3cret", ENVEXEC_VIA: "api", LD_PRELOAD: "", BASH_ENV: "/nowhere" },
     );
     expect(status).toBe(1);
     expect(existsSync(ran)).toBe(true);
@@ -274,6 +274,7 @@ describe("a hook that allows is told everything, as JSON and as environment:", (
       token: "s3cret",
       source_ip: "127.0.0.1",
       timestamp: ISO,
+      via: "cli",
     });
     expect(environment).toMatchObject({
       ENVEXEC_ACTION: "run",
@@ -284,6 +285,7 @@ describe("a hook that allows is told everything, as JSON and as environment:", (
       ENVEXEC_USERNAME: "alice",
       ENVEXEC_TOKEN: "s3cret",
       ENVEXEC_SOURCE_IP: "127.0.0.1",
+      ENVEXEC_VIA: "cli",
       ENVEXEC_TIMESTAMP: input.timestamp,
     });
     expect(

@@ -17,6 +17,7 @@ const request: HookRequest = {
   token: "t0ken",
   sourceIp: "10.0.0.5",
   time: new Date("2025-01-15T12:00:00.500Z"),
+  via: "cli",
 };
 
 describe("what a hook is told (PROTOCOL section 3)", () => {
@@ -30,6 +31,7 @@ describe("what a hook is told (PROTOCOL section 3)", () => {
       token: "t0ken",
       source_ip: "10.0.0.5",
       timestamp: "2025-01-15T12:00:00Z",
+      via: "cli",
     });
   });
 
@@ -44,13 +46,16 @@ describe("what a hook is told (PROTOCOL section 3)", () => {
       ENVEXEC_TOKEN: "t0ken",
       ENVEXEC_SOURCE_IP: "10.0.0.5",
       ENVEXEC_TIMESTAMP: "2025-01-15T12:00:00Z",
+      ENVEXEC_VIA: "cli",
     });
   });
 
-  test("on the agent there are no hosts", () => {
-    const { hosts: _, ...agentRequest } = request;
+  test("on the agent there are no hosts, and nobody knows through which face", () => {
+    const { hosts: _, via: __, ...agentRequest } = request;
     expect(JSON.parse(hookInput(agentRequest)) as unknown).not.toHaveProperty("hosts");
     expect(hookEnvironment(agentRequest)).not.toHaveProperty("ENVEXEC_HOSTS");
+    expect(JSON.parse(hookInput(agentRequest)) as unknown).not.toHaveProperty("via");
+    expect(hookEnvironment(agentRequest)).not.toHaveProperty("ENVEXEC_VIA");
   });
 });
 

@@ -201,14 +201,14 @@ describe("the auth hook example", () => {
     readonly args?: readonly string[];
     readonly username?: string;
     readonly token?: string;
-    readonly source?: string;
+    readonly via?: "cli" | "api";
   }
 
   /** As a hook is asked, its variables left out: it is told everything on its standard input. */
   function decide(asked: Asked, tokens?: Tokens): number | null {
-    const { script = "", args = [], username = "", token = "", source = "127.0.0.1" } = asked;
+    const { script = "", args = [], username = "", token = "", via = "cli" } = asked;
     const time = new Date("2025-01-15T12:00:00Z");
-    const request = { script, args, username, token, sourceIp: source, time };
+    const request = { script, args, username, token, sourceIp: "127.0.0.1", time, via };
     return decideText(hookInput({ action: "run", hosts: ["web-01"], ...request }), tokens);
   }
 
@@ -228,10 +228,13 @@ describe("the auth hook example", () => {
       .exitCode;
   }
 
-  test("works as it is: this host passes, others do not", () => {
+  test("works as it is: the command line passes, the API does not, whatever token it sends", () => {
     expect(decide({ script: "x" })).toBe(0);
-    expect(decide({ script: "x", source: "10.0.0.9" })).toBe(2);
-    expect(decide({ source: "" })).toBe(2);
+    expect(decide({ script: "x", via: "api" })).toBe(2);
+    expect(decide({ via: "api", username: "alice", token: "t1" })).toBe(2);
+    // Who does not say so is not the command line: an agent, a release that knows no faces.
+    expect(decideText('{"source_ip":"127.0.0.1"}')).toBe(2);
+    expect(decideText('{"args":["\\",\\"via\\":\\"cli"],"source_ip":"127.0.0.1"}')).toBe(2);
   });
 
   const tokens = `# who\n${hash("t1")} alice deploy-app,backup\n${hash("t2")} bob *\n`;
@@ -250,6 +253,15 @@ describe("the auth hook example", () => {
     expect(ask("t3", "bob", "anything")).toBe(2);
     expect(ask("", "bob", "anything")).toBe(2);
     expect(ask("# who", "bob", "anything")).toBe(2);
+  });
+
+  test.each(["cli", "api"] as const)("%s: a token without a user is its user's", (via) => {
+    expect(decide({ token: "t1", via }, tokens)).toBe(0);
+    expect(decide({ token: "t1", script: "backup", via }, tokens)).toBe(0);
+    expect(decide({ token: "t1", script: "reboot", via }, tokens)).toBe(3);
+    expect(decide({ token: "t1", username: "bob", via }, tokens)).toBe(2);
+    expect(decide({ token: "t3", via }, tokens)).toBe(2);
+    expect(decide({ via }, tokens)).toBe(2);
   });
 
   test("T67 reads what is too long for a variable, and takes no argument for a member", () => {
@@ -277,7 +289,7 @@ describe("the auth hook example", () => {
   });
 
   test("T67 refuses a request that was cut off", () => {
-    const whole = '{"source_ip":"127.0.0.1"}';
+    const whole = '{"via":"cli"}';
     expect(decideText(whole)).toBe(0);
     for (let length = 0; length < whole.length; length++) {
       expect(decideText(whole.slice(0, length))).not.toBe(0);
@@ -301,7 +313,7 @@ describe("the auth hook example", () => {
     const missing = folder.join("none/auth-tokens");
     const hook = folder.script("hook", text.replace("/etc/ctrl-exec/auth-tokens", missing));
     const asked = {
-      stdin: Buffer.from('{"source_ip":"127.0.0.1"}'),
+      stdin: Buffer.from('{"via":"cli"}'),
       env: { PATH: "/usr/bin:/bin" },
     };
     expect(Bun.spawnSync([hook], asked).exitCode).toBe(1);

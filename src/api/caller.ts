@@ -1,0 +1,44 @@
+/** Who asks over HTTP, as the request says it. */
+import type { IncomingMessage } from "node:http";
+import type { Caller } from "../controller/authorize.ts";
+import { MAX_CREDENTIAL, USERNAME_HEADER } from "../core/api-schemas.ts";
+import { badRequest } from "./answer.ts";
+import { bearerToken, soleHeader } from "./request.ts";
+import type { Route } from "./route.ts";
+
+export interface Asking {
+  readonly request: IncomingMessage;
+  readonly requestId: string;
+  readonly peer: string;
+}
+
+/**
+ * A header wins over the body: a proxy that knows who somebody is sets it, whatever they say of themselves.
+ *
+ * @throws Refused 400
+ */
+export function callerOf(
+  { request, requestId, peer }: Asking,
+  { method, path }: Route,
+  body: Readonly<Record<string, unknown>>,
+): Caller {
+  return {
+    face: "api",
+    username: usernameHeader(request) ?? textOf(body.username),
+    token: bearerToken(request) ?? textOf(body.token),
+    sourceIp: peer,
+    route: `${method} ${path}`,
+    requestId,
+    origin: request.headers.origin,
+  };
+}
+
+function usernameHeader(request: IncomingMessage): string | undefined {
+  const name = soleHeader(request, USERNAME_HEADER);
+  if (name === undefined || name.length <= MAX_CREDENTIAL) return name;
+  throw badRequest(`the header ${USERNAME_HEADER} has more than ${MAX_CREDENTIAL} characters`);
+}
+
+function textOf(member: unknown): string {
+  return typeof member === "string" ? member : "";
+}

@@ -56,9 +56,10 @@ const serve = defineVerb({
         throw thrown;
       }
     });
-    await reloads.serve(io.env, log);
+    reloads.serve(io.env, log);
     notifyReady(io.env.NOTIFY_SOCKET);
     await untilStopped();
+    reloads.stop();
     checks.stop();
     await server.stop();
     return 0;

@@ -32,6 +32,8 @@ function runtimeFolder({ RUNTIME_DIRECTORY }: Environment): string | undefined {
 export class Reloads {
   readonly #reload: () => Promise<void>;
   #turn: Promise<unknown>;
+  /** Held, so that it goes on listening. */
+  #listening: { stop(): void } | undefined;
 
   /**
    * @param ready reloads wait for it; it must not fail
@@ -56,12 +58,16 @@ export class Reloads {
     return next;
   }
 
+  stop(): void {
+    this.#listening?.stop();
+  }
+
   /** Answers `reload` of the command line, where a service manager has made a folder for it. */
-  async serve(env: Environment, log: Log): Promise<void> {
+  serve(env: Environment, log: Log): void {
     const folder = runtimeFolder(env);
     if (folder === undefined) return;
     try {
-      await listenForReload(socketIn(folder), async () => {
+      this.#listening = listenForReload(socketIn(folder), async () => {
         const refused = await this.ask();
         const { message, hint } = refused ?? {};
         return `${JSON.stringify({ ok: refused === undefined, error: message, hint })}\n`;

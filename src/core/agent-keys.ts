@@ -17,8 +17,8 @@ export const AGENT_KEYS = {
   },
   allowed_ips: {
     group: NETWORK,
-    text: "Addresses and prefixes that may connect; others are dropped before TLS. Without it, everyone may try. When none of its entries is valid, the agent does not start.",
-    example: "192.168.1.0/24, 10.0.0.1",
+    text: "Addresses and prefixes that may connect; others are dropped before TLS. Without it, everyone may try; without 127.0.0.1, self-ping may not. When none of its entries is valid, the agent does not start.",
+    example: "127.0.0.1, 192.168.1.0/24, 10.0.0.1",
   },
   max_connections: {
     group: NETWORK,
@@ -47,7 +47,7 @@ export const AGENT_KEYS = {
   },
   script_dirs: {
     group: SCRIPTS,
-    text: "Folders, separated by colons, that a script must lie in, all symbolic links resolved; checked again at each run.",
+    text: "Folders, separated by colons, that a script must lie in, all symbolic links resolved; checked again at each run. update-ctrl-exec-serial is the agent's own and needs none.",
     example: "/opt/ctrl-exec-scripts:/usr/local/lib/ctrl-exec-scripts",
   },
   auth_hook: {

@@ -97,8 +97,8 @@ export const renewReply = z.object({
   csr: text.check(z.maxLength(32_768)),
 });
 
-/** `POST /renew-complete`. */
-export const renewCompleteRequest = z.object({ cert: text, ca: text });
+/** `POST /renew-complete`. A control host of 0.9 sends no CA: the one in place must have signed it. */
+export const renewCompleteRequest = z.object({ cert: text, ca: z.optional(text) });
 export type RenewCompleteRequest = z.infer<typeof renewCompleteRequest>;
 
 const scriptEntry = z.object({

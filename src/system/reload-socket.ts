@@ -3,44 +3,36 @@
  * connect may reload: the folder is the service's own and closed to others.
  */
 import { chmodSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
 import { fileError, removeIfPresent } from "./files.ts";
-
-/** Nobody but the service's own user and root comes here. */
-const MAX_CONNECTIONS = 8;
 
 const MAX_ANSWER_BYTES = 65_536;
 
+/** Bun takes a connection that is answered and closed before it has seen it open for one that failed. */
+const ASK = "reload\n";
+
 /**
- * Each connection asks once.
+ * Whoever asks writes a line, and reads one.
  *
- * @param answer what is written to whoever asked; it does not throw
+ * @param answer what is written to whoever asked, short enough for a socket's buffer; it does not throw
+ * @returns what listens, for as long as somebody holds it
  * @throws CtrlExecError `storage` when there can be no socket at the path
  */
-export async function listenForReload(
-  path: string,
-  answer: () => Promise<string>,
-): Promise<Server> {
-  const server = createServer((socket) => {
-    socket.on("error", () => undefined);
-    socket.resume();
-    void answer().then((text) => socket.end(text));
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
+export function listenForReload(path: string, answer: () => Promise<string>): { stop(): void } {
   try {
     // One that ended without closing it has left its own.
     removeIfPresent(path);
-    server.listen({ path }, resolve);
-    await promise;
+    const listener = Bun.listen({
+      unix: path,
+      socket: {
+        data: (socket) => void answer().then((text) => socket.end(text)),
+        error: () => undefined,
+      },
+    });
     chmodSync(path, 0o600);
+    return listener;
   } catch (thrown) {
     throw fileError("storage", "listen on", path, thrown);
   }
-  server.off("error", reject);
-  server.on("error", () => undefined);
-  return server;
 }
 
 /**
@@ -49,18 +41,24 @@ export async function listenForReload(
  */
 export async function askForReload(path: string, timeoutMs: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  let text = "";
-  const socket = connect({ path });
-  const late = setTimeout(() => {
-    socket.destroy();
-    reject(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" }));
-  }, timeoutMs);
-  socket.setEncoding("utf8");
-  socket.on("data", (chunk: string) => {
-    text += chunk;
-    if (text.length > MAX_ANSWER_BYTES) socket.destroy();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const socket = await Bun.connect({
+    unix: path,
+    socket: {
+      open: (open) => void open.write(ASK),
+      data(open, chunk) {
+        chunks.push(Buffer.from(chunk));
+        length += chunk.length;
+        if (length > MAX_ANSWER_BYTES) open.terminate();
+      },
+      close: () => resolve(Buffer.concat(chunks).toString("utf8")),
+      error: (_, thrown) => reject(thrown),
+    },
   });
-  socket.once("error", reject);
-  socket.once("close", () => resolve(text));
+  const late = setTimeout(() => {
+    reject(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" }));
+    socket.terminate();
+  }, timeoutMs);
   return await promise.finally(() => clearTimeout(late));
 }

@@ -81,6 +81,17 @@ test("what is no certificate is refused", async () => {
   await refuses({ cert: "-----BEGIN CERTIFICATE-----\nnone\n", ca }, "is none");
 });
 
+test("without a CA, as 0.9 sends it, only what this agent's CA signed is taken", async () => {
+  await using other = await LocalFleet.bare();
+  await setupCa(other.controller);
+  const foreign = await signHost(other.controller, "web-01", ownKey);
+  await refuses({ cert: foreign.pem }, "did not sign");
+  const { pem } = await signHost(fleet.controller, "web-01", ownKey);
+  const reply = await offer({ cert: pem, reqid: "0123456789abcdef" });
+  expect(reply).toMatchObject({ status: 200, json: { status: "ok" } });
+  expect(readFileSync(agent.config.cert, "utf8").trim()).toBe(pem.trim());
+});
+
 test("a certificate that fits is taken", async () => {
   const { pem } = await signHost(fleet.controller, "web-01", ownKey);
   const reply = await offer({ cert: pem, ca, reqid: "0123456789abcdef" });

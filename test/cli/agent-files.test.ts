@@ -492,6 +492,19 @@ test("pairing-status answers any user, and names what that user may not read", a
   expect(JSON.parse(hiddenJson.out)).toMatchObject({ ok: 1, paired: null });
 });
 
+test("self-ping that allowed_ips keeps out names the entry that lacks", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01", { config: ["allowed_ips = 192.0.2.1"] });
+  const { status, err } = await agent.run("self-ping");
+  expect(status).toBe(1);
+  expect(err).toBe(
+    `ctrl-exec-agent: Cannot self-ping: allowed_ips in ${agent.config} leaves out 127.0.0.1, and the agent hangs up\n` +
+      "Add 127.0.0.1 to allowed_ips and reload the agent. Nothing is wrong for the control host.\n",
+  );
+  await agent.stop();
+  expect((await agent.run("self-ping")).err).toContain("connection refused");
+});
+
 test("pairing-status --json says until when", async () => {
   await using control = await ControlHost.create();
   const agent = await control.addAgent("web-01");

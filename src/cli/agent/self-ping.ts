@@ -1,9 +1,11 @@
+import { readAllowedIps } from "../../agent/door/allowed-ips.ts";
 import { selfPing as callSelf } from "../../agent/self-ping.ts";
 import { loadTrust } from "../../agent/trust.ts";
 import type { AgentConfig } from "../../core/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/host-name.ts";
 import { opensslTime } from "../../core/time.ts";
+import { ConnectionFailed } from "../../system/connection-failed.ts";
 import { defineVerb } from "../command.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
@@ -30,6 +32,10 @@ export const selfPing = defineVerb({
     const { status, error } = await callSelf(trust, host, config.port, {
       onListening: () => io.out(`Port ${config.port}: listening\n`),
       onHandshake: () => io.out("mTLS handshake: OK\n"),
+    }).catch(async (thrown) => {
+      throw isHungUp(thrown) && (await leavesOut(config, host))
+        ? notAllowed(config, host, thrown)
+        : thrown;
     });
     if (status !== 403 || error !== "serial mismatch") {
       throw new CtrlExecError(
@@ -45,6 +51,26 @@ export const selfPing = defineVerb({
     return 0;
   },
 });
+
+/** The agent was there: it closed the connection before, or instead of, the handshake. */
+function isHungUp(thrown: unknown): boolean {
+  const { cause } = thrown instanceof CtrlExecError ? thrown : {};
+  return cause instanceof ConnectionFailed && cause.code !== "ECONNREFUSED";
+}
+
+async function leavesOut(config: AgentConfig, host: string): Promise<boolean> {
+  const { list } = await readAllowedIps(config);
+  return list !== undefined && !list.has(host);
+}
+
+/** The connection comes from the address that it goes to. */
+function notAllowed({ file }: AgentConfig, host: string, cause: unknown): CtrlExecError {
+  const message = `Cannot self-ping: allowed_ips in ${file} leaves out ${host}, and the agent hangs up`;
+  return new CtrlExecError("unreachable", message, {
+    hint: `Add ${host} to allowed_ips and reload the agent. Nothing is wrong for the control host.`,
+    cause,
+  });
+}
 
 /** An agent that is bound to one address does not listen on the loopback address. */
 function loopback({ bind }: AgentConfig): string {

@@ -47,9 +47,10 @@ export const serve = defineVerb({
     await startWorkerThreads();
     const serving = await start(input);
     started.resolve(serving);
-    await reloads.serve(input.io.env, serving.log);
+    reloads.serve(input.io.env, serving.log);
     notifyReady(input.io.env.NOTIFY_SOCKET);
     await stopped;
+    reloads.stop();
     await serving.server.close();
     return 0;
   },

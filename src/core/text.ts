@@ -6,11 +6,14 @@ const TERMINAL_CONTROLS =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** What another host sent, safe on an operator's terminal (T06, T29): controls become visible. */
+/**
+ * What another host sent, safe on an operator's terminal (T06, T29): controls become visible. A carriage
+ * return before a newline moves nothing, and is left out.
+ */
 export function forTerminal(text: string): string {
-  return text.replace(TERMINAL_CONTROLS, (char) => {
+  return text.replace(TERMINAL_CONTROLS, (char, at: number) => {
     const code = char.charCodeAt(0);
-    if (char === "\r") return "";
+    if (char === "\r" && text[at + 1] === "\n") return "";
     if (code < 0x20) return `^${String.fromCharCode(code + 0x40)}`;
     return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
   });

@@ -126,13 +126,24 @@ test("output that is not UTF-8 reaches a pipe byte for byte", async () => {
   expect(status).toBe(0);
   const end = bytes.indexOf(10) + 1;
   expect(Buffer.from(bytes.subarray(end)).toString("latin1")).toBe(
-    "\xff\xfea\0b\x80\n    STDERR: \xffe\n",
+    "\xff\xfea\0b\x80\n    STDERR: \xffe",
   );
 });
 
-test("output without a final newline gets one, so that the next block starts a line", async () => {
+test("nothing is added behind the last output, and every header starts a line", async () => {
   const { out } = await control.run("run", ["web-01", "open"]);
-  expect(out).toMatch(/no newline\n$/);
+  expect(out).toMatch(/\]\nno newline$/);
+  const both = await control.run("run", ["web-01", "db-01", "open"]);
+  expect(both.out.split("\n")).toEqual([
+    expect.stringMatching(/^==> /),
+    "no newline",
+    expect.stringMatching(/^==> /),
+    "no newline",
+  ]);
+  const reqid = /req:([0-9a-f]{16})/.exec(both.out)?.[1] ?? "";
+  const recorded = await control.run("status", [reqid]);
+  expect(recorded.out.match(/^==> /gm)).toHaveLength(2);
+  expect(recorded.out).toEndWith("\nno newline");
 });
 
 test("megabytes on both streams arrive whole", async () => {

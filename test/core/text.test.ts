@@ -21,7 +21,9 @@ describe("T29 what a terminal would obey becomes visible", () => {
     ["isolates", "\u2066x\u2069", "<U+2066>x<U+2069>"],
     ["Arabic letter mark", "\u061c", "<U+061C>"],
     ["line separator", "a\u2028b", "a<U+2028>b"],
-    ["carriage return over a line", "real\rfake", "realfake"],
+    ["carriage return over a line", "real\rfake", "real^Mfake"],
+    ["carriage returns at the end", "10%\r20%\r", "10%^M20%^M"],
+    ["a carriage return before a line's own", "x\r\r\ny", "x^M\ny"],
   ])("%s", (_, text, shown) => {
     expect(forTerminal(text)).toBe(shown);
   });
@@ -57,7 +59,7 @@ describe("T74", () => {
 
   test("no value ends or draws over a line of ours", () => {
     const name = "web\n==> db\r\u009b2J";
-    expect(screenLine`Denied ${name} (${7}).\n`).toBe("Denied web ==> db<U+009B>2J (7).\n");
+    expect(screenLine`Denied ${name} (${7}).\n`).toBe("Denied web ==> db^M<U+009B>2J (7).\n");
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { paint } from "../../src/cli/render/colour.ts";
 import { showError } from "../../src/cli/render/error.ts";
 import { Progress } from "../../src/cli/render/progress.ts";
-import { renderRunResult } from "../../src/cli/render/run-result.ts";
+import { RunBlocks } from "../../src/cli/render/run-result.ts";
 import { renderColumns, renderTable } from "../../src/cli/render/table.ts";
 import { CtrlExecError, DeniedError } from "../../src/core/errors.ts";
 import type { RunResult } from "../../src/core/results.ts";
@@ -19,8 +19,13 @@ const OK: RunResult = {
 };
 
 function rendered(result: Partial<RunResult>, terminal = {}): string {
+  return renderedAll([result], terminal);
+}
+
+function renderedAll(results: readonly Partial<RunResult>[], terminal = {}): string {
   const kept = new KeptIo(terminal);
-  renderRunResult(kept.io, { ...OK, ...result });
+  const blocks = new RunBlocks(kept.io);
+  for (const result of results) blocks.show({ ...OK, ...result });
   expect(kept.err).toBe("");
   return kept.out;
 }
@@ -34,8 +39,29 @@ describe("one host's block (PROTOCOL section 5)", () => {
 
   test("failure, with stderr behind its marker", () => {
     expect(rendered({ exit: 3, stdout: "a\nb", stderr: "c\nd" })).toBe(
-      "==> web-01  [FAIL  exit:3  42ms  req:a1b2c3d4e5f60718]\na\nb\n    STDERR: c\n    STDERR: d\n",
+      "==> web-01  [FAIL  exit:3  42ms  req:a1b2c3d4e5f60718]\na\nb\n    STDERR: c\n    STDERR: d",
     );
+  });
+
+  test("a header and a marker start a line; behind the last output nothing is added", () => {
+    const head = "==> web-01  [OK  exit:0  42ms  req:a1b2c3d4e5f60718]\n";
+    const bytes = { stdout: "lossy", stdout_b64: Buffer.from([0xff]).toBase64() };
+    expect(rendered({ stdout: "a" })).toBe(`${head}a`);
+    expect(rendered({ stdout: "a\n\n" })).toBe(`${head}a\n\n`);
+    expect(renderedAll([{ stdout: "a" }, { stderr: "b" }, {}])).toBe(
+      `${head}a\n${head}    STDERR: b\n${head}`,
+    );
+    expect(renderedAll([bytes, { stdout: "x" }])).toBe(`${head}\ufffd\n${head}x`);
+    expect(rendered({ ...bytes, stderr: "\nx" })).toBe(
+      `${head}\ufffd\n    STDERR: \n    STDERR: x`,
+    );
+  });
+
+  test("a terminal's next line is its own", () => {
+    const terminal = { outIsTerminal: true, env: { NO_COLOR: "1" } };
+    expect(rendered({ stdout: "a" }, terminal)).toEndWith("]\na\n");
+    expect(rendered({ stderr: "a" }, terminal)).toEndWith("]\n    STDERR: a\n");
+    expect(rendered({ stdout: "10%\r20%\r\n" }, terminal)).toEndWith("]\n10%^M20%\n");
   });
 
   test("a host that did not answer", () => {
@@ -61,7 +87,7 @@ describe("one host's block (PROTOCOL section 5)", () => {
   test("a pipe gets the bytes unchanged", () => {
     const bytes = Buffer.from([0xff, 0x1b, 0x5b, 0x00, 0x0a]);
     const kept = new KeptIo();
-    renderRunResult(kept.io, { ...OK, stdout: "lossy", stdout_b64: bytes.toString("base64") });
+    new RunBlocks(kept.io).show({ ...OK, stdout: "lossy", stdout_b64: bytes.toString("base64") });
     expect(kept.bytes.subarray(-bytes.length).equals(bytes)).toBe(true);
     expect(kept.out).not.toContain("lossy");
   });

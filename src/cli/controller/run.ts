@@ -5,7 +5,7 @@ import { defineVerb } from "../command.ts";
 import { portOption } from "../numbers.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
-import { renderRunResult } from "../render/run-result.ts";
+import { RunBlocks } from "../render/run-result.ts";
 import { scriptArguments } from "../script-arguments.ts";
 import { firstSignal } from "../signals.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -48,11 +48,12 @@ export const run = defineVerb({
     const args = scriptArguments(scriptArgs ?? []);
     const controller = await openController(options);
     const progress = new Progress(io, hosts.length);
+    const blocks = new RunBlocks(io);
     const shown = new Set<string>();
     const show = (result: RunResult) => {
       shown.add(result.host);
       progress.step(() => {
-        if (!options.json) renderRunResult(io, result);
+        if (!options.json) blocks.show(result);
       });
     };
     try {

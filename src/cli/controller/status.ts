@@ -4,7 +4,7 @@ import { type RunReportSoFar, runFailed } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";
-import { renderRunResult } from "../render/run-result.ts";
+import { RunBlocks } from "../render/run-result.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
@@ -30,7 +30,8 @@ export const status = defineVerb({
     const run = await showRun(controller, cliCaller(options, io), reqid, openReplies(controller));
     if (options.json) writeJson(io, { ok: 1, ...run });
     else {
-      for (const result of run.results) renderRunResult(io, result);
+      const blocks = new RunBlocks(io);
+      for (const result of run.results) blocks.show(result);
       io.err(`${forOneLine(summary(run))}\n`);
     }
     return run.complete && !run.results.some(runFailed) ? 0 : 1;

@@ -1,4 +1,4 @@
-/** One host's block (PROTOCOL section 5). */
+/** What a run shows of each host, in a block of its own (PROTOCOL section 5). */
 import { type LongText, wholeText } from "../../core/json-pieces.ts";
 import type { RunResult } from "../../core/results.ts";
 import { runFailed } from "../../core/results.ts";
@@ -10,22 +10,62 @@ import { paint } from "./colour.ts";
 const INDENT = "    ";
 
 /**
- * The header, the errors, stdout as it came, then stderr behind its marker. A pipe gets the bytes
- * unchanged; a terminal never gets control characters of another host (T29).
+ * The blocks of a run: the header, the errors, stdout as it came, then stderr behind its marker. A pipe gets
+ * the bytes unchanged; a terminal never gets control characters of another host (T29).
+ *
+ * A header and a marker always start a line: tools look for them there. Where the output before one ends
+ * without a newline, one is put between; behind the last output of all only a terminal gets one.
  */
-export function renderRunResult(io: Io, result: RunResult): void {
-  const failed = runFailed(result);
-  const word = failed ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
-  const { exit } = result;
+export class RunBlocks {
+  readonly #io: Io;
+  /** What was written last has not ended its line. */
+  #inLine = false;
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  show(result: RunResult): void {
+    this.#endLine();
+    this.#io.out([header(this.#io, result), ...notes(result).map(noteLine)].join(""));
+    if (result.stdout_b64 === undefined) this.#writeText(wholeText(result.stdout));
+    else this.#writeBytes(bytesOf("", result.stdout_b64));
+    this.#writeMarked(bytesOf(result.stderr, result.stderr_b64), `${INDENT}STDERR: `);
+    if (this.#io.outIsTerminal) this.#endLine();
+  }
+
+  /** In pieces: much output would otherwise be held a second and a third time as bytes. */
+  #writeText(text: string): void {
+    const { outIsTerminal } = this.#io;
+    for (const piece of inPieces(text)) this.#io.out(outIsTerminal ? forTerminal(piece) : piece);
+    if (text !== "") this.#inLine = !text.endsWith("\n");
+  }
+
+  #writeBytes(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#io.out(this.#io.outIsTerminal ? forTerminal(bytes.toString("utf8")) : bytes);
+    this.#inLine = bytes.at(-1) !== NEWLINE;
+  }
+
+  #writeMarked(bytes: Buffer, mark: string): void {
+    if (bytes.length > 0) this.#endLine();
+    this.#writeBytes(marked(bytes, mark));
+  }
+
+  #endLine(): void {
+    if (this.#inLine) this.#io.out("\n");
+    this.#inLine = false;
+  }
+}
+
+function header(io: Io, result: RunResult): string {
+  const word = runFailed(result) ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
   const [host, rtt, reqid] = [result.host, result.rtt, result.reqid].map(forOneLine);
-  const lines = [
-    `==> ${host}  [${word}  exit:${exit}  ${rtt}  req:${reqid}]\n`,
-    ...notes(result).map((note) => `${INDENT}${forOneLine(note)}\n`),
-  ];
-  io.out(lines.join(""));
-  if (result.stdout_b64 === undefined) writeText(io, wholeText(result.stdout));
-  else writeStream(io, bytesOf("", result.stdout_b64), "");
-  writeStream(io, bytesOf(result.stderr, result.stderr_b64), `${INDENT}STDERR: `);
+  return `==> ${host}  [${word}  exit:${result.exit}  ${rtt}  req:${reqid}]\n`;
+}
+
+function noteLine(note: string): string {
+  return `${INDENT}${forOneLine(note)}\n`;
 }
 
 function notes(result: RunResult): string[] {
@@ -45,33 +85,16 @@ function bytesOf(text: string | LongText, base64: string | LongText | undefined)
     : Buffer.from(wholeText(base64), "base64");
 }
 
-/** In pieces: much output would otherwise be held a second and a third time as bytes. */
-function writeText(io: Io, text: string): void {
-  for (const piece of inPieces(text)) io.out(io.outIsTerminal ? forTerminal(piece) : piece);
-  if (text !== "" && !text.endsWith("\n")) io.out("\n");
-}
-
 const NEWLINE = 10;
 
-/** Every line behind the prefix; a last line without its newline gets one. */
-function writeStream(io: Io, bytes: Buffer, prefix: string): void {
-  if (bytes.length === 0) return;
-  if (io.outIsTerminal) {
-    const text = forTerminal(bytes.toString("utf8"));
-    io.out(prefixed(Buffer.from(text, "utf8"), prefix));
-  } else {
-    io.out(prefixed(bytes, prefix));
-  }
-}
-
-function prefixed(bytes: Buffer, prefix: string): Buffer {
-  const ended = bytes.at(-1) === NEWLINE ? bytes : Buffer.concat([bytes, Buffer.from([NEWLINE])]);
-  if (prefix === "") return ended;
+/** Every line behind the mark. */
+function marked(bytes: Buffer, mark: string): Buffer {
+  const prefix = Buffer.from(mark, "utf8");
   const parts: Buffer[] = [];
-  const mark = Buffer.from(prefix, "utf8");
-  for (let start = 0; start < ended.length; ) {
-    const end = ended.indexOf(NEWLINE, start) + 1;
-    parts.push(mark, ended.subarray(start, end));
+  for (let start = 0; start < bytes.length; ) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline < 0 ? bytes.length : newline + 1;
+    parts.push(prefix, bytes.subarray(start, end));
     start = end;
   }
   return Buffer.concat(parts);

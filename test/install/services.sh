@@ -182,7 +182,7 @@ is 'by systemd' 1 "$(property ctrl-exec-agent NRestarts)"
 
 cp /etc/ctrl-exec-agent/agent.conf good.conf
 echo 'this is no setting' >>/etc/ctrl-exec-agent/agent.conf
-check 'a reload with a fault in agent.conf' systemctl reload ctrl-exec-agent
+refuses 'a reload with a fault in agent.conf' systemctl reload ctrl-exec-agent
 waits_for 'is logged' logged ctrl-exec-agent ACTION=reload-fail
 shows 'and the agent goes on' ok ctrl-exec ping "$host"
 refuses 'a restart with it fails, and says so' systemctl restart ctrl-exec-agent

@@ -208,7 +208,7 @@ const REFUSALS = {
     example: { ok: false, error: "insufficient privilege", code: 3 },
   },
   404: {
-    description: "No such run, its record is no longer kept, or the auth hook hides it.",
+    description: "No such run, its record is no longer kept, or it is another's.",
     schema: "Error",
     example: failed("not found", "no run a1b2c3d4e5f60718 that you may see"),
   },
@@ -271,7 +271,7 @@ function refusalsOf(route: Route): (keyof typeof REFUSALS)[] {
 
 const OWN_REFUSALS: Readonly<Record<string, readonly (keyof typeof REFUSALS)[]>> = {
   "/run": [403, 409, 507],
-  "/status/{reqid}": [404],
+  "/status/{reqid}": [403, 404],
 };
 
 interface Overridden {

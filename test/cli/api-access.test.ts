@@ -86,26 +86,23 @@ describe("the auth hook", () => {
     for (const [method, path, body] of ROUTES) {
       for (const origin of ["http://evil.example:7445", "null"]) {
         const { status, text } = await api.ask(method, path, body, { Origin: origin });
-        expect(status, `${method} ${path}`).toBe(path.startsWith("/status") ? 404 : 403);
-        if (status === 403 && method !== "HEAD") expect(text).toContain("not for web pages");
+        expect(status, `${method} ${path}`).toBe(403);
+        if (method !== "HEAD") expect(text).toContain("not for web pages");
       }
     }
     expect(hook.calls()).toEqual([]);
     await api.running.seen(/ORIGIN=http:\/\/evil\.example:7445 REASON="not for web pages"/);
   });
 
-  test("T25 every route says 403 with the hook's code when it refuses, and /status 404", async () => {
+  test("T25 every route says 403 with the hook's code when it refuses", async () => {
     const { host } = await hostWithHook();
     await using _ = host;
     await using api = await TestApi.start(host);
     for (const [method, path, body] of ROUTES) {
       if (method === "HEAD") continue;
       const answer = await api.ask(method, path, body, { Authorization: "Bearer exit-3" });
-      if (path.startsWith("/status/")) expect(answer.status).toBe(404);
-      else {
-        expect([path, answer.status]).toEqual([path, 403]);
-        expect(answer.json).toEqual({ ok: false, error: "insufficient privilege", code: 3 });
-      }
+      expect([path, answer.status]).toEqual([path, 403]);
+      expect(answer.json).toEqual({ ok: false, error: "insufficient privilege", code: 3 });
     }
     const denied = await api.get("/health", { Authorization: "Bearer exit-1" });
     expect(denied.json).toEqual({ ok: false, error: "denied", code: 1 });
@@ -186,7 +183,35 @@ describe("the auth hook", () => {
     expect(hook.calls()).toHaveLength(1);
   });
 
-  test("/status tells it the run and its submitter; its refusal looks like an unknown run", async () => {
+  test("T25 /status: who is refused is told so whatever the run; another's looks like none", async () => {
+    await using host = await ControlHost.create(["api_port = 0"]);
+    // Everybody sees their own runs; mallory none.
+    const hook = host.folder.script(
+      "hook",
+      [
+        'test "$ENVEXEC_USERNAME" != mallory || exit 3',
+        'test -z "$ENVEXEC_SUBMITTER" || test "$ENVEXEC_SUBMITTER" = "$ENVEXEC_USERNAME"',
+      ].join("\n"),
+    );
+    host.addLines([`auth_hook = ${hook}`]);
+    await using api = await TestApi.start(host);
+    const order = { hosts: ["127.0.0.1:1"], script: "deploy", username: "alice" };
+    const { reqid } = (await api.post("/run", order)).json as { reqid: string };
+    const none = reqid.startsWith("0") ? `1${reqid.slice(1)}` : `0${reqid.slice(1)}`;
+    const ask = async (username: string, id: string) => {
+      const { status, text } = await api.get(`/status/${id}`, { "X-Ctrl-Exec-Username": username });
+      return { status, text: text.replace(id, "") };
+    };
+    expect((await ask("alice", reqid)).status).toBe(200);
+    expect((await ask("bob", reqid)).status).toBe(404);
+    expect(await ask("bob", reqid)).toEqual(await ask("bob", none));
+    expect((await ask("mallory", reqid)).status).toBe(403);
+    expect(await ask("mallory", reqid)).toEqual(await ask("mallory", none));
+    const typed = await host.run("status", [reqid, "--username", "bob"]);
+    expect(typed.err).toContain(`Cannot find run ${reqid}`);
+  });
+
+  test("/status tells it the run and its submitter; its refusal tells nothing of the run", async () => {
     const { host, hook } = await hostWithHook();
     await using _ = host;
     await using api = await TestApi.start(host);
@@ -199,9 +224,10 @@ describe("the auth hook", () => {
     });
     const hidden = await api.get(`/status/${reqid}`, { Authorization: "Bearer exit-1" });
     const other = reqid.startsWith("0") ? `1${reqid.slice(1)}` : `0${reqid.slice(1)}`;
-    const unknown = await api.get(`/status/${other}`);
-    expect([hidden.status, unknown.status]).toEqual([404, 404]);
-    expect(hidden.text.replace(reqid, "")).toBe(unknown.text.replace(other, ""));
+    const refused = await api.get(`/status/${other}`, { Authorization: "Bearer exit-1" });
+    expect([hidden.status, refused.status]).toEqual([403, 403]);
+    expect(hidden.text).toBe(refused.text);
+    expect((await api.get(`/status/${other}`)).status).toBe(404);
     expect(hook.calls().at(-1)?.env).toMatchObject({ ENVEXEC_SUBMITTER: "" });
   });
 
@@ -264,7 +290,7 @@ test("T25 without a hook every route is refused, unless api_auth_default says al
   await using api = await TestApi.start(host);
   for (const [method, path, body] of ROUTES) {
     const { status } = await api.ask(method, path, body);
-    expect([path, status]).toEqual([path, path.startsWith("/status/") ? 404 : 403]);
+    expect([path, status]).toEqual([path, 403]);
   }
 });
 

@@ -12,7 +12,7 @@ export const status = defineRoute({
   description: [
     "Says which hosts are done and which are still out; complete tells whether all are. Records are",
     "kept for 24 hours unless configured otherwise. The auth hook is told the run's id and who",
-    "submitted it; a run that it does not let the caller see is not found.",
+    "submitted it; a run that it hides from the caller, whom it lets ask for others, is not found.",
   ].join("\n"),
   answers: {
     200: {
@@ -50,7 +50,7 @@ export const status = defineRoute({
       return success<typeof statusAnswer>({ ok: true, ...run });
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
-      if (thrown.code === "denied" || thrown.code === "not-found") {
+      if (thrown.code === "not-found") {
         throw new Refused(refusal(404, "not found", `no run ${parameter} that you may see`));
       }
       if (thrown.code === "damaged") {

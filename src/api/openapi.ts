@@ -233,7 +233,8 @@ const REFUSALS = {
     example: failed("too large", "the body is longer than 1048576 bytes"),
   },
   415: {
-    description: "The body is not application/json.",
+    description:
+      "The body is packed, or not application/json and from a browser, or neither that nor JSON.",
     schema: "Error",
     example: failed("unsupported media type", "expected Content-Type: application/json"),
   },

@@ -52,26 +52,37 @@ function shortened(body: unknown, maxHosts: number): unknown {
   return Object.fromEntries(entries);
 }
 
-function jsonOf(route: Route, request: IncomingMessage, bytes: Buffer): unknown {
+/**
+ * A browser sends of its own accord only types that are not JSON's, from any page, and says that it is one.
+ * What no browser sent is taken for the JSON that it is, whatever its type: `curl -d` calls all a form.
+ */
+function jsonOf(route: Route, { headers }: IncomingMessage, bytes: Buffer): unknown {
   if (bytes.length === 0) {
     if (route.bodyOptional === true) return {};
     throw badRequest("no body: expected a JSON object");
   }
-  requireJsonType(request);
+  const [type = ""] = (headers["content-type"] ?? "").split(";", 1);
+  const typed = type.trim().toLowerCase() === "application/json";
+  const packed = (headers["content-encoding"] ?? "identity") !== "identity";
+  if (packed || (!typed && fromBrowser(headers))) throw wrongType();
   const { text, exact } = decodeText(bytes);
-  if (!exact) throw badRequest("the body is not UTF-8");
+  if (!exact) throw typed ? badRequest("the body is not UTF-8") : wrongType();
   try {
     return JSON.parse(text);
   } catch {
-    throw badRequest("the body is not JSON");
+    throw typed ? badRequest("the body is not JSON") : wrongType();
   }
 }
 
-/** Only a page that this API allows could send this type from a browser, and it allows none. */
-function requireJsonType({ headers }: IncomingMessage): void {
-  const [type = ""] = (headers["content-type"] ?? "").split(";", 1);
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (type.trim().toLowerCase() === "application/json" && encoding === "identity") return;
+/** Fetch standard: Origin goes with each POST; Fetch Metadata: Sec-Fetch-* where the API is on loopback or has TLS. */
+function fromBrowser(headers: IncomingMessage["headers"]): boolean {
+  return (
+    headers.origin !== undefined ||
+    Object.keys(headers).some((name) => name.startsWith("sec-fetch-"))
+  );
+}
+
+function wrongType(): Refused {
   const expected = "expected Content-Type: application/json and no Content-Encoding";
-  throw new Refused(refusal(415, "unsupported media type", expected));
+  return new Refused(refusal(415, "unsupported media type", expected));
 }

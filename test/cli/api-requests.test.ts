@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { TestApi } from "../support/api.ts";
+import { runCommand } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 
 let host: ControlHost;
@@ -66,5 +67,46 @@ describe("nothing of a request is passed over: 400 names it, and nothing runs", 
     const answer = await api.raw(`GET /discovery HTTP/1.1\r\n${head}\r\n\r\n${body}`);
     expect(answer).toStartWith("HTTP/1.1 400 ");
     expect(answer).toContain("GET /discovery takes no body");
+  });
+});
+
+describe("a body of another type than JSON", () => {
+  const JSON_BODY = JSON.stringify({ hosts: ["web-01"], script: "echo", args: ["hi"] });
+  const FORM = { "Content-Type": "application/x-www-form-urlencoded" };
+
+  test("is taken when it is JSON and no browser sent it: curl -d, and no type at all", async () => {
+    for (const type of [[], ["-H", "Content-Type:"], ["-H", "Content-Type: text/plain"]]) {
+      const { out } = await runCommand(["curl", "-s", ...type, "-d", JSON_BODY, api.url("/run")]);
+      expect(JSON.parse(out)).toMatchObject({ ok: true, results: [{ stdout: "hi\n" }] });
+    }
+  });
+
+  test("T25 is 415 from a browser, whatever page it shows", async () => {
+    for (const said of [
+      { Origin: "http://evil.example" },
+      { Origin: "null" },
+      { "Sec-Fetch-Site": "cross-site" },
+      { "Sec-Fetch-Site": "none" },
+      { "Sec-Fetch-Mode": "no-cors" },
+    ]) {
+      for (const type of [FORM, { "Content-Type": "text/plain" }]) {
+        expect((await api.post("/run", JSON_BODY, { ...type, ...said })).status).toBe(415);
+      }
+    }
+    expect(existsSync(mark)).toBe(false);
+  });
+
+  test.each<[string, Record<string, string>, string | Buffer]>([
+    ["is not JSON", FORM, "hosts=web-01"],
+    ["is packed", { ...FORM, "Content-Encoding": "gzip" }, JSON_BODY],
+    ["is not UTF-8", FORM, Buffer.from('{"hosts":["\xff"]}', "latin1")],
+  ])("is 415 when it %s", async (_, headers, body) => {
+    const { status } = await fetch(api.url("/run"), { method: "POST", headers, body });
+    expect(status).toBe(415);
+  });
+
+  test("is judged as JSON's own is: a member that is not known, a list", async () => {
+    expect((await api.post("/run", '{"hosts":["web-01"],"arg":[]}', FORM)).status).toBe(400);
+    expect((await api.post("/run", "[]", FORM)).status).toBe(400);
   });
 });

@@ -5,6 +5,7 @@ import { isoSeconds } from "../core/time.ts";
 import { type Controller, paths } from "./controller.ts";
 import { openDialler } from "./fleet.ts";
 import { issuedTo } from "./issued.ts";
+import { forgetClock } from "./known-clocks.ts";
 import type { ApprovalOptions } from "./pairing-desk.ts";
 import {
   type AgentRecord,
@@ -51,6 +52,7 @@ export async function unpairAgent(
     log("info", "revoke", { AGENT: hostname, SERIALS: revoked.join(",") });
   }
   removeAgent(config, hostname);
+  forgetClock(controller, hostname);
   log("info", "unpair", { AGENT: hostname, EXPIRY: record?.expiry ?? "unknown" });
   return { hostname, expiry: record?.expiry, revoked };
 }

@@ -1,13 +1,14 @@
 /** Whether this host's clock can be believed, asked before anything is signed or given up (T68). */
+import { randomInt } from "node:crypto";
 import {
   type ClockSighting,
   type ClockVerdict,
   describeOffset,
   ENOUGH,
   judgeClock,
-  seenWithin,
 } from "../core/clock.ts";
 import { CtrlExecError } from "../core/errors.ts";
+import { draw } from "../core/random.ts";
 import { opensslTime } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
 import { ANY_TIME, loadCredentials } from "./credential.ts";
@@ -17,49 +18,46 @@ import { type AgentRecord, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { targetOf } from "./targets.ts";
 
-/** Hosts that are asked: enough to be believed, few enough to cost nothing. */
-const SAMPLE = 20;
+/**
+ * Hosts that are asked: so many that of a fleet of which a quarter lies one draw in 8,000 has as many
+ * liars as others; so few that all are asked at once (`max_parallel`).
+ */
+const SAMPLE = 50;
 
 /** Seconds that are waited for one that is away. */
 const WAIT_SECONDS = 3;
 
-/** Seconds for which answers are as good as new ones. */
-const FRESH_SECONDS = 300;
-
 /**
- * Asks some hosts what time it is, unless enough have just said so: what is written down was compared with
- * a clock that may have been set since.
+ * Asks some hosts what time it is, and judges by what they say now: what is written down was compared with a
+ * clock that may have been set since. Who is asked is drawn: a host that chose when it was seen last, or
+ * what it said then, would otherwise choose who is heard.
  */
 export async function checkClock(controller: Controller): Promise<ClockVerdict> {
   const { config, now } = controller;
   const { agents } = readRegistry(config);
-  const known = () => knownClocks(config, agents);
-  const fresh = () => known().filter((one) => seenWithin(FRESH_SECONDS, one, now()));
-  if (fresh().length < ENOUGH) await ask(controller, sample(known(), agents));
-  const answered = fresh();
-  // With so few, what others said in the last day is looked at too.
-  return judgeClock(answered.length < ENOUGH ? known() : answered, now());
+  const answers = await ask(controller, draw([...agents.values()], SAMPLE, randomInt));
+  if (answers.length >= ENOUGH) return judgeClock(answers, now());
+  // With so few, what all others said in the last day is looked at too.
+  const sightings = [...knownClocks(config, agents), ...answers];
+  return judgeClock(new Map(sightings.map((one) => [one.host, one])).values(), now());
 }
 
-/** Those that answered last come first: they are likely to be there. */
-function sample(
-  known: readonly ClockSighting[],
-  agents: ReadonlyMap<string, AgentRecord>,
-): readonly AgentRecord[] {
-  const seen = new Map(known.map(({ host, seen }) => [host, seen.getTime()]));
-  return [...agents.values()]
-    .sort((a, b) => (seen.get(b.hostname) ?? 0) - (seen.get(a.hostname) ?? 0))
-    .slice(0, SAMPLE);
-}
-
-/** Answers are written down as those of any fan-out; a host that does not answer says nothing. */
-async function ask(controller: Controller, records: readonly AgentRecord[]): Promise<void> {
-  const { config } = controller;
-  if (records.length === 0) return;
+/**
+ * What those say that answer; it is also written down, as of any fan-out. Each speaks for itself alone,
+ * whatever verify_agent_identity lets pass elsewhere.
+ */
+async function ask(
+  controller: Controller,
+  records: readonly AgentRecord[],
+): Promise<readonly ClockSighting[]> {
+  const { config, now } = controller;
+  const answers: ClockSighting[] = [];
+  if (records.length === 0) return answers;
   const hurried = {
     ...config,
     connect_timeout: Math.min(WAIT_SECONDS, config.connect_timeout),
     read_timeout: Math.min(WAIT_SECONDS, config.read_timeout),
+    verify_agent_identity: "strict" as const,
   };
   try {
     // A certificate that seems to have expired may be what a wrong clock says.
@@ -70,12 +68,16 @@ async function ask(controller: Controller, records: readonly AgentRecord[]): Pro
       { ...dialSetting(hurried, credentials), controller },
       targets,
       { method: "POST", path: "/ping", body, reply: "words", idempotent: true },
-      () => undefined,
+      ({ target: { record }, clockOffset: offset }) => {
+        if (record === undefined || offset === undefined) return;
+        answers.push({ host: record.hostname, offset, seen: now() });
+      },
     );
   } catch (thrown) {
     // Without a credential nobody can be asked; whoever needs one says so.
     if (!(thrown instanceof CtrlExecError)) throw thrown;
   }
+  return answers;
 }
 
 /**

@@ -3,7 +3,7 @@
  * all, so that a fan-out over thousands of hosts writes once.
  */
 import * as z from "zod/mini";
-import { type ClockSighting, differs, seenWithin } from "../core/clock.ts";
+import { type ClockSighting, differs, hoursSince } from "../core/clock.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { messageOf } from "../core/errors.ts";
 import { lowerAscii } from "../core/host-name.ts";
@@ -12,18 +12,16 @@ import { isoSeconds } from "../core/time.ts";
 import { ensureFolder, fileVersion, readTextIfPresent, writeWhole } from "../system/files.ts";
 import { tryLock } from "../system/lock.ts";
 import { type Controller, lockPath, paths } from "./controller.ts";
+import { recordFiles } from "./registry.ts";
 
 /** By registered host name. */
 const stored = z.record(z.string(), z.object({ offset: z.number(), seen: z.string() }));
-
-/** Seconds: an answer that says the same as the one before is written down this often. */
-const REFRESH_SECONDS = 3600;
 
 /** A change of more seconds than this is news. */
 const NEWS_SECONDS = 5;
 
 /** What was seen longer ago says nothing any more, and goes. */
-const KEPT_SECONDS = 7 * 86_400;
+const KEPT_HOURS = 7 * 24;
 
 /** By configuration: a busy API reads the file of a large fleet once, not for every request. */
 const read = new WeakMap<ControllerConfig, { version: string; clocks: readonly ClockSighting[] }>();
@@ -55,8 +53,8 @@ export function knownClocks(
 }
 
 /**
- * Writes down what is news, and puts those that differ into the log. Best effort: the next answer says
- * it again.
+ * Writes down what is news, once an hour what is not, and puts those that differ into the log. Best effort:
+ * the next answer says it again.
  *
  * @param offsets of the hosts that have answered, by registered name
  */
@@ -67,32 +65,53 @@ export function rememberClocks(
   if (offsets.size === 0) return;
   const time = now();
   try {
-    const known = new Map(readClocks(config).map((sighting) => [sighting.host, sighting]));
+    const before = byHost(readClocks(config));
     const news = [...offsets].filter(([host, offset]) => {
-      const before = known.get(host);
-      if (before === undefined || !seenWithin(REFRESH_SECONDS, before, time)) return true;
-      return Math.abs(before.offset - offset) > NEWS_SECONDS;
+      const known = before.get(host);
+      if (known === undefined || hoursSince(known.seen, time) !== 0) return true;
+      return Math.abs(known.offset - offset) > NEWS_SECONDS;
     });
     if (news.length === 0) return;
     using lock = tryLock(lockPath(config, "clocks"));
     if (lock === undefined) return;
+    const clocks = byHost(readClocks(config));
     for (const [host, offset] of news) {
-      known.set(host, { host, offset, seen: time });
+      clocks.set(host, { host, offset, seen: time });
       if (differs({ offset })) log("warning", "clock-differs", { AGENT: host, OFFSET: offset });
     }
-    writeClocks(config, [...known.values()], time);
+    writeClocks(config, [...clocks.values()], time);
   } catch (thrown) {
     log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
   }
 }
 
+/** A host that was unpaired: another may be paired under its name. */
+export function forgetClock({ config, log, now }: Controller, host: string): void {
+  try {
+    using lock = tryLock(lockPath(config, "clocks"));
+    // Whoever holds it writes registered hosts alone.
+    if (lock === undefined) return;
+    const clocks = byHost(readClocks(config));
+    if (clocks.delete(host)) writeClocks(config, [...clocks.values()], now());
+  } catch (thrown) {
+    log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
+  }
+}
+
+function byHost(clocks: readonly ClockSighting[]): Map<string, ClockSighting> {
+  return new Map(clocks.map((sighting) => [sighting.host, sighting]));
+}
+
+/** Of hosts that are registered now, however long this fan-out took: the file grows no larger (T21). */
 function writeClocks(
   config: ControllerConfig,
   sightings: readonly ClockSighting[],
   now: Date,
 ): void {
+  const registered = recordFiles(config);
   const kept = sightings
-    .filter((sighting) => seenWithin(KEPT_SECONDS, sighting, now))
+    .filter(({ host }) => registered.has(lowerAscii(host)))
+    .filter(({ seen }) => (hoursSince(seen, now) ?? KEPT_HOURS) < KEPT_HOURS)
     .map(({ host, offset, seen }) => [host, { offset, seen: isoSeconds(seen) }] as const);
   ensureFolder(config.state_dir, 0o755);
   writeWhole(paths(config).clocks, `${JSON.stringify(Object.fromEntries(kept))}\n`, 0o640);

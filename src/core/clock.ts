@@ -6,7 +6,8 @@ export const CLOCK_TOLERANCE = 60;
 /** Hosts that must disagree before this host stops signing: fewer may be wrong themselves. */
 export const ENOUGH = 3;
 
-const DAY_SECONDS = 86_400;
+const HOUR_MS = 3_600_000;
+const DAY_HOURS = 24;
 
 /** A registered host's clock, as an answer of that host showed it. */
 export interface ClockSighting {
@@ -40,14 +41,25 @@ export function secondsSince(seen: Date, now: Date): number | undefined {
   return age < -CLOCK_TOLERANCE ? undefined : Math.max(0, age);
 }
 
-export function seenWithin(seconds: number, { seen }: ClockSighting, now: Date): boolean {
-  const age = secondsSince(seen, now);
-  return age !== undefined && age <= seconds;
+/**
+ * Hours that have begun since it was seen; undefined as of secondsSince. Sightings are written down once
+ * an hour: counted in whole hours, two hosts that answered in the same hour are of the same age, and a
+ * host is no younger for saying something else each time.
+ */
+export function hoursSince(seen: Date, now: Date): number | undefined {
+  if (secondsSince(seen, now) === undefined) return undefined;
+  return Math.max(0, hourOf(now) - hourOf(seen));
 }
 
-/** By the hosts that were seen in the last day. */
+function hourOf(time: Date): number {
+  return Math.floor(time.getTime() / HOUR_MS);
+}
+
+/** By the hosts that were seen in the last day. @param sightings one of each host */
 export function judgeClock(sightings: Iterable<ClockSighting>, now: Date): ClockVerdict {
-  const recent = [...sightings].filter((sighting) => seenWithin(DAY_SECONDS, sighting, now));
+  const recent = [...sightings].filter(
+    ({ seen }) => (hoursSince(seen, now) ?? Number.POSITIVE_INFINITY) <= DAY_HOURS,
+  );
   const differ = recent.filter(differs).sort((a, b) => Math.abs(b.offset) - Math.abs(a.offset));
   const most = differ.length * 2 > recent.length;
   const kind = !most ? "fine" : differ.length >= ENOUGH ? "wrong" : "doubtful";

@@ -28,6 +28,17 @@ describe("T68 whether the clock is right", () => {
     test(`${name}: ${kind}`, () => expect(judgeClock(sightings, now).kind).toBe(kind as "fine"));
   }
 
+  test("who was written down later in the same hour is no younger", () => {
+    const at = (minute: number, offset: number) => {
+      return { host: "h", offset, seen: new Date(`2026-05-31T12:${minute}:00Z`) };
+    };
+    const steady = [1, 2, 3, 4].map(() => at(10, 0));
+    const moving = [1, 2, 3].map(() => at(50, 7200));
+    const seenAt = (time: string) => judgeClock([...steady, ...moving], new Date(time)).seen;
+    expect(seenAt("2026-06-01T12:30:00Z")).toBe(7);
+    expect(seenAt("2026-06-01T13:00:00Z")).toBe(0);
+  });
+
   test("it says who disagrees, the furthest first", () => {
     const verdict = judgeClock([seen(61), seen(0), seen(-7200), seen(99)], now);
     expect(verdict.differ.map(({ offset }) => offset)).toEqual([-7200, 99, 61]);

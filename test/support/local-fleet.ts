@@ -148,6 +148,8 @@ export class LocalFleet implements AsyncDisposable {
 export interface LocalAgentOptions {
   /** Body of an administrator's own update-ctrl-exec-serial; undefined is the program, null leaves it out. */
   readonly updateScript?: string | null;
+  /** What its clock says, asked at every answer; undefined says what is so. */
+  readonly clock?: () => Date;
 }
 
 const UPDATE_PROGRAM = join(import.meta.dir, "update-serial-program.ts");
@@ -160,6 +162,7 @@ export class LocalAgent {
     readonly fleet: LocalFleet,
     readonly name: string,
     readonly config: AgentConfig,
+    readonly clock: () => Date,
   ) {}
 
   static async create(
@@ -171,7 +174,7 @@ export class LocalAgent {
     const conf = `port = ${freePort()}\nbind = 127.0.0.1\nrate_limit_disable = 1\n`;
     const file = folder.write(`${name}/agent.conf`, conf);
     const { config } = await parseAgentConfig(file, conf);
-    const agent = new LocalAgent(fleet, name, config);
+    const agent = new LocalAgent(fleet, name, config, options.clock ?? (() => fleet.now));
     agent.setUpdateScript(options.updateScript);
     return agent;
   }
@@ -247,7 +250,7 @@ export class LocalAgent {
     this.#server = await startAgentServer({
       state,
       log: this.log.log,
-      now: () => this.fleet.now,
+      now: this.clock,
     });
   }
 

@@ -13,7 +13,8 @@ export function renderClocks(io: Io, { differ, kind }: ClockVerdict): void {
   if (left > 0) io.err(`${left} more clocks differ from this host's.\n`);
   if (kind === "wrong") {
     io.err(
-      "Most hosts disagree with this host's clock: it signs and rotates nothing until that is mended.\n",
+      "Most of these hosts disagree with this host's clock. While most of the agents that it asks do so, " +
+        "it signs and rotates nothing.\n",
     );
   }
 }

@@ -38,7 +38,10 @@ export async function authorizedTargets(
 ): Promise<ResolvedTarget[]> {
   const found = await namesByAddress(controller, asked).catch(asCtrlExecError);
   const registered = found instanceof CtrlExecError ? [] : found;
-  const hosts = asked.map(({ name }, position) => registered[position] ?? typedHost(name));
+  const hosts = asked.flatMap(({ name }, position) => {
+    const there = registered[position] ?? [];
+    return there.length > 0 ? there : [typedHost(name)];
+  });
   await authorize(controller, caller, { ...action, hosts: [...new Set(hosts)] });
   if (found instanceof CtrlExecError) throw found;
   return resolveTargets(controller.config, asked, registered);
@@ -66,43 +69,53 @@ async function allNames({ config, index }: Controller): Promise<readonly string[
   return (index ?? new HostIndex(config)).names();
 }
 
-/** Of each that is an address, the name that is registered there; undefined for the others. */
+/** Of each that is an address, the names that are registered there; none for the others. */
 async function namesByAddress(
   { config, index }: Controller,
   asked: readonly Target[],
-): Promise<readonly (string | undefined)[]> {
+): Promise<readonly (readonly string[])[]> {
   if (!asked.some(({ name }) => isIp(name))) return [];
-  const nameAt = await (index ?? new HostIndex(config)).byAddress();
-  return asked.map(({ name, port }) => (isIp(name) ? nameAt(name, port) : undefined));
+  const namesAt = await (index ?? new HostIndex(config)).byAddress();
+  return asked.map(({ name, port }) => (isIp(name) ? namesAt(name, port) : []));
 }
 
 /** @param registered the names that the hook was told in the place of addresses */
 function resolveTargets(
   config: ControllerConfig,
   asked: readonly Target[],
-  registered: readonly (string | undefined)[],
+  registered: readonly (readonly string[])[],
 ): ResolvedTarget[] {
   const find = agentFinder(config);
   const seen = new Set<string>();
   return asked.map((typed, position) => {
-    const behind = registered[position];
+    const behind = registered[position] ?? [];
     const target = isIp(typed.name)
       ? targetAt(typed, behind, find)
       : targetOf(typed.name, find(typed.name), typed.port);
     const host = hostOf(target);
-    if (seen.has(host)) throw givenTwice(target.name, behind);
+    if (seen.has(host)) throw givenTwice(target.name, behind[0]);
     seen.add(host);
     return target;
   });
 }
 
-/** @param host who is registered at the address, as the hook was told */
+/** @param hosts who is registered at the address, as the hook was told */
 function targetAt(
   { name, port }: Target,
-  host: string | undefined,
+  hosts: readonly string[],
   find: AgentFinder,
 ): ResolvedTarget {
+  const [host, ...others] = hosts;
   if (host === undefined) return targetOf(name, undefined, port);
+  if (others.length > 0) {
+    // Nobody could say whose certificate must answer.
+    const problem = new CtrlExecError(
+      "config",
+      `Cannot call ${name}: ${hosts.join(" and ")} are registered there`,
+      { hint: "Call the one you mean by its name." },
+    );
+    return { ...targetOf(name, undefined, port), problem };
+  }
   const found = find(host);
   if (found?.kind === "agent" && recordedAddress(found.record) === socketAddress(name, port)) {
     return targetOf(name, found, port);

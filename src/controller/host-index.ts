@@ -15,8 +15,8 @@ import { paths } from "./controller.ts";
 import { readHost, recordFiles } from "./registry.ts";
 import { socketAddress } from "./targets.ts";
 
-/** The registered name at an address and port, in lower case; undefined when nobody is, or more than one. */
-export type NameAt = (address: string, port: number | undefined) => string | undefined;
+/** The names that are registered at an address and port, in lower case: as a rule one, or none. */
+export type NamesAt = (address: string, port: number | undefined) => readonly string[];
 
 /**
  * What 1.x and 0.8 write changes the folder. What an editor writes into a record's own file is seen when
@@ -66,7 +66,7 @@ export class HostIndex {
   }
 
   /** As the records are now. @throws CtrlExecError `config` when the folder cannot be read */
-  async byAddress(): Promise<NameAt> {
+  async byAddress(): Promise<NamesAt> {
     // A look that began before this moment may have missed a change; those who wait share the next one.
     await this.#looking?.catch(() => undefined);
     if (!this.#isFresh()) {
@@ -76,10 +76,7 @@ export class HostIndex {
       await this.#looking;
     }
     const hostsAt = this.#hostsAt;
-    return (address, port) => {
-      const [host, ...others] = hostsAt.get(socketAddress(address, port)) ?? [];
-      return others.length === 0 ? host : undefined;
-    };
+    return (address, port) => hostsAt.get(socketAddress(address, port)) ?? [];
   }
 
   #isFresh(): boolean {

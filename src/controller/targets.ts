@@ -79,7 +79,7 @@ export function hostOf({ name, record }: ResolvedTarget): string {
 
 /** The same of a host that is not registered. */
 export function typedHost(name: string): string {
-  return lowerAscii(canonicalAddress(name));
+  return isIp(name) ? canonicalAddress(name) : lowerAscii(name);
 }
 
 /** @param port undefined leaves it to the record */

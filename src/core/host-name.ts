@@ -64,9 +64,18 @@ export function readsAsOtherAddress(name: string): boolean {
   return ODD_ADDRESS.test(name) && !isIp(name);
 }
 
-/** The one spelling of an address that texts are compared in; IPv6 has many, one with IPv4 inside. */
+/**
+ * The one spelling of an address that texts are compared in; IPv6 has many, one with IPv4 inside. A zone
+ * stays as it is typed, since interfaces have names with case.
+ */
 export function canonicalAddress(address: string): string {
   if (ipVersion(address) !== 6) return address;
+  const [bare = "", zone] = address.split("%", 2);
+  return zone === undefined ? canonicalIpv6(bare) : `${canonicalIpv6(bare)}%${zone}`;
+}
+
+/** @param address without a zone */
+function canonicalIpv6(address: string): string {
   const host = URL.parse(`http://[${address}]/`)?.hostname ?? address.toLowerCase();
   const [, high, low] = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(host) ?? [];
   if (high === undefined || low === undefined) return host.replaceAll(/[[\]]/g, "");
@@ -85,10 +94,28 @@ export interface Target {
 }
 
 /**
+ * Whether an address stands for one host that can be called. A zone says nothing but beside a link-local
+ * address (RFC 4007 section 6): with any other the kernel ignores it, and one host would have as many
+ * spellings as there are zones, none of which an auth hook knows (T67). The unspecified address reaches
+ * this host itself.
+ */
+function namesOneHost(address: string): boolean {
+  const [canonical = "", zone] = canonicalAddress(address).split("%", 2);
+  if (canonical === "::" || canonical === "0.0.0.0") return false;
+  return zone === undefined || /^fe[89ab]/.test(canonical);
+}
+
+/**
  * Reads `host`, `host:port`, `address`, `address:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
- * Returns undefined when the text is none of these.
+ * Returns undefined when the text is none of these, or an address that is not a host's.
  */
 export function parseTarget(text: string): Target | undefined {
+  const target = readTarget(text);
+  if (target === undefined || !isIp(target.name)) return target;
+  return namesOneHost(target.name) ? target : undefined;
+}
+
+function readTarget(text: string): Target | undefined {
   const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
   if (bracketed?.[1] !== undefined) {
     return ipVersion(bracketed[1]) === 6 ? withPort(bracketed[1], bracketed[2]) : undefined;

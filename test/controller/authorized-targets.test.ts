@@ -93,6 +93,39 @@ describe.each(Object.entries(USES))("%s", (_, use) => {
     expect(told()).toEqual(["10.0.0.5"]);
   });
 
+  test("T67 tells the hook every name behind an address, and calls nobody when there are several", async () => {
+    await setUp(0);
+    register("web-02", { ip: "127.0.0.1", port: 1 });
+    register("web-03", { ip: "127.0.0.1", port: 1 });
+    expect(await use(fleet.controller, ["127.0.0.1:1"])).toEqual([
+      expect.objectContaining({
+        error:
+          "Cannot call 127.0.0.1: web-02 and web-03 are registered there. Call the one you mean by its name",
+      }),
+    ]);
+    expect(told()).toEqual(["web-02", "web-03"]);
+  });
+
+  test("T67 no spelling of an address goes round the name that the hook knows", async () => {
+    await setUp(1);
+    register("web-01", { ip: "127.0.0.1" });
+    register("web-02", { ip: "fe80::1%eth0" });
+    for (const host of [
+      "127.0.0.1",
+      "[::ffff:127.0.0.1]",
+      "::FFFF:7f00:1",
+      "0:0:0:0:0:ffff:7f00:1",
+    ]) {
+      await refusalOf([host]);
+      expect([host, told()]).toEqual([host, ["web-01"]]);
+    }
+    await refusalOf(["[FE80:0::0001%eth0]"]);
+    expect(told()).toEqual(["web-02"]);
+    for (const host of ["[::ffff:127.0.0.1%lo]", "::1%lo", "0.0.0.0", "[::]", "[::ffff:0.0.0.0]"]) {
+      expect(await refusalOf([host])).toMatchObject({ code: "bad-request" });
+    }
+  });
+
   test("T67 tells the hook registered names, and one spelling of other addresses", async () => {
     await setUp(1);
     register("Web-01", { ip: "10.0.0.5" });

@@ -31,7 +31,8 @@ function register(hostname: string, ip: string, port?: number): string {
 }
 
 async function at(address: string, port = 7443): Promise<string | undefined> {
-  return (await index.byAddress())(address, port);
+  const [name] = (await index.byAddress())(address, port);
+  return name;
 }
 
 /** Bytes that this process has read so far (proc_pid_io(5)). */

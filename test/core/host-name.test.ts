@@ -171,6 +171,15 @@ describe("a target", () => {
     "0177.0.0.1",
     "0X7F000001:7443",
     "1.2.3.4.5",
+    // This host itself, under a name that nobody has registered.
+    "0.0.0.0",
+    "0.0.0.0:7443",
+    "::",
+    "[::ffff:0.0.0.0]:7443",
+    // The kernel ignores these zones.
+    "[::ffff:192.0.2.1%lo]",
+    "::1%lo",
+    "2001:db8::1%eth0",
   ])("not %j", (text) => {
     expect(parseTarget(text)).toBeUndefined();
   });

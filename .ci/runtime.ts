@@ -7,9 +7,14 @@
  * variables are blanked: their first byte becomes NUL, which no variable's name can begin with. That
  * costs nothing at start, and holds however the binary is started.
  *
+ * BUN_JSC_<option> sets an option of JavaScriptCore, and some replace a function's code or write files. Their
+ * names begin with JSC_ in the runtime, and what follows is what it compares. There the first letter
+ * becomes "=", which ends a variable's name, in all but the few that src/system/helper-threads.ts sets.
+ *
  *   bun .ci/runtime.ts <out>      writes the pinned Bun, blanked, for --compile-executable-path
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { WITHOUT_HELPERS } from "../src/system/helper-threads.ts";
 
 /** What runs code or writes files when it is set. Each must be found, once, or nothing is built. */
 const DANGEROUS = [
@@ -25,20 +30,33 @@ const DANGEROUS = [
   "BUN_CRASH_REPORT_URL",
   "NODE_CHANNEL_FD",
   "NODE_CHANNEL_SERIALIZATION_MODE",
+  "JSC_configFile",
+  "JSC_diskCachePath",
+  "JSC_dumpJITMemoryPath",
+  "JSC_functionOverrides",
+  "JSC_jitDumpDirectory",
+  "JSC_samplingProfilerPath",
+  "JSC_textMarkersDirectory",
+  "JSC_useDollarVM",
 ];
+
+const OPTION_PREFIX = "JSC_";
+
+/** The options that the program sets itself: threads, and nothing else. */
+const KEPT = Object.keys(WITHOUT_HELPERS).map((name) => name.replace("BUN_", ""));
 
 /** A name as C keeps it: on its own between two NULs. Only the first byte goes, since the tail of one
  * string may be another one. */
-const NAME = /(?<=\0)(?:BUN_|NODE_CHANNEL_)[A-Za-z0-9_]+(?=\0)/g;
+const NAME = /(?<=\0)(?:BUN_|NODE_CHANNEL_|JSC_)[A-Za-z0-9_]+(?=\0)/g;
 
 /**
- * The same executable with every variable's name that begins with BUN_ or NODE_CHANNEL_ blanked.
+ * The same executable with the name of every variable and option blanked that is not kept.
  * @throws Error when this Bun keeps its names in another way than was looked at
  */
 export function withoutVariables(runtime: Uint8Array): Uint8Array {
   const bytes = Buffer.from(runtime);
   const found = [...bytes.toString("latin1").matchAll(NAME)];
-  for (const name of DANGEROUS) {
+  for (const name of [...DANGEROUS, ...KEPT]) {
     const times = found.filter(([text]) => text === name).length;
     if (times === 1) continue;
     throw new Error(
@@ -46,7 +64,11 @@ export function withoutVariables(runtime: Uint8Array): Uint8Array {
         "this version reads its variables, and correct .ci/runtime.ts.",
     );
   }
-  for (const { index } of found) bytes[index] = 0;
+  for (const { index, 0: name } of found) {
+    if (KEPT.includes(name)) continue;
+    if (name.startsWith(OPTION_PREFIX)) bytes.write("=", index + OPTION_PREFIX.length);
+    else bytes[index] = 0;
+  }
   return bytes;
 }
 

@@ -1,11 +1,7 @@
 /** The values of `--config` and `--allowlist`: files that say what the program does. */
-import { basename, extname, resolve } from "node:path";
+import { basename, dirname, extname, resolve } from "node:path";
 import { CtrlExecError } from "../core/errors.ts";
-import {
-  readTrustedTextIfPresent,
-  refuseUntrusted,
-  type TrustRule,
-} from "../system/trusted-file.ts";
+import { readTrustedTextIfPresent, type TrustRule } from "../system/trusted-file.ts";
 import { rightsAreLent } from "./lent-rights.ts";
 
 export interface ConfigOption {
@@ -34,7 +30,7 @@ export function readConfig(
 ): ConfigText {
   const { given, usual, rule = {} } = option;
   const file = resolve(given ?? usual);
-  refuseChosen(given, lent);
+  refuseChosen(given, usual, lent);
   const text = readTrustedTextIfPresent(file, rule) ?? (given === undefined ? absent : undefined);
   if (text !== undefined) return { file, text };
   throw new CtrlExecError("config", `Cannot read ${file}: no such file or folder`, {
@@ -42,24 +38,27 @@ export function readConfig(
   });
 }
 
-const LENT_HINT =
-  "Under sudo a file that is named must be root's alone, as must every folder above it. " +
-  "Leave the option away to use the usual file.";
+const CONFIGURATION_ENDINGS: readonly string[] = [".conf", ".toml"];
 
 /**
- * Refuses a file that was chosen with lent rights, unless it is root's choice as well: it and all
- * above it are root's (or the user's whose rights they are), not even /tmp is on the way, and its name
- * is a configuration's. An editor's copy of one (`ctrl-exec.conf~`, `.bak`, `.dpkg-old`) may have another
- * hook, or none.
+ * Refuses a file that was chosen with lent rights, unless it is a configuration in the folder of the usual one.
+ * A file elsewhere may be root's and still say what its author never meant: any `.conf` of another program
+ * names no hook, and on a file system that the caller has mounted root owns whatever he likes. In the
+ * folder itself an editor's copy (`ctrl-exec.conf~`, `.bak`, `.dpkg-old`) may have another hook, or none.
  *
  * @throws CtrlExecError `config`
  */
-export function refuseChosen(given: string | undefined, lent = rightsAreLent()): void {
+export function refuseChosen(
+  given: string | undefined,
+  usual: string,
+  lent = rightsAreLent(),
+): void {
   if (given === undefined || !lent) return;
   const file = resolve(given);
-  refuseUntrusted(file, { noStickyFolders: true, hint: LENT_HINT });
-  if ([".conf", ".toml"].includes(extname(file))) return;
-  throw new CtrlExecError("config", `Cannot use ${file}: its name is not a configuration's`, {
-    hint: "Under sudo only files whose names end in .conf or .toml can be named.",
+  const folder = dirname(usual);
+  if (dirname(file) === folder && CONFIGURATION_ENDINGS.includes(extname(file))) return;
+  const what = `Cannot use ${file}: under sudo only a .conf or .toml file in ${folder} can be named`;
+  throw new CtrlExecError("config", what, {
+    hint: "Leave the option away to use the usual file. In a root shell that sudo opened: env -u SUDO_UID",
   });
 }

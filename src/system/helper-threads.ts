@@ -8,8 +8,8 @@ import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { libc } from "./libc.ts";
 
-/** Options of JavaScriptCore, as Bun takes them from its environment. */
-const WITHOUT_HELPERS: Readonly<Record<string, string>> = {
+/** Options of JavaScriptCore, as Bun takes them from its environment: the only ones that the build leaves in. */
+export const WITHOUT_HELPERS: Readonly<Record<string, string>> = {
   BUN_JSC_useConcurrentGC: "0",
   BUN_JSC_numberOfGCMarkers: "1",
   BUN_JSC_useConcurrentJIT: "0",

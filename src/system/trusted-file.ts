@@ -10,8 +10,6 @@ const MAX_BYTES = 1_048_576;
 export interface TrustRule extends PathRule {
   /** The user whose files count besides root's. */
   readonly user?: number;
-  /** What to do about a refusal, when it is not to mend the file. */
-  readonly hint?: string;
 }
 
 /**
@@ -27,7 +25,7 @@ export function refuseUntrusted(path: string, rule: TrustRule = {}): void {
   const { problem, remedy } = judged;
   // The path is said once.
   const what = problem.startsWith(`${path} `) ? `it${problem.slice(path.length)}` : problem;
-  throw new CtrlExecError("config", `Cannot use ${path}: ${what}`, { hint: rule.hint ?? remedy });
+  throw new CtrlExecError("config", `Cannot use ${path}: ${what}`, { hint: remedy });
 }
 
 /**

@@ -63,8 +63,6 @@ const MAX_LINKS = 40;
 export interface PathRule {
   /** The group's right to write is told elsewhere and no reason to refuse. */
   readonly groupMayWrite?: boolean;
-  /** Folders that everybody writes to are refused with the sticky bit as well. */
-  readonly noStickyFolders?: boolean;
 }
 
 /**
@@ -164,15 +162,13 @@ function isSticky(facts: Stats): boolean {
 
 function modeProblem(path: string, facts: Stats, rule: PathRule): PathProblem | undefined {
   const writers = rule.groupMayWrite === true ? OTHERS_WRITE : GROUP_WRITES | OTHERS_WRITE;
-  if ((facts.mode & writers) === 0) return undefined;
-  const sticky = isSticky(facts);
-  if (sticky && rule.noStickyFolders !== true) return undefined;
+  if ((facts.mode & writers) === 0 || isSticky(facts)) return undefined;
   const mode = (facts.mode & 0o7777).toString(8).padStart(4, "0");
   const chmod = rule.groupMayWrite === true ? "chmod o-w" : "chmod go-w";
   return {
     kind: "refused",
     problem: `${path} can be written by others (mode ${mode})`,
-    remedy: sticky ? "use a folder that others cannot write to" : `${chmod} ${path}`,
+    remedy: `${chmod} ${path}`,
   };
 }
 

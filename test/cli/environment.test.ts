@@ -247,6 +247,26 @@ describe("T03 the caller's surroundings", () => {
     expect(existsSync(trap(name))).toBe(false);
   });
 
+  test.each([
+    "functionOverrides",
+    "dumpJITMemoryPath",
+    "jitDumpDirectory",
+    "configFile",
+    "useDollarVM",
+    "dumpOptions",
+    // As the names stand in the binary now.
+    "=unctionOverrides",
+    "",
+  ])("T62 BUN_JSC_%s is no option of the engine: the program does not start", async (name) => {
+    const env = { [`BUN_JSC_${name}`]: trap(name) };
+    for (const called of PROGRAMS) {
+      const { status, out, err } = await runProgram(called, ["--version"], { env });
+      expect([status, out]).toEqual([1, ""]);
+      expect(err).toContain("invalid JSC environment variable");
+    }
+    expect(existsSync(trap(name))).toBe(false);
+  });
+
   test("T62 BUN_BE_BUN does not make it an interpreter of what the caller types", async () => {
     const env = { BUN_BE_BUN: "1" };
     const typed = await runProgram("ctrl-exec", [program("typed")], { env });

@@ -83,29 +83,36 @@ describe("T62 the hook cannot be gone round", () => {
   });
 
   test.each(["SUDO_UID", "DOAS_USER", "PKEXEC_UID"])(
-    "with %s, by a file in a folder that is not root's alone, /tmp on the way",
+    "with %s, by a file elsewhere, however well it is kept",
     async (variable) => {
       const { status, err } = await run(control.config, { [variable]: String(CALLER) });
-      expect(err).toMatch(/^ctrl-exec: Cannot use \S+: \S+ (can be written by|belongs to)/);
+      expect(err).toContain(
+        `Cannot use ${control.config}: under sudo only a .conf or .toml file in /etc/ctrl-exec can be named`,
+      );
       expect(err).toContain("Leave the option away to use the usual file.");
       expect(status).toBe(78);
       expect(existsSync(ran)).toBe(false);
     },
   );
 
-  test.each(["/etc/passwd", "/etc/ctrl-exec/ctrl-exec.conf~", "/etc/ctrl-exec/ctrl-exec.conf.bak"])(
-    "with sudo, by another file of root's: %s",
-    async (file) => {
-      const { status, err } = await run(file, SUDO);
-      expect(err).toContain(`Cannot use ${file}: its name is not a configuration's`);
-      expect(status).toBe(78);
-    },
-  );
+  // Each is root's alone; an empty one, or one of another program, would stand for "no hook".
+  test.each([
+    "/etc/passwd",
+    "/etc/host.conf",
+    "/etc/ctrl-exec-agent/agent.conf",
+    "/etc/ctrl-exec/../host.conf",
+    "/etc/ctrl-exec/old/ctrl-exec.conf",
+    "/etc/ctrl-exec/ctrl-exec.conf~",
+    "/etc/ctrl-exec/ctrl-exec.conf.bak",
+  ])("with sudo, by another file of root's: %s", async (file) => {
+    const { status, err } = await run(file, SUDO);
+    expect(err).toContain("under sudo only a .conf or .toml file in /etc/ctrl-exec can be named");
+    expect(status).toBe(78);
+  });
 
-  test("with sudo, a configuration in folders of root's alone is read", async () => {
-    // It is none, which is told by who has read it.
-    const { err } = await run("/etc/host.conf", SUDO);
-    expect(err).toContain("Cannot read /etc/host.conf: line 1: expected");
+  test("with sudo, files in the usual folder can be named", async () => {
+    const { err } = await run("/etc/ctrl-exec/not-there.conf", SUDO);
+    expect(err).toContain("Cannot read /etc/ctrl-exec/not-there.conf: no such file");
   });
 
   test("with sudo, no other program takes the caller's file either", async () => {

@@ -45,13 +45,12 @@ test.each([0o606, 0o664, 0o666])(
   },
 );
 
-test("T62 a folder above it that others can write to is refused, a sticky one where it is asked", () => {
+test("T62 a folder above it that others can write to is refused, unless it is sticky", () => {
   const inside = folder.write("wide/own/ctrl-exec.conf", "");
   chmodSync(folder.join("wide"), 0o775);
   expect(() => readTrustedText(inside)).toThrow(`${folder.join("wide")} can be written by others`);
   chmodSync(folder.join("wide"), 0o1777);
   expect(readTrustedText(inside)).toBe("");
-  expect(() => readTrustedText(inside, { noStickyFolders: true })).toThrow("can be written");
 });
 
 test("T62 a link is judged with all it leads to", () => {

@@ -38,7 +38,7 @@ export async function openAgentSetting(
     { given: options.config, usual: DEFAULT_AGENT_CONFIG, rule: AGENT_FILE_RULE },
     absent === "defaults" ? "" : undefined,
   );
-  refuseChosen(options.allowlist);
+  refuseChosen(options.allowlist, join(dirname(DEFAULT_AGENT_CONFIG), DEFAULT_ALLOWLIST_NAME));
   const { config, warnings } = await parseAgentConfig(file, text);
   return {
     config,

@@ -187,17 +187,17 @@ export function leaveDenial(
 export function leaveAnswer(
   config: ControllerConfig,
   id: string,
-  kind: "approved" | "denied",
+  kind: AnswerKind,
   answer: PairingAnswer,
 ): void {
-  writeWhole(join(paths(config).pairing, `${id}.${kind}`), `${JSON.stringify(answer)}\n`, 0o640);
+  writeWhole(answerFile(config, id, kind), `${JSON.stringify(answer)}\n`, 0o640);
   removeIfPresent(requestFile(config, id));
 }
 
 /** The answer to send, once there is one: the text as it goes on the wire. */
 export function takeAnswer(config: ControllerConfig, id: string): string | undefined {
-  for (const kind of ["approved", "denied"]) {
-    const file = join(paths(config).pairing, `${id}.${kind}`);
+  for (const kind of ANSWER_KINDS) {
+    const file = answerFile(config, id, kind);
     const text = readTextIfPresent(file);
     if (text === undefined) continue;
     // Whoever decided may have been killed before this: a decided request waits no more (T10).
@@ -212,6 +212,8 @@ export function takeAnswer(config: ControllerConfig, id: string): string | undef
 export async function withdrawRequest({ config }: Controller, id: string): Promise<void> {
   using _lock = await lockRegistry(config);
   removeIfPresent(requestFile(config, id));
+  // Decided in the moment in which its agent went: nobody is left to take the answer (T21).
+  for (const kind of ANSWER_KINDS) removeIfPresent(answerFile(config, id, kind));
 }
 
 /** Drops requests that nobody decided on in time. Returns how many. */
@@ -235,6 +237,13 @@ export async function clearDesk({ config }: Controller): Promise<void> {
   for (const name of listFolder(pairing)) {
     if (/^[0-9a-f]{16}\.(json|approved|denied)$/.test(name)) removeIfPresent(join(pairing, name));
   }
+}
+
+const ANSWER_KINDS = ["approved", "denied"] as const;
+type AnswerKind = (typeof ANSWER_KINDS)[number];
+
+function answerFile(config: ControllerConfig, id: string, kind: AnswerKind): string {
+  return join(paths(config).pairing, `${id}.${kind}`);
 }
 
 function requestFile(config: ControllerConfig, id: string): string {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Exchanged } from "../../src/controller/code-exchange.ts";
 import { approveRequest, denyRequest } from "../../src/controller/pairing-desk.ts";
@@ -9,6 +9,7 @@ import {
   listRequests,
   submitRequest,
   takeAnswer,
+  withdrawRequest,
 } from "../../src/controller/pairing-queue.ts";
 import { findAgent } from "../../src/controller/registry.ts";
 import { createCsr } from "../../src/pki/csr.ts";
@@ -136,6 +137,17 @@ test("T07 one address cannot take the whole queue from the others", async () => 
   expect((await ask(fleet, "web-03", "192.0.2.1")).kind).toBe("queue-full");
 });
 
+test("T21 an agent that goes as it is decided upon leaves no answer behind", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  for (const decide of [approveRequest, denyRequest]) {
+    const { id } = await pending(fleet, "web-01");
+    await decide(controller, id, {});
+    await withdrawRequest(controller, id);
+    expect(readdirSync(join(controller.config.state_dir, "pairing"))).toEqual([]);
+  }
+});
+
 test("T07 whoever decides on a request that was pushed out is told so", async () => {
   await using fleet = await LocalFleet.create(["pairing_max_queue = 1"]);
   const { controller } = fleet;
@@ -145,7 +157,7 @@ test("T07 whoever decides on a request that was pushed out is told so", async ()
     pushedOut: { id, hostname: "web-01" },
   });
   for (const decide of [approveRequest, denyRequest]) {
-    await expect(decide(controller, id)).rejects.toMatchObject({
+    await expect(decide(controller, id, {})).rejects.toMatchObject({
       code: "not-found",
       message: `Cannot find a pairing request ${id}: newer requests have pushed it out of the full queue`,
       hint: expect.stringContaining("Let the host ask again"),

@@ -2,7 +2,6 @@
 import type { Log } from "../core/log-line.ts";
 import type { RunningScripts } from "./running-scripts.ts";
 import type { AgentState } from "./state.ts";
-import type { AgentTrust } from "./trust.ts";
 
 export interface AgentRequest {
   /** The caller's address, IPv4-mapped addresses as IPv4. */
@@ -21,8 +20,6 @@ export interface AgentContext {
   readonly state: AgentState;
   readonly log: Log;
   readonly now: () => Date;
-  /** Puts a new trust in force from the next handshake on. */
-  replaceTrust(trust: AgentTrust): void;
   readonly running: RunningScripts;
 }
 

@@ -90,8 +90,20 @@ export function isPaired({ cert }: AgentConfig): boolean {
   return readPlainIfPresent(placeOf(cert)) !== undefined;
 }
 
-/** @throws CtrlExecError `config` that names the file at fault (T09) */
+/** Finishes a pairing that was cut off, too. @throws CtrlExecError `config` that names the file at fault (T09) */
 export function loadIdentity(config: AgentConfig): AgentIdentity {
+  const { usesStaged, ...identity } = readIdentity(config);
+  if (usesStaged) finishStore(config);
+  return identity;
+}
+
+/**
+ * The same while a pairing may be at work on the files: nothing is moved.
+ * @throws CtrlExecError `config` that names the file at fault (T09)
+ */
+export function readIdentity(
+  config: AgentConfig,
+): AgentIdentity & { readonly usesStaged: boolean } {
   const certificate = loadCertificate(config);
   const { keyFile, caFile, usesStaged } = identityFiles(config, certificate);
   const keyPem = privateKeyAlone(readPrivateText(keyFile), keyFile);
@@ -102,8 +114,12 @@ export function loadIdentity(config: AgentConfig): AgentIdentity {
   if (!isSignedBy(certificate, ca)) {
     throw new CtrlExecError("config", `Cannot use ${config.cert}: ${caFile} did not sign it`);
   }
-  if (usesStaged) finishStore(config);
-  return { certificate, ca, keyPem };
+  return { certificate, ca, keyPem, usesStaged };
+}
+
+/** Every file that readIdentity() may read. */
+export function identityPaths({ cert, key, ca }: AgentConfig): string[] {
+  return [cert, key, ca, staged(key), staged(ca)];
 }
 
 /**

@@ -8,26 +8,10 @@ import {
   readCertificate,
   speaksFor,
 } from "../pki/certificate.ts";
-import { type AgentIdentity, loadIdentity } from "./identity-files.ts";
-import type { AgentState } from "./state.ts";
 
 /** The host name that the certificate is for; 0.8 certificates have a common name only. */
 export function ownName({ dnsNames, commonName }: CertificateFacts): string {
   return dnsNames[0] ?? commonName;
-}
-
-/**
- * The stored identity, which is what a renewal is written over: when the agent was paired anew and not
- * reloaded, a certificate for the loaded key would leave it with none. Where nothing can be read there
- * is nothing to spoil.
- */
-export function identityToRenew({ config, trust }: AgentState): AgentIdentity {
-  try {
-    return loadIdentity(config);
-  } catch (thrown) {
-    if (thrown instanceof CtrlExecError) return trust;
-    throw thrown;
-  }
 }
 
 /**

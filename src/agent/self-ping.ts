@@ -26,7 +26,7 @@ export interface SelfPingReply {
 
 /** @throws CtrlExecError that says how far it came */
 export async function selfPing(
-  trust: AgentTrust,
+  { identity }: AgentTrust,
   host: string,
   port: number,
   steps: SelfPingSteps,
@@ -39,9 +39,9 @@ export async function selfPing(
     phase = "handshake";
     const deadline = setTimeout(() => connection.close(), ANSWER_MS);
     try {
-      const peer = await connection.secureAsClient(trust.credential);
+      const peer = await connection.secureAsClient(identity.credential);
       phase = "request";
-      if (factsOf(peer).fingerprint !== trust.certificate.fingerprint) {
+      if (factsOf(peer).fingerprint !== identity.certificate.fingerprint) {
         connection.close();
         throw otherCertificate(place);
       }

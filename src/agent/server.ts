@@ -10,7 +10,6 @@ import { Requests } from "./requests.ts";
 import { RunningScripts } from "./running-scripts.ts";
 import type { AgentState } from "./state.ts";
 import { StateKeeper } from "./state-keeper.ts";
-import type { AgentTrust } from "./trust.ts";
 
 /** How long running scripts may still answer after close() (issue: SIGTERM). */
 const CLOSE_MS = 10_000;
@@ -35,9 +34,8 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const keeper = new StateKeeper(state, log);
   const { connections, processes } = shareDescriptors(state, log);
   const running = new RunningScripts(processes);
-  const replaceTrust = (trust: AgentTrust) => keeper.replaceTrust(trust);
   const requests = new Requests(() => {
-    return { state: keeper.current(), log, now, running, replaceTrust };
+    return { state: keeper.current(), log, now, running };
   }, now);
   const door = new Door({
     keeper,

@@ -1,8 +1,9 @@
-/** The state in force: replaced whole at SIGHUP; its serial and revocation files follow on their own. */
+/** The state in force: replaced whole at SIGHUP; what it trusts follows its files on its own. */
 import type { Log } from "../core/log-line.ts";
+import { opensslTime } from "../core/time.ts";
+import type { CertificateFacts } from "../pki/certificate.ts";
 import type { RevokedSerials } from "./revoked-serials.ts";
 import { type AgentState, logBadRevocations } from "./state.ts";
-import type { AgentTrust } from "./trust.ts";
 
 export class StateKeeper {
   readonly #log: Log;
@@ -23,12 +24,7 @@ export class StateKeeper {
     this.#toldRevocations = state.trust.revoked.text;
   }
 
-  /** The rest of the state may have been replaced since the trust was made. */
-  replaceTrust(trust: AgentTrust): void {
-    this.#state = { ...this.#state, trust };
-  }
-
-  /** What is in force apart from those two files, which are not looked at. */
+  /** What is in force; the files of the trust are not looked at. */
   get state(): AgentState {
     return this.#state;
   }
@@ -38,16 +34,21 @@ export class StateKeeper {
    * once, not for every connection.
    */
   current(): AgentState {
-    const { controller, revoked } = this.#state.trust;
+    const { identity, controller, revoked } = this.#state.trust;
+    if (identity.look()) this.#tellNewIdentity(identity.certificate);
     controller.look();
     revoked.look();
-    const problem = controller.problem ?? revoked.problem;
+    const problem = identity.problem ?? controller.problem ?? revoked.problem;
     if (problem !== undefined && problem !== this.#problem) {
       this.#log("err", "reload-fail", { ERROR: problem });
     }
     this.#problem = problem;
     this.#tellBadRevocations(revoked);
     return this.#state;
+  }
+
+  #tellNewIdentity({ serial, notAfter }: CertificateFacts): void {
+    this.#log("info", "new-identity", { EXPIRY: opensslTime(notAfter), SERIAL: serial });
   }
 
   #tellBadRevocations(revoked: RevokedSerials): void {

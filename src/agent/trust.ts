@@ -1,19 +1,14 @@
-/** What an agent holds about trust: its own credential, the CA, the controller's serial, revocations. */
+/** What an agent holds about trust: its own identity, the controller's serial, revocations. */
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import type { CertificateFacts } from "../pki/certificate.ts";
-import type { TlsCredential } from "../system/tls-credential.ts";
 import { ControllerSerials } from "./controller-serials.ts";
-import { isPaired, loadIdentity } from "./identity-files.ts";
+import { isPaired } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
+import { StoredIdentity } from "./stored-identity.ts";
 
+/** Each follows its files on its own. */
 export interface AgentTrust {
-  /** The three below as the TLS library takes them. */
-  readonly credential: TlsCredential;
-  readonly certificate: CertificateFacts;
-  readonly ca: CertificateFacts;
-  /** The private key's text. */
-  readonly keyPem: string;
+  readonly identity: StoredIdentity;
   /** Who may call, besides having the CA's word for it. */
   readonly controller: ControllerSerials;
   readonly revoked: RevokedSerials;
@@ -22,21 +17,14 @@ export interface AgentTrust {
 /** @throws CtrlExecError `config` that names the file at fault (T09) */
 export function loadTrust(config: AgentConfig): AgentTrust {
   requirePaired(config);
-  const { certificate, ca, keyPem } = loadIdentity(config);
+  const identity = new StoredIdentity(config);
   const controller = new ControllerSerials(config.dispatcher_serial_path);
   if (controller.problem !== undefined) {
     throw new CtrlExecError("config", controller.problem, {
       hint: "Pair this agent again: ctrl-exec-agent request-pairing",
     });
   }
-  return {
-    credential: { cert: certificate.pem, key: keyPem, ca: ca.pem },
-    certificate,
-    ca,
-    keyPem,
-    controller,
-    revoked: new RevokedSerials(config.revoked_serials),
-  };
+  return { identity, controller, revoked: new RevokedSerials(config.revoked_serials) };
 }
 
 function requirePaired(config: AgentConfig): void {

@@ -106,7 +106,7 @@ export class Door {
   async #secure(connection: Connection, arrival: Arrival, deadlineMs: number): Promise<void> {
     await pace.turn();
     if (connection.closed) return;
-    const { credential } = this.#options.keeper.state.trust;
+    const { credential } = this.#options.keeper.current().trust.identity;
     const outcome = await handshake(connection, credential, deadlineMs);
     if (outcome.kind === "done") this.#welcome(connection, arrival, outcome.peer);
     else if (outcome.kind === "failed") this.#handshakeFailed(arrival.ip, outcome.reason);

@@ -7,6 +7,6 @@ import { type Endpoint, requestIdIn } from "../endpoint.ts";
 export const ping: Endpoint = async ({ state, log }, { peerIp, body }) => {
   const reqid = requestIdIn(body);
   log("info", "ping", { PEER: peerIp, REQID: reqid });
-  const expiry = opensslTime(state.trust.certificate.notAfter);
+  const expiry = opensslTime(state.trust.identity.certificate.notAfter);
   return { status: 200, body: { status: "ok", host: hostname(), version: VERSION, expiry, reqid } };
 };

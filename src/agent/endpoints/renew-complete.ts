@@ -4,20 +4,18 @@ import { renewCompleteRequest } from "../../core/messages.ts";
 import { opensslTime } from "../../core/time.ts";
 import { type Endpoint, requestIdIn } from "../endpoint.ts";
 import { storeCertificate } from "../identity-files.ts";
-import { checkRenewed, identityToRenew } from "../renewed-certificate.ts";
-import { loadTrust } from "../trust.ts";
+import { checkRenewed } from "../renewed-certificate.ts";
 
 /** `POST /renew-complete`: the new certificate, checked, stored whole, in force from the next handshake. */
 export const renewComplete: Endpoint = async (context, { peerIp, body }) => {
-  const { state, log, now, replaceTrust } = context;
+  const { state, log, now } = context;
   const reqid = requestIdIn(body);
   const where = { PEER: peerIp, REQID: reqid };
   const asked = readJsonAs(renewCompleteRequest, body);
   if (asked === undefined) return { status: 400, body: { error: "invalid JSON", reqid } };
   try {
-    const certificate = checkRenewed(asked, identityToRenew(state), now());
+    const certificate = checkRenewed(asked, state.trust.identity, now());
     storeCertificate(state.config, certificate.pem);
-    replaceTrust(loadTrust(state.config));
     log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });
     return { status: 200, body: { status: "ok", reqid } };
   } catch (thrown) {

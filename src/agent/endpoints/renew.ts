@@ -1,13 +1,13 @@
 import { messageOf } from "../../core/errors.ts";
 import { readPrivateKey } from "../../pki/keys.ts";
 import { type Endpoint, requestIdIn } from "../endpoint.ts";
-import { identityToRenew, ownName } from "../renewed-certificate.ts";
+import { ownName } from "../renewed-certificate.ts";
 
 /** `POST /renew`: a certificate request for this agent's own name, made from its present key. */
 export const renew: Endpoint = async ({ state, log }, { peerIp, body }) => {
   const reqid = requestIdIn(body);
   try {
-    const { certificate, keyPem } = identityToRenew(state);
+    const { certificate, keyPem } = state.trust.identity;
     const { createCsr } = await import("../../pki/csr.ts");
     const key = readPrivateKey(keyPem, state.config.key);
     const csr = await createCsr(ownName(certificate), key);

@@ -59,7 +59,7 @@ async function runParsed(
   if (!args.every((arg) => arg.isWellFormed())) {
     return deny("an argument holds half a character, which has no bytes", "argument not Unicode");
   }
-  const unfit = serialProblem(request, state.trust.ca, now());
+  const unfit = serialProblem(request, state.trust.identity.ca, now());
   if (unfit !== undefined) return deny(`cannot take the new serial: ${unfit}`, unfit);
   const place = running.takeProcess();
   if (place === undefined) return deny(TOO_MANY, "too many processes");

@@ -26,7 +26,7 @@ export const selfPing = defineVerb({
     const { config } = await openAgentSetting(options, "error");
     io.out(`Config OK (port ${config.port})\n`);
     const trust = loadTrust(config);
-    io.out(`Paired: yes (cert expires ${opensslTime(trust.certificate.notAfter)})\n`);
+    io.out(`Paired: yes (cert expires ${opensslTime(trust.identity.certificate.notAfter)})\n`);
     const host = loopback(config);
     io.out(`Connecting to ${formatHostPort(host, config.port)}...\n`);
     const { status, error } = await callSelf(trust, host, config.port, {

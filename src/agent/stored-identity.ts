@@ -10,12 +10,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
 import { fileVersion } from "../system/files.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
-import {
-  type AgentIdentity,
-  identityPaths,
-  loadIdentity,
-  readIdentity,
-} from "./identity-files.ts";
+import { type AgentIdentity, identityPaths, loadIdentity, readIdentity } from "./identity-files.ts";
 
 export class StoredIdentity implements AgentIdentity {
   readonly #config: AgentConfig;

@@ -8,13 +8,14 @@ import { isIp } from "../core/ip-address.ts";
 import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
 import { formatBytes } from "../core/units.ts";
-import { identityOf } from "../pki/certificate.ts";
+import { identityOf, speaksFor } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { type HeardClock, type HttpReply, requestOver } from "../system/http-client.ts";
 import type { ReadPace } from "../system/read-pace.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
+import type { ShownByAgent } from "./contacts.ts";
 import { identityProblem } from "./identity.ts";
 import type { ReplyAccount, ReplyBudget, ReplyShare } from "./reply-budget.ts";
 import { dialAddress, type ResolvedTarget } from "./targets.ts";
@@ -45,6 +46,8 @@ export interface AgentReply {
   readonly json: unknown;
   /** The agent's clock; undefined when it does not tell, as 0.8. */
   readonly heard?: HeardClock | undefined;
+  /** What its handshake showed; undefined on a connection that was there already, or of another host. */
+  readonly shown?: ShownByAgent | undefined;
 }
 
 /** What all requests of a fan-out share. */
@@ -90,7 +93,7 @@ export async function askAgent(
     const { status, json, heard } = await call.make();
     if (json !== undefined) {
       kept = dialler.account !== undefined;
-      return { status, json, heard };
+      return { status, json, heard, shown: call.shown };
     }
     throw withName(notJson(), target.name);
   } finally {
@@ -107,6 +110,7 @@ class Call {
   readonly #share: ReplyShare;
   readonly #onPeer: (address: string) => void;
   #place = "";
+  #shown: ShownByAgent | undefined;
   #phase: ConnectionPhase = "connect";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #expired = false;
@@ -145,6 +149,10 @@ class Call {
 
   end(): void {
     clearTimeout(this.#timer);
+  }
+
+  get shown(): ShownByAgent | undefined {
+    return this.#shown;
   }
 
   async #work(): Promise<HttpReply> {
@@ -221,7 +229,12 @@ class Call {
       this.#phase = "handshake";
       const peer = await connection.secureAsClient(credential);
       const openedAt = performance.now();
-      return { tls: connection, peer: identityOf(peer), peerAddress, openedAt };
+      const identity = identityOf(peer);
+      const { record, port } = this.#target;
+      if (record !== undefined && speaksFor(identity, record.hostname)) {
+        this.#shown = { notAfter: new Date(peer.validTo), address: peerAddress, port };
+      }
+      return { tls: connection, peer: identity, peerAddress, openedAt };
     } finally {
       clearTimeout(giveUp);
       clearTimeout(tooLate);

@@ -13,6 +13,7 @@ import {
   type Dialler,
   MAX_HANDSHAKES,
 } from "./agent-client.ts";
+import { type Contact, rememberContacts } from "./contacts.ts";
 import type { Controller } from "./controller.ts";
 import {
   type ControllerCredential,
@@ -22,7 +23,7 @@ import {
 } from "./credential.ts";
 import { dialProblem } from "./identity.ts";
 import { rememberClocks } from "./known-clocks.ts";
-import { type Acceptance, rememberSerials } from "./known-serial.ts";
+import type { AgentRecord } from "./registry.ts";
 import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import { readRevoked } from "./revocation.ts";
 import type { ResolvedTarget } from "./targets.ts";
@@ -94,33 +95,40 @@ function dialCredential(credential: ControllerCredential): DialCredential {
 
 /**
  * Asks every target and calls back once for each, as they answer (T23: never a host without a result).
- * The promise resolves when all have. What was learned about the serials they trust is kept. The
+ * The promise resolves when all have. What their answers show about them is kept. The
  * replies count against the budget until then, or until the dialler's own account is closed.
+ *
+ * @returns the records that were changed by what was learned, by host name
  */
 export async function askFleet(
   dialler: FleetDialler,
   targets: readonly ResolvedTarget[],
   request: AgentRequest,
   onOutcome: (outcome: HostOutcome) => void,
-): Promise<void> {
+): Promise<ReadonlyMap<string, AgentRecord>> {
   // Without the replies: an output may be large, and its result has been passed on.
-  const accepted: Acceptance[] = [];
+  const contacts: Contact[] = [];
   const clocks = new Map<string, number>();
   const account = dialler.account ?? dialler.budget.open();
   const counted = { ...dialler, account };
   await inParallel(targets, placesFor(dialler.config), async (target) => {
     const outcome = await askHost(counted, target, request);
-    const { acceptedSerial, refusedSerial, clockOffset } = outcome;
-    accepted.push({ record: target.record, serial: acceptedSerial, refused: refusedSerial });
-    if (target.record !== undefined && clockOffset !== undefined) {
-      clocks.set(target.record.hostname, clockOffset);
+    const { reply, acceptedSerial: serial, refusedSerial: refused, clockOffset } = outcome;
+    const { record } = target;
+    if (record !== undefined && reply !== undefined) {
+      contacts.push({ record, serial, refused, shown: reply.shown });
+    }
+    if (record !== undefined && clockOffset !== undefined) {
+      clocks.set(record.hostname, clockOffset);
     }
     onOutcome(outcome);
   }).finally(() => {
     if (account !== dialler.account) account.close();
   });
-  await rememberSerials(dialler.controller, dialler.credentials[0].serial, accepted);
-  rememberClocks(dialler.controller, clocks);
+  const { controller, credentials } = dialler;
+  const learned = await rememberContacts(controller, credentials[0].serial, contacts);
+  rememberClocks(controller, clocks);
+  return learned;
 }
 
 /** Hosts worked on at once: more than there are descriptors would wait until their time is over (T65). */

@@ -8,7 +8,6 @@ import type { Caller } from "./authorize.ts";
 import { authorizedTargets } from "./authorized-targets.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
-import { rememberExpiries, type ShownExpiry } from "./known-expiry.ts";
 import { tryLockMaintenance } from "./maintenance-lock.ts";
 import type { AgentRecord } from "./registry.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
@@ -33,8 +32,7 @@ export async function pingHosts(
   const targets = await authorizedTargets(controller, caller, action, asked);
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<string, PingResult>();
-  const shown: ShownExpiry[] = [];
-  await askFleet(
+  const learned = await askFleet(
     openDialler(controller),
     targets,
     { method: "POST", path: "/ping", body: { reqid }, reply: "words", idempotent: true },
@@ -42,12 +40,10 @@ export async function pingHosts(
       const result = pingResult(outcome, reqid);
       logResult(controller, outcome, result);
       results.set(outcome.target.name, result);
-      const { record } = outcome.target;
-      if (record !== undefined) shown.push({ record, expiry: result.expiry });
       onResult(result);
     },
   );
-  await renewDue(controller, targets, await rememberExpiries(controller, shown));
+  await renewDue(controller, targets, learned);
   return targets.flatMap(({ name }) => results.get(name) ?? []);
 }
 

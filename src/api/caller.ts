@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Caller } from "../controller/authorize.ts";
 import { MAX_CREDENTIAL, USERNAME_HEADER } from "../core/api-schemas.ts";
 import { badRequest } from "./answer.ts";
+import { foreignHost, type HostRule } from "./foreign-host.ts";
 import { bearerToken, soleHeader } from "./request.ts";
 import type { Route } from "./route.ts";
 
@@ -21,6 +22,7 @@ export function callerOf(
   { request, requestId, peer }: Asking,
   { method, path }: Route,
   body: Readonly<Record<string, unknown>>,
+  hosts: HostRule,
 ): Caller {
   return {
     face: "api",
@@ -30,6 +32,7 @@ export function callerOf(
     route: `${method} ${path}`,
     requestId,
     origin: request.headers.origin,
+    foreignHost: foreignHost(request.url ?? "", request.headers.host, hosts),
   };
 }
 

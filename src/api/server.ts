@@ -88,6 +88,8 @@ class Api {
   /** Those of the connections are the first ones: the port keeps them. */
   shares: ApiShares;
   #controller: Controller;
+  /** Where it listens since its start. */
+  readonly #bind: string;
   readonly #places = new Places();
   readonly #bodies = new Bodies();
   readonly #due = new Set<Due>();
@@ -97,6 +99,7 @@ class Api {
 
   constructor(controller: Controller) {
     this.#controller = controller;
+    this.#bind = controller.config.api_bind;
     this.tls = loadApiTls(controller);
     this.shares = shareDescriptors(controller);
   }
@@ -193,7 +196,9 @@ class Api {
     parameter: string,
     runs: StartedRun[],
   ): Call {
-    const caller = callerOf(due, route, body);
+    const { api_hosts: names = [] } = this.#controller.config;
+    const hosts = { names, bind: this.#bind, tls: this.tls !== undefined };
+    const caller = callerOf(due, route, body, hosts);
     const api = {
       controller: this.#controller,
       routes: ROUTES,

@@ -21,6 +21,8 @@ export interface Caller {
   readonly requestId?: string;
   /** Set by the API when a web page asks: the page's origin. */
   readonly origin?: string | undefined;
+  /** Set by the API when a request names a host that is not this API's: what it names. */
+  readonly foreignHost?: string | undefined;
 }
 
 export interface AuthRequest {
@@ -46,6 +48,7 @@ export async function authorize(
   logDecision(log, decision, {
     AUTHACTION: request.action,
     HOOK: hook,
+    HOST: caller.foreignHost,
     IP: caller.sourceIp,
     ORIGIN: caller.origin,
     REQID: caller.requestId,
@@ -62,6 +65,7 @@ async function decide(
   request: AuthRequest,
 ): Promise<AuthDecision> {
   if (caller.origin !== undefined) return FROM_A_PAGE;
+  if (caller.foreignHost !== undefined) return FOREIGN_HOST;
   if (config.auth_hook === undefined) return withoutHook(caller, config.api_auth_default);
   const { face: via, username, token, sourceIp, route } = caller;
   const hook = {
@@ -80,6 +84,14 @@ async function decide(
 const FROM_A_PAGE: AuthDecision = {
   allowed: false,
   reason: "not for web pages",
+  code: 1,
+  broken: false,
+};
+
+/** A name that was made to point here, or a proxy's that `api_hosts` should have. */
+const FOREIGN_HOST: AuthDecision = {
+  allowed: false,
+  reason: "this Host is not in api_hosts",
   code: 1,
   broken: false,
 };

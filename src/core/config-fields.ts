@@ -6,6 +6,7 @@
  * starts 7 ms sooner.
  */
 import * as z from "zod/mini";
+import { lowerAscii } from "./host-name.ts";
 import { isIp } from "./ip-address.ts";
 import { isArrayOfText } from "./json.ts";
 import { parseByteSize, parseRateLimit } from "./units.ts";
@@ -85,6 +86,16 @@ export const pathList = listField(
 
 /** `a, b` in the .conf form, a list in TOML. What an item may be is its reader's to say. */
 export const commaList = listField(",", "expected a comma-separated list", () => true);
+
+/** Names as a Host header has them, without their ports; in lower case. */
+export const hostNames = z.pipe(
+  listField(
+    ",",
+    "expected host names without ports, separated by commas",
+    (items) => items.length > 0 && items.every((item) => /^[A-Za-z0-9._-]{1,253}$/.test(item)),
+  ),
+  z.transform((names: string[]) => names.map(lowerAscii)),
+);
 
 export const rateLimit = textField(
   parseRateLimit,

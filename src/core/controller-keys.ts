@@ -107,6 +107,11 @@ export const CONTROLLER_KEYS = {
     text: "Address of ctrl-exec-api; 0.0.0.0 or :: opens it to the network.",
     example: "0.0.0.0",
   },
+  api_hosts: {
+    group: API,
+    text: "Names under which the API may be asked, without ports, as those that a proxy passes on in Host; addresses and localhost always may. Without them plain HTTP on a loopback address refuses every name, and elsewhere any name may.",
+    example: "ctrl.example.com",
+  },
   api_cert: {
     group: API,
     text: "TLS certificate of the API; with api_key it speaks HTTPS, without both plain HTTP.",

@@ -94,6 +94,22 @@ describe("the auth hook", () => {
     await api.running.seen(/ORIGIN=http:\/\/evil\.example:7445 REASON="not for web pages"/);
   });
 
+  test("T25 no route answers to a name that was made to point here, and the hook is not asked", async () => {
+    const { host, hook } = await hostWithHook(["api_hosts = api.example.com"]);
+    await using _ = host;
+    await using api = await TestApi.start(host);
+    for (const [method, path, body] of ROUTES) {
+      const { status, text } = await api.ask(method, path, body, { Host: "evil.example:7445" });
+      expect(status, `${method} ${path}`).toBe(403);
+      if (method !== "HEAD") expect(text).toContain("this Host is not in api_hosts");
+    }
+    expect(hook.calls()).toEqual([]);
+    await api.running.seen(/HOST=evil\.example:7445 .*REASON="this Host is not in api_hosts"/);
+    for (const name of ["api.example.com", "localhost:1", "[::1]"]) {
+      expect((await api.get("/health", { Host: name })).status, name).toBe(200);
+    }
+  });
+
   test("T25 every route says 403 with the hook's code when it refuses", async () => {
     const { host } = await hostWithHook();
     await using _ = host;

@@ -43,6 +43,13 @@ const KEYS: readonly (readonly [
   ["read_timeout", "120", "120", "read_timeout", 120],
   ["timeout", "120", "120", "read_timeout", 120],
   ["api_port", "8445", "8445", "api_port", 8445],
+  [
+    "api_hosts",
+    "Api.Example.com, b",
+    '["Api.Example.com", "b"]',
+    "api_hosts",
+    ["api.example.com", "b"],
+  ],
   ["api_cert", "/a/api.crt", '"/a/api.crt"', "api_cert", "/a/api.crt"],
   ["api_key", "/a/api.key", '"/a/api.key"', "api_key", "/a/api.key"],
   ["api_bind", "0.0.0.0", '"0.0.0.0"', "api_bind", "0.0.0.0"],

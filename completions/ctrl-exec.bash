@@ -13,13 +13,13 @@ _ctrl_exec_table() {
     'ctrl-exec approve') options='--code --ip --agent-port --lookup-by --force --config --log --help' kinds='requests' ;;
     'ctrl-exec deny') options='--config --log --help' kinds='requests' ;;
     'ctrl-exec edit-agent') options='--ip --agent-port --lookup-by --config --log --help' kinds='hosts' ;;
-    'ctrl-exec unpair') options='--config --log --revoke --help' kinds='hosts' ;;
-    'ctrl-exec rotate-cert') options='--json --force --config --log --help' kinds='' ;;
+    'ctrl-exec unpair') options='--config --log --revoke --port --help' kinds='hosts' ;;
+    'ctrl-exec rotate-cert') options='--port --json --force --config --log --help' kinds='' ;;
     'ctrl-exec serial-status') options='--json --config --log --help' kinds='' ;;
-    'ctrl-exec maintain') options='--json --force --config --log --help' kinds='' ;;
+    'ctrl-exec maintain') options='--port --json --force --config --log --help' kinds='' ;;
     'ctrl-exec list-locks') options='--json --config --log --help' kinds='' ;;
     'ctrl-exec setup-ca') options='--config --log --help' kinds='' ;;
-    'ctrl-exec setup-ctrl-exec') options='--config --log --yes --force --help' kinds='' ;;
+    'ctrl-exec setup-ctrl-exec') options='--port --yes --force --config --log --help' kinds='' ;;
     'ctrl-exec asset') options='--help' kinds='assets' ;;
     'ctrl-exec demo') options='--keep --help' kinds='' ;;
     'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing pairing-status' ;;

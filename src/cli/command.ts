@@ -75,8 +75,6 @@ export interface Program {
   /** Every option of every verb, so that a value before the mode is not taken for the mode. */
   readonly options: OptionDefs;
   readonly verbs: Readonly<Record<string, VerbEntry>>;
-  /** Options that the manual gives to every mode; where one has no use it is accepted and left alone. */
-  readonly globalOptions?: readonly string[];
   /** The verb that runs when none is named; undefined when one must be. */
   readonly defaultVerb?: string;
 }
@@ -168,7 +166,8 @@ export async function runVerb(
 ): Promise<number> {
   const where = program.defaultVerb === mode ? program.name : `${program.name} ${mode}`;
   for (const { name } of line.given) {
-    if (!Object.hasOwn(verb.options, name) && program.globalOptions?.includes(name) !== true) {
+    // Of the manual's global options as well: one that is ignored says that it was heeded.
+    if (!Object.hasOwn(verb.options, name)) {
       throw usageError(where, `--${name} has no meaning for ${where}`);
     }
   }
@@ -201,9 +200,9 @@ async function parseOptions(
   const { parseArgs } = await import("citty");
   const definitions: ArgsDef = {};
   for (const [name, { type }] of Object.entries(options)) definitions[name] = { type };
-  const normalised = given
-    .filter(({ name }) => Object.hasOwn(options, name))
-    .map(({ name, value }) => (value === true ? `--${name}` : `--${name}=${value}`));
+  const normalised = given.map(({ name, value }) =>
+    value === true ? `--${name}` : `--${name}=${value}`,
+  );
   const parsed: Record<string, unknown> = parseArgs(normalised, definitions);
   // Only the table's own names: citty adds each option once more in camel case.
   return Object.fromEntries(

@@ -12,7 +12,7 @@ import {
   type HostProblem,
   openDialler,
 } from "./fleet.ts";
-import { changeAgents, type Registry, readRegistry } from "./registry.ts";
+import { changeAgents, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { type ResolvedTarget, targetOf } from "./targets.ts";
 
@@ -35,7 +35,7 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
   const { config, log, now } = controller;
   const dialler = openDialler(controller);
   const [current] = dialler.credentials;
-  const targets = untold(readRegistry(config), current.serial, now());
+  const targets = untold(controller, current.serial);
   if (targets.length === 0) return { confirmed: [], pending: [] };
   const hosts = targets.map(({ name }) => name);
   log("info", "serial-broadcast", { HOSTS: hosts.join(","), SERIAL: current.serial });
@@ -51,13 +51,13 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
 }
 
 /** An overlap that is over gives nobody up yet: that is markAgents, after one more try. */
-function untold(registry: Registry, current: Serial, now: Date): ResolvedTarget[] {
-  return [...registry.agents.values()]
+function untold({ config, now, agentPort }: Controller, current: Serial): ResolvedTarget[] {
+  return [...readRegistry(config).agents.values()]
     .filter((record) => {
-      const status = serialStatus(record, { current, overlapExpires: undefined }, now);
+      const status = serialStatus(record, { current, overlapExpires: undefined }, now());
       return status === "pending" || status === "unknown";
     })
-    .map((record) => targetOf(record.hostname, { kind: "agent", record }));
+    .map((record) => targetOf(record.hostname, { kind: "agent", record }, agentPort));
 }
 
 async function tell(

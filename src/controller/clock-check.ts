@@ -50,7 +50,7 @@ async function ask(
   controller: Controller,
   records: readonly AgentRecord[],
 ): Promise<readonly ClockSighting[]> {
-  const { config, now } = controller;
+  const { config, now, agentPort } = controller;
   const answers: ClockSighting[] = [];
   if (records.length === 0) return answers;
   const hurried = {
@@ -62,7 +62,9 @@ async function ask(
   try {
     // A certificate that seems to have expired may be what a wrong clock says.
     const credentials = loadCredentials(config, ANY_TIME);
-    const targets = records.map((record) => targetOf(record.hostname, { kind: "agent", record }));
+    const targets = records.map((record) =>
+      targetOf(record.hostname, { kind: "agent", record }, agentPort),
+    );
     const body = { reqid: newRequestId() };
     await askFleet(
       { ...dialSetting(hurried, credentials), controller },

@@ -14,6 +14,8 @@ export interface Controller {
   readonly dialler?: KeptDialler;
   /** Where it is kept between requests, too. */
   readonly index?: HostIndex;
+  /** The invocation's own port for every agent it calls (manual, "Global options"); undefined leaves it to the records. */
+  readonly agentPort?: number | undefined;
 }
 
 /** Places below ca_dir and state_dir, and beside the key (PROTOCOL section 4). */

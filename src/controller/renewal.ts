@@ -95,7 +95,8 @@ export async function renewAgents(
   const strict = { ...config, verify_agent_identity: "strict" } as const;
   const dialler: FleetDialler = { ...openDialler(controller), config: strict };
   const find = agentFinder(config);
-  const targets = records.map(({ hostname }) => targetOf(hostname, find(hostname)));
+  const { agentPort } = controller;
+  const targets = records.map(({ hostname }) => targetOf(hostname, find(hostname), agentPort));
   await requireRightClock(controller, "renew certificates", force);
   await inParallel(targets, placesFor(config), async (target) => {
     const failure = await renewAgent(controller, dialler, target);

@@ -12,8 +12,8 @@ export async function shownCertificate(
   dialler: FleetDialler,
   record: AgentRecord,
 ): Promise<CertificateFacts> {
-  const { config, credentials } = dialler;
-  const target = targetOf(record.hostname, { kind: "agent", record });
+  const { config, credentials, controller } = dialler;
+  const target = targetOf(record.hostname, { kind: "agent", record }, controller.agentPort);
   const [current] = credentials;
   const address = await dialAddress(target, config.connect_timeout * 1000);
   const connection = await connectTcp(address, target.port, config.connect_timeout * 1000);

@@ -1,6 +1,11 @@
 /** Strict command lines: every slip is told, exit 2, and nothing is done. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { agentProgram } from "../../src/cli/agent/program.ts";
+import type { Program } from "../../src/cli/command.ts";
+import { controllerProgram } from "../../src/cli/controller/program.ts";
+import { addDays, opensslTime } from "../../src/core/time.ts";
+import { freePort } from "../../src/system/free-port.ts";
 import { type ProgramName, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 
@@ -149,15 +154,65 @@ test("setup-ctrl-exec over a certificate that agents know asks, and the end of i
   expect((await control.run("ping", ["web-01"])).status).toBe(0);
 });
 
-test("the manual's global options are taken by every mode, those without a use too", async () => {
-  const list = await runProgram("ctrl-exec", [
-    ...["--port", "7", "--username=u", "list-agents", "--token", "t"],
-    ...["--config", control.config, "--log", control.log.path],
-  ]);
-  expect([list.status, list.err]).toEqual([0, ""]);
-  const paired = await runProgram("ctrl-exec-agent", [
-    ...["pairing-status", "--allowlist", "/x"],
-    ...["--config", control.folder.write("alone/agent.conf", "")],
-  ]);
-  expect([paired.status, paired.out]).toEqual([1, "Paired: no\n"]);
+const GLOBAL_OPTIONS: readonly [Program, readonly string[]][] = [
+  [controllerProgram, ["config", "port", "username", "token", "json", "log"]],
+  [agentProgram, ["config", "allowlist", "port", "json", "log"]],
+];
+
+test.each([...GLOBAL_OPTIONS])(
+  "a global option that a mode has no use for is refused, in every mode of $name",
+  async (program, names) => {
+    const ignored: string[] = [];
+    for (const [mode, { load }] of Object.entries(program.verbs)) {
+      const { options } = await load();
+      for (const name of names.filter((option) => !Object.hasOwn(options, option))) {
+        const { type } = program.options[name] ?? { type: "string" };
+        const args = [mode, type === "boolean" ? `--${name}` : `--${name}=1`];
+        // Were it ignored, nothing must be done to this machine.
+        if (name !== "config") args.push(`--config=${control.folder.join("no-such.conf")}`);
+        const { status, err } = await runProgram(program.name as ProgramName, args);
+        const told = err.includes(`--${name} has no meaning for ${program.name} ${mode}\n`);
+        if (status !== 2 || !told) ignored.push(args.join(" "));
+      }
+    }
+    expect(ignored).toEqual([]);
+  },
+  60_000,
+);
+
+test("--port is where agents are called, whatever calls them", async () => {
+  await using other = await ControlHost.create();
+  const agent = await other.startAgent("web-01");
+  const record = () => JSON.parse(readFileSync(recordFile, "utf8"));
+  const recordFile = other.folder.join("control/state/agents/web-01.json");
+  await other.mustRun("edit-agent", ["web-01", "--agent-port", String(freePort())]);
+  const port = ["--port", String(agent.port)];
+
+  expect((await other.run("ping", ["web-01"])).status).toBe(1);
+  expect((await other.run("ping", ["web-01", ...port])).status).toBe(0);
+  expect((await other.mustRun("rotate-cert")).out).toContain("web-01: pending");
+  expect((await other.mustRun("rotate-cert", port)).out).toContain("web-01: confirmed");
+  expect((await other.mustRun("setup-ctrl-exec", ["--yes"])).out).toContain("web-01: pending");
+  expect((await other.mustRun("maintain", port)).out).toBe(
+    "Confirmed the present serial: web-01\n",
+  );
+  const again = await other.mustRun("setup-ctrl-exec", ["--yes", ...port]);
+  expect(again.out).toContain("web-01: confirmed");
+
+  // A renewal that ping finds due goes to the same port.
+  const old = { ...record(), renewed: "", paired: "2020-01-15T12:00:00Z" };
+  const soon = opensslTime(addDays(new Date(), 2));
+  writeFileSync(recordFile, JSON.stringify({ ...old, expiry: soon }));
+  expect((await other.run("maintain")).out).toContain("Not renewed: web-01");
+  expect((await other.mustRun("maintain", port)).out).toContain("Renewed: web-01");
+
+  // A record of 0.8 does not say which certificate is to be revoked, and nor is it noted here.
+  rmSync(other.folder.join("control/state/issued-certificates"));
+  writeFileSync(recordFile, JSON.stringify({ ...record(), serial: "" }));
+  expect((await other.run("unpair", ["web-01", ...port])).err).toContain(
+    "--port goes with --revoke",
+  );
+  expect((await other.run("unpair", ["web-01", "--revoke"])).status).toBe(1);
+  const unpaired = await other.mustRun("unpair", ["web-01", "--revoke", ...port]);
+  expect(unpaired.out).toMatch(/^Revoked here: [0-9a-f]{32}$/m);
 });

@@ -6,7 +6,6 @@ export const agentProgram: Program = {
   name: "ctrl-exec-agent",
   summary: "run allowlisted scripts on this host for its control host",
   options: agentOptions,
-  globalOptions: ["config", "allowlist"],
   verbs: {
     serve: {
       summary: "Start the agent",

@@ -9,7 +9,12 @@ export const maintain = defineVerb({
   summary: "Do once what the check loop does: rotation, renewals, leftovers",
   positionals: "",
   arity: [0, 0],
-  options: { json: controllerOptions.json, force: controllerOptions.force, ...commonOptions },
+  options: {
+    port: controllerOptions.port,
+    json: controllerOptions.json,
+    force: controllerOptions.force,
+    ...commonOptions,
+  },
   details: [
     "Replaces this host's certificate when it is due, tells agents of it that were away, renews",
     "agents' certificates, and removes pairing requests, run records and lock files that are over.",

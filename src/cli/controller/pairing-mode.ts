@@ -15,7 +15,7 @@ export const pairingMode = defineVerb({
   arity: [0, 0],
   options: commonOptions,
   details: [
-    "Listens on the pairing port (7444). On a terminal it shows each request with its six-digit code:",
+    "Listens on pairing_port of ctrl-exec.conf (7444). On a terminal it shows each request with its six-digit code:",
     "compare it and the CA fingerprint with the agent's screen, then approve, deny or skip. Without a",
     "terminal it only takes requests; decide with list-requests, approve and deny. Ctrl-C ends it.",
     "",

@@ -3,7 +3,6 @@ import { type ClockVerdict, judgeClock } from "../../core/clock.ts";
 import type { PingResult } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
-import { portOption } from "../numbers.ts";
 import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
@@ -29,8 +28,8 @@ export const ping = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec ping web-01", "ctrl-exec ping web-01 web-02:7450 --json"],
   async run({ options, positionals, io }) {
-    const port = portOption(options.port);
     const controller = await openController(options);
+    const { agentPort: port } = controller;
     const progress = new Progress(io, positionals.length);
     const results = await pingHosts(controller, cliCaller(options, io), positionals, port, () =>
       progress.step(() => undefined),

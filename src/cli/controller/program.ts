@@ -6,7 +6,6 @@ export const controllerProgram: Program = {
   name: "ctrl-exec",
   summary: "run allowlisted scripts on a fleet, without giving anyone a shell",
   options: controllerOptions,
-  globalOptions: ["config", "port", "username", "token"],
   verbs: {
     run: {
       summary: "Run an allowlisted script on one or more hosts",

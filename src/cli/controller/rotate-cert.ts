@@ -12,7 +12,12 @@ export const rotateCert = defineVerb({
   summary: "Replace this control host's certificate now, and tell the agents",
   positionals: "",
   arity: [0, 0],
-  options: { json: controllerOptions.json, force: controllerOptions.force, ...commonOptions },
+  options: {
+    port: controllerOptions.port,
+    json: controllerOptions.json,
+    force: controllerOptions.force,
+    ...commonOptions,
+  },
   details: [
     "Makes a new key and certificate and tells every registered agent the new serial, under the old",
     "one, which they trust. An agent that is away is told by the check loop for cert_overlap_days and",

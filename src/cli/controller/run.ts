@@ -2,7 +2,6 @@ import { constants } from "node:os";
 import { startRun } from "../../controller/run.ts";
 import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
-import { portOption } from "../numbers.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { RunBlocks } from "../render/run-result.ts";
@@ -44,9 +43,9 @@ export const run = defineVerb({
   async run({ options, positionals, scriptArgs, io }) {
     const hosts = positionals.slice(0, -1);
     const script = positionals.at(-1) ?? "";
-    const port = portOption(options.port);
     const args = scriptArguments(scriptArgs ?? []);
     const controller = await openController(options);
+    const { agentPort: port } = controller;
     const progress = new Progress(io, hosts.length);
     const blocks = new RunBlocks(io);
     const shown = new Set<string>();

@@ -7,19 +7,23 @@ import { currentUser } from "../../system/user.ts";
 import { readConfig } from "../config-option.ts";
 import type { Io } from "../io.ts";
 import { openChosenLog } from "../log-option.ts";
+import { portOption } from "../numbers.ts";
 
 interface SettingOptions {
   readonly config: string | undefined;
   readonly log: string | undefined;
+  /** Of the modes that call agents. */
+  readonly port?: string | undefined;
 }
 
 /**
  * Without --config a missing /etc/ctrl-exec/ctrl-exec.conf means every default; a file that was
  * named must be there.
  *
- * @throws CtrlExecError `config`
+ * @throws CtrlExecError `config`, or `usage` for a value that is none
  */
 export async function openController(options: SettingOptions): Promise<Controller> {
+  const agentPort = portOption(options.port);
   const usual = DEFAULT_CONTROLLER_CONFIG;
   const { file, text } = readConfig({ given: options.config, usual }, "");
   const { config, warnings } = await parseControllerConfig(file, text);
@@ -27,7 +31,7 @@ export async function openController(options: SettingOptions): Promise<Controlle
   const log = openChosenLog("ctrl-exec", options.log);
   for (const { key, message } of warnings)
     log("warning", "config-warn", { KEY: key, MSG: message });
-  return { config, log, now: () => new Date() };
+  return { config, log, now: () => new Date(), agentPort };
 }
 
 interface CallerOptions {

@@ -17,7 +17,12 @@ export const setupCtrlExec = defineVerb({
   summary: "Make this control host's own key and certificate",
   positionals: "",
   arity: [0, 0],
-  options: { ...commonOptions, yes: controllerOptions.yes, force: controllerOptions.force },
+  options: {
+    port: controllerOptions.port,
+    yes: controllerOptions.yes,
+    force: controllerOptions.force,
+    ...commonOptions,
+  },
   details: [
     "Makes the key and certificate under which this host calls its agents, signed by the CA.",
     "When hosts are registered already they know this host by its present certificate: the number of",

@@ -1,4 +1,5 @@
 import { unpairAgent } from "../../controller/agents.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -8,14 +9,18 @@ export const unpair = defineVerb({
   summary: "Remove a host from the registry",
   positionals: "<hostname>",
   arity: [1, 1],
-  options: { ...commonOptions, revoke: controllerOptions.revoke },
+  options: { ...commonOptions, revoke: controllerOptions.revoke, port: controllerOptions.port },
   details: [
     "Removes the host's record and says until when its certificate stays valid: until then it can",
     "still answer where no registered name is asked for. With --revoke this control host refuses every",
-    "certificate it ever had, from the next connection on.",
+    "certificate it ever had, from the next connection on. The host of a record of 0.8 is asked for its",
+    "serial then, on the port of --port if there is one.",
   ].join("\n"),
   examples: ["ctrl-exec unpair web-01", "ctrl-exec unpair web-01 --revoke"],
   async run({ options, positionals, io }) {
+    if (options.port !== undefined && !options.revoke) {
+      throw new CtrlExecError("usage", "--port goes with --revoke");
+    }
     const controller = await openController(options);
     const [typed = ""] = positionals;
     const { hostname, expiry, revoked } = await unpairAgent(controller, typed, options.revoke);

@@ -140,7 +140,7 @@ export async function maintainOnce(
  * Nobody is given up, and no earlier certificate dropped, on the word of a clock with which most others
  * disagree: nothing could bring them back (T68).
  *
- * @returns the agents that became stale
+ * @returns every agent that is stale
  */
 async function giveUp(controller: Controller, force: boolean): Promise<string[]> {
   if (overlapIsOver(controller)) {

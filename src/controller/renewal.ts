@@ -5,6 +5,7 @@
 import { secondsSince } from "../core/clock.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { refusalIn, renewReply } from "../core/messages.ts";
+import { withNextStep } from "../core/refusal-steps.ts";
 import { renewalTime } from "../core/renewal.ts";
 import { lastsLonger } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
@@ -220,7 +221,10 @@ async function ask(
     });
   }
   const why = refusalIn(reply.json) ?? `status ${reply.status}`;
-  throw new CtrlExecError("protocol", `${target.name} refuses ${request.path}: ${why}`);
+  throw new CtrlExecError(
+    "protocol",
+    `${target.name} refuses ${request.path}: ${withNextStep(why)}`,
+  );
 }
 
 async function recordRenewal(

@@ -175,19 +175,21 @@ export async function finishRotation(controller: Controller): Promise<void> {
  * Brings the records in line with the rotation: those who have not heard of the serial in force are
  * pending, and stale once the overlap is over.
  *
- * @returns the agents that became stale
+ * @returns every agent that is stale
  */
 export async function markAgents(controller: Controller): Promise<string[]> {
   const { config, log, now } = controller;
   const view = rotationView(controller);
   const stale: string[] = [];
+  const givenUp: string[] = [];
   await changeAgents(config, (record) => {
     const status = serialStatus(record, view, now());
-    if (status === record.serial_status) return undefined;
     if (status === "stale") stale.push(record.hostname);
+    if (status === record.serial_status) return undefined;
+    if (status === "stale") givenUp.push(record.hostname);
     return { ...record, serial_status: status };
   });
-  for (const hostname of stale) {
+  for (const hostname of givenUp) {
     log("warning", "serial-stale", {
       AGENT: hostname,
       REASON: "not confirmed before the overlap was over; pair it again",

@@ -39,6 +39,9 @@ test("an agent restored from a backup two rotations old is pending, then stale, 
   expect(statusOf()).toBe("pending");
   fleet.passDays(31);
   expect((await maintainOnce(controller)).stale).toEqual(["web-01"]);
+  // And again until it is paired; the log has it once.
+  expect((await maintainOnce(controller)).stale).toEqual(["web-01"]);
+  expect(fleet.log.of("serial-stale")).toHaveLength(1);
   expect(await fleet.pingFailures(["web-01"])).toEqual(["web-01: serial mismatch"]);
   expect(statusOf()).toBe("stale");
 

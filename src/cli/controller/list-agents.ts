@@ -10,6 +10,7 @@ import { daysBetween, isoDay, isoSeconds, parseIso, parseOpensslTime } from "../
 import { defineVerb } from "../command.ts";
 import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
+import { staleLines } from "../render/stale.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
@@ -51,7 +52,13 @@ export const listAgents = defineVerb({
         io,
         list.map(({ json }) => json),
       );
-    } else io.out(options.wide ? renderWide(list) : renderNarrow(list));
+    } else {
+      io.out(options.wide ? renderWide(list) : renderNarrow(list));
+      const stale = list.filter(({ json }) => json.serial_status === "stale");
+      for (const line of staleLines(stale.map(({ record }) => record.hostname))) {
+        io.err(`${line}\n`);
+      }
+    }
     renderClocks(io, clocks);
     for (const { problem } of broken) renderProblem(io, problem);
     return broken.length === 0 ? 0 : 1;

@@ -1,7 +1,10 @@
+import type { HostProblem } from "../../controller/fleet.ts";
 import { type MaintenanceReport, maintainOnce } from "../../controller/maintenance.ts";
+import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";
+import { staleLines } from "../render/stale.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
@@ -51,14 +54,18 @@ function reportJson(report: MaintenanceReport): Record<string, unknown> {
   };
 }
 
+function named({ host, error }: HostProblem): string {
+  return `${host} (${forOneLine(withNextStep(error))})`;
+}
+
 function describe(report: MaintenanceReport): string[] {
   if (report.busy) return ["Another pass is under way; nothing was done here."];
   const lines: string[] = [];
   const list = (what: string, hosts: readonly string[]) => {
     if (hosts.length > 0) lines.push(`${what}: ${hosts.join(", ")}`);
   };
-  const failures = report.notRenewed.map(({ host, error }) => `${host} (${forOneLine(error)})`);
-  const waiting = report.pending.map(({ host, error }) => `${host} (${forOneLine(error)})`);
+  const failures = report.notRenewed.map(named);
+  const waiting = report.pending.map(named);
   list("Signed again, since they were not valid now", report.mended);
   if (report.replacedBy !== undefined) {
     lines.push(
@@ -68,7 +75,7 @@ function describe(report: MaintenanceReport): string[] {
   if (report.rotated !== undefined) lines.push(`New certificate, serial ${report.rotated}`);
   list("Confirmed the present serial", report.confirmed);
   list("Still to be told", waiting);
-  list("Stale, to be paired again", report.stale);
+  lines.push(...staleLines(report.stale));
   list("Renewed", report.renewed);
   list("Not renewed", failures);
   if (report.expiredRequests > 0) lines.push(`Pairing requests dropped: ${report.expiredRequests}`);

@@ -1,5 +1,6 @@
 import { pingHosts } from "../../controller/ping.ts";
 import { type ClockVerdict, judgeClock } from "../../core/clock.ts";
+import { withNextStep } from "../../core/refusal-steps.ts";
 import type { PingResult } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
@@ -45,7 +46,7 @@ export const ping = defineVerb({
       ]);
       io.out(renderTable(["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION"], rows));
       for (const { host, error } of results) {
-        if (error !== undefined) io.err(`${host}: ${forOneLine(error)}\n`);
+        if (error !== undefined) io.err(`${host}: ${forOneLine(withNextStep(error))}\n`);
       }
       renderClocks(io, clocksOf(results));
     }

@@ -4,6 +4,7 @@ import { shortSerial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";
+import { staleLines } from "../render/stale.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
@@ -53,6 +54,8 @@ export const serialStatus = defineVerb({
         shortSerial(serial),
       ]);
       io.out(renderTable(["HOSTNAME", "STATUS", "CONFIRMED", "SERIAL"], rows));
+      const stale = agents.filter(({ status }) => status === "stale");
+      for (const line of staleLines(stale.map(({ hostname }) => hostname))) io.err(`${line}\n`);
     }
     for (const problem of problems) renderProblem(io, problem);
     return problems.length === 0 ? 0 : 1;

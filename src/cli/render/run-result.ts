@@ -1,5 +1,6 @@
 /** What a run shows of each host, in a block of its own (PROTOCOL section 5). */
 import { type LongText, wholeText } from "../../core/json-pieces.ts";
+import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/results.ts";
 import { runFailed } from "../../core/results.ts";
 import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
@@ -70,7 +71,7 @@ function noteLine(note: string): string {
 
 function notes(result: RunResult): string[] {
   const found: string[] = [];
-  if (result.error !== undefined) found.push(`ERROR: ${result.error}`);
+  if (result.error !== undefined) found.push(`ERROR: ${withNextStep(result.error)}`);
   if (result.signal !== undefined) found.push(`ERROR: killed by ${result.signal}`);
   if (result.stdout_dropped)
     found.push(`CUT: ${formatBytes(result.stdout_dropped)} of stdout dropped`);

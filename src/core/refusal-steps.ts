@@ -1,0 +1,19 @@
+/** What to do about the refusals of an agent that say no more than two words (PROTOCOL section 2). */
+
+/** Of one that trusts none of this control host's serials. */
+export const PAIR_AGAIN =
+  "pair it again, on that host: ctrl-exec-agent request-pairing --dispatcher <this host>";
+
+const OTHER_SERIAL = `it knows this control host by another certificate; ${PAIR_AGAIN}`;
+
+const STEPS: ReadonlyMap<string, string> = new Map([
+  ["serial mismatch", OTHER_SERIAL],
+  ["forbidden", OTHER_SERIAL],
+  ["certificate revoked", "this control host's serial stands in its revoked-serials"],
+]);
+
+/** For a screen; data keeps the agent's own words. @param error as a result has it */
+export function withNextStep(error: string): string {
+  const step = STEPS.get(error);
+  return step === undefined ? error : `${error}: ${step}`;
+}

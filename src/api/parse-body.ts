@@ -1,10 +1,14 @@
 /** A request's body and query as the route takes them, or why they are refused before anybody is asked. */
 import type { IncomingMessage } from "node:http";
+import { hasMoreMembers } from "../core/json-members.ts";
 import { decodeText } from "../core/text.ts";
 import { unknownParameter } from "../core/unknown-member.ts";
 import { badRequest, Refused, refusal } from "./answer.ts";
 import { queryNames } from "./request.ts";
 import type { Route } from "./route.ts";
+
+/** No route has as many; more are a mistake or an attack. */
+const MAX_MEMBERS = 64;
 
 /**
  * The body as the route's schema makes it; empty for a route without one. Nothing of a request is passed
@@ -65,6 +69,9 @@ function jsonOf(route: Route, { headers }: IncomingMessage, bytes: Buffer): unkn
   const typed = type.trim().toLowerCase() === "application/json";
   const packed = (headers["content-encoding"] ?? "identity") !== "identity";
   if (packed || (!typed && fromBrowser(headers))) throw wrongType();
+  if (hasMoreMembers(bytes, MAX_MEMBERS)) {
+    throw badRequest(`the body has more than ${MAX_MEMBERS} members`);
+  }
   const { text, exact } = decodeText(bytes);
   if (!exact) throw typed ? badRequest("the body is not UTF-8") : wrongType();
   try {

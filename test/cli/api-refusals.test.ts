@@ -120,3 +120,22 @@ test("T64 one address that holds all the room for bodies keeps out only itself",
   }
   for (const socket of sockets) socket.destroy();
 });
+
+test("T61 a storm of bodies with many members, before the hook, keeps nobody waiting", async () => {
+  await using host = await ControlHost.create(["api_port = 0"]);
+  await using api = await TestApi.start(host);
+  const members = Array.from({ length: 90_000 }, (_, index) => `"${index}":1`);
+  const storm = Array.from({ length: 40 }, () =>
+    fetch(api.url("/ping"), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: `{${members.join(",")}}`,
+    }),
+  );
+  const health = await fetch(api.url("/health"), { signal: AbortSignal.timeout(10_000) });
+  expect(health.status).toBe(403);
+  for (const answer of await Promise.all(storm)) {
+    const { detail } = (await answer.json()) as { detail: string };
+    expect([answer.status, detail]).toEqual([400, "the body has more than 64 members"]);
+  }
+});

@@ -29,7 +29,9 @@ describe("TLS", () => {
     expect((await api.get("/health")).status).toBe(200);
     expect(await peerName(api.port)).toBe("CN=first");
     expect(api.logged("api-start")).toMatchObject([{ TLS: "yes" }]);
-    expect(await api.raw("GET /health HTTP/1.1\r\nHost: x\r\n\r\n")).not.toContain("200 OK");
+    expect(await api.raw("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")).not.toContain(
+      "200 OK",
+    );
   });
 
   test("one file, or two that do not fit, is refused at the start with status 78", async () => {
@@ -81,7 +83,7 @@ describe("TLS", () => {
     api.running.child.kill("SIGHUP");
     await api.running.seen(/ACTION=api-reload/);
     expect(await peerName(api.port)).toBe("CN=second");
-    kept.socket.write("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+    kept.socket.write("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
     expect(await kept.next()).toStartWith("HTTP/1.1 200 OK");
     kept.socket.destroy();
     going = false;
@@ -181,7 +183,7 @@ describe("in flight", () => {
     const body = JSON.stringify({ hosts: ["web-01"], script: "wait", args: [mark] });
     const socket = connect({ port: api.port, host: "127.0.0.1" });
     socket.write(
-      `POST /run HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `POST /run HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
     await until(
       "the script runs",
@@ -280,7 +282,7 @@ async function askFrom(localAddress: string, port: number, order?: object): Prom
   const body = order === undefined ? "" : JSON.stringify(order);
   const head = [
     `${order === undefined ? "GET /" : "POST /run"} HTTP/1.1`,
-    "Host: x",
+    "Host: 127.0.0.1",
     "Connection: close",
     "Content-Type: application/json",
     `Content-Length: ${body.length}`,
@@ -328,10 +330,11 @@ describe("run records", () => {
       "%00",
     ]) {
       expect(
-        (await api.raw(`GET /status/${id} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).slice(
-          9,
-          12,
-        ),
+        (
+          await api.raw(
+            `GET /status/${id} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`,
+          )
+        ).slice(9, 12),
       ).toBe("404");
       const typed = await host.run("status", [id]);
       expect([id, typed.status]).toEqual([id, 1]);
@@ -346,7 +349,7 @@ test("T26 what a client sends cannot forge a log line or a field", async () => {
   const evil = `x"\nctrl-exec[1]: ACTION=run EXIT=0 RESULT="pass\u001b[2J\u2028${"A".repeat(5000)}`;
   await api.post("/run", { hosts: ["127.0.0.1:1"], script: "x", username: evil, args: [evil] });
   await api.get('/x"\u{202e}y=z%0aACTION=run');
-  await api.raw('GET /a"b=c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await api.raw('GET /a"b=c HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n');
   await api.stop();
   const lines = api.running.err.split("\n").filter((line) => line !== "");
   for (const line of lines) {

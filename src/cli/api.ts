@@ -5,6 +5,7 @@ import { HostIndex } from "../controller/host-index.ts";
 import { KeptDialler } from "../controller/kept-dialler.ts";
 import { startCheckLoop } from "../controller/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
+import { requireDescriptors } from "../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../system/helper-threads.ts";
 import { notifyReady } from "../system/service-manager.ts";
 import { defineVerb, type Program } from "./command.ts";
@@ -29,6 +30,7 @@ const serve = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options, io }) {
+    requireDescriptors();
     doWithoutHelperThreads(io.env);
     // Before anything else: a SIGHUP that comes while the API starts must not end it.
     const started = Promise.withResolvers<() => Promise<void>>();

@@ -2,6 +2,7 @@
  * Connections to agents that outlive a request, so that a busy API pays no handshake per request and
  * stays below an agent's connection limit. One pool belongs to one credential.
  */
+import type { Pool } from "../core/pool.ts";
 import type { CertificateIdentity } from "../pki/certificate.ts";
 import type { Connection } from "../system/connection.ts";
 
@@ -53,14 +54,17 @@ export interface Lease {
 export class AgentPool {
   readonly #keepaliveMs: number;
   readonly #maxIdle: number;
+  readonly #descriptors: Pool | undefined;
   readonly #places = new Map<string, Place>();
   #idle = 0;
   #closed = false;
 
-  /** @param descriptors for connections, busy and idle */
-  constructor(keepaliveMs: number, descriptors = Number.POSITIVE_INFINITY) {
+  /** @param descriptors that its connections take; whoever lacks one gets that of an idle connection */
+  constructor(keepaliveMs: number, descriptors?: Pool) {
     this.#keepaliveMs = keepaliveMs;
-    this.#maxIdle = Math.min(MAX_IDLE, descriptors / 2);
+    this.#maxIdle = Math.min(MAX_IDLE, (descriptors?.size ?? Number.POSITIVE_INFINITY) / 2);
+    this.#descriptors = descriptors;
+    descriptors?.addLender(this.#giveUpIdle);
   }
 
   /** @param key everything that tells one agent's door from another's */
@@ -76,10 +80,14 @@ export class AgentPool {
 
   close(): void {
     this.#closed = true;
-    for (const place of this.#places.values()) {
-      for (const { connection } of [...place.idle]) connection.tls.close();
-    }
+    this.#descriptors?.removeLender(this.#giveUpIdle);
+    this.#giveUpIdle(this.#idle);
   }
+
+  readonly #giveUpIdle = (count: number): void => {
+    const idle = [...this.#places.values()].flatMap((place) => place.idle);
+    for (const { connection } of idle.slice(0, count)) connection.tls.close();
+  };
 
   #place(key: string): Place {
     const place = this.#places.get(key) ?? { idle: [], busy: 0, waiting: [] };
@@ -138,7 +146,8 @@ export class AgentPool {
   #keep(key: string, place: Place, connection: AgentConnection, keepMs: number): void {
     const { tls } = connection;
     const stay = Math.min(keepMs, this.#keepaliveMs);
-    if (stay <= 0 || this.#idle >= this.#maxIdle) {
+    const wanted = this.#descriptors?.isShort === true;
+    if (stay <= 0 || wanted || this.#idle >= this.#maxIdle) {
       tls.close();
       return;
     }

@@ -36,7 +36,7 @@ export class KeptDialler {
     }
     this.close();
     const credentials = loadCredentials(config, now);
-    const pool = new AgentPool(config.keepalive * 1000, workDescriptors().size);
+    const pool = new AgentPool(config.keepalive * 1000, workDescriptors());
     const setting = { ...dialSetting(config, credentials), pool, budget };
     this.#kept = { setting, pool, files, notAfter: credentials.current.certificate.notAfter };
     return setting;

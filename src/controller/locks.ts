@@ -87,7 +87,7 @@ const MIN_CONNECTIONS = 4;
  */
 function takeDescriptors(count: number): void {
   const descriptors = workDescriptors();
-  if (count + MIN_CONNECTIONS <= descriptors.free && descriptors.take(count)) return;
+  if (descriptors.hasFree(count + MIN_CONNECTIONS) && descriptors.take(count)) return;
   throw new CtrlExecError(
     "busy",
     `Cannot lock ${count} hosts at once: this process may open ${descriptorLimit()} files (ulimit -n), and ${descriptors.free} of them are left for it`,

@@ -7,6 +7,9 @@
 /** What a program itself holds, with room for the moment in which a process starts (8) or a file is written. */
 const RESERVED = 24;
 
+/** A program that listens does not start with fewer: with these each was seen to do all that it does. */
+export const MIN_DESCRIPTORS = 64;
+
 /** Three streams and the handle of the process. */
 const PER_PROCESS = 4;
 

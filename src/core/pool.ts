@@ -1,8 +1,12 @@
+/** Holds some that it can do without: asked for so many, it gives back what it can of them, at once. */
+export type Lender = (missing: number) => void;
+
 /** A number of like things that are taken and given back: at once or not at all, or after a wait. */
 export class Pool {
   #size: number;
   #taken = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly #lenders = new Set<Lender>();
 
   constructor(size: number) {
     this.#size = size;
@@ -22,9 +26,30 @@ export class Pool {
     return Math.max(0, this.#size - this.#taken);
   }
 
+  /** Whether somebody waits for one. */
+  get isShort(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  addLender(lender: Lender): void {
+    this.#lenders.add(lender);
+  }
+
+  removeLender(lender: Lender): void {
+    this.#lenders.delete(lender);
+  }
+
+  /** Whether so many are free, after the lenders were asked for what is missing. */
+  hasFree(count: number): boolean {
+    for (const lender of this.#lenders) {
+      if (count > this.free) lender(count - this.free);
+    }
+    return count <= this.free;
+  }
+
   /** Takes so many, or none: returns whether it has. */
   take(count: number): boolean {
-    if (count > this.free) return false;
+    if (!this.hasFree(count)) return false;
     this.#taken += count;
     return true;
   }

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { TestApi } from "../support/api.ts";
-import { Running } from "../support/binary.ts";
+import { Running, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import { PairingStranger, pairingRequest } from "../support/pairing-stranger.ts";
@@ -144,6 +144,41 @@ test("T65 the agent with 64 descriptors and 400 idle connections", async () => {
   const reply = await ask(agent.port, controllerIdentity(host), post("/ping", {}));
   expect(statusOf(reply)).toBe(200);
   for (const socket of idle) socket.destroy();
+});
+
+test.each([
+  ["ctrl-exec-agent", ["serve"]],
+  ["ctrl-exec-api", []],
+  ["ctrl-exec", ["pairing-mode"]],
+] as const)("T65 %s %p does not start with fewer descriptors than it needs", async (name, args) => {
+  for (const files of [5, 6, 7, 12, 24, 63]) {
+    const { status, out, err } = await runProgram(name, args, { files });
+    const given = files === 5 ? "ulimit -n" : `ulimit -n ${files}`;
+    expect({ status, out, err }).toEqual({
+      status: 78,
+      out: "",
+      err:
+        `${name}: Cannot start: ${given} is too few open files; it takes at least 64\n` +
+        "Raise it: ulimit -n 1024 in a shell, or LimitNOFILE=1024 in the service's unit.\n",
+    });
+  }
+});
+
+test("T65 a connection that the API keeps gives way to a run's locks and to other hosts", async () => {
+  await using host = await ControlHost.create([...OPEN, "verify_agent_identity = ca"]);
+  const hosts = await manyHosts(host, 16);
+  await using api = await TestApi.start(host, "http", {}, { files: 64 });
+  const four = hosts.slice(0, 4);
+  const pinged = async (asked: string[]) => {
+    const { json } = await api.post("/ping", { hosts: asked });
+    return (json as { results: { status: string }[] }).results.map(({ status }) => status);
+  };
+  // Half of what it has for work is now kept for these.
+  expect(await pinged(four)).toEqual(four.map(() => "ok"));
+  const ran = await api.post("/run", { hosts: four, script: "hello" });
+  expect(ran.json).toMatchObject({ results: four.map(() => ({ exit: 0 })) });
+  expect(await pinged(hosts)).toEqual(hosts.map(() => "ok"));
+  expect((await api.post("/run", { hosts: hosts.slice(-4), script: "hello" })).status).toBe(200);
 });
 
 /** So many hosts, which are all one agent. */

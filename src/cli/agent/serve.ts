@@ -5,6 +5,7 @@ import type { AgentConfig } from "../../core/agent-config.ts";
 import type { ConfigWarning } from "../../core/config-file.ts";
 import { ERROR_FACTS, messageOf } from "../../core/errors.ts";
 import type { Log } from "../../core/log-line.ts";
+import { requireDescriptors } from "../../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-threads.ts";
 import { nameProcess } from "../../system/process-name.ts";
 import { notifyReady } from "../../system/service-manager.ts";
@@ -36,6 +37,7 @@ export const serve = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec-agent serve", "ctrl-exec-agent serve --log stderr"],
   async run(input) {
+    requireDescriptors();
     doWithoutHelperThreads(input.io.env);
     const stopped = untilStopped();
     const started = Promise.withResolvers<Serving>();

@@ -1,6 +1,7 @@
 import { startCheckLoop } from "../../controller/maintenance.ts";
 import { startPairingServer } from "../../controller/pairing-server.ts";
 import { screenLine } from "../../core/text.ts";
+import { requireDescriptors } from "../../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-threads.ts";
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
@@ -24,6 +25,7 @@ export const pairingMode = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec pairing-mode"],
   async run({ options, io }) {
+    requireDescriptors();
     doWithoutHelperThreads(io.env);
     await startWorkerThreads();
     const controller = await openController(options);

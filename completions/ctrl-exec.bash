@@ -3,7 +3,7 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping status list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo' ;;
+    'ctrl-exec ') modes='run ping status list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--port --json --username --token --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--port --json --username --token --config --log --help' kinds='hosts' ;;
     'ctrl-exec status') options='--json --username --token --config --log --help' kinds='' ;;
@@ -22,13 +22,15 @@ _ctrl_exec_table() {
     'ctrl-exec setup-ctrl-exec') options='--port --yes --force --config --log --help' kinds='' ;;
     'ctrl-exec asset') options='--help' kinds='assets' ;;
     'ctrl-exec demo') options='--keep --help' kinds='' ;;
-    'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing pairing-status' ;;
+    'ctrl-exec help') options='--help' kinds='' ;;
+    'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing pairing-status help' ;;
     'ctrl-exec-agent serve') options='--config --allowlist --log --help' kinds='' ;;
     'ctrl-exec-agent reload') options='--help' kinds='' ;;
     'ctrl-exec-agent self-check') options='--config --allowlist --json --help' kinds='' ;;
     'ctrl-exec-agent self-ping') options='--config --help' kinds='' ;;
     'ctrl-exec-agent request-pairing') options='--dispatcher --ctrl-exec --port --hostname --ca-fingerprint --background --timeout --config --log --help' kinds='' ;;
     'ctrl-exec-agent pairing-status') options='--config --json --help' kinds='' ;;
+    'ctrl-exec-agent help') options='--help' kinds='' ;;
     'ctrl-exec-api ') options='--config --log --help --version' ;;
   esac
 }

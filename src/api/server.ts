@@ -22,6 +22,7 @@ import { rawAnswer, writeAnswer } from "./wire.ts";
 
 export interface ApiServer {
   readonly port: number;
+  readonly usesTls: boolean;
   /**
    * Puts a configuration and its certificate in force, from the next request and handshake on.
    *
@@ -58,10 +59,11 @@ export async function startApi(first: Controller): Promise<ApiServer> {
     onTlsFailure: (PEER, REASON) => log("warning", "tls-failure", { PEER, REASON }),
   });
   const { port } = server;
-  const TLS = api.tls === undefined ? "no" : "yes";
-  log("info", "api-start", { BIND: config.api_bind, PORT: port, TLS });
+  const usesTls = api.tls !== undefined;
+  log("info", "api-start", { BIND: config.api_bind, PORT: port, TLS: usesTls ? "yes" : "no" });
   return {
     port,
+    usesTls,
     reload: (next) => api.reload(next),
     async stop() {
       server.stopAccepting();

@@ -5,6 +5,7 @@ import { HostIndex } from "../controller/host-index.ts";
 import { KeptDialler } from "../controller/kept-dialler.ts";
 import { startCheckLoop } from "../controller/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
+import { formatHostPort } from "../core/host-name.ts";
 import { requireDescriptors } from "../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../system/helper-threads.ts";
 import { notifyReady } from "../system/service-manager.ts";
@@ -12,6 +13,7 @@ import { defineVerb, type Program } from "./command.ts";
 import { commonOptions } from "./controller/options.ts";
 import { openController } from "./controller/setting.ts";
 import { Reloads, reloadVerb } from "./reload.ts";
+import { sayUp } from "./render/up.ts";
 import { untilStopped } from "./signals.ts";
 
 const serve = defineVerb({
@@ -60,6 +62,8 @@ const serve = defineVerb({
     });
     reloads.serve(io.env, log);
     notifyReady(io.env.NOTIFY_SOCKET);
+    const at = formatHostPort(controller.config.api_bind, server.port);
+    sayUp(io, `ctrl-exec-api is up: ${server.usesTls ? "https" : "http"}://${at}`);
     await untilStopped();
     reloads.stop();
     checks.stop();
@@ -77,6 +81,10 @@ export const apiProgram: Program = {
   verbs: {
     serve: { summary: serve.summary, load: async () => serve },
     reload: { summary: reload.summary, load: async () => reload },
+    help: {
+      summary: "Show the help of the program or of a mode",
+      load: async () => (await import("./help-mode.ts")).helpMode(apiProgram),
+    },
   },
   defaultVerb: "serve",
 };

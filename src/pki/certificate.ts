@@ -131,14 +131,14 @@ export function isSignedBy(certificate: CertificateFacts, ca: CertificateFacts):
   }
 }
 
-/** Reads `sha256:<64 hex>`, with or without colons between the octets; undefined otherwise. */
+/** Reads `sha256:<64 hex>`, with or without colons or spaces between the octets; undefined otherwise. */
 export function parseFingerprint(text: string): string | undefined {
   const match = /^sha256:([0-9a-f]{64})$/.exec(
     text
       .trim()
       .toLowerCase()
       .replace(/^sha256:/, "sha256=")
-      .replaceAll(":", "")
+      .replaceAll(/[:\s]/g, "")
       .replace("=", ":"),
   );
   return match === null ? undefined : `sha256:${match[1]}`;

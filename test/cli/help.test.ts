@@ -48,6 +48,25 @@ describe.each([...PROGRAMS])("%s", (name, program) => {
   });
 });
 
+test.each<[ProgramName, readonly string[], readonly string[]]>([
+  ["ctrl-exec", ["help"], ["--help"]],
+  ["ctrl-exec", ["help", "run"], ["run", "--help"]],
+  ["ctrl-exec", ["help", "help"], ["help", "--help"]],
+  ["ctrl-exec", ["agent", "help", "serve"], ["agent", "serve", "--help"]],
+  ["ctrl-exec-agent", ["help", "serve"], ["serve", "--help"]],
+  ["ctrl-exec-api", ["help", "reload"], ["reload", "--help"]],
+])("%s %p is %p", async (name, words, option) => {
+  const asked = await runProgram(name, words);
+  expect([asked.status, asked.err]).toEqual([0, ""]);
+  expect(asked.out).toBe((await runProgram(name, option)).out);
+});
+
+test("help of a mode that there is not says so, and which was meant", async () => {
+  const { status, out, err } = await runProgram("ctrl-exec", ["help", "list-agent"]);
+  expect(err).toMatch(/Unknown mode "list-agent"; did you mean list-agents\?/);
+  expect([status, out]).toEqual([2, ""]);
+});
+
 test.each(MODES)("%s %s --help", async (name, mode) => {
   const program = PROGRAMS.find(([other]) => other === name)?.[1];
   const verb = await program?.verbs[mode]?.load();

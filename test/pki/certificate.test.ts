@@ -216,6 +216,8 @@ describe("a fingerprint as an operator types it", () => {
     `SHA256:${hex.toUpperCase()}`,
     `sha256:${colons}`,
     ` sha256:${colons.toUpperCase()}\n`,
+    // As the pairing screens show it.
+    `sha256: ${(hex.match(/..../g) ?? []).join(" ").replace(/(.{39}) /, "$1\n        ")}`,
   ])("%s", (text) => {
     expect(parseFingerprint(text)).toBe(`sha256:${hex}`);
   });

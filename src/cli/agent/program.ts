@@ -31,5 +31,9 @@ export const agentProgram: Program = {
       summary: "Say whether this agent is paired, and until when",
       load: async () => (await import("./pairing-status.ts")).pairingStatus,
     },
+    help: {
+      summary: "Show the help of the program or of a mode",
+      load: async () => (await import("../help-mode.ts")).helpMode(agentProgram),
+    },
   },
 };

@@ -8,6 +8,7 @@ import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
+import { fingerprintLines } from "../render/fingerprint.ts";
 import { leaveInBackground } from "./pairing-background.ts";
 import {
   type PairingInput,
@@ -118,8 +119,9 @@ function describePending(hostname: string, pending: Pending): string {
         : "Compare the CA fingerprints on both screens too.";
     lines.push(`                    It can be forged. ${compare}`);
   }
-  if (caFingerprint !== undefined) lines.push(`CA fingerprint:     ${caFingerprint}`);
-  return `${lines.join("\n")}\n`;
+  const shown =
+    caFingerprint === undefined ? "" : fingerprintLines("CA fingerprint:     ", caFingerprint);
+  return `${lines.join("\n")}\n${shown}`;
 }
 
 async function conclude(
@@ -144,7 +146,8 @@ async function conclude(
     log("info", "pair-complete", { DISPATCHER: plan.controller, STATUS: "approved" });
     io.err(`Paired. Certificate: ${config.cert}\n`);
     if (plan.caFingerprint === undefined) {
-      io.err(`This agent now trusts the CA ${outcome.enrolled.ca.fingerprint}\n`);
+      const { fingerprint } = outcome.enrolled.ca;
+      io.err(fingerprintLines("This agent now trusts the CA ", fingerprint));
     }
     return 0;
   }

@@ -5,6 +5,7 @@ import { requireDescriptors } from "../../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-threads.ts";
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
+import { fingerprintLines } from "../render/fingerprint.ts";
 import { untilStopped } from "../signals.ts";
 import { commonOptions } from "./options.ts";
 import { PairingConsole } from "./pairing-console.ts";
@@ -48,7 +49,8 @@ export const pairingMode = defineVerb({
       onWithdrawn: (request) => console?.withdrawn(request),
     });
     const checks = startCheckLoop(controller);
-    io.err(`CA fingerprint:  ${server.caFingerprint}   (the agent's screen must show the same)\n`);
+    io.err(fingerprintLines("CA fingerprint:  ", server.caFingerprint));
+    io.err("The agent's screen must show the same.\n");
     io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);
     await Promise.race([untilStopped(), ...(console === undefined ? [] : [console.run()])]);
     console?.close();

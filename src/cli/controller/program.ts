@@ -84,5 +84,9 @@ export const controllerProgram: Program = {
       summary: "Show the whole system on this machine, with nothing installed",
       load: async () => (await import("./demo.ts")).demo,
     },
+    help: {
+      summary: "Show the help of the program or of a mode",
+      load: async () => (await import("../help-mode.ts")).helpMode(controllerProgram),
+    },
   },
 };

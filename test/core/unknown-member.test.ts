@@ -61,8 +61,8 @@ describe("no body has a member that is passed over", () => {
     }
   });
 
-  test("T21 of half a million three are told", () => {
-    const many = Object.fromEntries(Array.from({ length: 500_000 }, (_, i) => [`m${i}`, 0]));
+  test("T21 of very many three are told", () => {
+    const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`m${i}`, 0]));
     const [told = ""] = problems(pingRequest, { ...many, hosts }) ?? [];
     expect(told.split("unknown member")).toHaveLength(4);
   });

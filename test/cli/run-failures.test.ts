@@ -210,7 +210,11 @@ test.each([
   ["JSON of another kind", http10([1, 2]), /answered with status 200 and no result/],
   ["wrong types", http10({ exit: {}, stdout: 7 }), /answered with status 200 and no result/],
   ["a server error", http10({}, "500 Oops"), /answered with status 500 and no result/],
-  ["a refusal", http10({ error: "serial mismatch" }, "403 Forbidden"), /^serial mismatch$/],
+  [
+    "a refusal",
+    http10({ error: "serial mismatch" }, "403 Forbidden"),
+    /^serial mismatch: it knows this control host by another certificate; pair it again/,
+  ],
   [
     "half an answer",
     "HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\n{",

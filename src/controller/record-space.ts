@@ -12,14 +12,19 @@ const LOOK_EVERY = 64 * 2 ** 20;
 /** A process that writes one record and ends looks when that is a long one. */
 let unseen = LOOK_EVERY - 2 ** 20;
 
-/** A record of so many bytes has been written: when they have become many, the oldest make room for it. */
-export function noteRecordWritten(controller: Controller, bytes: number): void {
+/**
+ * A record of so many bytes has been written: when they have become many, the oldest make room for it.
+ * Never rejects.
+ */
+export async function noteRecordWritten(controller: Controller, bytes: number): Promise<void> {
   unseen += bytes;
   if (unseen < Math.min(LOOK_EVERY, controller.config.max_records)) return;
   unseen = 0;
-  purgeRunRecords(controller).catch((thrown: unknown) => {
+  try {
+    await purgeRunRecords(controller);
+  } catch (thrown) {
     controller.log("warning", "run-purge-fail", { ERROR: messageOf(thrown) });
-  });
+  }
 }
 
 interface Found {

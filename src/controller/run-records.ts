@@ -177,7 +177,7 @@ export class RunRecord {
     ensureFolder(paths(config).runs, 0o750);
     const pieces = counted(this.#json(complete, this.#cut(longest)));
     await writeWholeAsync(this.#file, pieces, RECORD_MODE, complete);
-    if (complete) noteRecordWritten(this.#controller, length);
+    if (complete) await noteRecordWritten(this.#controller, length);
   }
 
   #cut(longest: number): RunResult[] {

@@ -138,7 +138,8 @@ test("T69 the records of runs keep within max_records, the newest of them whole"
     const reqid = /"reqid":"([0-9a-f]{16})"/.exec(text)?.[1];
     expect((await api.get(`/status/${reqid}`)).text.length).toBeGreaterThan(3_000_000);
   }
-  await host.mustRun("maintain");
+  // A command makes room as the API does.
+  for (let run = 0; run < 3; run++) await host.mustRun("run", ["hostile", "say"]);
   expect(recorded(host)).toBeLessThan(8 * 2 ** 20);
   expect(recorded(host)).toBeGreaterThan(3 * 2 ** 20);
 });

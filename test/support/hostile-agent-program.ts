@@ -42,4 +42,6 @@ server.on("secureConnection", (socket) => {
   socket.once("data", () => void answer(socket));
 });
 server.on("tlsClientError", () => undefined);
+// Ends with the test, however that ends.
+process.stdin.on("end", () => process.exit()).resume();
 server.listen(Number(port), host, () => console.log("listening"));

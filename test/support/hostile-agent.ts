@@ -25,6 +25,7 @@ export async function startHostile(
   const program = join(import.meta.dir, "hostile-agent-program.ts");
   const place = [agent.path(""), String(agent.port), "0.0.0.0"];
   const child = Bun.spawn([process.execPath, program, ...place, start, piece, String(count), end], {
+    stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
   });

@@ -1,12 +1,27 @@
 /** What an agent sends on the pairing port, read request by request (docs/PROTOCOL.md, section 1). */
 import type { TLSSocket } from "node:tls";
 import type * as z from "zod/mini";
-import { HttpMessageReader } from "../core/http-message.ts";
+import { HttpMessageReader, MAX_HEAD_BYTES } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
 import { MAX_PAIRING_BYTES } from "../core/messages.ts";
 
 /** From accept, or from the last answer, to the last byte of a request (T19). */
 const REQUEST_MS = 10_000;
+
+/** Two requests are all that an agent sends, and of them the second is short. */
+const MAX_SENT_BYTES = 2 * (MAX_HEAD_BYTES + MAX_PAIRING_BYTES);
+
+/** Watches what is sent beside the requests: who waits for an answer could send for minutes (T21). */
+export function watchSentBytes(socket: TLSSocket, onTooMany: () => void): void {
+  let left = MAX_SENT_BYTES;
+  const onData = (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left >= 0) return;
+    socket.off("data", onData);
+    onTooMany();
+  };
+  socket.on("data", onData);
+}
 
 /**
  * The body of one `POST <path>`, within the deadline; undefined for anything else. The socket is closed

@@ -24,7 +24,7 @@ import {
   submitRequest,
   withdrawRequest,
 } from "./pairing-queue.ts";
-import { readPost } from "./pairing-reading.ts";
+import { readPost, watchSentBytes } from "./pairing-reading.ts";
 import { newRequestId } from "./request-id.ts";
 
 /** What an agent has to take its answer: one that does not would keep its slot. */
@@ -87,6 +87,10 @@ export async function startPairingServer(
       requestCert: false,
     });
     secure.on("error", () => raw.destroy());
+    watchSentBytes(secure, () => {
+      log("warning", "pair-reject", { IP: ip, REASON: "more bytes than a pairing takes" });
+      raw.destroy();
+    });
     handle(desk, secure, call).catch((thrown) => {
       log("err", "pair-reject", { IP: ip, REASON: String(thrown) });
       raw.destroy();

@@ -71,7 +71,7 @@ export function privateKeyIn(text: string): PemBlock {
 
 /**
  * A request that a stranger sent: one block in lines of 64 characters, and nothing around it. Every
- * agent writes it so, 0.8's by OpenSSL.
+ * agent writes it so, 0.8's by OpenSSL. Blanks and empty lines are bounded, since all of it is stored (T21).
  *
  * @throws CtrlExecError `protocol` whose message says what is wrong
  */
@@ -84,7 +84,9 @@ export function requestIn(text: string): Buffer {
   if (request.lines.some((line) => line.length > LINE)) {
     throw wrong(`it has a line of more than ${LINE} characters`);
   }
-  return derOf(REQUEST, request).der;
+  const block = derOf(REQUEST, request);
+  if (text.length > 2 * writePem(block).length) throw wrong("it is mostly blanks");
+  return block.der;
 }
 
 /** @param label what stands after BEGIN */

@@ -4,6 +4,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { Running, runCommand } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
+import { until } from "../support/folder.ts";
 import { PairingStranger, pairingRequest } from "../support/pairing-stranger.ts";
 
 test("T65 pairing-mode needs no inotify instance: other programs may have used them up", async () => {
@@ -69,6 +70,26 @@ test("T21 many addresses that hold the port and say nothing keep nobody out", as
   using honest = new PairingStranger(port, await pairingRequest("web-01"), "127.8.8.1");
   expect((await honest.answered()).status).toBe("pending");
   for (const socket of silent) socket.destroy();
+});
+
+test("T21 a request that waits may be followed by a blank line, and not by bytes without end", async () => {
+  await using control = await ControlHost.create();
+  const port = await control.pairingPort();
+  using flood = new PairingStranger(port, await pairingRequest("evil"));
+  using honest = new PairingStranger(port, await pairingRequest("web-01"));
+  expect((await flood.answered()).status).toBe("pending");
+  expect((await honest.answered()).status).toBe("pending");
+  honest.send("\r\n");
+  flood.send("x".repeat(2 ** 20));
+  await until("the flood is cut off", () => flood.closed);
+  const { fields } = await control.log.seen("pair-reject");
+  expect(fields).toMatchObject({ IP: "127.0.0.1", REASON: "more bytes than a pairing takes" });
+  await until("its request is taken back", async () => {
+    const { out } = await control.run("list-requests");
+    return !out.includes("evil");
+  });
+  await control.mustRun("approve", [await control.requestFor("web-01")]);
+  expect((await honest.decided()).status).toBe("approved");
 });
 
 /** What the descriptors of a process lead to. */

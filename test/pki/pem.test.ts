@@ -110,6 +110,9 @@ describe("T61 a certificate or key that is not exactly one is refused in words",
   });
 });
 
+const BLANKS = " ".repeat(10_000);
+const EMPTY_LINES = "\n".repeat(10_000);
+
 describe("T61 a request from the wire is one block alone", () => {
   test.each([
     ["as openssl writes it", (pem: string) => pem],
@@ -128,6 +131,10 @@ describe("T61 a request from the wire is one block alone", () => {
     ["in one line", unwrapped, "a line of more than 64 characters"],
     ["a header", (pem: string) => pem.replace("-----\n", "-----\nA: b\n\n"), "it has headers"],
     ["another label", () => certificate, "it is not a certificate request"],
+    ["blanks behind a line", (pem: string) => pem.replace("\n", `${BLANKS}\n`), "mostly blanks"],
+    ["empty lines inside", (pem: string) => pem.replace("\n", EMPTY_LINES), "mostly blanks"],
+    ["empty lines before", (pem: string) => EMPTY_LINES + pem, "mostly blanks"],
+    ["empty lines behind", (pem: string) => pem + EMPTY_LINES, "mostly blanks"],
     ["two ends", (pem: string) => pem.replace("-----E", "-----END X-----\n-----E"), "broken"],
   ])("%s: refused", (_, change, why) => {
     expect(refusal(() => requestIn(change(request)))).toContain(why);

@@ -26,6 +26,10 @@ export class PairingStranger implements Disposable {
     this.#socket.write(bytes);
   }
 
+  send(bytes: string): void {
+    this.#socket.write(bytes);
+  }
+
   /** The first answer. */
   async answered(): Promise<{ status: string; reqid?: string; reason?: string }> {
     await until("the controller answers", () => this.closed || /\r\n\r\n\{.*\}/.test(this.text));

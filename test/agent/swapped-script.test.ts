@@ -1,11 +1,10 @@
 /** What was judged is what is executed, whatever is done to the links meanwhile (T13). */
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, realpathSync } from "node:fs";
 import { judgeAllowedScript, runAllowedScript } from "../../src/agent/script.ts";
 import { parseAgentConfig } from "../../src/core/agent-config.ts";
 import type { AllowedScript } from "../../src/core/allowlist.ts";
 import type { ProcessResult } from "../../src/system/process.ts";
-import { programPath } from "../support/binary.ts";
 import { TestFolder } from "../support/folder.ts";
 import { LinkSwapper, swapLink } from "../support/link-swapper.ts";
 
@@ -64,18 +63,21 @@ test("T13 nothing leaves script_dirs while another process swaps the link withou
 
 test("a program sees the name that was listed, since a link may be a program's name", async () => {
   const every = await parseAgentConfig(folder.join("agent.conf"), "");
-  const script = listed(programPath("update-ctrl-exec-serial"));
-  const judged = judgeAllowedScript(script, every.config);
-  expect(judged).toMatchObject({ kind: "good", real: programPath("ctrl-exec") });
+  const link = folder.join("dir", "called");
+  swapLink(link, "/bin/sh");
+  const judged = judgeAllowedScript(listed(link), every.config);
+  expect(judged).toMatchObject({ kind: "good", real: realpathSync("/bin/sh") });
+  // Without a name of its own, a command's $0 is what the shell was called by.
+  const args = ["-c", 'echo "$0"'];
   const result = await runAllowedScript(
-    script,
+    listed(link),
     judged,
-    ["--help"],
+    args,
     "",
     every.config,
     () => undefined,
   );
-  expect(said(result)).toContain("Usage: update-ctrl-exec-serial");
+  expect(said(result)).toBe(link);
 });
 
 test("what cannot be executed keeps its code, behind a link too", async () => {

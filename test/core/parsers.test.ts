@@ -113,6 +113,14 @@ test("every line of an allowlist is a script or a warning", async () => {
   );
 });
 
+/** Whole octets, as OpenSSL prints them. */
+function inOctets(number: bigint): string {
+  const digits = number.toString(16);
+  return digits.length % 2 === 0 ? digits : `0${digits}`;
+}
+
+const OCTETS = /^(00|(?!00)(?:[0-9a-f]{2}){1,20})$/;
+
 test("a serial is the same number in every form of the manual", () => {
   fc.assert(
     fc.property(hex, (digits) => {
@@ -126,8 +134,8 @@ test("a serial is the same number in every form of the manual", () => {
         even.match(/../g)?.join(":") ?? "",
         number.toString(10),
       ];
-      for (const form of forms) expect(readSerials(form)).toContain(number.toString(16));
-      expect(readSerialLine(` ${digits}\n`)).toBe(number.toString(16));
+      for (const form of forms) expect(readSerials(form)).toContain(inOctets(number));
+      expect(readSerialLine(` ${digits}\n`)).toBe(inOctets(number));
     }),
   );
 });
@@ -135,10 +143,9 @@ test("a serial is the same number in every form of the manual", () => {
 test("whatever text stands for a serial, it is read as numbers or not at all", () => {
   fc.assert(
     fc.property(near("0x", "serial=", ":", "de", "12"), (text) => {
-      for (const serial of readSerials(text))
-        expect(serial).toMatch(/^(0|[1-9a-f][0-9a-f]{0,39})$/);
+      for (const serial of readSerials(text)) expect(serial).toMatch(OCTETS);
       const line = readSerialLine(text);
-      if (line !== undefined) expect(line).toMatch(/^(0|[1-9a-f][0-9a-f]{0,39})$/);
+      if (line !== undefined) expect(line).toMatch(OCTETS);
     }),
     { numRuns: 1000 },
   );
@@ -150,7 +157,7 @@ test("every line of a revocation list revokes, is empty, a comment, or reported"
       const lines = [...noise.map((line) => line.replaceAll(/[\r\n]/g, "")), ...serials];
       const read = parseRevocations(lines.join("\n"));
       for (const digits of serials) {
-        expect(read.serials.has(BigInt(`0x${digits}`).toString(16))).toBe(true);
+        expect(read.serials.has(inOctets(BigInt(`0x${digits}`)))).toBe(true);
       }
       for (const line of read.badLines) expect(line).toBeLessThanOrEqual(noise.length);
     }),

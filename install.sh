@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs ctrl-exec: one binary, its services, its users and folders.
 #
-#   ./install.sh --agent --from https://releases.example.com/ctrl-exec/1.0.0
-#   curl -fsSL https://releases.example.com/ctrl-exec/1.0.0/install.sh | sh -s -- --agent --from ...
+#   ./install.sh --agent --from https://releases.example.com/ctrl-exec/1.1.0
+#   curl -fsSL https://releases.example.com/ctrl-exec/1.1.0/install.sh | sh -s -- --agent --from ...
 #
 # For POSIX shells: dash, bash, busybox ash. Everything is a function and only the last line calls
 # one, so that a download that was cut runs nothing. It checks before it changes anything, and what is

@@ -16,7 +16,7 @@ const shared = {
           "web-01": {
             host: "web-01",
             status: "ok",
-            version: "1.0.0",
+            version: "1.1.0",
             rtt: "9ms",
             scripts: [{ name: "deploy-app", path: "/opt/scripts/deploy.sh", executable: true }],
             tags: { env: "production" },

@@ -22,7 +22,7 @@ export const ping = defineRoute({
             status: "ok",
             rtt: "8ms",
             expiry: "Jun  7 16:28:00 2027 GMT",
-            version: "1.0.0",
+            version: "1.1.0",
             reqid: "a1b2c3d4e5f60718",
           },
         ],

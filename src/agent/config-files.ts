@@ -12,7 +12,7 @@ import type { AgentConfig } from "../core/agent-config.ts";
 import type { ConfigWarning } from "../core/config-file.ts";
 import { placeOf } from "../system/linked-file.ts";
 import type { TrustRule } from "../system/trusted-file.ts";
-import { judgePath } from "../system/trusted-path.ts";
+import { describeWriters, judgePath } from "../system/trusted-path.ts";
 
 /** For agent.conf and scripts.conf. */
 export const AGENT_FILE_RULE: TrustRule = { groupMayWrite: true };
@@ -28,8 +28,16 @@ export interface FileFault {
 /** It lays out folders, links, owners and modes as docs/SECURITY.md says. */
 const INSTALL = "run install.sh --agent again";
 
-/** None is there when root alone, and the agent's own user, can write what they are to write. */
-export function fileFaults(config: AgentConfig, allowlistPath: string): FileFault[] {
+/**
+ * None is there when root alone, and the agent's own user, can write what they are to write.
+ *
+ * @param onlooker whoever asks is neither of them: see onlooker.ts
+ */
+export function fileFaults(
+  config: AgentConfig,
+  allowlistPath: string,
+  onlooker = false,
+): FileFault[] {
   const { ca, cert, key, dispatcher_serial_path, revoked_serials } = config;
   const folder = dirname(config.file);
   const openFolder = judgeFolder(folder);
@@ -42,7 +50,7 @@ export function fileFaults(config: AgentConfig, allowlistPath: string): FileFaul
     ...openFolder,
     ...elsewhere,
     ...written.flatMap(([key, path]) => judgeMode(key, path)),
-    ...replaced.flatMap(([key, path]) => judgePlace(key, path, folder)),
+    ...replaced.flatMap(([key, path]) => judgePlace(key, path, folder, onlooker)),
   ];
 }
 
@@ -70,7 +78,8 @@ const GROUP_OR_OTHERS_WRITE = 0o022;
 function judgeMode(key: string, path: string): FileFault[] {
   const mode = modeOf(path) & 0o7777;
   if ((mode & GROUP_OR_OTHERS_WRITE) === 0) return [];
-  const problem = `${path} can be written by others (mode ${mode.toString(8).padStart(4, "0")})`;
+  const octal = mode.toString(8).padStart(4, "0");
+  const problem = `${path} can be written by ${describeWriters(mode)} (mode ${octal})`;
   return [{ key, path, problem, remedy: `chmod go-w ${path}` }];
 }
 
@@ -84,24 +93,30 @@ function modeOf(path: string): number {
 }
 
 /** Renewal and rotation put a new file in the old one's place, for which the folder is what counts. */
-function judgePlace(key: string, path: string, configFolder: string): FileFault[] {
+function judgePlace(
+  key: string,
+  path: string,
+  configFolder: string,
+  onlooker: boolean,
+): FileFault[] {
   const folder = dirname(placeOf(path));
-  if (agentWritesIn(folder, configFolder)) return [];
+  if (agentWritesIn(folder, configFolder, onlooker)) return [];
   const problem = `the agent's user cannot replace ${path}: it may not write in ${folder}`;
   return [{ key, path, problem, remedy: INSTALL }];
 }
 
 const GROUP_WRITES_AND_ENTERS = 0o030;
 
-function agentWritesIn(folder: string, configFolder: string): boolean {
+function agentWritesIn(folder: string, configFolder: string, onlooker: boolean): boolean {
   try {
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    // Root may always; the agent itself is of the group that the folder of agent.conf belongs to.
+    if (!onlooker) accessSync(folder, constants.W_OK | constants.X_OK);
+    // Root may always, and what an onlooker may is not the question; the agent itself is of the group
+    // that the folder of agent.conf belongs to.
     const service = statSync(configFolder).gid;
-    if (process.geteuid?.() !== 0 || service === 0) return true;
+    if ((process.geteuid?.() !== 0 && !onlooker) || service === 0) return true;
     const { gid, mode } = statSync(folder);
     return gid === service && (mode & GROUP_WRITES_AND_ENTERS) === GROUP_WRITES_AND_ENTERS;
   } catch {
-    return false;
+    return onlooker;
   }
 }

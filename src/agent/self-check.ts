@@ -15,6 +15,7 @@ import { fileFaults } from "./config-files.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { parseAllowedIps } from "./door/allowed-ips.ts";
 import { identityFiles, loadCertificate } from "./identity-files.ts";
+import { isRunByOnlooker } from "./onlooker.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
 import { judgeAllowedScript } from "./script.ts";
 
@@ -35,17 +36,27 @@ export async function checkAgent(
   allowlistPath: string,
   now: Date,
 ): Promise<Check[]> {
+  const onlooker = isRunByOnlooker(config);
   return [
+    ...(onlooker ? [ONLOOKER] : []),
     checkConfig(config, configWarnings),
     checkAllowedIps(config),
     ...checkCredential(config, now),
     checkSerial(config),
     checkRevocations(config),
-    ...checkFileFaults(config, allowlistPath),
+    ...checkFileFaults(config, allowlistPath, onlooker),
     ...(await checkAllowlist(config, allowlistPath)),
     ...checkHook(config),
   ];
 }
+
+/** What this user may not read or execute, the agent may: other checks can fail for that alone. */
+const ONLOOKER: Check = {
+  name: "user",
+  ok: false,
+  detail: "this user is neither root nor the agent's, and may not read all that is to be checked",
+  remedy: "run it as root: sudo ctrl-exec-agent self-check",
+};
 
 function checkConfig({ file, port }: AgentConfig, warnings: readonly ConfigWarning[]): Check {
   const [warning] = warnings;
@@ -67,7 +78,7 @@ function checkAllowedIps(config: AgentConfig): Check {
   });
 }
 
-const PAIR = "pair this agent: ctrl-exec-agent request-pairing --dispatcher <controller>";
+const PAIR = "pair this agent: ctrl-exec-agent request-pairing --dispatcher <control-host>";
 
 function checkCredential(config: AgentConfig, now: Date): Check[] {
   const { value: certificate, problem } = attemptValue(() => loadCertificate(config));
@@ -151,8 +162,8 @@ function checkRevocations({ revoked_serials: name, namesRevocationFile }: AgentC
   });
 }
 
-function checkFileFaults(config: AgentConfig, allowlistPath: string): Check[] {
-  return fileFaults(config, allowlistPath).map(({ path, problem, remedy }) => {
+function checkFileFaults(config: AgentConfig, allowlistPath: string, onlooker: boolean): Check[] {
+  return fileFaults(config, allowlistPath, onlooker).map(({ path, problem, remedy }) => {
     return { name: path, ok: false, detail: problem, remedy };
   });
 }

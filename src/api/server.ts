@@ -1,6 +1,7 @@
 /** ctrl-exec-api: from a request to its answer, and from SIGTERM to the last one. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Controller } from "../controller/controller.ts";
+import { ANY_TIME, loadCredential } from "../controller/credential.ts";
 import { newRequestId } from "../controller/request-id.ts";
 import type { StartedRun } from "../controller/run.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
@@ -45,8 +46,10 @@ const ABANDONED = "ctrl-exec-api stopped before this host answered; the script m
 
 /** @throws CtrlExecError `config` when it cannot start */
 export async function startApi(first: Controller): Promise<ApiServer> {
-  const api = new Api(first);
   const { config, log } = first;
+  // Without it every request would fail. One that has expired is signed again by the check loop.
+  loadCredential(config, ANY_TIME);
+  const api = new Api(first);
   const server = await startHttpServer({
     bind: config.api_bind,
     port: config.api_port,

@@ -160,14 +160,22 @@ function isSticky(facts: Stats): boolean {
   return facts.isDirectory() && (facts.mode & STICKY) !== 0;
 }
 
+/** @param mode the bits of it that count */
+export function describeWriters(mode: number): string {
+  if ((mode & GROUP_WRITES) === 0) return "others";
+  return (mode & OTHERS_WRITE) === 0 ? "its group" : "its group and others";
+}
+
 function modeProblem(path: string, facts: Stats, rule: PathRule): PathProblem | undefined {
   const writers = rule.groupMayWrite === true ? OTHERS_WRITE : GROUP_WRITES | OTHERS_WRITE;
   if ((facts.mode & writers) === 0 || isSticky(facts)) return undefined;
   const mode = (facts.mode & 0o7777).toString(8).padStart(4, "0");
-  const chmod = rule.groupMayWrite === true ? "chmod o-w" : "chmod go-w";
+  // Without the group's right a folder of 0.8 would keep its agent from its own files.
+  const ofGroup = rule.groupMayWrite === true && facts.isDirectory();
+  const chmod = ofGroup ? "chmod o-w" : "chmod go-w";
   return {
     kind: "refused",
-    problem: `${path} can be written by others (mode ${mode})`,
+    problem: `${path} can be written by ${describeWriters(facts.mode & writers)} (mode ${mode})`,
     remedy: `${chmod} ${path}`,
   };
 }

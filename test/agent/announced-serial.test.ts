@@ -38,7 +38,7 @@ const AGENTS_OWN: Readonly<Record<string, Entry>> = {
       fleet.folder.write("open.sh", "#!/bin/sh\n", 0o777);
       return `${NAME} = ${path}`;
     },
-    /^FAIL .*can be written by others/,
+    /^FAIL .*can be written by its group and others/,
   ],
 };
 

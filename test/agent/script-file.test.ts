@@ -19,17 +19,19 @@ test("a script of ours in folders of ours is good, below a sticky /tmp as well",
   });
 });
 
-test.each([0o777, 0o775, 0o757, 0o722])(
-  "T13 a script of mode %o is refused, with the remedy",
-  (mode) => {
-    const path = folder.write(`modes/${mode}.sh`, "", mode);
-    expect(judgeScript(path, undefined, uid)).toMatchObject({
-      kind: "refused",
-      problem: `${path} can be written by others (mode 0${mode.toString(8)})`,
-      remedy: `chmod go-w ${path}`,
-    });
-  },
-);
+test.each([
+  [0o777, "its group and others"],
+  [0o775, "its group"],
+  [0o757, "others"],
+  [0o722, "its group and others"],
+])("T13 a script of mode %o is refused, with who can write it and the remedy", (mode, writers) => {
+  const path = folder.write(`modes/${mode}.sh`, "", mode);
+  expect(judgeScript(path, undefined, uid)).toMatchObject({
+    kind: "refused",
+    problem: `${path} can be written by ${writers} (mode 0${mode.toString(8)})`,
+    remedy: `chmod go-w ${path}`,
+  });
+});
 
 test("T13 a folder above it that others can write to is refused, unless it is sticky", () => {
   const path = folder.script("wide/deep/x.sh", "");

@@ -196,16 +196,16 @@ test("self-check and the log tell of configuration that others can write, with t
     agent.path(name),
   );
   for (const file of files) chmodSync(file, 0o664);
-  const faults = files.map(
-    (file) => `${file} can be written by others (mode 0664); chmod go-w ${file}`,
-  );
+  const faults = files.map((file) => `can be written by its group (mode 0664); chmod go-w ${file}`);
   expect(await failures(agent)).toEqual({
-    lines: files.map((file, index) => `FAIL  ${file}: ${faults[index]}`),
+    lines: files.map((file, index) => `FAIL  ${file}: it ${faults[index]}`),
     status: 1,
   });
   const serving = await agent.serve();
   const keys = ["agent.conf", "scripts.conf", "ca", "dispatcher_serial_path"];
-  expect(warnings(serving)).toEqual(keys.map((key, index) => [key, faults[index]]));
+  expect(warnings(serving)).toEqual(
+    keys.map((key, index) => [key, `${files[index]} ${faults[index]}`]),
+  );
 });
 
 test("T13 a folder of agent.conf that its group may write fails self-check, and the log has it", async () => {
@@ -217,11 +217,11 @@ test("T13 a folder of agent.conf that its group may write fails self-check, and 
   await agent.pair();
   const folder = dirname(agent.config);
   chmodSync(folder, 0o2775);
-  const fault = `${folder} can be written by others (mode 2775); run install.sh --agent again`;
+  const fault = "can be written by its group (mode 2775); run install.sh --agent again";
   // Once, and not for each file in it.
-  expect(await failures(agent)).toEqual({ lines: [`FAIL  ${folder}: ${fault}`], status: 1 });
+  expect(await failures(agent)).toEqual({ lines: [`FAIL  ${folder}: it ${fault}`], status: 1 });
   const serving = await agent.serve();
-  expect(warnings(serving)).toEqual([["agent.conf", fault]]);
+  expect(warnings(serving)).toEqual([["agent.conf", `${folder} ${fault}`]]);
 });
 
 test("T62 what every user can write decides nothing: the agent does not start, or keeps what it had", async () => {
@@ -247,7 +247,8 @@ test("T62 what every user can write decides nothing: the agent does not start, o
     await serving.seen(new RegExp(`ACTION=reload-fail .*${problem.source}`));
     const again = await agent.run("serve");
     expect(again.err).toMatch(problem);
-    expect(again.err).toContain(`chmod o-w ${writable}\n`);
+    const bits = writable === dirname(agent.config) ? "o-w" : "go-w";
+    expect(again.err).toContain(`chmod ${bits} ${writable}\n`);
     expect(again.status).toBe(78);
     expect((await failures(agent)).status).toBe(1);
     chmodSync(writable, mode);
@@ -261,9 +262,9 @@ test("T62 a key that the group can write fails self-check, and the log has it", 
   await agent.pair();
   const key = agent.path("agent.key");
   chmodSync(key, 0o660);
-  const fault = `${key} can be written by others (mode 0660); chmod go-w ${key}`;
-  expect((await failures(agent)).lines).toEqual([`FAIL  ${key}: ${fault}`]);
-  expect(warnings(await agent.serve())).toEqual([["key", fault]]);
+  const fault = `can be written by its group (mode 0660); chmod go-w ${key}`;
+  expect((await failures(agent)).lines).toEqual([`FAIL  ${key}: it ${fault}`]);
+  expect(warnings(await agent.serve())).toEqual([["key", `${key} ${fault}`]]);
 });
 
 test("T13 self-check and the log say when the agent could not replace its certificate and serial", async () => {
@@ -314,7 +315,10 @@ test("self-check by somebody who may not read the certificate names the user, no
   await agent.pair();
   // Root may read everything, so it is somebody else then.
   const stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-  if (!asRoot) chmodSync(agent.path("agent.crt"), 0);
+  if (asRoot) {
+    chownSync(dirname(agent.config), 0, 980);
+    chmodSync(dirname(agent.config), 0o2775);
+  } else chmodSync(agent.path("agent.crt"), 0);
   // The checkout may lie where he may not go.
   const program = control.folder.join("ctrl-exec-agent");
   copyFileSync(programPath("ctrl-exec-agent"), program);
@@ -325,6 +329,9 @@ test("self-check by somebody who may not read the certificate names the user, no
   expect(line).toContain("permission denied");
   expect(line).toContain("Run this as root (sudo), or as the user these files belong to");
   expect(line).not.toContain("request-pairing");
+  expect(out).not.toContain("cannot replace");
+  // Whoever owns the files is no onlooker.
+  expect(out.includes("FAIL  user: this user is neither root nor the agent's")).toBe(asRoot);
 });
 
 test("self-check judges the staged files of a pairing that was cut off, as serve uses them", async () => {
@@ -357,7 +364,9 @@ test("self-check judges the staged files of a pairing that was cut off, as serve
 
   chmodSync(agent.path("agent.key.next"), 0o644);
   const open = await agent.run("self-check");
-  expect(open.out).toContain(`FAIL  ${agent.path("agent.key.next")}: Cannot use`);
+  expect(open.out).toContain(
+    `FAIL  ${agent.path("agent.key.next")}: every user of this host may open it`,
+  );
   chmodSync(agent.path("agent.key.next"), 0o640);
   await agent.serve();
   const finished = await agent.run("self-check");
@@ -383,7 +392,7 @@ test("self-check says what to do about a key, an allowlist, a hook or an agent.c
   unlinkSync(agent.config);
   const none = await agent.run("self-check");
   expect(none.out).toMatch(
-    /^FAIL .*agent\.conf: no such file or folder; Put it there .*--config\./,
+    /^FAIL .*agent\.conf: no such file or folder\. Put it there .*--config\./,
   );
   const serve = await agent.run("serve");
   expect(serve.err).toMatch(/agent\.conf: no such file or folder\nPut it there /);

@@ -201,7 +201,7 @@ test("T13 script_dirs holds against links and .., and what others can change is 
   for (const script of refused) {
     expect([script, (await runOn(script)).error]).toEqual([script, "script not permitted"]);
   }
-  await other.serving.seen(/ACTION=deny .*REASON=".*open\.sh can be written by others/);
+  await other.serving.seen(/ACTION=deny .*REASON=".*open\.sh can be written by /);
   await other.serving.seen(/ACTION=deny .*SCRIPT=below$/m);
   expect(other.serving.err).not.toMatch(/ACTION=run .*SCRIPT=(?!inside|leads_in)/);
   // Outside script_dirs is not even listed; what others can write is listed and would not run.

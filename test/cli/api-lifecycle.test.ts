@@ -1,6 +1,6 @@
 /** ctrl-exec-api from its start to its end: TLS, reload, limits, clients that leave, SIGTERM. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { TestApi } from "../support/api.ts";
@@ -20,6 +20,17 @@ interface Status {
 async function statusOf(api: TestApi, reqid: string): Promise<Status> {
   return (await api.get(`/status/${reqid}`)).json as Status;
 }
+
+test("without a certificate of this control host it does not start, and says what to set up", async () => {
+  await using host = await ControlHost.create(OPEN);
+  rmSync(host.folder.join("control/ctrl-exec.crt"));
+  const finished = await host.program("ctrl-exec-api", []);
+  expect(finished.err).toMatch(
+    /Cannot read \S+ctrl-exec\.crt: no such file or folder\nSet this control host up first: ctrl-exec setup-ca/,
+  );
+  expect(finished.err).not.toContain("maintain-fail");
+  expect(finished.status).toBe(78);
+});
 
 describe("TLS", () => {
   test("both files: https only, with that certificate", async () => {

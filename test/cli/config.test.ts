@@ -100,7 +100,7 @@ describe("an error in a file ends with 78 and says where:", () => {
       await runProgram("ctrl-exec", ["run", "web-01", "x", "--config", file, "--", lines]);
     const open = folder.write("planted/ctrl-exec.conf", lines.slice(2), 0o666);
     expect((await run(open)).err).toContain(
-      `Cannot use ${open}: it can be written by others (mode 0666)`,
+      `Cannot use ${open}: it can be written by its group and others (mode 0666)`,
     );
     const fifo = folder.join("planted", "fifo");
     await runCommand(["mkfifo", fifo]);

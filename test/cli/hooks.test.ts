@@ -195,7 +195,7 @@ describe("T24 on the agent, a hook refuses before anything runs:", () => {
 
 test("T24 a hook that others can write decides nothing, on either side", async () => {
   writeHook({ body: `touch ${control.folder.join("hooks", "touched")}; exit 0`, mode: 0o775 });
-  const problem = `${hook} can be written by others (mode 0775)`;
+  const problem = `${hook} can be written by its group (mode 0775)`;
   const refused = await hooked("run", ["web-01", "mark"]);
   expect(refused.status).toBe(1);
   expect(refused.err).toStartWith(`Denied: hook-not-trusted\n`);

@@ -48,7 +48,9 @@ test("T07 both screens show the same code and CA; after approve the agent is pai
   expect(operator.screen).toMatch(/IP: +127\.0\.0\.1\r\n/);
   expect(operator.screen).toMatch(new RegExp(`Request id: +${requestId}\\r\\n`));
   expect(operator.screen).toMatch(new RegExp(`Code: +${onAgent} `));
-  expect(operator.screen).toContain("Code covers: both hosts\r\n");
+  expect(operator.screen).toContain(
+    "Code covers: both hosts   (if the agent's screen says otherwise, deny)\r\n",
+  );
   await person.seen(/Code covers: +both hosts\r\n/);
   // In groups of equal shape, two lines on either screen.
   const groups = "(?:[0-9a-f]{4} ){7}[0-9a-f]{4}";
@@ -79,7 +81,7 @@ test("T07 a code of 0.8 or 1.0 is shown for what it is, alone and in the list", 
   const csr = await createCsr("old-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
   const { reqid = "" } = await old.asks("/pair", { hostname: "old-01", csr, nonce: NONCE });
   const words =
-    /Code covers: the request alone\r\n +It can be forged\. Compare the CA fingerprints on both screens too\.\r\n/;
+    /Code covers: the request alone {3}\(if the agent's screen says otherwise, deny\)\r\n +It can be forged\. Compare the CA fingerprints on both screens too\.\r\n/;
   await operator.seen(words);
   operator.clear();
   operator.type("l\r");

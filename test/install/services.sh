@@ -101,7 +101,7 @@ check 'open, it goes on' ctrl-exec maintain
 shows 'current again' current ctrl-exec serial-status
 for who in '' as_service; do
   shows "but self-check says what to do: ${who:-root}" \
-    '/etc/ctrl-exec-agent can be written by others (mode 2775); run install.sh --agent again' \
+    '/etc/ctrl-exec-agent: it can be written by its group (mode 2775); run install.sh --agent again' \
     $who ctrl-exec-agent self-check
 done
 check 'the installer moves the files' dash ./install.sh --agent --from ./ctrl-exec

@@ -99,7 +99,7 @@ describe("T24 only exit 0 passes", () => {
       const result = await ask(file);
       expect(result).toEqual({
         kind: "not-trusted",
-        problem: `${path} can be written by others (mode 0775)`,
+        problem: `${path} can be written by its group (mode 0775)`,
         remedy: `chmod go-w ${path}`,
       });
       expect(decideHook(result).allowed).toBe(false);

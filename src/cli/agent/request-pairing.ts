@@ -41,7 +41,8 @@ export const requestPairing = defineVerb({
     "is checked before anything is sent.",
     "",
     "The code covers both hosts: with somebody in between, the screens show different ones. Where it covers",
-    "the request alone, as with a control host of 0.8 or 1.0, it can be forged; the screen says so.",
+    "the request alone, as with a control host of 0.8 or 1.0, it can be forged; the screen says so. Where one",
+    "screen says both hosts and the other the request alone, somebody is in between: it must be denied.",
     "",
     "With --background it prints the request id and returns; a process in the background waits.",
     "Exit status: 0 approved, 2 no answer in time, 3 denied, 1 any other failure.",
@@ -97,7 +98,8 @@ async function askAndStore(
       progress.reqid = pending.reqid;
       io.out(child ? `${pending.reqid}\n` : describePending(plan.hostname, pending));
       io.err(
-        `Waiting for the operator of ${plan.controller} to approve. Compare what stands there.\n`,
+        `Waiting for the operator of ${plan.controller} to approve. Compare all of this with that screen; ` +
+          "if anything differs, have it denied.\n",
       );
     },
   });

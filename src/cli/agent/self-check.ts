@@ -22,9 +22,10 @@ export const selfCheck = defineVerb({
   details: [
     "Looks at agent.conf, scripts.conf and every script, the certificate, its key and CA, the serial",
     "and revocation files and the auth hook, a line each; a line that fails says what to do. Run it",
-    "as the user the agent runs as. Exits 0 if all pass, 1 if not.",
+    "as root, as with sudo, or as the user the agent runs as: others may not read all of that. Exits 0 if",
+    "all pass, 1 if not.",
   ].join("\n"),
-  examples: ["ctrl-exec-agent self-check", "ctrl-exec-agent self-check --json"],
+  examples: ["sudo ctrl-exec-agent self-check", "sudo ctrl-exec-agent self-check --json"],
   async run(input) {
     const checks = await runChecks(input.options);
     const passed = checks.every(({ ok }) => ok);
@@ -50,6 +51,20 @@ async function runChecks(given: VerbInput<typeof options>["options"]): Promise<C
 
 function renderCheck(io: Io, { name, ok, detail, remedy }: Check): string {
   const word = ok ? paint(io, "green", "OK  ") : paint(io, "red", "FAIL");
-  const advice = remedy === undefined ? "" : `; ${remedy}`;
-  return `${word}  ${forOneLine(`${name}: ${detail}${advice}`)}`;
+  return `${word}  ${forOneLine(`${name}: ${withoutName(detail, name)}${advice(remedy)}`)}`;
+}
+
+/** The path is said once. */
+function withoutName(detail: string, name: string): string {
+  if (detail.startsWith(`${name} `)) return `it${detail.slice(name.length)}`;
+  for (const before of [`Cannot use ${name}: `, `Cannot read ${name}: `]) {
+    if (detail.startsWith(before)) return detail.slice(before.length);
+  }
+  return detail;
+}
+
+/** Some are commands, and some are sentences. */
+function advice(remedy: string | undefined): string {
+  if (remedy === undefined) return "";
+  return /^[A-Z]/.test(remedy) ? `. ${remedy}` : `; ${remedy}`;
 }

@@ -31,7 +31,7 @@ export function describeRequest(request: PendingRequest, known: Registered | und
     screenLine`  IP:          ${request.ip}`,
     screenLine`  Request id:  ${request.id}`,
     screenLine`  Code:        ${request.code}   (the agent's screen must show the same)`,
-    screenLine`  Code covers: ${COVERED[request.code_covers]}`,
+    screenLine`  Code covers: ${COVERED[request.code_covers]}   (if the agent's screen says otherwise, deny)`,
   ];
   if (request.code_covers !== "both") {
     lines.push("               It can be forged. Compare the CA fingerprints on both screens too.");

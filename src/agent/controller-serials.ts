@@ -10,7 +10,8 @@
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import type { CertificateIdentity } from "../pki/certificate.ts";
-import { fileVersion, removeIfPresent, writeWhole } from "../system/files.ts";
+import { fileVersion } from "../system/file-version.ts";
+import { removeIfPresent, writeWhole } from "../system/files.ts";
 import { placeOf, readPlainIfPresent } from "../system/linked-file.ts";
 import { type CallerJudgement, judgeCaller } from "./judge-caller.ts";
 

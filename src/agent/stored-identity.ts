@@ -8,7 +8,7 @@
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
-import { fileVersion } from "../system/files.ts";
+import { fileVersion } from "../system/file-version.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
 import { type AgentIdentity, identityPaths, loadIdentity, readIdentity } from "./identity-files.ts";
 

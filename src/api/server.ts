@@ -6,13 +6,13 @@ import { newRequestId } from "../controller/request-id.ts";
 import type { StartedRun } from "../controller/run.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
-import { Semaphore } from "../core/semaphore.ts";
 import type { RefusalStatus } from "../system/http-connection.ts";
 import { startHttpServer } from "../system/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
 import { Bodies, ClientGone } from "./bodies.ts";
 import { callerOf } from "./caller.ts";
 import { shareDescriptors } from "./capacity.ts";
+import { LargeBodies } from "./large-bodies.ts";
 import { parseBody } from "./parse-body.ts";
 import { Places } from "./places.ts";
 import { namesOneHost, pathOf } from "./request.ts";
@@ -33,9 +33,6 @@ export interface ApiServer {
   /** Stops accepting, lets what is in flight finish for a while, and resolves when all is answered. */
   stop(): Promise<void>;
 }
-
-/** To parse a longer body takes a while: milliseconds, up to 0.1 s. */
-const LARGE_BODY_BYTES = 65_536;
 
 /** What is in flight at SIGTERM has this long. */
 const DRAIN_MS = 10_000;
@@ -101,7 +98,7 @@ class Api {
   readonly #bind: string;
   readonly #places = new Places();
   readonly #bodies = new Bodies();
-  readonly #largeBodies = new Semaphore(1);
+  readonly #large = new LargeBodies();
   readonly #due = new Set<Due>();
   readonly #runs = new Set<StartedRun>();
   #stopping = false;
@@ -184,7 +181,9 @@ class Api {
     if (refused !== undefined) return refused;
     const runs: StartedRun[] = [];
     try {
-      const body = await this.#inTurn(bytes, () => parseBody(route, request, bytes, max_hosts));
+      const body = await this.#large.inTurn(bytes, () =>
+        parseBody(route, request, bytes, max_hosts),
+      );
       const call = this.#call(due, route, body, match.parameter, runs);
       return await route.handle(call);
     } finally {
@@ -195,17 +194,6 @@ class Api {
         await due.closed;
         for (const run of runs) run.letGo();
       });
-    }
-  }
-
-  /** Bodies of which many at once would keep everybody waiting are read one in a turn of the event loop (T61). */
-  async #inTurn<Body>(bytes: Buffer, read: () => Body): Promise<Body> {
-    if (bytes.length <= LARGE_BODY_BYTES) return read();
-    const release = await this.#largeBodies.acquire();
-    try {
-      return read();
-    } finally {
-      setImmediate(release);
     }
   }
 

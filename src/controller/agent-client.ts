@@ -1,5 +1,5 @@
 /** One request to one agent: dial, verify who answers, ask, read the answer. */
-import { type ConnectionPhase, connectionProblem } from "../core/connection-problem.ts";
+import type { ConnectionPhase } from "../core/connection-problem.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
@@ -15,6 +15,7 @@ import type { ReadPace } from "../system/read-pace.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
+import { agentProblem, withName } from "./agent-problem.ts";
 import type { ShownByAgent } from "./contacts.ts";
 import { identityProblem } from "./identity.ts";
 import type { ReplyAccount, ReplyBudget, ReplyShare } from "./reply-budget.ts";
@@ -143,7 +144,7 @@ class Call {
         });
       }
       if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
-      throw explain(thrown, this.#phase, this.#target.name, this.#place);
+      throw agentProblem(thrown, this.#phase, this.#target.name, this.#place);
     }
   }
 
@@ -296,16 +297,4 @@ class Call {
       this.#expiry.reject(new ConnectionFailed("ETIMEDOUT"));
     }, this.#dialler.config.read_timeout * 1000);
   }
-}
-
-function explain(thrown: unknown, phase: ConnectionPhase, name: string, place: string): unknown {
-  if (thrown instanceof CtrlExecError && thrown.code === "protocol") return withName(thrown, name);
-  if (!(thrown instanceof ConnectionFailed)) return thrown;
-  const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
-  const extras = hint === undefined ? { cause: thrown } : { cause: thrown, hint };
-  return new CtrlExecError("unreachable", message, extras);
-}
-
-function withName(cause: CtrlExecError, name: string): CtrlExecError {
-  return new CtrlExecError("protocol", `${name} ${cause.message}`, { cause });
 }

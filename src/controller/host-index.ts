@@ -8,7 +8,7 @@
  */
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { isHostName } from "../core/host-name.ts";
-import { fileVersion } from "../system/files.ts";
+import { fileVersion } from "../system/file-version.ts";
 import { inSlices } from "../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import { paths } from "./controller.ts";

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { HostIndex } from "../../src/controller/host-index.ts";
 import { agentFinder, removeAgent, writeAgent } from "../../src/controller/registry.ts";
 import { type ControllerConfig, parseControllerConfig } from "../../src/core/controller-config.ts";
-import { fileVersion } from "../../src/system/files.ts";
+import { fileVersion } from "../../src/system/file-version.ts";
 import { TestFolder, until } from "../support/folder.ts";
 
 const RECORDS = 300;

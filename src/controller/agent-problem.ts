@@ -1,0 +1,27 @@
+/** What went wrong on the way to an agent, or with its answer, in words that name the host. */
+import { type ConnectionPhase, connectionProblem } from "../core/connection-problem.ts";
+import { CtrlExecError } from "../core/errors.ts";
+import { ConnectionFailed } from "../system/connection-failed.ts";
+
+/**
+ * @param name of the host, as results carry it
+ * @param place the address and port that were dialled
+ * @returns what to throw in its place; anything that needs no words of its own, as it is
+ */
+export function agentProblem(
+  thrown: unknown,
+  phase: ConnectionPhase,
+  name: string,
+  place: string,
+): unknown {
+  if (thrown instanceof CtrlExecError && thrown.code === "protocol") return withName(thrown, name);
+  if (!(thrown instanceof ConnectionFailed)) return thrown;
+  const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
+  const extras = hint === undefined ? { cause: thrown } : { cause: thrown, hint };
+  return new CtrlExecError("unreachable", message, extras);
+}
+
+/** The same, beginning with the host. */
+export function withName(cause: CtrlExecError, name: string): CtrlExecError {
+  return new CtrlExecError("protocol", `${name} ${cause.message}`, { cause });
+}

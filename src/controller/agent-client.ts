@@ -96,7 +96,7 @@ export async function askAgent(
       kept = dialler.account !== undefined;
       return { status, json, heard, shown: call.shown };
     }
-    throw withName(notJson(), target.name);
+    throw withName(notJson(), target.label);
   } finally {
     call.end();
     if (!kept) share.giveBack();
@@ -144,7 +144,7 @@ class Call {
         });
       }
       if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
-      throw agentProblem(thrown, this.#phase, this.#target.name, this.#place);
+      throw agentProblem(thrown, this.#phase, this.#target.label, this.#place);
     }
   }
 
@@ -283,8 +283,8 @@ class Call {
   /** Whether the script ran is never in doubt: a refusal is short, so what is long has run. */
   #drop({ message, hint = "No agent gives such an answer: see what runs there." }: CtrlExecError) {
     const { reply, path } = this.#request;
-    const { name } = this.#target;
-    const dropped = `the answer of ${name} to ${path} was dropped: it ${message}`;
+    const { label } = this.#target;
+    const dropped = `the answer of ${label} to ${path} was dropped: it ${message}`;
     return new CtrlExecError("too-large", dropped, {
       hint: reply === "output" ? `The script has run. ${hint}` : hint,
     });

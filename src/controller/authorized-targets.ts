@@ -14,9 +14,10 @@ import { HostIndex, recordedAddress } from "./host-index.ts";
 import { type AgentFinder, agentFinder } from "./registry.ts";
 import {
   givenTwice,
-  hostOf,
+  labelsOf,
   type ResolvedTarget,
   socketAddress,
+  targetKey,
   targetOf,
   typedHost,
 } from "./targets.ts";
@@ -87,16 +88,18 @@ function resolveTargets(
 ): ResolvedTarget[] {
   const find = agentFinder(config);
   const seen = new Set<string>();
-  return asked.map((typed, position) => {
+  const targets = asked.map((typed, position) => {
     const behind = registered[position] ?? [];
     const target = isIp(typed.name)
       ? targetAt(typed, behind, find)
       : targetOf(typed.name, find(typed.name), typed.port);
-    const host = hostOf(target);
-    if (seen.has(host)) throw givenTwice(target.name, behind[0]);
-    seen.add(host);
+    const key = targetKey(target);
+    if (seen.has(key)) throw givenTwice(target.name, behind[0]);
+    seen.add(key);
     return target;
   });
+  const labels = labelsOf(targets);
+  return targets.map((target, position) => ({ ...target, label: labels[position] ?? target.name }));
 }
 
 /** @param hosts who is registered at the address, as the hook was told */

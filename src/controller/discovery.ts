@@ -33,7 +33,7 @@ export async function scanCapabilities(
   targets: readonly ResolvedTarget[],
 ): Promise<DiscoveredHost[]> {
   if (targets.length === 0) return [];
-  const found = new Map<string, DiscoveredHost>();
+  const found = new Map<ResolvedTarget, DiscoveredHost>();
   await askFleet(
     openDialler(controller),
     targets,
@@ -41,14 +41,14 @@ export async function scanCapabilities(
     (outcome) => {
       const host = discovered(outcome);
       logResult(controller, outcome, host);
-      found.set(outcome.target.name, host);
+      found.set(outcome.target, host);
     },
   );
-  return targets.flatMap(({ name }) => found.get(name) ?? []);
+  return targets.flatMap((target) => found.get(target) ?? []);
 }
 
 function discovered({ target, reply, error, rtt }: HostOutcome): DiscoveredHost {
-  const host = target.name;
+  const host = target.label;
   const time = `${rtt}ms`;
   const failed = (reason: string): DiscoveredHost => ({
     host,

@@ -12,14 +12,14 @@ type Policy = ControllerConfig["verify_agent_identity"];
  * whether it answers, is not for this program to find out (T67).
  */
 export function dialProblem(
-  { name, record, problem }: ResolvedTarget,
+  { label, record, problem }: ResolvedTarget,
   policy: Policy,
 ): CtrlExecError | undefined {
   if (problem !== undefined) return problem;
   if (policy !== "strict" || record !== undefined) return undefined;
   return new CtrlExecError(
     "untrusted",
-    `Cannot call ${name}: it is not registered, and verify_agent_identity = strict`,
+    `Cannot call ${label}: it is not registered, and verify_agent_identity = strict`,
     { hint: "See: ctrl-exec list-agents" },
   );
 }
@@ -35,9 +35,9 @@ export function identityProblem(
   revoked: ReadonlySet<Serial>,
 ): string | undefined {
   if (revoked.has(peer.serial)) {
-    return `${target.name} answered with the revoked certificate of ${peer.commonName || "nobody"}: refused`;
+    return `${target.label} answered with the revoked certificate of ${peer.commonName || "nobody"}: refused`;
   }
   if (policy === "ca" || target.record === undefined) return undefined;
   if (speaksFor(peer, target.record.hostname)) return undefined;
-  return `${target.name} answered with the certificate of ${peer.commonName || "nobody"}: refused`;
+  return `${target.label} answered with the certificate of ${peer.commonName || "nobody"}: refused`;
 }

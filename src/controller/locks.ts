@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { CtrlExecError, LockedError } from "../core/errors.ts";
+import { isIp } from "../core/ip-address.ts";
 import { readJsonAs } from "../core/json.ts";
 import { addDays, isoSeconds } from "../core/time.ts";
 import { descriptorLimit, workDescriptors } from "../system/descriptors.ts";
@@ -13,7 +14,7 @@ import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock
 import { type Controller, paths } from "./controller.ts";
 import { dialProblem } from "./identity.ts";
 import { lockFileName } from "./lock-file-name.ts";
-import { hostOf, type ResolvedTarget } from "./targets.ts";
+import { DEFAULT_AGENT_PORT, hostOf, labelsOf, type ResolvedTarget, targetKey } from "./targets.ts";
 
 export interface LockOrder {
   readonly targets: readonly ResolvedTarget[];
@@ -38,7 +39,7 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
     (target) => dialProblem(target, config.verify_agent_identity) === undefined,
   );
   ensureFolder(paths(config).locks, 0o750);
-  const files = new Map(targets.map((target) => [lockFile(target, script), target]));
+  const files = Map.groupBy(targets, (target) => lockFile(target, script));
   takeDescriptors(files.size);
   const held = new Map<string, HeldLock>();
   const conflicts: string[] = [];
@@ -47,9 +48,9 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
     workDescriptors().giveBack(files.size);
   };
   try {
-    for (const [file, target] of files) {
+    for (const [file, sharing] of files) {
       const lock = tryLock(join(paths(config).locks, file));
-      if (lock === undefined) conflicts.push(`${target.name}:${script}`);
+      if (lock === undefined) conflicts.push(...sharing.map(({ label }) => `${label}:${script}`));
       else held.set(file, lock);
     }
   } catch (thrown) {
@@ -63,16 +64,19 @@ export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks
   }
   for (const target of targets) {
     held.get(lockFile(target, script))?.describe(`${holderText(controller, order, target)}\n`);
-    log("info", "lock-acquire", { HOST: target.name, SCRIPT: script });
+    log("info", "lock-acquire", { HOST: target.label, SCRIPT: script });
   }
   const release = (target: ResolvedTarget) => {
     const file = lockFile(target, script);
     const lock = held.get(file);
-    if (lock === undefined) return;
+    const done = targetKey(target);
+    const stillOut = files.get(file)?.filter((other) => targetKey(other) !== done) ?? [];
+    files.set(file, stillOut);
+    if (lock === undefined || stillOut.length > 0) return;
     held.delete(file);
     lock.release();
     workDescriptors().giveBack(1);
-    log("info", "lock-release", { HOSTS: target.name, SCRIPT: script });
+    log("info", "lock-release", { HOSTS: target.label, SCRIPT: script });
   };
   return { release, releaseAll: () => targets.forEach(release) };
 }
@@ -97,22 +101,30 @@ function takeDescriptors(count: number): void {
   );
 }
 
-/** A registered host has one lock, however its name was typed. */
+/**
+ * A name has one lock, however it was typed. At an address where nobody is registered each port may lead to
+ * another host (NAT, port forwarding), and has its own.
+ */
 function lockFile(target: ResolvedTarget, script: string): string {
-  return lockFileName(hostOf(target), script);
+  const { name, port, record } = target;
+  const isOneOfMany = record === undefined && isIp(name) && port !== DEFAULT_AGENT_PORT;
+  return lockFileName(hostOf(target), script, isOneOfMany ? port : undefined);
 }
 
 function holderText(
   { now }: Controller,
   { script, reqid, username }: LockOrder,
-  { name }: ResolvedTarget,
+  { name, port }: ResolvedTarget,
 ): string {
   const since = isoSeconds(now());
-  return JSON.stringify({ host: name, script, pid: process.pid, user: username, since, reqid });
+  const { pid } = process;
+  return JSON.stringify({ host: name, port, script, pid, user: username, since, reqid });
 }
 
 const lockHolder = z.object({
   host: z.string(),
+  /** Not in the locks of earlier versions. */
+  port: z.optional(z.number()),
   script: z.string(),
   pid: z.int(),
   user: z.string(),
@@ -120,7 +132,7 @@ const lockHolder = z.object({
   since: z.string(),
   reqid: z.string(),
 });
-type LockHolder = z.output<typeof lockHolder>;
+type LockHolder = Omit<z.output<typeof lockHolder>, "port">;
 
 /** Each host and script leaves a file: those that nobody has used for a day go. Returns how many. */
 export function dropUnusedLocks({ config, now }: Controller): number {
@@ -131,14 +143,18 @@ export function dropUnusedLocks({ config, now }: Controller): number {
   ).length;
 }
 
-/** Who holds what. */
+/** Who holds what; a host as it was typed, with its port where two would read the same. */
 export function listRunLocks({ config }: Controller): LockHolder[] {
   const folder = paths(config).locks;
-  return listFiles(folder).flatMap((name) => {
+  const holders = listFiles(folder).flatMap((name) => {
     const file = join(folder, name);
     // A free lock's file is empty, unless its holder was killed.
     if (!name.endsWith(".lock") || (readTextIfPresent(file) ?? "") === "") return [];
     if (!isHeld(file)) return [];
     return readJsonAs(lockHolder, readTextIfPresent(file) ?? "") ?? [];
+  });
+  const labels = labelsOf(holders.map(({ host, port }) => ({ name: host, port })));
+  return holders.map(({ port: _, ...holder }, position) => {
+    return { ...holder, host: labels[position] ?? holder.host };
   });
 }

@@ -31,7 +31,7 @@ export async function pingHosts(
   const action = { action: "ping", script: "", args: [] } as const;
   const targets = await authorizedTargets(controller, caller, action, asked);
   const reqid = caller.requestId ?? newRequestId();
-  const results = new Map<string, PingResult>();
+  const results = new Map<ResolvedTarget, PingResult>();
   const learned = await askFleet(
     openDialler(controller),
     targets,
@@ -39,12 +39,12 @@ export async function pingHosts(
     (outcome) => {
       const result = pingResult(outcome, reqid);
       logResult(controller, outcome, result);
-      results.set(outcome.target.name, result);
+      results.set(outcome.target, result);
       onResult(result);
     },
   );
   await renewDue(controller, targets, learned);
-  return targets.flatMap(({ name }) => results.get(name) ?? []);
+  return targets.flatMap((target) => results.get(target) ?? []);
 }
 
 /** Whoever is asked for is looked after: those of them whose certificates are due get new ones. */
@@ -73,7 +73,7 @@ function pingResult(
   { target, reply, error, rtt, clockOffset: offset }: HostOutcome,
   reqid: string,
 ): PingResult {
-  const host = target.name;
+  const host = target.label;
   const time = `${rtt}ms`;
   const failed = (reason: string): PingResult => ({
     host,

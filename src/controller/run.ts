@@ -14,7 +14,7 @@ import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
 import { takeRunLocks } from "./locks.ts";
 import { newRequestId } from "./request-id.ts";
 import { lostResult, RunRecord } from "./run-records.ts";
-import { readTargets } from "./targets.ts";
+import { type ResolvedTarget, readTargets } from "./targets.ts";
 
 export interface RunOrder {
   readonly hosts: readonly string[];
@@ -87,7 +87,7 @@ export async function startRun(
   const opened = openDialler(controller);
   const account = opened.budget.open();
   const dialler = { ...opened, account };
-  const hosts = targets.map(({ name }) => name);
+  const hosts = targets.map(({ label }) => label);
   const locks = takeRunLocks(controller, { targets, script, reqid, username });
   const { mustBeRecorded = false } = order;
   const facts = { reqid, script, hosts, submitter: username, token };
@@ -100,10 +100,10 @@ export async function startRun(
     });
   }
   log("info", "dispatch", { HOSTS: hosts.join(","), REQID: reqid, SCRIPT: script });
-  const results = new Map<string, RunResult>();
+  const results = new Map<ResolvedTarget, RunResult>();
   let recorded = false;
   const report = () => {
-    return { reqid, results: hosts.flatMap((host) => results.get(host) ?? []), recorded };
+    return { reqid, results: targets.flatMap((target) => results.get(target) ?? []), recorded };
   };
   const fanOut = async (): Promise<RunReport> => {
     try {
@@ -112,7 +112,7 @@ export async function startRun(
         locks.release(outcome.target);
         const result = runResult(outcome, script, reqid);
         logResult(controller, outcome, resultWithoutToken(result, token));
-        results.set(outcome.target.name, result);
+        results.set(outcome.target, result);
         record.add(result);
         onResult(result);
       });
@@ -128,12 +128,13 @@ export async function startRun(
     reqid,
     finished: Promise.race([fanOut(), abandoned.promise]),
     async abandon(reason) {
-      const lost = targets.filter(({ name }) => !results.has(name));
+      const lost = targets.filter((target) => !results.has(target));
       recorded = await record.close(reason);
-      for (const { name, port } of lost) {
-        const TARGET = formatHostPort(name, port);
+      for (const target of lost) {
+        const TARGET = formatHostPort(target.name, target.port);
         log("err", "run", { ERROR: reason, REQID: reqid, SCRIPT: script, TARGET });
-        if (!results.has(name)) results.set(name, lostResult({ reqid, script }, name, reason));
+        if (results.has(target)) continue;
+        results.set(target, lostResult({ reqid, script }, target.label, reason));
       }
       abandoned.resolve(report());
     },
@@ -143,7 +144,7 @@ export async function startRun(
 
 function runResult(outcome: HostOutcome, script: string, reqid: string): RunResult {
   const { target, reply, rtt } = outcome;
-  const head = { host: target.name, script };
+  const head = { host: target.label, script };
   const tail = { rtt: `${rtt}ms`, reqid };
   const failed = (error: string) => {
     return { ...head, exit: -1, stdout: "", stderr: "", ...tail, error };
@@ -155,7 +156,7 @@ function runResult(outcome: HostOutcome, script: string, reqid: string): RunResu
     // The order of PROTOCOL section 5: scripts grep for `"script":"...","exit":0`.
     return { ...head, exit, stdout, stderr, ...tail, ...dropUndefined(rest) };
   }
-  const problem = `${target.name} answered with status ${reply.status} and no result`;
+  const problem = `${target.label} answered with status ${reply.status} and no result`;
   return failed(refusalIn(reply.json) ?? problem);
 }
 

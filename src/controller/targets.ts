@@ -2,6 +2,7 @@
 import { CtrlExecError } from "../core/errors.ts";
 import {
   canonicalAddress,
+  formatHostPort,
   lowerAscii,
   parseTarget,
   readsAsOtherAddress,
@@ -14,8 +15,10 @@ export const DEFAULT_AGENT_PORT = 7443;
 
 /** A host of a request: its name or address as asked for, and how to reach it. */
 export interface ResolvedTarget {
-  /** The name that results carry. */
+  /** As it was typed, without the port. */
   readonly name: string;
+  /** What results, records and messages call it: no two targets of a request have the same one. */
+  readonly label: string;
   readonly port: number;
   /** The record of a registered host: it must answer with the certificate of that name. */
   readonly record: AgentRecord | undefined;
@@ -50,8 +53,8 @@ export function readTargets(
       throw new CtrlExecError("bad-request", `"${text}" is not a host, host:port or address`);
     }
     const asked = { name: target.name, port: target.port ?? port };
-    // Behind one address there may be several hosts; a name is one host, whatever its port.
-    const key = isIp(asked.name) ? socketAddress(asked.name, asked.port) : lowerAscii(asked.name);
+    // At one name or address there may be several hosts, each at a port of its own (NAT, port forwarding).
+    const key = socketAddress(asked.name, asked.port);
     if (seen.has(key)) throw givenTwice(asked.name);
     seen.add(key);
     return asked;
@@ -64,7 +67,7 @@ export function givenTwice(name: string, registered?: string): CtrlExecError {
   return new CtrlExecError("bad-request", `${name} is given twice${also}`);
 }
 
-/** An address and port in the one spelling that they are compared in. */
+/** A host and port in the one spelling that they are compared in. */
 export function socketAddress(address: string, port = DEFAULT_AGENT_PORT): string {
   return `${typedHost(address)} ${port}`;
 }
@@ -82,6 +85,32 @@ export function typedHost(name: string): string {
   return isIp(name) ? canonicalAddress(name) : lowerAscii(name);
 }
 
+/**
+ * What tells a target from every other one of its request. A registered host is one host, whatever port
+ * leads to it; of others each port may lead to another one.
+ */
+export function targetKey(target: ResolvedTarget): string {
+  return target.record === undefined ? socketAddress(target.name, target.port) : hostOf(target);
+}
+
+/**
+ * What each is called beside the others: its name as it was typed, and with its port where another one
+ * would read the same.
+ */
+export function labelsOf(
+  hosts: readonly { readonly name: string; readonly port: number | undefined }[],
+): string[] {
+  const portsOf = new Map<string, Set<number | undefined>>();
+  for (const { name, port } of hosts) {
+    const ports = portsOf.get(typedHost(name)) ?? new Set();
+    portsOf.set(typedHost(name), ports.add(port));
+  }
+  return hosts.map(({ name, port }) => {
+    const isAlone = portsOf.get(typedHost(name))?.size === 1;
+    return isAlone || port === undefined ? name : formatHostPort(name, port);
+  });
+}
+
 /** @param port undefined leaves it to the record */
 export function targetOf(
   name: string,
@@ -91,6 +120,7 @@ export function targetOf(
   const record = found?.kind === "agent" ? found.record : undefined;
   return {
     name,
+    label: name,
     port: port ?? record?.port ?? DEFAULT_AGENT_PORT,
     record,
     problem: found?.kind === "broken" ? found.broken.problem : undefined,

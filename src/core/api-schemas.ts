@@ -44,7 +44,8 @@ const hosts = z
   .min(1, { error: "expected a non-empty array of hosts" })
   .meta({
     uniqueItems: true,
-    description: "Each host once, at most max_hosts of them (500 unless configured).",
+    description:
+      "Each host once, at most max_hosts of them (500 unless configured). At one address each port is a host.",
   });
 
 export const scriptSchema = z

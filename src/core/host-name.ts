@@ -88,7 +88,7 @@ function canonicalIpv6(address: string): string {
 
 /** A host as an operator names it. */
 export interface Target {
-  /** The name that results carry: exactly what was typed, without the port. */
+  /** Exactly what was typed, without the port. */
   readonly name: string;
   readonly port: number | undefined;
 }

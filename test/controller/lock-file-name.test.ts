@@ -53,6 +53,8 @@ test("T70 no two pairs of host and script have the same file", () => {
     "__",
   ];
   const files = hosts.flatMap((host) => scripts.map((script) => lockFileName(host, script)));
+  const ported = hosts.flatMap((host) => [1, 11].map((port) => lockFileName(host, "b", port)));
+  files.push(...ported, lockFileName("fe80::1%3A1", "b"), lockFileName("a%3A1", "b"));
   expect(new Set(files).size).toBe(files.length);
   expect(files.filter((file) => file.length > 255)).toEqual([]);
   expect(files.filter((file) => !/^[A-Za-z0-9_.%~-]+\.lock$/.test(file))).toEqual([]);

@@ -8,7 +8,7 @@ const shared = {
   summary: "What hosts may run, and their tags",
   answers: {
     200: {
-      description: "Every host by its name.",
+      description: "Every host by its name, and with its port where two would read the same.",
       schema: discoveryAnswer,
       example: {
         ok: true,

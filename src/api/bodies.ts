@@ -39,10 +39,11 @@ export class Bodies {
    *   ClientGone
    */
   async read({ request, response, peer, broken }: BodySource): Promise<Buffer> {
-    if (Number(request.headers["content-length"] ?? 0) > MAX_REQUEST_BYTES) throw tooLarge();
+    const announced = Number(request.headers["content-length"] ?? 0);
+    if (announced > MAX_REQUEST_BYTES) throw tooLarge();
     if (request.headers.expect !== undefined) response.writeContinue();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const body = new ComingBody(originOf(peer), reject);
+    const body = new ComingBody(originOf(peer), announced, reject);
     const gone = () => reject(new ClientGone());
     const onData = (chunk: Buffer) => {
       if (body.length + chunk.length > MAX_REQUEST_BYTES) reject(tooLarge());
@@ -58,6 +59,10 @@ export class Bodies {
     try {
       await promise;
       return body.bytes();
+    } catch (thrown) {
+      this.#letGo(body);
+      body.free();
+      throw thrown;
     } finally {
       this.#letGo(body);
       request.off("data", onData);
@@ -69,8 +74,9 @@ export class Bodies {
   /** Too much together: who holds most of it loses a body, which may be this one. */
   #take(body: ComingBody, chunk: Buffer): void {
     if (!this.#coming.has(body)) return;
+    const before = body.weight;
     body.take(chunk);
-    this.#held += chunk.length;
+    this.#held += body.weight - before;
     while (this.#held > this.#maxBytes) {
       const greediest = whoHoldsMost(this.#coming);
       if (greediest === undefined) return;
@@ -80,38 +86,48 @@ export class Bodies {
   }
 
   #letGo(body: ComingBody): void {
-    if (this.#coming.delete(body)) this.#held -= body.length;
+    if (this.#coming.delete(body)) this.#held -= body.weight;
   }
 }
 
-/** Bytes that a body begins with; it doubles as it grows. */
+/** Bytes that a body of unknown length begins with; it doubles as it grows. */
 const FIRST_BYTES = 1024;
 
 class ComingBody {
   readonly origin: Origin;
   readonly drop: (reason: Refused) => void;
+  readonly #announced: number;
   length = 0;
   /** One piece: a million chunks of a byte would cost a hundred times as much. */
-  #bytes = new Uint8Array(0);
+  #bytes = new Uint8Array(new ArrayBuffer(0));
 
-  constructor(origin: Origin, drop: (reason: Refused) => void) {
+  /** @param announced its Content-Length; 0 when it has none */
+  constructor(origin: Origin, announced: number, drop: (reason: Refused) => void) {
     this.origin = origin;
+    this.#announced = announced;
     this.drop = drop;
   }
 
+  /** Bytes of memory, those that wait for the rest among them. */
   get weight(): number {
-    return this.length;
+    return this.#bytes.length;
   }
 
   take(chunk: Buffer): void {
     const length = this.length + chunk.length;
     if (length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(FIRST_BYTES, length, 2 * this.#bytes.length));
-      larger.set(this.#bytes.subarray(0, this.length));
-      this.#bytes = larger;
+      const unknown = Math.min(MAX_REQUEST_BYTES, Math.max(FIRST_BYTES, 2 * this.#bytes.length));
+      // The smaller one is given back here and now, not when the garbage collector comes by.
+      const larger = this.#bytes.buffer.transfer(Math.max(length, this.#announced || unknown));
+      this.#bytes = new Uint8Array(larger);
     }
     this.#bytes.set(chunk, this.length);
     this.length = length;
+  }
+
+  /** Gives its memory back; nothing can be taken any more. */
+  free(): void {
+    this.#bytes.buffer.transfer(0);
   }
 
   bytes(): Buffer {

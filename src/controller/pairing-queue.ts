@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { ofRequestAlone } from "../core/confirmation-code.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import { originOf, whoGivesWay } from "../core/fair-share.ts";
+import { FairShares, type Holder, originOf } from "../core/fair-share.ts";
 import { pairedNameProblem } from "../core/host-name.ts";
 import { readJsonAs } from "../core/json.ts";
 import { type PairingAnswer, type PairingRequest, PUSHED_OUT } from "../core/messages.ts";
@@ -115,10 +115,11 @@ function agreedAlone({ csr }: PairingRequest): Exchanged {
 
 /** The one of a full queue that gives way to a newcomer: a stranger cannot take it all (T07). */
 function leastFair(waiting: readonly PendingRequest[], ip: string): PendingRequest | undefined {
-  const holders = waiting.map((request) => {
-    return { request, origin: originOf(request.ip), mayGo: () => true };
-  });
-  return whoGivesWay(holders, originOf(ip))?.request;
+  const shares = new FairShares<Holder & { readonly request: PendingRequest }>();
+  for (const request of waiting) {
+    shares.add({ request, origin: originOf(request.ip), mayGo: () => true });
+  }
+  return shares.whoGivesWay(originOf(ip))?.request;
 }
 
 function pushOut({ config, log }: Controller, request: PendingRequest): void {

@@ -18,38 +18,83 @@ export interface Holder {
   mayGo(): boolean;
 }
 
-/**
- * Who gives way to a newcomer: of the network that holds most the caller that holds most, of its holders
- * the oldest. A network or caller that holds nothing yet is let in beside others that have as little; one
- * that holds something gets more only from those that hold more than it would then.
- *
- * @param holders the oldest first
- * @returns undefined when the newcomer is the one to be refused
- */
-export function whoGivesWay<Held extends Holder>(
-  holders: Iterable<Held>,
-  newcomer: Origin,
-): Held | undefined {
-  return choose([...holders], newcomer, 0);
+/** Who holds what, counted as it comes and goes: a full port asks at each accept (T19). */
+export class FairShares<Held extends Holder> {
+  readonly #all = new Group<Held>();
+  #arrivals = 0;
+
+  get size(): number {
+    return this.#all.holders.size;
+  }
+
+  add(held: Held): void {
+    this.#arrivals += 1;
+    this.#all.add(held, held.origin, this.#arrivals);
+  }
+
+  remove(held: Held): void {
+    this.#all.remove(held, held.origin);
+  }
+
+  /**
+   * Who gives way to a newcomer: of the network that holds most the caller that holds most, of its holders
+   * the oldest. A network or caller that holds nothing yet is let in beside others that have as little; one
+   * that holds something gets more only from those that hold more than it would then.
+   *
+   * @returns undefined when the newcomer is the one to be refused
+   */
+  whoGivesWay(newcomer: Origin): Held | undefined {
+    return this.#all.choose(newcomer);
+  }
 }
 
-/** @param level of `origin`; all the holders share what stands before it there */
-function choose<Held extends Holder>(
-  holders: readonly Held[],
-  newcomer: Origin,
-  level: number,
-): Held | undefined {
-  if (level === newcomer.length) return holders.find((held) => held.mayGo());
-  const groups = Map.groupBy(holders, ({ origin }) => origin[level]);
-  const own = groups.get(newcomer[level]) ?? [];
-  groups.delete(newcomer[level]);
-  // Of groups as large as each other the one with the oldest holder stays first.
-  for (const group of [...groups.values()].sort((a, b) => b.length - a.length)) {
-    if (own.length > 0 && group.length <= own.length + 1) break;
-    const found = choose(group, newcomer, level + 1);
-    if (found !== undefined) return found;
+/** Holders who share the part of an origin that stands before `rest`. */
+class Group<Held extends Holder> {
+  /** With the number of their arrival, the oldest first. */
+  readonly holders = new Map<Held, number>();
+  readonly #parts = new Map<string, Group<Held>>();
+
+  add(held: Held, [name, ...rest]: readonly string[], arrival: number): void {
+    this.holders.set(held, arrival);
+    if (name === undefined) return;
+    const part = this.#parts.get(name) ?? new Group<Held>();
+    this.#parts.set(name, part);
+    part.add(held, rest, arrival);
   }
-  return level + 1 < newcomer.length ? choose(own, newcomer, level + 1) : undefined;
+
+  remove(held: Held, [name, ...rest]: readonly string[]): void {
+    this.holders.delete(held);
+    const part = name === undefined ? undefined : this.#parts.get(name);
+    if (name === undefined || part === undefined) return;
+    part.remove(held, rest);
+    if (part.holders.size === 0) this.#parts.delete(name);
+  }
+
+  choose([name, ...rest]: readonly string[]): Held | undefined {
+    if (name === undefined) return this.#oldestThatMayGo();
+    const own = this.#parts.get(name);
+    const enough = own === undefined ? 0 : own.holders.size + 1;
+    const larger = [...this.#parts.values()].filter(
+      (part) => part !== own && part.holders.size > enough,
+    );
+    // Of groups as large as each other the one with the oldest holder comes first.
+    larger.sort((a, b) => b.holders.size - a.holders.size || a.#firstArrival - b.#firstArrival);
+    for (const part of larger) {
+      const found = part.choose(rest);
+      if (found !== undefined) return found;
+    }
+    return rest.length > 0 ? own?.choose(rest) : undefined;
+  }
+
+  get #firstArrival(): number {
+    const [first = 0] = this.holders.values();
+    return first;
+  }
+
+  #oldestThatMayGo(): Held | undefined {
+    for (const held of this.holders.keys()) if (held.mayGo()) return held;
+    return undefined;
+  }
 }
 
 /** Who holds most: of the network that holds most the caller, and of that one what it holds longest. */

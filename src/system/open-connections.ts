@@ -1,5 +1,5 @@
 /** The connections of a port, up to a number: full, it takes from those who have most (T19). */
-import { type Holder, originOf, whoGivesWay } from "../core/fair-share.ts";
+import { FairShares, type Holder, originOf } from "../core/fair-share.ts";
 
 export interface OpenConnection {
   destroy(): void;
@@ -10,8 +10,8 @@ interface Slot<Connection> extends Holder {
 }
 
 export class OpenConnections<Connection extends OpenConnection> {
-  /** In the order they came. */
   readonly #slots = new Map<Connection, Slot<Connection>>();
+  readonly #shares = new FairShares<Slot<Connection>>();
   readonly #limit: number;
 
   constructor(limit: number) {
@@ -25,17 +25,22 @@ export class OpenConnections<Connection extends OpenConnection> {
   admit(connection: Connection, address: string, mayGo: () => boolean): boolean {
     const origin = originOf(address);
     if (this.#slots.size >= this.#limit) {
-      const leaving = whoGivesWay(this.#slots.values(), origin)?.connection;
+      const leaving = this.#shares.whoGivesWay(origin)?.connection;
       if (leaving === undefined) return false;
-      this.#slots.delete(leaving);
+      this.remove(leaving);
       leaving.destroy();
     }
-    this.#slots.set(connection, { connection, origin, mayGo });
+    const slot = { connection, origin, mayGo };
+    this.#slots.set(connection, slot);
+    this.#shares.add(slot);
     return true;
   }
 
   remove(connection: Connection): void {
+    const slot = this.#slots.get(connection);
+    if (slot === undefined) return;
     this.#slots.delete(connection);
+    this.#shares.remove(slot);
   }
 
   closeAll(): void {

@@ -1,15 +1,21 @@
 /** Fair shares by network and address (T19, T21). */
 import { expect, test } from "bun:test";
-import { originOf, whoGivesWay } from "../../src/core/fair-share.ts";
+import { FairShares, type Holder, originOf } from "../../src/core/fair-share.ts";
 
 const held = (address: string, mayGo = true) => {
   return { address, origin: originOf(address), mayGo: () => mayGo };
 };
 
+function sharesOf<Held extends Holder>(holders: readonly Held[]): FairShares<Held> {
+  const shares = new FairShares<Held>();
+  for (const one of holders) shares.add(one);
+  return shares;
+}
+
 /** @param addresses of the holders, the oldest first */
 function leaving(addresses: readonly string[], newcomer: string): string | undefined {
   const holders = addresses.map((address, index) => ({ ...held(address), index }));
-  const found = whoGivesWay(holders, originOf(newcomer));
+  const found = sharesOf(holders).whoGivesWay(originOf(newcomer));
   return found && `${found.address} #${found.index}`;
 }
 
@@ -56,8 +62,8 @@ test("T21 full of networks that hold one each, the oldest gives way, to a new ne
 test("what may not go is passed over", () => {
   const busy = [held("198.51.100.1", false), held("198.51.100.1", false)];
   const idle = held("192.0.2.1");
-  expect(whoGivesWay([...busy, idle], originOf("203.0.113.1"))).toBe(idle);
-  expect(whoGivesWay(busy, originOf("203.0.113.1"))).toBeUndefined();
+  expect(sharesOf([...busy, idle]).whoGivesWay(originOf("203.0.113.1"))).toBe(idle);
+  expect(sharesOf<Holder>(busy).whoGivesWay(originOf("203.0.113.1"))).toBeUndefined();
 });
 
 test("T21 whatever comes, a network that holds at most its share keeps it", () => {
@@ -73,4 +79,39 @@ test("T21 whatever comes, a network that holds at most its share keeps it", () =
   }
   expect(queue).toContain(honest);
   expect(queue).toHaveLength(room);
+});
+
+test("T19 what has come and gone counts no more: as if those that are left had come alone", () => {
+  const shares = new FairShares<ReturnType<typeof held>>();
+  let left: ReturnType<typeof held>[] = [];
+  for (let n = 0; n < 2000; n++) {
+    const one = held(`198.51.${(n * 7) % 5}.${(n * 13) % 6}`, n % 3 > 0);
+    shares.add(one);
+    left.push(one);
+    const gone = left.length > 30 ? left[(n * 17) % left.length] : undefined;
+    if (gone !== undefined) shares.remove(gone);
+    left = left.filter((other) => other !== gone);
+    const newcomer = originOf(`198.51.${n % 6}.${n % 7}`);
+    expect(shares.size).toBe(left.length);
+    expect(shares.whoGivesWay(newcomer)).toBe(sharesOf(left).whoGivesWay(newcomer));
+  }
+});
+
+test("T19 a full port asks nobody but the one that goes, however many there are", () => {
+  let asked = 0;
+  const origin = originOf("198.51.100.1");
+  const one = {
+    get origin() {
+      asked += 1;
+      return origin;
+    },
+    mayGo: () => {
+      asked += 1;
+      return true;
+    },
+  };
+  const shares = sharesOf(Array.from({ length: 1000 }, () => Object.create(one) as Holder));
+  asked = 0;
+  expect(shares.whoGivesWay(originOf("192.0.2.1"))).toBeDefined();
+  expect(asked).toBe(1);
 });

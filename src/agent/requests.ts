@@ -63,6 +63,11 @@ export class Requests {
     return talk !== undefined && (talk.answering || talk.inbox.begun);
   }
 
+  /** Whether it has had an answer and asks for nothing now. Before its first request it is not idle. */
+  isIdle(connection: Connection): boolean {
+    return this.#talks.get(connection)?.fresh === false && !this.isBusy(connection);
+  }
+
   /** Lets each connection end with its answer; resolves when all are out, or after `graceMs`. */
   async finish(graceMs: number): Promise<void> {
     this.#closing = true;

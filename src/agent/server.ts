@@ -43,6 +43,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     now,
     cap: connections,
     onVisit: (visit) => void requests.welcome(visit),
+    isIdle: (connection) => requests.isIdle(connection),
   });
   const listening = listenTcp(state.config.bind, state.config.port, (connection) => {
     door.accept(connection).catch((thrown) => {

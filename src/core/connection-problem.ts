@@ -124,7 +124,7 @@ function closed(phase: ConnectionPhase, peer: string, place: string): Connection
     // It closes without a word, so that a flood costs it nothing: the reason is known there alone.
     hint:
       peer === "agent"
-        ? "Its rate limit or its allowed_ips may keep this host out: look for ACTION=rate-block or ip-block in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there."
+        ? "Its rate limit or its allowed_ips may keep this host out, or it has as many connections as it may have: look for ACTION=rate-block, ip-block or accept-fatal in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there."
         : "Check that pairing-mode runs there.",
   };
 }

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { TestApi } from "../support/api.ts";
 import { Authority } from "../support/authority.ts";
 import { cleanEnvironment, programPath } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
@@ -111,6 +112,17 @@ test("connections that serve the controller are never put out for strangers", as
   await agent.serving.seen(/ACTION=accept-fatal PEER=127\.0\.0\.1 REASON="2 connections are open"/);
   control.folder.write("go", "");
   expect((await Promise.all(runs)).map((run) => jsonOf(run).stdout)).toEqual(["done\n", "done\n"]);
+});
+
+test("T19 a connection that the control host keeps unused makes room for its next one", async () => {
+  await using control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  await control.startAgent("web-01", { config: ["max_connections = 1"] });
+  await using api = await TestApi.start(control);
+  for (const _ of ["the API", "the API again"]) {
+    const { json } = await api.post("/ping", { hosts: ["web-01"] });
+    expect(json).toMatchObject({ results: [{ status: "ok" }] });
+    expect((await control.run("ping", ["web-01"])).status).toBe(0);
+  }
 });
 
 test("T20 with 64 descriptors new work is refused clearly, and all is well again afterwards", async () => {

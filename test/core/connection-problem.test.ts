@@ -38,7 +38,8 @@ test("what is not known is told by its code, and names the place", () => {
 test("the hint is for the side that is dialled", () => {
   const { hint } = agent("handshake", "ECONNRESET");
   expect(hint).toContain("allowed_ips may");
-  expect(hint).toContain("ACTION=rate-block");
+  expect(hint).toContain("as many connections as it may have");
+  expect(hint).toContain("ACTION=rate-block, ip-block or accept-fatal");
   expect(hint).toContain("systemctl reload ctrl-exec-agent");
   expect(connectionProblem("handshake", "ECONNRESET", "controller", "ctl:7444").hint).toContain(
     "pairing-mode",

@@ -1,7 +1,7 @@
 /**
  * The connections that are open. Over the cap the oldest stranger makes room, so that those who
- * stall cannot keep the control host out (T19); who has shown the controller's serial is never put
- * out.
+ * stall cannot keep the control host out (T19). Who has shown the controller's serial is put out only
+ * when there is no stranger, and only between two requests.
  */
 
 export interface Closable {
@@ -12,10 +12,16 @@ export class Connections<Connection extends Closable> {
   /** Nobody knows yet who they are; in the order they came. */
   readonly #strangers = new Set<Connection>();
   readonly #controllers = new Set<Connection>();
+  readonly #isIdle: (connection: Connection) => boolean;
+
+  /** @param isIdle whether it has had its answer, and waits for the next request */
+  constructor(isIdle: (connection: Connection) => boolean) {
+    this.#isIdle = isIdle;
+  }
 
   /** Returns false when there is no room for it. */
   admit(connection: Connection, cap: number): boolean {
-    if (this.size >= cap && !this.#dropOldestStranger()) return false;
+    if (this.size >= cap && !this.#makeRoom()) return false;
     this.#strangers.add(connection);
     return true;
   }
@@ -41,11 +47,12 @@ export class Connections<Connection extends Closable> {
     }
   }
 
-  #dropOldestStranger(): boolean {
-    const [oldest] = this.#strangers;
-    if (oldest === undefined) return false;
-    this.#strangers.delete(oldest);
-    oldest.close();
+  #makeRoom(): boolean {
+    const [stranger] = this.#strangers;
+    const leaving = stranger ?? [...this.#controllers].find(this.#isIdle);
+    if (leaving === undefined) return false;
+    this.remove(leaving);
+    leaving.close();
     return true;
   }
 }

@@ -47,6 +47,8 @@ export interface DoorOptions {
   /** Connections that may be open at once. */
   readonly cap: number;
   onVisit(visit: Visit): void;
+  /** Whether the visit has had its answer, and waits for the next request. */
+  readonly isIdle: (connection: Connection) => boolean;
 }
 
 /** Of the event loop, and so of the process: several agents in one share it. */
@@ -55,7 +57,7 @@ const pace = new Pace();
 export class Door {
   readonly #options: DoorOptions;
   readonly #quiet: QuietLog;
-  readonly #connections = new Connections<Connection>();
+  readonly #connections: Connections<Connection>;
   readonly #keptSlots = new KeptSlots();
   #gate: Gate;
   #cap: number;
@@ -63,6 +65,7 @@ export class Door {
   constructor(options: DoorOptions) {
     this.#options = options;
     this.#quiet = new QuietLog(options.log);
+    this.#connections = new Connections(options.isIdle);
     this.#gate = this.#newGate(options.keeper.state);
     this.#cap = options.cap;
   }

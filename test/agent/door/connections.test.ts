@@ -3,13 +3,14 @@ import { Connections } from "../../../src/agent/door/connections.ts";
 
 class Fake {
   closed = false;
+  idle = false;
   close(): void {
     this.closed = true;
   }
 }
 
 function setOf(count: number) {
-  const connections = new Connections<Fake>();
+  const connections = new Connections<Fake>(({ idle }) => idle);
   const all = Array.from({ length: count }, () => new Fake());
   for (const one of all) connections.admit(one, count);
   return { connections, all };
@@ -31,6 +32,21 @@ test("who has shown the controller's serial stays; then there is no room", () =>
   expect(all.some(({ closed }) => closed)).toBe(false);
   connections.remove(all[0] as Fake);
   expect(connections.admit(new Fake(), 2)).toBe(true);
+});
+
+test("T19 an idle one of the control host's gives way when there is no stranger", () => {
+  const { connections, all } = setOf(3);
+  const [busy, idle, stranger] = all as [Fake, Fake, Fake];
+  for (const one of [busy, idle]) connections.promote(one);
+  idle.idle = true;
+  expect(connections.admit(new Fake(), 3)).toBe(true);
+  expect([busy, idle, stranger].map(({ closed }) => closed)).toEqual([false, false, true]);
+  const next = setOf(2);
+  const [first, second] = next.all as [Fake, Fake];
+  for (const one of next.all) next.connections.promote(one);
+  second.idle = true;
+  expect(next.connections.admit(new Fake(), 2)).toBe(true);
+  expect([first.closed, second.closed]).toEqual([false, true]);
 });
 
 test("one that was put out cannot be promoted", () => {

@@ -175,7 +175,7 @@ test("a reason with terminal escapes is shown without them", async () => {
 });
 
 const FORGED = "no.\nPaired. Certificate: /etc/x\r\u009b2J\u202edlrow\u007f";
-const SHOWN = "no. Paired. Certificate: /etc/x<U+009B>2J<U+202E>dlrow<U+007F>";
+const SHOWN = "no. Paired. Certificate: /etc/x^M<U+009B>2J<U+202E>dlrow<U+007F>";
 
 test("T74 a refusal draws no line of its own on the screen of request-pairing", async () => {
   await using denying = await falseController({

@@ -162,6 +162,8 @@ test("a revocation counts without a signal, in every form, for connections that 
     replace(file, "");
     expect(statusOf(await ask(agent.port, good, post("/ping", {})))).toBe(200);
   }
+  // Said once: who comes again and again must not fill the log (T21).
+  expect(agent.serving.err.match(/ACTION=revoked-cert/g)).toHaveLength(1);
   const kept = openTls(agent.port, good);
   expect(statusOf(await exchange(kept, post("/ping", {})))).toBe(200);
   replace(file, serial);

@@ -288,6 +288,17 @@ describe("the auth hook example", () => {
     expect(decide(asked)).toBe(2);
   });
 
+  test.each([
+    ["no script", '{"username":"alice","token":"t1"}'],
+    ["a script that is no text", '{"script":null,"username":"alice","token":"t1"}'],
+    ["a script by an escaped key", '{"scr\\u0069pt":"reboot","username":"alice","token":"t1"}'],
+    ["no user", '{"script":"backup","token":"t1"}'],
+    ["no token", '{"script":"backup","username":"alice"}'],
+  ])("T67 a good token lets no request pass that has %s", (_, input) => {
+    expect(decideText('{"script":"","username":"alice","token":"t1"}', tokens)).toBe(0);
+    expect(decideText(input, tokens)).toBe(2);
+  });
+
   test("T67 refuses a request that was cut off", () => {
     const whole = '{"via":"cli"}';
     expect(decideText(whole)).toBe(0);
@@ -340,7 +351,7 @@ describe("the auth hook example", () => {
     const tokens = folder.write("auth-tokens", "\n");
     const hook = folder.script("hook", text.replace("/etc/ctrl-exec/auth-tokens", tokens));
     const env = { PATH: `${folder.join("bin")}:/usr/bin:/bin` };
-    const asked = { stdin: Buffer.from('{"token":"t1"}'), env };
+    const asked = { stdin: Buffer.from('{"script":"","username":"","token":"t1"}'), env };
     expect(Bun.spawnSync([hook], asked).exitCode).toBe(1);
   });
 });

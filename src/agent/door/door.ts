@@ -137,7 +137,7 @@ export class Door {
   }
 
   #welcome(connection: Connection, { ip, at }: Arrival, peer: X509Certificate): void {
-    const { keeper, log, now, onVisit } = this.#options;
+    const { keeper, now, onVisit } = this.#options;
     const { trust } = keeper.current();
     const check = checkCertificate(peer, trust.revoked, now());
     if (check.kind === "failed") {
@@ -148,7 +148,11 @@ export class Door {
     const clock = new ConnectionClock(() => connection.close());
     connection.onClose(() => clock.stop());
     if (check.kind === "revoked") {
-      log("warning", "revoked-cert", { PEER: ip, SERIAL: check.serial });
+      const kind = `${callerNetwork(ip)} revoked ${check.serial}`;
+      this.#quiet.event(kind, performance.now(), "warning", "revoked-cert", {
+        PEER: ip,
+        SERIAL: check.serial,
+      });
       void sendReply(connection, refusal(403, "certificate revoked"), true, now());
       void connection.hangUp();
       return;

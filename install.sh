@@ -21,7 +21,7 @@ What to install (at least one):
 Options:
   --from <where>          release address (https://...), folder of a release, or a binary; default:
                           $CTRL_EXEC_RELEASE, else dist/ctrl-exec beside this script
-  --pair <controller>     with --agent: pair with this control host, and start the agent
+  --pair <control-host>   with --agent: pair with this control host, and start the agent
   --ca-fingerprint <fp>   with --pair: refuse a control host whose CA is not this one
   --prefix <dir>          where bin and share are (default /usr/local)
   --root <dir>            install into an image below this folder; nothing is started
@@ -865,7 +865,7 @@ next_steps() {
     say 'Next on this control host: ctrl-exec setup-ca, then ctrl-exec setup-ctrl-exec'
   [ "$agent" = 1 ] || return 0
   if ! is_paired; then
-    say 'Next on this managed host: ctrl-exec-agent request-pairing --dispatcher <controller>, then start the agent'
+    say 'Next on this managed host: ctrl-exec-agent request-pairing --dispatcher <control-host>, then start the agent'
   elif [ "$running" = 1 ] && [ "$manager" = systemd ] && ! systemctl is-active --quiet ctrl-exec-agent; then
     say 'The agent is paired and does not run: systemctl enable --now ctrl-exec-agent'
   fi

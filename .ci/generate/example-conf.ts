@@ -8,7 +8,7 @@ export function exampleConf(title: string, rows: readonly KeyRow[]): string {
     `# ${title}`,
     "#",
     "# Every key there is. A line that begins with # is a comment, and each key below is shown with",
-    "# its default: take the # away and change the value. What is not set has its default.",
+    "# its default: remove the # and change the value. What is not set has its default.",
   ];
   for (const [group, keys] of byGroup(rows)) {
     lines.push("", `# ---- ${group}`);

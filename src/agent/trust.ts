@@ -1,6 +1,7 @@
 /** What an agent holds about trust: its own identity, the controller's serial, revocations. */
 import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
+import { besideLink } from "../system/beside-link.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { isPaired } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
@@ -30,6 +31,6 @@ export function loadTrust(config: AgentConfig): AgentTrust {
 function requirePaired(config: AgentConfig): void {
   if (isPaired(config)) return;
   throw new CtrlExecError("config", `Cannot read ${config.cert}: this agent is not paired`, {
-    hint: "Pair it: ctrl-exec-agent request-pairing --dispatcher <controller>",
+    hint: `${besideLink(config.file)}Pair it: ctrl-exec-agent request-pairing --dispatcher <control-host>`,
   });
 }

@@ -116,10 +116,10 @@ export function splitCommandLine(program: Program, args: readonly string[]): Com
     else if (arg === "--version" || arg === "-V") version = true;
     else if (!arg.startsWith("-") || arg === "-") words.push(arg);
     else {
-      const option = readOption(program, arg, args[index + 1]);
+      const option = readOption(program, helpFor(program, args), arg, args[index + 1]);
       if (option.tookNext) index += 1;
       if (given.some(({ name }) => name === option.name)) {
-        throw usageError(program.name, `--${option.name} is given twice`);
+        throw usageError(helpFor(program, args), `--${option.name} is given more than once`);
       }
       given.push(option);
     }
@@ -137,21 +137,32 @@ function withMode({ defaultVerb, verbs }: Program, words: readonly string[]): re
   return [defaultVerb, ...words];
 }
 
+/** Whose help lists the options: that of the first word that names a mode. */
+function helpFor(program: Program, args: readonly string[]): string {
+  const end = args.indexOf("--");
+  const typed = end < 0 ? args : args.slice(0, end);
+  const mode = typed.find((word) => shownVerbs(program).some(([name]) => name === word));
+  return mode === undefined || mode === program.defaultVerb
+    ? program.name
+    : `${program.name} ${mode}`;
+}
+
 function readOption(
   program: Program,
+  where: string,
   arg: string,
   next: string | undefined,
 ): GivenOption & { readonly tookNext: boolean } {
   const [, name = "", inline] = /^--([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? [];
   const option = Object.hasOwn(program.options, name) ? program.options[name] : undefined;
-  if (option === undefined) throw unknownOption(program, arg);
+  if (option === undefined) throw unknownOption(program, where, arg);
   if (option.type === "boolean") {
-    if (inline !== undefined) throw usageError(program.name, `--${name} takes no value`);
+    if (inline !== undefined) throw usageError(where, `--${name} takes no value`);
     return { name, value: true, tookNext: false };
   }
   const value = inline ?? next;
   if (value === undefined || (inline === undefined && next === "--")) {
-    throw usageError(program.name, `--${name} needs a value <${option.valueHint ?? "value"}>`);
+    throw usageError(where, `--${name} needs a value <${option.valueHint ?? "value"}>`);
   }
   return { name, value, tookNext: inline === undefined };
 }
@@ -176,7 +187,7 @@ export async function runVerb(
   }
   const [min, max] = verb.arity;
   if (line.positionals.length < min) {
-    throw usageError(where, `${where} needs ${verb.positionals}`);
+    throw usageError(where, `${mode} needs ${verb.positionals}`);
   }
   if (line.positionals.length > max) {
     const extra = line.positionals[max] ?? "";
@@ -221,12 +232,12 @@ export function unknownMode(program: Program, mode: string): CtrlExecError {
   return usageError(program.name, `Unknown mode "${mode}"${didYouMean(guess)}`);
 }
 
-function unknownOption(program: Program, arg: string): CtrlExecError {
+function unknownOption(program: Program, where: string, arg: string): CtrlExecError {
   const [typed = ""] = arg.replace(/^-+/, "").split("=");
   const shown = Object.keys(program.options).filter((name) => !program.options[name]?.hidden);
   const guess = nearestMatch(typed, shown);
   return usageError(
-    program.name,
+    where,
     `Unknown option ${arg.split("=")[0]}${didYouMean(guess === undefined ? undefined : `--${guess}`)}`,
   );
 }

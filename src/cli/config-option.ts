@@ -59,6 +59,6 @@ export function refuseChosen(
   if (dirname(file) === folder && CONFIGURATION_ENDINGS.includes(extname(file))) return;
   const what = `Cannot use ${file}: under sudo only a .conf or .toml file in ${folder} can be named`;
   throw new CtrlExecError("config", what, {
-    hint: "Leave the option away to use the usual file. In a root shell that sudo opened: env -u SUDO_UID",
+    hint: "Leave the option out to use the usual file. In a root shell that sudo opened: env -u SUDO_UID",
   });
 }

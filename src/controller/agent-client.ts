@@ -19,6 +19,7 @@ import { agentProblem, withName } from "./agent-problem.ts";
 import type { ShownByAgent } from "./contacts.ts";
 import { identityProblem } from "./identity.ts";
 import type { ReplyAccount, ReplyBudget, ReplyShare } from "./reply-budget.ts";
+import { otherPortHint } from "./target-hints.ts";
 import { dialAddress, type ResolvedTarget } from "./targets.ts";
 
 export interface AgentRequest {
@@ -144,7 +145,7 @@ class Call {
         });
       }
       if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
-      throw agentProblem(thrown, this.#phase, this.#target.label, this.#place);
+      throw agentProblem(thrown, this.#phase, this.#target, this.#place);
     }
   }
 
@@ -251,7 +252,7 @@ class Call {
     const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
     if (problem !== undefined) {
       tls.close();
-      throw new CtrlExecError("untrusted", problem);
+      throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
     }
     return await requestOver(tls, {
       method,

@@ -2,21 +2,25 @@
 import { type ConnectionPhase, connectionProblem } from "../core/connection-problem.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
+import { unregisteredHint } from "./target-hints.ts";
+import type { ResolvedTarget } from "./targets.ts";
 
 /**
- * @param name of the host, as results carry it
  * @param place the address and port that were dialled
  * @returns what to throw in its place; anything that needs no words of its own, as it is
  */
 export function agentProblem(
   thrown: unknown,
   phase: ConnectionPhase,
-  name: string,
+  target: ResolvedTarget,
   place: string,
 ): unknown {
-  if (thrown instanceof CtrlExecError && thrown.code === "protocol") return withName(thrown, name);
+  if (thrown instanceof CtrlExecError && thrown.code === "protocol") {
+    return withName(thrown, target.label);
+  }
   if (!(thrown instanceof ConnectionFailed)) return thrown;
-  const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
+  const problem = connectionProblem(phase, thrown.code, "agent", place);
+  const { message, hint = unregisteredHint(thrown.code, target) } = problem;
   const extras = hint === undefined ? { cause: thrown } : { cause: thrown, hint };
   return new CtrlExecError("unreachable", message, extras);
 }

@@ -37,7 +37,7 @@ export async function setupCa(controller: Controller): Promise<CertificateFacts>
   const { caKey, caCert } = paths(config);
   if (readTextIfPresent(caCert) !== undefined) {
     throw new CtrlExecError("exists", `Cannot create a CA: ${caCert} exists already`, {
-      hint: "An existing CA is never overwritten: every certificate of the fleet hangs on it.",
+      hint: "An existing CA is never overwritten: every certificate of the fleet depends on it.",
     });
   }
   ensureFolder(config.ca_dir, 0o755);
@@ -49,7 +49,7 @@ export async function setupCa(controller: Controller): Promise<CertificateFacts>
     backdate: config.cert_backdate,
     serial: serialFrom(crypto.getRandomValues(new Uint8Array(16))),
   });
-  // A key without its certificate is what a crash between the two leaves: nothing hangs on it yet.
+  // A key without its certificate is what a crash between the two leaves: nothing depends on it yet.
   removeIfPresent(caKey);
   createWhole(caKey, keyPem, 0o600);
   createWhole(caCert, pem, 0o644);

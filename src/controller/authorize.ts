@@ -97,7 +97,7 @@ const FOREIGN_HOST: AuthDecision = {
 };
 
 function brokenHint(hook: string | undefined, fault: HookFault | undefined): string {
-  const rule = `The auth hook ${hook} did not decide, and what does not decide refuses.`;
+  const rule = `The auth hook ${hook} gave no decision, so the request is refused.`;
   return fault === undefined ? rule : `${fault.problem}: ${fault.remedy}\n${rule}`;
 }
 

@@ -11,12 +11,13 @@
  * replaced-credential.ts puts it back.
  */
 import { join } from "node:path";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import { type ControllerConfig, configArgument } from "../core/controller-config.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { type Serial, serialFromHex } from "../core/serial.ts";
 import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { fitsKey, privateKeyAlone } from "../pki/keys.ts";
+import { besideLink } from "../system/beside-link.ts";
 import { listFolder, readPrivateText, readText, readTextIfPresent } from "../system/files.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
 import { paths } from "./controller.ts";
@@ -156,7 +157,7 @@ function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Seria
 function loadInPlace(config: ControllerConfig, now: Date): ControllerCredential {
   if (readTextIfPresent(config.cert) === undefined) {
     throw new CtrlExecError("config", `Cannot read ${config.cert}: no such file or folder`, {
-      hint: "Set this control host up first: ctrl-exec setup-ca, then ctrl-exec setup-ctrl-exec",
+      hint: setUpHint(config.file),
     });
   }
   const ca = readCertificate(readText(config.ca), config.ca);
@@ -183,6 +184,12 @@ function loadInPlace(config: ControllerConfig, now: Date): ControllerCredential 
     );
   }
   return { certificate, ca, keyPem };
+}
+
+function setUpHint(file: string): string {
+  const option = configArgument(file);
+  const steps = `ctrl-exec setup-ca${option}, then ctrl-exec setup-ctrl-exec${option}`;
+  return `${besideLink(file)}Set this control host up first: ${steps}`;
 }
 
 /** Undefined for one that is of no use: of another CA, expired, or gone since the folder was listed. */

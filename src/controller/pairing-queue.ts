@@ -169,9 +169,11 @@ export function requirePending({ config, now }: Controller, id: string): Pending
       },
     );
   }
-  throw new CtrlExecError("not-found", `Cannot find a pairing request ${id}: none is waiting`, {
-    hint: "See: ctrl-exec list-requests",
-  });
+  throw new CtrlExecError(
+    "not-found",
+    `Cannot find a pairing request ${id}: no request with that id is waiting; it may have been decided, or have lapsed`,
+    { hint: "See: ctrl-exec list-requests" },
+  );
 }
 
 /** The caller holds the registry lock. */

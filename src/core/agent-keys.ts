@@ -52,12 +52,12 @@ export const AGENT_KEYS = {
   },
   auth_hook: {
     group: SCRIPTS,
-    text: "Program that decides on every run after the allowlist has; without one the allowlist alone does.",
+    text: "Program that decides on every run after the allowlist has, and on every discovery of this host; without one the allowlist alone decides.",
     example: "/etc/ctrl-exec-agent/auth-hook",
   },
   auth_hook_timeout: {
     group: SCRIPTS,
-    text: "Seconds the hook may take; after them it is ended and the run is refused.",
+    text: "Seconds the hook may take; after them it is ended and the request is refused.",
   },
   auth_hook_json: {
     group: SCRIPTS,

@@ -76,7 +76,7 @@ export const runRequest = requestSchema({
   hosts,
   script: scriptSchema,
   args: z
-    .array(argument, { error: "expected an array of texts" })
+    .array(argument, { error: "expected an array of strings" })
     .default([])
     .describe("Passed to the script as they are; no shell sees them."),
   wait: z

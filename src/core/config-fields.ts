@@ -54,7 +54,7 @@ const FLAG_WORDS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
 ]);
 
 /** `1`, `yes`, `true`, `on` and their opposites. */
-export const flag = field((value) => FLAG_WORDS.get(value), "expected 1 or 0");
+export const flag = field((value) => FLAG_WORDS.get(value), "expected yes or no");
 
 const ABSOLUTE = /^\/[^\0]*$/;
 

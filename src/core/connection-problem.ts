@@ -9,15 +9,16 @@ export interface ConnectionProblem {
 }
 
 /**
- * @param peer what listens there: `agent` or `controller`
+ * @param listener what listens there
  * @param place `host:port` as it was dialled
  */
 export function connectionProblem(
   phase: ConnectionPhase,
   code: string,
-  peer: "agent" | "controller",
+  listener: "agent" | "controller",
   place: string,
 ): ConnectionProblem {
+  const peer = listener === "controller" ? "control host" : listener;
   const network = NETWORK[code];
   if (network !== undefined && phase === "connect") return network(peer, place);
   if (code === "ETIMEDOUT" && phase === "handshake") {

@@ -100,3 +100,10 @@ export async function parseControllerConfig(
     warnings,
   };
 }
+
+/** What makes a further command use the same file: ` --config <file>`, or nothing for the usual one. */
+export function configArgument(file: string): string {
+  if (file === DEFAULT_CONTROLLER_CONFIG) return "";
+  // Quoted as a shell wants it where it must be.
+  return ` --config ${/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`}`;
+}

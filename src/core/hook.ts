@@ -85,7 +85,7 @@ export type HookOutcome =
    * together are.
    */
   | { readonly kind: "too-long"; readonly variables: readonly string[] }
-  | { readonly kind: "not-executable"; readonly reason: string }
+  | { readonly kind: "not-executable"; readonly reason: string; readonly remedy?: string }
   /** The host has run out of something: it was never asked. */
   | { readonly kind: "no-room"; readonly shortage: Shortage }
   /** Others could change what it says: it was never asked. */
@@ -137,8 +137,11 @@ export function decideHook(outcome: HookOutcome): AuthDecision {
         ...refuse("request too long for the auth hook", 1, true),
         fault: tooLongFault(outcome.variables),
       };
-    case "not-executable":
-      return refuse("hook-not-executable", 1, true);
+    case "not-executable": {
+      const { reason: problem, remedy } = outcome;
+      const refused = refuse("hook-not-executable", 1, true);
+      return remedy === undefined ? refused : { ...refused, fault: { problem, remedy } };
+    }
     case "no-room": {
       const { problem } = outcome.shortage;
       return {
@@ -163,7 +166,7 @@ function tooLongFault(variables: readonly string[]): HookFault {
   }
   return {
     problem: `${variables.join(" and ")} would be longer than the 128 KiB that a variable may have`,
-    remedy: "with auth_hook_json = yes the hook must do without, and read its standard input",
+    remedy: "set auth_hook_json = yes if the hook reads the JSON on standard input",
   };
 }
 

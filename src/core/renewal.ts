@@ -7,7 +7,7 @@ export interface CertificateLife {
 }
 
 /**
- * A third of the lifetime before its end, put off by a part of a twelfth that hangs on the host's
+ * A third of the lifetime before its end, put off by a part of a twelfth that depends on the host's
  * name alone: a fleet paired on one day renews over a month of a year's certificate, and a host
  * always on the same day.
  */

@@ -23,7 +23,9 @@ export interface Hook {
 export async function runHook(hook: Hook, request: HookRequest): Promise<HookOutcome> {
   const { file, timeoutSeconds, readsJson } = hook;
   const judged = judgeProgram(file);
-  if (judged.kind === "unusable") return { kind: "not-executable", reason: judged.problem };
+  if (judged.kind === "unusable") {
+    return { kind: "not-executable", reason: judged.problem, remedy: judged.remedy };
+  }
   if (judged.kind === "refused") {
     return { kind: "not-trusted", problem: judged.problem, remedy: judged.remedy };
   }

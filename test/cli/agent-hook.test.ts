@@ -37,7 +37,7 @@ test("T24 a hook that does anything but exit 0 refuses, and the script does not 
   control.folder.write("hook", "#!/bin/sh\nexit 0\n", 0o644);
   expect((await run()).error).toBe("not authorised: hook-not-executable");
   await agent.serving.seen(
-    /ACTION=auth AUTHACTION=run HOOK=.* REASON=hook-not-executable RESULT=error/,
+    /ACTION=auth AUTHACTION=run HOOK=.* MSG=".*; chmod \+x .*" REASON=hook-not-executable RESULT=error/,
   );
 
   for (const [kind, body, reason, broken] of HOOKS) {

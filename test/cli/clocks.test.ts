@@ -31,7 +31,7 @@ afterAll(async () => {
 
 const DIFFERENCE = "its clock is (2 hours|1 hour 59 minutes) behind, compared with this host's";
 const TOLD = new RegExp(
-  `^${NAMES.map((name) => `${name}: ${DIFFERENCE}\n`).join("")}Most of these hosts disagree with this host's clock\\. While most of the agents that it asks do so, it signs and rotates nothing\\.\n$`,
+  `^${NAMES.map((name) => `${name}: ${DIFFERENCE}\n`).join("")}Most of these hosts disagree with this control host's clock: look at this one first\\. While most of the agents that it asks do so, this control host signs and rotates nothing; approve, rotate-cert and maintain go on with --force\\.\n$`,
 );
 
 test("T68 ping and list-agents name the hosts whose clock differs, and by how much", async () => {
@@ -42,6 +42,9 @@ test("T68 ping and list-agents name the hosts whose clock differs, and by how mu
   for (const { clock_offset } of results) expect(Math.abs(clock_offset + 7200)).toBeLessThan(5);
   const listed = await control.mustRun("list-agents");
   expect(listed.err).toMatch(TOLD);
+  const idle = await control.mustRun("maintain");
+  expect(idle.out).toBe("Nothing was due.\n");
+  expect(idle.err).toMatch(TOLD);
   const [agent] = JSON.parse((await control.mustRun("list-agents", ["--json"])).out);
   expect(Math.abs(agent.clock_offset + 7200)).toBeLessThan(5);
   await control.log.seen("clock-differs");

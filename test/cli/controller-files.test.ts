@@ -289,7 +289,9 @@ test("approve --code with a wrong code denies, and the host is told", async () =
   expect((await control.run("approve", [id, "--code", "12"])).status).toBe(2);
   const wrong = String((Number(code) + 1) % 1_000_000).padStart(6, "0");
   expect((await control.run("approve", [id, "--code", wrong])).status).toBe(1);
-  expect((await control.run("approve", [id, "--code", code])).err).toContain("none is waiting");
+  expect((await control.run("approve", [id, "--code", code])).err).toContain(
+    "no request with that id is waiting",
+  );
   const { status, err } = await waiting;
   expect(status).toBe(3);
   expect(err).toContain("wrong confirmation code");

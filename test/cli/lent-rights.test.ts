@@ -91,7 +91,7 @@ describe("T62 the hook cannot be gone round", () => {
       expect(err).toContain(
         `Cannot use ${control.config}: under sudo only a .conf or .toml file in /etc/ctrl-exec can be named`,
       );
-      expect(err).toContain("Leave the option away to use the usual file.");
+      expect(err).toContain("Leave the option out to use the usual file.");
       expect(status).toBe(78);
       expect(existsSync(ran)).toBe(false);
     },
@@ -132,7 +132,7 @@ describe("T62 the hook cannot be gone round", () => {
     ];
     for (const [program, args] of calls) {
       const { status, err } = await runProgram(program, args, { env: SUDO });
-      expect(err, args.join(" ")).toContain("Leave the option away");
+      expect(err, args.join(" ")).toContain("Leave the option out");
       expect(status).toBe(78);
     }
   });

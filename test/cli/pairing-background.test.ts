@@ -113,7 +113,7 @@ test("exit 2 when nobody decides in time; nothing is stored and the request is g
   });
   const { status, err } = await control.run("approve", [id]);
   expect(status).toBe(1);
-  expect(err).toContain(`Cannot find a pairing request ${id}: none is waiting`);
+  expect(err).toContain(`Cannot find a pairing request ${id}: no request with that id is waiting`);
 });
 
 test("a controller that is not there: the failure is told at once, not left in the background", async () => {
@@ -128,7 +128,7 @@ test("a controller that is not there: the failure is told at once, not left in t
   expect(status).toBe(1);
   expect(out).toBe("");
   expect(err).toContain(
-    `Cannot pair: connection refused by 127.0.0.1:${free}: no controller is listening there`,
+    `Cannot pair: connection refused by 127.0.0.1:${free}: no control host is listening there`,
   );
 });
 

@@ -119,7 +119,9 @@ test("T07 a code is good for one decision only", async () => {
   for (const mode of ["approve", "deny"]) {
     const { status, err } = await control.run(mode, [reqid]);
     expect(status).toBe(1);
-    expect(err).toContain(`Cannot find a pairing request ${reqid}: none is waiting`);
+    expect(err).toContain(
+      `Cannot find a pairing request ${reqid}: no request with that id is waiting`,
+    );
   }
 });
 
@@ -305,7 +307,9 @@ describe("T17 an id that is no request id is never a file name", () => {
     const tried = ["approve", "deny"].map(async (mode) => await control.run(mode, [id]));
     for (const { status, err } of await Promise.all(tried)) {
       expect(status).toBe(1);
-      expect(err).toContain(`Cannot find a pairing request ${id}: none is waiting`);
+      expect(err).toContain(
+        `Cannot find a pairing request ${id}: no request with that id is waiting`,
+      );
     }
     expect(tree(control.folder.join("control"))).toEqual(before);
   });

@@ -304,7 +304,7 @@ test("something that is no control host at all", async () => {
   await using plain = await Peer.tcp((socket) => socket.end("220 mail.example.com ESMTP\r\n"));
   const { agent, finished } = await pairWith(plain);
   expect(finished.status).toBe(1);
-  expect(finished.err).toContain("that is not a controller answers without TLS");
+  expect(finished.err).toContain("that is not a control host answers without TLS");
   expect(stored(agent)).toEqual([]);
 });
 

@@ -70,7 +70,7 @@ test("setup-ctrl-exec over a certificate that agents know asks, and a yes costs 
   const before = await serialStatus(control);
   const no = await control.run("setup-ctrl-exec", [], { input: "n\n" });
   expect(no.status).toBe(1);
-  expect(no.err).toContain("1 registered agent(s) know this host by it");
+  expect(no.err).toContain("registered agents that know this host by it: 1.");
   expect(no.err).toContain("Proceed? [y/N]");
   expect((await serialStatus(control)).current_serial).toBe(before.current_serial);
   const yes = await control.run("setup-ctrl-exec", [], { input: "y\n" });

@@ -89,7 +89,7 @@ for (const [name, harm] of lost) {
     const before = contents(control.folder.join("control"));
     const no = await control.run("setup-ctrl-exec", [], { input: "n\n" });
     expect(no.status).toBe(1);
-    expect(no.err).toContain("1 registered agent(s) know this host by the one that was there.");
+    expect(no.err).toContain("Registered agents that know this host by the one that was there: 1.");
     expect(no.err).toContain("every agent must be paired again");
     expect(contents(control.folder.join("control"))).toEqual(before);
     await control.mustRun("setup-ctrl-exec", ["--yes"]);

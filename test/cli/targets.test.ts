@@ -34,7 +34,7 @@ async function ping(...args: string[]): Promise<Seen[]> {
 /** Which `host:port` was dialled last. */
 async function dialled(...args: string[]): Promise<string> {
   const [result] = await ping(...args);
-  return /(?:refused by|name of) (\S+?)(?::$|$|: | )/.exec(result?.error ?? "")?.[1] ?? "";
+  return /(?:refused by|name of) (\S+?)(?::$|$|: |\. | )/.exec(result?.error ?? "")?.[1] ?? "";
 }
 
 test("a registered name is dialled at its recorded address and port", async () => {
@@ -63,6 +63,8 @@ test("a typed port wins over --port, --port over the record, 7443 is the last re
   expect(await dialled(`web-01:${typed}`, `--port=${option}`)).toBe(`127.0.0.1:${typed}`);
   expect(await dialled("web-01", `--port=${option}`)).toBe(`127.0.0.1:${option}`);
   expect(await dialled("no-such-host.invalid")).toBe("no-such-host.invalid:7443");
+  const [unknown] = await ping("no-such-host.invalid");
+  expect(unknown?.error).toContain("No host is registered as no-such-host.invalid. See: ");
 });
 
 test("approve records an address, a port and how to dial; edit-agent changes them", async () => {

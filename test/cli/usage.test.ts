@@ -36,7 +36,7 @@ const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
   ],
   ["ctrl-exec", ["run", "a", "b", "-j"], /Unknown option -j/],
   ["ctrl-exec", ["run", "a", "b", "--constructor"], /Unknown option --constructor/],
-  ["ctrl-exec", ["run", "a", "b", "--port=1", "--port", "2"], /--port is given twice/],
+  ["ctrl-exec", ["run", "a", "b", "--port=1", "--port", "2"], /--port is given more than once/],
   ["ctrl-exec", ["run", "a", "b", "--json=yes"], /--json takes no value/],
   ["ctrl-exec", ["run", "a", "b", "--port"], /--port needs a value <n>/],
   ["ctrl-exec", ["run", "a", "b", "--port", "--", "x"], /--port needs a value <n>/],
@@ -48,9 +48,9 @@ const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
   ["ctrl-exec", ["run", "a", "b", "--port=65536"], /--port takes a whole number from 1 to 65535/],
   ["ctrl-exec", ["run", "a", "b", "--keep"], /--keep has no meaning for ctrl-exec run/],
   ["ctrl-exec", ["list-agents", "--ip=::1"], /--ip has no meaning for ctrl-exec list-agents/],
-  ["ctrl-exec", ["run", "web-01"], /ctrl-exec run needs <host>\[:<port>\]\.\.\. <script>/],
-  ["ctrl-exec", ["ping"], /ctrl-exec ping needs <host>/],
-  ["ctrl-exec", ["approve"], /ctrl-exec approve needs <reqid>/],
+  ["ctrl-exec", ["run", "web-01"], /^ctrl-exec: run needs <host>\[:<port>\]\.\.\. <script>/],
+  ["ctrl-exec", ["ping"], /^ctrl-exec: ping needs <host>/],
+  ["ctrl-exec", ["approve"], /^ctrl-exec: approve needs <reqid>/],
   ["ctrl-exec", ["approve", "a", "b"], /ctrl-exec approve does not take "b"/],
   ["ctrl-exec", ["ping", "web-01", "--", "x"], /ctrl-exec ping takes nothing behind --/],
   ["ctrl-exec", ["--config"], /--config needs a value <path>/],
@@ -81,9 +81,9 @@ test.each([...SLIPS])("%s %p", async (name, args, words) => {
 });
 
 test.each<[ProgramName, readonly string[], string]>([
-  ["ctrl-exec", ["run", "a", "b", "--json", "--json"], "--json is given twice"],
+  ["ctrl-exec", ["run", "a", "b", "--json", "--json"], "--json is given more than once"],
   ["ctrl-exec", ["run", "web-01", "x", "--json", "--nope"], "Unknown option --nope"],
-  ["ctrl-exec", ["ping", "--json"], "ctrl-exec ping needs <host>"],
+  ["ctrl-exec", ["ping", "--json"], "ping needs <host>"],
   ["ctrl-exec", ["ping", "web-01", "--json", "--port=x"], "--port takes a whole number"],
   ["ctrl-exec", ["rum", "--json"], 'Unknown mode "rum"'],
   ["ctrl-exec", ["unpair", "web-01", "--json"], "--json has no meaning for ctrl-exec unpair"],
@@ -101,6 +101,23 @@ test("a control host with a port behind it is told where the port goes", async (
   const { status, err } = await runProgram("ctrl-exec-agent", args);
   expect(err).toContain('takes a host or an address, not "ctrl.example.com:7444"');
   expect(err).toContain("\nIts port goes with --port <n>.\n");
+  expect(status).toBe(2);
+});
+
+test.each([
+  ["run", ["run", "web-01", "x", "--nope"]],
+  ["run", ["--nope", "run", "web-01", "x"]],
+  ["run", ["run", "web-01", "x", "--json", "--json"]],
+  ["unpair", ["unpair", "web-01", "--revoke=1"]],
+])("a wrong option of %s points to the help of that mode: %p", async (mode, args) => {
+  const { err } = await runProgram("ctrl-exec", args);
+  expect(err).toEndWith(`\nSee: ctrl-exec ${mode} --help\n`);
+});
+
+test("a control host whose name is none is refused before anything is done", async () => {
+  const args = ["request-pairing", "--dispatcher", "bad_host!"];
+  const { status, err } = await runProgram("ctrl-exec-agent", args);
+  expect(err).toContain('takes a host or an address, not "bad_host!"\nA name has letters, digits,');
   expect(status).toBe(2);
 });
 
@@ -146,7 +163,7 @@ test("a mode that is wrong does nothing to the files", async () => {
 test("setup-ctrl-exec over a certificate that agents know asks, and the end of input is a no", async () => {
   const { status, err } = await control.run("setup-ctrl-exec", [], { input: "" });
   expect(status).toBe(1);
-  expect(err).toContain("1 registered agent(s) know this host by it");
+  expect(err).toContain("registered agents that know this host by it: 1.");
   expect(err).toContain("Proceed? [y/N] ");
   expect(err).toContain("Nothing was changed.");
   const no = await control.run("setup-ctrl-exec", [], { input: "no\n" });

@@ -56,7 +56,9 @@ test("T07 a wrong code denies the request, so that no second one can be tried", 
     status: "denied",
     reason: "wrong confirmation code",
   });
-  await expect(approveRequest(controller, id, {}, code)).rejects.toThrow("none is waiting");
+  await expect(approveRequest(controller, id, {}, code)).rejects.toThrow(
+    "no request with that id is waiting",
+  );
   expect(findAgent(controller.config, "web-01")).toBeUndefined();
   expect(fleet.log.of("pair-deny")).toHaveLength(1);
 });
@@ -164,7 +166,9 @@ test("T07 whoever decides on a request that was pushed out is told so", async ()
     });
   }
   await clearDesk(controller);
-  await expect(approveRequest(controller, id)).rejects.toThrow("none is waiting");
+  await expect(approveRequest(controller, id)).rejects.toThrow(
+    "no request with that id is waiting",
+  );
   expect(findAgent(controller.config, "web-01")).toBeUndefined();
 });
 
@@ -208,10 +212,14 @@ test("requests that nobody decided on are dropped after ten minutes", async () =
   const { id } = await pending(fleet, "web-01");
   expect(await dropExpiredRequests(fleet.controller)).toBe(0);
   fleet.passDays(11 / 24 / 60);
-  await expect(approveRequest(fleet.controller, id)).rejects.toThrow("none is waiting");
+  await expect(approveRequest(fleet.controller, id)).rejects.toThrow(
+    "no request with that id is waiting",
+  );
   expect(listRequests(fleet.controller)).toEqual([]);
   expect(await dropExpiredRequests(fleet.controller)).toBe(1);
-  await expect(approveRequest(fleet.controller, id)).rejects.toThrow("none is waiting");
+  await expect(approveRequest(fleet.controller, id)).rejects.toThrow(
+    "no request with that id is waiting",
+  );
 });
 
 test("T30 one request approved by two at once is signed once", async () => {

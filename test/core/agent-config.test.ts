@@ -107,7 +107,10 @@ test.each([
   ["pairing_port = 0", "line 1: pairing_port = 0"],
   ["max_output = lots", "line 1: max_output = lots: expected a size"],
   ["rate_limit_volume = 10/60", "line 1: rate_limit_volume = 10/60: expected limit/window/block"],
-  ["rate_limit_disable = constructor", "line 1: rate_limit_disable = constructor: expected 1 or 0"],
+  [
+    "rate_limit_disable = constructor",
+    "line 1: rate_limit_disable = constructor: expected yes or no",
+  ],
   ["script_dirs = scripts", "line 1: script_dirs = scripts: expected absolute paths"],
   ["nonsense", 'line 1: expected "key = value"'],
 ])("%s closes the agent", async (text, message) => {

@@ -94,7 +94,7 @@ const rows: readonly Row[] = [
       [false, false],
     ],
     ["", "2", "enabled", "constructor", "__proto__", "toString", 2, [1], ["yes"]],
-    "expected 1 or 0",
+    "expected yes or no",
   ],
   [
     "an absolute path",

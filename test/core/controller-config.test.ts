@@ -1,5 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { type ControllerConfig, parseControllerConfig } from "../../src/core/controller-config.ts";
+import {
+  type ControllerConfig,
+  configArgument,
+  parseControllerConfig,
+} from "../../src/core/controller-config.ts";
 
 const parse = parseControllerConfig;
 
@@ -90,4 +94,12 @@ test("the files of the CA follow ca_dir, and a path of its own wins", async () =
 
 test("without ca_dir they stand beside the file", async () => {
   expect((await parse("/opt/y/f.toml", "")).config.ca).toBe("/opt/y/ca.crt");
+});
+
+test.each([
+  ["/etc/ctrl-exec/ctrl-exec.conf", ""],
+  ["/srv/c.conf", " --config /srv/c.conf"],
+  ["/srv/it's mine/c.conf", " --config '/srv/it'\\''s mine/c.conf'"],
+])("a further command for %s", (file, words) => {
+  expect(configArgument(file)).toBe(words);
 });

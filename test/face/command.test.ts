@@ -159,14 +159,21 @@ describe("a usage error", () => {
     [["--json=true"], "--json takes no value"],
     [["--json="], "--json takes no value"],
     [["--config"], "--config needs a value <path>"],
-    [["--json", "--json"], "--json is given twice"],
-    [["--token", "a", "run", "--token=b"], "--token is given twice"],
+    [["--json", "--json"], "--json is given more than once"],
   ])("%p", (args, message) => {
     expect(refusal(...args)).toMatchObject({
       code: "usage",
       message,
       hint: "See: ctrl-exec --help",
     });
+  });
+
+  test("within a mode points to the help of that mode", () => {
+    expect(refusal("--token", "a", "run", "--token=b")).toMatchObject({
+      message: "--token is given more than once",
+      hint: "See: ctrl-exec run --help",
+    });
+    expect(refusal("--nope", "--", "run")).toMatchObject({ hint: "See: ctrl-exec --help" });
   });
 
   test.each([
@@ -210,7 +217,7 @@ describe("a verb", () => {
     [["run", "a", "--json"], "--json has no meaning for ctrl-exec run"],
     [["run", "a", "--", "b"], "ctrl-exec run takes nothing behind --"],
     [["run", "a", "--"], "ctrl-exec run takes nothing behind --"],
-    [["run"], "ctrl-exec run needs <reqid>"],
+    [["run"], "run needs <reqid>"],
     [["run", "a", "b"], 'ctrl-exec run does not take "b"'],
   ])("that is narrower refuses %p before it runs", async (args, message) => {
     expect(await run(args, narrow)).toMatchObject({

@@ -86,6 +86,7 @@ describe("T24 only exit 0 passes", () => {
       expect(await ask(file)).toEqual({
         kind: "not-executable",
         reason: expect.stringContaining(file),
+        remedy: expect.any(String),
       });
     }
   });

@@ -46,12 +46,14 @@ export function readPairingPlan(given: PairingInput["options"]): PairingPlan {
   if (controller === undefined || (given["ctrl-exec"] && given.dispatcher)) {
     throw new CtrlExecError("usage", "request-pairing needs one --dispatcher <host>");
   }
-  if (!isIp(controller) && /[:[\]/]/.test(controller)) {
+  if (!isIp(controller) && !/^[A-Za-z0-9._-]{1,253}$/.test(controller)) {
     throw new CtrlExecError(
       "usage",
       `--dispatcher takes a host or an address, not "${controller}"`,
       {
-        hint: "Its port goes with --port <n>.",
+        hint: controller.includes(":")
+          ? "Its port goes with --port <n>."
+          : "A name has letters, digits, hyphens and dots.",
       },
     );
   }

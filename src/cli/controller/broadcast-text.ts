@@ -12,10 +12,11 @@ export function renderBroadcast(io: Io, report: RotationReport): void {
   for (const { host, error } of pending) {
     io.out(`${host}: ${paint(io, "yellow", "pending")} (${forOneLine(withNextStep(error))})\n`);
   }
-  io.out(`${confirmed.length} of ${agents} agent(s) know the new serial.\n`);
+  io.out(`Agents that know the new serial: ${confirmed.length} of ${agents}\n`);
   for (const problem of problems) renderProblem(io, problem);
   if (pending.length === 0) return;
   io.err(
-    "The check loop tells pending agents when they are there; until then they are called under the old serial.\n",
+    "Pending agents are called under the old serial until pairing-mode, ctrl-exec-api or ctrl-exec maintain (a " +
+      "timer may call it) finds them there and tells them.\n",
   );
 }

@@ -1,8 +1,14 @@
+import type { Controller } from "../../controller/controller.ts";
 import type { HostProblem } from "../../controller/fleet.ts";
+import { knownClocks } from "../../controller/known-clocks.ts";
 import { type MaintenanceReport, maintainOnce } from "../../controller/maintenance.ts";
+import { readRegistry } from "../../controller/registry.ts";
+import { judgeClock } from "../../core/clock.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
+import type { Io } from "../io.ts";
+import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { staleLines } from "../render/stale.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -37,9 +43,16 @@ export const maintain = defineVerb({
     if (options.json) writeJson(io, reportJson(report));
     else io.out(`${describe(report).join("\n")}\n`);
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
+    // Nothing that was due may be what a wrong clock says.
+    if (report.problems.length === 0) warnOfClock(io, controller);
     return report.problems.length === 0 ? 0 : 1;
   },
 });
+
+function warnOfClock(io: Io, { config, now }: Controller): void {
+  const clocks = judgeClock(knownClocks(config, readRegistry(config).agents), now());
+  if (clocks.kind === "wrong") renderClocks(io, clocks);
+}
 
 function reportJson(report: MaintenanceReport): Record<string, unknown> {
   const { replacedBy, rotated, notRenewed, expiredRequests, expiredRuns, ...rest } = report;

@@ -1,5 +1,6 @@
 import { setupCa as makeCa } from "../../controller/authority.ts";
 import { paths } from "../../controller/controller.ts";
+import { configArgument } from "../../core/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
 import { commonOptions } from "./options.ts";
@@ -28,7 +29,7 @@ export const setupCa = defineVerb({
         "",
       ].join("\n"),
     );
-    io.err("Next: ctrl-exec setup-ctrl-exec\n");
+    io.err(`Next: ctrl-exec setup-ctrl-exec${configArgument(controller.config.file)}\n`);
     return 0;
   },
 });

@@ -3,7 +3,7 @@ import type { Controller } from "../../controller/controller.ts";
 import { loadCredential, lossOfCredential } from "../../controller/credential.ts";
 import { rotateNow } from "../../controller/maintenance.ts";
 import { readRegistry } from "../../controller/registry.ts";
-import type { ControllerConfig } from "../../core/controller-config.ts";
+import { type ControllerConfig, configArgument } from "../../core/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import { defineVerb } from "../command.ts";
@@ -40,7 +40,8 @@ export const setupCtrlExec = defineVerb({
     if (agents > 0) return await replaceUnderAgents(controller, agents, options, io);
     const certificate = await setupController(controller);
     describe(io, config, certificate);
-    io.err("Next: ctrl-exec pairing-mode, and on each host: ctrl-exec-agent request-pairing\n");
+    const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
+    io.err(`Next: ${pairing}, and on each host: ctrl-exec-agent request-pairing\n`);
     return 0;
   },
 });
@@ -58,7 +59,7 @@ async function replaceUnderAgents(
   const { config, now } = controller;
   const loss = lossOfCredential(config, now());
   if (loss === undefined) {
-    io.err(`${config.cert} exists, and ${agents} registered agent(s) know this host by it.\n`);
+    io.err(`${config.cert} exists; registered agents that know this host by it: ${agents}.\n`);
     io.err(
       "It is replaced as by rotate-cert: agents are told of the new one, and those that are away\n",
     );
@@ -66,7 +67,9 @@ async function replaceUnderAgents(
       `have ${config.cert_overlap_days} days to hear of it before they must be paired again.\n`,
     );
   } else {
-    io.err(`${loss}\n${agents} registered agent(s) know this host by the one that was there.\n`);
+    io.err(
+      `${loss}\nRegistered agents that know this host by the one that was there: ${agents}.\n`,
+    );
     io.err(
       "Nobody can be told under it: after this, every agent must be paired again. A backup of\n",
     );

@@ -1,4 +1,5 @@
 import { unpairAgent } from "../../controller/agents.ts";
+import { paths } from "../../controller/controller.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
@@ -24,9 +25,15 @@ export const unpair = defineVerb({
     const controller = await openController(options);
     const [typed = ""] = positionals;
     const { hostname, expiry, revoked } = await unpairAgent(controller, typed, options.revoke);
+    if (revoked.length > 0) {
+      io.out(screenLine`Unpaired ${hostname}. This control host takes its certificates no more.\n`);
+      io.out(screenLine`Revoked here: ${revoked.join(", ")}\n`);
+      return 0;
+    }
     const until = expiry ?? "a date that its damaged record did not say";
     io.out(screenLine`Unpaired ${hostname}. Its certificate stays valid until ${until}.\n`);
-    if (revoked.length > 0) io.out(screenLine`Revoked here: ${revoked.join(", ")}\n`);
+    const list = paths(controller.config).revoked;
+    io.err(`unpair --revoke would have revoked it too; now its serial can be put into ${list}.\n`);
     return 0;
   },
 });

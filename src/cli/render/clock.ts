@@ -13,8 +13,9 @@ export function renderClocks(io: Io, { differ, kind }: ClockVerdict): void {
   if (left > 0) io.err(`${left} more clocks differ from this host's.\n`);
   if (kind === "wrong") {
     io.err(
-      "Most of these hosts disagree with this host's clock. While most of the agents that it asks do so, " +
-        "it signs and rotates nothing.\n",
+      "Most of these hosts disagree with this control host's clock: look at this one first. While most of the " +
+        "agents that it asks do so, this control host signs and rotates nothing; approve, rotate-cert and " +
+        "maintain go on with --force.\n",
     );
   }
 }

@@ -72,6 +72,8 @@ interface Refusal {
   /** It is asked by a side that waits one second. */
   readonly hangs?: true;
   readonly reason: string;
+  /** Part of what the log says to do about the hook. */
+  readonly remedy?: string;
   readonly code: 1 | 2 | 3;
   /** What the log has: a hook that says no, or one that could not decide. */
   readonly result: "deny" | "error";
@@ -83,12 +85,20 @@ const REFUSALS: readonly Refusal[] = [
   { name: "exit 3", body: "exit 3", reason: "insufficient privilege", code: 3, result: "deny" },
   { name: "exit 7", body: "exit 7", reason: "hook exited 7", code: 1, result: "deny" },
   { name: "exit 255", body: "exit 255", reason: "hook exited 255", code: 1, result: "deny" },
-  { name: "missing", body: undefined, reason: "hook-not-executable", code: 1, result: "error" },
+  {
+    name: "missing",
+    body: undefined,
+    reason: "hook-not-executable",
+    remedy: "; put it there, or correct the line that names it",
+    code: 1,
+    result: "error",
+  },
   {
     name: "not executable",
     body: "#!/bin/sh\nexit 0\n",
     mode: 0o644,
     reason: "hook-not-executable",
+    remedy: "is not executable; chmod +x /",
     code: 1,
     result: "error",
   },
@@ -167,6 +177,7 @@ describe("T24 on the control host, a hook refuses before anything is dialled:", 
       AUTHACTION: "run",
       HOOK: hook,
       IP: "127.0.0.1",
+      ...(refusal.remedy === undefined ? {} : { MSG: expect.stringContaining(refusal.remedy) }),
       REASON: refusal.reason,
       RESULT: refusal.result,
       USER: "tester",
@@ -187,7 +198,9 @@ describe("T24 on the agent, a hook refuses before anything runs:", () => {
     expect(existsSync(ran)).toBe(false);
     const { serving } = asked;
     const value = refusal.reason.includes(" ") ? `"${refusal.reason}"` : refusal.reason;
-    const pattern = `ACTION=auth AUTHACTION=run HOOK=\\S+ IP=127\\.0\\.0\\.1 REASON=${value} RESULT=${refusal.result} USER=tester`;
+    const told =
+      refusal.remedy === undefined ? "" : `MSG="[^"]*${RegExp.escape(refusal.remedy)}[^"]*" `;
+    const pattern = `ACTION=auth AUTHACTION=run HOOK=\\S+ IP=127\\.0\\.0\\.1 ${told}REASON=${value} RESULT=${refusal.result} USER=tester`;
     await serving.seen(new RegExp(pattern));
     await serving.seen(new RegExp(`ACTION=deny PEER=127\\.0\\.0\\.1 REASON=${value} REQID=`));
   });

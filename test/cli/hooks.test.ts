@@ -171,7 +171,10 @@ describe("T24 on the control host, a hook refuses before anything is dialled:", 
     expect(agent.serving.err).not.toContain("SCRIPT=mark");
     const line = await control.log.seen(
       "auth",
-      ({ REASON, AUTHACTION }) => REASON === refusal.reason && AUTHACTION === "run",
+      ({ REASON, AUTHACTION, MSG = "" }) =>
+        REASON === refusal.reason &&
+        AUTHACTION === "run" &&
+        (refusal.remedy === undefined ? MSG === "" : MSG.includes(refusal.remedy)),
     );
     expect(line.fields).toEqual({
       AUTHACTION: "run",

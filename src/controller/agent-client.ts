@@ -234,7 +234,8 @@ class Call {
       const identity = identityOf(peer);
       const { record, port } = this.#target;
       if (record !== undefined && speaksFor(identity, record.hostname)) {
-        this.#shown = { notAfter: new Date(peer.validTo), address: peerAddress, port };
+        const notAfter = new Date(peer.validTo);
+        this.#shown = { serial: identity.serial, notAfter, address: peerAddress, port };
       }
       return { tls: connection, peer: identity, peerAddress, openedAt };
     } finally {

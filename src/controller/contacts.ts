@@ -12,6 +12,7 @@ import { DEFAULT_AGENT_PORT } from "./targets.ts";
 
 /** What the handshake with a registered host has shown, whose certificate was its own. */
 export interface ShownByAgent {
+  readonly serial: Serial;
   readonly notAfter: Date;
   /** Where it was called. */
   readonly address: string;
@@ -113,8 +114,11 @@ function expiryNews(
   // When its life began is not known: with the pairing, or as long before its end as is usual.
   const begun = addDays(notAfter, -certDays);
   const isEarlier = recorded === undefined || notAfter < recorded;
-  const renewed = isEarlier ? "" : isoSeconds(begun < now ? begun : now);
-  return { expiry: opensslTime(notAfter), renewed };
+  const expiry = opensslTime(notAfter);
+  if (isEarlier) return { expiry, renewed: "" };
+  // A renewal had noted both certificates, this and the one before, before it sent this one: no revocation
+  // needs the record's serial to find the one before.
+  return { expiry, renewed: isoSeconds(begun < now ? begun : now), serial: shown.serial };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Commands of the documents that leave a fleet as it was, typed on one that has the hosts they name. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { runProgram } from "../support/binary.ts";
+import { programPath, runProgram } from "../support/binary.ts";
 import { allBlocks } from "../support/documents.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { shellCommands } from "../support/shell-words.ts";
@@ -17,13 +17,16 @@ const scripts = {
   "ctrl-exec-demonstrator": "cat",
 };
 
+/** The installer's line, without which self-check fails. */
+const UPDATE_SERIAL = `update-ctrl-exec-serial = ${programPath("update-ctrl-exec-serial")}`;
+
 let host: ControlHost;
 const agents: TestAgent[] = [];
 
 beforeAll(async () => {
   host = await ControlHost.create();
   for (const name of ["web-01", "web-02", "web-03", "db-01"]) {
-    agents.push(await host.startAgent(name, { scripts }));
+    agents.push(await host.startAgent(name, { scripts, allowlist: [UPDATE_SERIAL] }));
   }
 });
 afterAll(async () => await host[Symbol.asyncDispose]());

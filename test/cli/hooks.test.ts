@@ -371,7 +371,7 @@ test("arguments that no hook's environment can hold are refused, with the reason
   expect(err).toBe(
     [
       "Denied: request too long for the auth hook",
-      "ENVEXEC_ARGS and ENVEXEC_ARGS_JSON would be longer than the 128 KiB that a variable may have: with auth_hook_json = yes the hook must do without, and read its standard input",
+      "ENVEXEC_ARGS and ENVEXEC_ARGS_JSON would be longer than the 128 KiB that a variable may have: set auth_hook_json = yes if the hook reads the JSON on standard input",
       `The auth hook ${hook} gave no decision, so the request is refused.`,
       "",
     ].join("\n"),

@@ -11,8 +11,8 @@ export const listLocks = defineVerb({
   arity: [0, 0],
   options: { json: controllerOptions.json, ...commonOptions },
   details: [
-    "A script runs once on a host at a time: run holds a lock on every host and script until the",
-    "result is in, and a second one is refused at once. A lock ends with its process.",
+    "run holds a lock on every host and script until the result is in or it gives up waiting, and a",
+    "second run is refused at once meanwhile. A lock ends with the process that holds it.",
   ].join("\n"),
   examples: ["ctrl-exec list-locks", "ctrl-exec list-locks --json"],
   async run({ options, io }) {

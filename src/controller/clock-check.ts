@@ -146,7 +146,7 @@ function hostsOf({ differ }: ClockVerdict): string {
 }
 
 /** Who disagrees, and by how much. */
-export function disagreement({ differ, seen }: ClockVerdict): string {
+function disagreement({ differ, seen }: ClockVerdict): string {
   const [furthest] = differ;
   const example =
     furthest === undefined ? "" : ` (${furthest.host} is ${describeOffset(furthest.offset)})`;

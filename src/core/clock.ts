@@ -1,7 +1,7 @@
 /** Whether this host's clock is right, by what others' clocks say (T68). Nothing here reads a clock. */
 
 /** Seconds from which a difference is told; below them certificates are set back far enough (T08). */
-export const CLOCK_TOLERANCE = 60;
+const CLOCK_TOLERANCE = 60;
 
 /** Hosts that must disagree before this host stops signing: fewer may be wrong themselves. */
 export const ENOUGH = 3;

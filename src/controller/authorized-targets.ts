@@ -66,17 +66,22 @@ export async function everyHost(controller: Controller): Promise<ResolvedTarget[
   return await registeredTargets(controller.config, await allNames(controller));
 }
 
-async function allNames({ config, index }: Controller): Promise<readonly string[]> {
-  return (index ?? new HostIndex(config)).names();
+async function allNames(controller: Controller): Promise<readonly string[]> {
+  return hostIndex(controller).names();
+}
+
+/** The one that is kept between requests, or one for this command. */
+function hostIndex({ config, index }: Controller): HostIndex {
+  return index ?? new HostIndex(config);
 }
 
 /** Of each that is an address, the names that are registered there; none for the others. */
 async function namesByAddress(
-  { config, index }: Controller,
+  controller: Controller,
   asked: readonly Target[],
 ): Promise<readonly (readonly string[])[]> {
   if (!asked.some(({ name }) => isIp(name))) return [];
-  const namesAt = await (index ?? new HostIndex(config)).byAddress();
+  const namesAt = await hostIndex(controller).byAddress();
   return asked.map(({ name, port }) => (isIp(name) ? namesAt(name, port) : []));
 }
 

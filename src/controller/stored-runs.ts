@@ -29,18 +29,19 @@ const output = z.pipe(
   z.transform((value) => value ?? ""),
 );
 const outputBytes = z.optional(z.union([z.string(), z.instanceof(PiecedText)]));
-const errorText = z.union([z.string(), z.pipe(z.instanceof(PiecedText), z.transform(String))]);
+/** An error, or a script's name as somebody typed it. */
+const longText = z.union([z.string(), z.pipe(z.instanceof(PiecedText), z.transform(String))]);
 const moment = z.nullish(z.union([z.string(), z.pipe(z.number(), z.transform(epochToIso))]));
 
 const storedResult = z.object({
   host: z.string(),
-  script: z.string(),
+  script: longText,
   exit: z.coerce.number().check(z.int()),
   stdout: output,
   stderr: output,
   rtt: text,
   reqid: text,
-  error: z.optional(errorText),
+  error: z.optional(longText),
   stdout_b64: outputBytes,
   stderr_b64: outputBytes,
   signal: z.optional(z.string()),
@@ -52,7 +53,7 @@ const storedResult = z.object({
 /** Records of 0.8 have the first five members and are complete. */
 const storedRun = z.object({
   reqid: z.string(),
-  script: z.string(),
+  script: longText,
   hosts: z.array(z.string()),
   results: z.array(storedResult),
   completed: moment,

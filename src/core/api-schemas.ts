@@ -48,11 +48,13 @@ const hosts = z
       "Each host once, at most max_hosts of them (500 unless configured). At one address each port is a host.",
   });
 
+/** Characters of a script's name. Agents list shorter ones; each host's result repeats it. */
+const MAX_SCRIPT_NAME = 4096;
+
 export const scriptSchema = z
   .string({ error: "expected a script name: letters, digits, _ and -" })
-  .regex(/^[A-Za-z0-9_-]{1,255}$/, {
-    error: "expected a script name: letters, digits, _ and -",
-  })
+  .regex(/^[A-Za-z0-9_-]+$/, { error: "expected a script name: letters, digits, _ and -" })
+  .max(MAX_SCRIPT_NAME, { error: `expected at most ${MAX_SCRIPT_NAME} characters` })
   .describe("A name that scripts.conf lists on the agent.");
 
 /** At most these are told of: one request may hold half a million. */

@@ -62,6 +62,11 @@ describe("every route answers as the document says", () => {
     ["POST", "/run", { hosts: ["web-01"], script: "fails", username: null, token: null }, 200],
     ["POST", "/run", { hosts: ["web-01"], script: "unknown" }, 200],
     ["POST", "/run", { hosts: ["web-01"], script: "later", wait: false }, 202],
+    ["POST", "/run", { hosts: ["web-01"], script: "s".repeat(4096) }, 200],
+    ["POST", "/run", { hosts: ["web-01"], script: "s".repeat(4097) }, 400],
+    ["POST", "/run", { hosts: ["web-01"], script: "" }, 400],
+    ["POST", "/run", { hosts: ["web-01"], script: "a;b" }, 400],
+    ["POST", "/run", { hosts: ["web-01"], script: "hello\n" }, 400],
     ["POST", "/run", { hosts: ["web-01"], script: "../hello" }, 400],
     ["POST", "/run", { hosts: ["web-01"], script: "hello", args: "x" }, 400],
     ["POST", "/run", { hosts: ["web-01"], script: "hello", args: ["a\0b"] }, 400],
@@ -101,6 +106,15 @@ describe("every route answers as the document says", () => {
   ])("%s %j is told in words of this API", async (path, body, detail) => {
     const { status, text } = await api.post(path, body);
     expect([status, JSON.parse(text).detail]).toEqual([400, detail]);
+  });
+
+  test("a name that no agent can list, but the manual takes, is a result of each host", async () => {
+    const { status, json } = await api.post("/run", {
+      hosts: ["web-01"],
+      script: "s".repeat(300),
+    });
+    const result = { host: "web-01", exit: -1, error: "script not permitted" };
+    expect([status, json]).toMatchObject([200, { ok: true, results: [result] }]);
   });
 
   test("a fault is told once, however many rules it breaks", async () => {

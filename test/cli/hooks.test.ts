@@ -209,6 +209,26 @@ describe("T24 on the agent, a hook refuses before anything runs:", () => {
   });
 });
 
+test("T67 a name that no allowlist can hold says nothing of a host before the hook has agreed", async () => {
+  const name = "a;b\nc";
+  writeHook({ body: "exit 3" });
+  for (const host of ["web-01", "db-01:1", "nowhere.invalid"]) {
+    const refused = await hooked("run", [host, name]);
+    expect([refused.status, refused.out, refused.err]).toEqual([
+      1,
+      "",
+      "Denied: insufficient privilege\n",
+    ]);
+  }
+  expect(agent.serving.err).not.toContain("a;b");
+  writeHook({ body: RECORD(control.folder.join("hooks")) });
+  expect((await hooked("run", ["web-01", name])).out).toContain("ERROR: script not permitted");
+  expect(recorded()).toMatchObject({
+    input: { action: "run", script: name },
+    environment: { ENVEXEC_SCRIPT: name },
+  });
+});
+
 test("T24 a hook that others can write decides nothing, on either side", async () => {
   writeHook({ body: `touch ${control.folder.join("hooks", "touched")}; exit 0`, mode: 0o775 });
   const problem = `${hook} can be written by its group (mode 0775)`;

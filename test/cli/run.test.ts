@@ -108,10 +108,50 @@ test.each([
   expect(existsSync(control.folder.join("marks"))).toBe(false);
 });
 
-test.each(["../etc", "a b", "rm;ls", ""])("%p is refused as a script name", async (script) => {
-  const { status, err } = await control.run("run", ["web-01", script]);
-  expect(status).toBe(2);
-  expect(err).toContain("is not a script name");
+/** Each as it stands in the agent's log. */
+const IMPOSSIBLE_NAMES = [
+  ["a;b", "a;b"],
+  ["a b", '"a b"'],
+  ["", '""'],
+  ["..", ".."],
+  ["../etc/passwd", "../etc/passwd"],
+  ["/bin/sh", "/bin/sh"],
+  ["a\nACTION=run", '"a\\nACTION=run"'],
+  ["é\u202e", '"é\\u202e"'],
+  ["s".repeat(129), "s".repeat(129)],
+  ["s".repeat(5000), `${"s".repeat(4096)}...(+904)`],
+] as const;
+
+test.each(IMPOSSIBLE_NAMES)(
+  "%j, which no allowlist can hold, is refused by each host",
+  async (script, logged) => {
+    const { status, out, err } = await control.run("run", ["web-01", "db-01", script]);
+    expect(err).toBe("");
+    for (const host of ["web-01", "db-01"]) {
+      expect(out).toMatch(
+        new RegExp(`${header(host, "FAIL", -1)} {4}ERROR: script not permitted\\n`),
+      );
+    }
+    expect(status).toBe(1);
+    const reqid = /req:([0-9a-f]{16})/.exec(out)?.[1] ?? "";
+    const denied = `ACTION=deny PEER=127.0.0.1 REQID=${reqid} SCRIPT=${logged}`;
+    await until("the agent's log has it", () => web.serving.err.includes(`${denied}\n`));
+    const record = await control.run("status", [reqid, "--json"]);
+    expect(JSON.parse(record.out)).toMatchObject({ script, complete: true, pending: [] });
+    const actions = control.log.lines
+      .filter(({ fields }) => fields.REQID === reqid)
+      .map(({ action }) => action);
+    expect(actions).toEqual(expect.arrayContaining(["dispatch", "run"]));
+    expect((await control.mustRun("list-locks", ["--json"])).out).toBe("[]\n");
+  },
+);
+
+test("--json has the name as it was typed", async () => {
+  const { status, out } = await control.run("run", ["web-01", "a;b", "--json"]);
+  expect(out).toMatch(
+    /^{"ok":1,"results":\[{"host":"web-01","script":"a;b","exit":-1,"stdout":"","stderr":"",.*"error":"script not permitted"/,
+  );
+  expect(status).toBe(1);
 });
 
 test("more than 500 hosts are refused before any is dialled", async () => {

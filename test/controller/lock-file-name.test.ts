@@ -51,6 +51,22 @@ test("T70 no two pairs of host and script have the same file", () => {
     "s".repeat(128),
     "_",
     "__",
+    // What no allowlist can hold, and what would read the same without an escape.
+    "",
+    "a_b",
+    "a;b",
+    "a/b",
+    "a%b",
+    "a%2Fb",
+    "a%3Bb",
+    "a~b",
+    "a\nb",
+    "..",
+    "../b",
+    "é",
+    "%C3%A9",
+    "\u00c3\u00a9",
+    "x".repeat(100_000),
   ];
   const files = hosts.flatMap((host) => scripts.map((script) => lockFileName(host, script)));
   const ported = hosts.flatMap((host) => [1, 11].map((port) => lockFileName(host, "b", port)));

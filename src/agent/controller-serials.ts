@@ -57,6 +57,11 @@ export class ControllerSerials {
     return this.#current !== undefined;
   }
 
+  /** The latest that was stored; undefined when there is none. */
+  get current(): Serial | undefined {
+    return this.#current;
+  }
+
   /** Whether the caller, whose certificate this CA signed, is the control host. */
   judge(caller: CertificateIdentity): CallerJudgement {
     const provisional = this.#previous !== undefined && this.#previous !== this.#current;

@@ -6,7 +6,7 @@ import type { Connection } from "../system/connection.ts";
 import type { Visit } from "./door/door.ts";
 import { GO_ON, sendReply } from "./door/replies.ts";
 import { type NoRequest, RequestInbox } from "./door/request-inbox.ts";
-import { type AgentContext, type AgentReply, refusal } from "./endpoint.ts";
+import { type AgentContext, type AgentReply, refusal, requestIdIn } from "./endpoint.ts";
 import { answerRoute, type Caller } from "./routes.ts";
 
 /** What is not UTF-8 is no JSON (RFC 8259 section 8.1); taken all the same, it would arrive changed (T11). */
@@ -18,6 +18,9 @@ type Answerable = HttpRequest | RefusedRequest | NoRequest;
 interface Talk {
   readonly inbox: RequestInbox;
   answering: boolean;
+  readonly ip: string;
+  /** The body of the request that is being answered. */
+  body: string;
   /** Nothing has been answered yet. */
   fresh: boolean;
 }
@@ -39,7 +42,7 @@ export class Requests {
   async welcome(visit: Visit): Promise<void> {
     const { connection, clock } = visit;
     const inbox = new RequestInbox(connection, () => clock.requestBegins());
-    const talk = { inbox, answering: false, fresh: true };
+    const talk = { inbox, answering: false, ip: visit.caller.ip, body: "", fresh: true };
     this.#talks.set(connection, talk);
     try {
       while (await this.#answerNext(visit, talk));
@@ -77,6 +80,17 @@ export class Requests {
     const timer = setTimeout(resolve, graceMs);
     await promise;
     clearTimeout(timer);
+    this.#tellUnanswered();
+  }
+
+  /** Who is hung up on now hears nothing of what became of his request: the log has it. */
+  #tellUnanswered(): void {
+    const { log } = this.#context();
+    for (const [connection, { ip, body }] of this.#talks) {
+      if (!this.isBusy(connection)) continue;
+      const REASON = "the agent stops; a script that has begun goes on";
+      log("warning", "hang-up", { PEER: ip, REASON, REQID: requestIdIn(body) });
+    }
   }
 
   #checkIdle(): void {
@@ -92,7 +106,7 @@ export class Requests {
     }
     clock.requestCame();
     talk.answering = true;
-    const reply = await this.#replyTo(read, caller, talk.fresh);
+    const reply = await this.#replyTo(read, caller, talk);
     if (reply === undefined) return false;
     // A refusal is the last word: who is refused must not go on asking on one connection, past the
     // limits of the door (T21).
@@ -105,24 +119,29 @@ export class Requests {
   }
 
   /** Undefined when there is nothing to answer. */
-  async #replyTo(
-    read: Answerable,
-    caller: Caller,
-    fresh: boolean,
-  ): Promise<AgentReply | undefined> {
+  async #replyTo(read: Answerable, caller: Caller, talk: Talk): Promise<AgentReply | undefined> {
     switch (read.kind) {
       case "request":
-        return await this.#route(caller, read);
+        return await this.#route(caller, read, talk);
       case "refused":
+        this.#context().log("warning", "request-refused", {
+          PEER: caller.ip,
+          REASON: read.error,
+        });
         return refusal(read.status, read.error);
       case "ended":
         if (read.cut) return refusal(400, "bad request");
-        return fresh ? refusal(400, "empty request") : undefined;
+        return talk.fresh ? refusal(400, "empty request") : undefined;
     }
   }
 
-  async #route(caller: Caller, { method, target, body }: HttpRequest): Promise<AgentReply> {
+  async #route(
+    caller: Caller,
+    { method, target, body }: HttpRequest,
+    talk: Talk,
+  ): Promise<AgentReply> {
     const { text, exact } = decodeText(body);
+    talk.body = text;
     if (!exact) return NOT_TEXT;
     const context = this.#context();
     try {

@@ -13,6 +13,7 @@ import { ping } from "./endpoints/ping.ts";
 import { renew } from "./endpoints/renew.ts";
 import { renewComplete } from "./endpoints/renew-complete.ts";
 import { run } from "./endpoints/run.ts";
+import type { AgentState } from "./state.ts";
 
 const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
   ["POST /run", run],
@@ -26,6 +27,8 @@ const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
 export interface Caller {
   readonly ip: string;
   readonly certificate: CertificateIdentity;
+  /** It calls from this host itself. */
+  readonly local: boolean;
 }
 
 /** @param route method and request target, exactly as they came */
@@ -57,13 +60,18 @@ export async function answerRoute(
  */
 function refuseSerial(
   { state, log }: AgentContext,
-  { ip, certificate }: Caller,
+  caller: Caller,
   reason: string | undefined,
   route: string,
   { body }: AgentRequest,
 ): AgentReply {
+  const { ip, certificate } = caller;
   if (route !== "GET /capabilities") {
-    log("warning", "serial-reject", { PEER: ip, REASON: reason, REQID: requestIdIn(body) });
+    if (reason === undefined && route === "POST /ping" && isItself(state, caller)) {
+      log("info", "self-ping", { PEER: ip });
+    } else {
+      log("warning", "serial-reject", { PEER: ip, REASON: reason, REQID: requestIdIn(body) });
+    }
     return { status: 403, body: { error: "serial mismatch", status: "forbidden" } };
   }
   if (!state.trust.controller.known) {
@@ -76,4 +84,12 @@ function refuseSerial(
     });
   }
   return refusal(403, "forbidden");
+}
+
+/**
+ * `self-ping` calls from this host with this agent's own certificate: refused like anybody else, and nothing to
+ * be alarmed about. The same certificate from elsewhere is a stolen key.
+ */
+function isItself({ trust }: AgentState, { certificate, local }: Caller): boolean {
+  return local && certificate.serial === trust.identity.certificate.serial;
 }

@@ -137,7 +137,9 @@ function checkCa(name: string, cert: string, certificate: CertificateFacts, now:
 function checkSerial({ dispatcher_serial_path: name }: AgentConfig): Check {
   const serials = new ControllerSerials(name);
   if (serials.problem !== undefined) return failed(name, new Error(serials.problem), PAIR);
-  if (serials.known) return { name, ok: true, detail: "the control host's serial" };
+  if (serials.known) {
+    return { name, ok: true, detail: `the control host's serial: ${serials.current}` };
+  }
   return { name, ok: false, detail: "no such file: nobody is trusted", remedy: PAIR };
 }
 

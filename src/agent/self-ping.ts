@@ -63,7 +63,9 @@ export async function selfPing(
     if (!(thrown instanceof ConnectionFailed)) throw thrown;
     const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
     throw new CtrlExecError("unreachable", `Cannot self-ping: ${message}`, {
-      hint: hint ?? "Is it running? Its log says what it did with the connection.",
+      hint:
+        hint ??
+        "Is it running? Start it: systemctl start ctrl-exec-agent, or ctrl-exec-agent serve.",
       cause: thrown,
     });
   }
@@ -71,6 +73,6 @@ export async function selfPing(
 
 function otherCertificate(place: string): CtrlExecError {
   return new CtrlExecError("untrusted", `Cannot self-ping: ${place} shows another certificate`, {
-    hint: "The agent still serves an older one, or another agent has the port. Restart it.",
+    hint: "Another agent has the port, or this one cannot use its new certificate: self-check says why.",
   });
 }

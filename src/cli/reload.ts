@@ -11,6 +11,9 @@ import { defineVerb, type OptionDefs } from "./command.ts";
 /** Less than a service manager waits for a reload. */
 const ANSWER_MS = 60_000;
 
+/** Longest error in an answer, which must fit a socket's buffer: of a file in which every line is wrong. */
+const MAX_ERROR = 8192;
+
 /** The outcome as the socket has it: one line of JSON. */
 const outcome = z.object({
   ok: z.boolean(),
@@ -69,8 +72,8 @@ export class Reloads {
     try {
       this.#listening = listenForReload(socketIn(folder), async () => {
         const refused = await this.ask();
-        const { message, hint } = refused ?? {};
-        return `${JSON.stringify({ ok: refused === undefined, error: message, hint })}\n`;
+        const error = refused?.message.slice(0, MAX_ERROR);
+        return `${JSON.stringify({ ok: refused === undefined, error, hint: refused?.hint })}\n`;
       });
     } catch (thrown) {
       log("warning", "config-warn", { KEY: "RUNTIME_DIRECTORY", MSG: messageOf(thrown) });
@@ -98,13 +101,10 @@ export function reloadVerb(name: string) {
       });
       const answer = readJsonAs(outcome, text);
       if (answer === undefined) {
-        throw new CtrlExecError(
-          "unreachable",
-          `Cannot reload ${name}: it ended without an answer`,
-          {
-            hint: "Its log says why.",
-          },
-        );
+        const ended = `Cannot reload ${name}: it ended without an answer`;
+        throw new CtrlExecError("unreachable", ended, {
+          hint: "It was stopped, or it crashed. When it starts it reads the new files.",
+        });
       }
       if (!answer.ok) {
         const stays = "Nothing has changed: what was in force stays in force.";
@@ -127,7 +127,7 @@ function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
   }
   if (code === "ETIMEDOUT") {
     return new CtrlExecError("timeout", `Cannot reload ${name}: no answer within a minute`, {
-      hint: "Its log says what it does.",
+      hint: `It may take the new files yet: its log then has ACTION=${name === "ctrl-exec-api" ? "api-reload" : "reload"}, or reload-fail.`,
       cause: thrown,
     });
   }

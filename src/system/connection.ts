@@ -64,6 +64,12 @@ export class Connection {
     return this.#socket.remoteAddress ?? "";
   }
 
+  /** Whether both ends are this host's: no other host can complete a handshake from its own address. */
+  get isLocal(): boolean {
+    const { localAddress, remoteAddress } = this.#socket;
+    return remoteAddress !== undefined && remoteAddress !== "" && remoteAddress === localAddress;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }

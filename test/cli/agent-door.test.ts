@@ -66,6 +66,9 @@ test("T19 those who stall are dropped by a total deadline and delay nobody", asy
   await Promise.all([...silent, ...halfway, ...trickling].map(dropped));
   for (const drip of drips) clearInterval(drip);
   await agent.serving.seen(/ACTION=tls-failure PEER=127\.0\.0\.1 REASON="handshake timed out"/);
+  await agent.serving.seen(
+    /ACTION=hang-up PEER=127\.0\.0\.1 REASON="no whole request came in time"/,
+  );
   // One line, not 180 (T21).
   expect(agent.serving.err.match(/handshake timed out/g)).toHaveLength(1);
 });
@@ -91,6 +94,7 @@ test("T19 over the cap the oldest stranger makes room for the controller", async
   const silent = await openMany(40, agent.port);
   await until("the cap has put out the oldest", () => silent.filter(closed).length === 24);
   expect(silent.slice(0, 24).every(closed)).toBe(true);
+  await agent.serving.seen(/ACTION=hang-up PEER=127\.0\.0\.1 REASON="made room for another: 16 /);
   expect(statusOf(await ask(agent.port, good, post("/ping", {})))).toBe(200);
   for (const socket of silent) socket.destroy();
 });

@@ -235,10 +235,15 @@ test("SIGTERM waits no longer than 10 seconds for a script", async () => {
   const agent = await control.startAgent("web-01", { scripts: { slow: "touch $1; sleep 40" } });
   const begun = control.folder.join("begun");
   const good = controllerIdentity(control);
-  const running = ask(agent.port, good, post("/run", { script: "slow", args: [begun] }));
+  const order = { script: "slow", args: [begun], reqid: "aa" };
+  const running = ask(agent.port, good, post("/run", order));
   await until("the script runs", () => control.folder.has("begun"));
+  const { serving } = agent;
   expect(await agent.stop("SIGTERM")).toBe(0);
   expect(await running).toHaveProperty("failed");
+  expect(serving.err).toContain(
+    'ACTION=hang-up PEER=127.0.0.1 REASON="the agent stops; a script that has begun goes on" REQID=aa\n',
+  );
 });
 
 test("modes that do not serve outlive a SIGHUP", async () => {

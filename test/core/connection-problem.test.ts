@@ -39,7 +39,7 @@ test("the hint is for the side that is dialled", () => {
   const { hint } = agent("handshake", "ECONNRESET");
   expect(hint).toContain("allowed_ips may");
   expect(hint).toContain("as many connections as it may have");
-  expect(hint).toContain("ACTION=rate-block, ip-block or accept-fatal");
+  expect(hint).toContain("ACTION=rate-block, ip-block, accept-fatal, tls-failure or hang-up");
   expect(hint).toContain("systemctl reload ctrl-exec-agent");
   expect(connectionProblem("handshake", "ECONNRESET", "controller", "ctl:7444").hint).toContain(
     "pairing-mode",

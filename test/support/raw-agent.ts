@@ -25,6 +25,7 @@ export interface RawReply {
 export type RawOutcome = RawReply | { readonly failed: string };
 
 export interface RawOptions extends SecureContextOptions {
+  readonly localAddress?: string;
   readonly session?: Buffer;
 }
 

@@ -10,6 +10,9 @@ export interface ClockLimits {
   readonly idleMs: number;
 }
 
+/** What a connection was closed over: a request that did not come whole, an answer not taken, or no further request. */
+export type Late = "request" | "answer" | "idle";
+
 const LIMITS: ClockLimits = { requestMs: 30_000, idleMs: 5_000 };
 
 /** How long a connection may stand unused, in seconds; callers are told. */
@@ -19,22 +22,22 @@ export const IDLE_SECONDS = LIMITS.idleMs / 1000;
 const MIN_BYTES_PER_SECOND = 65_536;
 
 export class ConnectionClock {
-  readonly #close: () => void;
+  readonly #close: (late: Late) => void;
   readonly #limits: ClockLimits;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #first = true;
 
   /** @param close ends the connection */
-  constructor(close: () => void, limits = LIMITS) {
+  constructor(close: (late: Late) => void, limits = LIMITS) {
     this.#close = close;
     this.#limits = limits;
-    this.#start(limits.requestMs);
+    this.#start("request", limits.requestMs);
   }
 
   /** The first bytes of a request have come: the rest is due. */
   requestBegins(): void {
     // The first request's time runs from the handshake.
-    if (!this.#first) this.#start(this.#limits.requestMs);
+    if (!this.#first) this.#start("request", this.#limits.requestMs);
     this.#first = false;
   }
 
@@ -45,12 +48,12 @@ export class ConnectionClock {
 
   /** The peer must take an answer of this many bytes. */
   answering(bytes: number): void {
-    this.#start(this.#limits.requestMs + (bytes / MIN_BYTES_PER_SECOND) * 1000);
+    this.#start("answer", this.#limits.requestMs + (bytes / MIN_BYTES_PER_SECOND) * 1000);
   }
 
   /** The answer is out. */
   answered(): void {
-    this.#start(this.#limits.idleMs);
+    this.#start("idle", this.#limits.idleMs);
   }
 
   stop(): void {
@@ -58,8 +61,8 @@ export class ConnectionClock {
     this.#timer = undefined;
   }
 
-  #start(ms: number): void {
+  #start(late: Late, ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#close, ms);
+    this.#timer = setTimeout(() => this.#close(late), ms);
   }
 }

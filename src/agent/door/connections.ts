@@ -13,10 +13,18 @@ export class Connections<Connection extends Closable> {
   readonly #strangers = new Set<Connection>();
   readonly #controllers = new Set<Connection>();
   readonly #isIdle: (connection: Connection) => boolean;
+  readonly #onPutOut: (stranger: Connection) => void;
 
-  /** @param isIdle whether it has had its answer, and waits for the next request */
-  constructor(isIdle: (connection: Connection) => boolean) {
+  /**
+   * @param isIdle whether it has had its answer, and waits for the next request
+   * @param onPutOut told of a stranger before it is closed to make room
+   */
+  constructor(
+    isIdle: (connection: Connection) => boolean,
+    onPutOut: (stranger: Connection) => void = () => undefined,
+  ) {
     this.#isIdle = isIdle;
+    this.#onPutOut = onPutOut;
   }
 
   /** Returns false when there is no room for it. */
@@ -51,6 +59,7 @@ export class Connections<Connection extends Closable> {
     const [stranger] = this.#strangers;
     const leaving = stranger ?? [...this.#controllers].find(this.#isIdle);
     if (leaving === undefined) return false;
+    if (stranger !== undefined) this.#onPutOut(stranger);
     this.remove(leaving);
     leaving.close();
     return true;

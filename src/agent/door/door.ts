@@ -13,7 +13,7 @@ import type { Caller } from "../routes.ts";
 import type { AgentState } from "../state.ts";
 import type { StateKeeper } from "../state-keeper.ts";
 import { checkCertificate } from "./certificate-check.ts";
-import { ConnectionClock } from "./connection-clock.ts";
+import { ConnectionClock, type Late } from "./connection-clock.ts";
 import { Connections } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import { handshake } from "./handshake.ts";
@@ -65,7 +65,7 @@ export class Door {
   constructor(options: DoorOptions) {
     this.#options = options;
     this.#quiet = new QuietLog(options.log);
-    this.#connections = new Connections(options.isIdle);
+    this.#connections = new Connections(options.isIdle, (stranger) => this.#tellPutOut(stranger));
     this.#gate = this.#newGate(options.keeper.state);
     this.#cap = options.cap;
   }
@@ -127,6 +127,13 @@ export class Door {
     });
   }
 
+  #tellPutOut(stranger: Connection): void {
+    this.#quiet.event("room", performance.now(), "warning", "hang-up", {
+      PEER: plainAddress(stranger.address),
+      REASON: `made room for another: ${this.#connections.size} connections are open`,
+    });
+  }
+
   #handshakeFailed(ip: string, reason: string): void {
     const now = performance.now();
     this.#quiet.event(`${callerNetwork(ip)} ${reason}`, now, "warning", "tls-failure", {
@@ -134,6 +141,15 @@ export class Door {
       REASON: reason,
     });
     this.#gate.handshakeFailed(ip, now);
+  }
+
+  /** The peer only sees that it was hung up on: the reason is known here alone. */
+  #tellLate(ip: string, late: Late): void {
+    if (late === "idle") return;
+    const REASON =
+      late === "request" ? "no whole request came in time" : "the answer was not taken in time";
+    const kind = `${callerNetwork(ip)} ${late}`;
+    this.#quiet.event(kind, performance.now(), "warning", "hang-up", { PEER: ip, REASON });
   }
 
   #welcome(connection: Connection, { ip, at }: Arrival, peer: X509Certificate): void {
@@ -145,7 +161,10 @@ export class Door {
       connection.close();
       return;
     }
-    const clock = new ConnectionClock(() => connection.close());
+    const clock = new ConnectionClock((late) => {
+      this.#tellLate(ip, late);
+      connection.close();
+    });
     connection.onClose(() => clock.stop());
     if (check.kind === "revoked") {
       const kind = `${callerNetwork(ip)} revoked ${check.serial}`;
@@ -162,6 +181,10 @@ export class Door {
       this.#connections.promote(connection);
       this.#gate.trustedFrom(ip, at);
     }
-    onVisit({ caller: { ip, certificate }, connection, clock });
+    onVisit({
+      caller: { ip, certificate, local: connection.isLocal },
+      connection,
+      clock,
+    });
   }
 }

@@ -47,7 +47,7 @@ complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --u
 complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)"' -a rotate-cert -d 'Replace this control host'\''s certificate now, and tell the agents'
 complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)"' -a serial-status -d 'Show the control host'\''s serials, and which agents know them'
 complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)"' -a maintain -d 'Do once what the check loop does: rotation, renewals, leftovers'
-complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)"' -a list-locks -d 'List the scripts that run now, and who runs them'
+complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)"' -a list-locks -d 'List the runs that hold locks now, and who started them'
 complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)"' -a setup-ca -d 'Make the private CA, once'
 complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)"' -a setup-ctrl-exec -d 'Make this control host'\''s own key and certificate'
 complete -c ctrl-exec -n 'test -z "$(__ctrl_exec_words --config --log --port --username --token --ip --agent-port --lookup-by --code)"' -a asset -d 'Print a file that this program carries'

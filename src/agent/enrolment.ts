@@ -250,7 +250,7 @@ const REFUSAL_HINTS = new Map([
     "pairing queue full",
     "Other requests wait there: its operator decides on them (ctrl-exec list-requests); then try again.",
   ],
-  ["invalid request", "See its log for ACTION=pair-reject."],
+  ["invalid request", "A control host since 1.0 says why in its log: ACTION=pair-reject."],
 ]);
 
 function refused(place: string, reason: string): CtrlExecError {

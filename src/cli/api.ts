@@ -26,9 +26,10 @@ const serve = defineVerb({
     "(default 127.0.0.1, 7445); with TLS when the files of api_cert and api_key are there. Usually",
     "started by the init system. GET / lists the routes.",
     "",
-    "SIGHUP reloads ctrl-exec.conf and the certificate without dropping a connection; a file with an",
-    "error leaves the old state in force. SIGTERM stops accepting and gives what is in flight ten",
-    "seconds to finish. ctrl-exec-api reload asks for the same as SIGHUP, and says what came of it.",
+    "SIGHUP reloads ctrl-exec.conf (all but api_bind and api_port) and the certificate without dropping a",
+    "connection; a file with an error leaves the old state in force. SIGTERM stops accepting and gives what",
+    "is in flight ten seconds to finish. ctrl-exec-api reload asks for the same as SIGHUP, and says what",
+    "came of it.",
   ].join("\n"),
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options, io }) {
@@ -52,6 +53,11 @@ const serve = defineVerb({
       try {
         const reloaded = keeping({ ...(await openController(options)), log });
         server.reload(reloaded);
+        for (const key of ["api_bind", "api_port"] as const) {
+          const listens = controller.config[key];
+          if (reloaded.config[key] === listens) continue;
+          log("warning", "config-warn", { KEY: key, MSG: `still ${listens} until a restart` });
+        }
         checks.stop();
         checks = startCheckLoop(reloaded);
         log("info", "api-reload");

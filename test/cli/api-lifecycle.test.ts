@@ -164,6 +164,10 @@ test("SIGHUP takes up ctrl-exec.conf, and keeps the old one when the new has an 
   api.running.child.kill("SIGHUP");
   await api.running.seen(/ACTION=api-reload/);
   expect((await api.get("/health")).status).toBe(200);
+  const moved = `${text.replace("api_port = 0", "api_port = 1")}api_auth_default = allow\n`;
+  host.folder.write("control/ctrl-exec.conf", moved);
+  api.running.child.kill("SIGHUP");
+  await api.running.seen(/ACTION=config-warn KEY=api_port MSG="still 0 until a restart"/);
   host.folder.write("control/ctrl-exec.conf", `${text}api_auth_default = perhaps\n`);
   api.running.child.kill("SIGHUP");
   await api.running.seen(/ACTION=reload-fail/);

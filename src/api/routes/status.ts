@@ -11,7 +11,7 @@ export const status = defineRoute({
   summary: "A run's record, from the moment it was accepted",
   description: [
     "Says which hosts are done and which are still out; complete tells whether all are. Records are",
-    "kept for 24 hours unless configured otherwise. The auth hook is told the run's id and who",
+    "kept for run_retention (24 hours), and for less where max_records is full. The auth hook is told the run's id and who",
     "submitted it; a run that it hides from the caller, whom it lets ask for others, is not found.",
   ].join("\n"),
   answers: {

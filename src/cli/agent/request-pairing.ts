@@ -147,7 +147,9 @@ async function conclude(
     });
     log("info", "pair-complete", { DISPATCHER: plan.controller, STATUS: "approved" });
     io.err(`Paired. Certificate: ${config.cert}\n`);
-    io.err("Next, unless the agent runs already: systemctl enable --now ctrl-exec-agent\n");
+    io.err(
+      "Next, unless the agent runs already, start it; with systemd: systemctl enable --now ctrl-exec-agent\n",
+    );
     if (plan.caFingerprint === undefined) {
       const { fingerprint } = outcome.enrolled.ca;
       io.err(fingerprintLines("This agent now trusts the CA ", fingerprint));

@@ -6,7 +6,7 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const listLocks = defineVerb({
-  summary: "List the scripts that run now, and who runs them",
+  summary: "List the runs that hold locks now, and who started them",
   positionals: "",
   arity: [0, 0],
   options: { json: controllerOptions.json, ...commonOptions },

@@ -60,7 +60,7 @@ export const controllerProgram: Program = {
       load: async () => (await import("./maintain.ts")).maintain,
     },
     "list-locks": {
-      summary: "List the scripts that run now, and who runs them",
+      summary: "List the runs that hold locks now, and who started them",
       load: async () => (await import("./list-locks.ts")).listLocks,
     },
     "setup-ca": {

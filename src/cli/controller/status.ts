@@ -20,7 +20,7 @@ export const status = defineVerb({
   },
   details: [
     "Shows the results of a run by the request id that run, ctrl-exec-api and the log show. Records",
-    "are kept for run_retention seconds (default 86400, a day).",
+    "are kept for run_retention seconds (default 86400, a day), and for less where max_records is full.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed or is still out.",
   ].join("\n"),

@@ -7,6 +7,7 @@ import type { ArgsDef } from "citty";
 import { CtrlExecError } from "../core/errors.ts";
 import { nearestMatch } from "../core/text.ts";
 import type { Io } from "./io.ts";
+import type { Ending } from "./signals.ts";
 
 export interface OptionDef {
   readonly type: "string" | "boolean";
@@ -47,8 +48,7 @@ export interface Verb<Options extends OptionDefs = OptionDefs> {
   /** Paragraphs below the usage line. */
   readonly details: string;
   readonly examples: readonly string[];
-  /** Returns the exit status. */
-  run(input: VerbInput<Options>): Promise<number>;
+  run(input: VerbInput<Options>): Promise<Ending>;
 }
 
 /** Keeps the types of the options with the verb that has them. */
@@ -58,7 +58,7 @@ export function defineVerb<const Options extends OptionDefs>(verb: Verb<Options>
 
 /** A verb whose options are its own affair: what a program's table holds. */
 export interface AnyVerb extends Omit<Verb, "run"> {
-  run(input: never): Promise<number>;
+  run(input: never): Promise<Ending>;
 }
 
 export interface VerbEntry {
@@ -174,7 +174,7 @@ export async function runVerb(
   verb: AnyVerb,
   line: CommandLine,
   io: Io,
-): Promise<number> {
+): Promise<Ending> {
   const where = program.defaultVerb === mode ? program.name : `${program.name} ${mode}`;
   for (const { name } of line.given) {
     // Of the manual's global options as well: one that is ignored says that it was heeded.

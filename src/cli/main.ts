@@ -5,19 +5,21 @@ import { end } from "../system/ending.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
 import { type Io, OutputClosed, openIo } from "./io.ts";
 import { showError } from "./render/error.ts";
-import { afterSignal } from "./signals.ts";
+import { afterSignal, type Ending, outliveHangUps } from "./signals.ts";
 
 type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api" | "update-ctrl-exec-serial";
 
 /** SIGPIPE's status, as a shell reports it: the reader of the output went away. */
 const EXIT_OUTPUT_CLOSED = 141;
 
-export async function main(name: ProgramName, args: readonly string[]): Promise<number> {
+export async function main(name: ProgramName, args: readonly string[]): Promise<Ending> {
   const io = openIo();
   try {
-    const status = await runProgram(await loadProgram(name), args, io);
-    await written(io);
-    return status;
+    const ending = await runProgram(await loadProgram(name), args, io);
+    if (typeof ending === "number") await written(io);
+    // A terminal that has gone takes no output.
+    else await written(io).catch(() => undefined);
+    return ending;
   } catch (thrown) {
     return await fail(io, name, thrown, asksForJson(args));
   }
@@ -51,7 +53,7 @@ async function loadProgram(name: ProgramName): Promise<Program> {
       return (await import("./controller/program.ts")).controllerProgram;
     case "ctrl-exec-agent":
       // `kill -HUP $(pidof ctrl-exec-agent)` is for the one that serves; it must end no other mode.
-      process.on("SIGHUP", () => undefined);
+      outliveHangUps();
       return (await import("./agent/program.ts")).agentProgram;
     case "ctrl-exec-api":
       return (await import("./api.ts")).apiProgram;
@@ -60,7 +62,7 @@ async function loadProgram(name: ProgramName): Promise<Program> {
   }
 }
 
-async function runProgram(program: Program, args: readonly string[], io: Io): Promise<number> {
+async function runProgram(program: Program, args: readonly string[], io: Io): Promise<Ending> {
   const line = splitCommandLine(program, args);
   if (line.version) {
     io.out(`${program.name} ${versionText()}\n`);

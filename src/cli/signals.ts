@@ -1,4 +1,15 @@
 /** The signals that end a program. */
+import { closeSync, openSync, readFileSync } from "node:fs";
+
+/** An operator at the keyboard, a supervisor, a terminal that has gone. */
+export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+
+/**
+ * How a program ends: with an exit status, or by the signal that stopped it. Who waits for it can tell:
+ * a shell goes on with its loop after a status of 130, and leaves it after a SIGINT.
+ */
+export type Ending = number | StopSignal;
 
 const signalled = Promise.withResolvers<void>();
 
@@ -9,16 +20,19 @@ export async function untilStopped(): Promise<void> {
 
 /**
  * Resolves with the first of the signals that comes, or with undefined when the work has ended before.
- * None of them ends the process meanwhile; afterwards each does again.
+ * None of them ends the process meanwhile; afterwards each does again. One that was ignored when the
+ * program was started stays ignored.
  *
  * @param work undefined goes on until a signal comes; its failure is not this function's
  */
-export async function firstSignal<Name extends NodeJS.Signals>(
+export async function firstSignal<Name extends StopSignal>(
   names: readonly Name[],
   work?: Promise<unknown>,
 ): Promise<Name | undefined> {
   const { promise, resolve } = Promise.withResolvers<Name | undefined>();
-  const listeners = names.map((name) => {
+  const ignored = ignoredSignals();
+  const heeded = names.filter((name) => !ignored.has(name));
+  const listeners = heeded.map((name) => {
     const listener = () => {
       signalled.resolve();
       resolve(name);
@@ -39,4 +53,55 @@ export async function firstSignal<Name extends NodeJS.Signals>(
 export async function afterSignal(ms: number): Promise<void> {
   await signalled.promise;
   await Bun.sleep(ms);
+}
+
+/** From now on SIGHUP does not end this process. */
+export function outliveHangUps(): void {
+  // A listener would hide that it was ignored from the start.
+  if (!ignoredSignals().has("SIGHUP")) process.on("SIGHUP", () => undefined);
+}
+
+/** Resolves when the terminal that this program was started on has gone; never where there was none. */
+export async function terminalGone(): Promise<"SIGHUP"> {
+  const { promise, resolve } = Promise.withResolvers<"SIGHUP">();
+  if (!ignoredSignals().has("SIGHUP") && hasTerminal()) {
+    process.on("SIGHUP", () => {
+      if (hasTerminal()) return;
+      signalled.resolve();
+      resolve("SIGHUP");
+    });
+  }
+  return await promise;
+}
+
+/** Whether it has a controlling terminal: the kernel takes that away when it hangs up. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What nohup, and a shell for a job in the background, ignores in the programs that it starts: the bits of
+ * SIGHUP and SIGINT in the kernel's masks (proc_pid_status(5)). SIGTERM always counts (T66).
+ */
+const MAY_STAY_IGNORED = { SIGHUP: 0b01, SIGINT: 0b10 } as const;
+
+/** Without /proc, none. */
+function ignoredSignals(): ReadonlySet<StopSignal> {
+  const lowestDigit = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(ownStatus())?.[1] ?? "0";
+  const mask = Number.parseInt(lowestDigit, 16);
+  const names = ["SIGHUP", "SIGINT"] as const;
+  return new Set(names.filter((name) => mask & MAY_STAY_IGNORED[name]));
+}
+
+function ownStatus(): string {
+  try {
+    return readFileSync("/proc/self/status", "utf8");
+  } catch {
+    return "";
+  }
 }

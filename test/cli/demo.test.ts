@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { programPath, runCommand, runProgram } from "../support/binary.ts";
 import { TestFolder, until } from "../support/folder.ts";
+import { TerminalSession } from "../support/terminal.ts";
 
 /** The processes whose command line holds the text. */
 function processesOf(text: string): number[] {
@@ -75,4 +76,15 @@ test("the caller's own configuration and environment change nothing", async () =
     cwd: folder.path,
   });
   expect(status).toBe(0);
+});
+
+test("demo at Ctrl-C leaves no agent and no folder behind", async () => {
+  using folder = new TestFolder();
+  const session = new TerminalSession("ctrl-exec", ["demo"], { TMPDIR: folder.path });
+  await session.seen(/ctrl-exec agent serve .*db-01/);
+  session.type("\u0003");
+  await session.ended();
+  expect(session.signal).toBe("SIGINT");
+  await until("no agent runs", () => processesOf(folder.path).length === 0);
+  expect(readdirSync(folder.path)).toEqual([]);
 });

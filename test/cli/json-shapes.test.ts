@@ -176,7 +176,7 @@ test("pairing-status", async () => {
 
 test.each([
   ["run", ["web-01", "web-01", "greet"]],
-  ["run", ["web-01", "no/script"]],
+  ["run", ["web-01", "update-ctrl-exec-serial"]],
   ["run", ["not_a_host!", "greet"]],
   ["run", ["web-01:0", "greet"]],
   ["ping", ["web-01", "WEB-01"]],

@@ -40,6 +40,7 @@ test.each([
     const { run, mark } = await halfDone(signal);
     run.child.kill(signal);
     expect(await run.ended()).toBe(status);
+    expect(run.child.signalCode).toBe(signal);
     expect(run.out).toMatch(/==> db-01 {2}\[OK .*\nquick\n/);
     const [, reqid = ""] =
       /==> web-01 {2}\[FAIL .*req:(\w+)\]\n {4}ERROR: ctrl-exec was stopped before this host answered/.exec(

@@ -11,8 +11,9 @@ export class TerminalSession {
   readonly #decoder = new TextDecoder();
   #screen = "";
 
+  /** @param program one of ours, or the path of a shell */
   constructor(
-    name: ProgramName,
+    program: ProgramName | `/${string}`,
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
     cols = 120,
@@ -25,7 +26,8 @@ export class TerminalSession {
       },
     });
     // As the terminal's session leader it is what Ctrl-C reaches, as in a login.
-    this.#child = Bun.spawn(["setsid", "-c", programPath(name), ...args], {
+    const file = isOurs(program) ? programPath(program) : program;
+    this.#child = Bun.spawn(["setsid", "-c", file, ...args], {
       terminal: this.#terminal,
       env: cleanEnvironment({ TERM: "xterm", ...env }),
     });
@@ -66,6 +68,18 @@ export class TerminalSession {
     this.#terminal.write(text);
   }
 
+  /** Closes the terminal, as a window or a connection that goes; returns the signal that ended the program. */
+  async hungUp(): Promise<Bun.Subprocess["signalCode"]> {
+    this.#terminal.close();
+    await this.#child.exited;
+    return this.#child.signalCode;
+  }
+
+  /** The signal that ended it. */
+  get signal(): Bun.Subprocess["signalCode"] {
+    return this.#child.signalCode;
+  }
+
   /** Ends it, if it has not ended. */
   kill(): void {
     this.#child.kill("SIGKILL");
@@ -96,4 +110,8 @@ export class TerminalSession {
     this.#terminal.close();
     return status;
   }
+}
+
+function isOurs(program: string): program is ProgramName {
+  return !program.startsWith("/");
 }

@@ -9,6 +9,7 @@ import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";
+import { terminalGone } from "../signals.ts";
 import { leaveInBackground } from "./pairing-background.ts";
 import {
   type PairingInput,
@@ -55,7 +56,7 @@ export const requestPairing = defineVerb({
   async run(input) {
     const plan = readPairingPlan(input.options);
     if (input.options.background) return await leaveInBackground(input.io, plan.childArgs);
-    return await pairNow(input, plan);
+    return await Promise.race([pairNow(input, plan), terminalGone()]);
   },
 });
 

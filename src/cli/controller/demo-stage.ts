@@ -24,6 +24,7 @@ export class DemoStage {
   readonly #agents = new Map<string, Bun.Subprocess>();
   readonly #logLines: string[] = [];
   #pairing: Child | undefined;
+  #struck = false;
 
   constructor(io: Io, folder: string) {
     this.#io = io;
@@ -62,8 +63,9 @@ export class DemoStage {
     }
   }
 
-  /** Ends what is still running. @param kept leaves the agents */
+  /** Ends what is still running, and starts nothing more. @param kept leaves the agents */
   async strike(kept: boolean): Promise<void> {
+    this.#struck = true;
     await this.stopPairing();
     for (const agent of this.#agents.values()) {
       if (kept) agent.unref();
@@ -114,6 +116,7 @@ export class DemoStage {
   async serve(name: string): Promise<void> {
     const args = ["agent", "serve", "--config", this.#agentConfig(name), "--log", "stderr"];
     this.#show(`ctrl-exec ${args.join(" ")} &`);
+    this.#mustStand();
     const log = openSync(this.#agentLog(name), "a", 0o600);
     const child = Bun.spawn([process.execPath, ...args], {
       stdin: "ignore",
@@ -186,7 +189,12 @@ export class DemoStage {
     };
   }
 
+  #mustStand(): void {
+    if (this.#struck) throw new CtrlExecError("internal", "The demo has been stopped");
+  }
+
   #spawn(args: readonly string[]): Child {
+    this.#mustStand();
     return Bun.spawn([process.execPath, ...args], {
       stdin: "ignore",
       stdout: "pipe",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../system/free-port.ts";
 import { defineVerb } from "../command.ts";
+import { firstSignal, STOP_SIGNALS } from "../signals.ts";
 import { DemoStage } from "./demo-stage.ts";
 import { controllerOptions } from "./options.ts";
 
@@ -30,10 +31,10 @@ export const demo = defineVerb({
     const stage = new DemoStage(io, folder);
     let kept = false;
     try {
-      await setUp(stage);
-      await pairAgents(stage);
-      await useAgents(stage);
-      stage.showLog();
+      const shown = show(stage);
+      const signal = await firstSignal(STOP_SIGNALS, shown);
+      if (signal !== undefined) return signal;
+      await shown;
       kept = options.keep;
       if (kept) {
         stage.say("The agents go on. Talk to them");
@@ -51,6 +52,13 @@ export const demo = defineVerb({
     return 1;
   },
 });
+
+async function show(stage: DemoStage): Promise<void> {
+  await setUp(stage);
+  await pairAgents(stage);
+  await useAgents(stage);
+  stage.showLog();
+}
 
 /** Configurations, scripts, the CA and the control host. */
 async function setUp(stage: DemoStage): Promise<void> {

@@ -6,7 +6,7 @@ import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";
-import { untilStopped } from "../signals.ts";
+import { firstSignal, STOP_SIGNALS } from "../signals.ts";
 import { commonOptions } from "./options.ts";
 import { PairingConsole } from "./pairing-console.ts";
 import { openController } from "./setting.ts";
@@ -56,11 +56,12 @@ export const pairingMode = defineVerb({
     io.err(fingerprintLines("CA fingerprint:  ", server.caFingerprint));
     io.err("The agent's screen must show the same.\n");
     io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);
-    await Promise.race([untilStopped(), ...(console === undefined ? [] : [console.run()])]);
+    const signal = await firstSignal(STOP_SIGNALS, console?.run());
     console?.close();
     checks.stop();
     await server.close();
     io.err("Pairing mode has ended.\n");
-    return 0;
+    // Ctrl-C and SIGTERM are how one ends it.
+    return signal === "SIGHUP" ? signal : 0;
   },
 });

@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import { startRun } from "../../controller/run.ts";
 import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
@@ -6,12 +5,10 @@ import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { scriptArguments } from "../script-arguments.ts";
-import { firstSignal } from "../signals.ts";
+import { firstSignal, STOP_SIGNALS } from "../signals.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
-/** An operator at the keyboard, a supervisor, a terminal that has gone. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const STOPPED = "ctrl-exec was stopped before this host answered; the script may have run";
 
 export const run = defineVerb({
@@ -58,7 +55,7 @@ export const run = defineVerb({
     try {
       const order = { hosts, port, script, args };
       const started = await startRun(controller, cliCaller(options, io), order, show);
-      const signal = await firstSignal(SIGNALS, started.finished);
+      const signal = await firstSignal(STOP_SIGNALS, started.finished);
       if (signal !== undefined) await started.abandon(STOPPED);
       const { reqid, results, recorded } = await started.finished;
       for (const result of results) if (!shown.has(result.host)) show(result);
@@ -72,7 +69,7 @@ export const run = defineVerb({
       }
       if (signal === undefined) return results.some(runFailed) ? 1 : 0;
       io.err(`Stopped. What has begun on a host runs on; the record: ctrl-exec status ${reqid}\n`);
-      return 128 + constants.signals[signal];
+      return signal;
     } finally {
       progress.end();
     }

@@ -19,7 +19,7 @@ import { gzipSync } from "node:zlib";
 import { checkBinary } from "./release/binary-format.ts";
 import { billOfMaterials } from "./release/sbom.ts";
 import { TARGETS } from "./release/targets.ts";
-import { withoutVariables } from "./runtime.ts";
+import { carriedRuntime } from "./runtime.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const OUT = join(ROOT, "dist", "release");
@@ -37,10 +37,10 @@ mkdirSync(OUT, { recursive: true });
 const files: string[] = [];
 for (const target of TARGETS) {
   const binary = join(OUT, target.name);
-  // The first build fetches the platform's runtime; the second one stands on it, blanked.
+  // The first build fetches the platform's runtime; the second one stands on it, changed.
   await build(target.bun, binary);
   const runtime = join(OUT, "runtime");
-  writeFileSync(runtime, withoutVariables(readFileSync(fetchedRuntime(target.bun))), {
+  writeFileSync(runtime, carriedRuntime(readFileSync(fetchedRuntime(target.bun))), {
     mode: 0o755,
   });
   await build(target.bun, binary, `--compile-executable-path=${runtime}`);

@@ -11,7 +11,12 @@
  * names begin with JSC_ in the runtime, and what follows is what it compares. There the first letter
  * becomes "=", which ends a variable's name, in all but the few that src/system/helper-threads.ts sets.
  *
- *   bun .ci/runtime.ts <out>      writes the pinned Bun, blanked, for --compile-executable-path
+ * On Linux it also raises its limit of open files as far as it may, before any of our code runs, and so every
+ * script would inherit the raised one: what it was started with is lost. Its setrlimit(2) becomes getrlimit(2),
+ * which takes the same arguments and changes nothing. src/system/descriptors.ts raises the limit where it is
+ * wanted.
+ *
+ *   bun .ci/runtime.ts <out>      writes the pinned Bun so changed, for --compile-executable-path
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { WITHOUT_HELPERS } from "../src/system/helper-threads.ts";
@@ -72,7 +77,34 @@ export function withoutVariables(runtime: Uint8Array): Uint8Array {
   return bytes;
 }
 
+const ELF = Buffer.from("\x7fELF", "latin1");
+/** As the table of what is linked dynamically keeps its names: each on its own between two NULs. */
+const IMPORT = /(?<=\0)setrlimit(?=\0)/g;
+
+/**
+ * The same executable, leaving its limit of open files as it is.
+ * @throws Error when this Bun raises it in another way than was looked at
+ */
+function withoutRaisedLimit(runtime: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(runtime);
+  if (!bytes.subarray(0, ELF.length).equals(ELF)) return bytes;
+  const found = [...bytes.toString("latin1").matchAll(IMPORT)];
+  if (found.length === 0) {
+    throw new Error(
+      `Cannot keep Bun ${Bun.version} from raising its limit of open files: it does not import setrlimit. ` +
+        "Look at how this version raises it, and correct .ci/runtime.ts.",
+    );
+  }
+  for (const { index } of found) bytes.write("g", index);
+  return bytes;
+}
+
+/** The runtime as the product carries it. @throws Error as above */
+export function carriedRuntime(runtime: Uint8Array): Uint8Array {
+  return withoutRaisedLimit(withoutVariables(runtime));
+}
+
 if (import.meta.main) {
   const [out = ""] = process.argv.slice(2);
-  writeFileSync(out, withoutVariables(readFileSync(process.execPath)), { mode: 0o755 });
+  writeFileSync(out, carriedRuntime(readFileSync(process.execPath)), { mode: 0o755 });
 }

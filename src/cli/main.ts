@@ -2,6 +2,7 @@
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS } from "../core/errors.ts";
 import { versionText } from "../core/version.ts";
 import { end } from "../system/ending.ts";
+import { takeSignals } from "../system/own-signals.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
 import { type Io, OutputClosed, openIo } from "./io.ts";
 import { showError } from "./render/error.ts";
@@ -85,5 +86,6 @@ async function runProgram(program: Program, args: readonly string[], io: Io): Pr
     io.out(verbHelp(program, line.mode, verb));
     return 0;
   }
+  takeSignals();
   return await runVerb(program, line.mode, verb, line, io);
 }

@@ -1,7 +1,8 @@
 /**
- * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), and datagram
- * sockets of the local family for /dev/log and systemd. Loaded on first use. localtime_r(3) is here because a Date's
- * local fields load the time zones of a whole planet: 5 ms of a command that takes 30.
+ * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
+ * setrlimit(2), waitid(2), and datagram sockets of the local family for /dev/log and systemd. Loaded on first
+ * use. localtime_r(3) is here because a Date's local fields load the time zones of a whole planet: 5 ms of a
+ * command that takes 30.
  */
 import { dlopen } from "bun:ffi";
 import { readdirSync } from "node:fs";
@@ -17,6 +18,9 @@ const SYMBOLS = {
   pipe: { args: ["ptr"], returns: "i32" },
   poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  setrlimit: { args: ["i32", "ptr"], returns: "i32" },
+  waitid: { args: ["i32", "u32", "ptr", "i32"], returns: "i32" },
   localtime_r: { args: ["ptr", "ptr"], returns: "ptr" },
 } as const;
 

@@ -5,6 +5,7 @@
 import { constants, openSync, readSync, writeSync } from "node:fs";
 import { messageOf, systemCode } from "../core/errors.ts";
 import { Capture, type Captured } from "./capture.ts";
+import { startChild } from "./child-start.ts";
 import { closeAll, openPipes } from "./pipe.ts";
 import { currentUser } from "./user.ts";
 
@@ -65,7 +66,7 @@ export function baseEnvironment(): Record<string, string> {
 export async function runProcess(request: ProcessRequest): Promise<ProcessResult> {
   let child: Child;
   try {
-    child = start(request);
+    child = startChild(() => start(request));
   } catch (thrown) {
     return notStarted(systemCode(thrown) || messageOf(thrown));
   }

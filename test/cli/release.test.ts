@@ -3,7 +3,7 @@ import { chmodSync, readFileSync } from "node:fs";
 import { checkBinary } from "../../.ci/release/binary-format.ts";
 import { billOfMaterials } from "../../.ci/release/sbom.ts";
 import { TARGETS, type Target } from "../../.ci/release/targets.ts";
-import { withoutVariables } from "../../.ci/runtime.ts";
+import { carriedRuntime, withoutVariables } from "../../.ci/runtime.ts";
 
 import { BINARY, runProgram } from "../support/binary.ts";
 import { ROOT, readDocument } from "../support/documents.ts";
@@ -29,10 +29,7 @@ test("the same sources build the same bytes, whatever the folder", async () => {
   const options = /^COMPILE := ((?:.*\\\n)*.*)$/m.exec(readDocument("Makefile"))?.[1] ?? "";
   const build = async (name: string) => {
     const out = folder.join(name, "ctrl-exec");
-    const runtime = folder.write(
-      `${name}/runtime`,
-      withoutVariables(readFileSync(process.execPath)),
-    );
+    const runtime = folder.write(`${name}/runtime`, carriedRuntime(readFileSync(process.execPath)));
     chmodSync(runtime, 0o755);
     const flags = `${options} --compile-executable-path=${runtime}`
       .replaceAll("\\\n", " ")

@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly files?: number;
   /** It runs as this user; for root alone. */
   readonly user?: number | undefined;
+  /** A command that starts it: it changes what is inherited, and executes what is put behind it. */
+  readonly startedBy?: readonly string[];
   /** It gets no inotify instance: in a user namespace, where no other program notices. */
   readonly withoutInotify?: boolean;
 }
@@ -42,9 +44,9 @@ export function asUser(user: number): string[] {
 
 function limited(
   command: readonly string[],
-  { blocks, files, user, withoutInotify }: RunOptions,
+  { blocks, files, user, startedBy = [], withoutInotify }: RunOptions,
 ): string[] {
-  const as = user === undefined ? [] : asUser(user);
+  const as = [...startedBy, ...(user === undefined ? [] : asUser(user))];
   const limits: string[] = [];
   if (withoutInotify) limits.push("echo 0 > /proc/sys/user/max_inotify_instances");
   // A write beyond the limit fails; without the trap it would end the process.

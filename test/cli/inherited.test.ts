@@ -2,11 +2,13 @@
  * What a parent leaves behind (signals ignored and blocked, limits, the score of the OOM killer), in the
  * programs, and in what their scripts and hooks find.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { TestApi } from "../support/api.ts";
-import { Running, type RunOptions } from "../support/binary.ts";
+import { cleanEnvironment, programPath, Running, type RunOptions } from "../support/binary.ts";
+import { readDocument } from "../support/documents.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
+import { TestFolder } from "../support/folder.ts";
 import { handOver, LIMITED_USER } from "../support/process-limit.ts";
 
 /** Whatever a process inherits that is not its environment or its arguments, as a process sees it. */
@@ -25,13 +27,15 @@ const FILES = 300;
 
 /** A parent that leaves behind what it can. */
 const ODD_PARENT = [
-  "env",
-  "--ignore-signal=CHLD,PIPE,USR1,ALRM",
-  "--block-signal=TERM,INT,HUP,CHLD,USR2",
   "sh",
   "-ec",
-  // Not every root may protect a process.
-  `for score in -300 300; do echo $score 2>/dev/null > /proc/self/oom_score_adj && break; done; ulimit -S -n ${FILES}; ulimit -S -c 4; umask 027; exec nice -n 3 "$@"`,
+  [
+    // Not every root may protect a process.
+    "for score in -300 300; do echo $score 2>/dev/null > /proc/self/oom_score_adj && break; done",
+    `ulimit -S -n ${FILES}; ulimit -S -c 4; umask 027`,
+    // Not before: a shell sets some of them itself.
+    'exec env --ignore-signal=CHLD,PIPE,USR1,ALRM --block-signal=TERM,INT,HUP,CHLD,USR2 nice -n 3 "$@"',
+  ].join("; "),
   "sh",
 ];
 const ODD: RunOptions = { startedBy: ODD_PARENT, user: LIMITED_USER };
@@ -63,6 +67,9 @@ beforeAll(async () => {
   await agent.pair();
   hookIn("web-01");
   handOver(agent.path("."));
+});
+afterEach(async () => {
+  await agent.stop();
 });
 afterAll(async () => {
   await control[Symbol.asyncDispose]();
@@ -101,7 +108,6 @@ describe("the agent", () => {
     expect(reportedIn("web-01")).toBe(stdout);
     // What protects the agent still does.
     expect(scoreOf(pid)).toBe(score);
-    await agent.stop();
   });
 
   test("with SIGCHLD ignored it knows how each script ended", async () => {
@@ -109,7 +115,6 @@ describe("the agent", () => {
     await agent.serve(ODD);
     const { out } = await control.run("run", ["web-01", "fail", "--json"]);
     expect(JSON.parse(out).results).toMatchObject([{ exit: 7 }]);
-    await agent.stop();
   });
 
   test("with signals blocked it reloads and ends when it is told to", async () => {
@@ -136,7 +141,6 @@ describe("the control host", () => {
     const report = reportedIn("control");
     expectGoodSignals(report);
     expect(report).toBe(expectedReport(scoreLeft()));
-    await agent.stop();
   });
 
   test("a command has files for as many hosts as the hard limit allows", async () => {
@@ -155,12 +159,11 @@ describe("the control host", () => {
     await control.log.seen("dispatch", () => true);
     expect(await running.stop()).not.toBe(0);
     control.folder.write("web-01/go", "");
-    await agent.stop();
   });
 
   test("the hook of the API as well, and the API ends when it is told to", async () => {
     const host = { ...control, config: config() } as ControlHost;
-    const api = await TestApi.start(host, "http", {}, ODD);
+    await using api = await TestApi.start(host, "http", {}, ODD);
     const { pid } = api.running.child;
     const score = scoreOf(pid);
     expect((await api.post("/run", { hosts: ["none"], script: "x" })).status).not.toBe(403);
@@ -178,4 +181,23 @@ describe("the control host", () => {
     await pairing.seen(/Waiting for pairing requests/);
     expect(await pairing.stop()).toBe(0);
   });
+});
+
+test("from a folder in which the runtime does not start it says what TROUBLESHOOTING has", () => {
+  const troubles = readDocument("docs/TROUBLESHOOTING.md");
+  const long = `for i in $(seq 25); do d=$(printf '%0200d' 0); mkdir $d; cd -P $d; done`;
+  for (const go of ["mkdir gone; cd gone; rmdir ../gone", long]) {
+    using folder = new TestFolder();
+    const command = ["sh", "-c", `${go}; exec "$@"`, "sh", programPath("ctrl-exec"), "--version"];
+    const { exitCode, stderr } = Bun.spawnSync(command, {
+      cwd: folder.path,
+      env: cleanEnvironment(),
+    });
+    expect(exitCode).toBe(1);
+    const [message = ""] =
+      /(The current working directory was deleted|An unknown error.*)/.exec(stderr.toString()) ??
+      [];
+    expect(message).not.toBe("");
+    expect(troubles).toContain(`\`${message}\``);
+  }
 });

@@ -44,7 +44,7 @@ export function restoreSteps(controller: Controller): RotationStep[] {
     { name: "commit", run: () => writeRotation(config, inForce, other, now()) },
     { name: "keep the other", run: () => keep(controller, replacement) },
     { name: "stage", run: () => keep(controller, current) },
-    { name: "mark", run: () => void markAgents(controller) },
+    { name: "mark", run: () => markAgents(controller) },
     ...placeSteps(controller, current),
   ];
 }

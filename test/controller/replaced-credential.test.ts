@@ -5,7 +5,7 @@ import { makeOwnCredential, setupController } from "../../src/controller/authori
 import { paths } from "../../src/controller/controller.ts";
 import { loadCredentials } from "../../src/controller/credential.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
-import { readRegistry } from "../../src/controller/registry.ts";
+import { readRegistry, writeAgent } from "../../src/controller/registry.ts";
 import { restoreSteps } from "../../src/controller/replaced-credential.ts";
 import { writeRotation } from "../../src/controller/rotation-state.ts";
 import { serialReport } from "../../src/controller/serial-report.ts";
@@ -85,6 +85,22 @@ test("an agent that was paired under the other one meanwhile is reached, and tol
     dispatcher_serial: serial,
     serial_status: "current",
   });
+});
+
+test("0.8's record of an agent that knows the other one says pending before anything is put in place", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { config } = controller;
+  await fleet.addAgent("db-01");
+  const other = await replaceAs08(fleet);
+  const record = readRegistry(config).agents.get("db-01");
+  if (record === undefined) throw new Error("db-01 is not registered");
+  writeAgent(config, { ...record, dispatcher_serial: other, serial_status: "current" });
+  for (const step of restoreSteps(controller)) {
+    await step.run();
+    if (step.name === "mark") break;
+  }
+  expect(readRegistry(config).agents.get("db-01")?.serial_status).toBe("pending");
 });
 
 test("an earlier certificate that came back by hand locks nobody out", async () => {

@@ -47,7 +47,7 @@ function wrongCommands(text: string): Named[] {
     const program = PROGRAMS.find((one) => one.name === name) as Program;
     const [nested = ""] = rest.trim().split(" ");
     const alias = program === controllerProgram && /^(agent|api)$/.test(mode);
-    if (alias && nested === "...") continue;
+    if (alias && (nested === "..." || (mode === "api" && nested === ""))) continue;
     const options = TABLE.get(alias ? `ctrl-exec-${mode} ${nested}` : `${name} ${mode}`);
     if (options === undefined) {
       if (!PROSE.has(mode)) wrong.push({ text: whole, problem: `${name} has no mode ${mode}` });

@@ -45,7 +45,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "ctrl-exec.conf": file("Example configuration of the control host", controllerConf),
   "agent.conf": file("Example configuration of an agent", agentConf),
   "scripts.conf": file("Example allowlist", scriptsConf),
-  "auth-hook": file("Example auth hook, works as it is", authHook),
+  "auth-hook": file("Example auth hook of the control host", authHook),
   "ctrl-exec-demonstrator.sh": file("Script that shows what scripts can do", demonstrator),
   "ctrl-exec-agent.service": file("systemd unit of the agent", agentService),
   "ctrl-exec-agent-tight.conf": file("Drop-in for agents whose scripts need no root", agentTight),

@@ -14,8 +14,8 @@ export const unpair = defineVerb({
   details: [
     "Removes the host's record and says until when its certificate stays valid: until then it can",
     "still answer where no registered name is asked for. With --revoke this control host refuses every",
-    "certificate it ever had, from the next connection on. The host of a record of 0.8 is asked for its",
-    "serial then, on the port of --port if there is one.",
+    "certificate that it has signed for the host, from the next connection on. The host of a record of 0.8 is",
+    "asked for its serial then, on the port of --port if there is one.",
   ].join("\n"),
   examples: ["ctrl-exec unpair web-01", "ctrl-exec unpair web-01 --revoke"],
   async run({ options, positionals, io }) {

@@ -25,8 +25,9 @@ export function refusal(
   error: string,
   detail: string,
   headers: Readonly<Record<string, string>> = {},
+  hint?: string,
 ): Answer {
-  const body: ErrorAnswer = { ok: false, error, detail };
+  const body: ErrorAnswer = { ok: false, error, detail, hint };
   return { status, body, headers };
 }
 
@@ -45,22 +46,27 @@ export function badRequest(detail: string): Refused {
   return new Refused(refusal(400, "bad request", detail));
 }
 
-/** The one error shape (PROTOCOL section 6). What goes wrong inside stays inside. */
+/**
+ * The one error shape (PROTOCOL section 6). What goes wrong inside stays inside, and whom the hook refuses is
+ * told its word alone: the hint of such an error names files of this host (T67).
+ */
 export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
   const status = ERROR_FACTS[error.code].http;
   if (error instanceof DeniedError) {
     const body: ErrorAnswer = { ok: false, error: error.reason, code: error.hookCode };
     return { status, body };
   }
+  const { hint } = error;
   if (error instanceof LockedError) {
     const conflicts = [...error.conflicts];
-    const body: ErrorAnswer = { ok: false, error: "locked", code: 4, conflicts };
+    const body: ErrorAnswer = { ok: false, error: "locked", code: 4, conflicts, hint };
     return { status, body };
   }
   const told = error.code === "busy" || error.code === "unrecorded";
   if (status >= 500 && !told) return serverError(requestId);
   const { name, headers } = NAMES[status] ?? { name: error.code };
-  return refusal(status, name, status >= 500 ? inOneLine(error) : error.message, headers);
+  if (status >= 500) return refusal(status, name, inOneLine(error), headers);
+  return refusal(status, name, error.message, headers, hint);
 }
 
 function serverError(requestId: string): Answer {

@@ -225,7 +225,13 @@ const REFUSALS = {
   409: {
     description: "The script runs already on a host.",
     schema: "Locked",
-    example: { ok: false, error: "locked", code: 4, conflicts: ["web-01:deploy-app"] },
+    example: {
+      ok: false,
+      error: "locked",
+      code: 4,
+      conflicts: ["web-01:deploy-app"],
+      hint: "See: ctrl-exec list-locks",
+    },
   },
   413: {
     description: "The body is longer than 1 MiB.",

@@ -203,10 +203,13 @@ export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
 
 const refused = z.literal(false);
 
+const hint = z.string().optional().describe("What to do about it, where there is something.");
+
 export const errorAnswer = z.object({
   ok: refused,
   error: z.string(),
   detail: z.string().optional(),
+  hint,
 });
 
 export const deniedAnswer = z.object({
@@ -220,6 +223,7 @@ export const lockedAnswer = z.object({
   error: z.literal("locked"),
   code: z.literal(4),
   conflicts: z.array(z.string()).describe("host:script that runs already."),
+  hint,
 });
 
 export type ErrorAnswer =

@@ -90,13 +90,15 @@ test("self-check has a line for each check, with the remedy where it fails, and 
     allowlist: [UPDATE],
   });
   const good = await agent.run("self-check");
+  // What self-ping's hint says is shown here.
+  const serial = readFileSync(agent.path("ctrl-exec-serial"), "utf8").trim();
   expect(good.out.trimEnd().split("\n")).toEqual([
     `OK    ${agent.config}: port ${agent.port}`,
     "OK    allowed_ips: not set: every address may connect",
     expect.stringMatching(/^OK {4}\S+agent\.crt: web-01, expires \w+ +\d+ [\d:]+ \d+ GMT$/),
     `OK    ${agent.path("agent.key")}: fits ${agent.path("agent.crt")}, closed to other users`,
     expect.stringMatching(/^OK {4}\S+ca\.crt: signed \S+agent\.crt, expires /),
-    `OK    ${agent.path("ctrl-exec-serial")}: the control host's serial`,
+    `OK    ${agent.path("ctrl-exec-serial")}: the control host's serial: ${serial}`,
     `OK    ${agent.path("revoked-serials")}: no such file, 0 revoked`,
     `OK    ${agent.path("scripts.conf")}: 2 scripts`,
     `OK    script greet: ${agent.path("scripts/greet.sh")}`,

@@ -7,6 +7,18 @@ import type { AgentConfig } from "../core/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { ensureFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { placeOf } from "../system/linked-file.ts";
+import { removeDead } from "../system/temporary-file.ts";
+
+/** The folders that a pairing writes to, where the links of theirs lead. */
+function foldersOf({ cert, key, ca, dispatcher_serial_path }: AgentConfig): Set<string> {
+  const places = [key, ca, placeOf(dispatcher_serial_path), placeOf(cert)];
+  return new Set(places.map((path) => dirname(path)));
+}
+
+/** What killed writes of this user have left there, as the next pairing would. Never throws. */
+export function removeLeftovers(config: AgentConfig): void {
+  for (const folder of foldersOf(config)) removeDead(folder);
+}
 
 /** More than key, certificate and CA take together. */
 const PROBE = new Uint8Array(16_384);
@@ -15,10 +27,10 @@ const PROBE = new Uint8Array(16_384);
  * Writes and removes a file in each folder that a pairing writes to.
  * @throws CtrlExecError `storage` that names the folder's file
  */
-export function proveStorable({ cert, key, ca, dispatcher_serial_path }: AgentConfig): void {
-  const places = [key, ca, placeOf(dispatcher_serial_path), placeOf(cert)];
+export function proveStorable(config: AgentConfig): void {
+  const { cert, key, ca, dispatcher_serial_path } = config;
   const made = new Set([key, ca, dispatcher_serial_path, cert].map((path) => dirname(path)));
-  for (const folder of new Set(places.map((path) => dirname(path)))) {
+  for (const folder of foldersOf(config)) {
     // One name: what a kill leaves behind is gone with the next.
     const probe = join(folder, ".pairing-probe");
     try {

@@ -5,6 +5,7 @@ import { requireBelievedClock } from "./clock-check.ts";
 import type { Controller } from "./controller.ts";
 import type { HostProblem } from "./fleet.ts";
 import { hasExpired, pruneIssued } from "./issued.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { dropUnusedLocks } from "./locks.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
 import { mendCredentials } from "./mend-credentials.ts";
@@ -114,6 +115,7 @@ export async function maintainOnce(
   const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
   const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
   await attempt("locks", () => dropUnusedLocks(controller));
+  removeLeftovers(config);
   if (marked !== undefined && hasExpired(config, now())) {
     await attempt("issued", async () => {
       await requireBelievedClock(controller, "drop notes of expired certificates", force);

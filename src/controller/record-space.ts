@@ -2,10 +2,10 @@
 import { opendir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
+import { isTemporary, removeIfDead } from "../system/temporary-file.ts";
 import { type Controller, paths } from "./controller.ts";
 
-/** Names of records, and of what a crash left beside them. */
-const RECORD = /^(\.?[0-9a-f]{16}\.json(\.[0-9a-f]+\.tmp)?)$/;
+const RECORD = /^[0-9a-f]{16}\.json$/;
 
 /** The folder is looked through when this process has written so much since it last was: bytes. */
 const LOOK_EVERY = 64 * 2 ** 20;
@@ -35,9 +35,10 @@ interface Found {
 
 /**
  * Removes the records whose time is over, then the oldest until the others keep within max_records. A
- * run under way touches its record, which is therefore not among the oldest.
+ * run under way touches its record, which is therefore not among the oldest. What killed writes have left
+ * goes too.
  *
- * @returns how many were removed
+ * @returns how many records were removed
  */
 export async function purgeRunRecords({ config, log, now }: Controller): Promise<number> {
   const folder = paths(config).runs;
@@ -66,8 +67,9 @@ export async function purgeRunRecords({ config, log, now }: Controller): Promise
 async function recordsIn(folder: string): Promise<Found[]> {
   const found: Found[] = [];
   for await (const { name } of await opendir(folder)) {
-    if (!RECORD.test(name)) continue;
     const file = join(folder, name);
+    if (isTemporary(name)) removeIfDead(file);
+    if (!RECORD.test(name)) continue;
     const facts = await stat(file).catch(ignoreMissing);
     if (facts !== undefined) found.push({ file, mtimeMs: facts.mtimeMs, size: facts.size });
   }

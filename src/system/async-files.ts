@@ -3,8 +3,9 @@ import { constants } from "node:fs";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { collecting } from "./collect.ts";
-import { fileError, temporaryFor } from "./files.ts";
+import { fileError } from "./files.ts";
 import { requirePlain } from "./plain-file.ts";
+import { holdTemporary, temporaryFor } from "./temporary-file.ts";
 
 /**
  * Replaces a file in one step, as writeWhole does.
@@ -21,28 +22,21 @@ export async function writeWholeAsync(
 ): Promise<void> {
   const temporary = temporaryFor(path);
   try {
-    await writeNew(temporary, pieces, mode, durable);
-    await rename(temporary, path);
+    const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+    const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+    try {
+      holdTemporary(file.fd);
+      await file.chmod(mode);
+      for (const piece of collecting(pieces)) await writeAll(file, piece);
+      if (durable) await file.sync();
+      await rename(temporary, path);
+    } finally {
+      await file.close();
+    }
     if (durable) await syncFolder(dirname(path));
   } catch (cause) {
     await unlink(temporary).catch(() => undefined);
     throw fileError("storage", "write", path, cause);
-  }
-}
-
-async function writeNew(
-  path: string,
-  pieces: Iterable<string>,
-  mode: number,
-  durable: boolean,
-): Promise<void> {
-  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
-  try {
-    await file.chmod(mode);
-    for (const piece of collecting(pieces)) await writeAll(file, piece);
-    if (durable) await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

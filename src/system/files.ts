@@ -17,9 +17,10 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { CtrlExecError, type ErrorCode, messageOf, systemCode } from "../core/errors.ts";
 import { type PlainFile, readPlainFile, requirePlain } from "./plain-file.ts";
+import { openTemporary, removeDeadOnce, temporaryFor } from "./temporary-file.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
@@ -95,7 +96,7 @@ export function readPrivateText(path: string): string {
 
 /**
  * Replaces a file in one step: temporary file beside it, fsync, rename, fsync of the folder. A crash
- * leaves the old content or the new, never a part of either (T10). The mode holds from the first
+ * leaves the old content or the new, never a part of either (T10), and a temporary file that goes with a later write. The mode holds from the first
  * byte, whatever the umask. A link of that name is replaced; placeOf() says where one leads.
  *
  * @throws CtrlExecError `storage`; the old file is untouched (T22)
@@ -115,16 +116,6 @@ export function createWhole(path: string, content: string | Uint8Array, mode: nu
   });
 }
 
-/** A file's name has 255 bytes at most, and a temporary one is longer than the one that it starts with. */
-const MAX_NAME_START = 200;
-
-/** A name in the same folder that nobody else has. */
-export function temporaryFor(path: string): string {
-  const random = crypto.getRandomValues(new Uint8Array(6)).toHex();
-  const start = Buffer.from(basename(path)).subarray(0, MAX_NAME_START).toString();
-  return join(dirname(path), `.${start}.${random}.tmp`);
-}
-
 function placeWhole(
   path: string,
   content: string | Uint8Array,
@@ -132,9 +123,15 @@ function placeWhole(
   place: (temporary: string, final: string) => void,
 ): void {
   const temporary = temporaryFor(path);
+  removeDeadOnce(dirname(path));
   try {
-    writeNew(temporary, content, mode);
-    place(temporary, path);
+    const file = openTemporary(temporary, mode);
+    try {
+      writeNew(file, content, mode, dirname(path));
+      place(temporary, path);
+    } finally {
+      closeSync(file);
+    }
     syncFolder(dirname(path));
   } catch (thrown) {
     tryToRemove(temporary);
@@ -147,19 +144,14 @@ function placeWhole(
   }
 }
 
-function writeNew(path: string, content: string | Uint8Array, mode: number): void {
+function writeNew(file: number, content: string | Uint8Array, mode: number, folder: string): void {
   const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
-  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
-  try {
-    fchmodSync(file, mode);
-    giveToFolderGroup(file, dirname(path));
-    for (let offset = 0; offset < bytes.length; ) {
-      offset += writeSync(file, bytes, offset, bytes.length - offset);
-    }
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+  fchmodSync(file, mode);
+  giveToFolderGroup(file, folder);
+  for (let offset = 0; offset < bytes.length; ) {
+    offset += writeSync(file, bytes, offset, bytes.length - offset);
   }
+  fsyncSync(file);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { fileFaults, warningsOf } from "../../agent/config-files.ts";
 import { type AgentServer, startAgentServer } from "../../agent/server.ts";
 import { loadState, logStateWarnings } from "../../agent/state.ts";
+import { removeLeftovers } from "../../agent/storing.ts";
 import type { AgentConfig } from "../../core/agent-config.ts";
 import type { ConfigWarning } from "../../core/config-file.ts";
 import { ERROR_FACTS, messageOf } from "../../core/errors.ts";
@@ -74,6 +75,7 @@ interface Serving {
 async function start(input: Input): Promise<Serving> {
   const setting = await openAgentSetting(input.options, "error");
   const { config, log } = setting;
+  removeLeftovers(config);
   const state = await loadState(config, setting.allowlistPath);
   logStateWarnings(state, warningsFor(setting), log);
   const server = await startAgentServer({ state, log, now: () => new Date() });

@@ -26,7 +26,8 @@ export const maintain = defineVerb({
   },
   details: [
     "Replaces this host's certificate when it is due, tells agents of it that were away, renews",
-    "agents' certificates, and removes pairing requests, run records and lock files that are over.",
+    "agents' certificates, and removes pairing requests, run records and lock files that are over, and what",
+    "killed commands have left half written.",
     "This host's own certificates that are not valid now, because its clock was wrong when they were made,",
     "are signed again under their serials. While most other hosts' clocks disagree with this one's, nothing",
     "is signed and no host is given up.",

@@ -1,6 +1,6 @@
 /** A run whose operator does not wait for it: nothing is hidden, and what runs on the hosts runs on. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { Running } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
@@ -47,7 +47,7 @@ test.each([
         run.out,
       ) ?? [];
     expect(run.err).toContain(
-      `Stopped. What has begun on a host runs on; the record: ctrl-exec status ${reqid}\n`,
+      `Stopped. What has begun on a host runs on; the record: ctrl-exec status ${reqid} --config ${control.config}\n`,
     );
     expect(run.err).toMatch(
       /ACTION=run ERROR="ctrl-exec was stopped .*" REQID=\w+ SCRIPT=wait TARGET=web-01/,
@@ -75,4 +75,17 @@ test("with --json the result is whole", async () => {
   });
   control.folder.write("web-01/json.go", "");
   await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
+});
+
+test("where there is no record, none is promised", async () => {
+  const runs = control.folder.join("control", "state", "runs");
+  rmSync(runs, { recursive: true, force: true });
+  control.folder.write("control/state/runs", "");
+  const { run } = await halfDone("unrecorded");
+  run.child.kill("SIGINT");
+  expect(await run.ended()).toBe(130);
+  expect(run.err).toContain("ACTION=run-store-fail");
+  expect(run.err).toContain("Stopped. What has begun on a host runs on\n");
+  control.folder.write("web-01/unrecorded.go", "");
+  rmSync(runs);
 });

@@ -1,4 +1,5 @@
 import { startRun } from "../../controller/run.ts";
+import { configArgument } from "../../core/controller-config.ts";
 import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";
@@ -68,7 +69,8 @@ export const run = defineVerb({
         );
       }
       if (signal === undefined) return results.some(runFailed) ? 1 : 0;
-      io.err(`Stopped. What has begun on a host runs on; the record: ctrl-exec status ${reqid}\n`);
+      const look = `; the record: ctrl-exec status ${reqid}${configArgument(controller.config.file)}`;
+      io.err(`Stopped. What has begun on a host runs on${recorded ? look : ""}\n`);
       return signal;
     } finally {
       progress.end();

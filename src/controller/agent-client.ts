@@ -1,7 +1,7 @@
 /** One request to one agent: dial, verify who answers, ask, read the answer. */
-import type { ConnectionPhase } from "../core/connection-problem.ts";
+import { type ConnectionPhase, refusesCertificate } from "../core/connection-problem.ts";
 import type { ControllerConfig } from "../core/controller-config.ts";
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError, systemCode } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { notJson } from "../core/http-response.ts";
 import { isIp } from "../core/ip-address.ts";
@@ -19,6 +19,7 @@ import { agentProblem, withName } from "./agent-problem.ts";
 import type { ShownByAgent } from "./contacts.ts";
 import { identityProblem } from "./identity.ts";
 import type { ReplyAccount, ReplyBudget, ReplyShare } from "./reply-budget.ts";
+import type { RunProgress } from "./run-progress.ts";
 import { otherPortHint } from "./target-hints.ts";
 import { dialAddress, type ResolvedTarget } from "./targets.ts";
 
@@ -70,12 +71,17 @@ export interface Dialler {
   readonly budget: ReplyBudget;
   /** Where replies are counted until all of them are let go; undefined counts one while it comes. */
   readonly account?: ReplyAccount;
+  /** Told of each host whether the request may have reached it; undefined where nobody asks. */
+  readonly progress?: RunProgress;
 }
 
 export const MAX_HANDSHAKES = 8;
 
 /** A handshake that takes longer waits for the other side and starves nobody: its place is free (T23). */
 const HANDSHAKE_PLACE_MS = 250;
+
+/** Bytes that no refusal of an agent comes near, in memory. */
+const LONGEST_REFUSAL = 16_384;
 
 /**
  * @param onPeer told the address that is called as soon as it is known, and again when one of a name's has
@@ -145,6 +151,8 @@ class Call {
         });
       }
       if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
+      // TLS 1.3: a client may send before the server has judged its certificate, and then nobody reads it.
+      if (refusesCertificate(systemCode(thrown))) this.#dialler.progress?.turnedAway(this.#target);
       throw agentProblem(thrown, this.#phase, this.#target, this.#place);
     }
   }
@@ -255,6 +263,8 @@ class Call {
       tls.close();
       throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
     }
+    // What has closed meanwhile is sent nothing.
+    if (!tls.closed) this.#dialler.progress?.sending(this.#target);
     return await requestOver(tls, {
       method,
       path,
@@ -282,13 +292,16 @@ class Call {
     });
   }
 
-  /** Whether the script ran is never in doubt: a refusal is short, so what is long has run. */
+  /** A refusal is short, so where the answer is long the script has run. */
   #drop({ message, hint = "No agent gives such an answer: see what runs there." }: CtrlExecError) {
     const { reply, path } = this.#request;
     const { label } = this.#target;
+    const { config, progress } = this.#dialler;
+    const hasRun = reply === "output" && config.max_reply >= LONGEST_REFUSAL;
+    if (hasRun) progress?.ended(this.#target);
     const dropped = `the answer of ${label} to ${path} was dropped: it ${message}`;
     return new CtrlExecError("too-large", dropped, {
-      hint: reply === "output" ? `The script has run. ${hint}` : hint,
+      hint: hasRun ? `The script has run. ${hint}` : hint,
     });
   }
 

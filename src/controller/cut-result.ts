@@ -2,7 +2,7 @@
 import { dropUndefined } from "../core/json.ts";
 import type { LongText } from "../core/json-pieces.ts";
 import { PiecedText } from "../core/pieced-text.ts";
-import type { RunResult } from "../core/results.ts";
+import { changeError, type RunResult, withoutResult } from "../core/results.ts";
 
 /** Characters of an error that are kept without the outputs. */
 const MAX_ERROR = 200;
@@ -10,13 +10,12 @@ const MAX_ERROR = 200;
 /** @param longest bytes of an output that is kept; of a longer one the result says what was dropped */
 export function cutResult(result: RunResult, longest: number): RunResult {
   if (longest === Number.POSITIVE_INFINITY) return result;
-  const { stdout, stderr, stdout_b64, stderr_b64, stdout_dropped, stderr_dropped, ...rest } =
-    result;
+  const short = longest === 0 ? changeError(result, (error) => error.slice(0, MAX_ERROR)) : result;
+  const { stdout, stderr, stdout_b64, stderr_b64, stdout_dropped, stderr_dropped, ...rest } = short;
   const out = cutStream({ text: stdout, base64: stdout_b64, dropped: stdout_dropped }, longest);
   const err = cutStream({ text: stderr, base64: stderr_b64, dropped: stderr_dropped }, longest);
   return dropUndefined({
     ...rest,
-    error: longest === 0 ? rest.error?.slice(0, MAX_ERROR) : rest.error,
     stdout: out.text,
     stderr: err.text,
     stdout_b64: out.base64,
@@ -49,16 +48,9 @@ export function longestBareResult(
   run: { readonly script: string; readonly reqid: string },
   host: string,
 ): RunResult {
-  const { script, reqid } = run;
   return {
-    host,
-    script,
+    ...withoutResult(run, host, "9999999ms", { state: "never-ran", error: "x".repeat(MAX_ERROR) }),
     exit: -2_147_483_648,
-    stdout: "",
-    stderr: "",
-    rtt: "9999999ms",
-    reqid,
-    error: "x".repeat(MAX_ERROR),
     signal: "SIGVTALRM",
     timed_out: true,
     stdout_dropped: 2 ** 52,

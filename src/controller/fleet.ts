@@ -26,6 +26,7 @@ import { rememberClocks } from "./known-clocks.ts";
 import type { AgentRecord } from "./registry.ts";
 import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import { readRevoked } from "./revocation.ts";
+import type { RunProgress } from "./run-progress.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 /** What one host answered, or why it did not. */
@@ -56,7 +57,8 @@ export interface HostProblem {
 export type DialCredential = Pick<Dialler, "credential" | "serial">;
 
 /** All that dialling needs but the controller whose request it is. */
-export interface DialSetting extends Omit<Dialler, "credential" | "serial" | "account"> {
+export interface DialSetting
+  extends Omit<Dialler, "credential" | "serial" | "account" | "progress"> {
   /** The one in force first, then those of rotations under way, the newest first. */
   readonly credentials: readonly [DialCredential, ...DialCredential[]];
 }
@@ -64,6 +66,7 @@ export interface DialSetting extends Omit<Dialler, "credential" | "serial" | "ac
 export interface FleetDialler extends DialSetting {
   readonly controller: Controller;
   readonly account?: ReplyAccount;
+  readonly progress?: RunProgress;
 }
 
 /** @throws CtrlExecError `config` when this host's own credential cannot be used */
@@ -184,6 +187,7 @@ export async function askHost(
     for (const { serial, credential } of inOrderFor(target, dialler.credentials)) {
       const reply = await askAgent({ ...dialler, serial, credential }, target, request, onPeer);
       if (!isRefusal(reply, CALLER_REFUSALS)) return outcome(reply, { acceptedSerial: serial });
+      dialler.progress?.turnedAway(target);
       refused ??= reply;
     }
     return outcome(refused, {

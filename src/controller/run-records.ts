@@ -73,6 +73,7 @@ export class RunRecord {
     this.#writing = this.stored;
   }
 
+  /** Before `close`; what comes later is too late. */
   add(result: RunResult): void {
     if (this.#closed) return;
     this.#results.set(result.host, result);
@@ -85,18 +86,14 @@ export class RunRecord {
   }
 
   /**
-   * Writes the final record; hosts without a result get one that says `reason`. Never rejects.
+   * Writes the final record. Never rejects.
    * @returns whether the record has all of every result
    */
-  async close(reason: string): Promise<boolean> {
+  async close(): Promise<boolean> {
     if (!this.#closed) {
       this.#closed = true;
       clearTimeout(this.#scheduled);
       clearInterval(this.#heartbeat);
-      for (const host of this.#facts.hosts) {
-        if (!this.#results.has(host))
-          this.#results.set(host, lostResult(this.#facts, host, reason));
-      }
       this.#then(() => this.#finish());
     }
     return await this.#writing;
@@ -204,16 +201,6 @@ export class RunRecord {
     for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
     yield "\n";
   }
-}
-
-/** The result of a host whose answer nobody waits for any more. */
-export function lostResult(
-  run: { readonly script: string; readonly reqid: string },
-  host: string,
-  reason: string,
-): RunResult {
-  const { script, reqid } = run;
-  return { host, script, exit: -1, stdout: "", stderr: "", rtt: "", reqid, error: reason };
 }
 
 /** A request id is checked before it is part of a path (T17). */

@@ -5,14 +5,16 @@ import { dropUndefined } from "../core/json.ts";
 import { MAX_REQUEST_BYTES, refusalIn, runReply } from "../core/messages.ts";
 import { resultWithoutToken } from "../core/redact.ts";
 import { isReservedScript } from "../core/reserved-script.ts";
-import type { RunResult } from "../core/results.ts";
+import { type RunResult, withoutResult } from "../core/results.ts";
+import { type RunState, readRunEnd, runEnd, stateOfRefusal } from "../core/run-state.ts";
 import type { Caller } from "./authorize.ts";
 import { authorizedTargets } from "./authorized-targets.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
 import { takeRunLocks } from "./locks.ts";
 import { newRequestId } from "./request-id.ts";
-import { lostResult, RunRecord } from "./run-records.ts";
+import { RunProgress } from "./run-progress.ts";
+import { RunRecord } from "./run-records.ts";
 import { type ResolvedTarget, readTargets } from "./targets.ts";
 
 export interface RunOrder {
@@ -40,10 +42,11 @@ export interface StartedRun {
   /** Resolves when every host has its result and the record is written. */
   readonly finished: Promise<RunReport>;
   /**
-   * For a process that must end before the run has: completes the record, and `finished` resolves
-   * with that reason for the hosts that are still out. Never rejects.
+   * For a process that must end before the run has: sends nothing more, completes the record, and `finished`
+   * resolves with a result of the hosts that are still out. Never rejects.
+   * @param why what happens to the process: "ctrl-exec was stopped"
    */
-  abandon(reason: string): Promise<void>;
+  abandon(why: string): Promise<void>;
   /** The results are needed no more: they stop to count against the replies that are held. */
   letGo(): void;
 }
@@ -81,7 +84,8 @@ export async function startRun(
   const targets = await authorizedTargets(controller, caller, action, asked);
   const opened = openDialler(controller);
   const account = opened.budget.open();
-  const dialler = { ...opened, account };
+  const progress = new RunProgress();
+  const dialler = { ...opened, account, progress };
   const hosts = targets.map(({ label }) => label);
   const locks = takeRunLocks(controller, { targets, script, reqid, username });
   const { mustBeRecorded = false } = order;
@@ -100,21 +104,35 @@ export async function startRun(
   const report = () => {
     return { reqid, results: targets.flatMap((target) => results.get(target) ?? []), recorded };
   };
+  /** Of the hosts that have none, when nobody waits for them any more. */
+  const giveUp = (why: string) => {
+    progress.stop();
+    for (const target of targets) {
+      if (results.has(target)) continue;
+      const end = runEnd(progress.stateOf(target), givenUp(why, progress.stateOf(target)));
+      const result = withoutResult({ script, reqid }, target.label, "", end);
+      logResult(controller, target, result);
+      results.set(target, result);
+      record.add(result);
+    }
+  };
   const fanOut = async (): Promise<RunReport> => {
     try {
       const request = { method: "POST", path: "/run", body, reply: "output" } as const;
       await askFleet(dialler, targets, request, (outcome) => {
-        locks.release(outcome.target);
-        const result = runResult(outcome, script, reqid);
-        logResult(controller, outcome, resultWithoutToken(result, token));
-        results.set(outcome.target, result);
+        const { target, rtt } = outcome;
+        locks.release(target);
+        if (results.has(target)) return;
+        const result = runResult(outcome, script, reqid, progress.stateOf(target));
+        logResult(controller, target, resultWithoutToken(result, token), rtt);
+        results.set(target, result);
         record.add(result);
         onResult(result);
       });
     } finally {
       locks.releaseAll();
-      const reason = "ctrl-exec gave up before this host answered; the script may have run";
-      recorded = await record.close(reason);
+      giveUp("ctrl-exec gave up");
+      recorded = await record.close();
     }
     return report();
   };
@@ -122,46 +140,59 @@ export async function startRun(
   return {
     reqid,
     finished: Promise.race([fanOut(), abandoned.promise]),
-    async abandon(reason) {
-      const lost = targets.filter((target) => !results.has(target));
-      recorded = await record.close(reason);
-      for (const target of lost) {
-        const TARGET = formatHostPort(target.name, target.port);
-        log("err", "run", { ERROR: reason, REQID: reqid, SCRIPT: script, TARGET });
-        if (results.has(target)) continue;
-        results.set(target, lostResult({ reqid, script }, target.label, reason));
-      }
+    async abandon(why) {
+      giveUp(why);
+      recorded = await record.close();
       abandoned.resolve(report());
     },
     letGo: () => account.close(),
   };
 }
 
-function runResult(outcome: HostOutcome, script: string, reqid: string): RunResult {
-  const { target, reply, rtt } = outcome;
-  const head = { host: target.label, script };
-  const tail = { rtt: `${rtt}ms`, reqid };
-  const failed = (error: string) => {
-    return { ...head, exit: -1, stdout: "", stderr: "", ...tail, error };
-  };
-  if (reply === undefined) return failed(outcome.error ?? "no answer");
-  const answered = runReply.safeParse(reply.json);
-  if (reply.status === 200 && answered.success) {
-    const { exit, stdout, stderr, ...rest } = answered.data;
-    // The order of PROTOCOL section 5: scripts grep for `"script":"...","exit":0`.
-    return { ...head, exit, stdout, stderr, ...tail, ...dropUndefined(rest) };
-  }
-  const problem = `${target.label} answered with status ${reply.status} and no result`;
-  return failed(refusalIn(reply.json) ?? problem);
+function givenUp(why: string, state: RunState): string {
+  return state === "never-ran"
+    ? `${why} before this host was asked`
+    : `${why} before this host answered; the script may have run`;
 }
 
-function logResult({ log }: Controller, { target, rtt }: HostOutcome, result: RunResult): void {
+/** @param unanswered the state where there is no answer */
+function runResult(
+  { target: { label }, reply, error, rtt: ms }: HostOutcome,
+  script: string,
+  reqid: string,
+  unanswered: RunState,
+): RunResult {
+  const run = { script, reqid };
+  const rtt = `${ms}ms`;
+  if (reply === undefined) {
+    return withoutResult(run, label, rtt, runEnd(unanswered, error ?? "no answer"));
+  }
+  const answered = runReply.safeParse(reply.json);
+  if (reply.status === 200 && answered.success) {
+    const { exit, stdout, stderr, error: problem, state, ...rest } = answered.data;
+    const end = readRunEnd(answered.data, "never-ran");
+    // The order of PROTOCOL section 5: scripts grep for `"script":"...","exit":0`.
+    const head = { host: label, script, exit, stdout, stderr, rtt, reqid };
+    return { ...head, ...end, ...dropUndefined(rest) };
+  }
+  const problem = `${label} answered with status ${reply.status} and no result`;
+  const end = runEnd(stateOfRefusal(reply.status), refusalIn(reply.json) ?? problem);
+  return withoutResult(run, label, rtt, end);
+}
+
+/** @param rtt milliseconds; undefined when the host was given up */
+function logResult(
+  { log }: Controller,
+  target: ResolvedTarget,
+  { reqid, script, exit, error }: RunResult,
+  rtt?: number,
+): void {
   const fields = {
-    REQID: result.reqid,
+    REQID: reqid,
     RTT: rtt,
-    SCRIPT: result.script,
+    SCRIPT: script,
     TARGET: formatHostPort(target.name, target.port),
   };
-  if (result.error === undefined) log("info", "run", { EXIT: result.exit, ...fields });
-  else log("err", "run", { ERROR: result.error, ...fields });
+  if (error === undefined) log("info", "run", { EXIT: exit, ...fields });
+  else log("err", "run", { ERROR: error, ...fields });
 }

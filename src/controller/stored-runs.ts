@@ -6,16 +6,21 @@ import { dropUndefined } from "../core/json.ts";
 import { JsonReader } from "../core/json-reader.ts";
 import { PiecedText } from "../core/pieced-text.ts";
 import { isRequestId } from "../core/request-id.ts";
-import type { RunReportSoFar, RunResult } from "../core/results.ts";
+import { type RunReportSoFar, type RunResult, withoutResult } from "../core/results.ts";
+import { readRunEnd } from "../core/run-state.ts";
 import { isoSeconds } from "../core/time.ts";
 import { readChunks } from "../system/async-files.ts";
 import { fileError } from "../system/files.ts";
 import type { Controller } from "./controller.ts";
 import type { ReplyAccount } from "./reply-budget.ts";
-import { LOST_AFTER_MS, lostResult, recordFile } from "./run-records.ts";
+import { LOST_AFTER_MS, recordFile } from "./run-records.ts";
 
-const LOST =
-  "no result of this host was recorded: ctrl-exec ended, or could not write, before it answered; the script may have run";
+/** Nothing is recorded of which hosts had been asked. */
+const LOST = {
+  state: "unknown",
+  error:
+    "no result of this host was recorded: ctrl-exec ended, or could not write, before it answered; the script may have run",
+} as const;
 
 /** Characters from which on a text is not parsed with the rest, which is parsed in one go. */
 const LONG_TEXT = 4096;
@@ -42,6 +47,8 @@ const storedResult = z.object({
   rtt: text,
   reqid: text,
   error: z.optional(longText),
+  /** Absent in records of 0.8 and 1.0. */
+  state: z.optional(text),
   stdout_b64: outputBytes,
   stderr_b64: outputBytes,
   signal: z.optional(z.string()),
@@ -105,7 +112,7 @@ export async function readRunRecord(
   const age = await ageOf(file, now());
   if (age === undefined || age > config.run_retention * 1000) return undefined;
   const run = parseRecord(await readRecord(file, reqid, account), reqid);
-  const results: RunResult[] = run.results.map(dropUndefined);
+  const results = run.results.map(asResult);
   const done = new Set(results.map(({ host }) => host));
   const missing = run.hosts.filter((host) => !done.has(host));
   const lost = !run.complete && age > LOST_AFTER_MS;
@@ -114,13 +121,20 @@ export async function readRunRecord(
     reqid,
     script: run.script,
     hosts: run.hosts,
-    results: lost ? [...results, ...missing.map((host) => lostResult(run, host, LOST))] : results,
+    results: lost
+      ? [...results, ...missing.map((host) => withoutResult(run, host, "", LOST))]
+      : results,
     pending: complete ? [] : missing,
     complete,
     submitter: run.submitter,
     started: run.started,
     completed: run.completed ?? (complete ? isoSeconds(new Date(now().getTime() - age)) : null),
   };
+}
+
+function asResult(stored: z.output<typeof storedResult>): RunResult {
+  const { state, error, ...rest } = stored;
+  return { ...dropUndefined(rest), ...readRunEnd(stored, "unknown") };
 }
 
 async function readRecord(file: string, reqid: string, account: ReplyAccount): Promise<unknown> {

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { parseTarget } from "./host-name.ts";
 import { isArrayOfText } from "./json.ts";
 import type { LongText } from "./json-pieces.ts";
+import { RUN_STATES } from "./run-state.ts";
 import { unknownMember } from "./unknown-member.ts";
 
 // No program and no environment variable can be given a NUL byte.
@@ -110,12 +111,17 @@ export const runResult = z.object({
   exit: z
     .number()
     .int()
-    .describe("The script's own code; 126 killed or not executable; -1 it never ran."),
+    .describe("The script's own code; 126 killed or not executable; -1 none, see state."),
   stdout: z.string(),
   stderr: z.string(),
   rtt,
   reqid,
-  error: failure,
+  state: z
+    .enum(RUN_STATES)
+    .describe(
+      "Whether the script ran. ended: it ran and is over. never-ran: it did not, so running it again repeats nothing. unknown: the host may have been asked and no result came, so it may have run or still be running.",
+    ),
+  error: z.string().optional().describe("What went wrong; always there unless state is ended."),
   stdout_b64: base64.describe("The exact bytes, base64, when they are not UTF-8."),
   stderr_b64: base64,
   signal: z.string().optional().describe("The signal that ended the script."),

@@ -8,6 +8,11 @@ export interface ConnectionProblem {
   readonly hint?: string;
 }
 
+/** Whether the peer's TLS refused the certificate of this side: nothing that was sent to it was read. */
+export function refusesCertificate(code: string): boolean {
+  return OTHER_CA.test(code) || NOT_VALID.test(code);
+}
+
 /**
  * @param listener what listens there
  * @param place `host:port` as it was dialled
@@ -64,6 +69,11 @@ const NETWORK: Readonly<Record<string, Explain>> = {
   EMFILE: () => ({ message: "too many open files on this host (see ulimit -n)" }),
 };
 
+/** Alerts of the peer, about the certificate that it was shown. */
+const OTHER_CA =
+  /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_REQUIRED|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|DECRYPT_ERROR|ACCESS_DENIED)/;
+const NOT_VALID = /ALERT_CERTIFICATE_(EXPIRED|REVOKED)/;
+
 const TRUST: readonly (readonly [RegExp, Explain])[] = [
   [
     /^(UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_SIGNATURE_FAILURE)$/,
@@ -87,14 +97,14 @@ const TRUST: readonly (readonly [RegExp, Explain])[] = [
     }),
   ],
   [
-    /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_REQUIRED|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|DECRYPT_ERROR|ACCESS_DENIED)/,
+    OTHER_CA,
     (peer, place) => ({
       message: `the ${peer} at ${place} refuses this host's certificate: it is not of the CA it was paired with`,
       hint: "Pair that host with this control host.",
     }),
   ],
   [
-    /ALERT_CERTIFICATE_(EXPIRED|REVOKED)/,
+    NOT_VALID,
     (peer, place) => ({
       message: `the ${peer} at ${place} refuses this host's certificate: expired or revoked`,
       hint: "Check the certificate's dates and the clocks of both hosts.",

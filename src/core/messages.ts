@@ -72,6 +72,8 @@ export const runReply = z.object({
   stdout: output,
   stderr: output,
   error: z.optional(line),
+  /** New: see run-state.ts. A word that is not known there is read as `unknown`. */
+  state: z.optional(word),
   /** New: the exact bytes, base64, when they are not UTF-8 and `stdout` has lost some. */
   stdout_b64: z.optional(outputBytes),
   stderr_b64: z.optional(outputBytes),

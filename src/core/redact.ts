@@ -1,7 +1,7 @@
 /** Takes a caller's token out of what is kept (T27): a script may print the context it was given. */
 import { base64Of, bytesOf } from "./base64.ts";
 import type { LongText } from "./json-pieces.ts";
-import type { RunResult } from "./results.ts";
+import { changeError, type RunResult } from "./results.ts";
 
 const MARK = "[token]";
 
@@ -18,15 +18,15 @@ function spellings(token: string): readonly string[] {
 /** A result as the log and the record may have it. Long outputs are gone through when they are written. */
 export function resultWithoutToken(result: RunResult, token: string): RunResult {
   if (token === "") return result;
-  const { stdout_b64, stderr_b64, error, ...rest } = result;
-  return {
+  const { stdout_b64, stderr_b64, ...rest } = result;
+  const clean = {
     ...rest,
     stdout: outputWithoutToken(result.stdout, token),
     stderr: outputWithoutToken(result.stderr, token),
-    ...(error === undefined ? {} : { error: withoutToken(error, token) }),
     ...(stdout_b64 === undefined ? {} : { stdout_b64: bytesWithoutToken(stdout_b64, token) }),
     ...(stderr_b64 === undefined ? {} : { stderr_b64: bytesWithoutToken(stderr_b64, token) }),
   };
+  return changeError(clean, (error) => withoutToken(error, token));
 }
 
 function outputWithoutToken(text: string | LongText, token: string): string | LongText {

@@ -1,18 +1,20 @@
 /** One host's result, as the screen, `--json`, the API and the run records have it. */
 
 import type { LongText } from "./json-pieces.ts";
+import type { RunEnd } from "./run-state.ts";
 
-export interface RunResult {
+export type RunResult = HostRun & RunEnd;
+
+interface HostRun {
   readonly host: string;
   readonly script: string;
-  /** The script's own code; 126 killed or not executable; -1 when it never ran. */
+  /** The script's own code; 126 killed or not executable; -1 when there is none: `state` says more. */
   readonly exit: number;
   readonly stdout: string | LongText;
   readonly stderr: string | LongText;
   /** Milliseconds with their unit: `42ms`. */
   readonly rtt: string;
   readonly reqid: string;
-  readonly error?: string;
   /** The exact bytes, base64, when they are not UTF-8. */
   readonly stdout_b64?: string | LongText;
   readonly stderr_b64?: string | LongText;
@@ -76,4 +78,20 @@ export interface RunReportSoFar {
 
 export function runFailed({ exit, error }: RunResult): boolean {
   return exit !== 0 || error !== undefined;
+}
+
+/** Of a host that gave no result. @param rtt empty when it is not known */
+export function withoutResult(
+  { script, reqid }: { readonly script: string; readonly reqid: string },
+  host: string,
+  rtt: string,
+  end: RunEnd,
+): RunResult {
+  // The order of PROTOCOL section 5, which scripts grep for.
+  return { host, script, exit: -1, stdout: "", stderr: "", rtt, reqid, ...end };
+}
+
+/** @param change told the error, where there is one */
+export function changeError(result: RunResult, change: (error: string) => string): RunResult {
+  return result.error === undefined ? result : { ...result, error: change(result.error) };
 }

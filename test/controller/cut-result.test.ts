@@ -14,6 +14,7 @@ const result: RunResult = {
   stderr: "short",
   rtt: "1ms",
   reqid: "0123456789abcdef",
+  state: "ended",
   stderr_dropped: 7,
 };
 

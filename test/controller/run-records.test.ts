@@ -7,7 +7,7 @@ import { RunRecord } from "../../src/controller/run-records.ts";
 import { readRunRecord as readStored } from "../../src/controller/stored-runs.ts";
 import { runResult } from "../../src/core/api-schemas.ts";
 import { parseControllerConfig } from "../../src/core/controller-config.ts";
-import type { RunResult } from "../../src/core/results.ts";
+import { type RunResult, withoutResult } from "../../src/core/results.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const REQID = "0123456789abcdef";
@@ -21,6 +21,7 @@ const resultOf = (host: string): RunResult => ({
   stderr: "",
   rtt: "1ms",
   reqid: REQID,
+  state: "ended",
 });
 
 /** With every long text as one. */
@@ -78,7 +79,7 @@ describe("a run's record", () => {
     const controller = await stage.controller();
     const record = new RunRecord(controller, { ...facts, hosts: ["a"] });
     record.add(whole);
-    await record.close("never");
+    await record.close();
     expect((await readRunRecord(controller, REQID))?.results).toEqual([whole]);
     expect(Object.keys(runResult.shape).toSorted()).toEqual(Object.keys(whole).toSorted());
   });
@@ -96,7 +97,7 @@ describe("a run's record", () => {
     });
     record.add(resultOf("b"));
     record.add(resultOf("a"));
-    await record.close("never");
+    await record.close();
     expect(await readRunRecord(controller, REQID)).toMatchObject({
       complete: true,
       pending: [],
@@ -113,21 +114,23 @@ describe("a run's record", () => {
     const record = new RunRecord(controller, facts);
     const long = { stdout: 'é\n"\\\u0001😀'.repeat(200_000), stderr: "x".repeat(70_000) };
     record.add({ ...resultOf("a"), ...long });
-    await record.close("gone");
+    await record.close();
     const [first] = (await readRunRecord(controller, REQID))?.results ?? [];
     expect(first?.stdout === long.stdout && first.stderr === long.stderr).toBe(true);
   });
 
-  test("that is closed early has a result for every host", async () => {
+  test("that is closed stays as it is, whatever comes later", async () => {
     using stage = new Stage();
     const controller = await stage.controller();
     const record = new RunRecord(controller, facts);
+    const lost = withoutResult(facts, "b", "", { state: "unknown", error: "gave up" });
     record.add(resultOf("a"));
-    await record.close("gave up");
+    record.add(lost);
+    await record.close();
     record.add(resultOf("b"));
     expect(await readRunRecord(controller, REQID)).toMatchObject({
       complete: true,
-      results: [resultOf("a"), { host: "b", exit: -1, error: "gave up" }],
+      results: [resultOf("a"), lost],
     });
   });
 
@@ -149,7 +152,10 @@ describe("a run's record", () => {
     expect(await readRunRecord(controller, REQID)).toMatchObject({
       complete: true,
       pending: [],
-      results: [resultOf("a"), { host: "b", error: expect.stringContaining("ctrl-exec ended") }],
+      results: [
+        resultOf("a"),
+        { host: "b", state: "unknown", error: expect.stringContaining("ctrl-exec ended") },
+      ],
     });
   });
 
@@ -176,8 +182,28 @@ describe("a run's record", () => {
     expect(await readRunRecord(controller, REQID)).toMatchObject({
       complete: true,
       completed: "2023-11-14T22:13:20Z",
-      results: [{ host: "a", exit: 3, stdout: "x", stderr: "" }],
+      results: [{ host: "a", exit: 3, stdout: "x", stderr: "", state: "ended" }],
     });
+  });
+
+  test("of 1.0, which recorded -1 of answers that did not come too, claims nothing of those", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const { state: _, ...result } = resultOf("a");
+    const results = [
+      { ...result, exit: -1, error: "read timeout after 60s" },
+      { ...result, host: "b", exit: 126, error: "cannot execute /x: it is not executable" },
+      { ...result, host: "c", state: "of a later version" },
+    ];
+    const run = { ...facts, hosts: ["a", "b", "c"], results, completed: "2026-01-01T00:00:00Z" };
+    stage.folder.write(`state/runs/${REQID}.json`, JSON.stringify(run));
+    const found = await readRunRecord(controller, REQID);
+    expect(found?.results.map(({ host, state }) => [host, state])).toEqual([
+      ["a", "unknown"],
+      ["b", "never-ran"],
+      ["c", "unknown"],
+    ]);
+    expect(found?.results.every(({ error }) => error !== undefined)).toBe(true);
   });
 
   test.each(["", "{", "[]", "{}", '{"reqid":1}'])("damaged as %j names the run", async (text) => {
@@ -217,7 +243,7 @@ describe("a run's record", () => {
     const record = new RunRecord(controller, facts);
     await record.stored;
     record.add(resultOf("a"));
-    await record.close("x");
+    await record.close();
     expect(stage.logged).toEqual([
       ["warning", "run-store-fail"],
       ["warning", "run-store-fail"],
@@ -228,14 +254,14 @@ describe("a run's record", () => {
     using stage = new Stage();
     const controller = await stage.controller();
     const record = new RunRecord(controller, facts);
-    expect([await record.stored, await record.close("x")]).toEqual([true, true]);
+    expect([await record.stored, await record.close()]).toEqual([true, true]);
     stage.folder.write("state/file", "");
     const file = {
       ...controller,
       config: { ...controller.config, state_dir: stage.folder.join("state/file") },
     };
     const other = new RunRecord(file, facts);
-    expect([await other.stored, await other.close("x")]).toEqual([false, false]);
+    expect([await other.stored, await other.close()]).toEqual([false, false]);
   });
 
   test("T69 that would take more than half of max_records leaves out long outputs", async () => {
@@ -244,7 +270,7 @@ describe("a run's record", () => {
     const record = new RunRecord(controller, facts);
     record.add({ ...resultOf("a"), stdout: "x".repeat(600_000) });
     record.add(resultOf("b"));
-    expect(await record.close("x")).toBe(false);
+    expect(await record.close()).toBe(false);
     expect((await readRunRecord(controller, REQID))?.results).toEqual([
       { ...resultOf("a"), stdout: "", stdout_dropped: 600_000 },
       resultOf("b"),
@@ -258,7 +284,7 @@ describe("run_retention", () => {
     const controller = await stage.controller("run_retention = 100");
     const fresh = "f".repeat(16);
     for (const reqid of [REQID, fresh]) {
-      await new RunRecord(controller, { ...facts, reqid }).close("x");
+      await new RunRecord(controller, { ...facts, reqid }).close();
     }
     stage.folder.write("state/runs/notes.json", "{}");
     stage.folder.write(`state/runs/.${REQID}.json.0123456789ab.tmp`, "cut");

@@ -2,8 +2,18 @@ import { expect, test } from "bun:test";
 import { wholeText } from "../../src/core/json-pieces.ts";
 import { PiecedText } from "../../src/core/pieced-text.ts";
 import { resultWithoutToken, withoutToken } from "../../src/core/redact.ts";
+import type { RunResult } from "../../src/core/results.ts";
 
-const result = { host: "h", script: "s", exit: 0, rtt: "1ms", reqid: "r", stdout: "", stderr: "" };
+const result: RunResult = {
+  host: "h",
+  script: "s",
+  exit: 0,
+  rtt: "1ms",
+  reqid: "r",
+  stdout: "",
+  stderr: "",
+  state: "ended",
+};
 
 test("T27 a token is taken out of everything a result holds, however it is spelt", () => {
   const token = 'a"b\\c';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { paint } from "../../src/cli/render/colour.ts";
 import { showError } from "../../src/cli/render/error.ts";
+import { mayHaveRun } from "../../src/cli/render/may-have-run.ts";
 import { Progress } from "../../src/cli/render/progress.ts";
 import { RunBlocks } from "../../src/cli/render/run-result.ts";
 import { renderColumns, renderTable } from "../../src/cli/render/table.ts";
@@ -16,6 +17,7 @@ const OK: RunResult = {
   stderr: "",
   rtt: "42ms",
   reqid: "a1b2c3d4e5f60718",
+  state: "ended",
 };
 
 function rendered(result: Partial<RunResult>, terminal = {}): string {
@@ -25,7 +27,7 @@ function rendered(result: Partial<RunResult>, terminal = {}): string {
 function renderedAll(results: readonly Partial<RunResult>[], terminal = {}): string {
   const kept = new KeptIo(terminal);
   const blocks = new RunBlocks(kept.io);
-  for (const result of results) blocks.show({ ...OK, ...result });
+  for (const result of results) blocks.show({ ...OK, ...result } as RunResult);
   expect(kept.err).toBe("");
   return kept.out;
 }
@@ -64,10 +66,23 @@ describe("one host's block (PROTOCOL section 5)", () => {
     expect(rendered({ stdout: "10%\r20%\r\n" }, terminal)).toEndWith("]\n10%^M20%\n");
   });
 
-  test("a host that did not answer", () => {
-    expect(rendered({ exit: -1, error: "read timeout after 60s" })).toBe(
-      "==> web-01  [FAIL  exit:-1  42ms  req:a1b2c3d4e5f60718]\n    ERROR: read timeout after 60s\n",
+  test("a host that did not answer, and one that was never asked", () => {
+    expect(rendered({ exit: -1, error: "read timeout after 60s", state: "unknown" })).toBe(
+      "==> web-01  [FAIL  exit:-1  42ms  req:a1b2c3d4e5f60718]\n    ERROR: read timeout after 60s\n    STATE: unknown: it may have run there, or still be running\n",
     );
+    expect(rendered({ exit: -1, error: "no route", state: "never-ran" })).toEndWith(
+      "    ERROR: no route\n    STATE: never-ran\n",
+    );
+    expect(rendered({ exit: 126, error: "script timed out" })).not.toContain("STATE");
+  });
+
+  test("T74 hosts that may have run it are named once, with where to look", () => {
+    const unknown = { ...OK, exit: -1, state: "unknown", error: "x" } as const;
+    const results = [unknown, OK, { ...unknown, host: "db\u001b[2J-01\n==> x" }];
+    expect(mayHaveRun(results)).toBe(
+      "ctrl-exec: Cannot tell whether deploy ran on web-01, db^[[2J-01 ==> x: no result came\nBefore you run it there again, look for REQID=a1b2c3d4e5f60718 in the agent's log. ACTION=run: it has ended, with that EXIT. ACTION=deny: it never ran. Neither: it may still be running.\n",
+    );
+    expect(mayHaveRun([OK, { ...unknown, state: "never-ran" }])).toBe("");
   });
 
   test("exit 0 with an error is no success", () => {

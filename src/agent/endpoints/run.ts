@@ -6,6 +6,7 @@ import {
   runRequest,
   UPDATE_SERIAL_SCRIPT,
 } from "../../core/messages.ts";
+import type { RunState } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ProcessResult } from "../../system/process.ts";
@@ -22,8 +23,11 @@ import type { AgentState } from "../state.ts";
 /** What the result says when a signal ended the script or it could not be executed (PROTOCOL 2). */
 const EXIT_NOT_EXECUTED = 126;
 
-/** What it says when the script never ran. */
-const EXIT_NEVER_RAN = -1;
+/** What it says when there is none. */
+const NO_EXIT = -1;
+
+const NEVER_RAN: RunState = "never-ran";
+const ENDED: RunState = "ended";
 
 const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
 
@@ -123,7 +127,7 @@ function storeSerial(
 ): AgentReply {
   const result = takeSerial(state.config, args);
   log("info", "run", { EXIT: result.exit, PEER: peerIp, REQID: reqid, SCRIPT: script });
-  return { status: 200, body: { script, ...result, reqid } };
+  return { status: 200, body: { script, ...result, reqid, state: ENDED } };
 }
 
 async function execute(
@@ -164,7 +168,7 @@ async function execute(
 
 function refuse(request: Partial<RunRequest>, error: string): AgentReply {
   const { script, reqid } = request;
-  return { status: 200, body: { script, exit: EXIT_NEVER_RAN, error, reqid } };
+  return { status: 200, body: { script, exit: NO_EXIT, error, reqid, state: NEVER_RAN } };
 }
 
 /** Text for 0.8, and the exact bytes beside it when the text has lost some. */
@@ -182,10 +186,12 @@ function outputOf({ stdout, stderr }: ProcessResult): Record<string, unknown> {
 }
 
 function endOf(result: ProcessResult, { path, options }: AllowedScript): Record<string, unknown> {
-  if (result.startError !== undefined) return { error: startProblem(path, result.startError) };
+  if (result.startError !== undefined) {
+    return { error: startProblem(path, result.startError), state: NEVER_RAN };
+  }
   const { signal } = result;
-  if (!result.timedOut) return { signal };
+  if (!result.timedOut) return { signal, state: ENDED };
   // `error` is what 0.8 shows.
   const error = `script timed out after ${options.timeout}s and was ended`;
-  return { signal, timed_out: true, error };
+  return { signal, timed_out: true, error, state: ENDED };
 }

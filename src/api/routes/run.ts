@@ -9,7 +9,7 @@ export const run = defineRoute({
   summary: "Run an allowlisted script on hosts",
   description: [
     "Runs the script on every host in parallel and answers when all are done. A host that fails is a",
-    "result, not an error. A client that hangs up does not stop the run: its record is at",
+    "result, not an error; its state says whether the script may have run there. A client that hangs up does not stop the run: its record is at",
     '/status/{reqid}. With "wait": false the answer comes as soon as the run is recorded, before anything',
     "is sent to a host, and the record grows. A run that cannot be recorded is refused then; one that",
     "is waited for goes on, and its answer says so.",
@@ -32,6 +32,7 @@ export const run = defineRoute({
             stderr: "",
             rtt: "42ms",
             reqid: "a1b2c3d4e5f60718",
+            state: "ended",
           },
         ],
       },

@@ -32,6 +32,7 @@ export const status = defineRoute({
             stderr: "",
             rtt: "42ms",
             reqid: "a1b2c3d4e5f60718",
+            state: "ended",
           },
         ],
         pending: ["web-02"],

@@ -3,6 +3,7 @@ import { configArgument } from "../../core/controller-config.ts";
 import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";
+import { mayHaveRun } from "../render/may-have-run.ts";
 import { Progress } from "../render/progress.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { scriptArguments } from "../script-arguments.ts";
@@ -10,7 +11,7 @@ import { firstSignal, STOP_SIGNALS } from "../signals.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
-const STOPPED = "ctrl-exec was stopped before this host answered; the script may have run";
+const STOPPED = "ctrl-exec was stopped";
 
 export const run = defineVerb({
   summary: "Run an allowlisted script on one or more hosts",
@@ -31,6 +32,9 @@ export const run = defineVerb({
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed or the script ended non-zero. Ctrl-C",
     "ends the waiting and not the scripts; the hosts that were out then say so, here and in the record.",
+    "",
+    "STATE below a host says that the script never ran there, or that this is unknown: look there before",
+    "you run it again. Without it, it has ended. With --json every result has a state.",
   ].join("\n"),
   examples: [
     "ctrl-exec run web-01 deploy-app",
@@ -63,6 +67,7 @@ export const run = defineVerb({
       if (options.json) {
         writeJson(io, { ok: 1, results });
       }
+      io.err(mayHaveRun(results));
       if (!recorded) {
         io.err(
           `ctrl-exec: Cannot keep all of the record of run ${reqid}: ACTION=run-store-fail in the log says why\nWhat is shown here is all there is.\n`,

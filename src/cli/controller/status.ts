@@ -4,6 +4,7 @@ import { type RunReportSoFar, runFailed } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";
+import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -34,6 +35,7 @@ export const status = defineVerb({
       for (const result of run.results) blocks.show(result);
       io.err(`${forOneLine(summary(run))}\n`);
     }
+    io.err(mayHaveRun(run.results));
     return run.complete && !run.results.some(runFailed) ? 0 : 1;
   },
 });

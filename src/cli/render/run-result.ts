@@ -3,12 +3,19 @@ import { type LongText, wholeText } from "../../core/json-pieces.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/results.ts";
 import { runFailed } from "../../core/results.ts";
+import type { RunState } from "../../core/run-state.ts";
 import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import type { Io } from "../io.ts";
 import { paint } from "./colour.ts";
 
 const INDENT = "    ";
+
+/** Where nothing is said of it, the script has ended. */
+const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
+  "never-ran": "never-ran",
+  unknown: "unknown: it may have run there, or still be running",
+};
 
 /**
  * The blocks of a run: the header, the errors, stdout as it came, then stderr behind its marker. A pipe gets
@@ -73,6 +80,7 @@ function notes(result: RunResult): string[] {
   const found: string[] = [];
   if (result.error !== undefined) found.push(`ERROR: ${withNextStep(result.error)}`);
   if (result.signal !== undefined) found.push(`ERROR: killed by ${result.signal}`);
+  if (result.state !== "ended") found.push(`STATE: ${STATES[result.state]}`);
   if (result.stdout_dropped)
     found.push(`CUT: ${formatBytes(result.stdout_dropped)} of stdout dropped`);
   if (result.stderr_dropped)

@@ -1,0 +1,16 @@
+/** Hosts of which nobody knows whether the script ran, named once below the results. */
+import type { RunResult } from "../../core/results.ts";
+import { screenLine } from "../../core/text.ts";
+
+/** For stderr, with how to find out; empty when it is known of every host. */
+export function mayHaveRun(results: readonly RunResult[]): string {
+  const unknown = results.filter(({ state }) => state === "unknown");
+  const [first] = unknown;
+  if (first === undefined) return "";
+  const { script, reqid } = first;
+  const hosts = unknown.map(({ host }) => host).join(", ");
+  return [
+    screenLine`ctrl-exec: Cannot tell whether ${script} ran on ${hosts}: no result came\n`,
+    screenLine`Before you run it there again, look for REQID=${reqid} in the agent's log. ACTION=run: it has ended, with that EXIT. ACTION=deny: it never ran. Neither: it may still be running.\n`,
+  ].join("");
+}

@@ -39,7 +39,7 @@ const DRAIN_MS = 10_000;
 /** Then the last answers have this long to leave. */
 const FLUSH_MS = 500;
 
-const ABANDONED = "ctrl-exec-api was stopped";
+const ABANDONED = "ctrl-exec-api stopped";
 
 /** @throws CtrlExecError `config` when it cannot start */
 export async function startApi(first: Controller): Promise<ApiServer> {

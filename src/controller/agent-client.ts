@@ -264,7 +264,10 @@ class Call {
       throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
     }
     // What has closed meanwhile is sent nothing.
-    if (!tls.closed) this.#dialler.progress?.sending(this.#target);
+    if (!tls.closed && this.#dialler.progress?.mayBeSent(this.#target) === false) {
+      tls.close();
+      throw new CtrlExecError("unreachable", "the run was stopped before this host was asked");
+    }
     return await requestOver(tls, {
       method,
       path,

@@ -1,5 +1,4 @@
 /** What is known of the hosts of a run that have given no result: whether the script may run there. */
-import { CtrlExecError } from "../core/errors.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
@@ -14,11 +13,11 @@ export class RunProgress {
 
   /**
    * Right before the first byte of the request leaves: from here on the script may run.
-   * @throws CtrlExecError when the run was stopped: nothing may be sent
+   * @returns whether it may leave; not when the run was stopped
    */
-  sending(target: ResolvedTarget): void {
-    if (this.#stopped) throw new CtrlExecError("unreachable", "the run was stopped");
-    this.#states.set(target, "unknown");
+  mayBeSent(target: ResolvedTarget): boolean {
+    if (!this.#stopped) this.#states.set(target, "unknown");
+    return !this.#stopped;
   }
 
   /** The agent refused the caller, so that what was sent ran nothing. */

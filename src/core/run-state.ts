@@ -27,7 +27,11 @@ export interface ToldEnd {
 }
 
 const NOT_EXECUTED = 126;
-const NO_REASON = "the agent does not say why";
+/** In place of an error that is missing. */
+const UNSAID = {
+  "never-ran": "the agent does not say why it did not run the script",
+  unknown: "the agent does not say whether the script ran",
+} as const;
 
 /**
  * @param noExit what an exit of -1 stands for where no state is told. Agents of 0.8 and 1.0 said it of what
@@ -39,7 +43,7 @@ export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunE
 }
 
 export function runEnd(state: RunState, error: string | undefined): RunEnd {
-  if (state !== "ended") return { state, error: error ?? NO_REASON };
+  if (state !== "ended") return { state, error: error ?? UNSAID[state] };
   return error === undefined ? { state } : { state, error };
 }
 

@@ -238,7 +238,7 @@ test("T14 whatever a script does, the agent stays up and nothing of it is left",
     exit: 0,
     stdout_b64: Buffer.from([255, 254, 0, 111, 107]).toString("base64"),
   });
-  expect(await run("killed")).toMatchObject({ exit: 126, signal: "SIGKILL" });
+  expect(await run("killed")).toMatchObject({ exit: 126, signal: "SIGKILL", state: "ended" });
   const [held, daemon] = [fresh(), fresh()];
   expect(await run("holder", [held])).toMatchObject({ exit: 0, stdout: "done\n" });
   expect(await run("daemon", [daemon])).toMatchObject({ exit: 0, stdout: "done\n" });
@@ -374,6 +374,7 @@ test("concurrency refuses one run too many with a clear error, and allows the ne
   await until("it runs", () => existsSync(begun));
   expect(await run("once", [go, begun, "second"])).toMatchObject({
     exit: -1,
+    state: "never-ran",
     error: "once runs already (concurrency=1); try again when it has ended",
   });
   expect(await run("wait", ["/", fresh(), "other"])).toMatchObject({ stdout: "other\n" });
@@ -387,7 +388,11 @@ test("a timeout is reported on the controller's screen and in its JSON", async (
   expect(shown.out).toContain("    ERROR: script timed out after 1s and was ended\n");
   expect(shown.status).toBe(1);
   const json = await control.run("run", ["web-01", "timed_tree", "--json", "--", fresh()]);
-  expect(JSON.parse(json.out).results[0]).toMatchObject({ timed_out: true, exit: 126 });
+  expect(JSON.parse(json.out).results[0]).toMatchObject({
+    timed_out: true,
+    exit: 126,
+    state: "ended",
+  });
 });
 
 test("a script that cannot be executed is exit 126 and a reason", async () => {
@@ -397,7 +402,8 @@ test("a script that cannot be executed is exit 126 and a reason", async () => {
     nointerpreter: /cannot execute .*: no such file, or its interpreter is missing/,
   };
   for (const [script, reason] of Object.entries(reasons)) {
-    const { exit, error } = await run(script);
-    expect([script, exit, error]).toEqual([script, 126, expect.stringMatching(reason)]);
+    const { exit, state, error } = await run(script);
+    expect([script, exit, state]).toEqual([script, 126, "never-ran"]);
+    expect(error).toMatch(reason);
   }
 });

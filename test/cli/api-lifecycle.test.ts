@@ -14,7 +14,13 @@ interface Status {
   readonly reqid: string;
   readonly complete: boolean;
   readonly pending: string[];
-  readonly results: { host: string; exit: number; stdout: string; error?: string }[];
+  readonly results: {
+    host: string;
+    exit: number;
+    stdout: string;
+    state: string;
+    error?: string;
+  }[];
 }
 
 async function statusOf(api: TestApi, reqid: string): Promise<Status> {
@@ -241,7 +247,8 @@ describe("in flight", () => {
     expect(await api.stop()).toBe(0);
     const { reqid, results } = (await long).json as Status;
     expect(results[0]?.error).toContain("ctrl-exec-api stopped before this host answered");
-    expect(results[1]).toMatchObject({ host: "web-02", stdout: "quick\n" });
+    expect(results[0]?.state).toBe("unknown");
+    expect(results[1]).toMatchObject({ host: "web-02", state: "ended", stdout: "quick\n" });
     const stored = JSON.parse((await host.run("status", [reqid, "--json"])).out) as Status;
     expect(stored).toMatchObject({ complete: true, pending: [], results });
     await stuck.stop("SIGKILL");

@@ -15,7 +15,13 @@ const KIB = "x".repeat(1024);
 
 interface Answer {
   readonly ok: boolean;
-  readonly results: { host: string; exit: number; stdout: string; error?: string }[];
+  readonly results: {
+    host: string;
+    exit: number;
+    stdout: string;
+    state: string;
+    error?: string;
+  }[];
 }
 
 /** A control host with an honest agent, `web-01`, and a hostile one on every other address. */
@@ -58,8 +64,8 @@ test("T69 many hosts that send without end: bounded together, and the API serves
   const honest = results.pop();
   expect([honest?.exit, honest?.stdout.length]).toEqual([0, 1_000_000]);
   expect(results).toHaveLength(10);
-  for (const { host, exit, stdout, error } of results) {
-    expect([exit, stdout]).toEqual([-1, ""]);
+  for (const { host, exit, stdout, state, error } of results) {
+    expect([exit, stdout, state]).toEqual([-1, "", "ended"]);
     expect(error).toStartWith(`the answer of ${host} to /run was dropped: it `);
     expect(error).toMatch(
       /it (is larger than 48 MiB|leaves too little of 128 MiB for the answers of other hosts)\. The script has run\. max_repl(y|ies) in ctrl-exec\.conf sets the bound/,
@@ -79,6 +85,7 @@ test("T69 one host's answer beyond max_reply: the result says so, and that the s
     {
       host: "hostile",
       exit: -1,
+      state: "ended",
       error:
         "the answer of hostile to /run was dropped: it is larger than 8 MiB. The script has run. max_reply in ctrl-exec.conf sets the bound, max_output in agent.conf what an agent sends",
     },

@@ -137,6 +137,7 @@ describe.each(KINDS)("%s", (kind) => {
         stdout: "a b.ü.",
         stderr: "oops\n",
         reqid: "a1b2c3d4e5f60718",
+        state: "ended",
       });
     });
 
@@ -179,7 +180,7 @@ describe.each(KINDS)("%s", (kind) => {
     const text = typeof body === "string" ? body : JSON.stringify(body);
     const reply = parse(await send(kind, http("1.1", "POST /run", text)));
     expect(reply.status).toBe(200);
-    expect(reply.body).toMatchObject({ exit: -1, error });
+    expect(reply.body).toMatchObject({ exit: -1, error, state: "never-ran" });
   });
 
   test("an unknown route is 404, a body over 1 MiB 413, too many headers 431", async () => {
@@ -207,10 +208,12 @@ describe.each(KINDS)("%s", (kind) => {
       send(kind, http("1.0", "POST /run", JSON.stringify({ ...RUN, args: [arg] }))).then(parse);
     expect((await one("a\0b")).body).toMatchObject({
       exit: -1,
+      state: "never-ran",
       error: expect.stringContaining("NUL"),
     });
     expect((await one("x".repeat(200_000))).body).toMatchObject({
       exit: 126,
+      state: "never-ran",
       error: expect.stringContaining("longer than this system allows"),
     });
     expect((await one("fine")).body).toMatchObject({ exit: 3, stdout: "fine." });

@@ -124,34 +124,56 @@ test("ping: version and expiry are those of the agent", async () => {
   expect(agent.received).toStartWith("POST /ping HTTP/1.1\r\n");
 });
 
+test("a state of a later agent is not guessed at, whatever its exit says", async () => {
+  register("old-01");
+  await using agent = await legacyAgent(() => http10({ exit: 0, stdout: "x", state: "lost" }));
+  const { status, out } = await ctrlExec("run", [
+    ...["old-01", "greet", `--port=${agent.port}`, "--json"],
+  ]);
+  expect(status).toBe(1);
+  expect(JSON.parse(out).results).toMatchObject([
+    {
+      exit: 0,
+      stdout: "x",
+      state: "unknown",
+      error: "the agent does not say whether the script ran",
+    },
+  ]);
+});
+
 describe("what 0.8 says otherwise", () => {
   const cases: [string, string, Record<string, unknown>][] = [
     [
       "an exit code as text",
       http10({ exit: "3", stdout: "", stderr: "x" }),
-      { exit: 3, stderr: "x" },
+      { exit: 3, stderr: "x", state: "ended" },
     ],
     [
       "a script that never ran",
       http10({ exit: -1, error: "script not permitted" }),
-      { exit: -1, error: "script not permitted" },
+      { exit: -1, error: "script not permitted", state: "never-ran" },
     ],
     [
       "a hook that refuses",
       http10({ exit: -1, error: "not authorised: bad credentials" }),
-      { exit: -1, error: "not authorised: bad credentials" },
+      { exit: -1, error: "not authorised: bad credentials", state: "never-ran" },
     ],
     [
       "another serial",
       http10({ error: "serial mismatch", status: "forbidden" }, "403 Forbidden"),
-      { exit: -1, error: "serial mismatch" },
+      { exit: -1, error: "serial mismatch", state: "never-ran" },
     ],
     [
       "a revoked certificate",
       http10({ error: "certificate revoked" }, "403 Forbidden"),
-      { exit: -1, error: "certificate revoked" },
+      { exit: -1, error: "certificate revoked", state: "never-ran" },
     ],
     ["no stderr at all", http10({ exit: 0, stdout: "x" }), { exit: 0, stdout: "x", stderr: "" }],
+    [
+      "126, of a signal as of what cannot be executed",
+      http10({ exit: 126, stdout: "", stderr: "" }),
+      { exit: 126, state: "unknown", error: "the agent does not say whether the script ran" },
+    ],
     [
       "an answer without a length",
       'HTTP/1.0 200 OK\r\n\r\n{"exit":0,"stdout":"y"}',

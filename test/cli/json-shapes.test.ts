@@ -19,8 +19,13 @@ const runResult = z.strictObject({
   exit: z.number().int(),
   stdout: z.string(),
   stderr: z.string(),
+  state: z.literal("ended"),
 });
-const runFailure = runResult.extend({ exit: z.literal(-1), error: z.string().min(1) });
+const runFailure = runResult.extend({
+  exit: z.literal(-1),
+  state: z.literal("never-ran"),
+  error: z.string().min(1),
+});
 const pingOk = z.strictObject({
   host: z.string(),
   rtt,
@@ -109,7 +114,7 @@ test("fields come in the order that 0.8's have, which scripts grep for", async (
     const { results } = JSON.parse((await control.run(verb, [...args, "--json"])).out);
     return results.map((result: object) => Object.keys(result).join(" "));
   };
-  const run = "host script exit stdout stderr rtt reqid";
+  const run = "host script exit stdout stderr rtt reqid state";
   const ping = "host status rtt expiry version reqid";
   const hosts = ["web-01", "no-such-host.invalid"];
   expect(await keys("run", [...hosts, "greet"])).toEqual([run, `${run} error`]);

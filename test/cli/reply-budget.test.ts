@@ -8,7 +8,13 @@ import { until } from "../support/folder.ts";
 
 interface Answer {
   readonly reqid: string;
-  readonly results: { host: string; exit: number; stdout: string; error?: string }[];
+  readonly results: {
+    host: string;
+    exit: number;
+    stdout: string;
+    state: string;
+    error?: string;
+  }[];
 }
 
 const MUCH = 3_000_000;
@@ -43,8 +49,8 @@ test("a fan-out keeps what fits; the others have an error that says what to do",
   const whole = results.filter(({ stdout }) => stdout.length === MUCH);
   const dropped = results.filter(({ error }) => error !== undefined);
   expect([whole.length, dropped.length]).toEqual([1, 3]);
-  for (const { host: name, exit, stdout, error } of dropped) {
-    expect([exit, stdout]).toEqual([-1, ""]);
+  for (const { host: name, exit, stdout, state, error } of dropped) {
+    expect([exit, stdout, state]).toEqual([-1, "", "ended"]);
     expect(DROPPED.exec(error ?? "")?.[1]).toBe(name);
   }
 });

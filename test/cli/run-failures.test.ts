@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import type { RunState } from "../../src/core/run-state.ts";
 import { freePort } from "../../src/system/free-port.ts";
 import { Authority, minutesFromNow } from "../support/authority.ts";
 import { runProgram } from "../support/binary.ts";
@@ -40,26 +41,36 @@ async function peer(making: Promise<Peer>): Promise<string> {
   return `127.0.0.1:${made.port}`;
 }
 
-/** The error that `run` shows for one host, which must fail alone. */
-async function errorOf(target: string, script = "mark"): Promise<string> {
-  const { status, out, err } = await control.run("run", [target, script]);
-  expect(err).toBe("");
+/** The error that `run` shows for one host, which must fail alone; its state is this one. */
+async function errorOf(target: string, state: RunState = "never-ran"): Promise<string> {
+  const { status, out, err } = await control.run("run", [target, "mark"]);
   expect(status).toBe(1);
   const block =
-    /^==> (\S+) {2}\[FAIL {2}exit:-1 {2}\d+ms {2}req:[0-9a-f]{16}\]\n {4}ERROR: (.*)\n$/.exec(out);
+    /^==> (\S+) {2}\[FAIL {2}exit:-1 {2}\d+ms {2}req:([0-9a-f]{16})\]\n {4}ERROR: (.*)\n {4}STATE: (.*)\n$/.exec(
+      out,
+    );
   if (block === null) throw new Error(`not one failed block: ${out}`);
-  expect(block[1]).toBe(target.replace(/:\d+$/, ""));
-  const [, , message = ""] = block;
+  const [, host = "", reqid = "", message = "", told = ""] = block;
+  expect(host).toBe(target.replace(/:\d+$/, ""));
+  expect(told).toMatch(state === "unknown" ? /^unknown: it may have run/ : /^never-ran$/);
+  if (state === "never-ran") expect(err).toBe("");
+  else {
+    expect(err).toStartWith(`ctrl-exec: Cannot tell whether mark ran on ${host}: no result came\n`);
+    expect(err).toContain(`look for REQID=${reqid} in the agent's log`);
+  }
   // Words, not a library's code.
   expect(message).not.toMatch(/\bE[A-Z]{4,}\b|ERR_|_CERT/);
   return message;
 }
 
 test("a script that takes too long: the timeout, in time, and the others' results", async () => {
-  const { status, out } = await control.run("run", ["web-01", "db-01", "hang"]);
+  const { status, out, err } = await control.run("run", ["web-01", "db-01", "hang"]);
   expect(status).toBe(1);
-  expect(out).toMatch(/==> web-01 {2}\[FAIL {2}exit:-1 .*\n {4}ERROR: read timeout after 1s\n/);
+  expect(out).toMatch(
+    /==> web-01 {2}\[FAIL {2}exit:-1 .*\n {4}ERROR: read timeout after 1s\n {4}STATE: unknown: it may have run there, or still be running\n/,
+  );
   expect(out).toMatch(/==> db-01 {2}\[OK .*\nquick\n/);
+  expect(err).toStartWith("ctrl-exec: Cannot tell whether hang ran on web-01: no result came\n");
 });
 
 test("a port where nobody listens", async () => {
@@ -211,11 +222,6 @@ test.each([
   ["wrong types", http10({ exit: {}, stdout: 7 }), /answered with status 200 and no result/],
   ["a server error", http10({}, "500 Oops"), /answered with status 500 and no result/],
   [
-    "a refusal",
-    http10({ error: "serial mismatch" }, "403 Forbidden"),
-    /^serial mismatch: it knows this control host by another certificate; pair it again/,
-  ],
-  [
     "half an answer",
     "HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\n{",
     /closed the connection before it answered/,
@@ -226,7 +232,23 @@ test.each([
   const place = await peer(
     Peer.tls(credential, (socket) => onRequest(socket, () => socket.end(answer))),
   );
-  expect(await errorOf(place)).toMatch(words);
+  expect(await errorOf(place, "unknown")).toMatch(words);
+});
+
+test.each([
+  [
+    "another serial",
+    http10({ error: "serial mismatch" }, "403 Forbidden"),
+    /^serial mismatch: it knows this control host by another certificate; pair it again/,
+  ],
+  ["no room", http10({ error: "too many" }, "429 Too Many Requests"), /^too many$/],
+  ["no service", http10({}, "503 Service Unavailable"), /answered with status 503 and no result/],
+])("an agent that refuses before it runs anything: %s", async (_, answer, words) => {
+  const credential = await authority.issue("odd");
+  const place = await peer(
+    Peer.tls(credential, (socket) => onRequest(socket, () => socket.end(answer))),
+  );
+  expect(await errorOf(place, "never-ran")).toMatch(words);
 });
 
 test("many at once: every host exactly once, whatever happens to the others", async () => {
@@ -246,5 +268,8 @@ test("many at once: every host exactly once, whatever happens to the others", as
   );
   const bad = results.filter(({ exit }: { exit: number }) => exit !== 0);
   expect(bad).toHaveLength(all.length - 2);
-  for (const { error } of bad) expect(error).toBeString();
+  for (const { error, state } of bad) {
+    expect(error).toBeString();
+    expect(state).toBe("never-ran");
+  }
 });

@@ -1,25 +1,20 @@
 /** One request to one agent: dial, verify who answers, ask, read the answer. */
 import { type ConnectionPhase, refusesCertificate } from "../core/connection-problem.ts";
-import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { notJson } from "../core/http-response.ts";
 import { isIp } from "../core/ip-address.ts";
-import type { Semaphore } from "../core/semaphore.ts";
-import type { Serial } from "../core/serial.ts";
 import { formatBytes } from "../core/units.ts";
 import { identityOf, speaksFor } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { type HeardClock, type HttpReply, requestOver } from "../system/http-client.ts";
-import type { ReadPace } from "../system/read-pace.ts";
 import { connectTcp } from "../system/tcp.ts";
-import type { TlsCredential } from "../system/tls-credential.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
-import { agentProblem, withName } from "./agent-problem.ts";
+import { agentProblem, droppedAnswer, withName } from "./agent-problem.ts";
 import type { ShownByAgent } from "./contacts.ts";
+import type { Dialler } from "./dialler.ts";
 import { identityProblem } from "./identity.ts";
-import type { ReplyAccount, ReplyBudget, ReplyShare } from "./reply-budget.ts";
-import type { RunProgress } from "./run-progress.ts";
+import type { ReplyShare } from "./reply-budget.ts";
 import { otherPortHint } from "./target-hints.ts";
 import { dialAddress, type ResolvedTarget } from "./targets.ts";
 
@@ -52,30 +47,6 @@ export interface AgentReply {
   /** What its handshake showed; undefined on a connection that was there already, or of another host. */
   readonly shown?: ShownByAgent | undefined;
 }
-
-/** What all requests of a fan-out share. */
-export interface Dialler {
-  readonly config: ControllerConfig;
-  readonly credential: TlsCredential;
-  /** The serial of this host's certificate in the credential: a connection made under one is not another's. */
-  readonly serial: Serial;
-  /** Serials of certificates that answer for nobody. */
-  readonly revoked: ReadonlySet<Serial>;
-  /** Bounds handshakes under way: beyond 8 they starve each other (DESIGN, "TLS"). */
-  readonly handshakes: Semaphore;
-  /** Connections that are open already; undefined when each request has its own. */
-  readonly pool?: AgentPool;
-  /** Bounds how much of the replies is read at a time. */
-  readonly pace: ReadPace;
-  /** Bounds what the replies take together (T29). */
-  readonly budget: ReplyBudget;
-  /** Where replies are counted until all of them are let go; undefined counts one while it comes. */
-  readonly account?: ReplyAccount;
-  /** Told of each host whether the request may have reached it; undefined where nobody asks. */
-  readonly progress?: RunProgress;
-}
-
-export const MAX_HANDSHAKES = 8;
 
 /** A handshake that takes longer waits for the other side and starves nobody: its place is free (T23). */
 const HANDSHAKE_PLACE_MS = 250;
@@ -296,16 +267,12 @@ class Call {
   }
 
   /** A refusal is short, so where the answer is long the script has run. */
-  #drop({ message, hint = "No agent gives such an answer: see what runs there." }: CtrlExecError) {
-    const { reply, path } = this.#request;
-    const { label } = this.#target;
+  #drop(thrown: CtrlExecError): CtrlExecError {
     const { config, progress } = this.#dialler;
+    const { reply, path } = this.#request;
     const hasRun = reply === "output" && config.max_reply >= LONGEST_REFUSAL;
     if (hasRun) progress?.ended(this.#target);
-    const dropped = `the answer of ${label} to ${path} was dropped: it ${message}`;
-    return new CtrlExecError("too-large", dropped, {
-      hint: hasRun ? `The script has run. ${hint}` : hint,
-    });
+    return droppedAnswer(thrown, this.#target.label, path, hasRun);
   }
 
   #startClock(): void {

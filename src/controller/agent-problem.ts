@@ -29,3 +29,16 @@ export function agentProblem(
 export function withName(cause: CtrlExecError, name: string): CtrlExecError {
   return new CtrlExecError("protocol", `${name} ${cause.message}`, { cause });
 }
+
+/** Of an answer that is too much. */
+export function droppedAnswer(
+  { message: problem, hint = "No agent gives such an answer: see what runs there." }: CtrlExecError,
+  name: string,
+  path: string,
+  scriptHasRun: boolean,
+): CtrlExecError {
+  const dropped = `the answer of ${name} to ${path} was dropped: it ${problem}`;
+  return new CtrlExecError("too-large", dropped, {
+    hint: scriptHasRun ? `The script has run. ${hint}` : hint,
+  });
+}

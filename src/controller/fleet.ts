@@ -6,13 +6,7 @@ import { Semaphore } from "../core/semaphore.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { workDescriptors } from "../system/descriptors.ts";
 import { ReadPace } from "../system/read-pace.ts";
-import {
-  type AgentReply,
-  type AgentRequest,
-  askAgent,
-  type Dialler,
-  MAX_HANDSHAKES,
-} from "./agent-client.ts";
+import { type AgentReply, type AgentRequest, askAgent } from "./agent-client.ts";
 import { type Contact, rememberContacts } from "./contacts.ts";
 import type { Controller } from "./controller.ts";
 import {
@@ -21,6 +15,7 @@ import {
   clientCredential,
   loadCredentials,
 } from "./credential.ts";
+import { type Dialler, MAX_HANDSHAKES } from "./dialler.ts";
 import { dialProblem } from "./identity.ts";
 import { rememberClocks } from "./known-clocks.ts";
 import type { AgentRecord } from "./registry.ts";

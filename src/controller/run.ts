@@ -1,16 +1,15 @@
 /** `run`: one allowlisted script on many hosts. */
 import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
-import { dropUndefined } from "../core/json.ts";
-import { MAX_REQUEST_BYTES, refusalIn, runReply } from "../core/messages.ts";
+import { MAX_REQUEST_BYTES } from "../core/messages.ts";
 import { resultWithoutToken } from "../core/redact.ts";
 import { isReservedScript } from "../core/reserved-script.ts";
-import { type RunResult, withoutResult } from "../core/results.ts";
-import { type RunState, readRunEnd, runEnd, stateOfRefusal } from "../core/run-state.ts";
+import type { RunResult } from "../core/results.ts";
 import type { Caller } from "./authorize.ts";
 import { authorizedTargets } from "./authorized-targets.ts";
 import type { Controller } from "./controller.ts";
-import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
+import { askFleet, openDialler } from "./fleet.ts";
+import { givenUpResult, hostResult } from "./host-result.ts";
 import { takeRunLocks } from "./locks.ts";
 import { newRequestId } from "./request-id.ts";
 import { RunProgress } from "./run-progress.ts";
@@ -109,8 +108,7 @@ export async function startRun(
     progress.stop();
     for (const target of targets) {
       if (results.has(target)) continue;
-      const end = runEnd(progress.stateOf(target), givenUp(why, progress.stateOf(target)));
-      const result = withoutResult({ script, reqid }, target.label, "", end);
+      const result = givenUpResult({ script, reqid }, target, progress, why);
       logResult(controller, target, result);
       results.set(target, result);
       record.add(result);
@@ -123,7 +121,7 @@ export async function startRun(
         const { target, rtt } = outcome;
         locks.release(target);
         if (results.has(target)) return;
-        const result = runResult(outcome, script, reqid, progress.stateOf(target));
+        const result = hostResult({ script, reqid }, outcome, progress);
         logResult(controller, target, resultWithoutToken(result, token), rtt);
         results.set(target, result);
         record.add(result);
@@ -147,37 +145,6 @@ export async function startRun(
     },
     letGo: () => account.close(),
   };
-}
-
-function givenUp(why: string, state: RunState): string {
-  return state === "never-ran"
-    ? `${why} before this host was asked`
-    : `${why} before this host answered; the script may have run`;
-}
-
-/** @param unanswered the state where there is no answer */
-function runResult(
-  { target: { label }, reply, error, rtt: ms }: HostOutcome,
-  script: string,
-  reqid: string,
-  unanswered: RunState,
-): RunResult {
-  const run = { script, reqid };
-  const rtt = `${ms}ms`;
-  if (reply === undefined) {
-    return withoutResult(run, label, rtt, runEnd(unanswered, error ?? "no answer"));
-  }
-  const answered = runReply.safeParse(reply.json);
-  if (reply.status === 200 && answered.success) {
-    const { exit, stdout, stderr, error: problem, state, ...rest } = answered.data;
-    const end = readRunEnd(answered.data, "never-ran");
-    // The order of PROTOCOL section 5: scripts grep for `"script":"...","exit":0`.
-    const head = { host: label, script, exit, stdout, stderr, rtt, reqid };
-    return { ...head, ...end, ...dropUndefined(rest) };
-  }
-  const problem = `${label} answered with status ${reply.status} and no result`;
-  const end = runEnd(stateOfRefusal(reply.status), refusalIn(reply.json) ?? problem);
-  return withoutResult(run, label, rtt, end);
 }
 
 /** @param rtt milliseconds; undefined when the host was given up */

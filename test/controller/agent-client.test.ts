@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { askAgent, type Dialler } from "../../src/controller/agent-client.ts";
+import { askAgent } from "../../src/controller/agent-client.ts";
 import { AgentPool } from "../../src/controller/agent-pool.ts";
+import type { Dialler } from "../../src/controller/dialler.ts";
 import { ReplyBudget } from "../../src/controller/reply-budget.ts";
 import { targetOf } from "../../src/controller/targets.ts";
 import { parseControllerConfig } from "../../src/core/controller-config.ts";

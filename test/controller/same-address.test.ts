@@ -100,7 +100,7 @@ describe.each([
 });
 
 test("an abandoned run says of each host at an address what became of it", async () => {
-  // Neither speaks: both are out when the run is abandoned.
+  // Neither speaks: both are out when the run is abandoned, and neither has been sent the request.
   const servers = [createServer(), createServer()];
   try {
     const hosts = await Promise.all(
@@ -113,7 +113,7 @@ test("an abandoned run says of each host at an address what became of it", async
     const started = await begin(hosts);
     await started.abandon("stopped");
     const { results, reqid } = await started.finished;
-    const expected = hosts.map((host) => [host, "stopped"]);
+    const expected = hosts.map((host) => [host, "stopped before this host was asked"]);
     expect(results.map(({ host, error }) => [host, error])).toEqual(expected);
     const recorded = (await recordOf(reqid))?.results ?? [];
     expect(recorded.map(({ host, error }) => [host, error])).toEqual(expected);

@@ -10,6 +10,11 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 
 const { program, args } = selectProgram(process.argv0, process.argv.slice(2));
 
+if (process.pid === 1) {
+  const { endOnSignals } = await import("./cli/first-process.ts");
+  endOnSignals((status) => process.exit(status));
+}
+
 void main(program, args).then(finish);
 
 function finish(ending: Ending): void {

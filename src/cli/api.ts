@@ -8,6 +8,7 @@ import { messageOf } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { requireDescriptors } from "../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../system/helper-threads.ts";
+import { reapOrphans } from "../system/orphans.ts";
 import { notifyReady } from "../system/service-manager.ts";
 import { defineVerb, type Program } from "./command.ts";
 import { commonOptions } from "./controller/options.ts";
@@ -35,6 +36,7 @@ const serve = defineVerb({
   async run({ options, io }) {
     requireDescriptors();
     doWithoutHelperThreads(io.env);
+    reapOrphans();
     // Before anything else: a SIGHUP that comes while the API starts must not end it.
     const started = Promise.withResolvers<() => Promise<void>>();
     const ready = started.promise.then(() => undefined);

@@ -6,6 +6,7 @@ import { constants, openSync, readSync, writeSync } from "node:fs";
 import { messageOf, systemCode } from "../core/errors.ts";
 import { Capture, type Captured } from "./capture.ts";
 import { startChild } from "./child-start.ts";
+import { keepOwn } from "./orphans.ts";
 import { closeAll, openPipes } from "./pipe.ts";
 import { currentUser } from "./user.ts";
 
@@ -114,6 +115,7 @@ function start(request: ProcessRequest): Child {
       cwd: "/",
       detached: true,
     });
+    keepOwn(subprocess);
     return { subprocess, ...ours };
   } catch (thrown) {
     closeAll(ours.stdin, ours.stdout, ours.stderr);

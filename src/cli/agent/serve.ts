@@ -9,6 +9,7 @@ import { formatHostPort } from "../../core/host-name.ts";
 import type { Log } from "../../core/log-line.ts";
 import { requireDescriptors } from "../../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-threads.ts";
+import { reapOrphans } from "../../system/orphans.ts";
 import { nameProcess } from "../../system/process-name.ts";
 import { notifyReady } from "../../system/service-manager.ts";
 import { defineVerb, type VerbInput } from "../command.ts";
@@ -42,6 +43,7 @@ export const serve = defineVerb({
   async run(input) {
     requireDescriptors();
     doWithoutHelperThreads(input.io.env);
+    reapOrphans();
     const stopped = untilStopped();
     const started = Promise.withResolvers<Serving>();
     // Before anything else: a SIGHUP that comes while the agent starts must not end it.

@@ -3,6 +3,7 @@ import { startPairingServer } from "../../controller/pairing-server.ts";
 import { screenLine } from "../../core/text.ts";
 import { requireDescriptors } from "../../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-threads.ts";
+import { reapOrphans } from "../../system/orphans.ts";
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";
@@ -32,6 +33,7 @@ export const pairingMode = defineVerb({
   async run({ options, io }) {
     requireDescriptors();
     doWithoutHelperThreads(io.env);
+    reapOrphans();
     await startWorkerThreads();
     const controller = await openController(options);
     const console = io.inIsTerminal ? new PairingConsole(controller, io) : undefined;

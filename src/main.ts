@@ -1,6 +1,7 @@
 /** The only exit: pick the program, run it, print its error, set the exit status. */
+import { endOnSignals } from "./cli/first-process.ts";
 import { main } from "./cli/main.ts";
-import type { Ending } from "./cli/signals.ts";
+import type { Ending, StopSignal } from "./cli/signals.ts";
 import { selectProgram } from "./multicall.ts";
 
 // The environment of the caller must not change whom we trust (T03); the verdict of each
@@ -10,10 +11,7 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 
 const { program, args } = selectProgram(process.argv0, process.argv.slice(2));
 
-if (process.pid === 1) {
-  const { endOnSignals } = await import("./cli/first-process.ts");
-  endOnSignals((status) => process.exit(status));
-}
+if (process.pid === 1) endOnSignals(exitAs);
 
 void main(program, args).then(finish);
 
@@ -22,5 +20,10 @@ function finish(ending: Ending): void {
   process.removeAllListeners(ending);
   process.kill(process.pid, ending);
   // The first process of a container outlives a signal of its own.
-  process.exit(128 + process.getBuiltinModule("node:os").constants.signals[ending]);
+  exitAs(ending);
+}
+
+/** With the status that a shell reports for a program which the signal ended. */
+function exitAs(signal: StopSignal): void {
+  process.exit(128 + process.getBuiltinModule("node:os").constants.signals[signal]);
 }

@@ -2,14 +2,13 @@
  * The first process of a container: the kernel spares it every signal that it does not handle
  * (pid_namespaces(7)), so that without this neither Ctrl-C nor `docker stop` would end a command.
  */
-import { constants } from "node:os";
-import { STOP_SIGNALS } from "./signals.ts";
+import { STOP_SIGNALS, type StopSignal } from "./signals.ts";
 
 /** Does what the kernel does for any other process: a signal that nobody waits for ends it. */
-export function endOnSignals(exit: (status: number) => void): void {
+export function endOnSignals(end: (signal: StopSignal) => void): void {
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
-      if (process.listenerCount(signal) === 1) exit(128 + constants.signals[signal]);
+      if (process.listenerCount(signal) === 1) end(signal);
     });
   }
 }

@@ -1,8 +1,11 @@
 /** Each program as the first process of a container: no init, no /dev/log, no service manager. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { join } from "node:path";
+import { runCommand, runProgram } from "../support/binary.ts";
 import { Contained, childrenOf, untilAlone } from "../support/container.ts";
+import { blocksOf, ROOT } from "../support/documents.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
 import {
@@ -114,6 +117,24 @@ test("an agent that is not the first process reaps what its parent had started b
   await until("its children are gone", () => children().length === 0);
   expect((await run("leave", "9", agent.path("."))).exit).toBe(9);
   await agent.stop();
+});
+
+test("the documented image holds what the agent needs but an identity", async () => {
+  const { text = "" } = blocksOf("docs/INSTALL.md").find(({ info }) => info === "dockerfile") ?? {};
+  const [, commands = ""] = /^RUN ((?:.*\\\n)*.*)$/m.exec(text) ?? [];
+  const root = control.folder.join("image");
+  mkdirSync(`${root}/usr/local/bin`, { recursive: true });
+  mkdirSync(`${root}/etc`);
+  const here = commands.replaceAll(/(?<= )\/(?=usr\/|etc\/)/g, `${root}/`);
+  expect(here.split(root).length - 1).toBe(4);
+  const path = `${join(ROOT, "dist")}:/usr/bin:/bin`;
+  const built = await runCommand(["sh", "-c", here], { env: { PATH: path } });
+  expect(built).toMatchObject({ status: 0, err: "" });
+  const { status, err } = await runProgram("ctrl-exec-agent", [
+    ...["serve", "--config", `${root}/etc/ctrl-exec-agent/agent.conf`],
+  ]);
+  expect(status).toBe(78);
+  expect(err).toContain("not paired");
 });
 
 describe("the control host", () => {

@@ -26,8 +26,19 @@ function jsonTexts(text: string): string[] {
   return lines.length > 1 && lines.every((line) => /^\{.*\}$/.test(line)) ? lines : [text];
 }
 
-/** Blocks that are neither commands nor configuration. `console` is real output, held by test/cli. */
-const OTHER = ["sh", "console", "text", "mermaid", "http", "nft", "nginx", "sudoers", "log"];
+/** Blocks that are neither commands nor configuration. `console` and `dockerfile` are held by test/cli. */
+const OTHER = [
+  "sh",
+  "console",
+  "dockerfile",
+  "text",
+  "mermaid",
+  "http",
+  "nft",
+  "nginx",
+  "sudoers",
+  "log",
+];
 
 const blocks = allBlocks();
 

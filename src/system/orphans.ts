@@ -36,9 +36,9 @@ const WNOHANG = 1;
 const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 
-/** A siginfo_t of sigaction(2), on 64 bits, and where it has the process id. */
-const SIGINFO_BYTES = 128;
-const PID_AT = 16;
+/** A siginfo_t of sigaction(2) as 32-bit numbers, and which of them is the process id on 64 bits. */
+const SIGINFO_LENGTH = 32;
+const PID_AT = 4;
 
 /** Looks who has ended before it waits for anybody: only one who is not our own. */
 function reap(): void {
@@ -51,7 +51,7 @@ function reap(): void {
 
 /** Returns the process id of a child that has ended; undefined when there is none. */
 function waitFor(which: number, id: number, flags: number): number | undefined {
-  const info = new DataView(new ArrayBuffer(SIGINFO_BYTES));
+  const info = new Int32Array(SIGINFO_LENGTH);
   if (libc().waitid(which, id, info, WEXITED | WNOHANG | flags) !== 0) return undefined;
-  return info.getInt32(PID_AT, true) || undefined;
+  return info[PID_AT] || undefined;
 }

@@ -22,7 +22,7 @@ export function loadTrust(config: AgentConfig): AgentTrust {
   const controller = new ControllerSerials(config.dispatcher_serial_path);
   if (controller.problem !== undefined) {
     throw new CtrlExecError("config", controller.problem, {
-      hint: "Pair this agent again: ctrl-exec-agent request-pairing",
+      hint: "Pair this agent again: ctrl-exec-agent request-pairing --dispatcher <control-host>",
     });
   }
   return { identity, controller, revoked: new RevokedSerials(config.revoked_serials) };

@@ -54,6 +54,10 @@ function wrongCommands(text: string): Named[] {
       continue;
     }
     const own = rest.split(" -- ")[0] ?? "";
+    // Whoever copies it as it stands must get on with it.
+    if (mode === "request-pairing" && !/ --(dispatcher|ctrl-exec|help)/.test(own)) {
+      wrong.push({ text: whole, problem: `${name} ${mode} needs --dispatcher` });
+    }
     for (const [, option = ""] of own.matchAll(/ --([a-z][a-z-]*)/g)) {
       if (!options.has(option)) {
         wrong.push({ text: whole, problem: `${name} ${mode} has no --${option}` });
@@ -124,6 +128,7 @@ test("a command that the program does not take is seen", () => {
   expect(wrongCommands("see: ctrl-exec list-lock")).toHaveLength(1);
   expect(wrongCommands("Run ctrl-exec rotate-cert --yes.")).toHaveLength(1);
   expect(wrongCommands("ctrl-exec agent self-check --token x")).toHaveLength(1);
+  expect(wrongCommands("pair it: ctrl-exec-agent request-pairing")).toHaveLength(1);
   expect(wrongCommands("ctrl-exec run web-01 x -- --anything")).toEqual([]);
   expect(wrongShort("`approve --codes`")).toEqual(["codes"]);
   expect(wrongOptions("`--ca-finger`")).toEqual(["ca-finger"]);

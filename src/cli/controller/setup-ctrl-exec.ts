@@ -41,7 +41,9 @@ export const setupCtrlExec = defineVerb({
     const certificate = await setupController(controller);
     describe(io, config, certificate);
     const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
-    io.err(`Next: ${pairing}, and on each host: ctrl-exec-agent request-pairing\n`);
+    io.err(
+      `Next: ${pairing}, and on each host: ctrl-exec-agent request-pairing --dispatcher <this host>\n`,
+    );
     return 0;
   },
 });

@@ -158,7 +158,7 @@ describe("the control host", () => {
   test("pairing-mode pairs, and ends when it is told to", async () => {
     await using container = contained("ctrl-exec", ["pairing-mode", "--config", control.config]);
     const [, port] = await container.running.seen(/Waiting for pairing requests on port (\d+)/);
-    const asking = contained("ctrl-exec-agent", [
+    await using asking = contained("ctrl-exec-agent", [
       "request-pairing",
       ...agent.pairingArgs(Number(port)),
       ...["--config", agent.config],

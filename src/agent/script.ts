@@ -2,6 +2,7 @@
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/agent-config.ts";
 import type { AllowedScript } from "../core/allowlist.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
+import { BEING_WRITTEN, onceWritten } from "../system/once-written.ts";
 import { baseEnvironment, notStarted, type ProcessResult, runProcess } from "../system/process.ts";
 import { executableProblem } from "../system/trusted-path.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";
@@ -39,15 +40,20 @@ export async function runAllowedScript(
   config: AgentConfig,
   onStalled: () => void,
 ): Promise<ProcessResult> {
-  if (judged.kind !== "good") return notStarted("code" in judged ? judged.code : "EPERM");
-  return await runProcess({
-    file: judged.real,
-    calledAs: script.path,
-    args,
-    env: environmentFor(script, config),
-    input,
-    inputStalled: { afterMs: config.stdin_timeout * 1000, report: onStalled },
-    maxOutput: script.options.max_output ?? config.max_output,
-    ...(script.options.timeout === undefined ? {} : { timeoutMs: script.options.timeout * 1000 }),
-  });
+  const { timeout, max_output = config.max_output } = script.options;
+  const start = async (isFirst: boolean) => {
+    const usable = isFirst ? judged : judgeAllowedScript(script, config);
+    if (usable.kind !== "good") return notStarted("code" in usable ? usable.code : "EPERM");
+    return await runProcess({
+      file: usable.real,
+      calledAs: script.path,
+      args,
+      env: environmentFor(script, config),
+      input,
+      inputStalled: { afterMs: config.stdin_timeout * 1000, report: onStalled },
+      maxOutput: max_output,
+      ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+    });
+  };
+  return await onceWritten(start, ({ startError }) => startError === BEING_WRITTEN);
 }

@@ -5,6 +5,7 @@ const START_PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: "it is not executable",
   ENOENT: "no such file, or its interpreter is missing",
   ENOEXEC: "it has no #! line and is no program",
+  ETXTBSY: "it is being written (ETXTBSY); try again when that is done",
   E2BIG: "the arguments are longer than this system allows",
 };
 

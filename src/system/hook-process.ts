@@ -7,6 +7,7 @@ import {
   tooLongVariables,
 } from "../core/hook.ts";
 import { shortageOf } from "../core/shortage.ts";
+import { BEING_WRITTEN, onceWritten } from "./once-written.ts";
 import { baseEnvironment, runProcess } from "./process.ts";
 import { judgeProgram } from "./trusted-path.ts";
 
@@ -21,6 +22,17 @@ export interface Hook {
 }
 
 export async function runHook(hook: Hook, request: HookRequest): Promise<HookOutcome> {
+  const outcome = await onceWritten(() => askHook(hook, request), isBeingWritten);
+  if (!isBeingWritten(outcome)) return outcome;
+  const reason = `${hook.file} is being written`;
+  return { ...outcome, reason, remedy: "a new version that is moved there (mv) is whole at once" };
+}
+
+function isBeingWritten(outcome: HookOutcome): boolean {
+  return outcome.kind === "not-executable" && outcome.reason === BEING_WRITTEN;
+}
+
+async function askHook(hook: Hook, request: HookRequest): Promise<HookOutcome> {
   const { file, timeoutSeconds, readsJson } = hook;
   const judged = judgeProgram(file);
   if (judged.kind === "unusable") {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, chownSync, readFileSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+} from "node:fs";
 import { decideHook, type HookRequest } from "../../src/core/hook.ts";
 import { runHook } from "../../src/system/hook-process.ts";
 import { TestFolder } from "../support/folder.ts";
@@ -176,4 +183,45 @@ test("T13 what is judged is what is asked: a link that another process swaps mea
       seen.asked += 1;
     }
   }
+});
+
+describe("T24 a hook that is being written", () => {
+  /** It has been tried once when this returns. */
+  const askWhileOpen = (folder: TestFolder, body: string) => {
+    const file = folder.script("hook", body);
+    const writer = openSync(file, "r+");
+    return { file, writer, asked: ask(file) };
+  };
+
+  test.each([0, 3])("is asked once it is written: %d", async (code) => {
+    using folder = new TestFolder();
+    const { writer, asked } = askWhileOpen(folder, `exit ${code}`);
+    closeSync(writer);
+    expect(await asked).toEqual({ kind: "exited", code });
+  });
+
+  test("is judged anew before it is asked", async () => {
+    using folder = new TestFolder();
+    const { file, writer, asked } = askWhileOpen(folder, "exit 0");
+    chmodSync(file, 0o777);
+    closeSync(writer);
+    expect((await asked).kind).toBe("not-trusted");
+  });
+
+  test("and stays so refuses, and says what it is about", async () => {
+    using folder = new TestFolder();
+    const { file, writer, asked } = askWhileOpen(folder, "exit 0");
+    const outcome = await asked;
+    closeSync(writer);
+    expect(decideHook(outcome)).toEqual({
+      allowed: false,
+      reason: "hook-not-executable",
+      code: 1,
+      broken: true,
+      fault: {
+        problem: `${file} is being written`,
+        remedy: "a new version that is moved there (mv) is whole at once",
+      },
+    });
+  });
 });

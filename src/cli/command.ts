@@ -65,6 +65,8 @@ export interface VerbEntry {
   readonly summary: string;
   /** Left out of help, completions and manual: for the program's own use. */
   readonly hidden?: boolean;
+  /** As the verb says, for a command line that cannot be read. */
+  readonly takesScriptArgs?: boolean;
   /** Loads the verb's file: only the one that runs is loaded. */
   load(): Promise<AnyVerb>;
 }
@@ -116,7 +118,7 @@ export function splitCommandLine(program: Program, args: readonly string[]): Com
     else if (arg === "--version" || arg === "-V") version = true;
     else if (!arg.startsWith("-") || arg === "-") words.push(arg);
     else {
-      const option = readOption(program, helpFor(program, args), arg, args[index + 1]);
+      const option = readOption(program, args, index);
       if (option.tookNext) index += 1;
       if (given.some(({ name }) => name === option.name)) {
         throw usageError(helpFor(program, args), `--${option.name} is given more than once`);
@@ -139,23 +141,28 @@ function withMode({ defaultVerb, verbs }: Program, words: readonly string[]): re
 
 /** Whose help lists the options: that of the first word that names a mode. */
 function helpFor(program: Program, args: readonly string[]): string {
-  const end = args.indexOf("--");
-  const typed = end < 0 ? args : args.slice(0, end);
-  const mode = typed.find((word) => shownVerbs(program).some(([name]) => name === word));
+  const mode = modeIn(program, args);
   return mode === undefined || mode === program.defaultVerb
     ? program.name
     : `${program.name} ${mode}`;
 }
 
+function modeIn(program: Program, args: readonly string[]): string | undefined {
+  const end = args.indexOf("--");
+  const typed = end < 0 ? args : args.slice(0, end);
+  return typed.find((word) => shownVerbs(program).some(([name]) => name === word));
+}
+
 function readOption(
   program: Program,
-  where: string,
-  arg: string,
-  next: string | undefined,
+  args: readonly string[],
+  index: number,
 ): GivenOption & { readonly tookNext: boolean } {
+  const [arg = "", next] = args.slice(index);
+  const where = helpFor(program, args);
   const [, name = "", inline] = /^--([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? [];
   const option = Object.hasOwn(program.options, name) ? program.options[name] : undefined;
-  if (option === undefined) throw unknownOption(program, where, arg);
+  if (option === undefined) throw unknownOption(program, args, arg);
   if (option.type === "boolean") {
     if (inline !== undefined) throw usageError(where, `--${name} takes no value`);
     return { name, value: true, tookNext: false };
@@ -179,7 +186,9 @@ export async function runVerb(
   for (const { name } of line.given) {
     // Of the manual's global options as well: one that is ignored says that it was heeded.
     if (!Object.hasOwn(verb.options, name)) {
-      throw usageError(where, `--${name} has no meaning for ${where}`);
+      const mayBeTheScripts = verb.takesScriptArgs === true && line.scriptArgs === undefined;
+      const hint = mayBeTheScripts ? FORGOTTEN_MARK : "";
+      throw usageError(where, `--${name} has no meaning for ${where}`, hint);
     }
   }
   if (line.scriptArgs !== undefined && verb.takesScriptArgs !== true) {
@@ -232,21 +241,29 @@ export function unknownMode(program: Program, mode: string): CtrlExecError {
   return usageError(program.name, `Unknown mode "${mode}"${didYouMean(guess)}`);
 }
 
-function unknownOption(program: Program, where: string, arg: string): CtrlExecError {
+function unknownOption(program: Program, args: readonly string[], arg: string): CtrlExecError {
   const [typed = ""] = arg.replace(/^-+/, "").split("=");
   const shown = Object.keys(program.options).filter((name) => !program.options[name]?.hidden);
   const guess = nearestMatch(typed, shown);
+  const entry = program.verbs[modeIn(program, args) ?? ""];
+  const mayBeTheScripts = entry?.takesScriptArgs === true && !args.includes("--");
   return usageError(
-    where,
+    helpFor(program, args),
     `Unknown option ${arg.split("=")[0]}${didYouMean(guess === undefined ? undefined : `--${guess}`)}`,
+    mayBeTheScripts ? FORGOTTEN_MARK : "",
   );
 }
+
+const FORGOTTEN_MARK = "An option of the script stands, with all its arguments, behind --.\n";
 
 function didYouMean(guess: string | undefined): string {
   return guess === undefined ? "" : `; did you mean ${guess}?`;
 }
 
-/** @param where the program, and the mode when it is the mode's own help that says more */
-function usageError(where: string, message: string): CtrlExecError {
-  return new CtrlExecError("usage", message, { hint: `See: ${where} --help` });
+/**
+ * @param where the program, and the mode when it is the mode's own help that says more
+ * @param hint a line of its own, or nothing
+ */
+function usageError(where: string, message: string, hint = ""): CtrlExecError {
+  return new CtrlExecError("usage", message, { hint: `${hint}See: ${where} --help` });
 }

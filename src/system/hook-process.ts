@@ -25,7 +25,8 @@ export async function runHook(hook: Hook, request: HookRequest): Promise<HookOut
   const outcome = await onceWritten(() => askHook(hook, request), isBeingWritten);
   if (!isBeingWritten(outcome)) return outcome;
   const reason = `${hook.file} is being written`;
-  return { ...outcome, reason, remedy: "a new version that is moved there (mv) is whole at once" };
+  const remedy = "a new version that is moved there (mv) is whole at once";
+  return { kind: "not-executable", reason, remedy };
 }
 
 function isBeingWritten(outcome: HookOutcome): boolean {

@@ -229,6 +229,20 @@ test("T67 a name that no allowlist can hold says nothing of a host before the ho
   });
 });
 
+test("T67 of a forgotten -- nothing is said before the hook has agreed", async () => {
+  const words = ["web-01", "mark", "extra"];
+  writeHook({ body: "exit 1" });
+  const refused = await hooked("run", words);
+  expect([refused.status, refused.out, refused.err]).toEqual([1, "", "Denied: denied\n"]);
+  writeHook({ body: "exit 0" });
+  const allowed = await hooked("run", words);
+  expect(allowed.status).toBe(1);
+  expect(allowed.err).toBe(
+    "mark was read as a host. If it is the script, its arguments stand behind --: ctrl-exec run web-01 mark -- extra\n",
+  );
+  expect(existsSync(ran)).toBe(false);
+});
+
 test("T24 a hook that others can write decides nothing, on either side", async () => {
   writeHook({ body: `touch ${control.folder.join("hooks", "touched")}; exit 0`, mode: 0o775 });
   const problem = `${hook} can be written by its group (mode 0775)`;

@@ -1,5 +1,5 @@
 /** `run` on hosts that answer: what a person and a pipe get to see. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { programPath, runCommand } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
@@ -152,6 +152,54 @@ test("--json has the name as it was typed", async () => {
     /^{"ok":1,"results":\[{"host":"web-01","script":"a;b","exit":-1,"stdout":"","stderr":"",.*"error":"script not permitted"/,
   );
   expect(status).toBe(1);
+});
+
+describe("a forgotten --", () => {
+  const meant = (script: string, line: string) =>
+    `${script} was read as a host. If it is the script, its arguments stand behind --: ctrl-exec run ${line}\n`;
+
+  test("is named when no host permits the script", async () => {
+    const { status, out, err } = await control.run("run", ["web-01", "greet", "a b"]);
+    expect(err).toBe(meant("greet", "web-01 greet -- 'a b'"));
+    expect(out).toContain("ERROR: script not permitted");
+    expect(status).toBe(1);
+  });
+
+  test("is named when its argument is a script too, and the other has run there before", async () => {
+    await control.mustRun("run", ["web-01", "greet"]);
+    const { status, out, err } = await control.run("run", ["web-01", "greet", "open"]);
+    expect(out).toContain("no newline");
+    expect(err).toBe(meant("greet", "web-01 greet -- open"));
+    expect(status).toBe(1);
+  });
+
+  test("is named when one of the words cannot be a host", async () => {
+    const { status, out, err } = await control.run("run", ["web-01", "greet", "a=b", "c"]);
+    expect([status, out]).toEqual([2, ""]);
+    expect(err).toEndWith(`\n${meant("greet", "web-01 greet -- a=b c")}`);
+  });
+
+  test.each([
+    ["is not looked for in data", ["web-01", "greet", "nothing", "--json"]],
+    ["is none where one stands", ["web-01", "greet", "nothing", "--", "x"]],
+    ["is none where every host is registered", ["web-01", "db-01", "nothing"]],
+  ])("%s", async (_, words) => {
+    const { status, err } = await control.run("run", words);
+    expect([status, err]).toEqual([1, ""]);
+  });
+
+  test.each(["--databse", "--force"])("is named of an option: %s", async (option) => {
+    const { status, err } = await control.run("run", ["db-01", "greet", option]);
+    expect(status).toBe(2);
+    expect(err).toContain(
+      "An option of the script stands, with all its arguments, behind --.\nSee: ctrl-exec run --help\n",
+    );
+    const known = await control.run("run", ["db-01", "greet", option, "--", "x"]);
+    expect(known.status).toBe(2);
+    expect(known.err).not.toContain("An option of the script");
+    const pinged = await control.run("ping", ["db-01", option]);
+    expect(pinged.err).not.toContain("An option of the script");
+  });
 });
 
 test("more than 500 hosts are refused before any is dialled", async () => {

@@ -96,6 +96,7 @@ describe.each(programs.map((program) => [program.name, program] as const))(
         expect(arity[0]).toBe(needed);
         if (before.includes("...")) expect(arity[1]).toBeGreaterThan(needed);
         else expect(arity[1]).toBe(words.length);
+        expect(entry.takesScriptArgs).toBe(takesScriptArgs);
         expect(takesScriptArgs === true).toBe(positionals.includes("[-- "));
       });
     });

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../render/colour.ts";
+import { shellWord } from "../render/shell-word.ts";
 
 const START_MS = 10_000;
 
@@ -235,8 +236,4 @@ function isLogLine(line: string): boolean {
 function cleanEnvironment(io: Io): Record<string, string> {
   const { PATH, HOME, USER } = io.env;
   return { PATH: PATH ?? "/usr/bin:/bin", HOME: HOME ?? "/", USER: USER ?? "you" };
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

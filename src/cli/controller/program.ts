@@ -9,6 +9,7 @@ export const controllerProgram: Program = {
   verbs: {
     run: {
       summary: "Run an allowlisted script on one or more hosts",
+      takesScriptArgs: true,
       load: async () => (await import("./run.ts")).run,
     },
     ping: {

@@ -1,5 +1,6 @@
 import { startRun } from "../../controller/run.ts";
 import { configArgument } from "../../core/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";
@@ -8,6 +9,7 @@ import { Progress } from "../render/progress.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { scriptArguments } from "../script-arguments.ts";
 import { firstSignal, STOP_SIGNALS } from "../signals.ts";
+import type { RunWords } from "./forgotten-mark.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
@@ -59,7 +61,11 @@ export const run = defineVerb({
     };
     try {
       const order = { hosts, port, script, args };
-      const started = await startRun(controller, cliCaller(options, io), order, show);
+      const started = await startRun(controller, cliCaller(options, io), order, show).catch(
+        async (thrown) => {
+          throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
+        },
+      );
       const signal = await firstSignal(STOP_SIGNALS, started.finished);
       if (signal !== undefined) await started.abandon(STOPPED);
       const { reqid, results, recorded } = await started.finished;
@@ -73,7 +79,16 @@ export const run = defineVerb({
           `ctrl-exec: Cannot keep all of the record of run ${reqid}: ACTION=run-store-fail in the log says why\nWhat is shown here is all there is.\n`,
         );
       }
-      if (signal === undefined) return results.some(runFailed) ? 1 : 0;
+      if (signal === undefined) {
+        const failed = results.some(runFailed);
+        const isForAPerson = scriptArgs === undefined && !options.json;
+        if (failed && isForAPerson && hosts.length > 1) {
+          const { hintOnResults, recorded: known } = await import("./forgotten-mark.ts");
+          const hint = hintOnResults(order, results, known(controller));
+          if (hint !== undefined) io.err(`${hint}\n`);
+        }
+        return failed ? 1 : 0;
+      }
       const look = `; the record: ctrl-exec status ${reqid}${configArgument(controller.config.file)}`;
       io.err(`Stopped. What has begun on a host runs on${recorded ? look : ""}\n`);
       return signal;
@@ -82,3 +97,12 @@ export const run = defineVerb({
     }
   },
 });
+
+/** A word that is no host may be the script's own. */
+async function withHint(thrown: unknown, words: RunWords): Promise<unknown> {
+  if (!(thrown instanceof CtrlExecError) || thrown.code !== "bad-request") return thrown;
+  if (thrown.hint !== undefined) return thrown;
+  const { hintOnWords } = await import("./forgotten-mark.ts");
+  const hint = hintOnWords(words);
+  return hint === undefined ? thrown : new CtrlExecError(thrown.code, thrown.message, { hint });
+}

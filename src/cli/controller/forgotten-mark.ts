@@ -1,0 +1,77 @@
+/**
+ * A forgotten `--`: `run web-01 deploy extra` asks the hosts web-01 and deploy for the script extra. It is
+ * said of what has failed, and changes nothing; what it takes from records, after the hook has agreed (T67).
+ */
+import type { Controller } from "../../controller/controller.ts";
+import { agentFinder } from "../../controller/registry.ts";
+import { scriptsSeen } from "../../controller/scripts-seen.ts";
+import { isScriptName } from "../../core/allowlist.ts";
+import { parseTarget } from "../../core/host-name.ts";
+import { NOT_PERMITTED } from "../../core/messages.ts";
+import type { RunResult } from "../../core/results.ts";
+import { forOneLine } from "../../core/text.ts";
+import { shellWord } from "../render/shell-word.ts";
+
+/** The words of a `run` without `--`, as they were read. */
+export interface RunWords {
+  readonly hosts: readonly string[];
+  readonly script: string;
+}
+
+export interface Known {
+  isHost(name: string): boolean;
+  /** Whether the script has run on one of the hosts. */
+  hasRun(script: string, hosts: readonly string[]): boolean;
+}
+
+/** A slip in a port. */
+const LIKE_A_PORT = /:\d*$/;
+
+/** Of words that were refused before anybody was asked: one of them cannot be a host. */
+export function hintOnWords(words: RunWords): string | undefined {
+  const { hosts } = words;
+  const bad = hosts.findIndex((word) => parseTarget(word) === undefined);
+  if (LIKE_A_PORT.test(hosts[bad] ?? "")) return undefined;
+  return hintAt(words, isScriptName(hosts[bad] ?? "") ? bad : bad - 1);
+}
+
+/** Of a run that has ended. @param results of each host, in order */
+export function hintOnResults(
+  words: RunWords,
+  results: readonly RunResult[],
+  known: Known,
+): string | undefined {
+  const { hosts } = words;
+  const at = hosts.findIndex((word, index) => {
+    return index > 0 && results[index]?.exit === -1 && isScriptName(word) && !known.isHost(word);
+  });
+  const meant = hosts[at];
+  if (meant === undefined) return undefined;
+  const isRefused = results.slice(0, at).some(({ error }) => error === NOT_PERMITTED);
+  return isRefused || known.hasRun(meant, hosts.slice(0, at)) ? hintAt(words, at) : undefined;
+}
+
+/** By what this control host has recorded. */
+export function recorded({ config }: Controller): Known {
+  const find = agentFinder(config);
+  return {
+    isHost: (name) => find(name) !== undefined,
+    hasRun: (script, hosts) => scriptsSeen(config, hosts).includes(script),
+  };
+}
+
+/** @param at the word among the hosts that may be the script; it needs a host before it */
+function hintAt({ hosts, script }: RunWords, at: number): string | undefined {
+  const meant = hosts[at];
+  if (at < 1 || meant === undefined || !isScriptName(meant)) return undefined;
+  const words = [
+    "ctrl-exec",
+    "run",
+    ...hosts.slice(0, at + 1),
+    "--",
+    ...hosts.slice(at + 1),
+    script,
+  ];
+  const line = words.map((word) => forOneLine(shellWord(word))).join(" ");
+  return `${meant} was read as a host. If it is the script, its arguments stand behind --: ${line}`;
+}

@@ -187,8 +187,8 @@ export async function runVerb(
     // Of the manual's global options as well: one that is ignored says that it was heeded.
     if (!Object.hasOwn(verb.options, name)) {
       const mayBeTheScripts = verb.takesScriptArgs === true && line.scriptArgs === undefined;
-      const hint = mayBeTheScripts ? FORGOTTEN_MARK : "";
-      throw usageError(where, `--${name} has no meaning for ${where}`, hint);
+      const more = mayBeTheScripts ? FORGOTTEN_MARK : "";
+      throw usageError(where, `--${name} has no meaning for ${where}`, more);
     }
   }
   if (line.scriptArgs !== undefined && verb.takesScriptArgs !== true) {
@@ -254,7 +254,7 @@ function unknownOption(program: Program, args: readonly string[], arg: string): 
   );
 }
 
-const FORGOTTEN_MARK = "An option of the script stands, with all its arguments, behind --.\n";
+const FORGOTTEN_MARK = "An option of the script stands, with all its arguments, behind --.";
 
 function didYouMean(guess: string | undefined): string {
   return guess === undefined ? "" : `; did you mean ${guess}?`;
@@ -262,8 +262,9 @@ function didYouMean(guess: string | undefined): string {
 
 /**
  * @param where the program, and the mode when it is the mode's own help that says more
- * @param hint a line of its own, or nothing
+ * @param more a line behind that, or nothing
  */
-function usageError(where: string, message: string, hint = ""): CtrlExecError {
-  return new CtrlExecError("usage", message, { hint: `${hint}See: ${where} --help` });
+function usageError(where: string, message: string, more = ""): CtrlExecError {
+  const see = `See: ${where} --help`;
+  return new CtrlExecError("usage", message, { hint: more === "" ? see : `${see}\n${more}` });
 }

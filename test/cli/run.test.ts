@@ -192,7 +192,7 @@ describe("a forgotten --", () => {
     const { status, err } = await control.run("run", ["db-01", "greet", option]);
     expect(status).toBe(2);
     expect(err).toContain(
-      "An option of the script stands, with all its arguments, behind --.\nSee: ctrl-exec run --help\n",
+      "\nSee: ctrl-exec run --help\nAn option of the script stands, with all its arguments, behind --.\n",
     );
     const known = await control.run("run", ["db-01", "greet", option, "--", "x"]);
     expect(known.status).toBe(2);

@@ -69,7 +69,7 @@ describe("what was ignored from the start stays so, as with nohup and jobs in th
     return Bun.spawn(["sh", "-c", shell, "sh", programPath("ctrl-exec"), ...args], {
       stdin: "ignore",
       stdout: "pipe",
-      stderr: "ignore",
+      stderr: "pipe",
       env: { PATH: "/usr/bin:/bin", HOME: "/" },
     });
   };
@@ -95,9 +95,13 @@ describe("what was ignored from the start stays so, as with nohup and jobs in th
 
   test("pairing-mode too", async () => {
     await control.stopPairing();
-    const starts = control.log.of("pairing-mode-start").length;
     const child = ignoring("HUP INT", control.withSetting(["pairing-mode"]));
-    await until("it runs", () => control.log.of("pairing-mode-start").length > starts);
+    let told = "";
+    for await (const chunk of child.stderr) {
+      told += new TextDecoder().decode(chunk);
+      // It heeds signals by then.
+      if (told.includes("Ctrl-C to stop.")) break;
+    }
     child.kill("SIGHUP");
     child.kill("SIGINT");
     // It answers still: only SIGTERM ends it, and in order.

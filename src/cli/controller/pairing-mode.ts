@@ -55,10 +55,11 @@ export const pairingMode = defineVerb({
       onWithdrawn: (request) => console?.withdrawn(request),
     });
     const checks = startCheckLoop(controller);
+    const stopped = firstSignal(STOP_SIGNALS, console?.run());
     io.err(fingerprintLines("CA fingerprint:  ", server.caFingerprint));
     io.err("The agent's screen must show the same.\n");
     io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);
-    const signal = await firstSignal(STOP_SIGNALS, console?.run());
+    const signal = await stopped;
     console?.close();
     checks.stop();
     await server.close();

@@ -188,7 +188,7 @@ export async function runVerb(
     if (!Object.hasOwn(verb.options, name)) {
       const mayBeTheScripts = verb.takesScriptArgs === true && line.scriptArgs === undefined;
       const more = mayBeTheScripts ? FORGOTTEN_MARK : "";
-      throw usageError(where, `--${name} has no meaning for ${where}`, more);
+      throw usageError(where, `--${name} has no meaning for ${where}${more}`);
     }
   }
   if (line.scriptArgs !== undefined && verb.takesScriptArgs !== true) {
@@ -247,24 +247,19 @@ function unknownOption(program: Program, args: readonly string[], arg: string): 
   const guess = nearestMatch(typed, shown);
   const entry = program.verbs[modeIn(program, args) ?? ""];
   const mayBeTheScripts = entry?.takesScriptArgs === true && !args.includes("--");
-  return usageError(
-    helpFor(program, args),
-    `Unknown option ${arg.split("=")[0]}${didYouMean(guess === undefined ? undefined : `--${guess}`)}`,
-    mayBeTheScripts ? FORGOTTEN_MARK : "",
-  );
+  const more = mayBeTheScripts ? FORGOTTEN_MARK : "";
+  const better = didYouMean(guess === undefined ? undefined : `--${guess}`);
+  return usageError(helpFor(program, args), `Unknown option ${arg.split("=")[0]}${better}${more}`);
 }
 
-const FORGOTTEN_MARK = "An option of the script stands, with all its arguments, behind --.";
+/** Behind what is said of an option: it may be one that the script knows. */
+const FORGOTTEN_MARK = " (the script's own stand behind --)";
 
 function didYouMean(guess: string | undefined): string {
   return guess === undefined ? "" : `; did you mean ${guess}?`;
 }
 
-/**
- * @param where the program, and the mode when it is the mode's own help that says more
- * @param more a line behind that, or nothing
- */
-function usageError(where: string, message: string, more = ""): CtrlExecError {
-  const see = `See: ${where} --help`;
-  return new CtrlExecError("usage", message, { hint: more === "" ? see : `${see}\n${more}` });
+/** @param where the program, and the mode when it is the mode's own help that says more */
+function usageError(where: string, message: string): CtrlExecError {
+  return new CtrlExecError("usage", message, { hint: `See: ${where} --help` });
 }

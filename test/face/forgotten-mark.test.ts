@@ -9,6 +9,7 @@ const FLEET: Known = { ...NOTHING, isHost: (name) => HOSTS.has(name) };
 const SEEN: Known = { ...FLEET, hasRun: (script) => script === "deploy" };
 
 const REFUSED = "script not permitted";
+const LATE = "read timeout after 60s";
 const LOST = "cannot resolve the name of deploy:7443";
 
 /** @param errors of each host; undefined is a script that ran */
@@ -24,7 +25,9 @@ function hint(words: string, errors: readonly (string | undefined)[], known: Kno
       rtt: "",
       reqid: "",
     };
-    return error === undefined ? { ...head, exit: 0 } : { ...head, exit: -1, error };
+    return error === undefined
+      ? { ...head, exit: 0, state: "ended" }
+      : { ...head, exit: -1, state: error === LATE ? "unknown" : "never-ran", error };
   });
   return hintOnResults({ hosts, script: typed.at(-1) ?? "" }, results, known);
 }
@@ -50,6 +53,7 @@ describe("after a run", () => {
     ["the first word is no host", "deploy web-01 extra", [LOST, REFUSED], SEEN],
     ["one host", "web-01 extra", [REFUSED], SEEN],
     ["the word has answered", "web-01 deploy extra", [REFUSED, undefined], FLEET],
+    ["the word is a host that is slow", "web-01 deploy extra", [REFUSED, LATE], FLEET],
     ["an address that is down", "web-01 10.0.0.5 extra", [REFUSED, LOST], FLEET],
     ["nobody knows", "web-01 deploy extra", ["connection refused", LOST], FLEET],
   ])("nothing is said when %s", (_, words, errors, known) => {

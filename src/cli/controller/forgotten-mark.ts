@@ -43,7 +43,8 @@ export function hintOnResults(
 ): string | undefined {
   const { hosts } = words;
   const at = hosts.findIndex((word, index) => {
-    return index > 0 && results[index]?.exit === -1 && isScriptName(word) && !known.isHost(word);
+    const neverRan = index > 0 && results[index]?.state === "never-ran";
+    return neverRan && isScriptName(word) && !known.isHost(word);
   });
   const meant = hosts[at];
   if (meant === undefined) return undefined;

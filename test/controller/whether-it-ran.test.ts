@@ -92,3 +92,25 @@ test("a host that refused one of our certificates and was gone before the next n
     { state: "never-ran", error: expect.stringContaining("connection refused") },
   ]);
 });
+
+test("of an answer that is dropped nobody says more than its length tells", async () => {
+  for (const [maxReply, state] of [
+    ["1K", "unknown"],
+    ["16K", "ended"],
+  ] as const) {
+    await using bounded = await LocalFleet.create([`max_reply = ${maxReply}`]);
+    const away = await bounded.addAgent("web-01");
+    await away.stop();
+    const [cert, key] = ["agent.crt", "agent.key"].map((name) =>
+      readFileSync(away.path(name), "utf8"),
+    );
+    const answer = http10({ exit: 0, stdout: "x".repeat(20_000), stderr: "" });
+    const talk = (socket: Socket) => onRequest(socket, () => socket.end(answer));
+    await using peer = await Peer.tls({ cert: cert ?? "", key: key ?? "" }, talk);
+    const order = { hosts: [`web-01:${peer.port}`], port: undefined, script: "count", args: [] };
+    const started = await startRun(bounded.controller, CALLER, order, () => undefined);
+    const [result] = (await started.finished).results;
+    expect([maxReply, result?.exit, result?.state]).toEqual([maxReply, -1, state]);
+    expect(result?.error?.includes("The script has run.")).toBe(state === "ended");
+  }
+});

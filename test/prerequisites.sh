@@ -15,7 +15,8 @@ needed="
   mandoc:mandoc
   systemd-analyze:systemd
   readelf:binutils
-  curl:curl
+  sudo:sudo
+  visudo:sudo
 "
 
 programs=

@@ -3,10 +3,22 @@ import { existsSync } from "node:fs";
 import { CtrlExecError } from "../core/errors.ts";
 import type { Log } from "../core/log-line.ts";
 import { type LogDestination, openLog, SYSTEM_LOG } from "../system/syslog.ts";
-import { rightsAreLent } from "./lent-rights.ts";
+import { callers, rightsAreLent } from "./lent-rights.ts";
 
-/** @param tag `ctrl-exec` or `ctrl-exec-agent` @throws CtrlExecError `usage` */
+/**
+ * With lent rights each line says who called, in BY: USER and the owner of the process are root then.
+ *
+ * @param tag `ctrl-exec` or `ctrl-exec-agent`
+ * @throws CtrlExecError `usage`
+ */
 export function openChosenLog(tag: string, value: string | undefined): Log {
+  const log = openLogs(tag, value);
+  const { names: BY } = callers();
+  if (BY === undefined) return log;
+  return (level, action, fields) => log(level, action, { ...fields, BY });
+}
+
+function openLogs(tag: string, value: string | undefined): Log {
   const chosen = logDestinations(value, rightsAreLent());
   // Where there is no syslog, its lines would only stand on stderr once more.
   const there = chosen.filter(

@@ -2,9 +2,11 @@
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS } from "../core/errors.ts";
 import { versionText } from "../core/version.ts";
 import { end } from "../system/ending.ts";
+import { takeOwnLimits } from "../system/own-limits.ts";
 import { takeSignals } from "../system/own-signals.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
 import { type Io, OutputClosed, openIo } from "./io.ts";
+import { rightsAreLent } from "./lent-rights.ts";
 import { showError } from "./render/error.ts";
 import { afterSignal, type Ending, outliveHangUps } from "./signals.ts";
 
@@ -87,5 +89,6 @@ async function runProgram(program: Program, args: readonly string[], io: Io): Pr
     return 0;
   }
   takeSignals();
+  if (rightsAreLent()) takeOwnLimits();
   return await runVerb(program, line.mode, verb, line, io);
 }

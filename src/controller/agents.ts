@@ -113,7 +113,7 @@ export async function editAgent(
   hostname: string,
   changes: ApprovalOptions,
 ): Promise<AgentRecord> {
-  const { config } = controller;
+  const { config, log } = controller;
   using _lock = await lockRegistry(config);
   const found = requireRegistered(controller, hostname);
   if (found.kind === "broken") throw found.broken.problem;
@@ -125,6 +125,8 @@ export async function editAgent(
     lookup_by: changes.lookupBy ?? record.lookup_by,
   };
   writeAgent(config, changed);
+  const { ip, lookup_by: by, port } = changed;
+  log("info", "edit-agent", { AGENT: changed.hostname, IP: ip, LOOKUP_BY: by, PORT: port });
   return changed;
 }
 

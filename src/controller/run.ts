@@ -23,7 +23,10 @@ export interface RunOrder {
   /** Any text: each agent answers for its own allowlist, and refuses what no allowlist can hold. */
   readonly script: string;
   readonly args: readonly string[];
-  /** Nobody waits for the results: a run that cannot be recorded is not begun. */
+  /**
+   * A run that cannot be recorded is not begun: nobody waits for its results, or who asks for it uses rights that
+   * are lent (T62).
+   */
   readonly mustBeRecorded?: boolean;
 }
 

@@ -1,5 +1,6 @@
 /** The one way a file of ours is read: as a plain file, whatever stands at its path (T74). */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
+import { formatBytes } from "../core/units.ts";
 
 export const NOT_PLAIN = "it is not a plain file";
 
@@ -25,7 +26,7 @@ export function readPlainFile(path: string, flags = 0, maxBytes = MAX_BYTES): Pl
   try {
     const stats = fstatSync(file);
     requirePlain(stats);
-    if (stats.size > maxBytes) throw new Error(`it is longer than ${maxBytes / 2 ** 20} MiB`);
+    if (stats.size > maxBytes) throw new Error(`it is longer than ${formatBytes(maxBytes)}`);
     return { bytes: readFileSync(file), stats };
   } finally {
     closeSync(file);

@@ -42,7 +42,7 @@ interface Named {
 function wrongCommands(text: string): Named[] {
   const wrong: Named[] = [];
   const pattern =
-    /(?<![\w./@-])(ctrl-exec(?:-agent|-api)?) ([a-z][a-z-]*)((?: (?:--?[a-z][\w-]*(?:=\S+)?|<[^>]+>|\$\{[^}]*\}|[\w.:/-]+))*)/g;
+    /(?<![\w./@-])(ctrl-exec(?:-agent|-api)?) ([a-z][a-z-]*)((?: (?:--?[a-z][\w-]*(?:=\S+)?|<[^>\n]+>|\$\{[^}]*\}|[\w.:/-]+))*)/g;
   for (const [whole, name = "", mode = "", rest = ""] of text.matchAll(pattern)) {
     const program = PROGRAMS.find((one) => one.name === name) as Program;
     const [nested = ""] = rest.trim().split(" ");

@@ -1,5 +1,5 @@
-import { expect, test } from "bun:test";
-import { areRightsLent, callerVariables } from "../../src/cli/lent-rights.ts";
+import { describe, expect, test } from "bun:test";
+import { areRightsLent, callersOf, callerVariables, lentTo } from "../../src/cli/lent-rights.ts";
 
 test.each([
   [{}, 0, 0, false],
@@ -21,10 +21,36 @@ test.each([
 });
 
 test("T62 what goes on in the background is told whose rights it uses", () => {
-  const env = { SUDO_UID: "1000", DOAS_USER: "alice", BUN_OPTIONS: "x", HOME: "/home/alice" };
+  const env = { SUDO_UID: "1000", SUDO_USER: "alice", DOAS_USER: "alice", HOME: "/home/alice" };
   expect(callerVariables(env)).toEqual({
     SUDO_UID: "1000",
+    SUDO_USER: "alice",
     DOAS_USER: "alice",
     PKEXEC_UID: undefined,
+  });
+});
+
+test("T62 every lender's word counts: a caller may choose what one of them says", () => {
+  const env = { SUDO_UID: "1001", DOAS_USER: "alice", PKEXEC_UID: "0" };
+  expect(lentTo(env, 0, 0)).toEqual(["1001", "alice"]);
+  expect(lentTo({}, 1000, 0)).toEqual(["1000"]);
+});
+
+describe("T62 who was let in", () => {
+  test.each([
+    [{}, undefined, undefined],
+    [{ SUDO_UID: "12345", SUDO_USER: "alice" }, "alice", 12_345],
+    [{ SUDO_UID: "12345" }, "12345", 12_345],
+    [{ PKEXEC_UID: "1" }, "daemon", 1],
+    [{ DOAS_USER: "daemon" }, "daemon", 1],
+    // A name that tells no id may use no file.
+    [{ DOAS_USER: "nobody-at-all" }, "nobody-at-all", Number.NaN],
+    [{ SUDO_UID: "", SUDO_USER: "" }, "unknown", Number.NaN],
+    [{ SUDO_UID: "1", SUDO_USER: "daemon", DOAS_USER: "daemon" }, "daemon", 1],
+    [{ SUDO_UID: "12345", SUDO_USER: "alice", DOAS_USER: "daemon" }, "alice,daemon", Number.NaN],
+    // What sudo did not say of this caller names nobody.
+    [{ SUDO_UID: "0", SUDO_USER: "mallory", DOAS_USER: "daemon" }, "daemon", 1],
+  ])("with %p is %p, user %p", (env, names, id) => {
+    expect(callersOf(env, 0, 0)).toEqual({ names, id });
   });
 });

@@ -29,6 +29,12 @@ export const controllerOptions = {
     valueHint: "token",
     description: "Token for the auth hooks (default $ENVEXEC_TOKEN, which no process list shows)",
   },
+  "token-file": {
+    type: "string",
+    valueHint: "path",
+    description:
+      "File with the token in one line, or - for standard input; under sudo a file of yours",
+  },
   ip: { type: "string", valueHint: "address", description: "Record this address for the agent" },
   "agent-port": { type: "string", valueHint: "n", description: "Record this port for the agent" },
   "lookup-by": {

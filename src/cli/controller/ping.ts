@@ -20,6 +20,7 @@ export const ping = defineVerb({
     json: controllerOptions.json,
     username: controllerOptions.username,
     token: controllerOptions.token,
+    "token-file": controllerOptions["token-file"],
     ...commonOptions,
   },
   details: [
@@ -29,10 +30,11 @@ export const ping = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec ping web-01", "ctrl-exec ping web-01 web-02:7450 --json"],
   async run({ options, positionals, io }) {
+    const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
     const progress = new Progress(io, positionals.length);
-    const results = await pingHosts(controller, cliCaller(options, io), positionals, port, () =>
+    const results = await pingHosts(controller, caller, positionals, port, () =>
       progress.step(() => undefined),
     ).finally(() => progress.end());
     if (options.json) writeJson(io, { ok: 1, results });

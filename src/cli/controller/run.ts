@@ -3,6 +3,7 @@ import { configArgument } from "../../core/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";
+import { rightsAreLent } from "../lent-rights.ts";
 import { writeJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { Progress } from "../render/progress.ts";
@@ -25,6 +26,7 @@ export const run = defineVerb({
     json: controllerOptions.json,
     username: controllerOptions.username,
     token: controllerOptions.token,
+    "token-file": controllerOptions["token-file"],
     ...commonOptions,
   },
   details: [
@@ -42,12 +44,14 @@ export const run = defineVerb({
     "ctrl-exec run web-01 deploy-app",
     "ctrl-exec run web-01 web-02 web-03 deploy-app",
     "ctrl-exec run db-01 backup-mysql -- --database myapp",
+    "sudo ctrl-exec run web-01 deploy-app --token-file ~/.ctrl-exec-token",
     "ENVEXEC_TOKEN=mytoken ctrl-exec run web-01:7450 deploy-app --username alice --json",
   ],
   async run({ options, positionals, scriptArgs, io }) {
     const hosts = positionals.slice(0, -1);
     const script = positionals.at(-1) ?? "";
     const args = scriptArguments(scriptArgs ?? []);
+    const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
     const progress = new Progress(io, hosts.length);
@@ -60,12 +64,10 @@ export const run = defineVerb({
       });
     };
     try {
-      const order = { hosts, port, script, args };
-      const started = await startRun(controller, cliCaller(options, io), order, show).catch(
-        async (thrown) => {
-          throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
-        },
-      );
+      const order = { hosts, port, script, args, mustBeRecorded: rightsAreLent() };
+      const started = await startRun(controller, caller, order, show).catch(async (thrown) => {
+        throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
+      });
       const signal = await firstSignal(STOP_SIGNALS, started.finished);
       if (signal !== undefined) await started.abandon(STOPPED);
       const { reqid, results, recorded } = await started.finished;

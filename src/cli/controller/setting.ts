@@ -8,6 +8,7 @@ import { readConfig } from "../config-option.ts";
 import type { Io } from "../io.ts";
 import { openChosenLog } from "../log-option.ts";
 import { portOption } from "../numbers.ts";
+import { type TokenOptions, tokenOption } from "./token.ts";
 
 interface SettingOptions {
   readonly config: string | undefined;
@@ -34,17 +35,19 @@ export async function openController(options: SettingOptions): Promise<Controlle
   return { config, log, now: () => new Date(), agentPort };
 }
 
-interface CallerOptions {
+interface CallerOptions extends TokenOptions {
   readonly username: string | undefined;
-  readonly token: string | undefined;
 }
 
-/** Who types. The name is advisory (manual, "Global options"). */
-export function cliCaller(options: CallerOptions, io: Io): Caller {
+/**
+ * Who types. The name is advisory (manual, "Global options").
+ * @throws CtrlExecError `usage` or `config` for a token that cannot be taken
+ */
+export async function cliCaller(options: CallerOptions, io: Io): Promise<Caller> {
   return {
     face: "cli",
     username: options.username ?? io.env.USER ?? currentUser().name,
-    token: options.token ?? io.env.ENVEXEC_TOKEN ?? "",
+    token: await tokenOption(options, io),
     sourceIp: "127.0.0.1",
   };
 }

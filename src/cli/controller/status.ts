@@ -17,6 +17,7 @@ export const status = defineVerb({
     json: controllerOptions.json,
     username: controllerOptions.username,
     token: controllerOptions.token,
+    "token-file": controllerOptions["token-file"],
     ...commonOptions,
   },
   details: [
@@ -27,8 +28,9 @@ export const status = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec status a1b2c3d4e5f60718", "ctrl-exec status a1b2c3d4e5f60718 --json"],
   async run({ options, positionals: [reqid = ""], io }) {
+    const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const run = await showRun(controller, cliCaller(options, io), reqid, openReplies(controller));
+    const run = await showRun(controller, caller, reqid, openReplies(controller));
     if (options.json) writeJson(io, { ok: 1, ...run });
     else {
       const blocks = new RunBlocks(io);

@@ -1,0 +1,95 @@
+/** The token for the auth hooks: typed, in a file, on standard input, or in the environment. */
+import { constants, lstatSync, type Stats } from "node:fs";
+import { CtrlExecError } from "../../core/errors.ts";
+import { formatBytes } from "../../core/units.ts";
+import { fileProblem } from "../../system/files.ts";
+import { readPlainFile } from "../../system/plain-file.ts";
+import type { Io } from "../io.ts";
+import { callers } from "../lent-rights.ts";
+
+export interface TokenOptions {
+  readonly token: string | undefined;
+  readonly "token-file": string | undefined;
+}
+
+/** No program gets an environment variable that is longer than twice this: bytes. */
+const MAX_BYTES = 65_536;
+
+const INPUT = "standard input";
+
+/** @throws CtrlExecError `usage`, or `config` for a file that has no token; nothing of what it holds is told */
+export async function tokenOption(
+  { token, "token-file": file }: TokenOptions,
+  io: Io,
+): Promise<string> {
+  if (file === undefined) return token ?? io.env.ENVEXEC_TOKEN ?? "";
+  if (token !== undefined) {
+    throw new CtrlExecError("usage", "--token and --token-file exclude each other", {
+      hint: "--token-file keeps the token out of process lists.",
+    });
+  }
+  if (file !== "-") return readTokenFile(file, callers().id);
+  if (io.inIsTerminal) {
+    throw new CtrlExecError("usage", "--token-file - reads standard input, which is a terminal", {
+      hint: "Redirect it, so that nobody reads the token on the screen: --token-file - < file",
+    });
+  }
+  return tokenIn(await readInput(), INPUT);
+}
+
+/**
+ * The token in a plain file. With lent rights the file must be the caller's own: the token is sent to hooks and to
+ * hosts, and must not carry root's files there. One refusal stands for all that is wrong then, since it may
+ * be said of files that the caller may not even look for (T62).
+ *
+ * @param caller who called with lent rights; undefined when none are lent
+ * @throws CtrlExecError `config`
+ */
+export function readTokenFile(path: string, caller: number | undefined): string {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = caller === undefined ? readPlainFile(path, 0, MAX_BYTES).bytes : readOf(caller, path);
+  } catch (cause) {
+    if (caller === undefined) throw unusable(path, fileProblem(cause));
+  }
+  if (bytes !== undefined) return tokenIn(bytes, path);
+  throw new CtrlExecError("config", `Cannot use ${path}: it is not a plain file of your own`, {
+    hint: "Under sudo --token-file takes no link and nobody else's file. Let your shell open it: --token-file - < file",
+  });
+}
+
+/** Undefined for what is not the caller's. @throws the system's error */
+function readOf(caller: number, path: string): Uint8Array | undefined {
+  // What /proc shows has no size, and perhaps no end.
+  const isTheirs = (facts: Stats) => facts.isFile() && facts.uid === caller && facts.size > 0;
+  // Before it is opened: opening a device may do something already.
+  if (!isTheirs(lstatSync(path))) return undefined;
+  const { bytes, stats } = readPlainFile(path, constants.O_NOFOLLOW, MAX_BYTES);
+  return isTheirs(stats) ? bytes : undefined;
+}
+
+async function readInput(): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of Bun.stdin.stream()) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MAX_BYTES) throw unusable(INPUT, `it is longer than ${formatBytes(MAX_BYTES)}`);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tokenIn(bytes: Uint8Array, from: string): string {
+  const token = Buffer.from(bytes)
+    .toString("utf8")
+    .replace(/\r?\n$/, "");
+  if (token === "") throw unusable(from, "it is empty");
+  if (/[\p{Cc}\ufffd]/u.test(token)) throw unusable(from, "it is not one line of text");
+  return token;
+}
+
+function unusable(from: string, problem: string): CtrlExecError {
+  return new CtrlExecError("config", `Cannot take a token from ${from}: ${problem}`, {
+    hint: "--token-file takes a file with the token in one line, or - for standard input.",
+  });
+}

@@ -4,13 +4,12 @@
  * Such a rule names the program, and its caller chooses every option. What the caller chooses must
  * then give away no more than the rule's author meant.
  */
-import { userId, userName } from "../system/user.ts";
 
 /** What each of them tells the program about its caller, as an id or as a name. */
 const CALLER_VARIABLES = ["SUDO_UID", "DOAS_USER", "PKEXEC_UID"] as const;
 
 /** What names the caller as well. */
-const NAME_VARIABLE = "SUDO_USER";
+export const NAME_VARIABLE = "SUDO_USER";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -37,38 +36,9 @@ export function rightsAreLent(): boolean {
   return areRightsLent(process.env, ...ownIds());
 }
 
-function ownIds(): readonly [real: number, effective: number] {
+/** Of this process. */
+export function ownIds(): readonly [real: number, effective: number] {
   return [process.getuid?.() ?? 0, process.geteuid?.() ?? 0];
-}
-
-export interface Callers {
-  /** For the log; undefined when no rights are lent. */
-  readonly names: string | undefined;
-  /** Undefined when no rights are lent; NaN, which is nobody's id, when it is not certain who called. */
-  readonly id: number | undefined;
-}
-
-/** Who called this process with lent rights. */
-export function callers(): Callers {
-  return callersOf(process.env, ...ownIds());
-}
-
-/** The same of any. */
-export function callersOf(env: Environment, real: number, effective: number): Callers {
-  const told = lentTo(env, real, effective);
-  const names = new Set(told.map((caller) => nameOf(caller, env)));
-  const [id, ...others] = new Set(told.map(userId));
-  return {
-    names: names.size === 0 ? undefined : [...names].join(","),
-    id: others.length === 0 ? id : Number.NaN,
-  };
-}
-
-/** sudo knows names that are not in /etc/passwd, too. */
-function nameOf(caller: string, env: Environment): string {
-  const name = env[NAME_VARIABLE] ?? "";
-  if (caller === env.SUDO_UID && name !== "") return name;
-  return caller === "" ? "unknown" : userName(caller);
 }
 
 /** For a process that goes on in the background: it is no less lent there. */

@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { CtrlExecError } from "../core/errors.ts";
 import type { Log } from "../core/log-line.ts";
 import { type LogDestination, openLog, SYSTEM_LOG } from "../system/syslog.ts";
-import { callers, rightsAreLent } from "./lent-rights.ts";
+import { callers } from "./callers.ts";
+import { rightsAreLent } from "./lent-rights.ts";
 
 /**
  * With lent rights each line says who called, in BY: USER and the owner of the process are root then.

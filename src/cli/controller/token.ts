@@ -4,8 +4,8 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/units.ts";
 import { fileProblem } from "../../system/files.ts";
 import { readPlainFile } from "../../system/plain-file.ts";
+import { callers } from "../callers.ts";
 import type { Io } from "../io.ts";
-import { callers } from "../lent-rights.ts";
 
 export interface TokenOptions {
   readonly token: string | undefined;
@@ -54,7 +54,7 @@ export function readTokenFile(path: string, caller: number | undefined): string 
   }
   if (bytes !== undefined) return tokenIn(bytes, path);
   throw new CtrlExecError("config", `Cannot use ${path}: it is not a plain file of your own`, {
-    hint: "Under sudo --token-file takes no link and nobody else's file. Let your shell open it: --token-file - < file",
+    hint: "Under sudo --token-file takes no link and nobody else's file. Let your shell open it: --token-file - < file\nIn a root shell that sudo opened: env -u SUDO_UID",
   });
 }
 

@@ -1,0 +1,33 @@
+/** Who called with lent rights: for the log, and for what must be the caller's own (T62). */
+import { userId, userName } from "../system/user.ts";
+import { type Environment, lentTo, NAME_VARIABLE, ownIds } from "./lent-rights.ts";
+
+export interface Callers {
+  /** For the log; undefined when no rights are lent. */
+  readonly names: string | undefined;
+  /** Undefined when no rights are lent; NaN, which is nobody's id, when it is not certain who called. */
+  readonly id: number | undefined;
+}
+
+/** Who called this process with lent rights. */
+export function callers(): Callers {
+  return callersOf(process.env, ...ownIds());
+}
+
+/** The same of any. */
+export function callersOf(env: Environment, real: number, effective: number): Callers {
+  const told = lentTo(env, real, effective);
+  const names = new Set(told.map((caller) => nameOf(caller, env)));
+  const [id, ...others] = new Set(told.map(userId));
+  return {
+    names: names.size === 0 ? undefined : [...names].join(","),
+    id: others.length === 0 ? id : Number.NaN,
+  };
+}
+
+/** sudo knows names that are not in /etc/passwd, too. */
+function nameOf(caller: string, env: Environment): string {
+  const name = env[NAME_VARIABLE] ?? "";
+  if (caller === env.SUDO_UID && name !== "") return name;
+  return caller === "" ? "unknown" : userName(caller);
+}

@@ -17,6 +17,7 @@ needed="
   readelf:binutils
   sudo:sudo
   visudo:sudo
+  ip:iproute2
 "
 
 programs=

@@ -105,11 +105,8 @@ async function connectTo(options: PairingOptions, place: string): Promise<Contro
     return { connection, certificate, ca };
   } catch (thrown) {
     if (!(thrown instanceof ConnectionFailed)) throw thrown;
-    const problem = connectionProblem(phase, thrown.code, "controller", place);
-    throw new CtrlExecError("unreachable", `Cannot pair: ${problem.message}`, {
-      hint: problem.hint ?? "Check the address, and that pairing-mode runs on the control host.",
-      cause: thrown,
-    });
+    const { message, hint } = connectionProblem(phase, thrown.code, "controller", place);
+    throw new CtrlExecError("unreachable", `Cannot pair: ${message}`, { hint, cause: thrown });
   }
 }
 

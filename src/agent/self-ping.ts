@@ -13,6 +13,8 @@ const CONNECT_MS = 5_000;
 const ANSWER_MS = 10_000;
 const MAX_REPLY_BYTES = 65_536;
 
+const START = "Is it running? Start it: systemctl start ctrl-exec-agent, or ctrl-exec-agent serve.";
+
 export interface SelfPingSteps {
   onListening(): void;
   onHandshake(): void;
@@ -63,9 +65,7 @@ export async function selfPing(
     if (!(thrown instanceof ConnectionFailed)) throw thrown;
     const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
     throw new CtrlExecError("unreachable", `Cannot self-ping: ${message}`, {
-      hint:
-        hint ??
-        "Is it running? Start it: systemctl start ctrl-exec-agent, or ctrl-exec-agent serve.",
+      hint: thrown.code === "ECONNREFUSED" ? START : hint,
       cause: thrown,
     });
   }

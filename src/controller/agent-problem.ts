@@ -19,10 +19,11 @@ export function agentProblem(
     return withName(thrown, target.label);
   }
   if (!(thrown instanceof ConnectionFailed)) return thrown;
-  const problem = connectionProblem(phase, thrown.code, "agent", place);
-  const { message, hint = unregisteredHint(thrown.code, target) } = problem;
-  const extras = hint === undefined ? { cause: thrown } : { cause: thrown, hint };
-  return new CtrlExecError("unreachable", message, extras);
+  const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
+  return new CtrlExecError("unreachable", message, {
+    cause: thrown,
+    hint: unregisteredHint(thrown.code, target) ?? hint,
+  });
 }
 
 /** The same, beginning with the host. */

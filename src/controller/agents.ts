@@ -1,5 +1,5 @@
 /** Changes to a registered agent's record. */
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import { type Controller, paths } from "./controller.ts";
@@ -98,7 +98,7 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
   } catch (cause) {
     throw new CtrlExecError(
       "not-found",
-      `Cannot revoke ${hostname}: its serial is not known, and it does not answer`,
+      `Cannot revoke ${hostname}: its serial is not known, and ${messageOf(cause)}`,
       { hint, cause },
     );
   }

@@ -1,13 +1,17 @@
 /** The certificate that a registered host shows. Records of 0.8 do not say which it is. */
+import type { ConnectionPhase } from "../core/connection-problem.ts";
 import { CtrlExecError } from "../core/errors.ts";
+import { formatHostPort } from "../core/host-name.ts";
 import { type CertificateFacts, factsOf } from "../pki/certificate.ts";
+import { ConnectionFailed } from "../system/connection-failed.ts";
 import { connectTcp } from "../system/tcp.ts";
+import { agentProblem } from "./agent-problem.ts";
 import type { FleetDialler } from "./fleet.ts";
 import { identityProblem } from "./identity.ts";
 import type { AgentRecord } from "./registry.ts";
 import { dialAddress, targetOf } from "./targets.ts";
 
-/** @throws ConnectionFailed, or CtrlExecError `untrusted` when it is of another host */
+/** @throws CtrlExecError `unreachable`, or `untrusted` when it is of another host */
 export async function shownCertificate(
   dialler: FleetDialler,
   record: AgentRecord,
@@ -16,13 +20,24 @@ export async function shownCertificate(
   const target = targetOf(record.hostname, { kind: "agent", record }, controller.agentPort);
   const [current] = credentials;
   const address = await dialAddress(target, config.connect_timeout * 1000);
-  const connection = await connectTcp(address, target.port, config.connect_timeout * 1000);
-  const tooLate = setTimeout(() => connection.close(), config.connect_timeout * 1000);
-  const peer = await connection
-    .secureAsClient(current.credential)
-    .finally(() => clearTimeout(tooLate));
-  connection.close();
-  const facts = factsOf(peer);
+  const place = formatHostPort(address, target.port);
+  let phase: ConnectionPhase = "connect";
+  let facts: CertificateFacts;
+  try {
+    const connection = await connectTcp(address, target.port, config.connect_timeout * 1000);
+    phase = "handshake";
+    const tooLate = setTimeout(
+      () => connection.fail(new ConnectionFailed("ETIMEDOUT")),
+      config.connect_timeout * 1000,
+    );
+    const peer = await connection
+      .secureAsClient(current.credential)
+      .finally(() => clearTimeout(tooLate));
+    connection.close();
+    facts = factsOf(peer);
+  } catch (thrown) {
+    throw agentProblem(thrown, phase, target, place);
+  }
   const problem = identityProblem(target, facts, "registry", dialler.revoked);
   if (problem !== undefined) throw new CtrlExecError("untrusted", problem);
   return facts;

@@ -1,12 +1,11 @@
 /** Why a connection failed, in words a person can act on, from the code a library gives. */
+import { type ConnectionProblem, networkProblem } from "./network-problem.ts";
 
 /** How far the connection had come. */
 export type ConnectionPhase = "connect" | "handshake" | "request";
 
-export interface ConnectionProblem {
-  readonly message: string;
-  readonly hint?: string;
-}
+/** What a connection that stood can still end with; other codes of the network mean something else then. */
+const ON_THE_WAY = ["EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EPERM", "ETIMEDOUT"];
 
 /** Whether the peer's TLS refused the certificate of this side: nothing that was sent to it was read. */
 export function refusesCertificate(code: string): boolean {
@@ -24,14 +23,15 @@ export function connectionProblem(
   place: string,
 ): ConnectionProblem {
   const peer = listener === "controller" ? "control host" : listener;
-  const network = NETWORK[code];
-  if (network !== undefined && phase === "connect") return network(peer, place);
   if (code === "ETIMEDOUT" && phase === "handshake") {
     return {
       message: `the ${peer} at ${place} accepts the connection and then says nothing`,
       hint: `Check that the port belongs to the ${peer}, and the host's load.`,
     };
   }
+  const mayBeNetwork = phase === "connect" || ON_THE_WAY.includes(code);
+  const network = mayBeNetwork ? networkProblem(code, peer, place) : undefined;
+  if (network !== undefined) return network;
   const trust = TRUST.find(([pattern]) => pattern.test(code));
   if (trust !== undefined) return trust[1](peer, place);
   if (
@@ -48,26 +48,13 @@ export function connectionProblem(
       hint: `Check that the port belongs to the ${peer}.`,
     };
   }
-  return { message: `connection to ${place} failed (${code})` };
+  return {
+    message: `connection to ${place} failed (${code})`,
+    hint: `Try another program from this host: openssl s_client -connect ${place}`,
+  };
 }
 
 type Explain = (peer: string, place: string) => ConnectionProblem;
-
-const NETWORK: Readonly<Record<string, Explain>> = {
-  ECONNREFUSED: (peer, place) => ({
-    message: `connection refused by ${place}: no ${peer} is listening there`,
-  }),
-  EHOSTUNREACH: (_, place) => ({ message: `no route to ${place}` }),
-  ENETUNREACH: (_, place) => ({ message: `no route to the network of ${place}` }),
-  ETIMEDOUT: (_, place) => ({
-    message: `no answer from ${place}: the host is down or a firewall drops the connection`,
-  }),
-  ENOTFOUND: (_, place) => ({ message: `cannot resolve the name of ${place}` }),
-  EAI_AGAIN: (_, place) => ({
-    message: `cannot resolve the name of ${place}: the name server does not answer`,
-  }),
-  EMFILE: () => ({ message: "too many open files on this host (see ulimit -n)" }),
-};
 
 /** Alerts of the peer, about the certificate that it was shown. */
 const OTHER_CA =

@@ -20,6 +20,9 @@ export interface ConnectionReader {
   closed(fault: ConnectionFailed | undefined): void;
 }
 
+/** The fault is undefined after an orderly end. */
+type CloseListener = (fault: ConnectionFailed | undefined) => void;
+
 /** Bun's own node:tls passes `isServer`; the published types do not have it. */
 type Upgrade = TLSUpgradeOptions<Connection> & { readonly isServer: boolean };
 
@@ -49,7 +52,7 @@ export class Connection {
   /** Written and not yet taken by the system. */
   #unsent: Uint8Array[] = [];
   #sent: PromiseWithResolvers<void> | undefined;
-  readonly #closeListeners = new Set<() => void>();
+  readonly #closeListeners = new Set<CloseListener>();
 
   /** @param socket one that has just been opened */
   constructor(socket: BunSocket) {
@@ -80,12 +83,12 @@ export class Connection {
   }
 
   /** Calls once the connection is closed: at once when it is. */
-  onClose(listener: () => void): void {
-    if (this.#closed) listener();
+  onClose(listener: CloseListener): void {
+    if (this.#closed) listener(this.#fault);
     else this.#closeListeners.add(listener);
   }
 
-  offClose(listener: () => void): void {
+  offClose(listener: CloseListener): void {
     this.#closeListeners.delete(listener);
   }
 
@@ -249,7 +252,7 @@ export class Connection {
     this.#sent?.resolve();
     this.#handshake?.reject(this.#fault ?? new ConnectionFailed("ECONNRESET"));
     this.#reader?.closed(this.#fault);
-    for (const listener of this.#closeListeners) listener();
+    for (const listener of this.#closeListeners) listener(this.#fault);
   }
 
   static readonly #ending: SocketHandler<Connection> = {

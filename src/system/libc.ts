@@ -1,10 +1,10 @@
 /**
  * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
- * setrlimit(2), waitid(2), and datagram sockets of the local family for /dev/log and systemd. Loaded on first
- * use. localtime_r(3) is here because a Date's local fields load the time zones of a whole planet: 5 ms of a
- * command that takes 30.
+ * setrlimit(2), waitid(2), datagram sockets of the local family for /dev/log and systemd, and a connect(2) whose
+ * error is not lost. Loaded on first use. localtime_r(3) is here because a Date's local fields load the time
+ * zones of a whole planet: 5 ms of a command that takes 30.
  */
-import { dlopen } from "bun:ffi";
+import { dlopen, type FFIFunction, type Pointer } from "bun:ffi";
 import { readdirSync } from "node:fs";
 import { CtrlExecError } from "../core/errors.ts";
 
@@ -22,22 +22,49 @@ const SYMBOLS = {
   setrlimit: { args: ["i32", "ptr"], returns: "i32" },
   waitid: { args: ["i32", "u32", "ptr", "i32"], returns: "i32" },
   localtime_r: { args: ["ptr", "ptr"], returns: "ptr" },
+  inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  if_nametoindex: { args: ["ptr"], returns: "u32" },
 } as const;
 
-type Libc = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+/** By the name that glibc and musl give it. */
+const LINUX_SYMBOLS = { __errno_location: { args: [], returns: "ptr" } } as const;
 
-let loaded: Libc | undefined;
+type Symbols<Table extends Record<string, FFIFunction>> = ReturnType<
+  typeof dlopen<Table>
+>["symbols"];
 
-export function libc(): Libc {
-  loaded ??= open();
+let loaded: Symbols<typeof SYMBOLS> | undefined;
+
+export function libc(): Symbols<typeof SYMBOLS> {
+  loaded ??= open(SYMBOLS);
   return loaded;
 }
 
-function open(): Libc {
+let errnoAddress: Pointer | undefined;
+
+/**
+ * Where the number of the last error is, on Linux. It is to be had before the call that may fail: having it is
+ * a call as well.
+ */
+export function errnoLocation(): Pointer {
+  if (errnoAddress === undefined) {
+    const location = open(LINUX_SYMBOLS).__errno_location();
+    if (typeof location !== "number") {
+      throw new CtrlExecError(
+        "internal",
+        "Cannot read errno: the C library does not say where it is",
+      );
+    }
+    errnoAddress = location;
+  }
+  return errnoAddress;
+}
+
+function open<Table extends Record<string, FFIFunction>>(table: Table): Symbols<Table> {
   const tried: string[] = [];
   for (const name of libraryNames()) {
     try {
-      return dlopen(name, SYMBOLS).symbols;
+      return dlopen(name, table).symbols;
     } catch {
       tried.push(name);
     }

@@ -53,7 +53,8 @@ test("a host that does not answer has its row, its reason on stderr, and makes t
   expect(out).toMatch(/^127\.0\.0\.1 +error +\d+ms$/m);
   expect(out).toMatch(/^web-01 +ok /m);
   expect(err).toBe(
-    `127.0.0.1: connection refused by 127.0.0.1:${port}: no agent is listening there\n`,
+    `127.0.0.1: connection refused by 127.0.0.1:${port}: no agent is listening there. Check that it runs there ` +
+      "(systemctl status ctrl-exec-agent), and that the port is that of its agent.conf\n",
   );
 });
 
@@ -66,7 +67,8 @@ test("T23 a host that is dead has its row, in time and with its reason, and no o
   expect(out).toMatch(/^127\.0\.0\.1 +error +\d+ms$/m);
   expect(out).toMatch(/^web-02 +ok /m);
   expect(err).toBe(
-    `127.0.0.1: no answer from 127.0.0.1:${dead.port}: the host is down or a firewall drops the connection\n`,
+    `127.0.0.1: no answer from 127.0.0.1:${dead.port}: the host is down or a firewall drops the connection. Check that the ` +
+      "host is up, that the address is its own, and that the firewalls on the way let the port through\n",
   );
 });
 

@@ -10,8 +10,20 @@ describe("the likely cause, in words", () => {
     ["connect", "ETIMEDOUT", "no answer from web-01:7443"],
     ["connect", "ENOTFOUND", "cannot resolve the name of web-01:7443"],
     ["connect", "EAI_AGAIN", "the name server does not answer"],
-    ["connect", "EHOSTUNREACH", "no route to web-01:7443"],
-    ["connect", "EMFILE", "too many open files"],
+    ["connect", "EHOSTUNREACH", "no way to web-01:7443: the host is off"],
+    ["connect", "ENETUNREACH", "no route to the network of web-01:7443"],
+    ["connect", "ENETDOWN", "network interface of this host that leads to web-01:7443 is down"],
+    ["connect", "EACCES", "this host forbids connections to web-01:7443"],
+    ["connect", "EPERM", "this host's own firewall drops connections to web-01:7443"],
+    ["connect", "EINVAL", "this host throws away what it sends to web-01:7443"],
+    ["connect", "EADDRNOTAVAIL", "no address and port left to call web-01:7443 from"],
+    ["connect", "EAGAIN", "no address and port left to call web-01:7443 from"],
+    ["connect", "EMFILE", "cannot call web-01:7443: this program has too many files open"],
+    ["connect", "ENFILE", "cannot call web-01:7443: this host has too many files open"],
+    ["connect", "ENOMEM", "cannot call web-01:7443: no memory is left"],
+    ["request", "EHOSTUNREACH", "no way to web-01:7443"],
+    ["request", "ETIMEDOUT", "no answer from web-01:7443"],
+    ["handshake", "ETIMEDOUT", "accepts the connection and then says nothing"],
     ["handshake", "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "a certificate that is not of this CA"],
     ["handshake", "DEPTH_ZERO_SELF_SIGNED_CERT", "a certificate that is not of this CA"],
     ["handshake", "CERT_HAS_EXPIRED", "has expired"],
@@ -29,6 +41,37 @@ describe("the likely cause, in words", () => {
   ] as const)("%s %s: %s", (phase, code, text) => {
     expect(agent(phase, code).message).toContain(text);
   });
+});
+
+test("no reason comes without a next step, for either side, and no two with the same words", () => {
+  const codes = [
+    ...["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EACCES", "EPERM", "EINVAL"],
+    ...["ENODEV", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"],
+    ...["EMFILE", "ENFILE", "ENOMEM", "EWEIRD"],
+  ];
+  for (const peer of ["agent", "controller"] as const) {
+    const problems = codes.map((code) =>
+      connectionProblem("connect", code, peer, "[fe80::1%eth0]:7443"),
+    );
+    for (const { message, hint } of problems) {
+      expect(message).toContain("[fe80::1%eth0]:7443");
+      expect(hint).not.toBe("");
+    }
+    expect(new Set(problems.map(({ message }) => message)).size).toBe(codes.length);
+  }
+});
+
+test("a next step names the address alone", () => {
+  const hint = (place: string) => connectionProblem("connect", "EINVAL", "agent", place).hint;
+  expect(hint("[fd00::1]:7443")).toEndWith("ip route get fd00::1");
+  expect(hint("192.0.2.1:7443")).toEndWith("ip route get 192.0.2.1");
+});
+
+test("a family that is off is named", () => {
+  const off = (place: string) =>
+    connectionProblem("connect", "EAFNOSUPPORT", "agent", place).message;
+  expect(off("[fd00::1]:7443")).toStartWith("IPv6 is off on this host");
+  expect(off("192.0.2.1:7443")).toStartWith("IPv4 is off on this host");
 });
 
 test("what is not known is told by its code, and names the place", () => {

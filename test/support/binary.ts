@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly startedBy?: readonly string[];
   /** It gets no inotify instance: in a user namespace, where no other program notices. */
   readonly withoutInotify?: boolean;
+  /** It has a network of its own, as these commands leave it (network.ts), and mounts: in a user namespace too. */
+  readonly network?: readonly string[] | undefined;
 }
 
 /** What a command is put behind to run as another user; for root alone. */
@@ -44,16 +46,17 @@ export function asUser(user: number): string[] {
 
 function limited(
   command: readonly string[],
-  { blocks, files, user, startedBy = [], withoutInotify }: RunOptions,
+  { blocks, files, user, startedBy = [], withoutInotify, network = [] }: RunOptions,
 ): string[] {
   const as = [...startedBy, ...(user === undefined ? [] : asUser(user))];
-  const limits: string[] = [];
+  const limits: string[] = [...network];
   if (withoutInotify) limits.push("echo 0 > /proc/sys/user/max_inotify_instances");
   // A write beyond the limit fails; without the trap it would end the process.
   if (blocks !== undefined) limits.push("trap '' XFSZ", `ulimit -f ${blocks}`);
   if (files !== undefined) limits.push(`ulimit -n ${files}`);
   if (limits.length === 0) return [...as, ...command];
   const shell = ["sh", "-ec", [...limits, 'exec "$@"'].join("; "), "sh", ...as, ...command];
+  if (network.length > 0) return ["unshare", "-Urnm", ...shell];
   return withoutInotify ? ["unshare", "-Ur", ...shell] : shell;
 }
 

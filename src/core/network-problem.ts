@@ -1,0 +1,104 @@
+/**
+ * Why nobody could be called at all, in words a person can act on, from the system's code (connect(2), ip(7),
+ * getaddrinfo(3)). The same code can come from this host's own tables and from a router's answer.
+ */
+import { shortageOf } from "./shortage.ts";
+
+export interface ConnectionProblem {
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint: string;
+}
+
+/**
+ * @param peer what listens there: "agent" or "control host"
+ * @param place `host:port` as it was dialled
+ * @returns undefined for a code that is not about the way there
+ */
+export function networkProblem(
+  code: string,
+  peer: string,
+  place: string,
+): ConnectionProblem | undefined {
+  const shortage = code === "EAGAIN" ? undefined : shortageOf(code);
+  if (shortage !== undefined) {
+    return {
+      message: `cannot call ${place}: ${shortage.problem}`,
+      hint: `On this host: ${shortage.remedy}.`,
+    };
+  }
+  return Object.hasOwn(NETWORK, code) ? NETWORK[code]?.(place, hostIn(place), peer) : undefined;
+}
+
+type Explain = (place: string, host: string, peer: string) => ConnectionProblem;
+
+const noPortLeft: Explain = (place, host) => ({
+  message: `this host has no address and port left to call ${place} from`,
+  hint: host.includes(":")
+    ? "See whether IPv6 is on here and has an address (ip -6 address), and how many connections are open (ss -s)."
+    : "Wait until some of its connections have ended (ss -s counts them), or widen net.ipv4.ip_local_port_range.",
+});
+
+const hostUnreachable: Explain = (place, host) => ({
+  message: `no way to ${place}: the host is off, or a route or firewall turns the connection away`,
+  hint: `Check that the host is up and has this address, and the route: ip route get ${host}`,
+});
+
+const NETWORK: Readonly<Record<string, Explain>> = {
+  ECONNREFUSED: (place, _, peer) => ({
+    message: `connection refused by ${place}: no ${peer} is listening there`,
+    hint:
+      peer === "agent"
+        ? "Check that it runs there (systemctl status ctrl-exec-agent), and that the port is that of its agent.conf."
+        : "Check the address, and that pairing-mode runs on the control host.",
+  }),
+  EHOSTUNREACH: hostUnreachable,
+  EHOSTDOWN: hostUnreachable,
+  ENETUNREACH: (place, host) => ({
+    message: `no route to the network of ${place}`,
+    hint: `Give this host, or the router on the way, a route: ip route get ${host}`,
+  }),
+  ENETDOWN: (place) => ({
+    message: `the network interface of this host that leads to ${place} is down`,
+    hint: "See: ip link",
+  }),
+  EACCES: (place, host) => ({
+    message: `this host forbids connections to ${place}`,
+    hint: `A route of type prohibit does (ip route get ${host}), or a security policy such as SELinux.`,
+  }),
+  EPERM: (place) => ({
+    message: `this host's own firewall drops connections to ${place}`,
+    hint: "Let them through in its rules for output (nft list ruleset), or by IPAddressAllow= of the service's unit.",
+  }),
+  EINVAL: (place, host) => ({
+    message: `this host throws away what it sends to ${place}`,
+    hint: `A route of type blackhole does. See: ip route get ${host}`,
+  }),
+  ENODEV: (place, host) => ({
+    message: `cannot call ${place}: this host has no interface ${host.replace(/^.*%/, "")}`,
+    hint: "What follows % names the interface of this host that leads there. See: ip link",
+  }),
+  EADDRNOTAVAIL: noPortLeft,
+  EAGAIN: noPortLeft,
+  EAFNOSUPPORT: (place, host) => ({
+    message: `${host.includes(":") ? "IPv6" : "IPv4"} is off on this host: it cannot call ${place}`,
+    hint: "Turn it on, let the service use it (RestrictAddressFamilies=), or call an address of the other family.",
+  }),
+  ETIMEDOUT: (place) => ({
+    message: `no answer from ${place}: the host is down or a firewall drops the connection`,
+    hint: "Check that the host is up, that the address is its own, and that the firewalls on the way let the port through.",
+  }),
+  ENOTFOUND: (place, host) => ({
+    message: `cannot resolve the name of ${place}`,
+    hint: `Check the name: getent hosts ${host}`,
+  }),
+  EAI_AGAIN: (place) => ({
+    message: `cannot resolve the name of ${place}: the name server does not answer`,
+    hint: "Check the name servers in /etc/resolv.conf, or call the host by its address.",
+  }),
+};
+
+/** Without the port, and without the brackets of IPv6. */
+function hostIn(place: string): string {
+  return place.replace(/:\d+$/, "").replaceAll(/[[\]]/g, "");
+}

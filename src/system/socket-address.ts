@@ -1,0 +1,49 @@
+/** An address and port as connect(2) takes them, on Linux: ip(7), ipv6(7). */
+import { ipVersion } from "../core/ip-address.ts";
+import { ConnectionFailed } from "./connection-failed.ts";
+import { libc } from "./libc.ts";
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+
+export interface SocketAddress {
+  readonly family: typeof AF_INET | typeof AF_INET6;
+  readonly bytes: Buffer;
+}
+
+/**
+ * @param address of IPv4 or IPv6, which may have a zone (`fe80::1%eth0`)
+ * @throws ConnectionFailed `ENODEV` when this host has no such interface
+ */
+export function socketAddress(address: string, port: number): SocketAddress {
+  const [bare = "", zone] = address.split("%", 2);
+  if (ipVersion(address) === 4) {
+    const bytes = Buffer.alloc(16);
+    bytes.writeUInt16LE(AF_INET);
+    bytes.writeUInt16BE(port, 2);
+    readAddress(AF_INET, bare, bytes.subarray(4));
+    return { family: AF_INET, bytes };
+  }
+  const bytes = Buffer.alloc(28);
+  bytes.writeUInt16LE(AF_INET6);
+  bytes.writeUInt16BE(port, 2);
+  readAddress(AF_INET6, bare, bytes.subarray(8));
+  if (zone !== undefined) bytes.writeUInt32LE(interfaceIndex(zone), 24);
+  return { family: AF_INET6, bytes };
+}
+
+function readAddress(family: number, text: string, into: Uint8Array): void {
+  if (libc().inet_pton(family, cString(text), into) !== 1) throw new ConnectionFailed("EINVAL");
+}
+
+/** By its name, or by its number, as getaddrinfo(3) writes zones. */
+function interfaceIndex(zone: string): number {
+  const index = libc().if_nametoindex(cString(zone));
+  if (index > 0) return index;
+  if (/^[1-9]\d{0,8}$/.test(zone)) return Number(zone);
+  throw new ConnectionFailed("ENODEV");
+}
+
+function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`);
+}

@@ -516,7 +516,7 @@ install_all() {
   replaced=0
   put "$work/ctrl-exec" 755 - "$prefix/bin/ctrl-exec"
   [ "$replaced" = 0 ] || program_changed=1
-  # The other names are there whatever is installed: they are how the manual calls them.
+  # The other names are there whatever is installed: these are the names that the documents use.
   put_link ctrl-exec "$prefix/bin/ctrl-exec-agent"
   put_link ctrl-exec "$prefix/bin/ctrl-exec-api"
   put_link ctrl-exec "$prefix/bin/update-ctrl-exec-serial"

@@ -12,7 +12,7 @@ export interface AgentAuthRequest {
   readonly peerIp: string;
 }
 
-/** Without a hook the agent relies on mTLS and the allowlist (manual, "Auth hook (agent-side)"). */
+/** Without a hook the agent relies on mTLS and the allowlist (docs/SECURITY.md, "Auth hooks"). */
 export async function authorize(
   { state, log, now }: AgentContext,
   { action, script, args, username, token, peerIp }: AgentAuthRequest,

@@ -1,5 +1,5 @@
 /**
- * Pairing, the agent's side (PROTOCOL section 1): a key, a CSR, one connection held throughout, and
+ * Pairing, the agent's side (docs/PROTOCOL.md, section 1): a key, a CSR, one connection held throughout, and
  * an answer that is believed only when everything in it fits (T07).
  */
 import type { Confirmation } from "../core/confirmation-code.ts";
@@ -241,7 +241,7 @@ function checkAnswer(
   return { certPem: answer.cert, ca, controllerSerial };
 }
 
-/** What to do about the two reasons (PROTOCOL section 1). A Map: the reason comes from the other side. */
+/** What to do about each reason (docs/PROTOCOL.md, section 1). A Map: the reason comes from the other side. */
 const REFUSAL_HINTS = new Map([
   [
     "pairing queue full",

@@ -1,5 +1,5 @@
 /**
- * The files of an agent's identity (PROTOCOL section 4): key, certificate and CA.
+ * The files of an agent's identity (docs/PROTOCOL.md, section 4): key, certificate and CA.
  *
  * They only work together, and pairing anew replaces them all. The new key and CA are staged as
  * `.next`; the new certificate, one rename, is what makes them count: a staged key that fits the

@@ -1,4 +1,4 @@
-/** The control host's new certificate, as it comes along with its serial (PROTOCOL section 9). */
+/** The control host's new certificate, as it comes along with its serial (docs/PROTOCOL.md, section 2). */
 import { readSerialLine } from "../core/serial.ts";
 import { validityProblem } from "../core/validity.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";

@@ -1,4 +1,4 @@
-/** What a control host says at pairing, read message by message (PROTOCOL section 1). */
+/** What a control host says at pairing, read message by message (docs/PROTOCOL.md, section 1). */
 import type * as z from "zod/mini";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { type HttpMessage, HttpMessageReader } from "../core/http-message.ts";

@@ -54,7 +54,7 @@ export async function answerRoute(
 }
 
 /**
- * PROTOCOL section 2: /capabilities says less than the others.
+ * docs/PROTOCOL.md, section 2: /capabilities says less than the others.
  *
  * @param reason for the log, when more than the serial is wrong
  */

@@ -11,7 +11,7 @@ import { RunningScripts } from "./running-scripts.ts";
 import type { AgentState } from "./state.ts";
 import { StateKeeper } from "./state-keeper.ts";
 
-/** How long running scripts may still answer after close() (issue: SIGTERM). */
+/** How long running scripts may still answer after close(). */
 const CLOSE_MS = 10_000;
 
 export interface AgentServer {

@@ -28,7 +28,7 @@ export async function loadState(config: AgentConfig, allowlistPath: string): Pro
   };
 }
 
-/** Scripts outside script_dirs are not listed at all (manual, `script_dirs`). */
+/** Scripts outside script_dirs are not listed at all. */
 async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowlist> {
   const { scripts, warnings } = await parseAllowlist(path, readTrustedText(path, AGENT_FILE_RULE));
   const inside = new Map(scripts);

@@ -13,7 +13,7 @@ import { readTextIfPresent } from "../system/files.ts";
 import { storeControllerSerial } from "./controller-serials.ts";
 import { loadCertificate } from "./identity-files.ts";
 
-/** The context that an agent gives to every script (PROTOCOL section 2). */
+/** The context that an agent gives to every script (docs/PROTOCOL.md, section 2). */
 const scriptContext = z.object({
   script: z.string(),
   args: z.array(z.string()),

@@ -47,8 +47,8 @@ export function badRequest(detail: string): Refused {
 }
 
 /**
- * The one error shape (PROTOCOL section 6). What goes wrong inside stays inside, and whom the hook refuses is
- * told its word alone: the hint of such an error names files of this host (T67).
+ * The one error shape (docs/PROTOCOL.md, section 6). What goes wrong inside stays inside, and whom the hook
+ * refuses is told its word alone: the hint of such an error names files of this host (T67).
  */
 export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
   const status = ERROR_FACTS[error.code].http;

@@ -1,4 +1,4 @@
-/** The API's own certificate: TLS when both files are there (manual, "api_cert, api_key"). */
+/** The API's own certificate: TLS when both files are there (docs/API.md, "Start"). */
 import { existsSync } from "node:fs";
 import type { SecureContext } from "node:tls";
 import type { Controller } from "../controller/controller.ts";

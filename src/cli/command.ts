@@ -63,7 +63,7 @@ export interface AnyVerb extends Omit<Verb, "run"> {
 
 export interface VerbEntry {
   readonly summary: string;
-  /** Left out of help, completions and manual: for the program's own use. */
+  /** Left out of help, completions and man pages: for the program's own use. */
   readonly hidden?: boolean;
   /** As the verb says, for a command line that cannot be read. */
   readonly takesScriptArgs?: boolean;
@@ -184,7 +184,7 @@ export async function runVerb(
 ): Promise<Ending> {
   const where = program.defaultVerb === mode ? program.name : `${program.name} ${mode}`;
   for (const { name } of line.given) {
-    // Of the manual's global options as well: one that is ignored says that it was heeded.
+    // Of the global options as well: one that is passed over looks as if it had been heeded.
     if (!Object.hasOwn(verb.options, name)) {
       const mayBeTheScripts = verb.takesScriptArgs === true && line.scriptArgs === undefined;
       const more = mayBeTheScripts ? FORGOTTEN_MARK : "";

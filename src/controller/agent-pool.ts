@@ -16,7 +16,7 @@ export interface AgentConnection {
   readonly openedAt: number;
 }
 
-/** At once to one agent: below the ten a minute that the manual's rate limit lets through. */
+/** At once to one agent: below the ten a minute that its rate limit lets through by default. */
 const MAX_PER_AGENT = 8;
 
 /** Who waits longer than this for one of them opens one more. */

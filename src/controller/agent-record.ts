@@ -1,4 +1,4 @@
-/** A registered agent's record: the content of `agents/<hostname>.json` (PROTOCOL section 4). */
+/** A registered agent's record: the content of `agents/<hostname>.json` (docs/PROTOCOL.md, section 4). */
 import * as z from "zod/mini";
 import { CtrlExecError } from "../core/errors.ts";
 import { isHostName } from "../core/host-name.ts";

@@ -101,7 +101,7 @@ function brokenHint(hook: string | undefined, fault: HookFault | undefined): str
   return fault === undefined ? rule : `${fault.problem}: ${fault.remedy}\n${rule}`;
 }
 
-/** PROTOCOL section 3: with no hook the command line passes and the API follows its default. */
+/** docs/PROTOCOL.md, section 3: with no hook the command line passes and the API follows its default. */
 function withoutHook(caller: Caller, apiDefault: "deny" | "allow"): AuthDecision {
   if (caller.face === "cli") return { allowed: true, reason: "no-hook-cli" };
   if (apiDefault === "allow") return { allowed: true, reason: "no-hook-allow" };

@@ -14,11 +14,11 @@ export interface Controller {
   readonly dialler?: KeptDialler;
   /** Where it is kept between requests, too. */
   readonly index?: HostIndex;
-  /** The invocation's own port for every agent it calls (manual, "Global options"); undefined leaves it to the records. */
+  /** `--port` (docs/OPERATIONS.md, "For every mode"): of every agent; undefined leaves it to the records. */
   readonly agentPort?: number | undefined;
 }
 
-/** Places below ca_dir and state_dir, and beside the key (PROTOCOL section 4). */
+/** Places below ca_dir and state_dir, and beside the key (docs/PROTOCOL.md, section 4). */
 export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
   return {
     caKey: join(ca_dir, "ca.key"),

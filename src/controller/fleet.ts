@@ -208,7 +208,7 @@ function inOrderFor(
   return [...first, ...credentials.filter(({ serial }) => serial !== known)];
 }
 
-/** PROTOCOL section 2, "refusal": the agent knows this host by another serial. */
+/** The agent knows this host by another serial (docs/PROTOCOL.md, "Checks and refusals"). */
 const SERIAL_REFUSALS = ["serial mismatch", "forbidden"];
 /** The caller's certificate itself is what the agent refuses. */
 const CALLER_REFUSALS = [...SERIAL_REFUSALS, "certificate revoked"];

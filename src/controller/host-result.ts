@@ -25,7 +25,7 @@ export function hostResult(
   const answered = runReply.safeParse(reply.json);
   if (reply.status === 200 && answered.success) {
     const { exit, stdout, stderr, error, state, ...rest } = answered.data;
-    // The order of PROTOCOL section 5: scripts grep for `"script":"...","exit":0`.
+    // The order of docs/PROTOCOL.md, section 5: scripts grep for `"script":"...","exit":0`.
     const head = { host, script: run.script, exit, stdout, stderr, rtt, reqid: run.reqid };
     return { ...head, ...readRunEnd(answered.data, "never-ran"), ...dropUndefined(rest) };
   }

@@ -4,10 +4,10 @@
 const MAX_PAIR = 250;
 
 /**
- * `<host>--<script>.lock`, with `_` for the colons of an address (PROTOCOL section 4). Read back, it ends the
- * host at its first `--`. A host that has one in its own name, the `%` of an IPv6 zone, and a port are escaped
- * with a character that the fixed form does not have; so is a pair that is too long, which a digest tells apart,
- * and a script's name that no allowlist can hold.
+ * `<host>--<script>.lock`, with `_` for the colons of an address (docs/PROTOCOL.md, section 4). Read back, it
+ * ends the host at its first `--`. A host that has one in its own name, the `%` of an IPv6 zone, and a port are
+ * escaped with a character that the fixed form does not have; so is a pair that is too long, which a digest tells
+ * apart, and a script's name that no allowlist can hold.
  *
  * @param host in lower case, an address in its one spelling
  * @param script any text

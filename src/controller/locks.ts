@@ -1,6 +1,6 @@
 /**
  * One run of a script on a host at a time: an flock on each host:script pair, all of them or none,
- * never waited for. The kernel releases them when the process dies (PROTOCOL section 4).
+ * never waited for. The kernel releases them when the process dies (docs/PROTOCOL.md, section 4).
  */
 import { join } from "node:path";
 import * as z from "zod/mini";

@@ -29,7 +29,7 @@ import { forgetPushedOut, rememberPushedOut, wasPushedOut } from "./pushed-out.t
 import { lockRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 
-/** Requests older than this are dropped (PROTOCOL section 4). */
+/** Requests older than this are dropped (docs/PROTOCOL.md, section 4). */
 export const REQUEST_LIFETIME_MS = 600_000;
 
 const pendingRequest = z.looseObject({

@@ -94,7 +94,7 @@ function pingResult(
   return failed(refusalIn(reply.json) ?? `answered with status ${reply.status}`);
 }
 
-/** RESULT and TARGET are 0.8's fields, STATUS and PEER the manual's. */
+/** RESULT and TARGET are what 0.8 logs, STATUS and PEER what its documents promise: tools look for either. */
 function logResult(
   { log }: Controller,
   { target, peer, rtt }: HostOutcome,

@@ -1,5 +1,5 @@
 /**
- * The registered agents: one JSON file each, `agents/<hostname>.json` (PROTOCOL section 4). 0.8 wrote
+ * The registered agents: one JSON file each, `agents/<hostname>.json` (docs/PROTOCOL.md, section 4). 0.8 wrote
  * the name as the host spelled it, so a host's file is found without regard to case, and stays where
  * it is: whoever goes back to 0.8 finds it there.
  */

@@ -1,4 +1,4 @@
-/** `rotation.json`: the last rotation of the controller's certificate (PROTOCOL section 4). */
+/** `rotation.json`: the last rotation of the controller's certificate (docs/PROTOCOL.md, section 4). */
 import * as z from "zod/mini";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";

@@ -1,6 +1,6 @@
 /**
- * Run records: `runs/<reqid>.json` (PROTOCOL section 4), from before a run's script is sent out. A record
- * never holds a token (T27) and never the arguments, which may be as secret.
+ * Run records: `runs/<reqid>.json` (docs/PROTOCOL.md, section 4), from before a run's script is sent out. A
+ * record never holds a token (T27) and never the arguments, which may be as secret.
  */
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";

@@ -77,7 +77,7 @@ export type AgentConfig = Settings & {
   readonly key: string;
   readonly ca: string;
   readonly revoked_serials: string;
-  /** agent.conf has the key itself: the file must be there (manual, `self-check`). */
+  /** agent.conf has the key itself: the file must be there (docs/CONFIGURATION.md, `revoked_serials`). */
   readonly namesRevocationFile: boolean;
   readonly dispatcher_serial_path: string;
 };

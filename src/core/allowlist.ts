@@ -50,7 +50,8 @@ function wholeNumber(text: string, max: number): number | undefined {
 }
 
 /**
- * A bad entry is skipped with a warning: one slip must not close the other scripts (PROTOCOL 4).
+ * A bad entry is skipped with a warning: one slip must not close the other scripts (docs/CONFIGURATION.md,
+ * "scripts.conf").
  *
  * @param file its ending chooses the syntax: `.toml`, or the lines of scripts.conf
  * @throws CtrlExecError `config` when it is not TOML though it ends in `.toml`

@@ -1,5 +1,5 @@
 /**
- * The HTTP API's shapes, one schema each (PROTOCOL section 6). Validation, types and the OpenAPI
+ * The HTTP API's shapes, one schema each (docs/PROTOCOL.md, section 6). Validation, types and the OpenAPI
  * document all come from here, so that they cannot disagree. Only the API loads this file.
  */
 import { z } from "zod";

@@ -1,6 +1,6 @@
 /**
- * Configuration text to raw settings. Two spellings, one shape: the manual's `key = value` lines
- * with `[section]` headers, and TOML for a path that ends in `.toml`.
+ * Configuration text to raw settings. Two spellings, one shape: `key = value` lines with
+ * `[section]` headers, and TOML for a path that ends in `.toml` (docs/CONFIGURATION.md, "Syntax").
  */
 import { CtrlExecError, messageOf } from "./errors.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The auth hook's contract (PROTOCOL section 3): what it is told, and what its exit code means.
+ * The auth hook's contract (docs/PROTOCOL.md, section 3): what it is told, and what its exit code means.
  * Anything but a clean exit 0 refuses.
  */
 import type { Log, LogFields } from "./log-line.ts";

@@ -20,7 +20,7 @@ export function isHostName(name: string): boolean {
  */
 export const CONTROLLER_NAME = "ctrl-exec";
 
-/** A record is the file `<host name>.json` (PROTOCOL section 4), and a file's name has 255 bytes at most. */
+/** A record is the file `<host name>.json` (docs/PROTOCOL.md, section 4); a file name has at most 255 bytes. */
 const MAX_PAIRED_NAME = 250;
 
 /**

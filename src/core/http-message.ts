@@ -1,6 +1,6 @@
 /**
  * What HTTP messages have in common here, and the messages of the pairing port: one request and two
- * complete responses on one connection (PROTOCOL section 1). Bodies have a Content-Length.
+ * complete responses on one connection (docs/PROTOCOL.md, section 1). Bodies have a Content-Length.
  */
 import { BytePieces } from "./byte-pieces.ts";
 import { CtrlExecError } from "./errors.ts";

@@ -1,7 +1,7 @@
 /**
  * One event, one line: `ACTION=<name>` first, then the other fields in alphabetical order.
  *
- * Format: PROTOCOL section 7. A value never forges a line or a field (T26): white space puts it in
+ * Format: docs/PROTOCOL.md, section 7. A value never forges a line or a field (T26): white space puts it in
  * double quotes, and quotes, backslashes and control characters are escaped.
  */
 export type LogLevel = "info" | "warning" | "err";

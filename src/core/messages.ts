@@ -1,5 +1,5 @@
 /**
- * What the two sides say to each other (PROTOCOL sections 1 and 2). A field marked "new" is one
+ * What the two sides say to each other (docs/PROTOCOL.md, sections 1 and 2). A field marked "new" is one
  * that 0.8 does not know; it is optional on arrival.
  */
 import * as z from "zod/mini";
@@ -62,7 +62,7 @@ export type RunRequest = z.infer<typeof runRequest>;
 /** What every agent's allowlist calls the script that takes the controller's new serial, 0.8's too. */
 export const UPDATE_SERIAL_SCRIPT = "update-ctrl-exec-serial";
 
-/** What an agent answers, 0.8's too, when a script may not run there (PROTOCOL section 2). */
+/** What an agent answers, 0.8's too, when a script may not run there (docs/PROTOCOL.md, section 2). */
 export const NOT_PERMITTED = "script not permitted";
 
 /** The answer to a run, as the controller reads it. */

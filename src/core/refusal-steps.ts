@@ -1,4 +1,4 @@
-/** What to do about the refusals of an agent that say no more than two words (PROTOCOL section 2). */
+/** What to do about refusals of an agent that have only two words (docs/PROTOCOL.md, section 2). */
 
 /** Of one that trusts none of this control host's serials. */
 export const PAIR_AGAIN =

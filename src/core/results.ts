@@ -87,7 +87,7 @@ export function withoutResult(
   rtt: string,
   end: RunEnd,
 ): RunResult {
-  // The order of PROTOCOL section 5, which scripts grep for.
+  // The order of docs/PROTOCOL.md, section 5, which scripts grep for.
   return { host, script, exit: -1, stdout: "", stderr: "", rtt, reqid, ...end };
 }
 

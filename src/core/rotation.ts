@@ -5,7 +5,7 @@
 import { readSerialLine, type Serial } from "./serial.ts";
 import { addDays } from "./time.ts";
 
-/** Manual, "serial-status". */
+/** As `serial-status` shows them (docs/OPERATIONS.md, "Renewal and rotation"). */
 export const SERIAL_STATUSES = ["current", "pending", "stale", "unknown"] as const;
 export type SerialStatus = (typeof SERIAL_STATUSES)[number];
 

@@ -1,12 +1,12 @@
 /**
- * Certificate serial numbers: read in every spelling the manual accepts, and compared as numbers, by
- * bringing them into one form first.
+ * Certificate serial numbers: read in every spelling of docs/PROTOCOL.md, section 4, and compared as numbers,
+ * by bringing them into one form first.
  */
 
 /**
  * Lower-case hex with an even number of digits, as OpenSSL prints whole octets: `02`, `0aff`. Everything
  * is compared, stored and sent in this form, because 0.8 compares the text with what OpenSSL prints
- * (PROTOCOL section 1).
+ * (docs/PROTOCOL.md, "How values are written").
  */
 export type Serial = string;
 
@@ -22,7 +22,7 @@ const MAX_HEX_DIGITS = 40;
 /**
  * Reads plain hex, colon-separated hex, `0x...`, `serial=...`, or a decimal integer.
  *
- * Digits alone may be either decimal or hex; the manual has `3735928559` as a decimal and 0.8
+ * Digits alone may be either decimal or hex: a list may have `3735928559` for deadbeef, and 0.8
  * stores `03` as hex. `readSerials` returns both readings so that a revocation never misses.
  */
 export function readSerials(text: string): Serial[] {

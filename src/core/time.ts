@@ -21,7 +21,7 @@ export function parseIso(text: string): Date | undefined {
   return time === undefined || Number.isNaN(time.getTime()) ? undefined : time;
 }
 
-/** OpenSSL's text form, day padded with a space: `Jun  7 16:28:00 2027 GMT` (PROTOCOL section 2). */
+/** OpenSSL's text form: `Jun  7 16:28:00 2027 GMT` (docs/PROTOCOL.md, "How values are written"). */
 export function opensslTime(time: Date): string {
   const day = String(time.getUTCDate()).padStart(2, " ");
   const clock = time.toISOString().slice(11, 19);

@@ -106,7 +106,7 @@ function start(request: ProcessRequest): Child {
   closeAll(spare.readEnd, spare.writeEnd);
   try {
     const subprocess = Bun.spawn([request.file, ...request.args], {
-      // A Uint8Array here would leave a memfd with the secrets in it open (DESIGN, "Processes").
+      // A Uint8Array here would leave a memfd with the secrets in it open.
       stdin: input.readEnd,
       stdout: output.writeEnd,
       stderr: errors.writeEnd,

@@ -1,4 +1,4 @@
-/** What both sides of every TLS connection agree on (PROTOCOL section 2). */
+/** What both sides of every TLS connection agree on (docs/PROTOCOL.md, section 2). */
 
 /** For TLS 1.2; the suites of TLS 1.3 are fixed. */
 export const TLS12_SUITES = [

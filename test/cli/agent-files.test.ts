@@ -425,7 +425,7 @@ test("self-check says what is wrong with an agent.conf that cannot be read", asy
   expect(status).toBe(1);
 });
 
-test("self-ping prints what the manual shows and takes the 403 for a pass", async () => {
+test("self-ping says what it has found, and takes the 403 for a pass", async () => {
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01");
   const { status, out } = await agent.run("self-ping");

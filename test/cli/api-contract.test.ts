@@ -108,7 +108,7 @@ describe("every route answers as the document says", () => {
     expect([status, JSON.parse(text).detail]).toEqual([400, detail]);
   });
 
-  test("a name that no agent can list, but the manual takes, is a result of each host", async () => {
+  test("a name that no agent can list, but the API takes, is a result of each host", async () => {
     const { status, json } = await api.post("/run", {
       hosts: ["web-01"],
       script: "s".repeat(300),

@@ -239,7 +239,7 @@ test("a record of 0.8 stays in its file, whose name has capitals, and a second o
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("list-agents has the manual's columns in 80 characters, --wide and --json have more", async () => {
+test("list-agents has the four documented columns in 80 characters, --wide and --json have more", async () => {
   await using control = await ControlHost.create();
   await (await control.addAgent("web-01", AGENT)).pair();
   const day = String.raw`\d{4}-\d\d-\d\d`;

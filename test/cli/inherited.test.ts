@@ -182,7 +182,7 @@ describe("the control host", () => {
   });
 });
 
-test("from a folder in which the runtime does not start it says what TROUBLESHOOTING has", () => {
+test("from a folder in which the runtime does not start it says what docs/TROUBLESHOOTING.md has", () => {
   const troubles = readDocument("docs/TROUBLESHOOTING.md");
   const long = `for i in $(seq 25); do d=$(printf '%0200d' 0); mkdir $d; cd -P $d; done`;
   for (const go of ["mkdir gone; cd gone; rmdir ../gone", long]) {

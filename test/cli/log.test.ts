@@ -1,4 +1,4 @@
-/** PROTOCOL section 7, as a syslog daemon gets it. */
+/** docs/PROTOCOL.md, section 7, as a syslog daemon gets it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { freePort } from "../../src/system/free-port.ts";

@@ -1,4 +1,4 @@
-/** request-pairing --background, as an installation script uses it (manual, "Orchestrated pairing"). */
+/** request-pairing --background, as an installation script uses it (docs/OPERATIONS.md, "Pairing many hosts"). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { freePort } from "../../src/system/free-port.ts";

@@ -3,7 +3,7 @@ import { type AgentConfig, parseAgentConfig } from "../../src/core/agent-config.
 
 const parse = parseAgentConfig;
 
-test("an empty file means the manual's defaults", async () => {
+test("an empty file means the documented defaults", async () => {
   const { config, warnings } = await parse("/etc/ctrl-exec-agent/agent.conf", "");
   expect(warnings).toEqual([]);
   expect(config).toMatchObject({
@@ -28,7 +28,7 @@ test("an empty file means the manual's defaults", async () => {
   expect(config.allowed_ips).toBeUndefined();
 });
 
-/** Every key the manual names, in both spellings. */
+/** Keys in both spellings. */
 const KEYS: readonly (readonly [
   key: keyof AgentConfig,
   conf: string,
@@ -58,7 +58,7 @@ const KEYS: readonly (readonly [
   ["rate_limit_disable", "0", "false", false],
 ];
 
-describe.each([...KEYS])("%s of the manual", (key, conf, toml, value) => {
+describe.each([...KEYS])("%s", (key, conf, toml, value) => {
   test.each([
     ["agent.conf", conf],
     ["agent.toml", toml],

@@ -7,7 +7,7 @@ import {
 
 const parse = parseControllerConfig;
 
-test("an empty file means the manual's defaults", async () => {
+test("an empty file means the documented defaults", async () => {
   const { config, warnings } = await parse("/etc/ctrl-exec/ctrl-exec.conf", "");
   expect(warnings).toEqual([]);
   expect(config).toMatchObject({
@@ -33,7 +33,7 @@ test("an empty file means the manual's defaults", async () => {
   expect(config.api_cert).toBeUndefined();
 });
 
-/** Every key the manual names, in both spellings. */
+/** Keys in both spellings. */
 const KEYS: readonly (readonly [
   key: string,
   conf: string,
@@ -65,7 +65,7 @@ const KEYS: readonly (readonly [
   ["auth_hook", "/a/hook", '"/a/hook"', "auth_hook", "/a/hook"],
 ];
 
-describe.each([...KEYS])("%s of the manual", (key, conf, toml, setting, value) => {
+describe.each([...KEYS])("%s", (key, conf, toml, setting, value) => {
   test.each([
     ["ctrl-exec.conf", conf],
     ["ctrl-exec.toml", toml],

@@ -20,7 +20,7 @@ const request: HookRequest = {
   via: "cli",
 };
 
-describe("what a hook is told (PROTOCOL section 3)", () => {
+describe("what a hook is told (docs/PROTOCOL.md, section 3)", () => {
   test("on standard input", () => {
     expect(JSON.parse(hookInput(request)) as unknown).toEqual({
       action: "run",

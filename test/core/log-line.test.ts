@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { formatLogLine } from "../../src/core/log-line.ts";
 import { parseFields } from "../support/log-socket.ts";
 
-describe("PROTOCOL section 7", () => {
+describe("docs/PROTOCOL.md, section 7", () => {
   test("ACTION first, then the fields in alphabetical order", () => {
     expect(
       formatLogLine("run", { TARGET: "web-01:7443", EXIT: 0, REQID: "a1b2", RTT: "4ms" }),

@@ -121,7 +121,7 @@ function inOctets(number: bigint): string {
 
 const OCTETS = /^(00|(?!00)(?:[0-9a-f]{2}){1,20})$/;
 
-test("a serial is the same number in every form of the manual", () => {
+test("a serial is the same number in every form", () => {
   fc.assert(
     fc.property(hex, (digits) => {
       const number = BigInt(`0x${digits}`);

@@ -7,7 +7,7 @@ import {
   shortSerial,
 } from "../../src/core/serial.ts";
 
-describe("every form of the manual names 0xdeadbeef", () => {
+describe("every form of docs/PROTOCOL.md, section 4, names 0xdeadbeef", () => {
   test.each([
     "deadbeef",
     "DEADBEEF",

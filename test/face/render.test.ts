@@ -32,7 +32,7 @@ function renderedAll(results: readonly Partial<RunResult>[], terminal = {}): str
   return kept.out;
 }
 
-describe("one host's block (PROTOCOL section 5)", () => {
+describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
   test("success", () => {
     expect(rendered({ stdout: "out\n" })).toBe(
       "==> web-01  [OK  exit:0  42ms  req:a1b2c3d4e5f60718]\nout\n",

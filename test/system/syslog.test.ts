@@ -25,7 +25,7 @@ function stderrOf(destination: string, calls: string, env: Record<string, string
   return child.stderr.toString();
 }
 
-describe("PROTOCOL section 7 on a real socket", () => {
+describe("docs/PROTOCOL.md, section 7 on a real socket", () => {
   test("facility daemon, tag with pid, one datagram a line", () => {
     using folder = new TestFolder();
     const { socket, log } = logTo(folder);

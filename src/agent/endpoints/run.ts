@@ -20,10 +20,10 @@ import type { ScriptJudgement } from "../script-file.ts";
 import { startProblem } from "../start-problem.ts";
 import type { AgentState } from "../state.ts";
 
-/** What the result says when a signal ended the script or it could not be executed (PROTOCOL 2). */
+/** When a signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
 const EXIT_NOT_EXECUTED = 126;
 
-/** What it says when there is none. */
+/** When there is no exit status. */
 const NO_EXIT = -1;
 
 const NEVER_RAN: RunState = "never-ran";
@@ -31,7 +31,7 @@ const ENDED: RunState = "ended";
 
 const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
 
-/** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (PROTOCOL section 2). */
+/** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (docs/PROTOCOL.md, section 2). */
 export const run: Endpoint = async (context, { peerIp, body }) => {
   const json = parseJson(body);
   if (typeof json !== "object" || json === null) return refuse({}, "invalid JSON");

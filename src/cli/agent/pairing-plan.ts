@@ -9,7 +9,7 @@ import type { VerbInput } from "../command.ts";
 import { numberOption, portOption } from "../numbers.ts";
 import { agentOptions } from "./options.ts";
 
-/** The agent waits a minute longer than the controller holds the connection (PROTOCOL section 1). */
+/** The agent waits a minute longer than the controller holds the connection (docs/PROTOCOL.md, section 1). */
 const INTERACTIVE_WAIT_SECONDS = 660;
 const BACKGROUND_WAIT_SECONDS = 30;
 const MAX_BACKGROUND_WAIT_SECONDS = 600;

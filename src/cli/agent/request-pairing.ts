@@ -23,7 +23,7 @@ import { type AgentSetting, openAgentSetting } from "./setting.ts";
 const STORE_SECONDS = 600;
 const STORE_AGAIN_MS = 2_000;
 
-/** Exit status by outcome (manual, "Orchestrated pairing"). */
+/** Exit status by outcome (docs/OPERATIONS.md, "Pairing many hosts"). */
 const EXIT_TIMEOUT = 2;
 const EXIT_DENIED = 3;
 

@@ -70,7 +70,7 @@ interface Listed {
   readonly json: AgentJson;
 }
 
-/** The manual's four columns. Days, so that a line fits 80 characters with a name of 39 and any IPv4 address. */
+/** The columns of docs/PROTOCOL.md, section 5. Days, so that a name of 39 characters and any IPv4 address fit 80. */
 function renderNarrow(list: readonly Listed[]): string {
   const rows = list.map(({ record, json }) => [
     record.hostname,
@@ -101,7 +101,7 @@ function shownTime(time: Date | undefined, text: string, format: (time: Date) =>
   return time === undefined ? text : format(time);
 }
 
-/** The first five fields are the manual's, "list-agents". */
+/** docs/OPERATIONS.md, "The registry", has the first five. */
 interface AgentJson {
   readonly hostname: string;
   readonly ip: string;

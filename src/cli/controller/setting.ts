@@ -40,7 +40,7 @@ interface CallerOptions extends TokenOptions {
 }
 
 /**
- * Who types. The name is advisory (manual, "Global options").
+ * Who types. Nobody verifies the name (docs/SECURITY.md, "Whom it trusts").
  * @throws CtrlExecError `usage` or `config` for a token that cannot be taken
  */
 export async function cliCaller(options: CallerOptions, io: Io): Promise<Caller> {

@@ -5,7 +5,7 @@ import type { Io } from "../io.ts";
 import { writeJson } from "./json.ts";
 
 /**
- * With --json every error is data: one line on stdout (PROTOCOL section 5). Of a wrong command line
+ * With --json every error is data: one line on stdout (docs/PROTOCOL.md, section 5). Of a wrong command line
  * the person who typed it is told as well, with the hint that the line has no place for.
  */
 export function showError(io: Io, program: string, error: CtrlExecError, json: boolean): void {
@@ -13,7 +13,7 @@ export function showError(io: Io, program: string, error: CtrlExecError, json: b
     writeJson(io, refusalJson(error));
     if (error.code !== "usage") return;
   }
-  // PROTOCOL section 5 fixes these two texts without the program's name before them.
+  // docs/PROTOCOL.md, section 5 fixes these two texts without the program's name before them.
   const prefix = error.code === "denied" || error.code === "locked" ? "" : `${program}: `;
   io.err(`${prefix}${forOneLine(error.message)}\n`);
   if (error.hint !== undefined) io.err(`${error.hint}\n`);

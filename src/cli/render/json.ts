@@ -1,4 +1,4 @@
-/** `--json`: one compact line on stdout (PROTOCOL section 5). */
+/** `--json`: one compact line on stdout (docs/PROTOCOL.md, section 5). */
 import { jsonPieces } from "../../core/json-pieces.ts";
 import { jsonForScreen } from "../../core/text.ts";
 import type { Io } from "../io.ts";

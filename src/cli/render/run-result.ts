@@ -1,4 +1,4 @@
-/** What a run shows of each host, in a block of its own (PROTOCOL section 5). */
+/** What a run shows of each host, in a block of its own (docs/PROTOCOL.md, section 5). */
 import { type LongText, wholeText } from "../../core/json-pieces.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/results.ts";

@@ -1,7 +1,7 @@
 /** Aligned columns. Cells may hold what another host sent, so none can draw a row of its own (T29). */
 import { forOneLine } from "../../core/text.ts";
 
-/** Rows as the manual's tables have them: a header row, a rule, then a row each. */
+/** A header row, a rule, then a row each (docs/PROTOCOL.md, section 5). */
 export function renderTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],

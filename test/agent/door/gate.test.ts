@@ -42,7 +42,7 @@ describe("allowed_ips", () => {
 });
 
 describe("rate limits", () => {
-  test("the defaults are the manual's: ten connections a minute", async () => {
+  test("by default ten connections a minute are let through", async () => {
     const { admits, logged } = await gate();
     const passed = Array.from({ length: 13 }, (_, n) => admits("a", n));
     expect(passed).toEqual([...Array(10).fill(true), false, false, false]);

@@ -367,8 +367,19 @@ put() {
   replaced=1
 }
 
+# What an installer that was killed has left of the file: the number is its process.
+drop_dead() {
+  for left in "$root$1".new.*; do
+    case ${left##*.} in
+      *[!0-9]* | '') ;;
+      *) kill -0 "${left##*.}" 2>/dev/null || rm -f "$left" ;;
+    esac
+  done
+}
+
 # The new file is created, never followed.
 write_file() {
+  drop_dead "$4"
   mkdir -p "$(dirname "$root$4")" &&
     rm -f "$root$4.new.$$" &&
     (set -C && cat "$1" >"$root$4.new.$$") &&
@@ -389,6 +400,7 @@ put_link() {
 }
 
 write_link() {
+  drop_dead "$2"
   mkdir -p "$(dirname "$root$2")" && ln -s "$1" "$root$2.new.$$" && mv -f "$root$2.new.$$" "$root$2"
 }
 

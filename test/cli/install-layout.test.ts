@@ -169,6 +169,22 @@ test("T10 kill -9 before each of its steps leaves an agent all its files, and th
   expect(killed).toBeGreaterThan(15);
 });
 
+test("T10 what a killed installer has left of a file goes when the file is written, and nothing else", async () => {
+  for (const shell of SHELLS) {
+    using root = openLayout();
+    // No process has so high a number.
+    const dead = [
+      "usr/local/bin/ctrl-exec.new.99999999",
+      "usr/local/bin/ctrl-exec-agent.new.99999999",
+    ];
+    const kept = [`usr/local/bin/ctrl-exec.new.${process.pid}`, "usr/local/bin/ctrl-exec.new.mine"];
+    for (const name of [...dead, ...kept]) root.write(name, "half");
+    expect(await install(argsFor(root), { shell })).toMatchObject({ status: 0, err: "" });
+    expect(dead.filter((name) => root.has(name))).toEqual([]);
+    expect(kept.filter((name) => root.has(name))).toEqual(kept);
+  }
+});
+
 test("a serial that the service has forgotten since does not come back, nor does what it has renewed", async () => {
   using root = openLayout();
   await install(argsFor(root));

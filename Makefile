@@ -28,7 +28,7 @@ COMPILE += $(if $(COMMIT),--define BUILD_COMMIT='"$(COMMIT)"')
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: build demo test test-unit test-cli test-install load soak fuzz bench lint format typecheck generate release clean distclean help
+.PHONY: build demo test test-unit test-cli test-install load soak fuzz mutate bench lint format typecheck generate release clean distclean help
 
 build: $(PROGRAMS) ## Build dist/ctrl-exec and its three other names (the default)
 
@@ -58,6 +58,10 @@ soak: build ## Load one agent with everything at once for two minutes and look f
 
 fuzz: build ## Feed every parser and port generated and mutated input for three minutes; prints its seed
 	@$(BUN) test/fuzz/main.ts
+
+mutate: $(INSTALLED) ## Change one thing of the sources at a time and list what no test notices; prints its seed
+	@sh test/prerequisites.sh
+	@$(BUN) test/mutate/main.ts
 
 # BENCH_ONLY="processes growth" measures some sections and writes nothing.
 bench: build ## Measure against SSH and the bare limit; write docs/PERFORMANCE.md

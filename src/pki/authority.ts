@@ -2,7 +2,7 @@
 import type { KeyObject } from "node:crypto";
 import { addDays } from "../core/time.ts";
 import type { CertificateFacts } from "./certificate.ts";
-import { signingPair } from "./signing.ts";
+import { caSigningPair } from "./signing.ts";
 import { x509 } from "./x509-library.ts";
 
 const CA_DAYS = 3650;
@@ -25,7 +25,7 @@ export interface CaOptions {
 
 /** A self-signed CA certificate, PEM. */
 export async function createCaCertificate(options: CaOptions): Promise<string> {
-  const { keys, algorithm } = await signingPair(options.key);
+  const { keys, algorithm } = await caSigningPair(options.key);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: options.serial,
     name: [{ CN: [options.name] }],
@@ -60,7 +60,7 @@ export interface IssueOptions {
 
 /** A host certificate, PEM: agents and controllers are both client and server. */
 export async function issueCertificate(options: IssueOptions): Promise<string> {
-  const { keys, algorithm } = await signingPair(options.caKey);
+  const { keys, algorithm } = await caSigningPair(options.caKey);
   const publicKey = new x509.PublicKey(new Uint8Array(options.publicKey));
   const issuer = new x509.X509Certificate(new Uint8Array(options.ca.x509.raw));
   const wanted = addDays(options.now, options.days);

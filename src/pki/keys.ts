@@ -1,4 +1,8 @@
-/** Private keys: PEM in, PEM out. Writing them with mode 0600 is the caller's (system/files). */
+/**
+ * Private keys: PEM in, PEM out. Writing them with mode 0600 is the caller's (system/files).
+ *
+ * `run` and `ping` read keys too, so that is done with what Bun ships; the library is loaded to make one.
+ */
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import type { KeyType } from "../core/config-fields.ts";
@@ -6,14 +10,23 @@ import { CtrlExecError, messageOf } from "../core/errors.ts";
 import type { CertificateFacts } from "./certificate.ts";
 import { type PemBlock, privateKeyIn, writePem } from "./pem.ts";
 
-/** P-256 takes 1 ms; RSA-4096 up to 1.3 s. */
+/**
+ * P-256 takes 1 ms; RSA-4096 up to 1.3 s, so that is not made with webCrypto, which makes it on the thread
+ * that the API and pairing-mode answer on: both rotate.
+ */
 export async function generateKeyPem(type: KeyType): Promise<string> {
-  const generate = promisify(generateKeyPair);
-  const { privateKey } =
-    type === "ec"
-      ? await generate("ec", { namedCurve: "P-256" })
-      : await generate("rsa", { modulusLength: 4096 });
-  return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  if (type === "rsa4096") {
+    const { privateKey } = await promisify(generateKeyPair)("rsa", { modulusLength: 4096 });
+    return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  }
+  const { webCrypto } = await import("./x509-library.ts");
+  const { privateKey } = await webCrypto.subtle.generateKey(
+    { name: "ECDSA", namedCurve: "P-256" },
+    true,
+    ["sign", "verify"],
+  );
+  const der = await webCrypto.subtle.exportKey("pkcs8", privateKey);
+  return writePem({ label: "PRIVATE KEY", der: Buffer.from(der) });
 }
 
 /** What OpenSSL calls the form of the DER under each label. */

@@ -2,32 +2,61 @@
 import type { KeyObject } from "node:crypto";
 import { CtrlExecError } from "../core/errors.ts";
 import { publicKeyBytes } from "./keys.ts";
+import { webCrypto } from "./x509-library.ts";
 
 export interface SigningPair {
+  /** The private half signs and cannot be exported. Kept for one signature, as the library holds it in plain memory. */
   readonly keys: CryptoKeyPair;
-  readonly algorithm: {
-    readonly name: string;
-    readonly hash: string;
-    readonly namedCurve?: string;
-  };
+  readonly algorithm: SigningAlgorithm;
 }
 
-/** @throws CtrlExecError `config` for a key that is neither RSA nor P-256 or P-384 */
+interface SigningAlgorithm {
+  readonly name: string;
+  readonly hash?: string;
+  readonly namedCurve?: string;
+}
+
+/**
+ * The pair of a key of our own, of any kind that a certificate may have.
+ * @throws CtrlExecError `config` for a key of another kind
+ */
 export async function signingPair(key: KeyObject): Promise<SigningPair> {
   const algorithm = algorithmOf(key);
+  if (algorithm === undefined) {
+    throw cannotSign("the key is not RSA, ECDSA P-256 or P-384, or Ed25519");
+  }
   const pkcs8 = key.export({ type: "pkcs8", format: "der" });
   const spki = publicKeyBytes(key);
   const [privateKey, publicKey] = await Promise.all([
-    crypto.subtle.importKey("pkcs8", new Uint8Array(pkcs8), algorithm, false, ["sign"]),
-    crypto.subtle.importKey("spki", new Uint8Array(spki), algorithm, true, ["verify"]),
+    webCrypto.subtle.importKey("pkcs8", new Uint8Array(pkcs8), algorithm, false, ["sign"]),
+    webCrypto.subtle.importKey("spki", new Uint8Array(spki), algorithm, true, ["verify"]),
   ]);
   return { keys: { privateKey, publicKey }, algorithm };
 }
 
-function algorithmOf(key: KeyObject): SigningPair["algorithm"] {
+/**
+ * The pair of a CA's key: every host of the fleet verifies its signatures, and those of 0.8 may have an
+ * OpenSSL that does not know Ed25519.
+ *
+ * @throws CtrlExecError `config` for a key that is neither RSA nor P-256 or P-384
+ */
+export async function caSigningPair(key: KeyObject): Promise<SigningPair> {
+  const algorithm = algorithmOf(key);
+  if (algorithm === undefined || algorithm.name === "Ed25519") {
+    throw cannotSign("the key is neither RSA nor ECDSA P-256 or P-384");
+  }
+  return await signingPair(key);
+}
+
+function algorithmOf(key: KeyObject): SigningAlgorithm | undefined {
   const curve = key.asymmetricKeyDetails?.namedCurve;
   if (key.asymmetricKeyType === "rsa") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
   if (curve === "prime256v1") return { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   if (curve === "secp384r1") return { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" };
-  throw new CtrlExecError("config", "Cannot sign: the key is neither RSA nor ECDSA P-256 or P-384");
+  if (key.asymmetricKeyType === "ed25519") return { name: "Ed25519" };
+  return undefined;
+}
+
+function cannotSign(why: string): CtrlExecError {
+  return new CtrlExecError("config", `Cannot sign: ${why}`);
 }

@@ -109,7 +109,7 @@ const PACKAGE_BANS: readonly { from: readonly Place[]; module: RegExp; why: stri
   {
     from: except("pki"),
     module: /^(@peculiar\/|reflect-metadata$)/,
-    why: "X.509 costs 14 ms at start; only pki loads it, so that run and ping never pay.",
+    why: "X.509 costs 18 ms at start; only pki loads it, so that run and ping never pay.",
   },
   {
     from: ["core", "pki", "multicall"],
@@ -198,6 +198,11 @@ const TEXT_BANS: readonly { from: readonly Place[]; text: RegExp; why: string }[
     from: ["core"],
     text: /\bDate\s*\.\s*now\s*\(|\bnew Date\s*(\(\s*\)|;|,)|\bMath\s*\.\s*random\s*\(|\bperformance\s*\.\s*now\s*\(/,
     why: "Decisions are pure: time and random values come in as arguments.",
+  },
+  {
+    from: EVERYWHERE,
+    text: /\bcrypto\s*\.\s*(subtle|webcrypto)\b|\{[^{}]*\b(subtle|webcrypto)\b[^{}]*\}\s*(=|from\s)/,
+    why: "Keys and signatures stand on the one WebCrypto of pki/x509-library.ts, not on the runtime's.",
   },
   {
     from: EVERYWHERE,
@@ -328,6 +333,9 @@ describe("the checker refuses", () => {
     ["src/core/a.ts", 'const { connect } = await import("node:net"); connect(1);', "BlockList"],
     ["src/core/a.ts", 'import { dlopen } from "bun:ffi"; dlopen;', "files, sockets"],
     ["src/core/a.ts", 'await Bun.file("x").text();', "opened by a global"],
+    ["src/pki/a.ts", "await crypto.subtle.exportKey(f, k);", "the one WebCrypto"],
+    ["src/api/a.ts", "const { subtle } = globalThis.crypto; subtle;", "the one WebCrypto"],
+    ["src/pki/a.ts", 'import { webcrypto } from "node:crypto"; webcrypto;', "the one WebCrypto"],
     ["src/core/a.ts", "export const now = () => Date.now();", "time and random values"],
     ["src/core/a.ts", "export const now = () => new Date();", "time and random values"],
     ["src/system/a.ts", 'import { watch } from "node:fs"; watch("x");', "inotify instance"],
@@ -350,8 +358,13 @@ describe("the checker refuses", () => {
     ["src/cli/run.ts", 'import { x } from "../api/x.ts"; x();', "do the work twice"],
     ["src/cli/run.ts", 'import { x } from "../main.ts"; x();', "start a second one"],
     ["src/cli/run.ts", 'import { x } from "../multicall.ts"; x();', "Only main chooses"],
-    ["src/cli/run.ts", 'const x = await import("@peculiar/x509"); x;', "14 ms at start"],
-    ["src/agent/a.ts", 'import "reflect-metadata";', "14 ms at start"],
+    ["src/cli/run.ts", 'const x = await import("@peculiar/x509"); x;', "18 ms at start"],
+    [
+      "src/agent/a.ts",
+      'import { Crypto } from "@peculiar/webcrypto"; new Crypto();',
+      "18 ms at start",
+    ],
+    ["src/agent/a.ts", 'import "reflect-metadata";', "18 ms at start"],
     ["src/main.ts", 'import { x } from "./controller/x.ts"; x();', "picks a face"],
     ["src/multicall.ts", 'import { x } from "./cli/x.ts"; x();', "before anything is loaded"],
     ["src/cli/a.ts", 'import { exit } from "node:process"; exit;', "the text bans see"],
@@ -403,6 +416,8 @@ describe("the checker allows", () => {
       'import { dlopen } from "bun:ffi"; import "../core/x.ts"; dlopen; Date.now();',
     ],
     ["src/pki/a.ts", 'import "reflect-metadata"; import * as x from "@peculiar/x509"; x;'],
+    ["src/pki/a.ts", 'import { Crypto } from "@peculiar/webcrypto"; new Crypto();'],
+    ["src/pki/a.ts", "export const made = () => webCrypto.subtle.generateKey(a, true, []);"],
     [
       "src/core/a.ts",
       'import { createHash } from "node:crypto"; import { z } from "zod"; createHash; z;',

@@ -14,6 +14,13 @@ describe("a new key", () => {
     expect(openssl(folder, "pkey", "-in", "k.pem", "-noout", "-text", "-check")).toContain(shown);
   });
 
+  test("rsa4096 is made aside: a server that rotates goes on answering", async () => {
+    const made = generateKeyPem("rsa4096").then(() => "made");
+    const turned = new Promise((resolve) => setImmediate(resolve, "turned"));
+    expect(await Promise.race([made, turned])).toBe("turned");
+    await made;
+  });
+
   test("no two are the same", async () => {
     expect(await generateKeyPem("ec")).not.toBe(await generateKeyPem("ec"));
   });

@@ -21,6 +21,7 @@ export const KEY_KINDS = {
   Ed448: ["ED448"],
   "RSA 1024": ["RSA", "rsa_keygen_bits:1024"],
   "RSA 2048": ["RSA", "rsa_keygen_bits:2048"],
+  "RSA 4096": ["RSA", "rsa_keygen_bits:4096"],
   "RSA-PSS 2048": ["RSA-PSS", "rsa_keygen_bits:2048"],
 } as const;
 

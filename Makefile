@@ -14,7 +14,7 @@ export BUN_INSTALL_CACHE_DIR := $(CURDIR)/.tools/cache
 # These would make the pinned Bun behave as somebody's shell says.
 unexport BUN_OPTIONS BUN_BE_BUN BUN_INSPECT NODE_OPTIONS NODE_ENV
 
-# Splitting keeps what a verb does not need out of its start: X.509 alone costs 14 ms.
+# Splitting keeps what a verb does not need out of its start: X.509 alone costs 20 ms.
 # The binary runs as root in whatever folder it is called from, so it must read no .env, bunfig.toml,
 # tsconfig.json or package.json there: a "preload" in one would be foreign code.
 COMPILE := --compile --minify --bytecode --splitting --format=esm --reject-unresolved \

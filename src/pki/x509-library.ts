@@ -3,8 +3,8 @@
  * does the same whatever the runtime brings. Only the files that make keys, requests and certificates load
  * the two: they cost 20 ms at start.
  *
- * webCrypto gets our own keys alone. It parses keys without a bound (T61), so a stranger's is read and
- * checked in csr.ts and goes into a certificate as bytes.
+ * webCrypto gets our own keys alone, as BoringSSL wrote them: it reads BER, and does not look whether what it
+ * read is a key (T61). A stranger's key is judged in csr.ts, and goes into a certificate without being imported.
  */
 import "reflect-metadata";
 import { timingSafeEqual } from "node:crypto";

@@ -13,6 +13,7 @@ import type { SectionResult } from "./result.ts";
 import { api } from "./sections/api.ts";
 import { fanOut } from "./sections/fan-out.ts";
 import { growth } from "./sections/growth.ts";
+import { keys } from "./sections/keys.ts";
 import { memory } from "./sections/memory.ts";
 import { oneAgent } from "./sections/one-agent.ts";
 import { output } from "./sections/output.ts";
@@ -36,6 +37,7 @@ const SECTIONS: readonly Section[] = [
   { name: "output", title: "Output", measure: output },
   { name: "api", title: "HTTP API", measure: api },
   { name: "memory", title: "Memory", measure: memory },
+  { name: "keys", title: "Keys and signatures", measure: keys },
   { name: "growth", title: "As the fleet grows", measure: growth },
 ];
 

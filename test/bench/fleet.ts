@@ -3,6 +3,7 @@
  * registry files. Only the pairing exchange is left out, which is not measured.
  */
 import { createPrivateKey, randomBytes } from "node:crypto";
+import { CONTROLLER_NAME } from "../../src/core/host-name.ts";
 import { createCaCertificate, issueCertificate, serialFrom } from "../../src/pki/authority.ts";
 import { type CertificateFacts, readCertificate } from "../../src/pki/certificate.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
@@ -40,7 +41,7 @@ export class Fleet implements Disposable {
     });
     this.#ca = readCertificate(caPem, "ca");
     const controllerKey = await generateKeyPem("ec");
-    const controller = await this.#issue("control", controllerKey);
+    const controller = await this.#issue(CONTROLLER_NAME, controllerKey);
     this.#controllerSerial = readCertificate(controller, "controller").serial;
     this.#agentKey = await generateKeyPem("ec");
     for (const side of ["control", "agents"]) this.folder.write(`${side}/ca.crt`, caPem);

@@ -6,6 +6,7 @@ import { renewAgents } from "../../src/controller/renewal.ts";
 import { daysBetween, opensslTime } from "../../src/core/time.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
+import { makeKey } from "../support/openssl.ts";
 
 /** Ten days before its end every certificate is due, whatever its host's name. */
 const DUE_DAYS = 355;
@@ -34,6 +35,20 @@ test("an agent's certificate that is due is renewed with the same key, in force 
   });
   expect((await maintainOnce(fleet.controller)).renewed).toEqual([]);
 });
+
+test.each(["Ed25519", "P-384", "RSA 2048"] as const)(
+  "an agent whose key is %s is paired, reached and renewed",
+  async (kind) => {
+    await using fleet = await LocalFleet.create([AHEAD]);
+    const keyPem = readFileSync(fleet.folder.join(makeKey(fleet.folder, kind)), "utf8");
+    const agent = await fleet.addAgent("web-01", { keyPem });
+    fleet.passDays(DUE_DAYS);
+    expect(await maintainOnce(fleet.controller)).toMatchObject({ renewed: ["web-01"] });
+    expect(await agent.servedSerial()).toBe(fleet.record("web-01").serial);
+    expect(await fleet.pingFailures(["web-01"])).toEqual([]);
+    expect(readFileSync(agent.config.key, "utf8")).toBe(keyPem);
+  },
+);
 
 test("ping renews what is due, and answers as ever", async () => {
   await using fleet = await LocalFleet.create([AHEAD, "cert_renewal_days = 1"]);

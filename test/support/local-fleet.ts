@@ -102,7 +102,7 @@ export class LocalFleet implements AsyncDisposable {
   async addAgent(name: string, options: LocalAgentOptions = {}): Promise<LocalAgent> {
     const agent = await LocalAgent.create(this, name, options);
     this.agents.push(agent);
-    await agent.pair();
+    await agent.pair(options.keyPem);
     await agent.start();
     return agent;
   }
@@ -150,6 +150,8 @@ export interface LocalAgentOptions {
   readonly updateScript?: string | null;
   /** What its clock says, asked at every answer; undefined says what is so. */
   readonly clock?: () => Date;
+  /** PEM of the key it is paired with; undefined is a new one of P-256. */
+  readonly keyPem?: string;
 }
 
 const UPDATE_PROGRAM = join(import.meta.dir, "update-serial-program.ts");
@@ -196,9 +198,10 @@ export class LocalAgent {
     return this.fleet.folder.join(this.name, file);
   }
 
-  async pair(): Promise<void> {
+  /** @param ownKey PEM; undefined makes one */
+  async pair(ownKey?: string): Promise<void> {
     const { controller } = this.fleet;
-    const keyPem = await generateKeyPem("ec");
+    const keyPem = ownKey ?? (await generateKeyPem("ec"));
     const csr = await createCsr(this.name, readPrivateKey(keyPem, "the key"));
     const nonce = "0123456789abcdef0123456789abcdef";
     const asked = { hostname: this.name, csr, nonce, port: this.config.port };

@@ -23,6 +23,7 @@ import { formOf } from "../pki/control-host.ts";
 import { fitsKey } from "../pki/keys.ts";
 import type { Connection } from "../system/connection.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
+import { Deadline } from "../system/deadline.ts";
 import { connectTcp } from "../system/tcp.ts";
 import { CodeAgreement } from "./code-agreement.ts";
 import { cannotPair, MessageReader, readAs } from "./pairing-messages.ts";
@@ -89,10 +90,12 @@ async function connectTo(options: PairingOptions, place: string): Promise<Contro
   try {
     const connection = await connectTcp(options.controller, options.port, CONNECT_MS);
     phase = "handshake";
-    const timer = setTimeout(() => connection.close(), CONNECT_MS);
+    const tooLate = new Deadline(CONNECT_MS, () =>
+      connection.fail(new ConnectionFailed("ETIMEDOUT")),
+    );
     // Nobody can verify the chain yet: the CA arrives with the answer. The fingerprint, or the
     // operator's comparison of codes, takes its place.
-    const peer = await connection.secureAsClient({}, true).finally(() => clearTimeout(timer));
+    const peer = await connection.secureAsClient({}, true).finally(() => tooLate.stop());
     const certificate = factsOf(peer);
     const ca = caInHandshake(connection, certificate);
     try {

@@ -4,6 +4,7 @@ import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { type HttpMessage, HttpMessageReader } from "../core/http-message.ts";
 import { MAX_PAIRING_BYTES } from "../core/messages.ts";
 import type { Connection } from "../system/connection.ts";
+import { Deadline } from "../system/deadline.ts";
 
 /** Complete HTTP messages of a connection, one by one. */
 export class MessageReader {
@@ -30,22 +31,29 @@ export class MessageReader {
 
   /** The next body; undefined when none came in time. @throws CtrlExecError when the connection ends */
   async next(timeoutMs: number): Promise<string | undefined> {
-    const deadline = Date.now() + timeoutMs;
-    for (;;) {
-      const message = this.#take();
-      if (message !== undefined) return message.body;
-      if (this.#closed) {
-        throw new CtrlExecError(
-          "unreachable",
-          `Cannot pair: ${this.#place} closed the connection`,
-          {
-            hint: "Was pairing-mode stopped there?",
-          },
-        );
+    let late = false;
+    const deadline = new Deadline(timeoutMs, () => {
+      late = true;
+      this.#wake();
+    });
+    try {
+      for (;;) {
+        const message = this.#take();
+        if (message !== undefined) return message.body;
+        if (this.#closed) {
+          throw new CtrlExecError(
+            "unreachable",
+            `Cannot pair: ${this.#place} closed the connection`,
+            {
+              hint: "Was pairing-mode stopped there?",
+            },
+          );
+        }
+        if (late) return undefined;
+        await this.#change();
       }
-      const left = deadline - Date.now();
-      if (left <= 0) return undefined;
-      await this.#change(left);
+    } finally {
+      deadline.stop();
     }
   }
 
@@ -57,12 +65,10 @@ export class MessageReader {
     }
   }
 
-  async #change(timeoutMs: number): Promise<void> {
+  async #change(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
     this.#wake = resolve;
     await promise;
-    clearTimeout(timer);
   }
 }
 

@@ -3,6 +3,7 @@ import { messageOf } from "../core/errors.ts";
 import type { HttpRequest, RefusedRequest } from "../core/http-request.ts";
 import { decodeText } from "../core/text.ts";
 import type { Connection } from "../system/connection.ts";
+import { Deadline } from "../system/deadline.ts";
 import type { Visit } from "./door/door.ts";
 import { GO_ON, sendReply } from "./door/replies.ts";
 import { type NoRequest, RequestInbox } from "./door/request-inbox.ts";
@@ -77,9 +78,9 @@ export class Requests {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
     this.#checkIdle();
-    const timer = setTimeout(resolve, graceMs);
+    const deadline = new Deadline(graceMs, resolve);
     await promise;
-    clearTimeout(timer);
+    deadline.stop();
     this.#tellUnanswered();
   }
 

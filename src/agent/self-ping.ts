@@ -5,6 +5,7 @@ import { formatHostPort } from "../core/host-name.ts";
 import { refusalIn } from "../core/messages.ts";
 import { factsOf } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
+import { Deadline } from "../system/deadline.ts";
 import { requestOver } from "../system/http-client.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { AgentTrust } from "./trust.ts";
@@ -39,7 +40,9 @@ export async function selfPing(
     const connection = await connectTcp(host, port, CONNECT_MS);
     steps.onListening();
     phase = "handshake";
-    const deadline = setTimeout(() => connection.close(), ANSWER_MS);
+    const deadline = new Deadline(ANSWER_MS, () =>
+      connection.fail(new ConnectionFailed("ETIMEDOUT")),
+    );
     try {
       const peer = await connection.secureAsClient(identity.credential);
       phase = "request";
@@ -59,7 +62,7 @@ export async function selfPing(
       });
       return { status: reply.status, error: refusalIn(reply.json) ?? "" };
     } finally {
-      clearTimeout(deadline);
+      deadline.stop();
     }
   } catch (thrown) {
     if (!(thrown instanceof ConnectionFailed)) throw thrown;

@@ -6,6 +6,7 @@ import { newRequestId } from "../controller/request-id.ts";
 import type { StartedRun } from "../controller/run.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
+import { Deadline } from "../system/deadline.ts";
 import type { RefusalStatus } from "../system/http-connection.ts";
 import { startHttpServer } from "../system/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
@@ -291,10 +292,10 @@ class Api {
 
   async #idleWithin(ms: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), ms);
+    const deadline = new Deadline(ms, () => resolve(false));
     this.#idle = () => resolve(true);
     this.#settle();
-    return await promise.finally(() => clearTimeout(timer));
+    return await promise.finally(() => deadline.stop());
   }
 
   #settle(): void {

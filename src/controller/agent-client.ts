@@ -7,6 +7,7 @@ import { isIp } from "../core/ip-address.ts";
 import { formatBytes } from "../core/units.ts";
 import { identityOf, speaksFor } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
+import { Deadline } from "../system/deadline.ts";
 import { type HeardClock, type HttpReply, requestOver } from "../system/http-client.ts";
 import { connectTcp } from "../system/tcp.ts";
 import type { AgentConnection, AgentPool } from "./agent-pool.ts";
@@ -91,7 +92,7 @@ class Call {
   #place = "";
   #shown: ShownByAgent | undefined;
   #phase: ConnectionPhase = "connect";
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #clock: Deadline | undefined;
   #expired = false;
   /** Rejects at the deadline, so that a host has its result whatever a library leaves out (T23). */
   readonly #expiry = Promise.withResolvers<never>();
@@ -129,7 +130,7 @@ class Call {
   }
 
   end(): void {
-    clearTimeout(this.#timer);
+    this.#clock?.stop();
   }
 
   get shown(): ShownByAgent | undefined {
@@ -202,9 +203,8 @@ class Call {
     this.#abort = () => connection.close();
     if (this.#expired) this.#abort();
     this.#startClock();
-    const tooLate = setTimeout(
-      () => connection.fail(new ConnectionFailed("ETIMEDOUT")),
-      config.connect_timeout * 1000,
+    const tooLate = new Deadline(config.connect_timeout * 1000, () =>
+      connection.fail(new ConnectionFailed("ETIMEDOUT")),
     );
     try {
       this.#phase = "handshake";
@@ -219,7 +219,7 @@ class Call {
       return { tls: connection, peer: identity, peerAddress, openedAt };
     } finally {
       clearTimeout(giveUp);
-      clearTimeout(tooLate);
+      tooLate.stop();
       release();
     }
   }
@@ -276,10 +276,10 @@ class Call {
   }
 
   #startClock(): void {
-    this.#timer ??= setTimeout(() => {
+    this.#clock ??= new Deadline(this.#dialler.config.read_timeout * 1000, () => {
       this.#expired = true;
       this.#abort();
       this.#expiry.reject(new ConnectionFailed("ETIMEDOUT"));
-    }, this.#dialler.config.read_timeout * 1000);
+    });
   }
 }

@@ -4,6 +4,7 @@ import type * as z from "zod/mini";
 import { HttpMessageReader, MAX_HEAD_BYTES } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
 import { MAX_PAIRING_BYTES } from "../core/messages.ts";
+import { Deadline } from "../system/deadline.ts";
 
 /** From accept, or from the last answer, to the last byte of a request (T19). */
 const REQUEST_MS = 10_000;
@@ -33,7 +34,7 @@ export async function readPost<Schema extends z.ZodMiniType>(
   schema: Schema,
 ): Promise<z.output<Schema> | undefined> {
   const { promise, resolve } = Promise.withResolvers<z.output<Schema> | undefined>();
-  const timer = setTimeout(() => socket.destroy(), REQUEST_MS);
+  const deadline = new Deadline(REQUEST_MS, () => socket.destroy());
   const messages = new HttpMessageReader(MAX_PAIRING_BYTES);
   const onData = (chunk: Buffer) => {
     messages.take(chunk);
@@ -51,7 +52,7 @@ export async function readPost<Schema extends z.ZodMiniType>(
   socket.once("close", onClose);
   if (socket.destroyed) onClose();
   const request = await promise;
-  clearTimeout(timer);
+  deadline.stop();
   socket.off("data", onData);
   socket.off("close", onClose);
   // Keeps the stream flowing, so that the agent's going away is seen.

@@ -7,6 +7,7 @@ import { plainAddress } from "../core/host-name.ts";
 import { formatHttpResponse } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
 import { pairingAnswer, pairingRequest } from "../core/messages.ts";
+import { Deadline } from "../system/deadline.ts";
 import { descriptorLimit, workDescriptors } from "../system/descriptors.ts";
 import { hangUp } from "../system/hang-up.ts";
 import { listen } from "../system/listen.ts";
@@ -208,13 +209,11 @@ async function waitForAnswer(
     socket.once("end", () => resolve("gone"));
     if (socket.destroyed) resolve("gone");
   });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), REQUEST_LIFETIME_MS);
-  });
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  const deadline = new Deadline(REQUEST_LIFETIME_MS, () => resolve("late"));
   const answered = new Promise<string>((resolve) => answers.expect(request.id, resolve));
   const outcome = await Promise.race([answered, gone, late]);
-  clearTimeout(timer);
+  deadline.stop();
   answers.forget(request.id);
   if (outcome === "gone" || outcome === "late") {
     await withdrawRequest(controller, request.id);

@@ -4,6 +4,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import { formatHostPort } from "../core/host-name.ts";
 import { type CertificateFacts, factsOf } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
+import { Deadline } from "../system/deadline.ts";
 import { connectTcp } from "../system/tcp.ts";
 import { agentProblem } from "./agent-problem.ts";
 import type { FleetDialler } from "./fleet.ts";
@@ -26,13 +27,10 @@ export async function shownCertificate(
   try {
     const connection = await connectTcp(address, target.port, config.connect_timeout * 1000);
     phase = "handshake";
-    const tooLate = setTimeout(
-      () => connection.fail(new ConnectionFailed("ETIMEDOUT")),
-      config.connect_timeout * 1000,
+    const tooLate = new Deadline(config.connect_timeout * 1000, () =>
+      connection.fail(new ConnectionFailed("ETIMEDOUT")),
     );
-    const peer = await connection
-      .secureAsClient(current.credential)
-      .finally(() => clearTimeout(tooLate));
+    const peer = await connection.secureAsClient(current.credential).finally(() => tooLate.stop());
     connection.close();
     facts = factsOf(peer);
   } catch (thrown) {

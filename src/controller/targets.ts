@@ -9,6 +9,7 @@ import {
   type Target,
 } from "../core/host-name.ts";
 import { isIp } from "../core/ip-address.ts";
+import { Deadline } from "../system/deadline.ts";
 import type { AgentRecord, Registered } from "./registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
@@ -146,13 +147,11 @@ export async function dialAddress(
   }
   if (isIp(name) || record === undefined || record.ip === "") return name;
   if (record.lookup_by === "ip") return record.ip;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLate = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(record.ip), waitMs);
-  });
+  const { promise: tooLate, resolve } = Promise.withResolvers<string>();
+  const deadline = new Deadline(waitMs, () => resolve(record.ip));
   const found = Bun.dns.lookup(name, { backend: "libc" }).then(
     ([first]) => first?.address ?? record.ip,
     () => record.ip,
   );
-  return await Promise.race([found, tooLate]).finally(() => clearTimeout(timer));
+  return await Promise.race([found, tooLate]).finally(() => deadline.stop());
 }

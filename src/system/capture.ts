@@ -1,5 +1,6 @@
 /** One output stream of a child, kept up to a limit and drained to the end (T14, T15). */
 
+import { Deadline } from "./deadline.ts";
 import { closeAll } from "./pipe.ts";
 
 export interface Captured {
@@ -68,9 +69,9 @@ export class Capture {
 
   async #endOr(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
+    const deadline = new Deadline(ms, resolve);
     await Promise.race([this.#done, promise]);
-    clearTimeout(timer);
+    deadline.stop();
   }
 
   async #drain(): Promise<void> {

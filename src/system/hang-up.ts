@@ -4,6 +4,7 @@
  * side alone, and what still comes is read and dropped for a bounded while (RFC 9112 section 9.6).
  */
 import type { Socket } from "node:net";
+import { Deadline } from "./deadline.ts";
 
 export interface HangUpLimits {
   /** From the moment when all that was written has left. */
@@ -30,27 +31,27 @@ export function hangUp(
   limits = LIMITS,
 ): void {
   let left = limits.maxBytes;
-  let total = setTimeout(close, writeMs);
-  let quiet: ReturnType<typeof setTimeout> | undefined;
+  let total = new Deadline(writeMs, close);
+  let quiet: Deadline | undefined;
   socket.removeAllListeners("data");
   socket.on("data", (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) close();
-    else quiet?.refresh();
+    else quiet?.restart();
   });
   const written = () => {
     if (socket.readableEnded) {
       close();
       return;
     }
-    clearTimeout(total);
-    total = setTimeout(close, limits.totalMs);
-    quiet = setTimeout(close, limits.quietMs);
+    total.stop();
+    total = new Deadline(limits.totalMs, close);
+    quiet = new Deadline(limits.quietMs, close);
     socket.once("end", close);
   };
   socket.once("close", () => {
-    clearTimeout(total);
-    clearTimeout(quiet);
+    total.stop();
+    quiet?.stop();
   });
   if (!socket.writableEnded) socket.end(lastWords ?? "");
   if (socket.writableFinished) written();

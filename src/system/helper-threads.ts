@@ -6,6 +6,7 @@
 import { ptr } from "bun:ffi";
 import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { Deadline } from "./deadline.ts";
 import { libc } from "./libc.ts";
 
 /** Options of JavaScriptCore, as Bun takes them from its environment: the only ones that the build leaves in. */
@@ -56,12 +57,12 @@ const WORKERS_START_MS = 5_000;
  */
 export async function startWorkerThreads(): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
+  const deadline = new Deadline(WORKERS_START_MS, () => {
     reject(Object.assign(new Error("no thread was started"), { code: "EAGAIN" }));
-  }, WORKERS_START_MS);
+  });
   try {
     await Promise.race([stat("/"), late]);
   } finally {
-    clearTimeout(timer);
+    deadline.stop();
   }
 }

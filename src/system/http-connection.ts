@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Deadline } from "./deadline.ts";
 import { hangUp } from "./hang-up.ts";
 
 /** 400 not HTTP, 405 CONNECT, 408 too slow, 431 too long a head, 503 too many connections. */
@@ -40,9 +41,9 @@ export class HttpConnection {
   readonly peer: string;
   readonly #options: HttpConnectionOptions;
   /** What the client owes. */
-  #owed: ReturnType<typeof setTimeout> | undefined;
+  #owed: Deadline | undefined;
   /** An answer that leaves. */
-  #leaving: ReturnType<typeof setTimeout> | undefined;
+  #leaving: Deadline | undefined;
   /** Answers that are due: a client may send its next request before it has the last answer. */
   readonly #due = new Set<ServerResponse>();
   /** The request that is still coming, or whose end is about to be told. */
@@ -98,7 +99,7 @@ export class HttpConnection {
     request.once("end", () => {
       if (this.#coming === coming) {
         this.#coming = undefined;
-        clearTimeout(this.#owed);
+        this.#owed?.stop();
       }
       // Answered early, and the rest of it was only dropped.
       if (!this.#due.has(response)) {
@@ -111,7 +112,7 @@ export class HttpConnection {
     // The whole answer is with the socket: from here on only the client can hold it up.
     response.once("prefinish", () => this.#leave());
     response.once("close", () => {
-      clearTimeout(this.#leaving);
+      this.#leaving?.stop();
       if (working) this.#working -= 1;
       this.#due.delete(response);
       // The next one, which was only waiting for its turn.
@@ -128,7 +129,7 @@ export class HttpConnection {
   refuse(status: RefusalStatus): void {
     if (this.#over) return;
     this.#over = true;
-    clearTimeout(this.#owed);
+    this.#owed?.stop();
     this.#lastWord = status;
     const coming = this.#coming;
     this.#coming = undefined;
@@ -144,8 +145,8 @@ export class HttpConnection {
   }
 
   close(): void {
-    clearTimeout(this.#owed);
-    clearTimeout(this.#leaving);
+    this.#owed?.stop();
+    this.#leaving?.stop();
     this.#over = true;
     this.#coming?.broken.abort();
     this.#coming = undefined;
@@ -164,8 +165,8 @@ export class HttpConnection {
     if (this.#hangingUp || raw.destroyed) return;
     this.#hangingUp = true;
     this.#over = true;
-    clearTimeout(this.#owed);
-    clearTimeout(this.#leaving);
+    this.#owed?.stop();
+    this.#leaving?.stop();
     const word = socket.writableEnded ? undefined : this.#lastWord;
     const text = word === undefined ? undefined : refusal(word);
     hangUp(socket, () => this.close(), this.#readingMs(), text);
@@ -173,9 +174,9 @@ export class HttpConnection {
 
   /** Closes unless the answer leaves in time: one that nobody reads holds memory (T19, T21). */
   #leave(): void {
-    clearTimeout(this.#leaving);
+    this.#leaving?.stop();
     if (this.#options.raw.destroyed) return;
-    this.#leaving = setTimeout(() => this.close(), this.#readingMs());
+    this.#leaving = new Deadline(this.#readingMs(), () => this.close());
   }
 
   /** What the client has to read what it was sent. */
@@ -185,7 +186,7 @@ export class HttpConnection {
   }
 
   #owe(ms: number, act: () => void): void {
-    clearTimeout(this.#owed);
-    if (!this.#options.raw.destroyed) this.#owed = setTimeout(act, ms);
+    this.#owed?.stop();
+    if (!this.#options.raw.destroyed) this.#owed = new Deadline(ms, act);
   }
 }

@@ -12,6 +12,7 @@ import { createServer, type Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { systemCode } from "../core/errors.ts";
 import { plainAddress } from "../core/host-name.ts";
+import { Deadline } from "./deadline.ts";
 import { hangUp } from "./hang-up.ts";
 import { HttpConnection, type RefusalStatus } from "./http-connection.ts";
 import { listen } from "./listen.ts";
@@ -125,11 +126,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     greet: (socket: Socket) => void,
   ): void {
     const secure = new TLSSocket(raw, { isServer: true, secureContext });
-    const deadline = setTimeout(() => {
+    const deadline = new Deadline(limits.handshakeMs, () => {
       options.onTlsFailure(peer, "handshake timed out");
       raw.destroy();
-    }, limits.handshakeMs);
-    raw.once("close", () => clearTimeout(deadline));
+    });
+    raw.once("close", () => deadline.stop());
     let established = false;
     secure.on("error", (thrown) => {
       if (!established) options.onTlsFailure(peer, systemCode(thrown));
@@ -137,7 +138,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     });
     secure.once("secure", () => {
       established = true;
-      clearTimeout(deadline);
+      deadline.stop();
       greet(secure);
     });
   }

@@ -6,6 +6,7 @@ import { constants, openSync, readSync, writeSync } from "node:fs";
 import { messageOf, systemCode } from "../core/errors.ts";
 import { Capture, type Captured } from "./capture.ts";
 import { startChild } from "./child-start.ts";
+import { Deadline } from "./deadline.ts";
 import { keepOwn } from "./orphans.ts";
 import { closeAll, openPipes } from "./pipe.ts";
 import { currentUser } from "./user.ts";
@@ -161,15 +162,15 @@ function feedSlowly(stdin: number, { input, inputStalled }: ProcessRequest): () 
   const write = async () => sink.write(input);
   const end = async () => sink.end();
   let taken = false;
-  const timer = inputStalled && setTimeout(() => inputStalled.report(), inputStalled.afterMs);
+  const stalled = inputStalled && new Deadline(inputStalled.afterMs, () => inputStalled.report());
   // Not closed before the sink lets go: it would write what is left to whatever gets the number next.
   void Promise.allSettled([write(), end()]).then(() => {
     taken = true;
-    clearTimeout(timer);
+    stalled?.stop();
     closeAll(stdin);
   });
   return () => {
-    clearTimeout(timer);
+    stalled?.stop();
     void emptyPipe(stdin, () => taken);
   };
 }
@@ -215,15 +216,15 @@ async function endsInTime(
     return false;
   }
   let timedOut = false;
-  let kill: ReturnType<typeof setTimeout> | undefined;
-  const deadline = setTimeout(() => {
+  let kill: Deadline | undefined;
+  const deadline = new Deadline(timeoutMs, () => {
     timedOut = true;
     signalGroup(child.pid, "SIGTERM");
-    kill = setTimeout(() => signalGroup(child.pid, "SIGKILL"), TERM_GRACE_MS);
-  }, timeoutMs);
+    kill = new Deadline(TERM_GRACE_MS, () => signalGroup(child.pid, "SIGKILL"));
+  });
   await child.exited;
-  clearTimeout(deadline);
-  clearTimeout(kill);
+  deadline.stop();
+  kill?.stop();
   // What the program left running in its group ends with it.
   if (timedOut) signalGroup(child.pid, "SIGKILL");
   return timedOut;

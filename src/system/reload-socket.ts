@@ -3,6 +3,7 @@
  * connect may reload: the folder is the service's own and closed to others.
  */
 import { chmodSync } from "node:fs";
+import { Deadline } from "./deadline.ts";
 import { fileError, removeIfPresent } from "./files.ts";
 
 const MAX_ANSWER_BYTES = 65_536;
@@ -56,9 +57,9 @@ export async function askForReload(path: string, timeoutMs: number): Promise<str
       error: (_, thrown) => reject(thrown),
     },
   });
-  const late = setTimeout(() => {
+  const late = new Deadline(timeoutMs, () => {
     reject(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" }));
     socket.terminate();
-  }, timeoutMs);
-  return await promise.finally(() => clearTimeout(late));
+  });
+  return await promise.finally(() => late.stop());
 }

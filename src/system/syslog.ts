@@ -4,6 +4,7 @@
  * bounds, and what is lost is counted and said.
  */
 import { formatLogLine, type Log, type LogLevel } from "../core/log-line.ts";
+import { Deadline } from "./deadline.ts";
 import { beforeEnd } from "./ending.ts";
 import { DatagramSender } from "./local-datagram.ts";
 import { Outlet } from "./outlet.ts";
@@ -75,7 +76,7 @@ function syslogDelivery(path: string): Deliver {
 
 async function withinMs(ms: number, work: Promise<void>): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
+  const deadline = new Deadline(ms, resolve);
   await Promise.race([work, late]);
-  clearTimeout(timer);
+  deadline.stop();
 }

@@ -4,6 +4,7 @@ import { systemCode } from "../core/errors.ts";
 import { isIp } from "../core/ip-address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
+import { Deadline } from "./deadline.ts";
 import { workDescriptors } from "./descriptors.ts";
 import { type Call, dial } from "./dial.ts";
 import { firstToAnswer } from "./first-to-answer.ts";
@@ -23,7 +24,7 @@ export async function connectTcp(
   const descriptors = workDescriptors();
   const { promise: late, reject } = Promise.withResolvers<never>();
   let waitsFor = "EAI_AGAIN";
-  const timer = setTimeout(() => reject(new ConnectionFailed(waitsFor)), timeoutMs);
+  const deadline = new Deadline(timeoutMs, () => reject(new ConnectionFailed(waitsFor)));
   const calls: Call[] = [];
   const call = async (address: string) => {
     waitsFor = "EMFILE";
@@ -37,7 +38,7 @@ export async function connectTcp(
     const addresses = isIp(host) ? [host] : await Promise.race([addressesOf(host), late]);
     return await firstToAnswer(addresses, call, late);
   } finally {
-    clearTimeout(timer);
+    deadline.stop();
     for (const made of calls) made.giveUp();
   }
 }

@@ -1,5 +1,7 @@
 /** A host that answers nothing at all, on loopback: its queue of connections is full, so that more are dropped. */
 import { dlopen } from "bun:ffi";
+import { readFileSync } from "node:fs";
+import { until } from "./folder.ts";
 
 const { symbols: libc } = dlopen(
   process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6",
@@ -10,6 +12,7 @@ const { symbols: libc } = dlopen(
     getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
     fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+    accept: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
   },
 );
@@ -40,6 +43,29 @@ export class DeadHost implements Disposable {
       const caller = this.#socket();
       libc.fcntl(caller, F_SETFL, O_NONBLOCK);
       libc.connect(caller, address, address.length);
+    }
+  }
+
+  /** Waits until somebody has called it. */
+  async called(): Promise<void> {
+    const called = new RegExp(
+      `^ *\\d+: \\S+ \\S+:${this.port.toString(16).toUpperCase().padStart(4, "0")} `,
+      "gm",
+    );
+    const calls = () => readFileSync("/proc/net/tcp", "latin1").match(called)?.length ?? 0;
+    await until("somebody calls", () => calls() > CALLERS);
+  }
+
+  /** Lets in whoever calls again. */
+  revive(): void {
+    const [listener = -1, ...callers] = this.#descriptors.splice(0);
+    this.#descriptors.push(listener);
+    for (const caller of callers) libc.close(caller);
+    libc.fcntl(listener, F_SETFL, O_NONBLOCK);
+    for (;;) {
+      const taken = libc.accept(listener, null, null);
+      if (taken < 0) return;
+      this.#descriptors.push(taken);
     }
   }
 

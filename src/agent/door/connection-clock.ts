@@ -2,6 +2,7 @@
  * One deadline after the other over a connection's life: whatever the peer does or leaves undone,
  * a connection that is not being worked for is closed in bounded time (T19).
  */
+import { Deadline } from "../../system/deadline.ts";
 
 export interface ClockLimits {
   /** From the handshake to the last byte of the first request. */
@@ -24,7 +25,7 @@ const MIN_BYTES_PER_SECOND = 65_536;
 export class ConnectionClock {
   readonly #close: (late: Late) => void;
   readonly #limits: ClockLimits;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #deadline: Deadline | undefined;
   #first = true;
 
   /** @param close ends the connection */
@@ -57,12 +58,12 @@ export class ConnectionClock {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#deadline?.stop();
+    this.#deadline = undefined;
   }
 
   #start(late: Late, ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#close(late), ms);
+    this.#deadline?.stop();
+    this.#deadline = new Deadline(ms, () => this.#close(late));
   }
 }

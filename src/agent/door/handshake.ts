@@ -2,6 +2,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Connection } from "../../system/connection.ts";
 import { ConnectionFailed } from "../../system/connection-failed.ts";
+import { Deadline } from "../../system/deadline.ts";
 import type { TlsCredential } from "../../system/tls-credential.ts";
 
 export type Handshake =
@@ -18,7 +19,7 @@ export async function handshake(
   credential: TlsCredential,
   deadlineMs: number,
 ): Promise<Handshake> {
-  const deadline = setTimeout(() => connection.fail(new ConnectionFailed(TOO_LATE)), deadlineMs);
+  const deadline = new Deadline(deadlineMs, () => connection.fail(new ConnectionFailed(TOO_LATE)));
   try {
     return { kind: "done", peer: await connection.secureAsServer(credential) };
   } catch (thrown) {
@@ -27,6 +28,6 @@ export async function handshake(
     if (!connection.heard && code !== TOO_LATE) return { kind: "left" };
     return { kind: "failed", reason: code === "" ? "unknown" : code };
   } finally {
-    clearTimeout(deadline);
+    deadline.stop();
   }
 }

@@ -2,6 +2,7 @@
  * Whether a script ran: what every result says, on the wire (docs/PROTOCOL.md, "Whether the script ran"), in
  * the API, in records and on the screen. Only what never ran is safe to run again.
  */
+import { saysNeverStarted } from "./start-failure.ts";
 
 /**
  * - `ended`: it ran, and is over; an `error` beside it says that it had to be ended, or that its output was lost
@@ -57,7 +58,7 @@ function impliedState(told: ToldEnd, noExit: "never-ran" | "unknown"): RunState 
   const { exit, signal, timed_out, error } = told;
   if (exit === -1) return noExit;
   if (exit !== NOT_EXECUTED || signal !== undefined || timed_out === true) return "ended";
-  return error?.startsWith("cannot execute ") ? "never-ran" : "unknown";
+  return error !== undefined && saysNeverStarted(error) ? "never-ran" : "unknown";
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { constants, openSync, readSync, writeSync } from "node:fs";
 import { messageOf, systemCode } from "../core/errors.ts";
+import { neverStarted } from "../core/start-failure.ts";
 import { Capture, type Captured } from "./capture.ts";
 import { startChild } from "./child-start.ts";
 import { Deadline } from "./deadline.ts";
@@ -34,6 +35,8 @@ export interface ProcessResult {
   readonly signal: string | undefined;
   /** Why it could not be started, as a system error code (EACCES, ENOENT, E2BIG, ...). */
   readonly startError: string | undefined;
+  /** Of a start that failed: whether the program may have run for a moment all the same. */
+  readonly mayHaveRun: boolean;
   readonly timedOut: boolean;
   readonly stdout: Captured;
   readonly stderr: Captured;
@@ -70,7 +73,8 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
   try {
     child = startChild(() => start(request));
   } catch (thrown) {
-    return notStarted(systemCode(thrown) || messageOf(thrown));
+    const cause = thrown instanceof MayHaveRun ? thrown.cause : thrown;
+    return notStarted(systemCode(cause) || messageOf(cause), thrown instanceof MayHaveRun);
   }
   const stdout = new Capture(child.stdout, request.maxOutput);
   const stderr = new Capture(child.stderr, request.maxOutput);
@@ -84,6 +88,7 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
     exit: child.subprocess.exitCode ?? undefined,
     signal: child.subprocess.signalCode === null ? undefined : String(child.subprocess.signalCode),
     startError: undefined,
+    mayHaveRun: true,
     timedOut,
     stdout: stdout.captured(),
     stderr: stderr.captured(),
@@ -120,18 +125,31 @@ function start(request: ProcessRequest): Child {
     return { subprocess, ...ours };
   } catch (thrown) {
     closeAll(ours.stdin, ours.stdout, ours.stderr);
-    throw thrown;
+    throw isCertain(thrown) ? thrown : new MayHaveRun("spawn", { cause: thrown });
   } finally {
     closeAll(input.readEnd, output.writeEnd, errors.writeEnd);
   }
 }
 
-/** @param startError as in the result */
-export function notStarted(startError: string): ProcessResult {
+/** A start failed after which the program may have run. */
+class MayHaveRun extends Error {}
+
+/**
+ * Bun.spawn may have started the program when it fails: it kills it then, and tells nobody which process that
+ * was. The call that failed is named (posix_spawn, pidfd_open).
+ */
+function isCertain(thrown: unknown): boolean {
+  const call = thrown instanceof Error && "syscall" in thrown ? thrown.syscall : undefined;
+  return call === "posix_spawn" && neverStarted(systemCode(thrown));
+}
+
+/** @param startError, mayHaveRun as in the result */
+export function notStarted(startError: string, mayHaveRun = false): ProcessResult {
   return {
     exit: undefined,
     signal: undefined,
     startError,
+    mayHaveRun,
     timedOut: false,
     stdout: NOTHING,
     stderr: NOTHING,

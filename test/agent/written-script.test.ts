@@ -2,9 +2,9 @@
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { judgeAllowedScript, runAllowedScript } from "../../src/agent/script.ts";
-import { startProblem } from "../../src/agent/start-problem.ts";
 import { parseAgentConfig } from "../../src/core/agent-config.ts";
 import type { AllowedScript } from "../../src/core/allowlist.ts";
+import { startProblem } from "../../src/core/start-failure.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const folder = new TestFolder();
@@ -41,7 +41,7 @@ test("one that stays open is not waited for longer than a moment, and the answer
   const { exit, startError = "" } = await running;
   closeSync(writer);
   expect([exit, startError]).toEqual([undefined, "ETXTBSY"]);
-  expect(startProblem(path, startError)).toBe(
+  expect(startProblem(path, startError, false)).toBe(
     `cannot execute ${path}: it is being written (ETXTBSY); try again when that is done`,
   );
 });

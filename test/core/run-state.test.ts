@@ -31,7 +31,26 @@ describe("0.8 and 1.0 tell none", () => {
     ["another", { exit: 127, error: undefined }, "ended"],
     ["a signal", { exit: 126, signal: "SIGKILL" }, "ended"],
     ["the agent's timeout", { exit: 126, timed_out: true, error: "script timed out" }, "ended"],
-    ["could not be started", { exit: 126, error: "cannot execute /x: no such file" }, "never-ran"],
+    [
+      "could not be started",
+      { exit: 126, error: "cannot execute /x: no such file, or its interpreter is missing" },
+      "never-ran",
+    ],
+    ["the same by its code", { exit: 126, error: "cannot execute /x: ELOOP" }, "never-ran"],
+    [
+      "no process was left",
+      {
+        exit: 126,
+        error: "cannot execute /x: the limit of processes is reached on the agent; wait",
+      },
+      "never-ran",
+    ],
+    [
+      "T65 1.0's word of a script that it may have started",
+      { exit: 126, error: "cannot execute /x: no memory is left on the agent; wait" },
+      "unknown",
+    ],
+    ["the same of another fault", { exit: 126, error: "cannot execute /x: EIO" }, "unknown"],
     ["126 of 0.8, which may be any of these", { exit: 126 }, "unknown"],
   ] as const)("%s", (_, told, state) => {
     for (const noExit of ["never-ran", "unknown"] as const) {

@@ -80,7 +80,7 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     const unknown = { ...OK, exit: -1, state: "unknown", error: "x" } as const;
     const results = [unknown, OK, { ...unknown, host: "db\u001b[2J-01\n==> x" }];
     expect(mayHaveRun(results)).toBe(
-      "ctrl-exec: Cannot tell whether deploy ran on web-01, db^[[2J-01 ==> x: no result came\nBefore you run it there again, look for REQID=a1b2c3d4e5f60718 in the agent's log. ACTION=run: it has ended, with that EXIT. ACTION=deny: it never ran. Neither: it may still be running.\n",
+      "ctrl-exec: Cannot tell whether deploy ran on web-01, db^[[2J-01 ==> x: no result came\nBefore you run it there again, look for REQID=a1b2c3d4e5f60718 in the agent's log. ACTION=run: it has ended, with that EXIT, or ERROR says more. ACTION=deny: it never ran. Neither: it may still be running.\n",
     );
     expect(mayHaveRun([OK, { ...unknown, state: "never-ran" }])).toBe("");
   });

@@ -7,6 +7,7 @@ import {
   UPDATE_SERIAL_SCRIPT,
 } from "../../core/messages.ts";
 import type { RunState } from "../../core/run-state.ts";
+import { startProblem } from "../../core/start-failure.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ProcessResult } from "../../system/process.ts";
@@ -17,7 +18,6 @@ import { offerProblem } from "../offered-certificate.ts";
 import { outputText } from "../output-text.ts";
 import { judgeAllowedScript, runAllowedScript } from "../script.ts";
 import type { ScriptJudgement } from "../script-file.ts";
-import { startProblem } from "../start-problem.ts";
 import type { AgentState } from "../state.ts";
 
 /** When a signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
@@ -28,6 +28,7 @@ const NO_EXIT = -1;
 
 const NEVER_RAN: RunState = "never-ran";
 const ENDED: RunState = "ended";
+const UNKNOWN: RunState = "unknown";
 
 const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
 
@@ -152,9 +153,9 @@ async function execute(
   };
   const result = await runAllowedScript(script, judged, args, input, state.config, onStalled);
   const exit = result.exit ?? EXIT_NOT_EXECUTED;
-  const { startError } = result;
-  log(startError === undefined ? "info" : "warning", "run", {
-    ERROR: startError && startProblem(script.path, startError),
+  const problem = problemOf(result, script);
+  log(problem === undefined ? "info" : "warning", "run", {
+    ERROR: problem,
     EXIT: exit,
     PEER: peerIp,
     REQID: reqid,
@@ -162,7 +163,7 @@ async function execute(
   });
   return {
     status: 200,
-    body: { script: name, exit, ...outputOf(result), reqid, ...endOf(result, script) },
+    body: { script: name, exit, ...outputOf(result), reqid, ...endOf(result, script, problem) },
   };
 }
 
@@ -185,9 +186,22 @@ function outputOf({ stdout, stderr }: ProcessResult): Record<string, unknown> {
   };
 }
 
-function endOf(result: ProcessResult, { path, options }: AllowedScript): Record<string, unknown> {
-  if (result.startError !== undefined) {
-    return { error: startProblem(path, result.startError), state: NEVER_RAN };
+/** Of one that could not be started, or of which that is not known. */
+function problemOf(
+  { startError, mayHaveRun }: ProcessResult,
+  { path }: AllowedScript,
+): string | undefined {
+  return startError && startProblem(path, startError, mayHaveRun);
+}
+
+/** @param problem of its start */
+function endOf(
+  result: ProcessResult,
+  { options }: AllowedScript,
+  problem: string | undefined,
+): Record<string, unknown> {
+  if (problem !== undefined) {
+    return { error: problem, state: result.mayHaveRun ? UNKNOWN : NEVER_RAN };
   }
   const { signal } = result;
   if (!result.timedOut) return { signal, state: ENDED };

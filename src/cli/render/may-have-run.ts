@@ -11,6 +11,6 @@ export function mayHaveRun(results: readonly RunResult[]): string {
   const hosts = unknown.map(({ host }) => host).join(", ");
   return [
     screenLine`ctrl-exec: Cannot tell whether ${script} ran on ${hosts}: no result came\n`,
-    screenLine`Before you run it there again, look for REQID=${reqid} in the agent's log. ACTION=run: it has ended, with that EXIT. ACTION=deny: it never ran. Neither: it may still be running.\n`,
+    screenLine`Before you run it there again, look for REQID=${reqid} in the agent's log. ACTION=run: it has ended, with that EXIT, or ERROR says more. ACTION=deny: it never ran. Neither: it may still be running.\n`,
   ].join("");
 }

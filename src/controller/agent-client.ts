@@ -52,8 +52,11 @@ export interface AgentReply {
 /** A handshake that takes longer waits for the other side and starves nobody: its place is free (T23). */
 const HANDSHAKE_PLACE_MS = 250;
 
-/** Bytes that no refusal of an agent comes near, in memory. */
-const LONGEST_REFUSAL = 16_384;
+/**
+ * In memory, where an answer's first bytes count twice. A refusal repeats the script's name or its path (4096
+ * bytes, PATH_MAX), of which JSON may make six times as much.
+ */
+const LONGEST_REFUSAL = 65_536;
 
 /**
  * @param onPeer told the address that is called as soon as it is known, and again when one of a name's has
@@ -94,6 +97,8 @@ class Call {
   #phase: ConnectionPhase = "connect";
   #clock: Deadline | undefined;
   #expired = false;
+  /** Whether the answer that comes is longer than any refusal. */
+  #isOutput = false;
   /** Rejects at the deadline, so that a host has its result whatever a library leaves out (T23). */
   readonly #expiry = Promise.withResolvers<never>();
   #abort: () => void = () => undefined;
@@ -246,7 +251,10 @@ class Call {
       body: body === undefined ? undefined : JSON.stringify(body),
       ...BOUNDS[reply],
       keepAlive,
-      onHeld: (bytes) => this.#count(bytes),
+      onHeld: (bytes, status) => {
+        this.#isOutput = status === 200 && bytes > LONGEST_REFUSAL;
+        this.#count(bytes);
+      },
       pace: this.#dialler.pace,
     });
   }
@@ -268,10 +276,9 @@ class Call {
 
   /** A refusal is short, so where the answer is long the script has run. */
   #drop(thrown: CtrlExecError): CtrlExecError {
-    const { config, progress } = this.#dialler;
     const { reply, path } = this.#request;
-    const hasRun = reply === "output" && config.max_reply >= LONGEST_REFUSAL;
-    if (hasRun) progress?.ended(this.#target);
+    const hasRun = reply === "output" && this.#isOutput;
+    if (hasRun) this.#dialler.progress?.ended(this.#target);
     return droppedAnswer(thrown, this.#target.label, path, hasRun);
   }
 

@@ -1,6 +1,6 @@
 /** What came of a run on one host, as its result: an answer, a refusal, or nothing. */
 import { dropUndefined } from "../core/json.ts";
-import { refusalIn, runReply } from "../core/messages.ts";
+import { NOT_PERMITTED, refusalIn, runReply } from "../core/messages.ts";
 import { type RunResult, withoutResult } from "../core/results.ts";
 import { readRunEnd, runEnd, stateOfRefusal } from "../core/run-state.ts";
 import type { HostOutcome } from "./fleet.ts";
@@ -32,6 +32,11 @@ export function hostResult(
   const problem = `${host} answered with status ${reply.status} and no result`;
   const end = runEnd(stateOfRefusal(reply.status), refusalIn(reply.json) ?? problem);
   return withoutResult(run, host, rtt, end);
+}
+
+/** Of a host that is not asked for a name that no allowlist can hold: what it would have answered. */
+export function notPermittedResult(run: Run, target: ResolvedTarget): RunResult {
+  return withoutResult(run, target.label, "0ms", runEnd("never-ran", NOT_PERMITTED));
 }
 
 /** Of a host whose answer nobody waits for any more. @param why "ctrl-exec was stopped" */

@@ -5,11 +5,12 @@ import { MAX_REQUEST_BYTES } from "../core/messages.ts";
 import { resultWithoutToken } from "../core/redact.ts";
 import { isReservedScript } from "../core/reserved-script.ts";
 import type { RunResult } from "../core/results.ts";
+import { isSendableName } from "../core/script-name.ts";
 import type { Caller } from "./authorize.ts";
 import { authorizedTargets } from "./authorized-targets.ts";
 import type { Controller } from "./controller.ts";
 import { askFleet, openDialler } from "./fleet.ts";
-import { givenUpResult, hostResult } from "./host-result.ts";
+import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
 import { takeRunLocks } from "./locks.ts";
 import { newRequestId } from "./request-id.ts";
 import { RunProgress } from "./run-progress.ts";
@@ -20,7 +21,10 @@ export interface RunOrder {
   readonly hosts: readonly string[];
   /** The invocation's own port; undefined leaves it to the registry. */
   readonly port: number | undefined;
-  /** Any text: each agent answers for its own allowlist, and refuses what no allowlist can hold. */
+  /**
+   * Any text: each agent answers for its own allowlist, and refuses what no allowlist can hold. What is not even
+   * fit to be sent is refused here, in its place.
+   */
   readonly script: string;
   readonly args: readonly string[];
   /**
@@ -89,7 +93,9 @@ export async function startRun(
   const progress = new RunProgress();
   const dialler = { ...opened, account, progress };
   const hosts = targets.map(({ label }) => label);
-  const locks = takeRunLocks(controller, { targets, script, reqid, username });
+  const isSent = isSendableName(script);
+  const asks = isSent ? targets : [];
+  const locks = takeRunLocks(controller, { targets: asks, script, reqid, username });
   const { mustBeRecorded = false } = order;
   const facts = { reqid, script, hosts, submitter: username, token };
   const record = new RunRecord(controller, facts, mustBeRecorded);
@@ -117,18 +123,25 @@ export async function startRun(
       record.add(result);
     }
   };
+  const take = (target: ResolvedTarget, result: RunResult, rtt: number) => {
+    logResult(controller, target, resultWithoutToken(result, token), rtt);
+    results.set(target, result);
+    record.add(result);
+    onResult(result);
+  };
   const fanOut = async (): Promise<RunReport> => {
     try {
       const request = { method: "POST", path: "/run", body, reply: "output" } as const;
-      await askFleet(dialler, targets, request, (outcome) => {
+      if (!isSent) {
+        for (const target of targets) {
+          take(target, notPermittedResult({ script, reqid }, target), 0);
+        }
+      }
+      await askFleet(dialler, asks, request, (outcome) => {
         const { target, rtt } = outcome;
         locks.release(target);
         if (results.has(target)) return;
-        const result = hostResult({ script, reqid }, outcome, progress);
-        logResult(controller, target, resultWithoutToken(result, token), rtt);
-        results.set(target, result);
-        record.add(result);
-        onResult(result);
+        take(target, hostResult({ script, reqid }, outcome, progress), rtt);
       });
     } finally {
       locks.releaseAll();

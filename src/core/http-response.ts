@@ -86,6 +86,11 @@ export class ResponseReader {
     this.#body = new JsonReader(maxRest);
   }
 
+  /** Undefined until its head has come. */
+  get status(): number | undefined {
+    return this.#head?.status;
+  }
+
   /** Bytes of memory that what has come so far takes. */
   get held(): number {
     return this.#headBytes.length + this.#body.held;

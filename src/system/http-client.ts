@@ -17,8 +17,11 @@ export interface HttpRequest {
   readonly maxRest?: number;
   /** Asks the peer to leave the connection open. */
   readonly keepAlive: boolean;
-  /** Told after each piece how many bytes of memory the answer takes; what it throws ends the request. */
-  readonly onHeld?: (bytes: number) => void;
+  /**
+   * Told after each piece how many bytes of memory the answer takes, and its status once that has come; what it
+   * throws ends the request.
+   */
+  readonly onHeld?: (bytes: number, status: number | undefined) => void;
   /** Shared by the requests that go on at once. */
   readonly pace?: ReadPace;
 }
@@ -61,7 +64,7 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
       wanted.pace?.took(chunk.length);
       try {
         const complete = reader.take(chunk);
-        wanted.onHeld?.(reader.held);
+        wanted.onHeld?.(reader.held, reader.status);
         if (complete) resolve();
       } catch (thrown) {
         reject(thrown);

@@ -94,23 +94,32 @@ test("a host that refused one of our certificates and was gone before the next n
 });
 
 test("of an answer that is dropped nobody says more than its length tells", async () => {
-  for (const [maxReply, state] of [
-    ["1K", "unknown"],
-    ["16K", "ended"],
+  const output = (length: number) => {
+    return http10({ exit: 0, stdout: "x".repeat(length), stderr: "" });
+  };
+  const refusal = { exit: -1, error: "cannot execute", path: "\u0001".repeat(4096) };
+  for (const [bound, answer, state] of [
+    ["max_reply = 1K", output(20_000), "unknown"],
+    ["max_reply = 16K", http10(refusal), "unknown"],
+    ["max_reply = 64K", output(80_000), "ended"],
+    ["max_reply = 64K", http10({ error: "x".repeat(80_000) }, "403 Forbidden"), "unknown"],
+    // Of each answer 16 KiB are not counted.
+    ["max_replies = 1K", output(20_000), "unknown"],
+    ["max_replies = 1K", http10(refusal), "unknown"],
+    ["max_replies = 24K", output(80_000), "ended"],
   ] as const) {
-    await using bounded = await LocalFleet.create([`max_reply = ${maxReply}`]);
+    await using bounded = await LocalFleet.create([bound]);
     const away = await bounded.addAgent("web-01");
     await away.stop();
     const [cert, key] = ["agent.crt", "agent.key"].map((name) =>
       readFileSync(away.path(name), "utf8"),
     );
-    const answer = http10({ exit: 0, stdout: "x".repeat(20_000), stderr: "" });
     const talk = (socket: Socket) => onRequest(socket, () => socket.end(answer));
     await using peer = await Peer.tls({ cert: cert ?? "", key: key ?? "" }, talk);
     const order = { hosts: [`web-01:${peer.port}`], port: undefined, script: "count", args: [] };
     const started = await startRun(bounded.controller, CALLER, order, () => undefined);
     const [result] = (await started.finished).results;
-    expect([maxReply, result?.exit, result?.state]).toEqual([maxReply, -1, state]);
+    expect([bound, result?.exit, result?.state]).toEqual([bound, -1, state]);
     expect(result?.error?.includes("The script has run.")).toBe(state === "ended");
   }
 });

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
 import { dropUndefined } from "../core/json.ts";
 import { JsonReader } from "../core/json-reader.ts";
+import { exitNumber } from "../core/messages.ts";
 import { PiecedText } from "../core/pieced-text.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { type RunReportSoFar, type RunResult, withoutResult } from "../core/results.ts";
@@ -15,7 +16,7 @@ import type { Controller } from "./controller.ts";
 import type { ReplyAccount } from "./reply-budget.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-records.ts";
 
-/** Nothing is recorded of which hosts had been asked. */
+/** Of a host that a record lists and has no result of. Nothing is recorded of which hosts had been asked. */
 const LOST = {
   state: "unknown",
   error:
@@ -41,7 +42,7 @@ const moment = z.nullish(z.union([z.string(), z.pipe(z.number(), z.transform(epo
 const storedResult = z.object({
   host: z.string(),
   script: longText,
-  exit: z.coerce.number().check(z.int()),
+  exit: exitNumber,
   stdout: output,
   stderr: output,
   rtt: text,
@@ -61,7 +62,7 @@ const storedResult = z.object({
 const storedRun = z.object({
   reqid: z.string(),
   script: longText,
-  hosts: z.array(z.string()),
+  hosts: z.array(z.string()).check(z.minLength(1)),
   results: z.array(storedResult),
   completed: moment,
   complete: z._default(z.boolean(), true),
@@ -121,7 +122,8 @@ export async function readRunRecord(
     reqid,
     script: run.script,
     hosts: run.hosts,
-    results: lost
+    // Whole or not: what has no result is no success.
+    results: complete
       ? [...results, ...missing.map((host) => withoutResult(run, host, "", LOST))]
       : results,
     pending: complete ? [] : missing,

@@ -65,10 +65,15 @@ export const UPDATE_SERIAL_SCRIPT = "update-ctrl-exec-serial";
 /** What an agent answers, 0.8's too, when a script may not run there (docs/PROTOCOL.md, section 2). */
 export const NOT_PERMITTED = "script not permitted";
 
+/** Perl's JSON writes a number that was used as text as text. Nothing else counts: no exit is no success. */
+export const exitNumber = z.union([
+  z.int(),
+  z.pipe(text.check(z.regex(/^-?\d{1,5}$/)), z.transform(Number)),
+]);
+
 /** The answer to a run, as the controller reads it. */
 export const runReply = z.object({
-  // Perl's JSON writes a number that was used as text as text.
-  exit: z.union([z.int(), z.pipe(text.check(z.regex(/^-?\d{1,5}$/)), z.transform(Number))]),
+  exit: exitNumber,
   stdout: output,
   stderr: output,
   error: z.optional(line),

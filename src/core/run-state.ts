@@ -28,7 +28,8 @@ export interface ToldEnd {
 }
 
 const NOT_EXECUTED = 126;
-/** In place of an error that is missing. */
+/** In place of an error that is empty or missing. */
+const UNNAMED = "the agent reports an error and does not say which";
 const UNSAID = {
   "never-ran": "the agent does not say why it did not run the script",
   unknown: "the agent does not say whether the script ran",
@@ -40,12 +41,24 @@ const UNSAID = {
  */
 export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunEnd {
   const { state, error } = told;
-  return runEnd(state === undefined ? impliedState(told, noExit) : knownState(state), error);
+  const known = state === undefined ? impliedState(told, noExit) : knownState(state);
+  return runEnd(known, error ?? (known === "ended" ? contradiction(told) : undefined));
 }
 
 export function runEnd(state: RunState, error: string | undefined): RunEnd {
-  if (state !== "ended") return { state, error: error ?? UNSAID[state] };
-  return error === undefined ? { state } : { state, error };
+  if (state !== "ended") return { state, error: error || UNSAID[state] };
+  return error === undefined ? { state } : { state, error: error || UNNAMED };
+}
+
+/** What does not go together is no success, and says why. */
+function contradiction({ exit, signal, timed_out }: ToldEnd): string | undefined {
+  if (exit === -1) return "the agent says that the script has ended, and gives no exit status";
+  if (exit !== 0) return undefined;
+  if (signal !== undefined)
+    return "the agent says that a signal ended the script, and that it ended with 0";
+  return timed_out
+    ? "the agent says that the script took too long, and that it ended with 0"
+    : undefined;
 }
 
 /** A word of a later version is not guessed at. */

@@ -7,7 +7,7 @@ import { RunRecord } from "../../src/controller/run-records.ts";
 import { readRunRecord as readStored } from "../../src/controller/stored-runs.ts";
 import { runResult } from "../../src/core/api-schemas.ts";
 import { parseControllerConfig } from "../../src/core/controller-config.ts";
-import { type RunResult, withoutResult } from "../../src/core/results.ts";
+import { type RunResult, runFailed, withoutResult } from "../../src/core/results.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const REQID = "0123456789abcdef";
@@ -204,6 +204,47 @@ describe("a run's record", () => {
       ["c", "unknown"],
     ]);
     expect(found?.results.every(({ error }) => error !== undefined)).toBe(true);
+  });
+
+  test.each(
+    [null, "", [], [0], true, false, {}, 1.5, " 0", "0x0", "1e0", "-", undefined].map((exit) => ({
+      exit,
+    })),
+  )("with %j for an exit status is no success", async ({ exit }) => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const results = [{ ...resultOf("a"), exit }];
+    const run = { ...facts, hosts: ["a"], results, completed: "2026-01-01T00:00:00Z" };
+    stage.folder.write(`state/runs/${REQID}.json`, JSON.stringify(run));
+    await expect(readRunRecord(controller, REQID)).rejects.toThrow(
+      `Cannot read the record of run ${REQID}: it is damaged`,
+    );
+  });
+
+  test("that is complete and lacks a host's result does not count it as done", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const run = {
+      ...facts,
+      hosts: ["a", "b"],
+      results: [resultOf("a")],
+      completed: "2026-01-01T00:00:00Z",
+      complete: true,
+    };
+    stage.folder.write(`state/runs/${REQID}.json`, JSON.stringify(run));
+    const found = await readRunRecord(controller, REQID);
+    expect(found).toMatchObject({ complete: true, pending: [] });
+    const last = found?.results.at(-1);
+    expect(last).toMatchObject({ host: "b", exit: -1, state: "unknown" });
+    expect(last && runFailed(last)).toBe(true);
+  });
+
+  test("of no host is damaged", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const run = { ...facts, hosts: [], results: [], completed: "2026-01-01T00:00:00Z" };
+    stage.folder.write(`state/runs/${REQID}.json`, JSON.stringify(run));
+    await expect(readRunRecord(controller, REQID)).rejects.toThrow("it is damaged");
   });
 
   test.each(["", "{", "[]", "{}", '{"reqid":1}'])("damaged as %j names the run", async (text) => {

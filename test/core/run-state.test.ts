@@ -25,6 +25,34 @@ describe("a state that is told", () => {
   });
 });
 
+describe("what does not go together", () => {
+  test.each([
+    ["an end without an exit status", { exit: -1, state: "ended" }, /gives no exit status/],
+    ["a signal and 0", { exit: 0, state: "ended", signal: "SIGKILL" }, /a signal ended .* with 0/],
+    ["a timeout and 0", { exit: 0, state: "ended", timed_out: true }, /took too long.* with 0/],
+    ["the same of 1.0", { exit: 0, signal: "SIGTERM" }, /a signal ended .* with 0/],
+    ["an error without words", { exit: 0, state: "ended", error: "" }, /does not say which/],
+    ["another", { exit: -1, state: "never-ran", error: "" }, /does not say why/],
+  ] as const)("%s is an error", (_, told, words) => {
+    expect(readRunEnd(told, "unknown").error).toMatch(words);
+  });
+
+  test("an error that is told has the word", () => {
+    const told = { exit: 0, state: "ended", timed_out: true, error: "x" };
+    expect(readRunEnd(told, "unknown")).toEqual({ state: "ended", error: "x" });
+  });
+
+  test("what fits is none", () => {
+    for (const told of [
+      { exit: 126, signal: "SIGKILL" },
+      { exit: 126, timed_out: true },
+      { exit: 1 },
+    ]) {
+      expect(readRunEnd({ ...told, state: "ended" }, "unknown")).toEqual({ state: "ended" });
+    }
+  });
+});
+
 describe("0.8 and 1.0 tell none", () => {
   test.each([
     ["an exit of its own", { exit: 0 }, "ended"],

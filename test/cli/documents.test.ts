@@ -25,16 +25,19 @@ const agents: TestAgent[] = [];
 
 beforeAll(async () => {
   host = await ControlHost.create();
+  host.folder.write(".ctrl-exec-token", "a token\n");
   for (const name of ["web-01", "web-02", "web-03", "db-01"]) {
     agents.push(await host.startAgent(name, { scripts, allowlist: [UPDATE_SERIAL] }));
   }
 });
 afterAll(async () => await host[Symbol.asyncDispose]());
 
-/** Without the paths of a real host, which the test replaces by its own. */
-function withoutSetting(args: readonly string[]): string[] {
+/** Without the paths of a real host, which the test replaces by its own, and with the test's home folder. */
+function onThisHost(args: readonly string[]): string[] {
   const own = new Set(["--config", "--log"]);
-  return args.filter((word, at) => !own.has(word) && !own.has(args[at - 1] ?? ""));
+  return args
+    .filter((word, at) => !own.has(word) && !own.has(args[at - 1] ?? ""))
+    .map((word) => word.replace(/^~(?=\/)/, host.folder.path));
 }
 
 const typed = allBlocks()
@@ -57,7 +60,7 @@ test.each([...modes("ctrl-exec", CONTROL), ...modes("ctrl-exec", UPKEEP)])(
   async (_, [, ...args]) => {
     const { status, err } = args.includes("--help")
       ? await runProgram("ctrl-exec", args)
-      : await host.program("ctrl-exec", withoutSetting(args));
+      : await host.program("ctrl-exec", onThisHost(args), { input: "a token\n" });
     expect(status, err).toBe(0);
   },
 );

@@ -148,7 +148,7 @@ describe("T03 the caller's surroundings", () => {
     expect(refused.status).toBe(1);
     expect(refused.err).toBe("");
     expect(refused.out).toMatch(
-      /^==> 127\.0\.0\.1 {2}\[FAIL .*\]\n {4}ERROR: .*not of this CA.*\n$/,
+      /^==> 127\.0\.0\.1 {2}\[FAIL .*\]\n {4}ERROR: .*not of this CA.*\n {4}STATE: never-ran\n$/,
     );
     expect(existsSync(control.folder.join("ran"))).toBe(false);
     const served = await control.run("run", ["web-01", "context"], { env, cwd });

@@ -1,7 +1,6 @@
 /** The agent as it listens: the door, the requests behind it, and the state both look at. */
 import { type AgentShares, agentShares } from "../core/descriptor-shares.ts";
 import { messageOf } from "../core/errors.ts";
-import { plainAddress } from "../core/host-name.ts";
 import type { Log } from "../core/log-line.ts";
 import { descriptorLimit } from "../system/descriptors.ts";
 import { listenTcp } from "../system/tcp.ts";
@@ -48,7 +47,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const listening = listenTcp(state.config.bind, state.config.port, (connection) => {
     door.accept(connection).catch((thrown) => {
       log("err", "accept-fatal", {
-        PEER: plainAddress(connection.address),
+        PEER: connection.address,
         REASON: messageOf(thrown),
       });
       connection.close();

@@ -4,6 +4,7 @@
  */
 import { messageOf } from "../core/errors.ts";
 import { canonicalAddress } from "../core/host-name.ts";
+import { lacksZone } from "../core/ip-address.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
@@ -129,7 +130,7 @@ function expiryNews(
 function addressNews(record: AgentRecord, { record: asked, shown }: Contact): News {
   if (shown === undefined || record.lookup_by === "ip" || asked.ip !== record.ip) return {};
   if (shown.port !== (record.port ?? DEFAULT_AGENT_PORT)) return {};
-  if (shown.address === "" || /^fe[89ab]/i.test(shown.address)) return {};
+  if (shown.address === "" || lacksZone(shown.address)) return {};
   return canonicalAddress(shown.address) === canonicalAddress(record.ip)
     ? {}
     : { ip: shown.address };

@@ -3,7 +3,6 @@ import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { pairingShares } from "../core/descriptor-shares.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import { plainAddress } from "../core/host-name.ts";
 import { formatHttpResponse } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
 import { pairingAnswer, pairingRequest } from "../core/messages.ts";
@@ -13,6 +12,7 @@ import { hangUp } from "../system/hang-up.ts";
 import { listen } from "../system/listen.ts";
 import { tryLock } from "../system/lock.ts";
 import { OpenConnections } from "../system/open-connections.ts";
+import { peerAddress } from "../system/peer-address.ts";
 import { tlsContext } from "../system/tls.ts";
 import { type Caller, CodeExchange } from "./code-exchange.ts";
 import { type Controller, lockPath } from "./controller.ts";
@@ -74,7 +74,7 @@ export async function startPairingServer(
   };
   const open = new OpenConnections<Socket>(connections);
   const server = createServer({ noDelay: true }, (raw) => {
-    const ip = plainAddress(raw.remoteAddress ?? "");
+    const ip = peerAddress(raw);
     const call: Call = { id: newRequestId(), ip, waits: false };
     raw.on("error", () => undefined);
     if (!open.admit(raw, ip, () => !call.waits)) {

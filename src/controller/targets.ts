@@ -14,6 +14,9 @@ import type { AgentRecord, Registered } from "./registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
 
+const ZONE_HINT =
+  "What follows % is an interface's name, of a link-local address alone: fe80::1%eth0.";
+
 /** A host of a request: its name or address as asked for, and how to reach it. */
 export interface ResolvedTarget {
   /** As it was typed, without the port. */
@@ -51,7 +54,11 @@ export function readTargets(
   return typed.map((text) => {
     const target = parseTarget(text);
     if (target === undefined) {
-      throw new CtrlExecError("bad-request", `"${text}" is not a host, host:port or address`);
+      throw new CtrlExecError(
+        "bad-request",
+        `"${text}" is not a host, host:port or address`,
+        text.includes("%") ? { hint: ZONE_HINT } : {},
+      );
     }
     const asked = { name: target.name, port: target.port ?? port };
     // At one name or address there may be several hosts, each at a port of its own (NAT, port forwarding).

@@ -3,7 +3,7 @@
  *
  * A host name is checked here before it is part of a path, a certificate or a screen (T06).
  */
-import { ipVersion, isIp } from "./ip-address.ts";
+import { ipVersion, isIp, isLinkLocal } from "./ip-address.ts";
 
 const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
@@ -96,13 +96,13 @@ export interface Target {
 /**
  * Whether an address stands for one host that can be called. A zone says nothing but beside a link-local
  * address (RFC 4007 section 6): with any other the kernel ignores it, and one host would have as many
- * spellings as there are zones, none of which an auth hook knows (T67). The unspecified address reaches
- * this host itself.
+ * spellings as there are zones, none of which an auth hook knows (T67). For the same reason an interface is
+ * named, not numbered. The unspecified address reaches this host itself.
  */
 function namesOneHost(address: string): boolean {
   const [canonical = "", zone] = canonicalAddress(address).split("%", 2);
   if (canonical === "::" || canonical === "0.0.0.0") return false;
-  return zone === undefined || /^fe[89ab]/.test(canonical);
+  return zone === undefined || (isLinkLocal(canonical) && !/^\d+$/.test(zone));
 }
 
 /**

@@ -5,9 +5,12 @@ const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const IPV6_GROUP = /^[0-9A-Fa-f]{1,4}$/;
 
 /** Of a link-local address: the interface it is meant on (RFC 4007 section 11). */
-const ZONE = /%[0-9A-Za-z.:-]+$/;
+const ZONE = /%[0-9A-Za-z._:-]+$/;
 
-/** 4 or 6 for an address as node:net takes it, without brackets; 0 for anything else. */
+/** fe80::/10 (RFC 4291 section 2.5.6): there is one on every interface, so without a zone it names no host. */
+const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i;
+
+/** 4 or 6 for an address as node:net takes it (and `_` in a zone), without brackets; 0 for anything else. */
 export function ipVersion(text: string): 0 | 4 | 6 {
   if (isIpv4(text)) return 4;
   return isIpv6(text) ? 6 : 0;
@@ -15,6 +18,16 @@ export function ipVersion(text: string): 0 | 4 | 6 {
 
 export function isIp(text: string): boolean {
   return ipVersion(text) !== 0;
+}
+
+/** @param address of IPv4 or IPv6, with or without a zone */
+export function isLinkLocal(address: string): boolean {
+  return LINK_LOCAL.test(address);
+}
+
+/** Whether it names no host: link-local, and no zone says on which interface. */
+export function lacksZone(address: string): boolean {
+  return isLinkLocal(address) && !address.includes("%");
 }
 
 function isIpv4(text: string): boolean {

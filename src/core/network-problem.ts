@@ -75,8 +75,13 @@ const NETWORK: Readonly<Record<string, Explain>> = {
     hint: `A route of type blackhole does. See: ip route get ${host}`,
   }),
   ENODEV: (place, host) => ({
-    message: `cannot call ${place}: this host has no interface ${host.replace(/^.*%/, "")}`,
+    message: `cannot call ${place}: this host has no interface named ${host.replace(/^.*%/, "")}`,
     hint: "What follows % names the interface of this host that leads there. See: ip link",
+  }),
+  // Not one of the system's, which says EINVAL.
+  ENOZONE: (place, host) => ({
+    message: `cannot call ${place}: a link-local address is on every interface, and this one names none`,
+    hint: `Name it: ${host}%eth0, or as ip link shows it. A paired host's: ctrl-exec edit-agent <host> --ip ${host}%eth0`,
   }),
   EADDRNOTAVAIL: noPortLeft,
   EAGAIN: noPortLeft,

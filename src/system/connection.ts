@@ -6,9 +6,10 @@
  * turn, before any TLS.
  */
 import type { X509Certificate } from "node:crypto";
-import type { DetailedPeerCertificate } from "node:tls";
 import type { Socket, SocketHandler, TLSOptions, TLSUpgradeOptions } from "bun";
 import { ConnectionFailed, failureCode } from "./connection-failed.ts";
+import { issuerOf } from "./issuer-shown.ts";
+import { peerAddress } from "./peer-address.ts";
 import { TLS12_SUITES, type TlsCredential } from "./tls-credential.ts";
 
 /** Whoever takes what comes. */
@@ -62,9 +63,9 @@ export class Connection {
     this.pause();
   }
 
-  /** The peer's address; empty when it has left already. */
+  /** The peer's address, with its zone; empty when it has left already. */
   get address(): string {
-    return this.#socket.remoteAddress ?? "";
+    return peerAddress(this.#socket);
   }
 
   /** Whether both ends are this host's: no other host can complete a handshake from its own address. */
@@ -295,13 +296,4 @@ export class Connection {
       connection.#reader?.end();
     },
   };
-}
-
-/** With the argument the library gives the chain; its published type has none. */
-interface ShowsChain {
-  getPeerCertificate(short: boolean): Partial<DetailedPeerCertificate>;
-}
-
-function issuerOf(socket: ShowsChain): Buffer | undefined {
-  return socket.getPeerCertificate(false).issuerCertificate?.raw;
 }

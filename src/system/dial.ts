@@ -5,6 +5,7 @@
  */
 import { read } from "bun:ffi";
 import type { SocketHandler, TCPSocketConnectOptions } from "bun";
+import { lacksZone } from "../core/ip-address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
 import { errnoLocation, libc } from "./libc.ts";
@@ -18,7 +19,7 @@ const EINPROGRESS = 115;
 const LINUX = process.platform === "linux";
 
 export interface Call {
-  /** Rejects with ConnectionFailed: the system's code for why nobody answers. */
+  /** Rejects with ConnectionFailed: the system's code for why nobody answers, or `ENOZONE`. */
   readonly answered: Promise<Connection>;
   /** Ends it, unless it has been answered. */
   giveUp(): void;
@@ -75,6 +76,7 @@ async function connect(
   port: number,
   socket: SocketHandler<Connection>,
 ): Promise<void> {
+  if (lacksZone(hostname)) throw new ConnectionFailed("ENOZONE");
   const options: ConnectOptions = { hostname, port, allowHalfOpen: true, socket };
   if (!LINUX) {
     await Bun.connect(options);

@@ -11,12 +11,12 @@ import {
 import { createServer, type Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { systemCode } from "../core/errors.ts";
-import { plainAddress } from "../core/host-name.ts";
 import { Deadline } from "./deadline.ts";
 import { hangUp } from "./hang-up.ts";
 import { HttpConnection, type RefusalStatus } from "./http-connection.ts";
 import { listen } from "./listen.ts";
 import { OpenConnections } from "./open-connections.ts";
+import { peerAddress } from "./peer-address.ts";
 
 export interface HttpServerOptions {
   readonly bind: string;
@@ -90,7 +90,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   });
 
   function accept(raw: Socket): void {
-    const peer = plainAddress(raw.remoteAddress ?? "");
+    const peer = peerAddress(raw);
     raw.on("error", () => undefined);
     let connection: HttpConnection | undefined;
     const context = options.secureContext();

@@ -1,7 +1,7 @@
 /**
  * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
- * setrlimit(2), waitid(2), datagram sockets of the local family for /dev/log and systemd, and a connect(2) whose
- * error is not lost. Loaded on first use. localtime_r(3) is here because a Date's local fields load the time
+ * setrlimit(2), waitid(2), datagram sockets of the local family for /dev/log and systemd, a connect(2) whose
+ * error is not lost, and the zones of link-local addresses. Loaded on first use. localtime_r(3) is here because a Date's local fields load the time
  * zones of a whole planet: 5 ms of a command that takes 30.
  */
 import { dlopen, type FFIFunction, type Pointer } from "bun:ffi";
@@ -24,6 +24,8 @@ const SYMBOLS = {
   localtime_r: { args: ["ptr", "ptr"], returns: "ptr" },
   inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   if_nametoindex: { args: ["ptr"], returns: "u32" },
+  if_indextoname: { args: ["u32", "ptr"], returns: "ptr" },
+  getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
 } as const;
 
 /** By the name that glibc and musl give it. */

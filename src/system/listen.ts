@@ -1,5 +1,6 @@
 import type { Server } from "node:net";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
+import { lacksZone } from "../core/ip-address.ts";
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program has that port",
@@ -31,6 +32,16 @@ export function mayRetryWithIpv4(thrown: unknown, bind: string): boolean {
 }
 
 export function cannotListen(cause: unknown, bind: string, port: number): CtrlExecError {
+  if (lacksZone(bind)) {
+    return new CtrlExecError(
+      "config",
+      `Cannot listen on ${bind} port ${port}: it names no interface`,
+      {
+        cause,
+        hint: `A link-local address is on every interface. Name one: ${bind}%eth0, or as ip link shows it.`,
+      },
+    );
+  }
   const code = systemCode(cause);
   return new CtrlExecError(
     PASSING.includes(code) ? "busy" : "config",

@@ -1,7 +1,10 @@
 /** An address and port as connect(2) takes them, on Linux: ip(7), ipv6(7). */
-import { ipVersion } from "../core/ip-address.ts";
+import { ipVersion, isIp } from "../core/ip-address.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
 import { libc } from "./libc.ts";
+
+/** Bytes of an interface's name, with its final NUL (net/if.h). */
+const IF_NAMESIZE = 16;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -36,12 +39,23 @@ function readAddress(family: number, text: string, into: Uint8Array): void {
   if (libc().inet_pton(family, cString(text), into) !== 1) throw new ConnectionFailed("EINVAL");
 }
 
-/** By its name, or by its number, as getaddrinfo(3) writes zones. */
+/**
+ * By its name, or by its number, as getaddrinfo(3) writes zones. Not by another name that was given to it (ip-link(8),
+ * "altname"): one host would have several spellings, and an auth hook may know one of them (T67).
+ */
 function interfaceIndex(zone: string): number {
   const index = libc().if_nametoindex(cString(zone));
-  if (index > 0) return index;
-  if (/^[1-9]\d{0,8}$/.test(zone)) return Number(zone);
+  if (index > 0 && interfaceName(index) === zone) return index;
+  if (index === 0 && /^[1-9]\d{0,8}$/.test(zone)) return Number(zone);
   throw new ConnectionFailed("ENODEV");
+}
+
+/** Undefined when there is no such interface, or its name cannot be a zone here. */
+export function interfaceName(index: number): string | undefined {
+  const name = Buffer.alloc(IF_NAMESIZE);
+  if (libc().if_indextoname(index, name) === null) return undefined;
+  const text = name.toString("latin1", 0, name.indexOf(0));
+  return isIp(`fe80::1%${text}`) ? text : undefined;
 }
 
 function cString(text: string): Buffer {

@@ -96,6 +96,9 @@ test.each([
   [["../web-01", "--ip=10.0.0.1"], 1, /Cannot find \.\.\/web-01/],
   [["web-01"], 2, /edit-agent needs --ip, --agent-port or --lookup-by/],
   [["web-01", "--ip=somewhere"], 2, /--ip takes an IP address, not "somewhere"/],
+  [["web-01", "--ip=::1%lo"], 2, /--ip takes an IP address, not "::1%lo"/],
+  [["web-01", "--ip=fe80::1%1"], 2, /--ip takes an IP address, not "fe80::1%1"/],
+  [["web-01", "--ip=fe80::1"], 2, /with its interface, not "fe80::1"\nAs in fe80::1%eth0/],
   [["web-01", "--agent-port=0"], 2, /--agent-port takes a whole number from 1 to 65535/],
   [["web-01", "--lookup-by=dns"], 2, /--lookup-by takes hostname or ip, not "dns"/],
 ])("edit-agent %p is refused", async (args, exit, words) => {

@@ -67,6 +67,11 @@ describe("what a contact does not teach", () => {
     expect(await learned({})).toEqual({ ip: "198.51.100.9", expiry: true });
   });
 
+  test("(an address of a link too, when it says of which)", async () => {
+    const shown = { ...SHOWN, address: "fe80::1%eth0", notAfter: addDays(new Date(), 10) };
+    expect((await learned({}, { shown })).ip).toBe("fe80::1%eth0");
+  });
+
   test("an address, when the operator says which is dialled", async () => {
     expect((await learned({ lookup_by: "ip" })).ip).toBe("192.0.2.7");
   });

@@ -59,13 +59,13 @@ test("T70 a script's lock on one host is not another script's on another", async
     const order = { targets, script, reqid: "0123456789abcdef", username: "alice" };
     return takeRunLocks(fleet.controller, order);
   };
-  const held = [await take("a", "b--c"), await take("a--b", "c"), await take("fe80::1%2", "c")];
+  const held = [await take("a", "b--c"), await take("a--b", "c"), await take("fe80::1%2a", "c")];
   held.push(await take("fe80::1:2", "c"));
   expect(
     listRunLocks(fleet.controller)
       .map(({ host, script }) => `${host} ${script}`)
       .sort(),
-  ).toEqual(["a b--c", "a--b c", "fe80::1%2 c", "fe80::1:2 c"]);
+  ).toEqual(["a b--c", "a--b c", "fe80::1%2a c", "fe80::1:2 c"]);
   await expect(take("A--B", "c")).rejects.toThrow("A--B:c");
   // An address that nobody has registered has one lock too.
   await expect(take("fe80:0::0001:0002", "c")).rejects.toThrow("fe80:0::0001:0002:c");

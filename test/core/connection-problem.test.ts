@@ -46,7 +46,15 @@ describe("the likely cause, in words", () => {
 test("no reason comes without a next step, for either side, and no two with the same words", () => {
   const codes = [
     ...["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EACCES", "EPERM", "EINVAL"],
-    ...["ENODEV", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"],
+    ...[
+      "ENODEV",
+      "ENOZONE",
+      "EADDRNOTAVAIL",
+      "EAFNOSUPPORT",
+      "ETIMEDOUT",
+      "ENOTFOUND",
+      "EAI_AGAIN",
+    ],
     ...["EMFILE", "ENFILE", "ENOMEM", "EWEIRD"],
   ];
   for (const peer of ["agent", "controller"] as const) {

@@ -129,6 +129,7 @@ describe("a target", () => {
     ["[FE80::1]:7443", "FE80::1", 7443],
     ["fe80::1%eth0", "fe80::1%eth0", undefined],
     ["[fe80::1%br-lan]:7443", "fe80::1%br-lan", 7443],
+    ["fe80::1%br_lan", "fe80::1%br_lan", undefined],
     ["[::ffff:192.0.2.1]:1", "::ffff:192.0.2.1", 1],
   ])("%s", (text, name, port) => {
     expect(parseTarget(text)).toEqual({ name, port });
@@ -180,6 +181,9 @@ describe("a target", () => {
     "[::ffff:192.0.2.1%lo]",
     "::1%lo",
     "2001:db8::1%eth0",
+    // The same host as fe80::1%lo, under a name that no auth hook knows (T67).
+    "fe80::1%1",
+    "[fe80::1%1]:7443",
   ])("not %j", (text) => {
     expect(parseTarget(text)).toBeUndefined();
   });

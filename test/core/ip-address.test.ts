@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { isIP } from "node:net";
-import { ipVersion, isIp } from "../../src/core/ip-address.ts";
+import { ipVersion, isIp, isLinkLocal, lacksZone } from "../../src/core/ip-address.ts";
 
 describe("an address", () => {
   test.each([
@@ -11,6 +11,7 @@ describe("an address", () => {
     // Link-local: good on one link only, which it names.
     ["fe80::1%eth0", 6],
     ["fe80::1%3", 6],
+    ["fe80::1%br_lan", 6],
   ] as const)("%s is one", (text, version) => {
     expect(ipVersion(text)).toBe(version);
     expect(isIp(text)).toBe(true);
@@ -46,6 +47,19 @@ describe("an address", () => {
     expect(ipVersion(text)).toBe(0);
     expect(isIp(text)).toBe(false);
   });
+});
+
+test.each([
+  ["fe80::1", true, true],
+  ["FEBF::1", true, true],
+  ["fe80::1%eth0", true, false],
+  ["fec0::1", false, false],
+  ["2001:db8::fe80:1", false, false],
+  ["169.254.0.1", false, false],
+  ["", false, false],
+])("whether %j is link-local, and says on which interface", (address, linkLocal, lacking) => {
+  expect(isLinkLocal(address)).toBe(linkLocal);
+  expect(lacksZone(address)).toBe(lacking);
 });
 
 /** Every text of up to so many of the pieces. */

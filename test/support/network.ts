@@ -44,11 +44,12 @@ export const ANSWERS: readonly (readonly [string, string])[] = [
   ["::1", "ECONNREFUSED"],
   ["fe80::1%d0", "ECONNREFUSED"],
   ["fe80::1%no-such-if", "ENODEV"],
+  ["fe80::1", "ENOZONE"],
 ];
 
 /** Where no network may be made: what any host's loopback interface answers. */
 export const LOOPBACK_ANSWERS = ANSWERS.filter(([, code]) =>
-  ["ECONNREFUSED", "ENODEV"].includes(code),
+  ["ECONNREFUSED", "ENODEV", "ENOZONE"].includes(code),
 ).filter(([address]) => !address.endsWith("%d0") && address !== "::1");
 
 let allowed: Promise<boolean> | undefined;

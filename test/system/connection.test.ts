@@ -10,6 +10,7 @@ import {
 import type { Connection } from "../../src/system/connection.ts";
 import { ConnectionFailed } from "../../src/system/connection-failed.ts";
 import { freePort } from "../../src/system/free-port.ts";
+import { listen } from "../../src/system/listen.ts";
 import { connectTcp, listenTcp } from "../../src/system/tcp.ts";
 import { Authority, type HostCredential } from "../support/authority.ts";
 import { DeadHost } from "../support/dead-host.ts";
@@ -118,6 +119,12 @@ test("T21 a write to a peer that has left is over, even while nothing is read fr
   }
   expect(connection.closed).toBe(true);
   listener.stop();
+});
+
+test("listening on a link-local address takes the interface, on either kind of socket", async () => {
+  const words = "Cannot listen on fe80::1 port 0: it names no interface";
+  expect(() => listenTcp("fe80::1", 0, () => undefined)).toThrow(words);
+  await expect(listen(createTcpServer(), "fe80::1", 0)).rejects.toThrow(words);
 });
 
 test("what is sent to a peer that reads slowly arrives whole", async () => {

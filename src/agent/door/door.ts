@@ -4,7 +4,6 @@
  */
 import type { X509Certificate } from "node:crypto";
 import { callerNetwork } from "../../core/caller-network.ts";
-import { plainAddress } from "../../core/host-name.ts";
 import type { Log } from "../../core/log-line.ts";
 import { identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/connection.ts";
@@ -81,7 +80,7 @@ export class Door {
   }
 
   async accept(connection: Connection): Promise<void> {
-    const ip = plainAddress(connection.address);
+    const ip = connection.address;
     // The peer has gone already: nobody is left to judge, to count or to name.
     if (ip === "") {
       connection.reset();
@@ -129,7 +128,7 @@ export class Door {
 
   #tellPutOut(stranger: Connection): void {
     this.#quiet.event("room", performance.now(), "warning", "hang-up", {
-      PEER: plainAddress(stranger.address),
+      PEER: stranger.address,
       REASON: `made room for another: ${this.#connections.size} connections are open`,
     });
   }

@@ -1,7 +1,8 @@
 /** How an agent is dialled, as the options of `approve` and `edit-agent` say it. */
 import type { ApprovalOptions } from "../../controller/pairing-desk.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { isIp } from "../../core/ip-address.ts";
+import { parseTarget } from "../../core/host-name.ts";
+import { isIp, lacksZone } from "../../core/ip-address.ts";
 import { numberOption } from "../numbers.ts";
 
 interface Given {
@@ -13,8 +14,17 @@ interface Given {
 /** @throws CtrlExecError `usage` */
 export function approvalOptions(given: Given): ApprovalOptions {
   const { ip, "agent-port": port, "lookup-by": lookupBy } = given;
-  if (ip !== undefined && !isIp(ip)) {
+  if (ip !== undefined && (!isIp(ip) || parseTarget(ip) === undefined)) {
     throw new CtrlExecError("usage", `--ip takes an IP address, not "${ip}"`);
+  }
+  if (ip !== undefined && lacksZone(ip)) {
+    throw new CtrlExecError(
+      "usage",
+      `--ip takes a link-local address with its interface, not "${ip}"`,
+      {
+        hint: `As in ${ip}%eth0. See: ip link`,
+      },
+    );
   }
   if (lookupBy !== undefined && lookupBy !== "hostname" && lookupBy !== "ip") {
     throw new CtrlExecError("usage", `--lookup-by takes hostname or ip, not "${lookupBy}"`);

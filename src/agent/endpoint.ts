@@ -1,5 +1,6 @@
 /** What every endpoint of the agent is given and gives back. */
 import type { Log } from "../core/log-line.ts";
+import type { QuietLog } from "./door/quiet-log.ts";
 import type { RunningScripts } from "./running-scripts.ts";
 import type { AgentState } from "./state.ts";
 
@@ -19,6 +20,8 @@ export interface AgentReply {
 export interface AgentContext {
   readonly state: AgentState;
   readonly log: Log;
+  /** For lines that callers who are refused can cause without end. */
+  readonly quiet: QuietLog;
   readonly now: () => Date;
   readonly running: RunningScripts;
 }

@@ -1,4 +1,5 @@
 /** What callers ask over HTTP: read each request whole, route it, answer it, then read the next. */
+import { callerNetwork } from "../core/caller-network.ts";
 import { messageOf } from "../core/errors.ts";
 import type { HttpRequest, RefusedRequest } from "../core/http-request.ts";
 import { decodeText } from "../core/text.ts";
@@ -9,9 +10,6 @@ import { GO_ON, sendReply } from "./door/replies.ts";
 import { type NoRequest, RequestInbox } from "./door/request-inbox.ts";
 import { type AgentContext, type AgentReply, refusal, requestIdIn } from "./endpoint.ts";
 import { answerRoute, type Caller } from "./routes.ts";
-
-/** What is not UTF-8 is no JSON (RFC 8259 section 8.1); taken all the same, it would arrive changed (T11). */
-const NOT_TEXT = refusal(400, "the body is not UTF-8");
 
 type Answerable = HttpRequest | RefusedRequest | NoRequest;
 
@@ -107,7 +105,7 @@ export class Requests {
     }
     clock.requestCame();
     talk.answering = true;
-    const reply = await this.#replyTo(read, caller, talk);
+    const reply = await this.#replyTo(read, caller, talk, connection.closed);
     if (reply === undefined) return false;
     // A refusal is the last word: who is refused must not go on asking on one connection, past the
     // limits of the door (T21).
@@ -119,21 +117,33 @@ export class Requests {
     return !last && !connection.closed;
   }
 
-  /** Undefined when there is nothing to answer. */
-  async #replyTo(read: Answerable, caller: Caller, talk: Talk): Promise<AgentReply | undefined> {
+  /** Undefined when there is nothing to answer, or nobody. @param closed nobody reads an answer any more */
+  async #replyTo(
+    read: Answerable,
+    caller: Caller,
+    talk: Talk,
+    closed: boolean,
+  ): Promise<AgentReply | undefined> {
     switch (read.kind) {
       case "request":
         return await this.#route(caller, read, talk);
       case "refused":
-        this.#context().log("warning", "request-refused", {
-          PEER: caller.ip,
-          REASON: read.error,
-        });
-        return refusal(read.status, read.error);
+        return this.#refuse(caller, read.status, read.error);
       case "ended":
-        if (read.cut) return refusal(400, "bad request");
-        return talk.fresh ? refusal(400, "empty request") : undefined;
+        if (closed) return undefined;
+        if (read.cut) return this.#refuse(caller, 400, "bad request", "the request was cut");
+        return talk.fresh ? this.#refuse(caller, 400, "empty request") : undefined;
     }
+  }
+
+  /** Of what is not a request that can be read. @param reason for the log, where it has more to say */
+  #refuse({ ip }: Caller, status: number, error: string, reason = error): AgentReply {
+    const kind = `request-refused ${callerNetwork(ip)} ${reason}`;
+    this.#context().quiet.event(kind, performance.now(), "warning", "request-refused", {
+      PEER: ip,
+      REASON: reason,
+    });
+    return refusal(status, error);
   }
 
   async #route(
@@ -143,7 +153,8 @@ export class Requests {
   ): Promise<AgentReply> {
     const { text, exact } = decodeText(body);
     talk.body = text;
-    if (!exact) return NOT_TEXT;
+    // What is not UTF-8 is no JSON (RFC 8259 section 8.1); taken all the same, it would arrive changed (T11).
+    if (!exact) return this.#refuse(caller, 400, "the body is not UTF-8");
     const context = this.#context();
     try {
       const request = { peerIp: caller.ip, body: text };

@@ -1,4 +1,5 @@
 /** Who may call which endpoint: the stored controller, and what this table lists. Nothing else (T04). */
+import { callerNetwork } from "../core/caller-network.ts";
 import type { CertificateIdentity } from "../pki/certificate.ts";
 import {
   type AgentContext,
@@ -59,7 +60,7 @@ export async function answerRoute(
  * @param reason for the log, when more than the serial is wrong
  */
 function refuseSerial(
-  { state, log }: AgentContext,
+  { state, log, quiet }: AgentContext,
   caller: Caller,
   reason: string | undefined,
   route: string,
@@ -68,7 +69,8 @@ function refuseSerial(
   const { ip, certificate } = caller;
   if (route !== "GET /capabilities") {
     if (reason === undefined && route === "POST /ping" && isItself(state, caller)) {
-      log("info", "self-ping", { PEER: ip });
+      const kind = `self-ping ${callerNetwork(ip)}`;
+      quiet.event(kind, performance.now(), "info", "self-ping", { PEER: ip });
     } else {
       log("warning", "serial-reject", { PEER: ip, REASON: reason, REQID: requestIdIn(body) });
     }

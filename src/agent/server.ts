@@ -5,6 +5,7 @@ import type { Log } from "../core/log-line.ts";
 import { descriptorLimit } from "../system/descriptors.ts";
 import { listenTcp } from "../system/tcp.ts";
 import { Door } from "./door/door.ts";
+import { QuietLog } from "./door/quiet-log.ts";
 import { Requests } from "./requests.ts";
 import { RunningScripts } from "./running-scripts.ts";
 import type { AgentState } from "./state.ts";
@@ -33,8 +34,9 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const keeper = new StateKeeper(state, log);
   const { connections, processes } = shareDescriptors(state, log);
   const running = new RunningScripts(processes);
+  const quiet = new QuietLog(log);
   const requests = new Requests(() => {
-    return { state: keeper.current(), log, now, running };
+    return { state: keeper.current(), log, quiet, now, running };
   }, now);
   const door = new Door({
     keeper,

@@ -14,6 +14,7 @@ const REASONS: Readonly<Record<number, string>> = {
   413: "Content Too Large",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
+  503: "Service Unavailable",
 };
 
 export const GO_ON = "HTTP/1.1 100 Continue\r\n\r\n";

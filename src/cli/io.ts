@@ -17,8 +17,10 @@ export interface Io {
   note(text: string): void;
   /** On stderr as it is, for what moves the cursor itself; left out while much is still unread. */
   draw(text: string): void;
-  /** Waits until all of it is out. @throws OutputClosed, or CtrlExecError `storage` on a full disk */
+  /** Waits until all of it is out. @throws OutputClosed, or OutputLost on a full disk */
   flush(): Promise<void>;
+  /** From now on a lost output has this hint: what has happened all the same, and where it is to be seen. */
+  hintWhenLost(hint: string): void;
   readonly inIsTerminal: boolean;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
@@ -30,6 +32,9 @@ export interface Io {
 /** The reader of our output has gone (`ctrl-exec run ... | head`). */
 export class OutputClosed extends Error {}
 
+/** Our output cannot be written (`ctrl-exec run ... > /full/disk`), so nothing more can be said there either. */
+export class OutputLost extends CtrlExecError {}
+
 export function openIo(): Io {
   const output = new Output();
   return {
@@ -38,6 +43,9 @@ export function openIo(): Io {
     note: (text) => offerStderr(forTerminal(text)),
     draw: offerStderr,
     flush: () => output.flush(),
+    hintWhenLost: (hint) => {
+      output.hintWhenLost = hint;
+    },
     get inIsTerminal() {
       return isTerminal(0);
     },
@@ -70,6 +78,7 @@ function terminalColumns(): number {
 /** process.stdout would cost 11 ms at start. */
 class Output {
   readonly #outlet = new Outlet(() => readyWriteTo(1));
+  hintWhenLost: string | undefined;
 
   write(content: string | Uint8Array): void {
     if (this.#outlet.failure !== undefined) return;
@@ -83,8 +92,9 @@ class Output {
     if (systemCode(failure) === "EPIPE") throw new OutputClosed();
     // Only who fails waits for it to load.
     const { fileProblem } = await import("../system/files.ts");
-    throw new CtrlExecError("storage", `Cannot write to standard output: ${fileProblem(failure)}`, {
+    throw new OutputLost("storage", `Cannot write to standard output: ${fileProblem(failure)}`, {
       cause: failure,
+      ...(this.hintWhenLost === undefined ? {} : { hint: this.hintWhenLost }),
     });
   }
 }

@@ -5,7 +5,7 @@ import { end } from "../system/ending.ts";
 import { takeOwnLimits } from "../system/own-limits.ts";
 import { takeSignals } from "../system/own-signals.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
-import { type Io, OutputClosed, openIo } from "./io.ts";
+import { type Io, OutputClosed, OutputLost, openIo } from "./io.ts";
 import { rightsAreLent } from "./lent-rights.ts";
 import { showError } from "./render/error.ts";
 import { afterSignal, type Ending, outliveHangUps } from "./signals.ts";
@@ -45,7 +45,7 @@ function asksForJson(args: readonly string[]): boolean {
 async function fail(io: Io, name: ProgramName, thrown: unknown, json: boolean): Promise<number> {
   if (thrown instanceof OutputClosed) return EXIT_OUTPUT_CLOSED;
   const error = asCtrlExecError(thrown);
-  showError(io, name, error, json);
+  showError(io, name, error, json && !(error instanceof OutputLost));
   await written(io).catch(() => undefined);
   return ERROR_FACTS[error.code].exit;
 }

@@ -66,13 +66,29 @@ describe("of words that cannot be hosts", () => {
     [["web-01", "deploy", "key=value"], "x", "deploy", "web-01 deploy -- key=value x"],
     [["web-01", "deploy_app"], "extra", "deploy_app", "web-01 deploy_app -- extra"],
     [["web-01", "deploy", "/a b"], "x", "deploy", "web-01 deploy -- '/a b' x"],
-    [["web-01", "deploy", "a\nb"], "x", "deploy", "web-01 deploy -- 'a b' x"],
+    [["web-01", "deploy", "img/app:v1"], "x", "deploy", "web-01 deploy -- img/app:v1 x"],
+    [["web-01", "deploy", "http://db-01/x"], "x", "deploy", "web-01 deploy -- http://db-01/x x"],
   ] as const)("%j %s", (hosts, script, word, line) => {
     expect(hintOnWords({ hosts, script })).toBe(meant(word, line));
   });
 
   test.each([
+    [["web-01", "deploy", "a\nb"], "x"],
+    [["web-01", "deploy", "a b"], "x\t"],
+    [["web-01", "deploy", "\u001b[31m"], "x"],
+    [["web-01", "deploy", "/x\u202e"], "x"],
+  ] as const)("T74 no command is given for %j %s, which a screen would change", (hosts, script) => {
+    expect(hintOnWords({ hosts, script })).toBe(
+      "deploy was read as a host. If it is the script, its arguments stand behind --: see ctrl-exec run --help",
+    );
+  });
+
+  test.each([
     [["not_a_host"], "deploy"],
+    [["web-01", "web-02", "10.0.0.1:xx"], "deploy"],
+    [["web-01", "web-02", "db-01:80a"], "deploy"],
+    [["web-01", "web-02", "[::1]:xx"], "deploy"],
+    [["web-01", "web-02", "db-01:744300"], "deploy"],
     [["web-01:0", "web-02"], "deploy"],
     [["web-01", "web-02:0"], "deploy"],
     [["web-01", "web-02", "db-01:0"], "deploy"],

@@ -24,6 +24,7 @@ export class KeptIo {
         this.err += forTerminal(text);
       },
       flush: async () => undefined,
+      hintWhenLost: () => undefined,
       inIsTerminal: false,
       outIsTerminal: false,
       errIsTerminal: false,

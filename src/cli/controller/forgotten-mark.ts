@@ -24,14 +24,18 @@ export interface Known {
   hasRun(script: string, hosts: readonly string[]): boolean;
 }
 
-/** A slip in a port. */
-const LIKE_A_PORT = /:\d*$/;
+/** A slip in a port: a host, and behind the last colon what is as short as one, or digits. */
+function isPortSlip(word: string): boolean {
+  const [, host, port] = /^(.*):(\d*|\w{1,5})$/.exec(word) ?? [];
+  if (host === undefined || port === undefined) return false;
+  return /^\d*$/.test(port) || parseTarget(host) !== undefined;
+}
 
 /** Of words that were refused before anybody was asked: one of them cannot be a host. */
 export function hintOnWords(words: RunWords): string | undefined {
   const { hosts } = words;
   const bad = hosts.findIndex((word) => parseTarget(word) === undefined);
-  if (LIKE_A_PORT.test(hosts[bad] ?? "")) return undefined;
+  if (isPortSlip(hosts[bad] ?? "")) return undefined;
   return hintAt(words, isScriptName(hosts[bad] ?? "") ? bad : bad - 1);
 }
 
@@ -73,6 +77,8 @@ function hintAt({ hosts, script }: RunWords, at: number): string | undefined {
     ...hosts.slice(at + 1),
     script,
   ];
-  const line = words.map((word) => forOneLine(shellWord(word))).join(" ");
-  return `${meant} was read as a host. If it is the script, its arguments stand behind --: ${line}`;
+  const line = words.map(shellWord).join(" ");
+  // What a screen cannot show as it is would be another command.
+  const next = forOneLine(line) === line ? line : "see ctrl-exec run --help";
+  return `${meant} was read as a host. If it is the script, its arguments stand behind --: ${next}`;
 }

@@ -71,6 +71,9 @@ export const run = defineVerb({
       const signal = await firstSignal(STOP_SIGNALS, started.finished);
       if (signal !== undefined) await started.abandon(STOPPED);
       const { reqid, results, recorded } = await started.finished;
+      const command = `ctrl-exec status ${reqid}${configArgument(controller.config.file)}`;
+      const record = recorded ? "Its results" : "What could be recorded of it";
+      io.hintWhenLost(`Run ${reqid} was carried out all the same. ${record}: ${command}`);
       for (const result of results) if (!shown.has(result.host)) show(result);
       if (options.json) {
         writeJson(io, { ok: 1, results });
@@ -91,7 +94,7 @@ export const run = defineVerb({
         }
         return failed ? 1 : 0;
       }
-      const look = `; the record: ctrl-exec status ${reqid}${configArgument(controller.config.file)}`;
+      const look = `; the record: ${command}`;
       io.err(`Stopped. What has begun on a host runs on${recorded ? look : ""}\n`);
       return signal;
     } finally {

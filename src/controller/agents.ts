@@ -2,8 +2,7 @@
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
-import { type Controller, paths } from "./controller.ts";
-import { openDialler } from "./fleet.ts";
+import { type Controller, openDialler } from "./controller.ts";
 import { issuedTo } from "./issued.ts";
 import { forgetClock } from "./known-clocks.ts";
 import type { ApprovalOptions } from "./pairing-desk.ts";
@@ -17,6 +16,8 @@ import {
 } from "./registry.ts";
 import { addRevoked } from "./revocation.ts";
 import { shownCertificate } from "./shown-certificate.ts";
+import { paths } from "./store/paths.ts";
+import { targetOf } from "./targets.ts";
 
 export interface Unpaired {
   readonly hostname: string;
@@ -94,7 +95,8 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
     );
   }
   try {
-    return [(await shownCertificate(openDialler(controller), record)).serial];
+    const target = targetOf(hostname, { kind: "agent", record }, controller.agentPort);
+    return [(await shownCertificate(openDialler(controller), target)).serial];
   } catch (cause) {
     throw new CtrlExecError(
       "not-found",

@@ -22,10 +22,11 @@ import {
   writeWhole,
 } from "../system/files.ts";
 import { requireRightClock } from "./clock-check.ts";
-import { type Controller, paths } from "./controller.ts";
+import type { Controller } from "./controller.ts";
 import { keptText } from "./credential.ts";
 import { noteIssued } from "./issued.ts";
 import { lockMaintenance } from "./maintenance-lock.ts";
+import { paths } from "./store/paths.ts";
 
 const CA_NAME = "ctrl-exec CA";
 

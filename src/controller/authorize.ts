@@ -8,7 +8,7 @@ import {
   logDecision,
 } from "../core/hook.ts";
 import { runHook } from "../system/hook-process.ts";
-import type { Controller } from "./controller.ts";
+import type { HostContext } from "./store/host.ts";
 
 /** Who asks, and through which face. */
 export interface Caller {
@@ -38,7 +38,7 @@ export interface AuthRequest {
 
 /** @throws DeniedError with the hook's word */
 export async function authorize(
-  controller: Controller,
+  controller: HostContext,
   caller: Caller,
   request: AuthRequest,
 ): Promise<void> {
@@ -60,7 +60,7 @@ export async function authorize(
 }
 
 async function decide(
-  { config, now }: Controller,
+  { config, now }: HostContext,
   caller: Caller,
   request: AuthRequest,
 ): Promise<AuthDecision> {

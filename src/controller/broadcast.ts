@@ -4,14 +4,8 @@ import { NOT_PERMITTED, refusalIn, runReply, UPDATE_SERIAL_SCRIPT } from "../cor
 import { serialStatus } from "../core/rotation.ts";
 import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
-import type { Controller } from "./controller.ts";
-import {
-  askFleet,
-  type FleetDialler,
-  type HostOutcome,
-  type HostProblem,
-  openDialler,
-} from "./fleet.ts";
+import { type Controller, openDialler } from "./controller.ts";
+import { askFleet, type FleetDialler, type HostOutcome, type HostProblem } from "./fleet.ts";
 import { changeAgents, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
 import { type ResolvedTarget, targetOf } from "./targets.ts";

@@ -12,7 +12,8 @@ import { draw } from "../core/random.ts";
 import { opensslTime } from "../core/time.ts";
 import type { Controller } from "./controller.ts";
 import { ANY_TIME, loadCredentials } from "./credential.ts";
-import { askFleet, dialSetting } from "./fleet.ts";
+import { dialSetting } from "./dial-setting.ts";
+import { askFleet } from "./fleet.ts";
 import { knownClocks } from "./known-clocks.ts";
 import { type AgentRecord, readRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
@@ -67,7 +68,7 @@ async function ask(
     );
     const body = { reqid: newRequestId() };
     await askFleet(
-      { ...dialSetting(hurried, credentials), controller },
+      { ...dialSetting(hurried, credentials), host: controller },
       targets,
       { method: "POST", path: "/ping", body, reply: "words", idempotent: true },
       ({ target: { record }, clockOffset: offset }) => {

@@ -12,8 +12,8 @@ import {
 import { ExchangeLimit } from "../core/exchange-limit.ts";
 import { formatHttpResponse } from "../core/http-message.ts";
 import { type PairingRequest, pairingReveal } from "../core/messages.ts";
-import type { Controller } from "./controller.ts";
 import { readPost } from "./pairing-reading.ts";
+import type { HostContext } from "./store/host.ts";
 
 export interface Caller {
   /** The id that its request has, or is to have. */
@@ -27,12 +27,12 @@ export type Exchanged =
 
 /** Of a pairing port. */
 export class CodeExchange {
-  readonly #log: Controller["log"];
+  readonly #log: HostContext["log"];
   readonly #certificate: Uint8Array;
   readonly #limit = new ExchangeLimit();
 
   /** @param certificate the one that the port shows, DER */
-  constructor(log: Controller["log"], certificate: Uint8Array) {
+  constructor(log: HostContext["log"], certificate: Uint8Array) {
     this.#log = log;
     this.#certificate = certificate;
   }

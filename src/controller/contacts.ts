@@ -7,8 +7,8 @@ import { canonicalAddress } from "../core/host-name.ts";
 import { lacksZone } from "../core/ip-address.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time.ts";
-import type { Controller } from "./controller.ts";
 import { type AgentRecord, changeAgents } from "./registry.ts";
+import type { HostContext } from "./store/host.ts";
 import { DEFAULT_AGENT_PORT } from "./targets.ts";
 
 /** What the handshake with a registered host has shown, whose certificate was its own. */
@@ -39,7 +39,7 @@ export interface Contact {
  * @returns the records that were changed, by host name
  */
 export async function rememberContacts(
-  { config, log, now }: Controller,
+  { config, log, now }: HostContext,
   current: Serial,
   contacts: readonly Contact[],
 ): Promise<ReadonlyMap<string, AgentRecord>> {

@@ -1,52 +1,30 @@
-/** What every use-case of the control host works with. */
-import { dirname, join } from "node:path";
-import type { ControllerConfig } from "../core/controller-config.ts";
-import type { Log } from "../core/log-line.ts";
-import { ensureFolder } from "../system/files.ts";
+/** What a use-case that asks agents works with. */
+import { loadCredentials } from "./credential.ts";
+import { dialSetting } from "./dial-setting.ts";
+import type { FleetDialler } from "./fleet.ts";
 import type { HostIndex } from "./host-index.ts";
 import type { KeptDialler } from "./kept-dialler.ts";
+import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
+import type { HostContext } from "./store/host.ts";
 
-export interface Controller {
-  readonly config: ControllerConfig;
-  readonly log: Log;
-  readonly now: () => Date;
+export interface Controller extends HostContext {
   /** Where connections to agents outlive a request: in the API, not in a command. */
-  readonly dialler?: KeptDialler;
+  readonly dialler: KeptDialler | undefined;
   /** Where it is kept between requests, too. */
-  readonly index?: HostIndex;
-  /** `--port` (docs/OPERATIONS.md, "For every mode"): of every agent; undefined leaves it to the records. */
-  readonly agentPort?: number | undefined;
+  readonly index: HostIndex | undefined;
+  /** The invocation's own port for every agent it calls (manual, "Global options"); undefined leaves it to the records. */
+  readonly agentPort: number | undefined;
 }
 
-/** Places below ca_dir and state_dir, and beside the key (docs/PROTOCOL.md, section 4). */
-export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
-  return {
-    caKey: join(ca_dir, "ca.key"),
-    caCert: join(ca_dir, "ca.crt"),
-    agents: join(state_dir, "agents"),
-    pairing: join(state_dir, "pairing"),
-    locks: join(state_dir, "locks"),
-    runs: join(state_dir, "runs"),
-    rotation: join(state_dir, "rotation.json"),
-    /** New: one serial a line, as the agents' own lists. */
-    revoked: join(state_dir, "revoked-serials"),
-    /** New: a line for every certificate that the CA has signed. */
-    issued: join(state_dir, "issued-certificates"),
-    /** New: what each host's clock said when it was last asked. */
-    clocks: join(state_dir, "clocks.json"),
-    /** New: credentials other than the one in force, `<serial>.pem`. */
-    credentials: join(dirname(key), "credentials"),
-    /** New: a copy of the credential in force. */
-    inForce: join(dirname(key), "credentials", "in-force.pem"),
-  };
+/** @throws CtrlExecError `config` when this host's own credential cannot be used */
+export function openDialler(controller: Controller): FleetDialler {
+  const { config, now, dialler } = controller;
+  const setting =
+    dialler?.current(config, now()) ?? dialSetting(config, loadCredentials(config, now()));
+  return { ...setting, host: controller };
 }
 
-/** The file of a lock on what this host has written, in a folder that is there. @throws CtrlExecError `storage` */
-export function lockPath(
-  config: ControllerConfig,
-  name: "registry" | "issued" | "maintenance" | "pairing-mode" | "clocks",
-): string {
-  const { locks } = paths(config);
-  ensureFolder(locks, 0o750);
-  return join(locks, `.${name}`);
+/** Where what is held for one answer counts: among all of the API, or for a command alone. */
+export function openReplies({ config, dialler }: Controller): ReplyAccount {
+  return (dialler?.budget(config) ?? new ReplyBudget(config.max_replies)).open();
 }

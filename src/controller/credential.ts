@@ -20,8 +20,8 @@ import { fitsKey, privateKeyAlone } from "../pki/keys.ts";
 import { besideLink } from "../system/beside-link.ts";
 import { listFolder, readPrivateText, readText, readTextIfPresent } from "../system/files.ts";
 import type { TlsCredential } from "../system/tls-credential.ts";
-import { paths } from "./controller.ts";
 import { readRotation, type StoredRotation } from "./rotation-state.ts";
+import { paths } from "./store/paths.ts";
 
 export interface ControllerCredential {
   readonly certificate: CertificateFacts;

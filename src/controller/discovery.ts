@@ -4,8 +4,8 @@ import { capabilitiesReply, refusalIn } from "../core/messages.ts";
 import type { DiscoveredHost } from "../core/results.ts";
 import type { Caller } from "./authorize.ts";
 import { authorizedRegistry, authorizedTargets } from "./authorized-targets.ts";
-import type { Controller } from "./controller.ts";
-import { askFleet, type HostOutcome, openDialler } from "./fleet.ts";
+import { type Controller, openDialler } from "./controller.ts";
+import { askFleet, type HostOutcome } from "./fleet.ts";
 import { type ResolvedTarget, readTargets } from "./targets.ts";
 
 /**

@@ -2,26 +2,17 @@
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { inOneLine } from "../core/errors.ts";
 import { refusalIn } from "../core/messages.ts";
-import { Semaphore } from "../core/semaphore.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { workDescriptors } from "../system/descriptors.ts";
-import { ReadPace } from "../system/read-pace.ts";
 import { type AgentReply, type AgentRequest, askAgent } from "./agent-client.ts";
 import { type Contact, rememberContacts } from "./contacts.ts";
-import type { Controller } from "./controller.ts";
-import {
-  type ControllerCredential,
-  type ControllerCredentials,
-  clientCredential,
-  loadCredentials,
-} from "./credential.ts";
-import { type Dialler, MAX_HANDSHAKES } from "./dialler.ts";
+import type { DialCredential, DialSetting } from "./dial-setting.ts";
 import { dialProblem } from "./identity.ts";
 import { rememberClocks } from "./known-clocks.ts";
 import type { AgentRecord } from "./registry.ts";
-import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
-import { readRevoked } from "./revocation.ts";
+import type { ReplyAccount } from "./reply-budget.ts";
 import type { RunProgress } from "./run-progress.ts";
+import type { HostContext } from "./store/host.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 /** What one host answered, or why it did not. */
@@ -48,47 +39,10 @@ export interface HostProblem {
   readonly error: string;
 }
 
-/** A certificate of the controller's own that agents may trust. */
-export type DialCredential = Pick<Dialler, "credential" | "serial">;
-
-/** All that dialling needs but the controller whose request it is. */
-export interface DialSetting
-  extends Omit<Dialler, "credential" | "serial" | "account" | "progress"> {
-  /** The one in force first, then those of rotations under way, the newest first. */
-  readonly credentials: readonly [DialCredential, ...DialCredential[]];
-}
-
 export interface FleetDialler extends DialSetting {
-  readonly controller: Controller;
+  readonly host: HostContext;
   readonly account?: ReplyAccount;
   readonly progress?: RunProgress;
-}
-
-/** @throws CtrlExecError `config` when this host's own credential cannot be used */
-export function openDialler(controller: Controller): FleetDialler {
-  const { config, now, dialler } = controller;
-  const setting =
-    dialler?.current(config, now()) ?? dialSetting(config, loadCredentials(config, now()));
-  return { ...setting, controller };
-}
-
-/** @throws CtrlExecError `config` when this host's revocation list cannot be used */
-export function dialSetting(
-  config: ControllerConfig,
-  { current, others }: ControllerCredentials,
-): DialSetting {
-  return {
-    config,
-    credentials: [dialCredential(current), ...others.map(dialCredential)],
-    revoked: readRevoked(config),
-    handshakes: new Semaphore(MAX_HANDSHAKES),
-    pace: new ReadPace(),
-    budget: new ReplyBudget(config.max_replies),
-  };
-}
-
-function dialCredential(credential: ControllerCredential): DialCredential {
-  return { serial: credential.certificate.serial, credential: clientCredential(credential) };
 }
 
 /**
@@ -123,9 +77,9 @@ export async function askFleet(
   }).finally(() => {
     if (account !== dialler.account) account.close();
   });
-  const { controller, credentials } = dialler;
-  const learned = await rememberContacts(controller, credentials[0].serial, contacts);
-  rememberClocks(controller, clocks);
+  const { host, credentials } = dialler;
+  const learned = await rememberContacts(host, credentials[0].serial, contacts);
+  rememberClocks(host, clocks);
   return learned;
 }
 
@@ -171,7 +125,7 @@ export async function askHost(
     peer,
     acceptedSerial: undefined,
     refusedSerial: false,
-    clockOffset: offsetOf(reply, dialler.controller.now()),
+    clockOffset: offsetOf(reply, dialler.host.now()),
     rtt: Math.round(performance.now() - started),
     ...found,
   });

@@ -11,8 +11,8 @@ import { isHostName } from "../core/host-name.ts";
 import { fileVersion } from "../system/file-version.ts";
 import { inSlices } from "../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
-import { paths } from "./controller.ts";
 import { readHost, recordFiles } from "./registry.ts";
+import { paths } from "./store/paths.ts";
 import { socketAddress } from "./targets.ts";
 
 /** The names that are registered at an address and port, in lower case: as a rule one, or none. */

@@ -10,7 +10,7 @@ import { isoSeconds } from "../core/time.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
 import { appendLine, readTextIfPresent, writeWhole } from "../system/files.ts";
 import { takeLock } from "../system/lock.ts";
-import { lockPath, paths } from "./controller.ts";
+import { lockPath, paths } from "./store/paths.ts";
 
 interface IssuedCertificate {
   readonly serial: Serial;

@@ -3,10 +3,10 @@ import { statSync } from "node:fs";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { workDescriptors } from "../system/descriptors.ts";
 import { AgentPool } from "./agent-pool.ts";
-import { type Controller, paths } from "./controller.ts";
 import { loadCredentials } from "./credential.ts";
-import { type DialSetting, dialSetting } from "./fleet.ts";
-import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
+import { type DialSetting, dialSetting } from "./dial-setting.ts";
+import { ReplyBudget } from "./reply-budget.ts";
+import { paths } from "./store/paths.ts";
 
 interface Kept {
   readonly setting: DialSetting;
@@ -52,11 +52,6 @@ export class KeptDialler {
     this.#kept?.pool.close();
     this.#kept = undefined;
   }
-}
-
-/** Where what is held for one answer counts: among all of the API, or for a command alone. */
-export function openReplies({ config, dialler }: Controller): ReplyAccount {
-  return (dialler?.budget(config) ?? new ReplyBudget(config.max_replies)).open();
 }
 
 /** Changes whenever one of the files is replaced or written, or the credentials beside them change. */

@@ -12,8 +12,9 @@ import { isoSeconds } from "../core/time.ts";
 import { fileVersion } from "../system/file-version.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
 import { tryLock } from "../system/lock.ts";
-import { type Controller, lockPath, paths } from "./controller.ts";
 import { recordFiles } from "./registry.ts";
+import type { HostContext } from "./store/host.ts";
+import { lockPath, paths } from "./store/paths.ts";
 
 /** By registered host name. */
 const stored = z.record(z.string(), z.object({ offset: z.number(), seen: z.string() }));
@@ -60,7 +61,7 @@ export function knownClocks(
  * @param offsets of the hosts that have answered, by registered name
  */
 export function rememberClocks(
-  { config, log, now }: Controller,
+  { config, log, now }: HostContext,
   offsets: ReadonlyMap<string, number>,
 ): void {
   if (offsets.size === 0) return;
@@ -87,7 +88,7 @@ export function rememberClocks(
 }
 
 /** A host that was unpaired: another may be paired under its name. */
-export function forgetClock({ config, log, now }: Controller, host: string): void {
+export function forgetClock({ config, log, now }: HostContext, host: string): void {
   try {
     using lock = tryLock(lockPath(config, "clocks"));
     // Whoever holds it writes registered hosts alone.

@@ -11,9 +11,10 @@ import { addDays, isoSeconds } from "../core/time.ts";
 import { descriptorLimit, workDescriptors } from "../system/descriptors.ts";
 import { ensureFolder, listFiles, readTextIfPresent } from "../system/files.ts";
 import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../system/lock.ts";
-import { type Controller, paths } from "./controller.ts";
 import { dialProblem } from "./identity.ts";
 import { lockFileName } from "./lock-file-name.ts";
+import type { HostContext } from "./store/host.ts";
+import { paths } from "./store/paths.ts";
 import { DEFAULT_AGENT_PORT, hostOf, labelsOf, type ResolvedTarget, targetKey } from "./targets.ts";
 
 export interface LockOrder {
@@ -31,7 +32,7 @@ export interface RunLocks {
 }
 
 /** @throws LockedError when any pair is held; nothing is locked then */
-export function takeRunLocks(controller: Controller, order: LockOrder): RunLocks {
+export function takeRunLocks(controller: HostContext, order: LockOrder): RunLocks {
   const { config, log } = controller;
   const { script } = order;
   // A host that is not dialled runs nothing.
@@ -112,7 +113,7 @@ function lockFile(target: ResolvedTarget, script: string): string {
 }
 
 function holderText(
-  { now }: Controller,
+  { now }: HostContext,
   { script, reqid, username }: LockOrder,
   { name, port }: ResolvedTarget,
 ): string {
@@ -135,7 +136,7 @@ const lockHolder = z.object({
 type LockHolder = Omit<z.output<typeof lockHolder>, "port">;
 
 /** Each host and script leaves a file: those that nobody has used for a day go. Returns how many. */
-export function dropUnusedLocks({ config, now }: Controller): number {
+export function dropUnusedLocks({ config, now }: HostContext): number {
   const folder = paths(config).locks;
   const before = addDays(now(), -1);
   return listFiles(folder).filter(
@@ -144,7 +145,7 @@ export function dropUnusedLocks({ config, now }: Controller): number {
 }
 
 /** Who holds what; a host as it was typed, with its port where two would read the same. */
-export function listRunLocks({ config }: Controller): LockHolder[] {
+export function listRunLocks({ config }: HostContext): LockHolder[] {
   const folder = paths(config).locks;
   const holders = listFiles(folder).flatMap((name) => {
     const file = join(folder, name);

@@ -1,10 +1,11 @@
 /** One at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
 import { CtrlExecError } from "../core/errors.ts";
 import { type HeldLock, takeLock, tryLock } from "../system/lock.ts";
-import { type Controller, lockPath } from "./controller.ts";
+import type { HostContext } from "./store/host.ts";
+import { lockPath } from "./store/paths.ts";
 
 /** Undefined when another process is at it. */
-export function tryLockMaintenance(controller: Controller): HeldLock | undefined {
+export function tryLockMaintenance(controller: HostContext): HeldLock | undefined {
   return tryLock(lockPath(controller.config, "maintenance"));
 }
 
@@ -12,7 +13,7 @@ export function tryLockMaintenance(controller: Controller): HeldLock | undefined
 const WAIT_MS = 60_000;
 
 /** @throws CtrlExecError `busy` when another process is still at it after a minute */
-export async function lockMaintenance(controller: Controller): Promise<HeldLock> {
+export async function lockMaintenance(controller: HostContext): Promise<HeldLock> {
   try {
     return await takeLock(lockPath(controller.config, "maintenance"), WAIT_MS);
   } catch (thrown) {

@@ -18,8 +18,9 @@ import {
   readTextIfPresent,
   writeWhole,
 } from "../system/files.ts";
-import { type Controller, paths } from "./controller.ts";
+import type { Controller } from "./controller.ts";
 import { keptSerial, keptText } from "./credential.ts";
+import { paths } from "./store/paths.ts";
 
 /**
  * The caller holds the maintenance lock. Each file is one rename: a crash leaves it old or new.

@@ -5,7 +5,7 @@
  */
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { refuseUntrusted } from "../system/trusted-file.ts";
-import { paths } from "./controller.ts";
+import { paths } from "./store/paths.ts";
 
 /** @throws CtrlExecError `config` that names the first that others could change, and how to close it */
 export function refuseOpenFiles(config: ControllerConfig): void {

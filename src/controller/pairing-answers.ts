@@ -6,20 +6,21 @@
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { messageOf } from "../core/errors.ts";
 import { listFolder } from "../system/files.ts";
-import { type Controller, paths } from "./controller.ts";
 import { takeAnswer } from "./pairing-queue.ts";
+import type { HostContext } from "./store/host.ts";
+import { paths } from "./store/paths.ts";
 
 const LOOK_MS = 100;
 
 export class PairingAnswers {
   readonly #config: ControllerConfig;
-  readonly #log: Controller["log"];
+  readonly #log: HostContext["log"];
   readonly #wanted = new Map<string, (answer: string) => void>();
   /** Requests whose answer could not be read, of which the log has been told. */
   readonly #told = new Set<string>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor({ config, log }: Pick<Controller, "config" | "log">) {
+  constructor({ config, log }: Pick<HostContext, "config" | "log">) {
     this.#config = config;
     this.#log = log;
   }

@@ -7,7 +7,7 @@ import { judgeCsr } from "../pki/csr.ts";
 import { readText } from "../system/files.ts";
 import { signHost } from "./authority.ts";
 import { requireRightClock } from "./clock-check.ts";
-import { type Controller, paths } from "./controller.ts";
+import type { Controller } from "./controller.ts";
 import { loadCredential } from "./credential.ts";
 import { leaveAnswer, leaveDenial, type PendingRequest, requirePending } from "./pairing-queue.ts";
 import {
@@ -17,6 +17,7 @@ import {
   type Registered,
   writeAgent,
 } from "./registry.ts";
+import { paths } from "./store/paths.ts";
 
 /** What the operator may set at approval; undefined leaves what the request or the connection says. */
 export interface ApprovalOptions {

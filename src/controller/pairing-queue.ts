@@ -24,10 +24,11 @@ import {
   writeWhole,
 } from "../system/files.ts";
 import type { Exchanged } from "./code-exchange.ts";
-import { type Controller, paths } from "./controller.ts";
 import { forgetPushedOut, rememberPushedOut, wasPushedOut } from "./pushed-out.ts";
 import { lockRegistry } from "./registry.ts";
 import { newRequestId } from "./request-id.ts";
+import type { HostContext } from "./store/host.ts";
+import { paths } from "./store/paths.ts";
 
 /** Requests older than this are dropped (docs/PROTOCOL.md, section 4). */
 export const REQUEST_LIFETIME_MS = 600_000;
@@ -67,7 +68,7 @@ export type Submission =
  * @param agree makes its confirmation code; asked when it is sound, before anybody sees it
  */
 export async function submitRequest(
-  controller: Controller,
+  controller: HostContext,
   asked: PairingRequest,
   ip: string,
   id = newRequestId(),
@@ -122,7 +123,7 @@ function leastFair(waiting: readonly PendingRequest[], ip: string): PendingReque
   return shares.whoGivesWay(originOf(ip))?.request;
 }
 
-function pushOut({ config, log }: Controller, request: PendingRequest): void {
+function pushOut({ config, log }: HostContext, request: PendingRequest): void {
   const { id, hostname, ip, nonce } = request;
   // Before it goes: whoever finds it gone must find out why.
   rememberPushedOut(config, id);
@@ -131,7 +132,7 @@ function pushOut({ config, log }: Controller, request: PendingRequest): void {
 }
 
 /** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */
-export function listRequests({ config, now }: Controller): PendingRequest[] {
+export function listRequests({ config, now }: HostContext): PendingRequest[] {
   const waiting: PendingRequest[] = [];
   for (const name of listFiles(paths(config).pairing)) {
     const id = name.replace(/\.json$/, "");
@@ -157,7 +158,7 @@ function isExpired(request: PendingRequest, now: Date): boolean {
 }
 
 /** @throws CtrlExecError `not-found` when no such request waits, and whether it was pushed out */
-export function requirePending({ config, now }: Controller, id: string): PendingRequest {
+export function requirePending({ config, now }: HostContext, id: string): PendingRequest {
   const request = isRequestId(id) ? readRequest(config, id) : undefined;
   if (request !== undefined && !isExpired(request, now())) return request;
   if (wasPushedOut(config, id)) {
@@ -178,7 +179,7 @@ export function requirePending({ config, now }: Controller, id: string): Pending
 
 /** The caller holds the registry lock. */
 export function leaveDenial(
-  { config, log }: Controller,
+  { config, log }: HostContext,
   request: PendingRequest,
   reason: string,
 ): void {
@@ -212,7 +213,7 @@ export function takeAnswer(config: ControllerConfig, id: string): string | undef
 }
 
 /** Takes a request back: its agent has gone, or its time is over. */
-export async function withdrawRequest({ config }: Controller, id: string): Promise<void> {
+export async function withdrawRequest({ config }: HostContext, id: string): Promise<void> {
   using _lock = await lockRegistry(config);
   removeIfPresent(requestFile(config, id));
   // Decided in the moment in which its agent went: nobody is left to take the answer (T21).
@@ -220,7 +221,7 @@ export async function withdrawRequest({ config }: Controller, id: string): Promi
 }
 
 /** Drops requests that nobody decided on in time. Returns how many. */
-export async function dropExpiredRequests({ config, now }: Controller): Promise<number> {
+export async function dropExpiredRequests({ config, now }: HostContext): Promise<number> {
   const { pairing } = paths(config);
   using _lock = await lockRegistry(config);
   const ids = listFiles(pairing).flatMap((name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
@@ -232,7 +233,7 @@ export async function dropExpiredRequests({ config, now }: Controller): Promise<
 }
 
 /** Drops every request and answer: none of their connections outlives the process that held them. */
-export async function clearDesk({ config }: Controller): Promise<void> {
+export async function clearDesk({ config }: HostContext): Promise<void> {
   const { pairing } = paths(config);
   ensureFolder(pairing, 0o750);
   using _lock = await lockRegistry(config);

@@ -15,7 +15,6 @@ import { OpenConnections } from "../system/open-connections.ts";
 import { peerAddress } from "../system/peer-address.ts";
 import { tlsContext } from "../system/tls.ts";
 import { type Caller, CodeExchange } from "./code-exchange.ts";
-import { type Controller, lockPath } from "./controller.ts";
 import { loadCredential, pairingCredential } from "./credential.ts";
 import { PairingAnswers } from "./pairing-answers.ts";
 import {
@@ -27,6 +26,8 @@ import {
 } from "./pairing-queue.ts";
 import { readPost, watchSentBytes } from "./pairing-reading.ts";
 import { newRequestId } from "./request-id.ts";
+import type { HostContext } from "./store/host.ts";
+import { lockPath } from "./store/paths.ts";
 
 /** What an agent has to take its answer: one that does not would keep its slot. */
 const ANSWER_MS = 5_000;
@@ -51,7 +52,7 @@ export interface PairingEvents {
 
 /** @throws CtrlExecError `busy` when another pairing-mode runs on this state folder, `config` for a bad port */
 export async function startPairingServer(
-  given: Controller,
+  given: HostContext,
   events: PairingEvents,
 ): Promise<PairingServer> {
   const { controller, connections } = withinDescriptors(given);
@@ -121,7 +122,7 @@ export async function startPairingServer(
 }
 
 /** With no longer a queue than there are descriptors for (T65). */
-function withinDescriptors(given: Controller): { controller: Controller; connections: number } {
+function withinDescriptors(given: HostContext): { controller: HostContext; connections: number } {
   const { config, log } = given;
   const limit = descriptorLimit();
   const { connections, queue, work } = pairingShares(limit, config.pairing_max_queue);
@@ -137,7 +138,7 @@ function withinDescriptors(given: Controller): { controller: Controller; connect
 }
 
 interface Desk {
-  readonly controller: Controller;
+  readonly controller: HostContext;
   readonly events: PairingEvents;
   readonly answers: PairingAnswers;
   readonly codes: CodeExchange;

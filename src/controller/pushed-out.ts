@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { ControllerConfig } from "../core/controller-config.ts";
 import { readJsonAs } from "../core/json.ts";
 import { readTextIfPresent, removeIfPresent, writeWhole } from "../system/files.ts";
-import { paths } from "./controller.ts";
+import { paths } from "./store/paths.ts";
 
 /** A stranger can push out as many as he likes (T21). */
 const MAX_REMEMBERED = 100;

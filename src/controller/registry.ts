@@ -10,7 +10,7 @@ import { isHostName, lowerAscii, sameHostName } from "../core/host-name.ts";
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { type HeldLock, takeLock } from "../system/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
-import { lockPath, paths } from "./controller.ts";
+import { lockPath, paths } from "./store/paths.ts";
 
 export type { AgentRecord } from "./agent-record.ts";
 

@@ -14,15 +14,8 @@ import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
 import { requireRightClock } from "./clock-check.ts";
-import type { Controller } from "./controller.ts";
-import {
-  askHost,
-  type FleetDialler,
-  type HostProblem,
-  inParallel,
-  openDialler,
-  placesFor,
-} from "./fleet.ts";
+import { type Controller, openDialler } from "./controller.ts";
+import { askHost, type FleetDialler, type HostProblem, inParallel, placesFor } from "./fleet.ts";
 import { noteIssued } from "./issued.ts";
 import {
   type AgentRecord,
@@ -143,9 +136,10 @@ async function renewAgent(
  * A certificate of 0.8 is written down nowhere here. Before another takes its place in the record it is,
  * or unpair --revoke would leave it good.
  */
-async function noteUnknown(dialler: FleetDialler, { record }: ResolvedTarget): Promise<void> {
+async function noteUnknown(dialler: FleetDialler, target: ResolvedTarget): Promise<void> {
+  const { record } = target;
   if (record === undefined || readSerialLine(record.serial) !== undefined) return;
-  const shown = await shownCertificate(dialler, record);
+  const shown = await shownCertificate(dialler, target);
   await noteIssued(dialler.config, { ...shown, commonName: record.hostname });
 }
 

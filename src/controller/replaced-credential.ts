@@ -8,10 +8,11 @@
  */
 import type { Serial } from "../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
-import { type Controller, paths } from "./controller.ts";
+import type { Controller } from "./controller.ts";
 import { keptText, loadCredentials } from "./credential.ts";
 import { keep, markAgents, placeSteps, type RotationStep } from "./rotation.ts";
 import { writeRotation } from "./rotation-state.ts";
+import { paths } from "./store/paths.ts";
 
 /**
  * Sees to it that the certificate in force is in place, and its copy too. The caller holds the maintenance

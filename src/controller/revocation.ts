@@ -3,7 +3,7 @@ import type { ControllerConfig } from "../core/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { parseRevocations, type Serial } from "../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
-import { paths } from "./controller.ts";
+import { paths } from "./store/paths.ts";
 
 /**
  * Read for every fan-out: a revocation holds from the next dial on.

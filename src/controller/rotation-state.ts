@@ -6,7 +6,7 @@ import type { Log } from "../core/log-line.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds } from "../core/time.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
-import { paths } from "./controller.ts";
+import { paths } from "./store/paths.ts";
 
 const serial = z.pipe(
   z.string(),

@@ -32,12 +32,13 @@ import {
   writeWhole,
 } from "../system/files.ts";
 import { checkClock, requireRightClock } from "./clock-check.ts";
-import { type Controller, paths } from "./controller.ts";
+import type { Controller } from "./controller.ts";
 import { type ControllerCredential, keptSerial, keptText, loadCredential } from "./credential.ts";
 import { mendCredentials } from "./mend-credentials.ts";
 import { changeAgents, readRegistry } from "./registry.ts";
 import { readRotation, rotationState, writeRotation } from "./rotation-state.ts";
 import { rotationView } from "./serial-report.ts";
+import { paths } from "./store/paths.ts";
 
 /** One write of a rotation, by name. */
 export interface RotationStep {

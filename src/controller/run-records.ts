@@ -15,9 +15,10 @@ import { isoSeconds } from "../core/time.ts";
 import { formatBytes } from "../core/units.ts";
 import { overwriteAsync, writeWholeAsync } from "../system/async-files.ts";
 import { ensureFolder } from "../system/files.ts";
-import { type Controller, paths } from "./controller.ts";
 import { cutResult, longestBareResult } from "./cut-result.ts";
 import { noteRecordWritten } from "./record-space.ts";
+import type { HostContext } from "./store/host.ts";
+import { paths } from "./store/paths.ts";
 
 const RECORD_MODE = 0o640;
 
@@ -48,7 +49,7 @@ export interface RunFacts {
 export class RunRecord {
   /** Resolves with whether there is a record; what went wrong is logged. */
   readonly stored: Promise<boolean>;
-  readonly #controller: Controller;
+  readonly #controller: HostContext;
   readonly #facts: RunFacts;
   readonly #file: string;
   readonly #started: Date;
@@ -60,7 +61,7 @@ export class RunRecord {
   #closed = false;
 
   /** @param durable the record outlives a power cut: for a run that nobody waits for */
-  constructor(controller: Controller, facts: RunFacts, durable = false) {
+  constructor(controller: HostContext, facts: RunFacts, durable = false) {
     this.#controller = controller;
     this.#facts = facts;
     this.#file = recordFile(controller.config, facts.reqid);

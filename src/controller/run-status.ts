@@ -3,8 +3,8 @@ import { CtrlExecError, DeniedError } from "../core/errors.ts";
 import { isRequestId } from "../core/request-id.ts";
 import type { RunReportSoFar } from "../core/results.ts";
 import { authorize, type Caller } from "./authorize.ts";
-import type { Controller } from "./controller.ts";
 import type { ReplyAccount } from "./reply-budget.ts";
+import type { HostContext } from "./store/host.ts";
 import { readRunRecord, submitterOf } from "./stored-runs.ts";
 
 /**
@@ -16,7 +16,7 @@ import { readRunRecord, submitterOf } from "./stored-runs.ts";
  * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` when the record cannot be read
  */
 export async function showRun(
-  controller: Controller,
+  controller: HostContext,
   caller: Caller,
   reqid: string,
   account: ReplyAccount,
@@ -52,7 +52,7 @@ function notFound(reqid: string, known: boolean): CtrlExecError {
 
 /** Empty when the record does not say, or cannot be read: whom the hook lets see the run is told of that. */
 async function whoSubmitted(
-  controller: Controller,
+  controller: HostContext,
   reqid: string,
   account: ReplyAccount,
 ): Promise<string> {

@@ -8,7 +8,7 @@ import { parseTarget } from "../core/host-name.ts";
 import { readJsonAs } from "../core/json.ts";
 import { isReservedScript } from "../core/reserved-script.ts";
 import { readText } from "../system/files.ts";
-import { paths } from "./controller.ts";
+import { paths } from "./store/paths.ts";
 
 /** A person waits at a prompt; the newest records are the ones he means. */
 const MAX_RECORDS = 200;

@@ -3,10 +3,10 @@ import { CtrlExecError } from "../core/errors.ts";
 import { type RotationView, type SerialStatus, serialStatus } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import type { AgentRecord } from "./agent-record.ts";
-import type { Controller } from "./controller.ts";
 import { loadCredential, replacementProblems } from "./credential.ts";
 import { readRegistry } from "./registry.ts";
 import { type RotationState, rotationProblems, rotationState } from "./rotation-state.ts";
+import type { HostContext } from "./store/host.ts";
 
 export interface AgentSerial {
   readonly hostname: string;
@@ -26,7 +26,7 @@ export interface SerialReport {
 }
 
 /** `serial-status`. @throws CtrlExecError `config` when this host has no usable credential */
-export function serialReport(controller: Controller): SerialReport {
+export function serialReport(controller: HostContext): SerialReport {
   const { config, log, now } = controller;
   const rotation = rotationState(config, log);
   const view = viewOf(controller, rotation);
@@ -49,11 +49,11 @@ export function serialReport(controller: Controller): SerialReport {
 }
 
 /** @throws CtrlExecError `config` when this host has no usable credential */
-export function rotationView(controller: Controller): RotationView {
+export function rotationView(controller: HostContext): RotationView {
   return viewOf(controller, rotationState(controller.config, controller.log));
 }
 
-function viewOf({ config, now }: Controller, rotation: RotationState | undefined): RotationView {
+function viewOf({ config, now }: HostContext, rotation: RotationState | undefined): RotationView {
   const { serial } = loadCredential(config, now()).certificate;
   return { current: serial, overlapExpires: rotation?.overlapExpires };
 }
@@ -62,7 +62,7 @@ function viewOf({ config, now }: Controller, rotation: RotationState | undefined
  * How to tell where an agent stands. A host without a usable credential has nothing to compare with:
  * there it is what the record says.
  */
-export function statusReader(controller: Controller): (record: AgentRecord) => SerialStatus {
+export function statusReader(controller: HostContext): (record: AgentRecord) => SerialStatus {
   try {
     const view = rotationView(controller);
     return (record) => serialStatus(record, view, controller.now());

@@ -9,16 +9,14 @@ import { connectTcp } from "../system/tcp.ts";
 import { agentProblem } from "./agent-problem.ts";
 import type { FleetDialler } from "./fleet.ts";
 import { identityProblem } from "./identity.ts";
-import type { AgentRecord } from "./registry.ts";
-import { dialAddress, targetOf } from "./targets.ts";
+import { dialAddress, type ResolvedTarget } from "./targets.ts";
 
 /** @throws CtrlExecError `unreachable`, or `untrusted` when it is of another host */
 export async function shownCertificate(
   dialler: FleetDialler,
-  record: AgentRecord,
+  target: ResolvedTarget,
 ): Promise<CertificateFacts> {
-  const { config, credentials, controller } = dialler;
-  const target = targetOf(record.hostname, { kind: "agent", record }, controller.agentPort);
+  const { config, credentials } = dialler;
   const [current] = credentials;
   const address = await dialAddress(target, config.connect_timeout * 1000);
   const place = formatHostPort(address, target.port);

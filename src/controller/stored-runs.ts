@@ -12,9 +12,9 @@ import { readRunEnd } from "../core/run-state.ts";
 import { isoSeconds } from "../core/time.ts";
 import { readChunks } from "../system/async-files.ts";
 import { fileError } from "../system/files.ts";
-import type { Controller } from "./controller.ts";
 import type { ReplyAccount } from "./reply-budget.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-records.ts";
+import type { HostContext } from "./store/host.ts";
 
 /** Of a host that a record lists and has no result of. Nothing is recorded of which hosts had been asked. */
 const LOST = {
@@ -83,7 +83,7 @@ const BEGINNING_BYTES = 65_536;
  * Undefined when there is no such record, or it does not say.
  */
 export async function submitterOf(
-  { config, now }: Controller,
+  { config, now }: HostContext,
   reqid: string,
 ): Promise<string | undefined> {
   const file = recordFile(config, reqid);
@@ -104,7 +104,7 @@ export async function submitterOf(
  *   there is no room for it
  */
 export async function readRunRecord(
-  { config, now }: Controller,
+  { config, now }: HostContext,
   reqid: string,
   account: ReplyAccount,
 ): Promise<RunReportSoFar | undefined> {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { setupCa, signHost } from "../../src/controller/authority.ts";
-import { askHost, openDialler } from "../../src/controller/fleet.ts";
+import { openDialler } from "../../src/controller/controller.ts";
+import { askHost } from "../../src/controller/fleet.ts";
 import { findAgent } from "../../src/controller/registry.ts";
 import { targetOf } from "../../src/controller/targets.ts";
 import { addDays } from "../../src/core/time.ts";

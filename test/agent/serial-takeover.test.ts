@@ -1,8 +1,10 @@
 /** T63: who may call an agent hands it to another one, by that one's serial. */
+
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { loadIdentity } from "../../src/agent/identity-files.ts";
-import { askHost, type FleetDialler, openDialler } from "../../src/controller/fleet.ts";
+import { openDialler } from "../../src/controller/controller.ts";
+import { askHost, type FleetDialler } from "../../src/controller/fleet.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
 import { findAgent } from "../../src/controller/registry.ts";
 import { targetOf } from "../../src/controller/targets.ts";

@@ -3,10 +3,10 @@
  * `system` -> `core`. Each ban carries its reason, which is what a person sees when it fails.
  */
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
-import { join, posix } from "node:path";
+import { posix } from "node:path";
 import manifest from "../../package.json";
+import { importsOf, readSources, type Sources, transpiler } from "./sources.ts";
 
 const ROOMS = ["cli", "api", "controller", "agent", "pki", "system", "core"] as const;
 type Room = (typeof ROOMS)[number];
@@ -225,8 +225,6 @@ const TEXT_BANS: readonly { from: readonly Place[]; text: RegExp; why: string }[
   },
 ];
 
-type Sources = ReadonlyMap<string, string>;
-
 /** Where a file of src belongs; undefined for a file that stands outside every room. */
 function placeOf(file: string): Place | undefined {
   if (file === "src/main.ts") return "main";
@@ -234,27 +232,9 @@ function placeOf(file: string): Place | undefined {
   return ROOMS.find((room) => file.startsWith(`src/${room}/`));
 }
 
-const transpiler = new Bun.Transpiler({ loader: "ts", target: "bun", deadCodeElimination: false });
-
 /** The code that runs: no comments, no types. The rename keeps NODE_ENV from being replaced by its value. */
 function bareCode(source: string): string {
   return transpiler.transformSync(source.replaceAll("env.NODE_ENV", "env.NODE_ENV_"));
-}
-
-/**
- * Every module a file names: static, dynamic and required ones from the parser, and by text the
- * type-only ones, which the parser drops. A type is knowledge too, so the rule counts it.
- */
-function importsOf(source: string): Set<string> {
-  const found = new Set(transpiler.scanImports(source).map((entry) => entry.path));
-  const typeOnly = [
-    /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm,
-    /^(?!\s*(?:\*|\/\/)).*\bimport\(\s*["']([^"']+)["']\s*\)/gm,
-  ];
-  for (const pattern of typeOnly) {
-    for (const match of source.matchAll(pattern)) if (match[1] !== undefined) found.add(match[1]);
-  }
-  return found;
 }
 
 /** All breaches of the rule in the given files, as "file: what. Why." */
@@ -315,14 +295,8 @@ function whyPackageBanned(from: Place, wanted: string): string | undefined {
     : "It is no run-time dependency in package.json, so nothing pins it.";
 }
 
-function readSources(root: string): Sources {
-  const names = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
-  const files = names.filter((name) => /\.[cm]?[jt]sx?$/.test(name)).map((name) => `src/${name}`);
-  return new Map(files.sort().map((file) => [file, readFileSync(join(root, file), "utf8")]));
-}
-
 test("the sources keep the import direction", () => {
-  const sources = readSources(join(import.meta.dir, "../.."));
+  const sources = readSources();
   expect(sources.has("src/main.ts"), "src/main.ts is there, so there was something to check").toBe(
     true,
   );

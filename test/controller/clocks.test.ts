@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { loadIdentity } from "../../src/agent/identity-files.ts";
-import { type Controller, paths } from "../../src/controller/controller.ts";
+import type { Controller } from "../../src/controller/controller.ts";
 import { loadCredential } from "../../src/controller/credential.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
 import { approveRequest } from "../../src/controller/pairing-desk.ts";
@@ -11,6 +11,7 @@ import { pingHosts } from "../../src/controller/ping.ts";
 import { writeAgent } from "../../src/controller/registry.ts";
 import { readRotation } from "../../src/controller/rotation-state.ts";
 import { serialReport } from "../../src/controller/serial-report.ts";
+import { paths } from "../../src/controller/store/paths.ts";
 import { addDays, daysBetween, isoSeconds, opensslTime } from "../../src/core/time.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";

@@ -7,11 +7,11 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { editAgent } from "../../src/controller/agents.ts";
 import { setupController } from "../../src/controller/authority.ts";
-import { paths } from "../../src/controller/controller.ts";
 import { pruneIssued } from "../../src/controller/issued.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
 import { tryLockMaintenance } from "../../src/controller/maintenance-lock.ts";
 import { changeAgents, lockRegistry, writeAgent } from "../../src/controller/registry.ts";
+import { paths } from "../../src/controller/store/paths.ts";
 import { takeLock } from "../../src/system/lock.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 

@@ -2,13 +2,13 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { makeOwnCredential, setupController } from "../../src/controller/authority.ts";
-import { paths } from "../../src/controller/controller.ts";
 import { loadCredentials } from "../../src/controller/credential.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
 import { readRegistry, writeAgent } from "../../src/controller/registry.ts";
 import { restoreSteps } from "../../src/controller/replaced-credential.ts";
 import { writeRotation } from "../../src/controller/rotation-state.ts";
 import { serialReport } from "../../src/controller/serial-report.ts";
+import { paths } from "../../src/controller/store/paths.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 function inForce({ controller, now }: LocalFleet) {

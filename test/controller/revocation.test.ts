@@ -3,7 +3,6 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { unpairAgent } from "../../src/controller/agents.ts";
 import { signHost } from "../../src/controller/authority.ts";
-import { paths } from "../../src/controller/controller.ts";
 import {
   changeAgents,
   findAgent,
@@ -12,6 +11,7 @@ import {
 } from "../../src/controller/registry.ts";
 import { renewAgents } from "../../src/controller/renewal.ts";
 import { addRevoked } from "../../src/controller/revocation.ts";
+import { paths } from "../../src/controller/store/paths.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { until } from "../support/folder.ts";
 import { LocalFleet } from "../support/local-fleet.ts";

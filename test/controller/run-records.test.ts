@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
-import type { Controller } from "../../src/controller/controller.ts";
 import { purgeRunRecords } from "../../src/controller/record-space.ts";
 import { ReplyBudget } from "../../src/controller/reply-budget.ts";
 import { RunRecord } from "../../src/controller/run-records.ts";
+import type { HostContext } from "../../src/controller/store/host.ts";
 import { readRunRecord as readStored } from "../../src/controller/stored-runs.ts";
 import { runResult } from "../../src/core/api-schemas.ts";
 import { parseControllerConfig } from "../../src/core/controller-config.ts";
@@ -25,7 +25,7 @@ const resultOf = (host: string): RunResult => ({
 });
 
 /** With every long text as one. */
-async function readRunRecord(controller: Controller, reqid: string) {
+async function readRunRecord(controller: HostContext, reqid: string) {
   const account = new ReplyBudget(2 ** 30).open();
   const found = await readStored(controller, reqid, account);
   return found && (JSON.parse(JSON.stringify(found)) as typeof found);
@@ -36,7 +36,7 @@ class Stage implements Disposable {
   readonly logged: [string, string][] = [];
   now = new Date();
 
-  async controller(lines = ""): Promise<Controller> {
+  async controller(lines = ""): Promise<HostContext> {
     const text = `state_dir = ${this.folder.join("state")}\n${lines}`;
     const { config } = await parseControllerConfig(this.folder.join("ctrl-exec.conf"), text);
     return {

@@ -74,6 +74,9 @@ export class LocalFleet implements AsyncDisposable {
       config: (await parseControllerConfig("/unset", "")).config,
       log: () => undefined,
       now: () => new Date(),
+      dialler: undefined,
+      index: undefined,
+      agentPort: undefined,
     } as Controller;
     const fleet = new LocalFleet(controller);
     mkdirSync(fleet.folder.join("control"));

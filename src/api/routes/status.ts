@@ -1,4 +1,4 @@
-import { openReplies } from "../../controller/kept-dialler.ts";
+import { openReplies } from "../../controller/controller.ts";
 import { showRun } from "../../controller/run-status.ts";
 import { statusAnswer } from "../../core/api-schemas.ts";
 import { CtrlExecError } from "../../core/errors.ts";

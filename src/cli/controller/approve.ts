@@ -1,5 +1,5 @@
-import { lockPath } from "../../controller/controller.ts";
 import { approveRequest } from "../../controller/pairing-desk.ts";
+import { lockPath } from "../../controller/store/paths.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { isHeld } from "../../system/lock.ts";
 import { defineVerb } from "../command.ts";

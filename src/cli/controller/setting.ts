@@ -32,7 +32,7 @@ export async function openController(options: SettingOptions): Promise<Controlle
   const log = openChosenLog("ctrl-exec", options.log);
   for (const { key, message } of warnings)
     log("warning", "config-warn", { KEY: key, MSG: message });
-  return { config, log, now: () => new Date(), agentPort };
+  return { config, log, now: () => new Date(), agentPort, dialler: undefined, index: undefined };
 }
 
 interface CallerOptions extends TokenOptions {

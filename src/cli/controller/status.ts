@@ -1,4 +1,4 @@
-import { openReplies } from "../../controller/kept-dialler.ts";
+import { openReplies } from "../../controller/controller.ts";
 import { showRun } from "../../controller/run-status.ts";
 import { type RunReportSoFar, runFailed } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";

@@ -1,5 +1,5 @@
 import { unpairAgent } from "../../controller/agents.ts";
-import { paths } from "../../controller/controller.ts";
+import { paths } from "../../controller/store/paths.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";

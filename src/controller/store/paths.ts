@@ -1,0 +1,37 @@
+/** Where the control host keeps its files (PROTOCOL section 4). */
+import { dirname, join } from "node:path";
+import type { ControllerConfig } from "../../core/controller-config.ts";
+import { ensureFolder } from "../../system/files.ts";
+
+/** Places below ca_dir and state_dir, and beside the key (docs/PROTOCOL.md, section 4). */
+export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
+  return {
+    caKey: join(ca_dir, "ca.key"),
+    caCert: join(ca_dir, "ca.crt"),
+    agents: join(state_dir, "agents"),
+    pairing: join(state_dir, "pairing"),
+    locks: join(state_dir, "locks"),
+    runs: join(state_dir, "runs"),
+    rotation: join(state_dir, "rotation.json"),
+    /** New: one serial a line, as the agents' own lists. */
+    revoked: join(state_dir, "revoked-serials"),
+    /** New: a line for every certificate that the CA has signed. */
+    issued: join(state_dir, "issued-certificates"),
+    /** New: what each host's clock said when it was last asked. */
+    clocks: join(state_dir, "clocks.json"),
+    /** New: credentials other than the one in force, `<serial>.pem`. */
+    credentials: join(dirname(key), "credentials"),
+    /** New: a copy of the credential in force. */
+    inForce: join(dirname(key), "credentials", "in-force.pem"),
+  };
+}
+
+/** The file of a lock on what this host has written, in a folder that is there. @throws CtrlExecError `storage` */
+export function lockPath(
+  config: ControllerConfig,
+  name: "registry" | "issued" | "maintenance" | "pairing-mode" | "clocks",
+): string {
+  const { locks } = paths(config);
+  ensureFolder(locks, 0o750);
+  return join(locks, `.${name}`);
+}

@@ -12,7 +12,7 @@ export interface Controller extends HostContext {
   readonly dialler: KeptDialler | undefined;
   /** Where it is kept between requests, too. */
   readonly index: HostIndex | undefined;
-  /** The invocation's own port for every agent it calls (manual, "Global options"); undefined leaves it to the records. */
+  /** `--port` (docs/OPERATIONS.md, "For every mode"): of every agent; undefined leaves it to the records. */
   readonly agentPort: number | undefined;
 }
 

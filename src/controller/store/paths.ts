@@ -1,9 +1,9 @@
-/** Where the control host keeps its files (PROTOCOL section 4). */
+/** Where the control host keeps its files (docs/PROTOCOL.md, section 4). */
 import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../../core/controller-config.ts";
 import { ensureFolder } from "../../system/files.ts";
 
-/** Places below ca_dir and state_dir, and beside the key (docs/PROTOCOL.md, section 4). */
+/** Files and folders below ca_dir and state_dir, and beside the key. */
 export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
   return {
     caKey: join(ca_dir, "ca.key"),

@@ -27,3 +27,11 @@ export interface Site {
 export function apply(text: string, { start, end, replacement }: Change): string {
   return text.slice(0, start) + replacement + text.slice(end);
 }
+
+/** The lines around the change. */
+export function around(text: string, { line }: Change): string {
+  return text
+    .split("\n")
+    .slice(Math.max(0, line - 4), line + 3)
+    .join("\n");
+}

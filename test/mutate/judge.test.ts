@@ -31,6 +31,8 @@ function change(before: string, after: string): Change {
   return { ...at, replacement: after, before, after };
 }
 
+const warned: string[] = [];
+
 async function judged(...changes: readonly Change[]) {
   using checkout = new TestFolder();
   checkout.write("Makefile", "build:\n\t@:\n");
@@ -45,7 +47,12 @@ async function judged(...changes: readonly Change[]) {
   const judge = new Judge(
     { unchanged, changed },
     { imports: new Imports(SOURCES), unit: tests(false), cli: tests(true) },
-    { unitMs: 60_000, cliMs: 60_000, now: () => performance.now() },
+    {
+      unitMs: 60_000,
+      cliMs: 60_000,
+      now: () => performance.now(),
+      warn: (line) => warned.push(line),
+    },
   );
   const verdicts: Verdict[] = [];
   for (const one of changes) verdicts.push(await judge.judge(one));
@@ -70,4 +77,5 @@ test("a change is noticed by the first test that fails with it and passes withou
 
 3 changes, 2 noticed (66.7 %), 1 not
 2 more did not compile and were passed over`);
+  expect(warned).toEqual(["test/broken.test.ts fails without any change, and is left out"]);
 });

@@ -1,5 +1,5 @@
 /** Whether any test notices a change. */
-import { apply, type Change } from "./change.ts";
+import { apply, around, type Change } from "./change.ts";
 import type { Vocabulary } from "./likeness.ts";
 import type { Imports } from "./reach.ts";
 import type { Tree } from "./tree.ts";
@@ -19,6 +19,8 @@ export interface Bounds {
   readonly cliMs: number;
   /** Now, in milliseconds of any clock that does not go back. */
   readonly now: () => number;
+  /** Is told what a person should know of the tests. */
+  readonly warn: (line: string) => void;
 }
 
 export class Judge {
@@ -49,9 +51,9 @@ export class Judge {
     const text = this.#changed.read(change.file);
     this.#changed.write(change.file, apply(text, change));
     try {
-      const unit = this.#unitTests(change.file, text);
+      const unit = this.#unitTests(change, text);
       const first = await this.#look(unit, this.#bounds.unitMs);
-      const cli = this.#cli.ranked(text);
+      const cli = this.#cli.ranked(text, around(text, change));
       const reach = unit.length + cli.length;
       if (first.noticedBy !== undefined || this.#bounds.cliMs === 0) {
         return { change, reach, ...first };
@@ -67,11 +69,11 @@ export class Judge {
   }
 
   /** The nearest first, and of those that are equally near the likest. */
-  #unitTests(file: string, text: string): string[] {
-    const distances = this.#imports.testsOf(file);
+  #unitTests(change: Change, text: string): string[] {
+    const distances = this.#imports.testsOf(change.file);
     const far = (test: string) => distances.get(test) ?? Number.POSITIVE_INFINITY;
     return this.#unit
-      .ranked(text)
+      .ranked(text, around(text, change))
       .filter((test) => distances.has(test))
       .sort((a, b) => far(a) - far(b));
   }
@@ -87,7 +89,9 @@ export class Judge {
       if (this.#sound.get(test) === false) continue;
       ran += 1;
       if ((await this.#changed.test(test)) === "passed") continue;
-      if (await this.#isSound(test)) return { noticedBy: test, ran };
+      // What fails without the change as well, or only now and then, has noticed nothing.
+      if (!(await this.#isSound(test))) continue;
+      if ((await this.#changed.test(test)) !== "passed") return { noticedBy: test, ran };
     }
     return { ran };
   }
@@ -101,6 +105,7 @@ export class Judge {
     }
     const sound = (await this.#unchanged.test(test)) === "passed";
     this.#sound.set(test, sound);
+    if (!sound) this.#bounds.warn(`${test} fails without any change, and is left out`);
     return sound;
   }
 }

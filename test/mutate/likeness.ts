@@ -3,6 +3,9 @@
  * more. An end-to-end test drives the compiled program, so no import says what it reaches.
  */
 
+/** How much more the words around a change count than the others of its file. */
+const NEAR = 5;
+
 export class Vocabulary {
   readonly #words: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #files = new Map<string, number>();
@@ -15,11 +18,18 @@ export class Vocabulary {
     }
   }
 
-  /** @param text of the source @returns the names of the tests, the likest first */
-  ranked(text: string): string[] {
-    const wanted = wordsOf(text);
+  /**
+   * @param text of the source
+   * @param lines of it that count most
+   * @returns the names of the tests, the likest first
+   */
+  ranked(text: string, lines: string): string[] {
+    const all = wordsOf(text);
+    const near = wordsOf(lines);
+    const score = (words: ReadonlySet<string>) =>
+      this.#score(words, all) + NEAR * this.#score(words, near);
     return [...this.#words]
-      .map(([name, words]) => ({ name, score: this.#score(words, wanted) }))
+      .map(([name, words]) => ({ name, score: score(words) }))
       .sort((a, b) => b.score - a.score)
       .map(({ name }) => name);
   }

@@ -45,6 +45,7 @@ async function main(): Promise<number> {
     unitMs: unitSeconds * 1000,
     cliMs: cliSeconds * 1000,
     now: () => performance.now(),
+    warn: (line: string) => console.error(line),
   };
   const judge = new Judge({ unchanged, changed }, testsOf(sources), bounds);
 

@@ -40,6 +40,7 @@ test("the likest test comes first, whatever its length and its common words", ()
       ["pace", `${common} a reader that keeps the pace`],
     ]),
   );
-  expect(tests.ranked(`${common} readPace word1`)[0]).toBe("pace");
-  expect(tests.ranked(`${common} PAIRING`)[0]).toBe("pairing");
+  expect(tests.ranked(`${common} readPace word1`, "")[0]).toBe("pace");
+  expect(tests.ranked(`${common} PAIRING`, "")[0]).toBe("pairing");
+  expect(tests.ranked(`${common} readPace PAIRING`, "pairing()")[0]).toBe("pairing");
 });

@@ -3,17 +3,24 @@ import type { Verdict } from "./judge.ts";
 
 const MAX_CODE = 72;
 
-/** Code on one line, cut in the middle when it is long. */
-export function shortened(code: string): string {
-  const line = code.replaceAll(/\s+/g, " ");
+function inOneLine(code: string): string {
+  return code.replaceAll(/\s+/g, " ");
+}
+
+/** Cut in the middle when it is long. */
+function shortened(line: string): string {
   if (line.length <= MAX_CODE) return line;
   const half = (MAX_CODE - 3) / 2;
   return `${line.slice(0, Math.ceil(half))}...${line.slice(-Math.floor(half))}`;
 }
 
-export function describe({ change, noticedBy, ran, reach }: Verdict): string {
-  const what = noticedBy === undefined ? `nobody, ${ran} of ${reach} test files` : noticedBy;
-  return `${change.file}:${change.line}:${change.column}  ${what}`;
+/** Where a change is and who noticed it; one that nobody did is shown. */
+export function describe(verdict: Verdict): string {
+  const { change, noticedBy, ran, reach } = verdict;
+  const where = `${change.file}:${change.line}:${change.column}`;
+  if (noticedBy !== undefined) return `${where}  ${noticedBy}`;
+  const [was, is] = differing(inOneLine(change.before), inOneLine(change.after));
+  return `${where}  nobody, ${ran} of ${reach} test files\n  - ${was}\n  + ${is}\n`;
 }
 
 export function report(verdicts: readonly Verdict[], passedOver: number): string {
@@ -23,16 +30,10 @@ export function report(verdicts: readonly Verdict[], passedOver: number): string
   const noticed = verdicts.length - missed.length;
   const share = verdicts.length === 0 ? 0 : (100 * noticed) / verdicts.length;
   return [
-    ...missed.map(row),
+    ...missed.map(describe),
     `${verdicts.length} changes, ${noticed} noticed (${share.toFixed(1)} %), ${missed.length} not`,
     `${passedOver} more did not compile and were passed over`,
   ].join("\n");
-}
-
-function row(verdict: Verdict): string {
-  const { before, after } = verdict.change;
-  const [was, is] = differing(before.replaceAll(/\s+/g, " "), after.replaceAll(/\s+/g, " "));
-  return `${describe(verdict)}\n  - ${was}\n  + ${is}\n`;
 }
 
 /** Both texts, cut to what is around the difference when they are long. */

@@ -75,19 +75,37 @@ export class Tree implements Disposable {
       stdin: "ignore",
       stdout: "ignore",
       stderr: "ignore",
-      // A group of its own, so that what a hanging test has started ends with it.
+      // A group of its own, by which what the test has started can be ended.
       detached: true,
     });
     let hung = false;
     this.#end = () => {
       hung = true;
-      process.kill(-child.pid, "SIGKILL");
+      child.kill("SIGKILL");
     };
     const limit = setTimeout(this.#end, limitMs);
     const status = await child.exited;
     this.#end = undefined;
     clearTimeout(limit);
+    await endGroup(child.pid);
     if (hung) return "hung";
     return status === 0 ? "passed" : "failed";
+  }
+}
+
+/** Ends what a test that failed has left running. A program that is asked ends its scripts as well. */
+async function endGroup(leader: number): Promise<void> {
+  for (let tries = 0; signalled(leader, tries < 40 ? "SIGTERM" : "SIGKILL"); tries += 1) {
+    await Bun.sleep(50);
+  }
+}
+
+/** @returns whether the group has anybody left */
+function signalled(leader: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(-leader, signal);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { isOnlooker } from "../../src/agent/onlooker.ts";
+import { isOnlooker, isRunByOnlooker } from "../../src/agent/onlooker.ts";
+import { parseAgentConfig } from "../../src/core/agent-config.ts";
 
 const FOLDER = { uid: 0, gid: 980 };
 
@@ -15,4 +16,9 @@ test.each([
 
 test("who owns the folder of agent.conf is no onlooker", () => {
   expect(isOnlooker({ uid: 1000, gids: [1000] }, { uid: 1000, gid: 980 }, false)).toBe(false);
+});
+
+test("nor is anybody where there is no such folder: what is missing is told as missing", async () => {
+  const { config } = await parseAgentConfig("/nonexistent/agent.conf", "");
+  expect(isRunByOnlooker(config)).toBe(false);
 });

@@ -29,6 +29,7 @@ async function serve(
   limits = SHORT,
 ) {
   const refused: RefusalStatus[] = [];
+  const tlsFailures: string[] = [];
   const server = await startHttpServer({
     bind: "127.0.0.1",
     port: 0,
@@ -38,12 +39,13 @@ async function serve(
       refused.push(status);
       return refusalText(status);
     },
-    onTlsFailure: () => undefined,
+    onTlsFailure: (_, reason) => tlsFailures.push(reason),
     connections: CONNECTIONS,
     limits,
   });
   return {
     refused,
+    tlsFailures,
     port: server.port,
     [Symbol.dispose]: () => {
       server.stopAccepting();
@@ -277,6 +279,30 @@ test.each(["plain HTTP", "TLS"])(
     raw.destroy();
   },
 );
+
+test("what breaks a TLS connection is a failure of the handshake only before its end", async () => {
+  const { cert, key } = await (await Authority.create()).issue("api");
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const onRequest = (request: IncomingMessage) => {
+    request.resume();
+    request.socket.once("close", () => resolve());
+  };
+  using server = await serve(onRequest, tlsContext({ cert, key }), LONG);
+  const stranger = open(server.port);
+  stranger.write("GET / HTTP/1.1\r\n\r\n");
+  await received(stranger);
+  expect(server.tlsFailures).toHaveLength(1);
+
+  const raw = open(server.port);
+  raw.on("error", () => undefined);
+  const socket = connectTls({ socket: raw, rejectUnauthorized: false });
+  socket.on("error", () => undefined);
+  await new Promise<void>((secured) => socket.once("secureConnect", () => secured()));
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  raw.resetAndDestroy();
+  await closed;
+  expect(server.tlsFailures).toHaveLength(1);
+});
 
 test("T64 a TLS handshake that is not finished has its deadline", async () => {
   const { cert, key } = await (await Authority.create()).issue("api");

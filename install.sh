@@ -367,25 +367,33 @@ put() {
   replaced=1
 }
 
-# What an installer that was killed has left of the file: the number is its process.
+# Sets $aside: what a file is written as until it takes its name. No other program gives such a name.
+name_aside() {
+  aside=$root$(dirname "$1")/.$(basename "$1").ctrl-exec-install.
+}
+
+# What an installer that was killed has left of $aside: no write takes ten minutes. A process number would not tell,
+# since every container counts its own.
 drop_dead() {
-  for left in "$root$1".new.*; do
-    case ${left##*.} in
+  for left in "$aside"*; do
+    case ${left#"$aside"} in
       *[!0-9]* | '') ;;
-      *) kill -0 "${left##*.}" 2>/dev/null || rm -f "$left" ;;
+      *) find "$left" -prune '(' -type f -o -type l ')' -user "$uid" -mmin +10 -exec rm -f {} ';' 2>/dev/null || : ;;
     esac
   done
 }
 
 # The new file is created, never followed.
 write_file() {
-  drop_dead "$4"
+  name_aside "$4"
+  drop_dead
+  aside=$aside$$
   mkdir -p "$(dirname "$root$4")" &&
-    rm -f "$root$4.new.$$" &&
-    (set -C && cat "$1" >"$root$4.new.$$") &&
-    chmod "$2" "$root$4.new.$$" &&
-    own "$3" "$root$4.new.$$" &&
-    mv -f "$root$4.new.$$" "$root$4"
+    rm -f "$aside" &&
+    (set -C && cat "$1" >"$aside") &&
+    chmod "$2" "$aside" &&
+    own "$3" "$aside" &&
+    mv -f "$aside" "$root$4"
 }
 
 # The same for files that are the administrator's from then on.
@@ -400,8 +408,10 @@ put_link() {
 }
 
 write_link() {
-  drop_dead "$2"
-  mkdir -p "$(dirname "$root$2")" && ln -s "$1" "$root$2.new.$$" && mv -f "$root$2.new.$$" "$root$2"
+  name_aside "$2"
+  drop_dead
+  aside=$aside$$
+  mkdir -p "$(dirname "$root$2")" && rm -f "$aside" && ln -s "$1" "$aside" && mv -f "$aside" "$root$2"
 }
 
 # folder <path> <mode> <group or ->
@@ -957,9 +967,11 @@ remove_account() {
     for file in "$1" shadow; do
       [ -f "$root/etc/$file" ] || continue
       # The copy has the file's mode and owner; the file itself is never half written.
-      cp -p "$root/etc/$file" "$root/etc/$file.new.$$" &&
-        sed '/^ctrl-exec-agent:/d' "$root/etc/$file" >"$root/etc/$file.new.$$" &&
-        mv -f "$root/etc/$file.new.$$" "$root/etc/$file" || return 1
+      name_aside "/etc/$file"
+      aside=$aside$$
+      cp -p "$root/etc/$file" "$aside" &&
+        sed '/^ctrl-exec-agent:/d' "$root/etc/$file" >"$aside" &&
+        mv -f "$aside" "$root/etc/$file" || return 1
     done
   fi
 }

@@ -8,6 +8,7 @@ import {
   chownSync,
   existsSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   readFileSync,
   readlinkSync,
@@ -170,18 +171,32 @@ test("T10 kill -9 before each of its steps leaves an agent all its files, and th
 });
 
 test("T10 what a killed installer has left of a file goes when the file is written, and nothing else", async () => {
+  const bin = "usr/local/bin";
+  const mark = `${bin}/.ctrl-exec.ctrl-exec-install`;
   for (const shell of SHELLS) {
     using root = openLayout();
-    // No process has so high a number.
-    const dead = [
-      "usr/local/bin/ctrl-exec.new.99999999",
-      "usr/local/bin/ctrl-exec-agent.new.99999999",
-    ];
-    const kept = [`usr/local/bin/ctrl-exec.new.${process.pid}`, "usr/local/bin/ctrl-exec.new.mine"];
+    // Of another process namespace the number says nothing: one of a process that runs here is no younger.
+    const dead = [`${mark}.99999999`, `${mark}.${process.pid}`];
+    const theirs = ["new.20251128", "new.99999999", "new.mine", "ctrl-exec-install.20251128"];
+    const kept = [...theirs.map((end) => `${bin}/ctrl-exec.${end}`), `${mark}.mine`];
     for (const name of [...dead, ...kept]) root.write(name, "half");
+    mkdirSync(root.join(`${mark}.3`));
+    const link = `${bin}/.ctrl-exec-agent.ctrl-exec-install.2`;
+    symlinkSync("ctrl-exec", root.join(link));
+    root.write(`${mark}.4`, "of another user");
+    if (asRoot) chownSync(root.join(`${mark}.4`), 1, 1);
+    const longAgo = new Date(Date.now() - 3_600_000);
+    for (const name of [...dead, ...kept, link, `${mark}.3`, `${mark}.4`]) {
+      lutimesSync(root.join(name), longAgo, longAgo);
+    }
+    // Another installer may be at work.
+    const young = root.write(`${mark}.5`, "half");
     expect(await install(argsFor(root), { shell })).toMatchObject({ status: 0, err: "" });
-    expect(dead.filter((name) => root.has(name))).toEqual([]);
-    expect(kept.filter((name) => root.has(name))).toEqual(kept);
+    const isThere = (name: string) => lstatSync(root.join(name), { throwIfNoEntry: false });
+    expect([...dead, link].filter(isThere)).toEqual([]);
+    expect(kept.filter(isThere)).toEqual(kept);
+    expect([existsSync(young), root.has(`${mark}.3`)]).toEqual([true, true]);
+    expect(root.has(`${mark}.4`)).toBe(asRoot);
   }
 });
 

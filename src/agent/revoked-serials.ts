@@ -41,8 +41,9 @@ export class RevokedSerials {
     return this.#read.serials.has(serial);
   }
 
-  get size(): number {
-    return this.#read.serials.size;
+  /** Serials that the file names. */
+  get named(): number {
+    return this.#read.named;
   }
 
   /** False when there is no file. */

@@ -1,5 +1,6 @@
 /** Judges the file behind an allowlisted name: who could change it, and `script_dirs` (T13). */
 import { normalize } from "node:path";
+import { suspectedOption } from "../core/allowlist.ts";
 import { judgePath, type PathJudgement } from "../system/trusted-path.ts";
 
 export type ScriptJudgement =
@@ -34,4 +35,10 @@ function contains(dir: string, real: string, user: number | undefined): boolean 
   const judged = judgePath(dir, user);
   if (judged.kind !== "good") return false;
   return real.startsWith(judged.real === "/" ? "/" : `${judged.real}/`);
+}
+
+/** Of a script that is not there: what is wrong with its line in scripts.conf, if that shows (a mistyped option). */
+export function lineProblem(path: string, judged: ScriptJudgement): string | undefined {
+  const isMissing = judged.kind === "unusable" && judged.code === "ENOENT";
+  return isMissing ? suspectedOption(path) : undefined;
 }

@@ -4,6 +4,7 @@ import type { AllowedScript } from "../core/allowlist.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { BEING_WRITTEN, onceWritten } from "../system/once-written.ts";
 import { baseEnvironment, notStarted, type ProcessResult, runProcess } from "../system/process.ts";
+import { startableProblem } from "../system/startable.ts";
 import { executableProblem } from "../system/trusted-path.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";
 
@@ -14,6 +15,18 @@ export function judgeAllowedScript(
 ): ScriptJudgement {
   const judged = judgeScript(script.path, config.script_dirs);
   return judged.kind === "good" ? (executableProblem(judged.real) ?? judged) : judged;
+}
+
+/**
+ * The same for who asks before a run: also whether the system could start the file, and the interpreter that
+ * its `#!` line names. A run leaves that to execve(2), which alone knows what this system can execute.
+ */
+export function judgeStart(
+  script: AllowedScript,
+  config: Pick<AgentConfig, "script_dirs">,
+): ScriptJudgement {
+  const judged = judgeAllowedScript(script, config);
+  return judged.kind === "good" ? (startableProblem(judged.real) ?? judged) : judged;
 }
 
 /** The one script that works on the agent's own files is told where they are. */

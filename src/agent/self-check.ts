@@ -9,6 +9,7 @@ import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { fitsKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";
+import { startableProblem } from "../system/startable.ts";
 import { judgeProgram } from "../system/trusted-path.ts";
 import { serialEntryProblem } from "./announced-serial.ts";
 import { fileFaults } from "./config-files.ts";
@@ -17,7 +18,8 @@ import { parseAllowedIps } from "./door/allowed-ips.ts";
 import { identityFiles, loadCertificate } from "./identity-files.ts";
 import { isRunByOnlooker } from "./onlooker.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
-import { judgeAllowedScript } from "./script.ts";
+import { judgeStart } from "./script.ts";
+import { lineProblem } from "./script-file.ts";
 
 export interface Check {
   /** What was looked at. */
@@ -160,7 +162,7 @@ function checkRevocations({ revoked_serials: name, namesRevocationFile }: AgentC
       };
     }
     const none = revoked.present ? "" : "no such file, ";
-    return { name, ok: true, detail: `${none}${revoked.size} revoked` };
+    return { name, ok: true, detail: `${none}${revoked.named} revoked` };
   });
 }
 
@@ -192,11 +194,15 @@ async function checkAllowlist(config: AgentConfig, path: string): Promise<Check[
   }
 }
 
+const CORRECT_LINE = "correct the line in scripts.conf";
+
 function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Check[] {
   return [...scripts].map((script) => {
     const name = `script ${script.name}`;
-    const judged = judgeAllowedScript(script, config);
+    const judged = judgeStart(script, config);
     if (judged.kind === "good") return { name, ok: true, detail: script.path };
+    const slip = lineProblem(script.path, judged);
+    if (slip !== undefined) return { name, ok: false, detail: slip, remedy: CORRECT_LINE };
     return { name, ok: false, detail: judged.problem, remedy: judged.remedy };
   });
 }
@@ -216,7 +222,8 @@ function checkSerialEntry(config: AgentConfig, entry: AllowedScript | undefined)
 function checkHook(config: AgentConfig): Check[] {
   const { auth_hook: hook } = config;
   if (hook === undefined) return [];
-  const judged = judgeProgram(hook);
+  const program = judgeProgram(hook);
+  const judged = program.kind === "good" ? (startableProblem(program.real) ?? program) : program;
   if (judged.kind === "good") return [{ name: "auth_hook", ok: true, detail: hook }];
   return [{ name: "auth_hook", ok: false, detail: judged.problem, remedy: judged.remedy }];
 }

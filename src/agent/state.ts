@@ -9,6 +9,7 @@ import { AGENT_FILE_RULE } from "./config-files.ts";
 import { type AllowedIps, readAllowedIps } from "./door/allowed-ips.ts";
 import type { RevokedSerials } from "./revoked-serials.ts";
 import { judgeAllowedScript } from "./script.ts";
+import { lineProblem } from "./script-file.ts";
 import { type AgentTrust, loadTrust } from "./trust.ts";
 
 export interface AgentState {
@@ -33,14 +34,17 @@ async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowli
   const { scripts, warnings } = await parseAllowlist(path, readTrustedText(path, AGENT_FILE_RULE));
   const inside = new Map(scripts);
   const outside: ConfigWarning[] = [];
+  const slips: ConfigWarning[] = [];
   for (const [name, script] of scripts) {
     if (agentTakesSerial(name, script, config)) continue;
     const judged = judgeAllowedScript(script, config);
+    const slip = lineProblem(script.path, judged);
+    if (slip !== undefined) slips.push({ key: name, message: slip });
     if (judged.kind !== "outside") continue;
     inside.delete(name);
     outside.push({ key: name, message: `rejected: ${judged.problem}` });
   }
-  return { scripts: inside, warnings: [...warnings, ...outside] };
+  return { scripts: inside, warnings: [...warnings, ...slips, ...outside] };
 }
 
 /** Puts what the files made us skip into the log. */

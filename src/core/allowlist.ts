@@ -2,6 +2,7 @@
 import { type RawValue, readSettings } from "./conf-syntax.ts";
 import { MAX_TIMER_SECONDS } from "./config-fields.ts";
 import type { ConfigWarning } from "./config-file.ts";
+import { nearestMatch } from "./text.ts";
 import { parseByteSize } from "./units.ts";
 
 export const DEFAULT_ALLOWLIST_NAME = "scripts.conf";
@@ -106,6 +107,22 @@ function readLine(line: string): AllowedScript | string {
     path = path.slice(0, -word.length).trimEnd();
   }
   return allowedScript(name, path, given);
+}
+
+/**
+ * The path's last word, if it looks like an option and is none: part of the path by the rule above, and most
+ * likely a slip. Who can see that there is no such file tells of it.
+ *
+ * @returns what to say of it
+ */
+export function suspectedOption(path: string): string | undefined {
+  const word = lastWord(path);
+  const [, key] = /^([A-Za-z][\w-]*)=/.exec(word) ?? [];
+  if (key === undefined || word.length === path.length) return undefined;
+  const known = Object.keys(OPTIONS);
+  const guess = nearestMatch(key.toLowerCase(), known);
+  const next = guess === undefined ? `known are ${known.join(", ")}` : `did you mean ${guess}=?`;
+  return `no such file as ${path}, and ${key} is no option; ${next}`;
 }
 
 /** What stands after the last blank. */

@@ -51,6 +51,8 @@ function padOctets(hex: string): string {
 
 export interface Revocations {
   readonly serials: ReadonlySet<Serial>;
+  /** Serials that lines name: one of digits alone has two readings, and is one. */
+  readonly named: number;
   /** Numbers of the lines that are not a serial: they revoke nothing, and somebody must be told. */
   readonly badLines: readonly number[];
 }
@@ -58,6 +60,7 @@ export interface Revocations {
 /** A revocation list: one serial a line; a `#` begins a comment, after a serial too. */
 export function parseRevocations(text: string): Revocations {
   const serials = new Set<Serial>();
+  const named = new Set<Serial>();
   const badLines: number[] = [];
   for (const [index, rawLine] of text.split(/\r?\n/).entries()) {
     const [beforeComment = ""] = rawLine.split("#", 1);
@@ -65,9 +68,11 @@ export function parseRevocations(text: string): Revocations {
     if (line === "") continue;
     const readings = readSerials(line);
     for (const serial of readings) serials.add(serial);
-    if (readings.length === 0) badLines.push(index + 1);
+    const [first] = readings;
+    if (first === undefined) badLines.push(index + 1);
+    else named.add(first);
   }
-  return { serials, badLines };
+  return { serials, named: named.size, badLines };
 }
 
 /** Reads the one-line serial file that pairing writes; undefined when it holds no hex serial. */

@@ -1,10 +1,12 @@
 /** Programs that could not be started: whether that is certain, and why, in words. */
 import { shortageOf } from "./shortage.ts";
 
+export const NO_PROGRAM = "it has no #! line and is no program";
+
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "it is not executable",
   ENOENT: "no such file, or its interpreter is missing",
-  ENOEXEC: "it has no #! line and is no program",
+  ENOEXEC: NO_PROGRAM,
   ETXTBSY: "it is being written (ETXTBSY); try again when that is done",
   E2BIG: "the arguments are longer than this system allows",
 };

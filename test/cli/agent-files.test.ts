@@ -532,3 +532,42 @@ test("pairing-status --json says until when", async () => {
     serial: expect.stringMatching(/^[0-9a-f]+$/),
   });
 });
+
+test("self-check fails scripts and a hook that could not start", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.addAgent("web-01", { scripts: { good: "exit 0" } });
+  await agent.pair();
+  const bare = control.folder.write("bare.sh", "echo hello\n", 0o755);
+  const crlf = control.folder.write("crlf.sh", "#!/bin/sh\r\necho hello\r\n", 0o755);
+  const gone = control.folder.write("gone.sh", "#!/nonexistent/perl\n", 0o755);
+  agent.writeAllowlist([
+    UPDATE,
+    `good = ${agent.path("scripts/good.sh")}`,
+    `bare = ${bare}`,
+    `crlf = ${crlf}`,
+    `gone = ${gone}`,
+  ]);
+  agent.writeConfig([`auth_hook = ${crlf}`]);
+  const { out, status } = await agent.run("self-check");
+  expect(status).toBe(1);
+  expect(out).toMatch(/^OK {4}script good: /m);
+  expect(out).toMatch(
+    /^FAIL {2}script bare: .* it has no #! line and is no program; begin it with /m,
+  );
+  expect(out).toMatch(/^FAIL {2}script crlf: .*CRLF.*; sed -i 's\/\\r\$\/\/' .*crlf\.sh$/m);
+  expect(out).toMatch(/^FAIL {2}script gone: .*missing: \/nonexistent\/perl; install /m);
+  expect(out).toMatch(/^FAIL {2}auth_hook: .*CRLF/m);
+});
+
+test("a mistyped option of a script is named by self-check and in the log", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01", { scripts: { good: "exit 0" } });
+  const path = agent.path("scripts/good.sh");
+  const equal = control.folder.script("with blank=3", "exit 0");
+  agent.writeAllowlist([UPDATE, `slip = ${path} timeot=3`, `equal = ${equal}`]);
+  agent.serving.child.kill("SIGHUP");
+  await agent.serving.seen(/ACTION=config-warn ENTRY=slip MSG=".*did you mean timeout=\?"/);
+  const { out } = await agent.run("self-check");
+  expect(out).toMatch(/^FAIL {2}script slip: .*did you mean timeout=\?; correct the line /m);
+  expect(out).toMatch(/^OK {4}script equal: /m);
+});

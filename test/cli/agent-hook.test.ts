@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { ControlHost } from "../support/fleet.ts";
 import { ask, controllerIdentity, get, jsonOf, post, statusOf } from "../support/raw-agent.ts";
 
@@ -133,12 +133,16 @@ test("T25 /capabilities passes the hook as discovery, a ping does not ask it", a
     scripts: [{ name: "greet", path, executable: true }],
     tags: { env: "test" },
   });
+  writeFileSync(path, "echo hello\n");
+  expect(jsonOf(await ask(agent.port, good, get("/capabilities"))).scripts).toEqual([
+    { name: "greet", path, executable: false },
+  ]);
   chmodSync(path, 0o644);
   expect(jsonOf(await ask(agent.port, good, get("/capabilities"))).scripts).toEqual([
     { name: "greet", path, executable: false },
   ]);
   expect(statusOf(await ask(agent.port, good, post("/ping", {})))).toBe(200);
-  expect(readFileSync(seen, "utf8")).toBe("discovery\ndiscovery\n");
+  expect(readFileSync(seen, "utf8")).toBe("discovery\n".repeat(3));
   control.folder.script("hook", "exit 1");
   const denied = await ask(agent.port, good, get("/capabilities"));
   expect([statusOf(denied), jsonOf(denied)]).toEqual([403, { error: "not authorised" }]);

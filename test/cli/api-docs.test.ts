@@ -1,6 +1,6 @@
 /** docs/API.md is true: every example is run as it stands there, and prints what stands there. */
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TestApi } from "../support/api.ts";
 import { cleanEnvironment, runProgram } from "../support/binary.ts";
@@ -81,4 +81,13 @@ test("T25 the example hook as it is: the command line runs scripts, the API runs
   expect(existsSync(ran)).toBe(false);
   expect((await host.run("run", ["web-01", "mark"])).status).toBe(0);
   expect(existsSync(ran)).toBe(true);
+});
+
+test("the live document offers no script that a run would not start", async () => {
+  await using host = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  const agent = await host.startAgent("web-01", { scripts: { good: "exit 0", bad: "exit 0" } });
+  writeFileSync(agent.path("scripts/bad.sh"), "exit 0\n");
+  await using api = await TestApi.start(host);
+  const { json } = await api.get("/openapi-live.json");
+  expect(JSON.stringify(json)).toContain('"enum":["good"]');
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { isScriptName, parseAllowlist } from "../../src/core/allowlist.ts";
+import { isScriptName, parseAllowlist, suspectedOption } from "../../src/core/allowlist.ts";
 
 const FILE = "/etc/ctrl-exec-agent/scripts.conf";
 const TOML = "/etc/ctrl-exec-agent/scripts.toml";
@@ -143,3 +143,16 @@ test.each([
 ])("%j is a script name: %p", (name, is) => {
   expect(isScriptName(name)).toBe(is);
 });
+
+test.each([
+  ["/opt/s.sh timeot=3", /timeot is no option; did you mean timeout=\?$/],
+  ["/opt/s.sh timeout=3 Concurency=1", /did you mean concurrency=\?$/],
+  ["/opt/s.sh shell=bash", /known are timeout, max_output, concurrency$/],
+])("a last word like an option is suspected: %s", (path, said) => {
+  expect(suspectedOption(path)).toMatch(said);
+});
+
+test.each(["/opt/s.sh", "/opt/a=b.sh", "/opt/my a=/s.sh x", "/opt/my script.sh"])(
+  "a path is a path: %s",
+  (path) => expect(suspectedOption(path)).toBeUndefined(),
+);

@@ -89,6 +89,11 @@ test("a revocation list: a comment may stand in its own line or after a serial",
   expect(badLines).toEqual([6, 8]);
 });
 
+test("a line of digits alone names one serial, of two readings", () => {
+  const { serials, named } = parseRevocations("1234\nabcd\n01234 # again\n");
+  expect([serials.size, named]).toEqual([3, 2]);
+});
+
 describe("the file with the controller's serial", () => {
   test.each([
     ["4a3b\n", "4a3b"],

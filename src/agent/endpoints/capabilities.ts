@@ -3,7 +3,7 @@ import { VERSION } from "../../core/version.ts";
 import { agentTakesSerial } from "../announced-serial.ts";
 import { authorize } from "../authorize.ts";
 import { type Endpoint, refusal } from "../endpoint.ts";
-import { judgeAllowedScript } from "../script.ts";
+import { judgeStart } from "../script.ts";
 
 /** `GET /capabilities`: the allowlist and the tags. `executable` means that a run would start it. */
 export const capabilities: Endpoint = async (context, { peerIp }) => {
@@ -28,7 +28,7 @@ export const capabilities: Endpoint = async (context, { peerIp }) => {
     path: script.path,
     executable:
       agentTakesSerial(script.name, script, state.config) ||
-      judgeAllowedScript(script, state.config).kind === "good",
+      judgeStart(script, state.config).kind === "good",
   }));
   log("info", "capabilities", { PEER: peerIp, SCRIPTS: scripts.length });
   return {

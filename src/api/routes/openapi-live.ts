@@ -21,9 +21,10 @@ export const openapiLive = defineRoute({
     await authorizeRoute(call);
     const { controller, routes } = call.api;
     const found = await scanOnce(controller);
-    // As values of what may be asked for.
+    // As values of what may be asked for; no run would start the others.
     const scripts = found
-      .flatMap((host) => host.scripts.map(({ name }) => name))
+      .flatMap((host) => host.scripts.filter(({ executable }) => executable))
+      .map(({ name }) => name)
       .filter((name) => !isReservedScript(name));
     return success(
       liveDocument(routes, {

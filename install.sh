@@ -830,6 +830,7 @@ maintenance() {
 
 # Upgrading restarts what ran and starts nothing else; what is new starts.
 restart_what_ran() {
+  ! is_idle || note "$manager does not run here: no service is started or restarted; start them by your own means"
   [ "$running" = 1 ] || return 0
   if [ -n "$changed_units" ] && [ "$manager" = systemd ]; then step 'reread the units' systemctl daemon-reload; fi
   for name in ctrl-exec-agent ctrl-exec-api; do
@@ -881,6 +882,9 @@ pair_agent() {
     procd) step 'start ctrl-exec-agent' /etc/init.d/ctrl-exec-agent start ;;
   esac
 }
+
+# Installed and not in charge, as in a container.
+is_idle() { [ -n "$manager" ] && [ -z "$root" ] && [ "$running" = 0 ]; }
 
 next_steps() {
   [ "$control" = 0 ] || [ -e "$root/etc/ctrl-exec/ca.crt" ] ||
@@ -1002,7 +1006,9 @@ main() {
       }
       say 'Demo: every result was the expected one'
     fi
-    say "Service manager: ${manager:-none}"
+    idle=''
+    ! is_idle || idle=', which does not run here'
+    say "Service manager: ${manager:-none}$idle"
     say "Installing${root:+ into $root}:"
     install_all
     [ -z "$controller" ] || pair_agent

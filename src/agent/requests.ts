@@ -87,7 +87,7 @@ export class Requests {
     const { log } = this.#context();
     for (const [connection, { ip, body }] of this.#talks) {
       if (!this.isBusy(connection)) continue;
-      const REASON = "the agent stops; a script that has begun goes on";
+      const REASON = `the agent stops; a script that has begun ${afterTheAgent()}`;
       log("warning", "hang-up", { PEER: ip, REASON, REQID: requestIdIn(body) });
     }
   }
@@ -164,4 +164,9 @@ export class Requests {
       return { status: 500, body: { error: "internal error" } };
     }
   }
+}
+
+/** With the first process of a container the kernel ends all others (pid_namespaces(7)). */
+function afterTheAgent(): string {
+  return process.pid === 1 ? "ends with it, since it is process 1 of its container" : "goes on";
 }

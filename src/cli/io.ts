@@ -3,7 +3,7 @@ import { CtrlExecError, systemCode } from "../core/errors.ts";
 import { forTerminal } from "../core/text.ts";
 import { Outlet } from "../system/outlet.ts";
 import { readyWriteTo } from "../system/ready-write.ts";
-import { flushStderr, offerStderr, writeStderr } from "../system/stderr.ts";
+import { drawStderr, flushStderr, offerStderr, writeStderr } from "../system/stderr.ts";
 
 export interface Io {
   /** Data. Never blocks: a pager that is not read must not let a host's deadline pass. */
@@ -15,8 +15,8 @@ export interface Io {
   err(text: string): void;
   /** The same for what comes without end: left out while much is still unread. */
   note(text: string): void;
-  /** On stderr as it is, for what moves the cursor itself; left out while much is still unread. */
-  draw(text: string): void;
+  /** A line on stderr's terminal that is drawn over the one before it; left out while much is still unread. */
+  draw(line: string): void;
   /** Waits until all of it is out. @throws OutputClosed, or OutputLost on a full disk */
   flush(): Promise<void>;
   /** From now on a lost output has this hint: what has happened all the same, and where it is to be seen. */
@@ -41,7 +41,7 @@ export function openIo(): Io {
     out: (content) => output.write(content),
     err: (text) => writeStderr(forTerminal(text)),
     note: (text) => offerStderr(forTerminal(text)),
-    draw: offerStderr,
+    draw: drawStderr,
     flush: () => output.flush(),
     hintWhenLost: (hint) => {
       output.hintWhenLost = hint;

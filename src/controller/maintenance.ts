@@ -49,6 +49,8 @@ export interface MaintenanceReport {
   readonly expiredRuns: number;
   /** Whatever broke, each with the file at fault. */
   readonly problems: readonly string[];
+  /** One of them was of the code `config`, as where this user may not read or write the files. */
+  readonly misconfigured: boolean;
 }
 
 const NOTHING: MaintenanceReport = {
@@ -64,6 +66,7 @@ const NOTHING: MaintenanceReport = {
   expiredRequests: 0,
   expiredRuns: 0,
   problems: [],
+  misconfigured: false,
 };
 
 /**
@@ -77,6 +80,7 @@ export async function maintainOnce(
 ): Promise<MaintenanceReport> {
   const { config, log, now } = controller;
   const problems = new Set<string>();
+  let misconfigured = false;
   /** One task that fails leaves the others to be done. */
   const attempt = async <Value>(
     name: string,
@@ -86,12 +90,13 @@ export async function maintainOnce(
       return await task();
     } catch (thrown) {
       problems.add(inOneLine(thrown));
+      misconfigured ||= thrown instanceof CtrlExecError && thrown.code === "config";
       log("err", "maintain-fail", { ERROR: messageOf(thrown), TASK: name });
       return undefined;
     }
   };
   const lock = await attempt("lock", () => ({ held: tryLockMaintenance(controller) }));
-  if (lock === undefined) return { ...NOTHING, problems: [...problems] };
+  if (lock === undefined) return { ...NOTHING, problems: [...problems], misconfigured };
   if (lock.held === undefined) return { ...NOTHING, busy: true };
   using _held = lock.held;
   const registry = await attempt("registry", () => readRegistry(config));
@@ -135,6 +140,7 @@ export async function maintainOnce(
     expiredRequests: expiredRequests ?? 0,
     expiredRuns: expiredRuns ?? 0,
     problems: [...problems],
+    misconfigured,
   };
 }
 

@@ -97,6 +97,19 @@ describe("the agent", () => {
     expect(await container.running.ended()).toBe(0);
   });
 
+  test("a script that takes too long ends with it, and the log says so", async () => {
+    await using container = await containedAgent();
+    const mark = agent.path("taken-along");
+    const answer = ask(agent.port, controllerIdentity(control), waiting(mark));
+    await until("the script runs", () => existsSync(mark));
+    container.kill("SIGTERM");
+    expect(await container.running.ended()).toBe(0);
+    expect(await answer).toHaveProperty("failed");
+    expect(container.running.err).toContain(
+      'REASON="the agent stops; a script that has begun ends with it, since it is process 1 of its container"',
+    );
+  });
+
   test("a second signal ends it at once, whatever still runs", async () => {
     await using container = await containedAgent();
     const mark = agent.path("second");

@@ -19,6 +19,7 @@ import { gzipSync } from "node:zlib";
 import { parseAllowlist } from "../../src/core/allowlist.ts";
 import { UPDATE_SERIAL_SCRIPT as UPDATE } from "../../src/core/messages.ts";
 import { BINARY as COMPILED, runCommand } from "../support/binary.ts";
+import { ROOT } from "../support/documents.ts";
 import { TestFolder } from "../support/folder.ts";
 import { INSTALLER, install, SHELLS, standIn } from "../support/installer.ts";
 
@@ -542,4 +543,28 @@ test("a step that fails ends it with the step's name", async () => {
   const failed = await install(["--agent", "--from", BINARY, "--root", root.path]);
   expect(failed.status).toBe(1);
   expect(failed.err).toContain("this step failed: folder /opt/ctrl-exec-scripts");
+});
+
+/** $1 becomes a root folder with OpenRC in it that does not run; the rest of this host is seen there. */
+const IDLE_OPENRC = [
+  'root=$1; shift; mount -t tmpfs none "$root"',
+  `for folder in /usr /bin /lib /lib64 /etc /dev /proc /tmp ${ROOT}; do`,
+  '  [ ! -e "$folder" ] || { mkdir -p "$root$folder"; mount --rbind "$folder" "$root$folder"; }',
+  "done",
+  'for folder in "$root/usr/lib/systemd" "$root/lib/systemd"; do',
+  '  [ ! -d "$folder" ] || mount -t tmpfs none "$folder"',
+  "done",
+  'mkdir "$root/sbin"; touch "$root/sbin/openrc-run"; exec chroot "$root" "$@"',
+].join("\n");
+
+test("a service manager that does not run is said to start nothing", async () => {
+  using folder = new TestFolder();
+  const root = folder.join("root");
+  mkdirSync(root);
+  const alone = ["unshare", "-Urm", "sh", "-ec", IDLE_OPENRC, "sh", root];
+  const command = ["sh", INSTALLER, "--api", "--from", BINARY, "--dry-run"];
+  const { out, err, status } = await runCommand([...alone, ...command], {});
+  expect({ err, status }).toEqual({ err: "", status: 0 });
+  expect(out).toContain("Service manager: openrc, which does not run here\n");
+  expect(out).toContain("note: openrc does not run here: no service is started or restarted");
 });

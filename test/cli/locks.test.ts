@@ -44,6 +44,7 @@ test("T30 no run beside a held lock: the second is refused, on the screen and as
   expect(await first.child.exited).toBe(0);
   expect(readFileSync(control.folder.join("begun"), "utf8")).toBe("run\n");
   expect((await control.mustRun("list-locks", ["--json"])).out).toBe("[]\n");
+  expect((await control.mustRun("list-locks")).err).toContain("No run holds a lock.\n");
   await control.mustRun("run", ["web-01", "slow"]);
   expect((await control.log.seen("lock-conflict")).fields).toEqual({ CONFLICTS: "web-01:slow" });
 });

@@ -187,6 +187,11 @@ test("an agent that gives up disappears from the console", async () => {
   await waiting.stop("SIGINT");
   await operator.seen(/web-01 \(127\.0\.0\.1\) went away\./);
   operator.clear();
+  const another = new PairingStranger(port, await pairingRequest("evil"), "127.1.99.1");
+  const [notice] = await operator.seen(/Also waiting[\s\S]*Press Enter to go on\./);
+  expect(notice).not.toContain("Type l");
+  another[Symbol.dispose]();
+  operator.clear();
   operator.type("a\r");
   await operator.seen(/No request is shown\./);
   expect((await control.mustRun("list-requests", ["--json"])).out).toBe("[]\n");

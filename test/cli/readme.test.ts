@@ -23,4 +23,10 @@ test("README shows what the demo really prints", async () => {
   const lines = lasting(shown?.text ?? "");
   expect(lines.length).toBeGreaterThan(20);
   for (const line of lines) expect(printed).toContain(line);
+  // A title has a blank line before it where the output ends its last line.
+  const titles = lines.filter((line) => line.startsWith("# "));
+  const before = (text: string[], title: string) => text[text.indexOf(title) - 1] === "";
+  for (const title of titles.slice(1)) {
+    expect([title, before(lines, title)]).toEqual([title, before(printed, title)]);
+  }
 });

@@ -56,6 +56,9 @@ test.each([
     expect(run.err).toMatch(
       /ACTION=run ERROR="ctrl-exec was stopped .*" REQID=\w+ SCRIPT=wait TARGET=web-01/,
     );
+    expect(run.out).toMatch(/^==> web-01 {2}\[FAIL {2}exit:-1 {2}req:/m);
+    const told = await control.run("status", [reqid]);
+    expect(told.err).toContain("wait: 1 of 2 hosts done, 1 unknown at ");
     const record = await control.run("status", [reqid, "--json"]);
     expect(JSON.parse(record.out)).toMatchObject({
       complete: true,

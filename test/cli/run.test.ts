@@ -329,12 +329,18 @@ test("progress is cut to the terminal's width, so that one line can be wiped aga
 });
 
 test("while hosts are outstanding a terminal shows progress; Ctrl-C leaves, the script goes on", async () => {
-  const args = control.withSetting(["run", "web-01", "db-01:1", "wait"]);
+  const args = ["run", "web-01", "db-01:1", "wait", "--config", control.config, "--log=stderr"];
   const session = new TerminalSession("ctrl-exec", args);
   await session.seen(/db-01 {2}\[.*FAIL/);
   await session.seen(/1 of 2 done, 1 outstanding, \ds/);
   session.type("\u0003");
   expect(await session.ended()).toBe(130);
+  // The log's line takes the place of the progress.
+  const lines = session.screen.split("\n").filter((line) => line.includes("]: ACTION="));
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) {
+    expect(line.split("\r\u001b[K").at(-1)).toMatch(/^ctrl-exec\[\d+\]: /);
+  }
   control.folder.write("go", "");
   await web.serving.seen(/ACTION=run EXIT=0 PEER=127\.0\.0\.1 REQID=[0-9a-f]{16} SCRIPT=wait/);
 });

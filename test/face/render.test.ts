@@ -239,6 +239,12 @@ describe("an error", () => {
   });
 });
 
+test("a result without a time has no empty column", () => {
+  const kept = new KeptIo();
+  new RunBlocks(kept.io).show({ ...OK, rtt: "" });
+  expect(kept.out).toMatch(/^==> web-01 {2}\[OK {2}exit:0 {2}req:\w+\]$/m);
+});
+
 test("progress is for a terminal alone", () => {
   const kept = new KeptIo();
   const progress = new Progress(kept.io, 2);

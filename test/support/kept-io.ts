@@ -17,8 +17,8 @@ export class KeptIo {
       err: (text) => {
         this.err += forTerminal(text);
       },
-      draw: (text) => {
-        this.err += text;
+      draw: (line) => {
+        this.err += `\r\u001b[K${line}`;
       },
       note: (text) => {
         this.err += forTerminal(text);

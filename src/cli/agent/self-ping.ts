@@ -18,9 +18,10 @@ export const selfPing = defineVerb({
   details: [
     "Connects to the agent on this host with the agent's own certificate. The agent must refuse it",
     "with 403, because it is not the control host's: that proves that the port listens, that TLS",
-    "works and that the policy is enforced. Exits 0 then, 1 otherwise.",
+    "works and that the policy is enforced. Run it as root, as with sudo, or as the user the agent runs",
+    "as: others may not read the key. Exits 0 then, 1 otherwise.",
   ].join("\n"),
-  examples: ["ctrl-exec-agent self-ping"],
+  examples: ["sudo ctrl-exec-agent self-ping"],
   async run({ options, io }) {
     io.out("Checking config...\n");
     const { config } = await openAgentSetting(options, "error");

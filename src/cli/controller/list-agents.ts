@@ -54,6 +54,9 @@ export const listAgents = defineVerb({
       );
     } else {
       io.out(options.wide ? renderWide(list) : renderNarrow(list));
+      if (list.length === 0 && broken.length === 0) {
+        io.err("No host is registered. To pair one: ctrl-exec pairing-mode\n");
+      }
       const stale = list.filter(({ json }) => json.serial_status === "stale");
       for (const line of staleLines(stale.map(({ record }) => record.hostname))) {
         io.err(`${line}\n`);

@@ -28,6 +28,7 @@ export const listLocks = defineVerb({
         reqid,
       ]);
       io.out(renderTable(["HOST", "SCRIPT", "USER", "PID", "SINCE", "REQID"], rows));
+      if (rows.length === 0) io.err("No run holds a lock.\n");
     }
     return 0;
   },

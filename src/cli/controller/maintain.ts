@@ -4,6 +4,7 @@ import { knownClocks } from "../../controller/known-clocks.ts";
 import { type MaintenanceReport, maintainOnce } from "../../controller/maintenance.ts";
 import { readRegistry } from "../../controller/registry.ts";
 import { judgeClock } from "../../core/clock.ts";
+import { ERROR_FACTS } from "../../core/errors.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
@@ -35,7 +36,7 @@ export const maintain = defineVerb({
     "pairing-mode and ctrl-exec-api do this by themselves; without them call it from a timer or cron.",
     "",
     "Exit status: 0 when all that was due was done or waits for agents that are away, 1 when something",
-    "on this host is wrong.",
+    "on this host is wrong, 78 when that is its configuration or who may read it.",
   ].join("\n"),
   examples: ["ctrl-exec maintain", "ctrl-exec maintain --json"],
   async run({ options, io }) {
@@ -46,6 +47,7 @@ export const maintain = defineVerb({
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
     // Nothing that was due may be what a wrong clock says.
     if (report.problems.length === 0) warnOfClock(io, controller);
+    if (report.misconfigured) return ERROR_FACTS.config.exit;
     return report.problems.length === 0 ? 0 : 1;
   },
 });
@@ -56,7 +58,15 @@ function warnOfClock(io: Io, { config, now }: Controller): void {
 }
 
 function reportJson(report: MaintenanceReport): Record<string, unknown> {
-  const { replacedBy, rotated, notRenewed, expiredRequests, expiredRuns, ...rest } = report;
+  const {
+    replacedBy,
+    rotated,
+    notRenewed,
+    expiredRequests,
+    expiredRuns,
+    misconfigured: _,
+    ...rest
+  } = report;
   return {
     ok: 1,
     ...rest,

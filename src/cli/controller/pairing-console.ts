@@ -16,6 +16,11 @@ const PROMPT = "[a]pprove, [d]eny, [s]kip, [l]ist, [q]uit? ";
 const SKIPPED_PROMPT = "Only skipped requests wait. [l]ist, [q]uit? ";
 const IDLE_PROMPT = "No request waits. [q]uit? ";
 
+/** After a request has vanished, until the operator has seen that. */
+const GO_ON = "Press Enter to go on.";
+
+const LIST = " Type l to list.";
+
 const HELP = `a, d or s decide on the request shown; with a number, such as "a 2", on that one of the list.\n`;
 
 /** Lines about other requests between two of the operator's own: strangers must not scroll the screen (T21). */
@@ -44,7 +49,7 @@ export class PairingConsole {
       this.#showNext();
       return;
     }
-    this.#notice(`Also waiting: ${request.hostname} (${request.ip}). Type l to list.`);
+    this.#notice(`Also waiting: ${request.hostname} (${request.ip}).${this.#paused ? "" : LIST}`);
   }
 
   /** Still shown: then it was `approve` or `deny` in another window that decided. */
@@ -71,8 +76,11 @@ export class PairingConsole {
   #notice(text: string): void {
     this.#notices += 1;
     if (this.#notices > MAX_NOTICES) return;
-    const last = this.#notices === MAX_NOTICES ? "More come and go. Type l to list.\n" : "";
-    this.#io.out(`\n${forOneLine(text)}\n${last}${this.#shown === undefined ? "" : PROMPT}`);
+    const last =
+      this.#notices === MAX_NOTICES ? `More come and go.${this.#paused ? "" : LIST}\n` : "";
+    const prompt = this.#shown === undefined ? "" : PROMPT;
+    const due = this.#paused ? `${GO_ON}\n` : prompt;
+    this.#io.out(`\n${forOneLine(text)}\n${last}${due}`);
   }
 
   /**
@@ -82,7 +90,7 @@ export class PairingConsole {
   #vanished(text: string): void {
     this.#shown = undefined;
     this.#paused = true;
-    this.#io.out(`\n${forOneLine(text)} Press Enter to go on.\n`);
+    this.#io.out(`\n${forOneLine(text)} ${GO_ON}\n`);
   }
 
   /** Resolves when the operator quits or the terminal closes. */

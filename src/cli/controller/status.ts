@@ -43,6 +43,8 @@ export const status = defineVerb({
 });
 
 function summary({ script, hosts, results, pending, complete, completed }: RunReportSoFar): string {
-  const done = `${script}: ${results.length} of ${hosts.length} hosts done`;
+  const unknown = results.filter(({ state }) => state === "unknown").length;
+  const count = `${results.length - unknown} of ${hosts.length} hosts done`;
+  const done = `${script}: ${count}${unknown === 0 ? "" : `, ${unknown} unknown`}`;
   return complete ? `${done} at ${completed}` : `${done}; still out: ${pending.join(", ")}`;
 }

@@ -33,7 +33,9 @@ export const unpair = defineVerb({
     const until = expiry ?? "a date that its damaged record did not say";
     io.out(screenLine`Unpaired ${hostname}. Its certificate stays valid until ${until}.\n`);
     const list = paths(controller.config).revoked;
-    io.err(`unpair --revoke would have revoked it too; now its serial can be put into ${list}.\n`);
+    io.err(
+      `Until then it can still answer where it is called by its address. unpair --revoke would have revoked it too; now its serial can be put into ${list}, or verify_agent_identity = strict be set.\n`,
+    );
     return 0;
   },
 });

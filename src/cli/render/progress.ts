@@ -39,12 +39,12 @@ export class Progress {
     if (this.#timer === undefined || elapsed < FIRST_MS || this.#done === this.#total) return;
     const waiting = this.#total - this.#done;
     const text = `${this.#done} of ${this.#total} done, ${waiting} outstanding, ${Math.floor(elapsed / 1000)}s`;
-    this.#io.draw(`\r\u001b[K${text.slice(0, this.#io.columns - 1)}`);
+    this.#io.draw(text.slice(0, this.#io.columns - 1));
     this.#shown = true;
   }
 
   #clear(): void {
-    if (this.#shown) this.#io.draw("\r\u001b[K");
+    if (this.#shown) this.#io.draw("");
     this.#shown = false;
   }
 }

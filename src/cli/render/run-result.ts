@@ -68,8 +68,11 @@ export class RunBlocks {
 
 function header(io: Io, result: RunResult): string {
   const word = runFailed(result) ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
-  const [host, rtt, reqid] = [result.host, result.rtt, result.reqid].map(forOneLine);
-  return `==> ${host}  [${word}  exit:${result.exit}  ${rtt}  req:${reqid}]\n`;
+  const { rtt, reqid } = result;
+  // Where ctrl-exec was stopped, none was measured.
+  const columns = [word, `exit:${result.exit}`, ...(rtt === "" ? [] : [rtt]), `req:${reqid}`];
+  const [host = "", ...shown] = [result.host, ...columns.slice(1)].map(forOneLine);
+  return `==> ${host}  [${[word, ...shown].join("  ")}]\n`;
 }
 
 function noteLine(note: string): string {

@@ -19,6 +19,7 @@ test("a pass with nothing to do has done nothing, and has no problem", async () 
     expiredRequests: 0,
     expiredRuns: 0,
     problems: [],
+    misconfigured: false,
   });
 });
 

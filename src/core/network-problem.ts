@@ -2,6 +2,7 @@
  * Why nobody could be called at all, in words a person can act on, from the system's code (connect(2), ip(7),
  * getaddrinfo(3)). The same code can come from this host's own tables and from a router's answer.
  */
+import { isIp } from "./ip-address.ts";
 import { shortageOf } from "./shortage.ts";
 
 export interface ConnectionProblem {
@@ -41,7 +42,7 @@ const noPortLeft: Explain = (place, host) => ({
 
 const hostUnreachable: Explain = (place, host) => ({
   message: `no way to ${place}: the host is off, or a route or firewall turns the connection away`,
-  hint: `Check that the host is up and has this address, and the route: ip route get ${host}`,
+  hint: `Check that the host is up and has this address, and the route: ${routeTo(host)}`,
 });
 
 const NETWORK: Readonly<Record<string, Explain>> = {
@@ -56,7 +57,7 @@ const NETWORK: Readonly<Record<string, Explain>> = {
   EHOSTDOWN: hostUnreachable,
   ENETUNREACH: (place, host) => ({
     message: `no route to the network of ${place}`,
-    hint: `Give this host, or the router on the way, a route: ip route get ${host}`,
+    hint: `Give this host, or the router on the way, a route: ${routeTo(host)}`,
   }),
   ENETDOWN: (place) => ({
     message: `the network interface of this host that leads to ${place} is down`,
@@ -64,7 +65,7 @@ const NETWORK: Readonly<Record<string, Explain>> = {
   }),
   EACCES: (place, host) => ({
     message: `this host forbids connections to ${place}`,
-    hint: `A route of type prohibit does (ip route get ${host}), or a security policy such as SELinux.`,
+    hint: `A route of type prohibit does (${routeTo(host)}), or a security policy such as SELinux.`,
   }),
   EPERM: (place) => ({
     message: `this host's own firewall drops connections to ${place}`,
@@ -72,7 +73,7 @@ const NETWORK: Readonly<Record<string, Explain>> = {
   }),
   EINVAL: (place, host) => ({
     message: `this host throws away what it sends to ${place}`,
-    hint: `A route of type blackhole does. See: ip route get ${host}`,
+    hint: `A route of type blackhole does. See: ${routeTo(host)}`,
   }),
   ENODEV: (place, host) => ({
     message: `cannot call ${place}: this host has no interface named ${host.replace(/^.*%/, "")}`,
@@ -102,6 +103,11 @@ const NETWORK: Readonly<Record<string, Explain>> = {
     hint: "Check the name servers in /etc/resolv.conf, or call the host by its address.",
   }),
 };
+
+/** ip takes no name, and a zone as the interface that it is. */
+function routeTo(host: string): string {
+  return `ip route get ${isIp(host) ? host.replace("%", " oif ") : "<its address>"}`;
+}
 
 /** Without the port, and without the brackets of IPv6. */
 function hostIn(place: string): string {

@@ -7,7 +7,7 @@ import { ConnectionFailed } from "./connection-failed.ts";
 import { Deadline } from "./deadline.ts";
 import { workDescriptors } from "./descriptors.ts";
 import { type Call, dial } from "./dial.ts";
-import { firstToAnswer } from "./first-to-answer.ts";
+import { firstToAnswer, type Race } from "./first-to-answer.ts";
 import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
 
 /**
@@ -20,22 +20,32 @@ export async function connectTcp(
   host: string,
   port: number,
   timeoutMs: number,
+  lookUp = addressesOf,
+  descriptors = workDescriptors(),
 ): Promise<Connection> {
-  const descriptors = workDescriptors();
   const { promise: late, reject } = Promise.withResolvers<never>();
   let waitsFor = "EAI_AGAIN";
+  let underWay = 0;
   const deadline = new Deadline(timeoutMs, () => reject(new ConnectionFailed(waitsFor)));
   const calls: Call[] = [];
-  const call = async (address: string) => {
-    waitsFor = "EMFILE";
-    if (!(await descriptors.takeOne(late))) return await late;
+  const call = async (address: string, race: Race) => {
+    if (underWay === 0) waitsFor = "EMFILE";
+    const taken = await descriptors.takeOne(race.over);
+    if (race.isOver()) {
+      if (taken) descriptors.giveBack(1);
+      return await late;
+    }
     waitsFor = "ETIMEDOUT";
-    const made = dial(address, port, () => descriptors.giveBack(1));
+    underWay += 1;
+    const made = dial(address, port, () => {
+      underWay -= 1;
+      descriptors.giveBack(1);
+    });
     calls.push(made);
     return await made.answered;
   };
   try {
-    const addresses = isIp(host) ? [host] : await Promise.race([addressesOf(host), late]);
+    const addresses = isIp(host) ? [host] : await Promise.race([lookUp(host), late]);
     return await firstToAnswer(addresses, call, late);
   } finally {
     deadline.stop();

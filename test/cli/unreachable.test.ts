@@ -1,5 +1,6 @@
 /** Nobody answers: each program says why, as the kernel told it, and what to do. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { isIp } from "../../src/core/ip-address.ts";
 import { freePort } from "../../src/system/free-port.ts";
 import type { RunOptions } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
@@ -16,7 +17,12 @@ const WORDS: readonly (readonly [string, string, string])[] = [
   ["10.10.3.1", "this host forbids connections to ", "ip route get 10.10.3.1"],
   ["fd10:3::1", "this host forbids connections to ", "ip route get fd10:3::1"],
   ["203.0.113.1", "no route to the network of ", "ip route get 203.0.113.1"],
+  ["nowhere.test", "no route to the network of ", "ip route get <its address>"],
+  ["dual.test", "connection refused by ", "run"],
 ];
+
+/** The resolver puts an address that no route leads to last. */
+const HOSTS = "203.0.113.1 nowhere.test\n203.0.113.1 dual.test\n127.0.0.1 dual.test\n";
 
 let control: ControlHost;
 let agent: TestAgent;
@@ -31,7 +37,9 @@ beforeAll(async () => {
   // In an ordinary user's namespace root's folders belong to nobody, and are refused for that. There, and where
   // none may be made, what the loopback interface answers must do.
   const hasNetwork = process.getuid?.() === 0 && (await mayHaveNetwork());
-  options = { network: hasNetwork ? NETWORK : undefined };
+  const hosts = control.folder.write("hosts", HOSTS);
+  const network = [...NETWORK, `mount --bind ${hosts} /etc/hosts`];
+  options = { network: hasNetwork ? network : undefined };
   words = hasNetwork ? WORDS : WORDS.slice(0, 3);
 });
 
@@ -68,7 +76,7 @@ test("request-pairing says why the control host cannot be called", async () => {
 
 test("self-ping says why the agent's own address cannot be called", async () => {
   for (const [host, reason, step] of words) {
-    if (host.includes("%")) continue;
+    if (!isIp(host) || host.includes("%")) continue;
     agent.writeConfig([`bind = ${host}`]);
     const { status, err } = await agent.run("self-ping", [], options);
     expect(status).toBe(1);

@@ -55,7 +55,7 @@ describe("a name with several addresses", () => {
   });
   afterAll(() => hosts[Symbol.dispose]());
 
-  test("is called at each until one answers, and fails for the reason of the last", async () => {
+  test("is called at each until one answers, and fails for the reason that says most", async () => {
     // Where no mounts may be made, localhost must do.
     if (!(await mayHaveNetwork())) {
       const port = freePort();

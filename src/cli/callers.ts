@@ -17,7 +17,7 @@ export function callers(): Callers {
 /** The same of any. */
 export function callersOf(env: Environment, real: number, effective: number): Callers {
   const told = lentTo(env, real, effective);
-  const names = new Set(told.map((caller) => nameOf(caller, env)));
+  const names = new Set(namesOf(env, real, effective));
   const [id, ...others] = new Set(told.map(userId));
   return {
     names: names.size === 0 ? undefined : [...names].join(","),
@@ -25,9 +25,16 @@ export function callersOf(env: Environment, real: number, effective: number): Ca
   };
 }
 
-/** sudo knows names that are not in /etc/passwd, too. */
-function nameOf(caller: string, env: Environment): string {
-  const name = env[NAME_VARIABLE] ?? "";
-  if (caller === env.SUDO_UID && name !== "") return name;
+/**
+ * sudo knows names that are not in /etc/passwd, too. Where it has not lent the rights its variables are the caller's own
+ * words: they name nobody but the user of SUDO_UID, and hide nobody of whom another lender or the kernel tells.
+ */
+function namesOf(env: Environment, real: number, effective: number): string[] {
+  const bySudo = lentTo({ SUDO_UID: env.SUDO_UID }, effective, effective);
+  const byOthers = lentTo({ ...env, SUDO_UID: undefined }, real, effective);
+  return [...bySudo.map((id) => env[NAME_VARIABLE] || nameOf(id)), ...byOthers.map(nameOf)];
+}
+
+function nameOf(caller: string): string {
   return caller === "" ? "unknown" : userName(caller);
 }

@@ -54,4 +54,15 @@ describe("T62 who was let in", () => {
   ])("with %p is %p, user %p", (env, names, id) => {
     expect(callersOf(env, 0, 0)).toEqual({ names, id });
   });
+
+  test("what a caller says in sudo's name hides nobody", () => {
+    const forged = { SUDO_UID: "daemon", SUDO_USER: "mallory", DOAS_USER: "daemon" };
+    expect(callersOf(forged, 0, 0).names).toBe("mallory,daemon");
+    // A setuid bit.
+    expect(callersOf({ SUDO_UID: "1", SUDO_USER: "mallory" }, 1, 0).names).toBe("mallory,daemon");
+    expect(callersOf({ PKEXEC_UID: "1", SUDO_UID: "1", SUDO_USER: "mallory" }, 0, 0).names).toBe(
+      "mallory,daemon",
+    );
+    expect(callersOf({ DOAS_USER: "daemon", SUDO_USER: "mallory" }, 0, 0).names).toBe("daemon");
+  });
 });

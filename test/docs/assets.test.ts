@@ -202,13 +202,14 @@ describe("the auth hook example", () => {
     readonly username?: string;
     readonly token?: string;
     readonly via?: "cli" | "api";
+    readonly submitter?: string;
   }
 
   /** As a hook is asked, its variables left out: it is told everything on its standard input. */
   function decide(asked: Asked, tokens?: Tokens): number | null {
-    const { script = "", args = [], username = "", token = "", via = "cli" } = asked;
+    const { script = "", args = [], username = "", token = "", via = "cli", submitter } = asked;
     const time = new Date("2025-01-15T12:00:00Z");
-    const request = { script, args, username, token, sourceIp: "127.0.0.1", time, via };
+    const request = { script, args, username, token, sourceIp: "127.0.0.1", time, via, submitter };
     return decideText(hookInput({ action: "run", hosts: ["web-01"], ...request }), tokens);
   }
 
@@ -253,6 +254,17 @@ describe("the auth hook example", () => {
     expect(ask("t3", "bob", "anything")).toBe(2);
     expect(ask("", "bob", "anything")).toBe(2);
     expect(ask("# who", "bob", "anything")).toBe(2);
+  });
+
+  test("T25 a run's record is for whoever ran it, and for a token that may run everything", () => {
+    const ask = (token: string, submitter: string) =>
+      decide({ token, submitter, via: "api" }, tokens);
+    expect(ask("t1", "alice")).toBe(0);
+    expect(ask("t1", "bob")).toBe(1);
+    expect(ask("t1", 'ali"ce')).toBe(1);
+    expect(ask("t2", "alice")).toBe(0);
+    // Of an unknown run, or of one whose caller gave no name.
+    expect(ask("t1", "")).toBe(0);
   });
 
   test.each(["cli", "api"] as const)("%s: a token without a user is its user's", (via) => {

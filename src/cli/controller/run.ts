@@ -44,7 +44,7 @@ export const run = defineVerb({
     "ctrl-exec run web-01 deploy-app",
     "ctrl-exec run web-01 web-02 web-03 deploy-app",
     "ctrl-exec run db-01 backup-mysql -- --database myapp",
-    "sudo ctrl-exec run web-01 deploy-app --token-file ~/.ctrl-exec-token",
+    'sudo ctrl-exec run web-01 deploy-app --username "$USER" --token-file ~/.ctrl-exec-token',
     "ENVEXEC_TOKEN=mytoken ctrl-exec run web-01:7450 deploy-app --username alice --json",
   ],
   async run({ options, positionals, scriptArgs, io }) {

@@ -28,8 +28,8 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 /**
- * Makes the file and holds it: close it only when it has its name. A file system without locks leaves its age alone
- * to tell.
+ * Makes the file and holds it: close it only when it has its name. On a file system without locks nothing tells whether
+ * its writer is dead, and it stays.
  *
  * @throws the system's error
  */

@@ -65,6 +65,36 @@ describe("--token-file", () => {
   });
 });
 
+test("T62 with lent rights the way to the token tells nothing of the folders that it names", () => {
+  using folder = new TestFolder();
+  folder.write("token", "t0ken\n");
+  folder.write("root/there/file", "");
+  folder.write("real/token", "t0ken\n");
+  const read = (way: string) => {
+    try {
+      return readTokenFile(`${folder.path}/${way}`, self);
+    } catch (thrown) {
+      return String(thrown).replace(way, "<way>");
+    }
+  };
+  const refused = `CtrlExecError: Cannot use ${folder.path}/<way>: it is not a plain file of your own`;
+  expect([read("root/there/../../token"), read("root/none/../../token")]).toEqual([
+    "t0ken",
+    "t0ken",
+  ]);
+  for (const [name, to] of [
+    ["to-there", "root/there/../../real"],
+    ["to-none", "root/none/../../real"],
+    ["to-file", "root/there/file/../../../real"],
+    ["direct", "real"],
+  ] as const) {
+    symlinkSync(`${folder.path}/${to}`, folder.join(name));
+    expect(read(`${name}/token`)).toBe(refused);
+    expect(read(`${name}/../token`)).toBe("t0ken");
+  }
+  expect(read("real/token")).toBe("t0ken");
+});
+
 describe("where the token comes from", () => {
   const options = (token?: string, file?: string) => ({ token, "token-file": file });
   const io = (inIsTerminal = false) =>

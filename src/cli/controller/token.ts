@@ -1,5 +1,6 @@
 /** The token for the auth hooks: typed, in a file, on standard input, or in the environment. */
-import { constants, lstatSync, type Stats } from "node:fs";
+import { constants, lstatSync, realpathSync, type Stats } from "node:fs";
+import { resolve } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/units.ts";
 import { fileProblem } from "../../system/files.ts";
@@ -54,7 +55,7 @@ export function readTokenFile(path: string, caller: number | undefined): string 
   }
   if (bytes !== undefined) return tokenIn(bytes, path);
   throw new CtrlExecError("config", `Cannot use ${path}: it is not a plain file of your own`, {
-    hint: "Under sudo --token-file takes no link and nobody else's file. Let your shell open it: --token-file - < file\nIn a root shell that sudo opened: env -u SUDO_UID",
+    hint: "Under sudo --token-file follows no link and takes nobody else's file. Let your shell open it: --token-file - < file\nIn a root shell that sudo opened: env -u SUDO_UID",
   });
 }
 
@@ -62,10 +63,19 @@ export function readTokenFile(path: string, caller: number | undefined): string 
 function readOf(caller: number, path: string): Uint8Array | undefined {
   // What /proc shows has no size, and perhaps no end.
   const isTheirs = (facts: Stats) => facts.isFile() && facts.uid === caller && facts.size > 0;
+  // A way to their own file that leads by ".." or a link through a folder of root's would tell whether that is there.
+  const direct = resolve(path);
+  if (realpathSync(direct) !== fromRealTop(direct)) return undefined;
   // Before it is opened: opening a device may do something already.
-  if (!isTheirs(lstatSync(path))) return undefined;
-  const { bytes, stats } = readPlainFile(path, constants.O_NOFOLLOW, MAX_BYTES);
+  if (!isTheirs(lstatSync(direct))) return undefined;
+  const { bytes, stats } = readPlainFile(direct, constants.O_NOFOLLOW, MAX_BYTES);
   return isTheirs(stats) ? bytes : undefined;
+}
+
+/** What stands in / may be a link, as /home is on some systems: root alone puts it there. */
+function fromRealTop(path: string): string {
+  const [top = path] = /^\/[^/]+(?=\/)/.exec(path) ?? [];
+  return realpathSync(top) + path.slice(top.length);
 }
 
 async function readInput(): Promise<Uint8Array> {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { createServer } from "node:tls";
 import { askAgent } from "../../src/controller/agent-client.ts";
 import { AgentPool } from "../../src/controller/agent-pool.ts";
 import type { Dialler } from "../../src/controller/dialler.ts";
@@ -64,5 +66,32 @@ test("a run is not sent to an agent that hung up while this process was busy: it
     pool.close();
     child.kill();
     await child.exited;
+  }
+});
+
+test.each([
+  ["that was no JSON", "<p>", /not JSON/],
+  ["that was read", '{"ok":', undefined],
+])("T69 of an answer %s nothing is held: the next has all the room", async (_, start, problem) => {
+  const body = `${start}"${"x".repeat(60_000)}"}`;
+  const head = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+  const server = createServer(await ca.issue("web-01"), (socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.end(head + body));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  const { pool: _pool, ...dialler } = await diallerWith(new AgentPool(0));
+  // One such answer fits, and not two.
+  const one = { ...dialler, budget: new ReplyBudget(200_000) };
+  const target = targetOf("127.0.0.1", undefined, port);
+  try {
+    for (let asked = 0; asked < 6; asked += 1) {
+      const answer = askAgent(one, target, { method: "GET", path: "/x", reply: "list" });
+      if (problem === undefined) expect((await answer).json).toHaveProperty("ok");
+      else await expect(answer).rejects.toThrow(problem);
+    }
+  } finally {
+    server.close();
   }
 });

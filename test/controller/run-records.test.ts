@@ -128,6 +128,7 @@ describe("a run's record", () => {
     record.add(lost);
     await record.close();
     record.add(resultOf("b"));
+    await record.close();
     expect(await readRunRecord(controller, REQID)).toMatchObject({
       complete: true,
       results: [resultOf("a"), lost],

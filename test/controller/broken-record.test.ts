@@ -63,14 +63,18 @@ test("a host that is not dialled takes no lock", () => {
   expect(new Set(locked)).toEqual(new Set(SOUND));
 });
 
-test("discovery, of named hosts and of all, has a result for it", async () => {
+test("discovery, of named hosts and of all, has a result for it, and a line in the log", async () => {
   for (const typed of [undefined, ["db-01", "mail-01", "Web-01"]]) {
+    fleet.log.events.length = 0;
     const found = await discoverHosts(fleet.controller, CALLER, typed);
     expect(found).toMatchObject([
       { host: "db-01", status: "ok" },
       { host: "mail-01", status: "ok" },
       { host: typed?.[2] ?? "web-01", status: "error", error: problem() },
     ]);
+    const lines = fleet.log.of("capabilities");
+    expect(lines.map(({ level }) => level).toSorted()).toEqual(["err", "info", "info"]);
+    expect(lines.flatMap(({ fields }) => fields.ERROR ?? [])).toEqual([problem()]);
   }
   expectUntouched();
 });

@@ -5,7 +5,7 @@ import { signHost } from "../../src/controller/authority.ts";
 import { type Contact, rememberContacts } from "../../src/controller/contacts.ts";
 import { loadCredential } from "../../src/controller/credential.ts";
 import { type AgentRecord, changeAgents } from "../../src/controller/registry.ts";
-import { addDays, opensslTime } from "../../src/core/time.ts";
+import { addDays, isoSeconds, opensslTime } from "../../src/core/time.ts";
 import { publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { readText } from "../../src/system/files.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
@@ -45,6 +45,26 @@ test("a host that has moved is recorded where it was called, and is no more at i
   expect(await fleet.runFailures(["localhost"])).toEqual([]);
   expect(fleet.record("localhost").ip).toBe("127.0.0.1");
   expect(await fleet.targets(both)).toHaveLength(2);
+});
+
+test("a host that takes the serial in force confirms it once, and from then on is no news", async () => {
+  await using fleet = await LocalFleet.create();
+  await (await fleet.addAgent("web-01")).stop();
+  const { controller } = fleet;
+  const { serial } = loadCredential(controller.config, fleet.now).certificate;
+  const contact = (): Contact => {
+    return { record: fleet.record("web-01"), serial, refused: false, shown: undefined };
+  };
+  // As when the agent was told and its answer was lost.
+  await edit(fleet, { dispatcher_serial: serial, serial_status: "pending" });
+  fleet.passDays(1);
+  expect([...(await rememberContacts(controller, serial, [contact()])).keys()]).toEqual(["web-01"]);
+  const confirmed = { serial_status: "current", serial_confirmed: isoSeconds(fleet.now) } as const;
+  expect(fleet.record("web-01")).toMatchObject(confirmed);
+  fleet.passDays(1);
+  expect((await rememberContacts(controller, serial, [contact()])).size).toBe(0);
+  expect(fleet.record("web-01")).toMatchObject(confirmed);
+  expect(fleet.log.of("serial-confirmed")).toHaveLength(1);
 });
 
 describe("what a contact does not teach", () => {

@@ -68,14 +68,14 @@ export class Judge {
     }
   }
 
-  /** The nearest first, and of those that are equally near the likest. */
+  /** First those that import the file themselves, then the others; of each the likest first. */
   #unitTests(change: Change, text: string): string[] {
     const distances = this.#imports.testsOf(change.file);
-    const far = (test: string) => distances.get(test) ?? Number.POSITIVE_INFINITY;
-    return this.#unit
+    const reaching = this.#unit
       .ranked(text, around(text, change))
-      .filter((test) => distances.has(test))
-      .sort((a, b) => far(a) - far(b));
+      .filter((test) => distances.has(test));
+    const own = reaching.filter((test) => distances.get(test) === 1);
+    return [...own, ...reaching.filter((test) => !own.includes(test))];
   }
 
   async #look(
@@ -89,6 +89,7 @@ export class Judge {
       if (this.#sound.get(test) === false) continue;
       ran += 1;
       if ((await this.#changed.test(test)) === "passed") continue;
+      if (this.#changed.stopped) break;
       // What fails without the change as well, or only now and then, has noticed nothing.
       if (!(await this.#isSound(test))) continue;
       if ((await this.#changed.test(test)) !== "passed") return { noticedBy: test, ran };

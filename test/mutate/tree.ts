@@ -62,6 +62,10 @@ export class Tree implements Disposable {
     this.#end?.();
   }
 
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true });
   }

@@ -3,15 +3,15 @@ import {
   type AgentConfig,
   DEFAULT_AGENT_CONFIG,
   parseAgentConfig,
-} from "../../src/core/agent-config.ts";
-import { AGENT_KEYS } from "../../src/core/agent-keys.ts";
-import type { KeyDescription } from "../../src/core/config-keys.ts";
+} from "../../src/core/config/agent-config.ts";
+import { AGENT_KEYS } from "../../src/core/config/agent-keys.ts";
+import type { KeyDescription } from "../../src/core/config/config-keys.ts";
 import {
   type ControllerConfig,
   DEFAULT_CONTROLLER_CONFIG,
   parseControllerConfig,
-} from "../../src/core/controller-config.ts";
-import { CONTROLLER_KEYS } from "../../src/core/controller-keys.ts";
+} from "../../src/core/config/controller-config.ts";
+import { CONTROLLER_KEYS } from "../../src/core/config/controller-keys.ts";
 
 export interface KeyRow {
   readonly name: string;

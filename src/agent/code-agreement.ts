@@ -7,8 +7,8 @@ import {
   commitmentTo,
   exchangedCode,
   ofRequestAlone,
-} from "../core/confirmation-code.ts";
-import { formatHttpRequest } from "../core/http-message.ts";
+} from "../core/wire/confirmation-code.ts";
+import { formatHttpRequest } from "../core/wire/http-message.ts";
 
 export interface PairingTalk {
   readonly csr: string;

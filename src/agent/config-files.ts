@@ -8,8 +8,8 @@
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { AgentConfig } from "../core/agent-config.ts";
-import type { ConfigWarning } from "../core/config-file.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
+import type { ConfigWarning } from "../core/config/config-file.ts";
 import { placeOf } from "../system/linked-file.ts";
 import type { TrustRule } from "../system/trusted-file.ts";
 import { describeWriters, judgePath } from "../system/trusted-path.ts";

@@ -2,15 +2,16 @@
  * Pairing, the agent's side (docs/PROTOCOL.md, section 1): a key, a CSR, one connection held throughout, and
  * an answer that is believed only when everything in it fits (T07).
  */
-import type { Confirmation } from "../core/confirmation-code.ts";
-import { connectionProblem } from "../core/connection-problem.ts";
+
 import { CtrlExecError } from "../core/errors.ts";
-import { formatHostPort } from "../core/host-name.ts";
-import { formatHttpRequest } from "../core/http-message.ts";
-import { type PairingAnswer, pairingAnswer, pairingPending } from "../core/messages.ts";
+import { formatHostPort } from "../core/net/host-name.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { forOneLine } from "../core/text.ts";
 import { validityProblem } from "../core/validity.ts";
+import type { Confirmation } from "../core/wire/confirmation-code.ts";
+import { connectionProblem } from "../core/wire/connection-problem.ts";
+import { formatHttpRequest } from "../core/wire/http-message.ts";
+import { type PairingAnswer, pairingAnswer, pairingPending } from "../core/wire/messages.ts";
 import {
   type CertificateFacts,
   factsOf,

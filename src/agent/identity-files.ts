@@ -6,7 +6,7 @@
  * certificate in place is the key. A crash at any point leaves the old identity whole or the new.
  */
 import { dirname } from "node:path";
-import type { AgentConfig } from "../core/agent-config.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { fitsKey, privateKeyAlone } from "../pki/keys.ts";

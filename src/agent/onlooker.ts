@@ -1,7 +1,7 @@
 /** Whether self-check is run by somebody who is neither root nor the agent's user: it cannot tell all then. */
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { AgentConfig } from "../core/agent-config.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
 
 /** Who runs this process: user and groups by number. */
 export interface Asker {

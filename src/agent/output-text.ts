@@ -1,7 +1,8 @@
 /** A script's output as the answer to a run has it, read from the chunks in which it came. */
-import { base64Of } from "../core/base64.ts";
-import type { LongText } from "../core/json-pieces.ts";
+
 import { decodeText } from "../core/text.ts";
+import { base64Of } from "../core/wire/base64.ts";
+import type { LongText } from "../core/wire/json-pieces.ts";
 import { collecting } from "../system/collect.ts";
 
 /** Bytes of an output from which on it is decoded while the answer is written. */

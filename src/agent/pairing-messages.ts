@@ -1,8 +1,8 @@
 /** What a control host says at pairing, read message by message (docs/PROTOCOL.md, section 1). */
 import type * as z from "zod/mini";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { type HttpMessage, HttpMessageReader } from "../core/http-message.ts";
-import { MAX_PAIRING_BYTES } from "../core/messages.ts";
+import { type HttpMessage, HttpMessageReader } from "../core/wire/http-message.ts";
+import { MAX_PAIRING_BYTES } from "../core/wire/messages.ts";
 import type { Connection } from "../system/connection.ts";
 import { Deadline } from "../system/deadline.ts";
 

@@ -1,6 +1,6 @@
 /** Whether this agent is paired, as far as whoever asks may see. */
 import { lstatSync } from "node:fs";
-import type { AgentConfig } from "../core/agent-config.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
 import { placeOf } from "../system/linked-file.ts";

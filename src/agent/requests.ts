@@ -1,8 +1,9 @@
 /** What callers ask over HTTP: read each request whole, route it, answer it, then read the next. */
-import { callerNetwork } from "../core/caller-network.ts";
+
 import { messageOf } from "../core/errors.ts";
-import type { HttpRequest, RefusedRequest } from "../core/http-request.ts";
+import { callerNetwork } from "../core/net/caller-network.ts";
 import { decodeText } from "../core/text.ts";
+import type { HttpRequest, RefusedRequest } from "../core/wire/http-request.ts";
 import type { Connection } from "../system/connection.ts";
 import { Deadline } from "../system/deadline.ts";
 import type { Visit } from "./door/door.ts";

@@ -1,5 +1,5 @@
 /** Who may call which endpoint: the stored controller, and what this table lists. Nothing else (T04). */
-import { callerNetwork } from "../core/caller-network.ts";
+import { callerNetwork } from "../core/net/caller-network.ts";
 import type { CertificateIdentity } from "../pki/certificate.ts";
 import {
   type AgentContext,

@@ -1,7 +1,8 @@
 /** Running the file behind an allowlisted name. */
-import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/agent-config.ts";
+
 import type { AllowedScript } from "../core/allowlist.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
+import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/config/agent-config.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../core/wire/messages.ts";
 import { BEING_WRITTEN, onceWritten } from "../system/once-written.ts";
 import { baseEnvironment, notStarted, type ProcessResult, runProcess } from "../system/process.ts";
 import { startableProblem } from "../system/startable.ts";

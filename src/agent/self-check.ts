@@ -1,11 +1,11 @@
 /** Every check of `self-check`: this host's files alone, no connection. */
 import { statSync } from "node:fs";
-import type { AgentConfig } from "../core/agent-config.ts";
 import { type AllowedScript, parseAllowlist } from "../core/allowlist.ts";
-import type { ConfigWarning } from "../core/config-file.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
+import type { ConfigWarning } from "../core/config/config-file.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { opensslTime } from "../core/time.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../core/wire/messages.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { fitsKey } from "../pki/keys.ts";
 import { readPrivateText, readText } from "../system/files.ts";

@@ -1,8 +1,9 @@
 /** `self-ping`: a real connection to the running agent, with the agent's own certificate. */
-import { connectionProblem } from "../core/connection-problem.ts";
+
 import { CtrlExecError } from "../core/errors.ts";
-import { formatHostPort } from "../core/host-name.ts";
-import { refusalIn } from "../core/messages.ts";
+import { formatHostPort } from "../core/net/host-name.ts";
+import { connectionProblem } from "../core/wire/connection-problem.ts";
+import { refusalIn } from "../core/wire/messages.ts";
 import { factsOf } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { Deadline } from "../system/deadline.ts";

@@ -1,7 +1,8 @@
 /** Everything an agent serves from, loaded together so that it changes together. */
-import type { AgentConfig } from "../core/agent-config.ts";
+
 import { type Allowlist, parseAllowlist } from "../core/allowlist.ts";
-import type { ConfigWarning } from "../core/config-file.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
+import type { ConfigWarning } from "../core/config/config-file.ts";
 import type { Log } from "../core/log-line.ts";
 import { readTrustedText } from "../system/trusted-file.ts";
 import { agentTakesSerial } from "./announced-serial.ts";

@@ -5,7 +5,7 @@
  * Key, certificate and CA are replaced one after the other. They count when they fit each other; until then,
  * and when they cannot be used at all, what was in force stays.
  */
-import type { AgentConfig } from "../core/agent-config.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
 import { fileVersion } from "../system/file-version.ts";

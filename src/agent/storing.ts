@@ -3,7 +3,7 @@
  * proven possible before anybody is asked, and tried again when it fails all the same (T22).
  */
 import { dirname, join } from "node:path";
-import type { AgentConfig } from "../core/agent-config.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { ensureFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { placeOf } from "../system/linked-file.ts";

@@ -1,5 +1,5 @@
 /** What an agent holds about trust: its own identity, the controller's serial, revocations. */
-import type { AgentConfig } from "../core/agent-config.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { besideLink } from "../system/beside-link.ts";
 import { ControllerSerials } from "./controller-serials.ts";

@@ -4,11 +4,11 @@
  * on standard input what it was asked for.
  */
 import * as z from "zod/mini";
-import type { AgentConfig } from "../core/agent-config.ts";
+import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { readJsonAs } from "../core/json.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
 import { parseRevocations, readSerialLine, type Serial } from "../core/serial.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../core/wire/messages.ts";
 import { readTextIfPresent } from "../system/files.ts";
 import { storeControllerSerial } from "./controller-serials.ts";
 import { loadCertificate } from "./identity-files.ts";

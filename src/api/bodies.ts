@@ -1,7 +1,7 @@
 /** Request bodies, read before anybody is asked: what strangers can make us hold is bounded (T21, T64). */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Origin, originOf, whoHoldsMost } from "../core/fair-share.ts";
-import { MAX_REQUEST_BYTES } from "../core/messages.ts";
+import { MAX_REQUEST_BYTES } from "../core/wire/messages.ts";
 import { RETRY_AFTER, Refused, refusal } from "./answer.ts";
 
 /** Bodies that are being read, all connections together. */

@@ -2,8 +2,8 @@
  * Which names this API answers to. A page whose own name was made to point here (DNS rebinding) may read what
  * it asks for, and sends no Origin with that; but the browser sends the page's name as Host (T25).
  */
-import { canonicalAddress, lowerAscii } from "../core/host-name.ts";
-import { isIp } from "../core/ip-address.ts";
+import { canonicalAddress, lowerAscii } from "../core/net/host-name.ts";
+import { isIp } from "../core/net/ip-address.ts";
 
 export interface HostRule {
   /** `api_hosts`: further names, in lower case. */

@@ -1,8 +1,8 @@
 /** A request's body and query as the route takes them, or why they are refused before anybody is asked. */
 import type { IncomingMessage } from "node:http";
-import { hasMoreMembers } from "../core/json-members.ts";
 import { decodeText } from "../core/text.ts";
 import { unknownParameter } from "../core/unknown-member.ts";
+import { hasMoreMembers } from "../core/wire/json-members.ts";
 import { badRequest, Refused, refusal } from "./answer.ts";
 import { queryNames } from "./request.ts";
 import type { Route } from "./route.ts";

@@ -1,5 +1,5 @@
 /** How many requests may be in flight: beyond that they are told to come again. */
-import { callerNetwork } from "../core/caller-network.ts";
+import { callerNetwork } from "../core/net/caller-network.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
 export interface SlotLimits {

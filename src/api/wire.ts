@@ -1,7 +1,7 @@
 /** An answer as bytes. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { jsonPieces } from "../core/json-pieces.ts";
 import { jsonForScreen } from "../core/text.ts";
+import { jsonPieces } from "../core/wire/json-pieces.ts";
 import { collecting } from "../system/collect.ts";
 import type { RefusalStatus } from "../system/http-connection.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";

@@ -5,7 +5,7 @@ import { HostIndex } from "../controller/host-index.ts";
 import { KeptDialler } from "../controller/kept-dialler.ts";
 import { startCheckLoop } from "../controller/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
-import { formatHostPort } from "../core/host-name.ts";
+import { formatHostPort } from "../core/net/host-name.ts";
 import { requireDescriptors } from "../system/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../system/helper-threads.ts";
 import { reapOrphans } from "../system/orphans.ts";

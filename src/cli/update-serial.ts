@@ -6,7 +6,7 @@ import {
   AGENT_CONFIG_VARIABLE,
   DEFAULT_AGENT_CONFIG,
   parseAgentConfig,
-} from "../core/agent-config.ts";
+} from "../core/config/agent-config.ts";
 import { defineVerb, type Program } from "./command.ts";
 import { readConfig } from "./config-option.ts";
 

@@ -1,10 +1,11 @@
 /** One request to one agent: dial, verify who answers, ask, read the answer. */
-import { type ConnectionPhase, refusesCertificate } from "../core/connection-problem.ts";
+
 import { CtrlExecError, systemCode } from "../core/errors.ts";
-import { formatHostPort } from "../core/host-name.ts";
-import { notJson } from "../core/http-response.ts";
-import { isIp } from "../core/ip-address.ts";
+import { formatHostPort } from "../core/net/host-name.ts";
+import { isIp } from "../core/net/ip-address.ts";
 import { formatBytes } from "../core/units.ts";
+import { type ConnectionPhase, refusesCertificate } from "../core/wire/connection-problem.ts";
+import { notJson } from "../core/wire/http-response.ts";
 import { identityOf, speaksFor } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { Deadline } from "../system/deadline.ts";

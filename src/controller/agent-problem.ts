@@ -1,6 +1,7 @@
 /** What went wrong on the way to an agent, or with its answer, in words that name the host. */
-import { type ConnectionPhase, connectionProblem } from "../core/connection-problem.ts";
+
 import { CtrlExecError } from "../core/errors.ts";
+import { type ConnectionPhase, connectionProblem } from "../core/wire/connection-problem.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { unregisteredHint } from "./target-hints.ts";
 import type { ResolvedTarget } from "./targets.ts";

@@ -1,7 +1,7 @@
 /** A registered agent's record: the content of `agents/<hostname>.json` (docs/PROTOCOL.md, section 4). */
 import * as z from "zod/mini";
 import { CtrlExecError } from "../core/errors.ts";
-import { isHostName } from "../core/host-name.ts";
+import { isHostName } from "../core/net/host-name.ts";
 import { SERIAL_STATUSES } from "../core/rotation.ts";
 import { readTextIfPresent } from "../system/files.ts";
 

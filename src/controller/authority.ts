@@ -1,6 +1,6 @@
 /** The CA as files: made once, and used to sign. Its key never leaves this host. */
 import { CtrlExecError } from "../core/errors.ts";
-import { CONTROLLER_NAME } from "../core/host-name.ts";
+import { CONTROLLER_NAME } from "../core/net/host-name.ts";
 import type { Serial } from "../core/serial.ts";
 import { opensslTime } from "../core/time.ts";
 import type { Validity } from "../core/validity.ts";

@@ -3,10 +3,10 @@
  * registered names, so an address is looked up before it is asked; nothing of that, not even that it
  * failed, leaves here until it has agreed.
  */
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../core/errors.ts";
-import type { Target } from "../core/host-name.ts";
-import { isIp } from "../core/ip-address.ts";
+import type { Target } from "../core/net/host-name.ts";
+import { isIp } from "../core/net/ip-address.ts";
 import { inSlices } from "../system/in-slices.ts";
 import { type AuthRequest, authorize, type Caller } from "./authorize.ts";
 import type { Controller } from "./controller.ts";

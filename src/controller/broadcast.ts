@@ -1,9 +1,10 @@
 /** Telling agents the controller's new serial: under the old one, which they trust. */
-import { wholeText } from "../core/json-pieces.ts";
-import { NOT_PERMITTED, refusalIn, runReply, UPDATE_SERIAL_SCRIPT } from "../core/messages.ts";
+
 import { serialStatus } from "../core/rotation.ts";
 import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
+import { wholeText } from "../core/wire/json-pieces.ts";
+import { NOT_PERMITTED, refusalIn, runReply, UPDATE_SERIAL_SCRIPT } from "../core/wire/messages.ts";
 import { type Controller, openDialler } from "./controller.ts";
 import { askFleet, type FleetDialler, type HostOutcome, type HostProblem } from "./fleet.ts";
 import { changeAgents, readRegistry } from "./registry.ts";

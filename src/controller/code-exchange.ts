@@ -3,15 +3,15 @@
  * agent's commitment with a value of its own, and only then sees the agent's (T07).
  */
 import type { TLSSocket } from "node:tls";
+import { ExchangeLimit } from "../core/exchange-limit.ts";
 import {
   type Confirmation,
   commitmentTo,
   exchangedCode,
   ofRequestAlone,
-} from "../core/confirmation-code.ts";
-import { ExchangeLimit } from "../core/exchange-limit.ts";
-import { formatHttpResponse } from "../core/http-message.ts";
-import { type PairingRequest, pairingReveal } from "../core/messages.ts";
+} from "../core/wire/confirmation-code.ts";
+import { formatHttpResponse } from "../core/wire/http-message.ts";
+import { type PairingRequest, pairingReveal } from "../core/wire/messages.ts";
 import { readPost } from "./pairing-reading.ts";
 import type { HostContext } from "./store/host.ts";
 

@@ -3,8 +3,8 @@
  * when its certificate ends, and where it is.
  */
 import { messageOf } from "../core/errors.ts";
-import { canonicalAddress } from "../core/host-name.ts";
-import { lacksZone } from "../core/ip-address.ts";
+import { canonicalAddress } from "../core/net/host-name.ts";
+import { lacksZone } from "../core/net/ip-address.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time.ts";
 import { type AgentRecord, changeAgents } from "./registry.ts";

@@ -11,7 +11,7 @@
  * replaced-credential.ts puts it back.
  */
 import { join } from "node:path";
-import { type ControllerConfig, configArgument } from "../core/controller-config.ts";
+import { type ControllerConfig, configArgument } from "../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { type Serial, serialFromHex } from "../core/serial.ts";
 import { opensslTime } from "../core/time.ts";

@@ -1,8 +1,8 @@
 /** A result without its long outputs: what is recorded when there is no room for all of it. */
 import { dropUndefined } from "../core/json.ts";
-import type { LongText } from "../core/json-pieces.ts";
-import { PiecedText } from "../core/pieced-text.ts";
 import { changeError, type RunResult, withoutResult } from "../core/results.ts";
+import type { LongText } from "../core/wire/json-pieces.ts";
+import { PiecedText } from "../core/wire/pieced-text.ts";
 
 /** Characters of an error that are kept without the outputs. */
 const MAX_ERROR = 200;

@@ -1,5 +1,5 @@
 /** What a fan-out dials with: this host's certificates, and what its requests share. */
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { Semaphore } from "../core/semaphore.ts";
 import { ReadPace } from "../system/read-pace.ts";
 import {

@@ -1,5 +1,5 @@
 /** What the requests to agents are made with. */
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
 import type { ReadPace } from "../system/read-pace.ts";

@@ -1,7 +1,7 @@
 /** Discovery: what every host may run, and its tags. */
-import { formatHostPort } from "../core/host-name.ts";
-import { capabilitiesReply, refusalIn } from "../core/messages.ts";
+import { formatHostPort } from "../core/net/host-name.ts";
 import type { DiscoveredHost } from "../core/results.ts";
+import { capabilitiesReply, refusalIn } from "../core/wire/messages.ts";
 import type { Caller } from "./authorize.ts";
 import { authorizedRegistry, authorizedTargets } from "./authorized-targets.ts";
 import { type Controller, openDialler } from "./controller.ts";

@@ -1,8 +1,8 @@
 /** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { inOneLine } from "../core/errors.ts";
-import { refusalIn } from "../core/messages.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
+import { refusalIn } from "../core/wire/messages.ts";
 import { workDescriptors } from "../system/descriptors.ts";
 import { type AgentReply, type AgentRequest, askAgent } from "./agent-client.ts";
 import { type Contact, rememberContacts } from "./contacts.ts";

@@ -6,8 +6,8 @@
  * Nothing of it is stored. An index on the disk would have to be compared with every record all the same,
  * since 0.8 and an editor change records without it.
  */
-import type { ControllerConfig } from "../core/controller-config.ts";
-import { isHostName } from "../core/host-name.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
+import { isHostName } from "../core/net/host-name.ts";
 import { fileVersion } from "../system/file-version.ts";
 import { inSlices } from "../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";

@@ -1,8 +1,8 @@
 /** What came of a run on one host, as its result: an answer, a refusal, or nothing. */
 import { dropUndefined } from "../core/json.ts";
-import { NOT_PERMITTED, refusalIn, runReply } from "../core/messages.ts";
 import { type RunResult, withoutResult } from "../core/results.ts";
 import { readRunEnd, runEnd, stateOfRefusal } from "../core/run-state.ts";
+import { NOT_PERMITTED, refusalIn, runReply } from "../core/wire/messages.ts";
 import type { HostOutcome } from "./fleet.ts";
 import type { RunProgress } from "./run-progress.ts";
 import type { ResolvedTarget } from "./targets.ts";

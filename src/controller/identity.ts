@@ -1,5 +1,5 @@
 /** Whether a host may be called, and whether the host that answered is the one that was called (T05). */
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import type { Serial } from "../core/serial.ts";
 import { type CertificateIdentity, speaksFor } from "../pki/certificate.ts";

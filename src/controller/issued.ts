@@ -3,8 +3,8 @@
  * leaves this host; of what it signed under 0.8, what renewals have come across. It is how every
  * certificate of a host can be revoked, those of lost answers too.
  */
-import type { ControllerConfig } from "../core/controller-config.ts";
-import { sameHostName } from "../core/host-name.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
+import { sameHostName } from "../core/net/host-name.ts";
 import { type Serial, serialFromHex } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";

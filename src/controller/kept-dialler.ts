@@ -1,6 +1,6 @@
 /** One dialler for many requests: the credential is read once, connections to agents are reused. */
 import { statSync } from "node:fs";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { workDescriptors } from "../system/descriptors.ts";
 import { AgentPool } from "./agent-pool.ts";
 import { loadCredentials } from "./credential.ts";

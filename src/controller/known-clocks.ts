@@ -4,10 +4,10 @@
  */
 import * as z from "zod/mini";
 import { type ClockSighting, differs, hoursSince } from "../core/clock.ts";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { messageOf } from "../core/errors.ts";
-import { lowerAscii } from "../core/host-name.ts";
 import { readJsonAs } from "../core/json.ts";
+import { lowerAscii } from "../core/net/host-name.ts";
 import { isoSeconds } from "../core/time.ts";
 import { fileVersion } from "../system/file-version.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";

@@ -1,6 +1,6 @@
 /** What killed writes have left in the folders of the control host; purgeRunRecords() has the records' one. */
 import { dirname } from "node:path";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { removeDead } from "../system/temporary-file.ts";
 import { paths } from "./store/paths.ts";
 

@@ -5,8 +5,8 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { CtrlExecError, LockedError } from "../core/errors.ts";
-import { isIp } from "../core/ip-address.ts";
 import { readJsonAs } from "../core/json.ts";
+import { isIp } from "../core/net/ip-address.ts";
 import { addDays, isoSeconds } from "../core/time.ts";
 import { descriptorLimit, workDescriptors } from "../system/descriptors.ts";
 import { ensureFolder, listFiles, readTextIfPresent } from "../system/files.ts";

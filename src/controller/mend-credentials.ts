@@ -7,7 +7,7 @@
  * A life only ever grows: where it is the present clock that is wrong, nothing is lost by it.
  */
 import { join } from "node:path";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { addDays, opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { privateKeyAlone } from "../pki/keys.ts";

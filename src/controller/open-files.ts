@@ -3,7 +3,7 @@
  * the folders of its state. Who can write the registry says who answers for a host; who can write the
  * pairing queue, what an agent is told; and a folder's writer can put a link in root's way (T62).
  */
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { refuseUntrusted } from "../system/trusted-file.ts";
 import { paths } from "./store/paths.ts";
 

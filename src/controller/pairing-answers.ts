@@ -3,7 +3,7 @@
  * told by the kernel: a watch takes one of the user's inotify instances, and when other programs have used
  * them up the pairing would end with them (T65).
  */
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { messageOf } from "../core/errors.ts";
 import { listFolder } from "../system/files.ts";
 import { takeAnswer } from "./pairing-queue.ts";

@@ -4,15 +4,15 @@
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { ofRequestAlone } from "../core/confirmation-code.ts";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { FairShares, type Holder, originOf } from "../core/fair-share.ts";
-import { pairedNameProblem } from "../core/host-name.ts";
 import { readJsonAs } from "../core/json.ts";
-import { type PairingAnswer, type PairingRequest, PUSHED_OUT } from "../core/messages.ts";
+import { pairedNameProblem } from "../core/net/host-name.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { isoSeconds } from "../core/time.ts";
+import { ofRequestAlone } from "../core/wire/confirmation-code.ts";
+import { type PairingAnswer, type PairingRequest, PUSHED_OUT } from "../core/wire/messages.ts";
 import { judgeCsr } from "../pki/csr.ts";
 import {
   createWhole,

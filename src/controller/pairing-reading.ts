@@ -1,9 +1,9 @@
 /** What an agent sends on the pairing port, read request by request (docs/PROTOCOL.md, section 1). */
 import type { TLSSocket } from "node:tls";
 import type * as z from "zod/mini";
-import { HttpMessageReader, MAX_HEAD_BYTES } from "../core/http-message.ts";
 import { readJsonAs } from "../core/json.ts";
-import { MAX_PAIRING_BYTES } from "../core/messages.ts";
+import { HttpMessageReader, MAX_HEAD_BYTES } from "../core/wire/http-message.ts";
+import { MAX_PAIRING_BYTES } from "../core/wire/messages.ts";
 import { Deadline } from "../system/deadline.ts";
 
 /** From accept, or from the last answer, to the last byte of a request (T19). */

@@ -1,9 +1,9 @@
 /** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
 import { differs } from "../core/clock.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import { formatHostPort } from "../core/host-name.ts";
-import { pingReply, refusalIn } from "../core/messages.ts";
+import { formatHostPort } from "../core/net/host-name.ts";
 import type { PingResult } from "../core/results.ts";
+import { pingReply, refusalIn } from "../core/wire/messages.ts";
 import type { Caller } from "./authorize.ts";
 import { authorizedTargets } from "./authorized-targets.ts";
 import { type Controller, openDialler } from "./controller.ts";

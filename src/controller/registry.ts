@@ -4,9 +4,9 @@
  * it is: whoever goes back to 0.8 finds it there.
  */
 import { join } from "node:path";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError, systemCode } from "../core/errors.ts";
-import { isHostName, lowerAscii, sameHostName } from "../core/host-name.ts";
+import { isHostName, lowerAscii, sameHostName } from "../core/net/host-name.ts";
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
 import { type HeldLock, takeLock } from "../system/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";

@@ -4,12 +4,12 @@
  */
 import { secondsSince } from "../core/clock.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { refusalIn, renewReply } from "../core/messages.ts";
 import { withNextStep } from "../core/refusal-steps.ts";
 import { renewalTime } from "../core/renewal.ts";
 import { lastsLonger } from "../core/rotation.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time.ts";
+import { refusalIn, renewReply } from "../core/wire/messages.ts";
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { readText } from "../system/files.ts";
 import type { AgentRequest } from "./agent-client.ts";

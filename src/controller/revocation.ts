@@ -1,5 +1,5 @@
 /** The controller's own revocation list, in the agents' format: who is on it answers for nobody. */
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { parseRevocations, type Serial } from "../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";

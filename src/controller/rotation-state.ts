@@ -1,6 +1,6 @@
 /** `rotation.json`: the last rotation of the controller's certificate (docs/PROTOCOL.md, section 4). */
 import * as z from "zod/mini";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import type { Log } from "../core/log-line.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";

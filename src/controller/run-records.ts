@@ -4,15 +4,15 @@
  */
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { ControllerConfig } from "../core/controller-config.ts";
+import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { jsonPieces } from "../core/json-pieces.ts";
 import { resultWithoutToken } from "../core/redact.ts";
 import { isRequestId } from "../core/request-id.ts";
 import type { RunResult } from "../core/results.ts";
 import { jsonForScreen } from "../core/text.ts";
 import { isoSeconds } from "../core/time.ts";
 import { formatBytes } from "../core/units.ts";
+import { jsonPieces } from "../core/wire/json-pieces.ts";
 import { overwriteAsync, writeWholeAsync } from "../system/async-files.ts";
 import { ensureFolder } from "../system/files.ts";
 import { cutResult, longestBareResult } from "./cut-result.ts";

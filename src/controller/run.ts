@@ -1,11 +1,11 @@
 /** `run`: one allowlisted script on many hosts. */
 import { CtrlExecError } from "../core/errors.ts";
-import { formatHostPort } from "../core/host-name.ts";
-import { MAX_REQUEST_BYTES } from "../core/messages.ts";
+import { formatHostPort } from "../core/net/host-name.ts";
 import { resultWithoutToken } from "../core/redact.ts";
 import { isReservedScript } from "../core/reserved-script.ts";
 import type { RunResult } from "../core/results.ts";
 import { isSendableName } from "../core/script-name.ts";
+import { MAX_REQUEST_BYTES } from "../core/wire/messages.ts";
 import type { Caller } from "./authorize.ts";
 import { authorizedTargets } from "./authorized-targets.ts";
 import { type Controller, openDialler } from "./controller.ts";

@@ -1,7 +1,8 @@
 /** The certificate that a registered host shows. Records of 0.8 do not say which it is. */
-import type { ConnectionPhase } from "../core/connection-problem.ts";
+
 import { CtrlExecError } from "../core/errors.ts";
-import { formatHostPort } from "../core/host-name.ts";
+import { formatHostPort } from "../core/net/host-name.ts";
+import type { ConnectionPhase } from "../core/wire/connection-problem.ts";
 import { type CertificateFacts, factsOf } from "../pki/certificate.ts";
 import { ConnectionFailed } from "../system/connection-failed.ts";
 import { Deadline } from "../system/deadline.ts";

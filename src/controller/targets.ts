@@ -7,8 +7,8 @@ import {
   parseTarget,
   readsAsOtherAddress,
   type Target,
-} from "../core/host-name.ts";
-import { isIp } from "../core/ip-address.ts";
+} from "../core/net/host-name.ts";
+import { isIp } from "../core/net/ip-address.ts";
 import { Deadline } from "../system/deadline.ts";
 import type { AgentRecord, Registered } from "./registry.ts";
 

@@ -1,7 +1,7 @@
 /** The allowlist: the names a controller may run, the file each stands for, and its options. */
-import { type RawValue, readSettings } from "./conf-syntax.ts";
-import { MAX_TIMER_SECONDS } from "./config-fields.ts";
-import type { ConfigWarning } from "./config-file.ts";
+import { type RawValue, readSettings } from "./config/conf-syntax.ts";
+import { MAX_TIMER_SECONDS } from "./config/config-fields.ts";
+import type { ConfigWarning } from "./config/config-file.ts";
 import { nearestMatch } from "./text.ts";
 import { parseByteSize } from "./units.ts";
 

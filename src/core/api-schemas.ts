@@ -3,11 +3,11 @@
  * document all come from here, so that they cannot disagree. Only the API loads this file.
  */
 import { z } from "zod";
-import { parseTarget } from "./host-name.ts";
 import { isArrayOfText } from "./json.ts";
-import type { LongText } from "./json-pieces.ts";
+import { parseTarget } from "./net/host-name.ts";
 import { RUN_STATES } from "./run-state.ts";
 import { unknownMember } from "./unknown-member.ts";
+import type { LongText } from "./wire/json-pieces.ts";
 
 // No program and no environment variable can be given a NUL byte.
 const NO_NUL = /^[^\0]*$/;

@@ -3,7 +3,7 @@
  * he need not go on with those that do not fit (T07). Beyond these bounds a request gets a code that
  * covers the request alone. docs/SECURITY.md says what chance they leave.
  */
-import { callerNetwork } from "./caller-network.ts";
+import { callerNetwork } from "./net/caller-network.ts";
 
 /** As long as a request may wait. */
 const WINDOW_MS = 600_000;

@@ -3,7 +3,7 @@
  * else holds more. What is counted is a network first, since a stranger may have all addresses of one, and
  * within it the single caller.
  */
-import { callerNetwork, callerSite } from "./caller-network.ts";
+import { callerNetwork, callerSite } from "./net/caller-network.ts";
 
 /** Of an address: its network, then the caller within it. */
 export type Origin = readonly [site: string, caller: string];

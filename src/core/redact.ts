@@ -1,7 +1,8 @@
 /** Takes a caller's token out of what is kept (T27): a script may print the context it was given. */
-import { base64Of, bytesOf } from "./base64.ts";
-import type { LongText } from "./json-pieces.ts";
+
 import { changeError, type RunResult } from "./results.ts";
+import { base64Of, bytesOf } from "./wire/base64.ts";
+import type { LongText } from "./wire/json-pieces.ts";
 
 const MARK = "[token]";
 

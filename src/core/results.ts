@@ -1,7 +1,7 @@
 /** One host's result, as the screen, `--json`, the API and the run records have it. */
 
-import type { LongText } from "./json-pieces.ts";
 import type { RunEnd } from "./run-state.ts";
+import type { LongText } from "./wire/json-pieces.ts";
 
 export type RunResult = HostRun & RunEnd;
 

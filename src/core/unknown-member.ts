@@ -1,5 +1,5 @@
 /** What is said of a name that a request has and the API does not know. */
-import { lowerAscii } from "./host-name.ts";
+import { lowerAscii } from "./net/host-name.ts";
 import { nearestMatch } from "./text.ts";
 
 /** Longer ones come from nobody's hand, and one could be as long as the request. */

@@ -1,7 +1,7 @@
 /** Facts of a certificate, read with what Bun ships, so that `run` and `ping` need no X.509 library. */
 import { X509Certificate } from "node:crypto";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { sameHostName } from "../core/host-name.ts";
+import { sameHostName } from "../core/net/host-name.ts";
 import { type Serial, serialFromHex } from "../core/serial.ts";
 import { SEQUENCE, soleDer } from "./der.ts";
 import { certificatesIn, writeCertificate } from "./pem.ts";

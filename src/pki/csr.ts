@@ -1,7 +1,7 @@
 /** Certificate requests: made by an agent, judged by the controller. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
-import { sameHostName } from "../core/host-name.ts";
+import { sameHostName } from "../core/net/host-name.ts";
 import { requestIn } from "./pem.ts";
 import { type CertificationRequest, readRequest, SIGNATURES, soleCommonName } from "./pkcs10.ts";
 

@@ -5,7 +5,7 @@
  */
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
-import type { KeyType } from "../core/config-fields.ts";
+import type { KeyType } from "../core/config/config-fields.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import type { CertificateFacts } from "./certificate.ts";
 import { type PemBlock, privateKeyIn, writePem } from "./pem.ts";

@@ -5,7 +5,7 @@
  */
 import { read } from "bun:ffi";
 import type { SocketHandler, TCPSocketConnectOptions } from "bun";
-import { lacksZone } from "../core/ip-address.ts";
+import { lacksZone } from "../core/net/ip-address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
 import { errnoLocation, libc } from "./libc.ts";

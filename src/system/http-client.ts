@@ -1,5 +1,5 @@
 /** One HTTP request over a TLS connection of our own, with bounds on what comes back (T29). */
-import { ResponseReader } from "../core/http-response.ts";
+import { ResponseReader } from "../core/wire/http-response.ts";
 import { Collector } from "./collect.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";

@@ -1,6 +1,6 @@
 import type { Server } from "node:net";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
-import { lacksZone } from "../core/ip-address.ts";
+import { lacksZone } from "../core/net/ip-address.ts";
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program has that port",

@@ -1,6 +1,6 @@
 /** Who is at the other end of a socket, with the zone of a link-local address, which Bun leaves out. */
-import { plainAddress } from "../core/host-name.ts";
-import { lacksZone } from "../core/ip-address.ts";
+import { plainAddress } from "../core/net/host-name.ts";
+import { lacksZone } from "../core/net/ip-address.ts";
 import { libc } from "./libc.ts";
 import { interfaceName } from "./socket-address.ts";
 

@@ -1,5 +1,5 @@
 /** An address and port as connect(2) takes them, on Linux: ip(7), ipv6(7). */
-import { ipVersion, isIp } from "../core/ip-address.ts";
+import { ipVersion, isIp } from "../core/net/ip-address.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
 import { libc } from "./libc.ts";
 

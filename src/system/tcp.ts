@@ -1,7 +1,7 @@
 /** TCP connections, to others and from others. Each still has its TLS handshake before it. */
 import type { Socket } from "bun";
 import { systemCode } from "../core/errors.ts";
-import { isIp } from "../core/ip-address.ts";
+import { isIp } from "../core/net/ip-address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
 import { Deadline } from "./deadline.ts";

@@ -6,7 +6,7 @@ import { pair } from "../../src/agent/enrolment.ts";
 import { setupCa, setupController, signHost } from "../../src/controller/authority.ts";
 import { loadCredential, pairingCredential } from "../../src/controller/credential.ts";
 import { paths } from "../../src/controller/store/paths.ts";
-import { formatHttpResponse, HttpMessageReader } from "../../src/core/http-message.ts";
+import { formatHttpResponse, HttpMessageReader } from "../../src/core/wire/http-message.ts";
 import { createCaCertificate } from "../../src/pki/authority.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr, judgeCsr } from "../../src/pki/csr.ts";

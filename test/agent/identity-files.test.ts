@@ -4,7 +4,7 @@ import { ControllerSerials } from "../../src/agent/controller-serials.ts";
 import { loadIdentity, storeSteps } from "../../src/agent/identity-files.ts";
 import { setupCa, setupController, signHost } from "../../src/controller/authority.ts";
 import { loadCredential } from "../../src/controller/credential.ts";
-import type { AgentConfig } from "../../src/core/agent-config.ts";
+import type { AgentConfig } from "../../src/core/config/agent-config.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { isOnlooker, isRunByOnlooker } from "../../src/agent/onlooker.ts";
-import { parseAgentConfig } from "../../src/core/agent-config.ts";
+import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 
 const FOLDER = { uid: 0, gid: 980 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type OutputText, outputText } from "../../src/agent/output-text.ts";
-import { isLongText } from "../../src/core/json-pieces.ts";
+import { isLongText } from "../../src/core/wire/json-pieces.ts";
 
 /** More than what is put together at once. */
 const REPEATS = 10_000;

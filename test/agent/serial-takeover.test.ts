@@ -8,7 +8,7 @@ import { askHost, type FleetDialler } from "../../src/controller/fleet.ts";
 import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
 import { findAgent } from "../../src/controller/registry.ts";
 import { targetOf } from "../../src/controller/targets.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../../src/core/messages.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../src/core/wire/messages.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
 let fleet: LocalFleet;

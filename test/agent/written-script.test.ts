@@ -2,8 +2,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { judgeAllowedScript, runAllowedScript } from "../../src/agent/script.ts";
-import { parseAgentConfig } from "../../src/core/agent-config.ts";
 import type { AllowedScript } from "../../src/core/allowlist.ts";
+import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { startProblem } from "../../src/core/start-failure.ts";
 import { TestFolder } from "../support/folder.ts";
 

@@ -3,7 +3,7 @@
  * registry files. Only the pairing exchange is left out, which is not measured.
  */
 import { createPrivateKey, randomBytes } from "node:crypto";
-import { CONTROLLER_NAME } from "../../src/core/host-name.ts";
+import { CONTROLLER_NAME } from "../../src/core/net/host-name.ts";
 import { createCaCertificate, issueCertificate, serialFrom } from "../../src/pki/authority.ts";
 import { type CertificateFacts, readCertificate } from "../../src/pki/certificate.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";

@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { parseAllowlist } from "../../src/core/allowlist.ts";
-import { UPDATE_SERIAL_SCRIPT as UPDATE } from "../../src/core/messages.ts";
+import { UPDATE_SERIAL_SCRIPT as UPDATE } from "../../src/core/wire/messages.ts";
 import { BINARY as COMPILED, runCommand } from "../support/binary.ts";
 import { ROOT } from "../support/documents.ts";
 import { TestFolder } from "../support/folder.ts";

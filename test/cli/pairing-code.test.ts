@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { connect } from "node:tls";
-import { HttpMessageReader } from "../../src/core/http-message.ts";
+import { HttpMessageReader } from "../../src/core/wire/http-message.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { Authority } from "../support/authority.ts";

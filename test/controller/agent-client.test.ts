@@ -7,7 +7,7 @@ import { AgentPool } from "../../src/controller/agent-pool.ts";
 import type { Dialler } from "../../src/controller/dialler.ts";
 import { ReplyBudget } from "../../src/controller/reply-budget.ts";
 import { targetOf } from "../../src/controller/targets.ts";
-import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { messageOf } from "../../src/core/errors.ts";
 import { Semaphore } from "../../src/core/semaphore.ts";
 import { readSerialLine } from "../../src/core/serial.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { approveRequest, denyRequest } from "../../src/controller/pairing-desk.ts";
 import { startPairingServer } from "../../src/controller/pairing-server.ts";
-import { commitmentTo } from "../../src/core/confirmation-code.ts";
+import { commitmentTo } from "../../src/core/wire/confirmation-code.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { LocalFleet } from "../support/local-fleet.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { cutResult } from "../../src/controller/cut-result.ts";
-import { PiecedText } from "../../src/core/pieced-text.ts";
 import type { RunResult } from "../../src/core/results.ts";
+import { PiecedText } from "../../src/core/wire/pieced-text.ts";
 
 const long = new PiecedText();
 long.add("é".repeat(1000));

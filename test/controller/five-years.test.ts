@@ -7,9 +7,9 @@ import { expect, test } from "bun:test";
 import { loadCredentials } from "../../src/controller/credential.ts";
 import { maintainOnce } from "../../src/controller/maintenance.ts";
 import type { LogFields } from "../../src/core/log-line.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../../src/core/messages.ts";
 import { rotationDue } from "../../src/core/rotation.ts";
 import { daysBetween, parseOpensslTime } from "../../src/core/time.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../src/core/wire/messages.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
 const YEARS = 5;

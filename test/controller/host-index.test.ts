@@ -3,7 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { HostIndex } from "../../src/controller/host-index.ts";
 import { agentFinder, removeAgent, writeAgent } from "../../src/controller/registry.ts";
-import { type ControllerConfig, parseControllerConfig } from "../../src/core/controller-config.ts";
+import {
+  type ControllerConfig,
+  parseControllerConfig,
+} from "../../src/core/config/controller-config.ts";
 import { fileVersion } from "../../src/system/file-version.ts";
 import { TestFolder, until } from "../support/folder.ts";
 

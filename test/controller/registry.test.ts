@@ -8,7 +8,10 @@ import {
   removeAgent,
   writeAgent,
 } from "../../src/controller/registry.ts";
-import { type ControllerConfig, parseControllerConfig } from "../../src/core/controller-config.ts";
+import {
+  type ControllerConfig,
+  parseControllerConfig,
+} from "../../src/core/config/controller-config.ts";
 import { TestFolder } from "../support/folder.ts";
 
 let folder: TestFolder;

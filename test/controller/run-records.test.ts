@@ -6,7 +6,7 @@ import { RunRecord } from "../../src/controller/run-records.ts";
 import type { HostContext } from "../../src/controller/store/host.ts";
 import { readRunRecord as readStored } from "../../src/controller/stored-runs.ts";
 import { runResult } from "../../src/core/api-schemas.ts";
-import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { type RunResult, runFailed, withoutResult } from "../../src/core/results.ts";
 import { TestFolder } from "../support/folder.ts";
 

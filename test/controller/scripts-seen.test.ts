@@ -1,7 +1,7 @@
 /** What completions offer, read while a person waits. */
 import { expect, test } from "bun:test";
 import { scriptsSeen } from "../../src/controller/scripts-seen.ts";
-import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { TestFolder } from "../support/folder.ts";
 
 test("T29 records that a host's answer has made huge are passed over", async () => {

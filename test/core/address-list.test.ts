@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { AddressList, parseAddressPrefix } from "../../src/core/address-list.ts";
+import { AddressList, parseAddressPrefix } from "../../src/core/net/address-list.ts";
 
 function listOf(...entries: readonly string[]): Promise<AddressList> {
   return AddressList.of(entries.flatMap((entry) => parseAddressPrefix(entry) ?? []));

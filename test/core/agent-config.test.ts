@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type AgentConfig, parseAgentConfig } from "../../src/core/agent-config.ts";
+import { type AgentConfig, parseAgentConfig } from "../../src/core/config/agent-config.ts";
 
 const parse = parseAgentConfig;
 

@@ -1,6 +1,6 @@
 /** Fair shares by address (T19). */
 import { expect, test } from "bun:test";
-import { callerNetwork, callerSite } from "../../src/core/caller-network.ts";
+import { callerNetwork, callerSite } from "../../src/core/net/caller-network.ts";
 
 test.each([
   ["192.0.2.1", "192.0.2.1"],

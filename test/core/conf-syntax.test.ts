@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type RawSettings, readSettings } from "../../src/core/conf-syntax.ts";
+import { type RawSettings, readSettings } from "../../src/core/config/conf-syntax.ts";
 
 function plain({ keys, sections }: RawSettings): unknown {
   return {

@@ -13,7 +13,7 @@ import {
   rateLimit,
   seconds,
   wholeNumber,
-} from "../../src/core/config-fields.ts";
+} from "../../src/core/config/config-fields.ts";
 
 type Row = readonly [
   name: string,

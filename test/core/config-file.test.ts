@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as z from "zod/mini";
-import { optional, port, withDefault } from "../../src/core/config-fields.ts";
-import { type ConfigSchema, parseConfig } from "../../src/core/config-file.ts";
+import { optional, port, withDefault } from "../../src/core/config/config-fields.ts";
+import { type ConfigSchema, parseConfig } from "../../src/core/config/config-file.ts";
 
 const shape = z.object({
   port: withDefault(port, 7443),

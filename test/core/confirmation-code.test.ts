@@ -1,7 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { commitmentTo, confirmationCode, exchangedCode } from "../../src/core/confirmation-code.ts";
+import {
+  commitmentTo,
+  confirmationCode,
+  exchangedCode,
+} from "../../src/core/wire/confirmation-code.ts";
 import { ROOT } from "../support/documents.ts";
 
 // Each value computed with sha256sum and shell arithmetic: 4 bytes, big-endian, modulo a million.

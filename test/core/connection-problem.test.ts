@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type ConnectionPhase, connectionProblem } from "../../src/core/connection-problem.ts";
+import { type ConnectionPhase, connectionProblem } from "../../src/core/wire/connection-problem.ts";
 
 const agent = (phase: ConnectionPhase, code: string) =>
   connectionProblem(phase, code, "agent", "web-01:7443");

@@ -3,7 +3,7 @@ import {
   type ControllerConfig,
   configArgument,
   parseControllerConfig,
-} from "../../src/core/controller-config.ts";
+} from "../../src/core/config/controller-config.ts";
 
 const parse = parseControllerConfig;
 

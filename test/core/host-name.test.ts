@@ -6,7 +6,7 @@ import {
   parseTarget,
   plainAddress,
   sameHostName,
-} from "../../src/core/host-name.ts";
+} from "../../src/core/net/host-name.ts";
 
 describe("a host name (RFC 1123 section 2.1)", () => {
   test.each([

@@ -4,7 +4,7 @@ import {
   formatHttpResponse,
   HttpMessageReader,
   readHeaders,
-} from "../../src/core/http-message.ts";
+} from "../../src/core/wire/http-message.ts";
 
 function readerOf(bytes: Buffer, maxBody = 100): HttpMessageReader {
   const reader = new HttpMessageReader(maxBody);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { RequestReader } from "../../src/core/http-request.ts";
+import { RequestReader } from "../../src/core/wire/http-request.ts";
 
 /** All that the reader makes of the pieces, with bodies as text; it stops at a refusal. */
 function readAll(pieces: readonly (string | Uint8Array)[]) {

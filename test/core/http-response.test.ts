@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseResponseHead, ResponseReader } from "../../src/core/http-response.ts";
+import { parseResponseHead, ResponseReader } from "../../src/core/wire/http-response.ts";
 
 describe("a head", () => {
   test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { isIP } from "node:net";
-import { ipVersion, isIp, isLinkLocal, lacksZone } from "../../src/core/ip-address.ts";
+import { ipVersion, isIp, isLinkLocal, lacksZone } from "../../src/core/net/ip-address.ts";
 
 describe("an address", () => {
   test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { hasMoreMembers } from "../../src/core/json-members.ts";
+import { hasMoreMembers } from "../../src/core/wire/json-members.ts";
 
 /** The least bound that the text keeps within. */
 function membersOf(text: string): number {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { jsonPieces, type LongText } from "../../src/core/json-pieces.ts";
+import { jsonPieces, type LongText } from "../../src/core/wire/json-pieces.ts";
 
 const LONG = 'a\n"\\\u0001é€😀'.repeat(30_000);
 

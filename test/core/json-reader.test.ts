@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { JsonReader } from "../../src/core/json-reader.ts";
+import { JsonReader } from "../../src/core/wire/json-reader.ts";
 
 const ODD = 'a\n"\\\b\u0001é€😀\ud83d \\u0041 \\\\"';
 const LONG = ODD.repeat(150_000);

@@ -8,7 +8,7 @@ import {
   refusalIn,
   runReply,
   runRequest,
-} from "../../src/core/messages.ts";
+} from "../../src/core/wire/messages.ts";
 
 describe("a run request", () => {
   test("as 0.8 sends it", () => {

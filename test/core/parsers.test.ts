@@ -1,14 +1,14 @@
 /** Every parser that reads what others wrote, fed with anything: none throws but its own error. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { AddressList, parseAddressPrefix } from "../../src/core/address-list.ts";
-import { parseAgentConfig } from "../../src/core/agent-config.ts";
 import { isScriptName, parseAllowlist } from "../../src/core/allowlist.ts";
-import { readSettings } from "../../src/core/conf-syntax.ts";
+import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
+import { readSettings } from "../../src/core/config/conf-syntax.ts";
 import { CtrlExecError } from "../../src/core/errors.ts";
-import { formatHttpRequest, HttpMessageReader } from "../../src/core/http-message.ts";
+import { AddressList, parseAddressPrefix } from "../../src/core/net/address-list.ts";
 import { parseRevocations, readSerialLine, readSerials } from "../../src/core/serial.ts";
 import { parseByteSize, parseRateLimit } from "../../src/core/units.ts";
+import { formatHttpRequest, HttpMessageReader } from "../../src/core/wire/http-message.ts";
 
 /** Text that looks like the format now and then. */
 const near = (...pieces: readonly string[]) =>

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { PiecedText } from "../../src/core/pieced-text.ts";
+import { PiecedText } from "../../src/core/wire/pieced-text.ts";
 
 function textOf(...pieces: string[]): PiecedText {
   const text = new PiecedText();

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { wholeText } from "../../src/core/json-pieces.ts";
-import { PiecedText } from "../../src/core/pieced-text.ts";
 import { resultWithoutToken, withoutToken } from "../../src/core/redact.ts";
 import type { RunResult } from "../../src/core/results.ts";
+import { wholeText } from "../../src/core/wire/json-pieces.ts";
+import { PiecedText } from "../../src/core/wire/pieced-text.ts";
 
 const result: RunResult = {
   host: "h",

@@ -1,8 +1,8 @@
 /** Every configuration that a document shows is one that the programs take, without a warning. */
 import { describe, expect, test } from "bun:test";
-import { parseAgentConfig } from "../../src/core/agent-config.ts";
 import { parseAllowlist } from "../../src/core/allowlist.ts";
-import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
+import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { allBlocks } from "../support/documents.ts";
 
 type Check = (text: string) => Promise<readonly { key: string; message: string }[]>;

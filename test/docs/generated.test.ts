@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { agentKeys, controllerKeys } from "../../.ci/generate/keys.ts";
 import { generatedFiles } from "../../.ci/generate.ts";
-import { parseAgentConfig } from "../../src/core/agent-config.ts";
 import { parseAllowlist } from "../../src/core/allowlist.ts";
-import { parseControllerConfig } from "../../src/core/controller-config.ts";
+import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
+import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { readDocument } from "../support/documents.ts";
 
 describe("generated files are what `make generate` writes", async () => {

@@ -1,6 +1,6 @@
 /** An agent that a test plays on the pairing port: raw TLS, and HTTP as 0.8 writes it by hand. */
 import { connect } from "node:tls";
-import { HttpMessageReader } from "../../src/core/http-message.ts";
+import { HttpMessageReader } from "../../src/core/wire/http-message.ts";
 import { until } from "./folder.ts";
 import { http10 } from "./peers.ts";
 

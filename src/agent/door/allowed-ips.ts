@@ -1,8 +1,13 @@
 /** `allowed_ips`: who may speak to the port at all, decided before any TLS byte. */
-import { AddressList, type AddressPrefix, parseAddressPrefix } from "../../core/address-list.ts";
-import type { AgentConfig } from "../../core/agent-config.ts";
-import type { ConfigWarning } from "../../core/config-file.ts";
+
+import type { AgentConfig } from "../../core/config/agent-config.ts";
+import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import {
+  AddressList,
+  type AddressPrefix,
+  parseAddressPrefix,
+} from "../../core/net/address-list.ts";
 
 /** The entries of agent.conf, read. */
 export interface AllowedPrefixes {

@@ -3,8 +3,8 @@
  * handshake -> revocation. Each step refuses before the next one costs anything.
  */
 import type { X509Certificate } from "node:crypto";
-import { callerNetwork } from "../../core/caller-network.ts";
 import type { Log } from "../../core/log-line.ts";
+import { callerNetwork } from "../../core/net/caller-network.ts";
 import { identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/connection.ts";
 import { refusal } from "../endpoint.ts";

@@ -6,10 +6,11 @@
  * count, and its very address, no neighbour of it, stays admitted while others get it blocked: one
  * handshake at a time.
  */
-import type { AddressList } from "../../core/address-list.ts";
-import type { AgentConfig } from "../../core/agent-config.ts";
-import { callerNetwork } from "../../core/caller-network.ts";
+
+import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { Log } from "../../core/log-line.ts";
+import type { AddressList } from "../../core/net/address-list.ts";
+import { callerNetwork } from "../../core/net/caller-network.ts";
 import { QuietLog } from "./quiet-log.ts";
 import { MAX_SOURCES, RateLimiter } from "./rate-limit.ts";
 

@@ -1,5 +1,5 @@
 /** Answers as bytes. */
-import { isLongText, jsonPieces } from "../../core/json-pieces.ts";
+import { isLongText, jsonPieces } from "../../core/wire/json-pieces.ts";
 import { collecting } from "../../system/collect.ts";
 import type { Connection } from "../../system/connection.ts";
 import type { AgentReply } from "../endpoint.ts";

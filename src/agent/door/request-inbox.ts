@@ -4,7 +4,7 @@ import {
   type RefusedRequest,
   RequestReader,
   type WaitingRequest,
-} from "../../core/http-request.ts";
+} from "../../core/wire/http-request.ts";
 import type { Connection, ConnectionReader } from "../../system/connection.ts";
 
 /** The peer sends no more; `cut` when it stopped within a request. */

@@ -1,7 +1,7 @@
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
-import { renewCompleteRequest } from "../../core/messages.ts";
 import { opensslTime } from "../../core/time.ts";
+import { renewCompleteRequest } from "../../core/wire/messages.ts";
 import { type Endpoint, requestIdIn } from "../endpoint.ts";
 import { storeCertificate } from "../identity-files.ts";
 import { checkRenewed } from "../renewed-certificate.ts";

@@ -1,14 +1,14 @@
 import type { AllowedScript } from "../../core/allowlist.ts";
 import { isArrayOfText } from "../../core/json.ts";
+import type { RunState } from "../../core/run-state.ts";
+import { startProblem } from "../../core/start-failure.ts";
+import { isoSeconds } from "../../core/time.ts";
 import {
   NOT_PERMITTED,
   type RunRequest,
   runRequest,
   UPDATE_SERIAL_SCRIPT,
-} from "../../core/messages.ts";
-import type { RunState } from "../../core/run-state.ts";
-import { startProblem } from "../../core/start-failure.ts";
-import { isoSeconds } from "../../core/time.ts";
+} from "../../core/wire/messages.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ProcessResult } from "../../system/process.ts";
 import { agentTakesSerial, takeSerial } from "../announced-serial.ts";

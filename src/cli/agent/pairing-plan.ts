@@ -2,8 +2,8 @@
 import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
-import { pairedNameProblem, readsAsOtherAddress } from "../../core/host-name.ts";
-import { isIp } from "../../core/ip-address.ts";
+import { pairedNameProblem, readsAsOtherAddress } from "../../core/net/host-name.ts";
+import { isIp } from "../../core/net/ip-address.ts";
 import { parseFingerprint } from "../../pki/certificate.ts";
 import type { VerbInput } from "../command.ts";
 import { numberOption, portOption } from "../numbers.ts";

@@ -4,7 +4,7 @@ import {
   type AgentConfig,
   DEFAULT_AGENT_CONFIG,
   parseAgentConfig,
-} from "../../core/agent-config.ts";
+} from "../../core/config/agent-config.ts";
 import { type CtrlExecError, inOneLine } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import { daysBetween, isoSeconds, opensslTime } from "../../core/time.ts";

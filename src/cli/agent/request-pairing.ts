@@ -2,8 +2,8 @@ import { type PairingOutcome, type Pending, pair } from "../../agent/enrolment.t
 import { storeIdentity } from "../../agent/identity-files.ts";
 import { proveStorable, storeWithPatience } from "../../agent/storing.ts";
 import { messageOf } from "../../core/errors.ts";
-import { PUSHED_OUT } from "../../core/messages.ts";
 import { forOneLine } from "../../core/text.ts";
+import { PUSHED_OUT } from "../../core/wire/messages.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { defineVerb } from "../command.ts";

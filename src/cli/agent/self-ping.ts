@@ -1,9 +1,9 @@
 import { readAllowedIps } from "../../agent/door/allowed-ips.ts";
 import { selfPing as callSelf } from "../../agent/self-ping.ts";
 import { loadTrust } from "../../agent/trust.ts";
-import type { AgentConfig } from "../../core/agent-config.ts";
+import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { formatHostPort } from "../../core/host-name.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
 import { opensslTime } from "../../core/time.ts";
 import { ConnectionFailed } from "../../system/connection-failed.ts";
 import { defineVerb } from "../command.ts";

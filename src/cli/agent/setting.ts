@@ -1,13 +1,13 @@
 /** What every verb of the agent starts from: its configuration, its allowlist's path and its log. */
 import { dirname, join, resolve } from "node:path";
 import { AGENT_FILE_RULE } from "../../agent/config-files.ts";
+import { DEFAULT_ALLOWLIST_NAME } from "../../core/allowlist.ts";
 import {
   type AgentConfig,
   DEFAULT_AGENT_CONFIG,
   parseAgentConfig,
-} from "../../core/agent-config.ts";
-import { DEFAULT_ALLOWLIST_NAME } from "../../core/allowlist.ts";
-import type { ConfigWarning } from "../../core/config-file.ts";
+} from "../../core/config/agent-config.ts";
+import type { ConfigWarning } from "../../core/config/config-file.ts";
 import type { Log } from "../../core/log-line.ts";
 import { readConfig, refuseChosen } from "../config-option.ts";
 import { openChosenLog } from "../log-option.ts";

@@ -1,8 +1,8 @@
 /** How an agent is dialled, as the options of `approve` and `edit-agent` say it. */
 import type { ApprovalOptions } from "../../controller/pairing-desk.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { parseTarget } from "../../core/host-name.ts";
-import { isIp, lacksZone } from "../../core/ip-address.ts";
+import { parseTarget } from "../../core/net/host-name.ts";
+import { isIp, lacksZone } from "../../core/net/ip-address.ts";
 import { numberOption } from "../numbers.ts";
 
 interface Given {

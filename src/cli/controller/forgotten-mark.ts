@@ -6,10 +6,10 @@ import type { Controller } from "../../controller/controller.ts";
 import { agentFinder } from "../../controller/registry.ts";
 import { scriptsSeen } from "../../controller/scripts-seen.ts";
 import { isScriptName } from "../../core/allowlist.ts";
-import { parseTarget } from "../../core/host-name.ts";
-import { NOT_PERMITTED } from "../../core/messages.ts";
+import { parseTarget } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
+import { NOT_PERMITTED } from "../../core/wire/messages.ts";
 import { shellWord } from "../render/shell-word.ts";
 
 /** The words of a `run` without `--`, as they were read. */

@@ -1,5 +1,5 @@
 import { startRun } from "../../controller/run.ts";
-import { configArgument } from "../../core/controller-config.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { type RunResult, runFailed } from "../../core/results.ts";
 import { defineVerb } from "../command.ts";

@@ -2,7 +2,10 @@
 import type { Caller } from "../../controller/authorize.ts";
 import type { Controller } from "../../controller/controller.ts";
 import { refuseOpenFiles } from "../../controller/open-files.ts";
-import { DEFAULT_CONTROLLER_CONFIG, parseControllerConfig } from "../../core/controller-config.ts";
+import {
+  DEFAULT_CONTROLLER_CONFIG,
+  parseControllerConfig,
+} from "../../core/config/controller-config.ts";
 import { currentUser } from "../../system/user.ts";
 import { readConfig } from "../config-option.ts";
 import type { Io } from "../io.ts";

@@ -1,6 +1,6 @@
 import { setupCa as makeCa } from "../../controller/authority.ts";
 import { paths } from "../../controller/store/paths.ts";
-import { configArgument } from "../../core/controller-config.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";
 import { commonOptions } from "./options.ts";

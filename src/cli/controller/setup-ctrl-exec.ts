@@ -3,7 +3,7 @@ import type { Controller } from "../../controller/controller.ts";
 import { loadCredential, lossOfCredential } from "../../controller/credential.ts";
 import { rotateNow } from "../../controller/maintenance.ts";
 import { readRegistry } from "../../controller/registry.ts";
-import { type ControllerConfig, configArgument } from "../../core/controller-config.ts";
+import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import { defineVerb } from "../command.ts";

@@ -1,4 +1,4 @@
-import type { CodeCovers } from "../../core/confirmation-code.ts";
+import type { CodeCovers } from "../../core/wire/confirmation-code.ts";
 
 /** What a confirmation code covers, in the same words on the screens of both hosts. */
 export const COVERED: Readonly<Record<CodeCovers, string>> = {

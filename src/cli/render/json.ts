@@ -1,6 +1,7 @@
 /** `--json`: one compact line on stdout (docs/PROTOCOL.md, section 5). */
-import { jsonPieces } from "../../core/json-pieces.ts";
+
 import { jsonForScreen } from "../../core/text.ts";
+import { jsonPieces } from "../../core/wire/json-pieces.ts";
 import type { Io } from "../io.ts";
 
 /** In pieces: what many hosts have printed is never held as text and as JSON at once. */

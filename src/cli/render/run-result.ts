@@ -1,11 +1,12 @@
 /** What a run shows of each host, in a block of its own (docs/PROTOCOL.md, section 5). */
-import { type LongText, wholeText } from "../../core/json-pieces.ts";
+
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/results.ts";
 import { runFailed } from "../../core/results.ts";
 import type { RunState } from "../../core/run-state.ts";
 import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
+import { type LongText, wholeText } from "../../core/wire/json-pieces.ts";
 import type { Io } from "../io.ts";
 import { paint } from "./colour.ts";
 

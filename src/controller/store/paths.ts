@@ -1,6 +1,6 @@
 /** Where the control host keeps its files (docs/PROTOCOL.md, section 4). */
 import { dirname, join } from "node:path";
-import type { ControllerConfig } from "../../core/controller-config.ts";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { ensureFolder } from "../../system/files.ts";
 
 /** Files and folders below ca_dir and state_dir, and beside the key. */

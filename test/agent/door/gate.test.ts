@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readAllowedIps } from "../../../src/agent/door/allowed-ips.ts";
 import { Gate } from "../../../src/agent/door/gate.ts";
-import { parseAgentConfig } from "../../../src/core/agent-config.ts";
+import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
 import type { LogFields } from "../../../src/core/log-line.ts";
 
 async function gate(...lines: readonly string[]) {

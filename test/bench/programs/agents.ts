@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { startAgentServer } from "../../../src/agent/server.ts";
 import { loadState } from "../../../src/agent/state.ts";
-import { parseAgentConfig } from "../../../src/core/agent-config.ts";
+import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
 import { openLog } from "../../../src/system/syslog.ts";
 import { agentSettings } from "../hosts.ts";
 

@@ -9,9 +9,9 @@ import { listRequests } from "../../../src/controller/pairing-queue.ts";
 import { ReplyBudget } from "../../../src/controller/reply-budget.ts";
 import { readRotation } from "../../../src/controller/rotation-state.ts";
 import { readRunRecord } from "../../../src/controller/stored-runs.ts";
-import { parseAgentConfig } from "../../../src/core/agent-config.ts";
 import { parseAllowlist } from "../../../src/core/allowlist.ts";
-import { parseControllerConfig } from "../../../src/core/controller-config.ts";
+import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
+import { parseControllerConfig } from "../../../src/core/config/controller-config.ts";
 import { REQUEST } from "../seeds.ts";
 import { type Target, textTarget } from "../target.ts";
 

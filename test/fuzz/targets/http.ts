@@ -3,10 +3,10 @@ import { Refused } from "../../../src/api/answer.ts";
 import { parseBody } from "../../../src/api/parse-body.ts";
 import { bearerToken, pathOf } from "../../../src/api/request.ts";
 import { matchPath, ROUTES } from "../../../src/api/routes.ts";
-import { HttpMessageReader } from "../../../src/core/http-message.ts";
-import { RequestReader } from "../../../src/core/http-request.ts";
-import { ResponseReader } from "../../../src/core/http-response.ts";
-import { JsonReader } from "../../../src/core/json-reader.ts";
+import { HttpMessageReader } from "../../../src/core/wire/http-message.ts";
+import { RequestReader } from "../../../src/core/wire/http-request.ts";
+import { ResponseReader } from "../../../src/core/wire/http-response.ts";
+import { JsonReader } from "../../../src/core/wire/json-reader.ts";
 import { type Target, textTarget } from "../target.ts";
 
 /** A refusal is an answer like any other. */

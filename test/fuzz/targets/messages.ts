@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import { readJsonAs } from "../../../src/core/json.ts";
-import * as messages from "../../../src/core/messages.ts";
+import * as messages from "../../../src/core/wire/messages.ts";
 import { REQUEST } from "../seeds.ts";
 import { type Target, textTarget } from "../target.ts";
 

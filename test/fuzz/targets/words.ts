@@ -1,13 +1,13 @@
-import { AddressList, parseAddressPrefix } from "../../../src/core/address-list.ts";
-import { callerNetwork, callerSite } from "../../../src/core/caller-network.ts";
+import { formatLogLine } from "../../../src/core/log-line.ts";
+import { AddressList, parseAddressPrefix } from "../../../src/core/net/address-list.ts";
+import { callerNetwork, callerSite } from "../../../src/core/net/caller-network.ts";
 import {
   canonicalAddress,
   isHostName,
   parseTarget,
   plainAddress,
   sameHostName,
-} from "../../../src/core/host-name.ts";
-import { formatLogLine } from "../../../src/core/log-line.ts";
+} from "../../../src/core/net/host-name.ts";
 import { withoutToken } from "../../../src/core/redact.ts";
 import { isRequestId } from "../../../src/core/request-id.ts";
 import {

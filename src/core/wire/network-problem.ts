@@ -2,8 +2,8 @@
  * Why nobody could be called at all, in words a person can act on, from the system's code (connect(2), ip(7),
  * getaddrinfo(3)). The same code can come from this host's own tables and from a router's answer.
  */
-import { isIp } from "./ip-address.ts";
-import { shortageOf } from "./shortage.ts";
+import { isIp } from "../net/ip-address.ts";
+import { shortageOf } from "../shortage.ts";
 
 export interface ConnectionProblem {
   readonly message: string;

@@ -2,8 +2,9 @@
  * What HTTP messages have in common here, and the messages of the pairing port: one request and two
  * complete responses on one connection (docs/PROTOCOL.md, section 1). Bodies have a Content-Length.
  */
+
+import { CtrlExecError } from "../errors.ts";
 import { BytePieces } from "./byte-pieces.ts";
-import { CtrlExecError } from "./errors.ts";
 
 export interface HttpMessage {
   /** Request line or status line. */

@@ -1,8 +1,8 @@
 /** Raw settings to a typed configuration, through the one schema of its file. */
 import type * as z from "zod/mini";
+import { CtrlExecError } from "../errors.ts";
+import { nearestMatch } from "../text.ts";
 import { type RawEntry, type RawSettings, type RawValue, readSettings } from "./conf-syntax.ts";
-import { CtrlExecError } from "./errors.ts";
-import { nearestMatch } from "./text.ts";
 
 /** Something in the file that does not stop the program but deserves a `config-warn` line. */
 export interface ConfigWarning {

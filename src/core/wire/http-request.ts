@@ -2,8 +2,9 @@
  * HTTP/1 requests as an agent takes them, read by hand: Bun's own server is built on streams, which take
  * a tenth of an agent's memory. What is not exactly a request of RFC 9112 is refused.
  */
+
+import { CtrlExecError } from "../errors.ts";
 import { BytePieces } from "./byte-pieces.ts";
-import { CtrlExecError } from "./errors.ts";
 import { contentLength, type HeaderField, headEnd, readHeaders, says } from "./http-message.ts";
 import { MAX_HEADERS, MAX_REQUEST_BYTES } from "./messages.ts";
 

@@ -1,6 +1,8 @@
 /** Every key of agent.conf. */
 import { dirname, join } from "node:path";
 import * as z from "zod/mini";
+import { DEFAULT_MAX_OUTPUT } from "../output-bounds.ts";
+import { parseRateLimit, type RateLimit } from "../units.ts";
 import {
   absolutePath,
   bindAddress,
@@ -17,8 +19,6 @@ import {
   withDefault,
 } from "./config-fields.ts";
 import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file.ts";
-import { DEFAULT_MAX_OUTPUT } from "./output-bounds.ts";
-import { parseRateLimit, type RateLimit } from "./units.ts";
 
 export const DEFAULT_AGENT_CONFIG = "/etc/ctrl-exec-agent/agent.conf";
 

@@ -2,7 +2,7 @@
  * Configuration text to raw settings. Two spellings, one shape: `key = value` lines with
  * `[section]` headers, and TOML for a path that ends in `.toml` (docs/CONFIGURATION.md, "Syntax").
  */
-import { CtrlExecError, messageOf } from "./errors.ts";
+import { CtrlExecError, messageOf } from "../errors.ts";
 
 /** A value as the file has it: text in the .conf form; TOML also has numbers, booleans and lists. */
 export type RawValue = string | number | boolean | readonly RawValue[];

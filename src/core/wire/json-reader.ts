@@ -2,9 +2,9 @@
  * JSON that comes in pieces. A long text in it, a script's output, is decoded as it comes and never
  * held as bytes, as JSON and as text at once; only the rest is kept until the end and then parsed.
  */
-import { CtrlExecError } from "./errors.ts";
+import { CtrlExecError } from "../errors.ts";
+import { formatBytes } from "../units.ts";
 import { PiecedText } from "./pieced-text.ts";
-import { formatBytes } from "./units.ts";
 
 /** Characters of a text from which on it is kept apart from the rest, as a PiecedText. */
 const LONG = 65_536;

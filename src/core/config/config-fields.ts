@@ -6,10 +6,10 @@
  * starts 7 ms sooner.
  */
 import * as z from "zod/mini";
-import { lowerAscii } from "./host-name.ts";
-import { isIp } from "./ip-address.ts";
-import { isArrayOfText } from "./json.ts";
-import { parseByteSize, parseRateLimit } from "./units.ts";
+import { isArrayOfText } from "../json.ts";
+import { lowerAscii } from "../net/host-name.ts";
+import { isIp } from "../net/ip-address.ts";
+import { parseByteSize, parseRateLimit } from "../units.ts";
 
 /** What a key that is not in the file means. zod names it so, because `default` is a reserved word. */
 export const withDefault = z._default;

@@ -1,6 +1,7 @@
 /** Every key of ctrl-exec.conf. */
 import { dirname, join } from "node:path";
 import * as z from "zod/mini";
+import { DEFAULT_MAX_REPLY } from "../output-bounds.ts";
 import {
   absolutePath,
   bindAddress,
@@ -16,8 +17,6 @@ import {
   withDefault,
 } from "./config-fields.ts";
 import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file.ts";
-
-import { DEFAULT_MAX_REPLY } from "./output-bounds.ts";
 
 export const DEFAULT_CONTROLLER_CONFIG = "/etc/ctrl-exec/ctrl-exec.conf";
 

@@ -3,7 +3,7 @@
  * that 0.8 does not know; it is optional on arrival.
  */
 import * as z from "zod/mini";
-import { isArrayOfText, isRecordOfText } from "./json.ts";
+import { isArrayOfText, isRecordOfText } from "../json.ts";
 import { PiecedText } from "./pieced-text.ts";
 
 /** Port 7443, requests. */

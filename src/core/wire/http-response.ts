@@ -2,11 +2,11 @@
  * One HTTP/1 response as an agent sends it, read by hand: Bun's own client costs a command 3 ms on
  * first use, and a fan-out a tenth of its time.
  */
-import { CtrlExecError, messageOf } from "./errors.ts";
+import { CtrlExecError, messageOf } from "../errors.ts";
+import { parseHttpDate } from "../time.ts";
+import { formatBytes } from "../units.ts";
 import { contentLength, MAX_HEAD_BYTES, readHeaders, says } from "./http-message.ts";
 import { JsonReader } from "./json-reader.ts";
-import { parseHttpDate } from "./time.ts";
-import { formatBytes } from "./units.ts";
 
 export interface ResponseHead {
   readonly status: number;

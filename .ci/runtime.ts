@@ -9,17 +9,17 @@
  *
  * BUN_JSC_<option> sets an option of JavaScriptCore, and some replace a function's code or write files. Their
  * names begin with JSC_ in the runtime, and what follows is what it compares. There the first letter
- * becomes "=", which ends a variable's name, in all but the few that src/system/helper-threads.ts sets.
+ * becomes "=", which ends a variable's name, in all but the few that src/system/process/helper-threads.ts sets.
  *
  * On Linux it also raises its limit of open files as far as it may, before any of our code runs, and so every
  * script would inherit the raised one: what it was started with is lost. Its setrlimit(2) becomes getrlimit(2),
- * which takes the same arguments and changes nothing. src/system/descriptors.ts raises the limit where it is
+ * which takes the same arguments and changes nothing. src/system/process/descriptors.ts raises the limit where it is
  * wanted.
  *
  *   bun .ci/runtime.ts <out>      writes the pinned Bun so changed, for --compile-executable-path
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { WITHOUT_HELPERS } from "../src/system/helper-threads.ts";
+import { WITHOUT_HELPERS } from "../src/system/process/helper-threads.ts";
 
 /** What runs code or writes files when it is set. Each must be found, once, or nothing is built. */
 const DANGEROUS = [

@@ -1,6 +1,6 @@
 /** The agent's own auth hook: after the allowlist, before anything runs. */
 import { type AuthDecision, decideHook, type HookAction, logDecision } from "../core/hook.ts";
-import { runHook } from "../system/hook-process.ts";
+import { runHook } from "../system/process/hook-process.ts";
 import type { AgentContext } from "./endpoint.ts";
 
 export interface AgentAuthRequest {

@@ -10,9 +10,9 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AgentConfig } from "../core/config/agent-config.ts";
 import type { ConfigWarning } from "../core/config/config-file.ts";
-import { placeOf } from "../system/linked-file.ts";
-import type { TrustRule } from "../system/trusted-file.ts";
-import { describeWriters, judgePath } from "../system/trusted-path.ts";
+import { placeOf } from "../system/files/linked-file.ts";
+import type { TrustRule } from "../system/files/trusted-file.ts";
+import { describeWriters, judgePath } from "../system/files/trusted-path.ts";
 
 /** For agent.conf and scripts.conf. */
 export const AGENT_FILE_RULE: TrustRule = { groupMayWrite: true };

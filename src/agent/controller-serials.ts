@@ -10,9 +10,9 @@
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import type { CertificateIdentity } from "../pki/certificate.ts";
-import { fileVersion } from "../system/file-version.ts";
-import { removeIfPresent, writeWhole } from "../system/files.ts";
-import { placeOf, readPlainIfPresent } from "../system/linked-file.ts";
+import { fileVersion } from "../system/files/file-version.ts";
+import { removeIfPresent, writeWhole } from "../system/files/files.ts";
+import { placeOf, readPlainIfPresent } from "../system/files/linked-file.ts";
 import { type CallerJudgement, judgeCaller } from "./judge-caller.ts";
 
 function previousSerialPath(path: string): string {

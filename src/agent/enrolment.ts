@@ -22,10 +22,10 @@ import {
 } from "../pki/certificate.ts";
 import { formOf } from "../pki/control-host.ts";
 import { fitsKey } from "../pki/keys.ts";
-import type { Connection } from "../system/connection.ts";
-import { ConnectionFailed } from "../system/connection-failed.ts";
 import { Deadline } from "../system/deadline.ts";
-import { connectTcp } from "../system/tcp.ts";
+import type { Connection } from "../system/net/connection.ts";
+import { ConnectionFailed } from "../system/net/connection-failed.ts";
+import { connectTcp } from "../system/net/tcp.ts";
 import { CodeAgreement } from "./code-agreement.ts";
 import { cannotPair, MessageReader, readAs } from "./pairing-messages.ts";
 

@@ -17,8 +17,8 @@ import {
   readText,
   readTextIfPresent,
   writeWhole,
-} from "../system/files.ts";
-import { placeOf, readPlain, readPlainIfPresent } from "../system/linked-file.ts";
+} from "../system/files/files.ts";
+import { placeOf, readPlain, readPlainIfPresent } from "../system/files/linked-file.ts";
 import { forgetPreviousSerial, storeControllerSerial } from "./controller-serials.ts";
 import type { Enrolled } from "./enrolment.ts";
 

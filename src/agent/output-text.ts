@@ -3,7 +3,7 @@
 import { decodeText } from "../core/text.ts";
 import { base64Of } from "../core/wire/base64.ts";
 import type { LongText } from "../core/wire/json-pieces.ts";
-import { collecting } from "../system/collect.ts";
+import { collecting } from "../system/memory.ts";
 
 /** Bytes of an output from which on it is decoded while the answer is written. */
 const LONG_BYTES = 65_536;

@@ -3,7 +3,7 @@ import { lstatSync } from "node:fs";
 import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError, systemCode } from "../core/errors.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
-import { placeOf } from "../system/linked-file.ts";
+import { placeOf } from "../system/files/linked-file.ts";
 import { isPaired, loadCertificate } from "./identity-files.ts";
 
 export type PairingState =

@@ -5,8 +5,8 @@
  */
 import { messageOf } from "../core/errors.ts";
 import { parseRevocations, type Revocations, type Serial } from "../core/serial.ts";
-import { fileVersion } from "../system/file-version.ts";
-import { readTextIfPresent } from "../system/files.ts";
+import { fileVersion } from "../system/files/file-version.ts";
+import { readTextIfPresent } from "../system/files/files.ts";
 
 export class RevokedSerials {
   readonly #path: string;

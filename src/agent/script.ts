@@ -3,10 +3,15 @@
 import type { AllowedScript } from "../core/allowlist.ts";
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../core/config/agent-config.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/wire/messages.ts";
-import { BEING_WRITTEN, onceWritten } from "../system/once-written.ts";
-import { baseEnvironment, notStarted, type ProcessResult, runProcess } from "../system/process.ts";
-import { startableProblem } from "../system/startable.ts";
-import { executableProblem } from "../system/trusted-path.ts";
+import { executableProblem } from "../system/files/trusted-path.ts";
+import { BEING_WRITTEN, onceWritten } from "../system/process/once-written.ts";
+import {
+  baseEnvironment,
+  notStarted,
+  type ProcessResult,
+  runProcess,
+} from "../system/process/process.ts";
+import { startableProblem } from "../system/process/startable.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";
 
 /** Judged anew at every run: what was good at load may have changed since. */

@@ -5,10 +5,10 @@ import { formatHostPort } from "../core/net/host-name.ts";
 import { connectionProblem } from "../core/wire/connection-problem.ts";
 import { refusalIn } from "../core/wire/messages.ts";
 import { factsOf } from "../pki/certificate.ts";
-import { ConnectionFailed } from "../system/connection-failed.ts";
 import { Deadline } from "../system/deadline.ts";
-import { requestOver } from "../system/http-client.ts";
-import { connectTcp } from "../system/tcp.ts";
+import { ConnectionFailed } from "../system/net/connection-failed.ts";
+import { requestOver } from "../system/net/http-client.ts";
+import { connectTcp } from "../system/net/tcp.ts";
 import type { AgentTrust } from "./trust.ts";
 
 const CONNECT_MS = 5_000;

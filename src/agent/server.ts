@@ -2,8 +2,8 @@
 import { type AgentShares, agentShares } from "../core/descriptor-shares.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log-line.ts";
-import { descriptorLimit } from "../system/descriptors.ts";
-import { listenTcp } from "../system/tcp.ts";
+import { listenTcp } from "../system/net/tcp.ts";
+import { descriptorLimit } from "../system/process/descriptors.ts";
 import { Door } from "./door/door.ts";
 import { QuietLog } from "./door/quiet-log.ts";
 import { Requests } from "./requests.ts";

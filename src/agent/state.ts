@@ -4,7 +4,7 @@ import { type Allowlist, parseAllowlist } from "../core/allowlist.ts";
 import type { AgentConfig } from "../core/config/agent-config.ts";
 import type { ConfigWarning } from "../core/config/config-file.ts";
 import type { Log } from "../core/log-line.ts";
-import { readTrustedText } from "../system/trusted-file.ts";
+import { readTrustedText } from "../system/files/trusted-file.ts";
 import { agentTakesSerial } from "./announced-serial.ts";
 import { AGENT_FILE_RULE } from "./config-files.ts";
 import { type AllowedIps, readAllowedIps } from "./door/allowed-ips.ts";

@@ -8,8 +8,8 @@
 import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
-import { fileVersion } from "../system/file-version.ts";
-import type { TlsCredential } from "../system/tls-credential.ts";
+import { fileVersion } from "../system/files/file-version.ts";
+import type { TlsCredential } from "../system/net/tls-credential.ts";
 import { type AgentIdentity, identityPaths, loadIdentity, readIdentity } from "./identity-files.ts";
 
 export class StoredIdentity implements AgentIdentity {

@@ -5,9 +5,9 @@
 import { dirname, join } from "node:path";
 import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import { ensureFolder, removeIfPresent, writeWhole } from "../system/files.ts";
-import { placeOf } from "../system/linked-file.ts";
-import { removeDead } from "../system/temporary-file.ts";
+import { ensureFolder, removeIfPresent, writeWhole } from "../system/files/files.ts";
+import { placeOf } from "../system/files/linked-file.ts";
+import { removeDead } from "../system/files/temporary-file.ts";
 
 /** The folders that a pairing writes to, where the links of theirs lead. */
 function foldersOf({ cert, key, ca, dispatcher_serial_path }: AgentConfig): Set<string> {

@@ -1,7 +1,7 @@
 /** What an agent holds about trust: its own identity, the controller's serial, revocations. */
 import type { AgentConfig } from "../core/config/agent-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
-import { besideLink } from "../system/beside-link.ts";
+import { besideLink } from "../system/files/beside-link.ts";
 import { ControllerSerials } from "./controller-serials.ts";
 import { isPaired } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";

@@ -9,7 +9,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import { readJsonAs } from "../core/json.ts";
 import { parseRevocations, readSerialLine, type Serial } from "../core/serial.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../core/wire/messages.ts";
-import { readTextIfPresent } from "../system/files.ts";
+import { readTextIfPresent } from "../system/files/files.ts";
 import { storeControllerSerial } from "./controller-serials.ts";
 import { loadCertificate } from "./identity-files.ts";
 

@@ -1,7 +1,7 @@
 /** What the API takes on under this process's limit of descriptors (T65). */
 import type { Controller } from "../controller/controller.ts";
 import { type ApiShares, apiShares } from "../core/descriptor-shares.ts";
-import { descriptorLimit, workDescriptors } from "../system/descriptors.ts";
+import { descriptorLimit, workDescriptors } from "../system/process/descriptors.ts";
 
 /** For this configuration: says so in the log when it leaves less than what is configured. */
 export function shareDescriptors({ config: { api_max_requests }, log }: Controller): ApiShares {

@@ -5,8 +5,8 @@ import type { Controller } from "../controller/controller.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { certificatesAlone, readCertificate } from "../pki/certificate.ts";
 import { fitsKey, privateKeyAlone } from "../pki/keys.ts";
-import { readPrivateText, readText } from "../system/files.ts";
-import { tlsContext } from "../system/tls.ts";
+import { readPrivateText, readText } from "../system/files/files.ts";
+import { tlsContext } from "../system/net/tls.ts";
 
 /**
  * Undefined means plain HTTP.

@@ -2,8 +2,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { jsonForScreen } from "../core/text.ts";
 import { jsonPieces } from "../core/wire/json-pieces.ts";
-import { collecting } from "../system/collect.ts";
-import type { RefusalStatus } from "../system/http-connection.ts";
+import { collecting } from "../system/memory.ts";
+import type { RefusalStatus } from "../system/net/http-connection.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
 function commonHeaders(requestId: string): Record<string, string> {

@@ -1,9 +1,9 @@
 /** From a command line to an exit status, for all programs. */
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS } from "../core/errors.ts";
 import { versionText } from "../core/version.ts";
-import { end } from "../system/ending.ts";
-import { takeOwnLimits } from "../system/own-limits.ts";
-import { takeSignals } from "../system/own-signals.ts";
+import { end } from "../system/process/ending.ts";
+import { takeOwnLimits } from "../system/process/own-limits.ts";
+import { takeSignals } from "../system/process/own-signals.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
 import { type Io, OutputClosed, OutputLost, openIo } from "./io.ts";
 import { rightsAreLent } from "./lent-rights.ts";

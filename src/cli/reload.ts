@@ -4,8 +4,8 @@ import * as z from "zod/mini";
 import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
 import { readJsonAs } from "../core/json.ts";
 import type { Log } from "../core/log-line.ts";
-import { fileError } from "../system/files.ts";
-import { askForReload, listenForReload } from "../system/reload-socket.ts";
+import { fileError } from "../system/files/files.ts";
+import { askForReload, listenForReload } from "../system/process/reload-socket.ts";
 import { defineVerb, type OptionDefs } from "./command.ts";
 
 /** Less than a service manager waits for a reload. */

@@ -4,7 +4,7 @@
  */
 import type { Pool } from "../core/pool.ts";
 import type { CertificateIdentity } from "../pki/certificate.ts";
-import type { Connection } from "../system/connection.ts";
+import type { Connection } from "../system/net/connection.ts";
 
 export interface AgentConnection {
   readonly tls: Connection;

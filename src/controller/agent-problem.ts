@@ -2,7 +2,7 @@
 
 import { CtrlExecError } from "../core/errors.ts";
 import { type ConnectionPhase, connectionProblem } from "../core/wire/connection-problem.ts";
-import { ConnectionFailed } from "../system/connection-failed.ts";
+import { ConnectionFailed } from "../system/net/connection-failed.ts";
 import { unregisteredHint } from "./target-hints.ts";
 import type { ResolvedTarget } from "./targets.ts";
 

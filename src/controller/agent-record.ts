@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { CtrlExecError } from "../core/errors.ts";
 import { isHostName } from "../core/net/host-name.ts";
 import { SERIAL_STATUSES } from "../core/rotation.ts";
-import { readTextIfPresent } from "../system/files.ts";
+import { readTextIfPresent } from "../system/files/files.ts";
 
 const text = z.pipe(
   z.nullish(z.string()),

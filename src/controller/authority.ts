@@ -20,7 +20,7 @@ import {
   readTextIfPresent,
   removeIfPresent,
   writeWhole,
-} from "../system/files.ts";
+} from "../system/files/files.ts";
 import { requireRightClock } from "./clock-check.ts";
 import type { Controller } from "./controller.ts";
 import { keptText } from "./credential.ts";

@@ -7,7 +7,7 @@ import {
   type HookFault,
   logDecision,
 } from "../core/hook.ts";
-import { runHook } from "../system/hook-process.ts";
+import { runHook } from "../system/process/hook-process.ts";
 import type { HostContext } from "./store/host.ts";
 
 /** Who asks, and through which face. */

@@ -17,9 +17,9 @@ import { type Serial, serialFromHex } from "../core/serial.ts";
 import { opensslTime } from "../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../pki/certificate.ts";
 import { fitsKey, privateKeyAlone } from "../pki/keys.ts";
-import { besideLink } from "../system/beside-link.ts";
-import { listFolder, readPrivateText, readText, readTextIfPresent } from "../system/files.ts";
-import type { TlsCredential } from "../system/tls-credential.ts";
+import { besideLink } from "../system/files/beside-link.ts";
+import { listFolder, readPrivateText, readText, readTextIfPresent } from "../system/files/files.ts";
+import type { TlsCredential } from "../system/net/tls-credential.ts";
 import { readRotation, type StoredRotation } from "./rotation-state.ts";
 import { paths } from "./store/paths.ts";
 

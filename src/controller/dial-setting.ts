@@ -1,7 +1,7 @@
 /** What a fan-out dials with: this host's certificates, and what its requests share. */
 import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { Semaphore } from "../core/semaphore.ts";
-import { ReadPace } from "../system/read-pace.ts";
+import { ReadPace } from "../system/net/read-pace.ts";
 import {
   type ControllerCredential,
   type ControllerCredentials,

@@ -2,8 +2,8 @@
 import type { ControllerConfig } from "../core/config/controller-config.ts";
 import type { Semaphore } from "../core/semaphore.ts";
 import type { Serial } from "../core/serial.ts";
-import type { ReadPace } from "../system/read-pace.ts";
-import type { TlsCredential } from "../system/tls-credential.ts";
+import type { ReadPace } from "../system/net/read-pace.ts";
+import type { TlsCredential } from "../system/net/tls-credential.ts";
 import type { AgentPool } from "./agent-pool.ts";
 import type { ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import type { RunProgress } from "./run-progress.ts";

@@ -3,7 +3,7 @@ import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { inOneLine } from "../core/errors.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { refusalIn } from "../core/wire/messages.ts";
-import { workDescriptors } from "../system/descriptors.ts";
+import { workDescriptors } from "../system/process/descriptors.ts";
 import { type AgentReply, type AgentRequest, askAgent } from "./agent-client.ts";
 import { type Contact, rememberContacts } from "./contacts.ts";
 import type { DialCredential, DialSetting } from "./dial-setting.ts";

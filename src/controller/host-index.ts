@@ -8,7 +8,7 @@
  */
 import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { isHostName } from "../core/net/host-name.ts";
-import { fileVersion } from "../system/file-version.ts";
+import { fileVersion } from "../system/files/file-version.ts";
 import { inSlices } from "../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import { readHost, recordFiles } from "./registry.ts";

@@ -8,8 +8,8 @@ import { sameHostName } from "../core/net/host-name.ts";
 import { type Serial, serialFromHex } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import type { CertificateFacts } from "../pki/certificate.ts";
-import { appendLine, readTextIfPresent, writeWhole } from "../system/files.ts";
-import { takeLock } from "../system/lock.ts";
+import { appendLine, readTextIfPresent, writeWhole } from "../system/files/files.ts";
+import { takeLock } from "../system/files/lock.ts";
 import { lockPath, paths } from "./store/paths.ts";
 
 interface IssuedCertificate {

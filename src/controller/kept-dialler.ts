@@ -1,7 +1,7 @@
 /** One dialler for many requests: the credential is read once, connections to agents are reused. */
 import { statSync } from "node:fs";
 import type { ControllerConfig } from "../core/config/controller-config.ts";
-import { workDescriptors } from "../system/descriptors.ts";
+import { workDescriptors } from "../system/process/descriptors.ts";
 import { AgentPool } from "./agent-pool.ts";
 import { loadCredentials } from "./credential.ts";
 import { type DialSetting, dialSetting } from "./dial-setting.ts";

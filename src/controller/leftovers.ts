@@ -1,7 +1,7 @@
 /** What killed writes have left in the folders of the control host; purgeRunRecords() has the records' one. */
 import { dirname } from "node:path";
 import type { ControllerConfig } from "../core/config/controller-config.ts";
-import { removeDead } from "../system/temporary-file.ts";
+import { removeDead } from "../system/files/temporary-file.ts";
 import { paths } from "./store/paths.ts";
 
 /** Of folders that nothing may be written into for a long time: some of it has keys. Never throws. */

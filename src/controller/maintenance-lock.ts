@@ -1,6 +1,6 @@
 /** One at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
 import { CtrlExecError } from "../core/errors.ts";
-import { type HeldLock, takeLock, tryLock } from "../system/lock.ts";
+import { type HeldLock, takeLock, tryLock } from "../system/files/lock.ts";
 import type { HostContext } from "./store/host.ts";
 import { lockPath } from "./store/paths.ts";
 

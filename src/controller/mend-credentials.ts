@@ -17,7 +17,7 @@ import {
   readText,
   readTextIfPresent,
   writeWhole,
-} from "../system/files.ts";
+} from "../system/files/files.ts";
 import type { Controller } from "./controller.ts";
 import { keptSerial, keptText } from "./credential.ts";
 import { paths } from "./store/paths.ts";

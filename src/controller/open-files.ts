@@ -4,7 +4,7 @@
  * pairing queue, what an agent is told; and a folder's writer can put a link in root's way (T62).
  */
 import type { ControllerConfig } from "../core/config/controller-config.ts";
-import { refuseUntrusted } from "../system/trusted-file.ts";
+import { refuseUntrusted } from "../system/files/trusted-file.ts";
 import { paths } from "./store/paths.ts";
 
 /** @throws CtrlExecError `config` that names the first that others could change, and how to close it */

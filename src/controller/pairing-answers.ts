@@ -5,7 +5,7 @@
  */
 import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { messageOf } from "../core/errors.ts";
-import { listFolder } from "../system/files.ts";
+import { listFolder } from "../system/files/files.ts";
 import { takeAnswer } from "./pairing-queue.ts";
 import type { HostContext } from "./store/host.ts";
 import { paths } from "./store/paths.ts";

@@ -4,7 +4,7 @@ import type { Serial } from "../core/serial.ts";
 import { isoSeconds, opensslTime } from "../core/time.ts";
 import { readCertificate } from "../pki/certificate.ts";
 import { judgeCsr } from "../pki/csr.ts";
-import { readText } from "../system/files.ts";
+import { readText } from "../system/files/files.ts";
 import { signHost } from "./authority.ts";
 import { requireRightClock } from "./clock-check.ts";
 import type { Controller } from "./controller.ts";

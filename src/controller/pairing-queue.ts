@@ -22,7 +22,7 @@ import {
   readTextIfPresent,
   removeIfPresent,
   writeWhole,
-} from "../system/files.ts";
+} from "../system/files/files.ts";
 import type { Exchanged } from "./code-exchange.ts";
 import { forgetPushedOut, rememberPushedOut, wasPushedOut } from "./pushed-out.ts";
 import { lockRegistry } from "./registry.ts";

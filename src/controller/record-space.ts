@@ -2,7 +2,7 @@
 import { opendir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
-import { isTemporary, removeIfDead } from "../system/temporary-file.ts";
+import { isTemporary, removeIfDead } from "../system/files/temporary-file.ts";
 import type { HostContext } from "./store/host.ts";
 import { paths } from "./store/paths.ts";
 

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError, systemCode } from "../core/errors.ts";
 import { isHostName, lowerAscii, sameHostName } from "../core/net/host-name.ts";
-import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files.ts";
-import { type HeldLock, takeLock } from "../system/lock.ts";
+import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../system/files/files.ts";
+import { type HeldLock, takeLock } from "../system/files/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
 import { lockPath, paths } from "./store/paths.ts";
 

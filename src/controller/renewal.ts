@@ -11,7 +11,7 @@ import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../core/time.ts";
 import { refusalIn, renewReply } from "../core/wire/messages.ts";
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
-import { readText } from "../system/files.ts";
+import { readText } from "../system/files/files.ts";
 import type { AgentRequest } from "./agent-client.ts";
 import { requireRightClock } from "./clock-check.ts";
 import { type Controller, openDialler } from "./controller.ts";

@@ -7,7 +7,7 @@
  * state comes first: while it named the other one, a copy of that would count.
  */
 import type { Serial } from "../core/serial.ts";
-import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
+import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files/files.ts";
 import type { Controller } from "./controller.ts";
 import { keptText, loadCredentials } from "./credential.ts";
 import { keep, markAgents, placeSteps, type RotationStep } from "./rotation.ts";

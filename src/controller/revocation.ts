@@ -2,7 +2,7 @@
 import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { CtrlExecError } from "../core/errors.ts";
 import { parseRevocations, type Serial } from "../core/serial.ts";
-import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
+import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files/files.ts";
 import { paths } from "./store/paths.ts";
 
 /**

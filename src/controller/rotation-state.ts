@@ -5,7 +5,7 @@ import { CtrlExecError } from "../core/errors.ts";
 import type { Log } from "../core/log-line.ts";
 import { readSerialLine, type Serial } from "../core/serial.ts";
 import { addDays, isoSeconds } from "../core/time.ts";
-import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files.ts";
+import { ensureFolder, readTextIfPresent, writeWhole } from "../system/files/files.ts";
 import { paths } from "./store/paths.ts";
 
 const serial = z.pipe(

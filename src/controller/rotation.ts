@@ -30,7 +30,7 @@ import {
   moveOver,
   removeIfPresent,
   writeWhole,
-} from "../system/files.ts";
+} from "../system/files/files.ts";
 import { checkClock, requireRightClock } from "./clock-check.ts";
 import type { Controller } from "./controller.ts";
 import { type ControllerCredential, keptSerial, keptText, loadCredential } from "./credential.ts";

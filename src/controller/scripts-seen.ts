@@ -7,7 +7,7 @@ import type { ControllerConfig } from "../core/config/controller-config.ts";
 import { readJsonAs } from "../core/json.ts";
 import { parseTarget } from "../core/net/host-name.ts";
 import { isReservedScript } from "../core/reserved-script.ts";
-import { readText } from "../system/files.ts";
+import { readText } from "../system/files/files.ts";
 import { paths } from "./store/paths.ts";
 
 /** A person waits at a prompt; the newest records are the ones he means. */

@@ -11,7 +11,7 @@ import { createCaCertificate } from "../../src/pki/authority.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr, judgeCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
-import { tlsContext } from "../../src/system/tls.ts";
+import { tlsContext } from "../../src/system/net/tls.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 type Answer = Record<string, unknown>;

@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type SecureContext } from "node:tls";
 import { setupCa, setupController } from "../../src/controller/authority.ts";
 import { clientCredential, loadCredential } from "../../src/controller/credential.ts";
-import { tlsContext } from "../../src/system/tls.ts";
+import { tlsContext } from "../../src/system/net/tls.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
 interface Exchange {

@@ -4,7 +4,7 @@ import { mkdirSync, realpathSync } from "node:fs";
 import { judgeAllowedScript, runAllowedScript } from "../../src/agent/script.ts";
 import type { AllowedScript } from "../../src/core/allowlist.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
-import type { ProcessResult } from "../../src/system/process.ts";
+import type { ProcessResult } from "../../src/system/process/process.ts";
 import { TestFolder } from "../support/folder.ts";
 import { LinkSwapper, swapLink } from "../support/link-swapper.ts";
 

@@ -152,7 +152,7 @@ const KEPT_CALLS: readonly { text: RegExp; files: readonly string[]; why: string
   },
   {
     text: /\bcreateSecureContext\s*\(|\bupgradeTLS\s*\(/,
-    files: ["src/system/tls.ts", "src/system/connection.ts"],
+    files: ["src/system/net/tls.ts", "src/system/net/connection.ts"],
     why: "TLS takes PEM alone; its credentials are what pki/pem.ts has read and written anew.",
   },
   {
@@ -165,8 +165,8 @@ const KEPT_CALLS: readonly { text: RegExp; files: readonly string[]; why: string
     files: [
       "src/system/deadline.ts",
       // They begin something, or let go of what nobody uses.
-      "src/system/first-to-answer.ts",
-      "src/system/outlet.ts",
+      "src/system/net/first-to-answer.ts",
+      "src/system/log/outlet.ts",
       "src/controller/agent-client.ts",
       "src/controller/agent-pool.ts",
       "src/controller/maintenance.ts",

@@ -7,7 +7,7 @@ import { CONTROLLER_NAME } from "../../src/core/net/host-name.ts";
 import { createCaCertificate, issueCertificate, serialFrom } from "../../src/pki/authority.ts";
 import { type CertificateFacts, readCertificate } from "../../src/pki/certificate.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { TestFolder } from "../support/folder.ts";
 import { agentSettings, hostAddress, hostName } from "./hosts.ts";
 

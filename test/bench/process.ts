@@ -1,6 +1,6 @@
 /** Programs, started and timed. */
 import { readFileSync } from "node:fs";
-import { currentUser } from "../../src/system/user.ts";
+import { currentUser } from "../../src/system/process/user.ts";
 import { type Summary, summarise } from "./statistics.ts";
 
 export interface Command {

@@ -1,7 +1,7 @@
 /** An OpenSSH server of our own on a free port, for the comparison. */
 import { mkdirSync, readFileSync } from "node:fs";
-import { freePort } from "../../src/system/free-port.ts";
-import { currentUser } from "../../src/system/user.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
+import { currentUser } from "../../src/system/process/user.ts";
 import { type TestFolder, until } from "../support/folder.ts";
 import { findProgram, outputOf, timeCommand } from "./process.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { TestApi } from "../support/api.ts";
 import { FakeAgent, jsonAnswer } from "../support/fake-agent.ts";
 import { ControlHost } from "../support/fleet.ts";

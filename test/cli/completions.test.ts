@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { tryLock } from "../../src/system/lock.ts";
+import { tryLock } from "../../src/system/files/lock.ts";
 import { BINARY } from "../support/binary.ts";
 import { TestFolder, until } from "../support/folder.ts";
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { PROGRAMS } from "../../src/multicall.ts";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { programPath, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";

@@ -1,7 +1,7 @@
 /** docs/PROTOCOL.md, section 7, as a syslog daemon gets it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { programPath, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { type LogDatagram, LogSocket, parseDatagram } from "../support/log-socket.ts";

@@ -1,7 +1,7 @@
 /** request-pairing --background, as an installation script uses it (docs/OPERATIONS.md, "Pairing many hosts"). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { programPath, Running, runCommand, runProgram } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";

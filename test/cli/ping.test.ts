@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { DeadHost } from "../support/dead-host.ts";
 import { FakeAgent, jsonAnswer } from "../support/fake-agent.ts";
 import { ControlHost } from "../support/fleet.ts";

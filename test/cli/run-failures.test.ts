@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import type { RunState } from "../../src/core/run-state.ts";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { Authority, minutesFromNow } from "../support/authority.ts";
 import { runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";

@@ -1,6 +1,6 @@
 /** Hosts at one address, each at a port of its own: each has its own result, on every face. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { TestApi } from "../support/api.ts";
 import { ControlHost } from "../support/fleet.ts";
 

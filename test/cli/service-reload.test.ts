@@ -1,7 +1,7 @@
 /** What a service manager's reload runs: it fails when the running service refused the new files. */
 import { expect, test } from "bun:test";
 import { mkdirSync, statSync } from "node:fs";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { type ProgramName, Running, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { TestFolder } from "../support/folder.ts";

@@ -1,7 +1,7 @@
 /** Where a host that an operator names is dialled. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 
 let control: ControlHost;

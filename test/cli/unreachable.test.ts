@@ -1,7 +1,7 @@
 /** Nobody answers: each program says why, as the kernel told it, and what to do. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { isIp } from "../../src/core/net/ip-address.ts";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import type { RunOptions } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { mayHaveNetwork, NETWORK } from "../support/network.ts";

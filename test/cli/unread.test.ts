@@ -3,7 +3,7 @@
  * what was lost.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { cleanEnvironment, type ProgramName, programPath } from "../support/binary.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";

@@ -5,7 +5,7 @@ import { agentProgram } from "../../src/cli/agent/program.ts";
 import type { Program } from "../../src/cli/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { addDays, opensslTime } from "../../src/core/time.ts";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { type ProgramName, runProgram } from "../support/binary.ts";
 import { ControlHost } from "../support/fleet.ts";
 

@@ -11,7 +11,7 @@ import { parseControllerConfig } from "../../src/core/config/controller-config.t
 import { messageOf } from "../../src/core/errors.ts";
 import { Semaphore } from "../../src/core/semaphore.ts";
 import { readSerialLine } from "../../src/core/serial.ts";
-import { ReadPace } from "../../src/system/read-pace.ts";
+import { ReadPace } from "../../src/system/net/read-pace.ts";
 import { Authority } from "../support/authority.ts";
 import { TestFolder } from "../support/folder.ts";
 

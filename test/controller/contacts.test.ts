@@ -7,7 +7,7 @@ import { loadCredential } from "../../src/controller/credential.ts";
 import { type AgentRecord, changeAgents } from "../../src/controller/registry.ts";
 import { addDays, isoSeconds, opensslTime } from "../../src/core/time.ts";
 import { publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
-import { readText } from "../../src/system/files.ts";
+import { readText } from "../../src/system/files/files.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 async function edit(fleet: LocalFleet, changes: Partial<AgentRecord>): Promise<void> {

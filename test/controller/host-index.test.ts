@@ -7,7 +7,7 @@ import {
   type ControllerConfig,
   parseControllerConfig,
 } from "../../src/core/config/controller-config.ts";
-import { fileVersion } from "../../src/system/file-version.ts";
+import { fileVersion } from "../../src/system/files/file-version.ts";
 import { TestFolder, until } from "../support/folder.ts";
 
 const RECORDS = 300;

@@ -11,7 +11,7 @@ import { pingHosts } from "../../src/controller/ping.ts";
 import { writeAgent } from "../../src/controller/registry.ts";
 import { paths } from "../../src/controller/store/paths.ts";
 import { addDays, isoSeconds } from "../../src/core/time.ts";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";
 
 const TWO_HOURS = 2 / 24;

@@ -12,7 +12,7 @@ import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
 import { tryLockMaintenance } from "../../src/controller/maintenance-lock.ts";
 import { changeAgents, lockRegistry, writeAgent } from "../../src/controller/registry.ts";
 import { paths } from "../../src/controller/store/paths.ts";
-import { takeLock } from "../../src/system/lock.ts";
+import { takeLock } from "../../src/system/files/lock.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
 /** Longer than any of the work here takes that does not wait. */

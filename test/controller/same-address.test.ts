@@ -9,7 +9,7 @@ import { ReplyBudget } from "../../src/controller/reply-budget.ts";
 import { type StartedRun, startRun } from "../../src/controller/run.ts";
 import { readRunRecord } from "../../src/controller/stored-runs.ts";
 import { LockedError } from "../../src/core/errors.ts";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";
 
 let fleet: LocalFleet;

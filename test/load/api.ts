@@ -6,7 +6,7 @@
  */
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { TestApi } from "../support/api.ts";
 import { Authority } from "../support/authority.ts";
 import { ControlHost } from "../support/fleet.ts";

@@ -2,7 +2,7 @@
  * Calls each of its arguments (`address port milliseconds`), and writes as JSON what became of each: the address that
  * answered, or the code. `listen address port` answers there from then on, and writes nothing.
  */
-import { connectTcp, listenTcp } from "../../src/system/tcp.ts";
+import { connectTcp, listenTcp } from "../../src/system/net/tcp.ts";
 
 const outcomes: string[] = [];
 for (const call of process.argv.slice(2)) {

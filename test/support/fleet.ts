@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
 import { TestFolder, until } from "./folder.ts";
 import { LogSocket } from "./log-socket.ts";

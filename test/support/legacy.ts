@@ -3,7 +3,7 @@
  * RSA keys, X.509 v1 certificates, serials that count up, a registry with 0.8's fields.
  */
 import { mkdirSync, readFileSync } from "node:fs";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { programPath } from "./binary.ts";
 import type { TestFolder } from "./folder.ts";
 import { runOpenssl } from "./openssl-peers.ts";

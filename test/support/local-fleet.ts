@@ -28,8 +28,8 @@ import { pairingAnswer } from "../../src/core/wire/messages.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
-import { freePort } from "../../src/system/free-port.ts";
-import { tlsContext } from "../../src/system/tls.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
+import { tlsContext } from "../../src/system/net/tls.ts";
 import { TestFolder } from "./folder.ts";
 
 export interface LogEvent {

@@ -1,8 +1,8 @@
 /** Calls this host at each of its arguments, and writes as JSON whom each side of a connection has for the other. */
 import { createServer, type Socket } from "node:net";
-import { listen } from "../../src/system/listen.ts";
-import { peerAddress } from "../../src/system/peer-address.ts";
-import { connectTcp, listenTcp } from "../../src/system/tcp.ts";
+import { listen } from "../../src/system/net/listen.ts";
+import { peerAddress } from "../../src/system/net/peer-address.ts";
+import { connectTcp, listenTcp } from "../../src/system/net/tcp.ts";
 
 const seen: unknown[] = [];
 for (const address of process.argv.slice(2)) {

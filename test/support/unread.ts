@@ -1,5 +1,5 @@
 /** A real pipe that nobody reads, until the test does. */
-import { closeAll, openPipes } from "../../src/system/pipe.ts";
+import { closeAll, openPipes } from "../../src/system/process/pipe.ts";
 
 export class UnreadPipe implements Disposable {
   /** For the program. */

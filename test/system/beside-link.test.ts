@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, symlinkSync } from "node:fs";
-import { besideLink } from "../../src/system/beside-link.ts";
+import { besideLink } from "../../src/system/files/beside-link.ts";
 import { TestFolder } from "../support/folder.ts";
 
 test("a configuration that is a link to another folder is named, with where files are looked for", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readlinkSync, writeSync } from "node:fs";
-import { Capture } from "../../src/system/capture.ts";
-import { closeAll, openPipes } from "../../src/system/pipe.ts";
+import { Capture } from "../../src/system/process/capture.ts";
+import { closeAll, openPipes } from "../../src/system/process/pipe.ts";
 import { until } from "../support/folder.ts";
 
 /** A pipe with the texts in it. */

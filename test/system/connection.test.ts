@@ -7,11 +7,11 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from "node:tls";
-import type { Connection } from "../../src/system/connection.ts";
-import { ConnectionFailed } from "../../src/system/connection-failed.ts";
-import { freePort } from "../../src/system/free-port.ts";
-import { listen } from "../../src/system/listen.ts";
-import { connectTcp, listenTcp } from "../../src/system/tcp.ts";
+import type { Connection } from "../../src/system/net/connection.ts";
+import { ConnectionFailed } from "../../src/system/net/connection-failed.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
+import { listen } from "../../src/system/net/listen.ts";
+import { connectTcp, listenTcp } from "../../src/system/net/tcp.ts";
 import { Authority, type HostCredential } from "../support/authority.ts";
 import { DeadHost } from "../support/dead-host.ts";
 import { TestFolder } from "../support/folder.ts";
@@ -162,7 +162,7 @@ describe("a TCP connection", () => {
     const server = createTcpServer(() => undefined);
     const script = `
       import { openSync } from "node:fs";
-      import { connectTcp } from ${JSON.stringify(join(import.meta.dir, "../../src/system/tcp.ts"))};
+      import { connectTcp } from ${JSON.stringify(join(import.meta.dir, "../../src/system/net/tcp.ts"))};
       const code = () => connectTcp("127.0.0.1", ${await listening(server)}, 1000).then(() => "open", ({ code }) => code);
       const codes = [await code()];
       try {
@@ -177,7 +177,7 @@ describe("a TCP connection", () => {
   test("T20 hosts that do not answer hold no descriptors once they are given up", async () => {
     using dead = new DeadHost();
     const script = `
-      import { connectTcp } from ${JSON.stringify(join(import.meta.dir, "../../src/system/tcp.ts"))};
+      import { connectTcp } from ${JSON.stringify(join(import.meta.dir, "../../src/system/net/tcp.ts"))};
       const codes = [];
       for (let count = 0; count < 70; count += 1) {
         await connectTcp("127.0.0.1", ${dead.port}, 10).catch(({ code }) => codes.push(code));
@@ -191,7 +191,7 @@ describe("a TCP connection", () => {
   test("T65 waits for a descriptor as long as it may take to connect", async () => {
     const server = createTcpServer(() => undefined);
     const script = `
-      import { connectTcp } from ${JSON.stringify(join(import.meta.dir, "../../src/system/tcp.ts"))};
+      import { connectTcp } from ${JSON.stringify(join(import.meta.dir, "../../src/system/net/tcp.ts"))};
       const dial = (ms) => connectTcp("127.0.0.1", ${await listening(server)}, ms);
       const open = [];
       for (let count = 0; count < 40; count += 1) open.push(await dial(10_000));

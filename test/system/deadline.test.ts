@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Deadline } from "../../src/system/deadline.ts";
-import { connectTcp, listenTcp } from "../../src/system/tcp.ts";
+import { connectTcp, listenTcp } from "../../src/system/net/tcp.ts";
 import { DeadHost } from "../support/dead-host.ts";
 import { whileStopped } from "../support/stopped.ts";
 

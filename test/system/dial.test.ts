@@ -1,7 +1,7 @@
 /** Why nobody could be called: the kernel's own answer, for each way in which it has one. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { freePort } from "../../src/system/free-port.ts";
+import { freePort } from "../../src/system/net/free-port.ts";
 import { type RunOptions, runCommand } from "../support/binary.ts";
 import { DeadHost } from "../support/dead-host.ts";
 import { TestFolder } from "../support/folder.ts";

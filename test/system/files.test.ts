@@ -19,11 +19,11 @@ import {
   readTextIfPresent,
   removeIfPresent,
   writeWhole,
-} from "../../src/system/files.ts";
-import { tryLock } from "../../src/system/lock.ts";
+} from "../../src/system/files/files.ts";
+import { tryLock } from "../../src/system/files/lock.ts";
 import { TestFolder } from "../support/folder.ts";
 
-const filesModule = join(import.meta.dir, "../../src/system/files.ts");
+const filesModule = join(import.meta.dir, "../../src/system/files/files.ts");
 const asRoot = process.getuid?.() === 0;
 const mode = (path: string) => statSync(path).mode & 0o777;
 

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { Pool } from "../../src/core/pool.ts";
-import type { Connection } from "../../src/system/connection.ts";
-import { ConnectionFailed } from "../../src/system/connection-failed.ts";
-import { firstToAnswer } from "../../src/system/first-to-answer.ts";
-import { connectTcp, listenTcp } from "../../src/system/tcp.ts";
+import type { Connection } from "../../src/system/net/connection.ts";
+import { ConnectionFailed } from "../../src/system/net/connection-failed.ts";
+import { firstToAnswer } from "../../src/system/net/first-to-answer.ts";
+import { connectTcp, listenTcp } from "../../src/system/net/tcp.ts";
 
 const never = new Promise<never>(() => undefined);
 

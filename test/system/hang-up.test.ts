@@ -1,7 +1,7 @@
 /** The end of a connection whose client still sends: RFC 9112 section 9.6. */
 import { expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
-import { type HangUpLimits, hangUp } from "../../src/system/hang-up.ts";
+import { type HangUpLimits, hangUp } from "../../src/system/net/hang-up.ts";
 import { until } from "../support/folder.ts";
 
 const LONG: HangUpLimits = { totalMs: 30_000, quietMs: 30_000, maxBytes: 1 << 30 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, closeSync, openSync, readFileSync, symlinkSync } from "node:fs";
 import { decideHook, type HookRequest } from "../../src/core/hook.ts";
-import { runHook } from "../../src/system/hook-process.ts";
+import { runHook } from "../../src/system/process/hook-process.ts";
 import { TestFolder } from "../support/folder.ts";
 import { LinkSwapper } from "../support/link-swapper.ts";
 

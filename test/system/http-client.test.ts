@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Server } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { CtrlExecError, messageOf } from "../../src/core/errors.ts";
-import type { Connection } from "../../src/system/connection.ts";
-import { ConnectionFailed } from "../../src/system/connection-failed.ts";
-import { type HttpRequest, requestOver } from "../../src/system/http-client.ts";
-import { connectTcp } from "../../src/system/tcp.ts";
+import type { Connection } from "../../src/system/net/connection.ts";
+import { ConnectionFailed } from "../../src/system/net/connection-failed.ts";
+import { type HttpRequest, requestOver } from "../../src/system/net/http-client.ts";
+import { connectTcp } from "../../src/system/net/tcp.ts";
 import { Authority, type HostCredential } from "../support/authority.ts";
 
 let host: HostCredential;

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
-import type { RefusalStatus } from "../../src/system/http-connection.ts";
-import { type HttpServerLimits, startHttpServer } from "../../src/system/http-server.ts";
-import { tlsContext } from "../../src/system/tls.ts";
+import type { RefusalStatus } from "../../src/system/net/http-connection.ts";
+import { type HttpServerLimits, startHttpServer } from "../../src/system/net/http-server.ts";
+import { tlsContext } from "../../src/system/net/tls.ts";
 import { Authority } from "../support/authority.ts";
 import { writeThenRead } from "../support/write-then-read.ts";
 

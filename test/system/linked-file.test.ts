@@ -11,8 +11,8 @@ import {
   symlinkSync,
   truncateSync,
 } from "node:fs";
-import { writeWhole } from "../../src/system/files.ts";
-import { placeOf, readPlain, readPlainIfPresent } from "../../src/system/linked-file.ts";
+import { writeWhole } from "../../src/system/files/files.ts";
+import { placeOf, readPlain, readPlainIfPresent } from "../../src/system/files/linked-file.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const asRoot = process.getuid?.() === 0;

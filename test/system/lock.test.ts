@@ -9,11 +9,11 @@ import {
   removeUnusedLock,
   takeLock,
   tryLock,
-} from "../../src/system/lock.ts";
-import { baseEnvironment, runProcess } from "../../src/system/process.ts";
+} from "../../src/system/files/lock.ts";
+import { baseEnvironment, runProcess } from "../../src/system/process/process.ts";
 import { TestFolder, until } from "../support/folder.ts";
 
-const lockModule = join(import.meta.dir, "../../src/system/lock.ts");
+const lockModule = join(import.meta.dir, "../../src/system/files/lock.ts");
 
 /** Another process that tries to take the lock, says what came of it, and lives on until it is killed. */
 class Holder implements AsyncDisposable {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { OpenConnections } from "../../src/system/open-connections.ts";
+import { OpenConnections } from "../../src/system/net/open-connections.ts";
 
 class Connection {
   open = true;

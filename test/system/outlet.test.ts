@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Outlet } from "../../src/system/outlet.ts";
-import { readyWriteTo } from "../../src/system/ready-write.ts";
+import { Outlet } from "../../src/system/log/outlet.ts";
+import { readyWriteTo } from "../../src/system/log/ready-write.ts";
 import { TestFolder, until } from "../support/folder.ts";
 import { UnreadPipe } from "../support/unread.ts";
 

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 
 const CODE = `const { takeOwnLimits } = await import(${JSON.stringify(
-  join(import.meta.dir, "../../src/system/own-limits.ts"),
+  join(import.meta.dir, "../../src/system/process/own-limits.ts"),
 )});
 takeOwnLimits();
 console.log(process.umask().toString(8));

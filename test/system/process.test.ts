@@ -1,8 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Captured } from "../../src/system/capture.ts";
-import { baseEnvironment, type ProcessRequest, runProcess } from "../../src/system/process.ts";
+import type { Captured } from "../../src/system/process/capture.ts";
+import {
+  baseEnvironment,
+  type ProcessRequest,
+  runProcess,
+} from "../../src/system/process/process.ts";
 import { TestFolder, until } from "../support/folder.ts";
 
 const DEFAULTS = {
@@ -294,7 +298,7 @@ test("it starts in the root folder, in a session of its own", async () => {
 
 test("T65 without descriptors for it nothing starts, nothing is left open, and the next one starts", async () => {
   using folder = new TestFolder();
-  const module = JSON.stringify(join(import.meta.dir, "../../src/system/process.ts"));
+  const module = JSON.stringify(join(import.meta.dir, "../../src/system/process/process.ts"));
   const code = `
     const { openSync, closeSync, readdirSync } = await import("node:fs");
     const { runProcess } = await import(${module});

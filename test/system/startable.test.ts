@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
-import { baseEnvironment, runProcess } from "../../src/system/process.ts";
-import { startableProblem } from "../../src/system/startable.ts";
+import { baseEnvironment, runProcess } from "../../src/system/process/process.ts";
+import { startableProblem } from "../../src/system/process/startable.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const folder = new TestFolder();

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { openLog } from "../../src/system/syslog.ts";
+import { openLog } from "../../src/system/log/syslog.ts";
 import { TestFolder, until } from "../support/folder.ts";
 import { LogSocket } from "../support/log-socket.ts";
 
-const syslogModule = join(import.meta.dir, "../../src/system/syslog.ts");
-const endingModule = join(import.meta.dir, "../../src/system/ending.ts");
+const syslogModule = join(import.meta.dir, "../../src/system/log/syslog.ts");
+const endingModule = join(import.meta.dir, "../../src/system/process/ending.ts");
 
 /** A log on a real datagram socket in the folder. */
 function logTo(folder: TestFolder) {

@@ -10,13 +10,13 @@ import {
   symlinkSync,
 } from "node:fs";
 import { join } from "node:path";
-import { createWhole, writeWhole } from "../../src/system/files.ts";
-import { removeDead } from "../../src/system/temporary-file.ts";
+import { createWhole, writeWhole } from "../../src/system/files/files.ts";
+import { removeDead } from "../../src/system/files/temporary-file.ts";
 import { TestFolder, until } from "../support/folder.ts";
 
 const asRoot = process.getuid?.() === 0;
-const files = join(import.meta.dir, "../../src/system/files.ts");
-const asyncFiles = join(import.meta.dir, "../../src/system/async-files.ts");
+const files = join(import.meta.dir, "../../src/system/files/files.ts");
+const asyncFiles = join(import.meta.dir, "../../src/system/files/async-files.ts");
 const DEAD = ".agent.key.0123456789ab.tmp";
 
 function age(path: string, seconds: number): void {
@@ -146,6 +146,6 @@ describe("T10 of what a folder holds", () => {
 });
 
 const REMOVE = `const { removeDead } = await import(${JSON.stringify(
-  join(import.meta.dir, "../../src/system/temporary-file.ts"),
+  join(import.meta.dir, "../../src/system/files/temporary-file.ts"),
 )});
 console.log(removeDead(process.argv[1]));`;

@@ -5,7 +5,7 @@ import {
   readTrustedText,
   readTrustedTextIfPresent,
   refuseUntrusted,
-} from "../../src/system/trusted-file.ts";
+} from "../../src/system/files/trusted-file.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const folder = new TestFolder();

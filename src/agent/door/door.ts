@@ -6,7 +6,7 @@ import type { X509Certificate } from "node:crypto";
 import type { Log } from "../../core/log-line.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import { identityOf } from "../../pki/certificate.ts";
-import type { Connection } from "../../system/connection.ts";
+import type { Connection } from "../../system/net/connection.ts";
 import { refusal } from "../endpoint.ts";
 import type { Caller } from "../routes.ts";
 import type { AgentState } from "../state.ts";

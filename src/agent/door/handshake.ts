@@ -1,9 +1,9 @@
 /** The TLS handshake: a verified certificate within the deadline, or the reason why not. */
 import type { X509Certificate } from "node:crypto";
-import type { Connection } from "../../system/connection.ts";
-import { ConnectionFailed } from "../../system/connection-failed.ts";
 import { Deadline } from "../../system/deadline.ts";
-import type { TlsCredential } from "../../system/tls-credential.ts";
+import type { Connection } from "../../system/net/connection.ts";
+import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import type { TlsCredential } from "../../system/net/tls-credential.ts";
 
 export type Handshake =
   | { readonly kind: "done"; readonly peer: X509Certificate }

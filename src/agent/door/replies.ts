@@ -1,7 +1,7 @@
 /** Answers as bytes. */
 import { isLongText, jsonPieces } from "../../core/wire/json-pieces.ts";
-import { collecting } from "../../system/collect.ts";
-import type { Connection } from "../../system/connection.ts";
+import { collecting } from "../../system/memory.ts";
+import type { Connection } from "../../system/net/connection.ts";
 import type { AgentReply } from "../endpoint.ts";
 import { IDLE_SECONDS } from "./connection-clock.ts";
 

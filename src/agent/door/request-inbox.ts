@@ -5,7 +5,7 @@ import {
   RequestReader,
   type WaitingRequest,
 } from "../../core/wire/http-request.ts";
-import type { Connection, ConnectionReader } from "../../system/connection.ts";
+import type { Connection, ConnectionReader } from "../../system/net/connection.ts";
 
 /** The peer sends no more; `cut` when it stopped within a request. */
 export interface NoRequest {

@@ -10,7 +10,7 @@ import {
   UPDATE_SERIAL_SCRIPT,
 } from "../../core/wire/messages.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
-import type { ProcessResult } from "../../system/process.ts";
+import type { ProcessResult } from "../../system/process/process.ts";
 import { agentTakesSerial, takeSerial } from "../announced-serial.ts";
 import { authorize } from "../authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "../endpoint.ts";

@@ -5,7 +5,7 @@ import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { opensslTime } from "../../core/time.ts";
-import { ConnectionFailed } from "../../system/connection-failed.ts";
+import { ConnectionFailed } from "../../system/net/connection-failed.ts";
 import { defineVerb } from "../command.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";

@@ -1,9 +1,9 @@
 import { startCheckLoop } from "../../controller/maintenance.ts";
 import { startPairingServer } from "../../controller/pairing-server.ts";
 import { screenLine } from "../../core/text.ts";
-import { requireDescriptors } from "../../system/descriptors.ts";
-import { doWithoutHelperThreads, startWorkerThreads } from "../../system/helper-threads.ts";
-import { reapOrphans } from "../../system/orphans.ts";
+import { requireDescriptors } from "../../system/process/descriptors.ts";
+import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";
+import { reapOrphans } from "../../system/process/orphans.ts";
 import { defineVerb } from "../command.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";

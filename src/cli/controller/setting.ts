@@ -6,7 +6,7 @@ import {
   DEFAULT_CONTROLLER_CONFIG,
   parseControllerConfig,
 } from "../../core/config/controller-config.ts";
-import { currentUser } from "../../system/user.ts";
+import { currentUser } from "../../system/process/user.ts";
 import { readConfig } from "../config-option.ts";
 import type { Io } from "../io.ts";
 import { openChosenLog } from "../log-option.ts";

@@ -3,8 +3,8 @@ import { constants, lstatSync, realpathSync, type Stats } from "node:fs";
 import { resolve } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/units.ts";
-import { fileProblem } from "../../system/files.ts";
-import { readPlainFile } from "../../system/plain-file.ts";
+import { fileProblem } from "../../system/files/files.ts";
+import { readPlainFile } from "../../system/files/plain-file.ts";
 import { callers } from "../callers.ts";
 import type { Io } from "../io.ts";
 

@@ -1,7 +1,7 @@
 /** Where the control host keeps its files (docs/PROTOCOL.md, section 4). */
 import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { ensureFolder } from "../../system/files.ts";
+import { ensureFolder } from "../../system/files/files.ts";
 
 /** Files and folders below ca_dir and state_dir, and beside the key. */
 export function paths({ ca_dir, state_dir, key }: ControllerConfig) {

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import type { Socket } from "node:net";
 import { handshake } from "../../../src/agent/door/handshake.ts";
-import type { Connection } from "../../../src/system/connection.ts";
-import { listenTcp } from "../../../src/system/tcp.ts";
+import type { Connection } from "../../../src/system/net/connection.ts";
+import { listenTcp } from "../../../src/system/net/tcp.ts";
 import { Authority } from "../../support/authority.ts";
 import { openTcp, openTls } from "../../support/raw-agent.ts";
 

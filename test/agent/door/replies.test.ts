@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { sendReply } from "../../../src/agent/door/replies.ts";
-import type { Connection } from "../../../src/system/connection.ts";
+import type { Connection } from "../../../src/system/net/connection.ts";
 
 test.each([
   [200, "OK"],

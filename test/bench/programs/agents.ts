@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { startAgentServer } from "../../../src/agent/server.ts";
 import { loadState } from "../../../src/agent/state.ts";
 import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
-import { openLog } from "../../../src/system/syslog.ts";
+import { openLog } from "../../../src/system/log/syslog.ts";
 import { agentSettings } from "../hosts.ts";
 
 const [folder = "", first = "0", end = "0", port = "0"] = process.argv.slice(2);

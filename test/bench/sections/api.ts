@@ -1,6 +1,6 @@
 /** The HTTP face, with wrk. */
 
-import { freePort } from "../../../src/system/free-port.ts";
+import { freePort } from "../../../src/system/net/free-port.ts";
 import { BINARY } from "../../support/binary.ts";
 import { number, times, withSpread } from "../figures.ts";
 import { hostName } from "../hosts.ts";

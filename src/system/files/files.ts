@@ -1,0 +1,275 @@
+/** Files: read with a clear error, written whole or not at all. */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { CtrlExecError, type ErrorCode, messageOf, systemCode } from "../../core/errors.ts";
+import { type PlainFile, readPlainFile, requirePlain } from "./plain-file.ts";
+import { openTemporary, removeDeadOnce, temporaryFor } from "./temporary-file.ts";
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "operation not permitted",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is not a folder",
+  ENOSPC: "no space left on the disk",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the disk is read-only",
+  EMFILE: "too many open files (see ulimit -n)",
+  ENFILE: "too many open files on this host",
+  ELOOP: "too many symbolic links",
+};
+
+/** What went wrong with a file, in words. */
+export function fileProblem(thrown: unknown): string {
+  const code = systemCode(thrown);
+  return REASONS[code] ?? (code === "" ? messageOf(thrown) : code);
+}
+
+/** The error of a step that failed on a file, with what was wrong in words. */
+export function fileError(
+  code: ErrorCode,
+  verb: string,
+  path: string,
+  thrown: unknown,
+): CtrlExecError {
+  const denied = ["EACCES", "EPERM"].includes(systemCode(thrown));
+  return new CtrlExecError(code, `Cannot ${verb} ${path}: ${fileProblem(thrown)}`, {
+    cause: thrown,
+    ...(denied ? { hint: "Run this as root (sudo), or as the user these files belong to." } : {}),
+  });
+}
+
+/** @throws CtrlExecError `config` that names the file */
+export function readText(path: string): string {
+  return readOurs(path).bytes.toString("utf8");
+}
+
+function readOurs(path: string): PlainFile {
+  try {
+    return readPlainFile(path);
+  } catch (thrown) {
+    throw fileError("config", "read", path, thrown);
+  }
+}
+
+/** The file's text, or undefined when there is no such file; any other failure throws. */
+export function readTextIfPresent(path: string): string | undefined {
+  try {
+    return readPlainFile(path).bytes.toString("utf8");
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return undefined;
+    throw fileError("config", "read", path, thrown);
+  }
+}
+
+/**
+ * A private key's text.
+ * @throws CtrlExecError `config` when it cannot be read, or when everyone on the host can read it (T09)
+ */
+export function readPrivateText(path: string): string {
+  const { bytes, stats } = readOurs(path);
+  const mode = stats.mode & 0o777;
+  if ((mode & 0o007) === 0) return bytes.toString("utf8");
+  throw new CtrlExecError(
+    "config",
+    `Cannot use ${path}: every user of this host may open it (mode ${mode.toString(8).padStart(4, "0")})`,
+    { hint: `Make it private: chmod o= ${path}` },
+  );
+}
+
+/**
+ * Replaces a file in one step: temporary file beside it, fsync, rename, fsync of the folder. A crash
+ * leaves the old content or the new, never a part of either (T10), and a temporary file that goes with a later write. The mode holds from the first
+ * byte, whatever the umask. A link of that name is replaced; placeOf() says where one leads.
+ *
+ * @throws CtrlExecError `storage`; the old file is untouched (T22)
+ */
+export function writeWhole(path: string, content: string | Uint8Array, mode: number): void {
+  placeWhole(path, content, mode, renameSync);
+}
+
+/**
+ * Like writeWhole for a file that must not exist yet.
+ * @throws CtrlExecError `exists` when it does; of two at once exactly one succeeds
+ */
+export function createWhole(path: string, content: string | Uint8Array, mode: number): void {
+  placeWhole(path, content, mode, (temporary, final) => {
+    linkSync(temporary, final);
+    unlinkSync(temporary);
+  });
+}
+
+function placeWhole(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  place: (temporary: string, final: string) => void,
+): void {
+  const temporary = temporaryFor(path);
+  removeDeadOnce(dirname(path));
+  try {
+    const file = openTemporary(temporary, mode);
+    try {
+      writeNew(file, content, mode, dirname(path));
+      place(temporary, path);
+    } finally {
+      closeSync(file);
+    }
+    syncFolder(dirname(path));
+  } catch (thrown) {
+    tryToRemove(temporary);
+    if (systemCode(thrown) === "EEXIST") {
+      throw new CtrlExecError("exists", `Cannot create ${path}: it exists already`, {
+        cause: thrown,
+      });
+    }
+    throw fileError("storage", "write", path, thrown);
+  }
+}
+
+function writeNew(file: number, content: string | Uint8Array, mode: number, folder: string): void {
+  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
+  fchmodSync(file, mode);
+  giveToFolderGroup(file, folder);
+  for (let offset = 0; offset < bytes.length; ) {
+    offset += writeSync(file, bytes, offset, bytes.length - offset);
+  }
+  fsyncSync(file);
+}
+
+/**
+ * What root writes into a service's folder must stay readable for the service's group. An ordinary
+ * user may not be in that group, and then the file is its own.
+ */
+function giveToFolderGroup(file: number, folder: string): void {
+  const { uid, gid } = fstatSync(file);
+  const wanted = statSync(folder).gid;
+  if (wanted === gid) return;
+  try {
+    fchownSync(file, uid, wanted);
+  } catch (thrown) {
+    if (systemCode(thrown) !== "EPERM") throw thrown;
+  }
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Cleaning up after a failure must not hide the failure. */
+function tryToRemove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Never made, or on a disk that has become read-only.
+  }
+}
+
+/** Removes a file; one that is not there is no error. Returns whether it was there. */
+export function removeIfPresent(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return false;
+    throw fileError("storage", "remove", path, thrown);
+  }
+}
+
+/** Moves a file over another in one step. @throws CtrlExecError `storage` */
+export function moveOver(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+    syncFolder(dirname(to));
+  } catch (thrown) {
+    throw fileError("storage", "write", to, thrown);
+  }
+}
+
+/** The names in a folder, sorted; none when there is no such folder. @throws CtrlExecError `config` */
+export function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return [];
+    throw fileError("config", "read", path, thrown);
+  }
+}
+
+/**
+ * The same without what is no file: a FIFO or a folder that somebody has put among ours hides none of
+ * them.
+ *
+ * @throws CtrlExecError `config`
+ */
+export function listFiles(path: string): string[] {
+  return listFolder(path).filter((name) => {
+    const facts = statSync(join(path, name), { throwIfNoEntry: false });
+    return facts === undefined || facts.isFile();
+  });
+}
+
+class CutShort extends Error {
+  readonly code = "ENOSPC";
+}
+
+/** Adds a line that is on the disk when this returns. @throws CtrlExecError `storage` */
+export function appendLine(path: string, line: string, mode: number): void {
+  try {
+    const { O_RDWR, O_CREAT, O_APPEND, O_NONBLOCK } = constants;
+    const file = openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, mode);
+    const facts = fstatSync(file);
+    const { size } = facts;
+    try {
+      requirePlain(facts);
+      const bytes = Buffer.from(`${endsInLine(file, size) ? "" : "\n"}${line}\n`, "utf8");
+      // A full disk may take a part; a part would swallow the next line.
+      if (writeSync(file, bytes) < bytes.length) throw new CutShort();
+      fsyncSync(file);
+    } catch (thrown) {
+      if (facts.isFile()) ftruncateSync(file, size);
+      throw thrown;
+    } finally {
+      closeSync(file);
+    }
+  } catch (thrown) {
+    throw fileError("storage", "write", path, thrown);
+  }
+}
+
+/** False behind a part of a line, as a kill on a full disk or an editor leaves it: two would become one. */
+function endsInLine(file: number, size: number): boolean {
+  const last = Buffer.alloc(1);
+  return size === 0 || (readSync(file, last, 0, 1, size - 1) === 1 && last.toString() === "\n");
+}
+
+/** Makes a folder and its parents; the mode is for the ones it makes. */
+export function ensureFolder(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (thrown) {
+    throw fileError("storage", "create", path, thrown);
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Advisory locks with flock(2): the kernel releases them when the process dies.
+ *
+ * A lock's file may be removed by whoever holds it. Another process may have opened it before that, and
+ * would lock a file that nobody else will ever open: so a lock counts only when its file is still the
+ * one at the path.
+ */
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { libc } from "../libc.ts";
+import { fileProblem } from "./files.ts";
+import { requirePlain } from "./plain-file.ts";
+
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** `using lock = ...` releases it at the end of the block. */
+export interface HeldLock extends Disposable {
+  /**
+   * Says in the lock's file who holds it, for people who look; it is empty again after release. On a
+   * disk that takes no more it says nothing: the lock holds all the same.
+   */
+  describe(text: string): void;
+  release(): void;
+}
+
+/** Takes the lock or returns undefined when another process holds it; never waits. */
+export function tryLock(path: string): HeldLock | undefined {
+  for (;;) {
+    const taken = lockOpened(path, openLockFile(path));
+    if (taken !== "removed") return taken;
+  }
+}
+
+/** Locks a file that was opened at the path, or closes it: "removed" when it is no longer there. */
+export function lockOpened(path: string, file: number): HeldLock | "removed" | undefined {
+  const locked = libc().flock(file, LOCK_EX | LOCK_NB) === 0;
+  const facts = fstatSync(file, { bigint: true });
+  const there = isAt(path, facts);
+  if (locked && there) return heldLock(file, facts.size > 0n);
+  closeSync(file);
+  return there ? undefined : "removed";
+}
+
+function isAt(path: string, { dev, ino }: BigIntStats): boolean {
+  const present = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return present?.dev === dev && present.ino === ino;
+}
+
+/**
+ * Removes the file of a lock that nobody holds and that was last used before the time.
+ * @returns whether it was removed
+ * @throws CtrlExecError `storage`
+ */
+export function removeUnusedLock(path: string, before: Date): boolean {
+  const file = openLockFile(path, 0);
+  return file !== undefined && removeOpened(path, file, before);
+}
+
+/** Removes a file that was opened at the path and is there still, and closes it. */
+export function removeOpened(path: string, file: number, before: Date): boolean {
+  try {
+    if (libc().flock(file, LOCK_EX | LOCK_NB) !== 0) return false;
+    const facts = fstatSync(file, { bigint: true });
+    if (!isAt(path, facts) || facts.mtime >= before) return false;
+    unlinkSync(path);
+    return true;
+  } catch (cause) {
+    throw new CtrlExecError("storage", `Cannot remove ${path}: ${fileProblem(cause)}`, { cause });
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** @param leftOver whether something stands in the file: a holder that was killed leaves its text there */
+function heldLock(file: number, leftOver: boolean): HeldLock {
+  let held = true;
+  let written = leftOver;
+  const replaceText = (text: string) => {
+    try {
+      if (written) ftruncateSync(file, 0);
+      written = text !== "";
+      if (written) writeSync(file, text, 0);
+    } catch {
+      // What only people read must not keep a lock from being used, nor from being released (T22).
+    }
+  };
+  const release = () => {
+    if (!held) return;
+    held = false;
+    replaceText("");
+    closeSync(file);
+  };
+  return {
+    describe: replaceText,
+    release,
+    [Symbol.dispose]: release,
+  };
+}
+
+/** Whether some process holds the lock. Looking takes it for a moment, shared with others who look. */
+export function isHeld(path: string): boolean {
+  const file = openLockFile(path, 0);
+  if (file === undefined) return false;
+  const free = libc().flock(file, LOCK_SH | LOCK_NB) === 0;
+  closeSync(file);
+  return !free;
+}
+
+const RETRY_MS = 10;
+
+/**
+ * Takes the lock, waiting for another process to release it.
+ * @throws CtrlExecError `busy` when it is still held after `waitMs`
+ */
+export async function takeLock(path: string, waitMs = 10_000): Promise<HeldLock> {
+  for (let waited = 0; ; waited += RETRY_MS) {
+    const held = tryLock(path);
+    if (held !== undefined) return held;
+    if (waited >= waitMs) {
+      throw new CtrlExecError("busy", `Cannot lock ${path}: another command is still at work`);
+    }
+    await Bun.sleep(RETRY_MS);
+  }
+}
+
+/** @param create 0 does not make the file: undefined when there is none */
+export function openLockFile(path: string): number;
+export function openLockFile(path: string, create: 0): number | undefined;
+export function openLockFile(path: string, create = constants.O_CREAT): number | undefined {
+  try {
+    const file = openSync(path, constants.O_RDWR | constants.O_NONBLOCK | create, 0o640);
+    try {
+      requirePlain(fstatSync(file));
+      return file;
+    } catch (thrown) {
+      closeSync(file);
+      throw thrown;
+    }
+  } catch (cause) {
+    if (create === 0 && systemCode(cause) === "ENOENT") return undefined;
+    throw new CtrlExecError("storage", `Cannot lock ${path}: ${fileProblem(cause)}`, { cause });
+  }
+}

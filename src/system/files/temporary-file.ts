@@ -1,0 +1,92 @@
+/**
+ * What a file is written as until it takes its name. A write that was killed leaves it behind, perhaps with a
+ * key in it, and the next write into that folder removes it.
+ *
+ * The writer holds an flock on it until it has its name, so that the kernel knows whether it is dead. The age
+ * is for the moment between making the file and locking it, and for writers of 1.0, which hold no lock.
+ */
+import { closeSync, constants, fstatSync, openSync, readdirSync, unlinkSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { libc } from "../libc.ts";
+
+/** A file's name has 255 bytes at most, and a temporary one is longer than the one that it starts with. */
+const MAX_NAME_START = 200;
+
+const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/s;
+
+/** No write takes so long to begin. */
+const DEAD_AFTER_MS = 600_000;
+
+/** A name in the same folder that nobody else has. */
+export function temporaryFor(path: string): string {
+  const random = crypto.getRandomValues(new Uint8Array(6)).toHex();
+  const start = Buffer.from(basename(path)).subarray(0, MAX_NAME_START).toString();
+  return join(dirname(path), `.${start}.${random}.tmp`);
+}
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/**
+ * Makes the file and holds it: close it only when it has its name. On a file system without locks nothing tells whether
+ * its writer is dead, and it stays.
+ *
+ * @throws the system's error
+ */
+export function openTemporary(path: string, mode: number): number {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL, mode);
+  holdTemporary(file);
+  return file;
+}
+
+/** The same for one that was just made. */
+export function holdTemporary(file: number): void {
+  libc().flock(file, LOCK_EX | LOCK_NB);
+}
+
+const looked = new Set<string>();
+
+/** Before this process first writes into a folder. Never throws: no write may fail for it. */
+export function removeDeadOnce(folder: string): void {
+  if (looked.has(folder)) return;
+  looked.add(folder);
+  removeDead(folder);
+}
+
+/** Removes what killed writes of this user have left in a folder. Never throws. Returns how many. */
+export function removeDead(folder: string): number {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    // No such folder, or one that this user may not read: whoever writes into it gets the error.
+    return 0;
+  }
+  return names.filter((name) => isTemporary(name) && removeIfDead(join(folder, name))).length;
+}
+
+export function isTemporary(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
+/** Another user's file, one that a process still writes, and a young one stay. Returns whether it was removed. */
+export function removeIfDead(path: string): boolean {
+  try {
+    const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    const file = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      const facts = fstatSync(file);
+      const isOurs = facts.isFile() && facts.uid === process.geteuid?.();
+      if (!isOurs || facts.mtimeMs > Date.now() - DEAD_AFTER_MS) return false;
+      if (libc().flock(file, LOCK_EX | LOCK_NB) !== 0) return false;
+      unlinkSync(path);
+      return true;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // It has its name by now, is no file, or cannot be removed by this user.
+    return false;
+  }
+}

@@ -1,0 +1,57 @@
+/** Files that decide what this process does with its rights. */
+import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
+import { fileError } from "./files.ts";
+import { NOT_PLAIN, readPlainFile } from "./plain-file.ts";
+import { judgePath, type PathRule } from "./trusted-path.ts";
+
+/** No file that a person writes is longer. */
+const MAX_BYTES = 1_048_576;
+
+export interface TrustRule extends PathRule {
+  /** The user whose files count besides root's. */
+  readonly user?: number;
+}
+
+/**
+ * Refuses a path that anybody but root and this process's own user could change: the file, every link
+ * and every folder above it (T62). What is not there, or cannot be looked at, is not refused: whoever
+ * opens it gets the error.
+ *
+ * @throws CtrlExecError `config` that says who could change what, and how to close it
+ */
+export function refuseUntrusted(path: string, rule: TrustRule = {}): void {
+  const judged = judgePath(path, rule.user, rule);
+  if (judged.kind !== "refused") return;
+  const { problem, remedy } = judged;
+  // The path is said once.
+  const what = problem.startsWith(`${path} `) ? `it${problem.slice(path.length)}` : problem;
+  throw new CtrlExecError("config", `Cannot use ${path}: ${what}`, { hint: remedy });
+}
+
+/**
+ * The text of a file that nobody but root and this process's own user can have written, or put there.
+ * @throws CtrlExecError `config` that says what is wrong with the file
+ */
+export function readTrustedText(path: string, rule: TrustRule = {}): string {
+  const text = readTrustedTextIfPresent(path, rule);
+  if (text !== undefined) return text;
+  throw new CtrlExecError("config", `Cannot read ${path}: no such file or folder`);
+}
+
+/** The same, or undefined when there is no such file. */
+export function readTrustedTextIfPresent(path: string, rule: TrustRule = {}): string | undefined {
+  refuseUntrusted(path, rule);
+  try {
+    const { bytes, stats } = readPlainFile(path, 0, MAX_BYTES);
+    // What /proc shows has no size. It is root's, and says what the caller typed.
+    if (stats.size !== bytes.length) throw new Error(NOT_PLAIN);
+    return bytes.toString("utf8");
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return undefined;
+    if (systemCode(cause) !== "") throw fileError("config", "read", path, cause);
+    throw new CtrlExecError("config", `Cannot use ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: "Name a plain file.",
+    });
+  }
+}

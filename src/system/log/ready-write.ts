@@ -1,0 +1,81 @@
+/**
+ * Writing to a descriptor as far as it takes bytes at once (T66). It may be a pipe that nobody reads, a
+ * stopped terminal, a journal that hangs. O_NONBLOCK is not set on it: the flag would be the shell's and
+ * everybody's who shares the pipe or the terminal.
+ */
+import { constants, fstatSync, openSync, type Stats, writeSync } from "node:fs";
+import { systemCode } from "../../core/errors.ts";
+import type { Take } from "./outlet.ts";
+
+/** What poll(2) promises room for in a pipe, and a stream socket has at least (pipe(7), unix(7)). */
+const ROOM = 4096;
+/** A terminal promises room for one. */
+const ROOM_OF_TERMINAL = 1;
+
+/**
+ * What it returns throws an Error with a system code: EPIPE, ENOSPC, EIO.
+ *
+ * @throws Error with the code EBADF when it is closed
+ */
+export function readyWriteTo(descriptor: number): Take<Uint8Array> {
+  const write = readyWrite(descriptor);
+  return (bytes) => {
+    let written = 0;
+    for (let count = -1; written < bytes.length && count !== 0; written += count) {
+      count = write(bytes.subarray(written));
+    }
+    return written === bytes.length ? undefined : bytes.subarray(written);
+  };
+}
+
+/** Returns how many bytes are taken at once: 0 when the reader is behind. */
+type ReadyWrite = (bytes: Uint8Array) => number;
+
+function readyWrite(descriptor: number): ReadyWrite {
+  const stats = fstatSync(descriptor);
+  if (!mayBlock(stats)) return (bytes) => writeSync(descriptor, bytes);
+  const own = stats.isSocket() ? undefined : reopen(descriptor);
+  if (own !== undefined) return (bytes) => writeNow(own, bytes);
+  const room = stats.isCharacterDevice() ? ROOM_OF_TERMINAL : ROOM;
+  const isReady = lazyPoll();
+  return (bytes) =>
+    isReady(descriptor) ? writeSync(descriptor, bytes, 0, Math.min(room, bytes.length)) : 0;
+}
+
+function mayBlock(stats: Stats): boolean {
+  return stats.isFIFO() || stats.isSocket() || stats.isCharacterDevice();
+}
+
+/** The same pipe or terminal, opened anew: flags of this one are nobody else's. */
+function reopen(descriptor: number): number | undefined {
+  try {
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+    return openSync(`/proc/self/fd/${descriptor}`, flags);
+  } catch {
+    // No /proc, another user's, or its reader has gone.
+    return undefined;
+  }
+}
+
+function writeNow(descriptor: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(descriptor, bytes);
+  } catch (thrown) {
+    if (systemCode(thrown) === "EAGAIN") return 0;
+    throw thrown;
+  }
+}
+
+const POLLOUT = 4;
+
+/**
+ * Asks whether a write would not wait. What has failed or hung up is ready: the write says so. Nothing is
+ * until the C library is there, which only few starts need.
+ */
+function lazyPoll(): (descriptor: number) => boolean {
+  let poll: ((request: Int32Array) => number) | undefined;
+  void import("../libc.ts").then(({ libc }) => {
+    poll = (request) => libc().poll(request, 1n, 0);
+  });
+  return (descriptor) => poll !== undefined && poll(new Int32Array([descriptor, POLLOUT])) > 0;
+}

@@ -1,0 +1,45 @@
+/**
+ * Standard error, written by everything in this process through here: in order, and never waiting for
+ * whoever reads it (T66). When nobody is left to tell, the work goes on all the same.
+ */
+import { systemCode } from "../../core/errors.ts";
+import { Outlet } from "./outlet.ts";
+import { readyWriteTo } from "./ready-write.ts";
+
+const stderr = new Outlet(() => readyWriteTo(2));
+
+/** On a terminal: back to the line's beginning, and nothing on it. */
+const ERASE_LINE = "\r\u001b[K";
+
+/** A line was drawn last that waits to be drawn over: what else is written takes its place, or would end it. */
+let isDrawn = false;
+
+/** For what must not be lost: kept until it is read. */
+export function writeStderr(text: string): void {
+  stderr.write(bytesOf(text));
+}
+
+/** For what may be lost: returns false when it is, because much is still unread or the disk is full. */
+export function offerStderr(text: string): boolean {
+  return stderr.offer(bytesOf(text)) || NOBODY_THERE.has(systemCode(stderr.failure));
+}
+
+/** The same for a line without an end, drawn over the one before it. @param line may be empty */
+export function drawStderr(line: string): void {
+  isDrawn = false;
+  offerStderr(`${ERASE_LINE}${line}`);
+  isDrawn = line !== "";
+}
+
+function bytesOf(text: string): Buffer {
+  const erase = isDrawn && text !== "" ? ERASE_LINE : "";
+  if (text !== "") isDrawn = false;
+  return Buffer.from(`${erase}${text}`, "utf8");
+}
+
+const NOBODY_THERE: ReadonlySet<string> = new Set(["EPIPE", "EBADF", "EIO"]);
+
+/** Resolves when all is written, or cannot be. */
+export function flushStderr(): Promise<void> {
+  return stderr.flush();
+}

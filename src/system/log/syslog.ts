@@ -1,0 +1,82 @@
+/**
+ * The log: a datagram to /dev/log (RFC 3164 local form, facility daemon), or a line on stderr when
+ * there is no such socket. A log that nobody reads never stops the work (T66): its lines wait, within
+ * bounds, and what is lost is counted and said.
+ */
+import { formatLogLine, type Log, type LogLevel } from "../../core/log-line.ts";
+import { Deadline } from "../deadline.ts";
+import { beforeEnd } from "../process/ending.ts";
+import { DatagramSender } from "./local-datagram.ts";
+import { Outlet } from "./outlet.ts";
+import { flushStderr, offerStderr } from "./stderr.ts";
+import { syslogDatagram } from "./syslog-datagram.ts";
+
+/** `stderr`, or the path of a datagram socket. */
+export type LogDestination = "stderr" | `/${string}`;
+
+export const SYSTEM_LOG = "/dev/log";
+
+const FACILITY_DAEMON = 3;
+const SEVERITY: Readonly<Record<LogLevel, number>> = { err: 3, warning: 4, info: 6 };
+
+/** @param tag `ctrl-exec` or `ctrl-exec-agent` */
+export function openLog(tag: string, destination: LogDestination): Log {
+  const identity = `${tag}[${process.pid}]`;
+  const deliver = destination === "stderr" ? onStderr : syslogDelivery(destination);
+  let lost = 0;
+  const write: (...line: Parameters<Log>) => boolean = (level, action, fields) =>
+    deliver(level, `${identity}: ${formatLogLine(action, fields)}`);
+  const sayLost = () => {
+    if (lost > 0 && write("warning", "log-lost", { COUNT: lost })) lost = 0;
+  };
+  return (...line) => {
+    sayLost();
+    if (lost === 0 && write(...line)) return;
+    lost += 1;
+    if (lost === 1) void flushStderr().then(sayLost);
+  };
+}
+
+/** Returns false when the line is lost. */
+type Deliver = (level: LogLevel, message: string) => boolean;
+
+const onStderr: Deliver = (_, message) => offerStderr(`${message}\n`);
+
+interface Line {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly datagram: Uint8Array;
+  readonly length: number;
+}
+
+/** A burst fills a daemon's queue for a moment; one that hangs is not waited for. */
+const BUSY_WAIT_MS = 200;
+
+function syslogDelivery(path: string): Deliver {
+  const daemon = new DatagramSender(path);
+  const outlet = new Outlet<Line>(() => (line) => {
+    const outcome = daemon.send(line.datagram);
+    if (outcome === "busy") return line;
+    return outcome === "sent" || onStderr(line.level, line.message) ? undefined : line;
+  });
+  beforeEnd(async () => {
+    await withinMs(BUSY_WAIT_MS, outlet.flush());
+    // What the daemon still does not take.
+    for (const { level, message } of outlet.giveUp()) onStderr(level, message);
+  });
+  return (level, message) => {
+    const priority = FACILITY_DAEMON * 8 + SEVERITY[level];
+    const datagram = syslogDatagram(priority, new Date(), message);
+    return (
+      outlet.offer({ level, message, datagram, length: datagram.length }) ||
+      onStderr(level, message)
+    );
+  };
+}
+
+async function withinMs(ms: number, work: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const deadline = new Deadline(ms, resolve);
+  await Promise.race([work, late]);
+  deadline.stop();
+}

@@ -1,0 +1,192 @@
+/**
+ * One connection of the HTTP server and its deadlines (T19, T64). At every moment one of these holds:
+ * the client owes a request or the rest of one, it owes the reading of an answer, the connection is being
+ * hung up, each under a total deadline whatever trickles in; or a whole request is being worked on, which
+ * takes as long as the work does.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { Deadline } from "../deadline.ts";
+import { hangUp } from "./hang-up.ts";
+
+/** 400 not HTTP, 405 CONNECT, 408 too slow, 431 too long a head, 503 too many connections. */
+export type RefusalStatus = 400 | 405 | 408 | 431 | 503;
+
+export interface HttpConnectionOptions {
+  /** The connection itself. */
+  readonly raw: Socket;
+  /** What is spoken on: TLS, or the same. */
+  readonly socket: Socket;
+  readonly peer: string;
+  /** The whole answer to bytes that are no acceptable request. */
+  refusal(status: RefusalStatus): string;
+  readonly idleMs: number;
+}
+
+/**
+ * Answers that may be due on one connection (T21). One read brings thousands of pipelined requests
+ * and the parser cannot be paused inside it, so a client that goes beyond is hung up on.
+ */
+const MAX_DUE = 16;
+
+const MIB = 1024 * 1024;
+
+interface Coming {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly broken: AbortController;
+}
+
+export class HttpConnection {
+  readonly peer: string;
+  readonly #options: HttpConnectionOptions;
+  /** What the client owes. */
+  #owed: Deadline | undefined;
+  /** An answer that leaves. */
+  #leaving: Deadline | undefined;
+  /** Answers that are due: a client may send its next request before it has the last answer. */
+  readonly #due = new Set<ServerResponse>();
+  /** The request that is still coming, or whose end is about to be told. */
+  #coming: Coming | undefined;
+  /** What to say when the answers that are due are out. */
+  #lastWord: RefusalStatus | undefined;
+  /** No more requests are taken. */
+  #over = false;
+  #hangingUp = false;
+  /** Whole requests whose answers are due. */
+  #working = 0;
+
+  constructor(options: HttpConnectionOptions) {
+    this.#options = options;
+    this.peer = options.peer;
+    // The library's own would close with bytes unread after an answer that is the last one.
+    options.socket.destroySoon = () => this.#hangUp();
+    options.raw.once("close", () => this.close());
+  }
+
+  /** Nothing that was asked for is under way: at most a request is still coming. */
+  get isIdle(): boolean {
+    return this.#working === 0;
+  }
+
+  /** Waits for the next request; one whose head has begun by the deadline gets as long again. */
+  rest(): void {
+    const { raw, idleMs } = this.#options;
+    const before = raw.bytesRead;
+    this.#owe(idleMs, () => {
+      if (raw.bytesRead === before) this.close();
+      else this.#owe(idleMs, () => this.refuse(408));
+    });
+  }
+
+  /**
+   * A request's head is here. Its body has a deadline, the answer takes as long as it takes.
+   *
+   * @returns aborted when the rest of the request can never come; undefined when the request is not to be
+   *   answered, since the last word has been said
+   */
+  begin(request: IncomingMessage, response: ServerResponse): AbortSignal | undefined {
+    if (this.#over) return undefined;
+    if (this.#due.size >= MAX_DUE) {
+      this.close();
+      return undefined;
+    }
+    const coming = { request, response, broken: new AbortController() };
+    this.#coming = coming;
+    this.#due.add(response);
+    this.#owe(this.#options.idleMs, () => this.refuse(408));
+    let working = false;
+    request.once("end", () => {
+      if (this.#coming === coming) {
+        this.#coming = undefined;
+        this.#owed?.stop();
+      }
+      // Answered early, and the rest of it was only dropped.
+      if (!this.#due.has(response)) {
+        this.#answered();
+        return;
+      }
+      working = true;
+      this.#working += 1;
+    });
+    // The whole answer is with the socket: from here on only the client can hold it up.
+    response.once("prefinish", () => this.#leave());
+    response.once("close", () => {
+      this.#leaving?.stop();
+      if (working) this.#working -= 1;
+      this.#due.delete(response);
+      // The next one, which was only waiting for its turn.
+      if ([...this.#due].some(({ writableEnded }) => writableEnded)) this.#leave();
+      this.#answered();
+    });
+    return coming.broken.signal;
+  }
+
+  /**
+   * What comes cannot be read, or not in time: nothing more is taken. The answers that are due go out, then
+   * the refusal, then the connection is hung up.
+   */
+  refuse(status: RefusalStatus): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#owed?.stop();
+    this.#lastWord = status;
+    const coming = this.#coming;
+    this.#coming = undefined;
+    // One that is whole may still have its end to tell.
+    if (coming?.request.complete === false) {
+      // An early answer to it was the last word already: the rest of its body gets none.
+      if (coming.response.headersSent) this.#lastWord = undefined;
+      else this.#due.delete(coming.response);
+      coming.broken.abort();
+    }
+    this.#options.socket.pause();
+    this.#answered();
+  }
+
+  close(): void {
+    this.#owed?.stop();
+    this.#leaving?.stop();
+    this.#over = true;
+    this.#coming?.broken.abort();
+    this.#coming = undefined;
+    this.#options.socket.destroy();
+    this.#options.raw.destroy();
+  }
+
+  #answered(): void {
+    if (this.#due.size > 0) return;
+    if (this.#over) this.#hangUp();
+    else if (this.#coming === undefined) this.rest();
+  }
+
+  #hangUp(): void {
+    const { socket, raw, refusal } = this.#options;
+    if (this.#hangingUp || raw.destroyed) return;
+    this.#hangingUp = true;
+    this.#over = true;
+    this.#owed?.stop();
+    this.#leaving?.stop();
+    const word = socket.writableEnded ? undefined : this.#lastWord;
+    const text = word === undefined ? undefined : refusal(word);
+    hangUp(socket, () => this.close(), this.#readingMs(), text);
+  }
+
+  /** Closes unless the answer leaves in time: one that nobody reads holds memory (T19, T21). */
+  #leave(): void {
+    this.#leaving?.stop();
+    if (this.#options.raw.destroyed) return;
+    this.#leaving = new Deadline(this.#readingMs(), () => this.close());
+  }
+
+  /** What the client has to read what it was sent. */
+  #readingMs(): number {
+    const { socket, idleMs } = this.#options;
+    return idleMs * (1 + socket.writableLength / MIB);
+  }
+
+  #owe(ms: number, act: () => void): void {
+    this.#owed?.stop();
+    if (!this.#options.raw.destroyed) this.#owed = new Deadline(ms, act);
+  }
+}

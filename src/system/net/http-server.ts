@@ -1,0 +1,162 @@
+/**
+ * An HTTP server whose every connection is ours from the first byte: total deadlines, a bound on
+ * connections, and a TLS context of its own for each handshake, so that new certificate files count
+ * without a listening socket being closed. The HTTP parser is Bun's.
+ */
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import { createServer, type Socket } from "node:net";
+import { type SecureContext, TLSSocket } from "node:tls";
+import { systemCode } from "../../core/errors.ts";
+import { Deadline } from "../deadline.ts";
+import { hangUp } from "./hang-up.ts";
+import { HttpConnection, type RefusalStatus } from "./http-connection.ts";
+import { listen } from "./listen.ts";
+import { OpenConnections } from "./open-connections.ts";
+import { peerAddress } from "./peer-address.ts";
+
+export interface HttpServerOptions {
+  readonly bind: string;
+  readonly port: number;
+  /** For the next handshake; undefined speaks plain HTTP. */
+  secureContext(): SecureContext | undefined;
+  /** @param broken aborted when the rest of the request can never come: then nobody awaits an answer */
+  readonly onRequest: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: string,
+    broken: AbortSignal,
+  ) => void;
+  /** The whole answer to bytes that are no acceptable request. */
+  readonly refuse: (status: RefusalStatus, peer: string) => string;
+  readonly onTlsFailure: (peer: string, reason: string) => void;
+  /**
+   * How many may be open at once, those that are being turned away among them. When it is full, an address
+   * gives up its idle ones to others that have fewer.
+   */
+  readonly connections: number;
+  readonly limits?: HttpServerLimits;
+}
+
+export interface HttpServerLimits {
+  /** From accept to the end of the handshake. */
+  readonly handshakeMs: number;
+  /**
+   * How long a connection may stand without a request, again how long a request may take to come,
+   * and again how long an answer may take to leave, and as long for each MiB of it.
+   */
+  readonly idleMs: number;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** Stops accepting; what is open goes on. */
+  stopAccepting(): void;
+  /** Closes every connection. */
+  closeAll(): void;
+}
+
+/** Connections beyond the limit that are being told so, at once: to others it is the closing that tells. */
+const MAX_TURNED_AWAY = 32;
+
+const LIMITS: HttpServerLimits = { handshakeMs: 10_000, idleMs: 15_000 };
+
+/** @throws CtrlExecError `config` when the port cannot be bound */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { limits = LIMITS } = options;
+  const spare = Math.min(MAX_TURNED_AWAY, Math.floor(options.connections / 8));
+  const open = new OpenConnections<Socket>(options.connections - spare);
+  const connections = new WeakMap<object, HttpConnection>();
+
+  let turnedAway = 0;
+
+  const http = createHttpServer({ keepAliveTimeout: limits.idleMs });
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    const connection = connections.get(request.socket);
+    const broken = connection?.begin(request, response);
+    if (connection === undefined || broken === undefined) return;
+    options.onRequest(request, response, connection.peer, broken);
+  };
+  http.on("request", onRequest);
+  // With a listener the reader of a body decides whether it is worth asking for.
+  http.on("checkContinue", onRequest);
+  http.on("connect", (_, socket) => connections.get(socket)?.refuse(405));
+  http.on("clientError", (thrown, socket) => {
+    const tooLong = systemCode(thrown) === "HPE_HEADER_OVERFLOW";
+    connections.get(socket)?.refuse(tooLong ? 431 : 400);
+  });
+
+  function accept(raw: Socket): void {
+    const peer = peerAddress(raw);
+    raw.on("error", () => undefined);
+    let connection: HttpConnection | undefined;
+    const context = options.secureContext();
+    if (!open.admit(raw, peer, () => connection?.isIdle !== false)) {
+      turnAway(raw, peer, context !== undefined);
+      return;
+    }
+    raw.once("close", () => open.remove(raw));
+    const greet = (socket: Socket) => {
+      connection = welcome(raw, socket, peer);
+    };
+    if (context === undefined) greet(raw);
+    else shakeHands(raw, context, peer, greet);
+  }
+
+  /** In words while few are; TLS would cost a handshake. */
+  function turnAway(raw: Socket, peer: string, wantsTls: boolean): void {
+    if (wantsTls || turnedAway >= spare) {
+      raw.destroy();
+      return;
+    }
+    turnedAway += 1;
+    raw.once("close", () => {
+      turnedAway -= 1;
+    });
+    hangUp(raw, () => raw.destroy(), limits.idleMs, options.refuse(503, peer));
+  }
+
+  function shakeHands(
+    raw: Socket,
+    secureContext: SecureContext,
+    peer: string,
+    greet: (socket: Socket) => void,
+  ): void {
+    const secure = new TLSSocket(raw, { isServer: true, secureContext });
+    const deadline = new Deadline(limits.handshakeMs, () => {
+      options.onTlsFailure(peer, "handshake timed out");
+      raw.destroy();
+    });
+    raw.once("close", () => deadline.stop());
+    let established = false;
+    secure.on("error", (thrown) => {
+      if (!established) options.onTlsFailure(peer, systemCode(thrown));
+      raw.destroy();
+    });
+    secure.once("secure", () => {
+      established = true;
+      deadline.stop();
+      greet(secure);
+    });
+  }
+
+  function welcome(raw: Socket, socket: Socket, peer: string): HttpConnection {
+    const refusal = (status: RefusalStatus) => options.refuse(status, peer);
+    const connection = new HttpConnection({ raw, socket, peer, refusal, idleMs: limits.idleMs });
+    connections.set(socket, connection);
+    connection.rest();
+    http.emit("connection", socket);
+    return connection;
+  }
+
+  const server = createServer({ noDelay: true }, accept);
+  const port = await listen(server, options.bind, options.port);
+  return {
+    port,
+    stopAccepting: () => void server.close(),
+    closeAll: () => open.closeAll(),
+  };
+}

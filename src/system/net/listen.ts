@@ -1,0 +1,63 @@
+import type { Server } from "node:net";
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { lacksZone } from "../../core/net/ip-address.ts";
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program has that port",
+  EACCES: "permission denied (ports below 1024 need root)",
+  EADDRNOTAVAIL: "this host has no such address",
+};
+
+/** What may have passed a moment later: an address that comes up late at boot, a port on its way out. */
+const PASSING = ["EADDRINUSE", "EADDRNOTAVAIL"];
+
+/**
+ * Listens and returns the port, which the system chooses when 0 is asked for.
+ * `::` takes IPv4 as well, and falls back to IPv4 alone on a host without IPv6.
+ *
+ * @throws CtrlExecError when it cannot be bound: `busy` when it may be worth another try, else `config`
+ */
+export async function listen(server: Server, bind: string, port: number): Promise<number> {
+  try {
+    return await listenOn(server, bind, port);
+  } catch (thrown) {
+    if (mayRetryWithIpv4(thrown, bind)) return await listen(server, "0.0.0.0", port);
+    throw cannotListen(thrown, bind, port);
+  }
+}
+
+/** Whether the host has no IPv6, and IPv4 serves as well. */
+export function mayRetryWithIpv4(thrown: unknown, bind: string): boolean {
+  return bind === "::" && systemCode(thrown) === "EAFNOSUPPORT";
+}
+
+export function cannotListen(cause: unknown, bind: string, port: number): CtrlExecError {
+  if (lacksZone(bind)) {
+    return new CtrlExecError(
+      "config",
+      `Cannot listen on ${bind} port ${port}: it names no interface`,
+      {
+        cause,
+        hint: `A link-local address is on every interface. Name one: ${bind}%eth0, or as ip link shows it.`,
+      },
+    );
+  }
+  const code = systemCode(cause);
+  return new CtrlExecError(
+    PASSING.includes(code) ? "busy" : "config",
+    `Cannot listen on ${bind} port ${port}: ${PROBLEMS[code] ?? code}`,
+    { cause },
+  );
+}
+
+async function listenOn(server: Server, bind: string, port: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen({ host: bind, port, backlog: 511 }, resolve);
+  await promise;
+  server.off("error", reject);
+  // A failed accept (descriptors used up) must not end the process (T20).
+  server.on("error", () => undefined);
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}

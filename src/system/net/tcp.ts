@@ -1,0 +1,95 @@
+/** TCP connections, to others and from others. Each still has its TLS handshake before it. */
+import type { Socket } from "bun";
+import { systemCode } from "../../core/errors.ts";
+import { isIp } from "../../core/net/ip-address.ts";
+import { Deadline } from "../deadline.ts";
+import { workDescriptors } from "../process/descriptors.ts";
+import { Connection } from "./connection.ts";
+import { ConnectionFailed } from "./connection-failed.ts";
+import { type Call, dial } from "./dial.ts";
+import { firstToAnswer, type Race } from "./first-to-answer.ts";
+import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
+
+/**
+ * Dials, by whichever of the name's addresses answers first.
+ *
+ * @throws ConnectionFailed: the system's code for why nobody answers; `ETIMEDOUT` after `timeoutMs`, or `EAI_AGAIN`
+ *   when the name server had not answered by then, `EMFILE` when no descriptor had become free (T20, T65)
+ */
+export async function connectTcp(
+  host: string,
+  port: number,
+  timeoutMs: number,
+  lookUp = addressesOf,
+  descriptors = workDescriptors(),
+): Promise<Connection> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  let waitsFor = "EAI_AGAIN";
+  let underWay = 0;
+  const deadline = new Deadline(timeoutMs, () => reject(new ConnectionFailed(waitsFor)));
+  const calls: Call[] = [];
+  const call = async (address: string, race: Race) => {
+    if (underWay === 0) waitsFor = "EMFILE";
+    const taken = await descriptors.takeOne(race.over);
+    if (race.isOver()) {
+      if (taken) descriptors.giveBack(1);
+      return await late;
+    }
+    waitsFor = "ETIMEDOUT";
+    underWay += 1;
+    const made = dial(address, port, () => {
+      underWay -= 1;
+      descriptors.giveBack(1);
+    });
+    calls.push(made);
+    return await made.answered;
+  };
+  try {
+    const addresses = isIp(host) ? [host] : await Promise.race([lookUp(host), late]);
+    return await firstToAnswer(addresses, call, late);
+  } finally {
+    deadline.stop();
+    for (const made of calls) made.giveUp();
+  }
+}
+
+async function addressesOf(name: string): Promise<string[]> {
+  try {
+    const found = await Bun.dns.lookup(name, { backend: "libc" });
+    return found.map(({ address }) => address);
+  } catch (thrown) {
+    throw new ConnectionFailed(systemCode(thrown).replace(/^DNS_/, ""), thrown);
+  }
+}
+
+export interface Listening {
+  readonly port: number;
+  /** Accepts no more. */
+  stop(): void;
+}
+
+/**
+ * Listens; the system chooses the port when 0 is asked for. `::` takes IPv4 as well, and falls back
+ * to IPv4 alone on a host without IPv6.
+ *
+ * @throws CtrlExecError when it cannot be bound: `busy` when it may be worth another try, else `config`
+ */
+export function listenTcp(
+  bind: string,
+  port: number,
+  onConnection: (connection: Connection) => void,
+): Listening {
+  const open = (socket: Socket<Connection>) => onConnection(new Connection(socket));
+  try {
+    const listener = Bun.listen<Connection>({
+      hostname: bind,
+      port,
+      allowHalfOpen: true,
+      socket: { ...Connection.accepted, open },
+    });
+    return { port: listener.port, stop: () => listener.stop() };
+  } catch (thrown) {
+    if (mayRetryWithIpv4(thrown, bind)) return listenTcp("0.0.0.0", port, onConnection);
+    throw cannotListen(thrown, bind, port);
+  }
+}

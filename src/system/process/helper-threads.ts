@@ -1,0 +1,68 @@
+/**
+ * The runtime starts threads while it works: to collect garbage, to compile, to warm memory up. When the
+ * system refuses it one, because this user or this service has as many processes as it may (RLIMIT_NPROC,
+ * TasksMax), it aborts the whole program (T65). It reads only at its start that it is to do without them.
+ */
+import { ptr } from "bun:ffi";
+import { readFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { Deadline } from "../deadline.ts";
+import { libc } from "../libc.ts";
+
+/** Options of JavaScriptCore, as Bun takes them from its environment: the only ones that the build leaves in. */
+export const WITHOUT_HELPERS: Readonly<Record<string, string>> = {
+  BUN_JSC_useConcurrentGC: "0",
+  BUN_JSC_numberOfGCMarkers: "1",
+  BUN_JSC_useConcurrentJIT: "0",
+  BUN_JSC_useWarmUpMarkedBlocks: "0",
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Starts this program once more in the same process, with the same arguments, told to do without helper
+ * threads; returns when it has been told already, or cannot be. For a program that goes on: it costs one
+ * more start.
+ *
+ * @param environment of this process
+ */
+export function doWithoutHelperThreads(environment: Environment): void {
+  const told = Object.entries(WITHOUT_HELPERS).every(([key, value]) => environment[key] === value);
+  if (told || process.platform !== "linux") return;
+  const next = { ...environment, ...WITHOUT_HELPERS };
+  const variables = Object.entries(next).map(([key, value]) => `${key}=${value}`);
+  const args = readFileSync("/proc/self/cmdline").toString("latin1").split("\0").slice(0, -1);
+  execute(
+    process.execPath,
+    args.map((arg) => Buffer.from(`${arg}\0`, "latin1")),
+    variables.map((variable) => Buffer.from(`${variable}\0`, "utf8")),
+  );
+}
+
+/** execve(2); returns only when it fails. */
+function execute(file: string, args: readonly Buffer[], variables: readonly Buffer[]): void {
+  const table = (texts: readonly Buffer[]) =>
+    new BigUint64Array([...texts.map((text) => BigInt(ptr(text))), 0n]);
+  libc().execve(Buffer.from(`${file}\0`), table(args), table(variables));
+}
+
+/** Threads start within milliseconds, or never. */
+const WORKERS_START_MS = 5_000;
+
+/**
+ * Has the runtime start the threads that read files and look up names: those stay, and it waits for ever
+ * for the first of them where it cannot be started.
+ *
+ * @throws Error with the code EAGAIN
+ */
+export async function startWorkerThreads(): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const deadline = new Deadline(WORKERS_START_MS, () => {
+    reject(Object.assign(new Error("no thread was started"), { code: "EAGAIN" }));
+  });
+  try {
+    await Promise.race([stat("/"), late]);
+  } finally {
+    deadline.stop();
+  }
+}

@@ -1,4 +1,4 @@
-import { authorize } from "../controller/authorize.ts";
+import { authorize } from "../controller/access/authorize.ts";
 import type { Call } from "./route.ts";
 
 /** For the routes that inform: one word from the hook, with the action `api` (T25). */

@@ -1,6 +1,6 @@
 /** Who asks over HTTP, as the request says it. */
 import type { IncomingMessage } from "node:http";
-import type { Caller } from "../controller/authorize.ts";
+import type { Caller } from "../controller/access/authorize.ts";
 import { MAX_CREDENTIAL, USERNAME_HEADER } from "../core/api-schemas.ts";
 import { badRequest } from "./answer.ts";
 import { foreignHost, type HostRule } from "./foreign-host.ts";

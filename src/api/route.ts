@@ -1,8 +1,8 @@
 /** What a route is: how it is asked, what it answers, and the work. */
 import type { z } from "zod";
-import type { Caller } from "../controller/authorize.ts";
+import type { Caller } from "../controller/access/authorize.ts";
 import type { Controller } from "../controller/controller.ts";
-import type { StartedRun } from "../controller/run.ts";
+import type { StartedRun } from "../controller/runs/run.ts";
 import type { Answer } from "./answer.ts";
 
 export interface Route<Request extends z.ZodObject = z.ZodObject> {

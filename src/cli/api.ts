@@ -1,9 +1,9 @@
 /** The command line of ctrl-exec-api. */
 import { startApi } from "../api/server.ts";
 import type { Controller } from "../controller/controller.ts";
-import { HostIndex } from "../controller/host-index.ts";
-import { KeptDialler } from "../controller/kept-dialler.ts";
-import { startCheckLoop } from "../controller/maintenance.ts";
+import { KeptDialler } from "../controller/fleet/kept-dialler.ts";
+import { HostIndex } from "../controller/store/host-index.ts";
+import { startCheckLoop } from "../controller/upkeep/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
 import { formatHostPort } from "../core/net/host-name.ts";
 import { requireDescriptors } from "../system/process/descriptors.ts";

@@ -1,11 +1,12 @@
 /** What a use-case that asks agents works with. */
-import { loadCredentials } from "./credential.ts";
-import { dialSetting } from "./dial-setting.ts";
-import type { FleetDialler } from "./fleet.ts";
-import type { HostIndex } from "./host-index.ts";
-import type { KeptDialler } from "./kept-dialler.ts";
-import { type ReplyAccount, ReplyBudget } from "./reply-budget.ts";
+
+import { dialSetting } from "./fleet/dial-setting.ts";
+import type { FleetDialler } from "./fleet/fan-out.ts";
+import type { KeptDialler } from "./fleet/kept-dialler.ts";
+import { type ReplyAccount, ReplyBudget } from "./fleet/reply-budget.ts";
 import type { HostContext } from "./store/host.ts";
+import type { HostIndex } from "./store/host-index.ts";
+import { loadCredentials } from "./trust/credential.ts";
 
 export interface Controller extends HostContext {
   /** Where connections to agents outlive a request: in the API, not in a command. */

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, symlinkSync } from "node:fs";
 import { checkAgent } from "../../src/agent/self-check.ts";
-import { rotateNow } from "../../src/controller/maintenance.ts";
+import { rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
 const NAME = "update-ctrl-exec-serial";

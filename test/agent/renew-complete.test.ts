@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { setupCa, signHost } from "../../src/controller/authority.ts";
 import { openDialler } from "../../src/controller/controller.ts";
-import { askHost } from "../../src/controller/fleet.ts";
-import { findAgent } from "../../src/controller/registry.ts";
-import { targetOf } from "../../src/controller/targets.ts";
+import { askHost } from "../../src/controller/fleet/fan-out.ts";
+import { targetOf } from "../../src/controller/fleet/targets.ts";
+import { findAgent } from "../../src/controller/store/registry.ts";
+import { setupCa, signHost } from "../../src/controller/trust/ca.ts";
 import { addDays } from "../../src/core/time.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type SecureContext } from "node:tls";
-import { setupCa, setupController } from "../../src/controller/authority.ts";
-import { clientCredential, loadCredential } from "../../src/controller/credential.ts";
+import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
+import { clientCredential, loadCredential } from "../../src/controller/trust/credential.ts";
 import { tlsContext } from "../../src/system/net/tls.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 

@@ -4,10 +4,10 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { loadIdentity } from "../../src/agent/identity-files.ts";
 import { openDialler } from "../../src/controller/controller.ts";
-import { askHost, type FleetDialler } from "../../src/controller/fleet.ts";
-import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
-import { findAgent } from "../../src/controller/registry.ts";
-import { targetOf } from "../../src/controller/targets.ts";
+import { askHost, type FleetDialler } from "../../src/controller/fleet/fan-out.ts";
+import { targetOf } from "../../src/controller/fleet/targets.ts";
+import { findAgent } from "../../src/controller/store/registry.ts";
+import { maintainOnce, rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../src/core/wire/messages.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { loadIdentity, storeSteps } from "../../src/agent/identity-files.ts";
-import { signHost } from "../../src/controller/authority.ts";
-import { loadCredential } from "../../src/controller/credential.ts";
+import { signHost } from "../../src/controller/trust/ca.ts";
+import { loadCredential } from "../../src/controller/trust/credential.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { until } from "../support/folder.ts";

@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { everyHost } from "../../src/controller/authorized-targets.ts";
+import { everyHost } from "../../src/controller/access/authorized-targets.ts";
 import type { Controller } from "../../src/controller/controller.ts";
-import { discoverHosts } from "../../src/controller/discovery.ts";
-import { pingHosts } from "../../src/controller/ping.ts";
-import { startRun } from "../../src/controller/run.ts";
+import { discoverHosts } from "../../src/controller/inventory/discovery.ts";
+import { pingHosts } from "../../src/controller/inventory/ping.ts";
+import { startRun } from "../../src/controller/runs/run.ts";
 import { asCtrlExecError } from "../../src/core/errors.ts";
 import { TestFolder } from "../support/folder.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";

@@ -1,11 +1,11 @@
 /** One record of many is damaged: that host fails alone, and is not taken for a stranger (T05). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { editAgent } from "../../src/controller/agents.ts";
-import { discoverHosts } from "../../src/controller/discovery.ts";
-import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
-import { pingHosts } from "../../src/controller/ping.ts";
-import { renewAgents } from "../../src/controller/renewal.ts";
-import { startRun } from "../../src/controller/run.ts";
+import { editAgent } from "../../src/controller/inventory/agents.ts";
+import { discoverHosts } from "../../src/controller/inventory/discovery.ts";
+import { pingHosts } from "../../src/controller/inventory/ping.ts";
+import { startRun } from "../../src/controller/runs/run.ts";
+import { maintainOnce, rotateNow } from "../../src/controller/upkeep/maintenance.ts";
+import { renewAgents } from "../../src/controller/upkeep/renewal.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";
 
 let fleet: LocalFleet;

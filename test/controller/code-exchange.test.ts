@@ -1,7 +1,7 @@
 /** T07 which exchanges on the pairing port count as tries for a code. */
 import { expect, test } from "bun:test";
-import { approveRequest, denyRequest } from "../../src/controller/pairing-desk.ts";
-import { startPairingServer } from "../../src/controller/pairing-server.ts";
+import { approveRequest, denyRequest } from "../../src/controller/pairing/desk.ts";
+import { startPairingServer } from "../../src/controller/pairing/server.ts";
 import { commitmentTo } from "../../src/core/wire/confirmation-code.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";

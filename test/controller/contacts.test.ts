@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { storeCertificate } from "../../src/agent/identity-files.ts";
-import { editAgent } from "../../src/controller/agents.ts";
-import { signHost } from "../../src/controller/authority.ts";
-import { type Contact, rememberContacts } from "../../src/controller/contacts.ts";
-import { loadCredential } from "../../src/controller/credential.ts";
-import { type AgentRecord, changeAgents } from "../../src/controller/registry.ts";
+import { editAgent } from "../../src/controller/inventory/agents.ts";
+import { type Contact, rememberContacts } from "../../src/controller/inventory/contacts.ts";
+import { type AgentRecord, changeAgents } from "../../src/controller/store/registry.ts";
+import { signHost } from "../../src/controller/trust/ca.ts";
+import { loadCredential } from "../../src/controller/trust/credential.ts";
 import { addDays, isoSeconds, opensslTime } from "../../src/core/time.ts";
 import { publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
 import { readText } from "../../src/system/files/files.ts";

@@ -2,10 +2,10 @@
 import { expect, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setupCa, setupController } from "../../src/controller/authority.ts";
-import { loadCredentials, lossOfCredential } from "../../src/controller/credential.ts";
-import { rotateNow } from "../../src/controller/maintenance.ts";
 import { paths } from "../../src/controller/store/paths.ts";
+import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
+import { loadCredentials, lossOfCredential } from "../../src/controller/trust/credential.ts";
+import { rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import { generateKeyPem } from "../../src/pki/keys.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 

@@ -4,8 +4,8 @@
  * years to come count today. That a certificate ends is decided by the test's clock alone.
  */
 import { expect, test } from "bun:test";
-import { loadCredentials } from "../../src/controller/credential.ts";
-import { maintainOnce } from "../../src/controller/maintenance.ts";
+import { loadCredentials } from "../../src/controller/trust/credential.ts";
+import { maintainOnce } from "../../src/controller/upkeep/maintenance.ts";
 import type { LogFields } from "../../src/core/log-line.ts";
 import { rotationDue } from "../../src/core/rotation.ts";
 import { daysBetween, parseOpensslTime } from "../../src/core/time.ts";

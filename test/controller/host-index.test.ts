@@ -1,8 +1,8 @@
 /** T67: what is asked of the registry before the hook has agreed costs little, and is true. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { HostIndex } from "../../src/controller/host-index.ts";
-import { agentFinder, removeAgent, writeAgent } from "../../src/controller/registry.ts";
+import { HostIndex } from "../../src/controller/store/host-index.ts";
+import { agentFinder, removeAgent, writeAgent } from "../../src/controller/store/registry.ts";
 import {
   type ControllerConfig,
   parseControllerConfig,

@@ -1,12 +1,12 @@
 /** T02: a connection that the API keeps to an agent outlives nothing that would stop a new one. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import { unpairAgent } from "../../src/controller/agents.ts";
-import { setupCa, setupController } from "../../src/controller/authority.ts";
 import type { Controller } from "../../src/controller/controller.ts";
-import { KeptDialler } from "../../src/controller/kept-dialler.ts";
-import { rotateNow } from "../../src/controller/maintenance.ts";
-import { changeAgents } from "../../src/controller/registry.ts";
+import { KeptDialler } from "../../src/controller/fleet/kept-dialler.ts";
+import { unpairAgent } from "../../src/controller/inventory/agents.ts";
+import { changeAgents } from "../../src/controller/store/registry.ts";
+import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
+import { rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 
 let fleet: LocalFleet;

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { listRunLocks, takeRunLocks } from "../../src/controller/locks.ts";
-import { maintainOnce } from "../../src/controller/maintenance.ts";
-import { startRun } from "../../src/controller/run.ts";
+import { listRunLocks, takeRunLocks } from "../../src/controller/runs/locks.ts";
+import { startRun } from "../../src/controller/runs/run.ts";
 import { paths } from "../../src/controller/store/paths.ts";
+import { maintainOnce } from "../../src/controller/upkeep/maintenance.ts";
 import { LockedError } from "../../src/core/errors.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";
 

@@ -1,7 +1,7 @@
 /** The check loop when parts of it fail. */
 import { expect, test } from "bun:test";
 import { existsSync, rmSync } from "node:fs";
-import { maintainOnce } from "../../src/controller/maintenance.ts";
+import { maintainOnce } from "../../src/controller/upkeep/maintenance.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 test("a pass with nothing to do has done nothing, and has no problem", async () => {

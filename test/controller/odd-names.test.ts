@@ -1,13 +1,13 @@
 /** T70: names that become files, and names that read as another host. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
-import { unpairAgent } from "../../src/controller/agents.ts";
-import { discoverHosts } from "../../src/controller/discovery.ts";
-import { listRunLocks, takeRunLocks } from "../../src/controller/locks.ts";
-import { maintainOnce } from "../../src/controller/maintenance.ts";
-import { submitRequest } from "../../src/controller/pairing-queue.ts";
-import { readRegistry } from "../../src/controller/registry.ts";
-import { dialAddress, targetOf } from "../../src/controller/targets.ts";
+import { dialAddress, targetOf } from "../../src/controller/fleet/targets.ts";
+import { unpairAgent } from "../../src/controller/inventory/agents.ts";
+import { discoverHosts } from "../../src/controller/inventory/discovery.ts";
+import { submitRequest } from "../../src/controller/pairing/queue.ts";
+import { listRunLocks, takeRunLocks } from "../../src/controller/runs/locks.ts";
+import { readRegistry } from "../../src/controller/store/registry.ts";
+import { maintainOnce } from "../../src/controller/upkeep/maintenance.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";

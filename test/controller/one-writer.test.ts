@@ -5,13 +5,13 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { editAgent } from "../../src/controller/agents.ts";
-import { setupController } from "../../src/controller/authority.ts";
-import { pruneIssued } from "../../src/controller/issued.ts";
-import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
-import { tryLockMaintenance } from "../../src/controller/maintenance-lock.ts";
-import { changeAgents, lockRegistry, writeAgent } from "../../src/controller/registry.ts";
+import { editAgent } from "../../src/controller/inventory/agents.ts";
+import { pruneIssued } from "../../src/controller/store/issued.ts";
+import { tryLockMaintenance } from "../../src/controller/store/maintenance-lock.ts";
 import { paths } from "../../src/controller/store/paths.ts";
+import { changeAgents, lockRegistry, writeAgent } from "../../src/controller/store/registry.ts";
+import { setupController } from "../../src/controller/trust/ca.ts";
+import { maintainOnce, rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import { takeLock } from "../../src/system/files/lock.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 

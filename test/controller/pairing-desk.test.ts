@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Exchanged } from "../../src/controller/code-exchange.ts";
-import { approveRequest, denyRequest } from "../../src/controller/pairing-desk.ts";
+import type { Exchanged } from "../../src/controller/pairing/code-exchange.ts";
+import { approveRequest, denyRequest } from "../../src/controller/pairing/desk.ts";
 import {
   clearDesk,
   dropExpiredRequests,
@@ -10,8 +10,8 @@ import {
   submitRequest,
   takeAnswer,
   withdrawRequest,
-} from "../../src/controller/pairing-queue.ts";
-import { findAgent } from "../../src/controller/registry.ts";
+} from "../../src/controller/pairing/queue.ts";
+import { findAgent } from "../../src/controller/store/registry.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { LocalFleet } from "../support/local-fleet.ts";

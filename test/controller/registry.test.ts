@@ -7,7 +7,7 @@ import {
   readRegistry,
   removeAgent,
   writeAgent,
-} from "../../src/controller/registry.ts";
+} from "../../src/controller/store/registry.ts";
 import {
   type ControllerConfig,
   parseControllerConfig,

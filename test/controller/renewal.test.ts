@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { maintainOnce } from "../../src/controller/maintenance.ts";
-import { changeAgents } from "../../src/controller/registry.ts";
-import { renewAgents } from "../../src/controller/renewal.ts";
+import { changeAgents } from "../../src/controller/store/registry.ts";
+import { maintainOnce } from "../../src/controller/upkeep/maintenance.ts";
+import { renewAgents } from "../../src/controller/upkeep/renewal.ts";
 import { daysBetween, opensslTime } from "../../src/core/time.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { LocalFleet } from "../support/local-fleet.ts";

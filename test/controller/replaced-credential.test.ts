@@ -1,14 +1,14 @@
 /** A control certificate that somebody else has replaced, 0.8's rotate-cert above all: noticed, and put back. */
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { makeOwnCredential, setupController } from "../../src/controller/authority.ts";
-import { loadCredentials } from "../../src/controller/credential.ts";
-import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
-import { readRegistry, writeAgent } from "../../src/controller/registry.ts";
-import { restoreSteps } from "../../src/controller/replaced-credential.ts";
-import { writeRotation } from "../../src/controller/rotation-state.ts";
-import { serialReport } from "../../src/controller/serial-report.ts";
 import { paths } from "../../src/controller/store/paths.ts";
+import { readRegistry, writeAgent } from "../../src/controller/store/registry.ts";
+import { writeRotation } from "../../src/controller/store/rotation-state.ts";
+import { makeOwnCredential, setupController } from "../../src/controller/trust/ca.ts";
+import { loadCredentials } from "../../src/controller/trust/credential.ts";
+import { restoreSteps } from "../../src/controller/trust/replaced-credential.ts";
+import { serialReport } from "../../src/controller/trust/serial-report.ts";
+import { maintainOnce, rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 function inForce({ controller, now }: LocalFleet) {

@@ -1,9 +1,9 @@
 /** An agent that is put back as it was: it knows this control host by a serial of long ago. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
-import { tryLockMaintenance } from "../../src/controller/maintenance-lock.ts";
-import { serialReport } from "../../src/controller/serial-report.ts";
+import { tryLockMaintenance } from "../../src/controller/store/maintenance-lock.ts";
+import { serialReport } from "../../src/controller/trust/serial-report.ts";
+import { maintainOnce, rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import { opensslTime } from "../../src/core/time.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";

@@ -1,17 +1,17 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { unpairAgent } from "../../src/controller/agents.ts";
-import { signHost } from "../../src/controller/authority.ts";
+import { unpairAgent } from "../../src/controller/inventory/agents.ts";
+import { paths } from "../../src/controller/store/paths.ts";
 import {
   changeAgents,
   findAgent,
   lockRegistry,
   removeAgent,
-} from "../../src/controller/registry.ts";
-import { renewAgents } from "../../src/controller/renewal.ts";
-import { addRevoked } from "../../src/controller/revocation.ts";
-import { paths } from "../../src/controller/store/paths.ts";
+} from "../../src/controller/store/registry.ts";
+import { addRevoked } from "../../src/controller/store/revocations.ts";
+import { signHost } from "../../src/controller/trust/ca.ts";
+import { renewAgents } from "../../src/controller/upkeep/renewal.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { until } from "../support/folder.ts";
 import { LocalFleet } from "../support/local-fleet.ts";

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadCredentials } from "../../src/controller/credential.ts";
-import { maintainOnce, rotateNow } from "../../src/controller/maintenance.ts";
-import { planRotation } from "../../src/controller/rotation.ts";
 import { paths } from "../../src/controller/store/paths.ts";
+import { loadCredentials } from "../../src/controller/trust/credential.ts";
+import { maintainOnce, rotateNow } from "../../src/controller/upkeep/maintenance.ts";
+import { planRotation } from "../../src/controller/upkeep/rotation.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 
 function runs(path: string): number {

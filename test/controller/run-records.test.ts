@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
-import { purgeRunRecords } from "../../src/controller/record-space.ts";
-import { ReplyBudget } from "../../src/controller/reply-budget.ts";
-import { RunRecord } from "../../src/controller/run-records.ts";
+import { ReplyBudget } from "../../src/controller/fleet/reply-budget.ts";
+import { purgeRunRecords } from "../../src/controller/runs/record-space.ts";
+import { RunRecord } from "../../src/controller/runs/records.ts";
+import { readRunRecord as readStored } from "../../src/controller/runs/stored-runs.ts";
 import type { HostContext } from "../../src/controller/store/host.ts";
-import { readRunRecord as readStored } from "../../src/controller/stored-runs.ts";
 import { runResult } from "../../src/core/api-schemas.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { type RunResult, runFailed, withoutResult } from "../../src/core/results.ts";

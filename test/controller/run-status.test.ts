@@ -1,7 +1,7 @@
 /** Who is told what of a run. */
 import { expect, test } from "bun:test";
-import { ReplyBudget } from "../../src/controller/reply-budget.ts";
-import { showRun } from "../../src/controller/run-status.ts";
+import { ReplyBudget } from "../../src/controller/fleet/reply-budget.ts";
+import { showRun } from "../../src/controller/runs/status.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";
 
 const REQID = "0123456789abcdef";

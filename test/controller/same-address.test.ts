@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { discoverHosts } from "../../src/controller/discovery.ts";
-import { listRunLocks, takeRunLocks } from "../../src/controller/locks.ts";
-import { pingHosts } from "../../src/controller/ping.ts";
-import { ReplyBudget } from "../../src/controller/reply-budget.ts";
-import { type StartedRun, startRun } from "../../src/controller/run.ts";
-import { readRunRecord } from "../../src/controller/stored-runs.ts";
+import { ReplyBudget } from "../../src/controller/fleet/reply-budget.ts";
+import { discoverHosts } from "../../src/controller/inventory/discovery.ts";
+import { pingHosts } from "../../src/controller/inventory/ping.ts";
+import { listRunLocks, takeRunLocks } from "../../src/controller/runs/locks.ts";
+import { type StartedRun, startRun } from "../../src/controller/runs/run.ts";
+import { readRunRecord } from "../../src/controller/runs/stored-runs.ts";
 import { LockedError } from "../../src/core/errors.ts";
 import { freePort } from "../../src/system/net/free-port.ts";
 import { CALLER, LocalFleet } from "../support/local-fleet.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { takeRunLocks } from "../../src/controller/locks.ts";
+import { takeRunLocks } from "../../src/controller/runs/locks.ts";
 import { LockedError } from "../../src/core/errors.ts";
 import { LocalFleet } from "../support/local-fleet.ts";
 

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { rotateNow } from "../../src/controller/maintenance.ts";
-import { startRun } from "../../src/controller/run.ts";
+import { startRun } from "../../src/controller/runs/run.ts";
+import { rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import type { RunResult } from "../../src/core/results.ts";
 import { until } from "../support/folder.ts";
 import { CALLER, type LocalAgent, LocalFleet } from "../support/local-fleet.ts";

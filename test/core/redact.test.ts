@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { resultWithoutToken, withoutToken } from "../../src/core/redact.ts";
+import { resultWithoutToken, withoutToken } from "../../src/controller/runs/redact.ts";
 import type { RunResult } from "../../src/core/results.ts";
 import { wholeText } from "../../src/core/wire/json-pieces.ts";
 import { PiecedText } from "../../src/core/wire/pieced-text.ts";

@@ -1,4 +1,4 @@
-import { discoverHosts } from "../../controller/discovery.ts";
+import { discoverHosts } from "../../controller/inventory/discovery.ts";
 import { discoveryAnswer, discoveryRequest } from "../../core/api-schemas.ts";
 import { type Answer, success } from "../answer.ts";
 import { type Call, defineRoute } from "../route.ts";

@@ -1,6 +1,6 @@
-import { everyHost } from "../../controller/authorized-targets.ts";
+import { everyHost } from "../../controller/access/authorized-targets.ts";
 import type { Controller } from "../../controller/controller.ts";
-import { scanCapabilities } from "../../controller/discovery.ts";
+import { scanCapabilities } from "../../controller/inventory/discovery.ts";
 import { openapiAnswer } from "../../core/api-schemas.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import type { DiscoveredHost } from "../../core/results.ts";

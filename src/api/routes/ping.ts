@@ -1,4 +1,4 @@
-import { pingHosts } from "../../controller/ping.ts";
+import { pingHosts } from "../../controller/inventory/ping.ts";
 import { pingAnswer, pingRequest } from "../../core/api-schemas.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";

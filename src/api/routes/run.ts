@@ -1,4 +1,4 @@
-import { startRun } from "../../controller/run.ts";
+import { startRun } from "../../controller/runs/run.ts";
 import { acceptedAnswer, runAnswer, runRequest } from "../../core/api-schemas.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";

@@ -1,5 +1,5 @@
 import { openReplies } from "../../controller/controller.ts";
-import { showRun } from "../../controller/run-status.ts";
+import { showRun } from "../../controller/runs/status.ts";
 import { statusAnswer } from "../../core/api-schemas.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { Refused, refusal, success } from "../answer.ts";

@@ -1,5 +1,5 @@
 /** How an agent is dialled, as the options of `approve` and `edit-agent` say it. */
-import type { ApprovalOptions } from "../../controller/pairing-desk.ts";
+import type { ApprovalOptions } from "../../controller/pairing/desk.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import { isIp, lacksZone } from "../../core/net/ip-address.ts";

@@ -1,4 +1,4 @@
-import { approveRequest } from "../../controller/pairing-desk.ts";
+import { approveRequest } from "../../controller/pairing/desk.ts";
 import { lockPath } from "../../controller/store/paths.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { isHeld } from "../../system/files/lock.ts";

@@ -1,5 +1,5 @@
 /** What became of telling the agents, host by host. */
-import type { RotationReport } from "../../controller/maintenance.ts";
+import type { RotationReport } from "../../controller/upkeep/maintenance.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";
 import type { Io } from "../io.ts";

@@ -1,6 +1,6 @@
-import { listRequests } from "../../controller/pairing-queue.ts";
-import { readRegistry } from "../../controller/registry.ts";
-import { scriptsSeen } from "../../controller/scripts-seen.ts";
+import { listRequests } from "../../controller/pairing/queue.ts";
+import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
+import { readRegistry } from "../../controller/store/registry.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { defineVerb } from "../command.ts";
 import { commonOptions } from "./options.ts";

@@ -1,4 +1,4 @@
-import { denyRequest } from "../../controller/pairing-desk.ts";
+import { denyRequest } from "../../controller/pairing/desk.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { commonOptions } from "./options.ts";

@@ -1,4 +1,4 @@
-import { editAgent as changeAgent } from "../../controller/agents.ts";
+import { editAgent as changeAgent } from "../../controller/inventory/agents.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";

@@ -3,8 +3,8 @@
  * said of what has failed, and changes nothing; what it takes from records, after the hook has agreed (T67).
  */
 import type { Controller } from "../../controller/controller.ts";
-import { agentFinder } from "../../controller/registry.ts";
-import { scriptsSeen } from "../../controller/scripts-seen.ts";
+import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
+import { agentFinder } from "../../controller/store/registry.ts";
 import { isScriptName } from "../../core/allowlist.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/results.ts";

@@ -1,7 +1,7 @@
-import { knownClocks } from "../../controller/known-clocks.ts";
-import { type AgentRecord, readRegistry } from "../../controller/registry.ts";
-import { renewalDueAt } from "../../controller/renewal.ts";
-import { statusReader } from "../../controller/serial-report.ts";
+import { knownClocks } from "../../controller/store/known-clocks.ts";
+import { type AgentRecord, readRegistry } from "../../controller/store/registry.ts";
+import { statusReader } from "../../controller/trust/serial-report.ts";
+import { renewalDueAt } from "../../controller/upkeep/renewal.ts";
 import { judgeClock } from "../../core/clock.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { SerialStatus } from "../../core/rotation.ts";

@@ -1,4 +1,4 @@
-import { listRunLocks } from "../../controller/locks.ts";
+import { listRunLocks } from "../../controller/runs/locks.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";

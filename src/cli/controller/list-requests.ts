@@ -1,5 +1,5 @@
-import { listRequests as waitingRequests } from "../../controller/pairing-queue.ts";
-import { findAgent } from "../../controller/registry.ts";
+import { listRequests as waitingRequests } from "../../controller/pairing/queue.ts";
+import { findAgent } from "../../controller/store/registry.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";
 import { writeJson } from "../render/json.ts";

@@ -1,8 +1,8 @@
 import type { Controller } from "../../controller/controller.ts";
-import type { HostProblem } from "../../controller/fleet.ts";
-import { knownClocks } from "../../controller/known-clocks.ts";
-import { type MaintenanceReport, maintainOnce } from "../../controller/maintenance.ts";
-import { readRegistry } from "../../controller/registry.ts";
+import type { HostProblem } from "../../controller/fleet/fan-out.ts";
+import { knownClocks } from "../../controller/store/known-clocks.ts";
+import { readRegistry } from "../../controller/store/registry.ts";
+import { type MaintenanceReport, maintainOnce } from "../../controller/upkeep/maintenance.ts";
 import { judgeClock } from "../../core/clock.ts";
 import { ERROR_FACTS } from "../../core/errors.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";

@@ -1,9 +1,9 @@
 /** The operator's side of pairing-mode on a terminal: one request at a time, the others listed. */
 
 import type { Controller } from "../../controller/controller.ts";
-import { approveRequest, denyRequest } from "../../controller/pairing-desk.ts";
-import { listRequests, type PendingRequest } from "../../controller/pairing-queue.ts";
-import { findAgent } from "../../controller/registry.ts";
+import { approveRequest, denyRequest } from "../../controller/pairing/desk.ts";
+import { listRequests, type PendingRequest } from "../../controller/pairing/queue.ts";
+import { findAgent } from "../../controller/store/registry.ts";
 import { asCtrlExecError } from "../../core/errors.ts";
 import { forOneLine, forTerminal, screenLine } from "../../core/text.ts";
 import type { Io } from "../io.ts";

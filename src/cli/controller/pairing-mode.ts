@@ -1,5 +1,5 @@
-import { startCheckLoop } from "../../controller/maintenance.ts";
-import { startPairingServer } from "../../controller/pairing-server.ts";
+import { startPairingServer } from "../../controller/pairing/server.ts";
+import { startCheckLoop } from "../../controller/upkeep/maintenance.ts";
 import { screenLine } from "../../core/text.ts";
 import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";

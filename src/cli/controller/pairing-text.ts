@@ -1,8 +1,8 @@
 /** What pairing-mode and approve say to the operator. */
 
-import type { Approval } from "../../controller/pairing-desk.ts";
-import type { PendingRequest } from "../../controller/pairing-queue.ts";
-import type { Registered } from "../../controller/registry.ts";
+import type { Approval } from "../../controller/pairing/desk.ts";
+import type { PendingRequest } from "../../controller/pairing/queue.ts";
+import type { Registered } from "../../controller/store/registry.ts";
 import { screenLine } from "../../core/text.ts";
 import { isoSeconds, parseOpensslTime } from "../../core/time.ts";
 import { COVERED } from "../render/covered.ts";

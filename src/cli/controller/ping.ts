@@ -1,4 +1,4 @@
-import { pingHosts } from "../../controller/ping.ts";
+import { pingHosts } from "../../controller/inventory/ping.ts";
 import { type ClockVerdict, judgeClock } from "../../core/clock.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { PingResult } from "../../core/results.ts";

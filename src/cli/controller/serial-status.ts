@@ -1,4 +1,4 @@
-import { serialReport } from "../../controller/serial-report.ts";
+import { serialReport } from "../../controller/trust/serial-report.ts";
 import { inOneLine } from "../../core/errors.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";

@@ -1,5 +1,5 @@
-import { setupCa as makeCa } from "../../controller/authority.ts";
 import { paths } from "../../controller/store/paths.ts";
+import { setupCa as makeCa } from "../../controller/trust/ca.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command.ts";

@@ -1,8 +1,8 @@
-import { setupController } from "../../controller/authority.ts";
 import type { Controller } from "../../controller/controller.ts";
-import { loadCredential, lossOfCredential } from "../../controller/credential.ts";
-import { rotateNow } from "../../controller/maintenance.ts";
-import { readRegistry } from "../../controller/registry.ts";
+import { readRegistry } from "../../controller/store/registry.ts";
+import { setupController } from "../../controller/trust/ca.ts";
+import { loadCredential, lossOfCredential } from "../../controller/trust/credential.ts";
+import { rotateNow } from "../../controller/upkeep/maintenance.ts";
 import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";

@@ -1,5 +1,5 @@
 import { openReplies } from "../../controller/controller.ts";
-import { showRun } from "../../controller/run-status.ts";
+import { showRun } from "../../controller/runs/status.ts";
 import { type RunReportSoFar, runFailed } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command.ts";

@@ -1,4 +1,4 @@
-import { unpairAgent } from "../../controller/agents.ts";
+import { unpairAgent } from "../../controller/inventory/agents.ts";
 import { paths } from "../../controller/store/paths.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";

@@ -1,0 +1,109 @@
+/** Who may do what: once per request, below both faces, before anything is dialled. */
+import { DeniedError } from "../../core/errors.ts";
+import {
+  type AuthDecision,
+  decideHook,
+  type HookAction,
+  type HookFault,
+  logDecision,
+} from "../../core/hook.ts";
+import { runHook } from "../../system/process/hook-process.ts";
+import type { HostContext } from "../store/host.ts";
+
+/** Who asks, and through which face. */
+export interface Caller {
+  readonly face: "cli" | "api";
+  readonly username: string;
+  readonly token: string;
+  readonly sourceIp: string;
+  /** Set by the API: the route, for the hook, and the request's id, for the log and as a run's id. */
+  readonly route?: string;
+  readonly requestId?: string;
+  /** Set by the API when a web page asks: the page's origin. */
+  readonly origin?: string | undefined;
+  /** Set by the API when a request names a host that is not this API's: what it names. */
+  readonly foreignHost?: string | undefined;
+}
+
+export interface AuthRequest {
+  readonly action: HookAction;
+  readonly script: string;
+  /** By their one name: see hostOf() of targets.ts. */
+  readonly hosts: readonly string[];
+  readonly args: readonly string[];
+  /** The run that is asked about, and who submitted it. */
+  readonly reqid?: string;
+  readonly submitter?: string;
+}
+
+/** @throws DeniedError with the hook's word */
+export async function authorize(
+  controller: HostContext,
+  caller: Caller,
+  request: AuthRequest,
+): Promise<void> {
+  const { config, log } = controller;
+  const hook = config.auth_hook;
+  const decision = await decide(controller, caller, request);
+  logDecision(log, decision, {
+    AUTHACTION: request.action,
+    HOOK: hook,
+    HOST: caller.foreignHost,
+    IP: caller.sourceIp,
+    ORIGIN: caller.origin,
+    REQID: caller.requestId,
+    USER: caller.username,
+  });
+  if (decision.allowed) return;
+  const { reason, code, broken, fault } = decision;
+  throw new DeniedError(reason, code, broken ? brokenHint(hook, fault) : undefined);
+}
+
+async function decide(
+  { config, now }: HostContext,
+  caller: Caller,
+  request: AuthRequest,
+): Promise<AuthDecision> {
+  if (caller.origin !== undefined) return FROM_A_PAGE;
+  if (caller.foreignHost !== undefined) return FOREIGN_HOST;
+  if (config.auth_hook === undefined) return withoutHook(caller, config.api_auth_default);
+  const { face: via, username, token, sourceIp, route } = caller;
+  const hook = {
+    file: config.auth_hook,
+    timeoutSeconds: config.auth_hook_timeout,
+    readsJson: config.auth_hook_json,
+  };
+  const asked = { ...request, username, token, sourceIp, via, route, time: now() };
+  return decideHook(await runHook(hook, asked));
+}
+
+/**
+ * What the API lets a browser's host or network do is not what any page there may do: a name that is
+ * made to point here gives a page of elsewhere the right to ask and to read the answer (T25).
+ */
+const FROM_A_PAGE: AuthDecision = {
+  allowed: false,
+  reason: "not for web pages",
+  code: 1,
+  broken: false,
+};
+
+/** A name that was made to point here, or a proxy's that `api_hosts` should have. */
+const FOREIGN_HOST: AuthDecision = {
+  allowed: false,
+  reason: "this Host is not in api_hosts",
+  code: 1,
+  broken: false,
+};
+
+function brokenHint(hook: string | undefined, fault: HookFault | undefined): string {
+  const rule = `The auth hook ${hook} gave no decision, so the request is refused.`;
+  return fault === undefined ? rule : `${fault.problem}: ${fault.remedy}\n${rule}`;
+}
+
+/** docs/PROTOCOL.md, section 3: with no hook the command line passes and the API follows its default. */
+function withoutHook(caller: Caller, apiDefault: "deny" | "allow"): AuthDecision {
+  if (caller.face === "cli") return { allowed: true, reason: "no-hook-cli" };
+  if (apiDefault === "allow") return { allowed: true, reason: "no-hook-allow" };
+  return { allowed: false, reason: "no-hook-deny", code: 1, broken: false };
+}

@@ -1,0 +1,46 @@
+/** What went wrong on the way to an agent, or with its answer, in words that name the host. */
+
+import { CtrlExecError } from "../../core/errors.ts";
+import { type ConnectionPhase, connectionProblem } from "../../core/wire/connection-problem.ts";
+import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import { unregisteredHint } from "./target-hints.ts";
+import type { ResolvedTarget } from "./targets.ts";
+
+/**
+ * @param place the address and port that were dialled
+ * @returns what to throw in its place; anything that needs no words of its own, as it is
+ */
+export function agentProblem(
+  thrown: unknown,
+  phase: ConnectionPhase,
+  target: ResolvedTarget,
+  place: string,
+): unknown {
+  if (thrown instanceof CtrlExecError && thrown.code === "protocol") {
+    return withName(thrown, target.label);
+  }
+  if (!(thrown instanceof ConnectionFailed)) return thrown;
+  const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
+  return new CtrlExecError("unreachable", message, {
+    cause: thrown,
+    hint: unregisteredHint(thrown.code, target) ?? hint,
+  });
+}
+
+/** The same, beginning with the host. */
+export function withName(cause: CtrlExecError, name: string): CtrlExecError {
+  return new CtrlExecError("protocol", `${name} ${cause.message}`, { cause });
+}
+
+/** Of an answer that is too much. */
+export function droppedAnswer(
+  { message: problem, hint = "No agent gives such an answer: see what runs there." }: CtrlExecError,
+  name: string,
+  path: string,
+  scriptHasRun: boolean,
+): CtrlExecError {
+  const dropped = `the answer of ${name} to ${path} was dropped: it ${problem}`;
+  return new CtrlExecError("too-large", dropped, {
+    hint: scriptHasRun ? `The script has run. ${hint}` : hint,
+  });
+}

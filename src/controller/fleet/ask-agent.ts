@@ -1,0 +1,293 @@
+/** One request to one agent: dial, verify who answers, ask, read the answer. */
+
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import { isIp } from "../../core/net/ip-address.ts";
+import { formatBytes } from "../../core/units.ts";
+import { type ConnectionPhase, refusesCertificate } from "../../core/wire/connection-problem.ts";
+import { notJson } from "../../core/wire/http-response.ts";
+import { identityOf, speaksFor } from "../../pki/certificate.ts";
+import { Deadline } from "../../system/deadline.ts";
+import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import { type HeardClock, type HttpReply, requestOver } from "../../system/net/http-client.ts";
+import { connectTcp } from "../../system/net/tcp.ts";
+import type { ShownByAgent } from "../inventory/contacts.ts";
+import { agentProblem, droppedAnswer, withName } from "./agent-problem.ts";
+import type { Dialler } from "./dialler.ts";
+import { identityProblem } from "./peer-identity.ts";
+import type { AgentConnection, AgentPool } from "./pool.ts";
+import type { ReplyShare } from "./reply-budget.ts";
+import { otherPortHint } from "./target-hints.ts";
+import { dialAddress, type ResolvedTarget } from "./targets.ts";
+
+export interface AgentRequest {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Sent as JSON; undefined sends no body. */
+  readonly body?: unknown;
+  readonly reply: ReplyKind;
+  /** True when asking twice does no harm: only then is a request sent again on a new connection. */
+  readonly idempotent?: boolean;
+}
+
+/** What an answer holds: what a script has printed, what a host offers, or a few words. */
+export type ReplyKind = keyof typeof BOUNDS;
+
+const BOUNDS = {
+  /** Beside its two outputs, each of which may be shorter than a long text. */
+  output: { maxBytes: Number.POSITIVE_INFINITY, maxRest: 512 * 2 ** 10 },
+  list: { maxBytes: 2 * 2 ** 20 },
+  words: { maxBytes: 64 * 2 ** 10 },
+} as const;
+
+export interface AgentReply {
+  readonly status: number;
+  /** The answer's JSON. */
+  readonly json: unknown;
+  /** The agent's clock; undefined when it does not tell, as 0.8. */
+  readonly heard?: HeardClock | undefined;
+  /** What its handshake showed; undefined on a connection that was there already, or of another host. */
+  readonly shown?: ShownByAgent | undefined;
+}
+
+/** A handshake that takes longer waits for the other side and starves nobody: its place is free (T23). */
+const HANDSHAKE_PLACE_MS = 250;
+
+/**
+ * In memory, where an answer's first bytes count twice. A refusal repeats the script's name or its path (4096
+ * bytes, PATH_MAX), of which JSON may make six times as much.
+ */
+const LONGEST_REFUSAL = 65_536;
+
+/**
+ * @param onPeer told the address that is called as soon as it is known, and again when one of a name's has
+ *   taken the connection
+ * @throws CtrlExecError whose message names the likely cause
+ */
+export async function askAgent(
+  dialler: Dialler,
+  target: ResolvedTarget,
+  request: AgentRequest,
+  onPeer: (address: string) => void = () => undefined,
+): Promise<AgentReply> {
+  const share = (dialler.account ?? dialler.budget.open()).openReply();
+  const call = new Call(dialler, target, request, share, onPeer);
+  let kept = false;
+  try {
+    const { status, json, heard } = await call.make();
+    if (json !== undefined) {
+      kept = dialler.account !== undefined;
+      return { status, json, heard, shown: call.shown };
+    }
+    throw withName(notJson(), target.label);
+  } finally {
+    call.end();
+    if (!kept) share.giveBack();
+  }
+}
+
+/** One request with its total deadline, which runs from the host's own start. */
+class Call {
+  readonly #dialler: Dialler;
+  readonly #target: ResolvedTarget;
+  readonly #request: AgentRequest;
+  readonly #share: ReplyShare;
+  readonly #onPeer: (address: string) => void;
+  #place = "";
+  #shown: ShownByAgent | undefined;
+  #phase: ConnectionPhase = "connect";
+  #clock: Deadline | undefined;
+  #expired = false;
+  /** Whether the answer that comes is longer than any refusal. */
+  #isOutput = false;
+  /** Rejects at the deadline, so that a host has its result whatever a library leaves out (T23). */
+  readonly #expiry = Promise.withResolvers<never>();
+  #abort: () => void = () => undefined;
+
+  constructor(
+    dialler: Dialler,
+    target: ResolvedTarget,
+    request: AgentRequest,
+    share: ReplyShare,
+    onPeer: (address: string) => void,
+  ) {
+    this.#dialler = dialler;
+    this.#target = target;
+    this.#request = request;
+    this.#share = share;
+    this.#onPeer = onPeer;
+  }
+
+  async make(): Promise<HttpReply> {
+    const { config } = this.#dialler;
+    try {
+      return await Promise.race([this.#work(), this.#expiry.promise]);
+    } catch (thrown) {
+      if (this.#expired) {
+        throw new CtrlExecError("timeout", `read timeout after ${config.read_timeout}s`, {
+          cause: thrown,
+        });
+      }
+      if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
+      // TLS 1.3: a client may send before the server has judged its certificate, and then nobody reads it.
+      if (refusesCertificate(systemCode(thrown))) this.#dialler.progress?.turnedAway(this.#target);
+      throw agentProblem(thrown, this.#phase, this.#target, this.#place);
+    }
+  }
+
+  end(): void {
+    this.#clock?.stop();
+  }
+
+  get shown(): ShownByAgent | undefined {
+    return this.#shown;
+  }
+
+  async #work(): Promise<HttpReply> {
+    const { config, pool } = this.#dialler;
+    const address = await dialAddress(this.#target, config.connect_timeout * 1000);
+    this.#place = formatHostPort(address, this.#target.port);
+    if (isIp(address)) this.#onPeer(address);
+    if (pool !== undefined) return await this.#askThrough(pool, address);
+    return await this.#askOnce(await this.#connect(address), false);
+  }
+
+  async #askThrough(pool: AgentPool, address: string): Promise<HttpReply> {
+    const { serial } = this.#dialler;
+    const lease = await pool.lease(
+      `${serial} ${this.#place} ${this.#target.record?.hostname ?? ""}`,
+    );
+    let connection = lease.connection;
+    let keepMs = 0;
+    try {
+      if (connection !== undefined) {
+        const reply = await this.#askKept(connection);
+        if (reply !== undefined) {
+          keepMs = reply.keepMs;
+          return reply;
+        }
+      }
+      connection = await this.#connect(address);
+      const reply = await this.#askOnce(connection, true);
+      keepMs = reply.keepMs;
+      return reply;
+    } finally {
+      lease.end(keepMs > 0 ? connection : undefined, keepMs);
+    }
+  }
+
+  /**
+   * Undefined when the agent had hung up. What may have reached it is asked again only when that
+   * does no harm: a script never runs twice.
+   */
+  async #askKept(connection: AgentConnection): Promise<HttpReply | undefined> {
+    // Lets a hang-up that the kernel knows of reach us first. The kernel is asked between two turns: the
+    // first may begin before that.
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    if (connection.tls.closed) return undefined;
+    this.#onPeer(connection.peerAddress);
+    this.#startClock();
+    try {
+      return await this.#askOnce(connection, true);
+    } catch (thrown) {
+      const again = thrown instanceof ConnectionFailed && this.#request.idempotent === true;
+      if (!again || this.#expired) throw thrown;
+      return undefined;
+    }
+  }
+
+  async #connect(address: string): Promise<AgentConnection> {
+    const { config, credential, handshakes } = this.#dialler;
+    this.#phase = "connect";
+    const connection = await connectTcp(address, this.#target.port, config.connect_timeout * 1000);
+    const peerAddress = connection.address;
+    if (peerAddress !== "") this.#onPeer(peerAddress);
+    // Waiting for a place does not count against the host's own time.
+    const release = await handshakes.acquire();
+    const giveUp = setTimeout(release, HANDSHAKE_PLACE_MS);
+    this.#abort = () => connection.close();
+    if (this.#expired) this.#abort();
+    this.#startClock();
+    const tooLate = new Deadline(config.connect_timeout * 1000, () =>
+      connection.fail(new ConnectionFailed("ETIMEDOUT")),
+    );
+    try {
+      this.#phase = "handshake";
+      const peer = await connection.secureAsClient(credential);
+      const openedAt = performance.now();
+      const identity = identityOf(peer);
+      const { record, port } = this.#target;
+      if (record !== undefined && speaksFor(identity, record.hostname)) {
+        const notAfter = new Date(peer.validTo);
+        this.#shown = { serial: identity.serial, notAfter, address: peerAddress, port };
+      }
+      return { tls: connection, peer: identity, peerAddress, openedAt };
+    } finally {
+      clearTimeout(giveUp);
+      tooLate.stop();
+      release();
+    }
+  }
+
+  async #askOnce({ tls, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
+    const { method, path, body, reply } = this.#request;
+    this.#phase = "request";
+    this.#abort = () => tls.close();
+    const { config, revoked } = this.#dialler;
+    const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
+    if (problem !== undefined) {
+      tls.close();
+      throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
+    }
+    // What has closed meanwhile is sent nothing.
+    if (!tls.closed && this.#dialler.progress?.mayBeSent(this.#target) === false) {
+      tls.close();
+      throw new CtrlExecError("unreachable", "the run was stopped before this host was asked");
+    }
+    return await requestOver(tls, {
+      method,
+      path,
+      host: this.#place,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      ...BOUNDS[reply],
+      keepAlive,
+      onHeld: (bytes, status) => {
+        this.#isOutput = status === 200 && bytes > LONGEST_REFUSAL;
+        this.#count(bytes);
+      },
+      pace: this.#dialler.pace,
+    });
+  }
+
+  /** @throws CtrlExecError `too-large` */
+  #count(held: number): void {
+    const { max_reply, max_replies } = this.#dialler.config;
+    if (this.#request.reply === "output" && held > max_reply) {
+      throw new CtrlExecError("too-large", `is larger than ${formatBytes(max_reply)}`, {
+        hint: "max_reply in ctrl-exec.conf sets the bound, max_output in agent.conf what an agent sends.",
+      });
+    }
+    if (this.#share.hold(held)) return;
+    const problem = `leaves too little of ${formatBytes(max_replies)} for the answers of other hosts`;
+    throw new CtrlExecError("too-large", problem, {
+      hint: "max_replies in ctrl-exec.conf sets the bound.",
+    });
+  }
+
+  /** A refusal is short, so where the answer is long the script has run. */
+  #drop(thrown: CtrlExecError): CtrlExecError {
+    const { reply, path } = this.#request;
+    const hasRun = reply === "output" && this.#isOutput;
+    if (hasRun) this.#dialler.progress?.ended(this.#target);
+    return droppedAnswer(thrown, this.#target.label, path, hasRun);
+  }
+
+  #startClock(): void {
+    this.#clock ??= new Deadline(this.#dialler.config.read_timeout * 1000, () => {
+      this.#expired = true;
+      this.#abort();
+      this.#expiry.reject(new ConnectionFailed("ETIMEDOUT"));
+    });
+  }
+}

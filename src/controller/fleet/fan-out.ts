@@ -1,0 +1,172 @@
+/** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { inOneLine } from "../../core/errors.ts";
+import { readSerialLine, type Serial } from "../../core/serial.ts";
+import { refusalIn } from "../../core/wire/messages.ts";
+import { workDescriptors } from "../../system/process/descriptors.ts";
+import { type Contact, rememberContacts } from "../inventory/contacts.ts";
+import type { RunProgress } from "../runs/run-progress.ts";
+import type { HostContext } from "../store/host.ts";
+import { rememberClocks } from "../store/known-clocks.ts";
+import type { AgentRecord } from "../store/registry.ts";
+import { type AgentReply, type AgentRequest, askAgent } from "./ask-agent.ts";
+import type { DialCredential, DialSetting } from "./dial-setting.ts";
+import { dialProblem } from "./peer-identity.ts";
+import type { ReplyAccount } from "./reply-budget.ts";
+import type { ResolvedTarget } from "./targets.ts";
+
+/** What one host answered, or why it did not. */
+export interface HostOutcome {
+  readonly target: ResolvedTarget;
+  readonly reply: AgentReply | undefined;
+  /** Set when there is no reply. */
+  readonly error: string | undefined;
+  /** The address that was called; undefined when none was known. Only with a reply is it the host's. */
+  readonly peer: string | undefined;
+  /** Milliseconds from the host's own start. */
+  readonly rtt: number;
+  /** The controller's serial under which the host took the request; undefined when it took none. */
+  readonly acceptedSerial: Serial | undefined;
+  /** Whether it knows this controller by none of the serials that it was asked under. */
+  readonly refusedSerial: boolean;
+  /** Seconds by which its clock is ahead of this host's; undefined when it did not tell. */
+  readonly clockOffset: number | undefined;
+}
+
+/** A host of many for which the work was not done, and why. */
+export interface HostProblem {
+  readonly host: string;
+  readonly error: string;
+}
+
+export interface FleetDialler extends DialSetting {
+  readonly host: HostContext;
+  readonly account?: ReplyAccount;
+  readonly progress?: RunProgress;
+}
+
+/**
+ * Asks every target and calls back once for each, as they answer (T23: never a host without a result).
+ * The promise resolves when all have. What their answers show about them is kept. The
+ * replies count against the budget until then, or until the dialler's own account is closed.
+ *
+ * @returns the records that were changed by what was learned, by host name
+ */
+export async function askFleet(
+  dialler: FleetDialler,
+  targets: readonly ResolvedTarget[],
+  request: AgentRequest,
+  onOutcome: (outcome: HostOutcome) => void,
+): Promise<ReadonlyMap<string, AgentRecord>> {
+  // Without the replies: an output may be large, and its result has been passed on.
+  const contacts: Contact[] = [];
+  const clocks = new Map<string, number>();
+  const account = dialler.account ?? dialler.budget.open();
+  const counted = { ...dialler, account };
+  await inParallel(targets, placesFor(dialler.config), async (target) => {
+    const outcome = await askHost(counted, target, request);
+    const { reply, acceptedSerial: serial, refusedSerial: refused, clockOffset } = outcome;
+    const { record } = target;
+    if (record !== undefined && reply !== undefined) {
+      contacts.push({ record, serial, refused, shown: reply.shown });
+    }
+    if (record !== undefined && clockOffset !== undefined) {
+      clocks.set(record.hostname, clockOffset);
+    }
+    onOutcome(outcome);
+  }).finally(() => {
+    if (account !== dialler.account) account.close();
+  });
+  const { host, credentials } = dialler;
+  const learned = await rememberContacts(host, credentials[0].serial, contacts);
+  rememberClocks(host, clocks);
+  return learned;
+}
+
+/** Hosts worked on at once: more than there are descriptors would wait until their time is over (T65). */
+export function placesFor({ max_parallel }: ControllerConfig): number {
+  return Math.max(1, Math.min(max_parallel, workDescriptors().free));
+}
+
+/** Works on every item, at most `places` of them at once. */
+export async function inParallel<Item>(
+  items: readonly Item[],
+  places: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(places, items.length) }, worker));
+}
+
+/**
+ * One host, under the credential that its record says it trusts, and under the others when it
+ * refuses that one: the refusal comes before anything runs, so that nothing runs twice.
+ */
+export async function askHost(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  request: AgentRequest,
+): Promise<HostOutcome> {
+  const started = performance.now();
+  let peer: string | undefined;
+  const onPeer = (address: string) => {
+    peer = address;
+  };
+  const outcome = (
+    reply: AgentReply | undefined,
+    found: Partial<Pick<HostOutcome, "error" | "acceptedSerial" | "refusedSerial">>,
+  ): HostOutcome => ({
+    target,
+    reply,
+    error: undefined,
+    peer,
+    acceptedSerial: undefined,
+    refusedSerial: false,
+    clockOffset: offsetOf(reply, dialler.host.now()),
+    rtt: Math.round(performance.now() - started),
+    ...found,
+  });
+  try {
+    const problem = dialProblem(target, dialler.config.verify_agent_identity);
+    if (problem !== undefined) throw problem;
+    let refused: AgentReply | undefined;
+    for (const { serial, credential } of inOrderFor(target, dialler.credentials)) {
+      const reply = await askAgent({ ...dialler, serial, credential }, target, request, onPeer);
+      if (!isRefusal(reply, CALLER_REFUSALS)) return outcome(reply, { acceptedSerial: serial });
+      dialler.progress?.turnedAway(target);
+      refused ??= reply;
+    }
+    return outcome(refused, {
+      refusedSerial: refused !== undefined && isRefusal(refused, SERIAL_REFUSALS),
+    });
+  } catch (thrown) {
+    return outcome(undefined, { error: inOneLine(thrown) });
+  }
+}
+
+function offsetOf(reply: AgentReply | undefined, now: Date): number | undefined {
+  if (reply?.heard === undefined) return undefined;
+  const { date, at } = reply.heard;
+  return Math.round((date.getTime() - now.getTime() + performance.now() - at) / 1000);
+}
+
+function inOrderFor(
+  { record }: ResolvedTarget,
+  credentials: readonly DialCredential[],
+): readonly DialCredential[] {
+  const known = readSerialLine(record?.dispatcher_serial ?? "");
+  const first = credentials.filter(({ serial }) => serial === known);
+  return [...first, ...credentials.filter(({ serial }) => serial !== known)];
+}
+
+/** The agent knows this host by another serial (docs/PROTOCOL.md, "Checks and refusals"). */
+const SERIAL_REFUSALS = ["serial mismatch", "forbidden"];
+/** The caller's certificate itself is what the agent refuses. */
+const CALLER_REFUSALS = [...SERIAL_REFUSALS, "certificate revoked"];
+
+function isRefusal({ status, json }: AgentReply, words: readonly string[]): boolean {
+  return status === 403 && words.includes(refusalIn(json) ?? "");
+}

@@ -1,0 +1,66 @@
+/** One dialler for many requests: the credential is read once, connections to agents are reused. */
+import { statSync } from "node:fs";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { workDescriptors } from "../../system/process/descriptors.ts";
+import { paths } from "../store/paths.ts";
+import { loadCredentials } from "../trust/credential.ts";
+import { type DialSetting, dialSetting } from "./dial-setting.ts";
+import { AgentPool } from "./pool.ts";
+import { ReplyBudget } from "./reply-budget.ts";
+
+interface Kept {
+  readonly setting: DialSetting;
+  readonly pool: AgentPool;
+  readonly files: string;
+  /** Of the credential in force. */
+  readonly notAfter: Date;
+}
+
+export class KeptDialler {
+  #kept: Kept | undefined;
+  /** One for all requests, whatever becomes of the connections. */
+  readonly #budget = new ReplyBudget(0);
+
+  /**
+   * For this configuration and the credential files as they are now. When either has changed, every
+   * connection is given up.
+   *
+   * @throws CtrlExecError `config` when this host's own credential cannot be used
+   */
+  current(config: ControllerConfig, now: Date): DialSetting {
+    const budget = this.budget(config);
+    const files = stamps(config);
+    const kept = this.#kept;
+    if (kept?.setting.config === config && kept.files === files && now < kept.notAfter) {
+      return kept.setting;
+    }
+    this.close();
+    const credentials = loadCredentials(config, now);
+    const pool = new AgentPool(config.keepalive * 1000, workDescriptors());
+    const setting = { ...dialSetting(config, credentials), pool, budget };
+    this.#kept = { setting, pool, files, notAfter: credentials.current.certificate.notAfter };
+    return setting;
+  }
+
+  budget(config: ControllerConfig): ReplyBudget {
+    this.#budget.max = config.max_replies;
+    return this.#budget;
+  }
+
+  /** Closes every connection that is not in use; those in use close after their answer. */
+  close(): void {
+    this.#kept?.pool.close();
+    this.#kept = undefined;
+  }
+}
+
+/** Changes whenever one of the files is replaced or written, or the credentials beside them change. */
+function stamps(config: ControllerConfig): string {
+  const { rotation, revoked, credentials } = paths(config);
+  return [config.cert, config.key, config.ca, rotation, revoked, credentials].map(stamp).join(" ");
+}
+
+function stamp(path: string): string {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts === undefined ? "-" : `${facts.dev}:${facts.ino}:${facts.size}:${facts.mtimeMs}`;
+}

@@ -1,0 +1,43 @@
+/** Whether a host may be called, and whether the host that answered is the one that was called (T05). */
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import type { Serial } from "../../core/serial.ts";
+import { type CertificateIdentity, speaksFor } from "../../pki/certificate.ts";
+import type { ResolvedTarget } from "./targets.ts";
+
+type Policy = ControllerConfig["verify_agent_identity"];
+
+/**
+ * Why the host must not be called, before any packet: what a port answers that nobody has registered, or
+ * whether it answers, is not for this program to find out (T67).
+ */
+export function dialProblem(
+  { label, record, problem }: ResolvedTarget,
+  policy: Policy,
+): CtrlExecError | undefined {
+  if (problem !== undefined) return problem;
+  if (policy !== "strict" || record !== undefined) return undefined;
+  return new CtrlExecError(
+    "untrusted",
+    `Cannot call ${label}: it is not registered, and verify_agent_identity = strict`,
+    { hint: "See: ctrl-exec list-agents" },
+  );
+}
+
+/**
+ * What is wrong with the peer, or undefined. The chain has been verified already.
+ * @param revoked this controller's own list: a host on it answers for nobody, whatever the policy
+ */
+export function identityProblem(
+  target: ResolvedTarget,
+  peer: CertificateIdentity,
+  policy: Policy,
+  revoked: ReadonlySet<Serial>,
+): string | undefined {
+  if (revoked.has(peer.serial)) {
+    return `${target.label} answered with the revoked certificate of ${peer.commonName || "nobody"}: refused`;
+  }
+  if (policy === "ca" || target.record === undefined) return undefined;
+  if (speaksFor(peer, target.record.hostname)) return undefined;
+  return `${target.label} answered with the certificate of ${peer.commonName || "nobody"}: refused`;
+}

@@ -1,0 +1,174 @@
+/**
+ * Connections to agents that outlive a request, so that a busy API pays no handshake per request and
+ * stays below an agent's connection limit. One pool belongs to one credential.
+ */
+import type { Pool } from "../../core/pool.ts";
+import type { CertificateIdentity } from "../../pki/certificate.ts";
+import type { Connection } from "../../system/net/connection.ts";
+
+export interface AgentConnection {
+  readonly tls: Connection;
+  /** Whom the handshake showed; its name is judged again for each request. */
+  readonly peer: CertificateIdentity;
+  /** Where it is; a connection that has closed no longer tells. */
+  readonly peerAddress: string;
+  /** Milliseconds of `performance.now()`. */
+  readonly openedAt: number;
+}
+
+/** At once to one agent: below the ten a minute that its rate limit lets through by default. */
+const MAX_PER_AGENT = 8;
+
+/** Who waits longer than this for one of them opens one more. */
+const PATIENCE_MS = 5_000;
+
+/** A connection lives no longer, however busy: what a new handshake would find out is found out. */
+const MAX_AGE_MS = 60_000;
+
+/** Connections that wait unused, over all agents; and of the descriptors half at most (T65). */
+const MAX_IDLE = 512;
+
+interface Place {
+  readonly idle: Idle[];
+  busy: number;
+  readonly waiting: ((connection: AgentConnection | undefined) => void)[];
+}
+
+interface Idle {
+  readonly connection: AgentConnection;
+  readonly forget: () => void;
+}
+
+/** The right to one connection: with one that is open, or to open one. */
+export interface Lease {
+  readonly connection: AgentConnection | undefined;
+  /**
+   * Ends the lease.
+   *
+   * @param connection one that can be used again; undefined when it is closed
+   * @param keepMs how long the agent lets it stand unused
+   */
+  end(connection: AgentConnection | undefined, keepMs: number): void;
+}
+
+export class AgentPool {
+  readonly #keepaliveMs: number;
+  readonly #maxIdle: number;
+  readonly #descriptors: Pool | undefined;
+  readonly #places = new Map<string, Place>();
+  #idle = 0;
+  #closed = false;
+
+  /** @param descriptors that its connections take; whoever lacks one gets that of an idle connection */
+  constructor(keepaliveMs: number, descriptors?: Pool) {
+    this.#keepaliveMs = keepaliveMs;
+    this.#maxIdle = Math.min(MAX_IDLE, (descriptors?.size ?? Number.POSITIVE_INFINITY) / 2);
+    this.#descriptors = descriptors;
+    descriptors?.addLender(this.#giveUpIdle);
+  }
+
+  /** @param key everything that tells one agent's door from another's */
+  async lease(key: string): Promise<Lease> {
+    const place = this.#place(key);
+    const connection = this.#takeIdle(place);
+    if (connection !== undefined || place.busy < MAX_PER_AGENT || this.#keepaliveMs === 0) {
+      place.busy += 1;
+      return this.#leaseOf(key, place, connection);
+    }
+    return this.#leaseOf(key, place, await this.#wait(place));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#descriptors?.removeLender(this.#giveUpIdle);
+    this.#giveUpIdle(this.#idle);
+  }
+
+  readonly #giveUpIdle = (count: number): void => {
+    const idle = [...this.#places.values()].flatMap((place) => place.idle);
+    for (const { connection } of idle.slice(0, count)) connection.tls.close();
+  };
+
+  #place(key: string): Place {
+    const place = this.#places.get(key) ?? { idle: [], busy: 0, waiting: [] };
+    this.#places.set(key, place);
+    return place;
+  }
+
+  /** The one used last: the others may run out. */
+  #takeIdle(place: Place): AgentConnection | undefined {
+    const idle = place.idle.at(-1);
+    idle?.forget();
+    return idle?.connection;
+  }
+
+  /** Resolves with a connection, or with none when a new one may be opened. */
+  async #wait(place: Place): Promise<AgentConnection | undefined> {
+    const { promise, resolve } = Promise.withResolvers<AgentConnection | undefined>();
+    place.waiting.push(resolve);
+    const timer = setTimeout(() => {
+      const index = place.waiting.indexOf(resolve);
+      if (index < 0) return;
+      place.waiting.splice(index, 1);
+      place.busy += 1;
+      resolve(undefined);
+    }, PATIENCE_MS);
+    const connection = await promise;
+    clearTimeout(timer);
+    return connection;
+  }
+
+  #leaseOf(key: string, place: Place, connection: AgentConnection | undefined): Lease {
+    let ended = false;
+    return {
+      connection,
+      end: (returned, keepMs) => {
+        if (ended) return;
+        ended = true;
+        const usable = returned !== undefined && this.#mayStay(returned) ? returned : undefined;
+        if (usable !== returned) returned?.tls.close();
+        const next = place.waiting.shift();
+        if (next !== undefined) {
+          next(usable);
+          return;
+        }
+        place.busy -= 1;
+        if (usable !== undefined) this.#keep(key, place, usable, keepMs);
+        this.#tidy(key, place);
+      },
+    };
+  }
+
+  #mayStay({ tls, openedAt }: AgentConnection): boolean {
+    return !this.#closed && !tls.closed && performance.now() - openedAt < MAX_AGE_MS;
+  }
+
+  #keep(key: string, place: Place, connection: AgentConnection, keepMs: number): void {
+    const { tls } = connection;
+    const stay = Math.min(keepMs, this.#keepaliveMs);
+    const wanted = this.#descriptors?.isShort === true;
+    if (stay <= 0 || wanted || this.#idle >= this.#maxIdle) {
+      tls.close();
+      return;
+    }
+    const timer = setTimeout(() => tls.close(), stay);
+    const forget = () => {
+      clearTimeout(timer);
+      tls.offClose(gone);
+      place.idle.splice(place.idle.indexOf(idle), 1);
+      this.#idle -= 1;
+    };
+    const gone = () => {
+      forget();
+      this.#tidy(key, place);
+    };
+    const idle = { connection, forget };
+    place.idle.push(idle);
+    this.#idle += 1;
+    tls.onClose(gone);
+  }
+
+  #tidy(key: string, place: Place): void {
+    if (place.busy === 0 && place.idle.length === 0) this.#places.delete(key);
+  }
+}

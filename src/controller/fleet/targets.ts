@@ -1,0 +1,164 @@
+/** From what an operator typed to where each host is dialled. */
+import { CtrlExecError } from "../../core/errors.ts";
+import {
+  canonicalAddress,
+  formatHostPort,
+  lowerAscii,
+  parseTarget,
+  readsAsOtherAddress,
+  type Target,
+} from "../../core/net/host-name.ts";
+import { isIp } from "../../core/net/ip-address.ts";
+import { Deadline } from "../../system/deadline.ts";
+import type { AgentRecord, Registered } from "../store/registry.ts";
+
+export const DEFAULT_AGENT_PORT = 7443;
+
+const ZONE_HINT =
+  "What follows % is an interface's name, of a link-local address alone: fe80::1%eth0.";
+
+/** A host of a request: its name or address as asked for, and how to reach it. */
+export interface ResolvedTarget {
+  /** As it was typed, without the port. */
+  readonly name: string;
+  /** What results, records and messages call it: no two targets of a request have the same one. */
+  readonly label: string;
+  readonly port: number;
+  /** The record of a registered host: it must answer with the certificate of that name. */
+  readonly record: AgentRecord | undefined;
+  /** Why its record cannot be used: such a host is not dialled, since nobody knows who must answer (T05). */
+  readonly problem: CtrlExecError | undefined;
+}
+
+/**
+ * Reads the hosts of a request. It looks nothing up: what it refuses tells the caller nothing that the
+ * request itself does not say (T67).
+ *
+ * @param typed targets as given: `host`, `host:port`, `[v6]:port`
+ * @param port the invocation's own port, for targets that are typed without one
+ * @throws CtrlExecError `bad-request` for a target that is none, one given twice, or too many
+ */
+export function readTargets(
+  typed: readonly string[],
+  port: number | undefined,
+  maxHosts: number,
+): Target[] {
+  if (typed.length === 0) throw new CtrlExecError("bad-request", "no host given");
+  if (typed.length > maxHosts) {
+    throw new CtrlExecError(
+      "bad-request",
+      `${typed.length} hosts given; at most ${maxHosts} at once`,
+    );
+  }
+  const seen = new Set<string>();
+  return typed.map((text) => {
+    const target = parseTarget(text);
+    if (target === undefined) {
+      throw new CtrlExecError(
+        "bad-request",
+        `"${text}" is not a host, host:port or address`,
+        text.includes("%") ? { hint: ZONE_HINT } : {},
+      );
+    }
+    const asked = { name: target.name, port: target.port ?? port };
+    // At one name or address there may be several hosts, each at a port of its own (NAT, port forwarding).
+    const key = socketAddress(asked.name, asked.port);
+    if (seen.has(key)) throw givenTwice(asked.name);
+    seen.add(key);
+    return asked;
+  });
+}
+
+/** @param registered the name behind an address: for callers who may know it */
+export function givenTwice(name: string, registered?: string): CtrlExecError {
+  const also = registered === undefined ? "" : `, as ${registered}`;
+  return new CtrlExecError("bad-request", `${name} is given twice${also}`);
+}
+
+/** A host and port in the one spelling that they are compared in. */
+export function socketAddress(address: string, port = DEFAULT_AGENT_PORT): string {
+  return `${typedHost(address)} ${port}`;
+}
+
+/**
+ * The one name of a host, however it was typed: as registered, in lower case. By it a run is locked and
+ * an auth hook decides: who refuses db-01 must not let DB-01 or its address pass.
+ */
+export function hostOf({ name, record }: ResolvedTarget): string {
+  return typedHost(record?.hostname ?? name);
+}
+
+/** The same of a host that is not registered. */
+export function typedHost(name: string): string {
+  return isIp(name) ? canonicalAddress(name) : lowerAscii(name);
+}
+
+/**
+ * What tells a target from every other one of its request. A registered host is one host, whatever port
+ * leads to it; of others each port may lead to another one.
+ */
+export function targetKey(target: ResolvedTarget): string {
+  return target.record === undefined ? socketAddress(target.name, target.port) : hostOf(target);
+}
+
+/**
+ * What each is called beside the others: its name as it was typed, and with its port where another one
+ * would read the same.
+ */
+export function labelsOf(
+  hosts: readonly { readonly name: string; readonly port: number | undefined }[],
+): string[] {
+  const portsOf = new Map<string, Set<number | undefined>>();
+  for (const { name, port } of hosts) {
+    const ports = portsOf.get(typedHost(name)) ?? new Set();
+    portsOf.set(typedHost(name), ports.add(port));
+  }
+  return hosts.map(({ name, port }) => {
+    const isAlone = portsOf.get(typedHost(name))?.size === 1;
+    return isAlone || port === undefined ? name : formatHostPort(name, port);
+  });
+}
+
+/** @param port undefined leaves it to the record */
+export function targetOf(
+  name: string,
+  found: Registered | undefined,
+  port?: number,
+): ResolvedTarget {
+  const record = found?.kind === "agent" ? found.record : undefined;
+  return {
+    name,
+    label: name,
+    port: port ?? record?.port ?? DEFAULT_AGENT_PORT,
+    record,
+    problem: found?.kind === "broken" ? found.broken.problem : undefined,
+  };
+}
+
+/**
+ * The address to dial: the name, or the recorded address when the record says so, or when the name is
+ * unknown or the name server does not say within `waitMs`. A host that was paired as `127.1` is dialled at
+ * its recorded address: a resolver would read another one from its name (T70).
+ *
+ * @throws CtrlExecError `config` when such a host's record has no address
+ */
+export async function dialAddress(
+  { name, record }: ResolvedTarget,
+  waitMs: number,
+): Promise<string> {
+  if (readsAsOtherAddress(name)) {
+    if (record !== undefined && record.ip !== "") return record.ip;
+    throw new CtrlExecError("config", `Cannot call ${name}: its name reads as another address`, {
+      hint: `Give its record one: ctrl-exec edit-agent ${name} --ip <address>`,
+    });
+  }
+  if (isIp(name) || record === undefined || record.ip === "") return name;
+  if (record.lookup_by === "ip") return record.ip;
+  const { promise: tooLate, resolve } = Promise.withResolvers<string>();
+  const deadline = new Deadline(waitMs, () => resolve(record.ip));
+  const found = Bun.dns.lookup(name, { backend: "libc" }).then(
+    ([first]) => first?.address ?? record.ip,
+    () => record.ip,
+  );
+  return await Promise.race([found, tooLate]).finally(() => deadline.stop());
+}

@@ -1,0 +1,141 @@
+/** Changes to a registered agent's record. */
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { readSerialLine, type Serial } from "../../core/serial.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { type Controller, openDialler } from "../controller.ts";
+import { shownCertificate } from "../fleet/shown-certificate.ts";
+import { targetOf } from "../fleet/targets.ts";
+import type { ApprovalOptions } from "../pairing/desk.ts";
+import { issuedTo } from "../store/issued.ts";
+import { forgetClock } from "../store/known-clocks.ts";
+import { paths } from "../store/paths.ts";
+import {
+  type AgentRecord,
+  findAgent,
+  lockRegistry,
+  type Registered,
+  removeAgent,
+  writeAgent,
+} from "../store/registry.ts";
+import { addRevoked } from "../store/revocations.ts";
+
+export interface Unpaired {
+  readonly hostname: string;
+  /** Until when its certificate stays valid, OpenSSL's text form; undefined when its record is damaged. */
+  readonly expiry: string | undefined;
+  /** Serials that answer for nobody from now on; none without `revoke`. */
+  readonly revoked: readonly Serial[];
+}
+
+/**
+ * Removes the record, a damaged one too.
+ *
+ * @param revoke also puts every certificate of the host on this controller's revocation list, so that
+ *   it can pose as no other host
+ * @throws CtrlExecError `not-found`, of the host or of a serial to revoke; nothing is
+ *   changed then
+ */
+export async function unpairAgent(
+  controller: Controller,
+  typed: string,
+  revoke: boolean,
+): Promise<Unpaired> {
+  const { config, log, now } = controller;
+  const asked = revoke ? await askForSerial(controller, agentToRemove(controller, typed)) : [];
+  using _lock = await lockRegistry(config);
+  const { hostname, record } = agentToRemove(controller, typed);
+  // Read under the lock: a renewal signs under it, and what it has just signed is revoked as well.
+  const known = revoke ? knownSerials(controller, { hostname, record }) : [];
+  const revoked = [...new Set([...asked, ...known])];
+  // Revoked first: a crash in between leaves a host that can be unpaired again.
+  if (revoked.length > 0) {
+    addRevoked(config, revoked, `${hostname}, unpaired ${isoSeconds(now())}`);
+    log("info", "revoke", { AGENT: hostname, SERIALS: revoked.join(",") });
+  }
+  removeAgent(config, hostname);
+  forgetClock(controller, hostname);
+  log("info", "unpair", { AGENT: hostname, EXPIRY: record?.expiry ?? "unknown" });
+  return { hostname, expiry: record?.expiry, revoked };
+}
+
+interface AgentToRemove {
+  readonly hostname: string;
+  /** Undefined when it is damaged. */
+  readonly record: AgentRecord | undefined;
+}
+
+/** A damaged record is no reason to keep its host. @throws CtrlExecError `not-found` */
+function agentToRemove(controller: Controller, typed: string): AgentToRemove {
+  const found = requireRegistered(controller, typed);
+  return found.kind === "agent"
+    ? { hostname: found.record.hostname, record: found.record }
+    : { hostname: found.broken.hostname, record: undefined };
+}
+
+/** Every serial of the host that is written down here. */
+function knownSerials({ config, now }: Controller, { hostname, record }: AgentToRemove): Serial[] {
+  const noted = readSerialLine(record?.serial ?? "");
+  const issued = issuedTo(config, hostname, now());
+  return noted === undefined ? issued : [...issued, noted];
+}
+
+/**
+ * A record of 0.8 does not have the serial, and then the host itself is asked: before the registry is
+ * locked, because that takes as long as the host likes. None when there is no need to ask.
+ */
+async function askForSerial(controller: Controller, agent: AgentToRemove): Promise<Serial[]> {
+  if (knownSerials(controller, agent).length > 0) return [];
+  const { hostname, record } = agent;
+  const hint = `Put the serial into ${paths(controller.config).revoked} by hand, then unpair without --revoke.`;
+  if (record === undefined) {
+    throw new CtrlExecError(
+      "not-found",
+      `Cannot revoke ${hostname}: its serial is not known, and its record is damaged`,
+      { hint },
+    );
+  }
+  try {
+    const target = targetOf(hostname, { kind: "agent", record }, controller.agentPort);
+    return [(await shownCertificate(openDialler(controller), target)).serial];
+  } catch (cause) {
+    throw new CtrlExecError(
+      "not-found",
+      `Cannot revoke ${hostname}: its serial is not known, and ${messageOf(cause)}`,
+      { hint, cause },
+    );
+  }
+}
+
+/**
+ * Changes how the agent is dialled; undefined members stay.
+ * @throws CtrlExecError `not-found`, or `config` for a record that cannot be used
+ */
+export async function editAgent(
+  controller: Controller,
+  hostname: string,
+  changes: ApprovalOptions,
+): Promise<AgentRecord> {
+  const { config, log } = controller;
+  using _lock = await lockRegistry(config);
+  const found = requireRegistered(controller, hostname);
+  if (found.kind === "broken") throw found.broken.problem;
+  const { record } = found;
+  const changed: AgentRecord = {
+    ...record,
+    ip: changes.ip ?? record.ip,
+    port: changes.port ?? record.port,
+    lookup_by: changes.lookupBy ?? record.lookup_by,
+  };
+  writeAgent(config, changed);
+  const { ip, lookup_by: by, port } = changed;
+  log("info", "edit-agent", { AGENT: changed.hostname, IP: ip, LOOKUP_BY: by, PORT: port });
+  return changed;
+}
+
+function requireRegistered({ config }: Controller, hostname: string): Registered {
+  const found = findAgent(config, hostname);
+  if (found !== undefined) return found;
+  throw new CtrlExecError("not-found", `Cannot find ${hostname}: no such host is registered`, {
+    hint: "See: ctrl-exec list-agents",
+  });
+}

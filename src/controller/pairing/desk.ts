@@ -1,0 +1,139 @@
+/** Decisions on pairing requests: what the operator approves is signed and registered. */
+import { CtrlExecError } from "../../core/errors.ts";
+import type { Serial } from "../../core/serial.ts";
+import { isoSeconds, opensslTime } from "../../core/time.ts";
+import { readCertificate } from "../../pki/certificate.ts";
+import { judgeCsr } from "../../pki/csr.ts";
+import { readText } from "../../system/files/files.ts";
+import type { Controller } from "../controller.ts";
+import { paths } from "../store/paths.ts";
+import {
+  type AgentRecord,
+  findAgent,
+  lockRegistry,
+  type Registered,
+  writeAgent,
+} from "../store/registry.ts";
+import { signHost } from "../trust/ca.ts";
+import { loadCredential } from "../trust/credential.ts";
+import { requireRightClock } from "../upkeep/clock-check.ts";
+import { leaveAnswer, leaveDenial, type PendingRequest, requirePending } from "./queue.ts";
+
+/** What the operator may set at approval; undefined leaves what the request or the connection says. */
+export interface ApprovalOptions {
+  readonly ip?: string | undefined;
+  readonly port?: number | undefined;
+  readonly lookupBy?: "hostname" | "ip" | undefined;
+  /** Goes on when other hosts' clocks disagree with this one's. */
+  readonly force?: boolean | undefined;
+}
+
+/** Raised when the code typed is not the request's; the request is denied then. */
+function wrongCode({ hostname }: PendingRequest, code: string): CtrlExecError {
+  return new CtrlExecError(
+    "untrusted",
+    `Cannot approve ${hostname}: ${code} is not the code of this request`,
+    { hint: "The request is denied and gone. Let the host ask again, and compare the codes." },
+  );
+}
+
+/**
+ * Raised when a code is typed for a request whose code proves nothing: whoever is between the two hosts can
+ * make a request with the code that stands on the agent's screen (T07). The request waits on.
+ */
+function codeProvesNothing({ hostname }: PendingRequest): CtrlExecError {
+  return new CtrlExecError(
+    "untrusted",
+    `Cannot approve ${hostname} by its code: it covers the request alone, and can be forged`,
+    {
+      hint: [
+        "It was not decided. Compare the CA fingerprint on the agent's screen with this host's, which",
+        "pairing-mode shows, and the codes; then approve the request without --code.",
+      ].join("\n"),
+    },
+  );
+}
+
+export interface Approval {
+  readonly record: AgentRecord;
+  /** What this record replaces, so that the operator is told (T06). */
+  readonly replaced: Registered | undefined;
+}
+
+/**
+ * Signs the request, registers the agent and leaves the answer for the waiting connection.
+ *
+ * @param code what the operator read on the agent's screen; a wrong one denies the request, so that it
+ *   cannot be tried twice (T07); undefined when the operator has compared
+ * @throws CtrlExecError `not-found` when no such request waits, `untrusted` for a wrong code, for any
+ *   code of a request whose code covers it alone, and when this host's clock is not to be believed
+ */
+export async function approveRequest(
+  controller: Controller,
+  id: string,
+  options: ApprovalOptions = {},
+  code?: string,
+): Promise<Approval> {
+  const { config, log, now } = controller;
+  await requireRightClock(controller, "approve it", options.force === true);
+  using _lock = await lockRegistry(config);
+  const request = requirePending(controller, id);
+  if (code !== undefined && request.code_covers !== "both") throw codeProvesNothing(request);
+  if (code !== undefined && code !== request.code) {
+    leaveDenial(controller, request, "wrong confirmation code");
+    throw wrongCode(request, code);
+  }
+  const { publicKey } = judgeCsr(request.csr, request.hostname);
+  const controllerSerial = serialToKnow(controller);
+  const certificate = await signHost(controller, request.hostname, publicKey);
+  const replaced = findAgent(config, request.hostname);
+  const paired = isoSeconds(now());
+  const record: AgentRecord = {
+    hostname: request.hostname,
+    ip: options.ip ?? request.ip,
+    paired,
+    expiry: opensslTime(certificate.notAfter),
+    reqid: request.id,
+    dispatcher_serial: controllerSerial,
+    serial_status: "current",
+    serial_broadcast: "",
+    serial_confirmed: paired,
+    serial: certificate.serial,
+    renewed: "",
+    port: options.port ?? request.port,
+    lookup_by: options.lookupBy,
+  };
+  const { caCert } = paths(config);
+  const ca = readCertificate(readText(caCert), caCert);
+  writeAgent(config, record);
+  leaveAnswer(config, id, "approved", {
+    status: "approved",
+    cert: certificate.pem,
+    ca: ca.pem,
+    nonce: request.nonce,
+    dispatcher_serial: controllerSerial,
+  });
+  log("info", "pair-approve", { AGENT: request.hostname, REQID: id });
+  return { record, replaced };
+}
+
+/**
+ * Of the certificate that the agent will know this host by. One that is not valid yet would shut this host
+ * out (T68).
+ */
+function serialToKnow({ config, now }: Controller): Serial {
+  const { serial, notBefore } = loadCredential(config, now()).certificate;
+  if (notBefore <= now()) return serial;
+  const state = `${config.cert} is not valid before ${opensslTime(notBefore)}`;
+  throw new CtrlExecError("config", `Cannot approve it: ${state}`, {
+    hint: "It was made while this host's clock was wrong. Look at the clock, and mend it: ctrl-exec maintain",
+  });
+}
+
+/** @throws CtrlExecError `not-found` when no such request waits */
+export async function denyRequest(controller: Controller, id: string): Promise<PendingRequest> {
+  using _lock = await lockRegistry(controller.config);
+  const request = requirePending(controller, id);
+  leaveDenial(controller, request, "rejected by operator");
+  return request;
+}

@@ -1,0 +1,61 @@
+/** What an agent sends on the pairing port, read request by request (docs/PROTOCOL.md, section 1). */
+import type { TLSSocket } from "node:tls";
+import type * as z from "zod/mini";
+import { readJsonAs } from "../../core/json.ts";
+import { HttpMessageReader, MAX_HEAD_BYTES } from "../../core/wire/http-message.ts";
+import { MAX_PAIRING_BYTES } from "../../core/wire/messages.ts";
+import { Deadline } from "../../system/deadline.ts";
+
+/** From accept, or from the last answer, to the last byte of a request (T19). */
+const REQUEST_MS = 10_000;
+
+/** Two requests are all that an agent sends, and of them the second is short. */
+const MAX_SENT_BYTES = 2 * (MAX_HEAD_BYTES + MAX_PAIRING_BYTES);
+
+/** Watches what is sent beside the requests: who waits for an answer could send for minutes (T21). */
+export function watchSentBytes(socket: TLSSocket, onTooMany: () => void): void {
+  let left = MAX_SENT_BYTES;
+  const onData = (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left >= 0) return;
+    socket.off("data", onData);
+    onTooMany();
+  };
+  socket.on("data", onData);
+}
+
+/**
+ * The body of one `POST <path>`, within the deadline; undefined for anything else. The socket is closed
+ * when the deadline has passed.
+ */
+export async function readPost<Schema extends z.ZodMiniType>(
+  socket: TLSSocket,
+  path: string,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  const { promise, resolve } = Promise.withResolvers<z.output<Schema> | undefined>();
+  const deadline = new Deadline(REQUEST_MS, () => socket.destroy());
+  const messages = new HttpMessageReader(MAX_PAIRING_BYTES);
+  const onData = (chunk: Buffer) => {
+    messages.take(chunk);
+    try {
+      const message = messages.next();
+      if (message === undefined) return;
+      const isAsked = /^POST (\S+) HTTP\/1\.[01]$/.exec(message.startLine)?.[1] === path;
+      resolve(isAsked ? readJsonAs(schema, message.body) : undefined);
+    } catch {
+      resolve(undefined);
+    }
+  };
+  const onClose = () => resolve(undefined);
+  socket.on("data", onData);
+  socket.once("close", onClose);
+  if (socket.destroyed) onClose();
+  const request = await promise;
+  deadline.stop();
+  socket.off("data", onData);
+  socket.off("close", onClose);
+  // Keeps the stream flowing, so that the agent's going away is seen.
+  socket.resume();
+  return request;
+}

@@ -1,0 +1,234 @@
+/** Port 7444: takes pairing requests and holds each connection until its answer is there. */
+import { createServer, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { pairingShares } from "../../core/descriptor-shares.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { readJsonAs } from "../../core/json.ts";
+import { formatHttpResponse } from "../../core/wire/http-message.ts";
+import { pairingAnswer, pairingRequest } from "../../core/wire/messages.ts";
+import { Deadline } from "../../system/deadline.ts";
+import { tryLock } from "../../system/files/lock.ts";
+import { hangUp } from "../../system/net/hang-up.ts";
+import { listen } from "../../system/net/listen.ts";
+import { OpenConnections } from "../../system/net/open-connections.ts";
+import { peerAddress } from "../../system/net/peer-address.ts";
+import { tlsContext } from "../../system/net/tls.ts";
+import { descriptorLimit, workDescriptors } from "../../system/process/descriptors.ts";
+import { newRequestId } from "../request-id.ts";
+import type { HostContext } from "../store/host.ts";
+import { lockPath } from "../store/paths.ts";
+import { loadCredential, pairingCredential } from "../trust/credential.ts";
+import { PairingAnswers } from "./answers.ts";
+import { type Caller, CodeExchange } from "./code-exchange.ts";
+import {
+  clearDesk,
+  type PendingRequest,
+  REQUEST_LIFETIME_MS,
+  submitRequest,
+  withdrawRequest,
+} from "./queue.ts";
+import { readPost, watchSentBytes } from "./reading.ts";
+
+/** What an agent has to take its answer: one that does not would keep its slot. */
+const ANSWER_MS = 5_000;
+
+export interface PairingServer {
+  readonly port: number;
+  /** Of the CA: every agent shows it as well. */
+  readonly caFingerprint: string;
+  close(): Promise<void>;
+}
+
+/** What happened on the port. */
+export interface PairingEvents {
+  onRequest(request: PendingRequest): void;
+  /** The queue was full, and the request had to make room for a newer one. */
+  onPushedOut(request: PendingRequest): void;
+  /** The agent was told the decision, whoever took it. */
+  onDecided(request: PendingRequest): void;
+  /** The agent went away, or its time was over, before a decision. */
+  onWithdrawn(request: PendingRequest): void;
+}
+
+/** @throws CtrlExecError `busy` when another pairing-mode runs on this state folder, `config` for a bad port */
+export async function startPairingServer(
+  given: HostContext,
+  events: PairingEvents,
+): Promise<PairingServer> {
+  const { controller, connections } = withinDescriptors(given);
+  const { config, log, now } = controller;
+  const credential = loadCredential(config, now());
+  const context = tlsContext(pairingCredential(credential));
+  const lock = tryLock(lockPath(config, "pairing-mode"));
+  if (lock === undefined) {
+    throw new CtrlExecError(
+      "busy",
+      "Cannot start pairing-mode: another one runs on this control host",
+    );
+  }
+  await clearDesk(controller);
+  const desk: Desk = {
+    controller,
+    events,
+    answers: new PairingAnswers(controller),
+    codes: new CodeExchange(log, credential.certificate.x509.raw),
+  };
+  const open = new OpenConnections<Socket>(connections);
+  const server = createServer({ noDelay: true }, (raw) => {
+    const ip = peerAddress(raw);
+    const call: Call = { id: newRequestId(), ip, waits: false };
+    raw.on("error", () => undefined);
+    if (!open.admit(raw, ip, () => !call.waits)) {
+      raw.destroy();
+      return;
+    }
+    raw.once("close", () => open.remove(raw));
+    const secure = new TLSSocket(raw, {
+      isServer: true,
+      secureContext: context,
+      requestCert: false,
+    });
+    secure.on("error", () => raw.destroy());
+    watchSentBytes(secure, () => {
+      log("warning", "pair-reject", { IP: ip, REASON: "more bytes than a pairing takes" });
+      raw.destroy();
+    });
+    handle(desk, secure, call).catch((thrown) => {
+      log("err", "pair-reject", { IP: ip, REASON: String(thrown) });
+      raw.destroy();
+    });
+  });
+  let port: number;
+  try {
+    port = await listen(server, config.pairing_bind, config.pairing_port);
+  } catch (thrown) {
+    desk.answers.close();
+    lock.release();
+    throw thrown;
+  }
+  log("info", "pairing-mode-start", { PORT: port });
+  return {
+    port,
+    caFingerprint: credential.ca.fingerprint,
+    async close() {
+      server.close();
+      open.closeAll();
+      desk.answers.close();
+      await clearDesk(controller);
+      lock.release();
+      log("info", "pairing-mode-stop");
+    },
+  };
+}
+
+/** With no longer a queue than there are descriptors for (T65). */
+function withinDescriptors(given: HostContext): { controller: HostContext; connections: number } {
+  const { config, log } = given;
+  const limit = descriptorLimit();
+  const { connections, queue, work } = pairingShares(limit, config.pairing_max_queue);
+  workDescriptors().resize(work);
+  if (queue < config.pairing_max_queue) {
+    log("warning", "config-warn", {
+      KEY: "pairing_max_queue",
+      MSG: `ulimit -n ${limit} leaves room for ${queue} requests`,
+    });
+  }
+  const controller = { ...given, config: { ...config, pairing_max_queue: queue } };
+  return { controller, connections };
+}
+
+interface Desk {
+  readonly controller: HostContext;
+  readonly events: PairingEvents;
+  readonly answers: PairingAnswers;
+  readonly codes: CodeExchange;
+}
+
+interface Call extends Caller {
+  /** Its request is in the queue. */
+  waits: boolean;
+}
+
+async function handle(desk: Desk, socket: TLSSocket, call: Call): Promise<void> {
+  let approved = false;
+  try {
+    approved = await attend(desk, socket, call);
+  } finally {
+    desk.codes.end(call.id, approved);
+  }
+}
+
+/** Returns whether its request was approved. */
+async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolean> {
+  const { controller, events } = desk;
+  const { log } = controller;
+  const { id, ip } = call;
+  const asked = await readPost(socket, "/pair", pairingRequest);
+  if (asked === undefined) {
+    // Who only looked whether somebody listens has gone, and asked for nothing.
+    if (!socket.destroyed) log("info", "pair-reject", { IP: ip, REASON: "not a pairing request" });
+    endWith(socket, { status: "error", reason: "invalid request" });
+    return false;
+  }
+  const submission = await submitRequest(controller, asked, ip, id, async () =>
+    desk.codes.agree(socket, call, asked),
+  );
+  if (submission.kind !== "pending") {
+    const full = submission.kind === "queue-full";
+    log("info", "pair-reject", { IP: ip, REASON: full ? "queue-full" : submission.why });
+    const reason = full ? "pairing queue full" : "invalid request";
+    endWith(socket, { status: "error", reason });
+    return false;
+  }
+  const { request, pushedOut } = submission;
+  call.waits = true;
+  if (pushedOut !== undefined) events.onPushedOut(pushedOut);
+  log("info", "pair-request", {
+    AGENT: request.hostname,
+    CODE_COVERS: request.code_covers,
+    IP: ip,
+    REQID: request.id,
+    STATUS: "pending",
+  });
+  socket.write(formatHttpResponse(JSON.stringify({ status: "pending", reqid: request.id })));
+  events.onRequest(request);
+  const outcome = await waitForAnswer(desk, socket, request);
+  call.waits = false;
+  if (outcome === "withdrawn") events.onWithdrawn(request);
+  else events.onDecided(request);
+  return outcome === "approved";
+}
+
+/** Delivers the decision, once there is one. */
+async function waitForAnswer(
+  { controller, answers }: Desk,
+  socket: TLSSocket,
+  request: PendingRequest,
+): Promise<"approved" | "denied" | "withdrawn"> {
+  const gone = new Promise<"gone">((resolve) => {
+    socket.once("close", () => resolve("gone"));
+    socket.once("end", () => resolve("gone"));
+    if (socket.destroyed) resolve("gone");
+  });
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  const deadline = new Deadline(REQUEST_LIFETIME_MS, () => resolve("late"));
+  const answered = new Promise<string>((resolve) => answers.expect(request.id, resolve));
+  const outcome = await Promise.race([answered, gone, late]);
+  deadline.stop();
+  answers.forget(request.id);
+  if (outcome === "gone" || outcome === "late") {
+    await withdrawRequest(controller, request.id);
+    const denial = { status: "denied", reason: "approval timeout", nonce: request.nonce };
+    if (outcome === "late") endWith(socket, denial);
+    else socket.destroy();
+    return "withdrawn";
+  }
+  endWith(socket, outcome);
+  return readJsonAs(pairingAnswer, outcome)?.status ?? "denied";
+}
+
+/** The last thing said on a connection. @param answer JSON, or what is to become it */
+function endWith(socket: TLSSocket, answer: string | object): void {
+  const text = formatHttpResponse(typeof answer === "string" ? answer : JSON.stringify(answer));
+  hangUp(socket, () => socket.destroy(), ANSWER_MS, text);
+}

@@ -1,0 +1,59 @@
+/** A result without its long outputs: what is recorded when there is no room for all of it. */
+import { dropUndefined } from "../../core/json.ts";
+import { changeError, type RunResult, withoutResult } from "../../core/results.ts";
+import type { LongText } from "../../core/wire/json-pieces.ts";
+import { PiecedText } from "../../core/wire/pieced-text.ts";
+
+/** Characters of an error that are kept without the outputs. */
+const MAX_ERROR = 200;
+
+/** @param longest bytes of an output that is kept; of a longer one the result says what was dropped */
+export function cutResult(result: RunResult, longest: number): RunResult {
+  if (longest === Number.POSITIVE_INFINITY) return result;
+  const short = longest === 0 ? changeError(result, (error) => error.slice(0, MAX_ERROR)) : result;
+  const { stdout, stderr, stdout_b64, stderr_b64, stdout_dropped, stderr_dropped, ...rest } = short;
+  const out = cutStream({ text: stdout, base64: stdout_b64, dropped: stdout_dropped }, longest);
+  const err = cutStream({ text: stderr, base64: stderr_b64, dropped: stderr_dropped }, longest);
+  return dropUndefined({
+    ...rest,
+    stdout: out.text,
+    stderr: err.text,
+    stdout_b64: out.base64,
+    stderr_b64: err.base64,
+    stdout_dropped: out.dropped,
+    stderr_dropped: err.dropped,
+  });
+}
+
+interface Stream {
+  readonly text: string | LongText;
+  readonly base64: string | LongText | undefined;
+  readonly dropped: number | undefined;
+}
+
+function cutStream(stream: Stream, longest: number): Stream {
+  const { text, base64, dropped = 0 } = stream;
+  const bytes = base64 === undefined ? lengthOf(text) : Math.ceil(lengthOf(base64) / 4) * 3;
+  return bytes <= longest ? stream : { text: "", base64: undefined, dropped: dropped + bytes };
+}
+
+/** Bytes as UTF-8. */
+function lengthOf(text: string | LongText): number {
+  if (typeof text === "string") return Buffer.byteLength(text);
+  return text instanceof PiecedText ? text.bytes : 0;
+}
+
+/** As long as a result without outputs can be. */
+export function longestBareResult(
+  run: { readonly script: string; readonly reqid: string },
+  host: string,
+): RunResult {
+  return {
+    ...withoutResult(run, host, "9999999ms", { state: "never-ran", error: "x".repeat(MAX_ERROR) }),
+    exit: -2_147_483_648,
+    signal: "SIGVTALRM",
+    timed_out: true,
+    stdout_dropped: 2 ** 52,
+    stderr_dropped: 2 ** 52,
+  };
+}

@@ -1,0 +1,213 @@
+/**
+ * Run records: `runs/<reqid>.json` (docs/PROTOCOL.md, section 4), from before a run's script is sent out. A
+ * record never holds a token (T27) and never the arguments, which may be as secret.
+ */
+import { utimes } from "node:fs/promises";
+import { join } from "node:path";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { isRequestId } from "../../core/request-id.ts";
+import type { RunResult } from "../../core/results.ts";
+import { jsonForScreen } from "../../core/text.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { formatBytes } from "../../core/units.ts";
+import { jsonPieces } from "../../core/wire/json-pieces.ts";
+import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
+import { ensureFolder } from "../../system/files/files.ts";
+import type { HostContext } from "../store/host.ts";
+import { paths } from "../store/paths.ts";
+import { cutResult, longestBareResult } from "./cut-result.ts";
+import { noteRecordWritten } from "./record-space.ts";
+import { resultWithoutToken } from "./redact.ts";
+
+const RECORD_MODE = 0o640;
+
+/** Between two writes of a run under way, at least; and twenty times what the last one took. */
+const WRITE_PAUSE_MS = 1000;
+const WRITE_SHARE = 20;
+
+/** A run under way touches its record this often; one untouched for longer has lost its process. */
+const HEARTBEAT_MS = 10_000;
+export const LOST_AFTER_MS = 60_000;
+
+/** Outputs that a record has although the whole of it was too much: characters. */
+const SHORT = 65_536;
+
+/** No more is set aside for the end of a run at its beginning: characters. */
+const MAX_RESERVE = 2 ** 20;
+
+export interface RunFacts {
+  readonly reqid: string;
+  readonly script: string;
+  readonly hosts: readonly string[];
+  readonly submitter: string;
+  /** What must not reach the record. */
+  readonly token: string;
+}
+
+/** The record of a run under way. */
+export class RunRecord {
+  /** Resolves with whether there is a record; what went wrong is logged. */
+  readonly stored: Promise<boolean>;
+  readonly #controller: HostContext;
+  readonly #facts: RunFacts;
+  readonly #file: string;
+  readonly #started: Date;
+  readonly #results = new Map<string, RunResult>();
+  readonly #heartbeat: ReturnType<typeof setInterval>;
+  #writing: Promise<boolean>;
+  #scheduled: ReturnType<typeof setTimeout> | undefined;
+  #pauseMs = WRITE_PAUSE_MS;
+  #closed = false;
+
+  /** @param durable the record outlives a power cut: for a run that nobody waits for */
+  constructor(controller: HostContext, facts: RunFacts, durable = false) {
+    this.#controller = controller;
+    this.#facts = facts;
+    this.#file = recordFile(controller.config, facts.reqid);
+    this.#started = controller.now();
+    this.#heartbeat = setInterval(() => {
+      const now = controller.now();
+      utimes(this.#file, now, now).catch(() => undefined);
+    }, HEARTBEAT_MS);
+    this.stored = this.#store(() => this.#begin(durable));
+    this.#writing = this.stored;
+  }
+
+  /** Before `close`; what comes later is too late. */
+  add(result: RunResult): void {
+    if (this.#closed) return;
+    this.#results.set(result.host, result);
+    this.#scheduled ??= setTimeout(() => {
+      this.#scheduled = undefined;
+      this.#then(async () => {
+        if (!this.#closed) await this.#write(false, Number.POSITIVE_INFINITY);
+      });
+    }, this.#pauseMs);
+  }
+
+  /**
+   * Writes the final record. Never rejects.
+   * @returns whether the record has all of every result
+   */
+  async close(): Promise<boolean> {
+    if (!this.#closed) {
+      this.#closed = true;
+      clearTimeout(this.#scheduled);
+      clearInterval(this.#heartbeat);
+      this.#then(() => this.#finish());
+    }
+    return await this.#writing;
+  }
+
+  /** The run was not begun: nothing more is written. */
+  discard(): void {
+    this.#closed = true;
+    clearInterval(this.#heartbeat);
+  }
+
+  /** One write at a time, in order. */
+  #then(write: () => Promise<void>): void {
+    this.#writing = this.#writing.then(() => this.#store(write));
+  }
+
+  /** Resolves with whether the write succeeded. */
+  async #store(write: () => Promise<void>): Promise<boolean> {
+    const started = performance.now();
+    try {
+      await write();
+      return true;
+    } catch (thrown) {
+      const { log } = this.#controller;
+      log("warning", "run-store-fail", { ERROR: messageOf(thrown), REQID: this.#facts.reqid });
+      return false;
+    } finally {
+      this.#pauseMs = Math.max(WRITE_PAUSE_MS, WRITE_SHARE * (performance.now() - started));
+    }
+  }
+
+  /** With room for how the run ends, so that this can be said on a disk that has filled up meanwhile. */
+  async #begin(durable: boolean): Promise<void> {
+    ensureFolder(paths(this.#controller.config).runs, 0o750);
+    const { hosts } = this.#facts;
+    const json = [...this.#json(false, [])].join("");
+    const end = this.#json(
+      true,
+      hosts.map((host) => longestBareResult(this.#facts, host)),
+    );
+    const reserve = Math.min(MAX_RESERVE, [...end].join("").length - json.length);
+    await writeWholeAsync(this.#file, [json, " ".repeat(reserve)], RECORD_MODE, durable);
+  }
+
+  /** All of it; or what fits, and an error that says why that is not all. */
+  async #finish(): Promise<void> {
+    try {
+      await this.#write(true, Number.POSITIVE_INFINITY);
+    } catch (thrown) {
+      await this.#write(true, SHORT)
+        .catch(() => overwriteAsync(this.#file, [...this.#json(true, this.#cut(0))].join("")))
+        .catch(() => this.#giveUp());
+      throw thrown;
+    }
+  }
+
+  /** Nobody waits for results that will not come: the record is that of a run that lost its process. */
+  async #giveUp(): Promise<void> {
+    const past = new Date(this.#controller.now().getTime() - LOST_AFTER_MS - 1000);
+    await utimes(this.#file, past, past).catch(() => undefined);
+  }
+
+  async #write(complete: boolean, longest: number): Promise<void> {
+    const { config } = this.#controller;
+    const max = config.max_records / 2;
+    let length = 0;
+    const counted = function* (pieces: Iterable<string>): Generator<string> {
+      for (const piece of pieces) {
+        length += piece.length;
+        // The old record and the new one stand beside each other for a while.
+        if (length > max) {
+          const problem = `more than half of max_records (${formatBytes(config.max_records)})`;
+          throw new CtrlExecError("too-large", problem);
+        }
+        yield piece;
+      }
+    };
+    ensureFolder(paths(config).runs, 0o750);
+    const pieces = counted(this.#json(complete, this.#cut(longest)));
+    await writeWholeAsync(this.#file, pieces, RECORD_MODE, complete);
+    if (complete) await noteRecordWritten(this.#controller, length);
+  }
+
+  #cut(longest: number): RunResult[] {
+    const { hosts, token } = this.#facts;
+    return hosts.flatMap((host) => {
+      const result = this.#results.get(host);
+      return result === undefined ? [] : resultWithoutToken(cutResult(result, longest), token);
+    });
+  }
+
+  /** The submitter stands before what may be long: the auth hook is told it, and may refuse. */
+  *#json(complete: boolean, results: readonly RunResult[]): Generator<string> {
+    const { reqid, script, hosts, submitter } = this.#facts;
+    const record = {
+      reqid,
+      submitter,
+      script,
+      hosts,
+      results,
+      completed: complete ? isoSeconds(this.#controller.now()) : null,
+      complete,
+      started: isoSeconds(this.#started),
+    };
+    for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
+    yield "\n";
+  }
+}
+
+/** A request id is checked before it is part of a path (T17). */
+export function recordFile(config: ControllerConfig, reqid: string): string {
+  if (!isRequestId(reqid)) {
+    throw new CtrlExecError("bad-request", `Cannot use "${reqid}": not a request id`);
+  }
+  return join(paths(config).runs, `${reqid}.json`);
+}

@@ -1,0 +1,37 @@
+/** What is known of the hosts of a run that have given no result: whether the script may run there. */
+import type { RunState } from "../../core/run-state.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
+
+export class RunProgress {
+  /** A host that is not in here has been sent nothing. */
+  readonly #states = new Map<ResolvedTarget, RunState>();
+  #stopped = false;
+
+  stateOf(target: ResolvedTarget): RunState {
+    return this.#states.get(target) ?? "never-ran";
+  }
+
+  /**
+   * Right before the first byte of the request leaves: from here on the script may run.
+   * @returns whether it may leave; not when the run was stopped
+   */
+  mayBeSent(target: ResolvedTarget): boolean {
+    if (!this.#stopped) this.#states.set(target, "unknown");
+    return !this.#stopped;
+  }
+
+  /** The agent refused the caller, so that what was sent ran nothing. */
+  turnedAway(target: ResolvedTarget): void {
+    this.#states.delete(target);
+  }
+
+  /** Its answer came, and had to be dropped. */
+  ended(target: ResolvedTarget): void {
+    this.#states.set(target, "ended");
+  }
+
+  /** No host is sent anything any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+}

@@ -1,0 +1,67 @@
+/** What is known of a run: for `status` and `GET /status/{reqid}`. */
+import { CtrlExecError, DeniedError } from "../../core/errors.ts";
+import { isRequestId } from "../../core/request-id.ts";
+import type { RunReportSoFar } from "../../core/results.ts";
+import { authorize, type Caller } from "../access/authorize.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { HostContext } from "../store/host.ts";
+import { readRunRecord, submitterOf } from "./stored-runs.ts";
+
+/**
+ * The hook is asked whether or not there is such a run, so that its refusals tell nothing (T25), and
+ * before more of the record is read than who submitted it (T67). A run that it hides from this caller alone
+ * is answered as one that is not there.
+ *
+ * @param account where the record counts among what is held, until it is closed
+ * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` when the record cannot be read
+ */
+export async function showRun(
+  controller: HostContext,
+  caller: Caller,
+  reqid: string,
+  account: ReplyAccount,
+): Promise<RunReportSoFar> {
+  const known = isRequestId(reqid);
+  const submitter = known ? await whoSubmitted(controller, reqid, account) : "";
+  const question = { action: "api", script: "", hosts: [], args: [] } as const;
+  const ask = (whose: string) =>
+    authorize(controller, caller, {
+      ...question,
+      ...(known ? { reqid } : {}),
+      submitter: whose,
+    });
+  try {
+    await ask(submitter);
+  } catch (refused) {
+    if (submitter === "" || !(refused instanceof DeniedError)) throw refused;
+    // Refused as for a run that is not there, or else this run is another's.
+    await ask("");
+    throw notFound(reqid, known);
+  }
+  const record = known ? await readRunRecord(controller, reqid, account) : undefined;
+  if (record !== undefined) return record;
+  throw notFound(reqid, known);
+}
+
+function notFound(reqid: string, known: boolean): CtrlExecError {
+  const problem = known
+    ? `${reqid}: no such run, or its record is no longer kept`
+    : `"${reqid.slice(0, 64)}": a run's id is 16 hex digits`;
+  return new CtrlExecError("not-found", `Cannot find run ${problem}`);
+}
+
+/** Empty when the record does not say, or cannot be read: whom the hook lets see the run is told of that. */
+async function whoSubmitted(
+  controller: HostContext,
+  reqid: string,
+  account: ReplyAccount,
+): Promise<string> {
+  try {
+    const submitter = await submitterOf(controller, reqid);
+    // Records of 1.0 have it at their end.
+    return submitter ?? (await readRunRecord(controller, reqid, account))?.submitter ?? "";
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError) return "";
+    throw thrown;
+  }
+}

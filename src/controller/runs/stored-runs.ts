@@ -1,0 +1,177 @@
+/** Run records as they are read: of runs under way, of runs whose process was lost, and of 0.8. */
+import { stat } from "node:fs/promises";
+import * as z from "zod/mini";
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { dropUndefined } from "../../core/json.ts";
+import { isRequestId } from "../../core/request-id.ts";
+import { type RunReportSoFar, type RunResult, withoutResult } from "../../core/results.ts";
+import { readRunEnd } from "../../core/run-state.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { JsonReader } from "../../core/wire/json-reader.ts";
+import { exitNumber } from "../../core/wire/messages.ts";
+import { PiecedText } from "../../core/wire/pieced-text.ts";
+import { readChunks } from "../../system/files/async-files.ts";
+import { fileError } from "../../system/files/files.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { HostContext } from "../store/host.ts";
+import { LOST_AFTER_MS, recordFile } from "./records.ts";
+
+/** Of a host that a record lists and has no result of. Nothing is recorded of which hosts had been asked. */
+const LOST = {
+  state: "unknown",
+  error:
+    "no result of this host was recorded: ctrl-exec ended, or could not write, before it answered; the script may have run",
+} as const;
+
+/** Characters from which on a text is not parsed with the rest, which is parsed in one go. */
+const LONG_TEXT = 4096;
+
+const text = z.pipe(
+  z.nullish(z.string()),
+  z.transform((value) => value ?? ""),
+);
+const output = z.pipe(
+  z.nullish(z.union([z.string(), z.instanceof(PiecedText)])),
+  z.transform((value) => value ?? ""),
+);
+const outputBytes = z.optional(z.union([z.string(), z.instanceof(PiecedText)]));
+/** An error, or a script's name as somebody typed it. */
+const longText = z.union([z.string(), z.pipe(z.instanceof(PiecedText), z.transform(String))]);
+const moment = z.nullish(z.union([z.string(), z.pipe(z.number(), z.transform(epochToIso))]));
+
+const storedResult = z.object({
+  host: z.string(),
+  script: longText,
+  exit: exitNumber,
+  stdout: output,
+  stderr: output,
+  rtt: text,
+  reqid: text,
+  error: z.optional(longText),
+  /** Absent in records of 0.8 and 1.0. */
+  state: z.optional(text),
+  stdout_b64: outputBytes,
+  stderr_b64: outputBytes,
+  signal: z.optional(z.string()),
+  timed_out: z.optional(z.boolean()),
+  stdout_dropped: z.optional(z.number()),
+  stderr_dropped: z.optional(z.number()),
+});
+
+/** Records of 0.8 have the first five members and are complete. */
+const storedRun = z.object({
+  reqid: z.string(),
+  script: longText,
+  hosts: z.array(z.string()).check(z.minLength(1)),
+  results: z.array(storedResult),
+  completed: moment,
+  complete: z._default(z.boolean(), true),
+  started: text,
+  submitter: text,
+});
+
+function epochToIso(seconds: number): string {
+  return isoSeconds(new Date(Math.min(seconds, 253_402_300_799) * 1000));
+}
+
+/** A record's beginning, as it is written here: the submitter's name has at most 8 KiB of characters. */
+const BEGINNING = /^\{"reqid":"[0-9a-f]{16}","submitter":("[^"\\]*(?:\\.[^"\\]*)*"),/;
+const BEGINNING_BYTES = 65_536;
+
+/**
+ * Who submitted the run, by the beginning of its record: cheap, whatever the hosts have printed (T67).
+ * Undefined when there is no such record, or it does not say.
+ */
+export async function submitterOf(
+  { config, now }: HostContext,
+  reqid: string,
+): Promise<string | undefined> {
+  const file = recordFile(config, reqid);
+  const age = await ageOf(file, now());
+  if (age === undefined || age > config.run_retention * 1000) return undefined;
+  for await (const chunk of readChunks(file, BEGINNING_BYTES)) {
+    const found = BEGINNING.exec(chunk.toString("utf8"))?.[1];
+    return found === undefined ? undefined : String(JSON.parse(found));
+  }
+  return undefined;
+}
+
+/**
+ * The run as far as it has come; undefined when nothing is known of it, or no longer.
+ *
+ * @param account where what is read counts until it is closed
+ * @throws CtrlExecError `damaged` that names the run, `storage` when the file cannot be read, `busy` when
+ *   there is no room for it
+ */
+export async function readRunRecord(
+  { config, now }: HostContext,
+  reqid: string,
+  account: ReplyAccount,
+): Promise<RunReportSoFar | undefined> {
+  if (!isRequestId(reqid)) return undefined;
+  const file = recordFile(config, reqid);
+  const age = await ageOf(file, now());
+  if (age === undefined || age > config.run_retention * 1000) return undefined;
+  const run = parseRecord(await readRecord(file, reqid, account), reqid);
+  const results = run.results.map(asResult);
+  const done = new Set(results.map(({ host }) => host));
+  const missing = run.hosts.filter((host) => !done.has(host));
+  const lost = !run.complete && age > LOST_AFTER_MS;
+  const complete = run.complete || lost;
+  return {
+    reqid,
+    script: run.script,
+    hosts: run.hosts,
+    // Whole or not: what has no result is no success.
+    results: complete
+      ? [...results, ...missing.map((host) => withoutResult(run, host, "", LOST))]
+      : results,
+    pending: complete ? [] : missing,
+    complete,
+    submitter: run.submitter,
+    started: run.started,
+    completed: run.completed ?? (complete ? isoSeconds(new Date(now().getTime() - age)) : null),
+  };
+}
+
+function asResult(stored: z.output<typeof storedResult>): RunResult {
+  const { state, error, ...rest } = stored;
+  return { ...dropUndefined(rest), ...readRunEnd(stored, "unknown") };
+}
+
+async function readRecord(file: string, reqid: string, account: ReplyAccount): Promise<unknown> {
+  const share = account.openReply();
+  const reader = new JsonReader(Number.POSITIVE_INFINITY, LONG_TEXT);
+  for await (const chunk of readChunks(file)) {
+    reader.take(chunk);
+    if (share.hold(reader.held)) continue;
+    throw new CtrlExecError(
+      "busy",
+      `Cannot show run ${reqid}: its record is larger than what there is room for`,
+      {
+        hint: "max_replies in ctrl-exec.conf bounds what is held at once. Try again later, or read the record itself.",
+      },
+    );
+  }
+  return reader.end();
+}
+
+function parseRecord(content: unknown, reqid: string): z.output<typeof storedRun> {
+  try {
+    return storedRun.parse(content);
+  } catch (cause) {
+    throw new CtrlExecError("damaged", `Cannot read the record of run ${reqid}: it is damaged`, {
+      cause,
+    });
+  }
+}
+
+/** Milliseconds since the last write; undefined when there is no such file. */
+async function ageOf(file: string, now: Date): Promise<number | undefined> {
+  try {
+    return now.getTime() - (await stat(file)).mtimeMs;
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return undefined;
+    throw fileError("storage", "read", file, thrown);
+  }
+}

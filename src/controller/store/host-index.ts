@@ -1,0 +1,118 @@
+/**
+ * What is asked of the registry before the auth hook has agreed: which names are registered, and who is
+ * registered at an address. The hook may refuse the caller, who must cost little until then: records
+ * are read once and again when they have changed, and never in one go (T67).
+ *
+ * Nothing of it is stored. An index on the disk would have to be compared with every record all the same,
+ * since 0.8 and an editor change records without it.
+ */
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { isHostName } from "../../core/net/host-name.ts";
+import { fileVersion } from "../../system/files/file-version.ts";
+import { inSlices } from "../../system/in-slices.ts";
+import { socketAddress } from "../fleet/targets.ts";
+import type { AgentRecord } from "./agent-record.ts";
+import { paths } from "./paths.ts";
+import { readHost, recordFiles } from "./registry.ts";
+
+/** The names that are registered at an address and port, in lower case: as a rule one, or none. */
+export type NamesAt = (address: string, port: number | undefined) => readonly string[];
+
+/**
+ * What 1.x and 0.8 write changes the folder. What an editor writes into a record's own file is seen when
+ * the files are looked at, which is done this often while somebody asks.
+ */
+const LOOK_AGAIN_MS = 2_000;
+
+interface KnownRecord {
+  /** Of its files: another one when they have changed. */
+  readonly version: string;
+  readonly address: string | undefined;
+}
+
+export class HostIndex {
+  readonly #config: ControllerConfig;
+  readonly #clock: () => number;
+  readonly #folder: string;
+  #names: { readonly version: string; readonly hosts: readonly string[] } | undefined;
+  /** By lower-case host name. */
+  #records: ReadonlyMap<string, KnownRecord> = new Map();
+  /** The hosts of each address and port. */
+  #hostsAt: ReadonlyMap<string, readonly string[]> = new Map();
+  #looked: { readonly version: string; readonly at: number } | undefined;
+  #looking: Promise<void> | undefined;
+
+  /**
+   * In the API it is kept between requests; a command makes one and asks it once.
+   * @param clock milliseconds that only go forward
+   */
+  constructor(config: ControllerConfig, clock = () => performance.now()) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#folder = paths(config).agents;
+  }
+
+  /**
+   * Every registered host in lower case, by name. No record is read.
+   * @throws CtrlExecError `config` when the folder cannot be read
+   */
+  names(): readonly string[] {
+    const version = fileVersion(this.#folder);
+    if (this.#names?.version !== version) {
+      const hosts = [...recordFiles(this.#config).keys()].filter(isHostName).sort();
+      this.#names = { version, hosts };
+    }
+    return this.#names.hosts;
+  }
+
+  /** As the records are now. @throws CtrlExecError `config` when the folder cannot be read */
+  async byAddress(): Promise<NamesAt> {
+    // A look that began before this moment may have missed a change; those who wait share the next one.
+    await this.#looking?.catch(() => undefined);
+    if (!this.#isFresh()) {
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = undefined;
+      });
+      await this.#looking;
+    }
+    const hostsAt = this.#hostsAt;
+    return (address, port) => hostsAt.get(socketAddress(address, port)) ?? [];
+  }
+
+  #isFresh(): boolean {
+    const looked = this.#looked;
+    if (looked === undefined || this.#clock() - looked.at > LOOK_AGAIN_MS) return false;
+    return fileVersion(this.#folder) === looked.version;
+  }
+
+  async #look(): Promise<void> {
+    const looked = { version: fileVersion(this.#folder), at: this.#clock() };
+    const records = new Map<string, KnownRecord>();
+    const hostsAt = new Map<string, string[]>();
+    await inSlices(recordFiles(this.#config), ([host, files]) => {
+      const known = this.#known(host, files);
+      records.set(host, known);
+      if (known.address === undefined) return;
+      hostsAt.set(known.address, [...(hostsAt.get(known.address) ?? []), host]);
+    });
+    this.#records = records;
+    this.#hostsAt = hostsAt;
+    this.#looked = looked;
+  }
+
+  #known(host: string, files: readonly string[]): KnownRecord {
+    const version = files.map((file) => fileVersion(file)).join(" ");
+    const known = this.#records.get(host);
+    if (known?.version === version) return known;
+    const found = readHost(host, files);
+    return {
+      version,
+      address: found?.kind === "agent" ? recordedAddress(found.record) : undefined,
+    };
+  }
+}
+
+/** Where the record says that its host is; undefined when it has no address. */
+export function recordedAddress({ ip, port }: AgentRecord): string | undefined {
+  return ip === "" ? undefined : socketAddress(ip, port);
+}

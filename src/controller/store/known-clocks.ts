@@ -1,0 +1,120 @@
+/**
+ * What the agents' clocks say beside this host's, as their answers show it: `clocks.json`. One file for
+ * all, so that a fan-out over thousands of hosts writes once.
+ */
+import * as z from "zod/mini";
+import { type ClockSighting, differs, hoursSince } from "../../core/clock.ts";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { messageOf } from "../../core/errors.ts";
+import { readJsonAs } from "../../core/json.ts";
+import { lowerAscii } from "../../core/net/host-name.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { fileVersion } from "../../system/files/file-version.ts";
+import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
+import { tryLock } from "../../system/files/lock.ts";
+import type { HostContext } from "./host.ts";
+import { lockPath, paths } from "./paths.ts";
+import { recordFiles } from "./registry.ts";
+
+/** By registered host name. */
+const stored = z.record(z.string(), z.object({ offset: z.number(), seen: z.string() }));
+
+/** A change of more seconds than this is news. */
+const NEWS_SECONDS = 5;
+
+/** What was seen longer ago says nothing any more, and goes. */
+const KEPT_HOURS = 7 * 24;
+
+/** By configuration: a busy API reads the file of a large fleet once, not for every request. */
+const read = new WeakMap<ControllerConfig, { version: string; clocks: readonly ClockSighting[] }>();
+
+/** A file that cannot be used is as good as none: it is written anew. */
+function readClocks(config: ControllerConfig): readonly ClockSighting[] {
+  const version = fileVersion(paths(config).clocks);
+  const before = read.get(config);
+  if (before?.version === version) return before.clocks;
+  const clocks = readFile(config);
+  read.set(config, { version, clocks });
+  return clocks;
+}
+
+function readFile(config: ControllerConfig): readonly ClockSighting[] {
+  const found = readJsonAs(stored, readTextIfPresent(paths(config).clocks) ?? "");
+  return Object.entries(found ?? {}).flatMap(([host, { offset, seen }]) => {
+    const time = new Date(seen);
+    return Number.isNaN(time.getTime()) ? [] : [{ host, offset, seen: time }];
+  });
+}
+
+/** Of the hosts that are registered. @param agents by lower-case name */
+export function knownClocks(
+  config: ControllerConfig,
+  agents: ReadonlyMap<string, unknown>,
+): readonly ClockSighting[] {
+  return readClocks(config).filter(({ host }) => agents.has(lowerAscii(host)));
+}
+
+/**
+ * Writes down what is news, once an hour what is not, and puts those that differ into the log. Best effort:
+ * the next answer says it again.
+ *
+ * @param offsets of the hosts that have answered, by registered name
+ */
+export function rememberClocks(
+  { config, log, now }: HostContext,
+  offsets: ReadonlyMap<string, number>,
+): void {
+  if (offsets.size === 0) return;
+  const time = now();
+  try {
+    const before = byHost(readClocks(config));
+    const news = [...offsets].filter(([host, offset]) => {
+      const known = before.get(host);
+      if (known === undefined || hoursSince(known.seen, time) !== 0) return true;
+      return Math.abs(known.offset - offset) > NEWS_SECONDS;
+    });
+    if (news.length === 0) return;
+    using lock = tryLock(lockPath(config, "clocks"));
+    if (lock === undefined) return;
+    const clocks = byHost(readClocks(config));
+    for (const [host, offset] of news) {
+      clocks.set(host, { host, offset, seen: time });
+      if (differs({ offset })) log("warning", "clock-differs", { AGENT: host, OFFSET: offset });
+    }
+    writeClocks(config, [...clocks.values()], time);
+  } catch (thrown) {
+    log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
+  }
+}
+
+/** A host that was unpaired: another may be paired under its name. */
+export function forgetClock({ config, log, now }: HostContext, host: string): void {
+  try {
+    using lock = tryLock(lockPath(config, "clocks"));
+    // Whoever holds it writes registered hosts alone.
+    if (lock === undefined) return;
+    const clocks = byHost(readClocks(config));
+    if (clocks.delete(host)) writeClocks(config, [...clocks.values()], now());
+  } catch (thrown) {
+    log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
+  }
+}
+
+function byHost(clocks: readonly ClockSighting[]): Map<string, ClockSighting> {
+  return new Map(clocks.map((sighting) => [sighting.host, sighting]));
+}
+
+/** Of hosts that are registered now, however long this fan-out took: the file grows no larger (T21). */
+function writeClocks(
+  config: ControllerConfig,
+  sightings: readonly ClockSighting[],
+  now: Date,
+): void {
+  const registered = recordFiles(config);
+  const kept = sightings
+    .filter(({ host }) => registered.has(lowerAscii(host)))
+    .filter(({ seen }) => (hoursSince(seen, now) ?? KEPT_HOURS) < KEPT_HOURS)
+    .map(({ host, offset, seen }) => [host, { offset, seen: isoSeconds(seen) }] as const);
+  ensureFolder(config.state_dir, 0o755);
+  writeWhole(paths(config).clocks, `${JSON.stringify(Object.fromEntries(kept))}\n`, 0o640);
+}

@@ -1,0 +1,30 @@
+/** One at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
+import { CtrlExecError } from "../../core/errors.ts";
+import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
+import type { HostContext } from "./host.ts";
+import { lockPath } from "./paths.ts";
+
+/** Undefined when another process is at it. */
+export function tryLockMaintenance(controller: HostContext): HeldLock | undefined {
+  return tryLock(lockPath(controller.config, "maintenance"));
+}
+
+/** A pass waits for dead hosts; this is how long somebody who types waits for the pass. */
+const WAIT_MS = 60_000;
+
+/** @throws CtrlExecError `busy` when another process is still at it after a minute */
+export async function lockMaintenance(controller: HostContext): Promise<HeldLock> {
+  try {
+    return await takeLock(lockPath(controller.config, "maintenance"), WAIT_MS);
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError) || thrown.code !== "busy") throw thrown;
+    throw new CtrlExecError(
+      "busy",
+      "Cannot change certificates: the check loop or another command is at work on this host",
+      {
+        hint: "Nothing was changed. Try again in a while.",
+        cause: thrown,
+      },
+    );
+  }
+}

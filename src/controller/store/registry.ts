@@ -1,0 +1,158 @@
+/**
+ * The registered agents: one JSON file each, `agents/<hostname>.json` (docs/PROTOCOL.md, section 4). 0.8 wrote
+ * the name as the host spelled it, so a host's file is found without regard to case, and stays where
+ * it is: whoever goes back to 0.8 finds it there.
+ */
+import { join } from "node:path";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { asCtrlExecError, CtrlExecError, systemCode } from "../../core/errors.ts";
+import { isHostName, lowerAscii, sameHostName } from "../../core/net/host-name.ts";
+import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../../system/files/files.ts";
+import { type HeldLock, takeLock } from "../../system/files/lock.ts";
+import { type AgentRecord, readRecord } from "./agent-record.ts";
+import { lockPath, paths } from "./paths.ts";
+
+export type { AgentRecord } from "./agent-record.ts";
+
+/**
+ * What the registry holds of a host. A record that cannot be used is not no record: its host must not
+ * pass as one that is not registered, whose name nobody checks (T05).
+ */
+export type Registered =
+  | { readonly kind: "agent"; readonly record: AgentRecord }
+  | { readonly kind: "broken"; readonly broken: BrokenRecord };
+
+/** A record that cannot be used, named so that someone can mend it; it never hides the others. */
+export interface BrokenRecord {
+  /** In lower case, by the name of its file; one that nobody can type may stand there too. */
+  readonly hostname: string;
+  /** Names the file and says what to do. */
+  readonly problem: CtrlExecError;
+}
+
+export interface Registry {
+  /** By lower-case host name. */
+  readonly agents: ReadonlyMap<string, AgentRecord>;
+  readonly broken: readonly BrokenRecord[];
+}
+
+/** @throws CtrlExecError `config` when the folder itself cannot be read */
+export function readRegistry(config: ControllerConfig): Registry {
+  const agents = new Map<string, AgentRecord>();
+  const broken: BrokenRecord[] = [];
+  for (const [host, files] of recordFiles(config)) {
+    const found = readHost(host, files);
+    if (found?.kind === "agent") agents.set(host, found.record);
+    else if (found !== undefined) broken.push(found.broken);
+  }
+  return { agents, broken };
+}
+
+/**
+ * Finds who is registered under a name; undefined when nobody is. It reads no record but those it is asked
+ * for: one host of thousands costs what one of ten does.
+ */
+export type AgentFinder = (hostname: string) => Registered | undefined;
+
+export function agentFinder(config: ControllerConfig): AgentFinder {
+  const files = recordFiles(config);
+  return (hostname) => {
+    const host = lowerAscii(hostname);
+    return readHost(host, files.get(host) ?? []);
+  };
+}
+
+/** Undefined when nothing is registered under the name. */
+export function findAgent(config: ControllerConfig, hostname: string): Registered | undefined {
+  return agentFinder(config)(hostname);
+}
+
+/** The paths of each host's record, by the name in lower case: more than one when only case differs. */
+export function recordFiles(config: ControllerConfig): Map<string, string[]> {
+  const folder = paths(config).agents;
+  const files = new Map<string, string[]>();
+  for (const name of listFolder(folder)) {
+    if (!name.endsWith(".json") || name.startsWith(".")) continue;
+    const host = lowerAscii(name.slice(0, -".json".length));
+    const file = `${folder}/${name}`;
+    const others = files.get(host);
+    if (others === undefined) files.set(host, [file]);
+    else others.push(file);
+  }
+  return files;
+}
+
+/** Undefined when the file has gone since the folder was listed. */
+export function readHost(host: string, [file, ...more]: readonly string[]): Registered | undefined {
+  if (file === undefined) return undefined;
+  try {
+    if (more.length > 0) {
+      const others = more.join(" and ");
+      throw new CtrlExecError("config", `Cannot use ${file}: ${others} is of the same host`);
+    }
+    const record = readRecord(file);
+    if (record === undefined) return undefined;
+    if (sameHostName(record.hostname, host)) return { kind: "agent", record };
+    throw new CtrlExecError("config", `Cannot use ${file}: it is the record of ${record.hostname}`);
+  } catch (thrown) {
+    const { code, message, cause } = asCtrlExecError(thrown);
+    const hint = remedy(host, more.length > 0, systemCode(cause) !== "");
+    const problem = new CtrlExecError(code, message, { hint, cause: thrown });
+    return { kind: "broken", broken: { hostname: host, problem } };
+  }
+}
+
+function remedy(host: string, several: boolean, unread: boolean): string {
+  if (unread) return "See that this user may read it.";
+  if (!isHostName(host)) return "No host has that name: rename the file or remove it.";
+  return several
+    ? `Remove the one that is out of date, or pair ${host} again.`
+    : `Restore it from a backup, or pair ${host} again.`;
+}
+
+/** Puts the record where the host's record is; what else is of the host goes. The caller holds the registry lock. */
+export function writeAgent(config: ControllerConfig, record: AgentRecord): void {
+  ensureFolder(paths(config).agents, 0o750);
+  const [file, ...others] = filesOf(config, record.hostname);
+  writeRecord(file ?? join(paths(config).agents, `${lowerAscii(record.hostname)}.json`), record);
+  for (const other of others) removeIfPresent(other);
+}
+
+function writeRecord(file: string, record: AgentRecord): void {
+  writeWhole(file, `${JSON.stringify(record, undefined, 2)}\n`, 0o640);
+}
+
+/**
+ * Changes records under the lock, each as it stands at that moment (T30).
+ * @param change the new record, or undefined to leave it
+ */
+export async function changeAgents(
+  config: ControllerConfig,
+  change: (record: AgentRecord) => AgentRecord | undefined,
+): Promise<void> {
+  using _lock = await lockRegistry(config);
+  for (const [host, files] of recordFiles(config)) {
+    const found = readHost(host, files);
+    const changed = found?.kind === "agent" ? change(found.record) : undefined;
+    const [file] = files;
+    if (changed !== undefined && file !== undefined) writeRecord(file, changed);
+  }
+}
+
+/** The caller holds the registry lock. Returns whether there was such a record. */
+export function removeAgent(config: ControllerConfig, hostname: string): boolean {
+  return filesOf(config, hostname).filter(removeIfPresent).length > 0;
+}
+
+/** A host name is checked before it is part of a path (T06). */
+function filesOf(config: ControllerConfig, hostname: string): readonly string[] {
+  if (!isHostName(hostname)) {
+    throw new CtrlExecError("bad-request", `Cannot use "${hostname}": not a host name`);
+  }
+  return recordFiles(config).get(lowerAscii(hostname)) ?? [];
+}
+
+/** One writer at a time, across processes, for the registry and the pairing queue (T30). */
+export async function lockRegistry(config: ControllerConfig): Promise<HeldLock> {
+  return await takeLock(lockPath(config, "registry"));
+}

@@ -1,0 +1,37 @@
+/** The controller's own revocation list, in the agents' format: who is on it answers for nobody. */
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { parseRevocations, type Serial } from "../../core/serial.ts";
+import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
+import { paths } from "./paths.ts";
+
+/**
+ * Read for every fan-out: a revocation holds from the next dial on.
+ * @throws CtrlExecError `config` for a line that is no serial: an unread revocation would trust
+ */
+export function readRevoked(config: ControllerConfig): ReadonlySet<Serial> {
+  const file = paths(config).revoked;
+  const { serials, badLines } = parseRevocations(readTextIfPresent(file) ?? "");
+  const [bad] = badLines;
+  if (bad === undefined) return serials;
+  throw new CtrlExecError("config", `Cannot use ${file}: line ${bad} is not a serial`, {
+    hint: "One serial in hex a line; a # begins a comment.",
+  });
+}
+
+/** Adds the serials. The caller holds the registry lock. */
+export function addRevoked(
+  config: ControllerConfig,
+  serials: readonly Serial[],
+  comment: string,
+): void {
+  const file = paths(config).revoked;
+  const text = readTextIfPresent(file) ?? "";
+  const before = text === "" || text.endsWith("\n") ? text : `${text}\n`;
+  ensureFolder(config.state_dir, 0o755);
+  writeWhole(
+    file,
+    `${before}# ${comment}\n${serials.map((serial) => `${serial}\n`).join("")}`,
+    0o640,
+  );
+}

@@ -1,0 +1,108 @@
+/** `rotation.json`: the last rotation of the controller's certificate (docs/PROTOCOL.md, section 4). */
+import * as z from "zod/mini";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import type { Log } from "../../core/log-line.ts";
+import { readSerialLine, type Serial } from "../../core/serial.ts";
+import { addDays, isoSeconds } from "../../core/time.ts";
+import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
+import { paths } from "./paths.ts";
+
+const serial = z.pipe(
+  z.string(),
+  z.transform((text) => readSerialLine(text)),
+);
+
+const time = z.pipe(
+  z.nullish(z.string()),
+  z.transform((text) => {
+    const date = new Date(text ?? "");
+    return Number.isNaN(date.getTime()) ? undefined : date;
+  }),
+);
+
+const stored = z.object({
+  current_serial: serial,
+  previous_serial: z.optional(z.catch(serial, undefined)),
+  rotated_at: time,
+  overlap_expires: time,
+});
+
+export interface RotationState {
+  readonly currentSerial: Serial;
+  readonly previousSerial: Serial | undefined;
+  readonly rotatedAt: Date | undefined;
+  /** Until then agents that missed the new serial are still told of it, under the earlier one. */
+  readonly overlapExpires: Date | undefined;
+}
+
+export type StoredRotation =
+  | { readonly kind: "none" }
+  | { readonly kind: "state"; readonly state: RotationState }
+  /** Nothing is decided or deleted on the strength of it. */
+  | { readonly kind: "corrupt"; readonly reason: string };
+
+/** @throws CtrlExecError `config` when it is there and cannot be read */
+export function readRotation(config: ControllerConfig): StoredRotation {
+  const file = paths(config).rotation;
+  const text = readTextIfPresent(file);
+  if (text === undefined) return { kind: "none" };
+  try {
+    const found = stored.parse(JSON.parse(text));
+    if (found.current_serial === undefined) return { kind: "corrupt", reason: "no current_serial" };
+    return {
+      kind: "state",
+      state: {
+        currentSerial: found.current_serial,
+        previousSerial: found.previous_serial,
+        rotatedAt: found.rotated_at,
+        overlapExpires: found.overlap_expires,
+      },
+    };
+  } catch (thrown) {
+    return { kind: "corrupt", reason: thrown instanceof SyntaxError ? "not JSON" : "wrong shape" };
+  }
+}
+
+/** The state, or undefined when there is none; a corrupt one is logged. */
+export function rotationState(config: ControllerConfig, log: Log): RotationState | undefined {
+  const rotation = readRotation(config);
+  if (rotation.kind === "corrupt") {
+    log("err", "rotation-state-corrupt", {
+      ERROR: "the last rotation is not known",
+      PATH: paths(config).rotation,
+      REASON: rotation.reason,
+    });
+  }
+  return rotation.kind === "state" ? rotation.state : undefined;
+}
+
+/** What is wrong with the file, and what to do; empty when nothing is. */
+export function rotationProblems(config: ControllerConfig): CtrlExecError[] {
+  const rotation = readRotation(config);
+  if (rotation.kind !== "corrupt") return [];
+  const message = `Cannot use ${paths(config).rotation}: ${rotation.reason}`;
+  return [
+    new CtrlExecError("config", message, {
+      hint: "Restore it from a backup, or rotate anew, which loses no agent: ctrl-exec rotate-cert",
+    }),
+  ];
+}
+
+/** The one write that makes a rotation happen. */
+export function writeRotation(
+  config: ControllerConfig,
+  current: Serial,
+  previous: Serial,
+  now: Date,
+): void {
+  const file = {
+    current_serial: current,
+    previous_serial: previous,
+    rotated_at: isoSeconds(now),
+    overlap_expires: isoSeconds(addDays(now, config.cert_overlap_days)),
+    overlap_days: config.cert_overlap_days,
+  };
+  ensureFolder(config.state_dir, 0o755);
+  writeWhole(paths(config).rotation, `${JSON.stringify(file, undefined, 2)}\n`, 0o640);
+}

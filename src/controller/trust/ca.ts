@@ -1,0 +1,175 @@
+/** The CA as files: made once, and used to sign. Its key never leaves this host. */
+import { CtrlExecError } from "../../core/errors.ts";
+import { CONTROLLER_NAME } from "../../core/net/host-name.ts";
+import type { Serial } from "../../core/serial.ts";
+import { opensslTime } from "../../core/time.ts";
+import type { Validity } from "../../core/validity.ts";
+import {
+  createCaCertificate,
+  type IssueOptions,
+  issueCertificate,
+  serialFrom,
+} from "../../pki/authority.ts";
+import { type CertificateFacts, readCertificate } from "../../pki/certificate.ts";
+import { fitsKey, generateKeyPem, publicKeyBytes, readPrivateKey } from "../../pki/keys.ts";
+import {
+  createWhole,
+  ensureFolder,
+  readPrivateText,
+  readText,
+  readTextIfPresent,
+  removeIfPresent,
+  writeWhole,
+} from "../../system/files/files.ts";
+import type { Controller } from "../controller.ts";
+import { noteIssued } from "../store/issued.ts";
+import { lockMaintenance } from "../store/maintenance-lock.ts";
+import { paths } from "../store/paths.ts";
+import { requireRightClock } from "../upkeep/clock-check.ts";
+import { keptText } from "./credential.ts";
+
+const CA_NAME = "ctrl-exec CA";
+
+/** Makes the CA. @throws CtrlExecError `exists` when there is one already */
+export async function setupCa(controller: Controller): Promise<CertificateFacts> {
+  // Of two at once, the second would put its key beside the first one's certificate (T30).
+  using _lock = await lockMaintenance(controller);
+  const { config, log, now } = controller;
+  const { caKey, caCert } = paths(config);
+  if (readTextIfPresent(caCert) !== undefined) {
+    throw new CtrlExecError("exists", `Cannot create a CA: ${caCert} exists already`, {
+      hint: "An existing CA is never overwritten: every certificate of the fleet depends on it.",
+    });
+  }
+  ensureFolder(config.ca_dir, 0o755);
+  const keyPem = await generateKeyPem(config.key_type);
+  const pem = await createCaCertificate({
+    name: CA_NAME,
+    key: readPrivateKey(keyPem, "the new CA key"),
+    now: now(),
+    backdate: config.cert_backdate,
+    serial: serialFrom(crypto.getRandomValues(new Uint8Array(16))),
+  });
+  // A key without its certificate is what a crash between the two leaves: nothing depends on it yet.
+  removeIfPresent(caKey);
+  createWhole(caKey, keyPem, 0o600);
+  createWhole(caCert, pem, 0o644);
+  const made = readCertificate(pem, caCert);
+  log("info", "setup-ca", { FINGERPRINT: made.fingerprint });
+  return made;
+}
+
+/** Signs a host certificate, and notes it before anybody has it. @param publicKey SubjectPublicKeyInfo, DER */
+export async function signHost(
+  controller: Controller,
+  commonName: string,
+  publicKey: Buffer,
+): Promise<CertificateFacts> {
+  const { cert_days: days, cert_backdate: backdate } = controller.config;
+  const serial = serialFrom(crypto.getRandomValues(new Uint8Array(16)));
+  return await sign(controller, { commonName, publicKey, days, backdate, serial });
+}
+
+/** This host's own certificate with another life: for the same key, under the same serial. */
+export async function signAgain(
+  controller: Controller,
+  { publicKey, serial }: CertificateFacts,
+  life: Validity,
+): Promise<CertificateFacts> {
+  const now = controller.now().getTime();
+  return await sign(controller, {
+    commonName: CONTROLLER_NAME,
+    publicKey,
+    days: (life.notAfter.getTime() - now) / 86_400_000,
+    backdate: (now - life.notBefore.getTime()) / 1000,
+    serial: derSerial(serial),
+  });
+}
+
+/** Positive: what begins with a set bit gets a zero octet (X.690 section 8.3). */
+function derSerial(serial: Serial): string {
+  return serial >= "8" ? `00${serial}` : serial;
+}
+
+/** @throws CtrlExecError `config` when the CA cannot sign now */
+async function sign(
+  { config, now }: Controller,
+  wanted: Pick<IssueOptions, "commonName" | "publicKey" | "days" | "backdate" | "serial">,
+): Promise<CertificateFacts> {
+  const { caKey, caCert } = paths(config);
+  if (readTextIfPresent(caCert) === undefined) {
+    throw new CtrlExecError("config", `Cannot sign: there is no CA in ${config.ca_dir}`, {
+      hint: "Make one first: ctrl-exec setup-ca",
+    });
+  }
+  const ca = readCertificate(readText(caCert), caCert);
+  const keyPem = readPrivateText(caKey);
+  // What it signed, nobody would trust: a rotation would cost this host every agent (T09).
+  if (!fitsKey(ca, keyPem, caKey)) {
+    throw new CtrlExecError("config", `Cannot use ${caKey}: it is not the key of ${caCert}`, {
+      hint: "Restore both from one backup. Nothing was signed.",
+    });
+  }
+  requireValidCa(ca, caCert, now());
+  const pem = await issueCertificate({
+    ...wanted,
+    ca,
+    caKey: readPrivateKey(keyPem, caKey),
+    now: now(),
+  });
+  const certificate = readCertificate(pem, "the new certificate");
+  await noteIssued(config, certificate);
+  return certificate;
+}
+
+/** What a CA signs outside its own life nobody takes (T68). */
+function requireValidCa({ notBefore, notAfter }: CertificateFacts, file: string, now: Date): void {
+  const here = `this host's clock says ${opensslTime(now)}`;
+  if (notBefore > now) {
+    const state = `${file} is not valid before ${opensslTime(notBefore)}, and ${here}`;
+    throw new CtrlExecError("config", `Cannot sign: ${state}`, {
+      hint:
+        "Set the clock if it is behind. If it was ahead when the CA was made, and no host is paired yet, " +
+        "remove ca.key and ca.crt and run ctrl-exec setup-ca again.",
+    });
+  }
+  if (notAfter > now) return;
+  const state = `${file} ended ${opensslTime(notAfter)}, and ${here}`;
+  throw new CtrlExecError("config", `Cannot sign: ${state}`, {
+    hint: "Set the clock if it is ahead. If it is right, the fleet needs a new CA: every host is paired again.",
+  });
+}
+
+/** A new key and certificate for this host, which are nowhere in place yet. */
+export async function makeOwnCredential(
+  controller: Controller,
+): Promise<{ readonly keyPem: string; readonly certificate: CertificateFacts }> {
+  const keyPem = await generateKeyPem(controller.config.key_type);
+  const publicKey = publicKeyBytes(readPrivateKey(keyPem, "the new key"));
+  return { keyPem, certificate: await signHost(controller, CONTROLLER_NAME, publicKey) };
+}
+
+/**
+ * Makes the controller's own key and certificate, and puts them in place. For a host that no agent
+ * knows yet, or whose own is lost: with agents the way is rotation.ts.
+ *
+ * @param force goes on when hosts that were seen lately disagree with this host's clock
+ */
+export async function setupController(
+  controller: Controller,
+  force = false,
+): Promise<CertificateFacts> {
+  const { config, log } = controller;
+  await requireRightClock(controller, "make this host's certificate", force);
+  using _lock = await lockMaintenance(controller);
+  const { keyPem, certificate } = await makeOwnCredential(controller);
+  const { credentials, inForce } = paths(config);
+  // The copy of an earlier one would be put back over it.
+  removeIfPresent(inForce);
+  writeWhole(config.key, keyPem, 0o600);
+  writeWhole(config.cert, certificate.pem, 0o644);
+  ensureFolder(credentials, 0o700);
+  writeWhole(inForce, keptText(keyPem, certificate), 0o600);
+  log("info", "setup-ctrl-exec", { SERIAL: certificate.serial });
+  return certificate;
+}

@@ -1,0 +1,58 @@
+/**
+ * This host's certificate, put back when somebody else has replaced it: 0.8's `rotate-cert` above all, which
+ * tells agents under the new certificate, so that none of them hears of it.
+ *
+ * What was in its place is kept beside it, for agents that were paired under it meanwhile. The writes are
+ * those of a rotation from the one to the other, and finishRotation ends what a crash has cut off. The
+ * state comes first: while it named the other one, a copy of that would count.
+ */
+import type { Serial } from "../../core/serial.ts";
+import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
+import type { Controller } from "../controller.ts";
+import { paths } from "../store/paths.ts";
+import { writeRotation } from "../store/rotation-state.ts";
+import { keep, markAgents, placeSteps, type RotationStep } from "../upkeep/rotation.ts";
+import { keptText, loadCredentials } from "./credential.ts";
+
+/**
+ * Sees to it that the certificate in force is in place, and its copy too. The caller holds the maintenance
+ * lock, and has finished the rotation before.
+ *
+ * @returns the serial of the certificate that was in its place; undefined when nothing was wrong
+ * @throws CtrlExecError `config` when the files in place cannot be used, `storage`
+ */
+export async function restoreCredential(controller: Controller): Promise<Serial | undefined> {
+  const { config, log, now } = controller;
+  const { current, replacement } = loadCredentials(config, now());
+  if (replacement === undefined) {
+    keepInForce(controller, keptText(current.keyPem, current.certificate));
+    return undefined;
+  }
+  for (const step of restoreSteps(controller)) await step.run();
+  const { serial } = replacement.certificate;
+  log("warning", "cert-replaced", { REPLACED_BY: serial, SERIAL: current.certificate.serial });
+  return serial;
+}
+
+/** The writes in their order; none when nothing is to be put back. */
+export function restoreSteps(controller: Controller): RotationStep[] {
+  const { config, now } = controller;
+  const { current, replacement } = loadCredentials(config, now());
+  if (replacement === undefined) return [];
+  const inForce = current.certificate.serial;
+  const other = replacement.certificate.serial;
+  return [
+    { name: "commit", run: () => writeRotation(config, inForce, other, now()) },
+    { name: "keep the other", run: () => keep(controller, replacement) },
+    { name: "stage", run: () => keep(controller, current) },
+    { name: "mark", run: () => markAgents(controller) },
+    ...placeSteps(controller, current),
+  ];
+}
+
+function keepInForce({ config }: Controller, content: string): void {
+  const { credentials, inForce } = paths(config);
+  if (readTextIfPresent(inForce) === content) return;
+  ensureFolder(credentials, 0o700);
+  writeWhole(inForce, content, 0o600);
+}

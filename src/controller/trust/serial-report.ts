@@ -1,0 +1,73 @@
+/** Which agents know the controller's present serial: one answer for whoever shows it or acts on it. */
+import { CtrlExecError } from "../../core/errors.ts";
+import { type RotationView, type SerialStatus, serialStatus } from "../../core/rotation.ts";
+import { readSerialLine, type Serial } from "../../core/serial.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
+import type { HostContext } from "../store/host.ts";
+import { readRegistry } from "../store/registry.ts";
+import { type RotationState, rotationProblems, rotationState } from "../store/rotation-state.ts";
+import { loadCredential, replacementProblems } from "./credential.ts";
+
+export interface AgentSerial {
+  readonly hostname: string;
+  readonly status: SerialStatus;
+  /** ISO 8601; empty when never. */
+  readonly confirmed: string;
+  /** The serial the agent is known to trust. */
+  readonly serial: Serial;
+}
+
+export interface SerialReport {
+  readonly current: Serial;
+  readonly rotation: RotationState | undefined;
+  readonly agents: readonly AgentSerial[];
+  /** What cannot be used, each with the file at fault and what to do: the report does without it. */
+  readonly problems: readonly CtrlExecError[];
+}
+
+/** `serial-status`. @throws CtrlExecError `config` when this host has no usable credential */
+export function serialReport(controller: HostContext): SerialReport {
+  const { config, log, now } = controller;
+  const rotation = rotationState(config, log);
+  const view = viewOf(controller, rotation);
+  const { agents, broken } = readRegistry(config);
+  return {
+    current: view.current,
+    rotation,
+    agents: [...agents.values()].map((record) => ({
+      hostname: record.hostname,
+      status: serialStatus(record, view, now()),
+      confirmed: record.serial_confirmed,
+      serial: readSerialLine(record.dispatcher_serial) ?? "",
+    })),
+    problems: [
+      ...replacementProblems(config, now()),
+      ...rotationProblems(config),
+      ...broken.map(({ problem }) => problem),
+    ],
+  };
+}
+
+/** @throws CtrlExecError `config` when this host has no usable credential */
+export function rotationView(controller: HostContext): RotationView {
+  return viewOf(controller, rotationState(controller.config, controller.log));
+}
+
+function viewOf({ config, now }: HostContext, rotation: RotationState | undefined): RotationView {
+  const { serial } = loadCredential(config, now()).certificate;
+  return { current: serial, overlapExpires: rotation?.overlapExpires };
+}
+
+/**
+ * How to tell where an agent stands. A host without a usable credential has nothing to compare with:
+ * there it is what the record says.
+ */
+export function statusReader(controller: HostContext): (record: AgentRecord) => SerialStatus {
+  try {
+    const view = rotationView(controller);
+    return (record) => serialStatus(record, view, controller.now());
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;
+    return ({ serial_status }) => serial_status;
+  }
+}

@@ -1,0 +1,131 @@
+/** Telling agents the controller's new serial: under the old one, which they trust. */
+
+import { serialStatus } from "../../core/rotation.ts";
+import type { Serial } from "../../core/serial.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { wholeText } from "../../core/wire/json-pieces.ts";
+import {
+  NOT_PERMITTED,
+  refusalIn,
+  runReply,
+  UPDATE_SERIAL_SCRIPT,
+} from "../../core/wire/messages.ts";
+import { type Controller, openDialler } from "../controller.ts";
+import {
+  askFleet,
+  type FleetDialler,
+  type HostOutcome,
+  type HostProblem,
+} from "../fleet/fan-out.ts";
+import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
+import { newRequestId } from "../request-id.ts";
+import { changeAgents, readRegistry } from "../store/registry.ts";
+
+const LIST_IT =
+  "that host's scripts.conf must list it, and self-check there says why it may not run";
+
+export interface BroadcastReport {
+  /** Agents that have taken a request under the new serial. */
+  readonly confirmed: readonly string[];
+  readonly pending: readonly HostProblem[];
+}
+
+/**
+ * Tells every agent that is pending or unknown. One is confirmed when it has taken a request under
+ * the new serial, which is also when it forgets the old one.
+ *
+ * @throws CtrlExecError `config` when this host's own credential cannot be used
+ */
+export async function broadcastSerial(controller: Controller): Promise<BroadcastReport> {
+  const { config, log, now } = controller;
+  const dialler = openDialler(controller);
+  const [current] = dialler.credentials;
+  const targets = untold(controller, current.serial);
+  if (targets.length === 0) return { confirmed: [], pending: [] };
+  const hosts = targets.map(({ name }) => name);
+  log("info", "serial-broadcast", { HOSTS: hosts.join(","), SERIAL: current.serial });
+  const told = new Set(hosts);
+  await changeAgents(config, (record) =>
+    told.has(record.hostname) ? { ...record, serial_broadcast: isoSeconds(now()) } : undefined,
+  );
+  const report = await tell(dialler, targets);
+  for (const { host, error } of report.pending) {
+    log("warning", "serial-broadcast-fail", { AGENT: host, ERROR: error });
+  }
+  return report;
+}
+
+/** An overlap that is over gives nobody up yet: that is markAgents, after one more try. */
+function untold({ config, now, agentPort }: Controller, current: Serial): ResolvedTarget[] {
+  return [...readRegistry(config).agents.values()]
+    .filter((record) => {
+      const status = serialStatus(record, { current, overlapExpires: undefined }, now());
+      return status === "pending" || status === "unknown";
+    })
+    .map((record) => targetOf(record.hostname, { kind: "agent", record }, agentPort));
+}
+
+async function tell(
+  dialler: FleetDialler,
+  targets: readonly ResolvedTarget[],
+): Promise<BroadcastReport> {
+  const [current] = dialler.credentials;
+  const { serial } = current;
+  const confirmed: string[] = [];
+  const pending: HostProblem[] = [];
+  const toConfirm: ResolvedTarget[] = [];
+  const body = {
+    script: UPDATE_SERIAL_SCRIPT,
+    args: [serial],
+    reqid: newRequestId(),
+    username: "ctrl-exec",
+    token: "",
+    // Agents since 1.1 judge it at once; older ones take no notice of it.
+    cert: current.credential.cert,
+  };
+  await askFleet(
+    dialler,
+    targets,
+    { method: "POST", path: "/run", body, reply: "output" },
+    (outcome) => {
+      const { target, acceptedSerial } = outcome;
+      // Whoever takes the request under the new serial knows it, whatever the script says.
+      if (acceptedSerial === serial) confirmed.push(target.name);
+      else {
+        const problem = scriptProblem(outcome);
+        if (problem === undefined) toConfirm.push(target);
+        else pending.push({ host: target.name, error: problem });
+      }
+    },
+  );
+  const underNew: FleetDialler = { ...dialler, credentials: [current] };
+  const ping = {
+    method: "POST",
+    path: "/ping",
+    body: { reqid: newRequestId() },
+    reply: "words",
+  } as const;
+  await askFleet(underNew, toConfirm, ping, (outcome) => {
+    const { target, acceptedSerial } = outcome;
+    if (acceptedSerial === serial) confirmed.push(target.name);
+    else pending.push({ host: target.name, error: answerProblem(outcome) });
+  });
+  return { confirmed, pending };
+}
+
+/** Why the script did not do its work; undefined when it says it did. */
+function scriptProblem(outcome: HostOutcome): string | undefined {
+  const answered = runReply.safeParse(outcome.reply?.json);
+  if (outcome.reply?.status !== 200 || !answered.success) return answerProblem(outcome);
+  const { exit, error, stderr } = answered.data;
+  const said = wholeText(stderr).trim().slice(0, 500);
+  if (exit === 0) return undefined;
+  if (error === NOT_PERMITTED) return `${UPDATE_SERIAL_SCRIPT}: ${error}; ${LIST_IT}`;
+  if (error !== undefined) return `${UPDATE_SERIAL_SCRIPT}: ${error}`;
+  return `${UPDATE_SERIAL_SCRIPT} ended with ${exit}${said === "" ? "" : `: ${said}`}`;
+}
+
+function answerProblem({ reply, error }: HostOutcome): string {
+  if (reply === undefined) return error ?? "no answer";
+  return refusalIn(reply.json) ?? `answered with status ${reply.status}`;
+}

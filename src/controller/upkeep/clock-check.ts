@@ -1,0 +1,155 @@
+/** Whether this host's clock can be believed, asked before anything is signed or given up (T68). */
+import { randomInt } from "node:crypto";
+import {
+  type ClockSighting,
+  type ClockVerdict,
+  describeOffset,
+  ENOUGH,
+  judgeClock,
+} from "../../core/clock.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { draw } from "../../core/random.ts";
+import { opensslTime } from "../../core/time.ts";
+import type { Controller } from "../controller.ts";
+import { dialSetting } from "../fleet/dial-setting.ts";
+import { askFleet } from "../fleet/fan-out.ts";
+import { targetOf } from "../fleet/targets.ts";
+import { newRequestId } from "../request-id.ts";
+import { knownClocks } from "../store/known-clocks.ts";
+import { type AgentRecord, readRegistry } from "../store/registry.ts";
+import { ANY_TIME, loadCredentials } from "../trust/credential.ts";
+
+/**
+ * Hosts that are asked: so many that of a fleet of which a quarter lies one draw in 8,000 has as many
+ * liars as others; so few that all are asked at once (`max_parallel`).
+ */
+const SAMPLE = 50;
+
+/** Seconds that are waited for one that is away. */
+const WAIT_SECONDS = 3;
+
+/**
+ * Asks some hosts what time it is, and judges by what they say now: what is written down was compared with a
+ * clock that may have been set since. Who is asked is drawn: a host that chose when it was seen last, or
+ * what it said then, would otherwise choose who is heard.
+ */
+export async function checkClock(controller: Controller): Promise<ClockVerdict> {
+  const { config, now } = controller;
+  const { agents } = readRegistry(config);
+  const answers = await ask(controller, draw([...agents.values()], SAMPLE, randomInt));
+  if (answers.length >= ENOUGH) return judgeClock(answers, now());
+  // With so few, what all others said in the last day is looked at too.
+  const sightings = [...knownClocks(config, agents), ...answers];
+  return judgeClock(new Map(sightings.map((one) => [one.host, one])).values(), now());
+}
+
+/**
+ * What those say that answer; it is also written down, as of any fan-out. Each speaks for itself alone,
+ * whatever verify_agent_identity lets pass elsewhere.
+ */
+async function ask(
+  controller: Controller,
+  records: readonly AgentRecord[],
+): Promise<readonly ClockSighting[]> {
+  const { config, now, agentPort } = controller;
+  const answers: ClockSighting[] = [];
+  if (records.length === 0) return answers;
+  const hurried = {
+    ...config,
+    connect_timeout: Math.min(WAIT_SECONDS, config.connect_timeout),
+    read_timeout: Math.min(WAIT_SECONDS, config.read_timeout),
+    verify_agent_identity: "strict" as const,
+  };
+  try {
+    // A certificate that seems to have expired may be what a wrong clock says.
+    const credentials = loadCredentials(config, ANY_TIME);
+    const targets = records.map((record) =>
+      targetOf(record.hostname, { kind: "agent", record }, agentPort),
+    );
+    const body = { reqid: newRequestId() };
+    await askFleet(
+      { ...dialSetting(hurried, credentials), host: controller },
+      targets,
+      { method: "POST", path: "/ping", body, reply: "words", idempotent: true },
+      ({ target: { record }, clockOffset: offset }) => {
+        if (record === undefined || offset === undefined) return;
+        answers.push({ host: record.hostname, offset, seen: now() });
+      },
+    );
+  } catch (thrown) {
+    // Without a credential nobody can be asked; whoever needs one says so.
+    if (!(thrown instanceof CtrlExecError)) throw thrown;
+  }
+  return answers;
+}
+
+/**
+ * For signing.
+ *
+ * @param deed what is to be done, as in "Cannot <deed>"
+ * @throws CtrlExecError `untrusted` when at least three hosts, and most of those seen, disagree
+ */
+export async function requireRightClock(
+  controller: Controller,
+  deed: string,
+  force: boolean,
+): Promise<void> {
+  await requireClock(controller, deed, force, ENOUGH);
+}
+
+/**
+ * For what cannot be taken back and can wait: one host that disagrees is enough when most do.
+ *
+ * @throws CtrlExecError `untrusted`
+ */
+export async function requireBelievedClock(
+  controller: Controller,
+  deed: string,
+  force: boolean,
+): Promise<void> {
+  await requireClock(controller, deed, force, 1);
+}
+
+/** @param enough hosts that must disagree, besides being most of those that were seen */
+async function requireClock(
+  controller: Controller,
+  deed: string,
+  force: boolean,
+  enough: number,
+): Promise<void> {
+  const { config, log, now } = controller;
+  // So few hosts cannot say it: they need not be asked.
+  if (force || readRegistry(config).agents.size < enough) return;
+  const verdict = await checkClock(controller);
+  if (verdict.kind === "fine" || verdict.differ.length < enough) return;
+  const [furthest] = verdict.differ;
+  log("err", "clock-refuse", {
+    DIFFER: verdict.differ.length,
+    HOSTS: hostsOf(verdict),
+    OFFSET: furthest?.offset,
+    SEEN: verdict.seen,
+    TASK: deed,
+  });
+  throw new CtrlExecError("untrusted", `Cannot ${deed}: ${disagreement(verdict)}`, {
+    hint:
+      `This host's clock says ${opensslTime(now())}. Set it right, or theirs; ` +
+      "--force goes on all the same.",
+  });
+}
+
+const MAX_NAMED = 10;
+
+function hostsOf({ differ }: ClockVerdict): string {
+  return differ
+    .slice(0, MAX_NAMED)
+    .map(({ host }) => host)
+    .join(",");
+}
+
+/** Who disagrees, and by how much. */
+function disagreement({ differ, seen }: ClockVerdict): string {
+  const [furthest] = differ;
+  const example =
+    furthest === undefined ? "" : ` (${furthest.host} is ${describeOffset(furthest.offset)})`;
+  return `the clocks of ${differ.length} of the ${seen} hosts that have answered disagree with this host's${example}`;
+}

@@ -1,0 +1,14 @@
+/** What killed writes have left in the folders of the control host; purgeRunRecords() has the records' one. */
+import { dirname } from "node:path";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { removeDead } from "../../system/files/temporary-file.ts";
+import { paths } from "../store/paths.ts";
+
+/** Of folders that nothing may be written into for a long time: some of it has keys. Never throws. */
+export function removeLeftovers(config: ControllerConfig): void {
+  const { agents, pairing, locks, credentials } = paths(config);
+  const beside = [config.cert, config.key].map((path) => dirname(path));
+  const { ca_dir, state_dir } = config;
+  const folders = new Set([...beside, credentials, ca_dir, state_dir, agents, pairing, locks]);
+  for (const folder of folders) removeDead(folder);
+}

@@ -1,0 +1,205 @@
+/** The check loop: what a fleet's trust needs, done as it falls due, unattended. */
+import { CtrlExecError, inOneLine, messageOf } from "../../core/errors.ts";
+import type { Controller } from "../controller.ts";
+import type { HostProblem } from "../fleet/fan-out.ts";
+import { dropExpiredRequests } from "../pairing/queue.ts";
+import { dropUnusedLocks } from "../runs/locks.ts";
+import { purgeRunRecords } from "../runs/record-space.ts";
+import { hasExpired, pruneIssued } from "../store/issued.ts";
+import { lockMaintenance, tryLockMaintenance } from "../store/maintenance-lock.ts";
+import { readRegistry } from "../store/registry.ts";
+import { rotationProblems } from "../store/rotation-state.ts";
+import { restoreCredential } from "../trust/replaced-credential.ts";
+import { broadcastSerial } from "./broadcast.ts";
+import { requireBelievedClock } from "./clock-check.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { mendCredentials } from "./mend-credentials.ts";
+import { dueForRenewal, renewAgents } from "./renewal.ts";
+import {
+  dropEarlier,
+  finishRotation,
+  markAgents,
+  mendOverlap,
+  overlapIsOver,
+  type Rotated,
+  rotate,
+  rotateIfDue,
+} from "./rotation.ts";
+
+/** What one pass did; host names in lists, in the order they were met. */
+export interface MaintenanceReport {
+  /** True when another pass was under way, which does the same work: nothing else was done. */
+  readonly busy: boolean;
+  /** Serials of this host's own certificates that were not valid now, and are again. */
+  readonly mended: readonly string[];
+  /** Serial of the certificate that was in the place of the controller's own, which was put back. */
+  readonly replacedBy: string | undefined;
+  /** The new serial, when the controller's certificate was due. */
+  readonly rotated: string | undefined;
+  /** Agents that now know the controller's present serial. */
+  readonly confirmed: readonly string[];
+  /** Agents that do not know it yet. */
+  readonly pending: readonly HostProblem[];
+  /** Agents that have missed the overlap and must be paired again. */
+  readonly stale: readonly string[];
+  readonly renewed: readonly string[];
+  /** Agents whose certificate is due and could not be renewed. */
+  readonly notRenewed: readonly HostProblem[];
+  readonly expiredRequests: number;
+  readonly expiredRuns: number;
+  /** Whatever broke, each with the file at fault. */
+  readonly problems: readonly string[];
+  /** One of them was of the code `config`, as where this user may not read or write the files. */
+  readonly misconfigured: boolean;
+}
+
+const NOTHING: MaintenanceReport = {
+  busy: false,
+  mended: [],
+  replacedBy: undefined,
+  rotated: undefined,
+  confirmed: [],
+  pending: [],
+  stale: [],
+  renewed: [],
+  notRenewed: [],
+  expiredRequests: 0,
+  expiredRuns: 0,
+  problems: [],
+  misconfigured: false,
+};
+
+/**
+ * Does what is due. Never throws: what breaks is in `problems` and in the log.
+ *
+ * @param force goes on when other hosts' clocks disagree with this one's
+ */
+export async function maintainOnce(
+  controller: Controller,
+  force = false,
+): Promise<MaintenanceReport> {
+  const { config, log, now } = controller;
+  const problems = new Set<string>();
+  let misconfigured = false;
+  /** One task that fails leaves the others to be done. */
+  const attempt = async <Value>(
+    name: string,
+    task: () => Value | Promise<Value>,
+  ): Promise<Value | undefined> => {
+    try {
+      return await task();
+    } catch (thrown) {
+      problems.add(inOneLine(thrown));
+      misconfigured ||= thrown instanceof CtrlExecError && thrown.code === "config";
+      log("err", "maintain-fail", { ERROR: messageOf(thrown), TASK: name });
+      return undefined;
+    }
+  };
+  const lock = await attempt("lock", () => ({ held: tryLockMaintenance(controller) }));
+  if (lock === undefined) return { ...NOTHING, problems: [...problems], misconfigured };
+  if (lock.held === undefined) return { ...NOTHING, busy: true };
+  using _held = lock.held;
+  const registry = await attempt("registry", () => readRegistry(config));
+  for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
+  const rotation = await attempt("rotation-state", () => rotationProblems(config));
+  for (const problem of rotation ?? []) problems.add(inOneLine(problem));
+  const mended = await attempt("mend", () => mendCredentials(controller));
+  await attempt("mend-overlap", () => mendOverlap(controller));
+  await attempt("finish-rotation", () => finishRotation(controller));
+  const replacedBy = await attempt("restore", () => restoreCredential(controller));
+  const rotated = await attempt("rotate", () => rotateIfDue(controller, force));
+  // Told first, so that after a long rest nobody is given up who could have been reached.
+  const told = await attempt("broadcast", () => broadcastSerial(controller));
+  const marked = await attempt("stale", () => giveUp(controller, force));
+  const stale = marked ?? [];
+  // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
+  if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
+  const renewals = await attempt("renew", () =>
+    renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values()), force),
+  );
+  const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
+  const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
+  await attempt("locks", () => dropUnusedLocks(controller));
+  removeLeftovers(config);
+  if (marked !== undefined && hasExpired(config, now())) {
+    await attempt("issued", async () => {
+      await requireBelievedClock(controller, "drop notes of expired certificates", force);
+      await pruneIssued(config, now());
+    });
+  }
+  return {
+    busy: false,
+    mended: mended ?? [],
+    replacedBy,
+    rotated: rotated?.newSerial,
+    confirmed: told?.confirmed ?? [],
+    pending: (told?.pending ?? []).filter(({ host }) => !stale.includes(host)),
+    stale,
+    renewed: renewals?.renewed ?? [],
+    notRenewed: renewals?.notRenewed ?? [],
+    expiredRequests: expiredRequests ?? 0,
+    expiredRuns: expiredRuns ?? 0,
+    problems: [...problems],
+    misconfigured,
+  };
+}
+
+/**
+ * Nobody is given up, and no earlier certificate dropped, on the word of a clock with which most others
+ * disagree: nothing could bring them back (T68).
+ *
+ * @returns every agent that is stale
+ */
+async function giveUp(controller: Controller, force: boolean): Promise<string[]> {
+  if (overlapIsOver(controller)) {
+    await requireBelievedClock(controller, "end the overlap of the rotation", force);
+  }
+  return await markAgents(controller);
+}
+
+export interface RotationReport extends Rotated {
+  readonly confirmed: readonly string[];
+  readonly pending: readonly HostProblem[];
+  /** Records of agents that nobody could tell, and a rotation.json that this one has replaced. */
+  readonly problems: readonly CtrlExecError[];
+}
+
+/**
+ * `rotate-cert`: rotates now and tells the agents.
+ *
+ * @param force goes on when other hosts' clocks disagree with this one's
+ * @throws CtrlExecError when nothing was rotated
+ */
+export async function rotateNow(controller: Controller, force = false): Promise<RotationReport> {
+  const { config } = controller;
+  using _lock = await lockMaintenance(controller);
+  const replaced = rotationProblems(config).map(
+    ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written anew." }),
+  );
+  const rotated = await rotate(controller, force);
+  const { confirmed, pending } = await broadcastSerial(controller);
+  const broken = readRegistry(config).broken.map(({ problem }) => problem);
+  return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };
+}
+
+export interface CheckLoop {
+  /** No pass begins after this. One under way may be cut off: every step of it survives that. */
+  stop(): void;
+}
+
+/** A pass now, and one each `cert_check_interval`. */
+export function startCheckLoop(controller: Controller): CheckLoop {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+  const pass = async () => {
+    await maintainOnce(controller);
+    if (!stopped) timer = setTimeout(pass, controller.config.cert_check_interval * 1000);
+  };
+  void pass();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

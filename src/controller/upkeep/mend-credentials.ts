@@ -1,0 +1,73 @@
+/**
+ * This host's certificates that are not valid now, because the clock was wrong when they were made or
+ * nobody was there when they ended, get a life that has now in it: signed anew, for the same key and under
+ * the same serial, by which agents know this host. An agent that was paired under one, and trusts no
+ * other, is reached again (T68).
+ *
+ * A life only ever grows: where it is the present clock that is wrong, nothing is lost by it.
+ */
+import { join } from "node:path";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { addDays, opensslTime } from "../../core/time.ts";
+import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/certificate.ts";
+import { privateKeyAlone } from "../../pki/keys.ts";
+import {
+  listFolder,
+  readPrivateText,
+  readText,
+  readTextIfPresent,
+  writeWhole,
+} from "../../system/files/files.ts";
+import type { Controller } from "../controller.ts";
+import { paths } from "../store/paths.ts";
+import { keptSerial, keptText } from "../trust/credential.ts";
+
+/**
+ * The caller holds the maintenance lock. Each file is one rename: a crash leaves it old or new.
+ *
+ * @returns the serials of those that were mended
+ * @throws CtrlExecError `config` when a file of this host cannot be used
+ */
+export async function mendCredentials(controller: Controller): Promise<string[]> {
+  const { config, log } = controller;
+  const ca = readCertificate(readText(config.ca), config.ca);
+  const mended: string[] = [];
+  for (const { file, inForce } of certificateFiles(config)) {
+    const text = inForce ? readText(file) : readPrivateText(file);
+    const certificate = readCertificate(text, file);
+    if (!isSignedBy(certificate, ca)) continue;
+    const ended = inForce && certificate.notAfter <= controller.now();
+    if (certificate.notBefore <= controller.now() && !ended) continue;
+    const { signAgain } = await import("../trust/ca.ts");
+    const longer = await signAgain(controller, certificate, lifeWithNow(controller, certificate));
+    if (inForce) writeWhole(file, `${longer.pem.trimEnd()}\n`, 0o644);
+    else writeWhole(file, keptText(privateKeyAlone(text, file), longer), 0o600);
+    log("warning", "cert-mended", {
+      NOT_AFTER: opensslTime(longer.notAfter),
+      NOT_BEFORE: opensslTime(longer.notBefore),
+      PATH: file,
+      SERIAL: certificate.serial,
+    });
+    mended.push(certificate.serial);
+  }
+  return mended;
+}
+
+/** The one in place, and those of rotations beside it with their keys. */
+function certificateFiles(config: ControllerConfig) {
+  const { credentials } = paths(config);
+  const kept = listFolder(credentials)
+    .filter((name) => keptSerial(name) !== undefined)
+    .map((name) => ({ file: join(credentials, name), inForce: false }));
+  if (readTextIfPresent(config.cert) === undefined) return kept;
+  return [{ file: config.cert, inForce: true }, ...kept];
+}
+
+function lifeWithNow({ config, now }: Controller, { notBefore, notAfter }: CertificateFacts) {
+  const begins = addDays(now(), -config.cert_backdate / 86_400);
+  const ends = addDays(now(), config.cert_days);
+  return {
+    notBefore: begins < notBefore ? begins : notBefore,
+    notAfter: ends > notAfter && notAfter <= now() ? ends : notAfter,
+  };
+}

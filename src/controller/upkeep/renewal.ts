@@ -1,0 +1,245 @@
+/**
+ * New certificates for agents, before the old ones end: the agent makes a request from its present
+ * key, the CA signs it for the registered name, the agent checks it and puts it in force.
+ */
+import { secondsSince } from "../../core/clock.ts";
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { withNextStep } from "../../core/refusal-steps.ts";
+import { renewalTime } from "../../core/renewal.ts";
+import { lastsLonger } from "../../core/rotation.ts";
+import { readSerialLine, type Serial } from "../../core/serial.ts";
+import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../../core/time.ts";
+import { refusalIn, renewReply } from "../../core/wire/messages.ts";
+import { type CertificateFacts, readCertificate } from "../../pki/certificate.ts";
+import { readText } from "../../system/files/files.ts";
+import { type Controller, openDialler } from "../controller.ts";
+import type { AgentRequest } from "../fleet/ask-agent.ts";
+import {
+  askHost,
+  type FleetDialler,
+  type HostProblem,
+  inParallel,
+  placesFor,
+} from "../fleet/fan-out.ts";
+import { shownCertificate } from "../fleet/shown-certificate.ts";
+import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
+import { newRequestId } from "../request-id.ts";
+import { noteIssued } from "../store/issued.ts";
+import {
+  type AgentRecord,
+  agentFinder,
+  changeAgents,
+  findAgent,
+  lockRegistry,
+  type Registered,
+} from "../store/registry.ts";
+import { readRevoked } from "../store/revocations.ts";
+import { requireRightClock } from "./clock-check.ts";
+
+/** When the agent's certificate is due, by its record; undefined when the record does not say. */
+export function renewalDueAt(record: AgentRecord, certDays: number): Date | undefined {
+  const expires = parseOpensslTime(record.expiry);
+  if (expires === undefined) return undefined;
+  const written = new Date(record.renewed === "" ? record.paired : record.renewed);
+  // Written while the clock was wrong it may lie behind the end.
+  const believed = written < expires;
+  const issued = believed ? written : addDays(expires, -certDays);
+  return renewalTime({ hostname: record.hostname, issued, expires });
+}
+
+/** Those of the agents that are to be renewed now. Stale ones refuse every credential of this host. */
+export function dueForRenewal(
+  { config, now }: Controller,
+  records: Iterable<AgentRecord>,
+): AgentRecord[] {
+  const due = [...records].filter((record) => {
+    if (record.serial_status === "stale") return false;
+    const dueAt = renewalDueAt(record, config.cert_days);
+    return dueAt !== undefined && (dueAt <= now() || isFromAhead(record, now()));
+  });
+  if (due.length === 0) return [];
+  const ca = readCertificate(readText(config.ca), config.ca);
+  return due.filter((record) => {
+    if (isFromAhead(record, now())) return true;
+    const expires = parseOpensslTime(record.expiry);
+    return expires !== undefined && lastsLonger(expires, ca.notAfter, config.cert_days, now());
+  });
+}
+
+/** Its certificate was made while this host's clock was ahead: nobody knows which one it has (T68). */
+function isFromAhead({ paired, renewed }: AgentRecord, now: Date): boolean {
+  return secondsSince(new Date(renewed === "" ? paired : renewed), now) === undefined;
+}
+
+export interface RenewalReport {
+  readonly renewed: readonly string[];
+  readonly notRenewed: readonly HostProblem[];
+}
+
+/**
+ * Renews each; one that fails keeps its old certificate and is tried again at the next check.
+ *
+ * @param force goes on when other hosts' clocks disagree with this one's
+ * @throws CtrlExecError `untrusted` when they do
+ */
+export async function renewAgents(
+  controller: Controller,
+  records: readonly AgentRecord[],
+  force = false,
+): Promise<RenewalReport> {
+  const { config } = controller;
+  const renewed: string[] = [];
+  const notRenewed: HostProblem[] = [];
+  if (records.length === 0) return { renewed, notRenewed };
+  // The name goes into a certificate: that it is the right host is not left to a policy.
+  const strict = { ...config, verify_agent_identity: "strict" } as const;
+  const dialler: FleetDialler = { ...openDialler(controller), config: strict };
+  const find = agentFinder(config);
+  const { agentPort } = controller;
+  const targets = records.map(({ hostname }) => targetOf(hostname, find(hostname), agentPort));
+  await requireRightClock(controller, "renew certificates", force);
+  await inParallel(targets, placesFor(config), async (target) => {
+    const failure = await renewAgent(controller, dialler, target);
+    if (failure === undefined) renewed.push(target.name);
+    else notRenewed.push({ host: target.name, error: failure });
+  });
+  return { renewed, notRenewed };
+}
+
+/** Returns why it failed; undefined when it did not. */
+async function renewAgent(
+  controller: Controller,
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+): Promise<string | undefined> {
+  const { log, config } = controller;
+  const reqid = newRequestId();
+  const where = { REQID: reqid, TARGET: target.name };
+  log("info", "renew", { ...where, STATUS: "starting" });
+  let action = "renew";
+  try {
+    const csr = await askForRequest(dialler, target, reqid);
+    const { judgeCsr } = await import("../../pki/csr.ts");
+    const { publicKey } = judgeCsr(csr, target.name);
+    await noteUnknown(dialler, target);
+    const certificate = await signIfUnchanged(controller, target, publicKey);
+    action = "renew-complete";
+    await deliver(dialler, target, {
+      cert: certificate.pem,
+      ca: readCertificate(readText(config.ca), config.ca).pem,
+      reqid,
+    });
+    await recordRenewal(controller, target.name, certificate);
+    log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });
+    return undefined;
+  } catch (thrown) {
+    log("err", action, { ...where, ERROR: messageOf(thrown) });
+    return messageOf(thrown);
+  }
+}
+
+/**
+ * A certificate of 0.8 is written down nowhere here. Before another takes its place in the record it is,
+ * or unpair --revoke would leave it good.
+ */
+async function noteUnknown(dialler: FleetDialler, target: ResolvedTarget): Promise<void> {
+  const { record } = target;
+  if (record === undefined || readSerialLine(record.serial) !== undefined) return;
+  const shown = await shownCertificate(dialler, target);
+  await noteIssued(dialler.config, { ...shown, commonName: record.hostname });
+}
+
+/**
+ * Signs under the registry's lock, which unpairing takes too: a host that was revoked while it was
+ * asked gets nothing, and one that is revoked afterwards has this certificate among its serials (T05).
+ */
+async function signIfUnchanged(
+  controller: Controller,
+  { name, record }: ResolvedTarget,
+  publicKey: Buffer,
+): Promise<CertificateFacts> {
+  const { config } = controller;
+  const { signHost } = await import("../trust/ca.ts");
+  using _lock = await lockRegistry(config);
+  const problem = changeOf(record, findAgent(config, name), readRevoked(config));
+  if (problem !== undefined) {
+    throw new CtrlExecError("untrusted", `Cannot renew ${name}: ${problem} meanwhile`);
+  }
+  return await signHost(controller, name, publicKey);
+}
+
+/** What has happened to the host that forbids signing for it; undefined when nothing has. */
+function changeOf(
+  before: AgentRecord | undefined,
+  present: Registered | undefined,
+  revoked: ReadonlySet<Serial>,
+): string | undefined {
+  if (present === undefined) return "it was unpaired";
+  if (present.kind === "broken") return "its record was damaged";
+  const { serial } = present.record;
+  // Not every serial that was ever issued to the name: a host that is paired anew may be renewed.
+  if (serial !== before?.serial) return "it was given another certificate";
+  return revoked.has(serial) ? "its certificate was revoked" : undefined;
+}
+
+async function askForRequest(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  reqid: string,
+): Promise<string> {
+  const json = await ask(dialler, target, {
+    method: "POST",
+    path: "/renew",
+    body: { reqid },
+    reply: "words",
+  });
+  const answered = renewReply.safeParse(json);
+  if (answered.success) return answered.data.csr;
+  throw new CtrlExecError("protocol", `${target.name} answered /renew without a request`);
+}
+
+async function deliver(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  body: { readonly cert: string; readonly ca: string; readonly reqid: string },
+): Promise<void> {
+  await ask(dialler, target, { method: "POST", path: "/renew-complete", body, reply: "words" });
+}
+
+/** The answer's JSON. @throws CtrlExecError with what the agent said against it */
+async function ask(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  request: AgentRequest,
+): Promise<unknown> {
+  const { reply, error } = await askHost(dialler, target, request);
+  if (reply === undefined) throw new CtrlExecError("unreachable", error ?? "no answer");
+  if (reply.status === 200) return reply.json;
+  if (reply.status === 404) {
+    throw new CtrlExecError("protocol", `${target.name} has no ${request.path}: it runs 0.8`, {
+      hint: "Update the agent, or pair it again before its certificate ends.",
+    });
+  }
+  const why = refusalIn(reply.json) ?? `status ${reply.status}`;
+  throw new CtrlExecError(
+    "protocol",
+    `${target.name} refuses ${request.path}: ${withNextStep(why)}`,
+  );
+}
+
+async function recordRenewal(
+  { config, now }: Controller,
+  hostname: string,
+  certificate: CertificateFacts,
+): Promise<void> {
+  await changeAgents(config, (record) =>
+    record.hostname === hostname
+      ? {
+          ...record,
+          expiry: opensslTime(certificate.notAfter),
+          serial: certificate.serial,
+          renewed: isoSeconds(now()),
+        }
+      : undefined,
+  );
+}

@@ -1,0 +1,263 @@
+/**
+ * The controller's certificate, replaced without losing an agent.
+ *
+ * An agent refuses every serial but the one it knows, so it can only hear of a new one from the old
+ * one. The writes, in their order, each whole; a crash after any of them leaves this:
+ *
+ *   1 keep the old     credentials/<old>.pem    nothing has changed
+ *   2 stage the new    credentials/<new>.pem    nothing has changed; the file is dropped later
+ *   3 commit           rotation.json            the new one is in force, read from credentials/;
+ *                                               agents are spoken to under the old one
+ *   4 mark             agents/<host>.json       those not marked count as pending all the same: the
+ *                                               serial in their record is not the one in force
+ *   5 put in place     ctrl-exec.key            the pair does not fit; credentials/ still has the new
+ *   6                  ctrl-exec.crt            both are the new one's
+ *   7 keep the copy    credentials/in-force.pem <new>.pem under its other name: as without a rotation,
+ *                                               and the old one beside it
+ *
+ * Whoever maintains next does 4 to 7 again. Telling the agents is broadcast.ts; the old
+ * one goes when the overlap is over (dropEarlier).
+ */
+import { join } from "node:path";
+import { secondsSince } from "../../core/clock.ts";
+import { messageOf } from "../../core/errors.ts";
+import { renewalThreshold, rotationDue, serialStatus } from "../../core/rotation.ts";
+import { readSerialLine, type Serial } from "../../core/serial.ts";
+import { daysBetween, isoSeconds } from "../../core/time.ts";
+import {
+  ensureFolder,
+  listFolder,
+  moveOver,
+  removeIfPresent,
+  writeWhole,
+} from "../../system/files/files.ts";
+import type { Controller } from "../controller.ts";
+import { paths } from "../store/paths.ts";
+import { changeAgents, readRegistry } from "../store/registry.ts";
+import { readRotation, rotationState, writeRotation } from "../store/rotation-state.ts";
+import {
+  type ControllerCredential,
+  keptSerial,
+  keptText,
+  loadCredential,
+} from "../trust/credential.ts";
+import { rotationView } from "../trust/serial-report.ts";
+import { checkClock, requireRightClock } from "./clock-check.ts";
+import { mendCredentials } from "./mend-credentials.ts";
+
+/** One write of a rotation, by name. */
+export interface RotationStep {
+  readonly name: string;
+  run(): void | Promise<void>;
+}
+
+export interface RotationPlan {
+  readonly oldSerial: Serial;
+  readonly newSerial: Serial;
+  readonly steps: readonly RotationStep[];
+}
+
+/**
+ * Makes the new key and certificate, and says which writes bring them into force. Nothing is written
+ * yet but the CA's note of what it signed. The caller holds the maintenance lock.
+ *
+ * @throws CtrlExecError `config` when the present credential cannot be used: nobody could be told
+ */
+export async function planRotation(controller: Controller): Promise<RotationPlan> {
+  const { config, now } = controller;
+  const old = loadCredential(config, now());
+  const { makeOwnCredential } = await import("../trust/ca.ts");
+  const next: ControllerCredential = { ...(await makeOwnCredential(controller)), ca: old.ca };
+  const oldSerial = old.certificate.serial;
+  const newSerial = next.certificate.serial;
+  return {
+    oldSerial,
+    newSerial,
+    steps: [
+      { name: "keep the old", run: () => keep(controller, old) },
+      { name: "stage the new", run: () => keep(controller, next) },
+      { name: "commit", run: () => writeRotation(config, newSerial, oldSerial, now()) },
+      { name: "mark", run: () => markAgents(controller) },
+      ...placeSteps(controller, next),
+    ],
+  };
+}
+
+/** Puts a copy into credentials/. */
+export function keep({ config }: Controller, { keyPem, certificate }: ControllerCredential): void {
+  ensureFolder(paths(config).credentials, 0o700);
+  writeWhole(keptFile(config, certificate.serial), keptText(keyPem, certificate), 0o600);
+}
+
+function keptFile(config: Controller["config"], serial: Serial): string {
+  return join(paths(config).credentials, `${serial}.pem`);
+}
+
+/** What credentials/ has a copy of comes into its place. */
+export function placeSteps({ config }: Controller, next: ControllerCredential): RotationStep[] {
+  return [
+    { name: "put the key in place", run: () => writeWhole(config.key, next.keyPem, 0o600) },
+    {
+      name: "put the certificate in place",
+      run: () => writeWhole(config.cert, `${next.certificate.pem.trimEnd()}\n`, 0o644),
+    },
+    {
+      name: "keep the copy",
+      run: () => moveOver(keptFile(config, next.certificate.serial), paths(config).inForce),
+    },
+  ];
+}
+
+export interface Rotated {
+  readonly oldSerial: Serial;
+  readonly newSerial: Serial;
+  readonly agents: number;
+  readonly overlapExpires: Date | undefined;
+}
+
+/**
+ * The whole of it. The caller holds the maintenance lock.
+ *
+ * @param force goes on when other hosts' clocks disagree with this one's
+ * @throws CtrlExecError; it is logged
+ */
+export async function rotate(controller: Controller, force: boolean): Promise<Rotated> {
+  const { config, log } = controller;
+  try {
+    await requireRightClock(controller, "rotate this host's certificate", force);
+    await mendCredentials(controller);
+    await finishRotation(controller);
+    const plan = await planRotation(controller);
+    for (const step of plan.steps) await step.run();
+    const overlapExpires = rotationState(config, log)?.overlapExpires;
+    const agents = readRegistry(config).agents.size;
+    const { oldSerial, newSerial } = plan;
+    log("info", "cert-rotated", {
+      AGENTS: agents,
+      NEW_SERIAL: newSerial,
+      OLD_SERIAL: oldSerial,
+      OVERLAP_EXPIRES: overlapExpires === undefined ? undefined : isoSeconds(overlapExpires),
+    });
+    return { oldSerial, newSerial, agents, overlapExpires };
+  } catch (thrown) {
+    log("err", "cert-rotation-fail", { ERROR: messageOf(thrown) });
+    throw thrown;
+  }
+}
+
+/** Rotates when the certificate is due. @returns undefined when it is not */
+export async function rotateIfDue(
+  controller: Controller,
+  force: boolean,
+): Promise<Rotated | undefined> {
+  const { config, log, now } = controller;
+  const { certificate, ca } = loadCredential(config, now());
+  const daysLeft = daysBetween(now(), certificate.notAfter);
+  log("info", "cert-check", {
+    DAYS_LEFT: daysLeft,
+    THRESHOLD: Math.floor(renewalThreshold(config)),
+  });
+  if (!rotationDue(certificate.notAfter, ca.notAfter, config, now())) return undefined;
+  log("info", "cert-renewal-start", { DAYS_LEFT: daysLeft });
+  return await rotate(controller, force);
+}
+
+/**
+ * Puts in place what a crash may have left in credentials/ since the commit. The caller holds the
+ * maintenance lock.
+ */
+export async function finishRotation(controller: Controller): Promise<void> {
+  const { config, now } = controller;
+  const rotation = readRotation(config);
+  if (rotation.kind !== "state") return;
+  const current = loadCredential(config, now());
+  const { serial } = current.certificate;
+  const staged = listFolder(paths(config).credentials).includes(`${serial}.pem`);
+  if (!staged || serial !== rotation.state.currentSerial) return;
+  for (const step of placeSteps(controller, current)) await step.run();
+}
+
+/**
+ * Brings the records in line with the rotation: those who have not heard of the serial in force are
+ * pending, and stale once the overlap is over.
+ *
+ * @returns every agent that is stale
+ */
+export async function markAgents(controller: Controller): Promise<string[]> {
+  const { config, log, now } = controller;
+  const view = rotationView(controller);
+  const stale: string[] = [];
+  const givenUp: string[] = [];
+  await changeAgents(config, (record) => {
+    const status = serialStatus(record, view, now());
+    if (status === "stale") stale.push(record.hostname);
+    if (status === record.serial_status) return undefined;
+    if (status === "stale") givenUp.push(record.hostname);
+    return { ...record, serial_status: status };
+  });
+  for (const hostname of givenUp) {
+    log("warning", "serial-stale", {
+      AGENT: hostname,
+      REASON: "not confirmed before the overlap was over; pair it again",
+    });
+  }
+  return stale;
+}
+
+/**
+ * Gives a rotation that was made while the clock was ahead the overlap that it should have had, when
+ * somebody else says that the clock is right now.
+ */
+export async function mendOverlap(controller: Controller): Promise<void> {
+  const { config, now } = controller;
+  const rotation = readRotation(config);
+  if (rotation.kind !== "state") return;
+  const { currentSerial, previousSerial, rotatedAt } = rotation.state;
+  if (rotatedAt === undefined || previousSerial === undefined) return;
+  if (secondsSince(rotatedAt, now()) !== undefined) return;
+  const { kind, seen } = await checkClock(controller);
+  if (kind === "fine" && seen > 0) writeRotation(config, currentSerial, previousSerial, now());
+}
+
+/** Whether a rotation's overlap has just ended: there is still something to give up or to drop. */
+export function overlapIsOver({ config, now }: Controller): boolean {
+  const rotation = readRotation(config);
+  if (rotation.kind !== "state") return false;
+  const { currentSerial, overlapExpires } = rotation.state;
+  if (overlapExpires === undefined || overlapExpires > now()) return false;
+  const earlier = listFolder(paths(config).credentials)
+    .map(keptSerial)
+    .some((serial) => serial !== undefined && serial !== currentSerial);
+  const pending = [...readRegistry(config).agents.values()].some(
+    ({ serial_status }) => serial_status === "pending",
+  );
+  return earlier || pending;
+}
+
+/**
+ * Drops credentials that nobody is left to be spoken to under: after the overlap all but the one in
+ * force, before it those that are neither side of the rotation nor known to any agent.
+ */
+export function dropEarlier({ config, now }: Controller): void {
+  const rotation = readRotation(config);
+  // Without a sound rotation.json nobody knows what is still needed.
+  if (rotation.kind !== "state") return;
+  const { currentSerial, previousSerial, overlapExpires } = rotation.state;
+  const over = overlapExpires !== undefined && overlapExpires <= now();
+  const needed = new Set<Serial | undefined>([currentSerial]);
+  if (!over) {
+    needed.add(previousSerial);
+    const { agents, broken } = readRegistry(config);
+    // Nobody knows which of them such an agent trusts.
+    if (broken.length > 0) return;
+    for (const { dispatcher_serial } of agents.values()) {
+      needed.add(readSerialLine(dispatcher_serial));
+    }
+  }
+  for (const name of listFolder(paths(config).credentials)) {
+    const serial = keptSerial(name);
+    if (serial !== undefined && !needed.has(serial)) {
+      removeIfPresent(join(paths(config).credentials, name));
+    }
+  }
+}

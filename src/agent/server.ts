@@ -6,10 +6,10 @@ import { listenTcp } from "../system/net/tcp.ts";
 import { descriptorLimit } from "../system/process/descriptors.ts";
 import { Door } from "./door/door.ts";
 import { QuietLog } from "./door/quiet-log.ts";
-import { Requests } from "./requests.ts";
-import { RunningScripts } from "./running-scripts.ts";
-import type { AgentState } from "./state.ts";
-import { StateKeeper } from "./state-keeper.ts";
+import { Requests } from "./http/requests.ts";
+import { RunningScripts } from "./scripts/running-scripts.ts";
+import type { AgentState } from "./state/state.ts";
+import { StateKeeper } from "./state/state-keeper.ts";
 
 /** How long running scripts may still answer after close(). */
 const CLOSE_MS = 10_000;

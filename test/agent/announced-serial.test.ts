@@ -1,7 +1,7 @@
 /** Who stores the serial that a rotation announces, by what scripts.conf says of update-ctrl-exec-serial. */
 import { expect, test } from "bun:test";
 import { existsSync, symlinkSync } from "node:fs";
-import { checkAgent } from "../../src/agent/self-check.ts";
+import { checkAgent } from "../../src/agent/checks/self-check.ts";
 import { rotateNow } from "../../src/controller/upkeep/maintenance.ts";
 import { type LocalAgent, LocalFleet } from "../support/local-fleet.ts";
 

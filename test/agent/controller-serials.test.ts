@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { ControllerSerials, storeControllerSerial } from "../../src/agent/controller-serials.ts";
+import {
+  ControllerSerials,
+  storeControllerSerial,
+} from "../../src/agent/trust/controller-serials.ts";
 import { TestFolder } from "../support/folder.ts";
 
 /** @param name in the certificate */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { pair } from "../../src/agent/enrolment.ts";
+import { pair } from "../../src/agent/pairing/enrolment.ts";
 import { paths } from "../../src/controller/store/paths.ts";
 import { setupCa, setupController, signHost } from "../../src/controller/trust/ca.ts";
 import { loadCredential, pairingCredential } from "../../src/controller/trust/credential.ts";

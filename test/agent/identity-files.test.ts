@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { ControllerSerials } from "../../src/agent/controller-serials.ts";
-import { loadIdentity, storeSteps } from "../../src/agent/identity-files.ts";
+import { ControllerSerials } from "../../src/agent/trust/controller-serials.ts";
+import { loadIdentity, storeSteps } from "../../src/agent/trust/identity-files.ts";
 import { setupCa, setupController, signHost } from "../../src/controller/trust/ca.ts";
 import { loadCredential } from "../../src/controller/trust/credential.ts";
 import type { AgentConfig } from "../../src/core/config/agent-config.ts";

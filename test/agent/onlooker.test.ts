@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { isOnlooker, isRunByOnlooker } from "../../src/agent/onlooker.ts";
+import { isOnlooker, isRunByOnlooker } from "../../src/agent/checks/onlooker.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 
 const FOLDER = { uid: 0, gid: 980 };

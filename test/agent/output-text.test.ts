@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type OutputText, outputText } from "../../src/agent/output-text.ts";
+import { type OutputText, outputText } from "../../src/agent/scripts/output-text.ts";
 import { isLongText } from "../../src/core/wire/json-pieces.ts";
 
 /** More than what is put together at once. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { RunningScripts } from "../../src/agent/running-scripts.ts";
+import { RunningScripts } from "../../src/agent/scripts/running-scripts.ts";
 
 test("T20 as many processes as there are places, and each place is given back once", () => {
   const running = new RunningScripts(2);

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, chownSync, lchownSync, linkSync, mkdirSync, symlinkSync } from "node:fs";
-import { judgeScript } from "../../src/agent/script-file.ts";
+import { judgeScript } from "../../src/agent/scripts/script-file.ts";
 import { TestFolder } from "../support/folder.ts";
 
 const folder = new TestFolder();

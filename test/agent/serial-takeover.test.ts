@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { loadIdentity } from "../../src/agent/identity-files.ts";
+import { loadIdentity } from "../../src/agent/trust/identity-files.ts";
 import { openDialler } from "../../src/controller/controller.ts";
 import { askHost, type FleetDialler } from "../../src/controller/fleet/fan-out.ts";
 import { targetOf } from "../../src/controller/fleet/targets.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { loadState, logStateWarnings } from "../../src/agent/state.ts";
-import { StateKeeper } from "../../src/agent/state-keeper.ts";
+import { loadState, logStateWarnings } from "../../src/agent/state/state.ts";
+import { StateKeeper } from "../../src/agent/state/state-keeper.ts";
 import { EventLog, LocalFleet } from "../support/local-fleet.ts";
 
 test("a line of the revocation file that revokes nothing is told once for each change of the file", async () => {

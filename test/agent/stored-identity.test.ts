@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { loadIdentity, storeSteps } from "../../src/agent/identity-files.ts";
+import { loadIdentity, storeSteps } from "../../src/agent/trust/identity-files.ts";
 import { signHost } from "../../src/controller/trust/ca.ts";
 import { loadCredential } from "../../src/controller/trust/credential.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
-import { proveStorable, storeWithPatience } from "../../src/agent/storing.ts";
+import { proveStorable, storeWithPatience } from "../../src/agent/pairing/storing.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { CtrlExecError } from "../../src/core/errors.ts";
 import { TestFolder } from "../support/folder.ts";

@@ -1,7 +1,7 @@
 /** T68: the control host's clock is wrong, and then right again. Sockets, TLS and agents have the right one. */
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { loadIdentity } from "../../src/agent/identity-files.ts";
+import { loadIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Controller } from "../../src/controller/controller.ts";
 import { pingHosts } from "../../src/controller/inventory/ping.ts";
 import { approveRequest } from "../../src/controller/pairing/desk.ts";

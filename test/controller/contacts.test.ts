@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { storeCertificate } from "../../src/agent/identity-files.ts";
+import { storeCertificate } from "../../src/agent/trust/identity-files.ts";
 import { editAgent } from "../../src/controller/inventory/agents.ts";
 import { type Contact, rememberContacts } from "../../src/controller/inventory/contacts.ts";
 import { type AgentRecord, changeAgents } from "../../src/controller/store/registry.ts";

@@ -5,9 +5,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { storeIdentity } from "../../src/agent/identity-files.ts";
 import { type AgentServer, startAgentServer } from "../../src/agent/server.ts";
-import { loadState } from "../../src/agent/state.ts";
+import { loadState } from "../../src/agent/state/state.ts";
+import { storeIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Caller } from "../../src/controller/access/authorize.ts";
 import { authorizedTargets } from "../../src/controller/access/authorized-targets.ts";
 import type { Controller } from "../../src/controller/controller.ts";

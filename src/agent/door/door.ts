@@ -7,19 +7,19 @@ import type { Log } from "../../core/log-line.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import { identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/net/connection.ts";
-import { refusal } from "../endpoint.ts";
-import type { Caller } from "../routes.ts";
-import type { AgentState } from "../state.ts";
-import type { StateKeeper } from "../state-keeper.ts";
+import { refusal } from "../endpoints/endpoint.ts";
+import type { Caller } from "../endpoints/routes.ts";
+import { ConnectionClock, type Late } from "../http/connection-clock.ts";
+import { sendReply } from "../http/replies.ts";
+import type { AgentState } from "../state/state.ts";
+import type { StateKeeper } from "../state/state-keeper.ts";
 import { checkCertificate } from "./certificate-check.ts";
-import { ConnectionClock, type Late } from "./connection-clock.ts";
 import { Connections } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import { handshake } from "./handshake.ts";
 import { KeptSlots } from "./kept-slots.ts";
 import { Pace } from "./pace.ts";
 import { QuietLog } from "./quiet-log.ts";
-import { sendReply } from "./replies.ts";
 
 const HANDSHAKE_MS = 10_000;
 

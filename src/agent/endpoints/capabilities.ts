@@ -1,9 +1,9 @@
 import { hostname } from "node:os";
 import { VERSION } from "../../core/version.ts";
-import { agentTakesSerial } from "../announced-serial.ts";
-import { authorize } from "../authorize.ts";
-import { type Endpoint, refusal } from "../endpoint.ts";
-import { judgeStart } from "../script.ts";
+import { judgeStart } from "../scripts/script.ts";
+import { agentTakesSerial } from "../trust/announced-serial.ts";
+import { authorize } from "./authorize.ts";
+import { type Endpoint, refusal } from "./endpoint.ts";
 
 /** `GET /capabilities`: the allowlist and the tags. `executable` means that a run would start it. */
 export const capabilities: Endpoint = async (context, { peerIp }) => {

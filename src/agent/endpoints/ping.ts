@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { opensslTime } from "../../core/time.ts";
 import { VERSION } from "../../core/version.ts";
-import { type Endpoint, requestIdIn } from "../endpoint.ts";
+import { type Endpoint, requestIdIn } from "./endpoint.ts";
 
 /** `POST /ping`: who is here, and until when its certificate lasts. */
 export const ping: Endpoint = async ({ state, log }, { peerIp, body }) => {

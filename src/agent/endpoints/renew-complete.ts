@@ -2,9 +2,9 @@ import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { opensslTime } from "../../core/time.ts";
 import { renewCompleteRequest } from "../../core/wire/messages.ts";
-import { type Endpoint, requestIdIn } from "../endpoint.ts";
-import { storeCertificate } from "../identity-files.ts";
-import { checkRenewed } from "../renewed-certificate.ts";
+import { storeCertificate } from "../trust/identity-files.ts";
+import { checkRenewed } from "../trust/renewed-certificate.ts";
+import { type Endpoint, requestIdIn } from "./endpoint.ts";
 
 /** `POST /renew-complete`: the new certificate, checked, stored whole, in force from the next handshake. */
 export const renewComplete: Endpoint = async (context, { peerIp, body }) => {

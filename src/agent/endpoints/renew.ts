@@ -1,7 +1,7 @@
 import { messageOf } from "../../core/errors.ts";
 import { readPrivateKey } from "../../pki/keys.ts";
-import { type Endpoint, requestIdIn } from "../endpoint.ts";
-import { ownName } from "../renewed-certificate.ts";
+import { ownName } from "../trust/renewed-certificate.ts";
+import { type Endpoint, requestIdIn } from "./endpoint.ts";
 
 /** `POST /renew`: a certificate request for this agent's own name, made from its present key. */
 export const renew: Endpoint = async ({ state, log }, { peerIp, body }) => {

@@ -11,14 +11,14 @@ import {
 } from "../../core/wire/messages.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ProcessResult } from "../../system/process/process.ts";
-import { agentTakesSerial, takeSerial } from "../announced-serial.ts";
-import { authorize } from "../authorize.ts";
-import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "../endpoint.ts";
-import { offerProblem } from "../offered-certificate.ts";
-import { outputText } from "../output-text.ts";
-import { judgeAllowedScript, runAllowedScript } from "../script.ts";
-import type { ScriptJudgement } from "../script-file.ts";
-import type { AgentState } from "../state.ts";
+import { outputText } from "../scripts/output-text.ts";
+import { judgeAllowedScript, runAllowedScript } from "../scripts/script.ts";
+import type { ScriptJudgement } from "../scripts/script-file.ts";
+import type { AgentState } from "../state/state.ts";
+import { agentTakesSerial, takeSerial } from "../trust/announced-serial.ts";
+import { offerProblem } from "../trust/offered-certificate.ts";
+import { authorize } from "./authorize.ts";
+import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "./endpoint.ts";
 
 /** When a signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
 const EXIT_NOT_EXECUTED = 126;

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { isForOthers, type PairingState, pairingState } from "../../agent/pairing-state.ts";
+import { isForOthers, type PairingState, pairingState } from "../../agent/pairing/pairing-state.ts";
 import {
   type AgentConfig,
   DEFAULT_AGENT_CONFIG,

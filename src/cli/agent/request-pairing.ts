@@ -1,6 +1,6 @@
-import { type PairingOutcome, type Pending, pair } from "../../agent/enrolment.ts";
-import { storeIdentity } from "../../agent/identity-files.ts";
-import { proveStorable, storeWithPatience } from "../../agent/storing.ts";
+import { type PairingOutcome, type Pending, pair } from "../../agent/pairing/enrolment.ts";
+import { proveStorable, storeWithPatience } from "../../agent/pairing/storing.ts";
+import { storeIdentity } from "../../agent/trust/identity-files.ts";
 import { messageOf } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import { PUSHED_OUT } from "../../core/wire/messages.ts";

@@ -1,4 +1,4 @@
-import { type Check, checkAgent, failed } from "../../agent/self-check.ts";
+import { type Check, checkAgent, failed } from "../../agent/checks/self-check.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb, type VerbInput } from "../command.ts";

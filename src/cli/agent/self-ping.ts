@@ -1,6 +1,6 @@
-import { readAllowedIps } from "../../agent/door/allowed-ips.ts";
-import { selfPing as callSelf } from "../../agent/self-ping.ts";
-import { loadTrust } from "../../agent/trust.ts";
+import { selfPing as callSelf } from "../../agent/checks/self-ping.ts";
+import { readAllowedIps } from "../../agent/state/allowed-ips.ts";
+import { loadTrust } from "../../agent/trust/trust.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";

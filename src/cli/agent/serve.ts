@@ -1,7 +1,7 @@
-import { fileFaults, warningsOf } from "../../agent/config-files.ts";
+import { fileFaults, warningsOf } from "../../agent/checks/config-files.ts";
+import { removeLeftovers } from "../../agent/pairing/storing.ts";
 import { type AgentServer, startAgentServer } from "../../agent/server.ts";
-import { loadState, logStateWarnings } from "../../agent/state.ts";
-import { removeLeftovers } from "../../agent/storing.ts";
+import { loadState, logStateWarnings } from "../../agent/state/state.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { ERROR_FACTS, messageOf } from "../../core/errors.ts";

@@ -1,6 +1,6 @@
 /** What every verb of the agent starts from: its configuration, its allowlist's path and its log. */
 import { dirname, join, resolve } from "node:path";
-import { AGENT_FILE_RULE } from "../../agent/config-files.ts";
+import { AGENT_FILE_RULE } from "../../agent/checks/config-files.ts";
 import { DEFAULT_ALLOWLIST_NAME } from "../../core/allowlist.ts";
 import {
   type AgentConfig,

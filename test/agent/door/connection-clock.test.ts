@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ConnectionClock } from "../../../src/agent/door/connection-clock.ts";
+import { ConnectionClock } from "../../../src/agent/http/connection-clock.ts";
 
 const LIMITS = { requestMs: 40, idleMs: 20 };
 

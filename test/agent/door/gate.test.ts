@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { readAllowedIps } from "../../../src/agent/door/allowed-ips.ts";
 import { Gate } from "../../../src/agent/door/gate.ts";
+import { readAllowedIps } from "../../../src/agent/state/allowed-ips.ts";
 import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
 import type { LogFields } from "../../../src/core/log-line.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { sendReply } from "../../../src/agent/door/replies.ts";
+import { sendReply } from "../../../src/agent/http/replies.ts";
 import type { Connection } from "../../../src/system/net/connection.ts";
 
 test.each([

@@ -1,7 +1,7 @@
 /** Many real agents in one process: `agents.ts <folder> <first> <end> <port>`. Log lines go to stderr. */
 import { join } from "node:path";
 import { startAgentServer } from "../../../src/agent/server.ts";
-import { loadState } from "../../../src/agent/state.ts";
+import { loadState } from "../../../src/agent/state/state.ts";
 import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
 import { openLog } from "../../../src/system/log/syslog.ts";
 import { agentSettings } from "../hosts.ts";

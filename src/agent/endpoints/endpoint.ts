@@ -1,0 +1,47 @@
+/** What every endpoint of the agent is given and gives back. */
+import type { Log } from "../../core/log-line.ts";
+import type { QuietLog } from "../door/quiet-log.ts";
+import type { RunningScripts } from "../scripts/running-scripts.ts";
+import type { AgentState } from "../state/state.ts";
+
+export interface AgentRequest {
+  /** The caller's address, IPv4-mapped addresses as IPv4. */
+  readonly peerIp: string;
+  /** The body as it came; each endpoint says what it must be. */
+  readonly body: string;
+}
+
+export interface AgentReply {
+  readonly status: number;
+  /** What becomes JSON; a member that is undefined is left out. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface AgentContext {
+  readonly state: AgentState;
+  readonly log: Log;
+  /** For lines that callers who are refused can cause without end. */
+  readonly quiet: QuietLog;
+  readonly now: () => Date;
+  readonly running: RunningScripts;
+}
+
+export function refusal(status: number, error: string): AgentReply {
+  return { status, body: { error } };
+}
+
+export type Endpoint = (context: AgentContext, request: AgentRequest) => Promise<AgentReply>;
+
+/** The body as JSON; undefined when it is not. */
+export function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The request id for the log, from a body that may be anything. */
+export function requestIdIn(body: string): string {
+  return /"reqid"\s*:\s*"([0-9a-f]{1,32})"/.exec(body)?.[1] ?? "";
+}

@@ -1,0 +1,97 @@
+/** Who may call which endpoint: the stored controller, and what this table lists. Nothing else (T04). */
+import { callerNetwork } from "../../core/net/caller-network.ts";
+import type { CertificateIdentity } from "../../pki/certificate.ts";
+import type { AgentState } from "../state/state.ts";
+import { capabilities } from "./capabilities.ts";
+import {
+  type AgentContext,
+  type AgentReply,
+  type AgentRequest,
+  type Endpoint,
+  refusal,
+  requestIdIn,
+} from "./endpoint.ts";
+import { ping } from "./ping.ts";
+import { renew } from "./renew.ts";
+import { renewComplete } from "./renew-complete.ts";
+import { run } from "./run.ts";
+
+const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
+  ["POST /run", run],
+  ["POST /ping", ping],
+  ["GET /capabilities", capabilities],
+  ["POST /renew", renew],
+  ["POST /renew-complete", renewComplete],
+]);
+
+/** A caller whose certificate this CA signed and nobody revoked. */
+export interface Caller {
+  readonly ip: string;
+  readonly certificate: CertificateIdentity;
+  /** It calls from this host itself. */
+  readonly local: boolean;
+}
+
+/** @param route method and request target, exactly as they came */
+export async function answerRoute(
+  context: AgentContext,
+  caller: Caller,
+  route: string,
+  request: AgentRequest,
+): Promise<AgentReply> {
+  // Asked at the door as well; a connection that is kept open must not outlive its revocation (T02).
+  const { trust } = context.state;
+  const { serial } = caller.certificate;
+  if (trust.revoked.has(serial)) {
+    context.log("warning", "revoked-cert", { PEER: caller.ip, SERIAL: serial });
+    return refusal(403, "certificate revoked");
+  }
+  const judged = trust.controller.judge(caller.certificate);
+  if (judged.kind === "refused") {
+    return refuseSerial(context, caller, judged.reason, route, request);
+  }
+  const endpoint = ROUTES.get(route);
+  return endpoint === undefined ? refusal(404, "not found") : await endpoint(context, request);
+}
+
+/**
+ * docs/PROTOCOL.md, section 2: /capabilities says less than the others.
+ *
+ * @param reason for the log, when more than the serial is wrong
+ */
+function refuseSerial(
+  { state, log, quiet }: AgentContext,
+  caller: Caller,
+  reason: string | undefined,
+  route: string,
+  { body }: AgentRequest,
+): AgentReply {
+  const { ip, certificate } = caller;
+  if (route !== "GET /capabilities") {
+    if (reason === undefined && route === "POST /ping" && isItself(state, caller)) {
+      const kind = `self-ping ${callerNetwork(ip)}`;
+      quiet.event(kind, performance.now(), "info", "self-ping", { PEER: ip });
+    } else {
+      log("warning", "serial-reject", { PEER: ip, REASON: reason, REQID: requestIdIn(body) });
+    }
+    return { status: 403, body: { error: "serial mismatch", status: "forbidden" } };
+  }
+  if (!state.trust.controller.known) {
+    log("warning", "capabilities-no-serial", { PEER: ip, REASON: "no stored serial" });
+  } else {
+    log("warning", "capabilities-deny", {
+      PEER: ip,
+      PEER_SERIAL: certificate.serial,
+      REASON: reason ?? "serial mismatch",
+    });
+  }
+  return refusal(403, "forbidden");
+}
+
+/**
+ * `self-ping` calls from this host with this agent's own certificate: refused like anybody else, and nothing to
+ * be alarmed about. The same certificate from elsewhere is a stolen key.
+ */
+function isItself({ trust }: AgentState, { certificate, local }: Caller): boolean {
+  return local && certificate.serial === trust.identity.certificate.serial;
+}

@@ -1,0 +1,71 @@
+/** Answers as bytes. */
+import { isLongText, jsonPieces } from "../../core/wire/json-pieces.ts";
+import { collecting } from "../../system/memory.ts";
+import type { Connection } from "../../system/net/connection.ts";
+import type { AgentReply } from "../endpoints/endpoint.ts";
+import { IDLE_SECONDS } from "./connection-clock.ts";
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  411: "Length Required",
+  413: "Content Too Large",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+export const GO_ON = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/**
+ * Resolves when all of it is out, or the connection is closed.
+ *
+ * @param last the connection ends with this answer
+ * @param date what this host's clock says: the control host compares it with its own (T68)
+ * @param onLength told the length of the body, before anything is written
+ */
+export async function sendReply(
+  connection: Connection,
+  { status, body }: AgentReply,
+  last: boolean,
+  date: Date,
+  onLength: (bytes: number) => void = () => undefined,
+): Promise<void> {
+  if (!Object.values(body).some(isLongText)) {
+    const json = JSON.stringify(body);
+    const length = Buffer.byteLength(json);
+    onLength(length);
+    await connection.write(head(status, length, last, date) + json);
+    return;
+  }
+  const length = jsonLength(body);
+  onLength(length);
+  await connection.write(head(status, length, last, date));
+  for (const piece of collecting(jsonPieces(body), true)) {
+    await connection.write(piece);
+    if (connection.closed) return;
+  }
+}
+
+function head(status: number, length: number, last: boolean, date: Date): string {
+  return [
+    `HTTP/1.1 ${status} ${REASONS[status] ?? ""}`,
+    "Content-Type: application/json",
+    `Content-Length: ${length}`,
+    `Date: ${date.toUTCString()}`,
+    ...(last
+      ? ["Connection: close"]
+      : ["Connection: keep-alive", `Keep-Alive: timeout=${IDLE_SECONDS}`]),
+    "",
+    "",
+  ].join("\r\n");
+}
+
+/** 0.8 knows no chunked bodies: the length is found by writing the whole answer to nowhere first. */
+function jsonLength(body: AgentReply["body"]): number {
+  let length = 0;
+  for (const piece of collecting(jsonPieces(body, false))) length += Buffer.byteLength(piece);
+  return length;
+}

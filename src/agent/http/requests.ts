@@ -1,0 +1,173 @@
+/** What callers ask over HTTP: read each request whole, route it, answer it, then read the next. */
+
+import { messageOf } from "../../core/errors.ts";
+import { callerNetwork } from "../../core/net/caller-network.ts";
+import { decodeText } from "../../core/text.ts";
+import type { HttpRequest, RefusedRequest } from "../../core/wire/http-request.ts";
+import { Deadline } from "../../system/deadline.ts";
+import type { Connection } from "../../system/net/connection.ts";
+import type { Visit } from "../door/door.ts";
+import { type AgentContext, type AgentReply, refusal, requestIdIn } from "../endpoints/endpoint.ts";
+import { answerRoute, type Caller } from "../endpoints/routes.ts";
+import { GO_ON, sendReply } from "./replies.ts";
+import { type NoRequest, RequestInbox } from "./request-inbox.ts";
+
+type Answerable = HttpRequest | RefusedRequest | NoRequest;
+
+/** One visit under way. */
+interface Talk {
+  readonly inbox: RequestInbox;
+  answering: boolean;
+  readonly ip: string;
+  /** The body of the request that is being answered. */
+  body: string;
+  /** Nothing has been answered yet. */
+  fresh: boolean;
+}
+
+export class Requests {
+  readonly #context: () => AgentContext;
+  readonly #now: () => Date;
+  readonly #talks = new Map<Connection, Talk>();
+  #closing = false;
+  #onIdle: () => void = () => undefined;
+
+  /** @param context what counts at the moment of a request */
+  constructor(context: () => AgentContext, now: () => Date) {
+    this.#context = context;
+    this.#now = now;
+  }
+
+  /** Takes requests from the connection, and ends it. */
+  async welcome(visit: Visit): Promise<void> {
+    const { connection, clock } = visit;
+    const inbox = new RequestInbox(connection, () => clock.requestBegins());
+    const talk = { inbox, answering: false, ip: visit.caller.ip, body: "", fresh: true };
+    this.#talks.set(connection, talk);
+    try {
+      while (await this.#answerNext(visit, talk));
+      await connection.hangUp();
+    } catch (thrown) {
+      // An answer that cannot be built: longer than a string can be.
+      this.#context().log("err", "accept-fatal", {
+        PEER: visit.caller.ip,
+        REASON: messageOf(thrown),
+      });
+      connection.close();
+    } finally {
+      this.#talks.delete(connection);
+      if (this.#closing) this.#checkIdle();
+    }
+  }
+
+  /** Whether a request of the connection is not answered yet. */
+  isBusy(connection: Connection): boolean {
+    const talk = this.#talks.get(connection);
+    return talk !== undefined && (talk.answering || talk.inbox.begun);
+  }
+
+  /** Whether it has had an answer and asks for nothing now. Before its first request it is not idle. */
+  isIdle(connection: Connection): boolean {
+    return this.#talks.get(connection)?.fresh === false && !this.isBusy(connection);
+  }
+
+  /** Lets each connection end with its answer; resolves when all are out, or after `graceMs`. */
+  async finish(graceMs: number): Promise<void> {
+    this.#closing = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    this.#checkIdle();
+    const deadline = new Deadline(graceMs, resolve);
+    await promise;
+    deadline.stop();
+    this.#tellUnanswered();
+  }
+
+  /** Who is hung up on now hears nothing of what became of his request: the log has it. */
+  #tellUnanswered(): void {
+    const { log } = this.#context();
+    for (const [connection, { ip, body }] of this.#talks) {
+      if (!this.isBusy(connection)) continue;
+      const REASON = `the agent stops; a script that has begun ${afterTheAgent()}`;
+      log("warning", "hang-up", { PEER: ip, REASON, REQID: requestIdIn(body) });
+    }
+  }
+
+  #checkIdle(): void {
+    if (![...this.#talks.keys()].some((connection) => this.isBusy(connection))) this.#onIdle();
+  }
+
+  /** Returns whether the peer may ask again. */
+  async #answerNext({ caller, connection, clock }: Visit, talk: Talk): Promise<boolean> {
+    const read = await talk.inbox.next();
+    if (read.kind === "waiting") {
+      await connection.write(GO_ON);
+      return true;
+    }
+    clock.requestCame();
+    talk.answering = true;
+    const reply = await this.#replyTo(read, caller, talk, connection.closed);
+    if (reply === undefined) return false;
+    // A refusal is the last word: who is refused must not go on asking on one connection, past the
+    // limits of the door (T21).
+    const last = read.kind !== "request" || !read.keep || this.#closing || reply.status >= 400;
+    await sendReply(connection, reply, last, this.#now(), (bytes) => clock.answering(bytes));
+    clock.answered();
+    talk.answering = false;
+    talk.fresh = false;
+    return !last && !connection.closed;
+  }
+
+  /** Undefined when there is nothing to answer, or nobody. @param closed nobody reads an answer any more */
+  async #replyTo(
+    read: Answerable,
+    caller: Caller,
+    talk: Talk,
+    closed: boolean,
+  ): Promise<AgentReply | undefined> {
+    switch (read.kind) {
+      case "request":
+        return await this.#route(caller, read, talk);
+      case "refused":
+        return this.#refuse(caller, read.status, read.error);
+      case "ended":
+        if (closed) return undefined;
+        if (read.cut) return this.#refuse(caller, 400, "bad request", "the request was cut");
+        return talk.fresh ? this.#refuse(caller, 400, "empty request") : undefined;
+    }
+  }
+
+  /** Of what is not a request that can be read. @param reason for the log, where it has more to say */
+  #refuse({ ip }: Caller, status: number, error: string, reason = error): AgentReply {
+    const kind = `request-refused ${callerNetwork(ip)} ${reason}`;
+    this.#context().quiet.event(kind, performance.now(), "warning", "request-refused", {
+      PEER: ip,
+      REASON: reason,
+    });
+    return refusal(status, error);
+  }
+
+  async #route(
+    caller: Caller,
+    { method, target, body }: HttpRequest,
+    talk: Talk,
+  ): Promise<AgentReply> {
+    const { text, exact } = decodeText(body);
+    talk.body = text;
+    // What is not UTF-8 is no JSON (RFC 8259 section 8.1); taken all the same, it would arrive changed (T11).
+    if (!exact) return this.#refuse(caller, 400, "the body is not UTF-8");
+    const context = this.#context();
+    try {
+      const request = { peerIp: caller.ip, body: text };
+      return await answerRoute(context, caller, `${method} ${target}`, request);
+    } catch (thrown) {
+      context.log("err", "accept-fatal", { PEER: caller.ip, REASON: messageOf(thrown) });
+      return { status: 500, body: { error: "internal error" } };
+    }
+  }
+}
+
+/** With the first process of a container the kernel ends all others (pid_namespaces(7)). */
+function afterTheAgent(): string {
+  return process.pid === 1 ? "ends with it, since it is process 1 of its container" : "goes on";
+}

@@ -1,0 +1,259 @@
+/**
+ * Pairing, the agent's side (docs/PROTOCOL.md, section 1): a key, a CSR, one connection held throughout, and
+ * an answer that is believed only when everything in it fits (T07).
+ */
+
+import { CtrlExecError } from "../../core/errors.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import { readSerialLine, type Serial } from "../../core/serial.ts";
+import { forOneLine } from "../../core/text.ts";
+import { validityProblem } from "../../core/validity.ts";
+import type { Confirmation } from "../../core/wire/confirmation-code.ts";
+import { connectionProblem } from "../../core/wire/connection-problem.ts";
+import { formatHttpRequest } from "../../core/wire/http-message.ts";
+import { type PairingAnswer, pairingAnswer, pairingPending } from "../../core/wire/messages.ts";
+import {
+  type CertificateFacts,
+  factsOf,
+  isSignedBy,
+  readCertificate,
+  readDerCertificate,
+  speaksFor,
+} from "../../pki/certificate.ts";
+import { formOf } from "../../pki/control-host.ts";
+import { fitsKey } from "../../pki/keys.ts";
+import { Deadline } from "../../system/deadline.ts";
+import type { Connection } from "../../system/net/connection.ts";
+import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import { connectTcp } from "../../system/net/tcp.ts";
+import { CodeAgreement } from "./code-agreement.ts";
+import { cannotPair, MessageReader, readAs } from "./messages.ts";
+
+const CONNECT_MS = 10_000;
+
+export interface PairingOptions {
+  readonly controller: string;
+  readonly port: number;
+  readonly hostname: string;
+  /** The port this agent serves on. */
+  readonly servePort: number;
+  readonly keyPem: string;
+  readonly csrPem: string;
+  /** 32 hex digits. */
+  readonly nonce: string;
+  /** `sha256:<hex>` of the controller's CA; checked before anything is sent. */
+  readonly caFingerprint: string | undefined;
+  /** How long to wait for the operator. */
+  readonly waitMs: number;
+  now(): Date;
+  /** Called when the controller has taken the request. */
+  onPending(pending: Pending): void;
+}
+
+/** What a person compares with the control host's screen. */
+export interface Pending extends Confirmation {
+  readonly reqid: string;
+  /** The CA that came in the handshake; undefined from 0.8, which does not send it. */
+  readonly caFingerprint: string | undefined;
+}
+
+export interface Enrolled {
+  readonly certPem: string;
+  readonly ca: CertificateFacts;
+  readonly controllerSerial: Serial;
+}
+
+export type PairingOutcome =
+  | { readonly kind: "approved"; readonly enrolled: Enrolled; readonly reqid: string }
+  | { readonly kind: "denied"; readonly reason: string; readonly reqid: string }
+  | { readonly kind: "timeout"; readonly reqid: string };
+
+/** @throws CtrlExecError when the controller cannot be reached, is not the one expected, or answers wrongly */
+export async function pair(options: PairingOptions): Promise<PairingOutcome> {
+  const place = formatHostPort(options.controller, options.port);
+  const controller = await connectTo(options, place);
+  try {
+    return await exchange(controller, options, place);
+  } finally {
+    controller.connection.close();
+  }
+}
+
+interface Controller {
+  readonly connection: Connection;
+  readonly certificate: CertificateFacts;
+  /** The CA that the control host shows; undefined when it shows none that signed its certificate. */
+  readonly ca: CertificateFacts | undefined;
+}
+
+async function connectTo(options: PairingOptions, place: string): Promise<Controller> {
+  let phase: "connect" | "handshake" = "connect";
+  try {
+    const connection = await connectTcp(options.controller, options.port, CONNECT_MS);
+    phase = "handshake";
+    const tooLate = new Deadline(CONNECT_MS, () =>
+      connection.fail(new ConnectionFailed("ETIMEDOUT")),
+    );
+    // Nobody can verify the chain yet: the CA arrives with the answer. The fingerprint, or the
+    // operator's comparison of codes, takes its place.
+    const peer = await connection.secureAsClient({}, true).finally(() => tooLate.stop());
+    const certificate = factsOf(peer);
+    const ca = caInHandshake(connection, certificate);
+    try {
+      checkControlHost(certificate, place);
+      if (options.caFingerprint !== undefined) checkExpectedCa(ca, options.caFingerprint, place);
+    } catch (thrown) {
+      connection.close();
+      throw thrown;
+    }
+    return { connection, certificate, ca };
+  } catch (thrown) {
+    if (!(thrown instanceof ConnectionFailed)) throw thrown;
+    const { message, hint } = connectionProblem(phase, thrown.code, "controller", place);
+    throw new CtrlExecError("unreachable", `Cannot pair: ${message}`, { hint, cause: thrown });
+  }
+}
+
+/** The controller sends its CA along; one that did not sign its certificate says nothing. */
+function caInHandshake(
+  connection: Connection,
+  leaf: CertificateFacts,
+): CertificateFacts | undefined {
+  const issuer = connection.issuerShown();
+  if (issuer === undefined) return undefined;
+  let ca: CertificateFacts;
+  try {
+    ca = readDerCertificate(issuer, "the CA in the handshake");
+  } catch {
+    return undefined;
+  }
+  return ca.fingerprint !== leaf.fingerprint && isSignedBy(leaf, ca) ? ca : undefined;
+}
+
+/**
+ * The CA signs agents too, and one of them must not pose as the control host: it would show the right CA to
+ * whoever compares fingerprints (T07). 0.8 certificates carry no name that could tell.
+ *
+ * @throws CtrlExecError `untrusted`, before anything is sent
+ */
+function checkControlHost(certificate: CertificateFacts, place: string): void {
+  if (formOf(certificate) !== "agent") return;
+  throw new CtrlExecError("untrusted", `Cannot pair: ${place} is no control host`, {
+    hint: `It shows the certificate of ${forOneLine(certificate.commonName)}. Nothing was sent to it.`,
+  });
+}
+
+/** @throws CtrlExecError `untrusted`, before anything is sent */
+function checkExpectedCa(
+  ca: CertificateFacts | undefined,
+  fingerprint: string,
+  place: string,
+): void {
+  if (ca === undefined) {
+    throw new CtrlExecError("untrusted", `Cannot pair: ${place} does not send its CA along`, {
+      hint: "A 0.8 control host does not. Without --ca-fingerprint this agent names the CA when it is paired: compare it then.",
+    });
+  }
+  if (ca.fingerprint === fingerprint) return;
+  throw new CtrlExecError("untrusted", `Cannot pair: the CA of ${place} is not the expected one`, {
+    hint: `Expected ${fingerprint}\nFound    ${ca.fingerprint}\nNothing was sent to it.`,
+  });
+}
+
+async function exchange(
+  controller: Controller,
+  options: PairingOptions,
+  place: string,
+): Promise<PairingOutcome> {
+  const { connection, certificate, ca } = controller;
+  const messages = new MessageReader(connection, place);
+  const taken = async () => {
+    const answer = readAs(pairingPending, await messages.next(CONNECT_MS), place);
+    if (answer === undefined) throw cannotPair(place, "it does not answer");
+    if (answer.status === "error") throw refused(place, answer.reason);
+    return answer;
+  };
+  const agreement = new CodeAgreement({
+    csr: options.csrPem,
+    certificate: certificate.x509.raw,
+    place,
+    send: (message) => void connection.write(message),
+    async untilTaken(reqid) {
+      if ((await taken()).reqid !== reqid) {
+        throw cannotPair(place, "its second answer is for another request");
+      }
+    },
+  });
+  const request = JSON.stringify({
+    hostname: options.hostname,
+    csr: options.csrPem,
+    nonce: options.nonce,
+    port: options.servePort,
+    commitment: agreement.commitment,
+  });
+  void connection.write(formatHttpRequest("/pair", place, request));
+  const { reqid, value } = await taken();
+  const confirmation = await agreement.conclude(reqid, value);
+  options.onPending({ reqid, ...confirmation, caFingerprint: ca?.fingerprint });
+  const answer = readAs(pairingAnswer, await messages.next(options.waitMs), place);
+  if (answer === undefined) return { kind: "timeout", reqid };
+  if (answer.nonce !== undefined && answer.nonce !== options.nonce) {
+    throw cannotPair(place, "its answer is not for this request: another nonce");
+  }
+  if (answer.status === "denied") return { kind: "denied", reason: answer.reason, reqid };
+  return { kind: "approved", enrolled: checkAnswer(answer, controller, options, place), reqid };
+}
+
+const NOTHING_CHANGED =
+  "Nothing was stored: if this host was paired before, it still is. Set the clock right and pair again.";
+
+/** Every part of an approval must fit the others and what we asked for (T07). */
+function checkAnswer(
+  answer: Extract<PairingAnswer, { status: "approved" }>,
+  controller: Controller,
+  options: PairingOptions,
+  place: string,
+): Enrolled {
+  const wrong = (what: string) => cannotPair(place, `its answer is not for this request: ${what}`);
+  const read = (pem: string, name: string) => {
+    try {
+      return readCertificate(pem, name);
+    } catch {
+      throw wrong(`its ${name} is none`);
+    }
+  };
+  const ca = read(answer.ca, "CA certificate");
+  const certificate = read(answer.cert, "certificate");
+  if (!fitsKey(certificate, options.keyPem, "the new key")) {
+    throw wrong("a certificate for another key");
+  }
+  if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
+  if (!speaksFor(certificate, options.hostname)) throw wrong("a certificate for another host");
+  // It would take the place of one that works (T68).
+  const invalid = validityProblem(certificate, options.now()) ?? validityProblem(ca, options.now());
+  if (invalid !== undefined) {
+    throw cannotPair(place, `the certificate that it sends ${invalid}`, NOTHING_CHANGED);
+  }
+  if (!isSignedBy(controller.certificate, ca)) {
+    throw wrong("a CA that did not sign the control host's own certificate");
+  }
+  if (options.caFingerprint !== undefined && ca.fingerprint !== options.caFingerprint) {
+    throw wrong("a CA with another fingerprint");
+  }
+  const controllerSerial = readSerialLine(answer.dispatcher_serial);
+  if (controllerSerial === undefined) throw wrong("no serial of the control host");
+  return { certPem: answer.cert, ca, controllerSerial };
+}
+
+/** What to do about each reason (docs/PROTOCOL.md, section 1). A Map: the reason comes from the other side. */
+const REFUSAL_HINTS = new Map([
+  [
+    "pairing queue full",
+    "Other requests wait there: its operator decides on them (ctrl-exec list-requests); then try again.",
+  ],
+  ["invalid request", "A control host since 1.0 says why in its log: ACTION=pair-reject."],
+]);
+
+function refused(place: string, reason: string): CtrlExecError {
+  return cannotPair(place, `it refuses the request: ${reason}`, REFUSAL_HINTS.get(reason));
+}

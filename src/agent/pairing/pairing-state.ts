@@ -1,0 +1,40 @@
+/** Whether this agent is paired, as far as whoever asks may see. */
+import { lstatSync } from "node:fs";
+import type { AgentConfig } from "../../core/config/agent-config.ts";
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import type { CertificateFacts } from "../../pki/certificate.ts";
+import { placeOf } from "../../system/files/linked-file.ts";
+import { isPaired, loadCertificate } from "../trust/identity-files.ts";
+
+export type PairingState =
+  | { readonly paired: false }
+  | { readonly paired: true; readonly certificate: CertificateFacts }
+  /** The certificate may not be read; `paired` is undefined when nobody may even see whether it is there. */
+  | { readonly paired: true | undefined; readonly unread: CtrlExecError };
+
+/** @throws CtrlExecError `config` when the certificate can be read and not used */
+export function pairingState(config: AgentConfig): PairingState {
+  try {
+    if (!isPaired(config)) return { paired: false };
+    return { paired: true, certificate: loadCertificate(config) };
+  } catch (thrown) {
+    if (!isForOthers(thrown)) throw thrown;
+    return { paired: isSeen(placeOf(config.cert)), unread: thrown };
+  }
+}
+
+/** Whether it failed because the file is for another user to read. */
+export function isForOthers(thrown: unknown): thrown is CtrlExecError {
+  if (!(thrown instanceof CtrlExecError)) return false;
+  return ["EACCES", "EPERM"].includes(systemCode(thrown.cause));
+}
+
+/** A file that may not be read shows by its name, in a folder that may be searched. */
+function isSeen(path: string): true | undefined {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return undefined;
+  }
+}

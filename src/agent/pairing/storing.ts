@@ -1,0 +1,82 @@
+/**
+ * An approval is good once: what it brings is in this process alone until it is stored. So storing is
+ * proven possible before anybody is asked, and tried again when it fails all the same (T22).
+ */
+import { dirname, join } from "node:path";
+import type { AgentConfig } from "../../core/config/agent-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { ensureFolder, removeIfPresent, writeWhole } from "../../system/files/files.ts";
+import { placeOf } from "../../system/files/linked-file.ts";
+import { removeDead } from "../../system/files/temporary-file.ts";
+
+/** The folders that a pairing writes to, where the links of theirs lead. */
+function foldersOf({ cert, key, ca, dispatcher_serial_path }: AgentConfig): Set<string> {
+  const places = [key, ca, placeOf(dispatcher_serial_path), placeOf(cert)];
+  return new Set(places.map((path) => dirname(path)));
+}
+
+/** What killed writes of this user have left there, as the next pairing would. Never throws. */
+export function removeLeftovers(config: AgentConfig): void {
+  for (const folder of foldersOf(config)) removeDead(folder);
+}
+
+/** More than key, certificate and CA take together. */
+const PROBE = new Uint8Array(16_384);
+
+/**
+ * Writes and removes a file in each folder that a pairing writes to.
+ * @throws CtrlExecError `storage` that names the folder's file
+ */
+export function proveStorable(config: AgentConfig): void {
+  const { cert, key, ca, dispatcher_serial_path } = config;
+  const made = new Set([key, ca, dispatcher_serial_path, cert].map((path) => dirname(path)));
+  for (const folder of foldersOf(config)) {
+    // One name: what a kill leaves behind is gone with the next.
+    const probe = join(folder, ".pairing-probe");
+    try {
+      // The folder that a link leads to has an owner and a mode of its own, which the installer knows.
+      if (made.has(folder)) ensureFolder(folder, 0o755);
+      writeWhole(probe, PROBE, 0o600);
+      removeIfPresent(probe);
+    } catch (thrown) {
+      if (!(thrown instanceof CtrlExecError)) throw thrown;
+      throw new CtrlExecError("storage", `Cannot pair: ${thrown.message}`, {
+        hint: `What the control host answers could not be stored in ${folder}. Nothing was sent to it.`,
+        cause: thrown,
+      });
+    }
+  }
+}
+
+export interface Patience {
+  readonly forMs: number;
+  readonly everyMs: number;
+  /** Called once, at the first failure. */
+  onFailure(problem: CtrlExecError): void;
+}
+
+/**
+ * @param store may be repeated after it has failed at any point
+ * @throws CtrlExecError the last failure, when the time is up
+ */
+export async function storeWithPatience(store: () => void, patience: Patience): Promise<void> {
+  const end = performance.now() + patience.forMs;
+  for (let first = true; ; first = false) {
+    try {
+      store();
+      return;
+    } catch (thrown) {
+      if (!(thrown instanceof CtrlExecError)) throw thrown;
+      if (performance.now() >= end) throw lost(thrown);
+      if (first) patience.onFailure(thrown);
+    }
+    await Bun.sleep(patience.everyMs);
+  }
+}
+
+function lost(cause: CtrlExecError): CtrlExecError {
+  return new CtrlExecError("storage", `Cannot store what was approved: ${cause.message}`, {
+    hint: "The approval is lost: mend that, and run request-pairing again.",
+    cause,
+  });
+}

@@ -1,0 +1,56 @@
+/** A script's output as the answer to a run has it, read from the chunks in which it came. */
+
+import { decodeText } from "../../core/text.ts";
+import { base64Of } from "../../core/wire/base64.ts";
+import type { LongText } from "../../core/wire/json-pieces.ts";
+import { collecting } from "../../system/memory.ts";
+
+/** Bytes of an output from which on it is decoded while the answer is written. */
+const LONG_BYTES = 65_536;
+
+export interface OutputText {
+  readonly text: string | LongText;
+  /** Base64 of the exact bytes; undefined when they are UTF-8 and `text` has lost none of them. */
+  readonly base64: string | LongText | undefined;
+}
+
+/** @param chunks taken over: they are let go as the texts are read for the last time */
+export function outputText(chunks: Uint8Array[]): OutputText {
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (length < LONG_BYTES) {
+    const bytes = Buffer.concat(chunks);
+    const { text, exact } = decodeText(bytes);
+    return { text, base64: exact ? undefined : bytes.toString("base64") };
+  }
+  if (isUtf8(chunks)) {
+    return { text: { parts: (last) => textOf(last ? taken(chunks) : chunks) }, base64: undefined };
+  }
+  return {
+    text: { parts: () => textOf(chunks) },
+    // Written behind the text, and so the one that lets go.
+    base64: { parts: (last) => base64Of(last ? taken(chunks) : chunks) },
+  };
+}
+
+function isUtf8(chunks: readonly Uint8Array[]): boolean {
+  const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  try {
+    for (const chunk of collecting(chunks)) strict.decode(chunk, { stream: true });
+    strict.decode();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Each chunk as it leaves the list. */
+function* taken(chunks: Uint8Array[]): Generator<Uint8Array> {
+  chunks.reverse();
+  for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) yield chunk;
+}
+
+function* textOf(chunks: Iterable<Uint8Array>): Generator<string> {
+  const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
+  for (const chunk of chunks) yield lossy.decode(chunk, { stream: true });
+  yield lossy.decode();
+}

@@ -1,0 +1,75 @@
+/** Everything an agent serves from, loaded together so that it changes together. */
+
+import { type Allowlist, parseAllowlist } from "../../core/allowlist.ts";
+import type { AgentConfig } from "../../core/config/agent-config.ts";
+import type { ConfigWarning } from "../../core/config/config-file.ts";
+import type { Log } from "../../core/log-line.ts";
+import { readTrustedText } from "../../system/files/trusted-file.ts";
+import { AGENT_FILE_RULE } from "../checks/config-files.ts";
+import { judgeAllowedScript } from "../scripts/script.ts";
+import { lineProblem } from "../scripts/script-file.ts";
+import { agentTakesSerial } from "../trust/announced-serial.ts";
+import type { RevokedSerials } from "../trust/revoked-serials.ts";
+import { type AgentTrust, loadTrust } from "../trust/trust.ts";
+import { type AllowedIps, readAllowedIps } from "./allowed-ips.ts";
+
+export interface AgentState {
+  readonly config: AgentConfig;
+  readonly allowedIps: AllowedIps;
+  readonly allowlist: Allowlist;
+  readonly trust: AgentTrust;
+}
+
+/** @throws CtrlExecError `config` when any of the files cannot be used */
+export async function loadState(config: AgentConfig, allowlistPath: string): Promise<AgentState> {
+  return {
+    config,
+    allowedIps: await readAllowedIps(config),
+    allowlist: await loadAllowlist(config, allowlistPath),
+    trust: loadTrust(config),
+  };
+}
+
+/** Scripts outside script_dirs are not listed at all. */
+async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowlist> {
+  const { scripts, warnings } = await parseAllowlist(path, readTrustedText(path, AGENT_FILE_RULE));
+  const inside = new Map(scripts);
+  const outside: ConfigWarning[] = [];
+  const slips: ConfigWarning[] = [];
+  for (const [name, script] of scripts) {
+    if (agentTakesSerial(name, script, config)) continue;
+    const judged = judgeAllowedScript(script, config);
+    const slip = lineProblem(script.path, judged);
+    if (slip !== undefined) slips.push({ key: name, message: slip });
+    if (judged.kind !== "outside") continue;
+    inside.delete(name);
+    outside.push({ key: name, message: `rejected: ${judged.problem}` });
+  }
+  return { scripts: inside, warnings: [...warnings, ...slips, ...outside] };
+}
+
+/** Puts what the files made us skip into the log. */
+export function logStateWarnings(
+  state: AgentState,
+  configWarnings: readonly ConfigWarning[],
+  log: Log,
+): void {
+  for (const { key, message } of [...configWarnings, ...state.allowedIps.warnings]) {
+    log("warning", "config-warn", { KEY: key, MSG: message });
+  }
+  for (const { key, message } of state.allowlist.warnings) {
+    log("warning", "config-warn", { ENTRY: key, MSG: message });
+  }
+  const { revoked } = state.trust;
+  logBadRevocations(revoked, log);
+  if (!revoked.present) {
+    const { namesRevocationFile, revoked_serials } = state.config;
+    const level = namesRevocationFile ? "err" : "info";
+    log(level, "revoked-serials-absent", { PATH: revoked_serials, REASON: "no such file" });
+  }
+}
+
+/** A line that is not a serial lets in whom somebody meant to keep out: an error, at every load. */
+export function logBadRevocations({ problems }: RevokedSerials, log: Log): void {
+  for (const ERROR of problems) log("err", "revoked-serials-bad", { ERROR });
+}

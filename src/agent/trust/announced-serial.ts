@@ -1,0 +1,63 @@
+/**
+ * The control host's new serial, as a rotation announces it: a run of `update-ctrl-exec-serial`.
+ *
+ * The agent stores it itself, whatever scripts.conf and `script_dirs` say of that name: an entry that is
+ * missing, or that still names 0.8's script, must not cost this host its control host at the next
+ * rotation. Only a program of another name, an administrator's own, runs in its place.
+ */
+import { basename, parse } from "node:path";
+import type { AllowedScript } from "../../core/allowlist.ts";
+import type { AgentConfig } from "../../core/config/agent-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
+import { judgeAllowedScript } from "../scripts/script.ts";
+import { storeNewSerial } from "./update-serial.ts";
+
+/** @param entry what the allowlist has under the name */
+export function agentTakesSerial(
+  name: string,
+  entry: AllowedScript | undefined,
+  config: Pick<AgentConfig, "script_dirs">,
+): boolean {
+  if (name !== UPDATE_SERIAL_SCRIPT) return false;
+  if (entry === undefined || isUsualName(entry.path)) return true;
+  return judgeAllowedScript(entry, config).kind !== "good";
+}
+
+/** 0.8 installed its script under the name that this program's link has. */
+function isUsualName(path: string): boolean {
+  return parse(path).name === UPDATE_SERIAL_SCRIPT;
+}
+
+/** What the result of the run says. */
+export interface SerialResult {
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export function takeSerial(config: AgentConfig, args: readonly string[]): SerialResult {
+  try {
+    const serial = storeNewSerial(config, args);
+    return { exit: 0, stdout: `serial updated to ${serial}\n`, stderr: "" };
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError)) throw thrown;
+    const { message, hint } = thrown;
+    return { exit: 1, stdout: "", stderr: [message, hint ?? []].flat().join("\n").concat("\n") };
+  }
+}
+
+/** What is wrong with the entry, for who looks after scripts.conf; undefined when nothing is. */
+export function serialEntryProblem(
+  entry: AllowedScript | undefined,
+  config: Pick<AgentConfig, "script_dirs">,
+): string | undefined {
+  if (entry === undefined) return `${UPDATE_SERIAL_SCRIPT} is not listed`;
+  const { path } = entry;
+  const usual = isUsualName(path);
+  // Where this program lies is no matter of script_dirs.
+  const judged = judgeAllowedScript(entry, usual ? { script_dirs: undefined } : config);
+  if (judged.kind !== "good") return judged.problem;
+  const isLink = parse(basename(judged.real)).name !== UPDATE_SERIAL_SCRIPT;
+  return usual && !isLink ? `${path} is the script of 0.8, which cannot do it any more` : undefined;
+}

@@ -1,0 +1,177 @@
+/**
+ * The files of an agent's identity (docs/PROTOCOL.md, section 4): key, certificate and CA.
+ *
+ * They only work together, and pairing anew replaces them all. The new key and CA are staged as
+ * `.next`; the new certificate, one rename, is what makes them count: a staged key that fits the
+ * certificate in place is the key. A crash at any point leaves the old identity whole or the new.
+ */
+import { dirname } from "node:path";
+import type { AgentConfig } from "../../core/config/agent-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/certificate.ts";
+import { fitsKey, privateKeyAlone } from "../../pki/keys.ts";
+import {
+  ensureFolder,
+  moveOver,
+  readPrivateText,
+  readText,
+  readTextIfPresent,
+  writeWhole,
+} from "../../system/files/files.ts";
+import { placeOf, readPlain, readPlainIfPresent } from "../../system/files/linked-file.ts";
+import type { Enrolled } from "../pairing/enrolment.ts";
+import { forgetPreviousSerial, storeControllerSerial } from "./controller-serials.ts";
+
+export interface AgentIdentity {
+  readonly certificate: CertificateFacts;
+  readonly ca: CertificateFacts;
+  readonly keyPem: string;
+}
+
+/** One write of a pairing, by name. */
+export interface StoreStep {
+  readonly name: string;
+  run(): void;
+}
+
+/** @throws CtrlExecError `storage`; it may be done again then */
+export function storeIdentity(config: AgentConfig, keyPem: string, enrolled: Enrolled): void {
+  for (const step of storeSteps(config, keyPem, enrolled)) step.run();
+}
+
+/**
+ * The writes in their order. Before the certificate the agent goes on under its old identity: the
+ * controller's serial keeps the old one beside it.
+ */
+export function storeSteps(config: AgentConfig, keyPem: string, enrolled: Enrolled): StoreStep[] {
+  const { cert, key, ca, dispatcher_serial_path } = config;
+  return [
+    { name: "finish the pairing before", run: () => finishEarlier(config) },
+    {
+      name: "stage the key",
+      run: () => {
+        for (const path of [key, ca, dispatcher_serial_path, cert]) {
+          ensureFolder(dirname(path), 0o755);
+        }
+        writeWhole(staged(key), keyPem, 0o640);
+      },
+    },
+    { name: "stage the CA", run: () => writeWhole(staged(ca), enrolled.ca.pem, 0o644) },
+    {
+      name: "store the controller's serial",
+      run: () => storeControllerSerial(dispatcher_serial_path, enrolled.controllerSerial),
+    },
+    { name: "store the certificate", run: () => storeCertificate(config, enrolled.certPem) },
+    { name: "put the CA in place", run: () => moveOver(staged(ca), ca) },
+    {
+      name: "forget the serial before",
+      run: () => forgetPreviousSerial(dispatcher_serial_path),
+    },
+    { name: "put the key in place", run: () => moveOver(staged(key), key) },
+  ];
+}
+
+function staged(path: string): string {
+  return `${path}.next`;
+}
+
+/** @throws CtrlExecError `storage`; the old one is untouched (T22) */
+export function storeCertificate({ cert }: AgentConfig, pem: string): void {
+  writeWhole(placeOf(cert), pem, 0o640);
+}
+
+/** @throws CtrlExecError `config` when there is none, or none that can be used */
+export function loadCertificate({ cert }: AgentConfig): CertificateFacts {
+  return readCertificate(readPlain(placeOf(cert)), cert);
+}
+
+/** An agent is paired when it has a certificate. @throws CtrlExecError `config` when nobody can tell */
+export function isPaired({ cert }: AgentConfig): boolean {
+  return readPlainIfPresent(placeOf(cert)) !== undefined;
+}
+
+/** Finishes a pairing that was cut off, too. @throws CtrlExecError `config` that names the file at fault (T09) */
+export function loadIdentity(config: AgentConfig): AgentIdentity {
+  const { usesStaged, ...identity } = readIdentity(config);
+  if (usesStaged) finishStore(config);
+  return identity;
+}
+
+/**
+ * The same while a pairing may be at work on the files: nothing is moved.
+ * @throws CtrlExecError `config` that names the file at fault (T09)
+ */
+export function readIdentity(
+  config: AgentConfig,
+): AgentIdentity & { readonly usesStaged: boolean } {
+  const certificate = loadCertificate(config);
+  const { keyFile, caFile, usesStaged } = identityFiles(config, certificate);
+  const keyPem = privateKeyAlone(readPrivateText(keyFile), keyFile);
+  const ca = readCertificate(readText(caFile), caFile);
+  if (!fitsKey(certificate, keyPem, keyFile)) {
+    throw new CtrlExecError("config", `Cannot use ${keyFile}: it is not the key of ${config.cert}`);
+  }
+  if (!isSignedBy(certificate, ca)) {
+    throw new CtrlExecError("config", `Cannot use ${config.cert}: ${caFile} did not sign it`);
+  }
+  return { certificate, ca, keyPem, usesStaged };
+}
+
+/** Every file that readIdentity() may read. */
+export function identityPaths({ cert, key, ca }: AgentConfig): string[] {
+  return [cert, key, ca, staged(key), staged(ca)];
+}
+
+/**
+ * The key and CA that count with the certificate in place: after a pairing that was cut off, staged.
+ * @throws CtrlExecError `config` when a staged file cannot be read
+ */
+export function identityFiles(
+  config: AgentConfig,
+  certificate: CertificateFacts,
+): { readonly keyFile: string; readonly caFile: string; readonly usesStaged: boolean } {
+  const { key, ca } = config;
+  if (!stagedKeyFits(config, certificate)) return { keyFile: key, caFile: ca, usesStaged: false };
+  const hasCa = readTextIfPresent(staged(ca)) !== undefined;
+  return { keyFile: staged(key), caFile: hasCa ? staged(ca) : ca, usesStaged: true };
+}
+
+/** A staged key that fits nothing is one that a pairing has not come to use: it changes nothing. */
+function stagedKeyFits(config: AgentConfig, certificate: CertificateFacts): boolean {
+  const file = staged(config.key);
+  const text = readTextIfPresent(file);
+  return text !== undefined && fitsKey(certificate, text, file);
+}
+
+/**
+ * A pairing that was cut off after its certificate has left the key in force staged, and the next one
+ * would write over it. What cannot be read is no identity to keep.
+ */
+function finishEarlier(config: AgentConfig): void {
+  if (isUnfinished(config)) putInPlace(config);
+}
+
+function isUnfinished(config: AgentConfig): boolean {
+  try {
+    return stagedKeyFits(config, loadCertificate(config));
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError) return false;
+    throw thrown;
+  }
+}
+
+/** The agent's own user may not write here; then the staged files go on serving. */
+function finishStore(config: AgentConfig): void {
+  try {
+    putInPlace(config);
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError)) throw thrown;
+  }
+}
+
+/** The key comes last: while it is staged, the rest is known to be undone. */
+function putInPlace({ key, ca, dispatcher_serial_path }: AgentConfig): void {
+  if (readTextIfPresent(staged(ca)) !== undefined) moveOver(staged(ca), ca);
+  forgetPreviousSerial(dispatcher_serial_path);
+  moveOver(staged(key), key);
+}

@@ -1,7 +1,8 @@
 /** The only exit: pick the program, run it, print its error, set the exit status. */
+
+import type { Ending, StopSignal } from "./cli/command/signals.ts";
 import { endOnSignals } from "./cli/first-process.ts";
 import { main } from "./cli/main.ts";
-import type { Ending, StopSignal } from "./cli/signals.ts";
 import { selectProgram } from "./multicall.ts";
 
 // The environment of the caller must not change whom we trust (T03); the verdict of each

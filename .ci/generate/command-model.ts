@@ -1,7 +1,12 @@
 /** The command tables as plain data: what completions and man pages are made from. */
 import { agentProgram } from "../../src/cli/agent/program.ts";
 import { apiProgram } from "../../src/cli/api.ts";
-import { type AnyVerb, type OptionDef, type Program, shownVerbs } from "../../src/cli/command.ts";
+import {
+  type AnyVerb,
+  type OptionDef,
+  type Program,
+  shownVerbs,
+} from "../../src/cli/command/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 
 export interface ModeModel {

@@ -10,12 +10,12 @@ import { requireDescriptors } from "../system/process/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../system/process/helper-threads.ts";
 import { reapOrphans } from "../system/process/orphans.ts";
 import { notifyReady } from "../system/process/service-manager.ts";
-import { defineVerb, type Program } from "./command.ts";
+import { defineVerb, type Program } from "./command/command.ts";
+import { untilStopped } from "./command/signals.ts";
 import { commonOptions } from "./controller/options.ts";
 import { openController } from "./controller/setting.ts";
 import { Reloads, reloadVerb } from "./reload.ts";
 import { sayUp } from "./render/up.ts";
-import { untilStopped } from "./signals.ts";
 
 const serve = defineVerb({
   summary: "Start the HTTP API",

@@ -1,6 +1,6 @@
 /** The mode `help` of a program: what --help says, for those who look for a mode. */
-import { defineVerb, type OptionDefs, type Program, unknownMode } from "./command.ts";
-import { programHelp, verbHelp } from "./help.ts";
+import { defineVerb, type OptionDefs, type Program, unknownMode } from "./command/command.ts";
+import { programHelp, verbHelp } from "./render/help.ts";
 
 export function helpMode(program: Program) {
   return defineVerb({

@@ -4,11 +4,11 @@ import { versionText } from "../core/version.ts";
 import { end } from "../system/process/ending.ts";
 import { takeOwnLimits } from "../system/process/own-limits.ts";
 import { takeSignals } from "../system/process/own-signals.ts";
-import { type Program, runVerb, splitCommandLine, unknownMode } from "./command.ts";
-import { type Io, OutputClosed, OutputLost, openIo } from "./io.ts";
-import { rightsAreLent } from "./lent-rights.ts";
+import { type Program, runVerb, splitCommandLine, unknownMode } from "./command/command.ts";
+import { type Io, OutputClosed, OutputLost, openIo } from "./command/io.ts";
+import { rightsAreLent } from "./command/lent-rights.ts";
+import { afterSignal, type Ending, outliveHangUps } from "./command/signals.ts";
 import { showError } from "./render/error.ts";
-import { afterSignal, type Ending, outliveHangUps } from "./signals.ts";
 
 type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api" | "update-ctrl-exec-serial";
 
@@ -72,7 +72,7 @@ async function runProgram(program: Program, args: readonly string[], io: Io): Pr
     return 0;
   }
   if (line.mode === undefined) {
-    const { programHelp } = await import("./help.ts");
+    const { programHelp } = await import("./render/help.ts");
     if (line.help) {
       io.out(programHelp(program));
       return 0;
@@ -84,7 +84,7 @@ async function runProgram(program: Program, args: readonly string[], io: Io): Pr
   if (entry === undefined) throw unknownMode(program, line.mode);
   const verb = await entry.load();
   if (line.help) {
-    const { verbHelp } = await import("./help.ts");
+    const { verbHelp } = await import("./render/help.ts");
     io.out(verbHelp(program, line.mode, verb));
     return 0;
   }

@@ -6,7 +6,7 @@ import { readJsonAs } from "../core/json.ts";
 import type { Log } from "../core/log-line.ts";
 import { fileError } from "../system/files/files.ts";
 import { askForReload, listenForReload } from "../system/process/reload-socket.ts";
-import { defineVerb, type OptionDefs } from "./command.ts";
+import { defineVerb, type OptionDefs } from "./command/command.ts";
 
 /** Less than a service manager waits for a reload. */
 const ANSWER_MS = 60_000;

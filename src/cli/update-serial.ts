@@ -7,8 +7,8 @@ import {
   DEFAULT_AGENT_CONFIG,
   parseAgentConfig,
 } from "../core/config/agent-config.ts";
-import { defineVerb, type Program } from "./command.ts";
-import { readConfig } from "./config-option.ts";
+import { defineVerb, type Program } from "./command/command.ts";
+import { readConfig } from "./command/config-option.ts";
 
 const update = defineVerb({
   summary: "Store the control host's new serial for the agent that runs this",

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { symlinkSync } from "node:fs";
 import { agentProgram } from "../../src/cli/agent/program.ts";
-import type { Program } from "../../src/cli/command.ts";
+import type { Program } from "../../src/cli/command/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { BINARY, type ProgramName, runCommand, runProgram } from "../support/binary.ts";
 import { TestFolder } from "../support/folder.ts";

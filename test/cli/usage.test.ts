@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { agentProgram } from "../../src/cli/agent/program.ts";
-import type { Program } from "../../src/cli/command.ts";
+import type { Program } from "../../src/cli/command/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { addDays, opensslTime } from "../../src/core/time.ts";
 import { freePort } from "../../src/system/net/free-port.ts";

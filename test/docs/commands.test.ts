@@ -4,9 +4,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { agentProgram } from "../../src/cli/agent/program.ts";
 import { apiProgram } from "../../src/cli/api.ts";
-import { type Program, runVerb, splitCommandLine, unknownMode } from "../../src/cli/command.ts";
+import {
+  type Program,
+  runVerb,
+  splitCommandLine,
+  unknownMode,
+} from "../../src/cli/command/command.ts";
+import { openIo } from "../../src/cli/command/io.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
-import { openIo } from "../../src/cli/io.ts";
 import { updateSerialProgram } from "../../src/cli/update-serial.ts";
 import { allBlocks, documents, ROOT, readDocument } from "../support/documents.ts";
 import { shellCommands } from "../support/shell-words.ts";

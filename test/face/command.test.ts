@@ -7,7 +7,7 @@ import {
   splitCommandLine,
   unknownMode,
   type VerbInput,
-} from "../../src/cli/command.ts";
+} from "../../src/cli/command/command.ts";
 import { KeptIo } from "../support/kept-io.ts";
 
 const options = {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { agentProgram } from "../../src/cli/agent/program.ts";
-import { type Program, shownVerbs } from "../../src/cli/command.ts";
+import { type Program, shownVerbs } from "../../src/cli/command/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
-import { programHelp, verbHelp } from "../../src/cli/help.ts";
+import { programHelp, verbHelp } from "../../src/cli/render/help.ts";
 import { VERSION } from "../../src/core/version.ts";
 
 const programs: readonly Program[] = [controllerProgram, agentProgram];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { callersOf } from "../../src/cli/callers.ts";
-import { areRightsLent, callerVariables, lentTo } from "../../src/cli/lent-rights.ts";
+import { callersOf } from "../../src/cli/command/callers.ts";
+import { areRightsLent, callerVariables, lentTo } from "../../src/cli/command/lent-rights.ts";
 
 test.each([
   [{}, 0, 0, false],

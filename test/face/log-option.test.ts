@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { logDestinations } from "../../src/cli/log-option.ts";
+import { logDestinations } from "../../src/cli/command/log-option.ts";
 
 const SYSLOG = "/dev/log";
 

@@ -1,5 +1,5 @@
 /** An Io that keeps what is written to it. */
-import type { Io } from "../../src/cli/io.ts";
+import type { Io } from "../../src/cli/command/io.ts";
 import { forTerminal } from "../../src/core/text.ts";
 
 export class KeptIo {

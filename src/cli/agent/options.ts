@@ -1,5 +1,5 @@
 /** Every option of ctrl-exec-agent. */
-import type { OptionDef } from "../command.ts";
+import type { OptionDef } from "../command/command.ts";
 
 export const agentOptions = {
   config: {

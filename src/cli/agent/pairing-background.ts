@@ -3,8 +3,8 @@
  * typed prints the request id and leaves. The waiting process holds none of the caller's
  * descriptors, so that `$(...)` returns at once.
  */
-import type { Io } from "../io.ts";
-import { callerVariables } from "../lent-rights.ts";
+import type { Io } from "../command/io.ts";
+import { callerVariables } from "../command/lent-rights.ts";
 
 /** @param args options of request-pairing for the waiting process */
 export async function leaveInBackground(io: Io, args: readonly string[]): Promise<number> {

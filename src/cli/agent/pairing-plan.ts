@@ -5,8 +5,8 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { pairedNameProblem, readsAsOtherAddress } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import { parseFingerprint } from "../../pki/certificate.ts";
-import type { VerbInput } from "../command.ts";
-import { numberOption, portOption } from "../numbers.ts";
+import type { VerbInput } from "../command/command.ts";
+import { numberOption, portOption } from "../command/numbers.ts";
 import { agentOptions } from "./options.ts";
 
 /** The agent waits a minute longer than the controller holds the connection (docs/PROTOCOL.md, section 1). */

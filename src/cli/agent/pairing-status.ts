@@ -8,8 +8,8 @@ import {
 import { type CtrlExecError, inOneLine } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import { daysBetween, isoSeconds, opensslTime } from "../../core/time.ts";
-import { defineVerb } from "../command.ts";
-import type { Io } from "../io.ts";
+import { defineVerb } from "../command/command.ts";
+import type { Io } from "../command/io.ts";
 import { writeJson } from "../render/json.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";

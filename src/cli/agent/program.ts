@@ -1,5 +1,5 @@
 /** The command table of ctrl-exec-agent. */
-import type { Program } from "../command.ts";
+import type { Program } from "../command/command.ts";
 import { agentOptions } from "./options.ts";
 
 export const agentProgram: Program = {

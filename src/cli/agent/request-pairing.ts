@@ -6,10 +6,10 @@ import { forOneLine } from "../../core/text.ts";
 import { PUSHED_OUT } from "../../core/wire/messages.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
+import { terminalGone } from "../command/signals.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";
-import { terminalGone } from "../signals.ts";
 import { leaveInBackground } from "./pairing-background.ts";
 import {
   type PairingInput,

@@ -1,8 +1,8 @@
 import { type Check, checkAgent, failed } from "../../agent/checks/self-check.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
-import { defineVerb, type VerbInput } from "../command.ts";
-import type { Io } from "../io.ts";
+import { defineVerb, type VerbInput } from "../command/command.ts";
+import type { Io } from "../command/io.ts";
 import { paint } from "../render/colour.ts";
 import { writeJson } from "../render/json.ts";
 import { agentOptions } from "./options.ts";

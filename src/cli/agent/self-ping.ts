@@ -6,7 +6,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { opensslTime } from "../../core/time.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
 

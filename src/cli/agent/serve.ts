@@ -12,10 +12,10 @@ import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { nameProcess } from "../../system/process/process-name.ts";
 import { notifyReady } from "../../system/process/service-manager.ts";
-import { defineVerb, type VerbInput } from "../command.ts";
+import { defineVerb, type VerbInput } from "../command/command.ts";
+import { untilStopped } from "../command/signals.ts";
 import { Reloads } from "../reload.ts";
 import { sayUp } from "../render/up.ts";
-import { untilStopped } from "../signals.ts";
 import { agentOptions } from "./options.ts";
 import { type AgentSetting, openAgentSetting } from "./setting.ts";
 

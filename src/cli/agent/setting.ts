@@ -9,8 +9,8 @@ import {
 } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import type { Log } from "../../core/log-line.ts";
-import { readConfig, refuseChosen } from "../config-option.ts";
-import { openChosenLog } from "../log-option.ts";
+import { readConfig, refuseChosen } from "../command/config-option.ts";
+import { openChosenLog } from "../command/log-option.ts";
 
 export interface AgentSetting {
   readonly config: AgentConfig;

@@ -3,7 +3,7 @@ import type { ApprovalOptions } from "../../controller/pairing/desk.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import { isIp, lacksZone } from "../../core/net/ip-address.ts";
-import { numberOption } from "../numbers.ts";
+import { numberOption } from "../command/numbers.ts";
 
 interface Given {
   readonly ip: string | undefined;

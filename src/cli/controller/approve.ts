@@ -2,7 +2,7 @@ import { approveRequest } from "../../controller/pairing/desk.ts";
 import { lockPath } from "../../controller/store/paths.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { isHeld } from "../../system/files/lock.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { approvalOptions } from "./approval-options.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { describeApproval } from "./pairing-text.ts";

@@ -1,6 +1,6 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import { nearestMatch } from "../../core/text.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { renderColumns } from "../render/table.ts";
 
 export const asset = defineVerb({

@@ -2,7 +2,7 @@
 import type { RotationReport } from "../../controller/upkeep/maintenance.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../command/io.ts";
 import { paint } from "../render/colour.ts";
 import { renderProblem } from "./problem-text.ts";
 

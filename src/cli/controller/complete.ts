@@ -2,7 +2,7 @@ import { listRequests } from "../../controller/pairing/queue.ts";
 import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
 import { readRegistry } from "../../controller/store/registry.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { commonOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 

@@ -2,7 +2,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../command/io.ts";
 import { paint } from "../render/colour.ts";
 import { shellWord } from "../render/shell-word.ts";
 

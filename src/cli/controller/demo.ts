@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../system/net/free-port.ts";
-import { defineVerb } from "../command.ts";
-import { firstSignal, STOP_SIGNALS } from "../signals.ts";
+import { defineVerb } from "../command/command.ts";
+import { firstSignal, STOP_SIGNALS } from "../command/signals.ts";
 import { DemoStage } from "./demo-stage.ts";
 import { controllerOptions } from "./options.ts";
 

@@ -1,6 +1,6 @@
 import { denyRequest } from "../../controller/pairing/desk.ts";
 import { screenLine } from "../../core/text.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { commonOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 

@@ -1,7 +1,7 @@
 import { editAgent as changeAgent } from "../../controller/inventory/agents.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { approvalOptions } from "./approval-options.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";

@@ -7,7 +7,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { daysBetween, isoDay, isoSeconds, parseIso, parseOpensslTime } from "../../core/time.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { staleLines } from "../render/stale.ts";

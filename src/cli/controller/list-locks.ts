@@ -1,5 +1,5 @@
 import { listRunLocks } from "../../controller/runs/locks.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";

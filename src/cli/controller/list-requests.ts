@@ -1,7 +1,7 @@
 import { listRequests as waitingRequests } from "../../controller/pairing/queue.ts";
 import { findAgent } from "../../controller/store/registry.ts";
 import { screenLine } from "../../core/text.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";

@@ -1,5 +1,5 @@
 /** Every option of ctrl-exec. */
-import type { OptionDef } from "../command.ts";
+import type { OptionDef } from "../command/command.ts";
 
 export const controllerOptions = {
   config: {

@@ -6,8 +6,8 @@ import { listRequests, type PendingRequest } from "../../controller/pairing/queu
 import { findAgent } from "../../controller/store/registry.ts";
 import { asCtrlExecError } from "../../core/errors.ts";
 import { forOneLine, forTerminal, screenLine } from "../../core/text.ts";
-import type { Io } from "../io.ts";
-import { LineReader } from "../prompt.ts";
+import type { Io } from "../command/io.ts";
+import { LineReader } from "../command/prompt.ts";
 import { renderTable } from "../render/table.ts";
 import { describeApproval, describeRequest, noteOnCode } from "./pairing-text.ts";
 

@@ -3,7 +3,7 @@ import { type ClockVerdict, judgeClock } from "../../core/clock.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { PingResult } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";

@@ -1,5 +1,5 @@
 /** The command table of ctrl-exec. */
-import type { Program } from "../command.ts";
+import type { Program } from "../command/command.ts";
 import { controllerOptions } from "./options.ts";
 
 export const controllerProgram: Program = {

@@ -1,7 +1,7 @@
 import { rotateNow } from "../../controller/upkeep/maintenance.ts";
 import { inOneLine } from "../../core/errors.ts";
 import { isoSeconds } from "../../core/time.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { renderBroadcast } from "./broadcast-text.ts";
 import { commonOptions, controllerOptions } from "./options.ts";

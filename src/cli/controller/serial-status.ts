@@ -2,7 +2,7 @@ import { serialReport } from "../../controller/trust/serial-report.ts";
 import { inOneLine } from "../../core/errors.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { staleLines } from "../render/stale.ts";
 import { renderTable } from "../render/table.ts";

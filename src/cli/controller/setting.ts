@@ -7,10 +7,10 @@ import {
   parseControllerConfig,
 } from "../../core/config/controller-config.ts";
 import { currentUser } from "../../system/process/user.ts";
-import { readConfig } from "../config-option.ts";
-import type { Io } from "../io.ts";
-import { openChosenLog } from "../log-option.ts";
-import { portOption } from "../numbers.ts";
+import { readConfig } from "../command/config-option.ts";
+import type { Io } from "../command/io.ts";
+import { openChosenLog } from "../command/log-option.ts";
+import { portOption } from "../command/numbers.ts";
 import { type TokenOptions, tokenOption } from "./token.ts";
 
 interface SettingOptions {

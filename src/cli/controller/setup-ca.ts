@@ -2,7 +2,7 @@ import { paths } from "../../controller/store/paths.ts";
 import { setupCa as makeCa } from "../../controller/trust/ca.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { commonOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 

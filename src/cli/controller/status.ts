@@ -2,7 +2,7 @@ import { openReplies } from "../../controller/controller.ts";
 import { showRun } from "../../controller/runs/status.ts";
 import { type RunReportSoFar, runFailed } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";

@@ -5,8 +5,8 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/units.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { readPlainFile } from "../../system/files/plain-file.ts";
-import { callers } from "../callers.ts";
-import type { Io } from "../io.ts";
+import { callers } from "../command/callers.ts";
+import type { Io } from "../command/io.ts";
 
 export interface TokenOptions {
   readonly token: string | undefined;

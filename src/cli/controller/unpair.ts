@@ -2,7 +2,7 @@ import { unpairAgent } from "../../controller/inventory/agents.ts";
 import { paths } from "../../controller/store/paths.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../command/command.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 

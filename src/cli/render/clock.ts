@@ -1,6 +1,6 @@
 /** Clocks that differ from this host's, as ping and list-agents tell of them on stderr. */
 import { type ClockVerdict, describeOffset } from "../../core/clock.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../command/io.ts";
 
 /** A whole fleet differs when it is this host's clock that is wrong. */
 const MAX_LINES = 10;

@@ -1,5 +1,5 @@
 /** Colour only on a terminal, and never with NO_COLOR (https://no-color.org). */
-import type { Io } from "../io.ts";
+import type { Io } from "../command/io.ts";
 
 const CODES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 

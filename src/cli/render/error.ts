@@ -1,7 +1,7 @@
 /** A refusal, to the person or the program that meets it. */
 import { type CtrlExecError, DeniedError, LockedError } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../command/io.ts";
 import { writeJson } from "./json.ts";
 
 /**

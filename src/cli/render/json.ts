@@ -2,7 +2,7 @@
 
 import { jsonForScreen } from "../../core/text.ts";
 import { jsonPieces } from "../../core/wire/json-pieces.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../command/io.ts";
 
 /** In pieces: what many hosts have printed is never held as text and as JSON at once. */
 export function writeJson(io: Io, value: unknown): void {

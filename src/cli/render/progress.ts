@@ -1,5 +1,5 @@
 /** One line on stderr while hosts are outstanding, on a terminal, once it takes longer than a second. */
-import type { Io } from "../io.ts";
+import type { Io } from "../command/io.ts";
 
 const FIRST_MS = 1_000;
 const REPEAT_MS = 500;

@@ -7,7 +7,7 @@ import type { RunState } from "../../core/run-state.ts";
 import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import { type LongText, wholeText } from "../../core/wire/json-pieces.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../command/io.ts";
 import { paint } from "./colour.ts";
 
 const INDENT = "    ";

@@ -1,8 +1,8 @@
 /** The value of `--log`. */
 import { existsSync } from "node:fs";
-import { CtrlExecError } from "../core/errors.ts";
-import type { Log } from "../core/log-line.ts";
-import { type LogDestination, openLog, SYSTEM_LOG } from "../system/log/syslog.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import type { Log } from "../../core/log-line.ts";
+import { type LogDestination, openLog, SYSTEM_LOG } from "../../system/log/syslog.ts";
 import { callers } from "./callers.ts";
 import { rightsAreLent } from "./lent-rights.ts";
 

@@ -1,5 +1,5 @@
 /** Numbers in options. */
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 
 /** @throws CtrlExecError `usage` */
 export function numberOption(name: string, value: string, min: number, max: number): number {

@@ -4,8 +4,8 @@
  * mode and its arguments, and everything behind `--` is the script's.
  */
 import type { ArgsDef } from "citty";
-import { CtrlExecError } from "../core/errors.ts";
-import { nearestMatch } from "../core/text.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { nearestMatch } from "../../core/text.ts";
 import type { Io } from "./io.ts";
 import type { Ending } from "./signals.ts";
 

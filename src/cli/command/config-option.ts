@@ -1,7 +1,7 @@
 /** The values of `--config` and `--allowlist`: files that say what the program does. */
 import { basename, dirname, extname, resolve } from "node:path";
-import { CtrlExecError } from "../core/errors.ts";
-import { readTrustedTextIfPresent, type TrustRule } from "../system/files/trusted-file.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { readTrustedTextIfPresent, type TrustRule } from "../../system/files/trusted-file.ts";
 import { rightsAreLent } from "./lent-rights.ts";
 
 export interface ConfigOption {

@@ -1,9 +1,9 @@
 /** The terminal and the environment, as a verb sees them. Nothing below the faces touches either. */
-import { CtrlExecError, systemCode } from "../core/errors.ts";
-import { forTerminal } from "../core/text.ts";
-import { Outlet } from "../system/log/outlet.ts";
-import { readyWriteTo } from "../system/log/ready-write.ts";
-import { drawStderr, flushStderr, offerStderr, writeStderr } from "../system/log/stderr.ts";
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { forTerminal } from "../../core/text.ts";
+import { Outlet } from "../../system/log/outlet.ts";
+import { readyWriteTo } from "../../system/log/ready-write.ts";
+import { drawStderr, flushStderr, offerStderr, writeStderr } from "../../system/log/stderr.ts";
 
 export interface Io {
   /** Data. Never blocks: a pager that is not read must not let a host's deadline pass. */
@@ -91,7 +91,7 @@ class Output {
     if (failure === undefined) return;
     if (systemCode(failure) === "EPIPE") throw new OutputClosed();
     // Only who fails waits for it to load.
-    const { fileProblem } = await import("../system/files/files.ts");
+    const { fileProblem } = await import("../../system/files/files.ts");
     throw new OutputLost("storage", `Cannot write to standard output: ${fileProblem(failure)}`, {
       cause: failure,
       ...(this.hintWhenLost === undefined ? {} : { hint: this.hintWhenLost }),

@@ -1,6 +1,6 @@
 /** Arguments for a script, byte for byte or not at all (T11). */
 import { readFileSync } from "node:fs";
-import { CtrlExecError } from "../core/errors.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 
 const REPLACEMENT = "\ufffd";
 

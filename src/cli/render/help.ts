@@ -1,7 +1,7 @@
 /** Help texts, from the command table alone. */
-import { VERSION } from "../core/version.ts";
-import { type AnyVerb, type OptionDefs, type Program, shownVerbs } from "./command.ts";
-import { renderColumns } from "./render/table.ts";
+import { VERSION } from "../../core/version.ts";
+import { type AnyVerb, type OptionDefs, type Program, shownVerbs } from "../command/command.ts";
+import { renderColumns } from "./table.ts";
 
 export function programHelp(program: Program): string {
   const modes = shownVerbs(program).map(([name, { summary }]) => [name, summary]);

@@ -1,5 +1,5 @@
 /** Who called with lent rights: for the log, and for what must be the caller's own (T62). */
-import { userId, userName } from "../system/process/user.ts";
+import { userId, userName } from "../../system/process/user.ts";
 import { type Environment, lentTo, NAME_VARIABLE, ownIds } from "./lent-rights.ts";
 
 export interface Callers {

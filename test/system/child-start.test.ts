@@ -10,8 +10,8 @@ function inProcess(code: string): string[] {
     const { readFileSync } = await import("node:fs");
     const { spawnSync } = Bun;
     const { libc } = await import("${SYSTEM}/libc.ts");
-    const { descriptorLimit, requireDescriptors } = await import("${SYSTEM}/descriptors.ts");
-    const { startChild, withOomScore } = await import("${SYSTEM}/child-start.ts");
+    const { descriptorLimit, requireDescriptors } = await import("${SYSTEM}/process/descriptors.ts");
+    const { startChild, withOomScore } = await import("${SYSTEM}/process/child-start.ts");
     // The test's own Bun has raised the limit already.
     const hard = BigInt(/Max open files +\\S+ +(\\d+)/.exec(readFileSync("/proc/self/limits", "latin1"))[1]);
     libc().setrlimit(7, new BigUint64Array([300n, hard]));

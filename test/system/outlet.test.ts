@@ -6,7 +6,8 @@ import { readyWriteTo } from "../../src/system/log/ready-write.ts";
 import { TestFolder, until } from "../support/folder.ts";
 import { UnreadPipe } from "../support/unread.ts";
 
-const source = (file: string) => JSON.stringify(join(import.meta.dir, "../../src/system", file));
+const source = (file: string) =>
+  JSON.stringify(join(import.meta.dir, "../../src/system/log", file));
 
 /** Writes numbered lines to stderr until one is refused, says how many, and again when all are out. */
 const WRITER = `

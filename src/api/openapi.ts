@@ -1,8 +1,8 @@
 /** The OpenAPI 3.1 document, made from the routes and their schemas. */
 import { z } from "zod";
-import * as schemas from "../core/api-schemas.ts";
 import { VERSION } from "../core/version.ts";
 import type { Route } from "./route.ts";
+import * as schemas from "./schemas.ts";
 
 /** Components of their own: requests as they may come, answers as they go. */
 const REQUESTS = {

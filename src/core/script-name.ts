@@ -1,4 +1,11 @@
-/** Names of scripts as somebody gives them, which may be any text. */
+/** Names of scripts: those that an allowlist can hold, and those that somebody gives, which may be any text. */
+
+const SCRIPT_NAME = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** Whether an allowlist can hold it. */
+export function isScriptName(name: string): boolean {
+  return SCRIPT_NAME.test(name);
+}
 
 /** Longer than any allowlist's, and short enough that an agent's refusal, which repeats it, stays short. */
 const MAX_BYTES = 255;

@@ -1,8 +1,8 @@
 /** What was judged is what is executed, whatever is done to the links meanwhile (T13). */
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, realpathSync } from "node:fs";
+import type { AllowedScript } from "../../src/agent/scripts/allowlist.ts";
 import { judgeAllowedScript, runAllowedScript } from "../../src/agent/scripts/script.ts";
-import type { AllowedScript } from "../../src/core/allowlist.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import type { ProcessResult } from "../../src/system/process/process.ts";
 import { TestFolder } from "../support/folder.ts";

@@ -1,8 +1,8 @@
 /** A script that is being written when it is asked for: the kernel refuses it (ETXTBSY), for a moment. */
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, closeSync, openSync } from "node:fs";
+import type { AllowedScript } from "../../src/agent/scripts/allowlist.ts";
 import { judgeAllowedScript, runAllowedScript } from "../../src/agent/scripts/script.ts";
-import type { AllowedScript } from "../../src/core/allowlist.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { startProblem } from "../../src/core/start-failure.ts";
 import { TestFolder } from "../support/folder.ts";

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { parseAllowlist } from "../../src/core/allowlist.ts";
+import { parseAllowlist } from "../../src/agent/scripts/allowlist.ts";
 import { UPDATE_SERIAL_SCRIPT as UPDATE } from "../../src/core/wire/messages.ts";
 import { BINARY as COMPILED, runCommand } from "../support/binary.ts";
 import { ROOT } from "../support/documents.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { discoveryRequest, pingRequest, runRequest } from "../../src/core/api-schemas.ts";
+import { discoveryRequest, pingRequest, runRequest } from "../../src/api/schemas.ts";
 import { unknownMember, unknownParameter } from "../../src/core/unknown-member.ts";
 
 const MEMBERS = ["hosts", "script", "args", "wait", "username", "token"];

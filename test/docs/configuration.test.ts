@@ -1,6 +1,6 @@
 /** Every configuration that a document shows is one that the programs take, without a warning. */
 import { describe, expect, test } from "bun:test";
-import { parseAllowlist } from "../../src/core/allowlist.ts";
+import { parseAllowlist } from "../../src/agent/scripts/allowlist.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { allBlocks } from "../support/documents.ts";

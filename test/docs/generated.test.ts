@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { agentKeys, controllerKeys } from "../../.ci/generate/keys.ts";
 import { generatedFiles } from "../../.ci/generate.ts";
-import { parseAllowlist } from "../../src/core/allowlist.ts";
+import { parseAllowlist } from "../../src/agent/scripts/allowlist.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { readDocument } from "../support/documents.ts";

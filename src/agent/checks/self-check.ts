@@ -1,6 +1,5 @@
 /** Every check of `self-check`: this host's files alone, no connection. */
 import { statSync } from "node:fs";
-import { type AllowedScript, parseAllowlist } from "../../core/allowlist.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
@@ -11,6 +10,7 @@ import { fitsKey } from "../../pki/keys.ts";
 import { readPrivateText, readText } from "../../system/files/files.ts";
 import { judgeProgram } from "../../system/files/trusted-path.ts";
 import { startableProblem } from "../../system/process/startable.ts";
+import { type AllowedScript, parseAllowlist } from "../scripts/allowlist.ts";
 import { judgeStart } from "../scripts/script.ts";
 import { lineProblem } from "../scripts/script-file.ts";
 import { parseAllowedIps } from "../state/allowed-ips.ts";

@@ -1,4 +1,3 @@
-import type { AllowedScript } from "../../core/allowlist.ts";
 import { isArrayOfText } from "../../core/json.ts";
 import type { RunState } from "../../core/run-state.ts";
 import { startProblem } from "../../core/start-failure.ts";
@@ -11,6 +10,7 @@ import {
 } from "../../core/wire/messages.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ProcessResult } from "../../system/process/process.ts";
+import type { AllowedScript } from "../scripts/allowlist.ts";
 import { outputText } from "../scripts/output-text.ts";
 import { judgeAllowedScript, runAllowedScript } from "../scripts/script.ts";
 import type { ScriptJudgement } from "../scripts/script-file.ts";

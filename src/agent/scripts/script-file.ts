@@ -1,7 +1,7 @@
 /** Judges the file behind an allowlisted name: who could change it, and `script_dirs` (T13). */
 import { normalize } from "node:path";
-import { suspectedOption } from "../../core/allowlist.ts";
 import { judgePath, type PathJudgement } from "../../system/files/trusted-path.ts";
+import { suspectedOption } from "./allowlist.ts";
 
 export type ScriptJudgement =
   | PathJudgement

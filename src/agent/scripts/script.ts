@@ -1,6 +1,5 @@
 /** Running the file behind an allowlisted name. */
 
-import type { AllowedScript } from "../../core/allowlist.ts";
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../../core/config/agent-config.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
 import { executableProblem } from "../../system/files/trusted-path.ts";
@@ -12,6 +11,7 @@ import {
   runProcess,
 } from "../../system/process/process.ts";
 import { startableProblem } from "../../system/process/startable.ts";
+import type { AllowedScript } from "./allowlist.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";
 
 /** Judged anew at every run: what was good at load may have changed since. */

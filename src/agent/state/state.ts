@@ -1,11 +1,11 @@
 /** Everything an agent serves from, loaded together so that it changes together. */
 
-import { type Allowlist, parseAllowlist } from "../../core/allowlist.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import type { Log } from "../../core/log-line.ts";
 import { readTrustedText } from "../../system/files/trusted-file.ts";
 import { AGENT_FILE_RULE } from "../checks/config-files.ts";
+import { type Allowlist, parseAllowlist } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/script.ts";
 import { lineProblem } from "../scripts/script-file.ts";
 import { agentTakesSerial } from "../trust/announced-serial.ts";

@@ -6,10 +6,10 @@
  * rotation. Only a program of another name, an administrator's own, runs in its place.
  */
 import { basename, parse } from "node:path";
-import type { AllowedScript } from "../../core/allowlist.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
+import type { AllowedScript } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/script.ts";
 import { storeNewSerial } from "./update-serial.ts";
 

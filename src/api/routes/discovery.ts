@@ -1,7 +1,7 @@
 import { discoverHosts } from "../../controller/inventory/discovery.ts";
-import { discoveryAnswer, discoveryRequest } from "../../core/api-schemas.ts";
 import { type Answer, success } from "../answer.ts";
 import { type Call, defineRoute } from "../route.ts";
+import { discoveryAnswer, discoveryRequest } from "../schemas.ts";
 
 const shared = {
   path: "/discovery",

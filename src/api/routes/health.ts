@@ -1,8 +1,8 @@
-import { healthAnswer } from "../../core/api-schemas.ts";
 import { VERSION } from "../../core/version.ts";
 import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
+import { healthAnswer } from "../schemas.ts";
 
 export const health = defineRoute({
   method: "GET",

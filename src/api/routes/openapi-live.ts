@@ -1,13 +1,13 @@
 import { everyHost } from "../../controller/access/authorized-targets.ts";
 import type { Controller } from "../../controller/controller.ts";
 import { scanCapabilities } from "../../controller/inventory/discovery.ts";
-import { openapiAnswer } from "../../core/api-schemas.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
 import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
 import { liveDocument } from "../openapi.ts";
 import { defineRoute } from "../route.ts";
+import { openapiAnswer } from "../schemas.ts";
 
 export const openapiLive = defineRoute({
   method: "GET",

@@ -1,8 +1,8 @@
-import { openapiAnswer } from "../../core/api-schemas.ts";
 import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
 import { openapiDocument } from "../openapi.ts";
 import { defineRoute } from "../route.ts";
+import { openapiAnswer } from "../schemas.ts";
 
 export const openapi = defineRoute({
   method: "GET",

@@ -1,7 +1,7 @@
 import { pingHosts } from "../../controller/inventory/ping.ts";
-import { pingAnswer, pingRequest } from "../../core/api-schemas.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
+import { pingAnswer, pingRequest } from "../schemas.ts";
 
 export const ping = defineRoute({
   method: "POST",

@@ -1,7 +1,7 @@
 import { startRun } from "../../controller/runs/run.ts";
-import { acceptedAnswer, runAnswer, runRequest } from "../../core/api-schemas.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
+import { acceptedAnswer, runAnswer, runRequest } from "../schemas.ts";
 
 export const run = defineRoute({
   method: "POST",

@@ -1,9 +1,9 @@
 import { openReplies } from "../../controller/controller.ts";
 import { showRun } from "../../controller/runs/status.ts";
-import { statusAnswer } from "../../core/api-schemas.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { Refused, refusal, success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
+import { statusAnswer } from "../schemas.ts";
 
 export const status = defineRoute({
   method: "GET",

@@ -5,9 +5,9 @@
 import type { Controller } from "../../controller/controller.ts";
 import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
 import { agentFinder } from "../../controller/store/registry.ts";
-import { isScriptName } from "../../core/allowlist.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/results.ts";
+import { isScriptName } from "../../core/script-name.ts";
 import { forOneLine } from "../../core/text.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages.ts";
 import { shellWord } from "../render/shell-word.ts";

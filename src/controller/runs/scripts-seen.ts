@@ -2,11 +2,11 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { isScriptName } from "../../core/allowlist.ts";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
+import { isScriptName } from "../../core/script-name.ts";
 import { readText } from "../../system/files/files.ts";
 import { paths } from "../store/paths.ts";
 

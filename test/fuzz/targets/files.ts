@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { parseAllowlist } from "../../../src/agent/scripts/allowlist.ts";
 import type { Controller } from "../../../src/controller/controller.ts";
 import { ReplyBudget } from "../../../src/controller/fleet/reply-budget.ts";
 import { listRequests } from "../../../src/controller/pairing/queue.ts";
@@ -9,7 +10,6 @@ import { readRunRecord } from "../../../src/controller/runs/stored-runs.ts";
 import { readRecord } from "../../../src/controller/store/agent-record.ts";
 import { issuedTo } from "../../../src/controller/store/issued.ts";
 import { readRotation } from "../../../src/controller/store/rotation-state.ts";
-import { parseAllowlist } from "../../../src/core/allowlist.ts";
 import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../../src/core/config/controller-config.ts";
 import { REQUEST } from "../seeds.ts";

@@ -1,13 +1,13 @@
 /**
  * The HTTP API's shapes, one schema each (docs/PROTOCOL.md, section 6). Validation, types and the OpenAPI
- * document all come from here, so that they cannot disagree. Only the API loads this file.
+ * document all come from here, so that they cannot disagree.
  */
 import { z } from "zod";
-import { isArrayOfText } from "./json.ts";
-import { parseTarget } from "./net/host-name.ts";
-import { RUN_STATES } from "./run-state.ts";
-import { unknownMember } from "./unknown-member.ts";
-import type { LongText } from "./wire/json-pieces.ts";
+import { isArrayOfText } from "../core/json.ts";
+import { parseTarget } from "../core/net/host-name.ts";
+import { RUN_STATES } from "../core/run-state.ts";
+import { unknownMember } from "../core/unknown-member.ts";
+import type { LongText } from "../core/wire/json-pieces.ts";
 
 // No program and no environment variable can be given a NUL byte.
 const NO_NUL = /^[^\0]*$/;

@@ -1,9 +1,10 @@
 /** The allowlist: the names a controller may run, the file each stands for, and its options. */
-import { type RawValue, readSettings } from "./config/conf-syntax.ts";
-import { MAX_TIMER_SECONDS } from "./config/config-fields.ts";
-import type { ConfigWarning } from "./config/config-file.ts";
-import { nearestMatch } from "./text.ts";
-import { parseByteSize } from "./units.ts";
+import { type RawValue, readSettings } from "../../core/config/conf-syntax.ts";
+import { MAX_TIMER_SECONDS } from "../../core/config/config-fields.ts";
+import type { ConfigWarning } from "../../core/config/config-file.ts";
+import { isScriptName } from "../../core/script-name.ts";
+import { nearestMatch } from "../../core/text.ts";
+import { parseByteSize } from "../../core/units.ts";
 
 export const DEFAULT_ALLOWLIST_NAME = "scripts.conf";
 
@@ -26,12 +27,6 @@ export interface AllowedScript {
 export interface Allowlist {
   readonly scripts: ReadonlyMap<string, AllowedScript>;
   readonly warnings: readonly ConfigWarning[];
-}
-
-const SCRIPT_NAME = /^[A-Za-z0-9_-]{1,128}$/;
-
-export function isScriptName(name: string): boolean {
-  return SCRIPT_NAME.test(name);
 }
 
 const OPTIONS: Readonly<

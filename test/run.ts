@@ -45,13 +45,13 @@ const stages: readonly Stage[] = [
   {
     name: "unit",
     title: "Unit tests",
-    run: () => tests((file) => !/^test\/(architecture|cli)\//.test(file)),
+    run: () => tests((file) => !/^test\/(architecture|end-to-end)\//.test(file)),
   },
   { name: "build", title: "Build", run: () => check(["make", "--no-print-directory", "build"]) },
   {
     name: "cli",
     title: "End to end",
-    run: () => tests((file) => file.startsWith("test/cli/")),
+    run: () => tests((file) => file.startsWith("test/end-to-end/")),
   },
 ];
 

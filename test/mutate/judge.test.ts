@@ -14,7 +14,7 @@ const SOURCES = new Map([
   ["src/limit.ts", LIMIT],
   ["test/limit.test.ts", testOf("expect(within(3)).toBe(true); expect(within(30)).toBe(false)")],
   ["test/broken.test.ts", testOf("expect(within(3)).toBe(3 as never)")],
-  ["test/cli/zero.test.ts", testOf("expect(within(0)).toBe(within(-5))")],
+  ["test/end-to-end/zero.test.ts", testOf("expect(within(0)).toBe(within(-5))")],
 ]);
 
 function testOf(body: string): string {
@@ -42,7 +42,7 @@ async function judged(...changes: readonly Change[]) {
   using changed = new Tree(checkout.path);
   const tests = (ofCli: boolean) =>
     new Vocabulary(
-      new Map([...SOURCES].filter(([file]) => file.startsWith("test/cli/") === ofCli)),
+      new Map([...SOURCES].filter(([file]) => file.startsWith("test/end-to-end/") === ofCli)),
     );
   const judge = new Judge(
     { unchanged, changed },
@@ -68,7 +68,7 @@ test("a change is noticed by the first test that fails with it and passes withou
   );
   expect(verdicts.map(({ noticedBy }) => noticedBy)).toEqual([
     "test/limit.test.ts",
-    "test/cli/zero.test.ts",
+    "test/end-to-end/zero.test.ts",
     undefined,
   ]);
   expect(report(verdicts, 2)).toBe(`src/limit.ts:1:38  nobody, 2 of 3 test files

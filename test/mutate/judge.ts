@@ -100,7 +100,7 @@ export class Judge {
   async #isSound(test: string): Promise<boolean> {
     const known = this.#sound.get(test);
     if (known !== undefined) return known;
-    if (test.startsWith("test/cli/") && !this.#built) {
+    if (test.startsWith("test/end-to-end/") && !this.#built) {
       if ((await this.#unchanged.build()) !== "passed") throw new Error("the sources do not build");
       this.#built = true;
     }

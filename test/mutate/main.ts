@@ -94,7 +94,7 @@ async function sitesOf(compiler: Compiler, sources: ReadonlyMap<string, string>)
 
 function testsOf(sources: ReadonlyMap<string, string>) {
   const tests = [...sources].filter(([file]) => file.endsWith(".test.ts"));
-  const cli = tests.filter(([file]) => file.startsWith("test/cli/"));
+  const cli = tests.filter(([file]) => file.startsWith("test/end-to-end/"));
   const unit = tests.filter(([file]) => !/^test\/(architecture|cli|mutate)\//.test(file));
   return {
     imports: new Imports(sources),

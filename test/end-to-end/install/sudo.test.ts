@@ -1,0 +1,254 @@
+/**
+ * Who is let in by sudo, through the rule that the documents show, with sudo itself (T62). Who is not root cannot
+ * have sudo read another rule, and proves what it can: the rule's form, and what the program makes of the variables.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { runCommand, runProgram } from "../../support/binary.ts";
+import { ControlHost } from "../../support/fleet.ts";
+import { OPERATOR, prepareEtc, READER, sudoersBlocks, typed } from "../../support/sudo.ts";
+
+const asRoot = process.getuid?.() === 0;
+const TOKEN = "t0ken-of-alice-5f8e";
+/** As sudo tells it. */
+const SUDO = { SUDO_UID: String(OPERATOR.uid), SUDO_USER: OPERATOR.name };
+
+let control: ControlHost;
+let target: string;
+let seen: string;
+
+beforeAll(async () => {
+  control = await ControlHost.create();
+  await control.startAgent("web-01", { scripts: { greet: "echo hello" } });
+  await (await control.addAgent("web-02", { scripts: {} })).pair();
+  target = `127.0.0.1:${control.agents[0]?.port}`;
+  seen = control.folder.join("seen");
+  const hook = control.folder.script(
+    "control/auth-hook",
+    `printf '%s\\n' "$ENVEXEC_TOKEN" > ${seen}; test "$ENVEXEC_TOKEN" = ${TOKEN}`,
+  );
+  control.addLines([`auth_hook = ${hook}`]);
+  control.folder.write("token", `${TOKEN}\n`, 0o600);
+  if (asRoot) {
+    chownSync(control.folder.join("token"), OPERATOR.uid, OPERATOR.gid);
+    prepareEtc(control);
+  }
+});
+
+afterAll(async () => {
+  await control[Symbol.asyncDispose]();
+});
+
+const run = (...options: readonly string[]) =>
+  `sudo -n ctrl-exec run ${target} greet --log stderr ${options.join(" ")}`;
+
+function records(): string[] {
+  const folder = control.folder.join("control", "state", "runs");
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+function readRecord(name: string): unknown {
+  return JSON.parse(readFileSync(control.folder.join("control", "state", "runs", name), "utf8"));
+}
+
+test("T62 the rules of the documents are rules", async () => {
+  expect(sudoersBlocks().length).toBeGreaterThan(0);
+  for (const { place, text } of sudoersBlocks()) {
+    const file = control.folder.write("rule", text, 0o440);
+    const { status, err } = await runCommand(["/usr/sbin/visudo", "-cf", file]);
+    expect(`${place}: ${err}`).toBe(`${place}: `);
+    expect(status).toBe(0);
+    rmSync(file);
+  }
+});
+
+test("what makes a CA, replaces this host's certificate or changes a host is in the log", async () => {
+  await control.mustRun("edit-agent", ["web-02", "--agent-port", "7450"]);
+  const made = await control.log.seen("setup-ca");
+  expect(made.fields).toEqual({ FINGERPRINT: control.caFingerprint });
+  const { fields } = await control.log.seen("setup-ctrl-exec");
+  expect(fields.SERIAL).toMatch(/^[0-9a-f]+$/i);
+  const edited = await control.log.seen("edit-agent");
+  expect(edited.fields).toMatchObject({ AGENT: "web-02", PORT: "7450" });
+});
+
+test("T62 with lent rights the log names the caller", async () => {
+  const { err } = await runProgram("ctrl-exec", ["run", target, "greet", "--log", "stderr"], {
+    env: SUDO,
+  });
+  expect(err).toMatch(/ACTION=auth AUTHACTION=run BY=alice .*RESULT=pass USER=tester/);
+});
+
+test("T62 with lent rights nothing runs where nobody may lift a limit on files", async () => {
+  // root may, where it has this capability.
+  const drop = asRoot ? "setpriv --bounding-set=-sys_resource" : "";
+  const { status, err } = await runProgram(
+    "ctrl-exec",
+    ["run", target, "greet", "--log", "stderr"],
+    {
+      env: SUDO,
+      startedBy: ["sh", "-ec", `ulimit -f 1; exec ${drop} "$@"`, "sh"],
+    },
+  );
+  expect(err).toContain(
+    "Cannot run with lent rights: it may write no more than 512 bytes into a file",
+  );
+  expect(err).toContain("ulimit -f unlimited\n");
+  expect(err).not.toContain("ACTION=");
+  expect(status).toBe(78);
+});
+
+const withSudoItself = () => {
+  test("lets run and ping pass, and no other mode", async () => {
+    const file = `--token-file ${control.folder.join("token")}`;
+    const ran = await typed(control, run(file));
+    expect(ran.out).toContain("hello\n");
+    expect(ran.status).toBe(0);
+    expect((await typed(control, `sudo -n ctrl-exec ping ${target} ${file}`)).status).toBe(0);
+    for (const mode of ["approve a1b2c3d4e5f60718", "rotate-cert", "list-agents"]) {
+      const { err, status } = await typed(control, `sudo -n ctrl-exec ${mode}`);
+      expect(err).toMatch(/^sudo: /);
+      expect(status).toBe(1);
+    }
+  });
+
+  test("lets the group of 0.8 read on, and no more", async () => {
+    const listed = await typed(control, "sudo -n ctrl-exec list-agents", READER);
+    expect(listed.out).toContain("web-01");
+    expect((await typed(control, "sudo -n ctrl-exec serial-status", READER)).status).toBe(0);
+    expect((await typed(control, "sudo -n ctrl-exec unpair web-01", READER)).err).toMatch(
+      /^sudo: /,
+    );
+  });
+
+  test("loses ENVEXEC_TOKEN, and a file or standard input brings the token", async () => {
+    const lost = await typed(control, `ENVEXEC_TOKEN=${TOKEN} ${run()}`);
+    expect(lost.err).toContain("Denied");
+    expect(readFileSync(seen, "utf8")).toBe("\n");
+    const lines = [
+      run(`--token-file ${control.folder.join("token")}`),
+      `${run("--token-file -")} < ${control.folder.join("token")}`,
+      `printf %s ${TOKEN} | ${run("--token-file=-")}`,
+    ];
+    for (const line of lines) {
+      const { status, out, err } = await typed(control, line);
+      expect(status, err).toBe(0);
+      expect(out + err).not.toContain(TOKEN);
+    }
+  });
+
+  test("reads no file of root's for a token, and tells nothing of it", async () => {
+    rmSync(seen, { force: true });
+    const secret = control.folder.write("secret", "root's own\n", 0o644);
+    const link = control.folder.join("link");
+    symlinkSync(secret, link);
+    const fifo = control.folder.join("fifo");
+    Bun.spawnSync(["mkfifo", fifo]);
+    const files = [
+      secret,
+      link,
+      fifo,
+      "/etc/shadow",
+      "/nowhere/at-all",
+      "/dev/zero",
+      "/proc/1/environ",
+    ];
+    for (const file of files) {
+      const { status, err } = await typed(control, run(`--token-file ${file}`));
+      expect(err).toContain(`Cannot use ${file}: it is not a plain file of your own\n`);
+      expect(err).not.toContain("root's own");
+      expect(status).toBe(78);
+    }
+    expect(existsSync(seen)).toBe(false);
+  });
+
+  test("names who was let in, in every line of the log", async () => {
+    const { err } = await typed(control, run(`--token-file ${control.folder.join("token")}`));
+    const lines = err.split("\n").filter((line) => line.includes("ACTION="));
+    expect(lines.map((line) => /ACTION=(\S+)/.exec(line)?.[1])).toEqual(
+      expect.arrayContaining(["auth", "dispatch", "run"]),
+    );
+    for (const line of lines) expect(line).toContain(" BY=alice ");
+    expect(err).toMatch(/ACTION=auth .*USER=root/);
+  });
+
+  test("names who was let in when something is changed", async () => {
+    const edited = await typed(
+      control,
+      "sudo -n ctrl-exec edit-agent web-01 --lookup-by ip --log stderr",
+    );
+    expect(edited.err).toMatch(/ACTION=edit-agent AGENT=web-01 BY=alice IP=\S+ LOOKUP_BY=ip/);
+    const unpaired = await typed(control, "sudo -n ctrl-exec unpair web-02 --log stderr");
+    expect(unpaired.err).toContain("ACTION=unpair AGENT=web-02 BY=alice EXPIRY=");
+  });
+
+  test.each(["ulimit -S -f 0", "trap '' XFSZ; ulimit -S -f 1", "umask 0777", "umask 0"])(
+    "is recorded whatever bounds the caller: %s",
+    async (limit) => {
+      const before = records();
+      const locks = control.folder.join("control", "state", "locks");
+      rmSync(locks, { recursive: true, force: true });
+      const file = `--token-file ${control.folder.join("token")}`;
+      const { status, err, out } = await typed(control, `${limit}; ${run(file)}`);
+      expect(status, err).toBe(0);
+      expect(out).toContain("hello");
+      const added = records().filter((name) => !before.includes(name));
+      expect(added).toHaveLength(1);
+      expect(statSync(locks).mode & 0o777).toBe(0o750);
+      expect(readRecord(added[0] ?? "")).toMatchObject({ complete: true, script: "greet" });
+    },
+  );
+
+  test.each(["ulimit -f 0", "trap '' XFSZ; ulimit -f 0", "trap '' XFSZ; ulimit -f 1"])(
+    "is recorded or refused: %s",
+    async (limit) => {
+      rmSync(seen, { force: true });
+      const before = records();
+      const file = `--token-file ${control.folder.join("token")}`;
+      const { status, err } = await typed(control, `${limit}; ${run(file)}`);
+      // Where root is not root enough to lift it, nobody was asked.
+      if (status === 0) expect(records()).toHaveLength(before.length + 1);
+      else expect(err).toContain("Cannot run with lent rights: it may write no more than ");
+      expect(existsSync(seen)).toBe(status === 0);
+    },
+  );
+
+  test("is refused when its record cannot be written", async () => {
+    rmSync(seen, { force: true });
+    const runs = control.folder.join("control", "state", "runs");
+    renameSync(runs, `${runs}.away`);
+    writeFileSync(runs, "no folder");
+    const file = `--token-file ${control.folder.join("token")}`;
+    const { status, err } = await typed(control, run(file));
+    rmSync(runs);
+    renameSync(`${runs}.away`, runs);
+    expect(err).toContain("Cannot start the run: its record cannot be written");
+    expect(err).not.toContain("ACTION=dispatch");
+    expect(status).toBe(1);
+  });
+
+  test.each(["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])(
+    "writes its messages into no file of its own, started with %s",
+    async (closed) => {
+      const before = records();
+      const file = `--token-file ${control.folder.join("token")}`;
+      await typed(control, `${run(file)} ${closed}`);
+      for (const name of records().filter((added) => !before.includes(added))) {
+        expect(readRecord(name)).toMatchObject({ complete: true, script: "greet" });
+      }
+      expect(records().length).toBe(before.length + 1);
+    },
+  );
+};
+
+if (asRoot) describe("T62 the rule of the documents, with sudo itself,", withSudoItself);

@@ -1,0 +1,172 @@
+/** A run whose operator does not wait for it: nothing is hidden, and what runs on the hosts runs on. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, rmSync, utimesSync } from "node:fs";
+import { Running } from "../../support/binary.ts";
+import { ControlHost, type TestAgent } from "../../support/fleet.ts";
+import { until } from "../../support/folder.ts";
+import { Peer } from "../../support/peers.ts";
+
+let control: ControlHost;
+let slow: TestAgent;
+
+beforeAll(async () => {
+  control = await ControlHost.create();
+  // Says that it runs, and ends when it is told to.
+  const wait = 'touch "$1.here"; until [ -e "$1.go" ]; do sleep 0.05; done; touch "$1.ended"';
+  slow = await control.startAgent("web-01", { scripts: { wait } });
+  await control.startAgent("db-01", { scripts: { wait: "echo quick" } });
+});
+
+afterAll(async () => {
+  await control[Symbol.asyncDispose]();
+});
+
+/** A run on both hosts that has the result of one and waits for the other. */
+async function halfDone(name: string, options: readonly string[] = []) {
+  const mark = slow.path(name);
+  const args = ["run", "web-01", "db-01", "wait", ...options, "--config", control.config];
+  const run = new Running("ctrl-exec", [...args, "--log", "stderr", "--", mark]);
+  await until("the script runs on web-01", () => existsSync(`${mark}.here`));
+  await run.seen(/ACTION=run EXIT=0 .* TARGET=db-01/);
+  return { run, mark };
+}
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const)(
+  "%s: every host is told of, in the record too, and the script runs on",
+  async (signal, status) => {
+    const { run, mark } = await halfDone(signal);
+    run.child.kill(signal);
+    expect(await run.ended()).toBe(status);
+    expect(run.child.signalCode).toBe(signal);
+    expect(run.out).toMatch(/==> db-01 {2}\[OK .*\nquick\n/);
+    const [, reqid = ""] =
+      /==> web-01 {2}\[FAIL .*req:(\w+)\]\n {4}ERROR: ctrl-exec was stopped before this host answered.*\n {4}STATE: unknown:/.exec(
+        run.out,
+      ) ?? [];
+    expect(run.err).toContain(
+      "ctrl-exec: Cannot tell whether wait ran on web-01: no result came\n",
+    );
+    expect(run.err).toContain(
+      `Stopped. What has begun on a host runs on; the record: ctrl-exec status ${reqid} --config ${control.config}\n`,
+    );
+    expect(run.err).toMatch(
+      /ACTION=run ERROR="ctrl-exec was stopped .*" REQID=\w+ SCRIPT=wait TARGET=web-01/,
+    );
+    expect(run.out).toMatch(/^==> web-01 {2}\[FAIL {2}exit:-1 {2}req:/m);
+    const told = await control.run("status", [reqid]);
+    expect(told.err).toContain("wait: 1 of 2 hosts done, 1 unknown at ");
+    const record = await control.run("status", [reqid, "--json"]);
+    expect(JSON.parse(record.out)).toMatchObject({
+      complete: true,
+      pending: [],
+      results: [
+        { host: "web-01", state: "unknown" },
+        { host: "db-01", state: "ended" },
+      ],
+    });
+    // The lock has gone with the process; the script has not.
+    expect((await control.mustRun("list-locks", ["--json"])).out).toBe("[]\n");
+    expect(existsSync(`${mark}.ended`)).toBe(false);
+    control.folder.write(`web-01/${signal}.go`, "");
+    await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
+  },
+);
+
+test("with --json the result is whole", async () => {
+  const { run, mark } = await halfDone("json", ["--json"]);
+  run.child.kill("SIGINT");
+  expect(await run.ended()).toBe(130);
+  expect(JSON.parse(run.out)).toMatchObject({
+    ok: 1,
+    results: [
+      { host: "web-01", exit: -1, state: "unknown", error: expect.stringContaining("was stopped") },
+      { host: "db-01", exit: 0, state: "ended", stdout: "quick\n" },
+    ],
+  });
+  control.folder.write("web-01/json.go", "");
+  await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
+});
+
+test("where there is no record, none is promised", async () => {
+  const runs = control.folder.join("control", "state", "runs");
+  rmSync(runs, { recursive: true, force: true });
+  control.folder.write("control/state/runs", "");
+  const { run } = await halfDone("unrecorded");
+  run.child.kill("SIGINT");
+  expect(await run.ended()).toBe(130);
+  expect(run.err).toContain("ACTION=run-store-fail");
+  expect(run.err).toContain("Stopped. What has begun on a host runs on\n");
+  control.folder.write("web-01/unrecorded.go", "");
+  rmSync(runs);
+});
+
+test("a host that was not asked yet never ran, and is not asked any more", async () => {
+  await using silent = await Peer.tcp(() => undefined);
+  const mark = slow.path("unasked");
+  const hosts = ["web-01", `127.0.0.1:${silent.port}`];
+  const args = ["run", ...hosts, "wait", "--json", "--config", control.config];
+  const run = new Running("ctrl-exec", [...args, "--log", "stderr", "--", mark]);
+  await until("the script runs on web-01", () => existsSync(`${mark}.here`));
+  await until("the silent host was dialled", () => silent.connections > 0);
+  run.child.kill("SIGINT");
+  expect(await run.ended()).toBe(130);
+  const { results } = JSON.parse(run.out);
+  expect(results).toMatchObject([
+    { host: "web-01", state: "unknown" },
+    {
+      host: "127.0.0.1",
+      exit: -1,
+      state: "never-ran",
+      error: "ctrl-exec was stopped before this host was asked",
+    },
+  ]);
+  const record = await control.run("status", [results[0].reqid, "--json"]);
+  expect(JSON.parse(record.out).results).toEqual(results);
+  control.folder.write("web-01/unasked.go", "");
+  await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
+});
+
+test("kill -9: the record claims nothing of the hosts that had no result", async () => {
+  const { run, mark } = await halfDone("killed");
+  const [, reqid = ""] = /ACTION=dispatch .* REQID=(\w+)/.exec(run.err) ?? [];
+  await until("the result of db-01 is recorded", async () => {
+    const { out } = await control.run("status", [reqid, "--json"]);
+    return JSON.parse(out).results.length === 1;
+  });
+  run.child.kill("SIGKILL");
+  await run.ended();
+  // As if a minute had passed, in which the process would have touched it.
+  const past = new Date(Date.now() - 61_000);
+  utimesSync(control.folder.join("control", "state", "runs", `${reqid}.json`), past, past);
+  const record = await control.run("status", [reqid, "--json"]);
+  expect(JSON.parse(record.out)).toMatchObject({
+    complete: true,
+    results: [
+      { host: "db-01", state: "ended", exit: 0 },
+      { host: "web-01", state: "unknown", exit: -1 },
+    ],
+  });
+  expect(record.err).toStartWith(
+    "ctrl-exec: Cannot tell whether wait ran on web-01: no result came\n",
+  );
+  control.folder.write("web-01/killed.go", "");
+  await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
+});
+
+test("an agent that is killed under the script: the script may go on, so nobody says that it did not run", async () => {
+  const { run, mark } = await halfDone("agent");
+  await slow.stop("SIGKILL");
+  expect(await run.ended()).toBe(1);
+  expect(run.out).toMatch(
+    /==> web-01 {2}\[FAIL {2}exit:-1 .*\n {4}ERROR: .*\n {4}STATE: unknown: /,
+  );
+  expect(run.err).toContain("ctrl-exec: Cannot tell whether wait ran on web-01: no result came\n");
+  expect(existsSync(`${mark}.ended`)).toBe(false);
+  control.folder.write("web-01/agent.go", "");
+  await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
+  await slow.serve();
+});

@@ -1,0 +1,191 @@
+/** Completions, pressed for in the real shells. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { tryLock } from "../../../src/system/files/lock.ts";
+import { BINARY } from "../../support/binary.ts";
+import { TestFolder, until } from "../../support/folder.ts";
+
+const COMPLETIONS = join(import.meta.dir, "../../../completions");
+const folder = new TestFolder();
+
+/** A `ctrl-exec` on the PATH that knows two hosts, a request, and what ran where. */
+beforeAll(() => {
+  const state = folder.join("state");
+  const config = folder.write("control/ctrl-exec.conf", `state_dir = ${state}\n`);
+  for (const hostname of ["db-01", "web-01"]) {
+    folder.write(`state/agents/${hostname}.json`, JSON.stringify({ hostname, ip: "127.0.0.1" }));
+  }
+  const ran = (id: string, script: string, host: string, exit: number) =>
+    folder.write(
+      `state/runs/${id}.json`,
+      JSON.stringify({ reqid: id, script, hosts: [host], results: [{ host, exit }] }),
+    );
+  ran("a1b2c3d4e5f60718", "backup-mysql", "db-01", 0);
+  ran("a1b2c3d4e5f60719", "deploy-app", "web-01", 3);
+  ran("a1b2c3d4e5f60720", "no-such-script", "web-01", -1);
+  const request = {
+    id: "b1b2c3d4e5f60718",
+    hostname: "new-01",
+    ip: "10.0.0.9",
+    csr: "",
+    nonce: "",
+  };
+  folder.write(
+    `state/pairing/${request.id}.json`,
+    JSON.stringify({ ...request, received: new Date().toISOString(), code: "042137" }),
+  );
+  // As the pairing-mode that holds the request's connection does.
+  tryLock(folder.write("state/locks/.pairing-mode", ""));
+  mkdirSync(folder.join("bin"));
+  // "complete" takes --config like every mode; mostly the words a person typed have none.
+  folder.script(
+    "bin/ctrl-exec",
+    `case " $* " in *" --config"*) ;; *) set -- "$@" --config ${config} ;; esac
+exec ${BINARY} "$@" --log stderr`,
+  );
+  const other = folder.join("other");
+  folder.write("other.conf", `state_dir = ${other}\n`);
+  folder.write("other/agents/mail-01.json", JSON.stringify({ hostname: "mail-01" }));
+});
+afterAll(() => folder[Symbol.dispose]());
+
+const PATH = () => `${folder.join("bin")}:/usr/local/bin:/usr/bin:/bin`;
+
+class Shell implements Disposable {
+  readonly #child: Bun.Subprocess;
+  readonly #terminal: Bun.Terminal;
+  #screen = "";
+
+  constructor(command: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.#terminal = new Bun.Terminal({
+      cols: 160,
+      rows: 60,
+      data: (_, chunk) => {
+        this.#screen += Buffer.from(chunk).toString("utf8");
+      },
+    });
+    this.#child = Bun.spawn([...command], {
+      terminal: this.#terminal,
+      cwd: folder.path,
+      env: { PATH: PATH(), HOME: folder.path, TERM: "dumb", LC_ALL: "C.UTF-8", ...env },
+    });
+  }
+
+  async seen(pattern: RegExp): Promise<void> {
+    await until(`the shell shows ${pattern}; it shows:\n${this.#screen}`, () =>
+      pattern.test(this.#screen),
+    );
+  }
+
+  /** Types a line and TAB, and waits until the screen shows the pattern behind it. */
+  async press(line: string, shows: RegExp): Promise<string> {
+    this.#screen = "";
+    this.#terminal.write(`${line}\t\t`);
+    await this.seen(shows);
+    const screen = this.#screen;
+    // Ctrl-U empties the line; the next prompt is clean.
+    this.#terminal.write("\u0015echo REA''DY\n");
+    await this.seen(/READY\r?\n/);
+    return screen;
+  }
+
+  type(line: string): void {
+    this.#terminal.write(`${line}\n`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill("SIGKILL");
+    this.#terminal.close();
+  }
+}
+
+async function openBash(): Promise<Shell> {
+  const shell = new Shell(["bash", "--norc", "--noprofile", "-i"]);
+  shell.type("bind 'set show-all-if-ambiguous on'; bind 'set enable-bracketed-paste off'");
+  shell.type(`. ${COMPLETIONS}/ctrl-exec.bash; echo LOAD''ED`);
+  await shell.seen(/LOADED/);
+  return shell;
+}
+
+async function openZsh(): Promise<Shell> {
+  const shell = new Shell(["zsh", "-f", "-i"]);
+  shell.type(`fpath=(${COMPLETIONS} $fpath); autoload -U compinit; compinit -u -D`);
+  shell.type("setopt no_always_last_prompt list_ambiguous; unset zle_bracketed_paste");
+  shell.type("echo LOAD''ED");
+  await shell.seen(/LOADED/);
+  return shell;
+}
+
+describe.each([
+  ["bash", openBash],
+  ["zsh", openZsh],
+] as const)("%s", (_, open) => {
+  test("completes modes, options, hosts, scripts and requests", async () => {
+    using shell = await open();
+    await shell.press("ctrl-exec pairing-m", /pairing-mode/);
+    const modes = await shell.press("ctrl-exec ", /setup-ca/);
+    for (const mode of ["run", "ping", "list-agents", "approve", "asset"]) {
+      expect(modes).toContain(mode);
+    }
+    expect(modes).not.toContain("complete");
+    const options = await shell.press("ctrl-exec run --", /--username/);
+    expect(options).toContain("--json");
+    expect(options).not.toContain("--agent-port");
+    const first = await shell.press("ctrl-exec run ", /web-01/);
+    expect(first).toContain("db-01");
+    const second = await shell.press("ctrl-exec run --json db-01 ", /backup-mysql/);
+    expect(second).not.toContain("deploy-app");
+    const third = await shell.press("ctrl-exec run web-01 ", /deploy-app/);
+    expect(third).not.toContain("backup-mysql");
+    expect(third).not.toContain("no-such-script");
+    await shell.press("ctrl-exec ping w", /ping web-01/);
+    await shell.press("ctrl-exec ping --config other.conf m", /mail-01/);
+    await shell.press("ctrl-exec ping --config=other.conf m", /mail-01/);
+    await shell.press("ctrl-exec run --username=alice db-01 b", /backup-mysql/);
+    await shell.press("ctrl-exec edit-agent web-01 --lookup-by ", /hostname[\s\S]*ip/);
+    await shell.press("ctrl-exec edit-agent web-01 --lookup-by=h", /=hostname/);
+    await shell.press("ctrl-exec asset ctrl-exec-api.s", /ctrl-exec-api\.service/);
+    await shell.press("ctrl-exec run web-01 --config cont", /control\//);
+    await shell.press("ctrl-exec run web-01 x -- cont", /control\//);
+    await shell.press("ctrl-exec approve b", /b1b2c3d4e5f60718/);
+    await shell.press("ctrl-exec-agent request-pairing --ca", /--ca-fingerprint/);
+    await shell.press("ctrl-exec agent pairing-st", /pairing-status/);
+  });
+});
+
+describe("fish", () => {
+  function fish(line: string): string[] {
+    const script = `source ${COMPLETIONS}/ctrl-exec.fish; complete -C ${JSON.stringify(line)}`;
+    const { stdout } = Bun.spawnSync(["fish", "--no-config", "-c", script], {
+      cwd: folder.path,
+      env: { PATH: PATH(), HOME: folder.path, TERM: "dumb", LC_ALL: "C.UTF-8" },
+    });
+    return stdout
+      .toString()
+      .split("\n")
+      .filter((found) => found !== "")
+      .map((found) => found.split("\t")[0] ?? "");
+  }
+
+  test("completes modes, options, hosts, scripts and requests", () => {
+    expect(fish("ctrl-exec ")).toEqual(expect.arrayContaining(["run", "ping", "setup-ca"]));
+    expect(fish("ctrl-exec ")).not.toContain("complete");
+    expect(fish("ctrl-exec run --")).toEqual(expect.arrayContaining(["--json", "--username"]));
+    expect(fish("ctrl-exec run --")).not.toContain("--agent-port");
+    expect(fish("ctrl-exec run ")).toEqual(expect.arrayContaining(["db-01", "web-01"]));
+    expect(fish("ctrl-exec run --json db-01 ")).toContain("backup-mysql");
+    expect(fish("ctrl-exec run --json db-01 ")).not.toContain("deploy-app");
+    expect(fish("ctrl-exec run web-01 ")).not.toContain("no-such-script");
+    expect(fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
+    expect(fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
+    expect(fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
+    // A pairing request has no run.
+    expect(fish("ctrl-exec status ")).toEqual([]);
+    expect(fish("ctrl-exec ping --config other.conf ")).toEqual(["mail-01"]);
+    expect(fish("ctrl-exec ping --config=other.conf ")).toEqual(["mail-01"]);
+    expect(fish("ctrl-exec run web-01 --config cont")).toEqual(["control/"]);
+    expect(fish("ctrl-exec-agent request-pairing --ca")).toEqual(["--ca-fingerprint"]);
+    expect(fish("ctrl-exec run web-01 x -- web")).not.toContain("web-01");
+  });
+});

@@ -1,0 +1,32 @@
+import { expect, test } from "bun:test";
+import { Pace } from "../../../../src/agent/door/pace.ts";
+
+const loopTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test("two begin in a turn of the loop, in the order they came", async () => {
+  const pace = new Pace();
+  const begun: number[] = [];
+  const come = (n: number) => void pace.turn().then(() => begun.push(n));
+  for (let n = 1; n <= 5; n++) come(n);
+  await Promise.resolve();
+  expect(begun).toEqual([1, 2]);
+  await loopTurn();
+  expect(begun).toEqual([1, 2, 3, 4]);
+  // Who comes later overtakes nobody.
+  come(6);
+  await loopTurn();
+  expect(begun).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test("who comes one by one does not wait", async () => {
+  const pace = new Pace();
+  for (let n = 0; n < 5; n++) {
+    let begun = false;
+    void pace.turn().then(() => {
+      begun = true;
+    });
+    await Promise.resolve();
+    expect(begun).toBe(true);
+    await loopTurn();
+  }
+});

@@ -1,0 +1,67 @@
+import { describe, expect, test } from "bun:test";
+import { createConfig, lintFromString } from "@redocly/openapi-core";
+import { liveDocument, openapiDocument } from "../../../src/api/openapi.ts";
+import { ROUTES } from "../../../src/api/routes.ts";
+import { Contract, type OpenApiDocument } from "../../support/openapi.ts";
+
+const plain = JSON.parse(JSON.stringify(openapiDocument(ROUTES))) as OpenApiDocument;
+const live = JSON.parse(
+  JSON.stringify(
+    liveDocument(ROUTES, {
+      hosts: ["web-01", "db-01"],
+      scripts: ["hello"],
+      time: new Date(1_700_000_000_500),
+    }),
+  ),
+) as OpenApiDocument;
+
+describe("the OpenAPI document", () => {
+  test.each([
+    ["plain", plain],
+    ["live", live],
+  ])("%s: a linter that knows nothing of this program finds no fault", async (_, document) => {
+    const config = await createConfig({ extends: ["recommended-strict"] });
+    const problems = await lintFromString({
+      source: JSON.stringify(document),
+      absoluteRef: "openapi.json",
+      config,
+    });
+    expect(problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)).toEqual([]);
+  });
+
+  test("has every route", () => {
+    const documented = new Contract(plain).operations().map(({ method, path }) => method + path);
+    expect(documented.sort()).toEqual(ROUTES.map(({ method, path }) => method + path).sort());
+  });
+
+  test("has an example that fits its schema for every request and answer", () => {
+    const contract = new Contract(plain);
+    for (const { operation } of contract.operations()) {
+      const request = operation.requestBody?.content["application/json"];
+      if (request !== undefined) {
+        expect(contract.requestFits(operation, request.example), operation.operationId).toBe(true);
+      }
+      for (const [status, { content }] of Object.entries(operation.responses)) {
+        const { example } = content["application/json"] ?? {};
+        expect(contract.answerProblem(operation, Number(status), example)).toBe("");
+      }
+    }
+  });
+
+  test("live: has the hosts and the scripts as enums and the time in its version", () => {
+    expect(live.info.version).toBe(`${plain.info.version}+1700000000`);
+    const { RunRequest } = live.components.schemas;
+    expect(RunRequest).toMatchObject({
+      properties: {
+        hosts: { items: { enum: ["web-01", "db-01"] } },
+        script: { enum: ["hello"] },
+      },
+    });
+    expect(JSON.stringify(plain)).not.toContain('"hello"');
+  });
+
+  test("live: an empty fleet allows any host, as an empty enum would allow none", () => {
+    const empty = liveDocument(ROUTES, { hosts: [], scripts: [], time: new Date(0) });
+    expect(JSON.stringify(empty)).not.toContain('"enum":[]');
+  });
+});

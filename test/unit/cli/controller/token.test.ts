@@ -1,0 +1,119 @@
+import { describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { readTokenFile, tokenOption } from "../../../../src/cli/controller/token.ts";
+import { TestFolder } from "../../../support/folder.ts";
+import { KeptIo } from "../../../support/kept-io.ts";
+
+const self = process.getuid?.() ?? 0;
+
+describe("--token-file", () => {
+  test.each([undefined, self])("has the token in one line (caller %p)", (caller) => {
+    using folder = new TestFolder();
+    for (const text of ["t0ken", "t0ken\n", "t0ken\r\n"]) {
+      expect(readTokenFile(folder.write("token", text), caller)).toBe("t0ken");
+    }
+    expect(readTokenFile(folder.write("token", " a b=ü "), caller)).toBe(" a b=ü ");
+    expect(readTokenFile(folder.write("token", "x".repeat(65_536)), caller)).toHaveLength(65_536);
+  });
+
+  test.each([
+    ["", "it is empty"],
+    ["\n", "it is empty"],
+    ["s3cret\nmore\n", "it is not one line of text"],
+    ["s3cret\n\n", "it is not one line of text"],
+    ["s3cret\0", "it is not one line of text"],
+    [new Uint8Array([0x73, 0xff, 0xfe]), "it is not one line of text"],
+    ["s3cret".repeat(12_000), "it is longer than 64 KiB"],
+  ])("T27 of %p is refused, and not shown", (content, problem) => {
+    using folder = new TestFolder();
+    const file = folder.write("token", content);
+    const read = () => readTokenFile(file, undefined);
+    expect(read).toThrow(`Cannot take a token from ${file}: ${problem}`);
+    expect(read).not.toThrow("s3cret");
+  });
+
+  test("that is no plain file is not waited for", () => {
+    using folder = new TestFolder();
+    const fifo = folder.join("fifo");
+    Bun.spawnSync(["mkfifo", fifo]);
+    expect(() => readTokenFile(fifo, undefined)).toThrow("it is not a plain file");
+    expect(() => readTokenFile(folder.path, undefined)).toThrow("it is a folder");
+    expect(() => readTokenFile(folder.join("none"), undefined)).toThrow("no such file or folder");
+  });
+
+  test("T62 with lent rights is the caller's own, and one answer stands for all others", () => {
+    using folder = new TestFolder();
+    const own = folder.write("token", "t0ken\n");
+    const link = folder.join("link");
+    symlinkSync(own, link);
+    mkdirSync(folder.join("folder"));
+    chmodSync(folder.write("empty", ""), 0o644);
+    const refused: [string, number][] = [
+      [own, self + 1],
+      [own, Number.NaN],
+      [link, self],
+      [folder.join("folder"), self],
+      [folder.join("empty"), self],
+      [folder.join("none"), self],
+      ["/proc/self/environ", self],
+    ];
+    for (const [file, caller] of refused) {
+      expect(() => readTokenFile(file, caller)).toThrow(
+        `Cannot use ${file}: it is not a plain file of your own`,
+      );
+    }
+  });
+});
+
+test("T62 with lent rights the way to the token tells nothing of the folders that it names", () => {
+  using folder = new TestFolder();
+  folder.write("token", "t0ken\n");
+  folder.write("root/there/file", "");
+  folder.write("real/token", "t0ken\n");
+  const read = (way: string) => {
+    try {
+      return readTokenFile(`${folder.path}/${way}`, self);
+    } catch (thrown) {
+      return String(thrown).replace(way, "<way>");
+    }
+  };
+  const refused = `CtrlExecError: Cannot use ${folder.path}/<way>: it is not a plain file of your own`;
+  expect([read("root/there/../../token"), read("root/none/../../token")]).toEqual([
+    "t0ken",
+    "t0ken",
+  ]);
+  for (const [name, to] of [
+    ["to-there", "root/there/../../real"],
+    ["to-none", "root/none/../../real"],
+    ["to-file", "root/there/file/../../../real"],
+    ["direct", "real"],
+  ] as const) {
+    symlinkSync(`${folder.path}/${to}`, folder.join(name));
+    expect(read(`${name}/token`)).toBe(refused);
+    expect(read(`${name}/../token`)).toBe("t0ken");
+  }
+  expect(read("real/token")).toBe("t0ken");
+});
+
+describe("where the token comes from", () => {
+  const options = (token?: string, file?: string) => ({ token, "token-file": file });
+  const io = (inIsTerminal = false) =>
+    new KeptIo({ inIsTerminal, env: { ENVEXEC_TOKEN: "of the environment" } }).io;
+
+  test("the command line, before the environment", async () => {
+    using folder = new TestFolder();
+    const file = folder.write("token", "of the file\n");
+    expect(await tokenOption(options(), io())).toBe("of the environment");
+    expect(await tokenOption(options("typed"), io())).toBe("typed");
+    expect(await tokenOption(options(""), io())).toBe("");
+    expect(await tokenOption(options(undefined, file), io())).toBe("of the file");
+    expect(await tokenOption(options(), new KeptIo().io)).toBe("");
+  });
+
+  test("not both of them, and not what a terminal would show", async () => {
+    const both = tokenOption(options("s3cret", "/nowhere"), io()).catch(String);
+    expect(await both).toContain("--token and --token-file exclude each other");
+    const typed = tokenOption(options(undefined, "-"), io(true)).catch(String);
+    expect(await typed).toContain("--token-file - reads standard input, which is a terminal");
+  });
+});

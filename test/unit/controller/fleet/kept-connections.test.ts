@@ -1,0 +1,88 @@
+/** T02: a connection that the API keeps to an agent outlives nothing that would stop a new one. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Controller } from "../../../../src/controller/controller.ts";
+import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
+import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
+import { changeAgents } from "../../../../src/controller/store/registry.ts";
+import { setupCa, setupController } from "../../../../src/controller/trust/ca.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
+
+let fleet: LocalFleet;
+let agent: LocalAgent;
+let dialler: KeptDialler;
+let controller: Controller;
+
+beforeEach(async () => {
+  fleet = await LocalFleet.create();
+  agent = await fleet.addAgent("web-01");
+  dialler = new KeptDialler();
+  controller = { ...fleet.controller, dialler };
+  // From here on there is a connection that is kept.
+  expect(await fleet.pingFailures(["web-01"], controller)).toEqual([]);
+  expect(await fleet.pingFailures(["web-01"], controller)).toEqual([]);
+});
+
+afterEach(async () => {
+  dialler.close();
+  await fleet[Symbol.asyncDispose]();
+});
+
+function setting() {
+  return dialler.current(controller.config, fleet.now);
+}
+
+test("T02 while nothing changes the credential is read once", () => {
+  expect(setting()).toBe(setting());
+});
+
+test("T02 a host that is revoked is refused on the connection that it had", async () => {
+  const address = `127.0.0.1:${agent.config.port}`;
+  await unpairAgent(controller, "web-01", true);
+  expect(await fleet.pingFailures([address], controller)).toEqual([
+    "127.0.0.1: 127.0.0.1 answered with the revoked certificate of web-01: refused",
+  ]);
+});
+
+test("T02 a host is asked for its own name on every request, not for that of the request before", async () => {
+  const other = await fleet.addAgent("db-01");
+  await other.stop();
+  await changeAgents(controller.config, (record) =>
+    record.hostname === "db-01" ? { ...record, port: agent.config.port } : undefined,
+  );
+  expect(await fleet.pingFailures(["db-01"], controller)).toEqual([
+    "db-01: db-01 answered with the certificate of web-01: refused",
+  ]);
+});
+
+test("T02 a rotation ends every connection made under the certificate before", async () => {
+  const before = setting();
+  await rotateNow(controller);
+  expect(setting()).not.toBe(before);
+  expect(await fleet.pingFailures(["web-01"], controller)).toEqual([]);
+});
+
+test("T02 a credential that somebody puts in place by hand ends every connection of the one before", async () => {
+  const before = setting();
+  await setupController(controller);
+  expect(setting()).not.toBe(before);
+  expect(await fleet.pingFailures(["web-01"], controller)).toEqual(["web-01: serial mismatch"]);
+});
+
+test("T02 another CA ends every connection of the one before", async () => {
+  await using other = await LocalFleet.bare();
+  await setupCa(other.controller);
+  await setupController(other.controller);
+  for (const file of ["ca", "cert", "key"] as const) {
+    writeFileSync(controller.config[file], readFileSync(other.controller.config[file]));
+  }
+  expect((await fleet.pingFailures(["web-01"], controller))[0]).toMatch(
+    /^web-01: .*not of (this|the) CA/,
+  );
+});
+
+test("T02 the end of its own certificate ends every connection", () => {
+  fleet.passDays(366);
+  expect(setting).toThrow("it expired on");
+});

@@ -1,0 +1,24 @@
+import { expect, test } from "bun:test";
+import { otherPortHint, unregisteredHint } from "../../../../src/controller/fleet/target-hints.ts";
+import { targetOf } from "../../../../src/controller/fleet/targets.ts";
+import type { AgentRecord } from "../../../../src/controller/store/registry.ts";
+
+const record = { hostname: "web-01", port: 7450 } as AgentRecord;
+const registered = { kind: "agent", record } as const;
+
+test("another host's certificate on a port that was typed: the registered port is named", () => {
+  expect(otherPortHint(targetOf("web-01", registered, 7451))).toEqual({
+    hint: "web-01 is registered with port 7450, and was called on 7451.",
+  });
+  expect(otherPortHint(targetOf("web-01", registered))).toEqual({});
+  expect(otherPortHint(targetOf("web-01", undefined, 7451))).toEqual({});
+});
+
+test("a name that nobody resolves and nobody registered is said to be unregistered", () => {
+  const misspelt = targetOf("wbe-01", undefined);
+  const words = "No host is registered as wbe-01. See: ctrl-exec list-agents";
+  for (const code of ["ENOTFOUND", "EAI_AGAIN"])
+    expect(unregisteredHint(code, misspelt)).toBe(words);
+  expect(unregisteredHint("ECONNREFUSED", misspelt)).toBeUndefined();
+  expect(unregisteredHint("ENOTFOUND", targetOf("web-01", registered))).toBeUndefined();
+});

@@ -1,0 +1,245 @@
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Exchanged } from "../../../../src/controller/pairing/code-exchange.ts";
+import { approveRequest, denyRequest } from "../../../../src/controller/pairing/desk.ts";
+import {
+  clearDesk,
+  dropExpiredRequests,
+  listRequests,
+  submitRequest,
+  takeAnswer,
+  withdrawRequest,
+} from "../../../../src/controller/pairing/queue.ts";
+import { findAgent } from "../../../../src/controller/store/registry.ts";
+import { createCsr } from "../../../../src/pki/csr.ts";
+import { generateKeyPem, readPrivateKey } from "../../../../src/pki/keys.ts";
+import { LocalFleet } from "../../../support/local-fleet.ts";
+
+async function ask(
+  fleet: LocalFleet,
+  hostname: string,
+  ip = "127.0.0.1",
+  agree?: () => Promise<Exchanged>,
+) {
+  const csr = await createCsr(hostname, readPrivateKey(await generateKeyPem("ec"), "the key"));
+  const nonce = "0123456789abcdef0123456789abcdef";
+  return await submitRequest(fleet.controller, { hostname, csr, nonce }, ip, undefined, agree);
+}
+
+async function pending(fleet: LocalFleet, hostname: string, agree?: () => Promise<Exchanged>) {
+  const submission = await ask(fleet, hostname, "127.0.0.1", agree);
+  if (submission.kind !== "pending") throw new Error(submission.kind);
+  return submission.request;
+}
+
+/** A code that covers both hosts. */
+const CODE = "042137";
+const agreed = async (): Promise<Exchanged> => {
+  return { kind: "agreed", confirmation: { code: CODE, covers: "both" } };
+};
+
+function otherCode(code: string): string {
+  return String((Number(code) + 1) % 1_000_000).padStart(6, "0");
+}
+
+test("T07 a wrong code denies the request, so that no second one can be tried", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id, code } = await pending(fleet, "web-01", agreed);
+  const wrong = otherCode(code);
+  await expect(approveRequest(controller, id, {}, wrong)).rejects.toThrow(
+    `Cannot approve web-01: ${wrong} is not the code of this request`,
+  );
+  expect(listRequests(controller)).toEqual([]);
+  expect(JSON.parse(takeAnswer(controller.config, id) ?? "")).toMatchObject({
+    status: "denied",
+    reason: "wrong confirmation code",
+  });
+  await expect(approveRequest(controller, id, {}, code)).rejects.toThrow(
+    "no request with that id is waiting",
+  );
+  expect(findAgent(controller.config, "web-01")).toBeUndefined();
+  expect(fleet.log.of("pair-deny")).toHaveLength(1);
+});
+
+test("the right code approves", async () => {
+  await using fleet = await LocalFleet.create();
+  const { id, code } = await pending(fleet, "web-01", agreed);
+  expect(code).toBe(CODE);
+  const { record } = await approveRequest(fleet.controller, id, {}, code);
+  expect(record.hostname).toBe("web-01");
+});
+
+test("T07 a code that covers the request alone approves nothing, right or wrong, and denies nothing", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id, code } = await pending(fleet, "web-01");
+  for (const typed of [code, otherCode(code)]) {
+    await expect(approveRequest(controller, id, {}, typed)).rejects.toThrow(
+      "Cannot approve web-01 by its code: it covers the request alone, and can be forged",
+    );
+  }
+  expect(findAgent(controller.config, "web-01")).toBeUndefined();
+  expect(listRequests(controller)).toHaveLength(1);
+  await approveRequest(controller, id);
+});
+
+test("T07 a request that an earlier version left in the queue has the old kind of code", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id, code } = await pending(fleet, "web-01", agreed);
+  const file = join(controller.config.state_dir, "pairing", `${id}.json`);
+  for (const left of [undefined, "everything"]) {
+    const request = JSON.parse(readFileSync(file, "utf8"));
+    writeFileSync(file, JSON.stringify({ ...request, code_covers: left }));
+    expect(listRequests(controller)).toMatchObject([{ id, code_covers: "request" }]);
+    await expect(approveRequest(controller, id, {}, code)).rejects.toThrow("can be forged");
+  }
+});
+
+test("T07 a request whose code was not agreed on is not queued", async () => {
+  await using fleet = await LocalFleet.create();
+  const failed = async () => ({ kind: "failed", why: "no value" }) as const;
+  expect(await ask(fleet, "web-01", "127.0.0.1", failed)).toEqual({
+    kind: "invalid",
+    why: "no value",
+  });
+  expect(listRequests(fleet.controller)).toEqual([]);
+});
+
+test("T07 the queue is bounded", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 2"]);
+  await pending(fleet, "web-01");
+  await pending(fleet, "web-02");
+  expect((await ask(fleet, "web-03")).kind).toBe("queue-full");
+});
+
+test("T07 one address cannot take the whole queue from the others", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 4"]);
+  const names = () =>
+    listRequests(fleet.controller)
+      .map(({ hostname }) => hostname)
+      .sort();
+  // One host has a whole /64 of IPv6.
+  for (let n = 1; n <= 4; n++) await ask(fleet, `evil-${n}`, `2001:db8::${n}`);
+  expect((await ask(fleet, "evil-5", "2001:db8::5")).kind).toBe("queue-full");
+  expect((await ask(fleet, "web-01", "192.0.2.1")).kind).toBe("pending");
+  expect((await ask(fleet, "web-02", "192.0.2.2")).kind).toBe("pending");
+  expect(names().filter((name) => name.startsWith("web"))).toEqual(["web-01", "web-02"]);
+  expect(names()).toHaveLength(4);
+  // The one that gave way is told so, and nobody's share is made smaller than the newcomer's.
+  const [evicted] = fleet.log.of("pair-evict");
+  expect(evicted?.fields).toMatchObject({ AGENT: "evil-1", IP: "2001:db8::1" });
+  const answer = takeAnswer(fleet.controller.config, String(evicted?.fields.REQID)) ?? "";
+  expect(JSON.parse(answer)).toMatchObject({
+    status: "denied",
+    reason: "pushed out of the full pairing queue by newer requests",
+  });
+  expect((await ask(fleet, "web-03", "192.0.2.1")).kind).toBe("queue-full");
+});
+
+test("T21 an agent that goes as it is decided upon leaves no answer behind", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  for (const decide of [approveRequest, denyRequest]) {
+    const { id } = await pending(fleet, "web-01");
+    await decide(controller, id, {});
+    await withdrawRequest(controller, id);
+    expect(readdirSync(join(controller.config.state_dir, "pairing"))).toEqual([]);
+  }
+});
+
+test("T07 whoever decides on a request that was pushed out is told so", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 1"]);
+  const { controller } = fleet;
+  const { id } = await pending(fleet, "web-01");
+  expect(await ask(fleet, "web-02", "192.0.2.1")).toMatchObject({
+    kind: "pending",
+    pushedOut: { id, hostname: "web-01" },
+  });
+  for (const decide of [approveRequest, denyRequest]) {
+    await expect(decide(controller, id, {})).rejects.toMatchObject({
+      code: "not-found",
+      message: `Cannot find a pairing request ${id}: newer requests have pushed it out of the full queue`,
+      hint: expect.stringContaining("Let the host ask again"),
+    });
+  }
+  await clearDesk(controller);
+  await expect(approveRequest(controller, id)).rejects.toThrow(
+    "no request with that id is waiting",
+  );
+  expect(findAgent(controller.config, "web-01")).toBeUndefined();
+});
+
+test("T07 a request whose subject is another host, or for the control host's own name, is not queued", async () => {
+  await using fleet = await LocalFleet.create();
+  const csr = await createCsr("db-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
+  const nonce = "0123456789abcdef0123456789abcdef";
+  const submit = (hostname: string) =>
+    submitRequest(fleet.controller, { hostname, csr, nonce }, "127.0.0.1");
+  expect(await submit("web-01")).toMatchObject({
+    kind: "invalid",
+    why: expect.stringContaining("another host"),
+  });
+  expect(await ask(fleet, "Ctrl-Exec")).toMatchObject({
+    kind: "invalid",
+    why: expect.stringContaining("own name"),
+  });
+  expect(listRequests(fleet.controller)).toEqual([]);
+});
+
+test("T07 what is signed is judged once more: the files of the queue may have changed", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id } = await pending(fleet, "web-01");
+  const file = join(controller.config.state_dir, "pairing", `${id}.json`);
+  const request = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, JSON.stringify({ ...request, hostname: "db-01" }));
+  await expect(approveRequest(controller, id)).rejects.toThrow("its subject is another host");
+  expect(findAgent(controller.config, "db-01")).toBeUndefined();
+});
+
+test("T07 the queue's bound holds when many ask at once", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 2"]);
+  const asked = await Promise.all([1, 2, 3, 4, 5].map((number) => ask(fleet, `web-0${number}`)));
+  expect(asked.filter(({ kind }) => kind === "pending")).toHaveLength(2);
+  expect(listRequests(fleet.controller)).toHaveLength(2);
+});
+
+test("requests that nobody decided on are dropped after ten minutes", async () => {
+  await using fleet = await LocalFleet.create();
+  const { id } = await pending(fleet, "web-01");
+  expect(await dropExpiredRequests(fleet.controller)).toBe(0);
+  fleet.passDays(11 / 24 / 60);
+  await expect(approveRequest(fleet.controller, id)).rejects.toThrow(
+    "no request with that id is waiting",
+  );
+  expect(listRequests(fleet.controller)).toEqual([]);
+  expect(await dropExpiredRequests(fleet.controller)).toBe(1);
+  await expect(approveRequest(fleet.controller, id)).rejects.toThrow(
+    "no request with that id is waiting",
+  );
+});
+
+test("T30 one request approved by two at once is signed once", async () => {
+  await using fleet = await LocalFleet.create();
+  const { id } = await pending(fleet, "web-01");
+  const results = await Promise.allSettled(
+    [1, 2, 3].map(() => approveRequest(fleet.controller, id)),
+  );
+  expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+});
+
+test("T10 a request whose approval was cut off behind the answer is gone with the answer", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id } = await pending(fleet, "web-01");
+  const file = join(controller.config.state_dir, "pairing", `${id}.json`);
+  const content = readFileSync(file);
+  await approveRequest(controller, id);
+  writeFileSync(file, content);
+  expect(listRequests(controller)).toHaveLength(1);
+  expect(takeAnswer(controller.config, id)).toContain("approved");
+  expect(listRequests(controller)).toEqual([]);
+});

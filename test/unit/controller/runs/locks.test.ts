@@ -1,0 +1,132 @@
+import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
+import { startRun } from "../../../../src/controller/runs/run.ts";
+import { paths } from "../../../../src/controller/store/paths.ts";
+import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
+import { LockedError } from "../../../../src/core/errors.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+
+async function take(fleet: LocalFleet, hosts: readonly string[], script = "deploy") {
+  const targets = await fleet.targets(hosts);
+  const order = { targets, script, reqid: "0123456789abcdef", username: "alice" };
+  return takeRunLocks(fleet.controller, order);
+}
+
+test("T30 a second run of a script on a host is refused while the first goes on", async () => {
+  await using fleet = await LocalFleet.create();
+  const locks = await take(fleet, ["web-01", "db-01"]);
+  const again = () => take(fleet, ["mail-01", "db-01", "web-01"]);
+  await expect(again()).rejects.toThrow(new LockedError(["db-01:deploy", "web-01:deploy"]));
+  expect(fleet.log.of("lock-conflict")[0]).toMatchObject({
+    level: "warning",
+    fields: { CONFLICTS: "db-01:deploy,web-01:deploy" },
+  });
+  // All or nothing: mail-01 was free and is free still.
+  (await take(fleet, ["mail-01"])).releaseAll();
+  (await take(fleet, ["db-01"], "backup")).releaseAll();
+  locks.releaseAll();
+  await again();
+});
+
+test("a host's lock goes with its own result", async () => {
+  await using fleet = await LocalFleet.create();
+  const locks = await take(fleet, ["web-01", "db-01"]);
+  const [web] = await fleet.targets(["web-01"]);
+  if (web !== undefined) locks.release(web);
+  expect(listRunLocks(fleet.controller).map(({ host }) => host)).toEqual(["db-01"]);
+  (await take(fleet, ["web-01"])).releaseAll();
+  locks.releaseAll();
+});
+
+test("list-locks says who holds what since when, and nothing that is free", async () => {
+  await using fleet = await LocalFleet.create();
+  const locks = await take(fleet, ["web-01", "[::1]:7450"]);
+  expect(listRunLocks(fleet.controller)).toEqual(
+    ["::1", "web-01"].map((host) => ({
+      host,
+      script: "deploy",
+      pid: process.pid,
+      user: "alice",
+      since: `${fleet.now.toISOString().slice(0, 19)}Z`,
+      reqid: "0123456789abcdef",
+    })),
+  );
+  locks.releaseAll();
+  expect(listRunLocks(fleet.controller)).toEqual([]);
+});
+
+test("one host has one lock, however its name is typed", async () => {
+  await using fleet = await LocalFleet.create();
+  await take(fleet, ["Web-01"]);
+  await expect(take(fleet, ["web-01:7450"])).rejects.toThrow(LockedError);
+});
+
+test("a host and a script with long names have a lock of their own", async () => {
+  await using fleet = await LocalFleet.create();
+  const host = (last: string) => `${"a.".repeat(126)}${last}`;
+  const script = "s".repeat(64);
+  const locks = await take(fleet, [host("a")], script);
+  expect(listRunLocks(fleet.controller)).toMatchObject([{ host: host("a"), script }]);
+  await expect(take(fleet, [host("a").toUpperCase()], script)).rejects.toThrow(LockedError);
+  (await take(fleet, [host("b")], script)).releaseAll();
+  (await take(fleet, [host("a")], `${script}s`)).releaseAll();
+  locks.releaseAll();
+});
+
+test("the check loop removes what nobody has used for a day, and nothing that is held", async () => {
+  await using fleet = await LocalFleet.create();
+  const folder = paths(fleet.controller.config).locks;
+  const files = () => readdirSync(folder).filter((name) => name.endsWith(".lock"));
+  const locks = await take(fleet, ["web-01", "db-01"]);
+  const [web] = await fleet.targets(["web-01"]);
+  if (web !== undefined) locks.release(web);
+  await maintainOnce(fleet.controller);
+  expect(files()).toHaveLength(2);
+  fleet.passDays(1.1);
+  const { problems } = await maintainOnce(fleet.controller);
+  expect(problems).toEqual([]);
+  expect(files()).toEqual(["db-01--deploy.lock"]);
+  await expect(take(fleet, ["db-01"])).rejects.toThrow(LockedError);
+  locks.releaseAll();
+  (await take(fleet, ["web-01", "db-01"])).releaseAll();
+});
+
+test("a run that is over has no lock left, whether its host answered or not", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  await (await fleet.addAgent("db-01")).stop();
+  const hosts = ["web-01", "db-01"];
+  const run = { hosts, port: undefined, script: "count", args: [] };
+  await (await startRun(fleet.controller, CALLER, run, () => undefined)).finished;
+  expect(listRunLocks(fleet.controller)).toEqual([]);
+  expect(fleet.log.of("lock-acquire")).toHaveLength(2);
+  expect(fleet.log.of("lock-release")).toHaveLength(2);
+});
+
+test("a host's lock is free as soon as its result is out, whatever the others do", async () => {
+  await using fleet = await LocalFleet.create();
+  const hosts = ["web-01", "db-01"];
+  for (const host of hosts) await fleet.addAgent(host);
+  const run = { hosts, port: undefined, script: "count", args: [] };
+  const seen: string[] = [];
+  const started = await startRun(fleet.controller, CALLER, run, ({ host }) => {
+    seen.push(host);
+    expect(listRunLocks(fleet.controller).map((lock) => lock.host)).not.toContain(host);
+  });
+  await started.finished;
+  expect(seen.sort()).toEqual(["db-01", "web-01"]);
+});
+
+test("T30 two runs at once: one runs, the other is refused before anything is dialled", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const run = () => fleet.runFailures(["web-01"]);
+  const results = await Promise.allSettled([run(), run(), run()]);
+  const refused = results.flatMap((result) =>
+    result.status === "rejected" ? [result.reason] : [],
+  );
+  expect(refused).toHaveLength(2);
+  for (const error of refused) expect(error).toBeInstanceOf(LockedError);
+  expect(agent.log.of("run")).toHaveLength(1);
+});

@@ -1,0 +1,162 @@
+import { describe, expect, test } from "bun:test";
+import {
+  isScriptName,
+  parseAllowlist,
+  suspectedOption,
+} from "../../../src/agent/scripts/allowlist.ts";
+
+const FILE = "/etc/ctrl-exec-agent/scripts.conf";
+const TOML = "/etc/ctrl-exec-agent/scripts.toml";
+
+async function listed(text: string): Promise<Record<string, string>> {
+  const { scripts } = await parseAllowlist(FILE, text);
+  return Object.fromEntries([...scripts].map(([name, { path }]) => [name, path]));
+}
+
+async function optionsOf(line: string) {
+  const { scripts, warnings } = await parseAllowlist(FILE, line);
+  return warnings[0]?.message ?? scripts.get("x");
+}
+
+test("names and paths, comments and blank lines", async () => {
+  const text = "\ufeff# scripts\r\n\r\nbackup-db = /opt/s/backup.sh\r\n  two_2=/opt/s/t o.sh  \n";
+  expect(await listed(text)).toEqual({ "backup-db": "/opt/s/backup.sh", two_2: "/opt/s/t o.sh" });
+  expect((await parseAllowlist(FILE, text)).warnings).toEqual([]);
+});
+
+describe("a bad line is skipped with a warning, and the others stay", () => {
+  test.each([
+    ["no =", "nonsense"],
+    ["a relative path", "x = scripts/x.sh"],
+    ["a path that climbs from nowhere", "x = ../x.sh"],
+    ["no path", "x ="],
+    ["no name", "= /x.sh"],
+    ["a name with a slash", "a/b = /x.sh"],
+    ["a name with a space", "a b = /x.sh"],
+    ["a name with a dot", "a.sh = /x.sh"],
+    ["a name that is not ASCII", "ä = /x.sh"],
+    ["a name of 129", `${"a".repeat(129)} = /x.sh`],
+    ["NUL in the path", "x = /x\0.sh"],
+  ])("%s", async (_, line) => {
+    const { scripts, warnings } = await parseAllowlist(FILE, `a = /a.sh\n${line}\nz = /z.sh\n`);
+    expect([...scripts.keys()]).toEqual(["a", "z"]);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]?.message).toStartWith("line 2 skipped: ");
+  });
+
+  test("a name twice: the first stays", async () => {
+    const { scripts, warnings } = await parseAllowlist(FILE, "a = /first.sh\na = /second.sh\n");
+    expect(scripts.get("a")?.path).toBe("/first.sh");
+    expect(warnings[0]?.message).toContain("line 2 skipped: a is already listed");
+  });
+});
+
+describe("options behind the path", () => {
+  test("each of them, in any order", async () => {
+    const options = { timeout: 300, max_output: 2 ** 20, concurrency: 1 };
+    const script = { name: "x", path: "/opt/x/backup.sh", options };
+    const line = "x = /opt/x/backup.sh timeout=300 max_output=1M concurrency=1";
+    expect(await optionsOf(line)).toEqual(script);
+    expect(
+      await optionsOf("x = /opt/x/backup.sh  concurrency=1\ttimeout=300 max_output=1024K"),
+    ).toEqual(script);
+    expect(await optionsOf("x = /a b.sh timeout=5")).toMatchObject({ path: "/a b.sh" });
+  });
+
+  test.each([
+    ["a path of 0.8 with = in it", "/opt/a=b", "/opt/a=b"],
+    ["one with a blank and =", "/opt/a b=c", "/opt/a b=c"],
+    ["an option's name without a blank before it", "/opt/timeout=5", "/opt/timeout=5"],
+    ["an option's name in the middle", "/opt/x timeout=5 y", "/opt/x timeout=5 y"],
+  ])("%s stays what it was", async (_, value, path) => {
+    expect(await optionsOf(`x = ${value}`)).toEqual({ name: "x", path, options: {} });
+  });
+
+  test.each([
+    ["timeout=", "timeout: expected seconds from 1"],
+    ["timeout=0", "timeout: expected seconds from 1"],
+    ["timeout=-1", "timeout: expected seconds from 1"],
+    ["timeout=2147484", "timeout: expected seconds from 1"],
+    ["timeout=1.5", "timeout: expected seconds from 1"],
+    ["max_output=much", "max_output: expected a size"],
+    ["concurrency=0", "concurrency: expected a number"],
+    ["timeout=1 timeout=2", "timeout is given twice"],
+  ])("%s is refused", async (options, problem) => {
+    expect(await optionsOf(`x = /x.sh ${options}`)).toStartWith(`line 1 skipped: ${problem}`);
+  });
+});
+
+describe("the TOML form", () => {
+  test("text and tables", async () => {
+    const text = [
+      'plain = "/opt/plain.sh"',
+      "[backup]",
+      'path = "/opt/backup.sh"',
+      "timeout = 300",
+      'max_output = "1M"',
+    ].join("\n");
+    const { scripts, warnings } = await parseAllowlist(TOML, text);
+    expect(warnings).toEqual([]);
+    expect([...scripts.values()]).toEqual([
+      { name: "plain", path: "/opt/plain.sh", options: {} },
+      { name: "backup", path: "/opt/backup.sh", options: { timeout: 300, max_output: 2 ** 20 } },
+    ]);
+  });
+
+  test("a bad entry is skipped and the others stay", async () => {
+    const text = [
+      'a = "/a.sh"',
+      "b = 5",
+      "[c]",
+      "timeout = 5",
+      "[d]",
+      'path = "/d.sh"',
+      "colour = 1",
+      "[z]",
+      'path = "/z.sh"',
+    ].join("\n");
+    const { scripts, warnings } = await parseAllowlist(TOML, text);
+    expect([...scripts.keys()]).toEqual(["a", "z"]);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "line 2 skipped: expected an absolute path",
+      "line 3 skipped: expected an absolute path",
+      "line 5 skipped: unknown option colour",
+    ]);
+  });
+
+  test("what is no TOML is an error", async () => {
+    expect(parseAllowlist(TOML, "a = ")).rejects.toThrow(/^Cannot read .*scripts\.toml: line 1/);
+  });
+});
+
+test("names that every object has are listed only when they are", async () => {
+  expect((await parseAllowlist(FILE, "a = /a.sh")).scripts.get("constructor")).toBeUndefined();
+  expect((await parseAllowlist(FILE, "constructor = /c.sh")).scripts.get("constructor")?.path).toBe(
+    "/c.sh",
+  );
+});
+
+test.each([
+  ["backup-db_2", true],
+  ["-rf", true],
+  ["", false],
+  ["a\n", false],
+  ["../a", false],
+  ["a;b", false],
+  ["a".repeat(128), true],
+])("%j is a script name: %p", (name, is) => {
+  expect(isScriptName(name)).toBe(is);
+});
+
+test.each([
+  ["/opt/s.sh timeot=3", /timeot is no option; did you mean timeout=\?$/],
+  ["/opt/s.sh timeout=3 Concurency=1", /did you mean concurrency=\?$/],
+  ["/opt/s.sh shell=bash", /known are timeout, max_output, concurrency$/],
+])("a last word like an option is suspected: %s", (path, said) => {
+  expect(suspectedOption(path)).toMatch(said);
+});
+
+test.each(["/opt/s.sh", "/opt/a=b.sh", "/opt/my a=/s.sh x", "/opt/my script.sh"])(
+  "a path is a path: %s",
+  (path) => expect(suspectedOption(path)).toBeUndefined(),
+);

@@ -1,0 +1,105 @@
+import { describe, expect, test } from "bun:test";
+import {
+  type ControllerConfig,
+  configArgument,
+  parseControllerConfig,
+} from "../../../../src/core/config/controller-config.ts";
+
+const parse = parseControllerConfig;
+
+test("an empty file means the documented defaults", async () => {
+  const { config, warnings } = await parse("/etc/ctrl-exec/ctrl-exec.conf", "");
+  expect(warnings).toEqual([]);
+  expect(config).toMatchObject({
+    file: "/etc/ctrl-exec/ctrl-exec.conf",
+    ca_dir: "/etc/ctrl-exec",
+    cert: "/etc/ctrl-exec/ctrl-exec.crt",
+    key: "/etc/ctrl-exec/ctrl-exec.key",
+    ca: "/etc/ctrl-exec/ca.crt",
+    state_dir: "/var/lib/ctrl-exec",
+    verify_agent_identity: "registry",
+    read_timeout: 60,
+    api_port: 7445,
+    api_bind: "127.0.0.1",
+    api_auth_default: "deny",
+    cert_days: 365,
+    cert_renewal_days: 90,
+    cert_overlap_days: 30,
+    cert_check_interval: 14_400,
+    pairing_port: 7444,
+    max_hosts: 500,
+  });
+  expect(config.auth_hook).toBeUndefined();
+  expect(config.api_cert).toBeUndefined();
+});
+
+/** Keys in both spellings. */
+const KEYS: readonly (readonly [
+  key: string,
+  conf: string,
+  toml: string,
+  setting: keyof ControllerConfig,
+  value: unknown,
+])[] = [
+  ["cert", "/a/c.crt", '"/a/c.crt"', "cert", "/a/c.crt"],
+  ["key", "/a/c.key", '"/a/c.key"', "key", "/a/c.key"],
+  ["ca", "/a/ca.crt", '"/a/ca.crt"', "ca", "/a/ca.crt"],
+  ["read_timeout", "120", "120", "read_timeout", 120],
+  ["timeout", "120", "120", "read_timeout", 120],
+  ["api_port", "8445", "8445", "api_port", 8445],
+  [
+    "api_hosts",
+    "Api.Example.com, b",
+    '["Api.Example.com", "b"]',
+    "api_hosts",
+    ["api.example.com", "b"],
+  ],
+  ["api_cert", "/a/api.crt", '"/a/api.crt"', "api_cert", "/a/api.crt"],
+  ["api_key", "/a/api.key", '"/a/api.key"', "api_key", "/a/api.key"],
+  ["api_bind", "0.0.0.0", '"0.0.0.0"', "api_bind", "0.0.0.0"],
+  ["api_auth_default", "allow", '"allow"', "api_auth_default", "allow"],
+  ["cert_days", "30", "30", "cert_days", 30],
+  ["cert_renewal_days", "10", "10", "cert_renewal_days", 10],
+  ["cert_overlap_days", "60", "60", "cert_overlap_days", 60],
+  ["cert_check_interval", "5", "5", "cert_check_interval", 5],
+  ["auth_hook", "/a/hook", '"/a/hook"', "auth_hook", "/a/hook"],
+];
+
+describe.each([...KEYS])("%s", (key, conf, toml, setting, value) => {
+  test.each([
+    ["ctrl-exec.conf", conf],
+    ["ctrl-exec.toml", toml],
+  ])("in %s", async (file, text) => {
+    const { config, warnings } = await parse(`/etc/x/${file}`, `${key} = ${text}\n`);
+    expect(warnings).toEqual([]);
+    expect(config[setting] as unknown).toEqual(value);
+  });
+
+  test("with nothing behind it is an error, not a default", async () => {
+    const error: unknown = await parse("/etc/x/f.conf", `${key} =\n`).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: "config" });
+    expect(String(error)).toContain(`/etc/x/f.conf: line 1: ${key} = : expected`);
+  });
+});
+
+test("the files of the CA follow ca_dir, and a path of its own wins", async () => {
+  const { config } = await parse("/etc/x/f.conf", "ca_dir = /srv/ca\nkey = /srv/key\n");
+  expect(config).toMatchObject({
+    ca_dir: "/srv/ca",
+    cert: "/srv/ca/ctrl-exec.crt",
+    key: "/srv/key",
+    ca: "/srv/ca/ca.crt",
+  });
+});
+
+test("without ca_dir they stand beside the file", async () => {
+  expect((await parse("/opt/y/f.toml", "")).config.ca).toBe("/opt/y/ca.crt");
+});
+
+test.each([
+  ["/etc/ctrl-exec/ctrl-exec.conf", ""],
+  ["/srv/c.conf", " --config /srv/c.conf"],
+  ["/srv/it's mine/c.conf", " --config '/srv/it'\\''s mine/c.conf'"],
+])("a further command for %s", (file, words) => {
+  expect(configArgument(file)).toBe(words);
+});

@@ -1,0 +1,130 @@
+import { describe, expect, test } from "bun:test";
+import {
+  decodeText,
+  forOneLine,
+  forTerminal,
+  inPieces,
+  jsonForScreen,
+  nearestMatch,
+  screenLine,
+} from "../../../src/core/text.ts";
+
+describe("T29 what a terminal would obey becomes visible", () => {
+  test.each([
+    ["clear the screen", "\u001b[2J", "^[[2J"],
+    ["set the title", "\u001b]0;x\u0007", "^[]0;x^G"],
+    ["backspace", "safe\b\b\b\bevil", "safe^H^H^H^Hevil"],
+    ["NUL", "a\0b", "a^@b"],
+    ["DEL", "a\u007fb", "a<U+007F>b"],
+    ["the one-byte CSI of C1", "\u009b31m", "<U+009B>31m"],
+    ["right-to-left override", "\u202egpj.exe", "<U+202E>gpj.exe"],
+    ["isolates", "\u2066x\u2069", "<U+2066>x<U+2069>"],
+    ["Arabic letter mark", "\u061c", "<U+061C>"],
+    ["line separator", "a\u2028b", "a<U+2028>b"],
+    ["carriage return over a line", "real\rfake", "real^Mfake"],
+    ["carriage returns at the end", "10%\r20%\r", "10%^M20%^M"],
+    ["a carriage return before a line's own", "x\r\r\ny", "x^M\ny"],
+  ])("%s", (_, text, shown) => {
+    expect(forTerminal(text)).toBe(shown);
+  });
+
+  test("text that is only text stays as it is", () => {
+    const text = "tab\there\nnewline\nZoë 日本 \u{1f600} éè ~!";
+    expect(forTerminal(text)).toBe(text);
+    expect(forTerminal("dos\r\nlines\r\n")).toBe("dos\nlines\n");
+  });
+
+  test("no C0, C1 or DEL survives, whichever it is", () => {
+    for (let code = 0; code < 0xa0; code++) {
+      if (code === 9 || code === 10 || (code >= 0x20 && code < 0x7f)) continue;
+      const shown = forTerminal(`<${String.fromCharCode(code)}>`);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+      expect(shown, `U+${code.toString(16)}`).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+    }
+  });
+
+  test("what stands in one line stays in one line", () => {
+    expect(forOneLine("1.0\n==> web-02  [OK]\t\n\u001b[m")).toBe("1.0 ==> web-02  [OK] ^[[m");
+  });
+});
+
+describe("T74", () => {
+  test("JSON has nothing raw that a terminal obeys, and the same value", () => {
+    const all = String.fromCharCode(...Array.from({ length: 0x2100 }, (_, code) => code));
+    const json = jsonForScreen(JSON.stringify({ [all]: all, list: [all, 1, null] }));
+    expect(JSON.parse(json)).toEqual({ [all]: all, list: [all, 1, null] });
+    expect(forTerminal(json)).toBe(json);
+    expect(jsonForScreen('{"ok":1,"x":"Zoë 日本"}')).toBe('{"ok":1,"x":"Zoë 日本"}');
+  });
+
+  test("no value ends or draws over a line of ours", () => {
+    const name = "web\n==> db\r\u009b2J";
+    expect(screenLine`Denied ${name} (${7}).\n`).toBe("Denied web ==> db^M<U+009B>2J (7).\n");
+  });
+});
+
+describe("bytes to text", () => {
+  test.each([
+    ["UTF-8", Buffer.from("Zoë 日本\n"), "Zoë 日本\n", true],
+    ["nothing", Buffer.alloc(0), "", true],
+    ["NUL", Buffer.from([0x61, 0, 0x62]), "a\0b", true],
+    ["a byte order mark, which is content", Buffer.from("\ufeffa"), "\ufeffa", true],
+    ["Latin-1", Buffer.from([0x5a, 0x6f, 0xeb]), "Zo\ufffd", false],
+    ["a cut character", Buffer.from("日").subarray(0, 2), "\ufffd", false],
+    ["a surrogate", Buffer.from([0xed, 0xa0, 0x80]), "\ufffd\ufffd\ufffd", false],
+    ["an overlong slash", Buffer.from([0xc0, 0xaf]), "\ufffd\ufffd", false],
+  ])("%s", (_, bytes, text, exact) => {
+    expect(decodeText(bytes)).toEqual({ text, exact });
+  });
+});
+
+describe("the nearest match", () => {
+  const modes = ["run", "ping", "list-agents", "list-requests", "approve", "setup-ca"];
+  test.each([
+    ["rnu", "run"],
+    ["pnig", "ping"],
+    ["aprove", "approve"],
+    ["list-agent", "list-agents"],
+    ["list-reqests", "list-requests"],
+    ["setup", "setup-ca"],
+    ["lis", "list-agents"],
+  ])("%s may mean %s", (typed, meant) => {
+    expect(nearestMatch(typed, modes)).toBe(meant);
+  });
+
+  test.each(["constructor", "frobnicate", "", "x", "zz", "completely-different"])(
+    "%j means none of them",
+    (typed) => {
+      expect(nearestMatch(typed, modes)).toBeUndefined();
+    },
+  );
+
+  test("one letter never means another", () => {
+    expect(nearestMatch("v", ["ip", "log", "json"])).toBeUndefined();
+  });
+});
+
+describe("a long text in pieces", () => {
+  const LENGTH = 65_536;
+
+  test.each([
+    ["nothing", "", 0],
+    ["a short text", "a\nb", 1],
+    ["as long as a piece", "x".repeat(LENGTH), 1],
+    ["one more", "x".repeat(LENGTH + 1), 2],
+    ["lines", `${"x".repeat(99)}\n`.repeat(2000), 4],
+    ["a pair of surrogates on the seam", `${"x".repeat(LENGTH - 1)}😀${"y".repeat(9)}`, 2],
+    ["a carriage return on the seam", `${"x".repeat(LENGTH - 1)}\r\nz`, 2],
+  ])("%s: nothing is lost and nothing torn", (_, text, count) => {
+    const pieces = [...inPieces(text)];
+    expect(pieces).toHaveLength(count);
+    expect(pieces.join("")).toBe(text);
+    for (const piece of pieces) expect(piece.isWellFormed()).toBe(true);
+    for (const piece of pieces.slice(0, -1)) expect(piece).not.toEndWith("\r");
+  });
+
+  test("lines stay whole", () => {
+    const pieces = [...inPieces(`${"x".repeat(99)}\n`.repeat(2000))];
+    for (const piece of pieces) expect(piece).toEndWith("\n");
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, test } from "bun:test";
+import { discoveryRequest, pingRequest, runRequest } from "../../../src/api/schemas.ts";
+import { unknownMember, unknownParameter } from "../../../src/core/unknown-member.ts";
+
+const MEMBERS = ["hosts", "script", "args", "wait", "username", "token"];
+
+describe("a member that the API does not know is named, with the nearest one", () => {
+  test.each([
+    ["arg", "args"],
+    ["arguments", "args"],
+    ["ARGS", "args"],
+    ["argv", "args"],
+    ["host", "hosts"],
+    ["scripts", "script"],
+    ["user", "username"],
+    ["user_name", "username"],
+    ["tokens", "token"],
+    ["waits", "wait"],
+  ])("%s: %s", (typed, near) => {
+    expect(unknownMember(typed, MEMBERS)).toBe(`unknown member "${typed}"; did you mean ${near}?`);
+  });
+
+  test.each(["", "x", "parameters", "__proto__", "ho"])(
+    "%j is near none: all are named",
+    (typed) => {
+      const known = "known are hosts, script, args, wait, username, token";
+      expect(unknownMember(typed, MEMBERS)).toBe(`unknown member "${typed}"; ${known}`);
+    },
+  );
+
+  test("T21 a name of a megabyte is cut, and costs nothing", () => {
+    expect(unknownMember("x".repeat(1_000_000), MEMBERS).length).toBeLessThan(200);
+  });
+});
+
+test("a query parameter is told where it belongs", () => {
+  expect(unknownParameter("arg", MEMBERS)).toBe(
+    'unknown query parameter "arg"; args goes into the JSON body',
+  );
+  expect(unknownParameter("x", [])).toBe('unknown query parameter "x"; this route takes none');
+});
+
+describe("no body has a member that is passed over", () => {
+  const hosts = ["web-01"];
+  const problems = (schema: typeof runRequest | typeof pingRequest, body: unknown) =>
+    schema.safeParse(body).error?.issues.map(({ message }) => message);
+
+  test.each([
+    ["/run", runRequest, { hosts, script: "x" }],
+    ["/ping", pingRequest, { hosts }],
+    ["/discovery", discoveryRequest, {}],
+  ] as const)("%s", (_, schema, body) => {
+    expect(problems(schema as typeof runRequest, body)).toBeUndefined();
+    for (const name of ["arg", "constructor", "toString", "__proto__"]) {
+      const more = JSON.parse(
+        JSON.stringify(body).replace(/}$/, `,"${name}":[]}`).replace("{,", "{"),
+      );
+      expect(problems(schema as typeof runRequest, more), name).toEqual([
+        expect.stringContaining(`unknown member "${name}"`),
+      ]);
+    }
+  });
+
+  test("T21 of very many three are told", () => {
+    const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`m${i}`, 0]));
+    const [told = ""] = problems(pingRequest, { ...many, hosts }) ?? [];
+    expect(told.split("unknown member")).toHaveLength(4);
+  });
+});

@@ -1,0 +1,23 @@
+import { expect, test } from "bun:test";
+import { hasMoreMembers } from "../../../../src/core/wire/json-members.ts";
+
+/** The least bound that the text keeps within. */
+function membersOf(text: string): number {
+  const bytes = Buffer.from(text);
+  let most = 0;
+  while (hasMoreMembers(bytes, most)) most += 1;
+  return most;
+}
+
+test.each([
+  ["{}", 0],
+  ['{"a":1}', 1],
+  ['{"a":{"b":[{"c":1},{"c":2}]}}', 4],
+  ['{"a:b":":::"}', 1],
+  ['{"a\\":":1,"b\\\\":2}', 2],
+  ['["a:b", ":"]', 0],
+  ['{"ä:":"☃:", "b":1}', 2],
+  ["", 0],
+])("%s has %d", (text, members) => {
+  expect(membersOf(text)).toBe(members);
+});

@@ -1,0 +1,79 @@
+import { describe, expect, test } from "bun:test";
+import { JsonReader } from "../../../../src/core/wire/json-reader.ts";
+
+const ODD = 'a\n"\\\b\u0001é€😀\ud83d \\u0041 \\\\"';
+const LONG = ODD.repeat(150_000);
+
+/** More than what is parsed in one go, and nothing. */
+const MUCH = " ".repeat(66_000);
+
+/** @param step bytes that come at once */
+function read(json: string | Uint8Array, step = Number.POSITIVE_INFINITY, maxRest = 2 ** 20) {
+  const bytes = Buffer.from(json);
+  const reader = new JsonReader(maxRest);
+  for (let at = 0; at < bytes.length; at += step) reader.take(bytes.subarray(at, at + step));
+  return inOne(reader.end());
+}
+
+/** With every long text as one. */
+function inOne(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
+
+describe("reads what JSON.parse reads", () => {
+  const values = [1, "x", "", null, [], {}, { a: [ODD, { [ODD]: ODD }], b: "" }];
+  test.each(values.map((value) => [value]))("%j, wherever it is cut", (value) => {
+    const json = JSON.stringify(value, undefined, 1);
+    for (let step = 1; step < 20; step++) expect(read(json, step)).toEqual(value);
+    // So much that it is looked at before it is whole.
+    for (const step of [1, 2, 3, 5, 7]) expect(read(`${MUCH}${json}`, step)).toEqual(value);
+  });
+
+  test.each([1009, 16_384, 65_536, 2 ** 21])("long texts, %d bytes at once", (step) => {
+    const value = { first: LONG, list: [{ second: `${LONG}.`, third: "short" }], last: "x" };
+    // toEqual on texts of this length takes its time.
+    expect(Bun.deepEquals(read(JSON.stringify(value), step), value)).toBe(true);
+  });
+
+  test("a long text in which every character is an escape", () => {
+    const text = "\u0001".repeat(400_000);
+    const json = JSON.stringify({ text }).replaceAll("\\u0001", "\\ud83d\\ude00");
+    expect(Bun.deepEquals(read(json, 1021), { text: "😀".repeat(400_000) })).toBe(true);
+  });
+
+  test("what is no UTF-8, as a decoder replaces it, cut in two as well", () => {
+    const bytes = Buffer.from('"\xff\xe2\x82 \xf0\x9f\x98\x80"', "latin1");
+    for (let step = 1; step < 5; step++) expect(read(bytes, step)).toBe("\ufffd\ufffd 😀");
+  });
+});
+
+describe("what is no JSON is undefined", () => {
+  const long = "x".repeat(3_000_000);
+  test.each([
+    ["nothing", ""],
+    ["text without its end", '"abc'],
+    ["text that ends in an escape", '"abc\\'],
+    ["an escape that is none", '"\\x"'],
+    ["a control character in a text", '"\n"'],
+    ["two values", "1 2"],
+    ["a byte order mark", "\ufeff{}"],
+    ["a long text without its end", `{"a":"${long}`],
+    ["an escape that is none in a long text", `{"a":"${long}\\x${long}"}`],
+    ["a long text in a wrong place", `{"a" "${long}"}`],
+    ["HTML", "<html>"],
+  ])("%s", (_, json) => {
+    expect(read(json, 65_536)).toBeUndefined();
+    expect(read(`${MUCH}${json}`, 4096)).toBeUndefined();
+  });
+});
+
+test("T29 what is no long text is bounded", () => {
+  const list = JSON.stringify(Array.from({ length: 1000 }, () => 1));
+  expect(read(list, 100, list.length)).toHaveLength(1000);
+  expect(() => read(list, 100, list.length - 1)).toThrow(
+    expect.objectContaining({ code: "too-large" }),
+  );
+  // Texts just too short to be long ones count in full.
+  const short = JSON.stringify(Array.from({ length: 20 }, () => "x".repeat(60_000)));
+  expect(() => read(short, 1000)).toThrow(expect.objectContaining({ code: "too-large" }));
+});

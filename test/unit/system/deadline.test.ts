@@ -1,0 +1,95 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Deadline } from "../../../src/system/deadline.ts";
+import { connectTcp, listenTcp } from "../../../src/system/net/tcp.ts";
+import { DeadHost } from "../../support/dead-host.ts";
+import { whileStopped } from "../../support/stopped.ts";
+
+/** Nothing else happens meanwhile. */
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+/** A connection on which nothing has come yet, and how the peer sends something. */
+async function connected() {
+  const accepted = Promise.withResolvers<void>();
+  let send = () => undefined as unknown;
+  const listener = listenTcp("127.0.0.1", 0, (peer) => {
+    send = () => peer.close();
+    accepted.resolve();
+  });
+  const connection = await connectTcp("127.0.0.1", listener.port, 10_000);
+  await accepted.promise;
+  connection.resume();
+  return { connection, send, listener };
+}
+
+describe("what has come is read before a limit counts", () => {
+  test.each([[0], [20], [60], [300], [1_500]])("in a process held up for %d ms", async (ms) => {
+    const { connection, send, listener } = await connected();
+    const heard: string[] = [];
+    const over = Promise.withResolvers<void>();
+    connection.onClose(() => heard.push("closed"));
+    new Deadline(50, () => {
+      heard.push("late");
+      over.resolve();
+    });
+    send();
+    block(50 + ms);
+    await over.promise;
+    expect(heard).toEqual(["closed", "late"]);
+    listener.stop();
+  });
+});
+
+test("a process that is held up without end has limits all the same", async () => {
+  const over = Promise.withResolvers<void>();
+  let isOver = false;
+  const began = performance.now();
+  new Deadline(50, () => {
+    isOver = true;
+    over.resolve();
+  });
+  const keepBusy = () => {
+    block(700);
+    if (!isOver && performance.now() - began < 20_000) setTimeout(keepBusy, 0);
+  };
+  keepBusy();
+  await over.promise;
+  expect(performance.now() - began).toBeLessThan(15_000);
+});
+
+test("one that is stopped does not come, not even in its last moment", async () => {
+  let calls = 0;
+  const count = () => {
+    calls += 1;
+  };
+  const deadline = new Deadline(1, count);
+  deadline.stop();
+  const due = new Deadline(1, count);
+  // It has passed by now, and only looks once more at what has come.
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  due.stop();
+  await Bun.sleep(20);
+  expect(calls).toBe(0);
+});
+
+test("one that is restarted has all of its time again", async () => {
+  const over = Promise.withResolvers<number>();
+  const began = performance.now();
+  const deadline = new Deadline(100, () => over.resolve(performance.now() - began));
+  await Bun.sleep(60);
+  deadline.restart();
+  expect(await over.promise).toBeGreaterThanOrEqual(155);
+});
+
+test("a connection that came about while the process was suspended is one", async () => {
+  using dead = new DeadHost();
+  const program = join(import.meta.dir, "../../support/dial-program.ts");
+  const child = Bun.spawn([process.execPath, program, `127.0.0.1 ${dead.port} 1500`]);
+  await dead.called();
+  // The kernel calls again after one second.
+  await whileStopped(child.pid, 2_500, async () => dead.revive());
+  expect(await new Response(child.stdout).json()).toEqual(["127.0.0.1"]);
+});

@@ -1,0 +1,402 @@
+import { expect, test } from "bun:test";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls, type SecureContext } from "node:tls";
+import type { RefusalStatus } from "../../../../src/system/net/http-connection.ts";
+import { type HttpServerLimits, startHttpServer } from "../../../../src/system/net/http-server.ts";
+import { tlsContext } from "../../../../src/system/net/tls.ts";
+import { Authority } from "../../../support/authority.ts";
+import { writeThenRead } from "../../../support/write-then-read.ts";
+
+const SHORT: HttpServerLimits = { handshakeMs: 2_000, idleMs: 150 };
+/** Where an answer has to arrive however busy the machine is. */
+const LONG: HttpServerLimits = { handshakeMs: 20_000, idleMs: 20_000 };
+/** Of 9 connections one is for those that are turned away. */
+const CONNECTIONS = 9;
+const ADMITTED = 8;
+
+async function serve(
+  onRequest: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: string,
+    broken: AbortSignal,
+  ) => void = (request, response) => {
+    request.resume();
+    request.once("end", () => response.end("answered"));
+  },
+  context?: SecureContext,
+  limits = SHORT,
+) {
+  const refused: RefusalStatus[] = [];
+  const tlsFailures: string[] = [];
+  const server = await startHttpServer({
+    bind: "127.0.0.1",
+    port: 0,
+    secureContext: () => context,
+    onRequest,
+    refuse: (status) => {
+      refused.push(status);
+      return refusalText(status);
+    },
+    onTlsFailure: (_, reason) => tlsFailures.push(reason),
+    connections: CONNECTIONS,
+    limits,
+  });
+  return {
+    refused,
+    tlsFailures,
+    port: server.port,
+    [Symbol.dispose]: () => {
+      server.stopAccepting();
+      server.closeAll();
+    },
+  };
+}
+
+const refusalText = (status: number) =>
+  `HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+
+/** Everything that comes until the connection is closed. */
+async function received(socket: Socket): Promise<string> {
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  socket.on("error", () => undefined);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once("close", () => resolve());
+  await promise;
+  return text;
+}
+
+/** A byte of the text every few milliseconds: never idle, never done. */
+function trickle(socket: Socket, text: string): Socket {
+  const bytes = text[Symbol.iterator]();
+  const timer = setInterval(() => socket.write(bytes.next().value ?? "x"), 10);
+  socket.once("close", () => clearInterval(timer));
+  return socket;
+}
+
+const open = (port: number) => connect({ port, host: "127.0.0.1" });
+
+test("T19 a connection that says nothing is closed", async () => {
+  using server = await serve();
+  expect(await received(open(server.port))).toBe("");
+});
+
+test("T19 a head that trickles in has a total deadline", async () => {
+  using server = await serve();
+  const text = await received(trickle(open(server.port), "GET / HTTP/1.1\r\nHost: x\r\nX-A: "));
+  expect(text).toStartWith("HTTP/1.1 408 ");
+});
+
+test("T19 a body that trickles in has a total deadline", async () => {
+  using server = await serve();
+  const head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n";
+  const socket = open(server.port);
+  socket.write(head);
+  expect(await received(trickle(socket, ""))).toStartWith("HTTP/1.1 408 ");
+  expect(server.refused).toEqual([408]);
+});
+
+test("an answer may take longer than any of these", async () => {
+  using server = await serve((request, response) => {
+    request.resume();
+    setTimeout(() => response.end("late"), SHORT.idleMs * 4);
+  });
+  const socket = open(server.port);
+  socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+  expect(await received(socket)).toContain("late");
+});
+
+test("connections beyond the limit are told so, and the ones that are open still work", async () => {
+  using server = await serve();
+  const held = Array.from({ length: ADMITTED }, () => open(server.port));
+  await Promise.all(
+    held.map((socket) => new Promise((resolve) => socket.once("connect", resolve))),
+  );
+  expect(await received(open(server.port))).toStartWith("HTTP/1.1 503 ");
+  const [first] = held;
+  first?.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  expect(await received(first as Socket)).toContain("answered");
+  for (const socket of held) socket.destroy();
+});
+
+test("T19 an address that holds every connection makes room for another's", async () => {
+  const asked = Promise.withResolvers<ServerResponse>();
+  using server = await serve((request, response) => {
+    request.resume();
+    if (request.url === "/later") request.once("end", () => asked.resolve(response));
+    else response.end("answered");
+  });
+  const from = (localAddress: string) => {
+    const socket = connect({ host: "127.0.0.1", port: server.port, localAddress });
+    socket.on("error", () => undefined);
+    return socket;
+  };
+  const busy = from("127.0.0.2");
+  busy.write("GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const response = await asked.promise;
+  const held = Array.from({ length: ADMITTED - 1 }, () => from("127.0.0.2"));
+  await Promise.all(
+    held.map((socket) => new Promise((resolve) => socket.once("connect", resolve))),
+  );
+  const other = from("127.0.0.3");
+  other.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  expect(await received(other)).toContain("answered");
+  // The one that waits for its answer is not the one that went.
+  response.end("at last");
+  expect(await received(busy)).toContain("at last");
+});
+
+test("requests that are sent at once are answered in order", async () => {
+  let count = 0;
+  using server = await serve((request, response) => {
+    request.resume();
+    response.end(`<${request.url}:${count++}>`);
+  });
+  const socket = open(server.port);
+  socket.write(
+    ["/a", "/b", "/c"].map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join("") +
+      "GET /d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+  );
+  const text = await received(socket);
+  expect(text.match(/<[^>]*>/g)).toEqual(["</a:0>", "</b:1>", "</c:2>", "</d:3>"]);
+});
+
+test("T21 a client that pipelines and never reads has a bounded number of requests taken", async () => {
+  let taken = 0;
+  const { promise: dropped, resolve } = Promise.withResolvers<void>();
+  using server = await serve((request, response) => {
+    if (taken++ === 0) request.socket.once("close", () => resolve());
+    response.end("answered");
+  });
+  const socket = open(server.port).on("error", () => undefined);
+  socket.pause();
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(20_000));
+  await dropped;
+  socket.destroy();
+  expect(taken).toBe(16);
+});
+
+test("T21 requests whose answers take long are bounded as well", async () => {
+  let taken = 0;
+  using server = await serve(() => void taken++);
+  const socket = open(server.port);
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(17));
+  expect(await received(socket)).toBe("");
+  expect(taken).toBe(16);
+});
+
+test("T19 an answer that nobody reads has a deadline", async () => {
+  const { promise: dropped, resolve } = Promise.withResolvers<void>();
+  const answer = "x".repeat(16 * 1024 * 1024);
+  using server = await serve((_, response) => {
+    response.once("close", () => resolve());
+    response.end(answer);
+  });
+  const socket = open(server.port);
+  socket.pause();
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await dropped;
+  const text = received(socket);
+  socket.resume();
+  expect((await text).length).toBeLessThan(answer.length);
+});
+
+test("T64 nor have the answers behind it, which wait for their turn, when nobody reads them", async () => {
+  const { promise: dropped, resolve } = Promise.withResolvers<void>();
+  using server = await serve((request, response) => {
+    request.socket.once("close", () => resolve());
+    if (request.url === "/small") setTimeout(() => response.end("small"), 20);
+    else response.end("x".repeat(16 * 1024 * 1024));
+  });
+  const socket = open(server.port).on("error", () => undefined);
+  socket.pause();
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  socket.write(get("/small") + get("/large") + get("/large"));
+  await dropped;
+  socket.destroy();
+});
+
+const CHUNKED = "POST /chunks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+const UNREADABLE: readonly (readonly [name: string, bytes: string])[] = [
+  ["a chunk whose size is no number", `${CHUNKED}5\r\nhello\r\nzz\r\n`],
+  ["a chunk that is longer than it says", `${CHUNKED}5\r\nhello!\r\n0\r\n\r\n`],
+  ["a chunk size that no integer holds", `${CHUNKED}${"f".repeat(40)}\r\n`],
+  ["a trailer that is no header", `${CHUNKED}5\r\nhello\r\n0\r\nno header\r\n\r\n`],
+  ["a NUL in a trailer", `${CHUNKED}5\r\nhello\r\n0\r\nX: \0\r\n\r\n`],
+  ["no HTTP", "\x16\x03\x01\x02\0\r\n\r\n"],
+  ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+  [
+    "two framings",
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+  ],
+  ["a length that is none", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\nhello"],
+];
+
+test.each(UNREADABLE)("T64 %s: answered with 400, let go at once, and closed", async (_, bytes) => {
+  let reading = 0;
+  using server = await serve((request, response, _peer, broken) => {
+    reading += 1;
+    request.resume();
+    broken.addEventListener("abort", () => {
+      reading -= 1;
+    });
+    request.once("end", () => response.end("answered"));
+  });
+  const socket = open(server.port);
+  const { promise: answered, resolve } = Promise.withResolvers<number>();
+  socket.once("data", () => resolve(reading));
+  socket.write(bytes);
+  const text = received(socket);
+  expect(await answered).toBe(0);
+  expect(await text).toBe(refusalText(400));
+});
+
+test.each(["plain HTTP", "TLS"])(
+  "T64 over %s a client that was refused and never hangs up is closed all the same",
+  async (over) => {
+    const { cert, key } = await (await Authority.create()).issue("api");
+    const context = over === "TLS" ? tlsContext({ cert, key }) : undefined;
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    using server = await serve(
+      (request) => {
+        request.resume();
+        request.socket.once("close", () => resolve());
+      },
+      context,
+      LONG,
+    );
+    const raw = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+    raw.on("error", () => undefined);
+    const half = { socket: raw, rejectUnauthorized: false, allowHalfOpen: true };
+    const socket = context === undefined ? raw : connectTls(half);
+    socket.on("error", () => undefined);
+    const { promise: answered, resolve: answer } = Promise.withResolvers<string>();
+    socket.once("data", (chunk: Buffer) => answer(chunk.toString()));
+    socket.write(`${CHUNKED}zz\r\n`);
+    expect(await answered).toBe(refusalText(400));
+    await closed;
+    raw.destroy();
+  },
+);
+
+test("what breaks a TLS connection is a failure of the handshake only before its end", async () => {
+  const { cert, key } = await (await Authority.create()).issue("api");
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const onRequest = (request: IncomingMessage) => {
+    request.resume();
+    request.socket.once("close", () => resolve());
+  };
+  using server = await serve(onRequest, tlsContext({ cert, key }), LONG);
+  const stranger = open(server.port);
+  stranger.write("GET / HTTP/1.1\r\n\r\n");
+  await received(stranger);
+  expect(server.tlsFailures).toHaveLength(1);
+
+  const raw = open(server.port);
+  raw.on("error", () => undefined);
+  const socket = connectTls({ socket: raw, rejectUnauthorized: false });
+  socket.on("error", () => undefined);
+  await new Promise<void>((secured) => socket.once("secureConnect", () => secured()));
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  raw.resetAndDestroy();
+  await closed;
+  expect(server.tlsFailures).toHaveLength(1);
+});
+
+test("T64 a TLS handshake that is not finished has its deadline", async () => {
+  const { cert, key } = await (await Authority.create()).issue("api");
+  using server = await serve(undefined, tlsContext({ cert, key }));
+  // The head of a record that promises a ClientHello.
+  for (const bytes of ["", "\x16\x03\x01\x02\0", "GET / HTTP/1.1\r\n\r\n"]) {
+    const socket = open(server.port);
+    socket.write(bytes, "latin1");
+    expect(await received(trickle(socket, ""))).not.toContain("HTTP/1.1");
+  }
+});
+
+test.each(UNREADABLE)(
+  "T64 %s, behind a request that is worked on: after its answer",
+  async (_, bytes) => {
+    using server = await serve((request, response) => {
+      request.resume();
+      if (request.url === "/slow") setTimeout(() => response.end("slow"), SHORT.idleMs * 3);
+    });
+    const socket = open(server.port);
+    socket.write(`GET /slow HTTP/1.1\r\nHost: x\r\n\r\n${bytes}`);
+    const text = await received(socket);
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nslow/);
+    expect(text).toEndWith(refusalText(400));
+  },
+);
+
+test("T64 a body that never ends, behind a request that is worked on, has its deadline", async () => {
+  using server = await serve((request, response) => {
+    request.resume();
+    if (request.url === "/slow") setTimeout(() => response.end("slow"), SHORT.idleMs * 3);
+    else request.once("end", () => response.end("never"));
+  });
+  const socket = open(server.port);
+  const body = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhello";
+  socket.write(`GET /slow HTTP/1.1\r\nHost: x\r\n\r\n${body}`);
+  const text = await received(socket);
+  expect(text).toContain("\r\n\r\nslow");
+  expect(text).toEndWith(refusalText(408));
+});
+
+test.each([
+  ["nothing after it", ""],
+  ["a body that stops", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhello"],
+  ["half a head", "GET / HTTP/1.1\r\nHos"],
+  ["an expectation nobody knows", "POST / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n"],
+  [
+    "a body that it does not send",
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+  ],
+  ["an upgrade", "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"],
+])("T64 a connection that was answered once and stays open with %s is closed", async (_, bytes) => {
+  using server = await serve((request, response) => {
+    // Early, as a request is refused.
+    request.resume();
+    response.end("answered");
+  });
+  const socket = open(server.port);
+  socket.write(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${bytes}`);
+  expect(await received(socket)).toContain("answered");
+});
+
+const MIB = 1024 * 1024;
+
+test.each([
+  ["refused with its head", `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${8 * MIB}\r\n\r\n`],
+  ["that cannot be read", "POST /\0 HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["whose head is endless", "GET / HTTP/1.1\r\nX: "],
+  ["that wants to be tunnelled", "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n"],
+])("T64 a request %s: the refusal arrives however much was sent meanwhile", async (_, head) => {
+  using server = await serve(
+    (_request, response) => {
+      response.writeHead(413, { Connection: "close", "Content-Length": 8 });
+      response.end("too long");
+    },
+    undefined,
+    LONG,
+  );
+  for (let turn = 0; turn < 20; turn++) {
+    const { text } = await writeThenRead(open(server.port), head, 8 * MIB);
+    expect(text).toMatch(/^HTTP\/1\.1 4\d\d /);
+  }
+});
+
+test("T64 a refused client that sends on for ever is closed all the same", async () => {
+  using server = await serve((_request, response) => {
+    response.writeHead(413, { Connection: "close", "Content-Length": 8 });
+    response.end("too long");
+  });
+  const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${1024 * MIB}\r\n\r\n`;
+  const { sent } = await writeThenRead(open(server.port), head, 1024 * MIB);
+  expect(sent).toBeLessThan(256 * MIB);
+});

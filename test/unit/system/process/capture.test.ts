@@ -1,0 +1,111 @@
+import { expect, test } from "bun:test";
+import { readdirSync, readlinkSync, writeSync } from "node:fs";
+import { Capture } from "../../../../src/system/process/capture.ts";
+import { closeAll, openPipes } from "../../../../src/system/process/pipe.ts";
+import { until } from "../../../support/folder.ts";
+
+/** A pipe with the texts in it. */
+function filled(...texts: readonly string[]): { readEnd: number; writeEnd: number } {
+  const [pipe] = openPipes(1);
+  if (pipe === undefined) throw new Error("no pipe");
+  for (const text of texts) writeSync(pipe.writeEnd, text);
+  return pipe;
+}
+
+/** What each open descriptor is; the one that lists them is gone by then. */
+function openFiles(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((descriptor) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${descriptor}`)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+const text = (capture: Capture) => Buffer.concat(capture.captured().chunks).toString();
+
+test("everything up to the end", async () => {
+  const { readEnd, writeEnd } = filled("one ", "two");
+  closeAll(writeEnd);
+  const capture = new Capture(readEnd, 100);
+  await capture.finish(10_000, 20_000);
+  expect(text(capture)).toBe("one two");
+  expect(capture.captured().dropped).toBe(0);
+});
+
+test.each([
+  [7, "one two", 0],
+  [6, "one tw", 1],
+  [0, "", 7],
+])("T15 with room for %d bytes", async (limit, kept, dropped) => {
+  const { readEnd, writeEnd } = filled("one two");
+  closeAll(writeEnd);
+  const capture = new Capture(readEnd, limit);
+  await capture.finish(10_000, 20_000);
+  expect(text(capture)).toBe(kept);
+  expect(capture.captured().dropped).toBe(dropped);
+});
+
+test("T14 a writer that never closes: what came is kept, the descriptor is let go", async () => {
+  const { readEnd, writeEnd } = filled("so far");
+  const pipe = readlinkSync(`/proc/self/fd/${readEnd}`);
+  const capture = new Capture(readEnd, 100);
+  await capture.finish(50, 20_000);
+  expect(text(capture)).toBe("so far");
+  closeAll(writeEnd);
+  // Bun reads from a copy of the descriptor, which it closes a moment later.
+  await until("the pipe is closed", () => !openFiles().includes(pipe));
+});
+
+test("T14 a writer that never stops is let go as well", async () => {
+  const { readEnd, writeEnd } = filled("x");
+  const writer = Bun.spawn(["/bin/sh", "-c", "while :; do echo more; sleep 0.01; done"], {
+    stdout: writeEnd,
+    stderr: "ignore",
+  });
+  closeAll(writeEnd);
+  const capture = new Capture(readEnd, 100_000);
+  await capture.finish(200, 400);
+  expect(text(capture)).toStartWith("xmore\n");
+  writer.kill("SIGKILL");
+});
+
+test("what is there at the end is read however late it is looked at", async () => {
+  const { readEnd, writeEnd } = filled("x".repeat(60_000));
+  const capture = new Capture(readEnd, 100_000);
+  const done = capture.finish(1, 20_000);
+  Bun.sleepSync(50);
+  await done;
+  expect(text(capture)).toHaveLength(60_000);
+  closeAll(writeEnd);
+});
+
+test("what a script prints by the byte costs not much more than its bytes", async () => {
+  const { readEnd, writeEnd } = filled();
+  const capture = new Capture(readEnd, 2_500);
+  // A write each, so that each may be read by itself.
+  for (let at = 0; at < 3000; at++) {
+    writeSync(writeEnd, String(at % 10));
+    await new Promise(setImmediate);
+  }
+  closeAll(writeEnd);
+  await capture.finish(10_000, 20_000);
+  const { chunks, dropped } = capture.captured();
+  expect(Buffer.concat(chunks).toString()).toBe("0123456789".repeat(250));
+  expect(dropped).toBe(500);
+  expect(chunks.length).toBeLessThan(20);
+});
+
+test("what comes after the output was handed over is not in it", async () => {
+  const { readEnd, writeEnd } = filled("before");
+  const capture = new Capture(readEnd, 100);
+  await until("it is read", () => capture.captured().chunks.length > 0);
+  const { chunks } = capture.captured();
+  writeSync(writeEnd, "after");
+  await new Promise(setImmediate);
+  closeAll(writeEnd);
+  await capture.finish(10_000, 20_000);
+  expect(chunks).toHaveLength(0);
+  expect(text(capture)).toBe("after");
+});

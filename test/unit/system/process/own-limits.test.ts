@@ -1,0 +1,49 @@
+/** What a caller of lent rights bounds a program by (T62). */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+const CODE = `const { takeOwnLimits } = await import(${JSON.stringify(
+  join(import.meta.dir, "../../../../src/system/process/own-limits.ts"),
+)});
+takeOwnLimits();
+console.log(process.umask().toString(8));
+console.log(await Bun.file("/proc/self/limits").text());`;
+
+function bounded(...limits: readonly string[]) {
+  const shell = [...limits, 'exec "$@"'].join("; ");
+  const { stdout, stderr } = Bun.spawnSync([
+    "sh",
+    "-ec",
+    shell,
+    "sh",
+    process.execPath,
+    "-e",
+    CODE,
+  ]);
+  return { out: stdout.toString(), err: stderr.toString() };
+}
+
+test("T62 a soft limit that would cut the work short is lifted, and the umask is a usual one", () => {
+  const { out, err } = bounded(
+    "ulimit -S -f 1",
+    "ulimit -S -t 30",
+    "ulimit -S -d 100000000",
+    "umask 0",
+  );
+  expect(out, err).toStartWith("22\n");
+  for (const name of ["Max file size", "Max cpu time", "Max data size", "Max address space"]) {
+    expect(out).toMatch(new RegExp(`^${name} +unlimited`, "m"));
+  }
+});
+
+test("T62 a hard limit that keeps a file from being written stops the program, unless it can be lifted", () => {
+  const { out, err } = bounded("trap '' XFSZ", "ulimit -f 1");
+  if (out === "")
+    expect(err).toContain("it may write no more than 512 bytes into a file (ulimit -f)");
+  else expect(out).toMatch(/^Max file size +unlimited/m);
+});
+
+test("T62 a hard limit that leaves enough stays", () => {
+  const { out } = bounded("ulimit -f 1000000");
+  expect(out).toMatch(/^Max file size +(unlimited|512000000)/m);
+});

@@ -7,12 +7,12 @@ const SOURCES = new Map([
   ["src/core/a.ts", "export const a = 1;"],
   ["src/core/b.ts", 'import { a } from "./a.ts"; export const b = a;'],
   ["src/system/c.ts", 'export const c = async () => (await import("../core/b.ts")).b;'],
-  ["test/unit/core/a.test.ts", 'import { a } from "../../src/core/a.ts"; void a;'],
-  ["test/unit/core/b.test.ts", 'import { b } from "../../src/core/b.ts"; void b;'],
-  ["test/unit/system/c.test.ts", 'import { run } from "../support/run.ts"; run();'],
+  ["test/unit/core/a.test.ts", 'import { a } from "../../../src/core/a.ts"; void a;'],
+  ["test/unit/core/b.test.ts", 'import { b } from "../../../src/core/b.ts"; void b;'],
+  ["test/unit/system/c.test.ts", 'import { run } from "../../support/run.ts"; run();'],
   ["test/unit/system/d.test.ts", 'const program = source("c.ts");'],
   ["test/support/run.ts", 'export const run = () => join(dir, "../../src/system/c.ts");'],
-  ["test/unit/core/other.test.ts", 'import type { a } from "../../src/core/a.ts";'],
+  ["test/unit/core/other.test.ts", 'import type { a } from "../../../src/core/a.ts";'],
 ]);
 
 test("a test reaches what it imports, at any distance, also as a program that it starts", () => {

@@ -46,7 +46,7 @@ function namedIn(file: string, text: string): Set<string> {
   const programs = [...text.matchAll(/(?<!\bfrom |\bimport\()["']([\w./-]+\.ts)["']/g)].flatMap(
     ([, path = ""]) => [
       posix.join(folder, path),
-      posix.join(folder.replace(/^test\b/, "src"), path),
+      posix.join(folder.replace(/^test\/unit\b/, "src"), path),
     ],
   );
   return new Set([...imported, ...programs]);

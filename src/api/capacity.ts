@@ -1,5 +1,5 @@
 /** What the API takes on under this process's limit of descriptors (T65). */
-import type { Controller } from "../controller/controller.ts";
+import type { Controller } from "../controller/control-host.ts";
 import { type ApiShares, apiShares } from "../core/descriptor-shares.ts";
 import { descriptorLimit, workDescriptors } from "../system/process/descriptors.ts";
 

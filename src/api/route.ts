@@ -1,7 +1,7 @@
 /** What a route is: how it is asked, what it answers, and the work. */
 import type { z } from "zod";
 import type { Caller } from "../controller/access/authorize.ts";
-import type { Controller } from "../controller/controller.ts";
+import type { Controller } from "../controller/control-host.ts";
 import type { StartedRun } from "../controller/runs/run.ts";
 import type { Answer } from "./answer.ts";
 

@@ -1,6 +1,6 @@
 /** ctrl-exec-api: from a request to its answer, and from SIGTERM to the last one. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Controller } from "../controller/controller.ts";
+import type { Controller } from "../controller/control-host.ts";
 import { newRequestId } from "../controller/request-id.ts";
 import type { StartedRun } from "../controller/runs/run.ts";
 import { ANY_TIME, loadCredential } from "../controller/trust/credential.ts";

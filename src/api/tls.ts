@@ -1,7 +1,7 @@
 /** The API's own certificate: TLS when both files are there (docs/API.md, "Start"). */
 import { existsSync } from "node:fs";
 import type { SecureContext } from "node:tls";
-import type { Controller } from "../controller/controller.ts";
+import type { Controller } from "../controller/control-host.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { certificatesAlone, readCertificate } from "../pki/certificate.ts";
 import { fitsKey, privateKeyAlone } from "../pki/keys.ts";

@@ -1,6 +1,6 @@
 /** The command line of ctrl-exec-api. */
 import { startApi } from "../api/server.ts";
-import type { Controller } from "../controller/controller.ts";
+import type { Controller } from "../controller/control-host.ts";
 import { KeptDialler } from "../controller/fleet/kept-dialler.ts";
 import { HostIndex } from "../controller/store/host-index.ts";
 import { startCheckLoop } from "../controller/upkeep/maintenance.ts";

@@ -10,7 +10,7 @@ import { loadState } from "../../src/agent/state/state.ts";
 import { storeIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Caller } from "../../src/controller/access/authorize.ts";
 import { authorizedTargets } from "../../src/controller/access/authorized-targets.ts";
-import type { Controller } from "../../src/controller/controller.ts";
+import type { Controller } from "../../src/controller/control-host.ts";
 import { type ResolvedTarget, readTargets } from "../../src/controller/fleet/targets.ts";
 import { pingHosts } from "../../src/controller/inventory/ping.ts";
 import { approveRequest } from "../../src/controller/pairing/desk.ts";

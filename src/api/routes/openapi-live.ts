@@ -1,5 +1,5 @@
 import { everyHost } from "../../controller/access/authorized-targets.ts";
-import type { Controller } from "../../controller/controller.ts";
+import type { Controller } from "../../controller/control-host.ts";
 import { scanCapabilities } from "../../controller/inventory/discovery.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import type { DiscoveredHost } from "../../core/results.ts";

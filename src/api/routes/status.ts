@@ -1,4 +1,4 @@
-import { openReplies } from "../../controller/controller.ts";
+import { openReplies } from "../../controller/control-host.ts";
 import { showRun } from "../../controller/runs/status.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { Refused, refusal, success } from "../answer.ts";

@@ -2,7 +2,7 @@
  * A forgotten `--`: `run web-01 deploy extra` asks the hosts web-01 and deploy for the script extra. It is
  * said of what has failed, and changes nothing; what it takes from records, after the hook has agreed (T67).
  */
-import type { Controller } from "../../controller/controller.ts";
+import type { Controller } from "../../controller/control-host.ts";
 import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
 import { agentFinder } from "../../controller/store/registry.ts";
 import { parseTarget } from "../../core/net/host-name.ts";

@@ -1,4 +1,4 @@
-import type { Controller } from "../../controller/controller.ts";
+import type { Controller } from "../../controller/control-host.ts";
 import type { HostProblem } from "../../controller/fleet/fan-out.ts";
 import { knownClocks } from "../../controller/store/known-clocks.ts";
 import { readRegistry } from "../../controller/store/registry.ts";

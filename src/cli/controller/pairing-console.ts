@@ -1,6 +1,6 @@
 /** The operator's side of pairing-mode on a terminal: one request at a time, the others listed. */
 
-import type { Controller } from "../../controller/controller.ts";
+import type { Controller } from "../../controller/control-host.ts";
 import { approveRequest, denyRequest } from "../../controller/pairing/desk.ts";
 import { listRequests, type PendingRequest } from "../../controller/pairing/queue.ts";
 import { findAgent } from "../../controller/store/registry.ts";

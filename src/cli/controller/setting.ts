@@ -1,7 +1,7 @@
 /** What every mode of the controller starts from. */
 import type { Caller } from "../../controller/access/authorize.ts";
 import { refuseOpenFiles } from "../../controller/access/open-files.ts";
-import type { Controller } from "../../controller/controller.ts";
+import type { Controller } from "../../controller/control-host.ts";
 import {
   DEFAULT_CONTROLLER_CONFIG,
   parseControllerConfig,

@@ -1,4 +1,4 @@
-import type { Controller } from "../../controller/controller.ts";
+import type { Controller } from "../../controller/control-host.ts";
 import { readRegistry } from "../../controller/store/registry.ts";
 import { setupController } from "../../controller/trust/ca.ts";
 import { loadCredential, lossOfCredential } from "../../controller/trust/credential.ts";

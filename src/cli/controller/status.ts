@@ -1,4 +1,4 @@
-import { openReplies } from "../../controller/controller.ts";
+import { openReplies } from "../../controller/control-host.ts";
 import { showRun } from "../../controller/runs/status.ts";
 import { type RunReportSoFar, runFailed } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";

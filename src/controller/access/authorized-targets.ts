@@ -8,7 +8,7 @@ import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import type { Target } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import { inSlices } from "../../system/in-slices.ts";
-import type { Controller } from "../controller.ts";
+import type { Controller } from "../control-host.ts";
 import {
   givenTwice,
   labelsOf,

@@ -2,7 +2,7 @@
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
-import { type Controller, openDialler } from "../controller.ts";
+import { type Controller, openDialler } from "../control-host.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { targetOf } from "../fleet/targets.ts";
 import type { ApprovalOptions } from "../pairing/desk.ts";

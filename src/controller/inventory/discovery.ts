@@ -4,7 +4,7 @@ import type { DiscoveredHost } from "../../core/results.ts";
 import { capabilitiesReply, refusalIn } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedRegistry, authorizedTargets } from "../access/authorized-targets.ts";
-import { type Controller, openDialler } from "../controller.ts";
+import { type Controller, openDialler } from "../control-host.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 

@@ -6,7 +6,7 @@ import type { PingResult } from "../../core/results.ts";
 import { pingReply, refusalIn } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
-import { type Controller, openDialler } from "../controller.ts";
+import { type Controller, openDialler } from "../control-host.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import { newRequestId } from "../request-id.ts";

@@ -5,7 +5,7 @@ import { isoSeconds, opensslTime } from "../../core/time.ts";
 import { readCertificate } from "../../pki/certificate.ts";
 import { judgeCsr } from "../../pki/csr.ts";
 import { readText } from "../../system/files/files.ts";
-import type { Controller } from "../controller.ts";
+import type { Controller } from "../control-host.ts";
 import { paths } from "../store/paths.ts";
 import {
   type AgentRecord,

@@ -7,7 +7,7 @@ import { isSendableName } from "../../core/script-name.ts";
 import { MAX_REQUEST_BYTES } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
-import { type Controller, openDialler } from "../controller.ts";
+import { type Controller, openDialler } from "../control-host.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import { newRequestId } from "../request-id.ts";

@@ -21,7 +21,7 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import type { Controller } from "../controller.ts";
+import type { Controller } from "../control-host.ts";
 import { noteIssued } from "../store/issued.ts";
 import { lockMaintenance } from "../store/maintenance-lock.ts";
 import { paths } from "../store/paths.ts";

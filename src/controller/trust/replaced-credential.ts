@@ -8,7 +8,7 @@
  */
 import type { Serial } from "../../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
-import type { Controller } from "../controller.ts";
+import type { Controller } from "../control-host.ts";
 import { paths } from "../store/paths.ts";
 import { writeRotation } from "../store/rotation-state.ts";
 import { keep, markAgents, placeSteps, type RotationStep } from "../upkeep/rotation.ts";

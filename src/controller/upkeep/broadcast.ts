@@ -10,7 +10,7 @@ import {
   runReply,
   UPDATE_SERIAL_SCRIPT,
 } from "../../core/wire/messages.ts";
-import { type Controller, openDialler } from "../controller.ts";
+import { type Controller, openDialler } from "../control-host.ts";
 import {
   askFleet,
   type FleetDialler,

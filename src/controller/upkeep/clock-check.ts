@@ -10,7 +10,7 @@ import {
 import { CtrlExecError } from "../../core/errors.ts";
 import { draw } from "../../core/random.ts";
 import { opensslTime } from "../../core/time.ts";
-import type { Controller } from "../controller.ts";
+import type { Controller } from "../control-host.ts";
 import { dialSetting } from "../fleet/dial-setting.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { targetOf } from "../fleet/targets.ts";

@@ -1,6 +1,6 @@
 /** The check loop: what a fleet's trust needs, done as it falls due, unattended. */
 import { CtrlExecError, inOneLine, messageOf } from "../../core/errors.ts";
-import type { Controller } from "../controller.ts";
+import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";
 import { dropExpiredRequests } from "../pairing/queue.ts";
 import { dropUnusedLocks } from "../runs/locks.ts";

@@ -18,7 +18,7 @@ import {
   readTextIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import type { Controller } from "../controller.ts";
+import type { Controller } from "../control-host.ts";
 import { paths } from "../store/paths.ts";
 import { keptSerial, keptText } from "../trust/credential.ts";
 

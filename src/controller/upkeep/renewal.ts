@@ -12,7 +12,7 @@ import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../../core/t
 import { refusalIn, renewReply } from "../../core/wire/messages.ts";
 import { type CertificateFacts, readCertificate } from "../../pki/certificate.ts";
 import { readText } from "../../system/files/files.ts";
-import { type Controller, openDialler } from "../controller.ts";
+import { type Controller, openDialler } from "../control-host.ts";
 import type { AgentRequest } from "../fleet/ask-agent.ts";
 import {
   askHost,

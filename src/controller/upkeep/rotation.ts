@@ -31,7 +31,7 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import type { Controller } from "../controller.ts";
+import type { Controller } from "../control-host.ts";
 import { paths } from "../store/paths.ts";
 import { changeAgents, readRegistry } from "../store/registry.ts";
 import { readRotation, rotationState, writeRotation } from "../store/rotation-state.ts";

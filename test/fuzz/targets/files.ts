@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseAllowlist } from "../../../src/agent/scripts/allowlist.ts";
-import type { Controller } from "../../../src/controller/controller.ts";
+import type { Controller } from "../../../src/controller/control-host.ts";
 import { ReplyBudget } from "../../../src/controller/fleet/reply-budget.ts";
 import { listRequests } from "../../../src/controller/pairing/queue.ts";
 import { readRunRecord } from "../../../src/controller/runs/stored-runs.ts";

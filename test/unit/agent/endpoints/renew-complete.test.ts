@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { openDialler } from "../../../../src/controller/controller.ts";
+import { openDialler } from "../../../../src/controller/control-host.ts";
 import { askHost } from "../../../../src/controller/fleet/fan-out.ts";
 import { targetOf } from "../../../../src/controller/fleet/targets.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { loadIdentity } from "../../../../src/agent/trust/identity-files.ts";
-import { openDialler } from "../../../../src/controller/controller.ts";
+import { openDialler } from "../../../../src/controller/control-host.ts";
 import { askHost, type FleetDialler } from "../../../../src/controller/fleet/fan-out.ts";
 import { targetOf } from "../../../../src/controller/fleet/targets.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { everyHost } from "../../../../src/controller/access/authorized-targets.ts";
-import type { Controller } from "../../../../src/controller/controller.ts";
+import type { Controller } from "../../../../src/controller/control-host.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
 import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import { startRun } from "../../../../src/controller/runs/run.ts";

@@ -1,7 +1,7 @@
 /** T02: a connection that the API keeps to an agent outlives nothing that would stop a new one. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Controller } from "../../../../src/controller/controller.ts";
+import type { Controller } from "../../../../src/controller/control-host.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";

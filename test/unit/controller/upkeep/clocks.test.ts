@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { loadIdentity } from "../../../../src/agent/trust/identity-files.ts";
-import type { Controller } from "../../../../src/controller/controller.ts";
+import type { Controller } from "../../../../src/controller/control-host.ts";
 import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import { approveRequest } from "../../../../src/controller/pairing/desk.ts";
 import { submitRequest } from "../../../../src/controller/pairing/queue.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Controller } from "../../../../src/controller/controller.ts";
+import type { Controller } from "../../../../src/controller/control-host.ts";
 import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
 import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import { rememberClocks } from "../../../../src/controller/store/known-clocks.ts";

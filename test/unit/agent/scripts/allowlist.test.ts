@@ -3,7 +3,7 @@ import {
   isScriptName,
   parseAllowlist,
   suspectedOption,
-} from "../../../src/agent/scripts/allowlist.ts";
+} from "../../../../src/agent/scripts/allowlist.ts";
 
 const FILE = "/etc/ctrl-exec-agent/scripts.conf";
 const TOML = "/etc/ctrl-exec-agent/scripts.toml";

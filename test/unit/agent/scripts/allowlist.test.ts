@@ -1,9 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import {
-  isScriptName,
-  parseAllowlist,
-  suspectedOption,
-} from "../../../../src/agent/scripts/allowlist.ts";
+import { parseAllowlist, suspectedOption } from "../../../../src/agent/scripts/allowlist.ts";
+import { isScriptName } from "../../../../src/core/script-name.ts";
 
 const FILE = "/etc/ctrl-exec-agent/scripts.conf";
 const TOML = "/etc/ctrl-exec-agent/scripts.toml";

@@ -7,7 +7,9 @@ import {
   inOneLine,
   LockedError,
 } from "../core/errors.ts";
-import type { ErrorAnswer, Frozen } from "./schemas.ts";
+import type { Frozen } from "../core/json.ts";
+import type { LongText } from "../core/wire/json-pieces.ts";
+import type { ErrorAnswer } from "./schemas.ts";
 
 export interface Answer {
   readonly status: number;
@@ -15,8 +17,13 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The body is what the schema of the route's answer says: `success<typeof pingAnswer>(...)`. */
-export function success<Schema extends z.ZodType>(body: Frozen<z.output<Schema>>): Answer {
+/**
+ * The body is what the schema of the route's answer says: `success<typeof pingAnswer>(...)`. A text of it may be
+ * one that is made while it is written.
+ */
+export function success<Schema extends z.ZodType>(
+  body: Frozen<z.output<Schema>, LongText>,
+): Answer {
   return { status: 200, body };
 }
 

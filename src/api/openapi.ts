@@ -1,5 +1,7 @@
 /** The OpenAPI 3.1 document, made from the routes and their schemas. */
 import { z } from "zod";
+import { discoveredHost, pingResult } from "../core/results.ts";
+import { runResult } from "../core/run-result.ts";
 import { VERSION } from "../core/version.ts";
 import type { Route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -12,9 +14,9 @@ const REQUESTS = {
 };
 
 const ANSWERS = {
-  RunResult: schemas.runResult,
-  PingResult: schemas.pingResult,
-  DiscoveredHost: schemas.discoveredHost,
+  RunResult: runResult,
+  PingResult: pingResult,
+  DiscoveredHost: discoveredHost,
   Index: schemas.indexAnswer,
   Health: schemas.healthAnswer,
   PingAnswer: schemas.pingAnswer,
@@ -32,8 +34,11 @@ type JsonObject = Record<string, unknown>;
 
 const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
-const NAMES: ReadonlyMap<z.ZodType, string> = new Map(
-  Object.entries<z.ZodType>({ ...REQUESTS, ...ANSWERS }).map(([name, schema]) => [schema, name]),
+const NAMES: ReadonlyMap<z.core.$ZodType, string> = new Map(
+  Object.entries<z.core.$ZodType>({ ...REQUESTS, ...ANSWERS }).map(([name, schema]) => [
+    schema,
+    name,
+  ]),
 );
 
 export function openapiDocument(routes: readonly Route[]): JsonObject {
@@ -308,7 +313,7 @@ function addEnum(jsonSchema: JsonObject, values: readonly string[] | undefined):
 }
 
 function convert(
-  named: Readonly<Record<string, z.ZodType>>,
+  named: Readonly<Record<string, z.core.$ZodType>>,
   io: "input" | "output",
   override: (context: Overridden) => void,
 ): JsonObject {

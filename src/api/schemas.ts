@@ -5,9 +5,9 @@
 import { z } from "zod";
 import { isArrayOfText } from "../core/json.ts";
 import { parseTarget } from "../core/net/host-name.ts";
-import { RUN_STATES } from "../core/run-state.ts";
+import { discoveredHost, pingResult } from "../core/results.ts";
+import { requestId, runReport, runResult } from "../core/run-result.ts";
 import { unknownMember } from "../core/unknown-member.ts";
-import type { LongText } from "../core/wire/json-pieces.ts";
 
 // No program and no environment variable can be given a NUL byte.
 const NO_NUL = /^[^\0]*$/;
@@ -96,72 +96,6 @@ export const discoveryRequest = requestSchema({
   token,
 });
 
-const reqid = z
-  .string()
-  .regex(/^[0-9a-f]{16}$/)
-  .describe("16 hex digits.");
-const rtt = z.string().describe("Milliseconds with their unit: 42ms.");
-const failure = z.string().optional().describe("Why there is no answer; absent when there is one.");
-const base64 = z.string().optional();
-const dropped = z.number().int().nonnegative().optional();
-
-export const runResult = z.object({
-  host: z.string(),
-  script: z.string(),
-  exit: z
-    .number()
-    .int()
-    .describe("The script's own code; 126 killed or not executable; -1 none, see state."),
-  stdout: z.string(),
-  stderr: z.string(),
-  rtt,
-  reqid,
-  state: z
-    .enum(RUN_STATES)
-    .describe(
-      "Whether the script ran. ended: it ran and is over. never-ran: it did not, so running it again repeats nothing. unknown: the host may have been asked and no result came, so it may have run or still be running.",
-    ),
-  error: z.string().optional().describe("What went wrong; always there unless state is ended."),
-  stdout_b64: base64.describe("The exact bytes, base64, when they are not UTF-8."),
-  stderr_b64: base64,
-  signal: z.string().optional().describe("The signal that ended the script."),
-  timed_out: z
-    .boolean()
-    .optional()
-    .describe("The agent ended the script because its `timeout` was over."),
-  stdout_dropped: dropped.describe(
-    "Bytes of output that are not here: beyond what the agent keeps, or what could be recorded.",
-  ),
-  stderr_dropped: dropped,
-});
-
-export const pingResult = z.object({
-  host: z.string(),
-  status: z.enum(["ok", "error"]),
-  rtt,
-  expiry: z.string().describe("When the agent's certificate ends: Jun  7 16:28:00 2027 GMT."),
-  version: z.string(),
-  reqid,
-  error: failure,
-  clock_offset: z
-    .number()
-    .int()
-    .optional()
-    .describe("Seconds by which its clock is ahead of this host's, when that is a minute or more."),
-});
-
-const discoveredScript = z.object({ name: z.string(), path: z.string(), executable: z.boolean() });
-
-export const discoveredHost = z.object({
-  host: z.string(),
-  status: z.enum(["ok", "error"]),
-  version: z.string(),
-  rtt,
-  scripts: z.array(discoveredScript),
-  tags: z.record(z.string(), z.string()),
-  error: failure,
-});
-
 const ok = z.literal(true);
 
 export const indexAnswer = z.object({
@@ -178,7 +112,7 @@ export const pingAnswer = z.object({ ok, results: z.array(pingResult) });
 
 export const runAnswer = z.object({
   ok,
-  reqid,
+  reqid: requestId,
   results: z.array(runResult),
   recorded: z
     .literal(false)
@@ -188,21 +122,17 @@ export const runAnswer = z.object({
     ),
 });
 
-export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });
+export const acceptedAnswer = z.object({ ok, reqid: requestId, complete: z.literal(false) });
 
 export const discoveryAnswer = z.object({ ok, hosts: z.record(z.string(), discoveredHost) });
 
+/** The run itself. Records of 0.8 may have results without an id. */
 export const statusAnswer = z.object({
   ok,
-  reqid,
-  script: z.string(),
-  hosts: z.array(z.string()).describe("Every host of the run."),
-  results: z.array(runResult.extend({ reqid: z.string() })).describe("Of the hosts that are done."),
-  pending: z.array(z.string()).describe("The hosts that are still out."),
-  complete: z.boolean(),
-  submitter: z.string().describe("Who asked for the run, as they called themselves."),
-  started: z.string(),
-  completed: z.string().nullable().describe("Null while hosts are out."),
+  ...runReport.shape,
+  results: z
+    .array(z.object({ ...runResult.shape, reqid: z.string() }))
+    .describe("Of the hosts that are done."),
 });
 
 export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
@@ -236,15 +166,3 @@ export type ErrorAnswer =
   | z.output<typeof errorAnswer>
   | z.output<typeof deniedAnswer>
   | z.output<typeof lockedAnswer>;
-
-/**
- * An answer as it may be built: nothing that a use-case gives has to be copied, and a text may be one
- * that is made while it is written.
- */
-export type Frozen<Shape> = Shape extends string
-  ? Shape | LongText
-  : Shape extends (infer Item)[]
-    ? readonly Frozen<Item>[]
-    : Shape extends object
-      ? { readonly [Key in keyof Shape]: Frozen<Shape[Key]> }
-      : Shape;

@@ -13,6 +13,18 @@ export function readJsonAs<Schema extends z.ZodMiniType>(
   }
 }
 
+/**
+ * What a schema gives, as others may have it: nothing of it can be changed, so nothing has to be copied.
+ * Where `Text` is given, a text may also be that.
+ */
+export type Frozen<Shape, Text = never> = Shape extends string
+  ? Shape | Text
+  : Shape extends readonly (infer Item)[]
+    ? readonly Frozen<Item, Text>[]
+    : Shape extends object
+      ? { readonly [Key in keyof Shape]: Frozen<Shape[Key], Text> }
+      : Shape;
+
 /** A list whose every item is text. */
 export function isArrayOfText(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");

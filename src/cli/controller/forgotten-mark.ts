@@ -6,7 +6,7 @@ import type { Controller } from "../../controller/control-host.ts";
 import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
 import { agentFinder } from "../../controller/store/registry.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
-import type { RunResult } from "../../core/results.ts";
+import type { RunResult } from "../../core/run-result.ts";
 import { isScriptName } from "../../core/script-name.ts";
 import { forOneLine } from "../../core/text.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages.ts";

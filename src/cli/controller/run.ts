@@ -1,7 +1,7 @@
 import { startRun } from "../../controller/runs/run.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { type RunResult, runFailed } from "../../core/results.ts";
+import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { defineVerb } from "../command/command.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
 import { scriptArguments } from "../command/script-arguments.ts";

@@ -1,6 +1,6 @@
 import { openReplies } from "../../controller/control-host.ts";
 import { showRun } from "../../controller/runs/status.ts";
-import { type RunReportSoFar, runFailed } from "../../core/results.ts";
+import { type RunReportSoFar, runFailed } from "../../core/run-result.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";

@@ -1,5 +1,5 @@
 /** Hosts of which nobody knows whether the script ran, named once below the results. */
-import type { RunResult } from "../../core/results.ts";
+import type { RunResult } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
 
 /** For stderr, with how to find out; empty when it is known of every host. */

@@ -1,8 +1,8 @@
 /** What a run shows of each host, in a block of its own (docs/PROTOCOL.md, section 5). */
 
 import { withNextStep } from "../../core/refusal-steps.ts";
-import type { RunResult } from "../../core/results.ts";
-import { runFailed } from "../../core/results.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import { runFailed } from "../../core/run-result.ts";
 import type { RunState } from "../../core/run-state.ts";
 import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";

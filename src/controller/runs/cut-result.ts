@@ -1,6 +1,6 @@
 /** A result without its long outputs: what is recorded when there is no room for all of it. */
 import { dropUndefined } from "../../core/json.ts";
-import { changeError, type RunResult, withoutResult } from "../../core/results.ts";
+import { changeError, type RunResult, withoutResult } from "../../core/run-result.ts";
 import type { LongText } from "../../core/wire/json-pieces.ts";
 import { PiecedText } from "../../core/wire/pieced-text.ts";
 

@@ -1,6 +1,5 @@
 /** What came of a run on one host, as its result: an answer, a refusal, or nothing. */
-import { dropUndefined } from "../../core/json.ts";
-import { type RunResult, withoutResult } from "../../core/results.ts";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { readRunEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
 import { NOT_PERMITTED, refusalIn, runReply } from "../../core/wire/messages.ts";
 import type { HostOutcome } from "../fleet/fan-out.ts";
@@ -27,7 +26,7 @@ export function hostResult(
     const { exit, stdout, stderr, error, state, ...rest } = answered.data;
     // The order of docs/PROTOCOL.md, section 5: scripts grep for `"script":"...","exit":0`.
     const head = { host, script: run.script, exit, stdout, stderr, rtt, reqid: run.reqid };
-    return { ...head, ...readRunEnd(answered.data, "never-ran"), ...dropUndefined(rest) };
+    return { ...head, ...readRunEnd(answered.data, "never-ran"), ...rest };
   }
   const problem = `${host} answered with status ${reply.status} and no result`;
   const end = runEnd(stateOfRefusal(reply.status), refusalIn(reply.json) ?? problem);

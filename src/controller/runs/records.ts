@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import type { RunResult } from "../../core/results.ts";
+import type { RunReportSoFar, RunResult } from "../../core/run-result.ts";
 import { jsonForScreen } from "../../core/text.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { formatBytes } from "../../core/units.ts";
@@ -189,7 +189,7 @@ export class RunRecord {
   /** The submitter stands before what may be long: the auth hook is told it, and may refuse. */
   *#json(complete: boolean, results: readonly RunResult[]): Generator<string> {
     const { reqid, script, hosts, submitter } = this.#facts;
-    const record = {
+    const record: Omit<RunReportSoFar, "pending"> = {
       reqid,
       submitter,
       script,

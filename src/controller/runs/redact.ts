@@ -1,6 +1,6 @@
 /** Takes a caller's token out of what is kept (T27): a script may print the context it was given. */
 
-import { changeError, type RunResult } from "../../core/results.ts";
+import { changeError, type RunResult } from "../../core/run-result.ts";
 import { base64Of, bytesOf } from "../../core/wire/base64.ts";
 import type { LongText } from "../../core/wire/json-pieces.ts";
 

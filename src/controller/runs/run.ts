@@ -2,7 +2,7 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
-import type { RunResult } from "../../core/results.ts";
+import type { RunResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
 import { MAX_REQUEST_BYTES } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";

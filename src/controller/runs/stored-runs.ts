@@ -2,9 +2,14 @@
 import { stat } from "node:fs/promises";
 import * as z from "zod/mini";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
-import { dropUndefined } from "../../core/json.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import { type RunReportSoFar, type RunResult, withoutResult } from "../../core/results.ts";
+import {
+  type RunReportSoFar,
+  type RunResult,
+  runReport,
+  runResult,
+  withoutResult,
+} from "../../core/run-result.ts";
 import { readRunEnd } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";
@@ -34,40 +39,38 @@ const output = z.pipe(
   z.nullish(z.union([z.string(), z.instanceof(PiecedText)])),
   z.transform((value) => value ?? ""),
 );
-const outputBytes = z.optional(z.union([z.string(), z.instanceof(PiecedText)]));
+const outputBytes = z.exactOptional(z.union([z.string(), z.instanceof(PiecedText)]));
 /** An error, or a script's name as somebody typed it. */
 const longText = z.union([z.string(), z.pipe(z.instanceof(PiecedText), z.transform(String))]);
 const moment = z.nullish(z.union([z.string(), z.pipe(z.number(), z.transform(epochToIso))]));
 
-const storedResult = z.object({
-  host: z.string(),
+/** What was recorded of an answer was judged when it came (wire/messages.ts), by whichever version it was. */
+const storedResult = z.extend(runResult, {
   script: longText,
   exit: exitNumber,
   stdout: output,
   stderr: output,
   rtt: text,
   reqid: text,
-  error: z.optional(longText),
   /** Absent in records of 0.8 and 1.0. */
-  state: z.optional(text),
+  state: z.exactOptional(text),
+  error: z.exactOptional(longText),
   stdout_b64: outputBytes,
   stderr_b64: outputBytes,
-  signal: z.optional(z.string()),
-  timed_out: z.optional(z.boolean()),
-  stdout_dropped: z.optional(z.number()),
-  stderr_dropped: z.optional(z.number()),
+  stdout_dropped: z.exactOptional(z.number()),
+  stderr_dropped: z.exactOptional(z.number()),
 });
 
-/** Records of 0.8 have the first five members and are complete. */
-const storedRun = z.object({
+/** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
+const storedRun = z.extend(z.omit(runReport, { pending: true }), {
   reqid: z.string(),
   script: longText,
   hosts: z.array(z.string()).check(z.minLength(1)),
   results: z.array(storedResult),
-  completed: moment,
   complete: z._default(z.boolean(), true),
-  started: text,
   submitter: text,
+  started: text,
+  completed: moment,
 });
 
 function epochToIso(seconds: number): string {
@@ -136,7 +139,7 @@ export async function readRunRecord(
 
 function asResult(stored: z.output<typeof storedResult>): RunResult {
   const { state, error, ...rest } = stored;
-  return { ...dropUndefined(rest), ...readRunEnd(stored, "unknown") };
+  return { ...rest, ...readRunEnd(stored, "unknown") };
 }
 
 async function readRecord(file: string, reqid: string, account: ReplyAccount): Promise<unknown> {

@@ -4,6 +4,7 @@
  */
 import * as z from "zod/mini";
 import { isArrayOfText, isRecordOfText } from "../json.ts";
+import { runResult } from "../run-result.ts";
 import { PiecedText } from "./pieced-text.ts";
 
 /** Port 7443, requests. */
@@ -45,7 +46,6 @@ const wordOrEmpty = z._default(word, "");
 /** What is shown in one line and logged. */
 const line = text.check(z.maxLength(8192));
 
-const count = z.int().check(z.nonnegative());
 const port = z.int().check(z.gte(1), z.lte(65_535));
 
 export const runRequest = z.object({
@@ -71,25 +71,24 @@ export const exitNumber = z.union([
   z.pipe(text.check(z.regex(/^-?\d{1,5}$/)), z.transform(Number)),
 ]);
 
-/** The answer to a run, as the controller reads it. */
-export const runReply = z.object({
-  exit: exitNumber,
-  stdout: output,
-  stderr: output,
-  error: z.optional(line),
-  /** New: see run-state.ts. A word that is not known there is read as `unknown`. */
-  state: z.optional(word),
-  /** New: the exact bytes, base64, when they are not UTF-8 and `stdout` has lost some. */
-  stdout_b64: z.optional(outputBytes),
-  stderr_b64: z.optional(outputBytes),
-  /** New: the signal that ended the script. */
-  signal: z.optional(word),
-  /** New: the agent ended the script because its `timeout` was over. */
-  timed_out: z.optional(z.boolean()),
-  /** New: bytes that were dropped because the output was longer than the agent keeps. */
-  stdout_dropped: z.optional(count),
-  stderr_dropped: z.optional(count),
-});
+/**
+ * The answer to a run, as the controller reads it: the result, without what the controller knows itself. 0.8 has
+ * `exit`, `stdout`, `stderr` and `error`, and leaves out what is empty.
+ */
+export const runReply = z.extend(
+  z.omit(runResult, { host: true, script: true, rtt: true, reqid: true }),
+  {
+    exit: exitNumber,
+    stdout: output,
+    stderr: output,
+    error: z.exactOptional(line),
+    /** A word that run-state.ts does not know is read as `unknown`. */
+    state: z.exactOptional(word),
+    stdout_b64: z.exactOptional(outputBytes),
+    stderr_b64: z.exactOptional(outputBytes),
+    signal: z.exactOptional(word),
+  },
+);
 
 export const pingReply = z.object({
   status: z.literal("ok"),

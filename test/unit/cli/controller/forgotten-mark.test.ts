@@ -5,7 +5,7 @@ import {
   hintOnWords,
   type Known,
 } from "../../../../src/cli/controller/forgotten-mark.ts";
-import type { RunResult } from "../../../../src/core/results.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
 
 const NOTHING: Known = { isHost: () => false, hasRun: () => false };
 const HOSTS = new Set(["web-01", "web-02", "db-01"]);

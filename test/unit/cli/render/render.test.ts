@@ -6,7 +6,7 @@ import { Progress } from "../../../../src/cli/render/progress.ts";
 import { RunBlocks } from "../../../../src/cli/render/run-result.ts";
 import { renderColumns, renderTable } from "../../../../src/cli/render/table.ts";
 import { CtrlExecError, DeniedError } from "../../../../src/core/errors.ts";
-import type { RunResult } from "../../../../src/core/results.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
 import { KeptIo } from "../../../support/kept-io.ts";
 
 const OK: RunResult = {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { cutResult } from "../../../../src/controller/runs/cut-result.ts";
-import type { RunResult } from "../../../../src/core/results.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
 import { PiecedText } from "../../../../src/core/wire/pieced-text.ts";
 
 const long = new PiecedText();

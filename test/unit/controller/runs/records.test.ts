@@ -1,13 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
-import { runResult } from "../../../../src/api/schemas.ts";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { purgeRunRecords } from "../../../../src/controller/runs/record-space.ts";
 import { RunRecord } from "../../../../src/controller/runs/records.ts";
 import { readRunRecord as readStored } from "../../../../src/controller/runs/stored-runs.ts";
 import type { HostContext } from "../../../../src/controller/store/host.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
-import { type RunResult, runFailed, withoutResult } from "../../../../src/core/results.ts";
+import {
+  type RunResult,
+  runFailed,
+  runResult,
+  withoutResult,
+} from "../../../../src/core/run-result.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
 const REQID = "0123456789abcdef";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { resultWithoutToken, withoutToken } from "../../../../src/controller/runs/redact.ts";
-import type { RunResult } from "../../../../src/core/results.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
 import { wholeText } from "../../../../src/core/wire/json-pieces.ts";
 import { PiecedText } from "../../../../src/core/wire/pieced-text.ts";
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { startRun } from "../../../../src/controller/runs/run.ts";
 import { rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
-import type { RunResult } from "../../../../src/core/results.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
 import { until } from "../../../support/folder.ts";
 import { CALLER, type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 import { http10, onRequest, Peer } from "../../../support/peers.ts";

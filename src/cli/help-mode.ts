@@ -8,7 +8,7 @@ export function helpMode(program: Program) {
     positionals: "[<mode>]",
     arity: [0, 1],
     options: {} satisfies OptionDefs,
-    details: "The same as --help, alone or behind a mode.",
+    details: "The same as --help, alone or after a mode.",
     examples: [`${program.name} help`, `${program.name} help ${exampleMode(program)}`],
     async run({ positionals: [mode], io }) {
       if (mode === undefined) {

@@ -9,7 +9,10 @@ const OTHER_SERIAL = `it knows this control host by another certificate; ${PAIR_
 const STEPS: ReadonlyMap<string, string> = new Map([
   ["serial mismatch", OTHER_SERIAL],
   ["forbidden", OTHER_SERIAL],
-  ["certificate revoked", "this control host's serial stands in its revoked-serials"],
+  [
+    "certificate revoked",
+    `its revoked-serials file lists this control host's serial: remove that line there, or if the key is no longer safe, replace it here with ctrl-exec setup-ctrl-exec and ${PAIR_AGAIN}`,
+  ],
 ]);
 
 /** For a screen; data keeps the agent's own words. @param error as a result has it */

@@ -41,7 +41,10 @@ export function proveStorable(config: AgentConfig): void {
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
       throw new CtrlExecError("storage", `Cannot pair: ${thrown.message}`, {
-        hint: `What the control host answers could not be stored in ${folder}. Nothing was sent to it.`,
+        hint: [
+          thrown.hint ?? `Pairing has to store the control host's answer in ${folder}.`,
+          "Nothing was sent to the control host.",
+        ].join("\n"),
         cause: thrown,
       });
     }

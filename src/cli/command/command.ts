@@ -1,7 +1,7 @@
 /**
  * citty, made strict: it accepts unknown options, lets the last of repeated ones win and eats
- * `--help` behind `--`. Here all of these are usage errors, options may stand before or after the
- * mode and its arguments, and everything behind `--` is the script's.
+ * `--help` after `--`. Here all of these are usage errors, options may stand before or after the
+ * mode and its arguments, and everything after `--` is the script's.
  */
 import type { ArgsDef } from "citty";
 import { CtrlExecError } from "../../core/errors.ts";
@@ -24,7 +24,7 @@ export type OptionDefs = Readonly<Record<string, OptionDef>>;
 export interface VerbInput<Options extends OptionDefs> {
   readonly options: ParsedOptions<Options>;
   readonly positionals: readonly string[];
-  /** Everything behind `--`; undefined when there was no `--`. */
+  /** Everything after `--`; undefined when there was no `--`. */
   readonly scriptArgs: readonly string[] | undefined;
   readonly io: Io;
 }
@@ -188,11 +188,11 @@ export async function runVerb(
     if (!Object.hasOwn(verb.options, name)) {
       const mayBeTheScripts = verb.takesScriptArgs === true && line.scriptArgs === undefined;
       const more = mayBeTheScripts ? FORGOTTEN_MARK : "";
-      throw usageError(where, `--${name} has no meaning for ${where}${more}`);
+      throw usageError(where, `${where} does not take --${name}${more}`);
     }
   }
   if (line.scriptArgs !== undefined && verb.takesScriptArgs !== true) {
-    throw usageError(where, `${where} takes nothing behind --`);
+    throw usageError(where, `${where} takes nothing after --`);
   }
   const [min, max] = verb.arity;
   if (line.positionals.length < min) {
@@ -252,8 +252,8 @@ function unknownOption(program: Program, args: readonly string[], arg: string): 
   return usageError(helpFor(program, args), `Unknown option ${arg.split("=")[0]}${better}${more}`);
 }
 
-/** Behind what is said of an option: it may be one that the script knows. */
-const FORGOTTEN_MARK = " (the script's own stand behind --)";
+/** Added to a complaint about an option: it may be meant for the script. */
+const FORGOTTEN_MARK = " (the script's own options go after --)";
 
 function didYouMean(guess: string | undefined): string {
   return guess === undefined ? "" : `; did you mean ${guess}?`;

@@ -80,5 +80,5 @@ function hintAt({ hosts, script }: RunWords, at: number): string | undefined {
   const line = words.map(shellWord).join(" ");
   // What a screen cannot show as it is would be another command.
   const next = forOneLine(line) === line ? line : "see ctrl-exec run --help";
-  return `${meant} was read as a host. If it is the script, its arguments stand behind --: ${next}`;
+  return `${meant} was read as a host. If it is the script, its arguments go after --: ${next}`;
 }

@@ -35,7 +35,10 @@ export const listAgents = defineVerb({
   ],
   async run({ options, io }) {
     if (options.json && options.wide) {
-      throw new CtrlExecError("usage", "--wide has no meaning with --json, which has everything");
+      throw new CtrlExecError(
+        "usage",
+        "--wide and --json cannot be used together: --json has every column",
+      );
     }
     const controller = await openController(options);
     const { config, now } = controller;

@@ -31,7 +31,7 @@ export const run = defineVerb({
   },
   details: [
     "Runs the script on every host in parallel and shows each result as it arrives. The script's",
-    "name is one that scripts.conf lists on the agent; everything behind -- goes to the script as it",
+    "name is one that scripts.conf lists on the agent; everything after -- goes to the script as it",
     "is. A host is a registered name, or any host or address; IPv6 as [::1]:7443.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed or the script ended non-zero. Ctrl-C",

@@ -25,8 +25,8 @@ export async function tokenOption(
 ): Promise<string> {
   if (file === undefined) return token ?? io.env.ENVEXEC_TOKEN ?? "";
   if (token !== undefined) {
-    throw new CtrlExecError("usage", "--token and --token-file exclude each other", {
-      hint: "--token-file keeps the token out of process lists.",
+    throw new CtrlExecError("usage", "--token and --token-file cannot be used together", {
+      hint: "Use --token-file alone: it keeps the token out of process lists.",
     });
   }
   if (file !== "-") return readTokenFile(file, callers().id);
@@ -54,9 +54,13 @@ export function readTokenFile(path: string, caller: number | undefined): string 
     if (caller === undefined) throw unusable(path, fileProblem(cause));
   }
   if (bytes !== undefined) return tokenIn(bytes, path);
-  throw new CtrlExecError("config", `Cannot use ${path}: it is not a plain file of your own`, {
-    hint: "Under sudo --token-file follows no link and takes nobody else's file. Let your shell open it: --token-file - < file\nIn a root shell that sudo opened: env -u SUDO_UID",
-  });
+  throw new CtrlExecError(
+    "config",
+    `Cannot use ${path}: there is no plain file of your own at that path`,
+    {
+      hint: "Under sudo, --token-file reads only your own files and follows no links. Let your shell open it: --token-file - < file\nIn a root shell that sudo opened: env -u SUDO_UID",
+    },
+  );
 }
 
 /** Undefined for what is not the caller's. @throws the system's error */

@@ -26,7 +26,9 @@ export const unpair = defineVerb({
     const [typed = ""] = positionals;
     const { hostname, expiry, revoked } = await unpairAgent(controller, typed, options.revoke);
     if (revoked.length > 0) {
-      io.out(screenLine`Unpaired ${hostname}. This control host takes its certificates no more.\n`);
+      io.out(
+        screenLine`Unpaired ${hostname}. This control host no longer accepts its certificates.\n`,
+      );
       io.out(screenLine`Revoked here: ${revoked.join(", ")}\n`);
       return 0;
     }

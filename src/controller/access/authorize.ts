@@ -7,6 +7,7 @@ import {
   type HookFault,
   logDecision,
 } from "../../core/hook.ts";
+import { forOneLine } from "../../core/text.ts";
 import { runHook } from "../../system/process/hook-process.ts";
 import type { HostContext } from "../store/host.ts";
 
@@ -56,7 +57,7 @@ export async function authorize(
   });
   if (decision.allowed) return;
   const { reason, code, broken, fault } = decision;
-  throw new DeniedError(reason, code, broken ? brokenHint(hook, fault) : undefined);
+  throw new DeniedError(reason, code, broken ? brokenHint(hook, fault) : askedFor(caller));
 }
 
 async function decide(
@@ -99,6 +100,13 @@ const FOREIGN_HOST: AuthDecision = {
 function brokenHint(hook: string | undefined, fault: HookFault | undefined): string {
   const rule = `The auth hook ${hook} gave no decision, so the request is refused.`;
   return fault === undefined ? rule : `${fault.problem}: ${fault.remedy}\n${rule}`;
+}
+
+/** Under sudo the name is root's unless the caller gives one, and a hook refuses alice's token for root. */
+function askedFor({ face, username }: Caller): string | undefined {
+  if (face !== "cli") return undefined;
+  const whom = username === "" ? "no user" : `user ${forOneLine(username)}`;
+  return `The auth hook was asked for ${whom}; --username names another.`;
 }
 
 /** docs/PROTOCOL.md, section 3: with no hook the command line passes and the API follows its default. */

@@ -71,7 +71,7 @@ export function readTargets(
 
 /** @param registered the name behind an address: for callers who may know it */
 export function givenTwice(name: string, registered?: string): CtrlExecError {
-  const also = registered === undefined ? "" : `, as ${registered}`;
+  const also = registered === undefined ? "" : ` (it is ${registered})`;
   return new CtrlExecError("bad-request", `${name} is given twice${also}`);
 }
 

@@ -63,7 +63,10 @@ export async function startPairingServer(
   if (lock === undefined) {
     throw new CtrlExecError(
       "busy",
-      "Cannot start pairing-mode: another one runs on this control host",
+      "Cannot start pairing-mode: it runs on this control host already",
+      {
+        hint: "Decide there, or in this terminal with ctrl-exec list-requests and ctrl-exec approve <id>.",
+      },
     );
   }
   await clearDesk(controller);

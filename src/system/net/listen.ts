@@ -46,8 +46,14 @@ export function cannotListen(cause: unknown, bind: string, port: number): CtrlEx
   return new CtrlExecError(
     PASSING.includes(code) ? "busy" : "config",
     `Cannot listen on ${bind} port ${port}: ${PROBLEMS[code] ?? code}`,
-    { cause },
+    { cause, ...hintOn(code, port) },
   );
+}
+
+function hintOn(code: string, port: number): { readonly hint?: string } {
+  if (code === "EADDRINUSE") return { hint: `See which one: ss -tlnp "sport = :${port}"` };
+  if (code === "EADDRNOTAVAIL") return { hint: "See which it has: ip address" };
+  return {};
 }
 
 async function listenOn(server: Server, bind: string, port: number): Promise<number> {

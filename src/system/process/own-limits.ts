@@ -42,8 +42,8 @@ export function takeOwnLimits(): void {
   if (soft >= MIN_FILE_SIZE) return;
   throw new CtrlExecError(
     "config",
-    `Cannot run with lent rights: it may write no more than ${soft} bytes into a file (ulimit -f), and what it does could not be recorded`,
-    { hint: "Raise the limit, in the shell that calls sudo: ulimit -f unlimited" },
+    `Cannot run under sudo, doas or pkexec: ulimit -f allows no file larger than ${soft} bytes, so the run could not be recorded`,
+    { hint: "Raise the limit in the shell that calls it: ulimit -f unlimited" },
   );
 }
 

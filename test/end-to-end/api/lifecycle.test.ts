@@ -190,7 +190,8 @@ test("a port that is taken is refused with status 1: systemd tries again, as it 
   );
   const second = await host.program("ctrl-exec-api", []);
   expect(second.status).toBe(1);
-  expect(second.err).toContain("another program has that port");
+  expect(second.err).toContain("another program has that port\n");
+  expect(second.err).toContain(`See which one: ss -tlnp "sport = :${api.port}"\n`);
 });
 
 describe("in flight", () => {

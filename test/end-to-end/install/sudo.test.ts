@@ -3,6 +3,7 @@
  * have sudo read another rule, and proves what it can: the rule's form, and what the program makes of the variables.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import {
   chownSync,
   existsSync,
@@ -15,6 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { runCommand, runProgram } from "../../support/binary.ts";
+import { readDocument } from "../../support/documents.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { OPERATOR, prepareEtc, READER, sudoersBlocks, typed } from "../../support/sudo.ts";
 
@@ -101,14 +103,64 @@ test("T62 with lent rights nothing runs where nobody may lift a limit on files",
     },
   );
   expect(err).toContain(
-    "Cannot run with lent rights: it may write no more than 512 bytes into a file",
+    "Cannot run under sudo, doas or pkexec: ulimit -f allows no file larger than 512 bytes",
   );
   expect(err).toContain("ulimit -f unlimited\n");
   expect(err).not.toContain("ACTION=");
   expect(status).toBe(78);
 });
 
+test("T62 whoever is denied is told for whom the hook was asked", async () => {
+  // As sudo sets it.
+  const env = { USER: "root" };
+  const { err, status } = await control.run("run", [target, "greet"], { env });
+  expect(err).toBe(
+    "Denied: denied\nThe auth hook was asked for user root; --username names another.\n",
+  );
+  expect(status).toBe(1);
+});
+
+/** Without the lines of the log, which stand among them where there is no /dev/log. */
+function messages(err: string): string {
+  return err.replace(/^ctrl-exec\[\d+\]: ACTION=.*\n/gm, "");
+}
+
+/** The line of the documents, as they have it but for its host and script. */
+function documentedLine(): string {
+  const [line = ""] =
+    /^sudo ctrl-exec run .*--token-file ~.*$/m.exec(readDocument("docs/OPERATIONS.md")) ?? [];
+  return line.replace("web-01 deploy-app", `${target} greet`);
+}
+
+const DENIED_AS_ROOT =
+  "Denied: bad credentials\nThe auth hook was asked for user root; --username names another.\n";
+
 const withSudoItself = () => {
+  test("the documented line is let through by the example hook, and not without its --username", async () => {
+    const usual = readFileSync(control.config, "utf8");
+    const { out: hook } = await runProgram("ctrl-exec", ["asset", "auth-hook"]);
+    control.folder.write("control/example-hook", hook, 0o755);
+    const digest = createHash("sha256").update(TOKEN).digest("hex");
+    control.folder.write("control/auth-tokens", `${digest} ${OPERATOR.name} greet\n`, 0o600);
+    control.folder.write("home/.ctrl-exec-token", `${TOKEN}\n`, 0o600);
+    chownSync(control.folder.join("home/.ctrl-exec-token"), OPERATOR.uid, OPERATOR.gid);
+    const example = "auth_hook = /etc/ctrl-exec/example-hook\nauth_hook_json = yes";
+    control.folder.write("control/ctrl-exec.conf", usual.replace(/^auth_hook = .*$/m, example));
+
+    const line = documentedLine();
+    const setting = `export HOME=${control.folder.join("home")} USER=${OPERATOR.name};`;
+    const ran = await typed(control, `${setting} ${line}`);
+    const named = ' --username "$USER"';
+    expect(line).toContain(named);
+    const denied = await typed(control, `${setting} ${line.replace(named, "")}`);
+    writeFileSync(control.config, usual);
+    expect(messages(ran.err)).toBe("");
+    expect(ran.out).toContain("hello\n");
+    expect(ran.status).toBe(0);
+    expect(messages(denied.err)).toBe(DENIED_AS_ROOT);
+    expect(denied).toMatchObject({ status: 1, out: "" });
+  });
+
   test("lets run and ping pass, and no other mode", async () => {
     const file = `--token-file ${control.folder.join("token")}`;
     const ran = await typed(control, run(file));
@@ -165,7 +217,9 @@ const withSudoItself = () => {
     ];
     for (const file of files) {
       const { status, err } = await typed(control, run(`--token-file ${file}`));
-      expect(err).toContain(`Cannot use ${file}: it is not a plain file of your own\n`);
+      expect(err).toContain(
+        `Cannot use ${file}: there is no plain file of your own at that path\n`,
+      );
       expect(err).not.toContain("root's own");
       expect(status).toBe(78);
     }
@@ -218,7 +272,10 @@ const withSudoItself = () => {
       const { status, err } = await typed(control, `${limit}; ${run(file)}`);
       // Where root is not root enough to lift it, nobody was asked.
       if (status === 0) expect(records()).toHaveLength(before.length + 1);
-      else expect(err).toContain("Cannot run with lent rights: it may write no more than ");
+      else
+        expect(err).toContain(
+          "Cannot run under sudo, doas or pkexec: ulimit -f allows no file larger than ",
+        );
       expect(existsSync(seen)).toBe(status === 0);
     },
   );

@@ -285,5 +285,6 @@ test("Ctrl-D ends it as well", async () => {
 test("two pairing-modes on one control host: the second says so", async () => {
   const second = await runProgram("ctrl-exec", control.withSetting(["pairing-mode"]));
   expect(second.status).toBe(1);
-  expect(second.err).toContain("Cannot start pairing-mode: another one runs on this control host");
+  expect(second.err).toContain("Cannot start pairing-mode: it runs on this control host already\n");
+  expect(second.err).toContain("ctrl-exec list-requests and ctrl-exec approve <id>");
 });

@@ -209,6 +209,8 @@ describe("T24 on the agent, a hook refuses before anything runs:", () => {
   });
 });
 
+const ASKED_FOR = "The auth hook was asked for user tester; --username names another.\n";
+
 test("T67 a name that no allowlist can hold says nothing of a host before the hook has agreed", async () => {
   const name = "a;b\nc";
   writeHook({ body: "exit 3" });
@@ -217,7 +219,7 @@ test("T67 a name that no allowlist can hold says nothing of a host before the ho
     expect([refused.status, refused.out, refused.err]).toEqual([
       1,
       "",
-      "Denied: insufficient privilege\n",
+      `Denied: insufficient privilege\n${ASKED_FOR}`,
     ]);
   }
   expect(agent.serving.err).not.toContain("a;b");
@@ -233,12 +235,16 @@ test("T67 of a forgotten -- nothing is said before the hook has agreed", async (
   const words = ["web-01", "mark", "extra"];
   writeHook({ body: "exit 1" });
   const refused = await hooked("run", words);
-  expect([refused.status, refused.out, refused.err]).toEqual([1, "", "Denied: denied\n"]);
+  expect([refused.status, refused.out, refused.err]).toEqual([
+    1,
+    "",
+    `Denied: denied\n${ASKED_FOR}`,
+  ]);
   writeHook({ body: "exit 0" });
   const allowed = await hooked("run", words);
   expect(allowed.status).toBe(1);
   expect(allowed.err).toBe(
-    "mark was read as a host. If it is the script, its arguments stand behind --: ctrl-exec run web-01 mark -- extra\n",
+    "mark was read as a host. If it is the script, its arguments go after --: ctrl-exec run web-01 mark -- extra\n",
   );
   expect(existsSync(ran)).toBe(false);
 });

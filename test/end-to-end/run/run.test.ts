@@ -192,7 +192,7 @@ test("--json has the name as it was typed", async () => {
 
 describe("a forgotten --", () => {
   const meant = (script: string, line: string) =>
-    `${script} was read as a host. If it is the script, its arguments stand behind --: ctrl-exec run ${line}\n`;
+    `${script} was read as a host. If it is the script, its arguments go after --: ctrl-exec run ${line}\n`;
 
   test("is named when no host permits the script", async () => {
     const { status, out, err } = await control.run("run", ["web-01", "greet", "a b"]);
@@ -227,7 +227,7 @@ describe("a forgotten --", () => {
   test.each(["--databse", "--force"])("is named of an option: %s", async (option) => {
     const { status, err } = await control.run("run", ["db-01", "greet", option]);
     expect(status).toBe(2);
-    expect(err).toEndWith(" (the script's own stand behind --)\nSee: ctrl-exec run --help\n");
+    expect(err).toEndWith(" (the script's own options go after --)\nSee: ctrl-exec run --help\n");
     const known = await control.run("run", ["db-01", "greet", option, "--", "x"]);
     expect(known.status).toBe(2);
     expect(known.err).not.toContain("the script's own");

@@ -1,7 +1,10 @@
 /** What an agent refuses in two words comes with the next step, on every screen. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { runProgram } from "../../support/binary.ts";
 import { ControlHost } from "../../support/fleet.ts";
+import { TestFolder } from "../../support/folder.ts";
+import { LIMITED_USER } from "../../support/process-limit.ts";
 
 const PAIR_AGAIN =
   "pair it again, on that host: ctrl-exec-agent request-pairing --dispatcher <this host>";
@@ -38,3 +41,38 @@ test("serial mismatch and stale say what to do; the data keeps the agent's words
   expect((await control.run("maintain")).out).not.toContain("Stale");
   expect((await control.mustRun("list-agents")).err).toBe("");
 }, 60_000);
+
+test("certificate revoked says in whose list, and what to do", async () => {
+  await using control = await ControlHost.create();
+  const agent = await control.startAgent("web-01", { scripts: { greet: "echo hi" } });
+  control.folder.write("web-01/revoked-serials", readFileSync(agent.path("ctrl-exec-serial")));
+  const { out, status } = await control.run("run", ["web-01", "greet"]);
+  expect(status).toBe(1);
+  expect(out).toContain(
+    "    ERROR: certificate revoked: its revoked-serials file lists this control host's serial: remove that line there, or",
+  );
+  expect(out).toContain(PAIR_AGAIN);
+});
+
+test("who may not write where a pairing is stored is told to run it as root", async () => {
+  using folder = new TestFolder();
+  const etc = folder.join("etc");
+  mkdirSync(etc);
+  const config = folder.write(
+    "agent.conf",
+    ["cert", "key", "ca"].map((name) => `${name} = ${etc}/${name}\n`).join("") +
+      `dispatcher_serial_path = ${etc}/serial\n`,
+  );
+  chmodSync(etc, 0o555);
+  const { err, status } = await runProgram(
+    "ctrl-exec-agent",
+    ["request-pairing", "--dispatcher", "127.0.0.1", "--config", config],
+    { user: LIMITED_USER },
+  );
+  expect(err).toEndWith(
+    `ctrl-exec-agent: Cannot pair: Cannot write ${etc}/.pairing-probe: permission denied\n` +
+      "Run this as root (sudo), or as the user these files belong to.\n" +
+      "Nothing was sent to the control host.\n",
+  );
+  expect(status).toBe(1);
+});

@@ -46,13 +46,13 @@ const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
     /--port takes a whole number from 1 to 65535, not "http"/,
   ],
   ["ctrl-exec", ["run", "a", "b", "--port=65536"], /--port takes a whole number from 1 to 65535/],
-  ["ctrl-exec", ["run", "a", "b", "--keep"], /--keep has no meaning for ctrl-exec run/],
-  ["ctrl-exec", ["list-agents", "--ip=::1"], /--ip has no meaning for ctrl-exec list-agents/],
+  ["ctrl-exec", ["run", "a", "b", "--keep"], /ctrl-exec run does not take --keep/],
+  ["ctrl-exec", ["list-agents", "--ip=::1"], /ctrl-exec list-agents does not take --ip/],
   ["ctrl-exec", ["run", "web-01"], /^ctrl-exec: run needs <host>\[:<port>\]\.\.\. <script>/],
   ["ctrl-exec", ["ping"], /^ctrl-exec: ping needs <host>/],
   ["ctrl-exec", ["approve"], /^ctrl-exec: approve needs <reqid>/],
   ["ctrl-exec", ["approve", "a", "b"], /ctrl-exec approve does not take "b"/],
-  ["ctrl-exec", ["ping", "web-01", "--", "x"], /ctrl-exec ping takes nothing behind --/],
+  ["ctrl-exec", ["ping", "web-01", "--", "x"], /ctrl-exec ping takes nothing after --/],
   ["ctrl-exec", ["--config"], /--config needs a value <path>/],
   [
     "ctrl-exec",
@@ -86,7 +86,7 @@ test.each<[ProgramName, readonly string[], string]>([
   ["ctrl-exec", ["ping", "--json"], "ping needs <host>"],
   ["ctrl-exec", ["ping", "web-01", "--json", "--port=x"], "--port takes a whole number"],
   ["ctrl-exec", ["rum", "--json"], 'Unknown mode "rum"'],
-  ["ctrl-exec", ["unpair", "web-01", "--json"], "--json has no meaning for ctrl-exec unpair"],
+  ["ctrl-exec", ["unpair", "web-01", "--json"], "ctrl-exec unpair does not take --json"],
   ["ctrl-exec-agent", ["self-check", "x", "--json"], "ctrl-exec-agent self-check does not take"],
 ])("with --json it is told as data too: %s %p", async (name, args, words) => {
   const { status, out, err } = await runProgram(name, args);
@@ -188,7 +188,7 @@ test.each([...GLOBAL_OPTIONS])(
         // Were it ignored, nothing must be done to this machine.
         if (name !== "config") args.push(`--config=${control.folder.join("no-such.conf")}`);
         const { status, err } = await runProgram(program.name as ProgramName, args);
-        const told = err.includes(`--${name} has no meaning for ${program.name} ${mode}\n`);
+        const told = err.includes(`${program.name} ${mode} does not take --${name}\n`);
         if (status !== 2 || !told) ignored.push(args.join(" "));
       }
     }

@@ -100,7 +100,7 @@ describe("options stand anywhere before --", () => {
   });
 });
 
-describe("everything behind -- is the script's", () => {
+describe("everything after -- is the script's", () => {
   test.each([
     [[]],
     [["--help"]],
@@ -214,9 +214,9 @@ describe("a verb", () => {
     positionals: "<reqid>",
   };
   test.each([
-    [["run", "a", "--json"], "--json has no meaning for ctrl-exec run"],
-    [["run", "a", "--", "b"], "ctrl-exec run takes nothing behind --"],
-    [["run", "a", "--"], "ctrl-exec run takes nothing behind --"],
+    [["run", "a", "--json"], "ctrl-exec run does not take --json"],
+    [["run", "a", "--", "b"], "ctrl-exec run takes nothing after --"],
+    [["run", "a", "--"], "ctrl-exec run takes nothing after --"],
     [["run"], "run needs <reqid>"],
     [["run", "a", "b"], 'ctrl-exec run does not take "b"'],
   ])("that is narrower refuses %p before it runs", async (args, message) => {

@@ -37,7 +37,7 @@ function hint(words: string, errors: readonly (string | undefined)[], known: Kno
 }
 
 const meant = (script: string, line: string) =>
-  `${script} was read as a host. If it is the script, its arguments stand behind --: ctrl-exec run ${line}`;
+  `${script} was read as a host. If it is the script, its arguments go after --: ctrl-exec run ${line}`;
 
 describe("after a run", () => {
   test.each<[string, (string | undefined)[], Known, string]>([
@@ -83,7 +83,7 @@ describe("of words that cannot be hosts", () => {
     [["web-01", "deploy", "/x\u202e"], "x"],
   ] as const)("T74 no command is given for %j %s, which a screen would change", (hosts, script) => {
     expect(hintOnWords({ hosts, script })).toBe(
-      "deploy was read as a host. If it is the script, its arguments stand behind --: see ctrl-exec run --help",
+      "deploy was read as a host. If it is the script, its arguments go after --: see ctrl-exec run --help",
     );
   });
 

@@ -59,7 +59,7 @@ describe("--token-file", () => {
     ];
     for (const [file, caller] of refused) {
       expect(() => readTokenFile(file, caller)).toThrow(
-        `Cannot use ${file}: it is not a plain file of your own`,
+        `Cannot use ${file}: there is no plain file of your own at that path`,
       );
     }
   });
@@ -77,7 +77,7 @@ test("T62 with lent rights the way to the token tells nothing of the folders tha
       return String(thrown).replace(way, "<way>");
     }
   };
-  const refused = `CtrlExecError: Cannot use ${folder.path}/<way>: it is not a plain file of your own`;
+  const refused = `CtrlExecError: Cannot use ${folder.path}/<way>: there is no plain file of your own at that path`;
   expect([read("root/there/../../token"), read("root/none/../../token")]).toEqual([
     "t0ken",
     "t0ken",
@@ -112,7 +112,7 @@ describe("where the token comes from", () => {
 
   test("not both of them, and not what a terminal would show", async () => {
     const both = tokenOption(options("s3cret", "/nowhere"), io()).catch(String);
-    expect(await both).toContain("--token and --token-file exclude each other");
+    expect(await both).toContain("--token and --token-file cannot be used together");
     const typed = tokenOption(options(undefined, "-"), io(true)).catch(String);
     expect(await typed).toContain("--token-file - reads standard input, which is a terminal");
   });

@@ -68,7 +68,11 @@ describe.each(Object.entries(USES))("%s", (_, use) => {
     register("web-03", { ip: "10.0.0.6" });
     register("broken-01", "{");
     const refusal = await refusalOf(["web-01"]);
-    expect(refusal).toEqual({ code: "denied", message: "Denied: denied", hint: undefined });
+    expect(refusal).toEqual({
+      code: "denied",
+      message: "Denied: denied",
+      hint: "The auth hook was asked for user tester; --username names another.",
+    });
     for (const hosts of [["web-01", "10.0.0.5"], ["10.0.0.6"], ["broken-01"], ["strange-01"]]) {
       expect(await refusalOf(hosts)).toEqual(refusal);
     }
@@ -83,7 +87,7 @@ describe.each(Object.entries(USES))("%s", (_, use) => {
     register("web-01", { ip: "10.0.0.5" });
     expect(await refusalOf(["web-01", "10.0.0.5"])).toEqual({
       code: "bad-request",
-      message: "10.0.0.5 is given twice, as web-01",
+      message: "10.0.0.5 is given twice (it is web-01)",
       hint: undefined,
     });
     expect(told()).toEqual(["web-01"]);

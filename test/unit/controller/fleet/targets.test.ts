@@ -55,7 +55,7 @@ describe("a host that is named by its address", () => {
   });
 
   test.each([
-    [["Web-01", "10.0.0.5"], "10.0.0.5 is given twice, as web-01"],
+    [["Web-01", "10.0.0.5"], "10.0.0.5 is given twice (it is web-01)"],
     [["10.0.0.5", "web-01"], "web-01 is given twice"],
     [["10.0.0.5", "::ffff:10.0.0.5"], "::ffff:10.0.0.5 is given twice"],
   ])("%p is one host twice", async (typed, message) => {

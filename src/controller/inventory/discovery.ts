@@ -1,12 +1,13 @@
 /** Discovery: what every host may run, and its tags. */
-import { formatHostPort } from "../../core/net/host-name.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
-import { capabilitiesReply, refusalIn } from "../../core/wire/messages.ts";
+import { capabilitiesReply } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedRegistry, authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
+import { answerOf, logAnswer } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
+import type { HostContext } from "../store/host.ts";
 
 /**
  * @param typed undefined means every registered host
@@ -47,31 +48,26 @@ export async function scanCapabilities(
   return targets.flatMap((target) => found.get(target) ?? []);
 }
 
-function discovered({ target, reply, error, rtt }: HostOutcome): DiscoveredHost {
-  const host = target.label;
-  const time = `${rtt}ms`;
-  const failed = (reason: string): DiscoveredHost => ({
-    host,
-    status: "error",
-    version: "",
-    rtt: time,
-    scripts: [],
-    tags: {},
-    error: reason,
-  });
-  if (reply === undefined) return failed(error ?? "no answer");
-  const answered = capabilitiesReply.safeParse(reply.json);
-  if (reply.status === 200 && answered.success) {
-    const { status, version, scripts, tags } = answered.data;
-    return { host, status, version, rtt: time, scripts, tags };
+function discovered(outcome: HostOutcome): DiscoveredHost {
+  const host = outcome.target.label;
+  const rtt = `${outcome.rtt}ms`;
+  const answer = answerOf(
+    capabilitiesReply,
+    outcome,
+    (status) => `${host} answered with status ${status} and no list of scripts`,
+  );
+  if (answer.kind !== "given") {
+    return { host, status: "error", version: "", rtt, scripts: [], tags: {}, error: answer.why };
   }
-  const problem = `${host} answered with status ${reply.status} and no list of scripts`;
-  return failed(refusalIn(reply.json) ?? problem);
+  const { status, version, scripts, tags } = answer.data;
+  return { host, status, version, rtt, scripts, tags };
 }
 
-function logResult({ log }: Controller, { target, rtt }: HostOutcome, host: DiscoveredHost): void {
-  const fields = { RTT: rtt, TARGET: formatHostPort(target.name, target.port) };
-  if (host.error === undefined) {
-    log("info", "capabilities", { SCRIPTS: host.scripts.length, ...fields });
-  } else log("err", "capabilities", { ERROR: host.error, ...fields });
+function logResult(host: HostContext, outcome: HostOutcome, found: DiscoveredHost): void {
+  logAnswer(host, outcome, {
+    action: "capabilities",
+    error: found.error,
+    given: { SCRIPTS: found.scripts.length },
+    always: {},
+  });
 }

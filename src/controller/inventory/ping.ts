@@ -1,15 +1,16 @@
 /** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
 import { differs } from "../../core/clock.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { formatHostPort } from "../../core/net/host-name.ts";
 import type { PingResult } from "../../core/results.ts";
-import { pingReply, refusalIn } from "../../core/wire/messages.ts";
+import { pingReply } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
+import { answerOf, logAnswer } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import { newRequestId } from "../request-id.ts";
+import type { HostContext } from "../store/host.ts";
 import { tryLockMaintenance } from "../store/maintenance-lock.ts";
 import type { AgentRecord } from "../store/registry.ts";
 import { dueForRenewal, renewAgents } from "../upkeep/renewal.ts";
@@ -69,44 +70,29 @@ async function renewDue(
   }
 }
 
-function pingResult(
-  { target, reply, error, rtt, clockOffset: offset }: HostOutcome,
-  reqid: string,
-): PingResult {
-  const host = target.label;
-  const time = `${rtt}ms`;
-  const failed = (reason: string): PingResult => ({
-    host,
-    status: "error",
-    rtt: time,
-    expiry: "",
-    version: "",
-    reqid,
-    error: reason,
-  });
-  if (reply === undefined) return failed(error ?? "no answer");
-  const answered = pingReply.safeParse(reply.json);
-  if (reply.status === 200 && answered.success) {
-    const { expiry, version } = answered.data;
-    const told = offset !== undefined && differs({ offset }) ? { clock_offset: offset } : {};
-    return { host, status: "ok", rtt: time, expiry, version, reqid, ...told };
+function pingResult(outcome: HostOutcome, reqid: string): PingResult {
+  const host = outcome.target.label;
+  const rtt = `${outcome.rtt}ms`;
+  const answer = answerOf(pingReply, outcome);
+  if (answer.kind !== "given") {
+    return { host, status: "error", rtt, expiry: "", version: "", reqid, error: answer.why };
   }
-  return failed(refusalIn(reply.json) ?? `answered with status ${reply.status}`);
+  const { expiry, version } = answer.data;
+  const { clockOffset: offset } = outcome;
+  const told = offset !== undefined && differs({ offset }) ? { clock_offset: offset } : {};
+  return { host, status: "ok", rtt, expiry, version, reqid, ...told };
 }
 
 /** RESULT and TARGET are what 0.8 logs, STATUS and PEER what its documents promise: tools look for either. */
 function logResult(
-  { log }: Controller,
-  { target, peer, rtt }: HostOutcome,
-  result: PingResult,
+  host: HostContext,
+  outcome: HostOutcome,
+  { reqid, status, error }: PingResult,
 ): void {
-  const fields = {
-    ...(peer === undefined ? {} : { PEER: peer }),
-    REQID: result.reqid,
-    RTT: rtt,
-    STATUS: result.status,
-    TARGET: formatHostPort(target.name, target.port),
-  };
-  if (result.error === undefined) log("info", "ping", { RESULT: "ok", ...fields });
-  else log("err", "ping", { ERROR: result.error, ...fields });
+  logAnswer(host, outcome, {
+    action: "ping",
+    error,
+    given: { RESULT: "ok" },
+    always: { PEER: outcome.peer, REQID: reqid, STATUS: status },
+  });
 }

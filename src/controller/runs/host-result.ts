@@ -1,7 +1,8 @@
 /** What came of a run on one host, as its result: an answer, a refusal, or nothing. */
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { readRunEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
-import { NOT_PERMITTED, refusalIn, runReply } from "../../core/wire/messages.ts";
+import { NOT_PERMITTED, runReply } from "../../core/wire/messages.ts";
+import { answerOf } from "../fleet/answer.ts";
 import type { HostOutcome } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { RunProgress } from "./run-progress.ts";
@@ -11,26 +12,23 @@ interface Run {
   readonly reqid: string;
 }
 
-export function hostResult(
-  run: Run,
-  { target, reply, error: failure, rtt: ms }: HostOutcome,
-  progress: RunProgress,
-): RunResult {
+export function hostResult(run: Run, outcome: HostOutcome, progress: RunProgress): RunResult {
+  const { target } = outcome;
   const host = target.label;
-  const rtt = `${ms}ms`;
-  if (reply === undefined) {
-    return withoutResult(run, host, rtt, runEnd(progress.stateOf(target), failure ?? "no answer"));
-  }
-  const answered = runReply.safeParse(reply.json);
-  if (reply.status === 200 && answered.success) {
-    const { exit, stdout, stderr, error, state, ...rest } = answered.data;
+  const rtt = `${outcome.rtt}ms`;
+  const answer = answerOf(
+    runReply,
+    outcome,
+    (status) => `${host} answered with status ${status} and no result`,
+  );
+  if (answer.kind === "given") {
+    const { exit, stdout, stderr, error, state, ...rest } = answer.data;
     // The order of docs/PROTOCOL.md, section 5: scripts grep for `"script":"...","exit":0`.
     const head = { host, script: run.script, exit, stdout, stderr, rtt, reqid: run.reqid };
-    return { ...head, ...readRunEnd(answered.data, "never-ran"), ...rest };
+    return { ...head, ...readRunEnd(answer.data, "never-ran"), ...rest };
   }
-  const problem = `${host} answered with status ${reply.status} and no result`;
-  const end = runEnd(stateOfRefusal(reply.status), refusalIn(reply.json) ?? problem);
-  return withoutResult(run, host, rtt, end);
+  const state = answer.kind === "none" ? progress.stateOf(target) : stateOfRefusal(answer.status);
+  return withoutResult(run, host, rtt, runEnd(state, answer.why));
 }
 
 /** Of a host that is not asked for a name that no allowlist can hold: what it would have answered. */

@@ -1,6 +1,5 @@
 /** `run`: one allowlisted script on many hosts. */
 import { CtrlExecError } from "../../core/errors.ts";
-import { formatHostPort } from "../../core/net/host-name.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
@@ -8,9 +7,11 @@ import { MAX_REQUEST_BYTES } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
+import { logAnswer } from "../fleet/answer.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import { newRequestId } from "../request-id.ts";
+import type { HostContext } from "../store/host.ts";
 import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
 import { takeRunLocks } from "./locks.ts";
 import { RunRecord } from "./records.ts";
@@ -165,17 +166,19 @@ export async function startRun(
 
 /** @param rtt milliseconds; undefined when the host was given up */
 function logResult(
-  { log }: Controller,
+  host: HostContext,
   target: ResolvedTarget,
   { reqid, script, exit, error }: RunResult,
   rtt?: number,
 ): void {
-  const fields = {
-    REQID: reqid,
-    RTT: rtt,
-    SCRIPT: script,
-    TARGET: formatHostPort(target.name, target.port),
-  };
-  if (error === undefined) log("info", "run", { EXIT: exit, ...fields });
-  else log("err", "run", { ERROR: error, ...fields });
+  logAnswer(
+    host,
+    { target, rtt },
+    {
+      action: "run",
+      error,
+      given: { EXIT: exit },
+      always: { REQID: reqid, SCRIPT: script },
+    },
+  );
 }

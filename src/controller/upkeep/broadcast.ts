@@ -4,13 +4,9 @@ import { serialStatus } from "../../core/rotation.ts";
 import type { Serial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { wholeText } from "../../core/wire/json-pieces.ts";
-import {
-  NOT_PERMITTED,
-  refusalIn,
-  runReply,
-  UPDATE_SERIAL_SCRIPT,
-} from "../../core/wire/messages.ts";
+import { NOT_PERMITTED, runReply, UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
 import { type Controller, openDialler } from "../control-host.ts";
+import { answerOf, whyNotAnswered } from "../fleet/answer.ts";
 import {
   askFleet,
   type FleetDialler,
@@ -108,24 +104,19 @@ async function tell(
   await askFleet(underNew, toConfirm, ping, (outcome) => {
     const { target, acceptedSerial } = outcome;
     if (acceptedSerial === serial) confirmed.push(target.name);
-    else pending.push({ host: target.name, error: answerProblem(outcome) });
+    else pending.push({ host: target.name, error: whyNotAnswered(outcome) });
   });
   return { confirmed, pending };
 }
 
 /** Why the script did not do its work; undefined when it says it did. */
 function scriptProblem(outcome: HostOutcome): string | undefined {
-  const answered = runReply.safeParse(outcome.reply?.json);
-  if (outcome.reply?.status !== 200 || !answered.success) return answerProblem(outcome);
-  const { exit, error, stderr } = answered.data;
+  const answer = answerOf(runReply, outcome);
+  if (answer.kind !== "given") return answer.why;
+  const { exit, error, stderr } = answer.data;
   const said = wholeText(stderr).trim().slice(0, 500);
   if (exit === 0) return undefined;
   if (error === NOT_PERMITTED) return `${UPDATE_SERIAL_SCRIPT}: ${error}; ${LIST_IT}`;
   if (error !== undefined) return `${UPDATE_SERIAL_SCRIPT}: ${error}`;
   return `${UPDATE_SERIAL_SCRIPT} ended with ${exit}${said === "" ? "" : `: ${said}`}`;
-}
-
-function answerProblem({ reply, error }: HostOutcome): string {
-  if (reply === undefined) return error ?? "no answer";
-  return refusalIn(reply.json) ?? `answered with status ${reply.status}`;
 }

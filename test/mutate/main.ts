@@ -95,7 +95,7 @@ async function sitesOf(compiler: Compiler, sources: ReadonlyMap<string, string>)
 function testsOf(sources: ReadonlyMap<string, string>) {
   const tests = [...sources].filter(([file]) => file.endsWith(".test.ts"));
   const cli = tests.filter(([file]) => file.startsWith("test/end-to-end/"));
-  const unit = tests.filter(([file]) => !/^test\/(architecture|cli|mutate)\//.test(file));
+  const unit = tests.filter(([file]) => !/^test\/(architecture|end-to-end|mutate)\//.test(file));
   return {
     imports: new Imports(sources),
     unit: new Vocabulary(new Map(unit)),

@@ -14,23 +14,24 @@ Usage: install.sh [--agent] [--ctrl-exec] [--api] [options]
        install.sh --uninstall [--purge] [options]
 
 What to install (at least one):
-  --agent                 the agent of a managed host
-  --ctrl-exec             the control host
-  --api                   the HTTP API of a control host (brings --ctrl-exec along)
+  --agent                the agent of a managed host
+  --ctrl-exec            the control host
+  --api                  the HTTP API of a control host (includes --ctrl-exec)
 
 Options:
-  --from <where>          release address (https://...), folder of a release, or a binary; default:
-                          $CTRL_EXEC_RELEASE, else dist/ctrl-exec beside this script
-  --pair <control-host>   with --agent: pair with this control host, and start the agent
-  --ca-fingerprint <fp>   with --pair: refuse a control host whose CA is not this one
-  --prefix <dir>          where bin and share are (default /usr/local)
-  --root <dir>            install into an image below this folder; nothing is started
-  --run-tests             run the new binary's demo on this host before anything is installed
-  --dry-run               print each step, change nothing
-  --uninstall             remove binary, services and documents; keep configuration, certificates
-                          and users
-  --purge                 with --uninstall: remove those too
-  --help                  show this
+  --from <where>         address or folder of a release, or a binary; default:
+                         $CTRL_EXEC_RELEASE, else dist/ctrl-exec beside this
+                         script
+  --pair <control-host>  with --agent: pair with it, and start the agent
+  --ca-fingerprint <fp>  with --pair: accept only the CA with this fingerprint
+  --prefix <dir>         where bin and share are (default /usr/local)
+  --root <dir>           install into an image in this folder; start nothing
+  --run-tests            before installing, run the new binary's demo here
+  --dry-run              print each step, change nothing
+  --uninstall            remove binary, services and documents, but not
+                         configuration, certificates and users
+  --purge                with --uninstall: remove those too
+  --help                 show this
 USAGE
 }
 

@@ -16,7 +16,7 @@ export interface ModeModel {
   readonly takes: Takes;
 }
 
-/** What stands behind a mode: registered hosts, hosts and then a script, and so on. */
+/** What follows a mode: registered hosts, hosts and then a script, and so on. */
 export type Takes = "nothing" | "hosts" | "run" | "requests" | "assets";
 
 export interface OptionModel {

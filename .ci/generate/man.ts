@@ -119,7 +119,7 @@ export function plainPage(page: PageText): string {
   return lines([...head(page), ".Sh DESCRIPTION", ...page.description, ...rest(page, [])]);
 }
 
-/** What comes behind the description, in the order that mdoc wants. */
+/** What comes after the description, in the order that mdoc wants. */
 function rest(page: PageText, exitStatus: readonly string[]): string[] {
   const files = page.files.flatMap(([path, what]) => [`.It Pa ${path}`, sentence(what)]);
   const more = Object.entries(page.more ?? {});
@@ -141,10 +141,11 @@ function rest(page: PageText, exitStatus: readonly string[]): string[] {
 function paragraphs(text: string): string[] {
   return text
     .split("\n\n")
-    .flatMap((paragraph, index) => [
-      ...(index > 0 ? [".Pp"] : []),
-      ...sentences(paragraph.replaceAll("\n", " ")),
-    ]);
+    .flatMap((paragraph, index) =>
+      paragraph.startsWith("  ")
+        ? [".Bd -literal", ...paragraph.split("\n").map(roff), ".Ed"]
+        : [...(index > 0 ? [".Pp"] : []), ...sentences(paragraph.replaceAll("\n", " "))],
+    );
 }
 
 /** mdoc wants each sentence on a line of its own, and no line over 80 bytes. */

@@ -84,14 +84,15 @@ export class Reloads {
 /** The mode `reload` of a service. @param name of the program, and of its service */
 export function reloadVerb(name: string) {
   return defineVerb({
-    summary: `Make the running ${name === "ctrl-exec-agent" ? "agent" : "API"} reload, and say whether it took the new configuration`,
+    summary: `Make the running ${name === "ctrl-exec-agent" ? "agent" : "API"} reload, and say whether it did`,
     positionals: "",
     arity: [0, 0],
     options: {} satisfies OptionDefs,
     details: [
-      "What systemctl reload runs. Does what SIGHUP does, waits for what came of it, and ends with 78 and",
-      "the reason when the service refused the new files; what was in force stays in force then. The",
-      "service listens in the folder that $RUNTIME_DIRECTORY names, which service managers set.",
+      "What systemctl reload runs. Does what SIGHUP does and waits for the result. When",
+      "the service refuses the new files, the old ones stay in force, and reload ends",
+      "with 78 and the reason. The service listens in the folder that",
+      "$RUNTIME_DIRECTORY names, which service managers set.",
     ].join("\n"),
     examples: [`${name} reload`],
     async run({ io }) {

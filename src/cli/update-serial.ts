@@ -16,9 +16,10 @@ const update = defineVerb({
   arity: [1, 1],
   options: {},
   details: [
-    "Agents run this when their control host calls it; it does nothing for anybody else. It stores the",
-    "serial in dispatcher_serial_path and keeps the one before beside it, until the control host has",
-    "called under the new one. List it in scripts.conf:",
+    "Agents run this when their control host calls it; it does nothing for anybody",
+    "else. It stores the serial in dispatcher_serial_path, and keeps the previous one",
+    "beside it until the control host has called under the new one. List it in",
+    "scripts.conf:",
     "",
     "  update-ctrl-exec-serial = /usr/local/bin/update-ctrl-exec-serial",
   ].join("\n"),

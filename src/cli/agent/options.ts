@@ -5,7 +5,7 @@ export const agentOptions = {
   config: {
     type: "string",
     valueHint: "path",
-    description: "Path to agent.conf (default /etc/ctrl-exec-agent/agent.conf)",
+    description: "agent.conf (default: in /etc/ctrl-exec-agent)",
   },
   allowlist: {
     type: "string",
@@ -15,7 +15,7 @@ export const agentOptions = {
   log: {
     type: "string",
     valueHint: "where",
-    description: "Where log lines go: syslog (default), stderr, or the path of a log socket",
+    description: "Log to syslog (default), stderr or a socket",
   },
   json: { type: "boolean", description: "Print the result as one line of JSON" },
   dispatcher: { type: "string", valueHint: "host", description: "The control host to pair with" },
@@ -33,16 +33,16 @@ export const agentOptions = {
   "ca-fingerprint": {
     type: "string",
     valueHint: "sha256:...",
-    description: "Refuse any control host whose CA is not this one",
+    description: "Accept only the CA with this fingerprint",
   },
   background: {
     type: "boolean",
-    description: "Print the request id and leave a process behind that waits for the approval",
+    description: "Print the request id; wait in the background",
   },
   timeout: {
     type: "string",
     valueHint: "n",
-    description: "With --background: seconds to wait for the approval (default 30, at most 600)",
+    description: "Seconds for --background to wait (30; max 600)",
   },
   "background-child": {
     type: "boolean",

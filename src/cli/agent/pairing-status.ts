@@ -20,8 +20,9 @@ export const pairingStatus = defineVerb({
   arity: [0, 0],
   options: { config: agentOptions.config, json: agentOptions.json },
   details: [
-    "Exits 0 if this agent is paired, 1 if it is not, so that scripts can ask. Any user may: what that",
-    "user may not read is named on stderr, and where nobody but root can tell, the answer is unknown and 1.",
+    "Exits 0 if this agent is paired and 1 if it is not, for use in scripts. Any user",
+    "may ask. Files that the user may not read are named on stderr; where only root",
+    "can tell, the answer is unknown, and the exit status 1.",
   ].join("\n"),
   examples: ["ctrl-exec-agent pairing-status", "ctrl-exec-agent pairing-status --json"],
   async run({ options, io }) {

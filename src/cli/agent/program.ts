@@ -12,15 +12,15 @@ export const agentProgram: Program = {
       load: async () => (await import("./serve.ts")).serve,
     },
     reload: {
-      summary: "Make the running agent reload, and say whether it took the new configuration",
+      summary: "Make the running agent reload, and say whether it did",
       load: async () => (await import("../reload.ts")).reloadVerb("ctrl-exec-agent"),
     },
     "self-check": {
-      summary: "Check configuration, allowlist and certificates without a connection",
+      summary: "Check configuration, allowlist and certificates, offline",
       load: async () => (await import("./self-check.ts")).selfCheck,
     },
     "self-ping": {
-      summary: "Call the running agent over mutual TLS and see it enforce its policy",
+      summary: "Call the running agent over mTLS; see it enforce its policy",
       load: async () => (await import("./self-ping.ts")).selfPing,
     },
     "request-pairing": {

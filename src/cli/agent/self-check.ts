@@ -15,15 +15,17 @@ const options = {
 } as const;
 
 export const selfCheck = defineVerb({
-  summary: "Check configuration, allowlist and certificates without a connection",
+  summary: "Check configuration, allowlist and certificates, offline",
   positionals: "",
   arity: [0, 0],
   options,
   details: [
-    "Looks at agent.conf, scripts.conf and every script, the certificate, its key and CA, the serial",
-    "and revocation files and the auth hook, a line each; a line that fails says what to do. Run it",
-    "as root, as with sudo, or as the user the agent runs as: others may not read all of that. Exits 0 if",
-    "all pass, 1 if not.",
+    "Checks agent.conf, scripts.conf and every script, the certificate, its key and",
+    "CA, the serial and revocation files and the auth hook, a line each; a line that",
+    "fails says what to do. Run it as root (sudo) or as the agent's user: others may",
+    "not read all of these files.",
+    "",
+    "Exit status: 0 if all pass, 1 if not.",
   ].join("\n"),
   examples: ["sudo ctrl-exec-agent self-check", "sudo ctrl-exec-agent self-check --json"],
   async run(input) {

@@ -11,15 +11,17 @@ import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
 
 export const selfPing = defineVerb({
-  summary: "Call the running agent over mutual TLS and see it enforce its policy",
+  summary: "Call the running agent over mTLS; see it enforce its policy",
   positionals: "",
   arity: [0, 0],
   options: { config: agentOptions.config },
   details: [
-    "Connects to the agent on this host with the agent's own certificate. The agent must refuse it",
-    "with 403, because it is not the control host's: that proves that the port listens, that TLS",
-    "works and that the policy is enforced. Run it as root, as with sudo, or as the user the agent runs",
-    "as: others may not read the key. Exits 0 then, 1 otherwise.",
+    "Connects to the agent on this host with the agent's own certificate. The agent",
+    "must refuse it with 403, because it is not the control host's. This proves that",
+    "the port listens, that TLS works and that the policy is enforced. Run it as root",
+    "(sudo) or as the agent's user: others may not read the key.",
+    "",
+    "Exit status: 0 if the agent refused it so, 1 if not.",
   ].join("\n"),
   examples: ["sudo ctrl-exec-agent self-ping"],
   async run({ options, io }) {

@@ -9,13 +9,13 @@ export const asset = defineVerb({
   arity: [1, 1],
   options: {},
   details: [
-    "Units, init scripts, example configurations, completions and man pages are part of the program.",
-    'This prints one as it is; "list" shows their names.',
+    "Units, init scripts, example configurations, completions and man pages are part",
+    'of the program. This prints one of them; "list" shows their names.',
   ].join("\n"),
   examples: [
     "ctrl-exec asset list",
     "ctrl-exec asset ctrl-exec.conf",
-    "ctrl-exec asset ctrl-exec-agent.service > /etc/systemd/system/ctrl-exec-agent.service",
+    "ctrl-exec asset auth-hook > /etc/ctrl-exec/auth-hook",
   ],
   async run({ positionals, io }) {
     const { ASSETS } = await import("./assets.ts");

@@ -11,8 +11,10 @@ export const complete = defineVerb({
   positionals: "<hosts|scripts|requests|assets> [<host>...]",
   arity: [1, 100_001],
   options: commonOptions,
-  details:
-    "For the shells' completions: registered hosts, scripts last run on the hosts, waiting requests.",
+  details: [
+    "For the shells' completions: registered hosts, scripts last run on the hosts,",
+    "pairing requests that wait.",
+  ].join("\n"),
   examples: ["ctrl-exec complete hosts", "ctrl-exec complete scripts web-01"],
   async run({ options, positionals, io }) {
     const [kind = "", ...hosts] = positionals;

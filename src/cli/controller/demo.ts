@@ -21,9 +21,11 @@ export const demo = defineVerb({
   arity: [0, 0],
   options: { keep: controllerOptions.keep },
   details: [
-    "Makes a CA, a control host and two agents in a temporary folder on loopback, pairs the agents",
-    "through the real exchange, and runs scripts on both. Each command is shown before its output, so",
-    "that you can do the same by hand. Exit status: 0 only if every result was the expected one.",
+    "Makes a CA, a control host and two agents in a temporary folder on loopback,",
+    "pairs the agents through the real exchange, and runs scripts on both. Each",
+    "command is shown before its output, so that you can do the same by hand.",
+    "",
+    "Exit status: 0 only if every result was the expected one.",
   ].join("\n"),
   examples: ["ctrl-exec demo", "ctrl-exec demo --keep"],
   async run({ options, io }) {

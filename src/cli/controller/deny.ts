@@ -9,7 +9,7 @@ export const deny = defineVerb({
   positionals: "<reqid>",
   arity: [1, 1],
   options: commonOptions,
-  details: "Removes the request without signing it; the agent is told.",
+  details: "Removes the request without signing it, and tells the agent.",
   examples: ["ctrl-exec deny a1b2c3d4e5f60718"],
   async run({ options, positionals, io }) {
     const controller = await openController(options);

@@ -16,8 +16,10 @@ export const editAgent = defineVerb({
     "lookup-by": controllerOptions["lookup-by"],
     ...commonOptions,
   },
-  details:
-    "Changes the address, the port or the way of dialling that the registry keeps for a host.",
+  details: [
+    "Changes the address or port that the registry keeps for a host, or whether it",
+    "is dialled by name or by address.",
+  ].join("\n"),
   examples: [
     "ctrl-exec edit-agent web-01 --ip 10.0.0.7",
     "ctrl-exec edit-agent web-01 --agent-port 7450 --lookup-by ip",

@@ -22,11 +22,12 @@ export const listAgents = defineVerb({
   arity: [0, 0],
   options: { ...commonOptions, json: controllerOptions.json, wide: controllerOptions.wide },
   details: [
-    "Lists every paired host with its address, the day it was paired and the day its certificate",
-    "expires (UTC). --wide adds the times of day, the days left, the port, the serial of the host's",
-    "certificate, and whether it knows this control host's present one (see serial-status). A host whose",
-    "clock was a minute or more away from this one's in the last day is named; --json has it in seconds,",
-    "as clock_offset, and everything else.",
+    "Lists every paired host with its address, the day it was paired and the day its",
+    "certificate expires (UTC). --wide adds the times of day, the days left, the",
+    "port, the serial of the host's certificate, and whether the host knows this",
+    "control host's current serial (see serial-status). Hosts whose clocks were a",
+    "minute or more away from this one's in the last day are named. --json has",
+    "everything, with clock_offset in seconds.",
   ].join("\n"),
   examples: [
     "ctrl-exec list-agents",

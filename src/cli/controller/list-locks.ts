@@ -11,8 +11,9 @@ export const listLocks = defineVerb({
   arity: [0, 0],
   options: { json: controllerOptions.json, ...commonOptions },
   details: [
-    "run holds a lock on every host and script until the result is in or it gives up waiting, and a",
-    "second run is refused at once meanwhile. A lock ends with the process that holds it.",
+    "A run holds a lock for each host and script until the result is in or it gives",
+    "up waiting. Meanwhile, a second run of the script on that host is refused at",
+    "once. A lock ends with the process that holds it.",
   ].join("\n"),
   examples: ["ctrl-exec list-locks", "ctrl-exec list-locks --json"],
   async run({ options, io }) {

@@ -14,10 +14,10 @@ export const listRequests = defineVerb({
   arity: [0, 0],
   options: { ...commonOptions, json: controllerOptions.json },
   details: [
-    "Lists the pairing requests that have been neither approved nor denied. Compare each code, and the",
-    "request id, with the agent's screen before you approve. A code that covers the request alone, as with",
-    "agents of 0.8 and 1.0, can be forged: such requests are named, and for them compare the CA",
-    "fingerprints as well.",
+    "Lists the pairing requests that wait for a decision. Compare each request id and",
+    "code with the agent's screen before you approve. A code that covers the request",
+    "alone (agents of 0.8 and 1.0) can be forged. Such requests are named below the",
+    "list: compare the CA fingerprints too.",
   ].join("\n"),
   examples: ["ctrl-exec list-requests"],
   async run({ options, io }) {

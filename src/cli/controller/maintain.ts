@@ -16,7 +16,7 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const maintain = defineVerb({
-  summary: "Do once what the check loop does: rotation, renewals, leftovers",
+  summary: "Do the check loop's work once: rotation, renewals, clean-up",
   positionals: "",
   arity: [0, 0],
   options: {
@@ -26,17 +26,19 @@ export const maintain = defineVerb({
     ...commonOptions,
   },
   details: [
-    "Replaces this host's certificate when it is due, tells agents of it that were away, renews",
-    "agents' certificates, and removes pairing requests, run records and lock files that are over, and what",
-    "killed commands have left half written.",
-    "This host's own certificates that are not valid now, because its clock was wrong when they were made,",
-    "are signed again under their serials. While most other hosts' clocks disagree with this one's, nothing",
-    "is signed and no host is given up.",
+    "Replaces this host's certificate when it is due, tells agents that were away",
+    "about it, renews agents' certificates, and removes expired pairing requests, run",
+    "records and lock files, and what killed commands left half written. Certificates",
+    "of this host that are not valid now, because its clock was wrong when they were",
+    "made, are signed again under their serials. While most other hosts' clocks",
+    "disagree with this one's, it signs nothing and gives up no host.",
     "",
-    "pairing-mode and ctrl-exec-api do this by themselves; without them call it from a timer or cron.",
+    "pairing-mode and ctrl-exec-api do this by themselves; without them, call",
+    "maintain from a timer or cron.",
     "",
-    "Exit status: 0 when all that was due was done or waits for agents that are away, 1 when something",
-    "on this host is wrong, 78 when that is its configuration or who may read it.",
+    "Exit status: 0 when everything due was done or waits for agents that are away, 1",
+    "when something on this host is wrong, 78 when that is its configuration or who",
+    "may read it.",
   ].join("\n"),
   examples: ["ctrl-exec maintain", "ctrl-exec maintain --json"],
   async run({ options, io }) {

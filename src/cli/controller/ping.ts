@@ -12,7 +12,7 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const ping = defineVerb({
-  summary: "Test mTLS to one or more hosts; show certificate expiry and version",
+  summary: "Call hosts over mTLS; show certificate expiry and version",
   positionals: "<host>[:<port>]...",
   arity: [1, 100_000],
   options: {
@@ -24,7 +24,8 @@ export const ping = defineVerb({
     ...commonOptions,
   },
   details: [
-    "A host whose clock is a minute or more away from this one's is named.",
+    "Calls each host over mutual TLS, and names each host whose clock is a minute or",
+    "more away from this one's.",
     "",
     "Exit status: 0 when every host answered, 1 when any did not.",
   ].join("\n"),

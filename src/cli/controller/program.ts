@@ -4,7 +4,7 @@ import { controllerOptions } from "./options.ts";
 
 export const controllerProgram: Program = {
   name: "ctrl-exec",
-  summary: "run allowlisted scripts on a fleet, without giving anyone a shell",
+  summary: "run allowlisted scripts on a fleet, giving nobody a shell",
   options: controllerOptions,
   verbs: {
     run: {
@@ -13,7 +13,7 @@ export const controllerProgram: Program = {
       load: async () => (await import("./run.ts")).run,
     },
     ping: {
-      summary: "Test mTLS to one or more hosts; show certificate expiry and version",
+      summary: "Call hosts over mTLS; show certificate expiry and version",
       load: async () => (await import("./ping.ts")).ping,
     },
     status: {
@@ -49,7 +49,7 @@ export const controllerProgram: Program = {
       load: async () => (await import("./unpair.ts")).unpair,
     },
     "rotate-cert": {
-      summary: "Replace this control host's certificate now, and tell the agents",
+      summary: "Replace this host's certificate now, and tell the agents",
       load: async () => (await import("./rotate-cert.ts")).rotateCert,
     },
     "serial-status": {
@@ -57,7 +57,7 @@ export const controllerProgram: Program = {
       load: async () => (await import("./serial-status.ts")).serialStatus,
     },
     maintain: {
-      summary: "Do once what the check loop does: rotation, renewals, leftovers",
+      summary: "Do the check loop's work once: rotation, renewals, clean-up",
       load: async () => (await import("./maintain.ts")).maintain,
     },
     "list-locks": {

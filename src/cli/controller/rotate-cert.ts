@@ -9,7 +9,7 @@ import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const rotateCert = defineVerb({
-  summary: "Replace this control host's certificate now, and tell the agents",
+  summary: "Replace this host's certificate now, and tell the agents",
   positionals: "",
   arity: [0, 0],
   options: {
@@ -19,13 +19,14 @@ export const rotateCert = defineVerb({
     ...commonOptions,
   },
   details: [
-    "Makes a new key and certificate and tells every registered agent the new serial, under the old",
-    "one, which they trust. An agent that is away is told by the check loop for cert_overlap_days and",
-    "spoken to under the old certificate until then; after them it is stale and must be paired again.",
-    "Agents before 1.1 need update-ctrl-exec-serial in their scripts.conf; later ones need nothing.",
+    "Makes a new key and certificate, and tells every registered agent the new serial",
+    "under the old certificate, which they trust. The check loop tells agents that",
+    "are away for another cert_overlap_days, and calls them under the old certificate",
+    "until then. After that they are stale and must be paired again. Agents before",
+    "1.1 need update-ctrl-exec-serial in their scripts.conf; later ones need nothing.",
     "",
-    "Refused when this host's clock seems wrong: at least three hosts that have answered, and most of",
-    "them, are a minute or more away from it.",
+    "Refused when this host's clock seems wrong: when at least three hosts have",
+    "answered, and most of them are a minute or more away from it.",
     "",
     "Exit status: 0 when the certificate was replaced, however many agents were away.",
   ].join("\n"),

@@ -16,10 +16,12 @@ export const serialStatus = defineVerb({
   arity: [0, 0],
   options: { json: controllerOptions.json, ...commonOptions },
   details: [
-    "current   the agent has confirmed the present serial",
-    "pending   the agent has been or will be told of it, and is spoken to under the one before",
-    "stale     the overlap is over without a confirmation; pair the host again",
-    "unknown   the agent has never confirmed a serial",
+    "Shows the control host's serials, and for each agent:",
+    "",
+    "  current   it has confirmed the current serial",
+    "  pending   it has yet to confirm it, and is called under the previous one",
+    "  stale     it had not confirmed it when the overlap ended; pair it again",
+    "  unknown   it has never confirmed a serial",
   ].join("\n"),
   examples: ["ctrl-exec serial-status", "ctrl-exec serial-status --json"],
   async run({ options, io }) {

@@ -12,9 +12,10 @@ export const setupCa = defineVerb({
   arity: [0, 0],
   options: commonOptions,
   details: [
-    "Makes the CA key and certificate that sign every certificate of the fleet, valid for 10 years.",
-    "Never overwrites an existing CA. The key stays on this host; keep a backup of it offline.",
-    "The fingerprint it prints is what new hosts can check with request-pairing --ca-fingerprint.",
+    "Makes the CA key and certificate that sign every certificate of the fleet, valid",
+    "for 10 years. Never overwrites a CA. The key stays on this host; keep a backup",
+    "of it offline. New hosts can check the fingerprint that it prints:",
+    "request-pairing --ca-fingerprint.",
   ].join("\n"),
   examples: ["ctrl-exec setup-ca"],
   async run({ options, io }) {

@@ -24,11 +24,12 @@ export const setupCtrlExec = defineVerb({
     ...commonOptions,
   },
   details: [
-    "Makes the key and certificate under which this host calls its agents, signed by the CA.",
-    "When hosts are registered already they know this host by its present certificate: the number of",
-    "them is shown and a confirmation asked for, and then it is replaced as by rotate-cert. A present",
-    "certificate or key that cannot be read, or that others can read, is named and left as it is. One that",
-    "has expired is signed again first, so that its agents can be told.",
+    "Makes the key and certificate with which this host calls its agents, signed by",
+    "the CA. Hosts that are registered already know this host by its current",
+    "certificate: this shows how many there are, asks for confirmation, and then",
+    "replaces the certificate as rotate-cert does. A current certificate or key that",
+    "cannot be read, or that others can read, is named and left alone. An expired one",
+    "is signed again first, so that its agents can be told.",
   ].join("\n"),
   examples: ["ctrl-exec setup-ctrl-exec"],
   async run({ options, io }) {

@@ -21,10 +21,12 @@ export const status = defineVerb({
     ...commonOptions,
   },
   details: [
-    "Shows the results of a run by the request id that run, ctrl-exec-api and the log show. Records",
-    "are kept for run_retention seconds (default 86400, a day), and for less where max_records is full.",
+    "Shows the results of a run by its request id, which run, ctrl-exec-api and the",
+    "log show. Records are kept for run_retention seconds (default 86400, a day), or",
+    "for less once there are max_records of them.",
     "",
-    "Exit status: 0 when every host succeeded, 1 when any failed or is still out.",
+    "Exit status: 0 when every host succeeded, 1 when any failed or has not answered",
+    "yet.",
   ].join("\n"),
   examples: ["ctrl-exec status a1b2c3d4e5f60718", "ctrl-exec status a1b2c3d4e5f60718 --json"],
   async run({ options, positionals: [reqid = ""], io }) {

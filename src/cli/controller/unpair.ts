@@ -12,10 +12,11 @@ export const unpair = defineVerb({
   arity: [1, 1],
   options: { ...commonOptions, revoke: controllerOptions.revoke, port: controllerOptions.port },
   details: [
-    "Removes the host's record and says until when its certificate stays valid: until then it can",
-    "still answer where no registered name is asked for. With --revoke this control host refuses every",
-    "certificate that it has signed for the host, from the next connection on. The host of a record of 0.8 is",
-    "asked for its serial then, on the port of --port if there is one.",
+    "Removes the host's record and says how long its certificate stays valid. Until",
+    "then the host can still answer calls that ask for no registered name. With",
+    "--revoke, this control host refuses every certificate that it has signed for the",
+    "host, from the next connection on. A host whose record 0.8 wrote is asked for",
+    "its serial first, on the port of --port if given.",
   ].join("\n"),
   examples: ["ctrl-exec unpair web-01", "ctrl-exec unpair web-01 --revoke"],
   async run({ options, positionals, io }) {

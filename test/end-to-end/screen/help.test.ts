@@ -1,10 +1,12 @@
 /** The screen is a contract: the help of every program and mode, and the names it is called by. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { agentProgram } from "../../../src/cli/agent/program.ts";
 import type { Program } from "../../../src/cli/command/command.ts";
 import { controllerProgram } from "../../../src/cli/controller/program.ts";
 import { BINARY, type ProgramName, runCommand, runProgram } from "../../support/binary.ts";
+import { ROOT } from "../../support/documents.ts";
 import { TestFolder } from "../../support/folder.ts";
 
 const VERSION = "\\d+\\.\\d+\\.\\d+( \\(commit [0-9a-f]{12}(?:-dirty)?\\))?";
@@ -76,7 +78,7 @@ test.each(MODES)("%s %s --help", async (name, mode) => {
   const lines = out.split("\n");
   expect(lines[0]).toStartWith(`Usage: ${name} ${mode}`);
   expect(out).toContain(verb?.details ?? "?");
-  for (const line of lines) expect(line.length).toBeLessThanOrEqual(110);
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
   for (const [option, { hidden, description }] of Object.entries(verb?.options ?? {})) {
     if (hidden === true) expect(out).not.toContain(`--${option}\n`);
     else
@@ -89,6 +91,12 @@ test.each(MODES)("%s %s --help", async (name, mode) => {
   expect(verb?.summary).toBe(program?.verbs[mode]?.summary ?? "?");
   // Help may stand anywhere before `--`, also behind what is wrong.
   expect((await runProgram(name, ["--help", mode])).out).toBe(out);
+});
+
+test("the installer's help fits 80 columns", async () => {
+  const { status, out } = await runCommand(["sh", join(ROOT, "install.sh"), "--help"]);
+  expect(status).toBe(0);
+  for (const line of out.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
 });
 
 describe("one executable, chosen by name", () => {

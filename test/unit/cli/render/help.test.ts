@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { agentProgram } from "../../../../src/cli/agent/program.ts";
+import { apiProgram } from "../../../../src/cli/api.ts";
 import { type Program, shownVerbs } from "../../../../src/cli/command/command.ts";
 import { controllerProgram } from "../../../../src/cli/controller/program.ts";
 import { programHelp, verbHelp } from "../../../../src/cli/render/help.ts";
+import { updateSerialProgram } from "../../../../src/cli/update-serial.ts";
 import { VERSION } from "../../../../src/core/version.ts";
 
 const programs: readonly Program[] = [controllerProgram, agentProgram];
@@ -23,7 +25,7 @@ const OLD_MODES: Readonly<Record<string, readonly string[]>> = {
   "ctrl-exec-agent": ["serve", "request-pairing", "pairing-status"],
 };
 
-/** Nothing that a terminal obeys, and no line wider than 120 columns. */
+/** Nothing that a terminal obeys, and no line wider than 80 columns. */
 function expectPlain(text: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
@@ -31,9 +33,15 @@ function expectPlain(text: string): void {
   expect(text).toEndWith("\n");
   for (const line of text.split("\n")) {
     expect(line).toBe(line.trimEnd());
-    expect(line.length, line).toBeLessThanOrEqual(120);
+    expect(line.length, line).toBeLessThanOrEqual(80);
   }
 }
+
+test.each([apiProgram, updateSerialProgram])("$name has a plain help", async (program) => {
+  for (const [mode, { load }] of Object.entries(program.verbs)) {
+    expectPlain(verbHelp(program, mode, await load()));
+  }
+});
 
 describe.each(programs.map((program) => [program.name, program] as const))(
   "%s",

@@ -1,0 +1,70 @@
+/** A terminal of 80 columns shows every table of a fleet with ordinary names without breaking a row. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { Running } from "../../support/binary.ts";
+import { ControlHost, type TestAgent } from "../../support/fleet.ts";
+import { until } from "../../support/folder.ts";
+
+const COLUMNS = 80;
+/** As long as a name may be for every one of these tables. */
+const HOST = "db-west-01";
+
+let control: ControlHost;
+let agent: TestAgent;
+
+beforeAll(async () => {
+  control = await ControlHost.create();
+  const begun = control.folder.join("begun");
+  const script = `touch ${begun}; until test -e ${control.folder.join("go")}; do sleep 0.05; done`;
+  agent = await control.startAgent(HOST, { scripts: { "backup-mysql": script } });
+  // One that nobody has called yet.
+  const records = control.folder.join("control", "state", "agents");
+  const record = JSON.parse(readFileSync(`${records}/${HOST}.json`, "utf8"));
+  const other = { ...record, hostname: "web-01", port: 1, ip: "127.100.100.100" };
+  control.folder.write("control/state/agents/web-01.json", JSON.stringify(other), 0o640);
+});
+
+afterAll(async () => {
+  await control[Symbol.asyncDispose]();
+});
+
+/** @param rows how many lines it has at least, so that an empty table does not pass */
+function expectNarrow(out: string, rows: number): void {
+  const lines = out.trimEnd().split(/\r?\n/);
+  expect(lines.length, out).toBeGreaterThanOrEqual(rows);
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(COLUMNS);
+}
+
+test.each([
+  ["list-agents", []],
+  ["serial-status", []],
+  ["ping", [HOST, "web-01"]],
+])("%s", async (mode, args) => {
+  expectNarrow((await control.run(mode, args)).out, 4);
+});
+
+test("list-locks", async () => {
+  const args = [HOST, "backup-mysql", "--username", "alice"];
+  const run = new Running("ctrl-exec", control.withSetting(["run", ...args]));
+  await until("the script runs", () => existsSync(control.folder.join("begun")));
+  expectNarrow((await control.mustRun("list-locks")).out, 3);
+  control.folder.write("go", "");
+  expect(await run.child.exited).toBe(0);
+});
+
+test("list-requests, and the list of pairing-mode", async () => {
+  await control.stopPairing();
+  const { session, port } = await control.openPairingConsole();
+  const waiting = new Running(
+    "ctrl-exec-agent",
+    agent.withSetting("request-pairing", agent.pairingArgs(port)),
+  );
+  await session.seen(/uit\? $/);
+  expectNarrow((await control.mustRun("list-requests")).out, 3);
+  session.clear();
+  session.type("l\r");
+  await session.seen(/#.*RECEIVED[\s\S]*uit\? $/);
+  expectNarrow(session.screen, 4);
+  session.kill();
+  await waiting.stop();
+});

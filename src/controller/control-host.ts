@@ -22,7 +22,7 @@ export function openDialler(controller: Controller): FleetDialler {
   const { config, now, dialler } = controller;
   const setting =
     dialler?.current(config, now()) ?? dialSetting(config, loadCredentials(config, now()));
-  return { ...setting, host: controller };
+  return { ...setting, now };
 }
 
 /** Where what is held for one answer counts: among all of the API, or for a command alone. */

@@ -87,6 +87,20 @@ const ROOM_BANS: readonly { from: readonly Place[]; to: readonly Place[]; why: s
   },
 ];
 
+/** Imports between the folders of a room. */
+const FOLDER_BANS: readonly { from: string; to: readonly string[]; why: string }[] = [
+  {
+    from: "src/controller/fleet/",
+    to: ["access", "inventory", "pairing", "runs", "upkeep"],
+    why: "fleet asks hosts and says what came; what else comes of it is hung in by the use-case, where it is seen.",
+  },
+  {
+    from: "src/controller/inventory/",
+    to: ["runs", "upkeep"],
+    why: "To look at hosts changes nothing about them; whoever wants that subscribes, where it is seen.",
+  },
+];
+
 /** The files whose imports cross a ban above, and why they may. */
 const EXCEPTIONS: readonly { file: string; to: Place; why: string }[] = [
   {
@@ -282,7 +296,14 @@ function whyBanned(file: string, from: Place, wanted: string): string | undefine
   if (EXCEPTIONS.some((exception) => exception.file === file && exception.to === to)) {
     return undefined;
   }
-  return ROOM_BANS.find((ban) => ban.from.includes(from) && ban.to.includes(to))?.why;
+  const banned = ROOM_BANS.find((ban) => ban.from.includes(from) && ban.to.includes(to));
+  return (banned ?? folderBan(file, target))?.why;
+}
+
+function folderBan(file: string, target: string): { readonly why: string } | undefined {
+  const [, room, folder] = /^(src\/\w+)\/(\w+)\//.exec(target) ?? [];
+  if (room === undefined || folder === undefined || !file.startsWith(`${room}/`)) return undefined;
+  return FOLDER_BANS.find(({ from, to }) => file.startsWith(from) && to.includes(folder));
 }
 
 function whyPackageBanned(from: Place, wanted: string): string | undefined {
@@ -331,6 +352,8 @@ describe("the checker refuses", () => {
     ["src/pki/a.ts", 'import { readFileSync } from "node:fs"; readFileSync;', "files, sockets"],
     ["src/system/a.ts", 'export { x } from "../pki/x.ts";', "do not judge certificates"],
     ["src/controller/a.ts", 'const x = await import("../agent/x.ts"); x;', "share only the wire"],
+    ["src/controller/fleet/a.ts", 'import type { X } from "../runs/x.ts";', "hung in"],
+    ["src/controller/inventory/a.ts", 'import { x } from "../upkeep/x.ts"; x();', "subscribes"],
     ["src/controller/deep/a.ts", 'import "../../agent/x.ts";', "share only the wire"],
     ["src/agent/a.ts", 'const x = require("../controller/x.ts"); x;', "control host's powers"],
     ["src/agent/a.ts", "const x = await import(`../controller/x.ts`); x;", "control host's powers"],
@@ -399,6 +422,8 @@ describe("the checker allows", () => {
     ["src/cli/api.ts", 'await import("../api/server.ts");'],
     ["src/cli/a.ts", 'import manifest from "../../package.json"; manifest;'],
     ["src/api/a.ts", 'import { x } from "../controller/x.ts"; x();'],
+    ["src/controller/runs/a.ts", 'import { x } from "../fleet/x.ts"; x();'],
+    ["src/controller/fleet/a.ts", 'import { x } from "../store/x.ts"; x();'],
     ["src/controller/a.ts", 'await import("../pki/x.ts"); await import("../system/x.ts");'],
     [
       "src/system/a.ts",

@@ -19,9 +19,11 @@ import { startRun } from "../../src/controller/runs/run.ts";
 import { type AgentRecord, findAgent } from "../../src/controller/store/registry.ts";
 import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
 import { clientCredential, loadCredential } from "../../src/controller/trust/credential.ts";
+import { renewSeen } from "../../src/controller/upkeep/renew-seen.ts";
 import { type AgentConfig, parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import type { Log, LogFields, LogLevel } from "../../src/core/log-line.ts";
+import type { PingResult } from "../../src/core/results.ts";
 import { readSerialLine, serialFromHex } from "../../src/core/serial.ts";
 import { addDays } from "../../src/core/time.ts";
 import { pairingAnswer } from "../../src/core/wire/messages.ts";
@@ -51,6 +53,17 @@ export class EventLog {
 }
 
 export const CALLER: Caller = { face: "cli", username: "tester", token: "", sourceIp: "127.0.0.1" };
+
+/** As the faces ping: hosts whose certificates are due are renewed. */
+export async function ping(
+  controller: Controller,
+  names: readonly string[],
+): Promise<PingResult[]> {
+  return await pingHosts(controller, CALLER, names, undefined, {
+    onResult: () => undefined,
+    onSeen: (records) => renewSeen(controller, records),
+  });
+}
 
 export class LocalFleet implements AsyncDisposable {
   readonly folder = new TestFolder();
@@ -129,7 +142,7 @@ export class LocalFleet implements AsyncDisposable {
 
   /** Names of the hosts that did not answer a ping, with what was wrong. */
   async pingFailures(names: readonly string[], controller = this.controller): Promise<string[]> {
-    const results = await pingHosts(controller, CALLER, names, undefined, () => undefined);
+    const results = await ping(controller, names);
     return results.flatMap(({ host, error }) => (error === undefined ? [] : [`${host}: ${error}`]));
   }
 

@@ -1,4 +1,5 @@
 import { pingHosts } from "../../controller/inventory/ping.ts";
+import { renewSeen } from "../../controller/upkeep/renew-seen.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
 import { pingAnswer, pingRequest } from "../schemas.ts";
@@ -30,7 +31,11 @@ export const ping = defineRoute({
     },
   },
   async handle({ api, caller, body }) {
-    const results = await pingHosts(api.controller, caller, body.hosts, undefined, () => undefined);
+    const { controller } = api;
+    const results = await pingHosts(controller, caller, body.hosts, undefined, {
+      onResult: () => undefined,
+      onSeen: (records) => renewSeen(controller, records),
+    });
     return success<typeof pingAnswer>({ ok: true, results });
   },
 });

@@ -1,4 +1,5 @@
 import { pingHosts } from "../../controller/inventory/ping.ts";
+import { renewSeen } from "../../controller/upkeep/renew-seen.ts";
 import { type ClockVerdict, judgeClock } from "../../core/clock.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { PingResult } from "../../core/results.ts";
@@ -35,9 +36,10 @@ export const ping = defineVerb({
     const controller = await openController(options);
     const { agentPort: port } = controller;
     const progress = new Progress(io, positionals.length);
-    const results = await pingHosts(controller, caller, positionals, port, () =>
-      progress.step(() => undefined),
-    ).finally(() => progress.end());
+    const results = await pingHosts(controller, caller, positionals, port, {
+      onResult: () => progress.step(() => undefined),
+      onSeen: (records) => renewSeen(controller, records),
+    }).finally(() => progress.end());
     if (options.json) writeJson(io, { ok: 1, results });
     else {
       const rows = results.map(({ host, status, rtt, expiry, version }) => [

@@ -3,6 +3,7 @@
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import type { Serial } from "../../core/serial.ts";
 import { formatBytes } from "../../core/units.ts";
 import { type ConnectionPhase, refusesCertificate } from "../../core/wire/connection-problem.ts";
 import { notJson } from "../../core/wire/http-response.ts";
@@ -11,7 +12,6 @@ import { Deadline } from "../../system/deadline.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
 import { type HeardClock, type HttpReply, requestOver } from "../../system/net/http-client.ts";
 import { connectTcp } from "../../system/net/tcp.ts";
-import type { ShownByAgent } from "../inventory/contacts.ts";
 import { agentProblem, droppedAnswer, withName } from "./agent-problem.ts";
 import type { Dialler } from "./dialler.ts";
 import { identityProblem } from "./peer-identity.ts";
@@ -48,6 +48,15 @@ export interface AgentReply {
   readonly heard?: HeardClock | undefined;
   /** What its handshake showed; undefined on a connection that was there already, or of another host. */
   readonly shown?: ShownByAgent | undefined;
+}
+
+/** What the handshake with a registered host has shown, whose certificate was its own. */
+export interface ShownByAgent {
+  readonly serial: Serial;
+  readonly notAfter: Date;
+  /** Where it was called. */
+  readonly address: string;
+  readonly port: number;
 }
 
 /** A handshake that takes longer waits for the other side and starves nobody: its place is free (T23). */
@@ -130,7 +139,7 @@ class Call {
       }
       if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
       // TLS 1.3: a client may send before the server has judged its certificate, and then nobody reads it.
-      if (refusesCertificate(systemCode(thrown))) this.#dialler.progress?.turnedAway(this.#target);
+      if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
       throw agentProblem(thrown, this.#phase, this.#target, this.#place);
     }
   }
@@ -241,7 +250,7 @@ class Call {
       throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
     }
     // What has closed meanwhile is sent nothing.
-    if (!tls.closed && this.#dialler.progress?.mayBeSent(this.#target) === false) {
+    if (!tls.closed && this.#dialler.sending?.mayBeSent(this.#target) === false) {
       tls.close();
       throw new CtrlExecError("unreachable", "the run was stopped before this host was asked");
     }
@@ -279,7 +288,7 @@ class Call {
   #drop(thrown: CtrlExecError): CtrlExecError {
     const { reply, path } = this.#request;
     const hasRun = reply === "output" && this.#isOutput;
-    if (hasRun) this.#dialler.progress?.ended(this.#target);
+    if (hasRun) this.#dialler.sending?.ended(this.#target);
     return droppedAnswer(thrown, this.#target.label, path, hasRun);
   }
 

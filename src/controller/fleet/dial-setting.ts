@@ -16,7 +16,7 @@ export type DialCredential = Pick<Dialler, "credential" | "serial">;
 
 /** All that dialling needs but the controller whose request it is. */
 export interface DialSetting
-  extends Omit<Dialler, "credential" | "serial" | "account" | "progress"> {
+  extends Omit<Dialler, "credential" | "serial" | "account" | "sending"> {
   /** The one in force first, then those of rotations under way, the newest first. */
   readonly credentials: readonly [DialCredential, ...DialCredential[]];
 }

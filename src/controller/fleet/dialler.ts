@@ -4,9 +4,9 @@ import type { Semaphore } from "../../core/semaphore.ts";
 import type { Serial } from "../../core/serial.ts";
 import type { ReadPace } from "../../system/net/read-pace.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
-import type { RunProgress } from "../runs/run-progress.ts";
 import type { AgentPool } from "./pool.ts";
 import type { ReplyAccount, ReplyBudget } from "./reply-budget.ts";
+import type { ResolvedTarget } from "./targets.ts";
 
 /** What all requests of a fan-out share. */
 export interface Dialler {
@@ -26,8 +26,18 @@ export interface Dialler {
   readonly budget: ReplyBudget;
   /** Where replies are counted until all of them are let go; undefined counts one while it comes. */
   readonly account?: ReplyAccount;
-  /** Told of each host whether the request may have reached it; undefined where nobody asks. */
-  readonly progress?: RunProgress;
+  /** Undefined where nobody asks whether the request may have reached a host. */
+  readonly sending?: Sending;
+}
+
+/** Told of each host whether the request may have reached it. */
+export interface Sending {
+  /** Right before the first byte of the request leaves. @returns whether it may leave */
+  mayBeSent(target: ResolvedTarget): boolean;
+  /** The agent refused the caller, so that what was sent did nothing. */
+  turnedAway(target: ResolvedTarget): void;
+  /** Its answer came, and had to be dropped. */
+  ended(target: ResolvedTarget): void;
 }
 
 export const MAX_HANDSHAKES = 8;

@@ -4,13 +4,9 @@ import { inOneLine } from "../../core/errors.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { refusalIn } from "../../core/wire/messages.ts";
 import { workDescriptors } from "../../system/process/descriptors.ts";
-import { type Contact, rememberContacts } from "../inventory/contacts.ts";
-import type { RunProgress } from "../runs/run-progress.ts";
-import type { HostContext } from "../store/host.ts";
-import { rememberClocks } from "../store/known-clocks.ts";
-import type { AgentRecord } from "../store/registry.ts";
 import { type AgentReply, type AgentRequest, askAgent } from "./ask-agent.ts";
 import type { DialCredential, DialSetting } from "./dial-setting.ts";
+import type { Sending } from "./dialler.ts";
 import { dialProblem } from "./peer-identity.ts";
 import type { ReplyAccount } from "./reply-budget.ts";
 import type { ResolvedTarget } from "./targets.ts";
@@ -40,47 +36,29 @@ export interface HostProblem {
 }
 
 export interface FleetDialler extends DialSetting {
-  readonly host: HostContext;
+  readonly now: () => Date;
   readonly account?: ReplyAccount;
-  readonly progress?: RunProgress;
+  readonly sending?: Sending;
 }
 
 /**
  * Asks every target and calls back once for each, as they answer (T23: never a host without a result).
- * The promise resolves when all have. What their answers show about them is kept. The
- * replies count against the budget until then, or until the dialler's own account is closed.
- *
- * @returns the records that were changed by what was learned, by host name
+ * The promise resolves when all have. The replies count against the budget until then, or until the dialler's
+ * own account is closed.
  */
 export async function askFleet(
   dialler: FleetDialler,
   targets: readonly ResolvedTarget[],
   request: AgentRequest,
   onOutcome: (outcome: HostOutcome) => void,
-): Promise<ReadonlyMap<string, AgentRecord>> {
-  // Without the replies: an output may be large, and its result has been passed on.
-  const contacts: Contact[] = [];
-  const clocks = new Map<string, number>();
+): Promise<void> {
   const account = dialler.account ?? dialler.budget.open();
   const counted = { ...dialler, account };
   await inParallel(targets, placesFor(dialler.config), async (target) => {
-    const outcome = await askHost(counted, target, request);
-    const { reply, acceptedSerial: serial, refusedSerial: refused, clockOffset } = outcome;
-    const { record } = target;
-    if (record !== undefined && reply !== undefined) {
-      contacts.push({ record, serial, refused, shown: reply.shown });
-    }
-    if (record !== undefined && clockOffset !== undefined) {
-      clocks.set(record.hostname, clockOffset);
-    }
-    onOutcome(outcome);
+    onOutcome(await askHost(counted, target, request));
   }).finally(() => {
     if (account !== dialler.account) account.close();
   });
-  const { host, credentials } = dialler;
-  const learned = await rememberContacts(host, credentials[0].serial, contacts);
-  rememberClocks(host, clocks);
-  return learned;
 }
 
 /** Hosts worked on at once: more than there are descriptors would wait until their time is over (T65). */
@@ -125,7 +103,7 @@ export async function askHost(
     peer,
     acceptedSerial: undefined,
     refusedSerial: false,
-    clockOffset: offsetOf(reply, dialler.host.now()),
+    clockOffset: offsetOf(reply, dialler.now()),
     rtt: Math.round(performance.now() - started),
     ...found,
   });
@@ -136,7 +114,7 @@ export async function askHost(
     for (const { serial, credential } of inOrderFor(target, dialler.credentials)) {
       const reply = await askAgent({ ...dialler, serial, credential }, target, request, onPeer);
       if (!isRefusal(reply, CALLER_REFUSALS)) return outcome(reply, { acceptedSerial: serial });
-      dialler.progress?.turnedAway(target);
+      dialler.sending?.turnedAway(target);
       refused ??= reply;
     }
     return outcome(refused, {

@@ -7,18 +7,10 @@ import { canonicalAddress } from "../../core/net/host-name.ts";
 import { lacksZone } from "../../core/net/ip-address.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../../core/time.ts";
+import type { ShownByAgent } from "../fleet/ask-agent.ts";
 import { DEFAULT_AGENT_PORT } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
 import { type AgentRecord, changeAgents } from "../store/registry.ts";
-
-/** What the handshake with a registered host has shown, whose certificate was its own. */
-export interface ShownByAgent {
-  readonly serial: Serial;
-  readonly notAfter: Date;
-  /** Where it was called. */
-  readonly address: string;
-  readonly port: number;
-}
 
 /** A host that has answered. */
 export interface Contact {

@@ -8,6 +8,7 @@ import { answerOf, logAnswer } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
+import { FleetNews } from "./fleet-news.ts";
 
 /**
  * @param typed undefined means every registered host
@@ -35,16 +36,20 @@ export async function scanCapabilities(
 ): Promise<DiscoveredHost[]> {
   if (targets.length === 0) return [];
   const found = new Map<ResolvedTarget, DiscoveredHost>();
+  const dialler = openDialler(controller);
+  const news = new FleetNews(controller, dialler);
   await askFleet(
-    openDialler(controller),
+    dialler,
     targets,
     { method: "GET", path: "/capabilities", reply: "list", idempotent: true },
     (outcome) => {
+      news.hear(outcome);
       const host = discovered(outcome);
       logResult(controller, outcome, host);
       found.set(outcome.target, host);
     },
   );
+  await news.keep();
   return targets.flatMap((target) => found.get(target) ?? []);
 }
 

@@ -1,6 +1,5 @@
 /** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
 import { differs } from "../../core/clock.ts";
-import { CtrlExecError } from "../../core/errors.ts";
 import type { PingResult } from "../../core/results.ts";
 import { pingReply } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -11,13 +10,19 @@ import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import { newRequestId } from "../request-id.ts";
 import type { HostContext } from "../store/host.ts";
-import { tryLockMaintenance } from "../store/maintenance-lock.ts";
 import type { AgentRecord } from "../store/registry.ts";
-import { dueForRenewal, renewAgents } from "../upkeep/renewal.ts";
+import { FleetNews } from "./fleet-news.ts";
+
+/** Who hears of a ping. */
+export interface PingSubscribers {
+  /** Called once per host, as they answer. */
+  onResult(result: PingResult): void;
+  /** Called when all have answered, or not, with the records of the registered ones as they are now. */
+  onSeen(records: readonly AgentRecord[]): Promise<void>;
+}
 
 /**
  * @param port the invocation's own port; undefined leaves it to the registry
- * @param onResult called once per host, as they answer
  * @returns the results in the order the hosts were given
  * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential
  */
@@ -26,48 +31,33 @@ export async function pingHosts(
   caller: Caller,
   typed: readonly string[],
   port: number | undefined,
-  onResult: (result: PingResult) => void,
+  subscribers: PingSubscribers,
 ): Promise<PingResult[]> {
   const asked = readTargets(typed, port, controller.config.max_hosts);
   const action = { action: "ping", script: "", args: [] } as const;
   const targets = await authorizedTargets(controller, caller, action, asked);
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<ResolvedTarget, PingResult>();
-  const learned = await askFleet(
-    openDialler(controller),
+  const dialler = openDialler(controller);
+  const news = new FleetNews(controller, dialler);
+  await askFleet(
+    dialler,
     targets,
     { method: "POST", path: "/ping", body: { reqid }, reply: "words", idempotent: true },
     (outcome) => {
+      news.hear(outcome);
       const result = pingResult(outcome, reqid);
       logResult(controller, outcome, result);
       results.set(outcome.target, result);
-      onResult(result);
+      subscribers.onResult(result);
     },
   );
-  await renewDue(controller, targets, learned);
-  return targets.flatMap((target) => results.get(target) ?? []);
-}
-
-/** Whoever is asked for is looked after: those of them whose certificates are due get new ones. */
-async function renewDue(
-  controller: Controller,
-  targets: readonly ResolvedTarget[],
-  corrected: ReadonlyMap<string, AgentRecord>,
-): Promise<void> {
+  const learned = await news.keep();
   const records = targets.flatMap(({ record }) =>
-    record === undefined ? [] : (corrected.get(record.hostname) ?? record),
+    record === undefined ? [] : (learned.get(record.hostname) ?? record),
   );
-  const due = dueForRenewal(controller, records);
-  if (due.length === 0) return;
-  // A pass of the check loop that is under way does the same.
-  using lock = tryLockMaintenance(controller);
-  if (lock === undefined) return;
-  try {
-    await renewAgents(controller, due);
-  } catch (thrown) {
-    // The hosts have answered all the same; the log says why nothing was signed.
-    if (!(thrown instanceof CtrlExecError) || thrown.code !== "untrusted") throw thrown;
-  }
+  await subscribers.onSeen(records);
+  return targets.flatMap((target) => results.get(target) ?? []);
 }
 
 function pingResult(outcome: HostOutcome, reqid: string): PingResult {

@@ -1,8 +1,9 @@
 /** What is known of the hosts of a run that have given no result: whether the script may run there. */
 import type { RunState } from "../../core/run-state.ts";
+import type { Sending } from "../fleet/dialler.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 
-export class RunProgress {
+export class RunProgress implements Sending {
   /** A host that is not in here has been sent nothing. */
   readonly #states = new Map<ResolvedTarget, RunState>();
   #stopped = false;

@@ -10,6 +10,7 @@ import { type Controller, openDialler } from "../control-host.ts";
 import { logAnswer } from "../fleet/answer.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
+import { FleetNews } from "../inventory/fleet-news.ts";
 import { newRequestId } from "../request-id.ts";
 import type { HostContext } from "../store/host.ts";
 import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
@@ -92,7 +93,8 @@ export async function startRun(
   const opened = openDialler(controller);
   const account = opened.budget.open();
   const progress = new RunProgress();
-  const dialler = { ...opened, account, progress };
+  const dialler = { ...opened, account, sending: progress };
+  const news = new FleetNews(controller, dialler);
   const hosts = targets.map(({ label }) => label);
   const isSent = isSendableName(script);
   const asks = isSent ? targets : [];
@@ -140,10 +142,12 @@ export async function startRun(
       }
       await askFleet(dialler, asks, request, (outcome) => {
         const { target, rtt } = outcome;
+        news.hear(outcome);
         locks.release(target);
         if (results.has(target)) return;
         take(target, hostResult({ script, reqid }, outcome, progress), rtt);
       });
+      await news.keep();
     } finally {
       locks.releaseAll();
       giveUp("ctrl-exec gave up");

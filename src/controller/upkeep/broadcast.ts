@@ -14,7 +14,9 @@ import {
   type HostProblem,
 } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
+import { FleetNews } from "../inventory/fleet-news.ts";
 import { newRequestId } from "../request-id.ts";
+import type { HostContext } from "../store/host.ts";
 import { changeAgents, readRegistry } from "../store/registry.ts";
 
 const LIST_IT =
@@ -44,7 +46,7 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
   await changeAgents(config, (record) =>
     told.has(record.hostname) ? { ...record, serial_broadcast: isoSeconds(now()) } : undefined,
   );
-  const report = await tell(dialler, targets);
+  const report = await tell(controller, dialler, targets);
   for (const { host, error } of report.pending) {
     log("warning", "serial-broadcast-fail", { AGENT: host, ERROR: error });
   }
@@ -62,6 +64,7 @@ function untold({ config, now, agentPort }: Controller, current: Serial): Resolv
 }
 
 async function tell(
+  host: HostContext,
   dialler: FleetDialler,
   targets: readonly ResolvedTarget[],
 ): Promise<BroadcastReport> {
@@ -79,11 +82,13 @@ async function tell(
     // Agents since 1.1 judge it at once; older ones take no notice of it.
     cert: current.credential.cert,
   };
+  const news = new FleetNews(host, dialler);
   await askFleet(
     dialler,
     targets,
     { method: "POST", path: "/run", body, reply: "output" },
     (outcome) => {
+      news.hear(outcome);
       const { target, acceptedSerial } = outcome;
       // Whoever takes the request under the new serial knows it, whatever the script says.
       if (acceptedSerial === serial) confirmed.push(target.name);
@@ -94,7 +99,9 @@ async function tell(
       }
     },
   );
+  await news.keep();
   const underNew: FleetDialler = { ...dialler, credentials: [current] };
+  const confirmations = new FleetNews(host, underNew);
   const ping = {
     method: "POST",
     path: "/ping",
@@ -102,10 +109,12 @@ async function tell(
     reply: "words",
   } as const;
   await askFleet(underNew, toConfirm, ping, (outcome) => {
+    confirmations.hear(outcome);
     const { target, acceptedSerial } = outcome;
     if (acceptedSerial === serial) confirmed.push(target.name);
     else pending.push({ host: target.name, error: whyNotAnswered(outcome) });
   });
+  await confirmations.keep();
   return { confirmed, pending };
 }
 

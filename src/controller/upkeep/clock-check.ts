@@ -14,6 +14,7 @@ import type { Controller } from "../control-host.ts";
 import { dialSetting } from "../fleet/dial-setting.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { targetOf } from "../fleet/targets.ts";
+import { FleetNews } from "../inventory/fleet-news.ts";
 import { newRequestId } from "../request-id.ts";
 import { knownClocks } from "../store/known-clocks.ts";
 import { type AgentRecord, readRegistry } from "../store/registry.ts";
@@ -67,15 +68,21 @@ async function ask(
       targetOf(record.hostname, { kind: "agent", record }, agentPort),
     );
     const body = { reqid: newRequestId() };
+    const dialler = { ...dialSetting(hurried, credentials), now };
+    const news = new FleetNews(controller, dialler);
     await askFleet(
-      { ...dialSetting(hurried, credentials), host: controller },
+      dialler,
       targets,
       { method: "POST", path: "/ping", body, reply: "words", idempotent: true },
-      ({ target: { record }, clockOffset: offset }) => {
+      (outcome) => {
+        news.hear(outcome);
+        const { target, clockOffset: offset } = outcome;
+        const { record } = target;
         if (record === undefined || offset === undefined) return;
         answers.push({ host: record.hostname, offset, seen: now() });
       },
     );
+    await news.keep();
   } catch (thrown) {
     // Without a credential nobody can be asked; whoever needs one says so.
     if (!(thrown instanceof CtrlExecError)) throw thrown;

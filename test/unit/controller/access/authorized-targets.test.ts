@@ -5,11 +5,10 @@ import { createServer, type Server } from "node:net";
 import { everyHost } from "../../../../src/controller/access/authorized-targets.ts";
 import type { Controller } from "../../../../src/controller/control-host.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
-import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import { startRun } from "../../../../src/controller/runs/run.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
 import { TestFolder } from "../../../support/folder.ts";
-import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { CALLER, LocalFleet, ping } from "../../../support/local-fleet.ts";
 
 /** Ways to name hosts, to a caller whom the hook lets: each of them asks for each of the hosts. */
 const USES: Readonly<
@@ -20,7 +19,7 @@ const USES: Readonly<
     const started = await startRun(controller, CALLER, order, () => undefined);
     return [...(await started.finished).results];
   },
-  ping: (controller, hosts) => pingHosts(controller, CALLER, hosts, undefined, () => undefined),
+  ping,
   discovery: (controller, hosts) => discoverHosts(controller, CALLER, hosts),
 };
 

@@ -4,13 +4,12 @@ import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
-import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
 import { type StartedRun, startRun } from "../../../../src/controller/runs/run.ts";
 import { readRunRecord } from "../../../../src/controller/runs/stored-runs.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
-import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { CALLER, LocalFleet, ping } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;
 let good: string;
@@ -77,7 +76,7 @@ describe.each([
       [good, "ok"],
       [failing, "ok"],
     ];
-    const pinged = await pingHosts(fleet.controller, CALLER, hosts, undefined, () => undefined);
+    const pinged = await ping(fleet.controller, hosts);
     expect(pinged.map(({ host, status }) => [host, status])).toEqual(expected);
     const found = await discoverHosts(fleet.controller, CALLER, hosts);
     expect(found.map(({ host, status }) => [host, status])).toEqual(expected);

@@ -2,11 +2,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { editAgent } from "../../../../src/controller/inventory/agents.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
-import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import { startRun } from "../../../../src/controller/runs/run.ts";
 import { maintainOnce, rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
 import { renewAgents } from "../../../../src/controller/upkeep/renewal.ts";
-import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { CALLER, LocalFleet, ping } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;
 let file: string;
@@ -48,7 +47,7 @@ for (const policy of ["registry", "strict", "ca"] as const) {
       { host: "db-01", exit: 0 },
       { host: "mail-01", exit: 0 },
     ]);
-    const pinged = await pingHosts(controller, CALLER, hosts, undefined, () => undefined);
+    const pinged = await ping(controller, hosts);
     expect(pinged).toMatchObject([
       { host: "web-01", status: "error", error: problem() },
       { host: "db-01", status: "ok" },

@@ -3,7 +3,6 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { loadIdentity } from "../../../../src/agent/trust/identity-files.ts";
 import type { Controller } from "../../../../src/controller/control-host.ts";
-import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import { approveRequest } from "../../../../src/controller/pairing/desk.ts";
 import { submitRequest } from "../../../../src/controller/pairing/queue.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
@@ -15,7 +14,7 @@ import { maintainOnce, rotateNow } from "../../../../src/controller/upkeep/maint
 import { addDays, daysBetween, isoSeconds, opensslTime } from "../../../../src/core/time.ts";
 import { createCsr } from "../../../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../../../src/pki/keys.ts";
-import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { LocalFleet, ping } from "../../../support/local-fleet.ts";
 
 const TWO_HOURS = 2 / 24;
 
@@ -180,7 +179,7 @@ describe("T68 while the clock is wrong", () => {
     ]);
     expect(credentialOf(fleet).serial).toBe(serial);
     // A ping answers all the same, and tells.
-    const results = await pingHosts(ahead(fleet, 280), CALLER, three, undefined, () => undefined);
+    const results = await ping(ahead(fleet, 280), three);
     for (const { status, clock_offset = 0 } of results) {
       expect([status, Math.round(clock_offset / 86_400)]).toEqual(["ok", -280]);
     }
@@ -197,7 +196,7 @@ describe("T68 while the clock is wrong", () => {
 
   test("when nobody answers, what was seen in the last day decides", async () => {
     await using fleet = await fleetOf(three);
-    await pingHosts(ahead(fleet, TWO_HOURS), CALLER, three, undefined, () => undefined);
+    await ping(ahead(fleet, TWO_HOURS), three);
     for (const agent of fleet.agents) await agent.stop();
     await expect(rotateNow(ahead(fleet, TWO_HOURS + 0.5))).rejects.toThrow("3 of the 3 hosts");
     await rotateNow(ahead(fleet, TWO_HOURS + 1.5));

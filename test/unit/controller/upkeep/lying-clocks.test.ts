@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Controller } from "../../../../src/controller/control-host.ts";
 import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
-import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import { rememberClocks } from "../../../../src/controller/store/known-clocks.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { writeAgent } from "../../../../src/controller/store/registry.ts";
@@ -12,7 +11,7 @@ import { checkClock } from "../../../../src/controller/upkeep/clock-check.ts";
 import { rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
 import { addDays, isoSeconds } from "../../../../src/core/time.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
-import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { LocalFleet, ping } from "../../../support/local-fleet.ts";
 
 const TWO_HOURS = 2 / 24;
 const TEN_MINUTES = 1 / 144;
@@ -44,7 +43,7 @@ async function fleetOf(honest: number, liars: number, lie: () => number) {
 /** Everybody is asked, and ten minutes pass in which nobody is. */
 async function pingAll(fleet: LocalFleet, controller: Controller): Promise<void> {
   const names = fleet.agents.map(({ name }) => name);
-  await pingHosts(controller, CALLER, names, undefined, () => undefined);
+  await ping(controller, names);
   age(controller, written(controller), TEN_MINUTES);
 }
 

@@ -11,6 +11,7 @@ import { controllerProgram } from "../../src/cli/controller/program.ts";
 
 export interface ModeModel {
   readonly name: string;
+  readonly summary: string;
   readonly verb: AnyVerb;
   readonly options: readonly OptionModel[];
   readonly takes: Takes;
@@ -47,6 +48,7 @@ async function modelOf(program: Program): Promise<ProgramModel> {
       const verb = await entry.load();
       return {
         name,
+        summary: entry.summary,
         verb,
         options: optionModels(verb.options),
         takes: takes(name, verb.positionals),

@@ -196,7 +196,7 @@ function zshDescriptions(models: readonly ProgramModel[]): string[] {
   const add = (key: string, text: string) => lines.push(`  ${quote(key)} ${quote(text)}`);
   for (const { program, modes, options } of models) {
     for (const { name, description } of options) add(`${program.name} --${name}`, description);
-    for (const { name, verb } of modes) add(`${program.name} ${name}`, verb.summary);
+    for (const { name, summary } of modes) add(`${program.name} ${name}`, summary);
   }
   lines.push(")");
   return lines;
@@ -258,7 +258,7 @@ export function fishCompletion(models: readonly ProgramModel[]): string {
       continue;
     }
     for (const mode of modes) {
-      lines.push(`${c} -n 'test -z "$(${words})"' -a ${mode.name} -d ${quote(mode.verb.summary)}`);
+      lines.push(`${c} -n 'test -z "$(${words})"' -a ${mode.name} -d ${quote(mode.summary)}`);
     }
     for (const mode of modes) {
       const here = `test "$(${words})[1]" = ${mode.name}; and __ctrl_exec_before_dashes`;

@@ -18,7 +18,6 @@ import { Reloads, reloadVerb } from "./reload.ts";
 import { sayUp } from "./render/up.ts";
 
 const serve = defineVerb({
-  summary: "Start the HTTP API",
   positionals: "",
   arity: [0, 0],
   options: commonOptions,
@@ -88,8 +87,11 @@ export const apiProgram: Program = {
   summary: "serve run, ping and discovery over HTTP",
   options: commonOptions,
   verbs: {
-    serve: { summary: serve.summary, load: async () => serve },
-    reload: { summary: reload.summary, load: async () => reload },
+    serve: { summary: "Start the HTTP API", load: async () => serve },
+    reload: {
+      summary: "Make the running API reload, and say whether it did",
+      load: async () => reload,
+    },
     help: {
       summary: "Show the help of the program or of a mode",
       load: async () => (await import("./help-mode.ts")).helpMode(apiProgram),

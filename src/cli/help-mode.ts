@@ -4,7 +4,6 @@ import { programHelp, verbHelp } from "./render/help.ts";
 
 export function helpMode(program: Program) {
   return defineVerb({
-    summary: "Show the help of the program or of a mode",
     positionals: "[<mode>]",
     arity: [0, 1],
     options: {} satisfies OptionDefs,

@@ -84,7 +84,6 @@ export class Reloads {
 /** The mode `reload` of a service. @param name of the program, and of its service */
 export function reloadVerb(name: string) {
   return defineVerb({
-    summary: `Make the running ${name === "ctrl-exec-agent" ? "agent" : "API"} reload, and say whether it did`,
     positionals: "",
     arity: [0, 0],
     options: {} satisfies OptionDefs,

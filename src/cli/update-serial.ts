@@ -11,7 +11,6 @@ import { defineVerb, type Program } from "./command/command.ts";
 import { readConfig } from "./command/config-option.ts";
 
 const update = defineVerb({
-  summary: "Store the control host's new serial for the agent that runs this",
   positionals: "<serial>",
   arity: [1, 1],
   options: {},
@@ -47,6 +46,11 @@ export const updateSerialProgram: Program = {
   name: "update-ctrl-exec-serial",
   summary: "store the control host's new serial for the agent that runs this",
   options: {},
-  verbs: { update: { summary: update.summary, load: async () => update } },
+  verbs: {
+    update: {
+      summary: "Store the control host's new serial for the agent that runs this",
+      load: async () => update,
+    },
+  },
   defaultVerb: "update",
 };

@@ -15,7 +15,6 @@ import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
 
 export const pairingStatus = defineVerb({
-  summary: "Say whether this agent is paired, and until when",
   positionals: "",
   arity: [0, 0],
   options: { config: agentOptions.config, json: agentOptions.json },

@@ -31,7 +31,6 @@ const EXIT_DENIED = 3;
 const CONTROLLER_TIMEOUT = "approval timeout";
 
 export const requestPairing = defineVerb({
-  summary: "Ask a control host for a certificate",
   positionals: "",
   arity: [0, 0],
   options: pairingOptions,

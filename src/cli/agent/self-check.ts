@@ -15,7 +15,6 @@ const options = {
 } as const;
 
 export const selfCheck = defineVerb({
-  summary: "Check configuration, allowlist and certificates, offline",
   positionals: "",
   arity: [0, 0],
   options,

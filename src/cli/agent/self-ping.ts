@@ -11,7 +11,6 @@ import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
 
 export const selfPing = defineVerb({
-  summary: "Call the running agent over mTLS; see it enforce its policy",
   positionals: "",
   arity: [0, 0],
   options: { config: agentOptions.config },

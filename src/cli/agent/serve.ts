@@ -26,7 +26,6 @@ const options = {
 } as const;
 
 export const serve = defineVerb({
-  summary: "Start the agent",
   positionals: "",
   arity: [0, 0],
   options,

@@ -36,14 +36,10 @@ type ParsedOptions<Options extends OptionDefs> = {
 };
 
 export interface Verb<Options extends OptionDefs = OptionDefs> {
-  /** One line, for the list of modes. */
-  readonly summary: string;
   /** Positional arguments as the usage line shows them: `<host>[:<port>]... <script> [-- <arg>...]`. */
   readonly positionals: string;
   /** How many positional arguments are accepted. */
   readonly arity: readonly [min: number, max: number];
-  /** True when `--` and what follows it have a meaning. */
-  readonly takesScriptArgs?: boolean;
   readonly options: Options;
   /** Paragraphs below the usage line. */
   readonly details: string;
@@ -62,10 +58,11 @@ export interface AnyVerb extends Omit<Verb, "run"> {
 }
 
 export interface VerbEntry {
+  /** One line, for the list of modes. */
   readonly summary: string;
   /** Left out of help, completions and man pages: for the program's own use. */
   readonly hidden?: boolean;
-  /** As the verb says, for a command line that cannot be read. */
+  /** True when `--` and what follows it have a meaning. */
   readonly takesScriptArgs?: boolean;
   /** Loads the verb's file: only the one that runs is loaded. */
   load(): Promise<AnyVerb>;
@@ -183,15 +180,16 @@ export async function runVerb(
   io: Io,
 ): Promise<Ending> {
   const where = program.defaultVerb === mode ? program.name : `${program.name} ${mode}`;
+  const takesScriptArgs = program.verbs[mode]?.takesScriptArgs === true;
   for (const { name } of line.given) {
     // Of the global options as well: one that is passed over looks as if it had been heeded.
     if (!Object.hasOwn(verb.options, name)) {
-      const mayBeTheScripts = verb.takesScriptArgs === true && line.scriptArgs === undefined;
+      const mayBeTheScripts = takesScriptArgs && line.scriptArgs === undefined;
       const more = mayBeTheScripts ? FORGOTTEN_MARK : "";
       throw usageError(where, `${where} does not take --${name}${more}`);
     }
   }
-  if (line.scriptArgs !== undefined && verb.takesScriptArgs !== true) {
+  if (line.scriptArgs !== undefined && !takesScriptArgs) {
     throw usageError(where, `${where} takes nothing after --`);
   }
   const [min, max] = verb.arity;

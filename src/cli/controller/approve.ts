@@ -13,7 +13,6 @@ const NOBODY_DELIVERS =
   "pairing-mode does not run on this host: the certificate may never arrive. Start it, and pair the host again.\n";
 
 export const approve = defineVerb({
-  summary: "Approve a pairing request",
   positionals: "<reqid>",
   arity: [1, 1],
   options: {

@@ -4,7 +4,6 @@ import { defineVerb } from "../command/command.ts";
 import { renderColumns } from "../render/table.ts";
 
 export const asset = defineVerb({
-  summary: "Print a file that this program carries",
   positionals: "<list|name>",
   arity: [1, 1],
   options: {},

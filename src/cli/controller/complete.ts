@@ -7,7 +7,6 @@ import { commonOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const complete = defineVerb({
-  summary: "Print what fits at a place of a command line",
   positionals: "<hosts|scripts|requests|assets> [<host>...]",
   arity: [1, 100_001],
   options: commonOptions,

@@ -16,7 +16,6 @@ const SCRIPTS = {
 } as const;
 
 export const demo = defineVerb({
-  summary: "Show the whole system on this machine, with nothing installed",
   positionals: "",
   arity: [0, 0],
   options: { keep: controllerOptions.keep },

@@ -5,7 +5,6 @@ import { commonOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const deny = defineVerb({
-  summary: "Deny a pairing request",
   positionals: "<reqid>",
   arity: [1, 1],
   options: commonOptions,

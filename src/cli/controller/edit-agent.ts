@@ -7,7 +7,6 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const editAgent = defineVerb({
-  summary: "Change how a registered host is dialled",
   positionals: "<hostname>",
   arity: [1, 1],
   options: {

@@ -17,7 +17,6 @@ import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const listAgents = defineVerb({
-  summary: "List the registered hosts",
   positionals: "",
   arity: [0, 0],
   options: { ...commonOptions, json: controllerOptions.json, wide: controllerOptions.wide },

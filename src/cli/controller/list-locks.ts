@@ -6,7 +6,6 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const listLocks = defineVerb({
-  summary: "List the runs that hold locks now, and who started them",
   positionals: "",
   arity: [0, 0],
   options: { json: controllerOptions.json, ...commonOptions },

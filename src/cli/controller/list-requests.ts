@@ -9,7 +9,6 @@ import { describeKnown, noteOnCode } from "./pairing-text.ts";
 import { openController } from "./setting.ts";
 
 export const listRequests = defineVerb({
-  summary: "List the pairing requests that wait",
   positionals: "",
   arity: [0, 0],
   options: { ...commonOptions, json: controllerOptions.json },

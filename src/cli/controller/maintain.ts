@@ -16,7 +16,6 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const maintain = defineVerb({
-  summary: "Do the check loop's work once: rotation, renewals, clean-up",
   positionals: "",
   arity: [0, 0],
   options: {

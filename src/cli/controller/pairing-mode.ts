@@ -13,7 +13,6 @@ import { PairingConsole } from "./pairing-console.ts";
 import { openController } from "./setting.ts";
 
 export const pairingMode = defineVerb({
-  summary: "Take pairing requests from new hosts, and decide on them",
   positionals: "",
   arity: [0, 0],
   options: commonOptions,

@@ -13,7 +13,6 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const ping = defineVerb({
-  summary: "Call hosts over mTLS; show certificate expiry and version",
   positionals: "<host>[:<port>]...",
   arity: [1, 100_000],
   options: {

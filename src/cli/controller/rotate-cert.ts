@@ -9,7 +9,6 @@ import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const rotateCert = defineVerb({
-  summary: "Replace this host's certificate now, and tell the agents",
   positionals: "",
   arity: [0, 0],
   options: {

@@ -17,10 +17,8 @@ import { cliCaller, openController } from "./setting.ts";
 const STOPPED = "ctrl-exec was stopped";
 
 export const run = defineVerb({
-  summary: "Run an allowlisted script on one or more hosts",
   positionals: "<host>[:<port>]... <script> [-- <arg>...]",
   arity: [2, 100_001],
-  takesScriptArgs: true,
   options: {
     port: controllerOptions.port,
     json: controllerOptions.json,

@@ -11,7 +11,6 @@ import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const serialStatus = defineVerb({
-  summary: "Show the control host's serials, and which agents know them",
   positionals: "",
   arity: [0, 0],
   options: { json: controllerOptions.json, ...commonOptions },

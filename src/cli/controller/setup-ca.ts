@@ -7,7 +7,6 @@ import { commonOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const setupCa = defineVerb({
-  summary: "Make the private CA, once",
   positionals: "",
   arity: [0, 0],
   options: commonOptions,

@@ -14,7 +14,6 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const setupCtrlExec = defineVerb({
-  summary: "Make this control host's own key and certificate",
   positionals: "",
   arity: [0, 0],
   options: {

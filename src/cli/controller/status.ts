@@ -10,7 +10,6 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const status = defineVerb({
-  summary: "Show a run's record: what is done and what is still out",
   positionals: "<reqid>",
   arity: [1, 1],
   options: {

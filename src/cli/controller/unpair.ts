@@ -7,7 +7,6 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const unpair = defineVerb({
-  summary: "Remove a host from the registry",
   positionals: "<hostname>",
   arity: [1, 1],
   options: { ...commonOptions, revoke: controllerOptions.revoke, port: controllerOptions.port },

@@ -23,7 +23,7 @@ const program: Program = {
   summary: "s",
   options,
   verbs: {
-    run: { summary: "r", load: async () => verb },
+    run: { summary: "r", takesScriptArgs: true, load: async () => verb },
     ping: { summary: "p", load: async () => verb },
   },
 };
@@ -32,10 +32,8 @@ type Seen = Pick<VerbInput<typeof options>, "options" | "positionals" | "scriptA
 let seen: Seen | undefined;
 
 const verb = defineVerb({
-  summary: "r",
   positionals: "<host>... <script> [-- <arg>...]",
   arity: [2, 3],
-  takesScriptArgs: true,
   options,
   details: "d",
   examples: [],
@@ -209,21 +207,20 @@ describe("a verb", () => {
   const narrow: AnyVerb = {
     ...verb,
     arity: [1, 1],
-    takesScriptArgs: false,
     options: { config: options.config },
     positionals: "<reqid>",
   };
   test.each([
-    [["run", "a", "--json"], "ctrl-exec run does not take --json"],
-    [["run", "a", "--", "b"], "ctrl-exec run takes nothing after --"],
-    [["run", "a", "--"], "ctrl-exec run takes nothing after --"],
-    [["run"], "run needs <reqid>"],
-    [["run", "a", "b"], 'ctrl-exec run does not take "b"'],
+    [["ping", "a", "--json"], "ctrl-exec ping does not take --json"],
+    [["ping", "a", "--", "b"], "ctrl-exec ping takes nothing after --"],
+    [["ping", "a", "--"], "ctrl-exec ping takes nothing after --"],
+    [["ping"], "ping needs <reqid>"],
+    [["ping", "a", "b"], 'ctrl-exec ping does not take "b"'],
   ])("that is narrower refuses %p before it runs", async (args, message) => {
     expect(await run(args, narrow)).toMatchObject({
       code: "usage",
       message,
-      hint: "See: ctrl-exec run --help",
+      hint: "See: ctrl-exec ping --help",
     });
     expect(seen).toBeUndefined();
   });

@@ -73,7 +73,6 @@ describe.each(programs.map((program) => [program.name, program] as const))(
     describe.each(Object.entries(program.verbs))("%s", (mode, entry) => {
       test("the verb's file says what the program's table says", async () => {
         const verb = await entry.load();
-        expect(verb.summary).toBe(entry.summary);
         for (const [option, definition] of Object.entries(verb.options)) {
           expect(Object.keys(program.options)).toContain(option);
           expect(definition.type, option).toBe(program.options[option]?.type as "string");
@@ -98,15 +97,14 @@ describe.each(programs.map((program) => [program.name, program] as const))(
       });
 
       test("its arity fits its usage line", async () => {
-        const { arity, positionals, takesScriptArgs } = await entry.load();
+        const { arity, positionals } = await entry.load();
         const before = positionals.replace(/\[-- .*$/, "").trim();
         const words = before === "" ? [] : before.split(/ +/);
         const needed = words.filter((word) => word.startsWith("<")).length;
         expect(arity[0]).toBe(needed);
         if (before.includes("...")) expect(arity[1]).toBeGreaterThan(needed);
         else expect(arity[1]).toBe(words.length);
-        expect(entry.takesScriptArgs).toBe(takesScriptArgs);
-        expect(takesScriptArgs === true).toBe(positionals.includes("[-- "));
+        expect(entry.takesScriptArgs === true).toBe(positionals.includes("[-- "));
       });
     });
   },

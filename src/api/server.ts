@@ -1,11 +1,11 @@
 /** ctrl-exec-api: from a request to its answer, and from SIGTERM to the last one. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Controller } from "../controller/control-host.ts";
-import { newRequestId } from "../controller/request-id.ts";
 import type { StartedRun } from "../controller/runs/run.ts";
 import { ANY_TIME, loadCredential } from "../controller/trust/credential.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
+import { newRequestId } from "../core/request-id.ts";
 import { Deadline } from "../system/deadline.ts";
 import type { RefusalStatus } from "../system/net/http-connection.ts";
 import { startHttpServer } from "../system/net/http-server.ts";

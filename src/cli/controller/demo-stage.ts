@@ -2,9 +2,9 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import type { Io } from "../command/io.ts";
 import { paint } from "../render/colour.ts";
-import { shellWord } from "../render/shell-word.ts";
 
 const START_MS = 10_000;
 

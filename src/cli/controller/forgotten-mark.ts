@@ -8,9 +8,9 @@ import { agentFinder } from "../../controller/store/registry.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isScriptName } from "../../core/script-name.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { forOneLine } from "../../core/text.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages.ts";
-import { shellWord } from "../render/shell-word.ts";
 
 /** The words of a `run` without `--`, as they were read. */
 export interface RunWords {

@@ -1,5 +1,6 @@
 /** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
 import { differs } from "../../core/clock.ts";
+import { newRequestId } from "../../core/request-id.ts";
 import type { PingResult } from "../../core/results.ts";
 import { pingReply } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -8,7 +9,6 @@ import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf, logAnswer } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
-import { newRequestId } from "../request-id.ts";
 import type { HostContext } from "../store/host.ts";
 import type { AgentRecord } from "../store/registry.ts";
 import { FleetNews } from "./fleet-news.ts";

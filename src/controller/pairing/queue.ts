@@ -9,7 +9,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { FairShares, type Holder, originOf } from "../../core/fair-share.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { pairedNameProblem } from "../../core/net/host-name.ts";
-import { isRequestId } from "../../core/request-id.ts";
+import { isRequestId, newRequestId } from "../../core/request-id.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { ofRequestAlone } from "../../core/wire/confirmation-code.ts";
 import { type PairingAnswer, type PairingRequest, PUSHED_OUT } from "../../core/wire/messages.ts";
@@ -23,7 +23,6 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import { newRequestId } from "../request-id.ts";
 import type { HostContext } from "../store/host.ts";
 import { paths } from "../store/paths.ts";
 import { lockRegistry } from "../store/registry.ts";

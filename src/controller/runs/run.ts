@@ -1,5 +1,6 @@
 /** `run`: one allowlisted script on many hosts. */
 import { CtrlExecError } from "../../core/errors.ts";
+import { newRequestId } from "../../core/request-id.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
@@ -11,7 +12,6 @@ import { logAnswer } from "../fleet/answer.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
-import { newRequestId } from "../request-id.ts";
 import type { HostContext } from "../store/host.ts";
 import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
 import { takeRunLocks } from "./locks.ts";

@@ -1,5 +1,6 @@
 /** Telling agents the controller's new serial: under the old one, which they trust. */
 
+import { newRequestId } from "../../core/request-id.ts";
 import { serialStatus } from "../../core/rotation.ts";
 import type { Serial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -15,7 +16,6 @@ import {
 } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
-import { newRequestId } from "../request-id.ts";
 import type { HostContext } from "../store/host.ts";
 import { changeAgents, readRegistry } from "../store/registry.ts";
 

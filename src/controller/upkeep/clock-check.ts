@@ -9,13 +9,13 @@ import {
 } from "../../core/clock.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { draw } from "../../core/random.ts";
+import { newRequestId } from "../../core/request-id.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { Controller } from "../control-host.ts";
 import { dialSetting } from "../fleet/dial-setting.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { targetOf } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
-import { newRequestId } from "../request-id.ts";
 import { knownClocks } from "../store/known-clocks.ts";
 import { type AgentRecord, readRegistry } from "../store/registry.ts";
 import { ANY_TIME, loadCredentials } from "../trust/credential.ts";

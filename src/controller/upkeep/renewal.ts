@@ -6,6 +6,7 @@ import { secondsSince } from "../../core/clock.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { renewalTime } from "../../core/renewal.ts";
+import { newRequestId } from "../../core/request-id.ts";
 import { lastsLonger } from "../../core/rotation.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../../core/time.ts";
@@ -23,7 +24,6 @@ import {
 } from "../fleet/fan-out.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
-import { newRequestId } from "../request-id.ts";
 import { noteIssued } from "../store/issued.ts";
 import {
   type AgentRecord,

@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { DEFAULT_MAX_REPLY } from "../output-bounds.ts";
+import { shellWord } from "../shell-word.ts";
 import {
   absolutePath,
   bindAddress,
@@ -102,7 +103,5 @@ export async function parseControllerConfig(
 
 /** What makes a further command use the same file: ` --config <file>`, or nothing for the usual one. */
 export function configArgument(file: string): string {
-  if (file === DEFAULT_CONTROLLER_CONFIG) return "";
-  // Quoted as a shell wants it where it must be.
-  return ` --config ${/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`}`;
+  return file === DEFAULT_CONTROLLER_CONFIG ? "" : ` --config ${shellWord(file)}`;
 }

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { newRequestId } from "../../../src/controller/request-id.ts";
-import { isRequestId } from "../../../src/core/request-id.ts";
+import { isRequestId, newRequestId } from "../../../src/core/request-id.ts";
 
 test.each([
   ["a1b2c3d4e5f60718", true],

@@ -17,12 +17,12 @@ export const AGENT_KEYS = {
   },
   allowed_ips: {
     group: NETWORK,
-    text: "Addresses and prefixes that may connect; others are dropped before TLS. Without it, everyone may try; without 127.0.0.1, self-ping may not. When none of its entries is valid, the agent does not start.",
+    text: "Addresses and prefixes that may connect; others are dropped before TLS. If it is not set, everyone may try; if it lacks 127.0.0.1, self-ping may not. If none of its entries is valid, the agent does not start.",
     example: "127.0.0.1, 192.168.1.0/24, 10.0.0.1",
   },
   max_connections: {
     group: NETWORK,
-    text: "Most connections at once; over it, the oldest that has not shown the control host's serial makes room.",
+    text: "Most connections at once; beyond it, the oldest that has not shown the control host's serial is closed.",
   },
   cert: { group: IDENTITY, text: "This agent's certificate; pairing and renewal write it." },
   key: {
@@ -39,42 +39,42 @@ export const AGENT_KEYS = {
   },
   revoked_serials: {
     group: IDENTITY,
-    text: "Serials of certificates that are refused, one a line, # begins a comment; followed without a signal. No file means none, but self-check wants one that is named here.",
+    text: "Serials of certificates that are refused, one on each line; # begins a comment. Changes take effect without a signal. If there is no file, none is refused, but self-check fails if a file named here is missing.",
   },
   key_type: {
     group: IDENTITY,
-    text: "Kind of the key that request-pairing makes: ec (P-256) or rsa4096.",
+    text: "Type of the key that request-pairing makes: ec (P-256) or rsa4096.",
   },
   script_dirs: {
     group: SCRIPTS,
-    text: "Folders, separated by colons, that a script must lie in, all symbolic links resolved; checked again at each run. update-ctrl-exec-serial is the agent's own and needs none.",
+    text: "Folders, separated by colons, in one of which a script must be once all symbolic links are resolved; checked again at each run. Does not apply to update-ctrl-exec-serial, which the agent does itself.",
     example: "/opt/ctrl-exec-scripts:/usr/local/lib/ctrl-exec-scripts",
   },
   auth_hook: {
     group: SCRIPTS,
-    text: "Program that decides on every run after the allowlist has, and on every discovery of this host; without one the allowlist alone decides.",
+    text: "Program that decides on every run that the allowlist permits, and on every discovery of this host; without one, the allowlist alone decides.",
     example: "/etc/ctrl-exec-agent/auth-hook",
   },
   auth_hook_timeout: {
     group: SCRIPTS,
-    text: "Seconds the hook may take; after them it is ended and the request is refused.",
+    text: "Seconds that the hook may take; after that it is ended and the request is refused.",
   },
   auth_hook_json: {
     group: SCRIPTS,
-    text: "yes says that the hook reads the JSON on its standard input: a variable that would be longer than 128 KiB is left out of its environment then. Without it such a request is refused.",
+    text: "yes says that the hook reads the JSON on its standard input. Then a variable that would be longer than 128 KiB is left out of its environment; otherwise such a request is refused.",
     example: "yes",
   },
   stdin_timeout: {
     group: SCRIPTS,
-    text: "Seconds after which it is logged that a script left its context on standard input unread.",
+    text: "Seconds after which the log says that a script left its context on standard input unread.",
   },
   max_output: {
     group: SCRIPTS,
-    text: "Most bytes kept of a script's stdout, and of its stderr; the result says how much was dropped.",
+    text: "Most bytes kept of a script's stdout, and as many of its stderr; the result says how many were dropped.",
   },
   rate_limit_volume: {
     group: LIMITS,
-    text: "limit/window/block: an address, or an IPv6 network of 64 bits, that opens more than limit connections within window seconds is blocked for block seconds. Connections that show the control host's serial do not count, and the address that they come from keeps one handshake at a time while others get it blocked.",
+    text: "limit/window/block: an address, or an IPv6 network of 64 bits, that opens more than limit connections within window seconds is blocked for block seconds. Connections that show the control host's serial do not count, and even if others get their address blocked, it keeps one handshake at a time.",
   },
   rate_limit_probe: {
     group: LIMITS,
@@ -84,10 +84,10 @@ export const AGENT_KEYS = {
   pairing_port: { group: PAIRING, text: "Port of the control host that request-pairing calls." },
   pairing_max_queue: {
     group: PAIRING,
-    text: "Without effect on an agent: the control host's file sets it. Accepted because 0.8 had it here.",
+    text: "Has no effect on an agent: the control host's file sets it. Accepted because 0.8 had it here.",
   },
   tags: {
     group: TAGS,
-    text: "A section of free keys and values that discovery shows, to tell hosts apart.",
+    text: "A section of keys and values of your choice that discovery shows, to tell hosts apart.",
   },
 } as const satisfies KeyDescriptions<AgentKey>;

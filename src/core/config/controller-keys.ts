@@ -27,15 +27,15 @@ export const CONTROLLER_KEYS = {
   run_retention: { group: IDENTITY, text: "Seconds that run records are kept." },
   max_records: {
     group: IDENTITY,
-    text: "Most disk that run records may take; beyond it the oldest go before their time. Of a run whose record alone would take more than half of it, long outputs are not recorded.",
+    text: "Most disk space that run records may take; beyond it, the oldest are removed early. If one run's record would take more than half of it, long outputs are not recorded.",
   },
   key_type: {
     group: IDENTITY,
-    text: "Kind of the keys that setup-ca, setup-ctrl-exec and rotation make: ec (P-256) or rsa4096.",
+    text: "Type of the keys that setup-ca, setup-ctrl-exec and rotation make: ec (P-256) or rsa4096.",
   },
   verify_agent_identity: {
     group: CALLS,
-    text: "Who may answer: registry (a registered host must answer with the certificate of its name), strict (and a host that is not registered is not called) or ca (any certificate of the CA, as 0.8 did).",
+    text: "Who may answer: registry (a registered host must answer with the certificate of its name), strict (the same, and a host that is not registered is not called) or ca (any certificate of the CA, as with 0.8).",
   },
   connect_timeout: {
     group: CALLS,
@@ -43,42 +43,42 @@ export const CONTROLLER_KEYS = {
   },
   read_timeout: {
     group: CALLS,
-    text: "Seconds to wait for a result; the script runs on after it. The old name timeout still works.",
+    text: "Seconds to wait for a result; after that, the script goes on. The old name timeout still works.",
     example: "120",
   },
   keepalive: {
     group: CALLS,
-    text: "Seconds that ctrl-exec-api keeps a connection to an agent open for the next request; 0 makes one for each.",
+    text: "Seconds that ctrl-exec-api keeps a connection to an agent open for the next request; 0 makes a new one for each.",
   },
   max_parallel: { group: CALLS, text: "Hosts worked on at once." },
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
   max_reply: {
     group: CALLS,
-    text: "Most memory that one host's answer to a run may hold; a larger one is dropped and the host's result says so. Seven times the max_output of an agent takes whatever that agent sends. A number of bytes, or 512M, 2G.",
+    text: "Most memory that one host's answer to a run may hold; a larger one is dropped and the host's result says so. Seven times an agent's max_output is enough for whatever it sends. A number of bytes, or 512M, 2G.",
   },
   max_replies: {
     group: CALLS,
-    text: "The same of all hosts of a run together, in ctrl-exec-api of all requests. No answer takes more than three quarters of it, less while others hold theirs: hosts that flood leave room for the rest.",
+    text: "The same for all hosts of a run together, and for all requests of ctrl-exec-api. No answer takes more than three quarters of it, or less while others hold theirs: hosts that flood leave room for the rest.",
   },
   auth_hook: {
     group: AUTH,
-    text: "Program that decides on every run, ping and API request; see docs/SECURITY.md for what it is told.",
+    text: "Program that decides on every run, ping and API request; docs/SECURITY.md says what it is told.",
     example: "/etc/ctrl-exec/auth-hook",
   },
   auth_hook_timeout: {
     group: AUTH,
-    text: "Seconds the hook may take; after them it is ended and the request is refused.",
+    text: "Seconds that the hook may take; after that it is ended and the request is refused.",
   },
   auth_hook_json: {
     group: AUTH,
-    text: "yes says that the hook reads the JSON on its standard input: a variable that would be longer than 128 KiB, as that of some thousand hosts, is left out of its environment then. Without it such a request is refused.",
+    text: "yes says that the hook reads the JSON on its standard input. Then a variable that would be longer than 128 KiB, such as that of several thousand hosts, is left out of its environment; otherwise such a request is refused.",
     example: "yes",
   },
   pairing_port: { group: PAIRING, text: "Port that pairing-mode listens on." },
   pairing_bind: { group: PAIRING, text: "Address that pairing-mode listens on." },
   pairing_max_queue: {
     group: PAIRING,
-    text: "Most pairing requests that wait at once. A further one pushes out the oldest of the network that has most (IPv4 /24, IPv6 /48), or is refused when that is its own address.",
+    text: "Most pairing requests that wait at once. A further one pushes out the oldest of the network with the most requests (IPv4 /24, IPv6 /48), or is refused if that one came from its own address.",
   },
   cert_days: {
     group: ROTATION,
@@ -90,16 +90,16 @@ export const CONTROLLER_KEYS = {
   },
   cert_overlap_days: {
     group: ROTATION,
-    text: "Days after a rotation in which hosts that missed the new serial are still told of it; then they are stale.",
+    text: "Days after a rotation during which hosts that missed the new serial are still told; after that they are stale.",
     example: "60",
   },
   cert_check_interval: {
     group: ROTATION,
-    text: "Seconds between two looks at the certificates.",
+    text: "Seconds between two checks of the certificates.",
   },
   cert_backdate: {
     group: ROTATION,
-    text: "Seconds by which certificates begin in the past, so that a host whose clock is behind takes them.",
+    text: "Seconds by which certificates are backdated, so that a host whose clock is behind accepts them.",
   },
   api_port: { group: API, text: "Port of ctrl-exec-api." },
   api_bind: {
@@ -109,18 +109,18 @@ export const CONTROLLER_KEYS = {
   },
   api_hosts: {
     group: API,
-    text: "Names under which the API may be asked, without ports, as those that a proxy passes on in Host; addresses and localhost always may. Without them plain HTTP on a loopback address refuses every name, and elsewhere any name may.",
+    text: "Names, without ports, that requests to the API may have in Host, such as those that a proxy passes on; addresses and localhost are always allowed. If it is not set, plain HTTP on a loopback address refuses every name, and elsewhere any name is allowed.",
     example: "ctrl.example.com",
   },
   api_cert: {
     group: API,
-    text: "TLS certificate of the API; with api_key it speaks HTTPS, without both plain HTTP.",
+    text: "TLS certificate of the API; with it and api_key the API speaks HTTPS, with neither plain HTTP.",
     example: "/etc/ctrl-exec/api.crt",
   },
   api_key: { group: API, text: "Private key of api_cert.", example: "/etc/ctrl-exec/api.key" },
   api_max_requests: {
     group: API,
-    text: "Requests in flight at once; further ones are refused as busy. GET /health has places of its own.",
+    text: "Requests in flight at once; further ones are refused as busy. GET /health has its own slots.",
   },
   api_auth_default: {
     group: API,

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { Caller } from "../controller/access/authorize.ts";
 import type { Controller } from "../controller/control-host.ts";
-import type { StartedRun } from "../controller/runs/run.ts";
+import type { Run } from "../controller/runs/run.ts";
 import type { Answer } from "./answer.ts";
 
 export interface Route<Request extends z.ZodObject = z.ZodObject> {
@@ -49,7 +49,7 @@ export interface Api {
   readonly controller: Controller;
   readonly routes: readonly Route[];
   /** Keeps the run known until it has ended, whether or not its client still listens. */
-  track(run: StartedRun): void;
-  /** Calls when the answer is out, or its client has gone: what it was made of is let go. */
-  whenAnswered(letGo: () => void): void;
+  track(run: Run): void;
+  /** Resolves when the answer is out, or its client has gone: what it was made of is needed no more. */
+  readonly answered: Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** ctrl-exec-api: from a request to its answer, and from SIGTERM to the last one. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Controller } from "../controller/control-host.ts";
-import type { StartedRun } from "../controller/runs/run.ts";
+import type { Run } from "../controller/runs/run.ts";
 import { ANY_TIME, loadCredential } from "../controller/trust/credential.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
@@ -101,7 +101,7 @@ class Api {
   readonly #bodies = new Bodies();
   readonly #large = new LargeBodies();
   readonly #due = new Set<Due>();
-  readonly #runs = new Set<StartedRun>();
+  readonly #runs = new Set<Run>();
   #stopping = false;
   #idle: () => void = () => undefined;
 
@@ -180,7 +180,7 @@ class Api {
     const { max_hosts } = this.#controller.config;
     const refused = this.#places.enter(due.peer, this.shares, route.path === "/health");
     if (refused !== undefined) return refused;
-    const runs: StartedRun[] = [];
+    const runs: Run[] = [];
     try {
       const body = await this.#large.inTurn(bytes, () =>
         parseBody(route, request, bytes, max_hosts),
@@ -189,12 +189,9 @@ class Api {
       return await route.handle(call);
     } finally {
       // A run keeps its place until it has ended, whether or not somebody waits for it.
-      void Promise.allSettled(runs.map(({ finished }) => finished)).then(async () => {
-        this.#places.leave(due.peer);
-        // Until then the answer holds what they found.
-        await due.closed;
-        for (const run of runs) run.letGo();
-      });
+      void Promise.allSettled(runs.map(({ finished }) => finished)).then(() =>
+        this.#places.leave(due.peer),
+      );
     }
   }
 
@@ -204,7 +201,7 @@ class Api {
     route: Route,
     body: Record<string, unknown>,
     parameter: string,
-    runs: StartedRun[],
+    runs: Run[],
   ): Call {
     const { api_hosts: names = [] } = this.#controller.config;
     const hosts = { names, bind: this.#bind, tls: this.tls !== undefined };
@@ -212,16 +209,16 @@ class Api {
     const api = {
       controller: this.#controller,
       routes: ROUTES,
-      track: (run: StartedRun) => {
+      track: (run: Run) => {
         runs.push(run);
         this.#track(run);
       },
-      whenAnswered: (letGo: () => void) => void due.closed.then(letGo),
+      answered: due.closed,
     };
     return { api, caller, body, parameter };
   }
 
-  #track(run: StartedRun): void {
+  #track(run: Run): void {
     this.#runs.add(run);
     run.finished
       .catch((thrown) => this.#controller.log("err", "api-error", { ERROR: messageOf(thrown) }))

@@ -15,7 +15,7 @@ import { type ResolvedTarget, readTargets } from "../../src/controller/fleet/tar
 import { pingHosts } from "../../src/controller/inventory/ping.ts";
 import { approveRequest } from "../../src/controller/pairing/desk.ts";
 import { submitRequest, takeAnswer } from "../../src/controller/pairing/queue.ts";
-import { startRun } from "../../src/controller/runs/run.ts";
+import { startRun } from "../../src/controller/runs/start-run.ts";
 import { type AgentRecord, findAgent } from "../../src/controller/store/registry.ts";
 import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
 import { clientCredential, loadCredential } from "../../src/controller/trust/credential.ts";

@@ -1,4 +1,4 @@
-import { startRun } from "../../controller/runs/run.ts";
+import { startRun } from "../../controller/runs/start-run.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
 import { acceptedAnswer, runAnswer, runRequest } from "../schemas.ts";
@@ -46,7 +46,8 @@ export const run = defineRoute({
   async handle({ api, caller, body }) {
     const { hosts, script, args, wait } = body;
     const order = { hosts, port: undefined, script, args, mustBeRecorded: !wait };
-    const started = await startRun(api.controller, caller, order, () => undefined);
+    const { controller, answered } = api;
+    const started = await startRun(controller, caller, order, () => undefined, answered);
     api.track(started);
     if (wait) {
       const { reqid, results, recorded } = await started.finished;

@@ -45,7 +45,7 @@ export const status = defineRoute({
   },
   async handle({ api, caller, parameter }) {
     const account = openReplies(api.controller);
-    api.whenAnswered(() => account.close());
+    void api.answered.then(() => account.close());
     try {
       const run = await showRun(api.controller, caller, parameter, account);
       return success<typeof statusAnswer>({ ok: true, ...run });

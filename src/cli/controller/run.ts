@@ -1,4 +1,4 @@
-import { startRun } from "../../controller/runs/run.ts";
+import { startRun } from "../../controller/runs/start-run.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";

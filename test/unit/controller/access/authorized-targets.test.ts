@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:net";
 import { everyHost } from "../../../../src/controller/access/authorized-targets.ts";
 import type { Controller } from "../../../../src/controller/control-host.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
-import { startRun } from "../../../../src/controller/runs/run.ts";
+import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { CALLER, LocalFleet, ping } from "../../../support/local-fleet.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
-import { startRun } from "../../../../src/controller/runs/run.ts";
+import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
 import { LockedError } from "../../../../src/core/errors.ts";

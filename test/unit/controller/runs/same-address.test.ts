@@ -5,7 +5,8 @@ import { createServer } from "node:net";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
 import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
-import { type StartedRun, startRun } from "../../../../src/controller/runs/run.ts";
+import type { Run } from "../../../../src/controller/runs/run.ts";
+import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { readRunRecord } from "../../../../src/controller/runs/stored-runs.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet[Symbol.asyncDispose]());
 
-async function begin(hosts: readonly string[], script = "count"): Promise<StartedRun> {
+async function begin(hosts: readonly string[], script = "count"): Promise<Run> {
   const order = { hosts, port: undefined, script, args: [] };
   return await startRun(fleet.controller, CALLER, order, () => undefined);
 }

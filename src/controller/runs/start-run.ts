@@ -1,0 +1,75 @@
+/** `run`: one allowlisted script on many hosts, from the order to the run. */
+import { CtrlExecError } from "../../core/errors.ts";
+import { newRequestId } from "../../core/request-id.ts";
+import { isReservedScript } from "../../core/reserved-script.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import { isSendableName } from "../../core/script-name.ts";
+import { MAX_REQUEST_BYTES } from "../../core/wire/messages.ts";
+import type { Caller } from "../access/authorize.ts";
+import { authorizedTargets } from "../access/authorized-targets.ts";
+import { type Controller, openDialler } from "../control-host.ts";
+import { readTargets } from "../fleet/targets.ts";
+import { takeRunLocks } from "./locks.ts";
+import { RunRecord } from "./records.ts";
+import { Run } from "./run.ts";
+
+export interface RunOrder {
+  readonly hosts: readonly string[];
+  /** The invocation's own port; undefined leaves it to the registry. */
+  readonly port: number | undefined;
+  /**
+   * Any text: each agent answers for its own allowlist, and refuses what no allowlist can hold. What is not even
+   * fit to be sent is refused here, in its place.
+   */
+  readonly script: string;
+  readonly args: readonly string[];
+  /**
+   * A run that cannot be recorded is not begun: nobody waits for its results, or who asks for it uses rights that
+   * are lent (T62).
+   */
+  readonly mustBeRecorded?: boolean;
+}
+
+/**
+ * Resolves as soon as the run is accepted: its record can be read then, and nothing has been sent.
+ *
+ * @param onResult called once per host, as they answer
+ * @param needed settles when nobody needs the results any more; until then, and until the run has ended, they
+ *   count against the replies that are held
+ * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential, locked, `unrecorded`
+ */
+export async function startRun(
+  controller: Controller,
+  caller: Caller,
+  order: RunOrder,
+  onResult: (result: RunResult) => void,
+  needed?: Promise<unknown>,
+): Promise<Run> {
+  const { script, args, mustBeRecorded = false } = order;
+  const { username, token } = caller;
+  if (isReservedScript(script)) {
+    throw new CtrlExecError("bad-request", `Cannot run ${script}: only a rotation calls it`, {
+      hint: "It decides whom an agent trusts. To replace this host's certificate: ctrl-exec rotate-cert",
+    });
+  }
+  const asked = readTargets(order.hosts, order.port, controller.config.max_hosts);
+  const reqid = caller.requestId ?? newRequestId();
+  const body = { script, args, reqid, username, token };
+  if (Buffer.byteLength(JSON.stringify(body)) > MAX_REQUEST_BYTES) {
+    throw new CtrlExecError(
+      "too-large",
+      "Cannot run: the script's name and arguments are longer than 1 MiB together",
+    );
+  }
+  const action = { action: "run", script, args } as const;
+  const targets = await authorizedTargets(controller, caller, action, asked);
+  const dialler = openDialler(controller);
+  const sentTo = isSendableName(script) ? targets : [];
+  const locks = takeRunLocks(controller, { targets: sentTo, script, reqid, username });
+  const hosts = targets.map(({ label }) => label);
+  const facts = { reqid, script, hosts, submitter: username, token };
+  const record = new RunRecord(controller, facts, mustBeRecorded);
+  const run = new Run(controller, { body, targets, sentTo, dialler, locks, record }, onResult);
+  await run.begin(mustBeRecorded, needed);
+  return run;
+}

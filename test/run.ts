@@ -9,10 +9,12 @@
  * or nothing ran.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "..");
+/** One more than there are processors: many a test waits for a deadline. */
+const WORKERS = availableParallelism() + 1;
 const TEST_TIMEOUT_MS = 60_000;
 /** Ends a stage that hangs where no test's own time-out reaches: in a loop, or after the last test. */
 const STAGE_TIMEOUT_MS = 30 * 60_000;
@@ -119,7 +121,7 @@ async function tests(belongs: (file: string) => boolean): Promise<Counts> {
       bun(
         "test",
         // Each file in a process and global of its own, and what it started dies with it.
-        "--parallel",
+        `--parallel=${WORKERS}`,
         `--timeout=${TEST_TIMEOUT_MS}`,
         "--reporter=junit",
         `--reporter-outfile=${report}`,

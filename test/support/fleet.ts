@@ -4,9 +4,13 @@
  */
 
 import { readFileSync } from "node:fs";
+import type { Controller } from "../../src/controller/control-host.ts";
+import type { ApprovalOptions } from "../../src/controller/pairing/desk.ts";
+import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { freePort } from "../../src/system/net/free-port.ts";
 import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
 import { TestFolder, until } from "./folder.ts";
+import { localController, pairLocally, setupLocally } from "./local-pairing.ts";
 import { LogSocket } from "./log-socket.ts";
 import { TerminalSession } from "./terminal.ts";
 
@@ -17,8 +21,8 @@ export interface AgentOptions {
   readonly scripts?: Readonly<Record<string, string>>;
   /** Lines for scripts.conf as they are. */
   readonly allowlist?: readonly string[];
-  /** Options of `approve`. */
-  readonly approve?: readonly string[];
+  /** As `approve` is told; by its address when nothing is. */
+  readonly approve?: ApprovalOptions;
   readonly env?: Readonly<Record<string, string>>;
   /** Sends its log lines to the control host's log socket instead of its stderr. */
   readonly logsToSocket?: boolean;
@@ -49,10 +53,13 @@ export class ControlHost implements AsyncDisposable {
   /** @param lines more lines for ctrl-exec.conf */
   static async create(lines: readonly string[] = []): Promise<ControlHost> {
     const host = new ControlHost(lines);
-    const { out } = await host.mustRun("setup-ca");
-    host.caFingerprint = /sha256:[0-9a-f]{64}/.exec(out)?.[0] ?? "";
-    await host.mustRun("setup-ctrl-exec");
+    host.caFingerprint = await setupLocally(await host.controller());
     return host;
+  }
+
+  /** What a command of this host works with, for set-up inside the test's process. */
+  async controller(): Promise<Controller> {
+    return await localController(this.config, readFileSync(this.config, "utf8"));
   }
 
   /** Adds lines to ctrl-exec.conf. */
@@ -211,14 +218,21 @@ export class TestAgent {
     return [`--hostname=${this.name}`, "--dispatcher=127.0.0.1", `--port=${port}`];
   }
 
-  /** The real exchange, approved by the real command; the agent is dialled by its address. */
+  /** Paired inside the test's process: for what comes after a pairing. */
   async pair(): Promise<void> {
+    const { config } = await parseAgentConfig(this.config, readFileSync(this.config, "utf8"));
+    const { approve = { lookupBy: "ip" } } = this.#options;
+    await pairLocally(await this.#host.controller(), this.name, config, approve);
+  }
+
+  /** The real exchange, approved by the real command; the agent is dialled by its address. */
+  async requestPairing(): Promise<void> {
     const port = await this.#host.pairingPort();
     const waiting = this.run("request-pairing", this.pairingArgs(port));
     const failed = waiting.then(({ err }) => Promise.reject(new Error(`pairing ended: ${err}`)));
     const id = await Promise.race([this.#host.requestFor(this.name), failed]);
     failed.catch(() => undefined);
-    await this.#host.mustRun("approve", [id, "--lookup-by=ip", ...(this.#options.approve ?? [])]);
+    await this.#host.mustRun("approve", [id, "--lookup-by=ip"]);
     const finished = await waiting;
     if (finished.status !== 0) throw new Error(`pairing ended ${finished.status}: ${finished.err}`);
   }

@@ -7,32 +7,25 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import { type AgentServer, startAgentServer } from "../../src/agent/server.ts";
 import { loadState } from "../../src/agent/state/state.ts";
-import { storeIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Caller } from "../../src/controller/access/authorize.ts";
 import { authorizedTargets } from "../../src/controller/access/authorized-targets.ts";
 import type { Controller } from "../../src/controller/control-host.ts";
 import { type ResolvedTarget, readTargets } from "../../src/controller/fleet/targets.ts";
 import { pingHosts } from "../../src/controller/inventory/ping.ts";
-import { approveRequest } from "../../src/controller/pairing/desk.ts";
-import { submitRequest, takeAnswer } from "../../src/controller/pairing/queue.ts";
 import { startRun } from "../../src/controller/runs/start-run.ts";
 import { type AgentRecord, findAgent } from "../../src/controller/store/registry.ts";
-import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
 import { clientCredential, loadCredential } from "../../src/controller/trust/credential.ts";
 import { renewSeen } from "../../src/controller/upkeep/renew-seen.ts";
 import { type AgentConfig, parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import type { Log, LogFields, LogLevel } from "../../src/core/log-line.ts";
 import type { PingResult } from "../../src/core/results.ts";
-import { readSerialLine, serialFromHex } from "../../src/core/serial.ts";
+import { serialFromHex } from "../../src/core/serial.ts";
 import { addDays } from "../../src/core/time.ts";
-import { pairingAnswer } from "../../src/core/wire/messages.ts";
-import { readCertificate } from "../../src/pki/certificate.ts";
-import { createCsr } from "../../src/pki/csr.ts";
-import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 import { freePort } from "../../src/system/net/free-port.ts";
 import { tlsContext } from "../../src/system/net/tls.ts";
 import { TestFolder } from "./folder.ts";
+import { localController, pairLocally, setupLocally } from "./local-pairing.ts";
 
 export interface LogEvent {
   readonly level: LogLevel;
@@ -76,21 +69,13 @@ export class LocalFleet implements AsyncDisposable {
   /** @param lines more lines for ctrl-exec.conf */
   static async create(lines: readonly string[] = []): Promise<LocalFleet> {
     const fleet = await LocalFleet.bare(lines);
-    await setupCa(fleet.controller);
-    await setupController(fleet.controller);
+    await setupLocally(fleet.controller);
     return fleet;
   }
 
   /** A control host without a CA. */
   static async bare(lines: readonly string[] = []): Promise<LocalFleet> {
-    const controller = {
-      config: (await parseControllerConfig("/unset", "")).config,
-      log: () => undefined,
-      now: () => new Date(),
-      dialler: undefined,
-      index: undefined,
-      agentPort: undefined,
-    } as Controller;
+    const controller = await localController("/unset", "");
     const fleet = new LocalFleet(controller);
     mkdirSync(fleet.folder.join("control"));
     const text = [`state_dir = ${fleet.folder.join("control", "state")}`, "connect_timeout = 2"];
@@ -217,21 +202,7 @@ export class LocalAgent {
   /** @param ownKey PEM; undefined makes one */
   async pair(ownKey?: string): Promise<void> {
     const { controller } = this.fleet;
-    const keyPem = ownKey ?? (await generateKeyPem("ec"));
-    const csr = await createCsr(this.name, readPrivateKey(keyPem, "the key"));
-    const nonce = "0123456789abcdef0123456789abcdef";
-    const asked = { hostname: this.name, csr, nonce, port: this.config.port };
-    const submission = await submitRequest(controller, asked, "127.0.0.1");
-    if (submission.kind !== "pending") throw new Error(submission.kind);
-    const { id } = submission.request;
-    await approveRequest(controller, id, { lookupBy: "ip" });
-    const answer = pairingAnswer.parse(JSON.parse(takeAnswer(controller.config, id) ?? ""));
-    if (answer.status !== "approved") throw new Error(answer.reason);
-    storeIdentity(this.config, keyPem, {
-      certPem: answer.cert,
-      ca: readCertificate(answer.ca, "the CA"),
-      controllerSerial: readSerialLine(answer.dispatcher_serial) ?? "",
-    });
+    await pairLocally(controller, this.name, this.config, { lookupBy: "ip" }, ownKey);
   }
 
   /**

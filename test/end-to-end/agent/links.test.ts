@@ -66,7 +66,7 @@ test("a link to nothing is not paired yet, for every mode", async () => {
 test("pairing, rotation and renewal write where the links lead, while the agent runs", async () => {
   await using control = await ControlHost.create();
   const agent = await linkedAgent(control);
-  await agent.pair();
+  await agent.requestPairing();
   expectLinks(control, agent);
   const modes = NAMES.map((name) => (statSync(heldBy(control, name)).mode & 0o777).toString(8));
   expect(modes).toEqual(["640", "644"]);
@@ -96,7 +96,7 @@ test("pairing, rotation and renewal write where the links lead, while the agent 
 test("the serial before stands beside the real file, and both count from the next request on", async () => {
   await using control = await ControlHost.create();
   const agent = await linkedAgent(control);
-  await agent.pair();
+  await agent.requestPairing();
   await agent.serve();
   const present = text(agent.path("ctrl-exec-serial"));
   // As a rotation leaves it until the first request under the new serial.
@@ -132,7 +132,7 @@ test("T13 links that the service lays in its folder: pairing replaces them, noth
   await using control = await ControlHost.create();
   const agent = await linkedAgent(control);
   const other = await control.addAgent("db-01");
-  await other.pair();
+  await other.requestPairing();
   // What would parse, had it been read: a certificate, and a line of hex.
   const certificate = other.path("agent.crt");
   const token = control.folder.write("token", "5ec4e7a1\n", 0o600);
@@ -156,7 +156,7 @@ test("T13 links that the service lays in its folder: pairing replaces them, noth
     expect(out + err).not.toMatch(/5ec4e7a1|db-01/);
   }
 
-  await agent.pair();
+  await agent.requestPairing();
   expectLinks(control, agent);
   expect(existsSync(heldBy(control, "ctrl-exec-serial.previous"))).toBe(false);
   symlinkSync(token, heldBy(control, "ctrl-exec-serial.previous"));

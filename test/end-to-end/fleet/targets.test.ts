@@ -11,7 +11,7 @@ let six: TestAgent;
 beforeAll(async () => {
   control = await ControlHost.create();
   web = await control.startAgent("web-01");
-  six = await control.startAgent("six-01", { config: ["bind = ::1"], approve: ["--ip=::1"] });
+  six = await control.startAgent("six-01", { config: ["bind = ::1"], approve: { ip: "::1" } });
 });
 
 afterAll(async () => {

@@ -75,11 +75,16 @@ test("T62 the rules of the documents are rules", async () => {
 });
 
 test("what makes a CA, replaces this host's certificate or changes a host is in the log", async () => {
-  await control.mustRun("edit-agent", ["web-02", "--agent-port", "7450"]);
+  const folder = control.folder.join("another");
+  const config = control.folder.write("another/ctrl-exec.conf", `state_dir = ${folder}\n`);
+  const setting = ["--config", config, "--log", control.log.path];
+  const { out } = await runProgram("ctrl-exec", ["setup-ca", ...setting]);
   const made = await control.log.seen("setup-ca");
-  expect(made.fields).toEqual({ FINGERPRINT: control.caFingerprint });
+  expect(out).toContain(`CA fingerprint:  ${made.fields.FINGERPRINT}\n`);
+  expect((await runProgram("ctrl-exec", ["setup-ctrl-exec", ...setting])).status).toBe(0);
   const { fields } = await control.log.seen("setup-ctrl-exec");
   expect(fields.SERIAL).toMatch(/^[0-9a-f]+$/i);
+  await control.mustRun("edit-agent", ["web-02", "--agent-port", "7450"]);
   const edited = await control.log.seen("edit-agent");
   expect(edited.fields).toMatchObject({ AGENT: "web-02", PORT: "7450" });
 });

@@ -170,7 +170,7 @@ test("T22 a request whose answer could not be stored is not made", async () => {
     const { status, out, err } = await runProgram("ctrl-exec-agent", [...args, ...more]);
     expect([status, out]).toEqual([1, ""]);
     expect(err).toContain("Cannot pair: Cannot write /proc/self/");
-    expect(err).toContain("Nothing was sent to it.");
+    expect(err).toContain("Nothing was sent to the control host.");
   }
   const { out } = await control.mustRun("list-requests", ["--json"]);
   expect(out).not.toContain("unstorable");

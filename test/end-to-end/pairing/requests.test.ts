@@ -284,7 +284,7 @@ test("only name and key pass from a request to the certificate", async () => {
 test("T08 what the CA signs is valid since well before now", async () => {
   const ca = control.folder.join("control", "ca.crt");
   const own = control.folder.join("control", "ctrl-exec.crt");
-  await control.addAgent("clock").then((agent) => agent.pair());
+  await control.addAgent("clock").then((agent) => agent.requestPairing());
   for (const file of [ca, own, control.folder.join("clock", "agent.crt")]) {
     const dates = await runOpenssl(["x509", "-noout", "-startdate", "-in", file]);
     const notBefore = Date.parse(dates.replace("notBefore=", ""));
@@ -320,7 +320,7 @@ function tree(folder: string): string[] {
 }
 
 test("T06 a name that is registered is replaced only with a word to the operator", async () => {
-  await control.addAgent("taken").then((agent) => agent.pair());
+  await control.addAgent("taken").then((agent) => agent.requestPairing());
   using stranger = new Stranger(await asked("TAKEN", await csrFor("taken")));
   const { reqid = "" } = await stranger.answered();
   const { out } = await control.mustRun("approve", [reqid]);

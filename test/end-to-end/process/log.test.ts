@@ -15,10 +15,12 @@ let agent: TestAgent;
 
 beforeAll(async () => {
   control = await ControlHost.create(["pairing_max_queue = 1"]);
-  agent = await control.startAgent("web-01", {
+  agent = await control.addAgent("web-01", {
     scripts: { greet: "echo hi", fail: "exit 3" },
     logsToSocket: true,
   });
+  await agent.requestPairing();
+  await agent.serve();
 });
 
 afterAll(async () => {

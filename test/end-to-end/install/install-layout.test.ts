@@ -138,37 +138,42 @@ function killers(): TestFolder {
   return tools;
 }
 
-test("T10 kill -9 before each of its steps leaves an agent all its files, and the next run finishes", async () => {
-  using tools = killers();
-  let killed = 0;
-  for (let at = 1; ; at += 1) {
-    using root = openLayout();
-    const child = Bun.spawn(["dash", INSTALLER, ...argsFor(root, SHAM)], {
-      // A process group of its own, which is what is killed.
-      detached: true,
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "ignore",
-      env: {
-        PATH: `${tools.path}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin`,
-        HOME: "/",
-        TMPDIR: root.path,
-        CALLS: root.write("calls", ""),
-        KILL_AT: String(at),
-      },
-    });
-    const status = await child.exited;
-    expect([at, ...shown(root)]).toEqual([at, ...MOVED.shown]);
-    if (child.signalCode === null) {
-      expect(status).toBe(0);
-      break;
+const FIRST_STEPS = [1, 2, 3] as const;
+
+test.each(TURNS)(
+  "T10 kill -9 before each of its steps leaves an agent all its files, and the next run finishes (every third, from step %d on)",
+  async (first) => {
+    using tools = killers();
+    let killed = 0;
+    for (let at = first; ; at += FIRST_STEPS.length) {
+      using root = openLayout();
+      const child = Bun.spawn(["dash", INSTALLER, ...argsFor(root, SHAM)], {
+        // A process group of its own, which is what is killed.
+        detached: true,
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "ignore",
+        env: {
+          PATH: `${tools.path}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin`,
+          HOME: "/",
+          TMPDIR: root.path,
+          CALLS: root.write("calls", ""),
+          KILL_AT: String(at),
+        },
+      });
+      const status = await child.exited;
+      expect([at, ...shown(root)]).toEqual([at, ...MOVED.shown]);
+      if (child.signalCode === null) {
+        expect(status).toBe(0);
+        break;
+      }
+      killed += 1;
+      expect(await install(argsFor(root, SHAM))).toMatchObject({ status: 0, err: "" });
+      expect([at, layout(root)]).toEqual([at, MOVED]);
     }
-    killed += 1;
-    expect(await install(argsFor(root, SHAM))).toMatchObject({ status: 0, err: "" });
-    expect([at, layout(root)]).toEqual([at, MOVED]);
-  }
-  expect(killed).toBeGreaterThan(15);
-});
+    expect(killed).toBeGreaterThanOrEqual(5);
+  },
+);
 
 test("T10 what a killed installer has left of a file goes when the file is written, and nothing else", async () => {
   const bin = "usr/local/bin";

@@ -5,8 +5,8 @@ import { endOnSignals } from "./cli/first-process.ts";
 import { main } from "./cli/main.ts";
 import { selectProgram } from "./multicall.ts";
 
-// The environment of the caller must not change whom we trust (T03); the verdict of each
-// connection is asked for explicitly as well.
+// The caller's environment must not change whom we trust (T03). Each connection also asks for its verdict
+// explicitly.
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 delete process.env.NODE_EXTRA_CA_CERTS;
 
@@ -20,11 +20,11 @@ function finish(ending: Ending): void {
   if (typeof ending === "number") process.exit(ending);
   process.removeAllListeners(ending);
   process.kill(process.pid, ending);
-  // The first process of a container outlives a signal of its own.
+  // A signal that the first process of a container sends itself does not end it.
   exitAs(ending);
 }
 
-/** With the status that a shell reports for a program which the signal ended. */
+/** Exits with the status that a shell reports for a program that the signal ended. */
 function exitAs(signal: StopSignal): void {
   process.exit(128 + process.getBuiltinModule("node:os").constants.signals[signal]);
 }

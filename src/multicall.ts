@@ -20,10 +20,9 @@ const BY_FIRST_ARGUMENT: Readonly<Record<string, ProgramName>> = {
 };
 
 /**
+ * Any other name means the controller: a renamed download must still work.
  * @param calledAs argv[0]: a path, a link's name, or whatever `exec -a` said
- * @param args everything behind it
- *
- * A name that is none of ours is the controller's: a renamed download must still work.
+ * @param args everything after it
  */
 export function selectProgram(calledAs: string, args: readonly string[]): Invocation {
   const name = calledAs.slice(calledAs.lastIndexOf("/") + 1);

@@ -1,15 +1,16 @@
 /**
- * A time limit on what somebody else does. After this process was stopped (SIGSTOP, a suspended virtual machine) or
- * busy, its timers run before it has read what has come meanwhile: an answer that came in time would be called late.
+ * A time limit on what somebody else does. After this process was stopped (SIGSTOP, a suspended virtual
+ * machine) or busy, its timers run before it has read what arrived in the meantime: an answer that came in time
+ * would count as late.
  */
 
-/** A timer that is later than this was held up, and so was everything else here. */
+/** A timer that is later than this was held up, and so was everything else in this process. */
 const HELD_UP_MS = 100;
 
-/** How long what has come is then read before the limit counts; again when this is held up as well. */
+/** How long to read what has arrived before the limit counts; once more if this is held up too. */
 const CATCH_UP_MS = 500;
 
-/** However busy: a limit that never came would be none (T19, T23). */
+/** A limit that never took effect would not be a limit, however busy the process is (T19, T23). */
 const MAX_CATCH_UPS = 4;
 
 export class Deadline {
@@ -20,14 +21,14 @@ export class Deadline {
   #due = 0;
   #catchUps = 0;
 
-  /** @param act called once, after `ms` unless it is stopped before */
+  /** @param act called once after `ms`, unless it is stopped before */
   constructor(ms: number, act: () => void) {
     this.#ms = ms;
     this.#act = act;
     this.restart();
   }
 
-  /** From now on it has all of its time again. */
+  /** Starts the time again from zero. */
   restart(): void {
     this.stop();
     this.#catchUps = 0;
@@ -50,7 +51,7 @@ export class Deadline {
       this.#start(CATCH_UP_MS);
       return;
     }
-    // The kernel is asked what has come between two turns of the event loop; the first may begin before that.
+    // The event loop asks the kernel for input between two turns; the first turn may begin before that.
     this.#turn = setImmediate(() => {
       this.#turn = setImmediate(this.#act);
     });

@@ -1,4 +1,4 @@
-/** Work on many items that must not keep others waiting. */
+/** Work on many items without keeping others waiting. */
 
 /** Between two turns of the event loop. */
 const SLICE_MS = 2;

@@ -1,8 +1,8 @@
 /**
  * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
  * setrlimit(2), waitid(2), datagram sockets of the local family for /dev/log and systemd, a connect(2) whose
- * error is not lost, and the zones of link-local addresses. Loaded on first use. localtime_r(3) is here because a Date's local fields load the time
- * zones of a whole planet: 5 ms of a command that takes 30.
+ * error is not lost, and the zones of link-local addresses. Loaded on first use. localtime_r(3) is here because
+ * a Date's local fields load the time zones of the whole planet: 5 ms of a command that takes 30.
  */
 import { dlopen, type FFIFunction, type Pointer } from "bun:ffi";
 import { readdirSync } from "node:fs";
@@ -44,10 +44,7 @@ export function libc(): Symbols<typeof SYMBOLS> {
 
 let errnoAddress: Pointer | undefined;
 
-/**
- * Where the number of the last error is, on Linux. It is to be had before the call that may fail: having it is
- * a call as well.
- */
+/** Where errno is, on Linux. Get this before the call that may fail, because getting it is itself a call. */
 export function errnoLocation(): Pointer {
   if (errnoAddress === undefined) {
     const location = open(LINUX_SYMBOLS).__errno_location();
@@ -79,7 +76,7 @@ function libraryNames(): string[] {
   return ["libc.so.6", ...muslNames()];
 }
 
-/** musl's library carries the processor's name: /lib/libc.musl-x86_64.so.1. */
+/** musl's library has the processor's name in its own: /lib/libc.musl-x86_64.so.1. */
 function muslNames(): string[] {
   try {
     return readdirSync("/lib").filter((name) => /^libc\.musl-.*\.so\.1$/.test(name));

@@ -1,21 +1,20 @@
 /**
- * What a large output leaves behind is collected while it is worked on. The collector itself starts
- * when the heap has doubled, and knows little of what buffers hold: with it alone, 50 MiB of output
- * took 200.
+ * Collects the garbage of a large output while it is processed. The collector itself starts only when the heap
+ * has doubled, and knows little about the contents of buffers: without this, 50 MiB of output took 200.
  */
 import { edenGC } from "bun:jsc";
 
-/** A collection of what is young takes 1 to 2 ms. */
+/** After this many bytes, collect the young generation: 1 to 2 ms. */
 const STEP = 2 * 2 ** 20;
 
-/** What grew old meanwhile takes a whole collection, of some 10 ms. */
+/** After this many, collect everything, because some of it has grown old: some 10 ms. */
 const LARGE = 8 * 2 ** 20;
 
 export class Collector {
   #made = 0;
   #total = 0;
 
-  /** @param length bytes or characters that were worked on since the last call */
+  /** @param length bytes or characters processed since the last call */
   worked(length: number): void {
     this.#total += length;
     this.#made += length;
@@ -24,7 +23,7 @@ export class Collector {
     edenGC();
   }
 
-  /** What was put together for this is needed no more. */
+  /** The result is no longer needed. */
   finished(): void {
     if (this.#total > LARGE) Bun.gc(true);
   }
@@ -33,7 +32,7 @@ export class Collector {
 /**
  * The same pieces, with a collection now and then.
  *
- * @param last what the pieces were made of is needed no more
+ * @param last the source of the pieces is no longer needed
  */
 export function* collecting<Piece extends { readonly length: number }>(
   pieces: Iterable<Piece>,

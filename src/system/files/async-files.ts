@@ -1,4 +1,4 @@
-/** Files off the event loop: for a server that must answer others meanwhile. */
+/** File access that does not block the event loop, for a server that must answer others meanwhile. */
 import { constants } from "node:fs";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -10,8 +10,8 @@ import { holdTemporary, temporaryFor } from "./temporary-file.ts";
 /**
  * Replaces a file in one step, as writeWhole does.
  *
- * @param pieces the content in order; each is let go when it is written
- * @param durable false leaves out both fsyncs: after a power cut the file may be the old one or none
+ * @param pieces the content in order; each is released once it is written
+ * @param durable false skips both fsyncs: after a power cut the file may be the old one or missing
  * @throws CtrlExecError `storage`; the old file is untouched (T22)
  */
 export async function writeWholeAsync(
@@ -55,8 +55,8 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /**
- * Writes over the beginning of a file, and cuts the rest away: for a disk that has no room for a new
- * one. A crash at that moment leaves a file that is neither.
+ * Overwrites the beginning of a file and truncates the rest, for a disk that has no room for a new file. A
+ * crash at that moment leaves a mixture of both.
  *
  * @throws CtrlExecError `storage` when the text is longer than the file
  */

@@ -1,8 +1,11 @@
-/** Where files are looked for that a configuration does not name, when it was given by a link. */
+/** Where files that a configuration does not name are looked for, when the configuration is given by a link. */
 import { realpathSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** For the hint of a file that is missing beside `file`; empty unless `file` is a link to another folder. */
+/**
+ * Text for the hint about a file that is missing beside `file`; empty unless `file` is a link to another
+ * folder.
+ */
 export function besideLink(file: string): string {
   try {
     const real = realpathSync(file);

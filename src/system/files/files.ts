@@ -1,4 +1,4 @@
-/** Files: read with a clear error, written whole or not at all. */
+/** Files that are read with a clear error, and written whole or not at all. */
 import {
   closeSync,
   constants,
@@ -95,9 +95,10 @@ export function readPrivateText(path: string): string {
 }
 
 /**
- * Replaces a file in one step: temporary file beside it, fsync, rename, fsync of the folder. A crash
- * leaves the old content or the new, never a part of either (T10), and a temporary file that goes with a later write. The mode holds from the first
- * byte, whatever the umask. A link of that name is replaced; placeOf() says where one leads.
+ * Replaces a file in one step: temporary file beside it, fsync, rename, fsync of the folder. A crash leaves the
+ * old content or the new, never part of either (T10), and perhaps a temporary file that a later write removes.
+ * The mode holds from the first byte, whatever the umask. A link of that name is replaced; fileToReplace()
+ * follows one.
  *
  * @throws CtrlExecError `storage`; the old file is untouched (T22)
  */
@@ -106,8 +107,8 @@ export function writeWhole(path: string, content: string | Uint8Array, mode: num
 }
 
 /**
- * Like writeWhole for a file that must not exist yet.
- * @throws CtrlExecError `exists` when it does; of two at once exactly one succeeds
+ * The same as writeWhole, for a file that must not exist yet.
+ * @throws CtrlExecError `exists` when it does; if two try at once, exactly one succeeds
  */
 export function createWhole(path: string, content: string | Uint8Array, mode: number): void {
   placeWhole(path, content, mode, (temporary, final) => {
@@ -155,8 +156,8 @@ function writeNew(file: number, content: string | Uint8Array, mode: number, fold
 }
 
 /**
- * What root writes into a service's folder must stay readable for the service's group. An ordinary
- * user may not be in that group, and then the file is its own.
+ * Files that root writes into a service's folder must stay readable for the service's group. An ordinary user
+ * may not be in that group; then the file keeps the user's own.
  */
 function giveToFolderGroup(file: number, folder: string): void {
   const { uid, gid } = fstatSync(file);
@@ -183,11 +184,11 @@ function tryToRemove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Never made, or on a disk that has become read-only.
+    // It was never made, or the disk has become read-only.
   }
 }
 
-/** Removes a file; one that is not there is no error. Returns whether it was there. */
+/** Removes a file; a missing one is not an error. Returns whether it existed. */
 export function removeIfPresent(path: string): boolean {
   try {
     unlinkSync(path);
@@ -219,8 +220,7 @@ export function listFolder(path: string): string[] {
 }
 
 /**
- * The same without what is no file: a FIFO or a folder that somebody has put among ours hides none of
- * them.
+ * The same, files only: a FIFO or a folder that somebody put among ours must not hide any of them.
  *
  * @throws CtrlExecError `config`
  */
@@ -245,7 +245,7 @@ export function appendLine(path: string, line: string, mode: number): void {
     try {
       requirePlain(facts);
       const bytes = Buffer.from(`${endsInLine(file, size) ? "" : "\n"}${line}\n`, "utf8");
-      // A full disk may take a part; a part would swallow the next line.
+      // A full disk may take part of the line, which would then swallow the next one.
       if (writeSync(file, bytes) < bytes.length) throw new CutShort();
       fsyncSync(file);
     } catch (thrown) {
@@ -259,13 +259,13 @@ export function appendLine(path: string, line: string, mode: number): void {
   }
 }
 
-/** False behind a part of a line, as a kill on a full disk or an editor leaves it: two would become one. */
+/** False after part of a line, which a full disk or an editor may leave: appending would merge two lines. */
 function endsInLine(file: number, size: number): boolean {
   const last = Buffer.alloc(1);
   return size === 0 || (readSync(file, last, 0, 1, size - 1) === 1 && last.toString() === "\n");
 }
 
-/** Makes a folder and its parents; the mode is for the ones it makes. */
+/** Makes a folder and its parents. The mode applies to those that it makes. */
 export function ensureFolder(path: string, mode: number): void {
   try {
     mkdirSync(path, { recursive: true, mode });

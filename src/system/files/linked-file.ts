@@ -1,6 +1,6 @@
 /**
- * Files that two users replace: root, and a service that must not write in the folder of their names.
- * The names are links that root has laid, to a folder in which the service may write (T13).
+ * Files that two users replace: root, and a service that must not write to the folder with their names. The
+ * names are links that root made, to a folder in which the service may write (T13).
  */
 import { constants, lstatSync, readlinkSync } from "node:fs";
 import { dirname } from "node:path";
@@ -9,16 +9,15 @@ import { fileError } from "./files.ts";
 import { readPlainFile } from "./plain-file.ts";
 
 /**
- * The name to read and to replace: where the link leads, when the name given is one.
+ * The path to read and to replace: where the link leads, if the path given is a link.
  *
- * Only this one link is followed, and only when root or this process's own user has laid it there. A
- * second one, behind it, may be the service's, and lead root on to /etc/shadow: writeWhole replaces it,
- * and readPlain refuses it.
+ * Only this one link is followed, and only if root or this process's own user made it. A second link may be the
+ * service's and lead root to /etc/shadow: writeWhole replaces it, and readPlain refuses it.
  */
 export function placeOf(path: string): string {
   const target = ownLink(path);
   if (target === undefined) return path;
-  // Not put together here: behind a folder that is a link, "../.." leads elsewhere.
+  // Not normalised: after a folder that is a link, "../.." leads elsewhere.
   return target.startsWith("/") ? target : `${dirname(path)}/${target}`;
 }
 
@@ -27,11 +26,11 @@ function ownLink(path: string): string | undefined {
     const facts = lstatSync(path);
     if (!facts.isSymbolicLink()) return undefined;
     const { uid, nlink } = facts;
-    // One that has a second name may have been given this one by somebody else.
+    // If the link has a second name, somebody else may have given it this one.
     const isOwn = (uid === 0 || uid === process.geteuid?.()) && nlink === 1;
     return isOwn ? readlinkSync(path) : undefined;
   } catch {
-    // Nothing, or nothing that can be looked at: whoever opens it gets the error.
+    // There is nothing, or nothing that can be looked at: whoever opens it gets the error.
     return undefined;
   }
 }
@@ -40,7 +39,7 @@ function ownLink(path: string): string | undefined {
 const MAX_BYTES = 1_048_576;
 
 /**
- * The text of a plain file: no link is followed, no FIFO waited for.
+ * The text of a plain file. Follows no link and never waits for a FIFO.
  * @throws CtrlExecError `config` that names the file
  */
 export function readPlain(path: string): string {

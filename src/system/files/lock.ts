@@ -1,9 +1,8 @@
 /**
  * Advisory locks with flock(2): the kernel releases them when the process dies.
  *
- * A lock's file may be removed by whoever holds it. Another process may have opened it before that, and
- * would lock a file that nobody else will ever open: so a lock counts only when its file is still the
- * one at the path.
+ * The holder may remove a lock's file. Another process may have opened it before that, and would lock a file
+ * that nobody else will ever open. So a lock counts only if its file is still the one at the path.
  */
 import {
   type BigIntStats,
@@ -28,8 +27,8 @@ const LOCK_NB = 4;
 /** `using lock = ...` releases it at the end of the block. */
 export interface HeldLock extends Disposable {
   /**
-   * Says in the lock's file who holds it, for people who look; it is empty again after release. On a
-   * disk that takes no more it says nothing: the lock holds all the same.
+   * Writes into the lock's file who holds it, for people who look; a release empties it again. On a full disk
+   * it writes nothing, and the lock holds all the same.
    */
   describe(text: string): void;
   release(): void;
@@ -59,7 +58,7 @@ function isAt(path: string, { dev, ino }: BigIntStats): boolean {
 }
 
 /**
- * Removes the file of a lock that nobody holds and that was last used before the time.
+ * Removes the file of a lock that nobody holds and that was last used before the given time.
  * @returns whether it was removed
  * @throws CtrlExecError `storage`
  */
@@ -68,7 +67,7 @@ export function removeUnusedLock(path: string, before: Date): boolean {
   return file !== undefined && removeOpened(path, file, before);
 }
 
-/** Removes a file that was opened at the path and is there still, and closes it. */
+/** Removes a file that was opened at the path, if it is still there, and closes it. */
 export function removeOpened(path: string, file: number, before: Date): boolean {
   try {
     if (libc().flock(file, LOCK_EX | LOCK_NB) !== 0) return false;
@@ -83,7 +82,7 @@ export function removeOpened(path: string, file: number, before: Date): boolean 
   }
 }
 
-/** @param leftOver whether something stands in the file: a holder that was killed leaves its text there */
+/** @param leftOver whether the file has content: a holder that was killed leaves its text there */
 function heldLock(file: number, leftOver: boolean): HeldLock {
   let held = true;
   let written = leftOver;
@@ -93,7 +92,7 @@ function heldLock(file: number, leftOver: boolean): HeldLock {
       written = text !== "";
       if (written) writeSync(file, text, 0);
     } catch {
-      // What only people read must not keep a lock from being used, nor from being released (T22).
+      // Text for people must never keep a lock from being used or released (T22).
     }
   };
   const release = () => {
@@ -109,7 +108,7 @@ function heldLock(file: number, leftOver: boolean): HeldLock {
   };
 }
 
-/** Whether some process holds the lock. Looking takes it for a moment, shared with others who look. */
+/** Whether a process holds the lock. The check takes it for a moment, shared with other checks. */
 export function isHeld(path: string): boolean {
   const file = openLockFile(path, 0);
   if (file === undefined) return false;
@@ -135,7 +134,7 @@ export async function takeLock(path: string, waitMs = 10_000): Promise<HeldLock>
   }
 }
 
-/** @param create 0 does not make the file: undefined when there is none */
+/** @param create 0 does not make the file; the result is undefined if there is none */
 export function openLockFile(path: string): number;
 export function openLockFile(path: string, create: 0): number | undefined;
 export function openLockFile(path: string, create = constants.O_CREAT): number | undefined {

@@ -1,23 +1,22 @@
-/** The one way a file of ours is read: as a plain file, whatever stands at its path (T74). */
+/** The only way we read our files: as plain files, whatever is at the path (T74). */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
 import { formatBytes } from "../../core/units.ts";
 
 export const NOT_PLAIN = "it is not a plain file";
 
-/** Nothing that we keep in one piece is longer. */
+/** Nothing that we keep in one piece is longer: bytes. */
 const MAX_BYTES = 64 * 2 ** 20;
 
 export interface PlainFile {
   readonly bytes: Buffer;
-  /** Of the file that was read, whatever has been put at the path since. */
+  /** Of the file that was read, whatever is at the path now. */
   readonly stats: Stats;
 }
 
 /**
- * A FIFO would keep a reader waiting for somebody to write, and a device may have no end: neither is
- * read.
+ * Reads neither a FIFO, which would keep a reader waiting for a writer, nor a device, which may have no end.
  *
- * @param flags O_NOFOLLOW where no link may stand
+ * @param flags O_NOFOLLOW if the path must not be a link
  * @throws the system's error, or one without a code that says what is wrong with the file
  */
 export function readPlainFile(path: string, flags = 0, maxBytes = MAX_BYTES): PlainFile {

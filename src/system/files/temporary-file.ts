@@ -1,20 +1,21 @@
 /**
- * What a file is written as until it takes its name. A write that was killed leaves it behind, perhaps with a
- * key in it, and the next write into that folder removes it.
+ * The temporary file that takes a file's name once it is written. A write that was killed leaves it, perhaps
+ * with a key in it, and the next write into that folder removes it.
  *
- * The writer holds an flock on it until it has its name, so that the kernel knows whether it is dead. The age
- * is for the moment between making the file and locking it, and for writers of 1.0, which hold no lock.
+ * The writer holds an flock on it until the file has its name, so that the kernel knows whether the writer is
+ * dead. The age covers the moment between making the file and locking it, and writers of 1.0, which hold no
+ * lock.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { libc } from "../libc.ts";
 
-/** A file's name has 255 bytes at most, and a temporary one is longer than the one that it starts with. */
+/** A file's name has at most 255 bytes, and a temporary name is longer than the one that it starts with. */
 const MAX_NAME_START = 200;
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/s;
 
-/** No write takes so long to begin. */
+/** No write takes this long to begin. */
 const DEAD_AFTER_MS = 600_000;
 
 /** A name in the same folder that nobody else has. */
@@ -28,8 +29,8 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 /**
- * Makes the file and holds it: close it only when it has its name. On a file system without locks nothing tells whether
- * its writer is dead, and it stays.
+ * Makes the file and locks it: close it only once it has its name. On a file system without locks nothing tells
+ * whether the writer is dead, so the file stays.
  *
  * @throws the system's error
  */
@@ -47,7 +48,7 @@ export function holdTemporary(file: number): void {
 
 const looked = new Set<string>();
 
-/** Before this process first writes into a folder. Never throws: no write may fail for it. */
+/** Called before this process first writes into a folder. Never throws: no write may fail because of it. */
 export function removeDeadOnce(folder: string): void {
   if (looked.has(folder)) return;
   looked.add(folder);
@@ -60,7 +61,7 @@ export function removeDead(folder: string): number {
   try {
     names = readdirSync(folder);
   } catch {
-    // No such folder, or one that this user may not read: whoever writes into it gets the error.
+    // There is no such folder, or this user may not read it: whoever writes into it gets the error.
     return 0;
   }
   return names.filter((name) => isTemporary(name) && removeIfDead(join(folder, name))).length;
@@ -70,7 +71,10 @@ export function isTemporary(name: string): boolean {
   return TEMPORARY.test(name);
 }
 
-/** Another user's file, one that a process still writes, and a young one stay. Returns whether it was removed. */
+/**
+ * Keeps another user's file, one that a process is still writing, and a young one. Returns whether it was
+ * removed.
+ */
 export function removeIfDead(path: string): boolean {
   try {
     const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -86,7 +90,7 @@ export function removeIfDead(path: string): boolean {
       closeSync(file);
     }
   } catch {
-    // It has its name by now, is no file, or cannot be removed by this user.
+    // It has its name by now, is not a file, or cannot be removed by this user.
     return false;
   }
 }

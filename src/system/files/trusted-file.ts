@@ -1,4 +1,4 @@
-/** Files that decide what this process does with its rights. */
+/** Files that decide how this process uses its rights. */
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { fileError } from "./files.ts";
 import { NOT_PLAIN, readPlainFile } from "./plain-file.ts";
@@ -8,16 +8,16 @@ import { judgePath, type PathRule } from "./trusted-path.ts";
 const MAX_BYTES = 1_048_576;
 
 export interface TrustRule extends PathRule {
-  /** The user whose files count besides root's. */
+  /** The user whose files are trusted besides root's. */
   readonly user?: number;
 }
 
 /**
- * Refuses a path that anybody but root and this process's own user could change: the file, every link
- * and every folder above it (T62). What is not there, or cannot be looked at, is not refused: whoever
- * opens it gets the error.
+ * Refuses a path that anybody but root and this process's own user could change: the file, every link and every
+ * folder above it (T62). A path that is missing, or cannot be looked at, is not refused: whoever opens it gets
+ * the error.
  *
- * @throws CtrlExecError `config` that says who could change what, and how to close it
+ * @throws CtrlExecError `config` that says who could change what, and how to correct it
  */
 export function refuseUntrusted(path: string, rule: TrustRule = {}): void {
   const judged = judgePath(path, rule.user, rule);
@@ -29,7 +29,7 @@ export function refuseUntrusted(path: string, rule: TrustRule = {}): void {
 }
 
 /**
- * The text of a file that nobody but root and this process's own user can have written, or put there.
+ * The text of a file that only root and this process's own user can have written or put there.
  * @throws CtrlExecError `config` that says what is wrong with the file
  */
 export function readTrustedText(path: string, rule: TrustRule = {}): string {
@@ -43,7 +43,7 @@ export function readTrustedTextIfPresent(path: string, rule: TrustRule = {}): st
   refuseUntrusted(path, rule);
   try {
     const { bytes, stats } = readPlainFile(path, 0, MAX_BYTES);
-    // What /proc shows has no size. It is root's, and says what the caller typed.
+    // Files in /proc have no size. They are root's, and may contain what the caller typed.
     if (stats.size !== bytes.length) throw new Error(NOT_PLAIN);
     return bytes.toString("utf8");
   } catch (cause) {

@@ -1,13 +1,13 @@
 /**
- * Judges a path step by step as the kernel would walk it: can anybody but root and the own user
- * change what it means (T13, T62)?
+ * Judges a path step by step, as the kernel would walk it: can anybody but root and our own user change where
+ * it leads (T13, T62)?
  *
- * The rule is that of sshd's StrictModes: every folder on the way, every link and the file itself
- * belong to root or to the user this program runs as, and nobody else can write to them. An ACL's
- * entries stay within its mask, which the group bits of the mode show. A folder that others can
- * write to is good only with the sticky bit (/tmp), which keeps them from replacing what is not
- * theirs, but not from placing what is not there yet. Then nobody but those two users can change
- * what the path means between the check and the use, and it can be used as it is spelled.
+ * The rule is that of sshd's StrictModes: every folder on the way, every link and the file itself belong to
+ * root or to the user this program runs as, and nobody else can write to them. An ACL's entries stay within its
+ * mask, which the group bits of the mode show. A folder that others can write to is acceptable only with the
+ * sticky bit (/tmp), which keeps them from replacing what is not theirs, but not from adding what is not there
+ * yet. Then only those two users can change where the path leads between the check and the use, so it can be
+ * used as it is spelled.
  */
 import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -15,7 +15,7 @@ import { systemCode } from "../../core/errors.ts";
 import { fileProblem } from "./files.ts";
 
 export type PathProblem =
-  /** There is no such file, or it is none that can be used; `code` is the system's word for it. */
+  /** There is no such file, or it cannot be used; `code` is the system's error code. */
   | {
       readonly kind: "unusable";
       readonly problem: string;
@@ -39,7 +39,7 @@ export function executableProblem(path: string): PathProblem | undefined {
   try {
     accessSync(path, constants.X_OK);
     if (statSync(path).isFile()) return undefined;
-    // chmod +x would change nothing about it.
+    // chmod +x would not help.
     return {
       kind: "unusable",
       problem: `${path} is not a file`,
@@ -47,7 +47,7 @@ export function executableProblem(path: string): PathProblem | undefined {
       code: "EACCES",
     };
   } catch {
-    // It may not be executed: the same as none that can.
+    // It may not be executed, which is as bad as none.
   }
   return {
     kind: "unusable",
@@ -59,21 +59,21 @@ export function executableProblem(path: string): PathProblem | undefined {
 
 const MAX_LINKS = 40;
 
-/** Where the rule is another one. */
+/** Exceptions to the rule. */
 export interface PathRule {
-  /** The group's right to write is told elsewhere and no reason to refuse. */
+  /** Do not refuse because the group may write: that is reported elsewhere. */
   readonly groupMayWrite?: boolean;
 }
 
 /**
- * The real path, or the first thing on the way that is not as it must be.
+ * The real path, or the first thing on the way that breaks the rule.
  * @param path absolute
- * @param user the one with whose rights this program runs, whoever has called it
+ * @param user the one with whose rights this program runs, whoever called it
  */
 export function judgePath(path: string, user = ownUser(), rule: PathRule = {}): PathJudgement {
   const ahead = path.split("/");
   let current = "/";
-  /** The folder that `here` is in, when it is a sticky one. */
+  /** The folder that contains `here`, if it is sticky. */
   let sticky: Stats | undefined;
   let links = 0;
   for (let name = ahead.shift(); name !== undefined; name = ahead.shift()) {
@@ -107,7 +107,7 @@ interface Step {
   readonly target: string | undefined;
 }
 
-/** The kernel's own file system: its links lead elsewhere for each process that looks. */
+/** The kernel's own file system, whose links lead elsewhere for each process. */
 const PROC = "/proc";
 
 function look(path: string): Step | PathProblem {
@@ -170,7 +170,7 @@ function modeProblem(path: string, facts: Stats, rule: PathRule): PathProblem | 
   const writers = rule.groupMayWrite === true ? OTHERS_WRITE : GROUP_WRITES | OTHERS_WRITE;
   if ((facts.mode & writers) === 0 || isSticky(facts)) return undefined;
   const mode = (facts.mode & 0o7777).toString(8).padStart(4, "0");
-  // Without the group's right a folder of 0.8 would keep its agent from its own files.
+  // Without the group's right, a folder of 0.8 would deny the agent its own files.
   const ofGroup = rule.groupMayWrite === true && facts.isDirectory();
   const chmod = ofGroup ? "chmod o-w" : "chmod go-w";
   return {
@@ -181,8 +181,8 @@ function modeProblem(path: string, facts: Stats, rule: PathRule): PathProblem | 
 }
 
 /**
- * In a sticky folder an owner says little of what is new: a second name can be given to any file
- * (where fs.protected_hardlinks is off), and a file system of one's own can be mounted.
+ * In a sticky folder the owner of something new proves little: others can give any file a second name (where
+ * fs.protected_hardlinks is off), and can mount a file system of their own.
  */
 function placedProblem(path: string, facts: Stats, sticky: Stats): PathProblem | undefined {
   const what = facts.isDirectory()

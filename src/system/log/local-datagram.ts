@@ -10,20 +10,20 @@ const MSG_DONTWAIT = DARWIN ? 0x80 : 0x40;
 /** Linux sockaddr_un has 108 bytes of path, with its final NUL. */
 const MAX_SOCKET_PATH = 107;
 
-/** Sends to a socket whose reader may be missing, be started anew, or hang (T66). */
+/** Sends to a socket whose reader may be missing, restart, or hang (T66). */
 export class DatagramSender {
   readonly #path: string;
   #descriptor = -1;
 
-  /** @param path of the socket; `@name` is one without a file (Linux, unix(7) "abstract") */
+  /** @param path of the socket; `@name` is an abstract one (Linux, unix(7)) */
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Never waits: `busy` says that the reader's queue, often of 10 datagrams, is full. */
+  /** Never waits: `busy` means that the reader's queue, often of 10 datagrams, is full. */
   send(datagram: Uint8Array): "sent" | "busy" | "unreachable" {
     if (this.#descriptor >= 0 && this.#sendOnce(datagram)) return "sent";
-    // A reader that was started anew has a new socket under the same name.
+    // A reader that was restarted has a new socket under the same name.
     this.close();
     this.#descriptor = connectDatagram(this.#path);
     if (this.#descriptor < 0) return "unreachable";
@@ -56,7 +56,7 @@ function socketAddress(path: string): Uint8Array | undefined {
   const abstract = path.startsWith("@");
   const name = Buffer.from(abstract ? `\0${path.slice(1)}` : path, "utf8");
   if (name.length > MAX_SOCKET_PATH) return undefined;
-  // The length counts in an abstract name, where a NUL at the end would be part of it.
+  // The length matters in an abstract name: a NUL at the end would be part of it.
   const address = Buffer.alloc(2 + name.length + (abstract ? 0 : 1));
   if (DARWIN) address.set([address.length, AF_UNIX]);
   else address.writeUInt16LE(AF_UNIX);

@@ -1,19 +1,19 @@
-/** What is on its way to a reader who may be behind, or never read at all (T66). */
+/** Output for a reader that may be slow, or never read at all (T66). */
 
 /**
- * Takes as much of the item as the reader takes at once, and returns what is left of it: the item itself
- * when the reader is behind, undefined when all of it went.
+ * Writes as much of the item as the reader takes at once, and returns the rest: the item itself when the reader
+ * takes nothing, undefined when it took everything.
  *
  * @throws when it cannot be written
  */
 export type Take<Item> = (item: Item) => Item | undefined;
 
-/** A reader that is behind is asked again: at once so many times, since most are about to read on, */
+/** A slow reader is tried again: at first immediately, this many times, since most are about to read on, */
 const RETRIES_AT_ONCE = 50;
-/** and after that in longer and longer intervals, up to this. */
+/** and then at growing intervals, up to this. */
 const MAX_RETRY_MS = 64;
 
-/** When more than this waits, what may be lost is. */
+/** When more than this is waiting, output that may be lost is dropped. */
 const MUCH = 256 * 1024;
 
 export class Outlet<Item extends { readonly length: number }> {
@@ -21,7 +21,7 @@ export class Outlet<Item extends { readonly length: number }> {
   #take: Take<Item> | undefined;
   #waiting: Item[] = [];
   #length = 0;
-  /** Since the reader took anything. */
+  /** Since the reader last took anything. */
   #retries = 0;
   #cancelRetry: (() => void) | undefined;
   #failure: unknown;
@@ -33,12 +33,12 @@ export class Outlet<Item extends { readonly length: number }> {
     this.#idle.resolve();
   }
 
-  /** Why the last write failed; what waited then is lost. The next one is tried all the same. */
+  /** Why the last write failed; whatever was waiting then is lost. The next write is still tried. */
   get failure(): unknown {
     return this.#failure;
   }
 
-  /** Writes what the reader takes at once, and the rest when it reads on. Never waits, never throws. */
+  /** Writes what the reader takes at once, and the rest as it reads on. Never waits, never throws. */
   write(item: Item): void {
     if (item.length === 0) return;
     this.#failure = undefined;
@@ -48,19 +48,19 @@ export class Outlet<Item extends { readonly length: number }> {
     if (this.#cancelRetry === undefined) this.#advance();
   }
 
-  /** The same for what may be lost: returns false when it failed, or much waits already. */
+  /** The same for output that may be lost: returns false if it failed, or too much is already waiting. */
   offer(item: Item): boolean {
     if (this.#length > MUCH) return false;
     this.write(item);
     return this.#failure === undefined;
   }
 
-  /** Resolves when nothing waits: all is written, or cannot be. */
+  /** Resolves when nothing is waiting: everything is written, or cannot be. */
   flush(): Promise<void> {
     return this.#idle.promise;
   }
 
-  /** Hands back what waits. */
+  /** Hands back what is waiting. */
   giveUp(): Item[] {
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;

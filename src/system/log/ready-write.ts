@@ -1,19 +1,21 @@
 /**
- * Writing to a descriptor as far as it takes bytes at once (T66). It may be a pipe that nobody reads, a
- * stopped terminal, a journal that hangs. O_NONBLOCK is not set on it: the flag would be the shell's and
- * everybody's who shares the pipe or the terminal.
+ * Writes to a descriptor only as many bytes as it takes at once (T66). It may be a pipe that nobody reads, a
+ * stopped terminal, or a journal that hangs. O_NONBLOCK is not set: the flag would also apply to the shell and
+ * everybody else who shares the pipe or the terminal.
  */
 import { constants, fstatSync, openSync, type Stats, writeSync } from "node:fs";
 import { systemCode } from "../../core/errors.ts";
 import type { Take } from "./outlet.ts";
 
-/** What poll(2) promises room for in a pipe, and a stream socket has at least (pipe(7), unix(7)). */
+/**
+ * The room that poll(2) promises in a pipe, and that a stream socket has at least (pipe(7), unix(7)): bytes.
+ */
 const ROOM = 4096;
-/** A terminal promises room for one. */
+/** A terminal promises room for one byte. */
 const ROOM_OF_TERMINAL = 1;
 
 /**
- * What it returns throws an Error with a system code: EPIPE, ENOSPC, EIO.
+ * The function that it returns throws an Error with a system code: EPIPE, ENOSPC, EIO.
  *
  * @throws Error with the code EBADF when it is closed
  */
@@ -28,7 +30,7 @@ export function readyWriteTo(descriptor: number): Take<Uint8Array> {
   };
 }
 
-/** Returns how many bytes are taken at once: 0 when the reader is behind. */
+/** Returns how many bytes were taken at once: 0 when there is no room. */
 type ReadyWrite = (bytes: Uint8Array) => number;
 
 function readyWrite(descriptor: number): ReadyWrite {
@@ -46,13 +48,13 @@ function mayBlock(stats: Stats): boolean {
   return stats.isFIFO() || stats.isSocket() || stats.isCharacterDevice();
 }
 
-/** The same pipe or terminal, opened anew: flags of this one are nobody else's. */
+/** Opens the same pipe or terminal again: flags of this descriptor affect nobody else. */
 function reopen(descriptor: number): number | undefined {
   try {
     const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
     return openSync(`/proc/self/fd/${descriptor}`, flags);
   } catch {
-    // No /proc, another user's, or its reader has gone.
+    // There is no /proc, it is another user's, or its reader has gone.
     return undefined;
   }
 }
@@ -69,8 +71,8 @@ function writeNow(descriptor: number, bytes: Uint8Array): number {
 const POLLOUT = 4;
 
 /**
- * Asks whether a write would not wait. What has failed or hung up is ready: the write says so. Nothing is
- * until the C library is there, which only few starts need.
+ * Whether a write would not block. A descriptor that failed or hung up counts as ready: the write reports it.
+ * Loads the C library on first use, because few starts need it.
  */
 function lazyPoll(): (descriptor: number) => boolean {
   let poll: ((request: Int32Array) => number) | undefined;

@@ -1,6 +1,6 @@
 /**
- * Standard error, written by everything in this process through here: in order, and never waiting for
- * whoever reads it (T66). When nobody is left to tell, the work goes on all the same.
+ * Standard error. Everything in this process writes to it through here: in order, and never waiting for its
+ * reader (T66). When there is no reader left, the work goes on all the same.
  */
 import { systemCode } from "../../core/errors.ts";
 import { Outlet } from "./outlet.ts";
@@ -11,20 +11,20 @@ const stderr = new Outlet(() => readyWriteTo(2));
 /** On a terminal: back to the line's beginning, and nothing on it. */
 const ERASE_LINE = "\r\u001b[K";
 
-/** A line was drawn last that waits to be drawn over: what else is written takes its place, or would end it. */
+/** The last output was a line to be drawn over: other output replaces it. */
 let isDrawn = false;
 
-/** For what must not be lost: kept until it is read. */
+/** For output that must not be lost: kept until it is read. */
 export function writeStderr(text: string): void {
   stderr.write(bytesOf(text));
 }
 
-/** For what may be lost: returns false when it is, because much is still unread or the disk is full. */
+/** For output that may be lost: returns false if it was, because much is still unread or the disk is full. */
 export function offerStderr(text: string): boolean {
   return stderr.offer(bytesOf(text)) || NOBODY_THERE.has(systemCode(stderr.failure));
 }
 
-/** The same for a line without an end, drawn over the one before it. @param line may be empty */
+/** The same for a line without a newline, drawn over the previous one. @param line may be empty */
 export function drawStderr(line: string): void {
   isDrawn = false;
   offerStderr(`${ERASE_LINE}${line}`);
@@ -39,7 +39,7 @@ function bytesOf(text: string): Buffer {
 
 const NOBODY_THERE: ReadonlySet<string> = new Set(["EPIPE", "EBADF", "EIO"]);
 
-/** Resolves when all is written, or cannot be. */
+/** Resolves when everything is written, or cannot be. */
 export function flushStderr(): Promise<void> {
   return stderr.flush();
 }

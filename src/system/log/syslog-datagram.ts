@@ -1,4 +1,4 @@
-/** A log line as a syslog daemon takes it from a local program. */
+/** A log line in the form that a syslog daemon takes from a local program. */
 import { MONTHS } from "../../core/time.ts";
 import { libc } from "../libc.ts";
 
@@ -7,7 +7,7 @@ export function syslogDatagram(priority: number, now: Date, message: string): Ui
   return Buffer.from(`<${priority}>${localTimestamp(now)} ${message}`, "utf8");
 }
 
-/** Fields of C's struct tm, as far as they are used: seconds, minutes, hours, day, month. */
+/** The fields of C's struct tm that are used: seconds, minutes, hours, day, month. */
 const TM_FIELDS = 5;
 const TM_BYTES = 64;
 

@@ -1,7 +1,7 @@
 /**
- * The log: a datagram to /dev/log (RFC 3164 local form, facility daemon), or a line on stderr when
- * there is no such socket. A log that nobody reads never stops the work (T66): its lines wait, within
- * bounds, and what is lost is counted and said.
+ * The log: a datagram to /dev/log (RFC 3164 local form, facility daemon), or a line on stderr when there is no
+ * such socket. A log that nobody reads never stops the work (T66): its lines wait, within limits, and those
+ * that are lost are counted and reported.
  */
 import { formatLogLine, type Log, type LogLevel } from "../../core/log-line.ts";
 import { Deadline } from "../deadline.ts";
@@ -37,7 +37,7 @@ export function openLog(tag: string, destination: LogDestination): Log {
   };
 }
 
-/** Returns false when the line is lost. */
+/** Returns false if the line is lost. */
 type Deliver = (level: LogLevel, message: string) => boolean;
 
 const onStderr: Deliver = (_, message) => offerStderr(`${message}\n`);
@@ -49,7 +49,7 @@ interface Line {
   readonly length: number;
 }
 
-/** A burst fills a daemon's queue for a moment; one that hangs is not waited for. */
+/** A burst fills a daemon's queue for a moment; a daemon that hangs is not waited for. */
 const BUSY_WAIT_MS = 200;
 
 function syslogDelivery(path: string): Deliver {
@@ -61,7 +61,7 @@ function syslogDelivery(path: string): Deliver {
   });
   beforeEnd(async () => {
     await withinMs(BUSY_WAIT_MS, outlet.flush());
-    // What the daemon still does not take.
+    // The daemon still does not take these.
     for (const { level, message } of outlet.giveUp()) onStderr(level, message);
   });
   return (level, message) => {

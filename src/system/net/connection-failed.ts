@@ -1,6 +1,8 @@
 import { messageOf, systemCode } from "../../core/errors.ts";
 
-/** A connection that failed: the system's code, the TLS library's, or one of our own like `ETIMEDOUT`. */
+/**
+ * A connection that failed, with the system's code, the TLS library's, or one of our own, such as `ETIMEDOUT`.
+ */
 export class ConnectionFailed extends Error {
   readonly code: string;
 
@@ -17,7 +19,7 @@ export class ConnectionFailed extends Error {
   }
 }
 
-/** The library gives its reason in the message only; the codes are those that Node has for them. */
+/** The library gives its reason only in the message; the codes are Node's. */
 export function failureCode(thrown: unknown): string {
   const [, reason] = /OPENSSL_internal:([A-Z0-9_]+)$/.exec(messageOf(thrown)) ?? [];
   return reason === undefined ? systemCode(thrown) : `ERR_SSL_${reason}`;

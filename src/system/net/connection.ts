@@ -1,9 +1,9 @@
 /**
- * One connection on Bun's own sockets: TCP first, then TLS over it. The streams of node:net and node:tls
- * take a third more time for each connection, and a program that loads them starts later and larger.
+ * One connection on Bun's own sockets: TCP first, then TLS over it. The streams of node:net and node:tls take a
+ * third more time for each connection, and a program that loads them starts later and larger.
  *
- * Nothing is read from a connection before its handshake, so that a peer can be refused, or wait its
- * turn, before any TLS.
+ * Nothing is read from a connection before its handshake, so that a peer can be refused, or made to wait,
+ * before any TLS.
  */
 import type { X509Certificate } from "node:crypto";
 import type { Socket, SocketHandler, TLSOptions, TLSUpgradeOptions } from "bun";
@@ -12,12 +12,12 @@ import { issuerOf } from "./issuer-shown.ts";
 import { peerAddress } from "./peer-address.ts";
 import { TLS12_SUITES, type TlsCredential } from "./tls-credential.ts";
 
-/** Whoever takes what comes. */
+/** Takes what the peer sends. */
 export interface ConnectionReader {
   data(chunk: Buffer): void;
-  /** The peer sends no more; it may still read. */
+  /** The peer will send no more; it may still read. */
   end(): void;
-  /** Nothing comes or goes any more; called once. A fault is undefined after an orderly end. */
+  /** The connection is closed; called once. The fault is undefined after an orderly end. */
   closed(fault: ConnectionFailed | undefined): void;
 }
 
@@ -30,18 +30,18 @@ type Upgrade = TLSUpgradeOptions<Connection> & { readonly isServer: boolean };
 type BunSocket = Socket<Connection>;
 
 /**
- * The library compares the name that was dialled only when it has found the chain to be good. Whom the
- * certificate must name is another question, and its caller's.
+ * The library compares the name that was dialled only after it has found the chain good. Which name the
+ * certificate must have is for the caller to judge.
  */
 const GOOD_CHAIN_OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
-/** Bytes that are read after the last word, so that it arrives. */
+/** Bytes that are read after our last message, so that it arrives. */
 const MAX_DROPPED = 64 * 2 ** 20;
 
 export class Connection {
   #socket: BunSocket;
   #reader: ConnectionReader | undefined;
-  /** What came before there was a reader. */
+  /** What arrived before there was a reader. */
   #early: Buffer[] = [];
   #heard = false;
   #ended = false;
@@ -55,7 +55,7 @@ export class Connection {
   #sent: PromiseWithResolvers<void> | undefined;
   readonly #closeListeners = new Set<CloseListener>();
 
-  /** @param socket one that has just been opened */
+  /** @param socket just opened */
   constructor(socket: BunSocket) {
     this.#socket = socket;
     socket.data = this;
@@ -63,12 +63,12 @@ export class Connection {
     this.pause();
   }
 
-  /** The peer's address, with its zone; empty when it has left already. */
+  /** The peer's address, with its zone; empty if it has already left. */
   get address(): string {
     return peerAddress(this.#socket);
   }
 
-  /** Whether both ends are this host's: no other host can complete a handshake from its own address. */
+  /** Whether both ends are on this host: no other host can complete a handshake from its address. */
   get isLocal(): boolean {
     const { localAddress, remoteAddress } = this.#socket;
     return remoteAddress !== undefined && remoteAddress !== "" && remoteAddress === localAddress;
@@ -83,7 +83,7 @@ export class Connection {
     return this.#heard;
   }
 
-  /** Calls once the connection is closed: at once when it is. */
+  /** Calls the listener when the connection is closed, immediately if it is already. */
   onClose(listener: CloseListener): void {
     if (this.#closed) listener(this.#fault);
     else this.#closeListeners.add(listener);
@@ -105,21 +105,21 @@ export class Connection {
   /**
    * The handshake of a client.
    * @param mayBeAnybody true only for pairing, where the caller judges the certificate itself
-   * @returns the peer's certificate: its chain is verified, its name is the caller's to judge
+   * @returns the peer's certificate: its chain is verified, but the caller must judge its name
    * @throws ConnectionFailed; the connection is closed
    */
   async secureAsClient(credential: TlsCredential, mayBeAnybody = false): Promise<X509Certificate> {
     this.#mayBeAnybody = mayBeAnybody;
-    // Judged below: with true the library closes the connection when the name is another than was dialled.
+    // We judge below: with true, the library closes the connection if the name differs from the one dialled.
     return await this.#secure({ rejectUnauthorized: false }, credential, false);
   }
 
-  /** DER of the certificate that the peer sent behind its own; undefined when it sent none. */
+  /** DER of the certificate that the peer sent after its own; undefined if it sent none. */
   issuerShown(): Buffer | undefined {
     return issuerOf(this.#socket);
   }
 
-  /** From now on what comes goes to this reader; what came before goes first. */
+  /** From now on, data goes to this reader, beginning with what arrived before. */
   read(reader: ConnectionReader): void {
     const closed = this.#closed;
     this.#reader = reader;
@@ -128,7 +128,7 @@ export class Connection {
     if (closed) reader.closed(this.#fault);
   }
 
-  /** Reads no more until `resume`: a peer that sends on has to wait. */
+  /** Stops reading until `resume`: a peer that goes on sending has to wait. */
   pause(): void {
     this.#paused = true;
     this.#socket.pause();
@@ -139,7 +139,7 @@ export class Connection {
     this.#socket.resume();
   }
 
-  /** Resolves when the system has taken it, or the connection is closed; never rejects. */
+  /** Resolves when the system has taken the data, or the connection is closed; never rejects. */
   async write(data: string | Uint8Array): Promise<void> {
     if (this.#closed) return;
     this.#unsent.push(typeof data === "string" ? Buffer.from(data) : data);
@@ -149,16 +149,16 @@ export class Connection {
     await this.#sent.promise;
   }
 
-  /** Says that nothing more will be sent; the peer may still send. What was written goes first. */
+  /** Ends our side once everything written is sent; the peer may still send. */
   async end(): Promise<void> {
     if (this.#unsent.length > 0) await this.#sent?.promise;
     if (!this.#closed) this.#socket.shutdown();
   }
 
   /**
-   * Says that nothing more will be sent, drops what still comes, up to `MAX_DROPPED`, and closes when the peer
-   * has ended too: closed at once, with bytes unread, what was written could be lost. For a peer that never
-   * ends the caller must have a clock.
+   * Ends our side, drops what still arrives, up to `MAX_DROPPED`, and closes when the peer has ended too. If it
+   * closed at once, with bytes unread, what was written could be lost. The caller must set a limit for a peer
+   * that never ends.
    */
   async hangUp(): Promise<void> {
     await this.end();
@@ -183,7 +183,7 @@ export class Connection {
     this.#finish(undefined);
   }
 
-  /** Closes at once; what waits for the connection is told the fault. */
+  /** Closes at once, and reports the fault to whatever waits for the connection. */
   fail(fault: ConnectionFailed): void {
     this.#fault ??= fault;
     this.close();
@@ -216,7 +216,7 @@ export class Connection {
     const peer = socket.getPeerX509Certificate() as X509Certificate | undefined;
     const code = failureCode(problem);
     const verified = socket.authorized || code === GOOD_CHAIN_OTHER_NAME;
-    // Asked for here as well, whatever the library lets through (T01).
+    // Checked here as well, whatever the library lets through (T01).
     if (peer !== undefined && (verified || this.#mayBeAnybody)) {
       this.#handshake?.resolve(peer);
       this.#handshake = undefined;
@@ -229,7 +229,7 @@ export class Connection {
       if (next === undefined) break;
       const taken = this.#socket.write(next);
       if (taken < next.length) {
-        // Negative when the connection has gone: its close comes, unless nothing is read from it.
+        // Negative if the connection is gone: its close event follows, unless nothing reads from it.
         if (taken > 0) this.#unsent[0] = next.subarray(taken);
         else if (taken < 0 && this.#paused) this.fail(new ConnectionFailed("ECONNRESET"));
         return;
@@ -265,14 +265,14 @@ export class Connection {
     },
   };
 
-  /** Of a connection that was dialled: before its handshake, and of the TCP beneath it afterwards. */
+  /** For a connection that was dialled: before its handshake, and afterwards for the TCP below it. */
   static readonly dialled: SocketHandler<Connection> = {
     ...Connection.#ending,
-    // One for `data` would be given a copy of all that is encrypted; Bun insists on one or the other.
+    // A `data` handler would get a copy of all encrypted bytes; Bun requires one of the two.
     drain: () => undefined,
   };
 
-  /** The same of one that was accepted. */
+  /** The same for one that was accepted. */
   static readonly accepted: SocketHandler<Connection> = {
     ...Connection.dialled,
     data({ data: connection }) {

@@ -1,7 +1,7 @@
 /**
- * One call to one address. Bun's own connect says ECONNREFUSED of a host that is off and of a network that no
- * route leads to. So on Linux the socket is opened and connected here, and given to Bun while the call is under
- * way: Bun then reads from the socket why it failed, as it does of every connection.
+ * One call to one address. Bun's own connect reports ECONNREFUSED for a host that is off and for a network
+ * without a route. So on Linux we open and connect the socket here, and give it to Bun while the call is under
+ * way: Bun then reads from the socket why it failed, as it does for every connection.
  */
 import { read } from "bun:ffi";
 import type { SocketHandler, TCPSocketConnectOptions } from "bun";
@@ -19,15 +19,15 @@ const EINPROGRESS = 115;
 const LINUX = process.platform === "linux";
 
 export interface Call {
-  /** Rejects with ConnectionFailed: the system's code for why nobody answers, or `ENOZONE`. */
+  /** Rejects with ConnectionFailed: the system's code for why there is no answer, or `ENOZONE`. */
   readonly answered: Promise<Connection>;
-  /** Ends it, unless it has been answered. */
+  /** Ends the call, unless it has been answered. */
   giveUp(): void;
 }
 
 /**
- * @param address of IPv4 or IPv6, which may have a zone
- * @param onEnd called once it holds no descriptor any more: it has failed, or its connection is closed
+ * @param address IPv4 or IPv6, perhaps with a zone
+ * @param onEnd called when it no longer holds a descriptor: it has failed, or its connection is closed
  */
 export function dial(address: string, port: number, onEnd: () => void): Call {
   const { promise: answered, resolve, reject } = Promise.withResolvers<Connection>();
@@ -52,7 +52,7 @@ export function dial(address: string, port: number, onEnd: () => void): Call {
       connection.onClose((fault) => fail(fault ?? new ConnectionFailed("ECONNABORTED")));
       if (!LINUX) established(connection);
     },
-    // Can be written to: it stands.
+    // The connection is established: it can be written to.
     drain({ data: connection }) {
       established(connection);
     },
@@ -68,7 +68,7 @@ export function dial(address: string, port: number, onEnd: () => void): Call {
   };
 }
 
-/** Bun takes the descriptor in place of the address; its published type has the address alone. */
+/** Bun accepts a descriptor in place of the address; its published type has only the address. */
 type ConnectOptions = TCPSocketConnectOptions<Connection> & { readonly fd?: number };
 
 async function connect(
@@ -93,7 +93,7 @@ async function connect(
 }
 
 /**
- * @returns the descriptor of a socket that is being connected, or is connected already
+ * @returns the descriptor of a socket that is connecting or already connected
  * @throws ConnectionFailed
  */
 async function startConnecting(address: string, port: number): Promise<number> {
@@ -109,7 +109,7 @@ async function startConnecting(address: string, port: number): Promise<number> {
 }
 
 async function failedWith(code: number): Promise<ConnectionFailed> {
-  // Loaded by whoever fails: most do not.
+  // Loaded only on failure, which is rare.
   const { errno } = (await import("node:os")).constants;
   const [name] = Object.entries(errno).find(([, number]) => number === code) ?? [];
   return new ConnectionFailed(name ?? `errno ${code}`);

@@ -1,18 +1,20 @@
-/** A host with several addresses, of which one may lead nowhere. */
+/** Calls a host with several addresses, some of which may lead nowhere. */
 import { systemCode } from "../../core/errors.ts";
 import type { Connection } from "./connection.ts";
 
-/** Who has not answered by then is not waited for alone (RFC 8305 section 5, Connection Attempt Delay). */
+/** After this, the next address is tried as well (RFC 8305 section 5, Connection Attempt Delay). */
 const NEXT_ADDRESS_MS = 250;
 
-/** What a call is told of the others. */
+/** What a call knows about the others. */
 export interface Race {
-  /** Resolves when one was answered, or it has taken too long: nothing is called from then on. */
+  /** Resolves when one has been answered, or the time is up: nothing is called from then on. */
   readonly over: Promise<void>;
   isOver(): boolean;
 }
 
-/** From a host that answered to a network that this host is not part of. Codes in no group stand at `undefined`. */
+/**
+ * From a host that answered to a network that this host is not part of. `undefined` stands for all other codes.
+ */
 const MOST_TELLING_FIRST: readonly (readonly string[] | undefined)[] = [
   ["ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE"],
   ["ETIMEDOUT"],
@@ -22,12 +24,12 @@ const MOST_TELLING_FIRST: readonly (readonly string[] | undefined)[] = [
 ];
 
 /**
- * Calls one address after the other, each when the one before has failed or is slow. Whoever answers later than the
- * first, or too late, is hung up on.
+ * Calls one address after the other, each when the previous one has failed or is slow. Closes connections that
+ * come after the first, or too late.
  *
- * @param late rejects when it has taken too long
- * @throws the failure that says most, of the calls' and `late`'s: that an agent does not run, not that
- *   its other address has no route. Of two that say as much it is the later one
+ * @param late rejects when the time is up
+ * @throws the most telling failure of the calls and of `late`: that no agent is listening rather than that its
+ * other address has no route. Of two that are equally telling, the later one
  */
 export async function firstToAnswer(
   addresses: readonly string[],

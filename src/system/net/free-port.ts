@@ -1,7 +1,7 @@
-/** A free TCP port for a program that must be told one before it starts. */
+/** A free TCP port, for a program that needs one before it starts. */
 import { systemCode } from "../../core/errors.ts";
 
-/** Below those that a system gives to whoever dials out: somebody's connection could take one of them. */
+/** Below the range for outgoing connections, any of which could take the port. */
 const FIRST = 10_000;
 const LAST = 32_767;
 

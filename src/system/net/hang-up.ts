@@ -1,15 +1,15 @@
 /**
- * Ends a connection so that the last answer arrives. Closed with bytes unread, the kernel sends a reset,
- * and a client that still writes loses the answer to a broken pipe: so the connection is ended on our
- * side alone, and what still comes is read and dropped for a bounded while (RFC 9112 section 9.6).
+ * Ends a connection so that the last answer arrives. If it were closed with bytes unread, the kernel would send
+ * a reset, and a client that is still writing would lose the answer to a broken pipe. So only our side is
+ * ended, and what still arrives is read and dropped for a limited time (RFC 9112 section 9.6).
  */
 import type { Socket } from "node:net";
 import { Deadline } from "../deadline.ts";
 
 export interface HangUpLimits {
-  /** From the moment when all that was written has left. */
+  /** From the moment when everything written has been sent. */
   readonly totalMs: number;
-  /** A client that sends nothing for this long sends nothing any more. */
+  /** A client that sends nothing for this long is taken to be done. */
   readonly quietMs: number;
   readonly maxBytes: number;
 }
@@ -17,9 +17,9 @@ export interface HangUpLimits {
 const LIMITS: HangUpLimits = { totalMs: 10_000, quietMs: 2_000, maxBytes: 64 * 2 ** 20 };
 
 /**
- * Whoever read from the socket is cut off.
+ * Other readers of the socket get nothing more.
  *
- * @param close closes it for good: when the peer has ended too, and at the latest when a limit is reached
+ * @param close closes it for good: when the peer has ended too, or a limit is reached
  * @param writeMs how long the peer may take to read what was written
  * @param lastWords written before the end
  */

@@ -1,4 +1,4 @@
-/** One HTTP request over a TLS connection of our own, with bounds on what comes back (T29). */
+/** One HTTP request over our own TLS connection, with limits on what comes back (T29). */
 import { ResponseReader } from "../../core/wire/http-response.ts";
 import { Collector } from "../memory.ts";
 import type { Connection } from "./connection.ts";
@@ -9,46 +9,46 @@ export interface HttpRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly host: string;
-  /** JSON text; undefined sends none. */
+  /** JSON text; undefined sends no body. */
   readonly body: string | undefined;
-  /** Bytes of the response's body that are accepted. */
+  /** Most bytes accepted of the response's body. */
   readonly maxBytes: number;
-  /** Of those, what may come beside long texts; undefined means all. */
+  /** How many of those may be outside long texts; undefined means all. */
   readonly maxRest?: number;
   /** Asks the peer to leave the connection open. */
   readonly keepAlive: boolean;
   /**
-   * Told after each piece how many bytes of memory the answer takes, and its status once that has come; what it
-   * throws ends the request.
+   * Called after each piece with the bytes of memory that the answer takes, and its status once known. If it
+   * throws, the request ends.
    */
   readonly onHeld?: (bytes: number, status: number | undefined) => void;
-  /** Shared by the requests that go on at once. */
+  /** Shared by concurrent requests. */
   readonly pace?: ReadPace;
 }
 
 export interface HttpReply {
   readonly status: number;
-  /** The body's JSON; undefined when it is none. */
+  /** The body's JSON; undefined if it is not JSON. */
   readonly json: unknown;
-  /** Milliseconds that the peer lets the connection stand unused; 0 when it is closed. */
+  /** Milliseconds that the peer keeps the connection open unused; 0 if it is closed. */
   readonly keepMs: number;
   readonly heard: HeardClock | undefined;
 }
 
-/** What the peer's clock said when its answer began to come. */
+/** What the peer's clock said when its answer began to arrive. */
 export interface HeardClock {
   readonly date: Date;
   /** Milliseconds of `performance.now()`. */
   readonly at: number;
 }
 
-/** Let go of a connection this long before its peer does, so that no request meets the closing. */
+/** Drop a connection this long before its peer does, so that no request collides with the close. */
 const KEEP_MARGIN_MS = 1000;
 
 /**
- * The body has a Content-Length: 0.8 agents know no chunked bodies, and they close after each
- * response. The connection is closed unless `keepMs` says that it can be used again; until it is, a
- * peer that hangs up or speaks without being asked closes it.
+ * The body has a Content-Length: agents of 0.8 do not know chunked bodies, and they close after each response.
+ * The connection is closed unless `keepMs` says that it can be used again. Until then, it is also closed if the
+ * peer hangs up or sends anything unasked.
  *
  * @throws ConnectionFailed, or CtrlExecError: `protocol` when the answer is not HTTP, `too-large`
  */
@@ -70,7 +70,7 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
         reject(thrown);
       }
     },
-    // A body may end with the connection, but only where the peer says so.
+    // A body may end with the connection, but only if the peer says so.
     end() {
       if (reader.end()) resolve();
       else reject(new ConnectionFailed("ECONNRESET"));
@@ -95,7 +95,7 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
   }
 }
 
-/** For as long as nothing has been asked. */
+/** While no request is under way. */
 function closeWhenHeard(connection: Connection): void {
   const close = () => connection.close();
   connection.read({ data: close, end: close, closed: close });

@@ -1,8 +1,8 @@
 /**
- * One connection of the HTTP server and its deadlines (T19, T64). At every moment one of these holds:
- * the client owes a request or the rest of one, it owes the reading of an answer, the connection is being
- * hung up, each under a total deadline whatever trickles in; or a whole request is being worked on, which
- * takes as long as the work does.
+ * One connection of the HTTP server and its deadlines (T19, T64). At every moment one of these holds: the
+ * client owes a request or the rest of one; it owes the reading of an answer; or the connection is being hung
+ * up. Each of these has a total deadline, whatever trickles in. Otherwise a whole request is being worked on,
+ * which takes as long as the work does.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -15,17 +15,17 @@ export type RefusalStatus = 400 | 405 | 408 | 431 | 503;
 export interface HttpConnectionOptions {
   /** The connection itself. */
   readonly raw: Socket;
-  /** What is spoken on: TLS, or the same. */
+  /** The socket for HTTP: TLS, or the raw one. */
   readonly socket: Socket;
   readonly peer: string;
-  /** The whole answer to bytes that are no acceptable request. */
+  /** The whole answer to bytes that are not an acceptable request. */
   refusal(status: RefusalStatus): string;
   readonly idleMs: number;
 }
 
 /**
- * Answers that may be due on one connection (T21). One read brings thousands of pipelined requests
- * and the parser cannot be paused inside it, so a client that goes beyond is hung up on.
+ * Answers that may be due on one connection (T21). One read can bring thousands of pipelined requests, and the
+ * parser cannot be paused inside it, so a client that exceeds this is hung up on.
  */
 const MAX_DUE = 16;
 
@@ -40,15 +40,15 @@ interface Coming {
 export class HttpConnection {
   readonly peer: string;
   readonly #options: HttpConnectionOptions;
-  /** What the client owes. */
+  /** The deadline for what the client owes. */
   #owed: Deadline | undefined;
-  /** An answer that leaves. */
+  /** An answer that is being sent. */
   #leaving: Deadline | undefined;
-  /** Answers that are due: a client may send its next request before it has the last answer. */
+  /** Answers that are due: a client may send its next request before it has the previous answer. */
   readonly #due = new Set<ServerResponse>();
-  /** The request that is still coming, or whose end is about to be told. */
+  /** The request that is still arriving, or whose end event is about to fire. */
   #coming: Coming | undefined;
-  /** What to say when the answers that are due are out. */
+  /** The refusal to send once the answers that are due are out. */
   #lastWord: RefusalStatus | undefined;
   /** No more requests are taken. */
   #over = false;
@@ -59,17 +59,17 @@ export class HttpConnection {
   constructor(options: HttpConnectionOptions) {
     this.#options = options;
     this.peer = options.peer;
-    // The library's own would close with bytes unread after an answer that is the last one.
+    // The library's own would close with bytes unread after the last answer.
     options.socket.destroySoon = () => this.#hangUp();
     options.raw.once("close", () => this.close());
   }
 
-  /** Nothing that was asked for is under way: at most a request is still coming. */
+  /** No answer is under way: at most a request is still arriving. */
   get isIdle(): boolean {
     return this.#working === 0;
   }
 
-  /** Waits for the next request; one whose head has begun by the deadline gets as long again. */
+  /** Waits for the next request; one whose head has begun by the deadline gets the same time again. */
   rest(): void {
     const { raw, idleMs } = this.#options;
     const before = raw.bytesRead;
@@ -80,10 +80,10 @@ export class HttpConnection {
   }
 
   /**
-   * A request's head is here. Its body has a deadline, the answer takes as long as it takes.
+   * A request's head has arrived. Its body has a deadline; the answer takes as long as it takes.
    *
-   * @returns aborted when the rest of the request can never come; undefined when the request is not to be
-   *   answered, since the last word has been said
+   * @returns a signal, aborted if the rest of the request can never come; undefined if the request must not be
+   * answered, since the last answer has been given
    */
   begin(request: IncomingMessage, response: ServerResponse): AbortSignal | undefined {
     if (this.#over) return undefined;
@@ -101,7 +101,7 @@ export class HttpConnection {
         this.#coming = undefined;
         this.#owed?.stop();
       }
-      // Answered early, and the rest of it was only dropped.
+      // It was answered early, and the rest of it was only dropped.
       if (!this.#due.has(response)) {
         this.#answered();
         return;
@@ -109,13 +109,13 @@ export class HttpConnection {
       working = true;
       this.#working += 1;
     });
-    // The whole answer is with the socket: from here on only the client can hold it up.
+    // The socket has the whole answer: from here on, only the client can delay it.
     response.once("prefinish", () => this.#leave());
     response.once("close", () => {
       this.#leaving?.stop();
       if (working) this.#working -= 1;
       this.#due.delete(response);
-      // The next one, which was only waiting for its turn.
+      // The next answer was only waiting for its turn.
       if ([...this.#due].some(({ writableEnded }) => writableEnded)) this.#leave();
       this.#answered();
     });
@@ -123,8 +123,8 @@ export class HttpConnection {
   }
 
   /**
-   * What comes cannot be read, or not in time: nothing more is taken. The answers that are due go out, then
-   * the refusal, then the connection is hung up.
+   * Called when input cannot be read, or not in time: nothing more is read. The answers that are due go out,
+   * then the refusal, then the connection is hung up.
    */
   refuse(status: RefusalStatus): void {
     if (this.#over) return;
@@ -133,9 +133,9 @@ export class HttpConnection {
     this.#lastWord = status;
     const coming = this.#coming;
     this.#coming = undefined;
-    // One that is whole may still have its end to tell.
+    // One that is whole may still have to fire its end event.
     if (coming?.request.complete === false) {
-      // An early answer to it was the last word already: the rest of its body gets none.
+      // An early answer to it was the last one: the rest of its body gets none.
       if (coming.response.headersSent) this.#lastWord = undefined;
       else this.#due.delete(coming.response);
       coming.broken.abort();
@@ -172,14 +172,14 @@ export class HttpConnection {
     hangUp(socket, () => this.close(), this.#readingMs(), text);
   }
 
-  /** Closes unless the answer leaves in time: one that nobody reads holds memory (T19, T21). */
+  /** Closes unless the answer is sent in time: an unread answer holds memory (T19, T21). */
   #leave(): void {
     this.#leaving?.stop();
     if (this.#options.raw.destroyed) return;
     this.#leaving = new Deadline(this.#readingMs(), () => this.close());
   }
 
-  /** What the client has to read what it was sent. */
+  /** The time that the client has to read what it was sent. */
   #readingMs(): number {
     const { socket, idleMs } = this.#options;
     return idleMs * (1 + socket.writableLength / MIB);

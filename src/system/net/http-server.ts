@@ -1,7 +1,7 @@
 /**
- * An HTTP server whose every connection is ours from the first byte: total deadlines, a bound on
- * connections, and a TLS context of its own for each handshake, so that new certificate files count
- * without a listening socket being closed. The HTTP parser is Bun's.
+ * An HTTP server that controls every connection from the first byte: total deadlines, a limit on connections,
+ * and the current TLS context for each handshake, so that new certificate files take effect without closing the
+ * listening socket. The HTTP parser is Bun's.
  */
 import {
   createServer as createHttpServer,
@@ -23,7 +23,7 @@ export interface HttpServerOptions {
   readonly port: number;
   /** For the next handshake; undefined speaks plain HTTP. */
   secureContext(): SecureContext | undefined;
-  /** @param broken aborted when the rest of the request can never come: then nobody awaits an answer */
+  /** @param broken aborted when the rest of the request can never come: then nobody waits for an answer */
   readonly onRequest: (
     request: IncomingMessage,
     response: ServerResponse,
@@ -34,8 +34,8 @@ export interface HttpServerOptions {
   readonly refuse: (status: RefusalStatus, peer: string) => string;
   readonly onTlsFailure: (peer: string, reason: string) => void;
   /**
-   * How many may be open at once, those that are being turned away among them. When it is full, an address
-   * gives up its idle ones to others that have fewer.
+   * How many may be open at once, including those that are being turned away. When it is full, an address loses
+   * its idle ones to others that have fewer.
    */
   readonly connections: number;
   readonly limits?: HttpServerLimits;
@@ -45,21 +45,21 @@ export interface HttpServerLimits {
   /** From accept to the end of the handshake. */
   readonly handshakeMs: number;
   /**
-   * How long a connection may stand without a request, again how long a request may take to come,
-   * and again how long an answer may take to leave, and as long for each MiB of it.
+   * How long a connection may be open without a request, how long a request may take to arrive, and how long an
+   * answer may take to be sent, plus the same again for each MiB of it.
    */
   readonly idleMs: number;
 }
 
 export interface HttpServer {
   readonly port: number;
-  /** Stops accepting; what is open goes on. */
+  /** Stops accepting; open connections go on. */
   stopAccepting(): void;
   /** Closes every connection. */
   closeAll(): void;
 }
 
-/** Connections beyond the limit that are being told so, at once: to others it is the closing that tells. */
+/** How many connections beyond the limit are told so at once; others are just closed. */
 const MAX_TURNED_AWAY = 32;
 
 const LIMITS: HttpServerLimits = { handshakeMs: 10_000, idleMs: 15_000 };
@@ -81,7 +81,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     options.onRequest(request, response, connection.peer, broken);
   };
   http.on("request", onRequest);
-  // With a listener the reader of a body decides whether it is worth asking for.
+  // With a listener, the reader of the body decides whether to ask for it.
   http.on("checkContinue", onRequest);
   http.on("connect", (_, socket) => connections.get(socket)?.refuse(405));
   http.on("clientError", (thrown, socket) => {
@@ -106,7 +106,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     else shakeHands(raw, context, peer, greet);
   }
 
-  /** In words while few are; TLS would cost a handshake. */
+  /** Says why while there are few of them; with TLS that would cost a handshake. */
   function turnAway(raw: Socket, peer: string, wantsTls: boolean): void {
     if (wantsTls || turnedAway >= spare) {
       raw.destroy();

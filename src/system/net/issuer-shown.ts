@@ -1,4 +1,4 @@
-/** The certificate that a peer sends behind its own. */
+/** The certificate that a peer sends after its own. */
 import type { DetailedPeerCertificate } from "node:tls";
 
 /** With the argument the library gives the chain; its published type has none. */
@@ -6,7 +6,7 @@ interface ShowsChain {
   getPeerCertificate(short: boolean): Partial<DetailedPeerCertificate>;
 }
 
-/** Its DER; undefined when the peer sent none. */
+/** Its DER; undefined if the peer sent none. */
 export function issuerOf(socket: ShowsChain): Buffer | undefined {
   return socket.getPeerCertificate(false).issuerCertificate?.raw;
 }

@@ -8,7 +8,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "this host has no such address",
 };
 
-/** What may have passed a moment later: an address that comes up late at boot, a port on its way out. */
+/** Failures that may pass in a moment: an address that comes up late at boot, a port that is being released. */
 const PASSING = ["EADDRINUSE", "EADDRNOTAVAIL"];
 
 /**
@@ -26,7 +26,7 @@ export async function listen(server: Server, bind: string, port: number): Promis
   }
 }
 
-/** Whether the host has no IPv6, and IPv4 serves as well. */
+/** Whether the host has no IPv6, and IPv4 will do. */
 export function mayRetryWithIpv4(thrown: unknown, bind: string): boolean {
   return bind === "::" && systemCode(thrown) === "EAFNOSUPPORT";
 }

@@ -1,4 +1,4 @@
-/** The connections of a port, up to a number: full, it takes from those who have most (T19). */
+/** The connections of a port, up to a limit. When it is full, those who have most make room (T19). */
 import { FairShares, type Holder, originOf } from "../../core/fair-share.ts";
 
 export interface OpenConnection {
@@ -19,8 +19,8 @@ export class OpenConnections<Connection extends OpenConnection> {
   }
 
   /**
-   * Returns false when there is no room. One network alone can keep out itself, but not the others.
-   * @param mayGo asked when room is needed: whether nothing of it is under way
+   * Returns false if there is no room. One network alone can shut out only itself.
+   * @param mayGo called when room is needed: whether the connection has nothing under way
    */
   admit(connection: Connection, address: string, mayGo: () => boolean): boolean {
     const origin = originOf(address);

@@ -1,4 +1,4 @@
-/** Who is at the other end of a socket, with the zone of a link-local address, which Bun leaves out. */
+/** The address at the other end of a socket, with the zone of a link-local address, which Bun leaves out. */
 import { plainAddress } from "../../core/net/host-name.ts";
 import { lacksZone } from "../../core/net/ip-address.ts";
 import { libc } from "../libc.ts";
@@ -6,7 +6,7 @@ import { interfaceName } from "./socket-address.ts";
 
 /** A socket of Bun, or of node:net. Both have the descriptor; neither's published type does. */
 interface ConnectedSocket {
-  /** Undefined when the peer has left already. */
+  /** Undefined if the peer has already left. */
   readonly remoteAddress?: string | undefined;
   readonly fd?: number;
   readonly _handle?: { readonly fd?: number } | null;
@@ -16,7 +16,7 @@ interface ConnectedSocket {
 const ADDRESS_BYTES = 28;
 const ZONE_AT = 24;
 
-/** @returns empty when the peer has left already */
+/** @returns empty if the peer has already left */
 export function peerAddress(socket: ConnectedSocket): string {
   const address = plainAddress(socket.remoteAddress ?? "");
   if (!lacksZone(address)) return address;

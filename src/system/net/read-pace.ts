@@ -1,10 +1,10 @@
-/** How much is read of all connections together before everybody else has a turn (T69). */
+/** Limits how much is read from all connections together before others get a turn (T69). */
 import type { Connection } from "./connection.ts";
 
-/** Reading so much takes some 10 ms: TLS, decoding, and what is left behind. */
+/** Reading this much takes some 10 ms: TLS, decoding, garbage. */
 const BYTES_PER_TURN = 2 ** 20;
 
-/** Many peers that send as fast as they can would otherwise be read one after the other, each turn. */
+/** Otherwise one turn would read from each of many peers that send as fast as they can. */
 export class ReadPace {
   readonly #reading = new Set<Connection>();
   #taken = 0;

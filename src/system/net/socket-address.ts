@@ -1,4 +1,4 @@
-/** An address and port as connect(2) takes them, on Linux: ip(7), ipv6(7). */
+/** An address and port in the form that connect(2) takes on Linux: ip(7), ipv6(7). */
 import { ipVersion, isIp } from "../../core/net/ip-address.ts";
 import { libc } from "../libc.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
@@ -15,7 +15,7 @@ export interface SocketAddress {
 }
 
 /**
- * @param address of IPv4 or IPv6, which may have a zone (`fe80::1%eth0`)
+ * @param address IPv4 or IPv6, perhaps with a zone (`fe80::1%eth0`)
  * @throws ConnectionFailed `ENODEV` when this host has no such interface
  */
 export function socketAddress(address: string, port: number): SocketAddress {
@@ -40,8 +40,8 @@ function readAddress(family: number, text: string, into: Uint8Array): void {
 }
 
 /**
- * By its name, or by its number, as getaddrinfo(3) writes zones. Not by another name that was given to it (ip-link(8),
- * "altname"): one host would have several spellings, and an auth hook may know one of them (T67).
+ * By its name, or by its number, as getaddrinfo(3) writes zones. Not by an altname (ip-link(8)): one host would
+ * have several spellings, and an auth hook may know only one of them (T67).
  */
 function interfaceIndex(zone: string): number {
   const index = libc().if_nametoindex(cString(zone));
@@ -50,7 +50,7 @@ function interfaceIndex(zone: string): number {
   throw new ConnectionFailed("ENODEV");
 }
 
-/** Undefined when there is no such interface, or its name cannot be a zone here. */
+/** Undefined if there is no such interface, or its name cannot be a zone here. */
 export function interfaceName(index: number): string | undefined {
   const name = Buffer.alloc(IF_NAMESIZE);
   if (libc().if_indextoname(index, name) === null) return undefined;

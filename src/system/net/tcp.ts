@@ -1,4 +1,4 @@
-/** TCP connections, to others and from others. Each still has its TLS handshake before it. */
+/** TCP connections, outgoing and incoming, before their TLS handshakes. */
 import type { Socket } from "bun";
 import { systemCode } from "../../core/errors.ts";
 import { isIp } from "../../core/net/ip-address.ts";
@@ -11,10 +11,10 @@ import { firstToAnswer, type Race } from "./first-to-answer.ts";
 import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
 
 /**
- * Dials, by whichever of the name's addresses answers first.
+ * Dials whichever of the name's addresses answers first.
  *
- * @throws ConnectionFailed: the system's code for why nobody answers; `ETIMEDOUT` after `timeoutMs`, or `EAI_AGAIN`
- *   when the name server had not answered by then, `EMFILE` when no descriptor had become free (T20, T65)
+ * @throws ConnectionFailed: the system's code for why there is no answer; `ETIMEDOUT` after `timeoutMs`, or
+ * `EAI_AGAIN` if the name server had not answered by then, `EMFILE` if no descriptor had become free (T20, T65)
  */
 export async function connectTcp(
   host: string,
@@ -64,7 +64,7 @@ async function addressesOf(name: string): Promise<string[]> {
 
 export interface Listening {
   readonly port: number;
-  /** Accepts no more. */
+  /** Stops accepting. */
   stop(): void;
 }
 

@@ -12,6 +12,6 @@ export interface TlsCredential {
   /** PEM; a chain may follow the certificate. */
   readonly cert?: string;
   readonly key?: string;
-  /** PEM: the only root that counts. */
+  /** PEM: the only root that is trusted. */
   readonly ca?: string;
 }

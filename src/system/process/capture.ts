@@ -4,9 +4,9 @@ import { Deadline } from "../deadline.ts";
 import { closeAll } from "./pipe.ts";
 
 export interface Captured {
-  /** In order; whoever has no further use for one may take it out. */
+  /** In order; the caller may remove those that it no longer needs. */
   readonly chunks: Uint8Array[];
-  /** Bytes beyond the limit, read and dropped. */
+  /** Bytes beyond the limit that were read and dropped. */
   readonly dropped: number;
 }
 
@@ -16,7 +16,7 @@ interface ChunkReader {
   cancel(): Promise<void>;
 }
 
-/** A chunk costs some 300 bytes beside its own: behind the first few, small ones are put together. */
+/** A chunk costs some 300 bytes on top of its own: after the first few, small ones are merged. */
 const LOOSE_CHUNKS = 16;
 const BLOCK_BYTES = 65_536;
 
@@ -26,7 +26,7 @@ export class Capture {
   readonly #limit: number;
   readonly #chunks: Uint8Array[] = [];
   readonly #done: Promise<void>;
-  /** Small chunks, put together. */
+  /** Small chunks, merged. */
   #block: Uint8Array | undefined;
   #used = 0;
   #ended = false;
@@ -45,8 +45,8 @@ export class Capture {
   }
 
   /**
-   * Waits for the end of the stream, then lets go of it. A stream that somebody else holds open is
-   * let go when nothing came for `quietMs`, or after `totalMs` whatever comes.
+   * Waits for the end of the stream, then closes it. A stream that another process holds open is closed when
+   * nothing has come for `quietMs`, or after `totalMs` in any case.
    */
   async finish(quietMs: number, totalMs: number): Promise<void> {
     const end = performance.now() + totalMs;
@@ -54,14 +54,14 @@ export class Capture {
     do {
       read = this.#kept + this.#dropped;
       await this.#endOr(quietMs);
-      // A busy program may be late for what is there already: once round the event loop for it.
+      // A busy program may not have read what has already arrived: go round the event loop once.
       await new Promise(setImmediate);
     } while (!this.#ended && read < this.#kept + this.#dropped && performance.now() < end);
     await this.#reader.cancel().catch(() => undefined);
     closeAll(this.#descriptor);
   }
 
-  /** What was kept, handed over: a chunk that comes after this is not in it. */
+  /** Hands over what was kept; chunks that come later are not in it. */
   captured(): Captured {
     if (this.#block !== undefined) this.#closeBlock(this.#block);
     return { chunks: this.#chunks.splice(0), dropped: this.#dropped };
@@ -82,7 +82,7 @@ export class Capture {
         this.#keep(value);
       }
     } catch {
-      // The stream was let go.
+      // The stream was closed.
     } finally {
       this.#ended = true;
     }

@@ -1,8 +1,7 @@
 /**
- * What a child inherits at its start that is this process's own: the limit of open files that it raised for
- * itself, and the protection from the kernel's search for memory that the service manager gave it. Both are
- * copied by fork(2), and Bun offers nothing between fork and exec; so this process gives them up for that
- * moment.
+ * Keeps a child from inheriting what is meant for this process: the limit of open files that it raised for
+ * itself, and the protection from the OOM killer that the service manager gave it. fork(2) copies both, and Bun
+ * offers nothing between fork and exec, so this process gives them up for that moment.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { withLimitAtStart } from "./descriptors.ts";
@@ -14,10 +13,10 @@ export function startChild<Child>(start: () => Child): Child {
 
 /**
  * proc_pid_oom_score_adj(5): below zero, the process is spared when memory is short. With OOMScoreAdjust=-900
- * in the agent's unit its scripts would be spared as well, and other services be killed for them.
+ * in the agent's unit its scripts would be spared too, and other services killed in their place.
  */
 const OOM_SCORE = "/proc/self/oom_score_adj";
-/** What a service manager gives whom nobody protects. */
+/** The score of a process that is not protected. */
 const UNPROTECTED = 0;
 
 function withoutProtection<Child>(start: () => Child): Child {
@@ -26,8 +25,8 @@ function withoutProtection<Child>(start: () => Child): Child {
 }
 
 /**
- * Does something under another score and goes back, as a process without privileges may down to the lowest
- * that it was given by one with them. Where even that is forbidden it is done under its own.
+ * Does something under another score and restores it. A process without privileges may go down to the lowest
+ * score that a privileged one gave it. If even that is forbidden, the step runs under the own score.
  */
 export function withOomScore<Result>(score: number, own: number, step: () => Result): Result {
   if (!setOomScore(score)) return step();
@@ -42,7 +41,7 @@ function readOomScore(): number {
   try {
     return Number(readFileSync(OOM_SCORE, "latin1"));
   } catch {
-    // Not Linux, or no /proc.
+    // This is not Linux, or there is no /proc.
     return UNPROTECTED;
   }
 }

@@ -1,18 +1,19 @@
-/** The descriptors of this process: its limit, and the share of what it does for others. */
+/** The descriptors of this process: its limit, and the share that is left for work. */
 import { readFileSync } from "node:fs";
 import { MIN_DESCRIPTORS, usableDescriptors } from "../../core/descriptor-shares.ts";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { Pool } from "../../core/pool.ts";
 import { libc } from "../libc.ts";
 
-/** What every system allows where the limit cannot be read (macOS has no /proc). */
+/** What every system allows, for when the limit cannot be read (macOS has no /proc). */
 const UNKNOWN = 256;
 
 let known: number | undefined;
 
 /**
  * How many files this process may have open. A program that listens keeps to the soft RLIMIT_NOFILE it was
- * started with; a command takes all that the hard one allows, since it holds several files for each host.
+ * started with; a command takes everything that the hard limit allows, since it holds several files for each
+ * host.
  */
 export function descriptorLimit(): number {
   known ??= raiseLimit();
@@ -20,7 +21,7 @@ export function descriptorLimit(): number {
 }
 
 /**
- * For a program that listens, before it opens anything: with too few it would wait for ever for one (T65).
+ * For a program that listens, before it opens anything: with too few, it would wait for one for ever (T65).
  *
  * @throws CtrlExecError `config`
  */
@@ -47,7 +48,7 @@ function readLimits(): Limits {
   try {
     text = readFileSync("/proc/self/limits", "latin1");
   } catch (thrown) {
-    // All that it may have is what it holds already, however many that is.
+    // It already holds all that it may have, however many that is.
     const limit = systemCode(thrown) === "EMFILE" ? 0 : UNKNOWN;
     return { soft: limit, hard: limit };
   }
@@ -60,7 +61,7 @@ function readLimit(text: string | undefined): number {
   return text === undefined ? UNKNOWN : Number(text);
 }
 
-/** What this process was started with, when it has raised its limit. */
+/** The limits that this process was started with, if it has raised them. */
 let atStart: Limits | undefined;
 
 function raiseLimit(): number {
@@ -79,7 +80,7 @@ function setLimits({ soft, hard }: Limits): boolean {
   return libc().setrlimit(RLIMIT_NOFILE, limits) === 0;
 }
 
-/** Does something with the limit that this process was started with: whatever starts meanwhile inherits it. */
+/** Runs a step with the limit that this process was started with: a child started in it inherits that limit. */
 export function withLimitAtStart<Result>(step: () => Result): Result {
   if (atStart === undefined) return step();
   setLimits(atStart);
@@ -93,8 +94,8 @@ export function withLimitAtStart<Result>(step: () => Result): Result {
 let work: Pool | undefined;
 
 /**
- * For connections to others and the locks of runs: all that a command has to spare. A program that listens
- * makes it smaller.
+ * For outgoing connections and the locks of runs: all that a command has to spare. A program that listens makes
+ * the pool smaller.
  */
 export function workDescriptors(): Pool {
   work ??= new Pool(usableDescriptors(descriptorLimit()));

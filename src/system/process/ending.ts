@@ -1,4 +1,4 @@
-/** What is to be done before this process ends in order. */
+/** What must be done before this process ends in order. */
 
 const duties: (() => Promise<void>)[] = [];
 
@@ -7,7 +7,7 @@ export function beforeEnd(duty: () => Promise<void>): void {
   duties.push(duty);
 }
 
-/** Carries all of it out, at once. */
+/** Does all of it, concurrently. */
 export async function end(): Promise<void> {
   await Promise.all(duties.splice(0).map((duty) => duty()));
 }

@@ -1,7 +1,7 @@
 /**
- * The runtime starts threads while it works: to collect garbage, to compile, to warm memory up. When the
- * system refuses it one, because this user or this service has as many processes as it may (RLIMIT_NPROC,
- * TasksMax), it aborts the whole program (T65). It reads only at its start that it is to do without them.
+ * The runtime starts threads while it works: to collect garbage, to compile, to warm up memory. If the system
+ * refuses one, because this user or service has reached its limit of processes (RLIMIT_NPROC, TasksMax), it
+ * aborts the whole program (T65). Only at its start can it be told to do without them.
  */
 import { ptr } from "bun:ffi";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { stat } from "node:fs/promises";
 import { Deadline } from "../deadline.ts";
 import { libc } from "../libc.ts";
 
-/** Options of JavaScriptCore, as Bun takes them from its environment: the only ones that the build leaves in. */
+/** Options of JavaScriptCore that Bun takes from its environment: the only ones that our build allows. */
 export const WITHOUT_HELPERS: Readonly<Record<string, string>> = {
   BUN_JSC_useConcurrentGC: "0",
   BUN_JSC_numberOfGCMarkers: "1",
@@ -20,9 +20,8 @@ export const WITHOUT_HELPERS: Readonly<Record<string, string>> = {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Starts this program once more in the same process, with the same arguments, told to do without helper
- * threads; returns when it has been told already, or cannot be. For a program that goes on: it costs one
- * more start.
+ * Starts this program again in the same process, with the same arguments, without helper threads; returns if it
+ * already runs without them, or cannot. For long-running programs: it costs one more start.
  *
  * @param environment of this process
  */
@@ -50,8 +49,8 @@ function execute(file: string, args: readonly Buffer[], variables: readonly Buff
 const WORKERS_START_MS = 5_000;
 
 /**
- * Has the runtime start the threads that read files and look up names: those stay, and it waits for ever
- * for the first of them where it cannot be started.
+ * Makes the runtime start the threads that read files and look up names. Those stay. If the first of them
+ * cannot be started, the runtime would wait for it for ever.
  *
  * @throws Error with the code EAGAIN
  */

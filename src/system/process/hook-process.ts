@@ -1,4 +1,4 @@
-/** Runs an auth hook: the same way on both sides. */
+/** Runs an auth hook, in the same way on both sides. */
 import {
   type HookOutcome,
   type HookRequest,
@@ -11,11 +11,11 @@ import { judgeProgram } from "../files/trusted-path.ts";
 import { BEING_WRITTEN, onceWritten } from "./once-written.ts";
 import { baseEnvironment, runProcess } from "./process.ts";
 
-/** The hook of a configuration. */
+/** A hook as configured. */
 export interface Hook {
-  /** Judged anew each time: who could change it could decide in its place (T24). */
+  /** Judged each time: whoever could change it could decide in its place (T24). */
   readonly file: string;
-  /** After it the hook's whole process group is killed. */
+  /** After this, the hook's whole process group is killed. */
   readonly timeoutSeconds: number;
   /** It reads the JSON, so that variables that are too long may be left out. */
   readonly readsJson: boolean;
@@ -45,7 +45,7 @@ async function askHook(hook: Hook, request: HookRequest): Promise<HookOutcome> {
   const all = hookEnvironment(request);
   const tooLong = tooLongVariables(all);
   if (tooLong.length > 0 && !readsJson) return { kind: "too-long", variables: tooLong };
-  // Left out and not cut: a part of a list of hosts would be another list.
+  // Left out, not cut: part of a list of hosts would be a different list.
   const fitting = Object.entries(all).filter(([name]) => !tooLong.includes(name));
   const result = await runProcess({
     file: judged.real,

@@ -1,6 +1,8 @@
-/** Programs whose file somebody has just written: the kernel executes none that is open for writing (execve(2)). */
+/**
+ * Programs whose file is still being written: the kernel executes no file that is open for writing (execve(2)).
+ */
 
-/** An editor, a copy or an unpacked archive is done in this time; for longer ones nobody should wait. */
+/** An editor, a copy or an archive is done within this time; nobody should wait for longer ones. */
 const PATIENCE_MS = 1000;
 const PAUSE_MS = 50;
 
@@ -10,9 +12,10 @@ export const BEING_WRITTEN = "ETXTBSY";
 /**
  * Tries again for a second while the file is being written.
  *
- * @param attempt starts it; any but the first has to judge the file anew, which may be another one by then (T13)
- * @param isBeingWritten says so of what an attempt came to
- * @returns what the last attempt came to
+ * @param attempt starts it; every attempt after the first must judge the file again, which may be another one
+ * by then (T13)
+ * @param isBeingWritten whether an outcome says so
+ * @returns the outcome of the last attempt
  */
 export async function onceWritten<Outcome>(
   attempt: (isFirst: boolean) => Promise<Outcome>,

@@ -1,16 +1,19 @@
 /**
- * Processes that others left behind. Where a parent ends first, its children go to process 1 (pid_namespaces(7)) or
- * to the nearest subreaper (prctl(2)), which in a container without an init is this program. Somebody has to take
- * note of their ends (waitid(2)), or each stays as a zombie until no process can be started any more.
+ * Orphaned processes. When a parent ends first, its children go to process 1 (pid_namespaces(7)) or to the
+ * nearest subreaper (prctl(2)), which in a container without an init is this program. Somebody has to reap them
+ * (waitid(2)), or each stays as a zombie until no more processes can be started.
  */
 import { libc } from "../libc.ts";
 
-/** Process ids of children that the runtime waits for: who else did so would take their exit status away. */
+/** Process ids of children that the runtime waits for: reaping them here would take their exit status away. */
 const own = new Set<number>();
 
 let reaps = false;
 
-/** For a program that goes on. What its parent had started before it became this program counts as well. */
+/**
+ * For long-running programs. Includes children that were started before execve(2) made this process this
+ * program.
+ */
 export function reapOrphans(): void {
   if (process.platform !== "linux") return;
   reaps = true;
@@ -18,12 +21,12 @@ export function reapOrphans(): void {
   reap();
 }
 
-/** To be told of each child as soon as it has started. */
+/** Must be called for each child as soon as it has started. */
 export function keepOwn({ pid, exited }: Pick<Bun.Subprocess, "pid" | "exited">): void {
   own.add(pid);
   const forget = () => {
     own.delete(pid);
-    // It may have stood in front of an orphan.
+    // It may have been queued before an orphan.
     if (reaps) reap();
   };
   exited.then(forget, forget);
@@ -40,7 +43,7 @@ const WNOWAIT = 0x0100_0000;
 const SIGINFO_LENGTH = 32;
 const PID_AT = 4;
 
-/** Looks who has ended before it waits for anybody: only one who is not our own. */
+/** Looks at who has ended, and reaps only those that are not our own children. */
 function reap(): void {
   for (;;) {
     const pid = waitFor(P_ALL, 0, WNOWAIT);
@@ -49,7 +52,7 @@ function reap(): void {
   }
 }
 
-/** Returns the process id of a child that has ended; undefined when there is none. */
+/** Returns the process id of a child that has ended; undefined if there is none. */
 function waitFor(which: number, id: number, flags: number): number | undefined {
   const info = new Int32Array(SIGINFO_LENGTH);
   if (libc().waitid(which, id, info, WEXITED | WNOHANG | flags) !== 0) return undefined;

@@ -1,12 +1,12 @@
 /**
- * What whoever starts a program bounds it by: limits of getrlimit(2) and the umask are inherited over execve(2),
- * sudo's too.
+ * Limits that a program's caller sets: those of getrlimit(2) and the umask are inherited over execve(2), even
+ * through sudo.
  */
 import { readFileSync } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
 import { libc } from "../libc.ts";
 
-/** getrlimit(2), on Linux: what the limit is called in /proc/self/limits, and its number. */
+/** getrlimit(2), on Linux: each limit's name in /proc/self/limits, and its number. */
 const LIMITS = {
   "Max cpu time": 0,
   "Max file size": 1,
@@ -23,10 +23,10 @@ const MIN_FILE_SIZE = 64n * 2n ** 20n;
 const UMASK = 0o022;
 
 /**
- * For rights that are lent: lifts what would end the program half-way, or keep it from writing down what it does
- * (T62), as far as these rights allow.
+ * For a program called under sudo and the like: lifts limits that would end it half-way, or keep it from
+ * recording what it does (T62), as far as its rights allow.
  *
- * @throws CtrlExecError `config` when no file could be written all the same
+ * @throws CtrlExecError `config` if files still could not be written
  */
 export function takeOwnLimits(): void {
   process.umask(UMASK);
@@ -35,7 +35,7 @@ export function takeOwnLimits(): void {
   for (const [name, number] of Object.entries(LIMITS)) {
     const { soft, hard } = readLimit(text, name);
     if (soft === RLIM_INFINITY) continue;
-    // Beyond the hard limit goes only who has CAP_SYS_RESOURCE, as root has outside of most containers.
+    // Exceeding the hard limit takes CAP_SYS_RESOURCE, which root has outside of most containers.
     if (!set(number, RLIM_INFINITY, RLIM_INFINITY)) set(number, hard, hard);
   }
   const { soft } = readLimit(readFileSync("/proc/self/limits", "latin1"), "Max file size");

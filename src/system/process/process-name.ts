@@ -1,25 +1,25 @@
 /**
- * The name under which ps and pidof know this process, so that `kill -HUP $(pidof ctrl-exec-agent)`
- * finds an agent that was started as `ctrl-exec agent serve` too. pidof looks at the name the
- * kernel keeps, or at the first argument. Linux alone; elsewhere, and where it is forbidden, the
- * name stays what it was: it is for people and scripts, nothing here depends on it.
+ * The name under which ps and pidof know this process, so that `kill -HUP $(pidof ctrl-exec-agent)` finds an
+ * agent that was started as `ctrl-exec agent serve` too. pidof looks at the name the kernel keeps, or at the
+ * first argument. Linux only; elsewhere, or if it is forbidden, the name stays as it was: it is for people and
+ * scripts, and nothing here depends on it.
  */
 import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 
-/** @param name at most 15 bytes: more the kernel does not keep */
+/** @param name at most 15 bytes: the kernel keeps no more */
 export function nameProcess(name: string): void {
   try {
     writeFileSync("/proc/self/comm", name);
     joinFirstArguments(name);
   } catch {
-    // No /proc, or not ours to write.
+    // There is no /proc, or we may not write to it.
   }
 }
 
 /** Field 48 of /proc/self/stat (proc(5)), counted from the end of the name. */
 const ARG_START = 48 - 3;
 
-/** Where the arguments are kept, "ctrl-exec" NUL "agent" becomes "ctrl-exec-agent": one byte. */
+/** In the memory of the arguments, turns "ctrl-exec" NUL "agent" into "ctrl-exec-agent": one byte. */
 function joinFirstArguments(name: string): void {
   const stat = readFileSync("/proc/self/stat", "latin1");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

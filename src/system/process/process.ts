@@ -13,17 +13,17 @@ import { closeAll, openPipes } from "./pipe.ts";
 import { currentUser } from "./user.ts";
 
 export interface ProcessRequest {
-  /** What is executed, by its real path when it was judged before: a link may lead elsewhere since (T13). */
+  /** What is executed: the real path that was judged, since a link may lead elsewhere by now (T13). */
   readonly file: string;
-  /** What the program sees as its own name, argv[0], if another one: a link's name may say what it is to do. */
+  /** What the program sees as argv[0], if not `file`: a link's name may tell it what to do. */
   readonly calledAs?: string;
   readonly args: readonly string[];
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly input: string;
-  /** Called when the process has left its standard input unread for this long; it may go on. */
+  /** Called if the process leaves its standard input unread for this long; it may go on. */
   readonly inputStalled?: { readonly afterMs: number; report(): void };
-  /** How long the process may run; undefined means as long as it likes. */
+  /** How long the process may run; undefined means no limit. */
   readonly timeoutMs?: number;
   /** Bytes kept of each stream. */
   readonly maxOutput: number;
@@ -33,9 +33,9 @@ export interface ProcessResult {
   /** Exit code; undefined when a signal ended it or it never started. */
   readonly exit: number | undefined;
   readonly signal: string | undefined;
-  /** Why it could not be started, as a system error code (EACCES, ENOENT, E2BIG, ...). */
+  /** Why it could not be started: a system error code (EACCES, ENOENT, E2BIG, ...). */
   readonly startError: string | undefined;
-  /** Of a start that failed: whether the program may have run for a moment all the same. */
+  /** Whether the program may have run for a moment although its start failed. */
   readonly mayHaveRun: boolean;
   readonly timedOut: boolean;
   readonly stdout: Captured;
@@ -46,8 +46,8 @@ export interface ProcessResult {
 const TERM_GRACE_MS = 5_000;
 
 /**
- * A background child may hold the streams open after the exit: they are let go when nothing came
- * for the first, or after the second in any case (T14).
+ * A background child may hold the streams open after the exit: they are closed when nothing has come for the
+ * first time, or after the second in any case (T14).
  */
 const DRAIN_QUIET_MS = 250;
 const DRAIN_TOTAL_MS = 2_000;
@@ -67,7 +67,7 @@ export function baseEnvironment(): Record<string, string> {
   };
 }
 
-/** Runs a program in a session of its own, so that its whole process group can be ended. */
+/** Runs a program in its own session, so that its whole process group can be ended. */
 export async function runProcess(request: ProcessRequest): Promise<ProcessResult> {
   let child: Child;
   try {
@@ -97,7 +97,7 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
 
 interface Child {
   readonly subprocess: Bun.Subprocess;
-  /** Descriptors of our ends of its pipes: whoever reads or writes one closes it. */
+  /** Descriptors of our ends of its pipes: the reader or writer of each closes it. */
   readonly stdin: number;
   readonly stdout: number;
   readonly stderr: number;
@@ -107,8 +107,8 @@ function start(request: ProcessRequest): Child {
   const [input, output, errors, spare] = openPipes(4);
   if (!input || !output || !errors || !spare) throw new Error("pipe");
   const ours = { stdin: input.writeEnd, stdout: output.readEnd, stderr: errors.readEnd };
-  // Bun.spawn opens a handle on the child that it has started already. Without a descriptor for that it
-  // fails, and says so of a script that runs (T65).
+  // Bun.spawn opens a handle on the child that it has already started. Without a descriptor for that it fails,
+  // although the script is running (T65).
   closeAll(spare.readEnd, spare.writeEnd);
   try {
     const subprocess = Bun.spawn([request.file, ...request.args], {
@@ -131,12 +131,12 @@ function start(request: ProcessRequest): Child {
   }
 }
 
-/** A start failed after which the program may have run. */
+/** A start that failed, but after which the program may have run. */
 class MayHaveRun extends Error {}
 
 /**
- * Bun.spawn may have started the program when it fails: it kills it then, and tells nobody which process that
- * was. The call that failed is named (posix_spawn, pidfd_open).
+ * When Bun.spawn fails, it may have started the program: it then kills it, and tells nobody which process that
+ * was. The error names the call that failed (posix_spawn, pidfd_open).
  */
 function isCertain(thrown: unknown): boolean {
   const call = thrown instanceof Error && "syscall" in thrown ? thrown.syscall : undefined;
@@ -156,32 +156,32 @@ export function notStarted(startError: string, mayHaveRun = false): ProcessResul
   };
 }
 
-/** A pipe that is empty takes this much at once: no system's is smaller (PIPE_BUF, pipe(7)). */
+/** An empty pipe takes this much at once on every system (PIPE_BUF, pipe(7)). */
 const PIPE_BYTES = 4096;
 
 /**
- * Writes the input and closes it. A process may close its end or leave without reading: its right.
- * Returns what is to be called at its end.
+ * Writes the input and closes it. A process may close its end or leave without reading. Returns a function to
+ * call when it ends.
  */
 function feed(stdin: number, request: ProcessRequest): () => void {
   if (Buffer.byteLength(request.input) > PIPE_BYTES) return feedSlowly(stdin, request);
   try {
     writeSync(stdin, request.input);
   } catch {
-    // It has left already.
+    // It has already left.
   }
   closeAll(stdin);
   return () => undefined;
 }
 
-/** The same for more than a pipe takes at once, which the process may leave unread. */
+/** The same for more than a pipe takes at once; the process may leave it unread. */
 function feedSlowly(stdin: number, { input, inputStalled }: ProcessRequest): () => void {
   const sink = Bun.file(stdin).writer();
   const write = async () => sink.write(input);
   const end = async () => sink.end();
   let taken = false;
   const stalled = inputStalled && new Deadline(inputStalled.afterMs, () => inputStalled.report());
-  // Not closed before the sink lets go: it would write what is left to whatever gets the number next.
+  // Not closed before the sink is done: it would write the rest to whatever gets the descriptor's number next.
   void Promise.allSettled([write(), end()]).then(() => {
     taken = true;
     stalled?.stop();
@@ -194,8 +194,8 @@ function feedSlowly(stdin: number, { input, inputStalled }: ProcessRequest): () 
 }
 
 /**
- * The process has ended, but one that it left behind may hold the pipe and never read: reads what
- * is in it until the writer is rid of the rest (T14).
+ * The process has ended, but a child of it may hold the pipe and never read: reads from the pipe until the
+ * writer has written the rest (T14).
  */
 async function emptyPipe(writeEnd: number, isDone: () => boolean): Promise<void> {
   // The writer may be about to notice by itself.
@@ -219,12 +219,12 @@ function reopenToRead(writeEnd: number): number | undefined {
   try {
     return openSync(`/proc/self/fd/${writeEnd}`, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
-    // No /proc: the pipe stays until the last process that holds it has ended.
+    // There is no /proc: the pipe stays until the last process that holds it has ended.
     return undefined;
   }
 }
 
-/** Waits for the end; at the deadline the whole group gets TERM, later KILL. Returns whether it came to that. */
+/** Waits for the end; at the deadline the whole group gets TERM, later KILL. Returns whether that happened. */
 async function endsInTime(
   child: { readonly pid: number; readonly exited: Promise<number> },
   timeoutMs: number | undefined,
@@ -243,7 +243,7 @@ async function endsInTime(
   await child.exited;
   deadline.stop();
   kill?.stop();
-  // What the program left running in its group ends with it.
+  // Whatever the program left running in its group ends with it.
   if (timedOut) signalGroup(child.pid, "SIGKILL");
   return timedOut;
 }
@@ -252,6 +252,6 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // The group is gone already.
+    // The group is already gone.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The socket by which a service is asked to reload, and says what came of it: a signal brings no answer. Who may
- * connect may reload: the folder is the service's own and closed to others.
+ * The socket through which a service is asked to reload, and says whether it worked: a signal has no answer.
+ * Whoever may connect may reload: the folder is the service's own and closed to others.
  */
 import { chmodSync } from "node:fs";
 import { Deadline } from "../deadline.ts";
@@ -8,19 +8,19 @@ import { fileError, removeIfPresent } from "../files/files.ts";
 
 const MAX_ANSWER_BYTES = 65_536;
 
-/** Bun takes a connection that is answered and closed before it has seen it open for one that failed. */
+/** Without a request first, Bun would report a connection that is answered and closed at once as failed. */
 const ASK = "reload\n";
 
 /**
- * Whoever asks writes a line, and reads one.
+ * The client writes a line and reads one.
  *
- * @param answer what is written to whoever asked, short enough for a socket's buffer; it does not throw
- * @returns what listens, for as long as somebody holds it
- * @throws CtrlExecError `storage` when there can be no socket at the path
+ * @param answer the answer, short enough for a socket's buffer; it does not throw
+ * @returns the listener, which works as long as somebody holds it
+ * @throws CtrlExecError `storage` if no socket can be made at the path
  */
 export function listenForReload(path: string, answer: () => Promise<string>): { stop(): void } {
   try {
-    // One that ended without closing it has left its own.
+    // A service that ended without closing its socket has left it there.
     removeIfPresent(path);
     const listener = Bun.listen({
       unix: path,
@@ -37,8 +37,8 @@ export function listenForReload(path: string, answer: () => Promise<string>): { 
 }
 
 /**
- * @returns what the service answered; empty when it ended before it did
- * @throws the system's error, when nobody listens; ETIMEDOUT when no answer came in time
+ * @returns the service's answer; empty if the service ended first
+ * @throws the system's error if nobody listens; ETIMEDOUT if no answer came in time
  */
 export async function askForReload(path: string, timeoutMs: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();

@@ -1,12 +1,12 @@
-/** What systemd hears of a service (sd_notify(3)). */
+/** What a service tells systemd (sd_notify(3)). */
 import { DatagramSender } from "../log/local-datagram.ts";
 import { Outlet } from "../log/outlet.ts";
 
 /**
- * Says that the service answers: `systemctl start` and what is ordered behind it wait for this, and a
- * service that cannot start is then a start that failed.
+ * Says that the service answers: `systemctl start` and units ordered after it wait for this, so that a service
+ * that cannot start is a failed start.
  *
- * @param socket NOTIFY_SOCKET of the environment; without it nobody waits
+ * @param socket NOTIFY_SOCKET of the environment; if it is undefined, nobody waits
  */
 export function notifyReady(socket: string | undefined): void {
   if (socket === undefined || socket === "") return;

@@ -1,6 +1,5 @@
 /**
- * Whether the system could start a file, by its first bytes, as execve(2) reads them: known before anybody
- * runs it.
+ * Whether the system could start a file, judged by its first bytes, as execve(2) does, before anybody runs it.
  */
 import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { systemCode } from "../../core/errors.ts";
@@ -8,12 +7,12 @@ import { NO_PROGRAM } from "../../core/start-failure.ts";
 import { executableProblem, type PathProblem } from "../files/trusted-path.ts";
 import { baseEnvironment } from "./process.ts";
 
-/** Linux reads no more of a file to see what it is (BINPRM_BUF_SIZE). */
+/** Linux reads no more of a file to recognise it (BINPRM_BUF_SIZE). */
 const READ_BYTES = 256;
 
 /**
- * Why a run would fail at its start, undefined when nothing speaks against it. A format that is neither a
- * script nor text is left to the system: it may have been taught more than its own (binfmt_misc).
+ * Why a run would fail at its start; undefined if nothing is wrong. A format that is neither a script nor text
+ * is left to the system, which may know more than its own (binfmt_misc).
  *
  * @param path of a file that this process may execute
  */
@@ -66,7 +65,7 @@ function interpreterProblem(path: string, interpreter: string): PathProblem | un
   );
 }
 
-/** `#!/usr/bin/env python3` starts whatever happens; the script does not where env finds no python3. */
+/** `#!/usr/bin/env python3` always starts, but the script does not if env finds no python3. */
 function searchedProblem(
   path: string,
   interpreter: string,

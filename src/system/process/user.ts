@@ -1,4 +1,4 @@
-/** Who this process runs as, by its user id: Bun's os.userInfo() believes the environment instead. */
+/** The user that this process runs as, by its user id: Bun's os.userInfo() trusts the environment instead. */
 import { readTextIfPresent } from "../files/files.ts";
 
 export interface SystemUser {
@@ -8,7 +8,7 @@ export interface SystemUser {
 
 let known: SystemUser | undefined;
 
-/** From /etc/passwd, read once; a user that is not there goes by its number and has no home but `/`. */
+/** From /etc/passwd, read once; a user that is not there has its number as name and `/` as home. */
 export function currentUser(): SystemUser {
   const id = String(process.getuid?.() ?? "");
   known ??= find(({ userId }) => userId === id) ?? { name: id, home: "/" };
@@ -23,7 +23,7 @@ export function userName(user: string): string {
 /** @param user an id, or a name @returns NaN for a name that is not in /etc/passwd */
 export function userId(user: string): number {
   if (/^\d+$/.test(user)) return Number(user);
-  // An empty line of the file has the empty name.
+  // An empty line of the file would match the empty name.
   const found = user === "" ? undefined : find(({ name }) => name === user);
   return found === undefined ? Number.NaN : Number.parseInt(found.userId, 10);
 }

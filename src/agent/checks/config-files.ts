@@ -10,7 +10,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
-import { placeOf } from "../../system/files/linked-file.ts";
+import { fileToReplace } from "../../system/files/linked-file.ts";
 import type { TrustRule } from "../../system/files/trusted-file.ts";
 import { describeWriters, judgePath } from "../../system/files/trusted-path.ts";
 
@@ -99,7 +99,7 @@ function judgePlace(
   configFolder: string,
   onlooker: boolean,
 ): FileFault[] {
-  const folder = dirname(placeOf(path));
+  const folder = dirname(fileToReplace(path));
   if (agentWritesIn(folder, configFolder, onlooker)) return [];
   const problem = `the agent's user cannot replace ${path}: it may not write in ${folder}`;
   return [{ key, path, problem, remedy: INSTALL }];

@@ -3,7 +3,7 @@ import { lstatSync } from "node:fs";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
-import { placeOf } from "../../system/files/linked-file.ts";
+import { fileToReplace } from "../../system/files/linked-file.ts";
 import { isPaired, loadCertificate } from "../trust/identity-files.ts";
 
 export type PairingState =
@@ -19,7 +19,7 @@ export function pairingState(config: AgentConfig): PairingState {
     return { paired: true, certificate: loadCertificate(config) };
   } catch (thrown) {
     if (!isForOthers(thrown)) throw thrown;
-    return { paired: isSeen(placeOf(config.cert)), unread: thrown };
+    return { paired: isSeen(fileToReplace(config.cert)), unread: thrown };
   }
 }
 

@@ -6,13 +6,13 @@ import { dirname, join } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { ensureFolder, removeIfPresent, writeWhole } from "../../system/files/files.ts";
-import { placeOf } from "../../system/files/linked-file.ts";
+import { fileToReplace } from "../../system/files/linked-file.ts";
 import { removeDead } from "../../system/files/temporary-file.ts";
 
 /** The folders that a pairing writes to, where the links of theirs lead. */
 function foldersOf({ cert, key, ca, dispatcher_serial_path }: AgentConfig): Set<string> {
-  const places = [key, ca, placeOf(dispatcher_serial_path), placeOf(cert)];
-  return new Set(places.map((path) => dirname(path)));
+  const files = [key, ca, fileToReplace(dispatcher_serial_path), fileToReplace(cert)];
+  return new Set(files.map((path) => dirname(path)));
 }
 
 /** What killed writes of this user have left there, as the next pairing would. Never throws. */

@@ -12,11 +12,11 @@ import { readSerialLine, type Serial } from "../../core/serial.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
 import { removeIfPresent, writeWhole } from "../../system/files/files.ts";
-import { placeOf, readPlainIfPresent } from "../../system/files/linked-file.ts";
+import { fileToReplace, readPlainIfPresent } from "../../system/files/linked-file.ts";
 import { type CallerJudgement, judgeCaller } from "./judge-caller.ts";
 
 function previousSerialPath(path: string): string {
-  return `${placeOf(path)}.previous`;
+  return `${fileToReplace(path)}.previous`;
 }
 
 /** Looked at for every request, so that a new serial counts at once; read when they have changed. */
@@ -89,7 +89,7 @@ export class ControllerSerials {
   /** @throws CtrlExecError `config` when a file cannot be read, or holds something else */
   #read(): void {
     const { current, previous } = readSerialFiles(this.#path);
-    if (current === undefined && readPlainIfPresent(placeOf(this.#path)) !== undefined) {
+    if (current === undefined && readPlainIfPresent(fileToReplace(this.#path)) !== undefined) {
       throw new CtrlExecError("config", `Cannot use ${this.#path}: it holds no serial`);
     }
     this.#current = current;
@@ -106,7 +106,7 @@ function readSerialFiles(path: string): {
   readonly previous: Serial | undefined;
 } {
   return {
-    current: readSerialLine(readPlainIfPresent(placeOf(path)) ?? ""),
+    current: readSerialLine(readPlainIfPresent(fileToReplace(path)) ?? ""),
     previous: readSerialLine(readPlainIfPresent(previousSerialPath(path)) ?? ""),
   };
 }
@@ -134,7 +134,7 @@ export function storeControllerSerial(path: string, serial: Serial): void {
   if (proven !== undefined && proven !== serial) {
     writeWhole(previousSerialPath(path), `${proven}\n`, 0o644);
   }
-  writeWhole(placeOf(path), `${serial}\n`, 0o644);
+  writeWhole(fileToReplace(path), `${serial}\n`, 0o644);
   if (proven === serial) removeIfPresent(previousSerialPath(path));
 }
 

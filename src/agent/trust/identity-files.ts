@@ -18,7 +18,7 @@ import {
   readTextIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import { placeOf, readPlain, readPlainIfPresent } from "../../system/files/linked-file.ts";
+import { fileToReplace, readPlain, readPlainIfPresent } from "../../system/files/linked-file.ts";
 import type { Enrolled } from "../pairing/enrolment.ts";
 import { forgetPreviousSerial, storeControllerSerial } from "./controller-serials.ts";
 
@@ -77,17 +77,17 @@ function staged(path: string): string {
 
 /** @throws CtrlExecError `storage`; the old one is untouched (T22) */
 export function storeCertificate({ cert }: AgentConfig, pem: string): void {
-  writeWhole(placeOf(cert), pem, 0o640);
+  writeWhole(fileToReplace(cert), pem, 0o640);
 }
 
 /** @throws CtrlExecError `config` when there is none, or none that can be used */
 export function loadCertificate({ cert }: AgentConfig): CertificateFacts {
-  return readCertificate(readPlain(placeOf(cert)), cert);
+  return readCertificate(readPlain(fileToReplace(cert)), cert);
 }
 
 /** An agent is paired when it has a certificate. @throws CtrlExecError `config` when nobody can tell */
 export function isPaired({ cert }: AgentConfig): boolean {
-  return readPlainIfPresent(placeOf(cert)) !== undefined;
+  return readPlainIfPresent(fileToReplace(cert)) !== undefined;
 }
 
 /** Finishes a pairing that was cut off, too. @throws CtrlExecError `config` that names the file at fault (T09) */

@@ -14,7 +14,7 @@ import { readPlainFile } from "./plain-file.ts";
  * Only this one link is followed, and only if root or this process's own user made it. A second link may be the
  * service's and lead root to /etc/shadow: writeWhole replaces it, and readPlain refuses it.
  */
-export function placeOf(path: string): string {
+export function fileToReplace(path: string): string {
   const target = ownLink(path);
   if (target === undefined) return path;
   // Not normalised: after a folder that is a link, "../.." leads elsewhere.

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { writeWhole } from "../../../../src/system/files/files.ts";
 import {
-  placeOf,
+  fileToReplace,
   readPlain,
   readPlainIfPresent,
 } from "../../../../src/system/files/linked-file.ts";
@@ -25,11 +25,14 @@ describe("the place of a file", () => {
   test("is where it is named, a link's target, or beside the link", () => {
     using folder = new TestFolder();
     const plain = folder.write("plain", "x");
-    expect([placeOf(plain), placeOf(folder.join("none"))]).toEqual([plain, folder.join("none")]);
+    expect([fileToReplace(plain), fileToReplace(folder.join("none"))]).toEqual([
+      plain,
+      folder.join("none"),
+    ]);
     symlinkSync("/elsewhere/f", folder.join("absolute"));
-    expect(placeOf(folder.join("absolute"))).toBe("/elsewhere/f");
+    expect(fileToReplace(folder.join("absolute"))).toBe("/elsewhere/f");
     symlinkSync("held/f", folder.join("relative"));
-    expect(placeOf(folder.join("relative"))).toBe(folder.join("held/f"));
+    expect(fileToReplace(folder.join("relative"))).toBe(folder.join("held/f"));
   });
 
   test("a relative link is walked as the kernel walks it, behind a folder that is a link", () => {
@@ -39,8 +42,8 @@ describe("the place of a file", () => {
     folder.write("held", "near");
     symlinkSync("far/etc", folder.join("etc"));
     symlinkSync("../held", folder.join("far/etc/f"));
-    expect(readPlain(placeOf(folder.join("etc/f")))).toBe("far");
-    writeWhole(placeOf(folder.join("etc/f")), "new", 0o600);
+    expect(readPlain(fileToReplace(folder.join("etc/f")))).toBe("far");
+    writeWhole(fileToReplace(folder.join("etc/f")), "new", 0o600);
     expect(["far/held", "held"].map((name) => readFileSync(folder.join(name), "utf8"))).toEqual([
       "new",
       "near",
@@ -53,7 +56,7 @@ describe("the place of a file", () => {
     mkdirSync(folder.join("held"));
     symlinkSync(shadow, folder.join("held/f"));
     symlinkSync("held/f", folder.join("f"));
-    const place = placeOf(folder.join("f"));
+    const place = fileToReplace(folder.join("f"));
     expect(place).toBe(folder.join("held/f"));
     for (const read of [readPlain, readPlainIfPresent]) {
       expect(() => read(place)).toThrow(`Cannot read ${place}: too many symbolic links`);
@@ -69,14 +72,14 @@ describe("the place of a file", () => {
     const link = folder.join("link");
     symlinkSync(target, link);
     linkSync(link, folder.join("second"));
-    expect(placeOf(link)).toBe(link);
+    expect(fileToReplace(link)).toBe(link);
     rmSync(folder.join("second"));
-    expect(placeOf(link)).toBe(target);
+    expect(fileToReplace(link)).toBe(target);
     if (!asRoot) return;
     lchownSync(link, 12_345, 12_345);
-    expect(placeOf(link)).toBe(link);
+    expect(fileToReplace(link)).toBe(link);
     chownSync(target, 12_345, 12_345);
-    writeWhole(placeOf(link), "ours", 0o600);
+    writeWhole(fileToReplace(link), "ours", 0o600);
     expect([readFileSync(target, "utf8"), readFileSync(link, "utf8")]).toEqual(["theirs", "ours"]);
   });
 
@@ -84,7 +87,7 @@ describe("the place of a file", () => {
     using folder = new TestFolder();
     mkdirSync(folder.join("held"));
     symlinkSync("held/f", folder.join("f"));
-    const place = placeOf(folder.join("f"));
+    const place = fileToReplace(folder.join("f"));
     expect(readPlainIfPresent(place)).toBeUndefined();
     expect(() => readPlain(place)).toThrow(`Cannot read ${place}: no such file or folder`);
     writeWhole(place, "x", 0o600);

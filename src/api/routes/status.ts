@@ -1,4 +1,3 @@
-import { openReplies } from "../../controller/control-host.ts";
 import { showRun } from "../../controller/runs/status.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { Refused, refusal, success } from "../answer.ts";
@@ -44,10 +43,8 @@ export const status = defineRoute({
     },
   },
   async handle({ api, caller, parameter }) {
-    const account = openReplies(api.controller);
-    void api.answered.then(() => account.close());
     try {
-      const run = await showRun(api.controller, caller, parameter, account);
+      const run = await showRun(api.controller, caller, parameter, api.answered);
       return success<typeof statusAnswer>({ ok: true, ...run });
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;

@@ -1,4 +1,3 @@
-import { openReplies } from "../../controller/control-host.ts";
 import { showRun } from "../../controller/runs/status.ts";
 import { type RunReportSoFar, runFailed } from "../../core/run-result.ts";
 import { forOneLine } from "../../core/text.ts";
@@ -31,7 +30,7 @@ export const status = defineVerb({
   async run({ options, positionals: [reqid = ""], io }) {
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const run = await showRun(controller, caller, reqid, openReplies(controller));
+    const run = await showRun(controller, caller, reqid);
     if (options.json) writeJson(io, { ok: 1, ...run });
     else {
       const blocks = new RunBlocks(io);

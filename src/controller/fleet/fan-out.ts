@@ -1,6 +1,7 @@
 /** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { inOneLine } from "../../core/errors.ts";
+import { inParallel } from "../../core/in-parallel.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { refusalIn } from "../../core/wire/messages.ts";
 import { workDescriptors } from "../../system/process/descriptors.ts";
@@ -64,19 +65,6 @@ export async function askFleet(
 /** Hosts worked on at once: more than there are descriptors would wait until their time is over (T65). */
 export function placesFor({ max_parallel }: ControllerConfig): number {
   return Math.max(1, Math.min(max_parallel, workDescriptors().free));
-}
-
-/** Works on every item, at most `places` of them at once. */
-export async function inParallel<Item>(
-  items: readonly Item[],
-  places: number,
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(places, items.length) }, worker));
 }
 
 /**

@@ -3,6 +3,7 @@ import { CtrlExecError, DeniedError } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import type { RunReportSoFar } from "../../core/run-result.ts";
 import { authorize, type Caller } from "../access/authorize.ts";
+import { type Controller, openReplies } from "../control-host.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { HostContext } from "../store/host.ts";
 import { readRunRecord, submitterOf } from "./stored-runs.ts";
@@ -12,15 +13,17 @@ import { readRunRecord, submitterOf } from "./stored-runs.ts";
  * before more of the record is read than who submitted it (T67). A run that it hides from this caller alone
  * is answered as one that is not there.
  *
- * @param account where the record counts among what is held, until it is closed
+ * @param needed settles when nobody needs the run any more; until then it counts among what is held
  * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` when the record cannot be read
  */
 export async function showRun(
-  controller: HostContext,
+  controller: Controller,
   caller: Caller,
   reqid: string,
-  account: ReplyAccount,
+  needed?: Promise<unknown>,
 ): Promise<RunReportSoFar> {
+  const account = openReplies(controller);
+  void needed?.finally(() => account.close());
   const known = isRequestId(reqid);
   const submitter = known ? await whoSubmitted(controller, reqid, account) : "";
   const question = { action: "api", script: "", hosts: [], args: [] } as const;

@@ -4,6 +4,7 @@
  */
 import { secondsSince } from "../../core/clock.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { inParallel } from "../../core/in-parallel.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { renewalTime } from "../../core/renewal.ts";
 import { newRequestId } from "../../core/request-id.ts";
@@ -15,13 +16,7 @@ import { type CertificateFacts, readCertificate } from "../../pki/certificate.ts
 import { readText } from "../../system/files/files.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import type { AgentRequest } from "../fleet/ask-agent.ts";
-import {
-  askHost,
-  type FleetDialler,
-  type HostProblem,
-  inParallel,
-  placesFor,
-} from "../fleet/fan-out.ts";
+import { askHost, type FleetDialler, type HostProblem, placesFor } from "../fleet/fan-out.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
 import { noteIssued } from "../store/issued.ts";

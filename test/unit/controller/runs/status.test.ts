@@ -1,6 +1,5 @@
 /** Who is told what of a run. */
 import { expect, test } from "bun:test";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
@@ -17,6 +16,5 @@ test.each([
     config: { ...fleet.controller.config, auth_hook: hook },
   };
   fleet.folder.write(`control/state/runs/${REQID}.json`, "{ cut");
-  const account = new ReplyBudget(1 << 20).open();
-  await expect(showRun(controller, CALLER, REQID, account)).rejects.toMatchObject({ code });
+  await expect(showRun(controller, CALLER, REQID)).rejects.toMatchObject({ code });
 });

@@ -15,8 +15,8 @@ import { callerOf } from "./caller.ts";
 import { shareDescriptors } from "./capacity.ts";
 import { LargeBodies } from "./large-bodies.ts";
 import { parseBody } from "./parse-body.ts";
-import { Places } from "./places.ts";
 import { namesOneHost, pathOf } from "./request.ts";
+import { RequestSlots } from "./request-slots.ts";
 import type { Call, Route } from "./route.ts";
 import { matchPath, ROUTES } from "./routes.ts";
 import { loadApiTls } from "./tls.ts";
@@ -97,7 +97,7 @@ class Api {
   #controller: Controller;
   /** Where it listens since its start. */
   readonly #bind: string;
-  readonly #places = new Places();
+  readonly #slots = new RequestSlots();
   readonly #bodies = new Bodies();
   readonly #large = new LargeBodies();
   readonly #due = new Set<Due>();
@@ -178,7 +178,7 @@ class Api {
     due.bytes = bytes.length;
     if (this.#stopping) return refusal(503, "busy", "the API is stopping", RETRY_AFTER);
     const { max_hosts } = this.#controller.config;
-    const refused = this.#places.enter(due.peer, this.shares, route.path === "/health");
+    const refused = this.#slots.enter(due.peer, this.shares, route.path === "/health");
     if (refused !== undefined) return refused;
     const runs: Run[] = [];
     try {
@@ -190,7 +190,7 @@ class Api {
     } finally {
       // A run keeps its place until it has ended, whether or not somebody waits for it.
       void Promise.allSettled(runs.map(({ finished }) => finished)).then(() =>
-        this.#places.leave(due.peer),
+        this.#slots.leave(due.peer),
       );
     }
   }

@@ -35,7 +35,7 @@ export async function selfPing(
   port: number,
   steps: SelfPingSteps,
 ): Promise<SelfPingReply> {
-  const place = formatHostPort(host, port);
+  const address = formatHostPort(host, port);
   let phase: "connect" | "handshake" | "request" = "connect";
   try {
     const connection = await connectTcp(host, port, CONNECT_MS);
@@ -49,14 +49,14 @@ export async function selfPing(
       phase = "request";
       if (factsOf(peer).fingerprint !== identity.certificate.fingerprint) {
         connection.close();
-        throw otherCertificate(place);
+        throw otherCertificate(address);
       }
       steps.onHandshake();
       const body = JSON.stringify({ reqid: "" });
       const reply = await requestOver(connection, {
         method: "POST",
         path: "/ping",
-        host: place,
+        host: address,
         body,
         maxBytes: MAX_REPLY_BYTES,
         keepAlive: false,
@@ -67,7 +67,7 @@ export async function selfPing(
     }
   } catch (thrown) {
     if (!(thrown instanceof ConnectionFailed)) throw thrown;
-    const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
+    const { message, hint } = connectionProblem(phase, thrown.code, "agent", address);
     throw new CtrlExecError("unreachable", `Cannot self-ping: ${message}`, {
       hint: thrown.code === "ECONNREFUSED" ? START : hint,
       cause: thrown,
@@ -75,8 +75,8 @@ export async function selfPing(
   }
 }
 
-function otherCertificate(place: string): CtrlExecError {
-  return new CtrlExecError("untrusted", `Cannot self-ping: ${place} shows another certificate`, {
+function otherCertificate(address: string): CtrlExecError {
+  return new CtrlExecError("untrusted", `Cannot self-ping: ${address} shows another certificate`, {
     hint: "Another agent has the port, or this one cannot use its new certificate: self-check says why.",
   });
 }

@@ -8,8 +8,8 @@ import { type Endpoint, refusal } from "./endpoint.ts";
 /** `GET /capabilities`: the allowlist and the tags. `executable` means that a run would start it. */
 export const capabilities: Endpoint = async (context, { peerIp }) => {
   const { state, log, running } = context;
-  const place = running.takeProcess();
-  if (place === undefined) return refusal(503, "busy");
+  const release = running.takeProcess();
+  if (release === undefined) return refusal(503, "busy");
   const asked = {
     action: "discovery",
     script: "",
@@ -18,7 +18,7 @@ export const capabilities: Endpoint = async (context, { peerIp }) => {
     token: "",
     peerIp,
   } as const;
-  const decision = await authorize(context, asked).finally(place);
+  const decision = await authorize(context, asked).finally(release);
   if (!decision.allowed) {
     log("warning", "capabilities-deny", { PEER: peerIp, REASON: decision.reason });
     return refusal(403, "not authorised");

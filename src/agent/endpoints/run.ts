@@ -66,8 +66,8 @@ async function runParsed(
   }
   const unfit = serialProblem(request, state.trust.identity.ca, now());
   if (unfit !== undefined) return deny(`cannot take the new serial: ${unfit}`, unfit);
-  const place = running.takeProcess();
-  if (place === undefined) return deny(TOO_MANY, "too many processes");
+  const release = running.takeProcess();
+  if (release === undefined) return deny(TOO_MANY, "too many processes");
   try {
     const decision = await authorize(context, { action: "run", ...request, peerIp });
     if (!decision.allowed) return deny(`not authorised: ${decision.reason}`, decision.reason);
@@ -89,7 +89,7 @@ async function runParsed(
       turn();
     }
   } finally {
-    place();
+    release();
   }
 }
 

@@ -14,7 +14,7 @@ export interface PairingTalk {
   readonly csr: string;
   /** The control host's certificate as the handshake showed it, DER. */
   readonly certificate: Uint8Array;
-  readonly place: string;
+  readonly address: string;
   send(request: string): void;
   /** Waits until the control host has taken the request. */
   untilTaken(reqid: string): Promise<void>;
@@ -35,11 +35,11 @@ export class CodeAgreement {
 
   /** @param controllerValue of the first answer; undefined from one of 0.8 or 1.0, which has not taken part */
   async conclude(reqid: string, controllerValue: string | undefined): Promise<Confirmation> {
-    const { csr, certificate, place } = this.#talk;
+    const { csr, certificate, address } = this.#talk;
     if (controllerValue === undefined) return ofRequestAlone(csr);
     const agentValue = this.#value;
     this.#talk.send(
-      formatHttpRequest("/pair-reveal", place, JSON.stringify({ reqid, value: agentValue })),
+      formatHttpRequest("/pair-reveal", address, JSON.stringify({ reqid, value: agentValue })),
     );
     await this.#talk.untilTaken(reqid);
     const code = exchangedCode({ csr, certificate, agentValue, controllerValue });

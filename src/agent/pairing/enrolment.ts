@@ -70,10 +70,10 @@ export type PairingOutcome =
 
 /** @throws CtrlExecError when the controller cannot be reached, is not the one expected, or answers wrongly */
 export async function pair(options: PairingOptions): Promise<PairingOutcome> {
-  const place = formatHostPort(options.controller, options.port);
-  const controller = await connectTo(options, place);
+  const address = formatHostPort(options.controller, options.port);
+  const controller = await connectTo(options, address);
   try {
-    return await exchange(controller, options, place);
+    return await exchange(controller, options, address);
   } finally {
     controller.connection.close();
   }
@@ -86,7 +86,7 @@ interface Controller {
   readonly ca: CertificateFacts | undefined;
 }
 
-async function connectTo(options: PairingOptions, place: string): Promise<Controller> {
+async function connectTo(options: PairingOptions, address: string): Promise<Controller> {
   let phase: "connect" | "handshake" = "connect";
   try {
     const connection = await connectTcp(options.controller, options.port, CONNECT_MS);
@@ -100,8 +100,8 @@ async function connectTo(options: PairingOptions, place: string): Promise<Contro
     const certificate = factsOf(peer);
     const ca = caInHandshake(connection, certificate);
     try {
-      checkControlHost(certificate, place);
-      if (options.caFingerprint !== undefined) checkExpectedCa(ca, options.caFingerprint, place);
+      checkControlHost(certificate, address);
+      if (options.caFingerprint !== undefined) checkExpectedCa(ca, options.caFingerprint, address);
     } catch (thrown) {
       connection.close();
       throw thrown;
@@ -109,7 +109,7 @@ async function connectTo(options: PairingOptions, place: string): Promise<Contro
     return { connection, certificate, ca };
   } catch (thrown) {
     if (!(thrown instanceof ConnectionFailed)) throw thrown;
-    const { message, hint } = connectionProblem(phase, thrown.code, "controller", place);
+    const { message, hint } = connectionProblem(phase, thrown.code, "controller", address);
     throw new CtrlExecError("unreachable", `Cannot pair: ${message}`, { hint, cause: thrown });
   }
 }
@@ -136,9 +136,9 @@ function caInHandshake(
  *
  * @throws CtrlExecError `untrusted`, before anything is sent
  */
-function checkControlHost(certificate: CertificateFacts, place: string): void {
+function checkControlHost(certificate: CertificateFacts, address: string): void {
   if (formOf(certificate) !== "agent") return;
-  throw new CtrlExecError("untrusted", `Cannot pair: ${place} is no control host`, {
+  throw new CtrlExecError("untrusted", `Cannot pair: ${address} is no control host`, {
     hint: `It shows the certificate of ${forOneLine(certificate.commonName)}. Nothing was sent to it.`,
   });
 }
@@ -147,40 +147,44 @@ function checkControlHost(certificate: CertificateFacts, place: string): void {
 function checkExpectedCa(
   ca: CertificateFacts | undefined,
   fingerprint: string,
-  place: string,
+  address: string,
 ): void {
   if (ca === undefined) {
-    throw new CtrlExecError("untrusted", `Cannot pair: ${place} does not send its CA along`, {
+    throw new CtrlExecError("untrusted", `Cannot pair: ${address} does not send its CA along`, {
       hint: "A 0.8 control host does not. Without --ca-fingerprint this agent names the CA when it is paired: compare it then.",
     });
   }
   if (ca.fingerprint === fingerprint) return;
-  throw new CtrlExecError("untrusted", `Cannot pair: the CA of ${place} is not the expected one`, {
-    hint: `Expected ${fingerprint}\nFound    ${ca.fingerprint}\nNothing was sent to it.`,
-  });
+  throw new CtrlExecError(
+    "untrusted",
+    `Cannot pair: the CA of ${address} is not the expected one`,
+    {
+      hint: `Expected ${fingerprint}\nFound    ${ca.fingerprint}\nNothing was sent to it.`,
+    },
+  );
 }
 
 async function exchange(
   controller: Controller,
   options: PairingOptions,
-  place: string,
+  address: string,
 ): Promise<PairingOutcome> {
   const { connection, certificate, ca } = controller;
-  const messages = new MessageReader(connection, place);
+  const messages = new MessageReader(connection, address);
   const taken = async () => {
-    const answer = readAs(pairingPending, await messages.next(CONNECT_MS), place);
-    if (answer === undefined) throw cannotPair(place, "it does not answer");
-    if (answer.status === "error") throw refused(place, answer.reason);
+    const answer = readAs(pairingPending, await messages.next(CONNECT_MS), address);
+    if (answer === undefined) throw cannotPair(address, "it does not answer");
+    if (answer.status === "error") throw refused(address, answer.reason);
     return answer;
   };
   const agreement = new CodeAgreement({
     csr: options.csrPem,
     certificate: certificate.x509.raw,
-    place,
+    address,
     send: (message) => void connection.write(message),
     async untilTaken(reqid) {
       if ((await taken()).reqid !== reqid) {
-        throw cannotPair(place, "its second answer is for another request");
+        throw cannotPair(address, "its second answer is for another request");
       }
     },
   });
@@ -191,17 +195,17 @@ async function exchange(
     port: options.servePort,
     commitment: agreement.commitment,
   });
-  void connection.write(formatHttpRequest("/pair", place, request));
+  void connection.write(formatHttpRequest("/pair", address, request));
   const { reqid, value } = await taken();
   const confirmation = await agreement.conclude(reqid, value);
   options.onPending({ reqid, ...confirmation, caFingerprint: ca?.fingerprint });
-  const answer = readAs(pairingAnswer, await messages.next(options.waitMs), place);
+  const answer = readAs(pairingAnswer, await messages.next(options.waitMs), address);
   if (answer === undefined) return { kind: "timeout", reqid };
   if (answer.nonce !== undefined && answer.nonce !== options.nonce) {
-    throw cannotPair(place, "its answer is not for this request: another nonce");
+    throw cannotPair(address, "its answer is not for this request: another nonce");
   }
   if (answer.status === "denied") return { kind: "denied", reason: answer.reason, reqid };
-  return { kind: "approved", enrolled: checkAnswer(answer, controller, options, place), reqid };
+  return { kind: "approved", enrolled: checkAnswer(answer, controller, options, address), reqid };
 }
 
 const NOTHING_CHANGED =
@@ -212,9 +216,10 @@ function checkAnswer(
   answer: Extract<PairingAnswer, { status: "approved" }>,
   controller: Controller,
   options: PairingOptions,
-  place: string,
+  address: string,
 ): Enrolled {
-  const wrong = (what: string) => cannotPair(place, `its answer is not for this request: ${what}`);
+  const wrong = (what: string) =>
+    cannotPair(address, `its answer is not for this request: ${what}`);
   const read = (pem: string, name: string) => {
     try {
       return readCertificate(pem, name);
@@ -232,7 +237,7 @@ function checkAnswer(
   // It would take the place of one that works (T68).
   const invalid = validityProblem(certificate, options.now()) ?? validityProblem(ca, options.now());
   if (invalid !== undefined) {
-    throw cannotPair(place, `the certificate that it sends ${invalid}`, NOTHING_CHANGED);
+    throw cannotPair(address, `the certificate that it sends ${invalid}`, NOTHING_CHANGED);
   }
   if (!isSignedBy(controller.certificate, ca)) {
     throw wrong("a CA that did not sign the control host's own certificate");
@@ -254,6 +259,6 @@ const REFUSAL_HINTS = new Map([
   ["invalid request", "A control host since 1.0 says why in its log: ACTION=pair-reject."],
 ]);
 
-function refused(place: string, reason: string): CtrlExecError {
-  return cannotPair(place, `it refuses the request: ${reason}`, REFUSAL_HINTS.get(reason));
+function refused(address: string, reason: string): CtrlExecError {
+  return cannotPair(address, `it refuses the request: ${reason}`, REFUSAL_HINTS.get(reason));
 }

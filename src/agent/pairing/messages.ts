@@ -8,13 +8,13 @@ import type { Connection } from "../../system/net/connection.ts";
 
 /** Complete HTTP messages of a connection, one by one. */
 export class MessageReader {
-  readonly #place: string;
+  readonly #address: string;
   readonly #messages = new HttpMessageReader(MAX_PAIRING_BYTES);
   #closed = false;
   #wake: () => void = () => undefined;
 
-  constructor(connection: Connection, place: string) {
-    this.#place = place;
+  constructor(connection: Connection, address: string) {
+    this.#address = address;
     const ended = () => {
       this.#closed = true;
       this.#wake();
@@ -43,7 +43,7 @@ export class MessageReader {
         if (this.#closed) {
           throw new CtrlExecError(
             "unreachable",
-            `Cannot pair: ${this.#place} closed the connection`,
+            `Cannot pair: ${this.#address} closed the connection`,
             {
               hint: "Was pairing-mode stopped there?",
             },
@@ -61,7 +61,7 @@ export class MessageReader {
     try {
       return this.#messages.next();
     } catch (thrown) {
-      throw cannotPair(this.#place, `its answer is no HTTP: ${messageOf(thrown)}`);
+      throw cannotPair(this.#address, `its answer is no HTTP: ${messageOf(thrown)}`);
     }
   }
 
@@ -76,21 +76,21 @@ export class MessageReader {
 export function readAs<Schema extends z.ZodMiniType>(
   schema: Schema,
   body: string | undefined,
-  place: string,
+  address: string,
 ): z.output<Schema> | undefined {
   if (body === undefined) return undefined;
   let json: unknown;
   try {
     json = JSON.parse(body);
   } catch (cause) {
-    throw new CtrlExecError("protocol", `Cannot pair: ${place} answers with no JSON`, { cause });
+    throw new CtrlExecError("protocol", `Cannot pair: ${address} answers with no JSON`, { cause });
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw cannotPair(place, "its answer is not that of a control host");
+  throw cannotPair(address, "its answer is not that of a control host");
 }
 
-export function cannotPair(place: string, state: string, hint?: string): CtrlExecError {
+export function cannotPair(address: string, state: string, hint?: string): CtrlExecError {
   const extras = hint === undefined ? {} : { hint };
-  return new CtrlExecError("protocol", `Cannot pair with ${place}: ${state}`, extras);
+  return new CtrlExecError("protocol", `Cannot pair with ${address}: ${state}`, extras);
 }

@@ -2,73 +2,73 @@
 
 import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
-import { Places } from "../../../src/api/places.ts";
+import { RequestSlots } from "../../../src/api/request-slots.ts";
 
 const LIMITS = { requests: 4, reserve: 2 };
 const FLOOD = "192.0.2.1";
 
 /** Statuses of the answers, 0 for a slot. */
-function entered(places: Places, ...peers: readonly string[]): number[] {
-  return peers.map((peer) => places.enter(peer, LIMITS, false)?.status ?? 0);
+function entered(slots: RequestSlots, ...peers: readonly string[]): number[] {
+  return peers.map((peer) => slots.enter(peer, LIMITS, false)?.status ?? 0);
 }
 
 /** One caller in every slot that one caller may have. */
-function flooded(): Places {
-  const places = new Places();
-  expect(entered(places, ...Array.from({ length: 4 }, () => FLOOD))).toEqual([0, 0, 0, 0]);
-  return places;
+function flooded(): RequestSlots {
+  const slots = new RequestSlots();
+  expect(entered(slots, ...Array.from({ length: 4 }, () => FLOOD))).toEqual([0, 0, 0, 0]);
+  return slots;
 }
 
 test("T21 one caller gets the slots and not one of the reserve; the others get that", () => {
-  const places = flooded();
-  expect(entered(places, FLOOD, "198.51.100.1", "198.51.100.2", "198.51.100.3")).toEqual([
+  const slots = flooded();
+  expect(entered(slots, FLOOD, "198.51.100.1", "198.51.100.2", "198.51.100.3")).toEqual([
     429, 0, 0, 503,
   ]);
-  expect(places.taken).toBe(6);
+  expect(slots.taken).toBe(6);
 });
 
 test("T21 a liveness check has a reserve of its own", () => {
-  const places = flooded();
-  const light = () => places.enter(FLOOD, LIMITS, true)?.status ?? 0;
+  const slots = flooded();
+  const light = () => slots.enter(FLOOD, LIMITS, true)?.status ?? 0;
   expect([light(), light(), light()]).toEqual([0, 0, 429]);
-  expect(places.enter("198.51.100.1", LIMITS, true)).toBeUndefined();
+  expect(slots.enter("198.51.100.1", LIMITS, true)).toBeUndefined();
 });
 
 test("T21 429 is for whoever holds more than half, and says so", () => {
-  const places = new Places();
-  expect(entered(places, FLOOD, FLOOD, "198.51.100.1", "198.51.100.1")).toEqual([0, 0, 0, 0]);
-  expect(entered(places, FLOOD)).toEqual([503]);
-  places.leave("198.51.100.1");
-  expect(entered(places, FLOOD)).toEqual([0]);
-  const refused = places.enter(FLOOD, LIMITS, false);
+  const slots = new RequestSlots();
+  expect(entered(slots, FLOOD, FLOOD, "198.51.100.1", "198.51.100.1")).toEqual([0, 0, 0, 0]);
+  expect(entered(slots, FLOOD)).toEqual([503]);
+  slots.leave("198.51.100.1");
+  expect(entered(slots, FLOOD)).toEqual([0]);
+  const refused = slots.enter(FLOOD, LIMITS, false);
   expect(refused?.status).toBe(429);
   expect(refused?.headers).toHaveProperty("Retry-After");
   expect(refused?.body).toMatchObject({ detail: "4 requests are in flight, most of them yours" });
 });
 
 test("a slot that is left is there again, for its own caller too", () => {
-  const places = flooded();
-  places.leave(FLOOD);
-  expect(places.taken).toBe(3);
-  expect(entered(places, FLOOD, FLOOD)).toEqual([0, 429]);
+  const slots = flooded();
+  slots.leave(FLOOD);
+  expect(slots.taken).toBe(3);
+  expect(entered(slots, FLOOD, FLOOD)).toEqual([0, 429]);
 });
 
 test("T21 who holds two slots and leaves one is still known to hold one", () => {
-  const places = new Places();
-  entered(places, FLOOD, FLOOD, "198.51.100.1", "198.51.100.1");
-  places.leave(FLOOD);
-  expect(entered(places, "198.51.100.1")).toEqual([0]);
-  expect(entered(places, FLOOD)).toEqual([503]);
+  const slots = new RequestSlots();
+  entered(slots, FLOOD, FLOOD, "198.51.100.1", "198.51.100.1");
+  slots.leave(FLOOD);
+  expect(entered(slots, "198.51.100.1")).toEqual([0]);
+  expect(entered(slots, FLOOD)).toEqual([503]);
 });
 
 test("T21 the addresses of one /64 are one caller", () => {
-  const places = new Places();
+  const slots = new RequestSlots();
   const addresses = Array.from({ length: 5 }, (_, n) => `2001:db8::${n + 1}`);
-  expect(entered(places, ...addresses)).toEqual([0, 0, 0, 0, 429]);
+  expect(entered(slots, ...addresses)).toEqual([0, 0, 0, 0, 429]);
 });
 
 test("T21 a caller that has left takes no memory", () => {
-  const places = new Places();
+  const slots = new RequestSlots();
   const heap = () => {
     Bun.gc(true);
     return heapStats().heapSize;
@@ -76,8 +76,8 @@ test("T21 a caller that has left takes no memory", () => {
   const callers = (of: number) => {
     for (let n = 0; n < 100_000; n += 1) {
       const peer = `10.${of}.${n >> 8}.${n & 255}`;
-      places.enter(peer, LIMITS, false);
-      places.leave(peer);
+      slots.enter(peer, LIMITS, false);
+      slots.leave(peer);
     }
   };
   callers(1);

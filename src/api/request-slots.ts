@@ -12,7 +12,7 @@ export interface SlotLimits {
   readonly reserve: number;
 }
 
-export class Places {
+export class RequestSlots {
   readonly #byNetwork = new Map<string, number>();
   #taken = 0;
 
@@ -39,7 +39,7 @@ export class Places {
     else this.#byNetwork.delete(network);
   }
 
-  /** 429 to whoever holds most of the places, 503 to those who suffer from it. */
+  /** 429 to whoever holds most of the slots, 503 to those who suffer from it. */
   #refuse(own: number): Answer {
     const inFlight = `${this.#taken} requests are in flight`;
     if (own * 2 > this.#taken) {

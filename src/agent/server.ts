@@ -1,4 +1,4 @@
-/** The agent as it listens: the door, the requests behind it, and the state both look at. */
+/** The running agent: the door, the requests that pass it, and the state that both use. */
 import { type AgentShares, agentShares } from "../core/descriptor-shares.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log-line.ts";
@@ -11,14 +11,14 @@ import { RunningScripts } from "./scripts/running-scripts.ts";
 import type { AgentState } from "./state/state.ts";
 import { StateKeeper } from "./state/state-keeper.ts";
 
-/** How long running scripts may still answer after close(). */
+/** How long running scripts have to answer after close(). */
 const CLOSE_MS = 10_000;
 
 export interface AgentServer {
   readonly port: number;
-  /** Puts a new state in force from the next connection and the next request on; limits start anew. */
+  /** Puts a new state in force from the next connection and the next request on; limits start afresh. */
   replaceState(state: AgentState): void;
-  /** Stops accepting, and waits for the answers that are due for up to 10 s. */
+  /** Stops accepting, and waits up to 10 s for the answers that are due. */
   close(): Promise<void>;
 }
 

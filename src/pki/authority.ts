@@ -18,7 +18,7 @@ export interface CaOptions {
   readonly name: string;
   readonly key: KeyObject;
   readonly now: Date;
-  /** Seconds by which the certificate is valid earlier, for hosts whose clocks are late (T08). */
+  /** Seconds by which the certificate is backdated, for hosts whose clocks are behind (T08). */
   readonly backdate: number;
   readonly serial: string;
 }
@@ -47,7 +47,7 @@ export async function createCaCertificate(options: CaOptions): Promise<string> {
 
 export interface IssueOptions {
   readonly commonName: string;
-  /** SubjectPublicKeyInfo, DER. Nothing else of a request reaches the certificate. */
+  /** SubjectPublicKeyInfo, DER. Nothing else from a request reaches the certificate. */
   readonly publicKey: Buffer;
   readonly ca: CertificateFacts;
   readonly caKey: KeyObject;
@@ -58,7 +58,7 @@ export interface IssueOptions {
   readonly serial: string;
 }
 
-/** A host certificate, PEM: agents and controllers are both client and server. */
+/** A host certificate, PEM, for client and server use: agents and controllers are both. */
 export async function issueCertificate(options: IssueOptions): Promise<string> {
   const { keys, algorithm } = await caSigningPair(options.caKey);
   const publicKey = new x509.PublicKey(new Uint8Array(options.publicKey));
@@ -89,7 +89,7 @@ export async function issueCertificate(options: IssueOptions): Promise<string> {
   return `${certificate.toString("pem")}\n`;
 }
 
-/** What the CA calls its key (RFC 5280 section 4.2.1.1); a CA without a name for it gets the hash. */
+/** The CA's key identifier (RFC 5280 section 4.2.1.1); for a CA without one, the hash. */
 async function authorityKeyId(
   ca: InstanceType<typeof x509.X509Certificate>,
   publicKey: CryptoKey,

@@ -1,4 +1,4 @@
-/** Facts of a certificate, read with what Bun ships, so that `run` and `ping` need no X.509 library. */
+/** A certificate's contents, read with Bun's own classes, so that `run` and `ping` need no X.509 library. */
 import { X509Certificate } from "node:crypto";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { sameHostName } from "../core/net/host-name.ts";
@@ -6,10 +6,10 @@ import { type Serial, serialFromHex } from "../core/serial.ts";
 import { SEQUENCE, soleDer } from "./der.ts";
 import { certificatesIn, writeCertificate } from "./pem.ts";
 
-/** Which certificate it is and whom it speaks for: all that is asked of a peer whose chain is verified. */
+/** Which certificate it is and whom it names: all that matters for a peer whose chain is verified. */
 export interface CertificateIdentity {
   readonly serial: Serial;
-  /** Common name of the subject; empty when it has none. */
+  /** Common name of the subject; empty if it has none. */
   readonly commonName: string;
   /** DNS names of the subject alternative name extension. */
   readonly dnsNames: readonly string[];
@@ -37,7 +37,7 @@ export function readCertificate(pem: string, name: string): CertificateFacts {
 }
 
 /**
- * All certificates of a PEM text and nothing else in it, for a library that takes PEM alone.
+ * Only the certificates of a PEM text, for a library that takes only PEM.
  * @param name where it came from, for the error
  * @throws CtrlExecError `config` when there is none
  */
@@ -79,7 +79,7 @@ function notCertificate(name: string, cause?: unknown, why = ""): CtrlExecError 
   return new CtrlExecError("config", `Cannot read ${name}: not a certificate${why}`, { cause });
 }
 
-/** @throws Error when its key is of a kind that the library does not know */
+/** @throws Error if the library does not know the type of its key */
 export function factsOf(x509: X509Certificate): CertificateFacts {
   return {
     pem: writeCertificate(x509.raw),
@@ -101,7 +101,7 @@ export function identityOf(x509: X509Certificate): CertificateIdentity {
   };
 }
 
-/** @param subject undefined when it is empty, whatever the published type says */
+/** @param subject undefined if it is empty, despite the published type */
 function commonNameOf(subject: string | undefined): string {
   const line = subject?.split("\n").find((part) => part.startsWith("CN="));
   return line?.slice("CN=".length) ?? "";
@@ -114,7 +114,7 @@ function dnsNamesOf(subjectAltName: string | undefined): string[] {
     .map((entry) => entry.slice("DNS:".length));
 }
 
-/** Whether the certificate speaks for the host; 0.8 certificates have a common name only. */
+/** Whether the certificate is for the host; certificates of 0.8 have only a common name. */
 export function speaksFor(certificate: CertificateIdentity, hostname: string): boolean {
   const names = certificate.dnsNames.length > 0 ? certificate.dnsNames : [certificate.commonName];
   return names.some((name) => sameHostName(name, hostname));

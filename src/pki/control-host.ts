@@ -1,6 +1,6 @@
 /**
- * Whether a certificate that the CA signed is the control host's or an agent's. The CA signs both, with
- * the same key usages: the name tells. No agent is paired as CONTROLLER_NAME (T07, T63).
+ * Whether a certificate that the CA signed is the control host's or an agent's. The CA signs both, with the
+ * same key usages, so only the name tells. No agent is paired as CONTROLLER_NAME (T07, T63).
  */
 import { CONTROLLER_NAME, sameHostName } from "../core/net/host-name.ts";
 import type { CertificateIdentity } from "./certificate.ts";

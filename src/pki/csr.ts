@@ -1,4 +1,4 @@
-/** Certificate requests: made by an agent, judged by the controller. */
+/** Certificate requests, which agents make and the controller judges. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { sameHostName } from "../core/net/host-name.ts";
@@ -19,17 +19,17 @@ export async function createCsr(hostname: string, key: KeyObject): Promise<strin
 }
 
 export interface JudgedCsr {
-  /** SubjectPublicKeyInfo, DER: the only thing that passes from a request to a certificate. */
+  /** SubjectPublicKeyInfo, DER: the only part of a request that reaches a certificate. */
   readonly publicKey: Buffer;
-  /** As a person reads it: `EC P-256`, `RSA 4096`, `Ed25519`. */
+  /** For people: `EC P-256`, `RSA 4096`, `Ed25519`. */
   readonly keyDescription: string;
 }
 
 /**
- * Accepts a request only when its self-signature verifies, its key is strong enough and its subject
- * is exactly the one host name.
+ * Accepts a request only if its self-signature verifies, its key is strong enough and its subject is exactly
+ * the host name.
  *
- * @param pem as it came from a stranger
+ * @param pem as received from a stranger
  * @throws CtrlExecError `bad-request` that says which of these fails
  */
 export function judgeCsr(pem: string, hostname: string): JudgedCsr {
@@ -55,7 +55,7 @@ function parseRequest(pem: string): CertificationRequest {
   return request;
 }
 
-/** A key of a kind that the library does not know cannot be accepted either. */
+/** A key of a type that the library does not know cannot be accepted either. */
 function readPublicKey(spki: Buffer): KeyObject {
   try {
     return createPublicKey({ key: spki, format: "der", type: "spki" });

@@ -1,13 +1,13 @@
 /**
- * DER one level at a time (X.690 sections 8.1 and 10.1). It never descends by itself, so depth costs
- * nothing, and it visits only what its caller asks for (T61).
+ * Reads DER one level at a time (X.690 sections 8.1 and 10.1). It never descends by itself, so depth costs
+ * nothing, and it reads only what its caller asks for (T61).
  */
 
 export interface DerValue {
   /** The identifier octet: class, form and number together. */
   readonly tag: number;
   readonly content: Buffer;
-  /** With its tag and length, as it was signed. */
+  /** Including tag and length, as signed. */
   readonly raw: Buffer;
 }
 
@@ -16,10 +16,10 @@ export const SET = 0x31;
 export const OBJECT_ID = 0x06;
 export const BIT_STRING = 0x03;
 
-/** Values side by side that are looked at: nothing that is read here has more. */
+/** Most values at one level: nothing that is read here has more. */
 const MAX_VALUES = 16;
 
-/** The values that fill these bytes; undefined when something else does, or too many do. */
+/** The values that fill these bytes; undefined if they are not DER, or too many. */
 export function derValues(bytes: Buffer): DerValue[] | undefined {
   const values: DerValue[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -31,7 +31,7 @@ export function derValues(bytes: Buffer): DerValue[] | undefined {
   return values;
 }
 
-/** The one value that fills these bytes; undefined when it is not of this tag, or not all of them. */
+/** The one value that fills these bytes; undefined if it has another tag, or does not fill them. */
 export function soleDer(bytes: Buffer, tag: number): DerValue | undefined {
   const value = valueAt(bytes, 0);
   return value?.tag === tag && value.raw.length === bytes.length ? value : undefined;
@@ -40,7 +40,7 @@ export function soleDer(bytes: Buffer, tag: number): DerValue | undefined {
 function valueAt(bytes: Buffer, start: number): DerValue | undefined {
   const tag = bytes[start];
   const first = bytes[start + 1];
-  // Tags of several octets stand in no certificate, and indefinite lengths (0x80) in no DER.
+  // No certificate has tags of several octets, and no DER has indefinite lengths (0x80).
   if (tag === undefined || first === undefined || (tag & 0x1f) === 0x1f) return undefined;
   const octets = first < 0x80 ? 0 : first - 0x80;
   const contentStart = start + 2 + octets;

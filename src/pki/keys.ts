@@ -1,7 +1,7 @@
 /**
- * Private keys: PEM in, PEM out. Writing them with mode 0600 is the caller's (system/files).
+ * Private keys: PEM in, PEM out. The caller writes them with mode 0600 (system/files).
  *
- * `run` and `ping` read keys too, so that is done with what Bun ships; the library is loaded to make one.
+ * `run` and `ping` read keys too, so reading uses Bun's own classes; the library is loaded only to make a key.
  */
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
@@ -11,8 +11,8 @@ import type { CertificateFacts } from "./certificate.ts";
 import { type PemBlock, privateKeyIn, writePem } from "./pem.ts";
 
 /**
- * P-256 takes 1 ms; RSA-4096 up to 1.3 s, so that is not made with webCrypto, which makes it on the thread
- * that the API and pairing-mode answer on: both rotate.
+ * P-256 takes 1 ms; RSA-4096 up to 1.3 s. webCrypto would make it on the thread on which the API and
+ * pairing-mode, which both rotate, answer; so RSA keys are not made with it.
  */
 export async function generateKeyPem(type: KeyType): Promise<string> {
   if (type === "rsa4096") {
@@ -29,7 +29,7 @@ export async function generateKeyPem(type: KeyType): Promise<string> {
   return writePem({ label: "PRIVATE KEY", der: Buffer.from(der) });
 }
 
-/** What OpenSSL calls the form of the DER under each label. */
+/** OpenSSL's name for the form of the DER under each label. */
 const FORMS: Readonly<Record<string, "pkcs8" | "pkcs1" | "sec1">> = {
   "PRIVATE KEY": "pkcs8",
   "RSA PRIVATE KEY": "pkcs1",
@@ -50,7 +50,7 @@ export function readPrivateKey(pem: string, name: string): KeyObject {
 }
 
 /**
- * The key of a file and nothing else in it, for a library that takes PEM alone.
+ * Only the key of a file, for a library that takes only PEM.
  * @param name the file the PEM came from, for the error
  * @throws CtrlExecError `config` when there is none
  */
@@ -79,7 +79,7 @@ export function fitsKey(certificate: CertificateFacts, pem: string, name: string
   return publicKeyBytes(readPrivateKey(pem, name)).equals(certificate.publicKey);
 }
 
-/** The public half as DER (SubjectPublicKeyInfo): what says that two keys are the same. */
+/** The public half as DER (SubjectPublicKeyInfo): equal if two keys are the same. */
 export function publicKeyBytes(key: KeyObject): Buffer {
   return createPublicKey(key).export({ type: "spki", format: "der" });
 }

@@ -1,13 +1,13 @@
 /**
- * PEM (RFC 7468), the one reader of it: whatever comes as PEM passes here, and the libraries get DER.
- * They look for PEM with expressions that backtrack for minutes, and guess at what is not PEM (T61).
+ * The only reader of PEM (RFC 7468): all PEM input passes through here, and the libraries get DER. They look
+ * for PEM with regular expressions that backtrack for minutes, and guess at what is not PEM (T61).
  *
- * Each line is looked at once, so the time grows with the length, and the length is bounded.
+ * Each line is read once, so the time grows with the length, and the length is bounded.
  */
 import { CtrlExecError } from "../core/errors.ts";
 import { SEQUENCE, soleDer } from "./der.ts";
 
-/** Characters of a whole text. A certificate with what `openssl x509 -text` says about it takes 10,000. */
+/** Most characters in a text. A certificate with the output of `openssl x509 -text` takes 10,000. */
 const MAX_TEXT = 65_536;
 
 /** Characters of a line of base64 (RFC 7468 section 2). */
@@ -16,11 +16,11 @@ const LINE = 64;
 interface PemKind {
   readonly name: string;
   readonly labels: readonly string[];
-  /** Bytes of its DER. An RSA key of 8192 bits takes 5 KB; a request or certificate under it, 2 to 3 KB. */
+  /** Most bytes of its DER. An RSA key of 8192 bits takes 5 KB; a request or certificate for it, 2 to 3 KB. */
   readonly maxBytes: number;
 }
 
-/** The second label of each is OpenSSL's older one (RFC 7468 sections 5.1 and 7). */
+/** The second label of each type is OpenSSL's older one (RFC 7468 sections 5.1 and 7). */
 const CERTIFICATE: PemKind = {
   name: "certificate",
   labels: ["CERTIFICATE", "X509 CERTIFICATE"],
@@ -38,15 +38,15 @@ const PRIVATE_KEY: PemKind = {
 };
 
 export interface PemBlock {
-  /** What stands after BEGIN. */
+  /** The text after BEGIN. */
   readonly label: string;
-  /** One SEQUENCE, and nothing behind it. */
+  /** One SEQUENCE, and nothing after it. */
   readonly der: Buffer;
 }
 
 /**
- * The certificates of a file, or of an answer that carries one, in their order. A file may have keys
- * and words beside them.
+ * The certificates of a file, or of an answer that carries one, in order. A file may also have keys and other
+ * text.
  *
  * @returns at least one
  * @throws CtrlExecError `protocol` whose message says what is wrong
@@ -58,8 +58,8 @@ export function certificatesIn(text: string): readonly [Buffer, ...Buffer[]] {
 }
 
 /**
- * The private key of a file. One that `openssl ecparam` wrote has parameters before it, and a
- * certificate may stand beside it.
+ * The private key of a file. `openssl ecparam` writes parameters before it, and the file may also have a
+ * certificate.
  *
  * @throws CtrlExecError `protocol` whose message says what is wrong, and nothing of the key
  */
@@ -70,8 +70,9 @@ export function privateKeyIn(text: string): PemBlock {
 }
 
 /**
- * A request that a stranger sent: one block in lines of 64 characters, and nothing around it. Every
- * agent writes it so, 0.8's by OpenSSL. Blanks and empty lines are bounded, since all of it is stored (T21).
+ * A request that a stranger sent: one block in lines of 64 characters, and nothing around it. Every agent
+ * writes it that way, as OpenSSL did for 0.8. Blanks and empty lines are bounded, since all of it is stored
+ * (T21).
  *
  * @throws CtrlExecError `protocol` whose message says what is wrong
  */
@@ -89,7 +90,7 @@ export function requestIn(text: string): Buffer {
   return block.der;
 }
 
-/** @param label what stands after BEGIN */
+/** @param label the text after BEGIN */
 export function writePem({ label, der }: PemBlock): string {
   const lines = der.toString("base64").match(/.{1,64}/g) ?? [];
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
@@ -109,23 +110,23 @@ function derOf(kind: PemKind, { label, lines }: RawBlock): PemBlock {
   const base64 = lines.join("");
   if (base64.includes(":")) throw wrong("it has headers, as a key with a passphrase does");
   const der = Buffer.from(base64, "base64");
-  // The decoder passes over what is not base64: only the same text again tells that nothing was.
+  // The decoder ignores what is not base64; encoding again shows whether it ignored anything.
   if (der.toString("base64") !== base64) throw wrong("its base64 is broken");
   if (der.length > kind.maxBytes) throw wrong(`it has more than ${kind.maxBytes} bytes`);
-  // Of anything else the libraries try whether it is PEM, hex or base64 once more.
+  // Given anything else, the libraries would guess whether it is PEM, hex or base64.
   if (soleDer(der, SEQUENCE) === undefined) throw wrong("it is not DER");
   return { label, der };
 }
 
 interface RawBlock {
   readonly label: string;
-  /** What stands between BEGIN and END, without the ends of the lines. */
+  /** The lines between BEGIN and END, without their newlines. */
   readonly lines: string[];
 }
 
 const BEGIN = /^-----BEGIN ([A-Z0-9 ]{1,40})-----$/;
 
-/** All blocks of a text, whatever is in them. */
+/** All blocks of a text, whatever they contain. */
 function readPem(text: string): {
   readonly blocks: readonly RawBlock[];
   readonly hasOtherText: boolean;

@@ -1,6 +1,6 @@
 /**
- * The parts of a certificate request that are looked at (RFC 2986 section 4.2). Its attributes, which
- * could hold anything, are not read: nothing of them passes into a certificate.
+ * The parts of a certificate request that we use (RFC 2986 section 4.2). Its attributes, which could hold
+ * anything, are not read, and do not reach a certificate.
  */
 import { BIT_STRING, type DerValue, derValues, OBJECT_ID, SEQUENCE, SET, soleDer } from "./der.ts";
 
@@ -21,7 +21,7 @@ const INTEGER_0 = Buffer.from("020100", "hex");
 /** [0], constructed. */
 const ATTRIBUTES = 0xa0;
 
-/** Undefined when it is not one in strict DER. */
+/** Undefined if it is not a request in strict DER. */
 export function readRequest(der: Buffer): CertificationRequest | undefined {
   const [info, algorithm, signature, ...tooMuch] = itemsOf(soleDer(der, SEQUENCE), SEQUENCE);
   const [version, subject, publicKey, attributes, ...more] = itemsOf(info, SEQUENCE);
@@ -30,7 +30,7 @@ export function readRequest(der: Buffer): CertificationRequest | undefined {
   if (!complete || tooMuch.length > 0 || more.length > 0) return undefined;
   if (!version.raw.equals(INTEGER_0)) return undefined;
   if ((attributes?.tag ?? ATTRIBUTES) !== ATTRIBUTES) return undefined;
-  // The first octet counts the bits that the last one leaves unused.
+  // The first octet counts the unused bits of the last one.
   if (bits[0] !== 0) return undefined;
   return {
     signed: info.raw,
@@ -41,11 +41,11 @@ export function readRequest(der: Buffer): CertificationRequest | undefined {
   };
 }
 
-/** Under each AlgorithmIdentifier, what verifies it (RFC 4055, RFC 5758, RFC 8410). */
+/** How to verify each AlgorithmIdentifier (RFC 4055, RFC 5758, RFC 8410). */
 export const SIGNATURES: readonly {
   readonly der: Buffer;
   readonly keyType: "rsa" | "ec" | "ed25519";
-  /** Null where the algorithm has its own. */
+  /** Null if the algorithm has its own. */
   readonly hash: "sha256" | "sha384" | "sha512" | null;
 }[] = [
   { der: hex("300d06092a864886f70d01010b0500"), keyType: "rsa", hash: "sha256" },
@@ -60,7 +60,7 @@ export const SIGNATURES: readonly {
 /** id-at-commonName, 2.5.4.3. */
 const COMMON_NAME = hex("0603550403");
 
-/** UTF8String, PrintableString, TeletexString, IA5String: of a host name all have the same octets. */
+/** UTF8String, PrintableString, TeletexString, IA5String: a host name has the same octets in each. */
 const TEXT_TAGS = [0x0c, 0x13, 0x14, 0x16];
 
 /** The text of a Name that is one common name and nothing else; undefined for any other. */
@@ -74,7 +74,7 @@ export function soleCommonName(name: DerValue): string | undefined {
   return value.content.toString("latin1");
 }
 
-/** What stands in a value of the tag; nothing when it is of another, or not DER. */
+/** The items in a value of this tag; none if it has another tag, or is not DER. */
 function itemsOf(value: DerValue | undefined, tag: number): readonly DerValue[] {
   return value?.tag === tag ? (derValues(value.content) ?? []) : [];
 }

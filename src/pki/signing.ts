@@ -1,11 +1,14 @@
-/** Key objects as WebCrypto wants them, with the signature algorithm that fits the key. */
+/** Converts key objects for WebCrypto, with the signature algorithm that fits the key. */
 import type { KeyObject } from "node:crypto";
 import { CtrlExecError } from "../core/errors.ts";
 import { publicKeyBytes } from "./keys.ts";
 import { webCrypto } from "./x509-library.ts";
 
 export interface SigningPair {
-  /** The private half signs and cannot be exported. Kept for one signature, as the library holds it in plain memory. */
+  /**
+   * The private half can sign but not be exported. Kept only for one signature, since the library holds it in
+   * plain memory.
+   */
   readonly keys: CryptoKeyPair;
   readonly algorithm: SigningAlgorithm;
 }
@@ -17,8 +20,8 @@ interface SigningAlgorithm {
 }
 
 /**
- * The pair of a key of our own, of any kind that a certificate may have.
- * @throws CtrlExecError `config` for a key of another kind
+ * The pair for one of our own keys, of any type that a certificate may have.
+ * @throws CtrlExecError `config` for a key of another type
  */
 export async function signingPair(key: KeyObject): Promise<SigningPair> {
   const algorithm = algorithmOf(key);
@@ -35,7 +38,7 @@ export async function signingPair(key: KeyObject): Promise<SigningPair> {
 }
 
 /**
- * The pair of a CA's key: every host of the fleet verifies its signatures, and those of 0.8 may have an
+ * The pair for a CA's key: every host of the fleet verifies its signatures, and hosts of 0.8 may have an
  * OpenSSL that does not know Ed25519.
  *
  * @throws CtrlExecError `config` for a key that is neither RSA nor P-256 or P-384

@@ -1,17 +1,17 @@
 /**
- * The X.509 library, and the WebCrypto that it and all signing here stand on: one of our own, so that pki
- * does the same whatever the runtime brings. Only the files that make keys, requests and certificates load
- * the two: they cost 20 ms at start.
+ * The X.509 library, and the WebCrypto that it and all signing here use: our own, so that pki does the same
+ * whatever the runtime has. Only the files that make keys, requests and certificates load them: they cost 20 ms
+ * at start.
  *
- * webCrypto gets our own keys alone, as BoringSSL wrote them: it reads BER, and does not look whether what it
- * read is a key (T61). A stranger's key is judged in csr.ts, and goes into a certificate without being imported.
+ * webCrypto gets only our own keys, as BoringSSL wrote them: it reads BER, and does not check whether what it
+ * read is a key (T61). csr.ts judges a stranger's key, which goes into a certificate without being imported.
  */
 import "reflect-metadata";
 import { timingSafeEqual } from "node:crypto";
 import { Crypto } from "@peculiar/webcrypto";
 import * as x509 from "@peculiar/x509";
 
-// Bun's type of a Crypto has this method as well.
+// Bun's type of Crypto also has this method.
 const webCrypto = Object.assign(new Crypto(), { timingSafeEqual });
 x509.cryptoProvider.set(webCrypto);
 

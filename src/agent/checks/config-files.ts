@@ -1,10 +1,10 @@
 /**
- * Who can write the files that say what this agent does, could say it in their administrator's place;
- * and the two files that the agent replaces it must be able to replace.
+ * Checks the agent's files. Whoever can write those that say what this agent does could decide in the
+ * administrator's place; and the agent must be able to replace its two own files.
  *
- * A file of another user, or one that everybody can write, is refused. Of the group's right to write,
- * and of all else here, self-check and the log tell: 0.8 let the service's group write in the folder of
- * agent.conf, and a running fleet must not end over it.
+ * A file that belongs to another user, or that everybody can write, is refused. Files that the group can write,
+ * and all other faults here, are only reported by self-check and the log: 0.8 let the service's group write in
+ * the folder of agent.conf, and that must not stop a running fleet.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -25,13 +25,13 @@ export interface FileFault {
   readonly remedy: string;
 }
 
-/** It lays out folders, links, owners and modes as docs/SECURITY.md says. */
+/** It sets up folders, links, owners and modes as docs/SECURITY.md says. */
 const INSTALL = "run install.sh --agent again";
 
 /**
- * None is there when root alone, and the agent's own user, can write what they are to write.
+ * Empty if only root and the agent's user can write, and they can write what they must.
  *
- * @param onlooker whoever asks is neither of them: see onlooker.ts
+ * @param onlooker whether the caller is neither of them: see onlooker.ts
  */
 export function fileFaults(
   config: AgentConfig,
@@ -42,7 +42,7 @@ export function fileFaults(
   const folder = dirname(config.file);
   const openFolder = judgeFolder(folder);
   const own = [judgeOwn("agent.conf", config.file), judgeOwn("scripts.conf", allowlistPath)].flat();
-  // What is wrong with their folder is wrong with both.
+  // A fault of their folder affects both: report it once.
   const elsewhere = own.filter(({ problem }) => problem !== openFolder[0]?.problem);
   const written = Object.entries({ key, ca, dispatcher_serial_path, revoked_serials });
   const replaced = Object.entries({ cert, dispatcher_serial_path });
@@ -58,7 +58,7 @@ export function warningsOf(faults: readonly FileFault[]): ConfigWarning[] {
   return faults.map(({ key, problem, remedy }) => ({ key, message: `${problem}; ${remedy}` }));
 }
 
-/** Closed by hand, it would keep the agent from its certificate as well. */
+/** A remedy that just closes it by hand would also keep the agent from its certificate. */
 function judgeFolder(folder: string): FileFault[] {
   const [fault] = judgeOwn("agent.conf", folder);
   if (fault === undefined) return [];
@@ -74,7 +74,7 @@ function judgeOwn(key: string, path: string): FileFault[] {
 
 const GROUP_OR_OTHERS_WRITE = 0o022;
 
-/** Pairing writes them as root, the service later as itself: their owner may be either. */
+/** Pairing writes them as root, and later the service does: the owner may be either. */
 function judgeMode(key: string, path: string): FileFault[] {
   const mode = modeOf(path) & 0o7777;
   if ((mode & GROUP_OR_OTHERS_WRITE) === 0) return [];
@@ -83,7 +83,7 @@ function judgeMode(key: string, path: string): FileFault[] {
   return [{ key, path, problem, remedy: `chmod go-w ${path}` }];
 }
 
-/** What cannot be looked at is told where it is read. */
+/** A file that cannot be looked at is reported where it is read. */
 function modeOf(path: string): number {
   try {
     return statSync(path).mode;
@@ -92,7 +92,7 @@ function modeOf(path: string): number {
   }
 }
 
-/** Renewal and rotation put a new file in the old one's place, for which the folder is what counts. */
+/** Renewal and rotation replace the file by a rename, so what matters is the folder. */
 function judgePlace(
   key: string,
   path: string,
@@ -110,8 +110,8 @@ const GROUP_WRITES_AND_ENTERS = 0o030;
 function agentWritesIn(folder: string, configFolder: string, onlooker: boolean): boolean {
   try {
     if (!onlooker) accessSync(folder, constants.W_OK | constants.X_OK);
-    // Root may always, and what an onlooker may is not the question; the agent itself is of the group
-    // that the folder of agent.conf belongs to.
+    // Root always may, and what an onlooker may does not matter; the agent itself is in the group that the
+    // folder of agent.conf belongs to.
     const service = statSync(configFolder).gid;
     if ((process.geteuid?.() !== 0 && !onlooker) || service === 0) return true;
     const { gid, mode } = statSync(folder);

@@ -1,16 +1,19 @@
-/** Whether self-check is run by somebody who is neither root nor the agent's user: it cannot tell all then. */
+/**
+ * Whether self-check is run by somebody who is neither root nor the agent's user, and so cannot check
+ * everything.
+ */
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 
-/** Who runs this process: user and groups by number. */
+/** The user and groups of this process, by number. */
 export interface Asker {
   readonly uid: number;
   readonly gids: readonly number[];
 }
 
 /**
- * The agent's user can read its key, and is the owner of the folder of agent.conf or of its group.
+ * The agent's user can read its key, and owns the folder of agent.conf or is in its group.
  *
  * @param folder of agent.conf
  * @param readsKey whether the asker may read the agent's key
@@ -23,7 +26,7 @@ export function isOnlooker(
   return uid !== 0 && uid !== folder.uid && !gids.includes(folder.gid) && !readsKey;
 }
 
-/** The same of this process and the files of `config`. */
+/** The same for this process and the files of `config`. */
 export function isRunByOnlooker({ file, key }: AgentConfig): boolean {
   const gids = [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])];
   try {
@@ -33,7 +36,7 @@ export function isRunByOnlooker({ file, key }: AgentConfig): boolean {
       mayRead(key),
     );
   } catch {
-    // Who may not even look at the folder cannot have read agent.conf in it.
+    // A user who may not even look at the folder cannot have read agent.conf in it.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/** Every check of `self-check`: this host's files alone, no connection. */
+/** Every check of `self-check`: only this host's files, no connection. */
 import { statSync } from "node:fs";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
@@ -52,7 +52,7 @@ export async function checkAgent(
   ];
 }
 
-/** What this user may not read or execute, the agent may: other checks can fail for that alone. */
+/** The agent may read and execute files that this user may not: other checks can fail for that reason alone. */
 const ONLOOKER: Check = {
   name: "user",
   ok: false,
@@ -86,7 +86,7 @@ function checkCredential(config: AgentConfig, now: Date): Check[] {
   const { value: certificate, problem } = attemptValue(() => loadCertificate(config));
   if (certificate === undefined) return [failed(config.cert, problem, PAIR)];
   const inPlace = checkCertificate(config.cert, certificate, now);
-  // What serve would use: a pairing that was cut off has left its key and CA staged.
+  // The files that serve would use: a pairing that was cut off has left its key and CA staged.
   const files = attemptValue(() => identityFiles(config, certificate));
   if (files.value === undefined) return [inPlace, failed(config.key, files.problem, PAIR)];
   const { keyFile, caFile } = files.value;
@@ -209,7 +209,7 @@ function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Ch
 
 const LIST_IT = `${UPDATE_SERIAL_SCRIPT} = /usr/local/bin/${UPDATE_SERIAL_SCRIPT}`;
 
-/** The agent takes a rotation all the same; the line is for whoever reads it, and for earlier versions. */
+/** The agent follows a rotation in any case; the line is for people, and for earlier versions. */
 function checkSerialEntry(config: AgentConfig, entry: AllowedScript | undefined): Check {
   const name = `script ${UPDATE_SERIAL_SCRIPT}`;
   const problem = serialEntryProblem(entry, config);
@@ -247,7 +247,7 @@ function attemptValue<Value>(read: () => Value): {
   }
 }
 
-/** @param remedy for a fault that does not bring its own */
+/** @param remedy for a fault that has no remedy of its own */
 export function failed(name: string, thrown: unknown, remedy?: string): Check {
   const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
   const known = hint ?? remedy;

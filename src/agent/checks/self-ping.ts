@@ -24,11 +24,11 @@ export interface SelfPingSteps {
 
 export interface SelfPingReply {
   readonly status: number;
-  /** The refusal's text; empty when there is none. */
+  /** The refusal's text; empty if there is none. */
   readonly error: string;
 }
 
-/** @throws CtrlExecError that says how far it came */
+/** @throws CtrlExecError that says how far it got */
 export async function selfPing(
   { identity }: AgentTrust,
   host: string,

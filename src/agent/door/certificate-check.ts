@@ -1,4 +1,6 @@
-/** What a verified certificate must also pass at every connection, full handshake or resumed (T02). */
+/**
+ * Further checks of a verified certificate at every connection, after a full handshake or a resumed one (T02).
+ */
 import type { X509Certificate } from "node:crypto";
 import { type Serial, serialFromHex } from "../../core/serial.ts";
 
@@ -7,7 +9,7 @@ export type CertificateCheck =
   | { readonly kind: "revoked"; readonly serial: Serial }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** A resumed session is not verified again, so the dates are looked at here as well. */
+/** A resumed session is not verified again, so the dates are checked here as well. */
 export function checkCertificate(
   peer: X509Certificate,
   revoked: { has(serial: Serial): boolean },

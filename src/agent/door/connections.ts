@@ -1,7 +1,7 @@
 /**
- * The connections that are open. Over the cap the oldest stranger makes room, so that those who
- * stall cannot keep the control host out (T19). Who has shown the controller's serial is put out only
- * when there is no stranger, and only between two requests.
+ * The open connections. Beyond the cap, the oldest stranger makes room, so that those who stall cannot shut out
+ * the control host (T19). A connection that has shown the controller's serial is closed only if there is no
+ * stranger, and only between two requests.
  */
 
 export interface Closable {
@@ -9,7 +9,7 @@ export interface Closable {
 }
 
 export class Connections<Connection extends Closable> {
-  /** Nobody knows yet who they are; in the order they came. */
+  /** Not yet identified, in the order in which they came. */
   readonly #strangers = new Set<Connection>();
   readonly #controllers = new Set<Connection>();
   readonly #isIdle: (connection: Connection) => boolean;
@@ -17,7 +17,7 @@ export class Connections<Connection extends Closable> {
 
   /**
    * @param isIdle whether it has had its answer, and waits for the next request
-   * @param onPutOut told of a stranger before it is closed to make room
+   * @param onPutOut called for a stranger before it is closed to make room
    */
   constructor(
     isIdle: (connection: Connection) => boolean,
@@ -27,7 +27,7 @@ export class Connections<Connection extends Closable> {
     this.#onPutOut = onPutOut;
   }
 
-  /** Returns false when there is no room for it. */
+  /** Returns false if there is no room for it. */
   admit(connection: Connection, cap: number): boolean {
     if (this.size >= cap && !this.#makeRoom()) return false;
     this.#strangers.add(connection);
@@ -48,7 +48,7 @@ export class Connections<Connection extends Closable> {
     return this.#strangers.size + this.#controllers.size;
   }
 
-  /** Closes all but those that are to be kept. */
+  /** Closes all except those to keep. */
   closeAll(keep: (connection: Connection) => boolean = () => false): void {
     for (const connection of [...this.#strangers, ...this.#controllers]) {
       if (!keep(connection)) connection.close();

@@ -1,6 +1,6 @@
 /**
- * From accept to a caller with a name: connection cap -> allowed_ips -> rate limits -> TLS
- * handshake -> revocation. Each step refuses before the next one costs anything.
+ * From accept to an identified caller: connection cap -> allowed_ips -> rate limits -> TLS handshake ->
+ * revocation. Each step refuses before the next one costs anything.
  */
 import type { X509Certificate } from "node:crypto";
 import type { Log } from "../../core/log-line.ts";
@@ -23,10 +23,10 @@ import { QuietLog } from "./quiet-log.ts";
 
 const HANDSHAKE_MS = 10_000;
 
-/** In the slot that a blocked address keeps: others of it wait for their turn meanwhile. */
+/** In the slot that a blocked address keeps: others at that address wait for their turn meanwhile. */
 const KEPT_HANDSHAKE_MS = 3_000;
 
-/** A caller that came in, and its connection. */
+/** A caller that was admitted, and its connection. */
 export interface Visit {
   readonly caller: Caller;
   readonly connection: Connection;
@@ -35,7 +35,7 @@ export interface Visit {
 
 interface Arrival {
   readonly ip: string;
-  /** As performance.now() says it. */
+  /** As performance.now() gives it. */
   readonly at: number;
 }
 
@@ -50,7 +50,7 @@ export interface DoorOptions {
   readonly isIdle: (connection: Connection) => boolean;
 }
 
-/** Of the event loop, and so of the process: several agents in one share it. */
+/** There is one for the event loop, and so for the process: several agents in one share it. */
 const pace = new Pace();
 
 export class Door {
@@ -69,7 +69,7 @@ export class Door {
     this.#cap = options.cap;
   }
 
-  /** Takes over a new configuration; the limits start anew. */
+  /** Takes over a new configuration; the limits start afresh. */
   reset(state: AgentState, cap: number): void {
     this.#gate = this.#newGate(state);
     this.#cap = cap;
@@ -81,7 +81,7 @@ export class Door {
 
   async accept(connection: Connection): Promise<void> {
     const ip = connection.address;
-    // The peer has gone already: nobody is left to judge, to count or to name.
+    // The peer has already gone: there is nobody to judge, count or name.
     if (ip === "") {
       connection.reset();
       return;
@@ -142,7 +142,7 @@ export class Door {
     this.#gate.handshakeFailed(ip, now);
   }
 
-  /** The peer only sees that it was hung up on: the reason is known here alone. */
+  /** The peer only sees that it was hung up on; the reason is known only here. */
   #tellLate(ip: string, late: Late): void {
     if (late === "idle") return;
     const REASON =

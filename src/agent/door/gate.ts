@@ -1,10 +1,9 @@
 /**
- * The steps before TLS: `allowed_ips`, then rate limits. What is refused here costs no handshake.
- * Limits and the log's quiet count an IPv6 host by its /64 (T21).
+ * The steps before TLS: `allowed_ips`, then rate limits. A refusal here costs no handshake. Rate limits and the
+ * quiet log count an IPv6 host by its /64 (T21).
  *
- * The limits are for strangers. A connection that shows the controller's serial is taken back out of the
- * count, and its very address, no neighbour of it, stays admitted while others get it blocked: one
- * handshake at a time.
+ * The limits are for strangers. A connection that shows the controller's serial is removed from the count. If
+ * others get its address blocked, that exact address stays admitted, one handshake at a time.
  */
 
 import type { AgentConfig } from "../../core/config/agent-config.ts";
@@ -21,12 +20,12 @@ export class Gate {
   readonly #limited: boolean;
   readonly #volume: RateLimiter;
   readonly #probe: RateLimiter;
-  /** Addresses that have shown the controller's serial, the latest last. */
+  /** Addresses that have shown the controller's serial, the most recent last. */
   readonly #trusted = new Set<string>();
   readonly #log: Log;
   readonly #quiet: QuietLog;
 
-  /** A new gate has forgotten every count and block: that is the reset at SIGHUP. */
+  /** A new gate starts without any count or block: this is the reset at SIGHUP. */
   constructor(config: AgentConfig, allowed: AddressList | undefined, log: Log) {
     this.#allowed = allowed;
     this.#limited = !config.rate_limit_disable;

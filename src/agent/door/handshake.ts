@@ -1,4 +1,4 @@
-/** The TLS handshake: a verified certificate within the deadline, or the reason why not. */
+/** The TLS handshake: a verified certificate within the deadline, or the reason why there is none. */
 import type { X509Certificate } from "node:crypto";
 import { Deadline } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
@@ -13,7 +13,7 @@ export type Handshake =
 
 const TOO_LATE = "handshake timed out";
 
-/** The connection is closed unless the handshake is done. */
+/** Closes the connection if the handshake fails. */
 export async function handshake(
   connection: Connection,
   credential: TlsCredential,

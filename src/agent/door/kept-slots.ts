@@ -1,16 +1,16 @@
 /**
  * An address that has shown the controller's serial keeps one handshake at a time while a limit blocks it:
- * whoever shares it, behind NAT or on the control host itself, can neither lock the control host out nor
- * do more there than a blocked stranger (T21).
+ * others who share it, behind NAT or on the control host itself, can neither lock the control host out nor do
+ * more than any blocked stranger (T21).
  */
 import { Semaphore } from "../../core/semaphore.ts";
 
-/** Connections of one address that may wait for its slot; more are refused. */
+/** How many connections of one address may wait for its slot; further ones are refused. */
 const MAX_WAITING = 16;
 
 interface Line {
   readonly slot: Semaphore;
-  /** With the one that has the slot. */
+  /** Including the one that has the slot. */
   length: number;
 }
 
@@ -21,7 +21,7 @@ export class KeptSlots {
     return (this.#lines.get(ip)?.length ?? 0) > MAX_WAITING;
   }
 
-  /** Does the work when those who came earlier have had the slot. */
+  /** Does the work once those who came earlier have had the slot. */
   async inTurn(ip: string, work: () => Promise<void>): Promise<void> {
     const line = this.#lines.get(ip) ?? { slot: new Semaphore(1), length: 0 };
     this.#lines.set(ip, line);

@@ -1,7 +1,7 @@
 /**
- * Lets handshakes begin a few in each turn of the event loop, in the order they came. Bun takes five
- * reads of handshakes in a turn, the latest connection first: beyond that the ones that wait are
- * overtaken by whoever comes after them, up to their deadline.
+ * Lets a few handshakes begin in each turn of the event loop, in the order in which they came. Bun does five
+ * reads of handshakes in a turn, the latest connection first: beyond that, newcomers would overtake those that
+ * wait until their deadline.
  */
 
 /** A handshake has two reads. */

@@ -1,12 +1,11 @@
 /**
- * Lines that strangers can cause, at most one a minute for each kind: what would flood the log is
- * counted instead (T21).
+ * Log lines that strangers can cause, at most one a minute of each kind: further ones are only counted (T21).
  */
 import type { Log, LogFields, LogLevel } from "../../core/log-line.ts";
 
 const QUIET_MS = 60_000;
 
-/** Kinds remembered at once; beyond it the oldest is forgotten and may be logged again. */
+/** Kinds remembered at once; beyond this, the oldest is forgotten and may be logged again. */
 const MAX_KINDS = 1000;
 
 interface Kind {
@@ -24,7 +23,7 @@ export class QuietLog {
   }
 
   /**
-   * Logs the event with COUNT when some like it went unlogged before it.
+   * Logs the event, with COUNT if others of its kind went unlogged before it.
    * @param kind what makes two events the same: the action and the peer
    * @param now milliseconds
    */

@@ -8,16 +8,15 @@ export const MAX_SOURCES = 1000;
 export type Verdict = "pass" | "begins" | "blocked";
 
 /**
- * Times are milliseconds of any clock that does not run backwards. Two tables, of MAX_SOURCES
- * together: whoever floods the door with addresses pushes out others that are only counted, and
- * lifts no block.
+ * Times are milliseconds of any clock that does not run backwards. There are two tables, with MAX_SOURCES
+ * entries together: a flood of addresses pushes out others that are only counted, and lifts no block.
  */
 export class RateLimiter {
   readonly #limit: RateLimit;
   readonly #onEvict: () => void;
-  /** Counted and not blocked, in the order of their last event: the first is the one to forget. */
+  /** Counted but not blocked, in the order of their last event: the first is the next to be forgotten. */
   readonly #counted = new Map<string, Moments>();
-  /** All blocks are equally long, so the first here ends first. */
+  /** All blocks last equally long, so the first one here ends first. */
   readonly #blocked = new Map<string, Block>();
 
   /** @param onEvict called for each source that is forgotten to make room */
@@ -39,8 +38,8 @@ export class RateLimiter {
   }
 
   /**
-   * The event of that time should not have counted. A block that would not have begun without it ends.
-   * @param at as it was given to count()
+   * Removes the event of that time from the count. A block that would not have begun without it ends.
+   * @param at as given to count()
    */
   takeBack(source: string, at: number): void {
     const block = this.#blocked.get(source);
@@ -80,7 +79,7 @@ export class RateLimiter {
 
 interface Block {
   readonly until: number;
-  /** Those that made it begin. */
+  /** The moments that made it begin. */
   readonly moments: Moments;
 }
 
@@ -103,7 +102,7 @@ class Moments {
     this.#oldest = (this.#oldest + 1) % this.#ring.length;
   }
 
-  /** Does nothing when the moment is forgotten already. */
+  /** Does nothing if the moment has already been forgotten. */
   remove(at: number): void {
     const inOrder = [...this.#ring.slice(this.#oldest), ...this.#ring.slice(0, this.#oldest)];
     const found = inOrder.indexOf(at);
@@ -113,7 +112,7 @@ class Moments {
     this.#oldest = 0;
   }
 
-  /** Whether there was one more than the limit within the window, the last time. */
+  /** Whether the last events exceeded the limit within the window. */
   areTooMany(): boolean {
     if (this.#ring.length <= this.#limit.limit) return false;
     const first = this.#ring[this.#oldest] ?? 0;

@@ -1,4 +1,4 @@
-/** What every endpoint of the agent is given and gives back. */
+/** What every endpoint of the agent takes and returns. */
 import type { Log } from "../../core/log-line.ts";
 import type { QuietLog } from "../door/quiet-log.ts";
 import type { RunningScripts } from "../scripts/running-scripts.ts";
@@ -7,20 +7,20 @@ import type { AgentState } from "../state/state.ts";
 export interface AgentRequest {
   /** The caller's address, IPv4-mapped addresses as IPv4. */
   readonly peerIp: string;
-  /** The body as it came; each endpoint says what it must be. */
+  /** The body as received; each endpoint says what it must be. */
   readonly body: string;
 }
 
 export interface AgentReply {
   readonly status: number;
-  /** What becomes JSON; a member that is undefined is left out. */
+  /** Becomes JSON; a member that is undefined is left out. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
 export interface AgentContext {
   readonly state: AgentState;
   readonly log: Log;
-  /** For lines that callers who are refused can cause without end. */
+  /** For log lines that refused callers could cause without end. */
   readonly quiet: QuietLog;
   readonly now: () => Date;
   readonly running: RunningScripts;

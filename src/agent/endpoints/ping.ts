@@ -3,7 +3,7 @@ import { opensslTime } from "../../core/time.ts";
 import { VERSION } from "../../core/version.ts";
 import { type Endpoint, requestIdIn } from "./endpoint.ts";
 
-/** `POST /ping`: who is here, and until when its certificate lasts. */
+/** `POST /ping`: which agent this is, and when its certificate expires. */
 export const ping: Endpoint = async ({ state, log }, { peerIp, body }) => {
   const reqid = requestIdIn(body);
   log("info", "ping", { PEER: peerIp, REQID: reqid });

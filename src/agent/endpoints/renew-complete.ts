@@ -6,7 +6,10 @@ import { storeCertificate } from "../trust/identity-files.ts";
 import { checkRenewed } from "../trust/renewed-certificate.ts";
 import { type Endpoint, requestIdIn } from "./endpoint.ts";
 
-/** `POST /renew-complete`: the new certificate, checked, stored whole, in force from the next handshake. */
+/**
+ * `POST /renew-complete`: checks the new certificate and stores it whole; it is in force from the next
+ * handshake on.
+ */
 export const renewComplete: Endpoint = async (context, { peerIp, body }) => {
   const { state, log, now } = context;
   const reqid = requestIdIn(body);

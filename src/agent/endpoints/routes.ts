@@ -1,4 +1,4 @@
-/** Who may call which endpoint: the stored controller, and what this table lists. Nothing else (T04). */
+/** Who may call which endpoint: only the stored controller, and only what this table lists (T04). */
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
 import type { AgentState } from "../state/state.ts";
@@ -24,7 +24,7 @@ const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
   ["POST /renew-complete", renewComplete],
 ]);
 
-/** A caller whose certificate this CA signed and nobody revoked. */
+/** A caller whose certificate this CA signed and which is not revoked. */
 export interface Caller {
   readonly ip: string;
   readonly certificate: CertificateIdentity;
@@ -32,14 +32,14 @@ export interface Caller {
   readonly local: boolean;
 }
 
-/** @param route method and request target, exactly as they came */
+/** @param route method and request target, exactly as received */
 export async function answerRoute(
   context: AgentContext,
   caller: Caller,
   route: string,
   request: AgentRequest,
 ): Promise<AgentReply> {
-  // Asked at the door as well; a connection that is kept open must not outlive its revocation (T02).
+  // Checked at the door as well; a connection that is kept open must not outlive its revocation (T02).
   const { trust } = context.state;
   const { serial } = caller.certificate;
   if (trust.revoked.has(serial)) {
@@ -57,7 +57,7 @@ export async function answerRoute(
 /**
  * docs/PROTOCOL.md, section 2: /capabilities says less than the others.
  *
- * @param reason for the log, when more than the serial is wrong
+ * @param reason for the log, if more than the serial is wrong
  */
 function refuseSerial(
   { state, log, quiet }: AgentContext,
@@ -89,8 +89,8 @@ function refuseSerial(
 }
 
 /**
- * `self-ping` calls from this host with this agent's own certificate: refused like anybody else, and nothing to
- * be alarmed about. The same certificate from elsewhere is a stolen key.
+ * `self-ping` calls from this host with this agent's own certificate. It is refused like any other caller, but
+ * is harmless. The same certificate from elsewhere means a stolen key.
  */
 function isItself({ trust }: AgentState, { certificate, local }: Caller): boolean {
   return local && certificate.serial === trust.identity.certificate.serial;

@@ -20,10 +20,10 @@ import { offerProblem } from "../trust/offered-certificate.ts";
 import { authorize } from "./authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "./endpoint.ts";
 
-/** When a signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
+/** A signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
 const EXIT_NOT_EXECUTED = 126;
 
-/** When there is no exit status. */
+/** There is no exit status. */
 const NO_EXIT = -1;
 
 const NEVER_RAN: RunState = "never-ran";
@@ -80,7 +80,7 @@ async function runParsed(
       return deny(`${name} runs already (${limit}); try again when it has ended`, limit);
     }
     try {
-      // A hook may have taken its time: what was missing before must not be what somebody has put there
+      // A hook may take its time: a file that was missing before it must not be one that somebody has put there
       // since (T13).
       const hooked = state.config.auth_hook !== undefined;
       const usable = hooked ? judgeAllowedScript(script, state.config) : judged;
@@ -94,7 +94,7 @@ async function runParsed(
 }
 
 type Work =
-  /** The agent's own: see announced-serial.ts. */
+  /** The agent does this itself: see announced-serial.ts. */
   | { readonly kind: "serial" }
   | { readonly kind: "script"; readonly script: AllowedScript; readonly judged: ScriptJudgement }
   /** @param problem for the log */
@@ -111,7 +111,9 @@ function workFor(name: string, { allowlist, config }: AgentState): Work {
   return { kind: "script", script, judged };
 }
 
-/** Older control hosts send no certificate: then the serial counts when its certificate has called (T63). */
+/**
+ * Older control hosts send no certificate: then the serial counts only once its certificate has called (T63).
+ */
 function serialProblem(
   { script, args, cert }: RunRequest,
   ca: CertificateFacts,
@@ -172,7 +174,7 @@ function refuse(request: Partial<RunRequest>, error: string): AgentReply {
   return { status: 200, body: { script, exit: NO_EXIT, error, reqid, state: NEVER_RAN } };
 }
 
-/** Text for 0.8, and the exact bytes beside it when the text has lost some. */
+/** Text for 0.8, and also the exact bytes if the text has lost some. */
 function outputOf({ stdout, stderr }: ProcessResult): Record<string, unknown> {
   const out = outputText(stdout.chunks);
   const err = outputText(stderr.chunks);
@@ -186,7 +188,7 @@ function outputOf({ stdout, stderr }: ProcessResult): Record<string, unknown> {
   };
 }
 
-/** Of one that could not be started, or of which that is not known. */
+/** For a script that could not be started, or may not have been. */
 function problemOf(
   { startError, mayHaveRun }: ProcessResult,
   { path }: AllowedScript,
@@ -194,7 +196,7 @@ function problemOf(
   return startError && startProblem(path, startError, mayHaveRun);
 }
 
-/** @param problem of its start */
+/** @param problem what went wrong at its start */
 function endOf(
   result: ProcessResult,
   { options }: AllowedScript,

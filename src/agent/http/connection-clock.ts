@@ -1,6 +1,6 @@
 /**
- * One deadline after the other over a connection's life: whatever the peer does or leaves undone,
- * a connection that is not being worked for is closed in bounded time (T19).
+ * One deadline after the other over a connection's life: whatever the peer does or fails to do, a connection
+ * that has no request in progress is closed within a limited time (T19).
  */
 import { Deadline } from "../../system/deadline.ts";
 
@@ -11,15 +11,15 @@ export interface ClockLimits {
   readonly idleMs: number;
 }
 
-/** What a connection was closed over: a request that did not come whole, an answer not taken, or no further request. */
+/** Why a connection was closed: an incomplete request, an answer that was not read, or no further request. */
 export type Late = "request" | "answer" | "idle";
 
 const LIMITS: ClockLimits = { requestMs: 30_000, idleMs: 5_000 };
 
-/** How long a connection may stand unused, in seconds; callers are told. */
+/** How long a connection may stay unused, in seconds; callers are told. */
 export const IDLE_SECONDS = LIMITS.idleMs / 1000;
 
-/** A peer may take an answer slowly, but not more slowly than this. */
+/** A peer may read an answer slowly, but not more slowly than this. */
 const MIN_BYTES_PER_SECOND = 65_536;
 
 export class ConnectionClock {
@@ -35,19 +35,19 @@ export class ConnectionClock {
     this.#start("request", limits.requestMs);
   }
 
-  /** The first bytes of a request have come: the rest is due. */
+  /** The first bytes of a request have arrived: the rest is due. */
   requestBegins(): void {
-    // The first request's time runs from the handshake.
+    // The time for the first request runs from the handshake.
     if (!this.#first) this.#start("request", this.#limits.requestMs);
     this.#first = false;
   }
 
-  /** The request is whole; the answer may take as long as the script does. */
+  /** The request is complete; the answer may take as long as the script does. */
   requestCame(): void {
     this.stop();
   }
 
-  /** The peer must take an answer of this many bytes. */
+  /** The peer must read an answer of this many bytes. */
   answering(bytes: number): void {
     this.#start("answer", this.#limits.requestMs + (bytes / MIN_BYTES_PER_SECOND) * 1000);
   }

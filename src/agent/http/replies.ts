@@ -20,11 +20,11 @@ const REASONS: Readonly<Record<number, string>> = {
 export const GO_ON = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /**
- * Resolves when all of it is out, or the connection is closed.
+ * Resolves when everything is sent, or the connection is closed.
  *
  * @param last the connection ends with this answer
  * @param date what this host's clock says: the control host compares it with its own (T68)
- * @param onLength told the length of the body, before anything is written
+ * @param onLength called with the length of the body, before anything is written
  */
 export async function sendReply(
   connection: Connection,
@@ -63,7 +63,7 @@ function head(status: number, length: number, last: boolean, date: Date): string
   ].join("\r\n");
 }
 
-/** 0.8 knows no chunked bodies: the length is found by writing the whole answer to nowhere first. */
+/** 0.8 does not know chunked bodies, so a first pass over the whole answer only counts its length. */
 function jsonLength(body: AgentReply["body"]): number {
   let length = 0;
   for (const piece of collecting(jsonPieces(body, false))) length += Buffer.byteLength(piece);

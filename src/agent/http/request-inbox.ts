@@ -1,4 +1,4 @@
-/** The requests of one connection as they are wanted, one at a time. */
+/** The requests of one connection, read one at a time. */
 import {
   type HttpRequest,
   type RefusedRequest,
@@ -7,16 +7,16 @@ import {
 } from "../../core/wire/http-request.ts";
 import type { Connection, ConnectionReader } from "../../system/net/connection.ts";
 
-/** The peer sends no more; `cut` when it stopped within a request. */
+/** The peer has ended; `cut` if it stopped within a request. */
 export interface NoRequest {
   readonly kind: "ended";
   readonly cut: boolean;
 }
 
-/** What may lie there unread: a peer that sends on while it is being answered has to wait (T21). */
+/** Most bytes that are read ahead: a peer that goes on sending while it is being answered has to wait (T21). */
 const MAX_AHEAD_BYTES = 65_536;
 
-/** The other end, as far as it matters here. */
+/** The part of a connection that is used here. */
 export type Peer = Pick<Connection, "closed" | "read" | "pause" | "resume">;
 
 export class RequestInbox implements ConnectionReader {
@@ -27,14 +27,14 @@ export class RequestInbox implements ConnectionReader {
   #ended = false;
   #wake: (() => void) | undefined;
 
-  /** @param onBegin told of the first bytes of each request that is waited for */
+  /** @param onBegin called at the first bytes of each request that is waited for */
   constructor(connection: Peer, onBegin: () => void) {
     this.#connection = connection;
     this.#onBegin = onBegin;
     connection.read(this);
   }
 
-  /** Whether a part of a request has come that was not asked for yet. */
+  /** Whether part of the next request has already arrived. */
   get begun(): boolean {
     return this.#reader.begun;
   }

@@ -1,4 +1,4 @@
-/** What callers ask over HTTP: read each request whole, route it, answer it, then read the next. */
+/** Serves callers over HTTP: reads each request whole, routes it, answers it, then reads the next. */
 
 import { messageOf } from "../../core/errors.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
@@ -14,14 +14,14 @@ import { type NoRequest, RequestInbox } from "./request-inbox.ts";
 
 type Answerable = HttpRequest | RefusedRequest | NoRequest;
 
-/** One visit under way. */
+/** A visit in progress. */
 interface Talk {
   readonly inbox: RequestInbox;
   answering: boolean;
   readonly ip: string;
   /** The body of the request that is being answered. */
   body: string;
-  /** Nothing has been answered yet. */
+  /** No request has been answered yet. */
   fresh: boolean;
 }
 
@@ -32,13 +32,13 @@ export class Requests {
   #closing = false;
   #onIdle: () => void = () => undefined;
 
-  /** @param context what counts at the moment of a request */
+  /** @param context returns the state in force at the moment of a request */
   constructor(context: () => AgentContext, now: () => Date) {
     this.#context = context;
     this.#now = now;
   }
 
-  /** Takes requests from the connection, and ends it. */
+  /** Serves the connection's requests, and ends it. */
   async welcome(visit: Visit): Promise<void> {
     const { connection, clock } = visit;
     const inbox = new RequestInbox(connection, () => clock.requestBegins());
@@ -48,7 +48,7 @@ export class Requests {
       while (await this.#answerNext(visit, talk));
       await connection.hangUp();
     } catch (thrown) {
-      // An answer that cannot be built: longer than a string can be.
+      // The answer cannot be built: it is longer than a string can be.
       this.#context().log("err", "accept-fatal", {
         PEER: visit.caller.ip,
         REASON: messageOf(thrown),
@@ -60,18 +60,18 @@ export class Requests {
     }
   }
 
-  /** Whether a request of the connection is not answered yet. */
+  /** Whether a request of the connection has not been answered yet. */
   isBusy(connection: Connection): boolean {
     const talk = this.#talks.get(connection);
     return talk !== undefined && (talk.answering || talk.inbox.begun);
   }
 
-  /** Whether it has had an answer and asks for nothing now. Before its first request it is not idle. */
+  /** Whether it has had an answer and no request is in progress. Before its first request it is not idle. */
   isIdle(connection: Connection): boolean {
     return this.#talks.get(connection)?.fresh === false && !this.isBusy(connection);
   }
 
-  /** Lets each connection end with its answer; resolves when all are out, or after `graceMs`. */
+  /** Lets each connection end with its answer; resolves when all are sent, or after `graceMs`. */
   async finish(graceMs: number): Promise<void> {
     this.#closing = true;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -83,7 +83,7 @@ export class Requests {
     this.#tellUnanswered();
   }
 
-  /** Who is hung up on now hears nothing of what became of his request: the log has it. */
+  /** Callers that are hung up on now get no answer: the log names their requests. */
   #tellUnanswered(): void {
     const { log } = this.#context();
     for (const [connection, { ip, body }] of this.#talks) {
@@ -108,8 +108,8 @@ export class Requests {
     talk.answering = true;
     const reply = await this.#replyTo(read, caller, talk, connection.closed);
     if (reply === undefined) return false;
-    // A refusal is the last word: who is refused must not go on asking on one connection, past the
-    // limits of the door (T21).
+    // A refusal ends the connection: a refused caller must not go on asking on one connection, past the limits
+    // of the door (T21).
     const last = read.kind !== "request" || !read.keep || this.#closing || reply.status >= 400;
     await sendReply(connection, reply, last, this.#now(), (bytes) => clock.answering(bytes));
     clock.answered();
@@ -118,7 +118,10 @@ export class Requests {
     return !last && !connection.closed;
   }
 
-  /** Undefined when there is nothing to answer, or nobody. @param closed nobody reads an answer any more */
+  /**
+   * Undefined if there is nothing to answer, or nobody to read it.
+   * @param closed nobody reads an answer any more
+   */
   async #replyTo(
     read: Answerable,
     caller: Caller,
@@ -137,7 +140,7 @@ export class Requests {
     }
   }
 
-  /** Of what is not a request that can be read. @param reason for the log, where it has more to say */
+  /** The refusal of a request that cannot be read. @param reason for the log, which may say more */
   #refuse({ ip }: Caller, status: number, error: string, reason = error): AgentReply {
     const kind = `request-refused ${callerNetwork(ip)} ${reason}`;
     this.#context().quiet.event(kind, performance.now(), "warning", "request-refused", {
@@ -154,7 +157,7 @@ export class Requests {
   ): Promise<AgentReply> {
     const { text, exact } = decodeText(body);
     talk.body = text;
-    // What is not UTF-8 is no JSON (RFC 8259 section 8.1); taken all the same, it would arrive changed (T11).
+    // JSON must be UTF-8 (RFC 8259 section 8.1); anything else would arrive changed (T11).
     if (!exact) return this.#refuse(caller, 400, "the body is not UTF-8");
     const context = this.#context();
     try {
@@ -167,7 +170,7 @@ export class Requests {
   }
 }
 
-/** With the first process of a container the kernel ends all others (pid_namespaces(7)). */
+/** When the first process of a container ends, the kernel ends all others (pid_namespaces(7)). */
 function afterTheAgent(): string {
   return process.pid === 1 ? "ends with it, since it is process 1 of its container" : "goes on";
 }

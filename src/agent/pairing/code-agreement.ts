@@ -1,6 +1,6 @@
 /**
  * The agent's half of agreeing on a confirmation code (docs/PROTOCOL.md, section 1): it commits to a value,
- * learns the control host's, and then shows its own (T07).
+ * learns the control host's, and then reveals its own (T07).
  */
 import {
   type Confirmation,
@@ -33,7 +33,7 @@ export class CodeAgreement {
     return commitmentTo(this.#value, this.#talk.csr);
   }
 
-  /** @param controllerValue of the first answer; undefined from one of 0.8 or 1.0, which has not taken part */
+  /** @param controllerValue from the first answer; undefined from 0.8 or 1.0, which do not exchange values */
   async conclude(reqid: string, controllerValue: string | undefined): Promise<Confirmation> {
     const { csr, certificate, address } = this.#talk;
     if (controllerValue === undefined) return ofRequestAlone(csr);

@@ -1,6 +1,6 @@
 /**
- * Pairing, the agent's side (docs/PROTOCOL.md, section 1): a key, a CSR, one connection held throughout, and
- * an answer that is believed only when everything in it fits (T07).
+ * The agent's side of pairing (docs/PROTOCOL.md, section 1): a key, a CSR, one connection held throughout, and
+ * an answer that is accepted only if everything in it fits (T07).
  */
 
 import { CtrlExecError } from "../../core/errors.ts";
@@ -35,7 +35,7 @@ export interface PairingOptions {
   readonly controller: string;
   readonly port: number;
   readonly hostname: string;
-  /** The port this agent serves on. */
+  /** The port on which this agent serves. */
   readonly servePort: number;
   readonly keyPem: string;
   readonly csrPem: string;
@@ -68,7 +68,7 @@ export type PairingOutcome =
   | { readonly kind: "denied"; readonly reason: string; readonly reqid: string }
   | { readonly kind: "timeout"; readonly reqid: string };
 
-/** @throws CtrlExecError when the controller cannot be reached, is not the one expected, or answers wrongly */
+/** @throws CtrlExecError if the controller cannot be reached, is not the expected one, or answers wrongly */
 export async function pair(options: PairingOptions): Promise<PairingOutcome> {
   const address = formatHostPort(options.controller, options.port);
   const controller = await connectTo(options, address);
@@ -82,7 +82,7 @@ export async function pair(options: PairingOptions): Promise<PairingOutcome> {
 interface Controller {
   readonly connection: Connection;
   readonly certificate: CertificateFacts;
-  /** The CA that the control host shows; undefined when it shows none that signed its certificate. */
+  /** The CA that the control host shows; undefined if it shows none that signed its certificate. */
   readonly ca: CertificateFacts | undefined;
 }
 
@@ -94,8 +94,8 @@ async function connectTo(options: PairingOptions, address: string): Promise<Cont
     const tooLate = new Deadline(CONNECT_MS, () =>
       connection.fail(new ConnectionFailed("ETIMEDOUT")),
     );
-    // Nobody can verify the chain yet: the CA arrives with the answer. The fingerprint, or the
-    // operator's comparison of codes, takes its place.
+    // The chain cannot be verified yet: the CA arrives with the answer. Instead there is the fingerprint, or
+    // the operator's comparison of codes.
     const peer = await connection.secureAsClient({}, true).finally(() => tooLate.stop());
     const certificate = factsOf(peer);
     const ca = caInHandshake(connection, certificate);
@@ -114,7 +114,7 @@ async function connectTo(options: PairingOptions, address: string): Promise<Cont
   }
 }
 
-/** The controller sends its CA along; one that did not sign its certificate says nothing. */
+/** The controller sends its CA along; one that did not sign its certificate proves nothing. */
 function caInHandshake(
   connection: Connection,
   leaf: CertificateFacts,
@@ -131,8 +131,8 @@ function caInHandshake(
 }
 
 /**
- * The CA signs agents too, and one of them must not pose as the control host: it would show the right CA to
- * whoever compares fingerprints (T07). 0.8 certificates carry no name that could tell.
+ * The CA signs agents too, and an agent must not pose as the control host: it would show the right CA to anyone
+ * who compares fingerprints (T07). Certificates of 0.8 have no name that could tell.
  *
  * @throws CtrlExecError `untrusted`, before anything is sent
  */
@@ -234,7 +234,7 @@ function checkAnswer(
   }
   if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
   if (!speaksFor(certificate, options.hostname)) throw wrong("a certificate for another host");
-  // It would take the place of one that works (T68).
+  // It would replace one that works (T68).
   const invalid = validityProblem(certificate, options.now()) ?? validityProblem(ca, options.now());
   if (invalid !== undefined) {
     throw cannotPair(address, `the certificate that it sends ${invalid}`, NOTHING_CHANGED);
@@ -250,7 +250,10 @@ function checkAnswer(
   return { certPem: answer.cert, ca, controllerSerial };
 }
 
-/** What to do about each reason (docs/PROTOCOL.md, section 1). A Map: the reason comes from the other side. */
+/**
+ * What to do about each reason (docs/PROTOCOL.md, section 1). A Map, because the reason comes from the other
+ * side.
+ */
 const REFUSAL_HINTS = new Map([
   [
     "pairing queue full",

@@ -1,4 +1,4 @@
-/** What a control host says at pairing, read message by message (docs/PROTOCOL.md, section 1). */
+/** Reads what a control host says at pairing, message by message (docs/PROTOCOL.md, section 1). */
 import type * as z from "zod/mini";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { type HttpMessage, HttpMessageReader } from "../../core/wire/http-message.ts";
@@ -29,7 +29,7 @@ export class MessageReader {
     });
   }
 
-  /** The next body; undefined when none came in time. @throws CtrlExecError when the connection ends */
+  /** The next body; undefined if none came in time. @throws CtrlExecError when the connection ends */
   async next(timeoutMs: number): Promise<string | undefined> {
     let late = false;
     const deadline = new Deadline(timeoutMs, () => {
@@ -72,7 +72,7 @@ export class MessageReader {
   }
 }
 
-/** Undefined when nothing came. @throws CtrlExecError `protocol` when it is something else */
+/** Undefined if nothing came. @throws CtrlExecError `protocol` if it is something else */
 export function readAs<Schema extends z.ZodMiniType>(
   schema: Schema,
   body: string | undefined,

@@ -1,4 +1,4 @@
-/** Whether this agent is paired, as far as whoever asks may see. */
+/** Whether this agent is paired, as far as the user may see. */
 import { lstatSync } from "node:fs";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
@@ -9,10 +9,10 @@ import { isPaired, loadCertificate } from "../trust/identity-files.ts";
 export type PairingState =
   | { readonly paired: false }
   | { readonly paired: true; readonly certificate: CertificateFacts }
-  /** The certificate may not be read; `paired` is undefined when nobody may even see whether it is there. */
+  /** The certificate may not be read; `paired` is undefined if the user may not even see whether it exists. */
   | { readonly paired: true | undefined; readonly unread: CtrlExecError };
 
-/** @throws CtrlExecError `config` when the certificate can be read and not used */
+/** @throws CtrlExecError `config` if the certificate can be read but not used */
 export function pairingState(config: AgentConfig): PairingState {
   try {
     if (!isPaired(config)) return { paired: false };
@@ -29,7 +29,7 @@ export function isForOthers(thrown: unknown): thrown is CtrlExecError {
   return ["EACCES", "EPERM"].includes(systemCode(thrown.cause));
 }
 
-/** A file that may not be read shows by its name, in a folder that may be searched. */
+/** A file that may not be read can be seen by its name in a folder that may be searched. */
 function isSeen(path: string): true | undefined {
   try {
     lstatSync(path);

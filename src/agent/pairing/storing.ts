@@ -1,6 +1,6 @@
 /**
- * An approval is good once: what it brings is in this process alone until it is stored. So storing is
- * proven possible before anybody is asked, and tried again when it fails all the same (T22).
+ * An approval comes once: until it is stored, only this process has it. So we prove that it can be stored
+ * before we ask, and try again if storing fails all the same (T22).
  */
 import { dirname, join } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
@@ -9,18 +9,18 @@ import { ensureFolder, removeIfPresent, writeWhole } from "../../system/files/fi
 import { fileToReplace } from "../../system/files/linked-file.ts";
 import { removeDead } from "../../system/files/temporary-file.ts";
 
-/** The folders that a pairing writes to, where the links of theirs lead. */
+/** The folders that a pairing writes to, with links followed. */
 function foldersOf({ cert, key, ca, dispatcher_serial_path }: AgentConfig): Set<string> {
   const files = [key, ca, fileToReplace(dispatcher_serial_path), fileToReplace(cert)];
   return new Set(files.map((path) => dirname(path)));
 }
 
-/** What killed writes of this user have left there, as the next pairing would. Never throws. */
+/** Removes what killed writes of this user have left there, as the next pairing would. Never throws. */
 export function removeLeftovers(config: AgentConfig): void {
   for (const folder of foldersOf(config)) removeDead(folder);
 }
 
-/** More than key, certificate and CA take together. */
+/** More than key, certificate and CA together. */
 const PROBE = new Uint8Array(16_384);
 
 /**
@@ -31,10 +31,10 @@ export function proveStorable(config: AgentConfig): void {
   const { cert, key, ca, dispatcher_serial_path } = config;
   const made = new Set([key, ca, dispatcher_serial_path, cert].map((path) => dirname(path)));
   for (const folder of foldersOf(config)) {
-    // One name: what a kill leaves behind is gone with the next.
+    // Always the same name, so the next probe removes what a kill left.
     const probe = join(folder, ".pairing-probe");
     try {
-      // The folder that a link leads to has an owner and a mode of its own, which the installer knows.
+      // The folder that a link leads to has its own owner and mode, which the installer knows.
       if (made.has(folder)) ensureFolder(folder, 0o755);
       writeWhole(probe, PROBE, 0o600);
       removeIfPresent(probe);
@@ -59,7 +59,7 @@ export interface Patience {
 }
 
 /**
- * @param store may be repeated after it has failed at any point
+ * @param store can be repeated after it has failed at any point
  * @throws CtrlExecError the last failure, when the time is up
  */
 export async function storeWithPatience(store: () => void, patience: Patience): Promise<void> {

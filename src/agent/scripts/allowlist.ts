@@ -1,4 +1,4 @@
-/** The allowlist: the names a controller may run, the file each stands for, and its options. */
+/** The allowlist: the names that a controller may run, the file of each, and its options. */
 import { type RawValue, readSettings } from "../../core/config/conf-syntax.ts";
 import { MAX_TIMER_SECONDS } from "../../core/config/config-fields.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
@@ -9,11 +9,11 @@ import { parseByteSize } from "../../core/units.ts";
 export const DEFAULT_ALLOWLIST_NAME = "scripts.conf";
 
 export interface ScriptOptions {
-  /** Seconds a run may take; without it, as long as it likes. */
+  /** Seconds that a run may take; if undefined, there is no limit. */
   readonly timeout?: number;
-  /** Bytes kept of each stream, instead of agent.conf's max_output. */
+  /** Bytes kept of each stream, in place of agent.conf's max_output. */
   readonly max_output?: number;
-  /** Runs at once on this host; without it, any number. */
+  /** Concurrent runs on this host; if undefined, there is no limit. */
   readonly concurrency?: number;
 }
 
@@ -46,7 +46,7 @@ function wholeNumber(text: string, max: number): number | undefined {
 }
 
 /**
- * A bad entry is skipped with a warning: one slip must not close the other scripts (docs/CONFIGURATION.md,
+ * A bad entry is skipped with a warning: one slip must not disable the other scripts (docs/CONFIGURATION.md,
  * "scripts.conf").
  *
  * @param file its ending chooses the syntax: `.toml`, or the lines of scripts.conf
@@ -92,7 +92,7 @@ function readLine(line: string): AllowedScript | string {
   if (equals < 0) return `expected "name = /absolute/path"`;
   const name = line.slice(0, equals).trim();
   let path = line.slice(equals + 1).trim();
-  // From the end, and only options by name: a path of 0.8 may hold blanks and equals signs.
+  // From the end, and only known options: a path of 0.8 may have blanks and equals signs.
   const given: [string, string][] = [];
   for (;;) {
     const word = lastWord(path);
@@ -105,8 +105,8 @@ function readLine(line: string): AllowedScript | string {
 }
 
 /**
- * The path's last word, if it looks like an option and is none: part of the path by the rule above, and most
- * likely a slip. Who can see that there is no such file tells of it.
+ * A message about the path's last word, if it looks like an option but is not one. By the rule above it is part
+ * of the path, but most likely a slip. Callers that see that there is no such file show it.
  *
  * @returns what to say of it
  */
@@ -120,7 +120,7 @@ export function suspectedOption(path: string): string | undefined {
   return `no such file as ${path}, and ${key} is no option; ${next}`;
 }
 
-/** What stands after the last blank. */
+/** The text after the last blank. */
 function lastWord(text: string): string {
   let start = text.length;
   while (start > 0 && !/\s/.test(text[start - 1] ?? "")) start -= 1;

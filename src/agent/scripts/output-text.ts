@@ -1,20 +1,20 @@
-/** A script's output as the answer to a run has it, read from the chunks in which it came. */
+/** A script's output as the answer to a run has it, read from the chunks in which it arrived. */
 
 import { decodeText } from "../../core/text.ts";
 import { base64Of } from "../../core/wire/base64.ts";
 import type { LongText } from "../../core/wire/json-pieces.ts";
 import { collecting } from "../../system/memory.ts";
 
-/** Bytes of an output from which on it is decoded while the answer is written. */
+/** An output of at least this many bytes is decoded while the answer is written. */
 const LONG_BYTES = 65_536;
 
 export interface OutputText {
   readonly text: string | LongText;
-  /** Base64 of the exact bytes; undefined when they are UTF-8 and `text` has lost none of them. */
+  /** Base64 of the exact bytes; undefined if they are UTF-8, so that `text` has lost none. */
   readonly base64: string | LongText | undefined;
 }
 
-/** @param chunks taken over: they are let go as the texts are read for the last time */
+/** @param chunks taken over: they are released as the texts are read for the last time */
 export function outputText(chunks: Uint8Array[]): OutputText {
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   if (length < LONG_BYTES) {
@@ -27,7 +27,7 @@ export function outputText(chunks: Uint8Array[]): OutputText {
   }
   return {
     text: { parts: () => textOf(chunks) },
-    // Written behind the text, and so the one that lets go.
+    // Written after the text, so this one releases the chunks.
     base64: { parts: (last) => base64Of(last ? taken(chunks) : chunks) },
   };
 }
@@ -43,7 +43,7 @@ function isUtf8(chunks: readonly Uint8Array[]): boolean {
   }
 }
 
-/** Each chunk as it leaves the list. */
+/** Removes each chunk from the list as it is read. */
 function* taken(chunks: Uint8Array[]): Generator<Uint8Array> {
   chunks.reverse();
   for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) yield chunk;

@@ -1,4 +1,4 @@
-/** Who runs now: bounds how many processes there are, and how often one script runs at once. */
+/** What is running now: limits the number of processes, and how often one script runs at once. */
 
 /** Gives the slot back; calling it again does nothing. */
 export type Release = () => void;
@@ -18,7 +18,7 @@ export class RunningScripts {
     this.#maxProcesses = maxProcesses;
   }
 
-  /** A slot for one more process, or undefined when this agent has as many as it can hold. */
+  /** A slot for one more process; undefined if this agent has as many as it can hold. */
   takeProcess(): Release | undefined {
     if (this.#total >= this.#maxProcesses) return undefined;
     this.#total += 1;
@@ -27,7 +27,7 @@ export class RunningScripts {
     });
   }
 
-  /** A slot for one more run of the script; undefined when `concurrency` of them run already. */
+  /** A slot for one more run of the script; undefined if `concurrency` of them are already running. */
   takeScript(name: string, concurrency: number | undefined): Release | undefined {
     const running = this.#byName.get(name) ?? 0;
     if (concurrency !== undefined && running >= concurrency) return undefined;

@@ -1,4 +1,4 @@
-/** Judges the file behind an allowlisted name: who could change it, and `script_dirs` (T13). */
+/** Judges the file of an allowlisted name: who could change it, and `script_dirs` (T13). */
 import { normalize } from "node:path";
 import { judgePath, type PathJudgement } from "../../system/files/trusted-path.ts";
 import { suspectedOption } from "./allowlist.ts";
@@ -10,7 +10,7 @@ export type ScriptJudgement =
 
 /**
  * @param path absolute
- * @param dirs `script_dirs`; undefined allows every place
+ * @param dirs `script_dirs`; undefined allows every folder
  * @param user as in judgePath
  */
 export function judgeScript(
@@ -20,7 +20,7 @@ export function judgeScript(
 ): ScriptJudgement {
   const judged = judgePath(path, user);
   if (judged.kind === "refused") return judged;
-  // What is not there yet is judged by the path it would have.
+  // A file that does not exist yet is judged by the path that it would have.
   const real = judged.kind === "good" ? judged.real : normalize(path);
   if (dirs === undefined || dirs.some((dir) => contains(dir, real, user))) return judged;
   return {
@@ -30,14 +30,16 @@ export function judgeScript(
   };
 }
 
-/** Both sides with every link resolved, so that neither a link nor `../..` leads out. */
+/** Compares with every link resolved on both sides, so that neither a link nor `../..` leads out. */
 function contains(dir: string, real: string, user: number | undefined): boolean {
   const judged = judgePath(dir, user);
   if (judged.kind !== "good") return false;
   return real.startsWith(judged.real === "/" ? "/" : `${judged.real}/`);
 }
 
-/** Of a script that is not there: what is wrong with its line in scripts.conf, if that shows (a mistyped option). */
+/**
+ * For a missing script: what is wrong with its line in scripts.conf, if that can be seen (a mistyped option).
+ */
 export function lineProblem(path: string, judged: ScriptJudgement): string | undefined {
   const isMissing = judged.kind === "unusable" && judged.code === "ENOENT";
   return isMissing ? suspectedOption(path) : undefined;

@@ -1,4 +1,4 @@
-/** Running the file behind an allowlisted name. */
+/** Runs the file of an allowlisted name. */
 
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../../core/config/agent-config.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
@@ -14,7 +14,7 @@ import { startableProblem } from "../../system/process/startable.ts";
 import type { AllowedScript } from "./allowlist.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";
 
-/** Judged anew at every run: what was good at load may have changed since. */
+/** Judged at every run: what was good when loaded may have changed since. */
 export function judgeAllowedScript(
   script: AllowedScript,
   config: Pick<AgentConfig, "script_dirs">,
@@ -24,8 +24,8 @@ export function judgeAllowedScript(
 }
 
 /**
- * The same for who asks before a run: also whether the system could start the file, and the interpreter that
- * its `#!` line names. A run leaves that to execve(2), which alone knows what this system can execute.
+ * The same without a run: also judges whether the system could start the file, and the interpreter that its
+ * `#!` line names. A run leaves that to execve(2), which alone knows what this system can execute.
  */
 export function judgeStart(
   script: AllowedScript,
@@ -35,21 +35,21 @@ export function judgeStart(
   return judged.kind === "good" ? (startableProblem(judged.real) ?? judged) : judged;
 }
 
-/** The one script that works on the agent's own files is told where they are. */
+/** Tells the one script that works on the agent's own files where they are. */
 function environmentFor({ name }: AllowedScript, config: AgentConfig): Record<string, string> {
   const base = baseEnvironment();
   return name === UPDATE_SERIAL_SCRIPT ? { ...base, [AGENT_CONFIG_VARIABLE]: config.file } : base;
 }
 
 /**
- * Executes what was judged, by its real path: a link on the way to it may be swapped at any moment, and
- * would lead out of script_dirs. Who could still put another file at the real path may write in its
- * folder, and so could have changed the script itself. A descriptor (fexecve) would be no name: a `#!` script
- * is opened again by its interpreter, and would find /proc/self/fd/9 in `$0`.
+ * Executes the real path that was judged: a link on the way to it may be swapped at any moment, and would lead
+ * out of script_dirs. Anybody who could still put another file at the real path may write in its folder, and so
+ * could have changed the script itself. A descriptor (fexecve) would not do: the interpreter opens a `#!`
+ * script again, and it would find /proc/self/fd/9 in `$0`.
  *
- * @param judged what became of the judgement; anything but good does not run
+ * @param judged the judgement; anything but good does not run
  * @param input the context object, JSON
- * @param onStalled called when the script has not read it within `stdin_timeout`
+ * @param onStalled called if the script has not read it within `stdin_timeout`
  */
 export async function runAllowedScript(
   script: AllowedScript,

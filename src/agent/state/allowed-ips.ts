@@ -1,4 +1,4 @@
-/** `allowed_ips`: who may speak to the port at all, decided before any TLS byte. */
+/** `allowed_ips`: which addresses may use the port at all, decided before any byte of TLS. */
 
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
@@ -9,7 +9,7 @@ import {
   parseAddressPrefix,
 } from "../../core/net/address-list.ts";
 
-/** The entries of agent.conf, read. */
+/** The parsed entries of agent.conf. */
 export interface AllowedPrefixes {
   /** Undefined when every address may come. */
   readonly prefixes: readonly AddressPrefix[] | undefined;
@@ -29,8 +29,8 @@ export async function readAllowedIps(config: AgentConfig): Promise<AllowedIps> {
 }
 
 /**
- * A bad entry is skipped and reported; a list without a good one would open the port to everybody
- * or to nobody, and the reader could not tell which (T28).
+ * A bad entry is skipped and reported. A list without a good one is an error: it would open the port to
+ * everybody or to nobody, and a reader could not tell which (T28).
  *
  * @throws CtrlExecError `config`
  */

@@ -1,4 +1,4 @@
-/** The state in force: replaced whole at SIGHUP; what it trusts follows its files on its own. */
+/** The state in force. SIGHUP replaces it whole; what it trusts follows its files by itself. */
 import type { Log } from "../../core/log-line.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
@@ -9,7 +9,7 @@ export class StateKeeper {
   readonly #log: Log;
   #state: AgentState;
   #problem: string | undefined;
-  /** The revocation file's text whose bad lines are in the log already. */
+  /** The text of the revocation file whose bad lines have already been logged. */
   #toldRevocations: string | undefined;
 
   constructor(state: AgentState, log: Log) {
@@ -18,20 +18,20 @@ export class StateKeeper {
     this.#log = log;
   }
 
-  /** What its files made us skip is in the log already: logStateWarnings(). */
+  /** Warnings about its files have already been logged: logStateWarnings(). */
   replace(state: AgentState): void {
     this.#state = state;
     this.#toldRevocations = state.trust.revoked.text;
   }
 
-  /** What is in force; the files of the trust are not looked at. */
+  /** The state in force, without a look at the files of the trust. */
   get state(): AgentState {
     return this.#state;
   }
 
   /**
-   * What counts now. A file that cannot be used any more, and a line that revokes nothing, is told
-   * once, not for every connection.
+   * The state in force, after a look at those files. A file that can no longer be used, and a line that revokes
+   * nothing, is logged once, not for every connection.
    */
   current(): AgentState {
     const { identity, controller, revoked } = this.#state.trust;

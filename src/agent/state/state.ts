@@ -1,4 +1,4 @@
-/** Everything an agent serves from, loaded together so that it changes together. */
+/** Everything that an agent serves from, loaded together so that it changes together. */
 
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
@@ -20,7 +20,7 @@ export interface AgentState {
   readonly trust: AgentTrust;
 }
 
-/** @throws CtrlExecError `config` when any of the files cannot be used */
+/** @throws CtrlExecError `config` if any of the files cannot be used */
 export async function loadState(config: AgentConfig, allowlistPath: string): Promise<AgentState> {
   return {
     config,
@@ -48,7 +48,7 @@ async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowli
   return { scripts: inside, warnings: [...warnings, ...slips, ...outside] };
 }
 
-/** Puts what the files made us skip into the log. */
+/** Logs what was skipped in the files. */
 export function logStateWarnings(
   state: AgentState,
   configWarnings: readonly ConfigWarning[],
@@ -69,7 +69,7 @@ export function logStateWarnings(
   }
 }
 
-/** A line that is not a serial lets in whom somebody meant to keep out: an error, at every load. */
+/** A line that is not a serial lets in somebody who was meant to be shut out: an error, at every load. */
 export function logBadRevocations({ problems }: RevokedSerials, log: Log): void {
   for (const ERROR of problems) log("err", "revoked-serials-bad", { ERROR });
 }

@@ -1,9 +1,9 @@
 /**
  * The control host's new serial, as a rotation announces it: a run of `update-ctrl-exec-serial`.
  *
- * The agent stores it itself, whatever scripts.conf and `script_dirs` say of that name: an entry that is
- * missing, or that still names 0.8's script, must not cost this host its control host at the next
- * rotation. Only a program of another name, an administrator's own, runs in its place.
+ * The agent stores it itself, whatever scripts.conf and `script_dirs` say about that name: a missing entry, or
+ * one that still names 0.8's script, must not cost this host its control host at the next rotation. Only a
+ * program with another name, the administrator's own, runs instead.
  */
 import { basename, parse } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
@@ -13,7 +13,7 @@ import type { AllowedScript } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/script.ts";
 import { storeNewSerial } from "./update-serial.ts";
 
-/** @param entry what the allowlist has under the name */
+/** @param entry the allowlist's entry of that name */
 export function agentTakesSerial(
   name: string,
   entry: AllowedScript | undefined,
@@ -24,7 +24,7 @@ export function agentTakesSerial(
   return judgeAllowedScript(entry, config).kind !== "good";
 }
 
-/** 0.8 installed its script under the name that this program's link has. */
+/** 0.8 installed its script under the name of this program's link. */
 function isUsualName(path: string): boolean {
   return parse(path).name === UPDATE_SERIAL_SCRIPT;
 }
@@ -47,7 +47,7 @@ export function takeSerial(config: AgentConfig, args: readonly string[]): Serial
   }
 }
 
-/** What is wrong with the entry, for who looks after scripts.conf; undefined when nothing is. */
+/** What is wrong with the entry, for the administrator of scripts.conf; undefined if nothing is. */
 export function serialEntryProblem(
   entry: AllowedScript | undefined,
   config: Pick<AgentConfig, "script_dirs">,
@@ -55,7 +55,7 @@ export function serialEntryProblem(
   if (entry === undefined) return `${UPDATE_SERIAL_SCRIPT} is not listed`;
   const { path } = entry;
   const usual = isUsualName(path);
-  // Where this program lies is no matter of script_dirs.
+  // script_dirs does not apply to this program.
   const judged = judgeAllowedScript(entry, usual ? { script_dirs: undefined } : config);
   if (judged.kind !== "good") return judged.problem;
   const isLink = parse(basename(judged.real)).name !== UPDATE_SERIAL_SCRIPT;

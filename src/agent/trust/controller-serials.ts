@@ -1,11 +1,11 @@
 /**
- * The controller's serial as the agent keeps it: `ctrl-exec-serial`, one line, and during a rotation
- * `ctrl-exec-serial.previous` beside it: where that name leads, when it is a link, since the service
- * may write nowhere else.
+ * The controller's serial as the agent keeps it: one line in `ctrl-exec-serial`, and during a rotation another
+ * in `ctrl-exec-serial.previous`. If the name is a link, both are where it leads, since the service may write
+ * nowhere else.
  *
- * While the previous serial is there it is the proven one, and the other is provisional: it counts when
- * a control host's certificate has come with it, and only then is the old one forgotten. A new serial
- * that never arrives, or that belongs to another agent, locks nobody out and lets nobody in (T63).
+ * While there is a previous serial, that is the proven one, and the other is provisional: it counts once a
+ * control host's certificate has come with it, and only then is the old one forgotten. A new serial that never
+ * arrives, or that belongs to another agent, locks nobody out and lets nobody in (T63).
  */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
@@ -19,7 +19,9 @@ function previousSerialPath(path: string): string {
   return `${fileToReplace(path)}.previous`;
 }
 
-/** Looked at for every request, so that a new serial counts at once; read when they have changed. */
+/**
+ * The files are checked for every request, so that a new serial counts at once, and read if they have changed.
+ */
 export class ControllerSerials {
   readonly #path: string;
   #version = "";
@@ -34,7 +36,7 @@ export class ControllerSerials {
     this.look();
   }
 
-  /** Looks at the files: all that is asked until the next look is answered by what they say now. */
+  /** Checks the files. Until the next look, everything is answered from what they say now. */
   look(): void {
     const version = this.#fileVersions();
     if (version === this.#version) return;
@@ -47,17 +49,17 @@ export class ControllerSerials {
     }
   }
 
-  /** What is wrong with the file; what it said before, if anything, stays in force. */
+  /** What is wrong with the file; its earlier content, if any, stays in force. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** False when there is no serial: nobody is trusted then. */
+  /** False if there is no serial: then nobody is trusted. */
   get known(): boolean {
     return this.#current !== undefined;
   }
 
-  /** The latest that was stored; undefined when there is none. */
+  /** The latest one stored; undefined if there is none. */
   get current(): Serial | undefined {
     return this.#current;
   }
@@ -82,11 +84,11 @@ export class ControllerSerials {
     try {
       removeIfPresent(previousSerialPath(this.#path));
     } catch {
-      // It is forgotten here; what a read-only disk keeps is trusted again only after a restart.
+      // It is forgotten in memory; if a read-only disk keeps it, it is trusted again only after a restart.
     }
   }
 
-  /** @throws CtrlExecError `config` when a file cannot be read, or holds something else */
+  /** @throws CtrlExecError `config` if a file cannot be read, or contains something else */
   #read(): void {
     const { current, previous } = readSerialFiles(this.#path);
     if (current === undefined && readPlainIfPresent(fileToReplace(this.#path)) !== undefined) {
@@ -111,7 +113,7 @@ function readSerialFiles(path: string): {
   };
 }
 
-/** What cannot be read, a link that leads on above all, is no serial to keep: it is replaced. */
+/** A file that cannot be read, in particular a link that leads on, has no serial to keep: it is replaced. */
 function present(path: string): ReturnType<typeof readSerialFiles> {
   try {
     return readSerialFiles(path);
@@ -122,10 +124,10 @@ function present(path: string): ReturnType<typeof readSerialFiles> {
 }
 
 /**
- * Stores a new serial, and keeps the proven one beside it. A previous serial that is still there is
- * the proven one: the present was never used.
+ * Stores a new serial, and keeps the proven one beside it. If there is still a previous serial, that is the
+ * proven one: the current one was never used.
  *
- * @throws CtrlExecError `storage`; what was trusted before is trusted still
+ * @throws CtrlExecError `storage`; what was trusted before is still trusted
  */
 export function storeControllerSerial(path: string, serial: Serial): void {
   const { current, previous } = present(path);
@@ -139,8 +141,8 @@ export function storeControllerSerial(path: string, serial: Serial): void {
 }
 
 /**
- * For when a pairing is whole: it vouches for its serial. One of the identity before, taken for the
- * proven one by the next pairing, would push this one out.
+ * Called when a pairing is complete, which vouches for its serial. The next pairing would otherwise take the
+ * earlier identity's serial for the proven one, and push this one out.
  */
 export function forgetPreviousSerial(path: string): void {
   removeIfPresent(previousSerialPath(path));

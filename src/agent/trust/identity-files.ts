@@ -1,9 +1,9 @@
 /**
  * The files of an agent's identity (docs/PROTOCOL.md, section 4): key, certificate and CA.
  *
- * They only work together, and pairing anew replaces them all. The new key and CA are staged as
- * `.next`; the new certificate, one rename, is what makes them count: a staged key that fits the
- * certificate in place is the key. A crash at any point leaves the old identity whole or the new.
+ * They only work together, and a new pairing replaces them all. The new key and CA are staged as `.next`;
+ * renaming the new certificate puts them in force: a staged key that fits the current certificate is the key. A
+ * crash at any point leaves the old identity or the new one whole.
  */
 import { dirname } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
@@ -34,13 +34,13 @@ export interface StoreStep {
   run(): void;
 }
 
-/** @throws CtrlExecError `storage`; it may be done again then */
+/** @throws CtrlExecError `storage`; it can then be repeated */
 export function storeIdentity(config: AgentConfig, keyPem: string, enrolled: Enrolled): void {
   for (const step of storeSteps(config, keyPem, enrolled)) step.run();
 }
 
 /**
- * The writes in their order. Before the certificate the agent goes on under its old identity: the
+ * The writes, in order. Until the certificate is written, the agent goes on under its old identity: the
  * controller's serial keeps the old one beside it.
  */
 export function storeSteps(config: AgentConfig, keyPem: string, enrolled: Enrolled): StoreStep[] {
@@ -80,17 +80,20 @@ export function storeCertificate({ cert }: AgentConfig, pem: string): void {
   writeWhole(fileToReplace(cert), pem, 0o640);
 }
 
-/** @throws CtrlExecError `config` when there is none, or none that can be used */
+/** @throws CtrlExecError `config` if there is none, or it cannot be used */
 export function loadCertificate({ cert }: AgentConfig): CertificateFacts {
   return readCertificate(readPlain(fileToReplace(cert)), cert);
 }
 
-/** An agent is paired when it has a certificate. @throws CtrlExecError `config` when nobody can tell */
+/** An agent is paired if it has a certificate. @throws CtrlExecError `config` if that cannot be told */
 export function isPaired({ cert }: AgentConfig): boolean {
   return readPlainIfPresent(fileToReplace(cert)) !== undefined;
 }
 
-/** Finishes a pairing that was cut off, too. @throws CtrlExecError `config` that names the file at fault (T09) */
+/**
+ * Also finishes a pairing that was cut off.
+ * @throws CtrlExecError `config` that names the file at fault (T09)
+ */
 export function loadIdentity(config: AgentConfig): AgentIdentity {
   const { usesStaged, ...identity } = readIdentity(config);
   if (usesStaged) finishStore(config);
@@ -98,7 +101,7 @@ export function loadIdentity(config: AgentConfig): AgentIdentity {
 }
 
 /**
- * The same while a pairing may be at work on the files: nothing is moved.
+ * The same while a pairing may be working on the files: moves nothing.
  * @throws CtrlExecError `config` that names the file at fault (T09)
  */
 export function readIdentity(
@@ -123,8 +126,8 @@ export function identityPaths({ cert, key, ca }: AgentConfig): string[] {
 }
 
 /**
- * The key and CA that count with the certificate in place: after a pairing that was cut off, staged.
- * @throws CtrlExecError `config` when a staged file cannot be read
+ * The key and CA that belong to the current certificate; after a pairing that was cut off, the staged ones.
+ * @throws CtrlExecError `config` if a staged file cannot be read
  */
 export function identityFiles(
   config: AgentConfig,
@@ -136,7 +139,7 @@ export function identityFiles(
   return { keyFile: staged(key), caFile: hasCa ? staged(ca) : ca, usesStaged: true };
 }
 
-/** A staged key that fits nothing is one that a pairing has not come to use: it changes nothing. */
+/** A staged key that does not fit belongs to a pairing that did not complete: it changes nothing. */
 function stagedKeyFits(config: AgentConfig, certificate: CertificateFacts): boolean {
   const file = staged(config.key);
   const text = readTextIfPresent(file);
@@ -144,8 +147,8 @@ function stagedKeyFits(config: AgentConfig, certificate: CertificateFacts): bool
 }
 
 /**
- * A pairing that was cut off after its certificate has left the key in force staged, and the next one
- * would write over it. What cannot be read is no identity to keep.
+ * A pairing that was cut off after its certificate has left the key in force staged, and the next one would
+ * overwrite it. An identity that cannot be read is not worth keeping.
  */
 function finishEarlier(config: AgentConfig): void {
   if (isUnfinished(config)) putInPlace(config);
@@ -160,7 +163,7 @@ function isUnfinished(config: AgentConfig): boolean {
   }
 }
 
-/** The agent's own user may not write here; then the staged files go on serving. */
+/** The agent's own user may not write here; the staged files then stay in use. */
 function finishStore(config: AgentConfig): void {
   try {
     putInPlace(config);
@@ -169,7 +172,7 @@ function finishStore(config: AgentConfig): void {
   }
 }
 
-/** The key comes last: while it is staged, the rest is known to be undone. */
+/** The key comes last: while it is staged, the rest may be unfinished. */
 function putInPlace({ key, ca, dispatcher_serial_path }: AgentConfig): void {
   if (readTextIfPresent(staged(ca)) !== undefined) moveOver(staged(ca), ca);
   forgetPreviousSerial(dispatcher_serial_path);

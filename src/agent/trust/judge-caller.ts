@@ -4,9 +4,9 @@ import type { CertificateIdentity } from "../../pki/certificate.ts";
 import { formOf } from "../../pki/control-host.ts";
 
 export interface KnownSerials {
-  /** The control host has called under it, or the pairing vouched for it. */
+  /** The control host has called with it, or the pairing vouched for it. */
   readonly proven: Serial | undefined;
-  /** Announced since, by whoever could: nobody has shown its certificate yet. */
+  /** Announced since; nobody has shown its certificate yet. */
   readonly provisional: Serial | undefined;
   /** The common name under which the proven serial has called; undefined until it does. */
   readonly provenName: string | undefined;
@@ -15,15 +15,15 @@ export interface KnownSerials {
 export type CallerJudgement =
   /** @param proves the provisional serial has shown its certificate, and is the proven one from now on */
   | { readonly kind: "trusted"; readonly proves: boolean }
-  /** @param reason for the log; undefined when the serial is simply another one */
+  /** @param reason for the log; undefined if the serial is simply a different one */
   | { readonly kind: "refused"; readonly reason: string | undefined };
 
 /**
- * A certificate that names another host is an agent's, whatever serial this agent was told (T63).
+ * A certificate that names another host is an agent's, whatever serial this agent has been told (T63).
  *
- * Certificates of 0.8 have a common name and nothing else. Under the proven serial any is taken: the pairing
- * vouched for it. Under a provisional one it must be the control host's reserved name, or the name
- * under which the proven serial has called.
+ * Certificates of 0.8 have a common name and nothing else. With the proven serial any name is accepted: the
+ * pairing vouched for it. With a provisional one it must be the control host's reserved name, or the name under
+ * which the proven serial has called.
  */
 export function judgeCaller(caller: CertificateIdentity, known: KnownSerials): CallerJudgement {
   const { serial, commonName, dnsNames } = caller;

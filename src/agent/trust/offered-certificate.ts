@@ -1,4 +1,4 @@
-/** The control host's new certificate, as it comes along with its serial (docs/PROTOCOL.md, section 2). */
+/** The control host's new certificate, which comes with its serial (docs/PROTOCOL.md, section 2). */
 import { readSerialLine } from "../../core/serial.ts";
 import { validityProblem } from "../../core/validity.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/certificate.ts";
@@ -7,13 +7,13 @@ import { formOf } from "../../pki/control-host.ts";
 export interface Offer {
   /** PEM. */
   readonly cert: string;
-  /** What the program that stores the serial is to be given. */
+  /** The arguments for the program that stores the serial. */
   readonly args: readonly string[];
 }
 
 /**
- * Why the serial is not to be stored; undefined when the certificate is a control host's, good here and
- * now, and the serial is its own (T63, T68).
+ * Why the serial must not be stored; undefined if the certificate is a control host's, valid here and now, and
+ * has that serial (T63, T68).
  *
  * @param ca the CA in force here
  */

@@ -1,4 +1,4 @@
-/** Whether a certificate that the controller sends may take the place of the agent's own. */
+/** Whether a certificate that the controller sends may replace the agent's own. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { validityProblem } from "../../core/validity.ts";
 import type { RenewCompleteRequest } from "../../core/wire/messages.ts";
@@ -9,7 +9,7 @@ import {
   speaksFor,
 } from "../../pki/certificate.ts";
 
-/** The host name that the certificate is for; 0.8 certificates have a common name only. */
+/** The host name that the certificate is for; certificates of 0.8 have only a common name. */
 export function ownName({ dnsNames, commonName }: CertificateFacts): string {
   return dnsNames[0] ?? commonName;
 }
@@ -35,7 +35,8 @@ export function checkRenewed(
   }
   if (!speaksFor(certificate, ownName(present.certificate))) throw wrong("it is for another host");
   if (certificate.isCa) throw wrong("it is a CA's");
-  // A control host whose clock is ahead renews before anything is due, and nobody could call here until then.
+  // A control host whose clock is ahead renews too early, and nobody could call here until the certificate
+  // begins.
   const invalid = validityProblem(certificate, now);
   if (invalid !== undefined) throw wrong(`it ${invalid}`);
   return certificate;

@@ -1,7 +1,7 @@
 /**
- * The revocation file, looked at for every connection and every request: that is when it counts. No
- * watcher to lose an event or a descriptor, and no moment in which a revoked certificate still works
- * because the news is late.
+ * The revocation file, checked for every connection and every request, which is when it matters. There is no
+ * watcher that could lose an event or a descriptor, and no moment in which a revoked certificate still works
+ * because a notification is late.
  */
 import { messageOf } from "../../core/errors.ts";
 import { parseRevocations, type Revocations, type Serial } from "../../core/serial.ts";
@@ -15,7 +15,7 @@ export class RevokedSerials {
   #read: Revocations;
   #problem: string | undefined;
 
-  /** @throws CtrlExecError `config` when the file is there and cannot be read */
+  /** @throws CtrlExecError `config` if the file exists but cannot be read */
   constructor(path: string) {
     this.#path = path;
     this.#version = fileVersion(path);
@@ -23,7 +23,7 @@ export class RevokedSerials {
     this.#read = parseRevocations(this.#text ?? "");
   }
 
-  /** Looks at the file: all that is asked until the next look is answered by what it says now. */
+  /** Checks the file. Until the next look, everything is answered from what it says now. */
   look(): void {
     const version = fileVersion(this.#path);
     if (version === this.#version) return;
@@ -46,22 +46,22 @@ export class RevokedSerials {
     return this.#read.named;
   }
 
-  /** False when there is no file. */
+  /** False if there is no file. */
   get present(): boolean {
     return this.#text !== undefined;
   }
 
-  /** The file as it was read last; undefined when there is none. */
+  /** The file as last read; undefined if there is none. */
   get text(): string | undefined {
     return this.#text;
   }
 
-  /** What is wrong with the file since it was read; what it said then stays in force. */
+  /** What has gone wrong with the file since it was read; its earlier content stays in force. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** One for each line that is not a serial, and so revokes nothing. */
+  /** One message for each line that is not a serial, and so revokes nothing. */
   get problems(): readonly string[] {
     return this.#read.badLines.map((line) => `${this.#path}: line ${line} is not a serial`);
   }

@@ -1,9 +1,9 @@
 /**
- * The identity in force: that of the files, looked at for every handshake and request, so that a pairing or
- * a renewal counts from the next one on.
+ * The identity in force: that of the files, which are checked for every handshake and request, so that a
+ * pairing or a renewal takes effect from the next one on.
  *
- * Key, certificate and CA are replaced one after the other. They count when they fit each other; until then,
- * and when they cannot be used at all, what was in force stays.
+ * Key, certificate and CA are replaced one after the other. They take effect once they fit each other; until
+ * then, and if they cannot be used at all, the identity in force stays.
  */
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
@@ -28,8 +28,8 @@ export class StoredIdentity implements AgentIdentity {
   }
 
   /**
-   * Looks at the files: all that is asked until the next look is answered by what they say now.
-   * @returns whether another identity is in force than before
+   * Checks the files. Until the next look, everything is answered from what they say now.
+   * @returns whether the identity in force has changed
    */
   look(): boolean {
     const version = versionOf(this.#config);
@@ -44,13 +44,13 @@ export class StoredIdentity implements AgentIdentity {
       return true;
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
-      // Whoever is at work on the files is not done: the next look finds out.
+      // Somebody is still writing the files: the next look finds out.
       if (versionOf(this.#config) === version) this.#problem = thrown.message;
       return false;
     }
   }
 
-  /** What is wrong with the files, once nobody is at work on them. */
+  /** What is wrong with the files, once nobody is writing them. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -67,7 +67,7 @@ export class StoredIdentity implements AgentIdentity {
     return this.#identity.keyPem;
   }
 
-  /** The three as the TLS library takes them. */
+  /** All three in the form that the TLS library takes. */
   get credential(): TlsCredential {
     return this.#credential;
   }
@@ -77,7 +77,7 @@ function versionOf(config: AgentConfig): string {
   return identityPaths(config).map(fileVersion).join(" ");
 }
 
-/** The same credential goes on then, and sessions with it. */
+/** If so, the same credential stays in use, and sessions with it. */
 function isSame(a: AgentIdentity, b: AgentIdentity): boolean {
   return (
     a.certificate.fingerprint === b.certificate.fingerprint &&

@@ -7,7 +7,7 @@ import { isPaired } from "./identity-files.ts";
 import { RevokedSerials } from "./revoked-serials.ts";
 import { StoredIdentity } from "./stored-identity.ts";
 
-/** Each follows its files on its own. */
+/** Each follows its files by itself. */
 export interface AgentTrust {
   readonly identity: StoredIdentity;
   /** Who may call, besides having the CA's word for it. */

@@ -1,7 +1,7 @@
 /**
- * `update-ctrl-exec-serial`, the script that the controller calls on every agent when its certificate
- * has changed. It believes nobody but the agent that runs it: the agent has checked who calls, and says
- * on standard input what it was asked for.
+ * `update-ctrl-exec-serial`, the script that the controller calls on every agent when its certificate has
+ * changed. It trusts only the agent that runs it: the agent has checked the caller, and says on standard input
+ * what it was asked for.
  */
 import * as z from "zod/mini";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
@@ -22,10 +22,10 @@ const scriptContext = z.object({
 });
 
 /**
- * @param args what the program was called with: the new serial, hex
+ * @param args the program's arguments: the new serial, hex
  * @param input its standard input
- * @throws CtrlExecError `usage` when it was not called by an agent, `bad-request` for what is no
- *   serial of a controller
+ * @throws CtrlExecError `usage` if it was not called by an agent, `bad-request` if the argument is not a
+ * controller's serial
  */
 export function updateControllerSerial(
   config: AgentConfig,

@@ -1,7 +1,7 @@
 /**
- * Writes every file that is made from the command tables and the configuration schemas: example
- * configurations, completions, man pages and the key tables of docs/CONFIGURATION.md. A test holds
- * that the files in the checkout are what this writes.
+ * Writes every file that is made from the command tables, the schemas and the catalogue of events: example
+ * configurations, completions, man pages, the key tables of docs/CONFIGURATION.md and the event tables of
+ * docs/LOGGING.md. A test holds that the files in the checkout are what this writes.
  *
  *   bun .ci/generate.ts      (make generate)
  */
@@ -12,6 +12,7 @@ import { bashCompletion, fishCompletion, zshCompletion } from "./generate/comple
 import { keyTables, replaceSection } from "./generate/configuration-doc.ts";
 import { exampleConf } from "./generate/example-conf.ts";
 import { agentKeys, controllerKeys, type KeyRow } from "./generate/keys.ts";
+import { eventTables } from "./generate/logging-doc.ts";
 import { keysPage, type PageText, plainPage, programPage } from "./generate/man.ts";
 import {
   AGENT_CONF_PAGE,
@@ -40,11 +41,18 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ["src/assets/ctrl-exec.conf", exampleConf("ctrl-exec.conf: the control host", controller)],
     ["src/assets/agent.conf", exampleConf("agent.conf: the agent of a managed host", agent)],
     [doc, configuration],
+    ["docs/LOGGING.md", loggingDoc()],
     ["completions/ctrl-exec.bash", bashCompletion(programs)],
     ["completions/_ctrl-exec", zshCompletion(programs)],
     ["completions/ctrl-exec.fish", fishCompletion(programs)],
     ...manPages(programs, controller, agent),
   ]);
+}
+
+function loggingDoc(): string {
+  let text = readFileSync(join(ROOT, "docs/LOGGING.md"), "utf8");
+  for (const [name, table] of eventTables()) text = replaceSection(text, name, table);
+  return text;
 }
 
 /** @throws Error when a program has no page */

@@ -1,7 +1,7 @@
 /** The running agent: the door, the requests that pass it, and the state that both use. */
 import { type AgentShares, agentShares } from "../core/descriptor-shares.ts";
 import { messageOf } from "../core/errors.ts";
-import type { Log } from "../core/log-line.ts";
+import type { AgentLog } from "../core/events.ts";
 import { listenTcp } from "../system/net/tcp.ts";
 import { descriptorLimit } from "../system/process/descriptors.ts";
 import { Door } from "./door/door.ts";
@@ -24,7 +24,7 @@ export interface AgentServer {
 
 export interface AgentServerOptions {
   readonly state: AgentState;
-  readonly log: Log;
+  readonly log: AgentLog;
   readonly now: () => Date;
 }
 
@@ -48,15 +48,12 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   });
   const listening = listenTcp(state.config.bind, state.config.port, (connection) => {
     door.accept(connection).catch((thrown) => {
-      log("err", "accept-fatal", {
-        PEER: connection.address,
-        REASON: messageOf(thrown),
-      });
+      log({ event: "accept-fatal", peer: connection.address, reason: messageOf(thrown) });
       connection.close();
     });
   });
   const { port } = listening;
-  log("info", "start", { PORT: port });
+  log({ event: "start", port });
   return {
     port,
     replaceState(next) {
@@ -74,13 +71,14 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   };
 }
 
-function shareDescriptors({ config }: AgentState, log: Log): AgentShares {
+function shareDescriptors({ config }: AgentState, log: AgentLog): AgentShares {
   const descriptors = descriptorLimit();
   const measured = agentShares(descriptors, config.max_connections);
   if (measured.connections < config.max_connections) {
-    log("warning", "config-warn", {
-      KEY: "max_connections",
-      MSG: `ulimit -n ${descriptors} leaves room for ${measured.connections} connections`,
+    log({
+      event: "config-warn",
+      key: "max_connections",
+      msg: `ulimit -n ${descriptors} leaves room for ${measured.connections} connections`,
     });
   }
   return measured;

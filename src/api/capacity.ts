@@ -9,9 +9,10 @@ export function shareDescriptors({ config: { api_max_requests }, log }: Controll
   const shares = apiShares(limit, api_max_requests);
   workDescriptors().resize(shares.work);
   if (shares.requests < api_max_requests) {
-    log("warning", "config-warn", {
-      KEY: "api_max_requests",
-      MSG: `ulimit -n ${limit} leaves room for ${shares.requests} requests at once`,
+    log({
+      event: "config-warn",
+      key: "api_max_requests",
+      msg: `ulimit -n ${limit} leaves room for ${shares.requests} requests at once`,
     });
   }
   return shares;

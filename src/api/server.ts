@@ -57,11 +57,11 @@ export async function startApi(first: Controller): Promise<ApiServer> {
     },
     refuse: (status, peer) => api.rawRefusal(status, peer),
     connections: api.shares.connections,
-    onTlsFailure: (PEER, REASON) => log("warning", "tls-failure", { PEER, REASON }),
+    onTlsFailure: (peer, reason) => log({ event: "tls-failure", peer, reason }),
   });
   const { port } = server;
   const usesTls = api.tls !== undefined;
-  log("info", "api-start", { BIND: config.api_bind, PORT: port, TLS: usesTls ? "yes" : "no" });
+  log({ event: "api-start", bind: config.api_bind, port, tls: usesTls ? "yes" : "no" });
   return {
     port,
     usesTls,
@@ -70,7 +70,7 @@ export async function startApi(first: Controller): Promise<ApiServer> {
       server.stopAccepting();
       await api.drain();
       server.closeAll();
-      log("info", "api-stop");
+      log({ event: "api-stop" });
     },
   };
 }
@@ -221,7 +221,7 @@ class Api {
   #track(run: Run): void {
     this.#runs.add(run);
     run.finished
-      .catch((thrown) => this.#controller.log("err", "api-error", { ERROR: messageOf(thrown) }))
+      .catch((thrown) => this.#controller.log({ event: "api-error", error: messageOf(thrown) }))
       .finally(() => {
         this.#runs.delete(run);
         this.#settle();
@@ -233,8 +233,8 @@ class Api {
     const error = asCtrlExecError(thrown);
     if (ERROR_FACTS[error.code].http >= 500) {
       const cause = error.cause === undefined ? "" : `: ${messageOf(error.cause)}`;
-      const ERROR = error.message + cause;
-      this.#controller.log("err", "api-error", { ERROR, REQID: requestId });
+      const told = error.message + cause;
+      this.#controller.log({ event: "api-error", error: told, reqid: requestId });
     }
     return errorAnswer(error, requestId);
   }
@@ -243,13 +243,14 @@ class Api {
     if (due.answered) return;
     due.answered = true;
     const { request, response, requestId, peer, bytes } = due;
-    this.#controller.log("info", "api-request", {
-      LEN: bytes,
-      METHOD: request.method ?? "",
-      PATH: pathOf(request.url ?? ""),
-      PEER: peer,
-      REQID: requestId,
-      STATUS: answer.status,
+    this.#controller.log({
+      event: "api-request",
+      len: bytes,
+      method: request.method ?? "",
+      path: pathOf(request.url ?? ""),
+      peer,
+      reqid: requestId,
+      status: answer.status,
     });
     const closing = this.#stopping ? { Connection: "close" } : {};
     void writeAnswer(request, response, requestId, {
@@ -261,13 +262,14 @@ class Api {
   /** The whole answer to what was no request. */
   rawRefusal(status: RefusalStatus, peer: string): string {
     const requestId = newRequestId();
-    this.#controller.log("warning", "api-request", {
-      LEN: 0,
-      METHOD: "",
-      PATH: "",
-      PEER: peer,
-      REQID: requestId,
-      STATUS: status,
+    this.#controller.log({
+      event: "api-request-unread",
+      len: 0,
+      method: "",
+      path: "",
+      peer,
+      reqid: requestId,
+      status,
     });
     return rawAnswer(status, requestId);
   }

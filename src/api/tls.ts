@@ -25,8 +25,8 @@ export function loadApiTls({ config, log }: Controller): SecureContext | undefin
   }
   const missing = [cert, key].filter((file) => !existsSync(file));
   if (missing.length === 2) {
-    const MSG = `neither ${cert} nor ${key} is there: plain HTTP`;
-    log("warning", "config-warn", { KEY: "api_cert", MSG });
+    const msg = `neither ${cert} nor ${key} is there: plain HTTP`;
+    log({ event: "config-warn", key: "api_cert", msg });
     return undefined;
   }
   const [absent] = missing;

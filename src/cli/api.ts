@@ -58,13 +58,13 @@ const serve = defineVerb({
         for (const key of ["api_bind", "api_port"] as const) {
           const listens = controller.config[key];
           if (reloaded.config[key] === listens) continue;
-          log("warning", "config-warn", { KEY: key, MSG: `still ${listens} until a restart` });
+          log({ event: "config-warn", key, msg: `still ${listens} until a restart` });
         }
         checks.stop();
         checks = startCheckLoop(reloaded);
-        log("info", "api-reload");
+        log({ event: "api-reload" });
       } catch (thrown) {
-        log("err", "reload-fail", { ERROR: messageOf(thrown) });
+        log({ event: "reload-fail", error: messageOf(thrown) });
         throw thrown;
       }
     });

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
+import type { CommonLog } from "../core/events.ts";
 import { readJsonAs } from "../core/json.ts";
-import type { Log } from "../core/log-line.ts";
 import { fileError } from "../system/files/files.ts";
 import { askForReload, listenForReload } from "../system/process/reload-socket.ts";
 import { defineVerb, type OptionDefs } from "./command/command.ts";
@@ -66,7 +66,7 @@ export class Reloads {
   }
 
   /** Answers `reload` of the command line, where a service manager has made a folder for it. */
-  serve(env: Environment, log: Log): void {
+  serve(env: Environment, log: CommonLog): void {
     const folder = runtimeFolder(env);
     if (folder === undefined) return;
     try {
@@ -76,7 +76,7 @@ export class Reloads {
         return `${JSON.stringify({ ok: refused === undefined, error, hint: refused?.hint })}\n`;
       });
     } catch (thrown) {
-      log("warning", "config-warn", { KEY: "RUNTIME_DIRECTORY", MSG: messageOf(thrown) });
+      log({ event: "config-warn", key: "RUNTIME_DIRECTORY", msg: messageOf(thrown) });
     }
   }
 }
@@ -127,7 +127,7 @@ function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
   }
   if (code === "ETIMEDOUT") {
     return new CtrlExecError("timeout", `Cannot reload ${name}: no answer within a minute`, {
-      hint: `It may take the new files yet: its log then has ACTION=${name === "ctrl-exec-api" ? "api-reload" : "reload"}, or reload-fail.`,
+      hint: `It may take the new files yet: its log then has ${name === "ctrl-exec-api" ? "ACTION=api-reload" : "ACTION=reload"}, or reload-fail.`,
       cause: thrown,
     });
   }

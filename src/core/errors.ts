@@ -4,7 +4,6 @@
  * The table below is the single place that turns a code into an exit status, an HTTP status and a
  * syslog level; `satisfies` makes a forgotten code a type error.
  */
-import type { LogLevel } from "./log-line.ts";
 import { shortageOf } from "./shortage.ts";
 
 export type ErrorCode =
@@ -30,28 +29,27 @@ interface ErrorFacts {
   /** Process exit status: 2 is usage, 78 is sysexits' EX_CONFIG, 70 is EX_SOFTWARE. */
   readonly exit: number;
   readonly http: number;
-  readonly level: LogLevel;
 }
 
 export const ERROR_FACTS = {
-  usage: { exit: 2, http: 400, level: "info" },
-  config: { exit: 78, http: 500, level: "err" },
-  "bad-request": { exit: 2, http: 400, level: "info" },
-  denied: { exit: 1, http: 403, level: "warning" },
-  "not-found": { exit: 1, http: 404, level: "info" },
-  exists: { exit: 1, http: 409, level: "info" },
-  locked: { exit: 1, http: 409, level: "warning" },
-  busy: { exit: 1, http: 503, level: "warning" },
-  "too-large": { exit: 1, http: 413, level: "info" },
-  unreachable: { exit: 1, http: 502, level: "err" },
-  timeout: { exit: 1, http: 504, level: "err" },
-  untrusted: { exit: 1, http: 502, level: "err" },
-  protocol: { exit: 1, http: 502, level: "err" },
-  storage: { exit: 1, http: 500, level: "err" },
+  usage: { exit: 2, http: 400 },
+  config: { exit: 78, http: 500 },
+  "bad-request": { exit: 2, http: 400 },
+  denied: { exit: 1, http: 403 },
+  "not-found": { exit: 1, http: 404 },
+  exists: { exit: 1, http: 409 },
+  locked: { exit: 1, http: 409 },
+  busy: { exit: 1, http: 503 },
+  "too-large": { exit: 1, http: 413 },
+  unreachable: { exit: 1, http: 502 },
+  timeout: { exit: 1, http: 504 },
+  untrusted: { exit: 1, http: 502 },
+  protocol: { exit: 1, http: 502 },
+  storage: { exit: 1, http: 500 },
   /** The run was refused because nobody would ever see its result (RFC 4918 section 11.5). */
-  unrecorded: { exit: 1, http: 507, level: "err" },
-  damaged: { exit: 1, http: 500, level: "err" },
-  internal: { exit: 70, http: 500, level: "err" },
+  unrecorded: { exit: 1, http: 507 },
+  damaged: { exit: 1, http: 500 },
+  internal: { exit: 70, http: 500 },
 } as const satisfies Record<ErrorCode, ErrorFacts>;
 
 interface ErrorExtras {

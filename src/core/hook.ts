@@ -2,7 +2,7 @@
  * The auth hook's contract (docs/PROTOCOL.md, section 3): what it is told, and what its exit code means.
  * Anything but a clean exit 0 refuses.
  */
-import type { Log, LogFields } from "./log-line.ts";
+import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
@@ -110,18 +110,19 @@ export interface HookFault {
   readonly remedy: string;
 }
 
-const LEVELS = { pass: "info", deny: "warning", error: "err" } as const;
+/** Who asked for what. */
+type Asked = Omit<Extract<CommonEvent, { event: "auth-pass" }>, "event" | "reason" | "result">;
 
-/** Logs a decision, the same way on both sides. @param fields who asked for what */
-export function logDecision(log: Log, decision: AuthDecision, fields: LogFields): void {
-  const result = decision.allowed ? "pass" : decision.broken ? "error" : "deny";
-  const fault = decision.allowed ? undefined : decision.fault;
-  log(LEVELS[result], "auth", {
-    ...fields,
-    MSG: fault && `${fault.problem}; ${fault.remedy}`,
-    REASON: decision.reason,
-    RESULT: result,
-  });
+/** Logs a decision, the same way on both sides. */
+export function logDecision(log: CommonLog, decision: AuthDecision, asked: Asked): void {
+  if (decision.allowed) {
+    log({ event: "auth-pass", ...asked, reason: decision.reason, result: "pass" });
+    return;
+  }
+  const { broken, fault, reason } = decision;
+  const msg = fault && `${fault.problem}; ${fault.remedy}`;
+  if (broken) log({ event: "auth-error", ...asked, msg, reason, result: "error" });
+  else log({ event: "auth-deny", ...asked, reason, result: "deny" });
 }
 
 export function decideHook(outcome: HookOutcome): AuthDecision {

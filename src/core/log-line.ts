@@ -1,41 +1,39 @@
 /**
- * One event, one line: `ACTION=<name>` first, then the other fields in alphabetical order.
+ * One event, one line: `ACTION=<name>` first, then the other fields in the order that events.ts gives.
  *
  * Format: docs/PROTOCOL.md, section 7. A value never forges a line or a field (T26): white space puts it in
  * double quotes, and quotes, backslashes and control characters are escaped.
  */
-export type LogLevel = "info" | "warning" | "err";
+/** A list is joined by commas. */
+export type LogValue = string | number | readonly string[];
 
-export type LogValue = string | number;
-
-/** Field names are upper case; an undefined field is left out. */
-export type LogFields = Readonly<Record<string, LogValue | undefined>>;
-
-/** Where events go. Never throws: an unreachable log must not stop the work. */
-export type Log = (level: LogLevel, action: string, fields?: LogFields) => void;
+/** Where a value is found, and what it is called in the line. */
+export interface LogColumn {
+  readonly field: string;
+  readonly name: string;
+}
 
 /** Longest value, escapes included, in characters; the rest is cut and counted. */
 const MAX_VALUE = 4096;
 /** Longest line in characters; a field that would go beyond it is left out whole, and counted. */
 const MAX_LINE = 16_384;
 
-export function formatLogLine(action: string, fields: LogFields = {}): string {
+/** @param columns in the order of the line; one without a value is left out */
+export function formatLogLine(
+  action: string,
+  columns: readonly LogColumn[] = [],
+  values: Readonly<Record<string, LogValue | undefined>> = {},
+): string {
   let line = `ACTION=${formatValue(action)}`;
   let omitted = 0;
-  for (const name of inOrder(Object.keys(fields))) {
-    const value = fields[name];
+  for (const { field, name } of columns) {
+    const value = values[field];
     if (value === undefined) continue;
-    const field = ` ${name}=${formatValue(String(value))}`;
-    if (line.length + field.length > MAX_LINE) omitted += 1;
-    else line += field;
+    const column = ` ${name}=${formatValue(String(value))}`;
+    if (line.length + column.length > MAX_LINE) omitted += 1;
+    else line += column;
   }
   return omitted === 0 ? line : `${line} OMITTED=${omitted}`;
-}
-
-/** Most callers name their fields in order, and sorting costs more than all the rest of the line. */
-function inOrder(names: string[]): string[] {
-  const ordered = names.every((name, index) => index === 0 || (names[index - 1] ?? "") < name);
-  return ordered ? names : names.sort();
 }
 
 function formatValue(value: string): string {

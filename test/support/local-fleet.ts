@@ -18,32 +18,14 @@ import { clientCredential, loadCredential } from "../../src/controller/trust/cre
 import { renewSeen } from "../../src/controller/upkeep/renew-seen.ts";
 import { type AgentConfig, parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
-import type { Log, LogFields, LogLevel } from "../../src/core/log-line.ts";
 import type { PingResult } from "../../src/core/results.ts";
 import { serialFromHex } from "../../src/core/serial.ts";
 import { addDays } from "../../src/core/time.ts";
 import { freePort } from "../../src/system/net/free-port.ts";
 import { tlsContext } from "../../src/system/net/tls.ts";
+import { EventLog } from "./event-log.ts";
 import { TestFolder } from "./folder.ts";
 import { localController, pairLocally, setupLocally } from "./local-pairing.ts";
-
-export interface LogEvent {
-  readonly level: LogLevel;
-  readonly action: string;
-  readonly fields: LogFields;
-}
-
-/** A log that a test can read. */
-export class EventLog {
-  readonly events: LogEvent[] = [];
-  readonly log: Log = (level, action, fields = {}) => {
-    this.events.push({ level, action, fields });
-  };
-
-  of(action: string): LogEvent[] {
-    return this.events.filter((event) => event.action === action);
-  }
-}
 
 export const CALLER: Caller = { face: "cli", username: "tester", token: "", sourceIp: "127.0.0.1" };
 
@@ -60,7 +42,7 @@ export async function ping(
 
 export class LocalFleet implements AsyncDisposable {
   readonly folder = new TestFolder();
-  readonly log = new EventLog();
+  readonly log = new EventLog("ctrl-exec");
   readonly agents: LocalAgent[] = [];
   #now = new Date();
 
@@ -158,7 +140,7 @@ export interface LocalAgentOptions {
 const UPDATE_PROGRAM = join(import.meta.dir, "update-serial-program.ts");
 
 export class LocalAgent {
-  readonly log = new EventLog();
+  readonly log = new EventLog("ctrl-exec-agent");
   #server: AgentServer | undefined;
 
   private constructor(

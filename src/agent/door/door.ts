@@ -3,7 +3,7 @@
  * revocation. Each step refuses before the next one costs anything.
  */
 import type { X509Certificate } from "node:crypto";
-import type { Log } from "../../core/log-line.ts";
+import type { AgentLog } from "../../core/events.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import { identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/net/connection.ts";
@@ -41,7 +41,7 @@ interface Arrival {
 
 export interface DoorOptions {
   readonly keeper: StateKeeper;
-  readonly log: Log;
+  readonly log: AgentLog;
   readonly now: () => Date;
   /** Connections that may be open at once. */
   readonly cap: number;
@@ -120,24 +120,27 @@ export class Door {
 
   #refuseFull(connection: Connection, ip: string): void {
     connection.reset();
-    this.#quiet.event("full", performance.now(), "err", "accept-fatal", {
-      PEER: ip,
-      REASON: `${this.#connections.size} connections are open`,
+    this.#quiet.event("full", performance.now(), {
+      event: "accept-fatal",
+      peer: ip,
+      reason: `${this.#connections.size} connections are open`,
     });
   }
 
   #tellPutOut(stranger: Connection): void {
-    this.#quiet.event("room", performance.now(), "warning", "hang-up", {
-      PEER: stranger.address,
-      REASON: `made room for another: ${this.#connections.size} connections are open`,
+    this.#quiet.event("room", performance.now(), {
+      event: "hang-up",
+      peer: stranger.address,
+      reason: `made room for another: ${this.#connections.size} connections are open`,
     });
   }
 
   #handshakeFailed(ip: string, reason: string): void {
     const now = performance.now();
-    this.#quiet.event(`${callerNetwork(ip)} ${reason}`, now, "warning", "tls-failure", {
-      PEER: ip,
-      REASON: reason,
+    this.#quiet.event(`${callerNetwork(ip)} ${reason}`, now, {
+      event: "tls-failure",
+      peer: ip,
+      reason,
     });
     this.#gate.handshakeFailed(ip, now);
   }
@@ -145,10 +148,10 @@ export class Door {
   /** The peer only sees that it was hung up on; the reason is known only here. */
   #tellLate(ip: string, late: Late): void {
     if (late === "idle") return;
-    const REASON =
+    const reason =
       late === "request" ? "no whole request came in time" : "the answer was not taken in time";
     const kind = `${callerNetwork(ip)} ${late}`;
-    this.#quiet.event(kind, performance.now(), "warning", "hang-up", { PEER: ip, REASON });
+    this.#quiet.event(kind, performance.now(), { event: "hang-up", peer: ip, reason });
   }
 
   #welcome(connection: Connection, { ip, at }: Arrival, peer: X509Certificate): void {
@@ -167,9 +170,10 @@ export class Door {
     connection.onClose(() => clock.stop());
     if (check.kind === "revoked") {
       const kind = `${callerNetwork(ip)} revoked ${check.serial}`;
-      this.#quiet.event(kind, performance.now(), "warning", "revoked-cert", {
-        PEER: ip,
-        SERIAL: check.serial,
+      this.#quiet.event(kind, performance.now(), {
+        event: "revoked-cert",
+        peer: ip,
+        serial: check.serial,
       });
       void sendReply(connection, refusal(403, "certificate revoked"), true, now());
       void connection.hangUp();

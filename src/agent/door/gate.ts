@@ -7,7 +7,7 @@
  */
 
 import type { AgentConfig } from "../../core/config/agent-config.ts";
-import type { Log } from "../../core/log-line.ts";
+import type { AgentLog } from "../../core/events.ts";
 import type { AddressList } from "../../core/net/address-list.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import { QuietLog } from "./quiet-log.ts";
@@ -22,11 +22,11 @@ export class Gate {
   readonly #probe: RateLimiter;
   /** Addresses that have shown the controller's serial, the most recent last. */
   readonly #trusted = new Set<string>();
-  readonly #log: Log;
+  readonly #log: AgentLog;
   readonly #quiet: QuietLog;
 
   /** A new gate starts without any count or block: this is the reset at SIGHUP. */
-  constructor(config: AgentConfig, allowed: AddressList | undefined, log: Log) {
+  constructor(config: AgentConfig, allowed: AddressList | undefined, log: AgentLog) {
     this.#allowed = allowed;
     this.#limited = !config.rate_limit_disable;
     this.#volume = new RateLimiter(config.rate_limit_volume, () => this.#evicted());
@@ -38,7 +38,7 @@ export class Gate {
   /** @param now milliseconds of a clock that does not run backwards */
   admits(ip: string, now: number): Admission {
     if (this.#allowed?.has(ip) === false) {
-      this.#quiet.event(`ip-block ${callerNetwork(ip)}`, now, "warning", "ip-block", { PEER: ip });
+      this.#quiet.event(`ip-block ${callerNetwork(ip)}`, now, { event: "ip-block", peer: ip });
       return "refused";
     }
     if (!this.#limited) return "admitted";
@@ -69,10 +69,10 @@ export class Gate {
   }
 
   #blockBegins(ip: string, reason: "volume" | "probe"): void {
-    this.#log("warning", "rate-block", { PEER: ip, REASON: reason });
+    this.#log({ event: "rate-block", peer: ip, reason });
   }
 
   #evicted(): void {
-    this.#quiet.event("rate-evict", performance.now(), "warning", "rate-evict", { COUNT: 1 });
+    this.#quiet.event("rate-evict", performance.now(), { event: "rate-evict", count: 1 });
   }
 }

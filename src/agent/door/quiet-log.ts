@@ -1,7 +1,7 @@
 /**
  * Log lines that strangers can cause, at most one a minute of each kind: further ones are only counted (T21).
  */
-import type { Log, LogFields, LogLevel } from "../../core/log-line.ts";
+import type { AgentEvent, AgentLog } from "../../core/events.ts";
 
 const QUIET_MS = 60_000;
 
@@ -14,11 +14,14 @@ interface Kind {
   unlogged: number;
 }
 
+/** One that may have a count. */
+type CountedEvent = Extract<AgentEvent, { readonly count?: number | undefined }>;
+
 export class QuietLog {
-  readonly #log: Log;
+  readonly #log: AgentLog;
   readonly #kinds = new Map<string, Kind>();
 
-  constructor(log: Log) {
+  constructor(log: AgentLog) {
     this.#log = log;
   }
 
@@ -27,7 +30,7 @@ export class QuietLog {
    * @param kind what makes two events the same: the action and the peer
    * @param now milliseconds
    */
-  event(kind: string, now: number, level: LogLevel, action: string, fields: LogFields): void {
+  event(kind: string, now: number, event: CountedEvent): void {
     const known = this.#kinds.get(kind);
     if (known !== undefined && now - known.loggedAt < QUIET_MS) {
       known.unlogged += 1;
@@ -37,7 +40,7 @@ export class QuietLog {
     this.#kinds.delete(kind);
     if (this.#kinds.size >= MAX_KINDS) this.#forgetOldest();
     this.#kinds.set(kind, { loggedAt: now, unlogged: 0 });
-    this.#log(level, action, { ...fields, COUNT: count > 1 ? count : fields.COUNT });
+    this.#log(count > 1 ? { ...event, count } : event);
   }
 
   #forgetOldest(): void {

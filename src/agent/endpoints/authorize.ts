@@ -22,6 +22,6 @@ export async function authorize(
   const hook = { file, timeoutSeconds: auth_hook_timeout, readsJson: auth_hook_json };
   const asked = { action, script, args, username, token, sourceIp: peerIp, time: now() };
   const decision = decideHook(await runHook(hook, asked));
-  logDecision(log, decision, { AUTHACTION: action, HOOK: file, IP: peerIp, USER: username });
+  logDecision(log, decision, { authaction: action, hook: file, ip: peerIp, user: username });
   return decision;
 }

@@ -20,7 +20,7 @@ export const capabilities: Endpoint = async (context, { peerIp }) => {
   } as const;
   const decision = await authorize(context, asked).finally(release);
   if (!decision.allowed) {
-    log("warning", "capabilities-deny", { PEER: peerIp, REASON: decision.reason });
+    log({ event: "capabilities-deny", peer: peerIp, reason: decision.reason });
     return refusal(403, "not authorised");
   }
   const scripts = [...state.allowlist.scripts.values()].map((script) => ({
@@ -30,7 +30,7 @@ export const capabilities: Endpoint = async (context, { peerIp }) => {
       agentTakesSerial(script.name, script, state.config) ||
       judgeStart(script, state.config).kind === "good",
   }));
-  log("info", "capabilities", { PEER: peerIp, SCRIPTS: scripts.length });
+  log({ event: "capabilities", peer: peerIp, scripts: scripts.length });
   return {
     status: 200,
     body: { status: "ok", host: hostname(), version: VERSION, scripts, tags: state.config.tags },

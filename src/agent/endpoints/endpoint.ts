@@ -1,5 +1,5 @@
 /** What every endpoint of the agent takes and returns. */
-import type { Log } from "../../core/log-line.ts";
+import type { AgentLog } from "../../core/events.ts";
 import type { QuietLog } from "../door/quiet-log.ts";
 import type { RunningScripts } from "../scripts/running-scripts.ts";
 import type { AgentState } from "../state/state.ts";
@@ -19,7 +19,7 @@ export interface AgentReply {
 
 export interface AgentContext {
   readonly state: AgentState;
-  readonly log: Log;
+  readonly log: AgentLog;
   /** For log lines that refused callers could cause without end. */
   readonly quiet: QuietLog;
   readonly now: () => Date;

@@ -13,16 +13,16 @@ import { type Endpoint, requestIdIn } from "./endpoint.ts";
 export const renewComplete: Endpoint = async (context, { peerIp, body }) => {
   const { state, log, now } = context;
   const reqid = requestIdIn(body);
-  const where = { PEER: peerIp, REQID: reqid };
+  const where = { peer: peerIp, reqid };
   const asked = readJsonAs(renewCompleteRequest, body);
   if (asked === undefined) return { status: 400, body: { error: "invalid JSON", reqid } };
   try {
     const certificate = checkRenewed(asked, state.trust.identity, now());
     storeCertificate(state.config, certificate.pem);
-    log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });
+    log({ event: "renew-complete", ...where, expiry: opensslTime(certificate.notAfter) });
     return { status: 200, body: { status: "ok", reqid } };
   } catch (thrown) {
-    log("err", "renew-complete", { ...where, ERROR: messageOf(thrown) });
+    log({ event: "renew-complete-fail", ...where, error: messageOf(thrown) });
     const refused = thrown instanceof CtrlExecError && thrown.code === "untrusted";
     const error = refused ? thrown.message : "cannot store the certificate";
     return { status: refused ? 400 : 500, body: { error, reqid } };

@@ -11,10 +11,10 @@ export const renew: Endpoint = async ({ state, log }, { peerIp, body }) => {
     const { createCsr } = await import("../../pki/csr.ts");
     const key = readPrivateKey(keyPem, state.config.key);
     const csr = await createCsr(ownName(certificate), key);
-    log("info", "renew", { PEER: peerIp, REQID: reqid });
+    log({ event: "renew", peer: peerIp, reqid });
     return { status: 200, body: { status: "ok", csr, reqid } };
   } catch (thrown) {
-    log("err", "renew", { ERROR: messageOf(thrown), PEER: peerIp, REQID: reqid });
+    log({ event: "renew-fail", error: messageOf(thrown), peer: peerIp, reqid });
     return { status: 500, body: { error: "cannot make a certificate request", reqid } };
   }
 };

@@ -43,7 +43,7 @@ export async function answerRoute(
   const { trust } = context.state;
   const { serial } = caller.certificate;
   if (trust.revoked.has(serial)) {
-    context.log("warning", "revoked-cert", { PEER: caller.ip, SERIAL: serial });
+    context.log({ event: "revoked-cert", peer: caller.ip, serial });
     return refusal(403, "certificate revoked");
   }
   const judged = trust.controller.judge(caller.certificate);
@@ -70,19 +70,20 @@ function refuseSerial(
   if (route !== "GET /capabilities") {
     if (reason === undefined && route === "POST /ping" && isItself(state, caller)) {
       const kind = `self-ping ${callerNetwork(ip)}`;
-      quiet.event(kind, performance.now(), "info", "self-ping", { PEER: ip });
+      quiet.event(kind, performance.now(), { event: "self-ping", peer: ip });
     } else {
-      log("warning", "serial-reject", { PEER: ip, REASON: reason, REQID: requestIdIn(body) });
+      log({ event: "serial-reject", peer: ip, reason, reqid: requestIdIn(body) });
     }
     return { status: 403, body: { error: "serial mismatch", status: "forbidden" } };
   }
   if (!state.trust.controller.known) {
-    log("warning", "capabilities-no-serial", { PEER: ip, REASON: "no stored serial" });
+    log({ event: "capabilities-no-serial", peer: ip, reason: "no stored serial" });
   } else {
-    log("warning", "capabilities-deny", {
-      PEER: ip,
-      PEER_SERIAL: certificate.serial,
-      REASON: reason ?? "serial mismatch",
+    log({
+      event: "capabilities-deny",
+      peer: ip,
+      peerSerial: certificate.serial,
+      reason: reason ?? "serial mismatch",
     });
   }
   return refusal(403, "forbidden");

@@ -50,7 +50,7 @@ async function runParsed(
   const { state, log, now, running } = context;
   const { script: name, args, reqid } = request;
   const deny = (error: string, reason?: string) => {
-    log("warning", "deny", { PEER: peerIp, REASON: reason, REQID: reqid, SCRIPT: name });
+    log({ event: "deny", peer: peerIp, reason, reqid, script: name });
     return refuse(request, error);
   };
   const work = workFor(name, state);
@@ -129,7 +129,7 @@ function storeSerial(
   { script, args, reqid }: RunRequest,
 ): AgentReply {
   const result = takeSerial(state.config, args);
-  log("info", "run", { EXIT: result.exit, PEER: peerIp, REQID: reqid, SCRIPT: script });
+  log({ event: "run", exit: result.exit, peer: peerIp, reqid, script });
   return { status: 200, body: { script, ...result, reqid, state: ENDED } };
 }
 
@@ -151,18 +151,14 @@ async function execute(
   });
   const onStalled = () => {
     const bytes = Buffer.byteLength(input);
-    log("warning", "stdin-timeout", { BYTES: bytes, REQID: reqid, SCRIPT: name });
+    log({ event: "stdin-timeout", bytes, reqid, script: name });
   };
   const result = await runAllowedScript(script, judged, args, input, state.config, onStalled);
   const exit = result.exit ?? EXIT_NOT_EXECUTED;
   const problem = problemOf(result, script);
-  log(problem === undefined ? "info" : "warning", "run", {
-    ERROR: problem,
-    EXIT: exit,
-    PEER: peerIp,
-    REQID: reqid,
-    SCRIPT: name,
-  });
+  const ended = { exit, peer: peerIp, reqid, script: name };
+  if (problem === undefined) log({ event: "run", ...ended });
+  else log({ event: "run-problem", error: problem, ...ended });
   return {
     status: 200,
     body: { script: name, exit, ...outputOf(result), reqid, ...endOf(result, script, problem) },

@@ -49,9 +49,10 @@ export class Requests {
       await connection.hangUp();
     } catch (thrown) {
       // The answer cannot be built: it is longer than a string can be.
-      this.#context().log("err", "accept-fatal", {
-        PEER: visit.caller.ip,
-        REASON: messageOf(thrown),
+      this.#context().log({
+        event: "accept-fatal",
+        peer: visit.caller.ip,
+        reason: messageOf(thrown),
       });
       connection.close();
     } finally {
@@ -88,8 +89,8 @@ export class Requests {
     const { log } = this.#context();
     for (const [connection, { ip, body }] of this.#talks) {
       if (!this.isBusy(connection)) continue;
-      const REASON = `the agent stops; a script that has begun ${afterTheAgent()}`;
-      log("warning", "hang-up", { PEER: ip, REASON, REQID: requestIdIn(body) });
+      const reason = `the agent stops; a script that has begun ${afterTheAgent()}`;
+      log({ event: "hang-up", peer: ip, reason, reqid: requestIdIn(body) });
     }
   }
 
@@ -143,9 +144,10 @@ export class Requests {
   /** The refusal of a request that cannot be read. @param reason for the log, which may say more */
   #refuse({ ip }: Caller, status: number, error: string, reason = error): AgentReply {
     const kind = `request-refused ${callerNetwork(ip)} ${reason}`;
-    this.#context().quiet.event(kind, performance.now(), "warning", "request-refused", {
-      PEER: ip,
-      REASON: reason,
+    this.#context().quiet.event(kind, performance.now(), {
+      event: "request-refused",
+      peer: ip,
+      reason,
     });
     return refusal(status, error);
   }
@@ -164,7 +166,7 @@ export class Requests {
       const request = { peerIp: caller.ip, body: text };
       return await answerRoute(context, caller, `${method} ${target}`, request);
     } catch (thrown) {
-      context.log("err", "accept-fatal", { PEER: caller.ip, REASON: messageOf(thrown) });
+      context.log({ event: "accept-fatal", peer: caller.ip, reason: messageOf(thrown) });
       return { status: 500, body: { error: "internal error" } };
     }
   }

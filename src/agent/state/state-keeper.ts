@@ -1,18 +1,18 @@
 /** The state in force. SIGHUP replaces it whole; what it trusts follows its files by itself. */
-import type { Log } from "../../core/log-line.ts";
+import type { AgentLog } from "../../core/events.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { RevokedSerials } from "../trust/revoked-serials.ts";
 import { type AgentState, logBadRevocations } from "./state.ts";
 
 export class StateKeeper {
-  readonly #log: Log;
+  readonly #log: AgentLog;
   #state: AgentState;
   #problem: string | undefined;
   /** The text of the revocation file whose bad lines have already been logged. */
   #toldRevocations: string | undefined;
 
-  constructor(state: AgentState, log: Log) {
+  constructor(state: AgentState, log: AgentLog) {
     this.#state = state;
     this.#toldRevocations = state.trust.revoked.text;
     this.#log = log;
@@ -40,7 +40,7 @@ export class StateKeeper {
     revoked.look();
     const problem = identity.problem ?? controller.problem ?? revoked.problem;
     if (problem !== undefined && problem !== this.#problem) {
-      this.#log("err", "reload-fail", { ERROR: problem });
+      this.#log({ event: "reload-fail", error: problem });
     }
     this.#problem = problem;
     this.#tellBadRevocations(revoked);
@@ -48,7 +48,7 @@ export class StateKeeper {
   }
 
   #tellNewIdentity({ serial, notAfter }: CertificateFacts): void {
-    this.#log("info", "new-identity", { EXPIRY: opensslTime(notAfter), SERIAL: serial });
+    this.#log({ event: "new-identity", expiry: opensslTime(notAfter), serial });
   }
 
   #tellBadRevocations(revoked: RevokedSerials): void {

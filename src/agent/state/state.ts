@@ -2,7 +2,7 @@
 
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
-import type { Log } from "../../core/log-line.ts";
+import type { AgentLog } from "../../core/events.ts";
 import { readTrustedText } from "../../system/files/trusted-file.ts";
 import { AGENT_FILE_RULE } from "../checks/config-files.ts";
 import { type Allowlist, parseAllowlist } from "../scripts/allowlist.ts";
@@ -52,24 +52,24 @@ async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowli
 export function logStateWarnings(
   state: AgentState,
   configWarnings: readonly ConfigWarning[],
-  log: Log,
+  log: AgentLog,
 ): void {
   for (const { key, message } of [...configWarnings, ...state.allowedIps.warnings]) {
-    log("warning", "config-warn", { KEY: key, MSG: message });
+    log({ event: "config-warn", key, msg: message });
   }
   for (const { key, message } of state.allowlist.warnings) {
-    log("warning", "config-warn", { ENTRY: key, MSG: message });
+    log({ event: "config-warn", entry: key, msg: message });
   }
   const { revoked } = state.trust;
   logBadRevocations(revoked, log);
   if (!revoked.present) {
     const { namesRevocationFile, revoked_serials } = state.config;
-    const level = namesRevocationFile ? "err" : "info";
-    log(level, "revoked-serials-absent", { PATH: revoked_serials, REASON: "no such file" });
+    const event = namesRevocationFile ? "revoked-serials-missing" : "revoked-serials-absent";
+    log({ event, path: revoked_serials, reason: "no such file" });
   }
 }
 
 /** A line that is not a serial lets in somebody who was meant to be shut out: an error, at every load. */
-export function logBadRevocations({ problems }: RevokedSerials, log: Log): void {
-  for (const ERROR of problems) log("err", "revoked-serials-bad", { ERROR });
+export function logBadRevocations({ problems }: RevokedSerials, log: AgentLog): void {
+  for (const error of problems) log({ event: "revoked-serials-bad", error });
 }

@@ -70,7 +70,7 @@ async function pairNow(input: PairingInput, plan: PairingPlan): Promise<number> 
     return await askAndStore(input, plan, setting, progress);
   } catch (thrown) {
     // In the background nobody reads what main prints.
-    setting.log("err", "pair-fail", { ERROR: messageOf(thrown), REQID: progress.reqid });
+    setting.log({ event: "pair-fail", error: messageOf(thrown), reqid: progress.reqid });
     throw thrown;
   }
 }
@@ -143,13 +143,13 @@ async function conclude(
       forMs: STORE_SECONDS * 1000,
       everyMs: STORE_AGAIN_MS,
       onFailure: ({ message }) => {
-        log("warning", "pair-store-fail", { ERROR: message, REQID: reqid });
+        log({ event: "pair-store-fail", error: message, reqid });
         io.err(
           `${message}\nTrying again for ${STORE_SECONDS} s; what was approved is lost if this ends.\n`,
         );
       },
     });
-    log("info", "pair-complete", { DISPATCHER: plan.controller, STATUS: "approved" });
+    log({ event: "pair-complete", dispatcher: plan.controller, status: "approved" });
     io.err(`Paired. Certificate: ${config.cert}\n`);
     io.err(
       "Next, unless the agent runs already, start it; with systemd: systemctl enable --now ctrl-exec-agent\n",
@@ -161,12 +161,12 @@ async function conclude(
     return 0;
   }
   if (outcome.kind === "denied" && outcome.reason !== CONTROLLER_TIMEOUT) {
-    log("warning", "pair-denied", { REASON: outcome.reason, REQID: reqid });
+    log({ event: "pair-denied", reason: outcome.reason, reqid });
     const next = outcome.reason === PUSHED_OUT ? "; run request-pairing again" : "";
     io.err(`Denied: ${forOneLine(outcome.reason)}. Nothing was stored${next}.\n`);
     return EXIT_DENIED;
   }
-  log("warning", "pair-timeout", { REQID: reqid });
+  log({ event: "pair-timeout", reqid });
   io.err("Nobody approved the request in time. Nothing was stored; run request-pairing again.\n");
   return EXIT_TIMEOUT;
 }

@@ -4,8 +4,8 @@ import { type AgentServer, startAgentServer } from "../../agent/server.ts";
 import { loadState, logStateWarnings } from "../../agent/state/state.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
-import { ERROR_FACTS, messageOf } from "../../core/errors.ts";
-import type { Log } from "../../core/log-line.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { AgentLog } from "../../core/events.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";
@@ -71,7 +71,7 @@ interface Serving {
   readonly server: AgentServer;
   /** The configuration that the listening socket was made from. */
   readonly config: AgentConfig;
-  readonly log: Log;
+  readonly log: AgentLog;
 }
 
 async function start(input: Input): Promise<Serving> {
@@ -99,12 +99,12 @@ async function reload(input: Input, { server, config, log }: Serving): Promise<v
     logStateWarnings(state, warningsFor(next), log);
     for (const key of ["port", "bind"] as const) {
       if (next.config[key] === config[key]) continue;
-      log("warning", "config-warn", { KEY: key, MSG: `still ${config[key]} until a restart` });
+      log({ event: "config-warn", key, msg: `still ${config[key]} until a restart` });
     }
     server.replaceState(state);
-    log("info", "reload", { SCRIPTS: state.allowlist.scripts.size });
+    log({ event: "reload", scripts: state.allowlist.scripts.size });
   } catch (thrown) {
-    log(ERROR_FACTS.config.level, "reload-fail", { ERROR: messageOf(thrown) });
+    log({ event: "reload-fail", error: messageOf(thrown) });
     throw thrown;
   }
 }

@@ -8,7 +8,7 @@ import {
   parseAgentConfig,
 } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
-import type { Log } from "../../core/log-line.ts";
+import type { AgentLog } from "../../core/events.ts";
 import { readConfig, refuseChosen } from "../command/config-option.ts";
 import { openChosenLog } from "../command/log-option.ts";
 
@@ -16,7 +16,7 @@ export interface AgentSetting {
   readonly config: AgentConfig;
   readonly configWarnings: readonly ConfigWarning[];
   readonly allowlistPath: string;
-  readonly log: Log;
+  readonly log: AgentLog;
 }
 
 interface SettingOptions {

@@ -1,7 +1,7 @@
 /** The value of `--log`. */
 import { existsSync } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
-import type { Log } from "../../core/log-line.ts";
+import type { EventFrom, Program, Sink } from "../../core/events.ts";
 import { type LogDestination, openLog, SYSTEM_LOG } from "../../system/log/syslog.ts";
 import { callers } from "./callers.ts";
 import { rightsAreLent } from "./lent-rights.ts";
@@ -9,28 +9,29 @@ import { rightsAreLent } from "./lent-rights.ts";
 /**
  * With lent rights each line says who called, in BY: USER and the owner of the process are root then.
  *
- * @param tag `ctrl-exec` or `ctrl-exec-agent`
  * @throws CtrlExecError `usage`
  */
-export function openChosenLog(tag: string, value: string | undefined): Log {
-  const log = openLogs(tag, value);
-  const { names: BY } = callers();
-  if (BY === undefined) return log;
-  return (level, action, fields) => log(level, action, { ...fields, BY });
+export function openChosenLog<Of extends Program>(
+  program: Of,
+  value: string | undefined,
+): Sink<EventFrom<Of>> {
+  const log = openLogs(program, value);
+  const { names: by } = callers();
+  return by === undefined ? log : (event) => log({ ...event, by });
 }
 
-function openLogs(tag: string, value: string | undefined): Log {
+function openLogs<Of extends Program>(program: Of, value: string | undefined): Sink<EventFrom<Of>> {
   const chosen = logDestinations(value, rightsAreLent());
   // Where there is no syslog, its lines would only stand on stderr once more.
   const there = chosen.filter(
     (destination) => destination !== SYSTEM_LOG || existsSync(SYSTEM_LOG),
   );
   const [first = SYSTEM_LOG, ...others] = there;
-  const log = openLog(tag, first);
+  const log = openLog(program, first);
   if (others.length === 0) return log;
-  const logs = [log, ...others.map((destination) => openLog(tag, destination))];
-  return (...line) => {
-    for (const each of logs) each(...line);
+  const logs = [log, ...others.map((destination) => openLog(program, destination))];
+  return (event) => {
+    for (const each of logs) each(event);
   };
 }
 

@@ -33,8 +33,7 @@ export async function openController(options: SettingOptions): Promise<Controlle
   const { config, warnings } = await parseControllerConfig(file, text);
   refuseOpenFiles(config);
   const log = openChosenLog("ctrl-exec", options.log);
-  for (const { key, message } of warnings)
-    log("warning", "config-warn", { KEY: key, MSG: message });
+  for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
   return { config, log, now: () => new Date(), agentPort, dialler: undefined, index: undefined };
 }
 

@@ -47,13 +47,13 @@ export async function authorize(
   const hook = config.auth_hook;
   const decision = await decide(controller, caller, request);
   logDecision(log, decision, {
-    AUTHACTION: request.action,
-    HOOK: hook,
-    HOST: caller.foreignHost,
-    IP: caller.sourceIp,
-    ORIGIN: caller.origin,
-    REQID: caller.requestId,
-    USER: caller.username,
+    authaction: request.action,
+    hook,
+    host: caller.foreignHost,
+    ip: caller.sourceIp,
+    origin: caller.origin,
+    reqid: caller.requestId,
+    user: caller.username,
   });
   if (decision.allowed) return;
   const { reason, code, broken, fault } = decision;

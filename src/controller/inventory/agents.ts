@@ -50,11 +50,11 @@ export async function unpairAgent(
   // Revoked first: a crash in between leaves a host that can be unpaired again.
   if (revoked.length > 0) {
     addRevoked(config, revoked, `${hostname}, unpaired ${isoSeconds(now())}`);
-    log("info", "revoke", { AGENT: hostname, SERIALS: revoked.join(",") });
+    log({ event: "revoke", agent: hostname, serials: revoked });
   }
   removeAgent(config, hostname);
   forgetClock(controller, hostname);
-  log("info", "unpair", { AGENT: hostname, EXPIRY: record?.expiry ?? "unknown" });
+  log({ event: "unpair", agent: hostname, expiry: record?.expiry ?? "unknown" });
   return { hostname, expiry: record?.expiry, revoked };
 }
 
@@ -128,7 +128,7 @@ export async function editAgent(
   };
   writeAgent(config, changed);
   const { ip, lookup_by: by, port } = changed;
-  log("info", "edit-agent", { AGENT: changed.hostname, IP: ip, LOOKUP_BY: by, PORT: port });
+  log({ event: "edit-agent", agent: changed.hostname, ip, lookupBy: by, port });
   return changed;
 }
 

@@ -54,14 +54,14 @@ export async function rememberContacts(
       const news = newsIn(record, contact);
       if (Object.keys(news).length === 0) return undefined;
       if (news.serial_status === "current") {
-        log("info", "serial-confirmed", { AGENT: record.hostname });
+        log({ event: "serial-confirmed", agent: record.hostname });
       }
       const learned = { ...record, ...news };
       changed.set(record.hostname, learned);
       return learned;
     });
   } catch (thrown) {
-    log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
+    log({ event: "config-warn", key: "state_dir", msg: messageOf(thrown) });
   }
   return changed;
 }

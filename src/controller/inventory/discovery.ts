@@ -1,10 +1,11 @@
 /** Discovery: what every host may run, and its tags. */
+import { formatHostPort } from "../../core/net/host-name.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
 import { capabilitiesReply } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedRegistry, authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import { answerOf, logAnswer } from "../fleet/answer.ts";
+import { answerOf } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
@@ -68,11 +69,12 @@ function discovered(outcome: HostOutcome): DiscoveredHost {
   return { host, status, version, rtt, scripts, tags };
 }
 
-function logResult(host: HostContext, outcome: HostOutcome, found: DiscoveredHost): void {
-  logAnswer(host, outcome, {
-    action: "capabilities",
-    error: found.error,
-    given: { SCRIPTS: found.scripts.length },
-    always: {},
-  });
+function logResult(
+  { log }: HostContext,
+  { target, rtt }: HostOutcome,
+  { error, scripts }: DiscoveredHost,
+): void {
+  const asked = { rtt, target: formatHostPort(target.name, target.port) };
+  if (error === undefined) log({ event: "capabilities", ...asked, scripts: scripts.length });
+  else log({ event: "capabilities-fail", ...asked, error });
 }

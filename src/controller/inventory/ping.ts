@@ -1,12 +1,13 @@
 /** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
 import { differs } from "../../core/clock.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import type { PingResult } from "../../core/results.ts";
 import { pingReply } from "../../core/wire/messages.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import { answerOf, logAnswer } from "../fleet/answer.ts";
+import { answerOf } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
@@ -75,14 +76,11 @@ function pingResult(outcome: HostOutcome, reqid: string): PingResult {
 
 /** RESULT and TARGET are what 0.8 logs, STATUS and PEER what its documents promise: tools look for either. */
 function logResult(
-  host: HostContext,
-  outcome: HostOutcome,
+  { log }: HostContext,
+  { target, peer, rtt }: HostOutcome,
   { reqid, status, error }: PingResult,
 ): void {
-  logAnswer(host, outcome, {
-    action: "ping",
-    error,
-    given: { RESULT: "ok" },
-    always: { PEER: outcome.peer, REQID: reqid, STATUS: status },
-  });
+  const asked = { peer, reqid, rtt, status, target: formatHostPort(target.name, target.port) };
+  if (error === undefined) log({ event: "ping", ...asked, result: "ok" });
+  else log({ event: "ping-fail", ...asked, error });
 }

@@ -74,9 +74,9 @@ export class PairingAnswers {
     return names.flatMap((name) => /^(.*)\.(?:approved|denied)$/.exec(name)?.[1] ?? []);
   }
 
-  #tell(REQID: string, thrown: unknown): void {
-    if (this.#told.has(REQID)) return;
-    this.#told.add(REQID);
-    this.#log("err", "pair-answer-fail", { ERROR: messageOf(thrown), REQID });
+  #tell(reqid: string, thrown: unknown): void {
+    if (this.#told.has(reqid)) return;
+    this.#told.add(reqid);
+    this.#log({ event: "pair-answer-fail", error: messageOf(thrown), reqid });
   }
 }

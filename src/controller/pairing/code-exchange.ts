@@ -43,7 +43,7 @@ export class CodeExchange {
     const alone = { kind: "agreed", confirmation: ofRequestAlone(csr) } as const;
     if (commitment === undefined) return alone;
     if (!this.#limit.begin(id, hostname, ip, performance.now())) {
-      this.#log("warning", "pair-code-limit", { AGENT: hostname, IP: ip, REQID: id });
+      this.#log({ event: "pair-code-limit", agent: hostname, ip, reqid: id });
       return alone;
     }
     return await this.#exchange(socket, id, csr, commitment);

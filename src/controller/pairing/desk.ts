@@ -113,7 +113,7 @@ export async function approveRequest(
     nonce: request.nonce,
     dispatcher_serial: controllerSerial,
   });
-  log("info", "pair-approve", { AGENT: request.hostname, REQID: id });
+  log({ event: "pair-approve", agent: request.hostname, reqid: id });
   return { record, replaced };
 }
 

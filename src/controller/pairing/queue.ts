@@ -127,7 +127,7 @@ function pushOut({ config, log }: HostContext, request: PendingRequest): void {
   // Before it goes: whoever finds it gone must find out why.
   rememberPushedOut(config, id);
   leaveAnswer(config, id, "denied", { status: "denied", reason: PUSHED_OUT, nonce });
-  log("warning", "pair-evict", { AGENT: hostname, IP: ip, REQID: id });
+  log({ event: "pair-evict", agent: hostname, ip, reqid: id });
 }
 
 /** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */
@@ -183,7 +183,7 @@ export function leaveDenial(
   reason: string,
 ): void {
   leaveAnswer(config, request.id, "denied", { status: "denied", reason, nonce: request.nonce });
-  log("info", "pair-deny", { AGENT: request.hostname, REQID: request.id });
+  log({ event: "pair-deny", agent: request.hostname, reqid: request.id });
 }
 
 /** The caller holds the registry lock. */

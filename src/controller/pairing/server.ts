@@ -93,11 +93,11 @@ export async function startPairingServer(
     });
     secure.on("error", () => raw.destroy());
     watchSentBytes(secure, () => {
-      log("warning", "pair-reject", { IP: ip, REASON: "more bytes than a pairing takes" });
+      log({ event: "pair-reject-flood", ip, reason: "more bytes than a pairing takes" });
       raw.destroy();
     });
     handle(desk, secure, call).catch((thrown) => {
-      log("err", "pair-reject", { IP: ip, REASON: String(thrown) });
+      log({ event: "pair-reject-fault", ip, reason: String(thrown) });
       raw.destroy();
     });
   });
@@ -109,7 +109,7 @@ export async function startPairingServer(
     lock.release();
     throw thrown;
   }
-  log("info", "pairing-mode-start", { PORT: port });
+  log({ event: "pairing-mode-start", port });
   return {
     port,
     caFingerprint: credential.ca.fingerprint,
@@ -119,7 +119,7 @@ export async function startPairingServer(
       desk.answers.close();
       await clearDesk(controller);
       lock.release();
-      log("info", "pairing-mode-stop");
+      log({ event: "pairing-mode-stop" });
     },
   };
 }
@@ -131,9 +131,10 @@ function withinDescriptors(given: HostContext): { controller: HostContext; conne
   const { connections, queue, work } = pairingShares(limit, config.pairing_max_queue);
   workDescriptors().resize(work);
   if (queue < config.pairing_max_queue) {
-    log("warning", "config-warn", {
-      KEY: "pairing_max_queue",
-      MSG: `ulimit -n ${limit} leaves room for ${queue} requests`,
+    log({
+      event: "config-warn",
+      key: "pairing_max_queue",
+      msg: `ulimit -n ${limit} leaves room for ${queue} requests`,
     });
   }
   const controller = { ...given, config: { ...config, pairing_max_queue: queue } };
@@ -169,7 +170,7 @@ async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
   const asked = await readPost(socket, "/pair", pairingRequest);
   if (asked === undefined) {
     // Who only looked whether somebody listens has gone, and asked for nothing.
-    if (!socket.destroyed) log("info", "pair-reject", { IP: ip, REASON: "not a pairing request" });
+    if (!socket.destroyed) log({ event: "pair-reject", ip, reason: "not a pairing request" });
     endWith(socket, { status: "error", reason: "invalid request" });
     return false;
   }
@@ -178,7 +179,7 @@ async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
   );
   if (submission.kind !== "pending") {
     const full = submission.kind === "queue-full";
-    log("info", "pair-reject", { IP: ip, REASON: full ? "queue-full" : submission.why });
+    log({ event: "pair-reject", ip, reason: full ? "queue-full" : submission.why });
     const reason = full ? "pairing queue full" : "invalid request";
     endWith(socket, { status: "error", reason });
     return false;
@@ -186,12 +187,13 @@ async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
   const { request, pushedOut } = submission;
   call.waits = true;
   if (pushedOut !== undefined) events.onPushedOut(pushedOut);
-  log("info", "pair-request", {
-    AGENT: request.hostname,
-    CODE_COVERS: request.code_covers,
-    IP: ip,
-    REQID: request.id,
-    STATUS: "pending",
+  log({
+    event: "pair-request",
+    agent: request.hostname,
+    codeCovers: request.code_covers,
+    ip,
+    reqid: request.id,
+    status: "pending",
   });
   socket.write(formatHttpResponse(JSON.stringify({ status: "pending", reqid: request.id })));
   events.onRequest(request);

@@ -20,8 +20,8 @@ import {
   targetKey,
 } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import { lockFileName } from "../store/lock-file-name.ts";
 import { paths } from "../store/paths.ts";
+import { lockFileName } from "./lock-file-name.ts";
 
 export interface LockOrder {
   readonly targets: readonly ResolvedTarget[];
@@ -66,12 +66,12 @@ export function takeRunLocks(controller: HostContext, order: LockOrder): RunLock
   }
   if (conflicts.length > 0) {
     giveUp();
-    log("warning", "lock-conflict", { CONFLICTS: conflicts.join(",") });
+    log({ event: "lock-conflict", conflicts });
     throw new LockedError(conflicts);
   }
   for (const target of targets) {
     held.get(lockFile(target, script))?.describe(`${holderText(controller, order, target)}\n`);
-    log("info", "lock-acquire", { HOST: target.label, SCRIPT: script });
+    log({ event: "lock-acquire", host: target.label, script });
   }
   const release = (target: ResolvedTarget) => {
     const file = lockFile(target, script);
@@ -83,7 +83,7 @@ export function takeRunLocks(controller: HostContext, order: LockOrder): RunLock
     held.delete(file);
     lock.release();
     workDescriptors().giveBack(1);
-    log("info", "lock-release", { HOSTS: target.label, SCRIPT: script });
+    log({ event: "lock-release", hosts: [target.label], script });
   };
   return { release, releaseAll: () => targets.forEach(release) };
 }

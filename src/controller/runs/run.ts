@@ -1,15 +1,15 @@
 /** A run that was accepted: nothing about it is an error any more, only a host's result. */
 import { CtrlExecError } from "../../core/errors.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/run-result.ts";
-import { logAnswer } from "../fleet/answer.ts";
 import { askFleet, type FleetDialler } from "../fleet/fan-out.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
 import type { HostContext } from "../store/host.ts";
-import type { RunRecord } from "../store/run-record.ts";
 import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
 import type { RunLocks } from "./locks.ts";
+import type { RunRecord } from "./records.ts";
 import { resultWithoutToken } from "./redact.ts";
 import { RunProgress } from "./run-progress.ts";
 
@@ -94,8 +94,8 @@ export class Run {
       });
     }
     this.#state = "recorded";
-    const hosts = targets.map(({ label }) => label).join(",");
-    this.#host.log("info", "dispatch", { HOSTS: hosts, REQID: this.reqid, SCRIPT: body.script });
+    const hosts = targets.map(({ label }) => label);
+    this.#host.log({ event: "dispatch", hosts, reqid: this.reqid, script: body.script });
     this.#fanOut().then(this.#report.resolve, this.#report.reject);
     void Promise.allSettled([this.finished, needed]).then(() => this.#account.close());
   }
@@ -165,11 +165,9 @@ export class Run {
   #keep(target: ResolvedTarget, result: RunResult, rtt?: number): void {
     const { body, record } = this.#parts;
     const { error, exit, reqid, script } = resultWithoutToken(result, body.token);
-    logAnswer(
-      this.#host,
-      { target, rtt },
-      { action: "run", error, given: { EXIT: exit }, always: { REQID: reqid, SCRIPT: script } },
-    );
+    const asked = { reqid, rtt, script, target: formatHostPort(target.name, target.port) };
+    if (error === undefined) this.#host.log({ event: "run", ...asked, exit });
+    else this.#host.log({ event: "run-fail", ...asked, error });
     this.#results.set(target, result);
     record.add(result);
   }

@@ -79,11 +79,11 @@ export function rememberClocks(
     const clocks = byHost(readClocks(config));
     for (const [host, offset] of news) {
       clocks.set(host, { host, offset, seen: time });
-      if (differs({ offset })) log("warning", "clock-differs", { AGENT: host, OFFSET: offset });
+      if (differs({ offset })) log({ event: "clock-differs", agent: host, offset });
     }
     writeClocks(config, [...clocks.values()], time);
   } catch (thrown) {
-    log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
+    log({ event: "config-warn", key: "state_dir", msg: messageOf(thrown) });
   }
 }
 
@@ -96,7 +96,7 @@ export function forgetClock({ config, log, now }: HostContext, host: string): vo
     const clocks = byHost(readClocks(config));
     if (clocks.delete(host)) writeClocks(config, [...clocks.values()], now());
   } catch (thrown) {
-    log("warning", "config-warn", { KEY: "state_dir", MSG: messageOf(thrown) });
+    log({ event: "config-warn", key: "state_dir", msg: messageOf(thrown) });
   }
 }
 

@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import type { Log } from "../../core/log-line.ts";
+import type { ControlLog } from "../../core/events.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { addDays, isoSeconds } from "../../core/time.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
@@ -65,13 +65,17 @@ export function readRotation(config: ControllerConfig): StoredRotation {
 }
 
 /** The state, or undefined when there is none; a corrupt one is logged. */
-export function rotationState(config: ControllerConfig, log: Log): RotationState | undefined {
+export function rotationState(
+  config: ControllerConfig,
+  log: ControlLog,
+): RotationState | undefined {
   const rotation = readRotation(config);
   if (rotation.kind === "corrupt") {
-    log("err", "rotation-state-corrupt", {
-      ERROR: "the last rotation is not known",
-      PATH: paths(config).rotation,
-      REASON: rotation.reason,
+    log({
+      event: "rotation-state-corrupt",
+      error: "the last rotation is not known",
+      path: paths(config).rotation,
+      reason: rotation.reason,
     });
   }
   return rotation.kind === "state" ? rotation.state : undefined;

@@ -55,7 +55,7 @@ export async function setupCa(controller: Controller): Promise<CertificateFacts>
   createWhole(caKey, keyPem, 0o600);
   createWhole(caCert, pem, 0o644);
   const made = readCertificate(pem, caCert);
-  log("info", "setup-ca", { FINGERPRINT: made.fingerprint });
+  log({ event: "setup-ca", fingerprint: made.fingerprint });
   return made;
 }
 
@@ -170,6 +170,6 @@ export async function setupController(
   writeWhole(config.cert, certificate.pem, 0o644);
   ensureFolder(credentials, 0o700);
   writeWhole(inForce, keptText(keyPem, certificate), 0o600);
-  log("info", "setup-ctrl-exec", { SERIAL: certificate.serial });
+  log({ event: "setup-ctrl-exec", serial: certificate.serial });
   return certificate;
 }

@@ -30,7 +30,7 @@ export async function restoreCredential(controller: Controller): Promise<Serial 
   }
   for (const step of restoreSteps(controller)) await step.run();
   const { serial } = replacement.certificate;
-  log("warning", "cert-replaced", { REPLACED_BY: serial, SERIAL: current.certificate.serial });
+  log({ event: "cert-replaced", replacedBy: serial, serial: current.certificate.serial });
   return serial;
 }
 

@@ -41,14 +41,14 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
   const targets = untold(controller, current.serial);
   if (targets.length === 0) return { confirmed: [], pending: [] };
   const hosts = targets.map(({ name }) => name);
-  log("info", "serial-broadcast", { HOSTS: hosts.join(","), SERIAL: current.serial });
+  log({ event: "serial-broadcast", hosts, serial: current.serial });
   const told = new Set(hosts);
   await changeAgents(config, (record) =>
     told.has(record.hostname) ? { ...record, serial_broadcast: isoSeconds(now()) } : undefined,
   );
   const report = await tell(controller, dialler, targets);
   for (const { host, error } of report.pending) {
-    log("warning", "serial-broadcast-fail", { AGENT: host, ERROR: error });
+    log({ event: "serial-broadcast-fail", agent: host, error });
   }
   return report;
 }

@@ -130,12 +130,13 @@ async function requireClock(
   const verdict = await checkClock(controller);
   if (verdict.kind === "fine" || verdict.differ.length < enough) return;
   const [furthest] = verdict.differ;
-  log("err", "clock-refuse", {
-    DIFFER: verdict.differ.length,
-    HOSTS: hostsOf(verdict),
-    OFFSET: furthest?.offset,
-    SEEN: verdict.seen,
-    TASK: deed,
+  log({
+    event: "clock-refuse",
+    differ: verdict.differ.length,
+    hosts: hostsOf(verdict),
+    offset: furthest?.offset,
+    seen: verdict.seen,
+    task: deed,
   });
   throw new CtrlExecError("untrusted", `Cannot ${deed}: ${disagreement(verdict)}`, {
     hint:
@@ -146,11 +147,8 @@ async function requireClock(
 
 const MAX_NAMED = 10;
 
-function hostsOf({ differ }: ClockVerdict): string {
-  return differ
-    .slice(0, MAX_NAMED)
-    .map(({ host }) => host)
-    .join(",");
+function hostsOf({ differ }: ClockVerdict): string[] {
+  return differ.slice(0, MAX_NAMED).map(({ host }) => host);
 }
 
 /** Who disagrees, and by how much. */

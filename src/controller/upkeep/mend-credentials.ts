@@ -42,11 +42,12 @@ export async function mendCredentials(controller: Controller): Promise<string[]>
     const longer = await signAgain(controller, certificate, lifeWithNow(controller, certificate));
     if (inForce) writeWhole(file, `${longer.pem.trimEnd()}\n`, 0o644);
     else writeWhole(file, keptText(privateKeyAlone(text, file), longer), 0o600);
-    log("warning", "cert-mended", {
-      NOT_AFTER: opensslTime(longer.notAfter),
-      NOT_BEFORE: opensslTime(longer.notBefore),
-      PATH: file,
-      SERIAL: certificate.serial,
+    log({
+      event: "cert-mended",
+      notAfter: opensslTime(longer.notAfter),
+      notBefore: opensslTime(longer.notBefore),
+      path: file,
+      serial: certificate.serial,
     });
     mended.push(certificate.serial);
   }

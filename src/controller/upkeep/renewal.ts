@@ -109,27 +109,28 @@ async function renewAgent(
 ): Promise<string | undefined> {
   const { log, config } = controller;
   const reqid = newRequestId();
-  const where = { REQID: reqid, TARGET: target.name };
-  log("info", "renew", { ...where, STATUS: "starting" });
-  let action = "renew";
+  const where = { reqid, target: target.name };
+  log({ event: "renew", ...where, status: "starting" });
+  let handedOver = false;
   try {
     const csr = await askForRequest(dialler, target, reqid);
     const { judgeCsr } = await import("../../pki/csr.ts");
     const { publicKey } = judgeCsr(csr, target.name);
     await noteUnknown(dialler, target);
     const certificate = await signIfUnchanged(controller, target, publicKey);
-    action = "renew-complete";
+    handedOver = true;
     await deliver(dialler, target, {
       cert: certificate.pem,
       ca: readCertificate(readText(config.ca), config.ca).pem,
       reqid,
     });
     await recordRenewal(controller, target.name, certificate);
-    log("info", "renew-complete", { ...where, EXPIRY: opensslTime(certificate.notAfter) });
+    log({ event: "renew-complete", ...where, expiry: opensslTime(certificate.notAfter) });
     return undefined;
   } catch (thrown) {
-    log("err", action, { ...where, ERROR: messageOf(thrown) });
-    return messageOf(thrown);
+    const error = messageOf(thrown);
+    log({ event: handedOver ? "renew-complete-fail" : "renew-fail", ...where, error });
+    return error;
   }
 }
 

@@ -132,15 +132,16 @@ export async function rotate(controller: Controller, force: boolean): Promise<Ro
     const overlapExpires = rotationState(config, log)?.overlapExpires;
     const agents = readRegistry(config).agents.size;
     const { oldSerial, newSerial } = plan;
-    log("info", "cert-rotated", {
-      AGENTS: agents,
-      NEW_SERIAL: newSerial,
-      OLD_SERIAL: oldSerial,
-      OVERLAP_EXPIRES: overlapExpires === undefined ? undefined : isoSeconds(overlapExpires),
+    log({
+      event: "cert-rotated",
+      agents,
+      newSerial,
+      oldSerial,
+      overlapExpires: overlapExpires === undefined ? undefined : isoSeconds(overlapExpires),
     });
     return { oldSerial, newSerial, agents, overlapExpires };
   } catch (thrown) {
-    log("err", "cert-rotation-fail", { ERROR: messageOf(thrown) });
+    log({ event: "cert-rotation-fail", error: messageOf(thrown) });
     throw thrown;
   }
 }
@@ -153,12 +154,9 @@ export async function rotateIfDue(
   const { config, log, now } = controller;
   const { certificate, ca } = loadCredential(config, now());
   const daysLeft = daysBetween(now(), certificate.notAfter);
-  log("info", "cert-check", {
-    DAYS_LEFT: daysLeft,
-    THRESHOLD: Math.floor(renewalThreshold(config)),
-  });
+  log({ event: "cert-check", daysLeft, threshold: Math.floor(renewalThreshold(config)) });
   if (!rotationDue(certificate.notAfter, ca.notAfter, config, now())) return undefined;
-  log("info", "cert-renewal-start", { DAYS_LEFT: daysLeft });
+  log({ event: "cert-renewal-start", daysLeft });
   return await rotate(controller, force);
 }
 
@@ -196,9 +194,10 @@ export async function markAgents(controller: Controller): Promise<string[]> {
     return { ...record, serial_status: status };
   });
   for (const hostname of givenUp) {
-    log("warning", "serial-stale", {
-      AGENT: hostname,
-      REASON: "not confirmed before the overlap was over; pair it again",
+    log({
+      event: "serial-stale",
+      agent: hostname,
+      reason: "not confirmed before the overlap was over; pair it again",
     });
   }
   return stale;

@@ -3,7 +3,15 @@
  * such socket. A log that nobody reads never stops the work (T66): its lines wait, within limits, and those
  * that are lost are counted and reported.
  */
-import { formatLogLine, type Log, type LogLevel } from "../../core/log-line.ts";
+import type { Level } from "../../core/events/entry.ts";
+import {
+  type CommonEvent,
+  type EventFrom,
+  lineLayouts,
+  type Program,
+  type Sink,
+} from "../../core/events.ts";
+import { formatLogLine } from "../../core/log-line.ts";
 import { Deadline } from "../deadline.ts";
 import { beforeEnd } from "../process/ending.ts";
 import { DatagramSender } from "./local-datagram.ts";
@@ -17,33 +25,39 @@ export type LogDestination = "stderr" | `/${string}`;
 export const SYSTEM_LOG = "/dev/log";
 
 const FACILITY_DAEMON = 3;
-const SEVERITY: Readonly<Record<LogLevel, number>> = { err: 3, warning: 4, info: 6 };
+const SEVERITY: Readonly<Record<Level, number>> = { err: 3, warning: 4, info: 6 };
 
-/** @param tag `ctrl-exec` or `ctrl-exec-agent` */
-export function openLog(tag: string, destination: LogDestination): Log {
-  const identity = `${tag}[${process.pid}]`;
+/** @param program whose name is the tag of the lines */
+export function openLog<Of extends Program>(
+  program: Of,
+  destination: LogDestination,
+): Sink<EventFrom<Of>> {
+  const identity = `${program}[${process.pid}]`;
+  const layoutOf = lineLayouts(program);
   const deliver = destination === "stderr" ? onStderr : syslogDelivery(destination);
   let lost = 0;
-  const write: (...line: Parameters<Log>) => boolean = (level, action, fields) =>
-    deliver(level, `${identity}: ${formatLogLine(action, fields)}`);
-  const sayLost = () => {
-    if (lost > 0 && write("warning", "log-lost", { COUNT: lost })) lost = 0;
+  const write = (event: EventFrom<Of> | CommonEvent): boolean => {
+    const { level, action, columns } = layoutOf(event.event);
+    return deliver(level, `${identity}: ${formatLogLine(action, columns, event)}`);
   };
-  return (...line) => {
+  const sayLost = () => {
+    if (lost > 0 && write({ event: "log-lost", count: lost })) lost = 0;
+  };
+  return (event) => {
     sayLost();
-    if (lost === 0 && write(...line)) return;
+    if (lost === 0 && write(event)) return;
     lost += 1;
     if (lost === 1) void flushStderr().then(sayLost);
   };
 }
 
 /** Returns false if the line is lost. */
-type Deliver = (level: LogLevel, message: string) => boolean;
+type Deliver = (level: Level, message: string) => boolean;
 
 const onStderr: Deliver = (_, message) => offerStderr(`${message}\n`);
 
 interface Line {
-  readonly level: LogLevel;
+  readonly level: Level;
   readonly message: string;
   readonly datagram: Uint8Array;
   readonly length: number;

@@ -27,6 +27,8 @@ import { parseOpensslTime } from "../../../src/core/time.ts";
 import { parseByteSize, parseRateLimit } from "../../../src/core/units.ts";
 import { type Target, textTarget } from "../target.ts";
 
+const LOG_COLUMNS = ["a", "b"].map((field) => ({ field, name: field.toUpperCase() }));
+
 export const WORDS: readonly Target[] = [
   textTarget(
     "host name",
@@ -83,7 +85,7 @@ export const WORDS: readonly Target[] = [
     ['a "quoted"\nvalue', "plain"],
     ["\n", '"', "\\", "=", " ", "\u202e", "\x9b", "ACTION="],
     (text) => {
-      const line = formatLogLine("x", { A: text, B: text.slice(0, 100) });
+      const line = formatLogLine("x", LOG_COLUMNS, { a: text, b: text.slice(0, 100) });
       if (/[\n\r\0]/.test(line) || line.length > 16_384) throw new Error("not one bounded line");
     },
   ),

@@ -12,8 +12,8 @@ test("the exit statuses and HTTP statuses that callers build on", () => {
   expect(ERROR_FACTS.usage.exit).toBe(2);
   expect(ERROR_FACTS.config.exit).toBe(78);
   expect(ERROR_FACTS.internal.exit).toBe(70);
-  expect(ERROR_FACTS.denied).toMatchObject({ exit: 1, http: 403, level: "warning" });
-  expect(ERROR_FACTS.locked).toMatchObject({ exit: 1, http: 409, level: "warning" });
+  expect(ERROR_FACTS.denied).toMatchObject({ exit: 1, http: 403 });
+  expect(ERROR_FACTS.locked).toMatchObject({ exit: 1, http: 409 });
   expect(ERROR_FACTS["not-found"].http).toBe(404);
   expect(ERROR_FACTS["bad-request"]).toMatchObject({ exit: 2, http: 400 });
 });

@@ -7,6 +7,7 @@ import {
   logDecision,
   tooLongVariables,
 } from "../../../src/core/hook.ts";
+import { EventLog } from "../../support/event-log.ts";
 
 const request: HookRequest = {
   action: "run",
@@ -134,9 +135,10 @@ test.each([
     { MSG: "/h is open; chmod go-w /h", REASON: "hook-not-trusted", RESULT: "error" },
   ],
 ] as const)("%j is logged with who asked", (decision, level, fields) => {
-  const lines: unknown[] = [];
-  logDecision((...line) => lines.push(line), decision, { USER: "alice" });
-  expect(lines).toEqual([[level, "auth", { USER: "alice", ...fields }]]);
+  const { log, events } = new EventLog("ctrl-exec");
+  logDecision(log, decision, { authaction: "run", ip: "192.0.2.1", user: "alice" });
+  const asked = { AUTHACTION: "run", IP: "192.0.2.1", USER: "alice" };
+  expect(events).toEqual([{ level, action: "auth", fields: { ...asked, ...fields } }]);
 });
 
 test("T65 a hook that could not be started refuses, and its administrator is told what to do", () => {

@@ -2,15 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { Gate } from "../../../../src/agent/door/gate.ts";
 import { readAllowedIps } from "../../../../src/agent/state/allowed-ips.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
-import type { LogFields } from "../../../../src/core/log-line.ts";
+import { EventLog } from "../../../support/event-log.ts";
 
 async function gate(...lines: readonly string[]) {
   const { config } = await parseAgentConfig("/etc/agent.conf", lines.join("\n"));
-  const logged: (readonly [string, LogFields])[] = [];
-  const log = (_: string, action: string, fields: LogFields = {}) => {
-    logged.push([action, JSON.parse(JSON.stringify(fields))]);
-  };
-  const door = new Gate(config, (await readAllowedIps(config)).list, log);
+  const log = new EventLog("ctrl-exec-agent");
+  const door = new Gate(config, (await readAllowedIps(config)).list, log.log);
+  const logged = () => log.events.map(({ action, fields }) => [action, fields] as const);
   const admits = (ip: string, at: number) => door.admits(ip, at) === "admitted";
   return { gate: door, admits, logged };
 }
@@ -22,7 +20,7 @@ describe("allowed_ips", () => {
     for (const at of [0, 10, 59_999]) expect(admits("192.0.2.1", at)).toBe(false);
     expect(admits("192.0.2.1", 60_000)).toBe(false);
     expect(admits("192.0.2.2", 60_001)).toBe(false);
-    expect(logged).toEqual([
+    expect(logged()).toEqual([
       ["ip-block", { PEER: "192.0.2.1" }],
       ["ip-block", { PEER: "192.0.2.1", COUNT: 3 }],
       ["ip-block", { PEER: "192.0.2.2" }],
@@ -32,7 +30,7 @@ describe("allowed_ips", () => {
   test("comes before the limits: who is kept out costs no source", async () => {
     const { admits, logged } = await gate("allowed_ips = 10.0.0.1");
     for (let n = 0; n < 2000; n++) admits(`192.0.2.${n}`, 0);
-    expect(logged.filter(([action]) => action === "rate-evict")).toEqual([]);
+    expect(logged().filter(([action]) => action === "rate-evict")).toEqual([]);
   });
 
   test("nobody's address is nobody's", async () => {
@@ -48,7 +46,7 @@ describe("rate limits", () => {
     expect(passed).toEqual([...Array(10).fill(true), false, false, false]);
     expect(admits("a", 10 + 299_999)).toBe(false);
     expect(admits("a", 10 + 300_000)).toBe(true);
-    expect(logged).toEqual([["rate-block", { PEER: "a", REASON: "volume" }]]);
+    expect(logged()).toEqual([["rate-block", { PEER: "a", REASON: "volume" }]]);
   });
 
   test("and three failed handshakes in ten minutes", async () => {
@@ -56,20 +54,20 @@ describe("rate limits", () => {
     for (let n = 0; n < 4; n++) door.handshakeFailed("a", n * 1000);
     expect(admits("a", 4000)).toBe(false);
     expect(admits("a", 3000 + 3_600_000)).toBe(true);
-    expect(logged).toEqual([["rate-block", { PEER: "a", REASON: "probe" }]]);
+    expect(logged()).toEqual([["rate-block", { PEER: "a", REASON: "probe" }]]);
   });
 
   test("rate_limit_disable", async () => {
     const { gate: door, admits, logged } = await gate("rate_limit_disable = 1");
     for (let n = 0; n < 100; n++) door.handshakeFailed("a", n);
     for (let n = 0; n < 100; n++) expect(admits("a", n)).toBe(true);
-    expect(logged).toEqual([]);
+    expect(logged()).toEqual([]);
   });
 
   test("T21 evictions are one line a minute with their count", async () => {
     const { admits, logged } = await gate();
     for (let n = 0; n < 1500; n++) admits(`source ${n}`, 0);
-    expect(logged).toEqual([["rate-evict", { COUNT: 1 }]]);
+    expect(logged()).toEqual([["rate-evict", { COUNT: 1 }]]);
   });
 
   test("T21 a host cannot evade them with the addresses of its /64", async () => {
@@ -79,7 +77,7 @@ describe("rate limits", () => {
     for (let n = 0; n < 4; n++) door.handshakeFailed(`2001:db8::${n}`, 100);
     expect(admits("2001:db8::ffff:1", 101)).toBe(false);
     expect(admits("2001:db8:0:8::1", 101)).toBe(true);
-    expect(logged).toEqual([
+    expect(logged()).toEqual([
       ["rate-block", { PEER: "2001:db8:0:7::10", REASON: "volume" }],
       ["rate-block", { PEER: "2001:db8::3", REASON: "probe" }],
     ]);
@@ -88,7 +86,7 @@ describe("rate limits", () => {
   test("T21 nor fill the log with them", async () => {
     const { admits, logged } = await gate("allowed_ips = 10.0.0.0/8");
     for (let n = 0; n < 2000; n++) admits(`2001:db8::${n.toString(16)}`, n);
-    expect(logged).toEqual([["ip-block", { PEER: "2001:db8::0" }]]);
+    expect(logged()).toEqual([["ip-block", { PEER: "2001:db8::0" }]]);
   });
 });
 
@@ -99,7 +97,7 @@ describe("T21 the limits are for strangers", () => {
       expect(door.admits("a", n)).toBe("admitted");
       door.trustedFrom("a", n);
     }
-    expect(logged).toEqual([]);
+    expect(logged()).toEqual([]);
   });
 
   test("strangers who share the address are counted as ever", async () => {
@@ -110,7 +108,7 @@ describe("T21 the limits are for strangers", () => {
       expect(door.admits("a", 2 * n + 1)).toBe("admitted");
     }
     expect(door.admits("a", 20)).toBe("one-at-a-time");
-    expect(logged).toEqual([["rate-block", { PEER: "a", REASON: "volume" }]]);
+    expect(logged()).toEqual([["rate-block", { PEER: "a", REASON: "volume" }]]);
   });
 
   test("a block that began with connections which then show the serial ends", async () => {

@@ -2,14 +2,15 @@ import { expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { loadState, logStateWarnings } from "../../../../src/agent/state/state.ts";
 import { StateKeeper } from "../../../../src/agent/state/state-keeper.ts";
-import { EventLog, LocalFleet } from "../../../support/local-fleet.ts";
+import { EventLog } from "../../../support/event-log.ts";
+import { LocalFleet } from "../../../support/local-fleet.ts";
 
 test("a line of the revocation file that revokes nothing is told once for each change of the file", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   await agent.stop();
   const load = async () => await loadState(agent.config, agent.path("scripts.conf"));
-  const log = new EventLog();
+  const log = new EventLog("ctrl-exec-agent");
   const told = () => log.of("revoked-serials-bad").map(({ fields }) => fields.ERROR);
   const file = (text: string) => fleet.folder.write("web-01/revoked-serials", text);
   const path = agent.path("revoked-serials");

@@ -6,10 +6,10 @@
 import { expect, test } from "bun:test";
 import { loadCredentials } from "../../../../src/controller/trust/credential.ts";
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
-import type { LogFields } from "../../../../src/core/log-line.ts";
 import { rotationDue } from "../../../../src/core/rotation.ts";
 import { daysBetween, parseOpensslTime } from "../../../../src/core/time.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../../../src/core/wire/messages.ts";
+import type { LineFields } from "../../../support/event-log.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 
 const YEARS = 5;
@@ -82,7 +82,7 @@ test("a fleet of ten lives through five years", async () => {
     fleet.passDays(STEP_DAYS);
   }
 
-  const logged = (action: string, wanted: LogFields = {}) =>
+  const logged = (action: string, wanted: LineFields = {}) =>
     fleet.agents
       .flatMap((agent) => agent.log.of(action))
       .filter(({ fields }) => Object.entries(wanted).every(([key, value]) => fields[key] === value))

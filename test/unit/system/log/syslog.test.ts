@@ -30,21 +30,21 @@ describe("docs/PROTOCOL.md, section 7 on a real socket", () => {
     using folder = new TestFolder();
     const { socket, log } = logTo(folder);
     using _ = socket;
-    log("info", "run", { EXIT: 0, SCRIPT: "deploy" });
-    log("warning", "deny", { PEER: "::1" });
-    log("err", "accept-fatal");
+    log({ event: "lock-acquire", host: "web-01", script: "deploy" });
+    log({ event: "log-lost", count: 1 });
+    log({ event: "cert-rotation-fail", error: "" });
     expect(socket.lines.map(({ priority, action }) => [priority, action])).toEqual([
-      [30, "run"],
-      [28, "deny"],
-      [27, "accept-fatal"],
+      [30, "lock-acquire"],
+      [28, "log-lost"],
+      [27, "cert-rotation-fail"],
     ]);
     expect(socket.lines[0]).toMatchObject({
       tag: "ctrl-exec",
       pid: process.pid,
-      fields: { EXIT: "0", SCRIPT: "deploy" },
+      fields: { HOST: "web-01", SCRIPT: "deploy" },
     });
     expect(socket.lines[0]?.raw).toEndWith(
-      `ctrl-exec[${process.pid}]: ACTION=run EXIT=0 SCRIPT=deploy`,
+      `ctrl-exec[${process.pid}]: ACTION=lock-acquire HOST=web-01 SCRIPT=deploy`,
     );
   });
 
@@ -53,10 +53,10 @@ describe("docs/PROTOCOL.md, section 7 on a real socket", () => {
     const { socket, log } = logTo(folder);
     using _ = socket;
     const value = 'x"\n<30>Jan  1 00:00:00 ctrl-exec[1]: ACTION=auth RESULT=pass';
-    log("warning", "deny", { SCRIPT: value });
-    log("err", "run", { ERROR: "日".repeat(2 ** 20), Z: "\u0001".repeat(2 ** 20) });
+    log({ event: "lock-acquire", host: "web-01", script: value });
+    log({ event: "maintain-fail", error: "日".repeat(2 ** 20), task: "\u0001".repeat(2 ** 20) });
     expect(socket.lines).toHaveLength(2);
-    expect(socket.lines[0]).toMatchObject({ action: "deny", fields: { SCRIPT: value } });
+    expect(socket.lines[0]).toMatchObject({ action: "lock-acquire", fields: { SCRIPT: value } });
     expect(socket.lines[1]?.raw.length).toBeLessThan(17_000);
     expect(socket.lines[1]?.fields.ERROR).toStartWith("日日日");
   });
@@ -65,7 +65,7 @@ describe("docs/PROTOCOL.md, section 7 on a real socket", () => {
     using folder = new TestFolder();
     const path = folder.join("log");
     using socket = new LogSocket(path);
-    stderrOf(path, 'log("info", "start")', { TZ: "XXX-5:30" });
+    stderrOf(path, 'log({ event: "start", port: 1 })', { TZ: "XXX-5:30" });
     const [, hours, minutes] = / (\d\d):(\d\d):\d\d /.exec(socket.lines[0]?.raw ?? "") ?? [];
     const local = Number(hours) * 60 + Number(minutes);
     const now = new Date();
@@ -77,13 +77,13 @@ describe("docs/PROTOCOL.md, section 7 on a real socket", () => {
   test("a restarted daemon has a new socket under the same name", () => {
     using folder = new TestFolder();
     const { socket, log, path } = logTo(folder);
-    log("info", "start");
-    expect(socket.of("start")).toHaveLength(1);
+    log({ event: "api-stop" });
+    expect(socket.of("api-stop")).toHaveLength(1);
     socket[Symbol.dispose]();
     unlinkSync(path);
     using next = new LogSocket(path);
-    log("info", "run");
-    expect(next.of("run")).toHaveLength(1);
+    log({ event: "api-reload" });
+    expect(next.of("api-reload")).toHaveLength(1);
   });
 
   test("T66 a burst that a daemon's queue does not take at once waits, in order", async () => {
@@ -91,9 +91,9 @@ describe("docs/PROTOCOL.md, section 7 on a real socket", () => {
     const path = folder.join("log");
     using socket = new LogSocket(path, { reads: false });
     const log = openLog("ctrl-exec", `/${path.slice(1)}`);
-    for (let count = 0; count < 600; count++) log("info", "x", { I: count });
+    for (let count = 0; count < 600; count++) log({ event: "cert-renewal-start", daysLeft: count });
     await until("the daemon has read all of it", () => socket.lines.length === 600);
-    expect(socket.lines.map(({ fields }) => Number(fields.I))).toEqual(
+    expect(socket.lines.map(({ fields }) => Number(fields.DAYS_LEFT))).toEqual(
       Array.from({ length: 600 }, (_, index) => index),
     );
   });
@@ -101,7 +101,7 @@ describe("docs/PROTOCOL.md, section 7 on a real socket", () => {
 
 describe("an unreachable log never stops the work", () => {
   const line = /^ctrl-exec-agent\[\d+\]: ACTION=start PORT=7443\n$/;
-  const call = 'log("info", "start", { PORT: 7443 });';
+  const call = 'log({ event: "start", port: 7443 });';
   test("no socket: stderr", () => {
     using folder = new TestFolder();
     expect(stderrOf(folder.join("none"), call)).toMatch(line);
@@ -123,7 +123,7 @@ describe("an unreachable log never stops the work", () => {
     using folder = new TestFolder();
     const path = folder.join("log");
     using socket = new LogSocket(path);
-    const out = stderrOf(path, `for (let i = 0; i < 5000; i++) log("info", "x", { I: i });`);
+    const out = stderrOf(path, `for (let i = 0; i < 5000; i++) log({ event: "start", port: i });`);
     const received = socket.lines.length;
     expect(received).toBeGreaterThan(0);
     expect(received + out.split("\n").length - 1).toBe(5000);

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
+import { purgeRunRecords } from "../../../../src/controller/runs/record-space.ts";
+import { RunRecord } from "../../../../src/controller/runs/records.ts";
+import { readRunRecord as readStored } from "../../../../src/controller/runs/stored-runs.ts";
 import type { HostContext } from "../../../../src/controller/store/host.ts";
-import { purgeRunRecords } from "../../../../src/controller/store/record-space.ts";
-import { RunRecord } from "../../../../src/controller/store/run-record.ts";
-import { readRunRecord as readStored } from "../../../../src/controller/store/stored-runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import {
   type RunResult,
@@ -12,6 +12,7 @@ import {
   runResult,
   withoutResult,
 } from "../../../../src/core/run-result.ts";
+import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
 const REQID = "0123456789abcdef";
@@ -37,7 +38,7 @@ async function readRunRecord(controller: HostContext, reqid: string) {
 
 class Stage implements Disposable {
   readonly folder = new TestFolder();
-  readonly logged: [string, string][] = [];
+  readonly log = new EventLog("ctrl-exec");
   now = new Date();
 
   async controller(lines = ""): Promise<HostContext> {
@@ -45,7 +46,7 @@ class Stage implements Disposable {
     const { config } = await parseControllerConfig(this.folder.join("ctrl-exec.conf"), text);
     return {
       config,
-      log: (level, action) => this.logged.push([level, action]),
+      log: this.log.log,
       now: () => this.now,
     };
   }
@@ -290,9 +291,9 @@ describe("a run's record", () => {
     await record.stored;
     record.add(resultOf("a"));
     await record.close();
-    expect(stage.logged).toEqual([
-      ["warning", "run-store-fail"],
-      ["warning", "run-store-fail"],
+    expect(stage.log.events).toMatchObject([
+      { level: "warning", action: "run-store-fail" },
+      { level: "warning", action: "run-store-fail" },
     ]);
   });
 

@@ -14,11 +14,11 @@ import { formatBytes } from "../../core/units.ts";
 import { jsonPieces } from "../../core/wire/json-pieces.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
-import { resultWithoutToken } from "../runs/redact.ts";
+import type { HostContext } from "../store/host.ts";
+import { paths } from "../store/paths.ts";
 import { cutResult, longestBareResult } from "./cut-result.ts";
-import type { HostContext } from "./host.ts";
-import { paths } from "./paths.ts";
 import { noteRecordWritten } from "./record-space.ts";
+import { resultWithoutToken } from "./redact.ts";
 
 const RECORD_MODE = 0o640;
 
@@ -119,7 +119,7 @@ export class RunRecord {
       return true;
     } catch (thrown) {
       const { log } = this.#controller;
-      log("warning", "run-store-fail", { ERROR: messageOf(thrown), REQID: this.#facts.reqid });
+      log({ event: "run-store-fail", error: messageOf(thrown), reqid: this.#facts.reqid });
       return false;
     } finally {
       this.#pauseMs = Math.max(WRITE_PAUSE_MS, WRITE_SHARE * (performance.now() - started));

@@ -3,8 +3,8 @@ import { opendir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { isTemporary, removeIfDead } from "../../system/files/temporary-file.ts";
-import type { HostContext } from "./host.ts";
-import { paths } from "./paths.ts";
+import type { HostContext } from "../store/host.ts";
+import { paths } from "../store/paths.ts";
 
 const RECORD = /^[0-9a-f]{16}\.json$/;
 
@@ -24,7 +24,7 @@ export async function noteRecordWritten(controller: HostContext, bytes: number):
   try {
     await purgeRunRecords(controller);
   } catch (thrown) {
-    controller.log("warning", "run-purge-fail", { ERROR: messageOf(thrown) });
+    controller.log({ event: "run-purge-fail", error: messageOf(thrown) });
   }
 }
 
@@ -57,7 +57,7 @@ export async function purgeRunRecords({ config, log, now }: HostContext): Promis
     });
     for (const { file } of [...expired, ...tooMuch]) await unlink(file).catch(ignoreMissing);
     if (tooMuch.length > 0)
-      log("warning", "run-purge", { COUNT: tooMuch.length, REASON: "max_records" });
+      log({ event: "run-purge", count: tooMuch.length, reason: "max_records" });
     return expired.length + tooMuch.length;
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return 0;

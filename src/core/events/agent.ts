@@ -1,0 +1,165 @@
+/** Events of the agent. */
+import type { Entries } from "./entry.ts";
+
+export const AGENT_EVENTS = {
+  start: { level: "info", fields: ["port"], when: "it listens" },
+  ping: { level: "info", fields: ["peer", "reqid"], when: "it was asked" },
+  run: {
+    level: "info",
+    fields: ["exit", "peer", "reqid", "script"],
+    when: "a script has ended",
+  },
+  "run-problem": {
+    action: "run",
+    level: "warning",
+    fields: ["error", "exit", "peer", "reqid", "script"],
+    when: "a script could not be started (`cannot execute ...`), or the agent lost it at its start and does not know whether it ran (`cannot tell whether ...`)",
+  },
+  deny: {
+    level: "warning",
+    fields: ["peer", "reqid", "script"],
+    maybe: ["reason"],
+    when: "a script that is not in the allowlist (no REASON), or is refused",
+  },
+  "stdin-timeout": {
+    level: "warning",
+    fields: ["bytes", "reqid", "script"],
+    when: "the script left its context unread",
+  },
+  capabilities: { level: "info", fields: ["peer", "scripts"], when: "discovery" },
+  "capabilities-deny": {
+    level: "warning",
+    fields: ["peer", "reason"],
+    maybe: ["peerSerial"],
+    when: "discovery is refused",
+  },
+  "capabilities-no-serial": {
+    level: "warning",
+    fields: ["peer", "reason"],
+    when: "discovery is refused: this agent knows no control host",
+  },
+  renew: {
+    level: "info",
+    fields: ["peer", "reqid"],
+    when: "the agent has made the request for its next certificate",
+  },
+  "renew-fail": {
+    action: "renew",
+    level: "err",
+    fields: ["error", "peer", "reqid"],
+    when: "the agent cannot make such a request",
+  },
+  "renew-complete": {
+    level: "info",
+    fields: ["expiry", "peer", "reqid"],
+    when: "its next certificate is stored",
+  },
+  "renew-complete-fail": {
+    action: "renew-complete",
+    level: "err",
+    fields: ["error", "peer", "reqid"],
+    when: "its next certificate is refused, or cannot be stored",
+  },
+  "new-identity": {
+    level: "info",
+    fields: ["expiry", "serial"],
+    when: "from now on it shows the certificate that a pairing or renewal has stored",
+  },
+  "serial-reject": {
+    level: "warning",
+    fields: ["peer", "reqid"],
+    maybe: ["reason"],
+    when: "a certificate of the CA that is not the control host's; REASON when it came under a serial that this agent was told",
+  },
+  "self-ping": {
+    level: "info",
+    fields: ["peer"],
+    maybe: ["count"],
+    when: "`self-ping` called, from this host and with this agent's own certificate, and was refused as it must be",
+  },
+  "revoked-cert": {
+    level: "warning",
+    fields: ["peer", "serial"],
+    maybe: ["count"],
+    when: "a revoked certificate",
+  },
+  "tls-failure": {
+    level: "warning",
+    fields: ["peer", "reason"],
+    maybe: ["count"],
+    when: "no handshake",
+  },
+  "ip-block": {
+    level: "warning",
+    fields: ["peer"],
+    maybe: ["count"],
+    when: "an address that is not in `allowed_ips`",
+  },
+  "rate-block": {
+    level: "warning",
+    fields: ["peer", "reason"],
+    when: "once, when a block begins; REASON is `volume` or `probe`. A control host that has come in from PEER still does",
+  },
+  "rate-evict": {
+    level: "warning",
+    fields: ["count"],
+    when: "the table of addresses was full",
+  },
+  "accept-fatal": {
+    level: "err",
+    fields: ["peer", "reason"],
+    maybe: ["count"],
+    when: "all connections are taken by the control host, or a fault while answering",
+  },
+  "hang-up": {
+    level: "warning",
+    fields: ["peer", "reason"],
+    maybe: ["count", "reqid"],
+    when: "the agent closed a connection without an answer: a request or the taking of an answer was too slow, a stranger made room for another connection, or the agent stops (REQID is the request that is left without an answer)",
+  },
+  "request-refused": {
+    level: "warning",
+    fields: ["peer", "reason"],
+    maybe: ["count"],
+    when: "what came was not a request that can be read: too long, too many headers, no length, cut or empty, a body that is not UTF-8",
+  },
+  "pair-complete": { level: "info", fields: ["dispatcher", "status"], when: "paired" },
+  "pair-denied": { level: "warning", fields: ["reason", "reqid"], when: "not paired" },
+  "pair-timeout": {
+    level: "warning",
+    fields: ["reqid"],
+    when: "not paired: nobody approved the request in time",
+  },
+  "pair-store-fail": {
+    level: "warning",
+    fields: ["error", "reqid"],
+    when: "what was approved cannot be stored yet; it is tried for ten minutes",
+  },
+  "pair-fail": {
+    level: "err",
+    fields: ["error", "reqid"],
+    when: "pairing ended with an error; REQID is empty when the request was never taken",
+  },
+  "revoked-serials-absent": {
+    level: "info",
+    fields: ["path", "reason"],
+    when: "there is no revocation file",
+  },
+  "revoked-serials-missing": {
+    action: "revoked-serials-absent",
+    level: "err",
+    fields: ["path", "reason"],
+    when: "the revocation file that `agent.conf` names is not there",
+  },
+  "revoked-serials-bad": {
+    level: "err",
+    fields: ["error"],
+    when: "a line of the revocation file is not a serial, and revokes nothing; at every load",
+  },
+  reload: { level: "info", fields: ["scripts"], when: "SIGHUP was carried out" },
+  "reload-fail": {
+    level: "err",
+    fields: ["error"],
+    when: "a file with an error, named; the old state stays",
+  },
+} as const satisfies Entries;

@@ -1,0 +1,216 @@
+/** Events of the control host, whichever face was used. */
+import type { Entries } from "./entry.ts";
+
+export const CONTROLLER_EVENTS = {
+  dispatch: {
+    level: "info",
+    fields: ["hosts", "reqid", "script"],
+    when: "before a run fans out",
+  },
+  run: {
+    level: "info",
+    fields: ["exit", "reqid", "script", "target"],
+    maybe: ["rtt"],
+    when: "a host answered",
+  },
+  "run-fail": {
+    action: "run",
+    level: "err",
+    fields: ["error", "reqid", "script", "target"],
+    maybe: ["rtt"],
+    when: "a host failed",
+  },
+  ping: {
+    level: "info",
+    fields: ["reqid", "result", "status", "target"],
+    maybe: ["peer", "rtt"],
+    when: "a host answered; PEER is its address, RESULT and STATUS are `ok`",
+  },
+  "ping-fail": {
+    action: "ping",
+    level: "err",
+    fields: ["error", "reqid", "status", "target"],
+    maybe: ["peer", "rtt"],
+    when: "a host failed, STATUS is `error`; PEER where the address that was called is known",
+  },
+  capabilities: {
+    level: "info",
+    fields: ["scripts", "target"],
+    maybe: ["rtt"],
+    when: "a host answered discovery",
+  },
+  "capabilities-fail": {
+    action: "capabilities",
+    level: "err",
+    fields: ["error", "target"],
+    maybe: ["rtt"],
+    when: "a host did not",
+  },
+  "lock-acquire": { level: "info", fields: ["host", "script"], when: "before a run" },
+  "lock-release": { level: "info", fields: ["hosts", "script"], when: "after it" },
+  "lock-conflict": {
+    level: "warning",
+    fields: ["conflicts"],
+    when: "the script runs there already",
+  },
+  "run-store-fail": {
+    level: "warning",
+    fields: ["error", "reqid"],
+    when: "a run record, or all of it, could not be written",
+  },
+  "run-purge": {
+    level: "warning",
+    fields: ["count", "reason"],
+    when: "so many records went before their time, because of `max_records`",
+  },
+  "run-purge-fail": {
+    level: "warning",
+    fields: ["error"],
+    when: "the folder of the records cannot be looked through",
+  },
+  "pairing-mode-start": { level: "info", fields: ["port"], when: "pairing-mode starts" },
+  "pairing-mode-stop": { level: "info", fields: [], when: "pairing-mode ends" },
+  "pair-request": {
+    level: "info",
+    fields: ["agent", "codeCovers", "ip", "reqid", "status"],
+    when: "a host asks",
+  },
+  "pair-code-limit": {
+    level: "warning",
+    fields: ["agent", "ip", "reqid"],
+    when: "too many exchanges were given up under this name, by this address or by all: the code covers the request alone",
+  },
+  "pair-reject": {
+    level: "info",
+    fields: ["ip", "reason"],
+    when: "the queue is full, the request is not one, or its value for the code was wrong or did not come",
+  },
+  "pair-reject-flood": {
+    action: "pair-reject",
+    level: "warning",
+    fields: ["ip", "reason"],
+    when: "somebody sent on and on",
+  },
+  "pair-reject-fault": {
+    action: "pair-reject",
+    level: "err",
+    fields: ["ip", "reason"],
+    when: "a fault while answering",
+  },
+  "pair-evict": {
+    level: "warning",
+    fields: ["agent", "ip", "reqid"],
+    when: "a request was pushed out of the full queue by a newer one",
+  },
+  "pair-answer-fail": {
+    level: "err",
+    fields: ["error", "reqid"],
+    when: "a decision cannot be read yet; it is looked for again until it can be",
+  },
+  "pair-approve": { level: "info", fields: ["agent", "reqid"], when: "the operator approved" },
+  "pair-deny": { level: "info", fields: ["agent", "reqid"], when: "the operator denied" },
+  unpair: { level: "info", fields: ["agent", "expiry"], when: "a host was taken out" },
+  revoke: {
+    level: "info",
+    fields: ["agent", "serials"],
+    when: "its certificates answer for nobody any more",
+  },
+  "edit-agent": {
+    level: "info",
+    fields: ["agent"],
+    maybe: ["ip", "lookupBy", "port"],
+    when: "the address or port of a host was changed; as they are now",
+  },
+  "setup-ca": { level: "info", fields: ["fingerprint"], when: "a CA was made" },
+  "setup-ctrl-exec": {
+    level: "info",
+    fields: ["serial"],
+    when: "this host got a new key and certificate",
+  },
+  renew: {
+    level: "info",
+    fields: ["reqid", "status", "target"],
+    when: "the renewal of an agent's certificate begins; STATUS is `starting`",
+  },
+  "renew-fail": {
+    action: "renew",
+    level: "err",
+    fields: ["error", "reqid", "target"],
+    when: "it failed before the agent was given the certificate",
+  },
+  "renew-complete": {
+    level: "info",
+    fields: ["expiry", "reqid", "target"],
+    when: "the agent has its new certificate",
+  },
+  "renew-complete-fail": {
+    action: "renew-complete",
+    level: "err",
+    fields: ["error", "reqid", "target"],
+    when: "it failed when the agent was given the certificate",
+  },
+  "cert-check": {
+    level: "info",
+    fields: ["daysLeft", "threshold"],
+    when: "maintenance looked at the certificate",
+  },
+  "cert-renewal-start": { level: "info", fields: ["daysLeft"], when: "rotation begins" },
+  "cert-rotated": {
+    level: "info",
+    fields: ["agents", "newSerial", "oldSerial"],
+    maybe: ["overlapExpires"],
+    when: "this host has a new certificate",
+  },
+  "cert-rotation-fail": {
+    level: "err",
+    fields: ["error"],
+    when: "rotation failed; the old certificate stays",
+  },
+  "cert-mended": {
+    level: "warning",
+    fields: ["notAfter", "notBefore", "path", "serial"],
+    when: "a certificate of this host was not valid now, and was signed again under its serial",
+  },
+  "cert-replaced": {
+    level: "warning",
+    fields: ["replacedBy", "serial"],
+    when: "somebody else had put another certificate, serial REPLACED_BY, in the place of this host's; SERIAL was put back",
+  },
+  "rotation-state-corrupt": {
+    level: "err",
+    fields: ["error", "path", "reason"],
+    when: "`rotation.json` cannot be read",
+  },
+  "serial-broadcast": {
+    level: "info",
+    fields: ["hosts", "serial"],
+    when: "hosts are told the new serial",
+  },
+  "serial-confirmed": { level: "info", fields: ["agent"], when: "a host knows the new serial" },
+  "serial-broadcast-fail": {
+    level: "warning",
+    fields: ["agent", "error"],
+    when: "a host missed it",
+  },
+  "serial-stale": {
+    level: "warning",
+    fields: ["agent", "reason"],
+    when: "a host missed it for too long",
+  },
+  "clock-differs": {
+    level: "warning",
+    fields: ["agent", "offset"],
+    when: "an agent's clock is a minute or more away from this host's. Told when it is news, and each hour",
+  },
+  "clock-refuse": {
+    level: "err",
+    fields: ["differ", "hosts", "seen", "task"],
+    maybe: ["offset"],
+    when: "DIFFER of the SEEN hosts disagree with this host's clock: TASK was not done",
+  },
+  "maintain-fail": {
+    level: "err",
+    fields: ["error", "task"],
+    when: "a part of the maintenance failed; the others went on",
+  },
+} as const satisfies Entries;

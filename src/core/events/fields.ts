@@ -1,0 +1,86 @@
+/**
+ * Every field that an event may have, under the name that the code uses. In a log line it is upper case, with
+ * `_` before each word: `newSerial` is NEW_SERIAL. docs/LOGGING.md shows the meanings.
+ */
+interface Field<Kind extends string> {
+  readonly kind: Kind;
+  readonly meaning: string;
+}
+
+/** What the code gives for each kind; in a line a list is joined by commas. */
+interface Kinds {
+  readonly text: string;
+  readonly number: number;
+  readonly list: readonly string[];
+  readonly "number or word": number | string;
+}
+
+function field<Kind extends keyof Kinds>(kind: Kind, meaning: string): Field<Kind> {
+  return { kind, meaning };
+}
+
+export const FIELDS = {
+  agent: field("text", "a managed host, by the name that it is or asks to be registered under"),
+  agents: field("number", "how many hosts are registered"),
+  authaction: field("text", "what was asked for: `run`, `ping`, `discovery` or `api`"),
+  bind: field("text", "the address that it listens on"),
+  by: field("text", "who called with rights that were lent, as the lender tells it"),
+  bytes: field("number", "how many bytes"),
+  codeCovers: field(
+    "text",
+    "what the confirmation code covers: `both` hosts, or the `request` alone",
+  ),
+  conflicts: field("list", "`host:script` of each lock that another run holds"),
+  count: field("number", "how many"),
+  daysLeft: field("number", "until the certificate ends"),
+  differ: field("number", "how many hosts disagree"),
+  dispatcher: field("text", "the control host, as it was typed"),
+  entry: field("text", "a script's name in `scripts.conf`"),
+  error: field("text", "what failed, and why"),
+  exit: field("number", "the script's exit status"),
+  expiry: field("text", "when the certificate ends"),
+  fingerprint: field("text", "SHA-256 of the CA's certificate"),
+  hook: field("text", "the file of the auth hook"),
+  host: field("text", "a host; of a refused request the name that it gave this host"),
+  hosts: field("list", "the hosts that it is about"),
+  ip: field("text", "the address of the caller, or of the agent"),
+  key: field("text", "a key of the configuration"),
+  len: field("number", "the length of the request's body in bytes"),
+  lookupBy: field("text", "how the agent is found: by `name` or by `ip`"),
+  method: field("text", "of the HTTP request"),
+  msg: field("text", "what is wrong, and what mends it"),
+  newSerial: field("text", "of the certificate from now on"),
+  notAfter: field("text", "when the certificate ends"),
+  notBefore: field("text", "when the certificate begins"),
+  offset: field(
+    "number",
+    "seconds that the clock is ahead of this host's; negative when it is behind",
+  ),
+  oldSerial: field("text", "of the certificate until now"),
+  origin: field("text", "the origin of the web page that asked"),
+  overlapExpires: field("text", "until when agents may still know the old serial"),
+  path: field("text", "a file; of an HTTP request its path without the query"),
+  peer: field("text", "the address of the other end of the connection"),
+  peerSerial: field("text", "of the certificate that the other end showed"),
+  port: field("number", "a TCP port"),
+  reason: field("text", "why"),
+  replacedBy: field("text", "the serial of the certificate that was in its place"),
+  reqid: field("text", "the id of the request or run; it joins the lines of both sides"),
+  result: field("text", "`ok`; of a decision `pass`, `deny` or `error`"),
+  rtt: field("number", "milliseconds until the answer"),
+  script: field("text", "the script's name"),
+  scripts: field("number", "how many scripts"),
+  seen: field("number", "how many hosts were asked for the time"),
+  serial: field("text", "of the certificate that it is about"),
+  serials: field("list", "the serials that are revoked"),
+  status: field("number or word", "how it stands; of an HTTP answer its status code"),
+  target: field("text", "the host that was asked, with its port; at a renewal its name alone"),
+  task: field("text", "what was to be done"),
+  threshold: field("number", "days before its end when the certificate is renewed"),
+  tls: field("text", "whether it speaks TLS: `yes` or `no`"),
+  user: field("text", "what `--username` or the request says; nobody verified it"),
+} as const;
+
+export type FieldName = keyof typeof FIELDS;
+
+export type FieldValue<Name extends FieldName> = Kinds[(typeof FIELDS)[Name]["kind"]];

@@ -13,6 +13,7 @@ const CATCH_UP_MS = 500;
 /** A limit that never took effect would not be a limit, however busy the process is (T19, T23). */
 const MAX_CATCH_UPS = 4;
 
+/** `using late = new Deadline(...)` stops it at the end of the block. */
 export class Deadline {
   readonly #ms: number;
   readonly #act: () => void;
@@ -38,6 +39,10 @@ export class Deadline {
   stop(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#turn);
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
   }
 
   #start(ms: number): void {

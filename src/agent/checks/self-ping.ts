@@ -2,17 +2,14 @@
 
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
-import { connectionProblem } from "../../core/wire/connection-problem.ts";
 import { refusalIn } from "../../core/wire/messages.ts";
 import { factsOf } from "../../pki/certificate.ts";
-import { Deadline } from "../../system/deadline.ts";
-import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import { dial, unreachable } from "../../system/net/dial.ts";
 import { requestOver } from "../../system/net/http-client.ts";
-import { connectTcp } from "../../system/net/tcp.ts";
 import type { AgentTrust } from "../trust/trust.ts";
 
-const CONNECT_MS = 5_000;
-const ANSWER_MS = 10_000;
+/** For each step: connecting, the handshake, the answer. */
+const TIMEOUT_MS = 10_000;
 const MAX_REPLY_BYTES = 65_536;
 
 const START = "Is it running? Start it: systemctl start ctrl-exec-agent, or ctrl-exec-agent serve.";
@@ -36,41 +33,35 @@ export async function selfPing(
   steps: SelfPingSteps,
 ): Promise<SelfPingReply> {
   const address = formatHostPort(host, port);
-  let phase: "connect" | "handshake" | "request" = "connect";
   try {
-    const connection = await connectTcp(host, port, CONNECT_MS);
-    steps.onListening();
-    phase = "handshake";
-    const deadline = new Deadline(ANSWER_MS, () =>
-      connection.fail(new ConnectionFailed("ETIMEDOUT")),
-    );
-    try {
-      const peer = await connection.secureAsClient(identity.credential);
-      phase = "request";
-      if (factsOf(peer).fingerprint !== identity.certificate.fingerprint) {
-        connection.close();
-        throw otherCertificate(address);
-      }
-      steps.onHandshake();
-      const body = JSON.stringify({ reqid: "" });
-      const reply = await requestOver(connection, {
-        method: "POST",
-        path: "/ping",
-        host: address,
-        body,
-        maxBytes: MAX_REPLY_BYTES,
-        keepAlive: false,
-      });
-      return { status: reply.status, error: refusalIn(reply.json) ?? "" };
-    } finally {
-      deadline.stop();
+    const { connection, peer } = await dial({
+      host,
+      port,
+      credential: identity.credential,
+      timeoutMs: TIMEOUT_MS,
+      onConnected: () => steps.onListening(),
+    });
+    if (factsOf(peer).fingerprint !== identity.certificate.fingerprint) {
+      connection.close();
+      throw otherCertificate(address);
     }
+    steps.onHandshake();
+    using _deadline = connection.failAfter(TIMEOUT_MS);
+    const reply = await requestOver(connection, {
+      method: "POST",
+      path: "/ping",
+      host: address,
+      body: JSON.stringify({ reqid: "" }),
+      maxBytes: MAX_REPLY_BYTES,
+      keepAlive: false,
+    });
+    return { status: reply.status, error: refusalIn(reply.json) ?? "" };
   } catch (thrown) {
-    if (!(thrown instanceof ConnectionFailed)) throw thrown;
-    const { message, hint } = connectionProblem(phase, thrown.code, "agent", address);
-    throw new CtrlExecError("unreachable", `Cannot self-ping: ${message}`, {
-      hint: thrown.code === "ECONNREFUSED" ? START : hint,
-      cause: thrown,
+    throw unreachable(thrown, {
+      listener: "agent",
+      address,
+      attempt: "Cannot self-ping",
+      hintFor: (code) => (code === "ECONNREFUSED" ? START : undefined),
     });
   }
 }

@@ -5,7 +5,8 @@ import {
   RequestReader,
   type WaitingRequest,
 } from "../../core/wire/http-request.ts";
-import type { Connection, ConnectionReader } from "../../system/net/connection.ts";
+import type { Connection } from "../../system/net/connection.ts";
+import type { ConnectionReader } from "../../system/net/connection-reader.ts";
 
 /** The peer has ended; `cut` if it stopped within a request. */
 export interface NoRequest {

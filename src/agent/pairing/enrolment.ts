@@ -9,7 +9,6 @@ import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { forOneLine } from "../../core/text.ts";
 import { validityProblem } from "../../core/validity.ts";
 import type { Confirmation } from "../../core/wire/confirmation-code.ts";
-import { connectionProblem } from "../../core/wire/connection-problem.ts";
 import { formatHttpRequest } from "../../core/wire/http-message.ts";
 import { type PairingAnswer, pairingAnswer, pairingPending } from "../../core/wire/messages.ts";
 import {
@@ -22,10 +21,8 @@ import {
 } from "../../pki/certificate.ts";
 import { formOf } from "../../pki/control-host.ts";
 import { fitsKey } from "../../pki/keys.ts";
-import { Deadline } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
-import { ConnectionFailed } from "../../system/net/connection-failed.ts";
-import { connectTcp } from "../../system/net/tcp.ts";
+import { dial, unreachable } from "../../system/net/dial.ts";
 import { CodeAgreement } from "./code-agreement.ts";
 import { cannotPair, MessageReader, readAs } from "./messages.ts";
 
@@ -87,16 +84,12 @@ interface Controller {
 }
 
 async function connectTo(options: PairingOptions, address: string): Promise<Controller> {
-  let phase: "connect" | "handshake" = "connect";
+  const { controller: host, port } = options;
   try {
-    const connection = await connectTcp(options.controller, options.port, CONNECT_MS);
-    phase = "handshake";
-    const tooLate = new Deadline(CONNECT_MS, () =>
-      connection.fail(new ConnectionFailed("ETIMEDOUT")),
-    );
     // The chain cannot be verified yet: the CA arrives with the answer. Instead there is the fingerprint, or
     // the operator's comparison of codes.
-    const peer = await connection.secureAsClient({}, true).finally(() => tooLate.stop());
+    const way = { host, port, credential: {}, timeoutMs: CONNECT_MS, mayBeAnybody: true };
+    const { connection, peer } = await dial(way);
     const certificate = factsOf(peer);
     const ca = caInHandshake(connection, certificate);
     try {
@@ -108,9 +101,7 @@ async function connectTo(options: PairingOptions, address: string): Promise<Cont
     }
     return { connection, certificate, ca };
   } catch (thrown) {
-    if (!(thrown instanceof ConnectionFailed)) throw thrown;
-    const { message, hint } = connectionProblem(phase, thrown.code, "controller", address);
-    throw new CtrlExecError("unreachable", `Cannot pair: ${message}`, { hint, cause: thrown });
+    throw unreachable(thrown, { listener: "controller", address, attempt: "Cannot pair" });
   }
 }
 

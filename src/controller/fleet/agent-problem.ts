@@ -1,8 +1,7 @@
 /** What went wrong on the way to an agent, or with its answer, in words that name the host. */
 
 import { CtrlExecError } from "../../core/errors.ts";
-import { type ConnectionPhase, connectionProblem } from "../../core/wire/connection-problem.ts";
-import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import { unreachable } from "../../system/net/dial.ts";
 import { unregisteredHint } from "./target-hints.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
@@ -10,21 +9,12 @@ import type { ResolvedTarget } from "./targets.ts";
  * @param place the address and port that were dialled
  * @returns what to throw in its place; anything that needs no words of its own, as it is
  */
-export function agentProblem(
-  thrown: unknown,
-  phase: ConnectionPhase,
-  target: ResolvedTarget,
-  place: string,
-): unknown {
+export function agentProblem(thrown: unknown, target: ResolvedTarget, place: string): unknown {
   if (thrown instanceof CtrlExecError && thrown.code === "protocol") {
     return withName(thrown, target.label);
   }
-  if (!(thrown instanceof ConnectionFailed)) return thrown;
-  const { message, hint } = connectionProblem(phase, thrown.code, "agent", place);
-  return new CtrlExecError("unreachable", message, {
-    cause: thrown,
-    hint: unregisteredHint(thrown.code, target) ?? hint,
-  });
+  const hintFor = (code: string) => unregisteredHint(code, target);
+  return unreachable(thrown, { listener: "agent", address: place, hintFor });
 }
 
 /** The same, beginning with the host. */

@@ -5,13 +5,14 @@ import { formatHostPort } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import type { Serial } from "../../core/serial.ts";
 import { formatBytes } from "../../core/units.ts";
-import { type ConnectionPhase, refusesCertificate } from "../../core/wire/connection-problem.ts";
+import { refusesCertificate } from "../../core/wire/connection-problem.ts";
 import { notJson } from "../../core/wire/http-response.ts";
 import { identityOf, speaksFor } from "../../pki/certificate.ts";
 import { Deadline } from "../../system/deadline.ts";
+import type { Connection } from "../../system/net/connection.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import { dial } from "../../system/net/dial.ts";
 import { type HeardClock, type HttpReply, requestOver } from "../../system/net/http-client.ts";
-import { connectTcp } from "../../system/net/tcp.ts";
 import { agentProblem, droppedAnswer, withName } from "./agent-problem.ts";
 import type { Dialler } from "./dialler.ts";
 import { identityProblem } from "./peer-identity.ts";
@@ -59,8 +60,8 @@ export interface ShownByAgent {
   readonly port: number;
 }
 
-/** A handshake that takes longer waits for the other side and starves nobody: its place is free (T23). */
-const HANDSHAKE_PLACE_MS = 250;
+/** A handshake that takes longer waits for the other side and starves nobody: its slot is free (T23). */
+const HANDSHAKE_SLOT_MS = 250;
 
 /**
  * In memory, where an answer's first bytes count twice. A refusal repeats the script's name or its path (4096
@@ -104,7 +105,6 @@ class Call {
   readonly #onPeer: (address: string) => void;
   #place = "";
   #shown: ShownByAgent | undefined;
-  #phase: ConnectionPhase = "connect";
   #clock: Deadline | undefined;
   #expired = false;
   /** Whether the answer that comes is longer than any refusal. */
@@ -140,7 +140,7 @@ class Call {
       if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
       // TLS 1.3: a client may send before the server has judged its certificate, and then nobody reads it.
       if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
-      throw agentProblem(thrown, this.#phase, this.#target, this.#place);
+      throw agentProblem(thrown, this.#target, this.#place);
     }
   }
 
@@ -208,40 +208,37 @@ class Call {
 
   async #connect(address: string): Promise<AgentConnection> {
     const { config, credential, handshakes } = this.#dialler;
-    this.#phase = "connect";
-    const connection = await connectTcp(address, this.#target.port, config.connect_timeout * 1000);
-    const peerAddress = connection.address;
-    if (peerAddress !== "") this.#onPeer(peerAddress);
-    // Waiting for a place does not count against the host's own time.
-    const release = await handshakes.acquire();
-    const giveUp = setTimeout(release, HANDSHAKE_PLACE_MS);
-    this.#abort = () => connection.close();
-    if (this.#expired) this.#abort();
-    this.#startClock();
-    const tooLate = new Deadline(config.connect_timeout * 1000, () =>
-      connection.fail(new ConnectionFailed("ETIMEDOUT")),
-    );
+    const { record, port } = this.#target;
+    let peerAddress = "";
+    let release: (() => void) | undefined;
+    const onConnected = async (connection: Connection) => {
+      peerAddress = connection.address;
+      if (peerAddress !== "") this.#onPeer(peerAddress);
+      // Waiting for a slot does not count against the host's own time.
+      release = await handshakes.acquire();
+      setTimeout(release, HANDSHAKE_SLOT_MS).unref();
+      this.#abort = () => connection.close();
+      if (this.#expired) this.#abort();
+      this.#startClock();
+    };
+    const timeoutMs = config.connect_timeout * 1000;
     try {
-      this.#phase = "handshake";
-      const peer = await connection.secureAsClient(credential);
+      const way = { host: address, port, credential, timeoutMs, onConnected };
+      const { connection, peer } = await dial(way);
       const openedAt = performance.now();
       const identity = identityOf(peer);
-      const { record, port } = this.#target;
       if (record !== undefined && speaksFor(identity, record.hostname)) {
         const notAfter = new Date(peer.validTo);
         this.#shown = { serial: identity.serial, notAfter, address: peerAddress, port };
       }
       return { tls: connection, peer: identity, peerAddress, openedAt };
     } finally {
-      clearTimeout(giveUp);
-      tooLate.stop();
-      release();
+      release?.();
     }
   }
 
   async #askOnce({ tls, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
     const { method, path, body, reply } = this.#request;
-    this.#phase = "request";
     this.#abort = () => tls.close();
     const { config, revoked } = this.#dialler;
     const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);

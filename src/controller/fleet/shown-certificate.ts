@@ -2,11 +2,8 @@
 
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
-import type { ConnectionPhase } from "../../core/wire/connection-problem.ts";
 import { type CertificateFacts, factsOf } from "../../pki/certificate.ts";
-import { Deadline } from "../../system/deadline.ts";
-import { ConnectionFailed } from "../../system/net/connection-failed.ts";
-import { connectTcp } from "../../system/net/tcp.ts";
+import { dial } from "../../system/net/dial.ts";
 import { agentProblem } from "./agent-problem.ts";
 import type { FleetDialler } from "./fan-out.ts";
 import { identityProblem } from "./peer-identity.ts";
@@ -18,22 +15,17 @@ export async function shownCertificate(
   target: ResolvedTarget,
 ): Promise<CertificateFacts> {
   const { config, credentials } = dialler;
-  const [current] = credentials;
-  const address = await dialAddress(target, config.connect_timeout * 1000);
-  const place = formatHostPort(address, target.port);
-  let phase: ConnectionPhase = "connect";
+  const [{ credential }] = credentials;
+  const timeoutMs = config.connect_timeout * 1000;
+  const { port } = target;
+  const host = await dialAddress(target, timeoutMs);
   let facts: CertificateFacts;
   try {
-    const connection = await connectTcp(address, target.port, config.connect_timeout * 1000);
-    phase = "handshake";
-    const tooLate = new Deadline(config.connect_timeout * 1000, () =>
-      connection.fail(new ConnectionFailed("ETIMEDOUT")),
-    );
-    const peer = await connection.secureAsClient(current.credential).finally(() => tooLate.stop());
+    const { connection, peer } = await dial({ host, port, credential, timeoutMs });
     connection.close();
     facts = factsOf(peer);
   } catch (thrown) {
-    throw agentProblem(thrown, phase, target, place);
+    throw agentProblem(thrown, target, formatHostPort(host, port));
   }
   const problem = identityProblem(target, facts, "registry", dialler.revoked);
   if (problem !== undefined) throw new CtrlExecError("untrusted", problem);

@@ -7,19 +7,12 @@
  */
 import type { X509Certificate } from "node:crypto";
 import type { Socket, SocketHandler, TLSOptions, TLSUpgradeOptions } from "bun";
-import { ConnectionFailed, failureCode } from "./connection-failed.ts";
-import { issuerOf } from "./issuer-shown.ts";
+import { Deadline } from "../deadline.ts";
+import { ConnectionFailed } from "./connection-failed.ts";
+import type { ConnectionReader } from "./connection-reader.ts";
 import { peerAddress } from "./peer-address.ts";
+import { issuerOf, peerCertificate } from "./peer-certificate.ts";
 import { TLS12_SUITES, type TlsCredential } from "./tls-credential.ts";
-
-/** Takes what the peer sends. */
-export interface ConnectionReader {
-  data(chunk: Buffer): void;
-  /** The peer will send no more; it may still read. */
-  end(): void;
-  /** The connection is closed; called once. The fault is undefined after an orderly end. */
-  closed(fault: ConnectionFailed | undefined): void;
-}
 
 /** The fault is undefined after an orderly end. */
 type CloseListener = (fault: ConnectionFailed | undefined) => void;
@@ -28,12 +21,6 @@ type CloseListener = (fault: ConnectionFailed | undefined) => void;
 type Upgrade = TLSUpgradeOptions<Connection> & { readonly isServer: boolean };
 
 type BunSocket = Socket<Connection>;
-
-/**
- * The library compares the name that was dialled only after it has found the chain good. Which name the
- * certificate must have is for the caller to judge.
- */
-const GOOD_CHAIN_OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
 /** Bytes that are read after our last message, so that it arrives. */
 const MAX_DROPPED = 64 * 2 ** 20;
@@ -95,23 +82,30 @@ export class Connection {
 
   /**
    * The handshake of a server: the peer must show a certificate of the CA.
+   * @param deadlineMs after which it fails with `ETIMEDOUT`
    * @returns the peer's certificate, whose chain is verified
    * @throws ConnectionFailed; the connection is closed
    */
-  async secureAsServer(credential: TlsCredential): Promise<X509Certificate> {
-    return await this.#secure({ requestCert: true, rejectUnauthorized: true }, credential, true);
+  async secureAsServer(credential: TlsCredential, deadlineMs: number): Promise<X509Certificate> {
+    const options = { ...credential, requestCert: true, rejectUnauthorized: true };
+    return await this.#secure(options, true, deadlineMs);
   }
 
   /**
    * The handshake of a client.
+   * @param deadlineMs after which it fails with `ETIMEDOUT`
    * @param mayBeAnybody true only for pairing, where the caller judges the certificate itself
    * @returns the peer's certificate: its chain is verified, but the caller must judge its name
    * @throws ConnectionFailed; the connection is closed
    */
-  async secureAsClient(credential: TlsCredential, mayBeAnybody = false): Promise<X509Certificate> {
+  async secureAsClient(
+    credential: TlsCredential,
+    deadlineMs: number,
+    mayBeAnybody = false,
+  ): Promise<X509Certificate> {
     this.#mayBeAnybody = mayBeAnybody;
     // We judge below: with true, the library closes the connection if the name differs from the one dialled.
-    return await this.#secure({ rejectUnauthorized: false }, credential, false);
+    return await this.#secure({ ...credential, rejectUnauthorized: false }, false, deadlineMs);
   }
 
   /** DER of the certificate that the peer sent after its own; undefined if it sent none. */
@@ -189,16 +183,21 @@ export class Connection {
     this.close();
   }
 
+  /** Fails the connection with `ETIMEDOUT` after `ms`, unless the deadline is stopped before. */
+  failAfter(ms: number): Deadline {
+    return new Deadline(ms, () => this.fail(new ConnectionFailed("ETIMEDOUT")));
+  }
+
   async #secure(
     options: TLSOptions,
-    credential: TlsCredential,
     isServer: boolean,
+    deadlineMs: number,
   ): Promise<X509Certificate> {
     if (this.#closed) throw this.#fault ?? new ConnectionFailed("ECONNRESET");
     const handshake = Promise.withResolvers<X509Certificate>();
     this.#handshake = handshake;
     const upgrade: Upgrade = {
-      tls: { ...credential, ...options, ciphers: TLS12_SUITES },
+      tls: { ...options, ciphers: TLS12_SUITES },
       isServer,
       data: this,
       socket: Connection.#secureHandlers,
@@ -209,18 +208,17 @@ export class Connection {
     } catch (cause) {
       this.fail(new ConnectionFailed("ECONNRESET", cause));
     }
+    using _deadline = this.failAfter(deadlineMs);
     return await handshake.promise;
   }
 
   #handshakeDone(socket: BunSocket, problem: Error | null): void {
-    const peer = socket.getPeerX509Certificate() as X509Certificate | undefined;
-    const code = failureCode(problem);
-    const verified = socket.authorized || code === GOOD_CHAIN_OTHER_NAME;
-    // Checked here as well, whatever the library lets through (T01).
-    if (peer !== undefined && (verified || this.#mayBeAnybody)) {
-      this.#handshake?.resolve(peer);
+    try {
+      this.#handshake?.resolve(peerCertificate(socket, problem, this.#mayBeAnybody));
       this.#handshake = undefined;
-    } else this.fail(new ConnectionFailed(code || "UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
+    } catch (thrown) {
+      this.fail(ConnectionFailed.from(thrown));
+    }
   }
 
   #send(): void {

@@ -1,116 +1,80 @@
-/**
- * One call to one address. Bun's own connect reports ECONNREFUSED for a host that is off and for a network
- * without a route. So on Linux we open and connect the socket here, and give it to Bun while the call is under
- * way: Bun then reads from the socket why it failed, as it does for every connection.
- */
-import { read } from "bun:ffi";
-import type { SocketHandler, TCPSocketConnectOptions } from "bun";
-import { lacksZone } from "../../core/net/ip-address.ts";
-import { errnoLocation, libc } from "../libc.ts";
-import { Connection } from "./connection.ts";
+/** Dials a peer, TCP and then TLS, and explains a failure. Everything that dials does it here. */
+import type { X509Certificate } from "node:crypto";
+import { CtrlExecError } from "../../core/errors.ts";
+import { type ConnectionPhase, connectionProblem } from "../../core/wire/connection-problem.ts";
+import type { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
-import { socketAddress } from "./socket-address.ts";
+import { connectTcp } from "./tcp.ts";
+import type { TlsCredential } from "./tls-credential.ts";
 
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const EINPROGRESS = 115;
-
-const LINUX = process.platform === "linux";
-
-export interface Call {
-  /** Rejects with ConnectionFailed: the system's code for why there is no answer, or `ENOZONE`. */
-  readonly answered: Promise<Connection>;
-  /** Ends the call, unless it has been answered. */
-  giveUp(): void;
+export interface DialOptions {
+  /** A name, or an address, which may have a zone. */
+  readonly host: string;
+  readonly port: number;
+  readonly credential: TlsCredential;
+  /** For TCP, and as much again for the handshake. */
+  readonly timeoutMs: number;
+  /** True only for pairing, where the caller judges the certificate itself. */
+  readonly mayBeAnybody?: boolean;
+  /** Called after TCP connects; the handshake waits for it. */
+  onConnected?(connection: Connection): void | Promise<void>;
 }
 
-/**
- * @param address IPv4 or IPv6, perhaps with a zone
- * @param onEnd called when it no longer holds a descriptor: it has failed, or its connection is closed
- */
-export function dial(address: string, port: number, onEnd: () => void): Call {
-  const { promise: answered, resolve, reject } = Promise.withResolvers<Connection>();
-  let calling: Connection | undefined;
-  let stands = false;
-  let givenUp = false;
-  const established = (connection: Connection) => {
-    if (stands) return;
-    stands = true;
-    if (givenUp) connection.close();
-    else resolve(connection);
-  };
-  const fail = (failed: ConnectionFailed) => {
-    reject(failed);
-    onEnd();
-  };
-  const socket: SocketHandler<Connection> = {
-    ...Connection.dialled,
-    open(opened) {
-      const connection = new Connection(opened);
-      calling = connection;
-      connection.onClose((fault) => fail(fault ?? new ConnectionFailed("ECONNABORTED")));
-      if (!LINUX) established(connection);
-    },
-    // The connection is established: it can be written to.
-    drain({ data: connection }) {
-      established(connection);
-    },
-  };
-  void connect(address, port, socket).catch((thrown) => fail(ConnectionFailed.from(thrown)));
-  answered.catch(() => undefined);
-  return {
-    answered,
-    giveUp() {
-      givenUp = true;
-      if (!stands) calling?.close();
-    },
-  };
+export interface Dialled {
+  readonly connection: Connection;
+  /** Its chain is verified, unless `mayBeAnybody`; the caller must judge its name. */
+  readonly peer: X509Certificate;
 }
 
-/** Bun accepts a descriptor in place of the address; its published type has only the address. */
-type ConnectOptions = TCPSocketConnectOptions<Connection> & { readonly fd?: number };
-
-async function connect(
-  hostname: string,
-  port: number,
-  socket: SocketHandler<Connection>,
-): Promise<void> {
-  if (lacksZone(hostname)) throw new ConnectionFailed("ENOZONE");
-  const options: ConnectOptions = { hostname, port, allowHalfOpen: true, socket };
-  if (!LINUX) {
-    await Bun.connect(options);
-    return;
-  }
-  const fd = await startConnecting(hostname, port);
+/** @throws ConnectionFailed, which `unreachable` explains */
+export async function dial(options: DialOptions): Promise<Dialled> {
+  const { host, port, credential, timeoutMs, mayBeAnybody, onConnected } = options;
+  let phase: ConnectionPhase = "connect";
   try {
-    const adopted: ConnectOptions = { ...options, fd };
-    await Bun.connect(adopted);
+    const connection = await connectTcp(host, port, timeoutMs);
+    await onConnected?.(connection);
+    phase = "handshake";
+    const peer = await connection.secureAsClient(credential, timeoutMs, mayBeAnybody);
+    return { connection, peer };
   } catch (thrown) {
-    libc().close(fd);
-    throw thrown;
+    throw thrown instanceof ConnectionFailed ? new DialFailed(phase, thrown) : thrown;
   }
 }
 
-/**
- * @returns the descriptor of a socket that is connecting or already connected
- * @throws ConnectionFailed
- */
-async function startConnecting(address: string, port: number): Promise<number> {
-  const { family, bytes } = socketAddress(address, port);
-  const errno = errnoLocation();
-  const fd = libc().socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw await failedWith(read.i32(errno));
-  if (libc().connect(fd, bytes, bytes.length) === 0) return fd;
-  const code = read.i32(errno);
-  if (code === EINPROGRESS) return fd;
-  libc().close(fd);
-  throw await failedWith(code);
+class DialFailed extends ConnectionFailed {
+  readonly phase: ConnectionPhase;
+
+  constructor(phase: ConnectionPhase, { code, cause }: ConnectionFailed) {
+    super(code, cause);
+    this.phase = phase;
+  }
 }
 
-async function failedWith(code: number): Promise<ConnectionFailed> {
-  // Loaded only on failure, which is rare.
-  const { errno } = (await import("node:os")).constants;
-  const [name] = Object.entries(errno).find(([, number]) => number === code) ?? [];
-  return new ConnectionFailed(name ?? `errno ${code}`);
+export interface Unreachable {
+  /** What listens there. */
+  readonly listener: "agent" | "controller";
+  /** `host:port` as it was dialled. */
+  readonly address: string;
+  /** What cannot be done, before the reason: "Cannot pair". */
+  readonly attempt?: string;
+  /** A better next step for a code than the general one; undefined for the general one. */
+  hintFor?(code: string): string | undefined;
+}
+
+/**
+ * @param thrown by `dial`, or by a connection that it returned
+ * @returns the CtrlExecError `unreachable` to throw instead; anything but a ConnectionFailed unchanged
+ */
+export function unreachable(
+  thrown: unknown,
+  { listener, address, attempt, hintFor }: Unreachable,
+): unknown {
+  if (!(thrown instanceof ConnectionFailed)) return thrown;
+  const phase = thrown instanceof DialFailed ? thrown.phase : "request";
+  const { message, hint } = connectionProblem(phase, thrown.code, listener, address);
+  return new CtrlExecError(
+    "unreachable",
+    attempt === undefined ? message : `${attempt}: ${message}`,
+    { cause: thrown, hint: hintFor?.(thrown.code) ?? hint },
+  );
 }

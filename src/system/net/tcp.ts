@@ -4,9 +4,9 @@ import { systemCode } from "../../core/errors.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import { Deadline } from "../deadline.ts";
 import { workDescriptors } from "../process/descriptors.ts";
+import { type Call, call } from "./call.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
-import { type Call, dial } from "./dial.ts";
 import { firstToAnswer, type Race } from "./first-to-answer.ts";
 import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
 
@@ -26,9 +26,9 @@ export async function connectTcp(
   const { promise: late, reject } = Promise.withResolvers<never>();
   let waitsFor = "EAI_AGAIN";
   let underWay = 0;
-  const deadline = new Deadline(timeoutMs, () => reject(new ConnectionFailed(waitsFor)));
+  using _deadline = new Deadline(timeoutMs, () => reject(new ConnectionFailed(waitsFor)));
   const calls: Call[] = [];
-  const call = async (address: string, race: Race) => {
+  const callInTurn = async (address: string, race: Race) => {
     if (underWay === 0) waitsFor = "EMFILE";
     const taken = await descriptors.takeOne(race.over);
     if (race.isOver()) {
@@ -37,7 +37,7 @@ export async function connectTcp(
     }
     waitsFor = "ETIMEDOUT";
     underWay += 1;
-    const made = dial(address, port, () => {
+    const made = call(address, port, () => {
       underWay -= 1;
       descriptors.giveBack(1);
     });
@@ -46,9 +46,8 @@ export async function connectTcp(
   };
   try {
     const addresses = isIp(host) ? [host] : await Promise.race([lookUp(host), late]);
-    return await firstToAnswer(addresses, call, late);
+    return await firstToAnswer(addresses, callInTurn, late);
   } finally {
-    deadline.stop();
     for (const made of calls) made.giveUp();
   }
 }

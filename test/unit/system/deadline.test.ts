@@ -86,7 +86,7 @@ test("one that is restarted has all of its time again", async () => {
 
 test("a connection that came about while the process was suspended is one", async () => {
   using dead = new DeadHost();
-  const program = join(import.meta.dir, "../../support/dial-program.ts");
+  const program = join(import.meta.dir, "../../support/call-program.ts");
   const child = Bun.spawn([process.execPath, program, `127.0.0.1 ${dead.port} 1500`]);
   await dead.called();
   // The kernel calls again after one second.

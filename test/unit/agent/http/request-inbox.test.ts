@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { RequestInbox } from "../../../../src/agent/http/request-inbox.ts";
-import type { ConnectionReader } from "../../../../src/system/net/connection.ts";
+import type { ConnectionReader } from "../../../../src/system/net/connection-reader.ts";
 
 const REQUEST = Buffer.from("POST /ping HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}");
 

@@ -58,7 +58,7 @@ function tlsServer(
 
 async function dial(port: number, credential = client, mayBeAnybody = false) {
   const connection = await connectTcp("127.0.0.1", port, 10_000);
-  return { connection, peer: await connection.secureAsClient(credential, mayBeAnybody) };
+  return { connection, peer: await connection.secureAsClient(credential, 10_000, mayBeAnybody) };
 }
 
 async function failure(work: Promise<unknown>): Promise<string> {
@@ -99,7 +99,7 @@ test("T21 a write to a peer that has left is over, even while nothing is read fr
   });
   peer.on("error", () => undefined);
   const connection = await accepted.promise;
-  await connection.secureAsServer({ cert, key, ca: ca.ca.pem });
+  await connection.secureAsServer({ cert, key, ca: ca.ca.pem }, 10_000);
   const begun = Promise.withResolvers<void>();
   connection.read({
     data() {
@@ -319,15 +319,13 @@ describe("a server that does not do its part", () => {
       heard.promise,
       new Promise(setImmediate).then(() => new Promise(setImmediate)),
     ]);
-    expect(await failure(connection.secureAsClient(client))).toBe(code);
+    expect(await failure(connection.secureAsClient(client, 10_000))).toBe(code);
   });
 
   test("says nothing until its time is over", async () => {
     const port = await listening(createTcpServer(() => undefined));
     const connection = await connectTcp("127.0.0.1", port, 10_000);
-    const work = connection.secureAsClient(client);
-    connection.fail(new ConnectionFailed("ETIMEDOUT"));
-    expect(await failure(work)).toBe("ETIMEDOUT");
+    expect(await failure(connection.secureAsClient(client, 50))).toBe("ETIMEDOUT");
     expect(connection.closed).toBe(true);
   });
 

@@ -1,75 +1,167 @@
-/** Why nobody could be called: the kernel's own answer, for each way in which it has one. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { join } from "node:path";
+/** One way to a peer, and one explanation of what failed, for everybody who dials. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { CtrlExecError } from "../../../../src/core/errors.ts";
+import { ConnectionFailed } from "../../../../src/system/net/connection-failed.ts";
+import { type DialOptions, dial, unreachable } from "../../../../src/system/net/dial.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
-import { type RunOptions, runCommand } from "../../../support/binary.ts";
-import { DeadHost } from "../../../support/dead-host.ts";
-import { TestFolder } from "../../../support/folder.ts";
-import { ANSWERS, LOOPBACK_ANSWERS, mayHaveNetwork, NETWORK } from "../../../support/network.ts";
+import { requestOver } from "../../../../src/system/net/http-client.ts";
+import { Authority, type HostCredential } from "../../../support/authority.ts";
 
-const PROGRAM = join(import.meta.dir, "../../../support/dial-program.ts");
+let client: HostCredential;
+let agent: HostCredential;
+let stranger: HostCredential;
+const servers: Server[] = [];
 
-async function outcomesOf(calls: readonly string[], options: RunOptions = {}): Promise<unknown> {
-  const { out, err } = await runCommand([process.execPath, PROGRAM, ...calls], options);
-  expect(err).toBe("");
-  return JSON.parse(out);
+beforeAll(async () => {
+  const ca = await Authority.create();
+  client = { ...(await ca.issue("ctrl-exec")), ca: ca.ca.pem };
+  agent = { ...(await ca.issue("web-01")), ca: ca.ca.pem };
+  stranger = await (await Authority.create()).issue("web-01");
+});
+
+afterAll(() => {
+  for (const server of servers) server.close();
+});
+
+async function listening(server: Server): Promise<number> {
+  servers.push(server);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-test("each reason why a host cannot be called is told from the others", async () => {
-  const network = (await mayHaveNetwork()) ? NETWORK : undefined;
-  const answers = network === undefined ? LOOPBACK_ANSWERS : ANSWERS;
-  const port = freePort();
-  const calls = answers.map(([address]) => `${address} ${port} 20000`);
-  expect(await outcomesOf(calls, { network })).toEqual(answers.map(([, code]) => code));
-});
+function tcpServer(talk: (socket: Socket) => void): Promise<number> {
+  return listening(
+    createTcpServer((socket) => {
+      socket.on("error", () => undefined);
+      talk(socket);
+    }),
+  );
+}
 
-test("the system's own patience is over before ours", async () => {
-  using dead = new DeadHost();
-  const hasNetwork = await mayHaveNetwork();
-  const network = [...NETWORK, "echo 1 > /proc/sys/net/ipv4/tcp_syn_retries"];
-  const call = hasNetwork ? "10.9.0.8 1 60000" : `127.0.0.1 ${dead.port} 100`;
-  const began = performance.now();
-  expect(await outcomesOf([call], { network: hasNetwork ? network : undefined })).toEqual([
-    "ETIMEDOUT",
-  ]);
-  expect(performance.now() - began).toBeLessThan(30_000);
-});
+function tlsServer({ cert, key }: HostCredential, talk: (socket: Socket) => void): Promise<number> {
+  return listening(
+    createTlsServer({ cert, key }, (socket) => {
+      socket.on("error", () => undefined);
+      talk(socket);
+    }).on("tlsClientError", () => undefined),
+  );
+}
 
-test("an address of a family that is turned off is not one that refuses", async () => {
-  const hasNetwork = await mayHaveNetwork();
-  const network = [...NETWORK, "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"];
-  const calls = hasNetwork ? ["::1 1 20000"] : ["fe80::1%no-such-if 1 20000"];
-  expect(await outcomesOf(calls, { network: hasNetwork ? network : undefined })).toEqual([
-    hasNetwork ? "EADDRNOTAVAIL" : "ENODEV",
-  ]);
-});
+function ask(port: number, more: Partial<DialOptions> = {}): Promise<unknown> {
+  return dial({ host: "127.0.0.1", port, credential: client, timeoutMs: 10_000, ...more }).then(
+    ({ connection }) => {
+      const request = { method: "GET", path: "/", host: "here", maxBytes: 1000 } as const;
+      return requestOver(connection, { ...request, body: undefined, keepAlive: false });
+    },
+  );
+}
 
-describe("a name with several addresses", () => {
-  let hosts: TestFolder;
-  beforeAll(() => {
-    hosts = new TestFolder();
-    hosts.write(
-      "hosts",
-      "fd09::7 half\n127.0.0.1 half\n10.9.0.8 slow\n127.0.0.1 slow\nfd10:1::1 gone\n10.10.3.1 gone\n",
-    );
+async function words(work: Promise<unknown>, attempt?: string): Promise<[string, string]> {
+  const thrown: unknown = await work.catch((problem: unknown) => problem);
+  expect(thrown).toBeInstanceOf(ConnectionFailed);
+  const problem = unreachable(thrown, {
+    ...{ listener: "agent", address: "web-01:7443" },
+    ...(attempt === undefined ? {} : { attempt }),
   });
-  afterAll(() => hosts[Symbol.dispose]());
+  if (!(problem instanceof CtrlExecError)) throw problem;
+  expect(problem).toMatchObject({ code: "unreachable", cause: thrown });
+  return [problem.message, problem.hint ?? ""];
+}
 
-  test("is called at each until one answers, and fails for the reason that says most", async () => {
-    // Where no mounts may be made, localhost must do.
-    if (!(await mayHaveNetwork())) {
-      const port = freePort();
-      const calls = [`listen 127.0.0.1 ${port}`, `localhost ${port} 20000`];
-      expect(await outcomesOf(calls)).toEqual(["127.0.0.1"]);
-      return;
-    }
-    const network = [...NETWORK, `mount --bind ${hosts.join("hosts")} /etc/hosts`];
-    const names = ["half 40009 20000", "slow 40009 20000", "gone 40009 20000", "half 40010 20000"];
-    expect(await outcomesOf(["listen 127.0.0.1 40009", ...names], { network })).toEqual([
-      "127.0.0.1",
-      "127.0.0.1",
-      "EACCES",
-      "ECONNREFUSED",
-    ]);
+const steps: readonly (readonly [string, () => Promise<unknown>, string, string])[] = [
+  ["nobody listens", () => ask(freePort()), "connection refused by web-01:7443", "runs there"],
+  [
+    "no such name",
+    () => ask(1, { host: "no-such-host.invalid" }),
+    "cannot resolve the name of web-01:7443",
+    "name",
+  ],
+  ["no zone", () => ask(1, { host: "fe80::1" }), "a link-local address is on every", "Name it"],
+  [
+    "silent before TLS",
+    async () => ask(await tcpServer(() => undefined), { timeoutMs: 200 }),
+    "web-01:7443 accepts the connection and then says nothing",
+    "belongs to the agent",
+  ],
+  [
+    "hangs up before TLS",
+    async () => ask(await tcpServer((socket) => socket.destroy())),
+    "closed the connection before TLS",
+    "allowed_ips",
+  ],
+  [
+    "speaks plain HTTP",
+    async () => ask(await tcpServer((socket) => socket.end("HTTP/1.1 400 No\r\n\r\n"))),
+    "that is not an agent answers without TLS",
+    "Check the port",
+  ],
+  [
+    "another CA's",
+    async () => ask(await tlsServer(stranger, () => undefined)),
+    "shows a certificate that is not of this CA",
+    "another control host",
+  ],
+  [
+    "hangs up after TLS",
+    async () =>
+      ask(await tlsServer(agent, (socket) => void socket.once("data", () => socket.destroy()))),
+    "closed the connection before it answered",
+    "may have been done all the same",
+  ],
+];
+
+test.each(steps)("%s: the reason in words, and the next step", async (_, work, reason, step) => {
+  const [message, hint] = await words(work());
+  expect(message).toContain(reason);
+  expect(hint).toContain(step);
+});
+
+test("what cannot be done is said first", async () => {
+  const [message] = await words(ask(freePort()), "Cannot self-ping");
+  expect(message).toStartWith("Cannot self-ping: connection refused by web-01:7443");
+});
+
+test("the caller may know a better next step, for a code", () => {
+  const hints = (code: string) =>
+    unreachable(new ConnectionFailed(code), {
+      listener: "agent",
+      address: "web-01:7443",
+      hintFor: (failed) => (failed === "EPIPE" ? "Start it." : undefined),
+    });
+  expect(hints("EPIPE")).toMatchObject({ hint: "Start it." });
+  expect(hints("ECONNRESET")).toMatchObject({ hint: expect.stringContaining("ACTION=hang-up") });
+});
+
+test("what is not of the connection stays as it is", () => {
+  const thrown = new CtrlExecError("config", "Cannot call 127.1");
+  expect(unreachable(thrown, { listener: "agent", address: "web-01:7443" })).toBe(thrown);
+});
+
+test("the handshake waits for who is told of the connection", async () => {
+  const accepted = Promise.withResolvers<void>();
+  let hasBegun = false;
+  const port = await tcpServer((socket) => {
+    accepted.resolve();
+    socket.once("data", () => {
+      hasBegun = true;
+      socket.destroy();
+    });
   });
+  const said = words(
+    ask(port, {
+      async onConnected(connection) {
+        expect(connection.address).toBe("127.0.0.1");
+        await accepted.promise;
+        for (let turn = 0; turn < 4; turn += 1) await new Promise(setImmediate);
+        expect(hasBegun).toBe(false);
+      },
+    }),
+  );
+  expect((await said)[0]).toContain("closed the connection before TLS");
+  expect(hasBegun).toBe(true);
 });

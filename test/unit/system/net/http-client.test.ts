@@ -58,7 +58,7 @@ async function connectionTo(answer: Answer): Promise<Connection> {
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const connection = await connectTcp("127.0.0.1", port, 10_000);
-  await connection.secureAsClient(host);
+  await connection.secureAsClient(host, 10_000);
   return connection;
 }
 

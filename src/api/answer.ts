@@ -18,8 +18,8 @@ export interface Answer {
 }
 
 /**
- * The body is what the schema of the route's answer says: `success<typeof pingAnswer>(...)`. A text of it may be
- * one that is made while it is written.
+ * The body matches the schema of the route's answer: `success<typeof pingAnswer>(...)`. A text in it may be
+ * generated while it is written.
  */
 export function success<Schema extends z.ZodType>(
   body: Frozen<z.output<Schema>, LongText>,
@@ -38,7 +38,7 @@ export function refusal(
   return { status, body, headers };
 }
 
-/** A refusal that is thrown: what the request is, not what happened to it. */
+/** A refusal that is thrown: something is wrong with the request itself. */
 export class Refused extends Error {
   readonly answer: Answer;
 
@@ -54,8 +54,8 @@ export function badRequest(detail: string): Refused {
 }
 
 /**
- * The one error shape (docs/PROTOCOL.md, section 6). What goes wrong inside stays inside, and whom the hook
- * refuses is told its word alone: the hint of such an error names files of this host (T67).
+ * The one error shape (docs/PROTOCOL.md, section 6). Internal failures are not shown, and a caller whom the
+ * hook refuses is told only the reason: the hint of such an error names files of this host (T67).
  */
 export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
   const status = ERROR_FACTS[error.code].http;
@@ -80,7 +80,7 @@ function serverError(requestId: string): Answer {
   return refusal(500, "server error", `see the log of the control host for REQID=${requestId}`);
 }
 
-/** Seconds after which a request that met no free place may come again. */
+/** Seconds after which a request that found no free slot may come again. */
 export const RETRY_AFTER = { "Retry-After": "1" };
 
 const NAMES: Readonly<Record<number, { name: string; headers?: Record<string, string> }>> = {

@@ -1,10 +1,13 @@
-/** Request bodies, read before anybody is asked: what strangers can make us hold is bounded (T21, T64). */
+/**
+ * Request bodies, which are read before the hook is asked: what strangers can make us hold is limited (T21,
+ * T64).
+ */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Origin, originOf, whoHoldsMost } from "../core/fair-share.ts";
 import { MAX_REQUEST_BYTES } from "../core/wire/messages.ts";
 import { RETRY_AFTER, Refused, refusal } from "./answer.ts";
 
-/** Bodies that are being read, all connections together. */
+/** Most bytes of bodies being read, of all connections together. */
 const MAX_BODIES_BYTES = 64 * MAX_REQUEST_BYTES;
 
 export interface BodySource {
@@ -15,7 +18,7 @@ export interface BodySource {
   readonly broken: AbortSignal;
 }
 
-/** The client hung up before its request was whole, or what came is no request: there is nobody to answer. */
+/** The client hung up before its request was complete, or did not send a request: there is nobody to answer. */
 export class ClientGone extends Error {}
 
 export class Bodies {
@@ -23,7 +26,7 @@ export class Bodies {
   readonly #maxBytes: number;
   #held = 0;
 
-  /** @param maxBytes of all bodies that are being read together */
+  /** @param maxBytes of all bodies being read, together */
   constructor(maxBytes = MAX_BODIES_BYTES) {
     this.#maxBytes = maxBytes;
   }
@@ -35,7 +38,7 @@ export class Bodies {
   /**
    * The body's bytes.
    *
-   * @throws Refused 413 beyond 1 MiB, 503 when too much is being read and this caller holds most of it;
+   * @throws Refused 413 beyond 1 MiB, 503 if too much is being read and this caller holds most of it;
    *   ClientGone
    */
   async read({ request, response, peer, broken }: BodySource): Promise<Buffer> {
@@ -71,7 +74,7 @@ export class Bodies {
     }
   }
 
-  /** Too much together: who holds most of it loses a body, which may be this one. */
+  /** If the total is too large, the caller that holds most of it loses a body, perhaps this one. */
   #take(body: ComingBody, chunk: Buffer): void {
     if (!this.#coming.has(body)) return;
     const before = body.weight;
@@ -90,7 +93,7 @@ export class Bodies {
   }
 }
 
-/** Bytes that a body of unknown length begins with; it doubles as it grows. */
+/** Initial buffer for a body of unknown length; it doubles as it grows: bytes. */
 const FIRST_BYTES = 1024;
 
 class ComingBody {
@@ -98,17 +101,17 @@ class ComingBody {
   readonly drop: (reason: Refused) => void;
   readonly #announced: number;
   length = 0;
-  /** One piece: a million chunks of a byte would cost a hundred times as much. */
+  /** In one piece: a million one-byte chunks would cost a hundred times as much. */
   #bytes = new Uint8Array(new ArrayBuffer(0));
 
-  /** @param announced its Content-Length; 0 when it has none */
+  /** @param announced its Content-Length; 0 if it has none */
   constructor(origin: Origin, announced: number, drop: (reason: Refused) => void) {
     this.origin = origin;
     this.#announced = announced;
     this.drop = drop;
   }
 
-  /** Bytes of memory, those that wait for the rest among them. */
+  /** Bytes of memory, including those reserved for the rest. */
   get weight(): number {
     return this.#bytes.length;
   }
@@ -117,7 +120,7 @@ class ComingBody {
     const length = this.length + chunk.length;
     if (length > this.#bytes.length) {
       const unknown = Math.min(MAX_REQUEST_BYTES, Math.max(FIRST_BYTES, 2 * this.#bytes.length));
-      // The smaller one is given back here and now, not when the garbage collector comes by.
+      // This frees the smaller one at once, not when the garbage collector runs.
       const larger = this.#bytes.buffer.transfer(Math.max(length, this.#announced || unknown));
       this.#bytes = new Uint8Array(larger);
     }
@@ -125,7 +128,7 @@ class ComingBody {
     this.length = length;
   }
 
-  /** Gives its memory back; nothing can be taken any more. */
+  /** Frees its memory; it takes no more bytes. */
   free(): void {
     this.#bytes.buffer.transfer(0);
   }

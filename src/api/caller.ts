@@ -1,4 +1,4 @@
-/** Who asks over HTTP, as the request says it. */
+/** The caller of an HTTP request, as the request states it. */
 import type { IncomingMessage } from "node:http";
 import type { Caller } from "../controller/access/authorize.ts";
 import { badRequest } from "./answer.ts";
@@ -14,7 +14,7 @@ export interface Asking {
 }
 
 /**
- * A header wins over the body: a proxy that knows who somebody is sets it, whatever they say of themselves.
+ * A header wins over the body: a proxy that knows the user sets it, whatever the user claims.
  *
  * @throws Refused 400
  */

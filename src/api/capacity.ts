@@ -1,9 +1,9 @@
-/** What the API takes on under this process's limit of descriptors (T65). */
+/** How much the API takes on within this process's limit of descriptors (T65). */
 import type { Controller } from "../controller/control-host.ts";
 import { type ApiShares, apiShares } from "../core/descriptor-shares.ts";
 import { descriptorLimit, workDescriptors } from "../system/process/descriptors.ts";
 
-/** For this configuration: says so in the log when it leaves less than what is configured. */
+/** Logs a warning if the limit allows less than the configuration asks for. */
 export function shareDescriptors({ config: { api_max_requests }, log }: Controller): ApiShares {
   const limit = descriptorLimit();
   const shares = apiShares(limit, api_max_requests);

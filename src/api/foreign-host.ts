@@ -1,6 +1,7 @@
 /**
- * Which names this API answers to. A page whose own name was made to point here (DNS rebinding) may read what
- * it asks for, and sends no Origin with that; but the browser sends the page's name as Host (T25).
+ * Which names this API answers to. A page whose name was made to point here (DNS rebinding) may read the
+ * answers to its requests, and sends no Origin with those that only read; but the browser sends the page's name
+ * as Host (T25).
  */
 import { canonicalAddress, lowerAscii } from "../core/net/host-name.ts";
 import { isIp } from "../core/net/ip-address.ts";
@@ -10,16 +11,16 @@ export interface HostRule {
   readonly names: readonly string[];
   /** Where the API listens, an address. */
   readonly bind: string;
-  /** A browser compares the certificate's name with the page's by itself. */
+  /** With TLS, the browser itself compares the certificate's name with the page's. */
   readonly tls: boolean;
 }
 
 /**
- * The host that a request names, where this API does not answer to it. An address cannot be made to point
- * elsewhere, and `localhost` never leaves a browser's host.
+ * The host that a request names, if this API does not answer to it. An address cannot be made to point
+ * elsewhere, and `localhost` never leaves the browser's host.
  *
- * @param url as the request line has it; the host of a whole URL counts, not the header's (RFC 9112 section 3.2.2)
- * @param header the Host header; HTTP/1.0, which no browser speaks, may have none
+ * @param url from the request line; the host of a full URL wins over the header (RFC 9112 section 3.2.2)
+ * @param header the Host header; HTTP/1.0, which browsers do not use, may have none
  */
 export function foreignHost(
   url: string,

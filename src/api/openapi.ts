@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document, made from the routes and their schemas. */
+/** The OpenAPI 3.1 document, generated from the routes and their schemas. */
 import { z } from "zod";
 import { discoveredHost, pingResult } from "../core/results.ts";
 import { runResult } from "../core/run-result.ts";
@@ -6,7 +6,7 @@ import { VERSION } from "../core/version.ts";
 import type { Route } from "./route.ts";
 import * as schemas from "./schemas.ts";
 
-/** Components of their own: requests as they may come, answers as they go. */
+/** Schemas that become components, for requests and for answers. */
 const REQUESTS = {
   PingRequest: schemas.pingRequest,
   RunRequest: schemas.runRequest,
@@ -45,7 +45,7 @@ export function openapiDocument(routes: readonly Route[]): JsonObject {
   return document(routes.map(operationOf), VERSION, components());
 }
 
-/** What the live document knows beyond the schemas. */
+/** What the live document adds to the schemas. */
 export interface Live {
   readonly hosts: readonly string[];
   readonly scripts: readonly string[];
@@ -54,7 +54,7 @@ export interface Live {
 
 export function liveDocument(routes: readonly Route[], live: Live): JsonObject {
   const version = `${VERSION}+${Math.floor(live.time.getTime() / 1000)}`;
-  // An example that names other hosts than these would not fit the document.
+  // An example that names other hosts would not match the document.
   const withoutExamples = routes.map((route) =>
     operationOf({ ...route, requestExample: undefined }),
   );
@@ -299,7 +299,7 @@ function components(live?: Live): JsonObject {
   return {
     ...convert(REQUESTS, "input", override),
     ...convert(ANSWERS, "output", (context) => {
-      // A later version may answer more; who reads must not refuse it.
+      // A later version may answer more; a client must not refuse that.
       const { jsonSchema } = context;
       if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
       override(context);

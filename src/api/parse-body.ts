@@ -1,4 +1,4 @@
-/** A request's body and query as the route takes them, or why they are refused before anybody is asked. */
+/** Validates a request's body and query for its route, or refuses them before the hook is asked. */
 import type { IncomingMessage } from "node:http";
 import { decodeText } from "../core/text.ts";
 import { unknownParameter } from "../core/unknown-member.ts";
@@ -7,12 +7,12 @@ import { badRequest, Refused, refusal } from "./answer.ts";
 import { queryNames } from "./request.ts";
 import type { Route } from "./route.ts";
 
-/** No route has as many; more are a mistake or an attack. */
+/** No route has this many; more are a mistake or an attack. */
 const MAX_MEMBERS = 64;
 
 /**
- * The body as the route's schema makes it; empty for a route without one. Nothing of a request is passed
- * over: who sends what the route does not know means something by it.
+ * The body as the route's schema parses it; empty for a route without one. Nothing in a request is ignored:
+ * whoever sends something that the route does not know means something by it.
  *
  * @throws Refused 400 or 415
  */
@@ -40,8 +40,9 @@ export function parseBody(
 }
 
 /**
- * The same with its lists cut behind the first item that no schema takes. A schema describes each bad
- * item, and half a million of them, from somebody whom no hook has seen, stop everything for seconds (T21).
+ * The same body with its lists cut after the first item that no schema accepts. A schema describes every bad
+ * item, and half a million of them, from somebody whom no hook has seen, would stop everything for seconds
+ * (T21).
  */
 function shortened(body: unknown, maxHosts: number): unknown {
   if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
@@ -57,8 +58,9 @@ function shortened(body: unknown, maxHosts: number): unknown {
 }
 
 /**
- * A browser sends of its own accord only types that are not JSON's, from any page, and says that it is one.
- * What no browser sent is taken for the JSON that it is, whatever its type: `curl -d` calls all a form.
+ * Without asking first, a browser sends only types other than JSON's, from any page, and its headers show that
+ * it is a browser. A JSON body from other clients is accepted whatever its type: `curl -d` labels everything a
+ * form.
  */
 function jsonOf(route: Route, { headers }: IncomingMessage, bytes: Buffer): unknown {
   if (bytes.length === 0) {
@@ -81,7 +83,7 @@ function jsonOf(route: Route, { headers }: IncomingMessage, bytes: Buffer): unkn
   }
 }
 
-/** Fetch standard: Origin goes with each POST; Fetch Metadata: Sec-Fetch-* where the API is on loopback or has TLS. */
+/** Fetch standard: each POST has Origin. Fetch Metadata: Sec-Fetch-* if the API is on loopback or has TLS. */
 function fromBrowser(headers: IncomingMessage["headers"]): boolean {
   return (
     headers.origin !== undefined ||

@@ -1,13 +1,12 @@
-/** How many requests may be in flight: beyond that they are told to come again. */
+/** How many requests may be in flight; further ones are told to try again. */
 import { callerNetwork } from "../core/net/caller-network.ts";
 import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 
 export interface SlotLimits {
   readonly requests: number;
   /**
-   * Slots beyond them: for whoever holds none, so that one caller, whom the hook may refuse each time,
-   * does not keep out the others; and as many again for a liveness check, which must not fail because the
-   * API is busy.
+   * Further slots for callers that hold none, so that one caller, whom the hook may refuse each time, does not
+   * shut out the others; and as many again for a liveness check, which must not fail because the API is busy.
    */
   readonly reserve: number;
 }
@@ -20,7 +19,7 @@ export class RequestSlots {
     return this.#taken;
   }
 
-  /** @returns the refusal, or undefined when a slot was taken; `leave` gives it back */
+  /** @returns the refusal, or undefined if a slot was taken; `leave` gives it back */
   enter(peer: string, { requests, reserve }: SlotLimits, light: boolean): Answer | undefined {
     const network = callerNetwork(peer);
     const own = this.#byNetwork.get(network) ?? 0;
@@ -39,7 +38,7 @@ export class RequestSlots {
     else this.#byNetwork.delete(network);
   }
 
-  /** 429 to whoever holds most of the slots, 503 to those who suffer from it. */
+  /** 429 for whoever holds most of the slots, 503 for the others. */
   #refuse(own: number): Answer {
     const inFlight = `${this.#taken} requests are in flight`;
     if (own * 2 > this.#taken) {

@@ -1,21 +1,21 @@
-/** What a request's head says. */
+/** Reads a request's head. */
 import type { IncomingMessage } from "node:http";
 import { decodeText } from "../core/text.ts";
 import { badRequest } from "./answer.ts";
 
-/** The path without its query, which may hold anything; RFC 9112 section 3.2.2 allows a whole URL. */
+/** The path without its query, which may hold anything; RFC 9112 section 3.2.2 allows a full URL. */
 export function pathOf(url: string): string {
   const [path = ""] = url.replace(/^https?:\/\/[^/?#]*/i, "").split(/[?#]/, 1);
   return path === "" ? "/" : path;
 }
 
-/** The names of the parameters of a URL's query, as often as they stand there. */
+/** The names of the parameters in a URL's query, repeated if they are. */
 export function queryNames(url: string): string[] {
   const [, query = ""] = /\?([^#]*)/.exec(url) ?? [];
   return [...new URLSearchParams(query).keys()];
 }
 
-/** RFC 9112 section 3.2; HTTP/1.0 need not name it. `headers` would show the first of several only. */
+/** RFC 9112 section 3.2; HTTP/1.0 need not name one. `headers` would show only the first of several. */
 export function namesOneHost({ httpVersion, rawHeaders }: IncomingMessage): boolean {
   const names = rawHeaders.filter((_, index) => index % 2 === 0);
   const hosts = names.filter((name) => name.toLowerCase() === "host").length;
@@ -23,8 +23,8 @@ export function namesOneHost({ httpVersion, rawHeaders }: IncomingMessage): bool
 }
 
 /**
- * A header that may stand in a request once, as UTF-8; undefined when it is not there. Of several `headers`
- * would show the first, or all as one text.
+ * A header that a request may have once, as UTF-8; undefined if it has none. `headers` would show only the
+ * first of several, or all as one text.
  *
  * @throws Refused 400
  */
@@ -36,14 +36,14 @@ export function soleHeader({ rawHeaders }: IncomingMessage, name: string): strin
   const [value] = values;
   if (value === undefined) return undefined;
   if (values.length > 1) throw badRequest(`${values.length} headers ${name}; at most one`);
-  // The parser takes each byte for a character.
+  // The parser turns each byte into a character.
   const { text, exact } = decodeText(Buffer.from(value, "latin1"));
   if (!exact) throw badRequest(`the header ${name} is not UTF-8`);
   return text;
 }
 
 /**
- * The token of the Authorization header; undefined when there is none.
+ * The token of the Authorization header; undefined if there is none.
  *
  * @throws Refused 400
  */

@@ -1,4 +1,4 @@
-/** What a route is: how it is asked, what it answers, and the work. */
+/** A route: its request, its answers, and its work. */
 import type { z } from "zod";
 import type { Caller } from "../controller/access/authorize.ts";
 import type { Controller } from "../controller/control-host.ts";
@@ -7,17 +7,17 @@ import type { Answer } from "./answer.ts";
 
 export interface Route<Request extends z.ZodObject = z.ZodObject> {
   readonly method: "GET" | "POST";
-  /** As the document spells it: `/status/{reqid}`. */
+  /** As in the OpenAPI document: `/status/{reqid}`. */
   readonly path: string;
   readonly summary: string;
   readonly description: string;
-  /** The schema of the request's body; a route without one takes none. */
+  /** The schema of the request's body; a route without one takes no body. */
   readonly request?: Request;
-  /** True when a request without a body is the same as `{}`. */
+  /** True if a request without a body counts as `{}`. */
   readonly bodyOptional?: boolean;
   /** An example of the body. */
   readonly requestExample?: unknown;
-  /** What it answers besides the refusals every route has. */
+  /** Its answers besides the refusals that every route has. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** @throws CtrlExecError or Refused */
   handle(call: Call<z.output<Request>>): Promise<Answer>;
@@ -38,13 +38,13 @@ export interface RouteAnswer {
 export interface Call<Body = Record<string, unknown>> {
   readonly api: Api;
   readonly caller: Caller;
-  /** As the route's schema made it; empty where the route has none. */
+  /** As parsed by the route's schema; empty if the route has none. */
   readonly body: Body;
-  /** What stands in the place of `{reqid}`. */
+  /** The value of `{reqid}`. */
   readonly parameter: string;
 }
 
-/** What the routes share. */
+/** What all routes share. */
 export interface Api {
   readonly controller: Controller;
   readonly routes: readonly Route[];

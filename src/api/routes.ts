@@ -1,4 +1,4 @@
-/** Every route, in the order the documents show them. */
+/** Every route, in the order in which the documents show them. */
 import type { Route } from "./route.ts";
 import { discoveryGet, discoveryPost } from "./routes/discovery.ts";
 import { health } from "./routes/health.ts";
@@ -22,12 +22,12 @@ export const ROUTES: readonly Route[] = [
 ];
 
 export interface Match {
-  /** By method; HEAD stands beside GET. */
+  /** By method; HEAD is listed with GET. */
   readonly routes: ReadonlyMap<string, Route>;
   readonly parameter: string;
 }
 
-/** The routes of a path, compared as it came: nothing is decoded, so nothing is read two ways (T04). */
+/** The routes of a path, compared as received: nothing is decoded, so nothing can be read in two ways (T04). */
 export function matchPath(path: string): Match | undefined {
   const found = ROUTES.flatMap((route) => {
     const parameter = parameterOf(route.path, path);
@@ -43,7 +43,7 @@ export function matchPath(path: string): Match | undefined {
   return { routes, parameter: first.parameter };
 }
 
-/** What stands in the place of `{reqid}`; an empty string for a path without one. */
+/** The value of `{reqid}`; an empty string for a path without one. */
 function parameterOf(pattern: string, path: string): string | undefined {
   if (pattern === path) return "";
   const start = pattern.indexOf("{");

@@ -1,6 +1,6 @@
 /**
- * The HTTP API's shapes, one schema each (docs/PROTOCOL.md, section 6). Validation, types and the OpenAPI
- * document all come from here, so that they cannot disagree.
+ * The HTTP API's requests and answers, one schema each (docs/PROTOCOL.md, section 6). Validation, types and the
+ * OpenAPI document all come from here, so they cannot disagree.
  */
 import { z } from "zod";
 import { isArrayOfText } from "../core/json.ts";
@@ -9,7 +9,7 @@ import { discoveredHost, pingResult } from "../core/results.ts";
 import { requestId, runReport, runResult } from "../core/run-result.ts";
 import { unknownMember } from "../core/unknown-member.ts";
 
-// No program and no environment variable can be given a NUL byte.
+// Neither arguments nor environment variables can contain a NUL byte.
 const NO_NUL = /^[^\0]*$/;
 const argument = z
   .string({ error: "expected text" })
@@ -18,7 +18,7 @@ const argument = z
 /** Characters of a username or token. */
 export const MAX_CREDENTIAL = 8192;
 
-/** Carries the user's name where a request has no body. */
+/** Carries the user's name if a request has no body. */
 export const USERNAME_HEADER = "X-Ctrl-Exec-Username";
 
 const credential = argument
@@ -49,7 +49,7 @@ const hosts = z
       "Each host once, at most max_hosts of them (500 unless configured). At one address each port is a host.",
   });
 
-/** Characters of a script's name. Agents list shorter ones; each host's result repeats it. */
+/** Most characters in a script's name. Agents list shorter ones; each host's result repeats it. */
 const MAX_SCRIPT_NAME = 4096;
 
 export const scriptSchema = z
@@ -58,10 +58,10 @@ export const scriptSchema = z
   .max(MAX_SCRIPT_NAME, { error: `expected at most ${MAX_SCRIPT_NAME} characters` })
   .describe("A name that scripts.conf lists on the agent.");
 
-/** At most these are told of: one request may hold half a million. */
+/** How many unknown members are reported: one request may hold half a million. */
 const MAX_UNKNOWN = 3;
 
-/** A member that were passed over could be the arguments, spelled otherwise, and the script would run without. */
+/** An ignored member could be misspelt arguments, and the script would run without them. */
 function requestSchema<Shape extends z.ZodRawShape>(shape: Shape) {
   const members = Object.keys(shape);
   return z.strictObject(shape, {

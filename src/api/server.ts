@@ -27,25 +27,24 @@ export interface ApiServer {
   readonly usesTls: boolean;
   /**
    * Puts a configuration and its certificate in force, from the next request and handshake on.
-   *
-   * @throws CtrlExecError `config` and leaves everything as it was
+   * @throws CtrlExecError `config`, and leaves everything as it was
    */
   reload(controller: Controller): void;
-  /** Stops accepting, lets what is in flight finish for a while, and resolves when all is answered. */
+  /** Stops accepting, gives requests in flight some time to finish, and resolves when all are answered. */
   stop(): Promise<void>;
 }
 
-/** What is in flight at SIGTERM has this long. */
+/** How long requests in flight have after SIGTERM. */
 const DRAIN_MS = 10_000;
-/** Then the last answers have this long to leave. */
+/** How long the last answers then have to be sent. */
 const FLUSH_MS = 500;
 
 const ABANDONED = "ctrl-exec-api stopped";
 
-/** @throws CtrlExecError `config` when it cannot start */
+/** @throws CtrlExecError `config` if it cannot start */
 export async function startApi(first: Controller): Promise<ApiServer> {
   const { config, log } = first;
-  // Without it every request would fail. One that has expired is signed again by the check loop.
+  // Without it every request would fail. The check loop signs an expired one again.
   loadCredential(config, ANY_TIME);
   const api = new Api(first);
   const server = await startHttpServer({
@@ -83,19 +82,19 @@ interface Due {
   readonly peer: string;
   /** Aborted when the rest of the request can never come. */
   readonly broken: AbortSignal;
-  /** Resolves when the answer is out or the client has gone. */
+  /** Resolves when the answer is sent or the client has gone. */
   readonly closed: Promise<void>;
-  /** Nothing else is sent any more. */
+  /** An answer has been given; no other may be. */
   answered: boolean;
   bytes: number;
 }
 
 class Api {
   tls: ReturnType<typeof loadApiTls>;
-  /** Those of the connections are the first ones: the port keeps them. */
+  /** The share of connections never changes: the port keeps its first one. */
   shares: ApiShares;
   #controller: Controller;
-  /** Where it listens since its start. */
+  /** The address on which it has listened since its start. */
   readonly #bind: string;
   readonly #slots = new RequestSlots();
   readonly #bodies = new Bodies();
@@ -150,7 +149,7 @@ class Api {
       this.#settle();
       resolve();
     };
-    // A client that goes away while it is answered is its own affair.
+    // It does not matter if the client goes away while it is answered.
     response.on("error", () => undefined);
     response.once("close", forget);
     try {
@@ -188,14 +187,14 @@ class Api {
       const call = this.#call(due, route, body, match.parameter, runs);
       return await route.handle(call);
     } finally {
-      // A run keeps its place until it has ended, whether or not somebody waits for it.
+      // A run keeps its slot until it has ended, whether or not somebody waits for it.
       void Promise.allSettled(runs.map(({ finished }) => finished)).then(() =>
         this.#slots.leave(due.peer),
       );
     }
   }
 
-  /** @param runs what the call starts is added to it */
+  /** @param runs the runs that the call starts are added to it */
   #call(
     due: Due,
     route: Route,
@@ -259,7 +258,7 @@ class Api {
     });
   }
 
-  /** The whole answer to what was no request. */
+  /** The complete answer to bytes that are not a request. */
   rawRefusal(status: RefusalStatus, peer: string): string {
     const requestId = newRequestId();
     this.#controller.log({
@@ -274,7 +273,7 @@ class Api {
     return rawAnswer(status, requestId);
   }
 
-  /** Resolves when nothing is in flight, or when it was given up and answered. */
+  /** Resolves when nothing is in flight, or what was has been given up and answered. */
   async drain(): Promise<void> {
     this.#stopping = true;
     const drained = await this.#idleWithin(DRAIN_MS);

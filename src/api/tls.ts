@@ -1,4 +1,4 @@
-/** The API's own certificate: TLS when both files are there (docs/API.md, "Start"). */
+/** The API's own certificate: TLS if both files exist (docs/API.md, "Start"). */
 import { existsSync } from "node:fs";
 import type { SecureContext } from "node:tls";
 import type { Controller } from "../controller/control-host.ts";
@@ -11,7 +11,7 @@ import { tlsContext } from "../system/net/tls.ts";
 /**
  * Undefined means plain HTTP.
  *
- * @throws CtrlExecError `config` when only one of the two is there, or they do not fit
+ * @throws CtrlExecError `config` if only one of the two exists, or they do not match
  */
 export function loadApiTls({ config, log }: Controller): SecureContext | undefined {
   const { api_cert: cert, api_key: key } = config;

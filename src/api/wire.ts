@@ -1,4 +1,4 @@
-/** An answer as bytes. */
+/** Writes an answer as bytes. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { jsonForScreen } from "../core/text.ts";
 import { jsonPieces } from "../core/wire/json-pieces.ts";
@@ -16,9 +16,9 @@ function commonHeaders(requestId: string): Record<string, string> {
 }
 
 /**
- * Does nothing when the answer is out already or the client has gone. A long answer is never held as JSON:
- * its length is found by making it once to nowhere, then it is made as the client takes it, and others
- * have their turn between two pieces (T69).
+ * Does nothing if the answer has been sent or the client has gone. A long answer is never held as JSON: a first
+ * pass only counts its length, then it is generated as the client reads it, and others have their turn between
+ * two pieces (T69).
  */
 export async function writeAnswer(
   request: IncomingMessage,
@@ -27,8 +27,8 @@ export async function writeAnswer(
   answer: Answer,
 ): Promise<void> {
   if (response.destroyed || response.headersSent) return;
-  // A request whose rest is still coming is answered early: the connection ends with that answer, and what
-  // comes of it is dropped meanwhile.
+  // A request that is still arriving is answered early: the connection ends with that answer, and the rest of
+  // the request is dropped.
   request.resume();
   const writeHead = (length: number) =>
     response.writeHead(answer.status, {
@@ -73,7 +73,7 @@ async function othersTurn(): Promise<void> {
   await new Promise(setImmediate);
 }
 
-/** Resolves when the client has taken what was written, or has gone. */
+/** Resolves when the client has read what was written, or has gone. */
 async function drained(response: ServerResponse): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   response.once("drain", resolve);
@@ -91,7 +91,7 @@ const PHRASES: Readonly<Record<RefusalStatus, readonly [phrase: string, detail: 
   503: ["Service Unavailable", "too many connections are open"],
 };
 
-/** The whole answer to what was no request. */
+/** The complete answer to bytes that are not a request. */
 export function rawAnswer(status: RefusalStatus, requestId: string): string {
   const [phrase, detail] = PHRASES[status];
   const { body } = refusal(status, status === 503 ? "busy" : phrase.toLowerCase(), detail);

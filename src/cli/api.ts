@@ -37,7 +37,7 @@ const serve = defineVerb({
     requireDescriptors();
     doWithoutHelperThreads(io.env);
     reapOrphans();
-    // Before anything else: a SIGHUP that comes while the API starts must not end it.
+    // Before anything else: a SIGHUP while the API starts must not end it.
     const started = Promise.withResolvers<() => Promise<void>>();
     const ready = started.promise.then(() => undefined);
     const reloads = new Reloads(ready, async () => (await started.promise)());

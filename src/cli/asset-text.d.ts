@@ -1,4 +1,4 @@
-// What `import text from "..." with { type: "text" }` gives, by ending.
+// The type of `import text from "..." with { type: "text" }`, by file ending.
 declare module "*.service" {
   const text: string;
   export default text;

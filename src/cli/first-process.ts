@@ -1,10 +1,10 @@
 /**
- * The first process of a container: the kernel spares it every signal that it does not handle
- * (pid_namespaces(7)), so that without this neither Ctrl-C nor `docker stop` would end a command.
+ * The first process of a container does not get signals that it does not handle (pid_namespaces(7)): without
+ * this, neither Ctrl-C nor `docker stop` would end a command.
  */
 import { STOP_SIGNALS, type StopSignal } from "./command/signals.ts";
 
-/** Does what the kernel does for any other process: a signal that nobody waits for ends it. */
+/** Does what the kernel does for any other process: a signal that nobody handles ends it. */
 export function endOnSignals(end: (signal: StopSignal) => void): void {
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {

@@ -1,4 +1,4 @@
-/** The mode `help` of a program: what --help says, for those who look for a mode. */
+/** The mode `help` of a program: the same as --help, for people who expect a mode. */
 import { defineVerb, type OptionDefs, type Program, unknownMode } from "./command/command.ts";
 import { programHelp, verbHelp } from "./render/help.ts";
 

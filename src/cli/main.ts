@@ -1,4 +1,4 @@
-/** From a command line to an exit status, for all programs. */
+/** Takes any program from its command line to its exit status. */
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS } from "../core/errors.ts";
 import { versionText } from "../core/version.ts";
 import { end } from "../system/process/ending.ts";
@@ -20,7 +20,7 @@ export async function main(name: ProgramName, args: readonly string[]): Promise<
   try {
     const ending = await runProgram(await loadProgram(name), args, io);
     if (typeof ending === "number") await written(io);
-    // A terminal that has gone takes no output.
+    // A terminal that is gone takes no output.
     else await written(io).catch(() => undefined);
     return ending;
   } catch (thrown) {
@@ -28,7 +28,7 @@ export async function main(name: ProgramName, args: readonly string[]): Promise<
   }
 }
 
-/** Who has been told to end waits this long for the readers of its output. */
+/** How long a program that was told to end waits for the readers of its output. */
 const READERS_MS = 1_000;
 
 async function written(io: Io): Promise<void> {
@@ -36,7 +36,7 @@ async function written(io: Io): Promise<void> {
   await Promise.race([io.flush(), afterSignal(READERS_MS)]);
 }
 
-/** The command line may be the very thing that is wrong, so this reads it without the option table. */
+/** The command line itself may be wrong, so this reads it without the option table. */
 function asksForJson(args: readonly string[]): boolean {
   const end = args.indexOf("--");
   return args.slice(0, end < 0 ? args.length : end).includes("--json");
@@ -55,7 +55,7 @@ async function loadProgram(name: ProgramName): Promise<Program> {
     case "ctrl-exec":
       return (await import("./controller/program.ts")).controllerProgram;
     case "ctrl-exec-agent":
-      // `kill -HUP $(pidof ctrl-exec-agent)` is for the one that serves; it must end no other mode.
+      // `kill -HUP $(pidof ctrl-exec-agent)` is meant for the serving agent; it must not end other modes.
       outliveHangUps();
       return (await import("./agent/program.ts")).agentProgram;
     case "ctrl-exec-api":

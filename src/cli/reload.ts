@@ -1,4 +1,4 @@
-/** Reloading a service: what asks for it, one after the other, and who hears what came of it. */
+/** Reloads a service, one request after the other, and tells each whether it worked. */
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
@@ -8,20 +8,20 @@ import { fileError } from "../system/files/files.ts";
 import { askForReload, listenForReload } from "../system/process/reload-socket.ts";
 import { defineVerb, type OptionDefs } from "./command/command.ts";
 
-/** Less than a service manager waits for a reload. */
+/** Shorter than a service manager waits for a reload. */
 const ANSWER_MS = 60_000;
 
-/** Longest error in an answer, which must fit a socket's buffer: of a file in which every line is wrong. */
+/** Longest error in an answer, which must fit a socket's buffer: every line of a file may be wrong. */
 const MAX_ERROR = 8192;
 
-/** The outcome as the socket has it: one line of JSON. */
+/** The outcome as sent through the socket: one line of JSON. */
 const outcome = z.object({
   ok: z.boolean(),
   error: z.optional(z.string()),
   hint: z.optional(z.string()),
 });
 
-/** systemd sets it to the unit's RuntimeDirectory, and our own scripts for OpenRC and procd do. */
+/** systemd sets RUNTIME_DIRECTORY to the unit's RuntimeDirectory; so do our scripts for OpenRC and procd. */
 type Environment = Readonly<Record<string, string | undefined>>;
 
 function socketIn(folder: string): string {
@@ -35,19 +35,19 @@ function runtimeFolder({ RUNTIME_DIRECTORY }: Environment): string | undefined {
 export class Reloads {
   readonly #reload: () => Promise<void>;
   #turn: Promise<unknown>;
-  /** Held, so that it goes on listening. */
+  /** Held so that it goes on listening. */
   #listening: { stop(): void } | undefined;
 
   /**
    * @param ready reloads wait for it; it must not fail
-   * @param reload throws what was refused, and leaves everything as it was then
+   * @param reload throws the reason if it refuses, and then leaves everything as it was
    */
   constructor(ready: Promise<void>, reload: () => Promise<void>) {
     this.#turn = ready;
     this.#reload = reload;
   }
 
-  /** What was refused; undefined when the new state is in force. */
+  /** Why it was refused; undefined if the new state is in force. */
   ask(): Promise<CtrlExecError | undefined> {
     const next = this.#turn.then(async () => {
       try {
@@ -65,7 +65,7 @@ export class Reloads {
     this.#listening?.stop();
   }
 
-  /** Answers `reload` of the command line, where a service manager has made a folder for it. */
+  /** Answers the mode `reload`, if a service manager has made a folder for it. */
   serve(env: Environment, log: CommonLog): void {
     const folder = runtimeFolder(env);
     if (folder === undefined) return;

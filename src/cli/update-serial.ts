@@ -24,7 +24,7 @@ const update = defineVerb({
   ].join("\n"),
   examples: [],
   async run({ positionals, io }) {
-    // An agent of 0.8 sets no variable and has its files in the usual place.
+    // An agent of 0.8 does not set the variable, and its files have the usual paths.
     const { file, text } = readConfig(
       {
         given: io.env[AGENT_CONFIG_VARIABLE],
@@ -34,7 +34,7 @@ const update = defineVerb({
       "",
     );
     const { config } = await parseAgentConfig(file, text);
-    // A person's terminal would be waited on for ever.
+    // On a terminal, this would wait for ever.
     const input = io.inIsTerminal ? "" : readFileSync(0, "utf8");
     const serial = updateControllerSerial(config, positionals, input);
     io.out(`serial updated to ${serial}\n`);

@@ -21,7 +21,7 @@ export const openapiLive = defineRoute({
     await authorizeRoute(call);
     const { controller, routes } = call.api;
     const found = await scanOnce(controller);
-    // As values of what may be asked for; no run would start the others.
+    // The allowed values; a run would start no others.
     const scripts = found
       .flatMap((host) => host.scripts.filter(({ executable }) => executable))
       .map(({ name }) => name)
@@ -38,7 +38,7 @@ export const openapiLive = defineRoute({
 
 const scans = new WeakMap<Controller, Promise<DiscoveredHost[]>>();
 
-/** Requests that come while the fleet is being asked share the answer. */
+/** Requests that arrive while the fleet is being asked share the answer. */
 function scanOnce(controller: Controller): Promise<DiscoveredHost[]> {
   const under = scans.get(controller);
   if (under !== undefined) return under;

@@ -1,12 +1,12 @@
 /**
- * `--background`: one process makes the request, holds the connection and waits; the one that was
- * typed prints the request id and leaves. The waiting process holds none of the caller's
- * descriptors, so that `$(...)` returns at once.
+ * `--background`: one process makes the request, holds the connection and waits; the one that the user started
+ * prints the request id and exits. The waiting process holds none of the caller's descriptors, so that `$(...)`
+ * returns at once.
  */
 import type { Io } from "../command/io.ts";
 import { callerVariables } from "../command/lent-rights.ts";
 
-/** @param args options of request-pairing for the waiting process */
+/** @param args the options of request-pairing for the waiting process */
 export async function leaveInBackground(io: Io, args: readonly string[]): Promise<number> {
   const child = Bun.spawn([process.execPath, "agent", "request-pairing", ...args], {
     stdin: "ignore",
@@ -26,7 +26,7 @@ export async function leaveInBackground(io: Io, args: readonly string[]): Promis
   return await child.exited;
 }
 
-/** The first line of a stream; undefined when it ends without one. */
+/** The first line of a stream; undefined if it ends without one. */
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let text = "";

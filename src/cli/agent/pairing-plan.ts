@@ -1,4 +1,4 @@
-/** What request-pairing is asked to do: its options, read and checked before anything is done. */
+/** The options of request-pairing, read and checked before anything is done. */
 import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";

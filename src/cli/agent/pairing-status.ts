@@ -43,11 +43,11 @@ export const pairingStatus = defineVerb({
 
 interface SeenConfig {
   readonly config: AgentConfig;
-  /** Why the file's own settings are not in it. */
+  /** Why the file could not be read: these are the defaults. */
   readonly unread?: CtrlExecError;
 }
 
-/** An agent.conf that only others may read leaves every default: its certificate is beside it. */
+/** If the user may not read agent.conf, every default applies: the certificate is then beside it. */
 async function configAsSeen(given: string | undefined): Promise<SeenConfig> {
   try {
     return { config: (await openAgentSetting({ config: given }, "defaults")).config };

@@ -19,7 +19,7 @@ import {
 } from "./pairing-plan.ts";
 import { type AgentSetting, openAgentSetting } from "./setting.ts";
 
-/** How long what was approved is held when it cannot be stored. */
+/** How long to keep trying to store an approval. */
 const STORE_SECONDS = 600;
 const STORE_AGAIN_MS = 2_000;
 
@@ -27,7 +27,7 @@ const STORE_AGAIN_MS = 2_000;
 const EXIT_TIMEOUT = 2;
 const EXIT_DENIED = 3;
 
-/** A 0.8 or present controller says this when its own window is over. */
+/** A controller, even of 0.8, says this when its own time is over. */
 const CONTROLLER_TIMEOUT = "approval timeout";
 
 export const requestPairing = defineVerb({
@@ -69,7 +69,7 @@ async function pairNow(input: PairingInput, plan: PairingPlan): Promise<number> 
   try {
     return await askAndStore(input, plan, setting, progress);
   } catch (thrown) {
-    // In the background nobody reads what main prints.
+    // In the background nobody reads main's output.
     setting.log({ event: "pair-fail", error: messageOf(thrown), reqid: progress.reqid });
     throw thrown;
   }

@@ -45,7 +45,7 @@ async function runChecks(given: VerbInput<typeof options>["options"]): Promise<C
     return await checkAgent(config, configWarnings, allowlistPath, new Date());
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;
-    // Then it is the only check there is.
+    // Then this is the only check.
     return [failed("agent.conf", thrown)];
   }
 }
@@ -55,7 +55,7 @@ function renderCheck(io: Io, { name, ok, detail, remedy }: Check): string {
   return `${word}  ${forOneLine(`${name}: ${withoutName(detail, name)}${advice(remedy)}`)}`;
 }
 
-/** The path is said once. */
+/** Removes a path that the check's name already has. */
 function withoutName(detail: string, name: string): string {
   if (detail.startsWith(`${name} `)) return `it${detail.slice(name.length)}`;
   for (const before of [`Cannot use ${name}: `, `Cannot read ${name}: `]) {
@@ -64,7 +64,7 @@ function withoutName(detail: string, name: string): string {
   return detail;
 }
 
-/** Some are commands, and some are sentences. */
+/** Some remedies are commands, and some are sentences. */
 function advice(remedy: string | undefined): string {
   if (remedy === undefined) return "";
   return /^[A-Z]/.test(remedy) ? `. ${remedy}` : `; ${remedy}`;

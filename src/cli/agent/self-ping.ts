@@ -54,7 +54,7 @@ export const selfPing = defineVerb({
   },
 });
 
-/** The agent was there: it closed the connection before, or instead of, the handshake. */
+/** The agent is running: it closed the connection before, or instead of, the handshake. */
 function isHungUp(thrown: unknown): boolean {
   const { cause } = thrown instanceof CtrlExecError ? thrown : {};
   return cause instanceof ConnectionFailed && cause.code !== "ECONNREFUSED";
@@ -65,7 +65,7 @@ async function leavesOut(config: AgentConfig, host: string): Promise<boolean> {
   return list !== undefined && !list.has(host);
 }
 
-/** The connection comes from the address that it goes to. */
+/** The connection comes from the same address that it goes to. */
 function notAllowed({ file }: AgentConfig, host: string, cause: unknown): CtrlExecError {
   const message = `Cannot self-ping: allowed_ips in ${file} leaves out ${host}, and the agent hangs up`;
   return new CtrlExecError("unreachable", message, {

@@ -46,7 +46,7 @@ export const serve = defineVerb({
     reapOrphans();
     const stopped = untilStopped();
     const started = Promise.withResolvers<Serving>();
-    // Before anything else: a SIGHUP that comes while the agent starts must not end it.
+    // Before anything else: a SIGHUP while the agent starts must not end it.
     const ready = started.promise.then(() => undefined);
     const reloads = new Reloads(ready, async () => reload(input, await started.promise));
     process.on("SIGHUP", () => void reloads.ask());
@@ -89,8 +89,8 @@ function warningsFor({ config, configWarnings, allowlistPath }: AgentSetting): C
 }
 
 /**
- * All of it or nothing: any file that cannot be used leaves everything as it was.
- * @throws what it is; it is logged
+ * All or nothing: if any file cannot be used, everything stays as it was.
+ * @throws the failure, which is also logged
  */
 async function reload(input: Input, { server, config, log }: Serving): Promise<void> {
   try {

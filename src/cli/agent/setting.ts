@@ -1,4 +1,4 @@
-/** What every verb of the agent starts from: its configuration, its allowlist's path and its log. */
+/** What every mode of the agent needs: its configuration, its allowlist's path and its log. */
 import { dirname, join, resolve } from "node:path";
 import { AGENT_FILE_RULE } from "../../agent/checks/config-files.ts";
 import { DEFAULT_ALLOWLIST_NAME } from "../../agent/scripts/allowlist.ts";
@@ -26,8 +26,8 @@ interface SettingOptions {
 }
 
 /**
- * @param absent what a missing /etc/ctrl-exec-agent/agent.conf means: pairing may come before there
- *   is one. A file that was named must be there.
+ * @param absent what a missing /etc/ctrl-exec-agent/agent.conf means: pairing may come before there is one. A
+ * file that was named must exist.
  * @throws CtrlExecError `config`
  */
 export async function openAgentSetting(

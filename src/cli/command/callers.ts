@@ -1,20 +1,23 @@
-/** Who called with lent rights: for the log, and for what must be the caller's own (T62). */
+/**
+ * Who called this program through sudo and the like: for the log, and for files that must be the caller's own
+ * (T62).
+ */
 import { userId, userName } from "../../system/process/user.ts";
 import { type Environment, lentTo, NAME_VARIABLE, ownIds } from "./lent-rights.ts";
 
 export interface Callers {
-  /** For the log; undefined when no rights are lent. */
+  /** For the log; undefined if no rights are lent. */
   readonly names: string | undefined;
-  /** Undefined when no rights are lent; NaN, which is nobody's id, when it is not certain who called. */
+  /** Undefined if no rights are lent; NaN, which is nobody's id, if it is not certain who called. */
   readonly id: number | undefined;
 }
 
-/** Who called this process with lent rights. */
+/** The callers of this process. */
 export function callers(): Callers {
   return callersOf(process.env, ...ownIds());
 }
 
-/** The same of any. */
+/** The same for any environment and ids. */
 export function callersOf(env: Environment, real: number, effective: number): Callers {
   const told = lentTo(env, real, effective);
   const names = new Set(namesOf(env, real, effective));
@@ -26,8 +29,9 @@ export function callersOf(env: Environment, real: number, effective: number): Ca
 }
 
 /**
- * sudo knows names that are not in /etc/passwd, too. Where it has not lent the rights its variables are the caller's own
- * words: they name nobody but the user of SUDO_UID, and hide nobody of whom another lender or the kernel tells.
+ * sudo also knows names that are not in /etc/passwd. If it was not sudo that lent the rights, the caller chose
+ * its variables: they can name only the user of SUDO_UID, and can hide nobody whom another lender or the kernel
+ * names.
  */
 function namesOf(env: Environment, real: number, effective: number): string[] {
   const bySudo = lentTo({ SUDO_UID: env.SUDO_UID }, effective, effective);

@@ -1,7 +1,7 @@
 /**
- * citty, made strict: it accepts unknown options, lets the last of repeated ones win and eats
- * `--help` after `--`. Here all of these are usage errors, options may stand before or after the
- * mode and its arguments, and everything after `--` is the script's.
+ * Makes citty strict: it accepts unknown options, lets the last of repeated ones win and consumes `--help`
+ * after `--`. Here all of these are usage errors, options may stand before or after the mode and its arguments,
+ * and everything after `--` is passed to the script.
  */
 import type { ArgsDef } from "citty";
 import { CtrlExecError } from "../../core/errors.ts";
@@ -47,12 +47,12 @@ export interface Verb<Options extends OptionDefs = OptionDefs> {
   run(input: VerbInput<Options>): Promise<Ending>;
 }
 
-/** Keeps the types of the options with the verb that has them. */
+/** Keeps the types of a verb's options. */
 export function defineVerb<const Options extends OptionDefs>(verb: Verb<Options>): Verb<Options> {
   return verb;
 }
 
-/** A verb whose options are its own affair: what a program's table holds. */
+/** A verb of any options, as a program's table holds it. */
 export interface AnyVerb extends Omit<Verb, "run"> {
   run(input: never): Promise<Ending>;
 }
@@ -78,7 +78,7 @@ export interface Program {
   readonly defaultVerb?: string;
 }
 
-/** The modes that a person is told of. */
+/** The modes that the help shows. */
 export function shownVerbs(program: Program): [string, VerbEntry][] {
   return Object.entries(program.verbs).filter(([, { hidden }]) => hidden !== true);
 }
@@ -127,7 +127,7 @@ export function splitCommandLine(program: Program, args: readonly string[]): Com
   return { mode, given, positionals, scriptArgs, help, version };
 }
 
-/** Where a mode runs without being named, only the others are named. */
+/** If the program has a default mode, only the others need to be named. */
 function withMode({ defaultVerb, verbs }: Program, words: readonly string[]): readonly string[] {
   const [first = ""] = words;
   if (defaultVerb === undefined || (first !== defaultVerb && Object.hasOwn(verbs, first))) {
@@ -136,7 +136,7 @@ function withMode({ defaultVerb, verbs }: Program, words: readonly string[]): re
   return [defaultVerb, ...words];
 }
 
-/** Whose help lists the options: that of the first word that names a mode. */
+/** The mode whose help lists the options: the first word that names one. */
 function helpFor(program: Program, args: readonly string[]): string {
   const mode = modeIn(program, args);
   return mode === undefined || mode === program.defaultVerb
@@ -182,7 +182,7 @@ export async function runVerb(
   const where = program.defaultVerb === mode ? program.name : `${program.name} ${mode}`;
   const takesScriptArgs = program.verbs[mode]?.takesScriptArgs === true;
   for (const { name } of line.given) {
-    // Of the global options as well: one that is passed over looks as if it had been heeded.
+    // Global options too: one that is ignored would seem to have been obeyed.
     if (!Object.hasOwn(verb.options, name)) {
       const mayBeTheScripts = takesScriptArgs && line.scriptArgs === undefined;
       const more = mayBeTheScripts ? FORGOTTEN_MARK : "";
@@ -206,7 +206,7 @@ export async function runVerb(
     scriptArgs: line.scriptArgs,
     io,
   };
-  // The options were parsed by the verb's own table, which is what its input's type says.
+  // The options were parsed by the verb's own table, so they have the type of its input.
   return await verb.run(input as never);
 }
 
@@ -214,7 +214,7 @@ async function parseOptions(
   options: OptionDefs,
   given: readonly GivenOption[],
 ): Promise<Record<string, unknown>> {
-  // Loaded here, so that --version does not wait for it.
+  // Loaded here so that --version does not wait for it.
   const { parseArgs } = await import("citty");
   const definitions: ArgsDef = {};
   for (const [name, { type }] of Object.entries(options)) definitions[name] = { type };
@@ -222,7 +222,7 @@ async function parseOptions(
     value === true ? `--${name}` : `--${name}=${value}`,
   );
   const parsed: Record<string, unknown> = parseArgs(normalised, definitions);
-  // Only the table's own names: citty adds each option once more in camel case.
+  // Only the table's own names: citty adds each option again in camel case.
   return Object.fromEntries(
     Object.entries(options).map(([name, { type }]) => [
       name,
@@ -257,7 +257,7 @@ function didYouMean(guess: string | undefined): string {
   return guess === undefined ? "" : `; did you mean ${guess}?`;
 }
 
-/** @param where the program, and the mode when it is the mode's own help that says more */
+/** @param where the program, and the mode if the mode's own help says more */
 function usageError(where: string, message: string): CtrlExecError {
   return new CtrlExecError("usage", message, { hint: `See: ${where} --help` });
 }

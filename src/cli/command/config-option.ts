@@ -5,7 +5,7 @@ import { readTrustedTextIfPresent, type TrustRule } from "../../system/files/tru
 import { rightsAreLent } from "./lent-rights.ts";
 
 export interface ConfigOption {
-  /** What was typed; undefined means the usual file. */
+  /** The value typed; undefined means the usual file. */
   readonly given: string | undefined;
   readonly usual: string;
   readonly rule?: TrustRule;
@@ -17,11 +17,11 @@ export interface ConfigText {
 }
 
 /**
- * The file and its text. One that was named must be there.
+ * The file and its text. A file that was named must exist.
  *
- * @param absent what the usual one stands for when it is missing; undefined makes that an error
+ * @param absent the text to use if the usual file is missing; undefined makes that an error
  * @param lent whether the caller uses rights that are not its own
- * @throws CtrlExecError `config` when it cannot be read, or when others can change what it says
+ * @throws CtrlExecError `config` if it cannot be read, or others can change what it says
  */
 export function readConfig(
   option: ConfigOption,
@@ -42,9 +42,9 @@ const CONFIGURATION_ENDINGS: readonly string[] = [".conf", ".toml"];
 
 /**
  * Refuses a file that was chosen with lent rights, unless it is a configuration in the folder of the usual one.
- * A file elsewhere may be root's and still say what its author never meant: any `.conf` of another program
- * names no hook, and on a file system that the caller has mounted root owns whatever he likes. In the
- * folder itself an editor's copy (`ctrl-exec.conf~`, `.bak`, `.dpkg-old`) may have another hook, or none.
+ * A file elsewhere may be root's and still say what its author never meant: another program's `.conf` names no
+ * hook, and on a file system that the caller mounted, root may own anything. In the folder itself, an editor's
+ * copy (`ctrl-exec.conf~`, `.bak`, `.dpkg-old`) may name another hook, or none.
  *
  * @throws CtrlExecError `config`
  */

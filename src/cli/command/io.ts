@@ -1,4 +1,4 @@
-/** The terminal and the environment, as a verb sees them. Nothing below the faces touches either. */
+/** The terminal and the environment, as a verb sees them. Nothing below the faces uses either. */
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { forTerminal } from "../../core/text.ts";
 import { Outlet } from "../../system/log/outlet.ts";
@@ -6,25 +6,25 @@ import { readyWriteTo } from "../../system/log/ready-write.ts";
 import { drawStderr, flushStderr, offerStderr, writeStderr } from "../../system/log/stderr.ts";
 
 export interface Io {
-  /** Data. Never blocks: a pager that is not read must not let a host's deadline pass. */
+  /** Data. Never blocks: a pager that does not read on must not make a host miss its deadline. */
   out(content: string | Uint8Array): void;
   /**
-   * Notes and errors. What a terminal would obey becomes visible, whoever it came from (T74). Never
-   * blocks either.
+   * Notes and errors. Characters that a terminal would obey are made visible, wherever they came from (T74).
+   * Never blocks either.
    */
   err(text: string): void;
-  /** The same for what comes without end: left out while much is still unread. */
+  /** The same for notes without end: left out while much is still unread. */
   note(text: string): void;
-  /** A line on stderr's terminal that is drawn over the one before it; left out while much is still unread. */
+  /** A line on stderr's terminal that is drawn over the previous one; left out while much is still unread. */
   draw(line: string): void;
-  /** Waits until all of it is out. @throws OutputClosed, or OutputLost on a full disk */
+  /** Waits until everything is written. @throws OutputClosed, or OutputLost on a full disk */
   flush(): Promise<void>;
-  /** From now on a lost output has this hint: what has happened all the same, and where it is to be seen. */
+  /** From now on, a lost output has this hint: what has happened all the same, and where to see it. */
   hintWhenLost(hint: string): void;
   readonly inIsTerminal: boolean;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
-  /** Columns of the terminal behind stderr. */
+  /** Columns of stderr's terminal. */
   readonly columns: number;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -32,7 +32,7 @@ export interface Io {
 /** The reader of our output has gone (`ctrl-exec run ... | head`). */
 export class OutputClosed extends Error {}
 
-/** Our output cannot be written (`ctrl-exec run ... > /full/disk`), so nothing more can be said there either. */
+/** Our output cannot be written (`ctrl-exec run ... > /full/disk`), so no more goes there. */
 export class OutputLost extends CtrlExecError {}
 
 export function openIo(): Io {
@@ -62,15 +62,15 @@ export function openIo(): Io {
   };
 }
 
-/** Of a terminal that does not say. */
+/** For a terminal that does not report its width. */
 const USUAL_COLUMNS = 80;
 
-/** node:tty costs 3 ms at start, so only who asks waits for it. */
+/** node:tty costs 3 ms at start, so it is loaded only when needed. */
 function isTerminal(descriptor: number): boolean {
   return process.getBuiltinModule("node:tty").isatty(descriptor);
 }
 
-/** Asked when a line is drawn: process.stderr costs time at start, and shells keep COLUMNS to themselves. */
+/** Read when a line is drawn: process.stderr costs time at start, and shells do not export COLUMNS. */
 function terminalColumns(): number {
   return process.stderr.columns || USUAL_COLUMNS;
 }
@@ -90,7 +90,7 @@ class Output {
     const { failure } = this.#outlet;
     if (failure === undefined) return;
     if (systemCode(failure) === "EPIPE") throw new OutputClosed();
-    // Only who fails waits for it to load.
+    // Loaded only on failure.
     const { fileProblem } = await import("../../system/files/files.ts");
     throw new OutputLost("storage", `Cannot write to standard output: ${fileProblem(failure)}`, {
       cause: failure,

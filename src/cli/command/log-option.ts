@@ -7,7 +7,7 @@ import { callers } from "./callers.ts";
 import { rightsAreLent } from "./lent-rights.ts";
 
 /**
- * With lent rights each line says who called, in BY: USER and the owner of the process are root then.
+ * Under sudo and the like, each line names the caller in BY: USER and the owner of the process are root then.
  *
  * @throws CtrlExecError `usage`
  */
@@ -22,7 +22,7 @@ export function openChosenLog<Of extends Program>(
 
 function openLogs<Of extends Program>(program: Of, value: string | undefined): Sink<EventFrom<Of>> {
   const chosen = logDestinations(value, rightsAreLent());
-  // Where there is no syslog, its lines would only stand on stderr once more.
+  // Without a syslog, its lines would only appear on stderr twice.
   const there = chosen.filter(
     (destination) => destination !== SYSTEM_LOG || existsSync(SYSTEM_LOG),
   );
@@ -36,7 +36,7 @@ function openLogs<Of extends Program>(program: Of, value: string | undefined): S
 }
 
 /**
- * Where the lines go. Whom sudo lets run this does not choose to go unlogged: syslog has them as well.
+ * Where the lines go. A caller under sudo cannot choose to go unlogged: syslog gets them as well.
  *
  * @param lent whether the caller uses rights that are not its own
  * @throws CtrlExecError `usage`

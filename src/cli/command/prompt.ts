@@ -2,7 +2,7 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Io } from "./io.ts";
 
-/** Lines as they are typed; `undefined` is the end of the input. */
+/** Lines as they are typed; `undefined` means the end of the input. */
 export class LineReader {
   readonly #interface: Interface;
   readonly #lines: string[] = [];
@@ -40,7 +40,7 @@ export class LineReader {
   }
 }
 
-/** Only an explicit yes is one; the end of the input is a no. */
+/** Only an explicit yes counts; the end of the input means no. */
 export async function askYesNo(io: Io, question: string): Promise<boolean> {
   io.err(question);
   const lines = new LineReader();

@@ -1,12 +1,12 @@
-/** Arguments for a script, byte for byte or not at all (T11). */
+/** Arguments for a script: passed byte for byte, or refused (T11). */
 import { readFileSync } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
 
 const REPLACEMENT = "\ufffd";
 
 /**
- * JSON carries text. An argument that is not UTF-8 reaches us with replacement characters in it;
- * the kernel's copy of the command line tells it from one that really holds such a character.
+ * JSON carries text. An argument that is not UTF-8 reaches us with replacement characters in it; the kernel's
+ * copy of the command line tells it from one that really has such a character.
  *
  * @throws CtrlExecError `usage` that names the argument
  */
@@ -23,7 +23,7 @@ export function scriptArguments(args: readonly string[]): readonly string[] {
   return args;
 }
 
-/** The last arguments as the kernel has them; undefined in place of one that is not UTF-8. */
+/** The last arguments as the kernel has them; undefined for each that is not UTF-8. */
 function exactArguments(count: number): (string | undefined)[] | undefined {
   const raw = readCommandLine();
   if (raw === undefined) return undefined;

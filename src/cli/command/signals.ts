@@ -1,13 +1,13 @@
 /** The signals that end a program. */
 import { closeSync, openSync, readFileSync } from "node:fs";
 
-/** An operator at the keyboard, a supervisor, a terminal that has gone. */
+/** From an operator at the keyboard, a supervisor, or a terminal that has gone. */
 export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
 /**
- * How a program ends: with an exit status, or by the signal that stopped it. Who waits for it can tell:
- * a shell goes on with its loop after a status of 130, and leaves it after a SIGINT.
+ * How a program ends: with an exit status, or by the signal that stopped it. The difference matters: a shell
+ * goes on with its loop after a status of 130, and leaves it after a SIGINT.
  */
 export type Ending = number | StopSignal;
 
@@ -19,11 +19,11 @@ export async function untilStopped(): Promise<void> {
 }
 
 /**
- * Resolves with the first of the signals that comes, or with undefined when the work has ended before.
- * None of them ends the process meanwhile; afterwards each does again. One that was ignored when the
- * program was started stays ignored.
+ * Resolves with the first of the signals that arrives, or with undefined if the work ends first. None of them
+ * ends the process meanwhile; afterwards each does again. A signal that was ignored when the program was
+ * started stays ignored.
  *
- * @param work undefined goes on until a signal comes; its failure is not this function's
+ * @param work undefined waits for a signal only; its failure is not reported here
  */
 export async function firstSignal<Name extends StopSignal>(
   names: readonly Name[],
@@ -49,19 +49,22 @@ export async function firstSignal<Name extends StopSignal>(
   return first;
 }
 
-/** Resolves so long after one of these signals: who asks for the end must not wait for a reader (T66). */
+/**
+ * Resolves this long after one of these signals: whoever ends the program must not have to wait for a reader
+ * (T66).
+ */
 export async function afterSignal(ms: number): Promise<void> {
   await signalled.promise;
   await Bun.sleep(ms);
 }
 
-/** From now on SIGHUP does not end this process. */
+/** From now on, SIGHUP does not end this process. */
 export function outliveHangUps(): void {
-  // A listener would hide that it was ignored from the start.
+  // A listener would hide that it was already ignored.
   if (!ignoredSignals().has("SIGHUP")) process.on("SIGHUP", () => undefined);
 }
 
-/** Resolves when the terminal that this program was started on has gone; never where there was none. */
+/** Resolves when the terminal that this program was started on has gone; never if there was none. */
 export async function terminalGone(): Promise<"SIGHUP"> {
   const { promise, resolve } = Promise.withResolvers<"SIGHUP">();
   if (!ignoredSignals().has("SIGHUP") && hasTerminal()) {
@@ -85,12 +88,12 @@ function hasTerminal(): boolean {
 }
 
 /**
- * What nohup, and a shell for a job in the background, ignores in the programs that it starts: the bits of
- * SIGHUP and SIGINT in the kernel's masks (proc_pid_status(5)). SIGTERM always counts (T66).
+ * The signals that nohup, and a shell for a background job, lets programs ignore: the bits of SIGHUP and SIGINT
+ * in the kernel's masks (proc_pid_status(5)). SIGTERM is never ignored (T66).
  */
 const MAY_STAY_IGNORED = { SIGHUP: 0b01, SIGINT: 0b10 } as const;
 
-/** Without /proc, none. */
+/** None if there is no /proc. */
 function ignoredSignals(): ReadonlySet<StopSignal> {
   const lowestDigit = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(ownStatus())?.[1] ?? "0";
   const mask = Number.parseInt(lowestDigit, 16);

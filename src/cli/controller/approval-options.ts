@@ -1,4 +1,4 @@
-/** How an agent is dialled, as the options of `approve` and `edit-agent` say it. */
+/** The options of `approve` and `edit-agent` for how an agent is dialled. */
 import type { ApprovalOptions } from "../../controller/pairing/desk.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { parseTarget } from "../../core/net/host-name.ts";

@@ -8,7 +8,7 @@ import { commonOptions, controllerOptions } from "./options.ts";
 import { describeApproval } from "./pairing-text.ts";
 import { openController } from "./setting.ts";
 
-/** Killed, it has left its requests here, and its connections are gone (T10). */
+/** A pairing-mode that was killed leaves its requests here, but its connections are gone (T10). */
 const NOBODY_DELIVERS =
   "pairing-mode does not run on this host: the certificate may never arrive. Start it, and pair the host again.\n";
 

@@ -1,4 +1,4 @@
-/** The files that the binary carries. Loaded by `asset` alone, so that no other mode pays for it. */
+/** The files that the binary contains. Only `asset` loads this, so that no other mode pays for it. */
 import zshCompletion from "../../../completions/_ctrl-exec" with { type: "text" };
 import bashCompletion from "../../../completions/ctrl-exec.bash" with { type: "text" };
 import fishCompletion from "../../../completions/ctrl-exec.fish" with { type: "text" };
@@ -26,7 +26,7 @@ import scriptsConfPage from "../../assets/scripts.conf.5" with { type: "text" };
 
 export interface Asset {
   readonly summary: string;
-  /** Made when asked for: some cost time. */
+  /** Generated on demand: some take time. */
   text(): string | Promise<string>;
 }
 

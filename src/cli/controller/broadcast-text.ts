@@ -1,4 +1,4 @@
-/** What became of telling the agents, host by host. */
+/** Shows which agents were told, host by host. */
 import type { RotationReport } from "../../controller/upkeep/maintenance.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";

@@ -1,4 +1,4 @@
-/** The demo's stage: real processes of this very executable, on loopback, below one folder. */
+/** The demo's stage: real processes of this executable, on loopback, in one folder. */
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
@@ -41,7 +41,7 @@ export class DemoStage {
   /** Writes a file below the folder. */
   write(name: string, lines: readonly string[], mode = 0o644): void {
     const path = join(this.folder, name);
-    // Closed to others whatever the umask: an agent runs nothing that others could have changed (T13).
+    // Not writable for others, whatever the umask: an agent runs nothing that others could have changed (T13).
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     writeFileSync(path, `${lines.join("\n")}\n`, { mode });
     chmodSync(path, mode);
@@ -64,7 +64,7 @@ export class DemoStage {
     }
   }
 
-  /** Ends what is still running, and starts nothing more. @param kept leaves the agents */
+  /** Ends what is still running, and starts nothing more. @param kept leaves the agents running */
   async strike(kept: boolean): Promise<void> {
     this.#struck = true;
     await this.stopPairing();

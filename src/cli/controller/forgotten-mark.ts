@@ -1,6 +1,7 @@
 /**
- * A forgotten `--`: `run web-01 deploy extra` asks the hosts web-01 and deploy for the script extra. It is
- * said of what has failed, and changes nothing; what it takes from records, after the hook has agreed (T67).
+ * A hint about a forgotten `--`: `run web-01 deploy extra` asks the hosts web-01 and deploy for the script
+ * extra. It is shown only after a failure and changes nothing; records are used for it only after the hook has
+ * agreed (T67).
  */
 import type { Controller } from "../../controller/control-host.ts";
 import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
@@ -12,7 +13,7 @@ import { shellWord } from "../../core/shell-word.ts";
 import { forOneLine } from "../../core/text.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages.ts";
 
-/** The words of a `run` without `--`, as they were read. */
+/** The words of a `run` without `--`, as parsed. */
 export interface RunWords {
   readonly hosts: readonly string[];
   readonly script: string;
@@ -24,14 +25,14 @@ export interface Known {
   hasRun(script: string, hosts: readonly string[]): boolean;
 }
 
-/** A slip in a port: a host, and behind the last colon what is as short as one, or digits. */
+/** A slip in a port: a host, and after the last colon digits, or something as short as a port. */
 function isPortSlip(word: string): boolean {
   const [, host, port] = /^(.*):(\d*|\w{1,5})$/.exec(word) ?? [];
   if (host === undefined || port === undefined) return false;
   return /^\d*$/.test(port) || parseTarget(host) !== undefined;
 }
 
-/** Of words that were refused before anybody was asked: one of them cannot be a host. */
+/** For words that were refused before anybody was asked: one of them cannot be a host. */
 export function hintOnWords(words: RunWords): string | undefined {
   const { hosts } = words;
   const bad = hosts.findIndex((word) => parseTarget(word) === undefined);
@@ -39,7 +40,7 @@ export function hintOnWords(words: RunWords): string | undefined {
   return hintAt(words, isScriptName(hosts[bad] ?? "") ? bad : bad - 1);
 }
 
-/** Of a run that has ended. @param results of each host, in order */
+/** For a run that has ended. @param results of each host, in order */
 export function hintOnResults(
   words: RunWords,
   results: readonly RunResult[],
@@ -56,7 +57,7 @@ export function hintOnResults(
   return isRefused || known.hasRun(meant, hosts.slice(0, at)) ? hintAt(words, at) : undefined;
 }
 
-/** By what this control host has recorded. */
+/** What this control host has recorded. */
 export function recorded({ config }: Controller): Known {
   const find = agentFinder(config);
   return {
@@ -78,7 +79,7 @@ function hintAt({ hosts, script }: RunWords, at: number): string | undefined {
     script,
   ];
   const line = words.map(shellWord).join(" ");
-  // What a screen cannot show as it is would be another command.
+  // If a screen cannot show the line exactly, it would be a different command.
   const next = forOneLine(line) === line ? line : "see ctrl-exec run --help";
   return `${meant} was read as a host. If it is the script, its arguments go after --: ${next}`;
 }

@@ -102,7 +102,7 @@ function renderWide(list: readonly Listed[]): string {
   return renderTable([...header, "SERIAL STATUS", "CERT SERIAL"], rows);
 }
 
-/** A record that says something else than a time is shown as it is. */
+/** If a record has something other than a time, it is shown as it is. */
 function shownTime(time: Date | undefined, text: string, format: (time: Date) => string): string {
   return time === undefined ? text : format(time);
 }
@@ -114,9 +114,9 @@ interface AgentJson {
   readonly paired_at: string;
   readonly cert_expiry: string;
   readonly serial: string;
-  /** Whole days until the certificate ends; null when the record does not say. */
+  /** Whole days until the certificate ends; null if the record does not say. */
   readonly days_left: number | null;
-  /** When the certificate is to be renewed, ISO 8601. */
+  /** When the certificate is due for renewal, ISO 8601. */
   readonly renew_due: string;
   readonly serial_status: SerialStatus;
 }

@@ -46,7 +46,7 @@ export const maintain = defineVerb({
     if (options.json) writeJson(io, reportJson(report));
     else io.out(`${describe(report).join("\n")}\n`);
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
-    // Nothing that was due may be what a wrong clock says.
+    // That nothing was due may be due to a wrong clock.
     if (report.problems.length === 0) warnOfClock(io, controller);
     if (report.misconfigured) return ERROR_FACTS.config.exit;
     return report.problems.length === 0 ? 0 : 1;

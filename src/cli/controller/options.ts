@@ -58,7 +58,7 @@ export const controllerOptions = {
   },
 } as const satisfies Readonly<Record<string, OptionDef>>;
 
-/** What every mode has. */
+/** The options of every mode. */
 export const commonOptions = {
   config: controllerOptions.config,
   log: controllerOptions.log,

@@ -1,4 +1,4 @@
-/** The operator's side of pairing-mode on a terminal: one request at a time, the others listed. */
+/** The operator's screen of pairing-mode: shows one request at a time, and lists the others. */
 
 import type { Controller } from "../../controller/control-host.ts";
 import { approveRequest, denyRequest } from "../../controller/pairing/desk.ts";
@@ -16,14 +16,17 @@ const PROMPT = "[a]pprove, [d]eny, [s]kip, [l]ist, [q]uit? ";
 const SKIPPED_PROMPT = "Only skipped requests wait. [l]ist, [q]uit? ";
 const IDLE_PROMPT = "No request waits. [q]uit? ";
 
-/** After a request has vanished, until the operator has seen that. */
+/** The prompt after a request has gone, until the operator has seen that. */
 const GO_ON = "Press Enter to go on.";
 
 const LIST = " Type l to list.";
 
 const HELP = `a, d or s decide on the request shown; with a number, such as "a 2", on that one of the list.\n`;
 
-/** Lines about other requests between two of the operator's own: strangers must not scroll the screen (T21). */
+/**
+ * Most lines about other requests between two of the operator's own: strangers must not scroll the screen
+ * (T21).
+ */
 const MAX_NOTICES = 10;
 
 export class PairingConsole {
@@ -32,9 +35,9 @@ export class PairingConsole {
   readonly #lines = new LineReader();
   readonly #skipped = new Set<string>();
   #shown: PendingRequest | undefined;
-  /** The request that was shown is gone, and the operator has not seen another yet. */
+  /** The request on the screen is gone, and the operator has not seen another yet. */
   #paused = false;
-  /** As last listed: a number means what the operator saw, whatever has arrived since. */
+  /** As last listed: a number means the request that the operator saw, whatever has arrived since. */
   #listed: readonly PendingRequest[] = [];
   #notices = 0;
 
@@ -43,7 +46,7 @@ export class PairingConsole {
     this.#io = io;
   }
 
-  /** A request has come in: shown at once when no other is. */
+  /** A request has arrived; it is shown at once if no other is. */
   arrived(request: PendingRequest): void {
     if (this.#shown === undefined && !this.#paused) {
       this.#showNext();
@@ -52,7 +55,7 @@ export class PairingConsole {
     this.#notice(`Also waiting: ${request.hostname} (${request.ip}).${this.#paused ? "" : LIST}`);
   }
 
-  /** Still shown: then it was `approve` or `deny` in another window that decided. */
+  /** If it is still shown, `approve` or `deny` in another window has decided. */
   decided(request: PendingRequest): void {
     if (this.#shown?.id !== request.id) return;
     this.#vanished(`${request.hostname} (${request.ip}) was decided elsewhere.`);
@@ -84,8 +87,8 @@ export class PairingConsole {
   }
 
   /**
-   * The next request is not shown by itself: a word that the operator is just typing for this one
-   * must not decide on another.
+   * The next request is not shown automatically: a word that the operator is typing for this one must not
+   * decide on another.
    */
   #vanished(text: string): void {
     this.#shown = undefined;
@@ -164,7 +167,7 @@ export class PairingConsole {
     this.#io.out(this.#listed.map(noteOnCode).join(""));
   }
 
-  /** @param again whether the prompt is due once more when no other request is shown */
+  /** @param again whether to repeat the prompt if no other request is shown */
   #showNext(again = false): void {
     if (this.#shown === undefined) {
       const waiting = listRequests(this.#controller);
@@ -173,7 +176,7 @@ export class PairingConsole {
         if (again) this.#io.out(waiting.length > 0 ? SKIPPED_PROMPT : IDLE_PROMPT);
         return;
       }
-      // What was typed before this request was on the screen cannot be about it.
+      // Lines typed before this request was on the screen cannot be about it.
       this.#lines.drop();
       const known = findAgent(this.#controller.config, this.#shown.hostname);
       this.#io.out(`\n${describeRequest(this.#shown, known)}${PROMPT}`);

@@ -9,16 +9,16 @@ import { COVERED } from "../render/covered.ts";
 
 export function describeApproval({ record, replaced }: Approval): string {
   const { hostname, ip } = record;
-  // In the one spelling that this screen has: requests and records carry ISO 8601.
+  // In the form that this screen uses everywhere: requests and records have ISO 8601.
   const ends = parseOpensslTime(record.expiry);
   const expiry = ends === undefined ? record.expiry : isoSeconds(ends);
   const approved = screenLine`Approved ${hostname} (${ip}); its certificate expires ${expiry}.\n`;
   if (replaced === undefined) return approved;
-  // A name that is taken already is never replaced in silence (T06).
+  // A registered name is never replaced silently (T06).
   return `${approved}${screenLine`Note: this replaces the earlier record of ${hostname} (${describeKnown(replaced)}).`}\n`;
 }
 
-/** What the registry has of a host that asks again. */
+/** What the registry has about a host that asks again. */
 export function describeKnown(known: Registered): string {
   if (known.kind === "broken") return "it is damaged";
   const { ip, paired } = known.record;
@@ -45,7 +45,7 @@ export function describeRequest(request: PendingRequest, known: Registered | und
   return `${lines.join("\n")}\n`;
 }
 
-/** Empty when the code covers both hosts; else what a list of requests says of it. */
+/** Empty if the code covers both hosts; else a note for a list of requests. */
 export function noteOnCode({ id, hostname, code_covers }: PendingRequest): string {
   if (code_covers === "both") return "";
   return `Note: the code of ${hostname} (${id}) covers ${COVERED[code_covers]} and can be forged: compare the CA fingerprints too.\n`;

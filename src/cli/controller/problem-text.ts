@@ -1,4 +1,4 @@
-/** What is wrong on this host beside the answer that was asked for. */
+/** Shows what is wrong on this host, besides the requested answer. */
 import type { CtrlExecError } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";

@@ -107,7 +107,7 @@ export const run = defineVerb({
   },
 });
 
-/** A word that is no host may be the script's own. */
+/** A word that is not a host may be meant for the script. */
 async function withHint(thrown: unknown, words: RunWords): Promise<unknown> {
   if (!(thrown instanceof CtrlExecError) || thrown.code !== "bad-request") return thrown;
   if (thrown.hint !== undefined) return thrown;

@@ -1,4 +1,4 @@
-/** What every mode of the controller starts from. */
+/** What every mode of the controller needs. */
 import type { Caller } from "../../controller/access/authorize.ts";
 import { refuseOpenFiles } from "../../controller/access/open-files.ts";
 import type { Controller } from "../../controller/control-host.ts";
@@ -16,15 +16,15 @@ import { type TokenOptions, tokenOption } from "./token.ts";
 interface SettingOptions {
   readonly config: string | undefined;
   readonly log: string | undefined;
-  /** Of the modes that call agents. */
+  /** Only in modes that call agents. */
   readonly port?: string | undefined;
 }
 
 /**
- * Without --config a missing /etc/ctrl-exec/ctrl-exec.conf means every default; a file that was
- * named must be there.
+ * Without --config, a missing /etc/ctrl-exec/ctrl-exec.conf means every default; a file that was named must
+ * exist.
  *
- * @throws CtrlExecError `config`, or `usage` for a value that is none
+ * @throws CtrlExecError `config`, or `usage` for an invalid value
  */
 export async function openController(options: SettingOptions): Promise<Controller> {
   const agentPort = portOption(options.port);
@@ -42,7 +42,7 @@ interface CallerOptions extends TokenOptions {
 }
 
 /**
- * Who types. Nobody verifies the name (docs/SECURITY.md, "Whom it trusts").
+ * The person at the command line. Nobody verifies the name (docs/SECURITY.md, "Whom it trusts").
  * @throws CtrlExecError `usage` or `config` for a token that cannot be taken
  */
 export async function cliCaller(options: CallerOptions, io: Io): Promise<Caller> {

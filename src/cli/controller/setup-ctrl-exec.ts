@@ -35,7 +35,7 @@ export const setupCtrlExec = defineVerb({
     const controller = await openController(options);
     const { config } = controller;
     const registry = readRegistry(config);
-    // A record that cannot be read is an agent all the same.
+    // A record that cannot be read still stands for an agent.
     const agents = registry.agents.size + registry.broken.length;
     if (agents > 0) return await replaceUnderAgents(controller, agents, options, io);
     const certificate = await setupController(controller);
@@ -49,8 +49,8 @@ export const setupCtrlExec = defineVerb({
 });
 
 /**
- * The way of rotate-cert, so that a yes costs no agent; only what is lost is replaced without it.
- * @throws CtrlExecError `config` for a fault that can be mended: it must not cost a fleet its pairing
+ * Does what rotate-cert does, so that a yes loses no agent; only a lost certificate is replaced without it.
+ * @throws CtrlExecError `config` for a fault that can be mended, which must not cost a fleet its pairing
  */
 async function replaceUnderAgents(
   controller: Controller,

@@ -13,12 +13,12 @@ export interface TokenOptions {
   readonly "token-file": string | undefined;
 }
 
-/** No program gets an environment variable that is longer than twice this: bytes. */
+/** Half of the longest environment variable that the system allows: bytes. */
 const MAX_BYTES = 65_536;
 
 const INPUT = "standard input";
 
-/** @throws CtrlExecError `usage`, or `config` for a file that has no token; nothing of what it holds is told */
+/** @throws CtrlExecError `usage`, or `config` for a file without a token; never shows the file's content */
 export async function tokenOption(
   { token, "token-file": file }: TokenOptions,
   io: Io,
@@ -39,9 +39,9 @@ export async function tokenOption(
 }
 
 /**
- * The token in a plain file. With lent rights the file must be the caller's own: the token is sent to hooks and to
- * hosts, and must not carry root's files there. One refusal stands for all that is wrong then, since it may
- * be said of files that the caller may not even look for (T62).
+ * The token in a plain file. Under sudo and the like, the file must be the caller's own: the token is sent to
+ * hooks and hosts, and must not carry root's files there. Every fault then gets the same refusal, since the
+ * file may be one that the caller may not even look for (T62).
  *
  * @param caller who called with lent rights; undefined when none are lent
  * @throws CtrlExecError `config`
@@ -63,20 +63,21 @@ export function readTokenFile(path: string, caller: number | undefined): string 
   );
 }
 
-/** Undefined for what is not the caller's. @throws the system's error */
+/** Undefined if the file is not the caller's. @throws the system's error */
 function readOf(caller: number, path: string): Uint8Array | undefined {
-  // What /proc shows has no size, and perhaps no end.
+  // Files in /proc have no size, and perhaps no end.
   const isTheirs = (facts: Stats) => facts.isFile() && facts.uid === caller && facts.size > 0;
-  // A way to their own file that leads by ".." or a link through a folder of root's would tell whether that is there.
+  // A path to the caller's own file through one of root's folders, by ".." or a link, would reveal whether that
+  // exists.
   const direct = resolve(path);
   if (realpathSync(direct) !== fromRealTop(direct)) return undefined;
-  // Before it is opened: opening a device may do something already.
+  // Before opening it: opening a device may already have an effect.
   if (!isTheirs(lstatSync(direct))) return undefined;
   const { bytes, stats } = readPlainFile(direct, constants.O_NOFOLLOW, MAX_BYTES);
   return isTheirs(stats) ? bytes : undefined;
 }
 
-/** What stands in / may be a link, as /home is on some systems: root alone puts it there. */
+/** An entry of / may be a link, as /home is on some systems: only root can make one there. */
 function fromRealTop(path: string): string {
   const [top = path] = /^\/[^/]+(?=\/)/.exec(path) ?? [];
   return realpathSync(top) + path.slice(top.length);

@@ -1,8 +1,8 @@
-/** Clocks that differ from this host's, as ping and list-agents tell of them on stderr. */
+/** Clocks that differ from this host's, as ping and list-agents show them on stderr. */
 import { type ClockVerdict, describeOffset } from "../../core/clock.ts";
 import type { Io } from "../command/io.ts";
 
-/** A whole fleet differs when it is this host's clock that is wrong. */
+/** If this host's clock is wrong, the whole fleet differs. */
 const MAX_LINES = 10;
 
 export function renderClocks(io: Io, { differ, kind }: ClockVerdict): void {

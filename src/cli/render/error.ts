@@ -1,12 +1,12 @@
-/** A refusal, to the person or the program that meets it. */
+/** Shows a refusal to a person or a program. */
 import { type CtrlExecError, DeniedError, LockedError } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
 import { writeJson } from "./json.ts";
 
 /**
- * With --json every error is data: one line on stdout (docs/PROTOCOL.md, section 5). Of a wrong command line
- * the person who typed it is told as well, with the hint that the line has no place for.
+ * With --json every error is data: one line on stdout (docs/PROTOCOL.md, section 5). A wrong command line is
+ * also reported to the person who typed it, with the hint, which the line of JSON does not have.
  */
 export function showError(io: Io, program: string, error: CtrlExecError, json: boolean): void {
   if (json) {

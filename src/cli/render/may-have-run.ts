@@ -1,8 +1,8 @@
-/** Hosts of which nobody knows whether the script ran, named once below the results. */
+/** Hosts where it is unknown whether the script ran, named once below the results. */
 import type { RunResult } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
 
-/** For stderr, with how to find out; empty when it is known of every host. */
+/** For stderr, with how to find out; empty if it is known for every host. */
 export function mayHaveRun(results: readonly RunResult[]): string {
   const unknown = results.filter(({ state }) => state === "unknown");
   const [first] = unknown;

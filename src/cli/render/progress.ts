@@ -1,4 +1,4 @@
-/** One line on stderr while hosts are outstanding, on a terminal, once it takes longer than a second. */
+/** One line on stderr while hosts have not answered, on a terminal, once that takes longer than a second. */
 import type { Io } from "../command/io.ts";
 
 const FIRST_MS = 1_000;
@@ -12,7 +12,7 @@ export class Progress {
   #shown = false;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param total hosts to come */
+  /** @param total number of hosts */
   constructor(io: Io, total: number) {
     this.#io = io;
     this.#total = total;
@@ -20,7 +20,7 @@ export class Progress {
     this.#timer = setInterval(() => this.#draw(), REPEAT_MS);
   }
 
-  /** One host is done; `print` writes its result while the line is out of the way. */
+  /** One host is done; `print` writes its result while the line is erased. */
   step(print: () => void): void {
     this.#done += 1;
     this.#clear();

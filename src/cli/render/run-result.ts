@@ -1,4 +1,4 @@
-/** What a run shows of each host, in a block of its own (docs/PROTOCOL.md, section 5). */
+/** The block that a run shows for each host (docs/PROTOCOL.md, section 5). */
 
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
@@ -12,22 +12,22 @@ import { paint } from "./colour.ts";
 
 const INDENT = "    ";
 
-/** Where nothing is said of it, the script has ended. */
+/** If there is no such line, the script has ended. */
 const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
   "never-ran": "never-ran",
   unknown: "unknown: it may have run there, or still be running",
 };
 
 /**
- * The blocks of a run: the header, the errors, stdout as it came, then stderr behind its marker. A pipe gets
- * the bytes unchanged; a terminal never gets control characters of another host (T29).
+ * The blocks of a run: the header, the errors, stdout unchanged, then stderr with its marker. A pipe gets the
+ * bytes unchanged; a terminal never gets control characters from another host (T29).
  *
- * A header and a marker always start a line: tools look for them there. Where the output before one ends
- * without a newline, one is put between; behind the last output of all only a terminal gets one.
+ * A header and a marker always start a line, because tools look for them there. If the output before one does
+ * not end in a newline, one is added; after the very last output, only a terminal gets one.
  */
 export class RunBlocks {
   readonly #io: Io;
-  /** What was written last has not ended its line. */
+  /** The last output did not end in a newline. */
   #inLine = false;
 
   constructor(io: Io) {
@@ -43,7 +43,7 @@ export class RunBlocks {
     if (this.#io.outIsTerminal) this.#endLine();
   }
 
-  /** In pieces: much output would otherwise be held a second and a third time as bytes. */
+  /** In pieces: otherwise a large output would be held a second and a third time as bytes. */
   #writeText(text: string): void {
     const { outIsTerminal } = this.#io;
     for (const piece of inPieces(text)) this.#io.out(outIsTerminal ? forTerminal(piece) : piece);
@@ -70,7 +70,7 @@ export class RunBlocks {
 function header(io: Io, result: RunResult): string {
   const word = runFailed(result) ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
   const { rtt, reqid } = result;
-  // Where ctrl-exec was stopped, none was measured.
+  // If ctrl-exec was stopped, no time was measured.
   const columns = [word, `exit:${result.exit}`, ...(rtt === "" ? [] : [rtt]), `req:${reqid}`];
   const [host = "", ...shown] = [result.host, ...columns.slice(1)].map(forOneLine);
   return `==> ${host}  [${[word, ...shown].join("  ")}]\n`;
@@ -100,7 +100,7 @@ function bytesOf(text: string | LongText, base64: string | LongText | undefined)
 
 const NEWLINE = 10;
 
-/** Every line behind the mark. */
+/** Puts the mark before every line. */
 function marked(bytes: Buffer, mark: string): Buffer {
   const prefix = Buffer.from(mark, "utf8");
   const parts: Buffer[] = [];

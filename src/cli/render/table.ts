@@ -1,4 +1,4 @@
-/** Aligned columns. Cells may hold what another host sent, so none can draw a row of its own (T29). */
+/** Aligned columns. Cells may hold text from another host, so none can draw a row of its own (T29). */
 import { forOneLine } from "../../core/text.ts";
 
 /** A header row, a rule, then a row each (docs/PROTOCOL.md, section 5). */

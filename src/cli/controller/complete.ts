@@ -1,6 +1,6 @@
 import { listRequests } from "../../controller/pairing/queue.ts";
-import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
 import { readRegistry } from "../../controller/store/registry.ts";
+import { scriptsSeen } from "../../controller/store/scripts-seen.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { defineVerb } from "../command/command.ts";
 import { commonOptions } from "./options.ts";

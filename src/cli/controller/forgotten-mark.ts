@@ -4,8 +4,8 @@
  * agreed (T67).
  */
 import type { Controller } from "../../controller/control-host.ts";
-import { scriptsSeen } from "../../controller/runs/scripts-seen.ts";
 import { agentFinder } from "../../controller/store/registry.ts";
+import { scriptsSeen } from "../../controller/store/scripts-seen.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isScriptName } from "../../core/script-name.ts";

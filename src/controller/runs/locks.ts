@@ -20,8 +20,8 @@ import {
   targetKey,
 } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
+import { lockFileName } from "../store/lock-file-name.ts";
 import { paths } from "../store/paths.ts";
-import { lockFileName } from "./lock-file-name.ts";
 
 export interface LockOrder {
   readonly targets: readonly ResolvedTarget[];

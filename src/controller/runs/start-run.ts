@@ -9,8 +9,8 @@ import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { readTargets } from "../fleet/targets.ts";
+import { RunRecord } from "../store/run-record.ts";
 import { takeRunLocks } from "./locks.ts";
-import { RunRecord } from "./records.ts";
 import { Run } from "./run.ts";
 
 export interface RunOrder {

@@ -6,7 +6,7 @@ import { authorize, type Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { HostContext } from "../store/host.ts";
-import { readRunRecord, submitterOf } from "./stored-runs.ts";
+import { readRunRecord, submitterOf } from "../store/stored-runs.ts";
 
 /**
  * The hook is asked whether or not there is such a run, so that its refusals tell nothing (T25), and

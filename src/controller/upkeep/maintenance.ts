@@ -4,15 +4,15 @@ import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";
 import { dropExpiredRequests } from "../pairing/queue.ts";
 import { dropUnusedLocks } from "../runs/locks.ts";
-import { purgeRunRecords } from "../runs/record-space.ts";
 import { hasExpired, pruneIssued } from "../store/issued.ts";
+import { removeLeftovers } from "../store/leftovers.ts";
 import { lockMaintenance, tryLockMaintenance } from "../store/maintenance-lock.ts";
+import { purgeRunRecords } from "../store/record-space.ts";
 import { readRegistry } from "../store/registry.ts";
 import { rotationProblems } from "../store/rotation-state.ts";
 import { restoreCredential } from "../trust/replaced-credential.ts";
 import { broadcastSerial } from "./broadcast.ts";
 import { requireBelievedClock } from "./clock-check.ts";
-import { removeLeftovers } from "./leftovers.ts";
 import { mendCredentials } from "./mend-credentials.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
 import {

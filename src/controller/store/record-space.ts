@@ -3,8 +3,8 @@ import { opendir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { isTemporary, removeIfDead } from "../../system/files/temporary-file.ts";
-import type { HostContext } from "../store/host.ts";
-import { paths } from "../store/paths.ts";
+import type { HostContext } from "./host.ts";
+import { paths } from "./paths.ts";
 
 const RECORD = /^[0-9a-f]{16}\.json$/;
 

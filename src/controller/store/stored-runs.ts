@@ -18,8 +18,8 @@ import { PiecedText } from "../../core/wire/pieced-text.ts";
 import { readChunks } from "../../system/files/async-files.ts";
 import { fileError } from "../../system/files/files.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
-import type { HostContext } from "../store/host.ts";
-import { LOST_AFTER_MS, recordFile } from "./records.ts";
+import type { HostContext } from "./host.ts";
+import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
 
 /** Of a host that a record lists and has no result of. Nothing is recorded of which hosts had been asked. */
 const LOST = {

@@ -14,11 +14,11 @@ import { formatBytes } from "../../core/units.ts";
 import { jsonPieces } from "../../core/wire/json-pieces.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
-import type { HostContext } from "../store/host.ts";
-import { paths } from "../store/paths.ts";
+import { resultWithoutToken } from "../runs/redact.ts";
 import { cutResult, longestBareResult } from "./cut-result.ts";
+import type { HostContext } from "./host.ts";
+import { paths } from "./paths.ts";
 import { noteRecordWritten } from "./record-space.ts";
-import { resultWithoutToken } from "./redact.ts";
 
 const RECORD_MODE = 0o640;
 

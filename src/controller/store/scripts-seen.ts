@@ -8,7 +8,7 @@ import { parseTarget } from "../../core/net/host-name.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import { isScriptName } from "../../core/script-name.ts";
 import { readText } from "../../system/files/files.ts";
-import { paths } from "../store/paths.ts";
+import { paths } from "./paths.ts";
 
 /** A person waits at a prompt; the newest records are the ones he means. */
 const MAX_RECORDS = 200;

@@ -1,6 +1,6 @@
 /** What completions offer, read while a person waits. */
 import { expect, test } from "bun:test";
-import { scriptsSeen } from "../../../../src/controller/runs/scripts-seen.ts";
+import { scriptsSeen } from "../../../../src/controller/store/scripts-seen.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { TestFolder } from "../../../support/folder.ts";
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
-import { purgeRunRecords } from "../../../../src/controller/runs/record-space.ts";
-import { RunRecord } from "../../../../src/controller/runs/records.ts";
-import { readRunRecord as readStored } from "../../../../src/controller/runs/stored-runs.ts";
 import type { HostContext } from "../../../../src/controller/store/host.ts";
+import { purgeRunRecords } from "../../../../src/controller/store/record-space.ts";
+import { RunRecord } from "../../../../src/controller/store/run-record.ts";
+import { readRunRecord as readStored } from "../../../../src/controller/store/stored-runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import {
   type RunResult,

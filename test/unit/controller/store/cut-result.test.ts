@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { cutResult } from "../../../../src/controller/runs/cut-result.ts";
+import { cutResult } from "../../../../src/controller/store/cut-result.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { PiecedText } from "../../../../src/core/wire/pieced-text.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { lockFileName } from "../../../../src/controller/runs/lock-file-name.ts";
+import { lockFileName } from "../../../../src/controller/store/lock-file-name.ts";
 
 describe("a lock's file has the name that 0.8 gives it", () => {
   test.each([

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { removeDead } from "../../system/files/temporary-file.ts";
-import { paths } from "../store/paths.ts";
+import { paths } from "./paths.ts";
 
 /** Of folders that nothing may be written into for a long time: some of it has keys. Never throws. */
 export function removeLeftovers(config: ControllerConfig): void {

@@ -13,6 +13,7 @@ import type { Controller } from "../../src/controller/control-host.ts";
 import { type ResolvedTarget, readTargets } from "../../src/controller/fleet/targets.ts";
 import { pingHosts } from "../../src/controller/inventory/ping.ts";
 import { startRun } from "../../src/controller/runs/start-run.ts";
+import { openFileStore } from "../../src/controller/store/file-store.ts";
 import { type AgentRecord, findAgent } from "../../src/controller/store/registry.ts";
 import { clientCredential, loadCredential } from "../../src/controller/trust/credential.ts";
 import { renewSeen } from "../../src/controller/upkeep/renew-seen.ts";
@@ -65,7 +66,8 @@ export class LocalFleet implements AsyncDisposable {
       fleet.folder.join("control", "ctrl-exec.conf"),
       [...text, ...lines, ""].join("\n"),
     );
-    Object.assign(controller, { config, log: fleet.log.log, now: () => fleet.now });
+    const context = { config, log: fleet.log.log, now: () => fleet.now };
+    Object.assign(controller, { ...context, store: openFileStore(context) });
     return fleet;
   }
 

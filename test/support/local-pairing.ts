@@ -6,6 +6,7 @@ import { storeIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Controller } from "../../src/controller/control-host.ts";
 import { type ApprovalOptions, approveRequest } from "../../src/controller/pairing/desk.ts";
 import { submitRequest, takeAnswer } from "../../src/controller/pairing/queue.ts";
+import { openFileStore } from "../../src/controller/store/file-store.ts";
 import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
 import type { AgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
@@ -18,10 +19,10 @@ import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";
 /** What a command of the control host works with; its log goes nowhere. */
 export async function localController(file: string, text: string): Promise<Controller> {
   const { config } = await parseControllerConfig(file, text);
+  const context = { config, log: () => undefined, now: () => new Date() };
   return {
-    config,
-    log: () => undefined,
-    now: () => new Date(),
+    ...context,
+    store: openFileStore(context),
     dialler: undefined,
     index: undefined,
     agentPort: undefined,

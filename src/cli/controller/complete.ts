@@ -1,6 +1,5 @@
 import { listRequests } from "../../controller/pairing/queue.ts";
 import { readRegistry } from "../../controller/store/registry.ts";
-import { scriptsSeen } from "../../controller/store/scripts-seen.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { defineVerb } from "../command/command.ts";
 import { commonOptions } from "./options.ts";
@@ -26,14 +25,14 @@ async function words(
   kind: string,
   hosts: readonly string[],
   options: Parameters<typeof openController>[0],
-): Promise<string[]> {
+): Promise<readonly string[]> {
   if (kind === "assets") return Object.keys((await import("./assets.ts")).ASSETS);
   const controller = await openController(options);
   switch (kind) {
     case "hosts":
       return [...readRegistry(controller.config).agents.keys()].sort();
     case "scripts":
-      return scriptsSeen(controller.config, hosts);
+      return await controller.store.runs.scriptsSeen(hosts);
     case "requests":
       return listRequests(controller).map(({ id }) => id);
     default:

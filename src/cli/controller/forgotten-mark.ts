@@ -5,7 +5,6 @@
  */
 import type { Controller } from "../../controller/control-host.ts";
 import { agentFinder } from "../../controller/store/registry.ts";
-import { scriptsSeen } from "../../controller/store/scripts-seen.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isScriptName } from "../../core/script-name.ts";
@@ -22,7 +21,7 @@ export interface RunWords {
 export interface Known {
   isHost(name: string): boolean;
   /** Whether the script has run on one of the hosts. */
-  hasRun(script: string, hosts: readonly string[]): boolean;
+  hasRun(script: string, hosts: readonly string[]): Promise<boolean>;
 }
 
 /** A slip in a port: a host, and after the last colon digits, or something as short as a port. */
@@ -41,11 +40,11 @@ export function hintOnWords(words: RunWords): string | undefined {
 }
 
 /** For a run that has ended. @param results of each host, in order */
-export function hintOnResults(
+export async function hintOnResults(
   words: RunWords,
   results: readonly RunResult[],
   known: Known,
-): string | undefined {
+): Promise<string | undefined> {
   const { hosts } = words;
   const at = hosts.findIndex((word, index) => {
     const neverRan = index > 0 && results[index]?.state === "never-ran";
@@ -54,15 +53,16 @@ export function hintOnResults(
   const meant = hosts[at];
   if (meant === undefined) return undefined;
   const isRefused = results.slice(0, at).some(({ error }) => error === NOT_PERMITTED);
-  return isRefused || known.hasRun(meant, hosts.slice(0, at)) ? hintAt(words, at) : undefined;
+  const isMeant = isRefused || (await known.hasRun(meant, hosts.slice(0, at)));
+  return isMeant ? hintAt(words, at) : undefined;
 }
 
 /** What this control host has recorded. */
-export function recorded({ config }: Controller): Known {
+export function recorded({ config, store }: Controller): Known {
   const find = agentFinder(config);
   return {
     isHost: (name) => find(name) !== undefined,
-    hasRun: (script, hosts) => scriptsSeen(config, hosts).includes(script),
+    hasRun: async (script, hosts) => (await store.runs.scriptsSeen(hosts)).includes(script),
   };
 }
 

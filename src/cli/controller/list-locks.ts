@@ -16,7 +16,7 @@ export const listLocks = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec list-locks", "ctrl-exec list-locks --json"],
   async run({ options, io }) {
-    const locks = listRunLocks(await openController(options));
+    const locks = await listRunLocks(await openController(options));
     if (options.json) writeJson(io, locks);
     else {
       const rows = locks.map(({ host, script, user, pid, since, reqid }) => [

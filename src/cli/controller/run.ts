@@ -93,7 +93,7 @@ export const run = defineVerb({
         const isForAPerson = scriptArgs === undefined && !options.json;
         if (failed && isForAPerson && hosts.length > 1) {
           const { hintOnResults, recorded: known } = await import("./forgotten-mark.ts");
-          const hint = hintOnResults(order, results, known(controller));
+          const hint = await hintOnResults(order, results, known(controller));
           if (hint !== undefined) io.err(`${hint}\n`);
         }
         return failed ? 1 : 0;

@@ -2,6 +2,7 @@
 import type { Caller } from "../../controller/access/authorize.ts";
 import { refuseOpenFiles } from "../../controller/access/open-files.ts";
 import type { Controller } from "../../controller/control-host.ts";
+import { openFileStore } from "../../controller/store/file-store.ts";
 import {
   DEFAULT_CONTROLLER_CONFIG,
   parseControllerConfig,
@@ -34,7 +35,9 @@ export async function openController(options: SettingOptions): Promise<Controlle
   refuseOpenFiles(config);
   const log = openChosenLog("ctrl-exec", options.log);
   for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
-  return { config, log, now: () => new Date(), agentPort, dialler: undefined, index: undefined };
+  const context = { config, log, now: () => new Date() };
+  const store = openFileStore(context);
+  return { ...context, store, agentPort, dialler: undefined, index: undefined };
 }
 
 interface CallerOptions extends TokenOptions {

@@ -9,7 +9,6 @@ import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { readTargets } from "../fleet/targets.ts";
-import { RunRecord } from "../store/run-record.ts";
 import { takeRunLocks } from "./locks.ts";
 import { Run } from "./run.ts";
 
@@ -65,10 +64,10 @@ export async function startRun(
   const targets = await authorizedTargets(controller, caller, action, asked);
   const dialler = openDialler(controller);
   const sentTo = isSendableName(script) ? targets : [];
-  const locks = takeRunLocks(controller, { targets: sentTo, script, reqid, username });
+  const locks = await takeRunLocks(controller, { targets: sentTo, script, reqid, username });
   const hosts = targets.map(({ label }) => label);
   const facts = { reqid, script, hosts, submitter: username, token };
-  const record = new RunRecord(controller, facts, mustBeRecorded);
+  const record = controller.store.runs.begin(facts, mustBeRecorded);
   const run = new Run(controller, { body, targets, sentTo, dialler, locks, record }, onResult);
   await run.begin(mustBeRecorded, needed);
   return run;

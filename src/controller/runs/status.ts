@@ -6,7 +6,6 @@ import { authorize, type Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { HostContext } from "../store/host.ts";
-import { readRunRecord, submitterOf } from "../store/stored-runs.ts";
 
 /**
  * The hook is asked whether or not there is such a run, so that its refusals tell nothing (T25), and
@@ -41,7 +40,7 @@ export async function showRun(
     await ask("");
     throw notFound(reqid, known);
   }
-  const record = known ? await readRunRecord(controller, reqid, account) : undefined;
+  const record = known ? await controller.store.runs.read(reqid, account) : undefined;
   if (record !== undefined) return record;
   throw notFound(reqid, known);
 }
@@ -55,14 +54,14 @@ function notFound(reqid: string, known: boolean): CtrlExecError {
 
 /** Empty when the record does not say, or cannot be read: whom the hook lets see the run is told of that. */
 async function whoSubmitted(
-  controller: HostContext,
+  { store }: HostContext,
   reqid: string,
   account: ReplyAccount,
 ): Promise<string> {
   try {
-    const submitter = await submitterOf(controller, reqid);
+    const submitter = await store.runs.submitterOf(reqid);
     // Records of 1.0 have it at their end.
-    return submitter ?? (await readRunRecord(controller, reqid, account))?.submitter ?? "";
+    return submitter ?? (await store.runs.read(reqid, account))?.submitter ?? "";
   } catch (thrown) {
     if (thrown instanceof CtrlExecError) return "";
     throw thrown;

@@ -1,9 +1,15 @@
 /** What most use-cases of the control host work with. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import type { ControlLog } from "../../core/events.ts";
+import type { Store } from "./ports.ts";
 
-export interface HostContext {
+/** What a store works with. */
+export interface StoreContext {
   readonly config: ControllerConfig;
   readonly log: ControlLog;
   readonly now: () => Date;
+}
+
+export interface HostContext extends StoreContext {
+  readonly store: Store;
 }

@@ -3,7 +3,7 @@ import { opendir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { isTemporary, removeIfDead } from "../../system/files/temporary-file.ts";
-import type { HostContext } from "./host.ts";
+import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";
 
 const RECORD = /^[0-9a-f]{16}\.json$/;
@@ -17,7 +17,7 @@ let unseen = LOOK_EVERY - 2 ** 20;
  * A record of so many bytes has been written: when they have become many, the oldest make room for it.
  * Never rejects.
  */
-export async function noteRecordWritten(controller: HostContext, bytes: number): Promise<void> {
+export async function noteRecordWritten(controller: StoreContext, bytes: number): Promise<void> {
   unseen += bytes;
   if (unseen < Math.min(LOOK_EVERY, controller.config.max_records)) return;
   unseen = 0;
@@ -41,7 +41,7 @@ interface Found {
  *
  * @returns how many records were removed
  */
-export async function purgeRunRecords({ config, log, now }: HostContext): Promise<number> {
+export async function purgeRunRecords({ config, log, now }: StoreContext): Promise<number> {
   const folder = paths(config).runs;
   try {
     const found = await recordsIn(folder);

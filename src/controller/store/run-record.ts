@@ -16,8 +16,9 @@ import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.
 import { ensureFolder } from "../../system/files/files.ts";
 import { resultWithoutToken } from "../runs/redact.ts";
 import { cutResult, longestBareResult } from "./cut-result.ts";
-import type { HostContext } from "./host.ts";
+import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";
+import type { RunFacts, RunRecord } from "./ports.ts";
 import { noteRecordWritten } from "./record-space.ts";
 
 const RECORD_MODE = 0o640;
@@ -36,20 +37,11 @@ const SHORT = 65_536;
 /** No more is set aside for the end of a run at its beginning: characters. */
 const MAX_RESERVE = 2 ** 20;
 
-export interface RunFacts {
-  readonly reqid: string;
-  readonly script: string;
-  readonly hosts: readonly string[];
-  readonly submitter: string;
-  /** What must not reach the record. */
-  readonly token: string;
-}
-
 /** The record of a run under way. */
-export class RunRecord {
+export class FileRunRecord implements RunRecord {
   /** Resolves with whether there is a record; what went wrong is logged. */
   readonly stored: Promise<boolean>;
-  readonly #controller: HostContext;
+  readonly #controller: StoreContext;
   readonly #facts: RunFacts;
   readonly #file: string;
   readonly #started: Date;
@@ -61,7 +53,7 @@ export class RunRecord {
   #closed = false;
 
   /** @param durable the record outlives a power cut: for a run that nobody waits for */
-  constructor(controller: HostContext, facts: RunFacts, durable = false) {
+  constructor(controller: StoreContext, facts: RunFacts, durable = false) {
     this.#controller = controller;
     this.#facts = facts;
     this.#file = recordFile(controller.config, facts.reqid);

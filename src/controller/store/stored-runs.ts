@@ -18,7 +18,7 @@ import { PiecedText } from "../../core/wire/pieced-text.ts";
 import { readChunks } from "../../system/files/async-files.ts";
 import { fileError } from "../../system/files/files.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
-import type { HostContext } from "./host.ts";
+import type { StoreContext } from "./host.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
 
 /** Of a host that a record lists and has no result of. Nothing is recorded of which hosts had been asked. */
@@ -86,7 +86,7 @@ const BEGINNING_BYTES = 65_536;
  * Undefined when there is no such record, or it does not say.
  */
 export async function submitterOf(
-  { config, now }: HostContext,
+  { config, now }: StoreContext,
   reqid: string,
 ): Promise<string | undefined> {
   const file = recordFile(config, reqid);
@@ -107,7 +107,7 @@ export async function submitterOf(
  *   there is no room for it
  */
 export async function readRunRecord(
-  { config, now }: HostContext,
+  { config, now }: StoreContext,
   reqid: string,
   account: ReplyAccount,
 ): Promise<RunReportSoFar | undefined> {

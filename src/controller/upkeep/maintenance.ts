@@ -3,11 +3,8 @@ import { CtrlExecError, inOneLine, messageOf } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";
 import { dropExpiredRequests } from "../pairing/queue.ts";
-import { dropUnusedLocks } from "../runs/locks.ts";
 import { hasExpired, pruneIssued } from "../store/issued.ts";
-import { removeLeftovers } from "../store/leftovers.ts";
 import { lockMaintenance, tryLockMaintenance } from "../store/maintenance-lock.ts";
-import { purgeRunRecords } from "../store/record-space.ts";
 import { readRegistry } from "../store/registry.ts";
 import { rotationProblems } from "../store/rotation-state.ts";
 import { restoreCredential } from "../trust/replaced-credential.ts";
@@ -78,7 +75,7 @@ export async function maintainOnce(
   controller: Controller,
   force = false,
 ): Promise<MaintenanceReport> {
-  const { config, log, now } = controller;
+  const { config, log, now, store } = controller;
   const problems = new Set<string>();
   let misconfigured = false;
   /** One task that fails leaves the others to be done. */
@@ -118,9 +115,9 @@ export async function maintainOnce(
     renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values()), force),
   );
   const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
-  const expiredRuns = await attempt("runs", () => purgeRunRecords(controller));
-  await attempt("locks", () => dropUnusedLocks(controller));
-  removeLeftovers(config);
+  const expiredRuns = await attempt("runs", () => store.runs.purge());
+  await attempt("locks", () => store.locks.dropUnused());
+  await store.removeLeftovers();
   if (marked !== undefined && hasExpired(config, now())) {
     await attempt("issued", async () => {
       await requireBelievedClock(controller, "drop notes of expired certificates", force);

@@ -7,10 +7,10 @@ import {
 } from "../../../../src/cli/controller/forgotten-mark.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 
-const NOTHING: Known = { isHost: () => false, hasRun: () => false };
+const NOTHING: Known = { isHost: () => false, hasRun: async () => false };
 const HOSTS = new Set(["web-01", "web-02", "db-01"]);
 const FLEET: Known = { ...NOTHING, isHost: (name) => HOSTS.has(name) };
-const SEEN: Known = { ...FLEET, hasRun: (script) => script === "deploy" };
+const SEEN: Known = { ...FLEET, hasRun: async (script) => script === "deploy" };
 
 const REFUSED = "script not permitted";
 const LATE = "read timeout after 60s";
@@ -47,8 +47,8 @@ describe("after a run", () => {
     ["web-01 deploy status", [undefined, LOST], SEEN, "web-01 deploy -- status"],
     ["web-01 deploy extra", ["connection refused", LOST], SEEN, "web-01 deploy -- extra"],
     ["web-01 10.0.0.5 deploy a;b", [REFUSED, LOST, LOST], FLEET, "web-01 10.0.0.5 deploy -- 'a;b'"],
-  ])("%s", (words, errors, known, line) => {
-    expect(hint(words, errors, known)).toBe(meant("deploy", line));
+  ])("%s", async (words, errors, known, line) => {
+    expect(await hint(words, errors, known)).toBe(meant("deploy", line));
   });
 
   test.each<[string, string, (string | undefined)[], Known]>([
@@ -60,8 +60,8 @@ describe("after a run", () => {
     ["the word is a host that is slow", "web-01 deploy extra", [REFUSED, LATE], FLEET],
     ["an address that is down", "web-01 10.0.0.5 extra", [REFUSED, LOST], FLEET],
     ["nobody knows", "web-01 deploy extra", ["connection refused", LOST], FLEET],
-  ])("nothing is said when %s", (_, words, errors, known) => {
-    expect(hint(words, errors, known)).toBeUndefined();
+  ])("nothing is said when %s", async (_, words, errors, known) => {
+    expect(await hint(words, errors, known)).toBeUndefined();
   });
 });
 

@@ -29,7 +29,7 @@ test.each([233, 250])(
     const name = nameOf(length);
     await fleet.addAgent(name);
     expect(await fleet.runFailures([name])).toEqual([]);
-    expect(listRunLocks(fleet.controller)).toEqual([]);
+    expect(await listRunLocks(fleet.controller)).toEqual([]);
     const { expiry } = fleet.record(name);
     fleet.passDays(300);
     expect((await maintainOnce(fleet.controller)).renewed).toEqual([name]);
@@ -62,9 +62,7 @@ test("T70 a script's lock on one host is not another script's on another", async
   const held = [await take("a", "b--c"), await take("a--b", "c"), await take("fe80::1%2a", "c")];
   held.push(await take("fe80::1:2", "c"));
   expect(
-    listRunLocks(fleet.controller)
-      .map(({ host, script }) => `${host} ${script}`)
-      .sort(),
+    (await listRunLocks(fleet.controller)).map(({ host, script }) => `${host} ${script}`).sort(),
   ).toEqual(["a b--c", "a--b c", "fe80::1%2a c", "fe80::1:2 c"]);
   await expect(take("A--B", "c")).rejects.toThrow("A--B:c");
   // An address that nobody has registered has one lock too.

@@ -34,7 +34,7 @@ test("a host's lock goes with its own result", async () => {
   const locks = await take(fleet, ["web-01", "db-01"]);
   const [web] = await fleet.targets(["web-01"]);
   if (web !== undefined) locks.release(web);
-  expect(listRunLocks(fleet.controller).map(({ host }) => host)).toEqual(["db-01"]);
+  expect((await listRunLocks(fleet.controller)).map(({ host }) => host)).toEqual(["db-01"]);
   (await take(fleet, ["web-01"])).releaseAll();
   locks.releaseAll();
 });
@@ -42,7 +42,7 @@ test("a host's lock goes with its own result", async () => {
 test("list-locks says who holds what since when, and nothing that is free", async () => {
   await using fleet = await LocalFleet.create();
   const locks = await take(fleet, ["web-01", "[::1]:7450"]);
-  expect(listRunLocks(fleet.controller)).toEqual(
+  expect(await listRunLocks(fleet.controller)).toEqual(
     ["::1", "web-01"].map((host) => ({
       host,
       script: "deploy",
@@ -53,7 +53,7 @@ test("list-locks says who holds what since when, and nothing that is free", asyn
     })),
   );
   locks.releaseAll();
-  expect(listRunLocks(fleet.controller)).toEqual([]);
+  expect(await listRunLocks(fleet.controller)).toEqual([]);
 });
 
 test("one host has one lock, however its name is typed", async () => {
@@ -67,7 +67,7 @@ test("a host and a script with long names have a lock of their own", async () =>
   const host = (last: string) => `${"a.".repeat(126)}${last}`;
   const script = "s".repeat(64);
   const locks = await take(fleet, [host("a")], script);
-  expect(listRunLocks(fleet.controller)).toMatchObject([{ host: host("a"), script }]);
+  expect(await listRunLocks(fleet.controller)).toMatchObject([{ host: host("a"), script }]);
   await expect(take(fleet, [host("a").toUpperCase()], script)).rejects.toThrow(LockedError);
   (await take(fleet, [host("b")], script)).releaseAll();
   (await take(fleet, [host("a")], `${script}s`)).releaseAll();
@@ -99,7 +99,7 @@ test("a run that is over has no lock left, whether its host answered or not", as
   const hosts = ["web-01", "db-01"];
   const run = { hosts, port: undefined, script: "count", args: [] };
   await (await startRun(fleet.controller, CALLER, run, () => undefined)).finished;
-  expect(listRunLocks(fleet.controller)).toEqual([]);
+  expect(await listRunLocks(fleet.controller)).toEqual([]);
   expect(fleet.log.of("lock-acquire")).toHaveLength(2);
   expect(fleet.log.of("lock-release")).toHaveLength(2);
 });
@@ -110,11 +110,15 @@ test("a host's lock is free as soon as its result is out, whatever the others do
   for (const host of hosts) await fleet.addAgent(host);
   const run = { hosts, port: undefined, script: "count", args: [] };
   const seen: string[] = [];
+  const held: Promise<[string, string[]]>[] = [];
   const started = await startRun(fleet.controller, CALLER, run, ({ host }) => {
     seen.push(host);
-    expect(listRunLocks(fleet.controller).map((lock) => lock.host)).not.toContain(host);
+    held.push(
+      listRunLocks(fleet.controller).then((locks) => [host, locks.map((lock) => lock.host)]),
+    );
   });
   await started.finished;
+  for (const [host, hosts] of await Promise.all(held)) expect(hosts).not.toContain(host);
   expect(seen.sort()).toEqual(["db-01", "web-01"]);
 });
 

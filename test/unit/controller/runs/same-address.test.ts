@@ -85,16 +85,14 @@ describe.each([
 
   test("have each their own lock", async () => {
     const [goodLock, failingLock] = [await lock([good]), await lock([failing])];
-    expect(
-      listRunLocks(fleet.controller)
-        .map(({ host }) => host)
-        .sort(),
-    ).toEqual([good, failing].sort());
+    expect((await listRunLocks(fleet.controller)).map(({ host }) => host).sort()).toEqual(
+      [good, failing].sort(),
+    );
     await expect(lock([closed, failing, good])).rejects.toThrow(
       new LockedError([`${failing}:deploy`, `${good}:deploy`]),
     );
     goodLock.releaseAll();
-    expect(listRunLocks(fleet.controller).map(({ host }) => host)).toEqual(["127.0.0.1"]);
+    expect((await listRunLocks(fleet.controller)).map(({ host }) => host)).toEqual(["127.0.0.1"]);
     failingLock.releaseAll();
   });
 });

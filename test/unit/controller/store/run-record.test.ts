@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
-import type { HostContext } from "../../../../src/controller/store/host.ts";
+import type { StoreContext } from "../../../../src/controller/store/host.ts";
 import { purgeRunRecords } from "../../../../src/controller/store/record-space.ts";
-import { RunRecord } from "../../../../src/controller/store/run-record.ts";
+import { FileRunRecord } from "../../../../src/controller/store/run-record.ts";
 import { readRunRecord as readStored } from "../../../../src/controller/store/stored-runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import {
@@ -30,7 +30,7 @@ const resultOf = (host: string): RunResult => ({
 });
 
 /** With every long text as one. */
-async function readRunRecord(controller: HostContext, reqid: string) {
+async function readRunRecord(controller: StoreContext, reqid: string) {
   const account = new ReplyBudget(2 ** 30).open();
   const found = await readStored(controller, reqid, account);
   return found && (JSON.parse(JSON.stringify(found)) as typeof found);
@@ -41,7 +41,7 @@ class Stage implements Disposable {
   readonly log = new EventLog("ctrl-exec");
   now = new Date();
 
-  async controller(lines = ""): Promise<HostContext> {
+  async controller(lines = ""): Promise<StoreContext> {
     const text = `state_dir = ${this.folder.join("state")}\n${lines}`;
     const { config } = await parseControllerConfig(this.folder.join("ctrl-exec.conf"), text);
     return {
@@ -82,7 +82,7 @@ describe("a run's record", () => {
   test("has every member of a result, and the API describes every one", async () => {
     using stage = new Stage();
     const controller = await stage.controller();
-    const record = new RunRecord(controller, { ...facts, hosts: ["a"] });
+    const record = new FileRunRecord(controller, { ...facts, hosts: ["a"] });
     record.add(whole);
     await record.close();
     expect((await readRunRecord(controller, REQID))?.results).toEqual([whole]);
@@ -92,7 +92,7 @@ describe("a run's record", () => {
   test("says from the start which hosts are out, then which are done", async () => {
     using stage = new Stage();
     const controller = await stage.controller();
-    const record = new RunRecord(controller, facts);
+    const record = new FileRunRecord(controller, facts);
     await record.stored;
     expect(await readRunRecord(controller, REQID)).toMatchObject({
       complete: false,
@@ -116,7 +116,7 @@ describe("a run's record", () => {
   test("has every character of a long output", async () => {
     using stage = new Stage();
     const controller = await stage.controller();
-    const record = new RunRecord(controller, facts);
+    const record = new FileRunRecord(controller, facts);
     const long = { stdout: 'é\n"\\\u0001😀'.repeat(200_000), stderr: "x".repeat(70_000) };
     record.add({ ...resultOf("a"), ...long });
     await record.close();
@@ -127,7 +127,7 @@ describe("a run's record", () => {
   test("that is closed stays as it is, whatever comes later", async () => {
     using stage = new Stage();
     const controller = await stage.controller();
-    const record = new RunRecord(controller, facts);
+    const record = new FileRunRecord(controller, facts);
     const lost = withoutResult(facts, "b", "", { state: "unknown", error: "gave up" });
     record.add(resultOf("a"));
     record.add(lost);
@@ -278,7 +278,9 @@ describe("a run's record", () => {
     stage.folder.write("state/secret.json", "{}");
     for (const id of ["../secret", `${REQID}/../${REQID}`, REQID.toUpperCase(), "", `${REQID}0`]) {
       expect(await readRunRecord(controller, id)).toBeUndefined();
-      expect(() => new RunRecord(controller, { ...facts, reqid: id })).toThrow("not a request id");
+      expect(() => new FileRunRecord(controller, { ...facts, reqid: id })).toThrow(
+        "not a request id",
+      );
     }
   });
 
@@ -287,7 +289,7 @@ describe("a run's record", () => {
     const controller = await stage.controller();
     // A file where the folder should be fails for root as well.
     stage.folder.write("state/runs", "");
-    const record = new RunRecord(controller, facts);
+    const record = new FileRunRecord(controller, facts);
     await record.stored;
     record.add(resultOf("a"));
     await record.close();
@@ -300,21 +302,21 @@ describe("a run's record", () => {
   test("T22 says whether it could be written, at the beginning and at the end", async () => {
     using stage = new Stage();
     const controller = await stage.controller();
-    const record = new RunRecord(controller, facts);
+    const record = new FileRunRecord(controller, facts);
     expect([await record.stored, await record.close()]).toEqual([true, true]);
     stage.folder.write("state/file", "");
     const file = {
       ...controller,
       config: { ...controller.config, state_dir: stage.folder.join("state/file") },
     };
-    const other = new RunRecord(file, facts);
+    const other = new FileRunRecord(file, facts);
     expect([await other.stored, await other.close()]).toEqual([false, false]);
   });
 
   test("T69 that would take more than half of max_records leaves out long outputs", async () => {
     using stage = new Stage();
     const controller = await stage.controller("max_records = 1M");
-    const record = new RunRecord(controller, facts);
+    const record = new FileRunRecord(controller, facts);
     record.add({ ...resultOf("a"), stdout: "x".repeat(600_000) });
     record.add(resultOf("b"));
     expect(await record.close()).toBe(false);
@@ -331,7 +333,7 @@ describe("run_retention", () => {
     const controller = await stage.controller("run_retention = 100");
     const fresh = "f".repeat(16);
     for (const reqid of [REQID, fresh]) {
-      await new RunRecord(controller, { ...facts, reqid }).close();
+      await new FileRunRecord(controller, { ...facts, reqid }).close();
     }
     stage.folder.write("state/runs/notes.json", "{}");
     stage.folder.write(`state/runs/.${REQID}.json.0123456789ab.tmp`, "cut");

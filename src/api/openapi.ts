@@ -1,7 +1,6 @@
 /** The OpenAPI 3.1 document, generated from the routes and their schemas. */
 import { z } from "zod";
 import { discoveredHost, pingResult } from "../core/results.ts";
-import { runResult } from "../core/run-result.ts";
 import { VERSION } from "../core/version.ts";
 import type { Route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -14,7 +13,7 @@ const REQUESTS = {
 };
 
 const ANSWERS = {
-  RunResult: runResult,
+  RunResult: schemas.runResult,
   PingResult: pingResult,
   DiscoveredHost: discoveredHost,
   Index: schemas.indexAnswer,

@@ -3,10 +3,12 @@
  * OpenAPI document all come from here, so they cannot disagree.
  */
 import { z } from "zod";
+import * as mini from "zod/mini";
 import { isArrayOfText } from "../core/json.ts";
 import { parseTarget } from "../core/net/host-name.ts";
 import { discoveredHost, pingResult } from "../core/results.ts";
-import { requestId, runReport, runResult } from "../core/run-result.ts";
+import { runReport } from "../core/run-report.ts";
+import { runResult as coreResult, RUN_RESULT_WORDS } from "../core/run-result.ts";
 import { unknownMember } from "../core/unknown-member.ts";
 
 // Neither arguments nor environment variables can contain a NUL byte.
@@ -98,6 +100,22 @@ export const discoveryRequest = requestSchema({
 
 const ok = z.literal(true);
 
+/** With what its members mean. */
+export const runResult = z.object(described(coreResult.shape, RUN_RESULT_WORDS));
+
+const { reqid } = runResult.shape;
+
+function described<Shape extends Record<string, mini.ZodMiniType>>(
+  shape: Shape,
+  words: Readonly<Record<string, string>>,
+): Shape {
+  const members = Object.entries(shape).map(([name, member]) => {
+    const meaning = words[name];
+    return [name, meaning === undefined ? member : member.check(mini.describe(meaning))] as const;
+  });
+  return Object.fromEntries(members) as Shape;
+}
+
 export const indexAnswer = z.object({
   name: z.literal("ctrl-exec-api"),
   version: z.string(),
@@ -112,7 +130,7 @@ export const pingAnswer = z.object({ ok, results: z.array(pingResult) });
 
 export const runAnswer = z.object({
   ok,
-  reqid: requestId,
+  reqid,
   results: z.array(runResult),
   recorded: z
     .literal(false)
@@ -122,7 +140,7 @@ export const runAnswer = z.object({
     ),
 });
 
-export const acceptedAnswer = z.object({ ok, reqid: requestId, complete: z.literal(false) });
+export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });
 
 export const discoveryAnswer = z.object({ ok, hosts: z.record(z.string(), discoveredHost) });
 
@@ -130,9 +148,8 @@ export const discoveryAnswer = z.object({ ok, hosts: z.record(z.string(), discov
 export const statusAnswer = z.object({
   ok,
   ...runReport.shape,
-  results: z
-    .array(z.object({ ...runResult.shape, reqid: z.string() }))
-    .describe("Of the hosts that are done."),
+  reqid,
+  results: z.array(runResult.extend({ reqid: z.string() })).describe("Of the hosts that are done."),
 });
 
 export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });

@@ -1,9 +1,10 @@
 /** One host's answer to a ping and to a discovery, as the screen, `--json` and the API have it. */
 import * as z from "zod/mini";
 import type { Frozen } from "./json.ts";
-import { requestId, roundTrip } from "./run-result.ts";
+import { RUN_RESULT_WORDS, runResult } from "./run-result.ts";
 
 const text = z.string();
+const rtt = text.check(z.describe(RUN_RESULT_WORDS.rtt));
 const status = z.enum(["ok", "error"]);
 const failure = z
   .exactOptional(text)
@@ -12,10 +13,10 @@ const failure = z
 export const pingResult = z.object({
   host: text,
   status,
-  rtt: roundTrip,
+  rtt,
   expiry: text.check(z.describe("When the agent's certificate ends: Jun  7 16:28:00 2027 GMT.")),
   version: text,
-  reqid: requestId,
+  reqid: runResult.shape.reqid.check(z.describe(RUN_RESULT_WORDS.reqid)),
   error: failure,
   clock_offset: z
     .exactOptional(z.int())
@@ -34,7 +35,7 @@ export const discoveredHost = z.object({
   host: text,
   status,
   version: text,
-  rtt: roundTrip,
+  rtt,
   scripts: z.array(discoveredScript),
   tags: z.record(text, text),
   error: failure,

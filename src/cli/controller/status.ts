@@ -1,5 +1,6 @@
 import { showRun } from "../../controller/runs/status.ts";
-import { type RunReportSoFar, runFailed } from "../../core/run-result.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import { runFailed } from "../../core/run-result.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";

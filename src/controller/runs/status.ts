@@ -1,7 +1,7 @@
 /** What is known of a run: for `status` and `GET /status/{reqid}`. */
 import { CtrlExecError, DeniedError } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import type { RunReportSoFar } from "../../core/run-result.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import { authorize, type Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";

@@ -4,7 +4,8 @@
  * has changed holds for every process of this control host when it resolves. test/unit/controller/store/store-suite.ts
  * is what any implementation must pass.
  */
-import type { RunReportSoFar, RunResult } from "../../core/run-result.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import type { RunResult } from "../../core/run-result.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 
 export interface Store {

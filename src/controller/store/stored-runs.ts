@@ -3,13 +3,8 @@ import { stat } from "node:fs/promises";
 import * as z from "zod/mini";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import {
-  type RunReportSoFar,
-  type RunResult,
-  runReport,
-  runResult,
-  withoutResult,
-} from "../../core/run-result.ts";
+import { type RunReportSoFar, runReport } from "../../core/run-report.ts";
+import { type RunResult, runResult, withoutResult } from "../../core/run-result.ts";
 import { readRunEnd } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";

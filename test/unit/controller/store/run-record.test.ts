@@ -1,17 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { runResult } from "../../../../src/api/schemas.ts";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
 import { purgeRunRecords } from "../../../../src/controller/store/record-space.ts";
 import { FileRunRecord } from "../../../../src/controller/store/run-record.ts";
 import { readRunRecord as readStored } from "../../../../src/controller/store/stored-runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
-import {
-  type RunResult,
-  runFailed,
-  runResult,
-  withoutResult,
-} from "../../../../src/core/run-result.ts";
+import { type RunResult, runFailed, withoutResult } from "../../../../src/core/run-result.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
 

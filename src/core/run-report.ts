@@ -1,0 +1,24 @@
+/** A run from the moment it was accepted: what its record holds, what the API and the screen show of it. */
+import * as z from "zod/mini";
+import type { Frozen } from "./json.ts";
+import { type RunResult, runResult } from "./run-result.ts";
+
+const text = z.string();
+
+export const runReport = z.object({
+  reqid: runResult.shape.reqid,
+  script: text,
+  hosts: z.array(text).check(z.describe("Every host of the run.")),
+  results: z.array(runResult).check(z.describe("Of the hosts that are done.")),
+  pending: z.array(text).check(z.describe("The hosts that are still out.")),
+  complete: z.boolean(),
+  submitter: text.check(z.describe("Who asked for the run, as they called themselves.")),
+  /** ISO 8601, as `completed`. Empty in records of 0.8. */
+  started: text,
+  completed: z.nullable(text).check(z.describe("Null while hosts are out.")),
+});
+
+/** As it is held: outputs may be long texts. */
+export type RunReportSoFar = Frozen<Omit<z.output<typeof runReport>, "results">> & {
+  readonly results: readonly RunResult[];
+};

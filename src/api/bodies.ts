@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Origin, originOf, whoHoldsMost } from "../core/fair-share.ts";
-import { MAX_REQUEST_BYTES } from "../core/wire/messages.ts";
+import { MAX_REQUEST_BYTES } from "../core/wire/limits.ts";
 import { RETRY_AFTER, Refused, refusal } from "./answer.ts";
 
 /** Most bytes of bodies being read, of all connections together. */

@@ -51,13 +51,13 @@ const hosts = z
       "Each host once, at most max_hosts of them (500 unless configured). At one address each port is a host.",
   });
 
-/** Most characters in a script's name. Agents list shorter ones; each host's result repeats it. */
-const MAX_SCRIPT_NAME = 4096;
+/** Most characters in a name that a request may ask for, listed or not: each host's result repeats it. */
+const MAX_ASKED_NAME = 4096;
 
 export const scriptSchema = z
   .string({ error: "expected a script name: letters, digits, _ and -" })
   .regex(/^[A-Za-z0-9_-]+$/, { error: "expected a script name: letters, digits, _ and -" })
-  .max(MAX_SCRIPT_NAME, { error: `expected at most ${MAX_SCRIPT_NAME} characters` })
+  .max(MAX_ASKED_NAME, { error: `expected at most ${MAX_ASKED_NAME} characters` })
   .describe("A name that scripts.conf lists on the agent.");
 
 /** How many unknown members are reported: one request may hold half a million. */

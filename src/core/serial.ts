@@ -78,7 +78,9 @@ export function parseRevocations(text: string): Revocations {
 /** Reads the one-line serial file that pairing writes; undefined when it holds no hex serial. */
 export function readSerialLine(text: string): Serial | undefined {
   const line = text.trim();
-  return /^[0-9a-f]{1,40}$/i.test(line) ? serialFromHex(line) : undefined;
+  return line.length <= MAX_HEX_DIGITS && /^[0-9a-f]+$/i.test(line)
+    ? serialFromHex(line)
+    : undefined;
 }
 
 /** How a table shows it: enough to tell two apart. */

@@ -2,7 +2,7 @@
 import type * as z from "zod/mini";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { type HttpMessage, HttpMessageReader } from "../../core/wire/http-message.ts";
-import { MAX_PAIRING_BYTES } from "../../core/wire/messages.ts";
+import { MAX_PAIRING_BYTES } from "../../core/wire/limits.ts";
 import { Deadline } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
 

@@ -2,7 +2,7 @@
 import { type RawValue, readSettings } from "../../core/config/conf-syntax.ts";
 import { MAX_TIMER_SECONDS } from "../../core/config/config-fields.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
-import { isScriptName } from "../../core/script-name.ts";
+import { isScriptName, SCRIPT_NAME_RULE } from "../../core/script-name.ts";
 import { nearestMatch } from "../../core/text.ts";
 import { parseByteSize } from "../../core/units.ts";
 
@@ -153,7 +153,7 @@ function allowedScript(
   path: RawValue,
   given: readonly (readonly [string, RawValue])[],
 ): AllowedScript | string {
-  if (!isScriptName(name)) return "a name holds letters, digits, _ and - only";
+  if (!isScriptName(name)) return SCRIPT_NAME_RULE;
   if (typeof path !== "string" || !path.startsWith("/") || path.includes("\0")) {
     return "expected an absolute path";
   }

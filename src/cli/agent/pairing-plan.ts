@@ -2,7 +2,11 @@
 import { hostname as systemHostname } from "node:os";
 import { resolve } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
-import { pairedNameProblem, readsAsOtherAddress } from "../../core/net/host-name.ts";
+import {
+  isResolvableName,
+  pairedNameProblem,
+  readsAsOtherAddress,
+} from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import { parseFingerprint } from "../../pki/certificate.ts";
 import type { VerbInput } from "../command/command.ts";
@@ -46,7 +50,7 @@ export function readPairingPlan(given: PairingInput["options"]): PairingPlan {
   if (controller === undefined || (given["ctrl-exec"] && given.dispatcher)) {
     throw new CtrlExecError("usage", "request-pairing needs one --dispatcher <host>");
   }
-  if (!isIp(controller) && !/^[A-Za-z0-9._-]{1,253}$/.test(controller)) {
+  if (!isIp(controller) && !isResolvableName(controller)) {
     throw new CtrlExecError(
       "usage",
       `--dispatcher takes a host or an address, not "${controller}"`,

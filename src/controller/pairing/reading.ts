@@ -2,15 +2,15 @@
 import type { TLSSocket } from "node:tls";
 import type * as z from "zod/mini";
 import { readJsonAs } from "../../core/json.ts";
-import { HttpMessageReader, MAX_HEAD_BYTES } from "../../core/wire/http-message.ts";
-import { MAX_PAIRING_BYTES } from "../../core/wire/messages.ts";
+import { HttpMessageReader } from "../../core/wire/http-message.ts";
+import { MAX_PAIRING_BYTES, MAX_PAIRING_HEAD_BYTES } from "../../core/wire/limits.ts";
 import { Deadline } from "../../system/deadline.ts";
 
 /** From accept, or from the last answer, to the last byte of a request (T19). */
 const REQUEST_MS = 10_000;
 
 /** Two requests are all that an agent sends, and of them the second is short. */
-const MAX_SENT_BYTES = 2 * (MAX_HEAD_BYTES + MAX_PAIRING_BYTES);
+const MAX_SENT_BYTES = 2 * (MAX_PAIRING_HEAD_BYTES + MAX_PAIRING_BYTES);
 
 /** Watches what is sent beside the requests: who waits for an answer could send for minutes (T21). */
 export function watchSentBytes(socket: TLSSocket, onTooMany: () => void): void {

@@ -4,7 +4,7 @@ import { newRequestId } from "../../core/request-id.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
-import { MAX_REQUEST_BYTES } from "../../core/wire/messages.ts";
+import { MAX_REQUEST_BYTES } from "../../core/wire/limits.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";

@@ -7,7 +7,7 @@
  */
 import * as z from "zod/mini";
 import { isArrayOfText } from "../json.ts";
-import { lowerAscii } from "../net/host-name.ts";
+import { isResolvableName, lowerAscii } from "../net/host-name.ts";
 import { isIp } from "../net/ip-address.ts";
 import { parseByteSize, parseRateLimit } from "../units.ts";
 
@@ -92,7 +92,7 @@ export const hostNames = z.pipe(
   listField(
     ",",
     "expected host names without ports, separated by commas",
-    (items) => items.length > 0 && items.every((item) => /^[A-Za-z0-9._-]{1,253}$/.test(item)),
+    (items) => items.length > 0 && items.every(isResolvableName),
   ),
   z.transform((names: string[]) => names.map(lowerAscii)),
 );

@@ -7,11 +7,21 @@ import { ipVersion, isIp, isLinkLocal } from "./ip-address.ts";
 
 const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
-/** RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 253 characters at most. */
+/** Characters of a name, which DNS spells in 255 bytes (RFC 1035 section 3.1). */
+const MAX_NAME = 253;
+
+/** RFC 1123 section 2.1: labels of letters, digits and inner hyphens. */
 export function isHostName(name: string): boolean {
   return (
-    name.length > 0 && name.length <= 253 && name.split(".").every((label) => LABEL.test(label))
+    name.length > 0 &&
+    name.length <= MAX_NAME &&
+    name.split(".").every((label) => LABEL.test(label))
   );
+}
+
+/** Whether a resolver may know it: not every name of DNS is a host name (RFC 2181 section 11). */
+export function isResolvableName(name: string): boolean {
+  return /^[A-Za-z0-9._-]+$/.test(name) && name.length <= MAX_NAME;
 }
 
 /**

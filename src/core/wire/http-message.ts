@@ -5,14 +5,13 @@
 
 import { CtrlExecError } from "../errors.ts";
 import { BytePieces } from "./byte-pieces.ts";
+import { MAX_PAIRING_HEAD_BYTES } from "./limits.ts";
 
 export interface HttpMessage {
   /** Request line or status line. */
   readonly startLine: string;
   readonly body: string;
 }
-
-export const MAX_HEAD_BYTES = 8192;
 
 const HEAD_END = "\r\n\r\n";
 
@@ -55,7 +54,7 @@ export class HttpMessageReader {
   #takeHead() {
     const bytes = this.#pieces.joined();
     const end = headEnd(bytes, this.#seen);
-    if ((end < 0 ? bytes.length : end) > MAX_HEAD_BYTES) {
+    if ((end < 0 ? bytes.length : end) > MAX_PAIRING_HEAD_BYTES) {
       throw new CtrlExecError("protocol", "HTTP head too long");
     }
     this.#seen = end < 0 ? bytes.length : 0;

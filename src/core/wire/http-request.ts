@@ -6,7 +6,7 @@
 import { CtrlExecError } from "../errors.ts";
 import { BytePieces } from "./byte-pieces.ts";
 import { contentLength, type HeaderField, headEnd, readHeaders, says } from "./http-message.ts";
-import { MAX_HEADERS, MAX_REQUEST_BYTES } from "./messages.ts";
+import { MAX_HEAD_BYTES, MAX_HEADERS, MAX_REQUEST_BYTES } from "./limits.ts";
 
 export interface HttpRequest {
   readonly kind: "request";
@@ -29,9 +29,6 @@ export interface RefusedRequest {
 export interface WaitingRequest {
   readonly kind: "waiting";
 }
-
-/** Bytes of the request line and the headers together. */
-const MAX_HEAD_BYTES = 16_384;
 
 /** The target in visible ASCII (RFC 9112 section 3.2). */
 const REQUEST_LINE = /^([A-Z]+) ([!-~]+) HTTP\/1\.([01])$/;

@@ -5,8 +5,9 @@
 import { CtrlExecError, messageOf } from "../errors.ts";
 import { parseHttpDate } from "../time.ts";
 import { formatBytes } from "../units.ts";
-import { contentLength, MAX_HEAD_BYTES, readHeaders, says } from "./http-message.ts";
+import { contentLength, readHeaders, says } from "./http-message.ts";
 import { JsonReader } from "./json-reader.ts";
+import { MAX_HEAD_BYTES } from "./limits.ts";
 
 export interface ResponseHead {
   readonly status: number;

@@ -5,11 +5,9 @@
 import * as z from "zod/mini";
 import { isArrayOfText, isRecordOfText } from "../json.ts";
 import { runResult } from "../run-result.ts";
+import { isScriptName } from "../script-name.ts";
+import { MAX_CSR, MAX_LINE } from "./limits.ts";
 import { PiecedText } from "./pieced-text.ts";
-
-/** Port 7443, requests. */
-export const MAX_REQUEST_BYTES = 1_048_576;
-export const MAX_HEADERS = 32;
 
 const text = z.string();
 const textOrEmpty = z._default(text, "");
@@ -44,7 +42,9 @@ const word = text.check(z.maxLength(255));
 const wordOrEmpty = z._default(word, "");
 
 /** What is shown in one line and logged. */
-const line = text.check(z.maxLength(8192));
+const line = text.check(z.maxLength(MAX_LINE));
+
+const csr = text.check(z.maxLength(MAX_CSR));
 
 const port = z.int().check(z.gte(1), z.lte(65_535));
 
@@ -100,7 +100,7 @@ export const pingReply = z.object({
 /** The answer to `POST /renew`: a request made from the agent's present key. */
 export const renewReply = z.object({
   status: z.literal("ok"),
-  csr: text.check(z.maxLength(32_768)),
+  csr,
 });
 
 /** `POST /renew-complete`. A control host of 0.9 sends no CA: the one in place must have signed it. */
@@ -108,7 +108,7 @@ export const renewCompleteRequest = z.object({ cert: text, ca: z.optional(text) 
 export type RenewCompleteRequest = z.infer<typeof renewCompleteRequest>;
 
 const scriptEntry = z.object({
-  name: text.check(z.regex(/^[A-Za-z0-9_-]{1,255}$/)),
+  name: text.check(z.refine(isScriptName)),
   path: z._default(text.check(z.maxLength(4096)), ""),
   // Perl's JSON writes truth as 1 or 0 here and there.
   executable: z._default(
@@ -148,11 +148,8 @@ const refusal = z.object({ error: text });
 
 /** What a refusal says; undefined for an answer that is none. */
 export function refusalIn(json: unknown): string | undefined {
-  return refusal.safeParse(json).data?.error.slice(0, 8192);
+  return refusal.safeParse(json).data?.error.slice(0, MAX_LINE);
 }
-
-/** Port 7444. */
-export const MAX_PAIRING_BYTES = 65_536;
 
 const pairingId = text.check(z.regex(/^[0-9a-f]{16}$/));
 /** 32 bytes. */
@@ -160,7 +157,7 @@ const codeValue = text.check(z.regex(/^[0-9a-f]{64}$/));
 
 export const pairingRequest = z.object({
   hostname: text,
-  csr: text.check(z.maxLength(32_768)),
+  csr,
   nonce: text.check(z.regex(/^[0-9a-f]{32}$/)),
   /** New: the port the agent serves on. */
   port: z.optional(port),

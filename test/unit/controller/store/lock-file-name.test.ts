@@ -48,7 +48,7 @@ test("T70 no two pairs of host and script have the same file", () => {
     "--",
     "b-",
     "2Db",
-    "s".repeat(128),
+    "s".repeat(255),
     "_",
     "__",
     // What no allowlist can hold, and what would read the same without an escape.

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { isScriptName } from "../../../../src/core/script-name.ts";
 import {
   capabilitiesReply,
   pairingAnswer,
@@ -203,4 +204,14 @@ describe("T69 what an agent says of itself is short", () => {
     expect(capabilitiesReply.safeParse({ status: "ok", scripts: many }).success).toBe(false);
     expect(looks).toBe(0);
   });
+});
+
+test("a host lists the names that an allowlist can hold, and no others", () => {
+  const lists = (name: string) =>
+    capabilitiesReply.safeParse({ status: "ok", scripts: [{ name }] }).success;
+  for (const name of ["a", "s".repeat(255)])
+    expect([isScriptName(name), lists(name)]).toEqual([true, true]);
+  for (const name of ["", "a b", "s".repeat(256)]) {
+    expect([isScriptName(name), lists(name)]).toEqual([false, false]);
+  }
 });

@@ -1,0 +1,22 @@
+/** How long what a peer sends may be (docs/PROTOCOL.md, sections 1 and 2). What is longer is refused. */
+
+/** Port 7443, and the API: a request's body. */
+export const MAX_REQUEST_BYTES = 1_048_576;
+
+/** Port 7443: header lines of a request. */
+export const MAX_HEADERS = 32;
+
+/** Port 7443: the first line and the headers together, of a request and of an answer. */
+export const MAX_HEAD_BYTES = 16_384;
+
+/** Port 7444, where the peer has not shown who it is: the first line and the headers of a message. */
+export const MAX_PAIRING_HEAD_BYTES = 8192;
+
+/** Port 7444: a message's body. */
+export const MAX_PAIRING_BYTES = 65_536;
+
+/** Characters of a request to be signed, in PEM. */
+export const MAX_CSR = 32_768;
+
+/** Characters of what is shown in one line and logged. */
+export const MAX_LINE = 8192;

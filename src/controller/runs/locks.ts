@@ -11,7 +11,7 @@ import {
   targetKey,
 } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import type { HeldRunLock, RunLockHolder, RunLockKey } from "../store/ports.ts";
+import type { HeldRunLock, RunLockHolder, RunLockKey, WantedRunLock } from "../store/ports.ts";
 
 export interface LockOrder {
   readonly targets: readonly ResolvedTarget[];
@@ -29,7 +29,7 @@ export interface RunLocks {
 
 /** What is locked, with the targets that share it and are still out. */
 interface Shared {
-  readonly key: RunLockKey;
+  readonly wanted: WantedRunLock;
   lock: HeldRunLock | undefined;
   out: readonly ResolvedTarget[];
 }
@@ -45,10 +45,11 @@ export async function takeRunLocks(host: HostContext, order: LockOrder): Promise
   const shared = new Map<string, Shared>();
   for (const target of targets) {
     const key = lockKey(target, script);
+    const wanted = { key, holder: holderOf(host, order, target) };
     const out = [...(shared.get(nameOf(key))?.out ?? []), target];
-    shared.set(nameOf(key), { key, lock: undefined, out });
+    shared.set(nameOf(key), { wanted, lock: undefined, out });
   }
-  const taken = await store.locks.take([...shared.values()].map(({ key }) => key));
+  const taken = await store.locks.take([...shared.values()].map(({ wanted }) => wanted));
   if (taken.kind === "conflict") {
     const conflicts = taken.conflicts.flatMap((key) =>
       (shared.get(nameOf(key))?.out ?? []).map(({ label }) => `${label}:${script}`),
@@ -59,16 +60,13 @@ export async function takeRunLocks(host: HostContext, order: LockOrder): Promise
   [...shared.values()].forEach((each, at) => {
     each.lock = taken.held[at];
   });
-  for (const target of targets) {
-    shared.get(nameOf(lockKey(target, script)))?.lock?.describe(holderOf(host, order, target));
-    log({ event: "lock-acquire", host: target.label, script });
-  }
+  for (const { label } of targets) log({ event: "lock-acquire", host: label, script });
   const release = (target: ResolvedTarget) => {
     const held = shared.get(nameOf(lockKey(target, script)));
     if (held === undefined) return;
     held.out = held.out.filter((other) => targetKey(other) !== targetKey(target));
     if (held.lock === undefined || held.out.length > 0) return;
-    held.lock.release();
+    void held.lock.release();
     held.lock = undefined;
     log({ event: "lock-release", hosts: [target.label], script });
   };

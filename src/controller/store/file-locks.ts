@@ -10,7 +10,14 @@ import { descriptorLimit, workDescriptors } from "../../system/process/descripto
 import type { StoreContext } from "./host.ts";
 import { lockFileName } from "./lock-file-name.ts";
 import { paths } from "./paths.ts";
-import type { HeldRunLock, LockStore, RunLockHolder, RunLockKey, TakenLocks } from "./ports.ts";
+import type {
+  HeldRunLock,
+  LockStore,
+  RunLockHolder,
+  RunLockKey,
+  TakenLocks,
+  WantedRunLock,
+} from "./ports.ts";
 
 const lockHolder = z.object({
   host: z.string(),
@@ -29,7 +36,7 @@ export class FileLocks implements LockStore {
     this.#context = context;
   }
 
-  async take(wanted: readonly RunLockKey[]): Promise<TakenLocks> {
+  async take(wanted: readonly WantedRunLock[]): Promise<TakenLocks> {
     const folder = this.#folder;
     ensureFolder(folder, 0o750);
     takeDescriptors(wanted.length);
@@ -40,7 +47,7 @@ export class FileLocks implements LockStore {
       workDescriptors().giveBack(wanted.length);
     };
     try {
-      for (const key of wanted) {
+      for (const { key } of wanted) {
         const lock = tryLock(join(folder, lockFileName(key.host, key.script, key.port)));
         if (lock === undefined) conflicts.push(key);
         else held.push(lock);
@@ -49,9 +56,14 @@ export class FileLocks implements LockStore {
       giveUp();
       throw thrown;
     }
-    if (conflicts.length === 0) return { kind: "held", held: held.map(asRunLock) };
-    giveUp();
-    return { kind: "conflict", conflicts };
+    if (conflicts.length > 0) {
+      giveUp();
+      return { kind: "conflict", conflicts };
+    }
+    wanted.forEach(({ holder }, at) => {
+      held[at]?.describe(`${JSON.stringify(holder)}\n`);
+    });
+    return { kind: "held", held: held.map(asRunLock) };
   }
 
   async holders(): Promise<readonly RunLockHolder[]> {
@@ -81,8 +93,7 @@ export class FileLocks implements LockStore {
 
 function asRunLock(lock: HeldLock): HeldRunLock {
   return {
-    describe: (holder) => lock.describe(`${JSON.stringify(holder)}\n`),
-    release() {
+    async release() {
       lock.release();
       workDescriptors().giveBack(1);
     },

@@ -37,10 +37,16 @@ export interface RunLockHolder {
   readonly reqid: string;
 }
 
+export interface WantedRunLock {
+  readonly key: RunLockKey;
+  /** What others are told while it is held. */
+  readonly holder: RunLockHolder;
+}
+
 /** Held until it is released or its process has ended, however that ends. */
 export interface HeldRunLock {
-  describe(holder: RunLockHolder): void;
-  release(): void;
+  /** Never rejects: at the latest the end of the process releases it. */
+  release(): Promise<void>;
 }
 
 export type TakenLocks =
@@ -53,10 +59,10 @@ export interface LockStore {
   /**
    * All of them or none, without waiting for who holds one.
    *
-   * @param wanted no two alike
+   * @param wanted no two of the same key
    * @throws CtrlExecError `busy` when this process cannot hold so many
    */
-  take(wanted: readonly RunLockKey[]): Promise<TakenLocks>;
+  take(wanted: readonly WantedRunLock[]): Promise<TakenLocks>;
   holders(): Promise<readonly RunLockHolder[]>;
   /** Forgets what nobody has used for a day. Returns how many. */
   dropUnused(): Promise<number>;

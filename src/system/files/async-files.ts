@@ -22,8 +22,7 @@ export async function writeWholeAsync(
 ): Promise<void> {
   const temporary = temporaryFor(path);
   try {
-    const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-    const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+    const file = await open(temporary, "wx", mode);
     try {
       holdTemporary(file.fd);
       await file.chmod(mode);

@@ -16,13 +16,9 @@ import {
   writeSync,
 } from "node:fs";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
-import { libc } from "../libc.ts";
 import { fileProblem } from "./files.ts";
+import { lockExclusively, lockShared } from "./flock.ts";
 import { requirePlain } from "./plain-file.ts";
-
-const LOCK_SH = 1;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
 
 /** `using lock = ...` releases it at the end of the block. */
 export interface HeldLock extends Disposable {
@@ -44,7 +40,7 @@ export function tryLock(path: string): HeldLock | undefined {
 
 /** Locks a file that was opened at the path, or closes it: "removed" when it is no longer there. */
 export function lockOpened(path: string, file: number): HeldLock | "removed" | undefined {
-  const locked = libc().flock(file, LOCK_EX | LOCK_NB) === 0;
+  const locked = lockExclusively(file);
   const facts = fstatSync(file, { bigint: true });
   const there = isAt(path, facts);
   if (locked && there) return heldLock(file, facts.size > 0n);
@@ -70,7 +66,7 @@ export function removeUnusedLock(path: string, before: Date): boolean {
 /** Removes a file that was opened at the path, if it is still there, and closes it. */
 export function removeOpened(path: string, file: number, before: Date): boolean {
   try {
-    if (libc().flock(file, LOCK_EX | LOCK_NB) !== 0) return false;
+    if (!lockExclusively(file)) return false;
     const facts = fstatSync(file, { bigint: true });
     if (!isAt(path, facts) || facts.mtime >= before) return false;
     unlinkSync(path);
@@ -112,7 +108,7 @@ function heldLock(file: number, leftOver: boolean): HeldLock {
 export function isHeld(path: string): boolean {
   const file = openLockFile(path, 0);
   if (file === undefined) return false;
-  const free = libc().flock(file, LOCK_SH | LOCK_NB) === 0;
+  const free = lockShared(file);
   closeSync(file);
   return !free;
 }

@@ -8,7 +8,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { libc } from "../libc.ts";
+import { lockExclusively } from "./flock.ts";
 
 /** A file's name has at most 255 bytes, and a temporary name is longer than the one that it starts with. */
 const MAX_NAME_START = 200;
@@ -25,9 +25,6 @@ export function temporaryFor(path: string): string {
   return join(dirname(path), `.${start}.${random}.tmp`);
 }
 
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-
 /**
  * Makes the file and locks it: close it only once it has its name. On a file system without locks nothing tells
  * whether the writer is dead, so the file stays.
@@ -35,15 +32,14 @@ const LOCK_NB = 4;
  * @throws the system's error
  */
 export function openTemporary(path: string, mode: number): number {
-  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-  const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL, mode);
+  const file = openSync(path, "wx", mode);
   holdTemporary(file);
   return file;
 }
 
 /** The same for one that was just made. */
 export function holdTemporary(file: number): void {
-  libc().flock(file, LOCK_EX | LOCK_NB);
+  lockExclusively(file);
 }
 
 const looked = new Set<string>();
@@ -83,7 +79,7 @@ export function removeIfDead(path: string): boolean {
       const facts = fstatSync(file);
       const isOurs = facts.isFile() && facts.uid === process.geteuid?.();
       if (!isOurs || facts.mtimeMs > Date.now() - DEAD_AFTER_MS) return false;
-      if (libc().flock(file, LOCK_EX | LOCK_NB) !== 0) return false;
+      if (!lockExclusively(file)) return false;
       unlinkSync(path);
       return true;
     } finally {

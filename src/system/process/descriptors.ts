@@ -1,12 +1,11 @@
 /** The descriptors of this process: its limit, and the share that is left for work. */
-import { readFileSync } from "node:fs";
 import { MIN_DESCRIPTORS, usableDescriptors } from "../../core/descriptor-shares.ts";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { Pool } from "../../core/pool.ts";
-import { libc } from "../libc.ts";
+import { type ResourceLimit, readLimit, setLimit } from "./resource-limits.ts";
 
 /** What every system allows, for when the limit cannot be read (macOS has no /proc). */
-const UNKNOWN = 256;
+const UNKNOWN = { soft: 256n, hard: 256n };
 
 let known: number | undefined;
 
@@ -26,8 +25,8 @@ export function descriptorLimit(): number {
  * @throws CtrlExecError `config`
  */
 export function requireDescriptors(): void {
-  known = readLimits().soft;
-  const limit = known;
+  const limit = asCount(readOpenFiles().soft);
+  known = limit;
   if (limit >= MIN_DESCRIPTORS) return;
   const what = limit === 0 ? "ulimit -n" : `ulimit -n ${limit}`;
   throw new CtrlExecError(
@@ -37,57 +36,38 @@ export function requireDescriptors(): void {
   );
 }
 
-/** Both limits of getrlimit(2). */
-interface Limits {
-  readonly soft: number;
-  readonly hard: number;
-}
-
-function readLimits(): Limits {
-  let text: string;
+function readOpenFiles(): ResourceLimit {
   try {
-    text = readFileSync("/proc/self/limits", "latin1");
+    return readLimit("open files") ?? UNKNOWN;
   } catch (thrown) {
     // It already holds all that it may have, however many that is.
-    const limit = systemCode(thrown) === "EMFILE" ? 0 : UNKNOWN;
-    return { soft: limit, hard: limit };
+    return systemCode(thrown) === "EMFILE" ? { soft: 0n, hard: 0n } : UNKNOWN;
   }
-  const [, soft, hard] = /^Max open files +(\S+) +(\S+)/m.exec(text) ?? [];
-  return { soft: readLimit(soft), hard: readLimit(hard) };
 }
 
-function readLimit(text: string | undefined): number {
-  if (text === "unlimited") return Number.MAX_SAFE_INTEGER;
-  return text === undefined ? UNKNOWN : Number(text);
+function asCount(limit: bigint): number {
+  return Math.min(Number(limit), Number.MAX_SAFE_INTEGER);
 }
 
 /** The limits that this process was started with, if it has raised them. */
-let atStart: Limits | undefined;
+let atStart: ResourceLimit | undefined;
 
 function raiseLimit(): number {
-  const limits = readLimits();
+  const limits = readOpenFiles();
   const { soft, hard } = limits;
-  if (hard <= soft || !setLimits({ soft: hard, hard })) return soft;
+  if (hard <= soft || !setLimit("open files", { soft: hard, hard })) return asCount(soft);
   atStart = limits;
-  return hard;
-}
-
-/** getrlimit(2), on Linux. */
-const RLIMIT_NOFILE = 7;
-
-function setLimits({ soft, hard }: Limits): boolean {
-  const limits = new BigUint64Array([BigInt(soft), BigInt(hard)]);
-  return libc().setrlimit(RLIMIT_NOFILE, limits) === 0;
+  return asCount(hard);
 }
 
 /** Runs a step with the limit that this process was started with: a child started in it inherits that limit. */
 export function withLimitAtStart<Result>(step: () => Result): Result {
   if (atStart === undefined) return step();
-  setLimits(atStart);
+  setLimit("open files", atStart);
   try {
     return step();
   } finally {
-    setLimits({ soft: atStart.hard, hard: atStart.hard });
+    setLimit("open files", { soft: atStart.hard, hard: atStart.hard });
   }
 }
 

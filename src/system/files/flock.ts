@@ -1,0 +1,16 @@
+/** flock(2): the kernel releases a lock when the process that holds it dies. */
+import { libc } from "../libc.ts";
+
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** Locks an open file unless another process holds a lock on it; never waits. Returns whether it is locked. */
+export function lockExclusively(file: number): boolean {
+  return libc().flock(file, LOCK_EX | LOCK_NB) === 0;
+}
+
+/** The same for a lock that several may hold at once. */
+export function lockShared(file: number): boolean {
+  return libc().flock(file, LOCK_SH | LOCK_NB) === 0;
+}

@@ -83,7 +83,7 @@ function document(
       summary: "Run allowlisted scripts on a fleet.",
       description: [
         "JSON in and out. HEAD works wherever GET does. Every request passes the auth hook of the",
-        `control host, which is given the token and who asks (the header ${schemas.USERNAME_HEADER}); there`,
+        `control host, which gets the token and the user's name (the header ${schemas.USERNAME_HEADER}); there`,
         "is no status 401.",
       ].join("\n"),
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
@@ -137,7 +137,7 @@ const USERNAME_PARAMETER = {
   in: "header",
   required: false,
   description:
-    "Who asks, for the auth hooks and the script, where a request has no body; wins over username in one.",
+    "The user's name, for the auth hooks and the script; for requests without a body. Wins over username in a body.",
   schema: { type: "string", maxLength: schemas.MAX_CREDENTIAL },
   example: "alice",
 };

@@ -103,7 +103,7 @@ export function reloadVerb(name: string) {
       if (answer === undefined) {
         const ended = `Cannot reload ${name}: it ended without an answer`;
         throw new CtrlExecError("unreachable", ended, {
-          hint: "It was stopped, or it crashed. When it starts it reads the new files.",
+          hint: "It was stopped, or it crashed. When it starts, it reads the new files.",
         });
       }
       if (!answer.ok) {
@@ -121,7 +121,7 @@ function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
   if (code === "ENOENT" || code === "ECONNREFUSED") {
     const state = `no service listens on ${path}`;
     return new CtrlExecError("unreachable", `Cannot reload ${name}: ${state}`, {
-      hint: "Start it, or, when it was started by hand, send SIGHUP to it.",
+      hint: "Start it; or, if it was started by hand, send it SIGHUP.",
       cause: thrown,
     });
   }

@@ -1,7 +1,7 @@
 /** Programs that could not be started: whether that is certain, and why, in words. */
 import { shortageOf } from "./shortage.ts";
 
-export const NO_PROGRAM = "it has no #! line and is no program";
+export const NO_PROGRAM = "it has no #! line and is not a program";
 
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "it is not executable",

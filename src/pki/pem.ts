@@ -80,7 +80,7 @@ export function requestIn(text: string): Buffer {
   const { blocks, hasOtherText } = readPem(text);
   const [request] = blocks;
   if (request === undefined || blocks.length > 1 || hasOtherText) {
-    throw wrong("it is not one PEM block alone");
+    throw wrong("it is not a single PEM block");
   }
   if (request.lines.some((line) => line.length > LINE)) {
     throw wrong(`it has a line of more than ${LINE} characters`);

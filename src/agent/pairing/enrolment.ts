@@ -129,7 +129,7 @@ function caInHandshake(
  */
 function checkControlHost(certificate: CertificateFacts, address: string): void {
   if (formOf(certificate) !== "agent") return;
-  throw new CtrlExecError("untrusted", `Cannot pair: ${address} is no control host`, {
+  throw new CtrlExecError("untrusted", `Cannot pair: ${address} is not a control host`, {
     hint: `It shows the certificate of ${forOneLine(certificate.commonName)}. Nothing was sent to it.`,
   });
 }
@@ -141,8 +141,8 @@ function checkExpectedCa(
   address: string,
 ): void {
   if (ca === undefined) {
-    throw new CtrlExecError("untrusted", `Cannot pair: ${address} does not send its CA along`, {
-      hint: "A 0.8 control host does not. Without --ca-fingerprint this agent names the CA when it is paired: compare it then.",
+    throw new CtrlExecError("untrusted", `Cannot pair: ${address} does not send its CA`, {
+      hint: "A control host of 0.8 does not. Without --ca-fingerprint, this agent shows the CA when it is paired: compare it then.",
     });
   }
   if (ca.fingerprint === fingerprint) return;
@@ -215,7 +215,7 @@ function checkAnswer(
     try {
       return readCertificate(pem, name);
     } catch {
-      throw wrong(`its ${name} is none`);
+      throw wrong(`its ${name} cannot be read`);
     }
   };
   const ca = read(answer.ca, "CA certificate");

@@ -61,7 +61,7 @@ export class MessageReader {
     try {
       return this.#messages.next();
     } catch (thrown) {
-      throw cannotPair(this.#address, `its answer is no HTTP: ${messageOf(thrown)}`);
+      throw cannotPair(this.#address, `its answer is not HTTP: ${messageOf(thrown)}`);
     }
   }
 
@@ -83,7 +83,9 @@ export function readAs<Schema extends z.ZodMiniType>(
   try {
     json = JSON.parse(body);
   } catch (cause) {
-    throw new CtrlExecError("protocol", `Cannot pair: ${address} answers with no JSON`, { cause });
+    throw new CtrlExecError("protocol", `Cannot pair: ${address} does not answer in JSON`, {
+      cause,
+    });
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;

@@ -79,7 +79,7 @@ export async function storeWithPatience(store: () => void, patience: Patience): 
 
 function lost(cause: CtrlExecError): CtrlExecError {
   return new CtrlExecError("storage", `Cannot store what was approved: ${cause.message}`, {
-    hint: "The approval is lost: mend that, and run request-pairing again.",
+    hint: "The approval is lost. Correct that, and run request-pairing again.",
     cause,
   });
 }

@@ -117,7 +117,7 @@ export function suspectedOption(path: string): string | undefined {
   const known = Object.keys(OPTIONS);
   const guess = nearestMatch(key.toLowerCase(), known);
   const next = guess === undefined ? `known are ${known.join(", ")}` : `did you mean ${guess}=?`;
-  return `no such file as ${path}, and ${key} is no option; ${next}`;
+  return `there is no file ${path}, and ${key} is not an option; ${next}`;
 }
 
 /** The text after the last blank. */

@@ -45,6 +45,9 @@ export function parseAllowedIps({ file, allowed_ips: entries }: AgentConfig): Al
   }
   const warnings = read
     .filter(({ prefix }) => prefix === undefined)
-    .map(({ entry }) => ({ key: "allowed_ips", message: `"${entry}" is no address or prefix` }));
+    .map(({ entry }) => ({
+      key: "allowed_ips",
+      message: `"${entry}" is not an address or prefix`,
+    }));
   return { prefixes, warnings };
 }

@@ -59,5 +59,5 @@ export function serialEntryProblem(
   const judged = judgeAllowedScript(entry, usual ? { script_dirs: undefined } : config);
   if (judged.kind !== "good") return judged.problem;
   const isLink = parse(basename(judged.real)).name !== UPDATE_SERIAL_SCRIPT;
-  return usual && !isLink ? `${path} is the script of 0.8, which cannot do it any more` : undefined;
+  return usual && !isLink ? `${path} is the script of 0.8, which no longer works` : undefined;
 }

@@ -46,8 +46,12 @@ function read(pem: string, what: string): CertificateFacts {
   try {
     return readCertificate(pem, what);
   } catch (cause) {
-    throw new CtrlExecError("untrusted", `Cannot take the new certificate: ${what} is none`, {
-      cause,
-    });
+    throw new CtrlExecError(
+      "untrusted",
+      `Cannot take the new certificate: ${what} cannot be read`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -69,7 +69,7 @@ async function leavesOut(config: AgentConfig, host: string): Promise<boolean> {
 function notAllowed({ file }: AgentConfig, host: string, cause: unknown): CtrlExecError {
   const message = `Cannot self-ping: allowed_ips in ${file} leaves out ${host}, and the agent hangs up`;
   return new CtrlExecError("unreachable", message, {
-    hint: `Add ${host} to allowed_ips and reload the agent. Nothing is wrong for the control host.`,
+    hint: `Add ${host} to allowed_ips and reload the agent. The control host is not affected.`,
     cause,
   });
 }

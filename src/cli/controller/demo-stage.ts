@@ -57,7 +57,7 @@ export class DemoStage {
   }
 
   showLog(): void {
-    this.say("What the log has of it (syslog on a real host)");
+    this.say("What the log says (syslog on a real host)");
     this.#io.out(`${this.#logLines.join("\n")}\n`);
     for (const name of this.#agents.keys()) {
       this.#io.out(readFileSync(this.#agentLog(name), "utf8"));

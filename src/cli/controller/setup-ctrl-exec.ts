@@ -62,20 +62,14 @@ async function replaceUnderAgents(
   const loss = lossOfCredential(config, now());
   if (loss === undefined) {
     io.err(`${config.cert} exists; registered agents that know this host by it: ${agents}.\n`);
+    io.err("rotate-cert replaces it: agents are told the new one, and those that are away\n");
     io.err(
-      "It is replaced as by rotate-cert: agents are told of the new one, and those that are away\n",
-    );
-    io.err(
-      `have ${config.cert_overlap_days} days to hear of it before they must be paired again.\n`,
+      `have ${config.cert_overlap_days} days to come back before they must be paired again.\n`,
     );
   } else {
-    io.err(
-      `${loss}\nRegistered agents that know this host by the one that was there: ${agents}.\n`,
-    );
-    io.err(
-      "Nobody can be told under it: after this, every agent must be paired again. A backup of\n",
-    );
-    io.err(`${config.key} and ${config.cert} costs no agent.\n`);
+    io.err(`${loss}\nRegistered agents that know this host by the lost one: ${agents}.\n`);
+    io.err("No agent can be told: after this, each must be paired again. With a backup of\n");
+    io.err(`${config.key} and ${config.cert}, no agent is lost.\n`);
   }
   if (!yes && !(await askYesNo(io, "Proceed? [y/N] "))) {
     io.err("Nothing was changed.\n");

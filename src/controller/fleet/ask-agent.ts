@@ -271,13 +271,13 @@ class Call {
     const { max_reply, max_replies } = this.#dialler.config;
     if (this.#request.reply === "output" && held > max_reply) {
       throw new CtrlExecError("too-large", `is larger than ${formatBytes(max_reply)}`, {
-        hint: "max_reply in ctrl-exec.conf sets the bound, max_output in agent.conf what an agent sends.",
+        hint: "max_reply in ctrl-exec.conf sets the limit, max_output in agent.conf what an agent sends.",
       });
     }
     if (this.#share.hold(held)) return;
     const problem = `leaves too little of ${formatBytes(max_replies)} for the answers of other hosts`;
     throw new CtrlExecError("too-large", problem, {
-      hint: "max_replies in ctrl-exec.conf sets the bound.",
+      hint: "max_replies in ctrl-exec.conf sets the limit.",
     });
   }
 

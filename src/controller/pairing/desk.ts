@@ -126,7 +126,7 @@ function serialToKnow({ config, now }: Controller): Serial {
   if (notBefore <= now()) return serial;
   const state = `${config.cert} is not valid before ${opensslTime(notBefore)}`;
   throw new CtrlExecError("config", `Cannot approve it: ${state}`, {
-    hint: "It was made while this host's clock was wrong. Look at the clock, and mend it: ctrl-exec maintain",
+    hint: "It was made while this host's clock was wrong. Check the clock, then: ctrl-exec maintain",
   });
 }
 

@@ -113,7 +113,7 @@ function takeDescriptors(count: number): void {
   if (descriptors.hasFree(count + MIN_CONNECTIONS) && descriptors.take(count)) return;
   throw new CtrlExecError(
     "busy",
-    `Cannot lock ${count} hosts at once: this process may open ${descriptorLimit()} files (ulimit -n), and ${descriptors.free} of them are left for it`,
+    `Cannot lock ${count} hosts at once: this process may open ${descriptorLimit()} files (ulimit -n), of which ${descriptors.free} are left for this`,
     {
       hint: "Raise the limit (ulimit -n, or LimitNOFILE= of the service), or name fewer hosts at once.",
     },

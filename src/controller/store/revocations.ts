@@ -15,7 +15,7 @@ export function readRevoked(config: ControllerConfig): ReadonlySet<Serial> {
   const [bad] = badLines;
   if (bad === undefined) return serials;
   throw new CtrlExecError("config", `Cannot use ${file}: line ${bad} is not a serial`, {
-    hint: "One serial in hex a line; a # begins a comment.",
+    hint: "One serial in hex on each line; # begins a comment.",
   });
 }
 

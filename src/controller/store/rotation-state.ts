@@ -88,7 +88,7 @@ export function rotationProblems(config: ControllerConfig): CtrlExecError[] {
   const message = `Cannot use ${paths(config).rotation}: ${rotation.reason}`;
   return [
     new CtrlExecError("config", message, {
-      hint: "Restore it from a backup, or rotate anew, which loses no agent: ctrl-exec rotate-cert",
+      hint: "Restore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert",
     }),
   ];
 }

@@ -147,7 +147,7 @@ async function readRecord(file: string, reqid: string, account: ReplyAccount): P
       "busy",
       `Cannot show run ${reqid}: its record is larger than what there is room for`,
       {
-        hint: "max_replies in ctrl-exec.conf bounds what is held at once. Try again later, or read the record itself.",
+        hint: "max_replies in ctrl-exec.conf limits what is held at once. Try again later, or read the record itself.",
       },
     );
   }

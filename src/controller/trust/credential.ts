@@ -100,7 +100,7 @@ export function replacementProblems(config: ControllerConfig, now: Date): CtrlEx
   const message = `Cannot use ${config.cert}: somebody else has put it there, serial ${serial}`;
   return [
     new CtrlExecError("config", message, {
-      hint: `Serial ${current.certificate.serial} stays in force; ctrl-exec maintain puts it back.`,
+      hint: `Serial ${current.certificate.serial} stays in force; ctrl-exec maintain restores it.`,
     }),
   ];
 }

@@ -140,7 +140,7 @@ async function requireClock(
   });
   throw new CtrlExecError("untrusted", `Cannot ${deed}: ${disagreement(verdict)}`, {
     hint:
-      `This host's clock says ${opensslTime(now())}. Set it right, or theirs; ` +
+      `This host's clock says ${opensslTime(now())}. Set this clock, or theirs; ` +
       "--force goes on all the same.",
   });
 }

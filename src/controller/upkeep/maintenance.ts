@@ -171,7 +171,7 @@ export async function rotateNow(controller: Controller, force = false): Promise<
   const { config } = controller;
   using _lock = await lockMaintenance(controller);
   const replaced = rotationProblems(config).map(
-    ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written anew." }),
+    ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written again." }),
   );
   const rotated = await rotate(controller, force);
   const { confirmed, pending } = await broadcastSerial(controller);

@@ -47,7 +47,7 @@ export async function parseConfig<Shape extends z.ZodMiniObject>(
     for (const [key, { line }] of section.keys) {
       if (!keyNames(schema).includes(key)) continue;
       // Below the header it is no setting: unnoticed, it would leave allowed_ips open.
-      warnings.push({ key, message: `line ${line} stands in [${name}] and sets nothing` });
+      warnings.push({ key, message: `line ${line} is in [${name}] and sets nothing` });
     }
   }
   const parsed = schema.shape.safeParse(values);

@@ -13,7 +13,7 @@ export const AGENT_EVENTS = {
     action: "run",
     level: "warning",
     fields: ["error", "exit", "peer", "reqid", "script"],
-    when: "a script could not be started (`cannot execute ...`), or the agent lost it at its start and does not know whether it ran (`cannot tell whether ...`)",
+    when: "a script could not be started (`cannot execute ...`), or the agent cannot tell whether it ran (`cannot tell whether ...`)",
   },
   deny: {
     level: "warning",
@@ -69,13 +69,13 @@ export const AGENT_EVENTS = {
     level: "warning",
     fields: ["peer", "reqid"],
     maybe: ["reason"],
-    when: "a certificate of the CA that is not the control host's; REASON when it came under a serial that this agent was told",
+    when: "a certificate of the CA that is not the control host's; with REASON if it has a serial that this agent was told",
   },
   "self-ping": {
     level: "info",
     fields: ["peer"],
     maybe: ["count"],
-    when: "`self-ping` called, from this host and with this agent's own certificate, and was refused as it must be",
+    when: "`self-ping` called from this host with this agent's own certificate, and was refused, as it must be",
   },
   "revoked-cert": {
     level: "warning",
@@ -98,7 +98,7 @@ export const AGENT_EVENTS = {
   "rate-block": {
     level: "warning",
     fields: ["peer", "reason"],
-    when: "once, when a block begins; REASON is `volume` or `probe`. A control host that has come in from PEER still does",
+    when: "once, when a block begins; REASON is `volume` or `probe`. A control host that has connected from PEER still can",
   },
   "rate-evict": {
     level: "warning",
@@ -115,13 +115,13 @@ export const AGENT_EVENTS = {
     level: "warning",
     fields: ["peer", "reason"],
     maybe: ["count", "reqid"],
-    when: "the agent closed a connection without an answer: a request or the taking of an answer was too slow, a stranger made room for another connection, or the agent stops (REQID is the request that is left without an answer)",
+    when: "the agent closed a connection without an answer: a request, or reading an answer, was too slow, a stranger made room for another connection, or the agent stops (REQID is the request that is left without an answer)",
   },
   "request-refused": {
     level: "warning",
     fields: ["peer", "reason"],
     maybe: ["count"],
-    when: "what came was not a request that can be read: too long, too many headers, no length, cut or empty, a body that is not UTF-8",
+    when: "what arrived is not a readable request: too long, too many headers, no length, cut or empty, a body that is not UTF-8",
   },
   "pair-complete": { level: "info", fields: ["dispatcher", "status"], when: "paired" },
   "pair-denied": { level: "warning", fields: ["reason", "reqid"], when: "not paired" },
@@ -133,7 +133,7 @@ export const AGENT_EVENTS = {
   "pair-store-fail": {
     level: "warning",
     fields: ["error", "reqid"],
-    when: "what was approved cannot be stored yet; it is tried for ten minutes",
+    when: "the approval cannot be stored yet; the agent tries for ten minutes",
   },
   "pair-fail": {
     level: "err",

@@ -13,7 +13,7 @@ export const API_EVENTS = {
     action: "api-request",
     level: "warning",
     fields: ["len", "method", "path", "peer", "reqid", "status"],
-    when: "what came was not a request: 400, 405, 408, 431, 503. METHOD and PATH are empty",
+    when: "what arrived was not a request: 400, 405, 408, 431, 503. METHOD and PATH are empty",
   },
   "api-error": {
     level: "err",

@@ -56,12 +56,12 @@ export const CONTROLLER_EVENTS = {
   "run-store-fail": {
     level: "warning",
     fields: ["error", "reqid"],
-    when: "a run record, or all of it, could not be written",
+    when: "a run record could not be written, or only part of it",
   },
   "run-purge": {
     level: "warning",
     fields: ["count", "reason"],
-    when: "so many records went before their time, because of `max_records`",
+    when: "COUNT records were removed early, because of `max_records`",
   },
   "run-purge-fail": {
     level: "warning",
@@ -78,7 +78,7 @@ export const CONTROLLER_EVENTS = {
   "pair-code-limit": {
     level: "warning",
     fields: ["agent", "ip", "reqid"],
-    when: "too many exchanges were given up under this name, by this address or by all: the code covers the request alone",
+    when: "too many exchanges were abandoned under this name, by this address or by all: the code covers the request alone",
   },
   "pair-reject": {
     level: "info",
@@ -89,7 +89,7 @@ export const CONTROLLER_EVENTS = {
     action: "pair-reject",
     level: "warning",
     fields: ["ip", "reason"],
-    when: "somebody sent on and on",
+    when: "somebody kept sending",
   },
   "pair-reject-fault": {
     action: "pair-reject",
@@ -105,15 +105,15 @@ export const CONTROLLER_EVENTS = {
   "pair-answer-fail": {
     level: "err",
     fields: ["error", "reqid"],
-    when: "a decision cannot be read yet; it is looked for again until it can be",
+    when: "a decision cannot be read yet; reading is tried again until it can be",
   },
   "pair-approve": { level: "info", fields: ["agent", "reqid"], when: "the operator approved" },
   "pair-deny": { level: "info", fields: ["agent", "reqid"], when: "the operator denied" },
-  unpair: { level: "info", fields: ["agent", "expiry"], when: "a host was taken out" },
+  unpair: { level: "info", fields: ["agent", "expiry"], when: "a host was removed" },
   revoke: {
     level: "info",
     fields: ["agent", "serials"],
-    when: "its certificates answer for nobody any more",
+    when: "its certificates are no longer accepted",
   },
   "edit-agent": {
     level: "info",
@@ -174,7 +174,7 @@ export const CONTROLLER_EVENTS = {
   "cert-replaced": {
     level: "warning",
     fields: ["replacedBy", "serial"],
-    when: "somebody else had put another certificate, serial REPLACED_BY, in the place of this host's; SERIAL was put back",
+    when: "this host's certificate SERIAL had been replaced by REPLACED_BY, and was put back",
   },
   "rotation-state-corrupt": {
     level: "err",
@@ -200,7 +200,7 @@ export const CONTROLLER_EVENTS = {
   "clock-differs": {
     level: "warning",
     fields: ["agent", "offset"],
-    when: "an agent's clock is a minute or more away from this host's. Told when it is news, and each hour",
+    when: "an agent's clock is a minute or more away from this host's. Logged when that begins, and each hour",
   },
   "clock-refuse": {
     level: "err",

@@ -114,7 +114,7 @@ function closed(phase: ConnectionPhase, peer: string, place: string): Connection
   if (phase === "request") {
     return {
       message: `the ${peer} at ${place} closed the connection before it answered`,
-      hint: "What was asked may have been done all the same. Look in its log for ACTION=hang-up, tls-failure or accept-fatal. Without such a line it was stopped or killed, or something between the hosts cut the connection.",
+      hint: "The request may have been carried out all the same. Look in its log for ACTION=hang-up, tls-failure or accept-fatal. Without such a line the agent was stopped or killed, or something between the hosts cut the connection.",
     };
   }
   return {
@@ -122,7 +122,7 @@ function closed(phase: ConnectionPhase, peer: string, place: string): Connection
     // It closes without a word, so that a flood costs it nothing: the reason is known there alone.
     hint:
       peer === "agent"
-        ? "Its rate limit or its allowed_ips may keep this host out, or it has as many connections as it may have: look for ACTION=rate-block, ip-block, accept-fatal, tls-failure or hang-up in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there."
+        ? "Its rate limit or its allowed_ips may keep this host out, or its connections are used up: look for ACTION=rate-block, ip-block, accept-fatal, tls-failure or hang-up in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there."
         : "Check that pairing-mode runs there.",
   };
 }

@@ -146,7 +146,7 @@ export class JsonReader {
   #keep(json: string): void {
     this.#rest += json;
     if (this.#rest.length > this.#maxRest) {
-      const problem = `holds more than ${formatBytes(this.#maxRest)} beside its long texts`;
+      const problem = `holds more than ${formatBytes(this.#maxRest)} besides its long texts`;
       throw new CtrlExecError("too-large", problem);
     }
   }

@@ -77,7 +77,7 @@ const NETWORK: Readonly<Record<string, Explain>> = {
   }),
   ENODEV: (place, host) => ({
     message: `cannot call ${place}: this host has no interface named ${host.replace(/^.*%/, "")}`,
-    hint: "What follows % names the interface of this host that leads there. See: ip link",
+    hint: "The part after % names the interface of this host that leads there. See: ip link",
   }),
   // Not one of the system's, which says EINVAL.
   ENOZONE: (place, host) => ({

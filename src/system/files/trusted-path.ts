@@ -187,7 +187,7 @@ function modeProblem(path: string, facts: Stats, rule: PathRule): PathProblem | 
 function placedProblem(path: string, facts: Stats, sticky: Stats): PathProblem | undefined {
   const what = facts.isDirectory()
     ? facts.dev !== sticky.dev && "is mounted"
-    : facts.nlink > 1 && "has another name as well";
+    : facts.nlink > 1 && "has a second name (a hard link)";
   if (what === false) return undefined;
   return {
     kind: "refused",

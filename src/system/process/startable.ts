@@ -22,7 +22,7 @@ export function startableProblem(path: string): PathProblem | undefined {
   const text = start.toString("latin1");
   const line = /^#![ \t]*([^ \t\n]+)[ \t]*([^\n]*)/.exec(text);
   if (line === null) {
-    const remedy = "begin it with the line #!/bin/sh, or that of its own interpreter";
+    const remedy = "begin it with #!/bin/sh, or with the line of its own interpreter";
     return unstartable(`${path}: ${NO_PROGRAM}`, remedy, "ENOEXEC");
   }
   const [, interpreter = "", argument = ""] = line;

@@ -510,7 +510,7 @@ test("self-ping that allowed_ips keeps out names the entry that lacks", async ()
   expect(status).toBe(1);
   expect(err).toBe(
     `ctrl-exec-agent: Cannot self-ping: allowed_ips in ${agent.config} leaves out 127.0.0.1, and the agent hangs up\n` +
-      "Add 127.0.0.1 to allowed_ips and reload the agent. Nothing is wrong for the control host.\n",
+      "Add 127.0.0.1 to allowed_ips and reload the agent. The control host is not affected.\n",
   );
   await agent.stop();
   expect((await agent.run("self-ping")).err).toContain("connection refused");
@@ -552,7 +552,7 @@ test("self-check fails scripts and a hook that could not start", async () => {
   expect(status).toBe(1);
   expect(out).toMatch(/^OK {4}script good: /m);
   expect(out).toMatch(
-    /^FAIL {2}script bare: .* it has no #! line and is no program; begin it with /m,
+    /^FAIL {2}script bare: .* it has no #! line and is not a program; begin it with /m,
   );
   expect(out).toMatch(/^FAIL {2}script crlf: .*CRLF.*; sed -i 's\/\\r\$\/\/' .*crlf\.sh$/m);
   expect(out).toMatch(/^FAIL {2}script gone: .*missing: \/nonexistent\/perl; install /m);

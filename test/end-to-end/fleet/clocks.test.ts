@@ -57,7 +57,7 @@ test("T68 ping and list-agents name the hosts whose clock differs, and by how mu
 test("T68 rotate-cert, maintain and approve refuse in words; --force goes on", async () => {
   const words = (deed: string) =>
     new RegExp(
-      `^ctrl-exec: Cannot ${deed}: the clocks of 3 of the 3 hosts that have answered disagree with this host's \\(web-0\\d is .* behind\\)\nThis host's clock says .* GMT\\. Set it right, or theirs; --force goes on all the same\\.\n`,
+      `^ctrl-exec: Cannot ${deed}: the clocks of 3 of the 3 hosts that have answered disagree with this host's \\(web-0\\d is .* behind\\)\nThis host's clock says .* GMT\\. Set this clock, or theirs; --force goes on all the same\\.\n`,
     );
   const rotated = await control.run("rotate-cert");
   expect([rotated.status, rotated.out]).toEqual([1, ""]);

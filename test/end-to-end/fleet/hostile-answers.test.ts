@@ -68,7 +68,7 @@ test("T69 many hosts that send without end: bounded together, and the API serves
     expect([exit, stdout, state]).toEqual([-1, "", "ended"]);
     expect(error).toStartWith(`the answer of ${host} to /run was dropped: it `);
     expect(error).toMatch(
-      /it (is larger than 48 MiB|leaves too little of 128 MiB for the answers of other hosts)\. The script has run\. max_repl(y|ies) in ctrl-exec\.conf sets the bound/,
+      /it (is larger than 48 MiB|leaves too little of 128 MiB for the answers of other hosts)\. The script has run\. max_repl(y|ies) in ctrl-exec\.conf sets the limit/,
     );
   }
   await watch.stop();
@@ -87,7 +87,7 @@ test("T69 one host's answer beyond max_reply: the result says so, and that the s
       exit: -1,
       state: "ended",
       error:
-        "the answer of hostile to /run was dropped: it is larger than 8 MiB. The script has run. max_reply in ctrl-exec.conf sets the bound, max_output in agent.conf what an agent sends",
+        "the answer of hostile to /run was dropped: it is larger than 8 MiB. The script has run. max_reply in ctrl-exec.conf sets the limit, max_output in agent.conf what an agent sends",
     },
     { host: "web-01", exit: 0, stdout: "hello\n" },
   ]);

@@ -77,7 +77,7 @@ test.each(["ctrl-exec-agent", "ctrl-exec-api"] as const)(
     expect([status, err]).toEqual([
       1,
       `${program}: Cannot reload ${program}: no service listens on ${folder.join("reload")}\n` +
-        "Start it, or, when it was started by hand, send SIGHUP to it.\n",
+        "Start it; or, if it was started by hand, send it SIGHUP.\n",
     ]);
   },
 );

@@ -95,15 +95,19 @@ describe("T07 a wrong answer stores nothing:", () => {
     [
       "no certificate",
       (_, honest) => ({ ...honest, cert: "-----BEGIN" }),
-      /its certificate is none/,
+      /its certificate cannot be read/,
     ],
     ["another status", () => ({ status: "maybe" }), /not that of a control host/],
     [
       "garbage for HTTP",
       () => "SSH-2.0-OpenSSH\r\n\r\n",
-      /its answer is no HTTP: not an HTTP\/1 message/,
+      /its answer is not HTTP: not an HTTP\/1 message/,
     ],
-    ["garbage for JSON", () => "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{]", /no JSON/],
+    [
+      "garbage for JSON",
+      () => "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{]",
+      /not answer in JSON/,
+    ],
     [
       "an endless answer",
       () => `HTTP/1.0 200 OK\r\nContent-Length: 9999999\r\n\r\n${"x".repeat(100_000)}`,
@@ -251,8 +255,8 @@ describe("--ca-fingerprint", () => {
       `--ca-fingerprint=${authority.ca.fingerprint}`,
     ]);
     expect(finished.status).toBe(1);
-    expect(finished.err).toContain("does not send its CA along");
-    expect(finished.err).toContain("this agent names the CA when it is paired: compare it then.");
+    expect(finished.err).toContain("does not send its CA");
+    expect(finished.err).toContain("this agent shows the CA when it is paired: compare it then.");
     expect(peer.received).toBe("");
     expect(stored(agent)).toEqual([]);
   });
@@ -265,7 +269,7 @@ describe("--ca-fingerprint", () => {
       `--ca-fingerprint=${authority.ca.fingerprint}`,
     ]);
     expect(finished.status).toBe(1);
-    expect(finished.err).toContain("does not send its CA along");
+    expect(finished.err).toContain("does not send its CA");
     expect(peer.received).toBe("");
     expect(stored(agent)).toEqual([]);
   });
@@ -322,7 +326,7 @@ describe("T07 a paired agent that poses as the control host", () => {
       const { agent, finished } = await pairWith(peer, more);
       expect(finished.status).toBe(1);
       expect(finished.err).toContain(
-        "is no control host\nIt shows the certificate of web-99. Nothing was sent to it.\n",
+        "is not a control host\nIt shows the certificate of web-99. Nothing was sent to it.\n",
       );
       expect(stored(agent)).toEqual([]);
     }

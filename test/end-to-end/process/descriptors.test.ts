@@ -205,7 +205,7 @@ test("T65 commands on many hosts with few descriptors: a few at a time, or what 
   const refused = await host.run("run", [...hosts, "hello"], few);
   expect(refused.status).toBe(1);
   expect(refused.err).toBe(
-    "ctrl-exec: Cannot lock 120 hosts at once: this process may open 64 files (ulimit -n), and 40 of them are left for it\n" +
+    "ctrl-exec: Cannot lock 120 hosts at once: this process may open 64 files (ulimit -n), of which 40 are left for this\n" +
       "Raise the limit (ulimit -n, or LimitNOFILE= of the service), or name fewer hosts at once.\n",
   );
   expect(host.log.of("dispatch")).toEqual([]);

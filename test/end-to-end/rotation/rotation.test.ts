@@ -86,7 +86,7 @@ test("a rotation.json that cannot be used is told to the person, and rotate-cert
   await control.startAgent("web-01", AGENT);
   await control.stopPairing();
   const file = control.folder.write("control/state/rotation.json", "[1", 0o640);
-  const words = `ctrl-exec: Cannot use ${file}: not JSON\nRestore it from a backup, or rotate anew, which loses no agent: ctrl-exec rotate-cert\n`;
+  const words = `ctrl-exec: Cannot use ${file}: not JSON\nRestore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert\n`;
   const shown = await control.run("serial-status");
   expect(shown.status).toBe(1);
   expect(shown.err).toBe(words);
@@ -105,7 +105,7 @@ test("a rotation.json that cannot be used is told to the person, and rotate-cert
 
   const rotated = await control.run("rotate-cert");
   expect(rotated.status).toBe(0);
-  expect(rotated.err).toBe(`ctrl-exec: Cannot use ${file}: not JSON\nIt is written anew.\n`);
+  expect(rotated.err).toBe(`ctrl-exec: Cannot use ${file}: not JSON\nIt is written again.\n`);
   expect(rotated.out).toContain("web-01: confirmed\n");
   expect((await control.mustRun("serial-status")).err).toBe("");
   await control.mustRun("run", ["web-01", "greet"]);

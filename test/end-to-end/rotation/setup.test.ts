@@ -89,8 +89,8 @@ for (const [name, harm] of lost) {
     const before = contents(control.folder.join("control"));
     const no = await control.run("setup-ctrl-exec", [], { input: "n\n" });
     expect(no.status).toBe(1);
-    expect(no.err).toContain("Registered agents that know this host by the one that was there: 1.");
-    expect(no.err).toContain("every agent must be paired again");
+    expect(no.err).toContain("Registered agents that know this host by the lost one: 1.");
+    expect(no.err).toContain("each must be paired again");
     expect(contents(control.folder.join("control"))).toEqual(before);
     await control.mustRun("setup-ctrl-exec", ["--yes"]);
     await agent.pair();

@@ -21,7 +21,7 @@ const MUCH = 3_000_000;
 const FLOOD = jsonAnswer({ exit: 0, stdout: "x".repeat(MUCH), stderr: "" });
 
 const DROPPED =
-  /^the answer of (\S+) to \/run was dropped: it leaves too little of 4 MiB for the answers of other hosts\. The script has run\. max_replies in ctrl-exec\.conf sets the bound$/;
+  /^the answer of (\S+) to \/run was dropped: it leaves too little of 4 MiB for the answers of other hosts\. The script has run\. max_replies in ctrl-exec\.conf sets the limit$/;
 
 async function floodedHost(onRequest: (socket: TLSSocket, request: string) => void) {
   const host = await ControlHost.create([

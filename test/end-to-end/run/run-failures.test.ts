@@ -162,7 +162,7 @@ test.each(["-tls1_2", "-tls1_3"])(
 );
 
 const KEPT_OUT =
-  "Its rate limit or its allowed_ips may keep this host out, or it has as many connections as it may have: look for ACTION=rate-block, ip-block, accept-fatal, tls-failure or hang-up in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there";
+  "Its rate limit or its allowed_ips may keep this host out, or its connections are used up: look for ACTION=rate-block, ip-block, accept-fatal, tls-failure or hang-up in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there";
 
 test("a door that closes before the handshake: allowed_ips or the rate limit", async () => {
   const place = await peer(Peer.tcp((socket) => socket.destroy()));

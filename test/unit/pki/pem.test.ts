@@ -125,9 +125,9 @@ describe("T61 a request from the wire is one block alone", () => {
   });
 
   test.each([
-    ["a word before", (pem: string) => `x\n${pem}`, "one PEM block alone"],
-    ["a word behind", (pem: string) => `${pem}x`, "one PEM block alone"],
-    ["two", (pem: string) => pem + pem, "one PEM block alone"],
+    ["a word before", (pem: string) => `x\n${pem}`, "a single PEM block"],
+    ["a word behind", (pem: string) => `${pem}x`, "a single PEM block"],
+    ["two", (pem: string) => pem + pem, "a single PEM block"],
     ["in one line", unwrapped, "a line of more than 64 characters"],
     ["a header", (pem: string) => pem.replace("-----\n", "-----\nA: b\n\n"), "it has headers"],
     ["another label", () => certificate, "it is not a certificate request"],

@@ -79,7 +79,7 @@ test("T08 a certificate that is not valid yet is refused: the control host's clo
 });
 
 test("what is no certificate is refused", async () => {
-  await refuses({ cert: "-----BEGIN CERTIFICATE-----\nnone\n", ca }, "is none");
+  await refuses({ cert: "-----BEGIN CERTIFICATE-----\nnone\n", ca }, "cannot be read");
 });
 
 test("without a CA, as 0.9 sends it, only what this agent's CA signed is taken", async () => {

@@ -98,7 +98,7 @@ test("T13 in a sticky folder, what others may have placed there is refused", () 
   for (const name of ["second.sh", "second-link"]) {
     expect(judgeScript(folder.join("sticky", name), undefined, uid)).toMatchObject({
       kind: "refused",
-      problem: `${folder.join("sticky", name)} has another name as well, in a folder that others can write to`,
+      problem: `${folder.join("sticky", name)} has a second name (a hard link), in a folder that others can write to`,
     });
   }
   // By its first name it is as good as before: only who owns it can change it.

@@ -218,7 +218,7 @@ for (const [index, name] of STEPS.entries()) {
     expect(await fleet.runFailures(["web-01"], after)).toEqual([]);
     const { problems } = await maintainOnce(after);
     expect(problems).toEqual([
-      `Cannot use ${file}: not JSON. Restore it from a backup, or rotate anew, which loses no agent: ctrl-exec rotate-cert`,
+      `Cannot use ${file}: not JSON. Restore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert`,
     ]);
     expect(await fleet.runFailures(["web-01"], after)).toEqual([]);
 

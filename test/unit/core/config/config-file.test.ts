@@ -93,9 +93,7 @@ describe("an open section", () => {
     expect(JSON.stringify(config.tags)).toBe('{"__proto__":"p","constructor":"c","port":"1"}');
     expect(Object.getPrototypeOf(config.tags)).toBe(Object.prototype);
     expect(config.port).toBe(7443);
-    expect(warnings).toEqual([
-      { key: "port", message: "line 4 stands in [tags] and sets nothing" },
-    ]);
+    expect(warnings).toEqual([{ key: "port", message: "line 4 is in [tags] and sets nothing" }]);
   });
   test("has text for values in TOML as well", async () => {
     const { config } = await parse("[tags]\na = 1\nb = true\nc = 'x'\n", "x.toml");

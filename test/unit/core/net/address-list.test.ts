@@ -54,7 +54,7 @@ test.each([
   "fe80::1%eth0",
   "localhost",
   "10.0.0.0/255.0.0.0",
-])("%j is no address or prefix", (text) => {
+])("%j is not an address or prefix", (text) => {
   expect(parseAddressPrefix(text)).toBeUndefined();
 });
 

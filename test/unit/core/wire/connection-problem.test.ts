@@ -92,7 +92,7 @@ test("what is not known is told by its code, and names the place", () => {
 test("the hint is for the side that is dialled", () => {
   const { hint } = agent("handshake", "ECONNRESET");
   expect(hint).toContain("allowed_ips may");
-  expect(hint).toContain("as many connections as it may have");
+  expect(hint).toContain("its connections are used up");
   expect(hint).toContain("ACTION=rate-block, ip-block, accept-fatal, tls-failure or hang-up");
   expect(hint).toContain("systemctl reload ctrl-exec-agent");
   expect(connectionProblem("handshake", "ECONNRESET", "controller", "ctl:7444").hint).toContain(

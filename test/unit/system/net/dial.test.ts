@@ -111,7 +111,7 @@ const steps: readonly (readonly [string, () => Promise<unknown>, string, string]
     async () =>
       ask(await tlsServer(agent, (socket) => void socket.once("data", () => socket.destroy()))),
     "closed the connection before it answered",
-    "may have been done all the same",
+    "may have been carried out all the same",
   ],
 ];
 

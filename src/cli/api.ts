@@ -2,7 +2,6 @@
 import { startApi } from "../api/server.ts";
 import type { Controller } from "../controller/control-host.ts";
 import { KeptDialler } from "../controller/fleet/kept-dialler.ts";
-import { HostIndex } from "../controller/store/host-index.ts";
 import { startCheckLoop } from "../controller/upkeep/maintenance.ts";
 import { messageOf } from "../core/errors.ts";
 import { formatHostPort } from "../core/net/host-name.ts";
@@ -45,7 +44,7 @@ const serve = defineVerb({
     await startWorkerThreads();
     const dialler = new KeptDialler();
     const keeping = (opened: Controller): Controller => {
-      return { ...opened, dialler, index: new HostIndex(opened.config) };
+      return { ...opened, dialler };
     };
     const controller = keeping(await openController(options));
     const { log } = controller;

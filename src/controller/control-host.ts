@@ -5,14 +5,11 @@ import type { FleetDialler } from "./fleet/fan-out.ts";
 import type { KeptDialler } from "./fleet/kept-dialler.ts";
 import { type ReplyAccount, ReplyBudget } from "./fleet/reply-budget.ts";
 import type { HostContext } from "./store/host.ts";
-import type { HostIndex } from "./store/host-index.ts";
 import { loadCredentials } from "./trust/credential.ts";
 
 export interface Controller extends HostContext {
   /** Where connections to agents outlive a request: in the API, not in a command. */
   readonly dialler: KeptDialler | undefined;
-  /** Where it is kept between requests, too. */
-  readonly index: HostIndex | undefined;
   /** `--port` (docs/OPERATIONS.md, "For every mode"): of every agent; undefined leaves it to the records. */
   readonly agentPort: number | undefined;
 }

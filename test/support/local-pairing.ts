@@ -24,7 +24,6 @@ export async function localController(file: string, text: string): Promise<Contr
     ...context,
     store: openFileStore(context),
     dialler: undefined,
-    index: undefined,
     agentPort: undefined,
   };
 }

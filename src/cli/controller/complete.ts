@@ -1,5 +1,4 @@
 import { listRequests } from "../../controller/pairing/queue.ts";
-import { readRegistry } from "../../controller/store/registry.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { defineVerb } from "../command/command.ts";
 import { commonOptions } from "./options.ts";
@@ -30,7 +29,7 @@ async function words(
   const controller = await openController(options);
   switch (kind) {
     case "hosts":
-      return [...readRegistry(controller.config).agents.keys()].sort();
+      return [...(await controller.store.registry.read()).agents.keys()].sort();
     case "scripts":
       return await controller.store.runs.scriptsSeen(hosts);
     case "requests":

@@ -4,7 +4,6 @@
  * agreed (T67).
  */
 import type { Controller } from "../../controller/control-host.ts";
-import { agentFinder } from "../../controller/store/registry.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isScriptName } from "../../core/script-name.ts";
@@ -19,7 +18,7 @@ export interface RunWords {
 }
 
 export interface Known {
-  isHost(name: string): boolean;
+  isHost(name: string): Promise<boolean>;
   /** Whether the script has run on one of the hosts. */
   hasRun(script: string, hosts: readonly string[]): Promise<boolean>;
 }
@@ -46,10 +45,7 @@ export async function hintOnResults(
   known: Known,
 ): Promise<string | undefined> {
   const { hosts } = words;
-  const at = hosts.findIndex((word, index) => {
-    const neverRan = index > 0 && results[index]?.state === "never-ran";
-    return neverRan && isScriptName(word) && !known.isHost(word);
-  });
+  const at = await firstStranger(hosts, results, known);
   const meant = hosts[at];
   if (meant === undefined) return undefined;
   const isRefused = results.slice(0, at).some(({ error }) => error === NOT_PERMITTED);
@@ -57,11 +53,23 @@ export async function hintOnResults(
   return isMeant ? hintAt(words, at) : undefined;
 }
 
+/** Where the first word stands that never ran, could be a script, and is no registered host; -1 when there is none. */
+async function firstStranger(
+  hosts: readonly string[],
+  results: readonly RunResult[],
+  known: Known,
+): Promise<number> {
+  for (const [index, word] of hosts.entries()) {
+    const neverRan = index > 0 && results[index]?.state === "never-ran";
+    if (neverRan && isScriptName(word) && !(await known.isHost(word))) return index;
+  }
+  return -1;
+}
+
 /** What this control host has recorded. */
-export function recorded({ config, store }: Controller): Known {
-  const find = agentFinder(config);
+export function recorded({ store }: Controller): Known {
   return {
-    isHost: (name) => find(name) !== undefined,
+    isHost: async (name) => (await store.registry.find(name)) !== undefined,
     hasRun: async (script, hosts) => (await store.runs.scriptsSeen(hosts)).includes(script),
   };
 }

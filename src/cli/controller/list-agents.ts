@@ -1,5 +1,4 @@
-import { knownClocks } from "../../controller/store/known-clocks.ts";
-import { type AgentRecord, readRegistry } from "../../controller/store/registry.ts";
+import type { AgentRecord } from "../../controller/store/agent-record.ts";
 import { statusReader } from "../../controller/trust/serial-report.ts";
 import { renewalDueAt } from "../../controller/upkeep/renewal.ts";
 import { judgeClock } from "../../core/clock.ts";
@@ -41,10 +40,10 @@ export const listAgents = defineVerb({
       );
     }
     const controller = await openController(options);
-    const { config, now } = controller;
-    const { agents, broken } = readRegistry(config);
+    const { config, now, store } = controller;
+    const { agents, broken } = await store.registry.read();
     const statusOf = statusReader(controller);
-    const clocks = judgeClock(knownClocks(config, agents), now());
+    const clocks = judgeClock(await store.clocks.known(agents), now());
     const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));
     const list = [...agents.values()].map((record) => {
       const json = agentJson(record, statusOf(record), config.cert_days, now());

@@ -1,5 +1,4 @@
 import { listRequests as waitingRequests } from "../../controller/pairing/queue.ts";
-import { findAgent } from "../../controller/store/registry.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
@@ -36,7 +35,7 @@ export const listRequests = defineVerb({
     for (const request of requests) {
       io.err(noteOnCode(request));
       const { hostname } = request;
-      const known = findAgent(controller.config, hostname);
+      const known = await controller.store.registry.find(hostname);
       if (known !== undefined) {
         io.err(
           screenLine`Note: ${hostname} is registered already (${describeKnown(known)}); approving replaces it.\n`,

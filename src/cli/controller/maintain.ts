@@ -1,7 +1,5 @@
 import type { Controller } from "../../controller/control-host.ts";
 import type { HostProblem } from "../../controller/fleet/fan-out.ts";
-import { knownClocks } from "../../controller/store/known-clocks.ts";
-import { readRegistry } from "../../controller/store/registry.ts";
 import { type MaintenanceReport, maintainOnce } from "../../controller/upkeep/maintenance.ts";
 import { judgeClock } from "../../core/clock.ts";
 import { ERROR_FACTS } from "../../core/errors.ts";
@@ -47,14 +45,15 @@ export const maintain = defineVerb({
     else io.out(`${describe(report).join("\n")}\n`);
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
     // That nothing was due may be due to a wrong clock.
-    if (report.problems.length === 0) warnOfClock(io, controller);
+    if (report.problems.length === 0) await warnOfClock(io, controller);
     if (report.misconfigured) return ERROR_FACTS.config.exit;
     return report.problems.length === 0 ? 0 : 1;
   },
 });
 
-function warnOfClock(io: Io, { config, now }: Controller): void {
-  const clocks = judgeClock(knownClocks(config, readRegistry(config).agents), now());
+async function warnOfClock(io: Io, { now, store }: Controller): Promise<void> {
+  const { agents } = await store.registry.read();
+  const clocks = judgeClock(await store.clocks.known(agents), now());
   if (clocks.kind === "wrong") renderClocks(io, clocks);
 }
 

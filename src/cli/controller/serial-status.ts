@@ -25,7 +25,7 @@ export const serialStatus = defineVerb({
   examples: ["ctrl-exec serial-status", "ctrl-exec serial-status --json"],
   async run({ options, io }) {
     const controller = await openController(options);
-    const { current, rotation, agents, problems } = serialReport(controller);
+    const { current, rotation, agents, problems } = await serialReport(controller);
     const time = (date: Date | undefined) => (date === undefined ? "" : isoSeconds(date));
     const summary = {
       current_serial: current,

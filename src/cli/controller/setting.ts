@@ -37,7 +37,7 @@ export async function openController(options: SettingOptions): Promise<Controlle
   for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
   const context = { config, log, now: () => new Date() };
   const store = openFileStore(context);
-  return { ...context, store, agentPort, dialler: undefined, index: undefined };
+  return { ...context, store, agentPort, dialler: undefined };
 }
 
 interface CallerOptions extends TokenOptions {

@@ -1,5 +1,4 @@
 import type { Controller } from "../../controller/control-host.ts";
-import { readRegistry } from "../../controller/store/registry.ts";
 import { setupController } from "../../controller/trust/ca.ts";
 import { loadCredential, lossOfCredential } from "../../controller/trust/credential.ts";
 import { rotateNow } from "../../controller/upkeep/maintenance.ts";
@@ -34,7 +33,7 @@ export const setupCtrlExec = defineVerb({
   async run({ options, io }) {
     const controller = await openController(options);
     const { config } = controller;
-    const registry = readRegistry(config);
+    const registry = await controller.store.registry.read();
     // A record that cannot be read still stands for an agent.
     const agents = registry.agents.size + registry.broken.length;
     if (agents > 0) return await replaceUnderAgents(controller, agents, options, io);

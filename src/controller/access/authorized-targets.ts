@@ -3,12 +3,9 @@
  * registered names, so an address is looked up before it is asked; nothing of that, not even that it
  * failed, leaves here until it has agreed.
  */
-import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
-import type { Target } from "../../core/net/host-name.ts";
+import { lowerAscii, type Target } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
-import { inSlices } from "../../system/in-slices.ts";
-import type { Controller } from "../control-host.ts";
 import {
   givenTwice,
   labelsOf,
@@ -18,8 +15,9 @@ import {
   targetOf,
   typedHost,
 } from "../fleet/targets.ts";
-import { HostIndex, recordedAddress } from "../store/host-index.ts";
-import { type AgentFinder, agentFinder } from "../store/registry.ts";
+import type { HostContext } from "../store/host.ts";
+import { recordedAddress } from "../store/host-index.ts";
+import type { Registered } from "../store/registry.ts";
 import { type AuthRequest, authorize, type Caller } from "./authorize.ts";
 
 type AuthAction = Omit<AuthRequest, "hosts">;
@@ -32,7 +30,7 @@ type AuthAction = Omit<AuthRequest, "hosts">;
  *   the registry cannot be read
  */
 export async function authorizedTargets(
-  controller: Controller,
+  controller: HostContext,
   caller: Caller,
   action: AuthAction,
   asked: readonly Target[],
@@ -45,12 +43,12 @@ export async function authorizedTargets(
   });
   await authorize(controller, caller, { ...action, hosts: [...new Set(hosts)] });
   if (found instanceof CtrlExecError) throw found;
-  return resolveTargets(controller.config, asked, registered);
+  return await resolveTargets(controller, asked, registered);
 }
 
 /** The same for every registered host. @throws CtrlExecError `denied`, or `config` after that */
 export async function authorizedRegistry(
-  controller: Controller,
+  controller: HostContext,
   caller: Caller,
   action: AuthAction,
 ): Promise<ResolvedTarget[]> {
@@ -58,40 +56,41 @@ export async function authorizedRegistry(
   const hosts = found instanceof CtrlExecError ? [] : found;
   await authorize(controller, caller, { ...action, hosts });
   if (found instanceof CtrlExecError) throw found;
-  return await registeredTargets(controller.config, found);
+  return await registeredTargets(controller, found);
 }
 
 /** Every registered host, for a caller who is authorised already. */
-export async function everyHost(controller: Controller): Promise<ResolvedTarget[]> {
-  return await registeredTargets(controller.config, await allNames(controller));
+export async function everyHost(controller: HostContext): Promise<ResolvedTarget[]> {
+  return await registeredTargets(controller, await allNames(controller));
 }
 
-async function allNames(controller: Controller): Promise<readonly string[]> {
-  return hostIndex(controller).names();
-}
-
-/** The one that is kept between requests, or one for this command. */
-function hostIndex({ config, index }: Controller): HostIndex {
-  return index ?? new HostIndex(config);
+async function allNames({ store }: HostContext): Promise<readonly string[]> {
+  return await store.registry.names();
 }
 
 /** Of each that is an address, the names that are registered there; none for the others. */
 async function namesByAddress(
-  controller: Controller,
+  { store }: HostContext,
   asked: readonly Target[],
 ): Promise<readonly (readonly string[])[]> {
-  if (!asked.some(({ name }) => isIp(name))) return [];
-  const namesAt = await hostIndex(controller).byAddress();
-  return asked.map(({ name, port }) => (isIp(name) ? namesAt(name, port) : []));
+  const addresses = asked.filter(({ name }) => isIp(name));
+  if (addresses.length === 0) return [];
+  const found = await store.registry.namesAt(
+    addresses.map(({ name, port }) => ({ address: name, port })),
+  );
+  const namesOf = new Map(addresses.map((target, position) => [target, found[position] ?? []]));
+  return asked.map((target) => namesOf.get(target) ?? []);
 }
 
 /** @param registered the names that the hook was told in the place of addresses */
-function resolveTargets(
-  config: ControllerConfig,
+async function resolveTargets(
+  { store }: HostContext,
   asked: readonly Target[],
   registered: readonly (readonly string[])[],
-): ResolvedTarget[] {
-  const find = agentFinder(config);
+): Promise<ResolvedTarget[]> {
+  const names = asked.flatMap(({ name }) => (isIp(name) ? [] : [name]));
+  const records = await store.registry.findAll([...names, ...registered.flat()]);
+  const find = (hostname: string) => records.get(lowerAscii(hostname));
   const seen = new Set<string>();
   const targets = asked.map((typed, position) => {
     const behind = registered[position] ?? [];
@@ -111,7 +110,7 @@ function resolveTargets(
 function targetAt(
   { name, port }: Target,
   hosts: readonly string[],
-  find: AgentFinder,
+  find: (hostname: string) => Registered | undefined,
 ): ResolvedTarget {
   const [host, ...others] = hosts;
   if (host === undefined) return targetOf(name, undefined, port);
@@ -138,14 +137,9 @@ function targetAt(
 
 /** A host whose record is broken is among them: none is left out in silence. One that has gone is. */
 async function registeredTargets(
-  config: ControllerConfig,
+  { store }: HostContext,
   hosts: readonly string[],
 ): Promise<ResolvedTarget[]> {
-  const find = agentFinder(config);
-  const targets: ResolvedTarget[] = [];
-  await inSlices(hosts, (host) => {
-    const found = find(host);
-    if (found !== undefined) targets.push(targetOf(host, found));
-  });
-  return targets;
+  const found = await store.registry.findAll(hosts);
+  return [...found].map(([host, registered]) => targetOf(host, registered));
 }

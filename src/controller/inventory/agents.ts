@@ -6,18 +6,10 @@ import { type Controller, openDialler } from "../control-host.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { targetOf } from "../fleet/targets.ts";
 import type { ApprovalOptions } from "../pairing/desk.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import { issuedTo } from "../store/issued.ts";
-import { forgetClock } from "../store/known-clocks.ts";
 import { paths } from "../store/paths.ts";
-import {
-  type AgentRecord,
-  findAgent,
-  lockRegistry,
-  type Registered,
-  removeAgent,
-  writeAgent,
-} from "../store/registry.ts";
-import { addRevoked } from "../store/revocations.ts";
+import type { Registered } from "../store/registry.ts";
 
 export interface Unpaired {
   readonly hostname: string;
@@ -40,22 +32,25 @@ export async function unpairAgent(
   typed: string,
   revoke: boolean,
 ): Promise<Unpaired> {
-  const { config, log, now } = controller;
-  const asked = revoke ? await askForSerial(controller, agentToRemove(controller, typed)) : [];
-  using _lock = await lockRegistry(config);
-  const { hostname, record } = agentToRemove(controller, typed);
-  // Read under the lock: a renewal signs under it, and what it has just signed is revoked as well.
-  const known = revoke ? knownSerials(controller, { hostname, record }) : [];
-  const revoked = [...new Set([...asked, ...known])];
-  // Revoked first: a crash in between leaves a host that can be unpaired again.
-  if (revoked.length > 0) {
-    addRevoked(config, revoked, `${hostname}, unpaired ${isoSeconds(now())}`);
-    log({ event: "revoke", agent: hostname, serials: revoked });
-  }
-  removeAgent(config, hostname);
-  forgetClock(controller, hostname);
-  log({ event: "unpair", agent: hostname, expiry: record?.expiry ?? "unknown" });
-  return { hostname, expiry: record?.expiry, revoked };
+  const { log, now, store } = controller;
+  const asked = revoke
+    ? await askForSerial(controller, await agentToRemove(controller, typed))
+    : [];
+  return await store.exclusively(async (writer) => {
+    const { hostname, record } = await agentToRemove(controller, typed);
+    // Read under the lock: a renewal signs under it, and what it has just signed is revoked as well.
+    const known = revoke ? knownSerials(controller, { hostname, record }) : [];
+    const revoked = [...new Set([...asked, ...known])];
+    // Revoked first: a crash in between leaves a host that can be unpaired again.
+    if (revoked.length > 0) {
+      await writer.revoke(revoked, `${hostname}, unpaired ${isoSeconds(now())}`);
+      log({ event: "revoke", agent: hostname, serials: revoked });
+    }
+    await writer.removeAgent(hostname);
+    await store.clocks.forget(hostname);
+    log({ event: "unpair", agent: hostname, expiry: record?.expiry ?? "unknown" });
+    return { hostname, expiry: record?.expiry, revoked };
+  });
 }
 
 interface AgentToRemove {
@@ -65,8 +60,8 @@ interface AgentToRemove {
 }
 
 /** A damaged record is no reason to keep its host. @throws CtrlExecError `not-found` */
-function agentToRemove(controller: Controller, typed: string): AgentToRemove {
-  const found = requireRegistered(controller, typed);
+async function agentToRemove(controller: Controller, typed: string): Promise<AgentToRemove> {
+  const found = await requireRegistered(controller, typed);
   return found.kind === "agent"
     ? { hostname: found.record.hostname, record: found.record }
     : { hostname: found.broken.hostname, record: undefined };
@@ -115,25 +110,26 @@ export async function editAgent(
   hostname: string,
   changes: ApprovalOptions,
 ): Promise<AgentRecord> {
-  const { config, log } = controller;
-  using _lock = await lockRegistry(config);
-  const found = requireRegistered(controller, hostname);
-  if (found.kind === "broken") throw found.broken.problem;
-  const { record } = found;
-  const changed: AgentRecord = {
-    ...record,
-    ip: changes.ip ?? record.ip,
-    port: changes.port ?? record.port,
-    lookup_by: changes.lookupBy ?? record.lookup_by,
-  };
-  writeAgent(config, changed);
-  const { ip, lookup_by: by, port } = changed;
-  log({ event: "edit-agent", agent: changed.hostname, ip, lookupBy: by, port });
-  return changed;
+  const { log, store } = controller;
+  return await store.exclusively(async (writer) => {
+    const found = await requireRegistered(controller, hostname);
+    if (found.kind === "broken") throw found.broken.problem;
+    const { record } = found;
+    const changed: AgentRecord = {
+      ...record,
+      ip: changes.ip ?? record.ip,
+      port: changes.port ?? record.port,
+      lookup_by: changes.lookupBy ?? record.lookup_by,
+    };
+    await writer.putAgent(changed);
+    const { ip, lookup_by: by, port } = changed;
+    log({ event: "edit-agent", agent: changed.hostname, ip, lookupBy: by, port });
+    return changed;
+  });
 }
 
-function requireRegistered({ config }: Controller, hostname: string): Registered {
-  const found = findAgent(config, hostname);
+async function requireRegistered({ store }: Controller, hostname: string): Promise<Registered> {
+  const found = await store.registry.find(hostname);
   if (found !== undefined) return found;
   throw new CtrlExecError("not-found", `Cannot find ${hostname}: no such host is registered`, {
     hint: "See: ctrl-exec list-agents",

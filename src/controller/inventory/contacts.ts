@@ -9,8 +9,8 @@ import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../../core/time.ts";
 import type { ShownByAgent } from "../fleet/ask-agent.ts";
 import { DEFAULT_AGENT_PORT } from "../fleet/targets.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
-import { type AgentRecord, changeAgents } from "../store/registry.ts";
 
 /** A host that has answered. */
 export interface Contact {
@@ -31,7 +31,7 @@ export interface Contact {
  * @returns the records that were changed, by host name
  */
 export async function rememberContacts(
-  { config, log, now }: HostContext,
+  { config, log, now, store }: HostContext,
   current: Serial,
   contacts: readonly Contact[],
 ): Promise<ReadonlyMap<string, AgentRecord>> {
@@ -48,7 +48,7 @@ export async function rememberContacts(
   const changed = new Map<string, AgentRecord>();
   if (telling.size === 0) return changed;
   try {
-    await changeAgents(config, (record) => {
+    await store.registry.change((record) => {
       const contact = telling.get(record.hostname);
       if (contact === undefined) return undefined;
       const news = newsIn(record, contact);

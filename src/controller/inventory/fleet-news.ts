@@ -4,7 +4,6 @@
  */
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
 import type { HostContext } from "../store/host.ts";
-import { rememberClocks } from "../store/known-clocks.ts";
 import type { AgentRecord } from "../store/registry.ts";
 import { type Contact, rememberContacts } from "./contacts.ts";
 
@@ -36,7 +35,7 @@ export class FleetNews {
   async keep(): Promise<ReadonlyMap<string, AgentRecord>> {
     const [current] = this.#dialler.credentials;
     const changed = await rememberContacts(this.#host, current.serial, this.#contacts);
-    rememberClocks(this.#host, this.#clocks);
+    await this.#host.store.clocks.remember(this.#clocks);
     return changed;
   }
 }

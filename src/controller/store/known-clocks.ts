@@ -12,7 +12,7 @@ import { isoSeconds } from "../../core/time.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { tryLock } from "../../system/files/lock.ts";
-import type { HostContext } from "./host.ts";
+import type { StoreContext } from "./host.ts";
 import { lockPath, paths } from "./paths.ts";
 import { recordFiles } from "./registry.ts";
 
@@ -61,7 +61,7 @@ export function knownClocks(
  * @param offsets of the hosts that have answered, by registered name
  */
 export function rememberClocks(
-  { config, log, now }: HostContext,
+  { config, log, now }: StoreContext,
   offsets: ReadonlyMap<string, number>,
 ): void {
   if (offsets.size === 0) return;
@@ -88,7 +88,7 @@ export function rememberClocks(
 }
 
 /** A host that was unpaired: another may be paired under its name. */
-export function forgetClock({ config, log, now }: HostContext, host: string): void {
+export function forgetClock({ config, log, now }: StoreContext, host: string): void {
   try {
     using lock = tryLock(lockPath(config, "clocks"));
     // Whoever holds it writes registered hosts alone.

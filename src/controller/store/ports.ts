@@ -4,15 +4,75 @@
  * has changed holds for every process of this control host when it resolves. test/unit/controller/store/store-suite.ts
  * is what any implementation must pass.
  */
+import type { ClockSighting } from "../../core/clock.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import type { Serial } from "../../core/serial.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { AgentRecord } from "./agent-record.ts";
+import type { Registered, Registry } from "./registry.ts";
 
 export interface Store {
+  readonly registry: RegistryStore;
+  readonly clocks: ClockStore;
   readonly locks: LockStore;
   readonly runs: RunStore;
+  /**
+   * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30).
+   *
+   * @throws CtrlExecError `busy` when another one does not end
+   */
+  exclusively<Result>(change: (writer: Writer) => Promise<Result>): Promise<Result>;
   /** Removes what killed writes have left. Never rejects. */
   removeLeftovers(): Promise<void>;
+}
+
+/** What may be changed only by one at a time. */
+export interface Writer {
+  /** Registers the host, or replaces its record. */
+  putAgent(record: AgentRecord): Promise<void>;
+  /** Resolves with whether it was registered. */
+  removeAgent(hostname: string): Promise<boolean>;
+  /** Certificates with these serials answer for nobody from now on. */
+  revoke(serials: readonly Serial[], comment: string): Promise<void>;
+}
+
+/** Names are those of hosts, whatever their case. A record that cannot be used hides no other. */
+export interface RegistryStore {
+  /** @throws CtrlExecError `config` when it cannot be read at all; the methods below as well */
+  read(): Promise<Registry>;
+  /** Undefined when nothing is registered under the name. */
+  find(hostname: string): Promise<Registered | undefined>;
+  /** Of those names that are registered, by lower-case name. No other record is read. */
+  findAll(hostnames: readonly string[]): Promise<ReadonlyMap<string, Registered>>;
+  /** Every registered host in lower case, in order. No record is read. */
+  names(): Promise<readonly string[]>;
+  /** Who is registered at each address, in lower case: as a rule one host, or none. */
+  namesAt(asked: readonly RegisteredAddress[]): Promise<readonly (readonly string[])[]>;
+  /**
+   * Changes records, each as it stands at that moment (T30).
+   * @param change the new record, or undefined to leave it
+   */
+  change(change: (record: AgentRecord) => AgentRecord | undefined): Promise<void>;
+}
+
+export interface RegisteredAddress {
+  readonly address: string;
+  /** Undefined for the usual one. */
+  readonly port: number | undefined;
+}
+
+/** What the hosts' clocks have said beside this host's. */
+export interface ClockStore {
+  /** Of the hosts that are registered. @param agents by lower-case name */
+  known(agents: ReadonlyMap<string, unknown>): Promise<readonly ClockSighting[]>;
+  /**
+   * Keeps what is news, and logs those that differ. Never rejects: the next answer says it again.
+   * @param offsets seconds by which each clock is ahead of this host's, by registered name
+   */
+  remember(offsets: ReadonlyMap<string, number>): Promise<void>;
+  /** Never rejects. */
+  forget(hostname: string): Promise<void>;
 }
 
 /** A script on a host: what runs once at a time. */

@@ -4,7 +4,6 @@ import { type RotationView, type SerialStatus, serialStatus } from "../../core/r
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
-import { readRegistry } from "../store/registry.ts";
 import { type RotationState, rotationProblems, rotationState } from "../store/rotation-state.ts";
 import { loadCredential, replacementProblems } from "./credential.ts";
 
@@ -26,11 +25,11 @@ export interface SerialReport {
 }
 
 /** `serial-status`. @throws CtrlExecError `config` when this host has no usable credential */
-export function serialReport(controller: HostContext): SerialReport {
-  const { config, log, now } = controller;
+export async function serialReport(controller: HostContext): Promise<SerialReport> {
+  const { config, log, now, store } = controller;
   const rotation = rotationState(config, log);
   const view = viewOf(controller, rotation);
-  const { agents, broken } = readRegistry(config);
+  const { agents, broken } = await store.registry.read();
   return {
     current: view.current,
     rotation,

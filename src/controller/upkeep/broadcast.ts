@@ -17,7 +17,6 @@ import {
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
 import type { HostContext } from "../store/host.ts";
-import { changeAgents, readRegistry } from "../store/registry.ts";
 
 const LIST_IT =
   "that host's scripts.conf must list it, and self-check there says why it may not run";
@@ -35,15 +34,15 @@ export interface BroadcastReport {
  * @throws CtrlExecError `config` when this host's own credential cannot be used
  */
 export async function broadcastSerial(controller: Controller): Promise<BroadcastReport> {
-  const { config, log, now } = controller;
+  const { log, now, store } = controller;
   const dialler = openDialler(controller);
   const [current] = dialler.credentials;
-  const targets = untold(controller, current.serial);
+  const targets = await untold(controller, current.serial);
   if (targets.length === 0) return { confirmed: [], pending: [] };
   const hosts = targets.map(({ name }) => name);
   log({ event: "serial-broadcast", hosts, serial: current.serial });
   const told = new Set(hosts);
-  await changeAgents(config, (record) =>
+  await store.registry.change((record) =>
     told.has(record.hostname) ? { ...record, serial_broadcast: isoSeconds(now()) } : undefined,
   );
   const report = await tell(controller, dialler, targets);
@@ -54,8 +53,11 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
 }
 
 /** An overlap that is over gives nobody up yet: that is markAgents, after one more try. */
-function untold({ config, now, agentPort }: Controller, current: Serial): ResolvedTarget[] {
-  return [...readRegistry(config).agents.values()]
+async function untold(
+  { now, store, agentPort }: Controller,
+  current: Serial,
+): Promise<ResolvedTarget[]> {
+  return [...(await store.registry.read()).agents.values()]
     .filter((record) => {
       const status = serialStatus(record, { current, overlapExpires: undefined }, now());
       return status === "pending" || status === "unknown";

@@ -16,8 +16,7 @@ import { dialSetting } from "../fleet/dial-setting.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { targetOf } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
-import { knownClocks } from "../store/known-clocks.ts";
-import { type AgentRecord, readRegistry } from "../store/registry.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import { ANY_TIME, loadCredentials } from "../trust/credential.ts";
 
 /**
@@ -35,12 +34,12 @@ const WAIT_SECONDS = 3;
  * what it said then, would otherwise choose who is heard.
  */
 export async function checkClock(controller: Controller): Promise<ClockVerdict> {
-  const { config, now } = controller;
-  const { agents } = readRegistry(config);
+  const { now, store } = controller;
+  const { agents } = await store.registry.read();
   const answers = await ask(controller, draw([...agents.values()], SAMPLE, randomInt));
   if (answers.length >= ENOUGH) return judgeClock(answers, now());
   // With so few, what all others said in the last day is looked at too.
-  const sightings = [...knownClocks(config, agents), ...answers];
+  const sightings = [...(await store.clocks.known(agents)), ...answers];
   return judgeClock(new Map(sightings.map((one) => [one.host, one])).values(), now());
 }
 
@@ -124,9 +123,9 @@ async function requireClock(
   force: boolean,
   enough: number,
 ): Promise<void> {
-  const { config, log, now } = controller;
+  const { log, now, store } = controller;
   // So few hosts cannot say it: they need not be asked.
-  if (force || readRegistry(config).agents.size < enough) return;
+  if (force || (await store.registry.names()).length < enough) return;
   const verdict = await checkClock(controller);
   if (verdict.kind === "fine" || verdict.differ.length < enough) return;
   const [furthest] = verdict.differ;

@@ -5,7 +5,6 @@ import type { HostProblem } from "../fleet/fan-out.ts";
 import { dropExpiredRequests } from "../pairing/queue.ts";
 import { hasExpired, pruneIssued } from "../store/issued.ts";
 import { lockMaintenance, tryLockMaintenance } from "../store/maintenance-lock.ts";
-import { readRegistry } from "../store/registry.ts";
 import { rotationProblems } from "../store/rotation-state.ts";
 import { restoreCredential } from "../trust/replaced-credential.ts";
 import { broadcastSerial } from "./broadcast.ts";
@@ -96,7 +95,7 @@ export async function maintainOnce(
   if (lock === undefined) return { ...NOTHING, problems: [...problems], misconfigured };
   if (lock.held === undefined) return { ...NOTHING, busy: true };
   using _held = lock.held;
-  const registry = await attempt("registry", () => readRegistry(config));
+  const registry = await attempt("registry", () => store.registry.read());
   for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
   const rotation = await attempt("rotation-state", () => rotationProblems(config));
   for (const problem of rotation ?? []) problems.add(inOneLine(problem));
@@ -111,9 +110,10 @@ export async function maintainOnce(
   const stale = marked ?? [];
   // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
   if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
-  const renewals = await attempt("renew", () =>
-    renewAgents(controller, dueForRenewal(controller, readRegistry(config).agents.values()), force),
-  );
+  const renewals = await attempt("renew", async () => {
+    const { agents } = await store.registry.read();
+    return await renewAgents(controller, dueForRenewal(controller, agents.values()), force);
+  });
   const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
   const expiredRuns = await attempt("runs", () => store.runs.purge());
   await attempt("locks", () => store.locks.dropUnused());
@@ -148,7 +148,7 @@ export async function maintainOnce(
  * @returns every agent that is stale
  */
 async function giveUp(controller: Controller, force: boolean): Promise<string[]> {
-  if (overlapIsOver(controller)) {
+  if (await overlapIsOver(controller)) {
     await requireBelievedClock(controller, "end the overlap of the rotation", force);
   }
   return await markAgents(controller);
@@ -175,7 +175,8 @@ export async function rotateNow(controller: Controller, force = false): Promise<
   );
   const rotated = await rotate(controller, force);
   const { confirmed, pending } = await broadcastSerial(controller);
-  const broken = readRegistry(config).broken.map(({ problem }) => problem);
+  const { registry } = controller.store;
+  const broken = (await registry.read()).broken.map(({ problem }) => problem);
   return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };
 }
 

@@ -5,6 +5,7 @@
 import { secondsSince } from "../../core/clock.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
+import { lowerAscii } from "../../core/net/host-name.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { renewalTime } from "../../core/renewal.ts";
 import { newRequestId } from "../../core/request-id.ts";
@@ -19,15 +20,9 @@ import type { AgentRequest } from "../fleet/ask-agent.ts";
 import { askHost, type FleetDialler, type HostProblem, placesFor } from "../fleet/fan-out.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import { noteIssued } from "../store/issued.ts";
-import {
-  type AgentRecord,
-  agentFinder,
-  changeAgents,
-  findAgent,
-  lockRegistry,
-  type Registered,
-} from "../store/registry.ts";
+import type { Registered } from "../store/registry.ts";
 import { readRevoked } from "../store/revocations.ts";
 import { requireRightClock } from "./clock-check.ts";
 
@@ -89,9 +84,11 @@ export async function renewAgents(
   // The name goes into a certificate: that it is the right host is not left to a policy.
   const strict = { ...config, verify_agent_identity: "strict" } as const;
   const dialler: FleetDialler = { ...openDialler(controller), config: strict };
-  const find = agentFinder(config);
-  const { agentPort } = controller;
-  const targets = records.map(({ hostname }) => targetOf(hostname, find(hostname), agentPort));
+  const { agentPort, store } = controller;
+  const present = await store.registry.findAll(records.map(({ hostname }) => hostname));
+  const targets = records.map(({ hostname }) =>
+    targetOf(hostname, present.get(lowerAscii(hostname)), agentPort),
+  );
   await requireRightClock(controller, "renew certificates", force);
   await inParallel(targets, placesFor(config), async (target) => {
     const failure = await renewAgent(controller, dialler, target);
@@ -154,14 +151,16 @@ async function signIfUnchanged(
   { name, record }: ResolvedTarget,
   publicKey: Buffer,
 ): Promise<CertificateFacts> {
-  const { config } = controller;
+  const { config, store } = controller;
   const { signHost } = await import("../trust/ca.ts");
-  using _lock = await lockRegistry(config);
-  const problem = changeOf(record, findAgent(config, name), readRevoked(config));
-  if (problem !== undefined) {
-    throw new CtrlExecError("untrusted", `Cannot renew ${name}: ${problem} meanwhile`);
-  }
-  return await signHost(controller, name, publicKey);
+  return await store.exclusively(async () => {
+    const present = await store.registry.find(name);
+    const problem = changeOf(record, present, readRevoked(config));
+    if (problem !== undefined) {
+      throw new CtrlExecError("untrusted", `Cannot renew ${name}: ${problem} meanwhile`);
+    }
+    return await signHost(controller, name, publicKey);
+  });
 }
 
 /** What has happened to the host that forbids signing for it; undefined when nothing has. */
@@ -224,11 +223,11 @@ async function ask(
 }
 
 async function recordRenewal(
-  { config, now }: Controller,
+  { now, store }: Controller,
   hostname: string,
   certificate: CertificateFacts,
 ): Promise<void> {
-  await changeAgents(config, (record) =>
+  await store.registry.change((record) =>
     record.hostname === hostname
       ? {
           ...record,

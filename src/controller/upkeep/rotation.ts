@@ -33,7 +33,6 @@ import {
 } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
 import { paths } from "../store/paths.ts";
-import { changeAgents, readRegistry } from "../store/registry.ts";
 import { readRotation, rotationState, writeRotation } from "../store/rotation-state.ts";
 import {
   type ControllerCredential,
@@ -122,7 +121,7 @@ export interface Rotated {
  * @throws CtrlExecError; it is logged
  */
 export async function rotate(controller: Controller, force: boolean): Promise<Rotated> {
-  const { config, log } = controller;
+  const { config, log, store } = controller;
   try {
     await requireRightClock(controller, "rotate this host's certificate", force);
     await mendCredentials(controller);
@@ -130,7 +129,7 @@ export async function rotate(controller: Controller, force: boolean): Promise<Ro
     const plan = await planRotation(controller);
     for (const step of plan.steps) await step.run();
     const overlapExpires = rotationState(config, log)?.overlapExpires;
-    const agents = readRegistry(config).agents.size;
+    const agents = (await store.registry.read()).agents.size;
     const { oldSerial, newSerial } = plan;
     log({
       event: "cert-rotated",
@@ -182,11 +181,11 @@ export async function finishRotation(controller: Controller): Promise<void> {
  * @returns every agent that is stale
  */
 export async function markAgents(controller: Controller): Promise<string[]> {
-  const { config, log, now } = controller;
+  const { log, now, store } = controller;
   const view = rotationView(controller);
   const stale: string[] = [];
   const givenUp: string[] = [];
-  await changeAgents(config, (record) => {
+  await store.registry.change((record) => {
     const status = serialStatus(record, view, now());
     if (status === "stale") stale.push(record.hostname);
     if (status === record.serial_status) return undefined;
@@ -219,7 +218,7 @@ export async function mendOverlap(controller: Controller): Promise<void> {
 }
 
 /** Whether a rotation's overlap has just ended: there is still something to give up or to drop. */
-export function overlapIsOver({ config, now }: Controller): boolean {
+export async function overlapIsOver({ config, now, store }: Controller): Promise<boolean> {
   const rotation = readRotation(config);
   if (rotation.kind !== "state") return false;
   const { currentSerial, overlapExpires } = rotation.state;
@@ -227,7 +226,7 @@ export function overlapIsOver({ config, now }: Controller): boolean {
   const earlier = listFolder(paths(config).credentials)
     .map(keptSerial)
     .some((serial) => serial !== undefined && serial !== currentSerial);
-  const pending = [...readRegistry(config).agents.values()].some(
+  const pending = [...(await store.registry.read()).agents.values()].some(
     ({ serial_status }) => serial_status === "pending",
   );
   return earlier || pending;
@@ -237,7 +236,7 @@ export function overlapIsOver({ config, now }: Controller): boolean {
  * Drops credentials that nobody is left to be spoken to under: after the overlap all but the one in
  * force, before it those that are neither side of the rotation nor known to any agent.
  */
-export function dropEarlier({ config, now }: Controller): void {
+export async function dropEarlier({ config, now, store }: Controller): Promise<void> {
   const rotation = readRotation(config);
   // Without a sound rotation.json nobody knows what is still needed.
   if (rotation.kind !== "state") return;
@@ -246,7 +245,7 @@ export function dropEarlier({ config, now }: Controller): void {
   const needed = new Set<Serial | undefined>([currentSerial]);
   if (!over) {
     needed.add(previousSerial);
-    const { agents, broken } = readRegistry(config);
+    const { agents, broken } = await store.registry.read();
     // Nobody knows which of them such an agent trusts.
     if (broken.length > 0) return;
     for (const { dispatcher_serial } of agents.values()) {

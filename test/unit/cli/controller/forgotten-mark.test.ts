@@ -7,9 +7,9 @@ import {
 } from "../../../../src/cli/controller/forgotten-mark.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 
-const NOTHING: Known = { isHost: () => false, hasRun: async () => false };
+const NOTHING: Known = { isHost: async () => false, hasRun: async () => false };
 const HOSTS = new Set(["web-01", "web-02", "db-01"]);
-const FLEET: Known = { ...NOTHING, isHost: (name) => HOSTS.has(name) };
+const FLEET: Known = { ...NOTHING, isHost: async (name) => HOSTS.has(name) };
 const SEEN: Known = { ...FLEET, hasRun: async (script) => script === "deploy" };
 
 const REFUSED = "script not permitted";

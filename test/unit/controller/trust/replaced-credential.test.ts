@@ -49,7 +49,7 @@ test.each(["a fresh control host", "one that has rotated", "one taken over from 
 
     expect(inForce(fleet)).toBe(serial);
     expect(await fleet.pingFailures(["web-01"])).toEqual([]);
-    expect(serialReport(controller).problems).toEqual([
+    expect((await serialReport(controller)).problems).toEqual([
       expect.objectContaining({
         message: expect.stringContaining(`somebody else has put it there, serial ${other}`),
         hint: expect.stringContaining("ctrl-exec maintain restores it"),
@@ -60,7 +60,7 @@ test.each(["a fresh control host", "one that has rotated", "one taken over from 
       { level: "warning", fields: { SERIAL: serial, REPLACED_BY: other } },
     ]);
     expect(inPlace(fleet)).toBe(pem);
-    expect(serialReport(controller)).toMatchObject({ current: serial, problems: [] });
+    expect(await serialReport(controller)).toMatchObject({ current: serial, problems: [] });
     expect((await maintainOnce(controller)).replacedBy).toBeUndefined();
     expect(await fleet.runFailures(["web-01"])).toEqual([]);
     const { confirmed } = await rotateNow(controller);

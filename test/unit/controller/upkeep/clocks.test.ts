@@ -60,7 +60,7 @@ describe("T68 what was made while the clock was wrong is mended", () => {
     await fleet.addAgent("late-01");
     const hosts = ["web-01", "late-01"];
     expect(await fleet.pingFailures(hosts)).toEqual([]);
-    expect(serialReport(fleet.controller).agents.map(({ status }) => status)).toEqual([
+    expect((await serialReport(fleet.controller)).agents.map(({ status }) => status)).toEqual([
       "current",
       "current",
     ]);

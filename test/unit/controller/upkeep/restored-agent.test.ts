@@ -26,31 +26,31 @@ test("an agent restored from a backup two rotations old is pending, then stale, 
   await maintainOnce(controller);
   await rotateNow(controller);
   await maintainOnce(controller);
-  const statusOf = () => serialReport(controller).agents[0]?.status;
-  expect(statusOf()).toBe("current");
+  const statusOf = async () => (await serialReport(controller)).agents[0]?.status;
+  expect(await statusOf()).toBe("current");
 
   await restoreFrom(agent, oldSerial);
   expect(await fleet.pingFailures(["web-01"])).toEqual(["web-01: serial mismatch"]);
-  expect(statusOf()).toBe("pending");
+  expect(await statusOf()).toBe("pending");
   expect(await maintainOnce(controller)).toMatchObject({
     pending: [{ host: "web-01", error: "serial mismatch" }],
     stale: [],
   });
-  expect(statusOf()).toBe("pending");
+  expect(await statusOf()).toBe("pending");
   fleet.passDays(31);
   expect((await maintainOnce(controller)).stale).toEqual(["web-01"]);
   // And again until it is paired; the log has it once.
   expect((await maintainOnce(controller)).stale).toEqual(["web-01"]);
   expect(fleet.log.of("serial-stale")).toHaveLength(1);
   expect(await fleet.pingFailures(["web-01"])).toEqual(["web-01: serial mismatch"]);
-  expect(statusOf()).toBe("stale");
+  expect(await statusOf()).toBe("stale");
 
   await agent.pair();
-  expect(statusOf()).toBe("current");
+  expect(await statusOf()).toBe("current");
   await agent.restart();
   expect(await fleet.runFailures(["web-01"])).toEqual([]);
   await rotateNow(controller);
-  expect(statusOf()).toBe("current");
+  expect(await statusOf()).toBe("current");
   expect(await fleet.runFailures(["web-01"])).toEqual([]);
 });
 

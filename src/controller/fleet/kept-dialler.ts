@@ -1,6 +1,6 @@
 /** One dialler for many requests: the credential is read once, connections to agents are reused. */
-import { statSync } from "node:fs";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { fileVersion } from "../../system/files/file-version.ts";
 import { workDescriptors } from "../../system/process/descriptors.ts";
 import { paths } from "../store/paths.ts";
 import { loadCredentials } from "../trust/credential.ts";
@@ -29,7 +29,7 @@ export class KeptDialler {
    */
   current(config: ControllerConfig, now: Date): DialSetting {
     const budget = this.budget(config);
-    const files = stamps(config);
+    const files = fileVersions(config);
     const kept = this.#kept;
     if (kept?.setting.config === config && kept.files === files && now < kept.notAfter) {
       return kept.setting;
@@ -55,12 +55,9 @@ export class KeptDialler {
 }
 
 /** Changes whenever one of the files is replaced or written, or the credentials beside them change. */
-function stamps(config: ControllerConfig): string {
+function fileVersions(config: ControllerConfig): string {
   const { rotation, revoked, credentials } = paths(config);
-  return [config.cert, config.key, config.ca, rotation, revoked, credentials].map(stamp).join(" ");
-}
-
-function stamp(path: string): string {
-  const facts = statSync(path, { throwIfNoEntry: false });
-  return facts === undefined ? "-" : `${facts.dev}:${facts.ino}:${facts.size}:${facts.mtimeMs}`;
+  return [config.cert, config.key, config.ca, rotation, revoked, credentials]
+    .map(fileVersion)
+    .join(" ");
 }

@@ -1,6 +1,6 @@
 /** T02: a connection that the API keeps to an agent outlives nothing that would stop a new one. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import type { Controller } from "../../../../src/controller/control-host.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
@@ -80,6 +80,20 @@ test("T02 another CA ends every connection of the one before", async () => {
   expect((await fleet.pingFailures(["web-01"], controller))[0]).toMatch(
     /^web-01: .*not of (this|the) CA/,
   );
+});
+
+test("T02 a file that is written in place counts as changed, whatever its size and time say", async () => {
+  const { cert } = controller.config;
+  utimesSync(cert, 1_700_000_000, 1_700_000_000);
+  // A young file counts as changed at every look.
+  let before = setting();
+  while (before !== setting()) {
+    await Bun.sleep(10);
+    before = setting();
+  }
+  writeFileSync(cert, readFileSync(cert));
+  utimesSync(cert, 1_700_000_000, 1_700_000_000);
+  expect(setting()).not.toBe(before);
 });
 
 test("T02 the end of its own certificate ends every connection", () => {

@@ -11,8 +11,8 @@ import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
-import { removeIfPresent, writeWhole } from "../../system/files/files.ts";
-import { fileToReplace, readPlainIfPresent } from "../../system/files/linked-file.ts";
+import { readTextIfPresent, removeIfPresent, writeWhole } from "../../system/files/files.ts";
+import { fileToReplace, REPLACED_FILE } from "../../system/files/linked-file.ts";
 import { type CallerJudgement, judgeCaller } from "./judge-caller.ts";
 
 function previousSerialPath(path: string): string {
@@ -91,7 +91,10 @@ export class ControllerSerials {
   /** @throws CtrlExecError `config` if a file cannot be read, or contains something else */
   #read(): void {
     const { current, previous } = readSerialFiles(this.#path);
-    if (current === undefined && readPlainIfPresent(fileToReplace(this.#path)) !== undefined) {
+    if (
+      current === undefined &&
+      readTextIfPresent(fileToReplace(this.#path), REPLACED_FILE) !== undefined
+    ) {
       throw new CtrlExecError("config", `Cannot use ${this.#path}: it holds no serial`);
     }
     this.#current = current;
@@ -108,8 +111,8 @@ function readSerialFiles(path: string): {
   readonly previous: Serial | undefined;
 } {
   return {
-    current: readSerialLine(readPlainIfPresent(fileToReplace(path)) ?? ""),
-    previous: readSerialLine(readPlainIfPresent(previousSerialPath(path)) ?? ""),
+    current: readSerialLine(readTextIfPresent(fileToReplace(path), REPLACED_FILE) ?? ""),
+    previous: readSerialLine(readTextIfPresent(previousSerialPath(path), REPLACED_FILE) ?? ""),
   };
 }
 

@@ -18,7 +18,7 @@ import {
   readTextIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import { fileToReplace, readPlain, readPlainIfPresent } from "../../system/files/linked-file.ts";
+import { fileToReplace, REPLACED_FILE } from "../../system/files/linked-file.ts";
 import type { Enrolled } from "../pairing/enrolment.ts";
 import { forgetPreviousSerial, storeControllerSerial } from "./controller-serials.ts";
 
@@ -82,12 +82,12 @@ export function storeCertificate({ cert }: AgentConfig, pem: string): void {
 
 /** @throws CtrlExecError `config` if there is none, or it cannot be used */
 export function loadCertificate({ cert }: AgentConfig): CertificateFacts {
-  return readCertificate(readPlain(fileToReplace(cert)), cert);
+  return readCertificate(readText(fileToReplace(cert), REPLACED_FILE), cert);
 }
 
 /** An agent is paired if it has a certificate. @throws CtrlExecError `config` if that cannot be told */
 export function isPaired({ cert }: AgentConfig): boolean {
-  return readPlainIfPresent(fileToReplace(cert)) !== undefined;
+  return readTextIfPresent(fileToReplace(cert), REPLACED_FILE) !== undefined;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The token for the auth hooks: typed, in a file, on standard input, or in the environment. */
-import { constants, lstatSync, realpathSync, type Stats } from "node:fs";
+import { lstatSync, realpathSync, type Stats } from "node:fs";
 import { resolve } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/units.ts";
@@ -49,7 +49,10 @@ export async function tokenOption(
 export function readTokenFile(path: string, caller: number | undefined): string {
   let bytes: Uint8Array | undefined;
   try {
-    bytes = caller === undefined ? readPlainFile(path, 0, MAX_BYTES).bytes : readOf(caller, path);
+    bytes =
+      caller === undefined
+        ? readPlainFile(path, { maxBytes: MAX_BYTES }).bytes
+        : readOf(caller, path);
   } catch (cause) {
     if (caller === undefined) throw unusable(path, fileProblem(cause));
   }
@@ -73,7 +76,7 @@ function readOf(caller: number, path: string): Uint8Array | undefined {
   if (realpathSync(direct) !== fromRealTop(direct)) return undefined;
   // Before opening it: opening a device may already have an effect.
   if (!isTheirs(lstatSync(direct))) return undefined;
-  const { bytes, stats } = readPlainFile(direct, constants.O_NOFOLLOW, MAX_BYTES);
+  const { bytes, stats } = readPlainFile(direct, { maxBytes: MAX_BYTES, noLink: true });
   return isTheirs(stats) ? bytes : undefined;
 }
 

@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { CtrlExecError, type ErrorCode, messageOf, systemCode } from "../../core/errors.ts";
-import { type PlainFile, readPlainFile, requirePlain } from "./plain-file.ts";
+import { type PlainFile, type ReadRule, readPlainFile, requirePlain } from "./plain-file.ts";
 import { openTemporary, removeDeadOnce, temporaryFor } from "./temporary-file.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -57,22 +57,22 @@ export function fileError(
 }
 
 /** @throws CtrlExecError `config` that names the file */
-export function readText(path: string): string {
-  return readOurs(path).bytes.toString("utf8");
+export function readText(path: string, rule?: ReadRule): string {
+  return readOurs(path, rule).bytes.toString("utf8");
 }
 
-function readOurs(path: string): PlainFile {
+function readOurs(path: string, rule?: ReadRule): PlainFile {
   try {
-    return readPlainFile(path);
+    return readPlainFile(path, rule);
   } catch (thrown) {
     throw fileError("config", "read", path, thrown);
   }
 }
 
 /** The file's text, or undefined when there is no such file; any other failure throws. */
-export function readTextIfPresent(path: string): string | undefined {
+export function readTextIfPresent(path: string, rule?: ReadRule): string | undefined {
   try {
-    return readPlainFile(path).bytes.toString("utf8");
+    return readPlainFile(path, rule).bytes.toString("utf8");
   } catch (thrown) {
     if (systemCode(thrown) === "ENOENT") return undefined;
     throw fileError("config", "read", path, thrown);

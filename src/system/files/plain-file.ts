@@ -2,10 +2,22 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
 import { formatBytes } from "../../core/units.ts";
 
-export const NOT_PLAIN = "it is not a plain file";
+const NOT_PLAIN = "it is not a plain file";
 
 /** Nothing that we keep in one piece is longer: bytes. */
 const MAX_BYTES = 64 * 2 ** 20;
+
+/** No file that a person writes, and no certificate or serial, is longer: bytes. */
+export const MAX_SHORT_FILE = 1_048_576;
+
+export interface ReadRule {
+  /** Bytes of the longest file that is read; 64 MiB if not given. */
+  readonly maxBytes?: number;
+  /** Refuses a path that is a link. */
+  readonly noLink?: boolean;
+  /** Refuses files of /proc, which have no size. They are root's, and may contain what the caller typed. */
+  readonly noProc?: boolean;
+}
 
 export interface PlainFile {
   readonly bytes: Buffer;
@@ -16,17 +28,19 @@ export interface PlainFile {
 /**
  * Reads neither a FIFO, which would keep a reader waiting for a writer, nor a device, which may have no end.
  *
- * @param flags O_NOFOLLOW if the path must not be a link
  * @throws the system's error, or one without a code that says what is wrong with the file
  */
-export function readPlainFile(path: string, flags = 0, maxBytes = MAX_BYTES): PlainFile {
-  const { O_RDONLY, O_NONBLOCK } = constants;
-  const file = openSync(path, O_RDONLY | O_NONBLOCK | flags);
+export function readPlainFile(path: string, rule: ReadRule = {}): PlainFile {
+  const { maxBytes = MAX_BYTES, noLink = false, noProc = false } = rule;
+  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
+  const file = openSync(path, O_RDONLY | O_NONBLOCK | (noLink ? O_NOFOLLOW : 0));
   try {
     const stats = fstatSync(file);
     requirePlain(stats);
     if (stats.size > maxBytes) throw new Error(`it is longer than ${formatBytes(maxBytes)}`);
-    return { bytes: readFileSync(file), stats };
+    const bytes = readFileSync(file);
+    if (noProc && stats.size !== bytes.length) throw new Error(NOT_PLAIN);
+    return { bytes, stats };
   } finally {
     closeSync(file);
   }

@@ -1,11 +1,8 @@
 /** Files that decide how this process uses its rights. */
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { fileError } from "./files.ts";
-import { NOT_PLAIN, readPlainFile } from "./plain-file.ts";
+import { MAX_SHORT_FILE, readPlainFile } from "./plain-file.ts";
 import { judgePath, type PathRule } from "./trusted-path.ts";
-
-/** No file that a person writes is longer. */
-const MAX_BYTES = 1_048_576;
 
 export interface TrustRule extends PathRule {
   /** The user whose files are trusted besides root's. */
@@ -42,9 +39,7 @@ export function readTrustedText(path: string, rule: TrustRule = {}): string {
 export function readTrustedTextIfPresent(path: string, rule: TrustRule = {}): string | undefined {
   refuseUntrusted(path, rule);
   try {
-    const { bytes, stats } = readPlainFile(path, 0, MAX_BYTES);
-    // Files in /proc have no size. They are root's, and may contain what the caller typed.
-    if (stats.size !== bytes.length) throw new Error(NOT_PLAIN);
+    const { bytes } = readPlainFile(path, { maxBytes: MAX_SHORT_FILE, noProc: true });
     return bytes.toString("utf8");
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return undefined;

@@ -11,13 +11,12 @@ import {
   symlinkSync,
   truncateSync,
 } from "node:fs";
-import { writeWhole } from "../../../../src/system/files/files.ts";
-import {
-  fileToReplace,
-  readPlain,
-  readPlainIfPresent,
-} from "../../../../src/system/files/linked-file.ts";
+import { readText, readTextIfPresent, writeWhole } from "../../../../src/system/files/files.ts";
+import { fileToReplace, REPLACED_FILE } from "../../../../src/system/files/linked-file.ts";
 import { TestFolder } from "../../../support/folder.ts";
+
+const readPlain = (path: string) => readText(path, REPLACED_FILE);
+const readPlainIfPresent = (path: string) => readTextIfPresent(path, REPLACED_FILE);
 
 const asRoot = process.getuid?.() === 0;
 

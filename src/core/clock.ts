@@ -1,31 +1,31 @@
-/** Whether this host's clock is right, by what others' clocks say (T68). Nothing here reads a clock. */
+/** Judges this host's clock by those of other hosts (T68). Nothing here reads a clock. */
 
-/** Seconds from which a difference is told; below them certificates are set back far enough (T08). */
+/** Seconds from which a difference is reported; for less, certificates are backdated far enough (T08). */
 const CLOCK_TOLERANCE = 60;
 
-/** Hosts that must disagree before this host stops signing: fewer may be wrong themselves. */
+/** How many hosts must disagree before this host stops signing: fewer may themselves be wrong. */
 export const ENOUGH = 3;
 
 const HOUR_MS = 3_600_000;
 const DAY_HOURS = 24;
 
-/** A registered host's clock, as an answer of that host showed it. */
+/** A registered host's clock, as shown in one of its answers. */
 export interface ClockSighting {
   readonly host: string;
   /** Seconds by which the host's clock is ahead of this one's. */
   readonly offset: number;
-  /** By this host's clock. */
+  /** When it was seen, by this host's clock. */
   readonly seen: Date;
 }
 
 export interface ClockVerdict {
   /**
-   * - `fine`: most agree, or nobody was seen
-   * - `doubtful`: most disagree, and they are few: nothing is given up or dropped because of the time
+   * - `fine`: most agree, or none was seen
+   * - `doubtful`: most disagree, but they are few: nothing is given up or dropped because of the time
    * - `wrong`: most disagree, and they are at least three: nothing is signed either
    */
   readonly kind: "fine" | "doubtful" | "wrong";
-  /** Those that disagree, the furthest first. */
+  /** Those that disagree, the largest difference first. */
   readonly differ: readonly ClockSighting[];
   /** How many were seen. */
   readonly seen: number;
@@ -35,16 +35,16 @@ export function differs({ offset }: Pick<ClockSighting, "offset">): boolean {
   return Math.abs(offset) >= CLOCK_TOLERANCE;
 }
 
-/** Undefined for a time that lies ahead: the clock has been set back since, and nobody knows when it was. */
+/** Undefined for a time in the future: the clock has been set back since, so its age is unknown. */
 export function secondsSince(seen: Date, now: Date): number | undefined {
   const age = (now.getTime() - seen.getTime()) / 1000;
   return age < -CLOCK_TOLERANCE ? undefined : Math.max(0, age);
 }
 
 /**
- * Hours that have begun since it was seen; undefined as of secondsSince. Sightings are written down once
- * an hour: counted in whole hours, two hosts that answered in the same hour are of the same age, and a
- * host is no younger for saying something else each time.
+ * Hours begun since it was seen; undefined like secondsSince. Sightings are recorded once an hour: in whole
+ * hours, two hosts that answered in the same hour have the same age, and a host does not count as more recent
+ * because it says something else each time.
  */
 export function hoursSince(seen: Date, now: Date): number | undefined {
   if (secondsSince(seen, now) === undefined) return undefined;
@@ -55,7 +55,7 @@ function hourOf(time: Date): number {
   return Math.floor(time.getTime() / HOUR_MS);
 }
 
-/** By the hosts that were seen in the last day. @param sightings one of each host */
+/** Judges by the hosts seen in the last day. @param sightings one for each host */
 export function judgeClock(sightings: Iterable<ClockSighting>, now: Date): ClockVerdict {
   const recent = [...sightings].filter(
     ({ seen }) => (hoursSince(seen, now) ?? Number.POSITIVE_INFINITY) <= DAY_HOURS,

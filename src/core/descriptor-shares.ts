@@ -1,19 +1,19 @@
 /**
- * How the descriptors that a process may have (RLIMIT_NOFILE) are shared out before any is taken. Bun's
- * accept loop spins when they are used up, so each port closes before that; what is begun keeps its share
- * and ends (T20, T65).
+ * Shares out the descriptors that a process may have (RLIMIT_NOFILE) before any is taken. Bun's accept loop
+ * spins when they are used up, so each port stops before that; work that has begun keeps its share and
+ * completes (T20, T65).
  */
 
-/** What a program itself holds, with room for the moment in which a process starts (8) or a file is written. */
+/** What a program itself holds, with room for starting a process (8) or writing a file. */
 const RESERVED = 24;
 
-/** A program that listens does not start with fewer: with these each was seen to do all that it does. */
+/** A program that listens does not start with fewer: with this many, every program was seen to work fully. */
 export const MIN_DESCRIPTORS = 64;
 
-/** Three streams and the handle of the process. */
+/** Three streams and the handle of each process. */
 const PER_PROCESS = 4;
 
-/** What is left for connections to others and for locks in a process that listens nowhere. */
+/** What is left for outgoing connections and locks in a process that does not listen. */
 export function usableDescriptors(limit: number): number {
   return Math.max(1, limit - RESERVED);
 }
@@ -21,7 +21,7 @@ export function usableDescriptors(limit: number): number {
 export interface AgentShares {
   /** From others. */
   readonly connections: number;
-  /** Scripts and hooks that may run at once. */
+  /** How many scripts and hooks may run at once. */
   readonly processes: number;
 }
 
@@ -32,20 +32,20 @@ export function agentShares(limit: number, maxConnections: number): AgentShares 
   return { connections, processes };
 }
 
-/** Connections to the API's port; most of them only wait for their next request. */
+/** Most connections to the API's port; most of them only wait for their next request. */
 const MAX_API_CONNECTIONS = 1024;
 
-/** Requests beyond the limit: for callers that have none in flight, and as many again for liveness checks. */
+/** Extra requests: for callers that have none in flight, and as many again for liveness checks. */
 const MAX_RESERVE = 8;
 
 export interface ApiShares {
-  /** From others, those that are being turned away among them. */
+  /** Incoming ones, including those that are being turned away. */
   readonly connections: number;
   /** Requests in flight: a hook may run for each. */
   readonly requests: number;
-  /** Requests beyond that number, of either kind. */
+  /** Extra requests of either kind. */
   readonly reserve: number;
-  /** For connections to agents, and for the locks of runs. */
+  /** For connections to agents and the locks of runs. */
   readonly work: number;
 }
 
@@ -63,13 +63,13 @@ export function apiShares(limit: number, maxRequests: number): ApiShares {
   };
 }
 
-/** Connections beyond the pairing queue that may be on their way to a refusal at once. */
+/** How many connections beyond the pairing queue may be waiting for a refusal at once. */
 const MAX_SPARE = 32;
 
 export interface PairingShares {
   /** From others. */
   readonly connections: number;
-  /** Requests that may wait. */
+  /** How many requests may wait. */
   readonly queue: number;
   /** For connections to agents: pairing-mode renews their certificates. */
   readonly work: number;

@@ -1,8 +1,8 @@
 /**
- * Every failure a person or program can meet, as one closed set of codes.
+ * Every failure that a person or program can meet, as one closed set of codes.
  *
- * The table below is the single place that turns a code into an exit status, an HTTP status and a
- * syslog level; `satisfies` makes a forgotten code a type error.
+ * Only the table below turns a code into an exit status and an HTTP status; `satisfies` makes a forgotten code
+ * a type error.
  */
 import { shortageOf } from "./shortage.ts";
 
@@ -46,7 +46,7 @@ export const ERROR_FACTS = {
   untrusted: { exit: 1, http: 502 },
   protocol: { exit: 1, http: 502 },
   storage: { exit: 1, http: 500 },
-  /** The run was refused because nobody would ever see its result (RFC 4918 section 11.5). */
+  /** The run was refused because its result could not be kept (RFC 4918 section 11.5). */
   unrecorded: { exit: 1, http: 507 },
   damaged: { exit: 1, http: 500 },
   internal: { exit: 70, http: 500 },
@@ -72,9 +72,9 @@ export class CtrlExecError extends Error {
   }
 }
 
-/** The auth hook, or the lack of one, said no. */
+/** The auth hook refused, or there is none. */
 export class DeniedError extends CtrlExecError {
-  /** The hook's word, without "Denied: ". */
+  /** The hook's reason, without "Denied: ". */
   readonly reason: string;
   /** 1 generic, 2 bad credentials, 3 insufficient privilege. */
   readonly hookCode: 1 | 2 | 3;
@@ -87,7 +87,7 @@ export class DeniedError extends CtrlExecError {
   }
 }
 
-/** The same script runs on some of the hosts already; nothing was dialled. */
+/** The same script is already running on some of the hosts; nothing was dialled. */
 export class LockedError extends CtrlExecError {
   /** `host:script`. */
   readonly conflicts: readonly string[];
@@ -101,7 +101,7 @@ export class LockedError extends CtrlExecError {
   }
 }
 
-/** Anything thrown, as a CtrlExecError: a host that has run out of something, or else an internal error. */
+/** Converts anything thrown to a CtrlExecError: a shortage of this host, or else an internal error. */
 export function asCtrlExecError(thrown: unknown): CtrlExecError {
   if (thrown instanceof CtrlExecError) return thrown;
   const shortage = shortageOf(systemCode(thrown));
@@ -117,7 +117,7 @@ export function asCtrlExecError(thrown: unknown): CtrlExecError {
   });
 }
 
-/** What happened and what to do about it, for a place that has one line. */
+/** Message and hint in one line. */
 export function inOneLine(thrown: unknown): string {
   const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
   return hint === undefined

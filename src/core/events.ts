@@ -1,8 +1,8 @@
 /**
- * What happens, and who is told: the catalogue of every event that the programs write (docs/PROTOCOL.md,
- * section 7; docs/LOGGING.md shows it). The names, fields and levels stand there and nowhere else.
+ * The catalogue of every event that the programs write (docs/PROTOCOL.md, section 7; docs/LOGGING.md shows it).
+ * Names, fields and levels are defined there and nowhere else.
  *
- * An event goes to a sink. The log is one (system/log); another takes the same events.
+ * An event goes to a sink. The log is one (system/log); others would take the same events.
  */
 import { AGENT_EVENTS } from "./events/agent.ts";
 import { API_EVENTS } from "./events/api.ts";
@@ -11,7 +11,7 @@ import { CONTROLLER_EVENTS } from "./events/controller.ts";
 import type { Entries, Entry, EventOf, Level } from "./events/entry.ts";
 import type { LogColumn } from "./log-line.ts";
 
-/** By the tag in the log. The API writes under the control host's. */
+/** By the tag in the log. The API uses the control host's. */
 const CATALOGUES = {
   "ctrl-exec": { ...COMMON_EVENTS, ...CONTROLLER_EVENTS, ...API_EVENTS },
   "ctrl-exec-agent": { ...COMMON_EVENTS, ...AGENT_EVENTS },
@@ -23,12 +23,12 @@ export type EventFrom<Of extends Program> = EventOf<(typeof CATALOGUES)[Of]>;
 
 type EventName<Of extends Program> = EventFrom<Of>["event"];
 
-/** Takes what happens. Never throws: a sink that fails must not stop the work. */
+/** Takes events. Never throws: a sink that fails must not stop the work. */
 export type Sink<Event> = (event: Event) => void;
 
-/** What all programs write. */
+/** The events of all programs. */
 export type CommonEvent = EventOf<typeof COMMON_EVENTS>;
-/** What the control host and the API write. */
+/** The events of the control host and the API. */
 export type ControlEvent = EventFrom<"ctrl-exec">;
 export type AgentEvent = EventFrom<"ctrl-exec-agent">;
 
@@ -36,11 +36,11 @@ export type CommonLog = Sink<CommonEvent>;
 export type ControlLog = Sink<ControlEvent>;
 export type AgentLog = Sink<AgentEvent>;
 
-/** How the lines of one event look. */
+/** The layout of an event's lines. */
 export interface LineLayout {
   readonly level: Level;
   readonly action: string;
-  /** In their order: alphabetical, by the name in the line. */
+  /** In alphabetical order of their names in the line. */
   readonly columns: readonly LogColumn[];
 }
 

@@ -1,17 +1,19 @@
 /**
- * How often somebody may try to get a certain confirmation code: each exchange gives him one by chance, and
- * he need not go on with those that do not fit (T07). Beyond these bounds a request gets a code that
- * covers the request alone. docs/SECURITY.md says what chance they leave.
+ * Limits how often somebody may try to get a certain confirmation code: each exchange gives him a random one,
+ * and he can abandon those that do not match (T07). Beyond these limits a request gets a code that covers the
+ * request alone. docs/SECURITY.md says what chance remains.
  */
 import { callerNetwork } from "./net/caller-network.ts";
 
 /** As long as a request may wait. */
 const WINDOW_MS = 600_000;
 
-/** Under one host name, those under way among them. */
+/** Under one host name, including those under way. */
 const MAX_PER_HOST = 10;
 
-/** Given up: by one caller, and by all. Those under way do not count, since a fleet may pair at once. */
+/**
+ * Abandoned exchanges: by one caller, and by all. Those under way do not count, since a fleet may pair at once.
+ */
 const MAX_PER_CALLER = 25;
 const MAX_GIVEN_UP = 100;
 
@@ -26,8 +28,8 @@ export class ExchangeLimit {
   readonly #exchanges = new Map<string, Exchange>();
 
   /**
-   * @param now milliseconds of a clock that only goes on
-   * @returns false when there were too many
+   * @param now milliseconds of a clock that never goes back
+   * @returns false if there were too many
    */
   begin(id: string, hostname: string, ip: string, now: number): boolean {
     this.#forgetBefore(now - WINDOW_MS);
@@ -42,7 +44,7 @@ export class ExchangeLimit {
     return true;
   }
 
-  /** @param approved then it was an honest one, and does not count */
+  /** @param approved whether it was approved: then it was honest, and does not count */
   end(id: string, approved: boolean): void {
     const exchange = this.#exchanges.get(id);
     if (exchange === undefined) return;

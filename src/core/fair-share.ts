@@ -1,11 +1,11 @@
 /**
- * Fair shares of what strangers fill (T19, T21): whoever comes to find it full is let in as long as somebody
- * else holds more. What is counted is a network first, since a stranger may have all addresses of one, and
- * within it the single caller.
+ * Fair shares of a resource that strangers can fill (T19, T21): when it is full, a newcomer is let in as long
+ * as somebody else holds more. Networks are counted first, since a stranger may have all addresses of one, and
+ * then callers within a network.
  */
 import { callerNetwork, callerSite } from "./net/caller-network.ts";
 
-/** Of an address: its network, then the caller within it. */
+/** Where an address belongs: its network, then the caller within it. */
 export type Origin = readonly [site: string, caller: string];
 
 export function originOf(address: string): Origin {
@@ -14,11 +14,11 @@ export function originOf(address: string): Origin {
 
 export interface Holder {
   readonly origin: Origin;
-  /** Whether it may be put out for somebody else. */
+  /** Whether it may be evicted for somebody else. */
   mayGo(): boolean;
 }
 
-/** Who holds what, counted as it comes and goes: a full port asks at each accept (T19). */
+/** Who holds what, counted incrementally, because a full port asks at each accept (T19). */
 export class FairShares<Held extends Holder> {
   readonly #all = new Group<Held>();
   #arrivals = 0;
@@ -37,20 +37,20 @@ export class FairShares<Held extends Holder> {
   }
 
   /**
-   * Who gives way to a newcomer: of the network that holds most the caller that holds most, of its holders
-   * the oldest. A network or caller that holds nothing yet is let in beside others that have as little; one
-   * that holds something gets more only from those that hold more than it would then.
+   * The holder that gives way to a newcomer: the oldest one of the largest caller in the largest network. A
+   * network or caller that holds nothing yet is let in even if others hold only one each; one that holds
+   * something gets more only from those that hold more than it would then.
    *
-   * @returns undefined when the newcomer is the one to be refused
+   * @returns undefined if the newcomer must be refused
    */
   whoGivesWay(newcomer: Origin): Held | undefined {
     return this.#all.choose(newcomer);
   }
 }
 
-/** Holders who share the part of an origin that stands before `rest`. */
+/** Holders that share the part of an origin before `rest`. */
 class Group<Held extends Holder> {
-  /** With the number of their arrival, the oldest first. */
+  /** With the sequence number of their arrival, the oldest first. */
   readonly holders = new Map<Held, number>();
   readonly #parts = new Map<string, Group<Held>>();
 
@@ -77,7 +77,7 @@ class Group<Held extends Holder> {
     const larger = [...this.#parts.values()].filter(
       (part) => part !== own && part.holders.size > enough,
     );
-    // Of groups as large as each other the one with the oldest holder comes first.
+    // Among groups of equal size, the one with the oldest holder comes first.
     larger.sort((a, b) => b.holders.size - a.holders.size || a.#firstArrival - b.#firstArrival);
     for (const part of larger) {
       const found = part.choose(rest);
@@ -97,7 +97,7 @@ class Group<Held extends Holder> {
   }
 }
 
-/** Who holds most: of the network that holds most the caller, and of that one what it holds longest. */
+/** The oldest holder of the largest caller in the largest network. */
 export function whoHoldsMost<Held extends { readonly origin: Origin; readonly weight: number }>(
   holders: Iterable<Held>,
 ): Held | undefined {

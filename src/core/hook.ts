@@ -1,6 +1,6 @@
 /**
  * The auth hook's contract (docs/PROTOCOL.md, section 3): what it is told, and what its exit code means.
- * Anything but a clean exit 0 refuses.
+ * Anything but a clean exit 0 is a refusal.
  */
 import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
@@ -18,9 +18,9 @@ export interface HookRequest {
   readonly token: string;
   readonly sourceIp: string;
   readonly time: Date;
-  /** Through which face the control host is asked; absent on the agent, which does not know. */
+  /** Whether the command line or the API asks; absent on the agent, which does not know. */
   readonly via?: "cli" | "api";
-  /** The API's route as its document spells it: `GET /status/{reqid}`. */
+  /** The API's route as in its document: `GET /status/{reqid}`. */
   readonly route?: string | undefined;
   /** The run that is asked about, and who submitted it. */
   readonly reqid?: string | undefined;
@@ -64,10 +64,10 @@ export function hookEnvironment(request: HookRequest): Record<string, string> {
   };
 }
 
-/** What Linux takes as one `NAME=value`, its closing NUL counted (MAX_ARG_STRLEN, execve(2)). */
+/** The longest `NAME=value` that Linux takes, including its final NUL (MAX_ARG_STRLEN, execve(2)). */
 const MAX_VARIABLE_BYTES = 131_072;
 
-/** Names of the variables that no program can be given, for their length. */
+/** Names of the variables that are too long for any program. */
 export function tooLongVariables(environment: Readonly<Record<string, string>>): string[] {
   return Object.entries(environment).flatMap(([name, value]) => {
     const bytes = Buffer.byteLength(`${name}=${value}`) + 1;
@@ -81,14 +81,14 @@ export type HookOutcome =
   | { readonly kind: "killed"; readonly signal: string }
   | { readonly kind: "timed-out"; readonly seconds: number }
   /**
-   * The hook was never asked: these variables are too long for it, or, with none named, all of them
-   * together are.
+   * The hook was not asked: these variables are too long for it, or, if none is named, all of them together
+   * are.
    */
   | { readonly kind: "too-long"; readonly variables: readonly string[] }
   | { readonly kind: "not-executable"; readonly reason: string; readonly remedy?: string }
-  /** The host has run out of something: it was never asked. */
+  /** The hook was not asked: the host has run out of something. */
   | { readonly kind: "no-room"; readonly shortage: Shortage }
-  /** Others could change what it says: it was never asked. */
+  /** The hook was not asked: others could change it. */
   | { readonly kind: "not-trusted"; readonly problem: string; readonly remedy: string };
 
 export type AuthDecision =
@@ -99,9 +99,9 @@ export type AuthDecision =
       readonly reason: string;
       /** 1, 2 or 3: generic, bad credentials, insufficient privilege. */
       readonly code: 1 | 2 | 3;
-      /** True when the hook failed rather than decided: logged as an error. */
+      /** True if the hook failed instead of deciding: logged as an error. */
       readonly broken: boolean;
-      /** For this host's administrator alone: what is wrong with the hook, and what mends it. */
+      /** Only for this host's administrator: what is wrong with the hook, and how to correct it. */
       readonly fault?: HookFault;
     };
 
@@ -113,7 +113,7 @@ export interface HookFault {
 /** Who asked for what. */
 type Asked = Omit<Extract<CommonEvent, { event: "auth-pass" }>, "event" | "reason" | "result">;
 
-/** Logs a decision, the same way on both sides. */
+/** Logs a decision, in the same way on both sides. */
 export function logDecision(log: CommonLog, decision: AuthDecision, asked: Asked): void {
   if (decision.allowed) {
     log({ event: "auth-pass", ...asked, reason: decision.reason, result: "pass" });
@@ -157,7 +157,7 @@ export function decideHook(outcome: HookOutcome): AuthDecision {
   }
 }
 
-/** A hook that reads a variable must not take its absence for an empty one: that is said to it first. */
+/** A hook that reads a variable must not mistake its absence for an empty one, so the request is refused. */
 function tooLongFault(variables: readonly string[]): HookFault {
   if (variables.length === 0) {
     return {

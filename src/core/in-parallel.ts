@@ -1,4 +1,4 @@
-/** Works on every item, at most `places` of them at once. */
+/** Works on every item, at most `limit` of them at once. */
 export async function inParallel<Item>(
   items: readonly Item[],
   places: number,

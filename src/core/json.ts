@@ -1,7 +1,7 @@
 /** JSON of a known shape. */
 import type * as z from "zod/mini";
 
-/** What the schema makes of a JSON text; undefined when it is no JSON, or of another shape. */
+/** A JSON text parsed by the schema; undefined if it is not JSON, or does not match. */
 export function readJsonAs<Schema extends z.ZodMiniType>(
   schema: Schema,
   text: string,
@@ -14,8 +14,8 @@ export function readJsonAs<Schema extends z.ZodMiniType>(
 }
 
 /**
- * What a schema gives, as others may have it: nothing of it can be changed, so nothing has to be copied.
- * Where `Text` is given, a text may also be that.
+ * A schema's result, read-only, so that it can be shared without copying. If `Text` is given, a text may also
+ * be of that type.
  */
 export type Frozen<Shape, Text = never> = Shape extends string
   ? Shape | Text
@@ -25,18 +25,20 @@ export type Frozen<Shape, Text = never> = Shape extends string
       ? { readonly [Key in keyof Shape]: Frozen<Shape[Key], Text> }
       : Shape;
 
-/** A list whose every item is text. */
+/** Whether it is a list of texts only. */
 export function isArrayOfText(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
-/** An object whose every member is text. */
+/** Whether it is an object whose members are all text. */
 export function isRecordOfText(value: unknown): value is Record<string, string> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   return Object.values(value).every((item) => typeof item === "string");
 }
 
-/** The same without the members that are undefined, which `exactOptionalPropertyTypes` tells apart. */
+/**
+ * Without the members that are undefined, which `exactOptionalPropertyTypes` distinguishes from missing ones.
+ */
 export function dropUndefined<Shape extends object>(shape: Shape): Compact<Shape> {
   const entries = Object.entries(shape).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as Compact<Shape>;

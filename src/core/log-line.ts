@@ -1,24 +1,24 @@
 /**
- * One event, one line: `ACTION=<name>` first, then the other fields in the order that events.ts gives.
+ * Formats an event as one line: `ACTION=<name>` first, then the other fields in the order of events.ts.
  *
- * Format: docs/PROTOCOL.md, section 7. A value never forges a line or a field (T26): white space puts it in
- * double quotes, and quotes, backslashes and control characters are escaped.
+ * Format: docs/PROTOCOL.md, section 7. A value cannot forge a line or a field (T26): with white space it is put
+ * in double quotes, and quotes, backslashes and control characters are escaped.
  */
 /** A list is joined by commas. */
 export type LogValue = string | number | readonly string[];
 
-/** Where a value is found, and what it is called in the line. */
+/** A field of the event, and its name in the line. */
 export interface LogColumn {
   readonly field: string;
   readonly name: string;
 }
 
-/** Longest value, escapes included, in characters; the rest is cut and counted. */
+/** Longest value in characters, including escapes; the rest is cut and counted. */
 const MAX_VALUE = 4096;
-/** Longest line in characters; a field that would go beyond it is left out whole, and counted. */
+/** Longest line in characters; a field that would exceed it is left out whole, and counted. */
 const MAX_LINE = 16_384;
 
-/** @param columns in the order of the line; one without a value is left out */
+/** @param columns in the order of the line; those without a value are left out */
 export function formatLogLine(
   action: string,
   columns: readonly LogColumn[] = [],
@@ -42,7 +42,7 @@ function formatValue(value: string): string {
   return text === "" || /[\s"=\\]/u.test(text) ? `"${text}"` : text;
 }
 
-/** Escapes from the start until `limit` characters are full; never cuts inside an escape. */
+/** Escapes from the start, up to `limit` characters; never cuts inside an escape. */
 function escapeUpTo(value: string, limit: number): { escaped: string; rest: number } {
   const whole = value.length <= limit ? escapeValue(value) : undefined;
   if (whole !== undefined && whole.length <= limit) return { escaped: whole, rest: 0 };

@@ -1,7 +1,7 @@
-/** Holds some that it can do without: asked for so many, it gives back what it can of them, at once. */
+/** Holds items that it can spare: asked for a number, it gives back at once as many as it can. */
 export type Lender = (missing: number) => void;
 
-/** A number of like things that are taken and given back: at once or not at all, or after a wait. */
+/** A number of identical items to take and give back: at once or not at all, or after a wait. */
 export class Pool {
   #size: number;
   #taken = 0;
@@ -16,7 +16,7 @@ export class Pool {
     return this.#size;
   }
 
-  /** What has been taken stays taken. */
+  /** Items that have been taken stay taken. */
   resize(size: number): void {
     this.#size = size;
     this.#wake();
@@ -26,7 +26,7 @@ export class Pool {
     return Math.max(0, this.#size - this.#taken);
   }
 
-  /** Whether somebody waits for one. */
+  /** Whether somebody is waiting for one. */
   get isShort(): boolean {
     return this.#waiting.length > 0;
   }
@@ -39,7 +39,7 @@ export class Pool {
     this.#lenders.delete(lender);
   }
 
-  /** Whether so many are free, after the lenders were asked for what is missing. */
+  /** Whether this many are free, after asking the lenders for what is missing. */
   hasFree(count: number): boolean {
     for (const lender of this.#lenders) {
       if (count > this.free) lender(count - this.free);
@@ -47,7 +47,7 @@ export class Pool {
     return count <= this.free;
   }
 
-  /** Takes so many, or none: returns whether it has. */
+  /** Takes this many, or none. Returns whether it did. */
   take(count: number): boolean {
     if (!this.hasFree(count)) return false;
     this.#taken += count;
@@ -60,8 +60,8 @@ export class Pool {
   }
 
   /**
-   * Takes one as soon as there is one, in the order of those who wait.
-   * @param gaveUp settles when it is wanted no more
+   * Takes one as soon as there is one; those who wait get theirs in order.
+   * @param gaveUp settles when it is no longer wanted
    * @returns whether it was taken
    */
   async takeOne(gaveUp: Promise<unknown>): Promise<boolean> {

@@ -1,9 +1,9 @@
-/** Choices by lot. The lot itself is an argument. */
+/** Random choices. The randomness is an argument. */
 
 /**
- * Some of the items, each as likely as any other, none twice; all when there are no more.
+ * Some of the items, each equally likely, none twice; all of them if there are no more.
  *
- * @param below a random whole number from 0 on, below its argument
+ * @param below returns a random whole number from 0 up to, but not including, its argument
  */
 export function draw<Item>(
   items: readonly Item[],

@@ -1,6 +1,6 @@
-/** What to do about refusals of an agent that have only two words (docs/PROTOCOL.md, section 2). */
+/** What to do about an agent's two-word refusals (docs/PROTOCOL.md, section 2). */
 
-/** Of one that trusts none of this control host's serials. */
+/** For an agent that trusts none of this control host's serials. */
 export const PAIR_AGAIN =
   "pair it again, on that host: ctrl-exec-agent request-pairing --dispatcher <this host>";
 
@@ -15,7 +15,7 @@ const STEPS: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
-/** For a screen; data keeps the agent's own words. @param error as a result has it */
+/** For a screen; data keeps the agent's own words. @param error as in a result */
 export function withNextStep(error: string): string {
   const step = STEPS.get(error);
   return step === undefined ? error : `${error}: ${step}`;

@@ -1,4 +1,4 @@
-/** When an agent's certificate is to be renewed. */
+/** When an agent's certificate is due for renewal. */
 
 export interface CertificateLife {
   readonly hostname: string;
@@ -7,16 +7,15 @@ export interface CertificateLife {
 }
 
 /**
- * A third of the lifetime before its end, put off by a part of a twelfth that depends on the host's
- * name alone: a fleet paired on one day renews over a month of a year's certificate, and a host
- * always on the same day.
+ * A third of the lifetime before its end, delayed by up to a twelfth that depends only on the host's name: with
+ * certificates of a year, a fleet paired on one day renews over a month, and each host always on the same day.
  */
 export function renewalTime({ hostname, issued, expires }: CertificateLife): Date {
   const lifetime = Math.max(0, expires.getTime() - issued.getTime());
   return new Date(expires.getTime() - lifetime / 3 + (lifetime / 12) * fractionOf(hostname));
 }
 
-/** The name as a number from 0 up to 1, evenly spread. */
+/** Maps the name to a number from 0 up to 1, evenly spread. */
 function fractionOf(hostname: string): number {
   const digest = new Bun.CryptoHasher("sha256").update(hostname.toLowerCase(), "utf8").digest();
   return digest.readUInt32BE(0) / 2 ** 32;

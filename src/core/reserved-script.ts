@@ -1,7 +1,7 @@
-/** Script names that work on the trust between hosts: the program asks for them, and no caller (T63). */
+/** Script names that change the trust between hosts: only the program asks for them, never a caller (T63). */
 import { UPDATE_SERIAL_SCRIPT } from "./wire/messages.ts";
 
-/** Without regard to case and blanks around it: nobody should have to know what some agent makes of them. */
+/** Ignores case and surrounding blanks, so that it does not matter how an agent treats them. */
 export function isReservedScript(name: string): boolean {
   return name.trim().toLowerCase() === UPDATE_SERIAL_SCRIPT;
 }

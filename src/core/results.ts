@@ -1,4 +1,4 @@
-/** One host's answer to a ping and to a discovery, as the screen, `--json` and the API have it. */
+/** One host's answer to a ping and to a discovery, as on the screen, in `--json` and in the API. */
 import * as z from "zod/mini";
 import type { Frozen } from "./json.ts";
 import { RUN_RESULT_WORDS, runResult } from "./run-result.ts";
@@ -30,7 +30,7 @@ export type PingResult = Frozen<z.output<typeof pingResult>>;
 
 const discoveredScript = z.object({ name: text, path: text, executable: z.boolean() });
 
-/** What one host says of itself. */
+/** What one host says about itself. */
 export const discoveredHost = z.object({
   host: text,
   status,

@@ -1,17 +1,16 @@
 /**
- * Decisions about the controller's certificate and who has heard of it. Nothing here reads a clock
- * or a file.
+ * Decisions about the controller's certificate and which agents know it. Nothing here reads a clock or a file.
  */
 import { readSerialLine, type Serial } from "./serial.ts";
 import { addDays } from "./time.ts";
 
-/** As `serial-status` shows them (docs/OPERATIONS.md, "Renewal and rotation"). */
+/** As shown by `serial-status` (docs/OPERATIONS.md, "Renewal and rotation"). */
 export const SERIAL_STATUSES = ["current", "pending", "stale", "unknown"] as const;
 export type SerialStatus = (typeof SERIAL_STATUSES)[number];
 
 /** What a registry record says about the controller's serial. */
 export interface SerialKnowledge {
-  /** The serial the agent is known to trust, as stored; 0.8 writes leading zeros. */
+  /** The serial that the agent is known to trust, as stored; 0.8 writes leading zeros. */
   readonly dispatcher_serial: string;
   readonly serial_status: SerialStatus;
 }
@@ -19,13 +18,13 @@ export interface SerialKnowledge {
 export interface RotationView {
   /** Serial of the certificate in force. */
   readonly current: Serial;
-  /** End of the overlap of the last rotation; undefined when there was none. */
+  /** End of the overlap of the last rotation; undefined if there was none. */
   readonly overlapExpires: Date | undefined;
 }
 
 /**
- * Where an agent stands now. The record's own word is what was last written; a crash between the
- * rotation and the records, or an overlap that has run out since, must not be missed.
+ * An agent's status now. The record has the status last written; a crash between the rotation and the records,
+ * or an overlap that has ended since, must not be missed.
  */
 export function serialStatus(
   { dispatcher_serial, serial_status }: SerialKnowledge,
@@ -48,9 +47,9 @@ export interface RotationPolicy {
 const HOUR_MS = 3_600_000;
 
 /**
- * Whether the controller's certificate is to be replaced. A `cert_renewal_days` that is not shorter
- * than the certificate's life would rotate at every check: a third of the life stands in for it. Nor
- * is a rotation due that the end of the CA would leave without gain.
+ * Whether the controller's certificate is due for replacement. If `cert_renewal_days` is not shorter than the
+ * certificate's life, it would rotate at every check, so a third of the life is used instead. A rotation is not
+ * due either if the end of the CA would make it pointless.
  */
 export function rotationDue(
   notAfter: Date,
@@ -62,12 +61,12 @@ export function rotationDue(
   return lastsLonger(notAfter, caNotAfter, policy.cert_days, now);
 }
 
-/** Days before the end at which a rotation begins. */
+/** How many days before its end a certificate is replaced. */
 export function renewalThreshold({ cert_days, cert_renewal_days }: RotationPolicy): number {
   return cert_renewal_days < cert_days ? cert_renewal_days : cert_days / 3;
 }
 
-/** Whether a certificate made now would outlive the present one by more than an hour. */
+/** Whether a certificate made now would outlive the current one by more than an hour. */
 export function lastsLonger(notAfter: Date, caNotAfter: Date, days: number, now: Date): boolean {
   const next = Math.min(addDays(now, days).getTime(), caNotAfter.getTime());
   return next - notAfter.getTime() > HOUR_MS;

@@ -1,4 +1,4 @@
-/** A run from the moment it was accepted: what its record holds, what the API and the screen show of it. */
+/** A run from the moment it was accepted, as in its record, in the API and on the screen. */
 import * as z from "zod/mini";
 import type { Frozen } from "./json.ts";
 import { type RunResult, runResult } from "./run-result.ts";
@@ -13,12 +13,12 @@ export const runReport = z.object({
   pending: z.array(text).check(z.describe("The hosts that are still out.")),
   complete: z.boolean(),
   submitter: text.check(z.describe("Who asked for the run, as they called themselves.")),
-  /** ISO 8601, as `completed`. Empty in records of 0.8. */
+  /** ISO 8601, like `completed`. Empty in records of 0.8. */
   started: text,
   completed: z.nullable(text).check(z.describe("Null while hosts are out.")),
 });
 
-/** As it is held: outputs may be long texts. */
+/** In memory: outputs may be long texts. */
 export type RunReportSoFar = Frozen<Omit<z.output<typeof runReport>, "results">> & {
   readonly results: readonly RunResult[];
 };

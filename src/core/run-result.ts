@@ -1,7 +1,7 @@
 /**
- * A run's result on one host. This is its one schema: the wire (wire/messages.ts), the record
- * (controller/store/stored-runs.ts), the API (api/schemas.ts) and the screen derive theirs from it, and say where
- * they differ. A member that is added here is added everywhere.
+ * A run's result on one host. This is the only schema: the wire (wire/messages.ts), the record
+ * (controller/store/stored-runs.ts), the API (api/schemas.ts) and the screen derive theirs from it, and say
+ * where they differ. A member added here is added everywhere.
  */
 import * as z from "zod/mini";
 import type { Frozen } from "./json.ts";
@@ -33,7 +33,7 @@ export const runResult = z.object({
 
 type Members = z.output<typeof runResult>;
 
-/** What the members mean, for the API's document, which is made when somebody asks for it. */
+/** What the members mean, for the API's document, which is generated on demand. */
 export const RUN_RESULT_WORDS = {
   exit: "The script's own code; 126 killed or not executable; -1 none, see state.",
   rtt: "Milliseconds with their unit: 42ms.",
@@ -50,7 +50,7 @@ export const RUN_RESULT_WORDS = {
 
 type Output = "stdout" | "stderr" | "stdout_b64" | "stderr_b64";
 
-/** The result as it is held: its outputs may be long texts, which nobody puts together (T69). */
+/** The result in memory: its outputs may be long texts, which are never joined (T69). */
 export type RunResult = Frozen<Omit<Members, Output | keyof RunEnd>> &
   Frozen<Pick<Members, Output>, LongText> &
   RunEnd;
@@ -59,7 +59,7 @@ export function runFailed({ exit, error }: RunResult): boolean {
   return exit !== 0 || error !== undefined;
 }
 
-/** Of a host that gave no result. @param rtt empty when it is not known */
+/** For a host that gave no result. @param rtt empty if unknown */
 export function withoutResult(
   { script, reqid }: { readonly script: string; readonly reqid: string },
   host: string,
@@ -70,7 +70,7 @@ export function withoutResult(
   return { host, script, exit: -1, stdout: "", stderr: "", rtt, reqid, ...end };
 }
 
-/** @param change told the error, where there is one */
+/** @param change is given the error, if there is one */
 export function changeError(result: RunResult, change: (error: string) => string): RunResult {
   return result.error === undefined ? result : { ...result, error: change(result.error) };
 }

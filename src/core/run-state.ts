@@ -1,23 +1,23 @@
 /**
- * Whether a script ran: what every result says, on the wire (docs/PROTOCOL.md, "Whether the script ran"), in
- * the API, in records and on the screen. Only what never ran is safe to run again.
+ * Whether a script ran, as every result says: on the wire (docs/PROTOCOL.md, "Whether the script ran"), in the
+ * API, in records and on the screen. Only a script that never ran is safe to run again.
  */
 import { saysNeverStarted } from "./start-failure.ts";
 
 /**
- * - `ended`: it ran, and is over; an `error` beside it says that it had to be ended, or that its output was lost
+ * - `ended`: it ran and has ended; an `error` then says that it had to be ended, or that its output was lost
  * - `never-ran`: it did not run, and this request will not make it run
- * - `unknown`: the agent may have been asked, and no answer tells: it may have run, or still be running
+ * - `unknown`: the agent may have been asked, and no answer says more: it may have run, or still be running
  */
 export const RUN_STATES = ["ended", "never-ran", "unknown"] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
-/** Anything but `ended` says why. */
+/** Any state but `ended` comes with the reason. */
 export type RunEnd =
   | { readonly state: "ended"; readonly error?: string }
   | { readonly state: "never-ran" | "unknown"; readonly error: string };
 
-/** How a run ended, as an agent or a record says it. */
+/** How a run ended, according to an agent or a record. */
 export interface ToldEnd {
   readonly exit: number;
   readonly signal?: string | undefined;
@@ -28,7 +28,7 @@ export interface ToldEnd {
 }
 
 const NOT_EXECUTED = 126;
-/** In place of an error that is empty or missing. */
+/** Replaces an error that is empty or missing. */
 const UNNAMED = "the agent reports an error and does not say which";
 const UNSAID = {
   "never-ran": "the agent does not say why it did not run the script",
@@ -36,8 +36,8 @@ const UNSAID = {
 } as const;
 
 /**
- * @param noExit what an exit of -1 stands for where no state is told. Agents of 0.8 and 1.0 said it of what
- *   never ran; their control hosts recorded it of answers that did not come, too.
+ * @param noExit what an exit of -1 means if there is no state. Agents of 0.8 and 1.0 used it for scripts that
+ * never ran; their control hosts also recorded it when no answer came.
  */
 export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunEnd {
   const { state, error } = told;
@@ -50,7 +50,7 @@ export function runEnd(state: RunState, error: string | undefined): RunEnd {
   return error === undefined ? { state } : { state, error: error || UNNAMED };
 }
 
-/** What does not go together is no success, and says why. */
+/** Why the members contradict each other, which is never a success. */
 function contradiction({ exit, signal, timed_out }: ToldEnd): string | undefined {
   if (exit === -1) return "the agent says that the script has ended, and gives no exit status";
   if (exit !== 0) return undefined;
@@ -61,12 +61,15 @@ function contradiction({ exit, signal, timed_out }: ToldEnd): string | undefined
     : undefined;
 }
 
-/** A word of a later version is not guessed at. */
+/** A word of a later version counts as unknown. */
 function knownState(word: string): RunState {
   return RUN_STATES.find((state) => state === word) ?? "unknown";
 }
 
-/** 126 is the script's own, or a signal's, or of what could not be executed: 1.0 tells these apart, 0.8 does not. */
+/**
+ * 126 may be the script's own, or mean a signal, or that it could not be executed: 1.0 distinguishes these, 0.8
+ * does not.
+ */
 function impliedState(told: ToldEnd, noExit: "never-ran" | "unknown"): RunState {
   const { exit, signal, timed_out, error } = told;
   if (exit === -1) return noExit;
@@ -75,8 +78,8 @@ function impliedState(told: ToldEnd, noExit: "never-ran" | "unknown"): RunState 
 }
 
 /**
- * The state that an answer without a result stands for. An agent refuses before it runs anything, with 4xx, or
- * with 503 when it has no room; whatever else went wrong there may have gone wrong afterwards.
+ * The state for an answer without a result. An agent refuses before it runs anything, with 4xx, or with 503 if
+ * it has no room; any other failure may have happened afterwards.
  */
 export function stateOfRefusal(status: number): "never-ran" | "unknown" {
   return (status >= 400 && status < 500) || status === 503 ? "never-ran" : "unknown";

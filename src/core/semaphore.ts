@@ -1,4 +1,4 @@
-/** At most `places` holders at once; the others wait in the order they came. */
+/** At most `slots` holders at once; the others wait in the order in which they came. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -7,7 +7,7 @@ export class Semaphore {
     this.#free = places;
   }
 
-  /** Resolves with the function that gives the place back; calling it again does nothing. */
+  /** Resolves with the function that gives the slot back; calling it again does nothing. */
   async acquire(): Promise<() => void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));

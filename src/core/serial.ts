@@ -1,6 +1,6 @@
 /**
- * Certificate serial numbers: read in every spelling of docs/PROTOCOL.md, section 4, and compared as numbers,
- * by bringing them into one form first.
+ * Certificate serial numbers: read in every form of docs/PROTOCOL.md, section 4, and converted to one form, in
+ * which they are compared.
  */
 
 /**
@@ -10,7 +10,7 @@
  */
 export type Serial = string;
 
-/** A certificate's own serial (hex digits, any case) in the common form. */
+/** Converts a certificate's own serial (hex digits, any case) to the common form. */
 export function serialFromHex(hex: string): Serial {
   const digits = hex.replaceAll(":", "").toLowerCase().replace(/^0+/, "");
   return digits === "" ? "00" : digits.padStart(digits.length + (digits.length % 2), "0");
@@ -22,8 +22,8 @@ const MAX_HEX_DIGITS = 40;
 /**
  * Reads plain hex, colon-separated hex, `0x...`, `serial=...`, or a decimal integer.
  *
- * Digits alone may be either decimal or hex: a list may have `3735928559` for deadbeef, and 0.8
- * stores `03` as hex. `readSerials` returns both readings so that a revocation never misses.
+ * Digits alone may be decimal or hex: a list may have `3735928559` for deadbeef, and 0.8 stores `03` as hex.
+ * `readSerials` returns both readings, so that a revocation never misses.
  */
 export function readSerials(text: string): Serial[] {
   const bare = text.trim().replace(/^serial=/i, "");
@@ -51,13 +51,13 @@ function padOctets(hex: string): string {
 
 export interface Revocations {
   readonly serials: ReadonlySet<Serial>;
-  /** Serials that lines name: one of digits alone has two readings, and is one. */
+  /** How many serials the lines name: digits alone have two readings, but count once. */
   readonly named: number;
-  /** Numbers of the lines that are not a serial: they revoke nothing, and somebody must be told. */
+  /** Numbers of the lines that are not a serial: they revoke nothing, and must be reported. */
   readonly badLines: readonly number[];
 }
 
-/** A revocation list: one serial a line; a `#` begins a comment, after a serial too. */
+/** A revocation list: one serial on each line; `#` begins a comment, also after a serial. */
 export function parseRevocations(text: string): Revocations {
   const serials = new Set<Serial>();
   const named = new Set<Serial>();
@@ -75,7 +75,7 @@ export function parseRevocations(text: string): Revocations {
   return { serials, named: named.size, badLines };
 }
 
-/** Reads the one-line serial file that pairing writes; undefined when it holds no hex serial. */
+/** Reads the one-line serial file that pairing writes; undefined if it has no hex serial. */
 export function readSerialLine(text: string): Serial | undefined {
   const line = text.trim();
   return line.length <= MAX_HEX_DIGITS && /^[0-9a-f]+$/i.test(line)
@@ -83,7 +83,7 @@ export function readSerialLine(text: string): Serial | undefined {
     : undefined;
 }
 
-/** How a table shows it: enough to tell two apart. */
+/** The short form for tables: enough to tell two apart. */
 export function shortSerial(serial: Serial): string {
   return serial.slice(0, 16);
 }

@@ -1,4 +1,4 @@
-/** What a host can run out of, in words (T65). */
+/** What a host can run out of, in plain words (T65). */
 
 export interface Shortage {
   readonly problem: string;
@@ -6,7 +6,7 @@ export interface Shortage {
   readonly remedy: string;
 }
 
-/** By the system's error code (errno(3)), as a call that starts or opens something reports it. */
+/** By the system's error code (errno(3)) from a call that starts or opens something. */
 const SHORTAGES: Readonly<Record<string, Shortage>> = {
   EAGAIN: {
     problem: "the limit of processes is reached",
@@ -23,7 +23,7 @@ const SHORTAGES: Readonly<Record<string, Shortage>> = {
   },
 };
 
-/** @returns undefined when the code is about something else */
+/** @returns undefined if the code means something else */
 export function shortageOf(code: string): Shortage | undefined {
   return Object.hasOwn(SHORTAGES, code) ? SHORTAGES[code] : undefined;
 }

@@ -1,4 +1,4 @@
-/** Programs that could not be started: whether that is certain, and why, in words. */
+/** Programs that could not be started: whether that is certain, and why, in plain words. */
 import { shortageOf } from "./shortage.ts";
 
 export const NO_PROGRAM = "it has no #! line and is not a program";
@@ -11,7 +11,7 @@ const WORDS: Readonly<Record<string, string>> = {
   E2BIG: "the arguments are longer than this system allows",
 };
 
-/** What fork(2) and execve(2) fail with before anything of the program has run. */
+/** Errors of fork(2) and execve(2) that mean that nothing of the program has run. */
 const NEVER_STARTED: readonly string[] = [
   ...Object.keys(WORDS),
   "EAGAIN",
@@ -23,7 +23,10 @@ const NEVER_STARTED: readonly string[] = [
   "EPERM",
 ];
 
-/** Whether a start that failed with this system error code has run nothing. No other code tells (T65). */
+/**
+ * Whether a start that failed with this system error code has run nothing. With other codes it is unknown
+ * (T65).
+ */
 export function neverStarted(code: string): boolean {
   return NEVER_STARTED.includes(code);
 }
@@ -32,14 +35,14 @@ function wordsFor(code: string): string {
   return WORDS[code] ?? shortageOf(code)?.problem ?? code;
 }
 
-/** Every answer about a script that never ran begins so, since 1.0. */
+/** Since 1.0, every answer about a script that never ran begins with this. */
 const NOT_EXECUTED = "cannot execute ";
 
 /**
- * What the caller and the log are told of a script.
+ * The message about a script for the caller and the log.
  *
  * @param code of the system, or what was thrown instead
- * @param mayHaveRun whether that leaves open if it was started
+ * @param mayHaveRun whether it may have been started
  */
 export function startProblem(path: string, code: string, mayHaveRun: boolean): string {
   const shortage = shortageOf(code);
@@ -51,8 +54,8 @@ export function startProblem(path: string, code: string, mayHaveRun: boolean): s
 }
 
 /**
- * Whether an agent's words say for certain that a script never ran. Agents of 1.0 used the same beginning
- * where it may have.
+ * Whether an agent's message says for certain that a script never ran. Agents of 1.0 used the same beginning
+ * for scripts that may have.
  */
 export function saysNeverStarted(error: string): boolean {
   const reason = error.slice(error.lastIndexOf(": ") + 2);

@@ -1,14 +1,14 @@
 /** Text that came from elsewhere, made safe to show or to carry. */
 
-// Everything a terminal may obey or be confused by, except newline and tab: C0, DEL, C1, and the
-// bidirectional controls that reorder what is read.
+// Everything that a terminal may obey or be confused by, except newline and tab: C0, DEL, C1, and the
+// bidirectional controls that reorder text.
 const TERMINAL_CONTROLS =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
- * What another host sent, safe on an operator's terminal (T06, T29): controls become visible. A carriage
- * return before a newline moves nothing, and is left out.
+ * Makes text from another host safe for an operator's terminal (T06, T29): controls become visible. A carriage
+ * return before a newline is harmless, and is left out.
  */
 export function forTerminal(text: string): string {
   return text.replace(TERMINAL_CONTROLS, (char, at: number) => {
@@ -19,12 +19,12 @@ export function forTerminal(text: string): string {
   });
 }
 
-/** The same for what stands in one line, such as a table's cell: no newline or tab forges another (T29). */
+/** The same for text in one line, such as a table's cell: no newline or tab can forge another (T29). */
 export function forOneLine(text: string): string {
   return forTerminal(text).replace(/[\n\t]+/g, " ");
 }
 
-/** A line of ours with values that came from elsewhere: none of them can end it, or draw over it (T74). */
+/** Our own line with values from elsewhere: none of them can end it or draw over it (T74). */
 export function screenLine(
   words: TemplateStringsArray,
   ...values: readonly (string | number)[]
@@ -33,8 +33,8 @@ export function screenLine(
 }
 
 /**
- * JSON that may be read on a terminal (T74): the same value, in which nothing is raw that a terminal
- * obeys. C0 is escaped in any JSON text, and outside of its texts JSON has no such character.
+ * JSON that is safe on a terminal (T74): the same value, with everything escaped that a terminal obeys. C0 is
+ * always escaped in JSON texts, and JSON has no such characters outside of them.
  */
 export function jsonForScreen(json: string): string {
   return json.replace(
@@ -48,7 +48,7 @@ const lossyUtf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export interface DecodedText {
   readonly text: string;
-  /** False when the bytes were not UTF-8, so that `text` has lost some of them. */
+  /** False if the bytes were not UTF-8, so that `text` has lost some of them. */
   readonly exact: boolean;
 }
 
@@ -62,7 +62,7 @@ export function decodeText(bytes: Uint8Array): DecodedText {
 
 const PIECE_LENGTH = 65_536;
 
-/** The text in pieces of at most 64 Ki characters, cut behind a newline where there is one. */
+/** The text in pieces of at most 64 Ki characters, cut after a newline if there is one. */
 export function* inPieces(text: string): Generator<string> {
   for (let start = 0; start < text.length; ) {
     const piece = text.slice(start, start + PIECE_LENGTH);
@@ -73,26 +73,27 @@ export function* inPieces(text: string): Generator<string> {
   }
 }
 
-/** Where a piece that goes on is cut. */
+/** Where to cut a piece that is not the last. */
 function cutBehind(piece: string): number {
   const newline = piece.lastIndexOf("\n");
   if (newline >= 0) return newline + 1;
-  // Neither a pair of surrogates nor a carriage return and its newline are torn apart.
+  // Keeps a pair of surrogates, and a carriage return and its newline, together.
   return /[\ud800-\udbff\r]$/.test(piece) ? piece.length - 1 : piece.length;
 }
 
 const MAX_TYPED = 64;
 
-/** The candidate closest to what was typed, when it is close enough to be a slip of the hand. */
+/** The candidate closest to what was typed, if it is close enough to be a typing error. */
 export function nearestMatch(typed: string, candidates: readonly string[]): string | undefined {
-  // Nothing that is this long is a slip of the hand, and the comparison takes the product of both lengths.
+  // Nothing this long is a typing error, and the comparison takes time in proportion to the product of both
+  // lengths.
   if (typed.length > MAX_TYPED) return undefined;
   let best: string | undefined;
-  // Never so many changes that nothing of what was typed is left.
+  // Never so many changes that nothing typed is left.
   let bestDistance = Math.min(typed.length, Math.max(2, Math.floor(typed.length / 3)) + 1);
   for (const candidate of candidates) {
     const begins = candidate.startsWith(typed) && typed.length > 2;
-    // At least as many changes as one is longer than the other.
+    // At least as many changes as the difference in length.
     if (!begins && Math.abs(candidate.length - typed.length) >= bestDistance) continue;
     const distance = begins ? 1 : editDistance(typed, candidate);
     if (distance < bestDistance) {

@@ -1,6 +1,6 @@
-/** Times as the files, the wire and the screen spell them. */
+/** Times as written in files, on the wire and on the screen. */
 
-/** As certificates and syslog name them. */
+/** As named in certificates and syslog. */
 export const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 const DAY_MS = 86_400_000;
@@ -15,7 +15,7 @@ export function isoDay(time: Date): string {
   return time.toISOString().slice(0, 10);
 }
 
-/** Reads what isoSeconds wrote, fractions of a second too; undefined when it is not a time. */
+/** Reads what isoSeconds writes, also with fractions of a second; undefined if it is not a time. */
 export function parseIso(text: string): Date | undefined {
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text) ? new Date(text) : undefined;
   return time === undefined || Number.isNaN(time.getTime()) ? undefined : time;
@@ -28,7 +28,7 @@ export function opensslTime(time: Date): string {
   return `${MONTHS[time.getUTCMonth()]} ${day} ${clock} ${time.getUTCFullYear()} GMT`;
 }
 
-/** Reads OpenSSL's text form; undefined when it is not one, or names a day or hour that does not exist. */
+/** Reads OpenSSL's text form; undefined if it is not one, or names a day or hour that does not exist. */
 export function parseOpensslTime(text: string): Date | undefined {
   const match = /^([A-Z][a-z]{2}) +(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4}) GMT$/.exec(
     text.trim(),
@@ -49,12 +49,12 @@ export function addDays(time: Date, days: number): Date {
   return new Date(time.getTime() + days * DAY_MS);
 }
 
-/** Whole days from one moment to another, rounded down; negative when it has passed. */
+/** Whole days from one moment to another, rounded down; negative if the second is earlier. */
 export function daysBetween(from: Date, to: Date): number {
   return Math.floor((to.getTime() - from.getTime()) / DAY_MS);
 }
 
-/** Reads a Date header in the one form that is sent today (RFC 9110 section 5.6.7); undefined otherwise. */
+/** Reads a Date header in the form that is sent today (RFC 9110 section 5.6.7); undefined otherwise. */
 export function parseHttpDate(text: string): Date | undefined {
   const match = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) GMT$/.exec(
     text,

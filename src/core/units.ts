@@ -18,7 +18,7 @@ export function parseRateLimit(text: string): RateLimit | undefined {
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
-/** Bytes from `4096`, `512K`, `64M` or `1G`; undefined when it is none, or more than 1 TiB. */
+/** Bytes from `4096`, `512K`, `64M` or `1G`; undefined for anything else, or more than 1 TiB. */
 export function parseByteSize(text: string): number | undefined {
   const match = /^(\d{1,13})\s*(?:([KMG])i?)?B?$/i.exec(text.trim());
   const unit = SIZE_UNITS[(match?.[2] ?? "").toUpperCase()];
@@ -27,13 +27,13 @@ export function parseByteSize(text: string): number | undefined {
   return bytes > 0 && bytes <= 2 ** 40 ? bytes : undefined;
 }
 
-/** `1.5 MiB`, `312 bytes`: how a size is shown. */
+/** A size for people: `1.5 MiB`, `312 bytes`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
   const units = ["KiB", "MiB", "GiB", "TiB"];
   let value = bytes;
   let unit = -1;
-  // What would be shown as 1024.0 is 1 of the next unit.
+  // Something that would be shown as 1024.0 is 1 of the next unit.
   while (value >= 1023.95 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;

@@ -1,8 +1,8 @@
-/** What is said of a name that a request has and the API does not know. */
+/** The message about a name in a request that the API does not know. */
 import { lowerAscii } from "./net/host-name.ts";
 import { nearestMatch } from "./text.ts";
 
-/** Longer ones come from nobody's hand, and one could be as long as the request. */
+/** Nobody types longer ones, and one could be as long as the request. */
 const MAX_SHOWN = 64;
 
 /** `unknown member "arguments"; did you mean args?`, or which members there are. */
@@ -19,7 +19,7 @@ export function unknownParameter(name: string, members: readonly string[]): stri
   return `unknown query parameter "${name.slice(0, MAX_SHOWN)}"; ${next}`;
 }
 
-/** A slip of the hand, or a longer word for the same: `arguments` begins as `args` does. */
+/** A typing error, or a longer word for the same: `arguments` begins like `args`. */
 function nearestMember(name: string, known: readonly string[]): string | undefined {
   const lower = lowerAscii(name.slice(0, MAX_SHOWN + 1));
   return nearestMatch(lower, known) ?? known.find((word) => lower.startsWith(word.slice(0, 3)));

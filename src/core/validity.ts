@@ -1,4 +1,4 @@
-/** Whether a certificate that has just been made elsewhere is valid by this host's clock (T68). */
+/** Whether a certificate that another host has just made is valid by this host's clock (T68). */
 import { opensslTime } from "./time.ts";
 
 export interface Validity {
@@ -7,8 +7,8 @@ export interface Validity {
 }
 
 /**
- * What is wrong, as the rest of a sentence that begins with the certificate; undefined when it is valid. It
- * says which clock to look at.
+ * What is wrong, as the rest of a sentence that begins with the certificate; undefined if it is valid. It says
+ * which clock to check.
  */
 export function validityProblem({ notBefore, notAfter }: Validity, now: Date): string | undefined {
   const here = `this host's clock says ${opensslTime(now)}`;

@@ -22,7 +22,7 @@ import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file
 
 export const DEFAULT_AGENT_CONFIG = "/etc/ctrl-exec-agent/agent.conf";
 
-/** Tells update-ctrl-exec-serial where the agent.conf of the agent that runs it is. */
+/** Tells update-ctrl-exec-serial the path of its agent's agent.conf. */
 export const AGENT_CONFIG_VARIABLE = "CTRL_EXEC_AGENT_CONFIG";
 
 const shape = z.object({
@@ -47,7 +47,7 @@ const shape = z.object({
   rate_limit_volume: withDefault(rateLimit, limit("10/60/300")),
   rate_limit_probe: withDefault(rateLimit, limit("3/600/3600")),
   rate_limit_disable: withDefault(flag, false),
-  // The file's reader makes text of it; z.record would drop a tag named __proto__.
+  // The file's reader has made it text; z.record would drop a tag named __proto__.
   tags: withDefault(z.custom<Readonly<Record<string, string>>>(), {}),
 });
 
@@ -71,13 +71,13 @@ export type AgentKey = keyof Settings;
 
 /** The settings with every path filled in. Times are seconds. */
 export type AgentConfig = Settings & {
-  /** The file it came from; what has no path of its own stands in its folder. */
+  /** The file it was read from; files without a path of their own are in its folder. */
   readonly file: string;
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
   readonly revoked_serials: string;
-  /** agent.conf has the key itself: the file must be there (docs/CONFIGURATION.md, `revoked_serials`). */
+  /** agent.conf has this key, so the file must exist (docs/CONFIGURATION.md, `revoked_serials`). */
   readonly namesRevocationFile: boolean;
   readonly dispatcher_serial_path: string;
 };

@@ -1,10 +1,10 @@
 /**
- * Configuration text to raw settings. Two spellings, one shape: `key = value` lines with
- * `[section]` headers, and TOML for a path that ends in `.toml` (docs/CONFIGURATION.md, "Syntax").
+ * Parses configuration text into raw settings. It takes two syntaxes: `key = value` lines with `[section]`
+ * headers, and TOML for a path that ends in `.toml` (docs/CONFIGURATION.md, "Syntax").
  */
 import { CtrlExecError, messageOf } from "../errors.ts";
 
-/** A value as the file has it: text in the .conf form; TOML also has numbers, booleans and lists. */
+/** A value as in the file: text in the .conf form; TOML also has numbers, booleans and lists. */
 export type RawValue = string | number | boolean | readonly RawValue[];
 
 export interface RawSettings {
@@ -21,11 +21,11 @@ export interface RawSection {
 
 export interface RawEntry {
   readonly value: RawValue;
-  /** First line is 1. */
+  /** The first line is 1. */
   readonly line: number;
 }
 
-/** @param file named in errors; its ending chooses the syntax */
+/** @param file named in errors; its ending selects the syntax */
 export async function readSettings(file: string, text: string): Promise<RawSettings> {
   return file.endsWith(".toml") ? await readToml(file, text) : readConf(file, text);
 }
@@ -73,7 +73,7 @@ async function readToml(file: string, text: string): Promise<RawSettings> {
   try {
     table = parse(text);
   } catch (thrown) {
-    // smol-toml's message has a sketch of the place below its first line.
+    // After its first line, smol-toml's message has an excerpt of the file.
     const [reason = ""] = messageOf(thrown).split("\n");
     const line =
       typeof thrown === "object" && thrown !== null && "line" in thrown ? thrown.line : "?";
@@ -118,8 +118,8 @@ function tomlValue(file: string, line: number, key: string, value: unknown): Raw
 }
 
 /**
- * The parser keeps no positions; the first line that sets a key, or opens its table, is the one a
- * person looks for. None is known for a key in an inline table.
+ * The parser keeps no positions, so this finds the first line that sets a key or opens its table. It finds none
+ * for a key in an inline table.
  */
 function linesOfKeys(text: string): ReadonlyMap<string, number> {
   const lines = new Map<string, number>();

@@ -1,9 +1,9 @@
 /**
- * The kinds of value a configuration key can have. Each takes the .conf form (text) and the TOML
- * form (a number, boolean or list), and says what it expected.
+ * The types of value that a configuration key can have. Each takes the .conf form (text) and the TOML form (a
+ * number, boolean or list), and says what it expected.
  *
- * zod/mini is zod without its method chains: every command reads a configuration, and this form
- * starts 7 ms sooner.
+ * zod/mini is zod without its method chains: every command reads a configuration, and this form starts 7 ms
+ * sooner.
  */
 import * as z from "zod/mini";
 import { isArrayOfText } from "../json.ts";
@@ -11,11 +11,11 @@ import { isResolvableName, lowerAscii } from "../net/host-name.ts";
 import { isIp } from "../net/ip-address.ts";
 import { parseByteSize, parseRateLimit } from "../units.ts";
 
-/** What a key that is not in the file means. zod names it so, because `default` is a reserved word. */
+/** The value of a key that is not in the file. zod calls it `_default` because `default` is a reserved word. */
 export const withDefault = z._default;
 export const optional = z.optional;
 
-/** A value as `read` makes it; undefined from `read` means that it is not what was expected. */
+/** A value converted by `read`, which returns undefined if it is not what was expected. */
 function field<Value>(read: (value: unknown) => Value | undefined, expected: string) {
   return z.transform((value: unknown, context): Value => {
     const result = read(value);
@@ -43,7 +43,7 @@ export function wholeNumber(min: number, max: number) {
 
 export const port = wholeNumber(0, 65_535);
 
-/** A timer holds 2^31-1 milliseconds, 24 days; one that is set for longer fires at once. */
+/** A timer can hold 2^31-1 milliseconds, 24 days; a longer one would fire at once. */
 export const MAX_TIMER_SECONDS = 2_147_483;
 
 export const seconds = wholeNumber(1, MAX_TIMER_SECONDS);
@@ -84,10 +84,10 @@ export const pathList = listField(
   (items) => items.length > 0 && items.every((item) => ABSOLUTE.test(item)),
 );
 
-/** `a, b` in the .conf form, a list in TOML. What an item may be is its reader's to say. */
+/** `a, b` in the .conf form, a list in TOML. Whoever uses the list checks its items. */
 export const commaList = listField(",", "expected a comma-separated list", () => true);
 
-/** Names as a Host header has them, without their ports; in lower case. */
+/** Names as in a Host header, without ports; in lower case. */
 export const hostNames = z.pipe(
   listField(
     ",",

@@ -1,4 +1,4 @@
-/** Raw settings to a typed configuration, through the one schema of its file. */
+/** Converts raw settings to a typed configuration, with the schema of the file. */
 import type * as z from "zod/mini";
 import { CtrlExecError } from "../errors.ts";
 import { nearestMatch } from "../text.ts";
@@ -17,11 +17,11 @@ export interface LoadedConfig<Config> {
 
 export interface ConfigSchema<Shape extends z.ZodMiniObject> {
   readonly shape: Shape;
-  /** Sections with free keys, such as [tags]; each is one key of the shape that holds a record. */
+  /** Sections with any keys, such as [tags]; each is one key of the schema, a record. */
   readonly openSections: readonly string[];
   /** Keys that 0.8 knew under another name; the old name still works. */
   readonly aliases: Readonly<Record<string, string>>;
-  /** Keys that no longer mean anything, with what replaced them. */
+  /** Keys that no longer have a meaning, with what replaced them. */
   readonly removed: Readonly<Record<string, string>>;
 }
 
@@ -46,7 +46,7 @@ export async function parseConfig<Shape extends z.ZodMiniObject>(
     values[name] = textRecord(section.keys);
     for (const [key, { line }] of section.keys) {
       if (!keyNames(schema).includes(key)) continue;
-      // Below the header it is no setting: unnoticed, it would leave allowed_ips open.
+      // After a section header it is not a setting: unnoticed, that would leave allowed_ips open.
       warnings.push({ key, message: `line ${line} is in [${name}] and sets nothing` });
     }
   }
@@ -55,7 +55,7 @@ export async function parseConfig<Shape extends z.ZodMiniObject>(
   throw configError(file, parsed.error.issues, known);
 }
 
-/** Top-level keys that the schema knows, under their present names; the rest becomes warnings. */
+/** Top-level keys that the schema knows, under their current names; the others become warnings. */
 function collectKnown(
   settings: RawSettings,
   schema: ConfigSchema<z.ZodMiniObject>,
@@ -73,7 +73,7 @@ function collectKnown(
     } else if (!names.includes(key)) {
       warnings.push({ key: typed, message: unknownMessage("key", typed, names, entry.line) });
     } else if (key === typed || !settings.keys.has(key)) {
-      // The present name wins over its deprecated alias.
+      // The current name wins over its deprecated alias.
       known.set(key, { ...entry, typed });
     }
   }

@@ -73,7 +73,7 @@ export type ControllerKey = keyof Settings;
 
 /** The settings with every path filled in. Times are seconds. */
 export type ControllerConfig = Settings & {
-  /** The file it came from; what has no path of its own stands in its folder. */
+  /** The file it was read from; files without a path of their own are in its folder. */
   readonly file: string;
   readonly ca_dir: string;
   readonly cert: string;
@@ -101,7 +101,9 @@ export async function parseControllerConfig(
   };
 }
 
-/** What makes a further command use the same file: ` --config <file>`, or nothing for the usual one. */
+/**
+ * The option that makes another command use the same file: ` --config <file>`, or nothing for the usual one.
+ */
 export function configArgument(file: string): string {
   return file === DEFAULT_CONTROLLER_CONFIG ? "" : ` --config ${shellWord(file)}`;
 }

@@ -1,4 +1,4 @@
-/** Events of the control host, whichever face was used. */
+/** Events of the control host, from the command line or the API. */
 import type { Entries } from "./entry.ts";
 
 export const CONTROLLER_EVENTS = {

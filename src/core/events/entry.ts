@@ -1,14 +1,16 @@
-/** What the catalogue says of an event, and the type that follows from it. */
+/** An event in the catalogue, and the type that follows from it. */
 import type { FieldName, FieldValue } from "./fields.ts";
 
 export type Level = "info" | "warning" | "err";
 
 export interface Entry {
-  /** The line's ACTION; without it the event's own name. Events of one action differ in level and fields. */
+  /**
+   * The line's ACTION, if it is not the event's name. Events with the same action differ in level and fields.
+   */
   readonly action?: string;
   readonly level: Level;
   readonly fields: readonly FieldName[];
-  /** Fields that a line may be without. */
+  /** Fields that a line may lack. */
   readonly maybe?: readonly FieldName[];
   /** When it is written, as docs/LOGGING.md shows it: Markdown, no line breaks. */
   readonly when: string;

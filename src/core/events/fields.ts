@@ -7,7 +7,7 @@ interface Field<Kind extends string> {
   readonly meaning: string;
 }
 
-/** What the code gives for each kind; in a line a list is joined by commas. */
+/** The type of each kind in the code; in a line, a list is joined by commas. */
 interface Kinds {
   readonly text: string;
   readonly number: number;

@@ -6,11 +6,11 @@ import { ipVersion } from "./ip-address.ts";
 export interface AddressPrefix {
   readonly family: "ipv4" | "ipv6";
   readonly address: string;
-  /** Length of the prefix in bits; a single address has all of them. */
+  /** Length of the prefix in bits; a single address has the full length. */
   readonly bits: number;
 }
 
-/** `::ffff:0:0/96` is where IPv6 keeps the IPv4 addresses. */
+/** IPv4 addresses are `::ffff:0:0/96` in IPv6. */
 const MAPPED_BITS = 96;
 
 /** Reads `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`; undefined when the text is none of these. */
@@ -28,7 +28,7 @@ export function parseAddressPrefix(text: string): AddressPrefix | undefined {
 }
 
 export class AddressList {
-  // Two lists: BlockList would take an IPv4 address for a member of ::/0.
+  // Two lists, because BlockList would count an IPv4 address as a member of ::/0.
   readonly #lists: Readonly<Record<AddressPrefix["family"], BlockList>>;
 
   private constructor(lists: Readonly<Record<AddressPrefix["family"], BlockList>>) {
@@ -36,7 +36,7 @@ export class AddressList {
   }
 
   static async of(prefixes: readonly AddressPrefix[]): Promise<AddressList> {
-    // Loaded by who needs it: it brings the streams along that an agent does without.
+    // Loaded only when needed: it loads the streams, which an agent does without.
     const { BlockList } = await import("node:net");
     const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
     for (const { family, address, bits } of prefixes) {

@@ -7,7 +7,7 @@ import { ipVersion, isIp, isLinkLocal } from "./ip-address.ts";
 
 const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
-/** Characters of a name, which DNS spells in 255 bytes (RFC 1035 section 3.1). */
+/** Most characters in a name, which takes 255 bytes in DNS (RFC 1035 section 3.1). */
 const MAX_NAME = 253;
 
 /** RFC 1123 section 2.1: labels of letters, digits and inner hyphens. */
@@ -19,14 +19,14 @@ export function isHostName(name: string): boolean {
   );
 }
 
-/** Whether a resolver may know it: not every name of DNS is a host name (RFC 2181 section 11). */
+/** Whether a resolver may know it: not every DNS name is a host name (RFC 2181 section 11). */
 export function isResolvableName(name: string): boolean {
   return /^[A-Za-z0-9._-]+$/.test(name) && name.length <= MAX_NAME;
 }
 
 /**
- * The name in the control host's own certificate. No agent is paired under it: it is what tells the
- * control host's certificate from an agent's, which the same CA signs.
+ * The name in the control host's own certificate. No agent is paired under it: it tells the control host's
+ * certificate from an agent's, which the same CA signs.
  */
 export const CONTROLLER_NAME = "ctrl-exec";
 
@@ -34,9 +34,9 @@ export const CONTROLLER_NAME = "ctrl-exec";
 const MAX_PAIRED_NAME = 250;
 
 /**
- * Why no host can be paired under the name; undefined when one can. A name that ends in a number is an IPv4
- * address to a resolver or to a URL, or none: the last label of a host name is not all digits (RFC 1123
- * section 2.1; "ends in a number" of the URL standard).
+ * Why no host can be paired under the name; undefined if one can. Resolvers and URLs take a name that ends in a
+ * number for an IPv4 address, or reject it: the last label of a host name is not all digits (RFC 1123 section
+ * 2.1; "ends in a number" of the URL standard).
  */
 export function pairedNameProblem(name: string): string | undefined {
   if (!isHostName(name)) return "not a host name";
@@ -47,12 +47,12 @@ export function pairedNameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** Host names compare without case, and only ASCII letters have one (RFC 4343): U+212A is no k. */
+/** Host names are compared without regard to case, in ASCII only (RFC 4343): U+212A is not a k. */
 export function sameHostName(a: string, b: string): boolean {
   return lowerAscii(a) === lowerAscii(b);
 }
 
-/** As host names compare. */
+/** Lower-cases only ASCII letters, as host names are compared. */
 export function lowerAscii(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
@@ -64,19 +64,19 @@ export function plainAddress(address: string): string {
 }
 
 /**
- * What no RFC has and every resolver reads: `127.1`, `0x7f.1`, `2130706433`, and `10.0.0.012`, which is 10.0.0.10.
- * It would dial another host than the one that is read, locked and recorded.
+ * Forms that no RFC defines but every resolver accepts: `127.1`, `0x7f.1`, `2130706433`, and `10.0.0.012`,
+ * which is 10.0.0.10. They would dial another host than the one that is shown, locked and recorded.
  */
 const ODD_ADDRESS = /^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*$/i;
 
-/** Whether a resolver takes the name for an address that it is not written as. */
+/** Whether a resolver reads the name as an address that it does not look like. */
 export function readsAsOtherAddress(name: string): boolean {
   return ODD_ADDRESS.test(name) && !isIp(name);
 }
 
 /**
- * The one spelling of an address that texts are compared in; IPv6 has many, one with IPv4 inside. A zone
- * stays as it is typed, since interfaces have names with case.
+ * The canonical form of an address, for comparison; IPv6 has many forms, one with IPv4 inside. A zone stays as
+ * typed, since interface names have case.
  */
 export function canonicalAddress(address: string): string {
   if (ipVersion(address) !== 6) return address;
@@ -96,7 +96,7 @@ function canonicalIpv6(address: string): string {
   return bytes.join(".");
 }
 
-/** A host as an operator names it. */
+/** A host as named by an operator. */
 export interface Target {
   /** Exactly what was typed, without the port. */
   readonly name: string;
@@ -104,10 +104,10 @@ export interface Target {
 }
 
 /**
- * Whether an address stands for one host that can be called. A zone says nothing but beside a link-local
- * address (RFC 4007 section 6): with any other the kernel ignores it, and one host would have as many
- * spellings as there are zones, none of which an auth hook knows (T67). For the same reason an interface is
- * named, not numbered. The unspecified address reaches this host itself.
+ * Whether an address stands for one host that can be called. A zone has a meaning only with a link-local
+ * address (RFC 4007 section 6): with any other, the kernel ignores it, and one host would have as many
+ * spellings as there are zones, none of which an auth hook knows (T67). For the same reason an interface must
+ * be named, not numbered. The unspecified address reaches this host itself.
  */
 function namesOneHost(address: string): boolean {
   const [canonical = "", zone] = canonicalAddress(address).split("%", 2);
@@ -116,8 +116,8 @@ function namesOneHost(address: string): boolean {
 }
 
 /**
- * Reads `host`, `host:port`, `address`, `address:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
- * Returns undefined when the text is none of these, or an address that is not a host's.
+ * Reads `host`, `host:port`, `address`, `address:port`, `[v6]`, `[v6]:port` or a bare IPv6 address. Returns
+ * undefined if the text is none of these, or an address that cannot be a host's.
  */
 export function parseTarget(text: string): Target | undefined {
   const target = readTarget(text);
@@ -143,7 +143,7 @@ function withPort(name: string, digits: string | undefined): Target | undefined 
   return port >= 1 && port <= 65_535 ? { name, port } : undefined;
 }
 
-/** `host:port` as a person writes it, with brackets around IPv6. */
+/** `host:port`, with brackets around IPv6. */
 export function formatHostPort(host: string, port: number): string {
   return ipVersion(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }

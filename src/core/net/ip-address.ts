@@ -1,16 +1,18 @@
-/** What is an IP address; node:net knows it too, and costs a program that loads it 6 ms and its streams. */
+/** Recognises IP addresses; node:net can too, but loading it costs 6 ms and its streams. */
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 const IPV6_GROUP = /^[0-9A-Fa-f]{1,4}$/;
 
-/** Of a link-local address: the interface it is meant on (RFC 4007 section 11). */
+/** The zone of a link-local address: its interface (RFC 4007 section 11). */
 const ZONE = /%[0-9A-Za-z._:-]+$/;
 
 /** fe80::/10 (RFC 4291 section 2.5.6): there is one on every interface, so without a zone it names no host. */
 const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i;
 
-/** 4 or 6 for an address as node:net takes it (and `_` in a zone), without brackets; 0 for anything else. */
+/**
+ * 4 or 6 for an address that node:net accepts (and with `_` in a zone), without brackets; 0 for anything else.
+ */
 export function ipVersion(text: string): 0 | 4 | 6 {
   if (isIpv4(text)) return 4;
   return isIpv6(text) ? 6 : 0;
@@ -20,12 +22,12 @@ export function isIp(text: string): boolean {
   return ipVersion(text) !== 0;
 }
 
-/** @param address of IPv4 or IPv6, with or without a zone */
+/** @param address IPv4 or IPv6, with or without a zone */
 export function isLinkLocal(address: string): boolean {
   return LINK_LOCAL.test(address);
 }
 
-/** Whether it names no host: link-local, and no zone says on which interface. */
+/** Whether it names no host: link-local, without a zone that says on which interface. */
 export function lacksZone(address: string): boolean {
   return isLinkLocal(address) && !address.includes("%");
 }
@@ -44,7 +46,7 @@ function isIpv6(text: string): boolean {
     .filter((part) => part !== "")
     .flatMap((part) => part.split(":"));
   const last = groups.at(-1) ?? "";
-  // An IPv4 address may stand for the last two groups.
+  // The last two groups may be written as an IPv4 address.
   const mixed = isIpv4(last) && address.endsWith(last);
   if (mixed) groups.splice(-1, 1, "0", "0");
   if (!groups.every((group) => IPV6_GROUP.test(group))) return false;

@@ -1,6 +1,6 @@
-/** Base64 of what comes in chunks. */
+/** Base64 of bytes that come in chunks. */
 
-/** Three bytes make four characters: what is over waits for the next chunk. */
+/** Three bytes make four characters: left-over bytes wait for the next chunk. */
 export function* base64Of(chunks: Iterable<Uint8Array>): Generator<string> {
   let over = Buffer.alloc(0);
   for (const chunk of chunks) {
@@ -12,7 +12,7 @@ export function* base64Of(chunks: Iterable<Uint8Array>): Generator<string> {
   yield over.toString("base64");
 }
 
-/** The bytes of base64 that is cut anywhere. */
+/** The bytes of base64 text that may be cut anywhere. */
 export function* bytesOf(parts: Iterable<string>): Generator<Buffer> {
   let over = "";
   for (const part of parts) {

@@ -1,6 +1,6 @@
-/** Bytes that come in pieces, as small as a peer likes: they are joined only when somebody looks at them. */
+/** Bytes that arrive in pieces, however small: they are joined only when somebody looks at them. */
 
-/** A piece costs some 100 bytes beside its own, and may be one byte long. */
+/** A piece costs some 100 bytes on top of its own, and may be one byte long. */
 const MAX_PIECES = 1024;
 
 export class BytePieces {
@@ -26,9 +26,9 @@ export class BytePieces {
     return joined;
   }
 
-  /** Lets go of all that is held but these bytes. */
+  /** Releases everything except these bytes. */
   keep(bytes: Buffer): void {
-    // An empty rest would hold what it was cut from.
+    // An empty rest would keep the buffer that it was cut from.
     this.#pieces = bytes.length === 0 ? [] : [bytes];
     this.#length = bytes.length;
   }

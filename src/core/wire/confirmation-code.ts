@@ -1,9 +1,9 @@
 /**
  * The six digits that both screens show during pairing (docs/PROTOCOL.md, section 1). There are two kinds: one
- * covers both hosts, the other, of 0.8 and 1.0, the request alone.
+ * covers both hosts; the other, from 0.8 and 1.0, the request alone.
  */
 
-/** What a code covers. Whoever may choose the request can choose a code of the second kind, within seconds. */
+/** What a code covers. Whoever chooses the request can choose a code of the second kind, within seconds. */
 export type CodeCovers = "both" | "request";
 
 /** What the operator compares with the agent's screen. */
@@ -12,11 +12,11 @@ export interface Confirmation {
   readonly covers: CodeCovers;
 }
 
-/** What goes into a code that covers both hosts. Values are 64 lower-case hex digits: 32 random bytes. */
+/** The parts of a code that covers both hosts. Values are 64 lower-case hex digits: 32 random bytes. */
 export interface CodeParts {
   /** The certificate request's PEM text exactly as sent. */
   readonly csr: string;
-  /** The control host's certificate as it was shown in the handshake, DER. */
+  /** The control host's certificate as shown in the handshake, DER. */
   readonly certificate: Uint8Array;
   readonly agentValue: string;
   readonly controllerValue: string;
@@ -27,12 +27,12 @@ export function confirmationCode(csrPem: string): string {
   return sixDigits(new Bun.CryptoHasher("sha256").update(csrPem, "utf8").digest());
 }
 
-/** What there is to compare when one side takes no part in an exchange. */
+/** The confirmation if one side does not exchange values. */
 export function ofRequestAlone(csrPem: string): Confirmation {
   return { code: confirmationCode(csrPem), covers: "request" };
 }
 
-/** Covers both hosts. Neither side knew the other's value when it was bound to its own (T07). */
+/** Covers both hosts. Neither side knew the other's value when it committed to its own (T07). */
 export function exchangedCode(parts: CodeParts): string {
   return sixDigits(
     digest(
@@ -45,13 +45,19 @@ export function exchangedCode(parts: CodeParts): string {
   );
 }
 
-/** What the agent sends ahead of its value: it binds the agent to the value and tells nothing of it. Hex. */
+/**
+ * The commitment that the agent sends before its value: it binds the agent to the value and reveals nothing.
+ * Hex.
+ */
 export function commitmentTo(agentValue: string, csr: string): string {
   const value = Buffer.from(agentValue, "hex");
   return digest("ctrl-exec pairing commitment 1", csr, value).toString("hex");
 }
 
-/** SHA-256 over the fields, each after its length in four bytes: no two lists of fields are one text. */
+/**
+ * SHA-256 over the fields, each preceded by its length in four bytes, so that no two lists of fields give the
+ * same bytes.
+ */
 function digest(...fields: readonly (string | Uint8Array)[]): Buffer {
   const hasher = new Bun.CryptoHasher("sha256");
   for (const field of fields) {

@@ -1,13 +1,13 @@
-/** Why a connection failed, in words a person can act on, from the code a library gives. */
+/** Why a connection failed, in words that a person can act on, from a library's error code. */
 import { type ConnectionProblem, networkProblem } from "./network-problem.ts";
 
-/** How far the connection had come. */
+/** How far the connection had got. */
 export type ConnectionPhase = "connect" | "handshake" | "request";
 
-/** What a connection that stood can still end with; other codes of the network mean something else then. */
+/** Codes with which an established connection can still fail; other network codes then mean something else. */
 const ON_THE_WAY = ["EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EPERM", "ETIMEDOUT"];
 
-/** Whether the peer's TLS refused the certificate of this side: nothing that was sent to it was read. */
+/** Whether the peer's TLS refused our certificate: it has read nothing that was sent to it. */
 export function refusesCertificate(code: string): boolean {
   return OTHER_CA.test(code) || NOT_VALID.test(code);
 }
@@ -56,7 +56,7 @@ export function connectionProblem(
 
 type Explain = (peer: string, place: string) => ConnectionProblem;
 
-/** Alerts of the peer, about the certificate that it was shown. */
+/** The peer's alerts about our certificate. */
 const OTHER_CA =
   /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_REQUIRED|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|DECRYPT_ERROR|ACCESS_DENIED)/;
 const NOT_VALID = /ALERT_CERTIFICATE_(EXPIRED|REVOKED)/;
@@ -119,7 +119,7 @@ function closed(phase: ConnectionPhase, peer: string, place: string): Connection
   }
   return {
     message: `the ${peer} at ${place} closed the connection before TLS`,
-    // It closes without a word, so that a flood costs it nothing: the reason is known there alone.
+    // It closes without an answer, so that a flood costs it nothing: only its log has the reason.
     hint:
       peer === "agent"
         ? "Its rate limit or its allowed_ips may keep this host out, or its connections are used up: look for ACTION=rate-block, ip-block, accept-fatal, tls-failure or hang-up in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there."

@@ -1,6 +1,6 @@
 /**
- * What HTTP messages have in common here, and the messages of the pairing port: one request and two
- * complete responses on one connection (docs/PROTOCOL.md, section 1). Bodies have a Content-Length.
+ * The common parts of HTTP messages, and the messages of the pairing port: one request and two complete
+ * responses on one connection (docs/PROTOCOL.md, section 1). Bodies have a Content-Length.
  */
 
 import { CtrlExecError } from "../errors.ts";
@@ -15,19 +15,19 @@ export interface HttpMessage {
 
 const HEAD_END = "\r\n\r\n";
 
-/** Where the head ends; negative while it has not. @param seen bytes that were looked at before */
+/** Where the head ends; negative if it is incomplete. @param seen bytes already searched */
 export function headEnd(bytes: Buffer, seen: number): number {
   return bytes.indexOf(HEAD_END, Math.max(0, seen - HEAD_END.length + 1));
 }
 
-/** The messages of one connection. A head is read once, however small the pieces are that come (T61). */
+/** The messages of one connection. A head is read once, however small the pieces are (T61). */
 export class HttpMessageReader {
   readonly #maxBody: number;
   readonly #pieces = new BytePieces();
   #seen = 0;
   #head: { readonly startLine: string; readonly bodyLength: number } | undefined;
 
-  /** @param maxBody bytes of a body that are accepted */
+  /** @param maxBody most bytes accepted of a body */
   constructor(maxBody: number) {
     this.#maxBody = maxBody;
   }
@@ -37,9 +37,9 @@ export class HttpMessageReader {
   }
 
   /**
-   * The next whole message; undefined while more bytes are needed.
+   * The next complete message; undefined while more bytes are needed.
    *
-   * @throws CtrlExecError `protocol` when it is not HTTP/1, `too-large` beyond `maxBody` bytes
+   * @throws CtrlExecError `protocol` if it is not HTTP/1, `too-large` beyond `maxBody` bytes
    */
   next(): HttpMessage | undefined {
     this.#head ??= this.#takeHead();
@@ -78,9 +78,9 @@ function parseHead(text: string) {
 }
 
 /**
- * A header line: a token, a colon at once, no control characters, no continuation (RFC 9112 section 5).
- * The blanks around the value are no part of the pattern: it would try each way of dividing them, for
- * minutes when there are thousands (T19).
+ * A header line: a token, a colon at once, no control characters, no continuation (RFC 9112 section 5). The
+ * blanks around the value are not part of the pattern: with thousands of them, it would try each way of
+ * dividing them for minutes (T19).
  */
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)$/;
 
@@ -99,7 +99,7 @@ export function readHeaders(lines: readonly string[]): HeaderField[] {
   });
 }
 
-/** Blanks and tabs only: `trim` takes more for blank, and a length behind such a one would count. */
+/** Only blanks and tabs: `trim` removes more, and a length after such a character would count. */
 function withoutBlanks(value: string): string {
   let start = 0;
   let end = value.length;
@@ -113,7 +113,7 @@ function isBlank(text: string, at: number): boolean {
 }
 
 /**
- * Whether a header that is a list, as Connection and Expect are, has the item (RFC 9110 sections 7.6.1 and
+ * Whether a header that is a list, such as Connection or Expect, has the item (RFC 9110 sections 7.6.1 and
  * 10.1.1).
  * @param name lower case
  * @param item lower case
@@ -123,10 +123,10 @@ export function says(headers: readonly HeaderField[], name: string, item: string
   return headers.some((field) => field.name === name && listed(field.value).includes(item));
 }
 
-/** Undefined when none is given. @throws CtrlExecError `protocol` */
+/** Undefined if there is none. @throws CtrlExecError `protocol` */
 export function contentLength(headers: readonly HeaderField[]): number | undefined {
   const lengths = headers.filter(({ name }) => name === "content-length");
-  // A body framed another way is how requests are smuggled (RFC 9112 section 6.3).
+  // Other framing is used to smuggle requests (RFC 9112 section 6.3).
   const framedOtherwise = headers.some(({ name }) => name === "transfer-encoding");
   const [length] = lengths;
   if (lengths.length > 1 || framedOtherwise || !/^\d{1,15}$/.test(length?.value ?? "0")) {

@@ -1,6 +1,6 @@
 /**
- * HTTP/1 requests as an agent takes them, read by hand: Bun's own server is built on streams, which take
- * a tenth of an agent's memory. What is not exactly a request of RFC 9112 is refused.
+ * Reads HTTP/1 requests for an agent, by hand: Bun's own server is built on streams, which take a tenth of an
+ * agent's memory. Anything that is not exactly a request of RFC 9112 is refused.
  */
 
 import { CtrlExecError } from "../errors.ts";
@@ -11,21 +11,23 @@ import { MAX_HEAD_BYTES, MAX_HEADERS, MAX_REQUEST_BYTES } from "./limits.ts";
 export interface HttpRequest {
   readonly kind: "request";
   readonly method: string;
-  /** The request target, exactly as it came. */
+  /** The request target, exactly as received. */
   readonly target: string;
   readonly body: Buffer;
-  /** Whether the peer may ask again on this connection. */
+  /** Whether the peer may send another request on this connection. */
   readonly keep: boolean;
 }
 
-/** What comes behind it cannot be told from its own bytes: the connection must end. */
+/** The end of its bytes is unknown, so the connection must end. */
 export interface RefusedRequest {
   readonly kind: "refused";
   readonly status: number;
   readonly error: string;
 }
 
-/** The peer sends the body when it is told to go on, or gets tired of waiting (RFC 9110 section 10.1.1). */
+/**
+ * The peer sends the body when told to continue, or when it gets tired of waiting (RFC 9110 section 10.1.1).
+ */
 export interface WaitingRequest {
   readonly kind: "waiting";
 }
@@ -38,25 +40,25 @@ interface Head {
   readonly target: string;
   readonly keep: boolean;
   readonly bodyLength: number;
-  /** Whether the peer waits to be told to go on. */
+  /** Whether the peer waits to be told to continue. */
   readonly waits: boolean;
 }
 
-/** The requests of one connection, from whatever pieces they come in. */
+/** Reads the requests of one connection, from pieces of any size. */
 export class RequestReader {
   #head: Head | undefined;
   #toldToGoOn = false;
-  /** What has come of the request, after the head once that is read. */
+  /** What has arrived of the request; without the head, once that has been read. */
   readonly #pieces = new BytePieces();
-  /** Bytes in which the head was looked for. */
+  /** Bytes already searched for the end of the head. */
   #seen = 0;
 
-  /** Whether a part of a request has come. */
+  /** Whether part of a request has arrived. */
   get begun(): boolean {
     return this.#head !== undefined || this.#pieces.length > 0;
   }
 
-  /** Bytes that have come and are not taken yet. */
+  /** Bytes that have arrived but are not taken yet. */
   get unread(): number {
     return this.#pieces.length;
   }
@@ -65,7 +67,7 @@ export class RequestReader {
     this.#pieces.add(piece);
   }
 
-  /** The next request, as far as it has come; undefined while more bytes are needed. */
+  /** The next request, as far as it has arrived; undefined while more bytes are needed. */
   next(): HttpRequest | RefusedRequest | WaitingRequest | undefined {
     if (this.#head === undefined) {
       const bytes = this.#pieces.joined();
@@ -93,7 +95,7 @@ const BAD_REQUEST = refused(400, "bad request");
 
 /**
  * Undefined while more bytes are needed.
- * @param seen bytes that were looked at before, and were the beginning of a head
+ * @param seen bytes already searched, which were the beginning of a head
  */
 function readHead(
   bytes: Buffer,
@@ -101,7 +103,7 @@ function readHead(
 ): { head: Head; rest: Buffer } | RefusedRequest | undefined {
   const end = headEnd(bytes, seen);
   const head = bytes.subarray(0, end < 0 ? bytes.length : end);
-  // What cannot become a request may never send an empty line: a TLS hello, lines that end with LF alone.
+  // Input that cannot become a request may never send an empty line: a TLS hello, lines that end with only LF.
   if (/^[^A-Z]/.test(head.toString("latin1", 0, 1)) || hasLoneNewline(head, seen))
     return BAD_REQUEST;
   if (head.length > MAX_HEAD_BYTES) return refused(431, "too many headers");
@@ -110,7 +112,7 @@ function readHead(
   return "kind" in parsed ? parsed : { head: parsed, rest: bytes.subarray(end + 4) };
 }
 
-/** Whether a line ends with LF alone, from there on. */
+/** Whether a line from there on ends with only LF. */
 function hasLoneNewline(bytes: Buffer, from: number): boolean {
   let at = bytes.indexOf("\n", from);
   while (at >= 0 && bytes[at - 1] === CARRIAGE_RETURN) at = bytes.indexOf("\n", at + 1);
@@ -138,8 +140,8 @@ function parseHead(text: string): Head | RefusedRequest {
     throw thrown;
   }
   if (bodyLength > MAX_REQUEST_BYTES) return refused(413, "request too large");
-  // A proxy may have gone by the one, and whoever reads this by the other (RFC 9112 section 3.2). One that
-  // names none is taken: here is one host only.
+  // A proxy may have used one, and we might use the other (RFC 9112 section 3.2). A request without one is
+  // accepted: there is only one host here.
   if (headers.filter(({ name }) => name === "host").length > 1) return BAD_REQUEST;
   return {
     method,

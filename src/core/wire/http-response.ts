@@ -1,6 +1,6 @@
 /**
- * One HTTP/1 response as an agent sends it, read by hand: Bun's own client costs a command 3 ms on
- * first use, and a fan-out a tenth of its time.
+ * Reads an agent's HTTP/1 response, by hand: Bun's own client costs a command 3 ms on first use, and a fan-out
+ * a tenth of its time.
  */
 import { CtrlExecError, messageOf } from "../errors.ts";
 import { parseHttpDate } from "../time.ts";
@@ -11,11 +11,11 @@ import { MAX_HEAD_BYTES } from "./limits.ts";
 
 export interface ResponseHead {
   readonly status: number;
-  /** Undefined when the body ends with the connection (RFC 9112 section 6.3). */
+  /** Undefined if the body ends with the connection (RFC 9112 section 6.3). */
   readonly bodyLength: number | undefined;
-  /** Seconds that the peer lets the connection stand unused; 0 when it closes. */
+  /** Seconds that the peer keeps the connection open unused; 0 if it closes. */
   readonly keepSeconds: number;
-  /** What the peer's clock said; undefined when it does not tell, as 0.8. */
+  /** What the peer's clock said; undefined if it does not say, like 0.8. */
   readonly date?: Date | undefined;
 }
 
@@ -44,7 +44,7 @@ function readFraming(lines: readonly string[]) {
     const headers = readHeaders(lines);
     return { headers, bodyLength: contentLength(headers) };
   } catch (thrown) {
-    // Who answered is put before it.
+    // The caller puts the peer's name before it.
     throw new CtrlExecError("protocol", `answered wrongly: ${messageOf(thrown)}`, {
       cause: thrown,
     });
@@ -61,7 +61,7 @@ function notHttp(): CtrlExecError {
 
 export interface HttpResponse {
   readonly status: number;
-  /** The body's JSON; undefined when it is none. */
+  /** The body's JSON; undefined if it is not JSON. */
   readonly json: unknown;
   readonly keepSeconds: number;
   readonly date?: Date | undefined;
@@ -69,35 +69,35 @@ export interface HttpResponse {
 
 const START = "HTTP/1.";
 
-/** Reads a response from whatever pieces it comes in. */
+/** Reads a response from pieces of any size. */
 export class ResponseReader {
   readonly #maxBody: number;
   #head: ResponseHead | undefined;
   #headBytes: Buffer = Buffer.alloc(0);
   readonly #body: JsonReader;
-  /** Bytes of the body that have come, and of what may come behind it. */
+  /** Bytes of the body that have arrived, and of anything after it. */
   #length = 0;
 
   /**
-   * @param maxBody bytes of the body that are accepted (T29)
-   * @param maxRest of those, what may come beside long texts: parsed, it takes many times as much
+   * @param maxBody most bytes accepted of the body (T29)
+   * @param maxRest how many of those may be outside long texts: parsed, they take many times as much
    */
   constructor(maxBody: number, maxRest = maxBody) {
     this.#maxBody = maxBody;
     this.#body = new JsonReader(maxRest);
   }
 
-  /** Undefined until its head has come. */
+  /** Undefined until the head has arrived. */
   get status(): number | undefined {
     return this.#head?.status;
   }
 
-  /** Bytes of memory that what has come so far takes. */
+  /** Bytes of memory held so far. */
   get held(): number {
     return this.#headBytes.length + this.#body.held;
   }
 
-  /** Returns true when the response is complete. @throws CtrlExecError `protocol`, `too-large` */
+  /** Returns whether the response is complete. @throws CtrlExecError `protocol`, `too-large` */
   take(chunk: Buffer): boolean {
     const rest = this.#head === undefined ? this.#takeHead(chunk) : chunk;
     if (this.#head === undefined) return false;
@@ -109,7 +109,7 @@ export class ResponseReader {
     }
     const wanted = Math.max(0, (bodyLength ?? this.#length) - start);
     this.#body.take(rest.subarray(0, wanted));
-    // There may be no end of it.
+    // It may never end.
     if (!this.#body.isJson) throw notJson();
     return bodyLength !== undefined && this.#length >= bodyLength;
   }
@@ -123,17 +123,17 @@ export class ResponseReader {
   response(): HttpResponse {
     if (this.#head === undefined) throw notHttp();
     const { status, bodyLength, keepSeconds, date } = this.#head;
-    // What comes behind the body belongs to no request: such a connection is not used again.
+    // Bytes after the body belong to no request: such a connection is not used again.
     const exact = this.#length === (bodyLength ?? this.#length);
     return { status, json: this.#body.end(), keepSeconds: exact ? keepSeconds : 0, date };
   }
 
-  /** Returns what comes behind the head. */
+  /** Returns the bytes after the head. */
   #takeHead(chunk: Buffer): Buffer {
     const before = this.#headBytes;
     const bytes = before.length === 0 ? chunk : Buffer.concat([before, chunk]);
     const start = bytes.toString("latin1", 0, START.length);
-    // What greets with something else, as SSH does, may never send an empty line.
+    // A server that greets with something else, like SSH, may never send an empty line.
     if (!START.startsWith(start)) throw notHttp();
     const end = bytes.indexOf("\r\n\r\n");
     if ((end < 0 ? bytes.length : end) > MAX_HEAD_BYTES) throw notHttp();

@@ -1,13 +1,13 @@
-/** How many members a JSON text has, without making them. */
+/** Counts the members of a JSON text without parsing it. */
 
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
 /**
- * Whether the objects of a JSON text have more members together than `most`. It looks at each byte once, and
- * makes nothing: an object of 100,000 members costs a parser 0.2 s, and 60 of them at once would stop
- * the program before anybody is authorised (T61). Of what is not JSON the answer means nothing.
+ * Whether the objects of a JSON text together have more members than `most`. It reads each byte once, and
+ * builds nothing: an object of 100,000 members costs a parser 0.2 s, and 60 of them at once would stop the
+ * program before anybody is authorised (T61). If the text is not JSON, the result is meaningless.
  *
  * @param bytes UTF-8
  */

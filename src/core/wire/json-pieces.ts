@@ -1,14 +1,14 @@
-/** JSON that is written piece by piece: a script's output is never held as text and as JSON at once. */
+/** Writes JSON piece by piece: a script's output is never held both as text and as JSON. */
 
-/** Characters of a text from which on it is written in pieces of this length. */
+/** A text of at least this many characters is written in pieces of this length. */
 const PIECE_LENGTH = 65_536;
 
-/** A text that is made while it is written. */
+/** A text that is generated while it is written. */
 export interface LongText {
   /**
    * The text in order, in pieces of any length.
    *
-   * @param last nobody reads it again: what it was made of is let go
+   * @param last nobody will read it again: its source is released
    */
   parts(last: boolean): Iterable<string>;
 }
@@ -17,14 +17,14 @@ export function isLongText(value: unknown): value is LongText {
   return typeof value === "object" && value !== null && "parts" in value;
 }
 
-/** All of it in one: for where it is shown, not passed on. */
+/** The whole text, for showing it rather than passing it on. */
 export function wholeText(text: string | LongText): string {
   return typeof text === "string" ? text : [...text.parts(false)].join("");
 }
 
 /**
- * What JSON.stringify would make of plain objects, arrays, text, numbers and long texts, in pieces of
- * at least PIECE_LENGTH characters, but for the last, and not many times that.
+ * What JSON.stringify would make of plain objects, arrays, text, numbers and long texts, in pieces of at least
+ * PIECE_LENGTH characters, except the last, and not many times that.
  *
  * @param last long texts are not read again
  */
@@ -80,7 +80,7 @@ function* between<Item>(
   yield mark === open ? open + close : close;
 }
 
-/** A pair of surrogates that a cut tears apart is escaped as two halves, which any reader joins. */
+/** If a cut separates a pair of surrogates, each half is escaped; any reader joins them. */
 function* textPieces(text: Iterable<string>): Generator<string> {
   yield '"';
   for (const part of text) {

@@ -1,19 +1,19 @@
 /**
- * JSON that comes in pieces. A long text in it, a script's output, is decoded as it comes and never
- * held as bytes, as JSON and as text at once; only the rest is kept until the end and then parsed.
+ * Reads JSON that arrives in pieces. A long text in it, a script's output, is decoded as it arrives and never
+ * held as bytes, JSON and text at once; only the rest is kept until the end and then parsed.
  */
 import { CtrlExecError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import { PiecedText } from "./pieced-text.ts";
 
-/** Characters of a text from which on it is kept apart from the rest, as a PiecedText. */
+/** A text of at least this many characters is kept apart from the rest, as a PiecedText. */
 const LONG = 65_536;
 
-/** Characters that are decoded at once; of smaller pieces the memory does not all come back. */
+/** Characters that are decoded at once; with smaller pieces, some of the memory is never freed. */
 const PIECE_LENGTH = 2 ** 20;
 
 interface Text {
-  /** As JSON spells it: what has not been decoded yet. */
+  /** The part, still as JSON, that has not been decoded yet. */
   raw: string;
   readonly decoded: PiecedText;
 }
@@ -22,31 +22,31 @@ export class JsonReader {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #maxRest: number;
   readonly #longFrom: number;
-  /** All that has come, while it is so little that nothing in it can be long; undefined afterwards. */
+  /** All input, while it is so short that no text in it can be long; undefined afterwards. */
   #short: string | undefined = "";
-  /** The JSON with a name in the place of each long text. */
+  /** The JSON, with a name in place of each long text. */
   #rest = "";
-  /** What has come of the text that is being read; undefined outside of one. */
+  /** What has arrived of the text being read; undefined outside of a text. */
   #text: Text | undefined;
-  /** The beginning of an escape whose end has not come. */
+  /** The beginning of an escape whose end has not arrived. */
   #held = "";
   readonly #long = new Map<string, PiecedText>();
-  /** Bytes of the long texts before the one that is being read. */
+  /** Bytes of the long texts before the one being read. */
   #longHeld = 0;
-  /** The sender cannot know it, and so cannot use the name of a long text. */
+  /** The sender cannot know it, so it cannot use the name of a long text. */
   #secret = "";
   #isJson = true;
 
   /**
-   * @param maxRest characters that are accepted of what is not a long text (T29)
-   * @param longFrom characters from which on a text is a long one
+   * @param maxRest most characters accepted outside long texts (T29)
+   * @param longFrom characters from which a text is a long one
    */
   constructor(maxRest: number, longFrom = LONG) {
     this.#maxRest = maxRest;
     this.#longFrom = longFrom;
   }
 
-  /** Bytes of memory that what has come so far takes. */
+  /** Bytes of memory held so far. */
   get held(): number {
     const text = this.#text === undefined ? 0 : this.#text.raw.length + this.#text.decoded.held;
     return (this.#short ?? this.#rest).length + this.#longHeld + text;
@@ -57,7 +57,7 @@ export class JsonReader {
     this.#take(this.#decoder.decode(bytes, { stream: true }));
   }
 
-  /** What was read, long texts in it as PiecedText; undefined when it was not JSON. */
+  /** The value, with long texts as PiecedText; undefined if it was not JSON. */
   end(): unknown {
     this.#take(this.#decoder.decode());
     try {
@@ -85,7 +85,7 @@ export class JsonReader {
     );
   }
 
-  /** False as soon as nothing that comes can make it JSON. */
+  /** False as soon as no further input can make it JSON. */
   get isJson(): boolean {
     return this.#isJson;
   }
@@ -152,7 +152,9 @@ export class JsonReader {
   }
 }
 
-/** Where the text's closing quotation mark is, from a place that no backslash before it changes. */
+/**
+ * Where the text's closing quotation mark is, searching from a position that no backslash before it affects.
+ */
 function endOfText(json: string, start: number): number {
   let quote = json.indexOf('"', start);
   while (quote >= 0 && backslashesBefore(json, quote, start) % 2 === 1) {
@@ -172,7 +174,7 @@ const BACKSLASH = 0x5c;
 /** Longest escape: a backslash, `u` and four digits. */
 const ESCAPE_LENGTH = 6;
 
-/** How many of the last characters are an escape that has not come whole. */
+/** How many of the last characters are an incomplete escape. */
 function unfinishedEscape(raw: string): number {
   const tail = raw.slice(-ESCAPE_LENGTH + 1);
   const last = tail.lastIndexOf("\\");

@@ -1,6 +1,6 @@
-/** How long what a peer sends may be (docs/PROTOCOL.md, sections 1 and 2). What is longer is refused. */
+/** Limits on what a peer may send (docs/PROTOCOL.md, sections 1 and 2). Anything longer is refused. */
 
-/** Port 7443, and the API: a request's body. */
+/** Port 7443 and the API: bytes of a request's body. */
 export const MAX_REQUEST_BYTES = 1_048_576;
 
 /** Port 7443: header lines of a request. */
@@ -15,8 +15,8 @@ export const MAX_PAIRING_HEAD_BYTES = 8192;
 /** Port 7444: a message's body. */
 export const MAX_PAIRING_BYTES = 65_536;
 
-/** Characters of a request to be signed, in PEM. */
+/** Characters of a certificate request, in PEM. */
 export const MAX_CSR = 32_768;
 
-/** Characters of what is shown in one line and logged. */
+/** Characters of a text that is shown in one line and logged. */
 export const MAX_LINE = 8192;

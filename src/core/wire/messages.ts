@@ -1,6 +1,6 @@
 /**
- * What the two sides say to each other (docs/PROTOCOL.md, sections 1 and 2). A field marked "new" is one
- * that 0.8 does not know; it is optional on arrival.
+ * The messages between the two sides (docs/PROTOCOL.md, sections 1 and 2). 0.8 does not know fields marked
+ * "new"; they are optional in what we receive.
  */
 import * as z from "zod/mini";
 import { isArrayOfText, isRecordOfText } from "../json.ts";
@@ -18,19 +18,19 @@ const nullableText = z.pipe(
   z.transform((value) => value ?? ""),
 );
 
-/** zod's own expression takes 100 bytes for each four characters. */
+/** zod's own regular expression takes 100 bytes for each four characters. */
 const base64 = text.check(
   z.refine((value) => value.length % 4 === 0 && !/[^A-Za-z0-9+/=]|=[^=]|={3}/.test(value)),
 );
 
 /**
- * A list and an object of texts, judged whole: zod keeps a description of every bad item, of which a
- * megabyte has half a million (T61).
+ * A list and an object of texts, checked as a whole: zod keeps a description of every bad item, and a megabyte
+ * can have half a million (T61).
  */
 const texts = z.custom<string[]>(isArrayOfText);
 const textRecord = z.custom<Record<string, string>>(isRecordOfText);
 
-/** What a script printed: the rest of an answer has no long texts (T69). */
+/** A script's output; the rest of an answer has no long texts (T69). */
 const output = z._default(z.union([text, z.instanceof(PiecedText)]), "");
 const outputBytes = z.union([
   base64,
@@ -41,7 +41,7 @@ const outputBytes = z.union([
 const word = text.check(z.maxLength(255));
 const wordOrEmpty = z._default(word, "");
 
-/** What is shown in one line and logged. */
+/** A text that is shown in one line and logged. */
 const line = text.check(z.maxLength(MAX_LINE));
 
 const csr = text.check(z.maxLength(MAX_CSR));
@@ -54,18 +54,21 @@ export const runRequest = z.object({
   reqid: textOrEmpty,
   username: nullableText,
   token: nullableText,
-  /** New: of a control host that announces its new serial, its new certificate. */
+  /** New: the certificate of a control host that announces its new serial. */
   cert: z.optional(text),
 });
 export type RunRequest = z.infer<typeof runRequest>;
 
-/** What every agent's allowlist calls the script that takes the controller's new serial, 0.8's too. */
+/** The name in every agent's allowlist, even 0.8's, of the script that takes the controller's new serial. */
 export const UPDATE_SERIAL_SCRIPT = "update-ctrl-exec-serial";
 
-/** What an agent answers, 0.8's too, when a script may not run there (docs/PROTOCOL.md, section 2). */
+/** The answer of every agent, even 0.8's, if a script may not run there (docs/PROTOCOL.md, section 2). */
 export const NOT_PERMITTED = "script not permitted";
 
-/** Perl's JSON writes a number that was used as text as text. Nothing else counts: no exit is no success. */
+/**
+ * Perl's JSON writes a number that was used as text as text. Anything else is refused: without an exit there is
+ * no success.
+ */
 export const exitNumber = z.union([
   z.int(),
   z.pipe(text.check(z.regex(/^-?\d{1,5}$/)), z.transform(Number)),
@@ -103,14 +106,14 @@ export const renewReply = z.object({
   csr,
 });
 
-/** `POST /renew-complete`. A control host of 0.9 sends no CA: the one in place must have signed it. */
+/** `POST /renew-complete`. A control host of 0.9 sends no CA: the current one must have signed it. */
 export const renewCompleteRequest = z.object({ cert: text, ca: z.optional(text) });
 export type RenewCompleteRequest = z.infer<typeof renewCompleteRequest>;
 
 const scriptEntry = z.object({
   name: text.check(z.refine(isScriptName)),
   path: z._default(text.check(z.maxLength(4096)), ""),
-  // Perl's JSON writes truth as 1 or 0 here and there.
+  // Perl's JSON sometimes writes booleans as 1 or 0.
   executable: z._default(
     z.union([
       z.boolean(),
@@ -126,7 +129,7 @@ const scriptEntry = z.object({
 const MAX_SCRIPTS = 10_000;
 const MAX_TAGS = 1000;
 
-/** Counted before any of them is looked at: a million take a second (T69). */
+/** Counted before any of them is checked: a million take a second (T69). */
 const scripts = z.pipe(z.array(z.unknown()).check(z.maxLength(MAX_SCRIPTS)), z.array(scriptEntry));
 const tags = z.pipe(
   z.custom<object>(
@@ -143,10 +146,10 @@ export const capabilitiesReply = z.object({
   tags: z._default(tags, {}),
 });
 
-/** A refusal's body; 0.8 has more fields here and there. */
+/** A refusal's body; 0.8 sometimes has more fields. */
 const refusal = z.object({ error: text });
 
-/** What a refusal says; undefined for an answer that is none. */
+/** A refusal's error; undefined for an answer that is not a refusal. */
 export function refusalIn(json: unknown): string | undefined {
   return refusal.safeParse(json).data?.error.slice(0, MAX_LINE);
 }
@@ -173,7 +176,7 @@ export const pairingPending = z.discriminatedUnion("status", [
   z.object({
     status: z.literal("pending"),
     reqid: pairingId,
-    /** New: what the control host gives to a code that covers both hosts. */
+    /** New: the control host's value for a code that covers both hosts. */
     value: z.optional(codeValue),
   }),
   z.object({ status: z.literal("error"), reason: text }),
@@ -187,10 +190,10 @@ export const pairingAnswer = z.discriminatedUnion("status", [
     nonce: text,
     dispatcher_serial: text,
   }),
-  // 0.8 echoes no nonce in a denial.
+  // 0.8 does not repeat the nonce in a denial.
   z.object({ status: z.literal("denied"), reason: text, nonce: z.optional(text) }),
 ]);
 export type PairingAnswer = z.infer<typeof pairingAnswer>;
 
-/** Why a request is denied that had to make room for another in the queue. */
+/** The reason when a request had to make room for another in the queue. */
 export const PUSHED_OUT = "pushed out of the full pairing queue by newer requests";

@@ -1,6 +1,6 @@
 /**
- * Why nobody could be called at all, in words a person can act on, from the system's code (connect(2), ip(7),
- * getaddrinfo(3)). The same code can come from this host's own tables and from a router's answer.
+ * Why a host could not be called at all, in words that a person can act on, from the system's code (connect(2),
+ * ip(7), getaddrinfo(3)). The same code can come from this host's own tables or from a router.
  */
 import { isIp } from "../net/ip-address.ts";
 import { shortageOf } from "../shortage.ts";
@@ -14,7 +14,7 @@ export interface ConnectionProblem {
 /**
  * @param peer what listens there: "agent" or "control host"
  * @param place `host:port` as it was dialled
- * @returns undefined for a code that is not about the way there
+ * @returns undefined for a code that is not about the network
  */
 export function networkProblem(
   code: string,
@@ -79,7 +79,7 @@ const NETWORK: Readonly<Record<string, Explain>> = {
     message: `cannot call ${place}: this host has no interface named ${host.replace(/^.*%/, "")}`,
     hint: "The part after % names the interface of this host that leads there. See: ip link",
   }),
-  // Not one of the system's, which says EINVAL.
+  // Our own code: the system says EINVAL.
   ENOZONE: (place, host) => ({
     message: `cannot call ${place}: a link-local address is on every interface, and this one names none`,
     hint: `Name it: ${host}%eth0, or as ip link shows it. A paired host's: ctrl-exec edit-agent <host> --ip ${host}%eth0`,
@@ -104,7 +104,7 @@ const NETWORK: Readonly<Record<string, Explain>> = {
   }),
 };
 
-/** ip takes no name, and a zone as the interface that it is. */
+/** ip takes no names, and a zone as an interface. */
 function routeTo(host: string): string {
   return `ip route get ${isIp(host) ? host.replace("%", " oif ") : "<its address>"}`;
 }

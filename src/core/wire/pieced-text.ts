@@ -1,4 +1,4 @@
-/** A long text in the pieces in which it came: put together, it would be held twice for a while. */
+/** A long text in the pieces in which it arrived: joined, it would be held twice for a while. */
 import type { LongText } from "./json-pieces.ts";
 
 export class PiecedText implements LongText {
@@ -32,7 +32,7 @@ export class PiecedText implements LongText {
     return this.#held;
   }
 
-  /** Judged while it came: looking through all of it at once would keep everybody else waiting. */
+  /** Checked as it arrived: checking all of it at once would keep everybody else waiting. */
   get isBase64(): boolean {
     return this.#mayBeBase64 && this.#length % 4 === 0;
   }
@@ -58,7 +58,7 @@ export class PiecedText implements LongText {
   }
 }
 
-/** The engine holds a text in one byte a character, or in two when one of them needs it. */
+/** The engine holds a text with one byte for each character, or two if any character needs it. */
 function heldBy(text: string): number {
   return /[\u0100-\uffff]/.test(text) ? 2 * text.length : text.length;
 }

@@ -14,47 +14,47 @@ export function refusesCertificate(code: string): boolean {
 
 /**
  * @param listener what listens there
- * @param place `host:port` as it was dialled
+ * @param address `host:port` as it was dialled
  */
 export function connectionProblem(
   phase: ConnectionPhase,
   code: string,
   listener: "agent" | "controller",
-  place: string,
+  address: string,
 ): ConnectionProblem {
   const peer = listener === "controller" ? "control host" : listener;
   if (code === "ETIMEDOUT" && phase === "handshake") {
     return {
-      message: `the ${peer} at ${place} accepts the connection and then says nothing`,
+      message: `the ${peer} at ${address} accepts the connection and then says nothing`,
       hint: `Check that the port belongs to the ${peer}, and the host's load.`,
     };
   }
   const mayBeNetwork = phase === "connect" || ON_THE_WAY.includes(code);
-  const network = mayBeNetwork ? networkProblem(code, peer, place) : undefined;
+  const network = mayBeNetwork ? networkProblem(code, peer, address) : undefined;
   if (network !== undefined) return network;
   const trust = TRUST.find(([pattern]) => pattern.test(code));
-  if (trust !== undefined) return trust[1](peer, place);
+  if (trust !== undefined) return trust[1](peer, address);
   if (
     code === "ECONNRESET" ||
     code === "EPIPE" ||
     code === "ERR_STREAM_PREMATURE_CLOSE" ||
     code === ""
   ) {
-    return closed(phase, peer, place);
+    return closed(phase, peer, address);
   }
   if (/SSL|TLS/.test(code)) {
     return {
-      message: `${place} does not speak TLS as the ${peer} does (${code})`,
+      message: `${address} does not speak TLS as the ${peer} does (${code})`,
       hint: `Check that the port belongs to the ${peer}.`,
     };
   }
   return {
-    message: `connection to ${place} failed (${code})`,
-    hint: `Try another program from this host: openssl s_client -connect ${place}`,
+    message: `connection to ${address} failed (${code})`,
+    hint: `Try another program from this host: openssl s_client -connect ${address}`,
   };
 }
 
-type Explain = (peer: string, place: string) => ConnectionProblem;
+type Explain = (peer: string, address: string) => ConnectionProblem;
 
 /** The peer's alerts about our certificate. */
 const OTHER_CA =
@@ -64,43 +64,43 @@ const NOT_VALID = /ALERT_CERTIFICATE_(EXPIRED|REVOKED)/;
 const TRUST: readonly (readonly [RegExp, Explain])[] = [
   [
     /^(UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_SIGNATURE_FAILURE)$/,
-    (peer, place) => ({
-      message: `the ${peer} at ${place} shows a certificate that is not of this CA`,
+    (peer, address) => ({
+      message: `the ${peer} at ${address} shows a certificate that is not of this CA`,
       hint: `It was paired with another control host, or something else listens there.`,
     }),
   ],
   [
     /^CERT_HAS_EXPIRED$/,
-    (peer, place) => ({
-      message: `the certificate of the ${peer} at ${place} has expired`,
+    (peer, address) => ({
+      message: `the certificate of the ${peer} at ${address} has expired`,
       hint: "Pair it again, and check the clocks of both hosts.",
     }),
   ],
   [
     /^CERT_NOT_YET_VALID$/,
-    (peer, place) => ({
-      message: `the certificate of the ${peer} at ${place} is not valid yet`,
+    (peer, address) => ({
+      message: `the certificate of the ${peer} at ${address} is not valid yet`,
       hint: "Check the clocks of both hosts.",
     }),
   ],
   [
     OTHER_CA,
-    (peer, place) => ({
-      message: `the ${peer} at ${place} refuses this host's certificate: it is not of the CA it was paired with`,
+    (peer, address) => ({
+      message: `the ${peer} at ${address} refuses this host's certificate: it is not of the CA it was paired with`,
       hint: "Pair that host with this control host.",
     }),
   ],
   [
     NOT_VALID,
-    (peer, place) => ({
-      message: `the ${peer} at ${place} refuses this host's certificate: expired or revoked`,
+    (peer, address) => ({
+      message: `the ${peer} at ${address} refuses this host's certificate: expired or revoked`,
       hint: "Check the certificate's dates and the clocks of both hosts.",
     }),
   ],
   [
     /WRONG_VERSION_NUMBER|HTTP_REQUEST|UNKNOWN_PROTOCOL|PACKET_LENGTH_TOO_LONG/,
-    (peer, place) => ({
-      message: `something at ${place} that is not ${article(peer)} ${peer} answers without TLS`,
+    (peer, address) => ({
+      message: `something at ${address} that is not ${article(peer)} ${peer} answers without TLS`,
       hint: `Check the port.`,
     }),
   ],
@@ -110,15 +110,15 @@ function article(peer: string): string {
   return peer === "agent" ? "an" : "a";
 }
 
-function closed(phase: ConnectionPhase, peer: string, place: string): ConnectionProblem {
+function closed(phase: ConnectionPhase, peer: string, address: string): ConnectionProblem {
   if (phase === "request") {
     return {
-      message: `the ${peer} at ${place} closed the connection before it answered`,
+      message: `the ${peer} at ${address} closed the connection before it answered`,
       hint: "The request may have been carried out all the same. Look in its log for ACTION=hang-up, tls-failure or accept-fatal. Without such a line the agent was stopped or killed, or something between the hosts cut the connection.",
     };
   }
   return {
-    message: `the ${peer} at ${place} closed the connection before TLS`,
+    message: `the ${peer} at ${address} closed the connection before TLS`,
     // It closes without an answer, so that a flood costs it nothing: only its log has the reason.
     hint:
       peer === "agent"

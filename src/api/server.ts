@@ -6,7 +6,7 @@ import { ANY_TIME, loadCredential } from "../controller/trust/credential.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
 import { newRequestId } from "../core/request-id.ts";
-import { Deadline } from "../system/deadline.ts";
+import { within } from "../system/deadline.ts";
 import type { RefusalStatus } from "../system/net/http-connection.ts";
 import { startHttpServer } from "../system/net/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
@@ -289,11 +289,10 @@ class Api {
   }
 
   async #idleWithin(ms: number): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const deadline = new Deadline(ms, () => resolve(false));
+    const { promise: idle, resolve } = Promise.withResolvers<boolean>();
     this.#idle = () => resolve(true);
     this.#settle();
-    return await promise.finally(() => deadline.stop());
+    return await within(ms, idle, () => false);
   }
 
   #settle(): void {

@@ -62,3 +62,18 @@ export class Deadline {
     });
   }
 }
+
+/**
+ * Waits for the work for at most `ms`. Work that takes longer goes on, and its outcome is ignored.
+ *
+ * @param late gives the result, or throws, once the time is over
+ */
+export async function within<Result, Late>(
+  ms: number,
+  work: Promise<Result>,
+  late: () => Late,
+): Promise<Result | Late> {
+  const { promise: tooLate, resolve } = Promise.withResolvers<void>();
+  using _deadline = new Deadline(ms, resolve);
+  return await Promise.race([work, tooLate.then(late)]);
+}

@@ -4,7 +4,7 @@ import { messageOf } from "../../core/errors.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import { decodeText } from "../../core/text.ts";
 import type { HttpRequest, RefusedRequest } from "../../core/wire/http-request.ts";
-import { Deadline } from "../../system/deadline.ts";
+import { within } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
 import type { Visit } from "../door/door.ts";
 import { type AgentContext, type AgentReply, refusal, requestIdIn } from "../endpoints/endpoint.ts";
@@ -75,12 +75,10 @@ export class Requests {
   /** Lets each connection end with its answer; resolves when all are sent, or after `graceMs`. */
   async finish(graceMs: number): Promise<void> {
     this.#closing = true;
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise: idle, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
     this.#checkIdle();
-    const deadline = new Deadline(graceMs, resolve);
-    await promise;
-    deadline.stop();
+    await within(graceMs, idle, () => undefined);
     this.#tellUnanswered();
   }
 

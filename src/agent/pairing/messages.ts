@@ -32,28 +32,24 @@ export class MessageReader {
   /** The next body; undefined if none came in time. @throws CtrlExecError when the connection ends */
   async next(timeoutMs: number): Promise<string | undefined> {
     let late = false;
-    const deadline = new Deadline(timeoutMs, () => {
+    using _deadline = new Deadline(timeoutMs, () => {
       late = true;
       this.#wake();
     });
-    try {
-      for (;;) {
-        const message = this.#take();
-        if (message !== undefined) return message.body;
-        if (this.#closed) {
-          throw new CtrlExecError(
-            "unreachable",
-            `Cannot pair: ${this.#address} closed the connection`,
-            {
-              hint: "Was pairing-mode stopped there?",
-            },
-          );
-        }
-        if (late) return undefined;
-        await this.#change();
+    for (;;) {
+      const message = this.#take();
+      if (message !== undefined) return message.body;
+      if (this.#closed) {
+        throw new CtrlExecError(
+          "unreachable",
+          `Cannot pair: ${this.#address} closed the connection`,
+          {
+            hint: "Was pairing-mode stopped there?",
+          },
+        );
       }
-    } finally {
-      deadline.stop();
+      if (late) return undefined;
+      await this.#change();
     }
   }
 

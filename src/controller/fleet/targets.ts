@@ -9,7 +9,7 @@ import {
   type Target,
 } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
-import { Deadline } from "../../system/deadline.ts";
+import { within } from "../../system/deadline.ts";
 import type { AgentRecord, Registered } from "../store/registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
@@ -154,11 +154,9 @@ export async function dialAddress(
   }
   if (isIp(name) || record === undefined || record.ip === "") return name;
   if (record.lookup_by === "ip") return record.ip;
-  const { promise: tooLate, resolve } = Promise.withResolvers<string>();
-  const deadline = new Deadline(waitMs, () => resolve(record.ip));
   const found = Bun.dns.lookup(name, { backend: "libc" }).then(
     ([first]) => first?.address ?? record.ip,
     () => record.ip,
   );
-  return await Promise.race([found, tooLate]).finally(() => deadline.stop());
+  return await within(waitMs, found, () => record.ip);
 }

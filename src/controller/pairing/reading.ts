@@ -34,7 +34,7 @@ export async function readPost<Schema extends z.ZodMiniType>(
   schema: Schema,
 ): Promise<z.output<Schema> | undefined> {
   const { promise, resolve } = Promise.withResolvers<z.output<Schema> | undefined>();
-  const deadline = new Deadline(REQUEST_MS, () => socket.destroy());
+  using _deadline = new Deadline(REQUEST_MS, () => socket.destroy());
   const messages = new HttpMessageReader(MAX_PAIRING_BYTES);
   const onData = (chunk: Buffer) => {
     messages.take(chunk);
@@ -52,7 +52,6 @@ export async function readPost<Schema extends z.ZodMiniType>(
   socket.once("close", onClose);
   if (socket.destroyed) onClose();
   const request = await promise;
-  deadline.stop();
   socket.off("data", onData);
   socket.off("close", onClose);
   // Keeps the stream flowing, so that the agent's going away is seen.

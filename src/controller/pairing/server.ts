@@ -7,7 +7,7 @@ import { readJsonAs } from "../../core/json.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { formatHttpResponse } from "../../core/wire/http-message.ts";
 import { pairingAnswer, pairingRequest } from "../../core/wire/messages.ts";
-import { Deadline } from "../../system/deadline.ts";
+import { within } from "../../system/deadline.ts";
 import { tryLock } from "../../system/files/lock.ts";
 import { hangUp } from "../../system/net/hang-up.ts";
 import { listen } from "../../system/net/listen.ts";
@@ -215,11 +215,9 @@ async function waitForAnswer(
     socket.once("end", () => resolve("gone"));
     if (socket.destroyed) resolve("gone");
   });
-  const { promise: late, resolve } = Promise.withResolvers<"late">();
-  const deadline = new Deadline(REQUEST_LIFETIME_MS, () => resolve("late"));
   const answered = new Promise<string>((resolve) => answers.expect(request.id, resolve));
-  const outcome = await Promise.race([answered, gone, late]);
-  deadline.stop();
+  const decided = Promise.race([answered, gone]);
+  const outcome = await within(REQUEST_LIFETIME_MS, decided, () => "late");
   answers.forget(request.id);
   if (outcome === "gone" || outcome === "late") {
     await withdrawRequest(controller, request.id);

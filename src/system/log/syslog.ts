@@ -12,7 +12,7 @@ import {
   type Sink,
 } from "../../core/events.ts";
 import { formatLogLine } from "../../core/log-line.ts";
-import { Deadline } from "../deadline.ts";
+import { within } from "../deadline.ts";
 import { beforeEnd } from "../process/ending.ts";
 import { DatagramSender } from "./local-datagram.ts";
 import { Outlet } from "./outlet.ts";
@@ -74,7 +74,7 @@ function syslogDelivery(path: string): Deliver {
     return outcome === "sent" || onStderr(line.level, line.message) ? undefined : line;
   });
   beforeEnd(async () => {
-    await withinMs(BUSY_WAIT_MS, outlet.flush());
+    await within(BUSY_WAIT_MS, outlet.flush(), () => undefined);
     // The daemon still does not take these.
     for (const { level, message } of outlet.giveUp()) onStderr(level, message);
   });
@@ -86,11 +86,4 @@ function syslogDelivery(path: string): Deliver {
       onStderr(level, message)
     );
   };
-}
-
-async function withinMs(ms: number, work: Promise<void>): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const deadline = new Deadline(ms, resolve);
-  await Promise.race([work, late]);
-  deadline.stop();
 }

@@ -1,6 +1,6 @@
 /** One output stream of a child, kept up to a limit and drained to the end (T14, T15). */
 
-import { Deadline } from "../deadline.ts";
+import { within } from "../deadline.ts";
 import { closeAll } from "./pipe.ts";
 
 export interface Captured {
@@ -53,7 +53,7 @@ export class Capture {
     let read: number;
     do {
       read = this.#kept + this.#dropped;
-      await this.#endOr(quietMs);
+      await within(quietMs, this.#done, () => undefined);
       // A busy program may not have read what has already arrived: go round the event loop once.
       await new Promise(setImmediate);
     } while (!this.#ended && read < this.#kept + this.#dropped && performance.now() < end);
@@ -65,13 +65,6 @@ export class Capture {
   captured(): Captured {
     if (this.#block !== undefined) this.#closeBlock(this.#block);
     return { chunks: this.#chunks.splice(0), dropped: this.#dropped };
-  }
-
-  async #endOr(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const deadline = new Deadline(ms, resolve);
-    await Promise.race([this.#done, promise]);
-    deadline.stop();
   }
 
   async #drain(): Promise<void> {

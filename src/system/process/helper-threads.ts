@@ -6,7 +6,7 @@
 import { ptr } from "bun:ffi";
 import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { Deadline } from "../deadline.ts";
+import { within } from "../deadline.ts";
 import { libc } from "../libc.ts";
 
 /** Options of JavaScriptCore that Bun takes from its environment: the only ones that our build allows. */
@@ -55,13 +55,7 @@ const WORKERS_START_MS = 5_000;
  * @throws Error with the code EAGAIN
  */
 export async function startWorkerThreads(): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const deadline = new Deadline(WORKERS_START_MS, () => {
-    reject(Object.assign(new Error("no thread was started"), { code: "EAGAIN" }));
+  await within(WORKERS_START_MS, stat("/"), () => {
+    throw Object.assign(new Error("no thread was started"), { code: "EAGAIN" });
   });
-  try {
-    await Promise.race([stat("/"), late]);
-  } finally {
-    deadline.stop();
-  }
 }

@@ -57,9 +57,9 @@ export async function askForReload(path: string, timeoutMs: number): Promise<str
       error: (_, thrown) => reject(thrown),
     },
   });
-  const late = new Deadline(timeoutMs, () => {
+  using _deadline = new Deadline(timeoutMs, () => {
     reject(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" }));
     socket.terminate();
   });
-  return await promise.finally(() => late.stop());
+  return await promise;
 }

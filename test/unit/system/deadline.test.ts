@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { Deadline } from "../../../src/system/deadline.ts";
+import { Deadline, within } from "../../../src/system/deadline.ts";
 import { connectTcp, listenTcp } from "../../../src/system/net/tcp.ts";
 import { DeadHost } from "../../support/dead-host.ts";
 import { whileStopped } from "../../support/stopped.ts";
@@ -92,4 +92,38 @@ test("a connection that came about while the process was suspended is one", asyn
   // The kernel calls again after one second.
   await whileStopped(child.pid, 2_500, async () => dead.revive());
   expect(await new Response(child.stdout).json()).toEqual(["127.0.0.1"]);
+});
+
+describe("within a time", () => {
+  const never = new Promise<string>(() => undefined);
+
+  test("the work's own result, or its error", async () => {
+    expect(await within(10_000, Promise.resolve("done"), () => "late")).toBe("done");
+    const failing = Promise.reject(new Error("no"));
+    expect(await within(10_000, failing, () => "late").catch(String)).toBe("Error: no");
+  });
+
+  test("once the time is over what is given instead, or thrown", async () => {
+    expect(await within(20, never, () => "late")).toBe("late");
+    const late = () => {
+      throw new Error("no answer");
+    };
+    expect(await within(20, never, late).catch(String)).toBe("Error: no answer");
+  });
+
+  test("nothing is late once the work is done", async () => {
+    let isLate = false;
+    await within(30, Promise.resolve(), () => {
+      isLate = true;
+    });
+    {
+      using _stopped = new Deadline(30, () => {
+        isLate = true;
+      });
+    }
+    const over = Promise.withResolvers<void>();
+    new Deadline(60, over.resolve);
+    await over.promise;
+    expect(isLate).toBe(false);
+  });
 });

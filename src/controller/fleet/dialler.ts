@@ -16,7 +16,7 @@ export interface Dialler {
   readonly serial: Serial;
   /** Serials of certificates that answer for nobody. */
   readonly revoked: ReadonlySet<Serial>;
-  /** Bounds handshakes under way: beyond 8 they starve each other (docs/ARCHITECTURE.md, "Why it is as it is"). */
+  /** Beyond 8 they starve each other (docs/DECISIONS.md, "Handshakes under way are limited"). */
   readonly handshakes: Semaphore;
   /** Connections that are open already; undefined when each request has its own. */
   readonly pool?: AgentPool;

@@ -5,7 +5,7 @@
 import { storeIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Controller } from "../../src/controller/control-host.ts";
 import { type ApprovalOptions, approveRequest } from "../../src/controller/pairing/desk.ts";
-import { submitRequest, takeAnswer } from "../../src/controller/pairing/queue.ts";
+import { submitRequest } from "../../src/controller/pairing/queue.ts";
 import { openFileStore } from "../../src/controller/store/file-store.ts";
 import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
 import type { AgentConfig } from "../../src/core/config/agent-config.ts";
@@ -54,7 +54,9 @@ export async function pairLocally(
   if (submission.kind !== "pending") throw new Error(submission.kind);
   const { id } = submission.request;
   await approveRequest(controller, id, options);
-  const answer = pairingAnswer.parse(JSON.parse(takeAnswer(controller.config, id) ?? ""));
+  const answer = pairingAnswer.parse(
+    JSON.parse((await controller.store.pairing.takeAnswer(id)) ?? ""),
+  );
   if (answer.status !== "approved") throw new Error(answer.reason);
   storeIdentity(config, keyPem, {
     certPem: answer.cert,

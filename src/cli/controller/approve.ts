@@ -1,7 +1,5 @@
 import { approveRequest } from "../../controller/pairing/desk.ts";
-import { lockPath } from "../../controller/store/paths.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { isHeld } from "../../system/files/lock.ts";
 import { defineVerb } from "../command/command.ts";
 import { approvalOptions } from "./approval-options.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -48,7 +46,7 @@ export const approve = defineVerb({
     const controller = await openController(options);
     const approval = await approveRequest(controller, positionals[0] ?? "", dialled, code);
     io.out(describeApproval(approval));
-    if (!isHeld(lockPath(controller.config, "pairing-mode"))) io.err(NOBODY_DELIVERS);
+    if (!(await controller.store.pairing.deskIsOpen())) io.err(NOBODY_DELIVERS);
     return 0;
   },
 });

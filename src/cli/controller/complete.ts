@@ -33,7 +33,7 @@ async function words(
     case "scripts":
       return await controller.store.runs.scriptsSeen(hosts);
     case "requests":
-      return listRequests(controller).map(({ id }) => id);
+      return (await listRequests(controller)).map(({ id }) => id);
     default:
       throw new CtrlExecError("usage", `Cannot complete "${kind}": no such kind`);
   }

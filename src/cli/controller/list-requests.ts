@@ -20,7 +20,7 @@ export const listRequests = defineVerb({
   examples: ["ctrl-exec list-requests"],
   async run({ options, io }) {
     const controller = await openController(options);
-    const requests = waitingRequests(controller);
+    const requests = await waitingRequests(controller);
     if (options.json) {
       const listed = requests.map(({ id, hostname, ip, code, code_covers, received }) => {
         return { id, hostname, ip, code, code_covers, received };

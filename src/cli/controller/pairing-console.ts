@@ -3,7 +3,6 @@
 import type { Controller } from "../../controller/control-host.ts";
 import { approveRequest, denyRequest } from "../../controller/pairing/desk.ts";
 import { listRequests, type PendingRequest } from "../../controller/pairing/queue.ts";
-import { findAgent } from "../../controller/store/registry.ts";
 import { asCtrlExecError } from "../../core/errors.ts";
 import { forOneLine, forTerminal, screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
@@ -49,7 +48,7 @@ export class PairingConsole {
   /** A request has arrived; it is shown at once if no other is. */
   arrived(request: PendingRequest): void {
     if (this.#shown === undefined && !this.#paused) {
-      this.#showNext();
+      void this.#showNext();
       return;
     }
     this.#notice(`Also waiting: ${request.hostname} (${request.ip}).${this.#paused ? "" : LIST}`);
@@ -114,10 +113,10 @@ export class PairingConsole {
     this.#paused = false;
     this.#notices = 0;
     if (word === "q" || word === "quit") return false;
-    if (word === "l" || word === "list") this.#list();
+    if (word === "l" || word === "list") await this.#list();
     else if (/^(a|approve|d|deny|s|skip)$/.test(word)) await this.#decide(word[0] ?? "", number);
     else if (word !== "") this.#io.out(HELP);
-    this.#showNext(true);
+    await this.#showNext(true);
     return true;
   }
 
@@ -153,8 +152,8 @@ export class PairingConsole {
     return this.#listed[Number(number) - 1];
   }
 
-  #list(): void {
-    this.#listed = listRequests(this.#controller);
+  async #list(): Promise<void> {
+    this.#listed = await listRequests(this.#controller);
     const rows = this.#listed.map(({ id, hostname, ip, code, received }, index) => [
       String(index + 1),
       id,
@@ -168,18 +167,23 @@ export class PairingConsole {
   }
 
   /** @param again whether to repeat the prompt if no other request is shown */
-  #showNext(again = false): void {
-    if (this.#shown === undefined) {
-      const waiting = listRequests(this.#controller);
-      this.#shown = waiting.find(({ id }) => !this.#skipped.has(id));
-      if (this.#shown === undefined) {
-        if (again) this.#io.out(waiting.length > 0 ? SKIPPED_PROMPT : IDLE_PROMPT);
-        return;
-      }
-      // Lines typed before this request was on the screen cannot be about it.
-      this.#lines.drop();
-      const known = findAgent(this.#controller.config, this.#shown.hostname);
-      this.#io.out(`\n${describeRequest(this.#shown, known)}${PROMPT}`);
-    } else if (again) this.#io.out(PROMPT);
+  async #showNext(again = false): Promise<void> {
+    if (this.#shown !== undefined) {
+      if (again) this.#io.out(PROMPT);
+      return;
+    }
+    const waiting = await listRequests(this.#controller);
+    // Another one may be on the screen, or just gone from it, by now.
+    if (this.#shown !== undefined || this.#paused) return;
+    const next = waiting.find(({ id }) => !this.#skipped.has(id));
+    this.#shown = next;
+    if (next === undefined) {
+      if (again) this.#io.out(waiting.length > 0 ? SKIPPED_PROMPT : IDLE_PROMPT);
+      return;
+    }
+    // Lines typed before this request was on the screen cannot be about it.
+    this.#lines.drop();
+    const known = await this.#controller.store.registry.find(next.hostname);
+    if (this.#shown === next) this.#io.out(`\n${describeRequest(next, known)}${PROMPT}`);
   }
 }

@@ -3,32 +3,30 @@
  * told by the kernel: a watch takes one of the user's inotify instances, and when other programs have used
  * them up the pairing would end with them (T65).
  */
-import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { messageOf } from "../../core/errors.ts";
-import { listFolder } from "../../system/files/files.ts";
 import type { HostContext } from "../store/host.ts";
-import { paths } from "../store/paths.ts";
-import { takeAnswer } from "./queue.ts";
+import type { PairingStore } from "../store/ports.ts";
 
 const LOOK_MS = 100;
 
 export class PairingAnswers {
-  readonly #config: ControllerConfig;
+  readonly #store: PairingStore;
   readonly #log: HostContext["log"];
   readonly #wanted = new Map<string, (answer: string) => void>();
   /** Requests whose answer could not be read, of which the log has been told. */
   readonly #told = new Set<string>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #looking = false;
 
-  constructor({ config, log }: Pick<HostContext, "config" | "log">) {
-    this.#config = config;
+  constructor({ log, store }: HostContext) {
+    this.#store = store.pairing;
     this.#log = log;
   }
 
   /** Calls back once with the answer to the request, as the text that goes on the wire. */
   expect(id: string, onAnswer: (answer: string) => void): void {
     this.#wanted.set(id, onAnswer);
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
+    this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
   }
 
   forget(id: string): void {
@@ -46,32 +44,37 @@ export class PairingAnswers {
    * One that cannot be read now, as when the host runs out of open files, may be at the next look: it
    * ends neither this process nor the others' pairings (T20).
    */
-  #look(): void {
-    for (const id of this.#decided()) {
+  async #look(): Promise<void> {
+    // A slow look is not overtaken by the next.
+    if (this.#looking) return;
+    this.#looking = true;
+    for (const id of await this.#decided()) {
+      const answer = await this.#answerTo(id);
       const onAnswer = this.#wanted.get(id);
-      if (onAnswer === undefined) continue;
-      let answer: string | undefined;
-      try {
-        answer = takeAnswer(this.#config, id);
-      } catch (thrown) {
-        this.#tell(id, thrown);
-      }
-      if (answer === undefined) continue;
+      if (answer === undefined || onAnswer === undefined) continue;
       this.forget(id);
       onAnswer(answer);
     }
+    this.#looking = false;
   }
 
-  /** Ids of the answers that lie there. */
-  #decided(): string[] {
-    let names: string[];
+  /** Ids of the answers that are waited for and lie there. */
+  async #decided(): Promise<readonly string[]> {
     try {
-      names = listFolder(paths(this.#config).pairing);
+      return (await this.#store.answered()).filter((id) => this.#wanted.has(id));
     } catch (thrown) {
       for (const id of this.#wanted.keys()) this.#tell(id, thrown);
       return [];
     }
-    return names.flatMap((name) => /^(.*)\.(?:approved|denied)$/.exec(name)?.[1] ?? []);
+  }
+
+  async #answerTo(id: string): Promise<string | undefined> {
+    try {
+      return await this.#store.takeAnswer(id);
+    } catch (thrown) {
+      this.#tell(id, thrown);
+      return undefined;
+    }
   }
 
   #tell(reqid: string, thrown: unknown): void {

@@ -6,18 +6,14 @@ import { readCertificate } from "../../pki/certificate.ts";
 import { judgeCsr } from "../../pki/csr.ts";
 import { readText } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import { paths } from "../store/paths.ts";
-import {
-  type AgentRecord,
-  findAgent,
-  lockRegistry,
-  type Registered,
-  writeAgent,
-} from "../store/registry.ts";
+import type { Writer } from "../store/ports.ts";
+import type { Registered } from "../store/registry.ts";
 import { signHost } from "../trust/ca.ts";
 import { loadCredential } from "../trust/credential.ts";
 import { requireRightClock } from "../upkeep/clock-check.ts";
-import { leaveAnswer, leaveDenial, type PendingRequest, requirePending } from "./queue.ts";
+import { leaveDenial, type PendingRequest, requirePending } from "./queue.ts";
 
 /** What the operator may set at approval; undefined leaves what the request or the connection says. */
 export interface ApprovalOptions {
@@ -74,19 +70,33 @@ export async function approveRequest(
   options: ApprovalOptions = {},
   code?: string,
 ): Promise<Approval> {
-  const { config, log, now } = controller;
   await requireRightClock(controller, "approve it", options.force === true);
-  using _lock = await lockRegistry(config);
-  const request = requirePending(controller, id);
-  if (code !== undefined && request.code_covers !== "both") throw codeProvesNothing(request);
-  if (code !== undefined && code !== request.code) {
-    leaveDenial(controller, request, "wrong confirmation code");
-    throw wrongCode(request, code);
-  }
+  const outcome = await controller.store.exclusively(async (writer) => {
+    const request = await requirePending(controller, id);
+    if (code === undefined || (request.code_covers === "both" && code === request.code)) {
+      return await admit(controller, writer, request, options);
+    }
+    if (request.code_covers !== "both") throw codeProvesNothing(request);
+    await leaveDenial(controller, writer, request, "wrong confirmation code");
+    return wrongCode(request, code);
+  });
+  // Not before: the denial has to last, or the code could be tried again (T07).
+  if (outcome instanceof CtrlExecError) throw outcome;
+  return outcome;
+}
+
+/** Signs for the host, registers it and leaves its answer. */
+async function admit(
+  controller: Controller,
+  writer: Writer,
+  request: PendingRequest,
+  options: ApprovalOptions,
+): Promise<Approval> {
+  const { config, log, now, store } = controller;
   const { publicKey } = judgeCsr(request.csr, request.hostname);
   const controllerSerial = serialToKnow(controller);
   const certificate = await signHost(controller, request.hostname, publicKey);
-  const replaced = findAgent(config, request.hostname);
+  const replaced = await store.registry.find(request.hostname);
   const paired = isoSeconds(now());
   const record: AgentRecord = {
     hostname: request.hostname,
@@ -105,15 +115,15 @@ export async function approveRequest(
   };
   const { caCert } = paths(config);
   const ca = readCertificate(readText(caCert), caCert);
-  writeAgent(config, record);
-  leaveAnswer(config, id, "approved", {
+  await writer.putAgent(record);
+  await writer.answerRequest(request.id, {
     status: "approved",
     cert: certificate.pem,
     ca: ca.pem,
     nonce: request.nonce,
     dispatcher_serial: controllerSerial,
   });
-  log({ event: "pair-approve", agent: request.hostname, reqid: id });
+  log({ event: "pair-approve", agent: request.hostname, reqid: request.id });
   return { record, replaced };
 }
 
@@ -132,8 +142,9 @@ function serialToKnow({ config, now }: Controller): Serial {
 
 /** @throws CtrlExecError `not-found` when no such request waits */
 export async function denyRequest(controller: Controller, id: string): Promise<PendingRequest> {
-  using _lock = await lockRegistry(controller.config);
-  const request = requirePending(controller, id);
-  leaveDenial(controller, request, "rejected by operator");
-  return request;
+  return await controller.store.exclusively(async (writer) => {
+    const request = await requirePending(controller, id);
+    await leaveDenial(controller, writer, request, "rejected by operator");
+    return request;
+  });
 }

@@ -8,7 +8,6 @@ import { newRequestId } from "../../core/request-id.ts";
 import { formatHttpResponse } from "../../core/wire/http-message.ts";
 import { pairingAnswer, pairingRequest } from "../../core/wire/messages.ts";
 import { within } from "../../system/deadline.ts";
-import { tryLock } from "../../system/files/lock.ts";
 import { hangUp } from "../../system/net/hang-up.ts";
 import { listen } from "../../system/net/listen.ts";
 import { OpenConnections } from "../../system/net/open-connections.ts";
@@ -16,17 +15,10 @@ import { peerAddress } from "../../system/net/peer-address.ts";
 import { tlsContext } from "../../system/net/tls.ts";
 import { descriptorLimit, workDescriptors } from "../../system/process/descriptors.ts";
 import type { HostContext } from "../store/host.ts";
-import { lockPath } from "../store/paths.ts";
 import { loadCredential, pairingCredential } from "../trust/credential.ts";
 import { PairingAnswers } from "./answers.ts";
 import { type Caller, CodeExchange } from "./code-exchange.ts";
-import {
-  clearDesk,
-  type PendingRequest,
-  REQUEST_LIFETIME_MS,
-  submitRequest,
-  withdrawRequest,
-} from "./queue.ts";
+import { type PendingRequest, REQUEST_LIFETIME_MS, submitRequest } from "./queue.ts";
 import { readPost, watchSentBytes } from "./reading.ts";
 
 /** What an agent has to take its answer: one that does not would keep its slot. */
@@ -56,11 +48,11 @@ export async function startPairingServer(
   events: PairingEvents,
 ): Promise<PairingServer> {
   const { controller, connections } = withinDescriptors(given);
-  const { config, log, now } = controller;
+  const { config, log, now, store } = controller;
   const credential = loadCredential(config, now());
   const context = tlsContext(pairingCredential(credential));
-  const lock = tryLock(lockPath(config, "pairing-mode"));
-  if (lock === undefined) {
+  const held = await store.pairing.openDesk();
+  if (held === undefined) {
     throw new CtrlExecError(
       "busy",
       "Cannot start pairing-mode: it runs on this control host already",
@@ -69,7 +61,7 @@ export async function startPairingServer(
       },
     );
   }
-  await clearDesk(controller);
+  await store.pairing.clear();
   const desk: Desk = {
     controller,
     events,
@@ -106,7 +98,7 @@ export async function startPairingServer(
     port = await listen(server, config.pairing_bind, config.pairing_port);
   } catch (thrown) {
     desk.answers.close();
-    lock.release();
+    await held.close();
     throw thrown;
   }
   log({ event: "pairing-mode-start", port });
@@ -117,8 +109,8 @@ export async function startPairingServer(
       server.close();
       open.closeAll();
       desk.answers.close();
-      await clearDesk(controller);
-      lock.release();
+      await store.pairing.clear();
+      await held.close();
       log({ event: "pairing-mode-stop" });
     },
   };
@@ -220,7 +212,7 @@ async function waitForAnswer(
   const outcome = await within(REQUEST_LIFETIME_MS, decided, () => "late");
   answers.forget(request.id);
   if (outcome === "gone" || outcome === "late") {
-    await withdrawRequest(controller, request.id);
+    await controller.store.pairing.withdraw(request.id);
     const denial = { status: "denied", reason: "approval timeout", nonce: request.nonce };
     if (outcome === "late") endWith(socket, denial);
     else socket.destroy();

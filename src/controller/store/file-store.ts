@@ -4,7 +4,9 @@ import { FileRegistry } from "./file-registry.ts";
 import type { StoreContext } from "./host.ts";
 import { forgetClock, knownClocks, rememberClocks } from "./known-clocks.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { addRequest, FilePairing, leaveAnswer } from "./pairing-files.ts";
 import type { Store } from "./ports.ts";
+import { rememberPushedOut } from "./pushed-out.ts";
 import { purgeRunRecords } from "./record-space.ts";
 import { lockRegistry, removeAgent, writeAgent } from "./registry.ts";
 import { addRevoked } from "./revocations.ts";
@@ -21,6 +23,7 @@ export function openFileStore(context: StoreContext): Store {
       remember: async (offsets) => rememberClocks(context, offsets),
       forget: async (hostname) => forgetClock(context, hostname),
     },
+    pairing: new FilePairing(config),
     locks: new FileLocks(context),
     runs: {
       begin: (facts, durable) => new FileRunRecord(context, facts, durable),
@@ -34,6 +37,9 @@ export function openFileStore(context: StoreContext): Store {
       return await change({
         putAgent: async (record) => writeAgent(config, record),
         removeAgent: async (hostname) => removeAgent(config, hostname),
+        addRequest: async (request) => addRequest(config, request),
+        answerRequest: async (id, answer) => leaveAnswer(config, id, answer.status, answer),
+        rememberPushedOut: async (id) => rememberPushedOut(config, id),
         revoke: async (serials, comment) => addRevoked(config, serials, comment),
       });
     },

@@ -8,6 +8,8 @@ import type { ClockSighting } from "../../core/clock.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import type { Serial } from "../../core/serial.ts";
+import type { CodeCovers } from "../../core/wire/confirmation-code.ts";
+import type { PairingAnswer } from "../../core/wire/messages.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import type { Registered, Registry } from "./registry.ts";
@@ -15,10 +17,12 @@ import type { Registered, Registry } from "./registry.ts";
 export interface Store {
   readonly registry: RegistryStore;
   readonly clocks: ClockStore;
+  readonly pairing: PairingStore;
   readonly locks: LockStore;
   readonly runs: RunStore;
   /**
-   * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30).
+   * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30). What a
+   * `change` that rejects has written may last or not.
    *
    * @throws CtrlExecError `busy` when another one does not end
    */
@@ -33,6 +37,12 @@ export interface Writer {
   putAgent(record: AgentRecord): Promise<void>;
   /** Resolves with whether it was registered. */
   removeAgent(hostname: string): Promise<boolean>;
+  /** The request waits from now on. */
+  addRequest(request: PendingRequest): Promise<void>;
+  /** The request waits no more, and its answer lies there for whoever holds its connection. */
+  answerRequest(id: string, answer: PairingAnswer): Promise<void>;
+  /** For whoever decides on the request too late. */
+  rememberPushedOut(id: string): Promise<void>;
   /** Certificates with these serials answer for nobody from now on. */
   revoke(serials: readonly Serial[], comment: string): Promise<void>;
 }
@@ -73,6 +83,53 @@ export interface ClockStore {
   remember(offsets: ReadonlyMap<string, number>): Promise<void>;
   /** Never rejects. */
   forget(hostname: string): Promise<void>;
+}
+
+/** A request that waits for an operator. */
+export interface PendingRequest {
+  readonly id: string;
+  readonly hostname: string;
+  readonly ip: string;
+  readonly csr: string;
+  readonly nonce: string;
+  /** ISO 8601. */
+  readonly received: string;
+  /** Milliseconds of the same, no two alike, so that there is an oldest one. Not in requests of 1.0. */
+  readonly arrived?: number | undefined;
+  readonly code: string;
+  readonly code_covers: CodeCovers;
+  /** The port the agent serves on. */
+  readonly port?: number | undefined;
+}
+
+export type PairingAnswerKind = PairingAnswer["status"];
+
+/** Held by the one process that takes requests; it ends with the process. */
+export interface PairingDesk {
+  close(): Promise<void>;
+}
+
+/** The queue of pairing requests, and the answers that wait to be sent. */
+export interface PairingStore {
+  /** Those that wait, whatever their age, in no order. One that cannot be read is left out. */
+  requests(): Promise<readonly PendingRequest[]>;
+  /** Undefined when none with that id waits. */
+  request(id: string): Promise<PendingRequest | undefined>;
+  /** Whether it had to make room for a newer one, not long ago. */
+  wasPushedOut(id: string): Promise<boolean>;
+  /** Ids of the requests whose answer waits to be sent. */
+  answered(): Promise<readonly string[]>;
+  /** The answer as it goes on the wire, once: then it is gone. Undefined while there is none. */
+  takeAnswer(id: string): Promise<string | undefined>;
+  /** Takes a request back, and an answer that it may have had meanwhile. */
+  withdraw(id: string): Promise<void>;
+  /** Removes the requests that are over, and those that cannot be read. Returns how many. */
+  drop(isOver: (request: PendingRequest) => boolean): Promise<number>;
+  /** Removes every request and answer. */
+  clear(): Promise<void>;
+  /** Undefined when another process has it open. */
+  openDesk(): Promise<PairingDesk | undefined>;
+  deskIsOpen(): Promise<boolean>;
 }
 
 /** A script on a host: what runs once at a time. */

@@ -4,12 +4,9 @@ import { join } from "node:path";
 import type { Exchanged } from "../../../../src/controller/pairing/code-exchange.ts";
 import { approveRequest, denyRequest } from "../../../../src/controller/pairing/desk.ts";
 import {
-  clearDesk,
   dropExpiredRequests,
   listRequests,
   submitRequest,
-  takeAnswer,
-  withdrawRequest,
 } from "../../../../src/controller/pairing/queue.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";
 import { createCsr } from "../../../../src/pki/csr.ts";
@@ -51,8 +48,8 @@ test("T07 a wrong code denies the request, so that no second one can be tried", 
   await expect(approveRequest(controller, id, {}, wrong)).rejects.toThrow(
     `Cannot approve web-01: ${wrong} is not the code of this request`,
   );
-  expect(listRequests(controller)).toEqual([]);
-  expect(JSON.parse(takeAnswer(controller.config, id) ?? "")).toMatchObject({
+  expect(await listRequests(controller)).toEqual([]);
+  expect(JSON.parse((await controller.store.pairing.takeAnswer(id)) ?? "")).toMatchObject({
     status: "denied",
     reason: "wrong confirmation code",
   });
@@ -81,7 +78,7 @@ test("T07 a code that covers the request alone approves nothing, right or wrong,
     );
   }
   expect(findAgent(controller.config, "web-01")).toBeUndefined();
-  expect(listRequests(controller)).toHaveLength(1);
+  expect(await listRequests(controller)).toHaveLength(1);
   await approveRequest(controller, id);
 });
 
@@ -93,7 +90,7 @@ test("T07 a request that an earlier version left in the queue has the old kind o
   for (const left of [undefined, "everything"]) {
     const request = JSON.parse(readFileSync(file, "utf8"));
     writeFileSync(file, JSON.stringify({ ...request, code_covers: left }));
-    expect(listRequests(controller)).toMatchObject([{ id, code_covers: "request" }]);
+    expect(await listRequests(controller)).toMatchObject([{ id, code_covers: "request" }]);
     await expect(approveRequest(controller, id, {}, code)).rejects.toThrow("can be forged");
   }
 });
@@ -105,7 +102,7 @@ test("T07 a request whose code was not agreed on is not queued", async () => {
     kind: "invalid",
     why: "no value",
   });
-  expect(listRequests(fleet.controller)).toEqual([]);
+  expect(await listRequests(fleet.controller)).toEqual([]);
 });
 
 test("T07 the queue is bounded", async () => {
@@ -117,21 +114,20 @@ test("T07 the queue is bounded", async () => {
 
 test("T07 one address cannot take the whole queue from the others", async () => {
   await using fleet = await LocalFleet.create(["pairing_max_queue = 4"]);
-  const names = () =>
-    listRequests(fleet.controller)
-      .map(({ hostname }) => hostname)
-      .sort();
+  const names = async () =>
+    (await listRequests(fleet.controller)).map(({ hostname }) => hostname).sort();
   // One host has a whole /64 of IPv6.
   for (let n = 1; n <= 4; n++) await ask(fleet, `evil-${n}`, `2001:db8::${n}`);
   expect((await ask(fleet, "evil-5", "2001:db8::5")).kind).toBe("queue-full");
   expect((await ask(fleet, "web-01", "192.0.2.1")).kind).toBe("pending");
   expect((await ask(fleet, "web-02", "192.0.2.2")).kind).toBe("pending");
-  expect(names().filter((name) => name.startsWith("web"))).toEqual(["web-01", "web-02"]);
-  expect(names()).toHaveLength(4);
+  expect((await names()).filter((name) => name.startsWith("web"))).toEqual(["web-01", "web-02"]);
+  expect(await names()).toHaveLength(4);
   // The one that gave way is told so, and nobody's share is made smaller than the newcomer's.
   const [evicted] = fleet.log.of("pair-evict");
   expect(evicted?.fields).toMatchObject({ AGENT: "evil-1", IP: "2001:db8::1" });
-  const answer = takeAnswer(fleet.controller.config, String(evicted?.fields.REQID)) ?? "";
+  const answer =
+    (await fleet.controller.store.pairing.takeAnswer(String(evicted?.fields.REQID))) ?? "";
   expect(JSON.parse(answer)).toMatchObject({
     status: "denied",
     reason: "pushed out of the full pairing queue by newer requests",
@@ -145,7 +141,7 @@ test("T21 an agent that goes as it is decided upon leaves no answer behind", asy
   for (const decide of [approveRequest, denyRequest]) {
     const { id } = await pending(fleet, "web-01");
     await decide(controller, id, {});
-    await withdrawRequest(controller, id);
+    await controller.store.pairing.withdraw(id);
     expect(readdirSync(join(controller.config.state_dir, "pairing"))).toEqual([]);
   }
 });
@@ -165,7 +161,7 @@ test("T07 whoever decides on a request that was pushed out is told so", async ()
       hint: expect.stringContaining("Let the host ask again"),
     });
   }
-  await clearDesk(controller);
+  await controller.store.pairing.clear();
   await expect(approveRequest(controller, id)).rejects.toThrow(
     "no request with that id is waiting",
   );
@@ -186,7 +182,7 @@ test("T07 a request whose subject is another host, or for the control host's own
     kind: "invalid",
     why: expect.stringContaining("own name"),
   });
-  expect(listRequests(fleet.controller)).toEqual([]);
+  expect(await listRequests(fleet.controller)).toEqual([]);
 });
 
 test("T07 what is signed is judged once more: the files of the queue may have changed", async () => {
@@ -204,7 +200,7 @@ test("T07 the queue's bound holds when many ask at once", async () => {
   await using fleet = await LocalFleet.create(["pairing_max_queue = 2"]);
   const asked = await Promise.all([1, 2, 3, 4, 5].map((number) => ask(fleet, `web-0${number}`)));
   expect(asked.filter(({ kind }) => kind === "pending")).toHaveLength(2);
-  expect(listRequests(fleet.controller)).toHaveLength(2);
+  expect(await listRequests(fleet.controller)).toHaveLength(2);
 });
 
 test("requests that nobody decided on are dropped after ten minutes", async () => {
@@ -215,7 +211,7 @@ test("requests that nobody decided on are dropped after ten minutes", async () =
   await expect(approveRequest(fleet.controller, id)).rejects.toThrow(
     "no request with that id is waiting",
   );
-  expect(listRequests(fleet.controller)).toEqual([]);
+  expect(await listRequests(fleet.controller)).toEqual([]);
   expect(await dropExpiredRequests(fleet.controller)).toBe(1);
   await expect(approveRequest(fleet.controller, id)).rejects.toThrow(
     "no request with that id is waiting",
@@ -239,7 +235,7 @@ test("T10 a request whose approval was cut off behind the answer is gone with th
   const content = readFileSync(file);
   await approveRequest(controller, id);
   writeFileSync(file, content);
-  expect(listRequests(controller)).toHaveLength(1);
-  expect(takeAnswer(controller.config, id)).toContain("approved");
-  expect(listRequests(controller)).toEqual([]);
+  expect(await listRequests(controller)).toHaveLength(1);
+  expect(await controller.store.pairing.takeAnswer(id)).toContain("approved");
+  expect(await listRequests(controller)).toEqual([]);
 });

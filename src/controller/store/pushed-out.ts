@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { readTextIfPresent, removeIfPresent, writeWhole } from "../../system/files/files.ts";
-import { paths } from "../store/paths.ts";
+import { paths } from "./paths.ts";
 
 /** A stranger can push out as many as he likes (T21). */
 const MAX_REMEMBERED = 100;

@@ -1,0 +1,151 @@
+/**
+ * The queue of pairing requests, as files that `pairing-mode` and `approve` share (docs/PROTOCOL.md, section 4):
+ * `pairing/<reqid>.json` waits, `.approved` and `.denied` are the answers to send.
+ */
+import { join } from "node:path";
+import * as z from "zod/mini";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { readJsonAs } from "../../core/json.ts";
+import { pairedNameProblem } from "../../core/net/host-name.ts";
+import { isRequestId } from "../../core/request-id.ts";
+import type { PairingAnswer } from "../../core/wire/messages.ts";
+import {
+  createWhole,
+  ensureFolder,
+  listFiles,
+  listFolder,
+  readTextIfPresent,
+  removeIfPresent,
+  writeWhole,
+} from "../../system/files/files.ts";
+import { isHeld, tryLock } from "../../system/files/lock.ts";
+import { lockPath, paths } from "./paths.ts";
+import type { PairingAnswerKind, PairingDesk, PairingStore, PendingRequest } from "./ports.ts";
+import { forgetPushedOut, wasPushedOut } from "./pushed-out.ts";
+import { lockRegistry } from "./registry.ts";
+
+const pendingRequest = z.looseObject({
+  id: z.string().check(z.refine(isRequestId)),
+  hostname: z.string().check(z.refine((name) => pairedNameProblem(name) === undefined)),
+  ip: z.string(),
+  csr: z.string(),
+  nonce: z.string(),
+  received: z.string(),
+  arrived: z.optional(z.number()),
+  code: z.string(),
+  // A file that was written before 1.1 has none.
+  code_covers: z.catch(z.enum(["both", "request"]), "request"),
+  port: z.optional(z.int()),
+});
+
+const ANSWER_KINDS = ["approved", "denied"] as const;
+
+export class FilePairing implements PairingStore {
+  readonly #config: ControllerConfig;
+
+  constructor(config: ControllerConfig) {
+    this.#config = config;
+  }
+
+  async requests(): Promise<readonly PendingRequest[]> {
+    return requestIds(this.#config).flatMap((id) => readRequest(this.#config, id) ?? []);
+  }
+
+  async request(id: string): Promise<PendingRequest | undefined> {
+    return isRequestId(id) ? readRequest(this.#config, id) : undefined;
+  }
+
+  async wasPushedOut(id: string): Promise<boolean> {
+    return wasPushedOut(this.#config, id);
+  }
+
+  async answered(): Promise<readonly string[]> {
+    const names = listFolder(paths(this.#config).pairing);
+    return names.flatMap((name) => /^(.*)\.(?:approved|denied)$/.exec(name)?.[1] ?? []);
+  }
+
+  async takeAnswer(id: string): Promise<string | undefined> {
+    for (const kind of ANSWER_KINDS) {
+      const file = answerFile(this.#config, id, kind);
+      const text = readTextIfPresent(file);
+      if (text === undefined) continue;
+      // Whoever decided may have been killed before this: a decided request waits no more (T10).
+      removeIfPresent(requestFile(this.#config, id));
+      removeIfPresent(file);
+      return text.trim();
+    }
+    return undefined;
+  }
+
+  async withdraw(id: string): Promise<void> {
+    using _lock = await lockRegistry(this.#config);
+    removeIfPresent(requestFile(this.#config, id));
+    // Decided in the moment in which its agent went: nobody is left to take the answer (T21).
+    for (const kind of ANSWER_KINDS) removeIfPresent(answerFile(this.#config, id, kind));
+  }
+
+  async drop(isOver: (request: PendingRequest) => boolean): Promise<number> {
+    using _lock = await lockRegistry(this.#config);
+    const over = requestIds(this.#config).filter((id) => {
+      const request = readRequest(this.#config, id);
+      return request === undefined || isOver(request);
+    });
+    return over.filter((id) => removeIfPresent(requestFile(this.#config, id))).length;
+  }
+
+  async clear(): Promise<void> {
+    const { pairing } = paths(this.#config);
+    ensureFolder(pairing, 0o750);
+    using _lock = await lockRegistry(this.#config);
+    forgetPushedOut(this.#config);
+    for (const name of listFolder(pairing)) {
+      if (/^[0-9a-f]{16}\.(json|approved|denied)$/.test(name)) removeIfPresent(join(pairing, name));
+    }
+  }
+
+  async openDesk(): Promise<PairingDesk | undefined> {
+    const lock = tryLock(lockPath(this.#config, "pairing-mode"));
+    return lock && { close: async () => lock.release() };
+  }
+
+  async deskIsOpen(): Promise<boolean> {
+    return isHeld(lockPath(this.#config, "pairing-mode"));
+  }
+}
+
+/** The caller holds the registry lock. */
+export function addRequest(config: ControllerConfig, request: PendingRequest): void {
+  ensureFolder(paths(config).pairing, 0o750);
+  createWhole(requestFile(config, request.id), `${JSON.stringify(request)}\n`, 0o640);
+}
+
+/** The caller holds the registry lock. */
+export function leaveAnswer(
+  config: ControllerConfig,
+  id: string,
+  kind: PairingAnswerKind,
+  answer: PairingAnswer,
+): void {
+  writeWhole(answerFile(config, id, kind), `${JSON.stringify(answer)}\n`, 0o640);
+  removeIfPresent(requestFile(config, id));
+}
+
+function requestIds(config: ControllerConfig): string[] {
+  return listFiles(paths(config).pairing).flatMap((name) => {
+    const id = name.replace(/\.json$/, "");
+    return name.endsWith(".json") && isRequestId(id) ? [id] : [];
+  });
+}
+
+function readRequest(config: ControllerConfig, id: string): PendingRequest | undefined {
+  const text = readTextIfPresent(requestFile(config, id));
+  return text === undefined ? undefined : readJsonAs(pendingRequest, text);
+}
+
+function answerFile(config: ControllerConfig, id: string, kind: PairingAnswerKind): string {
+  return join(paths(config).pairing, `${id}.${kind}`);
+}
+
+function requestFile(config: ControllerConfig, id: string): string {
+  return join(paths(config).pairing, `${id}.json`);
+}

@@ -2,6 +2,7 @@
 
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import { MAX_SHORT_ANSWER } from "../../core/wire/limits.ts";
 import { refusalIn } from "../../core/wire/messages.ts";
 import { factsOf } from "../../pki/certificate.ts";
 import { dial, unreachable } from "../../system/net/dial.ts";
@@ -10,7 +11,6 @@ import type { AgentTrust } from "../trust/trust.ts";
 
 /** For each step: connecting, the handshake, the answer. */
 const TIMEOUT_MS = 10_000;
-const MAX_REPLY_BYTES = 65_536;
 
 const START = "Is it running? Start it: systemctl start ctrl-exec-agent, or ctrl-exec-agent serve.";
 
@@ -52,7 +52,7 @@ export async function selfPing(
       path: "/ping",
       host: address,
       body: JSON.stringify({ reqid: "" }),
-      maxBytes: MAX_REPLY_BYTES,
+      maxBytes: MAX_SHORT_ANSWER,
       keepAlive: false,
     });
     return { status: reply.status, error: refusalIn(reply.json) ?? "" };

@@ -7,6 +7,7 @@ import type { Serial } from "../../core/serial.ts";
 import { formatBytes } from "../../core/units.ts";
 import { refusesCertificate } from "../../core/wire/connection-problem.ts";
 import { notJson } from "../../core/wire/http-response.ts";
+import { MAX_SHORT_ANSWER } from "../../core/wire/limits.ts";
 import { identityOf, speaksFor } from "../../pki/certificate.ts";
 import { Deadline } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
@@ -38,7 +39,7 @@ const BOUNDS = {
   /** Beside its two outputs, each of which may be shorter than a long text. */
   output: { maxBytes: Number.POSITIVE_INFINITY, maxRest: 512 * 2 ** 10 },
   list: { maxBytes: 2 * 2 ** 20 },
-  words: { maxBytes: 64 * 2 ** 10 },
+  words: { maxBytes: MAX_SHORT_ANSWER },
 } as const;
 
 export interface AgentReply {

@@ -9,6 +9,9 @@ export const MAX_HEADERS = 32;
 /** Port 7443: the first line and the headers together, of a request and of an answer. */
 export const MAX_HEAD_BYTES = 16_384;
 
+/** Port 7443: the body of an answer that has neither output nor a list. */
+export const MAX_SHORT_ANSWER = 65_536;
+
 /** Port 7444, where the peer has not shown who it is: the first line and the headers of a message. */
 export const MAX_PAIRING_HEAD_BYTES = 8192;
 
@@ -18,5 +21,5 @@ export const MAX_PAIRING_BYTES = 65_536;
 /** Characters of a certificate request, in PEM. */
 export const MAX_CSR = 32_768;
 
-/** Characters of a text that is shown in one line and logged. */
-export const MAX_LINE = 8192;
+/** Characters of an error or a refusal, which is shown in one line and logged. */
+export const MAX_ERROR_TEXT = 8192;

@@ -6,7 +6,7 @@ import * as z from "zod/mini";
 import { isArrayOfText, isRecordOfText } from "../json.ts";
 import { runResult } from "../run-result.ts";
 import { isScriptName } from "../script-name.ts";
-import { MAX_CSR, MAX_LINE } from "./limits.ts";
+import { MAX_CSR, MAX_ERROR_TEXT } from "./limits.ts";
 import { PiecedText } from "./pieced-text.ts";
 
 const text = z.string();
@@ -42,7 +42,7 @@ const word = text.check(z.maxLength(255));
 const wordOrEmpty = z._default(word, "");
 
 /** A text that is shown in one line and logged. */
-const line = text.check(z.maxLength(MAX_LINE));
+const line = text.check(z.maxLength(MAX_ERROR_TEXT));
 
 const csr = text.check(z.maxLength(MAX_CSR));
 
@@ -151,7 +151,7 @@ const refusal = z.object({ error: text });
 
 /** A refusal's error; undefined for an answer that is not a refusal. */
 export function refusalIn(json: unknown): string | undefined {
-  return refusal.safeParse(json).data?.error.slice(0, MAX_LINE);
+  return refusal.safeParse(json).data?.error.slice(0, MAX_ERROR_TEXT);
 }
 
 const pairingId = text.check(z.regex(/^[0-9a-f]{16}$/));

@@ -1,4 +1,4 @@
-/** What a use-case that asks agents works with. */
+/** What a use-case that calls agents needs. */
 
 import { dialSetting } from "./fleet/dial-setting.ts";
 import type { FleetDialler } from "./fleet/fan-out.ts";
@@ -8,13 +8,13 @@ import type { HostContext } from "./store/host.ts";
 import { loadCredentials } from "./trust/credential.ts";
 
 export interface Controller extends HostContext {
-  /** Where connections to agents outlive a request: in the API, not in a command. */
+  /** Set where connections to agents outlive a request: in the API, not in a command. */
   readonly dialler: KeptDialler | undefined;
-  /** `--port` (docs/OPERATIONS.md, "For every mode"): of every agent; undefined leaves it to the records. */
+  /** `--port` (docs/OPERATIONS.md, "For every mode"), for every agent; undefined means as recorded. */
   readonly agentPort: number | undefined;
 }
 
-/** @throws CtrlExecError `config` when this host's own credential cannot be used */
+/** @throws CtrlExecError `config` if this host's own credential cannot be used */
 export function openDialler(controller: Controller): FleetDialler {
   const { config, now, dialler } = controller;
   const setting =
@@ -22,7 +22,7 @@ export function openDialler(controller: Controller): FleetDialler {
   return { ...setting, now };
 }
 
-/** Where what is held for one answer counts: among all of the API, or for a command alone. */
+/** The account in which an answer's memory counts: the API's, or a command's own. */
 export function openReplies({ config, dialler }: Controller): ReplyAccount {
   return (dialler?.budget(config) ?? new ReplyBudget(config.max_replies)).open();
 }

@@ -1,4 +1,4 @@
-/** Who may do what: once per request, below both faces, before anything is dialled. */
+/** Authorises each request once, for the command line and the API, before anything is dialled. */
 import { DeniedError } from "../../core/errors.ts";
 import {
   type AuthDecision,
@@ -11,7 +11,7 @@ import { forOneLine } from "../../core/text.ts";
 import { runHook } from "../../system/process/hook-process.ts";
 import type { HostContext } from "../store/host.ts";
 
-/** Who asks, and through which face. */
+/** Who asks, and whether through the command line or the API. */
 export interface Caller {
   readonly face: "cli" | "api";
   readonly username: string;
@@ -22,14 +22,14 @@ export interface Caller {
   readonly requestId?: string;
   /** Set by the API when a web page asks: the page's origin. */
   readonly origin?: string | undefined;
-  /** Set by the API when a request names a host that is not this API's: what it names. */
+  /** Set by the API when a request's Host is not this API's: that name. */
   readonly foreignHost?: string | undefined;
 }
 
 export interface AuthRequest {
   readonly action: HookAction;
   readonly script: string;
-  /** By their one name: see hostOf() of targets.ts. */
+  /** By their canonical names: see hostOf() of targets.ts. */
   readonly hosts: readonly string[];
   readonly args: readonly string[];
   /** The run that is asked about, and who submitted it. */
@@ -37,7 +37,7 @@ export interface AuthRequest {
   readonly submitter?: string;
 }
 
-/** @throws DeniedError with the hook's word */
+/** @throws DeniedError with the hook's reason */
 export async function authorize(
   controller: HostContext,
   caller: Caller,
@@ -79,8 +79,8 @@ async function decide(
 }
 
 /**
- * What the API lets a browser's host or network do is not what any page there may do: a name that is
- * made to point here gives a page of elsewhere the right to ask and to read the answer (T25).
+ * A page in a browser may not do what the API lets the browser's host or network do: with a name that was made
+ * to point here, a foreign page could send requests and read the answers (T25).
  */
 const FROM_A_PAGE: AuthDecision = {
   allowed: false,
@@ -89,7 +89,7 @@ const FROM_A_PAGE: AuthDecision = {
   broken: false,
 };
 
-/** A name that was made to point here, or a proxy's that `api_hosts` should have. */
+/** A name that was made to point here, or a proxy's name that is missing in `api_hosts`. */
 const FOREIGN_HOST: AuthDecision = {
   allowed: false,
   reason: "this Host is not in api_hosts",

@@ -1,7 +1,7 @@
 /**
- * Which hosts a request is about, said only to callers whom the auth hook lets (T67). The hook decides on
- * registered names, so an address is looked up before it is asked; nothing of that, not even that it
- * failed, leaves here until it has agreed.
+ * Resolves the hosts of a request, only for callers whom the auth hook allows (T67). The hook decides on
+ * registered names, so an address is looked up before the hook is asked; the result, even a failure, stays here
+ * until the hook has agreed.
  */
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { lowerAscii, type Target } from "../../core/net/host-name.ts";
@@ -23,11 +23,11 @@ import { type AuthRequest, authorize, type Caller } from "./authorize.ts";
 type AuthAction = Omit<AuthRequest, "hosts">;
 
 /**
- * A registered host may be named by its address too: it is the same host, with the same lock and the
- * same name to answer for.
+ * A registered host may also be named by its address: it is the same host, with the same lock, and must answer
+ * under the same name.
  *
- * @throws CtrlExecError `denied`; after that `bad-request` when one host is given twice, `config` when
- *   the registry cannot be read
+ * @throws CtrlExecError `denied`; after that `bad-request` if one host is given twice, `config` if the registry
+ * cannot be read
  */
 export async function authorizedTargets(
   controller: HostContext,
@@ -59,7 +59,7 @@ export async function authorizedRegistry(
   return await registeredTargets(controller, found);
 }
 
-/** Every registered host, for a caller who is authorised already. */
+/** Every registered host, for a caller who is already authorised. */
 export async function everyHost(controller: HostContext): Promise<ResolvedTarget[]> {
   return await registeredTargets(controller, await allNames(controller));
 }
@@ -68,7 +68,7 @@ async function allNames({ store }: HostContext): Promise<readonly string[]> {
   return await store.registry.names();
 }
 
-/** Of each that is an address, the names that are registered there; none for the others. */
+/** For each that is an address, the names registered there; none for the others. */
 async function namesByAddress(
   { store }: HostContext,
   asked: readonly Target[],
@@ -82,7 +82,7 @@ async function namesByAddress(
   return asked.map((target) => namesOf.get(target) ?? []);
 }
 
-/** @param registered the names that the hook was told in the place of addresses */
+/** @param registered the names that the hook was told instead of addresses */
 async function resolveTargets(
   { store }: HostContext,
   asked: readonly Target[],
@@ -106,7 +106,7 @@ async function resolveTargets(
   return targets.map((target, position) => ({ ...target, label: labels[position] ?? target.name }));
 }
 
-/** @param hosts who is registered at the address, as the hook was told */
+/** @param hosts the hosts registered at the address, as the hook was told */
 function targetAt(
   { name, port }: Target,
   hosts: readonly string[],
@@ -115,7 +115,7 @@ function targetAt(
   const [host, ...others] = hosts;
   if (host === undefined) return targetOf(name, undefined, port);
   if (others.length > 0) {
-    // Nobody could say whose certificate must answer.
+    // It is unknown whose certificate must answer.
     const problem = new CtrlExecError(
       "config",
       `Cannot call ${name}: ${hosts.join(" and ")} are registered there`,
@@ -135,7 +135,9 @@ function targetAt(
   return { ...targetOf(name, undefined, port), problem };
 }
 
-/** A host whose record is broken is among them: none is left out in silence. One that has gone is. */
+/**
+ * Includes hosts with broken records: none is left out silently, except one that has been removed meanwhile.
+ */
 async function registeredTargets(
   { store }: HostContext,
   hosts: readonly string[],

@@ -1,13 +1,14 @@
 /**
- * What else than ctrl-exec.conf decides about this host's power: its keys and certificates, its CA, and
- * the folders of its state. Who can write the registry says who answers for a host; who can write the
- * pairing queue, what an agent is told; and a folder's writer can put a link in root's way (T62).
+ * The files besides ctrl-exec.conf that grant this host's power: its keys and certificates, its CA, and the
+ * folders of its state. Whoever can write the registry decides who answers for a host; whoever can write the
+ * pairing queue decides what an agent is told; and whoever can write a folder can put a link in root's way
+ * (T62).
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { refuseUntrusted } from "../../system/files/trusted-file.ts";
 import { paths } from "../store/paths.ts";
 
-/** @throws CtrlExecError `config` that names the first that others could change, and how to close it */
+/** @throws CtrlExecError `config` that names the first that others could change, and how to correct it */
 export function refuseOpenFiles(config: ControllerConfig): void {
   const { ca_dir, state_dir, cert, key, ca, api_cert, api_key } = config;
   const named = [ca_dir, state_dir, cert, key, ca, api_cert, api_key];

@@ -1,4 +1,4 @@
-/** What went wrong on the way to an agent, or with its answer, in words that name the host. */
+/** Explains what went wrong on the way to an agent, or with its answer, naming the host. */
 
 import { CtrlExecError } from "../../core/errors.ts";
 import { unreachable } from "../../system/net/dial.ts";
@@ -7,7 +7,7 @@ import type { ResolvedTarget } from "./targets.ts";
 
 /**
  * @param place the address and port that were dialled
- * @returns what to throw in its place; anything that needs no words of its own, as it is
+ * @returns what to throw instead; an error that needs no explanation is returned as it is
  */
 export function agentProblem(thrown: unknown, target: ResolvedTarget, place: string): unknown {
   if (thrown instanceof CtrlExecError && thrown.code === "protocol") {
@@ -17,12 +17,12 @@ export function agentProblem(thrown: unknown, target: ResolvedTarget, place: str
   return unreachable(thrown, { listener: "agent", address: place, hintFor });
 }
 
-/** The same, beginning with the host. */
+/** The same error, with the host's name in front. */
 export function withName(cause: CtrlExecError, name: string): CtrlExecError {
   return new CtrlExecError("protocol", `${name} ${cause.message}`, { cause });
 }
 
-/** Of an answer that is too much. */
+/** For an answer that is too large. */
 export function droppedAnswer(
   { message: problem, hint = "No agent gives such an answer: see what runs there." }: CtrlExecError,
   name: string,

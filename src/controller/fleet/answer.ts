@@ -1,18 +1,18 @@
-/** What came of asking one host: the fold of an outcome, for every request. */
+/** Converts the outcome of asking one host into an answer, for every kind of request. */
 import type * as z from "zod/mini";
 import { refusalIn } from "../../core/wire/messages.ts";
 import type { HostOutcome } from "./fan-out.ts";
 
 export type Answer<Data> =
   | { readonly kind: "given"; readonly data: Data }
-  /** The host answered with something else. */
+  /** The host answered something else. */
   | { readonly kind: "refused"; readonly status: number; readonly why: string }
   /** No answer came. */
   | { readonly kind: "none"; readonly why: string };
 
 /**
  * @param schema of the body that answers the request
- * @param otherwise says what came instead, where the host does not say why
+ * @param otherwise says what came instead, if the host does not say why
  */
 export function answerOf<Schema extends z.ZodMiniType>(
   schema: Schema,

@@ -1,4 +1,4 @@
-/** One request to one agent: dial, verify who answers, ask, read the answer. */
+/** One request to one agent: dials, verifies who answers, asks, reads the answer. */
 
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
@@ -28,15 +28,15 @@ export interface AgentRequest {
   /** Sent as JSON; undefined sends no body. */
   readonly body?: unknown;
   readonly reply: ReplyKind;
-  /** True when asking twice does no harm: only then is a request sent again on a new connection. */
+  /** True if asking twice is harmless: only then is a request sent again on a new connection. */
   readonly idempotent?: boolean;
 }
 
-/** What an answer holds: what a script has printed, what a host offers, or a few words. */
+/** What an answer contains: a script's output, what a host offers, or a few words. */
 export type ReplyKind = keyof typeof BOUNDS;
 
 const BOUNDS = {
-  /** Beside its two outputs, each of which may be shorter than a long text. */
+  /** Besides its two outputs, each of which may be shorter than a long text. */
   output: { maxBytes: Number.POSITIVE_INFINITY, maxRest: 512 * 2 ** 10 },
   list: { maxBytes: 2 * 2 ** 20 },
   words: { maxBytes: MAX_SHORT_ANSWER },
@@ -46,33 +46,35 @@ export interface AgentReply {
   readonly status: number;
   /** The answer's JSON. */
   readonly json: unknown;
-  /** The agent's clock; undefined when it does not tell, as 0.8. */
+  /** The agent's clock; undefined if it does not send the time, like 0.8. */
   readonly heard?: HeardClock | undefined;
-  /** What its handshake showed; undefined on a connection that was there already, or of another host. */
+  /** What its handshake showed; undefined on a connection that already existed, or for another host. */
   readonly shown?: ShownByAgent | undefined;
 }
 
-/** What the handshake with a registered host has shown, whose certificate was its own. */
+/** What the handshake with a registered host showed, if the certificate was its own. */
 export interface ShownByAgent {
   readonly serial: Serial;
   readonly notAfter: Date;
-  /** Where it was called. */
+  /** The address that was called. */
   readonly address: string;
   readonly port: number;
 }
 
-/** A handshake that takes longer waits for the other side and starves nobody: its slot is free (T23). */
+/**
+ * A handshake that takes longer is waiting for the other side and starves nobody, so its slot is freed (T23).
+ */
 const HANDSHAKE_SLOT_MS = 250;
 
 /**
- * In memory, where an answer's first bytes count twice. A refusal repeats the script's name or its path (4096
- * bytes, PATH_MAX), of which JSON may make six times as much.
+ * Bytes in memory, where an answer's first bytes count twice. A refusal repeats the script's name or its path
+ * (4096 bytes, PATH_MAX), which JSON may make six times as long.
  */
 const LONGEST_REFUSAL = 65_536;
 
 /**
- * @param onPeer told the address that is called as soon as it is known, and again when one of a name's has
- *   taken the connection
+ * @param onPeer called with the address as soon as it is known, and again when one of a name's addresses has
+ * taken the connection
  * @throws CtrlExecError whose message names the likely cause
  */
 export async function askAgent(
@@ -108,9 +110,9 @@ class Call {
   #shown: ShownByAgent | undefined;
   #clock: Deadline | undefined;
   #expired = false;
-  /** Whether the answer that comes is longer than any refusal. */
+  /** Whether the answer is longer than any refusal. */
   #isOutput = false;
-  /** Rejects at the deadline, so that a host has its result whatever a library leaves out (T23). */
+  /** Rejects at the deadline, so that every host gets a result, whatever a library fails to do (T23). */
   readonly #expiry = Promise.withResolvers<never>();
   #abort: () => void = () => undefined;
 
@@ -139,7 +141,8 @@ class Call {
         });
       }
       if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
-      // TLS 1.3: a client may send before the server has judged its certificate, and then nobody reads it.
+      // TLS 1.3: a client may send before the server has judged its certificate; if that is refused, nobody
+      // reads the data.
       if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
       throw agentProblem(thrown, this.#target, this.#place);
     }
@@ -187,12 +190,12 @@ class Call {
   }
 
   /**
-   * Undefined when the agent had hung up. What may have reached it is asked again only when that
-   * does no harm: a script never runs twice.
+   * Undefined if the agent had hung up. A request that may have reached it is repeated only if that is
+   * harmless: a script never runs twice.
    */
   async #askKept(connection: AgentConnection): Promise<HttpReply | undefined> {
-    // Lets a hang-up that the kernel knows of reach us first. The kernel is asked between two turns: the
-    // first may begin before that.
+    // Lets us see a hang-up that the kernel already knows. The event loop asks the kernel between two turns,
+    // and the first may begin before that.
     await new Promise(setImmediate);
     await new Promise(setImmediate);
     if (connection.tls.closed) return undefined;
@@ -215,7 +218,7 @@ class Call {
     const onConnected = async (connection: Connection) => {
       peerAddress = connection.address;
       if (peerAddress !== "") this.#onPeer(peerAddress);
-      // Waiting for a slot does not count against the host's own time.
+      // Waiting for a slot does not count as the host's time.
       release = await handshakes.acquire();
       setTimeout(release, HANDSHAKE_SLOT_MS).unref();
       this.#abort = () => connection.close();
@@ -247,7 +250,7 @@ class Call {
       tls.close();
       throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
     }
-    // What has closed meanwhile is sent nothing.
+    // Nothing is sent on a connection that has closed meanwhile.
     if (!tls.closed && this.#dialler.sending?.mayBeSent(this.#target) === false) {
       tls.close();
       throw new CtrlExecError("unreachable", "the run was stopped before this host was asked");
@@ -282,7 +285,7 @@ class Call {
     });
   }
 
-  /** A refusal is short, so where the answer is long the script has run. */
+  /** A refusal is short, so if the answer is long, the script has run. */
   #drop(thrown: CtrlExecError): CtrlExecError {
     const { reply, path } = this.#request;
     const hasRun = reply === "output" && this.#isOutput;

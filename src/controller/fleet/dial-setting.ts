@@ -1,4 +1,4 @@
-/** What a fan-out dials with: this host's certificates, and what its requests share. */
+/** What a fan-out needs for dialling: this host's certificates, and what its requests share. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { Semaphore } from "../../core/semaphore.ts";
 import { ReadPace } from "../../system/net/read-pace.ts";
@@ -11,17 +11,17 @@ import {
 import { type Dialler, MAX_HANDSHAKES } from "./dialler.ts";
 import { ReplyBudget } from "./reply-budget.ts";
 
-/** A certificate of the controller's own that agents may trust. */
+/** One of the controller's own certificates that agents may trust. */
 export type DialCredential = Pick<Dialler, "credential" | "serial">;
 
-/** All that dialling needs but the controller whose request it is. */
+/** Everything that dialling needs, except the controller. */
 export interface DialSetting
   extends Omit<Dialler, "credential" | "serial" | "account" | "sending"> {
-  /** The one in force first, then those of rotations under way, the newest first. */
+  /** First the one in force, then those of rotations under way, the newest first. */
   readonly credentials: readonly [DialCredential, ...DialCredential[]];
 }
 
-/** @throws CtrlExecError `config` when this host's revocation list cannot be used */
+/** @throws CtrlExecError `config` if this host's revocation list cannot be used */
 export function dialSetting(
   config: ControllerConfig,
   { current, others }: ControllerCredentials,

@@ -1,4 +1,4 @@
-/** Fan-out: the same work on many hosts, a bounded number at once, each with a result of its own. */
+/** Fan-out: the same work on many hosts, a limited number at once, each with its own result. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { inOneLine } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
@@ -18,19 +18,22 @@ export interface HostOutcome {
   readonly reply: AgentReply | undefined;
   /** Set when there is no reply. */
   readonly error: string | undefined;
-  /** The address that was called; undefined when none was known. Only with a reply is it the host's. */
+  /**
+   * The address that was called; undefined if none was known. Only if there is a reply is it known to be the
+   * host's.
+   */
   readonly peer: string | undefined;
   /** Milliseconds from the host's own start. */
   readonly rtt: number;
-  /** The controller's serial under which the host took the request; undefined when it took none. */
+  /** The controller's serial under which the host accepted the request; undefined if it accepted none. */
   readonly acceptedSerial: Serial | undefined;
-  /** Whether it knows this controller by none of the serials that it was asked under. */
+  /** Whether it refused every serial under which it was asked. */
   readonly refusedSerial: boolean;
-  /** Seconds by which its clock is ahead of this host's; undefined when it did not tell. */
+  /** Seconds by which its clock is ahead of this host's; undefined if it did not send the time. */
   readonly clockOffset: number | undefined;
 }
 
-/** A host of many for which the work was not done, and why. */
+/** A host for which the work was not done, and why. */
 export interface HostProblem {
   readonly host: string;
   readonly error: string;
@@ -43,9 +46,8 @@ export interface FleetDialler extends DialSetting {
 }
 
 /**
- * Asks every target and calls back once for each, as they answer (T23: never a host without a result).
- * The promise resolves when all have. The replies count against the budget until then, or until the dialler's
- * own account is closed.
+ * Asks every target and calls back once for each, as they answer (T23: never a host without a result). Resolves
+ * when all have. The replies count against the budget until then, or until the dialler's own account is closed.
  */
 export async function askFleet(
   dialler: FleetDialler,
@@ -62,14 +64,16 @@ export async function askFleet(
   });
 }
 
-/** Hosts worked on at once: more than there are descriptors would wait until their time is over (T65). */
+/**
+ * How many hosts to work on at once: more than there are descriptors would wait until their time is up (T65).
+ */
 export function placesFor({ max_parallel }: ControllerConfig): number {
   return Math.max(1, Math.min(max_parallel, workDescriptors().free));
 }
 
 /**
- * One host, under the credential that its record says it trusts, and under the others when it
- * refuses that one: the refusal comes before anything runs, so that nothing runs twice.
+ * Asks one host, under the credential that its record says it trusts, and under the others if it refuses that
+ * one. The refusal comes before anything runs, so nothing runs twice.
  */
 export async function askHost(
   dialler: FleetDialler,
@@ -130,7 +134,7 @@ function inOrderFor(
 
 /** The agent knows this host by another serial (docs/PROTOCOL.md, "Checks and refusals"). */
 const SERIAL_REFUSALS = ["serial mismatch", "forbidden"];
-/** The caller's certificate itself is what the agent refuses. */
+/** The agent refuses the caller's certificate itself. */
 const CALLER_REFUSALS = [...SERIAL_REFUSALS, "certificate revoked"];
 
 function isRefusal({ status, json }: AgentReply, words: readonly string[]): boolean {

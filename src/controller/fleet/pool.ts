@@ -1,6 +1,6 @@
 /**
- * Connections to agents that outlive a request, so that a busy API pays no handshake per request and
- * stays below an agent's connection limit. One pool belongs to one credential.
+ * Connections to agents that outlive a request, so that a busy API does not need a handshake for each request
+ * and stays below an agent's connection limit. A pool belongs to one credential.
  */
 import type { Pool } from "../../core/pool.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
@@ -8,24 +8,24 @@ import type { Connection } from "../../system/net/connection.ts";
 
 export interface AgentConnection {
   readonly tls: Connection;
-  /** Whom the handshake showed; its name is judged again for each request. */
+  /** The peer's certificate from the handshake; its name is checked again for each request. */
   readonly peer: CertificateIdentity;
-  /** Where it is; a connection that has closed no longer tells. */
+  /** The peer's address, which a closed connection no longer has. */
   readonly peerAddress: string;
   /** Milliseconds of `performance.now()`. */
   readonly openedAt: number;
 }
 
-/** At once to one agent: below the ten a minute that its rate limit lets through by default. */
+/** Most connections to one agent: below the ten a minute that its rate limit allows by default. */
 const MAX_PER_AGENT = 8;
 
-/** Who waits longer than this for one of them opens one more. */
+/** A request that waits longer than this for one of them opens another. */
 const PATIENCE_MS = 5_000;
 
-/** A connection lives no longer, however busy: what a new handshake would find out is found out. */
+/** A connection lives no longer than this, however busy, so that a new handshake can notice changes. */
 const MAX_AGE_MS = 60_000;
 
-/** Connections that wait unused, over all agents; and of the descriptors half at most (T65). */
+/** Most idle connections, over all agents; they also take at most half of the descriptors (T65). */
 const MAX_IDLE = 512;
 
 interface Place {
@@ -39,14 +39,14 @@ interface Idle {
   readonly forget: () => void;
 }
 
-/** The right to one connection: with one that is open, or to open one. */
+/** The right to one connection: an open one, or to open one. */
 export interface Lease {
   readonly connection: AgentConnection | undefined;
   /**
    * Ends the lease.
    *
-   * @param connection one that can be used again; undefined when it is closed
-   * @param keepMs how long the agent lets it stand unused
+   * @param connection if it can be used again; undefined if it is closed
+   * @param keepMs how long the agent keeps it open unused
    */
   end(connection: AgentConnection | undefined, keepMs: number): void;
 }
@@ -59,7 +59,7 @@ export class AgentPool {
   #idle = 0;
   #closed = false;
 
-  /** @param descriptors that its connections take; whoever lacks one gets that of an idle connection */
+  /** @param descriptors pool for its connections; whoever lacks one gets that of an idle connection */
   constructor(keepaliveMs: number, descriptors?: Pool) {
     this.#keepaliveMs = keepaliveMs;
     this.#maxIdle = Math.min(MAX_IDLE, (descriptors?.size ?? Number.POSITIVE_INFINITY) / 2);
@@ -67,7 +67,7 @@ export class AgentPool {
     descriptors?.addLender(this.#giveUpIdle);
   }
 
-  /** @param key everything that tells one agent's door from another's */
+  /** @param key everything that distinguishes one agent from another */
   async lease(key: string): Promise<Lease> {
     const place = this.#place(key);
     const connection = this.#takeIdle(place);
@@ -95,14 +95,14 @@ export class AgentPool {
     return place;
   }
 
-  /** The one used last: the others may run out. */
+  /** The most recently used one: the others may then expire. */
   #takeIdle(place: Place): AgentConnection | undefined {
     const idle = place.idle.at(-1);
     idle?.forget();
     return idle?.connection;
   }
 
-  /** Resolves with a connection, or with none when a new one may be opened. */
+  /** Resolves with a connection, or with none if a new one may be opened. */
   async #wait(place: Place): Promise<AgentConnection | undefined> {
     const { promise, resolve } = Promise.withResolvers<AgentConnection | undefined>();
     place.waiting.push(resolve);

@@ -1,12 +1,12 @@
 /**
- * What the replies of many agents may hold together, so that no part of a fleet can fill the memory of
- * the control host (T29). A command has a budget of its own; in the API all requests share one.
+ * Limits how much memory the replies of many agents take together, so that no part of a fleet can fill the
+ * memory of the control host (T29). A command has its own budget; in the API all requests share one.
  */
 
-/** Of each reply, this much is not counted: a host that says little loses nothing to one that floods. */
+/** Bytes of each reply that are not counted: a host that says little loses nothing to one that floods. */
 const FREE_BYTES = 16_384;
 
-/** A reply may hold so many times what it leaves: however many flood, others have room (T69). */
+/** A reply may hold this many times what it leaves free: however many flood, others have room (T69). */
 const GREED = 3;
 
 export class ReplyBudget {
@@ -18,7 +18,7 @@ export class ReplyBudget {
     this.#max = max;
   }
 
-  /** Counts from the next byte on. */
+  /** Takes effect from the next byte on. */
   set max(bytes: number) {
     this.#max = bytes;
   }
@@ -33,15 +33,15 @@ export class ReplyBudget {
   }
 }
 
-/** The replies that are let go together. */
+/** A group of replies that are released together. */
 export class ReplyAccount {
   readonly #take: (more: number, ofReply: number) => boolean;
   #held = 0;
   #closed = false;
 
   /**
-   * @param take bytes more, for a reply that holds so many then; false when that is too much. A negative
-   *   number gives back.
+   * @param take takes more bytes, for a reply that then holds `ofReply`; false if that is too much. A negative
+   * number gives back.
    */
   constructor(take: (more: number, ofReply: number) => boolean) {
     this.#take = take;
@@ -59,7 +59,7 @@ export class ReplyAccount {
     return { hold, giveBack: () => void hold(0) };
   }
 
-  /** Gives back what all its replies hold; one that is still under way is dropped. */
+  /** Gives back everything that its replies hold; a reply still under way is dropped. */
   close(): void {
     if (this.#closed) return;
     this.#take(-this.#held, 0);
@@ -69,7 +69,7 @@ export class ReplyAccount {
 
 /** One reply under way. */
 export interface ReplyShare {
-  /** So many bytes are held of it now. Returns false when that is more than there is for it. */
+  /** Says that this many bytes of it are held now. Returns false if that is more than it may hold. */
   hold(bytes: number): boolean;
   /** The reply was dropped. */
   giveBack(): void;

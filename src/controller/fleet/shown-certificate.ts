@@ -1,4 +1,4 @@
-/** The certificate that a registered host shows. Records of 0.8 do not say which it is. */
+/** Gets the certificate that a registered host shows. Records of 0.8 do not say which it is. */
 
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
@@ -9,7 +9,7 @@ import type { FleetDialler } from "./fan-out.ts";
 import { identityProblem } from "./peer-identity.ts";
 import { dialAddress, type ResolvedTarget } from "./targets.ts";
 
-/** @throws CtrlExecError `unreachable`, or `untrusted` when it is of another host */
+/** @throws CtrlExecError `unreachable`, or `untrusted` if it is another host's */
 export async function shownCertificate(
   dialler: FleetDialler,
   target: ResolvedTarget,

@@ -1,14 +1,14 @@
-/** What to say of a call that failed, from what was typed and what is registered. */
+/** Hints for a call that failed, from what was typed and what is registered. */
 import { DEFAULT_AGENT_PORT, type ResolvedTarget } from "./targets.ts";
 
-/** Another agent may have the port that was typed. */
+/** The port that was typed may be another agent's. */
 export function otherPortHint({ name, port, record }: ResolvedTarget): { readonly hint?: string } {
   const registered = record?.port ?? DEFAULT_AGENT_PORT;
   if (record === undefined || port === registered) return {};
   return { hint: `${name} is registered with port ${registered}, and was called on ${port}.` };
 }
 
-/** Said after the auth hook has agreed: no call is made before (T67). */
+/** Shown only after the auth hook has agreed: no call is made before (T67). */
 export function unregisteredHint(
   code: string,
   { name, record }: ResolvedTarget,

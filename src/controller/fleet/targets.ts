@@ -1,4 +1,4 @@
-/** From what an operator typed to where each host is dialled. */
+/** Turns what an operator typed into addresses to dial. */
 import { CtrlExecError } from "../../core/errors.ts";
 import {
   canonicalAddress,
@@ -19,24 +19,24 @@ const ZONE_HINT =
 
 /** A host of a request: its name or address as asked for, and how to reach it. */
 export interface ResolvedTarget {
-  /** As it was typed, without the port. */
+  /** As typed, without the port. */
   readonly name: string;
-  /** What results, records and messages call it: no two targets of a request have the same one. */
+  /** Its name in results, records and messages, unique within a request. */
   readonly label: string;
   readonly port: number;
-  /** The record of a registered host: it must answer with the certificate of that name. */
+  /** The record of a registered host, which must answer with the certificate of that name. */
   readonly record: AgentRecord | undefined;
-  /** Why its record cannot be used: such a host is not dialled, since nobody knows who must answer (T05). */
+  /** Why its record cannot be used. Such a host is not dialled, since it is unknown who must answer (T05). */
   readonly problem: CtrlExecError | undefined;
 }
 
 /**
- * Reads the hosts of a request. It looks nothing up: what it refuses tells the caller nothing that the
- * request itself does not say (T67).
+ * Reads the hosts of a request. It looks nothing up, so a refusal tells the caller nothing that is not in the
+ * request (T67).
  *
  * @param typed targets as given: `host`, `host:port`, `[v6]:port`
- * @param port the invocation's own port, for targets that are typed without one
- * @throws CtrlExecError `bad-request` for a target that is none, one given twice, or too many
+ * @param port the call's own port, for targets typed without one
+ * @throws CtrlExecError `bad-request` for an invalid target, one given twice, or too many
  */
 export function readTargets(
   typed: readonly string[],
@@ -61,7 +61,7 @@ export function readTargets(
       );
     }
     const asked = { name: target.name, port: target.port ?? port };
-    // At one name or address there may be several hosts, each at a port of its own (NAT, port forwarding).
+    // One name or address may have several hosts, each at its own port (NAT, port forwarding).
     const key = socketAddress(asked.name, asked.port);
     if (seen.has(key)) throw givenTwice(asked.name);
     seen.add(key);
@@ -69,42 +69,39 @@ export function readTargets(
   });
 }
 
-/** @param registered the name behind an address: for callers who may know it */
+/** @param registered the name registered for an address, for callers who may know it */
 export function givenTwice(name: string, registered?: string): CtrlExecError {
   const also = registered === undefined ? "" : ` (it is ${registered})`;
   return new CtrlExecError("bad-request", `${name} is given twice${also}`);
 }
 
-/** A host and port in the one spelling that they are compared in. */
+/** A host and port in canonical form, for comparison. */
 export function socketAddress(address: string, port = DEFAULT_AGENT_PORT): string {
   return `${typedHost(address)} ${port}`;
 }
 
 /**
- * The one name of a host, however it was typed: as registered, in lower case. By it a run is locked and
- * an auth hook decides: who refuses db-01 must not let DB-01 or its address pass.
+ * The canonical name of a host, however it was typed: as registered, in lower case. Runs are locked and auth
+ * hooks decide by it: a hook that refuses db-01 must not let DB-01 or its address pass.
  */
 export function hostOf({ name, record }: ResolvedTarget): string {
   return typedHost(record?.hostname ?? name);
 }
 
-/** The same of a host that is not registered. */
+/** The same for a host that is not registered. */
 export function typedHost(name: string): string {
   return isIp(name) ? canonicalAddress(name) : lowerAscii(name);
 }
 
 /**
- * What tells a target from every other one of its request. A registered host is one host, whatever port
- * leads to it; of others each port may lead to another one.
+ * Distinguishes a target from every other in its request. A registered host is one host, whatever port leads to
+ * it; with others, each port may lead to another one.
  */
 export function targetKey(target: ResolvedTarget): string {
   return target.record === undefined ? socketAddress(target.name, target.port) : hostOf(target);
 }
 
-/**
- * What each is called beside the others: its name as it was typed, and with its port where another one
- * would read the same.
- */
+/** The label of each target: its name as typed, with its port if another one would look the same. */
 export function labelsOf(
   hosts: readonly { readonly name: string; readonly port: number | undefined }[],
 ): string[] {
@@ -119,7 +116,7 @@ export function labelsOf(
   });
 }
 
-/** @param port undefined leaves it to the record */
+/** @param port undefined means as recorded */
 export function targetOf(
   name: string,
   found: Registered | undefined,
@@ -136,11 +133,11 @@ export function targetOf(
 }
 
 /**
- * The address to dial: the name, or the recorded address when the record says so, or when the name is
- * unknown or the name server does not say within `waitMs`. A host that was paired as `127.1` is dialled at
- * its recorded address: a resolver would read another one from its name (T70).
+ * The address to dial: the name, or the recorded address if the record says so, the name is unknown, or the
+ * name server does not answer within `waitMs`. A host that was paired as `127.1` is dialled at its recorded
+ * address: a resolver would turn its name into another one (T70).
  *
- * @throws CtrlExecError `config` when such a host's record has no address
+ * @throws CtrlExecError `config` if such a host's record has no address
  */
 export async function dialAddress(
   { name, record }: ResolvedTarget,

@@ -1,4 +1,4 @@
-/** Changes to a registered agent's record. */
+/** Changes a registered agent's record. */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -13,19 +13,18 @@ import type { Registered } from "../store/registry.ts";
 
 export interface Unpaired {
   readonly hostname: string;
-  /** Until when its certificate stays valid, OpenSSL's text form; undefined when its record is damaged. */
+  /** When its certificate ends, in OpenSSL's text form; undefined if its record is damaged. */
   readonly expiry: string | undefined;
-  /** Serials that answer for nobody from now on; none without `revoke`. */
+  /** Serials revoked from now on; none without `revoke`. */
   readonly revoked: readonly Serial[];
 }
 
 /**
- * Removes the record, a damaged one too.
+ * Removes the record, even a damaged one.
  *
- * @param revoke also puts every certificate of the host on this controller's revocation list, so that
- *   it can pose as no other host
- * @throws CtrlExecError `not-found`, of the host or of a serial to revoke; nothing is
- *   changed then
+ * @param revoke also puts every certificate of the host on this controller's revocation list, so that it cannot
+ * pose as another host
+ * @throws CtrlExecError `not-found`, for the host or for a serial to revoke; then nothing is changed
  */
 export async function unpairAgent(
   controller: Controller,
@@ -38,10 +37,11 @@ export async function unpairAgent(
     : [];
   return await store.exclusively(async (writer) => {
     const { hostname, record } = await agentToRemove(controller, typed);
-    // Read under the lock: a renewal signs under it, and what it has just signed is revoked as well.
+    // Read under the lock: a renewal signs under it, so a certificate that it has just signed is revoked as
+    // well.
     const known = revoke ? knownSerials(controller, { hostname, record }) : [];
     const revoked = [...new Set([...asked, ...known])];
-    // Revoked first: a crash in between leaves a host that can be unpaired again.
+    // Revoke first: after a crash in between, the host can be unpaired again.
     if (revoked.length > 0) {
       await writer.revoke(revoked, `${hostname}, unpaired ${isoSeconds(now())}`);
       log({ event: "revoke", agent: hostname, serials: revoked });
@@ -55,11 +55,11 @@ export async function unpairAgent(
 
 interface AgentToRemove {
   readonly hostname: string;
-  /** Undefined when it is damaged. */
+  /** Undefined if it is damaged. */
   readonly record: AgentRecord | undefined;
 }
 
-/** A damaged record is no reason to keep its host. @throws CtrlExecError `not-found` */
+/** A damaged record must not keep its host from being removed. @throws CtrlExecError `not-found` */
 async function agentToRemove(controller: Controller, typed: string): Promise<AgentToRemove> {
   const found = await requireRegistered(controller, typed);
   return found.kind === "agent"
@@ -67,7 +67,7 @@ async function agentToRemove(controller: Controller, typed: string): Promise<Age
     : { hostname: found.broken.hostname, record: undefined };
 }
 
-/** Every serial of the host that is written down here. */
+/** Every serial of the host that is recorded here. */
 function knownSerials({ config, now }: Controller, { hostname, record }: AgentToRemove): Serial[] {
   const noted = readSerialLine(record?.serial ?? "");
   const issued = issuedTo(config, hostname, now());
@@ -75,8 +75,8 @@ function knownSerials({ config, now }: Controller, { hostname, record }: AgentTo
 }
 
 /**
- * A record of 0.8 does not have the serial, and then the host itself is asked: before the registry is
- * locked, because that takes as long as the host likes. None when there is no need to ask.
+ * A record of 0.8 does not have the serial, so the host itself is asked: before the registry is locked, because
+ * that takes as long as the host likes. Empty if there is no need to ask.
  */
 async function askForSerial(controller: Controller, agent: AgentToRemove): Promise<Serial[]> {
   if (knownSerials(controller, agent).length > 0) return [];
@@ -102,7 +102,7 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
 }
 
 /**
- * Changes how the agent is dialled; undefined members stay.
+ * Changes how the agent is dialled; undefined members stay as they are.
  * @throws CtrlExecError `not-found`, or `config` for a record that cannot be used
  */
 export async function editAgent(

@@ -1,6 +1,6 @@
 /**
- * What agents' answers show, brought into their records: which of the controller's serials each trusts,
- * when its certificate ends, and where it is.
+ * Updates agents' records from their answers: which of the controller's serials each trusts, when its
+ * certificate ends, and its address.
  */
 import { messageOf } from "../../core/errors.ts";
 import { canonicalAddress } from "../../core/net/host-name.ts";
@@ -16,18 +16,18 @@ import type { HostContext } from "../store/host.ts";
 export interface Contact {
   /** As it was when the host was asked. */
   readonly record: AgentRecord;
-  /** The controller's serial under which it took the request; undefined when it took none. */
+  /** The controller's serial under which it accepted the request; undefined if it accepted none. */
   readonly serial: Serial | undefined;
-  /** Whether it refused every serial that it was asked under. */
+  /** Whether it refused every serial under which it was asked. */
   readonly refused: boolean;
-  /** Undefined when the connection was there already: it shows what was so when it was made. */
+  /** Undefined if the connection already existed: it shows how things were when it was made. */
   readonly shown: ShownByAgent | undefined;
 }
 
 /**
- * Writes down what is news. Best effort: the next contact finds out again.
+ * Records what has changed. Best effort: the next contact finds out again.
  *
- * @param current this controller's serial in force
+ * @param current the controller's current serial
  * @returns the records that were changed, by host name
  */
 export async function rememberContacts(
@@ -69,9 +69,9 @@ export async function rememberContacts(
 type News = Partial<AgentRecord>;
 
 /**
- * One that takes the serial in force has confirmed it, one that takes an earlier one is still to be told,
- * and one that refuses the serial that its record says it knows, as a host does that was put back from a
- * backup, knows it no more.
+ * An agent that accepts the current serial has confirmed it; one that accepts an earlier one has still to be
+ * told; and one that refuses the serial that its record says it knows, such as a host restored from a backup,
+ * no longer knows it.
  */
 function serialNews(
   record: AgentRecord,
@@ -90,8 +90,8 @@ function serialNews(
 }
 
 /**
- * By the end of its certificate an agent is renewed. It is another one than the record says when the agent
- * was put back from a backup, or when the answer that told of a renewal was lost.
+ * The end of an agent's certificate decides when it is renewed. It differs from the record if the agent was
+ * restored from a backup, or if the answer to a renewal was lost.
  */
 function expiryNews(
   record: AgentRecord,
@@ -100,24 +100,24 @@ function expiryNews(
   now: Date,
 ): News {
   const recorded = parseOpensslTime(record.expiry);
-  // Renewed or paired since it was asked: what it has shown is the certificate before.
+  // Renewed or paired since it was asked: it has shown the previous certificate.
   if (shown === undefined || asked.serial !== record.serial) return {};
   const { notAfter } = shown;
   if (notAfter.getTime() === recorded?.getTime() || notAfter <= now) return {};
-  // When its life began is not known: with the pairing, or as long before its end as is usual.
+  // The beginning of its life is unknown: assume the usual lifetime before its end.
   const begun = addDays(notAfter, -certDays);
   const isEarlier = recorded === undefined || notAfter < recorded;
   const expiry = opensslTime(notAfter);
   if (isEarlier) return { expiry, renewed: "" };
-  // A renewal had noted both certificates, this and the one before, before it sent this one: no revocation
-  // needs the record's serial to find the one before.
+  // A renewal recorded both certificates, this and the previous one, before it sent this one: a revocation does
+  // not need the record's serial to find the previous one.
   return { expiry, renewed: isoSeconds(begun < now ? begun : now), serial: shown.serial };
 }
 
 /**
- * A host that is called by its name takes its address along when it moves. One that is called by its recorded
- * address, or was called at another port than its own, has shown nothing about that address; and one of a
- * link means nothing without its interface.
+ * A host that is called by its name may move to another address. One that is called by its recorded address, or
+ * was called at a port that is not its own, has shown nothing about that address; and a link-local address
+ * means nothing without its interface.
  */
 function addressNews(record: AgentRecord, { record: asked, shown }: Contact): News {
   if (shown === undefined || record.lookup_by === "ip" || asked.ip !== record.ip) return {};

@@ -1,4 +1,4 @@
-/** Discovery: what every host may run, and its tags. */
+/** Discovery: the scripts of every host, and its tags. */
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
 import { capabilitiesReply } from "../../core/wire/messages.ts";
@@ -14,7 +14,7 @@ import { FleetNews } from "./fleet-news.ts";
 /**
  * @param typed undefined means every registered host
  * @returns a result for each host, in the order given
- * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential
+ * @throws CtrlExecError if nothing was dialled: bad request, denied, no credential
  */
 export async function discoverHosts(
   controller: Controller,

@@ -1,6 +1,6 @@
 /**
- * What the answers of a fan-out show about the hosts themselves, whatever was asked. A use-case that asks the
- * fleet passes it each outcome, and lets it keep what was news when all have come.
+ * Collects what the answers of a fan-out show about the hosts themselves, whatever was asked. A use-case that
+ * asks the fleet passes it each outcome, and lets it record what has changed once all have come.
  */
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
 import type { HostContext } from "../store/host.ts";
@@ -10,7 +10,7 @@ import { type Contact, rememberContacts } from "./contacts.ts";
 export class FleetNews {
   readonly #host: HostContext;
   readonly #dialler: FleetDialler;
-  // Without the replies: an output may be large, and its result has been passed on.
+  // Without the replies: an output may be large, and its result has already been passed on.
   readonly #contacts: Contact[] = [];
   readonly #clocks = new Map<string, number>();
 
@@ -28,7 +28,7 @@ export class FleetNews {
   }
 
   /**
-   * Writes it down: what records say of certificates, serials and addresses, and what the clocks show.
+   * Records certificates, serials, addresses and clocks.
    *
    * @returns the records that were changed, by host name
    */

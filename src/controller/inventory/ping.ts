@@ -14,7 +14,7 @@ import type { HostContext } from "../store/host.ts";
 import type { AgentRecord } from "../store/registry.ts";
 import { FleetNews } from "./fleet-news.ts";
 
-/** Who hears of a ping. */
+/** Subscribers to a ping. */
 export interface PingSubscribers {
   /** Called once per host, as they answer. */
   onResult(result: PingResult): void;
@@ -23,9 +23,9 @@ export interface PingSubscribers {
 }
 
 /**
- * @param port the invocation's own port; undefined leaves it to the registry
+ * @param port the call's own port; undefined means as registered
  * @returns the results in the order the hosts were given
- * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential
+ * @throws CtrlExecError if nothing was dialled: bad request, denied, no credential
  */
 export async function pingHosts(
   controller: Controller,
@@ -74,7 +74,7 @@ function pingResult(outcome: HostOutcome, reqid: string): PingResult {
   return { host, status: "ok", rtt, expiry, version, reqid, ...told };
 }
 
-/** RESULT and TARGET are what 0.8 logs, STATUS and PEER what its documents promise: tools look for either. */
+/** 0.8 logs RESULT and TARGET, but its documents promise STATUS and PEER: tools look for either. */
 function logResult(
   { log }: HostContext,
   { target, peer, rtt }: HostOutcome,

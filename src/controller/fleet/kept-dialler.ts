@@ -18,14 +18,14 @@ interface Kept {
 
 export class KeptDialler {
   #kept: Kept | undefined;
-  /** One for all requests, whatever becomes of the connections. */
+  /** One for all requests, independent of the connections. */
   readonly #budget = new ReplyBudget(0);
 
   /**
-   * For this configuration and the credential files as they are now. When either has changed, every
-   * connection is given up.
+   * The setting for this configuration and the credential files as they are now. If either has changed, every
+   * connection is dropped.
    *
-   * @throws CtrlExecError `config` when this host's own credential cannot be used
+   * @throws CtrlExecError `config` if this host's own credential cannot be used
    */
   current(config: ControllerConfig, now: Date): DialSetting {
     const budget = this.budget(config);

@@ -8,8 +8,8 @@ import type { ResolvedTarget } from "./targets.ts";
 type Policy = ControllerConfig["verify_agent_identity"];
 
 /**
- * Why the host must not be called, before any packet: what a port answers that nobody has registered, or
- * whether it answers, is not for this program to find out (T67).
+ * Why the host must not be called, before any packet is sent: what an unregistered port answers, or whether it
+ * does, is not for this program to find out (T67).
  */
 export function dialProblem(
   { label, record, problem }: ResolvedTarget,
@@ -25,8 +25,8 @@ export function dialProblem(
 }
 
 /**
- * What is wrong with the peer, or undefined. The chain has been verified already.
- * @param revoked this controller's own list: a host on it answers for nobody, whatever the policy
+ * What is wrong with the peer, or undefined. The chain has already been verified.
+ * @param revoked this controller's own list: a certificate on it is never accepted, whatever the policy
  */
 export function identityProblem(
   target: ResolvedTarget,

@@ -1,6 +1,6 @@
 /**
  * The control host's half of agreeing on a confirmation code (docs/PROTOCOL.md, section 1): it answers the
- * agent's commitment with a value of its own, and only then sees the agent's (T07).
+ * agent's commitment with its own value, and only then sees the agent's (T07).
  */
 import type { TLSSocket } from "node:tls";
 import { ExchangeLimit } from "../../core/exchange-limit.ts";
@@ -16,7 +16,7 @@ import type { HostContext } from "../store/host.ts";
 import { readPost } from "./reading.ts";
 
 export interface Caller {
-  /** The id that its request has, or is to have. */
+  /** The id of its request, once it has one. */
   readonly id: string;
   readonly ip: string;
 }
@@ -25,7 +25,7 @@ export type Exchanged =
   | { readonly kind: "agreed"; readonly confirmation: Confirmation }
   | { readonly kind: "failed"; readonly why: string };
 
-/** Of a pairing port. */
+/** The exchanges of a pairing port. */
 export class CodeExchange {
   readonly #log: HostContext["log"];
   readonly #certificate: Uint8Array;
@@ -37,7 +37,10 @@ export class CodeExchange {
     this.#certificate = certificate;
   }
 
-  /** An exchange that has begun ends with a code of its kind, or fails: never with one of the other kind. */
+  /**
+   * An exchange that has begun ends with a code that covers both hosts, or fails; it never falls back to the
+   * other kind.
+   */
   async agree(socket: TLSSocket, { id, ip }: Caller, asked: PairingRequest): Promise<Exchanged> {
     const { hostname, csr, commitment } = asked;
     const alone = { kind: "agreed", confirmation: ofRequestAlone(csr) } as const;
@@ -49,7 +52,7 @@ export class CodeExchange {
     return await this.#exchange(socket, id, csr, commitment);
   }
 
-  /** To be called when a request is over, whatever became of it. */
+  /** Must be called when a request is over, whatever its outcome. */
   end(id: string, approved: boolean): void {
     this.#limit.end(id, approved);
   }

@@ -1,4 +1,4 @@
-/** Decisions on pairing requests: what the operator approves is signed and registered. */
+/** Decides on pairing requests: signs and registers what the operator approves. */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Serial } from "../../core/serial.ts";
 import { isoSeconds, opensslTime } from "../../core/time.ts";
@@ -15,16 +15,16 @@ import { loadCredential } from "../trust/credential.ts";
 import { requireRightClock } from "../upkeep/clock-check.ts";
 import { leaveDenial, type PendingRequest, requirePending } from "./queue.ts";
 
-/** What the operator may set at approval; undefined leaves what the request or the connection says. */
+/** What the operator may set at approval; undefined means what the request or the connection says. */
 export interface ApprovalOptions {
   readonly ip?: string | undefined;
   readonly port?: number | undefined;
   readonly lookupBy?: "hostname" | "ip" | undefined;
-  /** Goes on when other hosts' clocks disagree with this one's. */
+  /** Go on although other hosts' clocks disagree with this one's. */
   readonly force?: boolean | undefined;
 }
 
-/** Raised when the code typed is not the request's; the request is denied then. */
+/** The error for a code that is not the request's; the request is then denied. */
 function wrongCode({ hostname }: PendingRequest, code: string): CtrlExecError {
   return new CtrlExecError(
     "untrusted",
@@ -34,8 +34,8 @@ function wrongCode({ hostname }: PendingRequest, code: string): CtrlExecError {
 }
 
 /**
- * Raised when a code is typed for a request whose code proves nothing: whoever is between the two hosts can
- * make a request with the code that stands on the agent's screen (T07). The request waits on.
+ * The error for a code typed for a request whose code proves nothing: somebody between the two hosts can make a
+ * request with the code on the agent's screen (T07). The request goes on waiting.
  */
 function codeProvesNothing({ hostname }: PendingRequest): CtrlExecError {
   return new CtrlExecError(
@@ -52,17 +52,17 @@ function codeProvesNothing({ hostname }: PendingRequest): CtrlExecError {
 
 export interface Approval {
   readonly record: AgentRecord;
-  /** What this record replaces, so that the operator is told (T06). */
+  /** What this record replaces; the operator is told (T06). */
   readonly replaced: Registered | undefined;
 }
 
 /**
  * Signs the request, registers the agent and leaves the answer for the waiting connection.
  *
- * @param code what the operator read on the agent's screen; a wrong one denies the request, so that it
- *   cannot be tried twice (T07); undefined when the operator has compared
- * @throws CtrlExecError `not-found` when no such request waits, `untrusted` for a wrong code, for any
- *   code of a request whose code covers it alone, and when this host's clock is not to be believed
+ * @param code what the operator read on the agent's screen; a wrong one denies the request, so that nobody can
+ * try twice (T07); undefined if the operator has compared
+ * @throws CtrlExecError `not-found` if no such request waits, `untrusted` for a wrong code, for any code if the
+ * request's code covers the request alone, and if this host's clock seems wrong
  */
 export async function approveRequest(
   controller: Controller,
@@ -128,8 +128,8 @@ async function admit(
 }
 
 /**
- * Of the certificate that the agent will know this host by. One that is not valid yet would shut this host
- * out (T68).
+ * The serial of the certificate by which the agent will know this host. One that is not valid yet would shut
+ * this host out (T68).
  */
 function serialToKnow({ config, now }: Controller): Serial {
   const { serial, notBefore } = loadCredential(config, now()).certificate;
@@ -140,7 +140,7 @@ function serialToKnow({ config, now }: Controller): Serial {
   });
 }
 
-/** @throws CtrlExecError `not-found` when no such request waits */
+/** @throws CtrlExecError `not-found` if no such request waits */
 export async function denyRequest(controller: Controller, id: string): Promise<PendingRequest> {
   return await controller.store.exclusively(async (writer) => {
     const request = await requirePending(controller, id);

@@ -1,4 +1,4 @@
-/** What an agent sends on the pairing port, read request by request (docs/PROTOCOL.md, section 1). */
+/** Reads what an agent sends on the pairing port, request by request (docs/PROTOCOL.md, section 1). */
 import type { TLSSocket } from "node:tls";
 import type * as z from "zod/mini";
 import { readJsonAs } from "../../core/json.ts";
@@ -9,10 +9,10 @@ import { Deadline } from "../../system/deadline.ts";
 /** From accept, or from the last answer, to the last byte of a request (T19). */
 const REQUEST_MS = 10_000;
 
-/** Two requests are all that an agent sends, and of them the second is short. */
+/** An agent sends two requests, the second one short. */
 const MAX_SENT_BYTES = 2 * (MAX_PAIRING_HEAD_BYTES + MAX_PAIRING_BYTES);
 
-/** Watches what is sent beside the requests: who waits for an answer could send for minutes (T21). */
+/** Limits all bytes that are sent: a peer that waits for an answer could send for minutes (T21). */
 export function watchSentBytes(socket: TLSSocket, onTooMany: () => void): void {
   let left = MAX_SENT_BYTES;
   const onData = (chunk: Buffer) => {
@@ -25,8 +25,8 @@ export function watchSentBytes(socket: TLSSocket, onTooMany: () => void): void {
 }
 
 /**
- * The body of one `POST <path>`, within the deadline; undefined for anything else. The socket is closed
- * when the deadline has passed.
+ * The body of one `POST <path>`, within the deadline; undefined for anything else. Closes the socket when the
+ * deadline has passed.
  */
 export async function readPost<Schema extends z.ZodMiniType>(
   socket: TLSSocket,
@@ -54,7 +54,7 @@ export async function readPost<Schema extends z.ZodMiniType>(
   const request = await promise;
   socket.off("data", onData);
   socket.off("close", onClose);
-  // Keeps the stream flowing, so that the agent's going away is seen.
+  // Keeps the stream flowing, to notice when the agent leaves.
   socket.resume();
   return request;
 }

@@ -1,4 +1,4 @@
-/** Port 7444: takes pairing requests and holds each connection until its answer is there. */
+/** Port 7444: takes pairing requests and holds each connection until there is an answer. */
 import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { pairingShares } from "../../core/descriptor-shares.ts";
@@ -21,12 +21,12 @@ import { type Caller, CodeExchange } from "./code-exchange.ts";
 import { type PendingRequest, REQUEST_LIFETIME_MS, submitRequest } from "./queue.ts";
 import { readPost, watchSentBytes } from "./reading.ts";
 
-/** What an agent has to take its answer: one that does not would keep its slot. */
+/** How long an agent has to read its answer: one that does not would keep its slot. */
 const ANSWER_MS = 5_000;
 
 export interface PairingServer {
   readonly port: number;
-  /** Of the CA: every agent shows it as well. */
+  /** The CA's: every agent shows it as well. */
   readonly caFingerprint: string;
   close(): Promise<void>;
 }
@@ -38,11 +38,11 @@ export interface PairingEvents {
   onPushedOut(request: PendingRequest): void;
   /** The agent was told the decision, whoever took it. */
   onDecided(request: PendingRequest): void;
-  /** The agent went away, or its time was over, before a decision. */
+  /** The agent left, or its time was up, before a decision. */
   onWithdrawn(request: PendingRequest): void;
 }
 
-/** @throws CtrlExecError `busy` when another pairing-mode runs on this state folder, `config` for a bad port */
+/** @throws CtrlExecError `busy` if another pairing-mode runs on this state folder, `config` for a bad port */
 export async function startPairingServer(
   given: HostContext,
   events: PairingEvents,
@@ -116,7 +116,7 @@ export async function startPairingServer(
   };
 }
 
-/** With no longer a queue than there are descriptors for (T65). */
+/** Limits the queue to the descriptors that there are (T65). */
 function withinDescriptors(given: HostContext): { controller: HostContext; connections: number } {
   const { config, log } = given;
   const limit = descriptorLimit();
@@ -161,7 +161,7 @@ async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
   const { id, ip } = call;
   const asked = await readPost(socket, "/pair", pairingRequest);
   if (asked === undefined) {
-    // Who only looked whether somebody listens has gone, and asked for nothing.
+    // A peer that only checked whether the port is open has already left without a request.
     if (!socket.destroyed) log({ event: "pair-reject", ip, reason: "not a pairing request" });
     endWith(socket, { status: "error", reason: "invalid request" });
     return false;
@@ -222,7 +222,7 @@ async function waitForAnswer(
   return readJsonAs(pairingAnswer, outcome)?.status ?? "denied";
 }
 
-/** The last thing said on a connection. @param answer JSON, or what is to become it */
+/** Sends the last message on a connection. @param answer JSON text, or an object to convert */
 function endWith(socket: TLSSocket, answer: string | object): void {
   const text = formatHttpResponse(typeof answer === "string" ? answer : JSON.stringify(answer));
   hangUp(socket, () => socket.destroy(), ANSWER_MS, text);

@@ -1,4 +1,4 @@
-/** What came of a run on one host, as its result: an answer, a refusal, or nothing. */
+/** The result of a run on one host: from an answer, a refusal, or no answer. */
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { readRunEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
 import { NOT_PERMITTED, runReply } from "../../core/wire/messages.ts";
@@ -31,12 +31,12 @@ export function hostResult(run: Run, outcome: HostOutcome, progress: RunProgress
   return withoutResult(run, host, rtt, runEnd(state, answer.why));
 }
 
-/** Of a host that is not asked for a name that no allowlist can hold: what it would have answered. */
+/** For a host that is not asked, because no allowlist can hold the name: what it would have answered. */
 export function notPermittedResult(run: Run, target: ResolvedTarget): RunResult {
   return withoutResult(run, target.label, "0ms", runEnd("never-ran", NOT_PERMITTED));
 }
 
-/** Of a host whose answer nobody waits for any more. @param why "ctrl-exec was stopped" */
+/** For a host whose answer is no longer waited for. @param why "ctrl-exec was stopped" */
 export function givenUpResult(
   run: Run,
   target: ResolvedTarget,

@@ -1,4 +1,4 @@
-/** One run of a script on a host at a time: all of a run's hosts are locked for it or none, never waited for. */
+/** One run of a script on a host at a time: a run locks all of its hosts or none, without waiting. */
 import { LockedError } from "../../core/errors.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -21,20 +21,20 @@ export interface LockOrder {
 }
 
 export interface RunLocks {
-  /** The host's result is in. */
+  /** Called when the host's result is in. */
   release(target: ResolvedTarget): void;
   /** Releases what is still held. */
   releaseAll(): void;
 }
 
-/** What is locked, with the targets that share it and are still out. */
+/** A lock, with the targets that share it and have not answered yet. */
 interface Shared {
   readonly wanted: WantedRunLock;
   lock: HeldRunLock | undefined;
   out: readonly ResolvedTarget[];
 }
 
-/** @throws LockedError when any pair is held; nothing is locked then */
+/** @throws LockedError if any pair is held; then nothing is locked */
 export async function takeRunLocks(host: HostContext, order: LockOrder): Promise<RunLocks> {
   const { config, log, store } = host;
   const { script } = order;
@@ -74,7 +74,7 @@ export async function takeRunLocks(host: HostContext, order: LockOrder): Promise
 }
 
 /**
- * A name has one lock, however it was typed. At an address where nobody is registered each port may lead to
+ * A name has one lock, however it was typed. At an address that no registered host has, each port may lead to
  * another host (NAT, port forwarding), and has its own.
  */
 function lockKey(target: ResolvedTarget, script: string): RunLockKey {
@@ -83,7 +83,7 @@ function lockKey(target: ResolvedTarget, script: string): RunLockKey {
   return { host: hostOf(target), port: isOneOfMany ? port : undefined, script };
 }
 
-/** No two keys of one script have the same: a host has no space. */
+/** Unique for each key of a script, since a host has no space. */
 function nameOf({ host, port }: RunLockKey): string {
   return `${host} ${port ?? ""}`;
 }
@@ -97,7 +97,7 @@ function holderOf(
   return { host: name, port, script, pid: process.pid, user: username, since, reqid };
 }
 
-/** Who holds what; a host as it was typed, with its port where two would read the same. */
+/** Who holds which lock; hosts as typed, with the port if two would look the same. */
 export async function listRunLocks({ store }: HostContext): Promise<Omit<RunLockHolder, "port">[]> {
   const holders = await store.locks.holders();
   const labels = labelsOf(holders.map(({ host, port }) => ({ name: host, port })));

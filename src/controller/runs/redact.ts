@@ -1,4 +1,4 @@
-/** Takes a caller's token out of what is kept (T27): a script may print the context it was given. */
+/** Removes a caller's token from what is kept (T27): a script may print its context. */
 
 import { changeError, type RunResult } from "../../core/run-result.ts";
 import { base64Of, bytesOf } from "../../core/wire/base64.ts";
@@ -6,7 +6,7 @@ import type { LongText } from "../../core/wire/json-pieces.ts";
 
 const MARK = "[token]";
 
-/** The token as it is, and as JSON spells it. */
+/** Removes the token as it is, and as it is in JSON. */
 export function withoutToken(text: string, token: string): string {
   return [...replaced([text], spellings(token))].join("");
 }
@@ -16,7 +16,7 @@ function spellings(token: string): readonly string[] {
   return token === "" ? [] : [...new Set([asJson, token])];
 }
 
-/** A result as the log and the record may have it. Long outputs are gone through when they are written. */
+/** A result for the log and the record. Long outputs are redacted when they are written. */
 export function resultWithoutToken(result: RunResult, token: string): RunResult {
   if (token === "") return result;
   const { stdout_b64, stderr_b64, ...rest } = result;
@@ -35,7 +35,7 @@ function outputWithoutToken(text: string | LongText, token: string): string | Lo
   return { parts: (last) => replaced(text.parts(last), spellings(token)) };
 }
 
-/** Latin-1 keeps every byte as one character, so that bytes can be searched as text. */
+/** Latin-1 maps every byte to one character, so that bytes can be searched as text. */
 function bytesWithoutToken(base64: string | LongText, token: string): string | LongText {
   const wanted = spellings(Buffer.from(token, "utf8").toString("latin1"));
   const parts = (given: Iterable<string>) =>
@@ -52,7 +52,7 @@ function* latin1Bytes(parts: Iterable<string>): Generator<Buffer> {
   for (const part of parts) yield Buffer.from(part, "latin1");
 }
 
-/** The text with the mark in the place of each of the wanted, also of one that is cut in two. */
+/** Replaces each wanted text by the mark, even if it is cut in two. */
 function* replaced(parts: Iterable<string>, wanted: readonly string[]): Generator<string> {
   const overlap = Math.max(1, ...wanted.map((each) => each.length)) - 1;
   let held = "";
@@ -68,7 +68,7 @@ function* replaced(parts: Iterable<string>, wanted: readonly string[]): Generato
       clean += text.slice(done, found.at) + MARK;
       done = found.at + found.length;
     }
-    // What may be the beginning of one waits for what comes next.
+    // A possible beginning of one waits for the next part.
     const safe = Math.max(done, text.length - overlap);
     yield clean + text.slice(done, safe);
     held = text.slice(safe);

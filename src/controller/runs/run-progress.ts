@@ -1,10 +1,10 @@
-/** What is known of the hosts of a run that have given no result: whether the script may run there. */
+/** What is known about hosts of a run that have no result yet: whether the script may be running there. */
 import type { RunState } from "../../core/run-state.ts";
 import type { Sending } from "../fleet/dialler.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 
 export class RunProgress implements Sending {
-  /** A host that is not in here has been sent nothing. */
+  /** A host that is not in this map has been sent nothing. */
   readonly #states = new Map<ResolvedTarget, RunState>();
   #stopped = false;
 
@@ -13,8 +13,8 @@ export class RunProgress implements Sending {
   }
 
   /**
-   * Right before the first byte of the request leaves: from here on the script may run.
-   * @returns whether it may leave; not when the run was stopped
+   * Right before the first byte of the request is sent: from here on, the script may run.
+   * @returns whether it may be sent; false if the run was stopped
    */
   mayBeSent(target: ResolvedTarget): boolean {
     if (!this.#stopped) this.#states.set(target, "unknown");
@@ -31,7 +31,7 @@ export class RunProgress implements Sending {
     this.#states.set(target, "ended");
   }
 
-  /** No host is sent anything any more. */
+  /** From now on, nothing is sent to any host. */
   stop(): void {
     this.#stopped = true;
   }

@@ -1,4 +1,4 @@
-/** A run that was accepted: nothing about it is an error any more, only a host's result. */
+/** A run that was accepted: from here on there are no errors, only hosts' results. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/run-result.ts";
@@ -15,13 +15,13 @@ import { RunProgress } from "./run-progress.ts";
 
 export interface RunReport {
   readonly reqid: string;
-  /** In the order the hosts were given. */
+  /** In the order in which the hosts were given. */
   readonly results: readonly RunResult[];
-  /** Whether its record has all of every result; what went wrong is logged. */
+  /** Whether its record has all results completely; failures are logged. */
   readonly recorded: boolean;
 }
 
-/** What a run is made of when it is accepted. */
+/** The parts of a run when it is accepted. */
 export interface RunParts {
   /** What each host is sent. */
   readonly body: {
@@ -32,10 +32,10 @@ export interface RunParts {
     readonly token: string;
   };
   readonly targets: readonly ResolvedTarget[];
-  /** All of the targets, or none when no allowlist can hold the script's name. */
+  /** All of the targets, or none if no allowlist can hold the script's name. */
   readonly sentTo: readonly ResolvedTarget[];
   readonly dialler: FleetDialler;
-  /** Of those that are sent it. */
+  /** For the hosts that are sent the script. */
   readonly locks: RunLocks;
   readonly record: RunRecord;
 }
@@ -45,11 +45,11 @@ type State =
   | "accepted"
   /** Its record can be read, or it goes on without one. Nothing has been sent. */
   | "recorded"
-  /** Hosts are asked, and each that answers has its result. */
+  /** Hosts are being asked, and each that has answered has its result. */
   | "asking"
   /** Every host has its result. */
   | "finished"
-  /** Every host has its result, those that were out one that says so. What they answer is not heard any more. */
+  /** Every host has a result; for those that had not answered, it says so. Later answers are ignored. */
   | "abandoned";
 
 export class Run {
@@ -61,7 +61,7 @@ export class Run {
   readonly #onResult: (result: RunResult) => void;
   readonly #progress = new RunProgress();
   readonly #results = new Map<ResolvedTarget, RunResult>();
-  /** Where the replies count among all that are held: as long as the results may be needed. */
+  /** The account in which the replies count, as long as the results may be needed. */
   readonly #account: ReplyAccount;
   readonly #report = Promise.withResolvers<RunReport>();
   #state: State = "accepted";
@@ -79,7 +79,7 @@ export class Run {
   /**
    * Resolves when the run is recorded and its hosts are being asked.
    *
-   * @param mustBeRecorded a run that cannot be recorded is refused, before anything is sent
+   * @param mustBeRecorded refuses a run that cannot be recorded, before anything is sent
    * @param needed settles when nobody needs the results any more
    * @throws CtrlExecError `unrecorded`
    */
@@ -101,8 +101,8 @@ export class Run {
   }
 
   /**
-   * For a process that must end before the run has: sends nothing more, completes the record, and `finished`
-   * resolves with a result of the hosts that are still out. Never rejects.
+   * For a process that must end before the run does: sends nothing more and completes the record; `finished`
+   * resolves with results for the hosts that have not answered. Never rejects.
    *
    * @param why what happens to the process: "ctrl-exec was stopped"
    */
@@ -140,14 +140,14 @@ export class Run {
     await news.keep();
   }
 
-  /** A host that was given up has its result already. */
+  /** A host that was given up already has its result. */
   #take(target: ResolvedTarget, result: RunResult, rtt: number): void {
     if (this.#state !== "asking") return;
     this.#keep(target, result, rtt);
     this.#onResult(result);
   }
 
-  /** Hosts that have no result get one that says why, and the record is completed. The first end counts. */
+  /** Hosts without a result get one that says why, and the record is completed. Only the first call counts. */
   async #end(state: "finished" | "abandoned", why: string): Promise<RunReport> {
     if (this.#state === "asking") this.#state = state;
     this.#progress.stop();
@@ -161,7 +161,7 @@ export class Run {
     return { reqid: this.reqid, results, recorded };
   }
 
-  /** @param rtt milliseconds; undefined when the host was given up */
+  /** @param rtt milliseconds; undefined if the host was given up */
   #keep(target: ResolvedTarget, result: RunResult, rtt?: number): void {
     const { body, record } = this.#parts;
     const { error, exit, reqid, script } = resultWithoutToken(result, body.token);

@@ -1,4 +1,4 @@
-/** `run`: one allowlisted script on many hosts, from the order to the run. */
+/** Starts a run of one allowlisted script on many hosts. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
@@ -14,28 +14,28 @@ import { Run } from "./run.ts";
 
 export interface RunOrder {
   readonly hosts: readonly string[];
-  /** The invocation's own port; undefined leaves it to the registry. */
+  /** The call's own port; undefined means as registered. */
   readonly port: number | undefined;
   /**
-   * Any text: each agent answers for its own allowlist, and refuses what no allowlist can hold. What is not even
-   * fit to be sent is refused here, in its place.
+   * Any text: each agent answers for its own allowlist, and refuses names that no allowlist can hold. A name
+   * that must not even be sent is refused here, for all hosts.
    */
   readonly script: string;
   readonly args: readonly string[];
   /**
-   * A run that cannot be recorded is not begun: nobody waits for its results, or who asks for it uses rights that
-   * are lent (T62).
+   * A run that cannot be recorded is not begun, because nobody waits for its results, or because the caller
+   * uses lent rights (T62).
    */
   readonly mustBeRecorded?: boolean;
 }
 
 /**
- * Resolves as soon as the run is accepted: its record can be read then, and nothing has been sent.
+ * Resolves as soon as the run is accepted: then its record can be read, and nothing has been sent.
  *
  * @param onResult called once per host, as they answer
  * @param needed settles when nobody needs the results any more; until then, and until the run has ended, they
- *   count against the replies that are held
- * @throws CtrlExecError when nothing was dialled: bad request, denied, no credential, locked, `unrecorded`
+ * count against the replies that are held
+ * @throws CtrlExecError if nothing was dialled: bad request, denied, no credential, locked, `unrecorded`
  */
 export async function startRun(
   controller: Controller,

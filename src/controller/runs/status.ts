@@ -1,4 +1,4 @@
-/** What is known of a run: for `status` and `GET /status/{reqid}`. */
+/** What is known about a run, for `status` and `GET /status/{reqid}`. */
 import { CtrlExecError, DeniedError } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -8,12 +8,12 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { HostContext } from "../store/host.ts";
 
 /**
- * The hook is asked whether or not there is such a run, so that its refusals tell nothing (T25), and
- * before more of the record is read than who submitted it (T67). A run that it hides from this caller alone
- * is answered as one that is not there.
+ * The hook is asked whether or not there is such a run, so that its refusals reveal nothing (T25), and before
+ * more of the record is read than who submitted it (T67). A run that it hides only from this caller is answered
+ * like one that does not exist.
  *
- * @param needed settles when nobody needs the run any more; until then it counts among what is held
- * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` when the record cannot be read
+ * @param needed settles when nobody needs the run any more; until then it counts against what is held
+ * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` if the record cannot be read
  */
 export async function showRun(
   controller: Controller,
@@ -36,7 +36,7 @@ export async function showRun(
     await ask(submitter);
   } catch (refused) {
     if (submitter === "" || !(refused instanceof DeniedError)) throw refused;
-    // Refused as for a run that is not there, or else this run is another's.
+    // If this is refused too, the caller may see no runs; otherwise this run is another's.
     await ask("");
     throw notFound(reqid, known);
   }
@@ -52,7 +52,7 @@ function notFound(reqid: string, known: boolean): CtrlExecError {
   return new CtrlExecError("not-found", `Cannot find run ${problem}`);
 }
 
-/** Empty when the record does not say, or cannot be read: whom the hook lets see the run is told of that. */
+/** Empty if the record does not say, or cannot be read: a caller whom the hook lets see the run is told so. */
 async function whoSubmitted(
   { store }: HostContext,
   reqid: string,
@@ -60,7 +60,7 @@ async function whoSubmitted(
 ): Promise<string> {
   try {
     const submitter = await store.runs.submitterOf(reqid);
-    // Records of 1.0 have it at their end.
+    // Records of 1.0 have it at the end.
     return submitter ?? (await store.runs.read(reqid, account))?.submitter ?? "";
   } catch (thrown) {
     if (thrown instanceof CtrlExecError) return "";

@@ -24,16 +24,16 @@ const agentRecord = z.looseObject({
   serial_confirmed: text,
   /** New: the agent's own certificate serial, lower hex. */
   serial: text,
-  /** New: when its present certificate was made, ISO 8601; empty when that was at pairing. */
+  /** New: when its current certificate was made, ISO 8601; empty if that was at pairing. */
   renewed: text,
-  /** New: the port it serves on. */
+  /** New: the port on which it serves. */
   port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
   /** New: how it is dialled. */
   lookup_by: z.optional(z.enum(["hostname", "ip"])),
 });
 export type AgentRecord = z.output<typeof agentRecord>;
 
-/** Undefined when the file has gone. @throws CtrlExecError `config` when it cannot be used */
+/** Undefined if the file is gone. @throws CtrlExecError `config` if it cannot be used */
 export function readRecord(file: string): AgentRecord | undefined {
   const content = readTextIfPresent(file);
   if (content === undefined) return undefined;

@@ -1,13 +1,15 @@
-/** A result without its long outputs: what is recorded when there is no room for all of it. */
+/** A result without its long outputs, for a record that has no room for all of it. */
 import { dropUndefined } from "../../core/json.ts";
 import { changeError, type RunResult, withoutResult } from "../../core/run-result.ts";
 import type { LongText } from "../../core/wire/json-pieces.ts";
 import { PiecedText } from "../../core/wire/pieced-text.ts";
 
-/** Characters of an error that are kept without the outputs. */
+/** Characters of an error that are kept if the outputs are not. */
 const MAX_ERROR = 200;
 
-/** @param longest bytes of an output that is kept; of a longer one the result says what was dropped */
+/**
+ * @param longest most bytes of an output that is kept; for a longer one, the result says how much was dropped
+ */
 export function cutResult(result: RunResult, longest: number): RunResult {
   if (longest === Number.POSITIVE_INFINITY) return result;
   const short = longest === 0 ? changeError(result, (error) => error.slice(0, MAX_ERROR)) : result;
@@ -43,7 +45,7 @@ function lengthOf(text: string | LongText): number {
   return text instanceof PiecedText ? text.bytes : 0;
 }
 
-/** As long as a result without outputs can be. */
+/** The longest that a result without outputs can be. */
 export function longestBareResult(
   run: { readonly script: string; readonly reqid: string },
   host: string,

@@ -70,14 +70,14 @@ export class FileLocks implements LockStore {
     const folder = this.#folder;
     return listFiles(folder).flatMap((name) => {
       const file = join(folder, name);
-      // A free lock's file is empty, unless its holder was killed.
+      // The file of a free lock is empty, unless its holder was killed.
       if (!name.endsWith(".lock") || (readTextIfPresent(file) ?? "") === "") return [];
       if (!isHeld(file)) return [];
       return readJsonAs(lockHolder, readTextIfPresent(file) ?? "") ?? [];
     });
   }
 
-  /** Each host and script leaves a file. */
+  /** Each host and script leaves a lock file. */
   async dropUnused(): Promise<number> {
     const folder = this.#folder;
     const before = addDays(this.#context.now(), -1);
@@ -100,11 +100,11 @@ function asRunLock(lock: HeldLock): HeldRunLock {
   };
 }
 
-/** A run that holds its locks needs some more to call its hosts. */
+/** A run that holds its locks needs some more descriptors to call its hosts. */
 const MIN_CONNECTIONS = 4;
 
 /**
- * Each lock is an open file: a run that asks for more than there are is refused before it holds any.
+ * Each lock is an open file: a run that needs more than there are is refused before it holds any.
  *
  * @throws CtrlExecError `busy`
  */

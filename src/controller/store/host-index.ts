@@ -1,10 +1,10 @@
 /**
- * What is asked of the registry before the auth hook has agreed: which names are registered, and who is
- * registered at an address. The hook may refuse the caller, who must cost little until then: records
- * are read once and again when they have changed, and never in one go (T67).
+ * Answers what is needed from the registry before the auth hook has agreed: which names are registered, and
+ * which hosts are registered at an address. The hook may refuse the caller, who must cost little until then:
+ * records are read once, and again only when they have changed, and never all in one go (T67).
  *
- * Nothing of it is stored. An index on the disk would have to be compared with every record all the same,
- * since 0.8 and an editor change records without it.
+ * The index is not stored. One on the disk would still have to be compared with every record, since 0.8 and
+ * editors change records without updating it.
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { isHostName } from "../../core/net/host-name.ts";
@@ -15,17 +15,17 @@ import type { AgentRecord } from "./agent-record.ts";
 import { paths } from "./paths.ts";
 import { readHost, recordFiles } from "./registry.ts";
 
-/** The names that are registered at an address and port, in lower case: as a rule one, or none. */
+/** The names registered at an address and port, in lower case: usually one, or none. */
 export type NamesAt = (address: string, port: number | undefined) => readonly string[];
 
 /**
- * What 1.x and 0.8 write changes the folder. What an editor writes into a record's own file is seen when
- * the files are looked at, which is done this often while somebody asks.
+ * Writes by 1.x and 0.8 change the folder. What an editor writes into a record's own file is noticed when the
+ * files are checked, which is done this often while there are requests.
  */
 const LOOK_AGAIN_MS = 2_000;
 
 interface KnownRecord {
-  /** Of its files: another one when they have changed. */
+  /** The version of its files, which differs if they have changed. */
   readonly version: string;
   readonly address: string | undefined;
 }
@@ -43,7 +43,7 @@ export class HostIndex {
   #looking: Promise<void> | undefined;
 
   /**
-   * In the API it is kept between requests; a command makes one and asks it once.
+   * The API keeps it between requests; a command makes one and uses it once.
    * @param clock milliseconds that only go forward
    */
   constructor(config: ControllerConfig, clock = () => performance.now()) {
@@ -53,8 +53,8 @@ export class HostIndex {
   }
 
   /**
-   * Every registered host in lower case, by name. No record is read.
-   * @throws CtrlExecError `config` when the folder cannot be read
+   * Every registered host in lower case, in order. Reads no record.
+   * @throws CtrlExecError `config` if the folder cannot be read
    */
   names(): readonly string[] {
     const version = fileVersion(this.#folder);
@@ -65,9 +65,9 @@ export class HostIndex {
     return this.#names.hosts;
   }
 
-  /** As the records are now. @throws CtrlExecError `config` when the folder cannot be read */
+  /** As the records are now. @throws CtrlExecError `config` if the folder cannot be read */
   async byAddress(): Promise<NamesAt> {
-    // A look that began before this moment may have missed a change; those who wait share the next one.
+    // A check that began before this moment may have missed a change; all who wait share the next one.
     await this.#looking?.catch(() => undefined);
     if (!this.#isFresh()) {
       this.#looking ??= this.#look().finally(() => {
@@ -112,7 +112,7 @@ export class HostIndex {
   }
 }
 
-/** Where the record says that its host is; undefined when it has no address. */
+/** The address in the record; undefined if it has none. */
 export function recordedAddress({ ip, port }: AgentRecord): string | undefined {
   return ip === "" ? undefined : socketAddress(ip, port);
 }

@@ -1,9 +1,9 @@
-/** What most use-cases of the control host work with. */
+/** What most use-cases of the control host need. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import type { ControlLog } from "../../core/events.ts";
 import type { Store } from "./ports.ts";
 
-/** What a store works with. */
+/** What a store needs. */
 export interface StoreContext {
   readonly config: ControllerConfig;
   readonly log: ControlLog;

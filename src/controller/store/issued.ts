@@ -1,7 +1,7 @@
 /**
- * What the CA has signed: `<serial> <notAfter> <name>`, a line each, written before the certificate
- * leaves this host; of what it signed under 0.8, what renewals have come across. It is how every
- * certificate of a host can be revoked, those of lost answers too.
+ * What the CA has signed: `<serial> <notAfter> <name>`, one line each, written before the certificate leaves
+ * this host; of the certificates from 0.8, those that renewals have found. With it, every certificate of a host
+ * can be revoked, even one whose answer was lost.
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { sameHostName } from "../../core/net/host-name.ts";
@@ -19,7 +19,7 @@ interface IssuedCertificate {
   readonly line: string;
 }
 
-/** @throws CtrlExecError `storage`: what cannot be noted is not handed out */
+/** @throws CtrlExecError `storage`: a certificate that cannot be noted is not handed out */
 export async function noteIssued(
   config: ControllerConfig,
   { serial, notAfter, commonName }: CertificateFacts,
@@ -28,19 +28,19 @@ export async function noteIssued(
   appendLine(paths(config).issued, `${serial} ${isoSeconds(notAfter)} ${commonName}`, 0o640);
 }
 
-/** Serials of every certificate of the name that this CA has signed here and that has not expired. */
+/** Serials of every unexpired certificate for the name that this CA has signed here. */
 export function issuedTo(config: ControllerConfig, name: string, now: Date): Serial[] {
   return readIssued(config)
     .filter((issued) => sameHostName(issued.name, name) && issued.notAfter > now)
     .map(({ serial }) => serial);
 }
 
-/** Whether a line is of a certificate that has expired. */
+/** Whether any line is for an expired certificate. */
 export function hasExpired(config: ControllerConfig, now: Date): boolean {
   return readIssued(config).some(({ notAfter }) => notAfter <= now);
 }
 
-/** Drops the lines of certificates that have expired. */
+/** Drops the lines of expired certificates. */
 export async function pruneIssued(config: ControllerConfig, now: Date): Promise<void> {
   using _lock = await takeLock(lockPath(config, "issued"));
   const all = readIssued(config);

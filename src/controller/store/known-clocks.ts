@@ -1,6 +1,6 @@
 /**
- * What the agents' clocks say beside this host's, as their answers show it: `clocks.json`. One file for
- * all, so that a fan-out over thousands of hosts writes once.
+ * The agents' clocks compared with this host's, as seen in their answers: `clocks.json`. It is one file for
+ * all, so that a fan-out over thousands of hosts writes only once.
  */
 import * as z from "zod/mini";
 import { type ClockSighting, differs, hoursSince } from "../../core/clock.ts";
@@ -19,16 +19,16 @@ import { recordFiles } from "./registry.ts";
 /** By registered host name. */
 const stored = z.record(z.string(), z.object({ offset: z.number(), seen: z.string() }));
 
-/** A change of more seconds than this is news. */
+/** A change of more seconds than this is recorded at once. */
 const NEWS_SECONDS = 5;
 
-/** What was seen longer ago says nothing any more, and goes. */
+/** Older sightings are worthless and are dropped. */
 const KEPT_HOURS = 7 * 24;
 
-/** By configuration: a busy API reads the file of a large fleet once, not for every request. */
+/** Cached by configuration: a busy API reads the file of a large fleet once, not for every request. */
 const read = new WeakMap<ControllerConfig, { version: string; clocks: readonly ClockSighting[] }>();
 
-/** A file that cannot be used is as good as none: it is written anew. */
+/** A file that cannot be used counts as missing, and is written again. */
 function readClocks(config: ControllerConfig): readonly ClockSighting[] {
   const version = fileVersion(paths(config).clocks);
   const before = read.get(config);
@@ -46,7 +46,7 @@ function readFile(config: ControllerConfig): readonly ClockSighting[] {
   });
 }
 
-/** Of the hosts that are registered. @param agents by lower-case name */
+/** Only those of registered hosts. @param agents by lower-case name */
 export function knownClocks(
   config: ControllerConfig,
   agents: ReadonlyMap<string, unknown>,
@@ -55,8 +55,8 @@ export function knownClocks(
 }
 
 /**
- * Writes down what is news, once an hour what is not, and puts those that differ into the log. Best effort:
- * the next answer says it again.
+ * Records changes at once and everything else once an hour, and logs clocks that differ. Best effort: the next
+ * answer says it again.
  *
  * @param offsets of the hosts that have answered, by registered name
  */
@@ -87,11 +87,11 @@ export function rememberClocks(
   }
 }
 
-/** A host that was unpaired: another may be paired under its name. */
+/** For a host that was unpaired: another may be paired under its name. */
 export function forgetClock({ config, log, now }: StoreContext, host: string): void {
   try {
     using lock = tryLock(lockPath(config, "clocks"));
-    // Whoever holds it writes registered hosts alone.
+    // Whoever holds the lock writes only registered hosts.
     if (lock === undefined) return;
     const clocks = byHost(readClocks(config));
     if (clocks.delete(host)) writeClocks(config, [...clocks.values()], now());
@@ -104,7 +104,10 @@ function byHost(clocks: readonly ClockSighting[]): Map<string, ClockSighting> {
   return new Map(clocks.map((sighting) => [sighting.host, sighting]));
 }
 
-/** Of hosts that are registered now, however long this fan-out took: the file grows no larger (T21). */
+/**
+ * Only those of hosts that are registered now, however long this fan-out took, so that the file stays small
+ * (T21).
+ */
 function writeClocks(
   config: ControllerConfig,
   sightings: readonly ClockSighting[],

@@ -1,10 +1,13 @@
-/** What killed writes have left in the folders of the control host; purgeRunRecords() has the records' one. */
+/**
+ * Removes what killed writes have left in the folders of the control host; purgeRunRecords() does so for the
+ * records.
+ */
 import { dirname } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { removeDead } from "../../system/files/temporary-file.ts";
 import { paths } from "./paths.ts";
 
-/** Of folders that nothing may be written into for a long time: some of it has keys. Never throws. */
+/** For folders that may not be written to for a long time: some leftovers contain keys. Never throws. */
 export function removeLeftovers(config: ControllerConfig): void {
   const { agents, pairing, locks, credentials } = paths(config);
   const beside = [config.cert, config.key].map((path) => dirname(path));

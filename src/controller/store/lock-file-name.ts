@@ -1,17 +1,17 @@
-/** The file of the lock of a host and script: no two pairs have the same one (T70). */
+/** The name of the lock file for a host and script, unique for each pair (T70). */
 
-/** Bytes of `.lock` aside: a file's name has 255 at most, and a host's alone may have 253. */
+/** Most bytes besides `.lock`: a file's name has at most 255, and a host's alone may have 253. */
 const MAX_PAIR = 250;
 
 /**
- * `<host>--<script>.lock`, with `_` for the colons of an address (docs/PROTOCOL.md, section 4). Read back, it
- * ends the host at its first `--`. A host that has one in its own name, the `%` of an IPv6 zone, and a port are
- * escaped with a character that the fixed form does not have; so is a pair that is too long, which a digest tells
- * apart, and a script's name that no allowlist can hold.
+ * `<host>--<script>.lock`, with `_` for the colons of an address (docs/PROTOCOL.md, section 4). When read back,
+ * the host ends at the first `--`. A `--` in a host's own name, the `%` of an IPv6 zone, and a port are escaped
+ * with a character that the fixed form does not have. So are a pair that is too long, which gets a digest, and
+ * a script's name that no allowlist can hold.
  *
- * @param host in lower case, an address in its one spelling
+ * @param host in lower case, an address in canonical form
  * @param script any text
- * @param port where it tells the host from others at its address
+ * @param port if it distinguishes the host from others at its address
  */
 export function lockFileName(host: string, script: string, port?: number): string {
   const escaped = host
@@ -25,7 +25,7 @@ export function lockFileName(host: string, script: string, port?: number): strin
   return `${pair.slice(0, MAX_PAIR - digest.length - 1)}~${digest}.lock`;
 }
 
-/** `%` and its bytes in UTF-8, of which the first says how many there are. */
+/** `%` and its UTF-8 bytes, the first of which says how many there are. */
 function escapeCharacter(character: string): string {
   return `%${Buffer.from(character, "utf8").toString("hex").toUpperCase()}`;
 }

@@ -1,18 +1,18 @@
-/** One at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
+/** Only one process at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
 import type { HostContext } from "./host.ts";
 import { lockPath } from "./paths.ts";
 
-/** Undefined when another process is at it. */
+/** Undefined if another process holds it. */
 export function tryLockMaintenance(controller: HostContext): HeldLock | undefined {
   return tryLock(lockPath(controller.config, "maintenance"));
 }
 
-/** A pass waits for dead hosts; this is how long somebody who types waits for the pass. */
+/** A pass may wait for dead hosts; this is how long a person's command waits for the pass. */
 const WAIT_MS = 60_000;
 
-/** @throws CtrlExecError `busy` when another process is still at it after a minute */
+/** @throws CtrlExecError `busy` if another process still holds it after a minute */
 export async function lockMaintenance(controller: HostContext): Promise<HeldLock> {
   try {
     return await takeLock(lockPath(controller.config, "maintenance"), WAIT_MS);

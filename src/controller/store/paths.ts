@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { ensureFolder } from "../../system/files/files.ts";
 
-/** Files and folders below ca_dir and state_dir, and beside the key. */
+/** Files and folders in ca_dir and state_dir, and beside the key. */
 export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
   return {
     caKey: join(ca_dir, "ca.key"),
@@ -13,11 +13,11 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     locks: join(state_dir, "locks"),
     runs: join(state_dir, "runs"),
     rotation: join(state_dir, "rotation.json"),
-    /** New: one serial a line, as the agents' own lists. */
+    /** New: one serial on each line, like the agents' own lists. */
     revoked: join(state_dir, "revoked-serials"),
     /** New: a line for every certificate that the CA has signed. */
     issued: join(state_dir, "issued-certificates"),
-    /** New: what each host's clock said when it was last asked. */
+    /** New: what each host's clock last said. */
     clocks: join(state_dir, "clocks.json"),
     /** New: credentials other than the one in force, `<serial>.pem`. */
     credentials: join(dirname(key), "credentials"),
@@ -26,7 +26,7 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
   };
 }
 
-/** The file of a lock on what this host has written, in a folder that is there. @throws CtrlExecError `storage` */
+/** The file of a lock on this host's own files; makes its folder. @throws CtrlExecError `storage` */
 export function lockPath(
   config: ControllerConfig,
   name: "registry" | "issued" | "maintenance" | "pairing-mode" | "clocks",

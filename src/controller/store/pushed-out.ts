@@ -1,6 +1,6 @@
 /**
- * Requests that newer ones have pushed out of the full queue, for the operator who decides on one a moment
- * too late: it must not look as if it had never been there.
+ * Remembers requests that newer ones have pushed out of the full queue. An operator who decides on one a moment
+ * too late must not be told that it never existed.
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -9,7 +9,7 @@ import { readJsonAs } from "../../core/json.ts";
 import { readTextIfPresent, removeIfPresent, writeWhole } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
 
-/** A stranger can push out as many as he likes (T21). */
+/** Limited, because a stranger can push out as many as he likes (T21). */
 const MAX_REMEMBERED = 100;
 
 const requestIds = z.array(z.string());

@@ -1,4 +1,4 @@
-/** How long run records stay, and how much disk they may take together (T69). */
+/** Limits how long run records are kept, and how much disk they take together (T69). */
 import { opendir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
@@ -8,14 +8,14 @@ import { paths } from "./paths.ts";
 
 const RECORD = /^[0-9a-f]{16}\.json$/;
 
-/** The folder is looked through when this process has written so much since it last was: bytes. */
+/** The folder is checked when this process has written this much since the last check: bytes. */
 const LOOK_EVERY = 64 * 2 ** 20;
-/** A process that writes one record and ends looks when that is a long one. */
+/** A process that writes only one record checks if that is a long one. */
 let unseen = LOOK_EVERY - 2 ** 20;
 
 /**
- * A record of so many bytes has been written: when they have become many, the oldest make room for it.
- * Never rejects.
+ * Called after a record of this many bytes was written: once there are many, the oldest make room. Never
+ * rejects.
  */
 export async function noteRecordWritten(controller: StoreContext, bytes: number): Promise<void> {
   unseen += bytes;
@@ -35,9 +35,8 @@ interface Found {
 }
 
 /**
- * Removes the records whose time is over, then the oldest until the others keep within max_records. A
- * run under way touches its record, which is therefore not among the oldest. What killed writes have left
- * goes too.
+ * Removes expired records, then the oldest until the others fit in max_records. A run under way touches its
+ * record, which is therefore not among the oldest. Also removes what killed writes have left.
  *
  * @returns how many records were removed
  */
@@ -77,7 +76,7 @@ async function recordsIn(folder: string): Promise<Found[]> {
   return found;
 }
 
-/** Another purge may have been faster. */
+/** Another purge may have removed it first. */
 function ignoreMissing(thrown: unknown): undefined {
   if (systemCode(thrown) !== "ENOENT") throw thrown;
 }

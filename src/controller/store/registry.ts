@@ -1,7 +1,7 @@
 /**
  * The registered agents: one JSON file each, `agents/<hostname>.json` (docs/PROTOCOL.md, section 4). 0.8 wrote
- * the name as the host spelled it, so a host's file is found without regard to case, and stays where
- * it is: whoever goes back to 0.8 finds it there.
+ * the name as the host spelled it, so a host's file is found without regard to case, and keeps its name, so
+ * that 0.8 still finds it after a return.
  */
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
@@ -15,16 +15,16 @@ import { lockPath, paths } from "./paths.ts";
 export type { AgentRecord } from "./agent-record.ts";
 
 /**
- * What the registry holds of a host. A record that cannot be used is not no record: its host must not
- * pass as one that is not registered, whose name nobody checks (T05).
+ * A host in the registry. A record that cannot be used still counts as a record: its host must not pass as
+ * unregistered, because then nobody would check its name (T05).
  */
 export type Registered =
   | { readonly kind: "agent"; readonly record: AgentRecord }
   | { readonly kind: "broken"; readonly broken: BrokenRecord };
 
-/** A record that cannot be used, named so that someone can mend it; it never hides the others. */
+/** A record that cannot be used, named so that somebody can mend it; it never hides the others. */
 export interface BrokenRecord {
-  /** In lower case, by the name of its file; one that nobody can type may stand there too. */
+  /** In lower case, from the name of its file, which may not be a valid host name. */
   readonly hostname: string;
   /** Names the file and says what to do. */
   readonly problem: CtrlExecError;
@@ -36,7 +36,7 @@ export interface Registry {
   readonly broken: readonly BrokenRecord[];
 }
 
-/** @throws CtrlExecError `config` when the folder itself cannot be read */
+/** @throws CtrlExecError `config` if the folder itself cannot be read */
 export function readRegistry(config: ControllerConfig): Registry {
   const agents = new Map<string, AgentRecord>();
   const broken: BrokenRecord[] = [];
@@ -49,8 +49,8 @@ export function readRegistry(config: ControllerConfig): Registry {
 }
 
 /**
- * Finds who is registered under a name; undefined when nobody is. It reads no record but those it is asked
- * for: one host of thousands costs what one of ten does.
+ * Finds the host registered under a name; undefined if there is none. It reads only the records that it is
+ * asked for: one host of thousands costs as much as one of ten.
  */
 export type AgentFinder = (hostname: string) => Registered | undefined;
 
@@ -67,7 +67,7 @@ export function findAgent(config: ControllerConfig, hostname: string): Registere
   return agentFinder(config)(hostname);
 }
 
-/** The paths of each host's record, by the name in lower case: more than one when only case differs. */
+/** The paths of each host's record, by lower-case name: several if names differ only in case. */
 export function recordFiles(config: ControllerConfig): Map<string, string[]> {
   const folder = paths(config).agents;
   const files = new Map<string, string[]>();
@@ -82,7 +82,7 @@ export function recordFiles(config: ControllerConfig): Map<string, string[]> {
   return files;
 }
 
-/** Undefined when the file has gone since the folder was listed. */
+/** Undefined if the file has gone since the folder was listed. */
 export function readHost(host: string, [file, ...more]: readonly string[]): Registered | undefined {
   if (file === undefined) return undefined;
   try {
@@ -110,7 +110,10 @@ function remedy(host: string, several: boolean, unread: boolean): string {
     : `Restore it from a backup, or pair ${host} again.`;
 }
 
-/** Puts the record where the host's record is; what else is of the host goes. The caller holds the registry lock. */
+/**
+ * Writes the record to the host's file, and removes any other file of the host. The caller holds the registry
+ * lock.
+ */
 export function writeAgent(config: ControllerConfig, record: AgentRecord): void {
   ensureFolder(paths(config).agents, 0o750);
   const [file, ...others] = filesOf(config, record.hostname);
@@ -123,7 +126,7 @@ function writeRecord(file: string, record: AgentRecord): void {
 }
 
 /**
- * Changes records under the lock, each as it stands at that moment (T30).
+ * Changes records under the lock, each as it is at that moment (T30).
  * @param change the new record, or undefined to leave it
  */
 export async function changeAgents(
@@ -139,7 +142,7 @@ export async function changeAgents(
   }
 }
 
-/** The caller holds the registry lock. Returns whether there was such a record. */
+/** The caller holds the registry lock. Returns whether there was a record. */
 export function removeAgent(config: ControllerConfig, hostname: string): boolean {
   return filesOf(config, hostname).filter(removeIfPresent).length > 0;
 }

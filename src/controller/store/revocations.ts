@@ -1,4 +1,4 @@
-/** The controller's own revocation list, in the agents' format: who is on it answers for nobody. */
+/** The controller's own revocation list, in the agents' format: certificates on it are not accepted. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { parseRevocations, type Serial } from "../../core/serial.ts";
@@ -6,8 +6,8 @@ import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/
 import { paths } from "./paths.ts";
 
 /**
- * Read for every fan-out: a revocation holds from the next dial on.
- * @throws CtrlExecError `config` for a line that is no serial: an unread revocation would trust
+ * Read for every fan-out: a revocation takes effect with the next dial.
+ * @throws CtrlExecError `config` for a line that is not a serial: an ignored revocation would mean trust
  */
 export function readRevoked(config: ControllerConfig): ReadonlySet<Serial> {
   const file = paths(config).revoked;

@@ -32,17 +32,17 @@ export interface RotationState {
   readonly currentSerial: Serial;
   readonly previousSerial: Serial | undefined;
   readonly rotatedAt: Date | undefined;
-  /** Until then agents that missed the new serial are still told of it, under the earlier one. */
+  /** Until then, agents that missed the new serial are still told it, under the earlier one. */
   readonly overlapExpires: Date | undefined;
 }
 
 export type StoredRotation =
   | { readonly kind: "none" }
   | { readonly kind: "state"; readonly state: RotationState }
-  /** Nothing is decided or deleted on the strength of it. */
+  /** Nothing is decided or deleted because of it. */
   | { readonly kind: "corrupt"; readonly reason: string };
 
-/** @throws CtrlExecError `config` when it is there and cannot be read */
+/** @throws CtrlExecError `config` if it exists but cannot be read */
 export function readRotation(config: ControllerConfig): StoredRotation {
   const file = paths(config).rotation;
   const text = readTextIfPresent(file);
@@ -64,7 +64,7 @@ export function readRotation(config: ControllerConfig): StoredRotation {
   }
 }
 
-/** The state, or undefined when there is none; a corrupt one is logged. */
+/** The state, or undefined if there is none; a corrupt one is logged. */
 export function rotationState(
   config: ControllerConfig,
   log: ControlLog,
@@ -81,7 +81,7 @@ export function rotationState(
   return rotation.kind === "state" ? rotation.state : undefined;
 }
 
-/** What is wrong with the file, and what to do; empty when nothing is. */
+/** What is wrong with the file, and what to do; empty if nothing is. */
 export function rotationProblems(config: ControllerConfig): CtrlExecError[] {
   const rotation = readRotation(config);
   if (rotation.kind !== "corrupt") return [];
@@ -93,7 +93,7 @@ export function rotationProblems(config: ControllerConfig): CtrlExecError[] {
   ];
 }
 
-/** The one write that makes a rotation happen. */
+/** The write that commits a rotation. */
 export function writeRotation(
   config: ControllerConfig,
   current: Serial,

@@ -1,6 +1,6 @@
 /**
- * Run records: `runs/<reqid>.json` (docs/PROTOCOL.md, section 4), from before a run's script is sent out. A
- * record never holds a token (T27) and never the arguments, which may be as secret.
+ * Run records: `runs/<reqid>.json` (docs/PROTOCOL.md, section 4), written before a run's script is sent. A
+ * record never contains a token (T27) or the arguments, which may be just as secret.
  */
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,23 +24,26 @@ import { noteRecordWritten } from "./record-space.ts";
 
 const RECORD_MODE = 0o640;
 
-/** Between two writes of a run under way, at least; and twenty times what the last one took. */
+/**
+ * The least time between two writes of a run under way; also at least twenty times as long as the last one
+ * took.
+ */
 const WRITE_PAUSE_MS = 1000;
 const WRITE_SHARE = 20;
 
-/** A run under way touches its record this often; one untouched for longer has lost its process. */
+/** A run under way touches its record this often; if it is untouched for longer, its process is gone. */
 const HEARTBEAT_MS = 10_000;
 export const LOST_AFTER_MS = 60_000;
 
-/** Outputs that a record has although the whole of it was too much: characters. */
+/** Outputs up to this length are kept even if the whole record is too large: characters. */
 const SHORT = 65_536;
 
-/** No more is set aside for the end of a run at its beginning: characters. */
+/** Most space reserved at the beginning of a run for its end: characters. */
 const MAX_RESERVE = 2 ** 20;
 
 /** The record of a run under way. */
 export class FileRunRecord implements RunRecord {
-  /** Resolves with whether there is a record; what went wrong is logged. */
+  /** Resolves with whether there is a record; failures are logged. */
   readonly stored: Promise<boolean>;
   readonly #controller: StoreContext;
   readonly #facts: RunFacts;
@@ -67,7 +70,7 @@ export class FileRunRecord implements RunRecord {
     this.#writing = this.stored;
   }
 
-  /** Before `close`; what comes later is too late. */
+  /** Must be called before `close`. */
   add(result: RunResult): void {
     if (this.#closed) return;
     this.#results.set(result.host, result);
@@ -81,7 +84,7 @@ export class FileRunRecord implements RunRecord {
 
   /**
    * Writes the final record. Never rejects.
-   * @returns whether the record has all of every result
+   * @returns whether the record has all results completely
    */
   async close(): Promise<boolean> {
     if (!this.#closed) {
@@ -119,7 +122,7 @@ export class FileRunRecord implements RunRecord {
     }
   }
 
-  /** With room for how the run ends, so that this can be said on a disk that has filled up meanwhile. */
+  /** Reserves room for the end of the run, so that it can be written even if the disk fills up meanwhile. */
   async #begin(durable: boolean): Promise<void> {
     ensureFolder(paths(this.#controller.config).runs, 0o750);
     const { hosts } = this.#facts;
@@ -132,7 +135,7 @@ export class FileRunRecord implements RunRecord {
     await writeWholeAsync(this.#file, [json, " ".repeat(reserve)], RECORD_MODE, durable);
   }
 
-  /** All of it; or what fits, and an error that says why that is not all. */
+  /** Writes everything; or what fits, and an error that says why it is incomplete. */
   async #finish(): Promise<void> {
     try {
       await this.#write(true, Number.POSITIVE_INFINITY);
@@ -144,7 +147,10 @@ export class FileRunRecord implements RunRecord {
     }
   }
 
-  /** Nobody waits for results that will not come: the record is that of a run that lost its process. */
+  /**
+   * Marks the record like that of a run that lost its process, so that nobody waits for results that will not
+   * come.
+   */
   async #giveUp(): Promise<void> {
     const past = new Date(this.#controller.now().getTime() - LOST_AFTER_MS - 1000);
     await utimes(this.#file, past, past).catch(() => undefined);
@@ -157,7 +163,7 @@ export class FileRunRecord implements RunRecord {
     const counted = function* (pieces: Iterable<string>): Generator<string> {
       for (const piece of pieces) {
         length += piece.length;
-        // The old record and the new one stand beside each other for a while.
+        // The old record and the new one exist side by side for a while.
         if (length > max) {
           const problem = `more than half of max_records (${formatBytes(config.max_records)})`;
           throw new CtrlExecError("too-large", problem);
@@ -179,7 +185,7 @@ export class FileRunRecord implements RunRecord {
     });
   }
 
-  /** The submitter stands before what may be long: the auth hook is told it, and may refuse. */
+  /** The submitter comes before anything that may be long: the auth hook is told it, and may refuse. */
   *#json(complete: boolean, results: readonly RunResult[]): Generator<string> {
     const { reqid, script, hosts, submitter } = this.#facts;
     const record: Omit<RunReportSoFar, "pending"> = {

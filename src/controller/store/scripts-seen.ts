@@ -1,4 +1,4 @@
-/** The script names last seen on hosts, for completions: from the run records, which are at hand. */
+/** The script names last seen on hosts, for completions, from the run records. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -10,10 +10,10 @@ import { isScriptName } from "../../core/script-name.ts";
 import { readText } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
 
-/** A person waits at a prompt; the newest records are the ones he means. */
+/** Limited, because a person waits at a prompt; the newest records are the relevant ones. */
 const MAX_RECORDS = 200;
 
-/** Of all records together: what a host answered may be hundreds of MiB (T29). */
+/** For all records together: a host's answer may be hundreds of MiB (T29). */
 const MAX_BYTES = 16 * 1_048_576;
 
 const runRecord = z.looseObject({
@@ -23,7 +23,7 @@ const runRecord = z.looseObject({
 
 /**
  * @param hosts as typed; empty means all
- * @returns names that ran on one of the hosts, in alphabetical order. What cannot be read is left out.
+ * @returns names that ran on one of the hosts, in alphabetical order. Records that cannot be read are left out.
  */
 export function scriptsSeen(config: ControllerConfig, hosts: readonly string[]): string[] {
   const wanted = new Set(hosts.map(nameOf));

@@ -1,4 +1,4 @@
-/** Run records as they are read: of runs under way, of runs whose process was lost, and of 0.8. */
+/** Reads run records: of runs under way, of runs whose process was lost, and of 0.8. */
 import { stat } from "node:fs/promises";
 import * as z from "zod/mini";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
@@ -16,14 +16,14 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
 
-/** Of a host that a record lists and has no result of. Nothing is recorded of which hosts had been asked. */
+/** For a host in a record without a result. Records do not say which hosts had been asked. */
 const LOST = {
   state: "unknown",
   error:
     "no result of this host was recorded: ctrl-exec ended, or could not write, before it answered; the script may have run",
 } as const;
 
-/** Characters from which on a text is not parsed with the rest, which is parsed in one go. */
+/** A text of at least this many characters is not parsed with the rest, which is parsed in one go. */
 const LONG_TEXT = 4096;
 
 const text = z.pipe(
@@ -35,11 +35,11 @@ const output = z.pipe(
   z.transform((value) => value ?? ""),
 );
 const outputBytes = z.exactOptional(z.union([z.string(), z.instanceof(PiecedText)]));
-/** An error, or a script's name as somebody typed it. */
+/** An error, or a script's name as typed. */
 const longText = z.union([z.string(), z.pipe(z.instanceof(PiecedText), z.transform(String))]);
 const moment = z.nullish(z.union([z.string(), z.pipe(z.number(), z.transform(epochToIso))]));
 
-/** What was recorded of an answer was judged when it came (wire/messages.ts), by whichever version it was. */
+/** Recorded answers were checked when they arrived (wire/messages.ts), by the version of that time. */
 const storedResult = z.extend(runResult, {
   script: longText,
   exit: exitNumber,
@@ -72,13 +72,13 @@ function epochToIso(seconds: number): string {
   return isoSeconds(new Date(Math.min(seconds, 253_402_300_799) * 1000));
 }
 
-/** A record's beginning, as it is written here: the submitter's name has at most 8 KiB of characters. */
+/** The beginning of a record as written here: the submitter's name has at most 8 Ki characters. */
 const BEGINNING = /^\{"reqid":"[0-9a-f]{16}","submitter":("[^"\\]*(?:\\.[^"\\]*)*"),/;
 const BEGINNING_BYTES = 65_536;
 
 /**
- * Who submitted the run, by the beginning of its record: cheap, whatever the hosts have printed (T67).
- * Undefined when there is no such record, or it does not say.
+ * Who submitted the run, from the beginning of its record: cheap, whatever the hosts have printed (T67).
+ * Undefined if there is no such record, or it does not say.
  */
 export async function submitterOf(
   { config, now }: StoreContext,
@@ -95,11 +95,11 @@ export async function submitterOf(
 }
 
 /**
- * The run as far as it has come; undefined when nothing is known of it, or no longer.
+ * The run so far; undefined if it is unknown or no longer kept.
  *
- * @param account where what is read counts until it is closed
- * @throws CtrlExecError `damaged` that names the run, `storage` when the file cannot be read, `busy` when
- *   there is no room for it
+ * @param account what is read counts there until it is closed
+ * @throws CtrlExecError `damaged` that names the run, `storage` if the file cannot be read, `busy` if there is
+ * no room for it
  */
 export async function readRunRecord(
   { config, now }: StoreContext,
@@ -120,7 +120,7 @@ export async function readRunRecord(
     reqid,
     script: run.script,
     hosts: run.hosts,
-    // Whole or not: what has no result is no success.
+    // Complete or not, a host without a result is not a success.
     results: complete
       ? [...results, ...missing.map((host) => withoutResult(run, host, "", LOST))]
       : results,
@@ -164,7 +164,7 @@ function parseRecord(content: unknown, reqid: string): z.output<typeof storedRun
   }
 }
 
-/** Milliseconds since the last write; undefined when there is no such file. */
+/** Milliseconds since the last write; undefined if there is no such file. */
 async function ageOf(file: string, now: Date): Promise<number | undefined> {
   try {
     return now.getTime() - (await stat(file)).mtimeMs;

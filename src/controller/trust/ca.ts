@@ -1,4 +1,4 @@
-/** The CA as files: made once, and used to sign. Its key never leaves this host. */
+/** The CA's files, which are made once and used to sign. Its key never leaves this host. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { CONTROLLER_NAME } from "../../core/net/host-name.ts";
 import type { Serial } from "../../core/serial.ts";
@@ -30,9 +30,9 @@ import { keptText } from "./credential.ts";
 
 const CA_NAME = "ctrl-exec CA";
 
-/** Makes the CA. @throws CtrlExecError `exists` when there is one already */
+/** Makes the CA. @throws CtrlExecError `exists` if there is one already */
 export async function setupCa(controller: Controller): Promise<CertificateFacts> {
-  // Of two at once, the second would put its key beside the first one's certificate (T30).
+  // Of two concurrent calls, the second would put its key beside the first one's certificate (T30).
   using _lock = await lockMaintenance(controller);
   const { config, log, now } = controller;
   const { caKey, caCert } = paths(config);
@@ -50,7 +50,7 @@ export async function setupCa(controller: Controller): Promise<CertificateFacts>
     backdate: config.cert_backdate,
     serial: serialFrom(crypto.getRandomValues(new Uint8Array(16))),
   });
-  // A key without its certificate is what a crash between the two leaves: nothing depends on it yet.
+  // A crash between the two writes leaves a key without its certificate: nothing depends on it yet.
   removeIfPresent(caKey);
   createWhole(caKey, keyPem, 0o600);
   createWhole(caCert, pem, 0o644);
@@ -70,7 +70,7 @@ export async function signHost(
   return await sign(controller, { commonName, publicKey, days, backdate, serial });
 }
 
-/** This host's own certificate with another life: for the same key, under the same serial. */
+/** Signs this host's own certificate again with new dates, for the same key and under the same serial. */
 export async function signAgain(
   controller: Controller,
   { publicKey, serial }: CertificateFacts,
@@ -86,12 +86,12 @@ export async function signAgain(
   });
 }
 
-/** Positive: what begins with a set bit gets a zero octet (X.690 section 8.3). */
+/** Keeps it positive: if the first bit is set, a zero octet is prepended (X.690 section 8.3). */
 function derSerial(serial: Serial): string {
   return serial >= "8" ? `00${serial}` : serial;
 }
 
-/** @throws CtrlExecError `config` when the CA cannot sign now */
+/** @throws CtrlExecError `config` if the CA cannot sign now */
 async function sign(
   { config, now }: Controller,
   wanted: Pick<IssueOptions, "commonName" | "publicKey" | "days" | "backdate" | "serial">,
@@ -104,7 +104,7 @@ async function sign(
   }
   const ca = readCertificate(readText(caCert), caCert);
   const keyPem = readPrivateText(caKey);
-  // What it signed, nobody would trust: a rotation would cost this host every agent (T09).
+  // Nobody would trust what it signed: a rotation would lose every agent (T09).
   if (!fitsKey(ca, keyPem, caKey)) {
     throw new CtrlExecError("config", `Cannot use ${caKey}: it is not the key of ${caCert}`, {
       hint: "Restore both from one backup. Nothing was signed.",
@@ -122,7 +122,7 @@ async function sign(
   return certificate;
 }
 
-/** What a CA signs outside its own life nobody takes (T68). */
+/** Nobody accepts a certificate that the CA signs outside its own lifetime (T68). */
 function requireValidCa({ notBefore, notAfter }: CertificateFacts, file: string, now: Date): void {
   const here = `this host's clock says ${opensslTime(now)}`;
   if (notBefore > now) {
@@ -140,7 +140,7 @@ function requireValidCa({ notBefore, notAfter }: CertificateFacts, file: string,
   });
 }
 
-/** A new key and certificate for this host, which are nowhere in place yet. */
+/** Makes a new key and certificate for this host, without storing them. */
 export async function makeOwnCredential(
   controller: Controller,
 ): Promise<{ readonly keyPem: string; readonly certificate: CertificateFacts }> {
@@ -150,10 +150,10 @@ export async function makeOwnCredential(
 }
 
 /**
- * Makes the controller's own key and certificate, and puts them in place. For a host that no agent
- * knows yet, or whose own is lost: with agents the way is rotation.ts.
+ * Makes and stores the controller's own key and certificate. For a host that no agent knows yet, or that has
+ * lost its own; if there are agents, use rotation.ts.
  *
- * @param force goes on when hosts that were seen lately disagree with this host's clock
+ * @param force goes on although hosts seen lately disagree with this host's clock
  */
 export async function setupController(
   controller: Controller,
@@ -164,7 +164,7 @@ export async function setupController(
   using _lock = await lockMaintenance(controller);
   const { keyPem, certificate } = await makeOwnCredential(controller);
   const { credentials, inForce } = paths(config);
-  // The copy of an earlier one would be put back over it.
+  // The copy of an earlier one would otherwise be restored over it.
   removeIfPresent(inForce);
   writeWhole(config.key, keyPem, 0o600);
   writeWhole(config.cert, certificate.pem, 0o644);

@@ -1,14 +1,13 @@
 /**
  * The controller's own certificates and keys, checked before they are used (T09).
  *
- * One is in force: `ctrl-exec.key` and `ctrl-exec.crt`. While a rotation is under way others stand
- * beside it in `credentials/<serial>.pem`, key and certificate in one file, so that no crash can part
- * them: the new one until the two files above hold it, and the earlier ones that agents may still
- * trust. `rotation.json` says which is in force; rotation.ts has the order of the writes.
+ * One is in force: `ctrl-exec.key` and `ctrl-exec.crt`. During a rotation there are others in
+ * `credentials/<serial>.pem`, key and certificate in one file, so that no crash can separate them: the new one
+ * until the two files above hold it, and the earlier ones that agents may still trust. `rotation.json` says
+ * which is in force; rotation.ts has the order of the writes.
  *
- * A copy of the one in force is `credentials/in-force.pem`. Agents trust that one: when somebody else, 0.8's
- * program above all, has put another certificate in its place, the copy is used, and
- * replaced-credential.ts puts it back.
+ * `credentials/in-force.pem` is a copy of the one in force, which agents trust. If something else, usually
+ * 0.8's program, has replaced the certificate, the copy is used, and replaced-credential.ts restores it.
  */
 import { join } from "node:path";
 import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
@@ -38,11 +37,11 @@ export interface ControllerCredentials {
   readonly current: ControllerCredential;
   /** Those that agents may still trust, the newest first. */
   readonly others: readonly ControllerCredential[];
-  /** The one that somebody else has put in the place of the current one; it is among the others. */
+  /** The one by which somebody else has replaced the current one; it is among the others. */
   readonly replacement: ControllerCredential | undefined;
 }
 
-/** By this time nothing has ended. */
+/** At this time nothing has expired. */
 export const ANY_TIME = new Date(0);
 
 /** @throws CtrlExecError `config` that names the file at fault and what to do */
@@ -78,7 +77,7 @@ function withOthers(
   return { current, others };
 }
 
-/** The copy of the one in force, when it is another one than the one in place, and can be used. */
+/** The copy of the one in force, if it differs from the stored one and can be used. */
 function inForceInstead(
   config: ControllerConfig,
   inPlace: ControllerCredential,
@@ -92,7 +91,7 @@ function inForceInstead(
   return kept?.certificate.serial === inPlace.certificate.serial ? undefined : kept;
 }
 
-/** For who asks how things stand, before anybody has put it back. */
+/** Reports a replaced certificate before it is restored. */
 export function replacementProblems(config: ControllerConfig, now: Date): CtrlExecError[] {
   const { current, replacement } = loadCredentials(config, now);
   if (replacement === undefined) return [];
@@ -106,11 +105,11 @@ export function replacementProblems(config: ControllerConfig, now: Date): CtrlEx
 }
 
 /**
- * Why the credential in force is lost, so that only another one helps: it is missing, cut, of another
- * key or another CA. Undefined when it can be used, or has only expired: then it is signed again.
+ * Why the credential in force is lost, so that only a new one helps: it is missing, truncated, for another key
+ * or of another CA. Undefined if it can be used, or has only expired: then it is signed again.
  *
- * @throws CtrlExecError `config` for a fault that can be mended, which is no reason to give the
- *   credential up: a mode, a right, the CA, a copy in credentials/
+ * @throws CtrlExecError `config` for a fault that can be mended without giving up the credential: a mode, a
+ * permission, the CA, a copy in credentials/
  */
 export function lossOfCredential(config: ControllerConfig, now: Date): string | undefined {
   const ca = readCertificate(readText(config.ca), config.ca);
@@ -127,8 +126,8 @@ export function lossOfCredential(config: ControllerConfig, now: Date): string | 
 }
 
 /**
- * The serial that a file of credentials/ is named by; undefined for another file. 1.0 wrote names without
- * the leading zero.
+ * The serial in the name of a file in credentials/; undefined for any other file. 1.0 wrote names without the
+ * leading zero.
  */
 export function keptSerial(name: string): Serial | undefined {
   const hex = /^([0-9a-f]+)\.pem$/.exec(name)?.[1];
@@ -143,9 +142,9 @@ function keptFiles(config: ControllerConfig): string[] {
 }
 
 /**
- * The serial that rotation.json puts in force, unless somebody has put another certificate in place
- * by hand since: one that is neither side of the rotation. When rotation.json cannot be used it is that
- * of the certificate in place, whose key a crash may have left in credentials/ only.
+ * The serial that rotation.json puts in force, unless somebody has since stored another certificate by hand,
+ * one that is neither side of the rotation. If rotation.json cannot be used, it is that of the stored
+ * certificate, whose key a crash may have left only in credentials/.
  */
 function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Serial | undefined {
   if (rotation.kind === "none") return undefined;
@@ -197,7 +196,7 @@ function setUpHint(file: string): string {
   return `${besideLink(file)}Set this control host up first: ${steps}`;
 }
 
-/** Undefined for one that is of no use: of another CA, expired, or gone since the folder was listed. */
+/** Undefined for one that is useless: of another CA, expired, or removed since the folder was listed. */
 function readKept(file: string, ca: CertificateFacts, now: Date): ControllerCredential | undefined {
   if (readTextIfPresent(file) === undefined) return undefined;
   const text = readPrivateText(file);
@@ -214,7 +213,7 @@ function readKept(file: string, ca: CertificateFacts, now: Date): ControllerCred
   return { certificate, ca, keyPem };
 }
 
-/** A file of credentials/. */
+/** The content of a file in credentials/. */
 export function keptText(keyPem: string, { pem }: Pick<CertificateFacts, "pem">): string {
   return `${keyPem.trimEnd()}\n${pem.trimEnd()}\n`;
 }
@@ -224,7 +223,7 @@ export function clientCredential({ certificate, ca, keyPem }: ControllerCredenti
   return { cert: certificate.pem, key: keyPem, ca: ca.pem };
 }
 
-/** For the pairing port: the CA goes along, so that an agent can check its fingerprint first. */
+/** For the pairing port: includes the CA, so that an agent can check its fingerprint first. */
 export function pairingCredential({
   certificate,
   ca,

@@ -1,10 +1,10 @@
 /**
- * This host's certificate, put back when somebody else has replaced it: 0.8's `rotate-cert` above all, which
- * tells agents under the new certificate, so that none of them hears of it.
+ * Restores this host's certificate when something else has replaced it, usually 0.8's `rotate-cert`, which
+ * tells agents under the new certificate, so that none of them accepts it.
  *
- * What was in its place is kept beside it, for agents that were paired under it meanwhile. The writes are
- * those of a rotation from the one to the other, and finishRotation ends what a crash has cut off. The
- * state comes first: while it named the other one, a copy of that would count.
+ * The replacement is kept in credentials/, for agents that were paired under it meanwhile. The writes are those
+ * of a rotation from the one to the other, and finishRotation completes what a crash has cut off. The state is
+ * written first: while it named the other one, a copy of that would count.
  */
 import type { Serial } from "../../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
@@ -15,11 +15,11 @@ import { keep, markAgents, placeSteps, type RotationStep } from "../upkeep/rotat
 import { keptText, loadCredentials } from "./credential.ts";
 
 /**
- * Sees to it that the certificate in force is in place, and its copy too. The caller holds the maintenance
- * lock, and has finished the rotation before.
+ * Makes sure that the certificate in force is stored, and its copy too. The caller holds the maintenance lock,
+ * and has finished the rotation before.
  *
- * @returns the serial of the certificate that was in its place; undefined when nothing was wrong
- * @throws CtrlExecError `config` when the files in place cannot be used, `storage`
+ * @returns the serial of the replacement; undefined if nothing was wrong
+ * @throws CtrlExecError `config` if the stored files cannot be used, `storage`
  */
 export async function restoreCredential(controller: Controller): Promise<Serial | undefined> {
   const { config, log, now } = controller;
@@ -34,7 +34,7 @@ export async function restoreCredential(controller: Controller): Promise<Serial 
   return serial;
 }
 
-/** The writes in their order; none when nothing is to be put back. */
+/** The writes, in order; none if there is nothing to restore. */
 export function restoreSteps(controller: Controller): RotationStep[] {
   const { config, now } = controller;
   const { current, replacement } = loadCredentials(config, now());

@@ -1,4 +1,4 @@
-/** Which agents know the controller's present serial: one answer for whoever shows it or acts on it. */
+/** Which agents know the controller's current serial, both for showing it and for acting on it. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { type RotationView, type SerialStatus, serialStatus } from "../../core/rotation.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
@@ -10,9 +10,9 @@ import { loadCredential, replacementProblems } from "./credential.ts";
 export interface AgentSerial {
   readonly hostname: string;
   readonly status: SerialStatus;
-  /** ISO 8601; empty when never. */
+  /** ISO 8601; empty if never. */
   readonly confirmed: string;
-  /** The serial the agent is known to trust. */
+  /** The serial that the agent is known to trust. */
   readonly serial: Serial;
 }
 
@@ -20,11 +20,11 @@ export interface SerialReport {
   readonly current: Serial;
   readonly rotation: RotationState | undefined;
   readonly agents: readonly AgentSerial[];
-  /** What cannot be used, each with the file at fault and what to do: the report does without it. */
+  /** Files that cannot be used, and what to do; the report does without them. */
   readonly problems: readonly CtrlExecError[];
 }
 
-/** `serial-status`. @throws CtrlExecError `config` when this host has no usable credential */
+/** `serial-status`. @throws CtrlExecError `config` if this host has no usable credential */
 export async function serialReport(controller: HostContext): Promise<SerialReport> {
   const { config, log, now, store } = controller;
   const rotation = rotationState(config, log);
@@ -58,8 +58,8 @@ function viewOf({ config, now }: HostContext, rotation: RotationState | undefine
 }
 
 /**
- * How to tell where an agent stands. A host without a usable credential has nothing to compare with:
- * there it is what the record says.
+ * Returns a function that tells an agent's status. A host without a usable credential has nothing to compare
+ * with, so the record decides.
  */
 export function statusReader(controller: HostContext): (record: AgentRecord) => SerialStatus {
   try {

@@ -1,4 +1,4 @@
-/** Telling agents the controller's new serial: under the old one, which they trust. */
+/** Tells agents the controller's new serial, under the old one, which they trust. */
 
 import { newRequestId } from "../../core/request-id.ts";
 import { serialStatus } from "../../core/rotation.ts";
@@ -22,16 +22,16 @@ const LIST_IT =
   "that host's scripts.conf must list it, and self-check there says why it may not run";
 
 export interface BroadcastReport {
-  /** Agents that have taken a request under the new serial. */
+  /** Agents that have accepted a request under the new serial. */
   readonly confirmed: readonly string[];
   readonly pending: readonly HostProblem[];
 }
 
 /**
- * Tells every agent that is pending or unknown. One is confirmed when it has taken a request under
- * the new serial, which is also when it forgets the old one.
+ * Tells every agent that is pending or unknown. An agent is confirmed once it has accepted a request under the
+ * new serial, which is also when it forgets the old one.
  *
- * @throws CtrlExecError `config` when this host's own credential cannot be used
+ * @throws CtrlExecError `config` if this host's own credential cannot be used
  */
 export async function broadcastSerial(controller: Controller): Promise<BroadcastReport> {
   const { log, now, store } = controller;
@@ -52,7 +52,7 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
   return report;
 }
 
-/** An overlap that is over gives nobody up yet: that is markAgents, after one more try. */
+/** The end of an overlap alone does not give up an agent: markAgents does, after one more try. */
 async function untold(
   { now, store, agentPort }: Controller,
   current: Serial,
@@ -81,7 +81,7 @@ async function tell(
     reqid: newRequestId(),
     username: "ctrl-exec",
     token: "",
-    // Agents since 1.1 judge it at once; older ones take no notice of it.
+    // Agents since 1.1 check it at once; older ones ignore it.
     cert: current.credential.cert,
   };
   const news = new FleetNews(host, dialler);
@@ -92,7 +92,7 @@ async function tell(
     (outcome) => {
       news.hear(outcome);
       const { target, acceptedSerial } = outcome;
-      // Whoever takes the request under the new serial knows it, whatever the script says.
+      // An agent that accepts the request under the new serial knows it, whatever the script says.
       if (acceptedSerial === serial) confirmed.push(target.name);
       else {
         const problem = scriptProblem(outcome);
@@ -120,7 +120,7 @@ async function tell(
   return { confirmed, pending };
 }
 
-/** Why the script did not do its work; undefined when it says it did. */
+/** Why the script failed; undefined if it says that it succeeded. */
 function scriptProblem(outcome: HostOutcome): string | undefined {
   const answer = answerOf(runReply, outcome);
   if (answer.kind !== "given") return answer.why;

@@ -1,4 +1,4 @@
-/** Whether this host's clock can be believed, asked before anything is signed or given up (T68). */
+/** Checks whether this host's clock can be trusted, before anything is signed or given up (T68). */
 import { randomInt } from "node:crypto";
 import {
   type ClockSighting,
@@ -20,32 +20,32 @@ import type { AgentRecord } from "../store/agent-record.ts";
 import { ANY_TIME, loadCredentials } from "../trust/credential.ts";
 
 /**
- * Hosts that are asked: so many that of a fleet of which a quarter lies one draw in 8,000 has as many
- * liars as others; so few that all are asked at once (`max_parallel`).
+ * How many hosts are asked. Enough that in a fleet of which a quarter lies, only one draw in 8,000 has as many
+ * liars as others; few enough to ask all of them at once (`max_parallel`).
  */
 const SAMPLE = 50;
 
-/** Seconds that are waited for one that is away. */
+/** Seconds to wait for a host that is away. */
 const WAIT_SECONDS = 3;
 
 /**
- * Asks some hosts what time it is, and judges by what they say now: what is written down was compared with a
- * clock that may have been set since. Who is asked is drawn: a host that chose when it was seen last, or
- * what it said then, would otherwise choose who is heard.
+ * Asks some hosts for the time, and judges by what they say now: what is recorded was compared with a clock
+ * that may have been set since. The hosts are drawn at random: otherwise a host could influence who is asked by
+ * when it was last seen, or by what it said then.
  */
 export async function checkClock(controller: Controller): Promise<ClockVerdict> {
   const { now, store } = controller;
   const { agents } = await store.registry.read();
   const answers = await ask(controller, draw([...agents.values()], SAMPLE, randomInt));
   if (answers.length >= ENOUGH) return judgeClock(answers, now());
-  // With so few, what all others said in the last day is looked at too.
+  // With so few answers, what all others said in the last day counts too.
   const sightings = [...(await store.clocks.known(agents)), ...answers];
   return judgeClock(new Map(sightings.map((one) => [one.host, one])).values(), now());
 }
 
 /**
- * What those say that answer; it is also written down, as of any fan-out. Each speaks for itself alone,
- * whatever verify_agent_identity lets pass elsewhere.
+ * Asks the hosts; the answers are also recorded, as in any fan-out. Each host can speak only for itself,
+ * whatever verify_agent_identity allows elsewhere.
  */
 async function ask(
   controller: Controller,
@@ -61,7 +61,7 @@ async function ask(
     verify_agent_identity: "strict" as const,
   };
   try {
-    // A certificate that seems to have expired may be what a wrong clock says.
+    // A certificate may only seem to have expired because the clock is wrong.
     const credentials = loadCredentials(config, ANY_TIME);
     const targets = records.map((record) =>
       targetOf(record.hostname, { kind: "agent", record }, agentPort),
@@ -83,17 +83,17 @@ async function ask(
     );
     await news.keep();
   } catch (thrown) {
-    // Without a credential nobody can be asked; whoever needs one says so.
+    // Without a credential nobody can be asked; whoever needs one reports that.
     if (!(thrown instanceof CtrlExecError)) throw thrown;
   }
   return answers;
 }
 
 /**
- * For signing.
+ * Must be called before signing.
  *
  * @param deed what is to be done, as in "Cannot <deed>"
- * @throws CtrlExecError `untrusted` when at least three hosts, and most of those seen, disagree
+ * @throws CtrlExecError `untrusted` if at least three hosts, and most of those seen, disagree
  */
 export async function requireRightClock(
   controller: Controller,
@@ -104,7 +104,7 @@ export async function requireRightClock(
 }
 
 /**
- * For what cannot be taken back and can wait: one host that disagrees is enough when most do.
+ * For irreversible steps that can wait: a single host that disagrees is enough, if most do.
  *
  * @throws CtrlExecError `untrusted`
  */
@@ -116,7 +116,7 @@ export async function requireBelievedClock(
   await requireClock(controller, deed, force, 1);
 }
 
-/** @param enough hosts that must disagree, besides being most of those that were seen */
+/** @param enough how many hosts must disagree, besides being most of those seen */
 async function requireClock(
   controller: Controller,
   deed: string,
@@ -124,7 +124,7 @@ async function requireClock(
   enough: number,
 ): Promise<void> {
   const { log, now, store } = controller;
-  // So few hosts cannot say it: they need not be asked.
+  // So few hosts could not decide it, so they need not be asked.
   if (force || (await store.registry.names()).length < enough) return;
   const verdict = await checkClock(controller);
   if (verdict.kind === "fine" || verdict.differ.length < enough) return;

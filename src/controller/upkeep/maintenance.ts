@@ -1,4 +1,4 @@
-/** The check loop: what a fleet's trust needs, done as it falls due, unattended. */
+/** The check loop: does unattended, as it falls due, whatever the fleet's certificates need. */
 import { CtrlExecError, inOneLine, messageOf } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";
@@ -22,17 +22,17 @@ import {
   rotateIfDue,
 } from "./rotation.ts";
 
-/** What one pass did; host names in lists, in the order they were met. */
+/** What one pass did; host names in lists, in order of processing. */
 export interface MaintenanceReport {
-  /** True when another pass was under way, which does the same work: nothing else was done. */
+  /** True if another pass was under way, which does the same work: then nothing was done here. */
   readonly busy: boolean;
-  /** Serials of this host's own certificates that were not valid now, and are again. */
+  /** Serials of this host's own certificates that were not valid and have been signed again. */
   readonly mended: readonly string[];
-  /** Serial of the certificate that was in the place of the controller's own, which was put back. */
+  /** Serial of the certificate that had replaced the controller's own, which was restored. */
   readonly replacedBy: string | undefined;
-  /** The new serial, when the controller's certificate was due. */
+  /** The new serial, if the controller's certificate was due. */
   readonly rotated: string | undefined;
-  /** Agents that now know the controller's present serial. */
+  /** Agents that now know the controller's current serial. */
   readonly confirmed: readonly string[];
   /** Agents that do not know it yet. */
   readonly pending: readonly HostProblem[];
@@ -43,9 +43,11 @@ export interface MaintenanceReport {
   readonly notRenewed: readonly HostProblem[];
   readonly expiredRequests: number;
   readonly expiredRuns: number;
-  /** Whatever broke, each with the file at fault. */
+  /** Everything that failed, with the file at fault. */
   readonly problems: readonly string[];
-  /** One of them was of the code `config`, as where this user may not read or write the files. */
+  /**
+   * Whether one of them has the code `config`, for example because this user may not read or write the files.
+   */
   readonly misconfigured: boolean;
 }
 
@@ -66,7 +68,7 @@ const NOTHING: MaintenanceReport = {
 };
 
 /**
- * Does what is due. Never throws: what breaks is in `problems` and in the log.
+ * Does what is due. Never throws: failures are in `problems` and in the log.
  *
  * @param force goes on when other hosts' clocks disagree with this one's
  */
@@ -77,7 +79,7 @@ export async function maintainOnce(
   const { config, log, now, store } = controller;
   const problems = new Set<string>();
   let misconfigured = false;
-  /** One task that fails leaves the others to be done. */
+  /** If one task fails, the others are still done. */
   const attempt = async <Value>(
     name: string,
     task: () => Value | Promise<Value>,
@@ -104,11 +106,11 @@ export async function maintainOnce(
   await attempt("finish-rotation", () => finishRotation(controller));
   const replacedBy = await attempt("restore", () => restoreCredential(controller));
   const rotated = await attempt("rotate", () => rotateIfDue(controller, force));
-  // Told first, so that after a long rest nobody is given up who could have been reached.
+  // Tell agents first, so that after a long pause none is given up that could have been reached.
   const told = await attempt("broadcast", () => broadcastSerial(controller));
   const marked = await attempt("stale", () => giveUp(controller, force));
   const stale = marked ?? [];
-  // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
+  // If nobody could be told, nobody is given up: the clock may have jumped years ahead.
   if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
   const renewals = await attempt("renew", async () => {
     const { agents } = await store.registry.read();
@@ -142,8 +144,8 @@ export async function maintainOnce(
 }
 
 /**
- * Nobody is given up, and no earlier certificate dropped, on the word of a clock with which most others
- * disagree: nothing could bring them back (T68).
+ * If most other clocks disagree with this one, no agent is given up and no earlier certificate dropped: that
+ * could not be undone (T68).
  *
  * @returns every agent that is stale
  */
@@ -157,7 +159,7 @@ async function giveUp(controller: Controller, force: boolean): Promise<string[]>
 export interface RotationReport extends Rotated {
   readonly confirmed: readonly string[];
   readonly pending: readonly HostProblem[];
-  /** Records of agents that nobody could tell, and a rotation.json that this one has replaced. */
+  /** Records of agents that could not be told, and a rotation.json that this one has replaced. */
   readonly problems: readonly CtrlExecError[];
 }
 
@@ -181,11 +183,11 @@ export async function rotateNow(controller: Controller, force = false): Promise<
 }
 
 export interface CheckLoop {
-  /** No pass begins after this. One under way may be cut off: every step of it survives that. */
+  /** No pass begins after this. One under way may be cut off at any step. */
   stop(): void;
 }
 
-/** A pass now, and one each `cert_check_interval`. */
+/** Does a pass now, and one every `cert_check_interval`. */
 export function startCheckLoop(controller: Controller): CheckLoop {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;

@@ -1,10 +1,9 @@
 /**
- * This host's certificates that are not valid now, because the clock was wrong when they were made or
- * nobody was there when they ended, get a life that has now in it: signed anew, for the same key and under
- * the same serial, by which agents know this host. An agent that was paired under one, and trusts no
- * other, is reached again (T68).
+ * Signs this host's certificates again if they are not valid now, because the clock was wrong when they were
+ * made or nobody renewed them in time: for the same key and under the same serial, by which agents know this
+ * host. An agent that was paired under one, and trusts no other, can be reached again (T68).
  *
- * A life only ever grows: where it is the present clock that is wrong, nothing is lost by it.
+ * A lifetime is only ever extended: if it is the present clock that is wrong, nothing is lost.
  */
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
@@ -23,10 +22,11 @@ import { paths } from "../store/paths.ts";
 import { keptSerial, keptText } from "../trust/credential.ts";
 
 /**
- * The caller holds the maintenance lock. Each file is one rename: a crash leaves it old or new.
+ * The caller holds the maintenance lock. Each file is replaced by one rename: a crash leaves the old or the new
+ * one.
  *
  * @returns the serials of those that were mended
- * @throws CtrlExecError `config` when a file of this host cannot be used
+ * @throws CtrlExecError `config` if a file of this host cannot be used
  */
 export async function mendCredentials(controller: Controller): Promise<string[]> {
   const { config, log } = controller;
@@ -54,7 +54,7 @@ export async function mendCredentials(controller: Controller): Promise<string[]>
   return mended;
 }
 
-/** The one in place, and those of rotations beside it with their keys. */
+/** The stored certificate, and those of rotations, with their keys. */
 function certificateFiles(config: ControllerConfig) {
   const { credentials } = paths(config);
   const kept = listFolder(credentials)

@@ -1,4 +1,4 @@
-/** Whoever is asked for is looked after: hosts that were seen, and whose certificates are due, get new ones. */
+/** Renews the certificates of hosts that have just been seen, if they are due. */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import { tryLockMaintenance } from "../store/maintenance-lock.ts";
@@ -12,13 +12,13 @@ export async function renewSeen(
 ): Promise<void> {
   const due = dueForRenewal(controller, records);
   if (due.length === 0) return;
-  // A pass of the check loop that is under way does the same.
+  // If a pass of the check loop is under way, it does the same.
   using lock = tryLockMaintenance(controller);
   if (lock === undefined) return;
   try {
     await renewAgents(controller, due);
   } catch (thrown) {
-    // The hosts have answered all the same; the log says why nothing was signed.
+    // The hosts have still answered; the log says why nothing was signed.
     if (!(thrown instanceof CtrlExecError) || thrown.code !== "untrusted") throw thrown;
   }
 }

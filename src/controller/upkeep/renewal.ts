@@ -1,6 +1,6 @@
 /**
- * New certificates for agents, before the old ones end: the agent makes a request from its present
- * key, the CA signs it for the registered name, the agent checks it and puts it in force.
+ * Renews agents' certificates before they end: the agent makes a request from its present key, the CA signs it
+ * for the registered name, and the agent checks the certificate and puts it in force.
  */
 import { secondsSince } from "../../core/clock.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
@@ -26,18 +26,18 @@ import type { Registered } from "../store/registry.ts";
 import { readRevoked } from "../store/revocations.ts";
 import { requireRightClock } from "./clock-check.ts";
 
-/** When the agent's certificate is due, by its record; undefined when the record does not say. */
+/** When the agent's certificate is due, according to its record; undefined if the record does not say. */
 export function renewalDueAt(record: AgentRecord, certDays: number): Date | undefined {
   const expires = parseOpensslTime(record.expiry);
   if (expires === undefined) return undefined;
   const written = new Date(record.renewed === "" ? record.paired : record.renewed);
-  // Written while the clock was wrong it may lie behind the end.
+  // If it was written while the clock was wrong, it may be after the end.
   const believed = written < expires;
   const issued = believed ? written : addDays(expires, -certDays);
   return renewalTime({ hostname: record.hostname, issued, expires });
 }
 
-/** Those of the agents that are to be renewed now. Stale ones refuse every credential of this host. */
+/** The agents to be renewed now. Stale ones are left out: they refuse every credential of this host. */
 export function dueForRenewal(
   { config, now }: Controller,
   records: Iterable<AgentRecord>,
@@ -56,7 +56,10 @@ export function dueForRenewal(
   });
 }
 
-/** Its certificate was made while this host's clock was ahead: nobody knows which one it has (T68). */
+/**
+ * Whether its certificate was made while this host's clock was ahead: then it is unknown which one it has
+ * (T68).
+ */
 function isFromAhead({ paired, renewed }: AgentRecord, now: Date): boolean {
   return secondsSince(new Date(renewed === "" ? paired : renewed), now) === undefined;
 }
@@ -67,10 +70,10 @@ export interface RenewalReport {
 }
 
 /**
- * Renews each; one that fails keeps its old certificate and is tried again at the next check.
+ * Renews each agent. If that fails, it keeps its old certificate and is tried again at the next check.
  *
  * @param force goes on when other hosts' clocks disagree with this one's
- * @throws CtrlExecError `untrusted` when they do
+ * @throws CtrlExecError `untrusted` if they do
  */
 export async function renewAgents(
   controller: Controller,
@@ -81,7 +84,7 @@ export async function renewAgents(
   const renewed: string[] = [];
   const notRenewed: HostProblem[] = [];
   if (records.length === 0) return { renewed, notRenewed };
-  // The name goes into a certificate: that it is the right host is not left to a policy.
+  // The name goes into a certificate, so the host's identity is checked whatever the configured policy.
   const strict = { ...config, verify_agent_identity: "strict" } as const;
   const dialler: FleetDialler = { ...openDialler(controller), config: strict };
   const { agentPort, store } = controller;
@@ -98,7 +101,7 @@ export async function renewAgents(
   return { renewed, notRenewed };
 }
 
-/** Returns why it failed; undefined when it did not. */
+/** Returns why it failed; undefined if it succeeded. */
 async function renewAgent(
   controller: Controller,
   dialler: FleetDialler,
@@ -132,8 +135,8 @@ async function renewAgent(
 }
 
 /**
- * A certificate of 0.8 is written down nowhere here. Before another takes its place in the record it is,
- * or unpair --revoke would leave it good.
+ * A certificate of 0.8 is not recorded here. Record it before another replaces it in the agent's record, or
+ * unpair --revoke would miss it.
  */
 async function noteUnknown(dialler: FleetDialler, target: ResolvedTarget): Promise<void> {
   const { record } = target;
@@ -143,8 +146,8 @@ async function noteUnknown(dialler: FleetDialler, target: ResolvedTarget): Promi
 }
 
 /**
- * Signs under the registry's lock, which unpairing takes too: a host that was revoked while it was
- * asked gets nothing, and one that is revoked afterwards has this certificate among its serials (T05).
+ * Signs under the registry's lock, which unpairing takes too: a host that was revoked while it was being asked
+ * gets nothing, and if it is revoked afterwards, this certificate is among its serials (T05).
  */
 async function signIfUnchanged(
   controller: Controller,
@@ -163,7 +166,7 @@ async function signIfUnchanged(
   });
 }
 
-/** What has happened to the host that forbids signing for it; undefined when nothing has. */
+/** What has happened to the host that forbids signing for it; undefined if nothing has. */
 function changeOf(
   before: AgentRecord | undefined,
   present: Registered | undefined,
@@ -172,7 +175,7 @@ function changeOf(
   if (present === undefined) return "it was unpaired";
   if (present.kind === "broken") return "its record was damaged";
   const { serial } = present.record;
-  // Not every serial that was ever issued to the name: a host that is paired anew may be renewed.
+  // Only this serial, not all that were ever issued to the name: a host that was paired again may be renewed.
   if (serial !== before?.serial) return "it was given another certificate";
   return revoked.has(serial) ? "its certificate was revoked" : undefined;
 }
@@ -201,7 +204,7 @@ async function deliver(
   await ask(dialler, target, { method: "POST", path: "/renew-complete", body, reply: "words" });
 }
 
-/** The answer's JSON. @throws CtrlExecError with what the agent said against it */
+/** The answer's JSON. @throws CtrlExecError with the agent's reason */
 async function ask(
   dialler: FleetDialler,
   target: ResolvedTarget,

@@ -1,8 +1,8 @@
 /**
- * The controller's certificate, replaced without losing an agent.
+ * Replaces the controller's certificate without losing an agent.
  *
- * An agent refuses every serial but the one it knows, so it can only hear of a new one from the old
- * one. The writes, in their order, each whole; a crash after any of them leaves this:
+ * An agent refuses every serial but the one it knows, so it can only be told a new one under the old one. The
+ * writes are atomic; in order, a crash after each of them leaves this:
  *
  *   1 keep the old     credentials/<old>.pem    nothing has changed
  *   2 stage the new    credentials/<new>.pem    nothing has changed; the file is dropped later
@@ -15,8 +15,8 @@
  *   7 keep the copy    credentials/in-force.pem <new>.pem under its other name: as without a rotation,
  *                                               and the old one beside it
  *
- * Whoever maintains next does 4 to 7 again. Telling the agents is broadcast.ts; the old
- * one goes when the overlap is over (dropEarlier).
+ * Whoever maintains next does 4 to 7 again. Telling the agents is broadcast.ts; the old one goes when the
+ * overlap is over (dropEarlier).
  */
 import { join } from "node:path";
 import { secondsSince } from "../../core/clock.ts";
@@ -44,7 +44,7 @@ import { rotationView } from "../trust/serial-report.ts";
 import { checkClock, requireRightClock } from "./clock-check.ts";
 import { mendCredentials } from "./mend-credentials.ts";
 
-/** One write of a rotation, by name. */
+/** A named write of a rotation. */
 export interface RotationStep {
   readonly name: string;
   run(): void | Promise<void>;
@@ -57,10 +57,10 @@ export interface RotationPlan {
 }
 
 /**
- * Makes the new key and certificate, and says which writes bring them into force. Nothing is written
- * yet but the CA's note of what it signed. The caller holds the maintenance lock.
+ * Makes the new key and certificate, and returns the writes that put them in force. So far only the CA's note
+ * of what it signed is written. The caller holds the maintenance lock.
  *
- * @throws CtrlExecError `config` when the present credential cannot be used: nobody could be told
+ * @throws CtrlExecError `config` if the current credential cannot be used: nobody could be told
  */
 export async function planRotation(controller: Controller): Promise<RotationPlan> {
   const { config, now } = controller;
@@ -82,7 +82,7 @@ export async function planRotation(controller: Controller): Promise<RotationPlan
   };
 }
 
-/** Puts a copy into credentials/. */
+/** Stores a copy in credentials/. */
 export function keep({ config }: Controller, { keyPem, certificate }: ControllerCredential): void {
   ensureFolder(paths(config).credentials, 0o700);
   writeWhole(keptFile(config, certificate.serial), keptText(keyPem, certificate), 0o600);
@@ -92,7 +92,7 @@ function keptFile(config: Controller["config"], serial: Serial): string {
   return join(paths(config).credentials, `${serial}.pem`);
 }
 
-/** What credentials/ has a copy of comes into its place. */
+/** Stores the key and certificate of which credentials/ has a copy. */
 export function placeSteps({ config }: Controller, next: ControllerCredential): RotationStep[] {
   return [
     { name: "put the key in place", run: () => writeWhole(config.key, next.keyPem, 0o600) },
@@ -115,10 +115,10 @@ export interface Rotated {
 }
 
 /**
- * The whole of it. The caller holds the maintenance lock.
+ * Does a whole rotation. The caller holds the maintenance lock.
  *
- * @param force goes on when other hosts' clocks disagree with this one's
- * @throws CtrlExecError; it is logged
+ * @param force goes on although other hosts' clocks disagree with this one's
+ * @throws CtrlExecError, which is also logged
  */
 export async function rotate(controller: Controller, force: boolean): Promise<Rotated> {
   const { config, log, store } = controller;
@@ -145,7 +145,7 @@ export async function rotate(controller: Controller, force: boolean): Promise<Ro
   }
 }
 
-/** Rotates when the certificate is due. @returns undefined when it is not */
+/** Rotates if the certificate is due. @returns undefined if it is not */
 export async function rotateIfDue(
   controller: Controller,
   force: boolean,
@@ -160,8 +160,8 @@ export async function rotateIfDue(
 }
 
 /**
- * Puts in place what a crash may have left in credentials/ since the commit. The caller holds the
- * maintenance lock.
+ * Stores what a crash may have left only in credentials/ since the commit. The caller holds the maintenance
+ * lock.
  */
 export async function finishRotation(controller: Controller): Promise<void> {
   const { config, now } = controller;
@@ -175,8 +175,8 @@ export async function finishRotation(controller: Controller): Promise<void> {
 }
 
 /**
- * Brings the records in line with the rotation: those who have not heard of the serial in force are
- * pending, and stale once the overlap is over.
+ * Updates the records after a rotation: agents that do not know the current serial are pending, and stale once
+ * the overlap is over.
  *
  * @returns every agent that is stale
  */
@@ -203,8 +203,8 @@ export async function markAgents(controller: Controller): Promise<string[]> {
 }
 
 /**
- * Gives a rotation that was made while the clock was ahead the overlap that it should have had, when
- * somebody else says that the clock is right now.
+ * Corrects the overlap of a rotation that was made while the clock was ahead, if other hosts confirm that the
+ * clock is right now.
  */
 export async function mendOverlap(controller: Controller): Promise<void> {
   const { config, now } = controller;
@@ -217,7 +217,7 @@ export async function mendOverlap(controller: Controller): Promise<void> {
   if (kind === "fine" && seen > 0) writeRotation(config, currentSerial, previousSerial, now());
 }
 
-/** Whether a rotation's overlap has just ended: there is still something to give up or to drop. */
+/** Whether a rotation's overlap has ended and there is still something to give up or drop. */
 export async function overlapIsOver({ config, now, store }: Controller): Promise<boolean> {
   const rotation = readRotation(config);
   if (rotation.kind !== "state") return false;
@@ -233,12 +233,12 @@ export async function overlapIsOver({ config, now, store }: Controller): Promise
 }
 
 /**
- * Drops credentials that nobody is left to be spoken to under: after the overlap all but the one in
- * force, before it those that are neither side of the rotation nor known to any agent.
+ * Drops credentials under which no agent needs to be called any more: after the overlap all but the one in
+ * force, before that those that are neither side of the rotation nor known to any agent.
  */
 export async function dropEarlier({ config, now, store }: Controller): Promise<void> {
   const rotation = readRotation(config);
-  // Without a sound rotation.json nobody knows what is still needed.
+  // Without a valid rotation.json it is unknown what is still needed.
   if (rotation.kind !== "state") return;
   const { currentSerial, previousSerial, overlapExpires } = rotation.state;
   const over = overlapExpires !== undefined && overlapExpires <= now();
@@ -246,7 +246,7 @@ export async function dropEarlier({ config, now, store }: Controller): Promise<v
   if (!over) {
     needed.add(previousSerial);
     const { agents, broken } = await store.registry.read();
-    // Nobody knows which of them such an agent trusts.
+    // It is unknown which of them such an agent trusts.
     if (broken.length > 0) return;
     for (const { dispatcher_serial } of agents.values()) {
       needed.add(readSerialLine(dispatcher_serial));

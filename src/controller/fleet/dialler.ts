@@ -1,4 +1,4 @@
-/** What the requests to agents are made with. */
+/** What requests to agents need. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import type { Semaphore } from "../../core/semaphore.ts";
 import type { Serial } from "../../core/serial.ts";
@@ -12,27 +12,30 @@ import type { ResolvedTarget } from "./targets.ts";
 export interface Dialler {
   readonly config: ControllerConfig;
   readonly credential: TlsCredential;
-  /** The serial of this host's certificate in the credential: a connection made under one is not another's. */
+  /**
+   * The serial of this host's certificate in the credential: a connection made under one is not used for
+   * another.
+   */
   readonly serial: Serial;
-  /** Serials of certificates that answer for nobody. */
+  /** Serials of revoked certificates. */
   readonly revoked: ReadonlySet<Serial>;
   /** Beyond 8 they starve each other (docs/DECISIONS.md, "Handshakes under way are limited"). */
   readonly handshakes: Semaphore;
-  /** Connections that are open already; undefined when each request has its own. */
+  /** Open connections; undefined if each request makes its own. */
   readonly pool?: AgentPool;
-  /** Bounds how much of the replies is read at a time. */
+  /** Limits how much of the replies is read at a time. */
   readonly pace: ReadPace;
-  /** Bounds what the replies take together (T29). */
+  /** Limits how much memory the replies take together (T29). */
   readonly budget: ReplyBudget;
-  /** Where replies are counted until all of them are let go; undefined counts one while it comes. */
+  /** Counts replies until all of them are released; undefined counts each only while it arrives. */
   readonly account?: ReplyAccount;
-  /** Undefined where nobody asks whether the request may have reached a host. */
+  /** Undefined if it does not matter whether the request may have reached a host. */
   readonly sending?: Sending;
 }
 
-/** Told of each host whether the request may have reached it. */
+/** Called for each host when the request may have reached it. */
 export interface Sending {
-  /** Right before the first byte of the request leaves. @returns whether it may leave */
+  /** Right before the first byte of the request is sent. @returns whether it may be sent */
   mayBeSent(target: ResolvedTarget): boolean;
   /** The agent refused the caller, so that what was sent did nothing. */
   turnedAway(target: ResolvedTarget): void;

@@ -1,7 +1,6 @@
 /**
- * Fetches the answers of decided requests as they appear in the folder. It looks by itself instead of being
- * told by the kernel: a watch takes one of the user's inotify instances, and when other programs have used
- * them up the pairing would end with them (T65).
+ * Fetches the answers to decided requests as they appear in the folder. It polls, because a watch takes one of
+ * the user's inotify instances, and if other programs have used them up, pairing would fail (T65).
  */
 import { messageOf } from "../../core/errors.ts";
 import type { HostContext } from "../store/host.ts";
@@ -13,7 +12,7 @@ export class PairingAnswers {
   readonly #store: PairingStore;
   readonly #log: HostContext["log"];
   readonly #wanted = new Map<string, (answer: string) => void>();
-  /** Requests whose answer could not be read, of which the log has been told. */
+  /** Requests whose answer could not be read, for which that has been logged. */
   readonly #told = new Set<string>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking = false;
@@ -41,8 +40,8 @@ export class PairingAnswers {
   }
 
   /**
-   * One that cannot be read now, as when the host runs out of open files, may be at the next look: it
-   * ends neither this process nor the others' pairings (T20).
+   * An answer that cannot be read now, for example because the host has run out of open files, may be readable
+   * at the next look: it must not end this process or other pairings (T20).
    */
   async #look(): Promise<void> {
     // A slow look is not overtaken by the next.

@@ -16,21 +16,21 @@ export type { PendingRequest } from "../store/ports.ts";
 /** Requests older than this are dropped (docs/PROTOCOL.md, section 4). */
 export const REQUEST_LIFETIME_MS = 600_000;
 
-/** What keeps a request out of the queue; `invalid` is told to the agent as "invalid request". */
+/** The outcome of submitting a request; `invalid` is sent to the agent as "invalid request". */
 export type Submission =
   | {
       readonly kind: "pending";
       readonly request: PendingRequest;
-      /** What had to give way to it. */
+      /** The request that had to make room. */
       readonly pushedOut: PendingRequest | undefined;
     }
   | { readonly kind: "queue-full" }
   | { readonly kind: "invalid"; readonly why: string };
 
 /**
- * Puts a request into the queue, when it is sound and there is room.
+ * Puts a request into the queue, if it is valid and there is room.
  *
- * @param agree makes its confirmation code; asked when it is sound, before anybody sees it
+ * @param agree makes its confirmation code; called if it is valid, before anybody sees it
  */
 export async function submitRequest(
   controller: HostContext,
@@ -69,7 +69,7 @@ export async function submitRequest(
       port: asked.port,
     };
     await writer.addRequest(request);
-    // Not before the new one is stored: on a full disk the old one would have gone for nothing.
+    // Only once the new one is stored: on a full disk the old one would be lost for nothing.
     if (pushedOut !== undefined) await pushOut(controller, writer, pushedOut);
     return { kind: "pending", request, pushedOut };
   });
@@ -79,7 +79,9 @@ function agreedAlone({ csr }: PairingRequest): Exchanged {
   return { kind: "agreed", confirmation: ofRequestAlone(csr) };
 }
 
-/** The one of a full queue that gives way to a newcomer: a stranger cannot take it all (T07). */
+/**
+ * The request in a full queue that makes room for a newcomer, so that a stranger cannot take all of it (T07).
+ */
 function leastFair(waiting: readonly PendingRequest[], ip: string): PendingRequest | undefined {
   const shares = new FairShares<Holder & { readonly request: PendingRequest }>();
   for (const request of waiting) {
@@ -94,13 +96,13 @@ async function pushOut(
   request: PendingRequest,
 ): Promise<void> {
   const { id, hostname, ip, nonce } = request;
-  // Before it goes: whoever finds it gone must find out why.
+  // Before it is removed, so that whoever finds it missing learns why.
   await writer.rememberPushedOut(id);
   await writer.answerRequest(id, { status: "denied", reason: PUSHED_OUT, nonce });
   log({ event: "pair-evict", agent: hostname, ip, reqid: id });
 }
 
-/** The requests that wait, oldest first. Expired ones are left out, unreadable ones too. */
+/** The waiting requests, oldest first, without expired and unreadable ones. */
 export async function listRequests({ now, store }: HostContext): Promise<PendingRequest[]> {
   const waiting = (await store.pairing.requests()).filter((request) => !isExpired(request, now()));
   return waiting.sort((a, b) => arrivalOf(a) - arrivalOf(b) || a.id.localeCompare(b.id));
@@ -115,7 +117,7 @@ function isExpired(request: PendingRequest, now: Date): boolean {
   return !(now.getTime() - received <= REQUEST_LIFETIME_MS);
 }
 
-/** @throws CtrlExecError `not-found` when no such request waits, and whether it was pushed out */
+/** @throws CtrlExecError `not-found` if no such request waits; it says whether it was pushed out */
 export async function requirePending(
   { config, now, store }: HostContext,
   id: string,
@@ -148,7 +150,7 @@ export async function leaveDenial(
   log({ event: "pair-deny", agent: hostname, reqid: id });
 }
 
-/** Drops requests that nobody decided on in time. Returns how many. */
+/** Drops requests that were not decided in time. Returns how many. */
 export async function dropExpiredRequests({ now, store }: HostContext): Promise<number> {
   return await store.pairing.drop((request) => isExpired(request, now()));
 }

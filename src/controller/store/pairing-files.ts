@@ -69,7 +69,7 @@ export class FilePairing implements PairingStore {
       const file = answerFile(this.#config, id, kind);
       const text = readTextIfPresent(file);
       if (text === undefined) continue;
-      // Whoever decided may have been killed before this: a decided request waits no more (T10).
+      // Whoever decided may have been killed before this: a decided request no longer waits (T10).
       removeIfPresent(requestFile(this.#config, id));
       removeIfPresent(file);
       return text.trim();
@@ -80,7 +80,7 @@ export class FilePairing implements PairingStore {
   async withdraw(id: string): Promise<void> {
     using _lock = await lockRegistry(this.#config);
     removeIfPresent(requestFile(this.#config, id));
-    // Decided in the moment in which its agent went: nobody is left to take the answer (T21).
+    // It was decided at the moment in which its agent left: there is nobody to take the answer (T21).
     for (const kind of ANSWER_KINDS) removeIfPresent(answerFile(this.#config, id, kind));
   }
 

@@ -1,8 +1,8 @@
 /**
- * What the control host must not forget, as the use-cases see it: what can be asked and changed, whatever keeps it.
- * file-store.ts keeps it in files (docs/PROTOCOL.md, section 4). Every method changes all or nothing, and what it
- * has changed holds for every process of this control host when it resolves. test/unit/controller/store/store-suite.ts
- * is what any implementation must pass.
+ * What the control host stores, as the use-cases see it: what can be asked and changed, whatever stores it.
+ * file-store.ts uses files (docs/PROTOCOL.md, section 4). Every method changes all or nothing, and when it
+ * resolves, the change is visible to every process of this control host. Any implementation must pass
+ * test/unit/controller/store/store-suite.ts.
  */
 import type { ClockSighting } from "../../core/clock.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -21,17 +21,17 @@ export interface Store {
   readonly locks: LockStore;
   readonly runs: RunStore;
   /**
-   * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30). What a
-   * `change` that rejects has written may last or not.
+   * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30). What
+   * a `change` that rejects has written may last or not.
    *
-   * @throws CtrlExecError `busy` when another one does not end
+   * @throws CtrlExecError `busy` if another one does not finish
    */
   exclusively<Result>(change: (writer: Writer) => Promise<Result>): Promise<Result>;
   /** Removes what killed writes have left. Never rejects. */
   removeLeftovers(): Promise<void>;
 }
 
-/** What may be changed only by one at a time. */
+/** Changes that only one process may make at a time. */
 export interface Writer {
   /** Registers the host, or replaces its record. */
   putAgent(record: AgentRecord): Promise<void>;
@@ -43,21 +43,21 @@ export interface Writer {
   answerRequest(id: string, answer: PairingAnswer): Promise<void>;
   /** For whoever decides on the request too late. */
   rememberPushedOut(id: string): Promise<void>;
-  /** Certificates with these serials answer for nobody from now on. */
+  /** Certificates with these serials are not accepted from now on. */
   revoke(serials: readonly Serial[], comment: string): Promise<void>;
 }
 
-/** Names are those of hosts, whatever their case. A record that cannot be used hides no other. */
+/** Names are host names in any case. A record that cannot be used does not hide others. */
 export interface RegistryStore {
-  /** @throws CtrlExecError `config` when it cannot be read at all; the methods below as well */
+  /** @throws CtrlExecError `config` if it cannot be read at all; so do the methods below */
   read(): Promise<Registry>;
-  /** Undefined when nothing is registered under the name. */
+  /** Undefined if nothing is registered under the name. */
   find(hostname: string): Promise<Registered | undefined>;
-  /** Of those names that are registered, by lower-case name. No other record is read. */
+  /** Those of the names that are registered, by lower-case name. Reads no other record. */
   findAll(hostnames: readonly string[]): Promise<ReadonlyMap<string, Registered>>;
-  /** Every registered host in lower case, in order. No record is read. */
+  /** Every registered host in lower case, in order. Reads no record. */
   names(): Promise<readonly string[]>;
-  /** Who is registered at each address, in lower case: as a rule one host, or none. */
+  /** The hosts registered at each address, in lower case: usually one, or none. */
   namesAt(asked: readonly RegisteredAddress[]): Promise<readonly (readonly string[])[]>;
   /**
    * Changes records, each as it stands at that moment (T30).
@@ -72,12 +72,12 @@ export interface RegisteredAddress {
   readonly port: number | undefined;
 }
 
-/** What the hosts' clocks have said beside this host's. */
+/** What the hosts' clocks have said compared with this host's. */
 export interface ClockStore {
-  /** Of the hosts that are registered. @param agents by lower-case name */
+  /** Only those of registered hosts. @param agents by lower-case name */
   known(agents: ReadonlyMap<string, unknown>): Promise<readonly ClockSighting[]>;
   /**
-   * Keeps what is news, and logs those that differ. Never rejects: the next answer says it again.
+   * Records what has changed, and logs clocks that differ. Never rejects: the next answer says it again.
    * @param offsets seconds by which each clock is ahead of this host's, by registered name
    */
   remember(offsets: ReadonlyMap<string, number>): Promise<void>;
@@ -132,11 +132,11 @@ export interface PairingStore {
   deskIsOpen(): Promise<boolean>;
 }
 
-/** A script on a host: what runs once at a time. */
+/** A script on a host, which runs only once at a time. */
 export interface RunLockKey {
-  /** In lower case, an address in its one spelling. */
+  /** In lower case, an address in canonical form. */
   readonly host: string;
-  /** Where it tells the host from others at its address. */
+  /** If it distinguishes the host from others at its address. */
   readonly port: number | undefined;
   readonly script: string;
 }
@@ -162,26 +162,26 @@ export interface WantedRunLock {
 
 /** Held until it is released or its process has ended, however that ends. */
 export interface HeldRunLock {
-  /** Never rejects: at the latest the end of the process releases it. */
+  /** Never rejects: at the latest, the end of the process releases it. */
   release(): Promise<void>;
 }
 
 export type TakenLocks =
-  /** One for each that was asked for, in that order. */
+  /** One for each that was wanted, in that order. */
   | { readonly kind: "held"; readonly held: readonly HeldRunLock[] }
-  /** None is held: these are another's. */
+  /** None is held, because these are held by others. */
   | { readonly kind: "conflict"; readonly conflicts: readonly RunLockKey[] };
 
 export interface LockStore {
   /**
-   * All of them or none, without waiting for who holds one.
+   * Takes all of them or none, without waiting.
    *
-   * @param wanted no two of the same key
-   * @throws CtrlExecError `busy` when this process cannot hold so many
+   * @param wanted no two with the same key
+   * @throws CtrlExecError `busy` if this process cannot hold so many
    */
   take(wanted: readonly WantedRunLock[]): Promise<TakenLocks>;
   holders(): Promise<readonly RunLockHolder[]>;
-  /** Forgets what nobody has used for a day. Returns how many. */
+  /** Forgets locks that nobody has used for a day. Returns how many. */
   dropUnused(): Promise<number>;
 }
 
@@ -190,17 +190,17 @@ export interface RunFacts {
   readonly script: string;
   readonly hosts: readonly string[];
   readonly submitter: string;
-  /** What must not reach the record (T27). */
+  /** Must not reach the record (T27). */
   readonly token: string;
 }
 
 /** The record of a run under way. */
 export interface RunRecord {
-  /** Resolves with whether there is a record; what went wrong is logged. */
+  /** Resolves with whether there is a record; failures are logged. */
   readonly stored: Promise<boolean>;
-  /** Before `close`; what comes later is too late. */
+  /** Must be called before `close`. */
   add(result: RunResult): void;
-  /** Completes the record. Never rejects. Resolves with whether it has all of every result. */
+  /** Completes the record. Never rejects. Resolves with whether it has all results completely. */
   close(): Promise<boolean>;
   /** The run was not begun: nothing more is written. */
   discard(): void;
@@ -210,19 +210,19 @@ export interface RunStore {
   /** @param durable the record outlives a power cut: for a run that nobody waits for */
   begin(facts: RunFacts, durable: boolean): RunRecord;
   /**
-   * Who submitted the run, found cheaply, whatever the hosts have printed (T67). Undefined when there is no such
-   * run, or its record does not say.
+   * Who submitted the run; cheap, whatever the hosts have printed (T67). Undefined if there is no such run, or
+   * its record does not say.
    */
   submitterOf(reqid: string): Promise<string | undefined>;
   /**
-   * The run as far as it has come; undefined when nothing is known of it, or no longer.
+   * The run so far; undefined if it is unknown or no longer kept.
    *
-   * @param account where what is read counts until it is closed
-   * @throws CtrlExecError `damaged`, `storage`, or `busy` when there is no room for it
+   * @param account what is read counts there until it is closed
+   * @throws CtrlExecError `damaged`, `storage`, or `busy` if there is no room for it
    */
   read(reqid: string, account: ReplyAccount): Promise<RunReportSoFar | undefined>;
-  /** The names of scripts that ran on one of the hosts, or on any when none is named, in alphabetical order. */
+  /** The names of scripts that ran on one of the hosts, or on any if none is named, in alphabetical order. */
   scriptsSeen(hosts: readonly string[]): Promise<readonly string[]>;
-  /** Removes the records whose time is over, and the oldest of more than max_records. Returns how many. */
+  /** Removes expired records, and the oldest beyond max_records. Returns how many. */
   purge(): Promise<number>;
 }

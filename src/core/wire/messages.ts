@@ -162,7 +162,7 @@ export const pairingRequest = z.object({
   hostname: text,
   csr,
   nonce: text.check(z.regex(/^[0-9a-f]{32}$/)),
-  /** New: the port the agent serves on. */
+  /** New: the port on which the agent serves. */
   port: z.optional(port),
   /** New: see `commitmentTo`. */
   commitment: z.optional(codeValue),

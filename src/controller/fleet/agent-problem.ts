@@ -6,15 +6,15 @@ import { unregisteredHint } from "./target-hints.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 /**
- * @param place the address and port that were dialled
+ * @param address the address and port that were dialled
  * @returns what to throw instead; an error that needs no explanation is returned as it is
  */
-export function agentProblem(thrown: unknown, target: ResolvedTarget, place: string): unknown {
+export function agentProblem(thrown: unknown, target: ResolvedTarget, address: string): unknown {
   if (thrown instanceof CtrlExecError && thrown.code === "protocol") {
     return withName(thrown, target.label);
   }
   const hintFor = (code: string) => unregisteredHint(code, target);
-  return unreachable(thrown, { listener: "agent", address: place, hintFor });
+  return unreachable(thrown, { listener: "agent", address: address, hintFor });
 }
 
 /** The same error, with the host's name in front. */

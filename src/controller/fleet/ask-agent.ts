@@ -106,7 +106,7 @@ class Call {
   readonly #request: AgentRequest;
   readonly #share: ReplyShare;
   readonly #onPeer: (address: string) => void;
-  #place = "";
+  #address = "";
   #shown: ShownByAgent | undefined;
   #clock: Deadline | undefined;
   #expired = false;
@@ -144,7 +144,7 @@ class Call {
       // TLS 1.3: a client may send before the server has judged its certificate; if that is refused, nobody
       // reads the data.
       if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
-      throw agentProblem(thrown, this.#target, this.#place);
+      throw agentProblem(thrown, this.#target, this.#address);
     }
   }
 
@@ -159,7 +159,7 @@ class Call {
   async #work(): Promise<HttpReply> {
     const { config, pool } = this.#dialler;
     const address = await dialAddress(this.#target, config.connect_timeout * 1000);
-    this.#place = formatHostPort(address, this.#target.port);
+    this.#address = formatHostPort(address, this.#target.port);
     if (isIp(address)) this.#onPeer(address);
     if (pool !== undefined) return await this.#askThrough(pool, address);
     return await this.#askOnce(await this.#connect(address), false);
@@ -168,7 +168,7 @@ class Call {
   async #askThrough(pool: AgentPool, address: string): Promise<HttpReply> {
     const { serial } = this.#dialler;
     const lease = await pool.lease(
-      `${serial} ${this.#place} ${this.#target.record?.hostname ?? ""}`,
+      `${serial} ${this.#address} ${this.#target.record?.hostname ?? ""}`,
     );
     let connection = lease.connection;
     let keepMs = 0;
@@ -258,7 +258,7 @@ class Call {
     return await requestOver(tls, {
       method,
       path,
-      host: this.#place,
+      host: this.#address,
       body: body === undefined ? undefined : JSON.stringify(body),
       ...BOUNDS[reply],
       keepAlive,

@@ -57,7 +57,7 @@ export async function askFleet(
 ): Promise<void> {
   const account = dialler.account ?? dialler.budget.open();
   const counted = { ...dialler, account };
-  await inParallel(targets, placesFor(dialler.config), async (target) => {
+  await inParallel(targets, parallelLimit(dialler.config), async (target) => {
     onOutcome(await askHost(counted, target, request));
   }).finally(() => {
     if (account !== dialler.account) account.close();
@@ -67,7 +67,7 @@ export async function askFleet(
 /**
  * How many hosts to work on at once: more than there are descriptors would wait until their time is up (T65).
  */
-export function placesFor({ max_parallel }: ControllerConfig): number {
+export function parallelLimit({ max_parallel }: ControllerConfig): number {
   return Math.max(1, Math.min(max_parallel, workDescriptors().free));
 }
 

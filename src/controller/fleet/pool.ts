@@ -28,7 +28,7 @@ const MAX_AGE_MS = 60_000;
 /** Most idle connections, over all agents; they also take at most half of the descriptors (T65). */
 const MAX_IDLE = 512;
 
-interface Place {
+interface AgentSlots {
   readonly idle: Idle[];
   busy: number;
   readonly waiting: ((connection: AgentConnection | undefined) => void)[];
@@ -55,7 +55,7 @@ export class AgentPool {
   readonly #keepaliveMs: number;
   readonly #maxIdle: number;
   readonly #descriptors: Pool | undefined;
-  readonly #places = new Map<string, Place>();
+  readonly #slots = new Map<string, AgentSlots>();
   #idle = 0;
   #closed = false;
 
@@ -69,13 +69,13 @@ export class AgentPool {
 
   /** @param key everything that distinguishes one agent from another */
   async lease(key: string): Promise<Lease> {
-    const place = this.#place(key);
-    const connection = this.#takeIdle(place);
-    if (connection !== undefined || place.busy < MAX_PER_AGENT || this.#keepaliveMs === 0) {
-      place.busy += 1;
-      return this.#leaseOf(key, place, connection);
+    const slots = this.#slotsOf(key);
+    const connection = this.#takeIdle(slots);
+    if (connection !== undefined || slots.busy < MAX_PER_AGENT || this.#keepaliveMs === 0) {
+      slots.busy += 1;
+      return this.#leaseOf(key, slots, connection);
     }
-    return this.#leaseOf(key, place, await this.#wait(place));
+    return this.#leaseOf(key, slots, await this.#wait(slots));
   }
 
   close(): void {
@@ -85,32 +85,32 @@ export class AgentPool {
   }
 
   readonly #giveUpIdle = (count: number): void => {
-    const idle = [...this.#places.values()].flatMap((place) => place.idle);
+    const idle = [...this.#slots.values()].flatMap((slots) => slots.idle);
     for (const { connection } of idle.slice(0, count)) connection.tls.close();
   };
 
-  #place(key: string): Place {
-    const place = this.#places.get(key) ?? { idle: [], busy: 0, waiting: [] };
-    this.#places.set(key, place);
-    return place;
+  #slotsOf(key: string): AgentSlots {
+    const slots = this.#slots.get(key) ?? { idle: [], busy: 0, waiting: [] };
+    this.#slots.set(key, slots);
+    return slots;
   }
 
   /** The most recently used one: the others may then expire. */
-  #takeIdle(place: Place): AgentConnection | undefined {
-    const idle = place.idle.at(-1);
+  #takeIdle(slots: AgentSlots): AgentConnection | undefined {
+    const idle = slots.idle.at(-1);
     idle?.forget();
     return idle?.connection;
   }
 
   /** Resolves with a connection, or with none if a new one may be opened. */
-  async #wait(place: Place): Promise<AgentConnection | undefined> {
+  async #wait(slots: AgentSlots): Promise<AgentConnection | undefined> {
     const { promise, resolve } = Promise.withResolvers<AgentConnection | undefined>();
-    place.waiting.push(resolve);
+    slots.waiting.push(resolve);
     const timer = setTimeout(() => {
-      const index = place.waiting.indexOf(resolve);
+      const index = slots.waiting.indexOf(resolve);
       if (index < 0) return;
-      place.waiting.splice(index, 1);
-      place.busy += 1;
+      slots.waiting.splice(index, 1);
+      slots.busy += 1;
       resolve(undefined);
     }, PATIENCE_MS);
     const connection = await promise;
@@ -118,7 +118,7 @@ export class AgentPool {
     return connection;
   }
 
-  #leaseOf(key: string, place: Place, connection: AgentConnection | undefined): Lease {
+  #leaseOf(key: string, slots: AgentSlots, connection: AgentConnection | undefined): Lease {
     let ended = false;
     return {
       connection,
@@ -127,14 +127,14 @@ export class AgentPool {
         ended = true;
         const usable = returned !== undefined && this.#mayStay(returned) ? returned : undefined;
         if (usable !== returned) returned?.tls.close();
-        const next = place.waiting.shift();
+        const next = slots.waiting.shift();
         if (next !== undefined) {
           next(usable);
           return;
         }
-        place.busy -= 1;
-        if (usable !== undefined) this.#keep(key, place, usable, keepMs);
-        this.#tidy(key, place);
+        slots.busy -= 1;
+        if (usable !== undefined) this.#keep(key, slots, usable, keepMs);
+        this.#tidy(key, slots);
       },
     };
   }
@@ -143,7 +143,7 @@ export class AgentPool {
     return !this.#closed && !tls.closed && performance.now() - openedAt < MAX_AGE_MS;
   }
 
-  #keep(key: string, place: Place, connection: AgentConnection, keepMs: number): void {
+  #keep(key: string, slots: AgentSlots, connection: AgentConnection, keepMs: number): void {
     const { tls } = connection;
     const stay = Math.min(keepMs, this.#keepaliveMs);
     const wanted = this.#descriptors?.isShort === true;
@@ -155,20 +155,20 @@ export class AgentPool {
     const forget = () => {
       clearTimeout(timer);
       tls.offClose(gone);
-      place.idle.splice(place.idle.indexOf(idle), 1);
+      slots.idle.splice(slots.idle.indexOf(idle), 1);
       this.#idle -= 1;
     };
     const gone = () => {
       forget();
-      this.#tidy(key, place);
+      this.#tidy(key, slots);
     };
     const idle = { connection, forget };
-    place.idle.push(idle);
+    slots.idle.push(idle);
     this.#idle += 1;
     tls.onClose(gone);
   }
 
-  #tidy(key: string, place: Place): void {
-    if (place.busy === 0 && place.idle.length === 0) this.#places.delete(key);
+  #tidy(key: string, slots: AgentSlots): void {
+    if (slots.busy === 0 && slots.idle.length === 0) this.#slots.delete(key);
   }
 }

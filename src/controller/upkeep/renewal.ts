@@ -17,7 +17,7 @@ import { type CertificateFacts, readCertificate } from "../../pki/certificate.ts
 import { readText } from "../../system/files/files.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import type { AgentRequest } from "../fleet/ask-agent.ts";
-import { askHost, type FleetDialler, type HostProblem, placesFor } from "../fleet/fan-out.ts";
+import { askHost, type FleetDialler, type HostProblem, parallelLimit } from "../fleet/fan-out.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
@@ -93,7 +93,7 @@ export async function renewAgents(
     targetOf(hostname, present.get(lowerAscii(hostname)), agentPort),
   );
   await requireRightClock(controller, "renew certificates", force);
-  await inParallel(targets, placesFor(config), async (target) => {
+  await inParallel(targets, parallelLimit(config), async (target) => {
     const failure = await renewAgent(controller, dialler, target);
     if (failure === undefined) renewed.push(target.name);
     else notRenewed.push({ host: target.name, error: failure });

@@ -5,8 +5,8 @@
 #   curl -fsSL https://releases.example.com/ctrl-exec/1.1.0/install.sh | sh -s -- --agent --from ...
 #
 # For POSIX shells: dash, bash, busybox ash. Everything is a function and only the last line calls
-# one, so that a download that was cut runs nothing. It checks before it changes anything, and what is
-# as it should be stays untouched: running it twice changes nothing.
+# one, so a download that was cut short runs nothing. It checks before it changes anything, and leaves
+# alone what is as it should be: running it twice changes nothing.
 
 usage() {
   cat <<'USAGE'
@@ -45,7 +45,7 @@ die() {
   exit 1
 }
 
-# Runs a step, or only names it. The words before the first -- are what a person reads.
+# Runs a step, or only prints its title, which is the first argument.
 step() {
   changes=$((changes + 1))
   title=$1
@@ -56,7 +56,7 @@ step() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# ---- what was asked for
+# ---- options
 
 read_options() {
   agent=0 control=0 api=0 uninstall=0 purge=0 dry_run=0 run_tests=0
@@ -127,7 +127,7 @@ check_options() {
   esac
 }
 
-# ---- what is here
+# ---- this host
 
 look_around() {
   system=$(uname -s) machine=$(uname -m) uid=$(id -u)
@@ -151,10 +151,10 @@ look_around() {
   if [ "$os" = darwin ] && [ "$agent" = 1 ]; then
     die 'Cannot install the agent service on macOS' 'Install with --ctrl-exec and run: ctrl-exec agent serve'
   fi
-  # Without root's power, or in a folder that is no system, there are no users to give files to.
+  # Without root's rights, or in a folder that is not a system, there are no users to give files to.
   owners=1
   if [ "$uid" != 0 ] || [ ! -e "$root/etc/passwd" ]; then owners=0; fi
-  # A plan for this host is the plan of the root who will carry it out.
+  # A plan for this host assumes that root will carry it out.
   if [ "$dry_run" = 1 ] && [ -z "$root" ]; then owners=1; fi
 }
 
@@ -164,7 +164,7 @@ find_tools() {
   done
 }
 
-# An image may be anybody's: what would lead out of it, into this very host, ends this here.
+# An image may be anybody's: anything that would lead out of it, into this host, stops the installer.
 look_into_image() {
   [ -d "$root" ] || die "Cannot install into $root: no such folder"
   if [ "$cpu" = x64 ]; then own='x86[-_]64' other=aarch64; else own=aarch64 other='x86[-_]64'; fi
@@ -185,16 +185,16 @@ look_into_image() {
   done
 }
 
-# has_loader <pattern>: the image has the dynamic loader of that processor
+# has_loader <pattern>: whether the image has the dynamic loader of that processor
 has_loader() {
-  # shellcheck disable=SC2231 # a pattern on purpose
+  # shellcheck disable=SC2231 # deliberately a pattern
   for loader in "$root"/lib*/ld-linux-$1.so* "$root"/lib/ld-musl-$1.so*; do
     [ ! -e "$loader" ] || return 0
   done
   return 1
 }
 
-# stays_inside <path>: the part of it that the image has is the image's own
+# stays_inside <path>: whether the part of it that exists stays inside the image
 stays_inside() {
   part=$root$1
   while [ ! -e "$part" ] && [ ! -h "$part" ]; do part=$(dirname "$part"); done
@@ -217,7 +217,7 @@ find_libc() {
   for loader in "$root"/lib/ld-musl-*; do
     [ ! -e "$loader" ] || libc=-musl
   done
-  # Debian has a package musl, for whoever builds with it: what the system itself stands on counts.
+  # Debian has a package musl for building with it: what counts is the system's own C library.
   for glibc in "$root"/lib/*-linux-gnu/libc.so.6 "$root"/lib64/libc.so.6 "$root"/usr/lib/libc.so.6; do
     [ ! -e "$glibc" ] || libc=''
   done
@@ -228,7 +228,7 @@ find_libc() {
   fi
 }
 
-# The service manager that the host or image has, and whether it runs now.
+# The service manager of the host or image, and whether it is running.
 find_manager() {
   manager='' running=0
   if [ -e "$root/usr/lib/systemd/systemd" ] || [ -e "$root/lib/systemd/systemd" ]; then
@@ -244,7 +244,7 @@ find_manager() {
   [ -z "$root" ] || running=0
 }
 
-# The build for this host, as the release names it.
+# The build for this host, by its name in the release.
 build_name() {
   name=ctrl-exec-$os-$cpu$libc
   # A processor without AVX2 needs the baseline build.
@@ -285,7 +285,7 @@ fetch_binary() {
 }
 
 fetch_from_checkout() {
-  # Read from a pipe this script lies nowhere: dist in the present folder may be anybody's.
+  # Read from a pipe, this script has no folder, and dist in the current one may be anybody's.
   case $0 in
     install.sh | */install.sh) checkout=$(dirname "$0")/dist/ctrl-exec ;;
     *) checkout='' ;;
@@ -319,7 +319,7 @@ copy() {
 
 download() {
   if has curl; then
-    # An https address does not go on over anything else.
+    # An https address must not be redirected to anything else.
     protocols=http,https
     [ "${from#https:}" = "$from" ] || protocols=https
     curl -fsSL --proto "=$protocols" --retry 3 -o "$work/$1" "$from/$1" || die "Cannot fetch $from/$1"
@@ -350,7 +350,7 @@ sha256() {
   printf '%s\n' "${1%% *}"
 }
 
-# A file that the binary carries, at $work/asset, with the paths of this installation.
+# Writes a file from the binary to $work/asset, with the paths of this installation.
 asset() {
   "$work/ctrl-exec" asset "$1" >"$work/asset.plain" || die "The binary carries no $1"
   sed "s,/usr/local/bin/,$prefix/bin/,g" "$work/asset.plain" >"$work/asset"
@@ -358,7 +358,7 @@ asset() {
 
 # ---- files
 
-# put <source> <mode> <group or -> <path>: writes aside and renames, when there is a difference.
+# put <source> <mode> <group or -> <path>: writes a temporary file and renames it, if there is a difference.
 put() {
   if [ -f "$root$4" ] && [ ! -h "$root$4" ] && [ "$(mode_of "$root$4")" = "$2" ] && cmp -s "$1" "$root$4"; then
     return 0
@@ -368,13 +368,13 @@ put() {
   replaced=1
 }
 
-# Sets $aside: what a file is written as until it takes its name. No other program gives such a name.
+# Sets $aside: the temporary name of a file. No other program uses such names.
 name_aside() {
   aside=$root$(dirname "$1")/.$(basename "$1").ctrl-exec-install.
 }
 
-# What an installer that was killed has left of $aside: no write takes ten minutes. A process number would not tell,
-# since every container counts its own.
+# Removes what a killed installer has left as $aside: no write takes ten minutes. A process number would not help,
+# since every container has its own.
 drop_dead() {
   for left in "$aside"*; do
     case ${left#"$aside"} in
@@ -384,7 +384,7 @@ drop_dead() {
   done
 }
 
-# The new file is created, never followed.
+# Creates the new file; never follows a link.
 write_file() {
   name_aside "$4"
   drop_dead
@@ -397,7 +397,7 @@ write_file() {
     mv -f "$aside" "$root$4"
 }
 
-# The same for files that are the administrator's from then on.
+# The same for files that belong to the administrator from then on.
 put_once() {
   [ -e "$root$4" ] || put "$@"
 }
@@ -424,14 +424,14 @@ folder() {
 }
 
 make_folder() {
-  # The group first: changing it may take the setgid bit away.
+  # The group first, since changing it may clear the setgid bit.
   mkdir -p "$root$1" && own "$3" "$root$1" && chmod "$2" "$root$1"
 }
 
-# An existing file of an older installation: its group and mode, not its content.
+# Sets group and mode of a file from an older installation, not its content.
 settle() {
   [ -f "$root$1" ] || return 0
-  # Whoever could write in the folder must not choose which file root opens to him.
+  # Whoever could write in the folder must not choose which file root makes accessible.
   [ ! -h "$root$1" ] || die "Cannot set the mode of $1: it is a symbolic link"
   if [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1"; then
     step "$1: group ${3#-}, mode $2" settle_file "$@"
@@ -442,7 +442,7 @@ settle_file() {
   { [ "$3" = - ] || [ "$owners" = 0 ] || chgrp "$(group_id "$3")" "$root$1"; } && chmod "$2" "$root$1"
 }
 
-# What others can write the programs refuse: it is root's alone, as an older version may not have left it.
+# The programs refuse files that others can write, and an older version may have left them so: make them root's.
 close_to_others() {
   [ -e "$root$1" ] && [ ! -h "$root$1" ] || return 0
   case $(mode_of "$root$1") in
@@ -457,16 +457,16 @@ own() {
 
 owned_by() {
   [ "$owners" = 1 ] && [ "$1" != - ] || return 0
-  # shellcheck disable=SC2012 # ls is what every system has
+  # shellcheck disable=SC2012 # every system has ls
   [ "$(ls -dn "$2" | awk '{ print $4 }')" = "$(group_id "$1")" ]
 }
 
-# shellcheck disable=SC2012 # ls is what every system has
+# shellcheck disable=SC2012 # every system has ls
 owner_id() { ls -dn "$1" | awk '{ print $3 }'; }
 
-# Octal, four digits with a special bit, else three. stat is spelled differently everywhere.
+# Octal, four digits with a special bit, else three. stat has different options everywhere.
 mode_of() {
-  # shellcheck disable=SC2012 # ls is what every system has
+  # shellcheck disable=SC2012 # every system has ls
   ls -ld "$1" | awk '{
     special = 0; mode = ""
     for (who = 0; who < 3; who++) {
@@ -512,7 +512,7 @@ add_user() {
   elif [ -z "$root" ] && has adduser; then
     adduser -S -D -H -h / -s /sbin/nologin -G "$1" "$1"
   else
-    # An image, or OpenWrt: the files themselves. "!" and "*" are no password.
+    # An image, or OpenWrt: edit the files. "!" and "*" mean no password.
     append passwd "$1:x:$(free_id):$(group_id "$1")::/:/sbin/nologin" &&
       { [ ! -f "$root/etc/shadow" ] || append shadow "$1:!*:::::::"; }
   fi
@@ -520,12 +520,12 @@ add_user() {
 
 # append <file of /etc> <line>
 append() {
-  # The last line may have been left without its end.
+  # The last line may lack its newline.
   [ -z "$(tail -c 1 "$root/etc/$1")" ] || echo >>"$root/etc/$1"
   printf '%s\n' "$2" >>"$root/etc/$1"
 }
 
-# The highest id of the system's range that neither file has.
+# The highest id of the system range that neither file uses.
 free_id() {
   awk -F: '{ used[$3] = 1 } END { for (id = 999; id > 100; id--) if (!(id in used)) { print id; exit } }' \
     "$root/etc/passwd" "$root/etc/group"
@@ -539,7 +539,7 @@ install_all() {
   replaced=0
   put "$work/ctrl-exec" 755 - "$prefix/bin/ctrl-exec"
   [ "$replaced" = 0 ] || program_changed=1
-  # The other names are there whatever is installed: these are the names that the documents use.
+  # All names are installed whatever the parts: the documents use them.
   put_link ctrl-exec "$prefix/bin/ctrl-exec-agent"
   put_link ctrl-exec "$prefix/bin/ctrl-exec-api"
   put_link ctrl-exec "$prefix/bin/update-ctrl-exec-serial"
@@ -553,8 +553,8 @@ install_all() {
   [ "$agent" = 0 ] || drop_previous_serial
 }
 
-# set_aside <name>: 0.8's control program under its other names. One `rotate-cert` typed there replaces the
-# control host's certificate, and tells no agent.
+# set_aside <name>: renames 0.8's control program. Its `rotate-cert` would replace the
+# control host's certificate and tell no agent.
 set_aside() {
   for folder in "$prefix/bin" /usr/local/bin /usr/local/sbin /usr/bin /usr/sbin; do
     file=$folder/$1
@@ -567,7 +567,7 @@ set_aside() {
   done
 }
 
-# Another program may have so short a name: 0.8's is a link to ctrl-exec-dispatcher, or a script that names it.
+# Another program may have such a short name: 0.8's is a link to ctrl-exec-dispatcher, or a script that names it.
 is_of_08() {
   if [ -h "$root$1" ]; then
     case $(readlink "$root$1") in
@@ -588,7 +588,7 @@ install_documents() {
   done
 }
 
-# Asset and place below share, for what every part brings.
+# Asset, and its path under share, for the files of every part.
 documents() {
   cat <<'DOCUMENTS'
 ctrl-exec.bash:bash-completion/completions/ctrl-exec
@@ -621,8 +621,8 @@ install_control() {
 
 install_agent() {
   service_user ctrl-exec-agent
-  # setgid: what pairing as root leaves there the service can read. It writes nothing there itself,
-  # and closed before anything else, nothing there changes under our hands.
+  # setgid: the service can read what pairing as root leaves there. It may not write there,
+  # and since this is done before anything else, nothing there changes while we work.
   folder /etc/ctrl-exec-agent 2755 ctrl-exec-agent
   for name in agent.conf scripts.conf agent.key ca.crt revoked-serials; do
     take_back "/etc/ctrl-exec-agent/$name"
@@ -633,7 +633,7 @@ install_agent() {
   asset scripts.conf
   put_once "$work/asset" 644 ctrl-exec-agent /etc/ctrl-exec-agent/scripts.conf
   mend_serial_entry
-  # An existing one may be whose it is; the agent refuses what is unsafe by itself.
+  # An existing one keeps its owner; the agent itself refuses what is unsafe.
   [ -d "$root/opt/ctrl-exec-scripts" ] || folder /opt/ctrl-exec-scripts 755 -
   asset ctrl-exec-demonstrator.sh
   put "$work/asset" 755 - /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh
@@ -641,13 +641,13 @@ install_agent() {
   service ctrl-exec-agent
 }
 
-# Without this entry, or with the script of 0.8 in it, an agent before 1.1 hears of no rotation. A program of
+# Without this entry, or with 0.8's script in it, an agent before 1.1 misses rotations. A program with
 # another name is the administrator's own and stays.
 mend_serial_entry() {
   allowlist=$names/scripts.conf update=update-ctrl-exec-serial
   [ -f "$root$allowlist" ] && [ ! -h "$root$allowlist" ] || return 0
   entry="$update = $prefix/bin/$update"
-  # shellcheck disable=SC2016 # awk's own
+  # shellcheck disable=SC2016 # awk expands it
   words='{ at = index($0, "="); key = substr($0, 1, at - 1); gsub(/[ \t\357\273\277]/, "", key) }'
   listed=$(awk -v name="$update" "$words"'
     at && key == name { sub(/^[^=]*=[ \t]*/, ""); sub(/[ \t\r]+$/, ""); print; exit }
@@ -661,7 +661,7 @@ mend_serial_entry() {
     '') ;;
     *) return 0 ;;
   esac
-  # The first such line is the one that counts.
+  # The first such line counts.
   awk -v name="$update" -v entry="$entry" "$words"'
     at && key == name && !done { print entry; done = 1; next }
     { print }
@@ -680,8 +680,8 @@ take_back() {
 
 give_to_root() { own ctrl-exec-agent "$root$1" && chmod g+r,go-w "$root$1"; }
 
-# Certificate and serial are the service's to replace: the files are in a folder where it may, and
-# links stand under the names that everybody knows.
+# The service replaces its certificate and serial: the files are in a folder that it may write, and
+# the well-known names are links.
 hold_files() {
   moving='' linking=''
   for name in agent.crt ctrl-exec-serial; do
@@ -696,7 +696,7 @@ hold_files() {
       linking="$linking $name"
     fi
   done
-  # shellcheck disable=SC2086 # words
+  # shellcheck disable=SC2086 # split into words
   if [ -n "$moving" ]; then
     step "move$moving to $held, mode 2771" move_files $moving
   else
@@ -705,7 +705,7 @@ hold_files() {
   for name in $linking; do put_link "$held/$name" "$names/$name"; done
 }
 
-# Whether agent.conf names another file than the one of that name: then that one is left alone.
+# Whether agent.conf names another file instead: then this one is left alone.
 is_elsewhere() {
   case $1 in
     agent.crt) key=cert ;;
@@ -720,8 +720,8 @@ is_elsewhere() {
   [ -n "$value" ] && [ "$value" != "$names/$1" ]
 }
 
-# Copied whole before a link takes the old name in one rename: the agent always finds its files, wherever
-# this ends. Until all is done the folder is closed too, since root must not write where others could
+# Each file is copied whole before a link replaces it in one rename: the agent always finds its files, wherever
+# this is interrupted. Until all is done, the folder is closed too, since root must not write where others could
 # put a link in its way.
 move_files() {
   make_folder "$held" 2751 ctrl-exec-agent || return 1
@@ -730,7 +730,7 @@ move_files() {
       agent.crt) copy_file agent.crt 640 || return 1 ;;
       *)
         copy_file ctrl-exec-serial 644 || return 1
-        # The serial before it, during a rotation. A link there may be the service's.
+        # The previous serial, during a rotation. A link there may be the service's.
         if [ -f "$root$names/$name.previous" ] && [ ! -h "$root$names/$name.previous" ]; then
           copy_file "$name.previous" 644 || return 1
         else
@@ -739,7 +739,7 @@ move_files() {
         ;;
     esac
   done
-  # The links must not reach the disk before what they lead to.
+  # The links must not reach the disk before the files.
   ! has sync || sync
   for name in "$@"; do write_link "$held/$name" "$names/$name" || return 1; done
   chmod 2771 "$root$held"
@@ -758,14 +758,14 @@ drop_previous_serial() {
 }
 
 is_paired() {
-  # A link of an image leads into this host.
+  # A link in an image would lead into this host.
   for file in "$root$names/agent.crt" "$root$held/agent.crt"; do
     if [ -f "$file" ] && [ ! -h "$file" ]; then return 0; fi
   done
   return 1
 }
 
-# The service's file; enabled when it is new, so that a service that was disabled stays so.
+# Installs the service's file; enables it only if it is new, so that a disabled service stays disabled.
 service() {
   case $manager in
     systemd)
@@ -798,7 +798,7 @@ enable_unit() {
     *.timer) wants=timers.target.wants ;;
     *) wants=multi-user.target.wants ;;
   esac
-  # What systemctl enable does, for images and chroots too.
+  # What systemctl enable does, also for images and chroots.
   put_link "../$1" "/etc/systemd/system/$wants/$1"
   to_start="$to_start $1"
 }
@@ -829,7 +829,7 @@ maintenance() {
   esac
 }
 
-# Upgrading restarts what ran and starts nothing else; what is new starts.
+# An upgrade restarts services that were running and starts no others, except new ones.
 restart_what_ran() {
   ! is_idle || note "$manager does not run here: no service is started or restarted; start them by your own means"
   [ "$running" = 1 ] || return 0
@@ -884,7 +884,7 @@ pair_agent() {
   esac
 }
 
-# Installed and not in charge, as in a container.
+# Installed but not running, as in a container.
 is_idle() { [ -n "$manager" ] && [ -z "$root" ] && [ "$running" = 0 ]; }
 
 next_steps() {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows what a script that ctrl-exec runs can do and see. On its own it lists its subcommands.
+# Shows what a script that ctrl-exec runs can do and see. Without arguments it lists its subcommands.
 set -u
 
 name=ctrl-exec-demonstrator
@@ -34,7 +34,7 @@ It must be listed in /etc/ctrl-exec-agent/scripts.conf:
 USAGE
 }
 
-# One text field of the context. Enough for a demonstration; use a JSON parser for work.
+# Reads one text field of the context. Enough for a demonstration; use a JSON parser for real work.
 field() {
   printf '%s' "$2" | sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p"
 }

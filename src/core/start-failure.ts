@@ -1,8 +1,9 @@
 /** Programs that could not be started: whether that is certain, and why, in plain words. */
 import { shortageOf } from "./shortage.ts";
 
-export const NO_PROGRAM = "it has no #! line and is not a program";
+export const NO_PROGRAM = "it has no #! line and is no program";
 
+/** Agents of 1.0 answer with these words, and saysNeverStarted() recognises them: they must not change. */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "it is not executable",
   ENOENT: "no such file, or its interpreter is missing",

@@ -552,7 +552,7 @@ test("self-check fails scripts and a hook that could not start", async () => {
   expect(status).toBe(1);
   expect(out).toMatch(/^OK {4}script good: /m);
   expect(out).toMatch(
-    /^FAIL {2}script bare: .* it has no #! line and is not a program; begin it with /m,
+    /^FAIL {2}script bare: .* it has no #! line and is no program; begin it with /m,
   );
   expect(out).toMatch(/^FAIL {2}script crlf: .*CRLF.*; sed -i 's\/\\r\$\/\/' .*crlf\.sh$/m);
   expect(out).toMatch(/^FAIL {2}script gone: .*missing: \/nonexistent\/perl; install /m);

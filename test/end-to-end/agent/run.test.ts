@@ -398,7 +398,7 @@ test("a timeout is reported on the controller's screen and in its JSON", async (
 test("a script that cannot be executed is exit 126 and a reason", async () => {
   const reasons = {
     missing: /cannot execute \/nonexistent\/script: no such file/,
-    noshebang: /cannot execute .*: it has no #! line and is not a program/,
+    noshebang: /cannot execute .*: it has no #! line and is no program/,
     nointerpreter: /cannot execute .*: no such file, or its interpreter is missing/,
   };
   for (const [script, reason] of Object.entries(reasons)) {

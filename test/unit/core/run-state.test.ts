@@ -64,6 +64,19 @@ describe("0.8 and 1.0 tell none", () => {
       { exit: 126, error: "cannot execute /x: no such file, or its interpreter is missing" },
       "never-ran",
     ],
+    ...[
+      "it is not executable",
+      "it has no #! line and is no program",
+      "it is being written (ETXTBSY); try again when that is done",
+      "the arguments are longer than this system allows",
+    ].map(
+      (word) =>
+        [
+          `in a word of 1.0: ${word}`,
+          { exit: 126, error: `cannot execute /x: ${word}` },
+          "never-ran",
+        ] as const,
+    ),
     ["the same by its code", { exit: 126, error: "cannot execute /x: ELOOP" }, "never-ran"],
     [
       "no process was left",

@@ -10,7 +10,7 @@ const NOT_EXECUTABLE = folder.write("not-executable", "#!/bin/sh\n");
 
 /** What the file holds, and what is to be said of it. */
 const broken: readonly (readonly [string, string, string, RegExp])[] = [
-  ["no #! line", "echo hello\n", "ENOEXEC", /it has no #! line and is not a program/],
+  ["no #! line", "echo hello\n", "ENOEXEC", /it has no #! line and is no program/],
   ["nothing at all", "", "ENOEXEC", /it has no #! line/],
   ["a #! line of Windows", "#!/bin/sh\r\necho hello\r\n", "ENOENT", /CRLF/],
   ["a missing interpreter", "#! /nonexistent/sh -e\n", "ENOENT", /missing: \/nonexistent\/sh$/],

@@ -72,7 +72,7 @@ const POLLOUT = 4;
 
 /**
  * Whether a write would not block. A descriptor that failed or hung up counts as ready: the write reports it.
- * Loads the C library on first use, because few starts need it.
+ * Nothing is ready until the C library has loaded, which few starts need.
  */
 function lazyPoll(): (descriptor: number) => boolean {
   let poll: ((request: Int32Array) => number) | undefined;

@@ -10,7 +10,7 @@ import { StoredIdentity } from "./stored-identity.ts";
 /** Each follows its files by itself. */
 export interface AgentTrust {
   readonly identity: StoredIdentity;
-  /** Who may call, besides having the CA's word for it. */
+  /** Which callers with a certificate of the CA may call. */
   readonly controller: ControllerSerials;
   readonly revoked: RevokedSerials;
 }

@@ -53,7 +53,10 @@ export async function hintOnResults(
   return isMeant ? hintAt(words, at) : undefined;
 }
 
-/** Where the first word stands that never ran, could be a script, and is no registered host; -1 when there is none. */
+/**
+ * The index of the first word that never ran, could be a script, and is not a registered host; -1 if there is
+ * none.
+ */
 async function firstStranger(
   hosts: readonly string[],
   results: readonly RunResult[],

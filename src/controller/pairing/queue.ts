@@ -1,4 +1,4 @@
-/** The queue of pairing requests: who gets into it, who gives way, and what waits. */
+/** The queue of pairing requests: which are accepted, which make room, and which wait. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { FairShares, type Holder, originOf } from "../../core/fair-share.ts";
 import { pairedNameProblem } from "../../core/net/host-name.ts";

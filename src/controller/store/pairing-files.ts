@@ -33,7 +33,7 @@ const pendingRequest = z.looseObject({
   received: z.string(),
   arrived: z.optional(z.number()),
   code: z.string(),
-  // A file that was written before 1.1 has none.
+  // Files written before 1.1 have none.
   code_covers: z.catch(z.enum(["both", "request"]), "request"),
   port: z.optional(z.int()),
 });

@@ -21,8 +21,8 @@ export interface Store {
   readonly locks: LockStore;
   readonly runs: RunStore;
   /**
-   * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30). What
-   * a `change` that rejects has written may last or not.
+   * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30). If a
+   * `change` rejects, what it has written may or may not last.
    *
    * @throws CtrlExecError `busy` if another one does not finish
    */
@@ -39,7 +39,7 @@ export interface Writer {
   removeAgent(hostname: string): Promise<boolean>;
   /** The request waits from now on. */
   addRequest(request: PendingRequest): Promise<void>;
-  /** The request waits no more, and its answer lies there for whoever holds its connection. */
+  /** The request no longer waits, and its answer is stored for the process that holds its connection. */
   answerRequest(id: string, answer: PairingAnswer): Promise<void>;
   /** For whoever decides on the request too late. */
   rememberPushedOut(id: string): Promise<void>;
@@ -60,7 +60,7 @@ export interface RegistryStore {
   /** The hosts registered at each address, in lower case: usually one, or none. */
   namesAt(asked: readonly RegisteredAddress[]): Promise<readonly (readonly string[])[]>;
   /**
-   * Changes records, each as it stands at that moment (T30).
+   * Changes records, each as it is at that moment (T30).
    * @param change the new record, or undefined to leave it
    */
   change(change: (record: AgentRecord) => AgentRecord | undefined): Promise<void>;
@@ -94,40 +94,40 @@ export interface PendingRequest {
   readonly nonce: string;
   /** ISO 8601. */
   readonly received: string;
-  /** Milliseconds of the same, no two alike, so that there is an oldest one. Not in requests of 1.0. */
+  /** The same in milliseconds, no two alike, so that there is an oldest one. Not in requests of 1.0. */
   readonly arrived?: number | undefined;
   readonly code: string;
   readonly code_covers: CodeCovers;
-  /** The port the agent serves on. */
+  /** The port on which the agent serves. */
   readonly port?: number | undefined;
 }
 
 export type PairingAnswerKind = PairingAnswer["status"];
 
-/** Held by the one process that takes requests; it ends with the process. */
+/** Held by the one process that takes requests; released when the process ends. */
 export interface PairingDesk {
   close(): Promise<void>;
 }
 
 /** The queue of pairing requests, and the answers that wait to be sent. */
 export interface PairingStore {
-  /** Those that wait, whatever their age, in no order. One that cannot be read is left out. */
+  /** Those that wait, whatever their age, in no particular order. Unreadable ones are left out. */
   requests(): Promise<readonly PendingRequest[]>;
-  /** Undefined when none with that id waits. */
+  /** Undefined if no request with that id waits. */
   request(id: string): Promise<PendingRequest | undefined>;
-  /** Whether it had to make room for a newer one, not long ago. */
+  /** Whether it recently had to make room for a newer one. */
   wasPushedOut(id: string): Promise<boolean>;
   /** Ids of the requests whose answer waits to be sent. */
   answered(): Promise<readonly string[]>;
-  /** The answer as it goes on the wire, once: then it is gone. Undefined while there is none. */
+  /** Removes and returns the answer, as the text for the wire. Undefined while there is none. */
   takeAnswer(id: string): Promise<string | undefined>;
-  /** Takes a request back, and an answer that it may have had meanwhile. */
+  /** Withdraws a request, and any answer that it may have by now. */
   withdraw(id: string): Promise<void>;
   /** Removes the requests that are over, and those that cannot be read. Returns how many. */
   drop(isOver: (request: PendingRequest) => boolean): Promise<number>;
   /** Removes every request and answer. */
   clear(): Promise<void>;
-  /** Undefined when another process has it open. */
+  /** Undefined if another process has it open. */
   openDesk(): Promise<PairingDesk | undefined>;
   deskIsOpen(): Promise<boolean>;
 }
@@ -198,7 +198,7 @@ export interface RunFacts {
 export interface RunRecord {
   /** Resolves with whether there is a record; failures are logged. */
   readonly stored: Promise<boolean>;
-  /** Must be called before `close`. */
+  /** Results added after `close` are ignored. */
   add(result: RunResult): void;
   /** Completes the record. Never rejects. Resolves with whether it has all results completely. */
   close(): Promise<boolean>;

@@ -70,7 +70,7 @@ export class FileRunRecord implements RunRecord {
     this.#writing = this.stored;
   }
 
-  /** Must be called before `close`. */
+  /** Results added after `close` are ignored. */
   add(result: RunResult): void {
     if (this.#closed) return;
     this.#results.set(result.host, result);

@@ -1,4 +1,4 @@
-/** What a peer has shown in the handshake: its certificate, and the one that it sends after its own. */
+/** What a peer showed in the handshake: its certificate, and the one that it sends after its own. */
 import type { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate } from "node:tls";
 import type { Socket } from "bun";
@@ -12,7 +12,7 @@ const GOOD_CHAIN_OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
 /**
  * @param problem what the library found
- * @throws ConnectionFailed when the peer shows no certificate, or one that cannot be verified
+ * @throws ConnectionFailed if the peer shows no certificate, or one that cannot be verified
  */
 export function peerCertificate<Data>(
   socket: Socket<Data>,

@@ -1,6 +1,6 @@
 /**
  * A run's result on one host. This is the only schema: the wire (wire/messages.ts), the record
- * (controller/store/stored-runs.ts), the API (api/schemas.ts) and the screen derive theirs from it, and say
+ * (controller/store/stored-run.ts), the API (api/schemas.ts) and the screen derive theirs from it, and say
  * where they differ. A member added here is added everywhere.
  */
 import * as z from "zod/mini";

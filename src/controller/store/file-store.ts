@@ -30,6 +30,9 @@ export function openFileStore(context: StoreContext): Store {
       submitterOf: (reqid) => submitterOf(context, reqid),
       read: (reqid, account) => readRunRecord(context, reqid, account),
       scriptsSeen: async (hosts) => scriptsSeen(config, hosts),
+      // SQLite would keep everybody waiting who does not ask for a list.
+      list: async (filter) => (await import("./run-index.ts")).listRuns(context, filter),
+      prepareList: async () => (await import("./run-index.ts")).prepareRunIndex(context),
       purge: () => purgeRunRecords(context),
     },
     async exclusively(change) {

@@ -12,6 +12,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     pairing: join(state_dir, "pairing"),
     locks: join(state_dir, "locks"),
     runs: join(state_dir, "runs"),
+    /** New: what is listed of the records in `runs`, from which it can be made at any time. */
+    runIndex: join(state_dir, "run-index.sqlite"),
     rotation: join(state_dir, "rotation.json"),
     /** New: one serial on each line, like the agents' own lists. */
     revoked: join(state_dir, "revoked-serials"),
@@ -29,7 +31,7 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
 /** The file of a lock on this host's own files; makes its folder. @throws CtrlExecError `storage` */
 export function lockPath(
   config: ControllerConfig,
-  name: "registry" | "issued" | "maintenance" | "pairing-mode" | "clocks",
+  name: "registry" | "issued" | "maintenance" | "pairing-mode" | "clocks" | "run-index",
 ): string {
   const { locks } = paths(config);
   ensureFolder(locks, 0o750);

@@ -7,6 +7,7 @@
 import type { ClockSighting } from "../../core/clock.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import type { RunState } from "../../core/run-state.ts";
 import type { Serial } from "../../core/serial.ts";
 import type { CodeCovers } from "../../core/wire/confirmation-code.ts";
 import type { PairingAnswer } from "../../core/wire/messages.ts";
@@ -206,6 +207,49 @@ export interface RunRecord {
   discard(): void;
 }
 
+/** Which runs; each member that is there narrows it. */
+export interface RunFilter {
+  /** Of the newest: at most so many. */
+  readonly limit: number;
+  /** A host of the run, as it is typed; a port does not count. */
+  readonly host?: string | undefined;
+  readonly script?: string | undefined;
+  readonly submitter?: string | undefined;
+  /** Of one of its hosts, or of `host` where that is given. */
+  readonly state?: ListedState | undefined;
+  /** Started at this time, or later. */
+  readonly since?: Date | undefined;
+}
+
+/** `running`: without a result, and it may still come. */
+export type ListedState = RunState | "running";
+
+/** A run without its outputs. */
+export interface ListedRun {
+  readonly reqid: string;
+  readonly script: string;
+  readonly submitter: string;
+  /** ISO 8601. Empty in records of 0.8. */
+  readonly started: string;
+  /** Null while hosts are out. */
+  readonly completed: string | null;
+  readonly hosts: readonly ListedHost[];
+}
+
+export interface ListedHost {
+  readonly host: string;
+  readonly state: ListedState;
+  /** Null without a result. */
+  readonly exit: number | null;
+}
+
+export interface ListedRuns {
+  /** The newest first. */
+  readonly runs: readonly ListedRun[];
+  /** Records that are damaged or cannot be read: what they would say is not in `runs`. */
+  readonly unreadable: number;
+}
+
 export interface RunStore {
   /** @param durable the record outlives a power cut: for a run that nobody waits for */
   begin(facts: RunFacts, durable: boolean): RunRecord;
@@ -223,6 +267,14 @@ export interface RunStore {
   read(reqid: string, account: ReplyAccount): Promise<RunReportSoFar | undefined>;
   /** The names of scripts that ran on one of the hosts, or on any if none is named, in alphabetical order. */
   scriptsSeen(hosts: readonly string[]): Promise<readonly string[]>;
+  /**
+   * The newest runs that the filter lets through, with all that has been recorded until now.
+   *
+   * @throws CtrlExecError `storage` when the folder of the records cannot be read, `busy` when others are at it for long
+   */
+  list(filter: RunFilter): Promise<ListedRuns>;
+  /** Does now what would keep the next list() waiting. Never rejects; what went wrong is logged. */
+  prepareList(): Promise<void>;
   /** Removes expired records, and the oldest beyond max_records. Returns how many. */
   purge(): Promise<number>;
 }

@@ -40,7 +40,8 @@ export function scriptsSeen(config: ControllerConfig, hosts: readonly string[]):
   return [...names].sort();
 }
 
-function nameOf(host: string): string {
+/** What a host is found by, however it was typed. */
+export function nameOf(host: string): string {
   return (parseTarget(host)?.name ?? host).toLowerCase();
 }
 

@@ -1,20 +1,17 @@
 /** Reads run records: of runs under way, of runs whose process was lost, and of 0.8. */
 import { stat } from "node:fs/promises";
-import * as z from "zod/mini";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import { type RunReportSoFar, runReport } from "../../core/run-report.ts";
-import { type RunResult, runResult, withoutResult } from "../../core/run-result.ts";
-import { readRunEnd } from "../../core/run-state.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import { withoutResult } from "../../core/run-result.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";
-import { exitNumber } from "../../core/wire/messages.ts";
-import { PiecedText } from "../../core/wire/pieced-text.ts";
 import { readChunks } from "../../system/files/async-files.ts";
 import { fileError } from "../../system/files/files.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
+import { asResult, parseStoredRun } from "./stored-run.ts";
 
 /** For a host in a record without a result. Records do not say which hosts had been asked. */
 const LOST = {
@@ -25,52 +22,6 @@ const LOST = {
 
 /** A text of at least this many characters is not parsed with the rest, which is parsed in one go. */
 const LONG_TEXT = 4096;
-
-const text = z.pipe(
-  z.nullish(z.string()),
-  z.transform((value) => value ?? ""),
-);
-const output = z.pipe(
-  z.nullish(z.union([z.string(), z.instanceof(PiecedText)])),
-  z.transform((value) => value ?? ""),
-);
-const outputBytes = z.exactOptional(z.union([z.string(), z.instanceof(PiecedText)]));
-/** An error, or a script's name as typed. */
-const longText = z.union([z.string(), z.pipe(z.instanceof(PiecedText), z.transform(String))]);
-const moment = z.nullish(z.union([z.string(), z.pipe(z.number(), z.transform(epochToIso))]));
-
-/** Recorded answers were checked when they arrived (wire/messages.ts), by the version of that time. */
-const storedResult = z.extend(runResult, {
-  script: longText,
-  exit: exitNumber,
-  stdout: output,
-  stderr: output,
-  rtt: text,
-  reqid: text,
-  /** Absent in records of 0.8 and 1.0. */
-  state: z.exactOptional(text),
-  error: z.exactOptional(longText),
-  stdout_b64: outputBytes,
-  stderr_b64: outputBytes,
-  stdout_dropped: z.exactOptional(z.number()),
-  stderr_dropped: z.exactOptional(z.number()),
-});
-
-/** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
-const storedRun = z.extend(z.omit(runReport, { pending: true }), {
-  reqid: z.string(),
-  script: longText,
-  hosts: z.array(z.string()).check(z.minLength(1)),
-  results: z.array(storedResult),
-  complete: z._default(z.boolean(), true),
-  submitter: text,
-  started: text,
-  completed: moment,
-});
-
-function epochToIso(seconds: number): string {
-  return isoSeconds(new Date(Math.min(seconds, 253_402_300_799) * 1000));
-}
 
 /** The beginning of a record as written here: the submitter's name has at most 8 Ki characters. */
 const BEGINNING = /^\{"reqid":"[0-9a-f]{16}","submitter":("[^"\\]*(?:\\.[^"\\]*)*"),/;
@@ -110,7 +61,7 @@ export async function readRunRecord(
   const file = recordFile(config, reqid);
   const age = await ageOf(file, now());
   if (age === undefined || age > config.run_retention * 1000) return undefined;
-  const run = parseRecord(await readRecord(file, reqid, account), reqid);
+  const run = parseStoredRun(await readRecord(file, reqid, account), reqid);
   const results = run.results.map(asResult);
   const done = new Set(results.map(({ host }) => host));
   const missing = run.hosts.filter((host) => !done.has(host));
@@ -132,11 +83,6 @@ export async function readRunRecord(
   };
 }
 
-function asResult(stored: z.output<typeof storedResult>): RunResult {
-  const { state, error, ...rest } = stored;
-  return { ...rest, ...readRunEnd(stored, "unknown") };
-}
-
 async function readRecord(file: string, reqid: string, account: ReplyAccount): Promise<unknown> {
   const share = account.openReply();
   const reader = new JsonReader(Number.POSITIVE_INFINITY, LONG_TEXT);
@@ -152,16 +98,6 @@ async function readRecord(file: string, reqid: string, account: ReplyAccount): P
     );
   }
   return reader.end();
-}
-
-function parseRecord(content: unknown, reqid: string): z.output<typeof storedRun> {
-  try {
-    return storedRun.parse(content);
-  } catch (cause) {
-    throw new CtrlExecError("damaged", `Cannot read the record of run ${reqid}: it is damaged`, {
-      cause,
-    });
-  }
 }
 
 /** Milliseconds since the last write; undefined if there is no such file. */

@@ -118,6 +118,7 @@ export async function maintainOnce(
   });
   const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
   const expiredRuns = await attempt("runs", () => store.runs.purge());
+  await store.runs.prepareList();
   await attempt("locks", () => store.locks.dropUnused());
   await store.removeLeftovers();
   if (marked !== undefined && hasExpired(config, now())) {

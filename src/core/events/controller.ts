@@ -68,6 +68,11 @@ export const CONTROLLER_EVENTS = {
     fields: ["error"],
     when: "the folder of the records cannot be looked through",
   },
+  "run-index-fail": {
+    level: "warning",
+    fields: ["error", "path"],
+    when: "the index of the run records cannot be used or made; a list is made from the records",
+  },
   "pairing-mode-start": { level: "info", fields: ["port"], when: "pairing-mode starts" },
   "pairing-mode-stop": { level: "info", fields: [], when: "pairing-mode ends" },
   "pair-request": {

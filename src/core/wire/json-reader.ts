@@ -16,18 +16,23 @@ interface Text {
   /** The part, still as JSON, that has not been decoded yet. */
   raw: string;
   readonly decoded: PiecedText;
+  /** Nothing of it is wanted. */
+  readonly skipped: boolean;
 }
 
 export class JsonReader {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #maxRest: number;
   readonly #longFrom: number;
+  readonly #skipped: ReadonlySet<string>;
   /** All input, while it is so short that no text in it can be long; undefined afterwards. */
   #short: string | undefined = "";
   /** The JSON, with a name in place of each long text. */
   #rest = "";
   /** What has arrived of the text being read; undefined outside of a text. */
   #text: Text | undefined;
+  /** The text before, while only a colon has followed: the name of the member being read. */
+  #member = "";
   /** The beginning of an escape whose end has not arrived. */
   #held = "";
   readonly #long = new Map<string, PiecedText>();
@@ -40,8 +45,10 @@ export class JsonReader {
   /**
    * @param maxRest most characters accepted outside long texts (T29)
    * @param longFrom characters from which a text is a long one
+   * @param skipped members whose text is not needed: empty, unless the JSON is so short that no text can be long
    */
-  constructor(maxRest: number, longFrom = LONG) {
+  constructor(maxRest: number, longFrom = LONG, skipped: Iterable<string> = []) {
+    this.#skipped = new Set(skipped);
     this.#maxRest = maxRest;
     this.#longFrom = longFrom;
   }
@@ -97,7 +104,7 @@ export class JsonReader {
     for (let at = 0; at < json.length; ) {
       const quote = this.#text === undefined ? json.indexOf('"', at) : endOfText(json, at);
       const end = quote < 0 ? json.length : quote;
-      if (this.#text === undefined) this.#keep(json.slice(at, end));
+      if (this.#text === undefined) this.#betweenTexts(json.slice(at, end));
       else this.#addToText(json.slice(at, end), quote < 0);
       if (quote >= 0) this.#turn();
       at = end + 1;
@@ -108,10 +115,12 @@ export class JsonReader {
   #turn(): void {
     const text = this.#text;
     if (text === undefined) {
-      this.#text = { raw: "", decoded: new PiecedText() };
+      const skipped = this.#skipped.has(this.#member);
+      this.#text = { raw: "", decoded: new PiecedText(), skipped };
       return;
     }
     this.#text = undefined;
+    this.#member = text.raw;
     if (text.decoded.length === 0 && text.raw.length < this.#longFrom) {
       this.#keep(`"${text.raw}"`);
       return;
@@ -124,12 +133,17 @@ export class JsonReader {
     this.#keep(JSON.stringify(name));
   }
 
+  #betweenTexts(json: string): void {
+    if (/[^\s:]/.test(json)) this.#member = "";
+    this.#keep(json);
+  }
+
   #addToText(raw: string, goesOn: boolean): void {
     const text = this.#text;
     if (text === undefined) return;
     const end = goesOn ? raw.length - unfinishedEscape(raw) : raw.length;
     this.#held = raw.slice(end);
-    text.raw += raw.slice(0, end);
+    if (!text.skipped) text.raw += raw.slice(0, end);
     if (text.raw.length >= PIECE_LENGTH) this.#decode(text);
   }
 

@@ -1,0 +1,87 @@
+/** Questions to the run index. */
+import type { Database, SQLQueryBindings } from "bun:sqlite";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { dropUndefined } from "../../core/json.ts";
+import { isoSeconds } from "../../core/time.ts";
+import type { ListedHost, ListedRun, RunFilter } from "./ports.ts";
+import { LOST_AFTER_MS } from "./run-record.ts";
+import { nameOf } from "./scripts-seen.ts";
+
+interface RunRow {
+  readonly reqid: string;
+  readonly script: string;
+  readonly submitter: string;
+  readonly started: string;
+  readonly completed: string | null;
+  readonly over: number;
+  readonly touched: number;
+}
+
+/** A run that nobody touches any more has lost its process, as stored-runs.ts says. */
+const OVER = "(run.complete OR run.touched < $lost)";
+const STATE = `coalesce(run_host.state, iif(${OVER}, 'unknown', 'running'))`;
+
+/** @returns with it how many records are damaged */
+export function listIndexed(
+  index: Database,
+  filter: RunFilter,
+  { run_retention }: ControllerConfig,
+  now: Date,
+): { readonly runs: readonly ListedRun[]; readonly damaged: number } {
+  const times = {
+    $lost: now.getTime() - LOST_AFTER_MS,
+    $kept: now.getTime() - run_retention * 1000,
+  };
+  const { conditions, values } = conditionsOf(filter);
+  const found = index
+    .query<RunRow, SQLQueryBindings>(
+      `SELECT reqid, script, submitter, started, completed, touched, ${OVER} AS over FROM run
+      WHERE ${conditions.join(" AND ")} ORDER BY began DESC, reqid DESC LIMIT $limit`,
+    )
+    .all({ ...times, ...values });
+  const hosts = index.query<ListedHost, SQLQueryBindings>(
+    `SELECT host, ${STATE} AS state, exit FROM run JOIN run_host USING (reqid)
+    WHERE reqid = $reqid ORDER BY position`,
+  );
+  const damaged = index
+    .query<{ count: number }, SQLQueryBindings>(
+      "SELECT count(*) AS count FROM run WHERE script IS NULL AND touched >= $kept",
+    )
+    .get({ $kept: times.$kept });
+  return {
+    runs: found.map(({ over, touched, completed, ...run }) => ({
+      ...run,
+      completed: completed ?? (over ? isoSeconds(new Date(touched)) : null),
+      hosts: hosts.all({ $reqid: run.reqid, $lost: times.$lost }),
+    })),
+    damaged: damaged?.count ?? 0,
+  };
+}
+
+interface Conditions {
+  readonly conditions: readonly string[];
+  readonly values: Record<string, string | number>;
+}
+
+function conditionsOf({ limit, host, script, submitter, state, since }: RunFilter): Conditions {
+  const conditions = ["script IS NOT NULL", "touched >= $kept"];
+  const ofHost: string[] = [];
+  if (script !== undefined) conditions.push("script = $script");
+  if (submitter !== undefined) conditions.push("submitter = $submitter");
+  if (since !== undefined) conditions.push("began >= $since");
+  if (host !== undefined) ofHost.push("name = $name");
+  if (state !== undefined) ofHost.push(`${STATE} = $state`);
+  if (ofHost.length > 0) {
+    const some = `SELECT 1 FROM run_host WHERE run_host.reqid = run.reqid AND ${ofHost.join(" AND ")}`;
+    conditions.push(`EXISTS (${some})`);
+  }
+  const values = dropUndefined({
+    $limit: limit,
+    $script: script,
+    $submitter: submitter,
+    $since: since?.getTime(),
+    $name: host === undefined ? undefined : nameOf(host),
+    $state: state,
+  });
+  return { conditions, values };
+}

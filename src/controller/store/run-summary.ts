@@ -1,0 +1,73 @@
+/** What is listed of a run: all but what its script has printed. */
+import { stat } from "node:fs/promises";
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import type { RunState } from "../../core/run-state.ts";
+import { parseIso } from "../../core/time.ts";
+import { JsonReader } from "../../core/wire/json-reader.ts";
+import { readChunks } from "../../system/files/async-files.ts";
+import { fileError } from "../../system/files/files.ts";
+import { asResult, type StoredRun, storedRun } from "./stored-run.ts";
+
+export interface RunSummary {
+  readonly script: string;
+  readonly submitter: string;
+  /** As the record has them. */
+  readonly started: string;
+  readonly completed: string | null;
+  readonly complete: boolean;
+  /** Milliseconds: when it was started, as far as that is known. */
+  readonly began: number;
+  readonly hosts: readonly HostSummary[];
+}
+
+export interface HostSummary {
+  readonly host: string;
+  /** Null without a result. */
+  readonly state: RunState | null;
+  readonly exit: number | null;
+}
+
+/** `touched` is when the record was last written: milliseconds. */
+export type ReadSummary =
+  | { readonly kind: "run"; readonly touched: number; readonly run: RunSummary }
+  | { readonly kind: "damaged"; readonly touched: number }
+  | { readonly kind: "gone" };
+
+/** Characters of a text from which on it is not parsed with the rest. */
+const LONG_TEXT = 4096;
+/** A hundred MiB of output pass through, a piece at a time. */
+const OUTPUTS = ["stdout", "stderr", "stdout_b64", "stderr_b64"];
+
+/** @throws CtrlExecError `storage` when the record cannot be read */
+export async function readRunSummary(file: string): Promise<ReadSummary> {
+  try {
+    const touched = Math.floor((await stat(file)).mtimeMs);
+    const reader = new JsonReader(Number.POSITIVE_INFINITY, LONG_TEXT, OUTPUTS);
+    for await (const chunk of readChunks(file)) reader.take(chunk);
+    const stored = storedRun.safeParse(reader.end());
+    if (!stored.success) return { kind: "damaged", touched };
+    return { kind: "run", touched, run: summaryOf(stored.data, touched) };
+  } catch (thrown) {
+    const cause = thrown instanceof CtrlExecError ? thrown.cause : thrown;
+    if (systemCode(cause) === "ENOENT") return { kind: "gone" };
+    throw fileError("storage", "read", file, cause);
+  }
+}
+
+function summaryOf(stored: StoredRun, touched: number): RunSummary {
+  const { script, submitter, started, complete, completed = null } = stored;
+  const done = new Set(stored.results.map(({ host }) => host));
+  const missing = stored.hosts.filter((host) => !done.has(host));
+  return {
+    script,
+    submitter,
+    started,
+    completed,
+    complete,
+    began: (parseIso(started) ?? parseIso(completed ?? ""))?.getTime() ?? touched,
+    hosts: [
+      ...stored.results.map(asResult).map(({ host, state, exit }) => ({ host, state, exit })),
+      ...missing.map((host) => ({ host, state: null, exit: null })),
+    ],
+  };
+}

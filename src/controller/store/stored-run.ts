@@ -1,0 +1,77 @@
+/** What a run record contains, as this version, 1.0 and 0.8 write it. */
+import * as z from "zod/mini";
+import { CtrlExecError } from "../../core/errors.ts";
+import { runReport } from "../../core/run-report.ts";
+import { type RunResult, runResult } from "../../core/run-result.ts";
+import { readRunEnd } from "../../core/run-state.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { exitNumber } from "../../core/wire/messages.ts";
+import { PiecedText } from "../../core/wire/pieced-text.ts";
+
+const text = z.pipe(
+  z.nullish(z.string()),
+  z.transform((value) => value ?? ""),
+);
+const output = z.pipe(
+  z.nullish(z.union([z.string(), z.instanceof(PiecedText)])),
+  z.transform((value) => value ?? ""),
+);
+const outputBytes = z.exactOptional(z.union([z.string(), z.instanceof(PiecedText)]));
+/** An error, or a script's name as typed. */
+const longText = z.union([z.string(), z.pipe(z.instanceof(PiecedText), z.transform(String))]);
+const moment = z.nullish(z.union([z.string(), z.pipe(z.number(), z.transform(epochToIso))]));
+
+/** Recorded answers were checked when they arrived (wire/messages.ts), by the version of that time. */
+const storedResult = z.extend(runResult, {
+  script: longText,
+  exit: exitNumber,
+  stdout: output,
+  stderr: output,
+  rtt: text,
+  reqid: text,
+  /** Absent in records of 0.8 and 1.0. */
+  state: z.exactOptional(text),
+  error: z.exactOptional(longText),
+  stdout_b64: outputBytes,
+  stderr_b64: outputBytes,
+  stdout_dropped: z.exactOptional(z.number()),
+  stderr_dropped: z.exactOptional(z.number()),
+});
+
+/** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
+export const storedRun = z.extend(z.omit(runReport, { pending: true }), {
+  reqid: z.string(),
+  script: longText,
+  hosts: z.array(z.string()).check(z.minLength(1)),
+  results: z.array(storedResult),
+  complete: z._default(z.boolean(), true),
+  /** The API allows 8,192 characters. */
+  submitter: z.pipe(
+    z.nullish(longText),
+    z.transform((value) => value ?? ""),
+  ),
+  started: text,
+  completed: moment,
+});
+
+function epochToIso(seconds: number): string {
+  return isoSeconds(new Date(Math.min(seconds, 253_402_300_799) * 1000));
+}
+
+export type StoredRun = z.output<typeof storedRun>;
+
+/** @throws CtrlExecError `damaged` that names the run */
+export function parseStoredRun(content: unknown, reqid: string): StoredRun {
+  try {
+    return storedRun.parse(content);
+  } catch (cause) {
+    throw new CtrlExecError("damaged", `Cannot read the record of run ${reqid}: it is damaged`, {
+      cause,
+    });
+  }
+}
+
+export function asResult(stored: z.output<typeof storedResult>): RunResult {
+  const { state, error, ...rest } = stored;
+  return { ...rest, ...readRunEnd(stored, "unknown") };
+}

@@ -1,5 +1,6 @@
 /**
- * What `run` and `ping` load before they begin: Node's sockets would cost them 6 ms, an X.509 library 20.
+ * What `run` and `ping` load before they begin: Node's sockets would cost them 6 ms, an X.509 library 20, and
+ * SQLite is for lists alone.
  * Only static imports count.
  */
 import { expect, test } from "bun:test";
@@ -9,7 +10,7 @@ import { join, posix } from "node:path";
 const ROOT = join(import.meta.dir, "..", "..");
 
 const SLOW =
-  /^(node:)?(net|tls|http|https|http2|stream|dns|dgram|child_process|readline)(\/|$)|^@peculiar\//;
+  /^(node:)?(net|tls|http|https|http2|stream|dns|dgram|child_process|readline)(\/|$)|^bun:sqlite$|^@peculiar\//;
 
 const transpiler = new Bun.Transpiler({ loader: "ts", target: "bun" });
 
@@ -49,6 +50,18 @@ test.each([
   "src/cli/controller/maintain.ts",
 ])("%s loads no X.509 library before there is something to sign", (file) => {
   expect(slowModulesOf(file).filter((line) => line.includes("@peculiar/"))).toEqual([]);
+});
+
+test.each([
+  "src/cli/api.ts",
+  "src/cli/controller/maintain.ts",
+  "src/controller/store/file-store.ts",
+])("%s loads no SQLite before there is something to list", (file) => {
+  expect(slowModulesOf(file).filter((line) => line.includes("bun:sqlite"))).toEqual([]);
+});
+
+test("the index of runs is found to load it", () => {
+  expect(slowModulesOf("src/controller/store/run-index.ts").join()).toContain("bun:sqlite");
 });
 
 test("a server is found to load it", () => {

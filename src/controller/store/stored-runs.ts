@@ -59,7 +59,8 @@ export async function readRunRecord(
 ): Promise<RunReportSoFar | undefined> {
   if (!isRequestId(reqid)) return undefined;
   const file = recordFile(config, reqid);
-  const age = await ageOf(file, now());
+  const time = now();
+  const age = await ageOf(file, time);
   if (age === undefined || age > config.run_retention * 1000) return undefined;
   const run = parseStoredRun(await readRecord(file, reqid, account), reqid);
   const results = run.results.map(asResult);
@@ -79,7 +80,7 @@ export async function readRunRecord(
     complete,
     submitter: run.submitter,
     started: run.started,
-    completed: run.completed ?? (complete ? isoSeconds(new Date(now().getTime() - age)) : null),
+    completed: run.completed ?? (complete ? isoSeconds(new Date(time.getTime() - age)) : null),
   };
 }
 

@@ -2,7 +2,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import {
-  chmodSync,
   closeSync,
   existsSync,
   openSync,

@@ -77,3 +77,27 @@ test("T29 what is no long text is bounded", () => {
   const short = JSON.stringify(Array.from({ length: 20 }, () => "x".repeat(60_000)));
   expect(() => read(short, 1000)).toThrow(expect.objectContaining({ code: "too-large" }));
 });
+
+describe("members that are not wanted", () => {
+  const value = { out: ODD, host: "out", list: ["out", ODD, { out: `${ODD}${ODD}` }], out2: "x" };
+  const wanted = { ...value, out: "", list: ["out", ODD, { out: "" }] };
+
+  test.each([0, 1])("are empty, wherever they are cut, with %d spaces", (spaces) => {
+    const bytes = Buffer.from(JSON.stringify(value, undefined, spaces));
+    for (let step = 1; step < 20; step += 1) {
+      const reader = new JsonReader(2 ** 20, 16, ["out"]);
+      for (let at = 0; at < bytes.length; at += step) reader.take(bytes.subarray(at, at + step));
+      expect(inOne(reader.end())).toEqual(wanted);
+    }
+  });
+
+  test("are not held", () => {
+    const bytes = Buffer.from(JSON.stringify({ out: LONG, list: [{ out: LONG }] }));
+    const reader = new JsonReader(2 ** 20, 16, ["out"]);
+    for (let at = 0; at < bytes.length; at += 65_536) {
+      reader.take(bytes.subarray(at, at + 65_536));
+      expect(reader.held).toBeLessThan(100);
+    }
+    expect(reader.end()).toEqual({ out: "", list: [{ out: "" }] });
+  });
+});

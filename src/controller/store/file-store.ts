@@ -30,7 +30,7 @@ export function openFileStore(context: StoreContext): Store {
       submitterOf: (reqid) => submitterOf(context, reqid),
       read: (reqid, account) => readRunRecord(context, reqid, account),
       scriptsSeen: async (hosts) => scriptsSeen(config, hosts),
-      // SQLite would keep everybody waiting who does not ask for a list.
+      // Loaded when needed: `run` and `ping` start without SQLite.
       list: async (filter) => (await import("./run-index.ts")).listRuns(context, filter),
       prepareList: async () => (await import("./run-index.ts")).prepareRunIndex(context),
       purge: () => purgeRunRecords(context),

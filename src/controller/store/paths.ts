@@ -12,7 +12,7 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     pairing: join(state_dir, "pairing"),
     locks: join(state_dir, "locks"),
     runs: join(state_dir, "runs"),
-    /** New: what is listed of the records in `runs`, from which it can be made at any time. */
+    /** New: built from the records in `runs`; can be deleted at any time. */
     runIndex: join(state_dir, "run-index.sqlite"),
     rotation: join(state_dir, "rotation.json"),
     /** New: one serial on each line, like the agents' own lists. */

@@ -207,21 +207,21 @@ export interface RunRecord {
   discard(): void;
 }
 
-/** Which runs; each member that is there narrows it. */
+/** Which runs to list; each member that is present narrows the list. */
 export interface RunFilter {
-  /** Of the newest: at most so many. */
+  /** At most this many, the newest. */
   readonly limit: number;
-  /** A host of the run, as it is typed; a port does not count. */
+  /** A host of the run, as typed; a port is ignored. */
   readonly host?: string | undefined;
   readonly script?: string | undefined;
   readonly submitter?: string | undefined;
-  /** Of one of its hosts, or of `host` where that is given. */
+  /** The state of at least one of its hosts; of `host` if that is given. */
   readonly state?: ListedState | undefined;
-  /** Started at this time, or later. */
+  /** Started at this time or later. */
   readonly since?: Date | undefined;
 }
 
-/** `running`: without a result, and it may still come. */
+/** `running`: no result yet. */
 export type ListedState = RunState | "running";
 
 /** A run without its outputs. */
@@ -246,7 +246,7 @@ export interface ListedHost {
 export interface ListedRuns {
   /** The newest first. */
   readonly runs: readonly ListedRun[];
-  /** Records that are damaged or cannot be read: what they would say is not in `runs`. */
+  /** How many records are damaged or cannot be read; they are not in `runs`. */
   readonly unreadable: number;
 }
 
@@ -268,12 +268,12 @@ export interface RunStore {
   /** The names of scripts that ran on one of the hosts, or on any if none is named, in alphabetical order. */
   scriptsSeen(hosts: readonly string[]): Promise<readonly string[]>;
   /**
-   * The newest runs that the filter lets through, with all that has been recorded until now.
+   * The newest runs that match, as recorded up to now.
    *
-   * @throws CtrlExecError `storage` when the folder of the records cannot be read, `busy` when others are at it for long
+   * @throws CtrlExecError `storage` if the records cannot be read, `busy` if other processes use the index for too long
    */
   list(filter: RunFilter): Promise<ListedRuns>;
-  /** Does now what would keep the next list() waiting. Never rejects; what went wrong is logged. */
+  /** Makes the next list() quick. Never rejects; a problem is logged. */
   prepareList(): Promise<void>;
   /** Removes expired records, and the oldest beyond max_records. Returns how many. */
   purge(): Promise<number>;

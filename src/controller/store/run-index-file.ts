@@ -1,12 +1,12 @@
-/** The file of the run index: a database that holds nothing that the run records do not say. */
+/** The file of the run index: a database without any fact of its own. */
 import { Database } from "bun:sqlite";
 import { closeSync, constants, fstatSync, openSync, rmSync } from "node:fs";
 import { readTextIfPresent } from "../../system/files/files.ts";
 import { requirePlain } from "../../system/files/plain-file.ts";
 
 /**
- * `version` is that of the file (system/files/file-version.ts); times are milliseconds. A damaged record has no
- * script. A host without a state has no result. `name` is what a host is found by.
+ * `version` is the record file's (system/files/file-version.ts); times are in milliseconds. A damaged record has no
+ * script, and a host without a result has no state. `name` is the host's name for lookups.
  */
 const SCHEMA = `
 CREATE TABLE run (
@@ -21,16 +21,16 @@ CREATE TABLE run_host (
 CREATE INDEX run_host_name ON run_host (name, reqid);
 `;
 
-/** Pages of the log that are moved into the file at once: more would keep others waiting for longer. */
+/** Pages moved from the WAL into the file at once; more would block the event loop for longer. */
 const CHECKPOINT_PAGES = 100;
 
 /**
- * Opens the index, or makes it.
+ * Opens the index, or creates it.
  *
- * WAL, so that somebody who looks into it with sqlite3 stops nobody. Nothing waits for the disk: the kernel
- * keeps what a killed process has written, and after a start of the machine the stamp is another.
+ * WAL mode, so that somebody who reads it with sqlite3 blocks nobody. No write waits for the disk: the kernel
+ * keeps what a killed process has written, and after a power cut the stamp no longer matches.
  *
- * @throws Error when it is damaged, of another version or from before the last start
+ * @throws Error if it is damaged, has another version, or is from before the last boot
  */
 export function openIndexFile(path: string): Database {
   const { O_RDWR, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants;
@@ -53,14 +53,14 @@ export function openIndexFile(path: string): Database {
   }
 }
 
-/** An index for one answer. */
+/** An index for a single answer. */
 export function openIndexInMemory(): Database {
   const index = new Database(":memory:");
   index.run(SCHEMA);
   return index;
 }
 
-/** Only who holds the lock of the index may: SQLite does not notice when an open file is replaced. */
+/** Only the holder of the index lock may call this: SQLite does not notice that an open file was replaced. */
 export function removeIndexFile(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
 }
@@ -72,7 +72,7 @@ function requireOurs(index: Database): void {
     .get() ?? { user_version: 0 };
   if (found === stamp) return;
   if (index.query("SELECT 1 FROM sqlite_schema").get() !== null) {
-    throw new Error("it is of another version, or from before the last start of this machine");
+    throw new Error("it has another version, or is from before the last boot");
   }
   index.transaction(() => {
     index.run(SCHEMA);
@@ -80,8 +80,8 @@ function requireOurs(index: Database): void {
   })();
 }
 
-/** Of what the tables are, and of this start of the machine. */
+/** Identifies the schema and this boot of the machine. */
 function stampOf(schema: string): number {
-  const start = readTextIfPresent("/proc/sys/kernel/random/boot_id") ?? "";
-  return Bun.hash.crc32(schema + start) | 0;
+  const boot = readTextIfPresent("/proc/sys/kernel/random/boot_id") ?? "";
+  return Bun.hash.crc32(schema + boot) | 0;
 }

@@ -1,4 +1,4 @@
-/** Questions to the run index. */
+/** Queries of the run index. */
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { dropUndefined } from "../../core/json.ts";
@@ -17,11 +17,11 @@ interface RunRow {
   readonly touched: number;
 }
 
-/** A run that nobody touches any more has lost its process, as stored-runs.ts says. */
+/** A run whose record is no longer touched has lost its process, as in stored-runs.ts. */
 const OVER = "(run.complete OR run.touched < $lost)";
 const STATE = `coalesce(run_host.state, iif(${OVER}, 'unknown', 'running'))`;
 
-/** @returns with it how many records are damaged */
+/** @returns the runs, and how many records are damaged */
 export function listIndexed(
   index: Database,
   filter: RunFilter,

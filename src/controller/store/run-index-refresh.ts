@@ -11,15 +11,14 @@ import { nameOf } from "./scripts-seen.ts";
 
 const RECORD = /^([0-9a-f]{16})\.json$/;
 
-/** Rows that are written in one transaction: short, and what it has done outlives a kill. */
+/** Rows per transaction: few enough for a short commit, and committed rows survive a kill. */
 const ROWS_TOGETHER = 1000;
 
 /**
- * Reads the records that are new or have changed, and drops those that are gone. Others get their turn every
- * few milliseconds.
+ * Reads new and changed records, and drops those that are gone. The event loop turns every few milliseconds.
  *
- * @returns how many records could not be read, so that the index may lack them
- * @throws CtrlExecError `storage` when the folder cannot be read, or what SQLite throws
+ * @returns how many records could not be read; the index lacks them
+ * @throws CtrlExecError `storage` if the folder cannot be read, or what SQLite throws
  */
 export async function refreshRunIndex(index: Database, folder: string): Promise<number> {
   const indexed = await indexedVersions(index);
@@ -70,14 +69,14 @@ async function namesIn(folder: string): Promise<string[]> {
 
 class IndexWriter {
   readonly #index: Database;
-  /** In the transaction under way; undefined outside of one. */
+  /** Rows in the open transaction; undefined outside a transaction. */
   #rows: number | undefined;
 
   constructor(index: Database) {
     this.#index = index;
   }
 
-  /** All that is known of a run gives way to what was found. */
+  /** Replaces everything about the run with what was found. */
   async replace(reqid: string, version: string, found: ReadSummary): Promise<void> {
     if (this.#rows === undefined) this.#index.run("BEGIN IMMEDIATE");
     this.#rows ??= 0;

@@ -1,12 +1,11 @@
 /**
- * The run index: which runs there were, beside the run records and made from them alone, so that it may be
- * thrown away at any time.
+ * The run index lists the runs. It is built from the run records alone, so it can be deleted at any time.
  *
- * Nobody writes it when a run starts or ends: whoever asks brings it up to date first, and so does `maintain`. A
- * run thus never waits for it, the records stay the one truth, and an index that nobody asks costs nothing.
+ * A run never writes it, at its start or its end: every query first brings the index up to date, and so does
+ * `maintain`. So no run waits for it, the records stay the only truth, and an unused index costs nothing.
  *
- * One process at a time uses it, under a lock that it waits for without blocking; SQLite's own waiting would
- * block the event loop of the API. The lock also makes it safe to replace the file.
+ * One process at a time uses it, under a file lock. Waiting for that lock does not block the event loop of the
+ * API, as SQLite's busy timeout would. The lock also makes it safe to replace the file.
  */
 import type { Database } from "bun:sqlite";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
@@ -18,7 +17,7 @@ import { openIndexFile, openIndexInMemory, removeIndexFile } from "./run-index-f
 import { listIndexed } from "./run-index-query.ts";
 import { refreshRunIndex } from "./run-index-refresh.ts";
 
-/** Long enough for whoever makes it anew from many records. */
+/** Enough for another process to rebuild the index from many records. */
 const WAIT_MS = 60_000;
 
 /** As the port says (RunStore.list). */
@@ -35,7 +34,7 @@ export async function listRuns(context: StoreContext, filter: RunFilter): Promis
   } catch (thrown) {
     if (thrown instanceof CtrlExecError) throw thrown;
     logFailure(context, thrown);
-    // On a disk that is full or read-only there is still an answer.
+    // There is an answer even if the disk is full or read-only.
     using index = openIndexInMemory();
     return await answer(index);
   }
@@ -46,7 +45,7 @@ export async function prepareRunIndex(context: StoreContext): Promise<void> {
   const { runs, runIndex } = paths(context.config);
   try {
     using lock = tryLock(lockPath(context.config, "run-index"));
-    // Whoever holds it does the same.
+    // The holder does the same work.
     if (lock === undefined) return;
     await withIndexFile(runIndex, async (index) => void (await refreshRunIndex(index, runs)));
   } catch (thrown) {
@@ -54,7 +53,7 @@ export async function prepareRunIndex(context: StoreContext): Promise<void> {
   }
 }
 
-/** Once more with a new file where anything is wrong with this one. */
+/** If anything is wrong with the file, tries once more with a new one. */
 async function withIndexFile<Value>(
   path: string,
   work: (index: Database) => Promise<Value>,

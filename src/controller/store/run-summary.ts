@@ -1,4 +1,4 @@
-/** What is listed of a run: all but what its script has printed. */
+/** What the run index stores of a run: everything but the outputs. */
 import { stat } from "node:fs/promises";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import type { RunState } from "../../core/run-state.ts";
@@ -11,11 +11,11 @@ import { asResult, type StoredRun, storedRun } from "./stored-run.ts";
 export interface RunSummary {
   readonly script: string;
   readonly submitter: string;
-  /** As the record has them. */
+  /** As in the record. */
   readonly started: string;
   readonly completed: string | null;
   readonly complete: boolean;
-  /** Milliseconds: when it was started, as far as that is known. */
+  /** When it was started, in milliseconds; if that is unknown, when it was completed or last written. */
   readonly began: number;
   readonly hosts: readonly HostSummary[];
 }
@@ -27,18 +27,18 @@ export interface HostSummary {
   readonly exit: number | null;
 }
 
-/** `touched` is when the record was last written: milliseconds. */
+/** `touched` is when the record was last written, in milliseconds. */
 export type ReadSummary =
   | { readonly kind: "run"; readonly touched: number; readonly run: RunSummary }
   | { readonly kind: "damaged"; readonly touched: number }
   | { readonly kind: "gone" };
 
-/** Characters of a text from which on it is not parsed with the rest. */
+/** A text of at least this many characters is not parsed with the rest. */
 const LONG_TEXT = 4096;
-/** A hundred MiB of output pass through, a piece at a time. */
+/** These may have a hundred MiB, which are never held. */
 const OUTPUTS = ["stdout", "stderr", "stdout_b64", "stderr_b64"];
 
-/** @throws CtrlExecError `storage` when the record cannot be read */
+/** @throws CtrlExecError `storage` if the record cannot be read */
 export async function readRunSummary(file: string): Promise<ReadSummary> {
   try {
     const touched = Math.floor((await stat(file)).mtimeMs);

@@ -40,7 +40,7 @@ export function scriptsSeen(config: ControllerConfig, hosts: readonly string[]):
   return [...names].sort();
 }
 
-/** What a host is found by, however it was typed. */
+/** The name to look a host up by, however it was typed. */
 export function nameOf(host: string): string {
   return (parseTarget(host)?.name ?? host).toLowerCase();
 }

@@ -71,7 +71,7 @@ export const CONTROLLER_EVENTS = {
   "run-index-fail": {
     level: "warning",
     fields: ["error", "path"],
-    when: "the index of the run records cannot be used or made; a list is made from the records",
+    when: "the index of the run records cannot be used or built; a list is built from the records",
   },
   "pairing-mode-start": { level: "info", fields: ["port"], when: "pairing-mode starts" },
   "pairing-mode-stop": { level: "info", fields: [], when: "pairing-mode ends" },

@@ -16,7 +16,7 @@ interface Text {
   /** The part, still as JSON, that has not been decoded yet. */
   raw: string;
   readonly decoded: PiecedText;
-  /** Nothing of it is wanted. */
+  /** Its content is not needed, and not held. */
   readonly skipped: boolean;
 }
 

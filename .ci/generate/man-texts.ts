@@ -1,4 +1,4 @@
-/** What the man pages say that no table holds. */
+/** The texts of the man pages that no table has. */
 import type { PageText } from "./man.ts";
 
 export const CONTROLLER_PAGE: PageText = {
@@ -11,7 +11,7 @@ export const CONTROLLER_PAGE: PageText = {
     "program runs on the control host.",
     "It keeps the private CA, pairs new hosts, and runs scripts on them over mutual",
     "TLS.",
-    "Which scripts a host runs is decided there, in its",
+    "Each host decides which scripts it runs, in its",
     ".Xr scripts.conf 5 .",
     ".Pp",
     "Options may stand anywhere before",
@@ -20,13 +20,13 @@ export const CONTROLLER_PAGE: PageText = {
     "A host is a registered name, a name or an address, with",
     ".Li :port",
     "after it if needed.",
-    "Every mode shows its own text with",
+    "Every mode shows its own help with",
     ".Fl -help .",
   ],
   files: [
     ["/etc/ctrl-exec/ctrl-exec.conf", "Configuration"],
     ["/etc/ctrl-exec/ca.key", "Key of the private CA, which never leaves this host"],
-    ["/var/lib/ctrl-exec/agents", "The registry, a file for each paired host"],
+    ["/var/lib/ctrl-exec/agents", "The registry, one file for each paired host"],
     ["/var/lib/ctrl-exec/runs", "Records of runs, for 24 hours"],
   ],
   more: {
@@ -56,7 +56,7 @@ export const AGENT_PAGE: PageText = {
     "program runs on each managed host.",
     "It obeys one control host, which it knows by its certificate, and runs what",
     ".Xr scripts.conf 5",
-    "lists, as the user it runs as itself.",
+    "lists, as its own user.",
     "A script gets its arguments as they were typed and a JSON object on standard",
     "input: script, args, reqid, peer_ip, username, token and timestamp.",
   ],
@@ -65,7 +65,7 @@ export const AGENT_PAGE: PageText = {
     ["/etc/ctrl-exec-agent/scripts.conf", "The allowlist"],
     ["/etc/ctrl-exec-agent/agent.crt", "This agent's certificate"],
     ["/etc/ctrl-exec-agent/ctrl-exec-serial", "Serial of the control host's certificate"],
-    ["/var/lib/ctrl-exec-agent", "Where those two lead, and the service may write"],
+    ["/var/lib/ctrl-exec-agent", "The folder of those two, which the service may write"],
     ["/etc/ctrl-exec-agent/revoked-serials", "Serials of certificates that are refused"],
   ],
   more: {
@@ -91,7 +91,7 @@ export const API_PAGE: PageText = {
     ".Nm",
     "program offers what",
     ".Xr ctrl-exec 1",
-    "does with hosts as JSON over HTTP, on port 7445 of the loopback address unless",
+    "does with hosts over HTTP, as JSON, on port 7445 of the loopback address unless",
     ".Xr ctrl-exec.conf 5",
     "says otherwise.",
     "Every route asks the auth hook first;",
@@ -119,8 +119,8 @@ const SYNTAX = [
   "A file whose name ends in",
   ".Pa .toml",
   "is read as TOML with the same keys.",
-  "A key that nobody knows is ignored with a warning in the log;",
-  "a value that does not fit is an error that names the line.",
+  "An unknown key is ignored with a warning in the log;",
+  "an invalid value is an error that names the line.",
 ];
 
 export const CONTROLLER_CONF_PAGE: PageText = {
@@ -146,7 +146,7 @@ export const SCRIPTS_CONF_PAGE: PageText = {
   section: 5,
   summary: "allowlist of the ctrl-exec agent",
   description: [
-    "What may run on this host: a script a line,",
+    "What may run on this host: one script on each line,",
     ".Li name = /absolute/path .",
     "A name holds letters, digits,",
     ".Li _",
@@ -156,7 +156,7 @@ export const SCRIPTS_CONF_PAGE: PageText = {
     "Lines that begin with",
     ".Li #",
     "are comments.",
-    "A bad line is skipped with a warning in the log and closes nothing but itself.",
+    "A bad line is skipped with a warning in the log and affects no other line.",
     "What is not listed does not run, whoever asks.",
     "The agent rereads the file on",
     ".Dv SIGHUP .",

@@ -127,7 +127,7 @@ const REQID_PARAMETER = {
   name: "reqid",
   in: "path",
   required: true,
-  description: "The run's id, as /run answers it.",
+  description: "The run's id, from the answer of /run.",
   schema: { type: "string", pattern: "^[0-9a-f]{16}$" },
   example: "a1b2c3d4e5f60718",
 };
@@ -155,7 +155,7 @@ function json(schema: string, example: unknown): JsonObject {
 
 const HEADERS = {
   "X-Request-Id": {
-    description: "The request's id, as the log has it; of a run also its reqid.",
+    description: "The request's id, as in the log; for a run also its reqid.",
     required: true,
     schema: { type: "string", pattern: "^[0-9a-f]{16}$" },
   },
@@ -227,7 +227,7 @@ const REFUSALS = {
     example: failed("request timeout", "the request did not come in time"),
   },
   409: {
-    description: "The script runs already on a host.",
+    description: "The script is already running on a host.",
     schema: "Locked",
     example: {
       ok: false,
@@ -244,18 +244,18 @@ const REFUSALS = {
   },
   415: {
     description:
-      "The body is packed, or not application/json and from a browser, or neither that nor JSON.",
+      "The body is compressed; or it is not application/json, and is not JSON or comes from a browser.",
     schema: "Error",
     example: failed("unsupported media type", "expected Content-Type: application/json"),
   },
   429: {
-    description: "Too many requests of this client are in flight.",
+    description: "Too many of this client's requests are in flight.",
     schema: "Error",
     example: failed("too many requests", "64 requests are in flight, most of them yours"),
     retry: true,
   },
   500: {
-    description: "A fault inside; the log has it under the request's id.",
+    description: "An internal fault; the log has it under the request's id.",
     schema: "Error",
     example: failed("server error", "see the log of the control host for REQID=a1b2c3d4e5f60718"),
   },

@@ -40,7 +40,7 @@ export const hostSchema = z
   .refine((text) => parseTarget(text) !== undefined, {
     error: "expected a host, host:port or address",
   })
-  .describe("A registered host name, any host name or an address, with its port if it has one.");
+  .describe("A registered host name, or any host name or address, with a port if needed.");
 
 const hosts = z
   .array(hostSchema, { error: "expected a non-empty array of hosts" })
@@ -48,7 +48,7 @@ const hosts = z
   .meta({
     uniqueItems: true,
     description:
-      "Each host once, at most max_hosts of them (500 unless configured). At one address each port is a host.",
+      "Each host once, at most max_hosts of them (500 unless configured). Each port of an address counts as a host.",
   });
 
 /** Most characters in a name that a request may ask for, listed or not: each host's result repeats it. */
@@ -83,7 +83,7 @@ export const runRequest = requestSchema({
   args: z
     .array(argument, { error: "expected an array of strings" })
     .default([])
-    .describe("Passed to the script as they are; no shell sees them."),
+    .describe("Passed to the script unchanged; no shell sees them."),
   wait: z
     .boolean({ error: "expected true or false" })
     .default(true)
@@ -93,7 +93,7 @@ export const runRequest = requestSchema({
 });
 
 export const discoveryRequest = requestSchema({
-  hosts: hosts.optional().describe("All registered hosts when left out."),
+  hosts: hosts.optional().describe("All registered hosts if left out."),
   username,
   token,
 });
@@ -135,9 +135,7 @@ export const runAnswer = z.object({
   recorded: z
     .literal(false)
     .optional()
-    .describe(
-      "The record of the run lacks some of this: it could not be written. Absent otherwise.",
-    ),
+    .describe("The run's record is incomplete, because it could not be written. Absent otherwise."),
 });
 
 export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });
@@ -149,14 +147,16 @@ export const statusAnswer = z.object({
   ok,
   ...runReport.shape,
   reqid,
-  results: z.array(runResult.extend({ reqid: z.string() })).describe("Of the hosts that are done."),
+  results: z
+    .array(runResult.extend({ reqid: z.string() }))
+    .describe("For the hosts that are done."),
 });
 
 export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
 
 const refused = z.literal(false);
 
-const hint = z.string().optional().describe("What to do about it, where there is something.");
+const hint = z.string().optional().describe("What to do about it, if anything.");
 
 export const errorAnswer = z.object({
   ok: refused,
@@ -167,7 +167,7 @@ export const errorAnswer = z.object({
 
 export const deniedAnswer = z.object({
   ok: refused,
-  error: z.string().describe("The auth hook's word."),
+  error: z.string().describe("The auth hook's reason."),
   code: z.int().min(1).max(3).describe("1 generic, 2 bad credentials, 3 insufficient privilege."),
 });
 
@@ -175,7 +175,7 @@ export const lockedAnswer = z.object({
   ok: refused,
   error: z.literal("locked"),
   code: z.literal(4),
-  conflicts: z.array(z.string()).describe("host:script that runs already."),
+  conflicts: z.array(z.string()).describe("host:script pairs that are already running."),
   hint,
 });
 

@@ -8,7 +8,7 @@ const rtt = text.check(z.describe(RUN_RESULT_WORDS.rtt));
 const status = z.enum(["ok", "error"]);
 const failure = z
   .exactOptional(text)
-  .check(z.describe("Why there is no answer; absent when there is one."));
+  .check(z.describe("Why there is no answer; absent if there is one."));
 
 export const pingResult = z.object({
   host: text,
@@ -22,7 +22,7 @@ export const pingResult = z.object({
     .exactOptional(z.int())
     .check(
       z.describe(
-        "Seconds by which its clock is ahead of this host's, when that is a minute or more.",
+        "Seconds by which its clock is ahead of this host's, if that is a minute or more.",
       ),
     ),
 });

@@ -9,13 +9,13 @@ export const runReport = z.object({
   reqid: runResult.shape.reqid,
   script: text,
   hosts: z.array(text).check(z.describe("Every host of the run.")),
-  results: z.array(runResult).check(z.describe("Of the hosts that are done.")),
-  pending: z.array(text).check(z.describe("The hosts that are still out.")),
+  results: z.array(runResult).check(z.describe("For the hosts that are done.")),
+  pending: z.array(text).check(z.describe("The hosts that have not answered yet.")),
   complete: z.boolean(),
-  submitter: text.check(z.describe("Who asked for the run, as they called themselves.")),
+  submitter: text.check(z.describe("The user name with which the run was submitted.")),
   /** ISO 8601, like `completed`. Empty in records of 0.8. */
   started: text,
-  completed: z.nullable(text).check(z.describe("Null while hosts are out.")),
+  completed: z.nullable(text).check(z.describe("Null until all hosts are done.")),
 });
 
 /** In memory: outputs may be long texts. */

@@ -35,17 +35,17 @@ type Members = z.output<typeof runResult>;
 
 /** What the members mean, for the API's document, which is generated on demand. */
 export const RUN_RESULT_WORDS = {
-  exit: "The script's own code; 126 killed or not executable; -1 none, see state.",
+  exit: "The script's exit status; 126 if killed or not executable; -1 if none, see state.",
   rtt: "Milliseconds with their unit: 42ms.",
   reqid: "16 hex digits.",
   state:
-    "Whether the script ran. ended: it ran and is over. never-ran: it did not, so running it again repeats nothing. unknown: the host may have been asked and no result came, so it may have run or still be running.",
+    "Whether the script ran. ended: it ran and has ended. never-ran: it did not, so running it again repeats nothing. unknown: the host may have been asked and no result came, so it may have run or still be running.",
   error: "What went wrong; always there unless state is ended.",
-  stdout_b64: "The exact bytes, base64, when they are not UTF-8.",
+  stdout_b64: "The exact bytes, base64, if they are not UTF-8.",
   signal: "The signal that ended the script.",
   timed_out: "The agent ended the script because its `timeout` was over.",
   stdout_dropped:
-    "Bytes of output that are not here: beyond what the agent keeps, or what could be recorded.",
+    "Bytes of output that were dropped: more than the agent keeps, or than could be recorded.",
 } as const satisfies Partial<Record<keyof Members, string>>;
 
 type Output = "stdout" | "stderr" | "stdout_b64" | "stderr_b64";

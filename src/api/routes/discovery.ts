@@ -8,7 +8,7 @@ const shared = {
   summary: "What hosts may run, and their tags",
   answers: {
     200: {
-      description: "Every host by its name, and with its port where two would read the same.",
+      description: "Every host by name, with its port if two would look the same.",
       schema: discoveryAnswer,
       example: {
         ok: true,
@@ -37,7 +37,7 @@ export const discoveryGet = defineRoute({
 export const discoveryPost = defineRoute({
   ...shared,
   method: "POST",
-  description: "Asks the hosts that are named, or every registered host.",
+  description: "Asks the named hosts, or every registered host.",
   request: discoveryRequest,
   bodyOptional: true,
   requestExample: { hosts: ["web-01"] },

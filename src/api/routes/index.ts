@@ -8,7 +8,7 @@ export const index = defineRoute({
   method: "GET",
   path: "/",
   summary: "Every route, and where the documents are",
-  description: "A start for a person or a program that knows nothing else of this API.",
+  description: "An entry point for people and programs that know nothing else about this API.",
   answers: {
     200: {
       description: "The routes.",

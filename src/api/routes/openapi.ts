@@ -8,7 +8,7 @@ export const openapi = defineRoute({
   method: "GET",
   path: "/openapi.json",
   summary: "This API as an OpenAPI 3.1 document",
-  description: "Made from the schemas that validate the requests.",
+  description: "Generated from the schemas that validate the requests.",
   answers: {
     200: { description: "The document.", schema: openapiAnswer, example: { openapi: "3.1.0" } },
   },

@@ -8,7 +8,7 @@ export const ping = defineRoute({
   method: "POST",
   path: "/ping",
   summary: "Test mTLS to hosts; show certificate expiry and version",
-  description: "Asks every host in parallel. A host that fails is a result, not an error.",
+  description: "Asks every host in parallel. A host that fails gets a result, not an error.",
   request: pingRequest,
   requestExample: { hosts: ["web-01", "db-01:7450"] },
   answers: {

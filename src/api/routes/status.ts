@@ -9,9 +9,10 @@ export const status = defineRoute({
   path: "/status/{reqid}",
   summary: "A run's record, from the moment it was accepted",
   description: [
-    "Says which hosts are done and which are still out; complete tells whether all are. Records are",
-    "kept for run_retention (24 hours), and for less where max_records is full. The auth hook is told the run's id and who",
-    "submitted it; a run that it hides from the caller, whom it lets ask for others, is not found.",
+    "Says which hosts are done and which have not answered yet; complete says whether all are done.",
+    "Records are kept for run_retention (24 hours), or for less once they take max_records. The auth",
+    "hook is told the run's id and who submitted it; a run that it hides only from this caller is answered",
+    "as not found.",
   ].join("\n"),
   answers: {
     200: {

@@ -101,6 +101,28 @@ const FOLDER_BANS: readonly { from: string; to: readonly string[]; why: string }
   },
 ];
 
+/** What the store shows of itself: what it is given, what can be asked of it, and the shape of a record. */
+const STORE_PORTS: readonly string[] = ["host.ts", "ports.ts", "agent-record.ts"];
+
+/** Who reaches behind them, and why. Behind them are files; another store has none. */
+const BEHIND_THE_PORTS: readonly { file: RegExp; to: readonly string[]; why: string }[] = [
+  {
+    file: /^src\/cli\/controller\/setting\.ts$/,
+    to: ["file-store.ts"],
+    why: "It opens the store.",
+  },
+  {
+    file: /^src\/(controller\/(trust\/|upkeep\/(mend-credentials|rotation)\.|pairing\/desk\.|access\/open-files\.)|cli\/controller\/setup-ca\.)/,
+    to: ["paths.ts"],
+    why: "The keys and certificates of the CA and of this host itself are its own files, wherever the rest is kept.",
+  },
+  {
+    file: /^src\/controller\/(trust\/credential|fleet\/(dial-setting|kept-dialler))\.ts$/,
+    to: ["paths.ts", "rotation-state.ts", "revocations.ts"],
+    why: "Which credential is in force is decided with those files at hand, before a handshake, in one go.",
+  },
+];
+
 /** The files whose imports cross a ban above, and why they may. */
 const EXCEPTIONS: readonly { file: string; to: Place; why: string }[] = [
   {
@@ -297,7 +319,16 @@ function whyBanned(file: string, from: Place, wanted: string): string | undefine
     return undefined;
   }
   const banned = ROOM_BANS.find((ban) => ban.from.includes(from) && ban.to.includes(to));
-  return (banned ?? folderBan(file, target))?.why;
+  return (banned ?? folderBan(file, target))?.why ?? whyBehindThePorts(file, target);
+}
+
+function whyBehindThePorts(file: string, target: string): string | undefined {
+  const [, name] = /^src\/controller\/store\/(.+)$/.exec(target) ?? [];
+  if (name === undefined || STORE_PORTS.includes(name)) return undefined;
+  if (file.startsWith("src/controller/store/")) return undefined;
+  return BEHIND_THE_PORTS.some((one) => one.file.test(file) && one.to.includes(name))
+    ? undefined
+    : "Faces and use-cases know the store by its ports; what is behind them may be another store one day.";
 }
 
 function folderBan(file: string, target: string): { readonly why: string } | undefined {
@@ -353,6 +384,8 @@ describe("the checker refuses", () => {
     ["src/system/a.ts", 'export { x } from "../pki/x.ts";', "do not judge certificates"],
     ["src/controller/a.ts", 'const x = await import("../agent/x.ts"); x;', "share only the wire"],
     ["src/controller/fleet/a.ts", 'import type { X } from "../runs/x.ts";', "hung in"],
+    ["src/controller/runs/a.ts", 'import { x } from "../store/paths.ts"; x();', "by its ports"],
+    ["src/cli/a.ts", 'import type { X } from "../controller/store/registry.ts";', "by its ports"],
     ["src/controller/inventory/a.ts", 'import { x } from "../upkeep/x.ts"; x();', "subscribes"],
     ["src/controller/deep/a.ts", 'import "../../agent/x.ts";', "share only the wire"],
     ["src/agent/a.ts", 'const x = require("../controller/x.ts"); x;', "control host's powers"],
@@ -423,7 +456,7 @@ describe("the checker allows", () => {
     ["src/cli/a.ts", 'import manifest from "../../package.json"; manifest;'],
     ["src/api/a.ts", 'import { x } from "../controller/x.ts"; x();'],
     ["src/controller/runs/a.ts", 'import { x } from "../fleet/x.ts"; x();'],
-    ["src/controller/fleet/a.ts", 'import { x } from "../store/x.ts"; x();'],
+    ["src/controller/fleet/a.ts", 'import { x } from "../store/ports.ts"; x();'],
     ["src/controller/a.ts", 'await import("../pki/x.ts"); await import("../system/x.ts");'],
     [
       "src/system/a.ts",

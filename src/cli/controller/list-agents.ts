@@ -42,7 +42,7 @@ export const listAgents = defineVerb({
     const controller = await openController(options);
     const { config, now, store } = controller;
     const { agents, broken } = await store.registry.read();
-    const statusOf = statusReader(controller);
+    const statusOf = await statusReader(controller);
     const clocks = judgeClock(await store.clocks.known(agents), now());
     const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));
     const list = [...agents.values()].map((record) => {

@@ -1,5 +1,4 @@
 import { unpairAgent } from "../../controller/inventory/agents.ts";
-import { paths } from "../../controller/store/paths.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
@@ -34,7 +33,7 @@ export const unpair = defineVerb({
     }
     const until = expiry ?? "a date that its damaged record did not say";
     io.out(screenLine`Unpaired ${hostname}. Its certificate stays valid until ${until}.\n`);
-    const list = paths(controller.config).revoked;
+    const list = controller.store.certificates.revocationList;
     io.err(
       `Until then it can still answer where it is called by its address. unpair --revoke would have revoked it too; now its serial can be put into ${list}, or verify_agent_identity = strict be set.\n`,
     );

@@ -10,14 +10,14 @@ import {
   givenTwice,
   labelsOf,
   type ResolvedTarget,
+  recordedAddress,
   socketAddress,
   targetKey,
   targetOf,
   typedHost,
 } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import { recordedAddress } from "../store/host-index.ts";
-import type { Registered } from "../store/registry.ts";
+import type { Registered } from "../store/ports.ts";
 import { type AuthRequest, authorize, type Caller } from "./authorize.ts";
 
 type AuthAction = Omit<AuthRequest, "hosts">;

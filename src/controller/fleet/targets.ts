@@ -10,7 +10,8 @@ import {
 } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import { within } from "../../system/deadline.ts";
-import type { AgentRecord, Registered } from "../store/registry.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
+import type { Registered } from "../store/ports.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
 
@@ -156,4 +157,9 @@ export async function dialAddress(
     () => record.ip,
   );
   return await within(waitMs, found, () => record.ip);
+}
+
+/** Where the record says that its host is; undefined when it has no address. */
+export function recordedAddress({ ip, port }: AgentRecord): string | undefined {
+  return ip === "" ? undefined : socketAddress(ip, port);
 }

@@ -7,9 +7,7 @@ import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { targetOf } from "../fleet/targets.ts";
 import type { ApprovalOptions } from "../pairing/desk.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
-import { issuedTo } from "../store/issued.ts";
-import { paths } from "../store/paths.ts";
-import type { Registered } from "../store/registry.ts";
+import type { Registered } from "../store/ports.ts";
 
 export interface Unpaired {
   readonly hostname: string;
@@ -39,7 +37,7 @@ export async function unpairAgent(
     const { hostname, record } = await agentToRemove(controller, typed);
     // Read under the lock: a renewal signs under it, so a certificate that it has just signed is revoked as
     // well.
-    const known = revoke ? knownSerials(controller, { hostname, record }) : [];
+    const known = revoke ? await knownSerials(controller, { hostname, record }) : [];
     const revoked = [...new Set([...asked, ...known])];
     // Revoke first: after a crash in between, the host can be unpaired again.
     if (revoked.length > 0) {
@@ -68,9 +66,12 @@ async function agentToRemove(controller: Controller, typed: string): Promise<Age
 }
 
 /** Every serial of the host that is recorded here. */
-function knownSerials({ config, now }: Controller, { hostname, record }: AgentToRemove): Serial[] {
+async function knownSerials(
+  { now, store }: Controller,
+  { hostname, record }: AgentToRemove,
+): Promise<readonly Serial[]> {
   const noted = readSerialLine(record?.serial ?? "");
-  const issued = issuedTo(config, hostname, now());
+  const issued = await store.certificates.issuedTo(hostname, now());
   return noted === undefined ? issued : [...issued, noted];
 }
 
@@ -79,9 +80,9 @@ function knownSerials({ config, now }: Controller, { hostname, record }: AgentTo
  * that takes as long as the host likes. Empty if there is no need to ask.
  */
 async function askForSerial(controller: Controller, agent: AgentToRemove): Promise<Serial[]> {
-  if (knownSerials(controller, agent).length > 0) return [];
+  if ((await knownSerials(controller, agent)).length > 0) return [];
   const { hostname, record } = agent;
-  const hint = `Put the serial into ${paths(controller.config).revoked} by hand, then unpair without --revoke.`;
+  const hint = `Put the serial into ${controller.store.certificates.revocationList} by hand, then unpair without --revoke.`;
   if (record === undefined) {
     throw new CtrlExecError(
       "not-found",

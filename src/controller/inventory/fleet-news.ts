@@ -3,8 +3,8 @@
  * asks the fleet passes it each outcome, and lets it record what has changed once all have come.
  */
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
-import type { AgentRecord } from "../store/registry.ts";
 import { type Contact, rememberContacts } from "./contacts.ts";
 
 export class FleetNews {

@@ -10,8 +10,8 @@ import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
-import type { AgentRecord } from "../store/registry.ts";
 import { FleetNews } from "./fleet-news.ts";
 
 /** Subscribers to a ping. */

@@ -4,15 +4,8 @@ import { lowerAscii } from "../../core/net/host-name.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import { HostIndex } from "./host-index.ts";
-import type { RegisteredAddress, RegistryStore } from "./ports.ts";
-import {
-  agentFinder,
-  changeAgents,
-  findAgent,
-  type Registered,
-  type Registry,
-  readRegistry,
-} from "./registry.ts";
+import type { Registered, RegisteredAddress, Registry, RegistryStore } from "./ports.ts";
+import { agentFinder, changeAgents, findAgent, readRegistry } from "./registry.ts";
 
 export class FileRegistry implements RegistryStore {
   readonly #config: ControllerConfig;

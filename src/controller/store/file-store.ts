@@ -2,26 +2,44 @@
 import { FileLocks } from "./file-locks.ts";
 import { FileRegistry } from "./file-registry.ts";
 import type { StoreContext } from "./host.ts";
+import { hasExpired, issuedTo, noteIssued, pruneIssued } from "./issued.ts";
 import { forgetClock, knownClocks, rememberClocks } from "./known-clocks.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
 import { addRequest, FilePairing, leaveAnswer } from "./pairing-files.ts";
+import { paths } from "./paths.ts";
 import type { Store } from "./ports.ts";
 import { rememberPushedOut } from "./pushed-out.ts";
 import { purgeRunRecords } from "./record-space.ts";
 import { lockRegistry, removeAgent, writeAgent } from "./registry.ts";
-import { addRevoked } from "./revocations.ts";
+import { addRevoked, readRevoked } from "./revocations.ts";
+import { readRotation, rotationProblems, rotationState, writeRotation } from "./rotation-state.ts";
 import { FileRunRecord } from "./run-record.ts";
 import { scriptsSeen } from "./scripts-seen.ts";
 import { readRunRecord, submitterOf } from "./stored-runs.ts";
 
 export function openFileStore(context: StoreContext): Store {
-  const { config } = context;
+  const { config, log } = context;
   return {
     registry: new FileRegistry(config),
     clocks: {
       known: async (agents) => knownClocks(config, agents),
       remember: async (offsets) => rememberClocks(context, offsets),
       forget: async (hostname) => forgetClock(context, hostname),
+    },
+    certificates: {
+      note: (certificate) => noteIssued(config, certificate),
+      issuedTo: async (hostname, now) => issuedTo(config, hostname, now),
+      hasExpired: async (now) => hasExpired(config, now),
+      prune: (now) => pruneIssued(config, now),
+      revoked: async () => readRevoked(config),
+      revocationList: paths(config).revoked,
+    },
+    rotation: {
+      read: async () => readRotation(config),
+      state: async () => rotationState(config, log),
+      problems: async () => rotationProblems(config),
+      commit: async (current, previous, now) => writeRotation(config, current, previous, now),
     },
     pairing: new FilePairing(config),
     locks: new FileLocks(context),
@@ -45,6 +63,14 @@ export function openFileStore(context: StoreContext): Store {
         rememberPushedOut: async (id) => rememberPushedOut(config, id),
         revoke: async (serials, comment) => addRevoked(config, serials, comment),
       });
+    },
+    async upkeep(work) {
+      using _lock = await lockMaintenance(config);
+      return await work();
+    },
+    async upkeepIfFree(work) {
+      using lock = tryLockMaintenance(config);
+      return lock === undefined ? undefined : await work();
     },
     removeLeftovers: async () => removeLeftovers(config),
   };

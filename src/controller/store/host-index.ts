@@ -10,8 +10,7 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { isHostName } from "../../core/net/host-name.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
 import { inSlices } from "../../system/in-slices.ts";
-import { socketAddress } from "../fleet/targets.ts";
-import type { AgentRecord } from "./agent-record.ts";
+import { recordedAddress, socketAddress } from "../fleet/targets.ts";
 import { paths } from "./paths.ts";
 import { readHost, recordFiles } from "./registry.ts";
 
@@ -110,9 +109,4 @@ export class HostIndex {
       address: found?.kind === "agent" ? recordedAddress(found.record) : undefined,
     };
   }
-}
-
-/** The address in the record; undefined if it has none. */
-export function recordedAddress({ ip, port }: AgentRecord): string | undefined {
-  return ip === "" ? undefined : socketAddress(ip, port);
 }

@@ -22,7 +22,7 @@ interface IssuedCertificate {
 /** @throws CtrlExecError `storage`: a certificate that cannot be noted is not handed out */
 export async function noteIssued(
   config: ControllerConfig,
-  { serial, notAfter, commonName }: CertificateFacts,
+  { serial, notAfter, commonName }: Pick<CertificateFacts, "serial" | "notAfter" | "commonName">,
 ): Promise<void> {
   using _lock = await takeLock(lockPath(config, "issued"));
   appendLine(paths(config).issued, `${serial} ${isoSeconds(notAfter)} ${commonName}`, 0o640);

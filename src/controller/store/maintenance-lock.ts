@@ -1,21 +1,21 @@
 /** Only one process at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
-import type { HostContext } from "./host.ts";
 import { lockPath } from "./paths.ts";
 
 /** Undefined if another process holds it. */
-export function tryLockMaintenance(controller: HostContext): HeldLock | undefined {
-  return tryLock(lockPath(controller.config, "maintenance"));
+export function tryLockMaintenance(config: ControllerConfig): HeldLock | undefined {
+  return tryLock(lockPath(config, "maintenance"));
 }
 
 /** A pass may wait for dead hosts; this is how long a person's command waits for the pass. */
 const WAIT_MS = 60_000;
 
 /** @throws CtrlExecError `busy` if another process still holds it after a minute */
-export async function lockMaintenance(controller: HostContext): Promise<HeldLock> {
+export async function lockMaintenance(config: ControllerConfig): Promise<HeldLock> {
   try {
-    return await takeLock(lockPath(controller.config, "maintenance"), WAIT_MS);
+    return await takeLock(lockPath(config, "maintenance"), WAIT_MS);
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError) || thrown.code !== "busy") throw thrown;
     throw new CtrlExecError(

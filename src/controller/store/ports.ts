@@ -5,19 +5,22 @@
  * test/unit/controller/store/store-suite.ts.
  */
 import type { ClockSighting } from "../../core/clock.ts";
+import type { CtrlExecError } from "../../core/errors.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import type { RunState } from "../../core/run-state.ts";
 import type { Serial } from "../../core/serial.ts";
 import type { CodeCovers } from "../../core/wire/confirmation-code.ts";
 import type { PairingAnswer } from "../../core/wire/messages.ts";
+import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { AgentRecord } from "./agent-record.ts";
-import type { Registered, Registry } from "./registry.ts";
 
 export interface Store {
   readonly registry: RegistryStore;
   readonly clocks: ClockStore;
+  readonly certificates: CertificateStore;
+  readonly rotation: RotationStore;
   readonly pairing: PairingStore;
   readonly locks: LockStore;
   readonly runs: RunStore;
@@ -28,6 +31,15 @@ export interface Store {
    * @throws CtrlExecError `busy` if another one does not finish
    */
   exclusively<Result>(change: (writer: Writer) => Promise<Result>): Promise<Result>;
+  /**
+   * One at a time, across processes, changes certificates and serials: set-up, rotation, broadcast, renewal. Waits a
+   * minute for another.
+   *
+   * @throws CtrlExecError `busy` when it is still at it
+   */
+  upkeep<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** The same without waiting: undefined, and nothing done, when another is at it. */
+  upkeepIfFree<Result>(work: () => Promise<Result>): Promise<Result | undefined>;
   /** Removes what killed writes have left. Never rejects. */
   removeLeftovers(): Promise<void>;
 }
@@ -46,6 +58,28 @@ export interface Writer {
   rememberPushedOut(id: string): Promise<void>;
   /** Certificates with these serials are not accepted from now on. */
   revoke(serials: readonly Serial[], comment: string): Promise<void>;
+}
+
+/**
+ * A host in the registry. A record that cannot be used still counts as a record: its host must not pass as
+ * unregistered, because then nobody would check its name (T05).
+ */
+export type Registered =
+  | { readonly kind: "agent"; readonly record: AgentRecord }
+  | { readonly kind: "broken"; readonly broken: BrokenRecord };
+
+/** A record that cannot be used, named so that somebody can mend it; it never hides the others. */
+export interface BrokenRecord {
+  /** In lower case, from the name of its file, which may not be a valid host name. */
+  readonly hostname: string;
+  /** Names the file and says what to do. */
+  readonly problem: CtrlExecError;
+}
+
+export interface Registry {
+  /** By lower-case host name. */
+  readonly agents: ReadonlyMap<string, AgentRecord>;
+  readonly broken: readonly BrokenRecord[];
 }
 
 /** Names are host names in any case. A record that cannot be used does not hide others. */
@@ -71,6 +105,47 @@ export interface RegisteredAddress {
   readonly address: string;
   /** Undefined for the usual one. */
   readonly port: number | undefined;
+}
+
+/** What the CA has signed, and what it has revoked. */
+export interface CertificateStore {
+  /** @throws CtrlExecError `storage`: what cannot be noted is not handed out */
+  note(certificate: Pick<CertificateFacts, "serial" | "notAfter" | "commonName">): Promise<void>;
+  /** Serials of every certificate of the name that was signed here and has not expired. */
+  issuedTo(hostname: string, now: Date): Promise<readonly Serial[]>;
+  hasExpired(now: Date): Promise<boolean>;
+  /** Forgets those that have expired. */
+  prune(now: Date): Promise<void>;
+  /** @throws CtrlExecError `config` when one cannot be read: an unread revocation would trust */
+  revoked(): Promise<ReadonlySet<Serial>>;
+  /** Where a person finds the revocations, and adds to them. */
+  readonly revocationList: string;
+}
+
+export interface RotationState {
+  readonly currentSerial: Serial;
+  readonly previousSerial: Serial | undefined;
+  readonly rotatedAt: Date | undefined;
+  /** Until then, agents that missed the new serial are still told it, under the earlier one. */
+  readonly overlapExpires: Date | undefined;
+}
+
+export type StoredRotation =
+  | { readonly kind: "none" }
+  | { readonly kind: "state"; readonly state: RotationState }
+  /** Nothing is decided or deleted because of it. */
+  | { readonly kind: "corrupt"; readonly reason: string };
+
+/** The last rotation of this control host's certificate. */
+export interface RotationStore {
+  /** @throws CtrlExecError `config` if it exists but cannot be read */
+  read(): Promise<StoredRotation>;
+  /** The state, or undefined when there is none; a corrupt one is logged. */
+  state(): Promise<RotationState | undefined>;
+  /** What is wrong with it, and what to do; empty when nothing is. */
+  problems(): Promise<readonly CtrlExecError[]>;
+  /** The one write that makes a rotation happen. */
+  commit(current: Serial, previous: Serial, now: Date): Promise<void>;
 }
 
 /** What the hosts' clocks have said compared with this host's. */

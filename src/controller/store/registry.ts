@@ -11,30 +11,7 @@ import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../../sys
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
 import { lockPath, paths } from "./paths.ts";
-
-export type { AgentRecord } from "./agent-record.ts";
-
-/**
- * A host in the registry. A record that cannot be used still counts as a record: its host must not pass as
- * unregistered, because then nobody would check its name (T05).
- */
-export type Registered =
-  | { readonly kind: "agent"; readonly record: AgentRecord }
-  | { readonly kind: "broken"; readonly broken: BrokenRecord };
-
-/** A record that cannot be used, named so that somebody can mend it; it never hides the others. */
-export interface BrokenRecord {
-  /** In lower case, from the name of its file, which may not be a valid host name. */
-  readonly hostname: string;
-  /** Names the file and says what to do. */
-  readonly problem: CtrlExecError;
-}
-
-export interface Registry {
-  /** By lower-case host name. */
-  readonly agents: ReadonlyMap<string, AgentRecord>;
-  readonly broken: readonly BrokenRecord[];
-}
+import type { BrokenRecord, Registered, Registry } from "./ports.ts";
 
 /** @throws CtrlExecError `config` if the folder itself cannot be read */
 export function readRegistry(config: ControllerConfig): Registry {

@@ -7,6 +7,7 @@ import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { addDays, isoSeconds } from "../../core/time.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
+import type { RotationState, StoredRotation } from "./ports.ts";
 
 const serial = z.pipe(
   z.string(),
@@ -27,20 +28,6 @@ const stored = z.object({
   rotated_at: time,
   overlap_expires: time,
 });
-
-export interface RotationState {
-  readonly currentSerial: Serial;
-  readonly previousSerial: Serial | undefined;
-  readonly rotatedAt: Date | undefined;
-  /** Until then, agents that missed the new serial are still told it, under the earlier one. */
-  readonly overlapExpires: Date | undefined;
-}
-
-export type StoredRotation =
-  | { readonly kind: "none" }
-  | { readonly kind: "state"; readonly state: RotationState }
-  /** Nothing is decided or deleted because of it. */
-  | { readonly kind: "corrupt"; readonly reason: string };
 
 /** @throws CtrlExecError `config` if it exists but cannot be read */
 export function readRotation(config: ControllerConfig): StoredRotation {

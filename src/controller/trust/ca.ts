@@ -22,8 +22,6 @@ import {
   writeWhole,
 } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
-import { noteIssued } from "../store/issued.ts";
-import { lockMaintenance } from "../store/maintenance-lock.ts";
 import { paths } from "../store/paths.ts";
 import { requireRightClock } from "../upkeep/clock-check.ts";
 import { keptText } from "./credential.ts";
@@ -33,7 +31,10 @@ const CA_NAME = "ctrl-exec CA";
 /** Makes the CA. @throws CtrlExecError `exists` if there is one already */
 export async function setupCa(controller: Controller): Promise<CertificateFacts> {
   // Of two concurrent calls, the second would put its key beside the first one's certificate (T30).
-  using _lock = await lockMaintenance(controller);
+  return await controller.store.upkeep(() => makeCa(controller));
+}
+
+async function makeCa(controller: Controller): Promise<CertificateFacts> {
   const { config, log, now } = controller;
   const { caKey, caCert } = paths(config);
   if (readTextIfPresent(caCert) !== undefined) {
@@ -93,7 +94,7 @@ function derSerial(serial: Serial): string {
 
 /** @throws CtrlExecError `config` if the CA cannot sign now */
 async function sign(
-  { config, now }: Controller,
+  { config, now, store }: Controller,
   wanted: Pick<IssueOptions, "commonName" | "publicKey" | "days" | "backdate" | "serial">,
 ): Promise<CertificateFacts> {
   const { caKey, caCert } = paths(config);
@@ -118,7 +119,7 @@ async function sign(
     now: now(),
   });
   const certificate = readCertificate(pem, "the new certificate");
-  await noteIssued(config, certificate);
+  await store.certificates.note(certificate);
   return certificate;
 }
 
@@ -161,15 +162,16 @@ export async function setupController(
 ): Promise<CertificateFacts> {
   const { config, log } = controller;
   await requireRightClock(controller, "make this host's certificate", force);
-  using _lock = await lockMaintenance(controller);
-  const { keyPem, certificate } = await makeOwnCredential(controller);
-  const { credentials, inForce } = paths(config);
-  // The copy of an earlier one would otherwise be restored over it.
-  removeIfPresent(inForce);
-  writeWhole(config.key, keyPem, 0o600);
-  writeWhole(config.cert, certificate.pem, 0o644);
-  ensureFolder(credentials, 0o700);
-  writeWhole(inForce, keptText(keyPem, certificate), 0o600);
-  log({ event: "setup-ctrl-exec", serial: certificate.serial });
-  return certificate;
+  return await controller.store.upkeep(async () => {
+    const { keyPem, certificate } = await makeOwnCredential(controller);
+    const { credentials, inForce } = paths(config);
+    // The copy of an earlier one would otherwise be restored over it.
+    removeIfPresent(inForce);
+    writeWhole(config.key, keyPem, 0o600);
+    writeWhole(config.cert, certificate.pem, 0o644);
+    ensureFolder(credentials, 0o700);
+    writeWhole(inForce, keptText(keyPem, certificate), 0o600);
+    log({ event: "setup-ctrl-exec", serial: certificate.serial });
+    return certificate;
+  });
 }

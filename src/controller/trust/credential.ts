@@ -25,7 +25,8 @@ import {
 } from "../../system/files/files.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
 import { paths } from "../store/paths.ts";
-import { readRotation, type StoredRotation } from "../store/rotation-state.ts";
+import type { StoredRotation } from "../store/ports.ts";
+import { readRotation } from "../store/rotation-state.ts";
 
 export interface ControllerCredential {
   readonly certificate: CertificateFacts;

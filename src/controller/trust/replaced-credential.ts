@@ -10,7 +10,6 @@ import type { Serial } from "../../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
 import { paths } from "../store/paths.ts";
-import { writeRotation } from "../store/rotation-state.ts";
 import { keep, markAgents, placeSteps, type RotationStep } from "../upkeep/rotation.ts";
 import { keptText, loadCredentials } from "./credential.ts";
 
@@ -36,13 +35,13 @@ export async function restoreCredential(controller: Controller): Promise<Serial 
 
 /** The writes, in order; none if there is nothing to restore. */
 export function restoreSteps(controller: Controller): RotationStep[] {
-  const { config, now } = controller;
+  const { config, now, store } = controller;
   const { current, replacement } = loadCredentials(config, now());
   if (replacement === undefined) return [];
   const inForce = current.certificate.serial;
   const other = replacement.certificate.serial;
   return [
-    { name: "commit", run: () => writeRotation(config, inForce, other, now()) },
+    { name: "commit", run: () => store.rotation.commit(inForce, other, now()) },
     { name: "keep the other", run: () => keep(controller, replacement) },
     { name: "stage", run: () => keep(controller, current) },
     { name: "mark", run: () => markAgents(controller) },

@@ -4,7 +4,7 @@ import { type RotationView, type SerialStatus, serialStatus } from "../../core/r
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
-import { type RotationState, rotationProblems, rotationState } from "../store/rotation-state.ts";
+import type { RotationState } from "../store/ports.ts";
 import { loadCredential, replacementProblems } from "./credential.ts";
 
 export interface AgentSerial {
@@ -26,8 +26,8 @@ export interface SerialReport {
 
 /** `serial-status`. @throws CtrlExecError `config` if this host has no usable credential */
 export async function serialReport(controller: HostContext): Promise<SerialReport> {
-  const { config, log, now, store } = controller;
-  const rotation = rotationState(config, log);
+  const { config, now, store } = controller;
+  const rotation = await store.rotation.state();
   const view = viewOf(controller, rotation);
   const { agents, broken } = await store.registry.read();
   return {
@@ -41,15 +41,15 @@ export async function serialReport(controller: HostContext): Promise<SerialRepor
     })),
     problems: [
       ...replacementProblems(config, now()),
-      ...rotationProblems(config),
+      ...(await store.rotation.problems()),
       ...broken.map(({ problem }) => problem),
     ],
   };
 }
 
 /** @throws CtrlExecError `config` when this host has no usable credential */
-export function rotationView(controller: HostContext): RotationView {
-  return viewOf(controller, rotationState(controller.config, controller.log));
+export async function rotationView(controller: HostContext): Promise<RotationView> {
+  return viewOf(controller, await controller.store.rotation.state());
 }
 
 function viewOf({ config, now }: HostContext, rotation: RotationState | undefined): RotationView {
@@ -61,9 +61,11 @@ function viewOf({ config, now }: HostContext, rotation: RotationState | undefine
  * Returns a function that tells an agent's status. A host without a usable credential has nothing to compare
  * with, so the record decides.
  */
-export function statusReader(controller: HostContext): (record: AgentRecord) => SerialStatus {
+export async function statusReader(
+  controller: HostContext,
+): Promise<(record: AgentRecord) => SerialStatus> {
   try {
-    const view = rotationView(controller);
+    const view = await rotationView(controller);
     return (record) => serialStatus(record, view, controller.now());
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;

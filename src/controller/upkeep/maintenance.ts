@@ -3,9 +3,6 @@ import { CtrlExecError, inOneLine, messageOf } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";
 import { dropExpiredRequests } from "../pairing/queue.ts";
-import { hasExpired, pruneIssued } from "../store/issued.ts";
-import { lockMaintenance, tryLockMaintenance } from "../store/maintenance-lock.ts";
-import { rotationProblems } from "../store/rotation-state.ts";
 import { restoreCredential } from "../trust/replaced-credential.ts";
 import { broadcastSerial } from "./broadcast.ts";
 import { requireBelievedClock } from "./clock-check.ts";
@@ -76,7 +73,7 @@ export async function maintainOnce(
   controller: Controller,
   force = false,
 ): Promise<MaintenanceReport> {
-  const { config, log, now, store } = controller;
+  const { log, now, store } = controller;
   const problems = new Set<string>();
   let misconfigured = false;
   /** If one task fails, the others are still done. */
@@ -93,55 +90,55 @@ export async function maintainOnce(
       return undefined;
     }
   };
-  const lock = await attempt("lock", () => ({ held: tryLockMaintenance(controller) }));
-  if (lock === undefined) return { ...NOTHING, problems: [...problems], misconfigured };
-  if (lock.held === undefined) return { ...NOTHING, busy: true };
-  using _held = lock.held;
-  const registry = await attempt("registry", () => store.registry.read());
-  for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
-  const rotation = await attempt("rotation-state", () => rotationProblems(config));
-  for (const problem of rotation ?? []) problems.add(inOneLine(problem));
-  const mended = await attempt("mend", () => mendCredentials(controller));
-  await attempt("mend-overlap", () => mendOverlap(controller));
-  await attempt("finish-rotation", () => finishRotation(controller));
-  const replacedBy = await attempt("restore", () => restoreCredential(controller));
-  const rotated = await attempt("rotate", () => rotateIfDue(controller, force));
-  // Tell agents first, so that after a long pause none is given up that could have been reached.
-  const told = await attempt("broadcast", () => broadcastSerial(controller));
-  const marked = await attempt("stale", () => giveUp(controller, force));
-  const stale = marked ?? [];
-  // If nobody could be told, nobody is given up: the clock may have jumped years ahead.
-  if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
-  const renewals = await attempt("renew", async () => {
-    const { agents } = await store.registry.read();
-    return await renewAgents(controller, dueForRenewal(controller, agents.values()), force);
-  });
-  const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
-  const expiredRuns = await attempt("runs", () => store.runs.purge());
-  await store.runs.prepareList();
-  await attempt("locks", () => store.locks.dropUnused());
-  await store.removeLeftovers();
-  if (marked !== undefined && hasExpired(config, now())) {
-    await attempt("issued", async () => {
-      await requireBelievedClock(controller, "drop notes of expired certificates", force);
-      await pruneIssued(config, now());
+  const pass = async (): Promise<MaintenanceReport> => {
+    const registry = await attempt("registry", () => store.registry.read());
+    for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
+    const rotation = await attempt("rotation-state", () => store.rotation.problems());
+    for (const problem of rotation ?? []) problems.add(inOneLine(problem));
+    const mended = await attempt("mend", () => mendCredentials(controller));
+    await attempt("mend-overlap", () => mendOverlap(controller));
+    await attempt("finish-rotation", () => finishRotation(controller));
+    const replacedBy = await attempt("restore", () => restoreCredential(controller));
+    const rotated = await attempt("rotate", () => rotateIfDue(controller, force));
+    // Told first, so that after a long rest nobody is given up who could have been reached.
+    const told = await attempt("broadcast", () => broadcastSerial(controller));
+    const marked = await attempt("stale", () => giveUp(controller, force));
+    const stale = marked ?? [];
+    // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
+    if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
+    const renewals = await attempt("renew", async () => {
+      const { agents } = await store.registry.read();
+      return await renewAgents(controller, dueForRenewal(controller, agents.values()), force);
     });
-  }
-  return {
-    busy: false,
-    mended: mended ?? [],
-    replacedBy,
-    rotated: rotated?.newSerial,
-    confirmed: told?.confirmed ?? [],
-    pending: (told?.pending ?? []).filter(({ host }) => !stale.includes(host)),
-    stale,
-    renewed: renewals?.renewed ?? [],
-    notRenewed: renewals?.notRenewed ?? [],
-    expiredRequests: expiredRequests ?? 0,
-    expiredRuns: expiredRuns ?? 0,
-    problems: [...problems],
-    misconfigured,
+    const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
+    const expiredRuns = await attempt("runs", () => store.runs.purge());
+    await store.runs.prepareList();
+    await attempt("locks", () => store.locks.dropUnused());
+    await store.removeLeftovers();
+    await attempt("issued", async () => {
+      if (marked === undefined || !(await store.certificates.hasExpired(now()))) return;
+      await requireBelievedClock(controller, "drop notes of expired certificates", force);
+      await store.certificates.prune(now());
+    });
+    return {
+      busy: false,
+      mended: mended ?? [],
+      replacedBy,
+      rotated: rotated?.newSerial,
+      confirmed: told?.confirmed ?? [],
+      pending: (told?.pending ?? []).filter(({ host }) => !stale.includes(host)),
+      stale,
+      renewed: renewals?.renewed ?? [],
+      notRenewed: renewals?.notRenewed ?? [],
+      expiredRequests: expiredRequests ?? 0,
+      expiredRuns: expiredRuns ?? 0,
+      problems: [...problems],
+      misconfigured,
+    };
   };
+  const outcome = await attempt("lock", async () => ({ report: await store.upkeepIfFree(pass) }));
+  if (outcome === undefined) return { ...NOTHING, problems: [...problems], misconfigured };
+  return outcome.report ?? { ...NOTHING, busy: true };
 }
 
 /**
@@ -171,16 +168,16 @@ export interface RotationReport extends Rotated {
  * @throws CtrlExecError when nothing was rotated
  */
 export async function rotateNow(controller: Controller, force = false): Promise<RotationReport> {
-  const { config } = controller;
-  using _lock = await lockMaintenance(controller);
-  const replaced = rotationProblems(config).map(
-    ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written again." }),
-  );
-  const rotated = await rotate(controller, force);
-  const { confirmed, pending } = await broadcastSerial(controller);
-  const { registry } = controller.store;
-  const broken = (await registry.read()).broken.map(({ problem }) => problem);
-  return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };
+  const { store } = controller;
+  return await store.upkeep(async () => {
+    const replaced = (await store.rotation.problems()).map(
+      ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written again." }),
+    );
+    const rotated = await rotate(controller, force);
+    const { confirmed, pending } = await broadcastSerial(controller);
+    const broken = (await store.registry.read()).broken.map(({ problem }) => problem);
+    return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };
+  });
 }
 
 export interface CheckLoop {

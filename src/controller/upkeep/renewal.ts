@@ -21,9 +21,7 @@ import { askHost, type FleetDialler, type HostProblem, parallelLimit } from "../
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
-import { noteIssued } from "../store/issued.ts";
-import type { Registered } from "../store/registry.ts";
-import { readRevoked } from "../store/revocations.ts";
+import type { Registered } from "../store/ports.ts";
 import { requireRightClock } from "./clock-check.ts";
 
 /** When the agent's certificate is due, according to its record; undefined if the record does not say. */
@@ -116,7 +114,7 @@ async function renewAgent(
     const csr = await askForRequest(dialler, target, reqid);
     const { judgeCsr } = await import("../../pki/csr.ts");
     const { publicKey } = judgeCsr(csr, target.name);
-    await noteUnknown(dialler, target);
+    await noteUnknown(controller, dialler, target);
     const certificate = await signIfUnchanged(controller, target, publicKey);
     handedOver = true;
     await deliver(dialler, target, {
@@ -138,11 +136,15 @@ async function renewAgent(
  * A certificate of 0.8 is not recorded here. Record it before another replaces it in the agent's record, or
  * unpair --revoke would miss it.
  */
-async function noteUnknown(dialler: FleetDialler, target: ResolvedTarget): Promise<void> {
+async function noteUnknown(
+  { store }: Controller,
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+): Promise<void> {
   const { record } = target;
   if (record === undefined || readSerialLine(record.serial) !== undefined) return;
   const shown = await shownCertificate(dialler, target);
-  await noteIssued(dialler.config, { ...shown, commonName: record.hostname });
+  await store.certificates.note({ ...shown, commonName: record.hostname });
 }
 
 /**
@@ -154,11 +156,11 @@ async function signIfUnchanged(
   { name, record }: ResolvedTarget,
   publicKey: Buffer,
 ): Promise<CertificateFacts> {
-  const { config, store } = controller;
+  const { store } = controller;
   const { signHost } = await import("../trust/ca.ts");
   return await store.exclusively(async () => {
     const present = await store.registry.find(name);
-    const problem = changeOf(record, present, readRevoked(config));
+    const problem = changeOf(record, present, await store.certificates.revoked());
     if (problem !== undefined) {
       throw new CtrlExecError("untrusted", `Cannot renew ${name}: ${problem} meanwhile`);
     }

@@ -33,7 +33,6 @@ import {
 } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
 import { paths } from "../store/paths.ts";
-import { readRotation, rotationState, writeRotation } from "../store/rotation-state.ts";
 import {
   type ControllerCredential,
   keptSerial,
@@ -63,7 +62,7 @@ export interface RotationPlan {
  * @throws CtrlExecError `config` if the current credential cannot be used: nobody could be told
  */
 export async function planRotation(controller: Controller): Promise<RotationPlan> {
-  const { config, now } = controller;
+  const { config, now, store } = controller;
   const old = loadCredential(config, now());
   const { makeOwnCredential } = await import("../trust/ca.ts");
   const next: ControllerCredential = { ...(await makeOwnCredential(controller)), ca: old.ca };
@@ -75,7 +74,7 @@ export async function planRotation(controller: Controller): Promise<RotationPlan
     steps: [
       { name: "keep the old", run: () => keep(controller, old) },
       { name: "stage the new", run: () => keep(controller, next) },
-      { name: "commit", run: () => writeRotation(config, newSerial, oldSerial, now()) },
+      { name: "commit", run: () => store.rotation.commit(newSerial, oldSerial, now()) },
       { name: "mark", run: () => markAgents(controller) },
       ...placeSteps(controller, next),
     ],
@@ -121,14 +120,14 @@ export interface Rotated {
  * @throws CtrlExecError, which is also logged
  */
 export async function rotate(controller: Controller, force: boolean): Promise<Rotated> {
-  const { config, log, store } = controller;
+  const { log, store } = controller;
   try {
     await requireRightClock(controller, "rotate this host's certificate", force);
     await mendCredentials(controller);
     await finishRotation(controller);
     const plan = await planRotation(controller);
     for (const step of plan.steps) await step.run();
-    const overlapExpires = rotationState(config, log)?.overlapExpires;
+    const overlapExpires = (await store.rotation.state())?.overlapExpires;
     const agents = (await store.registry.read()).agents.size;
     const { oldSerial, newSerial } = plan;
     log({
@@ -164,8 +163,8 @@ export async function rotateIfDue(
  * lock.
  */
 export async function finishRotation(controller: Controller): Promise<void> {
-  const { config, now } = controller;
-  const rotation = readRotation(config);
+  const { config, now, store } = controller;
+  const rotation = await store.rotation.read();
   if (rotation.kind !== "state") return;
   const current = loadCredential(config, now());
   const { serial } = current.certificate;
@@ -182,7 +181,7 @@ export async function finishRotation(controller: Controller): Promise<void> {
  */
 export async function markAgents(controller: Controller): Promise<string[]> {
   const { log, now, store } = controller;
-  const view = rotationView(controller);
+  const view = await rotationView(controller);
   const stale: string[] = [];
   const givenUp: string[] = [];
   await store.registry.change((record) => {
@@ -207,19 +206,20 @@ export async function markAgents(controller: Controller): Promise<string[]> {
  * clock is right now.
  */
 export async function mendOverlap(controller: Controller): Promise<void> {
-  const { config, now } = controller;
-  const rotation = readRotation(config);
+  const { now, store } = controller;
+  const rotation = await store.rotation.read();
   if (rotation.kind !== "state") return;
   const { currentSerial, previousSerial, rotatedAt } = rotation.state;
   if (rotatedAt === undefined || previousSerial === undefined) return;
   if (secondsSince(rotatedAt, now()) !== undefined) return;
   const { kind, seen } = await checkClock(controller);
-  if (kind === "fine" && seen > 0) writeRotation(config, currentSerial, previousSerial, now());
+  if (kind === "fine" && seen > 0)
+    await store.rotation.commit(currentSerial, previousSerial, now());
 }
 
 /** Whether a rotation's overlap has ended and there is still something to give up or drop. */
 export async function overlapIsOver({ config, now, store }: Controller): Promise<boolean> {
-  const rotation = readRotation(config);
+  const rotation = await store.rotation.read();
   if (rotation.kind !== "state") return false;
   const { currentSerial, overlapExpires } = rotation.state;
   if (overlapExpires === undefined || overlapExpires > now()) return false;
@@ -237,8 +237,8 @@ export async function overlapIsOver({ config, now, store }: Controller): Promise
  * force, before that those that are neither side of the rotation nor known to any agent.
  */
 export async function dropEarlier({ config, now, store }: Controller): Promise<void> {
-  const rotation = readRotation(config);
-  // Without a valid rotation.json it is unknown what is still needed.
+  const rotation = await store.rotation.read();
+  // Without a sound rotation.json nobody knows what is still needed.
   if (rotation.kind !== "state") return;
   const { currentSerial, previousSerial, overlapExpires } = rotation.state;
   const over = overlapExpires !== undefined && overlapExpires <= now();

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { otherPortHint, unregisteredHint } from "../../../../src/controller/fleet/target-hints.ts";
 import { targetOf } from "../../../../src/controller/fleet/targets.ts";
-import type { AgentRecord } from "../../../../src/controller/store/registry.ts";
+import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 
 const record = { hostname: "web-01", port: 7450 } as AgentRecord;
 const registered = { kind: "agent", record } as const;

@@ -72,7 +72,7 @@ test("T30 rotate-cert waits for a pass of the check loop", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   const { rotation } = paths(fleet.controller.config);
-  const lock = tryLockMaintenance(fleet.controller);
+  const lock = tryLockMaintenance(fleet.controller.config);
   const rotating = rotateNow(fleet.controller);
   await meanwhile(agent);
   expect(existsSync(rotation)).toBe(false);
@@ -87,7 +87,7 @@ test("T30 setup-ctrl-exec waits for a rotation: key and certificate are of one o
   const { key, cert } = fleet.controller.config;
   const pair = () => [key, cert].map((file) => readFileSync(file, "utf8"));
   const before = pair();
-  const lock = tryLockMaintenance(fleet.controller);
+  const lock = tryLockMaintenance(fleet.controller.config);
   const setting = setupController(fleet.controller);
   await meanwhile(agent);
   expect(pair()).toEqual(before);
@@ -100,7 +100,7 @@ test("T30 ping leaves the renewal to a pass that is under way", async () => {
   await using fleet = await LocalFleet.create([`cert_backdate = ${400 * 86_400}`]);
   await fleet.addAgent("web-01");
   fleet.passDays(355);
-  const lock = tryLockMaintenance(fleet.controller);
+  const lock = tryLockMaintenance(fleet.controller.config);
   expect(await fleet.pingFailures(["web-01"])).toEqual([]);
   expect(fleet.log.of("renew")).toEqual([]);
   lock?.release();

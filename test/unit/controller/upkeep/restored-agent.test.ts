@@ -87,7 +87,7 @@ test("a restored agent that cannot be renewed at once is renewed by the check lo
   await using fleet = await oldEnoughFleet();
   const { controller } = fleet;
   await withItsOldCertificate(fleet);
-  const lock = tryLockMaintenance(controller);
+  const lock = tryLockMaintenance(controller.config);
   await fleet.pingFailures(["web-01"]);
   lock?.release();
   expect((await maintainOnce(controller)).renewed).toEqual(["web-01"]);

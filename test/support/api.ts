@@ -7,7 +7,7 @@ import { parseFields } from "./log-socket.ts";
 export interface ApiAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** The answer's JSON; undefined when it has none. */
+  /** The answer's JSON; undefined if it has none. */
   readonly json: unknown;
   readonly text: string;
 }
@@ -82,7 +82,7 @@ export class TestApi implements AsyncDisposable {
     return lines.filter((fields) => fields.ACTION === action);
   }
 
-  /** Sends bytes as they are and returns everything that comes until the connection is closed. */
+  /** Sends raw bytes and returns everything that is received until the connection is closed. */
   async raw(bytes: string | Uint8Array): Promise<string> {
     const socket = connect({ port: this.port, host: "127.0.0.1" });
     const { promise, resolve } = Promise.withResolvers<string>();

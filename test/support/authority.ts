@@ -10,7 +10,7 @@ import type { ControlHost } from "./fleet.ts";
 export interface HostCredential {
   readonly cert: string;
   readonly key: string;
-  /** Of the CA that signed it. */
+  /** The CA that signed it. */
   readonly ca: string;
   readonly serial: string;
 }
@@ -35,7 +35,7 @@ export class Authority {
     this.#key = keyPem;
   }
 
-  /** A CA of its own, with the same name as everyone's unless told otherwise. */
+  /** Makes its own CA, by default with the usual name. */
   static async create(wishes: { name?: string; now?: Date } = {}): Promise<Authority> {
     const { name = "ctrl-exec CA", now = new Date() } = wishes;
     const key = await generateKeyPem("ec");

@@ -25,21 +25,25 @@ export interface RunOptions {
   readonly input?: string;
   /** The name it is called by, as `exec -a` sets it. */
   readonly argv0?: string;
-  /** It writes no file beyond this many blocks of the shell's `ulimit -f`, root neither: a full disk. */
+  /**
+   * It writes no file beyond this many blocks of the shell's `ulimit -f`, not even as root: like a full disk.
+   */
   readonly blocks?: number;
   /** It may open this many files at once: `ulimit -n`. */
   readonly files?: number;
-  /** It runs as this user; for root alone. */
+  /** It runs as this user; only for root. */
   readonly user?: number | undefined;
-  /** A command that starts it: it changes what is inherited, and executes what is put behind it. */
+  /** A command that starts it: it changes what is inherited, and executes the command appended to it. */
   readonly startedBy?: readonly string[];
-  /** It gets no inotify instance: in a user namespace, where no other program notices. */
+  /** It gets no inotify instance, in its own user namespace, so that no other program is affected. */
   readonly withoutInotify?: boolean;
-  /** It has a network of its own, as these commands leave it (network.ts), and mounts: in a user namespace too. */
+  /**
+   * It has its own network, set up by these commands (network.ts), and its own mounts, in a user namespace too.
+   */
   readonly network?: readonly string[] | undefined;
 }
 
-/** What a command is put behind to run as another user; for root alone. */
+/** The beginning of a command that runs as another user; only for root. */
 export function asUser(user: number): string[] {
   return ["setpriv", `--reuid=${user}`, "--clear-groups"];
 }
@@ -60,7 +64,7 @@ function limited(
   return withoutInotify ? ["unshare", "-Ur", ...shell] : shell;
 }
 
-/** Nothing of the caller's environment reaches the program but what a login gives. */
+/** Only what a login provides reaches the program, nothing else of the caller's environment. */
 export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}) {
   return {
     PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -101,7 +105,7 @@ export async function runCommand(
   return { status, out: new TextDecoder().decode(bytes), err, bytes };
 }
 
-/** What a stream has brought so far. */
+/** What a stream has delivered so far. */
 class Watched {
   text = "";
   #ended = false;
@@ -134,7 +138,7 @@ class Watched {
   }
 }
 
-/** A program that goes on, with its stdout and stderr read as they come. */
+/** A running program, with its stdout and stderr read as they arrive. */
 export class Running {
   readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   readonly #out = new Watched();
@@ -163,7 +167,7 @@ export class Running {
     return this.#err.text;
   }
 
-  /** Waits until stderr has a match. Fails when the program ends without one. */
+  /** Waits until stderr has a match. Fails if the program ends without one. */
   async seen(pattern: RegExp): Promise<RegExpExecArray> {
     return await this.#err.seen(pattern);
   }
@@ -173,7 +177,7 @@ export class Running {
     return await this.#out.seen(pattern);
   }
 
-  /** Waits for its own end and for all that it printed; returns its exit status. */
+  /** Waits for its end and for all of its output; returns its exit status. */
   async ended(): Promise<number> {
     const status = await this.child.exited;
     await this.#read;

@@ -1,6 +1,7 @@
 /**
- * A program as the first process of a container without an init: process ids, mounts and root folder of its own, and
- * neither /dev/log nor a service manager. The network is the host's. Any user may make one, as its root.
+ * A program as the first process of a container without an init: with its own process ids, mounts and root
+ * folder, and neither /dev/log nor a service manager. The network is the host's. Any user may make one, and is
+ * root in it.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { ROOT } from "./documents.ts";
 import type { TestFolder } from "./folder.ts";
 import { until } from "./folder.ts";
 
-/** Folders of the host that it sees, besides the test's own. */
+/** The host's folders that it sees, besides the test's own. */
 const SHOWN = ["/usr", "/bin", "/lib", "/lib64", "/etc", join(ROOT, "dist")];
 const DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
 
@@ -27,7 +28,7 @@ export class Contained implements AsyncDisposable {
   readonly running: Running;
 
   constructor(folder: TestFolder, name: ProgramName, args: readonly string[]) {
-    // The mount on it is seen in the container alone.
+    // Only the container sees the mount on it.
     const root = folder.join(".root");
     folder.write(".root/mounted-over", "");
     const startedBy = [

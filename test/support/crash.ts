@@ -1,4 +1,4 @@
-/** kill -9 at moments that the victim's own writes set, so that no clock has to be guessed. */
+/** kill -9 at moments given by the victim's own writes, so that no timing has to be guessed. */
 import { type FSWatcher, watch } from "node:fs";
 import type { Running } from "./binary.ts";
 

@@ -1,4 +1,7 @@
-/** A host that answers nothing at all, on loopback: its queue of connections is full, so that more are dropped. */
+/**
+ * A host on loopback that answers nothing at all: its queue of connections is full, so further ones are
+ * dropped.
+ */
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
 import { until } from "./folder.ts";
@@ -22,7 +25,7 @@ const SOCK_STREAM = 1;
 const F_SETFL = 4;
 const O_NONBLOCK = process.platform === "darwin" ? 0x4 : 0x800;
 
-/** More than a queue for none holds. */
+/** More than a queue of length zero holds. */
 const CALLERS = 4;
 
 export class DeadHost implements Disposable {
@@ -56,7 +59,7 @@ export class DeadHost implements Disposable {
     await until("somebody calls", () => calls() > CALLERS);
   }
 
-  /** Lets in whoever calls again. */
+  /** Accepts whoever calls again. */
   revive(): void {
     const [listener = -1, ...callers] = this.#descriptors.splice(0);
     this.#descriptors.push(listener);

@@ -7,7 +7,7 @@ export const ROOT = join(import.meta.dir, "..", "..");
 export interface Block {
   /** `docs/INSTALL.md:12` */
   readonly place: string;
-  /** The words behind the fence: `sh`, `ini agent.conf`, `json`. */
+  /** The words after the fence: `sh`, `ini agent.conf`, `json`. */
   readonly info: string;
   readonly text: string;
 }

@@ -1,4 +1,4 @@
-/** Something with a real agent's certificate that behaves as a test says. */
+/** A peer with a real agent's certificate that behaves as a test says. */
 import { readFileSync } from "node:fs";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { TestAgent } from "./fleet.ts";
@@ -14,7 +14,7 @@ export class FakeAgent implements Disposable {
   }
 
   /**
-   * Listens on the agent's port in its place.
+   * Listens on the agent's port instead of it.
    *
    * @param onRequest called for each request's first bytes, which tests send in one piece
    * @param host 0.0.0.0 stands for as many hosts as there are addresses in 127.0.0.0/8
@@ -43,7 +43,7 @@ export class FakeAgent implements Disposable {
     return fake;
   }
 
-  /** Hangs up on everybody, as an agent does that is restarted. */
+  /** Hangs up on everybody, like an agent that is restarted. */
   hangUp(): void {
     for (const socket of this.#open) socket.destroy();
   }

@@ -1,4 +1,4 @@
-/** A control host that a test plays: it takes a pairing request and answers whatever it likes. */
+/** A control host played by a test: it takes a pairing request and answers whatever it likes. */
 import { createPublicKey } from "node:crypto";
 import { x509 } from "../../src/pki/x509-library.ts";
 import type { Authority, HostCredential } from "./authority.ts";
@@ -25,9 +25,9 @@ export interface FalseControllerOptions {
   readonly authority: Authority;
   /** The second response; undefined closes the connection instead. */
   readonly answer: (asked: Asked, honest: HonestAnswer) => unknown;
-  /** The first response, in the place of the honest one. */
+  /** The first response, instead of the honest one. */
   readonly pending?: unknown;
-  /** What is sent behind the server's own certificate in the handshake; default its CA. */
+  /** What is sent after the server's own certificate in the handshake; default its CA. */
   readonly chain?: string;
   readonly server?: HostCredential;
 }

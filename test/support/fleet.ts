@@ -19,9 +19,9 @@ export interface AgentOptions {
   readonly config?: readonly string[];
   /** Allowlist: name to shell script body, written executable. */
   readonly scripts?: Readonly<Record<string, string>>;
-  /** Lines for scripts.conf as they are. */
+  /** Further lines for scripts.conf, unchanged. */
   readonly allowlist?: readonly string[];
-  /** As `approve` is told; by its address when nothing is. */
+  /** Options for `approve`; by default, the agent is dialled by its address. */
   readonly approve?: ApprovalOptions;
   readonly env?: Readonly<Record<string, string>>;
   /** Sends its log lines to the control host's log socket instead of its stderr. */
@@ -57,7 +57,7 @@ export class ControlHost implements AsyncDisposable {
     return host;
   }
 
-  /** What a command of this host works with, for set-up inside the test's process. */
+  /** What a command of this host uses, for set-up inside the test's process. */
   async controller(): Promise<Controller> {
     return await localController(this.config, readFileSync(this.config, "utf8"));
   }
@@ -68,7 +68,7 @@ export class ControlHost implements AsyncDisposable {
     this.folder.write("control/ctrl-exec.conf", `${text}${lines.join("\n")}\n`);
   }
 
-  /** Runs `ctrl-exec <mode> ...` of this control host; put script arguments behind "--" yourself. */
+  /** Runs `ctrl-exec <mode> ...` of this control host; put script arguments after "--" yourself. */
   async run(
     mode: string,
     args: readonly string[] = [],
@@ -104,7 +104,7 @@ export class ControlHost implements AsyncDisposable {
     return finished;
   }
 
-  /** Starts pairing-mode (without a terminal) when it does not run; returns its port. */
+  /** Starts pairing-mode (without a terminal) if it is not running; returns its port. */
   async pairingPort(): Promise<number> {
     this.#pairing ??= new Running("ctrl-exec", this.withSetting(["pairing-mode"]));
     const match = await this.#pairing.seen(/Waiting for pairing requests on port (\d+)/);
@@ -206,7 +206,7 @@ export class TestAgent {
     return await runProgram("ctrl-exec-agent", this.withSetting(mode, args), options);
   }
 
-  /** The mode with this agent's `--config`, and `--log` where the mode has it. */
+  /** The mode with this agent's `--config`, and `--log` if the mode has it. */
   withSetting(mode: string, args: readonly string[] = []): string[] {
     const takesLog = mode === "serve" || mode === "request-pairing";
     const log = takesLog ? ["--log", this.#host.log.path] : [];

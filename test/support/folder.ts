@@ -48,7 +48,7 @@ export class TestFolder implements Disposable {
   }
 }
 
-/** Every file below the folder, by its path, with what it holds; the files of locks are left out. */
+/** Every file in the folder, by its path, with its content; lock files are left out. */
 export function contents(folder: string): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true });
   return Object.fromEntries(

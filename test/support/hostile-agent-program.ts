@@ -1,6 +1,6 @@
 /**
- * An agent that answers whatever it is asked with as many bytes as a test says, made while they are
- * sent. It is a process of its own: what it does takes no time of the test's.
+ * An agent that answers every request with as many bytes as a test says, generated while they are sent. It is a
+ * separate process, so that its work takes none of the test's time.
  *
  * Arguments: folder of agent.crt and agent.key, port, address, beginning, piece, how often, end.
  */
@@ -42,6 +42,6 @@ server.on("secureConnection", (socket) => {
   socket.once("data", () => void answer(socket));
 });
 server.on("tlsClientError", () => undefined);
-// Ends with the test, however that ends.
+// Ends when the test does, however that ends.
 process.stdin.on("end", () => process.exit()).resume();
 server.listen(Number(port), host, () => console.log("listening"));

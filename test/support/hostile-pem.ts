@@ -1,4 +1,4 @@
-/** PEM that is made so that a reader which tries every way of reading it takes minutes (T61). */
+/** PEM made so that a reader that tries every way of reading it takes minutes (T61). */
 
 /** Headers that go on over several lines, in thousands of ways, and fit nothing; a block that ends the search. */
 const HEADERS = `-----BEGIN CERTIFICATE REQUEST-----\na: b\n${"    x\n".repeat(12)}\n`;

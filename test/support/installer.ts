@@ -8,7 +8,10 @@ export const INSTALLER = join(ROOT, "install.sh");
 
 export const SHELLS: readonly (readonly string[])[] = [["dash"], ["bash"], ["busybox", "ash"]];
 
-/** Does what the compiled binary does, without its hundred megabytes to copy each time. @returns its path */
+/**
+ * Makes a script that does what the compiled binary does, to avoid copying a hundred megabytes each time.
+ * @returns its path
+ */
 export function standIn(folder: TestFolder): string {
   return folder.script("ctrl-exec", `exec ${BINARY} "$@"`);
 }

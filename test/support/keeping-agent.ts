@@ -1,7 +1,7 @@
 /**
- * Run as a program of its own: an agent that keeps connections, so that it can hang up while the
- * test's process stands still. Of standard input the first line is its credential, as JSON; at the next
- * it ends. Prints its port.
+ * Runs as a separate program: an agent that keeps connections, so that it can hang up while the test's process
+ * is stopped. Of standard input the first line is its credential, as JSON; at the next it ends. Prints its
+ * port.
  */
 import { createServer } from "node:tls";
 import { jsonAnswer } from "./fake-agent.ts";

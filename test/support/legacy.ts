@@ -1,6 +1,6 @@
 /**
- * A control host and an agent as 0.8 leaves them, made with OpenSSL and the documented files alone:
- * RSA keys, X.509 v1 certificates, serials that count up, a registry with 0.8's fields.
+ * A control host and an agent as 0.8 leaves them, made only with OpenSSL and the documented files: RSA keys,
+ * X.509 v1 certificates, serials that count up, a registry with 0.8's fields.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { freePort } from "../../src/system/net/free-port.ts";
@@ -47,7 +47,7 @@ export async function makeLegacyHosts(folder: TestFolder): Promise<LegacyHosts> 
   folder.write("agent/ca.crt", readFileSync(control("ca.crt")));
   const agentPort = freePort();
   const end = await runOpenssl(["x509", "-noout", "-enddate", "-in", agent("agent.crt")]);
-  // 0.8 knows no port in its records: the test gives it with the host.
+  // 0.8 has no port in its records: the test gives it with the host.
   const record = {
     hostname: "old-01",
     ip: "127.0.0.1",

@@ -1,7 +1,7 @@
-/** A link that leads here and there, as an attacker swaps one between a check and its use. */
+/** A link that changes its target, as an attacker swaps one between a check and its use. */
 import { renameSync, symlinkSync } from "node:fs";
 
-/** Puts a link to the target in the place of what is there, in one step. */
+/** Replaces whatever is there by a link to the target, in one step. */
 export function swapLink(link: string, target: string): void {
   symlinkSync(target, `${link}.new`);
   renameSync(`${link}.new`, link);

@@ -80,7 +80,7 @@ export class LocalFleet implements AsyncDisposable {
     this.#now = addDays(this.#now, days);
   }
 
-  /** The same control host as a process that has just started sees it. */
+  /** The same control host as seen by a process that has just started. */
   restarted(): Controller {
     return { ...this.controller };
   }
@@ -99,7 +99,7 @@ export class LocalFleet implements AsyncDisposable {
     return found.record;
   }
 
-  /** What they are for a caller whom the hook lets. */
+  /** The targets for a caller whom the hook allows. */
   async targets(
     typed: readonly string[],
     port?: number,
@@ -134,9 +134,9 @@ export class LocalFleet implements AsyncDisposable {
 export interface LocalAgentOptions {
   /** Body of an administrator's own update-ctrl-exec-serial; undefined is the program, null leaves it out. */
   readonly updateScript?: string | null;
-  /** What its clock says, asked at every answer; undefined says what is so. */
+  /** What its clock says, read at every answer; undefined means the real time. */
   readonly clock?: () => Date;
-  /** PEM of the key it is paired with; undefined is a new one of P-256. */
+  /** PEM of the key with which it is paired; undefined means a new P-256 key. */
   readonly keyPem?: string;
 }
 

@@ -1,7 +1,7 @@
-/** A network of one's own, whose routes lead nowhere in every way that the kernel knows. */
+/** A separate network whose routes fail in every way that the kernel knows. */
 import { runCommand } from "./binary.ts";
 
-/** Of this host: d0. Its other end takes all that is sent, and nobody is there. */
+/** This host's d0. Its other end takes everything that is sent, but nobody is there. */
 const setUp = `
   ip link set lo up
   ip link add d0 type veth peer name d1
@@ -27,7 +27,7 @@ export const NETWORK: readonly string[] = setUp
   .map((line) => line.trim())
   .filter((line) => line !== "");
 
-/** What connect(2) says of an address in it. */
+/** What connect(2) reports for an address in it. */
 export const ANSWERS: readonly (readonly [string, string])[] = [
   // Nobody has the address: the kernel says so when nobody has answered its question who does.
   ["10.9.0.7", "EHOSTUNREACH"],
@@ -47,14 +47,14 @@ export const ANSWERS: readonly (readonly [string, string])[] = [
   ["fe80::1", "ENOZONE"],
 ];
 
-/** Where no network may be made: what any host's loopback interface answers. */
+/** Used if no network may be made: what any host's loopback interface answers. */
 export const LOOPBACK_ANSWERS = ANSWERS.filter(([, code]) =>
   ["ECONNREFUSED", "ENODEV", "ENOZONE"].includes(code),
 ).filter(([address]) => !address.endsWith("%d0") && address !== "::1");
 
 let allowed: Promise<boolean> | undefined;
 
-/** Whether this user may make a network: some hosts and containers keep user namespaces to themselves. */
+/** Whether this user may make a network: some hosts and containers do not allow user namespaces. */
 export function mayHaveNetwork(): Promise<boolean> {
   allowed ??= runCommand(["true"], { network: NETWORK }).then(({ status }) => status === 0);
   return allowed;

@@ -1,4 +1,4 @@
-/** The other end of a connection, played by the test: false controllers, 0.8 agents, wrong ports. */
+/** The other end of a connection, played by the test: false controllers, agents of 0.8, wrong ports. */
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 
@@ -75,7 +75,7 @@ export class Peer implements AsyncDisposable {
   }
 }
 
-/** Calls back once with the body of the first request, when it is whole. */
+/** Calls back once with the body of the first request, when it is complete. */
 export function onRequest(socket: Socket, answer: (head: string, body: string) => void): void {
   let buffer = Buffer.alloc(0);
   socket.on("data", (chunk: Buffer) => {

@@ -1,12 +1,12 @@
 /**
- * The limit of processes of a user (RLIMIT_NPROC), which root does not have: what is tested with it runs as
- * another user then.
+ * The limit of a user's processes (RLIMIT_NPROC), which does not apply to root: tests that run as root use
+ * another user.
  */
 import { chownSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { asUser } from "./binary.ts";
 
-/** Who runs what meets the limit; undefined when the tests are not root's. */
+/** The user for programs that meet the limit; undefined if the tests do not run as root. */
 export const LIMITED_USER = process.getuid?.() === 0 ? 65_534 : undefined;
 
 /** Gives everything below the folder to that user. */
@@ -18,7 +18,9 @@ export function handOver(folder: string): void {
   }
 }
 
-/** From now on the process can start no other, and no thread. Its user has more than one already. */
+/**
+ * From now on the process can start no other process and no thread, since its user already has more than one.
+ */
 export function useUpProcesses(pid: number): void {
   limitProcesses(pid, "1:");
 }

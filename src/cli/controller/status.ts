@@ -22,7 +22,7 @@ export const status = defineVerb({
   details: [
     "Shows the results of a run by its request id, which run, ctrl-exec-api and the",
     "log show. Records are kept for run_retention seconds (default 86400, a day), or",
-    "for less once there are max_records of them.",
+    "for less once they take max_records of disk space.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed or has not answered",
     "yet.",

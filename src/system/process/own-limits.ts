@@ -33,7 +33,7 @@ export function takeOwnLimits(): void {
   if (soft >= MIN_FILE_SIZE) return;
   throw new CtrlExecError(
     "config",
-    `Cannot run under sudo, doas or pkexec: ulimit -f allows no file larger than ${soft} bytes, so the run could not be recorded`,
+    `Cannot run under sudo, doas or pkexec: ulimit -f allows no file larger than ${soft} bytes, so what it does could not be recorded`,
     { hint: "Raise the limit in the shell that calls it: ulimit -f unlimited" },
   );
 }

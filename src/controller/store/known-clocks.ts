@@ -69,7 +69,7 @@ export function rememberClocks(
   try {
     const before = byHost(readClocks(config));
     const news = [...offsets].filter(([host, offset]) => {
-      const known = before.get(host);
+      const known = before.get(lowerAscii(host));
       if (known === undefined || hoursSince(known.seen, time) !== 0) return true;
       return Math.abs(known.offset - offset) > NEWS_SECONDS;
     });
@@ -78,7 +78,7 @@ export function rememberClocks(
     if (lock === undefined) return;
     const clocks = byHost(readClocks(config));
     for (const [host, offset] of news) {
-      clocks.set(host, { host, offset, seen: time });
+      clocks.set(lowerAscii(host), { host, offset, seen: time });
       if (differs({ offset })) log({ event: "clock-differs", agent: host, offset });
     }
     writeClocks(config, [...clocks.values()], time);
@@ -94,14 +94,15 @@ export function forgetClock({ config, log, now }: StoreContext, host: string): v
     // Whoever holds the lock writes only registered hosts.
     if (lock === undefined) return;
     const clocks = byHost(readClocks(config));
-    if (clocks.delete(host)) writeClocks(config, [...clocks.values()], now());
+    if (clocks.delete(lowerAscii(host))) writeClocks(config, [...clocks.values()], now());
   } catch (thrown) {
     log({ event: "config-warn", key: "state_dir", msg: messageOf(thrown) });
   }
 }
 
+/** By the name in lower case: a host that is registered anew, spelled otherwise, is still one. */
 function byHost(clocks: readonly ClockSighting[]): Map<string, ClockSighting> {
-  return new Map(clocks.map((sighting) => [sighting.host, sighting]));
+  return new Map(clocks.map((sighting) => [lowerAscii(sighting.host), sighting]));
 }
 
 /**

@@ -95,8 +95,8 @@ export interface RegistryStore {
   /** The hosts registered at each address, in lower case: usually one, or none. */
   namesAt(asked: readonly RegisteredAddress[]): Promise<readonly (readonly string[])[]>;
   /**
-   * Changes records, each as it is at that moment (T30).
-   * @param change the new record, or undefined to leave it
+   * Changes records, each as it is at that moment (T30), and each whole or not at all.
+   * @param change the new record, or undefined to leave it; if it throws, no record is changed
    */
   change(change: (record: AgentRecord) => AgentRecord | undefined): Promise<void>;
 }
@@ -148,7 +148,7 @@ export interface RotationStore {
   commit(current: Serial, previous: Serial, now: Date): Promise<void>;
 }
 
-/** What the hosts' clocks have said compared with this host's. */
+/** What the hosts' clocks have said compared with this host's: for each host, in any case, the latest. */
 export interface ClockStore {
   /** Only those of registered hosts. @param agents by lower-case name */
   known(agents: ReadonlyMap<string, unknown>): Promise<readonly ClockSighting[]>;
@@ -326,7 +326,10 @@ export interface ListedRuns {
 }
 
 export interface RunStore {
-  /** @param durable the record outlives a power cut: for a run that nobody waits for */
+  /**
+   * @param durable the record outlives a power cut: for a run that nobody waits for
+   * @throws CtrlExecError `bad-request` if it is not a request id
+   */
   begin(facts: RunFacts, durable: boolean): RunRecord;
   /**
    * Who submitted the run; cheap, whatever the hosts have printed (T67). Undefined if there is no such run, or
@@ -334,7 +337,8 @@ export interface RunStore {
    */
   submitterOf(reqid: string): Promise<string | undefined>;
   /**
-   * The run so far; undefined if it is unknown or no longer kept.
+   * The run so far; undefined if it is unknown or no longer kept. A minute after its process has ended, the run is
+   * complete, and the hosts without a result are `unknown`.
    *
    * @param account what is read counts there until it is closed
    * @throws CtrlExecError `damaged`, `storage`, or `busy` if there is no room for it

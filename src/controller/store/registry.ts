@@ -111,12 +111,14 @@ export async function changeAgents(
   change: (record: AgentRecord) => AgentRecord | undefined,
 ): Promise<void> {
   using _lock = await lockRegistry(config);
-  for (const [host, files] of recordFiles(config)) {
+  // All are asked for before one is written: a change that throws changes none.
+  const changes = [...recordFiles(config)].flatMap(([host, files]) => {
     const found = readHost(host, files);
     const changed = found?.kind === "agent" ? change(found.record) : undefined;
     const [file] = files;
-    if (changed !== undefined && file !== undefined) writeRecord(file, changed);
-  }
+    return changed === undefined || file === undefined ? [] : [{ file, changed }];
+  });
+  for (const { file, changed } of changes) writeRecord(file, changed);
 }
 
 /** The caller holds the registry lock. Returns whether there was a record. */

@@ -35,6 +35,7 @@ export async function submitterOf(
   { config, now }: StoreContext,
   reqid: string,
 ): Promise<string | undefined> {
+  if (!isRequestId(reqid)) return undefined;
   const file = recordFile(config, reqid);
   const age = await ageOf(file, now());
   if (age === undefined || age > config.run_retention * 1000) return undefined;

@@ -1,0 +1,23 @@
+/**
+ * What every implementation of ports.ts must pass: what it promises, seen from here and from other processes of
+ * the control host. What is special to one way of keeping it has tests of its own.
+ */
+import { describe } from "bun:test";
+import type { MakeStore } from "../../../support/store-under-test.ts";
+import { clocksSuite } from "./suite/clocks.ts";
+import { locksSuite } from "./suite/locks.ts";
+import { pairingSuite } from "./suite/pairing.ts";
+import { recordsSuite } from "./suite/records.ts";
+import { registrySuite } from "./suite/registry.ts";
+import { runsSuite } from "./suite/runs.ts";
+import { writerSuite } from "./suite/writer.ts";
+
+export function storeSuite(name: string, make: MakeStore): void {
+  describe(`${name}: the registry`, () => registrySuite(make));
+  describe(`${name}: one writer at a time`, () => writerSuite(make));
+  describe(`${name}: the clocks`, () => clocksSuite(make));
+  describe(`${name}: the pairing queue`, () => pairingSuite(make));
+  describe(`${name}: the locks of runs`, () => locksSuite(make));
+  describe(`${name}: runs under way and over`, () => runsSuite(make));
+  describe(`${name}: what the records of runs hold`, () => recordsSuite(make));
+}

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseAllowlist } from "../../../src/agent/scripts/allowlist.ts";
-import type { Controller } from "../../../src/controller/control-host.ts";
 import { ReplyBudget } from "../../../src/controller/fleet/reply-budget.ts";
 import { listRequests } from "../../../src/controller/pairing/queue.ts";
 import { readRecord } from "../../../src/controller/store/agent-record.ts";
+import { openFileStore } from "../../../src/controller/store/file-store.ts";
 import { issuedTo } from "../../../src/controller/store/issued.ts";
 import { readRotation } from "../../../src/controller/store/rotation-state.ts";
 import { readRunRecord } from "../../../src/controller/store/stored-runs.ts";
@@ -83,7 +83,8 @@ const { config } = await parseControllerConfig(
   join(folder, "ctrl-exec.conf"),
   `state_dir = ${folder}\n`,
 );
-const controller = { config, log: () => undefined, now: () => new Date() } as unknown as Controller;
+const context = { config, log: () => undefined, now: () => new Date() };
+const controller = { ...context, store: openFileStore(context) };
 
 const ID = "0123456789abcdef";
 

@@ -2,7 +2,7 @@
 import { startApi } from "../api/server.ts";
 import type { Controller } from "../controller/control-host.ts";
 import { KeptDialler } from "../controller/fleet/kept-dialler.ts";
-import { startCheckLoop } from "../controller/upkeep/maintenance.ts";
+import { startCheckLoop } from "../controller/upkeep/check-loop.ts";
 import { messageOf } from "../core/errors.ts";
 import { formatHostPort } from "../core/net/host-name.ts";
 import { requireDescriptors } from "../system/process/descriptors.ts";

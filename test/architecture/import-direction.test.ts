@@ -205,7 +205,7 @@ const KEPT_CALLS: readonly { text: RegExp; files: readonly string[]; why: string
       "src/system/log/outlet.ts",
       "src/controller/fleet/ask-agent.ts",
       "src/controller/fleet/pool.ts",
-      "src/controller/upkeep/maintenance.ts",
+      "src/controller/upkeep/check-loop.ts",
       "src/controller/store/run-record.ts",
     ],
     why: "A timer runs before what has come is read; a limit on what others do is a Deadline.",

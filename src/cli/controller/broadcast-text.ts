@@ -1,5 +1,5 @@
 /** Shows which agents were told, host by host. */
-import type { RotationReport } from "../../controller/upkeep/maintenance.ts";
+import type { RotationReport } from "../../controller/upkeep/rotate-now.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";

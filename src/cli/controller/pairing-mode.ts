@@ -1,5 +1,5 @@
 import { startPairingServer } from "../../controller/pairing/server.ts";
-import { startCheckLoop } from "../../controller/upkeep/maintenance.ts";
+import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import { screenLine } from "../../core/text.ts";
 import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";

@@ -1,4 +1,4 @@
-import { rotateNow } from "../../controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../controller/upkeep/rotate-now.ts";
 import { inOneLine } from "../../core/errors.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command/command.ts";

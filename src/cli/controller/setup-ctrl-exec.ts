@@ -1,7 +1,7 @@
 import type { Controller } from "../../controller/control-host.ts";
 import { setupController } from "../../controller/trust/ca.ts";
 import { loadCredential, lossOfCredential } from "../../controller/trust/credential.ts";
-import { rotateNow } from "../../controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../controller/upkeep/rotate-now.ts";
 import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";

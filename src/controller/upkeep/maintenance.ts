@@ -1,4 +1,4 @@
-/** The check loop: does unattended, as it falls due, whatever the fleet's certificates need. */
+/** One pass of maintenance: whatever the fleet's certificates need, as it falls due. */
 import { CtrlExecError, inOneLine, messageOf } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";
@@ -14,8 +14,6 @@ import {
   markAgents,
   mendOverlap,
   overlapIsOver,
-  type Rotated,
-  rotate,
   rotateIfDue,
 } from "./rotation.ts";
 
@@ -152,52 +150,4 @@ async function giveUp(controller: Controller, force: boolean): Promise<string[]>
     await requireBelievedClock(controller, "end the overlap of the rotation", force);
   }
   return await markAgents(controller);
-}
-
-export interface RotationReport extends Rotated {
-  readonly confirmed: readonly string[];
-  readonly pending: readonly HostProblem[];
-  /** Records of agents that could not be told, and a rotation.json that this one has replaced. */
-  readonly problems: readonly CtrlExecError[];
-}
-
-/**
- * `rotate-cert`: rotates now and tells the agents.
- *
- * @param force goes on when other hosts' clocks disagree with this one's
- * @throws CtrlExecError when nothing was rotated
- */
-export async function rotateNow(controller: Controller, force = false): Promise<RotationReport> {
-  const { store } = controller;
-  return await store.upkeep(async () => {
-    const replaced = (await store.rotation.problems()).map(
-      ({ code, message }) => new CtrlExecError(code, message, { hint: "It is written again." }),
-    );
-    const rotated = await rotate(controller, force);
-    const { confirmed, pending } = await broadcastSerial(controller);
-    const broken = (await store.registry.read()).broken.map(({ problem }) => problem);
-    return { ...rotated, confirmed, pending, problems: [...replaced, ...broken] };
-  });
-}
-
-export interface CheckLoop {
-  /** No pass begins after this. One under way may be cut off at any step. */
-  stop(): void;
-}
-
-/** Does a pass now, and one every `cert_check_interval`. */
-export function startCheckLoop(controller: Controller): CheckLoop {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let stopped = false;
-  const pass = async () => {
-    await maintainOnce(controller);
-    if (!stopped) timer = setTimeout(pass, controller.config.cert_check_interval * 1000);
-  };
-  void pass();
-  return {
-    stop() {
-      stopped = true;
-      clearTimeout(timer);
-    },
-  };
 }

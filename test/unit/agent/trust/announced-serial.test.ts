@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, symlinkSync } from "node:fs";
 import { checkAgent } from "../../../../src/agent/checks/self-check.ts";
-import { rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 
 const NAME = "update-ctrl-exec-serial";

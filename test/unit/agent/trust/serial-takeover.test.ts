@@ -7,7 +7,8 @@ import { openDialler } from "../../../../src/controller/control-host.ts";
 import { askHost, type FleetDialler } from "../../../../src/controller/fleet/fan-out.ts";
 import { targetOf } from "../../../../src/controller/fleet/targets.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";
-import { maintainOnce, rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../../../src/core/wire/messages.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 

@@ -6,7 +6,7 @@ import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";
 import { setupCa, setupController } from "../../../../src/controller/trust/ca.ts";
-import { rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;

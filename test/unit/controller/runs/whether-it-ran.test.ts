@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
-import { rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { until } from "../../../support/folder.ts";
 import { CALLER, type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";

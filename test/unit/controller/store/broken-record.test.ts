@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { editAgent } from "../../../../src/controller/inventory/agents.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
-import { maintainOnce, rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
 import { renewAgents } from "../../../../src/controller/upkeep/renewal.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { CALLER, LocalFleet, ping } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;

@@ -15,7 +15,8 @@ import {
   writeAgent,
 } from "../../../../src/controller/store/registry.ts";
 import { setupController } from "../../../../src/controller/trust/ca.ts";
-import { maintainOnce, rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { takeLock } from "../../../../src/system/files/lock.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { setupCa, setupController } from "../../../../src/controller/trust/ca.ts";
 import { loadCredentials, lossOfCredential } from "../../../../src/controller/trust/credential.ts";
-import { rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { generateKeyPem } from "../../../../src/pki/keys.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 

@@ -8,7 +8,8 @@ import { makeOwnCredential, setupController } from "../../../../src/controller/t
 import { loadCredentials } from "../../../../src/controller/trust/credential.ts";
 import { restoreSteps } from "../../../../src/controller/trust/replaced-credential.ts";
 import { serialReport } from "../../../../src/controller/trust/serial-report.ts";
-import { maintainOnce, rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
 function inForce({ controller, now }: LocalFleet) {

@@ -8,7 +8,7 @@ import { rememberClocks } from "../../../../src/controller/store/known-clocks.ts
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { writeAgent } from "../../../../src/controller/store/registry.ts";
 import { checkClock } from "../../../../src/controller/upkeep/clock-check.ts";
-import { rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { addDays, isoSeconds } from "../../../../src/core/time.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
 import { LocalFleet, ping } from "../../../support/local-fleet.ts";

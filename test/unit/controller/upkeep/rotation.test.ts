@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { loadCredentials } from "../../../../src/controller/trust/credential.ts";
-import { maintainOnce, rotateNow } from "../../../../src/controller/upkeep/maintenance.ts";
+import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
+import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { planRotation } from "../../../../src/controller/upkeep/rotation.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 

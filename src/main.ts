@@ -1,6 +1,6 @@
 /** The only exit: pick the program, run it, print its error, set the exit status. */
 
-import type { Ending, StopSignal } from "./cli/command/signals.ts";
+import type { Ending, StopSignal } from "./cli/command/stop-signals.ts";
 import { endOnSignals } from "./cli/first-process.ts";
 import { main } from "./cli/main.ts";
 import { selectProgram } from "./multicall.ts";

@@ -2,10 +2,10 @@
 import type { Route } from "./route.ts";
 import { discoveryGet, discoveryPost } from "./routes/discovery.ts";
 import { health } from "./routes/health.ts";
-import { index } from "./routes/index.ts";
 import { openapi } from "./routes/openapi.ts";
 import { openapiLive } from "./routes/openapi-live.ts";
 import { ping } from "./routes/ping.ts";
+import { index } from "./routes/root.ts";
 import { run } from "./routes/run.ts";
 import { status } from "./routes/status.ts";
 

@@ -10,17 +10,17 @@ import { within } from "../system/deadline.ts";
 import type { RefusalStatus } from "../system/net/http-connection.ts";
 import { startHttpServer } from "../system/net/http-server.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
-import { Bodies, ClientGone } from "./bodies.ts";
 import { callerOf } from "./caller.ts";
 import { shareDescriptors } from "./capacity.ts";
 import { LargeBodies } from "./large-bodies.ts";
 import { parseBody } from "./parse-body.ts";
+import { Bodies, ClientGone } from "./read-body.ts";
 import { namesOneHost, pathOf } from "./request.ts";
 import { RequestSlots } from "./request-slots.ts";
 import type { Call, Route } from "./route.ts";
 import { matchPath, ROUTES } from "./routes.ts";
 import { loadApiTls } from "./tls.ts";
-import { rawAnswer, writeAnswer } from "./wire.ts";
+import { rawAnswer, writeAnswer } from "./write-answer.ts";
 
 export interface ApiServer {
   readonly port: number;

@@ -10,10 +10,10 @@ import { doWithoutHelperThreads, startWorkerThreads } from "../system/process/he
 import { reapOrphans } from "../system/process/orphans.ts";
 import { notifyReady } from "../system/process/service-manager.ts";
 import { defineVerb, type Program } from "./command/command.ts";
-import { untilStopped } from "./command/signals.ts";
+import { untilStopped } from "./command/stop-signals.ts";
 import { commonOptions } from "./controller/options.ts";
 import { openController } from "./controller/setting.ts";
-import { Reloads, reloadVerb } from "./reload.ts";
+import { Reloads, reloadVerb } from "./reload-requests.ts";
 import { sayUp } from "./render/up.ts";
 
 const serve = defineVerb({

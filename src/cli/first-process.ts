@@ -2,7 +2,7 @@
  * The first process of a container does not get signals that it does not handle (pid_namespaces(7)): without
  * this, neither Ctrl-C nor `docker stop` would end a command.
  */
-import { STOP_SIGNALS, type StopSignal } from "./command/signals.ts";
+import { STOP_SIGNALS, type StopSignal } from "./command/stop-signals.ts";
 
 /** Does what the kernel does for any other process: a signal that nobody handles ends it. */
 export function endOnSignals(end: (signal: StopSignal) => void): void {

@@ -7,7 +7,7 @@ import { takeSignals } from "../system/process/own-signals.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command/command.ts";
 import { type Io, OutputClosed, OutputLost, openIo } from "./command/io.ts";
 import { rightsAreLent } from "./command/lent-rights.ts";
-import { afterSignal, type Ending, outliveHangUps } from "./command/signals.ts";
+import { afterSignal, type Ending, outliveHangUps } from "./command/stop-signals.ts";
 import { showError } from "./render/error.ts";
 
 type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api" | "update-ctrl-exec-serial";

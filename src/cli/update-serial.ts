@@ -1,7 +1,7 @@
 /** The program update-ctrl-exec-serial. */
 import { readFileSync } from "node:fs";
 import { AGENT_FILE_RULE } from "../agent/checks/config-files.ts";
-import { updateControllerSerial } from "../agent/trust/update-serial.ts";
+import { updateControllerSerial } from "../agent/trust/store-serial.ts";
 import {
   AGENT_CONFIG_VARIABLE,
   DEFAULT_AGENT_CONFIG,

@@ -11,7 +11,7 @@ import { readPrivateText, readText } from "../../system/files/files.ts";
 import { judgeProgram } from "../../system/files/trusted-path.ts";
 import { startableProblem } from "../../system/process/startable.ts";
 import { type AllowedScript, parseAllowlist } from "../scripts/allowlist.ts";
-import { judgeStart } from "../scripts/script.ts";
+import { judgeStart } from "../scripts/run-script.ts";
 import { lineProblem } from "../scripts/script-file.ts";
 import { parseAllowedIps } from "../state/allowed-ips.ts";
 import { serialEntryProblem } from "../trust/announced-serial.ts";

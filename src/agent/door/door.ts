@@ -1,5 +1,5 @@
 /**
- * From accept to an identified caller: connection cap -> allowed_ips -> rate limits -> TLS handshake ->
+ * From accept to an identified caller: allowed_ips -> rate limits -> connection cap -> TLS handshake ->
  * revocation. Each step refuses before the next one costs anything.
  */
 import type { X509Certificate } from "node:crypto";
@@ -7,8 +7,8 @@ import type { AgentLog } from "../../core/events.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import { identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/net/connection.ts";
+import type { Caller } from "../endpoints/endpoint.ts";
 import { refusal } from "../endpoints/endpoint.ts";
-import type { Caller } from "../endpoints/routes.ts";
 import { ConnectionClock, type Late } from "../http/connection-clock.ts";
 import { sendReply } from "../http/replies.ts";
 import type { AgentState } from "../state/state.ts";

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { VERSION } from "../../core/version.ts";
-import { judgeStart } from "../scripts/script.ts";
+import { judgeStart } from "../scripts/run-script.ts";
 import { agentTakesSerial } from "../trust/announced-serial.ts";
 import { authorize } from "./authorize.ts";
 import { type Endpoint, refusal } from "./endpoint.ts";

@@ -1,8 +1,17 @@
 /** What every endpoint of the agent takes and returns. */
 import type { AgentLog } from "../../core/events.ts";
+import type { CertificateIdentity } from "../../pki/certificate.ts";
 import type { QuietLog } from "../door/quiet-log.ts";
 import type { RunningScripts } from "../scripts/running-scripts.ts";
 import type { AgentState } from "../state/state.ts";
+
+/** A caller whose certificate this CA signed and which is not revoked. */
+export interface Caller {
+  readonly ip: string;
+  readonly certificate: CertificateIdentity;
+  /** It calls from this host itself. */
+  readonly local: boolean;
+}
 
 export interface AgentRequest {
   /** The caller's address, IPv4-mapped addresses as IPv4. */

@@ -9,14 +9,14 @@ import {
   UPDATE_SERIAL_SCRIPT,
 } from "../../core/wire/messages.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
-import type { ProcessResult } from "../../system/process/process.ts";
+import type { ProcessResult } from "../../system/process/run-process.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";
 import { outputText } from "../scripts/output-text.ts";
-import { judgeAllowedScript, runAllowedScript } from "../scripts/script.ts";
+import { judgeAllowedScript, runAllowedScript } from "../scripts/run-script.ts";
 import type { ScriptJudgement } from "../scripts/script-file.ts";
 import type { AgentState } from "../state/state.ts";
+import { offerProblem } from "../trust/announced-certificate.ts";
 import { agentTakesSerial, takeSerial } from "../trust/announced-serial.ts";
-import { offerProblem } from "../trust/offered-certificate.ts";
 import { authorize } from "./authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "./endpoint.ts";
 

@@ -7,8 +7,9 @@ import type { HttpRequest, RefusedRequest } from "../../core/wire/http-request.t
 import { within } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
 import type { Visit } from "../door/door.ts";
+import type { Caller } from "../endpoints/endpoint.ts";
 import { type AgentContext, type AgentReply, refusal, requestIdIn } from "../endpoints/endpoint.ts";
-import { answerRoute, type Caller } from "../endpoints/routes.ts";
+import { answerRoute } from "../endpoints/routes.ts";
 import { GO_ON, sendReply } from "./replies.ts";
 import { type NoRequest, RequestInbox } from "./request-inbox.ts";
 

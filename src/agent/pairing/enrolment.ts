@@ -19,8 +19,8 @@ import {
   readDerCertificate,
   speaksFor,
 } from "../../pki/certificate.ts";
-import { formOf } from "../../pki/control-host.ts";
 import { fitsKey } from "../../pki/keys.ts";
+import { formOf } from "../../pki/whose-certificate.ts";
 import type { Connection } from "../../system/net/connection.ts";
 import { dial, unreachable } from "../../system/net/dial.ts";
 import { CodeAgreement } from "./code-agreement.ts";

@@ -6,7 +6,7 @@ import type { AgentLog } from "../../core/events.ts";
 import { readTrustedText } from "../../system/files/trusted-file.ts";
 import { AGENT_FILE_RULE } from "../checks/config-files.ts";
 import { type Allowlist, parseAllowlist } from "../scripts/allowlist.ts";
-import { judgeAllowedScript } from "../scripts/script.ts";
+import { judgeAllowedScript } from "../scripts/run-script.ts";
 import { lineProblem } from "../scripts/script-file.ts";
 import { agentTakesSerial } from "../trust/announced-serial.ts";
 import type { RevokedSerials } from "../trust/revoked-serials.ts";

@@ -10,8 +10,8 @@ import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";
-import { judgeAllowedScript } from "../scripts/script.ts";
-import { storeNewSerial } from "./update-serial.ts";
+import { judgeAllowedScript } from "../scripts/run-script.ts";
+import { storeNewSerial } from "./store-serial.ts";
 
 /** @param entry the allowlist's entry of that name */
 export function agentTakesSerial(

@@ -1,7 +1,7 @@
 /** Whether a caller whose certificate this CA signed is the control host. Pure. */
 import type { Serial } from "../../core/serial.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
-import { formOf } from "../../pki/control-host.ts";
+import { formOf } from "../../pki/whose-certificate.ts";
 
 export interface KnownSerials {
   /** The control host has called with it, or the pairing vouched for it. */

@@ -13,7 +13,7 @@ export const agentProgram: Program = {
     },
     reload: {
       summary: "Make the running agent reload, and say whether it did",
-      load: async () => (await import("../reload.ts")).reloadVerb("ctrl-exec-agent"),
+      load: async () => (await import("../reload-requests.ts")).reloadVerb("ctrl-exec-agent"),
     },
     "self-check": {
       summary: "Check configuration, allowlist and certificates, offline",

@@ -7,7 +7,7 @@ import { PUSHED_OUT } from "../../core/wire/messages.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { defineVerb } from "../command/command.ts";
-import { terminalGone } from "../command/signals.ts";
+import { terminalGone } from "../command/stop-signals.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";
 import { leaveInBackground } from "./pairing-background.ts";

@@ -7,7 +7,7 @@ import type { ArgsDef } from "citty";
 import { CtrlExecError } from "../../core/errors.ts";
 import { nearestMatch } from "../../core/text.ts";
 import type { Io } from "./io.ts";
-import type { Ending } from "./signals.ts";
+import type { Ending } from "./stop-signals.ts";
 
 export interface OptionDef {
   readonly type: "string" | "boolean";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../system/net/free-port.ts";
 import { defineVerb } from "../command/command.ts";
-import { firstSignal, STOP_SIGNALS } from "../command/signals.ts";
+import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { DemoStage } from "./demo-stage.ts";
 import { controllerOptions } from "./options.ts";
 

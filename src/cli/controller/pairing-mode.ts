@@ -5,7 +5,7 @@ import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { defineVerb } from "../command/command.ts";
-import { firstSignal, STOP_SIGNALS } from "../command/signals.ts";
+import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";
 import { commonOptions } from "./options.ts";

@@ -5,7 +5,7 @@ import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { defineVerb } from "../command/command.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
 import { scriptArguments } from "../command/script-arguments.ts";
-import { firstSignal, STOP_SIGNALS } from "../command/signals.ts";
+import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { writeJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { Progress } from "../render/progress.ts";

@@ -6,10 +6,10 @@ import {
   readDerCertificate,
   speaksFor,
 } from "../../../src/pki/certificate.ts";
-import { formOf } from "../../../src/pki/control-host.ts";
 import { judgeCsr } from "../../../src/pki/csr.ts";
 import { privateKeyAlone, readPrivateKey } from "../../../src/pki/keys.ts";
 import { certificatesIn, requestIn, writePem } from "../../../src/pki/pem.ts";
+import { formOf } from "../../../src/pki/whose-certificate.ts";
 import { CERTIFICATE, KEY, MANY_NAMES, OLD_KEY, REQUEST } from "../seeds.ts";
 import { type Target, textTarget } from "../target.ts";
 

@@ -2,9 +2,9 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, realpathSync } from "node:fs";
 import type { AllowedScript } from "../../../../src/agent/scripts/allowlist.ts";
-import { judgeAllowedScript, runAllowedScript } from "../../../../src/agent/scripts/script.ts";
+import { judgeAllowedScript, runAllowedScript } from "../../../../src/agent/scripts/run-script.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
-import type { ProcessResult } from "../../../../src/system/process/process.ts";
+import type { ProcessResult } from "../../../../src/system/process/run-process.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { LinkSwapper, swapLink } from "../../../support/link-swapper.ts";
 

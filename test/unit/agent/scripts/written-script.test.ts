@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import type { AllowedScript } from "../../../../src/agent/scripts/allowlist.ts";
-import { judgeAllowedScript, runAllowedScript } from "../../../../src/agent/scripts/script.ts";
+import { judgeAllowedScript, runAllowedScript } from "../../../../src/agent/scripts/run-script.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { startProblem } from "../../../../src/core/start-failure.ts";
 import { TestFolder } from "../../../support/folder.ts";

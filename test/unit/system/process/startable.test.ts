@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { baseEnvironment, runProcess } from "../../../../src/system/process/process.ts";
+import { baseEnvironment, runProcess } from "../../../../src/system/process/run-process.ts";
 import { startableProblem } from "../../../../src/system/process/startable.ts";
 import { TestFolder } from "../../../support/folder.ts";
 

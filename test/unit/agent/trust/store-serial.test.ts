@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { updateControllerSerial } from "../../../../src/agent/trust/update-serial.ts";
+import { updateControllerSerial } from "../../../../src/agent/trust/store-serial.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 

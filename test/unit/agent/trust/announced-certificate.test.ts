@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
-import { offerProblem } from "../../../../src/agent/trust/offered-certificate.ts";
+import { offerProblem } from "../../../../src/agent/trust/announced-certificate.ts";
 import { addDays } from "../../../../src/core/time.ts";
 import { Authority, type HostCredential } from "../../../support/authority.ts";
 

@@ -9,7 +9,7 @@ import {
   notStarted,
   type ProcessResult,
   runProcess,
-} from "../../system/process/process.ts";
+} from "../../system/process/run-process.ts";
 import { startableProblem } from "../../system/process/startable.ts";
 import type { AllowedScript } from "./allowlist.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";

@@ -2,7 +2,7 @@
 import { readSerialLine } from "../../core/serial.ts";
 import { validityProblem } from "../../core/validity.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/certificate.ts";
-import { formOf } from "../../pki/control-host.ts";
+import { formOf } from "../../pki/whose-certificate.ts";
 
 export interface Offer {
   /** PEM. */

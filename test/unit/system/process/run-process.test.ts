@@ -6,7 +6,7 @@ import {
   baseEnvironment,
   type ProcessRequest,
   runProcess,
-} from "../../../../src/system/process/process.ts";
+} from "../../../../src/system/process/run-process.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
 
 const DEFAULTS = {
@@ -298,7 +298,9 @@ test("it starts in the root folder, in a session of its own", async () => {
 
 test("T65 without descriptors for it nothing starts, nothing is left open, and the next one starts", async () => {
   using folder = new TestFolder();
-  const module = JSON.stringify(join(import.meta.dir, "../../../../src/system/process/process.ts"));
+  const module = JSON.stringify(
+    join(import.meta.dir, "../../../../src/system/process/run-process.ts"),
+  );
   const code = `
     const { openSync, closeSync, readdirSync } = await import("node:fs");
     const { runProcess } = await import(${module});

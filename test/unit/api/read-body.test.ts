@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { Bodies, ClientGone } from "../../../src/api/bodies.ts";
+import { Bodies, ClientGone } from "../../../src/api/read-body.ts";
 import { until } from "../../support/folder.ts";
 
 /** A server that reads bodies; what became of each, in the order they ended. */

@@ -1,6 +1,6 @@
 /** The bytes of an answer to what was no request. */
 import { expect, test } from "bun:test";
-import { rawAnswer } from "../../../src/api/wire.ts";
+import { rawAnswer } from "../../../src/api/write-answer.ts";
 
 const REQUEST_ID = "0123456789abcdef";
 

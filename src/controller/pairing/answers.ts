@@ -47,14 +47,17 @@ export class PairingAnswers {
     // A slow look is not overtaken by the next.
     if (this.#looking) return;
     this.#looking = true;
-    for (const id of await this.#decided()) {
-      const answer = await this.#answerTo(id);
-      const onAnswer = this.#wanted.get(id);
-      if (answer === undefined || onAnswer === undefined) continue;
-      this.forget(id);
-      onAnswer(answer);
+    try {
+      for (const id of await this.#decided()) {
+        const answer = await this.#answerTo(id);
+        const onAnswer = this.#wanted.get(id);
+        if (answer === undefined || onAnswer === undefined) continue;
+        this.forget(id);
+        onAnswer(answer);
+      }
+    } finally {
+      this.#looking = false;
     }
-    this.#looking = false;
   }
 
   /** Ids of the answers that are waited for and lie there. */

@@ -324,7 +324,8 @@ function whyBanned(file: string, from: Place, wanted: string): string | undefine
 
 function whyBehindThePorts(file: string, target: string): string | undefined {
   const [, name] = /^src\/controller\/store\/(.+)$/.exec(target) ?? [];
-  if (name === undefined || STORE_PORTS.includes(name)) return undefined;
+  if (name === undefined || STORE_PORTS.includes(name) || name.startsWith("ports/"))
+    return undefined;
   if (file.startsWith("src/controller/store/")) return undefined;
   return BEHIND_THE_PORTS.some((one) => one.file.test(file) && one.to.includes(name))
     ? undefined

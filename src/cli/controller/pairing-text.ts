@@ -2,7 +2,7 @@
 
 import type { Approval } from "../../controller/pairing/desk.ts";
 import type { PendingRequest } from "../../controller/pairing/queue.ts";
-import type { Registered } from "../../controller/store/ports.ts";
+import type { Registered } from "../../controller/store/ports/registry.ts";
 import { screenLine } from "../../core/text.ts";
 import { isoSeconds, parseOpensslTime } from "../../core/time.ts";
 import { COVERED } from "../render/covered.ts";

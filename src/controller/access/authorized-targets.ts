@@ -17,7 +17,7 @@ import {
   typedHost,
 } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import type { Registered } from "../store/ports.ts";
+import type { Registered } from "../store/ports/registry.ts";
 import { type AuthRequest, authorize, type Caller } from "./authorize.ts";
 
 type AuthAction = Omit<AuthRequest, "hosts">;

@@ -11,7 +11,7 @@ import {
 import { isIp } from "../../core/net/ip-address.ts";
 import { within } from "../../system/deadline.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
-import type { Registered } from "../store/ports.ts";
+import type { Registered } from "../store/ports/registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
 

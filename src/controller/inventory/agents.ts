@@ -7,7 +7,7 @@ import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { targetOf } from "../fleet/targets.ts";
 import type { ApprovalOptions } from "../pairing/desk.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
-import type { Registered } from "../store/ports.ts";
+import type { Registered } from "../store/ports/registry.ts";
 
 export interface Unpaired {
   readonly hostname: string;

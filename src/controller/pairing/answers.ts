@@ -4,7 +4,7 @@
  */
 import { messageOf } from "../../core/errors.ts";
 import type { HostContext } from "../store/host.ts";
-import type { PairingStore } from "../store/ports.ts";
+import type { PairingStore } from "../store/ports/pairing.ts";
 
 const LOOK_MS = 100;
 

@@ -8,10 +8,11 @@ import { ofRequestAlone } from "../../core/wire/confirmation-code.ts";
 import { type PairingRequest, PUSHED_OUT } from "../../core/wire/messages.ts";
 import { judgeCsr } from "../../pki/csr.ts";
 import type { HostContext } from "../store/host.ts";
-import type { PendingRequest, Writer } from "../store/ports.ts";
+import type { PendingRequest } from "../store/ports/pairing.ts";
+import type { Writer } from "../store/ports.ts";
 import type { Exchanged } from "./code-exchange.ts";
 
-export type { PendingRequest } from "../store/ports.ts";
+export type { PendingRequest } from "../store/ports/pairing.ts";
 
 /** Requests older than this are dropped (docs/PROTOCOL.md, section 4). */
 export const REQUEST_LIFETIME_MS = 600_000;

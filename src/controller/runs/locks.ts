@@ -11,7 +11,12 @@ import {
   targetKey,
 } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import type { HeldRunLock, RunLockHolder, RunLockKey, WantedRunLock } from "../store/ports.ts";
+import type {
+  HeldRunLock,
+  RunLockHolder,
+  RunLockKey,
+  WantedRunLock,
+} from "../store/ports/locks.ts";
 
 export interface LockOrder {
   readonly targets: readonly ResolvedTarget[];

@@ -7,7 +7,7 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
 import type { HostContext } from "../store/host.ts";
-import type { RunRecord } from "../store/ports.ts";
+import type { RunRecord } from "../store/ports/runs.ts";
 import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
 import type { RunLocks } from "./locks.ts";
 import { resultWithoutToken } from "./redact.ts";

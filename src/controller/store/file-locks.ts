@@ -17,7 +17,7 @@ import type {
   RunLockKey,
   TakenLocks,
   WantedRunLock,
-} from "./ports.ts";
+} from "./ports/locks.ts";
 
 const lockHolder = z.object({
   host: z.string(),

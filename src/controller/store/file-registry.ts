@@ -4,7 +4,7 @@ import { lowerAscii } from "../../core/net/host-name.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import { HostIndex } from "./host-index.ts";
-import type { Registered, RegisteredAddress, Registry, RegistryStore } from "./ports.ts";
+import type { Registered, RegisteredAddress, Registry, RegistryStore } from "./ports/registry.ts";
 import { agentFinder, changeAgents, findAgent, readRegistry } from "./registry.ts";
 
 export class FileRegistry implements RegistryStore {

@@ -20,7 +20,12 @@ import {
 } from "../../system/files/files.ts";
 import { isHeld, tryLock } from "../../system/files/lock.ts";
 import { lockPath, paths } from "./paths.ts";
-import type { PairingAnswerKind, PairingDesk, PairingStore, PendingRequest } from "./ports.ts";
+import type {
+  PairingAnswerKind,
+  PairingDesk,
+  PairingStore,
+  PendingRequest,
+} from "./ports/pairing.ts";
 import { forgetPushedOut, wasPushedOut } from "./pushed-out.ts";
 import { lockRegistry } from "./registry.ts";
 

@@ -11,7 +11,7 @@ import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../../sys
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
 import { lockPath, paths } from "./paths.ts";
-import type { BrokenRecord, Registered, Registry } from "./ports.ts";
+import type { BrokenRecord, Registered, Registry } from "./ports/registry.ts";
 
 /** @throws CtrlExecError `config` if the folder itself cannot be read */
 export function readRegistry(config: ControllerConfig): Registry {

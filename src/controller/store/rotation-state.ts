@@ -7,7 +7,7 @@ import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { addDays, isoSeconds } from "../../core/time.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
-import type { RotationState, StoredRotation } from "./ports.ts";
+import type { RotationState, StoredRotation } from "./ports/certificates.ts";
 
 const serial = z.pipe(
   z.string(),

@@ -3,7 +3,7 @@ import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { dropUndefined } from "../../core/json.ts";
 import { isoSeconds } from "../../core/time.ts";
-import type { ListedHost, ListedRun, RunFilter } from "./ports.ts";
+import type { ListedHost, ListedRun, RunFilter } from "./ports/runs.ts";
 import { LOST_AFTER_MS } from "./run-record.ts";
 import { nameOf } from "./scripts-seen.ts";
 

@@ -12,7 +12,7 @@ import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { takeLock, tryLock } from "../../system/files/lock.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath, paths } from "./paths.ts";
-import type { ListedRuns, RunFilter } from "./ports.ts";
+import type { ListedRuns, RunFilter } from "./ports/runs.ts";
 import { openIndexFile, openIndexInMemory, removeIndexFile } from "./run-index-file.ts";
 import { listIndexed } from "./run-index-query.ts";
 import { refreshRunIndex } from "./run-index-refresh.ts";

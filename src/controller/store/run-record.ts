@@ -19,7 +19,7 @@ import { resultWithoutToken } from "../runs/redact.ts";
 import { cutResult, longestBareResult } from "./cut-result.ts";
 import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";
-import type { RunFacts, RunRecord } from "./ports.ts";
+import type { RunFacts, RunRecord } from "./ports/runs.ts";
 import { noteRecordWritten } from "./record-space.ts";
 
 const RECORD_MODE = 0o640;

@@ -25,7 +25,7 @@ import {
 } from "../../system/files/files.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
 import { paths } from "../store/paths.ts";
-import type { StoredRotation } from "../store/ports.ts";
+import type { StoredRotation } from "../store/ports/certificates.ts";
 import { readRotation } from "../store/rotation-state.ts";
 
 export interface ControllerCredential {

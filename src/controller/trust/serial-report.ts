@@ -4,7 +4,7 @@ import { type RotationView, type SerialStatus, serialStatus } from "../../core/r
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
-import type { RotationState } from "../store/ports.ts";
+import type { RotationState } from "../store/ports/certificates.ts";
 import { loadCredential, replacementProblems } from "./credential.ts";
 
 export interface AgentSerial {

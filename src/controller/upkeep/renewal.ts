@@ -21,7 +21,7 @@ import { askHost, type FleetDialler, type HostProblem, parallelLimit } from "../
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
-import type { Registered } from "../store/ports.ts";
+import type { Registered } from "../store/ports/registry.ts";
 import { requireRightClock } from "./clock-check.ts";
 
 /** When the agent's certificate is due, according to its record; undefined if the record does not say. */

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { openFileStore } from "../../../../src/controller/store/file-store.ts";
 import { lockPath, paths } from "../../../../src/controller/store/paths.ts";
-import type { ListedRuns, RunFilter } from "../../../../src/controller/store/ports.ts";
+import type { ListedRuns, RunFilter } from "../../../../src/controller/store/ports/runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { takeLock } from "../../../../src/system/files/lock.ts";
 import { EventLog } from "../../../support/event-log.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { RunLockKey, WantedRunLock } from "../../../../../src/controller/store/ports.ts";
+import type { RunLockKey, WantedRunLock } from "../../../../../src/controller/store/ports/locks.ts";
 import type { StoreProcess } from "../../../../support/store-process.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { Stage } from "./stage.ts";

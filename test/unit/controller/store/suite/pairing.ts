@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { PendingRequest } from "../../../../../src/controller/store/ports.ts";
+import type { PendingRequest } from "../../../../../src/controller/store/ports/pairing.ts";
 import type { PairingAnswer } from "../../../../../src/core/wire/messages.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { agent, Stage } from "./stage.ts";

@@ -1,6 +1,6 @@
 /** Runs for the tests of their records. */
 import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
-import type { RunFacts } from "../../../../../src/controller/store/ports.ts";
+import type { RunFacts } from "../../../../../src/controller/store/ports/runs.ts";
 import type { RunResult } from "../../../../../src/core/run-result.ts";
 import type { Stage } from "./stage.ts";
 

@@ -1,7 +1,8 @@
 /** A store for one test, with what it is told and what it logs. */
 
 import type { AgentRecord } from "../../../../../src/controller/store/agent-record.ts";
-import type { Registered, Store } from "../../../../../src/controller/store/ports.ts";
+import type { Registered } from "../../../../../src/controller/store/ports/registry.ts";
+import type { Store } from "../../../../../src/controller/store/ports.ts";
 import { EventLog } from "../../../../support/event-log.ts";
 import { StoreProcess } from "../../../../support/store-process.ts";
 import type { MakeStore, StoreUnderTest } from "../../../../support/store-under-test.ts";

@@ -1,0 +1,45 @@
+/** What the CA has signed, and the rotation of this control host's own certificate. See ../ports.ts. */
+import type { CtrlExecError } from "../../../core/errors.ts";
+import type { Serial } from "../../../core/serial.ts";
+import type { CertificateFacts } from "../../../pki/certificate.ts";
+
+/** What the CA has signed, and what it has revoked. */
+export interface CertificateStore {
+  /** @throws CtrlExecError `storage`: what cannot be noted is not handed out */
+  note(certificate: Pick<CertificateFacts, "serial" | "notAfter" | "commonName">): Promise<void>;
+  /** Serials of every certificate of the name that was signed here and has not expired. */
+  issuedTo(hostname: string, now: Date): Promise<readonly Serial[]>;
+  hasExpired(now: Date): Promise<boolean>;
+  /** Forgets those that have expired. */
+  prune(now: Date): Promise<void>;
+  /** @throws CtrlExecError `config` when one cannot be read: an unread revocation would trust */
+  revoked(): Promise<ReadonlySet<Serial>>;
+  /** Where a person finds the revocations, and adds to them. */
+  readonly revocationList: string;
+}
+
+export interface RotationState {
+  readonly currentSerial: Serial;
+  readonly previousSerial: Serial | undefined;
+  readonly rotatedAt: Date | undefined;
+  /** Until then, agents that missed the new serial are still told it, under the earlier one. */
+  readonly overlapExpires: Date | undefined;
+}
+
+export type StoredRotation =
+  | { readonly kind: "none" }
+  | { readonly kind: "state"; readonly state: RotationState }
+  /** Nothing is decided or deleted because of it. */
+  | { readonly kind: "corrupt"; readonly reason: string };
+
+/** The last rotation of this control host's certificate. */
+export interface RotationStore {
+  /** @throws CtrlExecError `config` if it exists but cannot be read */
+  read(): Promise<StoredRotation>;
+  /** The state, or undefined when there is none; a corrupt one is logged. */
+  state(): Promise<RotationState | undefined>;
+  /** What is wrong with it, and what to do; empty when nothing is. */
+  problems(): Promise<readonly CtrlExecError[]>;
+  /** The one write that makes a rotation happen. */
+  commit(current: Serial, previous: Serial, now: Date): Promise<void>;
+}

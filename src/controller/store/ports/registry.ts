@@ -1,0 +1,50 @@
+/** The registered hosts. See ../ports.ts. */
+import type { CtrlExecError } from "../../../core/errors.ts";
+import type { AgentRecord } from "../agent-record.ts";
+
+/**
+ * A host in the registry. A record that cannot be used still counts as a record: its host must not pass as
+ * unregistered, because then nobody would check its name (T05).
+ */
+export type Registered =
+  | { readonly kind: "agent"; readonly record: AgentRecord }
+  | { readonly kind: "broken"; readonly broken: BrokenRecord };
+
+/** A record that cannot be used, named so that somebody can mend it; it never hides the others. */
+export interface BrokenRecord {
+  /** In lower case, from the name of its file, which may not be a valid host name. */
+  readonly hostname: string;
+  /** Names the file and says what to do. */
+  readonly problem: CtrlExecError;
+}
+
+export interface Registry {
+  /** By lower-case host name. */
+  readonly agents: ReadonlyMap<string, AgentRecord>;
+  readonly broken: readonly BrokenRecord[];
+}
+
+/** Names are host names in any case. A record that cannot be used does not hide others. */
+export interface RegistryStore {
+  /** @throws CtrlExecError `config` if it cannot be read at all; so do the methods below */
+  read(): Promise<Registry>;
+  /** Undefined if nothing is registered under the name. */
+  find(hostname: string): Promise<Registered | undefined>;
+  /** Those of the names that are registered, by lower-case name. Reads no other record. */
+  findAll(hostnames: readonly string[]): Promise<ReadonlyMap<string, Registered>>;
+  /** Every registered host in lower case, in order. Reads no record. */
+  names(): Promise<readonly string[]>;
+  /** The hosts registered at each address, in lower case: usually one, or none. */
+  namesAt(asked: readonly RegisteredAddress[]): Promise<readonly (readonly string[])[]>;
+  /**
+   * Changes records, each as it is at that moment (T30), and each whole or not at all.
+   * @param change the new record, or undefined to leave it; if it throws, no record is changed
+   */
+  change(change: (record: AgentRecord) => AgentRecord | undefined): Promise<void>;
+}
+
+export interface RegisteredAddress {
+  readonly address: string;
+  /** Undefined for the usual one. */
+  readonly port: number | undefined;
+}

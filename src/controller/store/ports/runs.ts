@@ -1,0 +1,102 @@
+/** The records of runs. See ../ports.ts. */
+import type { RunReportSoFar } from "../../../core/run-report.ts";
+import type { RunResult } from "../../../core/run-result.ts";
+import type { RunState } from "../../../core/run-state.ts";
+import type { ReplyAccount } from "../../fleet/reply-budget.ts";
+
+export interface RunFacts {
+  readonly reqid: string;
+  readonly script: string;
+  readonly hosts: readonly string[];
+  readonly submitter: string;
+  /** Must not reach the record (T27). */
+  readonly token: string;
+}
+
+/** The record of a run under way. */
+export interface RunRecord {
+  /** Resolves with whether there is a record; failures are logged. */
+  readonly stored: Promise<boolean>;
+  /** Results added after `close` are ignored. */
+  add(result: RunResult): void;
+  /** Completes the record. Never rejects. Resolves with whether it has all results completely. */
+  close(): Promise<boolean>;
+  /** The run was not begun: nothing more is written. */
+  discard(): void;
+}
+
+/** Which runs to list; each member that is present narrows the list. */
+export interface RunFilter {
+  /** At most this many, the newest. */
+  readonly limit: number;
+  /** A host of the run, as typed; a port is ignored. */
+  readonly host?: string | undefined;
+  readonly script?: string | undefined;
+  readonly submitter?: string | undefined;
+  /** The state of at least one of its hosts; of `host` if that is given. */
+  readonly state?: ListedState | undefined;
+  /** Started at this time or later. */
+  readonly since?: Date | undefined;
+}
+
+/** `running`: no result yet. */
+export type ListedState = RunState | "running";
+
+/** A run without its outputs. */
+export interface ListedRun {
+  readonly reqid: string;
+  readonly script: string;
+  readonly submitter: string;
+  /** ISO 8601. Empty in records of 0.8. */
+  readonly started: string;
+  /** Null while hosts are out. */
+  readonly completed: string | null;
+  readonly hosts: readonly ListedHost[];
+}
+
+export interface ListedHost {
+  readonly host: string;
+  readonly state: ListedState;
+  /** Null without a result. */
+  readonly exit: number | null;
+}
+
+export interface ListedRuns {
+  /** The newest first. */
+  readonly runs: readonly ListedRun[];
+  /** How many records are damaged or cannot be read; they are not in `runs`. */
+  readonly unreadable: number;
+}
+
+export interface RunStore {
+  /**
+   * @param durable the record outlives a power cut: for a run that nobody waits for
+   * @throws CtrlExecError `bad-request` if it is not a request id
+   */
+  begin(facts: RunFacts, durable: boolean): RunRecord;
+  /**
+   * Who submitted the run; cheap, whatever the hosts have printed (T67). Undefined if there is no such run, or
+   * its record does not say.
+   */
+  submitterOf(reqid: string): Promise<string | undefined>;
+  /**
+   * The run so far; undefined if it is unknown or no longer kept. A minute after its process has ended, the run is
+   * complete, and the hosts without a result are `unknown`.
+   *
+   * @param account what is read counts there until it is closed
+   * @throws CtrlExecError `damaged`, `storage`, or `busy` if there is no room for it
+   */
+  read(reqid: string, account: ReplyAccount): Promise<RunReportSoFar | undefined>;
+  /** The names of scripts that ran on one of the hosts, or on any if none is named, in alphabetical order. */
+  scriptsSeen(hosts: readonly string[]): Promise<readonly string[]>;
+  /**
+   * The newest runs that match, as recorded up to now.
+   *
+   * @throws CtrlExecError `storage` if the records cannot be read, `busy` if other processes use the index for too long
+   */
+  list(filter: RunFilter): Promise<ListedRuns>;
+  /** Makes the next list() quick. Never rejects; a problem is logged. */
+  prepareList(): Promise<void>;
+  /** Removes expired records, and the oldest beyond max_records. Returns how many. */
+  purge(): Promise<number>;
+}

@@ -20,6 +20,7 @@ export const makeFileStore: MakeStore = async (lines, surroundings) => {
     breakAgent: (hostname) => cut(`agents/${hostname}`),
     breakRun: (reqid) => cut(`runs/${reqid}`),
     breakRequest: (id) => cut(`pairing/${id}`),
+    breakRotation: () => cut("rotation"),
     [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
   };
 };

@@ -46,6 +46,18 @@ const verbs: Readonly<Record<string, () => Promise<void>>> = {
   async exclusively() {
     await store.exclusively(async () => say("in"));
   },
+  async upkeep() {
+    await store.upkeep(async () => say("in"));
+  },
+  /** Notes so many certificates of the host. */
+  async note() {
+    await say("ready");
+    for (let time = 0; time < Number(times); time++) {
+      const serial = Bun.randomUUIDv7("hex").replaceAll("-", "");
+      const notAfter = new Date("2099-01-01T00:00:00Z");
+      await store.certificates.note({ serial, notAfter, commonName: hostname });
+    }
+  },
   async known() {
     const { agents } = await store.registry.read();
     await say(await store.clocks.known(agents));

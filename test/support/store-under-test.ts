@@ -17,6 +17,8 @@ export interface StoreUnderTest extends AsyncDisposable {
   breakRun(reqid: string): Promise<void>;
   /** The same of a pairing request. */
   breakRequest(id: string): Promise<void>;
+  /** The same of the last rotation. */
+  breakRotation(): Promise<void>;
 }
 
 /** Makes an empty store. @param lines of ctrl-exec.conf */

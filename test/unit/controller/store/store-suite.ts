@@ -4,11 +4,14 @@
  */
 import { describe } from "bun:test";
 import type { MakeStore } from "../../../support/store-under-test.ts";
+import { certificatesSuite } from "./suite/certificates.ts";
 import { clocksSuite } from "./suite/clocks.ts";
+import { listedSuite } from "./suite/listed.ts";
 import { locksSuite } from "./suite/locks.ts";
 import { pairingSuite } from "./suite/pairing.ts";
 import { recordsSuite } from "./suite/records.ts";
 import { registrySuite } from "./suite/registry.ts";
+import { rotationSuite } from "./suite/rotation.ts";
 import { runsSuite } from "./suite/runs.ts";
 import { writerSuite } from "./suite/writer.ts";
 
@@ -16,8 +19,11 @@ export function storeSuite(name: string, make: MakeStore): void {
   describe(`${name}: the registry`, () => registrySuite(make));
   describe(`${name}: one writer at a time`, () => writerSuite(make));
   describe(`${name}: the clocks`, () => clocksSuite(make));
+  describe(`${name}: the certificates`, () => certificatesSuite(make));
+  describe(`${name}: rotation and upkeep`, () => rotationSuite(make));
   describe(`${name}: the pairing queue`, () => pairingSuite(make));
   describe(`${name}: the locks of runs`, () => locksSuite(make));
   describe(`${name}: runs under way and over`, () => runsSuite(make));
   describe(`${name}: what the records of runs hold`, () => recordsSuite(make));
+  describe(`${name}: the list of runs`, () => listedSuite(make));
 }

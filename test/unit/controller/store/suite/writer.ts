@@ -108,17 +108,6 @@ export function writerSuite(make: MakeStore): void {
     expect(await stage.store.registry.names()).toEqual(["web-02"]);
   });
 
-  test("what is revoked stays so when more is", async () => {
-    await using stage = await Stage.open(make);
-    const revoke = (...serials: string[]) =>
-      stage.store.exclusively((writer) => writer.revoke(serials, "web-01, unpaired"));
-    expect(await stage.store.certificates.revoked()).toEqual(new Set());
-    await revoke("0a", "0bff");
-    await revoke("0a");
-    await revoke("0c");
-    expect(await stage.store.certificates.revoked()).toEqual(new Set(["0a", "0bff", "0c"]));
-  });
-
   test("to remove what killed writes have left removes nothing of what is kept", async () => {
     await using stage = await Stage.open(make);
     await stage.store.removeLeftovers();

@@ -10,7 +10,8 @@ import { requestOver } from "../../system/net/http-client.ts";
 import type { AgentTrust } from "../trust/trust.ts";
 
 /** For each step: connecting, the handshake, the answer. */
-const TIMEOUT_MS = 10_000;
+const CONNECT_MS = 5_000;
+const ANSWER_MS = 10_000;
 
 const START = "Is it running? Start it: systemctl start ctrl-exec-agent, or ctrl-exec-agent serve.";
 
@@ -38,7 +39,7 @@ export async function selfPing(
       host,
       port,
       credential: identity.credential,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: CONNECT_MS,
       onConnected: () => steps.onListening(),
     });
     if (factsOf(peer).fingerprint !== identity.certificate.fingerprint) {
@@ -46,7 +47,7 @@ export async function selfPing(
       throw otherCertificate(address);
     }
     steps.onHandshake();
-    using _deadline = connection.failAfter(TIMEOUT_MS);
+    using _deadline = connection.failAfter(ANSWER_MS);
     const reply = await requestOver(connection, {
       method: "POST",
       path: "/ping",

@@ -3,6 +3,7 @@
 import type { Controller } from "../../controller/control-host.ts";
 import { approveRequest, denyRequest } from "../../controller/pairing/desk.ts";
 import { listRequests, type PendingRequest } from "../../controller/pairing/queue.ts";
+import type { Registered } from "../../controller/store/ports/registry.ts";
 import { asCtrlExecError } from "../../core/errors.ts";
 import { forOneLine, forTerminal, screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
@@ -142,8 +143,7 @@ export class PairingConsole {
         this.#io.out(screenLine`Skipped ${request.hostname}; it stays in the list.\n`);
       }
     } catch (thrown) {
-      const { message, hint } = asCtrlExecError(thrown);
-      this.#io.out(`${forOneLine(message)}\n${hint === undefined ? "" : `${forTerminal(hint)}\n`}`);
+      this.#complain(thrown);
     }
   }
 
@@ -172,18 +172,29 @@ export class PairingConsole {
       if (again) this.#io.out(PROMPT);
       return;
     }
-    const waiting = await listRequests(this.#controller);
-    // Another one may be on the screen, or just gone from it, by now.
-    if (this.#shown !== undefined || this.#paused) return;
-    const next = waiting.find(({ id }) => !this.#skipped.has(id));
-    this.#shown = next;
-    if (next === undefined) {
-      if (again) this.#io.out(waiting.length > 0 ? SKIPPED_PROMPT : IDLE_PROMPT);
-      return;
+    try {
+      const waiting = await listRequests(this.#controller);
+      const next = waiting.find(({ id }) => !this.#skipped.has(id));
+      const known = next && (await this.#controller.store.registry.find(next.hostname));
+      // Another one may be on the screen, or just gone from it, by now.
+      if (this.#shown !== undefined || this.#paused) return;
+      if (next !== undefined) this.#show(next, known);
+      else if (again) this.#io.out(waiting.length > 0 ? SKIPPED_PROMPT : IDLE_PROMPT);
+    } catch (thrown) {
+      // The next request, or Enter, tries again: the others' connections must not end with this one (T20).
+      this.#complain(thrown);
     }
+  }
+
+  #show(request: PendingRequest, known: Registered | undefined): void {
+    this.#shown = request;
     // Lines typed before this request was on the screen cannot be about it.
     this.#lines.drop();
-    const known = await this.#controller.store.registry.find(next.hostname);
-    if (this.#shown === next) this.#io.out(`\n${describeRequest(next, known)}${PROMPT}`);
+    this.#io.out(`\n${describeRequest(request, known)}${PROMPT}`);
+  }
+
+  #complain(thrown: unknown): void {
+    const { message, hint } = asCtrlExecError(thrown);
+    this.#io.out(`${forOneLine(message)}\n${hint === undefined ? "" : `${forTerminal(hint)}\n`}`);
   }
 }

@@ -46,6 +46,8 @@ export async function rememberContacts(
     contacts.filter(isNews).map((contact) => [contact.record.hostname, contact]),
   );
   const changed = new Map<string, AgentRecord>();
+  /** Not known to be written before all of it is. */
+  const changes = new Map<string, { readonly record: AgentRecord; readonly confirmed: boolean }>();
   if (telling.size === 0) return changed;
   try {
     await store.registry.change((record) => {
@@ -53,13 +55,17 @@ export async function rememberContacts(
       if (contact === undefined) return undefined;
       const news = newsIn(record, contact);
       if (Object.keys(news).length === 0) return undefined;
-      if (news.serial_status === "current") {
-        log({ event: "serial-confirmed", agent: record.hostname });
-      }
       const learned = { ...record, ...news };
-      changed.set(record.hostname, learned);
+      changes.set(record.hostname, {
+        record: learned,
+        confirmed: news.serial_status === "current",
+      });
       return learned;
     });
+    for (const [hostname, { record, confirmed }] of changes) {
+      if (confirmed) log({ event: "serial-confirmed", agent: hostname });
+      changed.set(hostname, record);
+    }
   } catch (thrown) {
     log({ event: "config-warn", key: "state_dir", msg: messageOf(thrown) });
   }

@@ -94,7 +94,11 @@ export class FileLocks implements LockStore {
 function asRunLock(lock: HeldLock): HeldRunLock {
   return {
     async release() {
-      lock.release();
+      try {
+        lock.release();
+      } catch {
+        // close(2) frees the descriptor, and with it the lock, whatever it returns.
+      }
       workDescriptors().giveBack(1);
     },
   };

@@ -144,7 +144,9 @@ function requestIds(config: ControllerConfig): string[] {
 
 function readRequest(config: ControllerConfig, id: string): PendingRequest | undefined {
   const text = readTextIfPresent(requestFile(config, id));
-  return text === undefined ? undefined : readJsonAs(pendingRequest, text);
+  const request = text === undefined ? undefined : readJsonAs(pendingRequest, text);
+  // A copy under another name: its agent waits for the answer to the id inside.
+  return request?.id === id ? request : undefined;
 }
 
 function answerFile(config: ControllerConfig, id: string, kind: PairingAnswerKind): string {

@@ -1,5 +1,5 @@
 /** The file of the run index: a database without any fact of its own. */
-import { Database } from "bun:sqlite";
+import { Database, constants as sqlite } from "bun:sqlite";
 import { closeSync, constants, fstatSync, openSync, rmSync } from "node:fs";
 import { readTextIfPresent } from "../../system/files/files.ts";
 import { requirePlain } from "../../system/files/plain-file.ts";
@@ -40,7 +40,8 @@ export function openIndexFile(path: string): Database {
   } finally {
     closeSync(file);
   }
-  const index = new Database(path);
+  // A link that was put in its place meanwhile is not followed either.
+  const index = new Database(path, sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW);
   try {
     index.run("PRAGMA journal_mode = WAL");
     index.run("PRAGMA synchronous = OFF");

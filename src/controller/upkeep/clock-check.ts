@@ -125,7 +125,7 @@ async function requireClock(
 ): Promise<void> {
   const { log, now, store } = controller;
   // So few hosts could not decide it, so they need not be asked.
-  if (force || (await store.registry.names()).length < enough) return;
+  if (force || (await store.registry.read()).agents.size < enough) return;
   const verdict = await checkClock(controller);
   if (verdict.kind === "fine" || verdict.differ.length < enough) return;
   const [furthest] = verdict.differ;

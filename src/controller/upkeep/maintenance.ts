@@ -110,7 +110,6 @@ export async function maintainOnce(
     });
     const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
     const expiredRuns = await attempt("runs", () => store.runs.purge());
-    await store.runs.prepareList();
     await attempt("locks", () => store.locks.dropUnused());
     await store.removeLeftovers();
     await attempt("issued", async () => {
@@ -135,6 +134,8 @@ export async function maintainOnce(
     };
   };
   const outcome = await attempt("lock", async () => ({ report: await store.upkeepIfFree(pass) }));
+  // Not under the lock that others wait for: it may take long, and has its own.
+  await store.runs.prepareList();
   if (outcome === undefined) return { ...NOTHING, problems: [...problems], misconfigured };
   return outcome.report ?? { ...NOTHING, busy: true };
 }

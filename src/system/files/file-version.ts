@@ -19,7 +19,7 @@ export function fileVersion(path: string): string {
   }
   if (stats === undefined) return "-";
   // Nobody can set the change time back, and a rename updates it.
-  const young = Date.now() - Number(stats.ctimeMs) < CLOCK_TICK_MS;
+  const young = Math.abs(Date.now() - Number(stats.ctimeMs)) < CLOCK_TICK_MS;
   const { dev, ino, mtimeNs, ctimeNs, size } = stats;
   return [dev, ino, mtimeNs, ctimeNs, size, young ? performance.now() : ""].join(":");
 }

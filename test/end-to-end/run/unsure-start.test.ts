@@ -64,7 +64,7 @@ test.each([
 test("T65 what is found out before anything is started never ran", async () => {
   const program = `
     import { closeSync, openSync } from "node:fs";
-    import { runProcess } from "${ROOT}/src/system/process/process.ts";
+    import { runProcess } from "${ROOT}/src/system/process/run-process.ts";
     const request = { file: "/bin/true", args: [], env: {}, input: "", maxOutput: 1 };
     await runProcess(request);
     const open = [];

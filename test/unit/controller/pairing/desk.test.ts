@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Exchanged } from "../../../../src/controller/pairing/code-exchange.ts";
 import { approveRequest, denyRequest } from "../../../../src/controller/pairing/desk.ts";
@@ -238,4 +238,15 @@ test("T10 a request whose approval was cut off behind the answer is gone with th
   expect(await listRequests(controller)).toHaveLength(1);
   expect(await controller.store.pairing.takeAnswer(id)).toContain("approved");
   expect(await listRequests(controller)).toEqual([]);
+});
+
+test("a copy of a request under another name is no request of its own", async () => {
+  await using fleet = await LocalFleet.create();
+  const submission = await ask(fleet, "web-01", "127.0.0.1");
+  if (submission.kind !== "pending") throw new Error(submission.kind);
+  const { id } = submission.request;
+  const folder = fleet.folder.join("control/state/pairing");
+  copyFileSync(`${folder}/${id}.json`, `${folder}/0123456789abcdef.json`);
+  expect((await listRequests(fleet.controller)).map((request) => request.id)).toEqual([id]);
+  await expect(approveRequest(fleet.controller, "0123456789abcdef")).rejects.toThrow("no request");
 });

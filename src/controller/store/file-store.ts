@@ -1,4 +1,5 @@
 /** The store in files of state_dir. */
+import { existsSync } from "node:fs";
 import { FileLocks } from "./file-locks.ts";
 import { FileRegistry } from "./file-registry.ts";
 import type { StoreContext } from "./host.ts";
@@ -50,7 +51,11 @@ export function openFileStore(context: StoreContext): Store {
       scriptsSeen: async (hosts) => scriptsSeen(config, hosts),
       // Loaded when needed: `run` and `ping` start without SQLite.
       list: async (filter) => (await import("./run-index.ts")).listRuns(context, filter),
-      prepareList: async () => (await import("./run-index.ts")).prepareRunIndex(context),
+      async prepareList() {
+        // Where nobody lists runs there is no index, and none is made.
+        if (!existsSync(paths(config).runIndex)) return;
+        await (await import("./run-index.ts")).prepareRunIndex(context);
+      },
       purge: () => purgeRunRecords(context),
     },
     async exclusively(change) {

@@ -1,8 +1,9 @@
 /**
  * The run index lists the runs. It is built from the run records alone, so it can be deleted at any time.
  *
- * A run never writes it, at its start or its end: every query first brings the index up to date, and so does
- * `maintain`. So no run waits for it, the records stay the only truth, and an unused index costs nothing.
+ * A run never writes it, at its start or its end: every query first brings the index up to date, and once there is
+ * one, so does `maintain`. So no run waits for it, the records stay the only truth, and it costs nothing until
+ * somebody lists.
  *
  * One process at a time uses it, under a file lock. Waiting for that lock does not block the event loop of the
  * API, as SQLite's busy timeout would. The lock also makes it safe to replace the file.

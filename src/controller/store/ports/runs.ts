@@ -95,7 +95,7 @@ export interface RunStore {
    * @throws CtrlExecError `storage` if the records cannot be read, `busy` if other processes use the index for too long
    */
   list(filter: RunFilter): Promise<ListedRuns>;
-  /** Makes the next list() quick. Never rejects; a problem is logged. */
+  /** Makes the next list() quick, where runs have been listed before. Never rejects; a problem is logged. */
   prepareList(): Promise<void>;
   /** Removes expired records, and the oldest beyond max_records. Returns how many. */
   purge(): Promise<number>;

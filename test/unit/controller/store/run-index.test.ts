@@ -27,6 +27,11 @@ import { TestFolder } from "../../../support/folder.ts";
 const PROGRAM = join(import.meta.dir, "../../../support/run-index-program.ts");
 const ALL = { limit: 100_000 };
 
+function indexedIn(index: string): unknown[] {
+  using database = new Database(index, { readonly: true });
+  return database.query("SELECT reqid FROM run ORDER BY reqid").values().flat();
+}
+
 const idOf = (number: number) => number.toString(16).padStart(16, "0");
 
 class Stage implements Disposable {
@@ -300,26 +305,31 @@ describe("the index", () => {
     expect(stage.log.of("run-index-fail")).toMatchObject([failed, failed]);
   });
 
-  test("is at hand when it was prepared", async () => {
+  test("is not made by maintenance, but kept at hand by it", async () => {
     using stage = new Stage();
     stage.record(1);
     const { runs, index } = await stage.open();
     await runs.prepareList();
-    using database = new Database(index, { readonly: true });
-    expect(database.query("SELECT reqid FROM run").all()).toEqual([{ reqid: idOf(1) }]);
+    expect(existsSync(index)).toBe(false);
+    await runs.list(ALL);
+    stage.record(2);
+    await runs.prepareList();
+    expect(indexedIn(index)).toEqual([idOf(1), idOf(2)]);
   });
 
   test("is used by one process at a time: the maintenance leaves it, a question waits", async () => {
     using stage = new Stage();
     stage.record(1);
     const { runs, config, index } = await stage.open();
+    await runs.list(ALL);
+    stage.record(2);
     const lock = await takeLock(lockPath(config, "run-index"));
     await runs.prepareList();
-    expect(existsSync(index)).toBe(false);
+    expect(indexedIn(index)).toEqual([idOf(1)]);
     const asked = runs.list(ALL);
     expect(await Promise.race([asked, Bun.sleep(100).then(() => "waits")])).toBe("waits");
     lock.release();
-    expect(idsOf(await asked)).toEqual([1]);
+    expect(idsOf(await asked)).toEqual([2, 1]);
   });
 
   test("gives several processes and questions at once the same answer", async () => {

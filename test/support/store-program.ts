@@ -75,7 +75,7 @@ const verbs: Readonly<Record<string, () => Promise<void>>> = {
   /** The first host has a result, the others have none. */
   async run() {
     const facts = JSON.parse(args[0] ?? "");
-    const record = store.runs.begin(facts, true);
+    const record = await store.runs.begin(facts, true);
     await record.stored;
     const end = { state: "never-ran", error: "refused" } as const;
     record.add(withoutResult(facts, facts.hosts[0], "1ms", end));

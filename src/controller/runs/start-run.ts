@@ -67,7 +67,10 @@ export async function startRun(
   const locks = await takeRunLocks(controller, { targets: sentTo, script, reqid, username });
   const hosts = targets.map(({ label }) => label);
   const facts = { reqid, script, hosts, submitter: username, token };
-  const record = controller.store.runs.begin(facts, mustBeRecorded);
+  const record = await controller.store.runs.begin(facts, mustBeRecorded).catch((thrown) => {
+    locks.releaseAll();
+    throw thrown;
+  });
   const run = new Run(controller, { body, targets, sentTo, dialler, locks, record }, onResult);
   await run.begin(mustBeRecorded, needed);
   return run;

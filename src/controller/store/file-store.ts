@@ -11,13 +11,9 @@ import { addRequest, FilePairing, leaveAnswer } from "./pairing-files.ts";
 import { paths } from "./paths.ts";
 import type { Store } from "./ports.ts";
 import { rememberPushedOut } from "./pushed-out.ts";
-import { purgeRunRecords } from "./record-space.ts";
 import { lockRegistry, removeAgent, writeAgent } from "./registry.ts";
 import { addRevoked, readRevoked } from "./revocations.ts";
 import { readRotation, rotationProblems, rotationState, writeRotation } from "./rotation-state.ts";
-import { FileRunRecord } from "./run-record.ts";
-import { scriptsSeen } from "./scripts-seen.ts";
-import { readRunRecord, submitterOf } from "./stored-runs.ts";
 
 export function openFileStore(context: StoreContext): Store {
   const { config, log } = context;
@@ -45,18 +41,22 @@ export function openFileStore(context: StoreContext): Store {
     pairing: new FilePairing(config),
     locks: new FileLocks(context),
     runs: {
-      begin: (facts, durable) => new FileRunRecord(context, facts, durable),
-      submitterOf: (reqid) => submitterOf(context, reqid),
-      read: (reqid, account) => readRunRecord(context, reqid, account),
-      scriptsSeen: async (hosts) => scriptsSeen(config, hosts),
-      // Loaded when needed: `run` and `ping` start without SQLite.
+      // Loaded when needed: `ping` starts without records, and `run` without what reads them, SQLite above all.
+      async begin(facts, durable) {
+        const { FileRunRecord } = await import("./run-record.ts");
+        return new FileRunRecord(context, facts, durable);
+      },
+      submitterOf: async (reqid) => (await import("./stored-runs.ts")).submitterOf(context, reqid),
+      read: async (reqid, account) =>
+        (await import("./stored-runs.ts")).readRunRecord(context, reqid, account),
+      scriptsSeen: async (hosts) => (await import("./scripts-seen.ts")).scriptsSeen(config, hosts),
       list: async (filter) => (await import("./run-index.ts")).listRuns(context, filter),
       async prepareList() {
         // Where nobody lists runs there is no index, and none is made.
         if (!existsSync(paths(config).runIndex)) return;
         await (await import("./run-index.ts")).prepareRunIndex(context);
       },
-      purge: () => purgeRunRecords(context),
+      purge: async () => (await import("./record-space.ts")).purgeRunRecords(context),
     },
     async exclusively(change) {
       using _lock = await lockRegistry(config);

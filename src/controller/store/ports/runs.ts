@@ -73,7 +73,7 @@ export interface RunStore {
    * @param durable the record outlives a power cut: for a run that nobody waits for
    * @throws CtrlExecError `bad-request` if it is not a request id
    */
-  begin(facts: RunFacts, durable: boolean): RunRecord;
+  begin(facts: RunFacts, durable: boolean): Promise<RunRecord>;
   /**
    * Who submitted the run; cheap, whatever the hosts have printed (T67). Undefined if there is no such run, or
    * its record does not say.

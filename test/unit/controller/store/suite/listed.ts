@@ -80,7 +80,7 @@ export function listedSuite(make: MakeStore): void {
   test("a run is listed from its beginning, and with what became of it since", async () => {
     await using stage = await Stage.open(make);
     const list = async () => (await stage.store.runs.list({ limit: 1 })).runs[0];
-    const record = stage.store.runs.begin(facts(), false);
+    const record = await stage.store.runs.begin(facts(), false);
     await record.stored;
     const running = { state: "running", exit: null };
     expect(await list()).toMatchObject({

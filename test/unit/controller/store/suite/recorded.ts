@@ -37,7 +37,7 @@ export async function read({ store }: Stage, reqid = REQID) {
 
 /** A run that is over. */
 export async function ran({ store }: Stage, run: RunFacts, ...results: readonly RunResult[]) {
-  const record = store.runs.begin(run, false);
+  const record = await store.runs.begin(run, false);
   for (const each of results) record.add(each);
   return await record.close();
 }

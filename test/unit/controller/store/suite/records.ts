@@ -12,7 +12,7 @@ const TOKEN = 's3cret"token';
 export function recordsSuite(make: MakeStore): void {
   test("T27 the token is nowhere in what is read, before the end or after", async () => {
     await using stage = await Stage.open(make);
-    const record = stage.store.runs.begin(facts({ hosts: ["web-01"], token: TOKEN }), false);
+    const record = await stage.store.runs.begin(facts({ hosts: ["web-01"], token: TOKEN }), false);
     const said = `<${TOKEN}|${JSON.stringify(TOKEN)}>`;
     const bytes = Buffer.concat([Buffer.from([255]), Buffer.from(said)]).toString("base64");
     const output = { stdout: said, stderr: `${"x".repeat(70_000)}${said}`, stdout_b64: bytes };

@@ -22,14 +22,14 @@ export function runsSuite(make: MakeStore): void {
 
   test("T17 nothing is begun under what is no request id", async () => {
     await using stage = await Stage.open(make);
-    const begin = () => stage.store.runs.begin(facts({ reqid: "../secret" }), false);
-    expect(begin).toThrow(expect.objectContaining({ code: "bad-request" }));
+    const begin = stage.store.runs.begin(facts({ reqid: "../secret" }), false);
+    await expect(begin).rejects.toMatchObject({ code: "bad-request" });
   });
 
   for (const durable of [false, true]) {
     test(`a run is read from its beginning on${durable ? ", when it must last too" : ""}`, async () => {
       await using stage = await Stage.open(make);
-      const record = stage.store.runs.begin(facts(), durable);
+      const record = await stage.store.runs.begin(facts(), durable);
       expect(await record.stored).toBe(true);
       const begun = {
         reqid: REQID,
@@ -85,7 +85,7 @@ export function runsSuite(make: MakeStore): void {
 
   test("what comes after the end is too late", async () => {
     await using stage = await Stage.open(make);
-    const record = stage.store.runs.begin(facts({ hosts: ["web-01"] }), false);
+    const record = await stage.store.runs.begin(facts({ hosts: ["web-01"] }), false);
     record.add(result("web-01"));
     await record.close();
     const before = await read(stage);
@@ -106,7 +106,7 @@ export function runsSuite(make: MakeStore): void {
 
   test("to a run that is discarded nothing is added", async () => {
     await using stage = await Stage.open(make);
-    const record = stage.store.runs.begin(facts(), true);
+    const record = await stage.store.runs.begin(facts(), true);
     await record.stored;
     record.discard();
     record.add(result("web-01"));
@@ -143,7 +143,7 @@ export function runsSuite(make: MakeStore): void {
     await using stage = await Stage.open(make);
     jest.useFakeTimers();
     try {
-      const record = stage.store.runs.begin(facts(), false);
+      const record = await stage.store.runs.begin(facts(), false);
       await record.stored;
       for (let time = 0; time < 20; time++) {
         jest.advanceTimersByTime(15_000);

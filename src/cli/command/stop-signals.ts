@@ -77,6 +77,14 @@ export async function terminalGone(): Promise<"SIGHUP"> {
   return await promise;
 }
 
+/**
+ * Whether the terminal that this program was started on has gone, and should end it. The end of its input may be
+ * read before SIGHUP arrives.
+ */
+export function lostTerminal(): boolean {
+  return !ignoredSignals().has("SIGHUP") && !hasTerminal();
+}
+
 /** Whether it has a controlling terminal: the kernel takes that away when it hangs up. */
 function hasTerminal(): boolean {
   try {

@@ -96,11 +96,12 @@ export class PairingConsole {
     this.#io.out(`\n${forOneLine(text)} ${GO_ON}\n`);
   }
 
-  /** Resolves when the operator quits or the terminal closes. */
-  async run(): Promise<void> {
+  /** Resolves when the operator quits or the input ends, as it does when the terminal closes. */
+  async run(): Promise<"quit" | "input ended"> {
     for (;;) {
       const line = await this.#lines.next();
-      if (line === undefined || !(await this.#obey(line.trim()))) return;
+      if (line === undefined) return "input ended";
+      if (!(await this.#obey(line.trim()))) return "quit";
     }
   }
 

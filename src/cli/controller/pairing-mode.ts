@@ -5,7 +5,7 @@ import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { defineVerb } from "../command/command.ts";
-import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import { firstSignal, lostTerminal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";
 import { commonOptions } from "./options.ts";
@@ -56,7 +56,11 @@ export const pairingMode = defineVerb({
       onWithdrawn: (request) => console?.withdrawn(request),
     });
     const checks = startCheckLoop(controller);
-    const stopped = firstSignal(STOP_SIGNALS, console?.run());
+    let inputEnded = false;
+    const operator = console?.run().then((how) => {
+      inputEnded = how === "input ended";
+    });
+    const stopped = firstSignal(STOP_SIGNALS, operator);
     io.err(fingerprintLines("CA fingerprint:  ", server.caFingerprint));
     io.err("The agent's screen must show the same.\n");
     io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);
@@ -66,6 +70,6 @@ export const pairingMode = defineVerb({
     await server.close();
     io.err("Pairing mode has ended.\n");
     // Ctrl-C and SIGTERM are how one ends it.
-    return signal === "SIGHUP" ? signal : 0;
+    return signal === "SIGHUP" || (inputEnded && lostTerminal()) ? "SIGHUP" : 0;
   },
 });

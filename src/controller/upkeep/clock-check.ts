@@ -17,6 +17,7 @@ import { askFleet } from "../fleet/fan-out.ts";
 import { targetOf } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
+import type { Registry } from "../store/ports/registry.ts";
 import { ANY_TIME, loadCredentials } from "../trust/credential.ts";
 
 /**
@@ -34,8 +35,15 @@ const WAIT_SECONDS = 3;
  * when it was last seen, or by what it said then.
  */
 export async function checkClock(controller: Controller): Promise<ClockVerdict> {
+  const { agents } = await controller.store.registry.read();
+  return await judgeByAgents(controller, agents);
+}
+
+async function judgeByAgents(
+  controller: Controller,
+  agents: Registry["agents"],
+): Promise<ClockVerdict> {
   const { now, store } = controller;
-  const { agents } = await store.registry.read();
   const answers = await ask(controller, draw([...agents.values()], SAMPLE, randomInt));
   if (answers.length >= ENOUGH) return judgeClock(answers, now());
   // With so few answers, what all others said in the last day counts too.
@@ -124,9 +132,11 @@ async function requireClock(
   enough: number,
 ): Promise<void> {
   const { log, now, store } = controller;
+  if (force) return;
+  const { agents } = await store.registry.read();
   // So few hosts could not decide it, so they need not be asked.
-  if (force || (await store.registry.read()).agents.size < enough) return;
-  const verdict = await checkClock(controller);
+  if (agents.size < enough) return;
+  const verdict = await judgeByAgents(controller, agents);
   if (verdict.kind === "fine" || verdict.differ.length < enough) return;
   const [furthest] = verdict.differ;
   log({

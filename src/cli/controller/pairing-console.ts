@@ -2,7 +2,8 @@
 
 import type { Controller } from "../../controller/control-host.ts";
 import { approveRequest, denyRequest } from "../../controller/pairing/desk.ts";
-import { listRequests, type PendingRequest } from "../../controller/pairing/queue.ts";
+import { listRequests } from "../../controller/pairing/queue.ts";
+import type { PendingRequest } from "../../controller/store/ports/pairing.ts";
 import type { Registered } from "../../controller/store/ports/registry.ts";
 import { asCtrlExecError } from "../../core/errors.ts";
 import { forOneLine, forTerminal, screenLine } from "../../core/text.ts";

@@ -1,7 +1,7 @@
 /** What pairing-mode and approve say to the operator. */
 
 import type { Approval } from "../../controller/pairing/desk.ts";
-import type { PendingRequest } from "../../controller/pairing/queue.ts";
+import type { PendingRequest } from "../../controller/store/ports/pairing.ts";
 import type { Registered } from "../../controller/store/ports/registry.ts";
 import { screenLine } from "../../core/text.ts";
 import { isoSeconds, parseOpensslTime } from "../../core/time.ts";

@@ -8,12 +8,13 @@ import { readText } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import { paths } from "../store/paths.ts";
+import type { PendingRequest } from "../store/ports/pairing.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import type { Writer } from "../store/ports.ts";
 import { signHost } from "../trust/ca.ts";
 import { loadCredential } from "../trust/credential.ts";
 import { requireRightClock } from "../upkeep/clock-check.ts";
-import { leaveDenial, type PendingRequest, requirePending } from "./queue.ts";
+import { leaveDenial, requirePending } from "./queue.ts";
 
 /** What the operator may set at approval; undefined means what the request or the connection says. */
 export interface ApprovalOptions {

@@ -12,8 +12,6 @@ import type { PendingRequest } from "../store/ports/pairing.ts";
 import type { Writer } from "../store/ports.ts";
 import type { Exchanged } from "./code-exchange.ts";
 
-export type { PendingRequest } from "../store/ports/pairing.ts";
-
 /** Requests older than this are dropped (docs/PROTOCOL.md, section 4). */
 export const REQUEST_LIFETIME_MS = 600_000;
 

@@ -15,10 +15,11 @@ import { peerAddress } from "../../system/net/peer-address.ts";
 import { tlsContext } from "../../system/net/tls.ts";
 import { descriptorLimit, workDescriptors } from "../../system/process/descriptors.ts";
 import type { HostContext } from "../store/host.ts";
+import type { PendingRequest } from "../store/ports/pairing.ts";
 import { loadCredential, pairingCredential } from "../trust/credential.ts";
 import { PairingAnswers } from "./answers.ts";
 import { type Caller, CodeExchange } from "./code-exchange.ts";
-import { type PendingRequest, REQUEST_LIFETIME_MS, submitRequest } from "./queue.ts";
+import { REQUEST_LIFETIME_MS, submitRequest } from "./queue.ts";
 import { readPost, watchSentBytes } from "./reading.ts";
 
 /** How long an agent has to read its answer: one that does not would keep its slot. */

@@ -1,0 +1,55 @@
+/**
+ * What can be heard of one run on one host while it is under way (docs/PROTOCOL.md, section 9). The agent
+ * makes these events, frames carry them (wire/frames.ts), and the control host records and shows them.
+ */
+
+export const OUTPUT_STREAMS = ["stdout", "stderr"] as const;
+export type OutputStream = (typeof OUTPUT_STREAMS)[number];
+
+export type RunEvent =
+  /** Comes first. `started` is ISO 8601. */
+  | {
+      readonly kind: "begin";
+      readonly reqid: string;
+      readonly script: string;
+      readonly started: string;
+    }
+  /** Bytes as the script wrote them; `offset` counts all bytes of the stream, also those that were dropped. */
+  | {
+      readonly kind: "output";
+      readonly stream: OutputStream;
+      readonly offset: number;
+      readonly bytes: Uint8Array;
+    }
+  /** From `offset` on, so many bytes were dropped: more than is kept. */
+  | {
+      readonly kind: "dropped";
+      readonly stream: OutputStream;
+      readonly offset: number;
+      readonly bytes: number;
+    }
+  /** The script is silent, and its agent is not. */
+  | { readonly kind: "alive" }
+  /** Comes last. */
+  | { readonly kind: "end"; readonly end: RunEnding };
+
+/** How a run ended, as its agent knows it. */
+export interface RunEnding {
+  /** `lost`: the host went down under it, or what watched it was killed: it ran, and its end is not known. */
+  readonly state: "ended" | "never-ran" | "lost";
+  /** The script's own; 126 if a signal ended it or it could not be executed; -1 if there is none. */
+  readonly exit: number;
+  readonly signal?: string;
+  readonly timed_out?: boolean;
+  readonly cancelled?: boolean;
+  /** Who asked for that, as the control host named him. */
+  readonly cancelled_by?: string;
+  /** Always there unless `state` is `ended`. */
+  readonly error?: string;
+  /** ISO 8601. Empty if it never started. */
+  readonly started: string;
+  readonly ended: string;
+  /** What the script wrote, also what was dropped of it. */
+  readonly stdout_bytes: number;
+  readonly stderr_bytes: number;
+}

@@ -6,7 +6,8 @@ import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
-export type HookAction = "run" | "ping" | "api" | "discovery";
+/** `read` (its output, `wait` and `logs`) and `cancel` are about a run that was begun. */
+export type HookAction = "run" | "ping" | "api" | "discovery" | "read" | "cancel";
 
 export interface HookRequest {
   readonly action: HookAction;

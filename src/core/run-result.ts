@@ -29,6 +29,10 @@ export const runResult = z.object({
   timed_out: z.exactOptional(z.boolean()),
   stdout_dropped: maybeCount,
   stderr_dropped: maybeCount,
+  cancelled: z.exactOptional(z.boolean()),
+  cancelled_by: maybeText,
+  started: maybeText,
+  ended: maybeText,
 });
 
 type Members = z.output<typeof runResult>;
@@ -39,13 +43,17 @@ export const RUN_RESULT_WORDS = {
   rtt: "Milliseconds with their unit: 42ms.",
   reqid: "16 hex digits.",
   state:
-    "Whether the script ran. ended: it ran and has ended. never-ran: it did not, so running it again repeats nothing. unknown: the host may have been asked and no result came, so it may have run or still be running.",
+    "Whether the script ran. ended: it ran and has ended. never-ran: it did not, so running it again repeats nothing. running: it goes on, and nobody waits for it here. lost: it ran, and the host went down under it. unknown: the host may have been asked and no result came, so it may have run or still be running. queued: the host has not been asked yet.",
   error: "What went wrong; always there unless state is ended.",
   stdout_b64: "The exact bytes, base64, if they are not UTF-8.",
   signal: "The signal that ended the script.",
   timed_out: "The agent ended the script because its `timeout` was over.",
   stdout_dropped:
     "Bytes of output that were dropped: more than the agent keeps, or than could be recorded.",
+  cancelled: "Somebody asked for its end, and the agent ended it.",
+  cancelled_by: "The user name with which that was asked.",
+  started: "When the host started it, ISO 8601.",
+  ended: "When it ended, ISO 8601.",
 } as const satisfies Partial<Record<keyof Members, string>>;
 
 type Output = "stdout" | "stderr" | "stdout_b64" | "stderr_b64";

@@ -5,17 +5,21 @@
 import { saysNeverStarted } from "./start-failure.ts";
 
 /**
+ * - `queued`: the host has not been asked yet
+ * - `running`: the agent has started it, and has not said that it has ended; a result has this state if nobody
+ *   waits any longer
  * - `ended`: it ran and has ended; an `error` then says that it had to be ended, or that its output was lost
  * - `never-ran`: it did not run, and this request will not make it run
  * - `unknown`: the agent may have been asked, and no answer says more: it may have run, or still be running
+ * - `lost`: it ran, and its end is not known, and will not be: the host went down under it
  */
-export const RUN_STATES = ["ended", "never-ran", "unknown"] as const;
+export const RUN_STATES = ["queued", "running", "ended", "never-ran", "unknown", "lost"] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
-/** Any state but `ended` comes with the reason. */
+/** Any state but `queued`, `running` and `ended` comes with the reason. */
 export type RunEnd =
-  | { readonly state: "ended"; readonly error?: string }
-  | { readonly state: "never-ran" | "unknown"; readonly error: string };
+  | { readonly state: "queued" | "running" | "ended"; readonly error?: string }
+  | { readonly state: "never-ran" | "unknown" | "lost"; readonly error: string };
 
 /** How a run ended, according to an agent or a record. */
 export interface ToldEnd {
@@ -33,6 +37,7 @@ const UNNAMED = "the agent reports an error and does not say which";
 const UNSAID = {
   "never-ran": "the agent does not say why it did not run the script",
   unknown: "the agent does not say whether the script ran",
+  lost: "the agent does not say why the script's end is not known",
 } as const;
 
 /**
@@ -46,7 +51,8 @@ export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunE
 }
 
 export function runEnd(state: RunState, error: string | undefined): RunEnd {
-  if (state !== "ended") return { state, error: error || UNSAID[state] };
+  if (state === "never-ran" || state === "unknown" || state === "lost")
+    return { state, error: error || UNSAID[state] };
   return error === undefined ? { state } : { state, error: error || UNNAMED };
 }
 

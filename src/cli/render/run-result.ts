@@ -14,6 +14,9 @@ const INDENT = "    ";
 
 /** If there is no such line, the script has ended. */
 const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
+  queued: "queued",
+  running: "running",
+  lost: "lost: it ran there, and how it ended is not known",
   "never-ran": "never-ran",
   unknown: "unknown: it may have run there, or still be running",
 };

@@ -72,6 +72,10 @@ const whole: Required<RunResult> = {
   timed_out: true,
   stdout_dropped: 1,
   stderr_dropped: 2,
+  cancelled: true,
+  cancelled_by: "alice",
+  started: "2026-01-15T12:00:00.000Z",
+  ended: "2026-01-15T12:00:01.000Z",
 };
 
 describe("a run's record", () => {

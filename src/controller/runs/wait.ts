@@ -1,0 +1,48 @@
+/** Waits for a run that somebody else has started, or that was let go. */
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import type { Caller } from "../access/authorize.ts";
+import { type Controller, openReplies } from "../control-host.ts";
+import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+
+/** How often the record is read while another process writes it. */
+const LOOK_EVERY_MS = 500;
+
+export interface WaitOrder {
+  readonly reqid: string;
+  /** Ends the wait; the run goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Resolves when every host has its end, or with the run as far as it is when the signal ends the wait: then `complete` is
+ * false.
+ *
+ * @param onResult called once per host, as they end; at once for those that have
+ * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` if the record cannot be read
+ */
+export async function waitFor(
+  controller: Controller,
+  caller: Caller,
+  { reqid, signal }: WaitOrder,
+  onResult: (result: RunResult) => void,
+): Promise<RunReportSoFar> {
+  const told = new Set<string>();
+  const account = openReplies(controller);
+  try {
+    await authorizeRun(controller, caller, { action: "read", reqid }, account);
+    for (;;) {
+      const run = await controller.store.runs.read(reqid, account);
+      if (run === undefined) throw noSuchRun(reqid);
+      for (const result of run.results) {
+        if (told.has(result.host)) continue;
+        told.add(result.host);
+        onResult(result);
+      }
+      if (run.complete || signal?.aborted === true) return run;
+      await Bun.sleep(LOOK_EVERY_MS);
+    }
+  } finally {
+    account.close();
+  }
+}

@@ -38,11 +38,11 @@ const outputBytes = z.union([
 ]);
 
 /** A name, a version, a date. */
-const word = text.check(z.maxLength(255));
+export const word = text.check(z.maxLength(255));
 const wordOrEmpty = z._default(word, "");
 
 /** A text that is shown in one line and logged. */
-const line = text.check(z.maxLength(MAX_ERROR_TEXT));
+export const line = text.check(z.maxLength(MAX_ERROR_TEXT));
 
 const csr = text.check(z.maxLength(MAX_CSR));
 

@@ -7,6 +7,7 @@ import { HttpMessageReader } from "../../../src/core/wire/http-message.ts";
 import { RequestReader } from "../../../src/core/wire/http-request.ts";
 import { ResponseReader } from "../../../src/core/wire/http-response.ts";
 import { JsonReader } from "../../../src/core/wire/json-reader.ts";
+import { readInPieces, waysOfCutting } from "../in-pieces.ts";
 import { type Target, textTarget } from "../target.ts";
 
 /** A refusal is an answer like any other. */
@@ -50,37 +51,6 @@ const JSON_PIECES = [
   "-0.",
   "__proto__",
 ];
-
-/** In one piece, in pieces of 1 to 1400 bytes, and for what is short byte by byte. */
-function* waysOfCutting(input: Buffer): Generator<Buffer[]> {
-  const sizes = [input.length, 1400, 17, ...(input.length <= 4096 ? [1] : [])];
-  for (const size of sizes) {
-    const pieces: Buffer[] = [];
-    for (let at = 0; at < input.length; at += Math.max(1, size))
-      pieces.push(input.subarray(at, at + size));
-    yield pieces;
-  }
-}
-
-/** However it is cut, the result is the same. */
-function readInPieces(input: Buffer, read: (pieces: readonly Buffer[]) => unknown): void {
-  const [first, ...others] = [...waysOfCutting(input)].map((pieces) =>
-    Bun.inspect(
-      outcome(() => read(pieces)),
-      { depth: 3 },
-    ).slice(0, 2000),
-  );
-  if (others.some((other) => other !== first)) throw new Error("it depends on how it is cut");
-}
-
-function outcome(read: () => unknown): unknown {
-  try {
-    return read();
-  } catch (thrown) {
-    if (thrown instanceof Error && thrown.name === "CtrlExecError") return thrown.message;
-    throw thrown;
-  }
-}
 
 /** One byte at a time: a peer's pieces are as small as it likes (T61). */
 function byteByByte(input: Buffer, take: (piece: Buffer) => boolean): void {

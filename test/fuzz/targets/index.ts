@@ -1,9 +1,17 @@
-/** Every parser. What comes with a new format, such as a stream's frames, is one more entry. */
+/** Every parser. What comes with a new format is one more entry. */
 import type { Target } from "../target.ts";
 import { FILES } from "./files.ts";
 import { HTTP } from "./http.ts";
 import { MESSAGES } from "./messages.ts";
 import { PKI } from "./pki.ts";
+import { STREAMS } from "./streams.ts";
 import { WORDS } from "./words.ts";
 
-export const TARGETS: readonly Target[] = [...PKI, ...HTTP, ...MESSAGES, ...FILES, ...WORDS];
+export const TARGETS: readonly Target[] = [
+  ...PKI,
+  ...HTTP,
+  ...STREAMS,
+  ...MESSAGES,
+  ...FILES,
+  ...WORDS,
+];

@@ -3,10 +3,11 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping status list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec ') modes='run ping status list-runs list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--port --json --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec status') options='--json --username --token --token-file --config --log --help' kinds='' ;;
+    'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--config --log --json --wide --help' kinds='' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
@@ -45,6 +46,11 @@ _ctrl_exec_value() {
     --username) value='none' ;;
     --token) value='none' ;;
     --token-file) value='file' ;;
+    --host) value='none' ;;
+    --script) value='none' ;;
+    --user) value='none' ;;
+    --since) value='none' ;;
+    --limit) value='none' ;;
     --ip) value='none' ;;
     --agent-port) value='none' ;;
     --lookup-by) value='words:hostname ip' ;;

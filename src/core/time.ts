@@ -10,6 +10,11 @@ export function isoSeconds(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`;
 }
 
+/** To the minute, where columns are scarce: `2026-01-15T12:00Z`. */
+export function isoMinutes(time: Date): string {
+  return `${time.toISOString().slice(0, 16)}Z`;
+}
+
 /** The day alone, UTC: `2026-01-15`. */
 export function isoDay(time: Date): string {
   return time.toISOString().slice(0, 10);

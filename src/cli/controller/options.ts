@@ -34,6 +34,16 @@ export const controllerOptions = {
     valueHint: "path",
     description: "File with the token in one line, or - for standard input",
   },
+  host: { type: "string", valueHint: "host", description: "Only runs on this host" },
+  script: { type: "string", valueHint: "name", description: "Only runs of this script" },
+  user: { type: "string", valueHint: "name", description: "Only runs that this user submitted" },
+  failed: { type: "boolean", description: "Only runs that failed, on --host if given" },
+  since: {
+    type: "string",
+    valueHint: "when",
+    description: "Only runs started since: 2h, 2026-01-15",
+  },
+  limit: { type: "string", valueHint: "n", description: "List at most so many runs (default 20)" },
   ip: { type: "string", valueHint: "address", description: "Record this address for the agent" },
   "agent-port": { type: "string", valueHint: "n", description: "Record this port for the agent" },
   "lookup-by": {

@@ -20,6 +20,10 @@ export const controllerProgram: Program = {
       summary: "Show a run's record: what is done and what is still out",
       load: async () => (await import("./status.ts")).status,
     },
+    "list-runs": {
+      summary: "List the recorded runs, the newest first",
+      load: async () => (await import("./list-runs.ts")).listRuns,
+    },
     "list-agents": {
       summary: "List the registered hosts",
       load: async () => (await import("./list-agents.ts")).listAgents,

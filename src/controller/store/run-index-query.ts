@@ -20,6 +20,8 @@ interface RunRow {
 /** A run whose record is no longer touched has lost its process, as in stored-runs.ts. */
 const OVER = "(run.complete OR run.touched < $lost)";
 const STATE = `coalesce(run_host.state, iif(${OVER}, 'unknown', 'running'))`;
+/** Whatever is over on the host, and did not end with 0. */
+const FAILED = `(${STATE} <> 'running' AND exit IS NOT 0)`;
 
 /** @returns the runs, and how many records are damaged */
 export function listIndexed(
@@ -63,7 +65,8 @@ interface Conditions {
   readonly values: Record<string, string | number>;
 }
 
-function conditionsOf({ limit, host, script, submitter, state, since }: RunFilter): Conditions {
+function conditionsOf(filter: RunFilter): Conditions {
+  const { limit, host, script, submitter, state, failed, since } = filter;
   const conditions = ["script IS NOT NULL", "touched >= $kept"];
   const ofHost: string[] = [];
   if (script !== undefined) conditions.push("script = $script");
@@ -71,6 +74,7 @@ function conditionsOf({ limit, host, script, submitter, state, since }: RunFilte
   if (since !== undefined) conditions.push("began >= $since");
   if (host !== undefined) ofHost.push("name = $name");
   if (state !== undefined) ofHost.push(`${STATE} = $state`);
+  if (failed) ofHost.push(FAILED);
   if (ofHost.length > 0) {
     const some = `SELECT 1 FROM run_host WHERE run_host.reqid = run.reqid AND ${ofHost.join(" AND ")}`;
     conditions.push(`EXISTS (${some})`);

@@ -7,7 +7,15 @@ import { shellCommands } from "../../support/shell-words.ts";
 
 /** What needs no fleet, what the control host does with one, what an agent says of itself. */
 const ALONE = ["--version", "asset"];
-const CONTROL = ["run", "ping", "list-agents", "list-locks", "list-requests", "serial-status"];
+const CONTROL = [
+  "run",
+  "ping",
+  "list-agents",
+  "list-locks",
+  "list-runs",
+  "list-requests",
+  "serial-status",
+];
 const UPKEEP = ["rotate-cert", "maintain"];
 const AGENT = ["pairing-status", "self-check", "self-ping"];
 

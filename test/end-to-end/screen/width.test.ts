@@ -43,13 +43,16 @@ test.each([
   expectNarrow((await control.run(mode, args)).out, 4);
 });
 
-test("list-locks", async () => {
+test("list-locks and list-runs", async () => {
   const args = [HOST, "backup-mysql", "--username", "alice"];
   const run = new Running("ctrl-exec", control.withSetting(["run", ...args]));
   await until("the script runs", () => existsSync(control.folder.join("begun")));
   expectNarrow((await control.mustRun("list-locks")).out, 3);
   control.folder.write("go", "");
   expect(await run.child.exited).toBe(0);
+  await control.run("run", [HOST, "web-01", "backup-mysql", "--username", "alice"]);
+  await control.run("run", [HOST, "no-script-01", "--username", "alice"]);
+  expectNarrow((await control.mustRun("list-runs")).out, 5);
 });
 
 test("list-requests, and the list of pairing-mode", async () => {

@@ -35,6 +35,8 @@ export interface RunFilter {
   readonly submitter?: string | undefined;
   /** The state of at least one of its hosts; of `host` if that is given. */
   readonly state?: ListedState | undefined;
+  /** Something went wrong on at least one of its hosts; on `host` if that is given. */
+  readonly failed?: true | undefined;
   /** Started at this time or later. */
   readonly since?: Date | undefined;
 }

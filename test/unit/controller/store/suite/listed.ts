@@ -70,6 +70,9 @@ export function listedSuite(make: MakeStore): void {
     expect(await ids(stage, { state: "never-ran" })).toEqual([THIRD, SECOND]);
     expect(await ids(stage, { state: "never-ran", host: "web-01" })).toEqual([]);
     expect(await ids(stage, { state: "running" })).toEqual([]);
+    expect(await ids(stage, { failed: true })).toEqual([THIRD, SECOND, FIRST]);
+    expect(await ids(stage, { failed: true, host: "web-01" })).toEqual([]);
+    expect(await ids(stage, { failed: true, host: "web-02" })).toEqual([FIRST]);
     expect(await ids(stage, { host: "db-01", submitter: "bob" })).toEqual([SECOND]);
     expect(await ids(stage, { host: "mail-01" })).toEqual([]);
     const { runs } = await stage.store.runs.list({ limit: 100 });
@@ -107,9 +110,11 @@ export function listedSuite(make: MakeStore): void {
     await other.says();
     await other.kill();
     expect(await ids(stage, { state: "running" })).toEqual([REQID]);
+    expect(await ids(stage, { failed: true })).toEqual([]);
     stage.pass(61);
     expect(await ids(stage, { state: "running" })).toEqual([]);
     expect(await ids(stage, { state: "unknown" })).toEqual([REQID]);
+    expect(await ids(stage, { failed: true })).toEqual([REQID]);
     const { runs } = await stage.store.runs.list({ limit: 1 });
     expect(runs[0]?.completed).toEqual(expect.stringMatching(/^\d{4}-/));
   });

@@ -1,0 +1,78 @@
+import { listRuns as listRecordedRuns } from "../../controller/runs/list-runs.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { parseSince } from "../../core/since.ts";
+import { defineVerb } from "../command/command.ts";
+import { numberOption } from "../command/numbers.ts";
+import { writeJson } from "../render/json.ts";
+import { runsTable } from "../render/run-list.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { cliCaller, openController } from "./setting.ts";
+
+const USUAL_LIMIT = 20;
+const MAX_LIMIT = 100_000;
+
+export const listRuns = defineVerb({
+  positionals: "",
+  arity: [0, 0],
+  options: {
+    host: controllerOptions.host,
+    script: controllerOptions.script,
+    user: controllerOptions.user,
+    failed: controllerOptions.failed,
+    since: controllerOptions.since,
+    limit: controllerOptions.limit,
+    json: controllerOptions.json,
+    username: controllerOptions.username,
+    token: controllerOptions.token,
+    "token-file": controllerOptions["token-file"],
+    ...commonOptions,
+  },
+  details: [
+    "Lists the recorded runs, the newest first, with how they went: how many hosts",
+    "failed, never ran it, or still run it. Each option narrows the list. --since",
+    "takes 90s, 15m, 2h or 7d before now, or a day or time (UTC). If an auth hook",
+    "hides another user's runs from you, they are left out.",
+    "",
+    "ctrl-exec status <reqid> shows one run's results. --json has every host. Records",
+    "are kept for run_retention seconds (default 86400, a day), or for less once they",
+    "take max_records of disk space.",
+  ].join("\n"),
+  examples: [
+    "ctrl-exec list-runs",
+    "ctrl-exec list-runs --host web-01 --failed",
+    "ctrl-exec list-runs --script deploy-app --user alice --since 2h",
+  ],
+  async run({ options, io }) {
+    const { host, script, user, limit } = options;
+    const since = sinceOption(options.since);
+    const caller = await cliCaller(options, io);
+    const { runs, unreadable } = await listRecordedRuns(await openController(options), caller, {
+      limit: limit === undefined ? USUAL_LIMIT : numberOption("limit", limit, 1, MAX_LIMIT),
+      host,
+      script,
+      submitter: user,
+      failed: options.failed || undefined,
+      since,
+    });
+    if (options.json) writeJson(io, runs);
+    else {
+      io.out(runsTable(runs));
+      if (runs.length === 0) io.err("No run is recorded that fits.\n");
+    }
+    if (unreadable > 0) {
+      const records = unreadable === 1 ? "1 record is" : `${unreadable} records are`;
+      io.err(`ctrl-exec: ${records} damaged, and not listed: status <reqid> says more\n`);
+    }
+    return unreadable === 0 ? 0 : 1;
+  },
+});
+
+function sinceOption(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const since = parseSince(text, new Date());
+  if (since !== undefined) return since;
+  throw new CtrlExecError(
+    "usage",
+    `--since takes 90s, 15m, 2h, 7d, 2026-01-15 or 2026-01-15T12:00:00Z, not "${text}"`,
+  );
+}

@@ -1,0 +1,32 @@
+import { expect, test } from "bun:test";
+import { howItWent, runsTable } from "../../../../src/cli/render/run-list.ts";
+import type { ListedHost } from "../../../../src/controller/store/ports/runs.ts";
+
+const ok: ListedHost = { host: "web-01", state: "ended", exit: 0 };
+const failed: ListedHost = { host: "web-02", state: "ended", exit: 3 };
+const running: ListedHost = { host: "web-03", state: "running", exit: null };
+const unknown: ListedHost = { host: "web-04", state: "unknown", exit: -1 };
+const refused: ListedHost = { host: "web-05", state: "never-ran", exit: -1 };
+
+test.each([
+  [[ok, ok], "ok"],
+  [[failed], "failed"],
+  [[ok, failed, ok], "1 failed, 2 ok"],
+  [[refused, unknown, ok, failed, running], "1 running, 1 failed, 1 never-ran, 1 unknown, 1 ok"],
+])("how it went", (hosts, text) => {
+  expect(howItWent(hosts)).toBe(text);
+});
+
+test("a row each, in which no name draws another (T74)", () => {
+  const run = { reqid: "a1b2c3d4e5f60718", started: "2026-01-15T12:00:00Z", completed: null };
+  const table = runsTable([
+    { ...run, script: "deploy", submitter: "alice", hosts: [ok] },
+    { ...run, script: "x\u001b[2J\nforged", submitter: "bob\u009b", hosts: [ok, failed] },
+  ]);
+  const lines = table.trimEnd().split("\n");
+  expect(lines).toHaveLength(4);
+  expect(lines[2]).toMatch(
+    /^a1b2c3d4e5f60718 {2}2026-01-15T12:00Z {2}alice +deploy +web-01 {2}ok$/,
+  );
+  expect(lines[3]).toContain("bob<U+009B>  x^[[2J forged  2       1 failed, 1 ok");
+});

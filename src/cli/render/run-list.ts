@@ -9,8 +9,7 @@ export function runsTable(runs: readonly ListedRun[]): string {
     shownTime(started),
     submitter,
     script,
-    hostsCell(hosts),
-    howItWent(hosts),
+    ...howItWent(hosts),
   ]);
   return renderTable(["REQID", "STARTED", "USER", "SCRIPT", "HOSTS", "RESULT"], rows);
 }
@@ -21,24 +20,17 @@ function shownTime(started: string): string {
   return time === undefined ? started : isoMinutes(time);
 }
 
-/** The only host's name, or how many there are. */
-function hostsCell(hosts: readonly ListedHost[]): string {
-  const [only] = hosts;
-  return hosts.length === 1 && only !== undefined ? only.host : String(hosts.length);
-}
-
-/** In this order; words for which there is no host are left out. */
-const OUTCOMES = ["running", "failed", "never-ran", "unknown", "ok"] as const;
+/** A run is as its hosts that come first here. */
+const OUTCOMES = ["running", "queued", "failed", "never-ran", "unknown", "lost", "ok"] as const;
 type Outcome = (typeof OUTCOMES)[number];
 
-/** `ok` or `running` for all hosts, or how many there are of each: `1 failed, 2 ok`. */
-export function howItWent(hosts: readonly ListedHost[]): string {
-  const counts = new Map<Outcome, number>();
-  for (const host of hosts) counts.set(outcome(host), (counts.get(outcome(host)) ?? 0) + 1);
-  const [only] = counts.keys();
-  if (counts.size === 1 && only !== undefined) return only;
-  const found = OUTCOMES.filter((word) => counts.has(word));
-  return found.map((word) => `${counts.get(word)} ${word}`).join(", ");
+/** HOSTS and RESULT: the only host's name, or how many of the hosts the result is true of: `1/3` and `failed`. */
+export function howItWent(hosts: readonly ListedHost[]): readonly [string, string] {
+  const outcomes = hosts.map(outcome);
+  const result = OUTCOMES.find((word) => outcomes.includes(word)) ?? "";
+  const [only] = hosts;
+  if (hosts.length === 1 && only !== undefined) return [only.host, result];
+  return [`${outcomes.filter((word) => word === result).length}/${hosts.length}`, result];
 }
 
 function outcome({ state, exit }: ListedHost): Outcome {

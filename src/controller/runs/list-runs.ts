@@ -15,7 +15,7 @@ export async function listRuns(
   caller: Caller,
   filter: RunFilter,
 ): Promise<ListedRuns> {
-  const question = { action: "api", script: "", hosts: [], args: [] } as const;
+  const question = { action: "read", script: "", hosts: [], args: [] } as const;
   await authorize(host, caller, { ...question, submitter: "" });
   const listed = await host.store.runs.list(filter);
   const hidden = new Set<string>();

@@ -21,7 +21,7 @@ interface RunRow {
 const OVER = "(run.complete OR run.touched < $lost)";
 const STATE = `coalesce(run_host.state, iif(${OVER}, 'unknown', 'running'))`;
 /** Whatever is over on the host, and did not end with 0. */
-const FAILED = `(${STATE} <> 'running' AND exit IS NOT 0)`;
+const FAILED = `(${STATE} NOT IN ('queued', 'running') AND exit IS NOT 0)`;
 
 /** @returns the runs, and how many records are damaged */
 export function listIndexed(

@@ -23,7 +23,7 @@ async function listed(...args: readonly string[]): Promise<string[]> {
   return rows.map((row) => row.split(/ {2,}/).slice(3).join(" "));
 }
 
-const HELLO = "hello 2 ok";
+const HELLO = "hello 2/2 ok";
 const FAIL = "fail web-01 failed";
 const REFUSED = "no-such-script db-01 never-ran";
 

@@ -1,5 +1,5 @@
 /**
- * A run's result on one host. This is the only schema: the wire (wire/messages.ts), the record
+ * A run's result on one host. This is the only schema: the wire (wire/messages/run-reply.ts), the record
  * (controller/store/stored-run.ts), the API (api/schemas.ts) and the screen derive theirs from it, and say
  * where they differ. A member added here is added everywhere.
  */

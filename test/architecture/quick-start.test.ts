@@ -1,6 +1,6 @@
 /**
  * What `run` and `ping` load before they begin: Node's sockets would cost them 6 ms, an X.509 library 20, and
- * SQLite is for lists alone.
+ * SQLite is for lists alone. The schemas of messages that they do not read would be a tenth of their start.
  * Only static imports count.
  */
 import { expect, test } from "bun:test";
@@ -58,6 +58,17 @@ test.each([
   "src/controller/store/file-store.ts",
 ])("%s loads no SQLite before there is something to list", (file) => {
   expect(slowModulesOf(file).filter((line) => line.includes("bun:sqlite"))).toEqual([]);
+});
+
+test.each([
+  ["src/cli/controller/ping.ts", ["ping-reply", "refusal", "renew", "texts"]],
+  ["src/cli/controller/run.ts", ["refusal", "run-reply", "texts"]],
+  ["src/cli/agent/serve.ts", ["refusal", "renew", "run-request", "texts"]],
+])("%s loads the schemas of the messages that it reads alone: %j", (file, messages) => {
+  const loaded = [...loadedBy(file).keys()].flatMap(
+    (name) => /^src\/core\/wire\/messages\/(.*)\.ts$/.exec(name)?.[1] ?? [],
+  );
+  expect(loaded.sort()).toEqual(messages);
 });
 
 test("the index of runs is found to load it", () => {

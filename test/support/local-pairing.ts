@@ -11,7 +11,7 @@ import { setupCa, setupController } from "../../src/controller/trust/ca.ts";
 import type { AgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { readSerialLine } from "../../src/core/serial.ts";
-import { pairingAnswer } from "../../src/core/wire/messages.ts";
+import { pairingAnswer } from "../../src/core/wire/messages/pairing.ts";
 import { readCertificate } from "../../src/pki/certificate.ts";
 import { createCsr } from "../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../src/pki/keys.ts";

@@ -3,7 +3,7 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { MAX_SHORT_ANSWER } from "../../core/wire/limits.ts";
-import { refusalIn } from "../../core/wire/messages.ts";
+import { refusalIn } from "../../core/wire/messages/refusal.ts";
 import { factsOf } from "../../pki/certificate.ts";
 import { dial, unreachable } from "../../system/net/dial.ts";
 import { requestOver } from "../../system/net/http-client.ts";

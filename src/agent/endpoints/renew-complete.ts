@@ -1,7 +1,7 @@
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { opensslTime } from "../../core/time.ts";
-import { renewCompleteRequest } from "../../core/wire/messages.ts";
+import { renewCompleteRequest } from "../../core/wire/messages/renew.ts";
 import { storeCertificate } from "../trust/identity-files.ts";
 import { checkRenewed } from "../trust/renewed-certificate.ts";
 import { type Endpoint, requestIdIn } from "./endpoint.ts";

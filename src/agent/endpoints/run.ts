@@ -1,13 +1,10 @@
 import { isArrayOfText } from "../../core/json.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import type { RunState } from "../../core/run-state.ts";
 import { startProblem } from "../../core/start-failure.ts";
 import { isoSeconds } from "../../core/time.ts";
-import {
-  NOT_PERMITTED,
-  type RunRequest,
-  runRequest,
-  UPDATE_SERIAL_SCRIPT,
-} from "../../core/wire/messages.ts";
+import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
+import { type RunRequest, runRequest } from "../../core/wire/messages/run-request.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { ProcessResult } from "../../system/process/run-process.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";

@@ -10,7 +10,11 @@ import { forOneLine } from "../../core/text.ts";
 import { validityProblem } from "../../core/validity.ts";
 import type { Confirmation } from "../../core/wire/confirmation-code.ts";
 import { formatHttpRequest } from "../../core/wire/http-message.ts";
-import { type PairingAnswer, pairingAnswer, pairingPending } from "../../core/wire/messages.ts";
+import {
+  type PairingAnswer,
+  pairingAnswer,
+  pairingPending,
+} from "../../core/wire/messages/pairing.ts";
 import {
   type CertificateFacts,
   factsOf,

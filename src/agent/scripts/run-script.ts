@@ -1,7 +1,7 @@
 /** Runs the file of an allowlisted name. */
 
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../../core/config/agent-config.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import { executableProblem } from "../../system/files/trusted-path.ts";
 import { BEING_WRITTEN, onceWritten } from "../../system/process/once-written.ts";
 import {

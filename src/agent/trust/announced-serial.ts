@@ -8,7 +8,7 @@
 import { basename, parse } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/run-script.ts";
 import { storeNewSerial } from "./store-serial.ts";

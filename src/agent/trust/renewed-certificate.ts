@@ -1,7 +1,7 @@
 /** Whether a certificate that the controller sends may replace the agent's own. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { validityProblem } from "../../core/validity.ts";
-import type { RenewCompleteRequest } from "../../core/wire/messages.ts";
+import type { RenewCompleteRequest } from "../../core/wire/messages/renew.ts";
 import {
   type CertificateFacts,
   isSignedBy,

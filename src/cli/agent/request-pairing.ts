@@ -3,7 +3,7 @@ import { proveStorable, storeWithPatience } from "../../agent/pairing/storing.ts
 import { storeIdentity } from "../../agent/trust/identity-files.ts";
 import { messageOf } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
-import { PUSHED_OUT } from "../../core/wire/messages.ts";
+import { PUSHED_OUT } from "../../core/wire/messages/pairing.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { defineVerb } from "../command/command.ts";

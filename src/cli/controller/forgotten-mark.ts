@@ -9,7 +9,7 @@ import type { RunResult } from "../../core/run-result.ts";
 import { isScriptName } from "../../core/script-name.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { forOneLine } from "../../core/text.ts";
-import { NOT_PERMITTED } from "../../core/wire/messages.ts";
+import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 
 /** The words of a `run` without `--`, as parsed. */
 export interface RunWords {

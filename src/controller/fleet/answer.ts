@@ -1,6 +1,6 @@
 /** Converts the outcome of asking one host into an answer, for every kind of request. */
 import type * as z from "zod/mini";
-import { refusalIn } from "../../core/wire/messages.ts";
+import { refusalIn } from "../../core/wire/messages/refusal.ts";
 import type { HostOutcome } from "./fan-out.ts";
 
 export type Answer<Data> =

@@ -3,7 +3,7 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { inOneLine } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
-import { refusalIn } from "../../core/wire/messages.ts";
+import { refusalIn } from "../../core/wire/messages/refusal.ts";
 import { workDescriptors } from "../../system/process/descriptors.ts";
 import { type AgentReply, type AgentRequest, askAgent } from "./ask-agent.ts";
 import type { DialCredential, DialSetting } from "./dial-setting.ts";

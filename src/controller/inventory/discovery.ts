@@ -1,7 +1,7 @@
 /** Discovery: the scripts of every host, and its tags. */
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
-import { capabilitiesReply } from "../../core/wire/messages.ts";
+import { capabilitiesReply } from "../../core/wire/messages/capabilities-reply.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedRegistry, authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";

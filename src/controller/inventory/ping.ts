@@ -3,7 +3,7 @@ import { differs } from "../../core/clock.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import type { PingResult } from "../../core/results.ts";
-import { pingReply } from "../../core/wire/messages.ts";
+import { pingReply } from "../../core/wire/messages/ping-reply.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";

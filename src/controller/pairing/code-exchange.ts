@@ -11,7 +11,7 @@ import {
   ofRequestAlone,
 } from "../../core/wire/confirmation-code.ts";
 import { formatHttpResponse } from "../../core/wire/http-message.ts";
-import { type PairingRequest, pairingReveal } from "../../core/wire/messages.ts";
+import { type PairingRequest, pairingReveal } from "../../core/wire/messages/pairing.ts";
 import type { HostContext } from "../store/host.ts";
 import { readPost } from "./reading.ts";
 

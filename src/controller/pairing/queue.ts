@@ -5,7 +5,7 @@ import { pairedNameProblem } from "../../core/net/host-name.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { ofRequestAlone } from "../../core/wire/confirmation-code.ts";
-import { type PairingRequest, PUSHED_OUT } from "../../core/wire/messages.ts";
+import { type PairingRequest, PUSHED_OUT } from "../../core/wire/messages/pairing.ts";
 import { judgeCsr } from "../../pki/csr.ts";
 import type { HostContext } from "../store/host.ts";
 import type { PendingRequest } from "../store/ports/pairing.ts";

@@ -6,7 +6,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { formatHttpResponse } from "../../core/wire/http-message.ts";
-import { pairingAnswer, pairingRequest } from "../../core/wire/messages.ts";
+import { pairingAnswer, pairingRequest } from "../../core/wire/messages/pairing.ts";
 import { within } from "../../system/deadline.ts";
 import { hangUp } from "../../system/net/hang-up.ts";
 import { listen } from "../../system/net/listen.ts";

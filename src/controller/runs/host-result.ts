@@ -1,7 +1,8 @@
 /** The result of a run on one host: from an answer, a refusal, or no answer. */
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { readRunEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
-import { NOT_PERMITTED, runReply } from "../../core/wire/messages.ts";
+import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
+import { runReply } from "../../core/wire/messages/run-reply.ts";
 import { answerOf } from "../fleet/answer.ts";
 import type { HostOutcome } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";

@@ -8,7 +8,7 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { pairedNameProblem } from "../../core/net/host-name.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import type { PairingAnswer } from "../../core/wire/messages.ts";
+import type { PairingAnswer } from "../../core/wire/messages/pairing.ts";
 import {
   createWhole,
   ensureFolder,

@@ -5,7 +5,7 @@
  * test/unit/controller/store/store-suite.ts.
  */
 import type { Serial } from "../../core/serial.ts";
-import type { PairingAnswer } from "../../core/wire/messages.ts";
+import type { PairingAnswer } from "../../core/wire/messages/pairing.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import type { CertificateStore, RotationStore } from "./ports/certificates.ts";
 import type { ClockStore } from "./ports/clocks.ts";

@@ -5,7 +5,7 @@ import { runReport } from "../../core/run-report.ts";
 import { type RunResult, runResult } from "../../core/run-result.ts";
 import { readRunEnd } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
-import { exitNumber } from "../../core/wire/messages.ts";
+import { exitNumber } from "../../core/wire/messages/run-reply.ts";
 import { PiecedText } from "../../core/wire/pieced-text.ts";
 
 const text = z.pipe(
@@ -21,7 +21,7 @@ const outputBytes = z.exactOptional(z.union([z.string(), z.instanceof(PiecedText
 const longText = z.union([z.string(), z.pipe(z.instanceof(PiecedText), z.transform(String))]);
 const moment = z.nullish(z.union([z.string(), z.pipe(z.number(), z.transform(epochToIso))]));
 
-/** Recorded answers were checked when they arrived (wire/messages.ts), by the version of that time. */
+/** Recorded answers were checked when they arrived (wire/messages/run-reply.ts), by the version of that time. */
 const storedResult = z.extend(runResult, {
   script: longText,
   exit: exitNumber,

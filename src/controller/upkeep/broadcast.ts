@@ -1,11 +1,13 @@
 /** Tells agents the controller's new serial, under the old one, which they trust. */
 
 import { newRequestId } from "../../core/request-id.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import { serialStatus } from "../../core/rotation.ts";
 import type { Serial } from "../../core/serial.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { wholeText } from "../../core/wire/json-pieces.ts";
-import { NOT_PERMITTED, runReply, UPDATE_SERIAL_SCRIPT } from "../../core/wire/messages.ts";
+import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
+import { runReply } from "../../core/wire/messages/run-reply.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf, whyNotAnswered } from "../fleet/answer.ts";
 import {

@@ -6,7 +6,7 @@ import * as z from "zod/mini";
 import { isRequestId } from "../request-id.ts";
 import { OUTPUT_STREAMS, type OutputStream, type RunEnding, type RunEvent } from "../run-event.ts";
 import { parseIso } from "../time.ts";
-import { line, word } from "./messages.ts";
+import { line, word } from "./messages/texts.ts";
 
 export const FRAMES_TYPE = "application/vnd.ctrl-exec.frames";
 

@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { parseAllowlist } from "../../../src/agent/scripts/allowlist.ts";
-import { UPDATE_SERIAL_SCRIPT as UPDATE } from "../../../src/core/wire/messages.ts";
+import { UPDATE_SERIAL_SCRIPT as UPDATE } from "../../../src/core/reserved-script.ts";
 import { BINARY as COMPILED, runCommand } from "../../support/binary.ts";
 import { ROOT } from "../../support/documents.ts";
 import { TestFolder } from "../../support/folder.ts";

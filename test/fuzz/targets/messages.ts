@@ -1,6 +1,15 @@
 import type * as z from "zod/mini";
 import { readJsonAs } from "../../../src/core/json.ts";
-import * as messages from "../../../src/core/wire/messages.ts";
+import { capabilitiesReply } from "../../../src/core/wire/messages/capabilities-reply.ts";
+import {
+  pairingAnswer,
+  pairingPending,
+  pairingRequest,
+} from "../../../src/core/wire/messages/pairing.ts";
+import { pingReply } from "../../../src/core/wire/messages/ping-reply.ts";
+import { renewCompleteRequest, renewReply } from "../../../src/core/wire/messages/renew.ts";
+import { runReply } from "../../../src/core/wire/messages/run-reply.ts";
+import { runRequest } from "../../../src/core/wire/messages/run-request.ts";
 import { REQUEST } from "../seeds.ts";
 import { type Target, textTarget } from "../target.ts";
 
@@ -37,27 +46,27 @@ function message(name: string, schema: z.ZodMiniType, ...seeds: readonly object[
 const NONCE = "0".repeat(32);
 
 export const MESSAGES: readonly Target[] = [
-  message("run", messages.runRequest, { script: "say", args: ["a", ""], reqid: "x", token: null }),
-  message("answer to run", messages.runReply, {
+  message("run", runRequest, { script: "say", args: ["a", ""], reqid: "x", token: null }),
+  message("answer to run", runReply, {
     exit: "-1",
     stdout: "x",
     stdout_b64: "AA==",
     signal: "SIGKILL",
   }),
-  message("answer to ping", messages.pingReply, {
+  message("answer to ping", pingReply, {
     status: "ok",
     host: "a",
     version: "1",
     expiry: "x",
   }),
-  message("answer to capabilities", messages.capabilitiesReply, {
+  message("answer to capabilities", capabilitiesReply, {
     status: "ok",
     scripts: [{ name: "say", path: "/x", executable: 1 }],
     tags: { a: "b" },
   }),
-  message("answer to renew", messages.renewReply, { status: "ok", csr: REQUEST }),
-  message("renew-complete", messages.renewCompleteRequest, { cert: "x", ca: "y" }),
-  message("pairing request", messages.pairingRequest, {
+  message("answer to renew", renewReply, { status: "ok", csr: REQUEST }),
+  message("renew-complete", renewCompleteRequest, { cert: "x", ca: "y" }),
+  message("pairing request", pairingRequest, {
     hostname: "a",
     csr: REQUEST,
     nonce: NONCE,
@@ -65,13 +74,13 @@ export const MESSAGES: readonly Target[] = [
   }),
   message(
     "pairing, first answer",
-    messages.pairingPending,
+    pairingPending,
     { status: "pending", reqid: "0".repeat(16) },
     { status: "error", reason: "x" },
   ),
   message(
     "pairing, last answer",
-    messages.pairingAnswer,
+    pairingAnswer,
     { status: "denied", reason: "no", nonce: NONCE },
     { status: "approved", cert: "a", ca: "b", nonce: NONCE, dispatcher_serial: "0a" },
   ),

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import * as api from "../../../src/api/schemas.ts";
 import { runResult } from "../../../src/core/run-result.ts";
-import { runReply } from "../../../src/core/wire/messages.ts";
+import { runReply } from "../../../src/core/wire/messages/run-reply.ts";
 
 const members = Object.keys(runResult.shape);
 

@@ -1,6 +1,6 @@
 /** The pairing queue. See ../ports.ts. */
 import type { CodeCovers } from "../../../core/wire/confirmation-code.ts";
-import type { PairingAnswer } from "../../../core/wire/messages.ts";
+import type { PairingAnswer } from "../../../core/wire/messages/pairing.ts";
 
 /** A request that waits for an operator. */
 export interface PendingRequest {

@@ -9,7 +9,7 @@ import { targetOf } from "../../../../src/controller/fleet/targets.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
 import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../../../../src/core/wire/messages.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../../../src/core/reserved-script.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;

@@ -6,9 +6,9 @@
 import { expect, test } from "bun:test";
 import { loadCredentials } from "../../../../src/controller/trust/credential.ts";
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
+import { UPDATE_SERIAL_SCRIPT } from "../../../../src/core/reserved-script.ts";
 import { rotationDue } from "../../../../src/core/rotation.ts";
 import { daysBetween, parseOpensslTime } from "../../../../src/core/time.ts";
-import { UPDATE_SERIAL_SCRIPT } from "../../../../src/core/wire/messages.ts";
 import type { LineFields } from "../../../support/event-log.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { isScriptName } from "../../../../src/core/script-name.ts";
+import { capabilitiesReply } from "../../../../src/core/wire/messages/capabilities-reply.ts";
 import {
-  capabilitiesReply,
   pairingAnswer,
   pairingPending,
   pairingRequest,
-  pingReply,
-  refusalIn,
-  runReply,
-  runRequest,
-} from "../../../../src/core/wire/messages.ts";
+} from "../../../../src/core/wire/messages/pairing.ts";
+import { pingReply } from "../../../../src/core/wire/messages/ping-reply.ts";
+import { refusalIn } from "../../../../src/core/wire/messages/refusal.ts";
+import { runReply } from "../../../../src/core/wire/messages/run-reply.ts";
+import { runRequest } from "../../../../src/core/wire/messages/run-request.ts";
 
 describe("a run request", () => {
   test("as 0.8 sends it", () => {

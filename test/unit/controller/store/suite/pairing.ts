@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { PendingRequest } from "../../../../../src/controller/store/ports/pairing.ts";
-import type { PairingAnswer } from "../../../../../src/core/wire/messages.ts";
+import type { PairingAnswer } from "../../../../../src/core/wire/messages/pairing.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { agent, Stage } from "./stage.ts";
 

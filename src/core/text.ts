@@ -83,14 +83,22 @@ function cutBehind(piece: string): number {
 
 const MAX_TYPED = 64;
 
-/** The candidate closest to what was typed, if it is close enough to be a typing error. */
-export function nearestMatch(typed: string, candidates: readonly string[]): string | undefined {
+/**
+ * The candidate closest to what was typed, if it is close enough to be a typing error.
+ *
+ * @param changes most characters that may differ
+ */
+export function nearestMatch(
+  typed: string,
+  candidates: readonly string[],
+  changes = Math.max(2, Math.floor(typed.length / 3)),
+): string | undefined {
   // Nothing this long is a typing error, and the comparison takes time in proportion to the product of both
   // lengths.
   if (typed.length > MAX_TYPED) return undefined;
   let best: string | undefined;
   // Never so many changes that nothing typed is left.
-  let bestDistance = Math.min(typed.length, Math.max(2, Math.floor(typed.length / 3)) + 1);
+  let bestDistance = Math.min(typed.length, changes + 1);
   for (const candidate of candidates) {
     const begins = candidate.startsWith(typed) && typed.length > 2;
     // At least as many changes as the difference in length.
@@ -104,15 +112,19 @@ export function nearestMatch(typed: string, candidates: readonly string[]): stri
   return best;
 }
 
-/** Levenshtein distance, one row at a time. */
+/** Levenshtein distance, one row at a time; two neighbours that changed places are one change. */
 function editDistance(a: string, b: string): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(substitution, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;

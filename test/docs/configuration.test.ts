@@ -52,7 +52,7 @@ describe("the configurations of the documents", () => {
 });
 
 test("a setting that nobody takes is seen", async () => {
-  expect(await CHECKS["ini agent.conf"]?.("prot = 7443\n")).toHaveLength(1);
+  expect(await CHECKS["ini agent.conf"]?.("frobnicate = 7443\n")).toHaveLength(1);
   expect(CHECKS["ini agent.conf"]?.("port = x\n")).rejects.toThrow("port");
   expect(await CHECKS["ini scripts.conf"]?.("a b = /x\n")).toHaveLength(1);
 });

@@ -10,6 +10,7 @@ import {
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import type { AgentLog } from "../../core/events.ts";
 import { readConfig, refuseChosen } from "../command/config-option.ts";
+import { tellWarnings } from "../command/config-warnings.ts";
 import { openChosenLog } from "../command/log-option.ts";
 
 export interface AgentSetting {
@@ -40,6 +41,7 @@ export async function openAgentSetting(
   );
   refuseChosen(options.allowlist, join(dirname(DEFAULT_AGENT_CONFIG), DEFAULT_ALLOWLIST_NAME));
   const { config, warnings } = await parseAgentConfig(file, text);
+  tellWarnings(file, warnings, options.log);
   return {
     config,
     configWarnings: warnings,

@@ -9,6 +9,7 @@ import {
 } from "../../core/config/controller-config.ts";
 import { currentUser } from "../../system/process/user.ts";
 import { readConfig } from "../command/config-option.ts";
+import { tellWarnings } from "../command/config-warnings.ts";
 import type { Io } from "../command/io.ts";
 import { openChosenLog } from "../command/log-option.ts";
 import { portOption } from "../command/numbers.ts";
@@ -33,6 +34,7 @@ export async function openController(options: SettingOptions): Promise<Controlle
   const { file, text } = readConfig({ given: options.config, usual }, "");
   const { config, warnings } = await parseControllerConfig(file, text);
   refuseOpenFiles(config);
+  tellWarnings(file, warnings, options.log);
   const log = openChosenLog("ctrl-exec", options.log);
   for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
   const context = { config, log, now: () => new Date() };

@@ -1,8 +1,14 @@
 /** Converts raw settings to a typed configuration, with the schema of the file. */
 import type * as z from "zod/mini";
 import { CtrlExecError } from "../errors.ts";
-import { nearestMatch } from "../text.ts";
-import { type RawEntry, type RawSettings, type RawValue, readSettings } from "./conf-syntax.ts";
+import {
+  type RawEntry,
+  type RawSection,
+  type RawSettings,
+  type RawValue,
+  readSettings,
+} from "./conf-syntax.ts";
+import { slipOf } from "./slips.ts";
 
 /** Something in the file that does not stop the program but deserves a `config-warn` line. */
 export interface ConfigWarning {
@@ -36,8 +42,9 @@ export async function parseConfig<Shape extends z.ZodMiniObject>(
 ): Promise<LoadedConfig<z.output<Shape>>> {
   const settings = await readSettings(file, text);
   const warnings: ConfigWarning[] = [];
-  const known = collectKnown(settings, schema, warnings);
-  warnAboutSections(file, settings, schema, warnings);
+  const problems: string[] = [];
+  const known = collectKnown(settings, schema, warnings, problems);
+  judgeSections(settings, schema, warnings, problems);
   const values: Record<string, unknown> = {};
   for (const [key, entry] of known) values[key] = entry.value;
   for (const name of schema.openSections) {
@@ -51,15 +58,20 @@ export async function parseConfig<Shape extends z.ZodMiniObject>(
     }
   }
   const parsed = schema.shape.safeParse(values);
-  if (parsed.success) return { config: parsed.data, warnings };
-  throw configError(file, parsed.error.issues, known);
+  if (parsed.success && problems.length === 0) return { config: parsed.data, warnings };
+  problems.push(...valueProblems(parsed.error?.issues ?? [], known));
+  throw new CtrlExecError("config", `Cannot use ${file}: ${problems.join("; ")}`);
 }
 
-/** Top-level keys that the schema knows, under their current names; the others become warnings. */
+/**
+ * Top-level keys that the schema knows, under their current names. A slip is a problem; the others, which files
+ * of other versions may have, become warnings.
+ */
 function collectKnown(
   settings: RawSettings,
   schema: ConfigSchema<z.ZodMiniObject>,
   warnings: ConfigWarning[],
+  problems: string[],
 ): Map<string, RawEntry & { readonly typed: string }> {
   const known = new Map<string, RawEntry & { readonly typed: string }>();
   const names = keyNames(schema);
@@ -71,7 +83,9 @@ function collectKnown(
     if (gone !== undefined) {
       warnings.push({ key: typed, message: `removed: ${gone} (line ${entry.line})` });
     } else if (!names.includes(key)) {
-      warnings.push({ key: typed, message: unknownMessage("key", typed, names, entry.line) });
+      const meant = slipOf(typed, settable(schema));
+      if (meant !== undefined) problems.push(slipMessage("key", typed, meant, entry.line));
+      else warnings.push({ key: typed, message: unknownMessage("key", entry.line) });
     } else if (key === typed || !settings.keys.has(key)) {
       // The current name wins over its deprecated alias.
       known.set(key, { ...entry, typed });
@@ -84,36 +98,55 @@ function keyNames(schema: ConfigSchema<z.ZodMiniObject>): string[] {
   return Object.keys(schema.shape.shape).filter((name) => !schema.openSections.includes(name));
 }
 
-/** A section in place of a setting is an error: ignored, it would leave `allowed_ips` open. */
-function warnAboutSections(
-  file: string,
+/** Every name that sets something, today's and earlier ones. */
+function settable(schema: ConfigSchema<z.ZodMiniObject>): string[] {
+  return [...keyNames(schema), ...Object.keys(schema.aliases)];
+}
+
+/**
+ * A section in place of a setting, and a setting in a section that nobody knows, are problems: ignored, they would
+ * leave `allowed_ips` open.
+ */
+function judgeSections(
   settings: RawSettings,
   schema: ConfigSchema<z.ZodMiniObject>,
   warnings: ConfigWarning[],
+  problems: string[],
 ): void {
-  for (const [name, { line }] of settings.sections) {
+  for (const [name, section] of settings.sections) {
     if (schema.openSections.includes(name)) continue;
+    const { line } = section;
+    const meant = slipOf(name, schema.openSections);
     if (keyNames(schema).includes(name)) {
-      throw new CtrlExecError(
-        "config",
-        `Cannot use ${file}: line ${line}: ${name}: expected a value, not a section`,
-      );
+      problems.push(`line ${line}: ${name}: expected a value, not a section`);
+    } else if (meant !== undefined) {
+      problems.push(slipMessage("section", `[${name}]`, `[${meant}]`, line));
+    } else {
+      problems.push(...settingsIn(name, section, schema));
+      warnings.push({ key: `[${name}]`, message: unknownMessage("section", line) });
     }
-    warnings.push({
-      key: `[${name}]`,
-      message: unknownMessage("section", name, schema.openSections, line),
-    });
   }
 }
 
-function unknownMessage(
-  kind: string,
-  typed: string,
-  names: readonly string[],
-  line: number,
-): string {
-  const guess = nearestMatch(typed, names);
-  return `unknown ${kind} on line ${line}, ignored${guess === undefined ? "" : `; did you mean ${guess}?`}`;
+function settingsIn(
+  name: string,
+  section: RawSection,
+  schema: ConfigSchema<z.ZodMiniObject>,
+): string[] {
+  const names = settable(schema);
+  return [...section.keys]
+    .filter(([key]) => names.includes(key) || slipOf(key, names) !== undefined)
+    .map(([key, { line }]) => {
+      return `line ${line}: ${key} is in [${name}] and would set nothing; put it before the first section`;
+    });
+}
+
+function slipMessage(kind: string, typed: string, meant: string, line: number): string {
+  return `line ${line}: unknown ${kind} ${shown(typed)}; did you mean ${meant}?`;
+}
+
+function unknownMessage(kind: string, line: number): string {
+  return `unknown ${kind} on line ${line}, ignored`;
 }
 
 /** Any key at all, `__proto__` included: fromEntries makes each a property like any other. */
@@ -121,18 +154,16 @@ function textRecord(section: ReadonlyMap<string, RawEntry>): Record<string, stri
   return Object.fromEntries([...section].map(([key, { value }]) => [key, String(value)]));
 }
 
-function configError(
-  file: string,
+function valueProblems(
   issues: readonly z.core.$ZodIssue[],
   known: ReadonlyMap<string, RawEntry & { readonly typed: string }>,
-): CtrlExecError {
-  const problems = issues.map((issue) => {
+): string[] {
+  return issues.map((issue) => {
     const key = String(issue.path[0] ?? "");
     const entry = known.get(key);
     if (entry === undefined) return `${key}: ${issue.message}`;
     return `line ${entry.line}: ${entry.typed} = ${shown(entry.value)}: ${issue.message}`;
   });
-  return new CtrlExecError("config", `Cannot use ${file}: ${problems.join("; ")}`);
 }
 
 function shown(value: RawValue): string {

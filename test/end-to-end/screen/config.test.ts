@@ -135,19 +135,62 @@ describe("an error in a file ends with 78 and says where:", () => {
   });
 });
 
-test("an unknown key is a config-warn line with a guess, and no error", async () => {
+test("an unknown key is told on stderr and in the log, and is no error", async () => {
   const file = folder.write(
     "odd.conf",
-    `state_dir = ${folder.path}\nread_timout = 5\n[extra]\na = b\n`,
+    `state_dir = ${folder.path}\nfrobnicate = 5\n[extra]\na = b\n`,
   );
   const { status, err } = await controller(file);
   expect(status).toBe(0);
-  expect(err).toBe("No host is registered. To pair one: ctrl-exec pairing-mode\n");
-  const key = await log.seen("config-warn", ({ KEY }) => KEY === "read_timout");
-  expect(key.fields.MSG).toBe("unknown key on line 2, ignored; did you mean read_timeout?");
+  expect(err.split("\n")).toEqual([
+    `Note: ${file}: frobnicate: unknown key on line 2, ignored`,
+    `Note: ${file}: [extra]: unknown section on line 3, ignored`,
+    "No host is registered. To pair one: ctrl-exec pairing-mode",
+    "",
+  ]);
+  const key = await log.seen("config-warn", ({ KEY }) => KEY === "frobnicate");
+  expect(key.fields.MSG).toBe("unknown key on line 2, ignored");
   expect(key.priority).toBe(28);
   const section = await log.seen("config-warn", ({ KEY }) => KEY === "[extra]");
   expect(section.fields.MSG).toContain("unknown section");
+});
+
+test("with --json only stdout is data, and a log on stderr says it once", async () => {
+  const file = folder.write("odd.conf", `state_dir = ${folder.path}\nfrobnicate = 5\n`);
+  const { out, err } = await controller(file, "list-agents", ["--json"]);
+  expect(out).toBe("[]\n");
+  expect(err).toStartWith(`Note: ${file}: frobnicate: unknown key`);
+  const args = ["list-agents", "--config", file, "--log", "stderr"];
+  const logged = await runProgram("ctrl-exec", args);
+  expect(logged.err.match(/unknown key/g)).toHaveLength(1);
+});
+
+test("every mode of the agent that reads agent.conf tells an unknown key", async () => {
+  const file = folder.write("odd/agent.conf", "port = 0\nfrobnicate = 5\n");
+  folder.write("odd/scripts.conf", "");
+  for (const mode of ["pairing-status", "self-ping", "self-check", "serve"]) {
+    const { err } = await runProgram("ctrl-exec-agent", [mode, "--config", file]);
+    expect(`${mode}: ${err}`).toContain(`Note: ${file}: frobnicate: unknown key on line 2`);
+  }
+});
+
+describe("T28 a mistyped key is an error that names the right one, and nothing runs:", () => {
+  test("in ctrl-exec.conf", async () => {
+    const file = folder.write("slip.conf", `state_dir = ${folder.path}\nauth_hok = /bin/false\n`);
+    const { status, out, err } = await controller(file, "run", ["web-01", "hello"]);
+    expect({ status, out }).toEqual({ status: 78, out: "" });
+    expect(err).toBe(
+      `ctrl-exec: Cannot use ${file}: line 2: unknown key auth_hok; did you mean auth_hook?\n`,
+    );
+  });
+
+  test("in agent.conf", async () => {
+    const file = folder.write("slip/agent.conf", "alowed_ips = 10.0.0.1\n");
+    folder.write("slip/scripts.conf", "");
+    const { status, err } = await agent(file);
+    expect(status).toBe(78);
+    expect(err).toContain("line 1: unknown key alowed_ips; did you mean allowed_ips?");
+  });
 });
 
 describe("a fleet whose files are all TOML", () => {

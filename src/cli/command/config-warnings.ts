@@ -1,0 +1,16 @@
+/** What a configuration file says that has no effect: the person at the command line is told. */
+import type { ConfigWarning } from "../../core/config/config-file.ts";
+import { forOneLine } from "../../core/text.ts";
+import { writeStderr } from "../../system/log/stderr.ts";
+
+/** @param log the value of --log: lines that go to standard error say the same */
+export function tellWarnings(
+  file: string,
+  warnings: readonly ConfigWarning[],
+  log: string | undefined,
+): void {
+  if (log === "stderr") return;
+  for (const { key, message } of warnings) {
+    writeStderr(`${forOneLine(`Note: ${file}: ${key}: ${message}`)}\n`);
+  }
+}

@@ -197,7 +197,7 @@ has_loader() {
 # stays_inside <path>: whether the part of it that exists stays inside the image
 stays_inside() {
   part=$root$1
-  while [ ! -e "$part" ] && [ ! -h "$part" ]; do part=$(dirname "$part"); done
+  while [ ! -e "$part" ] && [ ! -h "$part" ]; do part=${part%/*}; done
   if [ -d "$part" ]; then
     real=$(cd -P "$part" && pwd -P)
   elif [ -h "$part" ]; then
@@ -370,7 +370,7 @@ put() {
 
 # Sets $aside: the temporary name of a file. No other program uses such names.
 name_aside() {
-  aside=$root$(dirname "$1")/.$(basename "$1").ctrl-exec-install.
+  aside=$root${1%/*}/.${1##*/}.ctrl-exec-install.
 }
 
 # Removes what a killed installer has left as $aside: no write takes ten minutes. A process number would not help,
@@ -389,7 +389,7 @@ write_file() {
   name_aside "$4"
   drop_dead
   aside=$aside$$
-  mkdir -p "$(dirname "$root$4")" &&
+  mkdir -p "$root${4%/*}" &&
     rm -f "$aside" &&
     (set -C && cat "$1" >"$aside") &&
     chmod "$2" "$aside" &&
@@ -412,7 +412,7 @@ write_link() {
   name_aside "$2"
   drop_dead
   aside=$aside$$
-  mkdir -p "$(dirname "$root$2")" && rm -f "$aside" && ln -s "$1" "$aside" && mv -f "$aside" "$root$2"
+  mkdir -p "$root${2%/*}" && rm -f "$aside" && ln -s "$1" "$aside" && mv -f "$aside" "$root$2"
 }
 
 # folder <path> <mode> <group or ->

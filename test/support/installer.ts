@@ -1,4 +1,5 @@
 /** install.sh, run by each shell it is written for. */
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { BINARY, type Finished, runCommand } from "./binary.ts";
 import { ROOT } from "./documents.ts";
@@ -9,11 +10,21 @@ export const INSTALLER = join(ROOT, "install.sh");
 export const SHELLS: readonly (readonly string[])[] = [["dash"], ["bash"], ["busybox", "ash"]];
 
 /**
- * Makes a script that does what the compiled binary does, to avoid copying a hundred megabytes each time.
+ * Makes a script that does what the compiled binary does, to avoid copying a hundred megabytes each time. It asks
+ * the binary once for each file that it carries, and has it from then on.
  * @returns its path
  */
 export function standIn(folder: TestFolder): string {
-  return folder.script("ctrl-exec", `exec ${BINARY} "$@"`);
+  mkdirSync(folder.join("assets"));
+  return folder.script(
+    "ctrl-exec",
+    `case $1 in
+      asset) kept=${folder.join("assets")}/$2 ;;
+      *) exec ${BINARY} "$@" ;;
+    esac
+    [ -e "$kept" ] || { ${BINARY} "$@" >"$kept.new" && mv "$kept.new" "$kept"; } || exit
+    exec cat "$kept"`,
+  );
 }
 
 interface InstallOptions {

@@ -1,6 +1,6 @@
 /**
  * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
- * setrlimit(2), waitid(2), datagram sockets of the local family for /dev/log and systemd, a connect(2) whose
+ * setrlimit(2), waitid(2), pidfds by syscall(2), datagram sockets of the local family for /dev/log and systemd, a connect(2) whose
  * error is not lost, and the zones of link-local addresses. Loaded on first use. localtime_r(3) is here because
  * a Date's local fields load the time zones of the whole planet: 5 ms of a command that takes 30.
  */
@@ -28,8 +28,12 @@ const SYMBOLS = {
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
 } as const;
 
-/** By the name that glibc and musl give it. */
-const LINUX_SYMBOLS = { __errno_location: { args: [], returns: "ptr" } } as const;
+/** By the names that glibc and musl give them. */
+const LINUX_SYMBOLS = {
+  __errno_location: { args: [], returns: "ptr" },
+  // For calls that musl, or a glibc before 2.36, has no function for.
+  syscall: { args: ["i64", "i64", "i64", "ptr", "i64"], returns: "i64" },
+} as const;
 
 type Symbols<Table extends Record<string, FFIFunction>> = ReturnType<
   typeof dlopen<Table>
@@ -42,12 +46,19 @@ export function libc(): Symbols<typeof SYMBOLS> {
   return loaded;
 }
 
+let linuxLoaded: Symbols<typeof LINUX_SYMBOLS> | undefined;
+
+export function linux(): Symbols<typeof LINUX_SYMBOLS> {
+  linuxLoaded ??= open(LINUX_SYMBOLS);
+  return linuxLoaded;
+}
+
 let errnoAddress: Pointer | undefined;
 
 /** Where errno is, on Linux. Get this before the call that may fail, because getting it is itself a call. */
 export function errnoLocation(): Pointer {
   if (errnoAddress === undefined) {
-    const location = open(LINUX_SYMBOLS).__errno_location();
+    const location = linux().__errno_location();
     if (typeof location !== "number") {
       throw new CtrlExecError(
         "internal",

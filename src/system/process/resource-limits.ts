@@ -9,6 +9,7 @@ const NUMBERS = {
   "data size": 2,
   "open files": 7,
   "address space": 9,
+  "realtime timeout": 15,
 } as const;
 
 type LimitName = keyof typeof NUMBERS;
@@ -23,7 +24,11 @@ export const UNLIMITED = 2n ** 64n - 1n;
 
 /** Undefined if the kernel does not tell. @throws the system's error; macOS has no /proc */
 export function readLimit(name: LimitName): ResourceLimit | undefined {
-  const text = readFileSync("/proc/self/limits", "latin1");
+  return limitIn(readFileSync("/proc/self/limits", "latin1"), name);
+}
+
+/** @param text of /proc/PID/limits */
+export function limitIn(text: string, name: LimitName): ResourceLimit | undefined {
   const [, soft, hard] = new RegExp(`^Max ${name} +(\\S+) +(\\S+)`, "m").exec(text) ?? [];
   if (soft === undefined || hard === undefined) return undefined;
   return { soft: toNumber(soft), hard: toNumber(hard) };

@@ -1,0 +1,86 @@
+/** Which processes belong to a job, from one look at the processes of its host. Linux. */
+
+export interface ProcessFacts {
+  readonly pid: number;
+  readonly parent: number;
+  readonly session: number;
+  /** Clock ticks between the boot and its start. */
+  readonly start: number;
+}
+
+/** One process has a number and a start that no other has had in this boot. */
+export type ProcessKey = Pick<ProcessFacts, "pid" | "start">;
+
+export interface JobClues {
+  /** Those that are known to belong to it, if they still run. The first of a job is its script. */
+  readonly known: readonly ProcessKey[];
+  /** Never belong to it, and nothing does for being below them: the agent, its shim. */
+  readonly spared: readonly ProcessKey[];
+  /** By what else it is known that a process belongs to this job (true) or to another one (false). */
+  isMarked(process: ProcessFacts): boolean | undefined;
+}
+
+/** A process and why it belongs to the job; undefined if it is known or marked. */
+export interface Member {
+  readonly process: ProcessFacts;
+  /** A member that it is a child of, or shares the session with. */
+  readonly through: ProcessFacts | undefined;
+}
+
+/**
+ * The known processes, the marked ones, their descendants, and all of their sessions: a script starts in a session
+ * of its own, and only a descendant of a session's first process can be in that session (setsid(2)). The oldest
+ * come first.
+ */
+export function membersOf(processes: readonly ProcessFacts[], clues: JobClues): Member[] {
+  const spared = new Set(clues.spared.map(keyOf));
+  const known = new Set(clues.known.map(keyOf));
+  const links = new Map<string, ProcessFacts[]>();
+  const members = new Map<ProcessFacts, Member>();
+  for (const process of processes) {
+    if (spared.has(keyOf(process))) continue;
+    const marked = clues.isMarked(process);
+    if (marked === false) continue;
+    if (marked === true || known.has(keyOf(process))) {
+      members.set(process, { process, through: undefined });
+    }
+    for (const link of [`below ${process.parent}`, `in ${process.session}`]) {
+      const linked = links.get(link);
+      if (linked === undefined) links.set(link, [process]);
+      else linked.push(process);
+    }
+  }
+  // Those that are added meanwhile are visited too.
+  for (const through of members.keys()) {
+    for (const link of [`below ${through.pid}`, `in ${through.session}`]) {
+      for (const process of links.get(link) ?? []) {
+        if (!members.has(process)) members.set(process, { process, through });
+      }
+    }
+  }
+  return [...members.values()].sort(
+    ({ process: one }, { process: other }) => one.start - other.start || one.pid - other.pid,
+  );
+}
+
+/**
+ * Whether a link is true, although /proc is read process by process and a number may be used again meanwhile:
+ * first the process, then the one that it is linked to, are looked at again, and both are as they were (T75).
+ *
+ * @param again reads a process once more
+ */
+export function isConfirmed(
+  { process, through }: Member,
+  again: (pid: number) => ProcessFacts | undefined,
+): boolean {
+  const now = again(process.pid);
+  if (now?.start !== process.start) return false;
+  if (through === undefined) return true;
+  const linked = now.parent === through.pid || now.session === through.session;
+  const other = again(through.pid);
+  return linked && other?.start === through.start && other.session === through.session;
+}
+
+export function keyOf({ pid, start }: ProcessKey): string {
+  return `${pid} ${start}`;
+}

@@ -1,0 +1,193 @@
+/**
+ * Ends all that a job's script has started: TERM, time to end in order, KILL. Each time /proc is read again, until
+ * nothing new is found: what is found may start more before it is signalled.
+ */
+import {
+  isConfirmed,
+  keyOf,
+  membersOf,
+  type ProcessFacts,
+  type ProcessKey,
+} from "../../core/job-members.ts";
+import { inSlices } from "../in-slices.ts";
+import { JobCgroup } from "./job-cgroup.ts";
+import { hasMark, type JobMark, jobMark } from "./job-mark.ts";
+import { isRunning, type ProcessId, type Signal, signalProcess } from "./process-id.ts";
+import { bootId, readProcess, readProcesses, readRunning } from "./process-table.ts";
+
+export interface JobProcesses {
+  /** Of the job's folder: its mark and its cgroup are called after it. */
+  readonly name: string;
+  /** The script itself; it need not run any more. */
+  readonly root: ProcessId;
+  /** Never touched: shims. This process is not either. */
+  readonly spared: readonly ProcessKey[];
+}
+
+export interface JobEnd {
+  /** How many processes could not be ended. */
+  readonly left: number;
+  /** Why, if it is known: a system error code, EPERM for processes of other users. */
+  readonly code?: string;
+}
+
+/** How long to kill what goes on starting more, or waits for a disk and cannot end. */
+const KILL_MS = 5_000;
+
+/** What has not ended is looked at this often, and what is new is looked for that often. */
+const POLL_MS = 10;
+const LOOK_MS = 1_000;
+const LOOK_KILLING_MS = 50;
+
+/** So often nothing may be found before all has ended: one that starts the next and ends at once is easily missed. */
+const EMPTY_LOOKS = 5;
+
+/**
+ * @param graceMs between TERM and KILL; 0 kills at once
+ * @param hurry ends that time early
+ * @throws the system's error if the processes cannot be read: too many open files
+ */
+export async function endJob(
+  job: JobProcesses,
+  graceMs: number,
+  hurry?: AbortSignal,
+): Promise<JobEnd> {
+  if (job.root.boot !== bootId()) return { left: 0 };
+  // What is stopped takes TERM when it goes on.
+  const asking = new Hunt(job, ["SIGTERM", "SIGCONT"]);
+  const grace = performance.now() + graceMs;
+  while (performance.now() < grace && !hurry?.aborted) {
+    const found = await asking.look();
+    if (found.length === 0) break;
+    await untilEnded(found, Math.min(grace, performance.now() + LOOK_MS), hurry);
+  }
+  return await new Hunt(job, ["SIGKILL"], asking.known).kill();
+}
+
+/** Finds the processes of a job and sends each, once, these signals. */
+class Hunt {
+  readonly #job: JobProcesses;
+  readonly #signals: readonly Signal[];
+  readonly #spared: readonly ProcessKey[];
+  readonly #mark: JobMark;
+  /** Once found, never lost: the parent of a process may end, and its links with it. */
+  #known: readonly ProcessId[];
+  readonly #sent = new Set<string>();
+  #refused = new Map<string, { readonly member: ProcessId; readonly code: string }>();
+  #cgroup: JobCgroup | undefined;
+
+  constructor(
+    job: JobProcesses,
+    signals: readonly Signal[],
+    known: readonly ProcessId[] = [job.root],
+  ) {
+    this.#job = job;
+    this.#signals = signals;
+    this.#known = known;
+    this.#mark = jobMark(job.name);
+    this.#cgroup = JobCgroup.find(job.name);
+    const self = readProcess(process.pid);
+    this.#spared = self === undefined ? job.spared : [...job.spared, self];
+  }
+
+  get known(): readonly ProcessId[] {
+    return this.#known;
+  }
+
+  get #kills(): boolean {
+    return this.#signals.includes("SIGKILL");
+  }
+
+  /** Returns all that run. */
+  async look(): Promise<readonly ProcessId[]> {
+    const marks = new Map<number, boolean | undefined>();
+    const spared = new Set(this.#spared.map(keyOf));
+    const processes = await readProcesses(this.#job.root.start, (process) => {
+      const isMarked = hasMark(process, this.#mark);
+      marks.set(process.pid, isMarked);
+      // One to be killed may start the next meanwhile. TERM goes to a script before what it waits for.
+      if (isMarked && this.#kills && !spared.has(keyOf(process))) this.#signal(process);
+    });
+    // Read after the processes: if one still runs when it is signalled, it was the one in there.
+    const inside = new Set(this.#cgroup?.pids());
+    const members = membersOf(processes, {
+      known: this.#known,
+      spared: this.#spared,
+      isMarked: ({ pid }) => inside.has(pid) || marks.get(pid),
+    });
+    const found: ProcessFacts[] = [];
+    await inSlices(members, (member) => {
+      if (isConfirmed(member, readRunning)) found.push(member.process);
+    });
+    this.#known = found.map((process) => this.#idOf(process));
+    await inSlices(found, (process) => this.#signal(process));
+    return this.#known;
+  }
+
+  async kill(): Promise<JobEnd> {
+    const end = performance.now() + KILL_MS;
+    for (let empty = 0; ; ) {
+      this.#refused.clear();
+      const found = await this.look();
+      empty = found.length === 0 ? empty + 1 : 0;
+      if (empty === EMPTY_LOOKS) {
+        this.#cgroup?.remove();
+        return { left: 0 };
+      }
+      const refused = [...this.#refused.values()];
+      const outside = this.#killInCgroup(refused.map(({ member }) => member));
+      const isFinal = found.length > 0 && outside === found.length;
+      if (isFinal || performance.now() >= end) return { left: found.length, ...firstCode(refused) };
+      await untilEnded(found, performance.now() + LOOK_KILLING_MS);
+    }
+  }
+
+  #idOf({ pid, start }: ProcessKey): ProcessId {
+    return { pid, start, boot: this.#job.root.boot };
+  }
+
+  #signal(process: ProcessKey): void {
+    const key = keyOf(process);
+    if (this.#sent.has(key)) return;
+    const member = this.#idOf(process);
+    const outcome = signalProcess(member, ...this.#signals);
+    if (outcome.kind === "sent") this.#sent.add(key);
+    if (outcome.kind === "forbidden") this.#refused.set(key, { member, code: "EPERM" });
+    if (outcome.kind === "no-handle") this.#refused.set(key, { member, code: outcome.code });
+  }
+
+  /** @returns how many of these could not be put into it */
+  #killInCgroup(refused: readonly ProcessId[]): number {
+    if (refused.length > 0) this.#cgroup ??= JobCgroup.make(this.#job.name);
+    const cgroup = this.#cgroup;
+    if (cgroup === undefined) return refused.length;
+    const inside = new Set(cgroup.pids());
+    const outside = refused.filter((member) => !inside.has(member.pid) && !cgroup.take(member));
+    cgroup.kill();
+    return outside.length;
+  }
+}
+
+function firstCode(refused: readonly { readonly code: string }[]): { readonly code?: string } {
+  const [first] = refused;
+  return first === undefined ? {} : { code: first.code };
+}
+
+/** Waits until all have ended, at most until a moment of performance.now(). */
+async function untilEnded(
+  members: readonly ProcessId[],
+  end: number,
+  hurry?: AbortSignal,
+): Promise<void> {
+  let running = members;
+  let pause = 1;
+  while (running.length > 0 && performance.now() < end && !hurry?.aborted) {
+    await Bun.sleep(pause);
+    pause = Math.min(pause * 2, POLL_MS);
+    const still: ProcessId[] = [];
+    await inSlices(running, (member) => {
+      if (isRunning(member)) still.push(member);
+    });
+    running = still;
+  }
+}

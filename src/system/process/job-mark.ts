@@ -1,0 +1,58 @@
+/**
+ * The mark of a job, which everything that its script starts inherits, also what has left its session and cleared
+ * its environment: a soft limit that nothing uses otherwise, of realtime processor time that is spent without
+ * sleeping (getrlimit(2)), of over a hundred thousand years. Anybody can read it of any process. It does not
+ * outlast a login (pam_limits), so what a script starts by sudo is found by its parents, sessions and cgroup.
+ */
+import type { ProcessFacts } from "../../core/job-members.ts";
+import { readOf } from "./process-table.ts";
+import { limitIn, readLimit, setLimit, UNLIMITED } from "./resource-limits.ts";
+
+/** No limit that anybody sets is as high: microseconds. */
+const FIRST = 2n ** 62n;
+
+export type JobMark = bigint;
+
+/** @param name of the job's folder: random hexadecimal digits, of which 15 fit */
+export function jobMark(name: string): JobMark {
+  return FIRST + BigInt(`0x${name.slice(0, 15)}`);
+}
+
+/**
+ * Does something under a mark: a child that is started meanwhile inherits it. Without it if this process has a
+ * limit of its own that is lower.
+ */
+export function withMark<Result>(mark: JobMark, step: () => Result): Result {
+  if (!setMark(mark)) return step();
+  try {
+    return step();
+  } finally {
+    setMark(UNLIMITED);
+  }
+}
+
+/** For a program that a script may have started and that is not part of its job: the agent. */
+export function removeMark(): void {
+  if (process.platform === "linux" && (markIn(readOf(process.pid, "limits")) ?? 0n) >= FIRST) {
+    setMark(UNLIMITED);
+  }
+}
+
+/** @returns undefined when it has none */
+export function hasMark({ pid }: ProcessFacts, mark: JobMark): boolean | undefined {
+  const found = markIn(readOf(pid, "limits"));
+  return found === undefined ? undefined : found === mark;
+}
+
+function markIn(limits: string | undefined): JobMark | undefined {
+  const soft = limits === undefined ? undefined : limitIn(limits, "realtime timeout")?.soft;
+  return soft === undefined || soft < FIRST || soft === UNLIMITED ? undefined : soft;
+}
+
+let hard: bigint | undefined;
+
+function setMark(soft: bigint): boolean {
+  if (process.platform !== "linux") return false;
+  hard ??= readLimit("realtime timeout")?.hard ?? 0n;
+  return hard === UNLIMITED && setLimit("realtime timeout", { soft, hard });
+}

@@ -1,0 +1,88 @@
+import { describe, expect, test } from "bun:test";
+import {
+  isConfirmed,
+  type JobClues,
+  membersOf,
+  type ProcessFacts,
+} from "../../../src/core/job-members.ts";
+
+const process = (pid: number, parent: number, session: number, start = pid): ProcessFacts => ({
+  pid,
+  parent,
+  session,
+  start,
+});
+
+const SCRIPT = { pid: 100, start: 100 };
+const CLUES: JobClues = { known: [SCRIPT], spared: [], isMarked: () => undefined };
+
+const pids = (processes: readonly ProcessFacts[], clues: Partial<JobClues> = {}) =>
+  membersOf(processes, { ...CLUES, ...clues })
+    .map((member) => member.process.pid)
+    .sort((a, b) => a - b);
+
+describe("what belongs to a job", () => {
+  const script = process(100, 50, 100);
+
+  test("its script and all below it, in any order", () => {
+    const tree = [process(103, 102, 103), process(102, 101, 100), process(101, 100, 100), script];
+    expect(pids([process(200, 50, 200), ...tree])).toEqual([100, 101, 102, 103]);
+  });
+
+  test("what shares a session with it, although its parent has ended", () => {
+    expect(pids([script, process(101, 1, 100), process(102, 1, 102)])).toEqual([100, 101]);
+  });
+
+  test("what is marked, and the session and the children of that", () => {
+    const escaped = [process(101, 1, 101), process(102, 1, 101), process(103, 102, 103)];
+    const isMarked = ({ pid }: ProcessFacts) => (pid === 101 ? true : undefined);
+    expect(pids([...escaped, process(104, 1, 104)], { isMarked })).toEqual([101, 102, 103]);
+  });
+
+  test("not what carries another job's mark, nor what is below that", () => {
+    const other = [process(101, 100, 101), process(102, 101, 101)];
+    const isMarked = ({ pid }: ProcessFacts) => (pid === 101 ? false : undefined);
+    expect(pids([script, ...other], { isMarked })).toEqual([100]);
+  });
+
+  test("not what is spared, nor what is below that", () => {
+    const agent = [process(101, 100, 101), process(102, 101, 102)];
+    expect(pids([script, ...agent], { spared: [{ pid: 101, start: 101 }] })).toEqual([100]);
+  });
+
+  test("T75 not what has the script's number and another start, nor what is below that", () => {
+    expect(pids([process(100, 1, 100, 900), process(101, 100, 100)])).toEqual([]);
+  });
+});
+
+describe("T75 whether a link is true", () => {
+  const child = process(101, 100, 101);
+  const parent = process(100, 50, 100);
+  const again = (...now: readonly ProcessFacts[]) =>
+    isConfirmed({ process: child, through: parent }, (pid) =>
+      now.find((process) => process.pid === pid),
+    );
+
+  test.each([
+    ["both are as they were", true, [child, parent]],
+    ["its parent has ended", false, [process(101, 1, 101), parent]],
+    ["it has ended", false, [parent]],
+    ["its number is another's", false, [process(101, 100, 101, 900), parent]],
+    ["its parent's number is another's", false, [child, process(100, 50, 100, 900)]],
+    ["its parent is gone", false, [child]],
+  ] as const)("%s: %p", (_, expected, now) => {
+    expect(again(...now)).toBe(expected);
+  });
+
+  test("through a session", () => {
+    const neighbour = process(102, 1, 100);
+    const look = (now: ProcessFacts) =>
+      isConfirmed({ process: neighbour, through: parent }, (pid) => (pid === 102 ? now : parent));
+    expect(look(neighbour)).toBe(true);
+    expect(look(process(102, 1, 102))).toBe(false);
+  });
+
+  test("what is known or marked needs none", () => {
+    expect(isConfirmed({ process: child, through: undefined }, () => child)).toBe(true);
+  });
+});

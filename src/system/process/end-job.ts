@@ -12,7 +12,13 @@ import {
 import { inSlices } from "../in-slices.ts";
 import { JobCgroup } from "./job-cgroup.ts";
 import { hasMark, type JobMark, jobMark } from "./job-mark.ts";
-import { isRunning, type ProcessId, type Signal, signalProcess } from "./process-id.ts";
+import {
+  isRunning,
+  type ProcessId,
+  type Signal,
+  type SignalOutcome,
+  signalProcess,
+} from "./process-id.ts";
 import { bootId, readProcess, readProcesses, readRunning } from "./process-table.ts";
 
 export interface JobProcesses {
@@ -27,9 +33,11 @@ export interface JobProcesses {
 export interface JobEnd {
   /** How many processes could not be ended. */
   readonly left: number;
-  /** Why, if it is known: a system error code, EPERM for processes of other users. */
-  readonly code?: string;
+  /** Why, if it is known. */
+  readonly why?: Refusal;
 }
+
+type Refusal = Extract<SignalOutcome, { readonly kind: "forbidden" | "no-handle" }>;
 
 /** How long to kill what goes on starting more, or waits for a disk and cannot end. */
 const KILL_MS = 5_000;
@@ -73,7 +81,7 @@ class Hunt {
   /** Once found, never lost: the parent of a process may end, and its links with it. */
   #known: readonly ProcessId[];
   readonly #sent = new Set<string>();
-  #refused = new Map<string, { readonly member: ProcessId; readonly code: string }>();
+  #refused = new Map<string, { readonly member: ProcessId; readonly why: Refusal }>();
   #cgroup: JobCgroup | undefined;
 
   constructor(
@@ -135,9 +143,12 @@ class Hunt {
         return { left: 0 };
       }
       const refused = [...this.#refused.values()];
-      const outside = this.#killInCgroup(refused.map(({ member }) => member));
+      const outside = await this.#killInCgroup(refused.map(({ member }) => member));
       const isFinal = found.length > 0 && outside === found.length;
-      if (isFinal || performance.now() >= end) return { left: found.length, ...firstCode(refused) };
+      if (isFinal || performance.now() >= end) {
+        const [first] = refused;
+        return { left: found.length, ...(first && { why: first.why }) };
+      }
       await untilEnded(found, performance.now() + LOOK_KILLING_MS);
     }
   }
@@ -152,25 +163,22 @@ class Hunt {
     const member = this.#idOf(process);
     const outcome = signalProcess(member, ...this.#signals);
     if (outcome.kind === "sent") this.#sent.add(key);
-    if (outcome.kind === "forbidden") this.#refused.set(key, { member, code: "EPERM" });
-    if (outcome.kind === "no-handle") this.#refused.set(key, { member, code: outcome.code });
+    else if (outcome.kind !== "ended") this.#refused.set(key, { member, why: outcome });
   }
 
   /** @returns how many of these could not be put into it */
-  #killInCgroup(refused: readonly ProcessId[]): number {
+  async #killInCgroup(refused: readonly ProcessId[]): Promise<number> {
     if (refused.length > 0) this.#cgroup ??= JobCgroup.make(this.#job.name);
     const cgroup = this.#cgroup;
     if (cgroup === undefined) return refused.length;
     const inside = new Set(cgroup.pids());
-    const outside = refused.filter((member) => !inside.has(member.pid) && !cgroup.take(member));
+    let outside = 0;
+    for (const member of refused) {
+      if (!inside.has(member.pid) && !(await cgroup.take(member))) outside += 1;
+    }
     cgroup.kill();
-    return outside.length;
+    return outside;
   }
-}
-
-function firstCode(refused: readonly { readonly code: string }[]): { readonly code?: string } {
-  const [first] = refused;
-  return first === undefined ? {} : { code: first.code };
 }
 
 /** Waits until all have ended, at most until a moment of performance.now(). */

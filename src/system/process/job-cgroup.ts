@@ -4,8 +4,10 @@
  * alone: no controller is enabled in the agent's, since systemd could not start the agent in it again then.
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isRunning, type ProcessId } from "./process-id.ts";
+import { readOf, readRunning } from "./process-table.ts";
 
 const PREFIX = "job-";
 
@@ -21,7 +23,8 @@ export class JobCgroup {
     const folder = delegated();
     if (folder === undefined) return undefined;
     try {
-      mkdirSync(join(folder, PREFIX + job), { mode: 0o755 });
+      // It is there if the script could not be started at the first try.
+      mkdirSync(join(folder, PREFIX + job), { recursive: true, mode: 0o755 });
       return new JobCgroup(join(folder, PREFIX + job));
     } catch {
       // The service's own are read-only (ProtectControlGroups=yes), or there are too many.
@@ -38,21 +41,24 @@ export class JobCgroup {
   }
 
   /**
-   * What it starts is in it from then on. Takes 0.1 ms, and now and then 20. Only for a child of this process that
-   * has not been reaped: otherwise its number may be another's.
-   *
-   * @returns whether it was done
+   * Takes in a process that has just been started, and what it has started meanwhile. The kernel may take 20 ms for
+   * each: nobody waits for that, and what a script has started in its first moments is asked for afterwards.
    */
-  add(pid: number): boolean {
-    return write(join(this.#folder, "cgroup.procs"), String(pid));
+  async takeTree(root: ProcessId): Promise<void> {
+    const found = [root];
+    for (const id of found) {
+      if (!(await this.take(id))) continue;
+      const inside = new Set(this.pids());
+      found.push(...childrenOf(id).filter(({ pid }) => !inside.has(pid)));
+    }
   }
 
-  /** The same for any process of the service. */
-  take(id: ProcessId): boolean {
-    if (!this.add(id.pid)) return false;
+  /** What the process starts is in it from then on. Returns whether that was done. */
+  async take(id: ProcessId): Promise<boolean> {
+    if (!isRunning(id) || !(await enter(this.#folder, id.pid))) return false;
     if (isRunning(id)) return true;
     // It ended meanwhile. If its number is another's by now, that one was taken: it belongs to the service (T75).
-    write(join(this.#folder, "../cgroup.procs"), String(id.pid));
+    await enter(join(this.#folder, ".."), id.pid);
     return false;
   }
 
@@ -62,7 +68,11 @@ export class JobCgroup {
 
   /** Before Linux 5.14 there is no such file, and nothing happens. */
   kill(): void {
-    write(join(this.#folder, "cgroup.kill"), "1");
+    try {
+      writeFileSync(join(this.#folder, "cgroup.kill"), "1");
+    } catch {
+      // The processes in it are counted as left.
+    }
   }
 
   /** As soon as nothing is in it. */
@@ -111,13 +121,23 @@ function findDelegated(): string | undefined {
   }
 }
 
-function write(file: string, text: string): boolean {
+async function enter(folder: string, pid: number): Promise<boolean> {
   try {
-    writeFileSync(file, text);
+    await writeFile(join(folder, "cgroup.procs"), String(pid));
     return true;
   } catch {
+    // It has ended, or it is not in the service's cgroup.
     return false;
   }
+}
+
+/** Those of its first thread; none where the kernel does not tell (CONFIG_PROC_CHILDREN). */
+function childrenOf({ pid, boot }: ProcessId): ProcessId[] {
+  const children = (readOf(pid, "children") ?? "").split(" ").filter(Boolean).map(Number);
+  return children.flatMap((child) => {
+    const facts = readRunning(child);
+    return facts?.parent === pid ? [{ pid: child, start: facts.start, boot }] : [];
+  });
 }
 
 function removeEmpty(folder: string): void {

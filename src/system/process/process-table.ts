@@ -16,10 +16,11 @@ const GONE: readonly string[] = ["ENOENT", "ESRCH", "EACCES", "EPERM"];
  * @returns undefined when the process is gone
  * @throws the system's error when that is not known: no descriptor is free
  */
-export function readOf(pid: number, file: "stat" | "limits"): string | undefined {
+export function readOf(pid: number, file: "stat" | "limits" | "children"): string | undefined {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(`/proc/${pid}/${file}`, "r");
+    const path = file === "children" ? `task/${pid}/children` : file;
+    descriptor = openSync(`/proc/${pid}/${path}`, "r");
     return buffer.toString("latin1", 0, readSync(descriptor, buffer));
   } catch (thrown) {
     if (GONE.includes(systemCode(thrown) ?? "")) return undefined;

@@ -151,7 +151,7 @@ describe("nothing else is ended", () => {
 
   test("what is spared, and what that has started", async () => {
     using folder = new TestFolder();
-    const script = `sh -c 'setsid sleep 300 & echo $! >$0/below; echo $$ >$0/spared; wait' $1 & wait`;
+    const script = `sh -c 'setsid sh -c "echo \\$\\$ >$0/below; exec sleep 300" & echo $$ >$0/spared; wait' $1 & wait`;
     await using started = start(folder, script, false);
     const below = await written(folder, "below");
     const spared = identify(await written(folder, "spared"));
@@ -188,7 +188,10 @@ describe("what cannot be ended is counted", () => {
     await using started = start(folder, "sleep 300 & echo $! >$1/pid; wait");
     const pid = await written(folder, "pid");
     const without = [process.execPath, join(SUPPORT, "without-pidfd.ts"), `${errno}`];
-    expect(await endedBy(started.job, 0, without)).toEqual({ left: 2, code });
+    expect(await endedBy(started.job, 0, without)).toEqual({
+      left: 2,
+      why: { kind: "no-handle", code },
+    });
     expect(runs(pid)).toBe(true);
   });
 
@@ -206,7 +209,10 @@ describe("what cannot be ended is counted", () => {
     using folder = new TestFolder();
     await using started = start(folder, "sleep 300 & echo $! >$1/pid; wait");
     await written(folder, "pid");
-    expect(await endedBy(started.job, 0, asNobody)).toEqual({ left: 2, code: "EPERM" });
+    expect(await endedBy(started.job, 0, asNobody)).toEqual({
+      left: 2,
+      why: { kind: "forbidden" },
+    });
     expect(runs(started.child.pid)).toBe(true);
   });
 

@@ -47,7 +47,15 @@ const UNSAID = {
 export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunEnd {
   const { state, error } = told;
   const known = state === undefined ? impliedState(told, noExit) : knownState(state);
-  return runEnd(known, error ?? (known === "ended" ? contradiction(told) : undefined));
+  return runEnd(known, error ?? whyNoSuccess(told, known));
+}
+
+/** So that only a script that has ended with 0 is taken for a success. */
+function whyNoSuccess(told: ToldEnd, state: RunState): string | undefined {
+  if (state === "ended") return contradiction(told);
+  return state === "queued" || state === "running"
+    ? "the agent says that the script has not ended"
+    : undefined;
 }
 
 export function runEnd(state: RunState, error: string | undefined): RunEnd {

@@ -65,3 +65,10 @@ describe("the OpenAPI document", () => {
     expect(JSON.stringify(empty)).not.toContain('"enum":[]');
   });
 });
+
+test("the document says that a request names each host once", () => {
+  const { RunRequest, PingRequest } = JSON.parse(JSON.stringify(plain)).components.schemas;
+  for (const request of [RunRequest, PingRequest]) {
+    expect(request.properties.hosts.uniqueItems).toBe(true);
+  }
+});

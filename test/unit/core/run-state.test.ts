@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readRunEnd, stateOfRefusal } from "../../../src/core/run-state.ts";
+import { RUN_STATES, readRunEnd, stateOfRefusal } from "../../../src/core/run-state.ts";
 
 describe("a state that is told", () => {
   test.each(["ended", "never-ran", "unknown"] as const)("%s is taken", (state) => {
@@ -13,13 +13,13 @@ describe("a state that is told", () => {
   });
 
   test("is not guessed at when a later version has it", () => {
-    for (const state of ["lost", "", "Ended", "constructor"]) {
+    for (const state of ["later", "", "Ended", "constructor"]) {
       expect(readRunEnd({ exit: 0, state }, "never-ran").state).toBe("unknown");
     }
   });
 
   test("anything but ended says why, so that it is never taken for a success", () => {
-    for (const state of ["never-ran", "unknown"]) {
+    for (const state of RUN_STATES.filter((word) => word !== "ended")) {
       expect(readRunEnd({ exit: 0, state }, "unknown").error).toBeString();
     }
   });

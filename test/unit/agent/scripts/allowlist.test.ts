@@ -58,6 +58,9 @@ describe("options behind the path", () => {
       await optionsOf("x = /opt/x/backup.sh  concurrency=1\ttimeout=300 max_output=1024K"),
     ).toEqual(script);
     expect(await optionsOf("x = /a b.sh timeout=5")).toMatchObject({ path: "/a b.sh" });
+    expect(await optionsOf("x = /opt/limit timeouts")).toMatchObject({
+      path: "/opt/limit timeouts",
+    });
   });
 
   test.each([

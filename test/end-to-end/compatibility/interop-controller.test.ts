@@ -124,9 +124,21 @@ test("ping: version and expiry are those of the agent", async () => {
   expect(agent.received).toStartWith("POST /ping HTTP/1.1\r\n");
 });
 
+test("an answer that says that the script has not ended is no success", async () => {
+  register("old-01");
+  await using agent = await legacyAgent(() => http10({ exit: 0, stdout: "x", state: "running" }));
+  const { status, out } = await ctrlExec("run", [
+    ...["old-01", "greet", `--port=${agent.port}`, "--json"],
+  ]);
+  expect(status).toBe(1);
+  expect(JSON.parse(out).results).toMatchObject([
+    { exit: 0, state: "running", error: "the agent says that the script has not ended" },
+  ]);
+});
+
 test("a state of a later agent is not guessed at, whatever its exit says", async () => {
   register("old-01");
-  await using agent = await legacyAgent(() => http10({ exit: 0, stdout: "x", state: "lost" }));
+  await using agent = await legacyAgent(() => http10({ exit: 0, stdout: "x", state: "later" }));
   const { status, out } = await ctrlExec("run", [
     ...["old-01", "greet", `--port=${agent.port}`, "--json"],
   ]);

@@ -194,9 +194,9 @@ describe("section 4: the members of", () => {
 test("section 5: the tables have the columns that its table says", async () => {
   const modes: Record<string, readonly string[]> = { ping: ["web-01"] };
   const rows = rowsBelow("## 5. Screen and exit status").filter(([, columns = ""]) =>
-    /^[A-Z]|^four lines/.test(columns),
+    /^[A-Z]|^four lines|^since/.test(columns),
   );
-  expect(rows).toHaveLength(5);
+  expect(rows).toHaveLength(6);
   for (const [mode = "", columns = ""] of rows) {
     const name = mode.replaceAll("`", "");
     const { out } = await control.run(name, modes[name] ?? []);

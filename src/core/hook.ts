@@ -6,8 +6,8 @@ import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
-/** `read` (its output, `wait` and `logs`) and `cancel` are about a run that was begun. */
-export type HookAction = "run" | "ping" | "api" | "discovery" | "read" | "cancel";
+/** `read` is about runs that were recorded. */
+export type HookAction = "run" | "ping" | "api" | "discovery" | "read";
 
 export interface HookRequest {
   readonly action: HookAction;

@@ -9,7 +9,6 @@ import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { readTargets } from "../fleet/targets.ts";
-import type { RunSink } from "./listener.ts";
 import { takeRunLocks } from "./locks.ts";
 import { Run } from "./run.ts";
 
@@ -28,12 +27,6 @@ export interface RunOrder {
    * uses lent rights (T62).
    */
   readonly mustBeRecorded?: boolean;
-  /** Hears of the run as it goes on; then read_timeout bounds an agent's silence, not the script's time. */
-  readonly onEvent?: RunSink | undefined;
-  /** Seconds after which the agent ends the script. */
-  readonly timeout?: number | undefined;
-  /** Only until every host has taken it: the results of those that have are `running`. */
-  readonly detach?: boolean;
 }
 
 /**

@@ -34,15 +34,12 @@ export interface RunFilter {
   readonly script?: string | undefined;
   readonly submitter?: string | undefined;
   /** The state of at least one of its hosts; of `host` if that is given. */
-  readonly state?: ListedState | undefined;
+  readonly state?: RunState | undefined;
   /** Something went wrong on at least one of its hosts; on `host` if that is given. */
   readonly failed?: true | undefined;
   /** Started at this time or later. */
   readonly since?: Date | undefined;
 }
-
-/** `running`: no result yet. */
-export type ListedState = RunState | "running";
 
 /** A run without its outputs. */
 export interface ListedRun {
@@ -58,7 +55,8 @@ export interface ListedRun {
 
 export interface ListedHost {
   readonly host: string;
-  readonly state: ListedState;
+  /** `running` also without a result yet. */
+  readonly state: RunState;
   /** Null without a result. */
   readonly exit: number | null;
 }

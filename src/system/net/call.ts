@@ -6,6 +6,7 @@
 import { read } from "bun:ffi";
 import type { SocketHandler, TCPSocketConnectOptions } from "bun";
 import { lacksZone } from "../../core/net/ip-address.ts";
+import { errnoName } from "../errno-name.ts";
 import { errnoLocation, libc } from "../libc.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
@@ -111,6 +112,5 @@ async function startConnecting(address: string, port: number): Promise<number> {
 async function failedWith(code: number): Promise<ConnectionFailed> {
   // Loaded only on failure, which is rare.
   const { errno } = (await import("node:os")).constants;
-  const [name] = Object.entries(errno).find(([, number]) => number === code) ?? [];
-  return new ConnectionFailed(name ?? `errno ${code}`);
+  return new ConnectionFailed(errnoName(code, { ...errno }));
 }

@@ -4,6 +4,7 @@
  */
 import { read } from "bun:ffi";
 import { constants } from "node:os";
+import { errnoName } from "../errno-name.ts";
 import { errnoLocation, libc, linux } from "../libc.ts";
 import { bootId, readProcess, readRunning } from "./process-table.ts";
 
@@ -63,6 +64,5 @@ export function signalProcess(id: ProcessId, ...signals: readonly Signal[]): Sig
 
 function failed(errno: number, otherwise: (code: string) => SignalOutcome): SignalOutcome {
   if (errno === constants.errno.ESRCH) return { kind: "ended" };
-  const [code] = Object.entries(constants.errno).find(([, number]) => number === errno) ?? [];
-  return otherwise(code ?? `errno ${errno}`);
+  return otherwise(errnoName(errno, { ...constants.errno }));
 }

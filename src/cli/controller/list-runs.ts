@@ -5,7 +5,7 @@ import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { writeJson } from "../render/json.ts";
 import { runsTable } from "../render/run-list.ts";
-import { commonOptions, controllerOptions } from "./options.ts";
+import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 const USUAL_LIMIT = 20;
@@ -22,9 +22,7 @@ export const listRuns = defineVerb({
     since: controllerOptions.since,
     limit: controllerOptions.limit,
     json: controllerOptions.json,
-    username: controllerOptions.username,
-    token: controllerOptions.token,
-    "token-file": controllerOptions["token-file"],
+    ...callerOptions,
     ...commonOptions,
   },
   details: [

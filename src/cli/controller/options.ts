@@ -68,6 +68,13 @@ export const controllerOptions = {
   },
 } as const satisfies Readonly<Record<string, OptionDef>>;
 
+/** Who asks, for the hooks: see cliCaller. */
+export const callerOptions = {
+  username: controllerOptions.username,
+  token: controllerOptions.token,
+  "token-file": controllerOptions["token-file"],
+} as const;
+
 /** The options of every mode. */
 export const commonOptions = {
   config: controllerOptions.config,

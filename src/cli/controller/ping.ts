@@ -9,7 +9,7 @@ import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { renderTable } from "../render/table.ts";
-import { commonOptions, controllerOptions } from "./options.ts";
+import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const ping = defineVerb({
@@ -18,9 +18,7 @@ export const ping = defineVerb({
   options: {
     port: controllerOptions.port,
     json: controllerOptions.json,
-    username: controllerOptions.username,
-    token: controllerOptions.token,
-    "token-file": controllerOptions["token-file"],
+    ...callerOptions,
     ...commonOptions,
   },
   details: [

@@ -11,7 +11,7 @@ import { mayHaveRun } from "../render/may-have-run.ts";
 import { Progress } from "../render/progress.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import type { RunWords } from "./forgotten-mark.ts";
-import { commonOptions, controllerOptions } from "./options.ts";
+import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 const STOPPED = "ctrl-exec was stopped";
@@ -22,9 +22,7 @@ export const run = defineVerb({
   options: {
     port: controllerOptions.port,
     json: controllerOptions.json,
-    username: controllerOptions.username,
-    token: controllerOptions.token,
-    "token-file": controllerOptions["token-file"],
+    ...callerOptions,
     ...commonOptions,
   },
   details: [

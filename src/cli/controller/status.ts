@@ -6,7 +6,7 @@ import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
-import { commonOptions, controllerOptions } from "./options.ts";
+import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const status = defineVerb({
@@ -14,9 +14,7 @@ export const status = defineVerb({
   arity: [1, 1],
   options: {
     json: controllerOptions.json,
-    username: controllerOptions.username,
-    token: controllerOptions.token,
-    "token-file": controllerOptions["token-file"],
+    ...callerOptions,
     ...commonOptions,
   },
   details: [

@@ -41,5 +41,8 @@ export const runReply = z.extend(
     stdout_b64: z.exactOptional(outputBytes),
     stderr_b64: z.exactOptional(outputBytes),
     signal: z.exactOptional(word),
+    cancelled_by: z.exactOptional(word),
+    started: z.exactOptional(word),
+    ended: z.exactOptional(word),
   },
 );

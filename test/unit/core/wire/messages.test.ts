@@ -172,6 +172,9 @@ describe("T69 what an agent says of itself is short", () => {
   test.each([
     [runReply, { exit: 0, error: long }],
     [runReply, { exit: 0, signal: long }],
+    [runReply, { exit: 0, cancelled_by: long }],
+    [runReply, { exit: 0, started: long }],
+    [runReply, { exit: 0, ended: long }],
     [runReply, { exit: 0, stdout: 1 }],
     [pingReply, { status: "ok", version: long }],
     [pingReply, { status: "ok", expiry: long }],

@@ -124,33 +124,17 @@ test("ping: version and expiry are those of the agent", async () => {
   expect(agent.received).toStartWith("POST /ping HTTP/1.1\r\n");
 });
 
-test("an answer that says that the script has not ended is no success", async () => {
+test.each([
+  ["running", "running", "the agent says that the script has not ended"],
+  ["later", "unknown", "the agent does not say whether the script ran"],
+])("a state %s with exit 0 is no success, and is not guessed at", async (told, state, error) => {
   register("old-01");
-  await using agent = await legacyAgent(() => http10({ exit: 0, stdout: "x", state: "running" }));
+  await using agent = await legacyAgent(() => http10({ exit: 0, stdout: "x", state: told }));
   const { status, out } = await ctrlExec("run", [
     ...["old-01", "greet", `--port=${agent.port}`, "--json"],
   ]);
   expect(status).toBe(1);
-  expect(JSON.parse(out).results).toMatchObject([
-    { exit: 0, state: "running", error: "the agent says that the script has not ended" },
-  ]);
-});
-
-test("a state of a later agent is not guessed at, whatever its exit says", async () => {
-  register("old-01");
-  await using agent = await legacyAgent(() => http10({ exit: 0, stdout: "x", state: "later" }));
-  const { status, out } = await ctrlExec("run", [
-    ...["old-01", "greet", `--port=${agent.port}`, "--json"],
-  ]);
-  expect(status).toBe(1);
-  expect(JSON.parse(out).results).toMatchObject([
-    {
-      exit: 0,
-      stdout: "x",
-      state: "unknown",
-      error: "the agent does not say whether the script ran",
-    },
-  ]);
+  expect(JSON.parse(out).results).toMatchObject([{ exit: 0, stdout: "x", state, error }]);
 });
 
 describe("what 0.8 says otherwise", () => {

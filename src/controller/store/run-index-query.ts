@@ -35,10 +35,11 @@ export function listIndexed(
     $kept: now.getTime() - run_retention * 1000,
   };
   const { conditions, values } = conditionsOf(filter);
+  // Records say the second in which a run began: among those of one, the last to be written comes first.
   const found = index
     .query<RunRow, SQLQueryBindings>(
       `SELECT reqid, script, submitter, started, completed, touched, ${OVER} AS over FROM run
-      WHERE ${conditions.join(" AND ")} ORDER BY began DESC, reqid DESC LIMIT $limit`,
+      WHERE ${conditions.join(" AND ")} ORDER BY began DESC, touched DESC, reqid DESC LIMIT $limit`,
     )
     .all({ ...times, ...values });
   const hosts = index.query<ListedHost, SQLQueryBindings>(

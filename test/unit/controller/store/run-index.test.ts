@@ -135,6 +135,21 @@ describe("the list of runs", () => {
     expect(statSync(index).mode & 0o777).toBe(0o640);
   });
 
+  test("of the runs of one second, the last to be written comes first", async () => {
+    using stage = new Stage();
+    const second = { started: "2026-01-01T00:00:01Z" };
+    const now = Date.now() / 1000;
+    for (const [number, ago] of [
+      [1, 20],
+      [2, 10],
+      [3, 30],
+    ] as const) {
+      utimesSync(stage.record(number, second), now - ago, now - ago);
+    }
+    const { runs } = await stage.open();
+    expect(idsOf(await runs.list(ALL))).toEqual([2, 1, 3]);
+  });
+
   test.each<[string, Omit<RunFilter, "limit">, number[]]>([
     ["the newest first", {}, [4, 3, 2, 1]],
     ["a host", { host: "db-01" }, [4, 2]],

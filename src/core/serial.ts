@@ -2,6 +2,7 @@
  * Certificate serial numbers: read in every form of docs/PROTOCOL.md, section 4, and converted to one form, in
  * which they are compared.
  */
+import { CtrlExecError } from "./errors.ts";
 
 /**
  * Lower-case hex with an even number of digits, as OpenSSL prints whole octets: `02`, `0aff`. Everything
@@ -53,7 +54,7 @@ export interface Revocations {
   readonly serials: ReadonlySet<Serial>;
   /** How many serials the lines name: digits alone have two readings, but count once. */
   readonly named: number;
-  /** Numbers of the lines that are not a serial: they revoke nothing, and must be reported. */
+  /** Numbers of the lines that are not a serial. Whom they were to shut out is not known. */
   readonly badLines: readonly number[];
 }
 
@@ -73,6 +74,27 @@ export function parseRevocations(text: string): Revocations {
     else named.add(first);
   }
   return { serials, named: named.size, badLines };
+}
+
+/**
+ * @param file for the message
+ * @throws CtrlExecError `config` for a line that is not a serial: an ignored revocation would mean trust
+ */
+export function requireRevocations(file: string, text: string): Revocations {
+  const read = parseRevocations(text);
+  if (read.badLines.length === 0) return read;
+  throw new CtrlExecError("config", `Cannot use ${file}: ${badLinesProblem(read.badLines)}`, {
+    hint: "One serial in hex on each line; # begins a comment.",
+  });
+}
+
+const NAMED_LINES = 5;
+
+/** `line 3 is not a serial`, `lines 3, 5 are not serials`. */
+export function badLinesProblem(lines: readonly number[]): string {
+  if (lines.length === 1) return `line ${lines[0]} is not a serial`;
+  const more = lines.length > NAMED_LINES ? ` and ${lines.length - NAMED_LINES} more` : "";
+  return `lines ${lines.slice(0, NAMED_LINES).join(", ")}${more} are not serials`;
 }
 
 /** Reads the one-line serial file that pairing writes; undefined if it has no hex serial. */

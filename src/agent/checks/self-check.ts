@@ -148,10 +148,6 @@ function checkSerial({ dispatcher_serial_path: name }: AgentConfig): Check {
 function checkRevocations({ revoked_serials: name, namesRevocationFile }: AgentConfig): Check {
   return attempt(name, () => {
     const revoked = new RevokedSerials(name);
-    if (revoked.problems.length > 0) {
-      const detail = revoked.problems.join("; ");
-      return { name, ok: false, detail, remedy: "write each serial in hex, one a line" };
-    }
     if (namesRevocationFile && !revoked.present) {
       const detail = "no such file, although agent.conf names it";
       return {

@@ -3,13 +3,13 @@ import type { AgentLog } from "../../core/events.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { RevokedSerials } from "../trust/revoked-serials.ts";
-import { type AgentState, logBadRevocations } from "./state.ts";
+import type { AgentState } from "./state.ts";
 
 export class StateKeeper {
   readonly #log: AgentLog;
   #state: AgentState;
   #problem: string | undefined;
-  /** The text of the revocation file whose bad lines have already been logged. */
+  /** The text of the revocation file that has been judged: its bad lines are logged once. */
   #toldRevocations: string | undefined;
 
   constructor(state: AgentState, log: AgentLog) {
@@ -30,8 +30,8 @@ export class StateKeeper {
   }
 
   /**
-   * The state in force, after a look at those files. A file that can no longer be used, and a line that revokes
-   * nothing, is logged once, not for every connection.
+   * The state in force, after a look at those files. A file that can no longer be used, or only in part, is
+   * logged once, not for every connection.
    */
   current(): AgentState {
     const { identity, controller, revoked } = this.#state.trust;
@@ -54,6 +54,7 @@ export class StateKeeper {
   #tellBadRevocations(revoked: RevokedSerials): void {
     if (revoked.text === this.#toldRevocations) return;
     this.#toldRevocations = revoked.text;
-    logBadRevocations(revoked, this.#log);
+    const { badLines } = revoked;
+    if (badLines !== undefined) this.#log({ event: "revoked-serials-bad", error: badLines });
   }
 }

@@ -9,7 +9,6 @@ import { type Allowlist, parseAllowlist } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/run-script.ts";
 import { lineProblem } from "../scripts/script-file.ts";
 import { agentTakesSerial } from "../trust/announced-serial.ts";
-import type { RevokedSerials } from "../trust/revoked-serials.ts";
 import { type AgentTrust, loadTrust } from "../trust/trust.ts";
 import { type AllowedIps, readAllowedIps } from "./allowed-ips.ts";
 
@@ -61,15 +60,9 @@ export function logStateWarnings(
     log({ event: "config-warn", entry: key, msg: message });
   }
   const { revoked } = state.trust;
-  logBadRevocations(revoked, log);
   if (!revoked.present) {
     const { namesRevocationFile, revoked_serials } = state.config;
     const event = namesRevocationFile ? "revoked-serials-missing" : "revoked-serials-absent";
     log({ event, path: revoked_serials, reason: "no such file" });
   }
-}
-
-/** A line that is not a serial lets in somebody who was meant to be shut out: an error, at every load. */
-export function logBadRevocations({ problems }: RevokedSerials, log: AgentLog): void {
-  for (const error of problems) log({ event: "revoked-serials-bad", error });
 }

@@ -8,7 +8,7 @@ import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
-import { parseRevocations, readSerialLine, type Serial } from "../../core/serial.ts";
+import { readSerialLine, requireRevocations, type Serial } from "../../core/serial.ts";
 import { readTextIfPresent } from "../../system/files/files.ts";
 import { storeControllerSerial } from "./controller-serials.ts";
 import { loadCertificate } from "./identity-files.ts";
@@ -38,7 +38,8 @@ export function updateControllerSerial(
 
 /**
  * @param args what the control host announced: the new serial, hex
- * @throws CtrlExecError `bad-request` for what is no serial of a controller, `storage`
+ * @throws CtrlExecError `bad-request` for what is no serial of a controller, `config` while a line of the
+ * revocation list cannot be read, `storage`
  */
 export function storeNewSerial(config: AgentConfig, args: readonly string[]): Serial {
   const [text = ""] = args;
@@ -49,7 +50,8 @@ export function storeNewSerial(config: AgentConfig, args: readonly string[]): Se
   if (loadCertificate(config).serial === serial) {
     throw new CtrlExecError("bad-request", `Cannot store ${serial}: it is this agent's own serial`);
   }
-  if (parseRevocations(readTextIfPresent(config.revoked_serials) ?? "").serials.has(serial)) {
+  const list = config.revoked_serials;
+  if (requireRevocations(list, readTextIfPresent(list) ?? "").serials.has(serial)) {
     throw new CtrlExecError("bad-request", `Cannot store ${serial}: it is revoked here`);
   }
   storeControllerSerial(config.dispatcher_serial_path, serial);

@@ -1,7 +1,6 @@
 /** The controller's own revocation list, in the agents' format: certificates on it are not accepted. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { CtrlExecError } from "../../core/errors.ts";
-import { parseRevocations, type Serial } from "../../core/serial.ts";
+import { requireRevocations, type Serial } from "../../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
 
@@ -11,12 +10,7 @@ import { paths } from "./paths.ts";
  */
 export function readRevoked(config: ControllerConfig): ReadonlySet<Serial> {
   const file = paths(config).revoked;
-  const { serials, badLines } = parseRevocations(readTextIfPresent(file) ?? "");
-  const [bad] = badLines;
-  if (bad === undefined) return serials;
-  throw new CtrlExecError("config", `Cannot use ${file}: line ${bad} is not a serial`, {
-    hint: "One serial in hex on each line; # begins a comment.",
-  });
+  return requireRevocations(file, readTextIfPresent(file) ?? "").serials;
 }
 
 /** Adds the serials. The caller holds the registry lock. */

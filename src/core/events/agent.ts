@@ -154,7 +154,7 @@ export const AGENT_EVENTS = {
   "revoked-serials-bad": {
     level: "err",
     fields: ["error"],
-    when: "a line of the revocation file is not a serial, and revokes nothing; at every load",
+    when: "the revocation file has changed, and the lines in ERROR are not serials; until they are, what it said before is refused as well",
   },
   reload: { level: "info", fields: ["scripts"], when: "SIGHUP was carried out" },
   "reload-fail": {

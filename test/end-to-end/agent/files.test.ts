@@ -64,6 +64,10 @@ const faults: Readonly<Record<string, Fault>> = {
     writeFileSync(agent.path("ctrl-exec-serial"), "");
     return ["ctrl-exec-serial", /holds no serial/];
   },
+  "a revocation that cannot be read": async (agent) => {
+    writeFileSync(agent.path("revoked-serials"), "0a1b\n0a1c, 0a1d\n");
+    return ["revoked-serials", /line 2 is not a serial/];
+  },
 };
 
 test("T09 files that cannot be used end the start with 78, and the error names the file", async () => {

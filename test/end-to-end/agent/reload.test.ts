@@ -72,6 +72,8 @@ const faults: Readonly<Record<string, (control: ControlHost, agent: TestAgent) =
     control.folder.write("web-01/revoked-serials/x", "");
     return control.folder.join("web-01", "revoked-serials");
   },
+  "a revocation file with a line that is not a serial": (control) =>
+    control.folder.write("web-01/revoked-serials", "0a1b\nnot a serial\n"),
 };
 for (const [kind, spoil] of Object.entries(faults)) {
   test(`SIGHUP with ${kind} leaves the old state in force and names the file`, async () => {
@@ -175,6 +177,26 @@ test("a revocation counts without a signal, in every form, for connections that 
   ]);
   expect(statusOf(await ask(agent.port, stranger, post("/ping", {})))).toBe(403);
   await agent.serving.seen(new RegExp(`ACTION=revoked-cert PEER=127.0.0.1 SERIAL=${serial}`));
+});
+
+test("a slip in the revocation file sets nobody free: neither in a running agent nor in one that starts", async () => {
+  const [control, agent, good] = await oneAgent();
+  await using _ = control;
+  const file = agent.path("revoked-serials");
+  const serial = readFileSync(agent.path("ctrl-exec-serial"), "utf8").trim();
+  const ping = async () => statusOf(await ask(agent.port, good, post("/ping", {})));
+  replace(file, `${serial}\n`);
+  expect(await ping()).toBe(403);
+  const slip = `${serial} lost with a laptop`;
+  replace(file, `# revoked\n${slip}\n`);
+  expect(await ping()).toBe(403);
+  await agent.serving.seen(/ACTION=revoked-serials-bad ERROR=".*: line 2 is not a serial"/);
+  await agent.serving.stop();
+  const { status, err } = await agent.run("serve");
+  expect(status).toBe(78);
+  expect(err).toContain(`Cannot use ${file}: line 2 is not a serial`);
+  expect(err).toContain("One serial in hex on each line; # begins a comment.");
+  expect(readFileSync(file, "utf8")).toBe(`# revoked\n${slip}\n`);
 });
 
 for (const [how, command] of Object.entries({

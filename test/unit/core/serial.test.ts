@@ -3,6 +3,7 @@ import {
   parseRevocations,
   readSerialLine,
   readSerials,
+  requireRevocations,
   serialFromHex,
   shortSerial,
 } from "../../../src/core/serial.ts";
@@ -87,6 +88,15 @@ test("a revocation list: a comment may stand in its own line or after a serial",
   const { serials, badLines } = parseRevocations(text);
   expect([...serials]).toEqual(["0abc", "dead"]);
   expect(badLines).toEqual([6, 8]);
+});
+
+test("a list that must be read whole names its bad lines, the first five of many", () => {
+  const need = (text: string) => () => requireRevocations("/etc/list", text);
+  expect([...need("abc\n\n# x\n")().serials]).toEqual(["0abc"]);
+  expect(need("abc\nx\n")).toThrow("Cannot use /etc/list: line 2 is not a serial");
+  expect(need("x\nabc\ny\n")).toThrow("Cannot use /etc/list: lines 1, 3 are not serials");
+  expect(need("x\n".repeat(5))).toThrow("lines 1, 2, 3, 4, 5 are not serials");
+  expect(need("x\n".repeat(9))).toThrow("lines 1, 2, 3, 4, 5 and 4 more are not serials");
 });
 
 test("a line of digits alone names one serial, of two readings", () => {

@@ -51,6 +51,16 @@ describe("update-ctrl-exec-serial", () => {
     expect(() => updateControllerSerial(agent.config, ["b2"], context(["b2"]))).toThrow("revoked");
   });
 
+  test("refuses every serial while a line of the revocation list cannot be read, and leaves the list", () => {
+    const path = fleet.folder.write("web-01/revoked-serials", "0xB2 lost\n");
+    expect(() => updateControllerSerial(agent.config, ["b2"], context(["b2"]))).toThrow(
+      `Cannot use ${path}: line 1 is not a serial`,
+    );
+    expect(readFileSync(agent.path("ctrl-exec-serial"), "utf8")).toBe(before);
+    expect(readFileSync(path, "utf8")).toBe("0xB2 lost\n");
+    fleet.folder.write("web-01/revoked-serials", "0xB2\n");
+  });
+
   test("stores a serial that the agent was asked to store", () => {
     expect(updateControllerSerial(agent.config, ["0C3"], context(["0C3"]))).toBe("c3");
     expect(readFileSync(agent.path("ctrl-exec-serial"), "utf8")).toBe("c3\n");

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { RunEvent } from "../../../src/core/run-event.ts";
+import { ChunkReader, chunkOf, LAST_CHUNK } from "../../../src/core/wire/chunks.ts";
 import { FrameReader } from "../../../src/core/wire/frame-reader.ts";
 import { framePieces } from "../../../src/core/wire/frames.ts";
 import { readInPieces } from "../in-pieces.ts";
@@ -50,6 +51,22 @@ function readFrames(pieces: readonly Buffer[]): unknown {
   return [problem, reader.offsets, reader.ended, ...sums];
 }
 
+/** The content, as far as it is sound, and whether the body is complete. */
+function readChunks(pieces: readonly Buffer[]): unknown {
+  const reader = new ChunkReader();
+  const content = createHash("sha256");
+  let problem = "";
+  try {
+    for (const piece of pieces) {
+      for (const bytes of reader.take(piece)) content.update(bytes);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Error && thrown.name === "CtrlExecError")) throw thrown;
+    problem = thrown.message;
+  }
+  return [problem, reader.ended, content.digest("hex")];
+}
+
 export const STREAMS: readonly Target[] = [
   {
     name: "frames of a run",
@@ -63,5 +80,14 @@ export const STREAMS: readonly Target[] = [
       "K\0\0\0\0\0\0\0\0\0\0\0\0",
     ],
     read: (input) => readInPieces(input, readFrames),
+  },
+  {
+    name: "chunks",
+    seeds: [
+      Buffer.concat([...EVENTS.map((event) => chunkOf(framePieces(event))), LAST_CHUNK]),
+      "1\r\nx\r\n".repeat(20),
+    ],
+    pieces: ["0\r\n\r\n", "\r\n", "0", "ffffffff\r\n", "00000001\r\n", ";a=b", "A:b\r\n"],
+    read: (input) => readInPieces(input, readChunks),
   },
 ];

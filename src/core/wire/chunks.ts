@@ -1,0 +1,116 @@
+/**
+ * Chunked transfer coding (RFC 9112 section 7.1), for streams alone: without extensions and trailers, which no
+ * peer of ours sends. Anything else is refused at its first wrong byte (T61).
+ */
+import { CtrlExecError } from "../errors.ts";
+
+/** Most digits of a chunk's size, leading zeros among them. */
+const MAX_SIZE_DIGITS = 8;
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** What must come next. */
+type Expected =
+  | "size"
+  | "size-end"
+  | "data"
+  | "data-cr"
+  | "data-lf"
+  | "last-cr"
+  | "last-lf"
+  | "nothing";
+
+export class ChunkReader {
+  #expected: Expected = "size";
+  #digits = 0;
+  #size = 0;
+
+  /** Whether the last chunk has come: the body is complete. */
+  get ended(): boolean {
+    return this.#expected === "nothing";
+  }
+
+  /**
+   * The content in the next piece, as views of it; must be read to its end before the next call. Nothing is
+   * held, however long a chunk is.
+   *
+   * @throws CtrlExecError `protocol`; the caller puts the peer's name before it
+   */
+  *take(piece: Buffer): Generator<Buffer, void> {
+    let at = 0;
+    while (at < piece.length) {
+      if (this.#expected !== "data") {
+        this.#takeByte(piece.readUInt8(at));
+        at += 1;
+        continue;
+      }
+      const data = piece.subarray(at, at + this.#size);
+      at += data.length;
+      this.#size -= data.length;
+      if (this.#size === 0) this.#expected = "data-cr";
+      yield data;
+    }
+  }
+
+  #takeByte(byte: number): void {
+    switch (this.#expected) {
+      case "size":
+        if (byte !== CR) this.#takeDigit(byte);
+        else if (this.#digits === 0) throw wrong("without a size");
+        else this.#expected = "size-end";
+        return;
+      case "size-end":
+        expectByte(byte, LF);
+        this.#digits = 0;
+        this.#expected = this.#size === 0 ? "last-cr" : "data";
+        return;
+      case "data-cr":
+        expectByte(byte, CR);
+        this.#expected = "data-lf";
+        return;
+      case "data-lf":
+        expectByte(byte, LF);
+        this.#expected = "size";
+        return;
+      case "last-cr":
+        if (byte !== CR) throw wrong("with trailers");
+        this.#expected = "last-lf";
+        return;
+      case "last-lf":
+        expectByte(byte, LF);
+        this.#expected = "nothing";
+        return;
+      default:
+        throw wrong("with bytes after the last one");
+    }
+  }
+
+  #takeDigit(byte: number): void {
+    const digit = Number.parseInt(String.fromCharCode(byte), 16);
+    if (Number.isNaN(digit)) throw wrong("whose size is no number");
+    this.#digits += 1;
+    if (this.#digits > MAX_SIZE_DIGITS) throw wrong("whose size is too long");
+    this.#size = this.#size * 16 + digit;
+  }
+}
+
+const LINE_END = Buffer.from("\r\n", "latin1");
+
+/** The last chunk: after it the body is complete. */
+export const LAST_CHUNK = Buffer.from("0\r\n\r\n", "latin1");
+
+/** One chunk of all these pieces, which must not be empty together: an empty chunk would be the last one. */
+export function chunkOf(pieces: readonly Uint8Array[]): Buffer {
+  const size = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (size === 0) throw new RangeError("a chunk without content");
+  return Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`, "latin1"), ...pieces, LINE_END]);
+}
+
+function expectByte(byte: number, expected: number): void {
+  if (byte !== expected) throw wrong("with a line that does not end where it must");
+}
+
+function wrong(what: string): CtrlExecError {
+  return new CtrlExecError("protocol", `answered wrongly: it sends chunks ${what}`);
+}

@@ -20,6 +20,10 @@ export const controllerProgram: Program = {
       summary: "Show a run's record: what is done and what is still out",
       load: async () => (await import("./status.ts")).status,
     },
+    wait: {
+      summary: "Wait until a run has ended on every host",
+      load: async () => (await import("./wait.ts")).wait,
+    },
     "list-runs": {
       summary: "List the recorded runs, the newest first",
       load: async () => (await import("./list-runs.ts")).listRuns,

@@ -1,0 +1,67 @@
+import { waitFor } from "../../controller/runs/wait.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
+import { type RunResult, runFailed } from "../../core/run-result.ts";
+import { screenLine } from "../../core/text.ts";
+import { Deadline } from "../../system/deadline.ts";
+import { defineVerb } from "../command/command.ts";
+import { numberOption } from "../command/numbers.ts";
+import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import { writeJson } from "../render/json.ts";
+import { mayHaveRun } from "../render/may-have-run.ts";
+import { RunBlocks } from "../render/run-result.ts";
+import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { cliCaller, openController } from "./setting.ts";
+
+/** As timeout(1) ends when the time is up. */
+const NOT_IN_TIME = 124;
+const MAX_SECONDS = 2_000_000;
+
+export const wait = defineVerb({
+  positionals: "<reqid>",
+  arity: [1, 1],
+  options: {
+    timeout: controllerOptions.timeout,
+    json: controllerOptions.json,
+    ...callerOptions,
+    ...commonOptions,
+  },
+  details: [
+    "Waits until a run has ended on every host, and shows each result as it arrives,",
+    "as run does; of a run that has ended, all of them at once. Ctrl-C leaves: the",
+    "run goes on.",
+    "",
+    "Exit status: 0 when every host succeeded, 1 when any failed, 124 when some have",
+    "not ended after --timeout seconds.",
+  ].join("\n"),
+  examples: ["ctrl-exec wait a1b2c3d4e5f60718", "ctrl-exec wait a1b2c3d4e5f60718 --timeout 600"],
+  async run({ options, positionals: [reqid = ""], io }) {
+    const { timeout } = options;
+    const seconds =
+      timeout === undefined ? undefined : numberOption("timeout", timeout, 0, MAX_SECONDS);
+    const caller = await cliCaller(options, io);
+    const controller = await openController(options);
+    const blocks = new RunBlocks(io);
+    const show = (result: RunResult) => {
+      if (!options.json) blocks.show(result);
+    };
+    const leave = new AbortController();
+    const late =
+      seconds === undefined ? undefined : new Deadline(seconds * 1000, () => leave.abort());
+    const waiting = waitFor(controller, caller, { reqid, signal: leave.signal }, show);
+    const signal = await firstSignal(STOP_SIGNALS, waiting);
+    leave.abort();
+    late?.stop();
+    const { results, pending, complete } = await waiting;
+    if (options.json) writeJson(io, { ok: 1, results });
+    io.err(mayHaveRun(results));
+    if (!complete) {
+      const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;
+      io.err(
+        screenLine`Still out: ${pending.join(", ")}. The run goes on; to wait again: ${again}\n`,
+      );
+    }
+    if (signal !== undefined) return signal;
+    if (!complete) return NOT_IN_TIME;
+    return results.some(runFailed) ? 1 : 0;
+  },
+});

@@ -1,0 +1,66 @@
+/** Asks the auth hook about a run that exists already: whether this caller may know of it. */
+import { CtrlExecError, DeniedError } from "../../core/errors.ts";
+import { isRequestId } from "../../core/request-id.ts";
+import { authorize, type Caller } from "../access/authorize.ts";
+import { type Controller, openReplies } from "../control-host.ts";
+
+export interface RunQuestion {
+  /** `api` is the word of `status`, from before there were words of their own. */
+  readonly action: "api" | "read";
+  readonly reqid: string;
+}
+
+/**
+ * The hook is asked whether or not there is such a run, so that its refusals reveal nothing (T25), and before
+ * more of the record is read than who submitted it (T67). A run that it hides only from this caller is answered
+ * like one that does not exist.
+ *
+ * @throws CtrlExecError `denied`, or `not-found`
+ */
+export async function authorizeRun(
+  controller: Controller,
+  caller: Caller,
+  { action, reqid }: RunQuestion,
+): Promise<void> {
+  const known = isRequestId(reqid);
+  const submitter = known ? await whoSubmitted(controller, reqid) : "";
+  const question = { action, script: "", hosts: [], args: [] } as const;
+  const ask = (whose: string) =>
+    authorize(controller, caller, {
+      ...question,
+      ...(known ? { reqid } : {}),
+      submitter: whose,
+    });
+  try {
+    await ask(submitter);
+  } catch (refused) {
+    if (submitter === "" || !(refused instanceof DeniedError)) throw refused;
+    // If this is refused too, the caller may see no runs; otherwise this run is another's.
+    await ask("");
+    throw noSuchRun(reqid);
+  }
+  if (!known) throw noSuchRun(reqid);
+}
+
+export function noSuchRun(reqid: string): CtrlExecError {
+  const problem = isRequestId(reqid)
+    ? `${reqid}: no such run, or its record is no longer kept`
+    : `"${reqid.slice(0, 64)}": a run's id is 16 hex digits`;
+  return new CtrlExecError("not-found", `Cannot find run ${problem}`);
+}
+
+/** Empty if the record does not say, or cannot be read: a caller whom the hook lets see the run is told so. */
+async function whoSubmitted(controller: Controller, reqid: string): Promise<string> {
+  const { runs } = controller.store;
+  const account = openReplies(controller);
+  try {
+    const submitter = await runs.submitterOf(reqid);
+    // Records of 1.0 have it at the end.
+    return submitter ?? (await runs.read(reqid, account))?.submitter ?? "";
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError) return "";
+    throw thrown;
+  } finally {
+    account.close();
+  }
+}

@@ -1,0 +1,41 @@
+/** Waits for a run that somebody else has started, or that was let go. */
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import type { Caller } from "../access/authorize.ts";
+import type { Controller } from "../control-host.ts";
+import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import { watchRecord } from "./watch-record.ts";
+
+export interface WaitOrder {
+  readonly reqid: string;
+  /** Ends the wait; the run goes on. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Resolves when every host has its end, or with the run as far as it is when the signal ends the wait: then
+ * `complete` is false.
+ *
+ * @param onResult called once per host, as they end; at once for those that have
+ * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` if the record cannot be read
+ */
+export async function waitFor(
+  controller: Controller,
+  caller: Caller,
+  { reqid, signal }: WaitOrder,
+  onResult: (result: RunResult) => void,
+): Promise<RunReportSoFar> {
+  await authorizeRun(controller, caller, { action: "read", reqid });
+  const told = new Set<string>();
+  let last: RunReportSoFar | undefined;
+  for await (const run of watchRecord(controller, reqid, signal)) {
+    last = run;
+    for (const result of run.results) {
+      if (told.has(result.host)) continue;
+      told.add(result.host);
+      onResult(result);
+    }
+  }
+  if (last === undefined) throw noSuchRun(reqid);
+  return last;
+}

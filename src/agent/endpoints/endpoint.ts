@@ -1,5 +1,6 @@
 /** What every endpoint of the agent takes and returns. */
 import type { AgentLog } from "../../core/events.ts";
+import type { RunEvent } from "../../core/run-event.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
 import type { QuietLog } from "../door/quiet-log.ts";
 import type { RunningScripts } from "../scripts/running-scripts.ts";
@@ -20,10 +21,19 @@ export interface AgentRequest {
   readonly body: string;
 }
 
-export interface AgentReply {
+export type AgentReply = JsonReply | StreamReply;
+
+export interface JsonReply {
   readonly status: number;
   /** Becomes JSON; a member that is undefined is left out. */
   readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** A run's stream (docs/PROTOCOL.md, section 9). */
+export interface StreamReply {
+  readonly status: 200;
+  /** From `begin` to `end`; without `end` if the signal ends it early. */
+  readonly events: (signal: AbortSignal) => AsyncIterable<RunEvent>;
 }
 
 export interface AgentContext {
@@ -35,7 +45,7 @@ export interface AgentContext {
   readonly running: RunningScripts;
 }
 
-export function refusal(status: number, error: string): AgentReply {
+export function refusal(status: number, error: string): JsonReply {
   return { status, body: { error } };
 }
 

@@ -9,12 +9,14 @@ export interface ClockLimits {
   readonly requestMs: number;
   /** From one answer to the next request's first byte. */
   readonly idleMs: number;
+  /** For each piece of a stream. */
+  readonly pieceMs: number;
 }
 
 /** Why a connection was closed: an incomplete request, an answer that was not read, or no further request. */
 export type Late = "request" | "answer" | "idle";
 
-const LIMITS: ClockLimits = { requestMs: 30_000, idleMs: 5_000 };
+const LIMITS: ClockLimits = { requestMs: 30_000, idleMs: 5_000, pieceMs: 300_000 };
 
 /** How long a connection may stay unused, in seconds; callers are told. */
 export const IDLE_SECONDS = LIMITS.idleMs / 1000;
@@ -50,6 +52,11 @@ export class ConnectionClock {
   /** The peer must read an answer of this many bytes. */
   answering(bytes: number): void {
     this.#start("answer", this.#limits.requestMs + (bytes / MIN_BYTES_PER_SECOND) * 1000);
+  }
+
+  /** The peer must read the next piece of a stream; when it has, the clock is stopped. */
+  offering(): void {
+    this.#start("answer", this.#limits.pieceMs);
   }
 
   /** The answer is out. */

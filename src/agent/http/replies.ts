@@ -1,8 +1,9 @@
 /** Answers as bytes. */
+import { FRAMES_TYPE } from "../../core/wire/frames.ts";
 import { isLongText, jsonPieces } from "../../core/wire/json-pieces.ts";
 import { collecting } from "../../system/memory.ts";
 import type { Connection } from "../../system/net/connection.ts";
-import type { AgentReply } from "../endpoints/endpoint.ts";
+import type { JsonReply } from "../endpoints/endpoint.ts";
 import { IDLE_SECONDS } from "./connection-clock.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -28,7 +29,7 @@ export const GO_ON = "HTTP/1.1 100 Continue\r\n\r\n";
  */
 export async function sendReply(
   connection: Connection,
-  { status, body }: AgentReply,
+  { status, body }: JsonReply,
   last: boolean,
   date: Date,
   onLength: (bytes: number) => void = () => undefined,
@@ -37,23 +38,33 @@ export async function sendReply(
     const json = JSON.stringify(body);
     const length = Buffer.byteLength(json);
     onLength(length);
-    await connection.write(head(status, length, last, date) + json);
+    await connection.write(jsonHead(status, length, last, date) + json);
     return;
   }
   const length = jsonLength(body);
   onLength(length);
-  await connection.write(head(status, length, last, date));
+  await connection.write(jsonHead(status, length, last, date));
   for (const piece of collecting(jsonPieces(body), true)) {
     await connection.write(piece);
     if (connection.closed) return;
   }
 }
 
-function head(status: number, length: number, last: boolean, date: Date): string {
+function jsonHead(status: number, length: number, last: boolean, date: Date): string {
+  const framing = ["Content-Type: application/json", `Content-Length: ${length}`];
+  return head(status, framing, last, date);
+}
+
+/** For a stream of events. @param last, date as for sendReply() */
+export function streamHead(last: boolean, date: Date): string {
+  const framing = [`Content-Type: ${FRAMES_TYPE}`, "Transfer-Encoding: chunked"];
+  return head(200, framing, last, date);
+}
+
+function head(status: number, framing: readonly string[], last: boolean, date: Date): string {
   return [
     `HTTP/1.1 ${status} ${REASONS[status] ?? ""}`,
-    "Content-Type: application/json",
-    `Content-Length: ${length}`,
+    ...framing,
     `Date: ${date.toUTCString()}`,
     ...(last
       ? ["Connection: close"]
@@ -64,7 +75,7 @@ function head(status: number, length: number, last: boolean, date: Date): string
 }
 
 /** 0.8 does not know chunked bodies, so a first pass over the whole answer only counts its length. */
-function jsonLength(body: AgentReply["body"]): number {
+function jsonLength(body: JsonReply["body"]): number {
   let length = 0;
   for (const piece of collecting(jsonPieces(body, false))) length += Buffer.byteLength(piece);
   return length;

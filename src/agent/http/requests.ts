@@ -8,9 +8,17 @@ import { within } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
 import type { Visit } from "../door/door.ts";
 import type { Caller } from "../endpoints/endpoint.ts";
-import { type AgentContext, type AgentReply, refusal, requestIdIn } from "../endpoints/endpoint.ts";
+import {
+  type AgentContext,
+  type AgentReply,
+  type JsonReply,
+  refusal,
+  requestIdIn,
+  type StreamReply,
+} from "../endpoints/endpoint.ts";
 import { answerRoute } from "../endpoints/routes.ts";
-import { GO_ON, sendReply } from "./replies.ts";
+import { EventStream } from "./event-stream.ts";
+import { GO_ON, sendReply, streamHead } from "./replies.ts";
 import { type NoRequest, RequestInbox } from "./request-inbox.ts";
 
 type Answerable = HttpRequest | RefusedRequest | NoRequest;
@@ -24,6 +32,8 @@ interface Talk {
   body: string;
   /** No request has been answered yet. */
   fresh: boolean;
+  /** Ends the stream that is being sent. */
+  endStream: () => void;
 }
 
 export class Requests {
@@ -43,7 +53,14 @@ export class Requests {
   async welcome(visit: Visit): Promise<void> {
     const { connection, clock } = visit;
     const inbox = new RequestInbox(connection, () => clock.requestBegins());
-    const talk = { inbox, answering: false, ip: visit.caller.ip, body: "", fresh: true };
+    const talk: Talk = {
+      inbox,
+      answering: false,
+      ip: visit.caller.ip,
+      body: "",
+      fresh: true,
+      endStream: () => undefined,
+    };
     this.#talks.set(connection, talk);
     try {
       while (await this.#answerNext(visit, talk));
@@ -73,9 +90,13 @@ export class Requests {
     return this.#talks.get(connection)?.fresh === false && !this.isBusy(connection);
   }
 
-  /** Lets each connection end with its answer; resolves when all are sent, or after `graceMs`. */
+  /**
+   * Lets each connection end with its answer, and ends streams early; resolves when all are sent, or after
+   * `graceMs`.
+   */
   async finish(graceMs: number): Promise<void> {
     this.#closing = true;
+    for (const { endStream } of this.#talks.values()) endStream();
     const { promise: idle, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
     this.#checkIdle();
@@ -98,7 +119,8 @@ export class Requests {
   }
 
   /** Returns whether the peer may ask again. */
-  async #answerNext({ caller, connection, clock }: Visit, talk: Talk): Promise<boolean> {
+  async #answerNext(visit: Visit, talk: Talk): Promise<boolean> {
+    const { caller, connection, clock } = visit;
     const read = await talk.inbox.next();
     if (read.kind === "waiting") {
       await connection.write(GO_ON);
@@ -111,11 +133,36 @@ export class Requests {
     // A refusal ends the connection: a refused caller must not go on asking on one connection, past the limits
     // of the door (T21).
     const last = read.kind !== "request" || !read.keep || this.#closing || reply.status >= 400;
-    await sendReply(connection, reply, last, this.#now(), (bytes) => clock.answering(bytes));
+    let whole = true;
+    if ("events" in reply) whole = await this.#sendStream(visit, talk, reply, last);
+    else await sendReply(connection, reply, last, this.#now(), (bytes) => clock.answering(bytes));
     clock.answered();
     talk.answering = false;
     talk.fresh = false;
-    return !last && !connection.closed;
+    return whole && !last && !connection.closed;
+  }
+
+  /** Returns whether the stream is complete: otherwise nothing may follow on the connection. */
+  async #sendStream(
+    visit: Visit,
+    talk: Talk,
+    { events }: StreamReply,
+    last: boolean,
+  ): Promise<boolean> {
+    const { connection, clock } = visit;
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    talk.endStream = end;
+    connection.onClose(end);
+    if (this.#closing) end();
+    try {
+      const stream = new EventStream(connection, clock);
+      void connection.write(streamHead(last, this.#now()));
+      return await stream.send(events(ending.signal));
+    } finally {
+      connection.offClose(end);
+      talk.endStream = () => undefined;
+    }
   }
 
   /**
@@ -141,7 +188,7 @@ export class Requests {
   }
 
   /** The refusal of a request that cannot be read. @param reason for the log, which may say more */
-  #refuse({ ip }: Caller, status: number, error: string, reason = error): AgentReply {
+  #refuse({ ip }: Caller, status: number, error: string, reason = error): JsonReply {
     const kind = `request-refused ${callerNetwork(ip)} ${reason}`;
     this.#context().quiet.event(kind, performance.now(), {
       event: "request-refused",

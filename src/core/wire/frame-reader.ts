@@ -4,15 +4,8 @@ import { CtrlExecError } from "../errors.ts";
 import { readJsonAs } from "../json.ts";
 import type { OutputStream, RunEvent } from "../run-event.ts";
 import { BytePieces } from "./byte-pieces.ts";
-import {
-  beginFrame,
-  droppedFrame,
-  endFrame,
-  FRAME_HEAD_BYTES,
-  type FrameType,
-  isFrameType,
-  MAX_FRAME_PAYLOAD,
-} from "./frames.ts";
+import { FRAME_HEAD_BYTES, type FrameType, isFrameType, MAX_FRAME_PAYLOAD } from "./frames.ts";
+import { beginFrame, droppedFrame, endFrame } from "./messages/run-frames.ts";
 
 /** The offset of the next byte of each stream. */
 export type StreamOffsets = Readonly<Record<OutputStream, number>>;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { ConnectionClock } from "../../../../src/agent/http/connection-clock.ts";
 
-const LIMITS = { requestMs: 40, idleMs: 20 };
+const LIMITS = { requestMs: 40, idleMs: 20, pieceMs: 30 };
 
 /** A clock, and the promise that it ends the connection. */
 function clock() {

@@ -14,6 +14,7 @@ import type { Connection } from "../../system/net/connection.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
 import { dial } from "../../system/net/dial.ts";
 import { type HeardClock, type HttpReply, requestOver } from "../../system/net/http-client.ts";
+import type { HttpStream } from "../../system/net/http-stream.ts";
 import { agentProblem, droppedAnswer, withName } from "./agent-problem.ts";
 import type { Dialler } from "./dialler.ts";
 import { identityProblem } from "./peer-identity.ts";
@@ -28,8 +29,16 @@ export interface AgentRequest {
   /** Sent as JSON; undefined sends no body. */
   readonly body?: unknown;
   readonly reply: ReplyKind;
-  /** True if asking twice is harmless: only then is a request sent again on a new connection. */
+  /**
+   * True if asking twice is harmless: only then is a request sent again on a new connection, unless its answer was
+   * a stream and has begun.
+   */
   readonly idempotent?: boolean;
+  /**
+   * Takes a run's stream, which the body asks for, if the answer is one. From its first byte on the deadline of
+   * requests does not count: whoever takes it says how long a piece may take.
+   */
+  readonly onStream?: (stream: HttpStream) => Promise<void>;
 }
 
 /** What an answer contains: a script's output, what a host offers, or a few words. */
@@ -44,8 +53,10 @@ const BOUNDS = {
 
 export interface AgentReply {
   readonly status: number;
-  /** The answer's JSON. */
+  /** The answer's JSON; undefined if it was a stream. */
   readonly json: unknown;
+  /** `onStream` has had the answer. */
+  readonly streamed?: true;
   /** The agent's clock; undefined if it does not send the time, like 0.8. */
   readonly heard?: HeardClock | undefined;
   /** What its handshake showed; undefined on a connection that already existed, or for another host. */
@@ -65,6 +76,9 @@ export interface ShownByAgent {
  * A handshake that takes longer is waiting for the other side and starves nobody, so its slot is freed (T23).
  */
 const HANDSHAKE_SLOT_MS = 250;
+
+/** A stream that takes longer keeps no other request from asking the same agent. */
+const STREAM_LEASE_MS = 1000;
 
 /**
  * Bytes in memory, where an answer's first bytes count twice. A refusal repeats the script's name or its path
@@ -87,10 +101,10 @@ export async function askAgent(
   const call = new Call(dialler, target, request, share, onPeer);
   let kept = false;
   try {
-    const { status, json, heard } = await call.make();
-    if (json !== undefined) {
+    const { keepMs: _, ...reply } = await call.make();
+    if (reply.json !== undefined || reply.streamed) {
       kept = dialler.account !== undefined;
-      return { status, json, heard, shown: call.shown };
+      return { ...reply, shown: call.shown };
     }
     throw withName(notJson(), target.label);
   } finally {
@@ -110,11 +124,14 @@ class Call {
   #shown: ShownByAgent | undefined;
   #clock: Deadline | undefined;
   #expired = false;
+  /** Whether the answer is a stream. */
+  #streams = false;
   /** Whether the answer is longer than any refusal. */
   #isOutput = false;
   /** Rejects at the deadline, so that every host gets a result, whatever a library fails to do (T23). */
   readonly #expiry = Promise.withResolvers<never>();
   #abort: () => void = () => undefined;
+  #endLease: () => void = () => undefined;
 
   constructor(
     dialler: Dialler,
@@ -170,6 +187,7 @@ class Call {
     const lease = await pool.lease(
       `${serial} ${this.#address} ${this.#target.record?.hostname ?? ""}`,
     );
+    this.#endLease = () => lease.end(undefined, 0);
     let connection = lease.connection;
     let keepMs = 0;
     try {
@@ -205,7 +223,7 @@ class Call {
       return await this.#askOnce(connection, true);
     } catch (thrown) {
       const again = thrown instanceof ConnectionFailed && this.#request.idempotent === true;
-      if (!again || this.#expired) throw thrown;
+      if (!again || this.#expired || this.#streams) throw thrown;
       return undefined;
     }
   }
@@ -242,7 +260,7 @@ class Call {
   }
 
   async #askOnce({ tls, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
-    const { method, path, body, reply } = this.#request;
+    const { method, path, body, reply, onStream } = this.#request;
     this.#abort = () => tls.close();
     const { config, revoked } = this.#dialler;
     const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
@@ -267,7 +285,19 @@ class Call {
         this.#count(bytes);
       },
       pace: this.#dialler.pace,
+      onStream: onStream && ((stream) => this.#take(stream, onStream)),
     });
+  }
+
+  async #take(stream: HttpStream, onStream: (stream: HttpStream) => Promise<void>): Promise<void> {
+    this.#streams = true;
+    this.#clock?.stop();
+    const timer = setTimeout(this.#endLease, STREAM_LEASE_MS);
+    try {
+      await onStream(stream);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** @throws CtrlExecError `too-large` */

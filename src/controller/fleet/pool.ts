@@ -43,9 +43,10 @@ interface Idle {
 export interface Lease {
   readonly connection: AgentConnection | undefined;
   /**
-   * Ends the lease.
+   * Ends the lease. If it has ended before, the connection is closed.
    *
-   * @param connection if it can be used again; undefined if it is closed
+   * @param connection if it can be used again; undefined if it is closed, or is used without the lease from now
+   * on
    * @param keepMs how long the agent keeps it open unused
    */
   end(connection: AgentConnection | undefined, keepMs: number): void;
@@ -123,7 +124,10 @@ export class AgentPool {
     return {
       connection,
       end: (returned, keepMs) => {
-        if (ended) return;
+        if (ended) {
+          returned?.tls.close();
+          return;
+        }
         ended = true;
         const usable = returned !== undefined && this.#mayStay(returned) ? returned : undefined;
         if (usable !== returned) returned?.tls.close();

@@ -3,6 +3,7 @@ import { ResponseReader } from "../../core/wire/http-response.ts";
 import { Collector } from "../memory.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
+import { HttpStream } from "./http-stream.ts";
 import type { ReadPace } from "./read-pace.ts";
 
 export interface HttpRequest {
@@ -24,6 +25,11 @@ export interface HttpRequest {
   readonly onHeld?: (bytes: number, status: number | undefined) => void;
   /** Shared by concurrent requests. */
   readonly pace?: ReadPace;
+  /**
+   * Takes a run's stream, which was asked for, if the answer is one. The request ends with the promise. Without
+   * this, such an answer is refused: no other may come in chunks.
+   */
+  readonly onStream?: ((stream: HttpStream) => Promise<void>) | undefined;
 }
 
 export interface HttpReply {
@@ -33,6 +39,8 @@ export interface HttpReply {
   /** Milliseconds that the peer keeps the connection open unused; 0 if it is closed. */
   readonly keepMs: number;
   readonly heard: HeardClock | undefined;
+  /** `onStream` has had the answer; there is no JSON. */
+  readonly streamed?: true;
 }
 
 /** What the peer's clock said when its answer began to arrive. */
@@ -46,24 +54,32 @@ export interface HeardClock {
 const KEEP_MARGIN_MS = 1000;
 
 /**
- * The body has a Content-Length: agents of 0.8 do not know chunked bodies, and they close after each response.
+ * A body has a Content-Length: agents of 0.8 do not know chunked bodies, and they close after each response.
  * The connection is closed unless `keepMs` says that it can be used again. Until then, it is also closed if the
  * peer hangs up or sends anything unasked.
  *
  * @throws ConnectionFailed, or CtrlExecError: `protocol` when the answer is not HTTP, `too-large`
  */
 export async function requestOver(connection: Connection, wanted: HttpRequest): Promise<HttpReply> {
-  const reader = new ResponseReader(wanted.maxBytes, wanted.maxRest);
+  const { pace, onStream, maxBytes, maxRest } = wanted;
+  const reader = new ResponseReader(maxBytes, maxRest, onStream !== undefined);
   const collector = new Collector();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let heardAt: number | undefined;
+  let stream: HttpStream | undefined;
   connection.read({
     data(chunk) {
       heardAt ??= performance.now();
       collector.worked(chunk.length);
-      wanted.pace?.took(chunk.length);
+      pace?.took(chunk.length);
       try {
         const complete = reader.take(chunk);
+        if (reader.stream !== undefined) {
+          stream = new HttpStream(connection, reader.stream, pace);
+          connection.read(stream);
+          resolve();
+          return;
+        }
         wanted.onHeld?.(reader.held, reader.status);
         if (complete) resolve();
       } catch (thrown) {
@@ -77,19 +93,21 @@ export async function requestOver(connection: Connection, wanted: HttpRequest): 
     },
     closed: (fault) => reject(fault ?? new ConnectionFailed("ECONNRESET")),
   });
-  wanted.pace?.enter(connection);
+  pace?.enter(connection);
   void connection.write(requestText(wanted));
   let keepMs = 0;
   try {
     await promise;
-    const { status, json, keepSeconds, date } = reader.response();
-    const kept = wanted.keepAlive && !connection.closed;
+    if (stream !== undefined) await onStream?.(stream);
+    const { keepSeconds, date, ...answer } = reader.response();
+    const whole = stream === undefined || stream.finish();
+    const kept = wanted.keepAlive && whole && !connection.closed;
     keepMs = kept ? Math.max(0, keepSeconds * 1000 - KEEP_MARGIN_MS) : 0;
     const heard = date && heardAt !== undefined ? { date, at: heardAt } : undefined;
-    return { status, json, keepMs, heard };
+    return { ...answer, keepMs, heard };
   } finally {
     closeWhenHeard(connection);
-    wanted.pace?.leave(connection);
+    pace?.leave(connection);
     if (keepMs === 0) connection.close();
     collector.finished();
   }

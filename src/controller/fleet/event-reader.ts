@@ -1,0 +1,121 @@
+/** Reads the stream of one run, over as many connections as it takes: each goes on where the one before broke. */
+import { CtrlExecError } from "../../core/errors.ts";
+import type { RunEnding, RunEvent } from "../../core/run-event.ts";
+import { FrameReader, type StreamOffsets } from "../../core/wire/frame-reader.ts";
+import { Deadline } from "../../system/deadline.ts";
+import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import type { HttpStream } from "../../system/net/http-stream.ts";
+
+/** A run, and who hears of it. */
+export interface Following {
+  readonly reqid: string;
+  /** Where it goes on; undefined from its first byte on. */
+  readonly from?: StreamOffsets;
+  /**
+   * Called for one event after the other: `begin` once, whatever breaks on the way. More is read when the promise
+   * has resolved; if it rejects, the following ends with that error.
+   */
+  readonly onEvent: (event: RunEvent) => Promise<void> | void;
+  /** Ends the following; the run goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class EventReader {
+  readonly #following: Following;
+  readonly #silenceMs: number;
+  #offsets: StreamOffsets | undefined;
+  #begun = false;
+  #end: RunEnding | undefined;
+  #broken = false;
+  #heardAt: number | undefined;
+
+  /** @param silenceMs after so much silence the agent counts as gone; its signs of life come every 10 s */
+  constructor(following: Following, silenceMs: number) {
+    this.#following = following;
+    this.#silenceMs = silenceMs;
+    this.#offsets = following.from;
+  }
+
+  /** Where another stream can go on. */
+  get offsets(): StreamOffsets {
+    return this.#offsets ?? { stdout: 0, stderr: 0 };
+  }
+
+  /** Whether an agent has said that the run has begun. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** How it ended; undefined until that has come. */
+  get end(): RunEnding | undefined {
+    return this.#end;
+  }
+
+  /** Whether another connection would not help: a stream was not sound, or nobody hears of it any more. */
+  get broken(): boolean {
+    return this.#broken || this.#following.signal?.aborted === true;
+  }
+
+  /** Of `performance.now()`: when the last piece came; undefined if none has. */
+  get heardAt(): number | undefined {
+    return this.#heardAt;
+  }
+
+  /** Reads a stream to its end. @throws if it breaks, is not sound, or nobody hears of it any more */
+  async take(stream: HttpStream): Promise<void> {
+    const { signal } = this.#following;
+    const abandon = () => stream.abandon();
+    if (signal?.aborted) abandon();
+    signal?.addEventListener("abort", abandon);
+    const frames = new FrameReader(this.#offsets);
+    let silent = false;
+    const silence = new Deadline(this.#silenceMs, () => {
+      silent = true;
+      abandon();
+    });
+    try {
+      while (this.#end === undefined) {
+        silence.restart();
+        const content = await stream.next();
+        silence.stop();
+        this.#heardAt = performance.now();
+        await this.#hear(frames, content);
+      }
+    } catch (thrown) {
+      if (silent) throw noSignOfLife(this.#silenceMs, thrown);
+      // Only in place of a connection that broke does another one help.
+      if (!(thrown instanceof ConnectionFailed)) this.#broken = true;
+      throw thrown;
+    } finally {
+      silence.stop();
+      signal?.removeEventListener("abort", abandon);
+    }
+  }
+
+  async #hear(frames: FrameReader, content: Buffer | undefined): Promise<void> {
+    if (content === undefined) {
+      throw new CtrlExecError("protocol", "answered wrongly: its stream stops before its end");
+    }
+    for (const event of frames.take(content)) {
+      await this.#tell(event);
+      this.#offsets = frames.offsets;
+      if (this.#end !== undefined) return;
+    }
+  }
+
+  async #tell(event: RunEvent): Promise<void> {
+    if (event.kind === "end") this.#end = event.end;
+    if (event.kind === "begin") {
+      if (event.reqid !== this.#following.reqid) {
+        throw new CtrlExecError("protocol", "answered wrongly: its stream is of another run");
+      }
+      if (this.#begun) return;
+      this.#begun = true;
+    }
+    await this.#following.onEvent(event);
+  }
+}
+
+function noSignOfLife(ms: number, cause: unknown): CtrlExecError {
+  return new CtrlExecError("timeout", `no sign of life for ${ms / 1000}s`, { cause });
+}

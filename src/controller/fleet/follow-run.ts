@@ -1,0 +1,173 @@
+/**
+ * Runs a script on one host and hears of it while it runs (docs/PROTOCOL.md, section 9). When the connection
+ * breaks, the agent is asked for the rest: nothing is run a second time.
+ */
+import type { RunEnding } from "../../core/run-event.ts";
+import { within } from "../../system/deadline.ts";
+import { whyNotAnswered } from "./answer.ts";
+import type { AgentRequest } from "./ask-agent.ts";
+import type { Sending } from "./dialler.ts";
+import { EventReader, type Following } from "./event-reader.ts";
+import { askHost, type FleetDialler, type HostOutcome } from "./fan-out.ts";
+import type { ResolvedTarget } from "./targets.ts";
+
+export type FollowedRun =
+  | { readonly kind: "ended"; readonly outcome: HostOutcome; readonly end: RunEnding }
+  /** No stream has begun: what any request may come to. An agent before 1.1 gives the whole result. */
+  | { readonly kind: "answered"; readonly outcome: HostOutcome }
+  /** The run has begun. It may still go on, and can be followed again. */
+  | { readonly kind: "out-of-sight"; readonly outcome: HostOutcome; readonly why: string };
+
+/** An agent that lives says something every 10 s, however short `read_timeout` is. */
+const MIN_SILENCE_MS = 25_000;
+
+/** Before the agent is asked again; twice as long after each time that nothing was heard. */
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+
+const BUSY = 503;
+
+/** @param body of `POST /run`, as any agent takes it */
+export async function followRun(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  body: object,
+  following: Following,
+): Promise<FollowedRun> {
+  const call = new FollowCall(dialler, target, following);
+  const sending = new NotedSending(dialler.sending);
+  const request = { method: "POST", path: "/run", reply: "output" } as const;
+  const outcome = await call.ask({ ...dialler, sending }, request, { ...body, stream: 1 });
+  if (sending.maybeSent && outcome.reply === undefined) return await call.goOn(outcome);
+  return call.result(outcome);
+}
+
+/** Hears of a run that was started before. */
+export async function followOn(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  following: Following,
+): Promise<FollowedRun> {
+  const call = new FollowCall(dialler, target, following);
+  const outcome = await call.askForRest();
+  return call.begun ? await call.goOn(outcome) : call.result(outcome);
+}
+
+class FollowCall {
+  readonly #dialler: FleetDialler;
+  readonly #target: ResolvedTarget;
+  readonly #following: Following;
+  readonly #reader: EventReader;
+  readonly #silenceMs: number;
+  readonly #started = performance.now();
+
+  constructor(dialler: FleetDialler, target: ResolvedTarget, following: Following) {
+    this.#dialler = dialler;
+    this.#target = target;
+    this.#following = following;
+    this.#silenceMs = Math.max(dialler.config.read_timeout * 1000, MIN_SILENCE_MS);
+    this.#reader = new EventReader(following, this.#silenceMs);
+  }
+
+  get begun(): boolean {
+    return this.#reader.begun;
+  }
+
+  async ask(
+    dialler: FleetDialler,
+    request: Omit<AgentRequest, "body" | "onStream">,
+    body: object,
+  ): Promise<HostOutcome> {
+    const onStream = this.#reader.take.bind(this.#reader);
+    const outcome = await askHost(dialler, this.#target, { ...request, body, onStream });
+    return { ...outcome, rtt: Math.round(performance.now() - this.#started) };
+  }
+
+  async askForRest(): Promise<HostOutcome> {
+    // Whatever becomes of this request, it starts nothing, and nothing that was started before ends by it.
+    const { sending: _, ...dialler } = this.#dialler;
+    const { reqid } = this.#following;
+    const request = { method: "POST", path: "/follow", reply: "words", idempotent: true } as const;
+    return await this.ask(dialler, request, { reqid, ...this.#reader.offsets });
+  }
+
+  /**
+   * Asks for the rest until it has come, the agent refuses, or it has been silent for too long: at least once after
+   * it was heard, since this host may have been suspended meanwhile.
+   */
+  async goOn(broken: HostOutcome): Promise<FollowedRun> {
+    const reader = this.#reader;
+    let outcome = broken;
+    let pauseMs = FIRST_PAUSE_MS;
+    let inVain = !reader.begun;
+    while (isUnanswered(outcome) && !reader.broken) {
+      if (inVain && performance.now() + pauseMs > this.#giveUpAt()) break;
+      await pause(pauseMs, this.#following.signal);
+      if (reader.broken) break;
+      const { heardAt } = reader;
+      outcome = await this.askForRest();
+      inVain = reader.heardAt === heardAt;
+      pauseMs = inVain ? Math.min(2 * pauseMs, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
+    }
+    // That a run which was not seen to begin is not known says less than what became of its request.
+    return this.result(reader.begun ? outcome : broken);
+  }
+
+  result(outcome: HostOutcome): FollowedRun {
+    const { end, begun } = this.#reader;
+    if (end !== undefined) return { kind: "ended", outcome, end };
+    if (!begun) return { kind: "answered", outcome };
+    const { label } = this.#target;
+    const otherwise = (status: number) => `${label} answered with status ${status} and no stream`;
+    return { kind: "out-of-sight", outcome, why: whyNotAnswered(outcome, otherwise) };
+  }
+
+  /** A run that has not begun is waited for like any answer. */
+  #giveUpAt(): number {
+    const { heardAt } = this.#reader;
+    if (heardAt !== undefined) return heardAt + this.#silenceMs;
+    return this.#started + this.#dialler.config.read_timeout * 1000;
+  }
+}
+
+/** No answer, or one that may be another in a moment. */
+function isUnanswered({ reply }: HostOutcome): boolean {
+  return reply === undefined || reply.status === BUSY;
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  signal?.addEventListener("abort", end);
+  await within(ms, over, () => undefined);
+  signal?.removeEventListener("abort", end);
+}
+
+/** Notes whether the request may have reached the host. */
+class NotedSending implements Sending {
+  readonly #other: Sending | undefined;
+  #maybeSent = false;
+
+  constructor(other: Sending | undefined) {
+    this.#other = other;
+  }
+
+  get maybeSent(): boolean {
+    return this.#maybeSent;
+  }
+
+  mayBeSent(target: ResolvedTarget): boolean {
+    const may = this.#other?.mayBeSent(target) ?? true;
+    if (may) this.#maybeSent = true;
+    return may;
+  }
+
+  turnedAway(target: ResolvedTarget): void {
+    this.#maybeSent = false;
+    this.#other?.turnedAway(target);
+  }
+
+  ended(target: ResolvedTarget): void {
+    this.#other?.ended(target);
+  }
+}

@@ -1,0 +1,72 @@
+import { beforeAll, expect, test } from "bun:test";
+import { EventReader } from "../../../../src/controller/fleet/event-reader.ts";
+import { messageOf } from "../../../../src/core/errors.ts";
+import type { RunEvent } from "../../../../src/core/run-event.ts";
+import { chunkOf } from "../../../../src/core/wire/chunks.ts";
+import { framePieces } from "../../../../src/core/wire/frames.ts";
+import { HttpStream } from "../../../../src/system/net/http-stream.ts";
+import { Authority } from "../../../support/authority.ts";
+import { connectionPair } from "../../../support/connection-pair.ts";
+
+let ca: Authority;
+beforeAll(async () => {
+  ca = await Authority.create();
+});
+
+const STARTED = "2026-11-29T03:00:00Z";
+const REQID = "0123456789abcdef";
+const BEGIN: RunEvent = { kind: "begin", reqid: REQID, script: "say", started: STARTED };
+const END: RunEvent = {
+  kind: "end",
+  end: {
+    state: "ended",
+    exit: 0,
+    started: STARTED,
+    ended: STARTED,
+    stdout_bytes: 0,
+    stderr_bytes: 0,
+  },
+};
+
+const chunkOfEvent = (event: RunEvent) => chunkOf(framePieces(event));
+const SILENCE_MS = 300;
+
+/** A reader whose stream is what the other end of a connection sends. */
+async function reading(onEvent: (event: RunEvent) => Promise<void> | void) {
+  const pair = await connectionPair(ca);
+  const stream = new HttpStream(pair.client, Buffer.alloc(0), undefined);
+  pair.client.read(stream);
+  const reader = new EventReader({ reqid: REQID, onEvent }, SILENCE_MS);
+  return { pair, reader, done: reader.take(stream).then(() => "", messageOf) };
+}
+
+test("an agent that is silent for too long is given up, and could be asked again", async () => {
+  const { pair, reader, done } = await reading(() => undefined);
+  await pair.server.write(chunkOfEvent(BEGIN));
+  expect(await done).toBe("no sign of life for 0.3s");
+  expect([pair.client.closed, reader.begun, reader.broken]).toEqual([true, true, false]);
+});
+
+test("signs of life are heard, and passed on", async () => {
+  const heard: string[] = [];
+  const { pair, done } = await reading(({ kind }) => void heard.push(kind));
+  await pair.server.write(chunkOfEvent(BEGIN));
+  for (let count = 0; count < 6; count += 1) {
+    await Bun.sleep(SILENCE_MS / 3);
+    await pair.server.write(chunkOfEvent({ kind: "alive" }));
+  }
+  await pair.server.write(chunkOfEvent(END));
+  expect(await done).toBe("");
+  expect(heard).toEqual(["begin", ...Array(6).fill("alive"), "end"]);
+  pair[Symbol.dispose]();
+});
+
+test("whoever hears of it may take any time: that is no silence of the agent", async () => {
+  const { pair, done } = await reading(async ({ kind }) => {
+    if (kind === "begin") await Bun.sleep(2 * SILENCE_MS);
+  });
+  await pair.server.write(chunkOfEvent(BEGIN));
+  await pair.server.write(chunkOfEvent(END));
+  expect(await done).toBe("");
+  pair[Symbol.dispose]();
+});

@@ -46,8 +46,8 @@ export function matchPath(path: string): Match | undefined {
 /** The value of `{reqid}`; an empty string for a path without one. */
 function parameterOf(pattern: string, path: string): string | undefined {
   if (pattern === path) return "";
-  const start = pattern.indexOf("{");
-  if (start < 0 || !path.startsWith(pattern.slice(0, start))) return undefined;
-  const parameter = path.slice(start);
+  const [before = "", name] = pattern.split("{");
+  if (name === undefined || !path.startsWith(before)) return undefined;
+  const parameter = path.slice(before.length);
   return parameter === "" || parameter.includes("/") ? undefined : parameter;
 }

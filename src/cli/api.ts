@@ -10,10 +10,11 @@ import { doWithoutHelperThreads, startWorkerThreads } from "../system/process/he
 import { reapOrphans } from "../system/process/orphans.ts";
 import { notifyReady } from "../system/process/service-manager.ts";
 import { defineVerb, type Program } from "./command/command.ts";
+import { warningLine } from "./command/config-warnings.ts";
 import { untilStopped } from "./command/stop-signals.ts";
 import { commonOptions } from "./controller/options.ts";
 import { openController } from "./controller/setting.ts";
-import { Reloads, reloadVerb } from "./reload-requests.ts";
+import { type Reload, Reloads, reloadVerb } from "./reload-requests.ts";
 import { sayUp } from "./render/up.ts";
 
 const serve = defineVerb({
@@ -37,7 +38,7 @@ const serve = defineVerb({
     doWithoutHelperThreads(io.env);
     reapOrphans();
     // Before anything else: a SIGHUP while the API starts must not end it.
-    const started = Promise.withResolvers<() => Promise<void>>();
+    const started = Promise.withResolvers<Reload>();
     const ready = started.promise.then(() => undefined);
     const reloads = new Reloads(ready, async () => (await started.promise)());
     process.on("SIGHUP", () => void reloads.ask());
@@ -54,14 +55,14 @@ const serve = defineVerb({
       try {
         const reloaded = keeping({ ...(await openController(options)), log });
         server.reload(reloaded);
-        for (const key of ["api_bind", "api_port"] as const) {
-          const listens = controller.config[key];
-          if (reloaded.config[key] === listens) continue;
-          log({ event: "config-warn", key, msg: `still ${listens} until a restart` });
-        }
+        const fixed = (["api_bind", "api_port"] as const)
+          .filter((key) => reloaded.config[key] !== controller.config[key])
+          .map((key) => ({ key, message: `still ${controller.config[key]} until a restart` }));
+        for (const { key, message } of fixed) log({ event: "config-warn", key, msg: message });
         checks.stop();
         checks = startCheckLoop(reloaded);
         log({ event: "api-reload" });
+        return fixed.map((warning) => warningLine(reloaded.config.file, warning));
       } catch (thrown) {
         log({ event: "reload-fail", error: messageOf(thrown) });
         throw thrown;

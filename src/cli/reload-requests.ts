@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
 import type { CommonLog } from "../core/events.ts";
 import { readJsonAs } from "../core/json.ts";
+import { forOneLine } from "../core/text.ts";
 import { fileError } from "../system/files/files.ts";
 import { askForReload, listenForReload } from "../system/process/reload-socket.ts";
 import { defineVerb, type OptionDefs } from "./command/command.ts";
@@ -11,15 +12,19 @@ import { defineVerb, type OptionDefs } from "./command/command.ts";
 /** Shorter than a service manager waits for a reload. */
 const ANSWER_MS = 60_000;
 
-/** Longest error in an answer, which must fit a socket's buffer: every line of a file may be wrong. */
-const MAX_ERROR = 8192;
+/** Longest text in an answer, which must fit a socket's buffer: every line of a file may be wrong. */
+const MAX_TEXT = 8192;
 
 /** The outcome as sent through the socket: one line of JSON. */
 const outcome = z.object({
   ok: z.boolean(),
   error: z.optional(z.string()),
   hint: z.optional(z.string()),
+  /** What was passed over in the files that were taken; an earlier service says nothing of it. */
+  notes: z.optional(z.array(z.string())),
 });
+
+type Outcome = z.infer<typeof outcome>;
 
 /** systemd sets RUNTIME_DIRECTORY to the unit's RuntimeDirectory; so do our scripts for OpenRC and procd. */
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,29 +37,31 @@ function runtimeFolder({ RUNTIME_DIRECTORY }: Environment): string | undefined {
   return RUNTIME_DIRECTORY === "" ? undefined : RUNTIME_DIRECTORY?.split(":")[0];
 }
 
+/** @returns what was passed over, a line each; it throws if it refuses, and then leaves everything as it was */
+export type Reload = () => Promise<readonly string[]>;
+
 export class Reloads {
-  readonly #reload: () => Promise<void>;
+  readonly #reload: Reload;
   #turn: Promise<unknown>;
   /** Held so that it goes on listening. */
   #listening: { stop(): void } | undefined;
 
   /**
    * @param ready reloads wait for it; it must not fail
-   * @param reload throws the reason if it refuses, and then leaves everything as it was
    */
-  constructor(ready: Promise<void>, reload: () => Promise<void>) {
+  constructor(ready: Promise<void>, reload: Reload) {
     this.#turn = ready;
     this.#reload = reload;
   }
 
-  /** Why it was refused; undefined if the new state is in force. */
-  ask(): Promise<CtrlExecError | undefined> {
+  /** Whether the new state is in force, and if not, why. */
+  ask(): Promise<Outcome> {
     const next = this.#turn.then(async () => {
       try {
-        await this.#reload();
-        return undefined;
+        return { ok: true, notes: shortened(await this.#reload()) };
       } catch (thrown) {
-        return asCtrlExecError(thrown);
+        const { message, hint } = asCtrlExecError(thrown);
+        return { ok: false, error: message.slice(0, MAX_TEXT), hint };
       }
     });
     this.#turn = next;
@@ -71,14 +78,23 @@ export class Reloads {
     if (folder === undefined) return;
     try {
       this.#listening = listenForReload(socketIn(folder), async () => {
-        const refused = await this.ask();
-        const error = refused?.message.slice(0, MAX_ERROR);
-        return `${JSON.stringify({ ok: refused === undefined, error, hint: refused?.hint })}\n`;
+        return `${JSON.stringify(await this.ask())}\n`;
       });
     } catch (thrown) {
       log({ event: "config-warn", key: "RUNTIME_DIRECTORY", msg: messageOf(thrown) });
     }
   }
+}
+
+/** As many as fit. */
+function shortened(notes: readonly string[]): string[] {
+  let length = 0;
+  const fit = notes.filter((note) => {
+    length += note.length;
+    return length <= MAX_TEXT;
+  });
+  const more = notes.length - fit.length;
+  return more === 0 ? fit : [...fit, `Note: ${more} more in the log, ACTION=config-warn`];
 }
 
 /** The mode `reload` of a service. @param name of the program, and of its service */
@@ -90,8 +106,9 @@ export function reloadVerb(name: string) {
     details: [
       "What systemctl reload runs. Does what SIGHUP does and waits for the result. When",
       "the service refuses the new files, the old ones stay in force, and reload ends",
-      "with 78 and the reason. The service listens in the folder that",
-      "$RUNTIME_DIRECTORY names, which service managers set.",
+      "with 78 and the reason. What it passes over in files that it takes, such as a",
+      "bad line of scripts.conf, is named on standard error. The service listens in",
+      "the folder that $RUNTIME_DIRECTORY names, which service managers set.",
     ].join("\n"),
     examples: [`${name} reload`],
     async run({ io }) {
@@ -111,6 +128,7 @@ export function reloadVerb(name: string) {
         const hint = answer.hint === undefined ? stays : `${answer.hint}\n${stays}`;
         throw new CtrlExecError("config", answer.error ?? "Cannot reload", { hint });
       }
+      for (const note of answer.notes ?? []) io.err(`${forOneLine(note)}\n`);
       return 0;
     },
   });

@@ -13,6 +13,7 @@ import { reapOrphans } from "../../system/process/orphans.ts";
 import { nameProcess } from "../../system/process/process-name.ts";
 import { notifyReady } from "../../system/process/service-manager.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
+import { warningLine } from "../command/config-warnings.ts";
 import { untilStopped } from "../command/stop-signals.ts";
 import { Reloads } from "../reload-requests.ts";
 import { sayUp } from "../render/up.ts";
@@ -34,10 +35,11 @@ export const serve = defineVerb({
     "the scripts that scripts.conf lists. The init system usually starts it.",
     "",
     "SIGHUP reloads agent.conf (except port and bind), scripts.conf, the",
-    "certificates, the serial and the revocation list; if a file has an error, the",
-    "old state stays in force. SIGTERM stops accepting connections and gives running",
+    "certificates, the serial and the revocation list. If one of them cannot be",
+    "used, the old state stays in force; a bad line of scripts.conf is only skipped,",
+    "with a warning in the log. SIGTERM stops accepting connections and gives running",
     "scripts up to 10 seconds to answer. The mode reload does what SIGHUP does, and",
-    "says whether it worked.",
+    "says whether it worked and what was skipped.",
   ].join("\n"),
   examples: ["ctrl-exec-agent serve", "ctrl-exec-agent serve --log stderr"],
   async run(input) {
@@ -90,19 +92,25 @@ function warningsFor({ config, configWarnings, allowlistPath }: AgentSetting): C
 
 /**
  * All or nothing: if any file cannot be used, everything stays as it was.
+ * @returns what was passed over in the files, which is also logged
  * @throws the failure, which is also logged
  */
-async function reload(input: Input, { server, config, log }: Serving): Promise<void> {
+async function reload(input: Input, { server, config, log }: Serving): Promise<string[]> {
   try {
     const next = await openAgentSetting(input.options, "error");
     const state = await loadState(next.config, next.allowlistPath);
     logStateWarnings(state, warningsFor(next), log);
-    for (const key of ["port", "bind"] as const) {
-      if (next.config[key] === config[key]) continue;
-      log({ event: "config-warn", key, msg: `still ${config[key]} until a restart` });
-    }
+    const fixed = (["port", "bind"] as const)
+      .filter((key) => next.config[key] !== config[key])
+      .map((key) => ({ key, message: `still ${config[key]} until a restart` }));
+    for (const { key, message } of fixed) log({ event: "config-warn", key, msg: message });
     server.replaceState(state);
     log({ event: "reload", scripts: state.allowlist.scripts.size });
+    const ofConfig = [...warningsFor(next), ...state.allowedIps.warnings, ...fixed];
+    return [
+      ...ofConfig.map((warning) => warningLine(next.config.file, warning)),
+      ...state.allowlist.warnings.map((warning) => warningLine(next.allowlistPath, warning)),
+    ];
   } catch (thrown) {
     log({ event: "reload-fail", error: messageOf(thrown) });
     throw thrown;

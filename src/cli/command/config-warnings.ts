@@ -10,7 +10,10 @@ export function tellWarnings(
   log: string | undefined,
 ): void {
   if (log === "stderr") return;
-  for (const { key, message } of warnings) {
-    writeStderr(`${forOneLine(`Note: ${file}: ${key}: ${message}`)}\n`);
-  }
+  for (const warning of warnings) writeStderr(`${warningLine(file, warning)}\n`);
+}
+
+/** Of a screen. */
+export function warningLine(file: string, { key, message }: ConfigWarning): string {
+  return forOneLine(`Note: ${file}: ${key}: ${message}`);
 }

@@ -1,7 +1,8 @@
-import { unpairAgent } from "../../controller/inventory/agents.ts";
+import { type Unpaired, unpairAgent } from "../../controller/inventory/unpair.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
+import type { Io } from "../command/io.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
@@ -13,8 +14,9 @@ export const unpair = defineVerb({
     "Removes the host's record and says how long its certificate stays valid. Until",
     "then the host can still answer calls that ask for no registered name. With",
     "--revoke, this control host refuses every certificate that it has signed for the",
-    "host, from the next connection on. A host whose record 0.8 wrote is asked for",
-    "its serial first, on the port of --port if given.",
+    "host, from the next connection on; also for a host that was unpaired before. A",
+    "host whose record 0.8 wrote is asked for its serial first, on the port of --port",
+    "if given.",
   ].join("\n"),
   examples: ["ctrl-exec unpair web-01", "ctrl-exec unpair web-01 --revoke"],
   async run({ options, positionals, io }) {
@@ -23,20 +25,34 @@ export const unpair = defineVerb({
     }
     const controller = await openController(options);
     const [typed = ""] = positionals;
-    const { hostname, expiry, revoked } = await unpairAgent(controller, typed, options.revoke);
-    if (revoked.length > 0) {
-      io.out(
-        screenLine`Unpaired ${hostname}. This control host no longer accepts its certificates.\n`,
-      );
-      io.out(screenLine`Revoked here: ${revoked.join(", ")}\n`);
-      return 0;
-    }
-    const until = expiry ?? "a date that its damaged record did not say";
-    io.out(screenLine`Unpaired ${hostname}. Its certificate stays valid until ${until}.\n`);
+    const unpaired = await unpairAgent(controller, typed, options.revoke);
+    const { hostname, revoked, unread } = unpaired;
     const list = controller.store.certificates.revocationList;
+    if (revoked.length > 0) {
+      const done = unpaired.earlier
+        ? screenLine`${hostname} was unpaired before.`
+        : screenLine`Unpaired ${hostname}.`;
+      io.out(`${done} This control host no longer accepts its certificates.\n`);
+      io.out(screenLine`Revoked here: ${revoked.join(", ")}\n`);
+    } else tellValid(unpaired, list, io);
+    if (unread === undefined) return 0;
     io.err(
-      `Until then it can still answer where it is called by its address. unpair --revoke would have revoked it too; now its serial can be put into ${list}, or verify_agent_identity = strict be set.\n`,
+      screenLine`${unread}: certificates of ${hostname} may be missing above. Mend them, then: ctrl-exec unpair ${hostname} --revoke. A serial can also be put into ${list}.\n`,
     );
-    return 0;
+    return options.revoke ? 1 : 0;
   },
 });
+
+function tellValid({ hostname, expiry, known }: Unpaired, list: string, io: Io): void {
+  const which = known.length > 1 ? "The last of its certificates" : "Its certificate";
+  const until = expiry ?? "a date that is not known here";
+  io.out(screenLine`Unpaired ${hostname}. ${which} stays valid until ${until}.\n`);
+  if (known.length > 0) io.out(screenLine`Serial: ${known.join(", ")}\n`);
+  const revoke =
+    known.length > 0
+      ? screenLine`revoke it with: ctrl-exec unpair ${hostname} --revoke`
+      : `put its serial into ${list}`;
+  io.err(
+    `Until then it can still answer where it is called by its address. To end that, ${revoke}; or set verify_agent_identity = strict.\n`,
+  );
+}

@@ -73,7 +73,6 @@ export async function startPairingServer(
   const server = createServer({ noDelay: true }, (raw) => {
     const ip = peerAddress(raw);
     const call: Call = { id: newRequestId(), ip, waits: false };
-    raw.on("error", () => undefined);
     if (!open.admit(raw, ip, () => !call.waits)) {
       raw.destroy();
       return;

@@ -168,13 +168,13 @@ export class Connection {
   /** Closes at once. */
   close(): void {
     if (!this.#closed) this.#socket.close();
+    // The socket itself would wait for a peer that does not take what was written.
     this.#finish(undefined);
   }
 
-  /** Closes at once, with a reset. */
+  /** Closes at once, with a reset: the socket's close event comes before this returns. */
   reset(): void {
     if (!this.#closed) this.#socket.terminate();
-    this.#finish(undefined);
   }
 
   /** Closes at once, and reports the fault to whatever waits for the connection. */

@@ -137,7 +137,10 @@ test("unpair removes the record: the name is an ordinary host again", async () =
   await gone.pair();
   const { out, err } = await control.mustRun("unpair", ["gone-01"]);
   expect(err).toContain("Until then it can still answer where it is called by its address");
-  expect(out).toMatch(/^Unpaired gone-01\. Its certificate stays valid until .* GMT\.\n$/);
+  expect(out).toMatch(
+    /^Unpaired gone-01\. Its certificate stays valid until .* GMT\.\nSerial: [0-9a-f]{32}\n$/,
+  );
+  expect(err).toContain("revoke it with: ctrl-exec unpair gone-01 --revoke");
   expect((await control.run("list-agents")).out).not.toContain("gone-01");
   const again = await control.run("unpair", ["gone-01"]);
   expect(again.status).toBe(1);
@@ -145,4 +148,25 @@ test("unpair removes the record: the name is an ordinary host again", async () =
     "Cannot find gone-01: no such host is registered\n".replace("Cannot", "ctrl-exec: Cannot") +
       "See: ctrl-exec list-agents\n",
   );
+  const serial = /Serial: (.*)/.exec(out)?.[1] ?? "none";
+  const revoked = await control.mustRun("unpair", ["gone-01", "--revoke"]);
+  expect(revoked.out).toBe(
+    `gone-01 was unpaired before. This control host no longer accepts its certificates.\nRevoked here: ${serial}\n`,
+  );
+  expect(revoked.err).toBe("");
+});
+
+test("unpair --revoke that cannot read all that was signed says so, and ends 1", async () => {
+  await (await control.addAgent("gone-02")).pair();
+  const file = control.folder.join("control/state/issued-certificates");
+  const whole = readFileSync(file, "utf8");
+  writeFileSync(file, `garbage\n${whole}`);
+  const { status, out, err } = await control.run("unpair", ["gone-02", "--revoke"]);
+  writeFileSync(file, whole);
+  expect(status).toBe(1);
+  expect(out).toMatch(/^Unpaired gone-02\..*\nRevoked here: [0-9a-f]{32}\n$/);
+  expect(err).toContain(
+    `${file}: cannot read line 1: certificates of gone-02 may be missing above`,
+  );
+  expect(err).toContain("ctrl-exec unpair gone-02 --revoke");
 });

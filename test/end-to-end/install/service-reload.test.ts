@@ -42,6 +42,32 @@ test("an agent's reload brings the outcome, time and again, and what was refused
   expect((await control.run("run", ["web-01", "greet"])).out).toContain("script not permitted");
 });
 
+test("an agent's reload names what it passed over, and where the rest is", async () => {
+  await using control = await ControlHost.create();
+  const env = runtime(control);
+  const agent = await control.startAgent("web-01", { scripts: { greet: "echo hello" }, env });
+  agent.writeConfig(["colour = blue"]);
+  const list = agent.path("scripts.conf");
+  agent.writeAllowlist(["greet = relative/path", "new = /bin/true timeout=soon"]);
+  expect(await reload("ctrl-exec-agent", env)).toMatchObject({
+    status: 0,
+    err: [
+      `Note: ${agent.config}: colour: unknown key on line 4, ignored`,
+      `Note: ${list}: greet = relative/path: line 1 skipped: expected an absolute path`,
+      `Note: ${list}: new = /bin/true timeout=soon: line 2 skipped: timeout: expected seconds from 1 to 2147483\n`,
+    ].join("\n"),
+  });
+  // More than a socket's buffer takes.
+  agent.writeConfig([]);
+  agent.writeAllowlist(Array.from({ length: 5000 }, (_, n) => `greet${n} = relative/path`));
+  const { status, err } = await reload("ctrl-exec-agent", env);
+  expect([status, err]).toEqual([
+    0,
+    expect.stringMatching(/\nNote: \d{4} more in the log, ACTION=config-warn\n$/),
+  ]);
+  expect(err.length).toBeLessThan(9_000);
+});
+
 test("the API's too", async () => {
   await using control = await ControlHost.create(["api_auth_default = allow"]);
   const env = runtime(control);
@@ -53,6 +79,11 @@ test("the API's too", async () => {
     await api.seen(/ACTION=api-start/);
     expect(await reload("ctrl-exec-api", env)).toMatchObject({ status: 0, err: "" });
     await api.seen(/ACTION=api-reload/);
+    control.addLines(["api_bind = 127.0.0.2"]);
+    expect(await reload("ctrl-exec-api", env)).toMatchObject({
+      status: 0,
+      err: `Note: ${control.config}: api_bind: still 127.0.0.1 until a restart\n`,
+    });
     control.addLines(["read_timeout = soon"]);
     const refused = await reload("ctrl-exec-api", env);
     expect([refused.status, refused.err]).toEqual([

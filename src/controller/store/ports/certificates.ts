@@ -3,14 +3,26 @@ import type { CtrlExecError } from "../../../core/errors.ts";
 import type { Serial } from "../../../core/serial.ts";
 import type { CertificateFacts } from "../../../pki/certificate.ts";
 
+export interface IssuedCertificate {
+  readonly serial: Serial;
+  readonly notAfter: Date;
+}
+
+/** What was signed for one name, as far as it can be read. */
+export interface IssuedTo {
+  readonly certificates: readonly IssuedCertificate[];
+  /** What cannot be read, for a person: certificates of any name may be missing. Undefined if nothing is. */
+  readonly unread: string | undefined;
+}
+
 /** What the CA has signed, and what it has revoked. */
 export interface CertificateStore {
   /** @throws CtrlExecError `storage`: what cannot be noted is not handed out */
   note(certificate: Pick<CertificateFacts, "serial" | "notAfter" | "commonName">): Promise<void>;
-  /** Serials of every certificate of the name that was signed here and has not expired. */
-  issuedTo(hostname: string, now: Date): Promise<readonly Serial[]>;
+  /** Every certificate of the name that was signed here and has not expired. */
+  issuedTo(hostname: string, now: Date): Promise<IssuedTo>;
   hasExpired(now: Date): Promise<boolean>;
-  /** Forgets those that have expired. */
+  /** Forgets those that have expired, and nothing that cannot be read. */
   prune(now: Date): Promise<void>;
   /** @throws CtrlExecError `config` when one cannot be read: an unread revocation would trust */
   revoked(): Promise<ReadonlySet<Serial>>;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import type { Controller } from "../../../../src/controller/control-host.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
-import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
+import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";
 import { setupCa, setupController } from "../../../../src/controller/trust/ca.ts";
 import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { dialAddress, targetOf } from "../../../../src/controller/fleet/targets.ts";
-import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
+import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
 import { submitRequest } from "../../../../src/controller/pairing/queue.ts";
 import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
 import { readRegistry } from "../../../../src/controller/store/registry.ts";

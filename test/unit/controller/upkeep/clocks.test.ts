@@ -57,7 +57,16 @@ describe("T68 what was made while the clock was wrong is mended", () => {
 
     const { mended, problems } = await maintainOnce(fleet.controller);
     expect([mended, problems]).toEqual([[serial], []]);
-    expect(credentialOf(fleet)).toMatchObject({ serial });
+    const longer = credentialOf(fleet);
+    expect(longer.serial).toBe(serial);
+    expect(fleet.log.of("cert-mended").map(({ fields }) => fields)).toEqual([
+      {
+        NOT_AFTER: opensslTime(longer.notAfter),
+        NOT_BEFORE: opensslTime(longer.notBefore),
+        PATH: fleet.controller.config.cert,
+        SERIAL: serial,
+      },
+    ]);
     await fleet.addAgent("late-01");
     const hosts = ["web-01", "late-01"];
     expect(await fleet.pingFailures(hosts)).toEqual([]);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Controller } from "../../../../src/controller/control-host.ts";
-import { unpairAgent } from "../../../../src/controller/inventory/agents.ts";
+import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
 import { rememberClocks } from "../../../../src/controller/store/known-clocks.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { writeAgent } from "../../../../src/controller/store/registry.ts";

@@ -121,6 +121,37 @@ test("T21 a write to a peer that has left is over, even while nothing is read fr
   listener.stop();
 });
 
+describe.each(["close", "reset"] as const)(
+  "%s() tells all that waits before it returns:",
+  (way) => {
+    function tellsAtOnce(connection: Connection): void {
+      let told = 0;
+      connection.onClose(() => {
+        told += 1;
+      });
+      connection[way]();
+      expect([connection.closed, told]).toEqual([true, 1]);
+    }
+
+    test("before the handshake, and within", async () => {
+      const port = await listening(createTcpServer((socket) => void socket.on("error", () => {})));
+      tellsAtOnce(await connectTcp("127.0.0.1", port, 10_000));
+      const connection = await connectTcp("127.0.0.1", port, 10_000);
+      const handshake = failure(connection.secureAsClient(client, 60_000));
+      tellsAtOnce(connection);
+      expect(await handshake).toBe("ECONNRESET");
+    });
+
+    test("while the peer does not take what is written", async () => {
+      const port = await tlsServer(await ca.issue("web-01"), (socket) => void socket.pause());
+      const { connection } = await dial(port);
+      const written = connection.write(Buffer.alloc(20_000_000));
+      tellsAtOnce(connection);
+      await written;
+    });
+  },
+);
+
 test("listening on a link-local address takes the interface, on either kind of socket", async () => {
   const words = "Cannot listen on fe80::1 port 0: it names no interface";
   expect(() => listenTcp("fe80::1", 0, () => undefined)).toThrow(words);

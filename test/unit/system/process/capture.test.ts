@@ -51,25 +51,44 @@ test("T14 a writer that never closes: what came is kept, the descriptor is let g
   const { readEnd, writeEnd } = filled("so far");
   const pipe = readlinkSync(`/proc/self/fd/${readEnd}`);
   const capture = new Capture(readEnd, 100);
-  await capture.finish(50, 20_000);
+  await capture.finish(50, 600_000);
   expect(text(capture)).toBe("so far");
   closeAll(writeEnd);
   // Bun reads from a copy of the descriptor, which it closes a moment later.
   await until("the pipe is closed", () => !openFiles().includes(pipe));
 });
 
+/** Writes a line now and then; for good, unless a number of times is given. */
+function writing(writeEnd: number, condition = ":") {
+  const loop = `n=0; while ${condition}; do echo more; n=$((n+1)); sleep 0.05; done; sleep 600`;
+  const writer = Bun.spawn(["/bin/sh", "-c", loop], { stdout: writeEnd, stderr: "ignore" });
+  closeAll(writeEnd);
+  return { [Symbol.dispose]: () => writer.kill("SIGKILL") };
+}
+
 test("T14 a writer that never stops is let go as well", async () => {
   const { readEnd, writeEnd } = filled("x");
-  const writer = Bun.spawn(["/bin/sh", "-c", "while :; do echo more; sleep 0.01; done"], {
-    stdout: writeEnd,
-    stderr: "ignore",
-  });
-  closeAll(writeEnd);
+  using _ = writing(writeEnd);
   const capture = new Capture(readEnd, 100_000);
   await capture.finish(200, 400);
   expect(text(capture)).toStartWith("xmore\n");
-  writer.kill("SIGKILL");
 });
+
+test.each([
+  [100_000, 101, 0],
+  [3, 3, 98],
+])(
+  "T14 one that goes on is heard to its end, with room for %d bytes",
+  async (limit, kept, dropped) => {
+    const { readEnd, writeEnd } = filled("x");
+    using _ = writing(writeEnd, "[ $n -lt 20 ]");
+    const capture = new Capture(readEnd, limit);
+    await capture.finish(500, 600_000);
+    const captured = capture.captured();
+    expect(Buffer.concat(captured.chunks)).toHaveLength(kept);
+    expect(captured.dropped).toBe(dropped);
+  },
+);
 
 test("what is there at the end is read however late it is looked at", async () => {
   const { readEnd, writeEnd } = filled("x".repeat(60_000));

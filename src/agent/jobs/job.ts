@@ -1,0 +1,83 @@
+/**
+ * A run as a job of the agent: what others may ask of it. It has a folder that outlives the agent's process; an
+ * agent that starts again takes over the jobs of the one before.
+ */
+import type { OutputStream, RunEnding, RunEvent } from "../../core/run-event.ts";
+import type { AllowedScript } from "../scripts/allowlist.ts";
+import type { ScriptJudgement } from "../scripts/script-file.ts";
+
+/** A run that is allowed: everything has been checked but whether there is room for it. */
+export interface RunOrder {
+  /** As the control host sent it: 16 hex digits. */
+  readonly reqid: string;
+  readonly script: AllowedScript;
+  readonly judged: ScriptJudgement;
+  readonly args: readonly string[];
+  readonly username: string;
+  /** Passed to the script, and never written to a file. */
+  readonly token: string;
+  readonly peerIp: string;
+  /** Refuse it while the same script runs here as a job. */
+  readonly lock: boolean;
+  /** Seconds; the script's own limit counts if it is lower. */
+  readonly timeout: number | undefined;
+}
+
+/** What is known of a job at a moment. */
+export interface JobFacts {
+  readonly reqid: string;
+  readonly script: string;
+  readonly username: string;
+  readonly state: "running" | RunEnding["state"];
+  /** ISO 8601; empty if the script never started. */
+  readonly started: string;
+  /** ISO 8601; undefined while it runs. */
+  readonly ended: string | undefined;
+}
+
+/** The offset of the next byte that is wanted of each stream. */
+export type Offsets = Readonly<Record<OutputStream, number>>;
+
+/** What is kept of a stream. */
+export interface KeptOutput {
+  readonly bytes: number;
+  /** So many more were printed. */
+  readonly dropped: number;
+  /** From the beginning, each time that it is called. @throws if the folder is gone */
+  chunks(): Iterable<Uint8Array>;
+}
+
+export interface Job {
+  readonly facts: JobFacts;
+  /** Resolves once its end is on disk and logged; never rejects. */
+  readonly ended: Promise<RunEnding>;
+  /**
+   * Its events from these offsets on: `begin`, output as it comes, `end`. Pulled, so a slow reader costs no
+   * memory. Ends early, without `end`, when the signal is aborted. `alive` is left to who sends them.
+   *
+   * @throws if its folder is gone
+   */
+  follow(from: Offsets, signal: AbortSignal): AsyncIterable<RunEvent>;
+  /** Once it has ended. */
+  output(stream: OutputStream): KeptOutput;
+  /** Its folder stays until the function that this returns is called; once is enough. */
+  hold(): () => void;
+}
+
+export type StartOutcome =
+  /** Its end may be known already: then the script could not be executed, or was quick. */
+  | { readonly kind: "started"; readonly job: Job }
+  /** The same script runs here, and the order asks for a lock. */
+  | { readonly kind: "busy"; readonly reqid: string }
+  /** There was a run of this reqid: nothing has run now. */
+  | { readonly kind: "used" }
+  /** No job can be kept on this host: nothing has run. @param problem why, with what mends it */
+  | { readonly kind: "no-room"; readonly problem: string };
+
+export interface Jobs {
+  /** Resolves once the script has started, or has not. Never rejects. */
+  start(order: RunOrder): Promise<StartOutcome>;
+  find(reqid: string): Job | undefined;
+  /** Those that run and those that are kept, the newest first. */
+  list(): Promise<readonly JobFacts[]>;
+}

@@ -1,0 +1,61 @@
+import { expect, test } from "bun:test";
+import { errorAnswer } from "../../../src/api/answer.ts";
+import { CtrlExecError, DeniedError, LockedError } from "../../../src/core/errors.ts";
+
+const answerTo = (error: CtrlExecError) => errorAnswer(error, "0123456789abcdef");
+const HINT = { hint: "See /etc/ctrl-exec." };
+
+test("T67 whom the hook refuses is told the reason and nothing of this host", () => {
+  expect(answerTo(new DeniedError("not you", 3, "See /etc/ctrl-exec/hook."))).toEqual({
+    status: 403,
+    body: { ok: false, error: "not you", code: 3 },
+  });
+});
+
+test("a locked script is answered with who holds it", () => {
+  expect(answerTo(new LockedError(["web-01:deploy"]))).toEqual({
+    status: 409,
+    body: {
+      ok: false,
+      error: "locked",
+      code: 4,
+      conflicts: ["web-01:deploy"],
+      hint: "See: ctrl-exec list-locks",
+    },
+  });
+});
+
+test.each([
+  ["bad-request", 400, "bad request"],
+  ["not-found", 404, "not found"],
+  ["exists", 409, "exists"],
+  ["too-large", 413, "too large"],
+] as const)("%s is the caller's: %d, with the next step", (code, status, error) => {
+  expect(answerTo(new CtrlExecError(code, "Cannot go: why", HINT))).toMatchObject({
+    status,
+    body: { ok: false, error, detail: "Cannot go: why", ...HINT },
+  });
+});
+
+test.each([
+  ["busy", 503, "busy", { "Retry-After": "1" }],
+  ["unrecorded", 507, "not recorded", {}],
+] as const)("%s is this host's, and told all the same", (code, status, error, headers) => {
+  const answer = answerTo(new CtrlExecError(code, "Cannot go: why", HINT));
+  expect(answer).toMatchObject({ status, headers, body: { error } });
+  expect(answer.body).toMatchObject({ detail: expect.stringContaining("Cannot go: why") });
+});
+
+test.each(["config", "storage", "internal", "damaged", "unreachable"] as const)(
+  "T67 of what is wrong here (%s) a caller learns only where it is written",
+  (code) => {
+    expect(answerTo(new CtrlExecError(code, "Cannot read /etc/secret: why", HINT))).toMatchObject({
+      status: 500,
+      body: {
+        error: "server error",
+        detail: "see the log of the control host for REQID=0123456789abcdef",
+        hint: undefined,
+      },
+    });
+  },
+);

@@ -1,0 +1,106 @@
+import { expect, test } from "bun:test";
+import type { IncomingMessage } from "node:http";
+import { Refused } from "../../../src/api/answer.ts";
+import { parseBody } from "../../../src/api/parse-body.ts";
+import { discoveryPost } from "../../../src/api/routes/discovery.ts";
+import { health } from "../../../src/api/routes/health.ts";
+import { ping } from "../../../src/api/routes/ping.ts";
+import { run } from "../../../src/api/routes/run.ts";
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+type Headers = Record<string, string>;
+
+function parsed(body: unknown, headers: Headers = {}, route = ping, url: string = route.path) {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return parseBytes(Buffer.from(text), headers, route, url);
+}
+
+function parseBytes(bytes: Buffer, headers: Headers, route = ping, url: string = route.path) {
+  return parseBody(route, { url, headers } as unknown as IncomingMessage, bytes, 3);
+}
+
+/** The status, and what is said. */
+function refused(work: () => unknown): [number, string] {
+  try {
+    work();
+  } catch (thrown) {
+    if (!(thrown instanceof Refused)) throw thrown;
+    const { status, body } = thrown.answer;
+    return [status, (body as { detail: string }).detail];
+  }
+  throw new Error("it was taken");
+}
+
+const HOSTS = { hosts: ["a", "b", "c"] };
+
+test("a body is what the route's schema makes of it, whatever its type without a browser", () => {
+  expect(parsed(HOSTS)).toMatchObject(HOSTS);
+  expect(parsed(HOSTS, JSON_TYPE)).toMatchObject(HOSTS);
+  expect(parsed(HOSTS, { "content-encoding": "identity" })).toMatchObject(HOSTS);
+  expect(parsed("", {}, discoveryPost)).toEqual(parsed({}, {}, discoveryPost));
+  expect(parsed("", {}, health)).toEqual({});
+});
+
+test.each<[string, Headers]>([
+  ["text/plain", { origin: "https://evil.example", "content-type": "text/plain" }],
+  ["no type", { "sec-fetch-mode": "no-cors" }],
+  ["a packed one", { ...JSON_TYPE, "content-encoding": "gzip" }],
+])("a browser's body of %s is refused", (_, headers) => {
+  expect(refused(() => parsed(HOSTS, headers))[0]).toBe(415);
+});
+
+test("a browser's body of JSON's type is taken: other origins may not send it unasked", () => {
+  const headers = {
+    origin: "https://here.example",
+    "content-type": "Application/JSON ; charset=a",
+  };
+  expect(parsed(HOSTS, headers)).toMatchObject(HOSTS);
+});
+
+test("what is not JSON, or not UTF-8, is told as that to who says that it is", () => {
+  expect(refused(() => parsed("{", JSON_TYPE))).toEqual([400, "the body is not JSON"]);
+  expect(refused(() => parsed("hosts=a"))[0]).toBe(415);
+  const latin = Buffer.from('{"hosts":["\xe4"]}', "latin1");
+  expect(refused(() => parseBytes(latin, JSON_TYPE))).toEqual([400, "the body is not UTF-8"]);
+  expect(refused(() => parseBytes(latin, {}))[0]).toBe(415);
+  expect(refused(() => parsed(""))).toEqual([400, "no body: expected a JSON object"]);
+});
+
+test("nothing in a request is ignored", () => {
+  expect(refused(() => parsed(HOSTS, {}, ping, "/ping?host=a"))).toEqual([
+    400,
+    'unknown query parameter "host"; hosts goes into the JSON body',
+  ]);
+  expect(refused(() => parsed("0", {}, health))).toEqual([400, "GET /health takes no body"]);
+  expect(refused(() => parsed({ ...HOSTS, host: "a" }))).toEqual([
+    400,
+    'unknown member "host"; did you mean hosts?',
+  ]);
+});
+
+test("T21 no more hosts than the limit, of any kind; other lists may be longer", () => {
+  const four = ["a", "b", "c", "d"];
+  const words = "4 hosts given; at most 3 at once";
+  expect(refused(() => parsed({ hosts: four }))).toEqual([400, words]);
+  expect(refused(() => parsed({ hosts: [1, 2, 3, 4] }))).toEqual([400, words]);
+  expect(parsed({ ...HOSTS, script: "s", args: four }, {}, run)).toMatchObject({ args: four });
+});
+
+test("T21 of a list, the first bad item is described and no other", () => {
+  const args = ["a", 1, ...Array<number>(100_000).fill(2)];
+  const [status, detail] = refused(() => parsed({ ...HOSTS, script: "s", args }, {}, run));
+  expect(status).toBe(400);
+  expect(detail).toStartWith("args.1: ");
+  expect(detail).not.toContain("args.2");
+  const zero = refused(() => parsed({ ...HOSTS, script: "s", args: ["a\0", 1] }, {}, run));
+  expect(zero[1]).toStartWith("args.0: ");
+  expect(zero[1]).not.toContain("args.1");
+});
+
+test("T21 a body of more than 64 members is refused as that", () => {
+  const members = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`m${at}`, 1]));
+  expect(refused(() => parsed(members(65)))).toEqual([400, "the body has more than 64 members"]);
+  expect(refused(() => parsed(members(64)))[1]).toContain("unknown member");
+});

@@ -16,6 +16,11 @@ import { saysNeverStarted } from "./start-failure.ts";
 export const RUN_STATES = ["queued", "running", "ended", "never-ran", "unknown", "lost"] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
+/** Whether more may be heard of it from its agent. */
+export function goesOn(state: RunState): boolean {
+  return state === "queued" || state === "running";
+}
+
 /** Any state but `queued`, `running` and `ended` comes with the reason. */
 export type RunEnd =
   | { readonly state: "queued" | "running" | "ended"; readonly error?: string }
@@ -53,9 +58,7 @@ export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunE
 /** So that only a script that has ended with 0 is taken for a success. */
 function whyNoSuccess(told: ToldEnd, state: RunState): string | undefined {
   if (state === "ended") return contradiction(told);
-  return state === "queued" || state === "running"
-    ? "the agent says that the script has not ended"
-    : undefined;
+  return goesOn(state) ? "the agent says that the script has not ended" : undefined;
 }
 
 export function runEnd(state: RunState, error: string | undefined): RunEnd {

@@ -44,8 +44,9 @@ export const status = defineRoute({
     },
   },
   async handle({ api, caller, parameter }) {
+    const order = { reqid: parameter, live: false };
     try {
-      const run = await showRun(api.controller, caller, parameter, api.answered);
+      const run = await showRun(api.controller, caller, order, api.answered);
       return success<typeof statusAnswer>({ ok: true, ...run });
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;

@@ -29,7 +29,7 @@ export const status = defineVerb({
   async run({ options, positionals: [reqid = ""], io }) {
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const run = await showRun(controller, caller, reqid);
+    const run = await showRun(controller, caller, { reqid, live: true });
     if (options.json) writeJson(io, { ok: 1, ...run });
     else {
       const blocks = new RunBlocks(io);

@@ -3,7 +3,7 @@
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { runFailed } from "../../core/run-result.ts";
-import type { RunState } from "../../core/run-state.ts";
+import { goesOn, type RunState } from "../../core/run-state.ts";
 import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import { type LongText, wholeText } from "../../core/wire/json-pieces.ts";
@@ -71,12 +71,23 @@ export class RunBlocks {
 }
 
 function header(io: Io, result: RunResult): string {
-  const word = runFailed(result) ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
-  const { rtt, reqid } = result;
-  // If ctrl-exec was stopped, no time was measured.
-  const columns = [word, `exit:${result.exit}`, ...(rtt === "" ? [] : [rtt]), `req:${reqid}`];
+  const { rtt, reqid, state, error, started } = result;
+  const columns =
+    goesOn(state) && error === undefined
+      ? [
+          state.toUpperCase(),
+          ...(started === undefined ? [] : [`since:${started}`]),
+          `req:${reqid}`,
+        ]
+      : // If ctrl-exec was stopped, no time was measured.
+        [wordOf(io, result), `exit:${result.exit}`, ...(rtt === "" ? [] : [rtt]), `req:${reqid}`];
+  const [word = ""] = columns;
   const [host = "", ...shown] = [result.host, ...columns.slice(1)].map(forOneLine);
   return `==> ${host}  [${[word, ...shown].join("  ")}]\n`;
+}
+
+function wordOf(io: Io, result: RunResult): string {
+  return runFailed(result) ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
 }
 
 function noteLine(note: string): string {
@@ -87,7 +98,8 @@ function notes(result: RunResult): string[] {
   const found: string[] = [];
   if (result.error !== undefined) found.push(`ERROR: ${withNextStep(result.error)}`);
   if (result.signal !== undefined) found.push(`ERROR: killed by ${result.signal}`);
-  if (result.state !== "ended") found.push(`STATE: ${STATES[result.state]}`);
+  const inHeader = goesOn(result.state) && result.error === undefined;
+  if (result.state !== "ended" && !inHeader) found.push(`STATE: ${STATES[result.state]}`);
   if (result.stdout_dropped)
     found.push(`CUT: ${formatBytes(result.stdout_dropped)} of stdout dropped`);
   if (result.stderr_dropped)

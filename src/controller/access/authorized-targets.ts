@@ -4,7 +4,7 @@
  * until the hook has agreed.
  */
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
-import { lowerAscii, type Target } from "../../core/net/host-name.ts";
+import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import {
   givenTwice,
@@ -62,6 +62,26 @@ export async function authorizedRegistry(
 /** Every registered host, for a caller who is already authorised. */
 export async function everyHost(controller: HostContext): Promise<ResolvedTarget[]> {
   return await registeredTargets(controller, await allNames(controller));
+}
+
+/**
+ * A host of a run that was begun, as it is registered now, for a caller who is already authorised.
+ *
+ * @param label its name in the run
+ * @throws CtrlExecError `config` if the registry cannot be read
+ */
+export async function hostOfRun(
+  controller: HostContext,
+  label: string,
+  port: number | undefined,
+): Promise<ResolvedTarget> {
+  const typed = parseTarget(label);
+  if (typed === undefined) {
+    throw new CtrlExecError("damaged", `Cannot call "${label}": no host has such a name`);
+  }
+  const asked = [{ name: typed.name, port: port ?? typed.port }];
+  const [target] = await resolveTargets(controller, asked, await namesByAddress(controller, asked));
+  return { ...(target ?? targetOf(typed.name, undefined, port)), label };
 }
 
 async function allNames({ store }: HostContext): Promise<readonly string[]> {

@@ -117,6 +117,11 @@ export function labelsOf(
   });
 }
 
+/** Its port, if it is called at another than its record says. */
+export function ownPort({ port, record }: ResolvedTarget): number | undefined {
+  return port === (record?.port ?? DEFAULT_AGENT_PORT) ? undefined : port;
+}
+
 /** @param port undefined means as recorded */
 export function targetOf(
   name: string,

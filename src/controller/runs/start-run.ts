@@ -8,7 +8,7 @@ import { MAX_REQUEST_BYTES } from "../../core/wire/limits.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import { readTargets } from "../fleet/targets.ts";
+import { ownPort, readTargets } from "../fleet/targets.ts";
 import { takeRunLocks } from "./locks.ts";
 import { Run } from "./run.ts";
 
@@ -66,7 +66,15 @@ export async function startRun(
   const sentTo = isSendableName(script) ? targets : [];
   const locks = await takeRunLocks(controller, { targets: sentTo, script, reqid, username });
   const hosts = targets.map(({ label }) => label);
-  const facts = { reqid, script, hosts, submitter: username, token };
+  const ports = targets.map((target) => ownPort(target) ?? null);
+  const facts = {
+    reqid,
+    script,
+    hosts,
+    ...(ports.some((port) => port !== null) ? { ports } : {}),
+    submitter: username,
+    token,
+  };
   const record = await controller.store.runs.begin(facts, mustBeRecorded).catch((thrown) => {
     locks.releaseAll();
     throw thrown;

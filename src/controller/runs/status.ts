@@ -1,23 +1,35 @@
 /** What is known about a run, for `status` and `GET /status/{reqid}`. */
+import { CtrlExecError } from "../../core/errors.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
+import { askAgain } from "./ask-again.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 
 /**
+ * The record, and of hosts whose end it does not have what their agents say; of a run that is under way only if
+ * `live`.
+ *
  * @param needed settles when nobody needs the run any more; until then it counts against what is held
  * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` if the record cannot be read
  */
 export async function showRun(
   controller: Controller,
   caller: Caller,
-  reqid: string,
+  { reqid, live }: { readonly reqid: string; readonly live: boolean },
   needed?: Promise<unknown>,
 ): Promise<RunReportSoFar> {
   await authorizeRun(controller, caller, { action: "api", reqid });
   const account = openReplies(controller);
   void needed?.finally(() => account.close());
-  const record = await controller.store.runs.read(reqid, account);
-  if (record !== undefined) return record;
-  throw noSuchRun(reqid);
+  const found = await controller.store.runs.readOpen(reqid, account);
+  if (found === undefined) throw noSuchRun(reqid);
+  if (found.alive && !live) return found.report;
+  try {
+    return (await askAgain(controller, found, account)).report;
+  } catch (thrown) {
+    // Without a credential of this host, the record is all that can be shown.
+    if (thrown instanceof CtrlExecError && thrown.code === "config") return found.report;
+    throw thrown;
+  }
 }

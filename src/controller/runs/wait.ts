@@ -1,10 +1,11 @@
 /** Waits for a run that somebody else has started, or that was let go. */
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
-import { watchRecord } from "./watch-record.ts";
+import { watchRun } from "./watch-run.ts";
 
 export interface WaitOrder {
   readonly reqid: string;
@@ -28,10 +29,10 @@ export async function waitFor(
   await authorizeRun(controller, caller, { action: "read", reqid });
   const told = new Set<string>();
   let last: RunReportSoFar | undefined;
-  for await (const run of watchRecord(controller, reqid, signal)) {
+  for await (const run of watchRun(controller, reqid, signal)) {
     last = run;
     for (const result of run.results) {
-      if (told.has(result.host)) continue;
+      if (told.has(result.host) || goesOn(result.state)) continue;
       told.add(result.host);
       onResult(result);
     }

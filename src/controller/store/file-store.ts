@@ -49,6 +49,10 @@ export function openFileStore(context: StoreContext): Store {
       submitterOf: async (reqid) => (await import("./stored-runs.ts")).submitterOf(context, reqid),
       read: async (reqid, account) =>
         (await import("./stored-runs.ts")).readRunRecord(context, reqid, account),
+      readOpen: async (reqid, account) =>
+        (await import("./stored-runs.ts")).readOpenRun(context, reqid, account),
+      amend: async (reqid, results, account) =>
+        (await import("./amend-run.ts")).amendRun(context, reqid, results, account),
       scriptsSeen: async (hosts) => (await import("./scripts-seen.ts")).scriptsSeen(config, hosts),
       list: async (filter) => (await import("./run-index.ts")).listRuns(context, filter),
       async prepareList() {

@@ -31,7 +31,14 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
 /** The file of a lock on this host's own files; makes its folder. @throws CtrlExecError `storage` */
 export function lockPath(
   config: ControllerConfig,
-  name: "registry" | "issued" | "maintenance" | "pairing-mode" | "clocks" | "run-index",
+  name:
+    | "registry"
+    | "issued"
+    | "maintenance"
+    | "pairing-mode"
+    | "clocks"
+    | "run-index"
+    | "run-records",
 ): string {
   const { locks } = paths(config);
   ensureFolder(locks, 0o750);

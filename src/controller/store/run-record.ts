@@ -9,12 +9,14 @@ import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
 import { jsonForScreen } from "../../core/text.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { formatBytes } from "../../core/units.ts";
 import { jsonPieces } from "../../core/wire/json-pieces.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
+import { identify, type ProcessId } from "../../system/process/process-id.ts";
 import { resultWithoutToken } from "../runs/redact.ts";
 import { cutResult, longestBareResult } from "./cut-result.ts";
 import type { StoreContext } from "./host.ts";
@@ -22,7 +24,7 @@ import { paths } from "./paths.ts";
 import type { RunFacts, RunRecord } from "./ports/runs.ts";
 import { noteRecordWritten } from "./record-space.ts";
 
-const RECORD_MODE = 0o640;
+export const RECORD_MODE = 0o640;
 
 /**
  * The least time between two writes of a run under way; also at least twenty times as long as the last one
@@ -49,6 +51,7 @@ export class FileRunRecord implements RunRecord {
   readonly #facts: RunFacts;
   readonly #file: string;
   readonly #started: Date;
+  readonly #writer = identify(process.pid);
   readonly #results = new Map<string, RunResult>();
   readonly #heartbeat: ReturnType<typeof setInterval>;
   #writing: Promise<boolean>;
@@ -185,10 +188,10 @@ export class FileRunRecord implements RunRecord {
     });
   }
 
-  /** The submitter comes before anything that may be long: the auth hook is told it, and may refuse. */
-  *#json(complete: boolean, results: readonly RunResult[]): Generator<string> {
-    const { reqid, script, hosts, submitter } = this.#facts;
-    const record: Omit<RunReportSoFar, "pending"> = {
+  #json(ended: boolean, results: readonly RunResult[]): Generator<string> {
+    const { reqid, script, hosts, ports, submitter } = this.#facts;
+    const complete = ended && !results.some(({ state }) => goesOn(state));
+    return recordJson({
       reqid,
       submitter,
       script,
@@ -197,10 +200,27 @@ export class FileRunRecord implements RunRecord {
       completed: complete ? isoSeconds(this.#controller.now()) : null,
       complete,
       started: isoSeconds(this.#started),
-    };
-    for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
-    yield "\n";
+      ports,
+      writer: ended ? null : this.#writer,
+    });
   }
+}
+
+/** What a record has besides the report. */
+interface RecordExtras {
+  readonly ports?: readonly (number | null)[] | undefined;
+  readonly writer?: ProcessId | null | undefined;
+}
+
+/** The submitter comes before anything that may be long: the auth hook is told it, and may refuse. */
+export function* recordJson({
+  reqid,
+  submitter,
+  ...rest
+}: Omit<RunReportSoFar, "pending"> & RecordExtras): Generator<string> {
+  const record = { reqid, submitter, ...rest };
+  for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
+  yield "\n";
 }
 
 /** A request id is checked before it is part of a path (T17). */

@@ -52,6 +52,12 @@ export const storedRun = z.extend(z.omit(runReport, { pending: true }), {
   ),
   started: text,
   completed: moment,
+  /** New, like `writer`: see RunFacts. */
+  ports: z.exactOptional(z.array(z.nullable(z.int()))),
+  /** The process that waits for the run's hosts; null if none does, though some are still out. */
+  writer: z.exactOptional(
+    z.nullable(z.object({ pid: z.int(), start: z.number(), boot: z.string() })),
+  ),
 });
 
 function epochToIso(seconds: number): string {

@@ -4,14 +4,17 @@ import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { withoutResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";
 import { readChunks } from "../../system/files/async-files.ts";
 import { fileError } from "../../system/files/files.ts";
+import { isRunning } from "../../system/process/process-id.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
+import type { OpenHost, RecordedRun } from "./ports/runs.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
-import { asResult, parseStoredRun } from "./stored-run.ts";
+import { asResult, parseStoredRun, type StoredRun } from "./stored-run.ts";
 
 /** For a host in a record without a result. Records do not say which hosts had been asked. */
 const LOST = {
@@ -54,35 +57,82 @@ export async function submitterOf(
  * no room for it
  */
 export async function readRunRecord(
-  { config, now }: StoreContext,
+  context: StoreContext,
   reqid: string,
   account: ReplyAccount,
 ): Promise<RunReportSoFar | undefined> {
+  return (await readOpenRun(context, reqid, account))?.report;
+}
+
+/** The same, with what is needed to ask its hosts again. */
+export async function readOpenRun(
+  context: StoreContext,
+  reqid: string,
+  account: ReplyAccount,
+): Promise<RecordedRun | undefined> {
+  const found = await readStoredRun(context, reqid, account);
+  if (found === undefined) return undefined;
+  const report = reportOf(found);
+  return { report, alive: found.alive, open: openHosts(found.run, report) };
+}
+
+export interface FoundRun {
+  readonly run: StoredRun;
+  /** No process waits for its hosts, or it has not touched the record for long. */
+  readonly silent: boolean;
+  readonly alive: boolean;
+  readonly touched: Date;
+}
+
+export async function readStoredRun(
+  { config, now }: StoreContext,
+  reqid: string,
+  account: ReplyAccount,
+): Promise<FoundRun | undefined> {
   if (!isRequestId(reqid)) return undefined;
   const file = recordFile(config, reqid);
   const time = now();
   const age = await ageOf(file, time);
   if (age === undefined || age > config.run_retention * 1000) return undefined;
   const run = parseStoredRun(await readRecord(file, reqid, account), reqid);
+  const { complete, writer } = run;
+  const silent = age > LOST_AFTER_MS || writer === null;
+  const alive = !complete && !silent && (!writer || isRunning(writer));
+  return { run, silent, alive, touched: new Date(time.getTime() - age) };
+}
+
+function reportOf({ run, silent, touched }: FoundRun): RunReportSoFar {
+  const { reqid, script, hosts, submitter, started } = run;
   const results = run.results.map(asResult);
-  const done = new Set(results.map(({ host }) => host));
-  const missing = run.hosts.filter((host) => !done.has(host));
-  const lost = !run.complete && age > LOST_AFTER_MS;
-  const complete = run.complete || lost;
+  const answered = new Set(results.map(({ host }) => host));
+  const missing = hosts.filter((host) => !answered.has(host));
+  // Complete or not, a host without a result is not a success.
+  const lost =
+    run.complete || silent ? missing.map((host) => withoutResult(run, host, "", LOST)) : [];
+  const all = [...results, ...lost];
+  const done = new Set(all.filter(({ state }) => !goesOn(state)).map(({ host }) => host));
+  const pending = hosts.filter((host) => !done.has(host));
+  const complete = pending.length === 0;
   return {
     reqid,
-    script: run.script,
-    hosts: run.hosts,
-    // Complete or not, a host without a result is not a success.
-    results: complete
-      ? [...results, ...missing.map((host) => withoutResult(run, host, "", LOST))]
-      : results,
-    pending: complete ? [] : missing,
+    script,
+    hosts,
+    results: all,
+    pending,
     complete,
-    submitter: run.submitter,
-    started: run.started,
-    completed: run.completed ?? (complete ? isoSeconds(new Date(time.getTime() - age)) : null),
+    submitter,
+    started,
+    completed: complete ? (run.completed ?? isoSeconds(touched)) : null,
   };
+}
+
+function openHosts(run: StoredRun, { results }: RunReportSoFar): OpenHost[] {
+  const known = new Set(
+    results.filter(({ state }) => !goesOn(state) && state !== "unknown").map(({ host }) => host),
+  );
+  return run.hosts.flatMap((host, position) =>
+    known.has(host) ? [] : [{ host, port: run.ports?.[position] ?? undefined }],
+  );
 }
 
 async function readRecord(file: string, reqid: string, account: ReplyAccount): Promise<unknown> {

@@ -146,8 +146,8 @@ test("kill -9: the record claims nothing of the hosts that had no result", async
   expect(JSON.parse(record.out)).toMatchObject({
     complete: true,
     results: [
-      { host: "db-01", state: "ended", exit: 0 },
       { host: "web-01", state: "unknown", exit: -1 },
+      { host: "db-01", state: "ended", exit: 0 },
     ],
   });
   expect(record.err).toStartWith(

@@ -8,6 +8,8 @@ export interface RunFacts {
   readonly reqid: string;
   readonly script: string;
   readonly hosts: readonly string[];
+  /** For each host: its port, if it was not called as recorded; undefined if all were. */
+  readonly ports?: readonly (number | null)[];
   readonly submitter: string;
   /** Must not reach the record (T27). */
   readonly token: string;
@@ -23,6 +25,22 @@ export interface RunRecord {
   close(): Promise<boolean>;
   /** The run was not begun: nothing more is written. */
   discard(): void;
+}
+
+/** A run as it is recorded, for whoever can ask the agents for more. */
+export interface RecordedRun {
+  readonly report: RunReportSoFar;
+  /** Whether the process that began it still waits for its hosts, and records their results. */
+  readonly alive: boolean;
+  /** The hosts whose end is not recorded: without a result, or with one that says that it is not known. */
+  readonly open: readonly OpenHost[];
+}
+
+export interface OpenHost {
+  /** As in the report. */
+  readonly host: string;
+  /** Undefined if it was called as recorded. */
+  readonly port: number | undefined;
 }
 
 /** Which runs to list; each member that is present narrows the list. */
@@ -87,6 +105,13 @@ export interface RunStore {
    * @throws CtrlExecError `damaged`, `storage`, or `busy` if there is no room for it
    */
   read(reqid: string, account: ReplyAccount): Promise<RunReportSoFar | undefined>;
+  /** The same, with what it needs to ask its hosts again. @throws as read() */
+  readOpen(reqid: string, account: ReplyAccount): Promise<RecordedRun | undefined>;
+  /**
+   * Records what the agents have told of a run later, in place of what was recorded of these hosts. Nothing if its
+   * process is alive, or there is no such run. Resolves with whether it was recorded; failures are logged.
+   */
+  amend(reqid: string, results: readonly RunResult[], account: ReplyAccount): Promise<boolean>;
   /** The names of scripts that ran on one of the hosts, or on any if none is named, in alphabetical order. */
   scriptsSeen(hosts: readonly string[]): Promise<readonly string[]>;
   /**

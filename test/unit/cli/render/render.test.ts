@@ -95,6 +95,21 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     );
   });
 
+  test("a script that still runs, and one that nobody waits for", () => {
+    const running = { exit: -1, rtt: "", state: "running" } as const;
+    expect(rendered({ ...running, started: "2026-01-15T12:00:00Z" })).toBe(
+      "==> web-01  [RUNNING  since:2026-01-15T12:00:00Z  req:a1b2c3d4e5f60718]\n",
+    );
+    expect(rendered({ ...running, error: "read timeout after 60s" })).toBe(
+      [
+        "==> web-01  [FAIL  exit:-1  req:a1b2c3d4e5f60718]",
+        "    ERROR: read timeout after 60s",
+        "    STATE: running",
+        "",
+      ].join("\n"),
+    );
+  });
+
   test("a signal", () => {
     expect(rendered({ exit: 126, signal: "SIGKILL" })).toContain("    ERROR: killed by SIGKILL\n");
   });

@@ -16,5 +16,7 @@ test.each([
     config: { ...fleet.controller.config, auth_hook: hook },
   };
   fleet.folder.write(`control/state/runs/${REQID}.json`, "{ cut");
-  await expect(showRun(controller, CALLER, REQID)).rejects.toMatchObject({ code });
+  await expect(showRun(controller, CALLER, { reqid: REQID, live: true })).rejects.toMatchObject({
+    code,
+  });
 });

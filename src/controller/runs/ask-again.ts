@@ -1,0 +1,121 @@
+/**
+ * Asks the agents about a run whose end is not recorded: the process that began it has ended, or waits no longer.
+ * Asking starts nothing.
+ */
+import { inParallel } from "../../core/in-parallel.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
+import { goesOn, readRunEnd } from "../../core/run-state.ts";
+import { isoSeconds, parseIso } from "../../core/time.ts";
+import { resultReply } from "../../core/wire/messages/result-reply.ts";
+import { hostOfRun } from "../access/authorized-targets.ts";
+import { type Controller, openDialler } from "../control-host.ts";
+import { answerOf } from "../fleet/answer.ts";
+import { askHost, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
+import type { RecordedRun } from "../store/ports/runs.ts";
+
+/** What was heard of a run. */
+export interface HeardRun {
+  readonly report: RunReportSoFar;
+  /** Hosts whose end is not known, and that could not be asked now. */
+  readonly unheard: readonly string[];
+}
+
+/**
+ * Completes the report with what the agents say, and the record too unless its process is alive. Agents older
+ * than 1.1 say nothing of a run.
+ *
+ * @param account what is heard counts there until it is closed
+ * @throws CtrlExecError `config` if no agent can be asked; a host that cannot be asked is not an error
+ */
+export async function askAgain(
+  controller: Controller,
+  { report, alive, open }: RecordedRun,
+  account: ReplyAccount,
+): Promise<HeardRun> {
+  if (open.length === 0) return { report, unheard: [] };
+  const dialler = { ...openDialler(controller), account };
+  const path = `/result/${report.reqid}`;
+  const request = { method: "GET", path, reply: "output", idempotent: true } as const;
+  const heard = new Map<string, Heard>();
+  const unheard: string[] = [];
+  await inParallel(open, parallelLimit(controller.config), async ({ host, port }) => {
+    const target = await hostOfRun(controller, host, port);
+    const outcome = await askHost(dialler, target, request);
+    const result = resultIn(report, host, outcome);
+    if (result !== undefined) heard.set(host, { result, target });
+    else if (outcome.reply === undefined) unheard.push(host);
+  });
+  if (!alive) await record(controller, report, [...heard.values()], account);
+  return { report: withResults(report, heard, controller.now()), unheard };
+}
+
+interface Heard {
+  readonly result: RunResult;
+  readonly target: ResolvedTarget;
+}
+
+/** Undefined if the agent did not say how it is with the run. */
+function resultIn(
+  report: RunReportSoFar,
+  host: string,
+  outcome: HostOutcome,
+): RunResult | undefined {
+  const answer = answerOf(resultReply, outcome);
+  if (answer.kind !== "given") return undefined;
+  const told = answer.data;
+  if (told.status === "running") {
+    const { started } = told;
+    const running = withoutResult(report, host, "", { state: "running" });
+    return started === undefined ? running : { ...running, started };
+  }
+  const { status: _, finished, exit, stdout, stderr, error, state, ...rest } = told;
+  const { started, ended = finished } = rest;
+  const rtt = spanOf(started, ended);
+  const head = { host, script: report.script, exit, stdout, stderr, rtt, reqid: report.reqid };
+  const end = readRunEnd(told, "never-ran");
+  return { ...head, ...end, ...rest, ...(ended === undefined ? {} : { ended }) };
+}
+
+/** How long the script took, since no time of an answer was measured: `42ms`, or nothing. */
+function spanOf(started = "", ended = ""): string {
+  const [from, to] = [parseIso(started), parseIso(ended)];
+  return from === undefined || to === undefined ? "" : `${to.getTime() - from.getTime()}ms`;
+}
+
+async function record(
+  { log, store }: Controller,
+  { reqid, script, results }: RunReportSoFar,
+  heard: readonly Heard[],
+  account: ReplyAccount,
+): Promise<void> {
+  const known = new Map(results.map(({ host, state }) => [host, state]));
+  const news = heard.filter(({ result }) => known.get(result.host) !== result.state);
+  if (news.length === 0) return;
+  const told = news.map(({ result }) => result);
+  if (!(await store.runs.amend(reqid, told, account))) return;
+  for (const { result, target } of news) {
+    if (goesOn(result.state)) continue;
+    const { error, exit } = result;
+    const asked = { reqid, script, target: formatHostPort(target.name, target.port) };
+    if (error === undefined) log({ event: "run", ...asked, exit });
+    else log({ event: "run-fail", ...asked, error });
+  }
+}
+
+function withResults(
+  report: RunReportSoFar,
+  heard: ReadonlyMap<string, Heard>,
+  now: Date,
+): RunReportSoFar {
+  const known = new Map(report.results.map((result) => [result.host, result]));
+  const results = report.hosts.flatMap((host) => heard.get(host)?.result ?? known.get(host) ?? []);
+  const done = new Set(results.filter(({ state }) => !goesOn(state)).map(({ host }) => host));
+  const pending = report.hosts.filter((host) => !done.has(host));
+  const complete = pending.length === 0;
+  const completed = complete ? (report.completed ?? isoSeconds(now)) : null;
+  return { ...report, results, pending, complete, completed };
+}

@@ -1,0 +1,63 @@
+/** Looks at a run that another process may be waiting for, until its end is known on every host. */
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import { type Controller, openReplies } from "../control-host.ts";
+import { askAgain, type HeardRun } from "./ask-again.ts";
+import { noSuchRun } from "./authorize-run.ts";
+
+/** The least time between two looks at the record; also at least twenty times as long as the last one took. */
+const LOOK_EVERY_MS = 500;
+const LOOK_SHARE = 20;
+
+/** The least time between two questions to agents. */
+const ASK_EVERY_MS = 2000;
+
+/** How long a host may be away that never said that it had taken the run. */
+const AWAY_MS = 60_000;
+
+/**
+ * The run as it is now, and again and again until it is complete. When the signal is aborted, the run once more,
+ * and the end. What each look has read is held until the next one.
+ *
+ * @throws CtrlExecError `not-found`, `busy`, `storage`, or `damaged` if the record cannot be read
+ */
+export async function* watchRun(
+  controller: Controller,
+  reqid: string,
+  signal: AbortSignal,
+): AsyncGenerator<RunReportSoFar> {
+  const stopped = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => stopped.resolve(), { once: true });
+  const began = performance.now();
+  for (;;) {
+    const last = signal.aborted;
+    const looked = performance.now();
+    const account = openReplies(controller);
+    try {
+      const found = await controller.store.runs.readOpen(reqid, account);
+      if (found === undefined) throw noSuchRun(reqid);
+      const asked = !found.alive && found.open.length > 0 && !last;
+      const heard = asked
+        ? await askAgain(controller, found, account)
+        : { report: found.report, unheard: [] };
+      const took = performance.now() - looked;
+      const away = performance.now() - began > AWAY_MS;
+      const report = away || last ? heard.report : withoutUnheard(heard);
+      yield report;
+      if (last || report.complete) return;
+      const least = asked ? ASK_EVERY_MS : LOOK_EVERY_MS;
+      await Promise.race([Bun.sleep(Math.max(least, LOOK_SHARE * took)), stopped.promise]);
+    } finally {
+      account.close();
+    }
+  }
+}
+
+/** A host that is away may still say how it went. */
+function withoutUnheard({ report, unheard }: HeardRun): RunReportSoFar {
+  if (unheard.length === 0) return report;
+  const results = report.results.filter(({ host }) => !unheard.includes(host));
+  const pending = report.hosts.filter(
+    (host) => unheard.includes(host) || report.pending.includes(host),
+  );
+  return { ...report, results, pending, complete: false, completed: null };
+}

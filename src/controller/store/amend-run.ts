@@ -1,0 +1,50 @@
+/** Records what the agents told of a run later, in place of what was recorded of these hosts. */
+import { messageOf } from "../../core/errors.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { writeWholeAsync } from "../../system/files/async-files.ts";
+import { takeLock } from "../../system/files/lock.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { StoreContext } from "./host.ts";
+import { lockPath } from "./paths.ts";
+import { RECORD_MODE, recordFile, recordJson } from "./run-record.ts";
+import { asResult } from "./stored-run.ts";
+import { readStoredRun } from "./stored-runs.ts";
+
+/** Another amendment takes as long as it takes to write a record. */
+const WAIT_MS = 10_000;
+
+/** As the port says (RunStore.amend). */
+export async function amendRun(
+  context: StoreContext,
+  reqid: string,
+  told: readonly RunResult[],
+  account: ReplyAccount,
+): Promise<boolean> {
+  const { config, log, now } = context;
+  try {
+    using _lock = await takeLock(lockPath(config, "run-records"), WAIT_MS);
+    const found = await readStoredRun(context, reqid, account);
+    if (found === undefined || found.alive) return false;
+    const { run } = found;
+    const news = new Map(told.map((result) => [result.host, result]));
+    const before = new Map(run.results.map((result) => [result.host, asResult(result)]));
+    const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
+    const complete =
+      results.length === run.hosts.length && !results.some(({ state }) => goesOn(state));
+    const completed = run.completed ?? isoSeconds(now());
+    const json = recordJson({
+      ...run,
+      results,
+      complete,
+      completed: complete ? completed : null,
+      writer: null,
+    });
+    await writeWholeAsync(recordFile(config, reqid), json, RECORD_MODE, true);
+    return true;
+  } catch (thrown) {
+    log({ event: "run-store-fail", error: messageOf(thrown), reqid });
+    return false;
+  }
+}

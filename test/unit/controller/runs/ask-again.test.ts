@@ -1,0 +1,136 @@
+/** What becomes of a run whose process has ended, when its agents are asked. */
+import { expect, test } from "bun:test";
+import { readFileSync, utimesSync } from "node:fs";
+import { showRun } from "../../../../src/controller/runs/status.ts";
+import { waitFor } from "../../../../src/controller/runs/wait.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { http10, onRequest, Peer } from "../../../support/peers.ts";
+
+const REQID = "0123456789abcdef";
+const NEVER = new AbortController().signal;
+
+type Answers = () => string;
+
+/** A run on web-01 whose process has ended without its result; `answers` stands in for the agent. */
+async function leftRun(answers: Answers) {
+  const fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  await agent.stop();
+  const [cert = "", key = ""] = ["agent.crt", "agent.key"].map((name) =>
+    readFileSync(agent.path(name), "utf8"),
+  );
+  const asked: string[] = [];
+  const peer = await Peer.tls({ cert, key }, (socket) =>
+    onRequest(socket, (head) => {
+      asked.push(head.split(" HTTP")[0] ?? "");
+      socket.end(answers());
+    }),
+  );
+  const facts = { reqid: REQID, script: "deploy", submitter: "tester", token: "" };
+  const { runs } = fleet.controller.store;
+  const record = await runs.begin({ ...facts, hosts: ["web-01"], ports: [peer.port] }, true);
+  await record.stored;
+  record.discard();
+  const file = fleet.folder.join("control", "state", "runs", `${REQID}.json`);
+  /** As if its process had ended so long ago. */
+  const age = (seconds: number) => {
+    const then = new Date(Date.now() - seconds * 1000);
+    utimesSync(file, then, then);
+  };
+  age(61);
+  const show = (live = false) => showRun(fleet.controller, CALLER, { reqid: REQID, live });
+  const dispose = async () => {
+    await peer[Symbol.asyncDispose]();
+    await fleet[Symbol.asyncDispose]();
+  };
+  return { fleet, asked, age, show, file, [Symbol.asyncDispose]: dispose };
+}
+
+const done = {
+  status: "done",
+  exit: 3,
+  stdout: "out\n",
+  stderr: "err\n",
+  state: "ended",
+  started: "2026-01-15T12:00:00.000Z",
+  finished: "2026-01-15T12:00:01.500Z",
+};
+const NOT_FOUND = http10({ error: "not found" }, "404 Not Found");
+
+test("the agent's result is shown, logged, and recorded: it is asked for once", async () => {
+  await using run = await leftRun(() => http10(done));
+  const ended = {
+    complete: true,
+    pending: [],
+    submitter: "tester",
+    completed: expect.stringMatching(/^\d{4}-/),
+    results: [
+      {
+        host: "web-01",
+        exit: 3,
+        stdout: "out\n",
+        stderr: "err\n",
+        rtt: "1500ms",
+        state: "ended",
+        started: done.started,
+        ended: done.finished,
+      },
+    ],
+  };
+  expect(await run.show()).toMatchObject(ended);
+  expect(await run.show()).toMatchObject(ended);
+  expect(run.asked).toEqual([`GET /result/${REQID}`]);
+  expect(run.fleet.log.of("run")).toMatchObject([{ fields: { EXIT: 3, REQID, SCRIPT: "deploy" } }]);
+  // The auth hook is told the submitter before the rest is read (T67).
+  expect(readFileSync(run.file, "utf8")).toStartWith(`{"reqid":"${REQID}","submitter":"tester",`);
+});
+
+test("a script that still runs is asked after again, until it has ended", async () => {
+  const answers = [{ status: "running", started: done.started }, done];
+  await using run = await leftRun(() => http10(answers.length > 1 ? answers.shift() : done));
+  expect(await run.show()).toMatchObject({
+    complete: false,
+    completed: null,
+    pending: ["web-01"],
+    results: [{ host: "web-01", exit: -1, state: "running", started: done.started }],
+  });
+  expect((await run.show()).complete).toBe(true);
+});
+
+test("an agent that knows nothing of runs leaves it unknown", async () => {
+  await using run = await leftRun(() => NOT_FOUND);
+  expect(await run.show()).toMatchObject({ complete: true, results: [{ state: "unknown" }] });
+});
+
+test("while its process lives, only who wants to know how it is now asks the agent", async () => {
+  await using run = await leftRun(() => http10({ status: "running" }));
+  run.age(0);
+  expect(await run.show()).toMatchObject({ complete: false, results: [] });
+  expect(run.asked).toEqual([]);
+  expect(await run.show(true)).toMatchObject({ complete: false, results: [{ state: "running" }] });
+  // What is recorded is its process's affair.
+  expect(await run.show()).toMatchObject({ complete: false, results: [] });
+});
+
+test("whoever waits hears of the end from the agent", async () => {
+  const answers = [{ status: "running" }, done];
+  await using run = await leftRun(() => http10(answers.length > 1 ? answers.shift() : done));
+  const heard: RunResult[] = [];
+  const order = { reqid: REQID, signal: NEVER };
+  const report = await waitFor(run.fleet.controller, CALLER, order, (one) => heard.push(one));
+  expect(report.complete).toBe(true);
+  expect(heard).toMatchObject([{ host: "web-01", exit: 3, state: "ended" }]);
+});
+
+test("a host that is away is waited for, and told of once", async () => {
+  let calls = 0;
+  await using run = await leftRun(() => {
+    calls += 1;
+    return calls > 1 ? http10(done) : "";
+  });
+  const heard: RunResult[] = [];
+  const order = { reqid: REQID, signal: NEVER };
+  await waitFor(run.fleet.controller, CALLER, order, (one) => heard.push(one));
+  expect(heard).toMatchObject([{ state: "ended" }]);
+});

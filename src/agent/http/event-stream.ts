@@ -4,7 +4,7 @@
  * wait for it (T72).
  */
 import type { RunEvent } from "../../core/run-event.ts";
-import { chunkOf, LAST_CHUNK } from "../../core/wire/chunks.ts";
+import { ChunkWriter, LAST_CHUNK } from "../../core/wire/chunks.ts";
 import { framePieces } from "../../core/wire/frames.ts";
 import { Deadline } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
@@ -21,6 +21,7 @@ export class EventStream {
   readonly #peer: Peer;
   readonly #clock: Clock;
   readonly #silence: Deadline;
+  readonly #chunks = new ChunkWriter();
   #written: Promise<void> = Promise.resolve();
   #over = false;
 
@@ -40,9 +41,7 @@ export class EventStream {
       for await (const event of events) {
         await this.#offer(event);
         if (this.#peer.closed) return false;
-        if (event.kind !== "end") continue;
-        await this.#write(LAST_CHUNK);
-        return true;
+        if (event.kind === "end") return true;
       }
       return false;
     } finally {
@@ -52,20 +51,18 @@ export class EventStream {
     }
   }
 
+  /** One after the other: a sign of life may be under way when an event comes. */
   async #offer(event: RunEvent): Promise<void> {
     const pieces = framePieces(event);
-    if (pieces.length > 0) await this.#write(chunkOf(pieces));
-  }
-
-  /** One after the other: a sign of life may be under way when an event comes. */
-  async #write(bytes: Buffer): Promise<void> {
+    if (pieces.length === 0) return;
     const before = this.#written;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#written = promise;
     this.#silence.stop();
     await before;
     this.#clock.offering();
-    await this.#peer.write(bytes);
+    await this.#peer.write(this.#chunks.chunkOf(pieces));
+    if (event.kind === "end") await this.#peer.write(LAST_CHUNK);
     if (!this.#over) {
       this.#clock.stop();
       this.#silence.restart();

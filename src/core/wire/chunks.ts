@@ -100,11 +100,29 @@ const LINE_END = Buffer.from("\r\n", "latin1");
 /** The last chunk: after it the body is complete. */
 export const LAST_CHUNK = Buffer.from("0\r\n\r\n", "latin1");
 
-/** One chunk of all these pieces, which must not be empty together: an empty chunk would be the last one. */
-export function chunkOf(pieces: readonly Uint8Array[]): Buffer {
-  const size = pieces.reduce((sum, { length }) => sum + length, 0);
-  if (size === 0) throw new RangeError("a chunk without content");
-  return Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`, "latin1"), ...pieces, LINE_END]);
+/** Bytes that a chunk has besides its content, at most. */
+const CHUNK_FRAMING = MAX_SIZE_DIGITS + 2 * LINE_END.length;
+
+/**
+ * Makes chunks, one after the other, in one buffer: each must be on its way before the next is made. A new buffer
+ * for each took twice the memory.
+ */
+export class ChunkWriter {
+  #room = Buffer.alloc(0);
+
+  /** One chunk of all these pieces, which must not be empty together: an empty chunk would be the last one. */
+  chunkOf(pieces: readonly Uint8Array[]): Buffer {
+    const size = pieces.reduce((sum, { length }) => sum + length, 0);
+    if (size === 0) throw new RangeError("a chunk without content");
+    if (this.#room.length < size + CHUNK_FRAMING) this.#room = Buffer.alloc(size + CHUNK_FRAMING);
+    let at = this.#room.write(`${size.toString(16)}\r\n`, "latin1");
+    for (const piece of pieces) {
+      this.#room.set(piece, at);
+      at += piece.length;
+    }
+    this.#room.set(LINE_END, at);
+    return this.#room.subarray(0, at + LINE_END.length);
+  }
 }
 
 function expectByte(byte: number, expected: number): void {

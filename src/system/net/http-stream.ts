@@ -3,6 +3,7 @@
  * read, so that a slow reader slows the peer down and costs no memory (T72).
  */
 import { ChunkReader } from "../../core/wire/chunks.ts";
+import { passedThrough } from "../memory.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
 import type { ConnectionReader } from "./connection-reader.ts";
@@ -96,6 +97,7 @@ export class HttpStream implements ConnectionReader {
   #takePiece(): boolean {
     const piece = this.#pieces.shift();
     if (piece === undefined) return false;
+    passedThrough(piece.length);
     this.#waiting -= piece.length;
     this.#content = this.#chunks.take(piece);
     return true;

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { RunEvent } from "../../../src/core/run-event.ts";
-import { ChunkReader, chunkOf, LAST_CHUNK } from "../../../src/core/wire/chunks.ts";
+import { ChunkReader, LAST_CHUNK } from "../../../src/core/wire/chunks.ts";
 import { FrameReader } from "../../../src/core/wire/frame-reader.ts";
 import { framePieces } from "../../../src/core/wire/frames.ts";
+import { chunkOf } from "../../support/chunks.ts";
 import { readInPieces } from "../in-pieces.ts";
 import type { Target } from "../target.ts";
 

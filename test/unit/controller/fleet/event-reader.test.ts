@@ -2,10 +2,10 @@ import { beforeAll, expect, test } from "bun:test";
 import { EventReader } from "../../../../src/controller/fleet/event-reader.ts";
 import { messageOf } from "../../../../src/core/errors.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
-import { chunkOf } from "../../../../src/core/wire/chunks.ts";
 import { framePieces } from "../../../../src/core/wire/frames.ts";
 import { HttpStream } from "../../../../src/system/net/http-stream.ts";
 import { Authority } from "../../../support/authority.ts";
+import { chunkOf } from "../../../support/chunks.ts";
 import { connectionPair } from "../../../support/connection-pair.ts";
 
 let ca: Authority;

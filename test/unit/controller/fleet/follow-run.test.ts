@@ -10,10 +10,11 @@ import { parseControllerConfig } from "../../../../src/core/config/controller-co
 import type { RunEnding, RunEvent } from "../../../../src/core/run-event.ts";
 import { Semaphore } from "../../../../src/core/semaphore.ts";
 import { readSerialLine } from "../../../../src/core/serial.ts";
-import { chunkOf, LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
+import { LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
 import { FRAMES_TYPE, framePieces } from "../../../../src/core/wire/frames.ts";
 import { ReadPace } from "../../../../src/system/net/read-pace.ts";
 import { Authority, type HostCredential } from "../../../support/authority.ts";
+import { chunkOf } from "../../../support/chunks.ts";
 import { jsonAnswer } from "../../../support/fake-agent.ts";
 
 const REQID = "0123456789abcdef";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { ChunkReader, chunkOf, LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
+import { ChunkReader, ChunkWriter, LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
+import { chunkOf } from "../../../support/chunks.ts";
 
 /** The content, and whether the body is complete. */
 function read(bytes: Buffer, size = Math.max(1, bytes.length)) {
@@ -81,4 +82,15 @@ describe("T61 anything else is refused at its first wrong byte", () => {
     }
     expect(() => read(text(body.slice(0, -1)), 1)).not.toThrow();
   });
+});
+
+test("a writer makes every chunk in the same buffer, which grows with the longest", () => {
+  const writer = new ChunkWriter();
+  const first = writer.chunkOf([text("x".repeat(100))]);
+  const second = writer.chunkOf([text("ab"), text("c")]);
+  expect(second.toString()).toBe("3\r\nabc\r\n");
+  expect(second.buffer).toBe(first.buffer);
+  expect(writer.chunkOf([text("y".repeat(1000))]).toString()).toBe(
+    `3e8\r\n${"y".repeat(1000)}\r\n`,
+  );
 });

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { chunkOf, LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
+import { LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
 import { FRAMES_TYPE } from "../../../../src/core/wire/frames.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";
 import { ConnectionFailed } from "../../../../src/system/net/connection-failed.ts";
@@ -7,6 +7,7 @@ import { type HttpRequest, requestOver } from "../../../../src/system/net/http-c
 import type { HttpStream } from "../../../../src/system/net/http-stream.ts";
 import { ReadPace } from "../../../../src/system/net/read-pace.ts";
 import { Authority } from "../../../support/authority.ts";
+import { chunkOf } from "../../../support/chunks.ts";
 import { type ConnectionPair, connectionPair } from "../../../support/connection-pair.ts";
 
 let ca: Authority;

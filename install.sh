@@ -352,8 +352,10 @@ sha256() {
 
 # Writes a file from the binary to $work/asset, with the paths of this installation.
 asset() {
-  "$work/ctrl-exec" asset "$1" >"$work/asset.plain" || die "The binary carries no $1"
-  sed "s,/usr/local/bin/,$prefix/bin/,g" "$work/asset.plain" >"$work/asset"
+  "$work/ctrl-exec" asset "$1" >"$work/asset" || die "The binary carries no $1"
+  [ "$prefix" != /usr/local ] || return 0
+  sed "s,/usr/local/bin/,$prefix/bin/,g" "$work/asset" >"$work/asset.moved"
+  mv -f "$work/asset.moved" "$work/asset"
 }
 
 # ---- files
@@ -384,13 +386,18 @@ drop_dead() {
   done
 }
 
+# make_way <path>: makes its folder, and removes what has the name $aside.
+make_way() {
+  [ -d "$root${1%/*}" ] || mkdir -p "$root${1%/*}" || return 1
+  if [ -e "$aside" ] || [ -h "$aside" ]; then rm -f "$aside"; fi
+}
+
 # Creates the new file; never follows a link.
 write_file() {
   name_aside "$4"
   drop_dead
   aside=$aside$$
-  mkdir -p "$root${4%/*}" &&
-    rm -f "$aside" &&
+  make_way "$4" &&
     (set -C && cat "$1" >"$aside") &&
     chmod "$2" "$aside" &&
     own "$3" "$aside" &&
@@ -403,7 +410,7 @@ put_once() {
 }
 
 put_link() {
-  [ "$(readlink "$root$2" 2>/dev/null)" != "$1" ] || return 0
+  [ ! -h "$root$2" ] || [ "$(readlink "$root$2")" != "$1" ] || return 0
   [ ! -d "$root$2" ] || die "Cannot link $2: it is a folder"
   step "link $2 -> $1" write_link "$1" "$2"
 }
@@ -412,7 +419,7 @@ write_link() {
   name_aside "$2"
   drop_dead
   aside=$aside$$
-  mkdir -p "$root${2%/*}" && rm -f "$aside" && ln -s "$1" "$aside" && mv -f "$aside" "$root$2"
+  make_way "$2" && ln -s "$1" "$aside" && mv -f "$aside" "$root$2"
 }
 
 # folder <path> <mode> <group or ->
@@ -467,19 +474,18 @@ owner_id() { ls -dn "$1" | awk '{ print $3 }'; }
 # Octal, four digits with a special bit, else three. stat has different options everywhere.
 mode_of() {
   # shellcheck disable=SC2012 # every system has ls
-  ls -ld "$1" | awk '{
-    special = 0; mode = ""
-    for (who = 0; who < 3; who++) {
-      bits = substr($1, 2 + 3 * who, 3); digit = 0
-      if (substr(bits, 1, 1) == "r") digit += 4
-      if (substr(bits, 2, 1) == "w") digit += 2
-      x = substr(bits, 3, 1)
-      if (x ~ /[xst]/) digit += 1
-      if (x ~ /[sStT]/) special += (who == 0 ? 4 : who == 1 ? 2 : 1)
-      mode = mode digit
-    }
-    print (special ? special : "") mode
-  }'
+  letters=$(ls -ld "$1")
+  letters=${letters#?} special=0 digits=''
+  for bit in 4 2 1; do
+    digit=0
+    case $letters in r*) digit=4 ;; esac
+    case $letters in ?w*) digit=$((digit + 2)) ;; esac
+    case $letters in ??[xst]*) digit=$((digit + 1)) ;; esac
+    case $letters in ??[sStT]*) special=$((special + bit)) ;; esac
+    letters=${letters#???} digits=$digits$digit
+  done
+  [ "$special" = 0 ] || digits=$special$digits
+  printf '%s\n' "$digits"
 }
 
 # ---- users

@@ -11,15 +11,15 @@ export const SHELLS: readonly (readonly string[])[] = [["dash"], ["bash"], ["bus
 
 /**
  * Makes a script that does what the compiled binary does, to avoid copying a hundred megabytes each time. It asks
- * the binary once for each file that it carries, and has it from then on.
+ * the binary once for its version and for each file that it carries, and has them from then on.
  * @returns its path
  */
 export function standIn(folder: TestFolder): string {
-  mkdirSync(folder.join("assets"));
+  mkdirSync(folder.join("kept"));
   return folder.script(
     "ctrl-exec",
     `case $1 in
-      asset) kept=${folder.join("assets")}/$2 ;;
+      asset | --version) kept=${folder.join("kept")}/$1.\${2-} ;;
       *) exec ${BINARY} "$@" ;;
     esac
     [ -e "$kept" ] || { ${BINARY} "$@" >"$kept.new" && mv "$kept.new" "$kept"; } || exit

@@ -50,7 +50,7 @@ async function endedBy(job: JobProcesses, graceMs: number, runner: readonly stri
   const facts = [name, `${root.pid}`, `${root.start}`, `${graceMs}`];
   const program = [process.execPath, join(SUPPORT, "end-job-program.ts"), ...facts];
   const ending = Bun.spawn([...runner, ...program], { stdio: ["ignore", "pipe", "inherit"] });
-  const outcome: JobEnd = JSON.parse(await ending.stdout.text());
+  const outcome: { end: JobEnd; ms: number } = JSON.parse(await ending.stdout.text());
   return outcome;
 }
 
@@ -188,11 +188,21 @@ describe("what cannot be ended is counted", () => {
     await using started = start(folder, "sleep 300 & echo $! >$1/pid; wait");
     const pid = await written(folder, "pid");
     const without = [process.execPath, join(SUPPORT, "without-pidfd.ts"), `${errno}`];
-    expect(await endedBy(started.job, 0, without)).toEqual({
+    expect((await endedBy(started.job, 0, without)).end).toEqual({
       left: 2,
       why: { kind: "no-handle", code },
     });
     expect(runs(pid)).toBe(true);
+  });
+
+  test("at once, when nothing else is left to kill", async () => {
+    using folder = new TestFolder();
+    await using started = start(folder, "echo $$ >$1/pid; exec sleep 300");
+    await written(folder, "pid");
+    const without = [process.execPath, join(SUPPORT, "without-pidfd.ts"), "38"];
+    const { end, ms } = await endedBy(started.job, 0, without);
+    expect(end.left).toBe(1);
+    expect(ms).toBeLessThan(4_000);
   });
 
   const asNobody = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
@@ -209,7 +219,7 @@ describe("what cannot be ended is counted", () => {
     using folder = new TestFolder();
     await using started = start(folder, "sleep 300 & echo $! >$1/pid; wait");
     await written(folder, "pid");
-    expect(await endedBy(started.job, 0, asNobody)).toEqual({
+    expect((await endedBy(started.job, 0, asNobody)).end).toEqual({
       left: 2,
       why: { kind: "forbidden" },
     });
@@ -224,7 +234,7 @@ describe("what cannot be ended is counted", () => {
     const pid = await written(folder, "pid");
     // As an ordinary user they are the own ones, and there is none.
     const ender = cgroup === undefined ? [] : [...cgroup.runner, ...asNobody];
-    expect(await endedBy(started.job, 0, ender)).toEqual({ left: 0 });
+    expect((await endedBy(started.job, 0, ender)).end).toEqual({ left: 0 });
     expect(runs(pid)).toBe(false);
     expect(cgroup?.below ?? []).toEqual([]);
   });
@@ -239,7 +249,7 @@ describe("what cannot be ended is counted", () => {
     const pid = await written(folder, "pid");
     const ender = cgroup === undefined ? [] : [...cgroup.runner, ...asNobody];
     const job = cgroup === undefined ? started.job : { ...started.job, name };
-    expect(await endedBy(job, 0, ender)).toEqual({ left: 0 });
+    expect((await endedBy(job, 0, ender)).end).toEqual({ left: 0 });
     expect(runs(pid)).toBe(false);
     expect(cgroup?.below ?? []).toEqual([]);
   });

@@ -12,9 +12,9 @@ const storage = (message: string) => expect.objectContaining({ code: "storage", 
 test.each([true, false])("a file is replaced whole (durable: %p)", async (durable) => {
   using folder = new TestFolder();
   const path = folder.write("f", "old", 0o644);
-  await writeWholeAsync(path, ["nöw ", "", "and then"], 0o600, durable);
+  await writeWholeAsync(path, ["nöw ", "", "and then"], 0o664, durable);
   expect(readFileSync(path, "utf8")).toBe("nöw and then");
-  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(statSync(path).mode & 0o777).toBe(0o664);
   expect(readdirSync(folder.path)).toEqual(["f"]);
 });
 

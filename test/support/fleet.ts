@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import type { Controller } from "../../src/controller/control-host.ts";
 import type { ApprovalOptions } from "../../src/controller/pairing/desk.ts";
+import { listRequests } from "../../src/controller/pairing/queue.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { freePort } from "../../src/system/net/free-port.ts";
 import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
@@ -128,8 +129,7 @@ export class ControlHost implements AsyncDisposable {
   async requestFor(hostname: string): Promise<string> {
     let id = "";
     await until(`${hostname} asks to be paired`, async () => {
-      const { out } = await this.mustRun("list-requests", ["--json"]);
-      const requests = JSON.parse(out) as { id: string; hostname: string }[];
+      const requests = await listRequests(await this.controller());
       id = requests.find((request) => request.hostname === hostname)?.id ?? "";
       return id !== "";
     });

@@ -1,11 +1,16 @@
 /** T10: kill -9 in the middle of renewal, pairing and registry writes. Rotation has rotation.test.ts. */
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { approveRequest } from "../../../src/controller/pairing/desk.ts";
+import { listRequests } from "../../../src/controller/pairing/queue.ts";
+import { startRun } from "../../../src/controller/runs/start-run.ts";
+import { maintainOnce } from "../../../src/controller/upkeep/maintenance.ts";
 import { readCertificate } from "../../../src/pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../../../src/pki/keys.ts";
 import { Running } from "../../support/binary.ts";
 import { killAtChange } from "../../support/crash.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
+import { CALLER, ping } from "../../support/local-fleet.ts";
 import { makeDue, recordFile, recordOf } from "../../support/records.ts";
 
 const GREET = { scripts: { greet: "echo hello" } };
@@ -34,6 +39,21 @@ function caOf({ folder }: ControlHost): string {
   return readFileSync(folder.join("control", "ca.crt"), "utf8");
 }
 
+/** What ping and run find, asked by their own functions inside the test's process: it is the state that is tested. */
+async function expectAnswers(control: ControlHost, host: string): Promise<void> {
+  const controller = await control.controller();
+  const pinged = await ping(controller, [host]);
+  expect(pinged.map(({ error }) => error)).toEqual([undefined]);
+  const order = { hosts: [host], port: undefined, script: "greet", args: [] };
+  const { results } = await (await startRun(controller, CALLER, order, () => undefined)).finished;
+  expect(results.map(({ exit, stdout }) => [exit, String(stdout)])).toEqual([[0, "hello\n"]]);
+}
+
+/** As `approve` does; fails if the request is gone. */
+async function approve(control: ControlHost, id: string): Promise<void> {
+  await approveRequest(await control.controller(), id, { lookupBy: "ip" });
+}
+
 /**
  * Runs work on the host, and finishes its renewal if that is not done.
  * @param before the serial of the certificate that was due
@@ -43,12 +63,11 @@ async function expectRenewed(
   agent: TestAgent,
   before: string,
 ): Promise<void> {
-  await control.mustRun("ping", [agent.name]);
-  expect((await control.mustRun("run", [agent.name, "greet"])).out).toContain("hello\n");
+  await expectAnswers(control, agent.name);
   // These have told the record when the certificate ends.
   if (certificateOf(agent).serial === before) makeDue(control, agent.name);
-  const { out } = await control.mustRun("maintain", ["--json"]);
-  expect(JSON.parse(out)).toMatchObject({ busy: false, not_renewed: [], problems: [] });
+  const report = await maintainOnce(await control.controller());
+  expect(report).toMatchObject({ busy: false, notRenewed: [], problems: [] });
   expect(recordOf(control, agent.name).serial).toBe(certificateOf(agent).serial);
   expect((await control.mustRun("maintain")).out).toBe("Nothing was due.\n");
 }
@@ -94,7 +113,7 @@ test("T10 kill -9 of request-pairing on a paired agent: it serves under the old 
   // It may be killed before it has asked: while it proves that it can store the answer.
   const approveWhatIsAsked = async (asking: Running): Promise<void> => {
     const asked = await asking.outSeen(/^Request id: +([0-9a-f]{16})$/m).catch(() => undefined);
-    if (asked?.[1] !== undefined) await next.run("approve", [asked[1], "--lookup-by=ip"]);
+    if (asked?.[1] !== undefined) await approve(next, asked[1]).catch(() => undefined);
   };
   const pairWithNext = async (nth: number): Promise<boolean> => {
     const port = await next.pairingPort();
@@ -114,7 +133,7 @@ test("T10 kill -9 of request-pairing on a paired agent: it serves under the old 
     await agent.serve();
     certificateOf(agent);
     const isNew = readFileSync(agent.path("ca.crt"), "utf8") === caOf(next);
-    await (isNew ? next : old).mustRun("ping", [agent.name]);
+    await expectAnswers(isNew ? next : old, agent.name);
     await agent.stop();
     await pairWithNext(Number.POSITIVE_INFINITY);
     expect(readFileSync(agent.path("ca.crt"), "utf8")).toBe(caOf(next));
@@ -139,9 +158,9 @@ test("T10 kill -9 of approve: the request is decided or still there, and the age
       controlling(control, "approve", id, "--lookup-by=ip"),
     );
     await expectSoundRegistry(control, [agent.name]);
-    const waiting = JSON.parse((await control.mustRun("list-requests", ["--json"])).out);
+    const waiting = await listRequests(await control.controller());
     // Its answer may be on the way already: then there is nothing left to approve.
-    if (waiting.length > 0) await control.run("approve", [id, "--lookup-by=ip"]);
+    if (waiting.length > 0) await approve(control, id).catch(() => undefined);
     expect((await asking).status).toBe(0);
     expect((await control.mustRun("list-requests", ["--json"])).out).toBe("[]\n");
     expect(recordOf(control, agent.name)).toMatchObject({ hostname: agent.name, reqid: id });

@@ -55,6 +55,12 @@ export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunE
   return runEnd(known, error ?? whyNoSuccess(told, known));
 }
 
+/** The same where more will not be told: an end that is none says nothing. */
+export function readLastEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunEnd {
+  const { state, error } = readRunEnd(told, noExit);
+  return runEnd(goesOn(state) ? "unknown" : state, error);
+}
+
 /** So that only a script that has ended with 0 is taken for a success. */
 function whyNoSuccess(told: ToldEnd, state: RunState): string | undefined {
   if (state === "ended") return contradiction(told);

@@ -33,7 +33,7 @@ export function howItWent(hosts: readonly ListedHost[]): readonly [string, strin
   return [`${outcomes.filter((word) => word === result).length}/${hosts.length}`, result];
 }
 
-function outcome({ state, exit }: ListedHost): Outcome {
+function outcome({ state, failed }: ListedHost): Outcome {
   if (state !== "ended") return state;
-  return exit === 0 ? "ok" : "failed";
+  return failed ? "failed" : "ok";
 }

@@ -6,7 +6,7 @@ import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
-import { goesOn, readRunEnd } from "../../core/run-state.ts";
+import { goesOn, readLastEnd } from "../../core/run-state.ts";
 import { isoSeconds, parseIso } from "../../core/time.ts";
 import { resultReply } from "../../core/wire/messages/result-reply.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
@@ -76,7 +76,7 @@ function resultIn(
   const { started, ended = finished } = rest;
   const rtt = spanOf(started, ended);
   const head = { host, script: report.script, exit, stdout, stderr, rtt, reqid: report.reqid };
-  const end = readRunEnd(told, "never-ran");
+  const end = readLastEnd(told, "never-ran");
   return { ...head, ...end, ...rest, ...(ended === undefined ? {} : { ended }) };
 }
 

@@ -1,6 +1,6 @@
 /** The result of a run on one host: from an answer, a refusal, or no answer. */
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
-import { readRunEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
+import { readLastEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import { runReply } from "../../core/wire/messages/run-reply.ts";
 import { answerOf } from "../fleet/answer.ts";
@@ -26,7 +26,7 @@ export function hostResult(run: Run, outcome: HostOutcome, progress: RunProgress
     const { exit, stdout, stderr, error, state, ...rest } = answer.data;
     // The order of docs/PROTOCOL.md, section 5: scripts grep for `"script":"...","exit":0`.
     const head = { host, script: run.script, exit, stdout, stderr, rtt, reqid: run.reqid };
-    return { ...head, ...readRunEnd(answer.data, "never-ran"), ...rest };
+    return { ...head, ...readLastEnd(answer.data, "never-ran"), ...rest };
   }
   const state = answer.kind === "none" ? progress.stateOf(target) : stateOfRefusal(answer.status);
   return withoutResult(run, host, rtt, runEnd(state, answer.why));

@@ -9,7 +9,7 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath } from "./paths.ts";
 import { RECORD_MODE, recordFile, recordJson } from "./run-record.ts";
-import { asResult } from "./stored-run.ts";
+import { resultsOf } from "./stored-run.ts";
 import { readStoredRun } from "./stored-runs.ts";
 
 /** Another amendment takes as long as it takes to write a record. */
@@ -29,7 +29,7 @@ export async function amendRun(
     if (found === undefined || found.alive) return false;
     const { run } = found;
     const news = new Map(told.map((result) => [result.host, result]));
-    const before = new Map(run.results.map((result) => [result.host, asResult(result)]));
+    const before = new Map(resultsOf(run).map((result) => [result.host, result]));
     const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
     const complete =
       results.length === run.hosts.length && !results.some(({ state }) => goesOn(state));

@@ -6,16 +6,17 @@ import { requirePlain } from "../../system/files/plain-file.ts";
 
 /**
  * `version` is the record file's (system/files/file-version.ts); times are in milliseconds. A damaged record has no
- * script, and a host without a result has no state. `name` is the host's name for lookups.
+ * script, and a host without a result has neither state nor `failed`. `name` is the host's name for lookups.
  */
 const SCHEMA = `
 CREATE TABLE run (
   reqid TEXT PRIMARY KEY, version TEXT NOT NULL, touched INTEGER NOT NULL, began INTEGER NOT NULL,
-  script TEXT, submitter TEXT, started TEXT, completed TEXT, complete INTEGER
+  script TEXT, submitter TEXT, started TEXT, completed TEXT, silent INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX run_began ON run (began);
 CREATE TABLE run_host (
   reqid TEXT, position INTEGER, host TEXT NOT NULL, name TEXT NOT NULL, state TEXT, exit INTEGER,
+  failed INTEGER,
   PRIMARY KEY (reqid, position)
 ) WITHOUT ROWID;
 CREATE INDEX run_host_name ON run_host (name, reqid);

@@ -2,6 +2,7 @@
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { dropUndefined } from "../../core/json.ts";
+import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { ListedHost, ListedRun, RunFilter } from "./ports/runs.ts";
 import { LOST_AFTER_MS } from "./run-record.ts";
@@ -13,15 +14,16 @@ interface RunRow {
   readonly submitter: string;
   readonly started: string;
   readonly completed: string | null;
-  readonly over: number;
   readonly touched: number;
 }
 
+type HostRow = Omit<ListedHost, "failed"> & { readonly failed: number };
+
 /** A run whose record is no longer touched has lost its process, as in stored-runs.ts. */
-const OVER = "(run.complete OR run.touched < $lost)";
-const STATE = `coalesce(run_host.state, iif(${OVER}, 'unknown', 'running'))`;
-/** Whatever is over on the host, and did not end with 0. */
-const FAILED = `(${STATE} NOT IN ('queued', 'running') AND exit IS NOT 0)`;
+const STATE =
+  "coalesce(run_host.state, iif(run.silent OR run.touched < $lost, 'unknown', 'running'))";
+/** Whatever is over on the host, and is no success. */
+const FAILED = `(${STATE} NOT IN ('queued', 'running') AND coalesce(run_host.failed, TRUE))`;
 
 /** @returns the runs, and how many records are damaged */
 export function listIndexed(
@@ -38,12 +40,12 @@ export function listIndexed(
   // Records say the second in which a run began: among those of one, the last to be written comes first.
   const found = index
     .query<RunRow, SQLQueryBindings>(
-      `SELECT reqid, script, submitter, started, completed, touched, ${OVER} AS over FROM run
+      `SELECT reqid, script, submitter, started, completed, touched FROM run
       WHERE ${conditions.join(" AND ")} ORDER BY began DESC, touched DESC, reqid DESC LIMIT $limit`,
     )
     .all({ ...times, ...values });
-  const hosts = index.query<ListedHost, SQLQueryBindings>(
-    `SELECT host, ${STATE} AS state, exit FROM run JOIN run_host USING (reqid)
+  const hosts = index.query<HostRow, SQLQueryBindings>(
+    `SELECT host, ${STATE} AS state, exit, ${FAILED} AS failed FROM run JOIN run_host USING (reqid)
     WHERE reqid = $reqid ORDER BY position`,
   );
   const damaged = index
@@ -52,11 +54,13 @@ export function listIndexed(
     )
     .get({ $kept: times.$kept });
   return {
-    runs: found.map(({ over, touched, completed, ...run }) => ({
-      ...run,
-      completed: completed ?? (over ? isoSeconds(new Date(touched)) : null),
-      hosts: hosts.all({ $reqid: run.reqid, $lost: times.$lost }),
-    })),
+    runs: found.map(({ touched, completed, ...run }) => {
+      const ofRun = hosts
+        .all({ $reqid: run.reqid, $lost: times.$lost })
+        .map((host) => ({ ...host, failed: host.failed !== 0 }));
+      const end = ofRun.some(({ state }) => goesOn(state)) ? null : isoSeconds(new Date(touched));
+      return { ...run, completed: end && (completed ?? end), hosts: ofRun };
+    }),
     damaged: damaged?.count ?? 0,
   };
 }
@@ -67,11 +71,14 @@ interface Conditions {
 }
 
 function conditionsOf(filter: RunFilter): Conditions {
-  const { limit, host, script, submitter, state, failed, since } = filter;
+  const { limit, host, script, submitter, notBy, state, failed, since } = filter;
   const conditions = ["script IS NOT NULL", "touched >= $kept"];
   const ofHost: string[] = [];
   if (script !== undefined) conditions.push("script = $script");
   if (submitter !== undefined) conditions.push("submitter = $submitter");
+  if (notBy !== undefined) {
+    conditions.push("submitter NOT IN (SELECT value FROM json_each($notBy))");
+  }
   if (since !== undefined) conditions.push("began >= $since");
   if (host !== undefined) ofHost.push("name = $name");
   if (state !== undefined) ofHost.push(`${STATE} = $state`);
@@ -84,6 +91,7 @@ function conditionsOf(filter: RunFilter): Conditions {
     $limit: limit,
     $script: script,
     $submitter: submitter,
+    $notBy: notBy === undefined ? undefined : JSON.stringify(notBy),
     $since: since?.getTime(),
     $name: host === undefined ? undefined : nameOf(host),
     $state: state,

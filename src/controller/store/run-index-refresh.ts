@@ -109,11 +109,11 @@ class IndexWriter {
         run?.submitter ?? null,
         run?.started ?? null,
         run?.completed ?? null,
-        run?.complete ?? null,
+        run?.silent ?? null,
       );
-    const addHost = this.#index.query("INSERT INTO run_host VALUES (?, ?, ?, ?, ?, ?)");
-    await inSlices((run?.hosts ?? []).entries(), ([position, { host, state, exit }]) => {
-      addHost.run(reqid, position, host, nameOf(host), state, exit);
+    const addHost = this.#index.query("INSERT INTO run_host VALUES (?, ?, ?, ?, ?, ?, ?)");
+    await inSlices((run?.hosts ?? []).entries(), ([position, { host, state, exit, failed }]) => {
+      addHost.run(reqid, position, host, nameOf(host), state, exit, failed);
     });
   }
 }

@@ -1,12 +1,13 @@
 /** What the run index stores of a run: everything but the outputs. */
 import { stat } from "node:fs/promises";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { runFailed } from "../../core/run-result.ts";
 import type { RunState } from "../../core/run-state.ts";
 import { parseIso } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";
 import { readChunks } from "../../system/files/async-files.ts";
 import { fileError } from "../../system/files/files.ts";
-import { asResult, type StoredRun, storedRun } from "./stored-run.ts";
+import { resultsOf, type StoredRun, storedRun } from "./stored-run.ts";
 
 export interface RunSummary {
   readonly script: string;
@@ -14,7 +15,8 @@ export interface RunSummary {
   /** As in the record. */
   readonly started: string;
   readonly completed: string | null;
-  readonly complete: boolean;
+  /** Nobody waits for its hosts any more. */
+  readonly silent: boolean;
   /** When it was started, in milliseconds; if that is unknown, when it was completed or last written. */
   readonly began: number;
   readonly hosts: readonly HostSummary[];
@@ -25,6 +27,7 @@ export interface HostSummary {
   /** Null without a result. */
   readonly state: RunState | null;
   readonly exit: number | null;
+  readonly failed: boolean | null;
 }
 
 /** `touched` is when the record was last written, in milliseconds. */
@@ -55,7 +58,7 @@ export async function readRunSummary(file: string): Promise<ReadSummary> {
 }
 
 function summaryOf(stored: StoredRun, touched: number): RunSummary {
-  const { script, submitter, started, complete, completed = null } = stored;
+  const { script, submitter, started, complete, completed = null, writer } = stored;
   const done = new Set(stored.results.map(({ host }) => host));
   const missing = stored.hosts.filter((host) => !done.has(host));
   return {
@@ -63,11 +66,14 @@ function summaryOf(stored: StoredRun, touched: number): RunSummary {
     submitter,
     started,
     completed,
-    complete,
+    silent: complete || writer === null,
     began: (parseIso(started) ?? parseIso(completed ?? ""))?.getTime() ?? touched,
     hosts: [
-      ...stored.results.map(asResult).map(({ host, state, exit }) => ({ host, state, exit })),
-      ...missing.map((host) => ({ host, state: null, exit: null })),
+      ...resultsOf(stored).map((result) => {
+        const { host, state, exit } = result;
+        return { host, state, exit, failed: runFailed(result) };
+      }),
+      ...missing.map((host) => ({ host, state: null, exit: null, failed: null })),
     ],
   };
 }

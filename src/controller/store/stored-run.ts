@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { CtrlExecError } from "../../core/errors.ts";
 import { runReport } from "../../core/run-report.ts";
 import { type RunResult, runResult } from "../../core/run-result.ts";
-import { readRunEnd } from "../../core/run-state.ts";
+import { readLastEnd, readRunEnd } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { exitNumber } from "../../core/wire/messages/run-reply.ts";
 import { PiecedText } from "../../core/wire/pieced-text.ts";
@@ -77,7 +77,10 @@ export function parseStoredRun(content: unknown, reqid: string): StoredRun {
   }
 }
 
-export function asResult(stored: z.output<typeof storedResult>): RunResult {
-  const { state, error, ...rest } = stored;
-  return { ...rest, ...readRunEnd(stored, "unknown") };
+export function resultsOf({ complete, results }: StoredRun): RunResult[] {
+  const readEnd = complete ? readLastEnd : readRunEnd;
+  return results.map((stored) => {
+    const { state, error, ...rest } = stored;
+    return { ...rest, ...readEnd(stored, "unknown") };
+  });
 }

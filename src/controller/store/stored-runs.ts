@@ -14,7 +14,7 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
-import { asResult, parseStoredRun, type StoredRun } from "./stored-run.ts";
+import { parseStoredRun, resultsOf, type StoredRun } from "./stored-run.ts";
 
 /** For a host in a record without a result. Records do not say which hosts had been asked. */
 const LOST = {
@@ -103,7 +103,7 @@ export async function readStoredRun(
 
 function reportOf({ run, silent, touched }: FoundRun): RunReportSoFar {
   const { reqid, script, hosts, submitter, started } = run;
-  const results = run.results.map(asResult);
+  const results = resultsOf(run);
   const answered = new Set(results.map(({ host }) => host));
   const missing = hosts.filter((host) => !answered.has(host));
   // Complete or not, a host without a result is not a success.

@@ -59,8 +59,8 @@ test("--json has every host", async () => {
       started: expect.stringMatching(/^\d{4}-.*Z$/),
       completed: expect.stringMatching(/^\d{4}-.*Z$/),
       hosts: [
-        { host: "web-01", state: "ended", exit: 0 },
-        { host: "db-01", state: "ended", exit: 0 },
+        { host: "web-01", state: "ended", exit: 0, failed: false },
+        { host: "db-01", state: "ended", exit: 0, failed: false },
       ],
     },
   ]);

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { RUN_STATES, readRunEnd, stateOfRefusal } from "../../../src/core/run-state.ts";
+import {
+  RUN_STATES,
+  readLastEnd,
+  readRunEnd,
+  stateOfRefusal,
+} from "../../../src/core/run-state.ts";
 
 describe("a state that is told", () => {
   test.each(["ended", "never-ran", "unknown"] as const)("%s is taken", (state) => {
@@ -104,6 +109,16 @@ describe("0.8 and 1.0 tell none", () => {
     expect(readRunEnd(told, "never-ran").state).toBe("never-ran");
     expect(readRunEnd(told, "unknown").state).toBe("unknown");
   });
+});
+
+test("a result of an agent whose script has not ended is no result", () => {
+  for (const state of ["queued", "running"]) {
+    expect(readLastEnd({ exit: 0, state }, "never-ran")).toEqual({
+      state: "unknown",
+      error: "the agent says that the script has not ended",
+    });
+  }
+  expect(readLastEnd({ exit: -1, state: "lost", error: "x" }, "never-ran").state).toBe("lost");
 });
 
 test("an agent refuses before it runs anything; a fault may come afterwards", () => {

@@ -51,6 +51,8 @@ export interface RunFilter {
   readonly host?: string | undefined;
   readonly script?: string | undefined;
   readonly submitter?: string | undefined;
+  /** Leaves out what these have submitted. */
+  readonly notBy?: readonly string[] | undefined;
   /** The state of at least one of its hosts; of `host` if that is given. */
   readonly state?: RunState | undefined;
   /** Something went wrong on at least one of its hosts; on `host` if that is given. */
@@ -77,6 +79,8 @@ export interface ListedHost {
   readonly state: RunState;
   /** Null without a result. */
   readonly exit: number | null;
+  /** As `run` and `status` judge it; false while it runs. */
+  readonly failed: boolean;
 }
 
 export interface ListedRuns {

@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 import { howItWent, runsTable } from "../../../../src/cli/render/run-list.ts";
 import type { ListedHost } from "../../../../src/controller/store/ports/runs.ts";
 
-const ok: ListedHost = { host: "web-01", state: "ended", exit: 0 };
-const failed: ListedHost = { host: "web-02", state: "ended", exit: 3 };
-const running: ListedHost = { host: "web-03", state: "running", exit: null };
-const unknown: ListedHost = { host: "web-04", state: "unknown", exit: -1 };
-const refused: ListedHost = { host: "web-05", state: "never-ran", exit: -1 };
+const ok: ListedHost = { host: "web-01", state: "ended", exit: 0, failed: false };
+const failed: ListedHost = { host: "web-02", state: "ended", exit: 3, failed: true };
+const running: ListedHost = { host: "web-03", state: "running", exit: null, failed: false };
+const unknown: ListedHost = { host: "web-04", state: "unknown", exit: -1, failed: true };
+const refused: ListedHost = { host: "web-05", state: "never-ran", exit: -1, failed: true };
 
 test.each<[readonly ListedHost[], string, string]>([
   [[ok, ok], "2/2", "ok"],

@@ -20,6 +20,7 @@ import { openFileStore } from "../../../../src/controller/store/file-store.ts";
 import { lockPath, paths } from "../../../../src/controller/store/paths.ts";
 import type { ListedRuns, RunFilter } from "../../../../src/controller/store/ports/runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
+import { runFailed } from "../../../../src/core/run-result.ts";
 import { takeLock } from "../../../../src/system/files/lock.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -124,8 +125,8 @@ describe("the list of runs", () => {
           started: "2026-01-01T00:00:01Z",
           completed: "2026-01-01T00:00:09Z",
           hosts: [
-            { host: "web-02", state: "never-ran", exit: -1 },
-            { host: "web-01", state: "ended", exit: 0 },
+            { host: "web-02", state: "never-ran", exit: -1, failed: true },
+            { host: "web-01", state: "ended", exit: 0, failed: false },
           ],
         },
       ],
@@ -198,6 +199,58 @@ describe("the list of runs", () => {
       status?.results.map(({ host, state }) => [host, state]) ?? [],
     );
     expect(await runs.list({ limit: 1, state: "running" })).toMatchObject({ runs: [] });
+  });
+
+  test("calls a run failed where its status does, whatever its exit status is", async () => {
+    using stage = new Stage();
+    const ends = [
+      {},
+      { exit: 3 },
+      { error: "script timed out" },
+      { timed_out: true },
+      { signal: "SIGKILL" },
+      ...["never-ran", "unknown", "lost", "running", "queued", "later"].map((state) => ({ state })),
+    ];
+    for (const [number, end] of ends.entries()) {
+      stage.record(number, { results: [result("web-01", end)] });
+    }
+    const { runs } = await stage.open();
+    expect(idsOf(await runs.list({ limit: 20, failed: true })).sort()).toEqual(
+      ends
+        .map((_, number) => number)
+        .slice(1)
+        .sort(),
+    );
+    const account = new ReplyBudget(2 ** 30).open();
+    for (const { reqid, hosts } of (await runs.list(ALL)).runs) {
+      const [result] = (await runs.read(reqid, account))?.results ?? [];
+      expect(hosts[0]?.failed).toBe(result === undefined || runFailed(result));
+    }
+  });
+
+  test("has nothing running in a run that is over, unless its agent said so, as its status does", async () => {
+    using stage = new Stage();
+    const two = { hosts: ["web-01", "web-02"], results: [result("web-01", { state: "running" })] };
+    const open = { ...two, complete: false, completed: null };
+    stage.record(1, two);
+    age(stage.record(2, open), 90);
+    stage.record(3, { ...open, writer: null });
+    stage.record(4, open);
+    const { runs } = await stage.open();
+    const listed = (await runs.list(ALL)).runs;
+    expect(listed.map(({ hosts }) => hosts.map(({ state }) => state))).toEqual([
+      ["running", "running"],
+      ["running", "unknown"],
+      ["running", "unknown"],
+      ["unknown", "unknown"],
+    ]);
+    for (const { reqid, completed, hosts } of listed) {
+      const status = await runs.read(reqid, new ReplyBudget(2 ** 30).open());
+      expect(completed).toBe(status?.completed ?? null);
+      const told = status?.results.map(({ host, state }) => [host, state]) ?? [];
+      expect(hosts.map(({ host, state }) => [host, state]).slice(0, told.length)).toEqual(told);
+    }
+    expect(idsOf(await runs.list({ limit: 9, state: "running" }))).toEqual([4, 3, 2]);
   });
 
   test("has records of 0.8 and 1.0", async () => {

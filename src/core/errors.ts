@@ -78,12 +78,15 @@ export class DeniedError extends CtrlExecError {
   readonly reason: string;
   /** 1 generic, 2 bad credentials, 3 insufficient privilege. */
   readonly hookCode: 1 | 2 | 3;
+  /** False if there is a hook, and it gave no answer that means anything. */
+  readonly decided: boolean;
 
-  constructor(reason: string, hookCode: 1 | 2 | 3, hint?: string) {
+  constructor(reason: string, hookCode: 1 | 2 | 3, hint?: string, decided = true) {
     super("denied", `Denied: ${reason}`, hint === undefined ? {} : { hint });
     this.name = "DeniedError";
     this.reason = reason;
     this.hookCode = hookCode;
+    this.decided = decided;
   }
 }
 

@@ -102,6 +102,8 @@ export type AuthDecision =
       readonly code: 1 | 2 | 3;
       /** True if the hook failed instead of deciding: logged as an error. */
       readonly broken: boolean;
+      /** The hook ended with a code that has no meaning: it may be broken, too. */
+      readonly unclear?: true;
       /** Only for this host's administrator: what is wrong with the hook, and how to correct it. */
       readonly fault?: HookFault;
     };
@@ -177,7 +179,7 @@ function decideExit(code: number): AuthDecision {
   if (code === 1) return refuse("denied", 1, false);
   if (code === 2) return refuse("bad credentials", 2, false);
   if (code === 3) return refuse("insufficient privilege", 3, false);
-  return refuse(`hook exited ${code}`, 1, false);
+  return { ...refuse(`hook exited ${code}`, 1, false), unclear: true };
 }
 
 function refuse(reason: string, code: 1 | 2 | 3, broken: boolean) {

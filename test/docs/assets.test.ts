@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { ASSETS } from "../../src/cli/controller/assets.ts";
-import { hookInput } from "../../src/core/hook.ts";
+import { type HookAction, hookInput } from "../../src/core/hook.ts";
 import { ROOT } from "../support/documents.ts";
 import { TestFolder } from "../support/folder.ts";
 
@@ -197,6 +197,7 @@ describe("the auth hook example", () => {
   const hash = (token: string) => new Bun.CryptoHasher("sha256").update(token).digest("hex");
 
   interface Asked {
+    readonly action?: HookAction;
     readonly script?: string;
     readonly args?: readonly string[];
     readonly username?: string;
@@ -208,9 +209,10 @@ describe("the auth hook example", () => {
   /** As a hook is asked, its variables left out: it is told everything on its standard input. */
   function decide(asked: Asked, tokens?: Tokens): number | null {
     const { script = "", args = [], username = "", token = "", via = "cli", submitter } = asked;
+    const { action = script === "" ? "ping" : "run" } = asked;
     const time = new Date("2025-01-15T12:00:00Z");
     const request = { script, args, username, token, sourceIp: "127.0.0.1", time, via, submitter };
-    return decideText(hookInput({ action: "run", hosts: ["web-01"], ...request }), tokens);
+    return decideText(hookInput({ action, hosts: ["web-01"], ...request }), tokens);
   }
 
   /** A file's text, or who puts something in its place. */
@@ -267,6 +269,16 @@ describe("the auth hook example", () => {
     expect(ask("t1", "")).toBe(0);
   });
 
+  test("a token for some scripts passes without a script only with words that are known", () => {
+    for (const action of ["ping", "api", "read"] as const) {
+      expect(decide({ action, token: "t1" }, tokens)).toBe(0);
+    }
+    const later = '{"action":"later","script":"","username":"","token":';
+    expect(decide({ action: "run", token: "t1" }, tokens)).toBe(3);
+    expect(decideText(`${later}"t1"}`, tokens)).toBe(3);
+    expect(decideText(`${later}"t2"}`, tokens)).toBe(0);
+  });
+
   test.each(["cli", "api"] as const)("%s: a token without a user is its user's", (via) => {
     expect(decide({ token: "t1", via }, tokens)).toBe(0);
     expect(decide({ token: "t1", script: "backup", via }, tokens)).toBe(0);
@@ -307,7 +319,9 @@ describe("the auth hook example", () => {
     ["no user", '{"script":"backup","token":"t1"}'],
     ["no token", '{"script":"backup","username":"alice"}'],
   ])("T67 a good token lets no request pass that has %s", (_, input) => {
-    expect(decideText('{"script":"","username":"alice","token":"t1"}', tokens)).toBe(0);
+    expect(decideText('{"action":"api","script":"","username":"alice","token":"t1"}', tokens)).toBe(
+      0,
+    );
     expect(decideText(input, tokens)).toBe(2);
   });
 

@@ -26,6 +26,8 @@ export interface Caller {
   readonly foreignHost?: string | undefined;
 }
 
+type Refusal = Extract<AuthDecision, { allowed: false }>;
+
 export interface AuthRequest {
   readonly action: HookAction;
   readonly script: string;
@@ -43,21 +45,51 @@ export async function authorize(
   caller: Caller,
   request: AuthRequest,
 ): Promise<void> {
-  const { config, log } = controller;
-  const hook = config.auth_hook;
   const decision = await decide(controller, caller, request);
+  note(controller, caller, request, decision);
+  if (!decision.allowed) throw refusal(controller, caller, decision);
+}
+
+/**
+ * For one of many things that a caller, who has been authorised, may or may not see. What is hidden is nothing
+ * that the caller has tried, so it is not logged.
+ *
+ * @throws DeniedError if the hook gave no decision
+ */
+export async function maySee(
+  controller: HostContext,
+  caller: Caller,
+  request: AuthRequest,
+): Promise<boolean> {
+  const decision = await decide(controller, caller, request);
+  if (decision.allowed) return true;
+  const refused = refusal(controller, caller, decision);
+  if (refused.decided) return false;
+  note(controller, caller, request, decision);
+  throw refused;
+}
+
+function note(
+  { config, log }: HostContext,
+  caller: Caller,
+  request: AuthRequest,
+  decision: AuthDecision,
+): void {
   logDecision(log, decision, {
     authaction: request.action,
-    hook,
+    hook: config.auth_hook,
     host: caller.foreignHost,
     ip: caller.sourceIp,
     origin: caller.origin,
     reqid: caller.requestId,
     user: caller.username,
   });
-  if (decision.allowed) return;
-  const { reason, code, broken, fault } = decision;
-  throw new DeniedError(reason, code, broken ? brokenHint(hook, fault) : askedFor(caller));
+}
+
+function refusal({ config }: HostContext, caller: Caller, decision: Refusal): DeniedError {
+  const { reason, code, broken, unclear, fault } = decision;
+  const hint = broken ? brokenHint(config.auth_hook, fault) : askedFor(caller);
+  return new DeniedError(reason, code, hint, !broken && !unclear);
 }
 
 async function decide(

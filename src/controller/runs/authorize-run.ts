@@ -34,7 +34,7 @@ export async function authorizeRun(
   try {
     await ask(submitter);
   } catch (refused) {
-    if (submitter === "" || !(refused instanceof DeniedError)) throw refused;
+    if (submitter === "" || !(refused instanceof DeniedError && refused.decided)) throw refused;
     // If this is refused too, the caller may see no runs; otherwise this run is another's.
     await ask("");
     throw noSuchRun(reqid);

@@ -1,14 +1,18 @@
 /** The recorded runs that a caller may see, for `list-runs`. */
-import { DeniedError } from "../../core/errors.ts";
-import { authorize, type Caller } from "../access/authorize.ts";
+import { authorize, type Caller, maySee } from "../access/authorize.ts";
 import type { HostContext } from "../store/host.ts";
 import type { ListedRuns, RunFilter } from "../store/ports/runs.ts";
 
+/** After so many refusals no further name but the caller's own is asked about, and their runs are left out. */
+const MAX_REFUSALS = 100;
+
 /**
  * The hook is asked whether the caller may see runs at all, then once for each name under which the listed ones
- * were submitted; runs that it hides from this caller are left out (T25).
+ * were submitted; runs that it hides from this caller are left out (T25), and do not count against the limit,
+ * which would say how many there are.
  *
- * @throws CtrlExecError `denied` if the caller may see no runs; `storage` or `busy` if they cannot be read
+ * @throws DeniedError if the caller may see no runs, or the hook gave no decision
+ * @throws CtrlExecError `storage` or `busy` if they cannot be read
  */
 export async function listRuns(
   host: HostContext,
@@ -17,15 +21,21 @@ export async function listRuns(
 ): Promise<ListedRuns> {
   const question = { action: "read", script: "", hosts: [], args: [] } as const;
   await authorize(host, caller, { ...question, submitter: "" });
-  const listed = await host.store.runs.list(filter);
+  // The first question was about runs of which nobody knows who submitted them, too.
+  const shown = new Set([""]);
   const hidden = new Set<string>();
-  for (const submitter of new Set(listed.runs.map((run) => run.submitter))) {
-    try {
-      if (submitter !== "") await authorize(host, caller, { ...question, submitter });
-    } catch (refused) {
-      if (!(refused instanceof DeniedError)) throw refused;
-      hidden.add(submitter);
+  const ask = async (submitter: string) => {
+    if (shown.has(submitter) || hidden.has(submitter)) return;
+    const isAsked = submitter === caller.username || hidden.size < MAX_REFUSALS;
+    const may = isAsked && (await maySee(host, caller, { ...question, submitter }));
+    (may ? shown : hidden).add(submitter);
+  };
+  for (let limit = filter.limit; ; limit *= 2) {
+    const listed = await host.store.runs.list({ ...filter, limit, notBy: [...hidden] });
+    for (const { submitter } of listed.runs) await ask(submitter);
+    const runs = listed.runs.filter(({ submitter }) => shown.has(submitter));
+    if (runs.length >= filter.limit || listed.runs.length < limit) {
+      return { ...listed, runs: runs.slice(0, filter.limit) };
     }
   }
-  return { ...listed, runs: listed.runs.filter(({ submitter }) => !hidden.has(submitter)) };
 }

@@ -22,7 +22,10 @@ function field<Kind extends keyof Kinds>(kind: Kind, meaning: string): Field<Kin
 export const FIELDS = {
   agent: field("text", "a managed host, by the name that it is or asks to be registered under"),
   agents: field("number", "how many hosts are registered"),
-  authaction: field("text", "what was asked for: `run`, `ping`, `discovery` or `api`"),
+  authaction: field(
+    "text",
+    "what was asked for: `run`, `ping`, `discovery`, `api`, or `read` for runs that were recorded",
+  ),
   bind: field("text", "the address that it listens on"),
   by: field("text", "who called with rights that were lent, as the lender tells it"),
   bytes: field("number", "how many bytes"),

@@ -1,29 +1,31 @@
 /** Whose runs somebody is shown. */
 import { expect, test } from "bun:test";
 import { listRuns } from "../../../../src/controller/runs/list-runs.ts";
+import { isoSeconds } from "../../../../src/core/time.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
 const ALL = { limit: 10 };
+const FEW = ["alice", "bob", "alice", ""];
 
-async function fleetWithRuns(hook: string): Promise<LocalFleet> {
+/** @param submitters of the runs ...a1, ...a2 and so on, the newest last */
+async function fleetWithRuns(hook: string, submitters: readonly string[] = FEW) {
   const fleet = await LocalFleet.bare();
   const file = fleet.folder.script("hook", hook);
-  Object.assign(fleet.controller, { config: { ...fleet.controller.config, auth_hook: file } });
-  for (const [reqid, submitter] of [
-    ["00000000000000a1", "alice"],
-    ["00000000000000a2", "bob"],
-    ["00000000000000a3", "alice"],
-    ["00000000000000a4", ""],
-  ] as const) {
-    const facts = { reqid, script: "deploy", hosts: ["web-01"], submitter, token: "" };
-    await (await fleet.controller.store.runs.begin(facts, true)).close();
+  const { config } = fleet.controller;
+  Object.assign(fleet.controller, { config: { ...config, auth_hook: file } });
+  for (const [position, submitter] of submitters.entries()) {
+    const reqid = (0xa1 + position).toString(16).padStart(16, "0");
+    const started = isoSeconds(new Date(1_767_225_600_000 + position * 1000));
+    const run = { reqid, submitter, script: "deploy", hosts: ["web-01"], results: [], started };
+    const record = JSON.stringify({ ...run, completed: started, complete: true });
+    fleet.folder.write(`control/state/runs/${reqid}.json`, record, 0o640);
   }
   return fleet;
 }
 
-async function seen(fleet: LocalFleet): Promise<string[]> {
-  const { runs } = await listRuns(fleet.controller, CALLER, ALL);
-  return runs.map(({ reqid }) => reqid.slice(-2)).sort();
+async function seen(fleet: LocalFleet, limit = 10): Promise<string[]> {
+  const { runs } = await listRuns(fleet.controller, CALLER, { limit });
+  return runs.map(({ reqid }) => reqid.slice(-2)).reverse();
 }
 
 test("T25 runs that the hook hides from the caller are left out", async () => {
@@ -41,4 +43,50 @@ test("the hook is asked once for each submitter", async () => {
   expect(await seen(fleet)).toHaveLength(4);
   const asked = await Bun.file(fleet.folder.join("hook.asked")).text();
   expect(asked.split("\n").slice(0, -1).sort()).toEqual(["", "alice", "bob"]);
+});
+
+test("T25 hidden runs take no place in the list, so that nobody can count them", async () => {
+  const others = Array.from({ length: 30 }, (_, number) => `user-${number}`);
+  await using fleet = await fleetWithRuns('case "$ENVEXEC_SUBMITTER" in user-*) exit 1; esac', [
+    "alice",
+    "alice",
+    ...others,
+  ]);
+  expect(await seen(fleet, 2)).toEqual(["a1", "a2"]);
+  expect(await seen(fleet, 1)).toEqual(["a2"]);
+});
+
+test("the hook is not asked about more than a hundred users whose runs it hides, and always about one's own", async () => {
+  const others = Array.from({ length: 120 }, (_, number) => `user-${number}`);
+  await using fleet = await fleetWithRuns(
+    'echo "$ENVEXEC_SUBMITTER" >> "$0.asked"; case "$ENVEXEC_SUBMITTER" in user-*) exit 1; esac',
+    [CALLER.username, "zoe", ...others],
+  );
+  expect(await seen(fleet)).toEqual(["a1"]);
+  const asked = await Bun.file(fleet.folder.join("hook.asked")).text();
+  expect(asked.trimEnd().split("\n")).toHaveLength(102);
+});
+
+test.each([
+  ["is killed", "kill -9 $$", /killed by SIGKILL/],
+  ["ends with a status that means nothing", "exit 255", /exited 255/],
+])(
+  "T24 a hook that %s at its second question hides nothing: it is refused",
+  async (_, fault, why) => {
+    await using fleet = await fleetWithRuns(`test -z "$ENVEXEC_SUBMITTER" || ${fault}`);
+    await expect(listRuns(fleet.controller, CALLER, ALL)).rejects.toThrow(why);
+  },
+);
+
+test("T24 a hook that has gone before its second question hides nothing", async () => {
+  await using fleet = await fleetWithRuns('rm "$0"');
+  const refused = expect(listRuns(fleet.controller, CALLER, ALL)).rejects;
+  await refused.toMatchObject({ code: "denied", decided: false });
+  expect(fleet.log.of("auth")).toMatchObject([{ level: "info" }, { level: "err" }]);
+});
+
+test("what is hidden is no attempt, and not logged; the caller's question is, once", async () => {
+  await using fleet = await fleetWithRuns('test "$ENVEXEC_SUBMITTER" != bob');
+  await seen(fleet);
+  expect(fleet.log.of("auth")).toMatchObject([{ fields: { RESULT: "pass" } }]);
 });

@@ -20,3 +20,14 @@ test.each([
     code,
   });
 });
+
+test("T24 a hook that breaks at its first question does not make another's run look as if there were none", async () => {
+  await using fleet = await LocalFleet.bare();
+  const hook = fleet.folder.script("hook", 'test -z "$ENVEXEC_SUBMITTER" || kill -9 $$');
+  const { config } = fleet.controller;
+  const controller = { ...fleet.controller, config: { ...config, auth_hook: hook } };
+  const record = { reqid: REQID, submitter: "alice", script: "x", hosts: ["a"], results: [] };
+  fleet.folder.write(`control/state/runs/${REQID}.json`, JSON.stringify(record));
+  const shown = expect(showRun(controller, CALLER, { reqid: REQID, live: true })).rejects;
+  await shown.toMatchObject({ code: "denied", reason: "hook killed by SIGKILL" });
+});

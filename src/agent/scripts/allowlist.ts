@@ -1,5 +1,11 @@
 /** The allowlist: the names that a controller may run, the file of each, and its options. */
-import { type RawValue, readSettings } from "../../core/config/conf-syntax.ts";
+import {
+  confLines,
+  isUtf16,
+  type RawValue,
+  readSettings,
+  strangeIn,
+} from "../../core/config/conf-syntax.ts";
 import { MAX_TIMER_SECONDS } from "../../core/config/config-fields.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { isScriptName, SCRIPT_NAME_RULE } from "../../core/script-name.ts";
@@ -78,12 +84,12 @@ interface Entry {
 }
 
 function confEntries(text: string): Entry[] {
-  return text
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/)
-    .map((rawLine, index) => ({ shown: rawLine.trim(), line: index + 1 }))
-    .filter(({ shown }) => shown !== "" && !shown.startsWith("#"))
-    .map(({ shown, line }) => ({ shown, line, read: () => readLine(shown) }));
+  if (isUtf16(text))
+    return [{ line: 1, shown: "", read: () => "it is in UTF-16; save it in UTF-8" }];
+  return confLines(text)
+    .map((raw, index) => ({ shown: raw.trim(), strange: strangeIn(raw), line: index + 1 }))
+    .filter(({ shown, strange }) => strange !== undefined || !/^(?:#|$)/.test(shown))
+    .map(({ shown, strange, line }) => ({ shown, line, read: () => strange ?? readLine(shown) }));
 }
 
 /** `name = /absolute/path option=value ...` */

@@ -27,19 +27,44 @@ export interface RawEntry {
 
 /** @param file named in errors; its ending selects the syntax */
 export async function readSettings(file: string, text: string): Promise<RawSettings> {
+  if (isUtf16(text)) {
+    throw new CtrlExecError("config", `Cannot read ${file}: it is in UTF-16; save it in UTF-8`);
+  }
   return file.endsWith(".toml") ? await readToml(file, text) : readConf(file, text);
+}
+
+/** As UTF-8, a mark of UTF-16 at the beginning is no text, and every other byte of plain text is zero. */
+export function isUtf16(text: string): boolean {
+  return text.startsWith("\ufffd\ufffd") || text.slice(0, 2).includes("\0");
+}
+
+/** The lines of a .conf file: the first, and what is behind each LF or CRLF. */
+export function confLines(text: string): string[] {
+  return text.replace(/^\ufeff/, "").split(/\r?\n|\r$/);
+}
+
+/**
+ * What must not stand in a line. Editors show some of it as the end of a line: behind `# comment`, a setting
+ * would look as if it were in force (T28).
+ *
+ * @returns undefined, or what is wrong with the line
+ */
+export function strangeIn(line: string): string | undefined {
+  const [found] = /(?!\t)[\p{Cc}\p{Zl}\p{Zp}]/u.exec(line) ?? [];
+  if (found === undefined) return undefined;
+  const code = found.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+  return `the character U+${code} may not be in a line; lines end in LF or CRLF`;
 }
 
 function readConf(file: string, text: string): RawSettings {
   const keys = new Map<string, RawEntry>();
   const sections = new Map<string, RawSection>();
   let current = keys;
-  for (const [index, rawLine] of text
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/)
-    .entries()) {
-    const line = rawLine.trim();
+  for (const [index, rawLine] of confLines(text).entries()) {
     const number = index + 1;
+    const strange = strangeIn(rawLine);
+    if (strange !== undefined) throw badLine(file, number, strange);
+    const line = rawLine.trim();
     if (line === "" || line.startsWith("#")) continue;
     const header = /^\[([A-Za-z0-9_-]+)\]$/.exec(line);
     if (header?.[1] !== undefined) {

@@ -8,7 +8,7 @@ import {
   type RawValue,
   readSettings,
 } from "./conf-syntax.ts";
-import { slipOf } from "./slips.ts";
+import { decidingSlipOf, slipOf } from "./slips.ts";
 
 /** Something in the file that does not stop the program but deserves a `config-warn` line. */
 export interface ConfigWarning {
@@ -52,8 +52,9 @@ export async function parseConfig<Shape extends z.ZodMiniObject>(
     if (section === undefined) continue;
     values[name] = textRecord(section.keys);
     for (const [key, { line }] of section.keys) {
-      if (!keyNames(schema).includes(key)) continue;
       // After a section header it is not a setting: unnoticed, that would leave allowed_ips open.
+      const names = keyNames(schema);
+      if (!names.includes(key) && decidingSlipOf(key, names) === undefined) continue;
       warnings.push({ key, message: `line ${line} is in [${name}] and sets nothing` });
     }
   }

@@ -2,14 +2,38 @@
 import { lowerAscii } from "../net/host-name.ts";
 import { nearestMatch } from "../text.ts";
 
+/** Without one of these, a program would allow what it was told to refuse. */
+const DECIDING = [
+  "allowed_ips",
+  "api_auth_default",
+  "api_hosts",
+  "auth_hook",
+  "revoked_serials",
+  "script_dirs",
+  "verify_agent_identity",
+];
+
 /**
  * The known name that an unknown one was most likely meant to be. A setting that was mistyped must not be passed
  * over: without its hook or its `allowed_ips`, a program would allow what it was told to refuse (T28).
  *
- * Closer than the guess in a hint has to be: files of other versions have keys that are unknown here.
+ * Closer than the guess in a hint has to be: files of other versions have keys that are unknown here. Those that
+ * decide about power may be further off, or in the middle of other words: `export auth_hook`.
  */
 export function slipOf(typed: string, known: readonly string[]): string | undefined {
   const usual = lowerAscii(typed).replaceAll("-", "_");
   if (known.includes(usual)) return usual;
-  return nearestMatch(usual, known, Math.min(3, Math.max(1, Math.floor(typed.length / 4))));
+  const changes = Math.min(3, Math.max(1, Math.floor(typed.length / 4)));
+  return nearestMatch(usual, known, changes) ?? decidingSlipOf(typed, known);
+}
+
+/** The same among the names that decide about power. */
+export function decidingSlipOf(typed: string, known: readonly string[]): string | undefined {
+  const usual = lowerAscii(typed).replaceAll("-", "_");
+  const deciding = DECIDING.filter((name) => known.includes(name));
+  const words = `_${usual.replaceAll(/[^a-z0-9]+/g, "_")}_`;
+  const changes = Math.min(3, Math.max(1, Math.floor((typed.length + 1) / 3)));
+  return (
+    deciding.find((name) => words.includes(`_${name}_`)) ?? nearestMatch(usual, deciding, changes)
+  );
 }

@@ -22,6 +22,24 @@ test("names and paths, comments and blank lines", async () => {
 });
 
 describe("a bad line is skipped with a warning, and the others stay", () => {
+  test("T28 also one that an editor shows as two", async () => {
+    const text = "# x\ra = /a.sh\r\nb = /b.sh\r\nc = /c.sh\u2028d = /d.sh\n";
+    const { scripts, warnings } = await parseAllowlist("/x/scripts.conf", text);
+    expect([...scripts.keys()]).toEqual(["b"]);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "line 1 skipped: the character U+000D may not be in a line; lines end in LF or CRLF",
+      "line 3 skipped: the character U+2028 may not be in a line; lines end in LF or CRLF",
+    ]);
+  });
+
+  test("T28 a file in UTF-16 is told as such", async () => {
+    const text = Buffer.from("\ufeffa = /a.sh\nb = /b.sh\n", "utf16le").toString();
+    const { warnings } = await parseAllowlist("/x/scripts.conf", text);
+    expect(warnings).toEqual([
+      { key: "", message: "line 1 skipped: it is in UTF-16; save it in UTF-8" },
+    ]);
+  });
+
   test.each([
     ["no =", "nonsense"],
     ["a relative path", "x = scripts/x.sh"],

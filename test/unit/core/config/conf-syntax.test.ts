@@ -56,6 +56,13 @@ describe(".conf", () => {
     });
   });
 
+  test("tabs, and a CR at the very end", async () => {
+    expect(plain(await readSettings("f.conf", "a\t=\t1\r\nb = 2\r"))).toEqual({
+      keys: { a: ["1", 1], b: ["2", 2] },
+      sections: {},
+    });
+  });
+
   test("an empty file", async () => {
     expect(plain(await readSettings("f.conf", ""))).toEqual({ keys: {}, sections: {} });
   });
@@ -72,6 +79,15 @@ describe(".conf", () => {
   });
 
   test.each([
+    ...["\r", "\u0085", "\f", "\v", "\0", "\u001b", "\u2028", "\u2029", "\u007f"].map(
+      (mark): [string, string, string] => [
+        `T28 ${JSON.stringify(mark)} where an editor ends a line`,
+        `a = 1\r\n# x${mark}auth_hook = /x\n`,
+        "Cannot read /x/f.conf: line 2: the character U+",
+      ],
+    ),
+    ["T28 UTF-16", Buffer.from("\ufeffa = 1\n", "utf16le").toString(), "it is in UTF-16; save it"],
+    ["T28 UTF-16 without a mark", Buffer.from("a = 1\n", "utf16le").toString(), "in UTF-16"],
     ["a line without =", "a = 1\nnonsense\n", "Cannot read /x/f.conf: line 2: expected"],
     ["no key", "= 1\n", "Cannot read /x/f.conf: line 1: expected"],
     ["an unclosed header", "[tags\n", "Cannot read /x/f.conf: line 1: expected"],

@@ -19,6 +19,13 @@ describe("T28 a mistyped key stops the program, and names the one that was meant
     ["read_timout", "read_timeout"],
     ["timout", "timeout"],
     ["api_auth_defualt", "api_auth_default"],
+    ["authook", "auth_hook"],
+    ["authhok", "auth_hook"],
+    ["export auth_hook", "auth_hook"],
+    ["set auth_hook", "auth_hook"],
+    ["auth_hook_path", "auth_hook"],
+    ['"auth_hook"', "auth_hook"],
+    ["x-verify-agent-identity", "verify_agent_identity"],
   ])("ctrl-exec.conf, %s", async (typed, meant) => {
     await expect(parseControllerConfig("/etc/x.conf", `\n${typed} = /x\n`)).rejects.toMatchObject({
       code: "config",
@@ -30,6 +37,8 @@ describe("T28 a mistyped key stops the program, and names the one that was meant
     ["prot", "port"],
     ["alowed_ips", "allowed_ips"],
     ["allowed_ip", "allowed_ips"],
+    ["allow_ip", "allowed_ips"],
+    ["network.allowed_ips", "allowed_ips"],
     ["script_dir", "script_dirs"],
     ["revoked_serial", "revoked_serials"],
     ["ratelimit_probe", "rate_limit_probe"],
@@ -63,6 +72,15 @@ describe("T28 a setting in a section that nobody knows stops the program:", () =
   test("a tag may have any name", async () => {
     const { config } = await parseAgentConfig("/etc/x.conf", "[tags]\nport = left\nallowed = x\n");
     expect(config.tags).toEqual({ port: "left", allowed: "x" });
+  });
+
+  test("a tag that may be meant as a hook is told", async () => {
+    const text = "[tags]\nauth_hok = /x\nexport auth_hook = /x\nauthor = me\nrole = web\n";
+    const { warnings } = await parseAgentConfig("/etc/x.conf", text);
+    expect(warnings).toEqual([
+      { key: "auth_hok", message: "line 2 is in [tags] and sets nothing" },
+      { key: "export auth_hook", message: "line 3 is in [tags] and sets nothing" },
+    ]);
   });
 });
 

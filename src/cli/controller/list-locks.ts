@@ -22,10 +22,10 @@ export const listLocks = defineVerb({
       const rows = locks.map(({ host, script, user, pid, since, reqid }) => [
         host,
         script,
-        user,
-        String(pid),
-        since,
-        reqid,
+        user ?? "?",
+        String(pid ?? "?"),
+        since ?? "?",
+        reqid ?? "?",
       ]);
       io.out(renderTable(["HOST", "SCRIPT", "USER", "PID", "SINCE", "REQID"], rows));
       if (rows.length === 0) io.err("No run holds a lock.\n");

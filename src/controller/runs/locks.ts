@@ -13,6 +13,7 @@ import {
 import type { HostContext } from "../store/host.ts";
 import type {
   HeldRunLock,
+  HolderFound,
   RunLockHolder,
   RunLockKey,
   WantedRunLock,
@@ -103,7 +104,7 @@ function holderOf(
 }
 
 /** Who holds which lock; hosts as typed, with the port if two would look the same. */
-export async function listRunLocks({ store }: HostContext): Promise<Omit<RunLockHolder, "port">[]> {
+export async function listRunLocks({ store }: HostContext): Promise<Omit<HolderFound, "port">[]> {
   const holders = await store.locks.holders();
   const labels = labelsOf(holders.map(({ host, port }) => ({ name: host, port })));
   return holders.map(({ port: _, ...holder }, position) => {

@@ -8,12 +8,12 @@ import { ensureFolder, listFiles, readTextIfPresent } from "../../system/files/f
 import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../../system/files/lock.ts";
 import { descriptorLimit, workDescriptors } from "../../system/process/descriptors.ts";
 import type { StoreContext } from "./host.ts";
-import { lockFileName } from "./lock-file-name.ts";
+import { lockFileName, readLockFileName } from "./lock-file-name.ts";
 import { paths } from "./paths.ts";
 import type {
   HeldRunLock,
+  HolderFound,
   LockStore,
-  RunLockHolder,
   RunLockKey,
   TakenLocks,
   WantedRunLock,
@@ -40,18 +40,23 @@ export class FileLocks implements LockStore {
     const folder = this.#folder;
     ensureFolder(folder, 0o750);
     takeDescriptors(wanted.length);
-    const held: HeldLock[] = [];
+    const held: (HeldLock | undefined)[] = [];
     const conflicts: RunLockKey[] = [];
     const giveUp = () => {
-      for (const lock of held) lock.release();
+      for (const lock of held) lock?.release();
       workDescriptors().giveBack(wanted.length);
     };
     try {
-      for (const { key } of wanted) {
-        const lock = tryLock(join(folder, lockFileName(key.host, key.script, key.port)));
-        if (lock === undefined) conflicts.push(key);
-        else held.push(lock);
+      let open = wanted.map(({ key }, at) => ({ key, at }));
+      for (const pause of [0, LOOK_MS]) {
+        if (open.length === 0) break;
+        if (pause > 0) await Bun.sleep(pause);
+        open = open.filter(({ key, at }) => {
+          held[at] = tryLock(join(folder, lockFileName(key.host, key.script, key.port)));
+          return held[at] === undefined;
+        });
       }
+      conflicts.push(...open.map(({ key }) => key));
     } catch (thrown) {
       giveUp();
       throw thrown;
@@ -63,17 +68,15 @@ export class FileLocks implements LockStore {
     wanted.forEach(({ holder }, at) => {
       held[at]?.describe(`${JSON.stringify(holder)}\n`);
     });
-    return { kind: "held", held: held.map(asRunLock) };
+    return { kind: "held", held: held.flatMap((lock) => (lock ? [asRunLock(lock)] : [])) };
   }
 
-  async holders(): Promise<readonly RunLockHolder[]> {
+  async holders(): Promise<readonly HolderFound[]> {
     const folder = this.#folder;
     return listFiles(folder).flatMap((name) => {
       const file = join(folder, name);
-      // The file of a free lock is empty, unless its holder was killed.
-      if (!name.endsWith(".lock") || (readTextIfPresent(file) ?? "") === "") return [];
-      if (!isHeld(file)) return [];
-      return readJsonAs(lockHolder, readTextIfPresent(file) ?? "") ?? [];
+      if (!name.endsWith(".lock") || !isHeld(file)) return [];
+      return readJsonAs(lockHolder, readTextIfPresent(file) ?? "") ?? unwritten(name);
     });
   }
 
@@ -91,6 +94,11 @@ export class FileLocks implements LockStore {
   }
 }
 
+/** On a full disk a holder locks, and cannot say who it is. */
+function unwritten(name: string): HolderFound {
+  return { ...readLockFileName(name), pid: null, user: null, since: null, reqid: null };
+}
+
 function asRunLock(lock: HeldLock): HeldRunLock {
   return {
     async release() {
@@ -103,6 +111,9 @@ function asRunLock(lock: HeldLock): HeldRunLock {
     },
   };
 }
+
+/** Who looks whether a lock is held, takes it for much less than this. */
+const LOOK_MS = 10;
 
 /** A run that holds its locks needs some more descriptors to call its hosts. */
 const MIN_CONNECTIONS = 4;

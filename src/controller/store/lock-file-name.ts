@@ -1,5 +1,8 @@
 /** The name of the lock file for a host and script, unique for each pair (T70). */
 
+import { isIp } from "../../core/net/ip-address.ts";
+import type { RunLockKey } from "./ports/locks.ts";
+
 /** Most bytes besides `.lock`: a file's name has at most 255, and a host's alone may have 253. */
 const MAX_PAIR = 250;
 
@@ -23,6 +26,29 @@ export function lockFileName(host: string, script: string, port?: number): strin
   if (pair.length <= MAX_PAIR) return `${pair}.lock`;
   const digest = new Bun.CryptoHasher("sha256").update(pair).digest("hex");
   return `${pair.slice(0, MAX_PAIR - digest.length - 1)}~${digest}.lock`;
+}
+
+/**
+ * What a lock file's name says: of a pair that was too long, its beginning.
+ */
+export function readLockFileName(file: string): RunLockKey {
+  const pair = file.replace(/(?:~[0-9a-f]{64})?\.lock$/, "");
+  const [typed = "", ...rest] = pair.split("--");
+  const port = /%3A(\d{1,5})$/.exec(typed);
+  const name = withoutEscapes(port === null ? typed : typed.slice(0, port.index));
+  const address = name.replaceAll("_", ":");
+  return {
+    host: isIp(address) ? address : name,
+    port: port === null ? undefined : Number(port[1]),
+    script: withoutEscapes(rest.join("--")),
+  };
+}
+
+function withoutEscapes(text: string): string {
+  return text.replaceAll(
+    /%([0-7][0-9A-F]|[CD][0-9A-F]{3}|E[0-9A-F]{5}|F[0-9A-F]{7})/g,
+    (_, bytes: string) => Buffer.from(bytes, "hex").toString("utf8"),
+  );
 }
 
 /** `%` and its UTF-8 bytes, the first of which says how many there are. */

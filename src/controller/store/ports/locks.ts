@@ -22,6 +22,11 @@ export interface RunLockHolder {
   readonly reqid: string;
 }
 
+/** What can be said of a lock that is held. Null: its holder could not write it down. */
+export type HolderFound = Pick<RunLockHolder, "host" | "port" | "script"> & {
+  readonly [Fact in "pid" | "user" | "since" | "reqid"]: RunLockHolder[Fact] | null;
+};
+
 export interface WantedRunLock {
   readonly key: RunLockKey;
   /** What others are told while it is held. */
@@ -42,13 +47,13 @@ export type TakenLocks =
 
 export interface LockStore {
   /**
-   * Takes all of them or none, without waiting.
+   * Takes all of them or none, without waiting for an end.
    *
    * @param wanted no two with the same key
    * @throws CtrlExecError `busy` if this process cannot hold so many
    */
   take(wanted: readonly WantedRunLock[]): Promise<TakenLocks>;
-  holders(): Promise<readonly RunLockHolder[]>;
+  holders(): Promise<readonly HolderFound[]>;
   /** Forgets locks that nobody has used for a day. Returns how many. */
   dropUnused(): Promise<number>;
 }

@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { closeSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
+import { lockShared } from "../../../../src/system/files/flock.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
 async function take(fleet: LocalFleet, hosts: readonly string[], script = "deploy") {
@@ -54,6 +56,37 @@ test("list-locks says who holds what since when, and nothing that is free", asyn
   );
   locks.releaseAll();
   expect(await listRunLocks(fleet.controller)).toEqual([]);
+});
+
+test.each([
+  ["nothing", ""],
+  ["something else", "x"],
+])("list-locks has a lock of whose holder its file says %s", async (_, text) => {
+  await using fleet = await LocalFleet.create();
+  const locks = await take(fleet, ["web-01", "[::1]:7450"], "deploy_app");
+  const { locks: folder } = paths(fleet.controller.config);
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(".lock")) writeFileSync(join(folder, name), text);
+  }
+  const unknown = { script: "deploy_app", pid: null, user: null, since: null, reqid: null };
+  expect(await listRunLocks(fleet.controller)).toEqual([
+    { host: "::1", ...unknown },
+    { host: "web-01", ...unknown },
+  ]);
+  locks.releaseAll();
+  expect(await listRunLocks(fleet.controller)).toEqual([]);
+});
+
+test("whoever looks at a free lock keeps nobody from taking it", async () => {
+  await using fleet = await LocalFleet.create();
+  (await take(fleet, ["web-01"])).releaseAll();
+  const { locks: folder } = paths(fleet.controller.config);
+  const name = readdirSync(folder).find((file) => file.endsWith(".lock")) ?? "";
+  const looking = openSync(join(folder, name), "r");
+  expect(lockShared(looking)).toBe(true);
+  const taking = take(fleet, ["web-01"]);
+  closeSync(looking);
+  (await taking).releaseAll();
 });
 
 test("one host has one lock, however its name is typed", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { lockFileName } from "../../../../src/controller/store/lock-file-name.ts";
+import { lockFileName, readLockFileName } from "../../../../src/controller/store/lock-file-name.ts";
 
 describe("a lock's file has the name that 0.8 gives it", () => {
   test.each([
@@ -80,4 +80,22 @@ test("T70 nobody can name a host and a script after a name that was cut", () => 
   expect(CUT).toHaveLength(250);
   // What is in no host's or script's name keeps them apart.
   expect(CUT).toMatch(/^[a.-]+~[0-9a-f]{64}$/);
+});
+
+test.each([
+  ["web-01", "deploy", undefined],
+  ["my_host", "deploy_app", undefined],
+  ["a---b-", "b--c", undefined],
+  ["fe80::1%eth0", "deploy", undefined],
+  ["2001:db8::a", "deploy", 7450],
+  ["10.0.0.5", "a;b\né\u{1f600}../%41", 1],
+])("a name says whose it is: %p, %p, %p", (host, script, port) => {
+  expect(readLockFileName(lockFileName(host, script, port))).toEqual({ host, script, port });
+});
+
+test("a name that was cut says its beginning", () => {
+  const { host, script } = readLockFileName(lockFileName("web-01", "é".repeat(300)));
+  expect(host).toBe("web-01");
+  expect(script).toStartWith("éé");
+  expect(LONG).toStartWith(readLockFileName(lockFileName(LONG, "deploy")).host);
 });

@@ -53,8 +53,8 @@ export function listedSuite(make: MakeStore): void {
       started: time,
       completed: time,
       hosts: [
-        { host: "web-01", state: "ended", exit: 0 },
-        { host: "web-02", state: "ended", exit: 3 },
+        { host: "web-01", state: "ended", exit: 0, failed: false },
+        { host: "web-02", state: "ended", exit: 3, failed: true },
       ],
     });
     expect(runs[1]?.hosts).toMatchObject([{ host: "db-01", state: "never-ran" }]);
@@ -67,6 +67,7 @@ export function listedSuite(make: MakeStore): void {
     expect(await ids(stage, { host: "web-01:7451" })).toEqual([THIRD, FIRST]);
     expect(await ids(stage, { script: "backup" })).toEqual([SECOND]);
     expect(await ids(stage, { submitter: "alice" })).toEqual([THIRD, FIRST]);
+    expect(await ids(stage, { notBy: ["alice", "eve"] })).toEqual([SECOND]);
     expect(await ids(stage, { state: "never-ran" })).toEqual([THIRD, SECOND]);
     expect(await ids(stage, { state: "never-ran", host: "web-01" })).toEqual([]);
     expect(await ids(stage, { state: "running" })).toEqual([]);
@@ -98,7 +99,7 @@ export function listedSuite(make: MakeStore): void {
     expect(await list()).toMatchObject({
       completed: expect.any(String),
       hosts: [
-        { host: "web-01", state: "ended", exit: 0 },
+        { host: "web-01", state: "ended", exit: 0, failed: false },
         { host: "web-02", state: "unknown", exit: null },
       ],
     });

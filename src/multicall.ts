@@ -6,7 +6,11 @@ export const PROGRAMS = [
   "ctrl-exec-api",
   "update-ctrl-exec-serial",
 ] as const;
-export type ProgramName = (typeof PROGRAMS)[number];
+
+/** What an agent starts for its scripts; no file has this name. */
+const SHIM = "ctrl-exec-shim";
+
+export type ProgramName = (typeof PROGRAMS)[number] | typeof SHIM;
 
 export interface Invocation {
   readonly program: ProgramName;
@@ -26,6 +30,7 @@ const BY_FIRST_ARGUMENT: Readonly<Record<string, ProgramName>> = {
  */
 export function selectProgram(calledAs: string, args: readonly string[]): Invocation {
   const name = calledAs.slice(calledAs.lastIndexOf("/") + 1);
+  if (name === SHIM) return { program: SHIM, args };
   const named = PROGRAMS.find((program) => program === name);
   if (named !== undefined && named !== "ctrl-exec") return { program: named, args };
   const [first = "", ...rest] = args;

@@ -11,6 +11,8 @@ const cases: readonly Case[] = [
   ["/opt/x/ctrl-exec-api", [], "ctrl-exec-api", []],
   ["ctrl-exec", ["agent", "serve"], "ctrl-exec-agent", ["serve"]],
   ["ctrl-exec", ["api", "--config", "f"], "ctrl-exec-api", ["--config", "f"]],
+  ["ctrl-exec-shim", [], "ctrl-exec-shim", []],
+  ["ctrl-exec", ["shim"], "ctrl-exec", ["shim"]],
   // Only the first argument chooses, and only once.
   ["ctrl-exec", ["run", "agent"], "ctrl-exec", ["run", "agent"]],
   ["ctrl-exec", ["agent", "api"], "ctrl-exec-agent", ["api"]],

@@ -7,6 +7,10 @@ import { descriptorLimit } from "../system/process/descriptors.ts";
 import { Door } from "./door/door.ts";
 import { QuietLog } from "./door/quiet-log.ts";
 import { Requests } from "./http/requests.ts";
+import { NO_JOBS } from "./jobs/job.ts";
+import { JobTable } from "./jobs/job-table.ts";
+import { jobsFolderOf } from "./jobs/jobs-folder.ts";
+import type { ShimProgram } from "./jobs/shim-link.ts";
 import { RunningScripts } from "./scripts/running-scripts.ts";
 import type { AgentState } from "./state/state.ts";
 import { StateKeeper } from "./state/state-keeper.ts";
@@ -24,19 +28,25 @@ export interface AgentServer {
 
 export interface AgentServerOptions {
   readonly state: AgentState;
+  /** If it is undefined, runs end with this process. */
+  readonly shim?: ShimProgram;
   readonly log: AgentLog;
   readonly now: () => Date;
 }
 
 /** @throws CtrlExecError `config` when the port cannot be bound */
 export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
-  const { state, log, now } = options;
+  const { state, shim, log, now } = options;
   const keeper = new StateKeeper(state, log);
   const { connections, processes } = shareDescriptors(state, log);
   const running = new RunningScripts(processes);
+  const config = () => keeper.state.config;
+  const folder = jobsFolderOf(state.config);
+  const table = shim && new JobTable({ folder, shim, config, log, now, running });
+  const jobs = table ?? NO_JOBS;
   const quiet = new QuietLog(log);
   const requests = new Requests(() => {
-    return { state: keeper.current(), log, quiet, now, running };
+    return { state: keeper.current(), log, quiet, now, running, jobs };
   }, now);
   const door = new Door({
     keeper,
@@ -46,6 +56,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     onVisit: (visit) => void requests.welcome(visit),
     isIdle: (connection) => requests.isIdle(connection),
   });
+  await table?.recover();
   const listening = listenTcp(state.config.bind, state.config.port, (connection) => {
     door.accept(connection).catch((thrown) => {
       log({ event: "accept-fatal", peer: connection.address, reason: messageOf(thrown) });
@@ -67,6 +78,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
       door.closeAll((connection) => requests.isBusy(connection));
       await requests.finish(CLOSE_MS);
       door.closeAll();
+      table?.close();
     },
   };
 }

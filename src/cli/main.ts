@@ -12,10 +12,14 @@ import { showError } from "./render/error.ts";
 
 type ProgramName = "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api" | "update-ctrl-exec-serial";
 
+/** The one that has no command line. */
+type ShimName = "ctrl-exec-shim";
+
 /** SIGPIPE's status, as a shell reports it: the reader of the output went away. */
 const EXIT_OUTPUT_CLOSED = 141;
 
-export async function main(name: ProgramName, args: readonly string[]): Promise<Ending> {
+export async function main(name: ProgramName | ShimName, args: readonly string[]): Promise<Ending> {
+  if (name === "ctrl-exec-shim") return await (await import("./shim.ts")).shim();
   const io = openIo();
   try {
     const ending = await runProgram(await loadProgram(name), args, io);

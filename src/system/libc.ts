@@ -1,6 +1,6 @@
 /**
  * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
- * setrlimit(2), waitid(2), pidfds by syscall(2), datagram sockets of the local family for /dev/log and systemd,
+ * setrlimit(2), waitid(2), prctl(2), pidfds by syscall(2), datagram sockets of the local family for /dev/log and systemd,
  * a connect(2) whose error is not lost, and the zones of link-local addresses. Loaded on first use.
  * localtime_r(3) is here because a Date's local fields load the time zones of the whole planet: 5 ms of a
  * command that takes 30.
@@ -32,6 +32,7 @@ const SYMBOLS = {
 /** By the names that glibc and musl give them. */
 const LINUX_SYMBOLS = {
   __errno_location: { args: [], returns: "ptr" },
+  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
   // For calls that musl, or a glibc before 2.36, has no function for.
   syscall: { args: ["i64", "i64", "i64", "ptr", "i64"], returns: "i64" },
 } as const;

@@ -3,6 +3,7 @@ import type { AgentLog } from "../../core/events.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
 import type { QuietLog } from "../door/quiet-log.ts";
+import type { Jobs } from "../jobs/job.ts";
 import type { RunningScripts } from "../scripts/running-scripts.ts";
 import type { AgentState } from "../state/state.ts";
 
@@ -23,14 +24,19 @@ export interface AgentRequest {
 
 export type AgentReply = JsonReply | StreamReply;
 
-export interface JsonReply {
+interface Reply {
+  /** Called when it was sent, or cannot be. */
+  readonly letGo?: () => void;
+}
+
+export interface JsonReply extends Reply {
   readonly status: number;
   /** Becomes JSON; a member that is undefined is left out. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** A run's stream (docs/PROTOCOL.md, section 9). */
-export interface StreamReply {
+export interface StreamReply extends Reply {
   readonly status: 200;
   /** From `begin` to `end`; without `end` if the signal ends it early. */
   readonly events: (signal: AbortSignal) => AsyncIterable<RunEvent>;
@@ -43,6 +49,7 @@ export interface AgentContext {
   readonly quiet: QuietLog;
   readonly now: () => Date;
   readonly running: RunningScripts;
+  readonly jobs: Jobs;
 }
 
 export function refusal(status: number, error: string): JsonReply {

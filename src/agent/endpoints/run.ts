@@ -1,41 +1,35 @@
 import { isArrayOfText } from "../../core/json.ts";
+import { isRequestId } from "../../core/request-id.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import type { RunState } from "../../core/run-state.ts";
-import { startProblem } from "../../core/start-failure.ts";
-import { isoSeconds } from "../../core/time.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import { type RunRequest, runRequest } from "../../core/wire/messages/run-request.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
-import type { ProcessResult } from "../../system/process/run-process.ts";
+import type { Job } from "../jobs/job.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";
-import { outputText } from "../scripts/output-text.ts";
-import { judgeAllowedScript, runAllowedScript } from "../scripts/run-script.ts";
+import { judgeAllowedScript } from "../scripts/run-script.ts";
 import type { ScriptJudgement } from "../scripts/script-file.ts";
 import type { AgentState } from "../state/state.ts";
 import { offerProblem } from "../trust/announced-certificate.ts";
 import { agentTakesSerial, takeSerial } from "../trust/announced-serial.ts";
 import { authorize } from "./authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "./endpoint.ts";
+import { jobReply, refuseRun } from "./run-reply.ts";
+import { runUnkept } from "./run-unkept.ts";
 
-/** A signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
-const EXIT_NOT_EXECUTED = 126;
-
-/** There is no exit status. */
-const NO_EXIT = -1;
-
-const NEVER_RAN: RunState = "never-ran";
 const ENDED: RunState = "ended";
-const UNKNOWN: RunState = "unknown";
 
 const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
+
+const USED = "reqid already used";
 
 /** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (docs/PROTOCOL.md, section 2). */
 export const run: Endpoint = async (context, { peerIp, body }) => {
   const json = parseJson(body);
-  if (typeof json !== "object" || json === null) return refuse({}, "invalid JSON");
-  if ("args" in json && !isArrayOfText(json.args)) return refuse({}, "args must be an array");
+  if (typeof json !== "object" || json === null) return refuseRun({}, "invalid JSON");
+  if ("args" in json && !isArrayOfText(json.args)) return refuseRun({}, "args must be an array");
   const parsed = runRequest.safeParse(json);
-  if (!parsed.success) return refuse({}, "invalid JSON");
+  if (!parsed.success) return refuseRun({}, "invalid JSON");
   return await runParsed(context, peerIp, parsed.data);
 };
 
@@ -48,7 +42,7 @@ async function runParsed(
   const { script: name, args, reqid } = request;
   const deny = (error: string, reason?: string) => {
     log({ event: "deny", peer: peerIp, reason, reqid, script: name });
-    return refuse(request, error);
+    return refuseRun(request, error);
   };
   const work = workFor(name, state);
   if (work.kind === "refused") return deny(NOT_PERMITTED, work.problem);
@@ -65,29 +59,54 @@ async function runParsed(
   if (unfit !== undefined) return deny(`cannot take the new serial: ${unfit}`, unfit);
   const release = running.takeProcess();
   if (release === undefined) return deny(TOO_MANY, "too many processes");
+  const slots = [release];
+  let job: Job | undefined;
   try {
     const decision = await authorize(context, { action: "run", ...request, peerIp });
     if (!decision.allowed) return deny(`not authorised: ${decision.reason}`, decision.reason);
     if (work.kind === "serial") return storeSerial(context, peerIp, request);
-    const { script, judged } = work;
+    const { script } = work;
     const { concurrency } = script.options;
     const turn = running.takeScript(name, concurrency);
     if (turn === undefined) {
       const limit = `concurrency=${concurrency}`;
       return deny(`${name} runs already (${limit}); try again when it has ended`, limit);
     }
-    try {
-      // A hook may take its time: a file that was missing before it must not be one that somebody has put there
-      // since (T13).
-      const hooked = state.config.auth_hook !== undefined;
-      const usable = hooked ? judgeAllowedScript(script, state.config) : judged;
-      return await execute(context, peerIp, request, script, usable);
-    } finally {
-      turn();
-    }
+    slots.push(turn);
+    // A hook may take its time: a file that was missing before it must not be one that somebody has put there
+    // since (T13).
+    const hooked = state.config.auth_hook !== undefined;
+    const judged = hooked ? judgeAllowedScript(script, state.config) : work.judged;
+    const order = {
+      ...request,
+      script,
+      judged,
+      peerIp,
+      lock: request.lock === 1,
+      timeout: request.timeout,
+    };
+    const isOlder = !asksForJob(request);
+    // Nobody could ask for it later. Older control hosts do not ask, and may know one host by several names.
+    if (isOlder && !isRequestId(reqid)) return await runUnkept(context, order);
+    const outcome = await context.jobs.start(order);
+    if (outcome.kind === "used" && !isOlder) return deny(USED, USED);
+    if (outcome.kind === "busy")
+      return { status: 409, body: { error: "busy", reqid: outcome.reqid } };
+    if (outcome.kind !== "started") return await runUnkept(context, order);
+    job = outcome.job;
+    return await jobReply(job, outcome.letGo);
   } finally {
-    release();
+    const free = () => {
+      for (const slot of slots) slot();
+    };
+    if (job === undefined) free();
+    else void job.ended.then(free);
   }
+}
+
+/** What only a control host since 1.1 asks for. */
+function asksForJob({ lock, timeout }: RunRequest): boolean {
+  return lock !== undefined || timeout !== undefined;
 }
 
 type Work =
@@ -128,79 +147,4 @@ function storeSerial(
   const result = takeSerial(state.config, args);
   log({ event: "run", exit: result.exit, peer: peerIp, reqid, script });
   return { status: 200, body: { script, ...result, reqid, state: ENDED } };
-}
-
-async function execute(
-  { state, log, now }: AgentContext,
-  peerIp: string,
-  { script: name, args, reqid, username, token }: RunRequest,
-  script: AllowedScript,
-  judged: ScriptJudgement,
-): Promise<AgentReply> {
-  const input = JSON.stringify({
-    script: name,
-    args,
-    reqid,
-    peer_ip: peerIp,
-    username,
-    token,
-    timestamp: isoSeconds(now()),
-  });
-  const onStalled = () => {
-    const bytes = Buffer.byteLength(input);
-    log({ event: "stdin-timeout", bytes, reqid, script: name });
-  };
-  const result = await runAllowedScript(script, judged, args, input, state.config, onStalled);
-  const exit = result.exit ?? EXIT_NOT_EXECUTED;
-  const problem = problemOf(result, script);
-  const ended = { exit, peer: peerIp, reqid, script: name };
-  if (problem === undefined) log({ event: "run", ...ended });
-  else log({ event: "run-problem", error: problem, ...ended });
-  return {
-    status: 200,
-    body: { script: name, exit, ...outputOf(result), reqid, ...endOf(result, script, problem) },
-  };
-}
-
-function refuse(request: Partial<RunRequest>, error: string): AgentReply {
-  const { script, reqid } = request;
-  return { status: 200, body: { script, exit: NO_EXIT, error, reqid, state: NEVER_RAN } };
-}
-
-/** Text for 0.8, and also the exact bytes if the text has lost some. */
-function outputOf({ stdout, stderr }: ProcessResult): Record<string, unknown> {
-  const out = outputText(stdout.chunks);
-  const err = outputText(stderr.chunks);
-  return {
-    stdout: out.text,
-    stderr: err.text,
-    stdout_b64: out.base64,
-    stderr_b64: err.base64,
-    stdout_dropped: stdout.dropped || undefined,
-    stderr_dropped: stderr.dropped || undefined,
-  };
-}
-
-/** For a script that could not be started, or may not have been. */
-function problemOf(
-  { startError, mayHaveRun }: ProcessResult,
-  { path }: AllowedScript,
-): string | undefined {
-  return startError && startProblem(path, startError, mayHaveRun);
-}
-
-/** @param problem what went wrong at its start */
-function endOf(
-  result: ProcessResult,
-  { options }: AllowedScript,
-  problem: string | undefined,
-): Record<string, unknown> {
-  if (problem !== undefined) {
-    return { error: problem, state: result.mayHaveRun ? UNKNOWN : NEVER_RAN };
-  }
-  const { signal } = result;
-  if (!result.timedOut) return { signal, state: ENDED };
-  // `error` is what 0.8 shows.
-  const error = `script timed out after ${options.timeout}s and was ended`;
-  return { signal, timed_out: true, error, state: ENDED };
 }

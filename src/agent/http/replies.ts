@@ -11,6 +11,7 @@ const REASONS: Readonly<Record<number, string>> = {
   400: "Bad Request",
   403: "Forbidden",
   404: "Not Found",
+  409: "Conflict",
   411: "Length Required",
   413: "Content Too Large",
   431: "Request Header Fields Too Large",

@@ -134,8 +134,12 @@ export class Requests {
     // of the door (T21).
     const last = read.kind !== "request" || !read.keep || this.#closing || reply.status >= 400;
     let whole = true;
-    if ("events" in reply) whole = await this.#sendStream(visit, talk, reply, last);
-    else await sendReply(connection, reply, last, this.#now(), (bytes) => clock.answering(bytes));
+    try {
+      if ("events" in reply) whole = await this.#sendStream(visit, talk, reply, last);
+      else await sendReply(connection, reply, last, this.#now(), (bytes) => clock.answering(bytes));
+    } finally {
+      reply.letGo?.();
+    }
     clock.answered();
     talk.answering = false;
     talk.fresh = false;

@@ -4,6 +4,7 @@
  */
 import type { OutputStream, RunEnding, RunEvent } from "../../core/run-event.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";
+import type { OutputSource } from "../scripts/output-text.ts";
 import type { ScriptJudgement } from "../scripts/script-file.ts";
 
 /** A run that is allowed: everything has been checked but whether there is room for it. */
@@ -38,13 +39,10 @@ export interface JobFacts {
 /** The offset of the next byte that is wanted of each stream. */
 export type Offsets = Readonly<Record<OutputStream, number>>;
 
-/** What is kept of a stream. */
-export interface KeptOutput {
-  readonly bytes: number;
-  /** So many more were printed. */
+/** What is kept of a stream. Reading it throws if the folder is gone. */
+export interface KeptOutput extends OutputSource {
+  /** So many more bytes were printed. */
   readonly dropped: number;
-  /** From the beginning, each time that it is called. @throws if the folder is gone */
-  chunks(): Iterable<Uint8Array>;
 }
 
 export interface Job {
@@ -65,8 +63,11 @@ export interface Job {
 }
 
 export type StartOutcome =
-  /** Its end may be known already: then the script could not be executed, or was quick. */
-  | { readonly kind: "started"; readonly job: Job }
+  /**
+   * Its end may be known already: then the script could not be executed, or was quick. The job is held until
+   * `letGo` is called.
+   */
+  | { readonly kind: "started"; readonly job: Job; letGo(): void }
   /** The same script runs here, and the order asks for a lock. */
   | { readonly kind: "busy"; readonly reqid: string }
   /** There was a run of this reqid: nothing has run now. */
@@ -81,3 +82,16 @@ export interface Jobs {
   /** Those that run and those that are kept, the newest first. */
   list(): Promise<readonly JobFacts[]>;
 }
+
+/** Of an agent that is part of another program, which has no shim: its runs end with it. */
+export const NO_JOBS: Jobs = {
+  async start() {
+    return { kind: "no-room", problem: "this agent has no shim" };
+  },
+  find() {
+    return undefined;
+  },
+  async list() {
+    return [];
+  },
+};

@@ -14,25 +14,36 @@ export interface OutputText {
   readonly base64: string | LongText | undefined;
 }
 
-/** @param chunks taken over: they are released as the texts are read for the last time */
-export function outputText(chunks: Uint8Array[]): OutputText {
-  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  if (length < LONG_BYTES) {
-    const bytes = Buffer.concat(chunks);
+/** What is kept of an output. */
+export interface OutputSource {
+  readonly bytes: number;
+  /** From the beginning, each time. @param last they are not needed again */
+  chunks(last: boolean): Iterable<Uint8Array>;
+}
+
+/** @param chunks taken over: they are released as they are read for the last time */
+export function inMemory(chunks: Uint8Array[]): OutputSource {
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  return { bytes, chunks: (last) => (last ? taken(chunks) : chunks) };
+}
+
+export function outputText(source: OutputSource): OutputText {
+  if (source.bytes < LONG_BYTES) {
+    const bytes = Buffer.concat([...source.chunks(true)]);
     const { text, exact } = decodeText(bytes);
     return { text, base64: exact ? undefined : bytes.toString("base64") };
   }
-  if (isUtf8(chunks)) {
-    return { text: { parts: (last) => textOf(last ? taken(chunks) : chunks) }, base64: undefined };
+  if (isUtf8(source.chunks(false))) {
+    return { text: { parts: (last) => textOf(source.chunks(last)) }, base64: undefined };
   }
   return {
-    text: { parts: () => textOf(chunks) },
+    text: { parts: () => textOf(source.chunks(false)) },
     // Written after the text, so this one releases the chunks.
-    base64: { parts: (last) => base64Of(last ? taken(chunks) : chunks) },
+    base64: { parts: (last) => base64Of(source.chunks(last)) },
   };
 }
 
-function isUtf8(chunks: readonly Uint8Array[]): boolean {
+function isUtf8(chunks: Iterable<Uint8Array>): boolean {
   const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   try {
     for (const chunk of collecting(chunks)) strict.decode(chunk, { stream: true });

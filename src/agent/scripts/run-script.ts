@@ -4,12 +4,8 @@ import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../../core/config/agent
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import { executableProblem } from "../../system/files/trusted-path.ts";
 import { BEING_WRITTEN, onceWritten } from "../../system/process/once-written.ts";
-import {
-  baseEnvironment,
-  notStarted,
-  type ProcessResult,
-  runProcess,
-} from "../../system/process/run-process.ts";
+import { notStarted, type ProcessResult, runProcess } from "../../system/process/run-process.ts";
+import { baseEnvironment, type NotStarted } from "../../system/process/start-program.ts";
 import { startableProblem } from "../../system/process/startable.ts";
 import type { AllowedScript } from "./allowlist.ts";
 import { judgeScript, type ScriptJudgement } from "./script-file.ts";
@@ -42,14 +38,77 @@ function environmentFor({ name }: AllowedScript, config: AgentConfig): Record<st
 }
 
 /**
- * Executes the real path that was judged: a link on the way to it may be swapped at any moment, and would lead
- * out of script_dirs. Anybody who could still put another file at the real path may write in its folder, and so
- * could have changed the script itself. A descriptor (fexecve) would not do: the interpreter opens a `#!`
+ * What is executed: the real path that was judged. A link on the way to it may be swapped at any moment, and would
+ * lead out of script_dirs. Anybody who could still put another file at the real path may write in its folder, and
+ * so could have changed the script itself. A descriptor (fexecve) would not do: the interpreter opens a `#!`
  * script again, and it would find /proc/self/fd/9 in `$0`.
  *
- * @param judged the judgement; anything but good does not run
+ * @param judged anything but good does not run
+ */
+function programOf(
+  script: AllowedScript,
+  judged: ScriptJudgement,
+  args: readonly string[],
+  config: AgentConfig,
+): Program | NotStarted {
+  if (judged.kind !== "good") {
+    const code = "code" in judged ? judged.code : "EPERM";
+    return { kind: "not-started", code, mayHaveRun: false };
+  }
+  const env = environmentFor(script, config);
+  return { kind: "program", file: judged.real, calledAs: script.path, args, env };
+}
+
+/** A script that may be executed now. */
+export interface Program {
+  readonly kind: "program";
+  readonly file: string;
+  readonly calledAs: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What has come of a start that did not fail. */
+interface Begun {
+  readonly kind: "ran" | "started";
+}
+
+/** Starts the script; tries again while its file is being written. */
+export async function startAllowedScript<Outcome extends Begun>(
+  script: AllowedScript,
+  judged: ScriptJudgement,
+  args: readonly string[],
+  config: AgentConfig,
+  start: (program: Program) => Promise<Outcome | NotStarted>,
+): Promise<Outcome | NotStarted> {
+  const attempt = async (isFirst: boolean) => {
+    const usable = isFirst ? judged : judgeAllowedScript(script, config);
+    const program = programOf(script, usable, args, config);
+    return program.kind === "program" ? await start(program) : program;
+  };
+  return await onceWritten(attempt, isBeingWritten);
+}
+
+function isBeingWritten({ code }: { readonly kind: string; readonly code?: string }): boolean {
+  return code === BEING_WRITTEN;
+}
+
+/** What is told of a script while it runs. */
+export interface ScriptWatch {
+  readonly started: () => void;
+  /** It has not read its context within `stdin_timeout`. */
+  readonly stalled: () => void;
+}
+
+interface Ran {
+  readonly kind: "ran";
+  readonly result: ProcessResult;
+}
+
+/**
+ * Starts it as a child of this process, and waits for its end.
+ *
  * @param input the context object, JSON
- * @param onStalled called if the script has not read it within `stdin_timeout`
  */
 export async function runAllowedScript(
   script: AllowedScript,
@@ -57,22 +116,21 @@ export async function runAllowedScript(
   args: readonly string[],
   input: string,
   config: AgentConfig,
-  onStalled: () => void,
+  watch: ScriptWatch,
 ): Promise<ProcessResult> {
   const { timeout, max_output = config.max_output } = script.options;
-  const start = async (isFirst: boolean) => {
-    const usable = isFirst ? judged : judgeAllowedScript(script, config);
-    if (usable.kind !== "good") return notStarted("code" in usable ? usable.code : "EPERM");
-    return await runProcess({
-      file: usable.real,
-      calledAs: script.path,
-      args,
-      env: environmentFor(script, config),
+  const start = async (program: Program): Promise<Ran | NotStarted> => {
+    const result = await runProcess({
+      ...program,
       input,
-      inputStalled: { afterMs: config.stdin_timeout * 1000, report: onStalled },
+      onStart: watch.started,
+      inputStalled: { afterMs: config.stdin_timeout * 1000, report: watch.stalled },
       maxOutput: max_output,
       ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
     });
+    const { startError: code, mayHaveRun } = result;
+    return code === undefined ? { kind: "ran", result } : { kind: "not-started", code, mayHaveRun };
   };
-  return await onceWritten(start, ({ startError }) => startError === BEING_WRITTEN);
+  const outcome = await startAllowedScript(script, judged, args, config, start);
+  return outcome.kind === "ran" ? outcome.result : notStarted(outcome.code, outcome.mayHaveRun);
 }

@@ -1,4 +1,5 @@
 import { fileFaults, warningsOf } from "../../agent/checks/config-files.ts";
+import type { ShimProgram } from "../../agent/jobs/shim-link.ts";
 import { removeLeftovers } from "../../agent/pairing/storing.ts";
 import { type AgentServer, startAgentServer } from "../../agent/server.ts";
 import { loadState, logStateWarnings } from "../../agent/state/state.ts";
@@ -9,6 +10,7 @@ import type { AgentLog } from "../../core/events.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";
+import { removeMark } from "../../system/process/job-mark.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { nameProcess } from "../../system/process/process-name.ts";
 import { notifyReady } from "../../system/process/service-manager.ts";
@@ -46,6 +48,8 @@ export const serve = defineVerb({
     requireDescriptors();
     doWithoutHelperThreads(input.io.env);
     reapOrphans();
+    // A script may have started this agent: then it is not part of that script's job.
+    removeMark();
     const stopped = untilStopped();
     const started = Promise.withResolvers<Serving>();
     // Before anything else: a SIGHUP while the agent starts must not end it.
@@ -82,8 +86,15 @@ async function start(input: Input): Promise<Serving> {
   removeLeftovers(config);
   const state = await loadState(config, setting.allowlistPath);
   logStateWarnings(state, warningsFor(setting), log);
-  const server = await startAgentServer({ state, log, now: () => new Date() });
+  const server = await startAgentServer({ state, shim: shimProgram(), log, now: () => new Date() });
   return { server, config, log };
+}
+
+/** The file that this process runs, whatever has taken its path since; with it, when run from the sources, main. */
+function shimProgram(): ShimProgram {
+  const file = process.platform === "linux" ? "/proc/self/exe" : process.execPath;
+  const main = Bun.main.startsWith("/$bunfs/") ? [] : [Bun.main];
+  return { file, args: main };
 }
 
 function warningsFor({ config, configWarnings, allowlistPath }: AgentSetting): ConfigWarning[] {

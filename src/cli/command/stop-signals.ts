@@ -64,6 +64,11 @@ export function outliveHangUps(): void {
   if (!ignoredSignals().has("SIGHUP")) process.on("SIGHUP", () => undefined);
 }
 
+/** From now on, none of them ends this process. */
+export function outliveStops(): void {
+  for (const name of STOP_SIGNALS) process.on(name, () => undefined);
+}
+
 /** Resolves when the terminal that this program was started on has gone; never if there was none. */
 export async function terminalGone(): Promise<"SIGHUP"> {
   const { promise, resolve } = Promise.withResolvers<"SIGHUP">();

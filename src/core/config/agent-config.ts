@@ -40,6 +40,8 @@ const shape = z.object({
   auth_hook_json: withDefault(flag, false),
   stdin_timeout: withDefault(seconds, 10),
   max_output: withDefault(byteSize, DEFAULT_MAX_OUTPUT),
+  run_spool: withDefault(byteSize, 2 ** 30),
+  run_retention: withDefault(seconds, 86_400),
   max_connections: withDefault(wholeNumber(1, 65_535), 256),
   pairing_port: withDefault(wholeNumber(1, 65_535), 7444),
   pairing_max_queue: withDefault(wholeNumber(1, 10_000), 10),

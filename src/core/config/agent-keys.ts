@@ -72,6 +72,14 @@ export const AGENT_KEYS = {
     group: SCRIPTS,
     text: "Most bytes kept of a script's stdout, and as many of its stderr; the result says how many were dropped.",
   },
+  run_spool: {
+    group: SCRIPTS,
+    text: "Most bytes of the disk that runs and their output take on this host. The oldest that have ended go first, a running one never: beyond that, what it prints is dropped and counted.",
+  },
+  run_retention: {
+    group: SCRIPTS,
+    text: "Seconds that a run and its output are kept on this host after it has ended, for whoever asks again.",
+  },
   rate_limit_volume: {
     group: LIMITS,
     text: "limit/window/block: an address, or an IPv6 network of 64 bits, that opens more than limit connections within window seconds is blocked for block seconds. Connections that show the control host's serial do not count, and even if others get their address blocked, it keeps one handshake at a time.",

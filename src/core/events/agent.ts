@@ -4,6 +4,11 @@ import type { Entries } from "./entry.ts";
 export const AGENT_EVENTS = {
   start: { level: "info", fields: ["port"], when: "it listens" },
   ping: { level: "info", fields: ["peer", "reqid"], when: "it was asked" },
+  "run-start": {
+    level: "info",
+    fields: ["peer", "reqid", "script"],
+    when: "a script has started",
+  },
   run: {
     level: "info",
     fields: ["exit", "peer", "reqid", "script"],
@@ -13,7 +18,12 @@ export const AGENT_EVENTS = {
     action: "run",
     level: "warning",
     fields: ["error", "exit", "peer", "reqid", "script"],
-    when: "a script could not be started (`cannot execute ...`), or the agent cannot tell whether it ran (`cannot tell whether ...`)",
+    when: "a script could not be started (`cannot execute ...`), the agent cannot tell whether it ran (`cannot tell whether ...`), or its end is not known: the host went down under it, or what watched it was killed",
+  },
+  "run-unkept": {
+    level: "warning",
+    fields: ["error", "reqid", "script"],
+    when: "a script that is about to start has no folder: the run ends for the control host when the agent ends. Once for each ERROR",
   },
   deny: {
     level: "warning",

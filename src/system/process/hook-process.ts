@@ -9,7 +9,8 @@ import {
 import { shortageOf } from "../../core/shortage.ts";
 import { judgeProgram } from "../files/trusted-path.ts";
 import { BEING_WRITTEN, onceWritten } from "./once-written.ts";
-import { baseEnvironment, runProcess } from "./run-process.ts";
+import { runProcess } from "./run-process.ts";
+import { baseEnvironment } from "./start-program.ts";
 
 /** A hook as configured. */
 export interface Hook {

@@ -3,7 +3,7 @@
  * nearest subreaper (prctl(2)), which in a container without an init is this program. Somebody has to reap them
  * (waitid(2)), or each stays as a zombie until no more processes can be started.
  */
-import { libc } from "../libc.ts";
+import { libc, linux } from "../libc.ts";
 
 /** Process ids of children that the runtime waits for: reaping them here would take their exit status away. */
 const own = new Set<number>();
@@ -19,6 +19,14 @@ export function reapOrphans(): void {
   reaps = true;
   process.on("SIGCHLD", reap);
   reap();
+}
+
+/** prctl(2) */
+const PR_SET_CHILD_SUBREAPER = 36;
+
+/** From now on, what a descendant of this process leaves behind becomes this process's child. */
+export function adoptOrphans(): void {
+  if (process.platform === "linux") linux().prctl(PR_SET_CHILD_SUBREAPER, 1n, 0n, 0n, 0n);
 }
 
 /** Must be called for each child as soon as it has started. */

@@ -5,7 +5,7 @@ import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { systemCode } from "../../core/errors.ts";
 import { NO_PROGRAM } from "../../core/start-failure.ts";
 import { executableProblem, type PathProblem } from "../files/trusted-path.ts";
-import { baseEnvironment } from "./run-process.ts";
+import { baseEnvironment } from "./start-program.ts";
 
 /** Linux reads no more of a file to recognise it (BINPRM_BUF_SIZE). */
 const READ_BYTES = 256;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -9,6 +9,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { join } from "node:path";
+import { newRequestId } from "../../../src/core/request-id.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
 import {
@@ -82,7 +83,28 @@ afterAll(async () => {
 });
 
 async function run(script: string, args: readonly string[] = [], more: object = {}) {
-  return jsonOf(await ask(agent.port, good, post("/run", { script, args, reqid: "aa", ...more })));
+  const request = { script, args, reqid: newId(), ...more };
+  return jsonOf(await ask(agent.port, good, post("/run", request)));
+}
+
+/** Of the next request. */
+let newId = newRequestId;
+
+/** The children of the agent and the zombies of its shim, which lives on and takes in what scripts leave running. */
+function children(): number[] {
+  const { pid } = agent.serving.child;
+  const of = (parent: number) =>
+    readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8")
+      .split(" ")
+      .filter(Boolean)
+      .map(Number);
+  return of(pid).flatMap((child) =>
+    isShim(child) ? of(child).filter((left) => !alive(left)) : child,
+  );
+}
+
+function isShim(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/comm`, "utf8") === "ctrl-exec-shim\n";
 }
 
 const alive = (pid: number) => {
@@ -97,64 +119,6 @@ const fresh = (() => {
   let count = 0;
   return () => control.folder.join(`file-${count++}`);
 })();
-
-test("T11 arguments arrive byte for byte, and no shell sees them", async () => {
-  const args = [
-    "a b",
-    "",
-    'it\'s "quoted"',
-    "line\nbreak",
-    "$(touch /tmp/x); `id` | & > * ?",
-    "-rf",
-    "--",
-    "\\",
-    "ümlaut ☃ 𝄞",
-    "\u001b[31m",
-    "x".repeat(100_000),
-  ];
-  const { stdout, exit } = await run("args", args);
-  expect(exit).toBe(0);
-  expect(stdout).toBe(Buffer.from(args.map((arg) => `${arg}\0`).join("")).toString("hex"));
-});
-
-test("T11 what no program can be given is refused in words", async () => {
-  expect(await run("args", ["a\u0000b"])).toMatchObject({
-    exit: -1,
-    error: "an argument holds a NUL byte, which no program can be given",
-  });
-  for (const arg of ["\ud800", "a\udc00b"]) {
-    expect(await run("args", [arg])).toMatchObject({
-      exit: -1,
-      error: "an argument holds half a character, which has no bytes",
-    });
-  }
-  expect(await run("args", ["x".repeat(200_000)])).toMatchObject({
-    exit: 126,
-    error: expect.stringMatching(/arguments are longer than this system allows$/),
-  });
-});
-
-test("T12 the script's environment is built, not inherited", async () => {
-  const { stdout } = await run("env", [], { token: "s3cr3t", username: "alice" });
-  const names = String(stdout)
-    .split("\n")
-    .map((line) => line.split("=")[0])
-    .filter((name) => !["", "_", "PWD", "SHLVL", "OLDPWD"].includes(name ?? ""));
-  expect(names.sort()).toEqual(["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "USER"]);
-});
-
-test("the script gets its context as one JSON object on stdin", async () => {
-  const { stdout } = await run("context", ["a b"], { username: "alice", token: "t0ken" });
-  expect(JSON.parse(String(stdout))).toEqual({
-    script: "context",
-    args: ["a b"],
-    reqid: "aa",
-    peer_ip: "127.0.0.1",
-    username: "alice",
-    token: "t0ken",
-    timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
-  });
-});
 
 test("T13 script_dirs holds against links and .., and what others can change is not run", async () => {
   const dir = control.folder.join("allowed");
@@ -220,190 +184,261 @@ test("T13 script_dirs holds against links and .., and what others can change is 
   expect((await runOn("inside")).error).toBe("script not permitted");
 });
 
-test("a script knows itself by the path it is listed under", async () => {
-  expect((await run("self")).stdout).toBe(`${agent.path("scripts/self.sh")}\n`);
-});
-
-test("T14 whatever a script does, the agent stays up and nothing of it is left", async () => {
-  const pid = agent.serving.child.pid;
-  const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
-  const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  const before = descriptors();
-  const long = ["x".repeat(120_000), "y".repeat(120_000), "z".repeat(120_000)];
-
-  // Reads nothing, with more than a pipe holds waiting for it.
-  expect(await run("never", long)).toMatchObject({ exit: 0, stdout: "done\n" });
-  expect(await run("deaf", long)).toMatchObject({ exit: 0, stdout: "done\n" });
-  expect(await run("bytes")).toMatchObject({
-    exit: 0,
-    stdout_b64: Buffer.from([255, 254, 0, 111, 107]).toString("base64"),
+describe.each([
+  ["as a job", newRequestId],
+  ["without a folder, since its id is none", () => "aa"],
+])("%s", (_, id) => {
+  beforeAll(() => {
+    newId = id;
   });
-  expect(await run("killed")).toMatchObject({ exit: 126, signal: "SIGKILL", state: "ended" });
-  const [held, daemon] = [fresh(), fresh()];
-  expect(await run("holder", [held])).toMatchObject({ exit: 0, stdout: "done\n" });
-  expect(await run("daemon", [daemon])).toMatchObject({ exit: 0, stdout: "done\n" });
-  const stubborn = fresh();
-  expect(await run("timed", [stubborn])).toMatchObject({
-    exit: 126,
-    signal: "SIGKILL",
-    timed_out: true,
-    error: "script timed out after 1s and was ended",
+
+  test("T11 arguments arrive byte for byte, and no shell sees them", async () => {
+    const args = [
+      "a b",
+      "",
+      'it\'s "quoted"',
+      "line\nbreak",
+      "$(touch /tmp/x); `id` | & > * ?",
+      "-rf",
+      "--",
+      "\\",
+      "ümlaut ☃ 𝄞",
+      "\u001b[31m",
+      "x".repeat(100_000),
+    ];
+    const { stdout, exit } = await run("args", args);
+    expect(exit).toBe(0);
+    expect(stdout).toBe(Buffer.from(args.map((arg) => `${arg}\0`).join("")).toString("hex"));
   });
-  const leaf = fresh();
-  expect(await run("timed_tree", [leaf])).toMatchObject({ timed_out: true });
-  // It was sent a signal that nobody outlives; going takes it a moment.
-  await until("what it started is gone", () => !alive(readPid(leaf)));
 
-  expect(await run("never")).toMatchObject({ exit: 0 });
-  await until("its descriptors are back", () => descriptors() <= before);
-  expect(children()).toBe("");
-  // A background process is the script's own affair.
-  for (const file of [held, daemon]) process.kill(readPid(file), "SIGKILL");
-});
-
-test("T14 a script that is killed at any moment, closes everything or forks twice leaves nothing", async () => {
-  const pid = agent.serving.child.pid;
-  const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
-  const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  const before = descriptors();
-  const long = ["x".repeat(120_000), "y".repeat(120_000)];
-  const forks = Array.from({ length: 5 }, fresh);
-  const ended = async (script: string, args: readonly string[] = []) => {
-    const { exit, signal } = await run(script, args);
-    return [script, exit, signal];
-  };
-  const results = await inParallel(30, 10, async (n) => {
-    const round = Math.floor(n / 6);
-    if (n % 6 === 0) return await ended("killed_reading", long);
-    if (n % 6 === 1) return await ended("killed_writing", long);
-    if (n % 6 === 2) return await ended("killed_behind", long);
-    if (n % 6 === 3) return await ended("killed_group");
-    if (n % 6 === 4) return await ended("closed", long);
-    return await ended("forks", [forks[round] ?? ""]);
+  test("T11 what no program can be given is refused in words", async () => {
+    expect(await run("args", ["a\u0000b"])).toMatchObject({
+      exit: -1,
+      error: "an argument holds a NUL byte, which no program can be given",
+    });
+    for (const arg of ["\ud800", "a\udc00b"]) {
+      expect(await run("args", [arg])).toMatchObject({
+        exit: -1,
+        error: "an argument holds half a character, which has no bytes",
+      });
+    }
+    expect(await run("args", ["x".repeat(200_000)])).toMatchObject({
+      exit: 126,
+      error: expect.stringMatching(/arguments are longer than this system allows$/),
+    });
   });
-  const killed = (script: string) => [script, 126, "SIGKILL"];
-  expect(results.slice(0, 6)).toEqual([
-    killed("killed_reading"),
-    killed("killed_writing"),
-    killed("killed_behind"),
-    killed("killed_group"),
-    ["closed", 5, undefined],
-    ["forks", 6, undefined],
-  ]);
-  expect(new Set(results.map(String)).size).toBe(6);
-  await until("its descriptors are back", () => descriptors() <= before);
-  expect(children()).toBe("");
-  for (const file of forks) {
-    await until("it has told its number", () => existsSync(file) && readPid(file) > 0);
-    process.kill(readPid(file), "SIGKILL");
-  }
-});
 
-test("T14 hundreds of runs leave no descriptor, no child and no zombie", async () => {
-  const pid = agent.serving.child.pid;
-  const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
-  await run("never");
-  const before = descriptors();
-  const results = await inParallel(400, 25, async () => (await run("never")).exit);
-  expect(new Set(results)).toEqual(new Set([0]));
-  await until("its descriptors are back", () => descriptors() <= before);
-  expect(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()).toBe("");
-});
-
-test("a script that leaves its context unread beyond stdin_timeout is logged, and goes on", async () => {
-  const [go, begun] = [fresh(), fresh()];
-  const pad = "x".repeat(120_000);
-  const running = run("wait", [go, begun, "done", pad, pad, pad]);
-  await until("it runs", () => existsSync(begun));
-  await agent.serving.seen(/ACTION=stdin-timeout BYTES=36\d{4} REQID=aa SCRIPT=wait/);
-  control.folder.write(go.slice(control.folder.path.length + 1), "");
-  expect(await running).toMatchObject({ exit: 0, stdout: "done\n" });
-});
-
-test("T15 huge output is cut, the result says by how much, and memory stays bounded", async () => {
-  const big = await run("flood");
-  expect(big).toMatchObject({ exit: 0, stdout_dropped: 300_000_000 - 1_048_576, stderr: "end\n" });
-  expect(String(big.stdout)).toHaveLength(1_048_576);
-  const small = await run("small");
-  expect(small).toMatchObject({ exit: 0, stdout_dropped: 300_000_000 - 1000 });
-  const rss = Number(
-    /^VmHWM:\s+(\d+) kB/m.exec(
-      readFileSync(`/proc/${agent.serving.child.pid}/status`, "utf8"),
-    )?.[1],
-  );
-  expect(rss).toBeLessThan(300_000);
-  const shown = await control.run("run", ["web-01", "small"]);
-  expect(shown.out).toMatch(/^ {4}CUT: 286\.1 MiB of stdout dropped$/m);
-});
-
-test("T16 a caller that goes away does not stop the script, and its end is logged", async () => {
-  const [go, begun] = [fresh(), fresh()];
-  const socket = openTls(agent.port, good);
-  socket.on("error", () => undefined);
-  socket.write(post("/run", { script: "wait", args: [go, begun, "x"], reqid: "9017e" }));
-  await until("it runs", () => existsSync(begun));
-  socket.destroy();
-  expect(await run("never")).toMatchObject({ exit: 0 });
-  control.folder.write(go.slice(control.folder.path.length + 1), "");
-  await agent.serving.seen(/ACTION=run EXIT=0 PEER=127\.0\.0\.1 REQID=9017e SCRIPT=wait/);
-});
-
-test("T17 a request id that is none is logged as text and is no path", async () => {
-  const reqid = "../../../etc/x";
-  expect(await run("never", [], { reqid })).toMatchObject({ exit: 0, reqid });
-  await agent.serving.seen(
-    /ACTION=run EXIT=0 PEER=127\.0\.0\.1 REQID=\.\.\/\.\.\/\.\.\/etc\/x SCRIPT=never/,
-  );
-});
-
-test("T18 runs at once share nothing", async () => {
-  const results = await inParallel(40, 10, async (index) => {
-    const pad = "x".repeat(index * 1000);
-    const { stdout } = await run("context", [`${index}`, pad], { username: `user${index}` });
-    const { args, username } = JSON.parse(String(stdout));
-    return [args[0], args[1].length, username];
+  test("T12 the script's environment is built, not inherited", async () => {
+    const { stdout } = await run("env", [], { token: "s3cr3t", username: "alice" });
+    const names = String(stdout)
+      .split("\n")
+      .map((line) => line.split("=")[0])
+      .filter((name) => !["", "_", "PWD", "SHLVL", "OLDPWD"].includes(name ?? ""));
+    expect(names.sort()).toEqual(["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "USER"]);
   });
-  expect(results).toEqual(
-    Array.from({ length: 40 }, (_, index) => [`${index}`, index * 1000, `user${index}`]),
-  );
-});
 
-test("concurrency refuses one run too many with a clear error, and allows the next", async () => {
-  const [go, begun] = [fresh(), fresh()];
-  const first = run("once", [go, begun, "first"]);
-  await until("it runs", () => existsSync(begun));
-  expect(await run("once", [go, begun, "second"])).toMatchObject({
-    exit: -1,
-    state: "never-ran",
-    error: "once runs already (concurrency=1); try again when it has ended",
+  test("the script gets its context as one JSON object on stdin", async () => {
+    const { stdout } = await run("context", ["a b"], { username: "alice", token: "t0ken" });
+    expect(JSON.parse(String(stdout))).toEqual({
+      script: "context",
+      args: ["a b"],
+      reqid: expect.any(String),
+      peer_ip: "127.0.0.1",
+      username: "alice",
+      token: "t0ken",
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    });
   });
-  expect(await run("wait", ["/", fresh(), "other"])).toMatchObject({ stdout: "other\n" });
-  control.folder.write(go.slice(control.folder.path.length + 1), "");
-  expect(await first).toMatchObject({ stdout: "first\n" });
-  expect(await run("once", [go, begun, "third"])).toMatchObject({ stdout: "third\n" });
-});
 
-test("a timeout is reported on the controller's screen and in its JSON", async () => {
-  const shown = await control.run("run", ["web-01", "timed_tree", "--", fresh()]);
-  expect(shown.out).toContain("    ERROR: script timed out after 1s and was ended\n");
-  expect(shown.status).toBe(1);
-  const json = await control.run("run", ["web-01", "timed_tree", "--json", "--", fresh()]);
-  expect(JSON.parse(json.out).results[0]).toMatchObject({
-    timed_out: true,
-    exit: 126,
-    state: "ended",
+  test("a script knows itself by the path it is listed under", async () => {
+    expect((await run("self")).stdout).toBe(`${agent.path("scripts/self.sh")}\n`);
   });
-});
 
-test("a script that cannot be executed is exit 126 and a reason", async () => {
-  const reasons = {
-    missing: /cannot execute \/nonexistent\/script: no such file/,
-    noshebang: /cannot execute .*: it has no #! line and is no program/,
-    nointerpreter: /cannot execute .*: no such file, or its interpreter is missing/,
-  };
-  for (const [script, reason] of Object.entries(reasons)) {
-    const { exit, state, error } = await run(script);
-    expect([script, exit, state]).toEqual([script, 126, "never-ran"]);
-    expect(error).toMatch(reason);
-  }
+  test("T14 whatever a script does, the agent stays up and nothing of it is left", async () => {
+    const pid = agent.serving.child.pid;
+    const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
+    await run("never");
+    const before = descriptors();
+    const long = ["x".repeat(120_000), "y".repeat(120_000), "z".repeat(120_000)];
+
+    // Reads nothing, with more than a pipe holds waiting for it.
+    expect(await run("never", long)).toMatchObject({ exit: 0, stdout: "done\n" });
+    expect(await run("deaf", long)).toMatchObject({ exit: 0, stdout: "done\n" });
+    expect(await run("bytes")).toMatchObject({
+      exit: 0,
+      stdout_b64: Buffer.from([255, 254, 0, 111, 107]).toString("base64"),
+    });
+    expect(await run("killed")).toMatchObject({ exit: 126, signal: "SIGKILL", state: "ended" });
+    const [held, daemon] = [fresh(), fresh()];
+    expect(await run("holder", [held])).toMatchObject({ exit: 0, stdout: "done\n" });
+    expect(await run("daemon", [daemon])).toMatchObject({ exit: 0, stdout: "done\n" });
+    const stubborn = fresh();
+    expect(await run("timed", [stubborn])).toMatchObject({
+      exit: 126,
+      signal: "SIGKILL",
+      timed_out: true,
+      error: "script timed out after 1s and was ended",
+    });
+    const leaf = fresh();
+    expect(await run("timed_tree", [leaf])).toMatchObject({ timed_out: true });
+    // It was sent a signal that nobody outlives; going takes it a moment.
+    await until("what it started is gone", () => !alive(readPid(leaf)));
+
+    expect(await run("never")).toMatchObject({ exit: 0 });
+    await until("its descriptors are back", () => descriptors() <= before);
+    expect(children()).toEqual([]);
+    // A background process is the script's own affair.
+    for (const file of [held, daemon]) process.kill(readPid(file), "SIGKILL");
+  });
+
+  test("T14 a script that is killed at any moment, closes everything or forks twice leaves nothing", async () => {
+    const pid = agent.serving.child.pid;
+    const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
+    await run("never");
+    const before = descriptors();
+    const long = ["x".repeat(120_000), "y".repeat(120_000)];
+    const forks = Array.from({ length: 5 }, fresh);
+    const ended = async (script: string, args: readonly string[] = []) => {
+      const { exit, signal } = await run(script, args);
+      return [script, exit, signal];
+    };
+    const results = await inParallel(30, 10, async (n) => {
+      const round = Math.floor(n / 6);
+      if (n % 6 === 0) return await ended("killed_reading", long);
+      if (n % 6 === 1) return await ended("killed_writing", long);
+      if (n % 6 === 2) return await ended("killed_behind", long);
+      if (n % 6 === 3) return await ended("killed_group");
+      if (n % 6 === 4) return await ended("closed", long);
+      return await ended("forks", [forks[round] ?? ""]);
+    });
+    const killed = (script: string) => [script, 126, "SIGKILL"];
+    expect(results.slice(0, 6)).toEqual([
+      killed("killed_reading"),
+      killed("killed_writing"),
+      killed("killed_behind"),
+      killed("killed_group"),
+      ["closed", 5, undefined],
+      ["forks", 6, undefined],
+    ]);
+    expect(new Set(results.map(String)).size).toBe(6);
+    await until("its descriptors are back", () => descriptors() <= before);
+    expect(children()).toEqual([]);
+    for (const file of forks) {
+      await until("it has told its number", () => existsSync(file) && readPid(file) > 0);
+      process.kill(readPid(file), "SIGKILL");
+    }
+  });
+
+  test("T14 hundreds of runs leave no descriptor, no child and no zombie", async () => {
+    const pid = agent.serving.child.pid;
+    const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
+    await run("never");
+    const before = descriptors();
+    const results = await inParallel(400, 25, async () => (await run("never")).exit);
+    expect(new Set(results)).toEqual(new Set([0]));
+    await until("its descriptors are back", () => descriptors() <= before);
+    expect(children()).toEqual([]);
+  });
+
+  test("a script that leaves its context unread beyond stdin_timeout is logged, and goes on", async () => {
+    const [go, begun] = [fresh(), fresh()];
+    const pad = "x".repeat(120_000);
+    const running = run("wait", [go, begun, "done", pad, pad, pad]);
+    await until("it runs", () => existsSync(begun));
+    await agent.serving.seen(/ACTION=stdin-timeout BYTES=36\d{4} REQID=[0-9a-f]+ SCRIPT=wait/);
+    control.folder.write(go.slice(control.folder.path.length + 1), "");
+    expect(await running).toMatchObject({ exit: 0, stdout: "done\n" });
+  });
+
+  test("T15 huge output is cut, the result says by how much, and memory stays bounded", async () => {
+    const big = await run("flood");
+    expect(big).toMatchObject({
+      exit: 0,
+      stdout_dropped: 300_000_000 - 1_048_576,
+      stderr: "end\n",
+    });
+    expect(String(big.stdout)).toHaveLength(1_048_576);
+    const small = await run("small");
+    expect(small).toMatchObject({ exit: 0, stdout_dropped: 300_000_000 - 1000 });
+    const rss = Number(
+      /^VmHWM:\s+(\d+) kB/m.exec(
+        readFileSync(`/proc/${agent.serving.child.pid}/status`, "utf8"),
+      )?.[1],
+    );
+    expect(rss).toBeLessThan(300_000);
+    const shown = await control.run("run", ["web-01", "small"]);
+    expect(shown.out).toMatch(/^ {4}CUT: 286\.1 MiB of stdout dropped$/m);
+  });
+
+  test("T16 a caller that goes away does not stop the script, and its end is logged", async () => {
+    const [go, begun] = [fresh(), fresh()];
+    const socket = openTls(agent.port, good);
+    socket.on("error", () => undefined);
+    socket.write(post("/run", { script: "wait", args: [go, begun, "x"], reqid: "9017e" }));
+    await until("it runs", () => existsSync(begun));
+    socket.destroy();
+    expect(await run("never")).toMatchObject({ exit: 0 });
+    control.folder.write(go.slice(control.folder.path.length + 1), "");
+    await agent.serving.seen(/ACTION=run EXIT=0 PEER=127\.0\.0\.1 REQID=9017e SCRIPT=wait/);
+  });
+
+  test("T17 a request id that is none is logged as text and is no path", async () => {
+    const reqid = "../../../etc/x";
+    expect(await run("never", [], { reqid })).toMatchObject({ exit: 0, reqid });
+    await agent.serving.seen(
+      /ACTION=run EXIT=0 PEER=127\.0\.0\.1 REQID=\.\.\/\.\.\/\.\.\/etc\/x SCRIPT=never/,
+    );
+  });
+
+  test("T18 runs at once share nothing", async () => {
+    const results = await inParallel(40, 10, async (index) => {
+      const pad = "x".repeat(index * 1000);
+      const { stdout } = await run("context", [`${index}`, pad], { username: `user${index}` });
+      const { args, username } = JSON.parse(String(stdout));
+      return [args[0], args[1].length, username];
+    });
+    expect(results).toEqual(
+      Array.from({ length: 40 }, (_, index) => [`${index}`, index * 1000, `user${index}`]),
+    );
+  });
+
+  test("concurrency refuses one run too many with a clear error, and allows the next", async () => {
+    const [go, begun] = [fresh(), fresh()];
+    const first = run("once", [go, begun, "first"]);
+    await until("it runs", () => existsSync(begun));
+    expect(await run("once", [go, begun, "second"])).toMatchObject({
+      exit: -1,
+      state: "never-ran",
+      error: "once runs already (concurrency=1); try again when it has ended",
+    });
+    expect(await run("wait", ["/", fresh(), "other"])).toMatchObject({ stdout: "other\n" });
+    control.folder.write(go.slice(control.folder.path.length + 1), "");
+    expect(await first).toMatchObject({ stdout: "first\n" });
+    expect(await run("once", [go, begun, "third"])).toMatchObject({ stdout: "third\n" });
+  });
+
+  test("a timeout is reported on the controller's screen and in its JSON", async () => {
+    const shown = await control.run("run", ["web-01", "timed_tree", "--", fresh()]);
+    expect(shown.out).toContain("    ERROR: script timed out after 1s and was ended\n");
+    expect(shown.status).toBe(1);
+    const json = await control.run("run", ["web-01", "timed_tree", "--json", "--", fresh()]);
+    expect(JSON.parse(json.out).results[0]).toMatchObject({
+      timed_out: true,
+      exit: 126,
+      state: "ended",
+    });
+  });
+
+  test("a script that cannot be executed is exit 126 and a reason", async () => {
+    const reasons = {
+      missing: /cannot execute \/nonexistent\/script: no such file/,
+      noshebang: /cannot execute .*: it has no #! line and is no program/,
+      nointerpreter: /cannot execute .*: no such file, or its interpreter is missing/,
+    };
+    for (const [script, reason] of Object.entries(reasons)) {
+      const { exit, state, error } = await run(script);
+      expect([script, exit, state]).toEqual([script, 126, "never-ran"]);
+      expect(error).toMatch(reason);
+    }
+  });
 });

@@ -94,6 +94,11 @@ const expectGoodSignals = (report: string) => {
   expect(report).toMatch(/^SigBlk:\s+0+$/m);
 };
 
+/** The mark of a script's job is a limit that nobody reaches: over a hundred thousand years. */
+function withoutMark(report: string): string {
+  return report.replace(/^(Max realtime timeout +)\d{19} /m, "$1unlimited           ");
+}
+
 describe("the agent", () => {
   test("its scripts and hook find what it was started with, and every signal as it should be", async () => {
     agent.writeConfig([`auth_hook = ${agent.path("hook")}`]);
@@ -104,9 +109,9 @@ describe("the agent", () => {
     const { status, out } = await control.run("run", ["web-01", "report", "--json"]);
     expect(status).toBe(0);
     const [{ stdout }] = JSON.parse(out).results;
-    expect(stdout).toBe(expectedReport(score));
+    expect(withoutMark(stdout)).toBe(expectedReport(score));
     expectGoodSignals(stdout);
-    expect(reportedIn("web-01")).toBe(stdout);
+    expect(reportedIn("web-01")).toBe(withoutMark(stdout));
     // What protects the agent still does.
     expect(scoreOf(pid)).toBe(score);
   });

@@ -1,5 +1,6 @@
 /** `POST /run`, as the agent reads it (docs/PROTOCOL.md, section 2). */
 import * as z from "zod/mini";
+import { MAX_TIMER_SECONDS } from "../../config/config-fields.ts";
 import { isArrayOfText } from "../../json.ts";
 import { text } from "./texts.ts";
 
@@ -24,5 +25,9 @@ export const runRequest = z.object({
   token: nullableText,
   /** New: the certificate of a control host that announces its new serial. */
   cert: z.optional(text),
+  /** New: refuse it while the same script runs on this host. */
+  lock: z.optional(z.literal(1)),
+  /** New: seconds after which the agent ends it. */
+  timeout: z.optional(z.int().check(z.gte(1), z.lte(MAX_TIMER_SECONDS))),
 });
 export type RunRequest = z.infer<typeof runRequest>;

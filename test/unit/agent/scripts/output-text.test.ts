@@ -1,5 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { type OutputText, outputText } from "../../../../src/agent/scripts/output-text.ts";
+import {
+  inMemory,
+  type OutputText,
+  outputText,
+} from "../../../../src/agent/scripts/output-text.ts";
 import { isLongText } from "../../../../src/core/wire/json-pieces.ts";
 
 /** More than what is put together at once. */
@@ -23,19 +27,19 @@ function read(text: OutputText["text"] | undefined, last = false): string | unde
 
 describe.each([1, 2, 3, 7, 4096, 2 ** 20])("in chunks of %d bytes", (size) => {
   test("UTF-8 is text alone", () => {
-    const { text, base64 } = outputText(chunked(TEXT, size));
+    const { text, base64 } = outputText(inMemory(chunked(TEXT, size)));
     expect(read(text) === TEXT.toString("utf8")).toBe(true);
     expect(base64).toBeUndefined();
   });
 
   test("anything else is text that has lost some, and every byte in base64", () => {
-    const { text, base64 } = outputText(chunked(BINARY, size));
+    const { text, base64 } = outputText(inMemory(chunked(BINARY, size)));
     expect(read(text) === new TextDecoder().decode(BINARY)).toBe(true);
     expect(read(base64) === BINARY.toString("base64")).toBe(true);
   });
 
   test("a character that the end cuts off is no UTF-8", () => {
-    const { base64 } = outputText(chunked(TEXT.subarray(0, -9), size));
+    const { base64 } = outputText(inMemory(chunked(TEXT.subarray(0, -9), size)));
     expect(base64).toBeDefined();
   });
 });
@@ -44,11 +48,11 @@ test.each([
   ["", undefined],
   ["short é", undefined],
 ])("what is short is text at once: %j", (text, base64) => {
-  expect(outputText([Buffer.from(text)])).toEqual({ text, base64 });
+  expect(outputText(inMemory([Buffer.from(text)]))).toEqual({ text, base64 });
 });
 
 test("short bytes that are no text", () => {
-  expect(outputText([Buffer.from([0xff]), Buffer.from([0x61])])).toEqual({
+  expect(outputText(inMemory([Buffer.from([0xff]), Buffer.from([0x61])]))).toEqual({
     text: "\ufffda",
     base64: "/2E=",
   });
@@ -57,14 +61,14 @@ test("short bytes that are no text", () => {
 describe("the last reading lets go of the chunks", () => {
   test("of text", () => {
     const chunks = chunked(TEXT, 4096);
-    const { text } = outputText(chunks);
+    const { text } = outputText(inMemory(chunks));
     expect(read(text, true) === TEXT.toString("utf8")).toBe(true);
     expect(chunks).toHaveLength(0);
   });
 
   test("of bytes, when the base64 is written", () => {
     const chunks = chunked(BINARY, 4096);
-    const { text, base64 } = outputText(chunks);
+    const { text, base64 } = outputText(inMemory(chunks));
     expect(read(text, true) === new TextDecoder().decode(BINARY)).toBe(true);
     expect(read(base64, true) === BINARY.toString("base64")).toBe(true);
     expect(chunks).toHaveLength(0);

@@ -8,6 +8,8 @@ import type { ProcessResult } from "../../../../src/system/process/run-process.t
 import { TestFolder } from "../../../support/folder.ts";
 import { LinkSwapper, swapLink } from "../../../support/link-swapper.ts";
 
+const UNWATCHED = { started: () => undefined, stalled: () => undefined };
+
 /** By its path, one run in ten left the folder. */
 const RUNS = 150;
 
@@ -23,7 +25,7 @@ const outside = folder.script("outside.sh", 'echo outside "$0"');
 const listed = (path: string): AllowedScript => ({ name: "x", path, options: {} }) as AllowedScript;
 const judge = (script: AllowedScript) => judgeAllowedScript(script, config);
 const run = async (script: AllowedScript, judged = judge(script), args: string[] = []) =>
-  await runAllowedScript(script, judged, args, "", config, () => undefined);
+  await runAllowedScript(script, judged, args, "", config, UNWATCHED);
 const said = ({ stdout }: ProcessResult) => Buffer.concat(stdout.chunks).toString().trim();
 
 test("T13 a link that is swapped after it was judged does not lead out of script_dirs", async () => {
@@ -69,14 +71,7 @@ test("a program sees the name that was listed, since a link may be a program's n
   expect(judged).toMatchObject({ kind: "good", real: realpathSync("/bin/sh") });
   // Without a name of its own, a command's $0 is what the shell was called by.
   const args = ["-c", 'echo "$0"'];
-  const result = await runAllowedScript(
-    listed(link),
-    judged,
-    args,
-    "",
-    every.config,
-    () => undefined,
-  );
+  const result = await runAllowedScript(listed(link), judged, args, "", every.config, UNWATCHED);
   expect(said(result)).toBe(link);
 });
 

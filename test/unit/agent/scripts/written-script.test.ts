@@ -7,6 +7,8 @@ import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { startProblem } from "../../../../src/core/start-failure.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
+const UNWATCHED = { started: () => undefined, stalled: () => undefined };
+
 const folder = new TestFolder();
 afterAll(() => folder[Symbol.dispose]());
 
@@ -17,7 +19,7 @@ function askWhileOpen(name: string) {
   const script: AllowedScript = { name, path: folder.script(name, "echo whole"), options: {} };
   const writer = openSync(script.path, "r+");
   const judged = judgeAllowedScript(script, config);
-  const running = runAllowedScript(script, judged, [], "", config, () => undefined);
+  const running = runAllowedScript(script, judged, [], "", config, UNWATCHED);
   return { path: script.path, writer, running };
 }
 

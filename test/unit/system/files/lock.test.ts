@@ -10,7 +10,8 @@ import {
   takeLock,
   tryLock,
 } from "../../../../src/system/files/lock.ts";
-import { baseEnvironment, runProcess } from "../../../../src/system/process/run-process.ts";
+import { runProcess } from "../../../../src/system/process/run-process.ts";
+import { baseEnvironment } from "../../../../src/system/process/start-program.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
 
 const lockModule = join(import.meta.dir, "../../../../src/system/files/lock.ts");

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readlinkSync, writeSync } from "node:fs";
 import { Capture } from "../../../../src/system/process/capture.ts";
+import { Drain } from "../../../../src/system/process/drain.ts";
 import { closeAll, openPipes } from "../../../../src/system/process/pipe.ts";
 import { until } from "../../../support/folder.ts";
 
@@ -23,13 +24,19 @@ function openFiles(): string[] {
   });
 }
 
+/** What comes out of the pipe, up to the limit. */
+function captureOf(readEnd: number, limit: number): { capture: Capture; drain: Drain } {
+  const capture = new Capture(limit);
+  return { capture, drain: new Drain(readEnd, (chunk) => capture.take(chunk)) };
+}
+
 const text = (capture: Capture) => Buffer.concat(capture.captured().chunks).toString();
 
 test("everything up to the end", async () => {
   const { readEnd, writeEnd } = filled("one ", "two");
   closeAll(writeEnd);
-  const capture = new Capture(readEnd, 100);
-  await capture.finish(10_000, 20_000);
+  const { capture, drain } = captureOf(readEnd, 100);
+  await drain.finish(10_000, 20_000);
   expect(text(capture)).toBe("one two");
   expect(capture.captured().dropped).toBe(0);
 });
@@ -41,8 +48,8 @@ test.each([
 ])("T15 with room for %d bytes", async (limit, kept, dropped) => {
   const { readEnd, writeEnd } = filled("one two");
   closeAll(writeEnd);
-  const capture = new Capture(readEnd, limit);
-  await capture.finish(10_000, 20_000);
+  const { capture, drain } = captureOf(readEnd, limit);
+  await drain.finish(10_000, 20_000);
   expect(text(capture)).toBe(kept);
   expect(capture.captured().dropped).toBe(dropped);
 });
@@ -50,8 +57,8 @@ test.each([
 test("T14 a writer that never closes: what came is kept, the descriptor is let go", async () => {
   const { readEnd, writeEnd } = filled("so far");
   const pipe = readlinkSync(`/proc/self/fd/${readEnd}`);
-  const capture = new Capture(readEnd, 100);
-  await capture.finish(50, 600_000);
+  const { capture, drain } = captureOf(readEnd, 100);
+  await drain.finish(50, 600_000);
   expect(text(capture)).toBe("so far");
   closeAll(writeEnd);
   // Bun reads from a copy of the descriptor, which it closes a moment later.
@@ -69,8 +76,8 @@ function writing(writeEnd: number, condition = ":") {
 test("T14 a writer that never stops is let go as well", async () => {
   const { readEnd, writeEnd } = filled("x");
   using _ = writing(writeEnd);
-  const capture = new Capture(readEnd, 100_000);
-  await capture.finish(200, 400);
+  const { capture, drain } = captureOf(readEnd, 100_000);
+  await drain.finish(200, 400);
   expect(text(capture)).toStartWith("xmore\n");
 });
 
@@ -82,8 +89,8 @@ test.each([
   async (limit, kept, dropped) => {
     const { readEnd, writeEnd } = filled("x");
     using _ = writing(writeEnd, "[ $n -lt 20 ]");
-    const capture = new Capture(readEnd, limit);
-    await capture.finish(500, 600_000);
+    const { capture, drain } = captureOf(readEnd, limit);
+    await drain.finish(500, 600_000);
     const captured = capture.captured();
     expect(Buffer.concat(captured.chunks)).toHaveLength(kept);
     expect(captured.dropped).toBe(dropped);
@@ -92,8 +99,8 @@ test.each([
 
 test("what is there at the end is read however late it is looked at", async () => {
   const { readEnd, writeEnd } = filled("x".repeat(60_000));
-  const capture = new Capture(readEnd, 100_000);
-  const done = capture.finish(1, 20_000);
+  const { capture, drain } = captureOf(readEnd, 100_000);
+  const done = drain.finish(1, 20_000);
   Bun.sleepSync(50);
   await done;
   expect(text(capture)).toHaveLength(60_000);
@@ -102,14 +109,14 @@ test("what is there at the end is read however late it is looked at", async () =
 
 test("what a script prints by the byte costs not much more than its bytes", async () => {
   const { readEnd, writeEnd } = filled();
-  const capture = new Capture(readEnd, 2_500);
+  const { capture, drain } = captureOf(readEnd, 2_500);
   // A write each, so that each may be read by itself.
   for (let at = 0; at < 3000; at++) {
     writeSync(writeEnd, String(at % 10));
     await new Promise(setImmediate);
   }
   closeAll(writeEnd);
-  await capture.finish(10_000, 20_000);
+  await drain.finish(10_000, 20_000);
   const { chunks, dropped } = capture.captured();
   expect(Buffer.concat(chunks).toString()).toBe("0123456789".repeat(250));
   expect(dropped).toBe(500);
@@ -118,13 +125,13 @@ test("what a script prints by the byte costs not much more than its bytes", asyn
 
 test("what comes after the output was handed over is not in it", async () => {
   const { readEnd, writeEnd } = filled("before");
-  const capture = new Capture(readEnd, 100);
+  const { capture, drain } = captureOf(readEnd, 100);
   await until("it is read", () => capture.captured().chunks.length > 0);
   const { chunks } = capture.captured();
   writeSync(writeEnd, "after");
   await new Promise(setImmediate);
   closeAll(writeEnd);
-  await capture.finish(10_000, 20_000);
+  await drain.finish(10_000, 20_000);
   expect(chunks).toHaveLength(0);
   expect(text(capture)).toBe("after");
 });

@@ -2,11 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Captured } from "../../../../src/system/process/capture.ts";
-import {
-  baseEnvironment,
-  type ProcessRequest,
-  runProcess,
-} from "../../../../src/system/process/run-process.ts";
+import { type ProcessRequest, runProcess } from "../../../../src/system/process/run-process.ts";
+import { baseEnvironment } from "../../../../src/system/process/start-program.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
 
 const DEFAULTS = {

@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
-import { baseEnvironment, runProcess } from "../../../../src/system/process/run-process.ts";
+import { runProcess } from "../../../../src/system/process/run-process.ts";
+import { baseEnvironment } from "../../../../src/system/process/start-program.ts";
 import { startableProblem } from "../../../../src/system/process/startable.ts";
 import { TestFolder } from "../../../support/folder.ts";
 

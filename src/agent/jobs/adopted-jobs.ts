@@ -1,0 +1,39 @@
+/** The jobs under the shim of an earlier agent, which tells this one nothing: their folders are looked at. */
+import type { OpenJob } from "./open-job.ts";
+
+const LOOK_MS = 100;
+
+/** A job that nobody follows is looked at each so many times. */
+const UNREAD_TURNS = 10;
+
+export class AdoptedJobs {
+  readonly #look: (job: OpenJob) => void;
+  readonly #jobs = new Set<OpenJob>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #turn = 0;
+
+  /** @param look at the folder of a job that has not ended */
+  constructor(look: (job: OpenJob) => void) {
+    this.#look = look;
+  }
+
+  add(job: OpenJob): void {
+    this.#jobs.add(job);
+    this.#timer ??= setInterval(() => this.#lookAtAll(), LOOK_MS);
+  }
+
+  remove(job: OpenJob): void {
+    this.#jobs.delete(job);
+    if (this.#jobs.size === 0) this.close();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #lookAtAll(): void {
+    this.#turn = (this.#turn + 1) % UNREAD_TURNS;
+    for (const job of this.#jobs) if (job.isRead || this.#turn === 0) this.#look(job);
+  }
+}

@@ -1,0 +1,54 @@
+/** The jobs that have ended and are kept, in the order in which they ended. */
+
+export interface KeptJob {
+  readonly reqid: string;
+  /** Of its folder. */
+  readonly name: string;
+  /** Of the disk. */
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly ended: number;
+}
+
+/** How much is kept, and for how long. */
+export interface KeepRule {
+  /** Of the disk, for these jobs. */
+  readonly bytes: number;
+  /** What has ended earlier is not kept: milliseconds since 1970. */
+  readonly since: number;
+}
+
+export class KeptJobs {
+  readonly #jobs = new Map<string, KeptJob>();
+  #bytes = 0;
+
+  get oldest(): KeptJob | undefined {
+    return this.#jobs.values().next().value;
+  }
+
+  /** The newest first. */
+  get all(): KeptJob[] {
+    return [...this.#jobs.values()].reverse();
+  }
+
+  get(reqid: string): KeptJob | undefined {
+    return this.#jobs.get(reqid);
+  }
+
+  /** It is the newest. */
+  add(job: KeptJob): void {
+    this.#jobs.set(job.reqid, job);
+    this.#bytes += job.bytes;
+  }
+
+  /** Takes those out that are not kept by the rule, the oldest first; what is in use stays for now. */
+  *takeOut(rule: KeepRule, isInUse: (job: KeptJob) => boolean): Generator<KeptJob> {
+    for (const job of this.#jobs.values()) {
+      if (this.#bytes <= rule.bytes && job.ended >= rule.since) return;
+      if (isInUse(job)) continue;
+      this.#jobs.delete(job.reqid);
+      this.#bytes -= job.bytes;
+      yield job;
+    }
+  }
+}

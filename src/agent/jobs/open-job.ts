@@ -1,0 +1,164 @@
+/** A job whose folder is at hand: one that runs, or one that has ended and is asked for. */
+import type { OutputStream, RunEnding, RunEvent } from "../../core/run-event.ts";
+import type { ProcessId } from "../../system/process/process-id.ts";
+import type { KeptBytes } from "../shim/messages.ts";
+import { follow, type Readable } from "./follow.ts";
+import type { Job, JobFacts, KeptOutput, Offsets } from "./job.ts";
+import type { JobFolder, JobRequest, JobStart } from "./job-folder.ts";
+
+/** Read in pieces of this many bytes. */
+const PIECE_BYTES = 262_144;
+
+/** Which folders somebody needs at the moment. */
+export class Holds {
+  readonly #counts = new Map<string, number>();
+
+  has(folder: JobFolder): boolean {
+    return this.#counts.has(folder.path);
+  }
+
+  /** Until the function that this returns is called; once is enough. */
+  take({ path }: JobFolder): () => void {
+    this.#counts.set(path, (this.#counts.get(path) ?? 0) + 1);
+    let held = true;
+    return () => {
+      const others = (this.#counts.get(path) ?? 1) - 1;
+      if (held && others > 0) this.#counts.set(path, others);
+      else if (held) this.#counts.delete(path);
+      held = false;
+    };
+  }
+}
+
+export class OpenJob implements Job, Readable {
+  readonly folder: JobFolder;
+  readonly request: JobRequest;
+  readonly ended: Promise<RunEnding>;
+  /** Who starts it and writes its end, once that is known. */
+  shim: ProcessId | undefined;
+  readonly #holds: Holds;
+  #start: JobStart | undefined;
+  #kept: KeptBytes = { stdout: 0, stderr: 0 };
+  #ending: RunEnding | undefined;
+  #resolveEnded: (ending: RunEnding) => void;
+  #change = Promise.withResolvers<void>();
+  #readers = 0;
+
+  constructor(folder: JobFolder, request: JobRequest, holds: Holds) {
+    this.folder = folder;
+    this.#holds = holds;
+    this.request = request;
+    const { promise, resolve } = Promise.withResolvers<RunEnding>();
+    this.ended = promise;
+    this.#resolveEnded = resolve;
+  }
+
+  get facts(): JobFacts {
+    const { reqid, script, username } = this.request;
+    const ending = this.#ending;
+    return {
+      reqid,
+      script,
+      username,
+      state: ending?.state ?? "running",
+      started: ending?.started ?? this.#start?.started ?? "",
+      ended: ending?.ended,
+    };
+  }
+
+  get start(): JobStart | undefined {
+    return this.#start;
+  }
+
+  get begin(): Extract<RunEvent, { readonly kind: "begin" }> {
+    const { reqid, script, asked } = this.request;
+    return { kind: "begin", reqid, script, started: this.#start?.started ?? asked };
+  }
+
+  get ending(): RunEnding | undefined {
+    return this.#ending;
+  }
+
+  /** Somebody waits for what it prints. */
+  get isRead(): boolean {
+    return this.#readers > 0;
+  }
+
+  has(start: JobStart): void {
+    this.#start = start;
+    this.#tell();
+  }
+
+  /** Returns by how many bytes. */
+  grew(kept: KeptBytes): number {
+    const grown = kept.stdout + kept.stderr - this.keptBytes;
+    this.#kept = kept;
+    if (grown !== 0) this.#tell();
+    return grown;
+  }
+
+  /** Readers see its end. It is in the folder already. */
+  end(ending: RunEnding): void {
+    this.#ending = ending;
+    this.#tell();
+  }
+
+  /** Whoever waits for its end goes on. */
+  settle(ending: RunEnding): void {
+    this.#resolveEnded(ending);
+  }
+
+  get keptBytes(): number {
+    return this.#kept.stdout + this.#kept.stderr;
+  }
+
+  kept(stream: OutputStream): number {
+    return this.#kept[stream];
+  }
+
+  changed(): Promise<void> {
+    return this.#change.promise;
+  }
+
+  read(stream: OutputStream, offset: number, bytes: number): Uint8Array {
+    return this.folder.readOutput(stream, offset, bytes);
+  }
+
+  async *follow(from: Offsets, signal: AbortSignal): AsyncGenerator<RunEvent> {
+    const letGo = this.hold();
+    this.#readers += 1;
+    try {
+      yield* follow(this, from, signal);
+    } finally {
+      this.#readers -= 1;
+      letGo();
+    }
+  }
+
+  output(stream: OutputStream): KeptOutput {
+    const bytes = this.#kept[stream];
+    const printed = this.#ending?.[`${stream}_bytes`] ?? bytes;
+    const { folder } = this;
+    return {
+      bytes,
+      dropped: Math.max(0, printed - bytes),
+      *chunks() {
+        for (let offset = 0; offset < bytes; ) {
+          const chunk = folder.readOutput(stream, offset, Math.min(PIECE_BYTES, bytes - offset));
+          if (chunk.length === 0) throw new Error(`${stream} is shorter than it was`);
+          offset += chunk.length;
+          yield chunk;
+        }
+      },
+    };
+  }
+
+  hold(): () => void {
+    return this.#holds.take(this.folder);
+  }
+
+  #tell(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+}

@@ -1,0 +1,43 @@
+/** Starts the shim with the first job, and lets it end a minute after the last. */
+import { Deadline } from "../../system/deadline.ts";
+import { ShimLink, type ShimListener, type ShimProgram } from "./shim-link.ts";
+
+/** The next job often follows soon; one without jobs takes some megabytes. */
+const REST_MS = 60_000;
+
+export class ShimKeeper {
+  readonly #program: ShimProgram;
+  readonly #listener: ShimListener;
+  #link: Promise<ShimLink> | undefined;
+  #rest: Deadline | undefined;
+
+  constructor(program: ShimProgram, listener: ShimListener) {
+    this.#program = program;
+    this.#listener = listener;
+  }
+
+  /** @throws if it cannot be started: nothing has run */
+  async open(): Promise<ShimLink> {
+    this.#rest?.stop();
+    const open = await this.#link?.catch(() => undefined);
+    if (open !== undefined && !open.ended) return open;
+    this.#link = ShimLink.start(this.#program, this.#listener);
+    return await this.#link;
+  }
+
+  /** None of its jobs runs. */
+  rest(): void {
+    this.#rest?.stop();
+    this.#rest = new Deadline(REST_MS, () => this.close());
+  }
+
+  close(): void {
+    this.#rest?.stop();
+    const link = this.#link;
+    this.#link = undefined;
+    link?.then(
+      (open) => open.close(),
+      () => undefined,
+    );
+  }
+}

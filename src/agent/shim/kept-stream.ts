@@ -1,0 +1,65 @@
+/** The file of one stream of a job: the first bytes of what its script prints, as many as there is room for. */
+import { closeSync, openSync, writeSync } from "node:fs";
+
+/** Bytes that all jobs of a shim may hold together. */
+export interface Room {
+  total: number;
+  held: number;
+}
+
+export class KeptStream {
+  readonly #path: string;
+  readonly #limit: number;
+  readonly #room: Room;
+  #file: number | undefined;
+  /** In the file. */
+  #kept = 0;
+  #dropped = 0;
+
+  /** @param limit bytes to keep */
+  constructor(path: string, limit: number, room: Room) {
+    this.#path = path;
+    this.#limit = limit;
+    this.#room = room;
+  }
+
+  get kept(): number {
+    return this.#kept;
+  }
+
+  /** What the script has printed. */
+  get printed(): number {
+    return this.#kept + this.#dropped;
+  }
+
+  take(chunk: Uint8Array): void {
+    // Once something was dropped, all that follows is: the file is a beginning, without gaps.
+    const room = this.#dropped > 0 ? 0 : Math.min(this.#limit - this.#kept, this.#freeRoom());
+    const written = room > 0 ? this.#write(chunk.subarray(0, room)) : 0;
+    this.#kept += written;
+    this.#room.held += written;
+    this.#dropped += chunk.length - written;
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+    this.#room.held -= this.#kept;
+  }
+
+  #freeRoom(): number {
+    return Math.max(0, this.#room.total - this.#room.held);
+  }
+
+  /** Returns how much of it the disk has taken. */
+  #write(bytes: Uint8Array): number {
+    let written = 0;
+    try {
+      this.#file ??= openSync(this.#path, "ax", 0o600);
+      while (written < bytes.length) written += writeSync(this.#file, bytes, written);
+    } catch {
+      // The disk is full: the rest counts as dropped.
+    }
+    return written;
+  }
+}

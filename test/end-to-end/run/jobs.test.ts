@@ -1,0 +1,430 @@
+/** A run outlives the agent that started it. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { newRequestId } from "../../../src/core/request-id.ts";
+import { programPath } from "../../support/binary.ts";
+import { ControlHost, type TestAgent } from "../../support/fleet.ts";
+import { until } from "../../support/folder.ts";
+import { ask, controllerIdentity, type Identity, jsonOf, post } from "../../support/raw-agent.ts";
+
+let control: ControlHost;
+let good: Identity;
+let agent: TestAgent;
+
+const SCRIPTS = {
+  never: "echo done",
+  // A line, then lines until it may go on.
+  printing:
+    'echo begun; touch $1; n=0; while ! test -e $2; do n=$((n+1)); echo $n; sleep 0.01; done; echo "last $n"; exit 7',
+  silent:
+    "touch $1; while ! test -e $2; do sleep 0.01; done; head -c 300000 /dev/zero | tr '\\0' x; touch $3; sleep 0.2; exit 3",
+  reopens: "echo one >&2; echo two >/dev/stderr; echo three >/dev/stdout; echo four >&2",
+  exits137: "exit 137",
+  killed: "kill -KILL $$",
+  kills: "touch $1; kill -KILL $2; while ! test -e $3; do sleep 0.01; done; echo survived",
+  sleeps: "touch $1; echo $$ >$1; exec sleep 60",
+  floods: "head -c 400000 /dev/zero | tr '\\0' y",
+  context: "cat",
+} as const;
+
+beforeAll(async () => {
+  control = await ControlHost.create();
+  good = controllerIdentity(control);
+  agent = await control.startAgent("web-01", { scripts: SCRIPTS });
+});
+afterAll(async () => {
+  await control[Symbol.asyncDispose]();
+});
+
+const fresh = (() => {
+  let count = 0;
+  return () => control.folder.join(`file-${count++}`);
+})();
+
+const touch = (path: string) => writeFileSync(path, "");
+
+async function run(script: string, args: readonly string[] = [], more: object = {}, on = agent) {
+  const request = { script, args, reqid: newRequestId(), ...more };
+  return jsonOf(await ask(on.port, good, post("/run", request)));
+}
+
+/** Starts a run and goes away. */
+function start(script: string, args: readonly string[], on = agent): string {
+  const reqid = newRequestId();
+  void ask(on.port, good, post("/run", { script, args, reqid })).catch(() => undefined);
+  return reqid;
+}
+
+const folderOfJobs = (on = agent) => join(on.config, "..", "jobs");
+
+/** The folder of a run's job. */
+function folderOf(reqid: string, on = agent): string {
+  const jobs = folderOfJobs(on);
+  const found = readdirSync(jobs).find((name) => {
+    const file = join(jobs, name, "request.json");
+    return existsSync(file) && JSON.parse(readFileSync(file, "utf8")).reqid === reqid;
+  });
+  if (found === undefined) throw new Error(`no job of ${reqid}`);
+  return join(jobs, found);
+}
+
+const endOf = (folder: string) => JSON.parse(readFileSync(join(folder, "end.json"), "utf8"));
+const output = (folder: string, stream = "stdout") => readFileSync(join(folder, stream), "utf8");
+
+async function crash(on = agent): Promise<void> {
+  await on.stop("SIGKILL");
+}
+
+test("the agent is killed while a script prints: every line is there, its end is true and logged", async () => {
+  const [begun, go] = [fresh(), fresh()];
+  const reqid = start("printing", [begun, go]);
+  await until("it runs", () => existsSync(begun));
+  await crash();
+  const folder = folderOf(reqid);
+  const length = output(folder).length;
+  await until("it prints on", () => output(folder).length > length);
+  await agent.serve();
+  touch(go);
+  await agent.serving.seen(
+    new RegExp(`ACTION=run EXIT=7 PEER=127.0.0.1 REQID=${reqid} SCRIPT=printing`),
+  );
+  const lines = output(folder).trimEnd().split("\n");
+  const last = Number(/^last (\d+)$/.exec(lines.at(-1) ?? "")?.[1]);
+  expect(lines).toEqual([
+    "begun",
+    ...Array.from({ length: last }, (_, n) => `${n + 1}`),
+    `last ${last}`,
+  ]);
+  expect(endOf(folder)).toMatchObject({
+    state: "ended",
+    exit: 7,
+    stdout_bytes: output(folder).length,
+  });
+});
+
+test("what ends while there is no agent is logged by the next one, once", async () => {
+  const [begun, go, printed] = [fresh(), fresh(), fresh()];
+  const reqid = start("silent", [begun, go, printed]);
+  await until("it runs", () => existsSync(begun));
+  await crash();
+  touch(go);
+  await until("it has printed more than a pipe holds", () => existsSync(printed));
+  const folder = folderOf(reqid);
+  await until("its end is written", () => existsSync(join(folder, "end.json")));
+  expect(endOf(folder)).toMatchObject({ state: "ended", exit: 3, stdout_bytes: 300_000 });
+  expect(output(folder)).toBe("x".repeat(300_000));
+  const line = `ACTION=run EXIT=3 PEER=127.0.0.1 REQID=${reqid} SCRIPT=silent`;
+  await agent.serve();
+  await agent.serving.seen(new RegExp(line));
+  await agent.stop();
+  await agent.serve();
+  expect((await run("never")).exit).toBe(0);
+  expect(agent.serving.err).not.toContain(line);
+});
+
+test("SIGTERM ends the agent and not the script", async () => {
+  const [begun, go] = [fresh(), fresh()];
+  const reqid = start("printing", [begun, go]);
+  await until("it runs", () => existsSync(begun));
+  const stopped = agent.stop();
+  touch(go);
+  await stopped;
+  await agent.serve();
+  await until("its end is there", () => existsSync(join(folderOf(reqid), "logged")));
+  expect(endOf(folderOf(reqid))).toMatchObject({ exit: 7 });
+});
+
+test("a script kills the agent that runs it, and goes on", async () => {
+  const [begun, go] = [fresh(), fresh()];
+  const { child } = agent.serving;
+  const reqid = start("kills", [begun, String(child.pid), go]);
+  await child.exited;
+  await agent.serve();
+  touch(go);
+  await agent.serving.seen(new RegExp(`ACTION=run EXIT=0 .*REQID=${reqid}`));
+  expect(output(folderOf(reqid))).toBe("survived\n");
+});
+
+test("a script replaces its agent by one that it starts itself", async () => {
+  const upgrade = control.folder.script(
+    "web-02/scripts/upgrade.sh",
+    `kill -TERM $1; while kill -0 $1 2>/dev/null; do sleep 0.02; done
+    ${programPath("ctrl-exec-agent")} serve --config $2 --log stderr >$3.out 2>$3.log </dev/null &
+    echo $! >$3.pid; while ! test -s $3.go; do sleep 0.02; done; echo upgraded`,
+  );
+  const other = await control.startAgent("web-02", {
+    scripts: { never: "echo done" },
+    allowlist: [`upgrade = ${upgrade}`],
+  });
+  const files = fresh();
+  // It waits for the answer for ten seconds, then hangs up.
+  const first = other.serving.child;
+  const reqid = start("upgrade", [String(first.pid), other.config, files], other);
+  await first.exited;
+  await until("the new one listens", () => {
+    return existsSync(`${files}.log`) && /ACTION=start/.test(readFileSync(`${files}.log`, "utf8"));
+  });
+  expect((await run("never", [], {}, other)).exit).toBe(0);
+  writeFileSync(`${files}.go`, "go\n");
+  await until("its end is logged", () => {
+    return readFileSync(`${files}.log`, "utf8").includes(
+      `ACTION=run EXIT=0 PEER=127.0.0.1 REQID=${reqid}`,
+    );
+  });
+  expect(output(folderOf(reqid, other))).toBe("upgraded\n");
+  process.kill(Number(readFileSync(`${files}.pid`, "utf8")), "SIGTERM");
+}, 60_000);
+
+test("a stream that the script opens again by its name loses nothing", async () => {
+  expect(await run("reopens")).toMatchObject({ stdout: "three\n", stderr: "one\ntwo\nfour\n" });
+});
+
+test("exit 137 is no signal, and SIGKILL is no exit status", async () => {
+  const exited = await run("exits137");
+  expect(exited).toMatchObject({ exit: 137, state: "ended" });
+  expect(exited).not.toHaveProperty("signal");
+  expect(await run("killed")).toMatchObject({ exit: 126, signal: "SIGKILL", state: "ended" });
+});
+
+test("a request id is used once, by a control host that knows jobs", async () => {
+  const request = { reqid: newRequestId(), lock: 1 };
+  expect(await run("never", [], request)).toMatchObject({ exit: 0, stdout: "done\n" });
+  const again = { exit: -1, state: "never-ran", error: "reqid already used" };
+  expect(await run("never", [], request)).toMatchObject(again);
+  await agent.stop();
+  await agent.serve();
+  expect(await run("never", [], request)).toMatchObject(again);
+  const line = new RegExp(`ACTION=deny .*REASON="reqid already used" REQID=${request.reqid}`);
+  await agent.serving.seen(line);
+  // One of 1.0 may know a host by two names, and ask it under both.
+  const { reqid } = request;
+  expect(await run("never", [], { reqid })).toMatchObject({ exit: 0, stdout: "done\n" });
+});
+
+test("a script that runs is busy for whoever asks for a lock, and for nobody else", async () => {
+  const [begun, go] = [fresh(), fresh()];
+  const reqid = start("printing", [begun, go]);
+  await until("it runs", () => existsSync(begun));
+  const ask409 = async () => {
+    const request = { script: "printing", args: [fresh(), go], reqid: newRequestId(), lock: 1 };
+    return await ask(agent.port, good, post("/run", request));
+  };
+  expect(await ask409()).toMatchObject({
+    status: 409,
+    body: JSON.stringify({ error: "busy", reqid }),
+  });
+  await crash();
+  await agent.serve();
+  expect(await ask409()).toMatchObject({
+    status: 409,
+    body: JSON.stringify({ error: "busy", reqid }),
+  });
+  expect(await run("never", [], { lock: 1 })).toMatchObject({ exit: 0 });
+  touch(go);
+  await until("it has ended", () => existsSync(join(folderOf(reqid), "logged")));
+  expect(await ask409()).toMatchObject({ status: 200 });
+});
+
+test("the control host may ask for an earlier end", async () => {
+  expect(await run("sleeps", [fresh()], { timeout: 1 })).toMatchObject({
+    exit: 126,
+    signal: "SIGTERM",
+    timed_out: true,
+    error: "script timed out after 1s and was ended",
+  });
+});
+
+test("a run leaves a trace when it starts", async () => {
+  const [begun, go] = [fresh(), fresh()];
+  const reqid = start("printing", [begun, go]);
+  await agent.serving.seen(
+    new RegExp(`ACTION=run-start PEER=127.0.0.1 REQID=${reqid} SCRIPT=printing`),
+  );
+  expect(agent.serving.err).not.toContain(`EXIT=7 PEER=127.0.0.1 REQID=${reqid}`);
+  touch(go);
+  await agent.serving.seen(new RegExp(`ACTION=run EXIT=7 PEER=127.0.0.1 REQID=${reqid}`));
+});
+
+test("T71 nobody else can open what a run leaves, and the token is in none of it", async () => {
+  const reqid = newRequestId();
+  const shown = await run("context", ["an arg"], {
+    reqid,
+    token: "s3cr3t-t0ken",
+    username: "alice",
+  });
+  expect(String(shown.stdout)).toContain("s3cr3t-t0ken");
+  const folder = folderOf(reqid);
+  const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+  expect(mode(folderOfJobs())).toBe("700");
+  expect(mode(folder)).toBe("700");
+  for (const file of readdirSync(folder))
+    expect([file, mode(join(folder, file))]).toEqual([file, "600"]);
+  expect(readFileSync(join(folder, "request.json"), "utf8")).not.toContain("s3cr3t");
+  expect(readdirSync(folder).sort()).toEqual([
+    "end.json",
+    "logged",
+    "request.json",
+    "started.json",
+    "stdout",
+  ]);
+});
+
+/** The shim under which the run's script runs. */
+function shimOf(reqid: string): number {
+  return JSON.parse(readFileSync(join(folderOf(reqid), "request.json"), "utf8")).shim.pid;
+}
+
+test("its shim is killed: the run is lost, and says so", async () => {
+  const pidFile = fresh();
+  const request = { script: "sleeps", args: [pidFile], reqid: newRequestId() };
+  const answer = ask(agent.port, good, post("/run", request));
+  await until("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+  const shim = shimOf(request.reqid);
+  expect(readFileSync(`/proc/${shim}/comm`, "utf8")).toBe("ctrl-exec-shim\n");
+  process.kill(shim, "SIGKILL");
+  const error = "ctrl-exec-shim, which watched it, was killed: it may still run";
+  expect(jsonOf(await answer)).toMatchObject({ exit: -1, state: "unknown", error });
+  expect(endOf(folderOf(request.reqid))).toMatchObject({ state: "lost", exit: -1, error });
+  await agent.serving.seen(
+    new RegExp(`ACTION=run ERROR="ctrl-exec-shim, .*" EXIT=-1 .*REQID=${request.reqid}`),
+  );
+  expect(await run("never")).toMatchObject({ exit: 0, stdout: "done\n" });
+  process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
+});
+
+test("its shim is killed while there is no agent, and the host goes down: both are lost", async () => {
+  const pidFile = fresh();
+  const reqid = start("sleeps", [pidFile]);
+  await until("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+  await crash();
+  process.kill(shimOf(reqid), "SIGKILL");
+  process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
+  const request = JSON.parse(readFileSync(join(folderOf(reqid), "request.json"), "utf8"));
+  const before = { ...request, reqid: newRequestId(), shim: { ...request.shim, boot: "another" } };
+  const folder = join(folderOfJobs(), "0".repeat(32));
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(join(folder, "request.json"), JSON.stringify(before));
+  await agent.serve();
+  await agent.serving.seen(new RegExp(`ACTION=run ERROR="ctrl-exec-shim, .*REQID=${reqid}`));
+  await agent.serving.seen(
+    new RegExp(
+      `ACTION=run ERROR="this host went down while it ran" EXIT=-1 .*REQID=${before.reqid}`,
+    ),
+  );
+  expect(endOf(folder)).toMatchObject({ state: "lost", started: "", stdout_bytes: 0 });
+});
+
+describe("limits of scripts.conf hold after a restart", () => {
+  test("concurrency and timeout", async () => {
+    const path = agent.path("scripts/sleeps.sh");
+    const [pidFile, other] = [fresh(), fresh()];
+    agent.writeAllowlist([`once = ${path} concurrency=1`, `timed = ${path} timeout=2`]);
+    agent.serving.child.kill("SIGHUP");
+    await agent.serving.seen(/ACTION=reload/);
+    start("once", [pidFile]);
+    const timed = start("timed", [other]);
+    await until("both run", () => existsSync(pidFile) && existsSync(other));
+    await crash();
+    await agent.serve();
+    expect(await run("once", [fresh()])).toMatchObject({
+      exit: -1,
+      error: "once runs already (concurrency=1); try again when it has ended",
+    });
+    await agent.serving.seen(new RegExp(`ACTION=run EXIT=126 .*REQID=${timed}`));
+    expect(endOf(folderOf(timed))).toMatchObject({
+      exit: 126,
+      signal: "SIGTERM",
+      timed_out: true,
+      error: "script timed out after 2s and was ended",
+    });
+    process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
+    await agent.serving.seen(/ACTION=run EXIT=126 .*SCRIPT=once/);
+    const again = fresh();
+    start("once", [again]);
+    await until("it may run again", () => existsSync(again) && readFileSync(again, "utf8") !== "");
+    process.kill(Number(readFileSync(again, "utf8")), "SIGKILL");
+  });
+});
+
+describe("T72 what is kept is bounded", () => {
+  test("the oldest go first, a running one never, and the newest stay", async () => {
+    const small = await control.startAgent("web-03", {
+      scripts: SCRIPTS,
+      config: ["run_spool = 1M"],
+    });
+    const [begun, go] = [fresh(), fresh()];
+    const running = start("printing", [begun, go], small);
+    await until("it runs", () => existsSync(begun));
+    const reqids = Array.from({ length: 4 }, newRequestId);
+    for (const reqid of reqids) {
+      expect(String((await run("floods", [], { reqid }, small)).stdout)).toHaveLength(400_000);
+    }
+    const kept = (reqid: string) => {
+      try {
+        return existsSync(folderOf(reqid, small));
+      } catch {
+        return false;
+      }
+    };
+    await until("the oldest are gone", () => reqids.filter(kept).length === 2);
+    expect(reqids.map(kept)).toEqual([false, false, true, true]);
+    expect(kept(running)).toBe(true);
+    touch(go);
+    await small.serving.seen(new RegExp(`REQID=${running} SCRIPT=printing$`, "m"));
+  });
+
+  test("what running jobs print beyond it is dropped and counted", async () => {
+    const small = await control.startAgent("web-04", {
+      scripts: SCRIPTS,
+      config: ["run_spool = 100K"],
+    });
+    const shown = await run("floods", [], {}, small);
+    expect(shown).toMatchObject({ exit: 0, stdout_dropped: 400_000 - 102_400 });
+    expect(String(shown.stdout)).toBe("y".repeat(102_400));
+  });
+
+  test("run_retention ends it", async () => {
+    const brief = await control.startAgent("web-05", {
+      scripts: SCRIPTS,
+      config: ["run_retention = 1"],
+    });
+    await run("never", [], {}, brief);
+    expect(readdirSync(folderOfJobs(brief))).toHaveLength(1);
+    await until("it is gone", () => readdirSync(folderOfJobs(brief)).length === 0);
+  });
+});
+
+describe("where no folder can be made", () => {
+  test("scripts run all the same, and the log says what is missing", async () => {
+    const bare = await control.startAgent("web-06", { scripts: SCRIPTS });
+    await bare.stop();
+    writeFileSync(folderOfJobs(bare), "");
+    await bare.serve();
+    expect(await run("never", [], {}, bare)).toMatchObject({ exit: 0, stdout: "done\n" });
+    await bare.serving.seen(
+      /ACTION=run-unkept ERROR="Cannot keep runs in .*\/jobs: it is no folder"/,
+    );
+    expect(await run("killed", [], {}, bare)).toMatchObject({ exit: 126, signal: "SIGKILL" });
+    expect(bare.serving.err.match(/ACTION=run-unkept/g)).toHaveLength(1);
+    expect(bare.serving.err.match(/ACTION=run-start/g)).toHaveLength(2);
+  });
+});
+
+test("nothing is left of a shim once its agent has gone and its last script has ended", async () => {
+  const [begun, go] = [fresh(), fresh()];
+  agent.writeAllowlist(
+    Object.keys(SCRIPTS).map((name) => `${name} = ${agent.path(`scripts/${name}.sh`)}`),
+  );
+  agent.serving.child.kill("SIGHUP");
+  await agent.serving.seen(/ACTION=reload/);
+  const reqid = start("printing", [begun, go]);
+  await until("it runs", () => existsSync(begun));
+  const shim = shimOf(reqid);
+  await crash();
+  expect(existsSync(`/proc/${shim}`)).toBe(true);
+  touch(go);
+  await until("it is gone", () => !existsSync(`/proc/${shim}`));
+  expect(endOf(folderOf(reqid))).toMatchObject({ exit: 7 });
+  await agent.serve();
+});

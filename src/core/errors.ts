@@ -95,9 +95,10 @@ export class LockedError extends CtrlExecError {
   /** `host:script`. */
   readonly conflicts: readonly string[];
 
-  constructor(conflicts: readonly string[]) {
+  /** @param list the command that lists the locks */
+  constructor(conflicts: readonly string[], list: string) {
     super("locked", `Locked: already running: ${conflicts.join(", ")}`, {
-      hint: "See: ctrl-exec list-locks",
+      hint: `See: ${list}`,
     });
     this.name = "LockedError";
     this.conflicts = conflicts;

@@ -1,22 +1,25 @@
 /** What to do about an agent's two-word refusals (docs/PROTOCOL.md, section 2). */
+import { configArgument, type OwnSetting, pairingCommand } from "./config/controller-config.ts";
 
 /** For an agent that trusts none of this control host's serials. */
-export const PAIR_AGAIN =
-  "pair it again, on that host: ctrl-exec-agent request-pairing --dispatcher <this host>";
-
-const OTHER_SERIAL = `it knows this control host by another certificate; ${PAIR_AGAIN}`;
-
-const STEPS: ReadonlyMap<string, string> = new Map([
-  ["serial mismatch", OTHER_SERIAL],
-  ["forbidden", OTHER_SERIAL],
-  [
-    "certificate revoked",
-    `its revoked-serials file lists this control host's serial: remove that line there, or if the key is no longer safe, replace it here with ctrl-exec setup-ctrl-exec and ${PAIR_AGAIN}`,
-  ],
-]);
+export function pairAgain(own: OwnSetting): string {
+  return `pair it again, on that host: ${pairingCommand(own)}`;
+}
 
 /** For a screen; data keeps the agent's own words. @param error as in a result */
-export function withNextStep(error: string): string {
-  const step = STEPS.get(error);
+export function withNextStep(error: string, own: OwnSetting): string {
+  const step = nextStep(error, own);
   return step === undefined ? error : `${error}: ${step}`;
+}
+
+function nextStep(error: string, own: OwnSetting): string | undefined {
+  switch (error) {
+    case "serial mismatch":
+    case "forbidden":
+      return `it knows this control host by another certificate; ${pairAgain(own)}`;
+    case "certificate revoked":
+      return `its revoked-serials file lists this control host's serial: remove that line there, or if the key is no longer safe, replace it here with ctrl-exec setup-ctrl-exec${configArgument(own.file)} and ${pairAgain(own)}`;
+    default:
+      return undefined;
+  }
 }

@@ -1,6 +1,10 @@
 /** Every check of `self-check`: only this host's files, no connection. */
 import { statSync } from "node:fs";
-import type { AgentConfig } from "../../core/config/agent-config.ts";
+import {
+  type AgentConfig,
+  agentConfigArgument,
+  pairingStep,
+} from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
@@ -40,7 +44,7 @@ export async function checkAgent(
 ): Promise<Check[]> {
   const onlooker = isRunByOnlooker(config);
   return [
-    ...(onlooker ? [ONLOOKER] : []),
+    ...(onlooker ? [onlookerCheck(config)] : []),
     checkConfig(config, configWarnings),
     checkAllowedIps(config),
     ...checkCredential(config, now),
@@ -53,12 +57,14 @@ export async function checkAgent(
 }
 
 /** The agent may read and execute files that this user may not: other checks can fail for that reason alone. */
-const ONLOOKER: Check = {
-  name: "user",
-  ok: false,
-  detail: "this user is neither root nor the agent's, and may not read all that is to be checked",
-  remedy: "run it as root: sudo ctrl-exec-agent self-check",
-};
+function onlookerCheck({ file }: AgentConfig): Check {
+  return {
+    name: "user",
+    ok: false,
+    detail: "this user is neither root nor the agent's, and may not read all that is to be checked",
+    remedy: `run it as root: sudo ctrl-exec-agent self-check${agentConfigArgument(file)}`,
+  };
+}
 
 function checkConfig({ file, port }: AgentConfig, warnings: readonly ConfigWarning[]): Check {
   const [warning] = warnings;
@@ -80,27 +86,35 @@ function checkAllowedIps(config: AgentConfig): Check {
   });
 }
 
-const PAIR = "pair this agent: ctrl-exec-agent request-pairing --dispatcher <control-host>";
+function pairRemedy(config: AgentConfig): string {
+  return `pair this agent: ${pairingStep(config)}`;
+}
 
 function checkCredential(config: AgentConfig, now: Date): Check[] {
+  const pair = pairRemedy(config);
   const { value: certificate, problem } = attemptValue(() => loadCertificate(config));
-  if (certificate === undefined) return [failed(config.cert, problem, PAIR)];
-  const inPlace = checkCertificate(config.cert, certificate, now);
+  if (certificate === undefined) return [failed(config.cert, problem, pair)];
+  const inPlace = checkCertificate(config.cert, certificate, now, pair);
   // The files that serve would use: a pairing that was cut off has left its key and CA staged.
   const files = attemptValue(() => identityFiles(config, certificate));
-  if (files.value === undefined) return [inPlace, failed(config.key, files.problem, PAIR)];
+  if (files.value === undefined) return [inPlace, failed(config.key, files.problem, pair)];
   const { keyFile, caFile } = files.value;
   return [
     inPlace,
-    checkKey(keyFile, config.cert, certificate),
-    checkCa(caFile, config.cert, certificate, now),
+    checkKey(keyFile, config.cert, certificate, pair),
+    checkCa(caFile, config.cert, certificate, now, pair),
   ];
 }
 
-function checkCertificate(name: string, certificate: CertificateFacts, now: Date): Check {
+function checkCertificate(
+  name: string,
+  certificate: CertificateFacts,
+  now: Date,
+  pair: string,
+): Check {
   const until = opensslTime(certificate.notAfter);
   if (now > certificate.notAfter) {
-    return { name, ok: false, detail: `expired ${until}`, remedy: PAIR };
+    return { name, ok: false, detail: `expired ${until}`, remedy: pair };
   }
   if (now < certificate.notBefore) {
     const detail = `not valid before ${opensslTime(certificate.notBefore)}`;
@@ -109,11 +123,11 @@ function checkCertificate(name: string, certificate: CertificateFacts, now: Date
   return { name, ok: true, detail: `${certificate.commonName}, expires ${until}` };
 }
 
-function checkKey(name: string, cert: string, certificate: CertificateFacts): Check {
+function checkKey(name: string, cert: string, certificate: CertificateFacts, pair: string): Check {
   const read = () => fitsKey(certificate, readPrivateText(name), name);
   const { value: fits, problem } = attemptValue(read);
-  if (fits === undefined) return failed(name, problem, PAIR);
-  if (!fits) return { name, ok: false, detail: `not the key of ${cert}`, remedy: PAIR };
+  if (fits === undefined) return failed(name, problem, pair);
+  if (!fits) return { name, ok: false, detail: `not the key of ${cert}`, remedy: pair };
   return attempt(name, () => {
     const { uid } = statSync(name);
     const own = process.getuid?.() ?? 0;
@@ -125,24 +139,32 @@ function checkKey(name: string, cert: string, certificate: CertificateFacts): Ch
   });
 }
 
-function checkCa(name: string, cert: string, certificate: CertificateFacts, now: Date): Check {
+function checkCa(
+  name: string,
+  cert: string,
+  certificate: CertificateFacts,
+  now: Date,
+  pair: string,
+): Check {
   const { value: ca, problem } = attemptValue(() => readCertificate(readText(name), name));
-  if (ca === undefined) return failed(name, problem, PAIR);
+  if (ca === undefined) return failed(name, problem, pair);
   if (!isSignedBy(certificate, ca)) {
-    return { name, ok: false, detail: `did not sign ${cert}`, remedy: PAIR };
+    return { name, ok: false, detail: `did not sign ${cert}`, remedy: pair };
   }
   const until = opensslTime(ca.notAfter);
-  if (now > ca.notAfter) return { name, ok: false, detail: `expired ${until}`, remedy: PAIR };
+  if (now > ca.notAfter) return { name, ok: false, detail: `expired ${until}`, remedy: pair };
   return { name, ok: true, detail: `signed ${cert}, expires ${until}` };
 }
 
-function checkSerial({ dispatcher_serial_path: name }: AgentConfig): Check {
+function checkSerial(config: AgentConfig): Check {
+  const { dispatcher_serial_path: name } = config;
+  const pair = pairRemedy(config);
   const serials = new ControllerSerials(name);
-  if (serials.problem !== undefined) return failed(name, new Error(serials.problem), PAIR);
+  if (serials.problem !== undefined) return failed(name, new Error(serials.problem), pair);
   if (serials.known) {
     return { name, ok: true, detail: `the control host's serial: ${serials.current}` };
   }
-  return { name, ok: false, detail: "no such file: nobody is trusted", remedy: PAIR };
+  return { name, ok: false, detail: "no such file: nobody is trusted", remedy: pair };
 }
 
 function checkRevocations({ revoked_serials: name, namesRevocationFile }: AgentConfig): Check {

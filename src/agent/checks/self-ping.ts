@@ -1,5 +1,6 @@
 /** `self-ping`: a real connection to the running agent, with the agent's own certificate. */
 
+import { type AgentConfig, agentConfigArgument } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { MAX_SHORT_ANSWER } from "../../core/wire/limits.ts";
@@ -12,8 +13,6 @@ import type { AgentTrust } from "../trust/trust.ts";
 /** For each step: connecting, the handshake, the answer. */
 const CONNECT_MS = 5_000;
 const ANSWER_MS = 10_000;
-
-const START = "Is it running? Start it: systemctl start ctrl-exec-agent, or ctrl-exec-agent serve.";
 
 export interface SelfPingSteps {
   onListening(): void;
@@ -29,8 +28,8 @@ export interface SelfPingReply {
 /** @throws CtrlExecError that says how far it got */
 export async function selfPing(
   { identity }: AgentTrust,
+  { file, port }: AgentConfig,
   host: string,
-  port: number,
   steps: SelfPingSteps,
 ): Promise<SelfPingReply> {
   const address = formatHostPort(host, port);
@@ -62,9 +61,16 @@ export async function selfPing(
       listener: "agent",
       address,
       attempt: "Cannot self-ping",
-      hintFor: (code) => (code === "ECONNREFUSED" ? START : undefined),
+      hintFor: (code) => (code === "ECONNREFUSED" ? startHint(file) : undefined),
     });
   }
+}
+
+/** The service uses the usual file. */
+function startHint(file: string): string {
+  const option = agentConfigArgument(file);
+  const service = option === "" ? "systemctl start ctrl-exec-agent, or " : "";
+  return `Is it running? Start it: ${service}ctrl-exec-agent serve${option}.`;
 }
 
 function otherCertificate(address: string): CtrlExecError {

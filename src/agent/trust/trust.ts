@@ -1,5 +1,5 @@
 /** What an agent holds about trust: its own identity, the controller's serial, revocations. */
-import type { AgentConfig } from "../../core/config/agent-config.ts";
+import { type AgentConfig, pairingStep } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { besideLink } from "../../system/files/beside-link.ts";
 import { ControllerSerials } from "./controller-serials.ts";
@@ -22,7 +22,7 @@ export function loadTrust(config: AgentConfig): AgentTrust {
   const controller = new ControllerSerials(config.dispatcher_serial_path);
   if (controller.problem !== undefined) {
     throw new CtrlExecError("config", controller.problem, {
-      hint: "Pair this agent again: ctrl-exec-agent request-pairing --dispatcher <control-host>",
+      hint: `Pair this agent again: ${pairingStep(config)}`,
     });
   }
   return { identity, controller, revoked: new RevokedSerials(config.revoked_serials) };
@@ -31,6 +31,6 @@ export function loadTrust(config: AgentConfig): AgentTrust {
 function requirePaired(config: AgentConfig): void {
   if (isPaired(config)) return;
   throw new CtrlExecError("config", `Cannot read ${config.cert}: this agent is not paired`, {
-    hint: `${besideLink(config.file)}Pair it: ctrl-exec-agent request-pairing --dispatcher <control-host>`,
+    hint: `${besideLink(config.file)}Pair it: ${pairingStep(config)}`,
   });
 }

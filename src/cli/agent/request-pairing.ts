@@ -1,6 +1,7 @@
 import { type PairingOutcome, type Pending, pair } from "../../agent/pairing/enrolment.ts";
 import { proveStorable, storeWithPatience } from "../../agent/pairing/storing.ts";
 import { storeIdentity } from "../../agent/trust/identity-files.ts";
+import { type AgentConfig, agentConfigArgument } from "../../core/config/agent-config.ts";
 import { messageOf } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import { PUSHED_OUT } from "../../core/wire/messages/pairing.ts";
@@ -130,6 +131,14 @@ function describePending(hostname: string, pending: Pending): string {
   return `${lines.join("\n")}\n${shown}`;
 }
 
+/** The service uses the usual file. */
+function startStep({ file }: AgentConfig): string {
+  const option = agentConfigArgument(file);
+  return option === ""
+    ? "; with systemd: systemctl enable --now ctrl-exec-agent"
+    : `: ctrl-exec-agent serve${option}`;
+}
+
 async function conclude(
   { io }: PairingInput,
   plan: PairingPlan,
@@ -151,9 +160,7 @@ async function conclude(
     });
     log({ event: "pair-complete", dispatcher: plan.controller, status: "approved" });
     io.err(`Paired. Certificate: ${config.cert}\n`);
-    io.err(
-      "Next, unless the agent runs already, start it; with systemd: systemctl enable --now ctrl-exec-agent\n",
-    );
+    io.err(`Next, unless the agent runs already, start it${startStep(config)}\n`);
     if (plan.caFingerprint === undefined) {
       const { fingerprint } = outcome.enrolled.ca;
       io.err(fingerprintLines("This agent now trusts the CA ", fingerprint));

@@ -31,7 +31,7 @@ export const selfPing = defineVerb({
     io.out(`Paired: yes (cert expires ${opensslTime(trust.identity.certificate.notAfter)})\n`);
     const host = loopback(config);
     io.out(`Connecting to ${formatHostPort(host, config.port)}...\n`);
-    const { status, error } = await callSelf(trust, host, config.port, {
+    const { status, error } = await callSelf(trust, config, host, {
       onListening: () => io.out(`Port ${config.port}: listening\n`),
       onHandshake: () => io.out("mTLS handshake: OK\n"),
     }).catch(async (thrown) => {

@@ -2,6 +2,7 @@ import type { AgentRecord } from "../../controller/store/agent-record.ts";
 import { statusReader } from "../../controller/trust/serial-report.ts";
 import { renewalDueAt } from "../../controller/upkeep/renewal.ts";
 import { judgeClock } from "../../core/clock.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
@@ -57,10 +58,14 @@ export const listAgents = defineVerb({
     } else {
       io.out(options.wide ? renderWide(list) : renderNarrow(list));
       if (list.length === 0 && broken.length === 0) {
-        io.err("No host is registered. To pair one: ctrl-exec pairing-mode\n");
+        const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
+        io.err(`No host is registered. To pair one: ${pairing}\n`);
       }
       const stale = list.filter(({ json }) => json.serial_status === "stale");
-      for (const line of staleLines(stale.map(({ record }) => record.hostname))) {
+      for (const line of staleLines(
+        stale.map(({ record }) => record.hostname),
+        config,
+      )) {
         io.err(`${line}\n`);
       }
     }

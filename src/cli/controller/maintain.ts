@@ -2,6 +2,7 @@ import type { Controller } from "../../controller/control-host.ts";
 import type { HostProblem } from "../../controller/fleet/fan-out.ts";
 import { type MaintenanceReport, maintainOnce } from "../../controller/upkeep/maintenance.ts";
 import { judgeClock } from "../../core/clock.ts";
+import type { OwnSetting } from "../../core/config/controller-config.ts";
 import { ERROR_FACTS } from "../../core/errors.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";
@@ -42,7 +43,7 @@ export const maintain = defineVerb({
     const controller = await openController(options);
     const report = await maintainOnce(controller, options.force);
     if (options.json) writeJson(io, reportJson(report));
-    else io.out(`${describe(report).join("\n")}\n`);
+    else io.out(`${describe(report, controller.config).join("\n")}\n`);
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
     // That nothing was due may be due to a wrong clock.
     if (report.problems.length === 0) await warnOfClock(io, controller);
@@ -78,18 +79,18 @@ function reportJson(report: MaintenanceReport): Record<string, unknown> {
   };
 }
 
-function named({ host, error }: HostProblem): string {
-  return `${host} (${forOneLine(withNextStep(error))})`;
+function named({ host, error }: HostProblem, own: OwnSetting): string {
+  return `${host} (${forOneLine(withNextStep(error, own))})`;
 }
 
-function describe(report: MaintenanceReport): string[] {
+function describe(report: MaintenanceReport, own: OwnSetting): string[] {
   if (report.busy) return ["Another pass is under way; nothing was done here."];
   const lines: string[] = [];
   const list = (what: string, hosts: readonly string[]) => {
     if (hosts.length > 0) lines.push(`${what}: ${hosts.join(", ")}`);
   };
-  const failures = report.notRenewed.map(named);
-  const waiting = report.pending.map(named);
+  const failures = report.notRenewed.map((problem) => named(problem, own));
+  const waiting = report.pending.map((problem) => named(problem, own));
   list("Signed again, since they were not valid now", report.mended);
   if (report.replacedBy !== undefined) {
     lines.push(
@@ -99,7 +100,7 @@ function describe(report: MaintenanceReport): string[] {
   if (report.rotated !== undefined) lines.push(`New certificate, serial ${report.rotated}`);
   list("Confirmed the present serial", report.confirmed);
   list("Still to be told", waiting);
-  lines.push(...staleLines(report.stale));
+  lines.push(...staleLines(report.stale, own));
   list("Renewed", report.renewed);
   list("Not renewed", failures);
   if (report.expiredRequests > 0) lines.push(`Pairing requests dropped: ${report.expiredRequests}`);

@@ -48,7 +48,8 @@ export const ping = defineVerb({
       ]);
       io.out(renderTable(["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION"], rows));
       for (const { host, error } of results) {
-        if (error !== undefined) io.err(`${host}: ${forOneLine(withNextStep(error))}\n`);
+        if (error !== undefined)
+          io.err(`${host}: ${forOneLine(withNextStep(error, controller.config))}\n`);
       }
       renderClocks(io, clocksOf(results));
     }

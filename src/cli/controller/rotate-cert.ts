@@ -51,7 +51,7 @@ export const rotateCert = defineVerb({
     }
     io.out(`New serial:       ${newSerial}\nOld serial:       ${oldSerial}\n`);
     io.out(`Overlap expires:  ${overlap}\n`);
-    renderBroadcast(io, report);
+    renderBroadcast(io, report, controller.config);
     return 0;
   },
 });

@@ -57,7 +57,7 @@ export const run = defineVerb({
     const controller = await openController(options);
     const { agentPort: port } = controller;
     const progress = new Progress(io, hosts.length);
-    const blocks = new RunBlocks(io);
+    const blocks = new RunBlocks(io, controller.config);
     const shown = new Set<string>();
     const show = (result: RunResult) => {
       shown.add(result.host);

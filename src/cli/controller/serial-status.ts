@@ -56,7 +56,11 @@ export const serialStatus = defineVerb({
       ]);
       io.out(renderTable(["HOSTNAME", "STATUS", "CONFIRMED", "SERIAL"], rows));
       const stale = agents.filter(({ status }) => status === "stale");
-      for (const line of staleLines(stale.map(({ hostname }) => hostname))) io.err(`${line}\n`);
+      for (const line of staleLines(
+        stale.map(({ hostname }) => hostname),
+        controller.config,
+      ))
+        io.err(`${line}\n`);
     }
     for (const problem of problems) renderProblem(io, problem);
     return problems.length === 0 ? 0 : 1;

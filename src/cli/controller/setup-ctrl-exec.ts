@@ -2,7 +2,11 @@ import type { Controller } from "../../controller/control-host.ts";
 import { setupController } from "../../controller/trust/ca.ts";
 import { loadCredential, lossOfCredential } from "../../controller/trust/credential.ts";
 import { rotateNow } from "../../controller/upkeep/rotate-now.ts";
-import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
+import {
+  type ControllerConfig,
+  configArgument,
+  pairingCommand,
+} from "../../core/config/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
 import { defineVerb } from "../command/command.ts";
@@ -40,9 +44,7 @@ export const setupCtrlExec = defineVerb({
     const certificate = await setupController(controller);
     describe(io, config, certificate);
     const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
-    io.err(
-      `Next: ${pairing}, and on each host: ctrl-exec-agent request-pairing --dispatcher <this host>\n`,
-    );
+    io.err(`Next: ${pairing}, and on each host: ${pairingCommand(config)}\n`);
     return 0;
   },
 });
@@ -77,7 +79,7 @@ async function replaceUnderAgents(
   const report = loss === undefined ? await rotateNow(controller, force) : undefined;
   if (report === undefined) await setupController(controller, force);
   describe(io, config, loadCredential(config, now()).certificate);
-  if (report !== undefined) renderBroadcast(io, report);
+  if (report !== undefined) renderBroadcast(io, report, config);
   return 0;
 }
 

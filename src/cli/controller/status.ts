@@ -32,7 +32,7 @@ export const status = defineVerb({
     const run = await showRun(controller, caller, { reqid, live: true });
     if (options.json) writeJson(io, { ok: 1, ...run });
     else {
-      const blocks = new RunBlocks(io);
+      const blocks = new RunBlocks(io, controller.config);
       for (const result of run.results) blocks.show(result);
       io.err(`${forOneLine(summary(run))}\n`);
     }

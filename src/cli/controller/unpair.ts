@@ -1,4 +1,5 @@
 import { type Unpaired, unpairAgent } from "../../controller/inventory/unpair.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
@@ -28,30 +29,33 @@ export const unpair = defineVerb({
     const unpaired = await unpairAgent(controller, typed, options.revoke);
     const { hostname, revoked, unread } = unpaired;
     const list = controller.store.certificates.revocationList;
+    const again = screenLine`ctrl-exec unpair ${hostname} --revoke${configArgument(controller.config.file)}`;
     if (revoked.length > 0) {
       const done = unpaired.earlier
         ? screenLine`${hostname} was unpaired before.`
         : screenLine`Unpaired ${hostname}.`;
       io.out(`${done} This control host no longer accepts its certificates.\n`);
       io.out(screenLine`Revoked here: ${revoked.join(", ")}\n`);
-    } else tellValid(unpaired, list, io);
+    } else tellValid(unpaired, list, again, io);
     if (unread === undefined) return 0;
     io.err(
-      screenLine`${unread}: certificates of ${hostname} may be missing above. Mend them, then: ctrl-exec unpair ${hostname} --revoke. A serial can also be put into ${list}.\n`,
+      screenLine`${unread}: certificates of ${hostname} may be missing above. Mend them, then: ${again}. A serial can also be put into ${list}.\n`,
     );
     return options.revoke ? 1 : 0;
   },
 });
 
-function tellValid({ hostname, expiry, known }: Unpaired, list: string, io: Io): void {
+function tellValid(
+  { hostname, expiry, known }: Unpaired,
+  list: string,
+  again: string,
+  io: Io,
+): void {
   const which = known.length > 1 ? "The last of its certificates" : "Its certificate";
   const until = expiry ?? "a date that is not known here";
   io.out(screenLine`Unpaired ${hostname}. ${which} stays valid until ${until}.\n`);
   if (known.length > 0) io.out(screenLine`Serial: ${known.join(", ")}\n`);
-  const revoke =
-    known.length > 0
-      ? screenLine`revoke it with: ctrl-exec unpair ${hostname} --revoke`
-      : `put its serial into ${list}`;
+  const revoke = known.length > 0 ? `revoke it with: ${again}` : `put its serial into ${list}`;
   io.err(
     `Until then it can still answer where it is called by its address. To end that, ${revoke}; or set verify_agent_identity = strict.\n`,
   );

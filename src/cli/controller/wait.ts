@@ -40,7 +40,7 @@ export const wait = defineVerb({
       timeout === undefined ? undefined : numberOption("timeout", timeout, 0, MAX_SECONDS);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const blocks = new RunBlocks(io);
+    const blocks = new RunBlocks(io, controller.config);
     const show = (result: RunResult) => {
       if (!options.json) blocks.show(result);
     };

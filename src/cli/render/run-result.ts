@@ -1,5 +1,6 @@
 /** The block that a run shows for each host (docs/PROTOCOL.md, section 5). */
 
+import type { OwnSetting } from "../../core/config/controller-config.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { runFailed } from "../../core/run-result.ts";
@@ -30,16 +31,18 @@ const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
  */
 export class RunBlocks {
   readonly #io: Io;
+  readonly #own: OwnSetting;
   /** The last output did not end in a newline. */
   #inLine = false;
 
-  constructor(io: Io) {
+  constructor(io: Io, own: OwnSetting) {
     this.#io = io;
+    this.#own = own;
   }
 
   show(result: RunResult): void {
     this.#endLine();
-    this.#io.out([header(this.#io, result), ...notes(result).map(noteLine)].join(""));
+    this.#io.out([header(this.#io, result), ...notes(result, this.#own).map(noteLine)].join(""));
     if (result.stdout_b64 === undefined) this.#writeText(wholeText(result.stdout));
     else this.#writeBytes(bytesOf("", result.stdout_b64));
     this.#writeMarked(bytesOf(result.stderr, result.stderr_b64), `${INDENT}STDERR: `);
@@ -94,9 +97,9 @@ function noteLine(note: string): string {
   return `${INDENT}${forOneLine(note)}\n`;
 }
 
-function notes(result: RunResult): string[] {
+function notes(result: RunResult, own: OwnSetting): string[] {
   const found: string[] = [];
-  if (result.error !== undefined) found.push(`ERROR: ${withNextStep(result.error)}`);
+  if (result.error !== undefined) found.push(`ERROR: ${withNextStep(result.error, own)}`);
   if (result.signal !== undefined) found.push(`ERROR: killed by ${result.signal}`);
   const inHeader = goesOn(result.state) && result.error === undefined;
   if (result.state !== "ended" && !inHeader) found.push(`STATE: ${STATES[result.state]}`);

@@ -1,6 +1,9 @@
-import { PAIR_AGAIN } from "../../core/refusal-steps.ts";
+import type { OwnSetting } from "../../core/config/controller-config.ts";
+import { pairAgain } from "../../core/refusal-steps.ts";
 
 /** Hosts that have missed a rotation for good, and what to do; empty when there are none. */
-export function staleLines(hosts: readonly string[]): string[] {
-  return hosts.length === 0 ? [] : [`Stale: ${hosts.join(", ")}`, `Each of them: ${PAIR_AGAIN}`];
+export function staleLines(hosts: readonly string[], own: OwnSetting): string[] {
+  return hosts.length === 0
+    ? []
+    : [`Stale: ${hosts.join(", ")}`, `Each of them: ${pairAgain(own)}`];
 }

@@ -1,4 +1,5 @@
 /** Changes how a registered agent is dialled. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import type { ApprovalOptions } from "../pairing/desk.ts";
@@ -16,7 +17,7 @@ export async function editAgent(
   const { log, store } = controller;
   return await store.exclusively(async (writer) => {
     const found = await store.registry.find(hostname);
-    if (found === undefined) throw notRegistered(hostname);
+    if (found === undefined) throw notRegistered(controller, hostname);
     if (found.kind === "broken") throw found.broken.problem;
     const { record } = found;
     const changed: AgentRecord = {
@@ -32,8 +33,8 @@ export async function editAgent(
   });
 }
 
-export function notRegistered(hostname: string): CtrlExecError {
+export function notRegistered({ config }: Controller, hostname: string): CtrlExecError {
   return new CtrlExecError("not-found", `Cannot find ${hostname}: no such host is registered`, {
-    hint: "See: ctrl-exec list-agents",
+    hint: `See: ctrl-exec list-agents${configArgument(config.file)}`,
   });
 }

@@ -1,4 +1,5 @@
 /** Takes a host out of the registry, and its certificates out of what is trusted. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { isoSeconds, opensslTime, parseOpensslTime } from "../../core/time.ts";
@@ -76,10 +77,11 @@ interface AgentToRemove {
  * @throws CtrlExecError `not-found`
  */
 async function agentToRemove(
-  { now, store }: Controller,
+  controller: Controller,
   typed: string,
   revoke: boolean,
 ): Promise<AgentToRemove> {
+  const { now, store } = controller;
   const found = await store.registry.find(typed);
   const record = found?.kind === "agent" ? found.record : undefined;
   const hostname = record?.hostname ?? (found?.kind === "broken" ? found.broken.hostname : typed);
@@ -88,16 +90,18 @@ async function agentToRemove(
   if (registered || (revoke && issued.certificates.length > 0)) {
     return { hostname, registered, record, issued };
   }
-  throw revoke
-    ? nothingToRevoke(hostname, issued, store.certificates.revocationList)
-    : notRegistered(typed);
+  throw revoke ? nothingToRevoke(controller, hostname, issued) : notRegistered(controller, typed);
 }
 
-function nothingToRevoke(hostname: string, { unread }: IssuedTo, list: string): CtrlExecError {
+function nothingToRevoke(
+  { config, store }: Controller,
+  hostname: string,
+  { unread }: IssuedTo,
+): CtrlExecError {
   const known = unread === undefined ? "" : `, and ${unread}`;
   const state = `no such host is registered, no valid certificate of it is known${known}`;
   return new CtrlExecError("not-found", `Cannot revoke ${hostname}: ${state}`, {
-    hint: `See: ctrl-exec list-agents. A serial that you know can be put into ${list}.`,
+    hint: `See: ctrl-exec list-agents${configArgument(config.file)}. A serial that you know can be put into ${store.certificates.revocationList}.`,
   });
 }
 

@@ -1,4 +1,5 @@
 /** Decides on pairing requests: signs and registers what the operator approves. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Serial } from "../../core/serial.ts";
 import { isoSeconds, opensslTime } from "../../core/time.ts";
@@ -137,7 +138,7 @@ function serialToKnow({ config, now }: Controller): Serial {
   if (notBefore <= now()) return serial;
   const state = `${config.cert} is not valid before ${opensslTime(notBefore)}`;
   throw new CtrlExecError("config", `Cannot approve it: ${state}`, {
-    hint: "It was made while this host's clock was wrong. Check the clock, then: ctrl-exec maintain",
+    hint: `It was made while this host's clock was wrong. Check the clock, then: ctrl-exec maintain${configArgument(config.file)}`,
   });
 }
 

@@ -1,4 +1,5 @@
 /** The queue of pairing requests: which are accepted, which make room, and which wait. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { FairShares, type Holder, originOf } from "../../core/fair-share.ts";
 import { pairedNameProblem } from "../../core/net/host-name.ts";
@@ -135,7 +136,7 @@ export async function requirePending(
   throw new CtrlExecError(
     "not-found",
     `Cannot find a pairing request ${id}: no request with that id is waiting; it may have been decided, or have lapsed`,
-    { hint: "See: ctrl-exec list-requests" },
+    { hint: `See: ctrl-exec list-requests${configArgument(config.file)}` },
   );
 }
 

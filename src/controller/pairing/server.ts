@@ -1,6 +1,8 @@
 /** Port 7444: takes pairing requests and holds each connection until there is an answer. */
+
 import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { pairingShares } from "../../core/descriptor-shares.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
@@ -54,11 +56,12 @@ export async function startPairingServer(
   const context = tlsContext(pairingCredential(credential));
   const held = await store.pairing.openDesk();
   if (held === undefined) {
+    const option = configArgument(config.file);
     throw new CtrlExecError(
       "busy",
       "Cannot start pairing-mode: it runs on this control host already",
       {
-        hint: "Decide there, or in this terminal with ctrl-exec list-requests and ctrl-exec approve <id>.",
+        hint: `Decide there, or in this terminal with ctrl-exec list-requests${option} and ctrl-exec approve <id>${option}.`,
       },
     );
   }

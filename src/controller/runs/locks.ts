@@ -1,4 +1,5 @@
 /** One run of a script on a host at a time: a run locks all of its hosts or none, without waiting. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { LockedError } from "../../core/errors.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -61,7 +62,7 @@ export async function takeRunLocks(host: HostContext, order: LockOrder): Promise
       (shared.get(nameOf(key))?.out ?? []).map(({ label }) => `${label}:${script}`),
     );
     log({ event: "lock-conflict", conflicts });
-    throw new LockedError(conflicts);
+    throw new LockedError(conflicts, `ctrl-exec list-locks${configArgument(config.file)}`);
   }
   [...shared.values()].forEach((each, at) => {
     each.lock = taken.held[at];

@@ -1,4 +1,5 @@
 /** Starts a run of one allowlisted script on many hosts. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
@@ -48,7 +49,7 @@ export async function startRun(
   const { username, token } = caller;
   if (isReservedScript(script)) {
     throw new CtrlExecError("bad-request", `Cannot run ${script}: only a rotation calls it`, {
-      hint: "It decides whom an agent trusts. To replace this host's certificate: ctrl-exec rotate-cert",
+      hint: `It decides whom an agent trusts. To replace this host's certificate: ctrl-exec rotate-cert${configArgument(controller.config.file)}`,
     });
   }
   const asked = readTargets(order.hosts, order.port, controller.config.max_hosts);

@@ -1,6 +1,6 @@
 /** `rotation.json`: the last rotation of the controller's certificate (docs/PROTOCOL.md, section 4). */
 import * as z from "zod/mini";
-import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { ControlLog } from "../../core/events.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
@@ -75,7 +75,7 @@ export function rotationProblems(config: ControllerConfig): CtrlExecError[] {
   const message = `Cannot use ${paths(config).rotation}: ${rotation.reason}`;
   return [
     new CtrlExecError("config", message, {
-      hint: "Restore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert",
+      hint: `Restore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert${configArgument(config.file)}`,
     }),
   ];
 }

@@ -1,4 +1,5 @@
 /** The CA's files, which are made once and used to sign. Its key never leaves this host. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { CONTROLLER_NAME } from "../../core/net/host-name.ts";
 import type { Serial } from "../../core/serial.ts";
@@ -100,7 +101,7 @@ async function sign(
   const { caKey, caCert } = paths(config);
   if (readTextIfPresent(caCert) === undefined) {
     throw new CtrlExecError("config", `Cannot sign: there is no CA in ${config.ca_dir}`, {
-      hint: "Make one first: ctrl-exec setup-ca",
+      hint: `Make one first: ctrl-exec setup-ca${configArgument(config.file)}`,
     });
   }
   const ca = readCertificate(readText(caCert), caCert);

@@ -100,7 +100,7 @@ export function replacementProblems(config: ControllerConfig, now: Date): CtrlEx
   const message = `Cannot use ${config.cert}: somebody else has put it there, serial ${serial}`;
   return [
     new CtrlExecError("config", message, {
-      hint: `Serial ${current.certificate.serial} stays in force; ctrl-exec maintain restores it.`,
+      hint: `Serial ${current.certificate.serial} stays in force; ctrl-exec maintain${configArgument(config.file)} restores it.`,
     }),
   ];
 }
@@ -184,7 +184,7 @@ function loadInPlace(config: ControllerConfig, now: Date): ControllerCredential 
       {
         hint:
           `This host's clock says ${opensslTime(now)}: set it if that is wrong. If it is right, sign the ` +
-          "certificate again, which costs no agent: ctrl-exec maintain",
+          `certificate again, which costs no agent: ctrl-exec maintain${configArgument(config.file)}`,
       },
     );
   }

@@ -224,7 +224,7 @@ async function ask(
   const why = refusalIn(reply.json) ?? `status ${reply.status}`;
   throw new CtrlExecError(
     "protocol",
-    `${target.name} refuses ${request.path}: ${withNextStep(why)}`,
+    `${target.name} refuses ${request.path}: ${withNextStep(why, dialler.config)}`,
   );
 }
 

@@ -1,7 +1,9 @@
 /** Every key of agent.conf. */
+
 import { dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { DEFAULT_MAX_OUTPUT } from "../output-bounds.ts";
+import { shellWord } from "../shell-word.ts";
 import { parseRateLimit, type RateLimit } from "../units.ts";
 import {
   absolutePath,
@@ -83,6 +85,16 @@ export type AgentConfig = Settings & {
   readonly namesRevocationFile: boolean;
   readonly dispatcher_serial_path: string;
 };
+
+/** The option that makes another mode use the same file: ` --config <file>`, or nothing for the usual one. */
+export function agentConfigArgument(file: string): string {
+  return file === DEFAULT_AGENT_CONFIG ? "" : ` --config ${shellWord(file)}`;
+}
+
+/** How to pair the agent with this configuration. */
+export function pairingStep({ file }: Pick<AgentConfig, "file">): string {
+  return `ctrl-exec-agent request-pairing --dispatcher <control-host>${agentConfigArgument(file)}`;
+}
 
 /** @param text the file's content; an empty text means every default */
 export async function parseAgentConfig(

@@ -21,6 +21,9 @@ import { type ConfigSchema, type LoadedConfig, parseConfig } from "./config-file
 
 export const DEFAULT_CONTROLLER_CONFIG = "/etc/ctrl-exec/ctrl-exec.conf";
 
+/** Agents call this one if they are not told another. */
+const DEFAULT_PAIRING_PORT = 7444;
+
 const TEN_YEARS_SECONDS = 315_360_000;
 
 const shape = z.object({
@@ -41,7 +44,7 @@ const shape = z.object({
   auth_hook: optional(absolutePath),
   auth_hook_timeout: withDefault(seconds, 10),
   auth_hook_json: withDefault(flag, false),
-  pairing_port: withDefault(port, 7444),
+  pairing_port: withDefault(port, DEFAULT_PAIRING_PORT),
   pairing_bind: withDefault(bindAddress, "::"),
   pairing_max_queue: withDefault(wholeNumber(1, 10_000), 10),
   cert_days: withDefault(wholeNumber(1, 3650), 365),
@@ -101,9 +104,19 @@ export async function parseControllerConfig(
   };
 }
 
+/** What a person is told to run elsewhere depends on these. */
+export type OwnSetting = Pick<ControllerConfig, "file" | "pairing_port">;
+
 /**
  * The option that makes another command use the same file: ` --config <file>`, or nothing for the usual one.
  */
 export function configArgument(file: string): string {
   return file === DEFAULT_CONTROLLER_CONFIG ? "" : ` --config ${shellWord(file)}`;
+}
+
+/** What is run on a host that is to be paired with this control host. */
+export function pairingCommand({ pairing_port: port }: OwnSetting): string {
+  // With 0, pairing-mode says which port it has.
+  const option = port === DEFAULT_PAIRING_PORT ? "" : ` --port ${port === 0 ? "<port>" : port}`;
+  return `ctrl-exec-agent request-pairing --dispatcher <this host>${option}`;
 }

@@ -288,7 +288,7 @@ test("T30 a run beside a held lock is 409 with what is in its way, whoever holds
     error: "locked",
     code: 4,
     conflicts: ["web-02:wait"],
-    hint: "See: ctrl-exec list-locks",
+    hint: `See: ctrl-exec list-locks --config ${host.config}`,
   });
   expectDocumented("POST", "/run", refused);
   host.folder.write("web-02/go", "");

@@ -140,13 +140,15 @@ test("unpair removes the record: the name is an ordinary host again", async () =
   expect(out).toMatch(
     /^Unpaired gone-01\. Its certificate stays valid until .* GMT\.\nSerial: [0-9a-f]{32}\n$/,
   );
-  expect(err).toContain("revoke it with: ctrl-exec unpair gone-01 --revoke");
+  expect(err).toContain(
+    `revoke it with: ctrl-exec unpair gone-01 --revoke --config ${control.config};`,
+  );
   expect((await control.run("list-agents")).out).not.toContain("gone-01");
   const again = await control.run("unpair", ["gone-01"]);
   expect(again.status).toBe(1);
   expect(again.err).toBe(
     "Cannot find gone-01: no such host is registered\n".replace("Cannot", "ctrl-exec: Cannot") +
-      "See: ctrl-exec list-agents\n",
+      `See: ctrl-exec list-agents --config ${control.config}\n`,
   );
   const serial = /Serial: (.*)/.exec(out)?.[1] ?? "none";
   const revoked = await control.mustRun("unpair", ["gone-01", "--revoke"]);
@@ -168,5 +170,5 @@ test("unpair --revoke that cannot read all that was signed says so, and ends 1",
   expect(err).toContain(
     `${file}: cannot read line 1: certificates of gone-02 may be missing above`,
   );
-  expect(err).toContain("ctrl-exec unpair gone-02 --revoke");
+  expect(err).toContain(`ctrl-exec unpair gone-02 --revoke --config ${control.config}.`);
 });

@@ -286,5 +286,7 @@ test("two pairing-modes on one control host: the second says so", async () => {
   const second = await runProgram("ctrl-exec", control.withSetting(["pairing-mode"]));
   expect(second.status).toBe(1);
   expect(second.err).toContain("Cannot start pairing-mode: it runs on this control host already\n");
-  expect(second.err).toContain("ctrl-exec list-requests and ctrl-exec approve <id>");
+  expect(second.err).toContain(
+    `ctrl-exec list-requests --config ${control.config} and ctrl-exec approve <id> --config ${control.config}`,
+  );
 });

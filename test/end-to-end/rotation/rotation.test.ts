@@ -86,7 +86,7 @@ test("a rotation.json that cannot be used is told to the person, and rotate-cert
   await control.startAgent("web-01", AGENT);
   await control.stopPairing();
   const file = control.folder.write("control/state/rotation.json", "[1", 0o640);
-  const words = `ctrl-exec: Cannot use ${file}: not JSON\nRestore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert\n`;
+  const words = `ctrl-exec: Cannot use ${file}: not JSON\nRestore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert --config ${control.config}\n`;
   const shown = await control.run("serial-status");
   expect(shown.status).toBe(1);
   expect(shown.err).toBe(words);

@@ -119,10 +119,18 @@ describe("an error in a file ends with 78 and says where:", () => {
     );
     const pinged = await controller(file, "ping", ["web-01"]);
     expect(pinged.status).toBe(78);
-    expect(pinged.err).toContain("Set this control host up first: ctrl-exec setup-ca");
+    expect(pinged.err).toContain(
+      `Set this control host up first: ctrl-exec setup-ca --config ${file}`,
+    );
     const early = await controller(file, "setup-ctrl-exec");
     expect(early.status).toBe(78);
-    expect(early.err).toContain("Make one first: ctrl-exec setup-ca");
+    const port = folder.write("fresh/port.conf", "pairing_port = 17444\n");
+    await controller(port, "setup-ca");
+    const { err } = await controller(port, "setup-ctrl-exec");
+    expect(err).toContain(
+      `Next: ctrl-exec pairing-mode --config ${port}, and on each host: ctrl-exec-agent request-pairing --dispatcher <this host> --port 17444\n`,
+    );
+    expect(early.err).toContain(`Make one first: ctrl-exec setup-ca --config ${file}`);
   });
 
   test("an agent that is not paired says what to do", async () => {
@@ -131,7 +139,9 @@ describe("an error in a file ends with 78 and says where:", () => {
     const { status, err } = await agent(file);
     expect(status).toBe(78);
     expect(err).toContain("this agent is not paired");
-    expect(err).toContain("ctrl-exec-agent request-pairing --dispatcher");
+    expect(err).toContain(
+      `ctrl-exec-agent request-pairing --dispatcher <control-host> --config ${file}\n`,
+    );
   });
 });
 
@@ -145,7 +155,7 @@ test("an unknown key is told on stderr and in the log, and is no error", async (
   expect(err.split("\n")).toEqual([
     `Note: ${file}: frobnicate: unknown key on line 2, ignored`,
     `Note: ${file}: [extra]: unknown section on line 3, ignored`,
-    "No host is registered. To pair one: ctrl-exec pairing-mode",
+    `No host is registered. To pair one: ctrl-exec pairing-mode --config ${file}`,
     "",
   ]);
   const key = await log.seen("config-warn", ({ KEY }) => KEY === "frobnicate");

@@ -7,7 +7,7 @@ import { TestFolder } from "../../support/folder.ts";
 import { LIMITED_USER } from "../../support/process-limit.ts";
 
 const PAIR_AGAIN =
-  "pair it again, on that host: ctrl-exec-agent request-pairing --dispatcher <this host>";
+  "pair it again, on that host: ctrl-exec-agent request-pairing --dispatcher <this host> --port <port>";
 const MISMATCH = `serial mismatch: it knows this control host by another certificate; ${PAIR_AGAIN}`;
 
 test("serial mismatch and stale say what to do; the data keeps the agent's words", async () => {

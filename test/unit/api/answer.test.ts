@@ -13,7 +13,7 @@ test("T67 whom the hook refuses is told the reason and nothing of this host", ()
 });
 
 test("a locked script is answered with who holds it", () => {
-  expect(answerTo(new LockedError(["web-01:deploy"]))).toEqual({
+  expect(answerTo(new LockedError(["web-01:deploy"], "ctrl-exec list-locks"))).toEqual({
     status: 409,
     body: {
       ok: false,

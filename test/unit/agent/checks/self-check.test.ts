@@ -14,7 +14,7 @@ test("T09 the key must be the certificate's own, and root's or the agent's", asy
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   const { cert, key } = agent.config;
-  const remedy = "pair this agent: ctrl-exec-agent request-pairing --dispatcher <control-host>";
+  const remedy = `pair this agent: ctrl-exec-agent request-pairing --dispatcher <control-host> --config ${agent.config.file}`;
   expect(await checkOfKey(agent)).toEqual({
     name: key,
     ok: true,

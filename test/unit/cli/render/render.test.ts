@@ -9,6 +9,8 @@ import { CtrlExecError, DeniedError } from "../../../../src/core/errors.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { KeptIo } from "../../../support/kept-io.ts";
 
+const OWN = { file: "/etc/ctrl-exec/ctrl-exec.conf", pairing_port: 7444 };
+
 const OK: RunResult = {
   host: "web-01",
   script: "deploy",
@@ -26,7 +28,7 @@ function rendered(result: Partial<RunResult>, terminal = {}): string {
 
 function renderedAll(results: readonly Partial<RunResult>[], terminal = {}): string {
   const kept = new KeptIo(terminal);
-  const blocks = new RunBlocks(kept.io);
+  const blocks = new RunBlocks(kept.io, OWN);
   for (const result of results) blocks.show({ ...OK, ...result } as RunResult);
   expect(kept.err).toBe("");
   return kept.out;
@@ -117,7 +119,11 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
   test("a pipe gets the bytes unchanged", () => {
     const bytes = Buffer.from([0xff, 0x1b, 0x5b, 0x00, 0x0a]);
     const kept = new KeptIo();
-    new RunBlocks(kept.io).show({ ...OK, stdout: "lossy", stdout_b64: bytes.toString("base64") });
+    new RunBlocks(kept.io, OWN).show({
+      ...OK,
+      stdout: "lossy",
+      stdout_b64: bytes.toString("base64"),
+    });
     expect(kept.bytes.subarray(-bytes.length).equals(bytes)).toBe(true);
     expect(kept.out).not.toContain("lossy");
   });
@@ -256,7 +262,7 @@ describe("an error", () => {
 
 test("a result without a time has no empty column", () => {
   const kept = new KeptIo();
-  new RunBlocks(kept.io).show({ ...OK, rtt: "" });
+  new RunBlocks(kept.io, OWN).show({ ...OK, rtt: "" });
   expect(kept.out).toMatch(/^==> web-01 {2}\[OK {2}exit:0 {2}req:\w+\]$/m);
 });
 

@@ -74,7 +74,7 @@ describe("a host that is named by its address", () => {
     takeRunLocks(fleet.controller, await order("web-01"));
     const again = await order("10.0.0.5");
     expect(() => takeRunLocks(fleet.controller, again)).toThrow(
-      new LockedError(["10.0.0.5:deploy"]),
+      new LockedError(["10.0.0.5:deploy"], "list"),
     );
   });
 });

@@ -19,7 +19,7 @@ test("T30 a second run of a script on a host is refused while the first goes on"
   await using fleet = await LocalFleet.create();
   const locks = await take(fleet, ["web-01", "db-01"]);
   const again = () => take(fleet, ["mail-01", "db-01", "web-01"]);
-  await expect(again()).rejects.toThrow(new LockedError(["db-01:deploy", "web-01:deploy"]));
+  await expect(again()).rejects.toThrow(new LockedError(["db-01:deploy", "web-01:deploy"], "list"));
   expect(fleet.log.of("lock-conflict")[0]).toMatchObject({
     level: "warning",
     fields: { CONFLICTS: "db-01:deploy,web-01:deploy" },

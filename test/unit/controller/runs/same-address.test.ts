@@ -89,7 +89,7 @@ describe.each([
       [good, failing].sort(),
     );
     await expect(lock([closed, failing, good])).rejects.toThrow(
-      new LockedError([`${failing}:deploy`, `${good}:deploy`]),
+      new LockedError([`${failing}:deploy`, `${good}:deploy`], "list"),
     );
     goodLock.releaseAll();
     expect((await listRunLocks(fleet.controller)).map(({ host }) => host)).toEqual(["127.0.0.1"]);

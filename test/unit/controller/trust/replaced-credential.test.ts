@@ -53,7 +53,7 @@ test.each(["a fresh control host", "one that has rotated", "one taken over from 
     expect((await serialReport(controller)).problems).toEqual([
       expect.objectContaining({
         message: expect.stringContaining(`somebody else has put it there, serial ${other}`),
-        hint: expect.stringContaining("ctrl-exec maintain restores it"),
+        hint: expect.stringMatching(/ctrl-exec maintain --config \S+ restores it/),
       }),
     ]);
     expect(await maintainOnce(controller)).toMatchObject({ replacedBy: other, problems: [] });

@@ -219,7 +219,7 @@ for (const [index, name] of STEPS.entries()) {
     expect(await fleet.runFailures(["web-01"], after)).toEqual([]);
     const { problems } = await maintainOnce(after);
     expect(problems).toEqual([
-      `Cannot use ${file}: not JSON. Restore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert`,
+      `Cannot use ${file}: not JSON. Restore it from a backup, or rotate again, which loses no agent: ctrl-exec rotate-cert --config ${fleet.controller.config.file}`,
     ]);
     expect(await fleet.runFailures(["web-01"], after)).toEqual([]);
 

@@ -45,7 +45,16 @@ export async function authorize(
   caller: Caller,
   request: AuthRequest,
 ): Promise<void> {
-  const decision = await decide(controller, caller, request);
+  conclude(controller, caller, request, await decide(controller, caller, request));
+}
+
+/** Logs the decision. @throws DeniedError with the hook's reason */
+export function conclude(
+  controller: HostContext,
+  caller: Caller,
+  request: AuthRequest,
+  decision: AuthDecision,
+): void {
   note(controller, caller, request, decision);
   if (!decision.allowed) throw refusal(controller, caller, decision);
 }
@@ -69,7 +78,8 @@ export async function maySee(
   throw refused;
 }
 
-function note(
+/** Logs a decision. */
+export function note(
   { config, log }: HostContext,
   caller: Caller,
   request: AuthRequest,
@@ -92,7 +102,8 @@ function refusal({ config }: HostContext, caller: Caller, decision: Refusal): De
   return new DeniedError(reason, code, hint, !broken && !unclear);
 }
 
-async function decide(
+/** Asks; nothing is logged or refused yet. */
+export async function decide(
   { config, now }: HostContext,
   caller: Caller,
   request: AuthRequest,
@@ -135,10 +146,12 @@ function brokenHint(hook: string | undefined, fault: HookFault | undefined): str
 }
 
 /** Under sudo the name is root's unless the caller gives one, and a hook refuses alice's token for root. */
-function askedFor({ face, username }: Caller): string | undefined {
+function askedFor({ face, username, token }: Caller): string | undefined {
   if (face !== "cli") return undefined;
   const whom = username === "" ? "no user" : `user ${forOneLine(username)}`;
-  return `The auth hook was asked for ${whom}; --username names another.`;
+  return token === ""
+    ? `The auth hook was asked for ${whom}, without a token; --token-file gives one, --username another name.`
+    : `The auth hook was asked for ${whom}; --username names another.`;
 }
 
 /** docs/PROTOCOL.md, section 3: with no hook the command line passes and the API follows its default. */

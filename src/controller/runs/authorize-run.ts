@@ -1,7 +1,7 @@
 /** Asks the auth hook about a run that exists already: whether this caller may know of it. */
-import { CtrlExecError, DeniedError } from "../../core/errors.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import { authorize, type Caller } from "../access/authorize.ts";
+import { type Caller, conclude, decide, note } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 
 export interface RunQuestion {
@@ -25,20 +25,19 @@ export async function authorizeRun(
   const known = isRequestId(reqid);
   const submitter = known ? await whoSubmitted(controller, reqid) : "";
   const question = { action, script: "", hosts: [], args: [] } as const;
-  const ask = (whose: string) =>
-    authorize(controller, caller, {
-      ...question,
-      ...(known ? { reqid } : {}),
-      submitter: whose,
-    });
-  try {
-    await ask(submitter);
-  } catch (refused) {
-    if (submitter === "" || !(refused instanceof DeniedError && refused.decided)) throw refused;
-    // If this is refused too, the caller may see no runs; otherwise this run is another's.
-    await ask("");
+  const request = { ...question, ...(known ? { reqid } : {}), submitter };
+  const decision = await decide(controller, caller, request);
+  const isRefused = !decision.allowed && !decision.broken && !decision.unclear;
+  if (isRefused && submitter !== "") {
+    // If this is refused too, the caller may see no runs; otherwise this run is another's. One of the two is
+    // logged: what the caller is told, or what is hidden.
+    const ofAny = { ...request, submitter: "" };
+    const inGeneral = await decide(controller, caller, ofAny);
+    if (!inGeneral.allowed) conclude(controller, caller, ofAny, inGeneral);
+    note(controller, caller, request, decision);
     throw noSuchRun(reqid);
   }
+  conclude(controller, caller, request, decision);
   if (!known) throw noSuchRun(reqid);
 }
 

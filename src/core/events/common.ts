@@ -14,7 +14,7 @@ export const COMMON_EVENTS = {
     level: "warning",
     fields: ["authaction", "ip", "reason", "result", "user"],
     maybe: ["hook", "host", "origin", "reqid"],
-    when: "the request is refused; HOST is the name that `api_hosts` lacks. RESULT is `deny`. A run that the hook hides has two",
+    when: "the request is refused; HOST is the name that `api_hosts` lacks. RESULT is `deny`",
   },
   "auth-error": {
     action: "auth",

@@ -120,7 +120,7 @@ test("T62 whoever is denied is told for whom the hook was asked", async () => {
   const env = { USER: "root" };
   const { err, status } = await control.run("run", [target, "greet"], { env });
   expect(err).toBe(
-    "Denied: denied\nThe auth hook was asked for user root; --username names another.\n",
+    "Denied: denied\nThe auth hook was asked for user root, without a token; --token-file gives one, --username another name.\n",
   );
   expect(status).toBe(1);
 });

@@ -209,7 +209,8 @@ describe("T24 on the agent, a hook refuses before anything runs:", () => {
   });
 });
 
-const ASKED_FOR = "The auth hook was asked for user tester; --username names another.\n";
+const ASKED_FOR =
+  "The auth hook was asked for user tester, without a token; --token-file gives one, --username another name.\n";
 
 test("T67 a name that no allowlist can hold says nothing of a host before the hook has agreed", async () => {
   const name = "a;b\nc";

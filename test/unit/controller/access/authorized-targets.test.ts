@@ -70,7 +70,7 @@ describe.each(Object.entries(USES))("%s", (_, use) => {
     expect(refusal).toEqual({
       code: "denied",
       message: "Denied: denied",
-      hint: "The auth hook was asked for user tester; --username names another.",
+      hint: "The auth hook was asked for user tester, without a token; --token-file gives one, --username another name.",
     });
     for (const hosts of [["web-01", "10.0.0.5"], ["10.0.0.6"], ["broken-01"], ["strange-01"]]) {
       expect(await refusalOf(hosts)).toEqual(refusal);

@@ -1,3 +1,4 @@
+import { DEFAULT_AGENT_PORT } from "../../controller/fleet/targets.ts";
 import type { AgentRecord } from "../../controller/store/agent-record.ts";
 import { statusReader } from "../../controller/trust/serial-report.ts";
 import { renewalDueAt } from "../../controller/upkeep/renewal.ts";
@@ -123,6 +124,8 @@ interface AgentJson {
   /** When the certificate is due for renewal, ISO 8601. */
   readonly renew_due: string;
   readonly serial_status: SerialStatus;
+  /** On which it is called. */
+  readonly port: number;
 }
 
 function agentJson(
@@ -142,5 +145,6 @@ function agentJson(
     days_left: expiry === undefined ? null : daysBetween(now, expiry),
     renew_due: due === undefined ? "" : isoSeconds(due),
     serial_status: status,
+    port: record.port ?? DEFAULT_AGENT_PORT,
   };
 }

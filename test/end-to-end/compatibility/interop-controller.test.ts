@@ -209,6 +209,8 @@ test("the registry of 0.8 is listed as it is", async () => {
       paired_at: "2025-01-15T12:00:00Z",
       cert_expiry: "2027-06-07T16:28:00Z",
       serial: "",
+      // 0.8 records none.
+      port: 7443,
     }),
   );
 });

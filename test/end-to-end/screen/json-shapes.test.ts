@@ -133,6 +133,7 @@ test("list-agents", async () => {
         days_left: z.literal(364),
         renew_due: iso,
         serial_status: z.literal("current"),
+        port: z.literal(agent.port),
       }),
     )
     .length(1);

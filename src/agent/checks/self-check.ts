@@ -227,11 +227,14 @@ function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Ch
 
 const LIST_IT = `${UPDATE_SERIAL_SCRIPT} = /usr/local/bin/${UPDATE_SERIAL_SCRIPT}`;
 
-/** The agent follows a rotation in any case; the line is for people, and for earlier versions. */
+/** The agent follows a rotation in any case: without the line nothing is missing, but a wrong one is an error. */
 function checkSerialEntry(config: AgentConfig, entry: AllowedScript | undefined): Check {
   const name = `script ${UPDATE_SERIAL_SCRIPT}`;
+  if (entry === undefined) {
+    return { name, ok: true, detail: "not listed: the agent itself stores a new serial" };
+  }
   const problem = serialEntryProblem(entry, config);
-  if (problem === undefined) return { name, ok: true, detail: entry?.path ?? "" };
+  if (problem === undefined) return { name, ok: true, detail: entry.path };
   const detail = `${problem}; until it is right, the agent itself stores a new serial`;
   const remedy = `run install.sh --agent again, or write in scripts.conf: ${LIST_IT}`;
   return { name, ok: false, detail, remedy };

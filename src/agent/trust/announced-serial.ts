@@ -49,10 +49,9 @@ export function takeSerial(config: AgentConfig, args: readonly string[]): Serial
 
 /** What is wrong with the entry, for the administrator of scripts.conf; undefined if nothing is. */
 export function serialEntryProblem(
-  entry: AllowedScript | undefined,
+  entry: AllowedScript,
   config: Pick<AgentConfig, "script_dirs">,
 ): string | undefined {
-  if (entry === undefined) return `${UPDATE_SERIAL_SCRIPT} is not listed`;
   const { path } = entry;
   const usual = isUsualName(path);
   // script_dirs does not apply to this program.

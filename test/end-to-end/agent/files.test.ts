@@ -147,7 +147,6 @@ test("self-check has a line for each check, with the remedy where it fails, and 
     "script folder",
     "script away",
     "script missing",
-    "script update-ctrl-exec-serial",
     "auth_hook",
   ]);
   expect(failing.filter(({ remedy }) => remedy === undefined)).toEqual([]);

@@ -22,8 +22,8 @@ async function remedies(agent: LocalAgent): Promise<string[]> {
 type Entry = readonly [line: (fleet: LocalFleet) => string, found: RegExp];
 
 const AGENTS_OWN: Readonly<Record<string, Entry>> = {
-  "there is none": [() => "", /^FAIL .*is not listed; .*the agent itself.*install\.sh --agent/],
-  "it is a comment": [(fleet) => `#${NAME} = ${script(fleet, NAME)}`, /^FAIL .*is not listed/],
+  "there is none": [() => "", /^OK not listed: the agent itself stores a new serial; undefined$/],
+  "it is a comment": [(fleet) => `#${NAME} = ${script(fleet, NAME)}`, /^OK not listed/],
   "it is 0.8's script": [
     (fleet) => `${NAME} = ${script(fleet, `opt/${NAME}`)}`,
     /^FAIL .*\/opt\/update-ctrl-exec-serial is the script of 0\.8, .*write in scripts\.conf/,

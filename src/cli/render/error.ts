@@ -6,11 +6,12 @@ import { writeJson } from "./json.ts";
 
 /**
  * With --json every error is data: one line on stdout (docs/PROTOCOL.md, section 5). A wrong command line is
- * also reported to the person who typed it, with the hint, which the line of JSON does not have.
+ * also reported to the person who typed it.
  */
 export function showError(io: Io, program: string, error: CtrlExecError, json: boolean): void {
   if (json) {
-    writeJson(io, refusalJson(error));
+    const { hint } = error;
+    writeJson(io, { ...refusalJson(error), ...(hint === undefined ? {} : { hint }) });
     if (error.code !== "usage") return;
   }
   // docs/PROTOCOL.md, section 5 fixes these two texts without the program's name before them.

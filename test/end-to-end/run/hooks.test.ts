@@ -164,7 +164,13 @@ describe("T24 on the control host, a hook refuses before anything is dialled:", 
     expect(text.out).toBe("");
     expect(text.err.split("\n")[0]).toBe(`Denied: ${refusal.reason}`);
     expect(json.status).toBe(1);
-    expect(JSON.parse(json.out)).toEqual({ ok: 0, error: refusal.reason, code: refusal.code });
+    const hint = text.err.slice(text.err.indexOf("\n") + 1, -1);
+    expect(JSON.parse(json.out)).toEqual({
+      ok: 0,
+      error: refusal.reason,
+      code: refusal.code,
+      hint,
+    });
     expect(pinged.status).toBe(1);
     expect(pinged.err).toStartWith(`Denied: ${refusal.reason}\n`);
     expect(existsSync(ran)).toBe(false);

@@ -45,7 +45,12 @@ const pingError = z.strictObject({
 });
 const answer = <Item extends z.ZodType>(...items: Item[]) =>
   z.strictObject({ ok: z.literal(1), results: z.tuple(items as unknown as [Item, ...Item[]]) });
-const refusal = z.strictObject({ ok: z.literal(0), error: z.string().min(1), code: z.number() });
+const refusal = z.strictObject({
+  ok: z.literal(0),
+  error: z.string().min(1),
+  code: z.number(),
+  hint: z.optional(z.string().min(1)),
+});
 
 let control: ControlHost;
 let agent: TestAgent;

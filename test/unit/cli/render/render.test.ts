@@ -5,7 +5,7 @@ import { mayHaveRun } from "../../../../src/cli/render/may-have-run.ts";
 import { Progress } from "../../../../src/cli/render/progress.ts";
 import { RunBlocks } from "../../../../src/cli/render/run-result.ts";
 import { renderColumns, renderTable } from "../../../../src/cli/render/table.ts";
-import { CtrlExecError, DeniedError } from "../../../../src/core/errors.ts";
+import { CtrlExecError, DeniedError, LockedError } from "../../../../src/core/errors.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { KeptIo } from "../../../support/kept-io.ts";
 
@@ -239,6 +239,20 @@ describe("an error", () => {
     const kept = new KeptIo();
     showError(kept.io, "ctrl-exec", new DeniedError("bad credentials", 2), true);
     expect(kept.out).toBe('{"ok":0,"error":"bad credentials","code":2}\n');
+  });
+
+  test("the hint is data too, after the members that programs look for", () => {
+    const shown = (error: CtrlExecError) => {
+      const kept = new KeptIo();
+      showError(kept.io, "ctrl-exec", error, true);
+      return kept.out;
+    };
+    expect(shown(new CtrlExecError("not-found", "Cannot find x", { hint: "See: y" }))).toBe(
+      '{"ok":0,"error":"Cannot find x","code":1,"hint":"See: y"}\n',
+    );
+    expect(shown(new LockedError(["h:s"], "list"))).toBe(
+      '{"ok":0,"error":"locked","code":4,"conflicts":["h:s"],"hint":"See: list"}\n',
+    );
   });
 
   test("T74 forges no second line", () => {

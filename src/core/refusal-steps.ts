@@ -1,5 +1,7 @@
 /** What to do about an agent's two-word refusals (docs/PROTOCOL.md, section 2). */
+
 import { configArgument, type OwnSetting, pairingCommand } from "./config/controller-config.ts";
+import { NOT_PERMITTED } from "./wire/messages/refusal.ts";
 
 /** For an agent that trusts none of this control host's serials. */
 export function pairAgain(own: OwnSetting): string {
@@ -19,6 +21,8 @@ function nextStep(error: string, own: OwnSetting): string | undefined {
       return `it knows this control host by another certificate; ${pairAgain(own)}`;
     case "certificate revoked":
       return `its revoked-serials file lists this control host's serial: remove that line there, or if the key is no longer safe, replace it here with ctrl-exec setup-ctrl-exec${configArgument(own.file)} and ${pairAgain(own)}`;
+    case NOT_PERMITTED:
+      return "list it in that host's scripts.conf and reload the agent there; if it is listed, ctrl-exec-agent self-check there says what is wrong with its file";
     default:
       return undefined;
   }

@@ -128,7 +128,9 @@ test.each(IMPOSSIBLE_NAMES)(
     expect(err).toBe("");
     for (const host of ["web-01", "db-01"]) {
       expect(out).toMatch(
-        new RegExp(`${header(host, "FAIL", -1)} {4}ERROR: script not permitted\\n`),
+        new RegExp(
+          `${header(host, "FAIL", -1)} {4}ERROR: script not permitted: list it in that host's scripts\\.conf and reload the agent there;`,
+        ),
       );
     }
     expect(status).toBe(1);

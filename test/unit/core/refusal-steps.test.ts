@@ -18,5 +18,8 @@ test("the refusals of an agent that people meet have a step, in which commands u
   expect(withNextStep("certificate revoked", OTHER)).toContain(
     "ctrl-exec setup-ctrl-exec --config '/srv/fleet b.conf' and",
   );
+  expect(withNextStep("script not permitted", USUAL)).toStartWith(
+    "script not permitted: list it in that host's scripts.conf and reload the agent there;",
+  );
   expect(withNextStep("no such file", USUAL)).toBe("no such file");
 });

@@ -1,4 +1,5 @@
 /** What the API answers: a status, JSON, and perhaps a header. */
+
 import type { z } from "zod";
 import {
   type CtrlExecError,
@@ -7,6 +8,7 @@ import {
   inOneLine,
   LockedError,
 } from "../core/errors.ts";
+import { NO_HOOK_DENY } from "../core/hook.ts";
 import type { Frozen } from "../core/json.ts";
 import type { LongText } from "../core/wire/json-pieces.ts";
 import type { ErrorAnswer } from "./schemas.ts";
@@ -60,7 +62,9 @@ export function badRequest(detail: string): Refused {
 export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
   const status = ERROR_FACTS[error.code].http;
   if (error instanceof DeniedError) {
-    const body: ErrorAnswer = { ok: false, error: error.reason, code: error.hookCode };
+    // There is no hook then whose files it could name.
+    const hint = error.reason === NO_HOOK_DENY ? error.hint : undefined;
+    const body: ErrorAnswer = { ok: false, error: error.reason, code: error.hookCode, hint };
     return { status, body };
   }
   const { hint } = error;

@@ -169,6 +169,7 @@ export const deniedAnswer = z.object({
   ok: refused,
   error: z.string().describe("The auth hook's reason."),
   code: z.int().min(1).max(3).describe("1 generic, 2 bad credentials, 3 insufficient privilege."),
+  hint,
 });
 
 export const lockedAnswer = z.object({

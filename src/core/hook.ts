@@ -113,6 +113,9 @@ export interface HookFault {
   readonly remedy: string;
 }
 
+/** The reason where nothing decides: no hook, and `api_auth_default = deny`. */
+export const NO_HOOK_DENY = "no-hook-deny";
+
 /** Who asked for what. */
 type Asked = Omit<Extract<CommonEvent, { event: "auth-pass" }>, "event" | "reason" | "result">;
 

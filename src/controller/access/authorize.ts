@@ -6,6 +6,7 @@ import {
   type HookAction,
   type HookFault,
   logDecision,
+  NO_HOOK_DENY,
 } from "../../core/hook.ts";
 import { forOneLine } from "../../core/text.ts";
 import { runHook } from "../../system/process/hook-process.ts";
@@ -98,7 +99,7 @@ export function note(
 
 function refusal({ config }: HostContext, caller: Caller, decision: Refusal): DeniedError {
   const { reason, code, broken, unclear, fault } = decision;
-  const hint = broken ? brokenHint(config.auth_hook, fault) : askedFor(caller);
+  const hint = broken ? brokenHint(config.auth_hook, fault) : stepFor(caller, reason);
   return new DeniedError(reason, code, hint, !broken && !unclear);
 }
 
@@ -145,6 +146,12 @@ function brokenHint(hook: string | undefined, fault: HookFault | undefined): str
   return fault === undefined ? rule : `${fault.problem}: ${fault.remedy}\n${rule}`;
 }
 
+function stepFor(caller: Caller, reason: string): string | undefined {
+  return reason === NO_HOOK_DENY
+    ? "ctrl-exec.conf has no auth_hook, and api_auth_default is deny: set one of the two."
+    : askedFor(caller);
+}
+
 /** Under sudo the name is root's unless the caller gives one, and a hook refuses alice's token for root. */
 function askedFor({ face, username, token }: Caller): string | undefined {
   if (face !== "cli") return undefined;
@@ -158,5 +165,5 @@ function askedFor({ face, username, token }: Caller): string | undefined {
 function withoutHook(caller: Caller, apiDefault: "deny" | "allow"): AuthDecision {
   if (caller.face === "cli") return { allowed: true, reason: "no-hook-cli" };
   if (apiDefault === "allow") return { allowed: true, reason: "no-hook-allow" };
-  return { allowed: false, reason: "no-hook-deny", code: 1, broken: false };
+  return { allowed: false, reason: NO_HOOK_DENY, code: 1, broken: false };
 }

@@ -306,8 +306,15 @@ test("T25 without a hook every route is refused, unless api_auth_default says al
   await using host = await ControlHost.create(["api_port = 0"]);
   await using api = await TestApi.start(host);
   for (const [method, path, body] of ROUTES) {
-    const { status } = await api.ask(method, path, body);
+    const { status, json } = await api.ask(method, path, body);
     expect([path, status]).toEqual([path, 403]);
+    if (method === "HEAD") continue;
+    expect(json).toEqual({
+      ok: false,
+      error: "no-hook-deny",
+      code: 1,
+      hint: "ctrl-exec.conf has no auth_hook, and api_auth_default is deny: set one of the two.",
+    });
   }
 });
 

@@ -12,7 +12,8 @@ import { readConfig } from "./command/config-option.ts";
 
 const update = defineVerb({
   positionals: "<serial>",
-  arity: [1, 1],
+  // Without a serial, who typed it learns that agents run it.
+  arity: [0, 1],
   options: {},
   details: [
     "Agents run this when their control host calls it; it does nothing for anybody",

@@ -2,8 +2,9 @@
 
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import type { AgentLog } from "../../core/events.ts";
-import { readTrustedText } from "../../system/files/trusted-file.ts";
+import { readTrustedTextIfPresent } from "../../system/files/trusted-file.ts";
 import { AGENT_FILE_RULE } from "../checks/config-files.ts";
 import { type Allowlist, parseAllowlist } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/run-script.ts";
@@ -31,7 +32,13 @@ export async function loadState(config: AgentConfig, allowlistPath: string): Pro
 
 /** Scripts outside script_dirs are not listed at all. */
 async function loadAllowlist(config: AgentConfig, path: string): Promise<Allowlist> {
-  const { scripts, warnings } = await parseAllowlist(path, readTrustedText(path, AGENT_FILE_RULE));
+  const text = readTrustedTextIfPresent(path, AGENT_FILE_RULE);
+  if (text === undefined) {
+    throw new CtrlExecError("config", `Cannot read ${path}: no such file or folder`, {
+      hint: "Put it there (ctrl-exec asset scripts.conf prints an example), or name another with --allowlist.",
+    });
+  }
+  const { scripts, warnings } = await parseAllowlist(path, text);
   const inside = new Map(scripts);
   const outside: ConfigWarning[] = [];
   const slips: ConfigWarning[] = [];

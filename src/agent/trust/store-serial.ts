@@ -62,7 +62,7 @@ function requireAgentCall(args: readonly string[], input: string): void {
   const context = readJsonAs(scriptContext, input);
   if (context?.script === UPDATE_SERIAL_SCRIPT && sameWords(context.args, args)) return;
   throw new CtrlExecError("usage", `Cannot run ${UPDATE_SERIAL_SCRIPT}: no agent has called it`, {
-    hint: "List it in the agent's scripts.conf; the control host calls it at a rotation.",
+    hint: "List it in the agent's scripts.conf; the control host calls it at a rotation: ctrl-exec rotate-cert there.",
   });
 }
 

@@ -89,6 +89,19 @@ for (const [kind, spoil] of Object.entries(faults)) {
   });
 }
 
+test("serve without scripts.conf says where to get one", async () => {
+  const [control, agent] = await oneAgent();
+  await using _ = control;
+  await agent.serving.stop();
+  rmSync(agent.path("scripts.conf"));
+  const { status, err } = await agent.run("serve");
+  expect([status, err]).toEqual([
+    78,
+    `ctrl-exec-agent: Cannot read ${agent.path("scripts.conf")}: no such file or folder\n` +
+      "Put it there (ctrl-exec asset scripts.conf prints an example), or name another with --allowlist.\n",
+  ]);
+});
+
 test("no connection is dropped by a SIGHUP", async () => {
   const [control, agent, good] = await oneAgent();
   await using _ = control;

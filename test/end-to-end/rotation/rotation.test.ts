@@ -163,6 +163,12 @@ test("update-ctrl-exec-serial does nothing for whoever is not the agent", async 
     expect(status).toBe(2);
     expect(err).toContain("no agent has called it");
   }
+  const typed = await runProgram("update-ctrl-exec-serial", [], { env });
+  expect([typed.status, typed.err]).toEqual([
+    2,
+    "update-ctrl-exec-serial: Cannot run update-ctrl-exec-serial: no agent has called it\n" +
+      "List it in the agent's scripts.conf; the control host calls it at a rotation: ctrl-exec rotate-cert there.\n",
+  ]);
   expect(readFileSync(file, "utf8")).toBe(before);
   expect(existsSync(`${file}.previous`)).toBe(false);
 });

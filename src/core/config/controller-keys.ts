@@ -86,7 +86,7 @@ export const CONTROLLER_KEYS = {
   },
   cert_renewal_days: {
     group: ROTATION,
-    text: "A certificate is renewed this many days before it expires; a value that is not below cert_days becomes a third of it.",
+    text: "This host's own certificate is renewed this many days before it expires; a value that is not below cert_days becomes a third of it. An agent's is renewed when a third of its lifetime or less is left, on a day that depends on its name.",
   },
   cert_overlap_days: {
     group: ROTATION,

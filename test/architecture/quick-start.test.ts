@@ -62,7 +62,7 @@ test.each([
 
 test.each([
   ["src/cli/controller/ping.ts", ["ping-reply", "refusal", "renew", "texts"]],
-  ["src/cli/controller/run.ts", ["refusal", "run-reply", "texts"]],
+  ["src/cli/controller/run.ts", ["refusal", "run-frames", "run-reply", "texts"]],
   ["src/cli/agent/serve.ts", ["refusal", "renew", "run-frames", "run-request", "texts"]],
 ])("%s loads the schemas of the messages that it reads alone: %j", (file, messages) => {
   const loaded = [...loadedBy(file).keys()].flatMap(

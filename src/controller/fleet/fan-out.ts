@@ -1,6 +1,6 @@
 /** Fan-out: the same work on many hosts, a limited number at once, each with its own result. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { inOneLine } from "../../core/errors.ts";
+import { CtrlExecError, inOneLine } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { refusalIn } from "../../core/wire/messages/refusal.ts";
@@ -18,6 +18,8 @@ export interface HostOutcome {
   readonly reply: AgentReply | undefined;
   /** Set when there is no reply. */
   readonly error: string | undefined;
+  /** A reply came, and was too large: it would come again. */
+  readonly dropped: boolean;
   /**
    * The address that was called; undefined if none was known. Only if there is a reply is it known to be the
    * host's.
@@ -87,11 +89,12 @@ export async function askHost(
   };
   const outcome = (
     reply: AgentReply | undefined,
-    found: Partial<Pick<HostOutcome, "error" | "acceptedSerial" | "refusedSerial">>,
+    found: Partial<Pick<HostOutcome, "error" | "dropped" | "acceptedSerial" | "refusedSerial">>,
   ): HostOutcome => ({
     target,
     reply,
     error: undefined,
+    dropped: false,
     peer,
     acceptedSerial: undefined,
     refusedSerial: false,
@@ -113,7 +116,8 @@ export async function askHost(
       refusedSerial: refused !== undefined && isRefusal(refused, SERIAL_REFUSALS),
     });
   } catch (thrown) {
-    return outcome(undefined, { error: inOneLine(thrown) });
+    const dropped = thrown instanceof CtrlExecError && thrown.code === "too-large";
+    return outcome(undefined, { error: inOneLine(thrown), dropped });
   }
 }
 

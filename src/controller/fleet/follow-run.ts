@@ -38,7 +38,8 @@ export async function followRun(
   const sending = new NotedSending(dialler.sending);
   const request = { method: "POST", path: "/run", reply: "output" } as const;
   const outcome = await call.ask({ ...dialler, sending }, request, { ...body, stream: 1 });
-  if (sending.maybeSent && outcome.reply === undefined) return await call.goOn(outcome);
+  const { reply, dropped } = outcome;
+  if (sending.maybeSent && reply === undefined && !dropped) return await call.goOn(outcome);
   return call.result(outcome);
 }
 

@@ -1,6 +1,6 @@
 /** The result of a run on one host: from an answer, a refusal, or no answer. */
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
-import { readLastEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
+import { type RunState, readLastEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import { runReply } from "../../core/wire/messages/run-reply.ts";
 import { answerOf } from "../fleet/answer.ts";
@@ -37,6 +37,11 @@ export function notPermittedResult(run: Run, target: ResolvedTarget): RunResult 
   return withoutResult(run, target.label, "0ms", runEnd("never-ran", NOT_PERMITTED));
 }
 
+const GIVEN_UP: Partial<Record<RunState, string>> = {
+  "never-ran": "before this host was asked",
+  running: "before the script had ended there",
+};
+
 /** For a host whose answer is no longer waited for. @param why "ctrl-exec was stopped" */
 export function givenUpResult(
   run: Run,
@@ -45,9 +50,7 @@ export function givenUpResult(
   why: string,
 ): RunResult {
   const state = progress.stateOf(target);
-  const error =
-    state === "never-ran"
-      ? `${why} before this host was asked`
-      : `${why} before this host answered; the script may have run`;
+  const when = GIVEN_UP[state] ?? "before this host answered; the script may have run";
+  const error = `${why} ${when}`;
   return withoutResult(run, target.label, "", runEnd(state, error));
 }

@@ -21,6 +21,11 @@ export class RunProgress implements Sending {
     return !this.#stopped;
   }
 
+  /** Its agent has said that it has started the script. */
+  begun(target: ResolvedTarget): void {
+    this.#states.set(target, "running");
+  }
+
   /** The agent refused the caller, so that what was sent ran nothing. */
   turnedAway(target: ResolvedTarget): void {
     this.#states.delete(target);

@@ -1,14 +1,19 @@
 /** A run that was accepted: from here on there are no errors, only hosts' results. */
 import { CtrlExecError } from "../../core/errors.ts";
+import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import type { RunEvent } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
-import { askFleet, type FleetDialler } from "../fleet/fan-out.ts";
+import { type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
+import { followRun } from "../fleet/follow-run.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
 import type { HostContext } from "../store/host.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
-import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
+import { givenUpResult, notPermittedResult } from "./host-result.ts";
+import { HostRun } from "./host-run.ts";
+import type { RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
 import { resultWithoutToken } from "./redact.ts";
 import { RunProgress } from "./run-progress.ts";
@@ -38,6 +43,8 @@ export interface RunParts {
   /** For the hosts that are sent the script. */
   readonly locks: RunLocks;
   readonly record: RunRecord;
+  /** Hears of the hosts while they are under way. */
+  readonly onEvent: RunSink | undefined;
 }
 
 type State =
@@ -128,16 +135,31 @@ export class Run {
       for (const target of targets) this.#take(target, notPermittedResult(body, target), 0);
       return;
     }
-    const request = { method: "POST", path: "/run", body, reply: "output" } as const;
     const asking = { ...dialler, account: this.#account, sending: this.#progress };
     const news = new FleetNews(this.#host, asking);
-    await askFleet(asking, sentTo, request, (outcome) => {
-      const { target, rtt } = outcome;
-      news.hear(outcome);
+    await inParallel(sentTo, parallelLimit(this.#host.config), async (target) => {
+      const followed = await this.#follow(asking, target);
+      news.hear(followed.outcome);
       locks.release(target);
-      this.#take(target, hostResult(body, outcome, this.#progress), rtt);
+      this.#take(target, followed.result, followed.outcome.rtt);
     });
     await news.keep();
+  }
+
+  async #follow(dialler: FleetDialler, target: ResolvedTarget) {
+    const { body, onEvent } = this.#parts;
+    const share = this.#account.openReply();
+    const sink = onEvent && ((event: RunEvent) => onEvent(target.label, event));
+    const hostRun = new HostRun(body, target, this.#host.config, share, sink);
+    const hear = async (event: RunEvent) => {
+      // What a host says after it was given up is nobody's affair here any more.
+      if (this.#state !== "asking") return;
+      if (event.kind === "begin") this.#progress.begun(target);
+      await hostRun.hear(event);
+    };
+    const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear };
+    const followed = await followRun(dialler, target, body, following);
+    return { outcome: followed.outcome, result: hostRun.result(followed, this.#progress) };
   }
 
   /** A host that was given up already has its result. */

@@ -10,6 +10,7 @@ import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { ownPort, readTargets } from "../fleet/targets.ts";
+import type { RunSink } from "./listener.ts";
 import { takeRunLocks } from "./locks.ts";
 import { Run } from "./run.ts";
 
@@ -28,6 +29,8 @@ export interface RunOrder {
    * uses lent rights (T62).
    */
   readonly mustBeRecorded?: boolean;
+  /** Hears of the run while it is under way. Then `read_timeout` bounds the silence of agents, not the script. */
+  readonly onEvent?: RunSink | undefined;
 }
 
 /**
@@ -45,7 +48,7 @@ export async function startRun(
   onResult: (result: RunResult) => void,
   needed?: Promise<unknown>,
 ): Promise<Run> {
-  const { script, args, mustBeRecorded = false } = order;
+  const { script, args, mustBeRecorded = false, onEvent } = order;
   const { username, token } = caller;
   if (isReservedScript(script)) {
     throw new CtrlExecError("bad-request", `Cannot run ${script}: only a rotation calls it`, {
@@ -80,7 +83,8 @@ export async function startRun(
     locks.releaseAll();
     throw thrown;
   });
-  const run = new Run(controller, { body, targets, sentTo, dialler, locks, record }, onResult);
+  const parts = { body, targets, sentTo, dialler, locks, record, onEvent };
+  const run = new Run(controller, parts, onResult);
   await run.begin(mustBeRecorded, needed);
   return run;
 }

@@ -2,7 +2,6 @@
 import { dropUndefined } from "../../core/json.ts";
 import { changeError, type RunResult, withoutResult } from "../../core/run-result.ts";
 import type { LongText } from "../../core/wire/json-pieces.ts";
-import { PiecedText } from "../../core/wire/pieced-text.ts";
 
 /** Characters of an error that are kept if the outputs are not. */
 const MAX_ERROR = 200;
@@ -41,8 +40,7 @@ function cutStream(stream: Stream, longest: number): Stream {
 
 /** Bytes as UTF-8. */
 function lengthOf(text: string | LongText): number {
-  if (typeof text === "string") return Buffer.byteLength(text);
-  return text instanceof PiecedText ? text.bytes : 0;
+  return typeof text === "string" ? Buffer.byteLength(text) : (text.bytes ?? 0);
 }
 
 /** The longest that a result without outputs can be. */

@@ -5,6 +5,8 @@ const PIECE_LENGTH = 65_536;
 
 /** A text that is generated while it is written. */
 export interface LongText {
+  /** Bytes as UTF-8; undefined if that is not known. */
+  readonly bytes?: number;
   /**
    * The text in order, in pieces of any length.
    *

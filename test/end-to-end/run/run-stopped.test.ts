@@ -10,7 +10,8 @@ let control: ControlHost;
 let slow: TestAgent;
 
 beforeAll(async () => {
-  control = await ControlHost.create();
+  // The agent that is killed is asked for the rest for so long.
+  control = await ControlHost.create(["read_timeout = 20"]);
   // Says that it runs, and ends when it is told to.
   const wait = 'touch "$1.here"; until [ -e "$1.go" ]; do sleep 0.05; done; touch "$1.ended"';
   slow = await control.startAgent("web-01", { scripts: { wait } });

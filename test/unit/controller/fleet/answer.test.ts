@@ -12,6 +12,7 @@ function told(reply: AgentReply | undefined, error?: string) {
     target: targetOf("web-01", undefined),
     reply,
     error,
+    dropped: false,
     peer: undefined,
     rtt: 1,
     acceptedSerial: undefined,

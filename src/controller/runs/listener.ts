@@ -1,0 +1,11 @@
+/** Who hears of a run while it is under way. */
+import type { RunEvent } from "../../core/run-event.ts";
+
+/**
+ * Called for each host in the order of its events. The host's connection is read on only after the promise has
+ * resolved, so that a slow reader slows the host down and costs no memory. A host whose agent is older than 1.1
+ * gives no events, only its result.
+ *
+ * @param host as in the run's results
+ */
+export type RunSink = (host: string, event: RunEvent) => Promise<void> | void;

@@ -1,0 +1,173 @@
+/** A run whose hosts are heard while they are under way. */
+import { expect, test } from "bun:test";
+import type { RunSink } from "../../../../src/controller/runs/listener.ts";
+import { startRun } from "../../../../src/controller/runs/start-run.ts";
+import { showRun } from "../../../../src/controller/runs/status.ts";
+import type { RunEvent } from "../../../../src/core/run-event.ts";
+import { until } from "../../../support/folder.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
+
+/** A run of `deploy` on web-01, where `answer` stands in for the agent. */
+async function runOn(
+  answer: (call: StreamedCall) => void,
+  { lines = [], onEvent }: { lines?: readonly string[]; onEvent?: RunSink } = {},
+) {
+  const fleet = await LocalFleet.create(lines);
+  const agent = await fleet.addAgent("web-01");
+  await agent.stop();
+  const calls: StreamedCall[] = [];
+  const peer = await streamingPeer(agent, (call) => {
+    calls.push(call);
+    answer(call);
+  });
+  const hosts = [`web-01:${peer.port}`];
+  const order = { hosts, port: undefined, script: "deploy", args: [], onEvent };
+  const run = await startRun(fleet.controller, CALLER, order, () => undefined);
+  const dispose = async () => {
+    await peer[Symbol.asyncDispose]();
+    await fleet[Symbol.asyncDispose]();
+  };
+  return { fleet, run, calls, [Symbol.asyncDispose]: dispose };
+}
+
+test("what is heard is told in order, and the result has all of it", async () => {
+  const heard: [string, RunEvent["kind"]][] = [];
+  const onEvent: RunSink = (host, event) => void heard.push([host, event.kind]);
+  const bytes = Buffer.from([0xff, 0x0a]);
+  await using stage = await runOn(
+    (call) => {
+      call.begin();
+      call.print("one\n");
+      call.event({ kind: "alive" });
+      call.print("two\n", 4);
+      call.print(bytes, 0, "stderr");
+      call.event({ kind: "dropped", stream: "stderr", offset: 2, bytes: 5 });
+      call.end({ exit: 3, stdout_bytes: 8, stderr_bytes: 7 });
+    },
+    { onEvent },
+  );
+  const { results, reqid } = await stage.run.finished;
+  const result = {
+    host: "web-01",
+    script: "deploy",
+    exit: 3,
+    stdout: "one\ntwo\n",
+    stderr: "\ufffd\n",
+    rtt: expect.stringMatching(/^\d+ms$/),
+    reqid,
+    state: "ended",
+    stderr_b64: bytes.toString("base64"),
+    stderr_dropped: 5,
+    started: "2026-01-15T12:00:00Z",
+    ended: "2026-01-15T12:00:01Z",
+  } as const;
+  expect(results).toEqual([result]);
+  const kinds = heard.map(([, kind]) => kind);
+  expect(kinds).toEqual(["begin", "output", "alive", "output", "output", "dropped", "end"]);
+  expect(new Set(heard.map(([host]) => host))).toEqual(new Set(["web-01"]));
+  const shown = await showRun(stage.fleet.controller, CALLER, { reqid, live: false });
+  expect(shown.results).toEqual([result]);
+  expect(stage.calls.map(({ what, body }) => [what, body.stream])).toEqual([["POST /run", 1]]);
+});
+
+test("T72 nothing more is read while the sink is busy", async () => {
+  const busy = Promise.withResolvers<void>();
+  let events = 0;
+  const onEvent: RunSink = async () => {
+    events += 1;
+    await busy.promise;
+  };
+  await using stage = await runOn(
+    (call) => {
+      call.begin();
+      call.print("x");
+      call.end({ stdout_bytes: 1 });
+    },
+    { onEvent },
+  );
+  await until("the first has come", () => events === 1);
+  await Bun.sleep(50);
+  expect(events).toBe(1);
+  busy.resolve();
+  expect((await stage.run.finished).results).toMatchObject([{ exit: 0, stdout: "x" }]);
+});
+
+test("who waits for the result alone waits for read_timeout, and is told that the script runs", async () => {
+  await using stage = await runOn((call) => call.begin(), { lines: ["read_timeout = 1"] });
+  const { results, reqid } = await stage.run.finished;
+  const late = {
+    exit: -1,
+    state: "running",
+    error: "read timeout after 1s",
+    started: "2026-01-15T12:00:00Z",
+  };
+  expect(results).toMatchObject([late]);
+  // Its process waits no longer, so its agent is asked: this one does not know.
+  stage.calls.length = 0;
+  const shown = showRun(stage.fleet.controller, CALLER, { reqid, live: false });
+  await until("the agent is asked", () => stage.calls.length > 0);
+  stage.calls[0]?.json({ error: "not found" }, "404 Not Found");
+  expect(await shown).toMatchObject({ complete: false, pending: ["web-01"], results: [late] });
+});
+
+test("a run that is listened to may take longer than read_timeout", async () => {
+  await using stage = await runOn(
+    async (call) => {
+      call.begin();
+      await Bun.sleep(1200);
+      call.end();
+    },
+    { lines: ["read_timeout = 1"], onEvent: () => undefined },
+  );
+  expect((await stage.run.finished).results).toMatchObject([{ exit: 0, state: "ended" }]);
+});
+
+test("when the connection breaks, the rest is asked for: every byte is there, once", async () => {
+  await using stage = await runOn((call) => {
+    call.begin();
+    if (call.what === "POST /run") {
+      call.print("before\n");
+      setTimeout(() => call.hangUp(), 50);
+    } else {
+      call.print("after\n", 7);
+      call.end({ stdout_bytes: 13 });
+    }
+  });
+  expect((await stage.run.finished).results).toMatchObject([
+    { exit: 0, state: "ended", stdout: "before\nafter\n" },
+  ]);
+  expect(stage.calls.map(({ what }) => what)).toEqual(["POST /run", "POST /follow"]);
+  expect(stage.calls[1]?.body).toMatchObject({ stdout: 7, stderr: 0 });
+});
+
+test("T69 more output than may be held is dropped, and the end is known all the same", async () => {
+  await using stage = await runOn(
+    (call) => {
+      call.begin();
+      const piece = "x".repeat(60_000);
+      call.print(piece, call.print(piece));
+      call.end({ exit: 4, stdout_bytes: 120_000 });
+    },
+    { lines: ["max_reply = 100K"] },
+  );
+  expect((await stage.run.finished).results).toMatchObject([
+    {
+      exit: 4,
+      state: "ended",
+      stdout: "",
+      stdout_dropped: 120_000,
+      error: expect.stringContaining("larger than 100 KiB"),
+    },
+  ]);
+});
+
+test("who gives up a host that has begun knows that it runs", async () => {
+  await using stage = await runOn((call) => call.begin(), { onEvent: () => undefined });
+  await until("it is asked", () => stage.calls.length > 0);
+  await Bun.sleep(50);
+  await stage.run.abandon("the test stopped");
+  expect((await stage.run.finished).results).toMatchObject([
+    { state: "running", error: "the test stopped before the script had ended there" },
+  ]);
+});

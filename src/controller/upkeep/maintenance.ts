@@ -46,7 +46,9 @@ export interface MaintenanceReport {
   readonly misconfigured: boolean;
 }
 
-const NOTHING: MaintenanceReport = {
+type Work = Omit<MaintenanceReport, "problems" | "misconfigured">;
+
+const NOTHING: Work = {
   busy: false,
   mended: [],
   replacedBy: undefined,
@@ -58,8 +60,6 @@ const NOTHING: MaintenanceReport = {
   notRenewed: [],
   expiredRequests: 0,
   expiredRuns: 0,
-  problems: [],
-  misconfigured: false,
 };
 
 /**
@@ -88,7 +88,7 @@ export async function maintainOnce(
       return undefined;
     }
   };
-  const pass = async (): Promise<MaintenanceReport> => {
+  const pass = async (): Promise<Work> => {
     const registry = await attempt("registry", () => store.registry.read());
     for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
     const rotation = await attempt("rotation-state", () => store.rotation.problems());
@@ -111,7 +111,7 @@ export async function maintainOnce(
     const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
     const expiredRuns = await attempt("runs", () => store.runs.purge());
     await attempt("locks", () => store.locks.dropUnused());
-    await store.removeLeftovers();
+    await attempt("leftovers", () => store.removeLeftovers());
     await attempt("issued", async () => {
       if (marked === undefined || !(await store.certificates.hasExpired(now()))) return;
       await requireBelievedClock(controller, "drop notes of expired certificates", force);
@@ -129,15 +129,13 @@ export async function maintainOnce(
       notRenewed: renewals?.notRenewed ?? [],
       expiredRequests: expiredRequests ?? 0,
       expiredRuns: expiredRuns ?? 0,
-      problems: [...problems],
-      misconfigured,
     };
   };
   const outcome = await attempt("lock", async () => ({ report: await store.upkeepIfFree(pass) }));
   // Not under the lock that others wait for: it may take long, and has its own.
-  await store.runs.prepareList();
-  if (outcome === undefined) return { ...NOTHING, problems: [...problems], misconfigured };
-  return outcome.report ?? { ...NOTHING, busy: true };
+  await attempt("run-index", () => store.runs.prepareList());
+  const { report = { ...NOTHING, busy: outcome !== undefined } } = outcome ?? {};
+  return { ...report, problems: [...problems], misconfigured };
 }
 
 /**

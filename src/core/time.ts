@@ -20,10 +20,15 @@ export function isoDay(time: Date): string {
   return time.toISOString().slice(0, 10);
 }
 
-/** Reads what isoSeconds writes, also with fractions of a second; undefined if it is not a time. */
+/**
+ * Reads what isoSeconds writes, also with fractions of a second; undefined if it is not one, or names a day or hour
+ * that does not exist.
+ */
 export function parseIso(text: string): Date | undefined {
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text) ? new Date(text) : undefined;
-  return time === undefined || Number.isNaN(time.getTime()) ? undefined : time;
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text)) return undefined;
+  const time = new Date(text);
+  const exists = !Number.isNaN(time.getTime()) && isoSeconds(time).startsWith(text.slice(0, 19));
+  return exists ? time : undefined;
 }
 
 /** OpenSSL's text form: `Jun  7 16:28:00 2027 GMT` (docs/PROTOCOL.md, "How values are written"). */

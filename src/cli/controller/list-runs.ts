@@ -10,6 +10,7 @@ import { cliCaller, openController } from "./setting.ts";
 
 const USUAL_LIMIT = 20;
 const MAX_LIMIT = 100_000;
+const MOST_NAMED = 3;
 
 export const listRuns = defineVerb({
   positionals: "",
@@ -57,11 +58,14 @@ export const listRuns = defineVerb({
       io.out(runsTable(runs));
       if (runs.length === 0) io.err("No run is recorded that fits.\n");
     }
-    if (unreadable > 0) {
-      const records = unreadable === 1 ? "1 record is" : `${unreadable} records are`;
-      io.err(`ctrl-exec: ${records} damaged, and not listed: status <reqid> says more\n`);
+    if (unreadable.length > 0) {
+      const records = unreadable.length === 1 ? "1 record is" : `${unreadable.length} records are`;
+      const named = unreadable.slice(0, MOST_NAMED).join(" ");
+      const more = unreadable.length > MOST_NAMED ? " ..." : "";
+      io.err(`ctrl-exec: ${records} damaged, and not listed: ${named}${more}\n`);
+      io.err("status <reqid> says more of one.\n");
     }
-    return unreadable === 0 ? 0 : 1;
+    return unreadable.length === 0 ? 0 : 1;
   },
 });
 

@@ -1,6 +1,6 @@
 /** The file of the run index: a database without any fact of its own. */
 import { Database, constants as sqlite } from "bun:sqlite";
-import { closeSync, constants, fstatSync, openSync, rmSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, rmSync } from "node:fs";
 import { readTextIfPresent } from "../../system/files/files.ts";
 import { requirePlain } from "../../system/files/plain-file.ts";
 
@@ -34,6 +34,11 @@ const CHECKPOINT_PAGES = 100;
  * @throws Error if it is damaged, has another version, or is from before the last boot
  */
 export function openIndexFile(path: string): Database {
+  for (const file of sideFiles(path)) {
+    // SQLite would wait for the writer of a FIFO.
+    const facts = lstatSync(file, { throwIfNoEntry: false });
+    if (facts !== undefined) requirePlain(facts);
+  }
   const { O_RDWR, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants;
   const file = openSync(path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o640);
   try {
@@ -64,7 +69,11 @@ export function openIndexInMemory(): Database {
 
 /** Only the holder of the index lock may call this: SQLite does not notice that an open file was replaced. */
 export function removeIndexFile(path: string): void {
-  for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+  for (const file of [path, ...sideFiles(path)]) rmSync(file, { force: true });
+}
+
+function sideFiles(path: string): readonly string[] {
+  return ["-wal", "-shm", "-journal"].map((ending) => path + ending);
 }
 
 function requireOurs(index: Database): void {

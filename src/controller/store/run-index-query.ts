@@ -25,13 +25,13 @@ const STATE =
 /** Whatever is over on the host, and is no success. */
 const FAILED = `(${STATE} NOT IN ('queued', 'running') AND coalesce(run_host.failed, TRUE))`;
 
-/** @returns the runs, and how many records are damaged */
+/** @returns the runs, and the ids of those whose record is damaged */
 export function listIndexed(
   index: Database,
   filter: RunFilter,
   { run_retention }: ControllerConfig,
   now: Date,
-): { readonly runs: readonly ListedRun[]; readonly damaged: number } {
+): { readonly runs: readonly ListedRun[]; readonly damaged: readonly string[] } {
   const times = {
     $lost: now.getTime() - LOST_AFTER_MS,
     $kept: now.getTime() - run_retention * 1000,
@@ -49,10 +49,10 @@ export function listIndexed(
     WHERE reqid = $reqid ORDER BY position`,
   );
   const damaged = index
-    .query<{ count: number }, SQLQueryBindings>(
-      "SELECT count(*) AS count FROM run WHERE script IS NULL AND touched >= $kept",
+    .query<{ reqid: string }, SQLQueryBindings>(
+      "SELECT reqid FROM run WHERE script IS NULL AND touched >= $kept ORDER BY reqid",
     )
-    .get({ $kept: times.$kept });
+    .all({ $kept: times.$kept });
   return {
     runs: found.map(({ touched, completed, ...run }) => {
       const ofRun = hosts
@@ -61,7 +61,7 @@ export function listIndexed(
       const end = ofRun.some(({ state }) => goesOn(state)) ? null : isoSeconds(new Date(touched));
       return { ...run, completed: end && (completed ?? end), hosts: ofRun };
     }),
-    damaged: damaged?.count ?? 0,
+    damaged: damaged.map(({ reqid }) => reqid),
   };
 }
 

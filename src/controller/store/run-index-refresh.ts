@@ -17,10 +17,15 @@ const ROWS_TOGETHER = 1000;
 /**
  * Reads new and changed records, and drops those that are gone. The event loop turns every few milliseconds.
  *
- * @returns how many records could not be read; the index lacks them
+ * @param longest characters of the longest record that this host writes, without outputs
+ * @returns the ids of records that could not be read; the index lacks them
  * @throws CtrlExecError `storage` if the folder cannot be read, or what SQLite throws
  */
-export async function refreshRunIndex(index: Database, folder: string): Promise<number> {
+export async function refreshRunIndex(
+  index: Database,
+  folder: string,
+  longest: number,
+): Promise<string[]> {
   const indexed = await indexedVersions(index);
   const changed: { readonly reqid: string; readonly version: string }[] = [];
   await inSlices(await namesIn(folder), (name) => {
@@ -32,15 +37,15 @@ export async function refreshRunIndex(index: Database, folder: string): Promise<
   });
   const writer = new IndexWriter(index);
   for (const reqid of indexed.keys()) await writer.replace(reqid, "", { kind: "gone" });
-  let unread = 0;
+  const unread: string[] = [];
   for (const { reqid, version } of changed) {
     try {
-      const found = await readRunSummary(join(folder, `${reqid}.json`));
+      const found = await readRunSummary(join(folder, `${reqid}.json`), longest);
       await writer.replace(reqid, version, found);
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
       await writer.replace(reqid, "", { kind: "gone" });
-      unread += 1;
+      unread.push(reqid);
     }
   }
   writer.commit();

@@ -9,14 +9,16 @@
  * API, as SQLite's busy timeout would. The lock also makes it safe to replace the file.
  */
 import type { Database } from "bun:sqlite";
+import { existsSync } from "node:fs";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
-import { takeLock, tryLock } from "../../system/files/lock.ts";
+import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath, paths } from "./paths.ts";
 import type { ListedRuns, RunFilter } from "./ports/runs.ts";
 import { openIndexFile, openIndexInMemory, removeIndexFile } from "./run-index-file.ts";
 import { listIndexed } from "./run-index-query.ts";
 import { refreshRunIndex } from "./run-index-refresh.ts";
+import { longestRecord } from "./run-record.ts";
 
 /** Enough for another process to rebuild the index from many records. */
 const WAIT_MS = 60_000;
@@ -24,20 +26,37 @@ const WAIT_MS = 60_000;
 /** As the port says (RunStore.list). */
 export async function listRuns(context: StoreContext, filter: RunFilter): Promise<ListedRuns> {
   const { config, now } = context;
+  const { runs: folder, runIndex } = paths(config);
   const answer = async (index: Database): Promise<ListedRuns> => {
-    const unread = await refreshRunIndex(index, paths(config).runs);
+    const unread = await refreshRunIndex(index, folder, longestRecord(config));
     const { runs, damaged } = listIndexed(index, filter, config, now());
-    return { runs, unreadable: unread + damaged };
+    return { runs, unreadable: [...unread, ...damaged] };
   };
-  using _lock = await takeLock(lockPath(config, "run-index"), WAIT_MS);
+  using lock = await lockIndex(context);
   try {
-    return await withIndexFile(paths(config).runIndex, answer);
+    if (lock !== undefined) return await withIndexFile(runIndex, answer);
   } catch (thrown) {
     if (thrown instanceof CtrlExecError) throw thrown;
     logFailure(context, thrown);
-    // There is an answer even if the disk is full or read-only.
-    using index = openIndexInMemory();
-    return await answer(index);
+  }
+  // There is an answer even if the disk is full.
+  using index = openIndexInMemory();
+  return await answer(index);
+}
+
+/**
+ * Undefined without the right to write here, on a read-only disk, and where nothing has been recorded.
+ *
+ * @throws CtrlExecError `busy`
+ */
+async function lockIndex({ config }: StoreContext): Promise<HeldLock | undefined> {
+  // Only to look makes no state_dir.
+  if (!existsSync(paths(config).runs)) return undefined;
+  try {
+    return await takeLock(lockPath(config, "run-index"), WAIT_MS);
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError && thrown.code === "storage") return undefined;
+    throw thrown;
   }
 }
 
@@ -48,7 +67,9 @@ export async function prepareRunIndex(context: StoreContext): Promise<void> {
     using lock = tryLock(lockPath(context.config, "run-index"));
     // The holder does the same work.
     if (lock === undefined) return;
-    await withIndexFile(runIndex, async (index) => void (await refreshRunIndex(index, runs)));
+    await withIndexFile(runIndex, async (index) => {
+      await refreshRunIndex(index, runs, longestRecord(context.config));
+    });
   } catch (thrown) {
     logFailure(context, thrown);
   }

@@ -161,12 +161,11 @@ export class FileRunRecord implements RunRecord {
 
   async #write(complete: boolean, longest: number): Promise<void> {
     const { config } = this.#controller;
-    const max = config.max_records / 2;
+    const max = longestRecord(config);
     let length = 0;
     const counted = function* (pieces: Iterable<string>): Generator<string> {
       for (const piece of pieces) {
         length += piece.length;
-        // The old record and the new one exist side by side for a while.
         if (length > max) {
           const problem = `more than half of max_records (${formatBytes(config.max_records)})`;
           throw new CtrlExecError("too-large", problem);
@@ -221,6 +220,11 @@ export function* recordJson({
   const record = { reqid, submitter, ...rest };
   for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
   yield "\n";
+}
+
+/** Characters of the longest record: the old one and the new one exist side by side for a while. */
+export function longestRecord({ max_records }: ControllerConfig): number {
+  return max_records / 2;
 }
 
 /** A request id is checked before it is part of a path (T17). */

@@ -41,16 +41,22 @@ const LONG_TEXT = 4096;
 /** These may have a hundred MiB, which are never held. */
 const OUTPUTS = ["stdout", "stderr", "stdout_b64", "stderr_b64"];
 
-/** @throws CtrlExecError `storage` if the record cannot be read */
-export async function readRunSummary(file: string): Promise<ReadSummary> {
+/**
+ * @param longest characters of the longest record that is read, without outputs
+ * @throws CtrlExecError `storage` if the record cannot be read
+ */
+export async function readRunSummary(file: string, longest: number): Promise<ReadSummary> {
+  let touched = 0;
   try {
-    const touched = Math.floor((await stat(file)).mtimeMs);
-    const reader = new JsonReader(Number.POSITIVE_INFINITY, LONG_TEXT, OUTPUTS);
+    touched = Math.floor((await stat(file)).mtimeMs);
+    const reader = new JsonReader(longest, LONG_TEXT, OUTPUTS);
     for await (const chunk of readChunks(file)) reader.take(chunk);
     const stored = storedRun.safeParse(reader.end());
     if (!stored.success) return { kind: "damaged", touched };
     return { kind: "run", touched, run: summaryOf(stored.data, touched) };
   } catch (thrown) {
+    if (thrown instanceof CtrlExecError && thrown.code === "too-large")
+      return { kind: "damaged", touched };
     const cause = thrown instanceof CtrlExecError ? thrown.cause : thrown;
     if (systemCode(cause) === "ENOENT") return { kind: "gone" };
     throw fileError("storage", "read", file, cause);

@@ -1,5 +1,6 @@
 /** Reads run records: of runs under way, of runs whose process was lost, and of 0.8. */
 import { stat } from "node:fs/promises";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -13,7 +14,7 @@ import { isRunning } from "../../system/process/process-id.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
-import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
+import { LOST_AFTER_MS, longestRecord, recordFile } from "./run-record.ts";
 import { parseStoredRun, resultsOf, type StoredRun } from "./stored-run.ts";
 
 /** For a host in a record without a result. Records do not say which hosts had been asked. */
@@ -94,7 +95,7 @@ export async function readStoredRun(
   const time = now();
   const age = await ageOf(file, time);
   if (age === undefined || age > config.run_retention * 1000) return undefined;
-  const run = parseStoredRun(await readRecord(file, reqid, account), reqid);
+  const run = parseStoredRun(await readRecord(config, reqid, account), reqid);
   const { complete, writer } = run;
   const silent = age > LOST_AFTER_MS || writer === null;
   const alive = !complete && !silent && (!writer || isRunning(writer));
@@ -135,11 +136,16 @@ function openHosts(run: StoredRun, { results }: RunReportSoFar): OpenHost[] {
   );
 }
 
-async function readRecord(file: string, reqid: string, account: ReplyAccount): Promise<unknown> {
+/** Undefined if it is not JSON, or longer than any that was written here. */
+async function readRecord(
+  config: ControllerConfig,
+  reqid: string,
+  account: ReplyAccount,
+): Promise<unknown> {
   const share = account.openReply();
-  const reader = new JsonReader(Number.POSITIVE_INFINITY, LONG_TEXT);
-  for await (const chunk of readChunks(file)) {
-    reader.take(chunk);
+  const reader = new JsonReader(longestRecord(config), LONG_TEXT);
+  for await (const chunk of readChunks(recordFile(config, reqid))) {
+    if (!takes(reader, chunk)) return undefined;
     if (share.hold(reader.held)) continue;
     throw new CtrlExecError(
       "busy",
@@ -150,6 +156,16 @@ async function readRecord(file: string, reqid: string, account: ReplyAccount): P
     );
   }
   return reader.end();
+}
+
+function takes(reader: JsonReader, chunk: Uint8Array): boolean {
+  try {
+    reader.take(chunk);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError && thrown.code === "too-large") return false;
+    throw thrown;
+  }
 }
 
 /** Milliseconds since the last write; undefined if there is no such file. */

@@ -68,6 +68,7 @@ test("--json has every host", async () => {
 
 test.each([
   [["--since", "yesterday"], "--since takes 90s"],
+  [["--since", "2026-02-30"], "--since takes 90s"],
   [["--limit", "0"], "--limit takes a whole number"],
 ])("%p is refused", async (args, text) => {
   const { err, status } = await control.run("list-runs", args);
@@ -75,10 +76,10 @@ test.each([
   expect(status).toBe(2);
 });
 
-test("a damaged record is counted, and the others are listed", async () => {
+test("a damaged record is named, and the others are listed", async () => {
   control.folder.write("control/state/runs/00000000000000aa.json", "{ cut", 0o640);
   const { out, err, status } = await control.run("list-runs");
   expect(out.trimEnd().split("\n")).toHaveLength(5);
-  expect(err).toContain("1 record is damaged, and not listed");
+  expect(err).toContain("1 record is damaged, and not listed: 00000000000000aa\n");
   expect(status).toBe(1);
 });

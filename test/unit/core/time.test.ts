@@ -16,7 +16,13 @@ test("ISO 8601 with seconds, without fractions", () => {
 test("the day alone; what is no time is not read as one", () => {
   expect(isoDay(new Date("2026-01-15T23:59:59Z"))).toBe("2026-01-15");
   expect(parseIso("2026-01-15T12:00:00Z")).toEqual(new Date("2026-01-15T12:00:00Z"));
-  for (const text of ["", "2026-01-15", "2026-13-15T12:00:00Z", "Jan 15 12:00:00 2026 GMT"]) {
+  for (const text of [
+    "",
+    "2026-01-15",
+    "2026-13-15T12:00:00Z",
+    "2026-02-30T12:00:00Z",
+    "Jan 15 12:00:00 2026 GMT",
+  ]) {
     expect(parseIso(text)).toBeUndefined();
   }
 });

@@ -86,8 +86,8 @@ export interface ListedHost {
 export interface ListedRuns {
   /** The newest first. */
   readonly runs: readonly ListedRun[];
-  /** How many records are damaged or cannot be read; they are not in `runs`. */
-  readonly unreadable: number;
+  /** The ids of those whose record is damaged or cannot be read; they are not in `runs`. */
+  readonly unreadable: readonly string[];
 }
 
 export interface RunStore {

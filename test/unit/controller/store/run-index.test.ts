@@ -39,8 +39,8 @@ class Stage implements Disposable {
   readonly folder = new TestFolder();
   readonly log = new EventLog("ctrl-exec");
 
-  async open() {
-    const text = `state_dir = ${this.state}\n`;
+  async open(lines = "") {
+    const text = `state_dir = ${this.state}\n${lines}`;
     const { config } = await parseControllerConfig(this.folder.join("ctrl-exec.conf"), text);
     const store = openFileStore({ config, log: this.log.log, now: () => new Date() });
     return { config, runs: store.runs, index: paths(config).runIndex };
@@ -103,7 +103,8 @@ describe("the list of runs", () => {
   test("has nothing where no run was recorded", async () => {
     using stage = new Stage();
     const { runs } = await stage.open();
-    expect(await runs.list(ALL)).toEqual({ runs: [], unreadable: 0 });
+    expect(await runs.list(ALL)).toEqual({ runs: [], unreadable: [] });
+    expect(existsSync(stage.state)).toBe(false);
   });
 
   test("says of a run what its record says, and not what the script has printed", async () => {
@@ -130,7 +131,7 @@ describe("the list of runs", () => {
           ],
         },
       ],
-      unreadable: 0,
+      unreadable: [],
     });
     expect(readFileSync(index, "latin1")).not.toContain("stdoutstdout");
     expect(statSync(index).mode & 0o777).toBe(0o640);
@@ -265,7 +266,7 @@ describe("the list of runs", () => {
     stage.record(9, {});
     const { runs } = await stage.open();
     const { runs: listed, unreadable } = await runs.list(ALL);
-    expect(unreadable).toBe(0);
+    expect(unreadable).toEqual([]);
     expect(listed.map(({ reqid, hosts }) => [reqid, hosts[0]?.state])).toEqual([
       [idOf(9), "ended"],
       [idOf(1), "never-ran"],
@@ -300,7 +301,7 @@ describe("the list of runs", () => {
     expect(idsOf(await runs.list(ALL))).toEqual([1]);
   });
 
-  test("passes over a damaged record, and counts it until it is mended", async () => {
+  test("passes over a damaged record, and names it until it is mended", async () => {
     using stage = new Stage();
     stage.record(1);
     const cut = stage.record(2);
@@ -309,23 +310,48 @@ describe("the list of runs", () => {
     const { runs } = await stage.open();
     for (const time of ["first", "from the index"]) {
       const listed = await runs.list(ALL);
-      expect([time, idsOf(listed), listed.unreadable]).toEqual([time, [1], 2]);
+      expect([time, idsOf(listed), listed.unreadable]).toEqual([time, [1], [idOf(2), idOf(3)]]);
     }
     stage.record(3);
-    expect(await runs.list(ALL)).toMatchObject({ unreadable: 1, runs: [{ reqid: idOf(3) }, {}] });
+    expect(await runs.list(ALL)).toMatchObject({
+      unreadable: [idOf(2)],
+      runs: [{ reqid: idOf(3) }, {}],
+    });
   });
 
-  test("counts what is no file in the place of a record", async () => {
+  test("names what is no file in the place of a record", async () => {
     using stage = new Stage();
     stage.record(1);
     stage.folder.write(`state/runs/${idOf(2)}.json/x`, "");
     const { runs } = await stage.open();
-    expect(await runs.list(ALL)).toMatchObject({ runs: [{ reqid: idOf(1) }], unreadable: 1 });
+    expect(await runs.list(ALL)).toMatchObject({
+      runs: [{ reqid: idOf(1) }],
+      unreadable: [idOf(2)],
+    });
+  });
+
+  test("T74 reads no record that is longer than any that is written here", async () => {
+    using stage = new Stage();
+    const { config, runs } = await stage.open("max_records = 1M\n");
+    stage.record(1, { hosts: Array.from({ length: 60_000 }, (_, number) => `host-${number}`) });
+    stage.record(2, { results: [result("web-01", { stdout: "x".repeat(2 ** 20) })] });
+    expect(config.max_records).toBe(2 ** 20);
+    const listed = await runs.list(ALL);
+    expect([idsOf(listed), listed.unreadable]).toEqual([[2], [idOf(1)]]);
+    const account = new ReplyBudget(2 ** 30).open();
+    await expect(runs.read(idOf(1), account)).rejects.toMatchObject({ code: "damaged" });
   });
 });
 
 /** What becomes of an index that was in order. */
 const SPOILED: Readonly<Record<string, (index: string) => void>> = {
+  "with a FIFO in the place of its journal": (index) => {
+    Bun.spawnSync(["mkfifo", `${index}-journal`]);
+  },
+  "with a FIFO in the place of its log": (index) => {
+    for (const ending of ["-wal", "-shm"]) rmSync(index + ending, { force: true });
+    Bun.spawnSync(["mkfifo", `${index}-wal`]);
+  },
   removed: unlinkSync,
   "no database": (index) => writeFileSync(index, "garbage ".repeat(4096)),
   "garbage from its middle on": (index) => {
@@ -371,6 +397,15 @@ describe("the index", () => {
     expect(idsOf(await runs.list(ALL))).toEqual([1]);
     const failed = { level: "warning", fields: { PATH: index } };
     expect(stage.log.of("run-index-fail")).toMatchObject([failed, failed]);
+  });
+
+  test("without the right to write a lock there is none, and the answer comes from the records", async () => {
+    using stage = new Stage();
+    stage.record(1);
+    stage.folder.write("state/locks", "no folder");
+    const { runs, index } = await stage.open();
+    expect(idsOf(await runs.list(ALL))).toEqual([1]);
+    expect([existsSync(index), stage.log.events]).toEqual([false, []]);
   });
 
   test("is not made by maintenance, but kept at hand by it", async () => {
@@ -450,7 +485,10 @@ describe("the index", () => {
     const looking = setInterval(() => {
       most = Math.max(most, process.memoryUsage.rss());
     }, 1);
-    expect(await runs.list(ALL)).toMatchObject({ runs: [{ hosts: [{ exit: 0 }] }], unreadable: 0 });
+    expect(await runs.list(ALL)).toMatchObject({
+      runs: [{ hosts: [{ exit: 0 }] }],
+      unreadable: [],
+    });
     clearInterval(looking);
     expect((most - before) / 2 ** 20).toBeLessThan(60);
   });

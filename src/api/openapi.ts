@@ -248,6 +248,11 @@ const REFUSALS = {
     schema: "Error",
     example: failed("unsupported media type", "expected Content-Type: application/json"),
   },
+  417: {
+    description: "The request has an Expect header other than 100-continue.",
+    schema: "Error",
+    example: failed("expectation failed", "no Expect but 100-continue is understood"),
+  },
   429: {
     description: "Too many of this client's requests are in flight.",
     schema: "Error",
@@ -274,7 +279,7 @@ const REFUSALS = {
 } as const satisfies Record<number, Refusal>;
 
 function refusalsOf(route: Route): (keyof typeof REFUSALS)[] {
-  const always = [400, 405, 408, 413, 429, 500, 503] as const;
+  const always = [400, 405, 408, 413, 417, 429, 500, 503] as const;
   const withBody = route.request === undefined ? [] : ([415] as const);
   const own = OWN_REFUSALS[route.path] ?? [403];
   return [...always, ...withBody, ...own];

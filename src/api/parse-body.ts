@@ -30,8 +30,15 @@ export function parseBody(
     if (bytes.length > 0) throw badRequest(`${route.method} ${route.path} takes no body`);
     return {};
   }
-  const parsed = route.request.safeParse(shortened(jsonOf(route, request, bytes), maxHosts));
-  if (parsed.success) return parsed.data;
+  const body = jsonOf(route, request, bytes);
+  const parsed = route.request.safeParse(shortened(body, maxHosts));
+  if (parsed.success) {
+    // No schema has members within members: more than the object has were given twice.
+    if (hasMoreMembers(bytes, Object.keys(Object(body)).length)) {
+      throw badRequest("the body has a member twice");
+    }
+    return parsed.data;
+  }
   const problems = parsed.error.issues.slice(0, 5).map(({ path, message }) => {
     const field = path.map(String).join(".");
     return field === "" ? message : `${field}: ${message}`;

@@ -22,6 +22,11 @@ export function namesOneHost({ httpVersion, rawHeaders }: IncomingMessage): bool
   return hosts === 1 || (hosts === 0 && httpVersion !== "1.1");
 }
 
+/** RFC 9110 section 10.1.1: whether nothing else is expected. */
+export function expectsContinue({ headers }: IncomingMessage): boolean {
+  return (headers.expect ?? "100-continue").toLowerCase() === "100-continue";
+}
+
 /**
  * A header that a request may have once, as UTF-8; undefined if it has none. `headers` would show only the
  * first of several, or all as one text.

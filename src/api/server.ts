@@ -15,7 +15,7 @@ import { shareDescriptors } from "./capacity.ts";
 import { LargeBodies } from "./large-bodies.ts";
 import { parseBody } from "./parse-body.ts";
 import { Bodies, ClientGone } from "./read-body.ts";
-import { namesOneHost, pathOf } from "./request.ts";
+import { expectsContinue, namesOneHost, pathOf } from "./request.ts";
 import { RequestSlots } from "./request-slots.ts";
 import type { Call, Route } from "./route.ts";
 import { matchPath, ROUTES } from "./routes.ts";
@@ -164,6 +164,9 @@ class Api {
     const { request } = due;
     if (!namesOneHost(request)) {
       return refusal(400, "bad request", "HTTP/1.1 wants one Host header", { Connection: "close" });
+    }
+    if (!expectsContinue(request)) {
+      return refusal(417, "expectation failed", "no Expect but 100-continue is understood");
     }
     const path = pathOf(request.url ?? "");
     const match = matchPath(path);

@@ -83,6 +83,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   http.on("request", onRequest);
   // With a listener, the reader of the body decides whether to ask for it.
   http.on("checkContinue", onRequest);
+  // Without one, the runtime answers in its own way.
+  http.on("checkExpectation", onRequest);
   http.on("connect", (_, socket) => connections.get(socket)?.refuse(405));
   http.on("clientError", (thrown, socket) => {
     const tooLong = systemCode(thrown) === "HPE_HEADER_OVERFLOW";

@@ -143,6 +143,20 @@ describe("every route answers as the document says", () => {
     expect(answer.text).not.toContain(host.folder.path);
   });
 
+  test("417 is answered like any other refusal, with or without a body", async () => {
+    for (const head of ["GET /health", "POST /ping"]) {
+      const length = "Content-Length: 0\r\nConnection: close";
+      const answer = await api.raw(
+        `${head} HTTP/1.1\r\nHost: x\r\nExpect: foo\r\n${length}\r\n\r\n`,
+      );
+      expect(answer).toStartWith("HTTP/1.1 417 Expectation Failed\r\n");
+      expect(answer).toMatch(/^X-Request-Id: [0-9a-f]{16}\r$/im);
+      expect(answer).toEndWith(
+        '{"ok":false,"error":"expectation failed","detail":"no Expect but 100-continue is understood"}',
+      );
+    }
+  });
+
   test("405 names the methods in Allow; 415 what it wants; an unknown path is 404", async () => {
     const wrong = await api.ask("DELETE", "/discovery");
     expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, HEAD, POST"]);

@@ -104,3 +104,14 @@ test("T21 a body of more than 64 members is refused as that", () => {
   expect(refused(() => parsed(members(65)))).toEqual([400, "the body has more than 64 members"]);
   expect(refused(() => parsed(members(64)))[1]).toContain("unknown member");
 });
+
+test("a member may be given once", () => {
+  for (const body of [
+    '{"hosts":["a"],"hosts":["b"]}',
+    '{"hosts":["b"],"h\\u006fsts":["b"]}',
+    '{"hosts":["a"],"username":"x","username":"x"}',
+  ]) {
+    expect(refused(() => parsed(body))).toEqual([400, "the body has a member twice"]);
+  }
+  expect(parsed('{"hosts":["a"],"username":"\\":\\"x\\":"}')).toMatchObject({ hosts: ["a"] });
+});

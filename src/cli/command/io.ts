@@ -2,7 +2,7 @@
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { forTerminal } from "../../core/text.ts";
 import { Outlet } from "../../system/log/outlet.ts";
-import { readyWriteTo } from "../../system/log/ready-write.ts";
+import { readyWriteTo, requireGiven } from "../../system/log/ready-write.ts";
 import { drawStderr, flushStderr, offerStderr, writeStderr } from "../../system/log/stderr.ts";
 
 export interface Io {
@@ -77,7 +77,10 @@ function terminalColumns(): number {
 
 /** process.stdout would cost 11 ms at start. */
 class Output {
-  readonly #outlet = new Outlet(() => readyWriteTo(1));
+  readonly #outlet = new Outlet(() => {
+    requireGiven(1);
+    return readyWriteTo(1);
+  });
   hintWhenLost: string | undefined;
 
   write(content: string | Uint8Array): void {

@@ -3,7 +3,7 @@
  * stopped terminal, or a journal that hangs. O_NONBLOCK is not set: the flag would also apply to the shell and
  * everybody else who shares the pipe or the terminal.
  */
-import { constants, fstatSync, openSync, type Stats, writeSync } from "node:fs";
+import { constants, fstatSync, openSync, readFileSync, type Stats, writeSync } from "node:fs";
 import { systemCode } from "../../core/errors.ts";
 import type { Take } from "./outlet.ts";
 
@@ -28,6 +28,31 @@ export function readyWriteTo(descriptor: number): Take<Uint8Array> {
     }
     return written === bytes.length ? undefined : bytes.subarray(written);
   };
+}
+
+/** /dev/null, on Linux. */
+const NULL_DEVICE = 0x103;
+/** In /proc/<pid>/fdinfo, octal. */
+const CLOSES_ON_EXEC = 0o2000000;
+
+/**
+ * Where a standard descriptor was closed, the runtime has opened /dev/null, and nobody gets what is written. Unlike
+ * one that was given to this process, that is closed on exec.
+ *
+ * @throws Error
+ */
+export function requireGiven(descriptor: number): void {
+  if (fstatSync(descriptor).rdev !== NULL_DEVICE) return;
+  const [, flags = "0"] = /^flags:\s*([0-7]+)$/m.exec(factsOf(descriptor)) ?? [];
+  if ((Number.parseInt(flags, 8) & CLOSES_ON_EXEC) !== 0) throw new Error("it is closed");
+}
+
+function factsOf(descriptor: number): string {
+  try {
+    return readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** Returns how many bytes were taken at once: 0 when there is no room. */

@@ -215,25 +215,22 @@ test("T22 an API that is killed while a run is on: the next one says what is kno
   writeFileSync(go, "");
 });
 
-test("T22 a run whose output is lost says that it ran, and where its results are", async () => {
-  await using control = await ControlHost.create();
-  await control.startAgent("web-01", AGENT);
-  for (const option of [[], ["--json"]]) {
-    const args = control.withSetting(["run", "web-01", "greet", ...option]);
-    const command = [programPath("ctrl-exec"), ...args];
-    const { status, err } = await runCommand([
-      "sh",
-      "-c",
-      'exec "$@" > /dev/full',
-      "sh",
-      ...command,
-    ]);
-    expect(status).toBe(1);
-    const [, reqid = ""] =
-      /^ctrl-exec: Cannot write to standard output: .*\nRun ([0-9a-f]{16}) was carried out all the same\. Its results: ctrl-exec status \1 --config \S+\n$/.exec(
-        err,
-      ) ?? [err];
-    const record = await control.run("status", [reqid, "--json"]);
-    expect(JSON.parse(record.out)).toMatchObject({ results: [{ exit: 0, stdout: "hello\n" }] });
-  }
-});
+test.each(["> /dev/full", ">&-"])(
+  "T22 a run whose output is lost (%s) says that it ran, and where its results are",
+  async (lost) => {
+    await using control = await ControlHost.create();
+    await control.startAgent("web-01", AGENT);
+    for (const option of [[], ["--json"]]) {
+      const args = control.withSetting(["run", "web-01", "greet", ...option]);
+      const command = [programPath("ctrl-exec"), ...args];
+      const { status, err } = await runCommand(["sh", "-c", `exec "$@" ${lost}`, "sh", ...command]);
+      expect(status).toBe(1);
+      const [, reqid = ""] =
+        /^ctrl-exec: Cannot write to standard output: .*\nRun ([0-9a-f]{16}) was carried out all the same\. Its results: ctrl-exec status \1 --config \S+\n$/.exec(
+          err,
+        ) ?? [err];
+      const record = await control.run("status", [reqid, "--json"]);
+      expect(JSON.parse(record.out)).toMatchObject({ results: [{ exit: 0, stdout: "hello\n" }] });
+    }
+  },
+);

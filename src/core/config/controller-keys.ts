@@ -62,7 +62,7 @@ export const CONTROLLER_KEYS = {
   },
   auth_hook: {
     group: AUTH,
-    text: "Program that decides on every run, ping and API request; docs/SECURITY.md says what it is told.",
+    text: "Program that decides on every run, ping, API request and question about runs that were recorded; docs/SECURITY.md says what it is told.",
     example: "/etc/ctrl-exec/auth-hook",
   },
   auth_hook_timeout: {

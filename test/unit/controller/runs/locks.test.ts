@@ -84,9 +84,11 @@ test("whoever looks at a free lock keeps nobody from taking it", async () => {
   const name = readdirSync(folder).find((file) => file.endsWith(".lock")) ?? "";
   const looking = openSync(join(folder, name), "r");
   expect(lockShared(looking)).toBe(true);
-  const taking = take(fleet, ["web-01"]);
+  const key = { host: "web-01", port: undefined, script: "deploy" };
+  const holder = { host: "web-01", script: "deploy", pid: 1, user: "", since: "", reqid: "" };
+  const taking = fleet.controller.store.locks.take([{ key, holder }]);
   closeSync(looking);
-  (await taking).releaseAll();
+  expect(await taking).toMatchObject({ kind: "held" });
 });
 
 test("one host has one lock, however its name is typed", async () => {

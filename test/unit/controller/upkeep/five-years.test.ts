@@ -8,12 +8,14 @@ import { loadCredentials } from "../../../../src/controller/trust/credential.ts"
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../../../src/core/reserved-script.ts";
 import { rotationDue } from "../../../../src/core/rotation.ts";
-import { daysBetween, parseOpensslTime } from "../../../../src/core/time.ts";
+import { addDays, daysBetween, parseOpensslTime } from "../../../../src/core/time.ts";
 import type { LineFields } from "../../../support/event-log.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 
 const YEARS = 5;
-const STEP_DAYS = 15;
+/** Nothing is due in less time; while some hosts do not know the new serial, the clock goes more slowly. */
+const STEP_DAYS = 30;
+const OVERLAP_STEP_DAYS = 15;
 /** Back on the 30th day, when the overlap ends: told before they are given up. */
 const AWAY_STEPS = 1;
 
@@ -27,7 +29,8 @@ test("a fleet of ten lives through five years", async () => {
   let broken: LocalAgent | undefined;
   let sinceRotation = 0;
 
-  for (let day = 0; day < YEARS * 365; day += STEP_DAYS) {
+  const end = addDays(fleet.now, YEARS * 365);
+  while (fleet.now < end || away.length > 0) {
     count.steps += 1;
     if (away.length > 0 && sinceRotation++ === AWAY_STEPS) {
       for (const agent of away) await agent.start();
@@ -79,7 +82,7 @@ test("a fleet of ten lives through five years", async () => {
       const expiry = parseOpensslTime(fleet.record(name).expiry);
       expect(daysBetween(fleet.now, expiry ?? fleet.now)).toBeGreaterThan(0);
     }
-    fleet.passDays(STEP_DAYS);
+    fleet.passDays(away.length > 0 ? OVERLAP_STEP_DAYS : STEP_DAYS);
   }
 
   const logged = (action: string, wanted: LineFields = {}) =>

@@ -3,14 +3,13 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { approveRequest } from "../../../src/controller/pairing/desk.ts";
 import { listRequests } from "../../../src/controller/pairing/queue.ts";
-import { startRun } from "../../../src/controller/runs/start-run.ts";
 import { maintainOnce } from "../../../src/controller/upkeep/maintenance.ts";
 import { readCertificate } from "../../../src/pki/certificate.ts";
 import { publicKeyBytes, readPrivateKey } from "../../../src/pki/keys.ts";
+import { expectAnswers } from "../../support/answers.ts";
 import { Running } from "../../support/binary.ts";
 import { killAtChange } from "../../support/crash.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
-import { CALLER, ping } from "../../support/local-fleet.ts";
 import { makeDue, recordFile, recordOf } from "../../support/records.ts";
 
 const GREET = { scripts: { greet: "echo hello" } };
@@ -39,16 +38,6 @@ function caOf({ folder }: ControlHost): string {
   return readFileSync(folder.join("control", "ca.crt"), "utf8");
 }
 
-/** What ping and run find, asked by their own functions inside the test's process: it is the state that is tested. */
-async function expectAnswers(control: ControlHost, host: string): Promise<void> {
-  const controller = await control.controller();
-  const pinged = await ping(controller, [host]);
-  expect(pinged.map(({ error }) => error)).toEqual([undefined]);
-  const order = { hosts: [host], port: undefined, script: "greet", args: [] };
-  const { results } = await (await startRun(controller, CALLER, order, () => undefined)).finished;
-  expect(results.map(({ exit, stdout }) => [exit, String(stdout)])).toEqual([[0, "hello\n"]]);
-}
-
 /** As `approve` does; fails if the request is gone. */
 async function approve(control: ControlHost, id: string): Promise<void> {
   await approveRequest(await control.controller(), id, { lookupBy: "ip" });
@@ -63,7 +52,7 @@ async function expectRenewed(
   agent: TestAgent,
   before: string,
 ): Promise<void> {
-  await expectAnswers(control, agent.name);
+  await expectAnswers(control, [agent.name]);
   // These have told the record when the certificate ends.
   if (certificateOf(agent).serial === before) makeDue(control, agent.name);
   const report = await maintainOnce(await control.controller());
@@ -133,7 +122,7 @@ test("T10 kill -9 of request-pairing on a paired agent: it serves under the old 
     await agent.serve();
     certificateOf(agent);
     const isNew = readFileSync(agent.path("ca.crt"), "utf8") === caOf(next);
-    await expectAnswers(isNew ? next : old, agent.name);
+    await expectAnswers(isNew ? next : old, [agent.name]);
     await agent.stop();
     await pairWithNext(Number.POSITIVE_INFINITY);
     expect(readFileSync(agent.path("ca.crt"), "utf8")).toBe(caOf(next));

@@ -8,7 +8,7 @@
  * counts as failed, because nothing may be left out in silence. Exit status 1 when anything failed
  * or nothing ran.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -18,6 +18,41 @@ const WORKERS = availableParallelism() + 1;
 const TEST_TIMEOUT_MS = 60_000;
 /** Ends a stage that hangs where no test's own time-out reaches: in a loop, or after the last test. */
 const STAGE_TIMEOUT_MS = 30 * 60_000;
+
+/**
+ * Files that take longest, with about how many seconds: they are started first, so that no processor is idle
+ * while the last one runs. Every other file takes about one.
+ */
+const LONG: Readonly<Record<string, number>> = {
+  "test/docs/assets.test.ts": 5,
+  "test/end-to-end/agent/door.test.ts": 9,
+  "test/end-to-end/agent/files.test.ts": 8,
+  "test/end-to-end/agent/identity.test.ts": 6,
+  "test/end-to-end/agent/reload.test.ts": 6,
+  "test/end-to-end/agent/run.test.ts": 8,
+  "test/end-to-end/api/access.test.ts": 5,
+  "test/end-to-end/api/fleet.test.ts": 8,
+  "test/end-to-end/api/lifecycle.test.ts": 9,
+  "test/end-to-end/api/refusals.test.ts": 11,
+  "test/end-to-end/fleet/hostile-answers.test.ts": 13,
+  "test/end-to-end/install/install-layout.test.ts": 14,
+  "test/end-to-end/install/install.test.ts": 21,
+  "test/end-to-end/process/crash.test.ts": 23,
+  "test/end-to-end/process/descriptors.test.ts": 12,
+  "test/end-to-end/process/environment.test.ts": 12,
+  "test/end-to-end/process/full-disk.test.ts": 6,
+  "test/end-to-end/rotation/controller-files.test.ts": 7,
+  "test/end-to-end/rotation/rotation.test.ts": 11,
+  "test/end-to-end/rotation/setup.test.ts": 9,
+  "test/end-to-end/run/hooks.test.ts": 7,
+  "test/unit/agent/trust/identity-files.test.ts": 5,
+  "test/unit/controller/store/file-store.test.ts": 7,
+  "test/unit/controller/upkeep/clocks.test.ts": 6,
+  "test/unit/controller/upkeep/five-years.test.ts": 25,
+  "test/unit/controller/upkeep/rotation.test.ts": 10,
+  "test/unit/pki/x509-library.test.ts": 11,
+  "test/unit/system/net/http-server.test.ts": 6,
+};
 
 type Counts = { passed: number; failed: number };
 type Stage = { name: string; title: string; run: () => Promise<Counts> };
@@ -113,16 +148,22 @@ async function tests(belongs: (file: string) => boolean): Promise<Counts> {
   const all = await Array.fromAsync(new Bun.Glob("test/**/*.test.ts").scan({ cwd: ROOT }));
   const files = all.filter(belongs).sort();
   if (files.length === 0) return notRun("there is no test file");
+  const gone = Object.keys(LONG).filter((file) => !all.includes(file));
+  if (gone.length > 0) return notRun(`test/run.ts names what is not there: ${gone.join(", ")}`);
 
   const folder = mkdtempSync(join(tmpdir(), "ctrl-exec-junit-"));
   try {
     const report = join(folder, "junit.xml");
+    const timings = join(folder, "timings.json");
+    const milliseconds = files.map((file) => [file, 1000 * (LONG[file] ?? 1)] as const);
+    writeFileSync(timings, JSON.stringify({ version: 1, files: Object.fromEntries(milliseconds) }));
     const status = await show(
       bun(
         "test",
         // Each file in a process and global of its own, and what it started dies with it.
         `--parallel=${WORKERS}`,
         `--timeout=${TEST_TIMEOUT_MS}`,
+        `--timings=${timings}`,
         "--reporter=junit",
         `--reporter-outfile=${report}`,
         ...files.map((file) => `./${file}`),

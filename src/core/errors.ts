@@ -78,15 +78,12 @@ export class DeniedError extends CtrlExecError {
   readonly reason: string;
   /** 1 generic, 2 bad credentials, 3 insufficient privilege. */
   readonly hookCode: 1 | 2 | 3;
-  /** False if there is a hook, and it gave no answer that means anything. */
-  readonly decided: boolean;
 
-  constructor(reason: string, hookCode: 1 | 2 | 3, hint?: string, decided = true) {
+  constructor(reason: string, hookCode: 1 | 2 | 3, hint?: string) {
     super("denied", `Denied: ${reason}`, hint === undefined ? {} : { hint });
     this.name = "DeniedError";
     this.reason = reason;
     this.hookCode = hookCode;
-    this.decided = decided;
   }
 }
 

@@ -108,6 +108,11 @@ export type AuthDecision =
       readonly fault?: HookFault;
     };
 
+/** Whether it was decided against; a hook that failed has decided nothing. */
+export function saysNo(decision: AuthDecision): boolean {
+  return !decision.allowed && !decision.broken && !decision.unclear;
+}
+
 export interface HookFault {
   readonly problem: string;
   readonly remedy: string;

@@ -7,6 +7,7 @@ import {
   type HookFault,
   logDecision,
   NO_HOOK_DENY,
+  saysNo,
 } from "../../core/hook.ts";
 import { forOneLine } from "../../core/text.ts";
 import { runHook } from "../../system/process/hook-process.ts";
@@ -72,11 +73,9 @@ export async function maySee(
   request: AuthRequest,
 ): Promise<boolean> {
   const decision = await decide(controller, caller, request);
-  if (decision.allowed) return true;
-  const refused = refusal(controller, caller, decision);
-  if (refused.decided) return false;
-  note(controller, caller, request, decision);
-  throw refused;
+  if (saysNo(decision)) return false;
+  if (!decision.allowed) conclude(controller, caller, request, decision);
+  return true;
 }
 
 /** Logs a decision. */
@@ -98,9 +97,9 @@ export function note(
 }
 
 function refusal({ config }: HostContext, caller: Caller, decision: Refusal): DeniedError {
-  const { reason, code, broken, unclear, fault } = decision;
+  const { reason, code, broken, fault } = decision;
   const hint = broken ? brokenHint(config.auth_hook, fault) : stepFor(caller, reason);
-  return new DeniedError(reason, code, hint, !broken && !unclear);
+  return new DeniedError(reason, code, hint);
 }
 
 /** Asks; nothing is logged or refused yet. */

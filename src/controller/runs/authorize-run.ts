@@ -1,5 +1,6 @@
 /** Asks the auth hook about a run that exists already: whether this caller may know of it. */
 import { CtrlExecError } from "../../core/errors.ts";
+import { saysNo } from "../../core/hook.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { type Caller, conclude, decide, note } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
@@ -27,8 +28,7 @@ export async function authorizeRun(
   const question = { action, script: "", hosts: [], args: [] } as const;
   const request = { ...question, ...(known ? { reqid } : {}), submitter };
   const decision = await decide(controller, caller, request);
-  const isRefused = !decision.allowed && !decision.broken && !decision.unclear;
-  if (isRefused && submitter !== "") {
+  if (saysNo(decision) && submitter !== "") {
     // If this is refused too, the caller may see no runs; otherwise this run is another's. One of the two is
     // logged: what the caller is told, or what is hidden.
     const ofAny = { ...request, submitter: "" };

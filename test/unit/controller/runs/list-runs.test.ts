@@ -81,7 +81,7 @@ test.each([
 test("T24 a hook that has gone before its second question hides nothing", async () => {
   await using fleet = await fleetWithRuns('rm "$0"');
   const refused = expect(listRuns(fleet.controller, CALLER, ALL)).rejects;
-  await refused.toMatchObject({ code: "denied", decided: false });
+  await refused.toMatchObject({ code: "denied", reason: "hook-not-executable" });
   expect(fleet.log.of("auth")).toMatchObject([{ level: "info" }, { level: "err" }]);
 });
 

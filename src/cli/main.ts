@@ -43,7 +43,8 @@ async function written(io: Io): Promise<void> {
 /** The command line itself may be wrong, so this reads it without the option table. */
 function asksForJson(args: readonly string[]): boolean {
   const end = args.indexOf("--");
-  return args.slice(0, end < 0 ? args.length : end).includes("--json");
+  const own = args.slice(0, end < 0 ? args.length : end);
+  return own.includes("--json") || own.includes("--json-stream");
 }
 
 async function fail(io: Io, name: ProgramName, thrown: unknown, json: boolean): Promise<number> {

@@ -6,17 +6,31 @@ const TERMINAL_CONTROLS =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
+/** SGR (ECMA-48, 8.3.117): colours and weights of letters, as many as anybody uses at once. */
+const COLOUR = String.raw`\u001b\[[\d;:]{0,64}m`;
+
+const COLOURS_AND_CONTROLS = new RegExp(`${COLOUR}|${TERMINAL_CONTROLS.source}`, "g");
+
 /**
  * Makes text from another host safe for an operator's terminal (T06, T29): controls become visible. A carriage
  * return before a newline is harmless, and is left out.
  */
 export function forTerminal(text: string): string {
-  return text.replace(TERMINAL_CONTROLS, (char, at: number) => {
-    const code = char.charCodeAt(0);
-    if (char === "\r" && text[at + 1] === "\n") return "";
-    if (code < 0x20) return `^${String.fromCharCode(code + 0x40)}`;
-    return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
-  });
+  return text.replace(TERMINAL_CONTROLS, (control, at: number) => visible(control, text[at + 1]));
+}
+
+/** The same, but colours stay: whoever shows the text sets them back behind it. */
+export function forColourTerminal(text: string): string {
+  return text.replace(COLOURS_AND_CONTROLS, (found, at: number) =>
+    found.length > 1 ? found : visible(found, text[at + 1]),
+  );
+}
+
+function visible(control: string, next: string | undefined): string {
+  const code = control.charCodeAt(0);
+  if (control === "\r" && next === "\n") return "";
+  if (code < 0x20) return `^${String.fromCharCode(code + 0x40)}`;
+  return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
 }
 
 /** The same for text in one line, such as a table's cell: no newline or tab can forge another (T29). */

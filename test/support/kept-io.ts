@@ -23,6 +23,10 @@ export class KeptIo {
       note: (text) => {
         this.err += forTerminal(text);
       },
+      scriptErr: (content) => {
+        this.err += Buffer.from(content as string).toString("utf8");
+      },
+      room: async () => undefined,
       flush: async () => undefined,
       hintWhenLost: () => undefined,
       inIsTerminal: false,

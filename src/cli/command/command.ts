@@ -218,15 +218,16 @@ async function parseOptions(
   const { parseArgs } = await import("citty");
   const definitions: ArgsDef = {};
   for (const [name, { type }] of Object.entries(options)) definitions[name] = { type };
-  const normalised = given.map(({ name, value }) =>
-    value === true ? `--${name}` : `--${name}=${value}`,
+  // Those without a value have nothing to parse, and citty takes --no-live for the opposite of --live.
+  const normalised = given.flatMap(({ name, value }) =>
+    value === true ? [] : [`--${name}=${value}`],
   );
   const parsed: Record<string, unknown> = parseArgs(normalised, definitions);
   // Only the table's own names: citty adds each option again in camel case.
   return Object.fromEntries(
     Object.entries(options).map(([name, { type }]) => [
       name,
-      type === "boolean" ? parsed[name] === true : parsed[name],
+      type === "boolean" ? given.some((option) => option.name === name) : parsed[name],
     ]),
   );
 }

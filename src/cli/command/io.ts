@@ -1,9 +1,16 @@
 /** The terminal and the environment, as a verb sees them. Nothing below the faces uses either. */
+import { fstatSync } from "node:fs";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { forTerminal } from "../../core/text.ts";
 import { Outlet } from "../../system/log/outlet.ts";
 import { readyWriteTo, requireGiven } from "../../system/log/ready-write.ts";
-import { drawStderr, flushStderr, offerStderr, writeStderr } from "../../system/log/stderr.ts";
+import {
+  drawStderr,
+  flushStderr,
+  offerStderr,
+  roomOnStderr,
+  writeStderr,
+} from "../../system/log/stderr.ts";
 
 export interface Io {
   /** Data. Never blocks: a pager that does not read on must not make a host miss its deadline. */
@@ -17,6 +24,13 @@ export interface Io {
   note(text: string): void;
   /** A line on stderr's terminal that is drawn over the previous one; left out while much is still unread. */
   draw(line: string): void;
+  /** A script's standard error, for ours: unchanged, so on a terminal it must be safe already (T74). */
+  scriptErr(content: string | Uint8Array): void;
+  /**
+   * Waits while much is unread: for output without end, which would otherwise be held in memory.
+   * @throws OutputClosed, or OutputLost on a full disk
+   */
+  room(): Promise<void>;
   /** Waits until everything is written. @throws OutputClosed, or OutputLost on a full disk */
   flush(): Promise<void>;
   /** From now on, a lost output has this hint: what has happened all the same, and where to see it. */
@@ -40,8 +54,13 @@ export function openIo(): Io {
   return {
     out: (content) => output.write(content),
     err: (text) => writeStderr(forTerminal(text)),
+    scriptErr: (content) => {
+      if (isOneTerminal()) output.write(content);
+      else writeStderr(content);
+    },
     note: (text) => offerStderr(forTerminal(text)),
     draw: drawStderr,
+    room: () => output.room(),
     flush: () => output.flush(),
     hintWhenLost: (hint) => {
       output.hintWhenLost = hint;
@@ -70,6 +89,11 @@ function isTerminal(descriptor: number): boolean {
   return process.getBuiltinModule("node:tty").isatty(descriptor);
 }
 
+/** Then a line of one stream must not begin within a line of the other, however slowly it is read. */
+function isOneTerminal(): boolean {
+  return isTerminal(1) && isTerminal(2) && fstatSync(1).rdev === fstatSync(2).rdev;
+}
+
 /** Read when a line is drawn: process.stderr costs time at start, and shells do not export COLUMNS. */
 function terminalColumns(): number {
   return process.stderr.columns || USUAL_COLUMNS;
@@ -88,8 +112,17 @@ class Output {
     this.#outlet.write(typeof content === "string" ? Buffer.from(content, "utf8") : content);
   }
 
+  async room(): Promise<void> {
+    await Promise.all([this.#outlet.room(), roomOnStderr()]);
+    await this.#checkFailure();
+  }
+
   async flush(): Promise<void> {
     await Promise.all([this.#outlet.flush(), flushStderr()]);
+    await this.#checkFailure();
+  }
+
+  async #checkFailure(): Promise<void> {
     const { failure } = this.#outlet;
     if (failure === undefined) return;
     if (systemCode(failure) === "EPIPE") throw new OutputClosed();

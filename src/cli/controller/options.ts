@@ -13,6 +13,12 @@ export const controllerOptions = {
     description: "Log to syslog (default), stderr or a socket",
   },
   json: { type: "boolean", description: "Print the result as one line of JSON" },
+  "json-stream": {
+    type: "boolean",
+    description: "Print a line of JSON for each event, as they come",
+  },
+  live: { type: "boolean", description: "Show output as it comes, in a pipe too" },
+  "no-live": { type: "boolean", description: "Show each host's output when it has ended" },
   wide: { type: "boolean", description: "Show more columns than fit in 80 characters" },
   port: {
     type: "string",

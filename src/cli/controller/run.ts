@@ -4,12 +4,11 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { defineVerb } from "../command/command.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
+import { Reader } from "../command/reader.ts";
 import { scriptArguments } from "../command/script-arguments.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
-import { writeJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
-import { Progress } from "../render/progress.ts";
-import { RunBlocks } from "../render/run-result.ts";
+import { runView, type ViewOptions } from "../render/run-view.ts";
 import type { RunWords } from "./forgotten-mark.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -21,12 +20,18 @@ export const run = defineVerb({
   arity: [2, 100_001],
   options: {
     port: controllerOptions.port,
+    live: controllerOptions.live,
+    "no-live": controllerOptions["no-live"],
     json: controllerOptions.json,
+    "json-stream": controllerOptions["json-stream"],
     ...callerOptions,
     ...commonOptions,
   },
   details: [
-    "Runs the script on every host in parallel and shows each result as it arrives.",
+    "Runs the script on every host in parallel. On a terminal, and with --live, its",
+    "output is shown as it comes; with more than five hosts and without --live, only",
+    "failures are shown before all have ended. A pipe gets each result as it arrives.",
+    "",
     "The script must be listed in scripts.conf on the host; everything after -- is",
     "passed to it unchanged. A host is a registered name, or any name or address,",
     "with :port if needed; write IPv6 as [::1]:7443.",
@@ -46,40 +51,43 @@ export const run = defineVerb({
     "ctrl-exec run web-01 deploy-app",
     "ctrl-exec run web-01 web-02 web-03 deploy-app",
     "ctrl-exec run db-01 backup-mysql -- --database myapp",
+    "ctrl-exec run web-01 web-02 deploy-app --live | tee deploy.log",
     'sudo ctrl-exec run web-01 deploy-app --username "$USER" --token-file ~/.token',
     "ENVEXEC_TOKEN=mytoken ctrl-exec run web-01:7450 deploy-app --json",
   ],
   async run({ options, positionals, scriptArgs, io }) {
+    checkViewOptions(options);
     const hosts = positionals.slice(0, -1);
     const script = positionals.at(-1) ?? "";
     const args = scriptArguments(scriptArgs ?? []);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
-    const progress = new Progress(io, hosts.length);
-    const blocks = new RunBlocks(io, controller.config);
+    const view = runView(io, controller.config, hosts, options);
+    const reader = new Reader(io);
+    const begun = performance.now();
     const shown = new Set<string>();
     const show = (result: RunResult) => {
       shown.add(result.host);
-      progress.step(() => {
-        if (!options.json) blocks.show(result);
-      });
+      view.show(result);
     };
     try {
-      const order = { hosts, port, script, args, mustBeRecorded: rightsAreLent() };
+      const onEvent = reader.heldBack(view.hear);
+      const order = { hosts, port, script, args, mustBeRecorded: rightsAreLent(), onEvent };
       const started = await startRun(controller, caller, order, show).catch(async (thrown) => {
         throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
       });
-      const signal = await firstSignal(STOP_SIGNALS, started.finished);
-      if (signal !== undefined) await started.abandon(STOPPED);
-      const { reqid, results, recorded } = await started.finished;
+      const signal = await firstSignal(STOP_SIGNALS, Promise.race([started.finished, reader.gone]));
+      if (signal !== undefined || reader.hasGone) await started.abandon(STOPPED);
+      const report = await started.finished;
+      // Nobody would read it: main() ends quietly.
+      if (reader.hasGone) return 1;
+      const { reqid, results, recorded } = report;
       const command = `ctrl-exec status ${reqid}${configArgument(controller.config.file)}`;
       const record = recorded ? "Its results" : "What could be recorded of it";
       io.hintWhenLost(`Run ${reqid} was carried out all the same. ${record}: ${command}`);
       for (const result of results) if (!shown.has(result.host)) show(result);
-      if (options.json) {
-        writeJson(io, { ok: 1, results });
-      }
+      view.close(report, performance.now() - begun);
       io.err(mayHaveRun(results));
       if (!recorded) {
         io.err(
@@ -88,7 +96,7 @@ export const run = defineVerb({
       }
       if (signal === undefined) {
         const failed = results.some(runFailed);
-        const isForAPerson = scriptArgs === undefined && !options.json;
+        const isForAPerson = scriptArgs === undefined && !options.json && !options["json-stream"];
         if (failed && isForAPerson && hosts.length > 1) {
           const { hintOnResults, recorded: known } = await import("./forgotten-mark.ts");
           const hint = await hintOnResults(order, results, known(controller));
@@ -100,10 +108,22 @@ export const run = defineVerb({
       io.err(`Stopped. What has begun on a host runs on${recorded ? look : ""}\n`);
       return signal;
     } finally {
-      progress.end();
+      view.end();
     }
   },
 });
+
+/** Two that exclude each other are told, since obeying one would be ignoring the other. */
+function checkViewOptions(options: ViewOptions): void {
+  const given = (["live", "no-live", "json", "json-stream"] as const).filter(
+    (name) => options[name],
+  );
+  if (given.length < 2) return;
+  const names = given.map((name) => `--${name}`).join(" and ");
+  throw new CtrlExecError("usage", `${names} exclude each other`, {
+    hint: "See: ctrl-exec run --help",
+  });
+}
 
 /** A word that is not a host may be meant for the script. */
 async function withHint(thrown: unknown, words: RunWords): Promise<unknown> {

@@ -6,6 +6,7 @@ import { Deadline } from "../../system/deadline.ts";
 import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import { takesColours } from "../render/colour.ts";
 import { writeJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
@@ -40,7 +41,7 @@ export const wait = defineVerb({
       timeout === undefined ? undefined : numberOption("timeout", timeout, 0, MAX_SECONDS);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const blocks = new RunBlocks(io, controller.config);
+    const blocks = new RunBlocks(io, controller.config, takesColours(io));
     const show = (result: RunResult) => {
       if (!options.json) blocks.show(result);
     };

@@ -1,4 +1,4 @@
-/** One line on stderr while hosts have not answered, on a terminal, once that takes longer than a second. */
+/** One line on stderr while hosts have not answered, on a terminal, once nothing was shown for a second. */
 import type { Io } from "../command/io.ts";
 
 const FIRST_MS = 1_000;
@@ -7,15 +7,21 @@ const REPEAT_MS = 500;
 export class Progress {
   readonly #io: Io;
   readonly #total: number;
+  readonly #more: () => string;
   readonly #started = performance.now();
+  #quietSince = this.#started;
   #done = 0;
   #shown = false;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param total number of hosts */
-  constructor(io: Io, total: number) {
+  /**
+   * @param total number of hosts
+   * @param more what else there is to say
+   */
+  constructor(io: Io, total: number, more = () => "") {
     this.#io = io;
     this.#total = total;
+    this.#more = more;
     if (!io.errIsTerminal) return;
     this.#timer = setInterval(() => this.#draw(), REPEAT_MS);
   }
@@ -28,6 +34,13 @@ export class Progress {
     this.#draw();
   }
 
+  /** `print` writes what a host has printed: as long as that goes on, it shows how far the run is. */
+  during(print: () => void): void {
+    this.#clear();
+    this.#quietSince = performance.now();
+    print();
+  }
+
   end(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -35,10 +48,12 @@ export class Progress {
   }
 
   #draw(): void {
-    const elapsed = performance.now() - this.#started;
-    if (this.#timer === undefined || elapsed < FIRST_MS || this.#done === this.#total) return;
+    const now = performance.now();
+    const isEarly = now - this.#quietSince < FIRST_MS;
+    if (this.#timer === undefined || isEarly || this.#done === this.#total) return;
+    const seconds = Math.floor((now - this.#started) / 1000);
     const waiting = this.#total - this.#done;
-    const text = `${this.#done} of ${this.#total} done, ${waiting} outstanding, ${Math.floor(elapsed / 1000)}s`;
+    const text = `${this.#done} of ${this.#total} done, ${waiting} outstanding, ${seconds}s${this.#more()}`;
     this.#io.draw(text.slice(0, this.#io.columns - 1));
     this.#shown = true;
   }

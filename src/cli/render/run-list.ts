@@ -1,6 +1,7 @@
 /** The table of list-runs (docs/PROTOCOL.md, section 5). */
 import type { ListedHost, ListedRun } from "../../controller/store/ports/runs.ts";
 import { isoMinutes, parseIso } from "../../core/time.ts";
+import { outcomeOf, RUN_OUTCOMES } from "./run-outcome.ts";
 import { renderTable } from "./table.ts";
 
 export function runsTable(runs: readonly ListedRun[]): string {
@@ -20,20 +21,11 @@ function shownTime(started: string): string {
   return time === undefined ? started : isoMinutes(time);
 }
 
-/** A run is as its hosts that come first here. */
-const OUTCOMES = ["running", "queued", "failed", "never-ran", "unknown", "lost", "ok"] as const;
-type Outcome = (typeof OUTCOMES)[number];
-
 /** HOSTS and RESULT: the only host's name, or how many of the hosts the result is true of: `1/3` and `failed`. */
 export function howItWent(hosts: readonly ListedHost[]): readonly [string, string] {
-  const outcomes = hosts.map(outcome);
-  const result = OUTCOMES.find((word) => outcomes.includes(word)) ?? "";
+  const outcomes = hosts.map(outcomeOf);
+  const result = RUN_OUTCOMES.find((word) => outcomes.includes(word)) ?? "";
   const [only] = hosts;
   if (hosts.length === 1 && only !== undefined) return [only.host, result];
   return [`${outcomes.filter((word) => word === result).length}/${hosts.length}`, result];
-}
-
-function outcome({ state, failed }: ListedHost): Outcome {
-  if (state !== "ended") return state;
-  return failed ? "failed" : "ok";
 }

@@ -5,11 +5,12 @@ import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { runFailed } from "../../core/run-result.ts";
 import { goesOn, type RunState } from "../../core/run-state.ts";
-import { forOneLine, forTerminal, inPieces } from "../../core/text.ts";
+import { forOneLine, inPieces } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import { type LongText, wholeText } from "../../core/wire/json-pieces.ts";
 import type { Io } from "../command/io.ts";
 import { paint } from "./colour.ts";
+import { TerminalFilter } from "./terminal-filter.ts";
 
 const INDENT = "    ";
 
@@ -24,7 +25,7 @@ const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
 
 /**
  * The blocks of a run: the header, the errors, stdout unchanged, then stderr with its marker. A pipe gets the
- * bytes unchanged; a terminal never gets control characters from another host (T29).
+ * bytes unchanged; a terminal never gets control characters from another host (T29), but colours if it may.
  *
  * A header and a marker always start a line, because tools look for them there. If the output before one does
  * not end in a newline, one is added; after the very last output, only a terminal gets one.
@@ -32,12 +33,20 @@ const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
 export class RunBlocks {
   readonly #io: Io;
   readonly #own: OwnSetting;
+  readonly #coloured: boolean;
   /** The last output did not end in a newline. */
   #inLine = false;
 
-  constructor(io: Io, own: OwnSetting) {
+  /** @param coloured whether colours in the output pass on a terminal */
+  constructor(io: Io, own: OwnSetting, coloured = false) {
     this.#io = io;
     this.#own = own;
+    this.#coloured = coloured;
+  }
+
+  /** For a host whose output has been shown: the header and the errors. */
+  showEnd({ stdout_b64, stderr_b64, ...result }: RunResult): void {
+    this.show({ ...result, stdout: "", stderr: "" });
   }
 
   show(result: RunResult): void {
@@ -51,15 +60,20 @@ export class RunBlocks {
 
   /** In pieces: otherwise a large output would be held a second and a third time as bytes. */
   #writeText(text: string): void {
-    const { outIsTerminal } = this.#io;
-    for (const piece of inPieces(text)) this.#io.out(outIsTerminal ? forTerminal(piece) : piece);
+    this.#write(inPieces(text));
     if (text !== "") this.#inLine = !text.endsWith("\n");
   }
 
   #writeBytes(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.#io.out(this.#io.outIsTerminal ? forTerminal(bytes.toString("utf8")) : bytes);
+    this.#write([bytes]);
     this.#inLine = bytes.at(-1) !== NEWLINE;
+  }
+
+  #write(pieces: Iterable<string | Uint8Array>): void {
+    const filter = this.#io.outIsTerminal ? new TerminalFilter(this.#coloured) : undefined;
+    for (const piece of pieces) this.#io.out(filter?.take(Buffer.from(piece as string)) ?? piece);
+    this.#io.out(filter?.end() ?? "");
   }
 
   #writeMarked(bytes: Buffer, mark: string): void {

@@ -19,9 +19,14 @@ export function isLongText(value: unknown): value is LongText {
   return typeof value === "object" && value !== null && "parts" in value;
 }
 
+/** The text in order, and it can be read again. */
+export function textParts(text: string | LongText): Iterable<string> {
+  return typeof text === "string" ? [text] : text.parts(false);
+}
+
 /** The whole text, for showing it rather than passing it on. */
 export function wholeText(text: string | LongText): string {
-  return typeof text === "string" ? text : [...text.parts(false)].join("");
+  return typeof text === "string" ? text : [...textParts(text)].join("");
 }
 
 /**

@@ -13,7 +13,7 @@ const RETRIES_AT_ONCE = 50;
 /** and then at growing intervals, up to this. */
 const MAX_RETRY_MS = 64;
 
-/** When more than this is waiting, output that may be lost is dropped. */
+/** When more than this is waiting, output that may be lost is dropped, and output without end waits. */
 const MUCH = 256 * 1024;
 
 export class Outlet<Item extends { readonly length: number }> {
@@ -26,6 +26,8 @@ export class Outlet<Item extends { readonly length: number }> {
   #cancelRetry: (() => void) | undefined;
   #failure: unknown;
   #idle = Promise.withResolvers<void>();
+  /** If somebody waits for room. */
+  #room: PromiseWithResolvers<void> | undefined;
 
   /** @param open called at the first write */
   constructor(open: () => Take<Item>) {
@@ -60,6 +62,13 @@ export class Outlet<Item extends { readonly length: number }> {
     return this.#idle.promise;
   }
 
+  /** Resolves when not much is waiting: whoever has output without end writes no more before. */
+  async room(): Promise<void> {
+    if (this.#length <= MUCH) return;
+    this.#room ??= Promise.withResolvers();
+    await this.#room.promise;
+  }
+
   /** Hands back what is waiting. */
   giveUp(): Item[] {
     this.#cancelRetry?.();
@@ -72,7 +81,14 @@ export class Outlet<Item extends { readonly length: number }> {
     this.#waiting = [];
     this.#length = 0;
     this.#idle.resolve();
+    this.#tellRoom();
     return waiting;
+  }
+
+  #tellRoom(): void {
+    if (this.#length > MUCH) return;
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
   #advance(): void {
@@ -85,6 +101,7 @@ export class Outlet<Item extends { readonly length: number }> {
         if (taken > 0) this.#retries = 0;
         if (rest !== undefined) {
           this.#waiting[0] = rest;
+          this.#tellRoom();
           this.#retryLater();
           return;
         }

@@ -15,8 +15,8 @@ const ERASE_LINE = "\r\u001b[K";
 let isDrawn = false;
 
 /** For output that must not be lost: kept until it is read. */
-export function writeStderr(text: string): void {
-  stderr.write(bytesOf(text));
+export function writeStderr(content: string | Uint8Array): void {
+  stderr.write(bytesOf(content));
 }
 
 /** For output that may be lost: returns false if it was, because much is still unread or the disk is full. */
@@ -31,13 +31,19 @@ export function drawStderr(line: string): void {
   isDrawn = line !== "";
 }
 
-function bytesOf(text: string): Buffer {
-  const erase = isDrawn && text !== "" ? ERASE_LINE : "";
-  if (text !== "") isDrawn = false;
-  return Buffer.from(`${erase}${text}`, "utf8");
+function bytesOf(content: string | Uint8Array): Uint8Array {
+  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
+  if (!isDrawn || bytes.length === 0) return bytes;
+  isDrawn = false;
+  return Buffer.concat([Buffer.from(ERASE_LINE), bytes]);
 }
 
 const NOBODY_THERE: ReadonlySet<string> = new Set(["EPIPE", "EBADF", "EIO"]);
+
+/** Resolves when not much is unread. */
+export function roomOnStderr(): Promise<void> {
+  return stderr.room();
+}
 
 /** Resolves when everything is written, or cannot be. */
 export function flushStderr(): Promise<void> {

@@ -278,11 +278,11 @@ test("megabytes on both streams arrive whole", async () => {
   expect(result.stderr.length).toBe(3_145_728);
 });
 
-test("a terminal never gets another host's escapes", async () => {
+test("T74 of another host's escapes a terminal gets colours alone", async () => {
   const session = new TerminalSession("ctrl-exec", control.withSetting(["run", "web-01", "evil"]));
   expect(await session.ended()).toBe(0);
-  expect(session.screen).toContain("a^[[31mb");
-  expect(session.screen).toContain("STDERR: ^[]0;title^G");
+  expect(session.screen).toContain("a\u001b[31mb\ufffdc\r\n");
+  expect(session.screen).toContain("^[]0;title^G");
   for (const control of ["\u001b", "\u0007", "\u009b"]) {
     expect(session.plain).not.toContain(control);
   }

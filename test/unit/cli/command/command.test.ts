@@ -15,6 +15,8 @@ const options = {
   token: { type: "string", valueHint: "token", description: "t" },
   "agent-port": { type: "string", valueHint: "n", description: "p" },
   json: { type: "boolean", description: "j" },
+  live: { type: "boolean", description: "l" },
+  "no-live": { type: "boolean", description: "n" },
   "secret-child": { type: "boolean", description: "s", hidden: true },
 } as const;
 
@@ -184,6 +186,13 @@ describe("a usage error", () => {
 });
 
 describe("a verb", () => {
+  test("an option that begins with no- is itself, not the opposite of another", async () => {
+    await run(["run", "h", "s", "--no-live"]);
+    expect(seen?.options).toMatchObject({ live: false, "no-live": true });
+    await run(["run", "h", "s", "--live"]);
+    expect(seen?.options).toMatchObject({ live: true, "no-live": false });
+  });
+
   test("gets its options, and its status comes back", async () => {
     expect(
       await run(["run", "h", "s", "--token", "t", "--agent-port=1", "--", "a", "--json"]),

@@ -156,6 +156,38 @@ describe("an outlet", () => {
     await outlet.flush();
   });
 
+  test("T72 output without end waits while much is unread, and no longer", async () => {
+    const { outlet, allow } = behindReader();
+    const told: string[] = [];
+    const write = async (name: string) => {
+      outlet.write("x".repeat(200_000));
+      await outlet.room();
+      told.push(name);
+    };
+    await write("first");
+    const second = write("second");
+    await Bun.sleep(50);
+    expect(told).toEqual(["first"]);
+    allow(150_000);
+    await second;
+    const third = write("third");
+    outlet.giveUp();
+    await third;
+  });
+
+  test("who waits for room is told that there is no reader any more", async () => {
+    let gone = false;
+    const outlet = new Outlet<string>(() => (item) => {
+      if (gone) throw new Error("gone");
+      return item;
+    });
+    outlet.write("x".repeat(300_000));
+    const room = outlet.room();
+    gone = true;
+    await room;
+    expect(outlet.failure).toEqual(new Error("gone"));
+  });
+
   test("tells of a failure, and tries the next one all the same", async () => {
     let full = true;
     const outlet = new Outlet<string>(() => () => {

@@ -1,0 +1,37 @@
+/** How a run went on a host, in a word. */
+import { type RunResult, runFailed } from "../../core/run-result.ts";
+import type { RunState } from "../../core/run-state.ts";
+
+/** A run as a whole is as its hosts that come first here. */
+export const RUN_OUTCOMES = [
+  "running",
+  "queued",
+  "failed",
+  "never-ran",
+  "unknown",
+  "lost",
+  "ok",
+] as const;
+export type RunOutcome = (typeof RUN_OUTCOMES)[number];
+
+/** @param failed as `run` judges it */
+export function outcomeOf({
+  state,
+  failed,
+}: {
+  readonly state: RunState;
+  readonly failed: boolean;
+}): RunOutcome {
+  if (state !== "ended") return state;
+  return failed ? "failed" : "ok";
+}
+
+/** How many of the hosts ended in each way that occurs, successes first. */
+export function countOutcomes(results: readonly RunResult[]): [RunOutcome, number][] {
+  const outcomes = results.map((result) =>
+    outcomeOf({ state: result.state, failed: runFailed(result) }),
+  );
+  return RUN_OUTCOMES.toReversed()
+    .map((word): [RunOutcome, number] => [word, outcomes.filter((is) => is === word).length])
+    .filter(([, count]) => count > 0);
+}

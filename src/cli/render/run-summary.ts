@@ -1,0 +1,21 @@
+/** The line that closes a run on several hosts. */
+import type { RunResult } from "../../core/run-result.ts";
+import { screenLine } from "../../core/text.ts";
+import { countOutcomes } from "./run-outcome.ts";
+
+/** @param ms how long it took */
+export function runSummary(reqid: string, results: readonly RunResult[], ms: number): string {
+  const counts = countOutcomes(results).map(([word, count]) => `${count} ${word}`);
+  return screenLine`${results.length} hosts: ${counts.join(", ")}; ${duration(ms)}; req:${reqid}\n`;
+}
+
+/** `42ms`, `4.2s`, `3m 5s`, `2h 0m`. */
+function duration(ms: number): string {
+  if (ms < 999.5) return `${Math.round(ms)}ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)}s`;
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60
+    ? `${minutes}m ${seconds % 60}s`
+    : `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
+}

@@ -1,0 +1,164 @@
+/** What is shown of a run while it goes on, and when it has ended: a view for each way to ask for it. */
+import { labelsOf } from "../../controller/fleet/targets.ts";
+import type { RunReport } from "../../controller/runs/run.ts";
+import type { OwnSetting } from "../../core/config/controller-config.ts";
+import { parseTarget } from "../../core/net/host-name.ts";
+import type { OutputStream, RunEvent } from "../../core/run-event.ts";
+import { type RunResult, runFailed } from "../../core/run-result.ts";
+import { screenLine } from "../../core/text.ts";
+import type { Io } from "../command/io.ts";
+import { takesColours } from "./colour.ts";
+import { writeJson } from "./json.ts";
+import { JsonStream } from "./json-stream.ts";
+import { liveLines } from "./live-lines.ts";
+import { type LiveOutput, wholeOutput } from "./live-output.ts";
+import { Progress } from "./progress.ts";
+import { RunBlocks } from "./run-result.ts";
+import { runSummary } from "./run-summary.ts";
+
+export interface RunView {
+  /** Undefined if hosts are shown only when they have ended. */
+  readonly hear?: (host: string, event: RunEvent) => void;
+  /** Called once for each host. */
+  show(result: RunResult): void;
+  /** When every host was shown. @param ms how long the run took */
+  close(report: RunReport, ms: number): void;
+  /** In any case, at last. */
+  end(): void;
+}
+
+export interface ViewOptions {
+  readonly json: boolean;
+  readonly "json-stream": boolean;
+  readonly live: boolean;
+  readonly "no-live": boolean;
+}
+
+/** With more hosts, lines of all of them are more than anybody can read. */
+const MAX_LIVE_HOSTS = 5;
+
+/** @param hosts as typed */
+export function runView(
+  io: Io,
+  own: OwnSetting,
+  hosts: readonly string[],
+  options: ViewOptions,
+): RunView {
+  if (options.json) return jsonView(io, hosts.length);
+  if (options["json-stream"]) return jsonStreamView(io, hosts.length);
+  if (options["no-live"] || !(options.live || io.outIsTerminal))
+    return blocksView(io, own, hosts.length);
+  if (hosts.length === 1) return liveView(io, own, 1, wholeOutput(io));
+  const labels = labelsOf(hosts.flatMap((host) => parseTarget(host) ?? []));
+  return options.live || hosts.length <= MAX_LIVE_HOSTS
+    ? liveView(io, own, hosts.length, liveLines(io, labels))
+    : failuresView(io, own, labels);
+}
+
+function jsonView(io: Io, total: number): RunView {
+  const progress = new Progress(io, total);
+  return {
+    show: () => progress.step(() => undefined),
+    close: ({ results }) => writeJson(io, { ok: 1, results }),
+    end: () => progress.end(),
+  };
+}
+
+function jsonStreamView(io: Io, total: number): RunView {
+  const progress = new Progress(io, total);
+  const stream = new JsonStream(io);
+  return {
+    hear: (host, event) => progress.during(() => stream.hear(host, event)),
+    show: (result) => progress.step(() => stream.show(result)),
+    close: ({ reqid, results, recorded }, ms) => stream.close(reqid, results, recorded, ms),
+    end: () => progress.end(),
+  };
+}
+
+/** A block for each host as it answers: what a pipe gets, and what 1.0 showed everywhere. */
+function blocksView(io: Io, own: OwnSetting, total: number): RunView {
+  const progress = new Progress(io, total);
+  const blocks = new RunBlocks(io, own);
+  return {
+    show: (result) => progress.step(() => blocks.show(result)),
+    close: () => undefined,
+    end: () => progress.end(),
+  };
+}
+
+/** Output as it comes; each host's header when it has ended. */
+function liveView(io: Io, own: OwnSetting, total: number, output: LiveOutput): RunView {
+  const progress = new Progress(io, total);
+  const blocks = new RunBlocks(io, own, takesColours(io));
+  const begun = new Set<string>();
+  const cut = new Set<string>();
+  return {
+    hear(host, event) {
+      if (event.kind === "begin") {
+        begun.add(host);
+      } else if (event.kind === "output") {
+        // A line of one host may be half shown, and progress would be drawn over it.
+        if (total === 1) progress.end();
+        progress.during(() => output.show(host, event.stream, event.bytes));
+      } else if (event.kind === "dropped") {
+        const note = outputDropped(host, event.stream);
+        progress.during(() => (cut.has(note) ? undefined : io.err(note)));
+        cut.add(note);
+      }
+    },
+    show(result) {
+      const { host, state } = result;
+      progress.step(() => {
+        output.end(host);
+        if (begun.has(host)) blocks.showEnd(result);
+        else blocks.show(result);
+      });
+      if (state === "ended" && !begun.has(host)) io.err(olderAgent(host));
+    },
+    close: ({ reqid, results }, ms) => {
+      if (total > 1) io.err(runSummary(reqid, results, ms));
+    },
+    end: () => progress.end(),
+  };
+}
+
+/** Said once for each stream: how much it was is said at the end. */
+function outputDropped(host: string, stream: OutputStream): string {
+  return screenLine`ctrl-exec: ${host} prints more than its agent keeps: the rest of ${stream} is dropped\n`;
+}
+
+function olderAgent(host: string): string {
+  return screenLine`ctrl-exec: ${host} shows output only when the script has ended: its agent is older than 1.1\n`;
+}
+
+/** Of many hosts: failures at once, and successes when all have ended. */
+function failuresView(io: Io, own: OwnSetting, labels: readonly string[]): RunView {
+  const waiting = new Set(labels);
+  const failed = new Set<string>();
+  const blocks = new RunBlocks(io, own, takesColours(io));
+  const progress = new Progress(io, labels.length, () => {
+    const failures = failed.size === 0 ? "" : `, ${failed.size} failed`;
+    // Hosts are asked in the order in which they were given, so the first have taken longest.
+    const slowest = [...waiting].slice(0, SHOWN_SLOWEST).join(" ");
+    return screenLine`${failures}: ${slowest}`;
+  });
+  return {
+    hear: () => undefined,
+    show(result) {
+      waiting.delete(result.host);
+      progress.step(() => {
+        if (!runFailed(result)) return;
+        failed.add(result.host);
+        blocks.show(result);
+      });
+    },
+    close({ reqid, results }, ms) {
+      for (const result of results) if (!failed.has(result.host)) blocks.show(result);
+      io.err(runSummary(reqid, results, ms));
+    },
+    end: () => progress.end(),
+  };
+}
+
+/** More would not fit in a line. */
+const SHOWN_SLOWEST = 5;

@@ -7,13 +7,19 @@ import type { ResolvedTarget } from "./targets.ts";
 
 /**
  * @param address the address and port that were dialled
+ * @param file this host's configuration
  * @returns what to throw instead; an error that needs no explanation is returned as it is
  */
-export function agentProblem(thrown: unknown, target: ResolvedTarget, address: string): unknown {
+export function agentProblem(
+  thrown: unknown,
+  target: ResolvedTarget,
+  address: string,
+  file: string,
+): unknown {
   if (thrown instanceof CtrlExecError && thrown.code === "protocol") {
     return withName(thrown, target.label);
   }
-  const hintFor = (code: string) => unregisteredHint(code, target);
+  const hintFor = (code: string) => unregisteredHint(code, target, file);
   return unreachable(thrown, { listener: "agent", address: address, hintFor });
 }
 

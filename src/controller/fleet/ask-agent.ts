@@ -161,7 +161,7 @@ class Call {
       // TLS 1.3: a client may send before the server has judged its certificate; if that is refused, nobody
       // reads the data.
       if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
-      throw agentProblem(thrown, this.#target, this.#address);
+      throw agentProblem(thrown, this.#target, this.#address, config.file);
     }
   }
 
@@ -175,7 +175,7 @@ class Call {
 
   async #work(): Promise<HttpReply> {
     const { config, pool } = this.#dialler;
-    const address = await dialAddress(this.#target, config.connect_timeout * 1000);
+    const address = await dialAddress(this.#target, config.connect_timeout * 1000, config.file);
     this.#address = formatHostPort(address, this.#target.port);
     if (isIp(address)) this.#onPeer(address);
     if (pool !== undefined) return await this.#askThrough(pool, address);

@@ -103,7 +103,7 @@ export async function askHost(
     ...found,
   });
   try {
-    const problem = dialProblem(target, dialler.config.verify_agent_identity);
+    const problem = dialProblem(target, dialler.config);
     if (problem !== undefined) throw problem;
     let refused: AgentReply | undefined;
     for (const { serial, credential } of inOrderFor(target, dialler.credentials)) {

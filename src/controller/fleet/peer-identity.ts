@@ -1,5 +1,5 @@
 /** Whether a host may be called, and whether the host that answered is the one that was called (T05). */
-import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Serial } from "../../core/serial.ts";
 import { type CertificateIdentity, speaksFor } from "../../pki/certificate.ts";
@@ -13,14 +13,14 @@ type Policy = ControllerConfig["verify_agent_identity"];
  */
 export function dialProblem(
   { label, record, problem }: ResolvedTarget,
-  policy: Policy,
+  { file, verify_agent_identity: policy }: Pick<ControllerConfig, "file" | "verify_agent_identity">,
 ): CtrlExecError | undefined {
   if (problem !== undefined) return problem;
   if (policy !== "strict" || record !== undefined) return undefined;
   return new CtrlExecError(
     "untrusted",
     `Cannot call ${label}: it is not registered, and verify_agent_identity = strict`,
-    { hint: "See: ctrl-exec list-agents" },
+    { hint: `See: ctrl-exec list-agents${configArgument(file)}` },
   );
 }
 

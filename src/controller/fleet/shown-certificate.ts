@@ -18,14 +18,14 @@ export async function shownCertificate(
   const [{ credential }] = credentials;
   const timeoutMs = config.connect_timeout * 1000;
   const { port } = target;
-  const host = await dialAddress(target, timeoutMs);
+  const host = await dialAddress(target, timeoutMs, config.file);
   let facts: CertificateFacts;
   try {
     const { connection, peer } = await dial({ host, port, credential, timeoutMs });
     connection.close();
     facts = factsOf(peer);
   } catch (thrown) {
-    throw agentProblem(thrown, target, formatHostPort(host, port));
+    throw agentProblem(thrown, target, formatHostPort(host, port), config.file);
   }
   const problem = identityProblem(target, facts, "registry", dialler.revoked);
   if (problem !== undefined) throw new CtrlExecError("untrusted", problem);

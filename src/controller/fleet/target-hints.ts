@@ -1,4 +1,5 @@
 /** Hints for a call that failed, from what was typed and what is registered. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { DEFAULT_AGENT_PORT, type ResolvedTarget } from "./targets.ts";
 
 /** The port that was typed may be another agent's. */
@@ -8,11 +9,15 @@ export function otherPortHint({ name, port, record }: ResolvedTarget): { readonl
   return { hint: `${name} is registered with port ${registered}, and was called on ${port}.` };
 }
 
-/** Shown only after the auth hook has agreed: no call is made before (T67). */
+/**
+ * Shown only after the auth hook has agreed: no call is made before (T67).
+ * @param file this host's configuration
+ */
 export function unregisteredHint(
   code: string,
   { name, record }: ResolvedTarget,
+  file: string,
 ): string | undefined {
   if (record !== undefined || !["ENOTFOUND", "EAI_AGAIN"].includes(code)) return undefined;
-  return `No host is registered as ${name}. See: ctrl-exec list-agents`;
+  return `No host is registered as ${name}. See: ctrl-exec list-agents${configArgument(file)}`;
 }

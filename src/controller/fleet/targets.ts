@@ -1,4 +1,5 @@
 /** Turns what an operator typed into addresses to dial. */
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import {
   canonicalAddress,
@@ -143,16 +144,18 @@ export function targetOf(
  * name server does not answer within `waitMs`. A host that was paired as `127.1` is dialled at its recorded
  * address: a resolver would turn its name into another one (T70).
  *
+ * @param file this host's configuration, for the hint
  * @throws CtrlExecError `config` if such a host's record has no address
  */
 export async function dialAddress(
   { name, record }: ResolvedTarget,
   waitMs: number,
+  file: string,
 ): Promise<string> {
   if (readsAsOtherAddress(name)) {
     if (record !== undefined && record.ip !== "") return record.ip;
     throw new CtrlExecError("config", `Cannot call ${name}: its name reads as another address`, {
-      hint: `Give its record one: ctrl-exec edit-agent ${name} --ip <address>`,
+      hint: `Give its record one: ctrl-exec edit-agent ${name} --ip <address>${configArgument(file)}`,
     });
   }
   if (isIp(name) || record === undefined || record.ip === "") return name;

@@ -46,9 +46,7 @@ export async function takeRunLocks(host: HostContext, order: LockOrder): Promise
   const { config, log, store } = host;
   const { script } = order;
   // A host that is not dialled runs nothing.
-  const targets = order.targets.filter(
-    (target) => dialProblem(target, config.verify_agent_identity) === undefined,
-  );
+  const targets = order.targets.filter((target) => dialProblem(target, config) === undefined);
   const shared = new Map<string, Shared>();
   for (const target of targets) {
     const key = lockKey(target, script);

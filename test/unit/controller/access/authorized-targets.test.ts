@@ -181,7 +181,7 @@ describe("T67 with verify_agent_identity = strict", () => {
           expect(await use(fleet.controller, [`${host}:${port}`])).toEqual([
             expect.objectContaining({
               host,
-              error: `Cannot call ${host}: it is not registered, and verify_agent_identity = strict. See: ctrl-exec list-agents`,
+              error: `Cannot call ${host}: it is not registered, and verify_agent_identity = strict. See: ctrl-exec list-agents --config ${fleet.controller.config.file}`,
             }),
           ]);
         }

@@ -87,11 +87,11 @@ describe.each(["2130706433", "127.1", "0x7f.1"])("T70 a host that was paired as 
   test("is dialled at its recorded address, whatever a resolver reads from its name", async () => {
     const record = fleet.record(name);
     const found = (ip: string) => targetOf(name, { kind: "agent", record: { ...record, ip } });
-    expect(await dialAddress(found("192.0.2.1"), 1000)).toBe("192.0.2.1");
-    await expect(dialAddress(found(""), 1000)).rejects.toMatchObject({
+    expect(await dialAddress(found("192.0.2.1"), 1000, "/f")).toBe("192.0.2.1");
+    await expect(dialAddress(found(""), 1000, "/f")).rejects.toMatchObject({
       code: "config",
       message: `Cannot call ${name}: its name reads as another address`,
-      hint: `Give its record one: ctrl-exec edit-agent ${name} --ip <address>`,
+      hint: `Give its record one: ctrl-exec edit-agent ${name} --ip <address> --config /f`,
     });
   });
 

@@ -3,6 +3,8 @@ import { otherPortHint, unregisteredHint } from "../../../../src/controller/flee
 import { targetOf } from "../../../../src/controller/fleet/targets.ts";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 
+const FILE = "/srv/f.conf";
+
 const record = { hostname: "web-01", port: 7450 } as AgentRecord;
 const registered = { kind: "agent", record } as const;
 
@@ -16,9 +18,9 @@ test("another host's certificate on a port that was typed: the registered port i
 
 test("a name that nobody resolves and nobody registered is said to be unregistered", () => {
   const misspelt = targetOf("wbe-01", undefined);
-  const words = "No host is registered as wbe-01. See: ctrl-exec list-agents";
+  const words = "No host is registered as wbe-01. See: ctrl-exec list-agents --config /srv/f.conf";
   for (const code of ["ENOTFOUND", "EAI_AGAIN"])
-    expect(unregisteredHint(code, misspelt)).toBe(words);
-  expect(unregisteredHint("ECONNREFUSED", misspelt)).toBeUndefined();
-  expect(unregisteredHint("ENOTFOUND", targetOf("web-01", registered))).toBeUndefined();
+    expect(unregisteredHint(code, misspelt, FILE)).toBe(words);
+  expect(unregisteredHint("ECONNREFUSED", misspelt, FILE)).toBeUndefined();
+  expect(unregisteredHint("ENOTFOUND", targetOf("web-01", registered), FILE)).toBeUndefined();
 });

@@ -63,7 +63,10 @@ test.each([
 test.each([
   ["src/cli/controller/ping.ts", ["ping-reply", "refusal", "renew", "texts"]],
   ["src/cli/controller/run.ts", ["refusal", "run-frames", "run-reply", "texts"]],
-  ["src/cli/agent/serve.ts", ["refusal", "renew", "run-frames", "run-request", "texts"]],
+  [
+    "src/cli/agent/serve.ts",
+    ["follow-request", "refusal", "renew", "run-frames", "run-request", "texts"],
+  ],
 ])("%s loads the schemas of the messages that it reads alone: %j", (file, messages) => {
   const loaded = [...loadedBy(file).keys()].flatMap(
     (name) => /^src\/core\/wire\/messages\/(.*)\.ts$/.exec(name)?.[1] ?? [],

@@ -8,6 +8,7 @@ import {
   type Endpoint,
   refusal,
 } from "./endpoint.ts";
+import { follow } from "./follow.ts";
 import { ping } from "./ping.ts";
 import { refuseSerial } from "./refuse-serial.ts";
 import { renew } from "./renew.ts";
@@ -16,6 +17,7 @@ import { run } from "./run.ts";
 
 const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
   ["POST /run", run],
+  ["POST /follow", follow],
   ["POST /ping", ping],
   ["GET /capabilities", capabilities],
   ["POST /renew", renew],

@@ -14,6 +14,7 @@ import { offerProblem } from "../trust/announced-certificate.ts";
 import { agentTakesSerial, takeSerial } from "../trust/announced-serial.ts";
 import { authorize } from "./authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "./endpoint.ts";
+import { NO_OFFSETS, streamReply } from "./follow.ts";
 import { jobReply, refuseRun } from "./run-reply.ts";
 import { runUnkept } from "./run-unkept.ts";
 
@@ -22,6 +23,7 @@ const ENDED: RunState = "ended";
 const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
 
 const USED = "reqid already used";
+const NO_REQID = "reqid is not 16 hex digits";
 
 /** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (docs/PROTOCOL.md, section 2). */
 export const run: Endpoint = async (context, { peerIp, body }) => {
@@ -87,13 +89,16 @@ async function runParsed(
     };
     const isOlder = !asksForJob(request);
     // Nobody could ask for it later. Older control hosts do not ask, and may know one host by several names.
-    if (isOlder && !isRequestId(reqid)) return await runUnkept(context, order);
+    if (!isRequestId(reqid)) {
+      return isOlder ? await runUnkept(context, order) : deny(NO_REQID, NO_REQID);
+    }
     const outcome = await context.jobs.start(order);
     if (outcome.kind === "used" && !isOlder) return deny(USED, USED);
     if (outcome.kind === "busy")
       return { status: 409, body: { error: "busy", reqid: outcome.reqid } };
     if (outcome.kind !== "started") return await runUnkept(context, order);
     job = outcome.job;
+    if (request.stream === 1) return streamReply(job, NO_OFFSETS, outcome.letGo);
     return await jobReply(job, outcome.letGo);
   } finally {
     const free = () => {
@@ -105,8 +110,8 @@ async function runParsed(
 }
 
 /** What only a control host since 1.1 asks for. */
-function asksForJob({ lock, timeout }: RunRequest): boolean {
-  return lock !== undefined || timeout !== undefined;
+function asksForJob({ stream, lock, timeout }: RunRequest): boolean {
+  return stream === 1 || lock !== undefined || timeout !== undefined;
 }
 
 type Work =

@@ -17,19 +17,25 @@ export interface Readable {
   kept(stream: OutputStream): number;
   /** Resolves when the job may have changed. */
   changed(): Promise<void>;
-  /** At most so many bytes from an offset on. @throws if the file is gone */
-  read(stream: OutputStream, offset: number, bytes: number): Uint8Array;
+  /** Returns how many bytes, from an offset on, it has put into the buffer. @throws if the file is gone */
+  read(stream: OutputStream, offset: number, into: Uint8Array): number;
 }
 
-/** @throws if a file is gone, or shorter than it was */
+/**
+ * The bytes of an event are those of one buffer: they are good until the next event is asked for. A new buffer for
+ * each took twice the memory.
+ *
+ * @throws if a file is gone, or shorter than it was
+ */
 export async function* follow(
   job: Readable,
   from: Offsets,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent> {
-  const stop = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => stop.resolve());
+  let goOn: () => void = () => undefined;
+  signal.addEventListener("abort", () => goOn());
   const offsets = { ...from };
+  const buffer = Buffer.allocUnsafe(MAX_FRAME_PAYLOAD);
   yield job.begin;
   while (!signal.aborted) {
     // Looked at before the files are read: what they hold then is all.
@@ -40,11 +46,11 @@ export async function* follow(
       const offset = offsets[stream];
       const wanted = Math.min(job.kept(stream) - offset, MAX_FRAME_PAYLOAD);
       if (wanted <= 0) continue;
-      const bytes = job.read(stream, offset, wanted);
-      if (bytes.length === 0) throw new Error(`${stream} is shorter than it was`);
+      const read = job.read(stream, offset, buffer.subarray(0, wanted));
+      if (read === 0) throw new Error(`${stream} is shorter than it was`);
       found = true;
-      offsets[stream] += bytes.length;
-      yield { kind: "output", stream, offset, bytes };
+      offsets[stream] += read;
+      yield { kind: "output", stream, offset, bytes: buffer.subarray(0, read) };
       if (signal.aborted) return;
     }
     if (found) continue;
@@ -53,7 +59,12 @@ export async function* follow(
       yield { kind: "end", end: ending };
       return;
     }
-    await Promise.race([changed, stop.promise]);
+    // Not a race with a promise of the whole stream, which would remember every change.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    goOn = resolve;
+    if (signal.aborted) return;
+    void changed.then(resolve);
+    await promise;
   }
 }
 

@@ -140,12 +140,14 @@ export class JobFolder {
     return sizes.reduce((sum, size) => sum + size, SMALL_FILES_BYTES);
   }
 
-  /** At most so many bytes of a stream from an offset on. @throws if there is no such file */
-  readOutput(stream: OutputStream, offset: number, bytes: number): Uint8Array {
+  /**
+   * Reads a stream from an offset on. Returns how many bytes it has put into the buffer.
+   * @throws if there is no such file
+   */
+  readOutput(stream: OutputStream, offset: number, into: Uint8Array): number {
     const file = openSync(this.fileOf(stream), "r");
     try {
-      const buffer = Buffer.allocUnsafe(bytes);
-      return buffer.subarray(0, readSync(file, buffer, 0, bytes, offset));
+      return readSync(file, into, 0, into.length, offset);
     } finally {
       closeSync(file);
     }

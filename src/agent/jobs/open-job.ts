@@ -120,8 +120,8 @@ export class OpenJob implements Job, Readable {
     return this.#change.promise;
   }
 
-  read(stream: OutputStream, offset: number, bytes: number): Uint8Array {
-    return this.folder.readOutput(stream, offset, bytes);
+  read(stream: OutputStream, offset: number, into: Uint8Array): number {
+    return this.folder.readOutput(stream, offset, into);
   }
 
   async *follow(from: Offsets, signal: AbortSignal): AsyncGenerator<RunEvent> {
@@ -144,10 +144,11 @@ export class OpenJob implements Job, Readable {
       dropped: Math.max(0, printed - bytes),
       *chunks() {
         for (let offset = 0; offset < bytes; ) {
-          const chunk = folder.readOutput(stream, offset, Math.min(PIECE_BYTES, bytes - offset));
-          if (chunk.length === 0) throw new Error(`${stream} is shorter than it was`);
-          offset += chunk.length;
-          yield chunk;
+          const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, bytes - offset));
+          const read = folder.readOutput(stream, offset, buffer);
+          if (read === 0) throw new Error(`${stream} is shorter than it was`);
+          offset += read;
+          yield buffer.subarray(0, read);
         }
       },
     };

@@ -1,6 +1,7 @@
 import type * as z from "zod/mini";
 import { readJsonAs } from "../../../src/core/json.ts";
 import { capabilitiesReply } from "../../../src/core/wire/messages/capabilities-reply.ts";
+import { followRequest } from "../../../src/core/wire/messages/follow-request.ts";
 import {
   pairingAnswer,
   pairingPending,
@@ -47,6 +48,7 @@ const NONCE = "0".repeat(32);
 
 export const MESSAGES: readonly Target[] = [
   message("run", runRequest, { script: "say", args: ["a", ""], reqid: "x", token: null }),
+  message("follow", followRequest, { reqid: "0123456789abcdef", stdout: 0, stderr: 1 }),
   message("answer to run", runReply, {
     exit: "-1",
     stdout: "x",

@@ -25,6 +25,8 @@ export const runRequest = z.object({
   token: nullableText,
   /** New: the certificate of a control host that announces its new serial. */
   cert: z.optional(text),
+  /** New: 1 asks for the run's stream; anything else means nothing. */
+  stream: z.optional(z.unknown()),
   /** New: refuse it while the same script runs on this host. */
   lock: z.optional(z.literal(1)),
   /** New: seconds after which the agent ends it. */

@@ -1,0 +1,20 @@
+import { readJsonAs } from "../../core/json.ts";
+import { followRequest } from "../../core/wire/messages/follow-request.ts";
+import type { Job, Offsets } from "../jobs/job.ts";
+import { type Endpoint, refusal, type StreamReply } from "./endpoint.ts";
+
+/** `POST /follow`: a run that was started before, from these bytes on. */
+export const follow: Endpoint = async ({ jobs }, { body }) => {
+  const asked = readJsonAs(followRequest, body);
+  if (asked === undefined) return refusal(400, "invalid JSON");
+  const { reqid, ...from } = asked;
+  const job = jobs.find(reqid);
+  return job === undefined ? refusal(404, "no such run") : streamReply(job, from, job.hold());
+};
+
+export const NO_OFFSETS: Offsets = { stdout: 0, stderr: 0 };
+
+/** @param letGo of the job, once this is sent */
+export function streamReply(job: Job, from: Offsets, letGo: () => void): StreamReply {
+  return { status: 200, events: (signal) => job.follow(from, signal), letGo };
+}

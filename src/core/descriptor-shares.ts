@@ -13,6 +13,9 @@ export const MIN_DESCRIPTORS = 64;
 /** Three streams and the handle of each process. */
 const PER_PROCESS = 4;
 
+/** In the agent's shim, which has as many as the agent: two streams, each twice, their files, and the handle. */
+const PER_JOB = 7;
+
 /** What is left for outgoing connections and locks in a process that does not listen. */
 export function usableDescriptors(limit: number): number {
   return Math.max(1, limit - RESERVED);
@@ -28,8 +31,8 @@ export interface AgentShares {
 export function agentShares(limit: number, maxConnections: number): AgentShares {
   const usable = usableDescriptors(limit);
   const connections = atLeastOne(Math.min(maxConnections, usable / 2));
-  const processes = atLeastOne((usable - connections) / PER_PROCESS);
-  return { connections, processes };
+  const processes = Math.min((usable - connections) / PER_PROCESS, usable / PER_JOB);
+  return { connections, processes: atLeastOne(processes) };
 }
 
 /** Most connections to the API's port; most of them only wait for their next request. */

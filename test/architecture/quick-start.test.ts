@@ -65,7 +65,7 @@ test.each([
   ["src/cli/controller/run.ts", ["refusal", "run-frames", "run-reply", "texts"]],
   [
     "src/cli/agent/serve.ts",
-    ["follow-request", "refusal", "renew", "run-frames", "run-request", "texts"],
+    ["cancel-request", "follow-request", "refusal", "renew", "run-request", "texts"],
   ],
 ])("%s loads the schemas of the messages that it reads alone: %j", (file, messages) => {
   const loaded = [...loadedBy(file).keys()].flatMap(

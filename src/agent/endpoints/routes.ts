@@ -1,4 +1,5 @@
 /** Who may call which endpoint: only the stored controller, and only what this table lists (T04). */
+import { cancel } from "./cancel.ts";
 import { capabilities } from "./capabilities.ts";
 import {
   type AgentContext,
@@ -13,11 +14,15 @@ import { ping } from "./ping.ts";
 import { refuseSerial } from "./refuse-serial.ts";
 import { renew } from "./renew.ts";
 import { renewComplete } from "./renew-complete.ts";
+import { result } from "./result.ts";
 import { run } from "./run.ts";
+import { runs } from "./runs.ts";
 
 const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
   ["POST /run", run],
   ["POST /follow", follow],
+  ["POST /cancel", cancel],
+  ["GET /runs", runs],
   ["POST /ping", ping],
   ["GET /capabilities", capabilities],
   ["POST /renew", renew],
@@ -42,6 +47,8 @@ export async function answerRoute(
   if (judged.kind === "refused") {
     return refuseSerial(context, caller, judged.reason, route, request);
   }
+  const [, reqid] = /^GET \/result\/([0-9a-f]{16})$/.exec(route) ?? [];
+  if (reqid !== undefined) return await result(context, reqid);
   const endpoint = ROUTES.get(route);
   return endpoint === undefined ? refusal(404, "not found") : await endpoint(context, request);
 }

@@ -87,6 +87,7 @@ async function runParsed(
       lock: request.lock === 1,
       timeout: request.timeout,
     };
+    const detach = isDetached(request);
     const isOlder = !asksForJob(request);
     // Nobody could ask for it later. Older control hosts do not ask, and may know one host by several names.
     if (!isRequestId(reqid)) {
@@ -96,8 +97,13 @@ async function runParsed(
     if (outcome.kind === "used" && !isOlder) return deny(USED, USED);
     if (outcome.kind === "busy")
       return { status: 409, body: { error: "busy", reqid: outcome.reqid } };
+    if (outcome.kind === "no-room" && detach) return deny(outcome.problem, outcome.problem);
     if (outcome.kind !== "started") return await runUnkept(context, order);
     job = outcome.job;
+    if (detach && job.facts.started !== "") {
+      outcome.letGo();
+      return { status: 202, body: { script: name, status: "accepted", reqid } };
+    }
     if (request.stream === 1) return streamReply(job, NO_OFFSETS, outcome.letGo);
     return await jobReply(job, outcome.letGo);
   } finally {
@@ -109,9 +115,15 @@ async function runParsed(
   }
 }
 
+/** 0.9 may write it as a number. */
+function isDetached({ detach, async }: RunRequest): boolean {
+  return [detach, async].some((word) => word === true || word === 1);
+}
+
 /** What only a control host since 1.1 asks for. */
-function asksForJob({ stream, lock, timeout }: RunRequest): boolean {
-  return stream === 1 || lock !== undefined || timeout !== undefined;
+function asksForJob(request: RunRequest): boolean {
+  const { stream, lock, timeout } = request;
+  return stream === 1 || isDetached(request) || lock !== undefined || timeout !== undefined;
 }
 
 type Work =

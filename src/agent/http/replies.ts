@@ -8,6 +8,7 @@ import { IDLE_SECONDS } from "./connection-clock.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
+  202: "Accepted",
   400: "Bad Request",
   403: "Forbidden",
   404: "Not Found",

@@ -5,6 +5,7 @@
 import {
   closeSync,
   existsSync,
+  linkSync,
   mkdirSync,
   openSync,
   readSync,
@@ -46,6 +47,10 @@ export interface JobStart {
 
 export interface JobCancel {
   readonly by: string;
+  /** Milliseconds between TERM and KILL. */
+  readonly graceMs: number;
+  /** How many processes could not be ended; undefined until all has been tried. */
+  readonly left?: number;
 }
 
 /** A request may hold a megabyte of arguments, and JSON takes six bytes for some characters. */
@@ -103,16 +108,21 @@ export class JobFolder {
     this.#write("cancel.json", cancel);
   }
 
+  readCancel(): unknown {
+    return this.#read("cancel.json");
+  }
+
   /** Who has asked for its end; undefined if nobody has. */
-  readCancel(): JobCancel | undefined {
-    const cancel = this.#read("cancel.json");
+  get cancelledBy(): string | undefined {
+    const cancel = this.readCancel();
     if (typeof cancel !== "object" || cancel === null || !("by" in cancel)) return undefined;
-    return { by: String(cancel.by) };
+    return typeof cancel.by === "string" ? cancel.by : undefined;
   }
 
   /** ACTION=run has been logged: nothing about the job changes any more. */
   markLogged(): void {
-    writeFileSync(this.#file("logged"), "", { mode: 0o600 });
+    // Another name of the same file: a file of its own would cost more than the rest of the line.
+    linkSync(this.#file("end.json"), this.#file("logged"));
   }
 
   get isLogged(): boolean {

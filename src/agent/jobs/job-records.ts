@@ -1,44 +1,75 @@
-/** What the files of a job's folder say. Another version may have written them, and a crash may have cut them. */
-import * as z from "zod/mini";
+/**
+ * What the files of a job's folder say. Another version may have written them, and a crash may have cut them. Read by
+ * hand: schemas would cost an agent without jobs memory.
+ */
+import { dropUndefined, isArrayOfText } from "../../core/json.ts";
 import type { RunEnding } from "../../core/run-event.ts";
-import { endFrame } from "../../core/wire/messages/run-frames.ts";
+import { parseIso } from "../../core/time.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
-import type { JobFolder, JobHead, JobStart } from "./job-folder.ts";
-
-const text = z.string();
-
-const processId = z.object({
-  pid: z.int(),
-  start: z.int(),
-  boot: text,
-}) satisfies z.ZodMiniType<ProcessId>;
-
-const head = z.object({
-  reqid: text,
-  script: text,
-  args: z.array(text),
-  username: text,
-  peer_ip: text,
-  asked: z.iso.datetime(),
-  shim: processId,
-}) satisfies z.ZodMiniType<JobHead>;
-
-const start = z.object({
-  root: processId,
-  started: z.iso.datetime(),
-}) satisfies z.ZodMiniType<JobStart>;
+import type { JobCancel, JobFolder, JobHead, JobStart } from "./job-folder.ts";
 
 /** Undefined when there is none: the folder is half made, or half removed. */
 export function headIn(folder: JobFolder): JobHead | undefined {
-  return head.safeParse(folder.readRequest()).data;
+  const { reqid, script, args, username, peer_ip, asked, shim } = membersOf(folder.readRequest());
+  const id = processId(shim);
+  if (!isText(reqid) || !isText(script) || !isArrayOfText(args) || !isText(username)) {
+    return undefined;
+  }
+  if (!isText(peer_ip) || !isTime(asked) || id === undefined) return undefined;
+  return { reqid, script, args, username, peer_ip, asked, shim: id };
 }
 
 /** Undefined when the script has not been started, as far as is known. */
 export function startIn(folder: JobFolder): JobStart | undefined {
-  return start.safeParse(folder.readStarted()).data;
+  const { root, started } = membersOf(folder.readStarted());
+  const id = processId(root);
+  return id !== undefined && isTime(started) ? { root: id, started } : undefined;
 }
+
+/** Undefined when nobody has asked for its end, or all has been tried. */
+export function unfinishedCancelIn(folder: JobFolder): JobCancel | undefined {
+  const { by, graceMs, left } = membersOf(folder.readCancel());
+  return isText(by) && isCount(graceMs) && left === undefined ? { by, graceMs } : undefined;
+}
+
+const STATES = ["ended", "never-ran", "lost"] as const satisfies readonly RunEnding["state"][];
 
 /** Undefined when it has not ended, as far as is known. */
 export function endingIn(folder: JobFolder): RunEnding | undefined {
-  return endFrame.safeParse(folder.readEnding()).data;
+  const told = membersOf(folder.readEnding());
+  const { exit, started, ended, stdout_bytes, stderr_bytes } = told;
+  const state = STATES.find((word) => word === told.state);
+  if (state === undefined || !Number.isInteger(exit) || !isTime(ended)) return undefined;
+  if (!isText(started) || !isCount(stdout_bytes) || !isCount(stderr_bytes)) return undefined;
+  const { signal, timed_out, cancelled, cancelled_by, error } = told;
+  const optional = dropUndefined({
+    signal: isText(signal) ? signal : undefined,
+    timed_out: timed_out === true || undefined,
+    cancelled: cancelled === true || undefined,
+    cancelled_by: isText(cancelled_by) ? cancelled_by : undefined,
+    error: isText(error) ? error : undefined,
+  });
+  return { state, exit: Number(exit), ...optional, started, ended, stdout_bytes, stderr_bytes };
+}
+
+/** Of an object; none of anything else. */
+function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isTime(value: unknown): value is string {
+  return isText(value) && parseIso(value) !== undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function processId(value: unknown): ProcessId | undefined {
+  const { pid, start, boot } = membersOf(value);
+  return isCount(pid) && isCount(start) && isText(boot) ? { pid, start, boot } : undefined;
 }

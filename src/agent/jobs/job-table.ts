@@ -7,6 +7,7 @@ import { startProblem } from "../../core/start-failure.ts";
 import { Deadline } from "../../system/deadline.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { inSlices } from "../../system/in-slices.ts";
+import { removeEmptyCgroups } from "../../system/process/job-cgroup.ts";
 import { isRunning, type ProcessId } from "../../system/process/process-id.ts";
 import { bootId } from "../../system/process/process-table.ts";
 import type { NotStarted } from "../../system/process/start-program.ts";
@@ -15,9 +16,16 @@ import type { Release, RunningScripts } from "../scripts/running-scripts.ts";
 import { scriptContext } from "../scripts/script-context.ts";
 import type { KeptBytes, ShimMessage } from "../shim/messages.ts";
 import { AdoptedJobs } from "./adopted-jobs.ts";
-import type { Job, JobFacts, Jobs, RunOrder, StartOutcome } from "./job.ts";
-import { EXIT_NOT_EXECUTED, JobFolder, type JobRequest } from "./job-folder.ts";
-import { endingIn, headIn, startIn } from "./job-records.ts";
+import { Cancels } from "./cancels.ts";
+import type { CancelOutcome, Job, JobFacts, Jobs, RunOrder, StartOutcome } from "./job.ts";
+import {
+  EXIT_NOT_EXECUTED,
+  type JobCancel,
+  JobFolder,
+  type JobHead,
+  type JobRequest,
+} from "./job-folder.ts";
+import { endingIn, headIn, startIn, unfinishedCancelIn } from "./job-records.ts";
 import { jobNamesIn, newJobName, openJobsFolder } from "./jobs-folder.ts";
 import { type KeptJob, KeptJobs } from "./kept-jobs.ts";
 import { Holds, OpenJob } from "./open-job.ts";
@@ -57,9 +65,14 @@ export class JobTable implements Jobs {
   readonly #holds = new Holds();
   readonly #shim: ShimKeeper;
   readonly #adopted = new AdoptedJobs((job) => this.#lookAt(job));
+  readonly #cancels = new Cancels(() => {
+    return [...this.#running.values()].flatMap(({ shim }) => shim ?? []);
+  });
   /** Who waits for the word of the shim on a start. */
   readonly #waiting = new Map<string, (outcome: Gone | NotStarted) => void>();
   #runningBytes = 0;
+  /** The folder of all jobs has been looked at. */
+  #isOpen = false;
   #toldProblem: string | undefined;
   #expiry: Deadline | undefined;
 
@@ -74,19 +87,28 @@ export class JobTable implements Jobs {
   /** Takes over what an earlier agent has left. To be called before the first start. */
   async recover(): Promise<void> {
     const ended: KeptJob[] = [];
+    const open: OpenJob[] = [];
+    const cancelled = new Map<OpenJob, JobCancel>();
     await inSlices(jobNamesIn(this.#options.folder), (name) => {
       const folder = this.#folderOf(name);
       const head = headIn(folder);
-      if (head === undefined) this.#removeLeftover(folder);
-      else if (folder.isLogged) ended.push(this.#keptJob(head.reqid, folder));
-      else {
-        const job = new OpenJob(folder, head, this.#holds);
-        job.shim = head.shim;
-        this.#adopt(job);
+      if (head === undefined) {
+        this.#removeLeftover(folder);
+        return;
       }
+      const { isLogged } = folder;
+      if (isLogged) ended.push(keptJob(head.reqid, folder, folder.endTime));
+      const cancel = unfinishedCancelIn(folder);
+      if (isLogged && cancel === undefined) return;
+      const job = this.#recovered(folder, head);
+      if (!isLogged) open.push(job);
+      if (cancel !== undefined) cancelled.set(job, cancel);
     });
     ended.sort((one, other) => one.ended - other.ended);
     for (const job of ended) this.#kept.add(job);
+    for (const job of open) this.#adopt(job);
+    // The agent that began it has ended before it was done.
+    for (const [job, { by, graceMs }] of cancelled) void this.#cancels.cancel(job, by, graceMs);
     this.#makeRoom();
   }
 
@@ -115,11 +137,12 @@ export class JobTable implements Jobs {
     try {
       const shim = await this.#shim.open();
       job.shim = shim.id;
-      openJobsFolder(this.#options.folder);
-      folder.create({ ...request, shim: shim.id });
+      this.#create(folder, { ...request, shim: shim.id });
       await this.#launch(job, order, shim, asked);
       return { kind: "started", job, letGo };
     } catch (thrown) {
+      // It may have been removed meanwhile: the next run makes it again.
+      this.#isOpen = false;
       this.#running.delete(folder.name);
       letGo();
       folder.remove();
@@ -134,6 +157,11 @@ export class JobTable implements Jobs {
     if (running !== undefined) return running;
     const kept = this.#kept.get(reqid);
     return kept && this.#open(kept);
+  }
+
+  async cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined> {
+    const job = this.#runningWith((request) => request.reqid === reqid);
+    return job && (await this.#cancels.cancel(job, by, graceMs));
   }
 
   async list(): Promise<readonly JobFacts[]> {
@@ -151,6 +179,13 @@ export class JobTable implements Jobs {
     this.#expiry?.stop();
     this.#adopted.close();
     this.#shim.close();
+  }
+
+  /** @throws if it cannot be made, or the folder of all jobs is not this agent's alone (T71) */
+  #create(folder: JobFolder, head: JobHead): void {
+    if (!this.#isOpen) openJobsFolder(this.#options.folder);
+    this.#isOpen = true;
+    folder.create(head);
   }
 
   async #launch(job: OpenJob, order: RunOrder, shim: ShimLink, asked: Date): Promise<void> {
@@ -285,9 +320,12 @@ export class JobTable implements Jobs {
       // The disk is full: the next agent logs it again.
     }
     this.#adopted.remove(job);
-    this.#kept.add(this.#keptJob(reqid, job.folder));
+    this.#kept.add(keptJob(reqid, job.folder, this.#options.now().getTime()));
     job.settle(ending);
-    if (this.#running.size === 0) this.#shim.rest();
+    if (this.#running.size === 0) {
+      this.#shim.rest();
+      removeEmptyCgroups();
+    }
     this.#makeRoom();
   }
 
@@ -296,6 +334,7 @@ export class JobTable implements Jobs {
     const release: Release = running.takeScript(job.request.script, undefined) ?? (() => undefined);
     void job.ended.then(release);
     this.#running.set(job.folder.name, job);
+    this.#runningBytes += job.keptBytes;
     this.#adopted.add(job);
     this.#lookAt(job);
   }
@@ -328,21 +367,25 @@ export class JobTable implements Jobs {
     return [...this.#running.values()].find(({ request }) => test(request));
   }
 
+  /** Undefined if somebody has removed its folder. */
   #open({ name }: KeptJob): OpenJob | undefined {
     const folder = this.#folderOf(name);
     const head = headIn(folder);
+    const job = head && this.#recovered(folder, head);
     const ending = endingIn(folder);
-    if (head === undefined || ending === undefined) return undefined;
-    const job = new OpenJob(folder, head, this.#holds);
-    job.grew(folder.kept);
+    if (job === undefined || ending === undefined) return undefined;
     job.end(ending);
     job.settle(ending);
     return job;
   }
 
-  #keptJob(reqid: string, folder: JobFolder): KeptJob {
-    const ended = folder.endTime ?? this.#options.now().getTime();
-    return { reqid, name: folder.name, bytes: folder.bytes, ended };
+  #recovered(folder: JobFolder, head: JobHead): OpenJob {
+    const job = new OpenJob(folder, head, this.#holds);
+    job.shim = head.shim;
+    const start = startIn(folder);
+    if (start !== undefined) job.has(start);
+    job.grew(folder.kept);
+    return job;
   }
 
   #removeLeftover(folder: JobFolder): void {
@@ -353,6 +396,11 @@ export class JobTable implements Jobs {
   #folderOf(name: string): JobFolder {
     return new JobFolder(join(this.#options.folder, name));
   }
+}
+
+/** @param ended as in KeptJob */
+function keptJob(reqid: string, folder: JobFolder, ended = 0): KeptJob {
+  return { reqid, name: folder.name, bytes: folder.bytes, ended };
 }
 
 /** What is said of a job whose end nobody knows. */

@@ -75,10 +75,24 @@ export type StartOutcome =
   /** No job can be kept on this host: nothing has run. @param problem why, with what mends it */
   | { readonly kind: "no-room"; readonly problem: string };
 
+export interface CancelOutcome {
+  /** How many processes could not be ended. */
+  readonly left: number;
+  /** Why, if it is known. */
+  readonly reason: string | undefined;
+}
+
 export interface Jobs {
   /** Resolves once the script has started, or has not. Never rejects. */
   start(order: RunOrder): Promise<StartOutcome>;
   find(reqid: string): Job | undefined;
+  /**
+   * Ends all that its script has started; resolves when that is done, as far as it can be. Never rejects.
+   *
+   * @param by who asks for it
+   * @returns undefined if it does not run
+   */
+  cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined>;
   /** Those that run and those that are kept, the newest first. */
   list(): Promise<readonly JobFacts[]>;
 }
@@ -89,6 +103,9 @@ export const NO_JOBS: Jobs = {
     return { kind: "no-room", problem: "this agent has no shim" };
   },
   find() {
+    return undefined;
+  },
+  async cancel() {
     return undefined;
   },
   async list() {

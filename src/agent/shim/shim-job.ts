@@ -141,13 +141,13 @@ class ShimJob {
   #ending(left: number | undefined): RunEnding {
     const { subprocess } = this.#program;
     const signal = signalOf(subprocess);
-    const cancel = this.#folder.readCancel();
+    const by = this.#folder.cancelledBy;
     return {
       state: "ended",
       exit: subprocess.exitCode ?? EXIT_NOT_EXECUTED,
       ...(signal !== undefined && { signal }),
       ...(left !== undefined && { timed_out: true, error: this.#lateError(left) }),
-      ...(cancel && { cancelled: true, cancelled_by: cancel.by }),
+      ...(by !== undefined && { cancelled: true, cancelled_by: by }),
       started: this.#started,
       ended: new Date().toISOString(),
       stdout_bytes: this.#stdout.printed,

@@ -31,6 +31,12 @@ export const AGENT_EVENTS = {
     maybe: ["reason"],
     when: "a script that is not in the allowlist (no REASON), or is refused",
   },
+  cancel: {
+    level: "info",
+    fields: ["left", "peer", "reqid", "script", "user"],
+    maybe: ["reason"],
+    when: "all that a script has started was ended on request, but for LEFT processes, of which REASON is about one",
+  },
   "stdin-timeout": {
     level: "warning",
     fields: ["bytes", "reqid", "script"],

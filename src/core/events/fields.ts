@@ -48,6 +48,7 @@ export const FIELDS = {
   hosts: field("list", "the hosts that it is about"),
   ip: field("text", "the address of the caller, or of the agent"),
   key: field("text", "a key of the configuration"),
+  left: field("number", "how many processes of a script could not be ended"),
   len: field("number", "the length of the request's body in bytes"),
   lookupBy: field("text", "how the agent is dialled: by `hostname` or by `ip`"),
   method: field("text", "of the HTTP request"),

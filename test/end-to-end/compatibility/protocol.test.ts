@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { ROUTES } from "../../../src/api/routes.ts";
+import { newRequestId } from "../../../src/core/request-id.ts";
 import { Authority, type HostCredential } from "../../support/authority.ts";
 import { Running } from "../../support/binary.ts";
 import { readDocument } from "../../support/documents.ts";
@@ -59,6 +60,7 @@ beforeAll(async () => {
       context: "cat",
       bytes: "printf '\\377'; printf '\\376' >&2",
       killed: "kill -TERM $$",
+      hanging: `: > ${control.folder.join("hangs")}; exec sleep 60`,
       slow: `: > ${control.folder.join("begun")}; while ! test -e ${control.folder.join("go")}; do sleep 0.02; done`,
     },
     allowlist: [
@@ -83,6 +85,16 @@ describe("section 2: the members of", () => {
   test("the answers to /run are those of its row, and no other", async () => {
     const scripts = ["greet", "bytes", "killed", "much", "late", "not-listed"];
     const answers = await Promise.all(scripts.map(async (script) => await run(script)));
+    const cancelled = run("hanging", { reqid: newRequestId() });
+    await until("it runs", () => existsSync(control.folder.join("hangs")));
+    const [{ reqid: hanging = "" } = {}] = jsonOf(await send(get("/runs"))).runs as {
+      reqid?: string;
+    }[];
+    expect(jsonOf(await send(post("/cancel", { reqid: hanging })))).toEqual({
+      status: "ended",
+      left: 0,
+    });
+    answers.push(await cancelled);
     const [, , documented] = request("POST /run");
     expect([...new Set(answers.flatMap(keys))].sort()).toEqual(names(documented));
   });
@@ -210,27 +222,4 @@ test("section 6: the routes are those of the API", () => {
     [...routes.matchAll(/`([A-Z]+ \/[^`]*)`/g)].map(([, route = ""]) => route),
   );
   expect(documented.sort()).toEqual(ROUTES.map(({ method, path }) => `${method} ${path}`).sort());
-});
-
-describe("section 9: a reserved name", () => {
-  const reserved = (where: string) => rowOf("### Reserved names", where)[1] ?? "";
-
-  test("is no path of an agent", async () => {
-    const paths = [...reserved("paths on the agent").matchAll(/`(\/[a-z]+\/?)`/g)];
-    expect(paths).toHaveLength(3);
-    for (const [, path = ""] of paths) {
-      const at = path.endsWith("/") ? path + reqid : path;
-      for (const request of [get(at), post(at, { reqid })]) {
-        expect(statusOf(await send(request)), path).toBe(404);
-      }
-    }
-  });
-
-  test("means nothing to /run", async () => {
-    const members = names(reserved("members of the body of `POST /run`"));
-    expect(members).toHaveLength(2);
-    const plain = await run("greet");
-    const more = Object.fromEntries(members.map((name) => [name, true]));
-    expect(await run("greet", more)).toEqual(plain);
-  });
 });

@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 import { agentShares, apiShares, pairingShares } from "../../../src/core/descriptor-shares.ts";
 
 test.each([
-  [1_000_000, 256, { connections: 256, processes: 249_930 }],
-  [1024, 256, { connections: 256, processes: 186 }],
+  [1_000_000, 256, { connections: 256, processes: 142_853 }],
+  [1024, 256, { connections: 256, processes: 142 }],
   [256, 256, { connections: 116, processes: 29 }],
   [64, 256, { connections: 20, processes: 5 }],
-  [64, 4, { connections: 4, processes: 9 }],
+  [64, 4, { connections: 4, processes: 5 }],
   [16, 256, { connections: 1, processes: 1 }],
 ])("T20 %d descriptors and max_connections %d", (descriptors, max, expected) => {
   expect(agentShares(descriptors, max)).toEqual(expected);
@@ -36,6 +36,7 @@ test("T20 all of it together stays below the limit", () => {
   for (let descriptors = 40; descriptors < 5000; descriptors++) {
     const { connections, processes } = agentShares(descriptors, 256);
     expect(connections + 4 * processes + 20).toBeLessThanOrEqual(descriptors);
+    expect(7 * processes + 20).toBeLessThanOrEqual(descriptors);
     const api = apiShares(descriptors, 64);
     const hooks = api.requests + 2 * api.reserve;
     expect(api.connections + 4 * hooks + api.work + 20).toBeLessThanOrEqual(descriptors);

@@ -27,6 +27,9 @@ export const runRequest = z.object({
   cert: z.optional(text),
   /** New: 1 asks for the run's stream; anything else means nothing. */
   stream: z.optional(z.unknown()),
+  /** New: true asks for an answer once the script has started. 0.9 says `async`. */
+  detach: z.optional(z.unknown()),
+  async: z.optional(z.unknown()),
   /** New: refuse it while the same script runs on this host. */
   lock: z.optional(z.literal(1)),
   /** New: seconds after which the agent ends it. */

@@ -1,0 +1,83 @@
+/** The ends of jobs that somebody has asked for. */
+import { Deadline, within } from "../../system/deadline.ts";
+import { fileProblem } from "../../system/files/files.ts";
+import { endJob, type JobEnd } from "../../system/process/end-job.ts";
+import type { ProcessId } from "../../system/process/process-id.ts";
+import type { CancelOutcome } from "./job.ts";
+import type { JobCancel } from "./job-folder.ts";
+import type { OpenJob } from "./open-job.ts";
+
+/** How long its shim may take to write the end, once the script has ended: it waits for output, two seconds at most. */
+const END_MS = 5_000;
+
+/** Nobody looks at more of a name. */
+const MAX_NAME = 255;
+
+interface Cancel {
+  readonly done: Promise<CancelOutcome>;
+  readonly hurry: AbortController;
+}
+
+export class Cancels {
+  readonly #spared: () => ProcessId[];
+  readonly #running = new Map<OpenJob, Cancel>();
+
+  /** @param spared returns the shims, which are never touched */
+  constructor(spared: () => ProcessId[]) {
+    this.#spared = spared;
+  }
+
+  /** A second one for the same job joins the first, and may only shorten its grace. Never rejects. */
+  async cancel(job: OpenJob, by: string, graceMs: number): Promise<CancelOutcome> {
+    const first = this.#running.get(job);
+    if (first !== undefined) {
+      using _grace = new Deadline(graceMs, () => first.hurry.abort());
+      return await first.done;
+    }
+    const hurry = new AbortController();
+    const done = this.#end(job, by.slice(0, MAX_NAME).toWellFormed(), graceMs, hurry.signal);
+    this.#running.set(job, { done, hurry });
+    return await done.finally(() => this.#running.delete(job));
+  }
+
+  async #end(
+    job: OpenJob,
+    by: string,
+    graceMs: number,
+    hurry: AbortSignal,
+  ): Promise<CancelOutcome> {
+    // For its shim, which writes it into the end.
+    note(job, { by, graceMs });
+    const { name } = job.folder;
+    // It may not be known yet: then its mark tells what belongs to it.
+    const root = job.start?.root ?? { pid: 0, start: 0, boot: job.shim?.boot ?? "" };
+    try {
+      const end = await endJob({ name, root, spared: this.#spared() }, graceMs, hurry);
+      note(job, { by, graceMs, left: end.left });
+      if (end.left === 0) await within(END_MS, job.ended, () => undefined);
+      return { left: end.left, reason: reasonOf(end) };
+    } catch (thrown) {
+      return { left: 1, reason: fileProblem(thrown) };
+    }
+  }
+}
+
+/** Until it says how many are left, the next agent goes on with it. */
+function note(job: OpenJob, cancel: JobCancel): void {
+  try {
+    job.folder.writeCancel(cancel);
+  } catch {
+    // The disk is full: it ends all the same.
+  }
+}
+
+function reasonOf({ why }: JobEnd): string | undefined {
+  switch (why?.kind) {
+    case "forbidden":
+      return "it is another user's";
+    case "no-handle":
+      return `there is no handle on it (${why.code})`;
+    case undefined:
+      return undefined;
+  }
+}

@@ -8,6 +8,7 @@
  *   make soak            (SOAK_SECONDS=600 for longer)
  */
 
+import { newRequestId } from "../../src/core/request-id.ts";
 import { Authority } from "../support/authority.ts";
 import { ControlHost, type TestAgent } from "../support/fleet.ts";
 import { until } from "../support/folder.ts";
@@ -113,19 +114,22 @@ class Soak {
     const run = async (
       script: string,
       args: readonly string[],
-      right: (answer: Answer) => boolean,
+      right: (answer: Answer, reqid: string) => boolean,
     ) => {
-      const outcome = await this.#ask(post("/run", { script, args, reqid: id }));
+      const reqid = newRequestId();
+      const outcome = await this.#ask(post("/run", { script, args, reqid }));
       const answer: Answer = "status" in outcome ? jsonOf(outcome) : { failed: outcome.failed };
       if (answer.exit === 126 && /limit of processes is reached/.test(String(answer.error))) {
         this.counts.unstarted += 1;
         return;
       }
-      this.#check(`${script} ${JSON.stringify(answer).slice(0, 200)}`, right(answer));
+      this.#check(`${script} ${JSON.stringify(answer).slice(0, 200)}`, right(answer, reqid));
     };
     const text = id.repeat(1 + Math.floor(Math.random() * 5000));
     await run("echo", [text], ({ stdout }) => stdout === text);
-    await run("context", [id], ({ stdout }) => String(stdout).includes(`"reqid":"${id}"`));
+    await run("context", [id], ({ stdout }, reqid) => {
+      return String(stdout).includes(`"reqid":"${reqid}"`);
+    });
     await run("big", [], ({ stdout }) => String(stdout).length === 1_000_000);
     await run("flood", [], (answer) => answer.stdout_dropped === 5_000_000 - 2 ** 20);
     await run("deaf", [text], ({ exit }) => exit === 3);
@@ -231,6 +235,8 @@ async function main(): Promise<number> {
   ];
   const { pid } = shortages.child;
   const soak = new Soak(agent, shortages, good, bad, await own.issue("web-02"));
+  // Its shim is there from now on: a minute after the last run, it is still.
+  await ask(agent.port, good, post("/run", { script: "deaf", args: [], reqid: newRequestId() }));
   const start = sample(pid);
   const running = soak.run();
   await Bun.sleep(WARM_UP_SECONDS * 1000);
@@ -245,7 +251,7 @@ async function main(): Promise<number> {
   }
   soak.stop();
   await running;
-  const end = await atRest(pid, start.descriptors);
+  const end = await atRest(pid, start);
   // A timer that was left behind would show as work.
   await Bun.sleep(5000);
   const idle = sample(pid).cpu - end.cpu;
@@ -272,7 +278,7 @@ function report(
       end.descriptors <= start.descriptors,
       `descriptors ${start.descriptors} -> ${end.descriptors}`,
     ],
-    [end.children === 0, `children ${start.children} -> ${end.children}`],
+    [end.children <= start.children, `children ${start.children} -> ${end.children}`],
     [
       late <= early * 1.15 + 5,
       `lowest memory in MiB: first half ${early}, second half ${late}, at rest ${end.memory}`,

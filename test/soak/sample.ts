@@ -31,10 +31,10 @@ export function sample(pid: number): Sample {
 }
 
 /** The agent at rest: what clients left behind is gone. */
-export async function atRest(pid: number, descriptors: number): Promise<Sample> {
+export async function atRest(pid: number, start: Sample): Promise<Sample> {
   await until("the agent is at rest", () => {
-    const { descriptors: now, children } = sample(pid);
-    return now <= descriptors && children === 0;
+    const { descriptors, children } = sample(pid);
+    return descriptors <= start.descriptors && children <= start.children;
   }).catch(() => undefined);
   return sample(pid);
 }

@@ -2,7 +2,7 @@
  * The limit of a user's processes (RLIMIT_NPROC), which does not apply to root: tests that run as root use
  * another user.
  */
-import { chownSync, lstatSync, readdirSync } from "node:fs";
+import { chownSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { asUser } from "./binary.ts";
 
@@ -19,7 +19,7 @@ export function handOver(folder: string): void {
 }
 
 /**
- * From now on the process can start no other process and no thread, since its user already has more than one.
+ * From now on the process and its children can start no other process and no thread, since their user already has more than one.
  */
 export function useUpProcesses(pid: number): void {
   limitProcesses(pid, "1:");
@@ -31,7 +31,11 @@ export function freeProcesses(pid: number): void {
 
 function limitProcesses(pid: number, soft: string): void {
   const as = LIMITED_USER === undefined ? [] : asUser(LIMITED_USER);
-  const command = [...as, "prlimit", `--pid=${pid}`, `--nproc=${soft}`];
-  const { exitCode, stderr } = Bun.spawnSync(command);
+  const limit = (of: number | string) =>
+    Bun.spawnSync([...as, "prlimit", `--pid=${of}`, `--nproc=${soft}`]);
+  const { exitCode, stderr } = limit(pid);
   if (exitCode !== 0) throw new Error(stderr.toString());
+  // The shim of an agent; a script may have ended meanwhile.
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ");
+  for (const child of children.filter(Boolean)) limit(child);
 }

@@ -101,6 +101,7 @@ test("run: what is sent, and what 0.8 answers", async () => {
     script: "greet",
     args: ["a b", "ü"],
     reqid: result.reqid,
+    stream: 1,
     username: "alice",
     token: "",
   });
@@ -125,7 +126,7 @@ test("ping: version and expiry are those of the agent", async () => {
 });
 
 test.each([
-  ["running", "running", "the agent says that the script has not ended"],
+  ["running", "unknown", "the agent says that the script has not ended"],
   ["later", "unknown", "the agent does not say whether the script ran"],
 ])("a state %s with exit 0 is no success, and is not guessed at", async (told, state, error) => {
   register("old-01");

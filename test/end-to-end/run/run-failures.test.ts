@@ -70,7 +70,7 @@ test("a script that takes too long: the timeout, in time, and the others' result
     /==> web-01 {2}\[FAIL {2}exit:-1 .*\n {4}ERROR: read timeout after 1s\n {4}STATE: running/,
   );
   expect(out).toMatch(/==> db-01 {2}\[OK .*\nquick\n/);
-  expect(err).toStartWith("ctrl-exec: Cannot tell whether hang ran on web-01: no result came\n");
+  expect(err).not.toContain("Cannot tell whether hang ran");
 });
 
 test("a port where nobody listens", async () => {

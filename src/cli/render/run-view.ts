@@ -113,7 +113,7 @@ function liveView(io: Io, own: OwnSetting, total: number, output: LiveOutput): R
         if (begun.has(host)) blocks.showEnd(result);
         else blocks.show(result);
       });
-      if (state === "ended" && !begun.has(host)) io.err(olderAgent(host));
+      if (state === "ended" && !begun.has(host)) io.err(notLive(host));
     },
     close: ({ reqid, results }, ms) => {
       if (total > 1) io.err(runSummary(reqid, results, ms));
@@ -127,8 +127,9 @@ function outputDropped(host: string, stream: OutputStream): string {
   return screenLine`ctrl-exec: ${host} prints more than its agent keeps: the rest of ${stream} is dropped\n`;
 }
 
-function olderAgent(host: string): string {
-  return screenLine`ctrl-exec: ${host} shows output only when the script has ended: its agent is older than 1.1\n`;
+/** For a host that has answered like 1.0. */
+function notLive(host: string): string {
+  return screenLine`ctrl-exec: ${host} shows output only when the script has ended: its agent is older than 1.1, or cannot write to its state folder\n`;
 }
 
 /** Of many hosts: failures at once, and successes when all have ended. */

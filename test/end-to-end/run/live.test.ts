@@ -216,6 +216,36 @@ test("options that exclude each other are named", async () => {
   expect(JSON.parse(out).error).toBe("--json and --json-stream exclude each other");
 });
 
+describe("a real agent", () => {
+  beforeAll(async () => {
+    const wait = 'echo begun; echo oops >&2; until [ -e "$1" ]; do sleep 0.05; done; echo done';
+    await control.startAgent("real-01", { scripts: { wait } });
+  });
+
+  test("its output is on the screen while the script runs", async () => {
+    const mark = control.folder.join("first");
+    const session = onTerminal(control.withSetting(["run", "real-01", "wait", "--", mark]));
+    await session.seen(/begun\r\n/);
+    await session.seen(/oops\r\n/);
+    control.folder.write("first", "");
+    expect(await session.ended()).toBe(0);
+    expect(session.screen).toMatch(/done\r\n==> real-01 {2}\[OK[^\n]*\n$/);
+  });
+
+  test("Ctrl-C lets go, and who comes back finds everything", async () => {
+    const mark = control.folder.join("second");
+    const session = onTerminal(control.withSetting(["run", "real-01", "wait", "--", mark]));
+    await session.seen(/begun\r\n/);
+    session.type("\u0003");
+    expect(await session.ended()).toBe(130);
+    const [, reqid = ""] = /runs on.*ctrl-exec \w+ (\w{16}) /.exec(session.screen) ?? [];
+    control.folder.write("second", "");
+    const { out, status } = await control.run("wait", [reqid]);
+    expect(status).toBe(0);
+    expect(out).toMatch(/^==> real-01 {2}\[OK .*\nbegun\ndone\n {4}STDERR: oops\n$/);
+  });
+});
+
 test("an agent before 1.1: its output when the script has ended, and a word about it", async () => {
   using _ = await FakeAgent.start(older, (socket, request) => {
     const { reqid, script } = JSON.parse(request.slice(request.indexOf("\r\n\r\n") + 4));

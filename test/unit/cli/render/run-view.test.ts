@@ -122,7 +122,7 @@ describe("on a terminal, or with --live", () => {
     view.show(result("old\u001b[2J"));
     expect(kept.out).toBe(`${header("old^[[2J")}old\u001b[2J out\n`.replaceAll("\u001b", "^["));
     expect(kept.err).toBe(
-      "ctrl-exec: old^[[2J shows output only when the script has ended: its agent is older than 1.1\n",
+      "ctrl-exec: old^[[2J shows output only when the script has ended: its agent is older than 1.1, or cannot write to its state folder\n",
     );
   });
 

@@ -3,11 +3,12 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping status wait list-runs list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec ') modes='run ping status wait cancel list-runs list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--port --live --no-live --json --json-stream --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec status') options='--json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec wait') options='--timeout --json --username --token --token-file --config --log --help' kinds='requests' ;;
+    'ctrl-exec cancel') options='--grace --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--config --log --json --wide --help' kinds='' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
@@ -52,6 +53,7 @@ _ctrl_exec_value() {
     --user) value='none' ;;
     --since) value='none' ;;
     --limit) value='none' ;;
+    --grace) value='none' ;;
     --timeout) value='none' ;;
     --ip) value='none' ;;
     --agent-port) value='none' ;;

@@ -10,6 +10,7 @@ const REQUESTS = {
   PingRequest: schemas.pingRequest,
   RunRequest: schemas.runRequest,
   DiscoveryRequest: schemas.discoveryRequest,
+  CancelRequest: schemas.cancelRequest,
 };
 
 const ANSWERS = {
@@ -23,6 +24,8 @@ const ANSWERS = {
   RunAccepted: schemas.acceptedAnswer,
   DiscoveryAnswer: schemas.discoveryAnswer,
   RunStatus: schemas.statusAnswer,
+  RunList: schemas.runsAnswer,
+  CancelAnswer: schemas.cancelAnswer,
   OpenApi: schemas.openapiAnswer,
   Error: schemas.errorAnswer,
   Denied: schemas.deniedAnswer,
@@ -116,11 +119,20 @@ function operation(route: Route, method: string): JsonObject {
     description: route.description,
     parameters: [
       ...(route.path.includes("{reqid}") ? [REQID_PARAMETER] : []),
+      ...queryParameters(route),
       { $ref: "#/components/parameters/Username" },
     ],
     ...(route.request === undefined ? {} : { requestBody: requestBody(route, route.request) }),
     responses: responses(route),
   };
+}
+
+function queryParameters({ query }: Route): JsonObject[] {
+  return Object.entries(query?.shape ?? {}).map(([name, schema]) => {
+    const { description, ...rest } = z.toJSONSchema(schema as z.ZodType, { io: "input" });
+    const { $schema: _, ...type } = rest;
+    return { name, in: "query", required: false, description, schema: type };
+  });
 }
 
 const REQID_PARAMETER = {
@@ -288,6 +300,7 @@ function refusalsOf(route: Route): (keyof typeof REFUSALS)[] {
 const OWN_REFUSALS: Readonly<Record<string, readonly (keyof typeof REFUSALS)[]>> = {
   "/run": [403, 409, 507],
   "/status/{reqid}": [403, 404],
+  "/runs/{reqid}/cancel": [403, 404],
 };
 
 interface Overridden {

@@ -1,10 +1,11 @@
 /** Validates a request's body and query for its route, or refuses them before the hook is asked. */
 import type { IncomingMessage } from "node:http";
+import type { z } from "zod";
 import { decodeText } from "../core/text.ts";
 import { unknownParameter } from "../core/unknown-member.ts";
 import { hasMoreMembers } from "../core/wire/json-members.ts";
 import { badRequest, Refused, refusal } from "./answer.ts";
-import { queryNames } from "./request.ts";
+import { queryNames, queryOf } from "./request.ts";
 import type { Route } from "./route.ts";
 
 /** No route has this many; more are a mistake or an attack. */
@@ -22,28 +23,45 @@ export function parseBody(
   bytes: Buffer,
   maxHosts: number,
 ): Record<string, unknown> {
-  const [parameter] = queryNames(request.url ?? "");
-  if (parameter !== undefined) {
-    throw badRequest(unknownParameter(parameter, Object.keys(route.request?.shape ?? {})));
-  }
   if (route.request === undefined) {
     if (bytes.length > 0) throw badRequest(`${route.method} ${route.path} takes no body`);
     return {};
   }
   const body = jsonOf(route, request, bytes);
   const parsed = route.request.safeParse(shortened(body, maxHosts));
-  if (parsed.success) {
-    // No schema has members within members: more than the object has were given twice.
-    if (hasMoreMembers(bytes, Object.keys(Object(body)).length)) {
-      throw badRequest("the body has a member twice");
-    }
-    return parsed.data;
+  if (!parsed.success) throw badRequest(problemsIn(parsed.error));
+  // No schema has members within members: more than the object has were given twice.
+  if (hasMoreMembers(bytes, Object.keys(Object(body)).length)) {
+    throw badRequest("the body has a member twice");
   }
-  const problems = parsed.error.issues.slice(0, 5).map(({ path, message }) => {
+  return parsed.data;
+}
+
+function problemsIn({ issues }: z.ZodError): string {
+  const problems = issues.slice(0, 5).map(({ path, message }) => {
     const field = path.map(String).join(".");
     return field === "" ? message : `${field}: ${message}`;
   });
-  throw badRequest([...new Set(problems)].join("; "));
+  return [...new Set(problems)].join("; ");
+}
+
+/**
+ * The query as the route's schema parses it; empty for a route without one.
+ *
+ * @throws Refused 400
+ */
+export function parseQuery(route: Route, url: string): Record<string, unknown> {
+  const members = Object.keys(route.request?.shape ?? {});
+  const known = Object.keys(route.query?.shape ?? {});
+  const names = queryNames(url);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw badRequest(unknownParameter(unknown, members, known));
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw badRequest(`the query parameter ${twice} is given twice`);
+  if (route.query === undefined) return {};
+  const parsed = route.query.safeParse(queryOf(url));
+  if (parsed.success) return parsed.data;
+  throw badRequest(problemsIn(parsed.error));
 }
 
 /**

@@ -15,6 +15,12 @@ export function queryNames(url: string): string[] {
   return [...new URLSearchParams(query).keys()];
 }
 
+/** The query's parameters; the last one counts where a name is repeated. */
+export function queryOf(url: string): Record<string, string> {
+  const [, query = ""] = /\?([^#]*)/.exec(url) ?? [];
+  return Object.fromEntries(new URLSearchParams(query));
+}
+
 /** RFC 9112 section 3.2; HTTP/1.0 need not name one. `headers` would show only the first of several. */
 export function namesOneHost({ httpVersion, rawHeaders }: IncomingMessage): boolean {
   const names = rawHeaders.filter((_, index) => index % 2 === 0);

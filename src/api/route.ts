@@ -15,6 +15,8 @@ export interface Route<Request extends z.ZodObject = z.ZodObject> {
   readonly request?: Request;
   /** True if a request without a body counts as `{}`. */
   readonly bodyOptional?: boolean;
+  /** The schema of the URL's query, all of it text; a route without one takes none. */
+  readonly query?: z.ZodObject;
   /** An example of the body. */
   readonly requestExample?: unknown;
   /** Its answers besides the refusals that every route has. */
@@ -40,6 +42,8 @@ export interface Call<Body = Record<string, unknown>> {
   readonly caller: Caller;
   /** As parsed by the route's schema; empty if the route has none. */
   readonly body: Body;
+  /** As parsed by the route's schema; empty if the route has none. */
+  readonly query: Readonly<Record<string, unknown>>;
   /** The value of `{reqid}`. */
   readonly parameter: string;
 }

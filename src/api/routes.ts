@@ -1,5 +1,6 @@
 /** Every route, in the order in which the documents show them. */
 import type { Route } from "./route.ts";
+import { cancel } from "./routes/cancel.ts";
 import { discoveryGet, discoveryPost } from "./routes/discovery.ts";
 import { health } from "./routes/health.ts";
 import { openapi } from "./routes/openapi.ts";
@@ -7,6 +8,7 @@ import { openapiLive } from "./routes/openapi-live.ts";
 import { ping } from "./routes/ping.ts";
 import { index } from "./routes/root.ts";
 import { run } from "./routes/run.ts";
+import { runs } from "./routes/runs.ts";
 import { status } from "./routes/status.ts";
 
 export const ROUTES: readonly Route[] = [
@@ -17,6 +19,8 @@ export const ROUTES: readonly Route[] = [
   discoveryGet,
   discoveryPost,
   status,
+  runs,
+  cancel,
   openapi,
   openapiLive,
 ];
@@ -46,8 +50,8 @@ export function matchPath(path: string): Match | undefined {
 /** The value of `{reqid}`; an empty string for a path without one. */
 function parameterOf(pattern: string, path: string): string | undefined {
   if (pattern === path) return "";
-  const [before = "", name] = pattern.split("{");
-  if (name === undefined || !path.startsWith(before)) return undefined;
-  const parameter = path.slice(before.length);
+  const [before = "", after] = pattern.split("{reqid}");
+  if (after === undefined || !path.startsWith(before) || !path.endsWith(after)) return undefined;
+  const parameter = path.slice(before.length, path.length - after.length);
   return parameter === "" || parameter.includes("/") ? undefined : parameter;
 }

@@ -9,6 +9,7 @@ import { parseTarget } from "../core/net/host-name.ts";
 import { discoveredHost, pingResult } from "../core/results.ts";
 import { runReport } from "../core/run-report.ts";
 import { runResult as coreResult, RUN_RESULT_WORDS } from "../core/run-result.ts";
+import { RUN_STATES } from "../core/run-state.ts";
 import { unknownMember } from "../core/unknown-member.ts";
 
 // Neither arguments nor environment variables can contain a NUL byte.
@@ -77,6 +78,10 @@ function requestSchema<Shape extends z.ZodRawShape>(shape: Shape) {
 
 export const pingRequest = requestSchema({ hosts, username, token });
 
+/** As long as timers go. */
+const MAX_SECONDS = 2_000_000;
+const MAX_GRACE = 3600;
+
 export const runRequest = requestSchema({
   hosts,
   script: scriptSchema,
@@ -88,8 +93,52 @@ export const runRequest = requestSchema({
     .boolean({ error: "expected true or false" })
     .default(true)
     .describe("False answers 202 as soon as the run is accepted; see /status/{reqid}."),
+  detach: z
+    .boolean({ error: "expected true or false" })
+    .default(false)
+    .describe("True is the same as false in wait."),
+  timeout: z
+    .int({ error: "expected a whole number of seconds" })
+    .min(1, { error: "expected a whole number of seconds" })
+    .max(MAX_SECONDS, { error: `expected at most ${MAX_SECONDS} seconds` })
+    .optional()
+    .describe("Seconds after which the agents end the script. Agents older than 1.1 do not."),
   username,
   token,
+});
+
+export const cancelRequest = requestSchema({
+  hosts: z
+    .array(hostSchema, { error: "expected an array of hosts" })
+    .default([])
+    .describe("As in the run; all of its hosts if left out."),
+  grace: z
+    .int({ error: "expected a whole number of seconds" })
+    .min(0, { error: "expected a whole number of seconds" })
+    .max(MAX_GRACE, { error: `expected at most ${MAX_GRACE} seconds` })
+    .default(10)
+    .describe("Seconds between TERM and KILL."),
+  username,
+  token,
+});
+
+export const runsQuery = z.object({
+  host: z.string().optional().describe("Only runs on this host."),
+  script: z.string().optional().describe("Only runs of this script."),
+  user: z.string().optional().describe("Only runs that this user submitted."),
+  failed: z
+    .literal("true", { error: "expected true" })
+    .optional()
+    .describe("Only runs that failed on a host, or on the host that is named."),
+  since: z
+    .string()
+    .optional()
+    .describe("Only runs started since: 2h, 7d, 2026-01-15, 2026-01-15T12:00:00Z."),
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, { error: "expected a number from 1 to 9999" })
+    .default("100")
+    .describe("At most so many, the newest."),
 });
 
 export const discoveryRequest = requestSchema({
@@ -149,7 +198,38 @@ export const statusAnswer = z.object({
   reqid,
   results: z
     .array(runResult.extend({ reqid: z.string() }))
-    .describe("For the hosts that are done."),
+    .describe("For the hosts that are done, and those whose agents say that they run it."),
+});
+
+export const runsAnswer = z.object({
+  ok,
+  runs: z.array(
+    z.object({
+      reqid: z.string(),
+      script: z.string(),
+      submitter: z.string(),
+      started: z.string(),
+      completed: z.string().nullable(),
+      hosts: z.array(
+        z.object({ host: z.string(), state: z.enum(RUN_STATES), exit: z.int().nullable() }),
+      ),
+    }),
+  ),
+  unreadable: z
+    .array(z.string())
+    .describe("Runs whose records cannot be read, and that are not listed: their ids."),
+});
+
+export const cancelAnswer = z.object({
+  ok,
+  results: z.array(
+    z.object({
+      host: z.string(),
+      status: z.enum(["ended", "not-running", "failed"]),
+      left: z.int().describe("How many processes could not be ended."),
+      error: z.string().optional().describe("Why the host was not cancelled; there if failed."),
+    }),
+  ),
 });
 
 export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });

@@ -13,7 +13,7 @@ import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answe
 import { callerOf } from "./caller.ts";
 import { shareDescriptors } from "./capacity.ts";
 import { LargeBodies } from "./large-bodies.ts";
-import { parseBody } from "./parse-body.ts";
+import { parseBody, parseQuery } from "./parse-body.ts";
 import { Bodies, ClientGone } from "./read-body.ts";
 import { expectsContinue, namesOneHost, pathOf } from "./request.ts";
 import { RequestSlots } from "./request-slots.ts";
@@ -187,7 +187,8 @@ class Api {
       const body = await this.#large.inTurn(bytes, () =>
         parseBody(route, request, bytes, max_hosts),
       );
-      const call = this.#call(due, route, body, match.parameter, runs);
+      const query = parseQuery(route, request.url ?? "");
+      const call = { ...this.#call(due, route, body, runs), query, parameter: match.parameter };
       return await route.handle(call);
     } finally {
       // A run keeps its slot until it has ended, whether or not somebody waits for it.
@@ -202,9 +203,8 @@ class Api {
     due: Due,
     route: Route,
     body: Record<string, unknown>,
-    parameter: string,
     runs: Run[],
-  ): Call {
+  ): Omit<Call, "query" | "parameter"> {
     const { api_hosts: names = [] } = this.#controller.config;
     const hosts = { names, bind: this.#bind, tls: this.tls !== undefined };
     const caller = callerOf(due, route, body, hosts);
@@ -217,7 +217,7 @@ class Api {
       },
       answered: due.closed,
     };
-    return { api, caller, body, parameter };
+    return { api, caller, body };
   }
 
   #track(run: Run): void {

@@ -6,8 +6,8 @@ import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
-/** `read` is about runs that were recorded. */
-export type HookAction = "run" | "ping" | "api" | "discovery" | "read";
+/** `read` and `cancel` are about runs that were recorded. */
+export type HookAction = "run" | "ping" | "api" | "discovery" | "read" | "cancel";
 
 export interface HookRequest {
   readonly action: HookAction;

@@ -12,11 +12,26 @@ export function unknownMember(name: string, known: readonly string[]): string {
   return `unknown member "${name.slice(0, MAX_SHOWN)}"; ${next}`;
 }
 
-/** A query parameter, which no route takes. @param members those of the route's body */
-export function unknownParameter(name: string, members: readonly string[]): string {
+/**
+ * A query parameter that the route does not take.
+ *
+ * @param members those of the route's body
+ * @param known the parameters that it takes
+ */
+export function unknownParameter(
+  name: string,
+  members: readonly string[],
+  known: readonly string[] = [],
+): string {
   const near = nearestMember(name, members);
-  const next = near === undefined ? "this route takes none" : `${near} goes into the JSON body`;
+  const next = near === undefined ? whichOf(name, known) : `${near} goes into the JSON body`;
   return `unknown query parameter "${name.slice(0, MAX_SHOWN)}"; ${next}`;
+}
+
+function whichOf(name: string, known: readonly string[]): string {
+  if (known.length === 0) return "this route takes none";
+  const near = nearestMember(name, known);
+  return near === undefined ? `known are ${known.join(", ")}` : `did you mean ${near}?`;
 }
 
 /** A typing error, or a longer word for the same: `arguments` begins like `args`. */

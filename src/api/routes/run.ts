@@ -38,14 +38,15 @@ export const run = defineRoute({
       },
     },
     202: {
-      description: 'The run is accepted ("wait": false); Location names its record.',
+      description: 'The run is accepted ("detach": true); Location names its record.',
       schema: acceptedAnswer,
       example: { ok: true, reqid: "a1b2c3d4e5f60718", complete: false },
     },
   },
   async handle({ api, caller, body }) {
-    const { hosts, script, args, wait } = body;
-    const order = { hosts, port: undefined, script, args, mustBeRecorded: !wait };
+    const { hosts, script, args, timeout, detach } = body;
+    const wait = body.wait && !detach;
+    const order = { hosts, port: undefined, script, args, timeout, detach: !wait };
     const { controller, answered } = api;
     const started = await startRun(controller, caller, order, () => undefined, answered);
     api.track(started);

@@ -43,20 +43,30 @@ export const status = defineRoute({
       },
     },
   },
-  async handle({ api, caller, parameter }) {
-    const order = { reqid: parameter, live: false };
-    try {
-      const run = await showRun(api.controller, caller, order, api.answered);
-      return success<typeof statusAnswer>({ ok: true, ...run });
-    } catch (thrown) {
-      if (!(thrown instanceof CtrlExecError)) throw thrown;
-      if (thrown.code === "not-found") {
-        throw new Refused(refusal(404, "not found", `no run ${parameter} that you may see`));
-      }
-      if (thrown.code === "damaged") {
-        throw new Refused(refusal(500, "server error", thrown.message));
-      }
-      throw thrown;
-    }
+  async handle({ api, caller, parameter: reqid }) {
+    const order = { reqid, live: false };
+    const run = await unlessHidden(reqid, () =>
+      showRun(api.controller, caller, order, api.answered),
+    );
+    return success<typeof statusAnswer>({ ok: true, ...run });
   },
 });
+
+/** A run that is hidden from the caller is answered like one that does not exist. */
+export async function unlessHidden<Value>(
+  reqid: string,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError)) throw thrown;
+    if (thrown.code === "not-found") {
+      throw new Refused(refusal(404, "not found", `no run ${reqid} that you may see`));
+    }
+    if (thrown.code === "damaged") {
+      throw new Refused(refusal(500, "server error", thrown.message));
+    }
+    throw thrown;
+  }
+}

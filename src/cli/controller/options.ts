@@ -50,6 +50,7 @@ export const controllerOptions = {
     description: "Only runs started since: 2h, 2026-01-15",
   },
   limit: { type: "string", valueHint: "n", description: "List at most so many runs (default 20)" },
+  grace: { type: "string", valueHint: "s", description: "Seconds between TERM and KILL" },
   timeout: { type: "string", valueHint: "s", description: "Wait for at most so many seconds" },
   ip: { type: "string", valueHint: "address", description: "Record this address for the agent" },
   "agent-port": { type: "string", valueHint: "n", description: "Record this port for the agent" },

@@ -24,6 +24,10 @@ export const controllerProgram: Program = {
       summary: "Wait until a run has ended on every host",
       load: async () => (await import("./wait.ts")).wait,
     },
+    cancel: {
+      summary: "End a run on its hosts, with all that it has started",
+      load: async () => (await import("./cancel.ts")).cancel,
+    },
     "list-runs": {
       summary: "List the recorded runs, the newest first",
       load: async () => (await import("./list-runs.ts")).listRuns,

@@ -1,4 +1,4 @@
-/** Asks the auth hook about a run that exists already: whether this caller may know of it. */
+/** Asks the auth hook about a run that exists already: whether this caller may read it, or cancel it. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { saysNo } from "../../core/hook.ts";
 import { isRequestId } from "../../core/request-id.ts";
@@ -7,7 +7,7 @@ import { type Controller, openReplies } from "../control-host.ts";
 
 export interface RunQuestion {
   /** `api` is the word of `status`, from before there were words of their own. */
-  readonly action: "api" | "read";
+  readonly action: "api" | "read" | "cancel";
   readonly reqid: string;
 }
 
@@ -46,6 +46,12 @@ export function noSuchRun(reqid: string): CtrlExecError {
     ? `${reqid}: no such run, or its record is no longer kept`
     : `"${reqid.slice(0, 64)}": a run's id is 16 hex digits`;
   return new CtrlExecError("not-found", `Cannot find run ${problem}`);
+}
+
+export function notInRun(reqid: string, host: string, hosts: readonly string[]): CtrlExecError {
+  return new CtrlExecError("bad-request", `Cannot find ${host} in run ${reqid}: it was not asked`, {
+    hint: `Its hosts: ${hosts.join(", ")}`,
+  });
 }
 
 /** Empty if the record does not say, or cannot be read: a caller whom the hook lets see the run is told so. */

@@ -1,7 +1,7 @@
 /** The result of a run on one host: from an answer, a refusal, or no answer. */
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { type RunState, readLastEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
-import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
+import { busyWith, NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import { runReply } from "../../core/wire/messages/run-reply.ts";
 import { answerOf } from "../fleet/answer.ts";
 import type { HostOutcome } from "../fleet/fan-out.ts";
@@ -28,8 +28,15 @@ export function hostResult(run: Run, outcome: HostOutcome, progress: RunProgress
     const head = { host, script: run.script, exit, stdout, stderr, rtt, reqid: run.reqid };
     return { ...head, ...readLastEnd(answer.data, "never-ran"), ...rest };
   }
+  const other = outcome.reply?.status === 409 ? busyWith(outcome.reply.json) : undefined;
+  if (other !== undefined) return withoutResult(run, host, rtt, runEnd("never-ran", runsAs(other)));
   const state = answer.kind === "none" ? progress.stateOf(target) : stateOfRefusal(answer.status);
   return withoutResult(run, host, rtt, runEnd(state, answer.why));
+}
+
+/** The agent holds the lock as long as the script runs there, whoever waits for it. */
+function runsAs(reqid: string): string {
+  return `locked: it runs there already, as run ${reqid}`;
 }
 
 /** For a host that is not asked, because no allowlist can hold the name: what it would have answered. */

@@ -3,15 +3,16 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunEvent } from "../../core/run-event.ts";
-import type { RunResult } from "../../core/run-result.ts";
-import { type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
+import { askHost, type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
 import { followRun } from "../fleet/follow-run.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
 import type { HostContext } from "../store/host.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
-import { givenUpResult, notPermittedResult } from "./host-result.ts";
+import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
 import { HostRun } from "./host-run.ts";
 import type { RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
@@ -35,6 +36,12 @@ export interface RunParts {
     readonly reqid: string;
     readonly username: string;
     readonly token: string;
+    /** The agent refuses it while the script runs there. */
+    readonly lock: 1;
+    /** Seconds, after which the agent ends it. */
+    readonly timeout?: number;
+    /** The agent answers once the script has started. */
+    readonly detach?: true;
   };
   readonly targets: readonly ResolvedTarget[];
   /** All of the targets, or none if no allowlist can hold the script's name. */
@@ -46,6 +53,9 @@ export interface RunParts {
   /** Hears of the hosts while they are under way. */
   readonly onEvent: RunSink | undefined;
 }
+
+/** The script has started, and nobody waits for it here. */
+const ACCEPTED = 202;
 
 type State =
   /** It is authorised, its locks are held, and its record is being written. */
@@ -138,12 +148,31 @@ export class Run {
     const asking = { ...dialler, account: this.#account, sending: this.#progress };
     const news = new FleetNews(this.#host, asking);
     await inParallel(sentTo, parallelLimit(this.#host.config), async (target) => {
-      const followed = await this.#follow(asking, target);
-      news.hear(followed.outcome);
+      const { outcome, result } = await this.#runOn(asking, target);
+      news.hear(outcome);
       locks.release(target);
-      this.#take(target, followed.result, followed.outcome.rtt);
+      this.#take(target, result, outcome.rtt);
     });
     await news.keep();
+  }
+
+  async #runOn(dialler: FleetDialler, target: ResolvedTarget) {
+    return this.#parts.body.detach
+      ? await this.#letGo(dialler, target)
+      : await this.#follow(dialler, target);
+  }
+
+  /** An agent before 1.1 answers when the script has ended. */
+  async #letGo(dialler: FleetDialler, target: ResolvedTarget) {
+    const { body } = this.#parts;
+    const request = { method: "POST", path: "/run", body, reply: "output" } as const;
+    const outcome = await askHost(dialler, target, request);
+    const rtt = `${outcome.rtt}ms`;
+    const result =
+      outcome.reply?.status === ACCEPTED
+        ? withoutResult(body, target.label, rtt, { state: "running" })
+        : hostResult(body, outcome, this.#progress);
+    return { outcome, result };
   }
 
   async #follow(dialler: FleetDialler, target: ResolvedTarget) {
@@ -188,8 +217,9 @@ export class Run {
     const { body, record } = this.#parts;
     const { error, exit, reqid, script } = resultWithoutToken(result, body.token);
     const asked = { reqid, rtt, script, target: formatHostPort(target.name, target.port) };
-    if (error === undefined) this.#host.log({ event: "run", ...asked, exit });
-    else this.#host.log({ event: "run-fail", ...asked, error });
+    if (error !== undefined) this.#host.log({ event: "run-fail", ...asked, error });
+    // Who lets go of it is told how it ended when he asks.
+    else if (!goesOn(result.state)) this.#host.log({ event: "run", ...asked, exit });
     this.#results.set(target, result);
     record.add(result);
   }

@@ -29,6 +29,10 @@ export interface RunOrder {
    * uses lent rights (T62).
    */
   readonly mustBeRecorded?: boolean;
+  /** Seconds after which the agents end the script; agents before 1.1 do not. */
+  readonly timeout?: number | undefined;
+  /** The run is finished when every host has taken it: their states are `running`. It must be recorded. */
+  readonly detach?: boolean;
   /** Hears of the run while it is under way. Then `read_timeout` bounds the silence of agents, not the script. */
   readonly onEvent?: RunSink | undefined;
 }
@@ -48,7 +52,8 @@ export async function startRun(
   onResult: (result: RunResult) => void,
   needed?: Promise<unknown>,
 ): Promise<Run> {
-  const { script, args, mustBeRecorded = false, onEvent } = order;
+  const { script, args, timeout, detach = false, onEvent } = order;
+  const mustBeRecorded = detach || order.mustBeRecorded === true;
   const { username, token } = caller;
   if (isReservedScript(script)) {
     throw new CtrlExecError("bad-request", `Cannot run ${script}: only a rotation calls it`, {
@@ -57,7 +62,11 @@ export async function startRun(
   }
   const asked = readTargets(order.hosts, order.port, controller.config.max_hosts);
   const reqid = caller.requestId ?? newRequestId();
-  const body = { script, args, reqid, username, token };
+  const body = {
+    ...{ script, args, reqid, username, token, lock: 1 as const },
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(detach ? { detach: true as const } : {}),
+  };
   if (Buffer.byteLength(JSON.stringify(body)) > MAX_REQUEST_BYTES) {
     throw new CtrlExecError(
       "too-large",

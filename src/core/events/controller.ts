@@ -20,6 +20,17 @@ export const CONTROLLER_EVENTS = {
     maybe: ["rtt"],
     when: "a host failed",
   },
+  cancel: {
+    level: "info",
+    fields: ["count", "reqid", "status", "target", "user"],
+    when: "a host was asked to end a run; COUNT processes could not be ended",
+  },
+  "cancel-fail": {
+    action: "cancel",
+    level: "err",
+    fields: ["error", "reqid", "target", "user"],
+    when: "a host could not be asked, or cannot cancel",
+  },
   ping: {
     level: "info",
     fields: ["reqid", "result", "status", "target"],

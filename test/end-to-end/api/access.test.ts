@@ -59,6 +59,8 @@ const ROUTES: [method: string, path: string, body: unknown, action: string, rout
   ["GET", "/openapi.json", undefined, "api", "GET /openapi.json"],
   ["GET", "/openapi-live.json", undefined, "api", "GET /openapi-live.json"],
   ["GET", "/status/0123456789abcdef", undefined, "api", "GET /status/{reqid}"],
+  ["GET", "/runs?limit=5", undefined, "read", "GET /runs"],
+  ["POST", "/runs/0123456789abcdef/cancel", {}, "cancel", "POST /runs/{reqid}/cancel"],
 ];
 
 describe("the auth hook", () => {

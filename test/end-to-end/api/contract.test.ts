@@ -133,6 +133,24 @@ describe("every route answers as the document says", () => {
     expectDocumented("GET", "/status/{reqid}", unknown);
   });
 
+  test("GET /runs and POST /runs/{reqid}/cancel: 200 as documented, 404 for no run", async () => {
+    const reqid = await record();
+    const listed = await api.get("/runs?limit=1&host=web-01");
+    expect(listed.status).toBe(200);
+    expectDocumented("GET", "/runs", listed);
+    expect(JSON.parse(listed.text).runs).toMatchObject([{ reqid, hosts: [{ host: "web-01" }] }]);
+    const cancelled = await api.post(`/runs/${reqid}/cancel`, { grace: 1 });
+    expect(cancelled.status).toBe(200);
+    expectDocumented("POST", "/runs/{reqid}/cancel", cancelled);
+    const result = { host: "web-01", status: "not-running", left: 0 };
+    expect(JSON.parse(cancelled.text).results).toEqual([result]);
+    const wrong = await api.post(`/runs/${reqid}/cancel`, { hosts: ["web-09"] });
+    expect([wrong.status, JSON.parse(wrong.text).hint]).toEqual([400, "Its hosts: web-01"]);
+    const unknown = await api.post("/runs/0123456789abcdef/cancel", {});
+    expect(unknown.status).toBe(404);
+    expectDocumented("POST", "/runs/{reqid}/cancel", unknown);
+  });
+
   test("a damaged record is a 500 that names the run, and nothing else of the inside", async () => {
     const reqid = await record();
     host.folder.write(`control/state/runs/${reqid}.json`, '{"reqid":');

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
 import type { IncomingMessage } from "node:http";
 import { Refused } from "../../../src/api/answer.ts";
-import { parseBody } from "../../../src/api/parse-body.ts";
+import { parseBody, parseQuery } from "../../../src/api/parse-body.ts";
 import { discoveryPost } from "../../../src/api/routes/discovery.ts";
 import { health } from "../../../src/api/routes/health.ts";
 import { ping } from "../../../src/api/routes/ping.ts";
 import { run } from "../../../src/api/routes/run.ts";
+import { runs } from "../../../src/api/routes/runs.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -67,8 +68,19 @@ test("what is not JSON, or not UTF-8, is told as that to who says that it is", (
   expect(refused(() => parsed(""))).toEqual([400, "no body: expected a JSON object"]);
 });
 
+test("a query is what the route's schema makes of it", () => {
+  expect(parseQuery(runs, "/runs?host=web-01&limit=5")).toEqual({ host: "web-01", limit: "5" });
+  expect(parseQuery(runs, "/runs")).toEqual({ limit: "100" });
+  expect(parseQuery(health, "/health")).toEqual({});
+  const query = (text: string) => refused(() => parseQuery(runs, `/runs?${text}`));
+  expect(query("limit=0")).toEqual([400, "limit: expected a number from 1 to 9999"]);
+  expect(query("failed=1")).toEqual([400, "failed: expected true"]);
+  expect(query("host=a&host=b")).toEqual([400, "the query parameter host is given twice"]);
+  expect(query("hosts=a")).toEqual([400, 'unknown query parameter "hosts"; did you mean host?']);
+});
+
 test("nothing in a request is ignored", () => {
-  expect(refused(() => parsed(HOSTS, {}, ping, "/ping?host=a"))).toEqual([
+  expect(refused(() => parseQuery(ping, "/ping?host=a"))).toEqual([
     400,
     'unknown query parameter "host"; hosts goes into the JSON body',
   ]);

@@ -1,0 +1,53 @@
+import { listRuns } from "../../controller/runs/list-runs.ts";
+import { parseSince } from "../../core/since.ts";
+import { badRequest, success } from "../answer.ts";
+import { defineRoute } from "../route.ts";
+import { runsAnswer, runsQuery } from "../schemas.ts";
+
+export const runs = defineRoute({
+  method: "GET",
+  path: "/runs",
+  summary: "The recorded runs, the newest first",
+  description: [
+    "Each parameter narrows the list. The auth hook is asked with the action read, once for each name under",
+    "which the listed runs were submitted; runs that it hides from this caller are left out.",
+  ].join("\n"),
+  query: runsQuery,
+  answers: {
+    200: {
+      description: "The runs, without their outputs.",
+      schema: runsAnswer,
+      example: {
+        ok: true,
+        runs: [
+          {
+            reqid: "a1b2c3d4e5f60718",
+            script: "deploy-app",
+            submitter: "alice",
+            started: "2026-01-15T12:00:00Z",
+            completed: "2026-01-15T12:00:01Z",
+            hosts: [{ host: "web-01", state: "ended", exit: 0 }],
+          },
+        ],
+        unreadable: [],
+      },
+    },
+  },
+  async handle({ api, caller, query }) {
+    const { host, script, user: submitter, failed, since, limit } = runsQuery.parse(query);
+    const { now } = api.controller;
+    const from = since === undefined ? undefined : parseSince(since, now());
+    if (since !== undefined && from === undefined) {
+      throw badRequest("since: expected 90s, 15m, 2h, 7d, 2026-01-15 or 2026-01-15T12:00:00Z");
+    }
+    const listed = await listRuns(api.controller, caller, {
+      limit: Number(limit),
+      host,
+      script,
+      submitter,
+      failed: failed === undefined ? undefined : true,
+      since: from,
+    });
+    return success<typeof runsAnswer>({ ok: true, ...listed });
+  },
+});

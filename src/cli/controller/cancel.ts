@@ -1,0 +1,55 @@
+import { type CancelResult, cancelRun } from "../../controller/runs/cancel.ts";
+import { screenLine } from "../../core/text.ts";
+import { defineVerb } from "../command/command.ts";
+import { numberOption } from "../command/numbers.ts";
+import { writeJson } from "../render/json.ts";
+import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { cliCaller, openController } from "./setting.ts";
+
+const USUAL_GRACE = 10;
+const MAX_GRACE = 3600;
+
+export const cancel = defineVerb({
+  positionals: "<reqid> [<host>...]",
+  arity: [1, 100_001],
+  options: {
+    grace: controllerOptions.grace,
+    json: controllerOptions.json,
+    ...callerOptions,
+    ...commonOptions,
+  },
+  details: [
+    "Ends a run on its hosts, or on those that are named: all that its script has",
+    "started there gets TERM, and KILL after --grace seconds (default 10). The result",
+    "of the run says that it was cancelled, and by whom.",
+    "",
+    "Exit status: 0 when nothing of it runs any more, 1 when a host could not be",
+    "asked or something could not be ended.",
+  ].join("\n"),
+  examples: [
+    "ctrl-exec cancel a1b2c3d4e5f60718",
+    "ctrl-exec cancel a1b2c3d4e5f60718 web-01 --grace 60",
+  ],
+  async run({ options, positionals: [reqid = "", ...hosts], io }) {
+    const grace =
+      options.grace === undefined
+        ? USUAL_GRACE
+        : numberOption("grace", options.grace, 0, MAX_GRACE);
+    const caller = await cliCaller(options, io);
+    const controller = await openController(options);
+    const order = { reqid, hosts, grace };
+    const results = await cancelRun(controller, caller, order, (result) => {
+      if (!options.json) io.out(lineOf(result));
+    });
+    if (options.json) writeJson(io, { ok: 1, results });
+    return results.every(({ status, left }) => status !== "failed" && left === 0) ? 0 : 1;
+  },
+});
+
+function lineOf({ host, status, left, error }: CancelResult): string {
+  if (error !== undefined) return screenLine`${host}: not cancelled: ${error}\n`;
+  if (status === "not-running") return screenLine`${host}: not running\n`;
+  if (left === 0) return screenLine`${host}: ended\n`;
+  const processes = left === 1 ? "1 process" : `${left} processes`;
+  return screenLine`${host}: ${processes} could not be ended\n`;
+}

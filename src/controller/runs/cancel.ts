@@ -1,0 +1,120 @@
+/** Ends what a run has started on its hosts. */
+import { inParallel } from "../../core/in-parallel.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import { cancelReply } from "../../core/wire/messages/cancel-reply.ts";
+import type { Caller } from "../access/authorize.ts";
+import { hostOfRun } from "../access/authorized-targets.ts";
+import { type Controller, openDialler, openReplies } from "../control-host.ts";
+import { answerOf } from "../fleet/answer.ts";
+import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
+import type { OpenHost } from "../store/ports/runs.ts";
+import { authorizeRun, noSuchRun, notInRun } from "./authorize-run.ts";
+
+export interface CancelOrder {
+  readonly reqid: string;
+  /** As in the run's results; empty means all of them. */
+  readonly hosts: readonly string[];
+  /** Seconds between TERM and KILL. */
+  readonly grace: number;
+}
+
+/** What became of it on one host. */
+export interface CancelResult {
+  readonly host: string;
+  /** `ended`: what ran there was ended. `not-running`: nothing of it ran there. `failed`: see the error. */
+  readonly status: "ended" | "not-running" | "failed";
+  /** How many processes could not be ended; 0 if the agent did not say. */
+  readonly left: number;
+  /** There if `failed`: no answer, or an agent that cannot cancel. */
+  readonly error?: string;
+}
+
+/** For an agent to see that all has ended, and to answer. */
+const MARGIN_SECONDS = 30;
+
+const CANNOT = "its agent does not know this run, or is older than 1.1 and cannot cancel";
+
+/**
+ * Asks every agent whose host has no recorded end.
+ *
+ * @param onResult called once per host, as they answer
+ * @returns the results in the order of the run's hosts
+ * @throws CtrlExecError `denied`, `not-found`, `bad-request` for a host that is not in the run
+ */
+export async function cancelRun(
+  controller: Controller,
+  caller: Caller,
+  { reqid, hosts, grace }: CancelOrder,
+  onResult: (result: CancelResult) => void,
+): Promise<readonly CancelResult[]> {
+  await authorizeRun(controller, caller, { action: "cancel", reqid });
+  const { report, open } = await recordedRun(controller, reqid);
+  const wanted = hostsOf(report, hosts);
+  const dialler = patient(openDialler(controller), grace);
+  const results = new Map<string, CancelResult>();
+  await inParallel(wanted, parallelLimit(controller.config), async (host) => {
+    const asked = open.find((each) => each.host === host);
+    const result: CancelResult =
+      asked === undefined
+        ? { host, status: "not-running", left: 0 }
+        : await cancelOn(controller, dialler, asked, { reqid, grace, username: caller.username });
+    results.set(host, result);
+    onResult(result);
+  });
+  return wanted.flatMap((host) => results.get(host) ?? []);
+}
+
+async function recordedRun(controller: Controller, reqid: string) {
+  const account = openReplies(controller);
+  try {
+    const found = await controller.store.runs.readOpen(reqid, account);
+    if (found === undefined) throw noSuchRun(reqid);
+    return found;
+  } finally {
+    account.close();
+  }
+}
+
+/** @throws CtrlExecError `bad-request` */
+function hostsOf({ reqid, hosts }: RunReportSoFar, wanted: readonly string[]): readonly string[] {
+  const other = wanted.find((host) => !hosts.includes(host));
+  if (other !== undefined) throw notInRun(reqid, other, hosts);
+  return wanted.length === 0 ? hosts : hosts.filter((host) => wanted.includes(host));
+}
+
+/** Waits for the grace too, whatever the read_timeout is. */
+function patient(dialler: FleetDialler, grace: number): FleetDialler {
+  const read_timeout = Math.max(dialler.config.read_timeout, grace + MARGIN_SECONDS);
+  return { ...dialler, config: { ...dialler.config, read_timeout } };
+}
+
+interface CancelBody {
+  readonly reqid: string;
+  readonly grace: number;
+  readonly username: string;
+}
+
+async function cancelOn(
+  controller: Controller,
+  dialler: FleetDialler,
+  { host, port }: OpenHost,
+  body: CancelBody,
+): Promise<CancelResult> {
+  const target = await hostOfRun(controller, host, port);
+  const request = { method: "POST", path: "/cancel", body, reply: "words" } as const;
+  const result = resultOf(host, await askHost(dialler, target, { ...request, idempotent: true }));
+  const { reqid, username: user } = body;
+  const asked = { reqid, target: formatHostPort(target.name, target.port), user };
+  const { error, status, left } = result;
+  if (error === undefined) controller.log({ event: "cancel", ...asked, count: left, status });
+  else controller.log({ event: "cancel-fail", ...asked, error });
+  return result;
+}
+
+function resultOf(host: string, outcome: HostOutcome): CancelResult {
+  const answer = answerOf(cancelReply, outcome);
+  if (answer.kind === "given") return { host, ...answer.data };
+  const unknown = answer.kind === "refused" && answer.status === 404;
+  return { host, status: "failed", left: 0, error: unknown ? CANNOT : answer.why };
+}

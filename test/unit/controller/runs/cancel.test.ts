@@ -1,0 +1,84 @@
+/** Ending a run on its hosts, where a stand-in answers for the agent. */
+import { expect, test } from "bun:test";
+import { type CancelOrder, cancelRun } from "../../../../src/controller/runs/cancel.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
+
+const REQID = "0123456789abcdef";
+
+/** A run on web-01, which may still run there, and on db-01, where it has ended. */
+async function stageOf(answer: (call: StreamedCall) => void) {
+  const fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  await agent.stop();
+  const calls: StreamedCall[] = [];
+  const peer = await streamingPeer(agent, (call) => {
+    calls.push(call);
+    answer(call);
+  });
+  const asked = { hosts: ["web-01", "db-01"], ports: [peer.port, null] };
+  const run = { reqid: REQID, script: "deploy", submitter: "tester", token: "" };
+  const record = await fleet.controller.store.runs.begin({ ...run, ...asked }, true);
+  const output = { stdout: "", stderr: "", rtt: "1ms", reqid: REQID } as const;
+  record.add({ host: "db-01", script: "deploy", exit: 0, ...output, state: "ended" });
+  await record.close();
+  const cancel = async (order: Partial<CancelOrder> = {}, controller = fleet.controller) =>
+    await cancelRun(
+      controller,
+      CALLER,
+      { reqid: REQID, hosts: [], grace: 5, ...order },
+      () => undefined,
+    );
+  const dispose = async () => {
+    await peer[Symbol.asyncDispose]();
+    await fleet[Symbol.asyncDispose]();
+  };
+  return { fleet, calls, cancel, [Symbol.asyncDispose]: dispose };
+}
+
+const DONE = { host: "db-01", status: "not-running", left: 0 };
+
+test.each([
+  [{ status: "ended", left: 0 }],
+  [{ status: "ended", left: 2 }],
+  [{ status: "not-running", left: 0 }],
+])("the agent of a host that may still run it is asked: %j", async (told) => {
+  await using stage = await stageOf((call) => call.json(told));
+  expect(await stage.cancel()).toEqual([{ host: "web-01", ...told }, DONE] as never);
+  const body = { reqid: REQID, grace: 5, username: "tester" };
+  expect(stage.calls.map(({ what, body }) => [what, body])).toEqual([["POST /cancel", body]]);
+  expect(stage.fleet.log.of("cancel")).toMatchObject([
+    { level: "info", fields: { COUNT: told.left, STATUS: told.status, USER: "tester" } },
+  ]);
+});
+
+test.each([
+  ["an agent before 1.1", "404 Not Found", { error: "not found" }, "is older than 1.1 and cannot"],
+  ["a refusal", "403 Forbidden", { error: "certificate revoked" }, "certificate revoked"],
+  ["something else", "200 OK", { status: "maybe" }, "answered with status 200"],
+] as const)("%s has not cancelled", async (_, status, body, error) => {
+  await using stage = await stageOf((call) => call.json(body, status));
+  expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([
+    { host: "web-01", status: "failed", left: 0, error: expect.stringContaining(error) },
+  ]);
+  expect(stage.fleet.log.of("cancel")).toMatchObject([{ level: "err" }]);
+});
+
+test("T25 the hook is asked with a word of its own, before anything is said or done", async () => {
+  await using stage = await stageOf((call) => call.json({ status: "ended", left: 0 }));
+  const hook = stage.fleet.folder.script("hook", 'test "$ENVEXEC_ACTION" != cancel');
+  const { controller } = stage.fleet;
+  const guarded = { ...controller, config: { ...controller.config, auth_hook: hook } };
+  await expect(stage.cancel({}, guarded)).rejects.toMatchObject({ code: "denied" });
+  expect(stage.calls).toEqual([]);
+});
+
+test("a host that was not asked is refused, and nobody is asked", async () => {
+  await using stage = await stageOf(() => undefined);
+  const wrong = stage.cancel({ hosts: ["web-01", "web-02"] });
+  await expect(wrong).rejects.toMatchObject({
+    code: "bad-request",
+    hint: "Its hosts: web-01, db-01",
+  });
+  expect(stage.calls).toEqual([]);
+});

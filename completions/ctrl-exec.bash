@@ -3,11 +3,12 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping status wait cancel list-runs list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
-    'ctrl-exec run') options='--port --live --no-live --json --json-stream --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
+    'ctrl-exec ') modes='run ping status wait logs cancel list-runs list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec run') options='--port --live --no-live --json --json-stream --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec status') options='--json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec wait') options='--timeout --json --username --token --token-file --config --log --help' kinds='requests' ;;
+    'ctrl-exec logs') options='--follow --stderr --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec cancel') options='--grace --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--config --log --json --wide --help' kinds='' ;;

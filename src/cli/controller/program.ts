@@ -24,6 +24,10 @@ export const controllerProgram: Program = {
       summary: "Wait until a run has ended on every host",
       load: async () => (await import("./wait.ts")).wait,
     },
+    logs: {
+      summary: "Show what the script of a run has printed",
+      load: async () => (await import("./logs.ts")).logs,
+    },
     cancel: {
       summary: "End a run on its hosts, with all that it has started",
       load: async () => (await import("./cancel.ts")).cancel,

@@ -4,9 +4,11 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { defineVerb } from "../command/command.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
+import { numberOption } from "../command/numbers.ts";
 import { Reader } from "../command/reader.ts";
 import { scriptArguments } from "../command/script-arguments.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { runView, type ViewOptions } from "../render/run-view.ts";
 import type { RunWords } from "./forgotten-mark.ts";
@@ -24,6 +26,12 @@ export const run = defineVerb({
     "no-live": controllerOptions["no-live"],
     json: controllerOptions.json,
     "json-stream": controllerOptions["json-stream"],
+    detach: controllerOptions.detach,
+    async: controllerOptions.async,
+    timeout: {
+      ...controllerOptions.timeout,
+      description: "End the script on its hosts after so many seconds",
+    },
     ...callerOptions,
     ...commonOptions,
   },
@@ -43,6 +51,9 @@ export const run = defineVerb({
     "ended non-zero. Ctrl-C stops the waiting, not the scripts; hosts that have not",
     "answered are then shown as such, here and in the record.",
     "",
+    "--detach prints the run's id alone, and ends when every host has started the",
+    "script: 0, or 1 when one has not. To come back: wait, status, logs, cancel.",
+    "",
     "STATE below a host says that the script never ran there, or that this is",
     "unknown: look there before you run it again. Without STATE, the script has",
     "ended. With --json, every result has a state.",
@@ -53,6 +64,7 @@ export const run = defineVerb({
     "ctrl-exec run db-01 backup-mysql -- --database myapp",
     "ctrl-exec run web-01 web-02 deploy-app --live | tee deploy.log",
     'sudo ctrl-exec run web-01 deploy-app --username "$USER" --token-file ~/.token',
+    "ctrl-exec run db-01 backup-mysql --detach --timeout 3600",
     "ENVEXEC_TOKEN=mytoken ctrl-exec run web-01:7450 deploy-app --json",
   ],
   async run({ options, positionals, scriptArgs, io }) {
@@ -63,7 +75,9 @@ export const run = defineVerb({
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
-    const view = runView(io, controller.config, hosts, options);
+    const timeout = timeoutOption(options.timeout);
+    const detach = options.detach || options.async;
+    const view = detach ? letGoView(io) : runView(io, controller.config, hosts, options);
     const reader = new Reader(io);
     const begun = performance.now();
     const shown = new Set<string>();
@@ -73,7 +87,8 @@ export const run = defineVerb({
     };
     try {
       const onEvent = reader.heldBack(view.hear);
-      const order = { hosts, port, script, args, mustBeRecorded: rightsAreLent(), onEvent };
+      const mustBeRecorded = rightsAreLent();
+      const order = { hosts, port, script, args, mustBeRecorded, timeout, detach, onEvent };
       const started = await startRun(controller, caller, order, show).catch(async (thrown) => {
         throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
       });
@@ -89,11 +104,13 @@ export const run = defineVerb({
       for (const result of results) if (!shown.has(result.host)) show(result);
       view.close(report, performance.now() - begun);
       io.err(mayHaveRun(results));
+      if (timeout !== undefined) io.err(timeoutIgnored(results));
       if (!recorded) {
         io.err(
           `ctrl-exec: Cannot keep all of the record of run ${reqid}: ACTION=run-store-fail in the log says why\nWhat is shown here is all there is.\n`,
         );
       }
+      if (detach && signal === undefined) return results.every(wasTaken) ? 0 : 1;
       if (signal === undefined) {
         const failed = results.some(runFailed);
         const isForAPerson = scriptArgs === undefined && !options.json && !options["json-stream"];
@@ -104,8 +121,9 @@ export const run = defineVerb({
         }
         return failed ? 1 : 0;
       }
-      const look = `; the record: ${command}`;
-      io.err(`Stopped. What has begun on a host runs on${recorded ? look : ""}\n`);
+      const file = configArgument(controller.config.file);
+      const back = `. To come back: ctrl-exec wait ${reqid}${file}\nTo end it: ctrl-exec cancel ${reqid}${file}`;
+      io.err(`Stopped. What has begun on a host runs on${recorded ? back : ""}\n`);
       return signal;
     } finally {
       view.end();
@@ -114,15 +132,22 @@ export const run = defineVerb({
 });
 
 /** Two that exclude each other are told, since obeying one would be ignoring the other. */
-function checkViewOptions(options: ViewOptions): void {
-  const given = (["live", "no-live", "json", "json-stream"] as const).filter(
-    (name) => options[name],
-  );
+function checkViewOptions(
+  options: ViewOptions & { readonly detach: boolean; readonly async: boolean },
+): void {
+  const views = ["live", "no-live", "json", "json-stream", "detach", "async"] as const;
+  const given = views.filter((name) => options[name]);
   if (given.length < 2) return;
   const names = given.map((name) => `--${name}`).join(" and ");
   throw new CtrlExecError("usage", `${names} exclude each other`, {
     hint: "See: ctrl-exec run --help",
   });
+}
+
+const MAX_SECONDS = 2_000_000;
+
+function timeoutOption(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : numberOption("timeout", text, 1, MAX_SECONDS);
 }
 
 /** A word that is not a host may be meant for the script. */

@@ -43,7 +43,8 @@ export const status = defineVerb({
 
 function summary({ script, hosts, results, pending, complete, completed }: RunReportSoFar): string {
   const unknown = results.filter(({ state }) => state === "unknown").length;
-  const count = `${results.length - unknown} of ${hosts.length} hosts done`;
-  const done = `${script}: ${count}${unknown === 0 ? "" : `, ${unknown} unknown`}`;
-  return complete ? `${done} at ${completed}` : `${done}; still out: ${pending.join(", ")}`;
+  const done = hosts.length - pending.length - unknown;
+  const count = `${done} of ${hosts.length} hosts done`;
+  const text = `${script}: ${count}${unknown === 0 ? "" : `, ${unknown} unknown`}`;
+  return complete ? `${text} at ${completed}` : `${text}; still out: ${pending.join(", ")}`;
 }

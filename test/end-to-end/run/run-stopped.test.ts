@@ -51,16 +51,21 @@ test.each([
       /==> web-01 {2}\[FAIL .*req:(\w+)\]\n {4}ERROR: ctrl-exec was stopped before .*\n {4}STATE: (?:running|unknown)/.exec(
         run.out,
       ) ?? [];
-    expect(run.err).toContain("Stopped. What has begun on a host runs on");
-    expect(run.err).toContain(`${reqid} --config ${control.config}\n`);
+    expect(run.err).toContain(
+      `Stopped. What has begun on a host runs on. To come back: ctrl-exec wait ${reqid} --config ${control.config}\nTo end it: ctrl-exec cancel ${reqid} --config ${control.config}\n`,
+    );
     expect(run.err).toMatch(
       /ACTION=run ERROR="ctrl-exec was stopped .*" REQID=\w+ SCRIPT=wait TARGET=web-01/,
     );
     expect(run.out).toMatch(/^==> web-01 {2}\[FAIL {2}exit:-1 {2}req:/m);
+    const told = await control.run("status", [reqid]);
+    expect(told.err).toBe("wait: 1 of 2 hosts done; still out: web-01\n");
     const record = await control.run("status", [reqid, "--json"]);
     expect(JSON.parse(record.out)).toMatchObject({
+      complete: false,
+      pending: ["web-01"],
       results: [
-        { host: "web-01", exit: -1, state: GOES_ON },
+        { host: "web-01", state: "running" },
         { host: "db-01", state: "ended" },
       ],
     });
@@ -121,21 +126,17 @@ test("a host that was not asked yet never ran, and is not asked any more", async
     },
   ]);
   const record = await control.run("status", [results[0].reqid, "--json"]);
-  expect(JSON.parse(record.out).results).toEqual([
-    expect.objectContaining({ host: "web-01", exit: -1 }),
-    results[1],
-  ]);
+  expect(JSON.parse(record.out).results).toMatchObject([{ state: "running" }, results[1]]);
   control.folder.write("web-01/unasked.go", "");
   await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
 });
 
-test("kill -9: the record claims nothing of the hosts that had no result", async () => {
+test("kill -9: how it is on the hosts that had no result is asked of their agents", async () => {
   const { run, mark } = await halfDone("killed");
   const [, reqid = ""] = /ACTION=dispatch .* REQID=(\w+)/.exec(run.err) ?? [];
   await until("the result of db-01 is recorded", async () => {
     const { out } = await control.run("status", [reqid, "--json"]);
-    const { results } = JSON.parse(out) as { results: { host: string; state: string }[] };
-    return results.some(({ host, state }) => host === "db-01" && state === "ended");
+    return JSON.parse(out).pending.join() === "web-01";
   });
   run.child.kill("SIGKILL");
   await run.ended();
@@ -144,8 +145,9 @@ test("kill -9: the record claims nothing of the hosts that had no result", async
   utimesSync(control.folder.join("control", "state", "runs", `${reqid}.json`), past, past);
   const record = await control.run("status", [reqid, "--json"]);
   expect(JSON.parse(record.out)).toMatchObject({
+    complete: false,
     results: [
-      { host: "web-01", state: GOES_ON, exit: -1 },
+      { host: "web-01", state: "running", exit: -1 },
       { host: "db-01", state: "ended", exit: 0 },
     ],
   });

@@ -1,0 +1,93 @@
+import { readLogs } from "../../controller/runs/logs.ts";
+import { OUTPUT_STREAMS, type OutputStream, type RunEvent } from "../../core/run-event.ts";
+import { screenLine } from "../../core/text.ts";
+import { formatBytes } from "../../core/units.ts";
+import { defineVerb } from "../command/command.ts";
+import type { Io } from "../command/io.ts";
+import { Reader } from "../command/reader.ts";
+import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import { liveLines } from "../render/live-lines.ts";
+import { type LiveOutput, wholeOutput } from "../render/live-output.ts";
+import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { cliCaller, openController } from "./setting.ts";
+
+export const logs = defineVerb({
+  positionals: "<reqid> [<host>]",
+  arity: [1, 2],
+  options: {
+    follow: controllerOptions.follow,
+    stderr: controllerOptions.stderr,
+    ...callerOptions,
+    ...commonOptions,
+  },
+  details: [
+    "Shows what the script of a run has printed by now, from the first byte on: its",
+    "stdout on stdout, its stderr on stderr, or with --stderr its stderr alone, on",
+    "stdout. Of several hosts, each line is behind its host's name. --follow goes on",
+    "until every script has ended. Ctrl-C leaves: the run goes on.",
+    "",
+    "What no process of this host waits for is asked of the agent, which keeps it for",
+    "a day. Exit status: 0 when all could be shown, 1 when something is missing.",
+  ].join("\n"),
+  examples: [
+    "ctrl-exec logs a1b2c3d4e5f60718",
+    "ctrl-exec logs a1b2c3d4e5f60718 web-01 --follow",
+    "ctrl-exec logs a1b2c3d4e5f60718 web-01 --stderr > errors.txt",
+  ],
+  async run({ options, positionals: [reqid = "", host], io }) {
+    const caller = await cliCaller(options, io);
+    const controller = await openController(options);
+    const view = new LogView(io, options.stderr ? ["stderr"] : OUTPUT_STREAMS);
+    const reader = new Reader(io);
+    const leave = new AbortController();
+    const onHosts = (hosts: readonly string[]) => view.open(hosts);
+    const order = { reqid, host, follow: options.follow, signal: leave.signal, onHosts };
+    const hear = reader.heldBack((from: string, event: RunEvent) => view.hear(from, event));
+    const reading = readLogs(controller, caller, order, (...event) => hear?.(...event));
+    const signal = await firstSignal(STOP_SIGNALS, Promise.race([reading, reader.gone]));
+    leave.abort();
+    const gaps = await reading;
+    view.close();
+    for (const gap of gaps) {
+      io.err(screenLine`ctrl-exec: Cannot show all of ${gap.host}: ${gap.why}\n`);
+    }
+    return signal ?? (gaps.length === 0 ? 0 : 1);
+  },
+});
+
+/** One host's bytes as they are, or lines behind the hosts' names. */
+class LogView {
+  readonly #io: Io;
+  readonly #streams: readonly OutputStream[];
+  #output: LiveOutput | undefined;
+  #hosts: readonly string[] = [];
+
+  constructor(io: Io, streams: readonly OutputStream[]) {
+    this.#io = io;
+    this.#streams = streams;
+  }
+
+  open(hosts: readonly string[]): void {
+    this.#hosts = hosts;
+    this.#output = hosts.length === 1 ? wholeOutput(this.#io) : liveLines(this.#io, hosts);
+  }
+
+  hear(host: string, event: RunEvent): void {
+    if (event.kind === "output" && this.#streams.includes(event.stream)) {
+      const shownAs = this.#streams.length === 1 ? "stdout" : event.stream;
+      this.#output?.show(host, shownAs, event.bytes);
+    } else if (event.kind === "dropped" && this.#streams.includes(event.stream)) {
+      const size = formatBytes(event.bytes);
+      this.#io.err(screenLine`ctrl-exec: ${host}: ${size} of ${event.stream} dropped\n`);
+    } else if (event.kind === "end") this.#end(host);
+  }
+
+  close(): void {
+    for (const host of this.#hosts) this.#end(host);
+  }
+
+  /** In a file, one host's output is exact: a line that has not ended is not completed. */
+  #end(host: string): void {
+    if (this.#hosts.length > 1 || this.#io.outIsTerminal) this.#output?.end(host);
+  }
+}

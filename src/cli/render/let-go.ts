@@ -1,0 +1,43 @@
+/** What is said of a run that was let go, and of what agents before 1.1 could not do. */
+import type { RunResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
+import { screenLine } from "../../core/text.ts";
+import type { Io } from "../command/io.ts";
+import type { RunView } from "./run-view.ts";
+
+/** The reqid alone on stdout; on stderr the hosts that have not taken the run. */
+export function letGoView(io: Io): RunView {
+  return {
+    show: () => undefined,
+    close({ reqid, results }) {
+      io.out(`${reqid}\n`);
+      for (const result of results) io.err(noteOn(result));
+    },
+    end: () => undefined,
+  };
+}
+
+/** Whether the host has started the script. */
+export function wasTaken({ state, error }: RunResult): boolean {
+  return state === "ended" || (goesOn(state) && error === undefined);
+}
+
+function noteOn(result: RunResult): string {
+  const { host, error = "" } = result;
+  if (!wasTaken(result)) return screenLine`ctrl-exec: ${host} has not taken the run: ${error}\n`;
+  return isOfOlderAgent(result)
+    ? screenLine`ctrl-exec: ${host} cannot let go of a run, because its agent is older than 1.1: it was waited for, and has ended\n`
+    : "";
+}
+
+/** For a run with --timeout: who did not know it. */
+export function timeoutIgnored(results: readonly RunResult[]): string {
+  const older = results.filter(isOfOlderAgent).map(({ host }) => host);
+  if (older.length === 0) return "";
+  return screenLine`ctrl-exec: --timeout did not bound the script on ${older.join(", ")}: agents older than 1.1 do not know it\n`;
+}
+
+/** Since 1.1 an agent says when it has started a script. */
+function isOfOlderAgent({ state, started }: RunResult): boolean {
+  return state === "ended" && started === undefined;
+}

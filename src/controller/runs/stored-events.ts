@@ -1,0 +1,68 @@
+/** Says a recorded result as the events of which it is made. */
+import {
+  OUTPUT_STREAMS,
+  type OutputStream,
+  type RunEnding,
+  type RunEvent,
+} from "../../core/run-event.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import { bytesOf } from "../../core/wire/base64.ts";
+import type { LongText } from "../../core/wire/json-pieces.ts";
+
+/** All of stdout comes before stderr: records do not say which was first. */
+export function* storedEvents(result: RunResult): Generator<RunEvent> {
+  const { reqid, script, started = "" } = result;
+  yield { kind: "begin", reqid, script, started };
+  const written = { stdout: 0, stderr: 0 };
+  for (const stream of OUTPUT_STREAMS) {
+    let offset = 0;
+    for (const bytes of outputOf(result, stream)) {
+      yield { kind: "output", stream, offset, bytes };
+      offset += bytes.length;
+    }
+    const dropped = result[`${stream}_dropped`] ?? 0;
+    if (dropped > 0) yield { kind: "dropped", stream, offset, bytes: dropped };
+    written[stream] = offset + dropped;
+  }
+  const end = endingOf(result, written.stdout, written.stderr);
+  if (end !== undefined) yield { kind: "end", end };
+}
+
+/** The bytes that the script wrote, as far as they are kept; none of the pieces is empty. */
+function* outputOf(result: RunResult, stream: OutputStream): Generator<Buffer> {
+  const base64 = result[`${stream}_b64`];
+  const pieces = base64 === undefined ? utf8(partsOf(result[stream])) : bytesOf(partsOf(base64));
+  for (const piece of pieces) if (piece.length > 0) yield piece;
+}
+
+function* utf8(parts: Iterable<string>): Generator<Buffer> {
+  for (const part of parts) yield Buffer.from(part, "utf8");
+}
+
+function partsOf(text: string | LongText): Iterable<string> {
+  return typeof text === "string" ? [text] : text.parts(false);
+}
+
+/** Undefined if the run's end on this host is not known. */
+function endingOf(
+  result: RunResult,
+  stdoutBytes: number,
+  stderrBytes: number,
+): RunEnding | undefined {
+  const { state, exit, error, signal, timed_out, cancelled, cancelled_by } = result;
+  if (state !== "ended" && state !== "never-ran" && state !== "lost") return undefined;
+  const { started = "", ended = "" } = result;
+  return {
+    state,
+    exit,
+    ...(signal === undefined ? {} : { signal }),
+    ...(timed_out === undefined ? {} : { timed_out }),
+    ...(cancelled === undefined ? {} : { cancelled }),
+    ...(cancelled_by === undefined ? {} : { cancelled_by }),
+    ...(error === undefined ? {} : { error }),
+    started,
+    ended,
+    stdout_bytes: stdoutBytes,
+    stderr_bytes: stderrBytes,
+  };
+}

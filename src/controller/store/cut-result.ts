@@ -6,6 +6,9 @@ import type { LongText } from "../../core/wire/json-pieces.ts";
 /** Characters of an error that are kept if the outputs are not. */
 const MAX_ERROR = 200;
 
+/** Characters of a name on the wire (core/wire/messages/texts.ts). */
+const MAX_NAME = 255;
+
 /**
  * @param longest most bytes of an output that is kept; for a longer one, the result says how much was dropped
  */
@@ -53,6 +56,10 @@ export function longestBareResult(
     exit: -2_147_483_648,
     signal: "SIGVTALRM",
     timed_out: true,
+    cancelled: true,
+    cancelled_by: "x".repeat(MAX_NAME),
+    started: "2026-01-15T12:00:00.000000+00:00",
+    ended: "2026-01-15T12:00:00.000000+00:00",
     stdout_dropped: 2 ** 52,
     stderr_dropped: 2 ** 52,
   };

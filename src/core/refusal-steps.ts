@@ -1,6 +1,7 @@
-/** What to do about an agent's two-word refusals (docs/PROTOCOL.md, section 2). */
+/** What to do about an agent's short refusals (docs/PROTOCOL.md, sections 2 and 9). */
 
 import { configArgument, type OwnSetting, pairingCommand } from "./config/controller-config.ts";
+import { isRequestId } from "./request-id.ts";
 import { NOT_PERMITTED } from "./wire/messages/refusal.ts";
 
 /** For an agent that trusts none of this control host's serials. */
@@ -24,6 +25,20 @@ function nextStep(error: string, own: OwnSetting): string | undefined {
     case NOT_PERMITTED:
       return "list it in that host's scripts.conf and reload the agent there; if it is listed, ctrl-exec-agent self-check there says what is wrong with its file";
     default:
-      return undefined;
+      return lockedStep(error, own);
   }
+}
+
+const LOCKED = "locked: it runs there already, as run ";
+
+/** The agent holds the lock as long as the script runs there, whoever waits for it. */
+export function runsAs(reqid: string): string {
+  return LOCKED + reqid;
+}
+
+function lockedStep(error: string, { file }: OwnSetting): string | undefined {
+  const reqid = error.startsWith(LOCKED) ? error.slice(LOCKED.length) : "";
+  if (!isRequestId(reqid)) return undefined;
+  const more = `${reqid}${configArgument(file)}`;
+  return `ctrl-exec wait ${more} waits for it, ctrl-exec cancel ${more} ends it`;
 }

@@ -1,4 +1,5 @@
 /** The result of a run on one host: from an answer, a refusal, or no answer. */
+import { runsAs } from "../../core/refusal-steps.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { type RunState, readLastEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
 import { busyWith, NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
@@ -32,11 +33,6 @@ export function hostResult(run: Run, outcome: HostOutcome, progress: RunProgress
   if (other !== undefined) return withoutResult(run, host, rtt, runEnd("never-ran", runsAs(other)));
   const state = answer.kind === "none" ? progress.stateOf(target) : stateOfRefusal(answer.status);
   return withoutResult(run, host, rtt, runEnd(state, answer.why));
-}
-
-/** The agent holds the lock as long as the script runs there, whoever waits for it. */
-function runsAs(reqid: string): string {
-  return `locked: it runs there already, as run ${reqid}`;
 }
 
 /** For a host that is not asked, because no allowlist can hold the name: what it would have answered. */

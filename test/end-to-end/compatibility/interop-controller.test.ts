@@ -101,6 +101,7 @@ test("run: what is sent, and what 0.8 answers", async () => {
     script: "greet",
     args: ["a b", "ü"],
     reqid: result.reqid,
+    lock: 1,
     stream: 1,
     username: "alice",
     token: "",

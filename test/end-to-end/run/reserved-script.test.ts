@@ -27,7 +27,8 @@ test("T63 run refuses it by name, in CLI and API, before the hook, the locks and
     expect(typed.out).toBe("");
     expect(typed.err).toBe(
       `ctrl-exec: Cannot run ${name.replace("\t", " ")}: only a rotation calls it\n` +
-        "It decides whom an agent trusts. To replace this host's certificate: ctrl-exec rotate-cert\n",
+        "It decides whom an agent trusts. To replace this host's certificate: ctrl-exec rotate-cert " +
+        `--config ${control.config}\n`,
     );
   }
   for (const name of NAMES) {

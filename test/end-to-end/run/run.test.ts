@@ -328,6 +328,9 @@ test("progress is cut to the terminal's width, so that one line can be wiped aga
   session.type("\u0003");
   expect(await session.ended()).toBe(130);
   expect(session.screen).not.toContain("outsta");
+  // It runs on, and would keep its script locked.
+  const reqid = control.log.of("dispatch").at(-1)?.fields.REQID ?? "";
+  expect((await control.run("cancel", [reqid, "web-01"])).out).toBe("web-01: ended\n");
 });
 
 test("while hosts are outstanding a terminal shows progress; Ctrl-C leaves, the script goes on", async () => {

@@ -20,8 +20,10 @@ const runResult = z.strictObject({
   stdout: z.string(),
   stderr: z.string(),
   state: z.literal("ended"),
+  started: iso,
+  ended: iso,
 });
-const runFailure = runResult.extend({
+const runFailure = runResult.omit({ started: true, ended: true }).extend({
   exit: z.literal(-1),
   state: z.literal("never-ran"),
   error: z.string().min(1),
@@ -122,7 +124,7 @@ test("fields come in the order that 0.8's have, which scripts grep for", async (
   const run = "host script exit stdout stderr rtt reqid state";
   const ping = "host status rtt expiry version reqid";
   const hosts = ["web-01", "no-such-host.invalid"];
-  expect(await keys("run", [...hosts, "greet"])).toEqual([run, `${run} error`]);
+  expect(await keys("run", [...hosts, "greet"])).toEqual([`${run} started ended`, `${run} error`]);
   expect(await keys("ping", hosts)).toEqual([ping, `${ping} error`]);
 });
 

@@ -77,7 +77,9 @@ export const run = defineVerb({
     const { agentPort: port } = controller;
     const timeout = timeoutOption(options.timeout);
     const detach = options.detach || options.async;
-    const view = detach ? letGoView(io) : runView(io, controller.config, hosts, options);
+    const view = detach
+      ? letGoView(io, controller.config)
+      : runView(io, controller.config, hosts, options);
     const reader = new Reader(io);
     const begun = performance.now();
     const shown = new Set<string>();

@@ -1,4 +1,6 @@
 /** What is said of a run that was let go, and of what agents before 1.1 could not do. */
+import type { OwnSetting } from "../../core/config/controller-config.ts";
+import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { screenLine } from "../../core/text.ts";
@@ -6,12 +8,12 @@ import type { Io } from "../command/io.ts";
 import type { RunView } from "./run-view.ts";
 
 /** The reqid alone on stdout; on stderr the hosts that have not taken the run. */
-export function letGoView(io: Io): RunView {
+export function letGoView(io: Io, own: OwnSetting): RunView {
   return {
     show: () => undefined,
     close({ reqid, results }) {
       io.out(`${reqid}\n`);
-      for (const result of results) io.err(noteOn(result));
+      for (const result of results) io.err(noteOn(result, own));
     },
     end: () => undefined,
   };
@@ -22,9 +24,12 @@ export function wasTaken({ state, error }: RunResult): boolean {
   return state === "ended" || (goesOn(state) && error === undefined);
 }
 
-function noteOn(result: RunResult): string {
+function noteOn(result: RunResult, own: OwnSetting): string {
   const { host, error = "" } = result;
-  if (!wasTaken(result)) return screenLine`ctrl-exec: ${host} has not taken the run: ${error}\n`;
+  if (!wasTaken(result)) {
+    const why = withNextStep(error, own);
+    return screenLine`ctrl-exec: ${host} has not taken the run: ${why}\n`;
+  }
   return isOfOlderAgent(result)
     ? screenLine`ctrl-exec: ${host} cannot let go of a run, because its agent is older than 1.1: it was waited for, and has ended\n`
     : "";

@@ -149,13 +149,19 @@ reloads=$(times_reloaded)
 begun() { reloaded; }
 in_flight systemctl reload ctrl-exec-agent
 is 'a reload keeps the process' "$pid" "$(agent_pid)"
-begun() { [ "$(property ctrl-exec-agent ActiveState)" = deactivating ]; }
+begun() { [ "$(property ctrl-exec-agent ActiveState) $(agent_pid)" != "active $pid" ]; }
 in_flight systemctl restart ctrl-exec-agent
 shows 'after a restart it answers at once' ok ctrl-exec ping "$host"
-in_flight systemctl stop ctrl-exec-agent
+rm -f /tmp/go
+ctrl-exec run "$host" slow --detach >"$log/slow" 2>&1 || fail 'the run was not taken'
+waits_for 'a script runs' pgrep -f ctrl-exec-scripts/slow.sh
+check 'stops meanwhile' systemctl stop ctrl-exec-agent
 is 'stopped by SIGTERM is no failure' 'inactive success' \
   "$(property ctrl-exec-agent ActiveState) $(property ctrl-exec-agent Result)"
+check 'the script goes on' pgrep -f ctrl-exec-scripts/slow.sh
+touch /tmp/go
 check 'starts again' systemctl start ctrl-exec-agent
+shows 'and has the answer' 'done' ctrl-exec wait "$(cat "$log/slow")"
 
 # ---- what a script leaves behind outlives a restart
 

@@ -78,15 +78,16 @@ test("T05 a host that is unpaired while its renewal is under way gets no new cer
 
 test("T05 a certificate that is revoked or replaced while its renewal is under way is not renewed", async () => {
   await using fleet = await LocalFleet.create();
-  await fleet.addAgent("web-01");
-  await fleet.addAgent("db-01");
+  const agents = [await fleet.addAgent("web-01"), await fleet.addAgent("db-01")];
   const { config } = fleet.controller;
   const records = [fleet.record("web-01"), fleet.record("db-01")];
+  const lock = await lockRegistry(config);
   const renewal = renewAgents(fleet.controller, records);
+  await until("both are asked", () => agents.every(({ log }) => log.of("renew").length > 0));
   addRevoked(config, [fleet.record("web-01").serial], "by hand");
-  await changeAgents(config, (record) =>
-    record.hostname === "db-01" ? { ...record, serial: "0a" } : undefined,
-  );
+  const other = { ...fleet.record("db-01"), serial: "0a" };
+  writeFileSync(join(paths(config).agents, "db-01.json"), JSON.stringify(other));
+  lock.release();
   const { renewed, notRenewed } = await renewal;
   expect(renewed).toEqual([]);
   expect(notRenewed.map(({ error }) => error).sort()).toEqual([
@@ -97,9 +98,12 @@ test("T05 a certificate that is revoked or replaced while its renewal is under w
 
 test("T05 a host whose record is damaged while its renewal is under way gets no new certificate", async () => {
   await using fleet = await LocalFleet.create();
-  await fleet.addAgent("web-01");
+  const agent = await fleet.addAgent("web-01");
+  const lock = await lockRegistry(fleet.controller.config);
   const renewal = renewAgents(fleet.controller, [fleet.record("web-01")]);
+  await until("the agent is asked", () => agent.log.of("renew").length > 0);
   writeFileSync(join(paths(fleet.controller.config).agents, "web-01.json"), "{");
+  lock.release();
   expect((await renewal).notRenewed).toEqual([
     { host: "web-01", error: "Cannot renew web-01: its record was damaged meanwhile" },
   ]);

@@ -124,7 +124,10 @@ describe("an error in a file ends with 78 and says where:", () => {
     );
     const early = await controller(file, "setup-ctrl-exec");
     expect(early.status).toBe(78);
-    const port = folder.write("fresh/port.conf", "pairing_port = 17444\n");
+    const port = folder.write(
+      "fresh/port.conf",
+      `state_dir = ${folder.join("fresh", "state")}\npairing_port = 17444\n`,
+    );
     await controller(port, "setup-ca");
     const { err } = await controller(port, "setup-ctrl-exec");
     expect(err).toContain(

@@ -6,6 +6,12 @@
 export const OUTPUT_STREAMS = ["stdout", "stderr"] as const;
 export type OutputStream = (typeof OUTPUT_STREAMS)[number];
 
+/** The offset of the next byte of each stream. */
+export type StreamOffsets = Readonly<Record<OutputStream, number>>;
+
+/** From the first byte of each. */
+export const NO_OFFSETS: StreamOffsets = { stdout: 0, stderr: 0 };
+
 export type RunEvent =
   /** Comes first. `started` is ISO 8601. */
   | {

@@ -1,6 +1,7 @@
 import { readJsonAs } from "../../core/json.ts";
+import type { StreamOffsets } from "../../core/run-event.ts";
 import { followRequest } from "../../core/wire/messages/follow-request.ts";
-import type { Job, Offsets } from "../jobs/job.ts";
+import type { Job } from "../jobs/job.ts";
 import { type Endpoint, refusal, type StreamReply } from "./endpoint.ts";
 
 /** `POST /follow`: a run that was started before, from these bytes on. */
@@ -12,9 +13,7 @@ export const follow: Endpoint = async ({ jobs }, { body }) => {
   return job === undefined ? refusal(404, "no such run") : streamReply(job, from, job.hold());
 };
 
-export const NO_OFFSETS: Offsets = { stdout: 0, stderr: 0 };
-
 /** @param letGo of the job, once this is sent */
-export function streamReply(job: Job, from: Offsets, letGo: () => void): StreamReply {
+export function streamReply(job: Job, from: StreamOffsets, letGo: () => void): StreamReply {
   return { status: 200, events: (signal) => job.follow(from, signal), letGo };
 }

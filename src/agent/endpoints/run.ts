@@ -1,6 +1,7 @@
 import { isArrayOfText } from "../../core/json.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
+import { NO_OFFSETS } from "../../core/run-event.ts";
 import type { RunState } from "../../core/run-state.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import { type RunRequest, runRequest } from "../../core/wire/messages/run-request.ts";
@@ -14,7 +15,7 @@ import { offerProblem } from "../trust/announced-certificate.ts";
 import { agentTakesSerial, takeSerial } from "../trust/announced-serial.ts";
 import { authorize } from "./authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "./endpoint.ts";
-import { NO_OFFSETS, streamReply } from "./follow.ts";
+import { streamReply } from "./follow.ts";
 import { jobReply, refuseRun } from "./run-reply.ts";
 import { runUnkept } from "./run-unkept.ts";
 

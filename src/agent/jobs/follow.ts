@@ -4,9 +4,9 @@ import {
   type OutputStream,
   type RunEnding,
   type RunEvent,
+  type StreamOffsets,
 } from "../../core/run-event.ts";
 import { MAX_FRAME_PAYLOAD } from "../../core/wire/frames.ts";
-import type { Offsets } from "./job.ts";
 
 /** A job as its reader sees it. */
 export interface Readable {
@@ -29,7 +29,7 @@ export interface Readable {
  */
 export async function* follow(
   job: Readable,
-  from: Offsets,
+  from: StreamOffsets,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent> {
   let goOn: () => void = () => undefined;
@@ -69,7 +69,7 @@ export async function* follow(
 }
 
 /** All that comes after the first dropped byte of a stream is dropped. */
-function* whatWasDropped(ending: RunEnding, offsets: Offsets): Generator<RunEvent> {
+function* whatWasDropped(ending: RunEnding, offsets: StreamOffsets): Generator<RunEvent> {
   for (const stream of OUTPUT_STREAMS) {
     const offset = offsets[stream];
     const bytes = ending[`${stream}_bytes`] - offset;

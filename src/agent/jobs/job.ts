@@ -2,7 +2,7 @@
  * A run as a job of the agent: what others may ask of it. It has a folder that outlives the agent's process; an
  * agent that starts again takes over the jobs of the one before.
  */
-import type { OutputStream, RunEnding, RunEvent } from "../../core/run-event.ts";
+import type { OutputStream, RunEnding, RunEvent, StreamOffsets } from "../../core/run-event.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";
 import type { OutputSource } from "../scripts/output-text.ts";
 import type { ScriptJudgement } from "../scripts/script-file.ts";
@@ -36,9 +36,6 @@ export interface JobFacts {
   readonly ended: string | undefined;
 }
 
-/** The offset of the next byte that is wanted of each stream. */
-export type Offsets = Readonly<Record<OutputStream, number>>;
-
 /** What is kept of a stream. Reading it throws if the folder is gone. */
 export interface KeptOutput extends OutputSource {
   /** So many more bytes were printed. */
@@ -55,7 +52,7 @@ export interface Job {
    *
    * @throws if its folder is gone
    */
-  follow(from: Offsets, signal: AbortSignal): AsyncIterable<RunEvent>;
+  follow(from: StreamOffsets, signal: AbortSignal): AsyncIterable<RunEvent>;
   /** Once it has ended. */
   output(stream: OutputStream): KeptOutput;
   /** Its folder stays until the function that this returns is called; once is enough. */

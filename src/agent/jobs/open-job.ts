@@ -1,9 +1,9 @@
 /** A job whose folder is at hand: one that runs, or one that has ended and is asked for. */
-import type { OutputStream, RunEnding, RunEvent } from "../../core/run-event.ts";
+import type { OutputStream, RunEnding, RunEvent, StreamOffsets } from "../../core/run-event.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 import type { KeptBytes } from "../shim/messages.ts";
 import { follow, type Readable } from "./follow.ts";
-import type { Job, JobFacts, KeptOutput, Offsets } from "./job.ts";
+import type { Job, JobFacts, KeptOutput } from "./job.ts";
 import type { JobFolder, JobRequest, JobStart } from "./job-folder.ts";
 
 /** Read in pieces of this many bytes. */
@@ -124,7 +124,7 @@ export class OpenJob implements Job, Readable {
     return this.folder.readOutput(stream, offset, into);
   }
 
-  async *follow(from: Offsets, signal: AbortSignal): AsyncGenerator<RunEvent> {
+  async *follow(from: StreamOffsets, signal: AbortSignal): AsyncGenerator<RunEvent> {
     const letGo = this.hold();
     this.#readers += 1;
     try {

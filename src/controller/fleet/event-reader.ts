@@ -1,7 +1,12 @@
 /** Reads the stream of one run, over as many connections as it takes: each goes on where the one before broke. */
 import { CtrlExecError } from "../../core/errors.ts";
-import type { RunEnding, RunEvent } from "../../core/run-event.ts";
-import { FrameReader, type StreamOffsets } from "../../core/wire/frame-reader.ts";
+import {
+  NO_OFFSETS,
+  type RunEnding,
+  type RunEvent,
+  type StreamOffsets,
+} from "../../core/run-event.ts";
+import { FrameReader } from "../../core/wire/frame-reader.ts";
 import { Deadline } from "../../system/deadline.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
 import type { HttpStream } from "../../system/net/http-stream.ts";
@@ -23,7 +28,7 @@ export interface Following {
 export class EventReader {
   readonly #following: Following;
   readonly #silenceMs: number;
-  #offsets: StreamOffsets | undefined;
+  #offsets: StreamOffsets;
   #begun = false;
   #end: RunEnding | undefined;
   #broken = false;
@@ -33,12 +38,12 @@ export class EventReader {
   constructor(following: Following, silenceMs: number) {
     this.#following = following;
     this.#silenceMs = silenceMs;
-    this.#offsets = following.from;
+    this.#offsets = following.from ?? NO_OFFSETS;
   }
 
   /** Where another stream can go on. */
   get offsets(): StreamOffsets {
-    return this.#offsets ?? { stdout: 0, stderr: 0 };
+    return this.#offsets;
   }
 
   /** Whether an agent has said that the run has begun. */

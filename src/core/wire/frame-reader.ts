@@ -2,13 +2,10 @@
 import type * as z from "zod/mini";
 import { CtrlExecError } from "../errors.ts";
 import { readJsonAs } from "../json.ts";
-import type { OutputStream, RunEvent } from "../run-event.ts";
+import { NO_OFFSETS, type OutputStream, type RunEvent, type StreamOffsets } from "../run-event.ts";
 import { BytePieces } from "./byte-pieces.ts";
 import { FRAME_HEAD_BYTES, type FrameType, isFrameType, MAX_FRAME_PAYLOAD } from "./frames.ts";
 import { beginFrame, droppedFrame, endFrame } from "./messages/run-frames.ts";
-
-/** The offset of the next byte of each stream. */
-export type StreamOffsets = Readonly<Record<OutputStream, number>>;
 
 interface Head {
   readonly type: FrameType;
@@ -18,8 +15,6 @@ interface Head {
 
 /** Where a whole frame of output can still be counted. */
 const MAX_OFFSET = Number.MAX_SAFE_INTEGER - MAX_FRAME_PAYLOAD;
-
-const NO_OFFSETS: StreamOffsets = { stdout: 0, stderr: 0 };
 
 export class FrameReader {
   readonly #next: Record<OutputStream, number>;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { RunEnding, RunEvent } from "../../../../src/core/run-event.ts";
-import { FrameReader, type StreamOffsets } from "../../../../src/core/wire/frame-reader.ts";
+import type { RunEnding, RunEvent, StreamOffsets } from "../../../../src/core/run-event.ts";
+import { FrameReader } from "../../../../src/core/wire/frame-reader.ts";
 import { framePieces } from "../../../../src/core/wire/frames.ts";
 
 const BEGIN = {

@@ -205,6 +205,21 @@ describe("a connection that breaks", () => {
     expect(heard).toEqual(["begin", "end"]);
   });
 
+  test("and each new one too: the agent is asked less and less often", async () => {
+    answers = [
+      hangUpAfter(streamOf(BEGIN)),
+      hangUp,
+      hangUp,
+      hangUp,
+      write(streamOf(BEGIN, { kind: "end", end: endAfter(0) })),
+    ];
+    const { following } = hearing();
+    const started = performance.now();
+    expect(await followRun(dialler, target(), BODY, following)).toMatchObject({ kind: "ended" });
+    // 200, 400, 800 and 1,600 ms; timers are never early.
+    expect(performance.now() - started).toBeGreaterThan(2900);
+  });
+
   test("and the agent has lost the run: it says so, and is not asked for ever", async () => {
     answers = [
       hangUpAfter(streamOf(BEGIN)),

@@ -102,6 +102,11 @@ describe("files of other versions still work:", () => {
     expect(caught).toEqual([]);
   });
 
+  test("a short key that is too far from every other is no slip", () => {
+    expect(slipOf("aut_hk", ["auth_hook", "port"])).toBeUndefined();
+    expect(slipOf("auth_hk", ["auth_hook", "port"])).toBe("auth_hook");
+  });
+
   test("a key of one file in the other is told, and is no slip", () => {
     for (const key of agentKeys.filter((name) => !controllerKeys.includes(name))) {
       expect(`${key}: ${slipOf(key, controllerKeys)}`).toBe(`${key}: undefined`);

@@ -11,13 +11,12 @@ const CLOCK_TICK_MS = 50;
  * again with the same timestamps gets a new version at every look.
  */
 export function fileVersion(path: string): string {
-  let stats: BigIntStats | undefined;
+  let stats: BigIntStats;
   try {
-    stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    stats = statSync(path, { bigint: true });
   } catch (thrown) {
     return systemCode(thrown);
   }
-  if (stats === undefined) return "-";
   // Nobody can set the change time back, and a rename updates it.
   const young = Math.abs(Date.now() - Number(stats.ctimeMs)) < CLOCK_TICK_MS;
   const { dev, ino, mtimeNs, ctimeNs, size } = stats;

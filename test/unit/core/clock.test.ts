@@ -52,4 +52,5 @@ test("an offset in words", () => {
   expect(describeOffset(-60)).toBe("1 minute behind");
   expect(describeOffset(-(280 * 86_400 + 2 * HOUR + 60))).toBe("280 days 2 hours behind");
   expect(describeOffset(90)).toBe("1 minute 30 seconds ahead");
+  expect(describeOffset(0.6)).toBe("1 second ahead");
 });

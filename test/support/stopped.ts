@@ -1,9 +1,6 @@
 /** A process that stands still for a while, as in a virtual machine that is suspended. */
-import { readFileSync } from "node:fs";
 import { until } from "./folder.ts";
-
-/** proc_pid_stat(5): the state follows the name, which may hold anything. */
-const stateOf = (pid: number) => /\) (.)/.exec(readFileSync(`/proc/${pid}/stat`, "latin1"))?.[1];
+import { stateOf } from "./processes.ts";
 
 /** Stops the process, does the work meanwhile, and lets it go on `ms` later. */
 export async function whileStopped(

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { newRequestId } from "../../../src/core/request-id.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
+import { childrenOf, isAlive, procText } from "../../support/processes.ts";
 import {
   ask,
   controllerIdentity,
@@ -93,27 +94,15 @@ let newId = newRequestId;
 /** The children of the agent and the zombies of its shim, which lives on and takes in what scripts leave running. */
 function children(): number[] {
   const { pid } = agent.serving.child;
-  const of = (parent: number) =>
-    readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8")
-      .split(" ")
-      .filter(Boolean)
-      .map(Number);
-  return of(pid).flatMap((child) =>
-    isShim(child) ? of(child).filter((left) => !alive(left)) : child,
+  return childrenOf(pid).flatMap((child) =>
+    isShim(child) ? childrenOf(child).filter((left) => !isAlive(left)) : child,
   );
 }
 
 function isShim(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/comm`, "utf8") === "ctrl-exec-shim\n";
+  return procText(pid, "comm") === "ctrl-exec-shim\n";
 }
 
-const alive = (pid: number) => {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
-  } catch {
-    return false;
-  }
-};
 const readPid = (file: string) => Number(readFileSync(file, "utf8"));
 const fresh = (() => {
   let count = 0;
@@ -282,7 +271,7 @@ describe.each([
     const leaf = fresh();
     expect(await run("timed_tree", [leaf])).toMatchObject({ timed_out: true });
     // It was sent a signal that nobody outlives; going takes it a moment.
-    await until("what it started is gone", () => !alive(readPid(leaf)));
+    await until("what it started is gone", () => !isAlive(readPid(leaf)));
 
     expect(await run("never")).toMatchObject({ exit: 0 });
     await until("its descriptors are back", () => descriptors() <= before);

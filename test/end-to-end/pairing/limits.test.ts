@@ -1,11 +1,11 @@
 /** pairing-mode when the host runs out of something. */
 import { expect, test } from "bun:test";
-import { readdirSync, readlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { Running, runCommand } from "../../support/binary.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
 import { PairingStranger, pairingRequest } from "../../support/pairing-stranger.ts";
+import { openFiles } from "../../support/processes.ts";
 
 test("T65 pairing-mode needs no inotify instance: other programs may have used them up", async () => {
   await using control = await ControlHost.create();
@@ -91,9 +91,3 @@ test("T21 a request that waits may be followed by a blank line, and not by bytes
   await control.mustRun("approve", [await control.requestFor("web-01")]);
   expect((await honest.decided()).status).toBe("approved");
 });
-
-/** What the descriptors of a process lead to. */
-function openFiles(pid: number): string[] {
-  const folder = `/proc/${pid}/fd`;
-  return readdirSync(folder).map((number) => readlinkSync(`${folder}/${number}`));
-}

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { newRequestId } from "../../../src/core/request-id.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
+import { isAlive } from "../../support/processes.ts";
 import {
   ask,
   controllerIdentity,
@@ -63,14 +64,6 @@ async function detached(script: string, args: readonly string[]): Promise<string
 
 const pidsIn = (file: string) =>
   existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean).map(Number) : [];
-
-function runs(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
-  } catch {
-    return false;
-  }
-}
 
 async function doneOf(reqid: string): Promise<Record<string, unknown>> {
   let last: Record<string, unknown> = {};
@@ -158,7 +151,7 @@ test("all that a script has started is ended: what left its session, and what he
   const answer = sent("/run", { script: "tree", args: [file], reqid });
   await until("all of it runs", () => pidsIn(file).length === 4);
   expect(await cancel(reqid, { grace: 1 })).toEqual({ status: "ended", left: 0 });
-  expect(pidsIn(file).filter(runs)).toEqual([]);
+  expect(pidsIn(file).filter(isAlive)).toEqual([]);
   expect(jsonOf(await answer)).toMatchObject({
     exit: 5,
     cancelled: true,
@@ -177,13 +170,13 @@ test("a run that an earlier agent has started is ended too, and so is one that w
   const second = await detached("tree", [other]);
   await until("all of it runs", () => pidsIn(file).length + pidsIn(other).length === 8);
   void sent("/cancel", { reqid: second, grace: 1, username: "bob" }).catch(() => undefined);
-  await until("it has begun to end", () => pidsIn(other).filter(runs).length === 1);
+  await until("it has begun to end", () => pidsIn(other).filter(isAlive).length === 1);
   await agent.stop("SIGKILL");
   await agent.serve();
-  await until("the rest has ended", () => pidsIn(other).filter(runs).length === 0);
+  await until("the rest has ended", () => pidsIn(other).filter(isAlive).length === 0);
   expect(await doneOf(second)).toMatchObject({ exit: 5, cancelled: true, cancelled_by: "bob" });
   expect(await cancel(reqid, { grace: 1 })).toEqual({ status: "ended", left: 0 });
-  expect(pidsIn(file).filter(runs)).toEqual([]);
+  expect(pidsIn(file).filter(isAlive)).toEqual([]);
   expect(await result(reqid)).toMatchObject({ status: "done", exit: 5, cancelled: true });
 });
 
@@ -192,8 +185,8 @@ test("a second one may shorten the grace of the first", async () => {
   const reqid = await detached("tree", [file]);
   await until("all of it runs", () => pidsIn(file).length === 4);
   const first = cancel(reqid, { grace: 600 });
-  await until("it has begun to end", () => pidsIn(file).filter(runs).length === 1);
+  await until("it has begun to end", () => pidsIn(file).filter(isAlive).length === 1);
   expect(await cancel(reqid, { grace: 0 })).toMatchObject({ left: 0 });
   expect(await first).toEqual({ status: "ended", left: 0 });
-  expect(pidsIn(file).filter(runs)).toEqual([]);
+  expect(pidsIn(file).filter(isAlive)).toEqual([]);
 });

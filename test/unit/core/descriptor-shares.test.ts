@@ -27,6 +27,7 @@ test.each([
   [20_000, 10, { connections: 42, queue: 10, work: 19_934 }],
   [1024, 10_000, { connections: 500, queue: 468, work: 500 }],
   [64, 10, { connections: 20, queue: 10, work: 20 }],
+  [64, 100, { connections: 20, queue: 10, work: 20 }],
   [16, 10, { connections: 1, queue: 1, work: 1 }],
 ])("T65 pairing-mode, %d descriptors and pairing_max_queue %d", (descriptors, max, expected) => {
   expect(pairingShares(descriptors, max)).toEqual(expected);

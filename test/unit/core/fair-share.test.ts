@@ -1,6 +1,6 @@
 /** Fair shares by network and address (T19, T21). */
 import { expect, test } from "bun:test";
-import { FairShares, type Holder, originOf } from "../../../src/core/fair-share.ts";
+import { FairShares, type Holder, originOf, whoHoldsMost } from "../../../src/core/fair-share.ts";
 
 const held = (address: string, mayGo = true) => {
   return { address, origin: originOf(address), mayGo: () => mayGo };
@@ -114,4 +114,17 @@ test("T19 a full port asks nobody but the one that goes, however many there are"
   asked = 0;
   expect(shares.whoGivesWay(originOf("192.0.2.1"))).toBeDefined();
   expect(asked).toBe(1);
+});
+
+test("T21 of the network that holds most, the caller that holds most gives way, with the oldest that it holds", () => {
+  const holding = (address: string, weight: number) => ({ origin: originOf(address), weight });
+  const oldest = holding("198.51.100.2", 1);
+  const holders = [
+    holding("192.0.2.1", 5),
+    holding("198.51.100.1", 3),
+    oldest,
+    holding("198.51.100.2", 3),
+  ];
+  expect(whoHoldsMost(holders)).toBe(oldest);
+  expect(whoHoldsMost([])).toBeUndefined();
 });

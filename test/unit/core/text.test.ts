@@ -99,6 +99,39 @@ describe("the nearest match", () => {
     },
   );
 
+  test.each([
+    ["two letters", "li", ["list-agents"], undefined],
+    ["two changes in a short word", "pxyg", ["ping"], "ping"],
+    ["three changes in a word of eight", "abcdexyz", ["abcdefgh"], undefined],
+    ["three changes in a word of nine", "abcdefxyz", ["abcdefghi"], "abcdefghi"],
+    ["four changes in a word of nine", "abcdewxyz", ["abcdefghi"], undefined],
+  ])("%s", (_, typed, candidates, meant) => {
+    expect(nearestMatch(typed, candidates)).toBe(meant);
+  });
+
+  /** By the definition of the optimal string alignment distance. */
+  function distance(a: string, b: string): number {
+    if (a === "" || b === "") return a.length + b.length;
+    const [head, tail] = [a.slice(0, -1), b.slice(0, -1)];
+    const last = distance(head, tail) + (a.at(-1) === b.at(-1) ? 0 : 1);
+    const swapped = a.length > 1 && b.length > 1 && a.at(-1) === b.at(-2) && a.at(-2) === b.at(-1);
+    const swap = swapped ? distance(a.slice(0, -2), b.slice(0, -2)) + 1 : last;
+    return Math.min(last, swap, distance(head, b) + 1, distance(a, tail) + 1);
+  }
+
+  test("counts what was changed, left out, added or swapped with its neighbour, and no more", () => {
+    const word = (code: number) => `y${code.toString(3).padStart(5, "0")}`;
+    for (let code = 0; code < 3 ** 5; code += 4) {
+      for (let other = 1; other < 3 ** 5; other += 7) {
+        const [typed, candidate] = [word(code), word(other).slice(0, 3 + (other % 4))];
+        if (candidate.startsWith(typed)) continue;
+        const changes = distance(typed, candidate);
+        expect(nearestMatch(typed, [candidate], changes)).toBe(candidate);
+        expect(nearestMatch(typed, [candidate], changes - 1)).toBeUndefined();
+      }
+    }
+  });
+
   test("one letter never means another", () => {
     expect(nearestMatch("v", ["ip", "log", "json"])).toBeUndefined();
   });

@@ -72,6 +72,10 @@ describe(".conf", () => {
     expect([...keys.keys()]).toEqual(["__proto__", "constructor"]);
   });
 
+  test("a key may be one letter, with nothing around the equals sign", async () => {
+    expect((await readSettings("f.conf", "a=1\n")).keys.get("a")?.value).toBe("1");
+  });
+
   test("the same key in two sections is two keys", async () => {
     const { keys, sections } = await readSettings("f.conf", "a = 1\n[tags]\na = 2\n");
     expect(keys.get("a")?.value).toBe("1");

@@ -188,3 +188,8 @@ describe("T61 T69 any other stream is refused", () => {
     expect(events).toEqual([BEGIN, output("stdout", 0, "ab")]);
   });
 });
+
+test("a frame that no reader would take is not written", () => {
+  const error = "x".repeat(2 ** 20);
+  expect(() => framePieces({ kind: "end", end: { ...END, error } })).toThrow(RangeError);
+});

@@ -18,7 +18,7 @@ export interface HostOutcome {
   readonly reply: AgentReply | undefined;
   /** Set when there is no reply. */
   readonly error: string | undefined;
-  /** A reply came, and was too large: it would come again. */
+  /** A reply came that is too large, or none that an agent gives: it would come again. */
   readonly dropped: boolean;
   /**
    * The address that was called; undefined if none was known. Only if there is a reply is it known to be the
@@ -116,9 +116,12 @@ export async function askHost(
       refusedSerial: refused !== undefined && isRefusal(refused, SERIAL_REFUSALS),
     });
   } catch (thrown) {
-    const dropped = thrown instanceof CtrlExecError && thrown.code === "too-large";
-    return outcome(undefined, { error: inOneLine(thrown), dropped });
+    return outcome(undefined, { error: inOneLine(thrown), dropped: isUseless(thrown) });
   }
+}
+
+function isUseless(thrown: unknown): boolean {
+  return thrown instanceof CtrlExecError && ["too-large", "protocol"].includes(thrown.code);
 }
 
 function offsetOf(reply: AgentReply | undefined, now: Date): number | undefined {

@@ -141,6 +141,21 @@ test.each([
   },
 );
 
+test.each([
+  ["JSON", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "that is not JSON"],
+  ["HTTP", "SSH-2.0-OpenSSH_9.6\r\n", "that is not HTTP"],
+])(
+  "T69 an answer that is no %s is given up at once, and nobody is asked again",
+  async (_, answer, problem) => {
+    answers = [write(answer)];
+    const { following } = hearing();
+    const followed = await followRun(dialler, target(), BODY, following);
+    expect(followed).toMatchObject({ kind: "answered", outcome: { reply: undefined } });
+    expect(followed.outcome.error).toContain(problem);
+    expect(asked).toHaveLength(1);
+  },
+);
+
 describe("a connection that breaks", () => {
   test("is made again, and the run goes on at the byte that it had come to", async () => {
     answers = [

@@ -8,9 +8,10 @@
  * counts as failed, because nothing may be left out in silence. Exit status 1 when anything failed
  * or nothing ran.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { PlaceOfFolders } from "./support/place-of-folders.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** One more than there are processors: many a test waits for a deadline. */
@@ -151,30 +152,26 @@ async function tests(belongs: (file: string) => boolean): Promise<Counts> {
   const gone = Object.keys(LONG).filter((file) => !all.includes(file));
   if (gone.length > 0) return notRun(`test/run.ts names what is not there: ${gone.join(", ")}`);
 
-  const folder = mkdtempSync(join(tmpdir(), "ctrl-exec-junit-"));
-  try {
-    const report = join(folder, "junit.xml");
-    const timings = join(folder, "timings.json");
-    const milliseconds = files.map((file) => [file, 1000 * (LONG[file] ?? 1)] as const);
-    writeFileSync(timings, JSON.stringify({ version: 1, files: Object.fromEntries(milliseconds) }));
-    const status = await show(
-      bun(
-        "test",
-        // Each file in a process and global of its own, and what it started dies with it.
-        `--parallel=${WORKERS}`,
-        `--timeout=${TEST_TIMEOUT_MS}`,
-        `--timings=${timings}`,
-        "--reporter=junit",
-        `--reporter-outfile=${report}`,
-        ...files.map((file) => `./${file}`),
-      ),
-      // Refuses test.only, which would drop the other tests unseen, and unwritten snapshots.
-      { CI: "true" },
-    );
-    return readCounts(report, status);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using place = new PlaceOfFolders();
+  const report = join(place.path, "junit.xml");
+  const timings = join(place.path, "timings.json");
+  const milliseconds = files.map((file) => [file, 1000 * (LONG[file] ?? 1)] as const);
+  writeFileSync(timings, JSON.stringify({ version: 1, files: Object.fromEntries(milliseconds) }));
+  const status = await show(
+    bun(
+      "test",
+      // Each file in a process and global of its own, and what it started dies with it.
+      `--parallel=${WORKERS}`,
+      `--timeout=${TEST_TIMEOUT_MS}`,
+      `--timings=${timings}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      ...files.map((file) => `./${file}`),
+    ),
+    // Refuses test.only, which would drop the other tests unseen, and unwritten snapshots.
+    { CI: "true", TMPDIR: place.path },
+  );
+  return readCounts(report, status);
 }
 
 /** Counts of a JUnit report, held against the exit status so that a crash is never a pass. */

@@ -19,7 +19,7 @@ const SET_UP = [
   'root=$1; own=$2; shift 2; mount -t tmpfs none "$root"',
   'show() { mkdir -p "$root$1"; mount --rbind "$1" "$root$1"; }',
   `for folder in ${SHOWN.join(" ")} "$own"; do [ ! -e "$folder" ] || show "$folder"; done`,
-  'mkdir "$root/proc" "$root/dev"; mount -t proc none "$root/proc"',
+  'mkdir -p "$root/proc" "$root/dev"; mount -t proc none "$root/proc"',
   `for device in ${DEVICES.join(" ")}; do touch "$root$device"; mount --bind "$device" "$root$device"; done`,
   'exec chroot "$root" "$@"',
 ].join("\n");

@@ -1,6 +1,6 @@
 /**
- * The runner behind `make test`: runs each stage with its output shown, all of them even when an
- * earlier one failed, and ends with "N passed, N failed" alone on the last line.
+ * The runner behind `make test`: runs each stage with its output shown whole, all of them even when
+ * an earlier one failed, and ends with "N passed, N failed" alone on the last line.
  *
  *   bun test/run.ts [stage...]      all stages when none is named
  *
@@ -56,40 +56,45 @@ const LONG: Readonly<Record<string, number>> = {
 };
 
 type Counts = { passed: number; failed: number };
-type Stage = { name: string; title: string; run: () => Promise<Counts> };
+type Outcome = Counts & { elapsedMs: number };
+/** Shows what a stage prints, to its end. */
+type Finish = () => Promise<Outcome>;
+type Stage = { name: string; title: string; begin: () => Finish };
 
+/** More than there are processors would look at the same types again. */
+const CHECKERS = String(Math.min(4, availableParallelism()));
 const BIOME = "node_modules/@biomejs/biome/bin/biome";
 const stages: readonly Stage[] = [
   {
     name: "format",
     title: "Formatting",
-    run: () => check(bun(BIOME, "check", "--linter-enabled=false", ".")),
+    begin: () => check(bun(BIOME, "check", "--linter-enabled=false", ".")),
   },
   {
     name: "lint",
     title: "Lint rules",
-    run: () => check(bun(BIOME, "lint", "--error-on-warnings", ".")),
+    begin: () => check(bun(BIOME, "lint", "--error-on-warnings", ".")),
   },
   {
     name: "types",
     title: "Types",
-    run: () => check(bun("node_modules/typescript/bin/tsc", "--noEmit")),
+    begin: () => check(bun("node_modules/typescript/bin/tsc", "--noEmit", "--checkers", CHECKERS)),
   },
   {
     name: "architecture",
     title: "Import direction",
-    run: () => tests((file) => file.startsWith("test/architecture/")),
+    begin: () => tests((file) => file.startsWith("test/architecture/")),
   },
   {
     name: "unit",
     title: "Unit tests",
-    run: () => tests((file) => !/^test\/(architecture|end-to-end)\//.test(file)),
+    begin: () => tests((file) => !/^test\/(architecture|end-to-end)\//.test(file)),
   },
-  { name: "build", title: "Build", run: () => check(["make", "--no-print-directory", "build"]) },
+  { name: "build", title: "Build", begin: () => check(["make", "--no-print-directory", "build"]) },
   {
     name: "cli",
     title: "End to end",
-    run: () => tests((file) => file.startsWith("test/end-to-end/")),
+    begin: () => tests((file) => file.startsWith("test/end-to-end/")),
   },
 ];
 
@@ -103,20 +108,21 @@ async function main(wanted: readonly string[]): Promise<number> {
     return 2;
   }
 
+  const chosen = stages.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  // What can begins at once: the checks need nothing, and alone each leaves a processor idle at times.
+  const begun = chosen.map((stage) => ({ stage, finish: stage.begin() }));
   const total: Counts = { passed: 0, failed: 0 };
   const summary: string[] = [];
   let built = true;
-  for (const stage of stages) {
-    if (wanted.length > 0 && !wanted.includes(stage.name)) continue;
+  for (const { stage, finish } of begun) {
     console.log(`\n== ${stage.title} (${stage.name})`);
     // Testing the binary of an earlier build would answer for code that is not there.
-    const started = performance.now();
-    const counts: Counts =
-      stage.name === "cli" && !built ? notRun("the build failed") : await stage.run();
-    if (stage.name === "build") built = counts.failed === 0;
-    total.passed += counts.passed;
-    total.failed += counts.failed;
-    summary.push(line(stage, counts, performance.now() - started));
+    const missing = stage.name === "cli" && !built;
+    const outcome: Outcome = missing ? notRun("the build failed") : await finish();
+    if (stage.name === "build") built = outcome.failed === 0;
+    total.passed += outcome.passed;
+    total.failed += outcome.failed;
+    summary.push(line(stage, outcome));
   }
 
   console.log(`\n== Summary\n${summary.join("\n")}\n`);
@@ -124,15 +130,15 @@ async function main(wanted: readonly string[]): Promise<number> {
   return total.failed > 0 || total.passed === 0 ? 1 : 0;
 }
 
-function line(stage: Stage, { passed, failed }: Counts, elapsedMs: number): string {
+function line(stage: Stage, { passed, failed, elapsedMs }: Outcome): string {
   const seconds = `${(elapsedMs / 1000).toFixed(1)} s`;
   const verdict = failed === 0 ? "ok  " : "FAIL";
   return `${verdict} ${stage.title.padEnd(18)} ${passed} passed, ${failed} failed (${seconds})`;
 }
 
-function notRun(why: string): Counts {
+function notRun(why: string): Outcome {
   console.error(`Not run: ${why}`);
-  return { passed: 0, failed: 1 };
+  return { passed: 0, failed: 1, elapsedMs: 0 };
 }
 
 /** A command of the Bun that runs this file, so that no other version gets in. */
@@ -140,12 +146,31 @@ function bun(...args: string[]): string[] {
   return [process.execPath, ...args];
 }
 
-async function check(command: string[]): Promise<Counts> {
-  const ok = (await show(command)) === 0;
-  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+/** Begins at once, and keeps what it prints until its turn comes. */
+function check(command: string[]): Finish {
+  const started = performance.now();
+  const child = start(command, "pipe");
+  const printed = [child.stdout, child.stderr].map((stream) => new Response(stream).text());
+  const took = child.exited.then(() => performance.now() - started);
+  return async () => {
+    const [out = "", err = ""] = await Promise.all(printed);
+    if (out !== "") console.log(out.trimEnd());
+    if (err !== "") console.error(err.trimEnd());
+    const passed = (await ended(child)) === 0 ? 1 : 0;
+    return { passed, failed: 1 - passed, elapsedMs: await took };
+  };
 }
 
-async function tests(belongs: (file: string) => boolean): Promise<Counts> {
+/** Begins when its turn comes. */
+function tests(belongs: (file: string) => boolean): Finish {
+  return async () => {
+    const started = performance.now();
+    const counts = await runTests(belongs);
+    return { ...counts, elapsedMs: performance.now() - started };
+  };
+}
+
+async function runTests(belongs: (file: string) => boolean): Promise<Counts> {
   const all = await Array.fromAsync(new Bun.Glob("test/**/*.test.ts").scan({ cwd: ROOT }));
   const files = all.filter(belongs).sort();
   if (files.length === 0) return notRun("there is no test file");
@@ -157,7 +182,7 @@ async function tests(belongs: (file: string) => boolean): Promise<Counts> {
   const timings = join(place.path, "timings.json");
   const milliseconds = files.map((file) => [file, 1000 * (LONG[file] ?? 1)] as const);
   writeFileSync(timings, JSON.stringify({ version: 1, files: Object.fromEntries(milliseconds) }));
-  const status = await show(
+  const child = start(
     bun(
       "test",
       // Each file in a process and global of its own, and what it started dies with it.
@@ -169,9 +194,10 @@ async function tests(belongs: (file: string) => boolean): Promise<Counts> {
       ...files.map((file) => `./${file}`),
     ),
     // Refuses test.only, which would drop the other tests unseen, and unwritten snapshots.
+    "inherit",
     { CI: "true", TMPDIR: place.path },
   );
-  return readCounts(report, status);
+  return readCounts(report, await ended(child));
 }
 
 /** Counts of a JUnit report, held against the exit status so that a crash is never a pass. */
@@ -198,19 +224,27 @@ function readCounts(report: string, status: number): Counts {
   return { passed, failed };
 }
 
-/** Runs a command from the root with its output on ours; returns the exit status. */
-async function show(command: string[], extraEnv: Record<string, string> = {}): Promise<number> {
+/** Starts a command at the root. @param output ours, or a pipe */
+function start<Output extends "inherit" | "pipe">(
+  command: string[],
+  output: Output,
+  extraEnv: Record<string, string> = {},
+) {
   const { MAKEFLAGS: _flags, MAKELEVEL: _level, MFLAGS: _mflags, ...env } = process.env;
-  const child = Bun.spawn(command, {
+  return Bun.spawn(command, {
     cwd: ROOT,
     // The outer make's flags would hand its job server, or a -n, to the inner one.
     env: { ...env, ...extraEnv },
     stdin: "ignore",
-    stdout: "inherit",
-    stderr: "inherit",
+    stdout: output,
+    stderr: output,
     timeout: STAGE_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
+}
+
+/** Waits for its end; returns its exit status. */
+async function ended(child: ReturnType<typeof start>): Promise<number> {
   const status = await child.exited;
   if (child.signalCode !== null) console.error(`ended by ${child.signalCode}`);
   return status;

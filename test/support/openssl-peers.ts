@@ -1,6 +1,7 @@
 /** The openssl command line: what the other side's TLS library does, and how 0.8 made its certificates. */
 import { runCommand } from "./binary.ts";
 import type { TestFolder } from "./folder.ts";
+import { rsa4096Key } from "./openssl.ts";
 
 /** Runs openssl and returns what it printed. */
 export async function runOpenssl(args: readonly string[], input?: string): Promise<string> {
@@ -82,7 +83,7 @@ export async function sClient(options: SClientOptions, bytes: string): Promise<s
 
 /**
  * A CA and certificates as 0.8 made them: RSA-4096, X.509 v1, serials that count up from 01. One key
- * serves all hosts: it takes seconds to make, and nothing here is about whose it is.
+ * serves all hosts: nothing here is about whose it is.
  */
 export class LegacyAuthority {
   readonly caFile: string;
@@ -98,10 +99,9 @@ export class LegacyAuthority {
   }
 
   static async create(folder: TestFolder): Promise<LegacyAuthority> {
-    folder.write("legacy/.made", "");
     const legacy = new LegacyAuthority(folder);
-    const makeKey = (file: string) => runOpenssl(["genrsa", "-out", file, "4096"]);
-    await Promise.all([makeKey(legacy.#keyFile), makeKey(legacy.hostKeyFile)]);
+    folder.write("legacy/ca.key", rsa4096Key("ca"), 0o600);
+    folder.write("legacy/host.key", rsa4096Key("host"), 0o600);
     await runOpenssl([
       ...["req", "-new", "-x509", "-key", legacy.#keyFile, "-out", legacy.caFile],
       ...["-days", "3650", "-sha256", "-subj", "/CN=ctrl-exec CA/O=ctrl-exec"],

@@ -5,12 +5,19 @@ import { apply, type Change } from "./change.ts";
 import { Compiler } from "./compiler.ts";
 
 const FILE = "src/a.ts";
+/** No more of the library than the sources here need: the compiler reads it anew for each. */
+const OPTIONS = { strict: true, types: [], lib: ["ES2015"], noEmit: true };
+
+function folderWith(source: string): TestFolder {
+  const folder = new TestFolder();
+  folder.write("tsconfig.json", JSON.stringify({ compilerOptions: OPTIONS }));
+  folder.write(FILE, source);
+  return folder;
+}
 
 /** What a person would read of each change, by the source that it is made in. */
 async function tried(source: string): Promise<string[]> {
-  using folder = new TestFolder();
-  folder.write("tsconfig.json", '{"compilerOptions":{"strict":true,"types":[],"noEmit":true}}');
-  folder.write(FILE, source);
+  using folder = folderWith(source);
   await using compiler = new Compiler(folder.path);
   const sites = await compiler.sites(FILE);
   const found: string[] = [];
@@ -65,9 +72,7 @@ test("leaves types alone", async () => {
 });
 
 test("says where a change is, and what it was", async () => {
-  using folder = new TestFolder();
-  folder.write("tsconfig.json", '{"compilerOptions":{"types":[]}}');
-  folder.write(FILE, "declare const a: number;\n\nexport const x = a  <  2;\n");
+  using folder = folderWith("declare const a: number;\n\nexport const x = a  <  2;\n");
   await using compiler = new Compiler(folder.path);
   const [first] = await compiler.sites(FILE);
   expect(first?.changes[0]).toMatchObject({

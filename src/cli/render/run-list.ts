@@ -1,7 +1,7 @@
 /** The table of list-runs (docs/PROTOCOL.md, section 5). */
 import type { ListedHost, ListedRun } from "../../controller/store/ports/runs.ts";
+import { outcomeOf, RUN_OUTCOMES } from "../../core/run-outcome.ts";
 import { isoMinutes, parseIso } from "../../core/time.ts";
-import { outcomeOf, RUN_OUTCOMES } from "./run-outcome.ts";
 import { renderTable } from "./table.ts";
 
 export function runsTable(runs: readonly ListedRun[]): string {

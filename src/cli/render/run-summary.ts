@@ -1,11 +1,11 @@
 /** The line that closes a run on several hosts. */
+import { countOutcomes, outcomeOfResult } from "../../core/run-outcome.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
-import { countOutcomes } from "./run-outcome.ts";
 
 /** @param ms how long it took */
 export function runSummary(reqid: string, results: readonly RunResult[], ms: number): string {
-  const counts = countOutcomes(results).map(([word, count]) => `${count} ${word}`);
+  const counts = countOutcomes(results.map(outcomeOfResult)).map(([word, count]) => `${count} ${word}`);
   return screenLine`${results.length} hosts: ${counts.join(", ")}; ${duration(ms)}; req:${reqid}\n`;
 }
 

@@ -1,6 +1,6 @@
 /** How a run went on a host, in a word. */
-import { type RunResult, runFailed } from "../../core/run-result.ts";
-import type { RunState } from "../../core/run-state.ts";
+import { type RunResult, runFailed } from "./run-result.ts";
+import type { RunState } from "./run-state.ts";
 
 /** A run as a whole is as its hosts that come first here. */
 export const RUN_OUTCOMES = [
@@ -26,11 +26,12 @@ export function outcomeOf({
   return failed ? "failed" : "ok";
 }
 
+export function outcomeOfResult(result: RunResult): RunOutcome {
+  return outcomeOf({ state: result.state, failed: runFailed(result) });
+}
+
 /** How many of the hosts ended in each way that occurs, successes first. */
-export function countOutcomes(results: readonly RunResult[]): [RunOutcome, number][] {
-  const outcomes = results.map((result) =>
-    outcomeOf({ state: result.state, failed: runFailed(result) }),
-  );
+export function countOutcomes(outcomes: readonly RunOutcome[]): [RunOutcome, number][] {
   return RUN_OUTCOMES.toReversed()
     .map((word): [RunOutcome, number] => [word, outcomes.filter((is) => is === word).length])
     .filter(([, count]) => count > 0);

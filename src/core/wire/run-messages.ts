@@ -1,0 +1,185 @@
+/**
+ * A run as programs hear of it, one JSON object for each event (docs/PROTOCOL.md, section 5): the lines of
+ * `run --json-stream`, and what the API's event streams say.
+ */
+import { OUTPUT_STREAMS, type OutputStream, type RunEvent } from "../run-event.ts";
+import { countOutcomes, type RunOutcome } from "../run-outcome.ts";
+import type { RunResult } from "../run-result.ts";
+import { decodeText, inPieces } from "../text.ts";
+import { bytesOf } from "./base64.ts";
+import { type LongText, textParts } from "./json-pieces.ts";
+
+type HostResult = Omit<RunResult, "stdout" | "stderr" | "stdout_b64" | "stderr_b64">;
+
+export type RunMessage = StartMessage | OutputMessage | EndMessage | SummaryMessage;
+
+export interface StartMessage {
+  readonly event: "start";
+  readonly host: string;
+  readonly reqid: string;
+  readonly script: string;
+  readonly started: string;
+}
+
+export type OutputMessage = {
+  readonly event: OutputStream;
+  readonly host: string;
+  readonly stream: OutputStream;
+  /** Of its first byte. */
+  readonly offset: number;
+} & ({ readonly data: string } | { readonly data_b64: string });
+
+export type EndMessage = { readonly event: "end" } & HostResult;
+
+export interface SummaryMessage {
+  readonly event: "summary";
+  readonly reqid: string;
+  readonly hosts: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly took: string;
+  readonly recorded?: boolean;
+}
+
+/** The messages of one run, host by host. */
+export class RunMessages {
+  /** The hosts of which something was heard before their result. */
+  readonly #hosts = new Map<string, Readonly<Record<OutputStream, Characters>>>();
+
+  *hear(host: string, event: RunEvent): Generator<StartMessage | OutputMessage> {
+    if (event.kind === "begin") {
+      const { reqid, script, started } = event;
+      this.#streamsOf(host);
+      yield { event: "start", host, reqid, script, started };
+    } else if (event.kind === "output") {
+      const { stream, offset, bytes } = event;
+      yield* outputs(host, stream, this.#streamsOf(host)[stream].take(offset, bytes));
+    }
+  }
+
+  *end(result: RunResult): Generator<OutputMessage | EndMessage> {
+    const { stdout, stderr, stdout_b64, stderr_b64, ...rest } = result;
+    const { host } = rest;
+    // Nothing was heard of it, so that its output comes with its result.
+    if (!this.#hosts.has(host)) {
+      yield* this.#replay(host, "stdout", stdout, stdout_b64);
+      yield* this.#replay(host, "stderr", stderr, stderr_b64);
+    }
+    const streams = this.#streamsOf(host);
+    for (const stream of OUTPUT_STREAMS) yield* outputs(host, stream, streams[stream].end());
+    this.#hosts.delete(host);
+    yield { event: "end", ...rest };
+  }
+
+  #streamsOf(host: string): Readonly<Record<OutputStream, Characters>> {
+    const known = this.#hosts.get(host);
+    if (known !== undefined) return known;
+    const streams = { stdout: new Characters(), stderr: new Characters() };
+    this.#hosts.set(host, streams);
+    return streams;
+  }
+
+  *#replay(
+    host: string,
+    stream: OutputStream,
+    text: string | LongText,
+    base64: string | LongText | undefined,
+  ): Generator<OutputMessage> {
+    const characters = this.#streamsOf(host)[stream];
+    let offset = 0;
+    for (const piece of base64 === undefined ? bytesOfText(text) : bytesOf(pieces(base64))) {
+      yield* outputs(host, stream, characters.take(offset, piece));
+      offset += piece.length;
+    }
+  }
+}
+
+/**
+ * @param hosts how it went on each
+ * @param ms how long the run took
+ */
+export function summaryOf(
+  reqid: string,
+  hosts: readonly RunOutcome[],
+  ms: number,
+): SummaryMessage {
+  const outcomes = Object.fromEntries(countOutcomes(hosts));
+  const took = `${Math.round(ms)}ms`;
+  return { event: "summary", reqid, hosts: hosts.length, outcomes, took };
+}
+
+/** How many bytes of the stream it holds. */
+export function lengthOf(message: OutputMessage): number {
+  return "data" in message
+    ? Buffer.byteLength(message.data)
+    : Buffer.byteLength(message.data_b64, "base64");
+}
+
+function* outputs(
+  host: string,
+  stream: OutputStream,
+  pieces: Iterable<Piece>,
+): Generator<OutputMessage> {
+  for (const { offset, bytes } of pieces) {
+    const { text, exact } = decodeText(bytes);
+    const data = exact ? { data: text } : { data_b64: Buffer.from(bytes).toString("base64") };
+    yield { event: stream, host, stream, offset, ...data };
+  }
+}
+
+function* pieces(text: string | LongText): Generator<string> {
+  for (const part of textParts(text)) yield* inPieces(part);
+}
+
+function* bytesOfText(text: string | LongText): Generator<Buffer> {
+  for (const piece of pieces(text)) yield Buffer.from(piece, "utf8");
+}
+
+interface Piece {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+const NOTHING = new Uint8Array();
+
+/** Bytes of a stream in pieces that tear no character: a cut one is no reason for base64. */
+class Characters {
+  /** The beginning of a character, a copy. */
+  #held: Uint8Array = NOTHING;
+  /** Where in the stream it begins. */
+  #offset = 0;
+
+  *take(offset: number, bytes: Uint8Array): Generator<Piece> {
+    // Behind a gap nothing goes on.
+    if (offset !== this.#offset + this.#held.length) yield* this.end();
+    const start = offset - this.#held.length;
+    const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    const whole = all.length - cutCharacter(all);
+    this.#held = all.slice(whole);
+    this.#offset = start + whole;
+    if (whole > 0) yield { offset: start, bytes: all.subarray(0, whole) };
+  }
+
+  /** What is left is no character. */
+  *end(): Generator<Piece> {
+    const left = { offset: this.#offset, bytes: this.#held };
+    this.#held = NOTHING;
+    if (left.bytes.length > 0) yield left;
+  }
+}
+
+/** How many bytes at the end may be the beginning of a character of UTF-8: none to three. */
+function cutCharacter(bytes: Uint8Array): number {
+  for (let length = 1; length <= 3; length++) {
+    const byte = bytes.at(-length) ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return length < lengthFor(byte) ? length : 0;
+  }
+  return 0;
+}
+
+/** Of a character that begins with the byte; 0 if none does. */
+function lengthFor(byte: number): number {
+  if (byte > 0xf4) return 0;
+  if (byte < 0xe0) return 2;
+  return byte < 0xf0 ? 3 : 4;
+}

@@ -77,3 +77,13 @@ export async function within<Result, Late>(
   using _deadline = new Deadline(ms, resolve);
   return await Promise.race([work, tooLate.then(late)]);
 }
+
+/** Resolves after `ms`, or as soon as the signal is aborted. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) return;
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  signal?.addEventListener("abort", end);
+  await within(ms, over, () => undefined);
+  signal?.removeEventListener("abort", end);
+}

@@ -3,7 +3,7 @@
  * breaks, the agent is asked for the rest: nothing is run a second time.
  */
 import type { RunEnding } from "../../core/run-event.ts";
-import { within } from "../../system/deadline.ts";
+import { pause } from "../../system/deadline.ts";
 import { whyNotAnswered } from "./answer.ts";
 import type { AgentRequest } from "./ask-agent.ts";
 import type { Sending } from "./dialler.ts";
@@ -134,14 +134,6 @@ class FollowCall {
 /** No answer, or one that may be another in a moment. */
 function isUnanswered({ reply }: HostOutcome): boolean {
   return reply === undefined || reply.status === BUSY;
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const end = () => resolve();
-  signal?.addEventListener("abort", end);
-  await within(ms, over, () => undefined);
-  signal?.removeEventListener("abort", end);
 }
 
 /** Notes whether the request may have reached the host. */

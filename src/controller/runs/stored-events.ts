@@ -1,5 +1,6 @@
 /** Says a recorded result as the events of which it is made. */
 import {
+  NO_OFFSETS,
   OUTPUT_STREAMS,
   type OutputStream,
   type RunEnding,
@@ -9,15 +10,26 @@ import type { RunResult } from "../../core/run-result.ts";
 import { bytesOf } from "../../core/wire/base64.ts";
 import type { LongText } from "../../core/wire/json-pieces.ts";
 
-/** All of stdout comes before stderr: records do not say which was first. */
-export function* storedEvents(result: RunResult): Generator<RunEvent> {
+/** Most bytes of one event. */
+const PIECE = 65_536;
+
+/**
+ * All of stdout comes before stderr: records do not say which was first.
+ *
+ * @param from the offsets of the next bytes that are wanted
+ */
+export function* storedEvents(result: RunResult, from = NO_OFFSETS): Generator<RunEvent> {
   const { reqid, script, started = "" } = result;
-  yield { kind: "begin", reqid, script, started };
+  if (result.state !== "never-ran") yield { kind: "begin", reqid, script, started };
   const written = { stdout: 0, stderr: 0 };
   for (const stream of OUTPUT_STREAMS) {
     let offset = 0;
     for (const bytes of outputOf(result, stream)) {
-      yield { kind: "output", stream, offset, bytes };
+      const known = Math.min(Math.max(0, from[stream] - offset), bytes.length);
+      for (let at = known; at < bytes.length; at += PIECE) {
+        const piece = bytes.subarray(at, at + PIECE);
+        yield { kind: "output", stream, offset: offset + at, bytes: piece };
+      }
       offset += bytes.length;
     }
     const dropped = result[`${stream}_dropped`] ?? 0;
@@ -28,11 +40,10 @@ export function* storedEvents(result: RunResult): Generator<RunEvent> {
   if (end !== undefined) yield { kind: "end", end };
 }
 
-/** The bytes that the script wrote, as far as they are kept; none of the pieces is empty. */
+/** The bytes that the script wrote, as far as they are kept. */
 function* outputOf(result: RunResult, stream: OutputStream): Generator<Buffer> {
   const base64 = result[`${stream}_b64`];
-  const pieces = base64 === undefined ? utf8(partsOf(result[stream])) : bytesOf(partsOf(base64));
-  for (const piece of pieces) if (piece.length > 0) yield piece;
+  yield* base64 === undefined ? utf8(partsOf(result[stream])) : bytesOf(partsOf(base64));
 }
 
 function* utf8(parts: Iterable<string>): Generator<Buffer> {

@@ -1,0 +1,213 @@
+/**
+ * What the script of a run has printed, on one host or the other: from the run's record and, where that has no
+ * end yet, from the agent.
+ */
+import type { RunEvent, StreamOffsets } from "../../core/run-event.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
+import { refusalIn } from "../../core/wire/messages/refusal.ts";
+import { Deadline, pause } from "../../system/deadline.ts";
+import type { Caller } from "../access/authorize.ts";
+import { hostOfRun } from "../access/authorized-targets.ts";
+import { type Controller, openDialler, openReplies } from "../control-host.ts";
+import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
+import { followOn } from "../fleet/follow-run.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
+import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import type { RunSink } from "./listener.ts";
+import { storedEvents } from "./stored-events.ts";
+import { watchRun } from "./watch-run.ts";
+
+export interface Reading {
+  /** The offsets of the next bytes; undefined from the first ones on. */
+  readonly from?: StreamOffsets | undefined;
+  /** Until the host has its end. Otherwise what there is now. */
+  readonly follow: boolean;
+  /** Ends the reading; the run goes on. */
+  readonly signal: AbortSignal;
+}
+
+const NOT_KNOWN = "its agent does not know this run, or is older than 1.1";
+
+/** The word of an agent of 1.1 that has not been sent the run; older ones do not know the question. */
+const NOT_YET = "no such run";
+
+/** An agent that says nothing for so long has no more to say now. */
+const QUIET_MS = 500;
+
+/** Between two questions to an agent that has not told of the run yet. */
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 1000;
+
+/** The record is looked at again after the longest pause, and this many times as long as the last look took. */
+const LOOK_SHARE = 20;
+
+/** How long an agent may be away: it may have been restarted. */
+const AWAY_MS = 25_000;
+
+/**
+ * Asks the hook, with the word `read`, and reads the record. The log must be closed.
+ *
+ * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged`
+ */
+export async function openRunLog(
+  controller: Controller,
+  caller: Caller,
+  reqid: string,
+): Promise<RunLog> {
+  await authorizeRun(controller, caller, { action: "read", reqid });
+  const account = openReplies(controller);
+  try {
+    const found = await controller.store.runs.readOpen(reqid, account);
+    if (found === undefined) throw noSuchRun(reqid);
+    return new RunLog(controller, found, account);
+  } catch (thrown) {
+    account.close();
+    throw thrown;
+  }
+}
+
+export class RunLog {
+  /** As it was when the log was opened. */
+  readonly report: RunReportSoFar;
+  readonly #controller: Controller;
+  readonly #found: RecordedRun;
+  readonly #account: ReplyAccount;
+  #dialler: FleetDialler | undefined;
+
+  /** @param account in which the record counts */
+  constructor(controller: Controller, found: RecordedRun, account: ReplyAccount) {
+    this.report = found.report;
+    this.#controller = controller;
+    this.#found = found;
+    this.#account = account;
+  }
+
+  /** The host's result, if its end is recorded. */
+  recorded(host: string): RunResult | undefined {
+    return recordedEnd(this.#found, host);
+  }
+
+  /**
+   * Gives one host's output to the sink, and its `begin` and `end` if they are known.
+   *
+   * @param host of the report
+   * @returns why something is missing; undefined if nothing is, or the signal has ended the reading
+   */
+  async read(host: string, reading: Reading, onEvent: RunSink): Promise<string | undefined> {
+    const result = this.recorded(host);
+    if (result !== undefined) {
+      await this.#stored(result, reading, onEvent);
+      return undefined;
+    }
+    const open = this.#found.open.find((each) => each.host === host);
+    return open === undefined ? NOT_KNOWN : await this.#fromAgent(open, reading, onEvent);
+  }
+
+  close(): void {
+    this.#account.close();
+  }
+
+  async #stored(result: RunResult, { from, signal }: Reading, onEvent: RunSink): Promise<void> {
+    for (const event of storedEvents(result, from)) {
+      if (signal.aborted) return;
+      await onEvent(result.host, event);
+    }
+  }
+
+  /** Whoever follows waits for an agent that has not been sent the run yet, or is away. */
+  async #fromAgent(
+    open: OpenHost,
+    reading: Reading,
+    onEvent: RunSink,
+  ): Promise<string | undefined> {
+    const { follow, signal } = reading;
+    const { host } = open;
+    const awayAt = performance.now() + AWAY_MS;
+    let { alive } = this.#found;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      const followed = await this.#ask(open, reading, onEvent);
+      if (followed.kind === "ended" || signal.aborted) return undefined;
+      if (followed.kind === "out-of-sight") return followed.why;
+      const { outcome } = followed;
+      const away = isAway(outcome);
+      const mayCome = alive || (away && performance.now() < awayAt);
+      if (!follow || !mayCome) return outcome.error ?? NOT_KNOWN;
+      if (!away && refusalIn(outcome.reply?.json) !== NOT_YET) {
+        await this.#whenRecorded(host, reading, onEvent);
+        return undefined;
+      }
+      await pause(pauseMs, signal);
+      if (pauseMs < LONGEST_PAUSE_MS || signal.aborted) continue;
+      const looked = await this.#look(host, reading, onEvent);
+      if (looked === "told") return undefined;
+      alive = looked === "alive";
+    }
+  }
+
+  /** Its agent is older than 1.1: the result comes when the script has ended. */
+  async #whenRecorded(host: string, reading: Reading, onEvent: RunSink): Promise<void> {
+    const { signal } = reading;
+    for await (const { results } of watchRun(this.#controller, this.report.reqid, signal)) {
+      const result = results.find((each) => each.host === host && !goesOn(each.state));
+      if (result !== undefined) return await this.#stored(result, reading, onEvent);
+    }
+  }
+
+  async #ask({ host, port }: OpenHost, { from, follow, signal }: Reading, onEvent: RunSink) {
+    this.#dialler ??= openDialler(this.#controller);
+    const quiet = new AbortController();
+    const clock = new Deadline(QUIET_MS, () => quiet.abort());
+    clock.stop();
+    const following = {
+      reqid: this.report.reqid,
+      ...(from === undefined ? {} : { from }),
+      signal: follow ? signal : AbortSignal.any([signal, quiet.signal]),
+      onEvent: async (event: RunEvent) => {
+        clock.stop();
+        await onEvent(host, event);
+        if (!follow) clock.restart();
+      },
+    };
+    const target = await hostOfRun(this.#controller, host, port);
+    const followed = await followOn(this.#dialler, target, following);
+    clock.stop();
+    return quiet.signal.aborted ? ({ kind: "ended" } as const) : followed;
+  }
+
+  /** At the record, once more: gives the host's result to the sink if it has come. */
+  async #look(
+    host: string,
+    reading: Reading,
+    onEvent: RunSink,
+  ): Promise<"told" | "alive" | "over"> {
+    const { reqid } = this.report;
+    const account = openReplies(this.#controller);
+    const began = performance.now();
+    try {
+      const found = await this.#controller.store.runs.readOpen(reqid, account);
+      if (found === undefined) throw noSuchRun(reqid);
+      const result = recordedEnd(found, host);
+      if (result === undefined) {
+        await pause(LOOK_SHARE * (performance.now() - began), reading.signal);
+        return found.alive ? "alive" : "over";
+      }
+      await this.#stored(result, reading, onEvent);
+      return "told";
+    } finally {
+      account.close();
+    }
+  }
+}
+
+function recordedEnd({ report, open }: RecordedRun, host: string): RunResult | undefined {
+  if (open.some((each) => each.host === host)) return undefined;
+  return report.results.find((each) => each.host === host && !goesOn(each.state));
+}
+
+/** No answer, or one that may be another in a moment. */
+function isAway({ reply }: HostOutcome): boolean {
+  return reply === undefined || reply.status === 503;
+}

@@ -1,4 +1,4 @@
-/** What the API answers: a status, JSON, and perhaps a header. */
+/** What the API answers: a status and JSON, or bytes that come while the client reads. */
 
 import type { z } from "zod";
 import {
@@ -13,10 +13,31 @@ import type { Frozen } from "../core/json.ts";
 import type { LongText } from "../core/wire/json-pieces.ts";
 import type { ErrorAnswer } from "./schemas.ts";
 
-export interface Answer {
+export type Answer = JsonAnswer | StreamAnswer;
+
+export interface JsonAnswer {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface StreamAnswer {
+  readonly status: number;
+  /** All but those that every answer has. */
+  readonly headers: Readonly<Record<string, string>>;
+  /**
+   * Writes the body; not called for HEAD. When it resolves, the body is complete; when it rejects, the connection is
+   * cut, so that nobody takes what has come for all of it.
+   */
+  readonly send: (reader: StreamReader) => Promise<void>;
+}
+
+/** Who reads a stream. */
+export interface StreamReader {
+  /** Resolves when there is room for more, or nobody reads any longer. */
+  write(bytes: string | Uint8Array): Promise<void>;
+  /** Aborted when the client has gone or does not read, or the API stops. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -25,7 +46,7 @@ export interface Answer {
  */
 export function success<Schema extends z.ZodType>(
   body: Frozen<z.output<Schema>, LongText>,
-): Answer {
+): JsonAnswer {
   return { status: 200, body };
 }
 
@@ -35,16 +56,16 @@ export function refusal(
   detail: string,
   headers: Readonly<Record<string, string>> = {},
   hint?: string,
-): Answer {
+): JsonAnswer {
   const body: ErrorAnswer = { ok: false, error, detail, hint };
   return { status, body, headers };
 }
 
 /** A refusal that is thrown: something is wrong with the request itself. */
 export class Refused extends Error {
-  readonly answer: Answer;
+  readonly answer: JsonAnswer;
 
-  constructor(answer: Answer) {
+  constructor(answer: JsonAnswer) {
     super(`refused with status ${answer.status}`);
     this.name = "Refused";
     this.answer = answer;
@@ -59,7 +80,7 @@ export function badRequest(detail: string): Refused {
  * The one error shape (docs/PROTOCOL.md, section 6). Internal failures are not shown, and a caller whom the
  * hook refuses is told only the reason: the hint of such an error names files of this host (T67).
  */
-export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
+export function errorAnswer(error: CtrlExecError, requestId: string): JsonAnswer {
   const status = ERROR_FACTS[error.code].http;
   if (error instanceof DeniedError) {
     // There is no hook then whose files it could name.
@@ -80,7 +101,7 @@ export function errorAnswer(error: CtrlExecError, requestId: string): Answer {
   return refusal(status, name, error.message, headers, hint);
 }
 
-function serverError(requestId: string): Answer {
+function serverError(requestId: string): JsonAnswer {
   return refusal(500, "server error", `see the log of the control host for REQID=${requestId}`);
 }
 

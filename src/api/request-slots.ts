@@ -1,6 +1,6 @@
 /** How many requests may be in flight; further ones are told to try again. */
 import { callerNetwork } from "../core/net/caller-network.ts";
-import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
+import { type JsonAnswer, RETRY_AFTER, refusal } from "./answer.ts";
 
 export interface SlotLimits {
   readonly requests: number;
@@ -13,18 +13,24 @@ export interface SlotLimits {
 
 export class RequestSlots {
   readonly #byNetwork = new Map<string, number>();
+  readonly #refuse: (taken: number, own: number) => JsonAnswer;
   #taken = 0;
+
+  /** @param refuse for a caller that has so many of those that are taken */
+  constructor(refuse: (taken: number, own: number) => JsonAnswer = tooManyRequests) {
+    this.#refuse = refuse;
+  }
 
   get taken(): number {
     return this.#taken;
   }
 
   /** @returns the refusal, or undefined if a slot was taken; `leave` gives it back */
-  enter(peer: string, { requests, reserve }: SlotLimits, light: boolean): Answer | undefined {
+  enter(peer: string, { requests, reserve }: SlotLimits, light: boolean): JsonAnswer | undefined {
     const network = callerNetwork(peer);
     const own = this.#byNetwork.get(network) ?? 0;
     const extra = (own === 0 ? reserve : 0) + (light ? reserve : 0);
-    if (this.#taken >= requests + extra) return this.#refuse(own);
+    if (this.#taken >= requests + extra) return this.#refuse(this.#taken, own);
     this.#taken += 1;
     this.#byNetwork.set(network, own + 1);
     return undefined;
@@ -37,14 +43,14 @@ export class RequestSlots {
     if (left > 0) this.#byNetwork.set(network, left);
     else this.#byNetwork.delete(network);
   }
+}
 
-  /** 429 for whoever holds most of the slots, 503 for the others. */
-  #refuse(own: number): Answer {
-    const inFlight = `${this.#taken} requests are in flight`;
-    if (own * 2 > this.#taken) {
-      const detail = `${inFlight}, most of them yours`;
-      return refusal(429, "too many requests", detail, RETRY_AFTER);
-    }
-    return refusal(503, "busy", inFlight, RETRY_AFTER);
+/** 429 for whoever holds most of the slots, 503 for the others. */
+function tooManyRequests(taken: number, own: number): JsonAnswer {
+  const inFlight = `${taken} requests are in flight`;
+  if (own * 2 > taken) {
+    const detail = `${inFlight}, most of them yours`;
+    return refusal(429, "too many requests", detail, RETRY_AFTER);
   }
+  return refusal(503, "busy", inFlight, RETRY_AFTER);
 }

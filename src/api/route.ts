@@ -19,6 +19,10 @@ export interface Route<Request extends z.ZodObject = z.ZodObject> {
   readonly query?: z.ZodObject;
   /** An example of the body. */
   readonly requestExample?: unknown;
+  /** The headers that it reads besides those that every route does. */
+  readonly headers?: readonly RequestHeader[];
+  /** Its answer goes on for as long as the client reads: it takes a place among the streams. */
+  readonly streams?: boolean;
   /** Its answers besides the refusals that every route has. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** @throws CtrlExecError or Refused */
@@ -32,8 +36,27 @@ export function defineRoute<Request extends z.ZodObject>(route: Route<Request>):
 
 export interface RouteAnswer {
   readonly description: string;
-  readonly schema: z.ZodType;
-  readonly example: unknown;
+  /** The media type; JSON if it is left out. */
+  readonly type?: string;
+  /** Of the body, or of each event's data in an event stream; left out for bytes, and where there is no body. */
+  readonly schema?: z.ZodType;
+  readonly example?: unknown;
+  /** Its headers besides those that every answer has. */
+  readonly headers?: readonly AnswerHeader[];
+}
+
+export type AnswerHeader =
+  | "Location"
+  | "Link"
+  | "Accept-Ranges"
+  | "Content-Range"
+  | "X-Ctrl-Exec-Complete"
+  | "X-Ctrl-Exec-Dropped";
+
+export interface RequestHeader {
+  readonly name: string;
+  readonly description: string;
+  readonly example: string;
 }
 
 /** One request, parsed and validated but not yet authorised: the use-case does that. */
@@ -44,8 +67,19 @@ export interface Call<Body = Record<string, unknown>> {
   readonly body: Body;
   /** As parsed by the route's schema; empty if the route has none. */
   readonly query: Readonly<Record<string, unknown>>;
-  /** The value of `{reqid}`. */
-  readonly parameter: string;
+  readonly parameters: PathParameters;
+  /** A header's value. @throws Refused 400 if there are several, or it is not UTF-8 */
+  readonly header: (name: string) => string | undefined;
+  /** Only the head of the answer is sent. */
+  readonly head: boolean;
+  /** Aborted when there is nobody to answer any more. */
+  readonly over: AbortSignal;
+}
+
+/** What stands in the path for `{reqid}` and `{host}`, as received; empty if the path has no such part. */
+export interface PathParameters {
+  readonly reqid: string;
+  readonly host: string;
 }
 
 /** What all routes share. */
@@ -56,4 +90,6 @@ export interface Api {
   track(run: Run): void;
   /** Resolves when the answer is out, or its client has gone: what it was made of is needed no more. */
   readonly answered: Promise<void>;
+  /** How many hosts a stream may follow at once. */
+  readonly followedHosts: number;
 }

@@ -1,10 +1,12 @@
 /** Every route, in the order in which the documents show them. */
-import type { Route } from "./route.ts";
+import type { PathParameters, Route } from "./route.ts";
 import { cancel } from "./routes/cancel.ts";
 import { discoveryGet, discoveryPost } from "./routes/discovery.ts";
+import { events, runEvents } from "./routes/events.ts";
 import { health } from "./routes/health.ts";
 import { openapi } from "./routes/openapi.ts";
 import { openapiLive } from "./routes/openapi-live.ts";
+import { output } from "./routes/output.ts";
 import { ping } from "./routes/ping.ts";
 import { index } from "./routes/root.ts";
 import { run } from "./routes/run.ts";
@@ -21,6 +23,9 @@ export const ROUTES: readonly Route[] = [
   status,
   runs,
   cancel,
+  runEvents,
+  output,
+  events,
   openapi,
   openapiLive,
 ];
@@ -28,14 +33,14 @@ export const ROUTES: readonly Route[] = [
 export interface Match {
   /** By method; HEAD is listed with GET. */
   readonly routes: ReadonlyMap<string, Route>;
-  readonly parameter: string;
+  readonly parameters: PathParameters;
 }
 
 /** The routes of a path, compared as received: nothing is decoded, so nothing can be read in two ways (T04). */
 export function matchPath(path: string): Match | undefined {
   const found = ROUTES.flatMap((route) => {
-    const parameter = parameterOf(route.path, path);
-    return parameter === undefined ? [] : [{ route, parameter }];
+    const parameters = parametersIn(path, route.path);
+    return parameters === undefined ? [] : [{ route, parameters }];
   });
   const [first] = found;
   if (first === undefined) return undefined;
@@ -44,14 +49,20 @@ export function matchPath(path: string): Match | undefined {
     routes.set(route.method, route);
     if (route.method === "GET") routes.set("HEAD", route);
   }
-  return { routes, parameter: first.parameter };
+  return { routes, parameters: first.parameters };
 }
 
-/** The value of `{reqid}`; an empty string for a path without one. */
-function parameterOf(pattern: string, path: string): string | undefined {
-  if (pattern === path) return "";
-  const [before = "", after] = pattern.split("{reqid}");
-  if (after === undefined || !path.startsWith(before) || !path.endsWith(after)) return undefined;
-  const parameter = path.slice(before.length, path.length - after.length);
-  return parameter === "" || parameter.includes("/") ? undefined : parameter;
+/** Undefined if the path is not of this form. */
+function parametersIn(path: string, form: string): PathParameters | undefined {
+  const [segments, wanted] = [path.split("/"), form.split("/")];
+  if (segments.length !== wanted.length) return undefined;
+  const parameters = { reqid: "", host: "" };
+  for (const [index, segment] of segments.entries()) {
+    const name = wanted[index] ?? "";
+    if (name === "{reqid}" || name === "{host}") {
+      if (segment === "") return undefined;
+      parameters[name === "{host}" ? "host" : "reqid"] = segment;
+    } else if (segment !== name) return undefined;
+  }
+  return parameters;
 }

@@ -1,12 +1,13 @@
-/** Writes an answer as bytes. */
+/** Writes an answer of JSON as bytes. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { jsonForScreen } from "../core/text.ts";
 import { jsonPieces } from "../core/wire/json-pieces.ts";
 import { collecting } from "../system/memory.ts";
 import type { RefusalStatus } from "../system/net/http-connection.ts";
-import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
+import { type JsonAnswer, RETRY_AFTER, refusal } from "./answer.ts";
 
-function commonHeaders(requestId: string): Record<string, string> {
+/** The headers of every answer. */
+export function commonHeaders(requestId: string): Record<string, string> {
   return {
     "Content-Type": "application/json",
     "Cache-Control": "no-store",
@@ -24,7 +25,7 @@ export async function writeAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   requestId: string,
-  answer: Answer,
+  answer: JsonAnswer,
 ): Promise<void> {
   if (response.destroyed || response.headersSent) return;
   // A request that is still arriving is answered early: the connection ends with that answer, and the rest of
@@ -74,7 +75,7 @@ async function othersTurn(): Promise<void> {
 }
 
 /** Resolves when the client has read what was written, or has gone. */
-async function drained(response: ServerResponse): Promise<void> {
+export async function drained(response: ServerResponse): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   response.once("drain", resolve);
   response.once("close", resolve);

@@ -26,7 +26,7 @@ export function outcomeOf({
   return failed ? "failed" : "ok";
 }
 
-export function outcomeOfResult(result: RunResult): RunOutcome {
+export function outcomeOfResult(result: Pick<RunResult, "state" | "exit" | "error">): RunOutcome {
   return outcomeOf({ state: result.state, failed: runFailed(result) });
 }
 

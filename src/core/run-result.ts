@@ -63,7 +63,7 @@ export type RunResult = Frozen<Omit<Members, Output | keyof RunEnd>> &
   Frozen<Pick<Members, Output>, LongText> &
   RunEnd;
 
-export function runFailed({ exit, error }: RunResult): boolean {
+export function runFailed({ exit, error }: Pick<RunResult, "exit" | "error">): boolean {
   return exit !== 0 || error !== undefined;
 }
 

@@ -31,6 +31,12 @@ export function parseIso(text: string): Date | undefined {
   return exists ? time : undefined;
 }
 
+/** From one moment to another, as isoSeconds writes them: `42ms`, or nothing if one of them is not known. */
+export function spanOf(started = "", ended = ""): string {
+  const [from, to] = [parseIso(started), parseIso(ended)];
+  return from === undefined || to === undefined ? "" : `${to.getTime() - from.getTime()}ms`;
+}
+
 /** OpenSSL's text form: `Jun  7 16:28:00 2027 GMT` (docs/PROTOCOL.md, "How values are written"). */
 export function opensslTime(time: Date): string {
   const day = String(time.getUTCDate()).padStart(2, " ");

@@ -15,12 +15,22 @@ export interface Operation {
   readonly operationId: string;
   readonly requestBody?: { readonly content: Content; readonly required: boolean };
   readonly responses: Readonly<
-    Record<string, { readonly content: Content; readonly headers?: object }>
+    Record<string, { readonly content?: Content; readonly headers?: object }>
   >;
 }
 
 type Content = Readonly<
-  Record<string, { readonly schema: { readonly $ref: string }; readonly example: unknown }>
+  Record<
+    string,
+    {
+      readonly schema: {
+        readonly $ref: string;
+        /** Of each event's data, in an event stream. */
+        readonly contentSchema?: { readonly $ref: string };
+      };
+      readonly example: unknown;
+    }
+  >
 >;
 
 /** Validates requests and answers against the document. */
@@ -58,11 +68,16 @@ export class Contract {
 
   /** What is wrong with an answer; an empty text when nothing is. */
   answerProblem(operation: Operation, status: number, body: unknown): string {
-    const answer = operation.responses[status]?.content["application/json"];
+    const answer = operation.responses[status]?.content?.["application/json"];
     if (answer === undefined) return `${operation.operationId} does not document ${status}`;
-    const validate = this.#validator(answer.schema.$ref);
-    if (validate(body) === true) return "";
-    return `${operation.operationId} ${status}: ${JSON.stringify(validate.errors)}`;
+    const problem = this.problem(answer.schema.$ref, body);
+    return problem === "" ? "" : `${operation.operationId} ${status}: ${problem}`;
+  }
+
+  /** What is wrong with a value of a schema; an empty text when nothing is. */
+  problem(reference: string, value: unknown): string {
+    const validate = this.#validator(reference);
+    return validate(value) === true ? "" : JSON.stringify(validate.errors);
   }
 
   #validator(reference: string): ValidateFunction {

@@ -61,6 +61,10 @@ export class StreamedCall {
     this.#socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${text}`);
   }
 
+  whenGone(act: () => void): void {
+    this.#socket.once("close", act);
+  }
+
   hangUp(): void {
     this.#socket.destroy();
   }

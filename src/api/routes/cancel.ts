@@ -23,7 +23,7 @@ export const cancel = defineRoute({
       example: { ok: true, results: [{ host: "web-01", status: "ended", left: 0 }] },
     },
   },
-  async handle({ api, caller, body, parameter: reqid }) {
+  async handle({ api, caller, body, parameters: { reqid } }) {
     const { hosts, grace } = body;
     const order = { reqid, hosts, grace };
     const results = await unlessHidden(reqid, () =>

@@ -38,7 +38,9 @@ export const run = defineRoute({
       },
     },
     202: {
-      description: 'The run is accepted ("detach": true); Location names its record.',
+      description:
+        'The run is accepted ("detach": true); Location names its record, and Link its events.',
+      headers: ["Location", "Link"],
       schema: acceptedAnswer,
       example: { ok: true, reqid: "a1b2c3d4e5f60718", complete: false },
     },
@@ -57,6 +59,10 @@ export const run = defineRoute({
     }
     const { reqid } = started;
     const accepted = success<typeof acceptedAnswer>({ ok: true, reqid, complete: false });
-    return { ...accepted, status: 202, headers: { Location: `/status/${reqid}` } };
+    const headers = {
+      Location: `/status/${reqid}`,
+      Link: `</runs/${reqid}/events>; rel="monitor"; type="text/event-stream"`,
+    };
+    return { ...accepted, status: 202, headers };
   },
 });

@@ -43,7 +43,7 @@ export const status = defineRoute({
       },
     },
   },
-  async handle({ api, caller, parameter: reqid }) {
+  async handle({ api, caller, parameters: { reqid } }) {
     const order = { reqid, live: false };
     const run = await unlessHidden(reqid, () =>
       showRun(api.controller, caller, order, api.answered),

@@ -5,7 +5,9 @@ import { screenLine } from "../../core/text.ts";
 
 /** @param ms how long it took */
 export function runSummary(reqid: string, results: readonly RunResult[], ms: number): string {
-  const counts = countOutcomes(results.map(outcomeOfResult)).map(([word, count]) => `${count} ${word}`);
+  const counts = countOutcomes(results.map(outcomeOfResult)).map(
+    ([word, count]) => `${count} ${word}`,
+  );
   return screenLine`${results.length} hosts: ${counts.join(", ")}; ${duration(ms)}; req:${reqid}\n`;
 }
 

@@ -7,7 +7,7 @@ import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn, readLastEnd } from "../../core/run-state.ts";
-import { isoSeconds, parseIso } from "../../core/time.ts";
+import { isoSeconds, spanOf } from "../../core/time.ts";
 import { resultReply } from "../../core/wire/messages/result-reply.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
@@ -74,16 +74,11 @@ function resultIn(
   }
   const { status: _, finished, exit, stdout, stderr, error, state, ...rest } = told;
   const { started, ended = finished } = rest;
+  // No time of an answer was measured.
   const rtt = spanOf(started, ended);
   const head = { host, script: report.script, exit, stdout, stderr, rtt, reqid: report.reqid };
   const end = readLastEnd(told, "never-ran");
   return { ...head, ...end, ...rest, ...(ended === undefined ? {} : { ended }) };
-}
-
-/** How long the script took, since no time of an answer was measured: `42ms`, or nothing. */
-function spanOf(started = "", ended = ""): string {
-  const [from, to] = [parseIso(started), parseIso(ended)];
-  return from === undefined || to === undefined ? "" : `${to.getTime() - from.getTime()}ms`;
 }
 
 async function record(

@@ -47,8 +47,8 @@ export async function readLogs(
     const limit = follow ? parallelLimit(controller.config) : 1;
     await inParallel(hosts, limit, async (host) => {
       if (signal.aborted) return;
-      const why = await log.read(host, { follow, signal }, onEvent);
-      if (why !== undefined) gaps.push({ host, why });
+      const gap = await log.read(host, { follow, signal }, onEvent);
+      if (gap !== undefined) gaps.push({ host, why: gap.why });
     });
     return signal.aborted ? [] : gaps;
   } finally {

@@ -7,7 +7,7 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { refusalIn } from "../../core/wire/messages/refusal.ts";
-import { Deadline, pause } from "../../system/deadline.ts";
+import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
@@ -16,6 +16,7 @@ import { followOn } from "../fleet/follow-run.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import { CatchingUp } from "./catching-up.ts";
 import type { RunSink } from "./listener.ts";
 import { storedEvents } from "./stored-events.ts";
 import { watchRun } from "./watch-run.ts";
@@ -29,13 +30,17 @@ export interface Reading {
   readonly signal: AbortSignal;
 }
 
+/** Why something of a host is missing. */
+export interface Gap {
+  readonly why: string;
+  /** Its agent has answered: it has nothing of the run. */
+  readonly answered: boolean;
+}
+
 const NOT_KNOWN = "its agent does not know this run, or is older than 1.1";
 
 /** The word of an agent of 1.1 that has not been sent the run; older ones do not know the question. */
 const NOT_YET = "no such run";
-
-/** An agent that says nothing for so long has no more to say now. */
-const QUIET_MS = 500;
 
 /** Between two questions to an agent that has not told of the run yet. */
 const FIRST_PAUSE_MS = 25;
@@ -85,25 +90,26 @@ export class RunLog {
     this.#account = account;
   }
 
-  /** The host's result, if its end is recorded. */
-  recorded(host: string): RunResult | undefined {
-    return recordedEnd(this.#found, host);
+  /** Whether a process waited for the hosts, when the log was opened. */
+  get alive(): boolean {
+    return this.#found.alive;
   }
 
   /**
    * Gives one host's output to the sink, and its `begin` and `end` if they are known.
    *
    * @param host of the report
-   * @returns why something is missing; undefined if nothing is, or the signal has ended the reading
+   * @returns undefined if nothing is missing, or the signal has ended the reading
    */
-  async read(host: string, reading: Reading, onEvent: RunSink): Promise<string | undefined> {
-    const result = this.recorded(host);
+  async read(host: string, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
+    const result = recordedEnd(this.#found, host);
     if (result !== undefined) {
       await this.#stored(result, reading, onEvent);
       return undefined;
     }
     const open = this.#found.open.find((each) => each.host === host);
-    return open === undefined ? NOT_KNOWN : await this.#fromAgent(open, reading, onEvent);
+    if (open === undefined) return { why: NOT_KNOWN, answered: false };
+    return await this.#fromAgent(open, reading, onEvent);
   }
 
   close(): void {
@@ -114,15 +120,13 @@ export class RunLog {
     for (const event of storedEvents(result, from)) {
       if (signal.aborted) return;
       await onEvent(result.host, event);
+      // A record is read from memory or disk at once, and others have their turn between two pieces (T69).
+      if (event.kind === "output") await new Promise(setImmediate);
     }
   }
 
   /** Whoever follows waits for an agent that has not been sent the run yet, or is away. */
-  async #fromAgent(
-    open: OpenHost,
-    reading: Reading,
-    onEvent: RunSink,
-  ): Promise<string | undefined> {
+  async #fromAgent(open: OpenHost, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
     const { follow, signal } = reading;
     const { host } = open;
     const awayAt = performance.now() + AWAY_MS;
@@ -130,11 +134,11 @@ export class RunLog {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       const followed = await this.#ask(open, reading, onEvent);
       if (followed.kind === "ended" || signal.aborted) return undefined;
-      if (followed.kind === "out-of-sight") return followed.why;
+      if (followed.kind === "out-of-sight") return { why: followed.why, answered: false };
       const { outcome } = followed;
       const away = isAway(outcome);
       const mayCome = alive || (away && performance.now() < awayAt);
-      if (!follow || !mayCome) return outcome.error ?? NOT_KNOWN;
+      if (!follow || !mayCome) return { why: outcome.error ?? NOT_KNOWN, answered: !away };
       if (!away && refusalIn(outcome.reply?.json) !== NOT_YET) {
         await this.#whenRecorded(host, reading, onEvent);
         return undefined;
@@ -158,23 +162,22 @@ export class RunLog {
 
   async #ask({ host, port }: OpenHost, { from, follow, signal }: Reading, onEvent: RunSink) {
     this.#dialler ??= openDialler(this.#controller);
-    const quiet = new AbortController();
-    const clock = new Deadline(QUIET_MS, () => quiet.abort());
-    clock.stop();
+    const enough = new AbortController();
+    const catchingUp = follow ? undefined : new CatchingUp(() => enough.abort());
     const following = {
       reqid: this.report.reqid,
       ...(from === undefined ? {} : { from }),
-      signal: follow ? signal : AbortSignal.any([signal, quiet.signal]),
+      signal: follow ? signal : AbortSignal.any([signal, enough.signal]),
       onEvent: async (event: RunEvent) => {
-        clock.stop();
+        catchingUp?.heard(event.kind === "output" ? event.bytes.length : 0);
         await onEvent(host, event);
-        if (!follow) clock.restart();
+        catchingUp?.waiting();
       },
     };
     const target = await hostOfRun(this.#controller, host, port);
     const followed = await followOn(this.#dialler, target, following);
-    clock.stop();
-    return quiet.signal.aborted ? ({ kind: "ended" } as const) : followed;
+    catchingUp?.stop();
+    return enough.signal.aborted ? ({ kind: "ended" } as const) : followed;
   }
 
   /** At the record, once more: gives the host's result to the sink if it has come. */

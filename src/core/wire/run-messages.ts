@@ -97,11 +97,7 @@ export class RunMessages {
  * @param hosts how it went on each
  * @param ms how long the run took
  */
-export function summaryOf(
-  reqid: string,
-  hosts: readonly RunOutcome[],
-  ms: number,
-): SummaryMessage {
+export function summaryOf(reqid: string, hosts: readonly RunOutcome[], ms: number): SummaryMessage {
   const outcomes = Object.fromEntries(countOutcomes(hosts));
   const took = `${Math.round(ms)}ms`;
   return { event: "summary", reqid, hosts: hosts.length, outcomes, took };

@@ -61,6 +61,15 @@ const ROUTES: [method: string, path: string, body: unknown, action: string, rout
   ["GET", "/status/0123456789abcdef", undefined, "api", "GET /status/{reqid}"],
   ["GET", "/runs?limit=5", undefined, "read", "GET /runs"],
   ["POST", "/runs/0123456789abcdef/cancel", {}, "cancel", "POST /runs/{reqid}/cancel"],
+  ["GET", "/runs/0123456789abcdef/events", undefined, "read", "GET /runs/{reqid}/events"],
+  ["GET", "/events?runs=0123456789abcdef", undefined, "read", "GET /events"],
+  [
+    "GET",
+    "/runs/0123456789abcdef/output/web-01",
+    undefined,
+    "read",
+    "GET /runs/{reqid}/output/{host}",
+  ],
 ];
 
 describe("the auth hook", () => {

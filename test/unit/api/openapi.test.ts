@@ -42,9 +42,20 @@ describe("the OpenAPI document", () => {
         expect(contract.requestFits(operation, request.example), operation.operationId).toBe(true);
       }
       for (const [status, { content }] of Object.entries(operation.responses)) {
-        const { example } = content["application/json"] ?? {};
+        if (content?.["application/json"] === undefined) continue;
+        const { example } = content["application/json"];
         expect(contract.answerProblem(operation, Number(status), example)).toBe("");
       }
+    }
+  });
+
+  test("has an example of an event stream whose data fit their schema", () => {
+    const contract = new Contract(plain);
+    for (const path of ["/runs/{reqid}/events", "/events"]) {
+      const { content } = contract.operation("GET", path).responses[200] ?? {};
+      const { schema, example } = content?.["text/event-stream"] ?? {};
+      const [, data = ""] = /^data: (.*)$/m.exec(String(example)) ?? [];
+      expect(contract.problem(schema?.contentSchema?.$ref ?? "", JSON.parse(data))).toBe("");
     }
   });
 

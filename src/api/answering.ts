@@ -1,0 +1,226 @@
+/** From a request to its answer: what every request passes, whatever its route. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Controller } from "../controller/control-host.ts";
+import type { Run } from "../controller/runs/run.ts";
+import type { ApiShares } from "../core/descriptor-shares.ts";
+import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
+import { newRequestId } from "../core/request-id.ts";
+import type { RefusalStatus } from "../system/net/http-connection.ts";
+import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
+import { callerOf } from "./caller.ts";
+import { shareDescriptors } from "./capacity.ts";
+import { type Due, InFlight } from "./in-flight.ts";
+import { LargeBodies } from "./large-bodies.ts";
+import { parseBody, parseQuery } from "./parse-body.ts";
+import { Bodies, ClientGone } from "./read-body.ts";
+import { expectsContinue, namesOneHost, pathOf, soleHeader } from "./request.ts";
+import { RequestSlots } from "./request-slots.ts";
+import type { Call, Route } from "./route.ts";
+import { type Match, matchPath, ROUTES } from "./routes.ts";
+import { type StreamLimits, streamLimits, streamPlaces } from "./stream-places.ts";
+import { loadApiTls } from "./tls.ts";
+import { rawAnswer, writeAnswer } from "./write-answer.ts";
+import { writeStream } from "./write-stream.ts";
+
+/** How long requests in flight have after SIGTERM. */
+const DRAIN_MS = 10_000;
+/** How long the last answers then have to be sent. */
+const FLUSH_MS = 500;
+
+const ABANDONED = "ctrl-exec-api stopped";
+
+export class Answering {
+  tls: ReturnType<typeof loadApiTls>;
+  /** The share of connections never changes: the port keeps its first one. */
+  shares: ApiShares;
+  #streamLimits: StreamLimits;
+  #controller: Controller;
+  /** The address on which it has listened since its start. */
+  readonly #bind: string;
+  readonly #slots = new RequestSlots();
+  readonly #places = streamPlaces();
+  readonly #bodies = new Bodies();
+  readonly #large = new LargeBodies();
+  readonly #inFlight = new InFlight();
+  #stopping = false;
+
+  constructor(controller: Controller) {
+    this.#controller = controller;
+    this.#bind = controller.config.api_bind;
+    this.tls = loadApiTls(controller);
+    this.shares = shareDescriptors(controller);
+    this.#streamLimits = streamLimits(this.shares);
+  }
+
+  reload(next: Controller): void {
+    const tls = loadApiTls(next);
+    if ((tls === undefined) !== (this.tls === undefined)) {
+      throw new CtrlExecError(
+        "config",
+        "Cannot change between TLS and plain HTTP: restart for that",
+      );
+    }
+    this.tls = tls;
+    this.shares = shareDescriptors(next);
+    this.#streamLimits = streamLimits(this.shares);
+    this.#controller = next;
+  }
+
+  /** Never rejects. */
+  async answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: string,
+    broken: AbortSignal,
+  ): Promise<void> {
+    const due = this.#inFlight.enter(request, response, peer, broken);
+    try {
+      this.#send(due, await this.#handle(due));
+    } catch (thrown) {
+      if (thrown instanceof ClientGone) this.#inFlight.forget(due);
+      else this.#send(due, this.#failure(due, thrown));
+    }
+  }
+
+  async #handle(due: Due): Promise<Answer> {
+    const { request } = due;
+    if (!namesOneHost(request)) {
+      return refusal(400, "bad request", "HTTP/1.1 wants one Host header", { Connection: "close" });
+    }
+    if (!expectsContinue(request)) {
+      return refusal(417, "expectation failed", "no Expect but 100-continue is understood");
+    }
+    const path = pathOf(request.url ?? "");
+    const match = matchPath(path);
+    const route = match?.routes.get(request.method ?? "");
+    if (match === undefined) return refusal(404, "not found", "no such route; GET / lists them");
+    if (route === undefined) {
+      const allow = [...match.routes.keys()].join(", ");
+      return refusal(405, "method not allowed", `allowed here: ${allow}`, { Allow: allow });
+    }
+    const bytes = await this.#bodies.read(due);
+    due.bytes = bytes.length;
+    if (this.#stopping) return stopping();
+    const { max_hosts } = this.#controller.config;
+    const refused = this.#slots.enter(due.peer, this.shares, route.path === "/health");
+    if (refused !== undefined) return refused;
+    const runs: Run[] = [];
+    try {
+      const full = route.streams === true ? this.#takePlace(due) : undefined;
+      if (full !== undefined) return full;
+      const body = await this.#large.inTurn(bytes, () =>
+        parseBody(route, request, bytes, max_hosts),
+      );
+      return await route.handle(this.#call(due, route, match, body, runs));
+    } finally {
+      // A run keeps its slot until it has ended, whether or not somebody waits for it.
+      void Promise.allSettled(runs.map(({ finished }) => finished)).then(() =>
+        this.#slots.leave(due.peer),
+      );
+    }
+  }
+
+  /** A stream has a place of its own, so that it takes no slot while it lasts. @returns the refusal, if there is none */
+  #takePlace({ peer, closed }: Due): Answer | undefined {
+    const full = this.#places.enter(peer, this.#streamLimits, false);
+    if (full === undefined) void closed.then(() => this.#places.leave(peer));
+    return full;
+  }
+
+  /** @param runs the runs that the call starts are added to it */
+  #call(
+    due: Due,
+    route: Route,
+    { parameters }: Match,
+    body: Record<string, unknown>,
+    runs: Run[],
+  ): Call {
+    const { request } = due;
+    const { api_hosts: names = [] } = this.#controller.config;
+    const hosts = { names, bind: this.#bind, tls: this.tls !== undefined };
+    const caller = callerOf(due, route, body, hosts);
+    const { log } = this.#controller;
+    const api = {
+      controller: this.#controller,
+      routes: ROUTES,
+      track: (run: Run) => {
+        runs.push(run);
+        this.#inFlight.track(run, (thrown) =>
+          log({ event: "api-error", error: messageOf(thrown) }),
+        );
+      },
+      answered: due.closed,
+      followedHosts: this.#streamLimits.hosts,
+    };
+    const query = parseQuery(route, request.url ?? "");
+    const header = (name: string) => soleHeader(request, name);
+    const head = request.method === "HEAD";
+    return { api, caller, body, query, parameters, header, head, over: due.over };
+  }
+
+  #failure({ requestId }: Due, thrown: unknown): Answer {
+    if (thrown instanceof Refused) return thrown.answer;
+    const error = asCtrlExecError(thrown);
+    if (ERROR_FACTS[error.code].http >= 500) {
+      const cause = error.cause === undefined ? "" : `: ${messageOf(error.cause)}`;
+      const told = error.message + cause;
+      this.#controller.log({ event: "api-error", error: told, reqid: requestId });
+    }
+    return errorAnswer(error, requestId);
+  }
+
+  #send(due: Due, given: Answer): void {
+    if (due.answered) return;
+    due.answered = true;
+    // A stream would only begin to end.
+    const answer = this.#stopping && "send" in given ? stopping() : given;
+    const { request, response, requestId, peer, bytes } = due;
+    this.#controller.log({
+      event: "api-request",
+      len: bytes,
+      method: request.method ?? "",
+      path: pathOf(request.url ?? ""),
+      peer,
+      reqid: requestId,
+      status: answer.status,
+    });
+    const headers = { ...(this.#stopping ? { Connection: "close" } : {}), ...answer.headers };
+    if ("send" in answer) {
+      due.streaming = true;
+      void writeStream(request, response, { ...answer, headers }, due);
+    } else {
+      void writeAnswer(request, response, requestId, { ...answer, headers });
+    }
+  }
+
+  /** The complete answer to bytes that are not a request. */
+  rawRefusal(status: RefusalStatus, peer: string): string {
+    const requestId = newRequestId();
+    this.#controller.log({
+      event: "api-request-unread",
+      len: 0,
+      method: "",
+      path: "",
+      peer,
+      reqid: requestId,
+      status,
+    });
+    return rawAnswer(status, requestId);
+  }
+
+  /** Resolves when nothing is in flight, or what was has been given up and answered. */
+  async drain(): Promise<void> {
+    this.#stopping = true;
+    await this.#inFlight.endStreams(FLUSH_MS);
+    const drained = await this.#inFlight.idleWithin(DRAIN_MS);
+    if (!drained) {
+      await this.#inFlight.abandonRuns(ABANDONED);
+      await Bun.sleep(0);
+      for (const due of this.#inFlight.due) this.#send(due, stopping());
+      await this.#inFlight.idleWithin(FLUSH_MS);
+    }
+    this.#controller.dialler?.close();
+  }
+}
+
+const stopping = () => refusal(503, "busy", "the API is stopping", RETRY_AFTER);

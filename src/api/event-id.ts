@@ -1,0 +1,119 @@
+/**
+ * The id of a message in an event stream: how far the stream has come, host by host, so that another one can go on
+ * exactly there. A client gives it back in `Last-Event-ID`, and may give anything.
+ *
+ * Of each run, one after the other with `_` between them, it has a word for each host in the run's order: `R` and the
+ * offsets of the next bytes of stdout and stderr, in base 36, of one that has begun; `O`, `F`, `N`, `L` for one that
+ * has ended: ok, failed, never-ran, lost; `W` for one of which nothing was said. A number behind a word says how many
+ * hosts in a row it is for, and the last `W` are left out. `S` is a run of which all has been said.
+ */
+import type { StreamOffsets } from "../core/run-event.ts";
+
+export type HostPosition =
+  | { readonly kind: "waiting" }
+  | { readonly kind: "begun"; readonly next: StreamOffsets }
+  | { readonly kind: "ended"; readonly outcome: EndOutcome };
+
+export interface RunPosition {
+  /** In the order of the run's hosts. */
+  readonly hosts: HostPosition[];
+  /** Its summary has been said, too. */
+  over: boolean;
+}
+
+const LETTERS = { ok: "O", failed: "F", "never-ran": "N", lost: "L" } as const;
+export type EndOutcome = keyof typeof LETTERS;
+
+const WAITING: HostPosition = { kind: "waiting" };
+const NOTHING_SAID = "W";
+const OVER = "S";
+const BETWEEN_RUNS = "_";
+
+/** Where the next byte can still be counted. */
+const MAX_OFFSET = 2 ** 52;
+
+/** Of a header. Longer ones are not ours. */
+const MAX_LENGTH = 8192;
+
+export function isEndOutcome(word: string): word is EndOutcome {
+  return Object.hasOwn(LETTERS, word);
+}
+
+/** Nothing has been said of the run. */
+export function startOf(hosts: number): RunPosition {
+  return { hosts: Array.from({ length: hosts }, () => WAITING), over: false };
+}
+
+export function eventId(runs: readonly RunPosition[]): string {
+  return runs.map((run) => (run.over ? OVER : wordsOf(run))).join(BETWEEN_RUNS);
+}
+
+function wordsOf({ hosts }: RunPosition): string {
+  const said = hosts.slice(0, hosts.findLastIndex(({ kind }) => kind !== "waiting") + 1);
+  let text = "";
+  let [last, count] = ["", 0];
+  const flush = () => {
+    text += count > 1 ? `${last}${count}` : last;
+  };
+  for (const word of said.map(wordOf)) {
+    // A number behind offsets would be read as one of their digits.
+    if (word === last && !word.startsWith("R")) {
+      count += 1;
+      continue;
+    }
+    flush();
+    [last, count] = [word, 1];
+  }
+  flush();
+  return text;
+}
+
+function wordOf(host: HostPosition): string {
+  if (host.kind === "ended") return LETTERS[host.outcome];
+  if (host.kind === "waiting") return NOTHING_SAID;
+  return `R${host.next.stdout.toString(36)}-${host.next.stderr.toString(36)}`;
+}
+
+const WORD = /([WOFNL])([1-9]\d{0,5})?|R([\da-z]{1,11})-([\da-z]{1,11})/y;
+
+/**
+ * Undefined for what eventId has not made of such runs.
+ *
+ * @param hosts how many hosts each of the runs has
+ */
+export function readEventId(id: string, hosts: readonly number[]): RunPosition[] | undefined {
+  if (id.length > MAX_LENGTH) return undefined;
+  const parts = id.split(BETWEEN_RUNS);
+  if (parts.length !== hosts.length) return undefined;
+  const runs = parts.flatMap((part, index) => readRun(part, hosts[index] ?? 0) ?? []);
+  return runs.length === hosts.length ? runs : undefined;
+}
+
+function readRun(part: string, total: number): RunPosition | undefined {
+  const run = startOf(total);
+  if (part === OVER) return { ...run, over: true };
+  let host = 0;
+  for (let at = 0; at < part.length; ) {
+    WORD.lastIndex = at;
+    const match = WORD.exec(part);
+    if (match === null) return undefined;
+    at = WORD.lastIndex;
+    const [, letter, count = "1", stdout = "", stderr = ""] = match;
+    const position = letter === undefined ? begunAt(stdout, stderr) : positionOf(letter);
+    const behind = host + Number(count);
+    if (position === undefined || behind > total) return undefined;
+    run.hosts.fill(position, host, behind);
+    host = behind;
+  }
+  return run;
+}
+
+function begunAt(stdout: string, stderr: string): HostPosition | undefined {
+  const next = { stdout: Number.parseInt(stdout, 36), stderr: Number.parseInt(stderr, 36) };
+  return next.stdout > MAX_OFFSET || next.stderr > MAX_OFFSET ? undefined : { kind: "begun", next };
+}
+
+function positionOf(letter: string): HostPosition {
+  const [outcome] = Object.entries(LETTERS).find(([, each]) => each === letter) ?? [];
+  return outcome !== undefined && isEndOutcome(outcome) ? { kind: "ended", outcome } : WAITING;
+}

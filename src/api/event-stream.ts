@@ -1,0 +1,187 @@
+/**
+ * Runs as Server-Sent Events (HTML standard, section 9.2): what their hosts print as it comes, how each ends, and a
+ * summary of each run. Every message has an id from which another stream goes on exactly.
+ */
+import { endedResult } from "../controller/runs/ended-result.ts";
+import type { Gap, RunLog } from "../controller/runs/run-log.ts";
+import { inParallel } from "../core/in-parallel.ts";
+import type { RunEnding, RunEvent } from "../core/run-event.ts";
+import { outcomeOfResult, type RunOutcome } from "../core/run-outcome.ts";
+import { type RunResult, withoutResult } from "../core/run-result.ts";
+import { runEnd } from "../core/run-state.ts";
+import { jsonForScreen } from "../core/text.ts";
+import { parseIso } from "../core/time.ts";
+import { lengthOf, type RunMessage, RunMessages, summaryOf } from "../core/wire/run-messages.ts";
+import { Deadline } from "../system/deadline.ts";
+import type { StreamReader } from "./answer.ts";
+import { eventId, isEndOutcome, type RunPosition } from "./event-id.ts";
+
+/** A run, and how far an earlier stream has come with it. */
+export interface FollowedRun {
+  readonly log: RunLog;
+  readonly position: RunPosition;
+}
+
+/** How long a client waits before it connects again. */
+const RETRY_MS = 2000;
+
+/** After so much silence a comment says that the connection lives. */
+const SILENCE_MS = 10_000;
+
+export interface Following {
+  /** How many hosts are followed at once. */
+  readonly parallel: number;
+  readonly now: () => Date;
+  readonly silenceMs?: number;
+}
+
+export async function sendEvents(
+  runs: readonly FollowedRun[],
+  { parallel, now, silenceMs = SILENCE_MS }: Following,
+  reader: StreamReader,
+): Promise<void> {
+  const stream = new EventStream(runs, reader, silenceMs);
+  try {
+    await stream.send(parallel, now);
+  } finally {
+    stream.close();
+  }
+}
+
+class EventStream {
+  readonly #runs: readonly FollowedRun[];
+  readonly #reader: StreamReader;
+  readonly #silence: Deadline;
+  /** One message after the other, in the order of their ids. */
+  #turn: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(runs: readonly FollowedRun[], reader: StreamReader, silenceMs: number) {
+    this.#runs = runs;
+    this.#reader = reader;
+    this.#silence = new Deadline(silenceMs, () => void this.#write(":\n\n"));
+  }
+
+  async send(parallel: number, now: () => Date): Promise<void> {
+    await this.#write(`retry: ${RETRY_MS}\n\n`);
+    const told = this.#runs
+      .filter(({ position }) => !position.over)
+      .map((run) => new ToldRun(run, (message, host) => this.#tell(run, message, host)));
+    for (const run of told) await run.closeIfTold(now());
+    const left = told.flatMap((run) => run.left.map((host) => ({ run, host })));
+    await inParallel(left, parallel, async ({ run, host }) => {
+      if (this.#reader.signal.aborted) return;
+      await run.follow(host, this.#reader.signal);
+      if (!this.#reader.signal.aborted) await run.closeIfTold(now());
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#silence.stop();
+  }
+
+  async #tell({ log, position }: FollowedRun, message: RunMessage, host?: number): Promise<void> {
+    const told = this.#turn.then(async () => {
+      advance(position, message, host);
+      const id = eventId(this.#runs.map((run) => run.position));
+      const data = jsonForScreen(JSON.stringify({ ...message, reqid: log.report.reqid }));
+      await this.#write(`id: ${id}\ndata: ${data}\n\n`);
+    });
+    this.#turn = told;
+    await told;
+  }
+
+  async #write(text: string): Promise<void> {
+    this.#silence.stop();
+    await this.#reader.write(text);
+    if (!this.#closed) this.#silence.restart();
+  }
+}
+
+/** @param host its place in the run, of a message about one */
+function advance(position: RunPosition, message: RunMessage, host = 0): void {
+  const { hosts } = position;
+  const before = hosts[host];
+  const next = before?.kind === "begun" ? before.next : { stdout: 0, stderr: 0 };
+  if (message.event === "summary") {
+    position.over = true;
+  } else if (message.event === "start") {
+    hosts[host] = { kind: "begun", next };
+  } else if (message.event === "end") {
+    const outcome = outcomeOfResult(message);
+    if (isEndOutcome(outcome)) hosts[host] = { kind: "ended", outcome };
+  } else {
+    const behind = message.offset + lengthOf(message);
+    hosts[host] = { kind: "begun", next: { ...next, [message.stream]: behind } };
+  }
+}
+
+/** One run, while it is told. */
+class ToldRun {
+  readonly #run: FollowedRun;
+  readonly #tell: (message: RunMessage, host?: number) => Promise<void>;
+  readonly #messages = new RunMessages();
+  /** Of each host, once it is known. */
+  readonly #outcomes: (RunOutcome | undefined)[];
+  /** When the last host ended of those that this stream has told. */
+  #lastEnd: Date | undefined;
+
+  /** @param tell is given the host's place in the run with a message about one */
+  constructor(run: FollowedRun, tell: (message: RunMessage, host?: number) => Promise<void>) {
+    this.#run = run;
+    this.#tell = tell;
+    this.#outcomes = run.position.hosts.map((host) =>
+      host.kind === "ended" ? host.outcome : undefined,
+    );
+  }
+
+  /** The places of the hosts of which more is to be told. */
+  get left(): number[] {
+    return this.#outcomes.flatMap((outcome, place) => (outcome === undefined ? [place] : []));
+  }
+
+  async follow(place: number, signal: AbortSignal): Promise<void> {
+    const { log, position } = this.#run;
+    const host = log.report.hosts[place] ?? "";
+    const before = position.hosts[place];
+    const from = before?.kind === "begun" ? before.next : undefined;
+    const dropped = { stdout: 0, stderr: 0 };
+    let end: RunEnding | undefined;
+    const hear = async (_: string, event: RunEvent) => {
+      if (event.kind === "dropped") dropped[event.stream] += event.bytes;
+      if (event.kind === "end") end = event.end;
+      // An earlier stream has said it.
+      if (event.kind === "begin" && from !== undefined) return;
+      for (const message of this.#messages.hear(host, event)) await this.#tell(message, place);
+    };
+    const gap = await log.read(host, { from, follow: true, signal }, hear);
+    if (signal.aborted) return;
+    const result =
+      end === undefined ? this.#unended(place, gap) : endedResult(log.report, host, end, dropped);
+    for (const message of this.#messages.end(result)) await this.#tell(message, place);
+    this.#outcomes[place] = outcomeOfResult(result);
+    const ended = parseIso(result.ended ?? "");
+    if (ended !== undefined && ended > (this.#lastEnd ?? 0)) this.#lastEnd = ended;
+  }
+
+  /** For a host whose end could not be learnt. */
+  #unended(place: number, gap: Gap | undefined): RunResult {
+    const { report } = this.#run.log;
+    const host = report.hosts[place] ?? "";
+    const begun = this.#run.position.hosts[place]?.kind === "begun";
+    const recorded = report.results.find((result) => result.host === host);
+    const state = begun ? "running" : (recorded?.state ?? "unknown");
+    return withoutResult(report, host, "", runEnd(state, gap?.why ?? recorded?.error));
+  }
+
+  /** Says the summary if all hosts were told. */
+  async closeIfTold(now: Date): Promise<void> {
+    const outcomes = this.#outcomes.flatMap((outcome) => outcome ?? []);
+    if (outcomes.length < this.#outcomes.length || this.#run.position.over) return;
+    const { reqid, started, completed } = this.#run.log.report;
+    const ended = this.#lastEnd ?? parseIso(completed ?? "") ?? now;
+    const ms = ended.getTime() - (parseIso(started) ?? ended).getTime();
+    await this.#tell(summaryOf(reqid, outcomes, Math.max(0, ms)));
+  }
+}

@@ -1,0 +1,111 @@
+/** What is under way in the API, and the end of it all at SIGTERM. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Run } from "../controller/runs/run.ts";
+import { newRequestId } from "../core/request-id.ts";
+import { within } from "../system/deadline.ts";
+
+/** A request whose answer is due. */
+export interface Due {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly peer: string;
+  /** Aborted when the rest of the request can never come. */
+  readonly broken: AbortSignal;
+  /** Resolves when the answer is sent or the client has gone. */
+  readonly closed: Promise<void>;
+  /** Aborted then, or when the API stops: a stream ends. */
+  readonly over: AbortSignal;
+  /** An answer has been given; no other may be. */
+  answered: boolean;
+  /** That answer is a stream. */
+  streaming: boolean;
+  bytes: number;
+}
+
+interface Ending {
+  readonly over: AbortController;
+  readonly close: () => void;
+}
+
+export class InFlight {
+  readonly #due = new Map<Due, Ending>();
+  readonly #runs = new Set<Run>();
+  #idle: () => void = () => undefined;
+
+  /** The requests whose answers are due. */
+  get due(): readonly Due[] {
+    return [...this.#due.keys()];
+  }
+
+  enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: string,
+    broken: AbortSignal,
+  ): Due {
+    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+    const over = new AbortController();
+    const due: Due = {
+      request,
+      response,
+      requestId: newRequestId(),
+      peer,
+      broken,
+      closed,
+      over: over.signal,
+      answered: false,
+      streaming: false,
+      bytes: 0,
+    };
+    this.#due.set(due, { over, close });
+    // It does not matter if the client goes away while it is answered.
+    response.on("error", () => undefined);
+    response.once("close", () => this.forget(due));
+    return due;
+  }
+
+  /** Its answer is sent, or there is nobody to answer. */
+  forget(due: Due): void {
+    const ending = this.#due.get(due);
+    this.#due.delete(due);
+    this.#settle();
+    ending?.over.abort();
+    ending?.close();
+  }
+
+  /** @param onFailure called if it could not be brought to its end */
+  track(run: Run, onFailure: (thrown: unknown) => void): void {
+    this.#runs.add(run);
+    run.finished.catch(onFailure).finally(() => {
+      this.#runs.delete(run);
+      this.#settle();
+    });
+  }
+
+  /** Ends the streams, each behind what it has sent; a client that has not read that by then is hung up on. */
+  async endStreams(ms: number): Promise<void> {
+    const streams = [...this.#due].filter(([due]) => due.streaming);
+    for (const [, { over }] of streams) over.abort();
+    const closed = Promise.all(streams.map(([due]) => due.closed));
+    await within(ms, closed, () => undefined);
+    for (const [due] of streams) due.response.destroy();
+  }
+
+  /** Gives up what runs still wait for. */
+  async abandonRuns(why: string): Promise<void> {
+    await Promise.all([...this.#runs].map((run) => run.abandon(why)));
+  }
+
+  /** Resolves with whether nothing is under way any more. */
+  async idleWithin(ms: number): Promise<boolean> {
+    const { promise: idle, resolve } = Promise.withResolvers<boolean>();
+    this.#idle = () => resolve(true);
+    this.#settle();
+    return await within(ms, idle, () => false);
+  }
+
+  #settle(): void {
+    if (this.#due.size === 0 && this.#runs.size === 0) this.#idle();
+  }
+}

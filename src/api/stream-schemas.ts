@@ -1,0 +1,62 @@
+/** What event streams and downloads take, and what a message of a stream says (core/wire/run-messages.ts). */
+import { z } from "zod";
+import { OUTPUT_STREAMS } from "../core/run-event.ts";
+import { runResult } from "./schemas.ts";
+
+export const outputQuery = z.object({
+  stream: z
+    .enum(OUTPUT_STREAMS, { error: "expected stdout or stderr" })
+    .default("stdout")
+    .describe("Which one."),
+});
+
+/** Most runs in one stream. */
+const MAX_RUNS = 32;
+const RUN_LIST = new RegExp(`^[0-9a-f]{16}(,[0-9a-f]{16}){0,${MAX_RUNS - 1}}$`);
+const RUN_LIST_WANTED = `expected 1 to ${MAX_RUNS} ids of runs, each 16 hex digits, with commas`;
+
+export const eventsQuery = z.object({
+  runs: z
+    .string({ error: RUN_LIST_WANTED })
+    .regex(RUN_LIST, { error: RUN_LIST_WANTED })
+    .describe(`The runs, at most ${MAX_RUNS}, with commas between them.`),
+});
+
+const { reqid, host } = runResult.shape;
+const {
+  stdout: _out,
+  stderr: _err,
+  stdout_b64: _out64,
+  stderr_b64: _err64,
+  ...ofEnd
+} = runResult.shape;
+
+/** What one message of an event stream says (core/wire/run-messages.ts). */
+export const runMessage = z.discriminatedUnion("event", [
+  z.object({
+    event: z.literal("start"),
+    reqid,
+    host,
+    script: z.string(),
+    started: z.string().describe("When the host started it, ISO 8601."),
+  }),
+  z.object({
+    event: z.enum(OUTPUT_STREAMS),
+    reqid,
+    host,
+    stream: z.enum(OUTPUT_STREAMS).describe("The same as event."),
+    offset: z.int().describe("Of the first byte in its stream."),
+    data: z.string().optional().describe("The bytes, if they are UTF-8."),
+    data_b64: z.string().optional().describe("The bytes in base64, if they are not."),
+  }),
+  z.object({ event: z.literal("end"), ...ofEnd }).describe("A result, without output."),
+  z.object({
+    event: z.literal("summary"),
+    reqid,
+    hosts: z.int(),
+    outcomes: z
+      .record(z.string(), z.int())
+      .describe("How many hosts ended how: ok, failed, never-ran, unknown, lost, running."),
+    took: z.string().describe("Milliseconds with their unit: 42ms."),
+  }),
+]);

@@ -1,0 +1,89 @@
+/** One stream of one host of a run, as bytes of which any part can be had. */
+import type { OutputStream, RunEvent } from "../../core/run-event.ts";
+import type { Gap, RunLog } from "./run-log.ts";
+
+/** How much there is. */
+export interface OutputExtent {
+  /** Bytes that can be read. */
+  readonly length: number;
+  /** No more will come. */
+  readonly complete: boolean;
+  /** What the script printed beyond that, and is not kept. */
+  readonly dropped: number;
+}
+
+export class OutputReader {
+  readonly #log: RunLog;
+  readonly #host: string;
+  readonly #stream: OutputStream;
+
+  /** @param host of the run */
+  constructor(log: RunLog, host: string, stream: OutputStream) {
+    this.#log = log;
+    this.#host = host;
+    this.#stream = stream;
+  }
+
+  /** @param near a byte that is there, most likely: what comes before it is not looked at then */
+  async extent(near: number, signal: AbortSignal): Promise<OutputExtent | Gap> {
+    const found = await this.#measure(near, signal);
+    return near === 0 || ("length" in found && found.length > near)
+      ? found
+      : await this.#measure(0, signal);
+  }
+
+  async #measure(from: number, signal: AbortSignal): Promise<OutputExtent | Gap> {
+    let length = from;
+    let dropped = 0;
+    let complete = false;
+    const gap = await this.#read(from, signal, (event) => {
+      if (event.kind === "end") complete = true;
+      else if (event.kind === "output") length = event.offset + event.bytes.length;
+      else if (event.kind === "dropped") dropped += event.bytes;
+    });
+    return gap ?? { length, complete, dropped };
+  }
+
+  /**
+   * Gives the bytes from `first` on, up to `end`, which must be there.
+   *
+   * @returns whether all of them have come
+   */
+  async bytes(
+    { first, end }: { readonly first: number; readonly end: number },
+    signal: AbortSignal,
+    write: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<boolean> {
+    if (first >= end) return true;
+    const enough = new AbortController();
+    const stop = () => enough.abort();
+    signal.addEventListener("abort", stop);
+    let next = first;
+    await this.#read(first, enough.signal, async (event) => {
+      if (event.kind !== "output" || next >= end) return;
+      await write(event.bytes.subarray(0, end - next));
+      next = Math.min(end, event.offset + event.bytes.length);
+      if (next === end) stop();
+    });
+    signal.removeEventListener("abort", stop);
+    return next === end;
+  }
+
+  async #read(
+    from: number,
+    signal: AbortSignal,
+    onEvent: (event: RunEvent) => Promise<void> | void,
+  ): Promise<Gap | undefined> {
+    const reading = { from: this.#from(from), follow: false, signal };
+    return await this.#log.read(this.#host, reading, (_, event) =>
+      "stream" in event && event.stream !== this.#stream ? undefined : onEvent(event),
+    );
+  }
+
+  /** An agent tells of both streams, to their ends. */
+  #from(offset: number) {
+    return this.#stream === "stdout"
+      ? { stdout: offset, stderr: 0 }
+      : { stdout: 0, stderr: offset };
+  }
+}

@@ -1,0 +1,292 @@
+/** A run's events as a client gets them, from agents whose streams the test dictates. */
+import { describe, expect, test } from "bun:test";
+import type { StreamReader } from "../../../src/api/answer.ts";
+import { readEventId, startOf } from "../../../src/api/event-id.ts";
+import { sendEvents } from "../../../src/api/event-stream.ts";
+import { openRunLog } from "../../../src/controller/runs/run-log.ts";
+import type { RunResult } from "../../../src/core/run-result.ts";
+import { until } from "../../support/folder.ts";
+import { CALLER, LocalFleet } from "../../support/local-fleet.ts";
+import { type StreamedCall, streamingPeer } from "../../support/streaming-peer.ts";
+
+const REQID = "0123456789abcdef";
+
+const HOST = "web-01";
+const OTHERS = ["db-01", "db-02"];
+
+/** A run on web-01, where `answer` stands in for the agent, and perhaps on hosts that cannot be asked. */
+async function stageOf(answer: (call: StreamedCall) => void, others: readonly string[] = []) {
+  const fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent(HOST);
+  await agent.stop();
+  const calls: StreamedCall[] = [];
+  const peer = await streamingPeer(agent, (call) => {
+    calls.push(call);
+    answer(call);
+  });
+  const facts = { reqid: REQID, script: "deploy", submitter: "tester", token: "" };
+  const hosts = [HOST, ...others];
+  const ports = hosts.map((host) => (host === HOST ? peer.port : null));
+  const record = await fleet.controller.store.runs.begin({ ...facts, hosts, ports }, true);
+  await record.stored;
+  const client = async (id = "", silenceMs = 10_000) => {
+    const log = await openRunLog(fleet.controller, CALLER, REQID);
+    const position = readEventId(id, [hosts.length])?.[0] ?? startOf(hosts.length);
+    const reader = new Client();
+    const following = { parallel: 8, now: () => fleet.now, silenceMs };
+    const sent = sendEvents([{ log, position }], following, reader).finally(() => log.close());
+    return { reader, sent };
+  };
+  const dispose = async () => {
+    await record.close();
+    await peer[Symbol.asyncDispose]();
+    await fleet[Symbol.asyncDispose]();
+  };
+  return { record, calls, client, [Symbol.asyncDispose]: dispose };
+}
+
+interface Message {
+  readonly id: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** Reads what it is sent, unless it has stopped. */
+class Client implements StreamReader {
+  readonly #leaving = new AbortController();
+  readonly signal = this.#leaving.signal;
+  text = "";
+  reading: Promise<void> = Promise.resolve();
+
+  async write(bytes: string | Uint8Array): Promise<void> {
+    if (this.signal.aborted) return;
+    this.text += bytes.toString();
+    await this.reading;
+  }
+
+  leave(): void {
+    this.#leaving.abort();
+  }
+
+  get messages(): Message[] {
+    return this.text.split("\n\n").flatMap((block) => {
+      const [, id = "", data = ""] = /^id: (.*)\ndata: (.*)$/.exec(block) ?? [];
+      return data === "" ? [] : [{ id, data: JSON.parse(data) }];
+    });
+  }
+
+  get events(): unknown[] {
+    return this.messages.map(({ data }) => data.event);
+  }
+}
+
+const resultOf = (host: string, changes: Partial<RunResult> = {}) =>
+  ({
+    ...{ host, script: "deploy", exit: 0, stdout: "Zoë\n", stderr: "", rtt: "1ms" },
+    ...{ reqid: REQID, state: "ended", started: "2026-01-15T12:00:00Z" },
+    ...changes,
+  }) as RunResult;
+
+describe("the messages", () => {
+  test("of a recorded run: each host's, then the summary; every id goes on behind its message", async () => {
+    await using stage = await stageOf(() => undefined, ["db-01"]);
+    const bytes = Buffer.from([0xff, 0x0a]);
+    stage.record.add(resultOf(HOST, { stderr: "?", stderr_b64: bytes.toString("base64") }));
+    stage.record.add(resultOf("db-01", { exit: 3, stdout: "", stderr: "", stdout_dropped: 7 }));
+    await stage.record.close();
+    const { reader, sent } = await stage.client();
+    await sent;
+    expect(reader.text).toStartWith("retry: 2000\n\n");
+    const { messages } = reader;
+    expect(messages.every(({ data }) => data.reqid === REQID)).toBe(true);
+    const web = messages.filter(({ data }) => data.host === HOST).map(({ data }) => data);
+    expect(web).toMatchObject([
+      { event: "start", script: "deploy", started: "2026-01-15T12:00:00Z" },
+      { event: "stdout", stream: "stdout", offset: 0, data: "Zoë\n" },
+      { event: "stderr", stream: "stderr", offset: 0, data_b64: "/wo=" },
+      { event: "end", state: "ended", exit: 0 },
+    ]);
+    expect(messages.map(({ data }) => data)).toContainEqual(
+      expect.objectContaining({ event: "end", host: "db-01", exit: 3, stdout_dropped: 7 }),
+    );
+    const { data: summary, id } = messages.at(-1) ?? {};
+    expect(summary).toMatchObject({ event: "summary", hosts: 2, outcomes: { ok: 1, failed: 1 } });
+    expect(id).toBe("S");
+    for (const [index, message] of messages.entries()) {
+      if (message.id === "S") continue;
+      const { reader: next, sent: rest } = await stage.client(message.id);
+      await rest;
+      const told = messages
+        .slice(index + 1)
+        .map(({ data }) => JSON.stringify(data))
+        .sort();
+      expect(next.messages.map(({ data }) => JSON.stringify(data)).sort()).toEqual(told);
+    }
+  });
+
+  test("of a run that goes on: what is printed, when it is printed", async () => {
+    await using stage = await stageOf((call) => call.begin());
+    await stage.record.close();
+    const { reader, sent } = await stage.client();
+    await until("it has begun", () => reader.events.includes("start"));
+    const [call] = stage.calls;
+    call?.print("one\n");
+    await until("the first line is here", () => reader.text.includes("one"));
+    call?.print("two\n", 4);
+    call?.end({ exit: 3, stdout_bytes: 8 });
+    await sent;
+    expect(reader.messages.map(({ id }) => id)).toEqual(["R0-0", "R4-0", "R8-0", "F", "S"]);
+    expect(reader.messages.at(-2)?.data).toMatchObject({ event: "end", exit: 3, rtt: "1000ms" });
+  });
+
+  test("a character that is cut waits for its end, and its id for it", async () => {
+    await using stage = await stageOf((call) => call.begin());
+    await stage.record.close();
+    const { reader, sent } = await stage.client();
+    const bytes = Buffer.from("a日");
+    await until("it has begun", () => reader.events.includes("start"));
+    stage.calls[0]?.print(bytes.subarray(0, 3));
+    await until("what is whole is here", () => reader.events.length === 2);
+    expect(reader.messages.at(-1)).toMatchObject({ id: "R1-0", data: { data: "a" } });
+    stage.calls[0]?.print(bytes.subarray(3), 3);
+    stage.calls[0]?.end({ stdout_bytes: 4 });
+    await sent;
+    expect(reader.messages[2]).toMatchObject({ id: "R4-0", data: { offset: 1, data: "日" } });
+  });
+
+  test("a terminal obeys none of them", async () => {
+    await using stage = await stageOf(() => undefined);
+    stage.record.add(resultOf(HOST, { stdout: "\u001b[2J\u009b\u2028\r\n\n" }));
+    await stage.record.close();
+    const { reader, sent } = await stage.client();
+    await sent;
+    expect(reader.text).not.toMatch(/[\u007f-\u009f\u2028\r]/);
+    expect(reader.text).not.toContain("\u001b");
+    expect(reader.messages[1]?.data.data).toBe("\u001b[2J\u009b\u2028\r\n\n");
+  });
+});
+
+test("a comment says that the connection lives, again and again, while a script is silent", async () => {
+  await using stage = await stageOf((call) => call.begin());
+  await stage.record.close();
+  const { reader, sent } = await stage.client("", 20);
+  await until("three have come", () => reader.text.endsWith("}\n\n:\n\n:\n\n:\n\n"));
+  reader.leave();
+  await sent;
+  const { text } = reader;
+  await Bun.sleep(60);
+  expect(reader.text).toBe(text);
+});
+
+describe("goes on", () => {
+  test("the agent is asked for the rest alone, and nothing is said twice", async () => {
+    await using stage = await stageOf((call) => {
+      call.begin();
+      call.print("two\n", 4);
+      call.end({ stdout_bytes: 8 });
+    });
+    await stage.record.close();
+    const { reader, sent } = await stage.client("R4-0");
+    await sent;
+    expect(stage.calls.map(({ body }) => [body.stdout, body.stderr])).toEqual([[4, 0]]);
+    expect(reader.events).toEqual(["stdout", "end", "summary"]);
+  });
+
+  test("a host that was told is not asked, and counts in the summary", async () => {
+    await using stage = await stageOf(() => undefined, OTHERS);
+    for (const host of OTHERS) stage.record.add(resultOf(host));
+    await stage.record.close();
+    const { reader, sent } = await stage.client("FO");
+    await sent;
+    expect(stage.calls).toEqual([]);
+    expect(reader.events).toEqual(["start", "stdout", "end", "summary"]);
+    expect(reader.messages.at(-1)?.data.outcomes).toEqual({ ok: 2, failed: 1 });
+  });
+
+  test("where only the summary is left, that comes", async () => {
+    await using stage = await stageOf(() => undefined);
+    const { reader, sent } = await stage.client("L");
+    await sent;
+    expect(reader.messages.map(({ id, data }) => [id, data.outcomes])).toEqual([
+      ["S", { lost: 1 }],
+    ]);
+  });
+
+  test("what was dropped is counted in the end, however often the stream broke", async () => {
+    await using stage = await stageOf((call) => {
+      call.begin();
+      call.event({ kind: "dropped", stream: "stdout", offset: 4, bytes: 96 });
+      call.end({ stdout_bytes: 100 });
+    });
+    await stage.record.close();
+    const { reader, sent } = await stage.client("R4-0");
+    await sent;
+    expect(reader.messages[0]?.data).toMatchObject({ event: "end", stdout_dropped: 96 });
+  });
+});
+
+describe("a host that cannot tell", () => {
+  test("has not been sent the run yet: its events come as soon as it has", async () => {
+    await using stage = await stageOf((call) => {
+      if (stage.calls.length < 3) call.json({ error: "no such run" }, "404 Not Found");
+      else {
+        call.begin();
+        call.end();
+      }
+    });
+    const { reader, sent } = await stage.client();
+    await sent;
+    expect(reader.events).toEqual(["start", "end", "summary"]);
+    expect(stage.calls.length).toBe(3);
+  });
+
+  test("knows nothing: an end that says so, after which the stream can go on", async () => {
+    await using stage = await stageOf((call) => {
+      call.json({ error: "not found" }, "404 Not Found");
+    });
+    await stage.record.close();
+    const { reader, sent } = await stage.client("R4-0");
+    await sent;
+    expect(reader.messages).toMatchObject([
+      { id: "R4-0", data: { event: "end", state: "running", exit: -1, error: expect.any(String) } },
+      { id: "S", data: { event: "summary", outcomes: { running: 1 } } },
+    ]);
+  });
+});
+
+describe("T21 a client", () => {
+  test("that stops reading stops the agent's stream: one piece is held", async () => {
+    const piece = Buffer.alloc(65_536, "x");
+    let offset = 0;
+    await using stage = await stageOf((call) => {
+      call.begin();
+      for (let n = 0; n < 400; n++) offset = call.print(piece, offset);
+    });
+    await stage.record.close();
+    const { reader, sent } = await stage.client();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    await until("it has begun", () => reader.events.includes("start"));
+    reader.reading = promise;
+    const before = reader.text.length;
+    await Bun.sleep(200);
+    expect(reader.text.length - before).toBeLessThan(100_000);
+    resolve();
+    await until("all is here", () => reader.messages.at(-1)?.id === `R${offset.toString(36)}-0`);
+    reader.leave();
+    await sent;
+  });
+
+  test("that leaves ends the agent's stream", async () => {
+    const gone = Promise.withResolvers<void>();
+    await using stage = await stageOf((call) => {
+      call.begin();
+      call.whenGone(gone.resolve);
+    });
+    await stage.record.close();
+    const { reader, sent } = await stage.client();
+    await until("it has begun", () => reader.events.includes("start"));
+    reader.leave();
+    await sent;
+    await gone.promise;
+    expect(reader.events).toEqual(["start"]);
+  });
+});

@@ -4,8 +4,8 @@
  */
 import type { RunEnding } from "../../core/run-event.ts";
 import { pause } from "../../system/deadline.ts";
+import type { AgentRequest } from "./agent-request.ts";
 import { whyNotAnswered } from "./answer.ts";
-import type { AgentRequest } from "./ask-agent.ts";
 import type { Sending } from "./dialler.ts";
 import { EventReader, type Following } from "./event-reader.ts";
 import { askHost, type FleetDialler, type HostOutcome } from "./fan-out.ts";

@@ -17,7 +17,7 @@ import { renewReply } from "../../core/wire/messages/renew.ts";
 import { type CertificateFacts, readCertificate } from "../../pki/certificate.ts";
 import { readText } from "../../system/files/files.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import type { AgentRequest } from "../fleet/ask-agent.ts";
+import type { AgentRequest } from "../fleet/agent-request.ts";
 import { askHost, type FleetDialler, type HostProblem, parallelLimit } from "../fleet/fan-out.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";

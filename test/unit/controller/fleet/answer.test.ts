@@ -1,8 +1,8 @@
 /** What an outcome is folded into, whatever was asked. */
 import { expect, test } from "bun:test";
 import * as z from "zod/mini";
+import type { AgentReply } from "../../../../src/controller/fleet/agent-request.ts";
 import { answerOf } from "../../../../src/controller/fleet/answer.ts";
-import type { AgentReply } from "../../../../src/controller/fleet/ask-agent.ts";
 import { targetOf } from "../../../../src/controller/fleet/targets.ts";
 
 const schema = z.object({ word: z.string() });

@@ -1,0 +1,254 @@
+/** One request to one agent on its way: dials, verifies who answers, asks, reads the answer. */
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import { isIp } from "../../core/net/ip-address.ts";
+import { formatBytes } from "../../core/units.ts";
+import { refusesCertificate } from "../../core/wire/connection-problem.ts";
+import { identityOf, speaksFor } from "../../pki/certificate.ts";
+import { Deadline } from "../../system/deadline.ts";
+import type { Connection } from "../../system/net/connection.ts";
+import { ConnectionFailed } from "../../system/net/connection-failed.ts";
+import { dial } from "../../system/net/dial.ts";
+import { type HttpReply, requestOver } from "../../system/net/http-client.ts";
+import type { HttpStream } from "../../system/net/http-stream.ts";
+import { agentProblem, droppedAnswer } from "./agent-problem.ts";
+import { type AgentRequest, BOUNDS, type ShownByAgent } from "./agent-request.ts";
+import type { Dialler } from "./dialler.ts";
+import { identityProblem } from "./peer-identity.ts";
+import type { AgentConnection, AgentPool } from "./pool.ts";
+import type { ReplyShare } from "./reply-budget.ts";
+import { otherPortHint } from "./target-hints.ts";
+import { dialAddress, type ResolvedTarget } from "./targets.ts";
+
+/**
+ * A handshake that takes longer is waiting for the other side and starves nobody, so its slot is freed (T23).
+ */
+const HANDSHAKE_SLOT_MS = 250;
+
+/** A stream that takes longer keeps no other request from asking the same agent. */
+const STREAM_LEASE_MS = 1000;
+
+/**
+ * Bytes in memory, where an answer's first bytes count twice. A refusal repeats the script's name or its path
+ * (4096 bytes, PATH_MAX), which JSON may make six times as long.
+ */
+const LONGEST_REFUSAL = 65_536;
+
+/** Its total deadline runs from the host's own start. */
+export class AgentCall {
+  readonly #dialler: Dialler;
+  readonly #target: ResolvedTarget;
+  readonly #request: AgentRequest;
+  readonly #share: ReplyShare;
+  readonly #onPeer: (address: string) => void;
+  #address = "";
+  #shown: ShownByAgent | undefined;
+  #clock: Deadline | undefined;
+  #expired = false;
+  /** Whether the answer is a stream. */
+  #streams = false;
+  /** Whether the answer is longer than any refusal. */
+  #isOutput = false;
+  /** Rejects at the deadline, so that every host gets a result, whatever a library fails to do (T23). */
+  readonly #expiry = Promise.withResolvers<never>();
+  #abort: () => void = () => undefined;
+  #endLease: () => void = () => undefined;
+
+  constructor(
+    dialler: Dialler,
+    target: ResolvedTarget,
+    request: AgentRequest,
+    share: ReplyShare,
+    onPeer: (address: string) => void,
+  ) {
+    this.#dialler = dialler;
+    this.#target = target;
+    this.#request = request;
+    this.#share = share;
+    this.#onPeer = onPeer;
+  }
+
+  async make(): Promise<HttpReply> {
+    const { config } = this.#dialler;
+    try {
+      return await Promise.race([this.#work(), this.#expiry.promise]);
+    } catch (thrown) {
+      if (this.#expired) {
+        throw new CtrlExecError("timeout", `read timeout after ${config.read_timeout}s`, {
+          cause: thrown,
+        });
+      }
+      if (thrown instanceof CtrlExecError && thrown.code === "too-large") throw this.#drop(thrown);
+      // TLS 1.3: a client may send before the server has judged its certificate; if that is refused, nobody
+      // reads the data.
+      if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
+      throw agentProblem(thrown, this.#target, this.#address, config.file);
+    }
+  }
+
+  end(): void {
+    this.#clock?.stop();
+  }
+
+  get shown(): ShownByAgent | undefined {
+    return this.#shown;
+  }
+
+  async #work(): Promise<HttpReply> {
+    const { config, pool } = this.#dialler;
+    const address = await dialAddress(this.#target, config.connect_timeout * 1000, config.file);
+    this.#address = formatHostPort(address, this.#target.port);
+    if (isIp(address)) this.#onPeer(address);
+    if (pool !== undefined) return await this.#askThrough(pool, address);
+    return await this.#askOnce(await this.#connect(address), false);
+  }
+
+  async #askThrough(pool: AgentPool, address: string): Promise<HttpReply> {
+    const { serial } = this.#dialler;
+    const lease = await pool.lease(
+      `${serial} ${this.#address} ${this.#target.record?.hostname ?? ""}`,
+    );
+    this.#endLease = () => lease.end(undefined, 0);
+    let connection = lease.connection;
+    let keepMs = 0;
+    try {
+      if (connection !== undefined) {
+        const reply = await this.#askKept(connection);
+        if (reply !== undefined) {
+          keepMs = reply.keepMs;
+          return reply;
+        }
+      }
+      connection = await this.#connect(address);
+      const reply = await this.#askOnce(connection, true);
+      keepMs = reply.keepMs;
+      return reply;
+    } finally {
+      lease.end(keepMs > 0 ? connection : undefined, keepMs);
+    }
+  }
+
+  /**
+   * Undefined if the agent had hung up. A request that may have reached it is repeated only if that is
+   * harmless: a script never runs twice.
+   */
+  async #askKept(connection: AgentConnection): Promise<HttpReply | undefined> {
+    // Lets us see a hang-up that the kernel already knows. The event loop asks the kernel between two turns,
+    // and the first may begin before that.
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    if (connection.tls.closed) return undefined;
+    this.#onPeer(connection.peerAddress);
+    this.#startClock();
+    try {
+      return await this.#askOnce(connection, true);
+    } catch (thrown) {
+      const again = thrown instanceof ConnectionFailed && this.#request.idempotent === true;
+      if (!again || this.#expired || this.#streams) throw thrown;
+      return undefined;
+    }
+  }
+
+  async #connect(address: string): Promise<AgentConnection> {
+    const { config, credential, handshakes } = this.#dialler;
+    const { record, port } = this.#target;
+    let peerAddress = "";
+    let release: (() => void) | undefined;
+    const onConnected = async (connection: Connection) => {
+      peerAddress = connection.address;
+      if (peerAddress !== "") this.#onPeer(peerAddress);
+      // Waiting for a slot does not count as the host's time.
+      release = await handshakes.acquire();
+      setTimeout(release, HANDSHAKE_SLOT_MS).unref();
+      this.#abort = () => connection.close();
+      if (this.#expired) this.#abort();
+      this.#startClock();
+    };
+    const timeoutMs = config.connect_timeout * 1000;
+    try {
+      const way = { host: address, port, credential, timeoutMs, onConnected };
+      const { connection, peer } = await dial(way);
+      const openedAt = performance.now();
+      const identity = identityOf(peer);
+      if (record !== undefined && speaksFor(identity, record.hostname)) {
+        const notAfter = new Date(peer.validTo);
+        this.#shown = { serial: identity.serial, notAfter, address: peerAddress, port };
+      }
+      return { tls: connection, peer: identity, peerAddress, openedAt };
+    } finally {
+      release?.();
+    }
+  }
+
+  async #askOnce({ tls, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
+    const { method, path, body, reply, onStream } = this.#request;
+    this.#abort = () => tls.close();
+    const { config, revoked } = this.#dialler;
+    const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
+    if (problem !== undefined) {
+      tls.close();
+      throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
+    }
+    // Nothing is sent on a connection that has closed meanwhile.
+    if (!tls.closed && this.#dialler.sending?.mayBeSent(this.#target) === false) {
+      tls.close();
+      throw new CtrlExecError("unreachable", "the run was stopped before this host was asked");
+    }
+    return await requestOver(tls, {
+      method,
+      path,
+      host: this.#address,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      ...BOUNDS[reply],
+      keepAlive,
+      onHeld: (bytes, status) => {
+        this.#isOutput = status === 200 && bytes > LONGEST_REFUSAL;
+        this.#count(bytes);
+      },
+      pace: this.#dialler.pace,
+      onStream: onStream && ((stream) => this.#take(stream, onStream)),
+    });
+  }
+
+  async #take(stream: HttpStream, onStream: (stream: HttpStream) => Promise<void>): Promise<void> {
+    this.#streams = true;
+    this.#clock?.stop();
+    const timer = setTimeout(this.#endLease, STREAM_LEASE_MS);
+    try {
+      await onStream(stream);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @throws CtrlExecError `too-large` */
+  #count(held: number): void {
+    const { max_reply, max_replies } = this.#dialler.config;
+    if (this.#request.reply === "output" && held > max_reply) {
+      throw new CtrlExecError("too-large", `is larger than ${formatBytes(max_reply)}`, {
+        hint: "max_reply in ctrl-exec.conf sets the limit, max_output in agent.conf what an agent sends.",
+      });
+    }
+    if (this.#share.hold(held)) return;
+    const problem = `leaves too little of ${formatBytes(max_replies)} for the answers of other hosts`;
+    throw new CtrlExecError("too-large", problem, {
+      hint: "max_replies in ctrl-exec.conf sets the limit.",
+    });
+  }
+
+  /** A refusal is short, so if the answer is long, the script has run. */
+  #drop(thrown: CtrlExecError): CtrlExecError {
+    const { reply, path } = this.#request;
+    const hasRun = reply === "output" && this.#isOutput;
+    if (hasRun) this.#dialler.sending?.ended(this.#target);
+    return droppedAnswer(thrown, this.#target.label, path, hasRun);
+  }
+
+  #startClock(): void {
+    this.#clock ??= new Deadline(this.#dialler.config.read_timeout * 1000, () => {
+      this.#expired = true;
+      this.#abort();
+      this.#expiry.reject(new ConnectionFailed("ETIMEDOUT"));
+    });
+  }
+}

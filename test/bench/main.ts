@@ -13,6 +13,7 @@ import type { SectionResult } from "./result.ts";
 import { api } from "./sections/api.ts";
 import { fanOut } from "./sections/fan-out.ts";
 import { growth } from "./sections/growth.ts";
+import { jobPrice } from "./sections/job-price.ts";
 import { keys } from "./sections/keys.ts";
 import { memory } from "./sections/memory.ts";
 import { oneAgent } from "./sections/one-agent.ts";
@@ -34,6 +35,7 @@ const SECTIONS: readonly Section[] = [
   { name: "processes", title: "Whole processes", measure: processes },
   { name: "fan-out", title: "Fan-out", measure: fanOut },
   { name: "one-agent", title: "One agent", measure: oneAgent },
+  { name: "job-price", title: "The price of a job", measure: jobPrice },
   { name: "output", title: "Output", measure: output },
   { name: "api", title: "HTTP API", measure: api },
   { name: "memory", title: "Memory", measure: memory },

@@ -92,7 +92,7 @@ export class Stage implements AsyncDisposable {
     requests: number,
     parallel: number,
     path: string,
-    keep = false,
+    ...words: readonly ("keep" | "unkept")[]
   ): Promise<readonly string[]> {
     const { folder, port } = this.fleet;
     return [
@@ -100,7 +100,7 @@ export class Stage implements AsyncDisposable {
       folder.path,
       ...[hosts, port, requests, parallel].map(String),
       path,
-      ...(keep ? ["keep"] : []),
+      ...words,
     ];
   }
 

@@ -16,16 +16,23 @@ const CLIENTS = 200;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 20);
 const SCRIPTS = 200;
 
-/** A host that answers, hangs, refuses or resets, as `host:port`. */
-async function fleet(host: ControlHost) {
+/** A serving agent. */
+async function agentOf(host: ControlHost, name: string) {
   const scripts = Object.fromEntries(
     Array.from({ length: SCRIPTS }, (_, index) => [`job-${index}`, 'echo "$1"']),
   );
-  const agent = await host.addAgent("web-01", { scripts });
+  const agent = await host.addAgent(name, { scripts });
   const config = [`port = ${agent.port}`, "bind = 0.0.0.0", "max_connections = 4096"];
-  host.folder.write("web-01/agent.conf", [...config, "rate_limit_disable = 1", ""].join("\n"));
+  host.folder.write(`${name}/agent.conf`, [...config, "rate_limit_disable = 1", ""].join("\n"));
   await agent.pair();
   await agent.serve();
+  return agent;
+}
+
+/** Hosts that answer, hang, refuse or reset, as `host:port`. */
+async function fleet(host: ControlHost) {
+  // An agent runs a run once, under however many names it is called: a request asks two hosts that follow each other.
+  const agents = [await agentOf(host, "web-01"), await agentOf(host, "web-02")] as const;
   const bad = async (act: (socket: Socket) => void) => {
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
@@ -42,7 +49,13 @@ async function fleet(host: ControlHost) {
   const reset = await bad((socket) => void socket.resetAndDestroy());
   const refuse = freePort();
   const port = (index: number) =>
-    index % 10 === 3 ? hang : index % 10 === 5 ? refuse : index % 10 === 7 ? reset : agent.port;
+    index % 10 === 3
+      ? hang
+      : index % 10 === 5
+        ? refuse
+        : index % 10 === 7
+          ? reset
+          : agents[index % 2 === 0 ? 0 : 1].port;
   return Array.from({ length: 50 }, (_, index) => `127.9.0.${index + 1}:${port(index)}`);
 }
 

@@ -1,10 +1,11 @@
 /**
  * The smallest possible controller: dials, lets the chain be verified, asks, reads the answer.
  *
- *   bare-client <folder> <hosts> <port> <requests> <parallel> <path> [keep]
+ *   bare-client <folder> <hosts> <port> <requests> <parallel> <path> [keep] [unkept]
  *
  * Requests go round the hosts, a connection each, or with `keep` one connection for all requests of
- * a worker. Prints {"ms", "latencies"} as JSON; ends with 1 when any request failed.
+ * a worker. Each has a request id of its own; with `unkept` one by which an agent cannot keep a run, and runs it
+ * as 1.0 did. Prints {"ms", "latencies"} as JSON; ends with 1 when any request failed.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,13 +16,13 @@ import { hostAddress } from "../hosts.ts";
 const MAX_HANDSHAKES = 8;
 
 async function main(args: readonly string[]): Promise<number> {
-  const [folder = "", hosts = "1", port = "0", requests = "1", parallel = "1", path = "/", keep] =
-    args;
+  const [folder = "", hosts = "1", port = "0", requests = "1", parallel = "1", path = "/"] = args;
+  const keep = args.includes("keep");
   const read = (name: string) => readFileSync(join(folder, "control", name));
   const client = new Client(
     { cert: read("ctrl-exec.crt"), key: read("ctrl-exec.key"), ca: read("ca.crt") },
     Number(port),
-    requestText(path, keep !== undefined),
+    requestText(path, keep, args.includes("unkept") ? UNKEPT : REQID),
   );
   const latencies: number[] = [];
   let next = 0;
@@ -34,7 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
       kept ??= await client.dial(host);
       await kept.ask();
       latencies.push(performance.now() - begun);
-      if (keep === undefined) {
+      if (!keep) {
         kept.close();
         kept = undefined;
       }
@@ -47,8 +48,20 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-function requestText(path: string, keep: boolean): string {
-  const body = '{"script":"true","args":[],"reqid":"00000000000000aa","username":"bench"}';
+/** 16 hexadecimal digits, which each request replaces by its own. */
+const REQID = "0".repeat(16);
+const UNKEPT = "x".repeat(16);
+
+/** Of this process; another digit for each request. */
+const FIRST_ID = Date.now() * 1000;
+let asked = 0;
+
+function nextId(): string {
+  return (FIRST_ID + asked++).toString(16).padStart(16, "0");
+}
+
+function requestText(path: string, keep: boolean, reqid: string): string {
+  const body = `{"script":"true","args":[],"reqid":"${reqid}","username":"bench"}`;
   return [
     `POST ${path} HTTP/1.1`,
     "Host: bench",
@@ -119,7 +132,7 @@ class Answers {
   async ask(): Promise<void> {
     this.#answer = "";
     this.#waiting = Promise.withResolvers();
-    this.socket?.write(this.#request);
+    this.socket?.write(this.#request.replace(REQID, nextId()));
     await this.#waiting.promise;
   }
 

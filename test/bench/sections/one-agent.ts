@@ -93,7 +93,13 @@ async function underLoads(stage: Stage, loads: readonly Load[]): Promise<Map<Loa
   for (const load of loads) {
     const { path, parallel, keep } = load;
     const requests = parallel === 1 ? REQUESTS.one : REQUESTS.many;
-    const argv = await stage.bareClient(1, requests, parallel, path, keep);
+    const argv = await stage.bareClient(
+      1,
+      requests,
+      parallel,
+      path,
+      ...(keep ? ["keep" as const] : []),
+    );
     const ms: number[] = [];
     const latencies: number[] = [];
     try {

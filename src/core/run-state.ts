@@ -5,7 +5,7 @@
 import { saysNeverStarted } from "./start-failure.ts";
 
 /**
- * - `queued`: the host has not been asked yet
+ * - `queued`: the host has not been asked yet, or has not begun it
  * - `running`: the agent has started it, and has not said that it has ended; a result has this state if nobody
  *   waits any longer
  * - `ended`: it ran and has ended; an `error` then says that it had to be ended, or that its output was lost

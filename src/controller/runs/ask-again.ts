@@ -8,6 +8,7 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn, readLastEnd } from "../../core/run-state.ts";
 import { isoSeconds, spanOf } from "../../core/time.ts";
+import { NO_SUCH_RUN, refusalIn } from "../../core/wire/messages/refusal.ts";
 import { resultReply } from "../../core/wire/messages/result-reply.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
@@ -45,8 +46,8 @@ export async function askAgain(
   await inParallel(open, parallelLimit(controller.config), async ({ host, port }) => {
     const target = await hostOfRun(controller, host, port);
     const outcome = await askHost(dialler, target, request);
-    const result = resultIn(report, host, outcome);
-    if (result !== undefined) heard.set(host, { result, target });
+    const result = resultIn(report, host, outcome) ?? (alive && queuedOn(report, host, outcome));
+    if (result) heard.set(host, { result, target });
     else if (outcome.reply === undefined) unheard.push(host);
   });
   if (!alive) await record(controller, report, [...heard.values()], account);
@@ -79,6 +80,18 @@ function resultIn(
   const head = { host, script: report.script, exit, stdout, stderr, rtt, reqid: report.reqid };
   const end = readLastEnd(told, "never-ran");
   return { ...head, ...end, ...rest, ...(ended === undefined ? {} : { ended }) };
+}
+
+/** While its process lives, it will still ask an agent that has not begun the run. */
+function queuedOn(
+  report: RunReportSoFar,
+  host: string,
+  outcome: HostOutcome,
+): RunResult | undefined {
+  const isBegun = report.results.some((result) => result.host === host);
+  const refused = refusalIn(outcome.reply?.json);
+  if (isBegun || refused !== NO_SUCH_RUN) return undefined;
+  return withoutResult(report, host, "", { state: "queued" });
 }
 
 async function record(

@@ -1,19 +1,20 @@
 /** Runs that are let go: their agents keep them, and whoever comes back finds every byte. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { Running } from "../../support/binary.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
+
+/** Says that it runs, prints a line, and goes on until it is told to end. */
+const WORK =
+  'touch "$1.here"; echo "begun"; until [ -e "$1.go" ]; do sleep 0.05; done; echo "done"; exit 3';
 
 let control: ControlHost;
 let agent: TestAgent;
 
 beforeAll(async () => {
   control = await ControlHost.create();
-  // Says that it runs, prints a line, and goes on until it is told to end.
-  const work =
-    'touch "$1.here"; echo "begun"; until [ -e "$1.go" ]; do sleep 0.05; done; echo "done"; exit 3';
-  agent = await control.startAgent("web-01", { scripts: { work, quick: "echo quick" } });
+  agent = await control.startAgent("web-01", { scripts: { work: WORK, quick: "echo quick" } });
 });
 
 afterAll(async () => await control[Symbol.asyncDispose]());
@@ -51,6 +52,41 @@ test("--detach: the id alone; then status, logs and wait, from the agent", async
   expect((await control.run("status", [reqid])).out).toContain("exit:3");
   expect((await control.mustRun("logs", [reqid])).out).toBe("begun\ndone\n");
   await agent.serve();
+});
+
+test("a host that was not asked yet is queued", async () => {
+  const hook = control.folder.script(
+    "web-02/hook.sh",
+    `until [ -e ${control.folder.join("web-02", "may")} ]; do sleep 0.02; done`,
+  );
+  await control.startAgent("web-02", { scripts: { work: WORK }, config: [`auth_hook = ${hook}`] });
+  const mark = control.folder.join("queued");
+  const args = ["web-02", "web-01", "work", "--detach", "--", mark];
+  const config = control.folder.write(
+    "control/narrow.conf",
+    `${readFileSync(control.config, "utf8")}max_parallel = 1\n`,
+  );
+  const own = ["--config", config, "--log", control.log.path];
+  const letGo = new Running("ctrl-exec", ["run", ...args.slice(0, -2), ...own, "--", mark]);
+  let reqid = "";
+  await until("it is recorded", async () => {
+    const { out } = await control.mustRun("list-runs", ["--json", "--host", "web-02"]);
+    reqid = JSON.parse(out)[0]?.reqid ?? "";
+    return reqid !== "";
+  });
+  const states = async () => {
+    const { out } = await control.run("status", [reqid, "--json"]);
+    const { results } = JSON.parse(out) as { results: { host: string; state: string }[] };
+    return results.map(({ host, state }) => `${host} ${state}`);
+  };
+  await until("both wait", async () => {
+    return (await states()).join() === "web-02 queued,web-01 queued";
+  });
+  control.folder.write("web-02/may", "");
+  expect(await letGo.ended()).toBe(0);
+  expect(await states()).toEqual(["web-02 running", "web-01 running"]);
+  control.folder.write("queued.go", "");
+  expect((await control.run("wait", [reqid])).status).toBe(1);
 });
 
 test("the agent refuses the script while it runs, and names the run", async () => {

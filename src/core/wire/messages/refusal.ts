@@ -22,3 +22,6 @@ export function busyWith(json: unknown): string | undefined {
 
 /** The answer of every agent, even 0.8's, if a script may not run there (docs/PROTOCOL.md, section 2). */
 export const NOT_PERMITTED = "script not permitted";
+
+/** The answer about a run that the agent has not begun, or keeps no longer (docs/PROTOCOL.md, section 9). */
+export const NO_SUCH_RUN = "no such run";

@@ -113,6 +113,27 @@ test("while its process lives, only who wants to know how it is now asks the age
   expect(await run.show()).toMatchObject({ complete: false, results: [] });
 });
 
+test("a host that its process has not asked yet is queued", async () => {
+  const answers = [{ error: "no such run" }, { status: "running" }, { error: "no such run" }];
+  await using run = await leftRun(() => {
+    const answer = answers.shift() ?? {};
+    return http10(answer, "error" in answer ? "404 Not Found" : "200 OK");
+  });
+  run.age(0);
+  const queued = { complete: false, pending: ["web-01"], results: [{ state: "queued" }] };
+  expect(await run.show(true)).toMatchObject(queued);
+  expect(await run.show(true)).toMatchObject({ results: [{ state: "running" }] });
+  // Nobody will ask it any more.
+  run.age(61);
+  expect(await run.show(true)).toMatchObject({ complete: true, results: [{ state: "unknown" }] });
+});
+
+test("an older agent, which does not say whether it was asked, leaves a host without a state", async () => {
+  await using run = await leftRun(() => NOT_FOUND);
+  run.age(0);
+  expect(await run.show(true)).toMatchObject({ complete: false, results: [] });
+});
+
 test("whoever waits hears of the end from the agent", async () => {
   const answers = [{ status: "running" }, done];
   await using run = await leftRun(() => http10(answers.length > 1 ? answers.shift() : done));

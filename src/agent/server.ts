@@ -7,10 +7,10 @@ import { descriptorLimit } from "../system/process/descriptors.ts";
 import { Door } from "./door/door.ts";
 import { QuietLog } from "./door/quiet-log.ts";
 import { Requests } from "./http/requests.ts";
-import { NO_JOBS } from "./jobs/job.ts";
 import { JobTable } from "./jobs/job-table.ts";
 import { jobsFolderOf } from "./jobs/jobs-folder.ts";
 import type { ShimProgram } from "./jobs/shim-link.ts";
+import { UnkeptRuns } from "./jobs/unkept-runs.ts";
 import { RunningScripts } from "./scripts/running-scripts.ts";
 import type { AgentState } from "./state/state.ts";
 import { StateKeeper } from "./state/state-keeper.ts";
@@ -43,7 +43,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const config = () => keeper.state.config;
   const folder = jobsFolderOf(state.config);
   const table = shim && new JobTable({ folder, shim, config, log, now, running });
-  const jobs = table ?? NO_JOBS;
+  const jobs = table ?? new UnkeptRuns({ config, log, now });
   const quiet = new QuietLog(log);
   const requests = new Requests(() => {
     return { state: keeper.current(), log, quiet, now, running, jobs };

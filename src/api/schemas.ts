@@ -225,7 +225,7 @@ export const cancelAnswer = z.object({
   results: z.array(
     z.object({
       host: z.string(),
-      status: z.enum(["ended", "not-running", "failed"]),
+      status: z.enum(["ended", "running", "not-running", "failed"]),
       left: z.int().describe("How many processes could not be ended."),
       error: z.string().optional().describe("Why the host was not cancelled; there if failed."),
     }),

@@ -12,6 +12,9 @@ export type StreamOffsets = Readonly<Record<OutputStream, number>>;
 /** From the first byte of each. */
 export const NO_OFFSETS: StreamOffsets = { stdout: 0, stderr: 0 };
 
+/** The exit status of a run that has none. */
+export const NO_EXIT = -1;
+
 export type RunEvent =
   /** Comes first. `started` is ISO 8601. */
   | {

@@ -27,12 +27,13 @@ const SET_UP = [
 export class Contained implements AsyncDisposable {
   readonly running: Running;
 
-  constructor(folder: TestFolder, name: ProgramName, args: readonly string[]) {
+  /** @param asRoot as the host's root, without a user namespace; only root may ask for that */
+  constructor(folder: TestFolder, name: ProgramName, args: readonly string[], asRoot = false) {
     // Only the container sees the mount on it.
     const root = folder.join(".root");
     folder.write(".root/mounted-over", "");
     const startedBy = [
-      ...["unshare", "-Ur", "--pid", "--fork", "--kill-child", "--mount"],
+      ...["unshare", ...(asRoot ? [] : ["-Ur"]), "--pid", "--fork", "--kill-child", "--mount"],
       ...["sh", "-ec", SET_UP, "sh", root, folder.path],
     ];
     this.running = new Running(name, args, { startedBy });
@@ -49,6 +50,13 @@ export class Contained implements AsyncDisposable {
     return childrenOf(this.pid);
   }
 
+  /** Its children, theirs, and so on: process ids outside. */
+  get descendants(): number[] {
+    const found = this.children;
+    for (const pid of found) found.push(...childrenOf(pid));
+    return found;
+  }
+
   /** As `docker kill` does. */
   kill(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
@@ -61,11 +69,16 @@ export class Contained implements AsyncDisposable {
 
 /** Process ids of its children: running, or zombies. */
 export function childrenOf(pid: number): number[] {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  return threads
-    .flatMap((id) => readFileSync(`/proc/${pid}/task/${id}/children`, "utf8").split(" "))
-    .filter((child) => child !== "")
-    .map(Number);
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads
+      .flatMap((id) => readFileSync(`/proc/${pid}/task/${id}/children`, "utf8").split(" "))
+      .filter((child) => child !== "")
+      .map(Number);
+  } catch {
+    // It has ended meanwhile.
+    return [];
+  }
 }
 
 export async function untilAlone(container: Contained): Promise<void> {
@@ -74,6 +87,17 @@ export async function untilAlone(container: Contained): Promise<void> {
     () => `its children are gone; they are ${states()}`,
     () => container.children.length === 0,
   );
+}
+
+/** Its name, which of a zombie ends with its state; `gone` once it is reaped. */
+export function nameOf(pid: number): string {
+  try {
+    const [, name = "", state = ""] =
+      /\((.*)\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    return state === "Z" ? `${name} (zombie)` : name;
+  } catch {
+    return "gone";
+  }
 }
 
 function stateOf(pid: number): string {

@@ -1,6 +1,7 @@
 import { readJsonAs } from "../../core/json.ts";
 import type { StreamOffsets } from "../../core/run-event.ts";
 import { followRequest } from "../../core/wire/messages/follow-request.ts";
+import { NO_SUCH_RUN } from "../../core/wire/messages/refusal.ts";
 import type { Job } from "../jobs/job.ts";
 import { type Endpoint, refusal, type StreamReply } from "./endpoint.ts";
 
@@ -10,7 +11,7 @@ export const follow: Endpoint = async ({ jobs }, { body }) => {
   if (asked === undefined) return refusal(400, "invalid JSON");
   const { reqid, ...from } = asked;
   const job = jobs.find(reqid);
-  return job === undefined ? refusal(404, "no such run") : streamReply(job, from, job.hold());
+  return job === undefined ? refusal(404, NO_SUCH_RUN) : streamReply(job, from, job.hold());
 };
 
 /** @param letGo of the job, once this is sent */

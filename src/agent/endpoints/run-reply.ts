@@ -1,13 +1,10 @@
 /** What the agent answers to `POST /run` (docs/PROTOCOL.md, section 2). */
-import type { RunEnding } from "../../core/run-event.ts";
+import { NO_EXIT, type RunEnding } from "../../core/run-event.ts";
 import type { RunState } from "../../core/run-state.ts";
 import type { RunRequest } from "../../core/wire/messages/run-request.ts";
-import type { Job, KeptOutput } from "../jobs/job.ts";
+import type { BegunRun, KeptOutput } from "../jobs/job.ts";
 import { outputText } from "../scripts/output-text.ts";
 import type { AgentReply } from "./endpoint.ts";
-
-/** There is no exit status. */
-const NO_EXIT = -1;
 
 const NEVER_RAN: RunState = "never-ran";
 const UNKNOWN: RunState = "unknown";
@@ -17,14 +14,26 @@ export function refuseRun(request: Partial<RunRequest>, error: string): AgentRep
   return { status: 200, body: { script, exit: NO_EXIT, error, reqid, state: NEVER_RAN } };
 }
 
-/** Waits for its end. @param letGo of the job, once this is sent */
-export async function jobReply(job: Job, letGo: () => void): Promise<AgentReply> {
-  const ending = await job.ended;
-  const { script, reqid } = job.facts;
-  const { exit } = ending;
+/** Of one that has begun. Waits for its end. @param letGo of the job, once this is sent */
+export async function endReply(run: BegunRun, letGo?: () => void): Promise<AgentReply> {
+  const { script, reqid } = run.facts;
+  return await whenEnded(run, letGo, (ending, outcome) => {
+    return { script, ...outcome, reqid, ...endMembers(ending) };
+  });
+}
+
+type Members = Record<string, unknown>;
+
+/** @param bodyOf is given its end, and the exit status and outputs as members of the answer */
+export async function whenEnded(
+  run: BegunRun,
+  letGo: () => void = () => undefined,
+  bodyOf: (ending: RunEnding, outcome: Members) => Members,
+): Promise<AgentReply> {
+  const ending = await run.ended;
   try {
-    const output = outputMembers(job.output("stdout"), job.output("stderr"));
-    return { status: 200, body: { script, exit, ...output, reqid, ...endMembers(ending) }, letGo };
+    const output = outputMembers(run.output("stdout"), run.output("stderr"));
+    return { status: 200, body: bodyOf(ending, { exit: ending.exit, ...output }), letGo };
   } catch (thrown) {
     letGo();
     throw thrown;
@@ -32,7 +41,7 @@ export async function jobReply(job: Job, letGo: () => void): Promise<AgentReply>
 }
 
 /** Text for 0.8, and also the exact bytes if the text has lost some. */
-export function outputMembers(stdout: KeptOutput, stderr: KeptOutput): Record<string, unknown> {
+function outputMembers(stdout: KeptOutput, stderr: KeptOutput): Members {
   const out = outputText(stdout);
   const err = outputText(stderr);
   return {
@@ -45,13 +54,8 @@ export function outputMembers(stdout: KeptOutput, stderr: KeptOutput): Record<st
   };
 }
 
-export type EndFacts = Pick<
-  RunEnding,
-  "state" | "signal" | "timed_out" | "cancelled" | "cancelled_by" | "error"
->;
-
 /** Older control hosts do not know that a run may be lost: to them it is unknown. */
-export function endMembers(end: EndFacts): Record<string, unknown> {
+export function endMembers(end: RunEnding): Members {
   const { signal, timed_out, cancelled, cancelled_by, error } = end;
   const state = end.state === "lost" ? UNKNOWN : end.state;
   return { signal, timed_out, cancelled, cancelled_by, error, state };

@@ -6,7 +6,7 @@ import type { RunState } from "../../core/run-state.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import { type RunRequest, runRequest } from "../../core/wire/messages/run-request.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
-import type { Job } from "../jobs/job.ts";
+import type { BegunRun, StartOutcome } from "../jobs/job.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/run-script.ts";
 import type { ScriptJudgement } from "../scripts/script-file.ts";
@@ -16,15 +16,16 @@ import { agentTakesSerial, takeSerial } from "../trust/announced-serial.ts";
 import { authorize } from "./authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "./endpoint.ts";
 import { streamReply } from "./follow.ts";
-import { jobReply, refuseRun } from "./run-reply.ts";
-import { runUnkept } from "./run-unkept.ts";
+import { endReply, refuseRun } from "./run-reply.ts";
 
 const ENDED: RunState = "ended";
 
 const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
 
-const USED = "reqid already used";
-const NO_REQID = "reqid is not 16 hex digits";
+/** Nobody could ask for it later. */
+const NO_REQID = { kind: "no-reqid" } as const;
+
+type Unkept = Extract<StartOutcome, { readonly kind: "used" | "no-room" }> | typeof NO_REQID;
 
 /** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (docs/PROTOCOL.md, section 2). */
 export const run: Endpoint = async (context, { peerIp, body }) => {
@@ -41,7 +42,7 @@ async function runParsed(
   peerIp: string,
   request: RunRequest,
 ): Promise<AgentReply> {
-  const { state, log, now, running } = context;
+  const { state, log, now, running, jobs } = context;
   const { script: name, args, reqid } = request;
   const deny = (error: string, reason?: string) => {
     log({ event: "deny", peer: peerIp, reason, reqid, script: name });
@@ -63,7 +64,7 @@ async function runParsed(
   const release = running.takeProcess();
   if (release === undefined) return deny(TOO_MANY, "too many processes");
   const slots = [release];
-  let job: Job | undefined;
+  let begun: BegunRun | undefined;
   try {
     const decision = await authorize(context, { action: "run", ...request, peerIp });
     if (!decision.allowed) return deny(`not authorised: ${decision.reason}`, decision.reason);
@@ -88,32 +89,41 @@ async function runParsed(
       lock: request.lock === 1,
       timeout: request.timeout,
     };
-    const detach = isDetached(request);
-    const isOlder = !asksForJob(request);
-    // Nobody could ask for it later. Older control hosts do not ask, and may know one host by several names.
-    if (!isRequestId(reqid)) {
-      return isOlder ? await runUnkept(context, order) : deny(NO_REQID, NO_REQID);
-    }
-    const outcome = await context.jobs.start(order);
-    if (outcome.kind === "used" && !isOlder) return deny(USED, USED);
-    if (outcome.kind === "busy")
+    const outcome = isRequestId(reqid) ? await jobs.start(order) : NO_REQID;
+    if (outcome.kind === "busy") {
       return { status: 409, body: { error: "busy", reqid: outcome.reqid } };
-    if (outcome.kind === "no-room" && detach) return deny(outcome.problem, outcome.problem);
-    if (outcome.kind !== "started") return await runUnkept(context, order);
-    job = outcome.job;
-    if (detach && job.facts.started !== "") {
-      outcome.letGo();
+    }
+    if (outcome.kind !== "started") {
+      const problem = mustNotRun(outcome, request);
+      if (problem !== undefined) return deny(problem, problem);
+      begun = await jobs.startUnkept(order);
+      return await endReply(begun);
+    }
+    const { job, letGo } = outcome;
+    begun = job;
+    if (isDetached(request) && job.facts.started !== "") {
+      letGo();
       return { status: 202, body: { script: name, status: "accepted", reqid } };
     }
-    if (request.stream === 1) return streamReply(job, NO_OFFSETS, outcome.letGo);
-    return await jobReply(job, outcome.letGo);
+    if (request.stream === 1) return streamReply(job, NO_OFFSETS, letGo);
+    return await endReply(job, letGo);
   } finally {
     const free = () => {
       for (const slot of slots) slot();
     };
-    if (job === undefined) free();
-    else void job.ended.then(free);
+    if (begun === undefined) free();
+    else void begun.ended.then(free);
   }
+}
+
+/**
+ * Why a run that cannot be kept is refused; undefined if it runs all the same. Older control hosts ask for nothing
+ * that takes a job, and may know one host by several names.
+ */
+function mustNotRun(outcome: Unkept, request: RunRequest): string | undefined {
+  if (outcome.kind === "no-room") return isDetached(request) ? outcome.problem : undefined;
+  if (!asksForJob(request)) return undefined;
+  return outcome.kind === "used" ? "reqid already used" : "reqid is not 16 hex digits";
 }
 
 /** 0.9 may write it as a number. */

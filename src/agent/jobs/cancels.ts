@@ -3,15 +3,27 @@ import { Deadline, within } from "../../system/deadline.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { endJob, type JobEnd } from "../../system/process/end-job.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
-import type { CancelOutcome } from "./job.ts";
+import { rootOf } from "../scripts/watched-script.ts";
+import type { CancelOutcome, JobFacts } from "./job.ts";
 import type { JobCancel } from "./job-folder.ts";
-import type { OpenJob } from "./open-job.ts";
 
 /** How long its shim may take to write the end, once the script has ended: it waits for output, two seconds at most. */
 const END_MS = 5_000;
 
 /** Nobody looks at more of a name. */
 const MAX_NAME = 255;
+
+/** A job that runs. */
+export interface Endable {
+  /** Of its folder; its mark is called after it. */
+  readonly name: string;
+  readonly facts: Pick<JobFacts, "script">;
+  /** Its script's process; undefined if that is not known. */
+  readonly root: ProcessId | undefined;
+  readonly ended: Promise<unknown>;
+  /** For whoever writes its end. @throws the system's error */
+  note(cancel: JobCancel): void;
+}
 
 interface Cancel {
   readonly done: Promise<CancelOutcome>;
@@ -20,7 +32,7 @@ interface Cancel {
 
 export class Cancels {
   readonly #spared: () => ProcessId[];
-  readonly #running = new Map<OpenJob, Cancel>();
+  readonly #running = new Map<Endable, Cancel>();
 
   /** @param spared returns the shims, which are never touched */
   constructor(spared: () => ProcessId[]) {
@@ -28,7 +40,7 @@ export class Cancels {
   }
 
   /** A second one for the same job joins the first, and may only shorten its grace. Never rejects. */
-  async cancel(job: OpenJob, by: string, graceMs: number): Promise<CancelOutcome> {
+  async cancel(job: Endable, by: string, graceMs: number): Promise<CancelOutcome> {
     const first = this.#running.get(job);
     if (first !== undefined) {
       using _grace = new Deadline(graceMs, () => first.hurry.abort());
@@ -41,31 +53,30 @@ export class Cancels {
   }
 
   async #end(
-    job: OpenJob,
+    job: Endable,
     by: string,
     graceMs: number,
     hurry: AbortSignal,
   ): Promise<CancelOutcome> {
-    // For its shim, which writes it into the end.
     note(job, { by, graceMs });
-    const { name } = job.folder;
-    // It may not be known yet: then its mark tells what belongs to it.
-    const root = job.start?.root ?? { pid: 0, start: 0, boot: job.shim?.boot ?? "" };
+    const { name, root, facts } = job;
+    const { script } = facts;
     try {
-      const end = await endJob({ name, root, spared: this.#spared() }, graceMs, hurry);
+      const work = { name, root: rootOf(root), spared: this.#spared() };
+      const end = await endJob(work, graceMs, hurry);
       note(job, { by, graceMs, left: end.left });
       if (end.left === 0) await within(END_MS, job.ended, () => undefined);
-      return { left: end.left, reason: reasonOf(end) };
+      return { script, left: end.left, reason: reasonOf(end) };
     } catch (thrown) {
-      return { left: 1, reason: fileProblem(thrown) };
+      return { script, left: 1, reason: fileProblem(thrown) };
     }
   }
 }
 
 /** Until it says how many are left, the next agent goes on with it. */
-function note(job: OpenJob, cancel: JobCancel): void {
+function note(job: Endable, cancel: JobCancel): void {
   try {
-    job.folder.writeCancel(cancel);
+    job.note(cancel);
   } catch {
     // The disk is full: it ends all the same.
   }

@@ -1,11 +1,13 @@
 /**
- * The folder of a job: what is true about it, for whoever comes after this process. `request.json` is its first
- * file and `logged` its last. Nothing is synced to the disk: a job does not outlive its host anyway.
+ * The folder of a job: what is true about it, for whoever comes after this process. `job.jsonl` has a line for each
+ * thing that is known: first what was asked for, then its start unless it ended at once, its end, and that this was
+ * logged. Only lines are added, each in one write: a file of its own for each cost more than the script. Nothing is
+ * synced to the disk: a job does not outlive its host anyway.
  */
 import {
   closeSync,
+  constants,
   existsSync,
-  linkSync,
   mkdirSync,
   openSync,
   readSync,
@@ -13,14 +15,12 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { OUTPUT_STREAMS, type OutputStream, type RunEnding } from "../../core/run-event.ts";
+import type { OutputStream, RunEnding } from "../../core/run-event.ts";
 import { MAX_SHORT_FILE, readPlainFile } from "../../system/files/plain-file.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
-
-/** A signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
-export const EXIT_NOT_EXECUTED = 126;
 
 /** What the control host asked for, without the token. */
 export interface JobRequest {
@@ -33,7 +33,7 @@ export interface JobRequest {
   readonly asked: string;
 }
 
-/** The first file. */
+/** The first line. */
 export interface JobHead extends JobRequest {
   /** Who starts it and writes its end. */
   readonly shim: ProcessId;
@@ -53,11 +53,19 @@ export interface JobCancel {
   readonly left?: number;
 }
 
-/** A request may hold a megabyte of arguments, and JSON takes six bytes for some characters. */
-const MAX_REQUEST = 8 * MAX_SHORT_FILE;
+/** What a line says. */
+export type JobLine =
+  | { readonly request: JobHead }
+  | { readonly start: JobStart }
+  | { readonly end: RunEnding }
+  /** ACTION=run has been logged: nothing about the job changes any more. */
+  | { readonly logged: true };
 
-/** A folder, its small files, and what they cost a file system. */
-const SMALL_FILES_BYTES = 16_384;
+/** A request may hold a megabyte of arguments, and JSON takes six bytes for some characters. */
+const MAX_LINES = 8 * MAX_SHORT_FILE;
+
+/** A folder, and what it and its files cost a file system besides their blocks. */
+const FOLDER_BYTES = 8192;
 
 const BLOCK_BYTES = 4096;
 
@@ -76,40 +84,44 @@ export class JobFolder {
     return join(this.path, stream);
   }
 
-  /** Makes the folder. @throws the system's error */
-  create(request: JobHead): void {
+  /** Makes the folder. Returns the length of its lines. @throws the system's error */
+  create(request: JobHead): number {
     mkdirSync(this.path, 0o700);
-    const text = JSON.stringify(request);
-    writeFileSync(this.#file("request.json"), text, { flag: "wx", mode: 0o600 });
+    const { O_CREAT, O_EXCL } = constants;
+    return this.#append(O_CREAT | O_EXCL, [{ request }]);
   }
 
-  readRequest(): unknown {
-    return this.#read("request.json");
+  /** Adds lines. @throws the system's error, also if somebody has removed the folder */
+  add(...lines: readonly JobLine[]): void {
+    this.#append(0, lines);
   }
 
-  writeStarted(start: JobStart): void {
-    this.#write("started.json", start);
+  /** Bytes. */
+  get linesLength(): number {
+    return this.#size("job.jsonl");
   }
 
-  readStarted(): unknown {
-    return this.#read("started.json");
-  }
-
-  /** @throws the system's error */
-  writeEnding(ending: RunEnding): void {
-    this.#write("end.json", ending);
-  }
-
-  readEnding(): unknown {
-    return this.#read("end.json");
+  /** The members of all lines together; none if there is no such file. */
+  read(): Readonly<Record<string, unknown>> {
+    return Object.assign({}, ...this.#readLines().map(membersIn));
   }
 
   writeCancel(cancel: JobCancel): void {
-    this.#write("cancel.json", cancel);
+    const aside = join(this.path, "cancel.json.new");
+    writeFileSync(aside, JSON.stringify(cancel), { mode: 0o600 });
+    // Nobody sees part of it.
+    renameSync(aside, this.#cancel);
   }
 
   readCancel(): unknown {
-    return this.#read("cancel.json");
+    // Most have none, and what is thrown costs more than this.
+    if (!existsSync(this.#cancel)) return undefined;
+    try {
+      const { bytes } = readPlainFile(this.#cancel, { maxBytes: MAX_LINES, noLink: true });
+      return JSON.parse(bytes.toString("utf8"));
+    } catch {
+      return undefined;
+    }
   }
 
   /** Who has asked for its end; undefined if nobody has. */
@@ -117,21 +129,6 @@ export class JobFolder {
     const cancel = this.readCancel();
     if (typeof cancel !== "object" || cancel === null || !("by" in cancel)) return undefined;
     return typeof cancel.by === "string" ? cancel.by : undefined;
-  }
-
-  /** ACTION=run has been logged: nothing about the job changes any more. */
-  markLogged(): void {
-    // Another name of the same file: a file of its own would cost more than the rest of the line.
-    linkSync(this.#file("end.json"), this.#file("logged"));
-  }
-
-  get isLogged(): boolean {
-    return existsSync(this.#file("logged"));
-  }
-
-  /** When its end was written, as milliseconds since 1970; undefined if it was not. */
-  get endTime(): number | undefined {
-    return statSync(this.#file("end.json"), { throwIfNoEntry: false })?.mtimeMs;
   }
 
   /** When something was last put in, as milliseconds since 1970; undefined if there is no folder. */
@@ -142,12 +139,6 @@ export class JobFolder {
   /** Bytes in the file of each stream. */
   get kept(): Record<OutputStream, number> {
     return { stdout: this.#size("stdout"), stderr: this.#size("stderr") };
-  }
-
-  /** What it takes of the disk, about. */
-  get bytes(): number {
-    const sizes = ["request.json", ...OUTPUT_STREAMS].map((file) => inBlocks(this.#size(file)));
-    return sizes.reduce((sum, size) => sum + size, SMALL_FILES_BYTES);
   }
 
   /**
@@ -163,40 +154,70 @@ export class JobFolder {
     }
   }
 
-  /** What is left of a folder that was not removed whole has no request, and is found by that. */
+  /** What is left of a folder that was not removed whole has no lines, and is found by that. */
   remove(): void {
     try {
-      rmSync(this.#file("request.json"), { force: true });
+      rmSync(this.#lines, { force: true });
       rmSync(this.path, { recursive: true, force: true });
     } catch {
       // There is none, or somebody has made it unremovable.
     }
   }
 
-  #file(name: string): string {
-    return join(this.path, name);
+  get #lines(): string {
+    return join(this.path, "job.jsonl");
   }
 
-  #size(file: string): number {
-    return statSync(this.#file(file), { throwIfNoEntry: false })?.size ?? 0;
+  get #cancel(): string {
+    return join(this.path, "cancel.json");
   }
 
-  /** Undefined when there is none, or it is no JSON: a host that went down may leave it empty. */
-  #read(file: string): unknown {
+  /** In one write. Returns its length. */
+  #append(flags: number, lines: readonly JobLine[]): number {
+    const text = Buffer.from(lines.map(textOf).join(""));
+    const file = openSync(this.#lines, constants.O_WRONLY | constants.O_APPEND | flags, 0o600);
     try {
-      const { bytes } = readPlainFile(this.#file(file), { maxBytes: MAX_REQUEST, noLink: true });
-      return JSON.parse(bytes.toString("utf8"));
-    } catch {
-      return undefined;
+      if (writeSync(file, text) < text.length) throw Object.assign(new Error(), { code: "ENOSPC" });
+      return text.length;
+    } finally {
+      closeSync(file);
     }
   }
 
-  /** Nobody sees part of it. */
-  #write(file: string, content: JobStart | JobCancel | RunEnding): void {
-    const aside = this.#file(`${file}.new`);
-    writeFileSync(aside, JSON.stringify(content), { mode: 0o600 });
-    renameSync(aside, this.#file(file));
+  #size(file: string): number {
+    return statSync(join(this.path, file), { throwIfNoEntry: false })?.size ?? 0;
   }
+
+  #readLines(): string[] {
+    try {
+      const { bytes } = readPlainFile(this.#lines, { maxBytes: MAX_LINES, noLink: true });
+      return bytes.toString("utf8").split("\n");
+    } catch {
+      return [];
+    }
+  }
+}
+
+/** Part of a line that a full disk has cut ends where the next one begins. */
+function textOf(line: JobLine): string {
+  return `\n${JSON.stringify(line)}`;
+}
+
+/** None of a line that was cut. */
+function membersIn(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What it takes of the disk, about. @param lines bytes, as its streams */
+export function bytesOnDisk(
+  lines: number,
+  { stdout, stderr }: Record<OutputStream, number>,
+): number {
+  return FOLDER_BYTES + inBlocks(lines) + inBlocks(stdout) + inBlocks(stderr);
 }
 
 function inBlocks(bytes: number): number {

@@ -8,9 +8,26 @@ import { parseIso } from "../../core/time.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 import type { JobCancel, JobFolder, JobHead, JobStart } from "./job-folder.ts";
 
-/** Undefined when there is none: the folder is half made, or half removed. */
-export function headIn(folder: JobFolder): JobHead | undefined {
-  const { reqid, script, args, username, peer_ip, asked, shim } = membersOf(folder.readRequest());
+/** What is known of a job. */
+export interface JobRecord {
+  readonly head: JobHead;
+  /** Undefined when its script has not been started, or has ended at once, as far as is known. */
+  readonly start: JobStart | undefined;
+  /** Undefined when it has not ended, as far as is known. */
+  readonly ending: RunEnding | undefined;
+  readonly logged: boolean;
+}
+
+/** Undefined when its folder is half made, or half removed. */
+export function recordIn(folder: JobFolder): JobRecord | undefined {
+  const { request, start, end, logged } = folder.read();
+  const head = headOf(request);
+  const known = { start: startOf(start), ending: endingOf(end), logged: logged === true };
+  return head && { head, ...known };
+}
+
+function headOf(value: unknown): JobHead | undefined {
+  const { reqid, script, args, username, peer_ip, asked, shim } = membersOf(value);
   const id = processId(shim);
   if (!isText(reqid) || !isText(script) || !isArrayOfText(args) || !isText(username)) {
     return undefined;
@@ -19,9 +36,8 @@ export function headIn(folder: JobFolder): JobHead | undefined {
   return { reqid, script, args, username, peer_ip, asked, shim: id };
 }
 
-/** Undefined when the script has not been started, as far as is known. */
-export function startIn(folder: JobFolder): JobStart | undefined {
-  const { root, started } = membersOf(folder.readStarted());
+function startOf(value: unknown): JobStart | undefined {
+  const { root, started } = membersOf(value);
   const id = processId(root);
   return id !== undefined && isTime(started) ? { root: id, started } : undefined;
 }
@@ -34,9 +50,8 @@ export function unfinishedCancelIn(folder: JobFolder): JobCancel | undefined {
 
 const STATES = ["ended", "never-ran", "lost"] as const satisfies readonly RunEnding["state"][];
 
-/** Undefined when it has not ended, as far as is known. */
-export function endingIn(folder: JobFolder): RunEnding | undefined {
-  const told = membersOf(folder.readEnding());
+function endingOf(value: unknown): RunEnding | undefined {
+  const told = membersOf(value);
   const { exit, started, ended, stdout_bytes, stderr_bytes } = told;
   const state = STATES.find((word) => word === told.state);
   if (state === undefined || !Number.isInteger(exit) || !isTime(ended)) return undefined;

@@ -1,83 +1,60 @@
 /** All jobs of an agent: those that run, also under the shim of an earlier agent, and those that are kept. */
-import { join } from "node:path";
-import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { AgentLog } from "../../core/events.ts";
 import type { RunEnding } from "../../core/run-event.ts";
-import { startProblem } from "../../core/start-failure.ts";
-import { Deadline } from "../../system/deadline.ts";
 import { fileProblem } from "../../system/files/files.ts";
-import { inSlices } from "../../system/in-slices.ts";
 import { removeEmptyCgroups } from "../../system/process/job-cgroup.ts";
 import { isRunning, type ProcessId } from "../../system/process/process-id.ts";
-import { bootId } from "../../system/process/process-table.ts";
-import type { NotStarted } from "../../system/process/start-program.ts";
-import { startAllowedScript } from "../scripts/run-script.ts";
-import type { Release, RunningScripts } from "../scripts/running-scripts.ts";
-import { scriptContext } from "../scripts/script-context.ts";
+import type { RunningScripts } from "../scripts/running-scripts.ts";
 import type { KeptBytes, ShimMessage } from "../shim/messages.ts";
 import { AdoptedJobs } from "./adopted-jobs.ts";
 import { Cancels } from "./cancels.ts";
-import type { CancelOutcome, Job, JobFacts, Jobs, RunOrder, StartOutcome } from "./job.ts";
-import {
-  EXIT_NOT_EXECUTED,
-  type JobCancel,
-  JobFolder,
-  type JobHead,
-  type JobRequest,
-} from "./job-folder.ts";
-import { endingIn, headIn, startIn, unfinishedCancelIn } from "./job-records.ts";
-import { jobNamesIn, newJobName, openJobsFolder } from "./jobs-folder.ts";
-import { type KeptJob, KeptJobs } from "./kept-jobs.ts";
-import { Holds, OpenJob } from "./open-job.ts";
+import { type EndHere, lost, notStarted } from "./endings.ts";
+import type {
+  BegunRun,
+  CancelOutcome,
+  Job,
+  JobFacts,
+  Jobs,
+  RunOrder,
+  StartOutcome,
+} from "./job.ts";
+import type { JobRequest } from "./job-folder.ts";
+import { logEnd, logStalled, logStart } from "./job-log.ts";
+import { recordIn } from "./job-records.ts";
+import { jobNamesIn, newJobName } from "./jobs-folder.ts";
+import { OpenJob } from "./open-job.ts";
+import { lookAround } from "./recovery.ts";
 import { ShimKeeper } from "./shim-keeper.ts";
-import type { ShimLink, ShimProgram } from "./shim-link.ts";
+import type { ShimProgram } from "./shim-link.ts";
+import { Spool, type SpoolOptions } from "./spool.ts";
+import { Starts } from "./starts.ts";
+import { UnkeptRuns } from "./unkept-runs.ts";
 
-export interface JobTableOptions {
-  /** Of all jobs. */
-  readonly folder: string;
+export interface JobTableOptions extends SpoolOptions {
   readonly shim: ShimProgram;
-  /** That in force. */
-  readonly config: () => AgentConfig;
   readonly log: AgentLog;
-  readonly now: () => Date;
   readonly running: RunningScripts;
 }
 
-/** The shim has ended before it said whether it started the script. */
-interface Gone {
-  readonly kind: "started";
-}
-
-/** There is no exit status. */
-const NO_EXIT = -1;
-
 /** GET /runs names no more. */
 const MAX_LISTED = 1000;
-
-/** What a folder without a request is: one that an agent was killed in the making of. */
-const LEFTOVER_MS = 60_000;
 
 export class JobTable implements Jobs {
   readonly #options: JobTableOptions;
   /** By the names of their folders. */
   readonly #running = new Map<string, OpenJob>();
-  readonly #kept = new KeptJobs();
-  readonly #holds = new Holds();
+  readonly #spool: Spool;
   readonly #shim: ShimKeeper;
+  readonly #starts = new Starts();
   readonly #adopted = new AdoptedJobs((job) => this.#lookAt(job));
-  readonly #cancels = new Cancels(() => {
-    return [...this.#running.values()].flatMap(({ shim }) => shim ?? []);
-  });
-  /** Who waits for the word of the shim on a start. */
-  readonly #waiting = new Map<string, (outcome: Gone | NotStarted) => void>();
-  #runningBytes = 0;
-  /** The folder of all jobs has been looked at. */
-  #isOpen = false;
+  readonly #cancels = new Cancels(() => this.#shims());
+  readonly #unkept: UnkeptRuns;
   #toldProblem: string | undefined;
-  #expiry: Deadline | undefined;
 
   constructor(options: JobTableOptions) {
     this.#options = options;
+    this.#spool = new Spool(options);
+    this.#unkept = new UnkeptRuns(options, () => this.#shims());
     this.#shim = new ShimKeeper(options.shim, {
       told: (message) => this.#told(message),
       gone: (shim) => this.#gone(shim),
@@ -86,41 +63,21 @@ export class JobTable implements Jobs {
 
   /** Takes over what an earlier agent has left. To be called before the first start. */
   async recover(): Promise<void> {
-    const ended: KeptJob[] = [];
-    const open: OpenJob[] = [];
-    const cancelled = new Map<OpenJob, JobCancel>();
-    await inSlices(jobNamesIn(this.#options.folder), (name) => {
-      const folder = this.#folderOf(name);
-      const head = headIn(folder);
-      if (head === undefined) {
-        this.#removeLeftover(folder);
-        return;
-      }
-      const { isLogged } = folder;
-      if (isLogged) ended.push(keptJob(head.reqid, folder, folder.endTime));
-      const cancel = unfinishedCancelIn(folder);
-      if (isLogged && cancel === undefined) return;
-      const job = this.#recovered(folder, head);
-      if (!isLogged) open.push(job);
-      if (cancel !== undefined) cancelled.set(job, cancel);
-    });
-    ended.sort((one, other) => one.ended - other.ended);
-    for (const job of ended) this.#kept.add(job);
+    const { folder, now } = this.#options;
+    const { open, cancels } = await lookAround(this.#spool, jobNamesIn(folder), now);
     for (const job of open) this.#adopt(job);
     // The agent that began it has ended before it was done.
-    for (const [job, { by, graceMs }] of cancelled) void this.#cancels.cancel(job, by, graceMs);
-    this.#makeRoom();
+    for (const [job, { by, graceMs }] of cancels) void this.#cancels.cancel(job, by, graceMs);
+    this.#spool.makeRoom();
   }
 
   async start(order: RunOrder): Promise<StartOutcome> {
     const { reqid, script, args, username, peerIp } = order;
-    const isUsed = this.#runningWith((request) => request.reqid === reqid) ?? this.#kept.get(reqid);
-    if (isUsed !== undefined) return { kind: "used" };
-    const other = order.lock
-      ? this.#runningWith((request) => request.script === script.name)
-      : undefined;
-    if (other !== undefined) return { kind: "busy", reqid: other.request.reqid };
-    const folder = this.#folderOf(newJobName());
+    const running = this.#facts();
+    const isUsed = running.some((run) => run.reqid === reqid) || this.#spool.has(reqid);
+    if (isUsed) return { kind: "used" };
+    const other = order.lock ? running.find((run) => run.script === script.name) : undefined;
+    if (other !== undefined) return { kind: "busy", reqid: other.reqid };
     const asked = this.#options.now();
     const request = {
       reqid,
@@ -130,95 +87,63 @@ export class JobTable implements Jobs {
       peer_ip: peerIp,
       asked: asked.toISOString(),
     };
-    const job = new OpenJob(folder, request, this.#holds);
+    const job = new OpenJob(this.#spool.folderOf(newJobName()), request, this.#spool.holds);
     // From now on, no other run takes its place.
-    this.#running.set(folder.name, job);
+    this.#running.set(job.name, job);
     const letGo = job.hold();
     try {
-      const shim = await this.#shim.open();
-      job.shim = shim.id;
-      this.#create(folder, { ...request, shim: shim.id });
-      await this.#launch(job, order, shim, asked);
+      await this.#launch(job, order, asked);
       return { kind: "started", job, letGo };
     } catch (thrown) {
-      // It may have been removed meanwhile: the next run makes it again.
-      this.#isOpen = false;
-      this.#running.delete(folder.name);
+      this.#spool.doubt();
+      this.#running.delete(job.name);
       letGo();
-      folder.remove();
+      job.folder.remove();
       const problem = `Cannot keep runs in ${this.#options.folder}: ${fileProblem(thrown)}`;
       this.#tellUnkept(problem, request);
       return { kind: "no-room", problem };
     }
   }
 
+  async startUnkept(order: RunOrder): Promise<BegunRun> {
+    return await this.#unkept.startUnkept(order);
+  }
+
+  running(reqid: string): JobFacts | undefined {
+    return this.#openWith(reqid)?.facts ?? this.#unkept.running(reqid);
+  }
+
   find(reqid: string): Job | undefined {
-    const running = this.#runningWith((request) => request.reqid === reqid);
-    if (running !== undefined) return running;
-    const kept = this.#kept.get(reqid);
-    return kept && this.#open(kept);
+    return this.#openWith(reqid) ?? this.#spool.find(reqid);
   }
 
   async cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined> {
-    const job = this.#runningWith((request) => request.reqid === reqid);
-    return job && (await this.#cancels.cancel(job, by, graceMs));
+    const job = this.#openWith(reqid);
+    if (job === undefined) return await this.#unkept.cancel(reqid, by, graceMs);
+    return await this.#cancels.cancel(job, by, graceMs);
   }
 
   async list(): Promise<readonly JobFacts[]> {
-    const running = [...this.#running.values()].reverse().map(({ facts }) => facts);
-    const kept: JobFacts[] = [];
-    await inSlices(this.#kept.all.slice(0, MAX_LISTED), (entry) => {
-      const job = this.#open(entry);
-      if (job !== undefined) kept.push(job.facts);
-    });
-    return [...running, ...kept].slice(0, MAX_LISTED);
+    const kept = await this.#spool.list(MAX_LISTED);
+    return [...this.#facts().reverse(), ...kept].slice(0, MAX_LISTED);
   }
 
   /** Jobs go on; the next agent takes them over. */
   close(): void {
-    this.#expiry?.stop();
+    this.#spool.close();
     this.#adopted.close();
     this.#shim.close();
   }
 
-  /** @throws if it cannot be made, or the folder of all jobs is not this agent's alone (T71) */
-  #create(folder: JobFolder, head: JobHead): void {
-    if (!this.#isOpen) openJobsFolder(this.#options.folder);
-    this.#isOpen = true;
-    folder.create(head);
-  }
-
-  async #launch(job: OpenJob, order: RunOrder, shim: ShimLink, asked: Date): Promise<void> {
+  /** @throws if there is no shim, or no folder: nothing has run */
+  async #launch(job: OpenJob, order: RunOrder, asked: Date): Promise<void> {
     const config = this.#options.config();
-    const { script, args } = order;
-    const { name } = job.folder;
-    const { timeout, max_output = config.max_output } = script.options;
-    const outcome = await startAllowedScript(
-      script,
-      order.judged,
-      args,
-      config,
-      async (program) => {
-        const { promise, resolve } = Promise.withResolvers<Gone | NotStarted>();
-        this.#waiting.set(name, resolve);
-        shim.send({
-          ...program,
-          job: name,
-          folder: job.folder.path,
-          input: scriptContext(order, asked),
-          stdinTimeout: config.stdin_timeout,
-          timeout: least(timeout, order.timeout),
-          maxOutput: max_output,
-          room: config.run_spool - this.#bytesBeside(shim.id),
-        });
-        return await promise;
-      },
-    );
-    if (outcome.kind === "started") return;
-    const { code, mayHaveRun } = outcome;
-    const error = startProblem(script.path, code, mayHaveRun);
-    const state = mayHaveRun ? "lost" : "never-ran";
-    this.#endHere(job, { state, exit: EXIT_NOT_EXECUTED, error });
+    const shim = await this.#shim.open();
+    job.shim = shim.id;
+    job.linesLength = this.#spool.create(job, shim.id);
+    const room = config.run_spool - this.#bytesBeside(shim.id);
+    const outcome = await this.#starts.launch(job, order, shim, config, { asked, room });
+    if (outcome.kind === "not-started") this.#endHere(job, notStarted(order.script.path, outcome));
   }
 
   #tellUnkept(error: string, { reqid, script }: JobRequest): void {
@@ -229,22 +154,19 @@ export class JobTable implements Jobs {
 
   #told(message: ShimMessage): void {
     if (message.kind === "ready") return;
-    const { job: name } = message;
-    const job = this.#running.get(name);
+    const job = this.#running.get(message.job);
     if (job === undefined) return;
-    const { reqid, script, peer_ip: peer } = job.request;
-    const { log } = this.#options;
     switch (message.kind) {
       case "started":
-        job.has(message);
-        log({ event: "run-start", peer, reqid, script });
-        this.#answer(name, { kind: "started" });
+        job.begins(message.started);
+        logStart(this.#options.log, job.request);
+        this.#starts.answer(job.name, { kind: "started" });
         break;
       case "not-started":
-        this.#answer(name, message);
+        this.#starts.answer(job.name, message);
         break;
       case "stalled":
-        log({ event: "stdin-timeout", bytes: message.bytes, reqid, script });
+        logStalled(this.#options.log, job.request, message.bytes);
         break;
       case "grew":
         this.#grew(job, message.kept);
@@ -256,105 +178,65 @@ export class JobTable implements Jobs {
     }
   }
 
-  #answer(name: string, outcome: Gone | NotStarted): void {
-    this.#waiting.get(name)?.(outcome);
-    this.#waiting.delete(name);
-  }
-
   #gone(shim: ProcessId): void {
     for (const job of this.#running.values()) if (job.shim?.pid === shim.pid) this.#lookAt(job);
   }
 
   /** An ended shim has written all that it will. */
   #lookAt(job: OpenJob): void {
-    const { folder } = job;
-    const goesOn = job.shim !== undefined && isRunning(job.shim);
-    const start = job.start ?? startIn(folder);
-    if (job.start === undefined && start !== undefined) job.has(start);
-    const ending = endingIn(folder);
+    const { folder, shim } = job;
+    const goesOn = shim !== undefined && isRunning(shim);
+    const { start, ending } = recordIn(folder) ?? {};
+    if (job.started === undefined && start !== undefined) job.begins(start.started);
     this.#grew(job, folder.kept);
     if (ending !== undefined) this.#end(job, ending);
-    else if (!goesOn) {
-      this.#endHere(job, { state: "lost", exit: NO_EXIT, error: whyLost(job) });
-      this.#answer(folder.name, { kind: "started" });
-    }
+    else if (!goesOn) this.#endHere(job, lost(shim, job.started !== undefined));
+    else return;
+    this.#starts.answer(job.name, { kind: "started" });
   }
 
   #grew(job: OpenJob, kept: KeptBytes): void {
-    this.#runningBytes += job.grew(kept);
-    this.#makeRoom();
+    this.#spool.grew(job.grew(kept));
   }
 
   /** An end that no shim has written. */
-  #endHere(
-    job: OpenJob,
-    end: Pick<RunEnding, "state" | "exit"> & { readonly error: string },
-  ): void {
+  #endHere(job: OpenJob, end: EndHere): void {
     const ending: RunEnding = {
       ...end,
-      started: job.start?.started ?? "",
+      started: job.started ?? "",
       ended: this.#options.now().toISOString(),
       stdout_bytes: job.kept("stdout"),
       stderr_bytes: job.kept("stderr"),
     };
-    try {
-      job.folder.writeEnding(ending);
-    } catch {
-      // The disk is full: the next agent finds the same.
-    }
+    tryTo(() => job.folder.add({ end: ending }));
     this.#end(job, ending);
   }
 
+  /** It is in its folder. */
   #end(job: OpenJob, ending: RunEnding): void {
-    const { reqid, script, peer_ip: peer } = job.request;
-    const { exit, state, error = "" } = ending;
     job.end(ending);
-    this.#running.delete(job.folder.name);
-    this.#runningBytes -= job.keptBytes;
-    const ended = { exit, peer, reqid, script };
-    if (state === "ended") this.#options.log({ event: "run", ...ended });
-    else this.#options.log({ event: "run-problem", error, ...ended });
-    try {
-      job.folder.markLogged();
-    } catch {
-      // The disk is full: the next agent logs it again.
-    }
+    this.#running.delete(job.name);
+    logEnd(this.#options.log, job.request, ending);
+    tryTo(() => job.folder.add({ logged: true }));
     this.#adopted.remove(job);
-    this.#kept.add(keptJob(reqid, job.folder, this.#options.now().getTime()));
+    this.#spool.keep(job, this.#options.now().getTime());
     job.settle(ending);
-    if (this.#running.size === 0) {
-      this.#shim.rest();
-      removeEmptyCgroups();
-    }
-    this.#makeRoom();
+    if (this.#running.size > 0) return;
+    this.#shim.rest();
+    removeEmptyCgroups();
   }
 
   #adopt(job: OpenJob): void {
-    const { running } = this.#options;
-    const release: Release = running.takeScript(job.request.script, undefined) ?? (() => undefined);
-    void job.ended.then(release);
-    this.#running.set(job.folder.name, job);
-    this.#runningBytes += job.keptBytes;
+    const release = this.#options.running.takeScript(job.request.script, undefined);
+    if (release !== undefined) void job.ended.then(release);
+    this.#running.set(job.name, job);
+    this.#spool.grew(job.keptBytes);
     this.#adopted.add(job);
     this.#lookAt(job);
   }
 
-  /** The oldest go first; a running one never. */
-  #makeRoom(): void {
-    const { config, now } = this.#options;
-    const { run_spool, run_retention } = config();
-    const time = now().getTime();
-    const rule = { bytes: run_spool - this.#runningBytes, since: time - run_retention * 1000 };
-    const isInUse = ({ name }: KeptJob) => this.#holds.has(this.#folderOf(name));
-    const surplus = this.#kept.takeOut(rule, isInUse);
-    void inSlices(surplus, ({ name }) => this.#folderOf(name).remove());
-    const { oldest } = this.#kept;
-    if (oldest === undefined || this.#expiry !== undefined) return;
-    const expires = oldest.ended + run_retention * 1000 - time;
-    this.#expiry = new Deadline(Math.max(expires, 1000), () => {
-      this.#expiry = undefined;
-      this.#makeRoom();
-    });
+  #shims(): ProcessId[] {
+    return [...this.#running.values()].flatMap(({ shim }) => shim ?? []);
   }
 
   /** What running jobs hold that are not this shim's. */
@@ -363,54 +245,21 @@ export class JobTable implements Jobs {
     return others.reduce((sum, job) => sum + job.keptBytes, 0);
   }
 
-  #runningWith(test: (request: JobRequest) => boolean): OpenJob | undefined {
-    return [...this.#running.values()].find(({ request }) => test(request));
+  #openWith(reqid: string): OpenJob | undefined {
+    return [...this.#running.values()].find(({ request }) => request.reqid === reqid);
   }
 
-  /** Undefined if somebody has removed its folder. */
-  #open({ name }: KeptJob): OpenJob | undefined {
-    const folder = this.#folderOf(name);
-    const head = headIn(folder);
-    const job = head && this.#recovered(folder, head);
-    const ending = endingIn(folder);
-    if (job === undefined || ending === undefined) return undefined;
-    job.end(ending);
-    job.settle(ending);
-    return job;
-  }
-
-  #recovered(folder: JobFolder, head: JobHead): OpenJob {
-    const job = new OpenJob(folder, head, this.#holds);
-    job.shim = head.shim;
-    const start = startIn(folder);
-    if (start !== undefined) job.has(start);
-    job.grew(folder.kept);
-    return job;
-  }
-
-  #removeLeftover(folder: JobFolder): void {
-    const made = folder.time;
-    if (made !== undefined && this.#options.now().getTime() - made > LEFTOVER_MS) folder.remove();
-  }
-
-  #folderOf(name: string): JobFolder {
-    return new JobFolder(join(this.#options.folder, name));
+  /** Of all runs that are under way. */
+  #facts(): JobFacts[] {
+    return [...this.#unkept.facts, ...[...this.#running.values()].map(({ facts }) => facts)];
   }
 }
 
-/** @param ended as in KeptJob */
-function keptJob(reqid: string, folder: JobFolder, ended = 0): KeptJob {
-  return { reqid, name: folder.name, bytes: folder.bytes, ended };
-}
-
-/** What is said of a job whose end nobody knows. */
-function whyLost({ shim, start }: OpenJob): string {
-  if (shim !== undefined && shim.boot !== bootId()) return "this host went down while it ran";
-  return start === undefined
-    ? "the agent ended while it was being started: it may have run"
-    : "ctrl-exec-shim, which watched it, was killed: it may still run";
-}
-
-function least(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+/** On a full disk it is not done: the next agent finds the same, and logs it again. */
+function tryTo(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // As above.
+  }
 }

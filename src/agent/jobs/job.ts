@@ -42,10 +42,17 @@ export interface KeptOutput extends OutputSource {
   readonly dropped: number;
 }
 
-export interface Job {
+/** A run that this agent has begun. */
+export interface BegunRun {
   readonly facts: JobFacts;
-  /** Resolves once its end is on disk and logged; never rejects. */
+  /** Resolves once its end is logged; never rejects. */
   readonly ended: Promise<RunEnding>;
+  /** Once it has ended, and once for each stream. */
+  output(stream: OutputStream): KeptOutput;
+}
+
+/** One that is kept: its end is on disk before it is told. */
+export interface Job extends BegunRun {
   /**
    * Its events from these offsets on: `begin`, output as it comes, `end`. Pulled, so a slow reader costs no
    * memory. Ends early, without `end`, when the signal is aborted. `alive` is left to who sends them.
@@ -53,8 +60,6 @@ export interface Job {
    * @throws if its folder is gone
    */
   follow(from: StreamOffsets, signal: AbortSignal): AsyncIterable<RunEvent>;
-  /** Once it has ended. */
-  output(stream: OutputStream): KeptOutput;
   /** Its folder stays until the function that this returns is called; once is enough. */
   hold(): () => void;
 }
@@ -73,6 +78,7 @@ export type StartOutcome =
   | { readonly kind: "no-room"; readonly problem: string };
 
 export interface CancelOutcome {
+  readonly script: string;
   /** How many processes could not be ended. */
   readonly left: number;
   /** Why, if it is known. */
@@ -82,6 +88,10 @@ export interface CancelOutcome {
 export interface Jobs {
   /** Resolves once the script has started, or has not. Never rejects. */
   start(order: RunOrder): Promise<StartOutcome>;
+  /** The same for a run that ends with this process, and that nobody can come back to. */
+  startUnkept(order: RunOrder): Promise<BegunRun>;
+  /** One that is under way, kept or not. */
+  running(reqid: string): JobFacts | undefined;
   find(reqid: string): Job | undefined;
   /**
    * Ends all that its script has started; resolves when that is done, as far as it can be. Never rejects.
@@ -93,19 +103,3 @@ export interface Jobs {
   /** Those that run and those that are kept, the newest first. */
   list(): Promise<readonly JobFacts[]>;
 }
-
-/** Of an agent that is part of another program, which has no shim: its runs end with it. */
-export const NO_JOBS: Jobs = {
-  async start() {
-    return { kind: "no-room", problem: "this agent has no shim" };
-  },
-  find() {
-    return undefined;
-  },
-  async cancel() {
-    return undefined;
-  },
-  async list() {
-    return [];
-  },
-};

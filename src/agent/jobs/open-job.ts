@@ -2,9 +2,11 @@
 import type { OutputStream, RunEnding, RunEvent, StreamOffsets } from "../../core/run-event.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 import type { KeptBytes } from "../shim/messages.ts";
+import type { Endable } from "./cancels.ts";
 import { follow, type Readable } from "./follow.ts";
 import type { Job, JobFacts, KeptOutput } from "./job.ts";
-import type { JobFolder, JobRequest, JobStart } from "./job-folder.ts";
+import { bytesOnDisk, type JobCancel, type JobFolder, type JobRequest } from "./job-folder.ts";
+import { recordIn } from "./job-records.ts";
 
 /** Read in pieces of this many bytes. */
 const PIECE_BYTES = 262_144;
@@ -30,14 +32,16 @@ export class Holds {
   }
 }
 
-export class OpenJob implements Job, Readable {
+export class OpenJob implements Job, Readable, Endable {
   readonly folder: JobFolder;
   readonly request: JobRequest;
   readonly ended: Promise<RunEnding>;
   /** Who starts it and writes its end, once that is known. */
   shim: ProcessId | undefined;
+  /** Of the file that says what is known of it: bytes. */
+  linesLength = 0;
   readonly #holds: Holds;
-  #start: JobStart | undefined;
+  #started: string | undefined;
   #kept: KeptBytes = { stdout: 0, stderr: 0 };
   #ending: RunEnding | undefined;
   #resolveEnded: (ending: RunEnding) => void;
@@ -61,18 +65,33 @@ export class OpenJob implements Job, Readable {
       script,
       username,
       state: ending?.state ?? "running",
-      started: ending?.started ?? this.#start?.started ?? "",
+      started: ending?.started ?? this.#started ?? "",
       ended: ending?.ended,
     };
   }
 
-  get start(): JobStart | undefined {
-    return this.#start;
+  get name(): string {
+    return this.folder.name;
+  }
+
+  /** ISO 8601; undefined as long as its script is not known to have started. */
+  get started(): string | undefined {
+    return this.#started;
+  }
+
+  /** The script's process; undefined if it is not known, or not known yet. */
+  get root(): ProcessId | undefined {
+    return recordIn(this.folder)?.start?.root;
+  }
+
+  /** What it takes of the disk. */
+  get bytes(): number {
+    return bytesOnDisk(this.linesLength, this.#kept);
   }
 
   get begin(): Extract<RunEvent, { readonly kind: "begin" }> {
     const { reqid, script, asked } = this.request;
-    return { kind: "begin", reqid, script, started: this.#start?.started ?? asked };
+    return { kind: "begin", reqid, script, started: this.#started ?? asked };
   }
 
   get ending(): RunEnding | undefined {
@@ -84,8 +103,8 @@ export class OpenJob implements Job, Readable {
     return this.#readers > 0;
   }
 
-  has(start: JobStart): void {
-    this.#start = start;
+  begins(started: string): void {
+    this.#started = started;
     this.#tell();
   }
 
@@ -152,6 +171,11 @@ export class OpenJob implements Job, Readable {
         }
       },
     };
+  }
+
+  /** Its shim reads it. */
+  note(cancel: JobCancel): void {
+    this.folder.writeCancel(cancel);
   }
 
   hold(): () => void {

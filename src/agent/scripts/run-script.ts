@@ -1,10 +1,8 @@
-/** Runs the file of an allowlisted name. */
-
+/** Starts the file of an allowlisted name. */
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../../core/config/agent-config.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import { executableProblem } from "../../system/files/trusted-path.ts";
 import { BEING_WRITTEN, onceWritten } from "../../system/process/once-written.ts";
-import { notStarted, type ProcessResult, runProcess } from "../../system/process/run-process.ts";
 import { baseEnvironment, type NotStarted } from "../../system/process/start-program.ts";
 import { startableProblem } from "../../system/process/startable.ts";
 import type { AllowedScript } from "./allowlist.ts";
@@ -70,7 +68,7 @@ export interface Program {
 
 /** What has come of a start that did not fail. */
 interface Begun {
-  readonly kind: "ran" | "started";
+  readonly kind: "started";
 }
 
 /** Starts the script; tries again while its file is being written. */
@@ -91,46 +89,4 @@ export async function startAllowedScript<Outcome extends Begun>(
 
 function isBeingWritten({ code }: { readonly kind: string; readonly code?: string }): boolean {
   return code === BEING_WRITTEN;
-}
-
-/** What is told of a script while it runs. */
-export interface ScriptWatch {
-  readonly started: () => void;
-  /** It has not read its context within `stdin_timeout`. */
-  readonly stalled: () => void;
-}
-
-interface Ran {
-  readonly kind: "ran";
-  readonly result: ProcessResult;
-}
-
-/**
- * Starts it as a child of this process, and waits for its end.
- *
- * @param input the context object, JSON
- */
-export async function runAllowedScript(
-  script: AllowedScript,
-  judged: ScriptJudgement,
-  args: readonly string[],
-  input: string,
-  config: AgentConfig,
-  watch: ScriptWatch,
-): Promise<ProcessResult> {
-  const { timeout, max_output = config.max_output } = script.options;
-  const start = async (program: Program): Promise<Ran | NotStarted> => {
-    const result = await runProcess({
-      ...program,
-      input,
-      onStart: watch.started,
-      inputStalled: { afterMs: config.stdin_timeout * 1000, report: watch.stalled },
-      maxOutput: max_output,
-      ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
-    });
-    const { startError: code, mayHaveRun } = result;
-    return code === undefined ? { kind: "ran", result } : { kind: "not-started", code, mayHaveRun };
-  };
-  const outcome = await startAllowedScript(script, judged, args, config, start);
-  return outcome.kind === "ran" ? outcome.result : notStarted(outcome.code, outcome.mayHaveRun);
 }

@@ -3,7 +3,6 @@
  * checks what the other says.
  */
 import type { OutputStream, RunEnding } from "../../core/run-event.ts";
-import type { ProcessId } from "../../system/process/process-id.ts";
 
 /** Bytes in the file of each stream. */
 export type KeptBytes = Readonly<Record<OutputStream, number>>;
@@ -34,7 +33,6 @@ export type ShimMessage =
   | {
       readonly kind: "started";
       readonly job: string;
-      readonly root: ProcessId;
       /** ISO 8601. */
       readonly started: string;
     }

@@ -24,6 +24,8 @@ export class Reports {
 
   send(message: ShimMessage): void {
     if (this.#gone) return;
+    // The end says how far it has grown.
+    if (message.kind === "ended") this.#grown.delete(message.job);
     this.#waiting.push(message);
     void this.#write();
   }
@@ -38,6 +40,8 @@ export class Reports {
   async #write(): Promise<void> {
     if (this.#writing) return;
     this.#writing = true;
+    // What is told in one go is one message.
+    await Promise.resolve();
     try {
       for (let text = this.#taken(); text !== ""; text = this.#taken()) {
         this.#sink.write(text);

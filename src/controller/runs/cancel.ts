@@ -22,8 +22,11 @@ export interface CancelOrder {
 /** What became of it on one host. */
 export interface CancelResult {
   readonly host: string;
-  /** `ended`: what ran there was ended. `not-running`: nothing of it ran there. `failed`: see the error. */
-  readonly status: "ended" | "not-running" | "failed";
+  /**
+   * `ended`: what ran there was ended. `running`: not all of it could be. `not-running`: nothing of it ran there.
+   * `failed`: see the error.
+   */
+  readonly status: "ended" | "running" | "not-running" | "failed";
   /** How many processes could not be ended; 0 if the agent did not say. */
   readonly left: number;
   /** There if `failed`: no answer, or an agent that cannot cancel. */

@@ -1,10 +1,11 @@
 /** Each program as the first process of a container: no init, no /dev/log, no service manager. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { newRequestId } from "../../../src/core/request-id.ts";
 import { runCommand, runProgram } from "../../support/binary.ts";
-import { Contained, childrenOf, untilAlone } from "../../support/container.ts";
+import { Contained, childrenOf, nameOf, untilAlone } from "../../support/container.ts";
 import { blocksOf, ROOT } from "../../support/documents.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
@@ -43,11 +44,14 @@ afterAll(async () => {
 const waiting = (mark: string) => post("/run", { script: "wait", args: [mark], reqid: "a1" });
 
 /** Without --log: as it is typed into a Dockerfile. */
-const contained = (name: "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api", args: string[]) =>
-  new Contained(control.folder, name, args);
+const contained = (
+  name: "ctrl-exec" | "ctrl-exec-agent" | "ctrl-exec-api",
+  args: string[],
+  asRoot = false,
+) => new Contained(control.folder, name, args, asRoot);
 
-async function containedAgent(): Promise<Contained> {
-  const container = contained("ctrl-exec-agent", ["serve", "--config", agent.config]);
+async function containedAgent(asRoot = false): Promise<Contained> {
+  const container = contained("ctrl-exec-agent", ["serve", "--config", agent.config], asRoot);
   await container.running.seen(/ACTION=start PORT=\d+/);
   return container;
 }
@@ -87,6 +91,43 @@ describe("the agent", () => {
     expect(await more).toEqual(statuses);
     await untilAlone(container);
   });
+
+  const isRoot = process.geteuid?.() === 0;
+  test.each([
+    ["as an ordinary user", false],
+    ...(isRoot ? [["as root", true] as const] : []),
+  ] as const)(
+    "its shim reaps what jobs leave behind, and it what the shim leaves, %s",
+    async (_, asRoot) => {
+      await using container = await containedAgent(asRoot);
+      const others = () => container.descendants.map(nameOf);
+      const exits = async (go: string) =>
+        await inParallel(40, 8, async (n) => {
+          const args = [String(n), go];
+          const request = post("/run", { script: "leave", args, reqid: newRequestId() });
+          return jsonOf(await ask(agent.port, controllerIdentity(control), request)).exit;
+        });
+      const expected = Array.from({ length: 40 }, (_, n) => n);
+      const go = agent.path(`go-${asRoot}`);
+      expect(await exits(go)).toEqual(expected);
+      expect(others().length).toBeGreaterThan(40);
+      expect(container.children.map(nameOf)).toEqual(["ctrl-exec-shim"]);
+      writeFileSync(go, "");
+      await until(
+        () => `the shim is alone; there are ${others()}`,
+        () => others().join() === "ctrl-exec-shim",
+      );
+      // Now the agent gets them.
+      const later = agent.path(`later-${asRoot}`);
+      expect(await exits(later)).toEqual(expected);
+      const [shim = 0] = container.children;
+      process.kill(shim, "SIGKILL");
+      await until("they are the agent's", () => container.children.length > 40);
+      writeFileSync(later, "");
+      await untilAlone(container);
+      expect(await exits(later)).toEqual(expected);
+    },
+  );
 
   test("it logs to stderr, reloads, and ends when it is told to", async () => {
     await using container = await containedAgent();

@@ -6,7 +6,14 @@ import { newRequestId } from "../../../src/core/request-id.ts";
 import { programPath } from "../../support/binary.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
-import { ask, controllerIdentity, type Identity, jsonOf, post } from "../../support/raw-agent.ts";
+import {
+  ask,
+  controllerIdentity,
+  get,
+  type Identity,
+  jsonOf,
+  post,
+} from "../../support/raw-agent.ts";
 
 let control: ControlHost;
 let good: Identity;
@@ -26,6 +33,9 @@ const SCRIPTS = {
   sleeps: "touch $1; echo $$ >$1; exec sleep 60",
   floods: "head -c 400000 /dev/zero | tr '\\0' y",
   context: "cat",
+  // One in a session of its own, then itself.
+  leaves: `setsid setsid env -i sh -c 'echo $$ >>'$1'; exec sleep 60' &
+    until test -e $1; do sleep 0.01; done; echo $$ >>$1; exec sleep 60`,
 } as const;
 
 beforeAll(async () => {
@@ -62,15 +72,36 @@ const folderOfJobs = (on = agent) => join(on.config, "..", "jobs");
 function folderOf(reqid: string, on = agent): string {
   const jobs = folderOfJobs(on);
   const found = readdirSync(jobs).find((name) => {
-    const file = join(jobs, name, "request.json");
-    return existsSync(file) && JSON.parse(readFileSync(file, "utf8")).reqid === reqid;
+    return knownIn(join(jobs, name)).request?.reqid === reqid;
   });
   if (found === undefined) throw new Error(`no job of ${reqid}`);
   return join(jobs, found);
 }
 
-const endOf = (folder: string) => JSON.parse(readFileSync(join(folder, "end.json"), "utf8"));
+/** What its folder says of a job. */
+function knownIn(folder: string) {
+  try {
+    const lines = readFileSync(join(folder, "job.jsonl"), "utf8").trim().split("\n");
+    return Object.assign({}, ...lines.map((line) => JSON.parse(line)));
+  } catch {
+    return {};
+  }
+}
+
+const endOf = (folder: string) => knownIn(folder).end;
+const isLogged = (folder: string) => knownIn(folder).logged === true;
 const output = (folder: string, stream = "stdout") => readFileSync(join(folder, stream), "utf8");
+
+const pidsIn = (file: string) =>
+  existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean).map(Number) : [];
+
+function runs(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
+  } catch {
+    return false;
+  }
+}
 
 async function crash(on = agent): Promise<void> {
   await on.stop("SIGKILL");
@@ -111,7 +142,7 @@ test("what ends while there is no agent is logged by the next one, once", async 
   touch(go);
   await until("it has printed more than a pipe holds", () => existsSync(printed));
   const folder = folderOf(reqid);
-  await until("its end is written", () => existsSync(join(folder, "end.json")));
+  await until("its end is written", () => endOf(folder) !== undefined);
   expect(endOf(folder)).toMatchObject({ state: "ended", exit: 3, stdout_bytes: 300_000 });
   expect(output(folder)).toBe("x".repeat(300_000));
   const line = `ACTION=run EXIT=3 PEER=127.0.0.1 REQID=${reqid} SCRIPT=silent`;
@@ -131,7 +162,7 @@ test("SIGTERM ends the agent and not the script", async () => {
   touch(go);
   await stopped;
   await agent.serve();
-  await until("its end is there", () => existsSync(join(folderOf(reqid), "logged")));
+  await until("its end is there", () => isLogged(folderOf(reqid)));
   expect(endOf(folderOf(reqid))).toMatchObject({ exit: 7 });
 });
 
@@ -222,7 +253,7 @@ test("a script that runs is busy for whoever asks for a lock, and for nobody els
   });
   expect(await run("never", [], { lock: 1 })).toMatchObject({ exit: 0 });
   touch(go);
-  await until("it has ended", () => existsSync(join(folderOf(reqid), "logged")));
+  await until("it has ended", () => isLogged(folderOf(reqid)));
   expect(await ask409()).toMatchObject({ status: 200 });
 });
 
@@ -260,26 +291,31 @@ test("T71 nobody else can open what a run leaves, and the token is in none of it
   expect(mode(folder)).toBe("700");
   for (const file of readdirSync(folder))
     expect([file, mode(join(folder, file))]).toEqual([file, "600"]);
-  expect(readFileSync(join(folder, "request.json"), "utf8")).not.toContain("s3cr3t");
-  expect(readdirSync(folder).sort()).toEqual([
-    "end.json",
-    "logged",
-    "request.json",
-    "started.json",
-    "stdout",
-  ]);
+  expect(readFileSync(join(folder, "job.jsonl"), "utf8")).not.toContain("s3cr3t");
+  expect(readdirSync(folder).sort()).toEqual(["job.jsonl", "stdout"]);
+  // A file of its own for each costs more than the script.
+  await until("it is logged", () => isLogged(folder));
+  const quick = newRequestId();
+  await run("exits137", [], { reqid: quick });
+  expect(readdirSync(folderOf(quick))).toEqual(["job.jsonl"]);
 });
 
 /** The shim under which the run's script runs. */
 function shimOf(reqid: string): number {
-  return JSON.parse(readFileSync(join(folderOf(reqid), "request.json"), "utf8")).shim.pid;
+  return knownIn(folderOf(reqid)).request.shim.pid;
+}
+
+/** It runs, and its folder says so: that it does of scripts that have not ended at once. */
+async function untilKnown(reqid: string, pidFile: string): Promise<void> {
+  await until("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+  await until("its folder says so", () => knownIn(folderOf(reqid)).start !== undefined);
 }
 
 test("its shim is killed: the run is lost, and says so", async () => {
   const pidFile = fresh();
   const request = { script: "sleeps", args: [pidFile], reqid: newRequestId() };
   const answer = ask(agent.port, good, post("/run", request));
-  await until("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+  await untilKnown(request.reqid, pidFile);
   const shim = shimOf(request.reqid);
   expect(readFileSync(`/proc/${shim}/comm`, "utf8")).toBe("ctrl-exec-shim\n");
   process.kill(shim, "SIGKILL");
@@ -296,15 +332,15 @@ test("its shim is killed: the run is lost, and says so", async () => {
 test("its shim is killed while there is no agent, and the host goes down: both are lost", async () => {
   const pidFile = fresh();
   const reqid = start("sleeps", [pidFile]);
-  await until("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+  await untilKnown(reqid, pidFile);
   await crash();
   process.kill(shimOf(reqid), "SIGKILL");
   process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
-  const request = JSON.parse(readFileSync(join(folderOf(reqid), "request.json"), "utf8"));
+  const { request } = knownIn(folderOf(reqid));
   const before = { ...request, reqid: newRequestId(), shim: { ...request.shim, boot: "another" } };
   const folder = join(folderOfJobs(), "0".repeat(32));
   mkdirSync(folder, { mode: 0o700 });
-  writeFileSync(join(folder, "request.json"), JSON.stringify(before));
+  writeFileSync(join(folder, "job.jsonl"), JSON.stringify({ request: before }));
   await agent.serve();
   await agent.serving.seen(new RegExp(`ACTION=run ERROR="ctrl-exec-shim, .*REQID=${reqid}`));
   await agent.serving.seen(
@@ -396,11 +432,15 @@ describe("T72 what is kept is bounded", () => {
 });
 
 describe("where no folder can be made", () => {
-  test("scripts run all the same, and the log says what is missing", async () => {
-    const bare = await control.startAgent("web-06", { scripts: SCRIPTS });
+  let bare: TestAgent;
+  beforeAll(async () => {
+    bare = await control.startAgent("web-06", { scripts: SCRIPTS });
     await bare.stop();
     writeFileSync(folderOfJobs(bare), "");
     await bare.serve();
+  });
+
+  test("scripts run all the same, and the log says what is missing", async () => {
     expect(await run("never", [], {}, bare)).toMatchObject({ exit: 0, stdout: "done\n" });
     await bare.serving.seen(
       /ACTION=run-unkept ERROR="Cannot keep runs in .*\/jobs: it is no folder"/,
@@ -408,6 +448,41 @@ describe("where no folder can be made", () => {
     expect(await run("killed", [], {}, bare)).toMatchObject({ exit: 126, signal: "SIGKILL" });
     expect(bare.serving.err.match(/ACTION=run-unkept/g)).toHaveLength(1);
     expect(bare.serving.err.match(/ACTION=run-start/g)).toHaveLength(2);
+    const detached = await run("never", [], { detach: true }, bare);
+    expect(detached).toMatchObject({ exit: -1, state: "never-ran" });
+    expect(detached.error).toStartWith("Cannot keep runs in ");
+  });
+
+  test("a script ends in time all the same, with what has left its session", async () => {
+    const file = fresh();
+    expect(await run("leaves", [file], { timeout: 1 }, bare)).toMatchObject({
+      exit: 126,
+      signal: "SIGTERM",
+      timed_out: true,
+      error: "script timed out after 1s and was ended",
+    });
+    expect(pidsIn(file)).toHaveLength(2);
+    expect(pidsIn(file).filter(runs)).toEqual([]);
+  });
+
+  test("it is busy for whoever asks for a lock, its state can be asked for, and it is cancelled", async () => {
+    const file = fresh();
+    const reqid = newRequestId();
+    const answer = run("leaves", [file], { reqid }, bare);
+    await until("all of it runs", () => pidsIn(file).length === 2);
+    const locked = { script: "leaves", args: [fresh()], reqid: newRequestId(), lock: 1 };
+    const refused = await ask(bare.port, good, post("/run", locked));
+    expect([refused, jsonOf(refused)]).toMatchObject([{ status: 409 }, { error: "busy", reqid }]);
+    const state = async () => jsonOf(await ask(bare.port, good, get(`/result/${reqid}`)));
+    expect(await state()).toEqual({ status: "running", started: expect.stringMatching(/^\d{4}-/) });
+    expect(jsonOf(await ask(bare.port, good, get("/runs"))).runs).toMatchObject([
+      { reqid, script: "leaves", state: "running" },
+    ]);
+    const cancel = post("/cancel", { reqid, grace: 1, username: "alice" });
+    expect(jsonOf(await ask(bare.port, good, cancel))).toEqual({ status: "ended", left: 0 });
+    expect(await answer).toMatchObject({ cancelled: true, cancelled_by: "alice", exit: 126 });
+    expect(pidsIn(file).filter(runs)).toEqual([]);
+    expect(await ask(bare.port, good, get(`/result/${reqid}`))).toMatchObject({ status: 404 });
   });
 });
 

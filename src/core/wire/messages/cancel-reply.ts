@@ -2,6 +2,6 @@
 import * as z from "zod/mini";
 
 export const cancelReply = z.object({
-  status: z.enum(["ended", "not-running"]),
+  status: z.enum(["ended", "running", "not-running"]),
   left: z.int().check(z.nonnegative()),
 });

@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { JobFolder, type JobHead } from "../../../../src/agent/jobs/job-folder.ts";
 import {
-  endingIn,
-  headIn,
-  startIn,
-  unfinishedCancelIn,
-} from "../../../../src/agent/jobs/job-records.ts";
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { JobFolder, type JobHead } from "../../../../src/agent/jobs/job-folder.ts";
+import { recordIn, unfinishedCancelIn } from "../../../../src/agent/jobs/job-records.ts";
 import { jobNamesIn, newJobName, openJobsFolder } from "../../../../src/agent/jobs/jobs-folder.ts";
 import type { RunEnding } from "../../../../src/core/run-event.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -34,50 +36,69 @@ const ENDING: RunEnding = {
   stderr_bytes: 0,
 };
 
+/** A job that has been asked for, with these texts added to its lines. */
+function jobWith(folder: TestFolder, ...texts: readonly string[]): JobFolder {
+  const job = new JobFolder(folder.join(newJobName()));
+  job.create(HEAD);
+  appendFileSync(`${job.path}/job.jsonl`, texts.join(""));
+  return job;
+}
+
 describe("a folder", () => {
   test("says what was written into it", () => {
     using folder = new TestFolder();
     const job = new JobFolder(folder.join(newJobName()));
-    expect([headIn(job), startIn(job), endingIn(job), unfinishedCancelIn(job)]).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-    ]);
-    job.create(HEAD);
-    job.writeStarted({ root: PROCESS, started: TIME });
+    expect([recordIn(job), unfinishedCancelIn(job)]).toEqual([undefined, undefined]);
+    expect(job.create(HEAD)).toBe(job.linesLength);
+    const record = { head: HEAD, start: undefined, ending: undefined, logged: false };
+    expect(recordIn(job)).toEqual(record);
+    const start = { root: PROCESS, started: TIME };
+    job.add({ start });
+    expect(recordIn(job)).toEqual({ ...record, start });
     job.writeCancel({ by: "alice", graceMs: 10 });
-    job.writeEnding(ENDING);
-    expect(headIn(job)).toEqual(HEAD);
-    expect(startIn(job)).toEqual({ root: PROCESS, started: TIME });
-    expect(endingIn(job)).toEqual(ENDING);
     expect(unfinishedCancelIn(job)).toEqual({ by: "alice", graceMs: 10 });
     job.writeCancel({ by: "alice", graceMs: 10, left: 0 });
     expect(unfinishedCancelIn(job)).toBeUndefined();
     expect(job.cancelledBy).toBe("alice");
-    expect(job.isLogged).toBe(false);
-    job.markLogged();
-    expect(job.isLogged).toBe(true);
+    job.add({ end: ENDING }, { logged: true });
+    expect(recordIn(job)).toEqual({ head: HEAD, start, ending: ENDING, logged: true });
+    expect(statSync(`${job.path}/job.jsonl`).mode & 0o777).toBe(0o600);
     job.remove();
     expect(existsSync(job.path)).toBe(false);
+    expect(() => job.add({ logged: true })).toThrow("ENOENT");
+  });
+
+  test("whose last line a full disk has cut takes the next one whole", () => {
+    using folder = new TestFolder();
+    const job = jobWith(folder, `\n${JSON.stringify({ end: ENDING }).slice(0, 40)}`);
+    expect(recordIn(job)).toMatchObject({ head: HEAD, ending: undefined });
+    job.add({ end: ENDING });
+    expect(recordIn(job)).toMatchObject({ head: HEAD, ending: ENDING });
   });
 
   const { signal: _, ...UNSIGNALLED } = ENDING;
+  const line = (end: object) => `\n${JSON.stringify({ end })}`;
 
   test.each<[string, RunEnding | undefined]>([
     ["", undefined],
     ["{", undefined],
-    ["null", undefined],
-    [JSON.stringify({ ...ENDING, state: "running" }), undefined],
-    [JSON.stringify({ ...ENDING, exit: "3" }), undefined],
-    [JSON.stringify({ ...ENDING, ended: "" }), undefined],
-    [JSON.stringify({ ...ENDING, stdout_bytes: -1 }), undefined],
-    [JSON.stringify({ ...ENDING, signal: 15 }), UNSIGNALLED],
+    ["\nnull", undefined],
+    ['\n"end"', undefined],
+    [line({ ...ENDING, state: "running" }), undefined],
+    [line({ ...ENDING, exit: "3" }), undefined],
+    [line({ ...ENDING, ended: "" }), undefined],
+    [line({ ...ENDING, stdout_bytes: -1 }), undefined],
+    [line({ ...ENDING, signal: 15 }), UNSIGNALLED],
   ])("that was cut, or written by another version, has no end: %s", (text, expected) => {
     using folder = new TestFolder();
+    expect(recordIn(jobWith(folder, text))?.ending).toEqual(expected);
+  });
+
+  test("without its first line is no job", () => {
+    using folder = new TestFolder();
     const job = new JobFolder(folder.path);
-    writeFileSync(folder.join("end.json"), text);
-    expect(endingIn(job)).toEqual(expected);
+    writeFileSync(folder.join("job.jsonl"), line(ENDING));
+    expect(recordIn(job)).toBeUndefined();
   });
 });
 

@@ -2,13 +2,12 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, realpathSync } from "node:fs";
 import type { AllowedScript } from "../../../../src/agent/scripts/allowlist.ts";
-import { judgeAllowedScript, runAllowedScript } from "../../../../src/agent/scripts/run-script.ts";
+import { judgeAllowedScript } from "../../../../src/agent/scripts/run-script.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
 import type { ProcessResult } from "../../../../src/system/process/run-process.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { LinkSwapper, swapLink } from "../../../support/link-swapper.ts";
-
-const UNWATCHED = { started: () => undefined, stalled: () => undefined };
+import { runScript } from "../../../support/run-script.ts";
 
 /** By its path, one run in ten left the folder. */
 const RUNS = 150;
@@ -25,7 +24,7 @@ const outside = folder.script("outside.sh", 'echo outside "$0"');
 const listed = (path: string): AllowedScript => ({ name: "x", path, options: {} }) as AllowedScript;
 const judge = (script: AllowedScript) => judgeAllowedScript(script, config);
 const run = async (script: AllowedScript, judged = judge(script), args: string[] = []) =>
-  await runAllowedScript(script, judged, args, "", config, UNWATCHED);
+  await runScript(script, judged, args, config);
 const said = ({ stdout }: ProcessResult) => Buffer.concat(stdout.chunks).toString().trim();
 
 test("T13 a link that is swapped after it was judged does not lead out of script_dirs", async () => {
@@ -71,7 +70,7 @@ test("a program sees the name that was listed, since a link may be a program's n
   expect(judged).toMatchObject({ kind: "good", real: realpathSync("/bin/sh") });
   // Without a name of its own, a command's $0 is what the shell was called by.
   const args = ["-c", 'echo "$0"'];
-  const result = await runAllowedScript(listed(link), judged, args, "", every.config, UNWATCHED);
+  const result = await runScript(listed(link), judged, args, every.config);
   expect(said(result)).toBe(link);
 });
 

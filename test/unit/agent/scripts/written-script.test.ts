@@ -2,12 +2,11 @@
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import type { AllowedScript } from "../../../../src/agent/scripts/allowlist.ts";
-import { judgeAllowedScript, runAllowedScript } from "../../../../src/agent/scripts/run-script.ts";
+import { judgeAllowedScript } from "../../../../src/agent/scripts/run-script.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { startProblem } from "../../../../src/core/start-failure.ts";
 import { TestFolder } from "../../../support/folder.ts";
-
-const UNWATCHED = { started: () => undefined, stalled: () => undefined };
+import { runScript } from "../../../support/run-script.ts";
 
 const folder = new TestFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -19,7 +18,7 @@ function askWhileOpen(name: string) {
   const script: AllowedScript = { name, path: folder.script(name, "echo whole"), options: {} };
   const writer = openSync(script.path, "r+");
   const judged = judgeAllowedScript(script, config);
-  const running = runAllowedScript(script, judged, [], "", config, UNWATCHED);
+  const running = runScript(script, judged, [], config);
   return { path: script.path, writer, running };
 }
 

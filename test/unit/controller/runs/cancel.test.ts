@@ -40,7 +40,7 @@ const DONE = { host: "db-01", status: "not-running", left: 0 };
 
 test.each([
   [{ status: "ended", left: 0 }],
-  [{ status: "ended", left: 2 }],
+  [{ status: "running", left: 2 }],
   [{ status: "not-running", left: 0 }],
 ])("the agent of a host that may still run it is asked: %j", async (told) => {
   await using stage = await stageOf((call) => call.json(told));

@@ -1,0 +1,28 @@
+/** What is logged of every run: that it has started, and how it ended. */
+import type { AgentLog } from "../../core/events.ts";
+import type { RunEnding } from "../../core/run-event.ts";
+
+/** Of what the control host asked for. */
+export interface LoggedRequest {
+  readonly reqid: string;
+  readonly script: string;
+  readonly peer_ip: string;
+}
+
+export function logStart(log: AgentLog, { reqid, script, peer_ip: peer }: LoggedRequest): void {
+  log({ event: "run-start", peer, reqid, script });
+}
+
+export function logStalled(log: AgentLog, { reqid, script }: LoggedRequest, bytes: number): void {
+  log({ event: "stdin-timeout", bytes, reqid, script });
+}
+
+export function logEnd(
+  log: AgentLog,
+  { reqid, script, peer_ip: peer }: LoggedRequest,
+  { state, exit, error = "" }: RunEnding,
+): void {
+  const ended = { exit, peer, reqid, script };
+  if (state === "ended") log({ event: "run", ...ended });
+  else log({ event: "run-problem", error, ...ended });
+}

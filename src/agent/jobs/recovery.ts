@@ -1,0 +1,51 @@
+/** What an earlier agent has left. */
+import { parseIso } from "../../core/time.ts";
+import { inSlices } from "../../system/in-slices.ts";
+import type { JobCancel, JobFolder } from "./job-folder.ts";
+import { recordIn, unfinishedCancelIn } from "./job-records.ts";
+import type { OpenJob } from "./open-job.ts";
+import type { Spool } from "./spool.ts";
+
+/** What a folder without a request is: one that an agent was killed in the making of. */
+const LEFTOVER_MS = 60_000;
+
+export interface Left {
+  /** Their ends have not been logged. */
+  readonly open: readonly OpenJob[];
+  /** Ends that were asked for, and begun. */
+  readonly cancels: ReadonlyMap<OpenJob, JobCancel>;
+}
+
+/** Gives the spool what it keeps. @param names of the folders */
+export async function lookAround(
+  spool: Spool,
+  names: readonly string[],
+  now: () => Date,
+): Promise<Left> {
+  const ended: { readonly job: OpenJob; readonly time: number }[] = [];
+  const open: OpenJob[] = [];
+  const cancels = new Map<OpenJob, JobCancel>();
+  await inSlices(names, (name) => {
+    const folder = spool.folderOf(name);
+    const record = recordIn(folder);
+    if (record === undefined) {
+      removeLeftover(folder, now());
+      return;
+    }
+    const { logged, ending } = record;
+    // What has not been logged is looked at again.
+    const job = spool.jobOf(folder, logged ? record : { ...record, ending: undefined });
+    if (logged) ended.push({ job, time: parseIso(ending?.ended ?? "")?.getTime() ?? 0 });
+    else open.push(job);
+    const cancel = unfinishedCancelIn(folder);
+    if (cancel !== undefined) cancels.set(job, cancel);
+  });
+  ended.sort((one, other) => one.time - other.time);
+  for (const { job, time } of ended) spool.restore(job, time);
+  return { open, cancels };
+}
+
+function removeLeftover(folder: JobFolder, now: Date): void {
+  const made = folder.time;
+  if (made !== undefined && now.getTime() - made > LEFTOVER_MS) folder.remove();
+}

@@ -1,0 +1,50 @@
+/** The starts of jobs: what the shim is told, and what it answers. */
+import type { AgentConfig } from "../../core/config/agent-config.ts";
+import type { NotStarted } from "../../system/process/start-program.ts";
+import { startAllowedScript } from "../scripts/run-script.ts";
+import { scriptContext } from "../scripts/script-context.ts";
+import type { RunOrder } from "./job.ts";
+import { limitsOf } from "./limits.ts";
+import type { OpenJob } from "./open-job.ts";
+import type { ShimLink } from "./shim-link.ts";
+
+/** It was started, or the shim has ended before it said so. */
+interface Begun {
+  readonly kind: "started";
+}
+
+export class Starts {
+  /** Who waits for the word of the shim, by the names of the jobs. */
+  readonly #waiting = new Map<string, (outcome: Begun | NotStarted) => void>();
+
+  /** Resolves once its script has been started, or not. @param room bytes that this shim's jobs may hold together */
+  async launch(
+    { folder, name }: OpenJob,
+    order: RunOrder,
+    shim: ShimLink,
+    config: AgentConfig,
+    { asked, room }: { readonly asked: Date; readonly room: number },
+  ): Promise<Begun | NotStarted> {
+    const { script, judged, args } = order;
+    return await startAllowedScript(script, judged, args, config, async (program) => {
+      const { promise, resolve } = Promise.withResolvers<Begun | NotStarted>();
+      this.#waiting.set(name, resolve);
+      shim.send({
+        ...program,
+        ...limitsOf(order, config),
+        job: name,
+        folder: folder.path,
+        input: scriptContext(order, asked),
+        stdinTimeout: config.stdin_timeout,
+        room,
+      });
+      return await promise;
+    });
+  }
+
+  /** @param name of the job */
+  answer(name: string, outcome: Begun | NotStarted): void {
+    this.#waiting.get(name)?.(outcome);
+    this.#waiting.delete(name);
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * A script that has started, until it and its output have ended, in the process that is its parent: the shim, or
+ * the agent where no job can be kept.
+ */
+import { OUTPUT_STREAMS, type OutputStream, type RunEnding } from "../../core/run-event.ts";
+import { Deadline } from "../../system/deadline.ts";
+import { Drain } from "../../system/process/drain.ts";
+import { endJob } from "../../system/process/end-job.ts";
+import { jobMark, withMark } from "../../system/process/job-mark.ts";
+import { identify, type ProcessId } from "../../system/process/process-id.ts";
+import { bootId } from "../../system/process/process-table.ts";
+import { signalOf, TERM_GRACE_MS } from "../../system/process/run-process.ts";
+import {
+  type NotStarted,
+  type ProgramStart,
+  type StartedProgram,
+  startProgram,
+} from "../../system/process/start-program.ts";
+
+/** A signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
+export const EXIT_NOT_EXECUTED = 126;
+
+/** Of a job's name: what it starts can be told from everything else on the host. */
+export function startMarked(job: string, program: ProgramStart): StartedProgram | NotStarted {
+  return withMark(jobMark(job), () => startProgram(program));
+}
+
+export interface ScriptRule {
+  /** The job's name. */
+  readonly job: string;
+  /** Seconds, after which all that it has started is ended; undefined means no limit. */
+  readonly timeout: number | undefined;
+  /** Is given what it prints. */
+  readonly take: (stream: OutputStream, chunk: Uint8Array) => void;
+  /** Who has asked for its end, once it has ended. */
+  readonly cancelledBy: () => string | undefined;
+}
+
+export class WatchedScript {
+  /** ISO 8601. */
+  readonly started = new Date().toISOString();
+  /** Resolves when nothing more is printed; never rejects. */
+  readonly ended: Promise<RunEnding>;
+  readonly #program: StartedProgram;
+  readonly #rule: ScriptRule;
+  readonly #printed = { stdout: 0, stderr: 0 };
+  #root: ProcessId | undefined;
+
+  constructor(program: StartedProgram, rule: ScriptRule) {
+    this.#program = program;
+    this.#rule = rule;
+    this.ended = this.#untilEnded();
+  }
+
+  /** The script's process; undefined if it has ended before anybody asked: its number may be another's by now. */
+  get root(): ProcessId | undefined {
+    const { pid, exitCode, signalCode } = this.#program.subprocess;
+    if (exitCode === null && signalCode === null) this.#root ??= identify(pid);
+    return this.#root;
+  }
+
+  async #untilEnded(): Promise<RunEnding> {
+    const { subprocess } = this.#program;
+    const drains = OUTPUT_STREAMS.map(
+      (stream) => new Drain(this.#program[stream], this.#taker(stream)),
+    );
+    const left = await this.#endsInTime();
+    this.#program.stopFeeding();
+    await Promise.all(drains.map((drain) => drain.finish()));
+    const signal = signalOf(subprocess);
+    const by = this.#rule.cancelledBy();
+    return {
+      state: "ended",
+      exit: subprocess.exitCode ?? EXIT_NOT_EXECUTED,
+      ...(signal !== undefined && { signal }),
+      ...(left !== undefined && { timed_out: true, error: this.#lateError(left) }),
+      ...(by !== undefined && { cancelled: true, cancelled_by: by }),
+      started: this.started,
+      ended: new Date().toISOString(),
+      stdout_bytes: this.#printed.stdout,
+      stderr_bytes: this.#printed.stderr,
+    };
+  }
+
+  #taker(stream: OutputStream): (chunk: Uint8Array) => void {
+    return (chunk) => {
+      this.#printed[stream] += chunk.length;
+      this.#rule.take(stream, chunk);
+    };
+  }
+
+  /** Returns how many processes are left of a script that took too long; undefined if it did not. */
+  async #endsInTime(): Promise<number | undefined> {
+    const { exited } = this.#program.subprocess;
+    const { job, timeout } = this.#rule;
+    if (timeout === undefined) {
+      await exited;
+      return undefined;
+    }
+    let end: Promise<{ readonly left: number }> | undefined;
+    using _limit = new Deadline(timeout * 1000, () => {
+      end = endJob({ name: job, root: rootOf(this.root), spared: [] }, TERM_GRACE_MS);
+    });
+    await exited;
+    return (await end)?.left;
+  }
+
+  /** What 0.8 shows of a script that took too long. @param left as above */
+  #lateError(left: number): string {
+    const error = `script timed out after ${this.#rule.timeout}s and was ended`;
+    return left === 0 ? error : `${error}; ${left} of its processes could not be`;
+  }
+}
+
+/** Of a job whose first process is not known: its mark tells what belongs to it. */
+export function rootOf(root: ProcessId | undefined): ProcessId {
+  return root ?? { pid: 0, start: 0, boot: bootId() };
+}

@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { fileProblem } from "./files.ts";
-import { lockExclusively, lockShared } from "./flock.ts";
+import { lockExclusively, lockShared, unlock } from "./flock.ts";
 import { requirePlain } from "./plain-file.ts";
 
 /** `using lock = ...` releases it at the end of the block. */
@@ -44,8 +44,13 @@ export function lockOpened(path: string, file: number): HeldLock | "removed" | u
   const facts = fstatSync(file, { bigint: true });
   const there = isAt(path, facts);
   if (locked && there) return heldLock(file, facts.size > 0n);
-  closeSync(file);
+  letGo(file);
   return there ? undefined : "removed";
+}
+
+function letGo(file: number): void {
+  unlock(file);
+  closeSync(file);
 }
 
 function isAt(path: string, { dev, ino }: BigIntStats): boolean {
@@ -74,7 +79,7 @@ export function removeOpened(path: string, file: number, before: Date): boolean 
   } catch (cause) {
     throw new CtrlExecError("storage", `Cannot remove ${path}: ${fileProblem(cause)}`, { cause });
   } finally {
-    closeSync(file);
+    letGo(file);
   }
 }
 
@@ -95,7 +100,7 @@ function heldLock(file: number, leftOver: boolean): HeldLock {
     if (!held) return;
     held = false;
     replaceText("");
-    closeSync(file);
+    letGo(file);
   };
   return {
     describe: replaceText,
@@ -109,7 +114,7 @@ export function isHeld(path: string): boolean {
   const file = openLockFile(path, 0);
   if (file === undefined) return false;
   const free = lockShared(file);
-  closeSync(file);
+  letGo(file);
   return !free;
 }
 

@@ -54,7 +54,7 @@ function rows(
 }
 
 /** Keys whose value is a number of bytes. */
-const SIZES = new Set(["max_output", "max_reply", "max_replies", "max_records"]);
+const SIZES = new Set(["max_output", "max_reply", "max_replies", "run_records_max"]);
 
 function shown(name: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;

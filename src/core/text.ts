@@ -74,6 +74,23 @@ export function decodeText(bytes: Uint8Array): DecodedText {
   }
 }
 
+/** How many bytes at the end may be the beginning of a character of UTF-8: none to three. */
+export function cutCharacter(bytes: Uint8Array): number {
+  for (let length = 1; length <= 3; length++) {
+    const byte = bytes.at(-length) ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return length < lengthOf(byte) ? length : 0;
+  }
+  return 0;
+}
+
+/** Of a character that begins with the byte; 0 if none does. */
+function lengthOf(byte: number): number {
+  if (byte > 0xf4) return 0;
+  if (byte < 0xe0) return 2;
+  return byte < 0xf0 ? 3 : 4;
+}
+
 const PIECE_LENGTH = 65_536;
 
 /** The text in pieces of at most 64 Ki characters, cut after a newline if there is one. */

@@ -10,7 +10,7 @@ export const status = defineRoute({
   summary: "A run's record, from the moment it was accepted",
   description: [
     "Says which hosts are done and which have not answered yet; complete says whether all are done.",
-    "Records are kept for run_retention (24 hours), or for less once they take max_records. The auth",
+    "Records are kept for run_retention (24 hours), or for less once they take run_records_max. The auth",
     "hook is told the run's id and who submitted it; a run that it hides only from this caller is answered",
     "as not found.",
   ].join("\n"),

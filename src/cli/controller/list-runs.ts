@@ -34,7 +34,7 @@ export const listRuns = defineVerb({
     "",
     "ctrl-exec status <reqid> shows one run's results. --json has every host. Records",
     "are kept for run_retention seconds (default 86400, a day), or for less once they",
-    "take max_records of disk space.",
+    "take run_records_max of disk space.",
   ].join("\n"),
   examples: [
     "ctrl-exec list-runs",

@@ -104,7 +104,7 @@ export const run = defineVerb({
       const record = recorded ? "Its results" : "What could be recorded of it";
       io.hintWhenLost(`Run ${reqid} was carried out all the same. ${record}: ${command}`);
       for (const result of results) if (!shown.has(result.host)) show(result);
-      view.close(report, performance.now() - begun);
+      await view.close(report, performance.now() - begun);
       io.err(mayHaveRun(results));
       if (timeout !== undefined) io.err(timeoutIgnored(results));
       if (!recorded) {

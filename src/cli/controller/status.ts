@@ -3,7 +3,7 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import { runFailed } from "../../core/run-result.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
-import { writeJson } from "../render/json.ts";
+import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
@@ -20,7 +20,7 @@ export const status = defineVerb({
   details: [
     "Shows the results of a run by its request id, which run, ctrl-exec-api and the",
     "log show. Records are kept for run_retention seconds (default 86400, a day), or",
-    "for less once they take max_records of disk space.",
+    "for less once they take run_records_max of disk space.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed or has not answered",
     "yet.",
@@ -30,10 +30,10 @@ export const status = defineVerb({
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const run = await showRun(controller, caller, { reqid, live: true });
-    if (options.json) writeJson(io, { ok: 1, ...run });
+    if (options.json) await writeLongJson(io, { ok: 1, ...run });
     else {
       const blocks = new RunBlocks(io, controller.config);
-      for (const result of run.results) blocks.show(result);
+      for (const result of run.results) await blocks.showAll(result);
       io.err(`${forOneLine(summary(run))}\n`);
     }
     io.err(mayHaveRun(run.results));

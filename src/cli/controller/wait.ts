@@ -7,7 +7,7 @@ import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { takesColours } from "../render/colour.ts";
-import { writeJson } from "../render/json.ts";
+import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
@@ -42,8 +42,11 @@ export const wait = defineVerb({
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const blocks = new RunBlocks(io, controller.config, takesColours(io));
+    let shown = Promise.resolve();
     const show = (result: RunResult) => {
-      if (!options.json) blocks.show(result);
+      if (!options.json) shown = shown.then(() => blocks.showAll(result));
+      // Whoever has stopped reading is told of at the end.
+      shown.catch(() => undefined);
     };
     const leave = new AbortController();
     const late =
@@ -53,7 +56,8 @@ export const wait = defineVerb({
     leave.abort();
     late?.stop();
     const { results, pending, complete } = await waiting;
-    if (options.json) writeJson(io, { ok: 1, results });
+    await shown;
+    if (options.json) await writeLongJson(io, { ok: 1, results });
     io.err(mayHaveRun(results));
     if (!complete) {
       const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;

@@ -1,13 +1,14 @@
 /** The block that a run shows for each host (docs/PROTOCOL.md, section 5). */
 
 import type { OwnSetting } from "../../core/config/controller-config.ts";
+import { outputBytes } from "../../core/output-bytes.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { runFailed } from "../../core/run-result.ts";
 import { goesOn, type RunState } from "../../core/run-state.ts";
-import { forOneLine, inPieces } from "../../core/text.ts";
+import { forOneLine } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
-import { type LongText, wholeText } from "../../core/wire/json-pieces.ts";
+import { collecting } from "../../system/memory.ts";
 import type { Io } from "../command/io.ts";
 import { paint } from "./colour.ts";
 import { TerminalFilter } from "./terminal-filter.ts";
@@ -50,39 +51,41 @@ export class RunBlocks {
   }
 
   show(result: RunResult): void {
-    this.#endLine();
-    this.#io.out([header(this.#io, result), ...notes(result, this.#own).map(noteLine)].join(""));
-    if (result.stdout_b64 === undefined) this.#writeText(wholeText(result.stdout));
-    else this.#writeBytes(bytesOf("", result.stdout_b64));
-    this.#writeMarked(bytesOf(result.stderr, result.stderr_b64), `${INDENT}STDERR: `);
-    if (this.#io.outIsTerminal) this.#endLine();
+    for (const piece of this.#pieces(result)) this.#io.out(piece);
   }
 
-  /** In pieces: otherwise a large output would be held a second and a third time as bytes. */
-  #writeText(text: string): void {
-    this.#write(inPieces(text));
-    if (text !== "") this.#inLine = !text.endsWith("\n");
+  /** The same as it is read: a long output in a file is never held whole. */
+  async showAll(result: RunResult): Promise<void> {
+    for (const piece of this.#pieces(result)) {
+      this.#io.out(piece);
+      await this.#io.room();
+    }
   }
 
-  #writeBytes(bytes: Buffer): void {
-    if (bytes.length === 0) return;
-    this.#write([bytes]);
-    this.#inLine = bytes.at(-1) !== NEWLINE;
+  *#pieces(result: RunResult): Generator<string | Uint8Array> {
+    yield* this.#endLine();
+    yield [header(this.#io, result), ...notes(result, this.#own).map(noteLine)].join("");
+    yield* this.#output(outputBytes(result, "stdout"));
+    yield* this.#output(marked(outputBytes(result, "stderr"), `${INDENT}STDERR: `), true);
+    if (this.#io.outIsTerminal) yield* this.#endLine();
   }
 
-  #write(pieces: Iterable<string | Uint8Array>): void {
+  /** @param apart it begins a line */
+  *#output(pieces: Iterable<Uint8Array>, apart = false): Generator<string | Uint8Array> {
     const filter = this.#io.outIsTerminal ? new TerminalFilter(this.#coloured) : undefined;
-    for (const piece of pieces) this.#io.out(filter?.take(Buffer.from(piece as string)) ?? piece);
-    this.#io.out(filter?.end() ?? "");
+    let last: number | undefined;
+    for (const piece of collecting(pieces)) {
+      if (apart && last === undefined) yield* this.#endLine();
+      last = piece.at(-1);
+      if (filter === undefined) yield piece;
+      else for (const part of inParts(piece)) yield filter.take(part);
+    }
+    yield filter?.end() ?? "";
+    if (last !== undefined) this.#inLine = last !== NEWLINE;
   }
 
-  #writeMarked(bytes: Buffer, mark: string): void {
-    if (bytes.length > 0) this.#endLine();
-    this.#writeBytes(marked(bytes, mark));
-  }
-
-  #endLine(): void {
-    if (this.#inLine) this.#io.out("\n");
+  *#endLine(): Generator<string> {
+    if (this.#inLine) yield "\n";
     this.#inLine = false;
   }
 }
@@ -124,23 +127,29 @@ function notes(result: RunResult, own: OwnSetting): string[] {
   return found;
 }
 
-function bytesOf(text: string | LongText, base64: string | LongText | undefined): Buffer {
-  return base64 === undefined
-    ? Buffer.from(wholeText(text), "utf8")
-    : Buffer.from(wholeText(base64), "base64");
-}
-
 const NEWLINE = 10;
 
+/** A filter makes several texts of what it takes. */
+const PART_BYTES = 65_536;
+
+function* inParts(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PART_BYTES) yield bytes.subarray(at, at + PART_BYTES);
+}
+
 /** Puts the mark before every line. */
-function marked(bytes: Buffer, mark: string): Buffer {
+function* marked(pieces: Iterable<Uint8Array>, mark: string): Generator<Uint8Array> {
   const prefix = Buffer.from(mark, "utf8");
-  const parts: Buffer[] = [];
-  for (let start = 0; start < bytes.length; ) {
-    const newline = bytes.indexOf(NEWLINE, start);
-    const end = newline < 0 ? bytes.length : newline + 1;
-    parts.push(prefix, bytes.subarray(start, end));
-    start = end;
+  let begins = true;
+  for (const bytes of pieces) {
+    const parts: Uint8Array[] = [];
+    for (let start = 0; start < bytes.length; ) {
+      const newline = bytes.indexOf(NEWLINE, start);
+      const end = newline < 0 ? bytes.length : newline + 1;
+      if (begins) parts.push(prefix);
+      parts.push(bytes.subarray(start, end));
+      begins = newline >= 0;
+      start = end;
+    }
+    yield Buffer.concat(parts);
   }
-  return Buffer.concat(parts);
 }

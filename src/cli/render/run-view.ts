@@ -22,7 +22,7 @@ export interface RunView {
   /** Called once for each host. */
   show(result: RunResult): void;
   /** When every host was shown. @param ms how long the run took */
-  close(report: RunReport, ms: number): void;
+  close(report: RunReport, ms: number): Promise<void> | void;
   /** In any case, at last. */
   end(): void;
 }
@@ -143,6 +143,7 @@ function failuresView(io: Io, own: OwnSetting, labels: readonly string[]): RunVi
     const slowest = [...waiting].slice(0, SHOWN_SLOWEST).join(" ");
     return screenLine`${failures}: ${slowest}`;
   });
+  let shown = Promise.resolve();
   return {
     hear: () => undefined,
     show(result) {
@@ -150,11 +151,14 @@ function failuresView(io: Io, own: OwnSetting, labels: readonly string[]): RunVi
       progress.step(() => {
         if (!runFailed(result)) return;
         failed.add(result.host);
-        blocks.show(result);
+        shown = shown.then(() => blocks.showAll(result));
+        // Whoever has stopped reading is told of at the end.
+        shown.catch(() => undefined);
       });
     },
-    close({ reqid, results }, ms) {
-      for (const result of results) if (!failed.has(result.host)) blocks.show(result);
+    async close({ reqid, results }, ms) {
+      await shown;
+      for (const result of results) if (!failed.has(result.host)) await blocks.showAll(result);
       io.err(runSummary(reqid, results, ms));
     },
     end: () => progress.end(),

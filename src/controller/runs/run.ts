@@ -12,11 +12,12 @@ import type { ResolvedTarget } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
 import type { HostContext } from "../store/host.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
+import { HeldOutput } from "./held-output.ts";
 import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
 import { HostRun } from "./host-run.ts";
 import type { RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
-import { resultWithoutToken } from "./redact.ts";
+import { withoutToken } from "./redact.ts";
 import { RunProgress } from "./run-progress.ts";
 
 export interface RunReport {
@@ -176,10 +177,13 @@ export class Run {
   }
 
   async #follow(dialler: FleetDialler, target: ResolvedTarget) {
-    const { body, onEvent } = this.#parts;
+    const { body, onEvent, record } = this.#parts;
+    const { config } = this.#host;
     const share = this.#account.openReply();
     const sink = onEvent && ((event: RunEvent) => onEvent(target.label, event));
-    const hostRun = new HostRun(body, target, this.#host.config, share, sink);
+    // Whoever hears of it as it comes needs no result that holds all of it.
+    const output = sink ? record.output(target.label, share) : new HeldOutput(config, share);
+    const hostRun = new HostRun(body, target, config, output, sink);
     const hear = async (event: RunEvent) => {
       // What a host says after it was given up is nobody's affair here any more.
       if (this.#state !== "asking") return;
@@ -188,7 +192,8 @@ export class Run {
     };
     const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear };
     const followed = await followRun(dialler, target, body, following);
-    return { outcome: followed.outcome, result: hostRun.result(followed, this.#progress) };
+    const result = await hostRun.result(followed, this.#progress);
+    return { outcome: followed.outcome, result };
   }
 
   /** A host that was given up already has its result. */
@@ -215,7 +220,8 @@ export class Run {
   /** @param rtt milliseconds; undefined if the host was given up */
   #keep(target: ResolvedTarget, result: RunResult, rtt?: number): void {
     const { body, record } = this.#parts;
-    const { error, exit, reqid, script } = resultWithoutToken(result, body.token);
+    const { exit, reqid, script } = result;
+    const error = result.error && withoutToken(result.error, body.token);
     const asked = { reqid, rtt, script, target: formatHostPort(target.name, target.port) };
     if (error !== undefined) this.#host.log({ event: "run-fail", ...asked, error });
     // Who lets go of it is told how it ended when he asks.

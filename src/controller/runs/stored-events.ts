@@ -1,14 +1,7 @@
 /** Says a recorded result as the events of which it is made. */
-import {
-  NO_OFFSETS,
-  OUTPUT_STREAMS,
-  type OutputStream,
-  type RunEnding,
-  type RunEvent,
-} from "../../core/run-event.ts";
+import { outputBytes, outputLength } from "../../core/output-bytes.ts";
+import { NO_OFFSETS, OUTPUT_STREAMS, type RunEnding, type RunEvent } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
-import { bytesOf } from "../../core/wire/base64.ts";
-import type { LongText } from "../../core/wire/json-pieces.ts";
 
 /** Most bytes of one event. */
 const PIECE = 65_536;
@@ -23,35 +16,21 @@ export function* storedEvents(result: RunResult, from = NO_OFFSETS): Generator<R
   if (result.state !== "never-ran") yield { kind: "begin", reqid, script, started };
   const written = { stdout: 0, stderr: 0 };
   for (const stream of OUTPUT_STREAMS) {
-    let offset = 0;
-    for (const bytes of outputOf(result, stream)) {
-      const known = Math.min(Math.max(0, from[stream] - offset), bytes.length);
-      for (let at = known; at < bytes.length; at += PIECE) {
+    const kept = outputLength(result, stream);
+    let offset = Math.min(from[stream], kept);
+    for (const bytes of outputBytes(result, stream, offset)) {
+      for (let at = 0; at < bytes.length; at += PIECE) {
         const piece = bytes.subarray(at, at + PIECE);
         yield { kind: "output", stream, offset: offset + at, bytes: piece };
       }
       offset += bytes.length;
     }
     const dropped = result[`${stream}_dropped`] ?? 0;
-    if (dropped > 0) yield { kind: "dropped", stream, offset, bytes: dropped };
-    written[stream] = offset + dropped;
+    if (dropped > 0) yield { kind: "dropped", stream, offset: kept, bytes: dropped };
+    written[stream] = kept + dropped;
   }
   const end = endingOf(result, written.stdout, written.stderr);
   if (end !== undefined) yield { kind: "end", end };
-}
-
-/** The bytes that the script wrote, as far as they are kept. */
-function* outputOf(result: RunResult, stream: OutputStream): Generator<Buffer> {
-  const base64 = result[`${stream}_b64`];
-  yield* base64 === undefined ? utf8(partsOf(result[stream])) : bytesOf(partsOf(base64));
-}
-
-function* utf8(parts: Iterable<string>): Generator<Buffer> {
-  for (const part of parts) yield Buffer.from(part, "utf8");
-}
-
-function partsOf(text: string | LongText): Iterable<string> {
-  return typeof text === "string" ? [text] : text.parts(false);
 }
 
 /** Undefined if the run's end on this host is not known. */

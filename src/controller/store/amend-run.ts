@@ -7,8 +7,10 @@ import { writeWholeAsync } from "../../system/files/async-files.ts";
 import { takeLock } from "../../system/files/lock.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath } from "./paths.ts";
-import { RECORD_MODE, recordFile, recordJson } from "./run-record.ts";
+import { lockPath, RECORD_MODE } from "./paths.ts";
+import { type RecordedResult, recordedResult } from "./recorded-result.ts";
+import { RunOutputs } from "./run-outputs.ts";
+import { recordFile, recordJson } from "./run-record.ts";
 import { resultsOf } from "./stored-run.ts";
 import { readStoredRun } from "./stored-runs.ts";
 
@@ -23,12 +25,17 @@ export async function amendRun(
   account: ReplyAccount,
 ): Promise<boolean> {
   const { config, log, now } = context;
+  let outputs: RunOutputs | undefined;
   try {
     using _lock = await takeLock(lockPath(config, "run-records"), WAIT_MS);
     const found = await readStoredRun(context, reqid, account);
     if (found === undefined || found.alive) return false;
     const { run } = found;
-    const news = new Map(told.map((result) => [result.host, result]));
+    outputs = new RunOutputs(context, { ...run, token: "" });
+    const news = new Map<string, RecordedResult>();
+    for (const result of told) {
+      news.set(result.host, await recordedResult(run, result, "", outputs.of(result.host)));
+    }
     const before = new Map(resultsOf(run).map((result) => [result.host, result]));
     const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
     const complete =
@@ -46,5 +53,7 @@ export async function amendRun(
   } catch (thrown) {
     log({ event: "run-store-fail", error: messageOf(thrown), reqid });
     return false;
+  } finally {
+    outputs?.close();
   }
 }

@@ -28,6 +28,17 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
   };
 }
 
+/** Of a run record, and of the outputs beside it. */
+export const RECORD_MODE = 0o640;
+
+/**
+ * The most that one run may take, its record and its outputs; for a record, the old one and the new one exist side by
+ * side for a while.
+ */
+export function longestRecord({ run_records_max }: ControllerConfig): number {
+  return Math.floor(run_records_max / 2);
+}
+
 /** The file of a lock on this host's own files; makes its folder. @throws CtrlExecError `storage` */
 export function lockPath(
   config: ControllerConfig,

@@ -13,12 +13,11 @@ import { existsSync } from "node:fs";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath, longestRecord, paths } from "./paths.ts";
 import type { ListedRuns, RunFilter } from "./ports/runs.ts";
 import { openIndexFile, openIndexInMemory, removeIndexFile } from "./run-index-file.ts";
 import { listIndexed } from "./run-index-query.ts";
 import { refreshRunIndex } from "./run-index-refresh.ts";
-import { longestRecord } from "./run-record.ts";
 
 /** Enough for another process to rebuild the index from many records. */
 const WAIT_MS = 60_000;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
+import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
@@ -17,14 +18,20 @@ import { jsonPieces } from "../../core/wire/json-pieces.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
 import { identify, type ProcessId } from "../../system/process/process-id.ts";
+import type { ReplyShare } from "../fleet/reply-budget.ts";
 import { resultWithoutToken } from "../runs/redact.ts";
-import { cutResult, longestBareResult } from "./cut-result.ts";
+import { bareResult, longestBareResult } from "./bare-result.ts";
 import type { StoreContext } from "./host.ts";
-import { paths } from "./paths.ts";
-import type { RunFacts, RunRecord } from "./ports/runs.ts";
+import { longestRecord, paths, RECORD_MODE } from "./paths.ts";
+import type { HostOutput, RunFacts, RunRecord } from "./ports/runs.ts";
 import { noteRecordWritten } from "./record-space.ts";
-
-export const RECORD_MODE = 0o640;
+import {
+  type RecordedResult,
+  recordedResult,
+  without,
+  withoutBeginnings,
+} from "./recorded-result.ts";
+import { RunOutputs } from "./run-outputs.ts";
 
 /**
  * The least time between two writes of a run under way; also at least twenty times as long as the last one
@@ -36,9 +43,6 @@ const WRITE_SHARE = 20;
 /** A run under way touches its record this often; if it is untouched for longer, its process is gone. */
 const HEARTBEAT_MS = 10_000;
 export const LOST_AFTER_MS = 60_000;
-
-/** Outputs up to this length are kept even if the whole record is too large: characters. */
-const SHORT = 65_536;
 
 /** Most space reserved at the beginning of a run for its end: characters. */
 const MAX_RESERVE = 2 ** 20;
@@ -52,7 +56,10 @@ export class FileRunRecord implements RunRecord {
   readonly #file: string;
   readonly #started: Date;
   readonly #writer = identify(process.pid);
-  readonly #results = new Map<string, RunResult>();
+  readonly #outputs: RunOutputs;
+  readonly #results = new Map<string, RecordedResult>();
+  /** Long outputs are on their way into files. */
+  #moving: Promise<void> = Promise.resolve();
   readonly #heartbeat: ReturnType<typeof setInterval>;
   #writing: Promise<boolean>;
   #scheduled: ReturnType<typeof setTimeout> | undefined;
@@ -64,6 +71,7 @@ export class FileRunRecord implements RunRecord {
     this.#controller = controller;
     this.#facts = facts;
     this.#file = recordFile(controller.config, facts.reqid);
+    this.#outputs = new RunOutputs(controller, facts);
     this.#started = controller.now();
     this.#heartbeat = setInterval(() => {
       const now = controller.now();
@@ -73,14 +81,18 @@ export class FileRunRecord implements RunRecord {
     this.#writing = this.stored;
   }
 
+  output(host: string, share: ReplyShare): HostOutput {
+    return this.#outputs.of(host, share);
+  }
+
   /** Results added after `close` are ignored. */
   add(result: RunResult): void {
     if (this.#closed) return;
-    this.#results.set(result.host, result);
+    this.#moving = this.#moving.then(() => this.#take(result));
     this.#scheduled ??= setTimeout(() => {
       this.#scheduled = undefined;
       this.#then(async () => {
-        if (!this.#closed) await this.#write(false, Number.POSITIVE_INFINITY);
+        if (!this.#closed) await this.#write(false);
       });
     }, this.#pauseMs);
   }
@@ -96,13 +108,27 @@ export class FileRunRecord implements RunRecord {
       clearInterval(this.#heartbeat);
       this.#then(() => this.#finish());
     }
-    return await this.#writing;
+    return (await this.#writing) && this.#outputs.isWhole;
   }
 
   /** The run was not begun: nothing more is written. */
   discard(): void {
     this.#closed = true;
     clearInterval(this.#heartbeat);
+    this.#outputs.close();
+  }
+
+  async #take(result: RunResult): Promise<void> {
+    const { token } = this.#facts;
+    const { host } = result;
+    try {
+      const output = this.#outputs.of(host);
+      this.#results.set(host, await recordedResult(this.#facts, result, token, output));
+    } catch (thrown) {
+      // A file is gone that was there a moment ago.
+      this.#outputs.leftOut(thrown);
+      this.#results.set(host, resultWithoutToken(without(result, OUTPUT_STREAMS), token));
+    }
   }
 
   /** One write at a time, in order. */
@@ -141,12 +167,15 @@ export class FileRunRecord implements RunRecord {
   /** Writes everything; or what fits, and an error that says why it is incomplete. */
   async #finish(): Promise<void> {
     try {
-      await this.#write(true, Number.POSITIVE_INFINITY);
+      await this.#write(true).catch(() => this.#writeWith(withoutBeginnings));
     } catch (thrown) {
-      await this.#write(true, SHORT)
-        .catch(() => overwriteAsync(this.#file, [...this.#json(true, this.#cut(0))].join("")))
+      const bare = this.#json(true, this.#recorded().map(bareResult));
+      await this.#writeWith(bareResult)
+        .catch(() => overwriteAsync(this.#file, [...bare].join("")))
         .catch(() => this.#giveUp());
       throw thrown;
+    } finally {
+      this.#outputs.close();
     }
   }
 
@@ -159,35 +188,40 @@ export class FileRunRecord implements RunRecord {
     await utimes(this.#file, past, past).catch(() => undefined);
   }
 
-  async #write(complete: boolean, longest: number): Promise<void> {
+  async #write(complete: boolean): Promise<void> {
+    await this.#moving;
+    await this.#writeJson(this.#json(complete, this.#recorded()), complete);
+  }
+
+  async #writeWith(change: (result: RecordedResult) => RecordedResult): Promise<void> {
+    await this.#writeJson(this.#json(true, this.#recorded().map(change)), true);
+  }
+
+  async #writeJson(json: Iterable<string>, complete: boolean): Promise<void> {
     const { config } = this.#controller;
-    const max = longestRecord(config);
+    const max = longestRecord(config) - this.#outputs.written;
     let length = 0;
-    const counted = function* (pieces: Iterable<string>): Generator<string> {
-      for (const piece of pieces) {
+    const counted = function* (): Generator<string> {
+      for (const piece of json) {
         length += piece.length;
         if (length > max) {
-          const problem = `more than half of max_records (${formatBytes(config.max_records)})`;
+          const problem = `more than half of run_records_max (${formatBytes(config.run_records_max)})`;
           throw new CtrlExecError("too-large", problem);
         }
         yield piece;
       }
     };
     ensureFolder(paths(config).runs, 0o750);
-    const pieces = counted(this.#json(complete, this.#cut(longest)));
-    await writeWholeAsync(this.#file, pieces, RECORD_MODE, complete);
+    await writeWholeAsync(this.#file, counted(), RECORD_MODE, complete);
     if (complete) await noteRecordWritten(this.#controller, length);
   }
 
-  #cut(longest: number): RunResult[] {
-    const { hosts, token } = this.#facts;
-    return hosts.flatMap((host) => {
-      const result = this.#results.get(host);
-      return result === undefined ? [] : resultWithoutToken(cutResult(result, longest), token);
-    });
+  /** In the order of the hosts. */
+  #recorded(): RecordedResult[] {
+    return this.#facts.hosts.flatMap((host) => this.#results.get(host) ?? []);
   }
 
-  #json(ended: boolean, results: readonly RunResult[]): Generator<string> {
+  #json(ended: boolean, results: readonly RecordedResult[]): Generator<string> {
     const { reqid, script, hosts, ports, submitter } = this.#facts;
     const complete = ended && !results.some(({ state }) => goesOn(state));
     return recordJson({
@@ -220,11 +254,6 @@ export function* recordJson({
   const record = { reqid, submitter, ...rest };
   for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
   yield "\n";
-}
-
-/** Characters of the longest record: the old one and the new one exist side by side for a while. */
-export function longestRecord({ max_records }: ControllerConfig): number {
-  return max_records / 2;
 }
 
 /** A request id is checked before it is part of a path (T17). */

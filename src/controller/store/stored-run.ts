@@ -2,11 +2,12 @@
 import * as z from "zod/mini";
 import { CtrlExecError } from "../../core/errors.ts";
 import { runReport } from "../../core/run-report.ts";
-import { type RunResult, runResult } from "../../core/run-result.ts";
+import { runResult } from "../../core/run-result.ts";
 import { readLastEnd, readRunEnd } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { exitNumber } from "../../core/wire/messages/run-reply.ts";
 import { PiecedText } from "../../core/wire/pieced-text.ts";
+import type { RecordedResult } from "./recorded-result.ts";
 
 const text = z.pipe(
   z.nullish(z.string()),
@@ -36,6 +37,9 @@ const storedResult = z.extend(runResult, {
   stderr_b64: outputBytes,
   stdout_dropped: z.exactOptional(z.number()),
   stderr_dropped: z.exactOptional(z.number()),
+  /** New: a file that has more of the output. */
+  stdout_file: z.exactOptional(z.string()),
+  stderr_file: z.exactOptional(z.string()),
 });
 
 /** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
@@ -77,7 +81,8 @@ export function parseStoredRun(content: unknown, reqid: string): StoredRun {
   }
 }
 
-export function resultsOf({ complete, results }: StoredRun): RunResult[] {
+/** With the names of their files. */
+export function resultsOf({ complete, results }: StoredRun): RecordedResult[] {
   const readEnd = complete ? readLastEnd : readRunEnd;
   return results.map((stored) => {
     const { state, error, ...rest } = stored;

@@ -13,8 +13,10 @@ import { fileError } from "../../system/files/files.ts";
 import { isRunning } from "../../system/process/process-id.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
+import { longestRecord } from "./paths.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
-import { LOST_AFTER_MS, longestRecord, recordFile } from "./run-record.ts";
+import { resultFromRecord } from "./recorded-result.ts";
+import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
 import { parseStoredRun, resultsOf, type StoredRun } from "./stored-run.ts";
 
 /** For a host in a record without a result. Records do not say which hosts had been asked. */
@@ -73,7 +75,7 @@ export async function readOpenRun(
 ): Promise<RecordedRun | undefined> {
   const found = await readStoredRun(context, reqid, account);
   if (found === undefined) return undefined;
-  const report = reportOf(found);
+  const report = reportOf(context.config, found);
   return { report, alive: found.alive, open: openHosts(found.run, report) };
 }
 
@@ -102,9 +104,9 @@ export async function readStoredRun(
   return { run, silent, alive, touched: new Date(time.getTime() - age) };
 }
 
-function reportOf({ run, silent, touched }: FoundRun): RunReportSoFar {
+function reportOf(config: ControllerConfig, { run, silent, touched }: FoundRun): RunReportSoFar {
   const { reqid, script, hosts, submitter, started } = run;
-  const results = resultsOf(run);
+  const results = resultsOf(run).map((result) => resultFromRecord(config, run, result));
   const answered = new Set(results.map(({ host }) => host));
   const missing = hosts.filter((host) => !answered.has(host));
   // Complete or not, a host without a result is not a success.

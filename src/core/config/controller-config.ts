@@ -60,13 +60,13 @@ const shape = z.object({
   api_auth_default: withDefault(oneOf("deny", "allow"), "deny"),
   api_max_requests: withDefault(wholeNumber(1, 10_000), 64),
   run_retention: withDefault(seconds, 86_400),
-  max_records: withDefault(byteSize, 4 * 2 ** 30),
+  run_records_max: withDefault(byteSize, 4 * 2 ** 30),
 });
 
 const schema: ConfigSchema<typeof shape> = {
   shape,
   openSections: [],
-  aliases: { timeout: "read_timeout" },
+  aliases: { timeout: "read_timeout", max_records: "run_records_max" },
   removed: {},
 };
 

@@ -25,9 +25,9 @@ export const CONTROLLER_KEYS = {
     text: "Folder of the registry, pairing requests, locks, run records and the rotation state.",
   },
   run_retention: { group: IDENTITY, text: "Seconds that run records are kept." },
-  max_records: {
+  run_records_max: {
     group: IDENTITY,
-    text: "Most disk space that run records may take; beyond it, the oldest are removed early. If one run's record would take more than half of it, long outputs are not recorded.",
+    text: "Most disk space that run records and the outputs beside them may take; beyond it, the oldest are removed early. One run may take half of it: what its scripts print beyond that is not recorded. The old name max_records still works.",
   },
   key_type: {
     group: IDENTITY,
@@ -54,7 +54,7 @@ export const CONTROLLER_KEYS = {
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
   max_reply: {
     group: CALLS,
-    text: "Most memory that one host's answer to a run may hold; a larger one is dropped and the host's result says so. Seven times an agent's max_output is enough for whatever it sends. A number of bytes, or 512M, 2G.",
+    text: "Most memory that one host's answer to a run may hold; a larger one is dropped and the host's result says so. Output that is shown as it comes is kept on disk, and does not count. Seven times an agent's max_output is enough for whatever it sends. A number of bytes, or 512M, 2G.",
   },
   max_replies: {
     group: CALLS,

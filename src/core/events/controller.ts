@@ -72,7 +72,7 @@ export const CONTROLLER_EVENTS = {
   "run-purge": {
     level: "warning",
     fields: ["count", "reason"],
-    when: "COUNT records were removed early, because of `max_records`",
+    when: "COUNT records were removed early, because of `run_records_max`",
   },
   "run-purge-fail": {
     level: "warning",

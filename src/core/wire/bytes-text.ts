@@ -36,7 +36,7 @@ export class BytesText {
   /** Called after text(): base64 of the bytes; undefined if they are UTF-8. */
   base64(): string | LongText | undefined {
     if (this.#isUtf8) return undefined;
-    return this.#textOf(Math.ceil(this.#length / 3) * 4, () => base64Of(this.#chunks()));
+    return this.#textOf(Math.ceil(this.#length / 3) * 4, () => base64Of(this.chunks()));
   }
 
   #textOf(bytes: number, parts: () => Iterable<string>): string | LongText {
@@ -52,14 +52,15 @@ export class BytesText {
     }
   }
 
-  *#chunks(): Generator<Buffer> {
+  /** The bytes, in order. */
+  *chunks(): Generator<Buffer> {
     yield* this.#blocks;
     yield this.#open.joined();
   }
 
   *#decoded(): Generator<string> {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    for (const chunk of this.#chunks()) yield decoder.decode(chunk, { stream: true });
+    for (const chunk of this.chunks()) yield decoder.decode(chunk, { stream: true });
     yield decoder.decode();
   }
 }

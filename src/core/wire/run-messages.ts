@@ -5,7 +5,7 @@
 import { OUTPUT_STREAMS, type OutputStream, type RunEvent } from "../run-event.ts";
 import { countOutcomes, type RunOutcome } from "../run-outcome.ts";
 import type { RunResult } from "../run-result.ts";
-import { decodeText, inPieces } from "../text.ts";
+import { cutCharacter, decodeText, inPieces } from "../text.ts";
 import { bytesOf } from "./base64.ts";
 import { type LongText, textParts } from "./json-pieces.ts";
 
@@ -150,7 +150,7 @@ class Characters {
     const start = offset - this.#held.length;
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const whole = all.length - cutCharacter(all);
-    this.#held = all.slice(whole);
+    this.#held = new Uint8Array(all.subarray(whole));
     this.#offset = start + whole;
     if (whole > 0) yield { offset: start, bytes: all.subarray(0, whole) };
   }
@@ -161,21 +161,4 @@ class Characters {
     this.#held = NOTHING;
     if (left.bytes.length > 0) yield left;
   }
-}
-
-/** How many bytes at the end may be the beginning of a character of UTF-8: none to three. */
-function cutCharacter(bytes: Uint8Array): number {
-  for (let length = 1; length <= 3; length++) {
-    const byte = bytes.at(-length) ?? 0;
-    if (byte < 0x80) return 0;
-    if (byte >= 0xc0) return length < lengthFor(byte) ? length : 0;
-  }
-  return 0;
-}
-
-/** Of a character that begins with the byte; 0 if none does. */
-function lengthFor(byte: number): number {
-  if (byte > 0xf4) return 0;
-  if (byte < 0xe0) return 2;
-  return byte < 0xf0 ? 3 : 4;
 }

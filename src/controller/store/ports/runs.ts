@@ -1,8 +1,10 @@
 /** The records of runs. See ../ports.ts. */
+import type { Outputs } from "../../../core/output-bytes.ts";
+import type { OutputStream, StreamOffsets } from "../../../core/run-event.ts";
 import type { RunReportSoFar } from "../../../core/run-report.ts";
 import type { RunResult } from "../../../core/run-result.ts";
 import type { RunState } from "../../../core/run-state.ts";
-import type { ReplyAccount } from "../../fleet/reply-budget.ts";
+import type { ReplyAccount, ReplyShare } from "../../fleet/reply-budget.ts";
 
 export interface RunFacts {
   readonly reqid: string;
@@ -19,12 +21,34 @@ export interface RunFacts {
 export interface RunRecord {
   /** Resolves with whether there is a record; failures are logged. */
   readonly stored: Promise<boolean>;
+  /**
+   * Takes what a host prints, as it comes: for a long output, the result that is added then has what this gives at
+   * the end.
+   *
+   * @param share of what may be held in memory
+   */
+  output(host: string, share: ReplyShare): HostOutput;
   /** Results added after `close` are ignored. */
   add(result: RunResult): void;
   /** Completes the record. Never rejects. Resolves with whether it has all results completely. */
   close(): Promise<boolean>;
   /** The run was not begun: nothing more is written. */
   discard(): void;
+}
+
+/** What a host prints, as it comes. */
+export interface HostOutput {
+  /** Resolves when it is kept, or left out: more may come then. Never rejects; failures are logged. */
+  take(stream: OutputStream, bytes: Uint8Array): Promise<void> | void;
+  /** When no more comes. Never rejects. */
+  end(): Promise<KeptOutput>;
+}
+
+export interface KeptOutput extends Outputs {
+  /** Bytes that are kept of each stream. */
+  readonly bytes: StreamOffsets;
+  /** Why there is nothing, for whoever needs it. */
+  readonly error?: string;
 }
 
 /** A run as it is recorded, for whoever can ask the agents for more. */
@@ -126,6 +150,6 @@ export interface RunStore {
   list(filter: RunFilter): Promise<ListedRuns>;
   /** Makes the next list() quick, where runs have been listed before. Never rejects; a problem is logged. */
   prepareList(): Promise<void>;
-  /** Removes expired records, and the oldest beyond max_records. Returns how many. */
+  /** Removes expired records with their outputs, and the oldest beyond run_records_max. Returns how many. */
   purge(): Promise<number>;
 }

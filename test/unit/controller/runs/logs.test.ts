@@ -99,6 +99,7 @@ test("what no process records is asked of the agent, to its end", async () => {
   expect(await stage.logs({ follow: true })).toEqual([]);
   expect(kinds(stage.heard)).toEqual(["begin", "output", "end"]);
   expect(stage.calls.map(({ what, body }) => [what, body.stdout])).toEqual([["POST /follow", 0]]);
+  expect(stage.calls[0]?.body).not.toHaveProperty("token");
 });
 
 test("of a script that runs, there is what it has printed by now", async () => {

@@ -1,8 +1,12 @@
 /** A run whose hosts are heard while they are under way. */
 import { expect, test } from "bun:test";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { RunSink } from "../../../../src/controller/runs/listener.ts";
+import { readLogs } from "../../../../src/controller/runs/logs.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
+import { outputBytes } from "../../../../src/core/output-bytes.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
 import { until } from "../../../support/folder.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
@@ -138,7 +142,7 @@ test("when the connection breaks, the rest is asked for: every byte is there, on
     { exit: 0, state: "ended", stdout: "before\nafter\n" },
   ]);
   expect(stage.calls.map(({ what }) => what)).toEqual(["POST /run", "POST /follow"]);
-  expect(stage.calls[1]?.body).toMatchObject({ stdout: 7, stderr: 0 });
+  expect(stage.calls[1]?.body).toMatchObject({ stdout: 7, stderr: 0, token: 1 });
 });
 
 test("T69 more output than may be held is dropped, and the end is known all the same", async () => {
@@ -160,6 +164,48 @@ test("T69 more output than may be held is dropped, and the end is known all the 
       error: expect.stringContaining("larger than 100 KiB"),
     },
   ]);
+});
+
+test("T72 of a run that is heard as it comes, long output is in a file alone, whatever max_reply says", async () => {
+  await using stage = await runOn(
+    (call) => {
+      call.begin();
+      let offset = 0;
+      for (let piece = 0; piece < 20; piece++) offset = call.print("x".repeat(60_000), offset);
+      call.end({ stdout_bytes: offset });
+    },
+    { lines: ["max_reply = 100K", "max_replies = 1M"], onEvent: () => undefined },
+  );
+  const { results, reqid, recorded } = await stage.run.finished;
+  expect(recorded).toBe(true);
+  expect(results).toMatchObject([{ exit: 0, state: "ended" }]);
+  expect(results[0]).not.toHaveProperty("error");
+  const shown = await showRun(stage.fleet.controller, CALLER, { reqid, live: false });
+  for (const [result] of [results, shown.results]) {
+    expect(Buffer.concat([...outputBytes(result!, "stdout")])).toHaveLength(1_200_000);
+    expect(result).not.toHaveProperty("stdout_dropped");
+  }
+});
+
+test("who gives up a host that prints gives up its output, and the agent is asked for all of it", async () => {
+  await using stage = await runOn(
+    (call) => {
+      call.begin();
+      const half = call.print("x".repeat(60_000), call.print("x".repeat(60_000)));
+      if (call.what === "POST /follow") call.end({ stdout_bytes: half });
+    },
+    { onEvent: () => undefined },
+  );
+  const { reqid } = stage.run;
+  const file = join(stage.fleet.controller.config.state_dir, "runs", `${reqid}.d`, "0.stdout");
+  await until("there is output", () => existsSync(file) && statSync(file).size === 120_000);
+  await stage.run.abandon("the test stopped");
+  const bytes: Uint8Array[] = [];
+  const signal = new AbortController().signal;
+  await readLogs(stage.fleet.controller, CALLER, { reqid, follow: true, signal }, (_, event) => {
+    if (event.kind === "output") bytes.push(Buffer.from(event.bytes));
+  });
+  expect(Buffer.concat(bytes)).toHaveLength(120_000);
 });
 
 test("who gives up a host that has begun knows that it runs", async () => {

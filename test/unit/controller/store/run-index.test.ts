@@ -332,10 +332,10 @@ describe("the list of runs", () => {
 
   test("T74 reads no record that is longer than any that is written here", async () => {
     using stage = new Stage();
-    const { config, runs } = await stage.open("max_records = 1M\n");
+    const { config, runs } = await stage.open("run_records_max = 1M\n");
     stage.record(1, { hosts: Array.from({ length: 60_000 }, (_, number) => `host-${number}`) });
     stage.record(2, { results: [result("web-01", { stdout: "x".repeat(2 ** 20) })] });
-    expect(config.max_records).toBe(2 ** 20);
+    expect(config.run_records_max).toBe(2 ** 20);
     const listed = await runs.list(ALL);
     expect([idsOf(listed), listed.unreadable]).toEqual([[2], [idOf(1)]]);
     const account = new ReplyBudget(2 ** 30).open();

@@ -8,6 +8,7 @@ import { FileRunRecord } from "../../../../src/controller/store/run-record.ts";
 import { readRunRecord as readStored } from "../../../../src/controller/store/stored-runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { type RunResult, runFailed, withoutResult } from "../../../../src/core/run-result.ts";
+import { jsonPieces } from "../../../../src/core/wire/json-pieces.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
@@ -29,7 +30,7 @@ const resultOf = (host: string): RunResult => ({
 async function readRunRecord(controller: StoreContext, reqid: string) {
   const account = new ReplyBudget(2 ** 30).open();
   const found = await readStored(controller, reqid, account);
-  return found && (JSON.parse(JSON.stringify(found)) as typeof found);
+  return found && (JSON.parse([...jsonPieces(found, false)].join("")) as typeof found);
 }
 
 class Stage implements Disposable {
@@ -313,16 +314,22 @@ describe("a run's record", () => {
     expect([await other.stored, await other.close()]).toEqual([false, false]);
   });
 
-  test("T69 that would take more than half of max_records leaves out long outputs", async () => {
+  test("T69 that would take more than half of run_records_max has the beginning of long outputs", async () => {
     using stage = new Stage();
-    const controller = await stage.controller("max_records = 1M");
+    const controller = await stage.controller("run_records_max = 1M");
     const record = new FileRunRecord(controller, facts);
     record.add({ ...resultOf("a"), stdout: "x".repeat(600_000) });
     record.add(resultOf("b"));
     expect(await record.close()).toBe(false);
     expect((await readRunRecord(controller, REQID))?.results).toEqual([
-      { ...resultOf("a"), stdout: "", stdout_dropped: 600_000 },
+      { ...resultOf("a"), stdout: "x".repeat(393_216), stdout_dropped: 206_784 },
       resultOf("b"),
+    ]);
+    expect(stage.log.events).toMatchObject([
+      {
+        action: "run-store-fail",
+        fields: { ERROR: expect.stringContaining("half of run_records_max (1 MiB)") },
+      },
     ]);
   });
 });

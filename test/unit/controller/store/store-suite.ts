@@ -8,6 +8,7 @@ import { certificatesSuite } from "./suite/certificates.ts";
 import { clocksSuite } from "./suite/clocks.ts";
 import { listedSuite } from "./suite/listed.ts";
 import { locksSuite } from "./suite/locks.ts";
+import { outputsSuite } from "./suite/outputs.ts";
 import { pairingSuite } from "./suite/pairing.ts";
 import { recordsSuite } from "./suite/records.ts";
 import { registrySuite } from "./suite/registry.ts";
@@ -25,5 +26,6 @@ export function storeSuite(name: string, make: MakeStore): void {
   describe(`${name}: the locks of runs`, () => locksSuite(make));
   describe(`${name}: runs under way and over`, () => runsSuite(make));
   describe(`${name}: what the records of runs hold`, () => recordsSuite(make));
+  describe(`${name}: what runs print`, () => outputsSuite(make));
   describe(`${name}: the list of runs`, () => listedSuite(make));
 }

@@ -46,6 +46,8 @@ const KEYS: readonly (readonly [
   ["ca", "/a/ca.crt", '"/a/ca.crt"', "ca", "/a/ca.crt"],
   ["read_timeout", "120", "120", "read_timeout", 120],
   ["timeout", "120", "120", "read_timeout", 120],
+  ["run_records_max", "64M", "67108864", "run_records_max", 2 ** 26],
+  ["max_records", "64M", "67108864", "run_records_max", 2 ** 26],
   ["api_port", "8445", "8445", "api_port", 8445],
   [
     "api_hosts",

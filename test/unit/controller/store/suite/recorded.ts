@@ -2,6 +2,7 @@
 import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
 import type { RunFacts } from "../../../../../src/controller/store/ports/runs.ts";
 import type { RunResult } from "../../../../../src/core/run-result.ts";
+import { jsonPieces } from "../../../../../src/core/wire/json-pieces.ts";
 import type { Stage } from "./stage.ts";
 
 export const REQID = "0123456789abcdef";
@@ -32,7 +33,7 @@ export const result = (host: string, changes: Partial<RunResult> = {}): RunResul
 export async function read({ store }: Stage, reqid = REQID) {
   const account = new ReplyBudget(2 ** 30).open();
   const found = await store.runs.read(reqid, account);
-  return found && (JSON.parse(JSON.stringify(found)) as typeof found);
+  return found && (JSON.parse([...jsonPieces(found, false)].join("")) as typeof found);
 }
 
 /** A run that is over. */

@@ -32,21 +32,23 @@ export function recordsSuite(make: MakeStore): void {
     expect((await read(stage))?.results[0]?.error).toStartWith("failed: ");
   });
 
-  test("T69 outputs that are too long for max_records are left out, and it says so", async () => {
-    await using stage = await Stage.open(make, "max_records = 1M");
+  test("T69 of outputs that are too long for run_records_max the beginning is kept, and it says so", async () => {
+    await using stage = await Stage.open(make, "run_records_max = 1M");
     const long = result("web-01", { stdout: "x".repeat(600_000) });
     expect(await ran(stage, facts(), long, result("web-02"))).toBe(false);
     const found = await read(stage);
     expect(found).toMatchObject({ complete: true, pending: [] });
     expect(found?.results).toEqual([
-      { ...long, stdout: "", stdout_dropped: 600_000 },
+      { ...long, stdout: "x".repeat(393_216), stdout_dropped: 206_784 },
       result("web-02"),
     ]);
   });
 
   test("T29 a record that there is no room for is not read, and holds up no other", async () => {
     await using stage = await Stage.open(make);
-    await ran(stage, facts(), result("web-01", { stdout: "x".repeat(2 ** 20) }));
+    const hosts = Array.from({ length: 20 }, (_, index) => `web-${index}`);
+    const results = hosts.map((host) => result(host, { stdout: "x".repeat(50_000) }));
+    await ran(stage, facts({ hosts }), ...results);
     await ran(stage, facts({ reqid: OTHER }), result("web-01"));
     const account = new ReplyBudget(65_536).open();
     const reading = stage.store.runs.read(REQID, account);
@@ -57,9 +59,9 @@ export function recordsSuite(make: MakeStore): void {
 
   test("T29 what is read counts until its account is closed", async () => {
     await using stage = await Stage.open(make);
-    const long = result("web-01", { stdout: "x".repeat(300_000) });
-    await ran(stage, facts({ hosts: ["web-01"] }), long);
-    const budget = new ReplyBudget(500_000);
+    const long = { stdout: "x".repeat(60_000), stderr: "x".repeat(60_000) };
+    await ran(stage, facts(), result("web-01", long), result("web-02", long));
+    const budget = new ReplyBudget(400_000);
     const [first, second, third] = [budget.open(), budget.open(), budget.open()];
     expect(await stage.store.runs.read(REQID, first)).toBeDefined();
     const reading = stage.store.runs.read(REQID, second);
@@ -114,11 +116,11 @@ export function recordsSuite(make: MakeStore): void {
     expect(await stage.store.runs.scriptsSeen([])).toEqual([]);
   });
 
-  test("T69 the oldest make room for new ones when all are more than max_records", async () => {
-    await using stage = await Stage.open(make, "max_records = 1M");
+  test("T69 the oldest make room for new ones when all are more than run_records_max", async () => {
+    await using stage = await Stage.open(make, "run_records_max = 1M");
     const ids = [1, 2, 3].map((id) => `000000000000000${id}`);
     for (const reqid of ids) {
-      const long = result("web-01", { reqid, stdout: "x".repeat(400_000) });
+      const long = result("web-01", { reqid, stdout: "x".repeat(380_000) });
       expect(await ran(stage, facts({ reqid, hosts: ["web-01"] }), long)).toBe(true);
     }
     await stage.store.runs.purge();

@@ -1,0 +1,41 @@
+/** A result without its outputs, for a record that has no room for them. */
+import { OUTPUT_STREAMS } from "../../core/run-event.ts";
+import { changeError, withoutResult } from "../../core/run-result.ts";
+import { outputName } from "./output-file.ts";
+import { emptied, type RecordedResult } from "./recorded-result.ts";
+
+/** Characters of an error that are kept if the outputs are not. */
+const MAX_ERROR = 200;
+
+/** Characters of a name on the wire (core/wire/messages/texts.ts). */
+const MAX_NAME = 255;
+
+/** Without its outputs; it says how much that was. What is in files stays there. */
+export function bareResult(result: RecordedResult): RecordedResult {
+  const short = changeError(result, (error) => error.slice(0, MAX_ERROR)) as RecordedResult;
+  return OUTPUT_STREAMS.reduce(emptied, short);
+}
+
+/** More are never in one run (max_hosts). */
+const MAX_HOSTS = 100_000;
+
+/** The longest that a result without outputs can be. */
+export function longestBareResult(
+  run: { readonly script: string; readonly reqid: string },
+  host: string,
+): RecordedResult {
+  return {
+    ...withoutResult(run, host, "9999999ms", { state: "never-ran", error: "x".repeat(MAX_ERROR) }),
+    exit: -2_147_483_648,
+    signal: "SIGVTALRM",
+    timed_out: true,
+    cancelled: true,
+    cancelled_by: "x".repeat(MAX_NAME),
+    started: "2026-01-15T12:00:00.000000+00:00",
+    ended: "2026-01-15T12:00:00.000000+00:00",
+    stdout_dropped: 2 ** 52,
+    stderr_dropped: 2 ** 52,
+    stdout_file: outputName(run.reqid, MAX_HOSTS, "stdout"),
+    stderr_file: outputName(run.reqid, MAX_HOSTS, "stderr"),
+  };
+}

@@ -1,0 +1,29 @@
+/** Whether a process is writing outputs into a folder: the kernel knows, also of one that was killed. */
+import { closeSync, constants, openSync } from "node:fs";
+import { lockExclusively } from "../../system/files/flock.ts";
+
+/**
+ * Until the function that this returns is called, the outputs are not removed to make room.
+ *
+ * @throws the system's error
+ */
+export function useFolder(path: string): () => void {
+  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  // On a file system without locks, outputs stay until their run has expired.
+  lockExclusively(folder);
+  return () => closeSync(folder);
+}
+
+export function isInUse(path: string): boolean {
+  let folder: number;
+  try {
+    folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch {
+    return false;
+  }
+  try {
+    return !lockExclusively(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

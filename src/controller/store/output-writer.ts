@@ -1,0 +1,108 @@
+/** One output of a run under way: short ones stay in memory, long ones go into a file. */
+import type { FileHandle } from "node:fs/promises";
+import type { OutputStream } from "../../core/run-event.ts";
+import { SecretMask } from "../../core/secret-mask.ts";
+import { Utf8Check } from "../../core/utf8-check.ts";
+import { BytesText } from "../../core/wire/bytes-text.ts";
+import type { LongText } from "../../core/wire/json-pieces.ts";
+import { INLINE_BYTES, OutputFile } from "./output-file.ts";
+
+export interface OpenOutput {
+  readonly file: FileHandle;
+  readonly path: string;
+}
+
+interface KeptStream {
+  readonly text: string | LongText;
+  readonly base64: string | LongText | undefined;
+  readonly bytes: number;
+}
+
+/** What all outputs of a run share. */
+export interface OutputRoom {
+  /** Nothing more is written. */
+  readonly closed: boolean;
+  /** @throws CtrlExecError `storage` */
+  create(position: number, stream: OutputStream): Promise<OpenOutput>;
+  /** Never rejects. */
+  closeFile(file: FileHandle): Promise<void>;
+  /** How many of so many bytes may be written. @throws CtrlExecError `storage` */
+  room(bytes: number): Promise<number>;
+  /** Some of it is not kept, and why. */
+  leftOut(why: unknown): void;
+}
+
+/** One stream: as it is while it is short, and in a file, without the token, from then on. */
+export class OutputWriter {
+  readonly #outputs: OutputRoom;
+  readonly #position: number;
+  readonly #stream: OutputStream;
+  readonly #mask: SecretMask;
+  readonly #utf8 = new Utf8Check();
+  #short: BytesText | undefined = new BytesText();
+  #open: OpenOutput | undefined;
+  #bytes = 0;
+  /** Once something was left out, all that follows is: a file is a beginning, without gaps. */
+  #full = false;
+
+  constructor(outputs: OutputRoom, token: string, position: number, stream: OutputStream) {
+    this.#outputs = outputs;
+    this.#position = position;
+    this.#stream = stream;
+    this.#mask = new SecretMask(token);
+  }
+
+  /** Bytes in memory. */
+  get held(): number {
+    return this.#short?.length ?? 0;
+  }
+
+  /** Whether so many bytes more would stay in memory. */
+  holds(bytes: number): boolean {
+    return this.#short !== undefined && this.#short.length + bytes <= INLINE_BYTES;
+  }
+
+  /** @param mayHold false if there is no memory for it. Never rejects. */
+  async take(bytes: Uint8Array, mayHold: boolean): Promise<void> {
+    if (mayHold && this.holds(bytes.length)) {
+      this.#short?.add(bytes);
+      return;
+    }
+    const short = this.#short;
+    this.#short = undefined;
+    for (const piece of short?.chunks() ?? []) await this.#write(this.#mask.take(piece));
+    await this.#write(this.#mask.take(bytes));
+  }
+
+  async end(): Promise<KeptStream> {
+    const short = this.#short;
+    if (short !== undefined) {
+      return { text: short.text(), base64: short.base64(), bytes: short.length };
+    }
+    await this.#write(this.#mask.end());
+    if (this.#open !== undefined) await this.#outputs.closeFile(this.#open.file);
+    if (this.#open === undefined || this.#bytes === 0) {
+      return { text: "", base64: undefined, bytes: 0 };
+    }
+    const text = new OutputFile(this.#open.path, this.#bytes);
+    return { text, base64: this.#utf8.isUtf8 ? undefined : text.base64(), bytes: this.#bytes };
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    if (this.#full || this.#outputs.closed || bytes.length === 0) return;
+    try {
+      this.#open ??= await this.#outputs.create(this.#position, this.#stream);
+      const room = await this.#outputs.room(bytes.length);
+      if (room < bytes.length) this.#full = true;
+      for (let rest = bytes.subarray(0, room); rest.length > 0; ) {
+        const { bytesWritten } = await this.#open.file.write(rest);
+        this.#utf8.take(rest.subarray(0, bytesWritten));
+        this.#bytes += bytesWritten;
+        rest = rest.subarray(bytesWritten);
+      }
+    } catch (thrown) {
+      this.#full = true;
+      this.#outputs.leftOut(thrown);
+    }
+  }
+}

@@ -9,12 +9,22 @@ import { type Endpoint, refusal, type StreamReply } from "./endpoint.ts";
 export const follow: Endpoint = async ({ jobs }, { body }) => {
   const asked = readJsonAs(followRequest, body);
   if (asked === undefined) return refusal(400, "invalid JSON");
-  const { reqid, ...from } = asked;
+  const { reqid, token, ...from } = asked;
   const job = jobs.find(reqid);
-  return job === undefined ? refusal(404, NO_SUCH_RUN) : streamReply(job, from, job.hold());
+  return job === undefined
+    ? refusal(404, NO_SUCH_RUN)
+    : streamReply(job, from, job.hold(), token !== 1);
 };
 
-/** @param letGo of the job, once this is sent */
-export function streamReply(job: Job, from: StreamOffsets, letGo: () => void): StreamReply {
-  return { status: 200, events: (signal) => job.follow(from, signal), letGo };
+/**
+ * @param letGo of the job, once this is sent
+ * @param hide the token of whoever began the run: for others
+ */
+export function streamReply(
+  job: Job,
+  from: StreamOffsets,
+  letGo: () => void,
+  hide = false,
+): StreamReply {
+  return { status: 200, events: (signal) => job.follow(from, signal, hide), letGo };
 }

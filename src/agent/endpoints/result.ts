@@ -11,7 +11,7 @@ export async function result({ jobs }: AgentContext, reqid: string): Promise<Age
   }
   const job = jobs.find(reqid);
   if (job === undefined) return refusal(404, NO_SUCH_RUN);
-  return await whenEnded(job, job.hold(), (ending, outcome) => {
+  return await whenEnded(job, true, job.hold(), (ending, outcome) => {
     const { started, ended: finished, state } = ending;
     return { status: "done", ...outcome, started, finished, ...endMembers(ending), state };
   });

@@ -17,22 +17,26 @@ export function refuseRun(request: Partial<RunRequest>, error: string): AgentRep
 /** Of one that has begun. Waits for its end. @param letGo of the job, once this is sent */
 export async function endReply(run: BegunRun, letGo?: () => void): Promise<AgentReply> {
   const { script, reqid } = run.facts;
-  return await whenEnded(run, letGo, (ending, outcome) => {
+  return await whenEnded(run, false, letGo, (ending, outcome) => {
     return { script, ...outcome, reqid, ...endMembers(ending) };
   });
 }
 
 type Members = Record<string, unknown>;
 
-/** @param bodyOf is given its end, and the exit status and outputs as members of the answer */
+/**
+ * @param hide the token of whoever began it: for others
+ * @param bodyOf is given its end, and the exit status and outputs as members of the answer
+ */
 export async function whenEnded(
   run: BegunRun,
+  hide: boolean,
   letGo: () => void = () => undefined,
   bodyOf: (ending: RunEnding, outcome: Members) => Members,
 ): Promise<AgentReply> {
   const ending = await run.ended;
   try {
-    const output = outputMembers(run.output("stdout"), run.output("stderr"));
+    const output = outputMembers(run.output("stdout", hide), run.output("stderr", hide));
     return { status: 200, body: bodyOf(ending, { exit: ending.exit, ...output }), letGo };
   } catch (thrown) {
     letGo();

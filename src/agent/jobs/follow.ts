@@ -17,8 +17,13 @@ export interface Readable {
   kept(stream: OutputStream): number;
   /** Resolves when the job may have changed. */
   changed(): Promise<void>;
-  /** Returns how many bytes, from an offset on, it has put into the buffer. @throws if the file is gone */
-  read(stream: OutputStream, offset: number, into: Uint8Array): number;
+  /**
+   * Returns how many bytes, from an offset on, it has put into the buffer.
+   *
+   * @param hide the caller's token
+   * @throws if the file is gone
+   */
+  read(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number;
 }
 
 /**
@@ -31,6 +36,7 @@ export async function* follow(
   job: Readable,
   from: StreamOffsets,
   signal: AbortSignal,
+  hide = false,
 ): AsyncGenerator<RunEvent> {
   let goOn: () => void = () => undefined;
   signal.addEventListener("abort", () => goOn());
@@ -46,7 +52,7 @@ export async function* follow(
       const offset = offsets[stream];
       const wanted = Math.min(job.kept(stream) - offset, MAX_FRAME_PAYLOAD);
       if (wanted <= 0) continue;
-      const read = job.read(stream, offset, buffer.subarray(0, wanted));
+      const read = job.read(stream, offset, buffer.subarray(0, wanted), hide);
       if (read === 0) throw new Error(`${stream} is shorter than it was`);
       found = true;
       offsets[stream] += read;

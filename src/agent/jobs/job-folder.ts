@@ -21,6 +21,7 @@ import { basename, join } from "node:path";
 import type { OutputStream, RunEnding } from "../../core/run-event.ts";
 import { MAX_SHORT_FILE, readPlainFile } from "../../system/files/plain-file.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
+import { hideToken } from "./secret-spots.ts";
 
 /** What the control host asked for, without the token. */
 export interface JobRequest {
@@ -143,12 +144,17 @@ export class JobFolder {
 
   /**
    * Reads a stream from an offset on. Returns how many bytes it has put into the buffer.
+   *
+   * @param hide the caller's token, where it was printed
    * @throws if there is no such file
    */
-  readOutput(stream: OutputStream, offset: number, into: Uint8Array): number {
-    const file = openSync(this.fileOf(stream), "r");
+  readOutput(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number {
+    const path = this.fileOf(stream);
+    const file = openSync(path, "r");
     try {
-      return readSync(file, into, 0, into.length, offset);
+      const read = readSync(file, into, 0, into.length, offset);
+      if (hide) hideToken(path, into.subarray(0, read), offset);
+      return read;
     } finally {
       closeSync(file);
     }

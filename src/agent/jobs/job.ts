@@ -47,8 +47,12 @@ export interface BegunRun {
   readonly facts: JobFacts;
   /** Resolves once its end is logged; never rejects. */
   readonly ended: Promise<RunEnding>;
-  /** Once it has ended, and once for each stream. */
-  output(stream: OutputStream): KeptOutput;
+  /**
+   * Once it has ended, and once for each stream.
+   *
+   * @param hide puts marks over the caller's token: for whoever does not have it (T27)
+   */
+  output(stream: OutputStream, hide: boolean): KeptOutput;
 }
 
 /** One that is kept: its end is on disk before it is told. */
@@ -57,9 +61,10 @@ export interface Job extends BegunRun {
    * Its events from these offsets on: `begin`, output as it comes, `end`. Pulled, so a slow reader costs no
    * memory. Ends early, without `end`, when the signal is aborted. `alive` is left to who sends them.
    *
+   * @param hide as above
    * @throws if its folder is gone
    */
-  follow(from: StreamOffsets, signal: AbortSignal): AsyncIterable<RunEvent>;
+  follow(from: StreamOffsets, signal: AbortSignal, hide: boolean): AsyncIterable<RunEvent>;
   /** Its folder stays until the function that this returns is called; once is enough. */
   hold(): () => void;
 }

@@ -139,22 +139,22 @@ export class OpenJob implements Job, Readable, Endable {
     return this.#change.promise;
   }
 
-  read(stream: OutputStream, offset: number, into: Uint8Array): number {
-    return this.folder.readOutput(stream, offset, into);
+  read(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number {
+    return this.folder.readOutput(stream, offset, into, hide);
   }
 
-  async *follow(from: StreamOffsets, signal: AbortSignal): AsyncGenerator<RunEvent> {
+  async *follow(from: StreamOffsets, signal: AbortSignal, hide: boolean): AsyncGenerator<RunEvent> {
     const letGo = this.hold();
     this.#readers += 1;
     try {
-      yield* follow(this, from, signal);
+      yield* follow(this, from, signal, hide);
     } finally {
       this.#readers -= 1;
       letGo();
     }
   }
 
-  output(stream: OutputStream): KeptOutput {
+  output(stream: OutputStream, hide: boolean): KeptOutput {
     const bytes = this.#kept[stream];
     const printed = this.#ending?.[`${stream}_bytes`] ?? bytes;
     const { folder } = this;
@@ -164,7 +164,7 @@ export class OpenJob implements Job, Readable, Endable {
       *chunks() {
         for (let offset = 0; offset < bytes; ) {
           const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, bytes - offset));
-          const read = folder.readOutput(stream, offset, buffer);
+          const read = folder.readOutput(stream, offset, buffer, hide);
           if (read === 0) throw new Error(`${stream} is shorter than it was`);
           offset += read;
           yield buffer.subarray(0, read);

@@ -35,6 +35,7 @@ export class Starts {
         job: name,
         folder: folder.path,
         input: scriptContext(order, asked),
+        secret: order.token,
         stdinTimeout: config.stdin_timeout,
         room,
       });

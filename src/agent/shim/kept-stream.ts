@@ -1,5 +1,10 @@
 /** The file of one stream of a job: the first bytes of what its script prints, as many as there is room for. */
 import { closeSync, openSync, writeSync } from "node:fs";
+import { hideSpots, SecretFinder, type SecretSpot } from "../../core/secret-mask.ts";
+import { noteSpots } from "../jobs/secret-spots.ts";
+
+/** More are not noted of a stream. */
+const MAX_SPOTS = 256;
 
 /** Bytes that all jobs of a shim may hold together. */
 export interface Room {
@@ -11,13 +16,20 @@ export class KeptStream {
   readonly #path: string;
   readonly #limit: number;
   readonly #room: Room;
+  readonly #finder: SecretFinder;
   #file: number | undefined;
+  /** How often the caller's token was printed. */
+  #spots = 0;
   /** In the file. */
   #kept = 0;
   #dropped = 0;
 
-  /** @param limit bytes to keep */
-  constructor(path: string, limit: number, room: Room) {
+  /**
+   * @param limit bytes to keep
+   * @param secret the caller's token: where it was printed is noted beside the file
+   */
+  constructor(path: string, limit: number, room: Room, secret: string) {
+    this.#finder = new SecretFinder(secret);
     this.#path = path;
     this.#limit = limit;
     this.#room = room;
@@ -33,6 +45,27 @@ export class KeptStream {
   }
 
   take(chunk: Uint8Array): void {
+    const { bytes, spots } = this.#finder.take(chunk);
+    this.#keep(this.#noted(bytes, spots));
+  }
+
+  /** No more comes. */
+  end(): void {
+    this.#keep(this.#finder.end());
+  }
+
+  /** Beyond what can be noted, the token is not kept at all. */
+  #noted(bytes: Uint8Array, spots: readonly SecretSpot[]): Uint8Array {
+    const kept = spots.filter(({ at }) => at < this.#limit);
+    if (kept.length === 0) return bytes;
+    this.#spots += kept.length;
+    if (this.#spots <= MAX_SPOTS && noteSpots(this.#path, kept)) return bytes;
+    const hidden = new Uint8Array(bytes);
+    hideSpots(hidden, this.printed, spots);
+    return hidden;
+  }
+
+  #keep(chunk: Uint8Array): void {
     // Once something was dropped, all that follows is: the file is a beginning, without gaps.
     const room = this.#dropped > 0 ? 0 : Math.min(this.#limit - this.#kept, this.#freeRoom());
     const written = room > 0 ? this.#write(chunk.subarray(0, room)) : 0;

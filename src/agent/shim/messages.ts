@@ -18,6 +18,8 @@ export interface StartMessage {
   readonly env: Readonly<Record<string, string>>;
   /** The context, with the token: it is in no file. */
   readonly input: string;
+  /** The token again. An agent of an earlier version, before an upgrade, does not name it. */
+  readonly secret?: string;
   readonly stdinTimeout: number;
   /** Seconds; undefined means no limit. */
   readonly timeout?: number | undefined;

@@ -39,12 +39,12 @@ class ShimJob {
   #cgroup: JobCgroup | undefined;
 
   constructor(message: StartMessage, program: StartedProgram, room: Room, reports: Reports) {
-    const { job, folder, timeout, maxOutput } = message;
+    const { job, folder, timeout, maxOutput, secret = "" } = message;
     this.#job = job;
     this.#reports = reports;
     this.#folder = new JobFolder(folder);
     const keep = (stream: OutputStream) =>
-      new KeptStream(this.#folder.fileOf(stream), maxOutput, room);
+      new KeptStream(this.#folder.fileOf(stream), maxOutput, room, secret);
     this.#streams = { stdout: keep("stdout"), stderr: keep("stderr") };
     const take = (stream: OutputStream, chunk: Uint8Array) => this.#take(stream, chunk);
     const cancelledBy = () => this.#folder.cancelledBy;
@@ -55,6 +55,7 @@ class ShimJob {
     const isSlow = setTimeout(() => this.#goesOn(), QUICK_MS);
     const ending = await this.#script.ended;
     clearTimeout(isSlow);
+    for (const stream of Object.values(this.#streams)) stream.end();
     const kept = this.#kept;
     for (const stream of Object.values(this.#streams)) stream.close();
     const isWritten = this.#writes({ end: ending });

@@ -34,7 +34,7 @@ export async function followRun(
   body: object,
   following: Following,
 ): Promise<FollowedRun> {
-  const call = new FollowCall(dialler, target, following);
+  const call = new FollowCall(dialler, target, following, true);
   const sending = new NotedSending(dialler.sending);
   const request = { method: "POST", path: "/run", reply: "output" } as const;
   const outcome = await call.ask({ ...dialler, sending }, request, { ...body, stream: 1 });
@@ -49,7 +49,7 @@ export async function followOn(
   target: ResolvedTarget,
   following: Following,
 ): Promise<FollowedRun> {
-  const call = new FollowCall(dialler, target, following);
+  const call = new FollowCall(dialler, target, following, false);
   const outcome = await call.askForRest();
   return call.begun ? await call.goOn(outcome) : call.result(outcome);
 }
@@ -59,10 +59,18 @@ class FollowCall {
   readonly #target: ResolvedTarget;
   readonly #following: Following;
   readonly #reader: EventReader;
+  readonly #hasToken: boolean;
   readonly #silenceMs: number;
   readonly #started = performance.now();
 
-  constructor(dialler: FleetDialler, target: ResolvedTarget, following: Following) {
+  /** @param hasToken the run is our caller's: what it prints is given as it is (T27) */
+  constructor(
+    dialler: FleetDialler,
+    target: ResolvedTarget,
+    following: Following,
+    hasToken: boolean,
+  ) {
+    this.#hasToken = hasToken;
     this.#dialler = dialler;
     this.#target = target;
     this.#following = following;
@@ -89,7 +97,8 @@ class FollowCall {
     const { sending: _, ...dialler } = this.#dialler;
     const { reqid } = this.#following;
     const request = { method: "POST", path: "/follow", reply: "words", idempotent: true } as const;
-    return await this.ask(dialler, request, { reqid, ...this.#reader.offsets });
+    const token = this.#hasToken ? { token: 1 } : {};
+    return await this.ask(dialler, request, { reqid, ...this.#reader.offsets, ...token });
   }
 
   /**

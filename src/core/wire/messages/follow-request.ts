@@ -9,4 +9,6 @@ export const followRequest = z.object({
   /** The offset of the next byte that is wanted of each stream. */
   stdout: offset,
   stderr: offset,
+  /** The control host began the run, and hides the token itself. */
+  token: z.optional(z.literal(1)),
 });

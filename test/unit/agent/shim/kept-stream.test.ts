@@ -1,10 +1,11 @@
-import { expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { JobFolder } from "../../../../src/agent/jobs/job-folder.ts";
 import { KeptStream, type Room } from "../../../../src/agent/shim/kept-stream.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
-function stream(folder: TestFolder, limit: number, room: Room, name = "stdout") {
-  const kept = new KeptStream(folder.join(name), limit, room);
+function stream(folder: TestFolder, limit: number, room: Room, name = "stdout", secret = "") {
+  const kept = new KeptStream(folder.join(name), limit, room, secret);
   const print = (text: string) => kept.take(Buffer.from(text));
   return { kept, print, file: () => readFileSync(folder.join(name), "utf8") };
 }
@@ -53,7 +54,70 @@ test("a disk that takes no more, or a folder that is gone, is counted as dropped
   const { kept, print } = stream(folder, 100, { total: 100, held: 0 }, "no/such/folder");
   print("lost");
   expect([kept.kept, kept.printed]).toEqual([0, 4]);
-  const full = new KeptStream("/dev/full", 100, { total: 100, held: 0 });
+  const full = new KeptStream("/dev/full", 100, { total: 100, held: 0 }, "");
   full.take(Buffer.from("lost"));
   expect([full.kept, full.printed]).toEqual([0, 4]);
+});
+
+describe("T27 a token that is printed", () => {
+  const TOKEN = "s3cret-12";
+  const MARK = "[token]**";
+  const LARGE = { total: 2 ** 20, held: 0 };
+
+  /** What somebody reads who does not have the token, in pieces. */
+  function shown(folder: TestFolder, length: number): string {
+    const job = new JobFolder(folder.path);
+    let text = "";
+    for (let offset = 0; ; ) {
+      const piece = Buffer.alloc(length);
+      const read = job.readOutput("stdout", offset, piece, true);
+      if (read === 0) return text;
+      text += piece.toString("utf8", 0, read);
+      offset += read;
+    }
+  }
+
+  test("is in the file, and hidden from whoever reads it later, however it was cut", () => {
+    for (const size of [1, 4, 9, 1000]) {
+      using folder = new TestFolder();
+      const { kept, print, file } = stream(folder, 1000, LARGE, "stdout", TOKEN);
+      const text = `a ${TOKEN}s3c\n${TOKEN}${TOKEN} b s3cret-1`;
+      for (let at = 0; at < text.length; at += size) print(text.slice(at, at + size));
+      kept.end();
+      expect(file()).toBe(text);
+      for (const length of [1, 5, 1000]) {
+        expect(shown(folder, length)).toBe(`a ${MARK}s3c\n${MARK}${MARK} b s3cret-1`);
+      }
+      expect(statSync(folder.join("stdout.tokens")).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  test("of which only the beginning is kept is hidden too", () => {
+    using folder = new TestFolder();
+    const { kept, print, file } = stream(folder, 6, LARGE, "stdout", TOKEN);
+    print("abc");
+    print(TOKEN);
+    kept.end();
+    expect(file()).toBe("abcs3c");
+    expect(shown(folder, 100)).toBe("abc[to");
+    expect(kept.printed).toBe(12);
+  });
+
+  test("again and again is not kept any more", () => {
+    using folder = new TestFolder();
+    const { kept, print, file } = stream(folder, 10_000, LARGE, "stdout", TOKEN);
+    for (let time = 0; time < 400; time++) print(TOKEN);
+    kept.end();
+    expect(file().split(TOKEN)).toHaveLength(257);
+    expect(shown(folder, 10_000)).toBe(MARK.repeat(400));
+  });
+
+  test("is not kept where it cannot be noted", () => {
+    using folder = new TestFolder();
+    const { kept, print, file } = stream(folder, 100, LARGE, "stdout", TOKEN);
+    mkdirSync(folder.join("stdout.tokens"));
+    print(`a${TOKEN}b`);
+    kept.end();
+    expect(file()).toBe(`a${MARK}b`);
+  });
 });

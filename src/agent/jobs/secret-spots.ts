@@ -1,0 +1,40 @@
+/**
+ * Where in a job's output its script has printed the caller's token, in a file beside the output's (T27). Whoever has
+ * the token and waits for the run gets what was printed; whoever asks later gets marks in its place.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { hideSpots, type SecretSpot } from "../../core/secret-mask.ts";
+
+function fileOf(output: string): string {
+  return `${output}.tokens`;
+}
+
+/** @param output the output's file. Returns false if it cannot be noted. */
+export function noteSpots(output: string, spots: readonly SecretSpot[]): boolean {
+  const lines = spots.map(({ at, length }) => `${at} ${length}\n`).join("");
+  try {
+    writeFileSync(fileOf(output), lines, { flag: "a", mode: 0o600 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Puts marks over the token in what was read of an output.
+ *
+ * @param offset of the bytes in it
+ * @throws the system's error if it was noted where, and that cannot be read
+ */
+export function hideToken(output: string, bytes: Uint8Array, offset: number): void {
+  hideSpots(bytes, offset, spotsIn(fileOf(output)));
+}
+
+function spotsIn(file: string): SecretSpot[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines.flatMap((line) => {
+    const [, at, length] = /^(\d+) (\d+)$/.exec(line) ?? [];
+    return at === undefined ? [] : [{ at: Number(at), length: Number(length) }];
+  });
+}

@@ -8,6 +8,7 @@ import { runFailed } from "../../core/run-result.ts";
 import { goesOn, type RunState } from "../../core/run-state.ts";
 import { forOneLine } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
+import { isLongText } from "../../core/wire/json-pieces.ts";
 import { collecting } from "../../system/memory.ts";
 import type { Io } from "../command/io.ts";
 import { paint } from "./colour.ts";
@@ -54,7 +55,7 @@ export class RunBlocks {
     for (const piece of this.#pieces(result)) this.#io.out(piece);
   }
 
-  /** The same as it is read: a long output in a file is never held whole. */
+  /** The same as it is read: a long output is never held whole. */
   async showAll(result: RunResult): Promise<void> {
     for (const piece of this.#pieces(result)) {
       this.#io.out(piece);
@@ -88,6 +89,11 @@ export class RunBlocks {
     if (this.#inLine) yield "\n";
     this.#inLine = false;
   }
+}
+
+/** Whether it takes more than a moment to show. */
+export function hasLongOutput({ stdout, stderr }: RunResult): boolean {
+  return isLongText(stdout) || isLongText(stderr);
 }
 
 function header(io: Io, result: RunResult): string {

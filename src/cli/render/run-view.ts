@@ -13,7 +13,7 @@ import { JsonStream } from "./json-stream.ts";
 import { liveLines } from "./live-lines.ts";
 import { type LiveOutput, wholeOutput } from "./live-output.ts";
 import { Progress } from "./progress.ts";
-import { RunBlocks } from "./run-result.ts";
+import { hasLongOutput, RunBlocks } from "./run-result.ts";
 import { runSummary } from "./run-summary.ts";
 
 export interface RunView {
@@ -143,7 +143,8 @@ function failuresView(io: Io, own: OwnSetting, labels: readonly string[]): RunVi
     const slowest = [...waiting].slice(0, SHOWN_SLOWEST).join(" ");
     return screenLine`${failures}: ${slowest}`;
   });
-  let shown = Promise.resolve();
+  /** A long failure is being shown. */
+  let showing: Promise<void> | undefined;
   return {
     hear: () => undefined,
     show(result) {
@@ -151,14 +152,22 @@ function failuresView(io: Io, own: OwnSetting, labels: readonly string[]): RunVi
       progress.step(() => {
         if (!runFailed(result)) return;
         failed.add(result.host);
-        shown = shown.then(() => blocks.showAll(result));
+        if (showing === undefined && !hasLongOutput(result)) {
+          blocks.show(result);
+          return;
+        }
+        showing = (showing ?? Promise.resolve()).then(() => blocks.showAll(result));
         // Whoever has stopped reading is told of at the end.
-        shown.catch(() => undefined);
+        showing.catch(() => undefined);
       });
     },
     async close({ reqid, results }, ms) {
-      await shown;
-      for (const result of results) if (!failed.has(result.host)) await blocks.showAll(result);
+      if (showing !== undefined) await showing;
+      for (const result of results) {
+        if (failed.has(result.host)) continue;
+        if (hasLongOutput(result)) await blocks.showAll(result);
+        else blocks.show(result);
+      }
       io.err(runSummary(reqid, results, ms));
     },
     end: () => progress.end(),

@@ -169,8 +169,8 @@ describe("a connection that breaks", () => {
     expect(followed).toMatchObject({ kind: "ended", end: { exit: 3 } });
     expect(heard).toEqual(["begin", "0 one\n", "4 tw", "6 o\nthree\n", "end"]);
     expect(asked.slice(1)).toEqual([
-      { path: "/follow", body: { reqid: REQID, stdout: 4, stderr: 0 } },
-      { path: "/follow", body: { reqid: REQID, stdout: 6, stderr: 0 } },
+      { path: "/follow", body: { reqid: REQID, stdout: 4, stderr: 0, token: 1 } },
+      { path: "/follow", body: { reqid: REQID, stdout: 6, stderr: 0, token: 1 } },
     ]);
   });
 

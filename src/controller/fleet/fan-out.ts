@@ -69,9 +69,11 @@ export async function askFleet(
 
 /**
  * How many hosts to work on at once: more than there are descriptors would wait until their time is up (T65).
+ *
+ * @param descriptors that each host takes
  */
-export function parallelLimit({ max_parallel }: ControllerConfig): number {
-  return Math.max(1, Math.min(max_parallel, workDescriptors().free));
+export function parallelLimit({ max_parallel }: ControllerConfig, descriptors = 1): number {
+  return Math.max(1, Math.min(max_parallel, Math.floor(workDescriptors().free / descriptors)));
 }
 
 /**

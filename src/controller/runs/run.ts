@@ -58,6 +58,9 @@ export interface RunParts {
 /** The script has started, and nobody waits for it here. */
 const ACCEPTED = 202;
 
+/** Of a host that is heard: its connection, and the files of two long outputs. */
+const LIVE_DESCRIPTORS = 3;
+
 type State =
   /** It is authorised, its locks are held, and its record is being written. */
   | "accepted"
@@ -141,14 +144,15 @@ export class Run {
   }
 
   async #ask(): Promise<void> {
-    const { body, targets, sentTo, dialler, locks } = this.#parts;
+    const { body, targets, sentTo, dialler, locks, onEvent } = this.#parts;
     if (sentTo.length === 0) {
       for (const target of targets) this.#take(target, notPermittedResult(body, target), 0);
       return;
     }
     const asking = { ...dialler, account: this.#account, sending: this.#progress };
     const news = new FleetNews(this.#host, asking);
-    await inParallel(sentTo, parallelLimit(this.#host.config), async (target) => {
+    const limit = parallelLimit(this.#host.config, onEvent === undefined ? 1 : LIVE_DESCRIPTORS);
+    await inParallel(sentTo, limit, async (target) => {
       const { outcome, result } = await this.#runOn(asking, target);
       news.hear(outcome);
       locks.release(target);

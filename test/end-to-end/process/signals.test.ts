@@ -1,6 +1,6 @@
 /** Programs that are told to end, end by that signal: whoever waits for them can tell. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { programPath, Running } from "../../support/binary.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
@@ -205,4 +205,6 @@ test("a second SIGTERM ends the agent at once, whatever its scripts do", async (
   await child.exited;
   expect(child.signalCode).toBe("SIGTERM");
   await asked;
+  // The script goes on without its agent.
+  writeFileSync(`${mark}.go`, "");
 });

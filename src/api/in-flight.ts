@@ -83,7 +83,7 @@ export class InFlight {
     });
   }
 
-  /** Ends the streams, each behind what it has sent; a client that has not read that by then is hung up on. */
+  /** Ends the streams, each behind what has been written of it; a client that does not read that is hung up on. */
   async endStreams(ms: number): Promise<void> {
     const streams = [...this.#due].filter(([due]) => due.streaming);
     for (const [, { over }] of streams) over.abort();

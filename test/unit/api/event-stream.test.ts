@@ -56,11 +56,15 @@ class Client implements StreamReader {
   readonly signal = this.#leaving.signal;
   text = "";
   reading: Promise<void> = Promise.resolve();
+  #isWriting = false;
 
   async write(bytes: string | Uint8Array): Promise<void> {
     if (this.signal.aborted) return;
+    expect(this.#isWriting, "one message after the other").toBe(false);
+    this.#isWriting = true;
     this.text += bytes.toString();
     await this.reading;
+    this.#isWriting = false;
   }
 
   leave(): void {

@@ -147,14 +147,16 @@ test("when the API stops, streams end whole, and one that is not read is cut", a
   const { state, answer } = endless();
   using server = await serving(answer);
   const stopped = server.ask();
-  await until("it has begun", () => stopped.text.length > 100_000);
   stopped.socket.pause();
   const reading = server.ask();
-  await until("the other too", () => reading.text.length > 100_000);
+  await until("it has begun", () => reading.text.length > 100_000);
+  await until("both are under way", () => server.inFlight.due.length === 2);
+  const began = performance.now();
   await server.inFlight.endStreams(300);
   expect(state.ended).toBe(true);
-  await until("nothing is under way", () => server.inFlight.due.length === 0);
   await until("the reader has its end", () => reading.text.endsWith("0\r\n\r\n"));
+  await until("nothing is under way", () => server.inFlight.due.length === 0);
+  expect(performance.now() - began).toBeLessThan(3000);
 });
 
 test("a client of HTTP/1.0 gets the bytes alone, and the connection ends them", async () => {

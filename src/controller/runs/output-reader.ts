@@ -1,4 +1,5 @@
 /** One stream of one host of a run, as bytes of which any part can be had. */
+import { outputLength } from "../../core/output-bytes.ts";
 import type { OutputStream, RunEvent } from "../../core/run-event.ts";
 import type { Gap, RunLog } from "./run-log.ts";
 
@@ -24,8 +25,13 @@ export class OutputReader {
     this.#stream = stream;
   }
 
-  /** @param near a byte that is there, most likely: what comes before it is not looked at then */
+  /** @param near a byte that is there, most likely: an agent is not asked for what comes before it then */
   async extent(near: number, signal: AbortSignal): Promise<OutputExtent | Gap> {
+    const result = this.#log.recorded(this.#host);
+    if (result !== undefined) {
+      const length = outputLength(result, this.#stream);
+      return { length, complete: true, dropped: result[`${this.#stream}_dropped`] ?? 0 };
+    }
     const found = await this.#measure(near, signal);
     return near === 0 || ("length" in found && found.length > near)
       ? found
@@ -80,10 +86,12 @@ export class OutputReader {
     );
   }
 
-  /** An agent tells of both streams, to their ends. */
+  /** An agent tells of both streams, to their ends; a record is read where it is wanted. */
   #from(offset: number) {
+    const recorded = this.#log.recorded(this.#host) !== undefined;
+    const other = recorded ? Number.MAX_SAFE_INTEGER : 0;
     return this.#stream === "stdout"
-      ? { stdout: offset, stderr: 0 }
-      : { stdout: 0, stderr: offset };
+      ? { stdout: offset, stderr: other }
+      : { stdout: other, stderr: offset };
   }
 }

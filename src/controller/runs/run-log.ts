@@ -95,6 +95,11 @@ export class RunLog {
     return this.#found.alive;
   }
 
+  /** The host's result, if its end is recorded. */
+  recorded(host: string): RunResult | undefined {
+    return recordedEnd(this.#found, host);
+  }
+
   /**
    * Gives one host's output to the sink, and its `begin` and `end` if they are known.
    *
@@ -102,7 +107,7 @@ export class RunLog {
    * @returns undefined if nothing is missing, or the signal has ended the reading
    */
   async read(host: string, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
-    const result = recordedEnd(this.#found, host);
+    const result = this.recorded(host);
     if (result !== undefined) {
       await this.#stored(result, reading, onEvent);
       return undefined;

@@ -16,6 +16,7 @@ beforeAll(async () => {
     bytes: "printf '0123456789\\377abc'; printf 'err\\n' >&2",
     twice: 'printf one; until [ -e "$1" ]; do sleep 0.02; done; printf two',
     much: 'head -c "$1" /dev/zero | tr "\\0" x; printf END',
+    both: 'head -c "$1" /dev/zero | tr "\\0" x; printf END; { head -c "$1" /dev/zero | tr "\\0" y; printf "\\360\\237\\230\\200"; } >&2',
     quiet: "true",
   };
   agent = await host.startAgent("web-01", { scripts, config: ["max_output = 300K"] });
@@ -130,6 +131,34 @@ describe("a run that has ended", () => {
       expect((await ranged(reqid, "bytes=0-")).status).toBe(416);
       expect((await ranged(reqid, "bytes=-5")).status).toBe(200);
     }
+  });
+
+  test("a long one, which is in files beside the record: any part of it", async () => {
+    const { out } = await host.run("run", ["web-01", "both", "--json-stream", "--", "200000"]);
+    const [, reqid = ""] = /"reqid":"([0-9a-f]{16})"/.exec(out) ?? [];
+    await agent.stop();
+    const printed = {
+      stdout: `${"x".repeat(200_000)}END`,
+      stderr: `${"y".repeat(200_000)}\u{1f600}`,
+    };
+    for (const [stream, text] of Object.entries(printed)) {
+      const whole = Buffer.from(text);
+      const query = `?stream=${stream}`;
+      expect((await got(reqid, {}, query)).bytes.equals(whole)).toBe(true);
+      for (const [first, last] of [
+        [0, 9],
+        [65_535, 65_536],
+        [150_000, 200_001],
+      ] as const) {
+        const { status, bytes } = await ranged(reqid, `bytes=${first}-${last}`, query);
+        expect([status, bytes.equals(whole.subarray(first, last + 1))]).toEqual([206, true]);
+      }
+      const { headers, bytes } = await ranged(reqid, "bytes=-3", query);
+      const size = whole.length;
+      expect(headers.get("content-range")).toBe(`bytes ${size - 3}-${size - 1}/${size}`);
+      expect(bytes.equals(whole.subarray(-3))).toBe(true);
+    }
+    await agent.serve();
   });
 
   test("what its agent did not keep is counted", async () => {

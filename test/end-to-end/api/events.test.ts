@@ -46,9 +46,15 @@ afterAll(async () => {
 const origin = (of = api) => of.url("");
 
 async function started(script: string, args: readonly string[] = [], hosts = ["web-01"]) {
-  const { status, json } = await api.post("/run", { hosts, script, args, detach: true });
-  expect(status).toBe(202);
-  return (json as { reqid: string }).reqid;
+  let reqid = "";
+  // The test before may have left one that is about to end.
+  await until(`${script} may run`, async () => {
+    const { status, json } = await api.post("/run", { hosts, script, args, detach: true });
+    if (status === 202) reqid = (json as { reqid: string }).reqid;
+    return status !== 409;
+  });
+  expect(reqid).not.toBe("");
+  return reqid;
 }
 
 async function following(reqid: string): Promise<EventClient> {
@@ -173,15 +179,14 @@ describe("a client that goes on", () => {
     expect(said(anew)).toEqual(said(client));
   });
 
-  test.each(["X", "R1", "OO", "R1-1_R1-1", "R4-0".repeat(1000), "%00"])(
-    "T21 with a Last-Event-ID that no stream of it had, %p, is refused",
-    async (id) => {
-      const reqid = await started("quick");
+  test("T21 is refused with a Last-Event-ID that no stream of the run had", async () => {
+    const reqid = await started("quick");
+    for (const id of ["X", "R1", "OO", "R1-1_R1-1", "R4-0".repeat(1000), "%00"]) {
       const { status, text } = await api.get(`/runs/${reqid}/events`, { "Last-Event-ID": id });
-      expect(status).toBe(400);
+      expect([id, status]).toEqual([id, 400]);
       expect(text).toContain("Last-Event-ID");
-    },
-  );
+    }
+  });
 });
 
 test("a comment comes while a script is silent", async () => {

@@ -185,6 +185,10 @@ export const runAnswer = z.object({
     .literal(false)
     .optional()
     .describe("The run's record is incomplete, because it could not be written. Absent otherwise."),
+  hint: z
+    .string()
+    .optional()
+    .describe("How to come back to hosts whose script may go on; absent if there are none."),
 });
 
 export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });
@@ -225,7 +229,9 @@ export const cancelAnswer = z.object({
   results: z.array(
     z.object({
       host: z.string(),
-      status: z.enum(["ended", "running", "not-running", "failed"]),
+      status: z
+        .enum(["ended", "running", "not-running", "failed"])
+        .describe("running: something of it could not be ended, see left."),
       left: z.int().describe("How many processes could not be ended."),
       error: z.string().optional().describe("Why the host was not cancelled; there if failed."),
     }),

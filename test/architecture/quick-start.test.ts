@@ -65,7 +65,15 @@ test.each([
   ["src/cli/controller/run.ts", ["refusal", "run-frames", "run-reply", "texts"]],
   [
     "src/cli/agent/serve.ts",
-    ["cancel-request", "follow-request", "refusal", "renew", "run-request", "texts"],
+    [
+      "cancel-request",
+      "follow-request",
+      "refusal",
+      "renew",
+      "run-request",
+      "texts",
+      "withdraw-request",
+    ],
   ],
 ])("%s loads the schemas of the messages that it reads alone: %j", (file, messages) => {
   const loaded = [...loadedBy(file).keys()].flatMap(

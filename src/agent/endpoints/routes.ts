@@ -17,11 +17,13 @@ import { renewComplete } from "./renew-complete.ts";
 import { result } from "./result.ts";
 import { run } from "./run.ts";
 import { runs } from "./runs.ts";
+import { withdraw } from "./withdraw.ts";
 
 const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
   ["POST /run", run],
   ["POST /follow", follow],
   ["POST /cancel", cancel],
+  ["POST /withdraw", withdraw],
   ["GET /runs", runs],
   ["POST /ping", ping],
   ["GET /capabilities", capabilities],

@@ -17,6 +17,7 @@ import type {
   Jobs,
   RunOrder,
   StartOutcome,
+  Withdrawal,
 } from "./job.ts";
 import type { JobRequest } from "./job-folder.ts";
 import { logEnd, logStalled, logStart } from "./job-log.ts";
@@ -75,7 +76,7 @@ export class JobTable implements Jobs {
     const { reqid, script, args, username, peerIp } = order;
     const running = this.#facts();
     const isUsed = running.some((run) => run.reqid === reqid) || this.#spool.has(reqid);
-    if (isUsed) return { kind: "used" };
+    if (isUsed || this.#spool.known.isWithdrawn(reqid)) return { kind: "used" };
     const other = order.lock ? running.find((run) => run.script === script.name) : undefined;
     if (other !== undefined) return { kind: "busy", reqid: other.reqid };
     const asked = this.#options.now();
@@ -99,6 +100,8 @@ export class JobTable implements Jobs {
       this.#running.delete(job.name);
       letGo();
       job.folder.remove();
+      // It may run all the same, and nobody can come back to it.
+      this.#spool.known.forget(asked.getTime());
       const problem = `Cannot keep runs in ${this.#options.folder}: ${fileProblem(thrown)}`;
       this.#tellUnkept(problem, request);
       return { kind: "no-room", problem };
@@ -121,6 +124,17 @@ export class JobTable implements Jobs {
     const job = this.#openWith(reqid);
     if (job === undefined) return await this.#unkept.cancel(reqid, by, graceMs);
     return await this.#cancels.cancel(job, by, graceMs);
+  }
+
+  withdraw(reqid: string): Withdrawal {
+    if (this.running(reqid) !== undefined || this.find(reqid) !== undefined) {
+      return { kind: "known" };
+    }
+    const { known } = this.#spool;
+    known.withdraw(reqid);
+    // Somebody may have removed its folder.
+    const isKept = this.#spool.has(reqid);
+    return { kind: "withdrawn", knownMs: isKept ? 0 : known.since(this.#options.now()) };
   }
 
   async list(): Promise<readonly JobFacts[]> {

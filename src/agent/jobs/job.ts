@@ -90,6 +90,12 @@ export interface CancelOutcome {
   readonly reason: string | undefined;
 }
 
+export type Withdrawal =
+  /** There is such a run. */
+  | { readonly kind: "known" }
+  /** It will not start from now on. @param knownMs it has not run either, if it was asked for since so long */
+  | { readonly kind: "withdrawn"; readonly knownMs: number };
+
 export interface Jobs {
   /** Resolves once the script has started, or has not. Never rejects. */
   start(order: RunOrder): Promise<StartOutcome>;
@@ -105,6 +111,8 @@ export interface Jobs {
    * @returns undefined if it does not run
    */
   cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined>;
+  /** Nobody waits for it. One that has not come by now does not start any more. */
+  withdraw(reqid: string): Withdrawal;
   /** Those that run and those that are kept, the newest first. */
   list(): Promise<readonly JobFacts[]>;
 }

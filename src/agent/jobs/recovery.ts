@@ -29,7 +29,7 @@ export async function lookAround(
     const folder = spool.folderOf(name);
     const record = recordIn(folder);
     if (record === undefined) {
-      removeLeftover(folder, now());
+      removeLeftover(spool, folder, now());
       return;
     }
     const { logged, ending } = record;
@@ -45,7 +45,10 @@ export async function lookAround(
   return { open, cancels };
 }
 
-function removeLeftover(folder: JobFolder, now: Date): void {
+function removeLeftover({ known }: Spool, folder: JobFolder, now: Date): void {
   const made = folder.time;
-  if (made !== undefined && now.getTime() - made > LEFTOVER_MS) folder.remove();
+  if (made === undefined) return;
+  // A host that went down may have left its request empty: it may have run.
+  known.forget(made);
+  if (now.getTime() - made > LEFTOVER_MS) folder.remove();
 }

@@ -8,6 +8,7 @@ import { JobFolder, type JobHead } from "./job-folder.ts";
 import { type JobRecord, recordIn } from "./job-records.ts";
 import { openJobsFolder } from "./jobs-folder.ts";
 import { type KeptJob, KeptJobs } from "./kept-jobs.ts";
+import { KnownRuns } from "./known-runs.ts";
 import { Holds, OpenJob } from "./open-job.ts";
 
 export interface SpoolOptions {
@@ -20,6 +21,7 @@ export interface SpoolOptions {
 
 export class Spool {
   readonly holds = new Holds();
+  readonly known: KnownRuns;
   readonly #options: SpoolOptions;
   readonly #kept = new KeptJobs();
   /** Of the jobs that run. */
@@ -30,6 +32,7 @@ export class Spool {
 
   constructor(options: SpoolOptions) {
     this.#options = options;
+    this.known = new KnownRuns(options.folder, options.now());
   }
 
   folderOf(name: string): JobFolder {
@@ -38,7 +41,10 @@ export class Spool {
 
   /** @throws if it cannot be made, or the folder of all jobs is not this agent's alone (T71) */
   create({ folder, request }: OpenJob, shim: JobHead["shim"]): number {
-    if (!this.#isOpen) openJobsFolder(this.#options.folder);
+    if (!this.#isOpen) {
+      openJobsFolder(this.#options.folder);
+      this.known.note();
+    }
     this.#isOpen = true;
     return folder.create({ ...request, shim });
   }
@@ -95,7 +101,10 @@ export class Spool {
     const rule = { bytes: run_spool - this.#runningBytes, since: time - run_retention * 1000 };
     const isInUse = ({ name }: KeptJob) => this.holds.has(this.folderOf(name));
     const surplus = this.#kept.takeOut(rule, isInUse);
-    void inSlices(surplus, ({ name }) => this.folderOf(name).remove());
+    void inSlices(surplus, ({ name, ended }) => {
+      this.known.forget(ended);
+      this.folderOf(name).remove();
+    });
     const { oldest } = this.#kept;
     if (oldest === undefined || this.#expiry !== undefined) return;
     const expires = oldest.ended + run_retention * 1000 - time;

@@ -13,7 +13,15 @@ import { scriptContext } from "../scripts/script-context.ts";
 import { startMarked, WatchedScript } from "../scripts/watched-script.ts";
 import { Cancels, type Endable } from "./cancels.ts";
 import { notStarted } from "./endings.ts";
-import type { BegunRun, CancelOutcome, JobFacts, Jobs, KeptOutput, RunOrder } from "./job.ts";
+import type {
+  BegunRun,
+  CancelOutcome,
+  JobFacts,
+  Jobs,
+  KeptOutput,
+  RunOrder,
+  Withdrawal,
+} from "./job.ts";
 import type { JobCancel } from "./job-folder.ts";
 import { logEnd, logStalled, logStart } from "./job-log.ts";
 import { newJobName } from "./jobs-folder.ts";
@@ -81,6 +89,11 @@ export class UnkeptRuns implements Jobs {
   async cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined> {
     const run = this.#runWith(reqid);
     return run && (await this.#cancels.cancel(run, by, graceMs));
+  }
+
+  withdraw(reqid: string): Withdrawal {
+    const isKnown = this.running(reqid) !== undefined;
+    return isKnown ? { kind: "known" } : { kind: "withdrawn", knownMs: 0 };
   }
 
   async list(): Promise<readonly JobFacts[]> {

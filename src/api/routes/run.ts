@@ -55,7 +55,9 @@ export const run = defineRoute({
     if (wait) {
       const { reqid, results, recorded } = await started.finished;
       const unrecorded = recorded ? {} : { recorded };
-      return success<typeof runAnswer>({ ok: true, reqid, results, ...unrecorded });
+      const goesOn = results.some(({ state }) => state === "running" || state === "unknown");
+      const back = recorded && goesOn ? { hint: wayBack(reqid) } : {};
+      return success<typeof runAnswer>({ ok: true, reqid, results, ...unrecorded, ...back });
     }
     const { reqid } = started;
     const accepted = success<typeof acceptedAnswer>({ ok: true, reqid, complete: false });
@@ -66,3 +68,7 @@ export const run = defineRoute({
     return { ...accepted, status: 202, headers };
   },
 });
+
+function wayBack(reqid: string): string {
+  return `Ask again with GET /status/${reqid}; end it with POST /runs/${reqid}/cancel.`;
+}

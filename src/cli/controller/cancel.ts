@@ -49,7 +49,7 @@ export const cancel = defineVerb({
 function lineOf({ host, status, left, error }: CancelResult): string {
   if (error !== undefined) return screenLine`${host}: not cancelled: ${error}\n`;
   if (status === "not-running") return screenLine`${host}: not running\n`;
-  if (left === 0) return screenLine`${host}: ended\n`;
-  const processes = left === 1 ? "1 process" : `${left} processes`;
-  return screenLine`${host}: ${processes} could not be ended\n`;
+  if (status === "ended") return screenLine`${host}: ended\n`;
+  const [processes, them] = left === 1 ? ["1 process", "it"] : [`${left} processes`, "them"];
+  return screenLine`${host}: still running: ${processes} could not be ended. ACTION=cancel in its agent's log says why; root may end ${them} there\n`;
 }

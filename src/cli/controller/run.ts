@@ -11,6 +11,7 @@ import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { runView, type ViewOptions } from "../render/run-view.ts";
+import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -105,7 +106,10 @@ export const run = defineVerb({
       io.hintWhenLost(`Run ${reqid} was carried out all the same. ${record}: ${command}`);
       for (const result of results) if (!shown.has(result.host)) show(result);
       await view.close(report, performance.now() - begun);
+      if (signal !== undefined) io.err("Stopped. What has begun on a host runs on\n");
       io.err(mayHaveRun(results));
+      const back = wayBack(reqid, results, controller.config, recorded);
+      if (back !== undefined) io.err(`${back}\n`);
       if (timeout !== undefined) io.err(timeoutIgnored(results));
       if (!recorded) {
         io.err(
@@ -113,20 +117,15 @@ export const run = defineVerb({
         );
       }
       if (detach && signal === undefined) return results.every(wasTaken) ? 0 : 1;
-      if (signal === undefined) {
-        const failed = results.some(runFailed);
-        const isForAPerson = scriptArgs === undefined && !options.json && !options["json-stream"];
-        if (failed && isForAPerson && hosts.length > 1) {
-          const { hintOnResults, recorded: known } = await import("./forgotten-mark.ts");
-          const hint = await hintOnResults(order, results, known(controller));
-          if (hint !== undefined) io.err(`${hint}\n`);
-        }
-        return failed ? 1 : 0;
+      if (signal !== undefined) return signal;
+      const failed = results.some(runFailed);
+      const isForAPerson = scriptArgs === undefined && !options.json && !options["json-stream"];
+      if (failed && isForAPerson && hosts.length > 1) {
+        const { hintOnResults, recorded: known } = await import("./forgotten-mark.ts");
+        const hint = await hintOnResults(order, results, known(controller));
+        if (hint !== undefined) io.err(`${hint}\n`);
       }
-      const file = configArgument(controller.config.file);
-      const back = `. To come back: ctrl-exec wait ${reqid}${file}\nTo end it: ctrl-exec cancel ${reqid}${file}`;
-      io.err(`Stopped. What has begun on a host runs on${recorded ? back : ""}\n`);
-      return signal;
+      return failed ? 1 : 0;
     } finally {
       view.end();
     }

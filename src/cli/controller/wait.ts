@@ -57,14 +57,14 @@ export const wait = defineVerb({
     late?.stop();
     const { results, pending, complete } = await waiting;
     await shown;
-    if (options.json) await writeLongJson(io, { ok: 1, results });
+    const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;
+    const hint = complete
+      ? undefined
+      : screenLine`Still out: ${pending.join(", ")}. The run goes on; to wait again: ${again}`;
+    const answer = { ok: 1, results, ...(hint === undefined ? {} : { hint }) };
+    if (options.json) await writeLongJson(io, answer);
     io.err(mayHaveRun(results));
-    if (!complete) {
-      const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;
-      io.err(
-        screenLine`Still out: ${pending.join(", ")}. The run goes on; to wait again: ${again}\n`,
-      );
-    }
+    if (hint !== undefined) io.err(`${hint}\n`);
     if (signal !== undefined) return signal;
     if (!complete) return NOT_IN_TIME;
     return results.some(runFailed) ? 1 : 0;

@@ -1,4 +1,5 @@
 /** `--json-stream`: one line of JSON for each event of a run (docs/PROTOCOL.md, section 5). */
+import type { RunReport } from "../../controller/runs/run.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import { outcomeOfResult } from "../../core/run-outcome.ts";
 import type { RunResult } from "../../core/run-result.ts";
@@ -22,9 +23,10 @@ export class JsonStream {
     this.#write(this.#messages.end(result));
   }
 
-  /** @param ms how long the run took */
-  close(reqid: string, results: readonly RunResult[], recorded: boolean, ms: number): void {
-    this.#write([{ ...summaryOf(reqid, results.map(outcomeOfResult), ms), recorded }]);
+  /** @param ms how long the run took @param hint how to come back to it, if it may go on */
+  close({ reqid, results, recorded }: RunReport, ms: number, hint?: string): void {
+    const summary = { ...summaryOf(reqid, results.map(outcomeOfResult), ms), recorded };
+    this.#write([hint === undefined ? summary : { ...summary, hint }]);
   }
 
   #write(messages: Iterable<RunMessage>): void {

@@ -20,7 +20,7 @@ const INDENT = "    ";
 const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
   queued: "queued",
   running: "running",
-  lost: "lost: it ran there, and how it ended is not known",
+  lost: "lost: it ran there, or may have, and how it ended will not be known",
   "never-ran": "never-ran",
   unknown: "unknown: it may have run there, or still be running",
 };

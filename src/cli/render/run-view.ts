@@ -15,6 +15,7 @@ import { type LiveOutput, wholeOutput } from "./live-output.ts";
 import { Progress } from "./progress.ts";
 import { hasLongOutput, RunBlocks } from "./run-result.ts";
 import { runSummary } from "./run-summary.ts";
+import { wayBack } from "./way-back.ts";
 
 export interface RunView {
   /** Undefined if hosts are shown only when they have ended. */
@@ -44,8 +45,8 @@ export function runView(
   hosts: readonly string[],
   options: ViewOptions,
 ): RunView {
-  if (options.json) return jsonView(io, hosts.length);
-  if (options["json-stream"]) return jsonStreamView(io, hosts.length);
+  if (options.json) return jsonView(io, own, hosts.length);
+  if (options["json-stream"]) return jsonStreamView(io, own, hosts.length);
   if (options["no-live"] || !(options.live || io.outIsTerminal))
     return blocksView(io, own, hosts.length);
   if (hosts.length === 1) return liveView(io, own, 1, wholeOutput(io));
@@ -55,22 +56,28 @@ export function runView(
     : failuresView(io, own, labels);
 }
 
-function jsonView(io: Io, total: number): RunView {
+function jsonView(io: Io, own: OwnSetting, total: number): RunView {
   const progress = new Progress(io, total);
   return {
     show: () => progress.step(() => undefined),
-    close: ({ results }) => writeJson(io, { ok: 1, results }),
+    close: ({ reqid, results, recorded }) => {
+      const hint = wayBack(reqid, results, own, recorded);
+      writeJson(io, { ok: 1, results, ...(hint === undefined ? {} : { hint }) });
+    },
     end: () => progress.end(),
   };
 }
 
-function jsonStreamView(io: Io, total: number): RunView {
+function jsonStreamView(io: Io, own: OwnSetting, total: number): RunView {
   const progress = new Progress(io, total);
   const stream = new JsonStream(io);
   return {
     hear: (host, event) => progress.during(() => stream.hear(host, event)),
     show: (result) => progress.step(() => stream.show(result)),
-    close: ({ reqid, results, recorded }, ms) => stream.close(reqid, results, recorded, ms),
+    close: (report, ms) => {
+      const { reqid, results, recorded } = report;
+      stream.close(report, ms, wayBack(reqid, results, own, recorded));
+    },
     end: () => progress.end(),
   };
 }

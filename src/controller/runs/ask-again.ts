@@ -8,7 +8,6 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn, readLastEnd } from "../../core/run-state.ts";
 import { isoSeconds, spanOf } from "../../core/time.ts";
-import { NO_SUCH_RUN, refusalIn } from "../../core/wire/messages/refusal.ts";
 import { resultReply } from "../../core/wire/messages/result-reply.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
@@ -17,6 +16,7 @@ import { askHost, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
+import { knowsNoSuchRun, withdraw, withdrawnResult } from "./withdraw.ts";
 
 /** What was heard of a run. */
 export interface HeardRun {
@@ -46,9 +46,15 @@ export async function askAgain(
   await inParallel(open, parallelLimit(controller.config), async ({ host, port }) => {
     const target = await hostOfRun(controller, host, port);
     const outcome = await askHost(dialler, target, request);
-    const result = resultIn(report, host, outcome) ?? (alive && queuedOn(report, host, outcome));
-    if (result) heard.set(host, { result, target });
-    else if (outcome.reply === undefined) unheard.push(host);
+    const isUnknown = knowsNoSuchRun(outcome);
+    let result = resultIn(report, host, outcome);
+    // While its process lives, the request may be on its way.
+    if (isUnknown && alive) result = queuedOn(report, host);
+    else if (isUnknown) {
+      result = withdrawnResult(report, host, await withdraw(dialler, target, report));
+    }
+    if (result !== undefined) heard.set(host, { result, target });
+    else if (outcome.reply === undefined || isUnknown) unheard.push(host);
   });
   if (!alive) await record(controller, report, [...heard.values()], account);
   return { report: withResults(report, heard, controller.now()), unheard };
@@ -83,14 +89,9 @@ function resultIn(
 }
 
 /** While its process lives, it will still ask an agent that has not begun the run. */
-function queuedOn(
-  report: RunReportSoFar,
-  host: string,
-  outcome: HostOutcome,
-): RunResult | undefined {
+function queuedOn(report: RunReportSoFar, host: string): RunResult | undefined {
   const isBegun = report.results.some((result) => result.host === host);
-  const refused = refusalIn(outcome.reply?.json);
-  if (isBegun || refused !== NO_SUCH_RUN) return undefined;
+  if (isBegun) return undefined;
   return withoutResult(report, host, "", { state: "queued" });
 }
 

@@ -10,6 +10,7 @@ import { answerOf } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { OpenHost } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun, notInRun } from "./authorize-run.ts";
+import { knowsNoSuchRun, type Withdrawal, withdraw } from "./withdraw.ts";
 
 export interface CancelOrder {
   readonly reqid: string;
@@ -29,14 +30,18 @@ export interface CancelResult {
   readonly status: "ended" | "running" | "not-running" | "failed";
   /** How many processes could not be ended; 0 if the agent did not say. */
   readonly left: number;
-  /** There if `failed`: no answer, or an agent that cannot cancel. */
+  /** There if `failed`: no answer, an agent that cannot cancel, or one that does not know the run. */
   readonly error?: string;
 }
 
 /** For an agent to see that all has ended, and to answer. */
 const MARGIN_SECONDS = 30;
 
-const CANNOT = "its agent does not know this run, or is older than 1.1 and cannot cancel";
+const CANNOT = "its agent is older than 1.1 and cannot cancel";
+const NOT_KNOWN =
+  "its agent does not know this run, and may have forgotten it; it does not start any more";
+const JUST_BEGUN = "it has just begun there; cancel it again";
+const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel it again";
 
 /**
  * Asks every agent whose host has no recorded end.
@@ -61,7 +66,7 @@ export async function cancelRun(
     const result: CancelResult =
       asked === undefined
         ? { host, status: "not-running", left: 0 }
-        : await cancelOn(controller, dialler, asked, { reqid, grace, username: caller.username });
+        : await cancelOn(controller, dialler, asked, { report, grace, username: caller.username });
     results.set(host, result);
     onResult(result);
   });
@@ -92,8 +97,8 @@ function patient(dialler: FleetDialler, grace: number): FleetDialler {
   return { ...dialler, config: { ...dialler.config, read_timeout } };
 }
 
-interface CancelBody {
-  readonly reqid: string;
+interface HostOrder {
+  readonly report: RunReportSoFar;
   readonly grace: number;
   readonly username: string;
 }
@@ -102,22 +107,49 @@ async function cancelOn(
   controller: Controller,
   dialler: FleetDialler,
   { host, port }: OpenHost,
-  body: CancelBody,
+  { report, grace, username }: HostOrder,
 ): Promise<CancelResult> {
+  const { reqid } = report;
   const target = await hostOfRun(controller, host, port);
+  const body = { reqid, grace, username };
   const request = { method: "POST", path: "/cancel", body, reply: "words" } as const;
-  const result = resultOf(host, await askHost(dialler, target, { ...request, idempotent: true }));
-  const { reqid, username: user } = body;
-  const asked = { reqid, target: formatHostPort(target.name, target.port), user };
-  const { error, status, left } = result;
+  const outcome = await askHost(dialler, target, { ...request, idempotent: true });
+  const told = knowsNoSuchRun(outcome)
+    ? withdrawn(await withdraw(dialler, target, report))
+    : toldIn(outcome);
+  const asked = { reqid, target: formatHostPort(target.name, target.port), user: username };
+  const { error, status, left } = told;
   if (error === undefined) controller.log({ event: "cancel", ...asked, count: left, status });
   else controller.log({ event: "cancel-fail", ...asked, error });
-  return result;
+  return { host, ...told };
 }
 
-function resultOf(host: string, outcome: HostOutcome): CancelResult {
+type Told = Omit<CancelResult, "host">;
+
+function toldIn(outcome: HostOutcome): Told {
   const answer = answerOf(cancelReply, outcome);
-  if (answer.kind === "given") return { host, ...answer.data };
+  if (answer.kind === "given") {
+    const { status, left } = answer.data;
+    return { status: left > 0 ? "running" : status, left };
+  }
   const unknown = answer.kind === "refused" && answer.status === 404;
-  return { host, status: "failed", left: 0, error: unknown ? CANNOT : answer.why };
+  return failed(unknown ? CANNOT : answer.why);
+}
+
+/** The request may be on its way to a host that is slow: it must not start after it was cancelled. */
+function withdrawn(withdrawal: Withdrawal): Told {
+  switch (withdrawal) {
+    case "never-ran":
+      return { status: "not-running", left: 0 };
+    case "unknown":
+      return failed(NOT_KNOWN);
+    case "known":
+      return failed(JUST_BEGUN);
+    case undefined:
+      return failed(SAYS_NO_MORE);
+  }
+}
+
+function failed(error: string): Told {
+  return { status: "failed", left: 0, error };
 }

@@ -37,6 +37,11 @@ export const AGENT_EVENTS = {
     maybe: ["reason"],
     when: "all that a script has started was ended on request, but for LEFT processes, of which REASON is about one",
   },
+  withdraw: {
+    level: "info",
+    fields: ["peer", "reqid"],
+    when: "a control host gave up a run that this agent does not know, and that it will not start any more",
+  },
   "stdin-timeout": {
     level: "warning",
     fields: ["bytes", "reqid", "script"],

@@ -38,6 +38,8 @@ export interface SummaryMessage {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly took: string;
   readonly recorded?: boolean;
+  /** How to come back to the run, if it may go on. */
+  readonly hint?: string;
 }
 
 /** The messages of one run, host by host. */

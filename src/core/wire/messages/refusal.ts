@@ -23,5 +23,5 @@ export function busyWith(json: unknown): string | undefined {
 /** The answer of every agent, even 0.8's, if a script may not run there (docs/PROTOCOL.md, section 2). */
 export const NOT_PERMITTED = "script not permitted";
 
-/** The answer about a run that the agent has not begun, or keeps no longer (docs/PROTOCOL.md, section 9). */
+/** The answer of an agent since 1.1 to a question about a run that it does not know, with status 404. */
 export const NO_SUCH_RUN = "no such run";

@@ -122,7 +122,10 @@ describe("a line for each event", () => {
   test("the summary", () => {
     const kept = new KeptIo();
     const failed = { ...OK, host: "db-01", exit: 3 };
-    new JsonStream(kept.io).close(REQID, [OK, failed, { ...OK, host: "x" }], true, 1234.4);
+    new JsonStream(kept.io).close(
+      { reqid: REQID, results: [OK, failed, { ...OK, host: "x" }], recorded: true },
+      1234.4,
+    );
     expect(kept.out).toBe(
       `{"event":"summary","reqid":"${REQID}","hosts":3,"outcomes":{"ok":2,"failed":1},"took":"1234ms","recorded":true}\n`,
     );

@@ -10,7 +10,7 @@ import { http10, onRequest, Peer } from "../../../support/peers.ts";
 const REQID = "0123456789abcdef";
 const NEVER = new AbortController().signal;
 
-type Answers = () => string;
+type Answers = (line: string) => string;
 
 /** A run on web-01 whose process has ended without its result; `answers` stands in for the agent. */
 async function leftRun(answers: Answers) {
@@ -23,8 +23,9 @@ async function leftRun(answers: Answers) {
   const asked: string[] = [];
   const peer = await Peer.tls({ cert, key }, (socket) =>
     onRequest(socket, (head) => {
-      asked.push(head.split(" HTTP")[0] ?? "");
-      socket.end(answers());
+      const line = head.split(" HTTP")[0] ?? "";
+      asked.push(line);
+      socket.end(answers(line));
     }),
   );
   const facts = { reqid: REQID, script: "deploy", submitter: "tester", token: "" };
@@ -101,6 +102,59 @@ test("a script that still runs is asked after again, until it has ended", async 
 test("an agent that knows nothing of runs leaves it unknown", async () => {
   await using run = await leftRun(() => NOT_FOUND);
   expect(await run.show()).toMatchObject({ complete: true, results: [{ state: "unknown" }] });
+});
+
+const WITHDRAWN = "POST /withdraw";
+const answersOf = (known_for: number) => (line: string) =>
+  line === WITHDRAWN
+    ? http10({ status: "withdrawn", known_for })
+    : http10({ error: "no such run" }, "404 Not Found");
+
+test.each([
+  [3600, "never-ran", "the request never came to its agent, which would refuse it now"],
+  // Less than it took to ask.
+  [0.001, "lost", "its agent does not know this run, and may have forgotten it: it may have run"],
+] as const)(
+  "an agent of 1.1 that does not know it, for %d s: %s",
+  async (seconds, state, error) => {
+    await using run = await leftRun(answersOf(seconds));
+    const told = { complete: true, results: [{ host: "web-01", exit: -1, state, error }] };
+    expect(await run.show()).toMatchObject(told);
+    // It is recorded: nobody is asked again.
+    expect(await run.show()).toMatchObject(told);
+    expect(run.asked).toEqual([`GET /result/${REQID}`, WITHDRAWN]);
+  },
+);
+
+test("a script that has run is lost, whatever its agent says later", async () => {
+  let known = true;
+  await using run = await leftRun((line) => {
+    if (known) return http10({ status: "running", started: done.started });
+    return answersOf(3600)(line);
+  });
+  expect(await run.show()).toMatchObject({ results: [{ state: "running" }] });
+  known = false;
+  expect(await run.show()).toMatchObject({
+    complete: true,
+    results: [
+      { state: "lost", error: "its agent does not know this run any more", started: done.started },
+    ],
+  });
+});
+
+test("a run that its agent has taken meanwhile is asked after again", async () => {
+  await using run = await leftRun((line) =>
+    line === WITHDRAWN ? http10({ status: "known" }) : answersOf(0)(line),
+  );
+  expect(await run.show()).toMatchObject({ results: [{ state: "unknown" }] });
+  expect(run.asked).toEqual([`GET /result/${REQID}`, WITHDRAWN]);
+});
+
+test("while its process lives, its request may be on its way, and is not withdrawn", async () => {
+  await using run = await leftRun(answersOf(3600));
+  run.age(0);
+  expect(await run.show(true)).toMatchObject({ complete: false, results: [{ state: "queued" }] });
+  expect(run.asked).toEqual([`GET /result/${REQID}`]);
 });
 
 test("while its process lives, only who wants to know how it is now asks the agent", async () => {

@@ -39,16 +39,18 @@ async function stageOf(answer: (call: StreamedCall) => void) {
 const DONE = { host: "db-01", status: "not-running", left: 0 };
 
 test.each([
-  [{ status: "ended", left: 0 }],
-  [{ status: "running", left: 2 }],
-  [{ status: "not-running", left: 0 }],
-])("the agent of a host that may still run it is asked: %j", async (told) => {
+  [{ status: "ended", left: 0 }, "ended"],
+  [{ status: "running", left: 2 }, "running"],
+  // What could not be ended still runs, whatever the agent calls it.
+  [{ status: "ended", left: 2 }, "running"],
+  [{ status: "not-running", left: 0 }, "not-running"],
+] as const)("the agent of a host that may still run it is asked: %j", async (told, status) => {
   await using stage = await stageOf((call) => call.json(told));
-  expect(await stage.cancel()).toEqual([{ host: "web-01", ...told }, DONE] as never);
+  expect(await stage.cancel()).toEqual([{ host: "web-01", ...told, status }, DONE] as never);
   const body = { reqid: REQID, grace: 5, username: "tester" };
   expect(stage.calls.map(({ what, body }) => [what, body])).toEqual([["POST /cancel", body]]);
   expect(stage.fleet.log.of("cancel")).toMatchObject([
-    { level: "info", fields: { COUNT: told.left, STATUS: told.status, USER: "tester" } },
+    { level: "info", fields: { COUNT: told.left, STATUS: status, USER: "tester" } },
   ]);
 });
 
@@ -62,6 +64,32 @@ test.each([
     { host: "web-01", status: "failed", left: 0, error: expect.stringContaining(error) },
   ]);
   expect(stage.fleet.log.of("cancel")).toMatchObject([{ level: "err" }]);
+});
+
+test.each([
+  [
+    { status: "withdrawn", known_for: 3600 },
+    { status: "not-running", left: 0 },
+  ],
+  [
+    { status: "withdrawn", known_for: 0 },
+    { status: "failed", left: 0, error: expect.stringContaining("may have forgotten") },
+  ],
+  [{ status: "known" }, { status: "failed", left: 0, error: expect.stringContaining("again") }],
+  [
+    { status: "something" },
+    { status: "failed", left: 0, error: expect.stringContaining("says no more") },
+  ],
+] as const)("a run that has not come to its agent is withdrawn: %j", async (says, told) => {
+  await using stage = await stageOf((call) => {
+    if (call.what === "POST /withdraw") call.json(says);
+    else call.json({ error: "no such run" }, "404 Not Found");
+  });
+  expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([{ host: "web-01", ...told }]);
+  expect(stage.calls.map(({ what, body }) => [what, body])).toEqual([
+    ["POST /cancel", { reqid: REQID, grace: 5, username: "tester" }],
+    ["POST /withdraw", { reqid: REQID }],
+  ]);
 });
 
 test("T25 the hook is asked with a word of its own, before anything is said or done", async () => {

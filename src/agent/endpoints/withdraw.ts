@@ -1,0 +1,16 @@
+import { readJsonAs } from "../../core/json.ts";
+import { withdrawRequest } from "../../core/wire/messages/withdraw-request.ts";
+import { type Endpoint, refusal } from "./endpoint.ts";
+
+/** `POST /withdraw`: nobody waits for a run any more. If it is not known, it does not start from now on. */
+export const withdraw: Endpoint = async ({ jobs, log }, { peerIp: peer, body }) => {
+  const asked = readJsonAs(withdrawRequest, body);
+  if (asked === undefined) return refusal(400, "invalid JSON");
+  const { reqid } = asked;
+  const withdrawal = jobs.withdraw(reqid);
+  if (withdrawal.kind === "known") return { status: 200, body: { status: "known" } };
+  log({ event: "withdraw", peer, reqid });
+  // Rounded down: what is told of too long a time would be no proof.
+  const known_for = Math.floor(withdrawal.knownMs) / 1000;
+  return { status: 200, body: { status: "withdrawn", known_for } };
+};

@@ -1,0 +1,35 @@
+/** Who is told how to come back. */
+import { expect, test } from "bun:test";
+import { wayBack } from "../../../../src/cli/render/way-back.ts";
+import { withoutResult } from "../../../../src/core/run-result.ts";
+import { type RunState, runEnd } from "../../../../src/core/run-state.ts";
+
+const REQID = "a1b2c3d4e5f60718";
+const OWN = { file: "/etc/ctrl-exec/ctrl-exec.conf", pairing_port: 7444 };
+
+const result = (state: RunState, error?: string) =>
+  withoutResult({ script: "x", reqid: REQID }, "web-01", "", runEnd(state, error));
+const back = (state: RunState, error?: string) =>
+  wayBack(REQID, [result("ended"), result(state, error)], OWN, true);
+
+test("whoever leaves a script behind", () => {
+  expect(back("running", "read timeout after 60s")).toBe(
+    `To come back: ctrl-exec wait ${REQID}\nIts output: ctrl-exec logs ${REQID}\nTo end it: ctrl-exec cancel ${REQID}`,
+  );
+  expect(back("unknown")).toStartWith("To come back: ");
+});
+
+test("with the configuration that was used", () => {
+  const own = { ...OWN, file: "/tmp/my file.conf" };
+  const lines = wayBack(REQID, [result("unknown")], own, true)?.split("\n") ?? [];
+  expect(lines).toHaveLength(3);
+  for (const line of lines) expect(line).toEndWith(` ${REQID} --config '/tmp/my file.conf'`);
+});
+
+test.each(["ended", "never-ran", "lost", "running"] as const)("nobody else: %s", (state) => {
+  expect(back(state)).toBeUndefined();
+});
+
+test("nobody without a record", () => {
+  expect(wayBack(REQID, [result("unknown")], OWN, false)).toBeUndefined();
+});

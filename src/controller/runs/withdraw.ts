@@ -50,12 +50,17 @@ export function withdrawnResult(
 ): RunResult | undefined {
   if (withdrawal === undefined || withdrawal === "known") return undefined;
   const before = report.results.find((result) => result.host === host);
+  // The agent's own word, when it answered: it could not tell.
+  if (before?.state === "unknown" && before.exit !== NO_EXIT) return before;
   if (before?.state === "running") {
     const lost = withoutResult(report, host, "", FORGOTTEN);
     return before.started === undefined ? lost : { ...lost, started: before.started };
   }
   return withoutResult(report, host, "", withdrawal === "never-ran" ? NEVER_CAME : NOT_KNOWN);
 }
+
+/** There is no exit status: no answer came. */
+const NO_EXIT = -1;
 
 const NEVER_CAME = {
   state: "never-ran",

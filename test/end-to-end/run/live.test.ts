@@ -231,19 +231,6 @@ describe("a real agent", () => {
     expect(await session.ended()).toBe(0);
     expect(session.screen).toMatch(/done\r\n==> real-01 {2}\[OK[^\n]*\n$/);
   });
-
-  test("Ctrl-C lets go, and who comes back finds everything", async () => {
-    const mark = control.folder.join("second");
-    const session = onTerminal(control.withSetting(["run", "real-01", "wait", "--", mark]));
-    await session.seen(/begun\r\n/);
-    session.type("\u0003");
-    expect(await session.ended()).toBe(130);
-    const [, reqid = ""] = /runs on.*ctrl-exec \w+ (\w{16}) /.exec(session.screen) ?? [];
-    control.folder.write("second", "");
-    const { out, status } = await control.run("wait", [reqid]);
-    expect(status).toBe(0);
-    expect(out).toMatch(/^==> real-01 {2}\[OK .*\nbegun\ndone\n {4}STDERR: oops\n$/);
-  });
 });
 
 test("an agent before 1.1: its output when the script has ended, and a word about it", async () => {

@@ -10,10 +10,10 @@ let control: ControlHost;
 let slow: TestAgent;
 
 beforeAll(async () => {
-  // The agent that is killed is asked for the rest for so long.
-  control = await ControlHost.create(["read_timeout = 20"]);
+  control = await ControlHost.create();
   // Says that it runs, and ends when it is told to.
-  const wait = 'touch "$1.here"; until [ -e "$1.go" ]; do sleep 0.05; done; touch "$1.ended"';
+  const wait =
+    'echo begun; touch "$1.here"; until [ -e "$1.go" ]; do sleep 0.05; done; touch "$1.ended"';
   slow = await control.startAgent("web-01", { scripts: { wait } });
   await control.startAgent("db-01", { scripts: { wait: "echo quick" } });
 });
@@ -22,15 +22,12 @@ afterAll(async () => {
   await control[Symbol.asyncDispose]();
 });
 
-/** By what had been heard when it was stopped: that the script has begun, or nothing. */
-const GOES_ON = expect.stringMatching(/^(running|unknown)$/);
-
-/** A run on both hosts that has the result of one and waits for the other. */
-async function halfDone(name: string, options: readonly string[] = []) {
+/** A run on both hosts that has the result of one, and has heard that the script has begun on the other. */
+async function halfDone(name: string, view: "--live" | "--json-stream" = "--live") {
   const mark = slow.path(name);
-  const args = ["run", "web-01", "db-01", "wait", ...options, "--config", control.config];
+  const args = ["run", "web-01", "db-01", "wait", view, "--config", control.config];
   const run = new Running("ctrl-exec", [...args, "--log", "stderr", "--", mark]);
-  await until("the script runs on web-01", () => existsSync(`${mark}.here`));
+  await run.outSeen(view === "--live" ? /web-01 \| begun\n/ : /"host":"web-01".*"begun/);
   await run.seen(/ACTION=run EXIT=0 .* TARGET=db-01/);
   return { run, mark };
 }
@@ -46,13 +43,13 @@ test.each([
     run.child.kill(signal);
     expect(await run.ended()).toBe(status);
     expect(run.child.signalCode).toBe(signal);
-    expect(run.out).toMatch(/==> db-01 {2}\[OK .*\nquick\n/);
+    expect(run.out).toMatch(/db-01 {2}\| quick\n==> db-01 {2}\[OK /);
     const [, reqid = ""] =
-      /==> web-01 {2}\[FAIL .*req:(\w+)\]\n {4}ERROR: ctrl-exec was stopped before .*\n {4}STATE: (?:running|unknown)/.exec(
+      /==> web-01 {2}\[FAIL .*req:(\w+)\]\n {4}ERROR: ctrl-exec was stopped before .*\n {4}STATE: running\n/.exec(
         run.out,
       ) ?? [];
     expect(run.err).toContain(
-      `Stopped. What has begun on a host runs on. To come back: ctrl-exec wait ${reqid} --config ${control.config}\nTo end it: ctrl-exec cancel ${reqid} --config ${control.config}\n`,
+      `Stopped. What has begun on a host runs on\nTo come back: ctrl-exec wait ${reqid} --config ${control.config}\n`,
     );
     expect(run.err).toMatch(
       /ACTION=run ERROR="ctrl-exec was stopped .*" REQID=\w+ SCRIPT=wait TARGET=web-01/,
@@ -77,16 +74,21 @@ test.each([
   },
 );
 
-test("with --json the result is whole", async () => {
-  const { run, mark } = await halfDone("json", ["--json"]);
+test("with --json-stream too, and how to come back", async () => {
+  const { run, mark } = await halfDone("json", "--json-stream");
   run.child.kill("SIGINT");
   expect(await run.ended()).toBe(130);
-  expect(JSON.parse(run.out)).toMatchObject({
-    ok: 1,
-    results: [
-      { host: "web-01", exit: -1, state: GOES_ON, error: expect.stringContaining("was stopped") },
-      { host: "db-01", exit: 0, state: "ended", stdout: "quick\n" },
-    ],
+  const events = run.out.trimEnd().split("\n");
+  const ends = events.map((line) => JSON.parse(line)).filter(({ event }) => event === "end");
+  expect(ends).toMatchObject([
+    { host: "db-01", exit: 0, state: "ended" },
+    { host: "web-01", exit: -1, state: "running", error: expect.stringContaining("was stopped") },
+  ]);
+  const { reqid } = ends[0];
+  expect(JSON.parse(events.at(-1) ?? "")).toMatchObject({
+    event: "summary",
+    outcomes: { ok: 1, running: 1 },
+    hint: expect.stringContaining(`ctrl-exec wait ${reqid} --config ${control.config}\n`),
   });
   control.folder.write("web-01/json.go", "");
   await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
@@ -101,6 +103,7 @@ test("where there is no record, none is promised", async () => {
   expect(await run.ended()).toBe(130);
   expect(run.err).toContain("ACTION=run-store-fail");
   expect(run.err).toContain("Stopped. What has begun on a host runs on\n");
+  expect(run.err).not.toContain("To come back");
   control.folder.write("web-01/unrecorded.go", "");
   rmSync(runs);
 });
@@ -109,15 +112,16 @@ test("a host that was not asked yet never ran, and is not asked any more", async
   await using silent = await Peer.tcp(() => undefined);
   const mark = slow.path("unasked");
   const hosts = ["web-01", `127.0.0.1:${silent.port}`];
-  const args = ["run", ...hosts, "wait", "--json", "--config", control.config];
+  const args = ["run", ...hosts, "wait", "--json-stream", "--config", control.config];
   const run = new Running("ctrl-exec", [...args, "--log", "stderr", "--", mark]);
-  await until("the script runs on web-01", () => existsSync(`${mark}.here`));
+  await run.outSeen(/"begun/);
   await until("the silent host was dialled", () => silent.connections > 0);
   run.child.kill("SIGINT");
   expect(await run.ended()).toBe(130);
-  const { results } = JSON.parse(run.out);
+  const events = run.out.trimEnd().split("\n");
+  const results = events.map((line) => JSON.parse(line)).filter(({ event }) => event === "end");
   expect(results).toMatchObject([
-    { host: "web-01", state: GOES_ON },
+    { host: "web-01", state: "running" },
     {
       host: "127.0.0.1",
       exit: -1,
@@ -158,9 +162,11 @@ test("kill -9: how it is on the hosts that had no result is asked of their agent
 test("an agent that is killed under the script: the script may go on, so nobody says that it did not run", async () => {
   const { run, mark } = await halfDone("agent");
   await slow.stop("SIGKILL");
-  expect(await run.ended()).toBe(1);
+  // It asks for the rest meanwhile, and nobody answers.
+  run.child.kill("SIGINT");
+  expect(await run.ended()).toBe(130);
   expect(run.out).toMatch(
-    /==> web-01 {2}\[FAIL {2}exit:-1 .*\n {4}ERROR: .*\n {4}STATE: (?:running|unknown)/,
+    /==> web-01 {2}\[FAIL {2}exit:-1 .*\n {4}ERROR: .*\n {4}STATE: running\n/,
   );
   expect(existsSync(`${mark}.ended`)).toBe(false);
   control.folder.write("web-01/agent.go", "");

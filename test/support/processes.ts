@@ -44,3 +44,9 @@ export function openFiles(pid: number): string[] {
   const numbers = unlessGone(() => readdirSync(folder)) ?? [];
   return numbers.flatMap((number) => unlessGone(() => readlinkSync(`${folder}/${number}`)) ?? []);
 }
+
+/** The processes whose command line holds the text. */
+export function processesOf(text: string): number[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => procText(pid, "cmdline")?.includes(text));
+}

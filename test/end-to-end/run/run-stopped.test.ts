@@ -43,7 +43,8 @@ test.each([
     run.child.kill(signal);
     expect(await run.ended()).toBe(status);
     expect(run.child.signalCode).toBe(signal);
-    expect(run.out).toMatch(/db-01 {2}\| quick\n==> db-01 {2}\[OK /);
+    expect(run.out).toContain("db-01  | quick\n");
+    expect(run.out).toMatch(/==> db-01 {2}\[OK /);
     const [, reqid = ""] =
       /==> web-01 {2}\[FAIL .*req:(\w+)\]\n {4}ERROR: ctrl-exec was stopped before .*\n {4}STATE: running\n/.exec(
         run.out,
@@ -130,7 +131,10 @@ test("a host that was not asked yet never ran, and is not asked any more", async
     },
   ]);
   const record = await control.run("status", [results[0].reqid, "--json"]);
-  expect(JSON.parse(record.out).results).toMatchObject([{ state: "running" }, results[1]]);
+  expect(JSON.parse(record.out).results).toMatchObject([
+    { state: "running" },
+    { state: "never-ran", error: results[1].error },
+  ]);
   control.folder.write("web-01/unasked.go", "");
   await until("the script has ended by itself", () => existsSync(`${mark}.ended`));
 });

@@ -1,22 +1,9 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { programPath, runCommand, runProgram } from "../../support/binary.ts";
 import { TestFolder, until } from "../../support/folder.ts";
+import { processesOf } from "../../support/processes.ts";
 import { TerminalSession } from "../../support/terminal.ts";
-
-/** The processes whose command line holds the text. */
-function processesOf(text: string): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
 
 test("demo shows the whole system, ends 0 and leaves nothing behind", async () => {
   using folder = new TestFolder();

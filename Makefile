@@ -47,8 +47,9 @@ test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
 	@sh test/prerequisites.sh
 	@$(BUN) test/run.ts build cli
 
-load: build ## Put 200 clients and a fleet that misbehaves on ctrl-exec-api, and print figures
+load: build ## 200 clients on ctrl-exec-api before a fleet that misbehaves, then 500 runs let go on 50 agents
 	@$(BUN) test/load/api.ts
+	@$(BUN) test/load/runs.ts
 
 test-install: build ## As root: install into Debian machines that systemd runs, with each shell, and use it there
 	@sh test/install/run.sh

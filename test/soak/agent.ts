@@ -3,7 +3,8 @@
  * clients, callers that leave, scripts that leave things behind, SIGHUPs, and all the while too few
  * processes, descriptors and readers of its log. At the end it must hold no descriptor, child or memory more
  * than at the start, and every good request must be answered: with what it asked for, or with the words
- * that no process can be started.
+ * that no process can be started. Beside it a second agent is killed and started again all the time, under runs that
+ * are let go and cancelled (restarts.ts): nothing of them may be lost, or left.
  *
  *   make soak            (SOAK_SECONDS=600 for longer)
  */
@@ -25,6 +26,7 @@ import {
   type RawOutcome,
   statusOf,
 } from "../support/raw-agent.ts";
+import { Restarts } from "./restarts.ts";
 import { atRest, type Sample, sample } from "./sample.ts";
 import { Shortages } from "./shortages.ts";
 
@@ -48,6 +50,7 @@ class Soak {
   readonly failures: string[] = [];
   readonly #agent: TestAgent;
   readonly #shortages: Shortages;
+  readonly #restarts: Restarts;
   readonly #good: Identity;
   readonly #bad: readonly Identity[];
   readonly #stranger: Identity;
@@ -56,12 +59,14 @@ class Soak {
   constructor(
     agent: TestAgent,
     shortages: Shortages,
+    restarts: Restarts,
     good: Identity,
     bad: readonly Identity[],
     stranger: Identity,
   ) {
     this.#agent = agent;
     this.#shortages = shortages;
+    this.#restarts = restarts;
     this.#good = good;
     this.#bad = bad;
     this.#stranger = stranger;
@@ -81,6 +86,7 @@ class Soak {
       this.#repeat(() => this.#shortages.useUpProcesses()),
       this.#repeat(() => this.#shortages.useUpDescriptors()),
       this.#repeat(() => this.#shortages.readLog()),
+      ...this.#restarts.tasks.map((task) => this.#repeat(task)),
       ...slow,
     ]);
   }
@@ -234,7 +240,9 @@ async function main(): Promise<number> {
     await own.issue("ctrl-exec", { now: new Date(Date.now() - 60 * 86_400_000) }),
   ];
   const { pid } = shortages.child;
-  const soak = new Soak(agent, shortages, good, bad, await own.issue("web-02"));
+  await using restarts = await Restarts.start(control, good);
+  const stranger = await own.issue("web-02");
+  const soak = new Soak(agent, shortages, restarts, good, bad, stranger);
   // Its shim is there from now on: a minute after the last run, it is still.
   await ask(agent.port, good, post("/run", { script: "deaf", args: [], reqid: newRequestId() }));
   const start = sample(pid);
@@ -246,7 +254,11 @@ async function main(): Promise<number> {
     const now = sample(pid);
     memory.push(now.memory);
     if (second % 5 >= 1) continue;
-    const counts = JSON.stringify({ ...soak.counts, ...shortages.counts });
+    const counts = JSON.stringify({
+      ...soak.counts,
+      ...shortages.counts,
+      ...restarts.counts,
+    });
     console.log(`${Math.floor(second)} s: ${JSON.stringify(now)} ${counts}`);
   }
   soak.stop();
@@ -256,7 +268,16 @@ async function main(): Promise<number> {
   await Bun.sleep(5000);
   const idle = sample(pid).cpu - end.cpu;
   const log = await shortages.end();
-  return report(soak, start, end, memory, idle, log);
+  const rest = await leftOf(restarts);
+  return report(soak, start, end, memory, idle, log, rest);
+}
+
+async function leftOf(restarts: Restarts): Promise<readonly (readonly [boolean, string])[]> {
+  const { counts, failures } = restarts;
+  const { restarts: times, letGo, cancelled } = counts;
+  const said = `${times} restarts under ${letGo} runs let go and ${cancelled} cancelled, ${failures.length} wrong`;
+  for (const failure of failures.slice(0, 10)) console.log(`     ${failure}`);
+  return [[failures.length === 0, said], ...(await restarts.leftovers())];
 }
 
 /** What a collection leaves: a leak lifts it, a burst does not. */
@@ -269,6 +290,7 @@ function report(
   memory: readonly number[],
   idle: number,
   log: Awaited<ReturnType<Shortages["end"]>>,
+  rest: readonly (readonly [boolean, string])[],
 ): number {
   const half = Math.ceil(memory.length / 2);
   const [early, late] = [floor(memory.slice(0, half)), floor(memory.slice(half))];
@@ -287,6 +309,7 @@ function report(
     [counts.unstarted > 0, `${counts.unstarted} scripts refused in words for want of a process`],
     [log.status === 0, `ended with ${log.status} at SIGTERM, its log unread`],
     [log.lost > 0, `${log.lines} log lines, and ${log.lost} more that it says were lost`],
+    ...rest,
   ];
   console.log(
     `\n${counts.refused} bad, ${counts.slow} slow, ${counts.left} left, ${counts.hangups} SIGHUPs`,

@@ -103,8 +103,12 @@ export class Fleet implements Disposable {
     };
   }
 
-  /** A configuration for one compiled agent. @returns the file */
-  agentConfig(index: number, scripts: Readonly<Record<string, string>> = {}): string {
+  /** A configuration for one compiled agent, with more lines. @returns the file */
+  agentConfig(
+    index: number,
+    scripts: Readonly<Record<string, string>> = {},
+    lines: readonly string[] = [],
+  ): string {
     const listed = Object.entries(scripts).map(
       ([name, body]) => `${name} = ${this.folder.script(`agents/scripts/${name}`, body)}\n`,
     );
@@ -114,7 +118,7 @@ export class Fleet implements Disposable {
     );
     return this.folder.write(
       `agents/${hostName(index)}.conf`,
-      agentSettings(this.folder.path, index, this.port),
+      [agentSettings(this.folder.path, index, this.port), ...lines, ""].join("\n"),
     );
   }
 

@@ -15,6 +15,8 @@ import { fanOut } from "./sections/fan-out.ts";
 import { growth } from "./sections/growth.ts";
 import { jobPrice } from "./sections/job-price.ts";
 import { keys } from "./sections/keys.ts";
+import { live } from "./sections/live.ts";
+import { long } from "./sections/long.ts";
 import { memory } from "./sections/memory.ts";
 import { oneAgent } from "./sections/one-agent.ts";
 import { output } from "./sections/output.ts";
@@ -37,6 +39,8 @@ const SECTIONS: readonly Section[] = [
   { name: "one-agent", title: "One agent", measure: oneAgent },
   { name: "job-price", title: "The price of a job", measure: jobPrice },
   { name: "output", title: "Output", measure: output },
+  { name: "live", title: "Output as it comes", measure: live },
+  { name: "long", title: "A gigabyte, and output asked for later", measure: long },
   { name: "api", title: "HTTP API", measure: api },
   { name: "memory", title: "Memory", measure: memory },
   { name: "keys", title: "Keys and signatures", measure: keys },

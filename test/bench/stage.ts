@@ -47,9 +47,13 @@ export class Stage implements AsyncDisposable {
   }
 
   /** A compiled agent, as a host has it. Its log is on its stderr. */
-  async agent(index: number, scripts: Readonly<Record<string, string>> = {}): Promise<Service> {
+  async agent(
+    index: number,
+    scripts: Readonly<Record<string, string>> = {},
+    lines: readonly string[] = [],
+  ): Promise<Service> {
     await this.fleet.certify(index + 1);
-    const config = this.fleet.agentConfig(index, scripts);
+    const config = this.fleet.agentConfig(index, scripts, lines);
     return await Service.start(
       { argv: [BINARY, "agent", "serve", "--config", config, "--log", "stderr"] },
       /ACTION=start PORT=/,

@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make test-install`: install.sh for real, on Debian machines of its own that systemd runs, once with
-# each shell: install, pair, run, rotate, renew, upgrade, uninstall. Needs root (systemd-nspawn) and
-# the network the first time (debootstrap); the base is kept in .tools.
+# each shell: install, pair, run, rotate, renew, upgrade, uninstall; and once over 1.0, while a script of its agent
+# runs. Needs root (systemd-nspawn) and the network the first time (debootstrap); the base and 1.0 are kept in .tools.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -60,20 +60,42 @@ boots() {
   return "$status"
 }
 
+# The release before this one, with its installer: built once, from the last commit that had its version.
+old=$PWD/.tools/release-1.0
+if [ ! -e "$old/.complete" ]; then
+  last=$(git log -1 --format=%H -S'"version": "1.0.0"' -- package.json)
+  [ -n "$last" ] || fail 'Cannot run: 1.0.0 is not in the history of this clone. Try: git fetch --unshallow'
+  printf 'Building 1.0.0 ...\n'
+  rm -rf "$old"
+  mkdir -p "$old/source"
+  git archive "$last^" | tar -x -C "$old/source"
+  ln -s "$PWD/.tools" "$old/source/.tools"
+  make -C "$old/source" >"$old/log" 2>&1 || fail "1.0.0 cannot be built, see $old/log"
+  cp "$old/source/dist/ctrl-exec" "$old/source/install.sh" "$old/"
+  rm -rf "$old/source"
+  touch "$old/.complete"
+fi
+
 passed=0 failed=0
-for shell in dash bash 'busybox ash'; do
-  printf '\n== install.sh with %s\n' "$shell"
+# scenario <name> <file> <shell>: in a machine of its own
+scenario() {
+  printf '\n== %s\n' "$1"
   root=$work/root
   rm -rf "$root"
   cp -a --reflink=auto "$base" "$root"
   cp install.sh dist/ctrl-exec test/install/*.sh "$root/root/"
+  cp "test/install/$2" "$root/root/scenario.sh"
+  mkdir "$root/root/1.0"
+  cp "$old/ctrl-exec" "$old/install.sh" "$root/root/1.0/"
   echo machine >"$root/etc/hostname"
   echo '127.0.0.1 localhost machine' >"$root/etc/hosts"
-  printf 'SHELL_TO_TEST=%s\n' "$shell" >"$root/root/environment"
+  printf 'SHELL_TO_TEST=%s\n' "$3" >"$root/root/environment"
   cp test/install/scenario.service "$root/etc/systemd/system/"
   ln -s ../scenario.service "$root/etc/systemd/system/multi-user.target.wants/"
   if boots "$root"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-done
+}
+for shell in dash bash 'busybox ash'; do scenario "install.sh with $shell" scenario.sh "$shell"; done
+scenario '1.0 with a running script is replaced' upgrade.sh dash
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

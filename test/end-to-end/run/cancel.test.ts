@@ -127,6 +127,23 @@ test("what was never run is unknown", async () => {
   expect(await sent("/cancel", { reqid: "aa" })).toMatchObject({ status: 400 });
 });
 
+test("a run that is withdrawn does not start, and the agent says since when it knows them all", async () => {
+  const withdraw = async (reqid: string) => jsonOf(await sent("/withdraw", { reqid }));
+  const reqid = newRequestId();
+  const first = await withdraw(reqid);
+  expect(first).toEqual({ status: "withdrawn", known_for: expect.any(Number) });
+  const again = await withdraw(reqid);
+  expect(Number(again.known_for)).toBeGreaterThan(Number(first.known_for));
+  expect(Number(again.known_for)).toBeLessThan(60);
+  const refused = { exit: -1, state: "never-ran", error: "reqid already used" };
+  const request = { script: "hello", args: [], reqid };
+  for (const more of [{ detach: true }, { stream: 1 }, { lock: 1 }]) {
+    expect(jsonOf(await sent("/run", { ...request, ...more }))).toMatchObject(refused);
+  }
+  expect(await sent("/withdraw", { reqid: "aa" })).toMatchObject({ status: 400 });
+  expect(await withdraw(await detached("hello", []))).toEqual({ status: "known" });
+});
+
 test("T73 nobody but the trusted control host ends, lists or reads runs", async () => {
   const stranger = {
     cert: readFileSync(agent.path("agent.crt"), "utf8"),
@@ -136,6 +153,7 @@ test("T73 nobody but the trusted control host ends, lists or reads runs", async 
   const reqid = await detached("waits", [file]);
   for (const request of [
     post("/cancel", { reqid, username: "mallory", grace: 0 }),
+    post("/withdraw", { reqid: newRequestId() }),
     get("/runs"),
     get(`/result/${reqid}`),
   ]) {

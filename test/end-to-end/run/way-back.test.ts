@@ -128,14 +128,14 @@ describe("a request that did not arrive in time", () => {
     expect(existsSync(control.folder.join("marked"))).toBe(false);
   }
 
-  test("T65 never ran, as soon as its agent can be asked, and does not run when it comes", async () => {
+  test("never ran, as soon as its agent can be asked, and does not run when it comes", async () => {
     using network = await LateNetwork.to(agent.port);
     const reqid = await unanswered(network);
     await expectNever(network, reqid);
     expect(agent.serving.err).toMatch(new RegExp(`ACTION=withdraw PEER=\\S+ REQID=${reqid}\n`));
   });
 
-  test("T65 nor when it was cancelled meanwhile", async () => {
+  test("nor when it was cancelled meanwhile", async () => {
     using network = await LateNetwork.to(agent.port);
     const reqid = await unanswered(network);
     const { out, status } = await control.run("cancel", [reqid]);

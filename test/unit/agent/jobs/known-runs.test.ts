@@ -1,4 +1,4 @@
-/** T71: of which runs an agent is certain that they have not run, also after it was started again. */
+/** Of which runs an agent is certain that they have not run, also after it was started again. */
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { KnownRuns } from "../../../../src/agent/jobs/known-runs.ts";

@@ -81,6 +81,7 @@ class Hunt {
   /** Once found, never lost: the parent of a process may end, and its links with it. */
   #known: readonly ProcessId[];
   readonly #sent = new Set<string>();
+  #hasLooked = false;
   #refused = new Map<string, { readonly member: ProcessId; readonly why: Refusal }>();
   #cgroup: JobCgroup | undefined;
 
@@ -113,9 +114,12 @@ class Hunt {
     const processes = await readProcesses(this.#job.root.start, (process) => {
       const isMarked = hasMark(process, this.#mark);
       marks.set(process.pid, isMarked);
-      // One to be killed may start the next meanwhile. TERM goes to a script before what it waits for.
-      if (isMarked && this.#kills && !spared.has(keyOf(process))) this.#signal(process);
+      // One to be killed may start the next meanwhile. But at first it may be all that tells of one without a mark,
+      // such as sudo. TERM goes to a script before what it waits for.
+      const atOnce = this.#hasLooked && this.#kills && isMarked;
+      if (atOnce && !spared.has(keyOf(process))) this.#signal(process);
     });
+    this.#hasLooked = true;
     // Read after the processes: if one still runs when it is signalled, it was the one in there.
     const inside = new Set(this.#cgroup?.pids());
     const members = membersOf(processes, {

@@ -14,45 +14,64 @@ import { join } from "node:path";
 import { PlaceOfFolders } from "./support/place-of-folders.ts";
 
 const ROOT = join(import.meta.dir, "..");
-/** One more than there are processors: many a test waits for a deadline. */
-const WORKERS = availableParallelism() + 1;
+/** Two for each processor: many a test waits for a deadline, or for a program that it has started. */
+const WORKERS = 2 * availableParallelism();
 const TEST_TIMEOUT_MS = 60_000;
 /** Ends a stage that hangs where no test's own time-out reaches: in a loop, or after the last test. */
 const STAGE_TIMEOUT_MS = 30 * 60_000;
 
 /**
  * Files that take longest, with about how many seconds: they are started first, so that no processor is idle
- * while the last one runs. Every other file takes about one.
+ * while the last one runs. Every other file takes a few at most.
  */
 const LONG: Readonly<Record<string, number>> = {
-  "test/docs/assets.test.ts": 5,
-  "test/end-to-end/agent/door.test.ts": 9,
-  "test/end-to-end/agent/files.test.ts": 8,
-  "test/end-to-end/agent/identity.test.ts": 6,
-  "test/end-to-end/agent/reload.test.ts": 6,
-  "test/end-to-end/agent/run.test.ts": 8,
-  "test/end-to-end/api/access.test.ts": 5,
-  "test/end-to-end/api/fleet.test.ts": 8,
-  "test/end-to-end/api/lifecycle.test.ts": 9,
-  "test/end-to-end/api/refusals.test.ts": 11,
-  "test/end-to-end/fleet/hostile-answers.test.ts": 13,
-  "test/end-to-end/install/install-layout.test.ts": 14,
+  "test/end-to-end/agent/door.test.ts": 40,
+  "test/end-to-end/agent/files.test.ts": 16,
+  "test/end-to-end/agent/identity.test.ts": 8,
+  "test/end-to-end/agent/reload.test.ts": 13,
+  "test/end-to-end/agent/run.test.ts": 29,
+  "test/end-to-end/api/access.test.ts": 8,
+  "test/end-to-end/api/contract.test.ts": 14,
+  "test/end-to-end/api/fleet.test.ts": 17,
+  "test/end-to-end/api/lifecycle.test.ts": 22,
+  "test/end-to-end/api/refusals.test.ts": 14,
+  "test/end-to-end/compatibility/takeover.test.ts": 10,
+  "test/end-to-end/fleet/hostile-answers.test.ts": 12,
+  "test/end-to-end/install/container.test.ts": 24,
+  "test/end-to-end/install/install-layout.test.ts": 20,
   "test/end-to-end/install/install.test.ts": 21,
-  "test/end-to-end/process/crash.test.ts": 23,
-  "test/end-to-end/process/descriptors.test.ts": 12,
-  "test/end-to-end/process/environment.test.ts": 12,
-  "test/end-to-end/process/full-disk.test.ts": 6,
-  "test/end-to-end/rotation/controller-files.test.ts": 7,
-  "test/end-to-end/rotation/rotation.test.ts": 11,
-  "test/end-to-end/rotation/setup.test.ts": 9,
-  "test/end-to-end/run/hooks.test.ts": 7,
-  "test/unit/agent/trust/identity-files.test.ts": 5,
-  "test/unit/controller/store/file-store.test.ts": 7,
-  "test/unit/controller/upkeep/clocks.test.ts": 6,
-  "test/unit/controller/upkeep/five-years.test.ts": 25,
-  "test/unit/controller/upkeep/rotation.test.ts": 10,
-  "test/unit/pki/x509-library.test.ts": 11,
-  "test/unit/system/net/http-server.test.ts": 6,
+  "test/end-to-end/install/release.test.ts": 14,
+  "test/end-to-end/install/sudo.test.ts": 8,
+  "test/end-to-end/pairing/code.test.ts": 9,
+  "test/end-to-end/pairing/console.test.ts": 8,
+  "test/end-to-end/pairing/pairing.test.ts": 12,
+  "test/end-to-end/pairing/requests.test.ts": 9,
+  "test/end-to-end/process/crash.test.ts": 27,
+  "test/end-to-end/process/descriptors.test.ts": 17,
+  "test/end-to-end/process/environment.test.ts": 10,
+  "test/end-to-end/process/full-disk.test.ts": 11,
+  "test/end-to-end/rotation/controller-files.test.ts": 10,
+  "test/end-to-end/rotation/rotation.test.ts": 10,
+  "test/end-to-end/rotation/setup.test.ts": 10,
+  "test/end-to-end/run/hooks.test.ts": 8,
+  "test/end-to-end/run/jobs.test.ts": 24,
+  "test/end-to-end/run/live.test.ts": 10,
+  "test/end-to-end/run/run-failures.test.ts": 8,
+  "test/end-to-end/run/run-stopped.test.ts": 16,
+  "test/end-to-end/run/run.test.ts": 16,
+  "test/end-to-end/run/streams.test.ts": 14,
+  "test/end-to-end/run/suspended.test.ts": 48,
+  "test/end-to-end/run/unread.test.ts": 13,
+  "test/end-to-end/screen/completions.test.ts": 8,
+  "test/end-to-end/screen/config.test.ts": 10,
+  "test/end-to-end/screen/demo.test.ts": 16,
+  "test/end-to-end/screen/usage.test.ts": 12,
+  "test/unit/controller/store/file-store.test.ts": 16,
+  "test/unit/controller/store/run-index.test.ts": 16,
+  "test/unit/controller/upkeep/five-years.test.ts": 28,
+  "test/unit/controller/upkeep/lying-clocks.test.ts": 8,
+  "test/unit/controller/upkeep/rotation.test.ts": 17,
+  "test/unit/system/net/http-server.test.ts": 15,
 };
 
 type Counts = { passed: number; failed: number };

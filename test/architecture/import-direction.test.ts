@@ -203,7 +203,7 @@ const KEPT_CALLS: readonly { text: RegExp; files: readonly string[]; why: string
       // They begin something, or let go of what nobody uses.
       "src/system/net/first-to-answer.ts",
       "src/system/log/outlet.ts",
-      "src/agent/shim/shim-job.ts",
+      "src/agent/scripts/watched-script.ts",
       "src/controller/fleet/agent-call.ts",
       "src/controller/fleet/pool.ts",
       "src/controller/upkeep/check-loop.ts",

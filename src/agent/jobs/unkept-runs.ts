@@ -149,6 +149,7 @@ class UnkeptRun implements BegunRun, Endable {
       job: this.name,
       timeout,
       take: (stream: OutputStream, chunk: Uint8Array) => this.#captures[stream].take(chunk),
+      goesOn: () => undefined,
       cancelledBy: () => this.#cancelledBy,
     };
   }

@@ -20,6 +20,12 @@ import {
 /** A signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
 export const EXIT_NOT_EXECUTED = 126;
 
+/** What a script prints is read from then on. Most have ended by then, and are read in one go. */
+const READ_MS = 5;
+
+/** So much later it counts as one that goes on. */
+const GOES_ON_MS = 20;
+
 /** Of a job's name: what it starts can be told from everything else on the host. */
 export function startMarked(job: string, program: ProgramStart): StartedProgram | NotStarted {
   return withMark(jobMark(job), () => startProgram(program));
@@ -32,6 +38,8 @@ export interface ScriptRule {
   readonly timeout: number | undefined;
   /** Is given what it prints. */
   readonly take: (stream: OutputStream, chunk: Uint8Array) => void;
+  /** Called if it has not ended at once: what matters of such scripts alone is done for no others. */
+  readonly goesOn: () => void;
   /** Who has asked for its end, once it has ended. */
   readonly cancelledBy: () => string | undefined;
 }
@@ -64,7 +72,12 @@ export class WatchedScript {
     const drains = OUTPUT_STREAMS.map(
       (stream) => new Drain(this.#program[stream], this.#taker(stream)),
     );
+    let timer = setTimeout(() => {
+      for (const drain of drains) void drain.begin();
+      timer = setTimeout(this.#rule.goesOn, GOES_ON_MS);
+    }, READ_MS);
     const left = await this.#endsInTime();
+    clearTimeout(timer);
     this.#program.stopFeeding();
     await Promise.all(drains.map((drain) => drain.finish()));
     const signal = signalOf(subprocess);

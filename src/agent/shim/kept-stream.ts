@@ -66,6 +66,8 @@ export class KeptStream {
   }
 
   #keep(chunk: Uint8Array): void {
+    // A stream that is silent gets no file.
+    if (chunk.length === 0) return;
     // Once something was dropped, all that follows is: the file is a beginning, without gaps.
     const room = this.#dropped > 0 ? 0 : Math.min(this.#limit - this.#kept, this.#freeRoom());
     const written = room > 0 ? this.#write(chunk.subarray(0, room)) : 0;

@@ -9,9 +9,6 @@ import { KeptStream, type Room } from "./kept-stream.ts";
 import type { KeptBytes, StartMessage } from "./messages.ts";
 import type { Reports } from "./reports.ts";
 
-/** Most scripts have ended by then: what matters of the others alone is not done for them. */
-const QUICK_MS = 10;
-
 /** On a full disk. */
 const RETRY_MS = 1_000;
 
@@ -47,14 +44,13 @@ class ShimJob {
       new KeptStream(this.#folder.fileOf(stream), maxOutput, room, secret);
     this.#streams = { stdout: keep("stdout"), stderr: keep("stderr") };
     const take = (stream: OutputStream, chunk: Uint8Array) => this.#take(stream, chunk);
+    const goesOn = () => this.#goesOn();
     const cancelledBy = () => this.#folder.cancelledBy;
-    this.#script = new WatchedScript(program, { job, timeout, take, cancelledBy });
+    this.#script = new WatchedScript(program, { job, timeout, take, goesOn, cancelledBy });
   }
 
   async run(): Promise<void> {
-    const isSlow = setTimeout(() => this.#goesOn(), QUICK_MS);
     const ending = await this.#script.ended;
-    clearTimeout(isSlow);
     for (const stream of Object.values(this.#streams)) stream.end();
     const kept = this.#kept;
     for (const stream of Object.values(this.#streams)) stream.close();

@@ -1,7 +1,8 @@
 /** One output stream of a child, read to its end (T14, T15). */
 
+import { readSync } from "node:fs";
 import { within } from "../deadline.ts";
-import { closeAll } from "./pipe.ts";
+import { closeAll, isReadable } from "./pipe.ts";
 
 /** The part of a stream's reader that is used; the two type libraries disagree on the rest. */
 interface ChunkReader {
@@ -16,23 +17,35 @@ interface ChunkReader {
 const QUIET_MS = 250;
 const TOTAL_MS = 2_000;
 
+/** What is read of a stream that nobody has waited for: more than a pipe holds. */
+const MAX_AT_ONCE = 2 ** 20;
+
+const buffer = Buffer.alloc(65_536);
+
 export class Drain {
   readonly #descriptor: number;
-  readonly #reader: ChunkReader;
   readonly #take: (chunk: Uint8Array) => void;
-  readonly #done: Promise<void>;
+  #reader: ChunkReader | undefined;
+  #done: Promise<void> | undefined;
   #ended = false;
   #read = 0;
 
   /**
+   * Nothing is read before begin() or finish().
+   *
    * @param descriptor the read end of a pipe; closed at the end
    * @param take is given each chunk as it comes; the next is read when it returns. It does not throw
    */
   constructor(descriptor: number, take: (chunk: Uint8Array) => void) {
     this.#descriptor = descriptor;
-    this.#reader = Bun.file(descriptor).stream().getReader();
     this.#take = take;
-    this.#done = this.#drain();
+  }
+
+  /** Reads as it comes. For a child that ends at once this costs as much as its start. */
+  begin(): Promise<void> {
+    this.#reader ??= Bun.file(this.#descriptor).stream().getReader();
+    this.#done ??= this.#drain(this.#reader);
+    return this.#done;
   }
 
   /**
@@ -40,22 +53,38 @@ export class Drain {
    * holds open is closed when nothing has come for `quietMs`, or after `totalMs` in any case.
    */
   async finish(quietMs = QUIET_MS, totalMs = TOTAL_MS): Promise<void> {
+    if (this.#done === undefined && this.#readAtOnce()) {
+      closeAll(this.#descriptor);
+      return;
+    }
+    const done = this.begin();
     const end = performance.now() + totalMs;
     let read: number;
     do {
       read = this.#read;
-      await within(quietMs, this.#done, () => undefined);
+      await within(quietMs, done, () => undefined);
       // A busy program may not have read what has already arrived: go round the event loop once.
       await new Promise(setImmediate);
     } while (!this.#ended && read < this.#read && performance.now() < end);
-    await this.#reader.cancel().catch(() => undefined);
+    await this.#reader?.cancel().catch(() => undefined);
     closeAll(this.#descriptor);
   }
 
-  async #drain(): Promise<void> {
+  /** Returns whether nothing more can come: no process holds the stream any more. */
+  #readAtOnce(): boolean {
+    while (this.#read < MAX_AT_ONCE && isReadable(this.#descriptor)) {
+      const length = readSync(this.#descriptor, buffer);
+      if (length === 0) return true;
+      this.#read += length;
+      this.#take(Uint8Array.prototype.slice.call(buffer, 0, length));
+    }
+    return false;
+  }
+
+  async #drain(reader: ChunkReader): Promise<void> {
     try {
       for (;;) {
-        const { done, value } = await this.#reader.read();
+        const { done, value } = await reader.read();
         if (done || value === undefined) return;
         this.#read += value.length;
         this.#take(value);

@@ -30,6 +30,14 @@ export function openPipes(count: number): Pipe[] {
   return pipes;
 }
 
+/** poll(2) */
+const POLLIN = 1;
+
+/** Whether a read returns at once: bytes have come, or no process can write any more. */
+export function isReadable(descriptor: number): boolean {
+  return libc().poll(new Int32Array([descriptor, POLLIN]), 1n, 0) > 0;
+}
+
 export function closeAll(...descriptors: readonly number[]): void {
   for (const descriptor of descriptors) closeSync(descriptor);
 }

@@ -45,6 +45,7 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
     new Drain(started.stdout, (chunk) => captures.stdout.take(chunk)),
     new Drain(started.stderr, (chunk) => captures.stderr.take(chunk)),
   ];
+  for (const drain of drains) void drain.begin();
   const timedOut = await endsInTime(subprocess, request.timeoutMs);
   started.stopFeeding();
   await Promise.all(drains.map((drain) => drain.finish()));

@@ -13,12 +13,21 @@ function stream(folder: TestFolder, limit: number, room: Room, name = "stdout", 
 test("the file is what was printed, and belongs to its owner alone", () => {
   using folder = new TestFolder();
   const { kept, print, file } = stream(folder, 100, { total: 100, held: 0 });
+  print("");
   expect(existsSync(folder.join("stdout"))).toBe(false);
   print("one ");
   print("two");
   expect(file()).toBe("one two");
   expect(statSync(folder.join("stdout")).mode & 0o777).toBe(0o600);
   expect([kept.kept, kept.printed]).toEqual([7, 7]);
+});
+
+test("a stream that is silent has no file", () => {
+  using folder = new TestFolder();
+  const { kept } = stream(folder, 100, { total: 100, held: 0 });
+  kept.end();
+  kept.close();
+  expect(existsSync(folder.join("stdout"))).toBe(false);
 });
 
 test("T72 it keeps a beginning without gaps, and counts the rest", () => {

@@ -123,9 +123,20 @@ test("what a script prints by the byte costs not much more than its bytes", asyn
   expect(chunks.length).toBeLessThan(20);
 });
 
+test("what nobody has waited for is read at the end, and waited for if somebody may print more", async () => {
+  const { readEnd, writeEnd } = filled("before ");
+  const { capture, drain } = captureOf(readEnd, 100);
+  const finished = drain.finish(10_000, 20_000);
+  writeSync(writeEnd, "after");
+  closeAll(writeEnd);
+  await finished;
+  expect(text(capture)).toBe("before after");
+});
+
 test("what comes after the output was handed over is not in it", async () => {
   const { readEnd, writeEnd } = filled("before");
   const { capture, drain } = captureOf(readEnd, 100);
+  void drain.begin();
   await until("it is read", () => capture.captured().chunks.length > 0);
   const { chunks } = capture.captured();
   writeSync(writeEnd, "after");

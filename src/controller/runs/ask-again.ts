@@ -16,6 +16,7 @@ import { askHost, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
+import { lateResult } from "./late-result.ts";
 import { knowsNoSuchRun, withdraw, withdrawnResult } from "./withdraw.ts";
 
 /** What was heard of a run. */
@@ -40,28 +41,42 @@ export async function askAgain(
   if (open.length === 0) return { report, unheard: [] };
   const dialler = { ...openDialler(controller), account };
   const path = `/result/${report.reqid}`;
-  const request = { method: "GET", path, reply: "output", idempotent: true } as const;
+  const request = { method: "GET", path, reply: "list", idempotent: true } as const;
   const heard = new Map<string, Heard>();
   const unheard: string[] = [];
+  using outputs = await controller.store.runs.lateOutputs(report);
   await inParallel(open, parallelLimit(controller.config), async ({ host, port }) => {
     const target = await hostOfRun(controller, host, port);
     const outcome = await askHost(dialler, target, request);
     const isUnknown = knowsNoSuchRun(outcome);
     let result = resultIn(report, host, outcome);
+    let bare: RunResult | undefined;
     // While its process lives, the request may be on its way.
     if (isUnknown && alive) result = queuedOn(report, host);
     else if (isUnknown) {
       result = withdrawnResult(report, host, await withdraw(dialler, target, report));
+    } else if (outcome.dropped && !alive) {
+      // It has printed more than an answer may hold. If its process lives, the record will have it in a moment.
+      const output = outputs.of(host, account.openReply());
+      const late = await lateResult(dialler, target, report, host, output);
+      result = late?.result;
+      bare = late?.bare;
     }
-    if (result !== undefined) heard.set(host, { result, target });
+    if (result !== undefined) heard.set(host, { result, bare, target });
     else if (outcome.reply === undefined || isUnknown) unheard.push(host);
   });
-  if (!alive) await record(controller, report, [...heard.values()], account);
+  if (!alive && !(await record(controller, report, [...heard.values()], account))) {
+    for (const [host, { bare, target }] of heard) {
+      if (bare !== undefined) heard.set(host, { result: bare, target });
+    }
+  }
   return { report: withResults(report, heard, controller.now()), unheard };
 }
 
 interface Heard {
   readonly result: RunResult;
+  /** Without outputs, if they are good only if it is recorded. */
+  readonly bare?: RunResult | undefined;
   readonly target: ResolvedTarget;
 }
 
@@ -95,17 +110,18 @@ function queuedOn(report: RunReportSoFar, host: string): RunResult | undefined {
   return withoutResult(report, host, "", { state: "queued" });
 }
 
+/** Resolves with whether the record has them. */
 async function record(
   { log, store }: Controller,
   { reqid, script, results }: RunReportSoFar,
   heard: readonly Heard[],
   account: ReplyAccount,
-): Promise<void> {
+): Promise<boolean> {
   const known = new Map(results.map(({ host, state }) => [host, state]));
   const news = heard.filter(({ result }) => known.get(result.host) !== result.state);
-  if (news.length === 0) return;
+  if (news.length === 0) return true;
   const told = news.map(({ result }) => result);
-  if (!(await store.runs.amend(reqid, told, account))) return;
+  if (!(await store.runs.amend(reqid, told, account))) return false;
   for (const { result, target } of news) {
     if (goesOn(result.state)) continue;
     const { error, exit } = result;
@@ -113,6 +129,7 @@ async function record(
     if (error === undefined) log({ event: "run", ...asked, exit });
     else log({ event: "run-fail", ...asked, error });
   }
+  return true;
 }
 
 function withResults(

@@ -1,5 +1,8 @@
 /** Records what the agents told of a run later, in place of what was recorded of these hosts. */
+import { join } from "node:path";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { messageOf } from "../../core/errors.ts";
+import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -7,11 +10,12 @@ import { writeWholeAsync } from "../../system/files/async-files.ts";
 import { takeLock } from "../../system/files/lock.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath, RECORD_MODE } from "./paths.ts";
+import { OutputFile, outputName } from "./output-file.ts";
+import { lockPath, paths, RECORD_MODE } from "./paths.ts";
 import { type RecordedResult, recordedResult } from "./recorded-result.ts";
 import { RunOutputs } from "./run-outputs.ts";
 import { recordFile, recordJson } from "./run-record.ts";
-import { resultsOf } from "./stored-run.ts";
+import { resultsOf, type StoredRun } from "./stored-run.ts";
 import { readStoredRun } from "./stored-runs.ts";
 
 /** Another amendment takes as long as it takes to write a record. */
@@ -34,6 +38,7 @@ export async function amendRun(
     outputs = new RunOutputs(context, { ...run, token: "" });
     const news = new Map<string, RecordedResult>();
     for (const result of told) {
+      adoptFiles(config, run, result);
       news.set(result.host, await recordedResult(run, result, "", outputs.of(result.host)));
     }
     const before = new Map(resultsOf(run).map((result) => [result.host, result]));
@@ -55,5 +60,18 @@ export async function amendRun(
     return false;
   } finally {
     outputs?.close();
+  }
+}
+
+/** What lateOutputs() has taken is the record's from now on. */
+function adoptFiles(
+  config: ControllerConfig,
+  { reqid, hosts }: StoredRun,
+  result: RunResult,
+): void {
+  for (const stream of OUTPUT_STREAMS) {
+    const text = result[stream];
+    if (!(text instanceof OutputFile)) continue;
+    text.moveTo(join(paths(config).runs, outputName(reqid, hosts.indexOf(result.host), stream)));
   }
 }

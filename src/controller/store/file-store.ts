@@ -51,6 +51,7 @@ export function openFileStore(context: StoreContext): Store {
         (await import("./stored-runs.ts")).readRunRecord(context, reqid, account),
       readOpen: async (reqid, account) =>
         (await import("./stored-runs.ts")).readOpenRun(context, reqid, account),
+      lateOutputs: async (run) => (await import("./late-outputs.ts")).openLateOutputs(context, run),
       amend: async (reqid, results, account) =>
         (await import("./amend-run.ts")).amendRun(context, reqid, results, account),
       scriptsSeen: async (hosts) => (await import("./scripts-seen.ts")).scriptsSeen(config, hosts),

@@ -9,7 +9,7 @@ import type { OutputStream } from "../../core/run-event.ts";
 import { cutCharacter } from "../../core/text.ts";
 import { base64Of } from "../../core/wire/base64.ts";
 import type { LongText } from "../../core/wire/json-pieces.ts";
-import { fileError } from "../../system/files/files.ts";
+import { fileError, moveOver } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
 
 /** Bytes of an output that the record itself has: all of a short one, the beginning of a long one. */
@@ -27,13 +27,19 @@ export function outputName(reqid: string, host: number, stream: OutputStream): s
 }
 
 export class OutputFile implements LongText {
-  readonly #path: string;
+  #path: string;
   /** How much of the file counts. */
   readonly bytes: number;
 
   constructor(path: string, bytes: number) {
     this.#path = path;
     this.bytes = bytes;
+  }
+
+  /** In place of another file, if it is not that one already. @throws CtrlExecError `storage` */
+  moveTo(path: string): void {
+    if (path !== this.#path) moveOver(this.#path, path);
+    this.#path = path;
   }
 
   /** @throws CtrlExecError `storage` while it is read, if the file is gone */

@@ -23,6 +23,7 @@ export class RunOutputs implements OutputRoom {
   readonly #context: StoreContext;
   readonly #facts: Pick<RunFacts, "reqid" | "hosts" | "token">;
   readonly #folder: string;
+  readonly #nameOf: (path: string) => string;
   #left: number;
   readonly #open = new Set<FileHandle>();
   #release: (() => void) | undefined;
@@ -30,7 +31,13 @@ export class RunOutputs implements OutputRoom {
   #written = 0;
   #isWhole = true;
 
-  constructor(context: StoreContext, facts: Pick<RunFacts, "reqid" | "hosts" | "token">) {
+  /** @param nameOf what a file is called while it is written */
+  constructor(
+    context: StoreContext,
+    facts: Pick<RunFacts, "reqid" | "hosts" | "token">,
+    nameOf = (path: string) => path,
+  ) {
+    this.#nameOf = nameOf;
     this.#context = context;
     this.#facts = facts;
     this.#folder = outputFolder(context.config, facts.reqid);
@@ -76,7 +83,8 @@ export class RunOutputs implements OutputRoom {
   /** @throws CtrlExecError `storage` */
   async create(position: number, stream: OutputStream): Promise<OpenOutput> {
     const { config } = this.#context;
-    const path = join(paths(config).runs, outputName(this.#facts.reqid, position, stream));
+    const name = outputName(this.#facts.reqid, position, stream);
+    const path = this.#nameOf(join(paths(config).runs, name));
     try {
       if (this.#release === undefined) {
         ensureFolder(this.#folder, 0o750);

@@ -127,6 +127,18 @@ describe.each(["text", "bytes"] as const)("64 MiB of %s", (script) => {
   }, 120_000);
 });
 
+test("T72 what was let go comes into the record when it is asked for, and memory is flat", async () => {
+  const base = (await read(["run", "web-01", "short", "--live"])).peak;
+  const { out } = await control.mustRun("run", ["web-01", "text", "--detach"]);
+  const reqid = out.trim();
+  const waited = await read(["wait", reqid]);
+  expect(waited).toMatchObject({ status: 0, err: "" });
+  expect(waited.bytes).toBeGreaterThan(MUCH);
+  expect(waited.peak - base).toBeLessThan(FLAT_MIB);
+  expect(statSync(`${records()}/${reqid}.d/0.stdout`).size).toBe(MUCH);
+  expect((await read(["logs", reqid])).hash).toBe(await expected(SCRIPTS.text));
+}, 120_000);
+
 test("--json and --no-live have all of it, as ever, and so has the record", async () => {
   for (const option of ["--json", "--no-live"]) {
     const { out } = await control.run("run", ["web-01", "errors", option]);

@@ -51,6 +51,13 @@ export interface KeptOutput extends Outputs {
   readonly error?: string;
 }
 
+export interface LateOutputs extends Disposable {
+  /** @param share of what may be held in memory */
+  of(host: string, share: ReplyShare): HostOutput;
+  /** Removes what has not been recorded. */
+  [Symbol.dispose](): void;
+}
+
 /** A run as it is recorded, for whoever can ask the agents for more. */
 export interface RecordedRun {
   readonly report: RunReportSoFar;
@@ -135,6 +142,8 @@ export interface RunStore {
   read(reqid: string, account: ReplyAccount): Promise<RunReportSoFar | undefined>;
   /** The same, with what it needs to ask its hosts again. @throws as read() */
   readOpen(reqid: string, account: ReplyAccount): Promise<RecordedRun | undefined>;
+  /** Takes what hosts have printed in a run whose process has ended, for results that are then recorded by amend(). */
+  lateOutputs(run: Pick<RunReportSoFar, "reqid" | "hosts">): Promise<LateOutputs>;
   /**
    * Records what the agents have told of a run later, in place of what was recorded of these hosts. Nothing if its
    * process is alive, or there is no such run. Resolves with whether it was recorded; failures are logged.

@@ -1,0 +1,40 @@
+/** The result of a run that has printed much and is asked about later: its output comes as a stream, into the record. */
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import type { FleetDialler } from "../fleet/fan-out.ts";
+import { followOn } from "../fleet/follow-run.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
+import type { HostOutput } from "../store/ports/runs.ts";
+import { endedResult } from "./ended-result.ts";
+
+export interface LateResult {
+  /** Its outputs are good until those of the record are closed, unless it is recorded before. */
+  readonly result: RunResult;
+  /** The same without outputs. */
+  readonly bare: RunResult;
+}
+
+/** @returns undefined if its end has not come */
+export async function lateResult(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  run: RunReportSoFar,
+  host: string,
+  output: HostOutput,
+): Promise<LateResult | undefined> {
+  const followed = await followOn(dialler, target, {
+    reqid: run.reqid,
+    onEvent: (event) => {
+      if (event.kind === "output") return output.take(event.stream, event.bytes);
+    },
+  });
+  const { bytes, error: _, ...kept } = await output.end();
+  if (followed.kind !== "ended") return undefined;
+  const { end } = followed;
+  const { stdout_bytes: stdout, stderr_bytes: stderr } = end;
+  const lost = { stdout: stdout - bytes.stdout, stderr: stderr - bytes.stderr };
+  return {
+    result: { ...endedResult(run, host, end, lost), ...kept },
+    bare: endedResult(run, host, end, { stdout, stderr }),
+  };
+}

@@ -139,6 +139,11 @@ export const runsQuery = z.object({
     .regex(/^[1-9]\d{0,3}$/, { error: "expected a number from 1 to 9999" })
     .default("100")
     .describe("At most so many, the newest."),
+  after: z
+    .string()
+    .regex(/^\d{1,15}-\d{1,15}-[0-9a-f]{16}$/, { error: "expected next of an earlier answer" })
+    .optional()
+    .describe("Only runs behind those of an earlier answer: its next."),
 });
 
 export const discoveryRequest = requestSchema({
@@ -222,6 +227,10 @@ export const runsAnswer = z.object({
   unreadable: z
     .array(z.string())
     .describe("Runs whose records cannot be read, and that are not listed: their ids."),
+  next: z
+    .string()
+    .optional()
+    .describe("There if more may follow: give it as after, with the same parameters."),
 });
 
 export const cancelAnswer = z.object({

@@ -1,4 +1,5 @@
 import { listRuns } from "../../controller/runs/list-runs.ts";
+import type { RunPlace } from "../../controller/store/ports/runs.ts";
 import { parseSince } from "../../core/since.ts";
 import { badRequest, success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
@@ -10,7 +11,8 @@ export const runs = defineRoute({
   summary: "The recorded runs, the newest first",
   description: [
     "Each parameter narrows the list. The auth hook is asked with the action read, once for each name under",
-    "which the listed runs were submitted; runs that it hides from this caller are left out.",
+    "which the listed runs were submitted; runs that it hides from this caller are left out. A full page has",
+    "next, which gives the page behind it.",
   ].join("\n"),
   query: runsQuery,
   answers: {
@@ -34,20 +36,27 @@ export const runs = defineRoute({
     },
   },
   async handle({ api, caller, query }) {
-    const { host, script, user: submitter, failed, since, limit } = runsQuery.parse(query);
+    const { host, script, user: submitter, failed, since, limit, after } = runsQuery.parse(query);
     const { now } = api.controller;
     const from = since === undefined ? undefined : parseSince(since, now());
     if (since !== undefined && from === undefined) {
       throw badRequest("since: expected 90s, 15m, 2h, 7d, 2026-01-15 or 2026-01-15T12:00:00Z");
     }
-    const listed = await listRuns(api.controller, caller, {
+    const { runs, unreadable, next } = await listRuns(api.controller, caller, {
       limit: Number(limit),
       host,
       script,
       submitter,
       failed: failed === undefined ? undefined : true,
       since: from,
+      after: after === undefined ? undefined : placeOf(after),
     });
-    return success<typeof runsAnswer>({ ok: true, ...listed });
+    const page = next === undefined ? {} : { next: `${next.began}-${next.touched}-${next.reqid}` };
+    return success<typeof runsAnswer>({ ok: true, runs, unreadable, ...page });
   },
 });
+
+function placeOf(next: string): RunPlace {
+  const [began, touched, reqid = ""] = next.split("-");
+  return { began: Number(began), touched: Number(touched), reqid };
+}

@@ -1,7 +1,14 @@
 /** The recorded runs that a caller may see, for `list-runs`. */
 import { authorize, type Caller, maySee } from "../access/authorize.ts";
 import type { HostContext } from "../store/host.ts";
-import type { ListedRuns, RunFilter } from "../store/ports/runs.ts";
+import type { ListedRun, ListedRuns, RunFilter, RunPlace } from "../store/ports/runs.ts";
+
+/** A part of the list. */
+export interface RunPage extends Omit<ListedRuns, "runs"> {
+  readonly runs: readonly ListedRun[];
+  /** The next part is behind this place; undefined if there is none. A full page has one, whatever follows. */
+  readonly next?: RunPlace;
+}
 
 /** After so many refusals no further name but the caller's own is asked about, and their runs are left out. */
 const MAX_REFUSALS = 100;
@@ -18,7 +25,7 @@ export async function listRuns(
   host: HostContext,
   caller: Caller,
   filter: RunFilter,
-): Promise<ListedRuns> {
+): Promise<RunPage> {
   const question = { action: "read", script: "", hosts: [], args: [] } as const;
   await authorize(host, caller, { ...question, submitter: "" });
   // The first question was about runs of which nobody knows who submitted them, too.
@@ -35,7 +42,12 @@ export async function listRuns(
     for (const { submitter } of listed.runs) await ask(submitter);
     const runs = listed.runs.filter(({ submitter }) => shown.has(submitter));
     if (runs.length >= filter.limit || listed.runs.length < limit) {
-      return { ...listed, runs: runs.slice(0, filter.limit) };
+      const page = runs.slice(0, filter.limit);
+      // Whether another one follows would say whether there are runs that are hidden.
+      const next = page.length < filter.limit ? undefined : page.at(-1)?.place;
+      const { unreadable } = listed;
+      const shown = page.map(({ place: _, ...run }) => run);
+      return { runs: shown, unreadable, ...(next === undefined ? {} : { next }) };
     }
   }
 }

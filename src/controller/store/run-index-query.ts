@@ -4,7 +4,7 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { dropUndefined } from "../../core/json.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
-import type { ListedHost, ListedRun, RunFilter } from "./ports/runs.ts";
+import type { ListedHost, ListedRuns, RunFilter } from "./ports/runs.ts";
 import { LOST_AFTER_MS } from "./run-record.ts";
 import { nameOf } from "./scripts-seen.ts";
 
@@ -14,6 +14,7 @@ interface RunRow {
   readonly submitter: string;
   readonly started: string;
   readonly completed: string | null;
+  readonly began: number;
   readonly touched: number;
 }
 
@@ -31,7 +32,7 @@ export function listIndexed(
   filter: RunFilter,
   { run_retention }: ControllerConfig,
   now: Date,
-): { readonly runs: readonly ListedRun[]; readonly damaged: readonly string[] } {
+): { readonly runs: ListedRuns["runs"]; readonly damaged: readonly string[] } {
   const times = {
     $lost: now.getTime() - LOST_AFTER_MS,
     $kept: now.getTime() - run_retention * 1000,
@@ -40,7 +41,7 @@ export function listIndexed(
   // Records say the second in which a run began: among those of one, the last to be written comes first.
   const found = index
     .query<RunRow, SQLQueryBindings>(
-      `SELECT reqid, script, submitter, started, completed, touched FROM run
+      `SELECT reqid, script, submitter, started, completed, began, touched FROM run
       WHERE ${conditions.join(" AND ")} ORDER BY began DESC, touched DESC, reqid DESC LIMIT $limit`,
     )
     .all({ ...times, ...values });
@@ -54,12 +55,13 @@ export function listIndexed(
     )
     .all({ $kept: times.$kept });
   return {
-    runs: found.map(({ touched, completed, ...run }) => {
+    runs: found.map(({ began, touched, completed, ...run }) => {
       const ofRun = hosts
         .all({ $reqid: run.reqid, $lost: times.$lost })
         .map((host) => ({ ...host, failed: host.failed !== 0 }));
       const end = ofRun.some(({ state }) => goesOn(state)) ? null : isoSeconds(new Date(touched));
-      return { ...run, completed: end && (completed ?? end), hosts: ofRun };
+      const place = { began, touched, reqid: run.reqid };
+      return { ...run, completed: end && (completed ?? end), hosts: ofRun, place };
     }),
     damaged: damaged.map(({ reqid }) => reqid),
   };
@@ -71,7 +73,7 @@ interface Conditions {
 }
 
 function conditionsOf(filter: RunFilter): Conditions {
-  const { limit, host, script, submitter, notBy, state, failed, since } = filter;
+  const { limit, host, script, submitter, notBy, state, failed, since, after } = filter;
   const conditions = ["script IS NOT NULL", "touched >= $kept"];
   const ofHost: string[] = [];
   if (script !== undefined) conditions.push("script = $script");
@@ -80,6 +82,9 @@ function conditionsOf(filter: RunFilter): Conditions {
     conditions.push("submitter NOT IN (SELECT value FROM json_each($notBy))");
   }
   if (since !== undefined) conditions.push("began >= $since");
+  if (after !== undefined) {
+    conditions.push("(began, touched, reqid) < ($began, $touched, $reqid)");
+  }
   if (host !== undefined) ofHost.push("name = $name");
   if (state !== undefined) ofHost.push(`${STATE} = $state`);
   if (failed) ofHost.push(FAILED);
@@ -93,6 +98,9 @@ function conditionsOf(filter: RunFilter): Conditions {
     $submitter: submitter,
     $notBy: notBy === undefined ? undefined : JSON.stringify(notBy),
     $since: since?.getTime(),
+    $began: after?.began,
+    $touched: after?.touched,
+    $reqid: after?.reqid,
     $name: host === undefined ? undefined : nameOf(host),
     $state: state,
   });

@@ -139,6 +139,12 @@ describe("every route answers as the document says", () => {
     expect(listed.status).toBe(200);
     expectDocumented("GET", "/runs", listed);
     expect(JSON.parse(listed.text).runs).toMatchObject([{ reqid, hosts: [{ host: "web-01" }] }]);
+    const { next } = JSON.parse(listed.text);
+    const more = await api.get(`/runs?limit=1&host=web-01&after=${next}`);
+    expect(more.status).toBe(200);
+    expectDocumented("GET", "/runs", more);
+    expect(more.text).not.toContain(reqid);
+    expect((await api.get("/runs?after=x")).status).toBe(400);
     const cancelled = await api.post(`/runs/${reqid}/cancel`, { grace: 1 });
     expect(cancelled.status).toBe(200);
     expectDocumented("POST", "/runs/{reqid}/cancel", cancelled);

@@ -90,6 +90,16 @@ export interface RunFilter {
   readonly failed?: true | undefined;
   /** Started at this time or later. */
   readonly since?: Date | undefined;
+  /** Behind the run at this place. */
+  readonly after?: RunPlace | undefined;
+}
+
+/** Where a run stands in the list; later ones may come before it. */
+export interface RunPlace {
+  /** Milliseconds since 1970. */
+  readonly began: number;
+  readonly touched: number;
+  readonly reqid: string;
 }
 
 /** A run without its outputs. */
@@ -116,7 +126,7 @@ export interface ListedHost {
 
 export interface ListedRuns {
   /** The newest first. */
-  readonly runs: readonly ListedRun[];
+  readonly runs: readonly (ListedRun & { readonly place: RunPlace })[];
   /** The ids of those whose record is damaged or cannot be read; they are not in `runs`. */
   readonly unreadable: readonly string[];
 }

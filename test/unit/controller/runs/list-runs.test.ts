@@ -1,6 +1,7 @@
 /** Whose runs somebody is shown. */
 import { expect, test } from "bun:test";
 import { listRuns } from "../../../../src/controller/runs/list-runs.ts";
+import type { RunPlace } from "../../../../src/controller/store/ports/runs.ts";
 import { isoSeconds } from "../../../../src/core/time.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
@@ -54,6 +55,20 @@ test("T25 hidden runs take no place in the list, so that nobody can count them",
   ]);
   expect(await seen(fleet, 2)).toEqual(["a1", "a2"]);
   expect(await seen(fleet, 1)).toEqual(["a2"]);
+});
+
+test("T25 page by page, each run comes once, and a full page says nothing of what is hidden", async () => {
+  const names = ["alice", "alice", "bob", "bob", "alice", "bob", "alice", "bob"];
+  await using fleet = await fleetWithRuns('test "$ENVEXEC_SUBMITTER" != bob', names);
+  const pages: string[][] = [];
+  for (let after: RunPlace | undefined, n = 0; n < 9; n++) {
+    const page = await listRuns(fleet.controller, CALLER, { limit: 2, after });
+    pages.push(page.runs.map(({ reqid }) => reqid.slice(-2)));
+    expect(page.runs.every((run) => !("place" in run))).toBe(true);
+    after = page.next;
+    if (after === undefined) break;
+  }
+  expect(pages).toEqual([["a7", "a5"], ["a2", "a1"], []]);
 });
 
 test("the hook is not asked about more than a hundred users whose runs it hides, and always about one's own", async () => {

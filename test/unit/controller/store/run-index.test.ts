@@ -129,6 +129,7 @@ describe("the list of runs", () => {
             { host: "web-02", state: "never-ran", exit: -1, failed: true },
             { host: "web-01", state: "ended", exit: 0, failed: false },
           ],
+          place: { began: expect.any(Number), touched: expect.any(Number), reqid: idOf(1) },
         },
       ],
       unreadable: [],

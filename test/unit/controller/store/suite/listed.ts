@@ -43,6 +43,10 @@ export function listedSuite(make: MakeStore): void {
     await threeRuns(stage);
     expect(await ids(stage)).toEqual([THIRD, SECOND, FIRST]);
     expect(await ids(stage, { limit: 2 })).toEqual([THIRD, SECOND]);
+    const [newest] = (await stage.store.runs.list({ limit: 1 })).runs;
+    expect(await ids(stage, { after: newest?.place })).toEqual([SECOND, FIRST]);
+    expect(await ids(stage, { after: newest?.place, limit: 1 })).toEqual([SECOND]);
+    expect(await ids(stage, { after: newest?.place, script: "deploy" })).toEqual([FIRST]);
     await stage.store.runs.prepareList();
     const { runs } = await stage.store.runs.list({ limit: 100 });
     const time = expect.stringMatching(/^\d{4}-/);
@@ -56,6 +60,7 @@ export function listedSuite(make: MakeStore): void {
         { host: "web-01", state: "ended", exit: 0, failed: false },
         { host: "web-02", state: "ended", exit: 3, failed: true },
       ],
+      place: { began: expect.any(Number), touched: expect.any(Number), reqid: FIRST },
     });
     expect(runs[1]?.hosts).toMatchObject([{ host: "db-01", state: "never-ran" }]);
   });

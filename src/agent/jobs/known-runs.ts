@@ -11,6 +11,15 @@ const FILE = "known-since";
 /** A control host withdraws a run only if its process has ended before its agent had answered. */
 const MAX_WITHDRAWN = 10_000;
 
+/** Undefined if it cannot be seen, also where no folder of jobs can be made. */
+function timeOf(file: string): number | undefined {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return undefined;
+  }
+}
+
 export class KnownRuns {
   readonly #file: string;
   /** The oldest first. */
@@ -21,8 +30,7 @@ export class KnownRuns {
   /** @param now of an agent that starts: without the file, nothing is known of runs before it */
   constructor(folder: string, now: Date) {
     this.#file = join(folder, FILE);
-    const noted = statSync(this.#file, { throwIfNoEntry: false })?.mtimeMs;
-    this.#since = noted ?? now.getTime();
+    this.#since = timeOf(this.#file) ?? now.getTime();
   }
 
   /** For the next agent. To be called when the folder of all jobs was made, or may have been made anew. */

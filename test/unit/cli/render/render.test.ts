@@ -47,6 +47,22 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     );
   });
 
+  test("a long output in pieces is shown like a short one", async () => {
+    const whole = { stdout: "a\nb", stderr: "c\n\nde\nf" };
+    const inPieces = (text: string, length: number) => ({
+      *parts() {
+        for (let at = 0; at < text.length; at += length) yield text.slice(at, at + length);
+      },
+    });
+    for (const length of [1, 2, 3, 100]) {
+      const kept = new KeptIo({});
+      const { stdout, stderr } = whole;
+      const long = { stdout: inPieces(stdout, length), stderr: inPieces(stderr, length) };
+      await new RunBlocks(kept.io, OWN).showAll({ ...OK, ...long } as RunResult);
+      expect(kept.out).toBe(rendered(whole));
+    }
+  });
+
   test("a header and a marker start a line; behind the last output nothing is added", () => {
     const head = "==> web-01  [OK  exit:0  42ms  req:a1b2c3d4e5f60718]\n";
     const bytes = { stdout: "lossy", stdout_b64: Buffer.from([0xff]).toBase64() };

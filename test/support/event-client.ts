@@ -28,6 +28,7 @@ export class EventClient {
     const response = await fetch(origin + this.#path, {
       headers: { Accept: "text/event-stream", ...this.#headers, ...id },
       signal: this.#leaving.signal,
+      tls: { rejectUnauthorized: false },
     });
     this.#reading = this.#read(response).catch(() => undefined);
     return response;

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { TestApi } from "../../support/api.ts";
 import { Authority } from "../../support/authority.ts";
+import { EventClient } from "../../support/event-client.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
 
@@ -108,6 +109,48 @@ describe("TLS", () => {
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect((await slow).json).toMatchObject({ results: [{ exit: 0, stdout: "done\n" }] });
   });
+
+  test("an event stream comes as it is printed, waits for its reader, and ends when the API does", async () => {
+    const host = await tlsHost();
+    await using _ = host;
+    const flood = 'head -c 30000000 /dev/zero | tr "\\0" x';
+    await host.startAgent("web-01", {
+      config: ["max_output = 64M"],
+      scripts: { flood, twice: 'echo one; until [ -e "$1" ]; do sleep 0.02; done; echo two' },
+    });
+    await using api = await TestApi.start(host, "https");
+    const started = async (script: string, args: readonly string[] = []) => {
+      const order = { hosts: ["web-01"], script, args, detach: true };
+      return ((await api.post("/run", order)).json as Status).reqid;
+    };
+    const go = host.folder.join("go");
+    const client = new EventClient(`/runs/${await started("twice", [go])}/events`);
+    await client.connect(api.url(""));
+    await client.seen(({ data }) => data === "one\n");
+    const much = await started("flood");
+    const { socket } = await openTls(api.port);
+    socket.write(`GET /runs/${much}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+    socket.pause();
+    const held = () => {
+      const status = readFileSync(`/proc/${api.running.child.pid}/status`, "utf8");
+      return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+    };
+    const before = held();
+    await until("it is asked for", () =>
+      api.logged("api-request").some(({ PATH }) => PATH?.includes(much)),
+    );
+    for (let n = 0; n < 20; n++) {
+      await Bun.sleep(50);
+      expect(held() - before).toBeLessThan(32);
+    }
+    const began = performance.now();
+    expect(await api.stop()).toBe(0);
+    expect(performance.now() - began).toBeLessThan(3000);
+    socket.destroy();
+    await client.ended();
+    expect(client.events).toEqual(["start", "stdout"]);
+    host.folder.write("go", "");
+  }, 30_000);
 
   test("SIGHUP with files that do not fit leaves the old ones in force", async () => {
     const host = await tlsHost();

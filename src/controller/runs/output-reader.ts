@@ -17,6 +17,8 @@ export class OutputReader {
   readonly #log: RunLog;
   readonly #host: string;
   readonly #stream: OutputStream;
+  /** The record has nothing of what was printed, and the agent has. */
+  #anew = false;
 
   /** @param host of the run */
   constructor(log: RunLog, host: string, stream: OutputStream) {
@@ -28,10 +30,19 @@ export class OutputReader {
   /** @param near a byte that is there, most likely: an agent is not asked for what comes before it then */
   async extent(near: number, signal: AbortSignal): Promise<OutputExtent | Gap> {
     const result = this.#log.recorded(this.#host);
-    if (result !== undefined) {
-      const length = outputLength(result, this.#stream);
-      return { length, complete: true, dropped: result[`${this.#stream}_dropped`] ?? 0 };
+    if (result === undefined) return await this.#agentsExtent(near, signal);
+    const length = outputLength(result, this.#stream);
+    const dropped = result[`${this.#stream}_dropped`] ?? 0;
+    if (length === 0 && dropped > 0) {
+      this.#anew = true;
+      const found = await this.#agentsExtent(near, signal);
+      if ("length" in found && found.length > 0) return found;
+      this.#anew = false;
     }
+    return { length, complete: true, dropped };
+  }
+
+  async #agentsExtent(near: number, signal: AbortSignal): Promise<OutputExtent | Gap> {
     const found = await this.#measure(near, signal);
     return near === 0 || ("length" in found && found.length > near)
       ? found
@@ -80,7 +91,7 @@ export class OutputReader {
     signal: AbortSignal,
     onEvent: (event: RunEvent) => Promise<void> | void,
   ): Promise<Gap | undefined> {
-    const reading = { from: this.#from(from), follow: false, signal };
+    const reading = { from: this.#from(from), follow: false, anew: this.#anew, signal };
     return await this.#log.read(this.#host, reading, (_, event) =>
       "stream" in event && event.stream !== this.#stream ? undefined : onEvent(event),
     );
@@ -88,7 +99,7 @@ export class OutputReader {
 
   /** An agent tells of both streams, to their ends; a record is read where it is wanted. */
   #from(offset: number) {
-    const recorded = this.#log.recorded(this.#host) !== undefined;
+    const recorded = !this.#anew && this.#log.recorded(this.#host) !== undefined;
     const other = recorded ? Number.MAX_SAFE_INTEGER : 0;
     return this.#stream === "stdout"
       ? { stdout: offset, stderr: other }

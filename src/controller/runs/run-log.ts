@@ -26,6 +26,8 @@ export interface Reading {
   readonly from?: StreamOffsets | undefined;
   /** Until the host has its end. Otherwise what there is now. */
   readonly follow: boolean;
+  /** From the agent even if its end is recorded: the record may have had no room for its output. */
+  readonly anew?: boolean;
   /** Ends the reading; the run goes on. */
   readonly signal: AbortSignal;
 }
@@ -108,11 +110,11 @@ export class RunLog {
    */
   async read(host: string, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
     const result = this.recorded(host);
-    if (result !== undefined) {
+    if (result !== undefined && reading.anew !== true) {
       await this.#stored(result, reading, onEvent);
       return undefined;
     }
-    const open = this.#found.open.find((each) => each.host === host);
+    const open = this.#found.asked.find((each) => each.host === host);
     if (open === undefined) return { why: NOT_KNOWN, answered: false };
     return await this.#fromAgent(open, reading, onEvent);
   }

@@ -76,7 +76,8 @@ export async function readOpenRun(
   const found = await readStoredRun(context, reqid, account);
   if (found === undefined) return undefined;
   const report = reportOf(context.config, found);
-  return { report, alive: found.alive, open: openHosts(found.run, report) };
+  const asked = askedHosts(found.run);
+  return { report, alive: found.alive, asked, open: openHosts(asked, report) };
 }
 
 export interface FoundRun {
@@ -129,13 +130,15 @@ function reportOf(config: ControllerConfig, { run, silent, touched }: FoundRun):
   };
 }
 
-function openHosts(run: StoredRun, { results }: RunReportSoFar): OpenHost[] {
+function askedHosts({ hosts, ports }: StoredRun): OpenHost[] {
+  return hosts.map((host, position) => ({ host, port: ports?.[position] ?? undefined }));
+}
+
+function openHosts(asked: readonly OpenHost[], { results }: RunReportSoFar): OpenHost[] {
   const known = new Set(
     results.filter(({ state }) => !goesOn(state) && state !== "unknown").map(({ host }) => host),
   );
-  return run.hosts.flatMap((host, position) =>
-    known.has(host) ? [] : [{ host, port: run.ports?.[position] ?? undefined }],
-  );
+  return asked.filter(({ host }) => !known.has(host));
 }
 
 /** Undefined if it is not JSON, or longer than any that was written here. */

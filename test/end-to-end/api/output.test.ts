@@ -221,6 +221,27 @@ describe("a run whose end nobody has recorded", () => {
   });
 });
 
+test("what its record had no room for comes from the agent, as long as that keeps it", async () => {
+  host.addLines(["max_reply = 100K"]);
+  await using small = await TestApi.start(host);
+  const order = { hosts: ["web-01"], script: "much", args: ["200000"] };
+  const { json } = await small.post("/run", order);
+  const [result] = (
+    json as { results: { reqid: string; stdout: string; stdout_dropped: number }[] }
+  ).results;
+  expect(result).toMatchObject({ stdout: "", stdout_dropped: 200_003 });
+  const { reqid = "" } = result ?? {};
+  const whole = await got(reqid);
+  expect(whole.bytes.toString()).toBe(`${"x".repeat(200_000)}END`);
+  expect(whole.headers.get("x-ctrl-exec-dropped")).toBe("0");
+  expect((await ranged(reqid, "bytes=-3")).bytes.toString()).toBe("END");
+  await agent.stop();
+  const lost = await got(reqid);
+  expect([lost.status, lost.bytes.length]).toEqual([200, 0]);
+  expect(lost.headers.get("x-ctrl-exec-dropped")).toBe("200003");
+  await agent.serve();
+});
+
 describe("what is refused", () => {
   test.each([
     ["a host that was not asked", "db-01", "", 404],

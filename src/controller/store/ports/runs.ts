@@ -63,7 +63,9 @@ export interface RecordedRun {
   readonly report: RunReportSoFar;
   /** Whether the process that began it still waits for its hosts, and records their results. */
   readonly alive: boolean;
-  /** The hosts whose end is not recorded: without a result, or with one that says that it is not known. */
+  /** Every host of the run, as its agent can be asked. */
+  readonly asked: readonly OpenHost[];
+  /** Those of them whose end is not recorded: without a result, or with one that says that it is not known. */
   readonly open: readonly OpenHost[];
 }
 

@@ -8,6 +8,7 @@ import { identify, isRunning, signalProcess } from "../../../../src/system/proce
 import { DelegatedCgroup } from "../../../support/delegated-cgroup.ts";
 import { ROOT } from "../../../support/documents.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
+import { procText } from "../../../support/processes.ts";
 
 const SUPPORT = join(ROOT, "test/support");
 const NOBODY = 65_534;
@@ -80,6 +81,16 @@ describe("what a script has started is ended", () => {
     const pid = await written(folder, "pid");
     await started.child.exited;
     expect(await endJob(started.job, 10_000)).toEqual({ left: 0 });
+    expect(runs(pid)).toBe(false);
+  });
+
+  test("at once, also what has no mark any more, as after sudo", async () => {
+    using folder = new TestFolder();
+    const script = "prlimit --rttime=unlimited sleep 300 & echo $! >$1/pid; wait";
+    await using started = start(folder, script);
+    const pid = await written(folder, "pid");
+    await until("it has none", () => procText(pid, "cmdline")?.startsWith("sleep") === true);
+    expect(await endJob(started.job, 0)).toEqual({ left: 0 });
     expect(runs(pid)).toBe(false);
   });
 

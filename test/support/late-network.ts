@@ -42,6 +42,11 @@ export class LateNetwork implements Disposable {
     return typeof address === "object" && address !== null ? address.port : 0;
   }
 
+  /** The agent has lost patience, as it does after ten seconds: nothing can be delivered. */
+  get isTooLate(): boolean {
+    return this.#first?.far.destroyed === true;
+  }
+
   /** Whatever has become of the other end meanwhile. */
   deliver(): void {
     for (const chunk of this.#first?.kept ?? []) this.#first?.far.write(chunk);

@@ -167,6 +167,7 @@ async function startApi() {
 }
 
 beforeAll(async () => {
+  console.log(`KILLS_SEED=${SEED}`);
   control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
   // What is broken in one shall not hide the others.
   const kept = <Value>(stage: Promise<Value>) => {

@@ -2,10 +2,11 @@
  * A run as programs hear of it, one JSON object for each event (docs/PROTOCOL.md, section 5): the lines of
  * `run --json-stream`, and what the API's event streams say.
  */
+import { isUtf8 } from "node:buffer";
 import { OUTPUT_STREAMS, type OutputStream, type RunEvent } from "../run-event.ts";
 import { countOutcomes, type RunOutcome } from "../run-outcome.ts";
 import type { RunResult } from "../run-result.ts";
-import { cutCharacter, decodeText, inPieces } from "../text.ts";
+import { cutCharacter, inPieces } from "../text.ts";
 import { bytesOf } from "./base64.ts";
 import { type LongText, textParts } from "./json-pieces.ts";
 
@@ -112,15 +113,24 @@ export function lengthOf(message: OutputMessage): number {
     : Buffer.byteLength(message.data_b64, "base64");
 }
 
+/** Bytes in one message, so that their base64 is a short text for whoever writes it. */
+const MAX_BASE64 = 49_152;
+
 function* outputs(
   host: string,
   stream: OutputStream,
   pieces: Iterable<Piece>,
 ): Generator<OutputMessage> {
   for (const { offset, bytes } of pieces) {
-    const { text, exact } = decodeText(bytes);
-    const data = exact ? { data: text } : { data_b64: Buffer.from(bytes).toString("base64") };
-    yield { event: stream, host, stream, offset, ...data };
+    // Not decodeText(): it makes a text also of what is none, which takes more memory than the bytes.
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    if (isUtf8(bytes)) yield { event: stream, host, stream, offset, data: buffer.toString("utf8") };
+    else {
+      for (let at = 0; at < bytes.length; at += MAX_BASE64) {
+        const data_b64 = buffer.toString("base64", at, at + MAX_BASE64);
+        yield { event: stream, host, stream, offset: offset + at, data_b64 };
+      }
+    }
   }
 }
 

@@ -151,6 +151,14 @@ describe("base64 is for bytes that are not UTF-8 alone", () => {
     }
   });
 
+  test("many of them come in several lines, and each says where it goes on", () => {
+    const bytes = Buffer.alloc(65_536, 0xff);
+    const told = lines([BEGIN, output(7, bytes)]).filter(({ event }) => event === "stdout");
+    expect(told.map(({ offset }) => offset)).toEqual([7, 7 + 49_152]);
+    const text = told.map(({ data_b64 }) => String(data_b64));
+    expect(Buffer.concat(text.map((each) => Buffer.from(each, "base64"))).equals(bytes)).toBe(true);
+  });
+
   test("the other stream between does not matter", () => {
     const [first, second] = [Buffer.from("日").subarray(0, 2), Buffer.from("日").subarray(2)];
     const all = lines([output(0, first), output(0, "x", "stderr"), output(2, second)]);

@@ -25,6 +25,7 @@ import { recordIn } from "./job-records.ts";
 import { jobNamesIn, newJobName } from "./jobs-folder.ts";
 import { OpenJob } from "./open-job.ts";
 import { lookAround } from "./recovery.ts";
+import { RunningJobs } from "./running-jobs.ts";
 import { ShimKeeper } from "./shim-keeper.ts";
 import type { ShimProgram } from "./shim-link.ts";
 import { Spool, type SpoolOptions } from "./spool.ts";
@@ -42,20 +43,19 @@ const MAX_LISTED = 1000;
 
 export class JobTable implements Jobs {
   readonly #options: JobTableOptions;
-  /** By the names of their folders. */
-  readonly #running = new Map<string, OpenJob>();
+  readonly #running = new RunningJobs();
   readonly #spool: Spool;
   readonly #shim: ShimKeeper;
   readonly #starts = new Starts();
   readonly #adopted = new AdoptedJobs((job) => this.#lookAt(job));
-  readonly #cancels = new Cancels(() => this.#shims());
+  readonly #cancels = new Cancels(() => this.#running.shims);
   readonly #unkept: UnkeptRuns;
   #toldProblem: string | undefined;
 
   constructor(options: JobTableOptions) {
     this.#options = options;
     this.#spool = new Spool(options);
-    this.#unkept = new UnkeptRuns(options, () => this.#shims());
+    this.#unkept = new UnkeptRuns(options, () => this.#running.shims);
     this.#shim = new ShimKeeper(options.shim, {
       told: (message) => this.#told(message),
       gone: (shim) => this.#gone(shim),
@@ -90,14 +90,14 @@ export class JobTable implements Jobs {
     };
     const job = new OpenJob(this.#spool.folderOf(newJobName()), request, this.#spool.holds);
     // From now on, no other run takes its place.
-    this.#running.set(job.name, job);
+    this.#running.add(job);
     const letGo = job.hold();
     try {
       await this.#launch(job, order, asked);
       return { kind: "started", job, letGo };
     } catch (thrown) {
       this.#spool.doubt();
-      this.#running.delete(job.name);
+      this.#running.remove(job);
       letGo();
       job.folder.remove();
       // It may run all the same, and nobody can come back to it.
@@ -113,15 +113,15 @@ export class JobTable implements Jobs {
   }
 
   running(reqid: string): JobFacts | undefined {
-    return this.#openWith(reqid)?.facts ?? this.#unkept.running(reqid);
+    return this.#running.find(reqid)?.facts ?? this.#unkept.running(reqid);
   }
 
   find(reqid: string): Job | undefined {
-    return this.#openWith(reqid) ?? this.#spool.find(reqid);
+    return this.#running.find(reqid) ?? this.#spool.find(reqid);
   }
 
   async cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined> {
-    const job = this.#openWith(reqid);
+    const job = this.#running.find(reqid);
     if (job === undefined) return await this.#unkept.cancel(reqid, by, graceMs);
     return await this.#cancels.cancel(job, by, graceMs);
   }
@@ -155,7 +155,7 @@ export class JobTable implements Jobs {
     const shim = await this.#shim.open();
     job.shim = shim.id;
     job.linesLength = this.#spool.create(job, shim.id);
-    const room = config.run_spool - this.#bytesBeside(shim.id);
+    const room = config.run_spool - this.#running.bytesBeside(shim.id);
     const outcome = await this.#starts.launch(job, order, shim, config, { asked, room });
     if (outcome.kind === "not-started") this.#endHere(job, notStarted(order.script.path, outcome));
   }
@@ -193,7 +193,7 @@ export class JobTable implements Jobs {
   }
 
   #gone(shim: ProcessId): void {
-    for (const job of this.#running.values()) if (job.shim?.pid === shim.pid) this.#lookAt(job);
+    for (const job of this.#running.all) if (job.shim?.pid === shim.pid) this.#lookAt(job);
   }
 
   /** An ended shim has written all that it will. */
@@ -229,7 +229,7 @@ export class JobTable implements Jobs {
   /** It is in its folder. */
   #end(job: OpenJob, ending: RunEnding): void {
     job.end(ending);
-    this.#running.delete(job.name);
+    this.#running.remove(job);
     logEnd(this.#options.log, job.request, ending);
     tryTo(() => job.folder.add({ logged: true }));
     this.#adopted.remove(job);
@@ -243,29 +243,15 @@ export class JobTable implements Jobs {
   #adopt(job: OpenJob): void {
     const release = this.#options.running.takeScript(job.request.script, undefined);
     if (release !== undefined) void job.ended.then(release);
-    this.#running.set(job.name, job);
+    this.#running.add(job);
     this.#spool.grew(job.keptBytes);
     this.#adopted.add(job);
     this.#lookAt(job);
   }
 
-  #shims(): ProcessId[] {
-    return [...this.#running.values()].flatMap(({ shim }) => shim ?? []);
-  }
-
-  /** What running jobs hold that are not this shim's. */
-  #bytesBeside(shim: ProcessId): number {
-    const others = [...this.#running.values()].filter((job) => job.shim?.pid !== shim.pid);
-    return others.reduce((sum, job) => sum + job.keptBytes, 0);
-  }
-
-  #openWith(reqid: string): OpenJob | undefined {
-    return [...this.#running.values()].find(({ request }) => request.reqid === reqid);
-  }
-
   /** Of all runs that are under way. */
   #facts(): JobFacts[] {
-    return [...this.#unkept.facts, ...[...this.#running.values()].map(({ facts }) => facts)];
+    return [...this.#unkept.facts, ...this.#running.facts];
   }
 }
 

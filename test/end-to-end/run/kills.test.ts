@@ -25,6 +25,9 @@ const PRINTS = `n=0; : >"$1.begun"
   done
   echo $n >"$1.count"; exit "$3"`;
 
+/** Twenty starts of a program, one after the other, take long on a machine that does much else. */
+const TIMEOUT_MS = 180_000;
+
 /** Half a second, if it may end at once. */
 const LINES = "100";
 
@@ -208,44 +211,56 @@ async function expectTruth(printing: Printing): Promise<void> {
   expect(waited.status).toBe(printing.begun && printing.status === 0 ? 0 : 1);
 }
 
-test("20 kills of an agent under five scripts: every byte, to those who waited and who come back", async () => {
-  const printings = await stages.agents;
-  await allEnded([...printings, ...commands.map(({ printing }) => printing)]);
-  for (const { printing, running } of commands) {
-    await running.ended();
-    expect(resultIn(running.out)).toMatchObject(printing.truth);
-  }
-  for (const printing of printings) {
-    await expectTruth(printing);
-    const { reqid = "", truth } = printing;
-    const status = await control.run("status", [reqid, "--json"]);
-    expect(resultIn(status.out)).toMatchObject(truth);
-    const { out: stdout, err: stderr } = await control.run("logs", [reqid]);
-    expect(truth).toMatchObject({ stdout, stderr });
-  }
-});
-
-test("20 kills of a command: its run is as its script says, or never was", async () => {
-  const printings = await stages.commands;
-  await allEnded(printings);
-  await inParallel(KILLS, 4, async (index) => await expectTruth(printings[index] as Printing));
-});
-
-test("20 kills of an API: whoever asks the next one is told the truth", async () => {
-  const printings = await stages.apis;
-  await allEnded(printings);
-  for (const printing of printings) {
-    const { name, reqid } = printing;
-    const about = `KILLS_SEED=${SEED}: ${name}`;
-    if (reqid === undefined) {
-      expect([about, printing.begun]).toEqual([about, false]);
-      continue;
+test(
+  "20 kills of an agent under five scripts: every byte, to those who waited and who come back",
+  async () => {
+    const printings = await stages.agents;
+    await allEnded([...printings, ...commands.map(({ printing }) => printing)]);
+    for (const { printing, running } of commands) {
+      await running.ended();
+      expect(resultIn(running.out)).toMatchObject(printing.truth);
     }
-    let told: { readonly complete?: boolean; readonly results?: readonly object[] } = {};
-    await until(`${about} is complete`, async () => {
-      told = (await api.get(`/status/${reqid}`)).json as typeof told;
-      return told.complete === true;
-    });
-    expect({ about, ...told.results?.[0] }).toMatchObject({ about, ...printing.truth });
-  }
-});
+    for (const printing of printings) {
+      await expectTruth(printing);
+      const { reqid = "", truth } = printing;
+      const status = await control.run("status", [reqid, "--json"]);
+      expect(resultIn(status.out)).toMatchObject(truth);
+      const { out: stdout, err: stderr } = await control.run("logs", [reqid]);
+      expect(truth).toMatchObject({ stdout, stderr });
+    }
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "20 kills of a command: its run is as its script says, or never was",
+  async () => {
+    const printings = await stages.commands;
+    await allEnded(printings);
+    await inParallel(KILLS, 4, async (index) => await expectTruth(printings[index] as Printing));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "20 kills of an API: whoever asks the next one is told the truth",
+  async () => {
+    const printings = await stages.apis;
+    await allEnded(printings);
+    for (const printing of printings) {
+      const { name, reqid } = printing;
+      const about = `KILLS_SEED=${SEED}: ${name}`;
+      if (reqid === undefined) {
+        expect([about, printing.begun]).toEqual([about, false]);
+        continue;
+      }
+      let told: { readonly complete?: boolean; readonly results?: readonly object[] } = {};
+      await until(`${about} is complete`, async () => {
+        told = (await api.get(`/status/${reqid}`)).json as typeof told;
+        return told.complete === true;
+      });
+      expect({ about, ...told.results?.[0] }).toMatchObject({ about, ...printing.truth });
+    }
+  },
+  TIMEOUT_MS,
+);

@@ -220,7 +220,12 @@ export const runsAnswer = z.object({
       started: z.string(),
       completed: z.string().nullable(),
       hosts: z.array(
-        z.object({ host: z.string(), state: z.enum(RUN_STATES), exit: z.int().nullable() }),
+        z.object({
+          host: z.string(),
+          state: z.enum(RUN_STATES),
+          exit: z.int().nullable(),
+          cancelled: z.literal(true).optional().describe("Its end was asked for."),
+        }),
       ),
     }),
   ),

@@ -56,7 +56,9 @@ export const runMessage = z.discriminatedUnion("event", [
     hosts: z.int(),
     outcomes: z
       .record(z.string(), z.int())
-      .describe("How many hosts ended how: ok, failed, never-ran, unknown, lost, running."),
+      .describe(
+        "How many hosts ended how: ok, failed, cancelled, never-ran, unknown, lost, running.",
+      ),
     took: z.string().describe("Milliseconds with their unit: 42ms."),
   }),
 ]);

@@ -7,6 +7,7 @@ export const RUN_OUTCOMES = [
   "running",
   "queued",
   "failed",
+  "cancelled",
   "never-ran",
   "unknown",
   "lost",
@@ -18,16 +19,22 @@ export type RunOutcome = (typeof RUN_OUTCOMES)[number];
 export function outcomeOf({
   state,
   failed,
+  cancelled = false,
 }: {
   readonly state: RunState;
   readonly failed: boolean;
+  readonly cancelled?: boolean;
 }): RunOutcome {
   if (state !== "ended") return state;
-  return failed ? "failed" : "ok";
+  if (!failed) return "ok";
+  return cancelled ? "cancelled" : "failed";
 }
 
-export function outcomeOfResult(result: Pick<RunResult, "state" | "exit" | "error">): RunOutcome {
-  return outcomeOf({ state: result.state, failed: runFailed(result) });
+export function outcomeOfResult(
+  result: Pick<RunResult, "state" | "exit" | "error" | "cancelled">,
+): RunOutcome {
+  const { state, cancelled = false } = result;
+  return outcomeOf({ state, failed: runFailed(result), cancelled });
 }
 
 /** How many of the hosts ended in each way that occurs, successes first. */

@@ -6,6 +6,7 @@ import { defineVerb } from "../command/command.ts";
 import type { Io } from "../command/io.ts";
 import { Reader } from "../command/reader.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import { cancelledText } from "../render/cancelled.ts";
 import { liveLines } from "../render/live-lines.ts";
 import { type LiveOutput, wholeOutput } from "../render/live-output.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
@@ -37,7 +38,7 @@ export const logs = defineVerb({
   async run({ options, positionals: [reqid = "", host], io }) {
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const view = new LogView(io, options.stderr ? ["stderr"] : OUTPUT_STREAMS);
+    const view = new LogView(io, options.stderr ? ["stderr"] : OUTPUT_STREAMS, options.follow);
     const reader = new Reader(io);
     const leave = new AbortController();
     const onHosts = (hosts: readonly string[]) => view.open(hosts);
@@ -60,11 +61,14 @@ class LogView {
   readonly #io: Io;
   readonly #streams: readonly OutputStream[];
   #output: LiveOutput | undefined;
+  readonly #tellsEnds: boolean;
   #hosts: readonly string[] = [];
 
-  constructor(io: Io, streams: readonly OutputStream[]) {
+  /** @param tellsEnds somebody waits for them */
+  constructor(io: Io, streams: readonly OutputStream[], tellsEnds: boolean) {
     this.#io = io;
     this.#streams = streams;
+    this.#tellsEnds = tellsEnds;
   }
 
   open(hosts: readonly string[]): void {
@@ -79,7 +83,11 @@ class LogView {
     } else if (event.kind === "dropped" && this.#streams.includes(event.stream)) {
       const size = formatBytes(event.bytes);
       this.#io.err(screenLine`ctrl-exec: ${host}: ${size} of ${event.stream} dropped\n`);
-    } else if (event.kind === "end") this.#end(host);
+    } else if (event.kind === "end") {
+      this.#end(host);
+      if (!this.#tellsEnds || !event.end.cancelled) return;
+      this.#io.err(screenLine`ctrl-exec: ${host}: ${cancelledText(event.end)}\n`);
+    }
   }
 
   close(): void {

@@ -11,6 +11,7 @@ import { formatBytes } from "../../core/units.ts";
 import { isLongText } from "../../core/wire/json-pieces.ts";
 import { collecting } from "../../system/memory.ts";
 import type { Io } from "../command/io.ts";
+import { cancelledText } from "./cancelled.ts";
 import { paint } from "./colour.ts";
 import { TerminalFilter } from "./terminal-filter.ts";
 
@@ -123,7 +124,8 @@ function noteLine(note: string): string {
 function notes(result: RunResult, own: OwnSetting): string[] {
   const found: string[] = [];
   if (result.error !== undefined) found.push(`ERROR: ${withNextStep(result.error, own)}`);
-  if (result.signal !== undefined) found.push(`ERROR: killed by ${result.signal}`);
+  if (result.cancelled) found.push(cancelledNote(result));
+  else if (result.signal !== undefined) found.push(`ERROR: killed by ${result.signal}`);
   const inHeader = goesOn(result.state) && result.error === undefined;
   if (result.state !== "ended" && !inHeader) found.push(`STATE: ${STATES[result.state]}`);
   if (result.stdout_dropped)
@@ -131,6 +133,12 @@ function notes(result: RunResult, own: OwnSetting): string[] {
   if (result.stderr_dropped)
     found.push(`CUT: ${formatBytes(result.stderr_dropped)} of stderr dropped`);
   return found;
+}
+
+/** A script that hears the signal may end well all the same. */
+function cancelledNote(result: RunResult): string {
+  const text = cancelledText(result);
+  return runFailed(result) ? `ERROR: ${text}` : `STATE: ended, after it was ${text}`;
 }
 
 const NEWLINE = 10;

@@ -16,7 +16,7 @@ CREATE TABLE run (
 CREATE INDEX run_began ON run (began);
 CREATE TABLE run_host (
   reqid TEXT, position INTEGER, host TEXT NOT NULL, name TEXT NOT NULL, state TEXT, exit INTEGER,
-  failed INTEGER,
+  failed INTEGER, cancelled INTEGER,
   PRIMARY KEY (reqid, position)
 ) WITHOUT ROWID;
 CREATE INDEX run_host_name ON run_host (name, reqid);

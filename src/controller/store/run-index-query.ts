@@ -18,7 +18,10 @@ interface RunRow {
   readonly touched: number;
 }
 
-type HostRow = Omit<ListedHost, "failed"> & { readonly failed: number };
+type HostRow = Omit<ListedHost, "failed" | "cancelled"> & {
+  readonly failed: number;
+  readonly cancelled: number;
+};
 
 /** A run whose record is no longer touched has lost its process, as in stored-runs.ts. */
 const STATE =
@@ -46,7 +49,7 @@ export function listIndexed(
     )
     .all({ ...times, ...values });
   const hosts = index.query<HostRow, SQLQueryBindings>(
-    `SELECT host, ${STATE} AS state, exit, ${FAILED} AS failed FROM run JOIN run_host USING (reqid)
+    `SELECT host, ${STATE} AS state, exit, ${FAILED} AS failed, cancelled FROM run JOIN run_host USING (reqid)
     WHERE reqid = $reqid ORDER BY position`,
   );
   const damaged = index
@@ -58,7 +61,10 @@ export function listIndexed(
     runs: found.map(({ began, touched, completed, ...run }) => {
       const ofRun = hosts
         .all({ $reqid: run.reqid, $lost: times.$lost })
-        .map((host) => ({ ...host, failed: host.failed !== 0 }));
+        .map(({ failed, cancelled, ...host }): ListedHost => {
+          const told = { ...host, failed: failed !== 0 };
+          return cancelled === 0 ? told : { ...told, cancelled: true };
+        });
       const end = ofRun.some(({ state }) => goesOn(state)) ? null : isoSeconds(new Date(touched));
       const place = { began, touched, reqid: run.reqid };
       return { ...run, completed: end && (completed ?? end), hosts: ofRun, place };

@@ -116,9 +116,10 @@ class IndexWriter {
         run?.completed ?? null,
         run?.silent ?? null,
       );
-    const addHost = this.#index.query("INSERT INTO run_host VALUES (?, ?, ?, ?, ?, ?, ?)");
-    await inSlices((run?.hosts ?? []).entries(), ([position, { host, state, exit, failed }]) => {
-      addHost.run(reqid, position, host, nameOf(host), state, exit, failed);
+    const addHost = this.#index.query("INSERT INTO run_host VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    await inSlices((run?.hosts ?? []).entries(), ([position, told]) => {
+      const { host, state, exit, failed, cancelled } = told;
+      addHost.run(reqid, position, host, nameOf(host), state, exit, failed, cancelled);
     });
   }
 }

@@ -28,6 +28,7 @@ export interface HostSummary {
   readonly state: RunState | null;
   readonly exit: number | null;
   readonly failed: boolean | null;
+  readonly cancelled: boolean;
 }
 
 /** `touched` is when the record was last written, in milliseconds. */
@@ -76,10 +77,16 @@ function summaryOf(stored: StoredRun, touched: number): RunSummary {
     began: (parseIso(started) ?? parseIso(completed ?? ""))?.getTime() ?? touched,
     hosts: [
       ...resultsOf(stored).map((result) => {
-        const { host, state, exit } = result;
-        return { host, state, exit, failed: runFailed(result) };
+        const { host, state, exit, cancelled = false } = result;
+        return { host, state, exit, failed: runFailed(result), cancelled };
       }),
-      ...missing.map((host) => ({ host, state: null, exit: null, failed: null })),
+      ...missing.map((host) => ({
+        host,
+        state: null,
+        exit: null,
+        failed: null,
+        cancelled: false,
+      })),
     ],
   };
 }

@@ -103,6 +103,8 @@ test("the agent refuses the script while it runs, and names the run", async () =
 
 test("cancel ends it, and its result says who asked", async () => {
   const { reqid } = await letGo("cancelled");
+  const follow = new Running("ctrl-exec", control.withSetting(["logs", reqid, "--follow"]));
+  await until("the first line is there", () => follow.out === "begun\n");
   const cancelled = await control.run("cancel", [reqid, "--username", "alice"]);
   expect(cancelled).toMatchObject({ out: "web-01: ended\n", err: "", status: 0 });
   const { out, status } = await control.run("wait", [reqid, "--json"]);
@@ -110,6 +112,13 @@ test("cancel ends it, and its result says who asked", async () => {
   expect(JSON.parse(out).results).toMatchObject([
     { state: "ended", stdout: "begun\n", cancelled: true, cancelled_by: "alice" },
   ]);
+  expect(await follow.ended()).toBe(0);
+  expect(follow.err).toBe("ctrl-exec: web-01: cancelled by alice (SIGTERM)\n");
+  const shown = await control.run("status", [reqid]);
+  expect(shown.out).toContain("    ERROR: cancelled by alice (SIGTERM)\nbegun\n");
+  expect(shown.out).not.toContain("killed by");
+  const listed = await control.mustRun("list-runs", ["--failed", "--limit", "1"]);
+  expect(listed.out).toMatch(new RegExp(`^${reqid} .* cancelled$`, "m"));
   const again = await control.run("cancel", [reqid]);
   expect(again).toMatchObject({ out: "web-01: not running\n", status: 0 });
 });

@@ -124,6 +124,8 @@ export interface ListedHost {
   readonly exit: number | null;
   /** As `run` and `status` judge it; false while it runs. */
   readonly failed: boolean;
+  /** Absent unless its end was asked for. */
+  readonly cancelled?: true;
 }
 
 export interface ListedRuns {

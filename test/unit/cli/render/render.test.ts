@@ -132,6 +132,17 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     expect(rendered({ exit: 126, signal: "SIGKILL" })).toContain("    ERROR: killed by SIGKILL\n");
   });
 
+  test("who asked for its end, also of a script that ended well", () => {
+    const cancelled = { exit: 126, signal: "SIGTERM", cancelled: true } as const;
+    const told = rendered({ ...cancelled, cancelled_by: "al\u001bice" });
+    expect(told).toContain("    ERROR: cancelled by al^[ice (SIGTERM)\n");
+    expect(told).not.toContain("killed");
+    expect(rendered({ ...cancelled, cancelled_by: "" })).toContain("ERROR: cancelled (SIGTERM)\n");
+    expect(rendered({ exit: 0, cancelled: true, cancelled_by: "alice" })).toContain(
+      "[OK  exit:0  42ms  req:a1b2c3d4e5f60718]\n    STATE: ended, after it was cancelled by alice\n",
+    );
+  });
+
   test("a pipe gets the bytes unchanged", () => {
     const bytes = Buffer.from([0xff, 0x1b, 0x5b, 0x00, 0x0a]);
     const kept = new KeptIo();

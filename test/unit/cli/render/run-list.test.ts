@@ -4,6 +4,7 @@ import type { ListedHost } from "../../../../src/controller/store/ports/runs.ts"
 
 const ok: ListedHost = { host: "web-01", state: "ended", exit: 0, failed: false };
 const failed: ListedHost = { host: "web-02", state: "ended", exit: 3, failed: true };
+const cancelled: ListedHost = { ...failed, cancelled: true };
 const running: ListedHost = { host: "web-03", state: "running", exit: null, failed: false };
 const unknown: ListedHost = { host: "web-04", state: "unknown", exit: -1, failed: true };
 const refused: ListedHost = { host: "web-05", state: "never-ran", exit: -1, failed: true };
@@ -11,6 +12,8 @@ const refused: ListedHost = { host: "web-05", state: "never-ran", exit: -1, fail
 test.each<[readonly ListedHost[], string, string]>([
   [[ok, ok], "2/2", "ok"],
   [[failed], "web-02", "failed"],
+  [[ok, cancelled], "1/2", "cancelled"],
+  [[{ ...ok, cancelled: true }], "web-01", "ok"],
   [[ok, failed, ok, refused], "1/4", "failed"],
   [[refused, unknown, ok], "1/3", "never-ran"],
   [[ok, unknown, unknown], "2/3", "unknown"],

@@ -8,5 +8,5 @@ import { bootId } from "../../src/system/process/process-table.ts";
 const [name = "", pid, start, grace] = process.argv.slice(2);
 const root = { pid: Number(pid), start: Number(start), boot: bootId() };
 const began = performance.now();
-const end = await endJob({ name, root, spared: [] }, Number(grace));
+const end = await endJob({ name, root, spared: () => [] }, Number(grace));
 console.log(JSON.stringify({ end, ms: performance.now() - began }));

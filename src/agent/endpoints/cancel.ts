@@ -13,7 +13,7 @@ export const cancel: Endpoint = async ({ jobs, log }, { peerIp: peer, body }) =>
     if (jobs.find(reqid) === undefined) return refusal(404, NO_SUCH_RUN);
     return { status: 200, body: { status: "not-running", left: 0 } };
   }
-  const { left, reason, script } = outcome;
+  const { ended, left, reason, script } = outcome;
   log({ event: "cancel", left, peer, reason, reqid, script, user });
-  return { status: 200, body: { status: left === 0 ? "ended" : "running", left } };
+  return { status: 200, body: { status: ended ? "ended" : "running", left } };
 };

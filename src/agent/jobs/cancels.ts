@@ -62,13 +62,14 @@ export class Cancels {
     const { name, root, facts } = job;
     const { script } = facts;
     try {
-      const work = { name, root: rootOf(root), spared: this.#spared() };
+      const work = { name, root: rootOf(root), spared: this.#spared };
       const end = await endJob(work, graceMs, hurry);
       note(job, { by, graceMs, left: end.left });
-      if (end.left === 0) await within(END_MS, job.ended, () => undefined);
-      return { script, left: end.left, reason: reasonOf(end) };
+      const told = job.ended.then(() => true);
+      const ended = end.left === 0 && (await within(END_MS, told, () => false));
+      return { script, ended, left: end.left, reason: reasonOf(end) };
     } catch (thrown) {
-      return { script, left: 1, reason: fileProblem(thrown) };
+      return { script, ended: false, left: 1, reason: fileProblem(thrown) };
     }
   }
 }

@@ -92,6 +92,7 @@ export class JobTable implements Jobs {
     // From now on, no other run takes its place.
     this.#running.add(job);
     const letGo = job.hold();
+    const done = this.#starts.begin(job.name);
     try {
       await this.#launch(job, order, asked);
       return { kind: "started", job, letGo };
@@ -105,6 +106,8 @@ export class JobTable implements Jobs {
       const problem = `Cannot keep runs in ${this.#options.folder}: ${fileProblem(thrown)}`;
       this.#tellUnkept(problem, request);
       return { kind: "no-room", problem };
+    } finally {
+      done();
     }
   }
 
@@ -123,6 +126,12 @@ export class JobTable implements Jobs {
   async cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined> {
     const job = this.#running.find(reqid);
     if (job === undefined) return await this.#unkept.cancel(reqid, by, graceMs);
+    // As long as its shim starts the script, that has the job's mark itself.
+    if (await this.#starts.isStuck(job.name)) {
+      return { script: job.request.script, ended: false, left: 1, reason: "it is being started" };
+    }
+    if (this.#running.get(job.name) === undefined)
+      return await this.#unkept.cancel(reqid, by, graceMs);
     return await this.#cancels.cancel(job, by, graceMs);
   }
 

@@ -84,6 +84,8 @@ export type StartOutcome =
 
 export interface CancelOutcome {
   readonly script: string;
+  /** Its end is known. */
+  readonly ended: boolean;
   /** How many processes could not be ended. */
   readonly left: number;
   /** Why, if it is known. */

@@ -19,9 +19,12 @@ export class ShimKeeper {
   /** @throws if it cannot be started: nothing has run */
   async open(): Promise<ShimLink> {
     this.#rest?.stop();
-    const open = await this.#link?.catch(() => undefined);
+    const link = this.#link;
+    const open = await link?.catch(() => undefined);
     if (open !== undefined && !open.ended) return open;
-    this.#link = ShimLink.start(this.#program, this.#listener);
+    // Of all who waited for it, the first starts the next.
+    if (this.#link === link) this.#link = undefined;
+    this.#link ??= ShimLink.start(this.#program, this.#listener);
     return await this.#link;
   }
 

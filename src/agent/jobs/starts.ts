@@ -1,5 +1,6 @@
 /** The starts of jobs: what the shim is told, and what it answers. */
 import type { AgentConfig } from "../../core/config/agent-config.ts";
+import { within } from "../../system/deadline.ts";
 import type { NotStarted } from "../../system/process/start-program.ts";
 import { startAllowedScript } from "../scripts/run-script.ts";
 import { scriptContext } from "../scripts/script-context.ts";
@@ -13,7 +14,12 @@ interface Begun {
   readonly kind: "started";
 }
 
+/** A shim starts a script within milliseconds, once it runs itself. */
+const DONE_MS = 15_000;
+
 export class Starts {
+  /** By the names of the jobs. */
+  readonly #starting = new Map<string, Promise<void>>();
   /** Who waits for the word of the shim, by the names of the jobs. */
   readonly #waiting = new Map<string, (outcome: Begun | NotStarted) => void>();
 
@@ -41,6 +47,22 @@ export class Starts {
       });
       return await promise;
     });
+  }
+
+  /** Returns what is to be called once it is known what has become of this job's start. */
+  begin(name: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#starting.set(name, promise);
+    return () => {
+      this.#starting.delete(name);
+      resolve();
+    };
+  }
+
+  /** Waits until then. Returns whether that takes too long. */
+  async isStuck(name: string): Promise<boolean> {
+    const done = this.#starting.get(name)?.then(() => false);
+    return done !== undefined && (await within(DONE_MS, done, () => true));
   }
 
   /** @param name of the job */

@@ -112,7 +112,7 @@ export class WatchedScript {
     }
     let end: Promise<{ readonly left: number }> | undefined;
     using _limit = new Deadline(timeout * 1000, () => {
-      end = endJob({ name: job, root: rootOf(this.root), spared: [] }, TERM_GRACE_MS);
+      end = endJob({ name: job, root: rootOf(this.root), spared: () => [] }, TERM_GRACE_MS);
     });
     await exited;
     return (await end)?.left;

@@ -42,7 +42,7 @@ export const cancel = defineVerb({
       if (!options.json) io.out(lineOf(result));
     });
     if (options.json) writeJson(io, { ok: 1, results });
-    return results.every(({ status, left }) => status !== "failed" && left === 0) ? 0 : 1;
+    return results.every(({ status }) => status !== "failed" && status !== "running") ? 0 : 1;
   },
 });
 
@@ -50,6 +50,8 @@ function lineOf({ host, status, left, error }: CancelResult): string {
   if (error !== undefined) return screenLine`${host}: not cancelled: ${error}\n`;
   if (status === "not-running") return screenLine`${host}: not running\n`;
   if (status === "ended") return screenLine`${host}: ended\n`;
+  if (left === 0)
+    return screenLine`${host}: still running: its end is not known yet; ask again with ctrl-exec status\n`;
   const [processes, them] = left === 1 ? ["1 process", "it"] : [`${left} processes`, "them"];
   return screenLine`${host}: still running: ${processes} could not be ended. ACTION=cancel in its agent's log says why; root may end ${them} there\n`;
 }

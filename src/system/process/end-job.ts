@@ -26,8 +26,8 @@ export interface JobProcesses {
   readonly name: string;
   /** The script itself; it need not run any more. */
   readonly root: ProcessId;
-  /** Never touched: shims. This process is not either. */
-  readonly spared: readonly ProcessKey[];
+  /** Never touched: shims, also those that are started meanwhile. This process is not either. */
+  readonly spared: () => readonly ProcessKey[];
 }
 
 export interface JobEnd {
@@ -76,7 +76,7 @@ export async function endJob(
 class Hunt {
   readonly #job: JobProcesses;
   readonly #signals: readonly Signal[];
-  readonly #spared: readonly ProcessKey[];
+  readonly #self: readonly ProcessKey[];
   readonly #mark: JobMark;
   /** Once found, never lost: the parent of a process may end, and its links with it. */
   #known: readonly ProcessId[];
@@ -96,11 +96,15 @@ class Hunt {
     this.#mark = jobMark(job.name);
     this.#cgroup = JobCgroup.find(job.name);
     const self = readProcess(process.pid);
-    this.#spared = self === undefined ? job.spared : [...job.spared, self];
+    this.#self = self === undefined ? [] : [self];
   }
 
   get known(): readonly ProcessId[] {
     return this.#known;
+  }
+
+  get #spared(): readonly ProcessKey[] {
+    return [...this.#job.spared(), ...this.#self];
   }
 
   get #kills(): boolean {
@@ -110,14 +114,15 @@ class Hunt {
   /** Returns all that run. */
   async look(): Promise<readonly ProcessId[]> {
     const marks = new Map<number, boolean | undefined>();
-    const spared = new Set(this.#spared.map(keyOf));
+    const isSpared = (process: ProcessKey) =>
+      this.#spared.some((spared) => keyOf(spared) === keyOf(process));
     const processes = await readProcesses(this.#job.root.start, (process) => {
       const isMarked = hasMark(process, this.#mark);
       marks.set(process.pid, isMarked);
       // One to be killed may start the next meanwhile. But at first it may be all that tells of one without a mark,
       // such as sudo. TERM goes to a script before what it waits for.
       const atOnce = this.#hasLooked && this.#kills && isMarked;
-      if (atOnce && !spared.has(keyOf(process))) this.#signal(process);
+      if (atOnce && !isSpared(process)) this.#signal(process);
     });
     this.#hasLooked = true;
     // Read after the processes: if one still runs when it is signalled, it was the one in there.

@@ -16,10 +16,17 @@ async function answerTo(outcome: CancelOutcome | undefined) {
 }
 
 test("what could not be ended is not said to have", async () => {
-  const all = await answerTo({ script: "s", left: 0, reason: undefined });
+  const all = await answerTo({ script: "s", ended: true, left: 0, reason: undefined });
   expect(all.reply).toEqual({ status: 200, body: { status: "ended", left: 0 } });
-  const some = await answerTo({ script: "s", left: 2, reason: "it is another user's" });
+  const some = await answerTo({
+    script: "s",
+    ended: false,
+    left: 2,
+    reason: "it is another user's",
+  });
   expect(some.reply).toEqual({ status: 200, body: { status: "running", left: 2 } });
+  const late = await answerTo({ script: "s", ended: false, left: 0, reason: undefined });
+  expect(late.reply).toEqual({ status: 200, body: { status: "running", left: 0 } });
   const none = await answerTo(undefined);
   expect(none.reply).toEqual({ status: 404, body: { error: "no such run" } });
 });

@@ -25,7 +25,7 @@ function start(folder: TestFolder, script: string, marked = true, runner: readon
   const child = marked ? withMark(jobMark(name), spawn) : spawn();
   const root = identify(child.pid);
   if (root === undefined) throw new Error("it has not started");
-  const job: JobProcesses = { name, root, spared: [] };
+  const job: JobProcesses = { name, root, spared: () => [] };
   return {
     job,
     child,
@@ -167,7 +167,7 @@ describe("nothing else is ended", () => {
     const below = await written(folder, "below");
     const spared = identify(await written(folder, "spared"));
     if (spared === undefined) throw new Error("it has not started");
-    expect(await endJob({ ...started.job, spared: [spared] }, 10_000)).toEqual({ left: 0 });
+    expect(await endJob({ ...started.job, spared: () => [spared] }, 10_000)).toEqual({ left: 0 });
     expect(runs(started.child.pid)).toBe(false);
     // It shares the script's session, as an agent does that a script starts.
     expect(runs(spared.pid)).toBe(true);

@@ -1,0 +1,74 @@
+/** The jobs of an agent, with no agent around them. */
+import { readdirSync } from "node:fs";
+import type { RunOrder } from "../../src/agent/jobs/job.ts";
+import { JobTable } from "../../src/agent/jobs/job-table.ts";
+import { judgeAllowedScript } from "../../src/agent/scripts/run-script.ts";
+import { RunningScripts } from "../../src/agent/scripts/running-scripts.ts";
+import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
+import { newRequestId } from "../../src/core/request-id.ts";
+import { TestFolder } from "./folder.ts";
+
+export class TestJobs implements AsyncDisposable {
+  readonly folder = new TestFolder();
+  /** What is added to the time of day. */
+  shift = 0;
+  readonly #tables: JobTable[] = [];
+  readonly #config;
+
+  private constructor(config: Awaited<ReturnType<typeof parseAgentConfig>>["config"]) {
+    this.#config = config;
+  }
+
+  /** Shims begin once there is a file `go`, and fail once there is `fail`. */
+  static async create(): Promise<TestJobs> {
+    return new TestJobs((await parseAgentConfig("agent.conf", "port = 7443\n")).config);
+  }
+
+  /** As of an agent that starts. */
+  async table(): Promise<JobTable> {
+    const table = new JobTable({
+      folder: this.folder.join("jobs"),
+      config: () => this.#config,
+      now: () => new Date(Date.now() + this.shift),
+      log: () => undefined,
+      running: new RunningScripts(100),
+      shim: {
+        file: process.execPath,
+        args: [new URL("slow-shim.ts", import.meta.url).pathname, this.folder.path],
+      },
+    });
+    this.#tables.push(table);
+    await table.recover();
+    return table;
+  }
+
+  order(body: string, more: Partial<RunOrder> = {}): RunOrder {
+    const path = this.folder.script("script.sh", body);
+    const script = { name: "script", path, options: {} };
+    return {
+      reqid: newRequestId(),
+      script,
+      judged: judgeAllowedScript(script, this.#config),
+      args: [],
+      username: "alice",
+      token: "",
+      peerIp: "127.0.0.1",
+      lock: false,
+      timeout: undefined,
+      ...more,
+    };
+  }
+
+  /** How many shims have been started. */
+  get shims(): readonly number[] {
+    return readdirSync(this.folder.path).flatMap((name) =>
+      name.startsWith("shim-") ? [Number(name.slice(5))] : [],
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.folder.write("fail", "");
+    for (const table of this.#tables) table.close();
+    this.folder[Symbol.dispose]();
+  }
+}

@@ -19,8 +19,10 @@ export interface HostOutcome {
   readonly reply: AgentReply | undefined;
   /** Set when there is no reply. */
   readonly error: string | undefined;
-  /** A reply came that is too large, or none that an agent gives: it would come again. */
+  /** A reply came, and was too large: it would come again. */
   readonly dropped: boolean;
+  /** What came is no reply that an agent gives: it would come again. */
+  readonly garbled?: boolean;
   /**
    * The address that was called; undefined if none was known. Only if there is a reply is it known to be the
    * host's.
@@ -92,7 +94,9 @@ export async function askHost(
   };
   const outcome = (
     reply: AgentReply | undefined,
-    found: Partial<Pick<HostOutcome, "error" | "dropped" | "acceptedSerial" | "refusedSerial">>,
+    found: Partial<
+      Pick<HostOutcome, "error" | "dropped" | "garbled" | "acceptedSerial" | "refusedSerial">
+    >,
   ): HostOutcome => ({
     target,
     reply,
@@ -119,12 +123,10 @@ export async function askHost(
       refusedSerial: refused !== undefined && isRefusal(refused, SERIAL_REFUSALS),
     });
   } catch (thrown) {
-    return outcome(undefined, { error: inOneLine(thrown), dropped: isUseless(thrown) });
+    const code = thrown instanceof CtrlExecError ? thrown.code : undefined;
+    const found = { dropped: code === "too-large", garbled: code === "protocol" };
+    return outcome(undefined, { error: inOneLine(thrown), ...found });
   }
-}
-
-function isUseless(thrown: unknown): boolean {
-  return thrown instanceof CtrlExecError && ["too-large", "protocol"].includes(thrown.code);
 }
 
 function offsetOf(reply: AgentReply | undefined, now: Date): number | undefined {

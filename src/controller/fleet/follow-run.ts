@@ -38,8 +38,9 @@ export async function followRun(
   const sending = new NotedSending(dialler.sending);
   const request = { method: "POST", path: "/run", reply: "output" } as const;
   const outcome = await call.ask({ ...dialler, sending }, request, { ...body, stream: 1 });
-  const { reply, dropped } = outcome;
-  if (sending.maybeSent && reply === undefined && !dropped) return await call.goOn(outcome);
+  const { reply, dropped, garbled = false } = outcome;
+  const isBroken = reply === undefined && !dropped && !garbled;
+  if (sending.maybeSent && isBroken) return await call.goOn(outcome);
   return call.result(outcome);
 }
 

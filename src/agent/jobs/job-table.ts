@@ -143,7 +143,7 @@ export class JobTable implements Jobs {
     known.withdraw(reqid);
     // Somebody may have removed its folder.
     const isKept = this.#spool.has(reqid);
-    return { kind: "withdrawn", knownMs: isKept ? 0 : known.since(this.#options.now()) };
+    return { kind: "withdrawn", knownMs: isKept ? 0 : known.sinceMs };
   }
 
   async list(): Promise<readonly JobFacts[]> {

@@ -32,7 +32,7 @@ export class Spool {
 
   constructor(options: SpoolOptions) {
     this.#options = options;
-    this.known = new KnownRuns(options.folder, options.now());
+    this.known = new KnownRuns(options.folder, options.now);
   }
 
   folderOf(name: string): JobFolder {
@@ -84,6 +84,7 @@ export class Spool {
   /** One that ran has ended: it is the newest. @param ended milliseconds since 1970 */
   keep(job: OpenJob, ended: number): void {
     this.#runningBytes -= job.keptBytes;
+    this.known.watchClock();
     this.restore(job, ended);
     this.makeRoom();
   }

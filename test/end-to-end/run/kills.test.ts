@@ -5,7 +5,8 @@
  * KILLS_SEED=<seed> brings the moments of a failure back.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, existsSync, readFileSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, utimesSync } from "node:fs";
+import { KnownRuns } from "../../../src/agent/jobs/known-runs.ts";
 import { type Random, randomOf } from "../../fuzz/random.ts";
 import { TestApi } from "../../support/api.ts";
 import { Running } from "../../support/binary.ts";
@@ -87,10 +88,10 @@ async function agentFor(host: string, kind: string, count: number) {
   const agent = await control.addAgent(host, { scripts });
   await agent.pair();
   // It has been here for an hour: what it does not know has not run.
-  const file = control.folder.write(`${host}/jobs/known-since`, "", 0o600);
-  chmodSync(agent.path("jobs"), 0o700);
+  mkdirSync(agent.path("jobs"), 0o700);
+  new KnownRuns(agent.path("jobs"), () => new Date()).note();
   const then = new Date(Date.now() - 3_600_000);
-  utimesSync(file, then, then);
+  utimesSync(agent.path("jobs/known-since"), then, then);
   await agent.serve();
   const printings = names.map((name) => new Printing(agent, name, random));
   return { agent, printings, random };

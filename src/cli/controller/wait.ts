@@ -1,5 +1,6 @@
 import { waitFor } from "../../controller/runs/wait.ts";
-import { configArgument } from "../../core/config/controller-config.ts";
+import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
 import { Deadline } from "../../system/deadline.ts";
@@ -51,7 +52,14 @@ export const wait = defineVerb({
     const leave = new AbortController();
     const late =
       seconds === undefined ? undefined : new Deadline(seconds * 1000, () => leave.abort());
-    const waiting = waitFor(controller, caller, { reqid, signal: leave.signal }, show);
+    const onAway = (host: string, why: string) => {
+      io.err(screenLine`ctrl-exec: ${host} cannot be asked now, trying again: ${why}\n`);
+    };
+    const onBegin = (run: RunReportSoFar) => {
+      if (io.errIsTerminal) io.err(waitingFor(run, controller.config));
+    };
+    const order = { reqid, signal: leave.signal, onBegin, onAway };
+    const waiting = waitFor(controller, caller, order, show);
     const signal = await firstSignal(STOP_SIGNALS, waiting);
     leave.abort();
     late?.stop();
@@ -60,7 +68,7 @@ export const wait = defineVerb({
     const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;
     const hint = complete
       ? undefined
-      : screenLine`Still out: ${pending.join(", ")}. The run goes on; to wait again: ${again}`;
+      : screenLine`Still running (or not answered): ${pending.join(", ")}. To wait again: ${again}`;
     const answer = { ok: 1, results, ...(hint === undefined ? {} : { hint }) };
     if (options.json) await writeLongJson(io, answer);
     io.err(mayHaveRun(results));
@@ -70,3 +78,10 @@ export const wait = defineVerb({
     return results.some(runFailed) ? 1 : 0;
   },
 });
+
+/** What a person would otherwise wait for in silence. */
+function waitingFor({ reqid, pending, started, complete }: RunReportSoFar, own: OwnSetting): string {
+  if (complete) return "";
+  const output = `ctrl-exec logs ${reqid}${configArgument(own.file)} --follow`;
+  return screenLine`Waiting for ${pending.join(", ")} (started ${started}). Output: ${output}\n`;
+}

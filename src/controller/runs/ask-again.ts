@@ -11,7 +11,7 @@ import { isoSeconds, spanOf } from "../../core/time.ts";
 import { resultReply } from "../../core/wire/messages/result-reply.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import { answerOf } from "../fleet/answer.ts";
+import { answerOf, whyNotAnswered } from "../fleet/answer.ts";
 import { askHost, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -22,8 +22,8 @@ import { knowsNoSuchRun, withdraw, withdrawnResult } from "./withdraw.ts";
 /** What was heard of a run. */
 export interface HeardRun {
   readonly report: RunReportSoFar;
-  /** Hosts whose end is not known, and that could not be asked now. */
-  readonly unheard: readonly string[];
+  /** Hosts whose end is not known, and that could not be asked now: why. */
+  readonly unheard: ReadonlyMap<string, string>;
 }
 
 /**
@@ -38,12 +38,13 @@ export async function askAgain(
   { report, alive, open }: RecordedRun,
   account: ReplyAccount,
 ): Promise<HeardRun> {
-  if (open.length === 0) return { report, unheard: [] };
+  if (open.length === 0) return { report, unheard: new Map() };
   const dialler = { ...openDialler(controller), account };
   const path = `/result/${report.reqid}`;
   const request = { method: "GET", path, reply: "list", idempotent: true } as const;
   const heard = new Map<string, Heard>();
-  const unheard: string[] = [];
+  const unheard = new Map<string, string>();
+  const silent = new Map<string, RunResult>();
   using outputs = await controller.store.runs.lateOutputs(report);
   await inParallel(open, parallelLimit(controller.config), async ({ host, port }) => {
     const target = await hostOfRun(controller, host, port);
@@ -63,14 +64,28 @@ export async function askAgain(
       bare = late?.bare;
     }
     if (result !== undefined) heard.set(host, { result, bare, target });
-    else if (outcome.reply === undefined || isUnknown) unheard.push(host);
+    else {
+      const why = isUnknown ? SAYS_NO_MORE : whyNotAnswered(outcome);
+      if (outcome.reply === undefined || isUnknown) unheard.set(host, why);
+      const before = report.results.find((each) => each.host === host);
+      if (before?.state === "running") silent.set(host, notHeardOf(before, why));
+    }
   });
   if (!alive && !(await record(controller, report, [...heard.values()], account))) {
     for (const [host, { bare, target }] of heard) {
       if (bare !== undefined) heard.set(host, { result: bare, target });
     }
   }
-  return { report: withResults(report, heard, controller.now()), unheard };
+  const now = new Map([...silent, ...[...heard].map(([host, { result }]) => [host, result] as const)]);
+  return { report: withResults(report, now, controller.now()), unheard };
+}
+
+const SAYS_NO_MORE = "its agent does not know this run, and says no more";
+
+/** What the record has is old, and its agent says nothing now. */
+function notHeardOf(before: RunResult, why: string): RunResult {
+  const error = `cannot be asked now: ${why}; when last heard of, the script was running`;
+  return { ...before, state: "running", error };
 }
 
 interface Heard {
@@ -134,11 +149,11 @@ async function record(
 
 function withResults(
   report: RunReportSoFar,
-  heard: ReadonlyMap<string, Heard>,
+  heard: ReadonlyMap<string, RunResult>,
   now: Date,
 ): RunReportSoFar {
   const known = new Map(report.results.map((result) => [result.host, result]));
-  const results = report.hosts.flatMap((host) => heard.get(host)?.result ?? known.get(host) ?? []);
+  const results = report.hosts.flatMap((host) => heard.get(host) ?? known.get(host) ?? []);
   const done = new Set(results.filter(({ state }) => !goesOn(state)).map(({ host }) => host));
   const pending = report.hosts.filter((host) => !done.has(host));
   const complete = pending.length === 0;

@@ -11,6 +11,10 @@ export interface WaitOrder {
   readonly reqid: string;
   /** Ends the wait; the run goes on. */
   readonly signal: AbortSignal;
+  /** Called once, with the run as it is before the wait. */
+  readonly onBegin?: (run: RunReportSoFar) => void;
+  /** Called when a host cannot be asked, once until it is heard again. */
+  readonly onAway?: (host: string, why: string) => void;
 }
 
 /**
@@ -23,13 +27,19 @@ export interface WaitOrder {
 export async function waitFor(
   controller: Controller,
   caller: Caller,
-  { reqid, signal }: WaitOrder,
+  { reqid, signal, onBegin, onAway }: WaitOrder,
   onResult: (result: RunResult) => void,
 ): Promise<RunReportSoFar> {
   await authorizeRun(controller, caller, { action: "read", reqid });
   const told = new Set<string>();
   let last: RunReportSoFar | undefined;
-  for await (const run of watchRun(controller, reqid, signal)) {
+  let away: ReadonlyMap<string, string> = new Map();
+  const noteAway = (hosts: ReadonlyMap<string, string>) => {
+    for (const [host, why] of hosts) if (!away.has(host)) onAway?.(host, why);
+    away = hosts;
+  };
+  for await (const run of watchRun(controller, reqid, signal, noteAway)) {
+    if (last === undefined) onBegin?.(run);
     last = run;
     for (const result of run.results) {
       if (told.has(result.host) || goesOn(result.state)) continue;

@@ -18,12 +18,14 @@ const AWAY_MS = 60_000;
  * The run as it is now, and again and again until it is complete. When the signal is aborted, the run once more,
  * and the end. What each look has read is held until the next one.
  *
+ * @param onAway called at each look with the hosts that could not be asked, and why
  * @throws CtrlExecError `not-found`, `busy`, `storage`, or `damaged` if the record cannot be read
  */
 export async function* watchRun(
   controller: Controller,
   reqid: string,
   signal: AbortSignal,
+  onAway?: (hosts: ReadonlyMap<string, string>) => void,
 ): AsyncGenerator<RunReportSoFar> {
   const stopped = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => stopped.resolve(), { once: true });
@@ -38,7 +40,8 @@ export async function* watchRun(
       const asked = !found.alive && found.open.length > 0 && !last;
       const heard = asked
         ? await askAgain(controller, found, account)
-        : { report: found.report, unheard: [] };
+        : { report: found.report, unheard: new Map<string, string>() };
+      onAway?.(heard.unheard);
       const took = performance.now() - looked;
       const away = performance.now() - began > AWAY_MS;
       const report = away || last ? heard.report : withoutUnheard(heard);
@@ -54,10 +57,10 @@ export async function* watchRun(
 
 /** A host that is away may still say how it went. */
 function withoutUnheard({ report, unheard }: HeardRun): RunReportSoFar {
-  if (unheard.length === 0) return report;
-  const results = report.results.filter(({ host }) => !unheard.includes(host));
+  if (unheard.size === 0) return report;
+  const results = report.results.filter(({ host }) => !unheard.has(host));
   const pending = report.hosts.filter(
-    (host) => unheard.includes(host) || report.pending.includes(host),
+    (host) => unheard.has(host) || report.pending.includes(host),
   );
   return { ...report, results, pending, complete: false, completed: null };
 }

@@ -117,11 +117,12 @@ test("wait: it only leaves", async () => {
   const before = asked().length;
   const session = onTerminal(["wait", reqid]);
   await until("it waits", () => asked().length > before);
+  await session.seen(/Waiting for web-01 \(started 2.*Z\)\. Output: ctrl-exec logs \w+ .*--follow/);
   session.type(CTRL_C);
   await session.ended();
   expect(session.signal).toBe("SIGINT");
   expect(session.screen).toContain(
-    "Still out: web-01. The run goes on; to wait again: ctrl-exec wait",
+    "Still running (or not answered): web-01. To wait again: ctrl-exec wait",
   );
   await endsByItself("waited", reqid);
 });

@@ -56,7 +56,7 @@ test("not in time: 124, who is out, and what has come", async () => {
   expect(status).toBe(124);
   expect(out).toMatch(/^==> db-01 {2}\[OK .*\]\nquick\n$/);
   expect(err).toBe(
-    `Still out: web-01. The run goes on; to wait again: ctrl-exec wait ${reqid} --config ${control.config}\n`,
+    `Still running (or not answered): web-01. To wait again: ctrl-exec wait ${reqid} --config ${control.config}\n`,
   );
   end();
   expect(await run.child.exited).toBe(0);
@@ -71,7 +71,7 @@ test("Ctrl-C leaves, and the run goes on", async () => {
   waiting.child.kill("SIGINT");
   await waiting.ended();
   expect(waiting.child.signalCode).toBe("SIGINT");
-  expect(waiting.err).toStartWith("Still out: web-01. The run goes on");
+  expect(waiting.err).toStartWith("Still running (or not answered): web-01. To wait again");
   end();
   expect(await run.child.exited).toBe(0);
   expect((await control.run("wait", [reqid])).status).toBe(0);

@@ -99,6 +99,33 @@ test("a script that still runs is asked after again, until it has ended", async 
   expect((await run.show()).complete).toBe(true);
 });
 
+test("an agent that is away has said nothing: why, and what was heard last", async () => {
+  let away = false;
+  await using run = await leftRun(() => (away ? "" : http10({ status: "running" })));
+  expect(await run.show()).toMatchObject({ results: [{ state: "running" }] });
+  away = true;
+  const { results, complete } = await run.show();
+  expect(complete).toBe(false);
+  expect(results).toMatchObject([
+    {
+      state: "running",
+      error: expect.stringMatching(
+        /^cannot be asked now: .*closed.*; when last heard of, the script was running$/,
+      ),
+    },
+  ]);
+  const told: string[] = [];
+  const leave = new AbortController();
+  const onAway = (host: string, why: string) => {
+    told.push(`${host}: ${why}`);
+    away = false;
+    leave.abort();
+  };
+  const order = { reqid: REQID, signal: leave.signal, onAway };
+  await waitFor(run.fleet.controller, CALLER, order, () => undefined);
+  expect(told).toEqual([expect.stringMatching(/^web-01: .*closed/)]);
+});
+
 test("an agent that knows nothing of runs leaves it unknown", async () => {
   await using run = await leftRun(() => NOT_FOUND);
   expect(await run.show()).toMatchObject({ complete: true, results: [{ state: "unknown" }] });

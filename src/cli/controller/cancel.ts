@@ -4,6 +4,7 @@ import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { writeJson } from "../render/json.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 const USUAL_GRACE = 10;
@@ -30,7 +31,8 @@ export const cancel = defineVerb({
     "ctrl-exec cancel a1b2c3d4e5f60718",
     "ctrl-exec cancel a1b2c3d4e5f60718 web-01 --grace 60",
   ],
-  async run({ options, positionals: [reqid = "", ...hosts], io }) {
+  async run({ options, positionals: [typed = "", ...hosts], io }) {
+    const reqid = runIdArgument(typed, "ctrl-exec cancel <reqid> [<host>...]");
     const grace =
       options.grace === undefined
         ? USUAL_GRACE
@@ -38,9 +40,10 @@ export const cancel = defineVerb({
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const order = { reqid, hosts, grace };
-    const results = await cancelRun(controller, caller, order, (result) => {
+    const cancelling = cancelRun(controller, caller, order, (result) => {
       if (!options.json) io.out(lineOf(result));
     });
+    const results = await foundRun(cancelling, controller.config);
     if (options.json) writeJson(io, { ok: 1, results });
     return results.every(({ status }) => status !== "failed" && status !== "running") ? 0 : 1;
   },

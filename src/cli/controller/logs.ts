@@ -10,6 +10,7 @@ import { cancelledText } from "../render/cancelled.ts";
 import { liveLines } from "../render/live-lines.ts";
 import { type LiveOutput, wholeOutput } from "../render/live-output.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const logs = defineVerb({
@@ -35,7 +36,8 @@ export const logs = defineVerb({
     "ctrl-exec logs a1b2c3d4e5f60718 web-01 --follow",
     "ctrl-exec logs a1b2c3d4e5f60718 web-01 --stderr > errors.txt",
   ],
-  async run({ options, positionals: [reqid = "", host], io }) {
+  async run({ options, positionals: [typed = "", host], io }) {
+    const reqid = runIdArgument(typed, "ctrl-exec logs <reqid> [<host>]");
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const view = new LogView(io, options.stderr ? ["stderr"] : OUTPUT_STREAMS, options.follow);
@@ -44,7 +46,8 @@ export const logs = defineVerb({
     const onHosts = (hosts: readonly string[]) => view.open(hosts);
     const order = { reqid, host, follow: options.follow, signal: leave.signal, onHosts };
     const hear = reader.heldBack((from: string, event: RunEvent) => view.hear(from, event));
-    const reading = readLogs(controller, caller, order, (...event) => hear?.(...event));
+    const told = readLogs(controller, caller, order, (...event) => hear?.(...event));
+    const reading = foundRun(told, controller.config);
     const signal = await firstSignal(STOP_SIGNALS, Promise.race([reading, reader.gone]));
     leave.abort();
     const gaps = await reading;

@@ -7,6 +7,7 @@ import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const status = defineVerb({
@@ -26,10 +27,14 @@ export const status = defineVerb({
     "yet.",
   ].join("\n"),
   examples: ["ctrl-exec status a1b2c3d4e5f60718", "ctrl-exec status a1b2c3d4e5f60718 --json"],
-  async run({ options, positionals: [reqid = ""], io }) {
+  async run({ options, positionals: [typed = ""], io }) {
+    const reqid = runIdArgument(typed, "ctrl-exec status <reqid>");
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const run = await showRun(controller, caller, { reqid, live: true });
+    const run = await foundRun(
+      showRun(controller, caller, { reqid, live: true }),
+      controller.config,
+    );
     if (options.json) await writeLongJson(io, { ok: 1, ...run });
     else {
       const blocks = new RunBlocks(io, controller.config);

@@ -12,6 +12,7 @@ import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 /** As timeout(1) ends when the time is up. */
@@ -36,7 +37,8 @@ export const wait = defineVerb({
     "not ended after --timeout seconds.",
   ].join("\n"),
   examples: ["ctrl-exec wait a1b2c3d4e5f60718", "ctrl-exec wait a1b2c3d4e5f60718 --timeout 600"],
-  async run({ options, positionals: [reqid = ""], io }) {
+  async run({ options, positionals: [typed = ""], io }) {
+    const reqid = runIdArgument(typed, "ctrl-exec wait <reqid>");
     const { timeout } = options;
     const seconds =
       timeout === undefined ? undefined : numberOption("timeout", timeout, 0, MAX_SECONDS);
@@ -59,7 +61,7 @@ export const wait = defineVerb({
       if (io.errIsTerminal) io.err(waitingFor(run, controller.config));
     };
     const order = { reqid, signal: leave.signal, onBegin, onAway };
-    const waiting = waitFor(controller, caller, order, show);
+    const waiting = foundRun(waitFor(controller, caller, order, show), controller.config);
     const signal = await firstSignal(STOP_SIGNALS, waiting);
     leave.abort();
     late?.stop();
@@ -80,7 +82,10 @@ export const wait = defineVerb({
 });
 
 /** What a person would otherwise wait for in silence. */
-function waitingFor({ reqid, pending, started, complete }: RunReportSoFar, own: OwnSetting): string {
+function waitingFor(
+  { reqid, pending, started, complete }: RunReportSoFar,
+  own: OwnSetting,
+): string {
   if (complete) return "";
   const output = `ctrl-exec logs ${reqid}${configArgument(own.file)} --follow`;
   return screenLine`Waiting for ${pending.join(", ")} (started ${started}). Output: ${output}\n`;

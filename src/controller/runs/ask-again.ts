@@ -76,7 +76,10 @@ export async function askAgain(
       if (bare !== undefined) heard.set(host, { result: bare, target });
     }
   }
-  const now = new Map([...silent, ...[...heard].map(([host, { result }]) => [host, result] as const)]);
+  const now = new Map([
+    ...silent,
+    ...[...heard].map(([host, { result }]) => [host, result] as const),
+  ]);
   return { report: withResults(report, now, controller.now()), unheard };
 }
 

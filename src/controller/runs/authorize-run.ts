@@ -49,9 +49,13 @@ export function noSuchRun(reqid: string): CtrlExecError {
 }
 
 export function notInRun(reqid: string, host: string, hosts: readonly string[]): CtrlExecError {
-  return new CtrlExecError("bad-request", `Cannot find ${host} in run ${reqid}: it was not asked`, {
-    hint: `Its hosts: ${hosts.join(", ")}`,
-  });
+  return new CtrlExecError(
+    "bad-request",
+    `Cannot find ${host}: it is not one of the hosts of run ${reqid}`,
+    {
+      hint: `Its hosts: ${hosts.join(", ")}`,
+    },
+  );
 }
 
 /** Empty if the record does not say, or cannot be read: a caller whom the hook lets see the run is told so. */

@@ -59,8 +59,6 @@ export async function* watchRun(
 function withoutUnheard({ report, unheard }: HeardRun): RunReportSoFar {
   if (unheard.size === 0) return report;
   const results = report.results.filter(({ host }) => !unheard.has(host));
-  const pending = report.hosts.filter(
-    (host) => unheard.has(host) || report.pending.includes(host),
-  );
+  const pending = report.hosts.filter((host) => unheard.has(host) || report.pending.includes(host));
   return { ...report, results, pending, complete: false, completed: null };
 }

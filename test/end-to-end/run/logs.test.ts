@@ -53,17 +53,29 @@ test("a script that says nothing", async () => {
 });
 
 test.each([
-  ["0123456789abcdef", "Cannot find run 0123456789abcdef"],
-  ["x", "a run's id is 16 hex digits"],
-])("%s is refused", async (reqid, text) => {
+  ["0123456789abcdef", "Cannot find run 0123456789abcdef", 1],
+  ["x", "a run's id is 16 hex digits", 2],
+])("%s is refused", async (reqid, text, exit) => {
   const { err, status } = await logsOf(reqid);
   expect(err).toContain(text);
-  expect(status).toBe(1);
+  expect(err).toContain("\nSee: ctrl-exec list-runs");
+  expect(status).toBe(exit);
+});
+
+test("an id in upper case, and with the req: of a header; a host in its place", async () => {
+  const reqid = await ran("web-01", "talk", "--", "copied");
+  const copied = [`req:${reqid}`, reqid.toUpperCase()];
+  for (const typed of copied) expect((await logsOf(typed)).out).toBe("out of copied\n");
+  const { err, status } = await logsOf("web-01");
+  expect(err).toContain("a run's id is 16 hex digits, and comes first: ctrl-exec logs <reqid>");
+  expect(status).toBe(2);
 });
 
 test("a host that is not in the run is named, with those that are", async () => {
   const { err, status } = await logsOf(await ran("web-01", "quiet"), "db-01");
-  expect(err).toMatch(/Cannot find db-01 in run \w+: it was not asked\nIts hosts: web-01\n/);
+  expect(err).toMatch(
+    /Cannot find db-01: it is not one of the hosts of run \w+\nIts hosts: web-01\n/,
+  );
   expect(status).toBe(2);
 });
 

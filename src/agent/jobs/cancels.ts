@@ -1,7 +1,7 @@
 /** The ends of jobs that somebody has asked for. */
 import { Deadline, within } from "../../system/deadline.ts";
 import { fileProblem } from "../../system/files/files.ts";
-import { endJob, type JobEnd } from "../../system/process/end-job.ts";
+import { endJob, isJobRunning, type JobEnd } from "../../system/process/end-job.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 import { rootOf } from "../scripts/watched-script.ts";
 import type { CancelOutcome, JobFacts } from "./job.ts";
@@ -13,7 +13,7 @@ const END_MS = 5_000;
 /** Nobody looks at more of a name. */
 const MAX_NAME = 255;
 
-/** A job that runs. */
+/** A job that runs, or may. */
 export interface Endable {
   /** Of its folder; its mark is called after it. */
   readonly name: string;
@@ -32,7 +32,8 @@ interface Cancel {
 
 export class Cancels {
   readonly #spared: () => ProcessId[];
-  readonly #running = new Map<Endable, Cancel>();
+  /** By the names of the jobs. */
+  readonly #running = new Map<string, Cancel>();
 
   /** @param spared returns the shims, which are never touched */
   constructor(spared: () => ProcessId[]) {
@@ -41,15 +42,24 @@ export class Cancels {
 
   /** A second one for the same job joins the first, and may only shorten its grace. Never rejects. */
   async cancel(job: Endable, by: string, graceMs: number): Promise<CancelOutcome> {
-    const first = this.#running.get(job);
+    const first = this.#running.get(job.name);
     if (first !== undefined) {
       using _grace = new Deadline(graceMs, () => first.hurry.abort());
       return await first.done;
     }
     const hurry = new AbortController();
     const done = this.#end(job, by.slice(0, MAX_NAME).toWellFormed(), graceMs, hurry.signal);
-    this.#running.set(job, { done, hurry });
-    return await done.finally(() => this.#running.delete(job));
+    this.#running.set(job.name, { done, hurry });
+    return await done.finally(() => this.#running.delete(job.name));
+  }
+
+  /** Whether anything runs of a job that is lost; it counts as running if that cannot be seen. */
+  async mayRun({ name, root }: Endable): Promise<boolean> {
+    try {
+      return await isJobRunning({ name, root: rootOf(root), spared: this.#spared });
+    } catch {
+      return true;
+    }
   }
 
   async #end(

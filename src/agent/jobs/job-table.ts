@@ -23,6 +23,7 @@ import type { JobRequest } from "./job-folder.ts";
 import { logEnd, logStalled, logStart } from "./job-log.ts";
 import { recordIn } from "./job-records.ts";
 import { jobNamesIn, newJobName } from "./jobs-folder.ts";
+import { LostJobs } from "./lost-jobs.ts";
 import { OpenJob } from "./open-job.ts";
 import { lookAround } from "./recovery.ts";
 import { RunningJobs } from "./running-jobs.ts";
@@ -49,12 +50,14 @@ export class JobTable implements Jobs {
   readonly #starts = new Starts();
   readonly #adopted = new AdoptedJobs((job) => this.#lookAt(job));
   readonly #cancels = new Cancels(() => this.#running.shims);
+  readonly #lost: LostJobs;
   readonly #unkept: UnkeptRuns;
   #toldProblem: string | undefined;
 
   constructor(options: JobTableOptions) {
     this.#options = options;
     this.#spool = new Spool(options);
+    this.#lost = new LostJobs(this.#spool, this.#cancels);
     this.#unkept = new UnkeptRuns(options, () => this.#running.shims);
     this.#shim = new ShimKeeper(options.shim, {
       told: (message) => this.#told(message),
@@ -74,10 +77,12 @@ export class JobTable implements Jobs {
 
   async start(order: RunOrder): Promise<StartOutcome> {
     const { reqid, script, args, username, peerIp } = order;
+    const lost = order.lock ? await this.#lost.runOf(script.name) : undefined;
     const running = this.#facts();
     const isUsed = running.some((run) => run.reqid === reqid) || this.#spool.has(reqid);
     if (isUsed || this.#spool.known.isWithdrawn(reqid)) return { kind: "used" };
     const other = order.lock ? running.find((run) => run.script === script.name) : undefined;
+    if (lost !== undefined) return { kind: "busy", reqid: lost };
     if (other !== undefined) return { kind: "busy", reqid: other.reqid };
     const asked = this.#options.now();
     const request = {
@@ -125,7 +130,10 @@ export class JobTable implements Jobs {
 
   async cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined> {
     const job = this.#running.find(reqid);
-    if (job === undefined) return await this.#unkept.cancel(reqid, by, graceMs);
+    if (job === undefined) {
+      const other = await this.#unkept.cancel(reqid, by, graceMs);
+      return other ?? (await this.#lost.cancel(reqid, by, graceMs));
+    }
     // As long as its shim starts the script, that has the job's mark itself.
     if (await this.#starts.isStuck(job.name)) {
       return { script: job.request.script, ended: false, left: 1, reason: "it is being started" };

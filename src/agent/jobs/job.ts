@@ -75,7 +75,7 @@ export type StartOutcome =
    * `letGo` is called.
    */
   | { readonly kind: "started"; readonly job: Job; letGo(): void }
-  /** The same script runs here, and the order asks for a lock. */
+  /** The same script runs here, or what is left of a lost run of it, and the order asks for a lock. */
   | { readonly kind: "busy"; readonly reqid: string }
   /** There was a run of this reqid: nothing has run now. */
   | { readonly kind: "used" }

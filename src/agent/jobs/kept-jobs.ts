@@ -8,6 +8,8 @@ export interface KeptJob {
   readonly bytes: number;
   /** Milliseconds since 1970. */
   readonly ended: number;
+  /** The script of a job that is lost, and may still run. */
+  readonly lostScript: string | undefined;
 }
 
 /** How much is kept, and for how long. */

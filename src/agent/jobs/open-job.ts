@@ -1,6 +1,7 @@
 /** A job whose folder is at hand: one that runs, or one that has ended and is asked for. */
 import type { OutputStream, RunEnding, RunEvent, StreamOffsets } from "../../core/run-event.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
+import { bootId } from "../../system/process/process-table.ts";
 import type { KeptBytes } from "../shim/messages.ts";
 import type { Endable } from "./cancels.ts";
 import { follow, type Readable } from "./follow.ts";
@@ -96,6 +97,11 @@ export class OpenJob implements Job, Readable, Endable {
 
   get ending(): RunEnding | undefined {
     return this.#ending;
+  }
+
+  /** Nobody has seen its end, and the host has not gone down since. */
+  get isLost(): boolean {
+    return this.#ending?.state === "lost" && this.shim?.boot === bootId();
   }
 
   /** Somebody waits for what it prints. */

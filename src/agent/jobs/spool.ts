@@ -64,6 +64,12 @@ export class Spool {
     return kept && this.#open(kept);
   }
 
+  /** Of this script, those that are lost and may still run. */
+  lostOf(script: string): OpenJob[] {
+    const lost = this.#kept.all.filter(({ lostScript }) => lostScript === script);
+    return lost.flatMap((kept) => this.#open(kept) ?? []);
+  }
+
   /** The newest first. */
   async list(most: number): Promise<readonly JobFacts[]> {
     const facts: JobFacts[] = [];
@@ -90,8 +96,9 @@ export class Spool {
   }
 
   /** The same for one that an earlier agent has kept. */
-  restore({ name, bytes, request: { reqid } }: OpenJob, ended: number): void {
-    this.#kept.add({ reqid, name, bytes, ended });
+  restore({ name, bytes, isLost, request }: OpenJob, ended: number): void {
+    const lostScript = isLost ? request.script : undefined;
+    this.#kept.add({ reqid: request.reqid, name, bytes, ended, lostScript });
   }
 
   /** The oldest go first; a running one never. */

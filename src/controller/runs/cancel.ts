@@ -8,7 +8,7 @@ import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
-import type { OpenHost } from "../store/ports/runs.ts";
+import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun, notInRun } from "./authorize-run.ts";
 import { knowsNoSuchRun, type Withdrawal, withdraw } from "./withdraw.ts";
 
@@ -44,7 +44,7 @@ const JUST_BEGUN = "it has just begun there; cancel it again";
 const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel it again";
 
 /**
- * Asks every agent whose host has no recorded end.
+ * Asks every agent whose host has no recorded end, or one that nobody has seen.
  *
  * @param onResult called once per host, as they answer
  * @returns the results in the order of the run's hosts
@@ -57,7 +57,9 @@ export async function cancelRun(
   onResult: (result: CancelResult) => void,
 ): Promise<readonly CancelResult[]> {
   await authorizeRun(controller, caller, { action: "cancel", reqid });
-  const { report, open } = await recordedRun(controller, reqid);
+  const found = await recordedRun(controller, reqid);
+  const { report } = found;
+  const open = mayRunOn(found);
   const wanted = hostsOf(report, hosts);
   const dialler = patient(openDialler(controller), grace);
   const results = new Map<string, CancelResult>();
@@ -82,6 +84,15 @@ async function recordedRun(controller: Controller, reqid: string) {
   } finally {
     account.close();
   }
+}
+
+/** What is lost may go on, with nobody who watches it. */
+function mayRunOn({ report, asked, open }: RecordedRun): readonly OpenHost[] {
+  const mayRun = new Set([
+    ...open.map(({ host }) => host),
+    ...report.results.filter(({ state }) => state === "lost").map(({ host }) => host),
+  ]);
+  return asked.filter(({ host }) => mayRun.has(host));
 }
 
 /** @throws CtrlExecError `bad-request` */

@@ -72,6 +72,12 @@ export async function endJob(
   return await new Hunt(job, ["SIGKILL"], asking.known).kill();
 }
 
+/** Whether anything runs that its script has started. @throws as above */
+export async function isJobRunning(job: JobProcesses): Promise<boolean> {
+  if (job.root.boot !== bootId()) return false;
+  return (await new Hunt(job, []).look()).length > 0;
+}
+
 /** Finds the processes of a job and sends each, once, these signals. */
 class Hunt {
   readonly #job: JobProcesses;

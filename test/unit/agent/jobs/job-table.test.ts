@@ -49,3 +49,29 @@ test("a shim does not start: all who waited for it get the same new one", async 
   expect(kinds.toSorted()).toEqual(["no-room", "no-room", "started", "started", "started"]);
   expect(jobs.shims.length).toBe(2);
 });
+
+test("what watched a run is killed: it holds the script's lock until it is cancelled or has ended", async () => {
+  await using jobs = await TestJobs.create();
+  jobs.folder.write("go", "");
+  const first = await jobs.table();
+  const file = jobs.folder.join("pid");
+  const order = jobs.order(WAITS, { args: [file] });
+  const run = await first.start(order);
+  if (run.kind !== "started") throw new Error(run.kind);
+  run.letGo();
+  await until("it runs", () => jobs.folder.has("pid") && readFileSync(file, "utf8") !== "");
+  const script = Number(readFileSync(file, "utf8"));
+  for (const shim of jobs.shims) process.kill(shim, "SIGKILL");
+  expect(await run.job.ended).toMatchObject({ state: "lost" });
+  // Also for the next agent.
+  for (const table of [first, await jobs.table()]) {
+    const locked = await table.start(jobs.order("true", { lock: true }));
+    expect(locked).toEqual({ kind: "busy", reqid: order.reqid });
+  }
+  expect(isAlive(script)).toBe(true);
+  expect(await first.cancel(order.reqid, "bob", 0)).toMatchObject({ ended: true, left: 0 });
+  expect(isAlive(script)).toBe(false);
+  expect(await first.cancel(order.reqid, "bob", 0)).toBeUndefined();
+  expect(first.find(order.reqid)?.facts.state).toBe("lost");
+  expect(await first.start(jobs.order("true", { lock: true }))).toMatchObject({ kind: "started" });
+});

@@ -6,8 +6,10 @@ import { type StreamedCall, streamingPeer } from "../../../support/streaming-pee
 
 const REQID = "0123456789abcdef";
 
+const LOST = { state: "lost", error: "ctrl-exec-shim was killed" } as const;
+
 /** A run on web-01, which may still run there, and on db-01, where it has ended. */
-async function stageOf(answer: (call: StreamedCall) => void) {
+async function stageOf(answer: (call: StreamedCall) => void, end?: typeof LOST) {
   const fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   await agent.stop();
@@ -21,6 +23,7 @@ async function stageOf(answer: (call: StreamedCall) => void) {
   const record = await fleet.controller.store.runs.begin({ ...run, ...asked }, true);
   const output = { stdout: "", stderr: "", rtt: "1ms", reqid: REQID } as const;
   record.add({ host: "db-01", script: "deploy", exit: 0, ...output, state: "ended" });
+  if (end) record.add({ host: "web-01", script: "deploy", exit: -1, ...output, ...end });
   await record.close();
   const cancel = async (order: Partial<CancelOrder> = {}, controller = fleet.controller) =>
     await cancelRun(
@@ -91,6 +94,24 @@ test.each([
     ["POST /withdraw", { reqid: REQID }],
   ]);
 });
+
+test.each([
+  [{ status: "ended", left: 0 }, "200 OK", { status: "ended", left: 0 }],
+  [
+    { error: "no such run" },
+    "404 Not Found",
+    { status: "failed", left: 0, error: expect.stringContaining("may have forgotten") },
+  ],
+] as const)(
+  "a run that is lost may still run, so its agent is asked: %j",
+  async (says, status, told) => {
+    await using stage = await stageOf((call) => {
+      if (call.what === "POST /withdraw") call.json({ status: "withdrawn", known_for: 0 });
+      else call.json(says, status);
+    }, LOST);
+    expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([{ host: "web-01", ...told }]);
+  },
+);
 
 test("T25 the hook is asked with a word of its own, before anything is said or done", async () => {
   await using stage = await stageOf((call) => call.json({ status: "ended", left: 0 }));

@@ -148,10 +148,10 @@ export class JobTable implements Jobs {
       return { kind: "known" };
     }
     const { known } = this.#spool;
-    known.withdraw(reqid);
+    const isNoted = known.withdraw(reqid);
     // Somebody may have removed its folder.
-    const isKept = this.#spool.has(reqid);
-    return { kind: "withdrawn", knownMs: isKept ? 0 : known.sinceMs };
+    const isCertain = isNoted && !this.#spool.has(reqid);
+    return { kind: "withdrawn", knownMs: isCertain ? known.sinceMs : 0 };
   }
 
   async list(): Promise<readonly JobFacts[]> {

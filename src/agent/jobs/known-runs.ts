@@ -7,12 +7,10 @@ import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "n
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { bootId } from "../../system/process/process-table.ts";
+import { WithdrawnRuns } from "./withdrawn-runs.ts";
 
 /** In the folder of all jobs. Its time is the moment since which every run is known. */
 const FILE = "known-since";
-
-/** A control host withdraws a run only if its process has ended before its agent had answered. */
-const MAX_WITHDRAWN = 10_000;
 
 /** By more the clock has been set. Less is made up for. */
 const STEP_MS = 1000;
@@ -30,8 +28,7 @@ interface Boot {
 export class KnownRuns {
   readonly #file: string;
   readonly #now: () => Date;
-  /** The oldest first. */
-  readonly #withdrawn = new Set<string>();
+  readonly #withdrawn: WithdrawnRuns;
   /** Milliseconds since 1970. */
   #since: number;
   /** What the clock says when the steady one says 0. */
@@ -41,6 +38,7 @@ export class KnownRuns {
   constructor(folder: string, now: () => Date) {
     this.#file = join(folder, FILE);
     this.#now = now;
+    this.#withdrawn = new WithdrawnRuns(folder);
     const time = now().getTime();
     this.#zero = time - performance.now();
     this.#since = earlierSince(this.#file, bootBy(time)) ?? time;
@@ -64,12 +62,9 @@ export class KnownRuns {
     this.#stamp();
   }
 
-  /** It does not start from now on. */
-  withdraw(reqid: string): void {
-    this.#withdrawn.add(reqid);
-    if (this.#withdrawn.size <= MAX_WITHDRAWN) return;
-    const [oldest = ""] = this.#withdrawn;
-    this.#withdrawn.delete(oldest);
+  /** It does not start from now on. Returns whether the next agent knows that too. */
+  withdraw(reqid: string): boolean {
+    return this.#withdrawn.add(reqid);
   }
 
   isWithdrawn(reqid: string): boolean {

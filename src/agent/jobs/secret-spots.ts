@@ -11,7 +11,8 @@ function fileOf(output: string): string {
 
 /** @param output the output's file. Returns false if it cannot be noted. */
 export function noteSpots(output: string, spots: readonly SecretSpot[]): boolean {
-  const lines = spots.map(({ at, length }) => `${at} ${length}\n`).join("");
+  // Part of a line that a full disk has cut ends where the next one begins.
+  const lines = spots.map(({ at, length }) => `\n${at} ${length}`).join("");
   try {
     writeFileSync(fileOf(output), lines, { flag: "a", mode: 0o600 });
     return true;

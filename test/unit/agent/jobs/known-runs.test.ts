@@ -1,6 +1,6 @@
 /** Of which runs an agent is certain that they have not run, also after it was started again. */
 import { expect, test } from "bun:test";
-import { readFileSync, statSync, utimesSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { KnownRuns } from "../../../../src/agent/jobs/known-runs.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { TestJobs } from "../../../support/job-table.ts";
@@ -14,6 +14,10 @@ class Host implements Disposable {
   /** Milliseconds by which the clock is wrong. */
   shift = 0;
 
+  constructor() {
+    chmodSync(this.#folder.path, 0o700);
+  }
+
   start(): KnownRuns {
     return new KnownRuns(this.#folder.path, () => new Date(this.at(0)));
   }
@@ -25,6 +29,10 @@ class Host implements Disposable {
 
   get note(): string {
     return this.#folder.join("known-since");
+  }
+
+  get withdrawn(): string {
+    return this.#folder.join("withdrawn");
   }
 
   /** An agent has noted that it knows all since an hour ago. */
@@ -151,11 +159,33 @@ test("a run is cleared away because the clock was set: it is not said never to h
   expect(withdrawal.knownMs).toBeLessThan(performance.now() - begun);
 });
 
-test("what was withdrawn stays so, as long as there is room", () => {
+test("what was withdrawn stays so, also for the next agent, as long as there is room", () => {
   using host = new Host();
+  const reqid = (count: number) => count.toString(16).padStart(16, "0");
+  // What a full disk has cut costs nothing else.
+  writeFileSync(
+    host.withdrawn,
+    Array.from({ length: 10_001 }, (_, n) => `\n${reqid(n)}`).join("") + "\n00",
+  );
+  const first = host.start();
+  expect([0, 1, 10_000].map((count) => first.isWithdrawn(reqid(count)))).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  expect(first.withdraw(reqid(20_000))).toBe(true);
   const known = host.start();
-  for (let count = 0; count <= 10_000; count += 1) known.withdraw(`run-${count}`);
-  expect(known.isWithdrawn("run-0")).toBe(false);
-  expect(known.isWithdrawn("run-1")).toBe(true);
-  expect(known.isWithdrawn("run-10000")).toBe(true);
+  expect([1, 2, 20_000].map((count) => known.isWithdrawn(reqid(count)))).toEqual([
+    false,
+    true,
+    true,
+  ]);
+});
+
+test("what is withdrawn and cannot be noted is not certain", async () => {
+  await using jobs = await TestJobs.create();
+  jobs.folder.write("jobs", "a file");
+  const table = await jobs.table();
+  const { reqid } = jobs.order("true");
+  expect(table.withdraw(reqid)).toEqual({ kind: "withdrawn", knownMs: 0 });
 });

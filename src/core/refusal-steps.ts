@@ -25,7 +25,7 @@ function nextStep(error: string, own: OwnSetting): string | undefined {
     case NOT_PERMITTED:
       return "list it in that host's scripts.conf and reload the agent there; if it is listed, ctrl-exec-agent self-check there says what is wrong with its file";
     default:
-      return lockedStep(error, own);
+      return undefined;
   }
 }
 
@@ -36,9 +36,8 @@ export function runsAs(reqid: string): string {
   return LOCKED + reqid;
 }
 
-function lockedStep(error: string, { file }: OwnSetting): string | undefined {
+/** The run of that error: what to do about it takes more than a sentence. */
+export function runsAlreadyAs(error: string): string | undefined {
   const reqid = error.startsWith(LOCKED) ? error.slice(LOCKED.length) : "";
-  if (!isRequestId(reqid)) return undefined;
-  const more = `${reqid}${configArgument(file)}`;
-  return `ctrl-exec wait ${more} waits for it, ctrl-exec cancel ${more} ends it`;
+  return isRequestId(reqid) ? reqid : undefined;
 }

@@ -2,7 +2,7 @@
 import { type RunResult, runFailed } from "./run-result.ts";
 import type { RunState } from "./run-state.ts";
 
-/** A run as a whole is as its hosts that come first here. */
+/** What needs somebody most comes first. */
 export const RUN_OUTCOMES = [
   "running",
   "queued",

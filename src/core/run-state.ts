@@ -11,7 +11,7 @@ import { saysNeverStarted } from "./start-failure.ts";
  * - `ended`: it ran and has ended; an `error` then says that it had to be ended, or that its output was lost
  * - `never-ran`: it did not run, and this request will not make it run
  * - `unknown`: the agent may have been asked, and no answer says more: it may have run, or still be running
- * - `lost`: it ran, or may have, and how it ended will not be known: the host went down under it, or its agent does
+ * - `lost`: it ran (or may have), and its end cannot be known: the host went down under it, or its agent does
  *   not know it any more
  */
 export const RUN_STATES = ["queued", "running", "ended", "never-ran", "unknown", "lost"] as const;

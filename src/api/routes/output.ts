@@ -42,7 +42,11 @@ export const output = defineRoute({
     416: {
       description: "There is no byte of the range, or not yet.",
       schema: errorAnswer,
-      example: { ok: false, error: "range not satisfiable", detail: "there are 42 bytes of it" },
+      example: {
+        ok: false,
+        error: "range not satisfiable",
+        detail: "the output has 42 bytes so far",
+      },
       headers: ["Accept-Ranges", "Content-Range", "X-Ctrl-Exec-Complete", "X-Ctrl-Exec-Dropped"],
     },
     502: {
@@ -104,7 +108,8 @@ async function answerWith(
   const part = partOf(range, length);
   if (part === undefined) {
     const unmet = { ...headers, "Content-Range": `bytes */${length}` };
-    return refusal(416, "range not satisfiable", `there are ${length} bytes of it`, unmet);
+    const bytes = length === 1 ? "1 byte" : `${length} bytes`;
+    return refusal(416, "range not satisfiable", `the output has ${bytes} so far`, unmet);
   }
   const { first, end } = part;
   // A range of nothing cannot be said.

@@ -70,5 +70,5 @@ export const run = defineRoute({
 });
 
 function wayBack(reqid: string): string {
-  return `Ask again with GET /status/${reqid}; end it with POST /runs/${reqid}/cancel.`;
+  return `Ask again with GET /status/${reqid}, or hear of it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`;
 }

@@ -198,7 +198,7 @@ export async function runVerb(
   }
   if (line.positionals.length > max) {
     const extra = line.positionals[max] ?? "";
-    throw usageError(where, `${where} does not take "${extra}"`);
+    throw usageError(where, `${where}: unexpected argument "${extra}"`);
   }
   const input = {
     options: await parseOptions(verb.options, line.given),

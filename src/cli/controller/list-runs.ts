@@ -27,8 +27,8 @@ export const listRuns = defineVerb({
     ...commonOptions,
   },
   details: [
-    "Lists the recorded runs, the newest first, with how they went: 2/3 running, or",
-    "1/3 failed. Each option narrows the list. --since takes 90s, 15m, 2h or 7d",
+    "Lists the recorded runs, the newest first, with how they went: ok, or",
+    "1 failed, 2 ok. Each option narrows the list. --since takes 90s, 15m, 2h or 7d",
     "before now, or a day or time (UTC). If an auth hook hides another user's runs",
     "from you, they are left out.",
     "",
@@ -55,8 +55,8 @@ export const listRuns = defineVerb({
     });
     if (options.json) writeJson(io, runs);
     else {
-      io.out(runsTable(runs));
-      if (runs.length === 0) io.err("No run is recorded that fits.\n");
+      if (runs.length > 0) io.out(runsTable(runs));
+      else io.err("No recorded run matches.\n");
     }
     if (unreadable.length > 0) {
       const records = unreadable.length === 1 ? "1 record is" : `${unreadable.length} records are`;

@@ -25,8 +25,8 @@ export const logs = defineVerb({
   details: [
     "Shows what the script of a run has printed by now, from the first byte on: its",
     "stdout on stdout, its stderr on stderr, or with --stderr its stderr alone, on",
-    "stdout. Of several hosts, each line is behind its host's name. --follow goes on",
-    "until every script has ended. Ctrl-C leaves: the run goes on.",
+    "stdout. With several hosts, each line is prefixed with its host's name. --follow",
+    "goes on until every script has ended. Ctrl-C stops it; the run continues.",
     "",
     "What no process of this host waits for is asked of the agent, which keeps it for",
     "a day. Exit status: 0 when all could be shown, 1 when something is missing.",

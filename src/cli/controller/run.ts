@@ -53,7 +53,7 @@ export const run = defineVerb({
     "answered are then shown as such, here and in the record.",
     "",
     "--detach prints the run's id alone, and ends when every host has started the",
-    "script: 0, or 1 when one has not. To come back: wait, status, logs, cancel.",
+    "script: 0, or 1 when one has not. Then: wait, status, logs, cancel.",
     "",
     "STATE below a host says that the script never ran there, or that this is",
     "unknown: look there before you run it again. Without STATE, the script has",
@@ -95,6 +95,7 @@ export const run = defineVerb({
       const started = await startRun(controller, caller, order, show).catch(async (thrown) => {
         throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
       });
+      view.begin?.(started.reqid);
       const signal = await firstSignal(STOP_SIGNALS, Promise.race([started.finished, reader.gone]));
       if (signal !== undefined || reader.hasGone) await started.abandon(STOPPED);
       const report = await started.finished;
@@ -106,7 +107,8 @@ export const run = defineVerb({
       io.hintWhenLost(`Run ${reqid} was carried out all the same. ${record}: ${command}`);
       for (const result of results) if (!shown.has(result.host)) show(result);
       await view.close(report, performance.now() - begun);
-      if (signal !== undefined) io.err("Stopped. What has begun on a host runs on\n");
+      if (signal !== undefined)
+        io.err("Stopped waiting. Scripts that have started keep running.\n");
       io.err(mayHaveRun(results));
       const back = wayBack(reqid, results, controller.config, recorded);
       if (back !== undefined) io.err(`${back}\n`);
@@ -132,7 +134,7 @@ export const run = defineVerb({
   },
 });
 
-/** Two that exclude each other are told, since obeying one would be ignoring the other. */
+/** Two that cannot be used together are told, since obeying one would be ignoring the other. */
 function checkViewOptions(
   options: ViewOptions & { readonly detach: boolean; readonly async: boolean },
 ): void {
@@ -140,7 +142,7 @@ function checkViewOptions(
   const given = views.filter((name) => options[name]);
   if (given.length < 2) return;
   const names = given.map((name) => `--${name}`).join(" and ");
-  throw new CtrlExecError("usage", `${names} exclude each other`, {
+  throw new CtrlExecError("usage", `${names} cannot be used together`, {
     hint: "See: ctrl-exec run --help",
   });
 }

@@ -37,7 +37,7 @@ export const status = defineVerb({
     );
     if (options.json) await writeLongJson(io, { ok: 1, ...run });
     else {
-      const blocks = new RunBlocks(io, controller.config);
+      const blocks = new RunBlocks(io, controller.config, io.outIsTerminal);
       for (const result of run.results) await blocks.showAll(result);
       io.err(`${forOneLine(summary(run))}\n`);
     }

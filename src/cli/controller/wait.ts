@@ -7,7 +7,6 @@ import { Deadline } from "../../system/deadline.ts";
 import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
-import { takesColours } from "../render/colour.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
@@ -30,8 +29,8 @@ export const wait = defineVerb({
   },
   details: [
     "Waits until a run has ended on every host, and shows each result as it arrives,",
-    "as run does; of a run that has ended, all of them at once. Ctrl-C leaves: the",
-    "run goes on.",
+    "as run does; of a run that has ended, all of them at once. Ctrl-C stops",
+    "waiting; the run continues.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed, 124 when some have",
     "not ended after --timeout seconds.",
@@ -44,7 +43,7 @@ export const wait = defineVerb({
       timeout === undefined ? undefined : numberOption("timeout", timeout, 0, MAX_SECONDS);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const blocks = new RunBlocks(io, controller.config, takesColours(io));
+    const blocks = new RunBlocks(io, controller.config, io.outIsTerminal);
     let shown = Promise.resolve();
     const show = (result: RunResult) => {
       if (!options.json) shown = shown.then(() => blocks.showAll(result));

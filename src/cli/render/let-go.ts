@@ -7,7 +7,7 @@ import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
 import type { RunView } from "./run-view.ts";
 
-/** The reqid alone on stdout; on stderr the hosts that have not taken the run. */
+/** The reqid alone on stdout; on stderr the hosts that did not accept the run. */
 export function letGoView(io: Io, own: OwnSetting): RunView {
   return {
     show: () => undefined,
@@ -28,7 +28,7 @@ function noteOn(result: RunResult, own: OwnSetting): string {
   const { host, error = "" } = result;
   if (!wasTaken(result)) {
     const why = withNextStep(error, own);
-    return screenLine`ctrl-exec: ${host} has not taken the run: ${why}\n`;
+    return screenLine`ctrl-exec: ${host} did not accept the run: ${why}\n`;
   }
   return isOfOlderAgent(result)
     ? screenLine`ctrl-exec: ${host} cannot let go of a run, because its agent is older than 1.1: it was waited for, and has ended\n`

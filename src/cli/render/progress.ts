@@ -1,13 +1,21 @@
 /** One line on stderr while hosts have not answered, on a terminal, once nothing was shown for a second. */
+import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
 
 const FIRST_MS = 1_000;
 const REPEAT_MS = 500;
 
+export interface MoreProgress {
+  /** How many hosts of those that are done. */
+  readonly failed: number;
+  /** Hosts that are not done. */
+  readonly waitingFor: readonly string[];
+}
+
 export class Progress {
   readonly #io: Io;
   readonly #total: number;
-  readonly #more: () => string;
+  readonly #more: (() => MoreProgress) | undefined;
   readonly #started = performance.now();
   #quietSince = this.#started;
   #done = 0;
@@ -18,7 +26,7 @@ export class Progress {
    * @param total number of hosts
    * @param more what else there is to say
    */
-  constructor(io: Io, total: number, more = () => "") {
+  constructor(io: Io, total: number, more?: () => MoreProgress) {
     this.#io = io;
     this.#total = total;
     this.#more = more;
@@ -52,10 +60,17 @@ export class Progress {
     const isEarly = now - this.#quietSince < FIRST_MS;
     if (this.#timer === undefined || isEarly || this.#done === this.#total) return;
     const seconds = Math.floor((now - this.#started) / 1000);
-    const waiting = this.#total - this.#done;
-    const text = `${this.#done} of ${this.#total} done, ${waiting} outstanding, ${seconds}s${this.#more()}`;
-    this.#io.draw(text.slice(0, this.#io.columns - 1));
+    this.#io.draw(this.#text(seconds).slice(0, this.#io.columns - 1));
     this.#shown = true;
+  }
+
+  #text(seconds: number): string {
+    const done = `${this.#done} of ${this.#total} done`;
+    if (this.#more === undefined)
+      return `${done}, ${this.#total - this.#done} outstanding, ${seconds}s`;
+    const { failed, waitingFor } = this.#more();
+    const failures = failed === 0 ? "" : ` (${failed} failed)`;
+    return screenLine`${done}${failures}, ${seconds}s; waiting for: ${waitingFor.join(" ")}`;
   }
 
   #clear(): void {

@@ -1,7 +1,7 @@
 /** The table of list-runs (docs/PROTOCOL.md, section 5). */
 import type { ListedHost, ListedRun } from "../../controller/store/ports/runs.ts";
-import { outcomeOf, RUN_OUTCOMES } from "../../core/run-outcome.ts";
-import { isoMinutes, parseIso } from "../../core/time.ts";
+import { countOutcomes, outcomeOf } from "../../core/run-outcome.ts";
+import { isoSeconds, parseIso } from "../../core/time.ts";
 import { renderTable } from "./table.ts";
 
 export function runsTable(runs: readonly ListedRun[]): string {
@@ -18,14 +18,16 @@ export function runsTable(runs: readonly ListedRun[]): string {
 /** If a record has something other than a time, it is shown as it is. */
 function shownTime(started: string): string {
   const time = parseIso(started);
-  return time === undefined ? started : isoMinutes(time);
+  return time === undefined ? started : isoSeconds(time);
 }
 
-/** HOSTS and RESULT: the only host's name, or how many of the hosts the result is true of: `1/3` and `failed`. */
+/** HOSTS and RESULT: the only host's name or how many there are, and how it went: `ok`, `1 failed, 2 ok`. */
 export function howItWent(hosts: readonly ListedHost[]): readonly [string, string] {
   const outcomes = hosts.map(outcomeOf);
-  const result = RUN_OUTCOMES.find((word) => outcomes.includes(word)) ?? "";
+  const counts = countOutcomes(outcomes).toReversed();
   const [only] = hosts;
-  if (hosts.length === 1 && only !== undefined) return [only.host, result];
-  return [`${outcomes.filter((word) => word === result).length}/${hosts.length}`, result];
+  const shown = hosts.length === 1 && only !== undefined ? only.host : `${hosts.length} hosts`;
+  const [first] = counts;
+  if (counts.length === 1 && first !== undefined) return [shown, first[0]];
+  return [shown, counts.map(([word, count]) => `${count} ${word}`).join(", ")];
 }

@@ -12,7 +12,7 @@ import { isLongText } from "../../core/wire/json-pieces.ts";
 import { collecting } from "../../system/memory.ts";
 import type { Io } from "../command/io.ts";
 import { cancelledText } from "./cancelled.ts";
-import { paint } from "./colour.ts";
+import { paint, takesColours } from "./colour.ts";
 import { TerminalFilter } from "./terminal-filter.ts";
 
 const INDENT = "    ";
@@ -21,7 +21,7 @@ const INDENT = "    ";
 const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
   queued: "queued",
   running: "running",
-  lost: "lost: it ran there, or may have, and how it ended will not be known",
+  lost: "lost: it ran (or may have); its end cannot be known",
   "never-ran": "never-ran",
   unknown: "unknown: it may have run there, or still be running",
 };
@@ -36,15 +36,18 @@ const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
 export class RunBlocks {
   readonly #io: Io;
   readonly #own: OwnSetting;
-  readonly #coloured: boolean;
+  readonly #live: boolean;
   /** The last output did not end in a newline. */
   #inLine = false;
 
-  /** @param coloured whether colours in the output pass on a terminal */
-  constructor(io: Io, own: OwnSetting, coloured = false) {
+  /**
+   * @param live as on a live screen: colours in the output pass, if a terminal takes them, and the words are those
+   * of 1.1. What a pipe gets, and `--no-live` shows, stays as it was.
+   */
+  constructor(io: Io, own: OwnSetting, live = false) {
     this.#io = io;
     this.#own = own;
-    this.#coloured = coloured;
+    this.#live = live;
   }
 
   /** For a host whose output has been shown: the header and the errors. */
@@ -66,7 +69,8 @@ export class RunBlocks {
 
   *#pieces(result: RunResult): Generator<string | Uint8Array> {
     yield* this.#endLine();
-    yield [header(this.#io, result), ...notes(result, this.#own).map(noteLine)].join("");
+    const found = notes(result, this.#own, this.#live);
+    yield [header(this.#io, result, this.#live), ...found.map(noteLine)].join("");
     yield* this.#output(outputBytes(result, "stdout"));
     yield* this.#output(marked(outputBytes(result, "stderr"), `${INDENT}STDERR: `), true);
     if (this.#io.outIsTerminal) yield* this.#endLine();
@@ -74,7 +78,8 @@ export class RunBlocks {
 
   /** @param apart it begins a line */
   *#output(pieces: Iterable<Uint8Array>, apart = false): Generator<string | Uint8Array> {
-    const filter = this.#io.outIsTerminal ? new TerminalFilter(this.#coloured) : undefined;
+    const coloured = this.#live && takesColours(this.#io);
+    const filter = this.#io.outIsTerminal ? new TerminalFilter(coloured) : undefined;
     let last: number | undefined;
     for (const piece of collecting(pieces)) {
       if (apart && last === undefined) yield* this.#endLine();
@@ -97,10 +102,10 @@ export function hasLongOutput({ stdout, stderr }: RunResult): boolean {
   return isLongText(stdout) || isLongText(stderr);
 }
 
-function header(io: Io, result: RunResult): string {
+function header(io: Io, result: RunResult, live: boolean): string {
   const { rtt, reqid, state, error, started } = result;
   const columns =
-    goesOn(state) && error === undefined
+    goesOn(state) && (live || error === undefined)
       ? [
           state.toUpperCase(),
           ...(started === undefined ? [] : [`since:${started}`]),
@@ -121,12 +126,13 @@ function noteLine(note: string): string {
   return `${INDENT}${forOneLine(note)}\n`;
 }
 
-function notes(result: RunResult, own: OwnSetting): string[] {
+function notes(result: RunResult, own: OwnSetting, live: boolean): string[] {
   const found: string[] = [];
   if (result.error !== undefined) found.push(`ERROR: ${withNextStep(result.error, own)}`);
   if (result.cancelled) found.push(cancelledNote(result));
-  else if (result.signal !== undefined) found.push(`ERROR: killed by ${result.signal}`);
-  const inHeader = goesOn(result.state) && result.error === undefined;
+  else if (result.signal !== undefined && !(live && result.timed_out))
+    found.push(`ERROR: killed by ${result.signal}`);
+  const inHeader = goesOn(result.state) && (live || result.error === undefined);
   if (result.state !== "ended" && !inHeader) found.push(`STATE: ${STATES[result.state]}`);
   if (result.stdout_dropped)
     found.push(`CUT: ${formatBytes(result.stdout_dropped)} of stdout dropped`);

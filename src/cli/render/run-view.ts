@@ -7,7 +7,6 @@ import type { OutputStream, RunEvent } from "../../core/run-event.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
-import { takesColours } from "./colour.ts";
 import { writeJson } from "./json.ts";
 import { JsonStream } from "./json-stream.ts";
 import { liveLines } from "./live-lines.ts";
@@ -18,6 +17,8 @@ import { runSummary } from "./run-summary.ts";
 import { wayBack } from "./way-back.ts";
 
 export interface RunView {
+  /** Before anything is shown; undefined if the id is said at the end alone. */
+  readonly begin?: (reqid: string) => void;
   /** Undefined if hosts are shown only when they have ended. */
   readonly hear?: (host: string, event: RunEvent) => void;
   /** Called once for each host. */
@@ -96,10 +97,11 @@ function blocksView(io: Io, own: OwnSetting, total: number): RunView {
 /** Output as it comes; each host's header when it has ended. */
 function liveView(io: Io, own: OwnSetting, total: number, output: LiveOutput): RunView {
   const progress = new Progress(io, total);
-  const blocks = new RunBlocks(io, own, takesColours(io));
+  const blocks = new RunBlocks(io, own, true);
   const begun = new Set<string>();
   const cut = new Set<string>();
   return {
+    begin: (reqid) => sayId(io, reqid),
     hear(host, event) {
       if (event.kind === "begin") {
         begun.add(host);
@@ -129,6 +131,11 @@ function liveView(io: Io, own: OwnSetting, total: number, output: LiveOutput): R
   };
 }
 
+/** For another terminal: status, logs and cancel take it while the run goes on. */
+function sayId(io: Io, reqid: string): void {
+  if (io.errIsTerminal) io.err(`Run ${reqid}\n`);
+}
+
 /** Said once for each stream: how much it was is said at the end. */
 function outputDropped(host: string, stream: OutputStream): string {
   return screenLine`ctrl-exec: ${host} prints more than its agent keeps: the rest of ${stream} is dropped\n`;
@@ -143,16 +150,16 @@ function notLive(host: string): string {
 function failuresView(io: Io, own: OwnSetting, labels: readonly string[]): RunView {
   const waiting = new Set(labels);
   const failed = new Set<string>();
-  const blocks = new RunBlocks(io, own, takesColours(io));
+  const blocks = new RunBlocks(io, own, true);
+  // Hosts are asked in the order in which they were given, so the first have taken longest.
+  const slowest = () => [...waiting].slice(0, SHOWN_SLOWEST);
   const progress = new Progress(io, labels.length, () => {
-    const failures = failed.size === 0 ? "" : `, ${failed.size} failed`;
-    // Hosts are asked in the order in which they were given, so the first have taken longest.
-    const slowest = [...waiting].slice(0, SHOWN_SLOWEST).join(" ");
-    return screenLine`${failures}: ${slowest}`;
+    return { failed: failed.size, waitingFor: slowest() };
   });
   /** A long failure is being shown. */
   let showing: Promise<void> | undefined;
   return {
+    begin: (reqid) => sayId(io, reqid),
     hear: () => undefined,
     show(result) {
       waiting.delete(result.host);

@@ -1,5 +1,6 @@
-/** How to come back to a run that may go on without this command, and how to end it. */
+/** How to come back to a run that may go on without this command, or that is in the way, and how to end it. */
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
+import { runsAlreadyAs } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 
 /** @param recorded whether there is a record, by which alone one can come back */
@@ -9,13 +10,28 @@ export function wayBack(
   own: OwnSetting,
   recorded: boolean,
 ): string | undefined {
-  if (!recorded || !results.some(mayGoOn)) return undefined;
+  const others = new Set(results.flatMap(({ error = "" }) => runsAlreadyAs(error) ?? []));
+  const lines = [...others].flatMap((other) => [
+    `Run ${other} is in the way.`,
+    ...commandsFor(other, own),
+  ]);
+  if (recorded && results.some(mayGoOn)) {
+    // If both are in question, each says which run its commands are for.
+    lines.push(
+      ...(others.size === 0 ? [] : [`Run ${reqid} may go on.`]),
+      ...commandsFor(reqid, own),
+    );
+  }
+  return lines.length === 0 ? undefined : lines.join("\n");
+}
+
+function commandsFor(reqid: string, own: OwnSetting): string[] {
   const command = (mode: string) => `ctrl-exec ${mode} ${reqid}${configArgument(own.file)}`;
   return [
-    `To come back: ${command("wait")}`,
+    `To wait for it: ${command("wait")}`,
     `Its output: ${command("logs")}`,
     `To end it: ${command("cancel")}`,
-  ].join("\n");
+  ];
 }
 
 /** One that was let go of runs without an error. */

@@ -98,7 +98,7 @@ describe("a run that has ended", () => {
     expect(JSON.parse(bytes.toString())).toEqual({
       ok: false,
       error: "range not satisfiable",
-      detail: "there are 14 bytes of it",
+      detail: "the output has 14 bytes so far",
     });
   });
 

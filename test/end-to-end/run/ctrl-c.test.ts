@@ -56,13 +56,17 @@ test("run: once says how to come back and how to end it, and ends by SIGINT", as
   session.type(CTRL_C);
   await session.ended();
   expect(session.signal).toBe("SIGINT");
-  const [, reqid = ""] = /To come back: ctrl-exec wait (\w{16}) /.exec(session.screen) ?? [];
+  const [, reqid = ""] = /To wait for it: ctrl-exec wait (\w{16}) /.exec(session.screen) ?? [];
   const command = (mode: string) => `ctrl-exec ${mode} ${reqid} --config ${control.config}`;
-  expect(session.screen).toContain("STATE: running\r\n");
+  expect(session.screen).toStartWith(`Run ${reqid}\r\n`);
+  expect(session.screen).toMatch(
+    /==> web-01 {2}\[RUNNING {2}.*req:\w+\]\r\n {4}ERROR: ctrl-exec was/,
+  );
+  expect(session.screen).not.toContain("FAIL");
   expect(session.screen).toEndWith(
     [
-      "Stopped. What has begun on a host runs on",
-      `To come back: ${command("wait")}`,
+      "Stopped waiting. Scripts that have started keep running.",
+      `To wait for it: ${command("wait")}`,
       `Its output: ${command("logs")}`,
       `To end it: ${command("cancel")}`,
       "",

@@ -93,9 +93,11 @@ test("the agent refuses the script while it runs, and names the run", async () =
   const { reqid, end } = await letGo("locked");
   const second = await control.run("run", ["web-01", "work", "--", agent.path("second")]);
   expect(second.status).toBe(1);
-  expect(second.out).toContain(
-    `ERROR: locked: it runs there already, as run ${reqid}: ctrl-exec wait `,
-  );
+  expect(second.out).toContain(`ERROR: locked: it runs there already, as run ${reqid}\n`);
+  const way = `Run ${reqid} is in the way.\nTo wait for it: ctrl-exec wait ${reqid}`;
+  expect(second.err).toContain(way);
+  const json = await control.run("run", ["web-01", "work", "--json", "--", agent.path("third")]);
+  expect(JSON.parse(json.out).hint).toStartWith(way);
   expect(second.out).toContain("STATE: never-ran\n");
   end();
   await control.run("wait", [reqid]);
@@ -133,7 +135,7 @@ test("a host that does not take it is named, and the id is printed all the same"
   const { out, err, status } = await control.run("run", ["web-01", "no-such", "--detach"]);
   expect(out).toMatch(/^[0-9a-f]{16}\n$/);
   expect(err).toStartWith(
-    "ctrl-exec: web-01 has not taken the run: script not permitted: list it in that host's scripts.conf",
+    "ctrl-exec: web-01 did not accept the run: script not permitted: list it in that host's scripts.conf",
   );
   expect(status).toBe(1);
 });
@@ -152,8 +154,8 @@ test("a process that is killed loses nothing", async () => {
   expect(waited.out).toMatch(/^==> web-01 {2}\[FAIL {2}exit:3 .*\]\nbegun\ndone\n$/);
 });
 
-test("two ways to show a run exclude each other", async () => {
+test("two ways to show a run cannot be used together", async () => {
   const { err, status } = await control.run("run", ["web-01", "quick", "--detach", "--json"]);
-  expect(err).toContain("--json and --detach exclude each other");
+  expect(err).toContain("--json and --detach cannot be used together");
   expect(status).toBe(2);
 });

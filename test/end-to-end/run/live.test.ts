@@ -51,12 +51,12 @@ describe("one host", () => {
     const session = onTerminal(args);
     const run = await agents.run("127.0.0.2");
     run.print("one\nPassword? ");
-    await session.seen(/^one\r\nPassword\? $/);
+    await session.seen(/^Run \w{16}\r\none\r\nPassword\? $/);
     run.print("oops\n", "stderr");
     await session.seen(/oops/);
     run.end({ exit: 3 });
     expect(await session.ended()).toBe(1);
-    expect(session.screen).toMatch(/^one\r\nPassword\? oops\r\n/);
+    expect(session.screen).toMatch(/^Run \w{16}\r\none\r\nPassword\? oops\r\n/);
     expect(session.screen).toMatch(header("127.0.0.2", 3));
     expect(session.screen).not.toContain("STDERR");
   });
@@ -159,7 +159,7 @@ describe("several hosts", () => {
     runs[4]?.end({ exit: 7 });
     await session.seen(header("127.0.0.6", 7));
     for (const run of runs.slice(2)) if (run !== runs[4]) run.end();
-    await session.seen(/4 of 6 done, 2 outstanding, \d+s, 1 failed: 127\.0\.0\.2 127\.0\.0\.3/);
+    await session.seen(/4 of 6 done \(1 failed\), \d+s; waiting for: 127\.0\.0\.2 127\.0\.0\.3/);
     expect(session.screen).not.toMatch(header("127.0.0.7"));
     for (const run of runs.slice(0, 2)) run.end();
     expect(await session.ended()).toBe(1);
@@ -206,14 +206,14 @@ describe("--json-stream", () => {
   });
 });
 
-test("options that exclude each other are named", async () => {
+test("options that cannot be used together are named", async () => {
   const both = await control.run("run", ["web-01", "x", "--live", "--no-live"]);
   expect(both).toMatchObject({
     status: 2,
-    err: "ctrl-exec: --live and --no-live exclude each other\nSee: ctrl-exec run --help\n",
+    err: "ctrl-exec: --live and --no-live cannot be used together\nSee: ctrl-exec run --help\n",
   });
   const { out } = await control.run("run", ["web-01", "x", "--json", "--json-stream"]);
-  expect(JSON.parse(out).error).toBe("--json and --json-stream exclude each other");
+  expect(JSON.parse(out).error).toBe("--json and --json-stream cannot be used together");
 });
 
 describe("a real agent", () => {

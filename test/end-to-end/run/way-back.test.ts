@@ -35,7 +35,7 @@ afterAll(async () => {
 function linesFor(reqid: string): string {
   const command = (mode: string) => `ctrl-exec ${mode} ${reqid} --config ${control.config}`;
   return [
-    `To come back: ${command("wait")}`,
+    `To wait for it: ${command("wait")}`,
     `Its output: ${command("logs")}`,
     `To end it: ${command("cancel")}`,
   ].join("\n");
@@ -84,7 +84,7 @@ describe("after a read timeout", () => {
     const { reqid, results, hint } = json as Record<string, string>;
     expect(results).toMatchObject([{ state: "running", error: "read timeout after 1s" }]);
     expect(hint).toBe(
-      `Ask again with GET /status/${reqid}; end it with POST /runs/${reqid}/cancel.`,
+      `Ask again with GET /status/${reqid}, or hear of it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`,
     );
     control.folder.write("web-01/api.go", "");
     await until("it has ended", async () => {

@@ -51,7 +51,7 @@ const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
   ["ctrl-exec", ["run", "web-01"], /^ctrl-exec: run needs <host>\[:<port>\]\.\.\. <script>/],
   ["ctrl-exec", ["ping"], /^ctrl-exec: ping needs <host>/],
   ["ctrl-exec", ["approve"], /^ctrl-exec: approve needs <reqid>/],
-  ["ctrl-exec", ["approve", "a", "b"], /ctrl-exec approve does not take "b"/],
+  ["ctrl-exec", ["approve", "a", "b"], /ctrl-exec approve: unexpected argument "b"/],
   ["ctrl-exec", ["ping", "web-01", "--", "x"], /ctrl-exec ping takes nothing after --/],
   ["ctrl-exec", ["--config"], /--config needs a value <path>/],
   [
@@ -67,7 +67,7 @@ const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
     ["request-pairing", "--dispatcher=a", "--ctrl-exec=b"],
     /request-pairing needs one --dispatcher <host>/,
   ],
-  ["ctrl-exec-agent", ["serve", "extra"], /ctrl-exec-agent serve does not take "extra"/],
+  ["ctrl-exec-agent", ["serve", "extra"], /ctrl-exec-agent serve: unexpected argument "extra"/],
   ["ctrl-exec-agent", ["serve", "--background-chil"], /Unknown option --background-chil/],
 ];
 

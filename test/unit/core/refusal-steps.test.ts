@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { pairAgain, runsAs, withNextStep } from "../../../src/core/refusal-steps.ts";
+import { pairAgain, runsAlreadyAs, runsAs, withNextStep } from "../../../src/core/refusal-steps.ts";
 
 const USUAL = { file: "/etc/ctrl-exec/ctrl-exec.conf", pairing_port: 7444 };
 const OTHER = { file: "/srv/fleet b.conf", pairing_port: 17444 };
@@ -21,8 +21,7 @@ test("the refusals of an agent that people meet have a step, in which commands u
   expect(withNextStep("script not permitted", USUAL)).toStartWith(
     "script not permitted: list it in that host's scripts.conf and reload the agent there;",
   );
-  const locked = withNextStep(runsAs("a1b2c3d4e5f60718"), OTHER);
-  expect(locked).toContain("ctrl-exec wait a1b2c3d4e5f60718 --config '/srv/fleet b.conf' waits");
-  expect(locked).toContain("ctrl-exec cancel a1b2c3d4e5f60718 --config '/srv/fleet b.conf' ends");
+  expect(runsAlreadyAs(runsAs("a1b2c3d4e5f60718"))).toBe("a1b2c3d4e5f60718");
+  expect(runsAlreadyAs(runsAs("--config x"))).toBeUndefined();
   expect(withNextStep("no such file", USUAL)).toBe("no such file");
 });

@@ -128,6 +128,24 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     );
   });
 
+  test("on a live screen: what runs is running, and a script that took too long has one cause", () => {
+    const kept = new KeptIo({});
+    const live = new RunBlocks(kept.io, OWN, true);
+    const left = { ...OK, exit: -1, rtt: "", state: "running", error: "read timeout" } as const;
+    live.showEnd(left);
+    const error = "script timed out after 3s and was ended";
+    const late = { ...OK, exit: 126, signal: "SIGTERM", timed_out: true, error } as const;
+    live.showEnd(late);
+    expect(kept.out.split("\n")).toEqual([
+      "==> web-01  [RUNNING  req:a1b2c3d4e5f60718]",
+      "    ERROR: read timeout",
+      "==> web-01  [FAIL  exit:126  42ms  req:a1b2c3d4e5f60718]",
+      `    ERROR: ${error}`,
+      "",
+    ]);
+    expect(rendered(late)).toContain("    ERROR: killed by SIGTERM\n");
+  });
+
   test("a signal", () => {
     expect(rendered({ exit: 126, signal: "SIGKILL" })).toContain("    ERROR: killed by SIGKILL\n");
   });

@@ -1,7 +1,8 @@
 /** Who is told how to come back. */
 import { expect, test } from "bun:test";
 import { wayBack } from "../../../../src/cli/render/way-back.ts";
-import { withoutResult } from "../../../../src/core/run-result.ts";
+import { runsAs } from "../../../../src/core/refusal-steps.ts";
+import { type RunResult, withoutResult } from "../../../../src/core/run-result.ts";
 import { type RunState, runEnd } from "../../../../src/core/run-state.ts";
 
 const REQID = "a1b2c3d4e5f60718";
@@ -14,9 +15,9 @@ const back = (state: RunState, error?: string) =>
 
 test("whoever leaves a script behind", () => {
   expect(back("running", "read timeout after 60s")).toBe(
-    `To come back: ctrl-exec wait ${REQID}\nIts output: ctrl-exec logs ${REQID}\nTo end it: ctrl-exec cancel ${REQID}`,
+    `To wait for it: ctrl-exec wait ${REQID}\nIts output: ctrl-exec logs ${REQID}\nTo end it: ctrl-exec cancel ${REQID}`,
   );
-  expect(back("unknown")).toStartWith("To come back: ");
+  expect(back("unknown")).toStartWith("To wait for it: ");
 });
 
 test("with the configuration that was used", () => {
@@ -28,6 +29,24 @@ test("with the configuration that was used", () => {
 
 test.each(["ended", "never-ran", "lost", "running"] as const)("nobody else: %s", (state) => {
   expect(back(state)).toBeUndefined();
+});
+
+test("whoever finds another run in the way: of each once, and of the own run too", () => {
+  const other = "00000000000000aa";
+  const locked = result("never-ran", runsAs(other));
+  const lines = (results: readonly RunResult[]) => wayBack(REQID, results, OWN, true)?.split("\n");
+  expect(lines([locked, locked])).toEqual([
+    `Run ${other} is in the way.`,
+    `To wait for it: ctrl-exec wait ${other}`,
+    `Its output: ctrl-exec logs ${other}`,
+    `To end it: ctrl-exec cancel ${other}`,
+  ]);
+  expect(lines([locked, result("unknown")])?.slice(4)).toEqual([
+    `Run ${REQID} may go on.`,
+    `To wait for it: ctrl-exec wait ${REQID}`,
+    `Its output: ctrl-exec logs ${REQID}`,
+    `To end it: ctrl-exec cancel ${REQID}`,
+  ]);
 });
 
 test("nobody without a record", () => {

@@ -97,9 +97,15 @@ export class SecretMask {
     return hidden;
   }
 
-  /** What was held back, when no more comes. */
-  end(): Uint8Array {
-    return this.#finder.end();
+  /**
+   * What was held back, when no more comes.
+   *
+   * @param isCut more was printed: the beginning of the secret is hidden too, where it may have been cut
+   */
+  end(isCut: boolean): Uint8Array {
+    const rest = this.#finder.end();
+    if (isCut) hideSpots(rest, 0, [{ at: 0, length: rest.length }]);
+    return rest;
   }
 }
 

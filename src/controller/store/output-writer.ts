@@ -79,7 +79,8 @@ export class OutputWriter {
     if (short !== undefined) {
       return { text: short.text(), base64: short.base64(), bytes: short.length };
     }
-    await this.#write(this.#mask.end());
+    // It is not known whether more was printed: better a mark over the last letter than half a token (T27).
+    await this.#write(this.#mask.end(true));
     if (this.#open !== undefined) await this.#outputs.closeFile(this.#open.file);
     if (this.#open === undefined || this.#bytes === 0) {
       return { text: "", base64: undefined, bytes: 0 };

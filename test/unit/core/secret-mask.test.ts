@@ -11,7 +11,7 @@ function masked(bytes: Buffer, secret: string, length: number): Buffer {
     pieces.push(Buffer.from(mask.take(piece)));
     piece.fill(0);
   }
-  return Buffer.concat([...pieces, mask.end()]);
+  return Buffer.concat([...pieces, mask.end(false)]);
 }
 
 const TOKEN = 's3cr"\\é';
@@ -49,5 +49,14 @@ test("without a secret, pieces pass as they are", () => {
   const piece = Buffer.from("abc");
   const mask = new SecretMask("");
   expect(mask.take(piece)).toBe(piece);
-  expect(mask.end()).toHaveLength(0);
+  expect(mask.end(false)).toHaveLength(0);
+});
+
+test("T27 of output that was cut, what may be its beginning is hidden too", () => {
+  const ends = (isCut: boolean) => {
+    const mask = new SecretMask("a-long-secret");
+    return Buffer.concat([mask.take(Buffer.from("x a-long-sec")), mask.end(isCut)]).toString();
+  };
+  expect(ends(true)).toBe("x [token]***");
+  expect(ends(false)).toBe("x a-long-sec");
 });

@@ -165,7 +165,7 @@ test("what was withdrawn stays so, also for the next agent, as long as there is 
   // What a full disk has cut costs nothing else.
   writeFileSync(
     host.withdrawn,
-    Array.from({ length: 10_001 }, (_, n) => `\n${reqid(n)}`).join("") + "\n00",
+    [...Array.from({ length: 10_001 }, (_, n) => reqid(n)), "00"].join("\n"),
   );
   const first = host.start();
   expect([0, 1, 10_000].map((count) => first.isWithdrawn(reqid(count)))).toEqual([

@@ -39,3 +39,9 @@ test("without a token nothing is changed", () => {
   expect(withoutToken("abc", "")).toBe("abc");
   expect(resultWithoutToken(result, "")).toBe(result);
 });
+
+test("T27 the beginning of a token is taken out where the output was cut in it", () => {
+  const token = "SECRETTOKEN";
+  const cut = { ...result, stdout: "1SECRETT", stderr: "1SECRETT", stdout_dropped: 3 };
+  expect(resultWithoutToken(cut, token)).toEqual({ ...cut, stdout: "1[token]" });
+});

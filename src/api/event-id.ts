@@ -3,9 +3,10 @@
  * exactly there. A client gives it back in `Last-Event-ID`, and may give anything.
  *
  * Of each run, one after the other with `_` between them, it has a word for each host in the run's order: `R` and the
- * offsets of the next bytes of stdout and stderr, in base 36, of one that has begun; `O`, `F`, `N`, `L` for one that
- * has ended: ok, failed, never-ran, lost; `W` for one of which nothing was said. A number behind a word says how many
- * hosts in a row it is for, and the last `W` are left out. `S` is a run of which all has been said.
+ * offsets of the next bytes of stdout and stderr, in base 36, of one that has begun; `O`, `F`, `C`, `N`, `L` for one
+ * that has ended: ok, failed, cancelled, never-ran, lost; `W` for one of which nothing was said. A number behind a word
+ * says how many hosts in a row it is for, and the last `W` are left out, unless nothing is left then. `S` is a run of
+ * which all has been said.
  */
 import type { StreamOffsets } from "../core/run-event.ts";
 
@@ -21,7 +22,7 @@ export interface RunPosition {
   over: boolean;
 }
 
-const LETTERS = { ok: "O", failed: "F", "never-ran": "N", lost: "L" } as const;
+const LETTERS = { ok: "O", failed: "F", cancelled: "C", "never-ran": "N", lost: "L" } as const;
 export type EndOutcome = keyof typeof LETTERS;
 
 const WAITING: HostPosition = { kind: "waiting" };
@@ -45,7 +46,8 @@ export function startOf(hosts: number): RunPosition {
 }
 
 export function eventId(runs: readonly RunPosition[]): string {
-  return runs.map((run) => (run.over ? OVER : wordsOf(run))).join(BETWEEN_RUNS);
+  // An empty id would make clients forget theirs.
+  return runs.map((run) => (run.over ? OVER : wordsOf(run))).join(BETWEEN_RUNS) || NOTHING_SAID;
 }
 
 function wordsOf({ hosts }: RunPosition): string {
@@ -74,7 +76,7 @@ function wordOf(host: HostPosition): string {
   return `R${host.next.stdout.toString(36)}-${host.next.stderr.toString(36)}`;
 }
 
-const WORD = /([WOFNL])([1-9]\d{0,5})?|R([\da-z]{1,11})-([\da-z]{1,11})/y;
+const WORD = /([WOFCNL])([1-9]\d{0,5})?|R([\da-z]{1,11})-([\da-z]{1,11})/y;
 
 /**
  * Undefined for what eventId has not made of such runs.

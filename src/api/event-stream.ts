@@ -8,7 +8,7 @@ import { inParallel } from "../core/in-parallel.ts";
 import type { RunEnding, RunEvent } from "../core/run-event.ts";
 import { outcomeOfResult, type RunOutcome } from "../core/run-outcome.ts";
 import { type RunResult, withoutResult } from "../core/run-result.ts";
-import { runEnd } from "../core/run-state.ts";
+import { goesOn, runEnd } from "../core/run-state.ts";
 import { jsonForScreen } from "../core/text.ts";
 import { parseIso } from "../core/time.ts";
 import { lengthOf, type RunMessage, RunMessages, summaryOf } from "../core/wire/run-messages.ts";
@@ -24,6 +24,9 @@ export interface FollowedRun {
 
 /** How long a client waits before it connects again. */
 const RETRY_MS = 2000;
+
+/** Runs whose ends are recorded at once, behind their summaries. */
+const LEARNT_AT_ONCE = 4;
 
 /** After so much silence a comment says that the connection lives. */
 const SILENCE_MS = 10_000;
@@ -66,7 +69,7 @@ class EventStream {
     await this.#write(`retry: ${RETRY_MS}\n\n`);
     const told = this.#runs
       .filter(({ position }) => !position.over)
-      .map((run) => new ToldRun(run, (message, host) => this.#tell(run, message, host)));
+      .map((run) => new ToldRun(run, (...message) => this.#tell(run, ...message)));
     for (const run of told) await run.closeIfTold(now());
     const left = told.flatMap((run) => run.left.map((host) => ({ run, host })));
     await inParallel(left, parallel, async ({ run, host }) => {
@@ -74,6 +77,9 @@ class EventStream {
       await run.follow(host, this.#reader.signal);
       if (!this.#reader.signal.aborted) await run.closeIfTold(now());
     });
+    if (!this.#reader.signal.aborted) {
+      await inParallel(told, LEARNT_AT_ONCE, (run) => run.learn());
+    }
   }
 
   close(): void {
@@ -81,9 +87,9 @@ class EventStream {
     this.#silence.stop();
   }
 
-  async #tell({ log, position }: FollowedRun, message: RunMessage, host?: number): Promise<void> {
+  async #tell({ log, position }: FollowedRun, message: RunMessage, at: MessagePlace) {
     const told = this.#turn.then(async () => {
-      advance(position, message, host);
+      advance(position, message, at);
       const id = eventId(this.#runs.map((run) => run.position));
       const data = jsonForScreen(JSON.stringify({ ...message, reqid: log.report.reqid }));
       await this.#write(`id: ${id}\ndata: ${data}\n\n`);
@@ -99,13 +105,13 @@ class EventStream {
   }
 }
 
-/** @param host its place in the run, of a message about one */
-function advance(position: RunPosition, message: RunMessage, host = 0): void {
+function advance(position: RunPosition, message: RunMessage, at: MessagePlace): void {
   const { hosts } = position;
+  const { host = 0, isLast = false } = at;
   const before = hosts[host];
   const next = before?.kind === "begun" ? before.next : { stdout: 0, stderr: 0 };
   if (message.event === "summary") {
-    position.over = true;
+    position.over = isLast;
   } else if (message.event === "start") {
     hosts[host] = { kind: "begun", next };
   } else if (message.event === "end") {
@@ -117,18 +123,29 @@ function advance(position: RunPosition, message: RunMessage, host = 0): void {
   }
 }
 
+/** Where a message stands in its run. */
+interface MessagePlace {
+  /** The host's place in the run, of a message about one. */
+  readonly host?: number;
+  /** Nothing more is to come. */
+  readonly isLast?: boolean;
+}
+
 /** One run, while it is told. */
 class ToldRun {
   readonly #run: FollowedRun;
-  readonly #tell: (message: RunMessage, host?: number) => Promise<void>;
+  readonly #tell: (message: RunMessage, at: MessagePlace) => Promise<void>;
   readonly #messages = new RunMessages();
   /** Of each host, once it is known. */
   readonly #outcomes: (RunOutcome | undefined)[];
+  /** The end of some host may be learnt by another stream. */
+  #mayGoOn = false;
+  /** Its summary has been said. */
+  #isTold = false;
   /** When the last host ended of those that this stream has told. */
   #lastEnd: Date | undefined;
 
-  /** @param tell is given the host's place in the run with a message about one */
-  constructor(run: FollowedRun, tell: (message: RunMessage, host?: number) => Promise<void>) {
+  constructor(run: FollowedRun, tell: (message: RunMessage, at: MessagePlace) => Promise<void>) {
     this.#run = run;
     this.#tell = tell;
     this.#outcomes = run.position.hosts.map((host) =>
@@ -153,14 +170,17 @@ class ToldRun {
       if (event.kind === "end") end = event.end;
       // An earlier stream has said it.
       if (event.kind === "begin" && from !== undefined) return;
-      for (const message of this.#messages.hear(host, event)) await this.#tell(message, place);
+      for (const message of this.#messages.hear(host, event)) {
+        await this.#tell(message, { host: place });
+      }
     };
     const gap = await log.read(host, { from, follow: true, signal }, hear);
     if (signal.aborted) return;
     const result =
       end === undefined ? this.#unended(place, gap) : endedResult(log.report, host, end, dropped);
-    for (const message of this.#messages.end(result)) await this.#tell(message, place);
+    for (const message of this.#messages.end(result)) await this.#tell(message, { host: place });
     this.#outcomes[place] = outcomeOfResult(result);
+    if (end === undefined && gap?.isLast !== true && !isOver(result)) this.#mayGoOn = true;
     const ended = parseIso(result.ended ?? "");
     if (ended !== undefined && ended > (this.#lastEnd ?? 0)) this.#lastEnd = ended;
   }
@@ -178,10 +198,21 @@ class ToldRun {
   /** Says the summary if all hosts were told. */
   async closeIfTold(now: Date): Promise<void> {
     const outcomes = this.#outcomes.flatMap((outcome) => outcome ?? []);
-    if (outcomes.length < this.#outcomes.length || this.#run.position.over) return;
+    if (outcomes.length < this.#outcomes.length || this.#isTold) return;
     const { reqid, started, completed } = this.#run.log.report;
     const ended = this.#lastEnd ?? parseIso(completed ?? "") ?? now;
     const ms = ended.getTime() - (parseIso(started) ?? ended).getTime();
-    await this.#tell(summaryOf(reqid, outcomes, Math.max(0, ms)));
+    const summary = summaryOf(reqid, outcomes, Math.max(0, ms));
+    this.#isTold = true;
+    await this.#tell(summary, { isLast: !this.#mayGoOn });
   }
+
+  /** Records what was heard of its end. */
+  async learn(): Promise<void> {
+    await this.#run.log.learn();
+  }
+}
+
+function isOver({ state }: RunResult): boolean {
+  return !goesOn(state) && state !== "unknown";
 }

@@ -227,6 +227,10 @@ export const runsAnswer = z.object({
           cancelled: z.literal(true).optional().describe("Its end was asked for."),
         }),
       ),
+      unheard: z
+        .array(z.string())
+        .optional()
+        .describe("Hosts that could not be asked how it ended there: shown as known last."),
     }),
   ),
   unreadable: z

@@ -12,7 +12,8 @@ export const runs = defineRoute({
   description: [
     "Each parameter narrows the list. The auth hook is asked with the action read, once for each name under",
     "which the listed runs were submitted; runs that it hides from this caller are left out. A full page has",
-    "next, which gives the page behind it.",
+    "next, which gives the page behind it. Agents are asked about runs whose end nobody has recorded, for five",
+    "seconds at most.",
   ].join("\n"),
   query: runsQuery,
   answers: {

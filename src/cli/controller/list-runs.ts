@@ -32,6 +32,10 @@ export const listRuns = defineVerb({
     "before now, or a day or time (UTC). If an auth hook hides another user's runs",
     "from you, they are left out.",
     "",
+    "Of runs whose command has ended, the agents are asked how they ended, for five",
+    "seconds at most. Those that cannot be asked are listed as they were known last,",
+    "and stderr names them.",
+    "",
     "ctrl-exec status <reqid> shows one run's results. --json has every host. Records",
     "are kept for run_retention seconds (default 86400, a day), or for less once they",
     "take run_records_max of disk space.",
@@ -58,16 +62,23 @@ export const listRuns = defineVerb({
       if (runs.length > 0) io.out(runsTable(runs));
       else io.err("No recorded run matches.\n");
     }
+    const unheard = runs.filter((run) => run.unheard !== undefined).map(({ reqid }) => reqid);
+    if (unheard.length > 0) {
+      const runs = unheard.length === 1 ? "1 run" : `${unheard.length} runs`;
+      io.err(`ctrl-exec: ${runs} may have ended: no agent could say now: ${named(unheard)}\n`);
+    }
     if (unreadable.length > 0) {
       const records = unreadable.length === 1 ? "1 record is" : `${unreadable.length} records are`;
-      const named = unreadable.slice(0, MOST_NAMED).join(" ");
-      const more = unreadable.length > MOST_NAMED ? " ..." : "";
-      io.err(`ctrl-exec: ${records} damaged, and not listed: ${named}${more}\n`);
-      io.err("status <reqid> says more of one.\n");
+      io.err(`ctrl-exec: ${records} damaged, and not listed: ${named(unreadable)}\n`);
     }
+    if (unheard.length + unreadable.length > 0) io.err("status <reqid> says more of one.\n");
     return unreadable.length === 0 ? 0 : 1;
   },
 });
+
+function named(reqids: readonly string[]): string {
+  return `${reqids.slice(0, MOST_NAMED).join(" ")}${reqids.length > MOST_NAMED ? " ..." : ""}`;
+}
 
 function sinceOption(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined;

@@ -12,7 +12,7 @@ import { resultReply } from "../../core/wire/messages/result-reply.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf, whyNotAnswered } from "../fleet/answer.ts";
-import { askHost, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
+import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
@@ -31,22 +31,24 @@ export interface HeardRun {
  * than 1.1 say nothing of a run.
  *
  * @param account what is heard counts there until it is closed
+ * @param own instead of this host's usual one
  * @throws CtrlExecError `config` if no agent can be asked; a host that cannot be asked is not an error
  */
 export async function askAgain(
   controller: Controller,
   { report, alive, open }: RecordedRun,
   account: ReplyAccount,
+  own?: FleetDialler,
 ): Promise<HeardRun> {
   if (open.length === 0) return { report, unheard: new Map() };
-  const dialler = { ...openDialler(controller), account };
+  const dialler = { ...(own ?? openDialler(controller)), account };
   const path = `/result/${report.reqid}`;
   const request = { method: "GET", path, reply: "list", idempotent: true } as const;
   const heard = new Map<string, Heard>();
   const unheard = new Map<string, string>();
   const silent = new Map<string, RunResult>();
   using outputs = await controller.store.runs.lateOutputs(report);
-  await inParallel(open, parallelLimit(controller.config), async ({ host, port }) => {
+  await inParallel(open, parallelLimit(dialler.config), async ({ host, port }) => {
     const target = await hostOfRun(controller, host, port);
     const outcome = await askHost(dialler, target, request);
     const isUnknown = knowsNoSuchRun(outcome);

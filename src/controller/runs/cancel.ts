@@ -10,6 +10,7 @@ import { answerOf } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun, notInRun } from "./authorize-run.ts";
+import { learnEnds } from "./learn-ends.ts";
 import { knowsNoSuchRun, type Withdrawal, withdraw } from "./withdraw.ts";
 
 export interface CancelOrder {
@@ -44,7 +45,8 @@ const JUST_BEGUN = "it has just begun there; cancel it again";
 const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel it again";
 
 /**
- * Asks every agent whose host has no recorded end, or one that nobody has seen.
+ * Asks every agent whose host has no recorded end, or one that nobody has seen, and records how it ended there unless a
+ * living process does.
  *
  * @param onResult called once per host, as they answer
  * @returns the results in the order of the run's hosts
@@ -58,7 +60,7 @@ export async function cancelRun(
 ): Promise<readonly CancelResult[]> {
   await authorizeRun(controller, caller, { action: "cancel", reqid });
   const found = await recordedRun(controller, reqid);
-  const { report } = found;
+  const { report, alive } = found;
   const open = mayRunOn(found);
   const wanted = hostsOf(report, hosts);
   const dialler = patient(openDialler(controller), grace);
@@ -72,7 +74,10 @@ export async function cancelRun(
     results.set(host, result);
     onResult(result);
   });
-  return wanted.flatMap((host) => results.get(host) ?? []);
+  const told = wanted.flatMap((host) => results.get(host) ?? []);
+  if (!alive && told.some(({ status }) => status !== "failed"))
+    await learnEnds(controller, [reqid]);
+  return told;
 }
 
 async function recordedRun(controller: Controller, reqid: string) {

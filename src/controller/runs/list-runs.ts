@@ -1,31 +1,76 @@
 /** The recorded runs that a caller may see, for `list-runs`. */
+import { lookupName } from "../../core/net/host-name.ts";
+import { goesOn } from "../../core/run-state.ts";
 import { authorize, type Caller, maySee } from "../access/authorize.ts";
+import type { Controller } from "../control-host.ts";
 import type { HostContext } from "../store/host.ts";
-import type { ListedRun, ListedRuns, RunFilter, RunPlace } from "../store/ports/runs.ts";
+import type {
+  ListedHost,
+  ListedRun,
+  ListedRuns,
+  RunFilter,
+  RunPlace,
+} from "../store/ports/runs.ts";
+import { type LearnedRun, learnEnds } from "./learn-ends.ts";
 
 /** A part of the list. */
 export interface RunPage extends Omit<ListedRuns, "runs"> {
-  readonly runs: readonly ListedRun[];
+  readonly runs: readonly ShownRun[];
   /** The next part is behind this place; undefined if there is none. A full page has one, whatever follows. */
   readonly next?: RunPlace;
 }
 
+export interface ShownRun extends ListedRun {
+  /** Hosts that could not be asked how it ended there: they are shown as they were known last. */
+  readonly unheard?: readonly string[];
+}
+
+type PlacedRun = ShownRun & { readonly place: RunPlace };
+
 /** After so many refusals no further name but the caller's own is asked about, and their runs are left out. */
 const MAX_REFUSALS = 100;
+
+/** Where failures are wanted: so many of the runs that seem to go on are asked about, the newest. */
+const MOST_CANDIDATES = 1000;
 
 /**
  * The hook is asked whether the caller may see runs at all, then once for each name under which the listed ones
  * were submitted; runs that it hides from this caller are left out (T25), and do not count against the limit,
- * which would say how many there are.
+ * which would say how many there are. Then the agents are asked about those of the rest whose end is not recorded,
+ * and whose process has gone; of what is hidden, nobody asks (T67).
  *
  * @throws DeniedError if the caller may see no runs, or the hook gave no decision
  * @throws CtrlExecError `storage` or `busy` if they cannot be read
  */
 export async function listRuns(
-  host: HostContext,
+  controller: Controller,
   caller: Caller,
   filter: RunFilter,
 ): Promise<RunPage> {
+  const view = await openView(controller, caller);
+  const { runs, unreadable } = await view(filter);
+  const isFull = runs.length === filter.limit;
+  const last = isFull ? runs.at(-1)?.place : undefined;
+  const found = filter.failed ? merged(runs, await candidates(view, filter, last)) : runs;
+  const open = found.filter(({ hosts }) => hosts.some(isOpen)).map(({ reqid }) => reqid);
+  const learned = await learnEnds(controller, open);
+  const shown = found
+    .map((run) => (open.includes(run.reqid) ? withLearned(run, learned.get(run.reqid)) : run))
+    .filter((run) => !filter.failed || hasFailed(run, filter))
+    .slice(0, filter.limit);
+  // Whether another one follows would say whether there are runs that are hidden.
+  const next = shown.length === filter.limit ? shown.at(-1)?.place : last;
+  return {
+    runs: shown.map(({ place: _, ...run }) => run),
+    unreadable,
+    ...(next === undefined ? {} : { next }),
+  };
+}
+
+type View = (filter: RunFilter) => Promise<ListedRuns>;
+
+/** What this caller may see, in the order and up to the limit of the filter. */
+async function openView(host: HostContext, caller: Caller): Promise<View> {
   const question = { action: "read", script: "", hosts: [], args: [] } as const;
   await authorize(host, caller, { ...question, submitter: "" });
   // The first question was about runs of which nobody knows who submitted them, too.
@@ -37,17 +82,60 @@ export async function listRuns(
     const may = isAsked && (await maySee(host, caller, { ...question, submitter }));
     (may ? shown : hidden).add(submitter);
   };
-  for (let limit = filter.limit; ; limit *= 2) {
-    const listed = await host.store.runs.list({ ...filter, limit, notBy: [...hidden] });
-    for (const { submitter } of listed.runs) await ask(submitter);
-    const runs = listed.runs.filter(({ submitter }) => shown.has(submitter));
-    if (runs.length >= filter.limit || listed.runs.length < limit) {
-      const page = runs.slice(0, filter.limit);
-      // Whether another one follows would say whether there are runs that are hidden.
-      const next = page.length < filter.limit ? undefined : page.at(-1)?.place;
-      const { unreadable } = listed;
-      const shown = page.map(({ place: _, ...run }) => run);
-      return { runs: shown, unreadable, ...(next === undefined ? {} : { next }) };
+  return async (filter) => {
+    for (let limit = filter.limit; ; limit *= 2) {
+      const listed = await host.store.runs.list({ ...filter, limit, notBy: [...hidden] });
+      for (const { submitter } of listed.runs) await ask(submitter);
+      const runs = listed.runs.filter(({ submitter }) => shown.has(submitter));
+      if (runs.length >= filter.limit || listed.runs.length < limit) {
+        return { runs: runs.slice(0, filter.limit), unreadable: listed.unreadable };
+      }
     }
-  }
+  };
+}
+
+/** Runs that seem to go on, and may have failed by now. @param last the place of the page's last run, if it is full */
+async function candidates(view: View, filter: RunFilter, last: RunPlace | undefined) {
+  const { failed: _, ...rest } = filter;
+  const { runs } = await view({ ...rest, state: "running", limit: MOST_CANDIDATES });
+  return runs.filter(({ place }) => last === undefined || inListOrder(place, last) < 0);
+}
+
+function merged(runs: readonly PlacedRun[], others: readonly PlacedRun[]): readonly PlacedRun[] {
+  const known = new Set(runs.map(({ reqid }) => reqid));
+  const all = [...runs, ...others.filter(({ reqid }) => !known.has(reqid))];
+  return all.sort((one, other) => inListOrder(one.place, other.place));
+}
+
+/** Negative if the first one comes first in the list. */
+function inListOrder(one: RunPlace, other: RunPlace): number {
+  const byTime = other.began - one.began || other.touched - one.touched;
+  return byTime || (one.reqid < other.reqid ? 1 : -1);
+}
+
+function isOpen({ state }: ListedHost): boolean {
+  return goesOn(state) || state === "unknown";
+}
+
+/** @param learned undefined if there was no time, or no way, to ask */
+function withLearned(run: PlacedRun, learned: LearnedRun | null | undefined): PlacedRun {
+  if (learned === null) return run;
+  const news = new Map(learned?.hosts.map((host) => [host.host, host]));
+  const hosts = run.hosts.map((host) => news.get(host.host) ?? host);
+  const open = hosts.filter(isOpen).map(({ host }) => host);
+  const unheard =
+    learned === undefined ? open : open.filter((host) => learned.unheard.includes(host));
+  return {
+    ...run,
+    hosts,
+    completed: learned === undefined ? run.completed : learned.completed,
+    ...(unheard.length === 0 ? {} : { unheard }),
+  };
+}
+
+function hasFailed({ hosts }: ListedRun, { host: wanted }: RunFilter): boolean {
+  return hosts.some(
+    ({ host, failed }) =>
+      failed && (wanted === undefined || lookupName(host) === lookupName(wanted)),
+  );
 }

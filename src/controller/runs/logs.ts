@@ -50,6 +50,8 @@ export async function readLogs(
       const gap = await log.read(host, { follow, signal }, onEvent);
       if (gap !== undefined) gaps.push({ host, why: gap.why });
     });
+    // Whoever leaves waits for nothing.
+    if (!signal.aborted) await log.learn();
     return signal.aborted ? [] : gaps;
   } finally {
     log.close();

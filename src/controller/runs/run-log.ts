@@ -17,6 +17,7 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { CatchingUp } from "./catching-up.ts";
+import { learnEnds } from "./learn-ends.ts";
 import type { RunSink } from "./listener.ts";
 import { storedEvents } from "./stored-events.ts";
 import { watchRun } from "./watch-run.ts";
@@ -37,6 +38,8 @@ export interface Gap {
   readonly why: string;
   /** Its agent has answered: it has nothing of the run. */
   readonly answered: boolean;
+  /** Its agent is older than 1.1, and never says more. */
+  readonly isLast?: boolean;
 }
 
 const NOT_KNOWN = "its agent does not know this run, or is older than 1.1";
@@ -83,6 +86,8 @@ export class RunLog {
   readonly #found: RecordedRun;
   readonly #account: ReplyAccount;
   #dialler: FleetDialler | undefined;
+  /** An agent has said how it ended there, or that it knows nothing of it. */
+  #hasNews = false;
 
   /** @param account in which the record counts */
   constructor(controller: Controller, found: RecordedRun, account: ReplyAccount) {
@@ -115,8 +120,15 @@ export class RunLog {
       return undefined;
     }
     const open = this.#found.asked.find((each) => each.host === host);
-    if (open === undefined) return { why: NOT_KNOWN, answered: false };
+    if (open === undefined) return { why: NOT_KNOWN, answered: false, isLast: true };
     return await this.#fromAgent(open, reading, onEvent);
+  }
+
+  /** Records what the agents have said of the run's end, unless a living process does. */
+  async learn(): Promise<void> {
+    if (!this.#hasNews) return;
+    this.#hasNews = false;
+    await learnEnds(this.#controller, [this.report.reqid]);
   }
 
   close(): void {
@@ -145,8 +157,13 @@ export class RunLog {
       const { outcome } = followed;
       const away = isAway(outcome);
       const mayCome = alive || (away && performance.now() < awayAt);
-      if (!follow || !mayCome) return { why: outcome.error ?? NOT_KNOWN, answered: !away };
-      if (!away && refusalIn(outcome.reply?.json) !== NOT_YET) {
+      const knowsRuns = refusalIn(outcome.reply?.json) === NOT_YET;
+      if (!follow || !mayCome) {
+        this.#hasNews ||= knowsRuns;
+        const isLast = outcome.reply?.status === 404 && !knowsRuns;
+        return { why: outcome.error ?? NOT_KNOWN, answered: !away, isLast };
+      }
+      if (!away && !knowsRuns) {
         await this.#whenRecorded(host, reading, onEvent);
         return undefined;
       }
@@ -176,6 +193,7 @@ export class RunLog {
       ...(from === undefined ? {} : { from }),
       signal: follow ? signal : AbortSignal.any([signal, enough.signal]),
       onEvent: async (event: RunEvent) => {
+        if (event.kind === "end") this.#hasNews = true;
         catchingUp?.heard(event.kind === "output" ? event.bytes.length : 0);
         await onEvent(host, event);
         catchingUp?.waiting();

@@ -1,12 +1,13 @@
 /** Queries of the run index. */
+
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { dropUndefined } from "../../core/json.ts";
+import { lookupName } from "../../core/net/host-name.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { ListedHost, ListedRuns, RunFilter } from "./ports/runs.ts";
 import { LOST_AFTER_MS } from "./run-record.ts";
-import { nameOf } from "./scripts-seen.ts";
 
 interface RunRow {
   readonly reqid: string;
@@ -62,7 +63,8 @@ export function listIndexed(
       const ofRun = hosts
         .all({ $reqid: run.reqid, $lost: times.$lost })
         .map(({ failed, cancelled, ...host }): ListedHost => {
-          const told = { ...host, failed: failed !== 0 };
+          const exit = goesOn(host.state) ? null : host.exit;
+          const told = { ...host, exit, failed: failed !== 0 };
           return cancelled === 0 ? told : { ...told, cancelled: true };
         });
       const end = ofRun.some(({ state }) => goesOn(state)) ? null : isoSeconds(new Date(touched));
@@ -107,7 +109,7 @@ function conditionsOf(filter: RunFilter): Conditions {
     $began: after?.began,
     $touched: after?.touched,
     $reqid: after?.reqid,
-    $name: host === undefined ? undefined : nameOf(host),
+    $name: host === undefined ? undefined : lookupName(host),
     $state: state,
   });
   return { conditions, values };

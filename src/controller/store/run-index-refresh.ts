@@ -1,13 +1,14 @@
 /** Brings the run index up to date with the folder of the records. */
+
 import type { Database } from "bun:sqlite";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { lookupName } from "../../core/net/host-name.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
 import { fileError } from "../../system/files/files.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import { type ReadSummary, readRunSummary } from "./run-summary.ts";
-import { nameOf } from "./scripts-seen.ts";
 
 const RECORD = /^([0-9a-f]{16})\.json$/;
 
@@ -119,7 +120,7 @@ class IndexWriter {
     const addHost = this.#index.query("INSERT INTO run_host VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     await inSlices((run?.hosts ?? []).entries(), ([position, told]) => {
       const { host, state, exit, failed, cancelled } = told;
-      addHost.run(reqid, position, host, nameOf(host), state, exit, failed, cancelled);
+      addHost.run(reqid, position, host, lookupName(host), state, exit, failed, cancelled);
     });
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { readJsonAs } from "../../core/json.ts";
-import { parseTarget } from "../../core/net/host-name.ts";
+import { lookupName } from "../../core/net/host-name.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import { isScriptName } from "../../core/script-name.ts";
 import { readText } from "../../system/files/files.ts";
@@ -26,23 +26,18 @@ const runRecord = z.looseObject({
  * @returns names that ran on one of the hosts, in alphabetical order. Records that cannot be read are left out.
  */
 export function scriptsSeen(config: ControllerConfig, hosts: readonly string[]): string[] {
-  const wanted = new Set(hosts.map(nameOf));
+  const wanted = new Set(hosts.map(lookupName));
   const names = new Set<string>();
   for (const file of newestRecords(paths(config).runs)) {
     const record = readRecord(file);
     const ran = record?.results.some(
       ({ host, exit }) =>
-        exit !== undefined && exit >= 0 && (wanted.size === 0 || wanted.has(nameOf(host))),
+        exit !== undefined && exit >= 0 && (wanted.size === 0 || wanted.has(lookupName(host))),
     );
     if (record === undefined || !ran || !isScriptName(record.script)) continue;
     if (!isReservedScript(record.script)) names.add(record.script);
   }
   return [...names].sort();
-}
-
-/** The name to look a host up by, however it was typed. */
-export function nameOf(host: string): string {
-  return (parseTarget(host)?.name ?? host).toLowerCase();
 }
 
 function newestRecords(folder: string): string[] {

@@ -125,6 +125,11 @@ export function parseTarget(text: string): Target | undefined {
   return namesOneHost(target.name) ? target : undefined;
 }
 
+/** The name to look a host up by, however it was typed. */
+export function lookupName(host: string): string {
+  return (parseTarget(host)?.name ?? host).toLowerCase();
+}
+
 function readTarget(text: string): Target | undefined {
   const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
   if (bracketed?.[1] !== undefined) {

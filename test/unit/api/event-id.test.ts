@@ -24,7 +24,7 @@ const countsOf = (runs: readonly RunPosition[]) => runs.map(({ hosts }) => hosts
 
 describe("says where each host is", () => {
   test.each<[string, RunPosition[]]>([
-    ["", [run(WAITING, WAITING)]],
+    ["W", [run(WAITING, WAITING)]],
     ["R0-0", [run(begun(0, 0))]],
     ["R4-zz", [run(begun(4, 35 * 36 + 35), WAITING, WAITING)]],
     ["O", [run(ended("ok"))]],
@@ -53,7 +53,9 @@ describe("says where each host is", () => {
   const host = fc.oneof(
     fc.constant(WAITING),
     fc.tuple(offset, offset).map(([out, err]) => begun(out, err)),
-    fc.constantFrom("ok", "failed", "never-ran", "lost").map((word) => ended(word as "ok")),
+    fc
+      .constantFrom("ok", "failed", "cancelled", "never-ran", "lost")
+      .map((word) => ended(word as "ok")),
   );
   const runs = fc.array(
     fc.oneof(

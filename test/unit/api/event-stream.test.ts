@@ -191,7 +191,8 @@ describe("goes on", () => {
     await stage.record.close();
     const { reader, sent } = await stage.client("R4-0");
     await sent;
-    expect(stage.calls.map(({ body }) => [body.stdout, body.stderr])).toEqual([[4, 0]]);
+    expect(stage.calls[0]?.body).toMatchObject({ stdout: 4, stderr: 0 });
+    expect(stage.calls[1]?.what).toBe(`GET /result/${REQID}`);
     expect(reader.events).toEqual(["stdout", "end", "summary"]);
   });
 
@@ -253,6 +254,34 @@ describe("a host that cannot tell", () => {
     expect(reader.messages).toMatchObject([
       { id: "R4-0", data: { event: "end", state: "running", exit: -1, error: expect.any(String) } },
       { id: "S", data: { event: "summary", outcomes: { running: 1 } } },
+    ]);
+  });
+});
+
+describe("a host whose end may be learnt later", () => {
+  test("has an end with an id, and the summary does not end the run for good", async () => {
+    let isAway = true;
+    await using stage = await stageOf((call) => {
+      if (isAway) call.json({ error: "no such run" }, "404 Not Found");
+      else {
+        call.begin();
+        call.end({ exit: 3 });
+      }
+    });
+    await stage.record.close();
+    const first = await stage.client();
+    await first.sent;
+    expect(first.reader.messages).toMatchObject([
+      { id: "W", data: { event: "end", state: "unknown" } },
+      { id: "W", data: { event: "summary", outcomes: { unknown: 1 } } },
+    ]);
+    isAway = false;
+    const next = await stage.client("W");
+    await next.sent;
+    expect(next.reader.messages.map(({ id, data }) => [id, data.event])).toEqual([
+      ["R0-0", "start"],
+      ["F", "end"],
+      ["S", "summary"],
     ]);
   });
 });

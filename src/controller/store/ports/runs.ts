@@ -120,7 +120,7 @@ export interface ListedHost {
   readonly host: string;
   /** `running` also without a result yet. */
   readonly state: RunState;
-  /** Null without a result. */
+  /** Null without a result, and while it runs. */
   readonly exit: number | null;
   /** As `run` and `status` judge it; false while it runs. */
   readonly failed: boolean;

@@ -1,52 +1,13 @@
 /** What becomes of a run whose process has ended, when its agents are asked. */
 import { expect, test } from "bun:test";
-import { readFileSync, utimesSync } from "node:fs";
-import { showRun } from "../../../../src/controller/runs/status.ts";
+import { readFileSync } from "node:fs";
 import { waitFor } from "../../../../src/controller/runs/wait.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
-import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
-import { http10, onRequest, Peer } from "../../../support/peers.ts";
+import { leftRun, LEFT_REQID as REQID } from "../../../support/left-run.ts";
+import { CALLER } from "../../../support/local-fleet.ts";
+import { http10 } from "../../../support/peers.ts";
 
-const REQID = "0123456789abcdef";
 const NEVER = new AbortController().signal;
-
-type Answers = (line: string) => string;
-
-/** A run on web-01 whose process has ended without its result; `answers` stands in for the agent. */
-async function leftRun(answers: Answers) {
-  const fleet = await LocalFleet.create();
-  const agent = await fleet.addAgent("web-01");
-  await agent.stop();
-  const [cert = "", key = ""] = ["agent.crt", "agent.key"].map((name) =>
-    readFileSync(agent.path(name), "utf8"),
-  );
-  const asked: string[] = [];
-  const peer = await Peer.tls({ cert, key }, (socket) =>
-    onRequest(socket, (head) => {
-      const line = head.split(" HTTP")[0] ?? "";
-      asked.push(line);
-      socket.end(answers(line));
-    }),
-  );
-  const facts = { reqid: REQID, script: "deploy", submitter: "tester", token: "" };
-  const { runs } = fleet.controller.store;
-  const record = await runs.begin({ ...facts, hosts: ["web-01"], ports: [peer.port] }, true);
-  await record.stored;
-  record.discard();
-  const file = fleet.folder.join("control", "state", "runs", `${REQID}.json`);
-  /** As if its process had ended so long ago. */
-  const age = (seconds: number) => {
-    const then = new Date(Date.now() - seconds * 1000);
-    utimesSync(file, then, then);
-  };
-  age(61);
-  const show = (live = false) => showRun(fleet.controller, CALLER, { reqid: REQID, live });
-  const dispose = async () => {
-    await peer[Symbol.asyncDispose]();
-    await fleet[Symbol.asyncDispose]();
-  };
-  return { fleet, asked, age, show, file, [Symbol.asyncDispose]: dispose };
-}
 
 const done = {
   status: "done",

@@ -51,7 +51,11 @@ test.each([
   await using stage = await stageOf((call) => call.json(told));
   expect(await stage.cancel()).toEqual([{ host: "web-01", ...told, status }, DONE] as never);
   const body = { reqid: REQID, grace: 5, username: "tester" };
-  expect(stage.calls.map(({ what, body }) => [what, body])).toEqual([["POST /cancel", body]]);
+  // Then it is asked how it ended.
+  expect(stage.calls.map(({ what, body }) => [what, body])).toEqual([
+    ["POST /cancel", body],
+    [`GET /result/${REQID}`, {}],
+  ]);
   expect(stage.fleet.log.of("cancel")).toMatchObject([
     { level: "info", fields: { COUNT: told.left, STATUS: status, USER: "tester" } },
   ]);
@@ -89,7 +93,7 @@ test.each([
     else call.json({ error: "no such run" }, "404 Not Found");
   });
   expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([{ host: "web-01", ...told }]);
-  expect(stage.calls.map(({ what, body }) => [what, body])).toEqual([
+  expect(stage.calls.slice(0, 2).map(({ what, body }) => [what, body])).toEqual([
     ["POST /cancel", { reqid: REQID, grace: 5, username: "tester" }],
     ["POST /withdraw", { reqid: REQID }],
   ]);

@@ -3,7 +3,9 @@ import { expect, test } from "bun:test";
 import { listRuns } from "../../../../src/controller/runs/list-runs.ts";
 import type { RunPlace } from "../../../../src/controller/store/ports/runs.ts";
 import { isoSeconds } from "../../../../src/core/time.ts";
+import { leftRun } from "../../../support/left-run.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { http10 } from "../../../support/peers.ts";
 
 const ALL = { limit: 10 };
 const FEW = ["alice", "bob", "alice", ""];
@@ -104,4 +106,63 @@ test("what is hidden is no attempt, and not logged; the caller's question is, on
   await using fleet = await fleetWithRuns('test "$ENVEXEC_SUBMITTER" != bob');
   await seen(fleet);
   expect(fleet.log.of("auth")).toMatchObject([{ fields: { RESULT: "pass" } }]);
+});
+
+const DONE = { status: "done", state: "ended", stdout: "out\n", stderr: "" };
+const ENDED = { host: "web-01", state: "ended", exit: 3, failed: true } as const;
+const RUNNING = { host: "web-01", state: "running", exit: null, failed: false };
+
+test("of a run whose process has gone, the agent is asked how it ended, once: it is recorded", async () => {
+  const told = { reply: { status: "running" } as object };
+  await using run = await leftRun(() => http10(told.reply), { isLetGo: true });
+  const { controller } = run.fleet;
+  const running = await listRuns(controller, CALLER, ALL);
+  expect(running.runs).toMatchObject([{ completed: null, hosts: [RUNNING] }]);
+  expect(running.runs[0]).not.toHaveProperty("unheard");
+  told.reply = { ...DONE, exit: 3 };
+  for (const _ of ["learnt", "recorded"]) {
+    const { runs } = await listRuns(controller, CALLER, ALL);
+    expect(runs).toMatchObject([{ completed: expect.any(String), hosts: [ENDED] }]);
+  }
+  expect(run.asked).toHaveLength(2);
+  expect(await run.show()).toMatchObject({ results: [{ exit: 3, stdout: "out\n" }] });
+});
+
+test.each([
+  [3, [ENDED]],
+  [0, undefined],
+])("a failure is found where the agent tells of it now: exit %d", async (exit, hosts) => {
+  await using run = await leftRun(() => http10({ ...DONE, exit }), { isLetGo: true });
+  const failures = { ...ALL, failed: true, host: "web-01:7443" } as const;
+  const { runs } = await listRuns(run.fleet.controller, CALLER, failures);
+  expect(runs.map((listed) => listed.hosts)).toEqual(hosts === undefined ? [] : [hosts]);
+  const others = { ...failures, host: "db-01" };
+  expect((await listRuns(run.fleet.controller, CALLER, others)).runs).toEqual([]);
+});
+
+test("what seemed to have failed, and has not, is no failure", async () => {
+  await using run = await leftRun(() => http10({ ...DONE, exit: 0 }));
+  const list = async () => await listRuns(run.fleet.controller, CALLER, { ...ALL, failed: true });
+  expect((await list()).runs).toEqual([]);
+  expect(run.asked).toHaveLength(1);
+});
+
+test("a host that cannot be asked is named, and shown as it was known last", async () => {
+  await using run = await leftRun(() => "", { isLetGo: true });
+  const { runs } = await listRuns(run.fleet.controller, CALLER, ALL);
+  expect(runs).toMatchObject([{ completed: null, hosts: [RUNNING], unheard: ["web-01"] }]);
+});
+
+test("T67 nobody asks the agents about a run that is hidden from the caller", async () => {
+  await using run = await leftRun(() => http10({ ...DONE, exit: 3 }), {
+    isLetGo: true,
+    submitter: "bob",
+  });
+  const { controller, folder } = run.fleet;
+  const auth_hook = folder.script("hook", 'test "$ENVEXEC_SUBMITTER" != bob');
+  Object.assign(controller, { config: { ...controller.config, auth_hook } });
+  for (const filter of [ALL, { ...ALL, failed: true } as const]) {
+    expect((await listRuns(controller, CALLER, filter)).runs).toEqual([]);
+  }
+  expect(run.asked).toEqual([]);
 });

@@ -98,7 +98,11 @@ test("what no process records is asked of the agent, to its end", async () => {
   await left(stage.record);
   expect(await stage.logs({ follow: true })).toEqual([]);
   expect(kinds(stage.heard)).toEqual(["begin", "output", "end"]);
-  expect(stage.calls.map(({ what, body }) => [what, body.stdout])).toEqual([["POST /follow", 0]]);
+  // Its end is recorded then.
+  expect(stage.calls.slice(0, 2).map(({ what, body }) => [what, body.stdout])).toEqual([
+    ["POST /follow", 0],
+    [`GET /result/${REQID}`, undefined],
+  ]);
   expect(stage.calls[0]?.body).not.toHaveProperty("token");
 });
 

@@ -87,7 +87,11 @@ test.each<[ProgramName, readonly string[], string]>([
   ["ctrl-exec", ["ping", "web-01", "--json", "--port=x"], "--port takes a whole number"],
   ["ctrl-exec", ["rum", "--json"], 'Unknown mode "rum"'],
   ["ctrl-exec", ["unpair", "web-01", "--json"], "ctrl-exec unpair does not take --json"],
-  ["ctrl-exec-agent", ["self-check", "x", "--json"], "ctrl-exec-agent self-check does not take"],
+  [
+    "ctrl-exec-agent",
+    ["self-check", "x", "--json"],
+    "ctrl-exec-agent self-check: unexpected argument",
+  ],
 ])("with --json it is told as data too: %s %p", async (name, args, words) => {
   const { status, out, err } = await runProgram(name, args);
   const told = { ok: 0, error: expect.stringContaining(words), code: 1 };

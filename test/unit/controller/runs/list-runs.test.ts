@@ -166,3 +166,14 @@ test("T67 nobody asks the agents about a run that is hidden from the caller", as
   }
   expect(run.asked).toEqual([]);
 });
+
+test("without a credential nobody can be asked: what is recorded is listed, without an exit status", async () => {
+  await using fleet = await fleetWithRuns("exit 0", []);
+  const of = { reqid: "00000000000000a1", script: "deploy", submitter: "tester" };
+  const result = { ...of, host: "web-01", exit: -1, state: "running", stdout: "", stderr: "" };
+  const run = { ...of, hosts: ["web-01"], results: [result], writer: null, complete: false };
+  const record = JSON.stringify({ ...run, started: isoSeconds(new Date()), completed: null });
+  fleet.folder.write(`control/state/runs/${of.reqid}.json`, record, 0o640);
+  const { runs } = await listRuns(fleet.controller, CALLER, ALL);
+  expect(runs).toMatchObject([{ hosts: [RUNNING], unheard: ["web-01"] }]);
+});

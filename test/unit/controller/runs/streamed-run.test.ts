@@ -98,21 +98,21 @@ test("T72 nothing more is read while the sink is busy", async () => {
 });
 
 test("who waits for the result alone waits for read_timeout, and is told that the script runs", async () => {
-  await using stage = await runOn((call) => call.begin(), { lines: ["read_timeout = 1"] });
+  await using stage = await runOn(
+    (call) => {
+      if (call.what === "POST /run") call.begin();
+      else call.json({ error: "not found" }, "404 Not Found");
+    },
+    { lines: ["read_timeout = 1"] },
+  );
   const { results, reqid } = await stage.run.finished;
-  const late = {
-    exit: -1,
-    state: "running",
-    error: "read timeout after 1s",
-    started: "2026-01-15T12:00:00Z",
-  };
-  expect(results).toMatchObject([late]);
+  const running = { exit: -1, state: "running", started: "2026-01-15T12:00:00Z" };
+  expect(results).toMatchObject([{ ...running, error: "read timeout after 1s" }]);
   // Its process waits no longer, so its agent is asked: this one does not know.
   stage.calls.length = 0;
-  const shown = showRun(stage.fleet.controller, CALLER, { reqid, live: false });
-  await until("the agent is asked", () => stage.calls.length > 0);
-  stage.calls[0]?.json({ error: "not found" }, "404 Not Found");
-  expect(await shown).toMatchObject({ complete: false, pending: ["web-01"], results: [late] });
+  const shown = await showRun(stage.fleet.controller, CALLER, { reqid, live: false });
+  expect(stage.calls).toHaveLength(1);
+  expect(shown).toMatchObject({ complete: false, pending: ["web-01"], results: [running] });
 });
 
 test("a run that is listened to may take longer than read_timeout", async () => {

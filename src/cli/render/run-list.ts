@@ -1,7 +1,7 @@
 /** The table of list-runs (docs/PROTOCOL.md, section 5). */
 import type { ListedHost, ListedRun } from "../../controller/store/ports/runs.ts";
-import { countOutcomes, outcomeOf } from "../../core/run-outcome.ts";
-import { isoSeconds, parseIso } from "../../core/time.ts";
+import { outcomeOf, RUN_OUTCOMES } from "../../core/run-outcome.ts";
+import { isoMinutes, parseIso } from "../../core/time.ts";
 import { renderTable } from "./table.ts";
 
 export function runsTable(runs: readonly ListedRun[]): string {
@@ -18,16 +18,19 @@ export function runsTable(runs: readonly ListedRun[]): string {
 /** If a record has something other than a time, it is shown as it is. */
 function shownTime(started: string): string {
   const time = parseIso(started);
-  return time === undefined ? started : isoSeconds(time);
+  return time === undefined ? started : isoMinutes(time);
 }
 
-/** HOSTS and RESULT: the only host's name or how many there are, and how it went: `ok`, `1 failed, 2 ok`. */
+/**
+ * HOSTS and RESULT: the only host's name, or how many there are, and `ok`; or `2/4` and `failed, never-ran`, which
+ * is true of so many of them.
+ */
 export function howItWent(hosts: readonly ListedHost[]): readonly [string, string] {
   const outcomes = hosts.map(outcomeOf);
-  const counts = countOutcomes(outcomes).toReversed();
+  const others = RUN_OUTCOMES.filter((word) => word !== "ok" && outcomes.includes(word));
+  const result = others.length === 0 && hosts.length > 0 ? "ok" : others.join(", ");
   const [only] = hosts;
-  const shown = hosts.length === 1 && only !== undefined ? only.host : `${hosts.length} hosts`;
-  const [first] = counts;
-  if (counts.length === 1 && first !== undefined) return [shown, first[0]];
-  return [shown, counts.map(([word, count]) => `${count} ${word}`).join(", ")];
+  if (hosts.length === 1 && only !== undefined) return [only.host, result];
+  const count = outcomes.filter((word) => word !== "ok").length;
+  return [count === 0 ? `${hosts.length} hosts` : `${count}/${hosts.length}`, result];
 }

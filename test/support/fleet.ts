@@ -13,6 +13,7 @@ import { type Finished, type ProgramName, Running, type RunOptions, runProgram }
 import { TestFolder, until } from "./folder.ts";
 import { localController, pairLocally, setupLocally } from "./local-pairing.ts";
 import { LogSocket } from "./log-socket.ts";
+import { endAllOf } from "./processes.ts";
 import { TerminalSession } from "./terminal.ts";
 
 export interface AgentOptions {
@@ -154,6 +155,7 @@ export class ControlHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const agent of this.agents) await agent.stop();
     await this.stopPairing();
+    endAllOf(`${this.folder.path}/`);
     this.log[Symbol.dispose]();
     this.folder[Symbol.dispose]();
   }

@@ -2,10 +2,10 @@
  * Where tests make their folders: in memory, if there is room. Whatever the programs store is flushed to the disk,
  * which costs milliseconds each time, and seconds while another test writes a copy of the program there.
  */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, statfsSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { procText } from "./processes.ts";
+import { endAllOf } from "./processes.ts";
 
 const IN_MEMORY = "/dev/shm";
 
@@ -24,22 +24,9 @@ export class PlaceOfFolders implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#endLeftOver();
+    endAllOf(this.path);
     // What a test has left may still be written to.
     Bun.spawnSync(["rm", "-rf", this.path]);
-  }
-
-  /** A script outlives an agent that a test has killed, and may wait for a file that will never come. */
-  #endLeftOver(): void {
-    const numbers = readdirSync("/proc").map(Number).filter(Number.isInteger);
-    for (const pid of numbers) {
-      if (!procText(pid, "cmdline")?.includes(this.path)) continue;
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-    }
   }
 }
 

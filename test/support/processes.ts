@@ -50,3 +50,19 @@ export function processesOf(text: string): number[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => procText(pid, "cmdline")?.includes(text));
 }
+
+/**
+ * Ends every process that has the folder in its command line. A script outlives an agent that a test has killed,
+ * and may wait for a file that will never come.
+ */
+export function endAllOf(folder: string): void {
+  const numbers = readdirSync("/proc").map(Number).filter(Number.isInteger);
+  for (const pid of numbers) {
+    if (!procText(pid, "cmdline")?.includes(folder)) continue;
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}

@@ -118,7 +118,8 @@ test("T21 what is not read is not made, and it goes on when it is read", async (
     await Bun.sleep(100);
     return same;
   });
-  expect(state.written).toBeLessThan(16 << 20);
+  // What the sockets hold between them.
+  expect(state.written - got.text.length).toBeLessThan(16 << 20);
   got.socket.resume();
   await until("more is written", () => state.written > before + (8 << 20));
 });

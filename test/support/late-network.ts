@@ -1,45 +1,29 @@
 /** A network that keeps what a control host sends to an agent, once, and delivers it when it is told to. */
-import { connect, createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { Relay } from "./relay.ts";
 
-export class LateNetwork implements Disposable {
-  readonly #server: Server;
-  readonly #open = new Set<Socket>();
+export class LateNetwork extends Relay {
   /** The first connection: the agent's end, and what it has not been given. */
   #first: { readonly far: Socket; readonly kept: Buffer[] } | undefined;
 
-  private constructor(agentPort: number) {
-    this.#server = createServer((near) => {
-      const far = connect({ host: "127.0.0.1", port: agentPort });
-      for (const socket of [near, far]) {
-        this.#open.add(socket);
-        socket.on("error", () => undefined);
-      }
-      far.pipe(near);
-      if (this.#first !== undefined) {
-        near.pipe(far);
-        return;
-      }
-      const kept: Buffer[] = [];
-      this.#first = { far, kept };
-      // The first piece begins a handshake, which the agent answers; the rest of it and the request follow.
-      near.once("data", (hello) => {
-        far.write(hello);
-        near.on("data", (chunk: Buffer) => kept.push(chunk));
-      });
-    });
-  }
-
   static async to(agentPort: number): Promise<LateNetwork> {
-    const network = new LateNetwork(agentPort);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    network.#server.listen({ host: "127.0.0.1", port: 0 }, resolve);
-    await promise;
-    return network;
+    return await new LateNetwork(agentPort).listen();
   }
 
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+  protected relay(near: Socket, far: Socket): void {
+    far.pipe(near);
+    if (this.#first !== undefined) {
+      near.pipe(far);
+      return;
+    }
+    const kept: Buffer[] = [];
+    this.#first = { far, kept };
+    // The first piece begins a handshake, which the agent answers; the rest of it and the request follow.
+    near.once("data", (hello) => {
+      far.write(hello);
+      near.on("data", (chunk: Buffer) => kept.push(chunk));
+    });
+    near.resume();
   }
 
   /** The agent has lost patience, as it does after ten seconds: nothing can be delivered. */
@@ -50,10 +34,5 @@ export class LateNetwork implements Disposable {
   /** Whatever has become of the other end meanwhile. */
   deliver(): void {
     for (const chunk of this.#first?.kept ?? []) this.#first?.far.write(chunk);
-  }
-
-  [Symbol.dispose](): void {
-    for (const socket of this.#open) socket.destroy();
-    this.#server.close();
   }
 }

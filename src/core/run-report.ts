@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import type { Frozen } from "./json.ts";
 import { type RunResult, runResult } from "./run-result.ts";
+import { goesOn } from "./run-state.ts";
 
 const text = z.string();
 
@@ -22,3 +23,12 @@ export const runReport = z.object({
 export type RunReportSoFar = Frozen<Omit<z.output<typeof runReport>, "results">> & {
   readonly results: readonly RunResult[];
 };
+
+/** The hosts whose end is not among the results, in their order: none of a run that is complete. */
+export function pendingHosts(
+  hosts: readonly string[],
+  results: readonly RunResult[],
+): readonly string[] {
+  const done = new Set(results.filter(({ state }) => !goesOn(state)).map(({ host }) => host));
+  return hosts.filter((host) => !done.has(host));
+}

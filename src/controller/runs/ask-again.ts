@@ -4,7 +4,7 @@
  */
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
-import type { RunReportSoFar } from "../../core/run-report.ts";
+import { pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn, readLastEnd } from "../../core/run-state.ts";
 import { isoSeconds, spanOf } from "../../core/time.ts";
@@ -159,8 +159,7 @@ function withResults(
 ): RunReportSoFar {
   const known = new Map(report.results.map((result) => [result.host, result]));
   const results = report.hosts.flatMap((host) => heard.get(host) ?? known.get(host) ?? []);
-  const done = new Set(results.filter(({ state }) => !goesOn(state)).map(({ host }) => host));
-  const pending = report.hosts.filter((host) => !done.has(host));
+  const pending = pendingHosts(report.hosts, results);
   const complete = pending.length === 0;
   const completed = complete ? (report.completed ?? isoSeconds(now)) : null;
   return { ...report, results, pending, complete, completed };

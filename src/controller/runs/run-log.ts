@@ -6,7 +6,6 @@ import type { RunEvent, StreamOffsets } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
-import { refusalIn } from "../../core/wire/messages/refusal.ts";
 import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
@@ -21,6 +20,7 @@ import { learnEnds } from "./learn-ends.ts";
 import type { RunSink } from "./listener.ts";
 import { storedEvents } from "./stored-events.ts";
 import { watchRun } from "./watch-run.ts";
+import { knowsNoSuchRun } from "./withdraw.ts";
 
 export interface Reading {
   /** The offsets of the next bytes; undefined from the first ones on. */
@@ -43,9 +43,6 @@ export interface Gap {
 }
 
 const NOT_KNOWN = "its agent does not know this run, or is older than 1.1";
-
-/** The word of an agent of 1.1 that has not been sent the run; older ones do not know the question. */
-const NOT_YET = "no such run";
 
 /** Between two questions to an agent that has not told of the run yet. */
 const FIRST_PAUSE_MS = 25;
@@ -157,7 +154,8 @@ export class RunLog {
       const { outcome } = followed;
       const away = isAway(outcome);
       const mayCome = alive || (away && performance.now() < awayAt);
-      const knowsRuns = refusalIn(outcome.reply?.json) === NOT_YET;
+      // It may not have been sent the run yet; older ones do not know the question.
+      const knowsRuns = knowsNoSuchRun(outcome);
       if (!follow || !mayCome) {
         this.#hasNews ||= knowsRuns;
         const isLast = outcome.reply?.status === 404 && !knowsRuns;

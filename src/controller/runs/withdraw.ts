@@ -2,6 +2,7 @@
  * Asks an agent that does not know a run what is certain of it, when nobody waits for its answer any more: a request
  * that has not come to it by then starts nothing later (docs/DECISIONS.md, "A run that its agent does not know").
  */
+import { NO_EXIT } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { parseIso } from "../../core/time.ts";
@@ -58,9 +59,6 @@ export function withdrawnResult(
   }
   return withoutResult(report, host, "", withdrawal === "never-ran" ? NEVER_CAME : NOT_KNOWN);
 }
-
-/** There is no exit status: no answer came. */
-const NO_EXIT = -1;
 
 const NEVER_CAME = {
   state: "never-ran",

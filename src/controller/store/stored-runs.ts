@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import type { RunReportSoFar } from "../../core/run-report.ts";
+import { pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
 import { withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -114,8 +114,7 @@ function reportOf(config: ControllerConfig, { run, silent, touched }: FoundRun):
   const lost =
     run.complete || silent ? missing.map((host) => withoutResult(run, host, "", LOST)) : [];
   const all = [...results, ...lost];
-  const done = new Set(all.filter(({ state }) => !goesOn(state)).map(({ host }) => host));
-  const pending = hosts.filter((host) => !done.has(host));
+  const pending = pendingHosts(hosts, all);
   const complete = pending.length === 0;
   return {
     reqid,

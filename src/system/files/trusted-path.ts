@@ -81,7 +81,7 @@ export function judgePath(path: string, user = ownUser(), rule: PathRule = {}): 
     const step = look(here);
     if ("kind" in step) return step;
     const { facts, target } = step;
-    const isEntry = here !== current && name !== "../..";
+    const isEntry = here !== current && name !== "..";
     const problem =
       ownerProblem(here, facts, user) ??
       (isEntry && sticky !== undefined ? placedProblem(here, facts, sticky) : undefined);

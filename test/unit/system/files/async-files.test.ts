@@ -6,6 +6,7 @@ import {
   writeWholeAsync,
 } from "../../../../src/system/files/async-files.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 const storage = (message: string) => expect.objectContaining({ code: "storage", message });
 
@@ -48,4 +49,17 @@ test("a file is read in pieces, to its end", async () => {
   expect(chunks.map(String)).toEqual(["abc", "def", "g"]);
   expect(await Array.fromAsync(readChunks(folder.write("none", "")))).toEqual([]);
   await expect(Array.fromAsync(readChunks(folder.path))).rejects.toMatchObject({ code: "storage" });
+});
+
+test("no descriptor stays open, whatever came of it", async () => {
+  using folder = new TestFolder();
+  const path = folder.join("f");
+  await writeWholeAsync(path, ["abcdefg"], 0o600, true);
+  await overwriteAsync(path, "abc");
+  await overwriteAsync(path, "too long").catch(() => undefined);
+  for await (const _ of readChunks(path, 1)) break;
+  await Array.fromAsync(readChunks(path));
+  mkdirSync(folder.join("d"));
+  await writeWholeAsync(folder.join("d"), ["x"], 0o600, true).catch(() => undefined);
+  expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
 });

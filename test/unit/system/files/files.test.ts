@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -13,7 +14,10 @@ import {
   appendLine,
   createWhole,
   ensureFolder,
+  fileError,
   listFiles,
+  listFolder,
+  moveOver,
   readPrivateText,
   readText,
   readTextIfPresent,
@@ -22,6 +26,7 @@ import {
 } from "../../../../src/system/files/files.ts";
 import { tryLock } from "../../../../src/system/files/lock.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 const filesModule = join(import.meta.dir, "../../../../src/system/files/files.ts");
 const asRoot = process.getuid?.() === 0;
@@ -328,6 +333,74 @@ test("removing", () => {
   expect(removeIfPresent(path)).toBe(false);
   mkdirSync(folder.join("d"));
   expect(refusal(() => removeIfPresent(folder.join("d")))).toMatchObject({ code: "storage" });
+});
+
+test("moving over: the file has the new name only, and a failure names where it should go", () => {
+  using folder = new TestFolder();
+  const [from, to] = [folder.write("from", "new"), folder.write("to", "old")];
+  moveOver(from, to);
+  expect([readdirSync(folder.path), readText(to)]).toEqual([["to"], "new"]);
+  expect(refusal(() => moveOver(from, to))).toMatchObject({
+    code: "storage",
+    message: `Cannot write ${to}: no such file or folder`,
+  });
+});
+
+test("listing: sorted names, none without a folder, and an error for what is no folder", () => {
+  using folder = new TestFolder();
+  for (const name of ["c", "a", "b"]) folder.write(name, "");
+  // It may be a file by the time that it is read, whose reader then gets the error.
+  symlinkSync("nowhere", folder.join("d"));
+  expect(listFolder(folder.path)).toEqual(["a", "b", "c", "d"]);
+  expect(listFiles(folder.path)).toEqual(["a", "b", "c", "d"]);
+  expect(listFolder(folder.join("none"))).toEqual([]);
+  expect(refusal(() => listFolder(folder.join("a")))).toMatchObject({
+    code: "config",
+    message: `Cannot read ${folder.join("a")}: a part of its path is not a folder`,
+  });
+});
+
+test("what a user may not do comes with who may; other failures come without", () => {
+  for (const code of ["EACCES", "EPERM"]) {
+    const { hint } = fileError("storage", "write", "/f", Object.assign(new Error(), { code }));
+    expect(hint).toContain("Run this as root (sudo)");
+  }
+  const full = Object.assign(new Error(), { code: "ENOSPC" });
+  expect(fileError("storage", "write", "/f", full).hint).toBeUndefined();
+});
+
+test("a new line's file has the mode asked for, and an old one keeps its own", () => {
+  using folder = new TestFolder();
+  appendLine(folder.join("f"), "one", 0o600);
+  appendLine(folder.join("f"), "two", 0o644);
+  expect([readText(folder.join("f")), mode(folder.join("f"))]).toEqual(["one\ntwo\n", 0o600]);
+});
+
+test.if(asRoot)("what root writes into a service's folder belongs to the service's group", () => {
+  using folder = new TestFolder();
+  chownSync(folder.path, 0, 12_345);
+  writeWhole(folder.join("f"), "x", 0o640);
+  const { uid, gid } = statSync(folder.join("f"));
+  expect([uid, gid]).toEqual([0, 12_345]);
+  // Who may not give a file to that group keeps it as it is.
+  chmodSync(folder.path, 0o777);
+  const code = `process.setgroups([]); process.setgid(65534); process.setuid(65534);
+    (await import(${JSON.stringify(filesModule)})).writeWhole(${JSON.stringify(folder.join("g"))}, "x", 0o640);`;
+  expect(Bun.spawnSync([process.execPath, "-e", code]).exitCode).toBe(0);
+  expect(statSync(folder.join("g")).gid).toBe(65_534);
+});
+
+test("no descriptor stays open, whatever came of it", () => {
+  using folder = new TestFolder();
+  const path = folder.join("f");
+  appendLine(path, "one", 0o600);
+  writeWhole(path, "two", 0o600);
+  moveOver(path, folder.join("g"));
+  mkdirSync(folder.join("d"));
+  refusal(() => writeWhole(folder.join("d"), "x", 0o600));
+  Bun.spawnSync(["mkfifo", folder.join("fifo")]);
+  refusal(() => appendLine(folder.join("fifo"), "x", 0o600));
+  expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
 });
 
 test("making folders", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, rmSync, statSync, utimesSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import {
   isHeld,
@@ -12,7 +12,9 @@ import {
 } from "../../../../src/system/files/lock.ts";
 import { runProcess } from "../../../../src/system/process/run-process.ts";
 import { baseEnvironment } from "../../../../src/system/process/start-program.ts";
+import { lockExclusively, unlock } from "../../../../src/system/files/flock.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 const lockModule = join(import.meta.dir, "../../../../src/system/files/lock.ts");
 
@@ -125,8 +127,9 @@ describe("removing a lock's file", () => {
     expect(removeUnusedLock(path, LATER)).toBe(false);
     expect(existsSync(path)).toBe(false);
     tryLock(path)?.release();
-    expect(removeUnusedLock(path, new Date(0))).toBe(false);
-    expect(removeUnusedLock(path, LATER)).toBe(true);
+    utimesSync(path, 1000, 1000);
+    expect(removeUnusedLock(path, new Date(1_000_000))).toBe(false);
+    expect(removeUnusedLock(path, new Date(1_000_001))).toBe(true);
     expect(existsSync(path)).toBe(false);
   });
 
@@ -204,6 +207,78 @@ describe("removing a lock's file", () => {
   });
 });
 
+describe("what a lock's file says", () => {
+  test("is the holder's last word, whole, and nothing once it is released", () => {
+    using folder = new TestFolder();
+    const path = folder.write("l", "what a killed holder has left there\n");
+    const held = tryLock(path);
+    const said = (text: string) => {
+      held?.describe(text);
+      return readFileSync(path, "utf8");
+    };
+    expect(["a longer word", "short", "", "again"].map(said)).toEqual([
+      "a longer word",
+      "short",
+      "",
+      "again",
+    ]);
+    held?.release();
+    expect(readFileSync(path, "utf8")).toBe("");
+  });
+
+  test("goes with the next release, if a killed holder has left it", () => {
+    using folder = new TestFolder();
+    const path = folder.write("l", "left\n");
+    tryLock(path)?.release();
+    expect(statSync(path).size).toBe(0);
+  });
+});
+
+test("a lock that was released twice takes nothing from who has it next", () => {
+  using folder = new TestFolder();
+  const path = folder.join("l");
+  const first = tryLock(path);
+  first?.release();
+  const next = tryLock(path);
+  next?.describe("mine");
+  first?.release();
+  expect([isHeld(path), readFileSync(path, "utf8")]).toEqual([true, "mine"]);
+  next?.release();
+});
+
+test("T30 a copy of its descriptor, which a program that is being started has, does not keep a lock", () => {
+  using folder = new TestFolder();
+  const file = openLockFile(folder.join("l"));
+  expect(lockExclusively(file)).toBe(true);
+  const child = Bun.spawn(["sleep", "600"], { stdio: ["ignore", "ignore", "ignore", file] });
+  expect(isHeld(folder.join("l"))).toBe(true);
+  unlock(file);
+  expect(isHeld(folder.join("l"))).toBe(false);
+  child.kill("SIGKILL");
+});
+
+test("no descriptor stays open of a lock that nobody holds", () => {
+  using folder = new TestFolder();
+  const path = folder.join("l");
+  const held = tryLock(path);
+  tryLock(path);
+  isHeld(path);
+  removeUnusedLock(path, new Date(0));
+  held?.release();
+  removeUnusedLock(path, new Date(0));
+  expect(() => tryLock(folder.path)).toThrow("it is a folder");
+  Bun.spawnSync(["mkfifo", folder.join("fifo")]);
+  expect(() => tryLock(folder.join("fifo"))).toThrow("not a plain file");
+  expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
+});
+
+test("T22 a lock that cannot be looked at is not one that nobody holds", () => {
+  using folder = new TestFolder();
+  const path = join(folder.write("f", ""), "l");
+  expect(() => isHeld(path)).toThrow(`Cannot lock ${path}: a part of its path is not a folder`);
+  expect(() => removeUnusedLock(path, new Date())).toThrow("Cannot lock");
+});
+
 test("looking at a lock makes no file", () => {
   using folder = new TestFolder();
   expect(isHeld(folder.join("l"))).toBe(false);
@@ -228,6 +303,14 @@ describe("waiting", () => {
       message: `Cannot lock ${path}: another command is still at work`,
     });
     held?.release();
+  });
+
+  test("asks once where there is no time to wait", async () => {
+    using folder = new TestFolder();
+    const held = tryLock(folder.join("l"));
+    const refused = takeLock(folder.join("l"), 0);
+    held?.release();
+    await expect(refused).rejects.toMatchObject({ code: "busy" });
   });
 });
 

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { createWhole, writeWhole } from "../../../../src/system/files/files.ts";
 import { removeDead } from "../../../../src/system/files/temporary-file.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 const asRoot = process.getuid?.() === 0;
 const files = join(import.meta.dir, "../../../../src/system/files/files.ts");
@@ -143,6 +144,17 @@ describe("T10 of what a folder holds", () => {
     write(folder.join("other"), "x", 0o600);
     expect(readdirSync(folder.path)).toEqual(["other"]);
   });
+});
+
+test("a folder is looked through before the first write, and not again for each", () => {
+  using folder = new TestFolder();
+  writeWhole(folder.join("one"), "x", 0o600);
+  age(folder.write(DEAD, "key"), 601);
+  writeWhole(folder.join("two"), "x", 0o600);
+  expect(folder.has(DEAD)).toBe(true);
+  expect(removeDead(folder.path)).toBe(1);
+  expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
+  expect(removeDead(folder.join("none"))).toBe(0);
 });
 
 const REMOVE = `const { removeDead } = await import(${JSON.stringify(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
+import { lockExclusively, unlock } from "../../../../src/system/files/flock.ts";
 import {
   isHeld,
   lockOpened,
@@ -12,7 +13,6 @@ import {
 } from "../../../../src/system/files/lock.ts";
 import { runProcess } from "../../../../src/system/process/run-process.ts";
 import { baseEnvironment } from "../../../../src/system/process/start-program.ts";
-import { lockExclusively, unlock } from "../../../../src/system/files/flock.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
 import { openFiles } from "../../../support/processes.ts";
 

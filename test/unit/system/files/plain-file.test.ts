@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { symlinkSync, truncateSync } from "node:fs";
 import { readPlainFile } from "../../../../src/system/files/plain-file.ts";
-import { openFiles } from "../../../support/processes.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 const MIB = 2 ** 20;
 

@@ -10,7 +10,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { executableProblem, judgePath, judgeProgram } from "../../../../src/system/files/trusted-path.ts";
+import {
+  executableProblem,
+  judgePath,
+  judgeProgram,
+} from "../../../../src/system/files/trusted-path.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
 test.each([

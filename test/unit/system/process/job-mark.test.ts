@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { hasMark, jobMark, withMark } from "../../../../src/system/process/job-mark.ts";
+import { readProcess } from "../../../../src/system/process/process-table.ts";
+
+const PROCESS = join(import.meta.dir, "../../../../src/system/process");
+const NAME = "0123456789abcdef0123456789abcdef";
+
+function spawned() {
+  const child = Bun.spawn(["sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
+  const facts = readProcess(child.pid);
+  if (facts === undefined) throw new Error("it has not started");
+  return { facts, [Symbol.dispose]: () => child.kill("SIGKILL") };
+}
+
+/** Runs the code in a process of its own, and returns what limits its child says that it has. */
+function inProcess(code: string): string[] {
+  const program = `
+    const { withMark, removeMark, jobMark } = await import("${PROCESS}/job-mark.ts");
+    const { setLimit, readLimit } = await import("${PROCESS}/resource-limits.ts");
+    const mark = jobMark("${NAME}");
+    const child = () => {
+      const { stdout } = Bun.spawnSync(["sed", "-n", "s/^Max realtime timeout *//p", "/proc/self/limits"]);
+      return stdout.toString().split(/ +/)[0];
+    };
+    ${code}`;
+  const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", program]);
+  expect(stderr.toString()).toBe("");
+  return stdout.toString().trim().split("\n");
+}
+
+test("a mark is a limit that no administrator sets, and another one for each job", () => {
+  expect(jobMark(NAME)).toBe(2n ** 62n + 0x0123_4567_89ab_cden);
+  expect(jobMark("f".repeat(32))).toBeLessThan(2n ** 63n);
+});
+
+test("what is started under a mark has it; what is started before and after has none", () => {
+  const mark = jobMark(NAME);
+  using before = spawned();
+  using marked = withMark(mark, spawned);
+  using after = spawned();
+  expect(hasMark(marked.facts, mark)).toBe(true);
+  expect(hasMark(marked.facts, jobMark("f".repeat(32)))).toBe(false);
+  expect(hasMark(before.facts, mark)).toBeUndefined();
+  expect(hasMark(after.facts, mark)).toBeUndefined();
+  expect(() => withMark(mark, () => JSON.parse("no"))).toThrow();
+  using last = spawned();
+  expect(hasMark(last.facts, mark)).toBeUndefined();
+});
+
+test("a process that has a limit of its own starts without a mark, and keeps its limit", () => {
+  const limit = 'setLimit("realtime timeout", { soft: 1000000n, hard: 2000000n });';
+  expect(inProcess(`${limit} console.log(withMark(mark, child)); console.log(child());`)).toEqual([
+    "1000000",
+    "1000000",
+  ]);
+  expect(inProcess(`${limit} removeMark(); console.log(child());`)).toEqual(["1000000"]);
+});
+
+test("an agent that a script has started takes its mark off", () => {
+  const hard = 'const { hard } = readLimit("realtime timeout");';
+  const marked = `${hard} setLimit("realtime timeout", { soft: mark, hard });`;
+  expect(inProcess(`${marked} console.log(child()); removeMark(); console.log(child());`)).toEqual([
+    String(jobMark(NAME)),
+    "unlimited",
+  ]);
+  expect(inProcess("removeMark(); console.log(child());")).toEqual(["unlimited"]);
+});

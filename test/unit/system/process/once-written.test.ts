@@ -1,0 +1,14 @@
+import { expect, test } from "bun:test";
+import { onceWritten } from "../../../../src/system/process/once-written.ts";
+
+test("a file that is being written is tried again, judged anew, until it is written", async () => {
+  const tries: boolean[] = [];
+  const outcome = await onceWritten(
+    async (isFirst) => {
+      tries.push(isFirst);
+      return tries.length < 3 ? "being written" : "run";
+    },
+    (said) => said === "being written",
+  );
+  expect([outcome, tries]).toEqual(["run", [true, false, false]]);
+});

@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import { statSync } from "node:fs";
+import { askForReload, listenForReload } from "../../../../src/system/process/reload-socket.ts";
+import { TestFolder } from "../../../support/folder.ts";
+
+test("who asks gets the answer, each time, and only the service's user may ask", async () => {
+  using folder = new TestFolder();
+  // What a service that was killed has left.
+  const path = folder.write("reload", "");
+  let asked = 0;
+  const listener = listenForReload(path, async () => {
+    asked += 1;
+    return `reloaded ${asked}: é`;
+  });
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(await askForReload(path, 10_000)).toBe("reloaded 1: é");
+  expect(await askForReload(path, 10_000)).toBe("reloaded 2: é");
+  listener.stop();
+  await expect(askForReload(path, 10_000)).rejects.toMatchObject({ code: expect.any(String) });
+});
+
+test("an answer that does not come in time is an error with a code", async () => {
+  using folder = new TestFolder();
+  const never = new Promise<string>(() => undefined);
+  const listener = listenForReload(folder.join("reload"), () => never);
+  await expect(askForReload(folder.join("reload"), 20)).rejects.toMatchObject({
+    code: "ETIMEDOUT",
+    message: "no answer",
+  });
+  listener.stop();
+});
+
+test("a service that ends before it answers gives an empty answer; one that floods is cut off", async () => {
+  using folder = new TestFolder();
+  const path = folder.join("reload");
+  const listener = Bun.listen({
+    unix: path,
+    socket: { data: (socket, ask) => void (String(ask) === "reload\n" && socket.end()) },
+  });
+  expect(await askForReload(path, 10_000)).toBe("");
+  listener.stop(true);
+  const flood = Buffer.alloc(2 ** 20);
+  const flooding = Bun.listen({
+    unix: folder.join("flood"),
+    socket: {
+      data: (socket) => void socket.write(flood),
+      drain: (socket) => void socket.write(flood),
+    },
+  });
+  const answer = await askForReload(folder.join("flood"), 10_000);
+  expect(answer.length).toBeLessThan(2 ** 20);
+  flooding.stop(true);
+});
+
+test("where no socket can be made the error names it", () => {
+  using folder = new TestFolder();
+  const path = folder.join("none/reload");
+  expect(() => listenForReload(path, async () => "")).toThrow(`Cannot listen on ${path}: `);
+});

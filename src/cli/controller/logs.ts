@@ -1,4 +1,6 @@
+import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { readLogs } from "../../controller/runs/logs.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { OUTPUT_STREAMS, type OutputStream, type RunEvent } from "../../core/run-event.ts";
 import { screenLine } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
@@ -7,6 +9,7 @@ import type { Io } from "../command/io.ts";
 import { Reader } from "../command/reader.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { cancelledText } from "../render/cancelled.ts";
+import { ContactNotes } from "../render/contact-notes.ts";
 import { liveLines } from "../render/live-lines.ts";
 import { type LiveOutput, wholeOutput } from "../render/live-output.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
@@ -44,7 +47,12 @@ export const logs = defineVerb({
     const reader = new Reader(io);
     const leave = new AbortController();
     const onHosts = (hosts: readonly string[]) => view.open(hosts);
-    const order = { reqid, host, follow: options.follow, signal: leave.signal, onHosts };
+    const followed = [reqid, ...(host === undefined ? [] : [host])].join(" ");
+    const again = `ctrl-exec logs ${followed}${configArgument(controller.config.file)} --follow`;
+    const contacts = new ContactNotes(again);
+    const onContact = (from: string, contact: Contact) => io.err(contacts.text(from, contact));
+    const { follow } = options;
+    const order = { reqid, host, follow, signal: leave.signal, onHosts, onContact };
     const hear = reader.heldBack((from: string, event: RunEvent) => view.hear(from, event));
     const told = readLogs(controller, caller, order, (...event) => hear?.(...event));
     const reading = foundRun(told, controller.config);

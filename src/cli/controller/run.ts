@@ -1,3 +1,4 @@
+import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { startRun } from "../../controller/runs/start-run.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
@@ -8,6 +9,7 @@ import { numberOption } from "../command/numbers.ts";
 import { Reader } from "../command/reader.ts";
 import { scriptArguments } from "../command/script-arguments.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import { ContactNotes } from "../render/contact-notes.ts";
 import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { runView, type ViewOptions } from "../render/run-view.ts";
@@ -91,10 +93,19 @@ export const run = defineVerb({
     try {
       const onEvent = reader.heldBack(view.hear);
       const mustBeRecorded = rightsAreLent();
-      const order = { hosts, port, script, args, mustBeRecorded, timeout, detach, onEvent };
+      let contacts: ContactNotes | undefined;
+      const onContact = (host: string, contact: Contact) => {
+        view.note(contacts?.text(host, contact) ?? "");
+      };
+      const order = {
+        ...{ hosts, port, script, args, mustBeRecorded, timeout, detach },
+        ...{ onEvent, onContact },
+      };
       const started = await startRun(controller, caller, order, show).catch(async (thrown) => {
         throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
       });
+      const option = configArgument(controller.config.file);
+      contacts = new ContactNotes(`ctrl-exec logs ${started.reqid}${option} --follow`);
       view.begin?.(started.reqid);
       const signal = await firstSignal(STOP_SIGNALS, Promise.race([started.finished, reader.gone]));
       if (signal !== undefined || reader.hasGone) await started.abandon(STOPPED);
@@ -102,7 +113,7 @@ export const run = defineVerb({
       // Nobody would read it: main() ends quietly.
       if (reader.hasGone) return 1;
       const { reqid, results, recorded } = report;
-      const command = `ctrl-exec status ${reqid}${configArgument(controller.config.file)}`;
+      const command = `ctrl-exec status ${reqid}${option}`;
       const record = recorded ? "Its results" : "What could be recorded of it";
       io.hintWhenLost(`Run ${reqid} was carried out all the same. ${record}: ${command}`);
       for (const result of results) if (!shown.has(result.host)) show(result);

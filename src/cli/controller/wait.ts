@@ -1,3 +1,4 @@
+import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { waitFor } from "../../controller/runs/wait.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -7,6 +8,7 @@ import { Deadline } from "../../system/deadline.ts";
 import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import { ContactNotes } from "../render/contact-notes.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { RunBlocks } from "../render/run-result.ts";
@@ -53,20 +55,21 @@ export const wait = defineVerb({
     const leave = new AbortController();
     const late =
       seconds === undefined ? undefined : new Deadline(seconds * 1000, () => leave.abort());
-    const onAway = (host: string, why: string) => {
-      io.err(screenLine`ctrl-exec: ${host} cannot be asked now, trying again: ${why}\n`);
+    const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;
+    const contacts = new ContactNotes(again);
+    const onContact = (host: string, contact: Contact) => {
+      io.err(contacts.text(host, contact));
     };
     const onBegin = (run: RunReportSoFar) => {
       if (io.errIsTerminal) io.err(waitingFor(run, controller.config));
     };
-    const order = { reqid, signal: leave.signal, onBegin, onAway };
+    const order = { reqid, signal: leave.signal, onBegin, onContact };
     const waiting = foundRun(waitFor(controller, caller, order, show), controller.config);
     const signal = await firstSignal(STOP_SIGNALS, waiting);
     leave.abort();
     late?.stop();
     const { results, pending, complete } = await waiting;
     await shown;
-    const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;
     const hint = complete
       ? undefined
       : screenLine`Still running (or not answered): ${pending.join(", ")}. To wait again: ${again}`;

@@ -11,6 +11,7 @@ import type { RunView } from "./run-view.ts";
 export function letGoView(io: Io, own: OwnSetting): RunView {
   return {
     show: () => undefined,
+    note: () => undefined,
     close({ reqid, results }) {
       io.out(`${reqid}\n`);
       for (const result of results) io.err(noteOn(result, own));

@@ -23,6 +23,8 @@ export interface RunView {
   readonly hear?: (host: string, event: RunEvent) => void;
   /** Called once for each host. */
   show(result: RunResult): void;
+  /** Says on stderr what somebody who watches should know. */
+  note(text: string): void;
   /** When every host was shown. @param ms how long the run took */
   close(report: RunReport, ms: number): Promise<void> | void;
   /** In any case, at last. */
@@ -61,6 +63,7 @@ function jsonView(io: Io, own: OwnSetting, total: number): RunView {
   const progress = new Progress(io, total);
   return {
     show: () => progress.step(() => undefined),
+    note: forAPerson(io, progress),
     close: ({ reqid, results, recorded }) => {
       const hint = wayBack(reqid, results, own, recorded);
       writeJson(io, { ok: 1, results, ...(hint === undefined ? {} : { hint }) });
@@ -75,6 +78,7 @@ function jsonStreamView(io: Io, own: OwnSetting, total: number): RunView {
   return {
     hear: (host, event) => progress.during(() => stream.hear(host, event)),
     show: (result) => progress.step(() => stream.show(result)),
+    note: (text) => progress.during(() => io.err(text)),
     close: (report, ms) => {
       const { reqid, results, recorded } = report;
       stream.close(report, ms, wayBack(reqid, results, own, recorded));
@@ -89,6 +93,7 @@ function blocksView(io: Io, own: OwnSetting, total: number): RunView {
   const blocks = new RunBlocks(io, own);
   return {
     show: (result) => progress.step(() => blocks.show(result)),
+    note: forAPerson(io, progress),
     close: () => undefined,
     end: () => progress.end(),
   };
@@ -124,10 +129,18 @@ function liveView(io: Io, own: OwnSetting, total: number, output: LiveOutput): R
       });
       if (state === "ended" && !begun.has(host)) io.err(notLive(host));
     },
+    note: (text) => progress.during(() => io.err(text)),
     close: ({ reqid, results }, ms) => {
       if (total > 1) io.err(runSummary(reqid, results, ms));
     },
     end: () => progress.end(),
+  };
+}
+
+/** Where nothing is shown before the end, stderr is as it was in 1.0 unless a person sees it. */
+function forAPerson(io: Io, progress: Progress): (text: string) => void {
+  return (text) => {
+    if (io.errIsTerminal) progress.during(() => io.err(text));
   };
 }
 
@@ -175,6 +188,7 @@ function failuresView(io: Io, own: OwnSetting, labels: readonly string[]): RunVi
         showing.catch(() => undefined);
       });
     },
+    note: (text) => progress.during(() => io.err(text)),
     async close({ reqid, results }, ms) {
       if (showing !== undefined) await showing;
       for (const result of results) {

@@ -10,6 +10,7 @@ import { FrameReader } from "../../core/wire/frame-reader.ts";
 import { Deadline } from "../../system/deadline.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
 import type { HttpStream } from "../../system/net/http-stream.ts";
+import type { ContactWatch } from "./contact-watch.ts";
 
 /** A run, and who hears of it. */
 export interface Following {
@@ -23,6 +24,8 @@ export interface Following {
   readonly onEvent: (event: RunEvent) => Promise<void> | void;
   /** Ends the following; the run goes on. */
   readonly signal?: AbortSignal | undefined;
+  /** For somebody who watches. */
+  readonly contact?: ContactWatch | undefined;
 }
 
 export class EventReader {
@@ -68,7 +71,7 @@ export class EventReader {
 
   /** Reads a stream to its end. @throws if it breaks, is not sound, or nobody hears of it any more */
   async take(stream: HttpStream): Promise<void> {
-    const { signal } = this.#following;
+    const { signal, contact } = this.#following;
     const abandon = () => stream.abandon();
     if (signal?.aborted) abandon();
     signal?.addEventListener("abort", abandon);
@@ -81,8 +84,10 @@ export class EventReader {
     try {
       while (this.#end === undefined) {
         silence.restart();
+        contact?.waiting(performance.now() + this.#silenceMs);
         const content = await stream.next();
         silence.stop();
+        contact?.heard();
         this.#heardAt = performance.now();
         await this.#hear(frames, content);
       }

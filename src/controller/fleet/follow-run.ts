@@ -26,6 +26,7 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
 const BUSY = 503;
+const BUSY_AGENT = "its agent is busy";
 
 /** @param body of `POST /run`, as any agent takes it */
 export async function followRun(
@@ -112,6 +113,7 @@ class FollowCall {
     let pauseMs = FIRST_PAUSE_MS;
     let inVain = !reader.begun;
     while (isUnanswered(outcome) && !reader.broken) {
+      this.#following.contact?.broken(outcome.error ?? BUSY_AGENT, this.#giveUpAt());
       if (inVain && performance.now() + pauseMs > this.#giveUpAt()) break;
       await pause(pauseMs, this.#following.signal);
       if (reader.broken) break;

@@ -1,5 +1,6 @@
 /** Who hears of a run while it is under way. */
 import type { RunEvent } from "../../core/run-event.ts";
+import type { Contact } from "../fleet/contact-watch.ts";
 
 /**
  * Called for each host in the order of its events. The host's connection is read on only after the promise has
@@ -9,3 +10,6 @@ import type { RunEvent } from "../../core/run-event.ts";
  * @param host as in the run's results
  */
 export type RunSink = (host: string, event: RunEvent) => Promise<void> | void;
+
+/** Called when a host of a run that is watched is not heard any more, and when it is heard again. */
+export type ContactSink = (host: string, contact: Contact) => void;

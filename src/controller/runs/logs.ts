@@ -5,7 +5,7 @@ import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
 import { parallelLimit } from "../fleet/fan-out.ts";
 import { notInRun } from "./authorize-run.ts";
-import type { RunSink } from "./listener.ts";
+import type { ContactSink, RunSink } from "./listener.ts";
 import { openRunLog } from "./run-log.ts";
 
 export interface LogOrder {
@@ -18,6 +18,7 @@ export interface LogOrder {
   readonly signal: AbortSignal;
   /** Called once, before the first event, with the hosts that are read. */
   readonly onHosts?: (hosts: readonly string[]) => void;
+  readonly onContact?: ContactSink;
 }
 
 /** A host whose output is not known to its end, and why. */
@@ -38,7 +39,7 @@ export async function readLogs(
   order: LogOrder,
   onEvent: RunSink,
 ): Promise<readonly LogGap[]> {
-  const { reqid, follow, signal } = order;
+  const { reqid, follow, signal, onContact } = order;
   const log = await openRunLog(controller, caller, reqid);
   try {
     const hosts = hostsOf(log.report, order.host);
@@ -47,7 +48,7 @@ export async function readLogs(
     const limit = follow ? parallelLimit(controller.config) : 1;
     await inParallel(hosts, limit, async (host) => {
       if (signal.aborted) return;
-      const gap = await log.read(host, { follow, signal }, onEvent);
+      const gap = await log.read(host, { follow, signal, onContact }, onEvent);
       if (gap !== undefined) gaps.push({ host, why: gap.why });
     });
     // Whoever leaves waits for nothing.

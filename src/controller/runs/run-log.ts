@@ -10,6 +10,7 @@ import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
+import { ContactWatch } from "../fleet/contact-watch.ts";
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
 import { followOn } from "../fleet/follow-run.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
@@ -17,7 +18,7 @@ import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { CatchingUp } from "./catching-up.ts";
 import { learnEnds } from "./learn-ends.ts";
-import type { RunSink } from "./listener.ts";
+import type { ContactSink, RunSink } from "./listener.ts";
 import { storedEvents } from "./stored-events.ts";
 import { watchRun } from "./watch-run.ts";
 import { knowsNoSuchRun } from "./withdraw.ts";
@@ -31,6 +32,7 @@ export interface Reading {
   readonly anew?: boolean;
   /** Ends the reading; the run goes on. */
   readonly signal: AbortSignal;
+  readonly onContact?: ContactSink | undefined;
 }
 
 /** Why something of a host is missing. */
@@ -143,12 +145,13 @@ export class RunLog {
 
   /** Whoever follows waits for an agent that has not been sent the run yet, or is away. */
   async #fromAgent(open: OpenHost, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
-    const { follow, signal } = reading;
+    const { follow, signal, onContact } = reading;
     const { host } = open;
+    using contact = follow ? new ContactWatch((news) => onContact?.(host, news)) : undefined;
     const awayAt = performance.now() + AWAY_MS;
     let { alive } = this.#found;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-      const followed = await this.#ask(open, reading, onEvent);
+      const followed = await this.#ask(open, reading, onEvent, contact);
       if (followed.kind === "ended" || signal.aborted) return undefined;
       if (followed.kind === "out-of-sight") return { why: followed.why, answered: false };
       const { outcome } = followed;
@@ -165,6 +168,7 @@ export class RunLog {
         await this.#whenRecorded(host, reading, onEvent);
         return undefined;
       }
+      if (away) contact?.broken(outcome.error ?? "", alive ? Number.POSITIVE_INFINITY : awayAt);
       await pause(pauseMs, signal);
       if (pauseMs < LONGEST_PAUSE_MS || signal.aborted) continue;
       const looked = await this.#look(host, reading, onEvent);
@@ -182,7 +186,12 @@ export class RunLog {
     }
   }
 
-  async #ask({ host, port }: OpenHost, { from, follow, signal }: Reading, onEvent: RunSink) {
+  async #ask(
+    { host, port }: OpenHost,
+    { from, follow, signal }: Reading,
+    onEvent: RunSink,
+    contact: ContactWatch | undefined,
+  ) {
     this.#dialler ??= openDialler(this.#controller);
     const enough = new AbortController();
     const catchingUp = follow ? undefined : new CatchingUp(() => enough.abort());
@@ -190,6 +199,7 @@ export class RunLog {
       reqid: this.report.reqid,
       ...(from === undefined ? {} : { from }),
       signal: follow ? signal : AbortSignal.any([signal, enough.signal]),
+      contact,
       onEvent: async (event: RunEvent) => {
         if (event.kind === "end") this.#hasNews = true;
         catchingUp?.heard(event.kind === "output" ? event.bytes.length : 0);

@@ -5,6 +5,7 @@ import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
+import { ContactWatch } from "../fleet/contact-watch.ts";
 import { askHost, type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
 import { followRun } from "../fleet/follow-run.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
@@ -15,7 +16,7 @@ import type { RunRecord } from "../store/ports/runs.ts";
 import { HeldOutput } from "./held-output.ts";
 import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts";
 import { HostRun } from "./host-run.ts";
-import type { RunSink } from "./listener.ts";
+import type { ContactSink, RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
 import { withoutToken } from "./redact.ts";
 import { RunProgress } from "./run-progress.ts";
@@ -53,6 +54,7 @@ export interface RunParts {
   readonly record: RunRecord;
   /** Hears of the hosts while they are under way. */
   readonly onEvent: RunSink | undefined;
+  readonly onContact?: ContactSink | undefined;
 }
 
 /** The script has started, and nobody waits for it here. */
@@ -181,7 +183,7 @@ export class Run {
   }
 
   async #follow(dialler: FleetDialler, target: ResolvedTarget) {
-    const { body, onEvent, record } = this.#parts;
+    const { body, onEvent, onContact, record } = this.#parts;
     const { config } = this.#host;
     const share = this.#account.openReply();
     const sink = onEvent && ((event: RunEvent) => onEvent(target.label, event));
@@ -194,7 +196,10 @@ export class Run {
       if (event.kind === "begin") this.#progress.begun(target);
       await hostRun.hear(event);
     };
-    const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear };
+    using contact = new ContactWatch((news) => {
+      if (this.#state === "asking") onContact?.(target.label, news);
+    });
+    const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear, contact };
     const followed = await followRun(dialler, target, body, following);
     const result = await hostRun.result(followed, this.#progress);
     return { outcome: followed.outcome, result };

@@ -10,7 +10,7 @@ import type { Caller } from "../access/authorize.ts";
 import { authorizedTargets } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { ownPort, readTargets } from "../fleet/targets.ts";
-import type { RunSink } from "./listener.ts";
+import type { ContactSink, RunSink } from "./listener.ts";
 import { takeRunLocks } from "./locks.ts";
 import { Run } from "./run.ts";
 
@@ -35,6 +35,7 @@ export interface RunOrder {
   readonly detach?: boolean;
   /** Hears of the run while it is under way. Then `read_timeout` bounds the silence of agents, not the script. */
   readonly onEvent?: RunSink | undefined;
+  readonly onContact?: ContactSink | undefined;
 }
 
 /**
@@ -52,7 +53,7 @@ export async function startRun(
   onResult: (result: RunResult) => void,
   needed?: Promise<unknown>,
 ): Promise<Run> {
-  const { script, args, timeout, detach = false, onEvent } = order;
+  const { script, args, timeout, detach = false, onEvent, onContact } = order;
   const mustBeRecorded = detach || order.mustBeRecorded === true;
   const { username, token } = caller;
   if (isReservedScript(script)) {
@@ -92,7 +93,7 @@ export async function startRun(
     locks.releaseAll();
     throw thrown;
   });
-  const parts = { body, targets, sentTo, dialler, locks, record, onEvent };
+  const parts = { body, targets, sentTo, dialler, locks, record, onEvent, onContact };
   const run = new Run(controller, parts, onResult);
   await run.begin(mustBeRecorded, needed);
   return run;

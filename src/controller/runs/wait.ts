@@ -5,6 +5,7 @@ import { goesOn } from "../../core/run-state.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import type { ContactSink } from "./listener.ts";
 import { watchRun } from "./watch-run.ts";
 
 export interface WaitOrder {
@@ -13,8 +14,7 @@ export interface WaitOrder {
   readonly signal: AbortSignal;
   /** Called once, with the run as it is before the wait. */
   readonly onBegin?: (run: RunReportSoFar) => void;
-  /** Called when a host cannot be asked, once until it is heard again. */
-  readonly onAway?: (host: string, why: string) => void;
+  readonly onContact?: ContactSink;
 }
 
 /**
@@ -27,7 +27,7 @@ export interface WaitOrder {
 export async function waitFor(
   controller: Controller,
   caller: Caller,
-  { reqid, signal, onBegin, onAway }: WaitOrder,
+  { reqid, signal, onBegin, onContact }: WaitOrder,
   onResult: (result: RunResult) => void,
 ): Promise<RunReportSoFar> {
   await authorizeRun(controller, caller, { action: "read", reqid });
@@ -35,7 +35,10 @@ export async function waitFor(
   let last: RunReportSoFar | undefined;
   let away: ReadonlyMap<string, string> = new Map();
   const noteAway = (hosts: ReadonlyMap<string, string>) => {
-    for (const [host, why] of hosts) if (!away.has(host)) onAway?.(host, why);
+    for (const host of away.keys()) if (!hosts.has(host)) onContact?.(host, { kind: "back" });
+    for (const [host, why] of hosts) {
+      if (!away.has(host)) onContact?.(host, { kind: "lost", why, seconds: undefined });
+    }
     away = hosts;
   };
   for await (const run of watchRun(controller, reqid, signal, noteAway)) {

@@ -18,7 +18,7 @@ const AWAY_MS = 60_000;
  * The run as it is now, and again and again until it is complete. When the signal is aborted, the run once more,
  * and the end. What each look has read is held until the next one.
  *
- * @param onAway called at each look with the hosts that could not be asked, and why
+ * @param onAway called whenever the hosts were asked, with those that could not be, and why
  * @throws CtrlExecError `not-found`, `busy`, `storage`, or `damaged` if the record cannot be read
  */
 export async function* watchRun(
@@ -41,7 +41,7 @@ export async function* watchRun(
       const heard = asked
         ? await askAgain(controller, found, account)
         : { report: found.report, unheard: new Map<string, string>() };
-      onAway?.(heard.unheard);
+      if (asked) onAway?.(heard.unheard);
       const took = performance.now() - looked;
       const away = performance.now() - began > AWAY_MS;
       const report = away || last ? heard.report : withoutUnheard(heard);

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
+import { type Contact, ContactWatch } from "../../../../src/controller/fleet/contact-watch.ts";
 import type { FleetDialler } from "../../../../src/controller/fleet/fan-out.ts";
 import { followOn, followRun } from "../../../../src/controller/fleet/follow-run.ts";
 import { AgentPool } from "../../../../src/controller/fleet/pool.ts";
@@ -233,6 +234,21 @@ describe("a connection that breaks", () => {
     expect(await followRun(dialler, target(), BODY, following)).toMatchObject({ kind: "ended" });
     // 200, 400, 800 and 1,600 ms; timers are never early.
     expect(performance.now() - started).toBeGreaterThan(2900);
+  });
+
+  test("and is not there again after a moment: whoever watches is told, and that it is back", async () => {
+    const told: Contact[] = [];
+    const limits = { silence: 15_000, break: 50 };
+    using contact = new ContactWatch((news) => told.push(news), limits);
+    answers = [
+      hangUpAfter(streamOf(BEGIN)),
+      hangUp,
+      write(streamOf(BEGIN, { kind: "end", end: endAfter(0) })),
+    ];
+    const following = { ...hearing().following, contact };
+    expect(await followRun(dialler, target(), BODY, following)).toMatchObject({ kind: "ended" });
+    const lost = { kind: "lost", why: expect.stringContaining("closed"), seconds: 25 } as const;
+    expect(told).toEqual([lost, { kind: "back" }]);
   });
 
   test("and the agent has lost the run: it says so, and is not asked for ever", async () => {

@@ -1,6 +1,7 @@
 /** What becomes of a run whose process has ended, when its agents are asked. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import type { Contact } from "../../../../src/controller/fleet/contact-watch.ts";
 import { waitFor } from "../../../../src/controller/runs/wait.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { leftRun, LEFT_REQID as REQID } from "../../../support/left-run.ts";
@@ -77,12 +78,12 @@ test("an agent that is away has said nothing: why, and what was heard last", asy
   ]);
   const told: string[] = [];
   const leave = new AbortController();
-  const onAway = (host: string, why: string) => {
-    told.push(`${host}: ${why}`);
+  const onContact = (host: string, contact: Contact) => {
+    told.push(contact.kind === "lost" ? `${host}: ${contact.why}` : `${host} is back`);
     away = false;
     leave.abort();
   };
-  const order = { reqid: REQID, signal: leave.signal, onAway };
+  const order = { reqid: REQID, signal: leave.signal, onContact };
   await waitFor(run.fleet.controller, CALLER, order, () => undefined);
   expect(told).toEqual([expect.stringMatching(/^web-01: .*closed/)]);
 });
@@ -186,14 +187,17 @@ test("whoever waits hears of the end from the agent", async () => {
   expect(heard).toMatchObject([{ host: "web-01", exit: 3, state: "ended" }]);
 });
 
-test("a host that is away is waited for, and told of once", async () => {
+test("a host that is away is waited for, and told of once, as is that it is back", async () => {
   let calls = 0;
   await using run = await leftRun(() => {
     calls += 1;
     return calls > 1 ? http10(done) : "";
   });
   const heard: RunResult[] = [];
-  const order = { reqid: REQID, signal: NEVER };
+  const told: string[] = [];
+  const onContact = (host: string, { kind }: Contact) => told.push(`${host} ${kind}`);
+  const order = { reqid: REQID, signal: NEVER, onContact };
   await waitFor(run.fleet.controller, CALLER, order, (one) => heard.push(one));
   expect(heard).toMatchObject([{ state: "ended" }]);
+  expect(told).toEqual(["web-01 lost", "web-01 back"]);
 });

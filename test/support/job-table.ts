@@ -5,6 +5,7 @@ import { JobTable } from "../../src/agent/jobs/job-table.ts";
 import { judgeAllowedScript } from "../../src/agent/scripts/run-script.ts";
 import { RunningScripts } from "../../src/agent/scripts/running-scripts.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
+import type { AgentEvent, CommonEvent } from "../../src/core/events.ts";
 import { newRequestId } from "../../src/core/request-id.ts";
 import { TestFolder } from "./folder.ts";
 
@@ -12,6 +13,9 @@ export class TestJobs implements AsyncDisposable {
   readonly folder = new TestFolder();
   /** What is added to the time of day. */
   shift = 0;
+  /** What was logged. */
+  readonly events: (AgentEvent | CommonEvent)[] = [];
+  readonly running = new RunningScripts(100);
   readonly #tables: JobTable[] = [];
   readonly #config;
 
@@ -19,9 +23,10 @@ export class TestJobs implements AsyncDisposable {
     this.#config = config;
   }
 
-  /** Shims begin once there is a file `go`, and fail once there is `fail`. */
-  static async create(): Promise<TestJobs> {
-    return new TestJobs((await parseAgentConfig("agent.conf", "port = 7443\n")).config);
+  /** Shims begin once there is a file `go`, and fail once there is `fail`. @param lines of agent.conf */
+  static async create(...lines: readonly string[]): Promise<TestJobs> {
+    const text = ["port = 7443", ...lines].join("\n");
+    return new TestJobs((await parseAgentConfig("agent.conf", text)).config);
   }
 
   /** As of an agent that starts. */
@@ -30,8 +35,8 @@ export class TestJobs implements AsyncDisposable {
       folder: this.folder.join("jobs"),
       config: () => this.#config,
       now: () => new Date(Date.now() + this.shift),
-      log: () => undefined,
-      running: new RunningScripts(100),
+      log: (event) => void this.events.push(event),
+      running: this.running,
       shim: {
         file: process.execPath,
         args: [new URL("slow-shim.ts", import.meta.url).pathname, this.folder.path],

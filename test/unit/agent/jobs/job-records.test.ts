@@ -125,3 +125,62 @@ describe("T71 the folder of all jobs", () => {
     expect(() => openJobsFolder(folder.join("jobs"))).toThrow(problem);
   });
 });
+
+describe("what is not as this version writes it", () => {
+  const record = (...lines: readonly object[]) => {
+    using folder = new TestFolder();
+    return recordIn(jobWith(folder, ...lines.map((line) => `\n${JSON.stringify(line)}`)));
+  };
+
+  test.each([
+    { reqid: 1 },
+    { script: 1 },
+    { args: "a" },
+    { args: [1] },
+    { username: 1 },
+    { peer_ip: 1 },
+    { asked: "yesterday" },
+    { asked: 1 },
+    { shim: undefined },
+    { shim: { ...PROCESS, pid: -1 } },
+    { shim: { ...PROCESS, start: 1.5 } },
+    { shim: { ...PROCESS, boot: 1 } },
+  ])("makes no job of a request: %j", (change) => {
+    expect(record({ request: { ...HEAD, ...change } })).toBeUndefined();
+  });
+
+  test.each([{ root: { pid: 12 } }, { started: "" }, { root: undefined }])(
+    "is no start: %j",
+    (change) => {
+      expect(record({ start: { root: PROCESS, started: TIME, ...change } })?.start).toBeUndefined();
+    },
+  );
+
+  test.each([{ started: 1 }, { stderr_bytes: 0.5 }, { state: "unknown" }, { ended: "never" }])(
+    "is no end: %j",
+    (change) => {
+      expect(record({ end: { ...ENDING, ...change } })?.ending).toBeUndefined();
+    },
+  );
+
+  test("is left out of an end where it may be missing", () => {
+    const { signal, cancelled, cancelled_by, ...least } = ENDING;
+    const odd = { signal: 1, timed_out: 1, cancelled: "yes", cancelled_by: 1, error: 1 };
+    expect(record({ end: { ...least, ...odd } })?.ending).toEqual(least);
+    const all = { ...ENDING, timed_out: true, error: "e", state: "lost", started: "" } as const;
+    expect(record({ end: all }, { logged: "yes" })).toMatchObject({ ending: all, logged: false });
+    for (const state of ["ended", "never-ran", "lost"] as const) {
+      expect(record({ end: { ...ENDING, state } })?.ending?.state).toBe(state);
+    }
+  });
+
+  test.each([{ by: 1 }, { graceMs: -1 }, { graceMs: "1" }])(
+    "is no end that was asked for: %j",
+    (change) => {
+      using folder = new TestFolder();
+      const job = jobWith(folder);
+      writeFileSync(`${job.path}/cancel.json`, JSON.stringify({ by: "a", graceMs: 0, ...change }));
+      expect(unfinishedCancelIn(job)).toBeUndefined();
+    },
+  );
+});

@@ -1,0 +1,100 @@
+import { expect, test } from "bun:test";
+import { newJobName } from "../../../../src/agent/jobs/jobs-folder.ts";
+import {
+  rootOf,
+  type ScriptRule,
+  startMarked,
+  WatchedScript,
+} from "../../../../src/agent/scripts/watched-script.ts";
+import { hasMark, jobMark } from "../../../../src/system/process/job-mark.ts";
+import { identify } from "../../../../src/system/process/process-id.ts";
+import { bootId, readProcess } from "../../../../src/system/process/process-table.ts";
+import { baseEnvironment } from "../../../../src/system/process/start-program.ts";
+
+function watched(body: string, rule: Partial<ScriptRule> = {}) {
+  const job = newJobName();
+  const printed: string[] = [];
+  let goesOn = 0;
+  const program = startMarked(job, {
+    file: "/bin/sh",
+    args: ["-c", body],
+    env: baseEnvironment(),
+    input: "",
+  });
+  if (program.kind !== "started") throw new Error(program.code);
+  const { subprocess } = program;
+  const script = new WatchedScript(program, {
+    job,
+    timeout: undefined,
+    take: (stream, chunk) => printed.push(`${stream} ${Buffer.from(chunk)}`),
+    goesOn: () => {
+      goesOn += 1;
+    },
+    cancelledBy: () => undefined,
+    ...rule,
+  });
+  return { job, script, subprocess, printed, goesOn: () => goesOn };
+}
+
+test("its end has its exit status and what it printed, and nothing that was not", async () => {
+  const { script, printed } = watched("echo one; echo three >&2; exit 7");
+  expect(await script.ended).toEqual({
+    state: "ended",
+    exit: 7,
+    started: script.started,
+    ended: expect.any(String),
+    stdout_bytes: 4,
+    stderr_bytes: 6,
+  });
+  expect(printed.toSorted()).toEqual(["stderr three\n", "stdout one\n"]);
+});
+
+test("one that a signal ends has the signal, and no exit status of its own", async () => {
+  const { script, subprocess } = watched("kill -KILL $$");
+  expect(await script.ended).toMatchObject({ exit: 126, signal: "SIGKILL" });
+  // Nobody has asked for its process while that was its own.
+  expect([script.root, subprocess.signalCode]).toEqual([undefined, "SIGKILL"]);
+});
+
+test("one that goes on is said to, once, and its process is known under its mark", async () => {
+  const { script, subprocess, printed, goesOn, job } = watched("echo x; sleep 600 & wait");
+  while (goesOn() === 0) await Bun.sleep(1);
+  expect(printed).toEqual(["stdout x\n"]);
+  const { root } = script;
+  expect(root).toEqual(identify(subprocess.pid));
+  const facts = readProcess(subprocess.pid);
+  expect(facts && hasMark(facts, jobMark(job))).toBe(true);
+  process.kill(-subprocess.pid, "SIGKILL");
+  expect(await script.ended).toMatchObject({ exit: 126 });
+  expect([goesOn(), script.root]).toEqual([1, root]);
+});
+
+test("one that ends at once is not said to go on", async () => {
+  const { script, goesOn } = watched("exit 0");
+  await script.ended;
+  await Bun.sleep(40);
+  expect(goesOn()).toBe(0);
+});
+
+test("one that takes too long is ended with all that it has started, and who asked for that is named", async () => {
+  const { script } = watched("setsid sleep 600 & wait", {
+    timeout: 0.05,
+    cancelledBy: () => "bob",
+  });
+  expect(await script.ended).toMatchObject({
+    exit: 126,
+    signal: "SIGTERM",
+    timed_out: true,
+    error: "script timed out after 0.05s and was ended",
+    cancelled: true,
+    cancelled_by: "bob",
+  });
+  const { script: quick } = watched("true", { timeout: 600 });
+  expect(await quick.ended).not.toHaveProperty("timed_out");
+});
+
+test("a job whose first process is not known is told by its mark", () => {
+  const root = { pid: 5, start: 6, boot: "b" };
+  expect(rootOf(root)).toBe(root);
+  expect(rootOf(undefined)).toEqual({ pid: 0, start: 0, boot: bootId() });
+});

@@ -2,13 +2,19 @@ import { expect, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Exchanged } from "../../../../src/controller/pairing/code-exchange.ts";
-import { approveRequest, denyRequest } from "../../../../src/controller/pairing/desk.ts";
+import {
+  type ApprovalOptions,
+  approveRequest,
+  denyRequest,
+} from "../../../../src/controller/pairing/desk.ts";
 import {
   dropExpiredRequests,
   listRequests,
   submitRequest,
 } from "../../../../src/controller/pairing/queue.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";
+import { loadCredential } from "../../../../src/controller/trust/credential.ts";
+import { isoSeconds } from "../../../../src/core/time.ts";
 import { createCsr } from "../../../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../../../src/pki/keys.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
@@ -249,4 +255,92 @@ test("a copy of a request under another name is no request of its own", async ()
   copyFileSync(`${folder}/${id}.json`, `${folder}/0123456789abcdef.json`);
   expect((await listRequests(fleet.controller)).map((request) => request.id)).toEqual([id]);
   await expect(approveRequest(fleet.controller, "0123456789abcdef")).rejects.toThrow("no request");
+});
+
+test("what the operator sets at approval counts, otherwise what the request says", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const approve = async (options: ApprovalOptions) => {
+    const csr = await createCsr("web-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
+    const asked = {
+      hostname: "web-01",
+      csr,
+      nonce: "0123456789abcdef0123456789abcdef",
+      port: 7450,
+    };
+    const submission = await submitRequest(controller, asked, "192.0.2.7");
+    if (submission.kind !== "pending") throw new Error(submission.kind);
+    return await approveRequest(controller, submission.request.id, options);
+  };
+  const first = await approve({});
+  expect(first.replaced).toBeUndefined();
+  expect(first.record).toMatchObject({ ip: "192.0.2.7", port: 7450, serial_broadcast: "" });
+  expect(first.record.lookup_by).toBeUndefined();
+  const set = { ip: "192.0.2.8", port: 7451, lookupBy: "ip" } as const;
+  const second = await approve(set);
+  expect(second.replaced).toMatchObject({ kind: "agent", record: { ip: "192.0.2.7" } });
+  expect(second.record).toMatchObject({ ip: "192.0.2.8", port: 7451, lookup_by: "ip" });
+  expect(fleet.record("web-01")).toEqual(second.record);
+  const { REQID, AGENT } = fleet.log.of("pair-approve")[1]?.fields ?? {};
+  expect([REQID, AGENT]).toEqual([second.record.reqid, "web-01"]);
+});
+
+test("a certificate of this host that is valid from now on is one that an agent may be given", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { notBefore } = loadCredential(controller.config, fleet.now).certificate;
+  const at = (ms: number) => ({ ...controller, now: () => new Date(notBefore.getTime() + ms) });
+  const csr = await createCsr("web-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
+  const asked = { hostname: "web-01", csr, nonce: "0123456789abcdef0123456789abcdef" };
+  const submission = await submitRequest(at(0), asked, "127.0.0.1");
+  if (submission.kind !== "pending") throw new Error(submission.kind);
+  const { id } = submission.request;
+  await expect(approveRequest(at(-1000), id)).rejects.toMatchObject({
+    code: "config",
+    hint: expect.stringContaining("ctrl-exec maintain"),
+  });
+  expect((await approveRequest(at(0), id)).record.hostname).toBe("web-01");
+});
+
+test("a request that is denied is told so, with its own nonce, and logged", async () => {
+  await using fleet = await LocalFleet.create();
+  const request = await pending(fleet, "web-01");
+  expect(await denyRequest(fleet.controller, request.id)).toEqual(request);
+  const answer = JSON.parse((await fleet.controller.store.pairing.takeAnswer(request.id)) ?? "");
+  const { nonce } = request;
+  expect(answer).toEqual({ status: "denied", reason: "rejected by operator", nonce });
+  expect(fleet.log.of("pair-deny")).toMatchObject([{ fields: { AGENT: "web-01" } }]);
+});
+
+test("requests wait in the order in which they came, also those of one moment and those of 1.0", async () => {
+  await using fleet = await LocalFleet.create();
+  const names = async () => (await listRequests(fleet.controller)).map(({ hostname }) => hostname);
+  const came: string[] = [];
+  for (const name of ["d", "a", "c", "b", "e"]) {
+    came.push(`${name}-01`);
+    const { id } = await pending(fleet, `${name}-01`);
+    expect(await names()).toEqual(came);
+    if (name !== "d") continue;
+    // 1.0 wrote whole seconds alone.
+    const file = join(fleet.controller.config.state_dir, "pairing", `${id}.json`);
+    const { arrived: _, ...request } = JSON.parse(readFileSync(file, "utf8"));
+    const received = isoSeconds(new Date(fleet.now.getTime() - 1000));
+    writeFileSync(file, JSON.stringify({ ...request, received }));
+  }
+});
+
+test("a request waits for ten minutes, and not a moment longer; one whose time is not known does not wait", async () => {
+  await using fleet = await LocalFleet.create();
+  const begin = Math.floor(fleet.now.getTime() / 1000) * 1000;
+  const at = (ms: number) => ({ ...fleet.controller, now: () => new Date(begin + ms) });
+  const { id } = await pending(fleet, "web-01");
+  const found = async (ms: number) =>
+    [await listRequests(at(ms)), await dropExpiredRequests(at(ms))] as const;
+  expect(await found(600_000)).toMatchObject([[{ id }], 0]);
+  expect(await listRequests(at(600_001))).toEqual([]);
+  const file = join(fleet.controller.config.state_dir, "pairing", `${id}.json`);
+  const request = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, JSON.stringify({ ...request, received: "soon" }));
+  await expect(approveRequest(at(0), id)).rejects.toThrow("no request with that id is waiting");
+  expect(await found(0)).toEqual([[], 1]);
 });

@@ -49,7 +49,6 @@ export class PairingAnswers {
     this.#looking = true;
     try {
       for (const id of await this.#decided()) {
-        if (!this.#wanted.has(id)) continue;
         const answer = await this.#answerTo(id);
         const onAnswer = this.#wanted.get(id);
         if (answer === undefined || onAnswer === undefined) continue;

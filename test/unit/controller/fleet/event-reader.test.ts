@@ -32,11 +32,11 @@ const chunkOfEvent = (event: RunEvent) => chunkOf(framePieces(event));
 const SILENCE_MS = 300;
 
 /** A reader whose stream is what the other end of a connection sends. */
-async function reading(onEvent: (event: RunEvent) => Promise<void> | void) {
+async function reading(onEvent: (event: RunEvent) => Promise<void> | void, signal?: AbortSignal) {
   const pair = await connectionPair(ca);
   const stream = new HttpStream(pair.client, Buffer.alloc(0), undefined);
   pair.client.read(stream);
-  const reader = new EventReader({ reqid: REQID, onEvent }, SILENCE_MS);
+  const reader = new EventReader({ reqid: REQID, onEvent, signal }, SILENCE_MS);
   return { pair, reader, done: reader.take(stream).then(() => "", messageOf) };
 }
 
@@ -69,4 +69,34 @@ test("whoever hears of it may take any time: that is no silence of the agent", a
   await pair.server.write(chunkOfEvent(END));
   expect(await done).toBe("");
   pair[Symbol.dispose]();
+});
+
+test("a stream that has ended is left alone, whatever its listener does, and however long nothing comes", async () => {
+  const listener = new AbortController();
+  const heard: string[] = [];
+  const { pair, reader, done } = await reading(
+    ({ kind }) => void heard.push(kind),
+    listener.signal,
+  );
+  const last = [BEGIN, END, { kind: "alive" } as const].map(chunkOfEvent);
+  await pair.server.write(Buffer.concat(last));
+  expect(await done).toBe("");
+  expect(heard).toEqual(["begin", "end"]);
+  expect([reader.end?.state, reader.broken]).toEqual(["ended", false]);
+  expect(performance.now() - (reader.heardAt ?? 0)).toBeLessThan(SILENCE_MS);
+  listener.abort();
+  await Bun.sleep(SILENCE_MS + 50);
+  expect(pair.client.closed).toBe(false);
+  pair[Symbol.dispose]();
+});
+
+test("for a listener who has gone nothing is read", async () => {
+  const heard: string[] = [];
+  const { pair, reader, done } = await reading(
+    ({ kind }) => void heard.push(kind),
+    AbortSignal.abort(),
+  );
+  expect(reader.broken).toBe(true);
+  expect(await done).not.toBe("");
+  expect([heard, reader.heardAt, pair.client.closed]).toEqual([[], undefined, true]);
 });

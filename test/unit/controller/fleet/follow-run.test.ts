@@ -276,6 +276,66 @@ describe("a connection that breaks", () => {
   });
 });
 
+test("an agent that was sent a run, and is away, is asked as long as an answer may take", async () => {
+  answers = [hangUp, hangUp, hangUp, hangUp];
+  const { following } = hearing();
+  const followed = await followRun(dialler, target(), BODY, following);
+  expect(followed).toMatchObject({ kind: "answered", outcome: { reply: undefined } });
+  // After 200 and 600 ms; the next one would be later than read_timeout.
+  expect(asked.map(({ path }) => path).slice(0, 2)).toEqual(["/run", "/follow"]);
+  expect(asked.length).toBeLessThanOrEqual(3);
+});
+
+test("T69 a result that is too long would come again, and is not asked for once more", async () => {
+  answers = [hangUpAfter(jsonAnswer({ exit: 0, stdout: "x".repeat(100_000), stderr: "" }))];
+  const small = { ...dialler, config: { ...dialler.config, max_reply: 1000 } };
+  const followed = await followRun(small, target(), BODY, hearing().following);
+  expect(followed).toMatchObject({ kind: "answered", outcome: { dropped: true } });
+  expect(asked).toHaveLength(1);
+});
+
+test("a run that may not be sent any more is not, and its host is not asked about it", async () => {
+  const noted: string[] = [];
+  const sending = {
+    mayBeSent: () => {
+      noted.push("may it be sent?");
+      return false;
+    },
+    turnedAway: () => void noted.push("turned away"),
+    ended: () => void noted.push("ended"),
+  };
+  const followed = await followRun({ ...dialler, sending }, target(), BODY, hearing().following);
+  expect(followed.outcome.error).toContain("the run was stopped before this host was asked");
+  expect([noted, asked]).toEqual([["may it be sent?"], []]);
+});
+
+test("what becomes of the request is told to whoever wants to know, of the questions after it nothing", async () => {
+  const noted: string[] = [];
+  const sending = {
+    mayBeSent: () => {
+      noted.push("sent");
+      return true;
+    },
+    turnedAway: () => void noted.push("turned away"),
+    ended: () => void noted.push("ended"),
+  };
+  const noting = { ...dialler, sending };
+  const refusal = jsonAnswer({ error: "serial mismatch" }).replace("200 OK", "403 Forbidden");
+  answers = [hangUpAfter(refusal)];
+  await followRun(noting, target(), BODY, hearing().following);
+  expect(noted).toEqual(["sent", "turned away"]);
+  const small = { ...noting, config: { ...dialler.config, max_reply: 1000 } };
+  answers = [hangUpAfter(jsonAnswer({ exit: 0, stdout: "x".repeat(100_000), stderr: "" }))];
+  await followRun(small, target(), BODY, hearing().following);
+  expect(noted.slice(2)).toEqual(["sent", "ended"]);
+  answers = [
+    hangUpAfter(streamOf(BEGIN)),
+    write(streamOf(BEGIN, { kind: "end", end: endAfter(0) })),
+  ];
+  await followRun(noting, target(), BODY, hearing().following);
+  expect(noted.slice(4)).toEqual(["sent"]);
+});
+
 describe("T69 a stream that is not sound ends the following at once", () => {
   test.each([
     ["of another run", streamOf({ ...BEGIN, reqid: "f".repeat(16) } as RunEvent), "of another run"],

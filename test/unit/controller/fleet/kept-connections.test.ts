@@ -1,12 +1,14 @@
 /** T02: a connection that the API keeps to an agent outlives nothing that would stop a new one. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, utimesSync, writeFileSync } from "node:fs";
-import type { Controller } from "../../../../src/controller/control-host.ts";
+import { type Controller, openReplies } from "../../../../src/controller/control-host.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";
 import { setupCa, setupController } from "../../../../src/controller/trust/ca.ts";
+import { loadCredential } from "../../../../src/controller/trust/credential.ts";
 import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
+import { connectTcp } from "../../../../src/system/net/tcp.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;
@@ -35,6 +37,54 @@ function setting() {
 
 test("T02 while nothing changes the credential is read once", () => {
   expect(setting()).toBe(setting());
+});
+
+test("T02 another configuration, or the end of the certificate, is another setting", () => {
+  const before = setting();
+  const config = { ...controller.config };
+  expect(dialler.current(config, fleet.now)).not.toBe(before);
+  const { notAfter } = loadCredential(config, fleet.now).certificate;
+  const last = new Date(notAfter.getTime() - 1);
+  expect(dialler.current(config, last)).toBe(dialler.current(config, last));
+  expect(() => dialler.current(config, notAfter)).toThrow("it expired on");
+});
+
+test("T02 connections of the setting before are closed, and those that are in use not kept", async () => {
+  const { pool } = setting();
+  const connection = {
+    tls: await connectTcp("127.0.0.1", agent.config.port, 10_000),
+    peer: { serial: "0a", commonName: "web-01", dnsNames: [] },
+    peerAddress: "127.0.0.1",
+    openedAt: performance.now(),
+  };
+  const lease = await pool?.lease("a");
+  await rotateNow(controller);
+  setting();
+  lease?.end(connection, 60_000);
+  expect(connection.tls.closed).toBe(true);
+  expect(setting().pool).not.toBe(pool);
+  dialler.close();
+  expect(setting().pool).not.toBe(pool);
+});
+
+test("T29 what is held counts in one account for all requests, or in a command's own", () => {
+  const max_replies = 1000;
+  const config = { ...controller.config, max_replies };
+  const fits = () => {
+    const reply = dialler.budget(config).open().openReply();
+    const held = reply.hold(16_384 + 740);
+    reply.giveBack();
+    return held;
+  };
+  const own = openReplies({ ...controller, config, dialler: undefined });
+  const shared = openReplies({ ...controller, config });
+  expect(own.openReply().hold(16_384 + 700)).toBe(true);
+  expect(own.openReply().hold(16_384 + 700)).toBe(false);
+  expect(fits()).toBe(true);
+  expect(shared.openReply().hold(16_384 + 700)).toBe(true);
+  expect(fits()).toBe(false);
+  shared.close();
+  expect(fits()).toBe(true);
 });
 
 test("T02 a host that is revoked is refused on the connection that it had", async () => {

@@ -156,3 +156,40 @@ test("T65 idle connections take half of the descriptors, and give them to whoeve
   (await pool.lease("a")).end(late, KEEP_MS);
   expect(late.tls.closed).toBe(true);
 });
+
+test("one that closes while it is used takes no idle one with it", async () => {
+  const pool = new AgentPool(KEEP_MS, new Pool(4));
+  const [one, two, three] = [await opened(), await opened(), await opened()];
+  const leases = [await pool.lease("a"), await pool.lease("a"), await pool.lease("a")];
+  leases[0]?.end(one, KEEP_MS);
+  leases[1]?.end(two, KEEP_MS);
+  const used = await pool.lease("a");
+  expect(used.connection).toBe(two);
+  const closed = Promise.withResolvers<void>();
+  two.tls.onClose(() => closed.resolve());
+  two.tls.close();
+  await closed.promise;
+  used.end(two, KEEP_MS);
+  // There is still room for one beside the other.
+  leases[2]?.end(three, KEEP_MS);
+  const again = [await pool.lease("a"), await pool.lease("a"), await pool.lease("a")];
+  expect(again.map(({ connection }) => connection)).toEqual([three, one, undefined]);
+  for (const { tls } of [one, three]) tls.close();
+  pool.close();
+});
+
+test("a pool that is closed is not asked for its connections any more", () => {
+  const lenders = new Set<unknown>();
+  class Lent extends Pool {
+    override addLender(lender: Parameters<Pool["addLender"]>[0]): void {
+      lenders.add(lender);
+    }
+    override removeLender(lender: Parameters<Pool["removeLender"]>[0]): void {
+      lenders.delete(lender);
+    }
+  }
+  const pool = new AgentPool(KEEP_MS, new Lent(4));
+  expect(lenders.size).toBe(1);
+  pool.close();
+  expect(lenders.size).toBe(0);
+});

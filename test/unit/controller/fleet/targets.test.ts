@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  dialAddress,
+  labelsOf,
+  ownPort,
+  readTargets,
+  recordedAddress,
+  targetOf,
+} from "../../../../src/controller/fleet/targets.ts";
 import { takeRunLocks } from "../../../../src/controller/runs/locks.ts";
+import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
@@ -98,4 +107,110 @@ test("T05 an address of a registered host must answer with the certificate of th
   expect(await real.pingFailures([`127.0.0.1:${port}`])).toEqual([`127.0.0.1: ${refusal}`]);
   expect(await real.runFailures([`127.0.0.1:${port}`])).toEqual([`127.0.0.1: -1 ${refusal}`]);
   expect(rogue.log.of("run")).toEqual([]);
+});
+
+describe("what is typed", () => {
+  const refusal = (typed: readonly string[], maxHosts = 3) => {
+    try {
+      readTargets(typed, undefined, maxHosts);
+    } catch (thrown) {
+      return thrown;
+    }
+    return undefined;
+  };
+
+  test("is one host at least, and as many as may be", () => {
+    expect(refusal([])).toMatchObject({ code: "bad-request", message: "no host given" });
+    expect(refusal(["a-1", "a-2", "a-3"])).toBeUndefined();
+    expect(refusal(["a-1", "a-2", "a-3", "a-4"])).toMatchObject({
+      code: "bad-request",
+      message: "4 hosts given; at most 3 at once",
+    });
+  });
+
+  test("has its own port, the call's, or none", () => {
+    expect(readTargets(["a-1:7450", "a-2"], 7451, 3)).toEqual([
+      { name: "a-1", port: 7450 },
+      { name: "a-2", port: 7451 },
+    ]);
+    expect(readTargets(["a-1"], undefined, 3)).toEqual([{ name: "a-1", port: undefined }]);
+  });
+
+  test("that is no host is named, and what a percent sign means is said where there is one", () => {
+    const message = (text: string) => `"${text}" is not a host, host:port or address`;
+    expect(refusal(["a b"])).toMatchObject({ message: message("a b"), hint: undefined });
+    expect(refusal(["10.0.0.1%eth0"])).toMatchObject({
+      message: message("10.0.0.1%eth0"),
+      hint: expect.stringContaining("fe80::1%eth0"),
+    });
+  });
+
+  test("twice is refused, also where the port is the usual one", () => {
+    expect(refusal(["a-1", "A-1:7443"])).toMatchObject({ message: "A-1 is given twice" });
+    expect(refusal(["a-1", "a-1:7444"])).toBeUndefined();
+  });
+
+  test("is shown as typed, with the port where two would look the same", () => {
+    const hosts = [
+      { name: "a-1", port: 1 },
+      { name: "A-1", port: 2 },
+      { name: "a-2", port: 1 },
+      { name: "a-3", port: undefined },
+      { name: "a-3", port: 7 },
+      // A lock's holder of whom no port is known.
+      { name: "a-2", port: 1 },
+    ];
+    expect(labelsOf(hosts)).toEqual(["a-1:1", "A-1:2", "a-2", "a-3", "a-3:7", "a-2"]);
+  });
+});
+
+describe("where a host is called", () => {
+  const record = (changes: Partial<AgentRecord> = {}) =>
+    ({ hostname: "web-01", ip: "192.0.2.7", ...changes }) as AgentRecord;
+  const called = (name: string, changes?: Partial<AgentRecord>) =>
+    dialAddress(
+      targetOf(name, changes && { kind: "agent", record: record(changes) }),
+      5000,
+      "/srv/c.conf",
+    );
+
+  test("at its record's address, if the record says so, or nobody knows the name", async () => {
+    expect(await called("localhost", { lookup_by: "ip" })).toBe("192.0.2.7");
+    expect(await called("nobody-knows.invalid", {})).toBe("192.0.2.7");
+  });
+
+  test("otherwise where its name leads", async () => {
+    expect(["127.0.0.1", "::1"]).toContain(await called("localhost", {}));
+    expect(await called("web-01")).toBe("web-01");
+    expect(await called("web-01", { ip: "", lookup_by: "ip" })).toBe("web-01");
+    expect(await called("10.0.0.5", {})).toBe("10.0.0.5");
+  });
+
+  test("T70 never at another address that its name reads as", async () => {
+    expect(await called("127.1", { hostname: "127.1" })).toBe("192.0.2.7");
+    for (const changes of [undefined, { ip: "" }]) {
+      await expect(called("127.1", changes)).rejects.toMatchObject({
+        code: "config",
+        hint: "Give its record one: ctrl-exec edit-agent 127.1 --ip <address> --config /srv/c.conf",
+      });
+    }
+  });
+
+  test("has a port of its own where that is not the record's, or the usual one", () => {
+    const at = (port: number | undefined, recorded?: number) =>
+      ownPort(targetOf("web-01", { kind: "agent", record: record({ port: recorded }) }, port));
+    expect([at(undefined), at(7443), at(7450)]).toEqual([undefined, undefined, 7450]);
+    expect([at(undefined, 7450), at(7450, 7450), at(7443, 7450)]).toEqual([
+      undefined,
+      undefined,
+      7443,
+    ]);
+    expect(ownPort(targetOf("10.0.0.5", undefined, 7450))).toBe(7450);
+  });
+
+  test("is a host's recorded address, if it has one", () => {
+    expect(recordedAddress(record())).toBe("192.0.2.7 7443");
+    expect(recordedAddress(record({ ip: "2001:DB8::A", port: 7450 }))).toBe("2001:db8::a 7450");
+    expect(recordedAddress(record({ ip: "" }))).toBeUndefined();
+  });
 });

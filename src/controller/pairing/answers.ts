@@ -48,7 +48,8 @@ export class PairingAnswers {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      for (const id of await this.#decided()) {
+      for (const id of await this.#answered()) {
+        if (!this.#wanted.has(id)) continue;
         const answer = await this.#answerTo(id);
         const onAnswer = this.#wanted.get(id);
         if (answer === undefined || onAnswer === undefined) continue;
@@ -60,10 +61,9 @@ export class PairingAnswers {
     }
   }
 
-  /** Ids of the answers that are waited for and lie there. */
-  async #decided(): Promise<readonly string[]> {
+  async #answered(): Promise<readonly string[]> {
     try {
-      return (await this.#store.answered()).filter((id) => this.#wanted.has(id));
+      return await this.#store.answered();
     } catch (thrown) {
       for (const id of this.#wanted.keys()) this.#tell(id, thrown);
       return [];

@@ -2,7 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { everyHost } from "../../../../src/controller/access/authorized-targets.ts";
+import {
+  authorizedTargets,
+  everyHost,
+  hostOfRun,
+} from "../../../../src/controller/access/authorized-targets.ts";
 import type { Controller } from "../../../../src/controller/control-host.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
@@ -206,4 +210,55 @@ test("every registered host is asked for by the names that the hook was told", a
   expect(told()).toEqual(["broken-01", "web-01"]);
   const targets = await everyHost(fleet.controller);
   expect(targets.map(({ problem }) => problem?.code)).toEqual(["config", undefined]);
+});
+
+describe("T67 an address whose host has changed while the hook was asked is not called", () => {
+  test.each([
+    ["moved", 'printf \'{"hostname":"web-01","ip":"10.9.9.9"}\' > "$FILE"'],
+    ["been unpaired", 'rm "$FILE"'],
+    ["been damaged", 'echo > "$FILE"'],
+  ])("it has %s", async (_, change) => {
+    fleet = await LocalFleet.bare();
+    register("web-01", { ip: "10.0.0.5" });
+    register("web-02", { ip: "10.0.0.6" });
+    const file = fleet.folder.join("control/state/agents/web-01.json");
+    const auth_hook = folder.script("hook", change.replace("$FILE", file));
+    const controller = {
+      ...fleet.controller,
+      config: { ...fleet.controller.config, auth_hook },
+    };
+    const action = { action: "ping", script: "", args: [] } as const;
+    const asked = ["10.0.0.5", "10.0.0.6"].map((name) => ({ name, port: undefined }));
+    const [first, second] = await authorizedTargets(controller, CALLER, action, asked);
+    expect(first).toMatchObject({
+      name: "10.0.0.5",
+      record: undefined,
+      problem: {
+        code: "busy",
+        message:
+          "Cannot call 10.0.0.5: web-01 was registered there a moment ago, and its record has changed",
+        hint: "Try again.",
+      },
+    });
+    expect(second).toMatchObject({ record: { hostname: "web-02" }, problem: undefined });
+  });
+});
+
+test("a host of a run that was begun is the one that is registered now, at the port of the run", async () => {
+  fleet = await LocalFleet.bare();
+  register("web-01", { ip: "10.0.0.5", port: 7450 });
+  const found = async (label: string, port?: number) => {
+    const target = await hostOfRun(fleet.controller, label, port);
+    return [target.name, target.label, target.port, target.record?.hostname];
+  };
+  expect(await found("Web-01")).toEqual(["Web-01", "Web-01", 7450, "web-01"]);
+  expect(await found("web-01:7451")).toEqual(["web-01", "web-01:7451", 7451, "web-01"]);
+  expect(await found("web-01:7451", 7452)).toEqual(["web-01", "web-01:7451", 7452, "web-01"]);
+  expect(await found("10.0.0.5", 7450)).toEqual(["10.0.0.5", "10.0.0.5", 7450, "web-01"]);
+  expect(await found("10.0.0.5")).toEqual(["10.0.0.5", "10.0.0.5", 7443, undefined]);
+  expect(await found("web-02")).toEqual(["web-02", "web-02", 7443, undefined]);
+  await expect(hostOfRun(fleet.controller, "a b", undefined)).rejects.toMatchObject({
+    code: "damaged",
+    message: 'Cannot call "a b": no host has such a name',
+  });
 });

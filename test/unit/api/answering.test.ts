@@ -1,0 +1,247 @@
+/** What every request passes, whatever its route, and what a reload and a stop mean for those that are under way. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync, writeFileSync } from "node:fs";
+import { startApi } from "../../../src/api/server.ts";
+import { until } from "../../support/folder.ts";
+import { LocalApi } from "../../support/local-api.ts";
+import { LocalFleet } from "../../support/local-fleet.ts";
+
+/** One that any request may be sent to: no test changes it. */
+let plain: LocalApi;
+
+beforeAll(async () => {
+  plain = await LocalApi.start();
+});
+
+afterAll(async () => await plain[Symbol.asyncDispose]());
+
+const head = (line: string, ...headers: readonly string[]) =>
+  [`${line} HTTP/1.1`, "Host: 127.0.0.1", ...headers, "", ""].join("\r\n");
+
+/** An API whose hook notes each request in a file of its own, and waits until the test lets it go. */
+async function heldApi(lines: readonly string[] = []) {
+  const api = await LocalApi.start(lines);
+  const { fleet } = api;
+  const hook = fleet.folder.script(
+    "hook",
+    'mkdir -p "$0.asked"; mktemp "$0.asked/XXXXXX" > /dev/null; until [ -e "$0.go" ]; do sleep 0.02; done',
+  );
+  const controller = {
+    ...fleet.controller,
+    config: { ...fleet.controller.config, auth_hook: hook },
+  };
+  api.server.reload(controller);
+  const asked = async (count: number) =>
+    await until(`${count} are under way`, () => {
+      return fleet.folder.has("hook.asked") && readdirSync(`${hook}.asked`).length === count;
+    });
+  return { api, controller, asked, go: () => writeFileSync(`${hook}.go`, "") };
+}
+
+describe("a request is refused before its route is asked, if", () => {
+  test("it names two hosts, which also ends its connection", async () => {
+    const got = plain.open(head("GET /health", "Host: localhost"));
+    await until("it is closed", () => got.closed);
+    expect(got.text).toStartWith("HTTP/1.1 400 ");
+    expect(got.text).toContain("\r\nConnection: close\r\n");
+    expect(got.text).toContain('"detail":"HTTP/1.1 wants one Host header"');
+  });
+
+  test("it expects what nobody understands", async () => {
+    const got = plain.open(head("GET /health", "Expect: everything"));
+    await until("it is answered", () => got.text.includes("}"));
+    expect(got.text).toStartWith("HTTP/1.1 417 ");
+    expect(got.text).toContain('"detail":"no Expect but 100-continue is understood"');
+  });
+
+  test("it has no such path, or no such method there", async () => {
+    expect(await plain.get("/helth")).toMatchObject({
+      status: 404,
+      json: { ok: false, error: "not found", detail: "no such route; GET / lists them" },
+    });
+    const wrong = await plain.post("/health", {});
+    expect(wrong).toMatchObject({
+      status: 405,
+      json: { error: "method not allowed", detail: "allowed here: GET, HEAD" },
+    });
+    expect(wrong.headers.get("allow")).toBe("GET, HEAD");
+  });
+});
+
+test("each request is one line of the log, with the id that its answer has", async () => {
+  const { status, headers } = await plain.post("/discovery?x=/y", { hosts: ["web-01"] });
+  expect([status, headers.get("connection")]).toEqual([400, "keep-alive"]);
+  const reqid = headers.get("x-request-id") ?? "";
+  expect(plain.logged("api-request").filter(({ REQID }) => REQID === reqid)).toEqual([
+    {
+      LEN: '{"hosts":["web-01"]}'.length,
+      METHOD: "POST",
+      PATH: "/discovery",
+      PEER: "127.0.0.1",
+      REQID: reqid,
+      STATUS: 400,
+    },
+  ]);
+  expect(plain.logged("api-error")).toEqual([]);
+});
+
+test("bytes that are no request are answered, and logged as that", async () => {
+  const got = plain.open("nonsense\r\n\r\n");
+  await until("it is closed", () => got.closed);
+  const [, reqid = ""] = /X-Request-Id: ([0-9a-f]{16})/.exec(got.text) ?? [];
+  expect(got.text).toStartWith("HTTP/1.1 400 Bad Request\r\n");
+  expect(plain.logged("api-request")).toContainEqual({
+    ...{ LEN: 0, METHOD: "", PATH: "", PEER: "127.0.0.1" },
+    ...{ REQID: reqid, STATUS: 400 },
+  });
+});
+
+test("T67 what goes wrong on this host is logged with its cause, and not told", async () => {
+  await using api = await LocalApi.start();
+  writeFileSync(api.fleet.controller.config.cert, "no certificate");
+  const { json, headers } = await api.post("/ping", { hosts: ["web-01"] });
+  const reqid = headers.get("x-request-id") ?? "";
+  expect(json).toMatchObject({ error: "server error", detail: expect.stringContaining(reqid) });
+  expect(api.logged("api-error")).toEqual([
+    { ERROR: expect.stringMatching(/^Cannot read \S+ctrl-exec\.crt: /), REQID: reqid },
+  ]);
+});
+
+test("T25 a name that is not this API's is refused with plain HTTP on a loopback address, unless api_hosts has it", async () => {
+  await using api = await LocalApi.start(["api_auth_default = allow", "api_hosts = ctrl.example"]);
+  expect((await api.get("/health", { Host: "ctrl.example" })).status).toBe(200);
+  expect(await api.get("/health", { Host: "evil.example" })).toMatchObject({
+    status: 403,
+    json: { error: "this Host is not in api_hosts" },
+  });
+});
+
+test("HEAD is answered as GET is, without the body", async () => {
+  const { text, headers, status } = await plain.ask("HEAD", "/health");
+  const whole = await plain.get("/health");
+  expect([status, text]).toEqual([200, ""]);
+  expect(headers.get("content-length")).toBe(String(whole.text.length));
+});
+
+test("a request gives its slot back, whatever became of it", async () => {
+  await using api = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 1"]);
+  const statuses: number[] = [];
+  for (const path of ["/", "/?x=1", "/health", "/runs", "/status/none", "/"]) {
+    statuses.push((await api.get(path)).status);
+  }
+  expect(statuses).toEqual([200, 400, 200, 200, 404, 200]);
+});
+
+test("T21 beyond api_max_requests one caller is refused, liveness checks are not, and a reload changes how many", async () => {
+  const { api, controller, asked, go } = await heldApi(["api_max_requests = 1"]);
+  await using _ = api;
+  const first = api.get("/");
+  await asked(1);
+  expect(await api.get("/")).toMatchObject({ status: 429, json: { error: "too many requests" } });
+  const alive = api.get("/health");
+  await asked(2);
+  api.server.reload({ ...controller, config: { ...controller.config, api_max_requests: 3 } });
+  const third = api.get("/");
+  await asked(3);
+  go();
+  const statuses = (await Promise.all([first, alive, third])).map(({ status }) => status);
+  expect(statuses).toEqual([200, 200, 200]);
+});
+
+test("a run keeps its slot until it has ended, although its client has its answer", async () => {
+  await using api = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 1"]);
+  const agent = await api.fleet.addAgent("web-01");
+  api.fleet.folder.script("web-01/count.sh", `until [ -e "$0.go" ]; do sleep 0.02; done`);
+  const order = { hosts: ["web-01"], script: "count", wait: false };
+  expect((await api.post("/run", order)).status).toBe(202);
+  expect((await api.get("/")).status).toBe(429);
+  writeFileSync(agent.path("count.sh.go"), "");
+  await until("it has its slot back", async () => (await api.get("/")).status === 200);
+});
+
+describe("a reload", () => {
+  test("takes up what the next request needs", async () => {
+    await using api = await LocalApi.start();
+    const { controller } = api.fleet;
+    expect((await api.get("/health")).status).toBe(200);
+    api.server.reload({
+      ...controller,
+      config: { ...controller.config, api_auth_default: "deny" },
+    });
+    expect((await api.get("/health")).status).toBe(403);
+  });
+
+  test("does not go from plain HTTP to TLS or back, and leaves everything as it was", async () => {
+    await using fleet = await LocalFleet.create(["api_port = 0", "api_auth_default = allow"]);
+    const { controller } = fleet;
+    const { cert, key } = controller.config;
+    const secured = {
+      ...controller,
+      config: { ...controller.config, api_cert: cert, api_key: key },
+    };
+    for (const [before, after] of [
+      [controller, secured],
+      [secured, controller],
+    ] as const) {
+      const server = await startApi(before);
+      expect(server.usesTls).toBe(before === secured);
+      expect(() => server.reload(after)).toThrow("Cannot change between TLS and plain HTTP");
+      server.reload(before);
+      await server.stop();
+    }
+    expect(fleet.log.of("api-start").map(({ fields }) => fields.TLS)).toEqual(["no", "yes"]);
+  });
+});
+
+test("with TLS any name may be in Host: the browser compares it with the certificate's", async () => {
+  await using fleet = await LocalFleet.create(["api_port = 0", "api_auth_default = allow"]);
+  const { cert, key } = fleet.controller.config;
+  const config = { ...fleet.controller.config, api_cert: cert, api_key: key };
+  const server = await startApi({ ...fleet.controller, config });
+  const { status } = await fetch(`https://127.0.0.1:${server.port}/health`, {
+    headers: { Host: "ctrl.example" },
+    tls: { rejectUnauthorized: false },
+  });
+  expect(status).toBe(200);
+  await server.stop();
+});
+
+describe("a stop", () => {
+  test("waits for what is under way, which is answered and ends its connection", async () => {
+    const { api, asked, go } = await heldApi();
+    await using _ = api;
+    const health = api.get("/health");
+    await asked(1);
+    const stopped = api.server.stop();
+    go();
+    const { status, headers } = await health;
+    expect([status, headers.get("connection")]).toEqual([200, "close"]);
+    await stopped;
+    expect(api.logged("api-stop")).toEqual([{}]);
+  });
+
+  test("refuses what has not wholly come by then", async () => {
+    await using api = await LocalApi.start();
+    const got = api.open(head("POST /discovery", "Content-Length: 2", "Expect: 100-continue"));
+    await until("its body may come", () => got.text.includes("100 Continue"));
+    const stopped = api.server.stop();
+    got.socket.write("{}");
+    await until("it is answered", () => got.text.includes("}"));
+    expect(got.text).toContain("HTTP/1.1 503 Service Unavailable\r\n");
+    expect(got.text).toContain("\r\nRetry-After: 1\r\n");
+    expect(got.text).toContain('"detail":"the API is stopping"');
+    await stopped;
+  });
+
+  test("does not wait for a client that has left in the middle of its request", async () => {
+    await using api = await LocalApi.start();
+    const got = api.open(head("POST /discovery", "Content-Length: 2", "Expect: 100-continue"));
+    await until("its body may come", () => got.text.includes("100 Continue"));
+    got.socket.destroy();
+    const began = performance.now();
+    await api.server.stop();
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(api.logged("api-error")).toEqual([]);
+    expect(api.logged("api-request").map(({ STATUS }) => STATUS)).toEqual([400]);
+  });
+});

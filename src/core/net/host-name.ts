@@ -12,11 +12,7 @@ const MAX_NAME = 253;
 
 /** RFC 1123 section 2.1: labels of letters, digits and inner hyphens. */
 export function isHostName(name: string): boolean {
-  return (
-    name.length > 0 &&
-    name.length <= MAX_NAME &&
-    name.split(".").every((label) => LABEL.test(label))
-  );
+  return name.length <= MAX_NAME && name.split(".").every((label) => LABEL.test(label));
 }
 
 /** Whether a resolver may know it: not every DNS name is a host name (RFC 2181 section 11). */

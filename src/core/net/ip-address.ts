@@ -39,7 +39,6 @@ function isIpv4(text: string): boolean {
 /** RFC 4291 section 2.2. */
 function isIpv6(text: string): boolean {
   const address = text.replace(ZONE, "");
-  if (address === "::") return true;
   const [head = "", tail, third] = address.split("::");
   if (third !== undefined) return false;
   const groups = [head, tail ?? ""]

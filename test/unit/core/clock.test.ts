@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { type ClockSighting, describeOffset, judgeClock } from "../../../src/core/clock.ts";
+import {
+  type ClockSighting,
+  describeOffset,
+  hoursSince,
+  judgeClock,
+  secondsSince,
+} from "../../../src/core/clock.ts";
 
 const now = new Date("2026-06-01T12:00:00Z");
 const HOUR = 3600;
@@ -53,4 +59,26 @@ test("an offset in words", () => {
   expect(describeOffset(-(280 * 86_400 + 2 * HOUR + 60))).toBe("280 days 2 hours behind");
   expect(describeOffset(90)).toBe("1 minute 30 seconds ahead");
   expect(describeOffset(0.6)).toBe("1 second ahead");
+});
+
+describe("how long ago somebody was seen", () => {
+  test.each([
+    ["12:00:00", 0],
+    ["11:58:30", 90],
+    // Another host's clock may be ahead by less than what counts.
+    ["12:01:00", 0],
+    ["12:01:01", undefined],
+  ])("at %s: %p seconds", (time, seconds) => {
+    expect(secondsSince(new Date(`2026-06-01T${time}Z`), now)).toBe(seconds);
+  });
+
+  test.each([
+    ["12:00:00", 0],
+    ["11:59:59", 1],
+    ["10:00:00", 2],
+    ["12:01:00", 0],
+    ["13:00:00", undefined],
+  ])("at %s: %p hours begun", (time, hours) => {
+    expect(hoursSince(new Date(`2026-06-01T${time}Z`), now)).toBe(hours);
+  });
 });

@@ -4,6 +4,8 @@ import {
   CtrlExecError,
   DeniedError,
   ERROR_FACTS,
+  inOneLine,
+  LockedError,
   messageOf,
   systemCode,
 } from "../../../src/core/errors.ts";
@@ -54,6 +56,26 @@ test("a denial carries the hook's word and code", () => {
     hookCode: 2,
     hint: undefined,
   });
+});
+
+test("a denial may have a hint", () => {
+  expect(new DeniedError("no", 1, "Ask alice.")).toMatchObject({ hint: "Ask alice." });
+});
+
+test("a lock that is held names who holds it, and how to see them", () => {
+  expect(new LockedError(["web-01:a", "web-02:a"], "ctrl-exec list-locks")).toMatchObject({
+    code: "locked",
+    message: "Locked: already running: web-01:a, web-02:a",
+    hint: "See: ctrl-exec list-locks",
+    conflicts: ["web-01:a", "web-02:a"],
+  });
+});
+
+test("in one line the hint is behind the message, without a full stop", () => {
+  const error = new CtrlExecError("usage", "Cannot go: why", { hint: "Do this. Then that." });
+  expect(inOneLine(error)).toBe("Cannot go: why. Do this. Then that");
+  expect(inOneLine(new CtrlExecError("usage", "Cannot go: why"))).toBe("Cannot go: why");
+  expect(inOneLine(new Error("x"))).toBe("x");
 });
 
 describe("anything thrown becomes one of ours", () => {

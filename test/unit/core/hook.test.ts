@@ -5,6 +5,7 @@ import {
   hookEnvironment,
   hookInput,
   logDecision,
+  saysNo,
   tooLongVariables,
 } from "../../../src/core/hook.ts";
 import { EventLog } from "../../support/event-log.ts";
@@ -57,6 +58,40 @@ describe("what a hook is told (docs/PROTOCOL.md, section 3)", () => {
     expect(hookEnvironment(agentRequest)).not.toHaveProperty("ENVEXEC_HOSTS");
     expect(JSON.parse(hookInput(agentRequest)) as unknown).not.toHaveProperty("via");
     expect(hookEnvironment(agentRequest)).not.toHaveProperty("ENVEXEC_VIA");
+  });
+});
+
+test("who asks about a run through the API is told with the route, the run and its submitter", () => {
+  const more = { via: "api", route: "GET /status/{reqid}", reqid: "0a", submitter: "bob" } as const;
+  expect(JSON.parse(hookInput({ ...request, ...more }))).toMatchObject(more);
+  expect(hookEnvironment({ ...request, ...more })).toMatchObject({
+    ENVEXEC_VIA: "api",
+    ENVEXEC_ROUTE: "GET /status/{reqid}",
+    ENVEXEC_REQID: "0a",
+    ENVEXEC_SUBMITTER: "bob",
+  });
+});
+
+test.each([
+  [{ kind: "exited", code: 0 }, false],
+  [{ kind: "exited", code: 1 }, true],
+  [{ kind: "exited", code: 3 }, true],
+  // It may be broken, too.
+  [{ kind: "exited", code: 4 }, false],
+  [{ kind: "killed", signal: "SIGKILL" }, false],
+] as const)("whether a hook that has %j has decided against: %p", (outcome, no) => {
+  expect(saysNo(decideHook(outcome))).toBe(no);
+});
+
+test("what makes a hook executable is told to its administrator, where it is known", () => {
+  expect(
+    decideHook({ kind: "not-executable", reason: "it is a folder", remedy: "name a file" }),
+  ).toEqual({
+    allowed: false,
+    reason: "hook-not-executable",
+    code: 1,
+    broken: true,
+    fault: { problem: "it is a folder", remedy: "name a file" },
   });
 });
 

@@ -50,6 +50,26 @@ describe("what belongs to a job", () => {
     expect(pids([script, ...agent], { spared: [{ pid: 101, start: 101 }] })).toEqual([100]);
   });
 
+  test("the oldest come first, each with why it belongs there", () => {
+    const [old, child] = [process(300, 100, 100, 50), process(102, 100, 102, 200)];
+    const twin = process(101, 102, 101, 200);
+    expect(membersOf([twin, script, child, old], CLUES)).toEqual([
+      { process: old, through: script },
+      { process: script, through: undefined },
+      { process: twin, through: child },
+      { process: child, through: script },
+    ]);
+  });
+
+  test("what is known stays known, although its parent belongs there too", () => {
+    const child = process(101, 100, 101);
+    const known = [SCRIPT, { pid: 101, start: 101 }];
+    expect(membersOf([script, child], { ...CLUES, known }).map(({ through }) => through)).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
   test("T75 not what has the script's number and another start, nor what is below that", () => {
     expect(pids([process(100, 1, 100, 900), process(101, 100, 100)])).toEqual([]);
   });

@@ -26,6 +26,9 @@ describe("docs/PROTOCOL.md, section 7", () => {
   test("white space puts a value in double quotes", () => {
     expect(lineOf("x", { R: "bad credentials" })).toBe('ACTION=x R="bad credentials"');
   });
+  test("what a line cannot hold is escaped as in JSON", () => {
+    expect(lineOf("x", { A: 'a\nb"\\\u0007' })).toBe('ACTION=x A="a\\nb\\"\\\\\\u0007"');
+  });
   test("letters of any language stay readable", () => {
     expect(lineOf("x", { USER: "Zoë", Z: "日本" })).toBe("ACTION=x USER=Zoë Z=日本");
   });

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { type AgentConfig, parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
+import {
+  type AgentConfig,
+  agentConfigArgument,
+  pairingStep,
+  parseAgentConfig,
+} from "../../../../src/core/config/agent-config.ts";
 
 const parse = parseAgentConfig;
 
@@ -15,7 +20,14 @@ test("an empty file means the documented defaults", async () => {
     ca: "/etc/ctrl-exec-agent/ca.crt",
     revoked_serials: "/etc/ctrl-exec-agent/revoked-serials",
     dispatcher_serial_path: "/etc/ctrl-exec-agent/ctrl-exec-serial",
+    namesRevocationFile: false,
+    auth_hook_timeout: 10,
+    auth_hook_json: false,
     stdin_timeout: 10,
+    max_output: 64 * 2 ** 20,
+    run_spool: 2 ** 30,
+    run_retention: 86_400,
+    max_connections: 256,
     pairing_port: 7444,
     pairing_max_queue: 10,
     rate_limit_volume: { limit: 10, window: 60, block: 300 },
@@ -118,4 +130,17 @@ test.each([
   expect(error).toMatchObject({ code: "config" });
   expect(String(error)).toContain("/etc/x/agent.conf");
   expect(String(error)).toContain(message);
+});
+
+test("a revocation list that the file names must be there", async () => {
+  const { config } = await parse("/etc/x/f.conf", "revoked_serials = /a/revoked\n");
+  expect(config.namesRevocationFile).toBe(true);
+});
+
+test("a further command uses the same file, which need not be said of the usual one", () => {
+  expect(agentConfigArgument("/etc/ctrl-exec-agent/agent.conf")).toBe("");
+  expect(agentConfigArgument("/srv/my agent.conf")).toBe(" --config '/srv/my agent.conf'");
+  expect(pairingStep({ file: "/srv/a.conf" })).toBe(
+    "ctrl-exec-agent request-pairing --dispatcher <control-host> --config /srv/a.conf",
+  );
 });

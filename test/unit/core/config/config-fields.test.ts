@@ -6,6 +6,7 @@ import {
   byteSize,
   commaList,
   flag,
+  hostNames,
   keyType,
   oneOf,
   pathList,
@@ -112,6 +113,7 @@ const rows: readonly Row[] = [
     [
       ["/a:/b/c", ["/a", "/b/c"]],
       ["/a: /b :", ["/a", "/b"]],
+      ["/a", ["/a"]],
       [
         ["/a", "/b"],
         ["/a", "/b"],
@@ -131,6 +133,20 @@ const rows: readonly Row[] = [
     ],
     [1, true, [1]],
     "expected a comma-separated list",
+  ],
+  [
+    "a list of names",
+    hostNames,
+    [
+      ["Api.Example.com, b_1", ["api.example.com", "b_1"]],
+      ["api", ["api"]],
+      [
+        ["A", "b"],
+        ["a", "b"],
+      ],
+    ],
+    ["", ",", "a:80, b", "a, b/c", [], ["a", 1], 1],
+    "expected host names without ports, separated by commas",
   ],
   [
     "a rate limit",

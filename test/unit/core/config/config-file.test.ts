@@ -41,6 +41,11 @@ describe("an error names file, line, key, value and what was expected", () => {
   test("all at once", async () => {
     expect(await refusal("port = x\nread_timeout = y\n")).toMatch(/line 1: port .*; line 2: read_/);
   });
+  test("with the whole of a value of 60 characters", async () => {
+    const value = "9".repeat(60);
+    expect(await refusal(`port = ${value}\n`)).toContain(`port = ${value}: expected`);
+    expect(await refusal(`port = ${value}9\n`)).toContain(`port = ${value}...: expected`);
+  });
   test("and cuts a long value", async () => {
     const message = await refusal(`port = ${"9".repeat(5000)}\n`);
     expect(message.length).toBeLessThan(250);
@@ -72,6 +77,16 @@ test.each([
   ["x.conf", "[tag]\nx = 1\n", "line 1: unknown section [tag]; did you mean [tags]?"],
 ])("in %s a section in place of another is refused, not ignored", async (file, text, message) => {
   expect(await refusal(text, file)).toBe(`Cannot use ${file}: ${message}`);
+});
+
+test.each([
+  ["port = 1", "port"],
+  ["timeout = 1", "timeout"],
+  ["prot = 1", "prot"],
+])("a section that nobody knows may not have %s", async (line, key) => {
+  expect(await refusal(`[net]\nx = 1\n${line}\n`)).toBe(
+    `Cannot use /etc/x.conf: line 3: ${key} is in [net] and would set nothing; put it before the first section`,
+  );
 });
 
 describe("an alias", () => {

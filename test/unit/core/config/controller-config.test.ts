@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   type ControllerConfig,
   configArgument,
+  pairingCommand,
   parseControllerConfig,
 } from "../../../../src/core/config/controller-config.ts";
 
@@ -28,6 +29,16 @@ test("an empty file means the documented defaults", async () => {
     cert_check_interval: 14_400,
     pairing_port: 7444,
     max_hosts: 500,
+    auth_hook_timeout: 10,
+    auth_hook_json: false,
+    connect_timeout: 10,
+    keepalive: 5,
+    max_parallel: 64,
+    max_reply: 448 * 2 ** 20,
+    max_replies: 2 ** 30,
+    api_max_requests: 64,
+    run_retention: 86_400,
+    run_records_max: 2 ** 32,
   });
   expect(config.auth_hook).toBeUndefined();
   expect(config.api_cert).toBeUndefined();
@@ -105,3 +116,18 @@ test.each([
 ])("a further command for %s", (file, words) => {
   expect(configArgument(file)).toBe(words);
 });
+
+test.each([
+  [7444, ""],
+  [7445, " --port 7445"],
+  [1, " --port 1"],
+  // pairing-mode says which one it has.
+  [0, " --port <port>"],
+])(
+  "a host that is to be paired is told the pairing port %d unless it is the usual one",
+  (port, option) => {
+    expect(pairingCommand({ file: "/etc/x.conf", pairing_port: port })).toBe(
+      `ctrl-exec-agent request-pairing --dispatcher <this host>${option}`,
+    );
+  },
+);

@@ -4,7 +4,7 @@ import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { AGENT_KEYS } from "../../../../src/core/config/agent-keys.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { CONTROLLER_KEYS } from "../../../../src/core/config/controller-keys.ts";
-import { slipOf } from "../../../../src/core/config/slips.ts";
+import { decidingSlipOf, slipOf } from "../../../../src/core/config/slips.ts";
 
 const controllerKeys = Object.keys(CONTROLLER_KEYS);
 const agentKeys = Object.keys(AGENT_KEYS).filter((key) => key !== "tags");
@@ -123,4 +123,29 @@ describe("files of other versions still work:", () => {
       expect(warnings).toEqual([{ key, message: "unknown key on line 1, ignored" }]);
     },
   );
+});
+
+describe("how far off a name may be", () => {
+  test.each([
+    ["abcxxfg", "abcdefg", false],
+    ["abcdxxgh", "abcdefgh", true],
+    ["abcdefxxxjk", "abcdefghijk", false],
+    ["abcdefxxxjkl", "abcdefghijkl", true],
+    ["abcdefghxxxxmnop", "abcdefghijklmnop", false],
+    ["Abcdefghijkl", "abcdefghijkl", true],
+    ["abx", "abc", true],
+  ])("whether %s is meant as %s: %p", (typed, known, is) => {
+    expect(slipOf(typed, [known])).toBe(is ? known : undefined);
+  });
+
+  test("one of those that decide about power may be further off", () => {
+    expect(decidingSlipOf("auth_hk", ["auth_hook"])).toBe("auth_hook");
+    expect(decidingSlipOf("auth_xk", ["auth_hook"])).toBeUndefined();
+    expect(decidingSlipOf("auth_hxx", ["auth_hook"])).toBe("auth_hook");
+    expect(decidingSlipOf("auth_hook", ["port"])).toBeUndefined();
+  });
+
+  test("a name that is right but for its case is not another that begins so", () => {
+    expect(slipOf("KEY", ["key_type", "key"])).toBe("key");
+  });
 });

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import {
+  canonicalAddress,
   formatHostPort,
   isHostName,
+  isResolvableName,
+  lookupName,
   pairedNameProblem,
   parseTarget,
   plainAddress,
@@ -193,4 +196,37 @@ test("host and port as a person writes them", () => {
   expect(formatHostPort("web-01", 7443)).toBe("web-01:7443");
   expect(formatHostPort("192.0.2.1", 7443)).toBe("192.0.2.1:7443");
   expect(formatHostPort("::1", 7443)).toBe("[::1]:7443");
+});
+
+test.each([
+  ["a_b.example", true],
+  ["web-01.", true],
+  ["x".repeat(253), true],
+  ["x".repeat(254), false],
+  ["", false],
+  ["a b", false],
+  ["web-01:80", false],
+])("whether a resolver may know %s: %p", (name, may) => {
+  expect(isResolvableName(name)).toBe(may);
+});
+
+test.each([
+  ["192.0.2.1", "192.0.2.1"],
+  ["2001:DB8:0:0::1", "2001:db8::1"],
+  ["::ffff:192.0.2.1", "192.0.2.1"],
+  ["::ffff:c0a8:1ff", "192.168.1.255"],
+  ["::FFFF:0:1", "0.0.0.1"],
+  ["::ffff:1:2:3", "::ffff:1:2:3"],
+  ["FE80:0::1%eTh0", "fe80::1%eTh0"],
+  ["web-01", "web-01"],
+])("the one form of %s is %s", (address, form) => {
+  expect(canonicalAddress(address)).toBe(form);
+});
+
+test.each([
+  ["Web-01:7450", "web-01"],
+  ["[FE80::1%eth0]:1", "fe80::1%eth0"],
+  ["No Host", "no host"],
+])("%s is looked up as %s", (host, name) => {
+  expect(lookupName(host)).toBe(name);
 });

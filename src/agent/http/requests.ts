@@ -126,9 +126,11 @@ export class Requests {
       await connection.write(GO_ON);
       return true;
     }
+    // Nobody reads an answer, and none is due.
+    if (read.kind === "ended" && connection.closed) return false;
     clock.requestCame();
     talk.answering = true;
-    const reply = await this.#replyTo(read, caller, talk, connection.closed);
+    const reply = await this.#replyTo(read, caller, talk);
     if (reply === undefined) return false;
     // A refusal ends the connection: a refused caller must not go on asking on one connection, past the limits
     // of the door (T21).
@@ -169,23 +171,14 @@ export class Requests {
     }
   }
 
-  /**
-   * Undefined if there is nothing to answer, or nobody to read it.
-   * @param closed nobody reads an answer any more
-   */
-  async #replyTo(
-    read: Answerable,
-    caller: Caller,
-    talk: Talk,
-    closed: boolean,
-  ): Promise<AgentReply | undefined> {
+  /** Undefined if there is nothing to answer. */
+  async #replyTo(read: Answerable, caller: Caller, talk: Talk): Promise<AgentReply | undefined> {
     switch (read.kind) {
       case "request":
         return await this.#route(caller, read, talk);
       case "refused":
         return this.#refuse(caller, read.status, read.error);
       case "ended":
-        if (closed) return undefined;
         if (read.cut) return this.#refuse(caller, 400, "bad request", "the request was cut");
         return talk.fresh ? this.#refuse(caller, 400, "empty request") : undefined;
     }

@@ -69,7 +69,9 @@ async function served(processes = 10) {
 function jsonOf(reply: AgentReply) {
   if (!("body" in reply)) throw new Error("it is a stream");
   reply.letGo?.();
-  return JSON.parse(JSON.stringify({ status: reply.status, ...reply.body, said: reply.body.status }));
+  return JSON.parse(
+    JSON.stringify({ status: reply.status, ...reply.body, said: reply.body.status }),
+  );
 }
 
 const WAITS = "echo begun; while [ ! -e $1/end ]; do sleep 0.01; done";
@@ -124,7 +126,8 @@ describe("who is not the control host", () => {
   test("but this agent itself, from its own host, is logged as a ping of itself, once a minute", async () => {
     const it = await served();
     const itself = certificateIn(agent.config.cert, true);
-    for (const _ of [1, 2]) expect(await it.ask("POST /ping", {}, itself)).toMatchObject({ status: 403 });
+    for (const _ of [1, 2])
+      expect(await it.ask("POST /ping", {}, itself)).toMatchObject({ status: 403 });
     expect(it.log.events.map(({ action }) => action)).toEqual(["self-ping"]);
     await it.ask("POST /run", {}, itself);
     expect(it.log.events.at(-1)?.action).toBe("serial-reject");
@@ -137,7 +140,13 @@ describe("who is not the control host", () => {
 
 test("what there is not is not found", async () => {
   const it = await served();
-  for (const route of ["GET /ping", "POST /", "POST /ping/", `GET /result/${REQID}0`, "GET /result/x"]) {
+  for (const route of [
+    "GET /ping",
+    "POST /",
+    "POST /ping/",
+    `GET /result/${REQID}0`,
+    "GET /result/x",
+  ]) {
     expect(await it.ask(route)).toEqual({ status: 404, body: { error: "not found" } });
   }
 });
@@ -185,7 +194,9 @@ describe("capabilities", () => {
     expect(await full.ask("GET /capabilities")).toEqual({ status: 503, body: { error: "busy" } });
     const it = await served(1);
     const hook = jobs.folder.script("hook", `test "$ENVEXEC_ACTION" != discovery`);
-    Object.assign(it.context, { state: { ...it.state, config: { ...agent.config, auth_hook: hook } } });
+    Object.assign(it.context, {
+      state: { ...it.state, config: { ...agent.config, auth_hook: hook } },
+    });
     for (const _ of [1, 2]) {
       const reply = await it.ask("GET /capabilities");
       expect(reply).toEqual({ status: 403, body: { error: "not authorised" } });
@@ -212,7 +223,13 @@ describe("runs", () => {
     jobs.folder.write("end", "");
     const { started, ended } = await job.ended;
     const result = jsonOf(await it.ask(`GET /result/${reqid}`));
-    expect(result).toMatchObject({ exit: 0, started, finished: ended, state: "ended", said: "done" });
+    expect(result).toMatchObject({
+      exit: 0,
+      started,
+      finished: ended,
+      state: "ended",
+      said: "done",
+    });
     expect(result.stdout).toStartWith("begun\n");
     expect(result.stdout).not.toContain("t0ken");
     expect(jsonOf(await it.ask("GET /runs")).runs[0]).toMatchObject({ reqid, state: "ended" });
@@ -239,15 +256,22 @@ describe("runs", () => {
     expect(whole).toContain("t0ken");
     expect(await followed({})).not.toContain("t0ken");
     expect(await followed({ stdout: 5 })).toHaveLength(String(whole).length - 5);
-    expect(await followed({ stdout: -1 })).toEqual({ status: 400, body: { error: "invalid JSON" } });
-    expect(await followed({ reqid: REQID })).toEqual({ status: 404, body: { error: "no such run" } });
+    expect(await followed({ stdout: -1 })).toEqual({
+      status: 400,
+      body: { error: "invalid JSON" },
+    });
+    expect(await followed({ reqid: REQID })).toEqual({
+      status: 404,
+      body: { error: "no such run" },
+    });
   });
 
   test("are cancelled, which is logged; one that has ended does not run", async () => {
     const it = await served();
     const job = await it.start(WAITS);
     const { reqid } = job.facts;
-    const cancel = (more: object = {}) => it.ask("POST /cancel", { reqid, grace: 0, username: "bob", ...more });
+    const cancel = (more: object = {}) =>
+      it.ask("POST /cancel", { reqid, grace: 0, username: "bob", ...more });
     expect(await cancel({ grace: -1 })).toEqual({ status: 400, body: { error: "invalid JSON" } });
     expect(await cancel()).toEqual({ status: 200, body: { status: "ended", left: 0 } });
     expect(it.log.of("cancel").at(-1)?.fields).toMatchObject({

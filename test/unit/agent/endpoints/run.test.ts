@@ -86,8 +86,16 @@ describe("what is no request for a run never runs", () => {
   test("arguments that no program can be given are refused, and logged", async () => {
     using it = await withScripts({ a: "true" });
     for (const [args, error, reason] of [
-      [["x", "a\0b"], "an argument holds a NUL byte, which no program can be given", "argument with NUL byte"],
-      [["x", "\ud800"], "an argument holds half a character, which has no bytes", "argument not Unicode"],
+      [
+        ["x", "a\0b"],
+        "an argument holds a NUL byte, which no program can be given",
+        "argument with NUL byte",
+      ],
+      [
+        ["x", "\ud800"],
+        "an argument holds half a character, which has no bytes",
+        "argument not Unicode",
+      ],
     ] as const) {
       const reqid = newRequestId();
       const reply = await it.ask({ script: "a", args, reqid });
@@ -158,7 +166,10 @@ describe("what is not allowed never runs", () => {
   });
 
   test("more at once than there is room for, of all scripts or of one", async () => {
-    using it = await withScripts({ a: WAITS, b: "true" }, { option: "concurrency=1", processes: 2 });
+    using it = await withScripts(
+      { a: WAITS, b: "true" },
+      { option: "concurrency=1", processes: 2 },
+    );
     const args = [it.folder.path];
     const reqid = newRequestId();
     const first = it.ask({ script: "a", args, reqid });
@@ -176,7 +187,9 @@ describe("what is not allowed never runs", () => {
     it.folder.write("end", "");
     expect(bodyOf(await first)).toMatchObject({ exit: 0 });
     // Its slots are free again.
-    expect(bodyOf(await it.ask({ script: "a", args, reqid: newRequestId() }))).toMatchObject({ exit: 0 });
+    expect(bodyOf(await it.ask({ script: "a", args, reqid: newRequestId() }))).toMatchObject({
+      exit: 0,
+    });
     for (const _ of [1, 2]) expect(it.context.running.takeProcess()).toBeDefined();
   });
 });
@@ -199,7 +212,10 @@ describe("the answer", () => {
   });
 
   test("says how much of the output was dropped", async () => {
-    using it = await withScripts({ a: "echo 0123456789; echo 012 >&2" }, { option: "max_output=5" });
+    using it = await withScripts(
+      { a: "echo 0123456789; echo 012 >&2" },
+      { option: "max_output=5" },
+    );
     const body = bodyOf(await it.ask({ script: "a", reqid: newRequestId() }));
     expect(body).toMatchObject({ stdout: "01234", stdout_dropped: 6, stderr: "012\n" });
     expect(body.stderr_dropped).toBeUndefined();
@@ -211,7 +227,10 @@ describe("the answer", () => {
       using it = await withScripts({ a: WAITS });
       const reqid = newRequestId();
       const reply = await it.ask({ script: "a", args: [it.folder.path], reqid, ...how });
-      expect(reply).toMatchObject({ status: 202, body: { script: "a", status: "accepted", reqid } });
+      expect(reply).toMatchObject({
+        status: 202,
+        body: { script: "a", status: "accepted", reqid },
+      });
       const job = table.find(reqid);
       expect(job?.facts.state).toBe("running");
       it.folder.write("end", "");
@@ -310,7 +329,10 @@ describe("the control host's new serial", () => {
     const reply = await it.ask(update({}));
     expect(bodyOf(reply)).toMatchObject({ exit: 0, state: "ended" });
     expect(bodyOf(reply).stdout).toBe(`serial updated to ${readFileSync(file, "utf8")}`);
-    expect(it.log.of("run").at(-1)?.fields).toMatchObject({ EXIT: 0, SCRIPT: "update-ctrl-exec-serial" });
+    expect(it.log.of("run").at(-1)?.fields).toMatchObject({
+      EXIT: 0,
+      SCRIPT: "update-ctrl-exec-serial",
+    });
     await it.ask(update({ args: [before.trim()] }));
     expect(readFileSync(file, "utf8")).toBe(before);
     // It takes no slot for longer.

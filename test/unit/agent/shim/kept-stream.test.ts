@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { JobFolder } from "../../../../src/agent/jobs/job-folder.ts";
 import { KeptStream, type Room } from "../../../../src/agent/shim/kept-stream.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 function stream(folder: TestFolder, limit: number, room: Room, name = "stdout", secret = "") {
   const kept = new KeptStream(folder.join(name), limit, room, secret);
@@ -28,6 +29,24 @@ test("a stream that is silent has no file", () => {
   kept.end();
   kept.close();
   expect(existsSync(folder.join("stdout"))).toBe(false);
+});
+
+test("T72 a stream of which nothing may be kept has no file, and one of a byte has that", () => {
+  using folder = new TestFolder();
+  const room = { total: 1, held: 0 };
+  const none = stream(folder, 0, room, "none");
+  none.print("abc");
+  expect([existsSync(folder.join("none")), none.kept.printed]).toEqual([false, 3]);
+  const one = stream(folder, 5, room, "one");
+  one.print("abc");
+  expect([one.file(), one.kept.kept, one.kept.printed]).toEqual(["a", 1, 3]);
+  // More than there is room for may be held: the room was made smaller.
+  room.total = 0;
+  const other = stream(folder, 5, room, "other");
+  other.print("abc");
+  expect([existsSync(folder.join("other")), other.kept.printed]).toEqual([false, 3]);
+  one.kept.close();
+  expect(openFiles(process.pid)).not.toContain(folder.join("one"));
 });
 
 test("T72 it keeps a beginning without gaps, and counts the rest", () => {

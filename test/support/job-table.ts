@@ -64,6 +64,15 @@ export class TestJobs implements AsyncDisposable {
     };
   }
 
+  /** Of runs that have ended, by their ids: the exit statuses that were logged. */
+  ends(reqid: string): readonly number[] {
+    return this.events.flatMap((event) =>
+      (event.event === "run" || event.event === "run-problem") && event.reqid === reqid
+        ? [Number(event.exit)]
+        : [],
+    );
+  }
+
   /** How many shims have been started. */
   get shims(): readonly number[] {
     return readdirSync(this.folder.path).flatMap((name) =>

@@ -1,9 +1,11 @@
 /** What the agent answers to `POST /run` (docs/PROTOCOL.md, section 2). */
-import { NO_EXIT, type RunEnding } from "../../core/run-event.ts";
+import { systemCode } from "../../core/errors.ts";
+import { NO_EXIT, type OutputStream, type RunEnding } from "../../core/run-event.ts";
 import type { RunState } from "../../core/run-state.ts";
+import { shortageOf } from "../../core/shortage.ts";
 import type { RunRequest } from "../../core/wire/messages/run-request.ts";
-import type { BegunRun, KeptOutput } from "../jobs/job.ts";
-import { outputText } from "../scripts/output-text.ts";
+import type { BegunRun } from "../jobs/job.ts";
+import { type OutputText, outputText } from "../scripts/output-text.ts";
 import type { AgentReply } from "./endpoint.ts";
 
 const NEVER_RAN: RunState = "never-ran";
@@ -36,7 +38,10 @@ export async function whenEnded(
 ): Promise<AgentReply> {
   const ending = await run.ended;
   try {
-    const output = outputMembers(run.output("stdout", hide), run.output("stderr", hide));
+    const output = outputMembers(
+      outputOf(run, "stdout", ending.stdout_bytes, hide),
+      outputOf(run, "stderr", ending.stderr_bytes, hide),
+    );
     return { status: 200, body: bodyOf(ending, { exit: ending.exit, ...output }), letGo };
   } catch (thrown) {
     letGo();
@@ -45,17 +50,30 @@ export async function whenEnded(
 }
 
 /** Text for 0.8, and also the exact bytes if the text has lost some. */
-function outputMembers(stdout: KeptOutput, stderr: KeptOutput): Members {
-  const out = outputText(stdout);
-  const err = outputText(stderr);
+function outputMembers(stdout: ToldOutput, stderr: ToldOutput): Members {
   return {
-    stdout: out.text,
-    stderr: err.text,
-    stdout_b64: out.base64,
-    stderr_b64: err.base64,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    stdout_b64: stdout.base64,
+    stderr_b64: stderr.base64,
     stdout_dropped: stdout.dropped || undefined,
     stderr_dropped: stderr.dropped || undefined,
   };
+}
+
+interface ToldOutput extends OutputText {
+  readonly dropped: number;
+}
+
+/** @param printed bytes: if somebody has removed what is kept of them, all count as dropped */
+function outputOf(run: BegunRun, stream: OutputStream, printed: number, hide: boolean): ToldOutput {
+  try {
+    const output = run.output(stream, hide);
+    return { ...outputText(output), dropped: output.dropped };
+  } catch (thrown) {
+    if (shortageOf(systemCode(thrown)) !== undefined) throw thrown;
+    return { text: "", base64: undefined, dropped: printed };
+  }
 }
 
 /** Older control hosts do not know that a run may be lost: to them it is unknown. */

@@ -9,6 +9,11 @@ export const withdraw: Endpoint = async ({ jobs, log }, { peerIp: peer, body }) 
   const { reqid } = asked;
   const withdrawal = jobs.withdraw(reqid);
   if (withdrawal.kind === "known") return { status: 200, body: { status: "known" } };
+  if (withdrawal.kind === "unnoted") {
+    const { problem: error } = withdrawal;
+    log({ event: "withdraw-fail", error, peer, reqid });
+    return refusal(503, error);
+  }
   log({ event: "withdraw", peer, reqid });
   // Rounded down: what is told of too long a time would be no proof.
   const known_for = Math.floor(withdrawal.knownMs) / 1000;

@@ -18,19 +18,19 @@ export interface Readable {
   /** Resolves when the job may have changed. */
   changed(): Promise<void>;
   /**
-   * Returns how many bytes, from an offset on, it has put into the buffer.
+   * Returns how many bytes, from an offset on, it has put into the buffer; 0 if what was there is gone.
    *
    * @param hide the caller's token
-   * @throws if the file is gone
+   * @throws if this process has run out of something
    */
   read(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number;
 }
 
 /**
  * The bytes of an event are those of one buffer: they are good until the next event is asked for. A new buffer for
- * each took twice the memory.
+ * each took twice the memory. What somebody has removed, or cut, counts as dropped: the end comes all the same.
  *
- * @throws if a file is gone, or shorter than it was
+ * @throws as above
  */
 export async function* follow(
   job: Readable,
@@ -41,6 +41,7 @@ export async function* follow(
   let goOn: () => void = () => undefined;
   signal.addEventListener("abort", () => goOn());
   const offsets = { ...from };
+  const gone = new Set<OutputStream>();
   const buffer = Buffer.allocUnsafe(MAX_FRAME_PAYLOAD);
   yield job.begin;
   while (!signal.aborted) {
@@ -51,9 +52,12 @@ export async function* follow(
     for (const stream of OUTPUT_STREAMS) {
       const offset = offsets[stream];
       const wanted = Math.min(job.kept(stream) - offset, MAX_FRAME_PAYLOAD);
-      if (wanted <= 0) continue;
+      if (wanted <= 0 || gone.has(stream)) continue;
       const read = job.read(stream, offset, buffer.subarray(0, wanted), hide);
-      if (read === 0) throw new Error(`${stream} is shorter than it was`);
+      if (read === 0) {
+        gone.add(stream);
+        continue;
+      }
       found = true;
       offsets[stream] += read;
       yield { kind: "output", stream, offset, bytes: buffer.subarray(0, read) };

@@ -18,6 +18,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import { systemCode } from "../../core/errors.ts";
 import type { OutputStream, RunEnding } from "../../core/run-event.ts";
 import { MAX_SHORT_FILE, readPlainFile } from "../../system/files/plain-file.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
@@ -88,8 +89,13 @@ export class JobFolder {
   /** Makes the folder. Returns the length of its lines. @throws the system's error */
   create(request: JobHead): number {
     mkdirSync(this.path, 0o700);
-    const { O_CREAT, O_EXCL } = constants;
-    return this.#append(O_CREAT | O_EXCL, [{ request }]);
+    return this.#begin(request);
+  }
+
+  /** The same for one that somebody has removed, or its lines alone. */
+  createAnew(request: JobHead): number {
+    mkdirSync(this.path, { mode: 0o700, recursive: true });
+    return this.#begin(request);
   }
 
   /** Adds lines. @throws the system's error, also if somebody has removed the folder */
@@ -130,6 +136,15 @@ export class JobFolder {
     const cancel = this.readCancel();
     if (typeof cancel !== "object" || cancel === null || !("by" in cancel)) return undefined;
     return typeof cancel.by === "string" ? cancel.by : undefined;
+  }
+
+  /** Somebody has removed it, or what says what is known of the job. */
+  get isMissing(): boolean {
+    try {
+      return statSync(this.#lines, { throwIfNoEntry: false }) === undefined;
+    } catch (thrown) {
+      return systemCode(thrown) === "ENOTDIR";
+    }
   }
 
   /** When something was last put in, as milliseconds since 1970; undefined if there is no folder. */
@@ -178,6 +193,11 @@ export class JobFolder {
     return join(this.path, "cancel.json");
   }
 
+  #begin(request: JobHead): number {
+    const { O_CREAT, O_EXCL } = constants;
+    return this.#append(O_CREAT | O_EXCL, [{ request }]);
+  }
+
   /** In one write. Returns its length. */
   #append(flags: number, lines: readonly JobLine[]): number {
     const text = Buffer.from(lines.map(textOf).join(""));
@@ -191,7 +211,12 @@ export class JobFolder {
   }
 
   #size(file: string): number {
-    return statSync(join(this.path, file), { throwIfNoEntry: false })?.size ?? 0;
+    try {
+      return statSync(join(this.path, file), { throwIfNoEntry: false })?.size ?? 0;
+    } catch {
+      // Something else has taken the place of a folder, or nobody may look into it any more.
+      return 0;
+    }
   }
 
   #readLines(): string[] {

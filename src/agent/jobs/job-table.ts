@@ -1,5 +1,4 @@
 /** All jobs of an agent: those that run, also under the shim of an earlier agent, and those that are kept. */
-import type { AgentLog } from "../../core/events.ts";
 import type { RunEnding } from "../../core/run-event.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { removeEmptyCgroups } from "../../system/process/job-cgroup.ts";
@@ -35,7 +34,6 @@ import { UnkeptRuns } from "./unkept-runs.ts";
 
 export interface JobTableOptions extends SpoolOptions {
   readonly shim: ShimProgram;
-  readonly log: AgentLog;
   readonly running: RunningScripts;
 }
 
@@ -93,7 +91,7 @@ export class JobTable implements Jobs {
       peer_ip: peerIp,
       asked: asked.toISOString(),
     };
-    const job = new OpenJob(this.#spool.folderOf(newJobName()), request, this.#spool.holds);
+    const job = new OpenJob(this.#spool.folderOf(newJobName()), request, this.#spool);
     // From now on, no other run takes its place.
     this.#running.add(job);
     const letGo = job.hold();
@@ -148,10 +146,10 @@ export class JobTable implements Jobs {
       return { kind: "known" };
     }
     const { known } = this.#spool;
-    const isNoted = known.withdraw(reqid);
+    const problem = known.withdraw(reqid);
+    if (problem !== undefined) return { kind: "unnoted", problem };
     // Somebody may have removed its folder.
-    const isCertain = isNoted && !this.#spool.has(reqid);
-    return { kind: "withdrawn", knownMs: isCertain ? known.sinceMs : 0 };
+    return { kind: "withdrawn", knownMs: this.#spool.has(reqid) ? 0 : known.sinceMs };
   }
 
   async list(): Promise<readonly JobFacts[]> {
@@ -204,7 +202,7 @@ export class JobTable implements Jobs {
         break;
       case "ended":
         this.#grew(job, message.kept);
-        this.#end(job, message.ending);
+        this.#end(job, job.told(message.ending), message.unwritten !== true);
         break;
     }
   }
@@ -217,10 +215,14 @@ export class JobTable implements Jobs {
   #lookAt(job: OpenJob): void {
     const { folder, shim } = job;
     const goesOn = shim !== undefined && isRunning(shim);
-    const { start, ending } = recordIn(folder) ?? {};
+    const record = recordIn(folder);
+    const { start, ending } = record ?? {};
+    if (record === undefined && folder.isMissing) {
+      this.#spool.damaged(job, folder.path, Object.assign(new Error(), { code: "ENOENT" }));
+    }
     if (job.started === undefined && start !== undefined) job.begins(start.started);
     this.#grew(job, folder.kept);
-    if (ending !== undefined) this.#end(job, ending);
+    if (ending !== undefined) this.#end(job, job.told(ending), true);
     else if (!goesOn) this.#endHere(job, lost(shim, job.started !== undefined));
     else return;
     this.#starts.answer(job.name, { kind: "started" });
@@ -239,18 +241,17 @@ export class JobTable implements Jobs {
       stdout_bytes: job.kept("stdout"),
       stderr_bytes: job.kept("stderr"),
     };
-    tryTo(() => job.folder.add({ end: ending }));
-    this.#end(job, ending);
+    this.#end(job, ending, false);
   }
 
-  /** It is in its folder. */
-  #end(job: OpenJob, ending: RunEnding): void {
+  /** @param isWritten it is in its folder, as far as is known */
+  #end(job: OpenJob, ending: RunEnding, isWritten: boolean): void {
+    logEnd(this.#options.log, job.request, ending);
+    const isNoted = this.#spool.noteEnd(job, ending, isWritten);
     job.end(ending);
     this.#running.remove(job);
-    logEnd(this.#options.log, job.request, ending);
-    tryTo(() => job.folder.add({ logged: true }));
     this.#adopted.remove(job);
-    this.#spool.keep(job, this.#options.now().getTime());
+    this.#spool.keep(job, this.#options.now().getTime(), isNoted);
     job.settle(ending);
     if (this.#running.size > 0) return;
     this.#shim.rest();
@@ -269,14 +270,5 @@ export class JobTable implements Jobs {
   /** Of all runs that are under way. */
   #facts(): JobFacts[] {
     return [...this.#unkept.facts, ...this.#running.facts];
-  }
-}
-
-/** On a full disk it is not done: the next agent finds the same, and logs it again. */
-function tryTo(write: () => void): void {
-  try {
-    write();
-  } catch {
-    // As above.
   }
 }

@@ -96,7 +96,9 @@ export type Withdrawal =
   /** There is such a run. */
   | { readonly kind: "known" }
   /** It will not start from now on. @param knownMs it has not run either, if it was asked for since so long */
-  | { readonly kind: "withdrawn"; readonly knownMs: number };
+  | { readonly kind: "withdrawn"; readonly knownMs: number }
+  /** The next agent would not know of it, and might start it: nothing is promised. */
+  | { readonly kind: "unnoted"; readonly problem: string };
 
 export interface Jobs {
   /** Resolves once the script has started, or has not. Never rejects. */

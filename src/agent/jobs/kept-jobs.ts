@@ -1,4 +1,5 @@
 /** The jobs that have ended and are kept, in the order in which they ended. */
+import type { OpenJob } from "./open-job.ts";
 
 export interface KeptJob {
   readonly reqid: string;
@@ -10,6 +11,8 @@ export interface KeptJob {
   readonly ended: number;
   /** The script of a job that is lost, and may still run. */
   readonly lostScript: string | undefined;
+  /** In memory, if its folder does not tell how it ended. */
+  readonly job: OpenJob | undefined;
 }
 
 /** How much is kept, and for how long. */

@@ -46,6 +46,7 @@ export class KnownRuns {
 
   /** For the next agent. To be called when the folder of all jobs was made, or may have been made anew. */
   note(): void {
+    this.#withdrawn.noteAgain();
     this.#write(this.#look());
   }
 
@@ -62,8 +63,8 @@ export class KnownRuns {
     this.#stamp();
   }
 
-  /** It does not start from now on. Returns whether the next agent knows that too. */
-  withdraw(reqid: string): boolean {
+  /** It does not start from now on. Returns why the next agent does not know that; undefined if it does. */
+  withdraw(reqid: string): string | undefined {
     return this.#withdrawn.add(reqid);
   }
 

@@ -1,5 +1,7 @@
 /** A job whose folder is at hand: one that runs, or one that has ended and is asked for. */
+import { systemCode } from "../../core/errors.ts";
 import type { OutputStream, RunEnding, RunEvent, StreamOffsets } from "../../core/run-event.ts";
+import { shortageOf } from "../../core/shortage.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 import { bootId } from "../../system/process/process-table.ts";
 import type { KeptBytes } from "../shim/messages.ts";
@@ -33,6 +35,13 @@ export class Holds {
   }
 }
 
+/** Who keeps the folders. */
+export interface JobKeeper {
+  readonly holds: Holds;
+  /** A file of the job cannot be read, or is shorter than it was. */
+  damaged(job: OpenJob, file: string, thrown: unknown): void;
+}
+
 export class OpenJob implements Job, Readable, Endable {
   readonly folder: JobFolder;
   readonly request: JobRequest;
@@ -41,7 +50,8 @@ export class OpenJob implements Job, Readable, Endable {
   shim: ProcessId | undefined;
   /** Of the file that says what is known of it: bytes. */
   linesLength = 0;
-  readonly #holds: Holds;
+  readonly #keeper: JobKeeper;
+  #cancelledBy: string | undefined;
   #started: string | undefined;
   #kept: KeptBytes = { stdout: 0, stderr: 0 };
   #ending: RunEnding | undefined;
@@ -49,9 +59,9 @@ export class OpenJob implements Job, Readable, Endable {
   #change = Promise.withResolvers<void>();
   #readers = 0;
 
-  constructor(folder: JobFolder, request: JobRequest, holds: Holds) {
+  constructor(folder: JobFolder, request: JobRequest, keeper: JobKeeper) {
     this.folder = folder;
-    this.#holds = holds;
+    this.#keeper = keeper;
     this.request = request;
     const { promise, resolve } = Promise.withResolvers<RunEnding>();
     this.ended = promise;
@@ -93,6 +103,11 @@ export class OpenJob implements Job, Readable, Endable {
   get begin(): Extract<RunEvent, { readonly kind: "begin" }> {
     const { reqid, script, asked } = this.request;
     return { kind: "begin", reqid, script, started: this.#started ?? asked };
+  }
+
+  /** Its end is not known. */
+  get isOpen(): boolean {
+    return this.#ending === undefined;
   }
 
   get ending(): RunEnding | undefined {
@@ -146,7 +161,12 @@ export class OpenJob implements Job, Readable, Endable {
   }
 
   read(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number {
-    return this.folder.readOutput(stream, offset, into, hide);
+    try {
+      return this.#readWhatIsThere(stream, offset, into, hide);
+    } catch (thrown) {
+      if (shortageOf(systemCode(thrown)) !== undefined) throw thrown;
+      return 0;
+    }
   }
 
   async *follow(from: StreamOffsets, signal: AbortSignal, hide: boolean): AsyncGenerator<RunEvent> {
@@ -163,29 +183,53 @@ export class OpenJob implements Job, Readable, Endable {
   output(stream: OutputStream, hide: boolean): KeptOutput {
     const bytes = this.#kept[stream];
     const printed = this.#ending?.[`${stream}_bytes`] ?? bytes;
-    const { folder } = this;
     return {
       bytes,
       dropped: Math.max(0, printed - bytes),
-      *chunks() {
-        for (let offset = 0; offset < bytes; ) {
-          const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, bytes - offset));
-          const read = folder.readOutput(stream, offset, buffer, hide);
-          if (read === 0) throw new Error(`${stream} is shorter than it was`);
-          offset += read;
-          yield buffer.subarray(0, read);
-        }
-      },
+      chunks: () => this.#chunks(stream, bytes, hide),
     };
   }
 
   /** Its shim reads it. */
   note(cancel: JobCancel): void {
-    this.folder.writeCancel(cancel);
+    try {
+      this.folder.writeCancel(cancel);
+    } catch (thrown) {
+      this.#cancelledBy = cancel.by;
+      throw thrown;
+    }
+  }
+
+  /** An end as its shim knows it, with what that could not read. */
+  told(ending: RunEnding): RunEnding {
+    const by = this.#cancelledBy;
+    if (by === undefined || ending.state !== "ended" || ending.cancelled) return ending;
+    return { ...ending, cancelled: true, cancelled_by: by };
   }
 
   hold(): () => void {
-    return this.#holds.take(this.folder);
+    return this.#keeper.holds.take(this.folder);
+  }
+
+  *#chunks(stream: OutputStream, bytes: number, hide: boolean): Generator<Uint8Array> {
+    for (let offset = 0; offset < bytes; ) {
+      const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, bytes - offset));
+      const read = this.#readWhatIsThere(stream, offset, buffer, hide);
+      offset += read;
+      yield buffer.subarray(0, read);
+    }
+  }
+
+  /** @throws if that is nothing */
+  #readWhatIsThere(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number {
+    try {
+      const read = this.folder.readOutput(stream, offset, into, hide);
+      if (read === 0) throw new Error("it is shorter than it was");
+      return read;
+    } catch (thrown) {
+      this.#keeper.damaged(this, this.folder.fileOf(stream), thrown);
+      throw thrown;
+    }
   }
 
   #tell(): void {

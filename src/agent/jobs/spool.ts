@@ -1,7 +1,12 @@
 /** The folders of an agent's jobs: which are kept, and for how long. */
 import { join } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
+import { systemCode } from "../../core/errors.ts";
+import type { AgentLog } from "../../core/events.ts";
+import type { RunEnding } from "../../core/run-event.ts";
+import { shortageOf } from "../../core/shortage.ts";
 import { Deadline } from "../../system/deadline.ts";
+import { fileProblem } from "../../system/files/files.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import type { JobFacts } from "./job.ts";
 import { JobFolder, type JobHead } from "./job-folder.ts";
@@ -9,7 +14,7 @@ import { type JobRecord, recordIn } from "./job-records.ts";
 import { openJobsFolder } from "./jobs-folder.ts";
 import { type KeptJob, KeptJobs } from "./kept-jobs.ts";
 import { KnownRuns } from "./known-runs.ts";
-import { Holds, OpenJob } from "./open-job.ts";
+import { Holds, type JobKeeper, OpenJob } from "./open-job.ts";
 
 export interface SpoolOptions {
   /** Of all jobs. */
@@ -17,9 +22,10 @@ export interface SpoolOptions {
   /** That in force. */
   readonly config: () => AgentConfig;
   readonly now: () => Date;
+  readonly log: AgentLog;
 }
 
-export class Spool {
+export class Spool implements JobKeeper {
   readonly holds = new Holds();
   readonly known: KnownRuns;
   readonly #options: SpoolOptions;
@@ -29,6 +35,8 @@ export class Spool {
   /** The folder of all jobs has been looked at. */
   #isOpen = false;
   #expiry: Deadline | undefined;
+  /** Of those whose damage was logged, the folders. */
+  readonly #damaged = new Set<string>();
 
   constructor(options: SpoolOptions) {
     this.#options = options;
@@ -41,12 +49,64 @@ export class Spool {
 
   /** @throws if it cannot be made, or the folder of all jobs is not this agent's alone (T71) */
   create({ folder, request }: OpenJob, shim: JobHead["shim"]): number {
-    if (!this.#isOpen) {
-      openJobsFolder(this.#options.folder);
-      this.known.note();
+    const head = { ...request, shim };
+    if (this.#isOpen) {
+      try {
+        return folder.create(head);
+      } catch (thrown) {
+        if (!["ENOENT", "ENOTDIR"].includes(systemCode(thrown))) throw thrown;
+        // Somebody has removed the folder of all jobs, or put something else in its place.
+      }
     }
+    this.#open();
+    return folder.create(head);
+  }
+
+  /** Makes the folder of a job again that somebody has removed while it ran. @throws as above */
+  #createAnew({ folder, request, shim }: OpenJob): void {
+    if (shim === undefined) return;
+    this.#open();
+    folder.createAnew({ ...request, shim });
+  }
+
+  #open(): void {
+    openJobsFolder(this.#options.folder);
+    this.known.note();
     this.#isOpen = true;
-    return folder.create({ ...request, shim });
+  }
+
+  /**
+   * Notes that its end was logged. Returns whether its folder tells how it ended; if not, this process alone knows.
+   *
+   * @param isWritten its end is there already, as far as is known
+   */
+  noteEnd(job: OpenJob, end: RunEnding, isWritten: boolean): boolean {
+    const { folder } = job;
+    try {
+      folder.add(...(isWritten ? [] : [{ end }]), { logged: true });
+      return true;
+    } catch (thrown) {
+      this.damaged(job, folder.path, thrown);
+      this.grew(job.grew(folder.kept));
+      try {
+        folder.add({ end }, { logged: true });
+        return true;
+      } catch {
+        return false;
+      }
+    }
+  }
+
+  /** If its folder was removed, it is made again: for its end, and for the agent that comes after this one. */
+  damaged(job: OpenJob, file: string, thrown: unknown): void {
+    if (shortageOf(systemCode(thrown)) !== undefined) return;
+    const { folder, request } = job;
+    if (job.isOpen && folder.isMissing) tryTo(() => this.#createAnew(job));
+    if (this.#damaged.has(folder.path)) return;
+    this.#damaged.add(folder.path);
+    const { reqid, script } = request;
+    const error = `Cannot use ${file}: ${fileProblem(thrown)}`;
+    this.#options.log({ event: "run-folder-fail", error, reqid, script });
   }
 
   /** The folder of all jobs may have been removed: the next run makes it again. */
@@ -61,20 +121,20 @@ export class Spool {
   /** Undefined if there is none, or somebody has removed its folder. */
   find(reqid: string): OpenJob | undefined {
     const kept = this.#kept.get(reqid);
-    return kept && this.#open(kept);
+    return kept && this.#jobIn(kept);
   }
 
   /** Of this script, those that are lost and may still run. */
   lostOf(script: string): OpenJob[] {
     const lost = this.#kept.all.filter(({ lostScript }) => lostScript === script);
-    return lost.flatMap((kept) => this.#open(kept) ?? []);
+    return lost.flatMap((kept) => this.#jobIn(kept) ?? []);
   }
 
   /** The newest first. */
   async list(most: number): Promise<readonly JobFacts[]> {
     const facts: JobFacts[] = [];
     await inSlices(this.#kept.all.slice(0, most), (entry) => {
-      const job = this.#open(entry);
+      const job = this.#jobIn(entry);
       if (job !== undefined) facts.push(job.facts);
     });
     return facts;
@@ -87,18 +147,24 @@ export class Spool {
     this.makeRoom();
   }
 
-  /** One that ran has ended: it is the newest. @param ended milliseconds since 1970 */
-  keep(job: OpenJob, ended: number): void {
+  /** One that ran has ended: it is the newest. @param ended milliseconds since 1970 @param isNoted its folder tells how */
+  keep(job: OpenJob, ended: number, isNoted: boolean): void {
     this.#runningBytes -= job.keptBytes;
     this.known.watchClock();
-    this.restore(job, ended);
+    this.#add(job, ended, isNoted);
     this.makeRoom();
   }
 
   /** The same for one that an earlier agent has kept. */
-  restore({ name, bytes, isLost, request }: OpenJob, ended: number): void {
+  restore(job: OpenJob, ended: number): void {
+    this.#add(job, ended, true);
+  }
+
+  #add(job: OpenJob, ended: number, isNoted: boolean): void {
+    const { name, bytes, isLost, request } = job;
     const lostScript = isLost ? request.script : undefined;
-    this.#kept.add({ reqid: request.reqid, name, bytes, ended, lostScript });
+    const inMemory = isNoted ? undefined : job;
+    this.#kept.add({ reqid: request.reqid, name, bytes, ended, lostScript, job: inMemory });
   }
 
   /** The oldest go first; a running one never. */
@@ -111,7 +177,9 @@ export class Spool {
     const surplus = this.#kept.takeOut(rule, isInUse);
     void inSlices(surplus, ({ name, ended }) => {
       this.known.forget(ended);
-      this.folderOf(name).remove();
+      const folder = this.folderOf(name);
+      this.#damaged.delete(folder.path);
+      folder.remove();
     });
     const { oldest } = this.#kept;
     if (oldest === undefined || this.#expiry !== undefined) return;
@@ -128,7 +196,7 @@ export class Spool {
 
   /** A job as its folder has it; settled if that has its end. */
   jobOf(folder: JobFolder, { head, start, ending }: JobRecord): OpenJob {
-    const job = new OpenJob(folder, head, this.holds);
+    const job = new OpenJob(folder, head, this);
     job.shim = head.shim;
     job.linesLength = folder.linesLength;
     if (start !== undefined) job.begins(start.started);
@@ -140,9 +208,18 @@ export class Spool {
     return job;
   }
 
-  #open({ name }: KeptJob): OpenJob | undefined {
+  #jobIn({ name, job }: KeptJob): OpenJob | undefined {
+    if (job !== undefined) return job;
     const folder = this.folderOf(name);
     const record = recordIn(folder);
     return record?.ending && this.jobOf(folder, record);
+  }
+}
+
+function tryTo(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // What is wrong is logged all the same.
   }
 }

@@ -34,6 +34,8 @@ export interface UnkeptOptions {
   readonly now: () => Date;
 }
 
+const NO_SHIM = "this agent has no shim";
+
 /** By itself, of an agent that is part of another program: it has no shim. */
 export class UnkeptRuns implements Jobs {
   readonly #options: UnkeptOptions;
@@ -47,7 +49,7 @@ export class UnkeptRuns implements Jobs {
   }
 
   async start() {
-    return { kind: "no-room", problem: "this agent has no shim" } as const;
+    return { kind: "no-room", problem: NO_SHIM } as const;
   }
 
   async startUnkept(order: RunOrder): Promise<BegunRun> {
@@ -92,8 +94,8 @@ export class UnkeptRuns implements Jobs {
   }
 
   withdraw(reqid: string): Withdrawal {
-    const isKnown = this.running(reqid) !== undefined;
-    return isKnown ? { kind: "known" } : { kind: "withdrawn", knownMs: 0 };
+    if (this.running(reqid) !== undefined) return { kind: "known" };
+    return { kind: "unnoted", problem: NO_SHIM };
   }
 
   async list(): Promise<readonly JobFacts[]> {

@@ -1,6 +1,7 @@
 /** Runs that were withdrawn: they do not start any more, also under the next agent. */
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -9,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { fileProblem } from "../../system/files/files.ts";
 import { openJobsFolder } from "./jobs-folder.ts";
 
 /** In the folder of all jobs. */
@@ -34,39 +36,51 @@ export class WithdrawnRuns {
     return this.#reqids.has(reqid);
   }
 
-  /** Returns whether the next agent knows it. */
-  add(reqid: string): boolean {
-    const isNoted = this.#reqids.get(reqid) || this.#append(reqid);
-    this.#reqids.set(reqid, isNoted);
+  /** Returns why the next agent does not know it; undefined if it does. */
+  add(reqid: string): string | undefined {
+    const isNoted = this.#reqids.get(reqid) && existsSync(this.#file);
+    const problem = isNoted ? undefined : this.#append(reqid);
+    this.#reqids.set(reqid, problem === undefined);
     if (this.#reqids.size > MAX_WITHDRAWN) {
       const [oldest = ""] = this.#reqids.keys();
       this.#reqids.delete(oldest);
     }
-    return isNoted;
+    return problem;
+  }
+
+  /** To be called when the folder of all jobs may have been made anew. */
+  noteAgain(): void {
+    if (this.#reqids.size === 0 || existsSync(this.#file)) return;
+    try {
+      this.#shorten();
+    } catch {
+      // There is no room: the next agent knows of no run before its own start either.
+    }
   }
 
   get #file(): string {
     return join(this.#folder, FILE);
   }
 
-  #append(reqid: string): boolean {
+  #append(reqid: string): string | undefined {
     try {
       openJobsFolder(this.#folder);
+      this.noteAgain();
       if (this.#lines >= 2 * MAX_WITHDRAWN) this.#shorten();
       const file = openSync(this.#file, "a", 0o600);
       try {
         // Part of a line that a full disk has cut ends here.
         const line = `\n${reqid}`;
-        if (writeSync(file, line) < line.length) return false;
+        if (writeSync(file, line) < line.length)
+          throw Object.assign(new Error(), { code: "ENOSPC" });
         fsyncSync(file);
       } finally {
         closeSync(file);
       }
       this.#lines += 1;
-      return true;
-    } catch {
-      // There is no room, or no folder.
-      return false;
+      return undefined;
+    } catch (thrown) {
+      return `Cannot write ${this.#file}: ${fileProblem(thrown)}`;
     }
   }
 

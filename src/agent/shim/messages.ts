@@ -47,12 +47,13 @@ export type ShimMessage =
   /** The script has left its context unread for too long. */
   | { readonly kind: "stalled"; readonly job: string; readonly bytes: number }
   | { readonly kind: "grew"; readonly job: string; readonly kept: KeptBytes }
-  /** Its end is in its folder. */
+  /** @param unwritten its end is not in its folder, or not yet */
   | {
       readonly kind: "ended";
       readonly job: string;
       readonly kept: KeptBytes;
       readonly ending: RunEnding;
+      readonly unwritten?: boolean | undefined;
     };
 
 export function lineOf(message: StartMessage | ShimMessage): string {

@@ -1,5 +1,4 @@
 /** One job in the shim: from the start of its script to its end in the folder. */
-import { systemCode } from "../../core/errors.ts";
 import type { OutputStream, RunEnding } from "../../core/run-event.ts";
 import { JobCgroup } from "../../system/process/job-cgroup.ts";
 import type { StartedProgram } from "../../system/process/start-program.ts";
@@ -12,8 +11,16 @@ import type { Reports } from "./reports.ts";
 /** On a full disk. */
 const RETRY_MS = 1_000;
 
+/** So often for a folder that was removed: an agent that did not start the job needs a second to make it again. */
+const GONE_TRIES = 10;
+
 /** Resolves when its end is in its folder, or it could not be started. */
-export async function runJob(message: StartMessage, room: Room, reports: Reports): Promise<void> {
+export async function runJob(
+  message: StartMessage,
+  room: Room,
+  reports: Reports,
+  retryMs = RETRY_MS,
+): Promise<void> {
   const { job, input, stdinTimeout } = message;
   const report = () => reports.send({ kind: "stalled", job, bytes: Buffer.byteLength(input) });
   const inputStalled = { afterMs: stdinTimeout * 1000, report };
@@ -23,7 +30,7 @@ export async function runJob(message: StartMessage, room: Room, reports: Reports
     reports.send({ kind: "not-started", job, code, mayHaveRun });
     return;
   }
-  await new ShimJob(message, program, room, reports).run();
+  await new ShimJob(message, program, room, reports).run(retryMs);
 }
 
 class ShimJob {
@@ -49,7 +56,7 @@ class ShimJob {
     this.#script = new WatchedScript(program, { job, timeout, take, goesOn, cancelledBy });
   }
 
-  async run(): Promise<void> {
+  async run(retryMs: number): Promise<void> {
     const ending = await this.#script.ended;
     for (const stream of Object.values(this.#streams)) stream.end();
     const kept = this.#kept;
@@ -57,9 +64,10 @@ class ShimJob {
     const isWritten = this.#writes({ end: ending });
     // In one message, if it was quick.
     this.#tellStart();
-    this.#reports.send({ kind: "ended", job: this.#job, kept, ending });
+    const unwritten = isWritten ? undefined : true;
+    this.#reports.send({ kind: "ended", job: this.#job, kept, ending, unwritten });
     this.#cgroup?.remove();
-    if (!isWritten) await this.#writeWhenThereIsRoom(ending);
+    if (!isWritten) await this.#writeWhenThereIsRoom(ending, retryMs);
   }
 
   /** It is known to the agent, to one that comes later, and to the kernel. */
@@ -83,16 +91,18 @@ class ShimJob {
     try {
       this.#folder.add(line);
       return true;
-    } catch (thrown) {
-      // Somebody has removed the folder: nobody asks for it any more.
-      return systemCode(thrown) === "ENOENT";
+    } catch {
+      return false;
     }
   }
 
   /** The agent knows the end already, unless it was not there. */
-  async #writeWhenThereIsRoom(end: RunEnding): Promise<void> {
-    do await Bun.sleep(RETRY_MS);
-    while (!this.#writes({ end }));
+  async #writeWhenThereIsRoom(end: RunEnding, retryMs: number): Promise<void> {
+    let gone = 0;
+    do {
+      await Bun.sleep(retryMs);
+      gone = this.#folder.isMissing ? gone + 1 : 0;
+    } while (!this.#writes({ end }) && gone < GONE_TRIES);
   }
 
   #take(stream: OutputStream, chunk: Uint8Array): void {

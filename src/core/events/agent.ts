@@ -25,6 +25,11 @@ export const AGENT_EVENTS = {
     fields: ["error", "reqid", "script"],
     when: "a script that is about to start has no folder: the run ends for the control host when the agent ends. Once for each ERROR",
   },
+  "run-folder-fail": {
+    level: "err",
+    fields: ["error", "reqid", "script"],
+    when: "what is kept of a run was removed, cut or made unreadable, or its disk is full or read-only: how it ended is told all the same, as long as this agent runs; what is missing of its output counts as dropped. Once for each run",
+  },
   deny: {
     level: "warning",
     fields: ["peer", "reqid", "script"],
@@ -41,6 +46,12 @@ export const AGENT_EVENTS = {
     level: "info",
     fields: ["peer", "reqid"],
     when: "a control host gave up a run that this agent does not know, and that it will not start any more",
+  },
+  "withdraw-fail": {
+    action: "withdraw",
+    level: "err",
+    fields: ["error", "peer", "reqid"],
+    when: "the same, but it cannot be noted for the next agent: the control host is promised nothing, and asks again",
   },
   "stdin-timeout": {
     level: "warning",

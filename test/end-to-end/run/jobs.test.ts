@@ -1,6 +1,14 @@
 /** A run outlives the agent that started it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { newRequestId } from "../../../src/core/request-id.ts";
 import { programPath } from "../../support/binary.ts";
@@ -302,8 +310,8 @@ test("T71 nobody else can open what a run leaves, and the token is in none of it
 });
 
 /** The shim under which the run's script runs. */
-function shimOf(reqid: string): number {
-  return knownIn(folderOf(reqid)).request.shim.pid;
+function shimOf(reqid: string, on = agent): number {
+  return knownIn(folderOf(reqid, on)).request.shim.pid;
 }
 
 /** It runs, and its folder says so: that it does of scripts that have not ended at once. */
@@ -350,6 +358,55 @@ test("its shim is killed while there is no agent, and the host goes down: both a
     ),
   );
   expect(endOf(folder)).toMatchObject({ state: "lost", started: "", stdout_bytes: 0 });
+});
+
+test("T22 the disk fills up under a run, or its folder is removed: the answer and the log have its end", async () => {
+  const full = await control.addAgent("web-07", { scripts: SCRIPTS });
+  await full.pair();
+  // What goes beyond its limit does not end it.
+  await full.serve({ blocks: 1_000_000 });
+  const begin = async () => {
+    const [begun, go] = [fresh(), fresh()];
+    const request = { script: "printing", args: [begun, go], reqid: newRequestId() };
+    const answer = ask(full.port, good, post("/run", request));
+    await until("it runs", () => existsSync(begun));
+    const folder = folderOf(request.reqid, full);
+    return { ...request, go, answer, folder };
+  };
+  const limit = (pid: number, bytes: string) =>
+    Bun.spawnSync(["prlimit", `--fsize=${bytes}`, `--pid=${pid}`]);
+  const disk = await begin();
+  const both = [full.serving.child.pid, shimOf(disk.reqid, full)];
+  for (const pid of both) limit(pid, "0:");
+  touch(disk.go);
+  await full.serving.seen(new RegExp(`ACTION=run EXIT=7 .*REQID=${disk.reqid}`));
+  expect(endOf(disk.folder)).toBeUndefined();
+  expect(jsonOf(await disk.answer)).toMatchObject({ exit: 7, state: "ended" });
+  const result = jsonOf(await ask(full.port, good, get(`/result/${disk.reqid}`)));
+  expect(result).toMatchObject({ status: "done", state: "ended", exit: 7 });
+  for (const pid of both) limit(pid, "1000000:");
+  // For the next agent.
+  await until("there is room again", () => endOf(disk.folder)?.exit === 7);
+  // The agent writes what its shim cannot.
+  const half = await begin();
+  limit(shimOf(half.reqid, full), "0:");
+  touch(half.go);
+  expect(jsonOf(await half.answer)).toMatchObject({ exit: 7, state: "ended" });
+  expect(knownIn(half.folder)).toMatchObject({ end: { exit: 7 }, logged: true });
+  const removed = await begin();
+  rmSync(folderOfJobs(full), { recursive: true });
+  touch(removed.go);
+  const told = jsonOf(await removed.answer);
+  expect(told).toMatchObject({ exit: 7, state: "ended", stdout: "" });
+  expect(told.stdout_dropped).toBeGreaterThan(10);
+  await full.serving.seen(new RegExp(`ACTION=run EXIT=7 .*REQID=${removed.reqid}`));
+  for (const { reqid, folder } of [disk, removed]) {
+    expect(full.serving.err).toMatch(
+      new RegExp(`ACTION=run-folder-fail ERROR="Cannot use ${folder}.*" REQID=${reqid}`),
+    );
+  }
+  expect(full.serving.err).not.toContain("ACTION=accept-fatal");
+  expect(await run("never", [], { detach: true }, full)).toMatchObject({ status: "accepted" });
 });
 
 describe("limits of scripts.conf hold after a restart", () => {

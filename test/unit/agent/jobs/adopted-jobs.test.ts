@@ -10,7 +10,7 @@ const job = (name: string) =>
   new OpenJob(
     new JobFolder(`/${name}`),
     { reqid: "", script: "", args: [], username: "", peer_ip: "", asked: "" },
-    new Holds(),
+    { holds: new Holds(), damaged: () => undefined },
   );
 
 /** How often each was looked at within so much time. */

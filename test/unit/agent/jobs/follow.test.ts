@@ -136,9 +136,15 @@ test("it ends without an end when nobody wants more", async () => {
   expect(await all).toEqual(["begin"]);
 });
 
-test("a file that was cut ends it with an error, not in a loop", async () => {
+test("what somebody has removed counts as dropped, and the other stream and the end come", async () => {
   const job = new Printing();
   job.print("stdout", "abc");
-  job.read = () => 0;
-  await expect(allOf(follow(job, START, never()))).rejects.toThrow("shorter than it was");
+  job.print("stderr", "def");
+  const { read } = job;
+  job.read = (stream, ...rest) => (stream === "stdout" ? 0 : read.call(job, stream, ...rest));
+  const all = allOf(follow(job, { stdout: 1, stderr: 0 }, never()));
+  await Promise.resolve();
+  job.print("stdout", "more");
+  job.end();
+  expect(await all).toEqual(["begin", "stderr 0 def", "dropped stdout 1 6", "end"]);
 });

@@ -270,7 +270,6 @@ describe("where no job can be kept", () => {
     await (await started(table, jobs.order("true"))).ended;
     // Somebody removes the folder of all jobs: the next run makes it again.
     rmSync(file, { recursive: true });
-    expect(await table.start(jobs.order("true"))).toMatchObject({ kind: "no-room" });
     await (await started(table, jobs.order("true"))).ended;
   });
 

@@ -4,7 +4,7 @@ import { type KeepRule, type KeptJob, KeptJobs } from "../../../../src/agent/job
 function kept(...jobs: readonly (readonly [reqid: string, bytes: number, ended: number])[]) {
   const all = new KeptJobs();
   for (const [reqid, bytes, ended] of jobs) {
-    all.add({ reqid, name: reqid, bytes, ended, lostScript: undefined });
+    all.add({ reqid, name: reqid, bytes, ended, lostScript: undefined, job: undefined });
   }
   return all;
 }

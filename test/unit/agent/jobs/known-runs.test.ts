@@ -1,6 +1,6 @@
 /** Of which runs an agent is certain that they have not run, also after it was started again. */
 import { expect, test } from "bun:test";
-import { chmodSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { KnownRuns } from "../../../../src/agent/jobs/known-runs.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { TestJobs } from "../../../support/job-table.ts";
@@ -173,7 +173,7 @@ test("what was withdrawn stays so, also for the next agent, as long as there is 
     true,
     true,
   ]);
-  expect(first.withdraw(reqid(20_000))).toBe(true);
+  expect(first.withdraw(reqid(20_000))).toBeUndefined();
   const known = host.start();
   expect([1, 2, 20_000].map((count) => known.isWithdrawn(reqid(count)))).toEqual([
     false,
@@ -182,10 +182,15 @@ test("what was withdrawn stays so, also for the next agent, as long as there is 
   ]);
 });
 
-test("what is withdrawn and cannot be noted is not certain", async () => {
+test("what is withdrawn and cannot be noted is promised to nobody, and does not start meanwhile", async () => {
   await using jobs = await TestJobs.create();
   jobs.folder.write("jobs", "a file");
   const table = await jobs.table();
-  const { reqid } = jobs.order("true");
-  expect(table.withdraw(reqid)).toEqual({ kind: "withdrawn", knownMs: 0 });
+  const order = jobs.order("true");
+  const problem = `Cannot write ${jobs.folder.join("jobs", "withdrawn")}: it is no folder`;
+  expect(table.withdraw(order.reqid)).toEqual({ kind: "unnoted", problem });
+  expect(await table.start(order)).toEqual({ kind: "used" });
+  rmSync(jobs.folder.join("jobs"));
+  expect(table.withdraw(order.reqid)).toMatchObject({ kind: "withdrawn" });
+  expect(await (await jobs.table()).start(order)).toEqual({ kind: "used" });
 });

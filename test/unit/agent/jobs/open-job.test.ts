@@ -30,9 +30,12 @@ const SHIM = { pid: 1, start: 1, boot: bootId() };
 
 function made(folder: TestFolder) {
   const holds = new Holds();
+  const faults: string[] = [];
+  const damaged = (_: OpenJob, file: string) => void faults.push(file);
   const jobFolder = new JobFolder(folder.join(newJobName()));
   jobFolder.create({ ...REQUEST, shim: SHIM });
-  return { job: new OpenJob(jobFolder, REQUEST, holds), holds, jobFolder };
+  const job = new OpenJob(jobFolder, REQUEST, { holds, damaged });
+  return { job, holds, jobFolder, faults };
 }
 
 const never = new AbortController().signal;
@@ -117,7 +120,7 @@ test("its folder is held while somebody reads it, and as long as each who holds 
 describe("its output", () => {
   const output = (text: string, printed?: number) => {
     const folder = new TestFolder();
-    const { job, jobFolder } = made(folder);
+    const { job, jobFolder, faults } = made(folder);
     folder.write(`${jobFolder.name}/stdout`, text);
     job.grew(jobFolder.kept);
     if (printed !== undefined) job.end({ ...ENDING, stdout_bytes: printed });
@@ -127,6 +130,7 @@ describe("its output", () => {
       dropped,
       chunks,
       file: jobFolder.fileOf("stdout"),
+      faults,
       [Symbol.dispose]: () => folder[Symbol.dispose](),
     };
   };
@@ -154,7 +158,8 @@ describe("its output", () => {
   test("that was cut meanwhile is an error, and no shorter output", () => {
     using it = output("abcdef");
     truncateSync(it.file, 0);
-    expect(() => [...it.chunks(true)]).toThrow("stdout is shorter than it was");
+    expect(() => [...it.chunks(true)]).toThrow("it is shorter than it was");
+    expect(it.faults).toEqual([it.file]);
   });
 });
 

@@ -14,7 +14,10 @@ function job(name: string, under: number | undefined, bytes: number): OpenJob {
     peer_ip: "",
     asked: "",
   };
-  const open = new OpenJob(new JobFolder(`/jobs/${name}`), request, new Holds());
+  const open = new OpenJob(new JobFolder(`/jobs/${name}`), request, {
+    holds: new Holds(),
+    damaged: () => undefined,
+  });
   open.shim = under === undefined ? undefined : shim(under);
   open.grew({ stdout: bytes, stderr: 1 });
   return open;

@@ -12,7 +12,11 @@ test("what is withdrawn is noted once, for the next agent", () => {
   const jobs = folder.join("jobs");
   const runs = new WithdrawnRuns(jobs);
   expect(runs.has(reqid(1))).toBe(false);
-  expect([runs.add(reqid(1)), runs.add(reqid(2)), runs.add(reqid(1))]).toEqual([true, true, true]);
+  expect([runs.add(reqid(1)), runs.add(reqid(2)), runs.add(reqid(1))]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
   expect(readFileSync(folder.join("jobs/withdrawn"), "utf8")).toBe(`\n${reqid(1)}\n${reqid(2)}`);
   expect(statSync(folder.join("jobs/withdrawn")).mode & 0o777).toBe(0o600);
   const next = new WithdrawnRuns(jobs);
@@ -24,15 +28,17 @@ test("what could not be noted is withdrawn all the same, and is noted once there
   using folder = new TestFolder();
   const jobs = folder.write("jobs", "");
   const runs = new WithdrawnRuns(jobs);
-  expect([runs.add(reqid(1)), runs.has(reqid(1))]).toEqual([false, true]);
+  const problem = (path: string, why: string) => `Cannot write ${path}/withdrawn: ${why}`;
+  expect(runs.add(reqid(1))).toBe(problem(jobs, "it is no folder"));
+  expect(runs.has(reqid(1))).toBe(true);
   using other = new TestFolder();
   chmodSync(other.path, 0o700);
   const later = new WithdrawnRuns(other.path);
   writeFileSync(other.join("withdrawn"), "");
   chmodSync(other.path, 0o777);
-  expect(later.add(reqid(1))).toBe(false);
+  expect(later.add(reqid(1))).toBe(problem(other.path, "others may open it"));
   chmodSync(other.path, 0o700);
-  expect(later.add(reqid(1))).toBe(true);
+  expect(later.add(reqid(1))).toBeUndefined();
   expect(new WithdrawnRuns(other.path).has(reqid(1))).toBe(true);
 });
 
@@ -45,11 +51,11 @@ test("the oldest are forgotten, and the file is shortened once it has twice as m
   writeFileSync(file, noted(2 * MOST - 1).join(""));
   const runs = new WithdrawnRuns(folder.path);
   expect([runs.has(reqid(MOST - 2)), runs.has(reqid(MOST - 1))]).toEqual([false, true]);
-  expect(runs.add(reqid(2 * MOST - 1))).toBe(true);
+  expect(runs.add(reqid(2 * MOST - 1))).toBeUndefined();
   expect([runs.has(reqid(MOST - 1)), lines()]).toEqual([false, 2 * MOST]);
-  expect(runs.add(reqid(2 * MOST))).toBe(true);
+  expect(runs.add(reqid(2 * MOST))).toBeUndefined();
   expect(lines()).toBe(MOST + 1);
-  expect(runs.add(reqid(2 * MOST + 1))).toBe(true);
+  expect(runs.add(reqid(2 * MOST + 1))).toBeUndefined();
   expect(lines()).toBe(MOST + 2);
   expect(new WithdrawnRuns(folder.path).has(reqid(2 * MOST + 1))).toBe(true);
 });

@@ -5,6 +5,7 @@ import { startApi } from "../../../src/api/server.ts";
 import { until } from "../../support/folder.ts";
 import { LocalApi } from "../../support/local-api.ts";
 import { LocalFleet } from "../../support/local-fleet.ts";
+import { type StreamedCall, streamingPeer } from "../../support/streaming-peer.ts";
 
 /** One that any request may be sent to: no test changes it. */
 let plain: LocalApi;
@@ -148,14 +149,18 @@ test("T21 beyond api_max_requests one caller is refused, liveness checks are not
   expect(statuses).toEqual([200, 200, 200]);
 });
 
-test("a run keeps its slot until it has ended, although its client has its answer", async () => {
+test("a run keeps its slot until it has ended, although its client has left", async () => {
   await using api = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 1"]);
   const agent = await api.fleet.addAgent("web-01");
-  api.fleet.folder.script("web-01/count.sh", `until [ -e "$0.go" ]; do sleep 0.02; done`);
-  const order = { hosts: ["web-01"], script: "count", wait: false };
-  expect((await api.post("/run", order)).status).toBe(202);
+  const calls: StreamedCall[] = [];
+  await using peer = await streamingPeer(agent, (call) => calls.push(call));
+  const body = JSON.stringify({ hosts: [`web-01:${peer.port}`], script: "count" });
+  const client = api.open(`${head("POST /run", `Content-Length: ${body.length}`)}${body}`);
+  await until("its agent is asked", () => calls.length === 1);
+  client.socket.destroy();
+  await until("it is closed", () => client.closed);
   expect((await api.get("/")).status).toBe(429);
-  writeFileSync(agent.path("count.sh.go"), "");
+  calls[0]?.json({ exit: 0, stdout: "", stderr: "" });
   await until("it has its slot back", async () => (await api.get("/")).status === 200);
 });
 

@@ -79,3 +79,41 @@ test("a smaller pool lets what is taken come back first; a larger one wakes who 
   pool.resize(2);
   expect(await waiting).toBe(true);
 });
+
+test("T65 a lender is asked for what is missing besides what is free, and others only for the rest", () => {
+  const pool = new Pool(5);
+  expect([pool.size, pool.take(4), pool.free]).toEqual([5, true, 1]);
+  const asked: string[] = [];
+  const lenderOf = (name: string) => (missing: number) => {
+    asked.push(`${name} ${missing}`);
+    pool.giveBack(1);
+  };
+  for (const name of ["a", "b", "c"]) pool.addLender(lenderOf(name));
+  expect(pool.hasFree(3)).toBe(true);
+  expect(asked).toEqual(["a 2", "b 1"]);
+  expect(pool.free).toBe(3);
+});
+
+test("who gives up while others wait behind leaves them their turn", async () => {
+  const pool = new Pool(1);
+  pool.take(1);
+  const gaveUp = Promise.withResolvers<never>();
+  const [first, second] = [pool.takeOne(gaveUp.promise), pool.takeOne(never)];
+  gaveUp.reject(new Error("gone"));
+  expect(await first).toBe(false);
+  pool.giveBack(1);
+  expect(await second).toBe(true);
+  expect(pool.isShort).toBe(false);
+});
+
+test("who gives up after having got one has it", async () => {
+  const pool = new Pool(1);
+  const gaveUp = Promise.withResolvers<void>();
+  pool.take(1);
+  const [first, second] = [pool.takeOne(gaveUp.promise), pool.takeOne(never)];
+  pool.giveBack(1);
+  gaveUp.resolve();
+  expect(await first).toBe(true);
+  pool.giveBack(1);
+  expect(await second).toBe(true);
+});

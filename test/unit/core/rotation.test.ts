@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { rotationDue, serialStatus } from "../../../src/core/rotation.ts";
+import {
+  lastsLonger,
+  renewalThreshold,
+  rotationDue,
+  serialStatus,
+} from "../../../src/core/rotation.ts";
 import { addDays } from "../../../src/core/time.ts";
 
 const NOW = new Date("2026-03-01T12:00:00Z");
@@ -15,6 +20,8 @@ describe("serialStatus", () => {
     ["b2", "current", LATER, "pending"],
     ["b2", "current", EARLIER, "stale"],
     ["b2", "pending", EARLIER, "stale"],
+    ["b2", "pending", NOW, "stale"],
+    ["a1", "unknown", LATER, "current"],
     ["b2", "stale", LATER, "stale"],
     ["b2", "pending", undefined, "pending"],
     ["", "unknown", LATER, "unknown"],
@@ -43,6 +50,26 @@ describe("rotationDue", () => {
     const short = { cert_days: 30, cert_renewal_days: 90 };
     expect(rotationDue(addDays(NOW, 30), ca, short, NOW)).toBe(false);
     expect(rotationDue(addDays(NOW, 10), ca, short, NOW)).toBe(true);
+  });
+
+  test.each([
+    [365, 90, 90],
+    [91, 90, 90],
+    [90, 90, 30],
+    [30, 90, 10],
+  ])(
+    "a certificate of %d days with a threshold of %d is replaced %d days before its end",
+    (cert_days, cert_renewal_days, days) => {
+      expect(renewalThreshold({ cert_days, cert_renewal_days })).toBe(days);
+    },
+  );
+
+  test("a new one must last more than an hour longer", () => {
+    const hour = (count: number) => new Date(addDays(NOW, 10).getTime() - count * 3_600_000);
+    expect(lastsLonger(hour(1), ca, 10, NOW)).toBe(false);
+    expect(lastsLonger(new Date(hour(1).getTime() - 1), ca, 10, NOW)).toBe(true);
+    expect(lastsLonger(hour(1), hour(0), 3000, NOW)).toBe(false);
+    expect(lastsLonger(hour(2), hour(0), 3000, NOW)).toBe(true);
   });
 
   test("the end of the CA does not rotate for ever", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   RUN_STATES,
+  type RunEnd,
   readLastEnd,
   readRunEnd,
   stateOfRefusal,
@@ -109,6 +110,17 @@ describe("0.8 and 1.0 tell none", () => {
     expect(readRunEnd(told, "never-ran").state).toBe("never-ran");
     expect(readRunEnd(told, "unknown").state).toBe("unknown");
   });
+});
+
+test.each([
+  ["queued", "the agent says that the script has not ended"],
+  ["running", "the agent says that the script has not ended"],
+  ["never-ran", "the agent does not say why it did not run the script"],
+  ["unknown", "the agent does not say whether the script ran"],
+  ["lost", "the agent does not say why the script's end is not known"],
+])("%s without a reason: %s", (state, error) => {
+  expect(readRunEnd({ exit: 0, state }, "unknown")).toEqual({ state, error } as RunEnd);
+  expect(readRunEnd({ exit: 0, state, error: "" }, "unknown").error).toBeTruthy();
 });
 
 test("a result of an agent whose script has not ended is no result", () => {

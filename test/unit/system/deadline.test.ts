@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { Deadline, within } from "../../../src/system/deadline.ts";
+import { Deadline, pause, within } from "../../../src/system/deadline.ts";
 import { connectTcp, listenTcp } from "../../../src/system/net/tcp.ts";
 import { DeadHost } from "../../support/dead-host.ts";
 import { whileStopped } from "../../support/stopped.ts";
@@ -122,5 +122,33 @@ describe("within a time", () => {
     new Deadline(60, over.resolve);
     await over.promise;
     expect(isLate).toBe(false);
+  });
+});
+
+describe("a pause", () => {
+  test("lasts its time, or until it is ended, and listens no longer than that", async () => {
+    const ending = new AbortController();
+    const listeners = { added: 0, removed: 0 };
+    const { signal } = ending;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners.added += 1;
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners.removed += 1;
+      remove(...args);
+    };
+    const began = performance.now();
+    await pause(20, signal);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(19);
+    await pause(5, undefined);
+    expect(listeners).toEqual({ added: 1, removed: 1 });
+    const long = pause(600_000, signal);
+    ending.abort();
+    await long;
+    await pause(600_000, signal);
+    expect(listeners).toEqual({ added: 2, removed: 2 });
   });
 });

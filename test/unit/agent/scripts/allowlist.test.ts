@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseAllowlist, suspectedOption } from "../../../../src/agent/scripts/allowlist.ts";
-import { isScriptName } from "../../../../src/core/script-name.ts";
+import { isScriptName, SCRIPT_NAME_RULE } from "../../../../src/core/script-name.ts";
 
 const FILE = "/etc/ctrl-exec-agent/scripts.conf";
 const TOML = "/etc/ctrl-exec-agent/scripts.toml";
@@ -59,6 +59,16 @@ describe("a bad line is skipped with a warning, and the others stay", () => {
     expect(warnings[0]?.message).toStartWith("line 2 skipped: ");
   });
 
+  test.each([
+    ["nonsense", 'expected "name = /absolute/path"', "nonsense"],
+    ["x = x.sh", "expected an absolute path", "x = x.sh"],
+    ["a/b = /x.sh", SCRIPT_NAME_RULE, "a/b = /x.sh"],
+    [`${"a".repeat(99)} b = /x`, SCRIPT_NAME_RULE, "a".repeat(60)],
+  ])("with what was expected: %s", async (line, problem, key) => {
+    const { warnings } = await parseAllowlist(FILE, line);
+    expect(warnings).toEqual([{ key, message: `line 1 skipped: ${problem}` }]);
+  });
+
   test("a name twice: the first stays", async () => {
     const { scripts, warnings } = await parseAllowlist(FILE, "a = /first.sh\na = /second.sh\n");
     expect(scripts.get("a")?.path).toBe("/first.sh");
@@ -88,6 +98,18 @@ describe("options behind the path", () => {
     ["an option's name in the middle", "/opt/x timeout=5 y", "/opt/x timeout=5 y"],
   ])("%s stays what it was", async (_, value, path) => {
     expect(await optionsOf(`x = ${value}`)).toEqual({ name: "x", path, options: {} });
+  });
+
+  test("up to their limits", async () => {
+    const options = { timeout: 2_147_483, max_output: 1, concurrency: 10_000 };
+    const line = "x = /x.sh timeout=2147483 max_output=1 concurrency=10000";
+    expect(await optionsOf(line)).toMatchObject({ path: "/x.sh", options });
+    expect(await optionsOf("x = /x.sh timeout=1 concurrency=1")).toMatchObject({
+      options: { timeout: 1, concurrency: 1 },
+    });
+    expect(await optionsOf("x = /x.sh concurrency=10001")).toBe(
+      "line 1 skipped: concurrency: expected a number from 1 to 10000",
+    );
   });
 
   test.each([

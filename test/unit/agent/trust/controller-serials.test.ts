@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import {
   ControllerSerials,
+  forgetPreviousSerial,
   storeControllerSerial,
 } from "../../../../src/agent/trust/controller-serials.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -115,5 +116,42 @@ describe("the controller's serial", () => {
     expect(existsSync(`${path}.previous`)).toBe(true);
     expect(trustsUnmarked(serials, "c3", "ops.example.com")).toBe(true);
     expect(existsSync(`${path}.previous`)).toBe(false);
+  });
+
+  test("a file that cannot be used any more is told, and the earlier serial stays in force", () => {
+    using folder = new TestFolder();
+    const path = folder.write("ctrl-exec-serial", "a1\n");
+    const serials = new ControllerSerials(path);
+    const look = (text: string) => {
+      folder.write("ctrl-exec-serial", text);
+      serials.look();
+      return [serials.problem, serials.current, serials.known];
+    };
+    expect(look("what\n")).toEqual([`Cannot use ${path}: it holds no serial`, "a1", true]);
+    expect(trusts(serials, "a1")).toBe(true);
+    expect(look("b2\n")).toEqual([undefined, "b2", true]);
+    rmSync(path);
+    serials.look();
+    expect([serials.problem, serials.known, trusts(serials, "b2")]).toEqual([
+      undefined,
+      false,
+      false,
+    ]);
+  });
+
+  test("storing the same one again changes nothing; a file that cannot be read is replaced", () => {
+    using folder = new TestFolder();
+    const path = folder.write("ctrl-exec-serial", "a1\n");
+    storeControllerSerial(path, "a1");
+    expect(existsSync(`${path}.previous`)).toBe(false);
+    rmSync(path);
+    symlinkSync("elsewhere", folder.join("second"));
+    symlinkSync("second", path);
+    storeControllerSerial(path, "b2");
+    expect(readFileSync(folder.join("second"), "utf8")).toBe("b2\n");
+    storeControllerSerial(path, "c3");
+    expect(readFileSync(folder.join("second.previous"), "utf8")).toBe("b2\n");
+    forgetPreviousSerial(path);
+    expect(existsSync(folder.join("second.previous"))).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { RevokedSerials } from "../../../../src/agent/trust/revoked-serials.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
@@ -57,4 +57,20 @@ test("a list that is empty or not there refuses nobody", () => {
   revoked.look();
   expect([revoked.present, refused(revoked)]).toEqual([false, []]);
   expect(revoked.badLines).toBeUndefined();
+});
+
+test("what has gone wrong with the list since is told, and it stays in force until it can be read", () => {
+  using folder = new TestFolder();
+  const path = folder.write("revoked-serials", "0a1b\n0a1c\n");
+  const revoked = new RevokedSerials(path);
+  expect([revoked.named, revoked.text, revoked.problem]).toEqual([2, "0a1b\n0a1c\n", undefined]);
+  rmSync(path);
+  mkdirSync(path);
+  revoked.look();
+  expect(revoked.problem).toBe(`Cannot read ${path}: it is a folder`);
+  expect([refused(revoked), revoked.named]).toEqual([["0a1b", "0a1c"], 2]);
+  rmdirSync(path);
+  folder.write("revoked-serials", "0a1d\n");
+  revoked.look();
+  expect([refused(revoked), revoked.problem]).toEqual([["0a1d"], undefined]);
 });

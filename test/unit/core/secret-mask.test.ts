@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { SecretMask } from "../../../src/core/secret-mask.ts";
+import { hideSpots, SecretMask } from "../../../src/core/secret-mask.ts";
 
 /** What comes of it in pieces of this length. */
 function masked(bytes: Buffer, secret: string, length: number): Buffer {
@@ -59,4 +59,33 @@ test("T27 of output that was cut, what may be its beginning is hidden too", () =
   };
   expect(ends(true)).toBe("x [token]***");
   expect(ends(false)).toBe("x a-long-sec");
+});
+
+test("T27 of a secret that ends in a backslash, the whole is hidden also as JSON", () => {
+  const printed = Buffer.from(JSON.stringify("ab\\"));
+  expect(masked(printed, "ab\\", printed.length).toString()).toBe('"[tok"');
+});
+
+test("T27 where a secret stands partly in some bytes, or not at all, so much of the mark is put there", () => {
+  const hidden = (...spots: readonly (readonly [at: number, length: number])[]) => {
+    const bytes = Buffer.from("abcdef");
+    hideSpots(
+      bytes,
+      10,
+      spots.map(([at, length]) => ({ at, length })),
+    );
+    return bytes.toString();
+  };
+  expect(hidden()).toBe("abcdef");
+  expect(hidden([0, 5], [0, 10], [16, 4], [30, 9])).toBe("abcdef");
+  expect(hidden([8, 4])).toBe("okcdef");
+  expect(hidden([14, 9])).toBe("abcd[t");
+  expect(hidden([10, 1], [12, 2])).toBe("[b[tef");
+  expect(hidden([8, 20])).toBe("oken]*");
+});
+
+test("T27 what may be the beginning is found behind what only looks like it", () => {
+  const mask = new SecretMask("abc");
+  expect(Buffer.from(mask.take(Buffer.from("xaa"))).toString()).toBe("xa");
+  expect(Buffer.from(mask.take(Buffer.from("bcx"))).toString()).toBe("[tox");
 });

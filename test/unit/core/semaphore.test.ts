@@ -50,3 +50,13 @@ test("a place that is given back late goes to who waits, not to who comes", asyn
   await settle();
   expect(order).toEqual(["waited"]);
 });
+
+test("places that are given back while nobody waits are all free again", async () => {
+  const semaphore = new Semaphore(2);
+  const releases = [await semaphore.acquire(), await semaphore.acquire()];
+  for (const release of releases) release();
+  let holders = 0;
+  for (let index = 0; index < 3; index++) void semaphore.acquire().then(() => holders++);
+  await settle();
+  expect(holders).toBe(2);
+});

@@ -45,6 +45,11 @@ test("a colon between octets pads each", () => {
   expect(readSerials("3:A:FF")).toEqual(["030aff"]);
 });
 
+test("leading zeros are no part of the number, up to 120 digits in all", () => {
+  expect(readSerials(`${"0".repeat(118)}af`)).toEqual(["af"]);
+  expect(readSerials(`${"0".repeat(119)}af`)).toEqual([]);
+});
+
 test("twenty octets, the most there are (RFC 5280), in hex and in decimal", () => {
   const hex = "7f".repeat(20);
   expect(readSerials(hex)).toContain(hex);
@@ -111,6 +116,7 @@ describe("the file with the controller's serial", () => {
     ["3", "03"],
     ["4A3B\r\n", "4a3b"],
     [" 10 \n", "10"],
+    ["f".repeat(40), "f".repeat(40)],
   ])("%j", (text, serial) => {
     expect(readSerialLine(text)).toBe(serial);
   });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import {
+  cutCharacter,
   decodeText,
+  forColourTerminal,
   forOneLine,
   forTerminal,
   inPieces,
@@ -48,6 +50,25 @@ describe("T29 what a terminal would obey becomes visible", () => {
   });
 });
 
+describe("T29 for a terminal that shows colours", () => {
+  test.each([
+    ["colours", "\u001b[1;31mred\u001b[0m\u001b[m\u001b[38:5:9m"],
+    ["as many at once as anybody uses", `\u001b[${"1".repeat(64)}m`],
+  ])("%s stay", (_, text) => {
+    expect(forColourTerminal(text)).toBe(text);
+  });
+
+  test.each([
+    ["more of them", `\u001b[${"1".repeat(65)}m`, `^[[${"1".repeat(65)}m`],
+    ["what else a terminal obeys", "\u001b[2J\u0007\u009b31m", "^[[2J^G<U+009B>31m"],
+    ["a carriage return over a line", "\u001b[1mreal\rfake", "\u001b[1mreal^Mfake"],
+    ["a line's own", "a\r\nb\rc\r", "a\nb^Mc^M"],
+    ["what hides text", "a\u202eb\u00a0", "a<U+202E>b\u00a0"],
+  ])("%s does not", (_, text, shown) => {
+    expect(forColourTerminal(text)).toBe(shown);
+  });
+});
+
 describe("T74", () => {
   test("JSON has nothing raw that a terminal obeys, and the same value", () => {
     const all = String.fromCharCode(...Array.from({ length: 0x2100 }, (_, code) => code));
@@ -55,6 +76,10 @@ describe("T74", () => {
     expect(JSON.parse(json)).toEqual({ [all]: all, list: [all, 1, null] });
     expect(forTerminal(json)).toBe(json);
     expect(jsonForScreen('{"ok":1,"x":"Zoë 日本"}')).toBe('{"ok":1,"x":"Zoë 日本"}');
+  });
+
+  test("a blank and what is behind it stay as they are", () => {
+    expect(forTerminal("a b!\u001f")).toBe("a b!^_");
   });
 
   test("no value ends or draws over a line of ours", () => {
@@ -71,11 +96,36 @@ describe("bytes to text", () => {
     ["a byte order mark, which is content", Buffer.from("\ufeffa"), "\ufeffa", true],
     ["Latin-1", Buffer.from([0x5a, 0x6f, 0xeb]), "Zo\ufffd", false],
     ["a cut character", Buffer.from("日").subarray(0, 2), "\ufffd", false],
+    [
+      "a byte order mark and what is no UTF-8",
+      Buffer.from("efbbbf61ff", "hex"),
+      "\ufeffa\ufffd",
+      false,
+    ],
     ["a surrogate", Buffer.from([0xed, 0xa0, 0x80]), "\ufffd\ufffd\ufffd", false],
     ["an overlong slash", Buffer.from([0xc0, 0xaf]), "\ufffd\ufffd", false],
   ])("%s", (_, bytes, text, exact) => {
     expect(decodeText(bytes)).toEqual({ text, exact });
   });
+});
+
+test("the beginning of a character at the end is known, and nothing else is taken for one", () => {
+  const whole = ["a", "\u007f", "\u0080", "\u07ff", "\u0800", "\uffff", "\u{10000}", "\u{10ffff}"];
+  for (const text of whole) {
+    const bytes = Buffer.from(`x${text}`);
+    for (let length = 1; length <= bytes.length; length++) {
+      const cut = length < bytes.length ? length - 1 : 0;
+      expect([text, length, cutCharacter(bytes.subarray(0, length))]).toEqual([text, length, cut]);
+    }
+  }
+  const cutOf = (...bytes: number[]) => cutCharacter(Uint8Array.from(bytes));
+  expect(cutOf()).toBe(0);
+  // Bytes that only go on, and what begins no character.
+  expect([cutOf(0x80), cutOf(0x80, 0x80, 0x80), cutOf(0xf4, 0x80, 0x80, 0x80)]).toEqual([0, 0, 0]);
+  expect([cutOf(0xf4), cutOf(0xf5), cutOf(0xff), cutOf(0xf5, 0x80)]).toEqual([1, 0, 0, 0]);
+  expect([cutOf(0xbf), cutOf(0xc0), cutOf(0xdf), cutOf(0xdf, 0x80)]).toEqual([0, 1, 1, 0]);
+  expect([cutOf(0xe0, 0x80), cutOf(0xef, 0x80), cutOf(0xf0, 0x80, 0x80)]).toEqual([2, 2, 3]);
+  expect([cutOf(0xe0, 0x80, 0x80), cutOf(0xf0, 0x7f), cutOf(0xe0, 0x61, 0x80)]).toEqual([0, 0, 0]);
 });
 
 describe("the nearest match", () => {

@@ -3,10 +3,13 @@ import {
   addDays,
   daysBetween,
   isoDay,
+  isoMinutes,
   isoSeconds,
   opensslTime,
+  parseHttpDate,
   parseIso,
   parseOpensslTime,
+  spanOf,
 } from "../../../src/core/time.ts";
 
 test("ISO 8601 with seconds, without fractions", () => {
@@ -81,4 +84,28 @@ describe("days", () => {
     expect(daysBetween(noon, noon)).toBe(0);
     expect(daysBetween(noon, new Date(noon.getTime() - 1))).toBe(-1);
   });
+});
+
+test("to the minute", () => {
+  expect(isoMinutes(new Date("2026-01-15T12:34:59.999Z"))).toBe("2026-01-15T12:34Z");
+});
+
+test("a fraction of a second is read, and what does not exist is not", () => {
+  expect(parseIso("2026-01-15T12:00:00.25Z")).toEqual(new Date("2026-01-15T12:00:00.250Z"));
+  for (const text of ["2026-01-15T24:00:00Z", "2026-01-15T12:60:00Z", "2026-01-15T12:00:00.Z"]) {
+    expect(parseIso(text)).toBeUndefined();
+  }
+});
+
+test("from one moment to another, where both are known", () => {
+  const [start, end] = ["2026-01-15T12:00:00Z", "2026-01-15T12:00:01.5Z"];
+  expect([spanOf(start, end), spanOf(start, start)]).toEqual(["1500ms", "0ms"]);
+  expect([spanOf(start), spanOf("", end), spanOf(), spanOf("x", end)]).toEqual(["", "", "", ""]);
+});
+
+test("a Date header in the form of today", () => {
+  expect(parseHttpDate("Sun, 06 Nov 1994 08:49:37 GMT")).toEqual(new Date("1994-11-06T08:49:37Z"));
+  for (const text of ["", "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 31 Feb 1994 08:49:37 GMT"]) {
+    expect(parseHttpDate(text)).toBeUndefined();
+  }
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   type ConnectionPhase,
   connectionProblem,
+  refusesCertificate,
 } from "../../../../src/core/wire/connection-problem.ts";
 
 const agent = (phase: ConnectionPhase, code: string) =>
@@ -37,6 +38,16 @@ describe("the likely cause, in words", () => {
     ["handshake", "", "closed the connection before TLS"],
     ["request", "ECONNRESET", "closed the connection before it answered"],
     ["request", "EPIPE", "closed the connection before it answered"],
+    ["handshake", "ERR_STREAM_PREMATURE_CLOSE", "closed the connection before TLS"],
+    ["handshake", "EPIPE", "closed the connection before TLS"],
+    // It was there a moment ago.
+    ["handshake", "ECONNREFUSED", "connection to web-01:7443 failed (ECONNREFUSED)"],
+    ["request", "ENETDOWN", "network interface of this host that leads to web-01:7443 is down"],
+    ["handshake", "ENETUNREACH", "no route to the network of web-01:7443"],
+    ["handshake", "EPERM", "this host's own firewall drops connections to web-01:7443"],
+    ["handshake", "ERR_SSL_TLSV1_ALERT_CERTIFICATE_REVOKED", "certificate: expired or revoked"],
+    ["handshake", "ERR_TLS_CERT_ALTNAME_INVALID", "does not speak TLS as the agent does"],
+    ["connect", "constructor", "connection to web-01:7443 failed (constructor)"],
     // TLS 1.3: the refusal comes as an alert on the first read.
     ["request", "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", "refuses this host's certificate"],
     ["request", "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "refuses this host's certificate"],
@@ -98,4 +109,61 @@ test("the hint is for the side that is dialled", () => {
   expect(connectionProblem("handshake", "ECONNRESET", "controller", "ctl:7444").hint).toContain(
     "pairing-mode",
   );
+});
+
+test.each([
+  ["ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", true],
+  ["ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED", true],
+  ["ERR_SSL_NO_SHARED_CIPHER", false],
+  ["ECONNRESET", false],
+])("whether with %s the peer has refused our certificate: %p", (code, has) => {
+  expect(refusesCertificate(code)).toBe(has);
+});
+
+test("the control host is called that, whatever is wrong", () => {
+  const control = (phase: ConnectionPhase, code: string) =>
+    connectionProblem(phase, code, "controller", "ctl:7444");
+  expect(control("handshake", "ETIMEDOUT")).toEqual({
+    message: "the control host at ctl:7444 accepts the connection and then says nothing",
+    hint: "Check that the port belongs to the control host, and the host's load.",
+  });
+  expect(control("handshake", "ERR_SSL_WRONG_VERSION_NUMBER").message).toBe(
+    "something at ctl:7444 that is not a control host answers without TLS",
+  );
+  expect(agent("handshake", "ERR_SSL_WRONG_VERSION_NUMBER").message).toContain("not an agent");
+  expect(control("connect", "ECONNREFUSED").hint).toContain(
+    "pairing-mode runs on the control host",
+  );
+  expect(agent("connect", "ECONNREFUSED").hint).toContain("systemctl status ctrl-exec-agent");
+});
+
+test("a request that may have been carried out is told as that", () => {
+  expect(agent("request", "ECONNRESET").hint).toStartWith("The request may have been carried out");
+});
+
+describe("what to look at on this host", () => {
+  const hint = (code: string, place: string) =>
+    connectionProblem("connect", code, "agent", place).hint;
+
+  test("is about the address's own family", () => {
+    expect(hint("EADDRNOTAVAIL", "[fd00::1]:7443")).toContain("ip -6 address");
+    expect(hint("EADDRNOTAVAIL", "192.0.2.1:7443")).toContain("ip_local_port_range");
+  });
+
+  test("is a route to an address, not to a name, and over the interface that it names", () => {
+    expect(hint("EHOSTUNREACH", "web-01:7443")).toEndWith("ip route get <its address>");
+    expect(hint("EHOSTDOWN", "[fe80::1%eth0]:7443")).toEndWith("ip route get fe80::1 oif eth0");
+  });
+
+  test("is the interface that the address names", () => {
+    expect(connectionProblem("connect", "ENODEV", "agent", "[fe80::1%eth7]:7443").message).toBe(
+      "cannot call [fe80::1%eth7]:7443: this host has no interface named eth7",
+    );
+    expect(hint("ENOZONE", "[fe80::1]:7443")).toContain("Name it: fe80::1%eth0,");
+    expect(hint("ENOTFOUND", "web-01:7443")).toBe("Check the name: getent hosts web-01");
+  });
+
+  test("is what it has run out of", () => {
+    expect(hint("EMFILE", "web-01:7443")).toStartWith("On this host: wait until some are closed");
+  });
 });

@@ -144,6 +144,13 @@ describe("T29 nothing is kept beyond its bound", () => {
       code: "protocol",
     });
   });
+  test("a head of 8 KiB, and one that is a byte longer", () => {
+    const headOf = (length: number) => "POST / HTTP/1.0\r\nA: ".padEnd(length, "a");
+    for (const end of ["", "\r\n\r\n"]) {
+      expect(refusal(`${headOf(8192)}${end}`)).not.toBeInstanceOf(Error);
+      expect(refusal(`${headOf(8193)}${end}`)).toMatchObject({ message: "HTTP head too long" });
+    }
+  });
   test("a long head with an end", () => {
     expect(refusal(`POST / HTTP/1.0\r\nA: ${"a".repeat(9000)}\r\n\r\n`)).toMatchObject({
       code: "protocol",

@@ -123,3 +123,50 @@ test("whatever bytes come, it asks for more, refuses, or gives what was announce
     { numRuns: 3000 },
   );
 });
+
+test("it is known whether part of a request has come, and how much of it is not taken yet", () => {
+  const reader = new RequestReader();
+  const state = () => [reader.begun, reader.unread];
+  expect(state()).toEqual([false, 0]);
+  reader.take(Buffer.from(PING.slice(0, 10)));
+  expect([reader.next(), ...state()]).toEqual([undefined, true, 10]);
+  reader.take(Buffer.from(PING.slice(10, -1)));
+  expect([reader.next(), ...state()]).toEqual([undefined, true, 1]);
+  reader.take(Buffer.from("}G"));
+  expect([reader.next()?.kind, ...state()]).toEqual(["request", true, 1]);
+  reader.take(Buffer.from("ET / HTTP/1.0\r\n\r\n"));
+  expect([reader.next()?.kind, ...state()]).toEqual(["request", false, 0]);
+});
+
+describe("taken, up to the limit", () => {
+  const kindOf = (bytes: string) => readAll([bytes]).map(({ kind, error }) => error ?? kind)[0];
+  const line = "GET / HTTP/1.1\r\n";
+
+  test("of the headers", () => {
+    const withHeaders = (count: number) => `${line}${"X: y\r\n".repeat(count)}\r\n`;
+    expect(kindOf(withHeaders(32))).toBe("request");
+    expect(kindOf(withHeaders(33))).toBe("too many headers");
+  });
+
+  test("of the head, whether its end has come or not", () => {
+    const headOf = (length: number) => `${line}X: ${"x".repeat(length - line.length - 3)}`;
+    expect(kindOf(`${headOf(16_384)}\r\n\r\n`)).toBe("request");
+    expect(kindOf(headOf(16_384))).toBeUndefined();
+    expect(kindOf(`${headOf(16_385)}\r\n\r\n`)).toBe("too many headers");
+    expect(kindOf(headOf(16_385))).toBe("too many headers");
+  });
+
+  test("of the body", () => {
+    const withBody = (length: number) =>
+      `POST / HTTP/1.1\r\nContent-Length: ${length}\r\n\r\n${"x".repeat(length)}`;
+    expect(kindOf(withBody(1_048_576))).toBe("request");
+    expect(kindOf(withBody(1_048_577))).toBe("request too large");
+  });
+});
+
+test.each([
+  ["GET / HTTP/2.0\r\n\r\n", "bad request"],
+  ["POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "a body needs a Content-Length"],
+])("%j: %s", (bytes, error) => {
+  expect(readAll([bytes])).toEqual([expect.objectContaining({ kind: "refused", error })]);
+});

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { jsonPieces, type LongText } from "../../../../src/core/wire/json-pieces.ts";
+import {
+  isLongText,
+  jsonPieces,
+  type LongText,
+  textParts,
+  wholeText,
+} from "../../../../src/core/wire/json-pieces.ts";
 
 const LONG = 'a\n"\\\u0001é€😀'.repeat(30_000);
 
@@ -51,4 +57,24 @@ test("a long text is asked for its parts, and told when it is for the last time"
   expect(pieces(false)).toBe(JSON.stringify({ a: 1, text: 'one "two\n' }));
   expect(pieces(true)).toBe(pieces(false));
   expect(asked).toEqual([false, true, false]);
+});
+
+test("a text is written in pieces only from 64 Ki characters on", () => {
+  const pieces = (text: string) => [...jsonPieces({ text })].map(({ length }) => length);
+  expect(pieces("x".repeat(65_536))).toEqual(['{"text":""}'.length + 65_536]);
+  expect(pieces("x".repeat(65_537))).toEqual(['{"text":"'.length + 65_536, 3]);
+});
+
+test("a long text is whatever gives its parts, and can be read again", () => {
+  const long: LongText = { parts: (last) => (last ? [] : ["a", "b"]) };
+  expect([long, "ab", null, undefined, {}].map(isLongText)).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  expect([...textParts(long)]).toEqual(["a", "b"]);
+  expect([...textParts("ab")]).toEqual(["ab"]);
+  expect([wholeText(long), wholeText("ab")]).toEqual(["ab", "ab"]);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { JsonReader } from "../../../../src/core/wire/json-reader.ts";
+import { PiecedText } from "../../../../src/core/wire/pieced-text.ts";
 
 const ODD = 'a\n"\\\b\u0001é€😀\ud83d \\u0041 \\\\"';
 const LONG = ODD.repeat(150_000);
@@ -100,4 +101,60 @@ describe("members that are not wanted", () => {
     }
     expect(reader.end()).toEqual({ out: "", list: [{ out: "" }] });
   });
+});
+
+describe("a long text", () => {
+  const isLong = (text: string, longFrom: number) => {
+    const reader = new JsonReader(2 ** 20, longFrom);
+    reader.take(Buffer.from(JSON.stringify({ text, more: "x".repeat(longFrom - 1) })));
+    return (reader.end() as { text: unknown }).text instanceof PiecedText;
+  };
+
+  test("is one of so many characters, as JSON writes it", () => {
+    expect(isLong("x".repeat(15), 16)).toBe(false);
+    expect(isLong("x".repeat(16), 16)).toBe(true);
+    expect(isLong("\n".repeat(8), 16)).toBe(true);
+    expect(isLong("x".repeat(65_535), 65_536)).toBe(false);
+    expect(isLong("x".repeat(65_536), 65_536)).toBe(true);
+  });
+
+  test("cannot be named by its sender, also where there are several", () => {
+    const value = { a: "x".repeat(20), b: "y".repeat(30), c: " 0", d: " 1" };
+    const reader = new JsonReader(2 ** 20, 16);
+    reader.take(Buffer.from(JSON.stringify(value)));
+    expect(inOne(reader.end())).toEqual(value);
+  });
+});
+
+test("T29 what is held is what has come, a long text as it is decoded", () => {
+  const reader = new JsonReader(2 ** 20, 16);
+  const held = (text: string) => {
+    reader.take(Buffer.from(text));
+    return reader.held;
+  };
+  expect(reader.held).toBe(0);
+  expect(held('{"a":"123')).toBe(9);
+  expect(held("4567890")).toBe(16);
+  // Now it is too long to be looked at as a whole: its quotation marks are not held.
+  expect(held("1")).toBe(16);
+  expect(held("23456")).toBe(21);
+  const name = '""'.length + crypto.randomUUID().length + " 0".length;
+  expect(held('"}')).toBe('{"a":}'.length + name + 16);
+});
+
+test("T29 it says how much may be outside of long texts", () => {
+  const reader = new JsonReader(2048, 16);
+  expect(() => reader.take(Buffer.from(JSON.stringify(Array(2000).fill(1))))).toThrow(
+    "holds more than 2 KiB besides its long texts",
+  );
+});
+
+test("input that can no longer become JSON is known as that", () => {
+  const reader = new JsonReader(2 ** 20, 16);
+  reader.take(Buffer.from('{"a":"12345678901234567890'));
+  expect(reader.isJson).toBe(true);
+  reader.take(Buffer.from('\\x"'));
+  expect(reader.isJson).toBe(false);
+  reader.take(Buffer.from("}"));
+  expect(reader.end()).toBeUndefined();
 });

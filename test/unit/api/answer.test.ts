@@ -12,6 +12,14 @@ test("T67 whom the hook refuses is told the reason and nothing of this host", ()
   });
 });
 
+test("where there is no hook, who runs this host is told what to set", () => {
+  const denied = new DeniedError("no-hook-deny", 1, "Set one.");
+  expect(answerTo(denied)).toEqual({
+    status: 403,
+    body: { ok: false, error: "no-hook-deny", code: 1, hint: "Set one." },
+  });
+});
+
 test("a locked script is answered with who holds it", () => {
   expect(answerTo(new LockedError(["web-01:deploy"], "ctrl-exec list-locks"))).toEqual({
     status: 409,

@@ -1,6 +1,7 @@
 /** What every request passes, whatever its route, and what a reload and a stop mean for those that are under way. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { startApi } from "../../../src/api/server.ts";
 import { until } from "../../support/folder.ts";
 import { LocalApi } from "../../support/local-api.ts";
@@ -149,19 +150,43 @@ test("T21 beyond api_max_requests one caller is refused, liveness checks are not
   expect(statuses).toEqual([200, 200, 200]);
 });
 
-test("a run keeps its slot until it has ended, although its client has left", async () => {
-  await using api = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 1"]);
-  const agent = await api.fleet.addAgent("web-01");
-  const calls: StreamedCall[] = [];
-  await using peer = await streamingPeer(agent, (call) => calls.push(call));
-  const body = JSON.stringify({ hosts: [`web-01:${peer.port}`], script: "count" });
-  const client = api.open(`${head("POST /run", `Content-Length: ${body.length}`)}${body}`);
-  await until("its agent is asked", () => calls.length === 1);
-  client.socket.destroy();
-  await until("it is closed", () => client.closed);
-  expect((await api.get("/")).status).toBe(429);
-  calls[0]?.json({ exit: 0, stdout: "", stderr: "" });
-  await until("it has its slot back", async () => (await api.get("/")).status === 200);
+describe("a run that nobody waits for", () => {
+  /** One of which its agent has been told, and has not answered. */
+  async function runningApi() {
+    const api = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 1"]);
+    const agent = await api.fleet.addAgent("web-01");
+    const calls: StreamedCall[] = [];
+    const peer = await streamingPeer(agent, (call) => calls.push(call));
+    const order = { hosts: [`web-01:${peer.port}`], script: "count", wait: false };
+    expect((await api.post("/run", order)).status).toBe(202);
+    await until("its agent is asked", () => calls.length === 1);
+    const end = () => calls[0]?.json({ exit: 0, stdout: "", stderr: "" });
+    const dispose = async () => {
+      await peer[Symbol.asyncDispose]();
+      await api[Symbol.asyncDispose]();
+    };
+    return { api, end, [Symbol.asyncDispose]: dispose };
+  }
+
+  test("keeps its slot until it has ended", async () => {
+    await using stage = await runningApi();
+    const { api } = stage;
+    expect((await api.get("/")).status).toBe(429);
+    stage.end();
+    await until("it has its slot back", async () => (await api.get("/")).status === 200);
+  });
+
+  test("is waited for when the API stops", async () => {
+    await using stage = await runningApi();
+    const order: string[] = [];
+    const stopped = stage.api.server.stop().then(() => order.push("stopped"));
+    setTimeout(() => {
+      order.push("ended");
+      stage.end();
+    }, 20);
+    await stopped;
+    expect(order).toEqual(["ended", "stopped"]);
+  });
 });
 
 describe("a reload", () => {
@@ -208,7 +233,19 @@ test("with TLS any name may be in Host: the browser compares it with the certifi
     tls: { rejectUnauthorized: false },
   });
   expect(status).toBe(200);
+  const socket = connect({ port: server.port, host: "127.0.0.1" });
+  socket.on("error", () => undefined);
+  socket.write("GET /health HTTP/1.1\r\n\r\n");
+  await until("that it spoke no TLS is logged", () => fleet.log.of("tls-failure").length === 1);
+  socket.destroy();
+  expect(fleet.log.of("tls-failure")[0]?.fields).toMatchObject({ PEER: "127.0.0.1" });
   await server.stop();
+});
+
+test("without a certificate of this control host it does not start", async () => {
+  await using fleet = await LocalFleet.bare(["api_port = 0"]);
+  await expect(startApi(fleet.controller)).rejects.toMatchObject({ code: "config" });
+  expect(fleet.log.of("api-start")).toEqual([]);
 });
 
 describe("a stop", () => {

@@ -127,3 +127,23 @@ test("a member may be given once", () => {
   }
   expect(parsed('{"hosts":["a"],"username":"\\":\\"x\\":"}')).toMatchObject({ hosts: ["a"] });
 });
+
+test("what is JSON and no object is refused as that", () => {
+  for (const body of ["[]", "null", "1", '"x"', '[{"hosts":["a"]}]']) {
+    expect(refused(() => parsed(body))).toEqual([400, "expected a JSON object"]);
+  }
+});
+
+test("five faults are told at most, each once, with where it is", () => {
+  const body = { script: 1, args: 1, wait: 1, detach: 1, timeout: 0, username: 1, token: 1 };
+  const [, detail] = refused(() => parsed(body, {}, run));
+  const told = detail.split("; ");
+  expect(told).toHaveLength(5);
+  expect(told.slice(0, 3)).toEqual([
+    "hosts: expected a non-empty array of hosts",
+    "script: expected a script name: letters, digits, _ and -",
+    "args: expected an array of strings",
+  ]);
+  const hosts = ["a b", "a b"];
+  expect(refused(() => parsed({ hosts }))[1].split("; ")).toHaveLength(2);
+});

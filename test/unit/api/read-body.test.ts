@@ -1,6 +1,6 @@
 /** What request bodies may hold together (T21, T64). */
 import { expect, test } from "bun:test";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { Bodies, ClientGone } from "../../../src/api/read-body.ts";
 import { until } from "../../support/folder.ts";
@@ -8,7 +8,7 @@ import { until } from "../../support/folder.ts";
 /** A server that reads bodies; what became of each, in the order they ended. */
 async function readingServer(bodies: Bodies) {
   const ends: unknown[] = [];
-  const server = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const broken = new AbortController();
     request.socket.once("close", () => broken.abort());
     const source = { request, response, peer: "127.0.0.1", broken: broken.signal };
@@ -19,7 +19,8 @@ async function readingServer(bodies: Bodies) {
       },
       (thrown) => ends.push(thrown),
     );
-  });
+  };
+  const server = createServer(onRequest).on("checkContinue", onRequest);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const send = (headers: string, bytes: string) => {
@@ -69,4 +70,45 @@ test("T21 bodies that announce more than there is memory for lose it to each oth
   expect(bodies.held).toBe(8000);
   for (const socket of sockets) socket.destroy();
   await until("all are gone", () => bodies.held === 0);
+});
+
+test("T21 a body of 1 MiB is read, and a longer one refused: at once, if it says so", async () => {
+  const most = 1_048_576;
+  const tooLarge = {
+    answer: {
+      status: 413,
+      body: { ok: false, error: "too large", detail: "the body is longer than 1048576 bytes" },
+    },
+  };
+  const bodies = new Bodies();
+  using server = await readingServer(bodies);
+  const ended = async (headers: string, bytes: string) => {
+    const before = server.ends.length;
+    const socket = server.send(headers, bytes);
+    await until("it has ended", () => server.ends.length > before);
+    socket.destroy();
+    return server.ends.at(-1);
+  };
+  const whole = await ended(`Content-Length: ${most}`, "x".repeat(most));
+  expect((whole as string).length).toBe(most);
+  expect(await ended(`Content-Length: ${most + 1}`, "")).toMatchObject(tooLarge);
+  const chunked = "Transfer-Encoding: chunked";
+  const half = chunk(most / 2);
+  expect(await ended(chunked, `${half}${half}0\r\n\r\n`)).toBe(whole);
+  expect(await ended(chunked, `${half}${half}${chunk(1)}`)).toMatchObject(tooLarge);
+  await until("nothing is held", () => bodies.held === 0);
+});
+
+test("a client that waits with its body is told to go on", async () => {
+  using server = await readingServer(new Bodies());
+  const socket = server.send("Content-Length: 2\r\nExpect: 100-continue", "");
+  let got = "";
+  socket.on("data", (data) => {
+    got += data.toString("latin1");
+  });
+  await until("it may go on", () => got.startsWith("HTTP/1.1 100 Continue"));
+  socket.write("ab");
+  await until("it is read", () => server.ends.length === 1);
+  expect(server.ends).toEqual(["ab"]);
+  socket.destroy();
 });

@@ -2,9 +2,11 @@ import { expect, test } from "bun:test";
 import type { IncomingMessage } from "node:http";
 import {
   bearerToken,
+  expectsContinue,
   namesOneHost,
   pathOf,
   queryNames,
+  queryOf,
   soleHeader,
 } from "../../../src/api/request.ts";
 
@@ -71,4 +73,19 @@ test.each([
   ["XBearer abc", undefined],
 ])("the token of %p is %p", (value, token) => {
   expect(bearerToken(head(["authorization", value]))).toBe(token);
+});
+
+test("of a parameter that is named twice the last one counts", () => {
+  expect(queryOf("/run?a=1&b=x%20y&a=2#c?d=3")).toEqual({ a: "2", b: "x y" });
+  expect(queryOf("/run")).toEqual({});
+});
+
+test.each([
+  [undefined, true],
+  ["100-Continue", true],
+  ["100-continue, x", false],
+  ["", false],
+])("whether %p expects nothing but to be told to go on: %p", (expect_, does) => {
+  const headers = expect_ === undefined ? {} : { expect: expect_ };
+  expect(expectsContinue({ headers } as unknown as IncomingMessage)).toBe(does);
 });

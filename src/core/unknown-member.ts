@@ -34,8 +34,36 @@ function whichOf(name: string, known: readonly string[]): string {
   return near === undefined ? `known are ${known.join(", ")}` : `did you mean ${near}?`;
 }
 
-/** A typing error, or a longer word for the same: `arguments` begins like `args`. */
+/** A typing error, another word for it, or a longer one: `arguments` begins like `args`. */
 function nearestMember(name: string, known: readonly string[]): string | undefined {
   const lower = lowerAscii(name.slice(0, MAX_SHOWN + 1));
-  return nearestMatch(lower, known) ?? known.find((word) => lower.startsWith(word.slice(0, 3)));
+  return (
+    nearestMatch(lower, known) ??
+    SAME.get(lower.replace(/[_-]/g, ""))?.find((word) => known.includes(word)) ??
+    known.find((word) => lower.startsWith(word.slice(0, 3)))
+  );
+}
+
+/** What other programs, and the command line, call these members and parameters. */
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  detach: ["async", "asynchronous", "background", "nowait"],
+  wait: ["sync", "synchronous"],
+  timeout: ["deadline", "maxtime", "ttl"],
+  grace: ["killafter"],
+  hosts: ["targets", "nodes", "servers", "machines", "agents", "target", "node", "server"],
+  host: ["target", "node", "server", "machine", "agent"],
+  script: ["command", "cmd", "program", "job", "task"],
+  args: ["parameters", "params"],
+  username: ["submitter", "caller", "login"],
+  user: ["submitter"],
+  token: ["secret", "password", "apikey"],
+  since: ["from", "started", "newer"],
+  limit: ["count", "perpage", "pagesize"],
+  after: ["cursor", "next"],
+  failed: ["failures"],
+};
+
+const SAME = new Map<string, string[]>();
+for (const [member, words] of Object.entries(WORDS)) {
+  for (const word of words) SAME.set(word, [...(SAME.get(word) ?? []), member]);
 }

@@ -16,17 +16,34 @@ describe("a member that the API does not know is named, with the nearest one", (
     ["user_name", "username"],
     ["tokens", "token"],
     ["waits", "wait"],
+    ["targets", "hosts"],
+    ["command", "script"],
+    ["parameters", "args"],
+    ["api_key", "token"],
   ])("%s: %s", (typed, near) => {
     expect(unknownMember(typed, MEMBERS)).toBe(`unknown member "${typed}"; did you mean ${near}?`);
   });
 
-  test.each(["", "x", "parameters", "__proto__", "ho"])(
+  test.each(["", "x", "async", "colour", "__proto__", "ho"])(
     "%j is near none: all are named",
     (typed) => {
       const known = "known are hosts, script, args, wait, username, token";
       expect(unknownMember(typed, MEMBERS)).toBe(`unknown member "${typed}"; ${known}`);
     },
   );
+
+  test.each(["async", "Async", "background", "no_wait"])(
+    "%s is detach where there is one",
+    (typed) => {
+      const known = Object.keys(runRequest.shape);
+      expect(unknownMember(typed, known)).toBe(`unknown member "${typed}"; did you mean detach?`);
+    },
+  );
+
+  test("a word may stand for one member here, and another there", () => {
+    expect(unknownParameter("submitter", [], ["host", "user"])).toEndWith("did you mean user?");
+    expect(unknownMember("submitter", MEMBERS)).toEndWith("did you mean username?");
+  });
 
   test("T21 a name of a megabyte is cut, and costs nothing", () => {
     expect(unknownMember("x".repeat(1_000_000), MEMBERS).length).toBeLessThan(200);

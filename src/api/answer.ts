@@ -12,6 +12,7 @@ import { NO_HOOK_DENY } from "../core/hook.ts";
 import type { Frozen } from "../core/json.ts";
 import type { LongText } from "../core/wire/json-pieces.ts";
 import type { ErrorAnswer } from "./schemas.ts";
+import { runsInTheWay } from "./way-back.ts";
 
 export type Answer = JsonAnswer | StreamAnswer;
 
@@ -88,8 +89,8 @@ export function errorAnswer(error: CtrlExecError, requestId: string): JsonAnswer
     const body: ErrorAnswer = { ok: false, error: error.reason, code: error.hookCode, hint };
     return { status, body };
   }
-  const { hint } = error;
   if (error instanceof LockedError) {
+    const hint = runsInTheWay(error.runs);
     const conflicts = [...error.conflicts];
     const body: ErrorAnswer = { ok: false, error: "locked", code: 4, conflicts, hint };
     return { status, body };
@@ -98,7 +99,7 @@ export function errorAnswer(error: CtrlExecError, requestId: string): JsonAnswer
   if (status >= 500 && !told) return serverError(requestId);
   const { name, headers } = NAMES[status] ?? { name: error.code };
   if (status >= 500) return refusal(status, name, inOneLine(error), headers);
-  return refusal(status, name, error.message, headers, hint);
+  return refusal(status, name, error.message, headers, error.remoteHint);
 }
 
 function serverError(requestId: string): JsonAnswer {

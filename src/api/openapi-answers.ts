@@ -111,7 +111,7 @@ const REFUSALS = {
       error: "locked",
       code: 4,
       conflicts: ["web-01:deploy-app"],
-      hint: "See: ctrl-exec list-locks",
+      hint: "Run a1b2c3d4e5f60718 is in the way: see GET /status/a1b2c3d4e5f60718, or end it with POST /runs/a1b2c3d4e5f60718/cancel.",
     },
   },
   413: {
@@ -165,6 +165,7 @@ function refusalsOf(route: Route): (keyof typeof REFUSALS)[] {
 const OWN_REFUSALS: Readonly<Record<string, readonly (keyof typeof REFUSALS)[]>> = {
   "/run": [403, 409, 507],
   "/status/{reqid}": [403, 404],
+  "/runs/{reqid}": [403, 404],
   "/runs/{reqid}/cancel": [403, 404],
   "/runs/{reqid}/events": [403, 404],
   "/runs/{reqid}/output/{host}": [403, 404],

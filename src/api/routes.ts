@@ -11,7 +11,7 @@ import { ping } from "./routes/ping.ts";
 import { index } from "./routes/root.ts";
 import { run } from "./routes/run.ts";
 import { runs } from "./routes/runs.ts";
-import { status } from "./routes/status.ts";
+import { oneRun, status } from "./routes/status.ts";
 
 export const ROUTES: readonly Route[] = [
   index,
@@ -22,6 +22,7 @@ export const ROUTES: readonly Route[] = [
   discoveryPost,
   status,
   runs,
+  oneRun,
   cancel,
   runEvents,
   output,

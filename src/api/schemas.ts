@@ -193,7 +193,9 @@ export const runAnswer = z.object({
   hint: z
     .string()
     .optional()
-    .describe("How to come back to hosts whose script may go on; absent if there are none."),
+    .describe(
+      "How to come back to hosts whose script may go on, or to a run that is in the way; absent if there are none.",
+    ),
 });
 
 export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });

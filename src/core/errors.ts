@@ -55,6 +55,8 @@ export const ERROR_FACTS = {
 interface ErrorExtras {
   /** What the reader can do about it; shown on its own line. */
   readonly hint?: string;
+  /** The same for a caller who has no shell on this host, if the hint names a command. */
+  readonly remoteHint?: string;
   /** The underlying failure: logged, never shown to a remote caller. */
   readonly cause?: unknown;
 }
@@ -63,12 +65,14 @@ interface ErrorExtras {
 export class CtrlExecError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly remoteHint: string | undefined;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.name = "CtrlExecError";
     this.code = code;
     this.hint = extras.hint;
+    this.remoteHint = extras.remoteHint ?? extras.hint;
   }
 }
 
@@ -91,14 +95,17 @@ export class DeniedError extends CtrlExecError {
 export class LockedError extends CtrlExecError {
   /** `host:script`. */
   readonly conflicts: readonly string[];
+  /** The ids of the runs that are in the way, as far as they are known. */
+  readonly runs: readonly string[];
 
   /** @param list the command that lists the locks */
-  constructor(conflicts: readonly string[], list: string) {
+  constructor(conflicts: readonly string[], list: string, runs: readonly string[] = []) {
     super("locked", `Locked: already running: ${conflicts.join(", ")}`, {
       hint: `See: ${list}`,
     });
     this.name = "LockedError";
     this.conflicts = conflicts;
+    this.runs = runs;
   }
 }
 

@@ -2,6 +2,7 @@ import { startRun } from "../../controller/runs/start-run.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
 import { acceptedAnswer, runAnswer, runRequest } from "../schemas.ts";
+import { wayBack } from "../way-back.ts";
 
 export const run = defineRoute({
   method: "POST",
@@ -55,8 +56,8 @@ export const run = defineRoute({
     if (wait) {
       const { reqid, results, recorded } = await started.finished;
       const unrecorded = recorded ? {} : { recorded };
-      const goesOn = results.some(({ state }) => state === "running" || state === "unknown");
-      const back = recorded && goesOn ? { hint: wayBack(reqid) } : {};
+      const hint = wayBack(reqid, results, recorded);
+      const back = hint === undefined ? {} : { hint };
       return success<typeof runAnswer>({ ok: true, reqid, results, ...unrecorded, ...back });
     }
     const { reqid } = started;
@@ -68,7 +69,3 @@ export const run = defineRoute({
     return { ...accepted, status: 202, headers };
   },
 });
-
-function wayBack(reqid: string): string {
-  return `Ask again with GET /status/${reqid}, or hear of it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`;
-}

@@ -1,19 +1,11 @@
 import { showRun } from "../../controller/runs/status.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { Refused, refusal, success } from "../answer.ts";
-import { defineRoute } from "../route.ts";
+import { type Answer, Refused, refusal, success } from "../answer.ts";
+import { type Call, defineRoute } from "../route.ts";
 import { statusAnswer } from "../schemas.ts";
 
-export const status = defineRoute({
+const shared = {
   method: "GET",
-  path: "/status/{reqid}",
-  summary: "A run's record, from the moment it was accepted",
-  description: [
-    "Says which hosts are done and which have not answered yet; complete says whether all are done.",
-    "Records are kept for run_retention (24 hours), or for less once they take run_records_max. The auth",
-    "hook is told the run's id and who submitted it; a run that it hides only from this caller is answered",
-    "as not found.",
-  ].join("\n"),
   answers: {
     200: {
       description: "The record.",
@@ -43,14 +35,41 @@ export const status = defineRoute({
       },
     },
   },
-  async handle({ api, caller, parameters: { reqid } }) {
-    const order = { reqid, live: false };
-    const run = await unlessHidden(reqid, () =>
-      showRun(api.controller, caller, order, api.answered),
-    );
-    return success<typeof statusAnswer>({ ok: true, ...run });
-  },
+} as const;
+
+const describe = (action: string) =>
+  [
+    "Says which hosts are done and which have not answered yet; complete says whether all are done.",
+    "Records are kept for run_retention (24 hours), or for less once they take run_records_max. The auth",
+    `hook is asked with the action ${action}, the run's id and who submitted it; a run that it hides only`,
+    "from this caller is answered as not found.",
+  ].join("\n");
+
+export const oneRun = defineRoute({
+  ...shared,
+  path: "/runs/{reqid}",
+  summary: "A run's record, from the moment it was accepted",
+  description: describe("read"),
+  handle: (call) => show(call, "read"),
 });
+
+export const status = defineRoute({
+  ...shared,
+  path: "/status/{reqid}",
+  summary: "The same, as versions before 1.1 have it",
+  description: describe("api"),
+  handle: (call) => show(call, "api"),
+});
+
+/** @param action the word with which the hook is asked; hooks of 0.8 do not know `read` */
+async function show(
+  { api, caller, parameters: { reqid } }: Call,
+  action: "read" | "api",
+): Promise<Answer> {
+  const order = { reqid, live: false, action };
+  const run = await unlessHidden(reqid, () => showRun(api.controller, caller, order, api.answered));
+  return success<typeof statusAnswer>({ ok: true, ...run });
+}
 
 /** A run that is hidden from the caller is answered like one that does not exist. */
 export async function unlessHidden<Value>(

@@ -60,7 +60,8 @@ export async function takeRunLocks(host: HostContext, order: LockOrder): Promise
       (shared.get(nameOf(key))?.out ?? []).map(({ label }) => `${label}:${script}`),
     );
     log({ event: "lock-conflict", conflicts });
-    throw new LockedError(conflicts, `ctrl-exec list-locks${configArgument(config.file)}`);
+    const list = `ctrl-exec list-locks${configArgument(config.file)}`;
+    throw new LockedError(conflicts, list, taken.runs);
   }
   [...shared.values()].forEach((each, at) => {
     each.lock = taken.held[at];

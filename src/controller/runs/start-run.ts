@@ -57,8 +57,10 @@ export async function startRun(
   const mustBeRecorded = detach || order.mustBeRecorded === true;
   const { username, token } = caller;
   if (isReservedScript(script)) {
+    const why = "It decides whom an agent trusts.";
     throw new CtrlExecError("bad-request", `Cannot run ${script}: only a rotation calls it`, {
-      hint: `It decides whom an agent trusts. To replace this host's certificate: ctrl-exec rotate-cert${configArgument(controller.config.file)}`,
+      hint: `${why} To replace this host's certificate: ctrl-exec rotate-cert${configArgument(controller.config.file)}`,
+      remoteHint: `${why} A rotation is begun on the control host.`,
     });
   }
   const asked = readTargets(order.hosts, order.port, controller.config.max_hosts);

@@ -1,10 +1,17 @@
-/** What is known about a run, for `status` and `GET /status/{reqid}`. */
+/** What is known about a run, for `status`, `GET /runs/{reqid}` and `GET /status/{reqid}`. */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import { askAgain } from "./ask-again.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+
+export interface RunToShow {
+  readonly reqid: string;
+  readonly live: boolean;
+  /** The word with which the hook is asked; `api`, as in 0.8, if it is left out. */
+  readonly action?: "read" | "api";
+}
 
 /**
  * The record, and of hosts whose end it does not have what their agents say; of a run that is under way only if
@@ -16,10 +23,10 @@ import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 export async function showRun(
   controller: Controller,
   caller: Caller,
-  { reqid, live }: { readonly reqid: string; readonly live: boolean },
+  { reqid, live, action = "api" }: RunToShow,
   needed?: Promise<unknown>,
 ): Promise<RunReportSoFar> {
-  await authorizeRun(controller, caller, { action: "api", reqid });
+  await authorizeRun(controller, caller, { action, reqid });
   const account = openReplies(controller);
   void needed?.finally(() => account.close());
   const found = await controller.store.runs.readOpen(reqid, account);

@@ -52,7 +52,7 @@ export class FileLocks implements LockStore {
         if (open.length === 0) break;
         if (pause > 0) await Bun.sleep(pause);
         open = open.filter(({ key, at }) => {
-          held[at] = tryLock(join(folder, lockFileName(key.host, key.script, key.port)));
+          held[at] = tryLock(fileOf(folder, key));
           return held[at] === undefined;
         });
       }
@@ -63,7 +63,8 @@ export class FileLocks implements LockStore {
     }
     if (conflicts.length > 0) {
       giveUp();
-      return { kind: "conflict", conflicts };
+      const runs = conflicts.flatMap((key) => this.#holderIn(fileOf(folder, key))?.reqid ?? []);
+      return { kind: "conflict", conflicts, runs: [...new Set(runs)] };
     }
     wanted.forEach(({ holder }, at) => {
       held[at]?.describe(`${JSON.stringify(holder)}\n`);
@@ -76,8 +77,12 @@ export class FileLocks implements LockStore {
     return listFiles(folder).flatMap((name) => {
       const file = join(folder, name);
       if (!name.endsWith(".lock") || !isHeld(file)) return [];
-      return readJsonAs(lockHolder, readTextIfPresent(file) ?? "") ?? unwritten(name);
+      return this.#holderIn(file) ?? unwritten(name);
     });
+  }
+
+  #holderIn(file: string): z.output<typeof lockHolder> | undefined {
+    return readJsonAs(lockHolder, readTextIfPresent(file) ?? "");
   }
 
   /** Each host and script leaves a lock file. */
@@ -92,6 +97,10 @@ export class FileLocks implements LockStore {
   get #folder(): string {
     return paths(this.#context.config).locks;
   }
+}
+
+function fileOf(folder: string, { host, script, port }: RunLockKey): string {
+  return join(folder, lockFileName(host, script, port));
 }
 
 /** On a full disk a holder locks, and cannot say who it is. */

@@ -60,6 +60,7 @@ const ROUTES: [method: string, path: string, body: unknown, action: string, rout
   ["GET", "/openapi-live.json", undefined, "api", "GET /openapi-live.json"],
   ["GET", "/status/0123456789abcdef", undefined, "api", "GET /status/{reqid}"],
   ["GET", "/runs?limit=5", undefined, "read", "GET /runs"],
+  ["GET", "/runs/0123456789abcdef", undefined, "read", "GET /runs/{reqid}"],
   ["POST", "/runs/0123456789abcdef/cancel", {}, "cancel", "POST /runs/{reqid}/cancel"],
   ["GET", "/runs/0123456789abcdef/events", undefined, "read", "GET /runs/{reqid}/events"],
   ["GET", "/events?runs=0123456789abcdef", undefined, "read", "GET /events"],

@@ -133,6 +133,16 @@ describe("every route answers as the document says", () => {
     expectDocumented("GET", "/status/{reqid}", unknown);
   });
 
+  test("GET /runs/{reqid} is the same", async () => {
+    const reqid = await record();
+    const known = await api.get(`/runs/${reqid}`);
+    expectDocumented("GET", "/runs/{reqid}", known);
+    expect(known).toMatchObject({ status: 200, json: (await api.get(`/status/${reqid}`)).json });
+    const unknown = await api.get("/runs/0123456789abcdef");
+    expect(unknown.status).toBe(404);
+    expectDocumented("GET", "/runs/{reqid}", unknown);
+  });
+
   test("GET /runs and POST /runs/{reqid}/cancel: 200 as documented, 404 for no run", async () => {
     const reqid = await record();
     const listed = await api.get("/runs?limit=1&host=web-01");
@@ -321,12 +331,14 @@ test("T30 a run beside a held lock is 409 with what is in its way, whoever holds
   await until("the script runs", () => existsSync(`${mark}.here`));
   const refused = await api.post("/run", order);
   expect(refused.status).toBe(409);
+  const { runs } = (await api.get("/runs?host=web-02")).json as { runs: { reqid: string }[] };
+  const [{ reqid } = { reqid: "" }] = runs;
   expect(refused.json).toEqual({
     ok: false,
     error: "locked",
     code: 4,
     conflicts: ["web-02:wait"],
-    hint: `See: ctrl-exec list-locks --config ${host.config}`,
+    hint: `Run ${reqid} is in the way: see GET /status/${reqid}, or end it with POST /runs/${reqid}/cancel.`,
   });
   expectDocumented("POST", "/run", refused);
   host.folder.write("web-02/go", "");

@@ -37,6 +37,8 @@ test("T63 run refuses it by name, in CLI and API, before the hook, the locks and
       const answer = await api.post("/run", { ...body, wait });
       expect(answer.status).toBe(400);
       expect(answer.text).toContain(`Cannot run ${name}: only a rotation calls it`);
+      // No shell here, no command.
+      expect(answer.text).not.toContain("ctrl-exec rotate-cert");
     }
   }
   expect(existsSync(asked)).toBe(false);

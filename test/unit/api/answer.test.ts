@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { errorAnswer } from "../../../src/api/answer.ts";
 import { CtrlExecError, DeniedError, LockedError } from "../../../src/core/errors.ts";
 
-const answerTo = (error: CtrlExecError) => errorAnswer(error, "0123456789abcdef");
+const REQID = "0123456789abcdef";
+const answerTo = (error: CtrlExecError) => errorAnswer(error, REQID);
 const HINT = { hint: "See /etc/ctrl-exec." };
 
 test("T67 whom the hook refuses is told the reason and nothing of this host", () => {
@@ -21,16 +22,22 @@ test("where there is no hook, who runs this host is told what to set", () => {
 });
 
 test("a locked script is answered with who holds it", () => {
-  expect(answerTo(new LockedError(["web-01:deploy"], "ctrl-exec list-locks"))).toEqual({
+  expect(answerTo(new LockedError(["web-01:deploy"], "ctrl-exec list-locks", [REQID]))).toEqual({
     status: 409,
     body: {
       ok: false,
       error: "locked",
       code: 4,
       conflicts: ["web-01:deploy"],
-      hint: "See: ctrl-exec list-locks",
+      hint: `Run ${REQID} is in the way: see GET /status/${REQID}, or end it with POST /runs/${REQID}/cancel.`,
     },
   });
+});
+
+test("a hint that names a command of this host is another one for a caller who has no shell here", () => {
+  const hints = { hint: "See: ctrl-exec rotate-cert", remoteHint: "Ask the operator." };
+  const { body } = answerTo(new CtrlExecError("bad-request", "Cannot go: why", hints));
+  expect(body).toMatchObject({ hint: "Ask the operator." });
 });
 
 test.each([

@@ -43,7 +43,12 @@ export type TakenLocks =
   /** One for each that was wanted, in that order. */
   | { readonly kind: "held"; readonly held: readonly HeldRunLock[] }
   /** None is held, because these are held by others. */
-  | { readonly kind: "conflict"; readonly conflicts: readonly RunLockKey[] };
+  | {
+      readonly kind: "conflict";
+      readonly conflicts: readonly RunLockKey[];
+      /** The runs that hold them, as far as those have written down who they are. */
+      readonly runs: readonly string[];
+    };
 
 export interface LockStore {
   /**

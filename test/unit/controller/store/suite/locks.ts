@@ -6,6 +6,8 @@ import { Stage } from "./stage.ts";
 
 const DAY_SECONDS = 86_400;
 
+const REQID = "0123456789abcdef";
+
 const key = (host: string, script = "deploy", port?: number): RunLockKey => ({
   host,
   port,
@@ -16,7 +18,7 @@ const key = (host: string, script = "deploy", port?: number): RunLockKey => ({
 function holderOf({ host, port, script }: RunLockKey, pid: number) {
   const since = "2026-01-01T00:00:00Z";
   const at = port === undefined ? {} : { port };
-  return { host, ...at, script, pid, user: "alice", since, reqid: "0123456789abcdef" };
+  return { host, ...at, script, pid, user: "alice", since, reqid: REQID };
 }
 
 function wanted(...keys: readonly RunLockKey[]): readonly WantedRunLock[] {
@@ -85,6 +87,7 @@ export function locksSuite(make: MakeStore): void {
     expect(await stage.store.locks.take(wanted(...keys))).toEqual({
       kind: "conflict",
       conflicts: [key("web-02"), key("web-04")],
+      runs: [REQID],
     });
     for (const host of ["web-01", "web-03", "web-05"]) {
       expect(await isFree(stage, key(host))).toBe(true);
@@ -100,7 +103,7 @@ export function locksSuite(make: MakeStore): void {
     const asked = wanted(key("web-02"), key("web-01", "deploy", 7450));
     await using other = stage.another("lock", JSON.stringify(asked));
     const conflicts = [key("web-01", "deploy", 7450)];
-    expect(await other.says()).toEqual({ kind: "conflict", conflicts });
+    expect(await other.says()).toEqual({ kind: "conflict", conflicts, runs: [REQID] });
   });
 
   test("who holds what is told as they said it, as long as they hold it", async () => {

@@ -32,7 +32,8 @@ export const logs = defineVerb({
     "goes on until every script has ended. Ctrl-C stops it; the run continues.",
     "",
     "What no process of this host waits for is asked of the agent, which keeps it for",
-    "a day. Exit status: 0 when all could be shown, 1 when something is missing.",
+    "a day; while it is away, what is on this host is shown. Exit status: 0 when all",
+    "could be shown, 1 when something is missing.",
   ].join("\n"),
   examples: [
     "ctrl-exec logs a1b2c3d4e5f60718",

@@ -48,7 +48,7 @@ export async function readLogs(
     const limit = follow ? parallelLimit(controller.config) : 1;
     await inParallel(hosts, limit, async (host) => {
       if (signal.aborted) return;
-      const gap = await log.read(host, { follow, signal, onContact }, onEvent);
+      const gap = await log.read(host, { follow, signal, onContact, left: true }, onEvent);
       if (gap !== undefined) gaps.push({ host, why: gap.why });
     });
     // Whoever leaves waits for nothing.

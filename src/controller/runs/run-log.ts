@@ -2,9 +2,9 @@
  * What the script of a run has printed, on one host or the other: from the run's record and, where that has no
  * end yet, from the agent.
  */
-import type { RunEvent, StreamOffsets } from "../../core/run-event.ts";
+import { NO_OFFSETS, type RunEvent, type StreamOffsets } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
-import type { RunResult } from "../../core/run-result.ts";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -33,6 +33,8 @@ export interface Reading {
   /** Ends the reading; the run goes on. */
   readonly signal: AbortSignal;
   readonly onContact?: ContactSink | undefined;
+  /** Of a host that cannot be asked, also what the run's process has left here. */
+  readonly left?: boolean;
 }
 
 /** Why something of a host is missing. */
@@ -150,19 +152,24 @@ export class RunLog {
     using contact = follow ? new ContactWatch((news) => onContact?.(host, news)) : undefined;
     const awayAt = performance.now() + AWAY_MS;
     let { alive } = this.#found;
+    let next = reading;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-      const followed = await this.#ask(open, reading, onEvent, contact);
+      const followed = await this.#ask(open, next, onEvent, contact);
       if (followed.kind === "ended" || signal.aborted) return undefined;
       if (followed.kind === "out-of-sight") return { why: followed.why, answered: false };
       const { outcome } = followed;
       const away = isAway(outcome);
+      if (away && reading.left && next === reading) {
+        next = { ...reading, from: await this.#left(host, reading, onEvent) };
+      }
       const mayCome = alive || (away && performance.now() < awayAt);
       // It may not have been sent the run yet; older ones do not know the question.
       const knowsRuns = knowsNoSuchRun(outcome);
       if (!follow || !mayCome) {
         this.#hasNews ||= knowsRuns;
         const isLast = outcome.reply?.status === 404 && !knowsRuns;
-        return { why: outcome.error ?? NOT_KNOWN, answered: !away, isLast };
+        const why = outcome.error ?? NOT_KNOWN;
+        return { why: away && reading.left ? restIsThere(why, next) : why, answered: !away, isLast };
       }
       if (!away && !knowsRuns) {
         await this.#whenRecorded(host, reading, onEvent);
@@ -175,6 +182,21 @@ export class RunLog {
       if (looked === "told") return undefined;
       alive = looked === "alive";
     }
+  }
+
+  /** @returns the offsets of the bytes that are not here */
+  async #left(host: string, reading: Reading, onEvent: RunSink): Promise<StreamOffsets> {
+    const { report } = this;
+    const outputs = await this.#controller.store.runs.leftOutput(report, host);
+    const next = { ...(reading.from ?? NO_OFFSETS) };
+    const result = { ...withoutResult(report, host, "", { state: "running" }), ...outputs };
+    await this.#stored(result, reading, async (_, event) => {
+      // Its begin is for the agent to tell.
+      if (event.kind !== "output") return;
+      await onEvent(host, event);
+      next[event.stream] = event.offset + event.bytes.length;
+    });
+    return next;
   }
 
   /** Its agent is older than 1.1: the result comes when the script has ended. */
@@ -241,6 +263,11 @@ export class RunLog {
 function recordedEnd({ report, open }: RecordedRun, host: string): RunResult | undefined {
   if (open.some((each) => each.host === host)) return undefined;
   return report.results.find((each) => each.host === host && !goesOn(each.state));
+}
+
+function restIsThere(why: string, { from = NO_OFFSETS }: Reading): string {
+  const what = from.stdout + from.stderr > 0 ? "the rest" : "it";
+  return `${what} is on that host, which cannot be asked now: ${why}`;
 }
 
 /** No answer, or one that may be another in a moment. */

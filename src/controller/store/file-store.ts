@@ -52,6 +52,8 @@ export function openFileStore(context: StoreContext): Store {
       readOpen: async (reqid, account) =>
         (await import("./stored-runs.ts")).readOpenRun(context, reqid, account),
       lateOutputs: async (run) => (await import("./late-outputs.ts")).openLateOutputs(context, run),
+      leftOutput: async (run, host) =>
+        (await import("./left-output.ts")).leftOutput(config, run, host),
       amend: async (reqid, results, account) =>
         (await import("./amend-run.ts")).amendRun(context, reqid, results, account),
       scriptsSeen: async (hosts) => (await import("./scripts-seen.ts")).scriptsSeen(config, hosts),

@@ -181,7 +181,16 @@ test("a run that is killed while it prints: logs goes on from the agent, and has
   });
   child.kill("SIGKILL");
   await child.exited;
+  // Its agent is away: what has come here is shown, and where the rest is.
+  await agent.stop("SIGKILL");
+  const here = await read(["logs", reqid]);
+  const half = await expected("seq -f %09.0f 1 20000");
+  expect(here).toMatchObject({ hash: half, bytes: 200_000, status: 1 });
+  expect(here.err).toContain(
+    "Cannot show all of web-01: the rest is on that host, which cannot be asked now: connection refused",
+  );
   const following = read(["logs", reqid, "--follow"]);
+  await agent.serve();
   control.folder.write("go", "");
   const printed = await expected("seq -f %09.0f 1 40000");
   expect((await following).hash).toBe(printed);

@@ -158,6 +158,8 @@ export interface RunStore {
   readOpen(reqid: string, account: ReplyAccount): Promise<RecordedRun | undefined>;
   /** Takes what hosts have printed in a run whose process has ended, for results that are then recorded by amend(). */
   lateOutputs(run: Pick<RunReportSoFar, "reqid" | "hosts">): Promise<LateOutputs>;
+  /** What is here of a host's output whose end is not recorded: the beginning of it, or nothing. */
+  leftOutput(run: Pick<RunReportSoFar, "reqid" | "hosts">, host: string): Promise<Outputs>;
   /**
    * Records what the agents have told of a run later, in place of what was recorded of these hosts. Nothing if its
    * process is alive, or there is no such run. Resolves with whether it was recorded; failures are logged.

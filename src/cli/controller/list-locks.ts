@@ -1,4 +1,5 @@
 import { listRunLocks } from "../../controller/runs/locks.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { renderTable } from "../render/table.ts";
@@ -17,7 +18,8 @@ export const listLocks = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec list-locks", "ctrl-exec list-locks --json"],
   async run({ options, io }) {
-    const locks = await listRunLocks(await openController(options));
+    const controller = await openController(options);
+    const locks = await listRunLocks(controller);
     if (options.json) writeJson(io, locks);
     else {
       const rows = locks.map(({ host, script, user, pid, since, reqid }) => [
@@ -29,7 +31,14 @@ export const listLocks = defineVerb({
         reqid ?? "?",
       ]);
       io.out(renderTable(["HOST", "SCRIPT", "USER", "PID", "SINCE", "REQID"], rows));
-      if (rows.length === 0) io.err("No run holds a lock.\n");
+      const option = configArgument(controller.config.file);
+      const command = (mode: string) => `ctrl-exec ${mode}${option}`;
+      if (rows.length === 0) {
+        io.err(`No run holds a lock. One that was let go has none; see: ${command("list-runs")}\n`);
+      } else if (locks.some(({ reqid }) => reqid !== null)) {
+        const status = command("status <reqid>");
+        io.err(`Each is a run's: ${status}. All runs: ${command("list-runs")}\n`);
+      }
     }
     return 0;
   },

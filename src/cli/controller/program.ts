@@ -17,7 +17,7 @@ export const controllerProgram: Program = {
       load: async () => (await import("./ping.ts")).ping,
     },
     status: {
-      summary: "Show a run's record: what is done and what is still out",
+      summary: "Show a run's record: what is done and what still runs",
       load: async () => (await import("./status.ts")).status,
     },
     wait: {

@@ -1,6 +1,6 @@
 import { showRun } from "../../controller/runs/status.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
-import { runFailed } from "../../core/run-result.ts";
+import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeLongJson } from "../render/json.ts";
@@ -51,5 +51,14 @@ function summary({ script, hosts, results, pending, complete, completed }: RunRe
   const done = hosts.length - pending.length - unknown;
   const count = `${done} of ${hosts.length} hosts done`;
   const text = `${script}: ${count}${unknown === 0 ? "" : `, ${unknown} unknown`}`;
-  return complete ? `${text} at ${completed}` : `${text}; still out: ${pending.join(", ")}`;
+  return complete
+    ? `${text} at ${completed}`
+    : [text, ...pendingStates(pending, results)].join("; ");
+}
+
+/** `running: web-01, web-02`, `no answer yet: db-01` */
+function pendingStates(pending: readonly string[], results: readonly RunResult[]): string[] {
+  const known = new Map(results.map(({ host, state }) => [host, state]));
+  const byState = Map.groupBy(pending, (host) => known.get(host) ?? "no answer yet");
+  return [...byState].map(([state, hosts]) => `${state}: ${hosts.join(", ")}`);
 }

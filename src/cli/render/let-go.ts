@@ -26,9 +26,9 @@ export function wasTaken({ state, error }: RunResult): boolean {
 }
 
 function noteOn(result: RunResult, own: OwnSetting): string {
-  const { host, error = "" } = result;
+  const { host, script, error = "" } = result;
   if (!wasTaken(result)) {
-    const why = withNextStep(error, own);
+    const why = withNextStep(error, own, script);
     return screenLine`ctrl-exec: ${host} did not accept the run: ${why}\n`;
   }
   return isOfOlderAgent(result)

@@ -128,7 +128,8 @@ function noteLine(note: string): string {
 
 function notes(result: RunResult, own: OwnSetting, live: boolean): string[] {
   const found: string[] = [];
-  if (result.error !== undefined) found.push(`ERROR: ${withNextStep(result.error, own)}`);
+  const { error, script } = result;
+  if (error !== undefined) found.push(`ERROR: ${withNextStep(error, own, script)}`);
   if (result.cancelled) found.push(cancelledNote(result));
   else if (result.signal !== undefined && !(live && result.timed_out))
     found.push(`ERROR: killed by ${result.signal}`);

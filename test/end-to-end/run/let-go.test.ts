@@ -135,7 +135,7 @@ test("a host that does not take it is named, and the id is printed all the same"
   const { out, err, status } = await control.run("run", ["web-01", "no-such", "--detach"]);
   expect(out).toMatch(/^[0-9a-f]{16}\n$/);
   expect(err).toStartWith(
-    "ctrl-exec: web-01 did not accept the run: script not permitted: list it in that host's scripts.conf",
+    "ctrl-exec: web-01 did not accept the run: script not permitted: list no-such in that host's scripts.conf",
   );
   expect(status).toBe(1);
 });

@@ -39,6 +39,10 @@ test("T30 no run beside a held lock: the second is refused, on the screen and as
   expect(listed.out).toMatch(
     /^HOST +SCRIPT +USER +PID +SINCE +REQID\n.*\nweb-01 +slow +alice +\d+ +\S+Z +[0-9a-f]{16}\n$/,
   );
+  const option = `--config ${control.config}`;
+  expect(listed.err).toBe(
+    `Each is a run's: ctrl-exec status <reqid> ${option}. All runs: ctrl-exec list-runs ${option}\n`,
+  );
   const [lock] = JSON.parse((await control.mustRun("list-locks", ["--json"])).out);
   expect(lock).toMatchObject({ host: "web-01", script: "slow", pid: first.child.pid });
 
@@ -46,7 +50,9 @@ test("T30 no run beside a held lock: the second is refused, on the screen and as
   expect(await first.child.exited).toBe(0);
   expect(readFileSync(control.folder.join("begun"), "utf8")).toBe("run\n");
   expect((await control.mustRun("list-locks", ["--json"])).out).toBe("[]\n");
-  expect((await control.mustRun("list-locks")).err).toContain("No run holds a lock.\n");
+  expect((await control.mustRun("list-locks")).err).toBe(
+    `No run holds a lock. One that was let go has none; see: ctrl-exec list-runs ${option}\n`,
+  );
   await control.mustRun("run", ["web-01", "slow"]);
   expect((await control.log.seen("lock-conflict")).fields).toEqual({ CONFLICTS: "web-01:slow" });
 });

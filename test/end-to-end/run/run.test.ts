@@ -126,10 +126,11 @@ test.each(IMPOSSIBLE_NAMES)(
   async (script, logged) => {
     const { status, out, err } = await control.run("run", ["web-01", "db-01", script]);
     expect(err).toBe("");
+    const named = /^[\w-]+$/.test(script) ? script : "it";
     for (const host of ["web-01", "db-01"]) {
       expect(out).toMatch(
         new RegExp(
-          `${header(host, "FAIL", -1)} {4}ERROR: script not permitted: list it in that host's scripts\\.conf and reload the agent there;`,
+          `${header(host, "FAIL", -1)} {4}ERROR: script not permitted: list ${named} in that host's scripts\\.conf and reload the agent there;`,
         ),
       );
     }

@@ -21,6 +21,10 @@ test("the refusals of an agent that people meet have a step, in which commands u
   expect(withNextStep("script not permitted", USUAL)).toStartWith(
     "script not permitted: list it in that host's scripts.conf and reload the agent there;",
   );
+  expect(withNextStep("script not permitted", USUAL, "deploy")).toStartWith(
+    "script not permitted: list deploy in that host's scripts.conf and reload",
+  );
+  expect(withNextStep("script not permitted", USUAL, "a;b")).toContain(": list it in");
   expect(runsAlreadyAs(runsAs("a1b2c3d4e5f60718"))).toBe("a1b2c3d4e5f60718");
   expect(runsAlreadyAs(runsAs("--config x"))).toBeUndefined();
   expect(withNextStep("no such file", USUAL)).toBe("no such file");

@@ -5,19 +5,14 @@
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
-import { type RunResult, withoutResult } from "../../core/run-result.ts";
-import { goesOn, readLastEnd } from "../../core/run-state.ts";
-import { isoSeconds, spanOf } from "../../core/time.ts";
-import { resultReply } from "../../core/wire/messages/result-reply.ts";
-import { hostOfRun } from "../access/authorized-targets.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
+import { isoSeconds } from "../../core/time.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import { answerOf, whyNotAnswered } from "../fleet/answer.ts";
-import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
+import { type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
-import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
-import { lateResult } from "./late-result.ts";
-import { knowsNoSuchRun, withdraw, withdrawnResult } from "./withdraw.ts";
+import { askHostAgain, type Heard } from "./ask-host-again.ts";
 
 /** What was heard of a run. */
 export interface HeardRun {
@@ -42,36 +37,22 @@ export async function askAgain(
 ): Promise<HeardRun> {
   if (open.length === 0) return { report, unheard: new Map() };
   const dialler = { ...(own ?? openDialler(controller)), account };
-  const path = `/result/${report.reqid}`;
-  const request = { method: "GET", path, reply: "list", idempotent: true } as const;
   const heard = new Map<string, Heard>();
   const unheard = new Map<string, string>();
   const silent = new Map<string, RunResult>();
   using outputs = await controller.store.runs.lateOutputs(report);
-  await inParallel(open, parallelLimit(dialler.config), async ({ host, port }) => {
-    const target = await hostOfRun(controller, host, port);
-    const outcome = await askHost(dialler, target, request);
-    const isUnknown = knowsNoSuchRun(outcome);
-    let result = resultIn(report, host, outcome);
-    let bare: RunResult | undefined;
-    // While its process lives, the request may be on its way.
-    if (isUnknown && alive) result = queuedOn(report, host);
-    else if (isUnknown) {
-      result = withdrawnResult(report, host, await withdraw(dialler, target, report));
-    } else if (outcome.dropped && !alive) {
-      // It has printed more than an answer may hold. If its process lives, the record will have it in a moment.
-      const output = outputs.of(host, account.openReply());
-      const late = await lateResult(dialler, target, report, host, output);
-      result = late?.result;
-      bare = late?.bare;
+  const asking = { controller, dialler, report, alive, outputs, account };
+  await inParallel(open, parallelLimit(dialler.config), async (one) => {
+    const { host } = one;
+    const told = await askHostAgain(asking, one);
+    if ("result" in told) {
+      heard.set(host, told);
+      return;
     }
-    if (result !== undefined) heard.set(host, { result, bare, target });
-    else {
-      const why = isUnknown ? SAYS_NO_MORE : whyNotAnswered(outcome);
-      if (outcome.reply === undefined || isUnknown) unheard.set(host, why);
-      const before = report.results.find((each) => each.host === host);
-      if (before?.state === "running") silent.set(host, notHeardOf(before, why));
-    }
+    const { why } = told;
+    if (told.unheard) unheard.set(host, why);
+    const before = report.results.find((each) => each.host === host);
+    if (before?.state === "running") silent.set(host, notHeardOf(before, why));
   });
   if (!alive && !(await record(controller, report, [...heard.values()], account))) {
     for (const [host, { bare, target }] of heard) {
@@ -85,49 +66,10 @@ export async function askAgain(
   return { report: withResults(report, now, controller.now()), unheard };
 }
 
-const SAYS_NO_MORE = "its agent does not know this run, and says no more";
-
 /** What the record has is old, and its agent says nothing now. */
 function notHeardOf(before: RunResult, why: string): RunResult {
   const error = `cannot be asked now: ${why}; when last heard of, the script was running`;
   return { ...before, state: "running", error };
-}
-
-interface Heard {
-  readonly result: RunResult;
-  /** Without outputs, if they are good only if it is recorded. */
-  readonly bare?: RunResult | undefined;
-  readonly target: ResolvedTarget;
-}
-
-/** Undefined if the agent did not say how it is with the run. */
-function resultIn(
-  report: RunReportSoFar,
-  host: string,
-  outcome: HostOutcome,
-): RunResult | undefined {
-  const answer = answerOf(resultReply, outcome);
-  if (answer.kind !== "given") return undefined;
-  const told = answer.data;
-  if (told.status === "running") {
-    const { started } = told;
-    const running = withoutResult(report, host, "", { state: "running" });
-    return started === undefined ? running : { ...running, started };
-  }
-  const { status: _, finished, exit, stdout, stderr, error, state, ...rest } = told;
-  const { started, ended = finished } = rest;
-  // No time of an answer was measured.
-  const rtt = spanOf(started, ended);
-  const head = { host, script: report.script, exit, stdout, stderr, rtt, reqid: report.reqid };
-  const end = readLastEnd(told, "never-ran");
-  return { ...head, ...end, ...rest, ...(ended === undefined ? {} : { ended }) };
-}
-
-/** While its process lives, it will still ask an agent that has not begun the run. */
-function queuedOn(report: RunReportSoFar, host: string): RunResult | undefined {
-  const isBegun = report.results.some((result) => result.host === host);
-  if (isBegun) return undefined;
-  return withoutResult(report, host, "", { state: "queued" });
 }
 
 /** Resolves with whether the record has them. */

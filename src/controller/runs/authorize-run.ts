@@ -2,6 +2,7 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import { saysNo } from "../../core/hook.ts";
 import { isRequestId } from "../../core/request-id.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type Caller, conclude, decide, note } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 
@@ -48,7 +49,22 @@ export function noSuchRun(reqid: string): CtrlExecError {
   return new CtrlExecError("not-found", `Cannot find run ${problem}`);
 }
 
-export function notInRun(reqid: string, host: string, hosts: readonly string[]): CtrlExecError {
+/**
+ * The hosts that are meant, in the order of the run.
+ *
+ * @param wanted all of them if it is empty
+ * @throws CtrlExecError `bad-request` for a host that is not in the run
+ */
+export function hostsOf(
+  { reqid, hosts }: Pick<RunReportSoFar, "reqid" | "hosts">,
+  wanted: readonly string[],
+): readonly string[] {
+  const other = wanted.find((host) => !hosts.includes(host));
+  if (other !== undefined) throw notInRun(reqid, other, hosts);
+  return wanted.length === 0 ? hosts : hosts.filter((host) => wanted.includes(host));
+}
+
+function notInRun(reqid: string, host: string, hosts: readonly string[]): CtrlExecError {
   return new CtrlExecError(
     "bad-request",
     `Cannot find ${host}: it is not one of the hosts of run ${reqid}`,

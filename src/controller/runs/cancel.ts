@@ -9,7 +9,7 @@ import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
-import { authorizeRun, noSuchRun, notInRun } from "./authorize-run.ts";
+import { authorizeRun, hostsOf, noSuchRun } from "./authorize-run.ts";
 import { learnEnds } from "./learn-ends.ts";
 import { knowsNoSuchRun, type Withdrawal, withdraw } from "./withdraw.ts";
 
@@ -98,13 +98,6 @@ function mayRunOn({ report, asked, open }: RecordedRun): readonly OpenHost[] {
     ...report.results.filter(({ state }) => state === "lost").map(({ host }) => host),
   ]);
   return asked.filter(({ host }) => mayRun.has(host));
-}
-
-/** @throws CtrlExecError `bad-request` */
-function hostsOf({ reqid, hosts }: RunReportSoFar, wanted: readonly string[]): readonly string[] {
-  const other = wanted.find((host) => !hosts.includes(host));
-  if (other !== undefined) throw notInRun(reqid, other, hosts);
-  return wanted.length === 0 ? hosts : hosts.filter((host) => wanted.includes(host));
 }
 
 /** Waits for the grace too, whatever the read_timeout is. */

@@ -1,10 +1,9 @@
 /** What the script of a run has printed, for `logs`. */
 import { inParallel } from "../../core/in-parallel.ts";
-import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
 import { parallelLimit } from "../fleet/fan-out.ts";
-import { notInRun } from "./authorize-run.ts";
+import { hostsOf } from "./authorize-run.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
 import { openRunLog } from "./run-log.ts";
 
@@ -42,7 +41,7 @@ export async function readLogs(
   const { reqid, follow, signal, onContact } = order;
   const log = await openRunLog(controller, caller, reqid);
   try {
-    const hosts = hostsOf(log.report, order.host);
+    const hosts = hostsOf(log.report, order.host === undefined ? [] : [order.host]);
     order.onHosts?.(hosts);
     const gaps: LogGap[] = [];
     const limit = follow ? parallelLimit(controller.config) : 1;
@@ -57,11 +56,4 @@ export async function readLogs(
   } finally {
     log.close();
   }
-}
-
-/** @throws CtrlExecError `bad-request` */
-function hostsOf({ reqid, hosts }: RunReportSoFar, wanted: string | undefined): readonly string[] {
-  if (wanted === undefined) return hosts;
-  if (hosts.includes(wanted)) return [wanted];
-  throw notInRun(reqid, wanted, hosts);
 }

@@ -169,7 +169,11 @@ export class RunLog {
         this.#hasNews ||= knowsRuns;
         const isLast = outcome.reply?.status === 404 && !knowsRuns;
         const why = outcome.error ?? NOT_KNOWN;
-        return { why: away && reading.left ? restIsThere(why, next) : why, answered: !away, isLast };
+        return {
+          why: away && reading.left ? restIsThere(why, next) : why,
+          answered: !away,
+          isLast,
+        };
       }
       if (!away && !knowsRuns) {
         await this.#whenRecorded(host, reading, onEvent);

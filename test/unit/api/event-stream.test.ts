@@ -181,6 +181,37 @@ test("a comment says that the connection lives, again and again, while a script 
   expect(reader.text).toBe(text);
 });
 
+describe("no comment comes", () => {
+  test("behind the last message", async () => {
+    await using stage = await stageOf(() => undefined);
+    stage.record.add(resultOf(HOST));
+    await stage.record.close();
+    const { reader, sent } = await stage.client("", 20);
+    await sent;
+    const { text } = reader;
+    expect(reader.messages.at(-1)?.id).toBe("S");
+    await Bun.sleep(60);
+    expect(reader.text).toBe(text);
+  });
+
+  test("while a message is not read", async () => {
+    await using stage = await stageOf((call) => call.begin());
+    await stage.record.close();
+    const { reader, sent } = await stage.client("", 20);
+    await until("it has begun", () => reader.events.includes("start"));
+    const unread = Promise.withResolvers<void>();
+    reader.reading = unread.promise;
+    stage.calls[0]?.print("one\n");
+    await until("it is written", () => reader.text.includes("one"));
+    const { text } = reader;
+    await Bun.sleep(60);
+    expect(reader.text).toBe(text);
+    unread.resolve();
+    reader.leave();
+    await sent;
+  });
+});
+
 describe("goes on", () => {
   test("the agent is asked for the rest alone, and nothing is said twice", async () => {
     await using stage = await stageOf((call) => {

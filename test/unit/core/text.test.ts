@@ -182,6 +182,11 @@ describe("the nearest match", () => {
     }
   });
 
+  test("what is longer than 64 letters is no typing error", () => {
+    expect(nearestMatch("x".repeat(64), ["x".repeat(64)])).toBe("x".repeat(64));
+    expect(nearestMatch("x".repeat(65), ["x".repeat(65)])).toBeUndefined();
+  });
+
   test("one letter never means another", () => {
     expect(nearestMatch("v", ["ip", "log", "json"])).toBeUndefined();
   });
@@ -204,6 +209,11 @@ describe("a long text in pieces", () => {
     expect(pieces.join("")).toBe(text);
     for (const piece of pieces) expect(piece.isWellFormed()).toBe(true);
     for (const piece of pieces.slice(0, -1)) expect(piece).not.toEndWith("\r");
+  });
+
+  test("of what stands on the seam no more than one character waits for the next piece", () => {
+    const [first = ""] = inPieces(`${"x".repeat(LENGTH - 1)}\r\nz`);
+    expect(first).toHaveLength(LENGTH - 1);
   });
 
   test("lines stay whole", () => {

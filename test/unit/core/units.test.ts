@@ -3,6 +3,7 @@ import { formatBytes, parseByteSize, parseRateLimit } from "../../../src/core/un
 
 test("a rate limit", () => {
   expect(parseRateLimit("10/60/300")).toEqual({ limit: 10, window: 60, block: 300 });
+  expect(parseRateLimit(" 1/1/1 ")).toEqual({ limit: 1, window: 1, block: 1 });
 });
 
 test.each([

@@ -84,3 +84,22 @@ describe("no body has a member that is passed over", () => {
     expect(told.split("unknown member")).toHaveLength(4);
   });
 });
+
+test("a query parameter that the route does not take is near one of its own, or all are named", () => {
+  const own = ["host", "limit"];
+  expect(unknownParameter("limits", [], own)).toBe(
+    'unknown query parameter "limits"; did you mean limit?',
+  );
+  expect(unknownParameter("colour", [], own)).toBe(
+    'unknown query parameter "colour"; known are host, limit',
+  );
+});
+
+test("64 characters of a name are shown", () => {
+  const known = "known are a";
+  expect(unknownMember("x".repeat(64), ["a"])).toBe(`unknown member "${"x".repeat(64)}"; ${known}`);
+  expect(unknownMember("x".repeat(65), ["a"])).toBe(`unknown member "${"x".repeat(64)}"; ${known}`);
+  expect(unknownParameter("x".repeat(65), [])).toBe(
+    `unknown query parameter "${"x".repeat(64)}"; this route takes none`,
+  );
+});

@@ -22,6 +22,12 @@ describe("base64", () => {
     }
   });
 
+  test("is made as the bytes come, as far as three of them make four characters", () => {
+    const [first, second] = [Buffer.from("abcd"), Buffer.from("efg")];
+    expect([...base64Of([first, second])]).toEqual(["YWJj", "ZGVm", "Zw=="]);
+    expect([...bytesOf(["YWJjZ", "GVmZw=="])].map(String)).toEqual(["abc", "defg", ""]);
+  });
+
   test("that is cut anywhere is the bytes that it was made of", () => {
     for (let size = 0; size <= BYTES.length; size++) {
       const bytes = BYTES.subarray(0, size);
@@ -39,7 +45,9 @@ describe("pieces that are kept", () => {
     expect([pieces.length, pieces.joined().length]).toEqual([0, 0]);
     for (const piece of ["a", "bc", "d"]) pieces.add(Buffer.from(piece));
     expect(pieces.length).toBe(4);
-    expect(pieces.joined().toString()).toBe("abcd");
+    const joined = pieces.joined();
+    expect(joined.toString()).toBe("abcd");
+    expect(pieces.joined()).toBe(joined);
     pieces.add(Buffer.from("e"));
     expect(pieces.joined().toString()).toBe("abcde");
     expect(pieces.length).toBe(5);

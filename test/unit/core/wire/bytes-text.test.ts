@@ -41,3 +41,14 @@ test.each([
     if (typeof base64 !== "string") expect(base64.bytes).toBe(wholeText(base64).length);
   }
 });
+
+test("T69 up to 64 KiB are held as one text, and more in blocks", () => {
+  const kinds = (bytes: Buffer) => {
+    const text = inPieces(bytes, 1000);
+    return [typeof text.text(), typeof text.base64(), [...text.chunks()].length];
+  };
+  expect(kinds(Buffer.alloc(65_536, "x"))).toEqual(["string", "undefined", 2]);
+  expect(kinds(Buffer.alloc(65_537, "x"))).toEqual(["object", "undefined", 2]);
+  expect(kinds(Buffer.alloc(65_536, 0xff))).toEqual(["string", "string", 2]);
+  expect(kinds(Buffer.alloc(65_537, 0xff))).toEqual(["object", "object", 2]);
+});

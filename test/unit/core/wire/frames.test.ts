@@ -174,6 +174,15 @@ describe("T61 T69 any other stream is refused", () => {
     }
   });
 
+  test("as many bytes as can be counted are taken", () => {
+    const most = Number.MAX_SAFE_INTEGER - 65_536;
+    const frames = [begin, frame("D", 0, `{"stream":"stdout","bytes":${most}}`)];
+    expect(read(Buffer.concat(frames)).at(-1)).toMatchObject({ kind: "dropped", bytes: most });
+    expect(read(frame("B", 0, JSON.stringify(BEGIN)), 7, { stdout: most, stderr: 0 })).toHaveLength(
+      1,
+    );
+  });
+
   test("a length that is too much is refused with the head, before anything is held", () => {
     const head = frame("B", 0, Buffer.alloc(65_537)).subarray(0, 13);
     expect(() => read(head)).toThrow("65537 bytes");

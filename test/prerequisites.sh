@@ -18,6 +18,7 @@ needed="
   sudo:sudo
   visudo:sudo
   ip:iproute2
+  nodeset:clustershell
 "
 
 programs=

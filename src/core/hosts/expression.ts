@@ -1,0 +1,54 @@
+/** Which hosts a request names, as data: what parse-expression.ts reads and controller/fleet/selector.ts answers. */
+
+/** Terms joined by operators, which are applied from left to right, all with the same precedence. */
+export interface HostExpression {
+  readonly kind: "expression";
+  readonly first: HostTerm;
+  readonly steps: readonly Step[];
+}
+
+export interface Step {
+  readonly operator: HostOperator;
+  readonly term: HostTerm;
+}
+
+/** What ClusterShell writes as well. */
+export const HOST_OPERATORS = { ",": "union", "&": "intersection", "!": "without" } as const;
+export type HostOperator = (typeof HOST_OPERATORS)[keyof typeof HOST_OPERATORS];
+
+export type HostTerm =
+  /** `web-01`, `web-01:7450`, an address: a host that need not be registered. */
+  | { readonly kind: "host"; readonly name: string; readonly port: number | undefined }
+  /** `web-[01-20]`: registered hosts, each of which must exist. */
+  | {
+      readonly kind: "nodes";
+      readonly text: string;
+      readonly names: readonly string[];
+      readonly port: number | undefined;
+    }
+  /** `web-*`: the registered hosts that match one of the patterns. */
+  | {
+      readonly kind: "glob";
+      readonly text: string;
+      readonly patterns: readonly string[];
+      readonly port: number | undefined;
+    }
+  /** `@all`: every registered host. */
+  | { readonly kind: "all" }
+  /** `@stale`: those that did not learn this control host's serial in time. */
+  | { readonly kind: "stale" }
+  /** `@expiring=30d`: those whose certificate ends within so many seconds. */
+  | { readonly kind: "expiring"; readonly seconds: number }
+  /** `@failed=<reqid>`: those where that run failed. `@missed=<reqid>`: those that it has no result of. */
+  | { readonly kind: "failed" | "missed"; readonly reqid: string }
+  | HostExpression;
+
+/** Every term of the expression, also of those in parentheses, in order. */
+export function* termsOf(term: HostTerm): Generator<Exclude<HostTerm, HostExpression>> {
+  if (term.kind !== "expression") {
+    yield term;
+    return;
+  }
+  yield* termsOf(term.first);
+  for (const step of term.steps) yield* termsOf(step.term);
+}

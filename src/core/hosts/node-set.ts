@@ -1,0 +1,100 @@
+/**
+ * Node sets, as ClusterShell and pdsh have them: `web-[01-20,25]` is web-01 to web-20 and web-25,
+ * `rack[1-2]-n[01-16]` is each of 16 in each of 2, and `[1-9/2]` is every second one. Digits keep their padding.
+ */
+import { CtrlExecError } from "../errors.ts";
+
+/** No fleet has more, and `[1-999999999]` must cost nothing (T76). */
+export const MAX_NODES = 100_000;
+
+/** `1`, `01-20`, `1-9/2` */
+const RANGE = /^(\d{1,9})(?:-(\d{1,9})(?:\/(\d{1,9}))?)?$/;
+
+/** Text between brackets, and what each pair of brackets stands for. */
+type Part = string | readonly Range[];
+
+interface Range {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+  /** Digits of each number, filled with zeros. */
+  readonly width: number;
+}
+
+/**
+ * Every name that the set stands for, in order: the last brackets count fastest. A text without brackets is its
+ * own only name.
+ *
+ * @throws CtrlExecError `bad-request` for brackets that cannot be read, or more than MAX_NODES names
+ */
+export function expandNodeSet(text: string): string[] {
+  const parts = partsOf(text);
+  const count = parts.reduce((product, part) => product * sizeOf(part), 1);
+  if (count > MAX_NODES) {
+    throw unreadable(text, `it stands for ${count} hosts; at most ${MAX_NODES} can be named`);
+  }
+  let names = [""];
+  for (const part of parts) {
+    if (typeof part === "string") names = names.map((name) => name + part);
+    else {
+      const numbers = part.flatMap(numbersIn);
+      names = names.flatMap((name) => numbers.map((number) => name + number));
+    }
+  }
+  return [...new Set(names)];
+}
+
+function partsOf(text: string): Part[] {
+  const parts: Part[] = [];
+  let rest = text;
+  while (rest !== "") {
+    const [plain = ""] = /^[^[\]]*/.exec(rest) ?? [];
+    parts.push(plain);
+    rest = rest.slice(plain.length);
+    if (rest === "") break;
+    const [bracketed, ranges = ""] = /^\[([^[\]]*)\]/.exec(rest) ?? [];
+    if (bracketed === undefined) {
+      throw unreadable(text, rest.startsWith("]") ? "] closes nothing" : "[ is not closed");
+    }
+    parts.push(ranges.split(",").map((range) => readRange(text, range.trim())));
+    rest = rest.slice(bracketed.length);
+  }
+  return parts;
+}
+
+function readRange(text: string, range: string): Range {
+  const [, from, to = from, step = "1"] = RANGE.exec(range) ?? [];
+  if (from === undefined || to === undefined) {
+    throw unreadable(text, `"${range}" is not a number such as 07, or numbers such as 01-20`);
+  }
+  const isPadded = /^0\d/;
+  if (from.length !== to.length && (isPadded.test(from) || isPadded.test(to))) {
+    throw unreadable(text, `in ${range}, one number has zeros in front and the other other digits`);
+  }
+  const numbers = { first: Number(from), last: Number(to), step: Number(step) };
+  if (numbers.last < numbers.first) throw unreadable(text, `${range} ends before it begins`);
+  if (numbers.step === 0) throw unreadable(text, `${range} never ends`);
+  return { ...numbers, width: from.length };
+}
+
+function sizeOf(part: Part): number {
+  if (typeof part === "string") return 1;
+  return part.reduce((sum, range) => sum + countOf(range), 0);
+}
+
+function countOf({ first, last, step }: Range): number {
+  return Math.floor((last - first) / step) + 1;
+}
+
+function numbersIn(range: Range): string[] {
+  const { first, step, width } = range;
+  return Array.from({ length: countOf(range) }, (_, index) =>
+    String(first + index * step).padStart(width, "0"),
+  );
+}
+
+function unreadable(text: string, why: string): CtrlExecError {
+  return new CtrlExecError("bad-request", `Cannot read the hosts "${text}": ${why}`, {
+    hint: "A node set is web-[01-20,25], or rack[1-4]-n[01-16].",
+  });
+}

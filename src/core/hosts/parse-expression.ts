@@ -1,0 +1,174 @@
+/** Reads host expressions (docs/OPERATIONS.md, "Saying which hosts"). Looks nothing up, so a refusal tells nothing that was not typed (T76). */
+import { CtrlExecError } from "../errors.ts";
+import { parseTarget } from "../net/host-name.ts";
+import { isRequestId } from "../request-id.ts";
+import { durationSeconds } from "../since.ts";
+import {
+  HOST_OPERATORS,
+  type HostExpression,
+  type HostOperator,
+  type HostTerm,
+  type Step,
+} from "./expression.ts";
+import { expandNodeSet } from "./node-set.ts";
+
+const MAX_CHARACTERS = 65_536;
+/** Parentheses in parentheses. */
+const MAX_DEPTH = 32;
+
+const GRAMMAR_HINT =
+  "For example web-[01-20], 'web-*', @all or '@all!db-01'. See: ctrl-exec run --help";
+
+/** What ends a term that is a name. */
+const NAME_END = /[,&!()\s]/;
+
+/**
+ * `web-[01-20],db-*!@env=test`
+ * @throws CtrlExecError `bad-request` if it cannot be read
+ */
+export function parseHostExpression(text: string): HostExpression {
+  if (text.length > MAX_CHARACTERS) {
+    throw new CtrlExecError(
+      "bad-request",
+      `Cannot read the hosts: more than ${MAX_CHARACTERS} characters in one expression`,
+    );
+  }
+  const reader = new ExpressionReader(text);
+  return reader.whole();
+}
+
+class ExpressionReader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  whole(): HostExpression {
+    const expression = this.#expression(0);
+    if (this.#at < this.#text.length) throw this.#problem(") closes nothing");
+    return expression;
+  }
+
+  #expression(depth: number): HostExpression {
+    const first = this.#term(depth);
+    const steps: Step[] = [];
+    for (;;) {
+      const operator = this.#operator();
+      if (operator === undefined) return { kind: "expression", first, steps };
+      steps.push({ operator, term: this.#term(depth) });
+    }
+  }
+
+  /** Undefined at the end, or before a closing parenthesis. */
+  #operator(): HostOperator | undefined {
+    this.#skipSpace();
+    const next = this.#text[this.#at];
+    if (next === undefined || next === ")") return undefined;
+    if (!isOperator(next)) throw this.#problem("expected , & or ! between two hosts");
+    this.#at += 1;
+    return HOST_OPERATORS[next];
+  }
+
+  #term(depth: number): HostTerm {
+    this.#skipSpace();
+    const rest = this.#text.slice(this.#at);
+    if (rest.startsWith("(")) return this.#inParentheses(depth + 1);
+    if (rest.startsWith("@")) return this.#state(rest);
+    return this.#names();
+  }
+
+  #inParentheses(depth: number): HostExpression {
+    if (depth > MAX_DEPTH) throw this.#problem(`more than ${MAX_DEPTH} parentheses in each other`);
+    this.#at += 1;
+    const inner = this.#expression(depth);
+    if (this.#text[this.#at] !== ")") throw this.#problem("( is not closed");
+    this.#at += 1;
+    return inner;
+  }
+
+  #state(rest: string): HostTerm {
+    const [whole = "", word = "", value = ""] = /^@([a-z]*)([^,&()\s!]*)/.exec(rest) ?? [];
+    const term = stateOf(word, value);
+    if (term === undefined) throw this.#problem(`${whole} has no meaning; ${STATE_FORMS}`);
+    this.#at += whole.length;
+    return term;
+  }
+
+  /** A host, a node set or a glob. Brackets may hold commas. */
+  #names(): HostTerm {
+    const begin = this.#at;
+    let depth = 0;
+    for (; this.#at < this.#text.length; this.#at += 1) {
+      const next = this.#text[this.#at] ?? "";
+      if (next === "[") depth += 1;
+      else if (next === "]") depth -= 1;
+      else if (depth <= 0 && NAME_END.test(next)) break;
+    }
+    const text = this.#text.slice(begin, this.#at);
+    if (text === "") {
+      const met = this.#text[this.#at];
+      throw this.#problem(
+        met === undefined ? "expected a host at the end" : `expected a host before ${met}`,
+      );
+    }
+    return namesOf(text);
+  }
+
+  #skipSpace(): void {
+    while (/\s/.test(this.#text[this.#at] ?? "")) this.#at += 1;
+  }
+
+  /** @param why about what begins where it reads */
+  #problem(why: string): CtrlExecError {
+    const where = this.#at === 0 ? "" : ` (character ${this.#at + 1})`;
+    const shown = this.#text.length > 200 ? `${this.#text.slice(0, 200)}...` : this.#text;
+    return new CtrlExecError("bad-request", `Cannot read the hosts "${shown}": ${why}${where}`, {
+      hint: GRAMMAR_HINT,
+    });
+  }
+}
+
+const STATE_FORMS = "there are @all, @stale, @expiring=30d, @failed=<reqid> and @missed=<reqid>";
+
+function isOperator(character: string): character is keyof typeof HOST_OPERATORS {
+  return Object.hasOwn(HOST_OPERATORS, character);
+}
+
+/** Undefined if there is no such word, or the value does not go with it. */
+function stateOf(word: string, value: string): HostTerm | undefined {
+  if (word === "all" || word === "stale") return value === "" ? { kind: word } : undefined;
+  if (!value.startsWith("=")) return undefined;
+  const wanted = value.slice(1);
+  if (word === "expiring") {
+    const seconds = durationSeconds(wanted);
+    return seconds === undefined ? undefined : { kind: "expiring", seconds };
+  }
+  if ((word !== "failed" && word !== "missed") || !isRequestId(wanted)) return undefined;
+  return { kind: word, reqid: wanted };
+}
+
+function namesOf(text: string): HostTerm {
+  const target = parseTarget(text);
+  if (target !== undefined) return { kind: "host", ...target };
+  const [, set = "", digits] = /^(.*?)(?::(\d{1,5}))?$/s.exec(text) ?? [];
+  const port = digits === undefined ? undefined : Number(digits);
+  const names = /[[\]]/.test(set) ? expandNodeSet(set) : [set];
+  // What a * stands for is checked in the place of one letter.
+  const wrong = names.find((name) => parseTarget(name.replaceAll(/[*?]+/g, "x")) === undefined);
+  if (wrong !== undefined || port === 0 || (port ?? 0) > 65_535) throw notAHost(wrong ?? text);
+  if (set.includes("*") || set.includes("?")) return { kind: "glob", text, patterns: names, port };
+  return { kind: "nodes", text, names, port };
+}
+
+const ZONE_HINT =
+  "What follows % is an interface's name, of a link-local address alone: fe80::1%eth0.";
+
+function notAHost(text: string): CtrlExecError {
+  return new CtrlExecError(
+    "bad-request",
+    `"${text}" is not a host, host:port or address`,
+    text.includes("%") ? { hint: ZONE_HINT } : {},
+  );
+}

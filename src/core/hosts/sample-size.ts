@@ -1,0 +1,18 @@
+/** How many of the hosts that match are taken: `10`, or `10%`. */
+
+export type SampleSize = { readonly hosts: number } | { readonly percent: number };
+
+/** Undefined if it is neither, or nobody would be taken. */
+export function parseSampleSize(text: string): SampleSize | undefined {
+  const [, digits, percent] = /^([1-9]\d{0,5})(%?)$/.exec(text) ?? [];
+  const number = Number(digits);
+  if (digits === undefined) return undefined;
+  if (percent === "") return { hosts: number };
+  return number <= 100 ? { percent: number } : undefined;
+}
+
+/** Of so many hosts; part of a host is one, so that a percentage of a few is not nobody. */
+export function sampleOf(size: SampleSize, total: number): number {
+  if ("hosts" in size) return Math.min(size.hosts, total);
+  return Math.ceil((size.percent * total) / 100);
+}

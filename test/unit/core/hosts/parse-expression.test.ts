@@ -1,0 +1,147 @@
+/** Host expressions: what is read, and what is refused and how. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { CtrlExecError } from "../../../../src/core/errors.ts";
+import { termsOf } from "../../../../src/core/hosts/expression.ts";
+import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
+
+const REQID = "a1b2c3d4e5f60718";
+
+function host(name: string, port?: number) {
+  return { kind: "host", name, port };
+}
+
+describe("one term", () => {
+  test.each([
+    ["web-01", host("web-01")],
+    ["web-01:7450", host("web-01", 7450)],
+    ["10.0.0.1", host("10.0.0.1")],
+    ["::1", host("::1")],
+    ["[::1]:7443", host("::1", 7443)],
+    ["fe80::1%eth0", host("fe80::1%eth0")],
+    ["  web-01 ", host("web-01")],
+    ["web-[1-2]", { kind: "nodes", text: "web-[1-2]", names: ["web-1", "web-2"], port: undefined }],
+    ["web-[1,3]:80", { kind: "nodes", text: "web-[1,3]:80", names: ["web-1", "web-3"], port: 80 }],
+    ["web-*", { kind: "glob", text: "web-*", patterns: ["web-*"], port: undefined }],
+    ["?[1-2]*:81", { kind: "glob", text: "?[1-2]*:81", patterns: ["?1*", "?2*"], port: 81 }],
+    ["@all", { kind: "all" }],
+    ["@stale", { kind: "stale" }],
+    ["@expiring=30d", { kind: "expiring", seconds: 2_592_000 }],
+    [`@failed=${REQID}`, { kind: "failed", reqid: REQID }],
+    [`@missed=${REQID}`, { kind: "missed", reqid: REQID }],
+  ])("%s", (text, term) => {
+    expect(parseHostExpression(text)).toEqual({
+      kind: "expression",
+      first: term,
+      steps: [],
+    } as never);
+  });
+});
+
+describe("several terms", () => {
+  /** As text with every parenthesis, which shows what belongs together. */
+  function shape(text: string): string {
+    return show(parseHostExpression(text));
+  }
+
+  function show(term: ReturnType<typeof parseHostExpression>["first"]): string {
+    if (term.kind === "host") return term.name;
+    if (term.kind !== "expression") return "text" in term ? `{${term.text}}` : term.kind;
+    return term.steps.reduce(
+      (left, { operator, term: right }) => `(${left} ${operator} ${show(right)})`,
+      show(term.first),
+    );
+  }
+
+  test.each([
+    ["a,b", "(a union b)"],
+    ["a & b", "(a intersection b)"],
+    ["a!b", "(a without b)"],
+    ["a,b&c!d", "(((a union b) intersection c) without d)"],
+    ["a,(b&c)", "(a union (b intersection c))"],
+    ["((a))", "a"],
+    ["( a , b ) ! c", "((a union b) without c)"],
+    ["@all!@stale", "(all without stale)"],
+    ["web-[1,2],db", "({web-[1,2]} union db)"],
+    ["[::1]:80,b", "(::1 union b)"],
+  ])("%s is %s", (text, expected) => {
+    expect(shape(text)).toBe(expected);
+  });
+
+  test("each of them can be gone through, also in parentheses", () => {
+    const kinds = [...termsOf(parseHostExpression("a,(@stale&(@all!web-*))"))].map(
+      ({ kind }) => kind,
+    );
+    expect(kinds).toEqual(["host", "stale", "all", "glob"]);
+  });
+});
+
+describe("what cannot be read is said, with where", () => {
+  test.each([
+    ["", "expected a host at the end"],
+    ["a,", "expected a host at the end (character 3)"],
+    ["a,,b", "expected a host before , (character 3)"],
+    ["!a", "expected a host before !"],
+    ["(a", "( is not closed (character 3)"],
+    ["a)", ") closes nothing (character 2)"],
+    ["a b", "expected , & or ! between two hosts (character 3)"],
+    ["(a)b", "expected , & or ! between two hosts (character 4)"],
+    ["@", "@ has no meaning; there are @all"],
+    ["@nobody", "@nobody has no meaning"],
+    ["@All", "@All has no meaning"],
+    ["@@all", "@@all has no meaning"],
+    ["@all=1", "@all=1 has no meaning"],
+    ["@stale=1", "@stale=1 has no meaning"],
+    ["@expiring", "@expiring has no meaning"],
+    ["@expiring<30d", "@expiring<30d has no meaning"],
+    ["@expiring=30", "@expiring=30 has no meaning"],
+    ["@failed=web-01", "@failed=web-01 has no meaning"],
+    ["web_01", '"web_01" is not a host, host:port or address'],
+    ["web-[1-2]_", '"web-1_" is not a host, host:port or address'],
+    ["web-*_", '"web-*_" is not a host, host:port or address'],
+    ["web-[1-2]:0", '"web-[1-2]:0" is not a host, host:port or address'],
+    ["web-[1-2]:65536", '"web-[1-2]:65536" is not a host, host:port or address'],
+    ["web-[1-", "[ is not closed"],
+    ["0.0.0.0", '"0.0.0.0" is not a host, host:port or address'],
+    [`${"(".repeat(33)}a${")".repeat(33)}`, "more than 32 parentheses in each other"],
+    ["a,".repeat(40_000), "more than 65536 characters in one expression"],
+  ])("%s", (text, why) => {
+    expect(() => parseHostExpression(text)).toThrow(why);
+  });
+
+  test("every one as a bad request with a next step, except for a plain name", () => {
+    const problem = problemOf("a,");
+    expect(problem).toMatchObject({
+      code: "bad-request",
+      hint: expect.stringContaining("ctrl-exec run --help"),
+    });
+    expect(problemOf("a%b")).toMatchObject({ hint: expect.stringContaining("fe80::1%eth0") });
+  });
+
+  test("32 parentheses in each other are read", () => {
+    expect(() => parseHostExpression(`${"(".repeat(32)}a${")".repeat(32)}`)).not.toThrow();
+  });
+
+  function problemOf(text: string): unknown {
+    try {
+      return parseHostExpression(text);
+    } catch (thrown) {
+      return thrown;
+    }
+  }
+});
+
+test("any text is read, or refused as a bad request, and quickly", () => {
+  const piece = fc.constantFrom(...'ab1,&!()[]-*?@="<>:.% /0', "@all", "web-", "@expiring=", "!=");
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      try {
+        parseHostExpression(pieces.join(""));
+      } catch (thrown) {
+        expect(thrown).toBeInstanceOf(CtrlExecError);
+        expect(thrown).toMatchObject({ code: "bad-request" });
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -4,8 +4,8 @@ _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
     'ctrl-exec ') modes='run ping status wait logs cancel list-runs list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
-    'ctrl-exec run') options='--port --live --no-live --json --json-stream --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
-    'ctrl-exec ping') options='--port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
+    'ctrl-exec run') options='--except --limit --port --live --no-live --json --json-stream --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
+    'ctrl-exec ping') options='--except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec status') options='--json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec wait') options='--timeout --json --username --token --token-file --config --log --help' kinds='requests' ;;
     'ctrl-exec logs') options='--follow --stderr --username --token --token-file --config --log --help' kinds='hosts' ;;
@@ -45,6 +45,7 @@ _ctrl_exec_value() {
   case $1 in
     --config) value='file' ;;
     --log) value='words:syslog stderr' ;;
+    --except) value='none' ;;
     --port) value='none' ;;
     --username) value='none' ;;
     --token) value='none' ;;

@@ -57,7 +57,8 @@ interface Overridden {
 /** @param live the names that are known now */
 export function components(live?: LiveNames): JsonObject {
   const override = ({ zodSchema, jsonSchema }: Overridden) => {
-    if (zodSchema === schemas.hostSchema) addEnum(jsonSchema, live?.hosts);
+    if (zodSchema === schemas.hostSchema || zodSchema === schemas.hostExpressionSchema)
+      addEnum(jsonSchema, live?.hosts);
     if (zodSchema === schemas.scriptSchema) addEnum(jsonSchema, live?.scripts);
   };
   return {

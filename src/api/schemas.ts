@@ -4,6 +4,9 @@
  */
 import { z } from "zod";
 import * as mini from "zod/mini";
+import { asCtrlExecError } from "../core/errors.ts";
+import { parseHostExpression } from "../core/hosts/parse-expression.ts";
+import { parseSampleSize } from "../core/hosts/sample-size.ts";
 import { isArrayOfText } from "../core/json.ts";
 import { parseTarget } from "../core/net/host-name.ts";
 import { discoveredHost, pingResult } from "../core/results.ts";
@@ -43,13 +46,53 @@ export const hostSchema = z
   })
   .describe("A registered host name, or any host name or address, with a port if needed.");
 
+const MAX_EXPRESSION = 65_536;
+
+export const hostExpressionSchema = z
+  .string({ error: "expected a host or a host expression" })
+  .min(1, { error: "expected a host or a host expression" })
+  .max(MAX_EXPRESSION, { error: `expected at most ${MAX_EXPRESSION} characters` })
+  .check(({ value, issues }) => {
+    const problem = expressionProblem(value);
+    if (problem !== undefined) issues.push({ code: "custom", message: problem, input: value });
+  })
+  .describe(
+    "A registered host name, any host name or address, with a port if needed, or a host expression: web-[01-20], web-*, @all, @stale!db-01.",
+  );
+
+/** Why it cannot be read. */
+function expressionProblem(text: string): string | undefined {
+  try {
+    parseHostExpression(text);
+    return undefined;
+  } catch (thrown) {
+    return asCtrlExecError(thrown).message;
+  }
+}
+
+const except = z
+  .array(hostExpressionSchema, { error: "expected an array of hosts" })
+  .default([])
+  .describe("Hosts that are left out, whatever hosts says: names or expressions.");
+
+const limit = z
+  .string({ error: "expected text such as 10 or 10%" })
+  .transform((text, context) => {
+    const size = parseSampleSize(text);
+    if (size !== undefined) return size;
+    context.addIssue({ code: "custom", message: "expected text such as 10 or 10%" });
+    return z.NEVER;
+  })
+  .optional()
+  .describe("Only so many of the hosts, chosen at random: a number, or a percentage.");
+
 const hosts = z
-  .array(hostSchema, { error: "expected a non-empty array of hosts" })
+  .array(hostExpressionSchema, { error: "expected a non-empty array of hosts" })
   .min(1, { error: "expected a non-empty array of hosts" })
   .meta({
     uniqueItems: true,
     description:
-      "Each host once, at most max_hosts of them (500 unless configured). Each port of an address counts as a host.",
+      "At most max_hosts of them (500 unless configured), each name once. Each port of an address counts as a host.",
   });
 
 /** Most characters in a name that a request may ask for, listed or not: each host's result repeats it. */
@@ -76,7 +119,7 @@ function requestSchema<Shape extends z.ZodRawShape>(shape: Shape) {
   });
 }
 
-export const pingRequest = requestSchema({ hosts, username, token });
+export const pingRequest = requestSchema({ hosts, except, limit, username, token });
 
 /** As long as timers go. */
 const MAX_SECONDS = 2_000_000;
@@ -84,6 +127,8 @@ const MAX_GRACE = 3600;
 
 export const runRequest = requestSchema({
   hosts,
+  except,
+  limit,
   script: scriptSchema,
   args: z
     .array(argument, { error: "expected an array of strings" })

@@ -36,10 +36,15 @@ export async function ping(
   controller: Controller,
   names: readonly string[],
 ): Promise<PingResult[]> {
-  return await pingHosts(controller, CALLER, names, undefined, {
-    onResult: () => undefined,
-    onSeen: (records) => renewSeen(controller, records),
-  });
+  return await pingHosts(
+    controller,
+    CALLER,
+    { hosts: names, port: undefined },
+    {
+      onResult: () => undefined,
+      onSeen: (records) => renewSeen(controller, records),
+    },
+  );
 }
 
 export class LocalFleet implements AsyncDisposable {

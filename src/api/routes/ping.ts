@@ -32,10 +32,15 @@ export const ping = defineRoute({
   },
   async handle({ api, caller, body }) {
     const { controller } = api;
-    const results = await pingHosts(controller, caller, body.hosts, undefined, {
-      onResult: () => undefined,
-      onSeen: (records) => renewSeen(controller, records),
-    });
+    const results = await pingHosts(
+      controller,
+      caller,
+      { ...body, port: undefined },
+      {
+        onResult: () => undefined,
+        onSeen: (records) => renewSeen(controller, records),
+      },
+    );
     return success<typeof pingAnswer>({ ok: true, results });
   },
 });

@@ -47,9 +47,10 @@ export const run = defineRoute({
     },
   },
   async handle({ api, caller, body }) {
-    const { hosts, script, args, timeout, detach } = body;
+    const { hosts, except, limit, script, args, timeout, detach } = body;
     const wait = body.wait && !detach;
-    const order = { hosts, port: undefined, script, args, timeout, detach: !wait };
+    const choice = { hosts, except, limit, port: undefined };
+    const order = { ...choice, script, args, timeout, detach: !wait };
     const { controller, answered } = api;
     const started = await startRun(controller, caller, order, () => undefined, answered);
     api.track(started);

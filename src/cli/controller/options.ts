@@ -12,6 +12,11 @@ export const controllerOptions = {
     valueHint: "where",
     description: "Log to syslog (default), stderr or a socket",
   },
+  except: {
+    type: "string",
+    valueHint: "hosts",
+    description: "Leave these hosts out: an expression, as for the hosts",
+  },
   json: { type: "boolean", description: "Print the result as one line of JSON" },
   "json-stream": {
     type: "boolean",
@@ -85,6 +90,17 @@ export const callerOptions = {
   username: controllerOptions.username,
   token: controllerOptions.token,
   "token-file": controllerOptions["token-file"],
+} as const;
+
+/** Which of the hosts: see hostChoice. */
+export const hostOptions = {
+  except: controllerOptions.except,
+  limit: {
+    ...controllerOptions.limit,
+    valueHint: "n|n%",
+    description: "Take only so many of the hosts, chosen at random",
+  },
+  port: controllerOptions.port,
 } as const;
 
 /** The options of every mode. */

@@ -9,34 +9,44 @@ import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { renderTable } from "../render/table.ts";
-import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { hostChoice } from "./host-options.ts";
+import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const ping = defineVerb({
   positionals: "<host>[:<port>]...",
   arity: [1, 100_000],
   options: {
-    port: controllerOptions.port,
+    ...hostOptions,
     json: controllerOptions.json,
     ...callerOptions,
     ...commonOptions,
   },
   details: [
     "Calls each host over mutual TLS, and names each host whose clock is a minute or",
-    "more away from this one's.",
+    "more away from this one's. Hosts may be expressions, as in run: 'web-[01-20]',",
+    "'web-*', @all, '@all!@stale'.",
     "",
     "Exit status: 0 when every host answered, 1 when any did not.",
   ].join("\n"),
-  examples: ["ctrl-exec ping web-01", "ctrl-exec ping web-01 web-02:7450 --json"],
+  examples: [
+    "ctrl-exec ping web-01",
+    "ctrl-exec ping web-01 web-02:7450 --json",
+    "ctrl-exec ping @all --limit 10%",
+  ],
   async run({ options, positionals, io }) {
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
-    const progress = new Progress(io, positionals.length);
-    const results = await pingHosts(controller, caller, positionals, port, {
-      onResult: () => progress.step(() => undefined),
+    const choice = hostChoice(positionals, options, port);
+    let progress: Progress | undefined;
+    const results = await pingHosts(controller, caller, choice, {
+      onHosts: (count) => {
+        progress = new Progress(io, count);
+      },
+      onResult: () => progress?.step(() => undefined),
       onSeen: (records) => renewSeen(controller, records),
-    }).finally(() => progress.end());
+    }).finally(() => progress?.end());
     if (options.json) writeJson(io, { ok: 1, results });
     else {
       const rows = results.map(({ host, status, rtt, expiry, version }) => [

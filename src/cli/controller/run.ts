@@ -12,10 +12,11 @@ import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
 import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
-import { runView, type ViewOptions } from "../render/run-view.ts";
+import { NO_VIEW, type RunView, runView, type ViewOptions } from "../render/run-view.ts";
 import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
-import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { hostChoice } from "./host-options.ts";
+import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 const STOPPED = "ctrl-exec was stopped";
@@ -24,7 +25,7 @@ export const run = defineVerb({
   positionals: "<host>[:<port>]... <script> [-- <arg>...]",
   arity: [2, 100_001],
   options: {
-    port: controllerOptions.port,
+    ...hostOptions,
     live: controllerOptions.live,
     "no-live": controllerOptions["no-live"],
     json: controllerOptions.json,
@@ -45,7 +46,15 @@ export const run = defineVerb({
     "",
     "The script must be listed in scripts.conf on the host; everything after -- is",
     "passed to it unchanged. A host is a registered name, or any name or address,",
-    "with :port if needed; write IPv6 as [::1]:7443.",
+    "with :port if needed; write IPv6 as [::1]:7443. Or it is an expression:",
+    "",
+    "  'web-[01-20,25]'   each of these",
+    "  'web-*'            registered hosts whose names match",
+    "  @all @stale        all of them; those that do not know our serial",
+    "  @expiring=30d      those whose certificate ends within 30 days",
+    "  @failed=<reqid>    those on which that run failed",
+    "  @missed=<reqid>    those where it never ran, or has no known end",
+    "  'a,b' 'a&b' 'a!b'  union, intersection, difference, from left to right",
     "",
     "Under sudo, give your own name with --username, and a file of your own with",
     "--token-file.",
@@ -64,6 +73,7 @@ export const run = defineVerb({
   examples: [
     "ctrl-exec run web-01 deploy-app",
     "ctrl-exec run web-01 web-02 web-03 deploy-app",
+    "ctrl-exec run 'web-[01-20]' deploy-app --except web-07",
     "ctrl-exec run db-01 backup-mysql -- --database myapp",
     "ctrl-exec run web-01 web-02 deploy-app --live | tee deploy.log",
     'sudo ctrl-exec run web-01 deploy-app --username "$USER" --token-file ~/.token',
@@ -80,9 +90,8 @@ export const run = defineVerb({
     const { agentPort: port } = controller;
     const timeout = timeoutOption(options.timeout);
     const detach = options.detach || options.async;
-    const view = detach
-      ? letGoView(io, controller.config)
-      : runView(io, controller.config, hosts, options);
+    // Without hosts nothing can be shown: the view is made when they are known.
+    let view: RunView = NO_VIEW;
     const reader = new Reader(io);
     const begun = performance.now();
     const shown = new Set<string>();
@@ -91,15 +100,20 @@ export const run = defineVerb({
       view.show(result);
     };
     try {
-      const onEvent = reader.heldBack(view.hear);
       const mustBeRecorded = rightsAreLent();
       let contacts: ContactNotes | undefined;
       const onContact = (host: string, contact: Contact) => {
         view.note(contacts?.text(host, contact) ?? "");
       };
       const order = {
-        ...{ hosts, port, script, args, mustBeRecorded, timeout, detach },
-        ...{ onEvent, onContact },
+        ...hostChoice(hosts, options, port),
+        ...{ script, args, mustBeRecorded, timeout, detach },
+        watch: (labels: readonly string[]) => {
+          view = detach
+            ? letGoView(io, controller.config)
+            : runView(io, controller.config, labels, options);
+          return { onEvent: reader.heldBack(view.hear), onContact };
+        },
       };
       const started = await startRun(controller, caller, order, show).catch(async (thrown) => {
         throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
@@ -133,7 +147,7 @@ export const run = defineVerb({
       if (signal !== undefined) return signal;
       const failed = results.some(runFailed);
       const isForAPerson = scriptArgs === undefined && !options.json && !options["json-stream"];
-      if (failed && isForAPerson && hosts.length > 1) {
+      if (failed && isForAPerson && hosts.length > 1 && results.length === hosts.length) {
         const { hintOnResults, recorded: known } = await import("./forgotten-mark.ts");
         const hint = await hintOnResults(order, results, known(controller));
         if (hint !== undefined) io.err(`${hint}\n`);

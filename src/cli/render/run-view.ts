@@ -1,8 +1,6 @@
 /** What is shown of a run while it goes on, and when it has ended: a view for each way to ask for it. */
-import { labelsOf } from "../../controller/fleet/targets.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import type { OwnSetting } from "../../core/config/controller-config.ts";
-import { parseTarget } from "../../core/net/host-name.ts";
 import type { OutputStream, RunEvent } from "../../core/run-event.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
@@ -31,6 +29,14 @@ export interface RunView {
   end(): void;
 }
 
+/** Before it is known who is asked. */
+export const NO_VIEW: RunView = {
+  show: () => undefined,
+  note: () => undefined,
+  close: () => undefined,
+  end: () => undefined,
+};
+
 export interface ViewOptions {
   readonly json: boolean;
   readonly "json-stream": boolean;
@@ -41,21 +47,20 @@ export interface ViewOptions {
 /** With more hosts, lines of all of them are more than anybody can read. */
 const MAX_LIVE_HOSTS = 5;
 
-/** @param hosts as typed */
+/** @param labels the hosts as they are named in the results */
 export function runView(
   io: Io,
   own: OwnSetting,
-  hosts: readonly string[],
+  labels: readonly string[],
   options: ViewOptions,
 ): RunView {
-  if (options.json) return jsonView(io, own, hosts.length);
-  if (options["json-stream"]) return jsonStreamView(io, own, hosts.length);
-  if (options["no-live"] || !(options.live || io.outIsTerminal))
-    return blocksView(io, own, hosts.length);
-  if (hosts.length === 1) return liveView(io, own, 1, wholeOutput(io));
-  const labels = labelsOf(hosts.flatMap((host) => parseTarget(host) ?? []));
-  return options.live || hosts.length <= MAX_LIVE_HOSTS
-    ? liveView(io, own, hosts.length, liveLines(io, labels))
+  const total = labels.length;
+  if (options.json) return jsonView(io, own, total);
+  if (options["json-stream"]) return jsonStreamView(io, own, total);
+  if (options["no-live"] || !(options.live || io.outIsTerminal)) return blocksView(io, own, total);
+  if (total === 1) return liveView(io, own, 1, wholeOutput(io));
+  return options.live || total <= MAX_LIVE_HOSTS
+    ? liveView(io, own, total, liveLines(io, labels))
     : failuresView(io, own, labels);
 }
 

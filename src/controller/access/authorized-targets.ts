@@ -26,14 +26,16 @@ type AuthAction = Omit<AuthRequest, "hosts">;
  * A registered host may also be named by its address: it is the same host, with the same lock, and must answer
  * under the same name.
  *
- * @throws CtrlExecError `denied`; after that `bad-request` if one host is given twice, `config` if the registry
- * cannot be read
+ * @param problem why the request cannot be met, for a caller who may know it
+ * @throws CtrlExecError `denied`; after that the problem, `bad-request` if one host is given twice, `config` if the
+ * registry cannot be read
  */
 export async function authorizedTargets(
   controller: HostContext,
   caller: Caller,
   action: AuthAction,
   asked: readonly Target[],
+  problem?: CtrlExecError,
 ): Promise<ResolvedTarget[]> {
   const found = await namesByAddress(controller, asked).catch(asCtrlExecError);
   const registered = found instanceof CtrlExecError ? [] : found;
@@ -42,6 +44,7 @@ export async function authorizedTargets(
     return there.length > 0 ? there : [typedHost(name)];
   });
   await authorize(controller, caller, { ...action, hosts: [...new Set(hosts)] });
+  if (problem !== undefined) throw problem;
   if (found instanceof CtrlExecError) throw found;
   return await resolveTargets(controller, asked, registered);
 }

@@ -3,30 +3,33 @@ import { formatHostPort } from "../../core/net/host-name.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
 import { capabilitiesReply } from "../../core/wire/messages/capabilities-reply.ts";
 import type { Caller } from "../access/authorize.ts";
-import { authorizedRegistry, authorizedTargets } from "../access/authorized-targets.ts";
+import { authorizedHosts } from "../access/authorized-hosts.ts";
+import { authorizedRegistry } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
-import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
 import { FleetNews } from "./fleet-news.ts";
 
 /**
- * @param typed undefined means every registered host
+ * @param hosts expressions; undefined means every registered host
  * @returns a result for each host, in the order given
  * @throws CtrlExecError if nothing was dialled: bad request, denied, no credential
  */
 export async function discoverHosts(
   controller: Controller,
   caller: Caller,
-  typed: readonly string[] | undefined,
+  hosts: readonly string[] | undefined,
 ): Promise<DiscoveredHost[]> {
   const action = { action: "ping", script: "", args: [] } as const;
-  if (typed === undefined) {
+  if (hosts === undefined) {
     return await scanCapabilities(controller, await authorizedRegistry(controller, caller, action));
   }
-  const asked = readTargets(typed, undefined, controller.config.max_hosts);
-  const targets = await authorizedTargets(controller, caller, action, asked);
+  const targets = await authorizedHosts(controller, caller, action, {
+    hosts,
+    port: undefined,
+  });
   return await scanCapabilities(controller, targets);
 }
 

@@ -5,17 +5,20 @@ import { newRequestId } from "../../core/request-id.ts";
 import type { PingResult } from "../../core/results.ts";
 import { pingReply } from "../../core/wire/messages/ping-reply.ts";
 import type { Caller } from "../access/authorize.ts";
-import { authorizedTargets } from "../access/authorized-targets.ts";
+import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
-import { type ResolvedTarget, readTargets } from "../fleet/targets.ts";
+import type { HostChoice } from "../fleet/host-choice.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
 import { FleetNews } from "./fleet-news.ts";
 
 /** Subscribers to a ping. */
 export interface PingSubscribers {
+  /** Called when the hook has agreed, before anybody is asked. @param count how many hosts are asked */
+  onHosts?(count: number): void;
   /** Called once per host, as they answer. */
   onResult(result: PingResult): void;
   /** Called when all have answered, or not, with the records of the registered ones as they are now. */
@@ -23,20 +26,18 @@ export interface PingSubscribers {
 }
 
 /**
- * @param port the call's own port; undefined means as registered
  * @returns the results in the order the hosts were given
  * @throws CtrlExecError if nothing was dialled: bad request, denied, no credential
  */
 export async function pingHosts(
   controller: Controller,
   caller: Caller,
-  typed: readonly string[],
-  port: number | undefined,
+  choice: HostChoice,
   subscribers: PingSubscribers,
 ): Promise<PingResult[]> {
-  const asked = readTargets(typed, port, controller.config.max_hosts);
   const action = { action: "ping", script: "", args: [] } as const;
-  const targets = await authorizedTargets(controller, caller, action, asked);
+  const targets = await authorizedHosts(controller, caller, action, choice);
+  subscribers.onHosts?.(targets.length);
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<ResolvedTarget, PingResult>();
   const dialler = openDialler(controller);

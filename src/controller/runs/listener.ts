@@ -11,5 +11,12 @@ import type { Contact } from "../fleet/contact-watch.ts";
  */
 export type RunSink = (host: string, event: RunEvent) => Promise<void> | void;
 
+/** What whoever watches a run is told of it. */
+export interface RunWatcher {
+  /** Undefined if only results are wanted: then `read_timeout` bounds the script, not the silence of its agent. */
+  readonly onEvent: RunSink | undefined;
+  readonly onContact?: ContactSink | undefined;
+}
+
 /** Called when a host of a run that is watched is not heard any more, and when it is heard again. */
 export type ContactSink = (host: string, contact: Contact) => void;

@@ -7,17 +7,15 @@ import type { RunResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
 import { MAX_REQUEST_BYTES } from "../../core/wire/limits.ts";
 import type { Caller } from "../access/authorize.ts";
-import { authorizedTargets } from "../access/authorized-targets.ts";
+import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import { ownPort, readTargets } from "../fleet/targets.ts";
-import type { ContactSink, RunSink } from "./listener.ts";
+import type { HostChoice } from "../fleet/host-choice.ts";
+import { ownPort } from "../fleet/targets.ts";
+import type { RunWatcher } from "./listener.ts";
 import { takeRunLocks } from "./locks.ts";
 import { Run } from "./run.ts";
 
-export interface RunOrder {
-  readonly hosts: readonly string[];
-  /** The call's own port; undefined means as registered. */
-  readonly port: number | undefined;
+export interface RunOrder extends HostChoice {
   /**
    * Any text: each agent answers for its own allowlist, and refuses names that no allowlist can hold. A name
    * that must not even be sent is refused here, for all hosts.
@@ -33,9 +31,11 @@ export interface RunOrder {
   readonly timeout?: number | undefined;
   /** The run is finished when every host has taken it: their states are `running`. It must be recorded. */
   readonly detach?: boolean;
-  /** Hears of the run while it is under way. Then `read_timeout` bounds the silence of agents, not the script. */
-  readonly onEvent?: RunSink | undefined;
-  readonly onContact?: ContactSink | undefined;
+  /**
+   * Called when the hook has agreed and before anything is sent, with the hosts as they are named in the results.
+   * Returns who hears of them while the run is under way.
+   */
+  readonly watch?: (hosts: readonly string[]) => RunWatcher;
 }
 
 /**
@@ -53,7 +53,7 @@ export async function startRun(
   onResult: (result: RunResult) => void,
   needed?: Promise<unknown>,
 ): Promise<Run> {
-  const { script, args, timeout, detach = false, onEvent, onContact } = order;
+  const { script, args, timeout, detach = false } = order;
   const mustBeRecorded = detach || order.mustBeRecorded === true;
   const { username, token } = caller;
   if (isReservedScript(script)) {
@@ -63,7 +63,6 @@ export async function startRun(
       remoteHint: `${why} A rotation is begun on the control host.`,
     });
   }
-  const asked = readTargets(order.hosts, order.port, controller.config.max_hosts);
   const reqid = caller.requestId ?? newRequestId();
   const body = {
     ...{ script, args, reqid, username, token, lock: 1 as const },
@@ -77,7 +76,7 @@ export async function startRun(
     );
   }
   const action = { action: "run", script, args } as const;
-  const targets = await authorizedTargets(controller, caller, action, asked);
+  const targets = await authorizedHosts(controller, caller, action, order);
   const dialler = openDialler(controller);
   const sentTo = isSendableName(script) ? targets : [];
   const locks = await takeRunLocks(controller, { targets: sentTo, script, reqid, username });
@@ -95,6 +94,7 @@ export async function startRun(
     locks.releaseAll();
     throw thrown;
   });
+  const { onEvent, onContact } = order.watch?.(hosts) ?? { onEvent: undefined };
   const parts = { body, targets, sentTo, dialler, locks, record, onEvent, onContact };
   const run = new Run(controller, parts, onResult);
   await run.begin(mustBeRecorded, needed);

@@ -38,6 +38,10 @@ export class FileRegistry implements RegistryStore {
     return this.#index.names();
   }
 
+  async records(): Promise<ReadonlyMap<string, AgentRecord>> {
+    return await this.#index.records();
+  }
+
   async namesAt(asked: readonly RegisteredAddress[]): Promise<readonly (readonly string[])[]> {
     const namesAt = await this.#index.byAddress();
     return asked.map(({ address, port }) => namesAt(address, port));

@@ -1,6 +1,6 @@
 /**
- * Answers what is needed from the registry before the auth hook has agreed: which names are registered, and
- * which hosts are registered at an address. The hook may refuse the caller, who must cost little until then:
+ * Answers what is needed from the registry before the auth hook has agreed: which names are registered, which
+ * hosts are registered at an address, and what their records say. The hook may refuse the caller, who must cost little until then:
  * records are read once, and again only when they have changed, and never all in one go (T67).
  *
  * The index is not stored. One on the disk would still have to be compared with every record, since 0.8 and
@@ -11,6 +11,7 @@ import { isHostName } from "../../core/net/host-name.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import { recordedAddress, socketAddress } from "../fleet/targets.ts";
+import type { AgentRecord } from "./agent-record.ts";
 import { paths } from "./paths.ts";
 import { readHost, recordFiles } from "./registry.ts";
 
@@ -26,7 +27,8 @@ const LOOK_AGAIN_MS = 2_000;
 interface KnownRecord {
   /** The version of its files, which differs if they have changed. */
   readonly version: string;
-  readonly address: string | undefined;
+  /** Undefined if it cannot be used. */
+  readonly record: AgentRecord | undefined;
 }
 
 export class HostIndex {
@@ -66,6 +68,21 @@ export class HostIndex {
 
   /** As the records are now. @throws CtrlExecError `config` if the folder cannot be read */
   async byAddress(): Promise<NamesAt> {
+    await this.#refresh();
+    const hostsAt = this.#hostsAt;
+    return (address, port) => hostsAt.get(socketAddress(address, port)) ?? [];
+  }
+
+  /** Those that can be used, by lower-case name. @throws as byAddress() */
+  async records(): Promise<ReadonlyMap<string, AgentRecord>> {
+    await this.#refresh();
+    const usable = [...this.#records].flatMap(([host, { record }]) =>
+      record === undefined ? [] : [[host, record] as const],
+    );
+    return new Map(usable);
+  }
+
+  async #refresh(): Promise<void> {
     // A check that began before this moment may have missed a change; all who wait share the next one.
     await this.#looking?.catch(() => undefined);
     if (!this.#isFresh()) {
@@ -74,8 +91,6 @@ export class HostIndex {
       });
       await this.#looking;
     }
-    const hostsAt = this.#hostsAt;
-    return (address, port) => hostsAt.get(socketAddress(address, port)) ?? [];
   }
 
   #isFresh(): boolean {
@@ -91,8 +106,9 @@ export class HostIndex {
     await inSlices(recordFiles(this.#config), ([host, files]) => {
       const known = this.#known(host, files);
       records.set(host, known);
-      if (known.address === undefined) return;
-      hostsAt.set(known.address, [...(hostsAt.get(known.address) ?? []), host]);
+      const address = known.record && recordedAddress(known.record);
+      if (address === undefined) return;
+      hostsAt.set(address, [...(hostsAt.get(address) ?? []), host]);
     });
     this.#records = records;
     this.#hostsAt = hostsAt;
@@ -104,9 +120,6 @@ export class HostIndex {
     const known = this.#records.get(host);
     if (known?.version === version) return known;
     const found = readHost(host, files);
-    return {
-      version,
-      address: found?.kind === "agent" ? recordedAddress(found.record) : undefined,
-    };
+    return { version, record: found?.kind === "agent" ? found.record : undefined };
   }
 }

@@ -119,7 +119,8 @@ describe("every route answers as the document says", () => {
 
   test("a fault is told once, however many rules it breaks", async () => {
     const { status, text } = await api.post("/ping", { hosts: ["bad host"] });
-    const detail = "hosts.0: expected a host, host:port or address";
+    const detail =
+      'hosts.0: Cannot read the hosts "bad host": expected , & or ! between two hosts (character 5)';
     expect([status, JSON.parse(text).detail]).toEqual([400, detail]);
   });
 

@@ -34,6 +34,11 @@ export interface RegistryStore {
   findAll(hostnames: readonly string[]): Promise<ReadonlyMap<string, Registered>>;
   /** Every registered host in lower case, in order. Reads no record. */
   names(): Promise<readonly string[]>;
+  /**
+   * Every record that can be used, by lower-case name, as of the last two seconds. Whoever keeps the store reads
+   * each record only when it has changed (T67).
+   */
+  records(): Promise<ReadonlyMap<string, AgentRecord>>;
   /** The hosts registered at each address, in lower case: usually one, or none. */
   namesAt(asked: readonly RegisteredAddress[]): Promise<readonly (readonly string[])[]>;
   /**

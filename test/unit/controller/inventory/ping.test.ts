@@ -27,10 +27,15 @@ async function ping(names: readonly string[], requestId?: string) {
   const heard: PingResult[] = [];
   const seen: AgentRecord[] = [];
   const caller = requestId === undefined ? CALLER : { ...CALLER, requestId };
-  const results = await pingHosts(fleet.controller, caller, names, undefined, {
-    onResult: (result) => void heard.push(result),
-    onSeen: async (records) => void seen.push(...records),
-  });
+  const results = await pingHosts(
+    fleet.controller,
+    caller,
+    { hosts: names, port: undefined },
+    {
+      onResult: (result) => void heard.push(result),
+      onSeen: async (records) => void seen.push(...records),
+    },
+  );
   return { results, heard, seen };
 }
 

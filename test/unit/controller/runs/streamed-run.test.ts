@@ -26,7 +26,7 @@ async function runOn(
     answer(call);
   });
   const hosts = [`web-01:${peer.port}`];
-  const order = { hosts, port: undefined, script: "deploy", args: [], onEvent };
+  const order = { hosts, port: undefined, script: "deploy", args: [], watch: () => ({ onEvent }) };
   const run = await startRun(fleet.controller, CALLER, order, () => undefined);
   const dispose = async () => {
     await peer[Symbol.asyncDispose]();

@@ -1,0 +1,55 @@
+/** What a request says about its hosts, read and put together; nothing is looked up. */
+import { CtrlExecError } from "../../core/errors.ts";
+import type { HostExpression } from "../../core/hosts/expression.ts";
+import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
+import type { SampleSize } from "../../core/hosts/sample-size.ts";
+import type { Target } from "../../core/net/host-name.ts";
+import { readTargets } from "./targets.ts";
+
+export interface HostChoice {
+  /** Host expressions: all that any of them stands for. */
+  readonly hosts: readonly string[];
+  /** Host expressions: none that any of them stands for. */
+  readonly except?: readonly string[] | undefined;
+  /** So many of those, chosen at random. */
+  readonly limit?: SampleSize | undefined;
+  /** The call's own port, for hosts typed without one. */
+  readonly port: number | undefined;
+}
+
+export type ReadChoice =
+  /** Each host by its name or address, none twice: as before there were expressions. */
+  | { readonly kind: "targets"; readonly targets: readonly Target[] }
+  | {
+      readonly kind: "expression";
+      readonly expression: HostExpression;
+      readonly choice: HostChoice;
+    };
+
+/** @throws CtrlExecError `bad-request` for what cannot be read, a host given twice, or too many */
+export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice {
+  const { hosts, except = [], limit, port } = choice;
+  if (hosts.length === 0) throw new CtrlExecError("bad-request", "no host given");
+  const wanted = hosts.map(parseHostExpression);
+  const unwanted = except.map(parseHostExpression);
+  const namesAlone = wanted.every(
+    ({ first, steps }) => first.kind === "host" && steps.length === 0,
+  );
+  if (namesAlone && unwanted.length === 0 && limit === undefined) {
+    return {
+      kind: "targets",
+      targets: readTargets(
+        hosts.map((text) => text.trim()),
+        port,
+        maxHosts,
+      ),
+    };
+  }
+  const [first, ...others] = wanted;
+  if (first === undefined) throw new CtrlExecError("internal", "no expression was read");
+  const steps = [
+    ...others.map((term) => ({ operator: "union", term }) as const),
+    ...unwanted.map((term) => ({ operator: "without", term }) as const),
+  ];
+  return { kind: "expression", expression: { kind: "expression", first, steps }, choice };
+}

@@ -1,0 +1,36 @@
+/** On which hosts a run failed, and of which it has no result: what `@failed` and `@missed` stand for. */
+import { runFailed } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
+import type { Caller } from "../access/authorize.ts";
+import { type Controller, openReplies } from "../control-host.ts";
+import type { RunHosts } from "../fleet/selector.ts";
+import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+
+/**
+ * `failed`: the script ended there, and not well. `missed`: it never ran there, or nobody knows how it ended. A host
+ * where it still runs is neither.
+ *
+ * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` if the record cannot be read
+ */
+export async function hostsByEnd(
+  controller: Controller,
+  caller: Caller,
+  reqid: string,
+): Promise<RunHosts> {
+  await authorizeRun(controller, caller, { action: "read", reqid });
+  const account = openReplies(controller);
+  try {
+    const report = await controller.store.runs.read(reqid, account);
+    if (report === undefined) throw noSuchRun(reqid);
+    const { results, hosts, complete } = report;
+    const failed = results.filter((result) => result.state === "ended" && runFailed(result));
+    const told = new Map(results.map((result) => [result.host, result.state]));
+    const missed = hosts.filter((host) => {
+      const state = told.get(host) ?? (complete ? "unknown" : "running");
+      return state !== "ended" && !goesOn(state);
+    });
+    return { failed: failed.map(({ host }) => host), missed };
+  } finally {
+    account.close();
+  }
+}

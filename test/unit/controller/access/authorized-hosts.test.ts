@@ -1,0 +1,205 @@
+/** The hosts that an expression stands for: what the hook is told, and what a caller may know (T67, T76). */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { readFileSync, rmSync } from "node:fs";
+import type { Caller } from "../../../../src/controller/access/authorize.ts";
+import { authorizedHosts } from "../../../../src/controller/access/authorized-hosts.ts";
+import type { HostChoice } from "../../../../src/controller/fleet/host-choice.ts";
+import { asCtrlExecError } from "../../../../src/core/errors.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
+import { addDays, isoSeconds, opensslTime } from "../../../../src/core/time.ts";
+import { TestFolder } from "../../../support/folder.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+
+const ACTION = { action: "ping", script: "", args: [] } as const;
+const REQID = "a1b2c3d4e5f60718";
+
+let folder: TestFolder;
+let fleet: LocalFleet;
+
+beforeEach(() => {
+  folder = new TestFolder();
+});
+afterEach(async () => {
+  await fleet[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+/** A hook that refuses whoever gives the token "no", and to read a run whoever gives "unread". */
+async function setUp(lines: readonly string[] = []): Promise<void> {
+  const hook = folder.script(
+    "hook",
+    [
+      `cat >>${folder.join("told")}`,
+      '[ "$ENVEXEC_TOKEN" != no ] || exit 1',
+      '[ "$ENVEXEC_TOKEN$ENVEXEC_ACTION" != unreadread ] || exit 3',
+    ].join("\n"),
+  );
+  fleet = await LocalFleet.create([`auth_hook = ${hook}`, ...lines]);
+  for (const [hostname, days] of [
+    ["web-01", 10],
+    ["web-02", 100],
+    ["db-01", 100],
+  ] as const) {
+    const expiry = opensslTime(addDays(fleet.now, days));
+    const record = { hostname, ip: `10.0.0.${days}`, expiry, paired: isoSeconds(fleet.now) };
+    fleet.folder.write(`control/state/agents/${hostname}.json`, JSON.stringify(record));
+  }
+}
+
+async function choose(choice: Partial<HostChoice>, token = ""): Promise<string[]> {
+  const caller: Caller = { ...CALLER, token };
+  const all = { hosts: ["@all"], port: undefined, ...choice };
+  const targets = await authorizedHosts(fleet.controller, caller, ACTION, all);
+  return targets.map(({ label, port }) => `${label} ${port}`);
+}
+
+async function refusal(choice: Partial<HostChoice>, token = "") {
+  const { code, message, hint } = await choose(choice, token).then(
+    () => expect.unreachable("it was not refused"),
+    asCtrlExecError,
+  );
+  return { code, message, hint };
+}
+
+/** What the hook was told, one request after the other. */
+function told(): { readonly action: string; readonly hosts: readonly string[] }[] {
+  const requests = readFileSync(folder.join("told"), "utf8").split(/(?<=\})(?=\{)/);
+  return requests.map((text) => JSON.parse(text));
+}
+
+test("T76 the hook is told the hosts that are then called", async () => {
+  await setUp();
+  const choice = { hosts: ["web-*:7450", "db-[01]"], except: ["web-02"] };
+  expect(await choose(choice)).toEqual(["web-01 7450", "db-01 7443"]);
+  expect(told()).toMatchObject([{ action: "ping", hosts: ["web-01", "db-01"] }]);
+});
+
+test("the call's own port is that of hosts typed without one", async () => {
+  await setUp();
+  expect(await choose({ hosts: ["web-*"], port: 7000 })).toEqual(["web-01 7000", "web-02 7000"]);
+});
+
+test("by the end of their certificates", async () => {
+  await setUp();
+  expect(await choose({ hosts: ["@expiring=11d"] })).toEqual(["web-01 7443"]);
+});
+
+test("a record that cannot be used is one of all, and nothing is known of it", async () => {
+  await setUp();
+  fleet.folder.write("control/state/agents/odd-01.json", "{");
+  expect(await choose({ hosts: ["odd-*"] })).toEqual(["odd-01 7443"]);
+  expect(await choose({ hosts: ["@all!@expiring=400d"] })).toEqual(["odd-01 7443"]);
+});
+
+test("by an address of a registered host", async () => {
+  await setUp();
+  expect(await choose({ except: ["10.0.0.10"] })).toEqual(["db-01 7443", "web-02 7443"]);
+});
+
+test("a sample: so many, or a part of them, rounded up", async () => {
+  await setUp();
+  expect(await choose({ limit: { hosts: 2 } })).toHaveLength(2);
+  expect(await choose({ limit: { percent: 34 } })).toHaveLength(2);
+  expect(await choose({ limit: { hosts: 9 } })).toHaveLength(3);
+  const [last] = told().slice(-1);
+  expect(last?.hosts).toEqual(["db-01", "web-01", "web-02"]);
+});
+
+test("T76 who is refused learns nothing of what an expression stands for", async () => {
+  await setUp(["max_hosts = 2"]);
+  const refused = await refusal({ hosts: ["web-01"] }, "no");
+  expect(refused.code).toBe("denied");
+  for (const hosts of ["@all", "none-*", "web-[01-09]", "@all!nobody", "@stale"]) {
+    expect(await refusal({ hosts: [hosts] }, "no")).toEqual(refused);
+  }
+  rmSync(fleet.folder.join("control/state/agents"), { recursive: true });
+  fleet.folder.write("control/state/agents", "");
+  expect(await refusal({ hosts: ["@all"] }, "no")).toEqual(refused);
+  expect(await refusal({ hosts: ["@all"] })).toMatchObject({ code: "config" });
+});
+
+test.each([
+  [
+    "nobody matches",
+    { hosts: ["x-*"] },
+    'Cannot find any host: nobody matches "x-*"',
+    "list-agents",
+  ],
+  ["with a near name", { hosts: ["wbe-01*"] }, 'nobody matches "wbe-01*"', "Did you mean web-01?"],
+  ["all are excepted", { except: ["@all"] }, 'nobody matches "@all!@all"', "list-agents"],
+  [
+    "a name of a node set",
+    { hosts: ["web-[02-03]"] },
+    "Cannot find host web-03: nothing is",
+    "web-01?",
+  ],
+  ["what is excepted", { except: ["wbe-01"] }, "Cannot find host wbe-01: nothing is", "web-01?"],
+  [
+    "many",
+    { hosts: ["web-[03-09]"] },
+    "Cannot find host web-03, host web-04, host web-05, host web-06, host web-07 and 2 more: nothing",
+    "Did you mean",
+  ],
+] as const)("a person is told: %s", async (_, choice, message, hint) => {
+  await setUp();
+  expect(await refusal(choice)).toEqual({
+    code: "bad-request",
+    message: expect.stringContaining(message),
+    hint: expect.stringContaining(hint),
+  });
+});
+
+test("more than may be asked at once", async () => {
+  await setUp(["max_hosts = 2"]);
+  expect(await refusal({})).toMatchObject({
+    code: "bad-request",
+    message: "3 hosts match; at most 2 at once",
+    hint: expect.stringContaining("--limit"),
+  });
+  expect(await choose({ except: ["db-01"] })).toHaveLength(2);
+});
+
+test("what cannot be read is refused before the hook is asked", async () => {
+  await setUp();
+  for (const choice of [{ hosts: ["web-["] }, { except: ["@nobody"] }, { hosts: [] }]) {
+    expect(await refusal(choice)).toMatchObject({ code: "bad-request" });
+  }
+  expect(told).toThrow("ENOENT");
+});
+
+test("names alone are as before there were expressions: unregistered too, and each once", async () => {
+  await setUp();
+  expect(await choose({ hosts: ["web-01", "other"] })).toEqual(["web-01 7443", "other 7443"]);
+  expect(await refusal({ hosts: ["web-01", "web-01"] })).toMatchObject({
+    message: "web-01 is given twice",
+  });
+});
+
+test("by how a run ended there, for whoever may read it", async () => {
+  await setUp();
+  const result = { script: "deploy", stdout: "", stderr: "", rtt: "1ms", reqid: REQID };
+  await record([
+    { ...result, host: "web-01", exit: 3, state: "ended" },
+    { ...result, host: "web-02", exit: 0, state: "ended" },
+    { ...result, host: "db-01", exit: -1, state: "never-ran", error: "no answer" },
+    { ...result, host: "other", exit: -1, state: "running", error: "no answer" },
+  ]);
+  expect(await choose({ hosts: [`@failed=${REQID}`] })).toEqual(["web-01 7443"]);
+  expect(await choose({ hosts: [`@missed=${REQID}`] })).toEqual(["db-01 7443"]);
+  expect(told().map(({ action }) => action)).toEqual(["read", "ping", "read", "ping"]);
+  expect(await refusal({ hosts: [`@failed=${REQID}`] }, "unread")).toMatchObject({
+    code: "denied",
+  });
+  expect(await refusal({ hosts: ["@failed=0000000000000000"] })).toMatchObject({
+    code: "not-found",
+  });
+});
+
+async function record(results: readonly RunResult[]): Promise<void> {
+  const { runs } = fleet.controller.store;
+  const hosts = results.map(({ host }) => host);
+  const facts = { reqid: REQID, script: "deploy", hosts, submitter: "", token: "" };
+  const begun = await runs.begin(facts, false);
+  for (const result of results) begun.add(result);
+  await begun.close();
+}

@@ -1,0 +1,128 @@
+/** Which hosts an expression stands for. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  type HostFacts,
+  type Inventory,
+  selectHosts,
+} from "../../../../src/controller/fleet/selector.ts";
+import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
+
+const DAY = 86_400;
+const RUN = "a1b2c3d4e5f60718";
+
+const FACTS: Readonly<Record<string, Partial<HostFacts>>> = {
+  "db-01": { secondsLeft: 30 * DAY },
+  "db-02": { secondsLeft: 30 * DAY + 1 },
+  "web-1": { stale: true },
+  "web-2": {},
+  "web-10": {},
+};
+
+const INVENTORY: Inventory = {
+  names: Object.keys(FACTS),
+  registeredAs(name, port) {
+    if (name === "10.0.0.1" && port === undefined) return ["db-01"];
+    if (name === "10.0.0.9") return ["web-1", "web-2"];
+    return Object.keys(FACTS).filter((host) => host === name.toLowerCase());
+  },
+  factsOf: (host) => ({
+    stale: false,
+    secondsLeft: undefined,
+    ...FACTS[host],
+  }),
+  runs: new Map([[RUN, { failed: ["db-01", "other:7450"], missed: ["web-2"] }]]),
+};
+
+function selected(text: string, inventory = INVENTORY) {
+  const { hosts, unknown } = selectHosts(parseHostExpression(text), inventory);
+  const names = hosts.map(({ name, port }) => (port === undefined ? name : `${name}:${port}`));
+  return { names: names.join(" "), unknown: unknown.map(({ what, name }) => `${what} ${name}`) };
+}
+
+describe("an expression stands for", () => {
+  test.each([
+    ["web-1", "web-1"],
+    ["other", "other"],
+    ["Web-1:80,::1", "Web-1:80 ::1"],
+    ["web-[1-2]", "web-1 web-2"],
+    ["web-[2,10]:7450", "web-2:7450 web-10:7450"],
+    ["web-*", "web-1 web-2 web-10"],
+    ["WEB-?", "web-1 web-2"],
+    ["*:7450!web-*", "db-01:7450 db-02:7450"],
+    ["*-[1-2]*", "web-1 web-2 web-10"],
+    ["@all", "db-01 db-02 web-1 web-2 web-10"],
+    ["@stale", "web-1"],
+    ["@expiring=30d", "db-01"],
+    [`@failed=${RUN}`, "db-01 other:7450"],
+    [`@missed=${RUN}`, "web-2"],
+    ["web-2,web-1,web-2", "web-2 web-1"],
+    ["web-1:80,web-1", "web-1:80"],
+    ["10.0.0.1,db-01", "10.0.0.1"],
+    ["@all!10.0.0.1", "db-02 web-1 web-2 web-10"],
+    ["@all&(web-1,db-01)", "db-01 web-1"],
+    ["web-1:80!web-1", ""],
+    ["web-1,other!other", "web-1"],
+    ["::1:1,[::2]:80,[::2]:81![::2]", "::1:1"],
+    ["[::2]:80,[::2]:81![::2]:80", "::2:81"],
+  ])("%s: %s", (text, names) => {
+    expect(selected(text)).toEqual({ names, unknown: [] });
+  });
+});
+
+describe("what nobody knows is told", () => {
+  test.each([
+    ["web-[1-3]", ["host web-3"]],
+    ["@failed=0000000000000000", ["run 0000000000000000"]],
+    ["@missed=0000000000000000", ["run 0000000000000000"]],
+    ["@all!web-01", ["host web-01"]],
+    ["@all&web-01", ["host web-01"]],
+    ["@all!(web-1,(web-01))", ["host web-01"]],
+    ["@all!web-01!web-01!db-1", ["host web-01", "host db-1"]],
+  ])("%s", (text, unknown) => {
+    expect(selected(text).unknown).toEqual(unknown);
+  });
+});
+
+test("a host that is excluded by name must exist, unless it is among those that are named", () => {
+  expect(selected("web-1!web-2").unknown).toEqual([]);
+  expect(selected("other,web-1!other").unknown).toEqual([]);
+});
+
+test("an address at which two are registered is neither of them", () => {
+  expect(selected("10.0.0.9,web-1").names).toBe("10.0.0.9 web-1");
+});
+
+test("the laws of sets hold", () => {
+  const term = fc.constantFrom("web-*", "@all", "web-1", "@stale");
+  const same = (a: string, b: string) =>
+    expect(selected(a).names.split(" ").toSorted()).toEqual(
+      selected(b).names.split(" ").toSorted(),
+    );
+  fc.assert(
+    fc.property(term, term, term, (a, b, c) => {
+      same(`${a},${b}`, `${b},${a}`);
+      same(`${a}&${b}`, `${b}&${a}`);
+      same(`${a},(${b},${c})`, `${a},${b},${c}`);
+      same(`${a}&(${b},${c})`, `(${a}&${b}),(${a}&${c})`);
+      same(`${a}!(${b},${c})`, `${a}!${b}!${c}`);
+      same(`${a}!${b}`, `${a}!(${a}&${b})`);
+      same(`${a}!${a}`, "web-2!web-2");
+    }),
+  );
+});
+
+test("every one of ten thousand is looked at once for a term", () => {
+  const names = Array.from({ length: 10_000 }, (_, index) => `web-${index}`);
+  let asked = 0;
+  const inventory: Inventory = {
+    ...INVENTORY,
+    names,
+    factsOf: (host) => {
+      asked += 1;
+      return { stale: Number(host.slice(4)) % 2 === 1, secondsLeft: undefined };
+    },
+  };
+  expect(selectHosts(parseHostExpression("@stale"), inventory).hosts).toHaveLength(5000);
+  expect(asked).toBe(10_000);
+});

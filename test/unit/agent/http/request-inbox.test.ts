@@ -57,3 +57,46 @@ test("all that waited is read in its turn", async () => {
   expect(peer.send(REQUEST)).toBe(true);
   expect((await next).kind).toBe("request");
 });
+
+test("a little may be read ahead, without a stop", async () => {
+  const peer = new EagerPeer();
+  const inbox = new RequestInbox(peer, () => undefined);
+  const length = Math.floor(65_535 / REQUEST.length);
+  expect(peer.send(Buffer.concat(Array(length).fill(REQUEST)))).toBe(true);
+  expect(peer.send(REQUEST)).toBe(true);
+  // By now it is more than that.
+  expect(peer.send(REQUEST)).toBe(false);
+  for (let answered = 0; answered < length + 1; answered++) {
+    expect((await inbox.next()).kind).toBe("request");
+  }
+});
+
+test("who waits is told when a request begins, and when the peer ends within one or between two", async () => {
+  const begun: string[] = [];
+  const peer = new EagerPeer();
+  const inbox = new RequestInbox(peer, () => begun.push("begun"));
+  const next = inbox.next();
+  expect([begun, inbox.begun]).toEqual([[], false]);
+  peer.send(REQUEST.subarray(0, 5));
+  expect([begun, inbox.begun]).toEqual([["begun"], true]);
+  peer.send(REQUEST.subarray(5));
+  expect((await next).kind).toBe("request");
+  expect(begun).toEqual(["begun"]);
+  // What comes while nobody waits begins when somebody does.
+  peer.send(REQUEST.subarray(0, 5));
+  expect(begun).toEqual(["begun"]);
+  const cut = inbox.next();
+  expect(begun).toEqual(["begun", "begun"]);
+  inbox.end();
+  expect(await cut).toEqual({ kind: "ended", cut: true });
+  const other = new RequestInbox(new EagerPeer(), () => undefined);
+  const none = other.next();
+  other.end();
+  expect(await none).toEqual({ kind: "ended", cut: false });
+  const leaving = new EagerPeer();
+  const gone = new RequestInbox(leaving, () => undefined);
+  const closing = gone.next();
+  Object.assign(leaving, { closed: true });
+  gone.closed();
+  expect(await closing).toEqual({ kind: "ended", cut: false });
+});

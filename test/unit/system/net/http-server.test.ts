@@ -150,6 +150,33 @@ test("T19 an address that holds every connection makes room for another's", asyn
   expect(await received(busy)).toContain("at last");
 });
 
+test("T19 one that was answered before its request was whole makes room like any other", async () => {
+  using server = await serve((request, response) => {
+    request.resume();
+    response.end("answered");
+  });
+  const from = (localAddress: string) => {
+    const socket = connect({ host: "127.0.0.1", port: server.port, localAddress });
+    socket.on("error", () => undefined);
+    return socket;
+  };
+  const held = Array.from({ length: ADMITTED }, () => from("127.0.0.2"));
+  const early = held.map(async (socket) => {
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk;
+    });
+    socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{");
+    while (!text.includes("answered")) await Bun.sleep(1);
+    socket.write("}");
+  });
+  await Promise.all(early);
+  const other = from("127.0.0.3");
+  other.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  expect(await received(other)).toContain("answered");
+  for (const socket of held) socket.destroy();
+});
+
 test("requests that are sent at once are answered in order", async () => {
   let count = 0;
   using server = await serve((request, response) => {

@@ -6,6 +6,8 @@ import { type AgentServer, startAgentServer } from "../../../src/agent/server.ts
 import { type AgentState, loadState } from "../../../src/agent/state/state.ts";
 import type { AgentConfig } from "../../../src/core/config/agent-config.ts";
 import { newRequestId } from "../../../src/core/request-id.ts";
+import { addDays } from "../../../src/core/time.ts";
+import { readCertificate } from "../../../src/pki/certificate.ts";
 import { freePort } from "../../../src/system/net/free-port.ts";
 import { EventLog } from "../../support/event-log.ts";
 import { until } from "../../support/folder.ts";
@@ -168,6 +170,21 @@ describe("who is not let in", () => {
       { PEER: "127.0.0.1", SERIAL: serial },
     ]);
     expect(statusOf(await it.ping())).toBe(200);
+  });
+
+  test("T02 a certificate whose time is over by this host's clock, or has not come", async () => {
+    const { notAfter, notBefore } = readCertificate(control.cert ?? "", "it");
+    const said = async (now: Date) => {
+      const state = await stateOf();
+      const log = new EventLog("ctrl-exec-agent");
+      const server = await startAgentServer({ state, log: log.log, now: () => now });
+      const status = statusOf(await ask(server.port, control, post("/ping", {})));
+      await server.close();
+      return [status, log.of("tls-failure").map(({ fields }) => fields.REASON)];
+    };
+    expect(await said(notAfter)).toEqual([200, []]);
+    expect(await said(addDays(notAfter, 1))).toEqual([0, ["CERT_HAS_EXPIRED"]]);
+    expect(await said(addDays(notBefore, -1))).toEqual([0, ["CERT_NOT_YET_VALID"]]);
   });
 
   test("one that has left before it said anything is no attempt", async () => {

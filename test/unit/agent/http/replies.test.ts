@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { sendReply } from "../../../../src/agent/http/replies.ts";
+import { sendReply, streamHead } from "../../../../src/agent/http/replies.ts";
+import { FRAMES_TYPE } from "../../../../src/core/wire/frames.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";
 
 async function sentFor(status: number, last: boolean): Promise<string> {
@@ -12,6 +13,54 @@ async function sentFor(status: number, last: boolean): Promise<string> {
   await sendReply(connection as unknown as Connection, { status, body: {} }, last, new Date(0));
   return sent;
 }
+
+test("a long answer is sent in pieces behind its exact length, until nobody takes them any more", async () => {
+  const text = "é€😀 plain\n".repeat(20_000);
+  const body = { text: { parts: () => [text.slice(0, 99_999), text.slice(99_999)] }, exit: 0 };
+  const answer = async (closesAfter: number) => {
+    const written: string[] = [];
+    const lengths: number[] = [];
+    const connection = {
+      get closed() {
+        return written.length >= closesAfter;
+      },
+      write: async (piece: string) => void written.push(piece),
+    } as unknown as Connection;
+    await sendReply(connection, { status: 200, body }, true, new Date(0), (bytes) =>
+      lengths.push(bytes),
+    );
+    return { head: written[0] ?? "", json: written.slice(1).join(""), lengths };
+  };
+  const { head, json, lengths } = await answer(Number.POSITIVE_INFINITY);
+  expect(JSON.parse(json)).toEqual({ text, exit: 0 });
+  expect(lengths).toEqual([Buffer.byteLength(json)]);
+  expect(head).toContain(`\r\nContent-Length: ${Buffer.byteLength(json)}\r\n`);
+  const cut = await answer(2);
+  expect(cut.json.length).toBeLessThan(json.length);
+});
+
+test("the length is known before anything is written", async () => {
+  const order: string[] = [];
+  const connection = { write: async () => void order.push("written") } as unknown as Connection;
+  const reply = { status: 200, body: { a: "é" } };
+  await sendReply(connection, reply, true, new Date(0), (bytes) => order.push(`${bytes} bytes`));
+  expect(order).toEqual(["10 bytes", "written"]);
+});
+
+test("a stream's head says when it was made, what comes, and whether the connection is kept", () => {
+  expect(streamHead(false, new Date(0))).toBe(
+    [
+      "HTTP/1.1 200 OK",
+      `Content-Type: ${FRAMES_TYPE}`,
+      "Transfer-Encoding: chunked",
+      "Date: Thu, 01 Jan 1970 00:00:00 GMT",
+      "Connection: keep-alive",
+      "Keep-Alive: timeout=5",
+      "\r\n",
+    ].join("\r\n"),
+  );
+  expect(streamHead(true, new Date(0))).toContain("\r\nConnection: close\r\n");
+});
 
 test.each([
   [200, "OK"],

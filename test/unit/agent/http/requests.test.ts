@@ -1,9 +1,10 @@
 /** The requests of one connection: their order, their refusals, and how it ends. */
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
 import type { AgentContext } from "../../../../src/agent/endpoints/endpoint.ts";
 import { ConnectionClock } from "../../../../src/agent/http/connection-clock.ts";
 import { Requests } from "../../../../src/agent/http/requests.ts";
+import type { RunEvent } from "../../../../src/core/run-event.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";
 import { listenTcp } from "../../../../src/system/net/tcp.ts";
@@ -40,9 +41,10 @@ async function visited() {
       listing = Promise.withResolvers();
       return asked.promise;
     },
-    find: () => undefined,
+    find: () => streams.job,
     running: () => undefined,
   };
+  const streams = streaming();
   const trust = {
     revoked: { has: () => false },
     controller: { judge: () => ({ kind: "trusted", proves: false }) },
@@ -79,6 +81,7 @@ async function visited() {
     requests,
     log,
     list,
+    streams,
     heard,
     welcomed,
     wasLate: () => late,
@@ -99,6 +102,82 @@ async function visited() {
     },
   };
 }
+
+/** A run whose events come when the test says so. */
+function streaming() {
+  let goOn = Promise.withResolvers<RunEvent | undefined>();
+  const state = { held: 0, aborted: false };
+  const job = {
+    hold() {
+      state.held += 1;
+      return () => {
+        state.held -= 1;
+      };
+    },
+    async *follow(_: unknown, signal: AbortSignal): AsyncGenerator<RunEvent> {
+      signal.addEventListener("abort", () => {
+        state.aborted = true;
+        goOn.resolve(undefined);
+      });
+      if (signal.aborted) goOn.resolve(undefined);
+      for (let event = await goOn.promise; event !== undefined; event = await goOn.promise) {
+        goOn = Promise.withResolvers();
+        yield event;
+      }
+    },
+  };
+  return { job, state, say: (event: RunEvent | undefined) => goOn.resolve(event) };
+}
+
+const FOLLOW = post("/follow", { reqid: REQID, stdout: 0, stderr: 0 });
+const END: RunEvent = {
+  kind: "end",
+  end: { state: "ended", exit: 0, started: "", ended: "", stdout_bytes: 0, stderr_bytes: 0 },
+};
+
+describe("a stream", () => {
+  test("that is complete leaves the connection to the next request, and lets go of its run", async () => {
+    using it = await visited();
+    it.send(FOLLOW);
+    await until("it has begun", () => it.heard.text.includes("chunked"));
+    expect([it.streams.state.held, it.requests.isBusy(it.server)]).toEqual([1, true]);
+    it.streams.say(END);
+    await until("it is over", () => it.heard.text.endsWith("0\r\n\r\n"));
+    expect(it.heard.text).toContain("Connection: keep-alive");
+    await it.asks(get("/runs"));
+    expect(it.streams.state).toEqual({ held: 0, aborted: false });
+    it.list[0]?.resolve([]);
+    await it.answered(1);
+  });
+
+  test("that stops before its end is the last on its connection", async () => {
+    using it = await visited();
+    it.send(FOLLOW + get("/runs"));
+    await until("it has begun", () => it.heard.text.includes("chunked"));
+    it.streams.say(undefined);
+    await it.over();
+    expect([statuses(it.heard.text), it.list, it.streams.state.held]).toEqual([["200"], [], 0]);
+  });
+
+  test("that nobody reads any more ends, and so does its connection", async () => {
+    using it = await visited();
+    it.send(FOLLOW);
+    await until("it has begun", () => it.heard.text.includes("chunked"));
+    it.client.destroy();
+    await it.welcomed;
+    expect(it.streams.state).toEqual({ held: 0, aborted: true });
+  });
+
+  test("is ended early by an agent that stops", async () => {
+    using it = await visited();
+    it.send(FOLLOW);
+    await until("it has begun", () => it.heard.text.includes("chunked"));
+    await it.requests.finish(60_000);
+    await it.over();
+    expect(it.streams.state).toEqual({ held: 0, aborted: true });
+    expect(it.log.events).toEqual([]);
+  });
+});
 
 const statuses = (text: string) =>
   [...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status);

@@ -151,10 +151,14 @@ test("T19 an address that holds every connection makes room for another's", asyn
 });
 
 test("T19 one that was answered before its request was whole makes room like any other", async () => {
-  using server = await serve((request, response) => {
-    request.resume();
-    response.end("answered");
-  });
+  using server = await serve(
+    (request, response) => {
+      request.resume();
+      response.end("answered");
+    },
+    undefined,
+    LONG,
+  );
   const from = (localAddress: string) => {
     const socket = connect({ host: "127.0.0.1", port: server.port, localAddress });
     socket.on("error", () => undefined);

@@ -26,8 +26,7 @@ export class Capture {
   }
 
   take(chunk: Uint8Array): void {
-    const room = this.#limit - this.#kept;
-    const kept = chunk.length <= room ? chunk : chunk.subarray(0, room);
+    const kept = chunk.subarray(0, this.#limit - this.#kept);
     this.#kept += kept.length;
     this.#dropped += chunk.length - kept.length;
     if (kept.length > 0) this.#store(kept);

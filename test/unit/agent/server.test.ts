@@ -158,6 +158,24 @@ describe("who is not let in", () => {
     expect(it.log.of("rate-block")[0]?.fields).toMatchObject({ REASON: "volume" });
   });
 
+  test("T21 no more wait for the one slot of a blocked address than there is room in its line", async () => {
+    const volume = { limit: 3, window: 60, block: 300 };
+    await using it = await serving({ ...LIMITED, rate_limit_volume: volume });
+    expect(statusOf(await it.ping())).toBe(200);
+    let gone = 0;
+    // 3 are admitted, one has the slot, and 16 wait for it.
+    const sockets = await it.strangers(3 + 17 + 5);
+    for (const socket of sockets) {
+      socket.resume().once("close", () => {
+        gone += 1;
+      });
+    }
+    await until("the others are refused", () => gone === 5);
+    await Bun.sleep(20);
+    expect(gone).toBe(5);
+    for (const socket of sockets) socket.destroy();
+  });
+
   test("a caller whose certificate was revoked is told, and logged once a minute", async () => {
     const { serial } = (await stateOf()).trust.identity.certificate;
     const revoked = fleet.folder.write("revoked-own", `${serial}\n`);

@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
-import { proveStorable, storeWithPatience } from "../../../../src/agent/pairing/storing.ts";
+import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync } from "node:fs";
+import {
+  proveStorable,
+  removeLeftovers,
+  storeWithPatience,
+} from "../../../../src/agent/pairing/storing.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { CtrlExecError } from "../../../../src/core/errors.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -48,6 +52,18 @@ test.each(["key", "cert", "ca", "dispatcher_serial_path"])(
     );
   },
 );
+
+test("T10 what killed writes have left is removed from each folder that a pairing writes to", async () => {
+  using folder = new TestFolder();
+  const config = await configIn(folder, [`cert = ${folder.join("var/agent.crt")}`]);
+  const dead = ["etc", "var"].map((name) =>
+    folder.write(`${name}/.agent.key.0123456789ab.tmp`, "key"),
+  );
+  const kept = folder.write("other/.agent.key.0123456789ab.tmp", "key");
+  for (const path of [...dead, kept]) utimesSync(path, 1000, 1000);
+  removeLeftovers(config);
+  expect([...dead, kept].map((path) => existsSync(path))).toEqual([false, false, true]);
+});
 
 const full = () => new CtrlExecError("storage", "Cannot write /x: no space left on the disk");
 

@@ -61,7 +61,6 @@ async function listenOn(server: Server, bind: string, port: number): Promise<num
   server.once("error", reject);
   server.listen({ host: bind, port, backlog: 511 }, resolve);
   await promise;
-  server.off("error", reject);
   // A failed accept (descriptors used up) must not end the process (T20).
   server.on("error", () => undefined);
   const address = server.address();

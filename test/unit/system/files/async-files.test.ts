@@ -51,6 +51,23 @@ test("a file is read in pieces, to its end", async () => {
   await expect(Array.fromAsync(readChunks(folder.path))).rejects.toMatchObject({ code: "storage" });
 });
 
+test("T74 neither a FIFO nor a folder is read or written", async () => {
+  using folder = new TestFolder();
+  const fifo = folder.join("fifo");
+  expect(Bun.spawnSync(["mkfifo", fifo]).exitCode).toBe(0);
+  const odd = "it is not a plain file";
+  await expect(Array.fromAsync(readChunks(fifo))).rejects.toThrow(
+    storage(`Cannot read ${fifo}: ${odd}`),
+  );
+  await expect(Array.fromAsync(readChunks(folder.path))).rejects.toThrow(
+    storage(`Cannot read ${folder.path}: it is a folder`),
+  );
+  const device = "/dev/null";
+  await expect(overwriteAsync(device, "")).rejects.toThrow(
+    storage(`Cannot write ${device}: ${odd}`),
+  );
+});
+
 test("no descriptor stays open, whatever came of it", async () => {
   using folder = new TestFolder();
   const path = folder.join("f");

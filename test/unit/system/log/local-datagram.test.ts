@@ -33,6 +33,19 @@ test("a datagram is sent, waits for nobody, and finds a reader that has come bac
   expect(sockets()).toBe(before);
 });
 
+test("as long as its reader is there, a sender keeps to it, whatever becomes of the name", () => {
+  using folder = new TestFolder();
+  const path = folder.join("log");
+  using reader = new DatagramSocket(path);
+  const sender = new DatagramSender(path);
+  expect(sender.send(Buffer.from("a"))).toBe("sent");
+  unlinkSync(path);
+  expect(sender.send(Buffer.from("b"))).toBe("sent");
+  expect([reader.next(), reader.next()]).toEqual(["a", "b"]);
+  sender.close();
+  expect(sender.send(Buffer.from("c"))).toBe("unreachable");
+});
+
 test("a socket's name has 107 bytes at most", () => {
   using folder = new TestFolder();
   const path = (length: number) => folder.join("x".repeat(length - folder.path.length - 1));

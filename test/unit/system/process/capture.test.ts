@@ -146,3 +146,12 @@ test("what comes after the output was handed over is not in it", async () => {
   expect(chunks).toHaveLength(0);
   expect(text(capture)).toBe("after");
 });
+
+test("T15 what is beyond the limit leaves nothing behind but its count", () => {
+  const capture = new Capture(3);
+  for (const text of ["ab", "cd", "ef"]) capture.take(Buffer.from(text));
+  const { chunks, dropped } = capture.captured();
+  expect([chunks.map((chunk) => Buffer.from(chunk).toString()), dropped]).toEqual([["ab", "c"], 3]);
+  capture.take(Buffer.from("g"));
+  expect(capture.captured()).toEqual({ chunks: [], dropped: 4 });
+});

@@ -1,8 +1,8 @@
 /** Which jobs are kept, for how long, and what is said of those that are not. */
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 import { existsSync, rmSync } from "node:fs";
-import { newJobName } from "../../../../src/agent/jobs/jobs-folder.ts";
 import { recordIn } from "../../../../src/agent/jobs/job-records.ts";
+import { newJobName } from "../../../../src/agent/jobs/jobs-folder.ts";
 import { OpenJob } from "../../../../src/agent/jobs/open-job.ts";
 import { Spool } from "../../../../src/agent/jobs/spool.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
@@ -28,6 +28,7 @@ async function spoolWith(...lines: readonly string[]) {
     folder: folder.join("jobs"),
     config: () => config,
     now: () => new Date(Date.now()),
+    log: () => undefined,
   });
   let count = 0;
   /** One that has ended, as its folder says. */
@@ -44,7 +45,7 @@ async function spoolWith(...lines: readonly string[]) {
     };
     const shim = { pid: 1, start: 1, boot };
     const name = newJobName();
-    const job = new OpenJob(spool.folderOf(name), request, spool.holds);
+    const job = new OpenJob(spool.folderOf(name), request, spool);
     job.linesLength = spool.create(job, shim);
     job.shim = shim;
     const ending: RunEnding = {
@@ -68,14 +69,17 @@ const isThere = (job: OpenJob) => existsSync(job.folder.path);
 test("what is kept is found and listed, the newest first, as long as its folder is there", async () => {
   const { spool, ended } = await spoolWith();
   const [one, other] = [ended(), ended()];
-  for (const job of [one, other]) spool.keep(job, Date.now());
+  for (const job of [one, other]) spool.keep(job, Date.now(), true);
   expect([one, other].map(({ request }) => spool.has(request.reqid))).toEqual([true, true]);
   expect(spool.find(one.request.reqid)?.facts).toEqual(one.facts);
   expect(await spool.list(10)).toEqual([other.facts, one.facts]);
   expect(await spool.list(1)).toEqual([other.facts]);
   // Somebody removes it.
   rmSync(other.folder.path, { recursive: true });
-  expect([spool.has(other.request.reqid), spool.find(other.request.reqid)]).toEqual([true, undefined]);
+  expect([spool.has(other.request.reqid), spool.find(other.request.reqid)]).toEqual([
+    true,
+    undefined,
+  ]);
   expect(await spool.list(10)).toEqual([one.facts]);
   expect([spool.has("f".repeat(16)), spool.find("f".repeat(16))]).toEqual([false, undefined]);
   spool.close();
@@ -84,7 +88,9 @@ test("what is kept is found and listed, the newest first, as long as its folder 
 test("a job that is opened again is as its folder says, and its end is known at once", async () => {
   const { spool, ended } = await spoolWith();
   const job = ended("s", { stdout_bytes: 3 });
-  job.folder.add({ start: { root: { pid: 1, start: 1, boot: "b" }, started: "2026-01-01T00:00:00Z" } });
+  job.folder.add({
+    start: { root: { pid: 1, start: 1, boot: "b" }, started: "2026-01-01T00:00:00Z" },
+  });
   folder.write(`jobs/${job.name}/stdout`, "abc");
   const record = recordIn(job.folder);
   if (record === undefined) throw new Error("no record");
@@ -102,7 +108,7 @@ test("a job that is opened again is as its folder says, and its end is known at 
 test("T72 what runs takes room from what is kept, until it has ended itself", async () => {
   const { spool, ended } = await spoolWith(`run_spool = ${3 * LEAST}`);
   const [one, other] = [ended(), ended()];
-  for (const job of [one, other]) spool.keep(job, Date.now());
+  for (const job of [one, other]) spool.keep(job, Date.now(), true);
   spool.grew(0);
   const running = ended();
   spool.grew(running.grew({ stdout: LEAST, stderr: 0 }));
@@ -112,11 +118,11 @@ test("T72 what runs takes room from what is kept, until it has ended itself", as
   // From now on it counts as one that is kept, with what its folder takes.
   running.grew({ stdout: 0, stderr: 0 });
   spool.grew(-(LEAST + 1));
-  spool.keep(running, Date.now());
+  spool.keep(running, Date.now(), true);
   expect([other, running].map(isThere)).toEqual([true, true]);
-  spool.keep(ended(), Date.now());
+  spool.keep(ended(), Date.now(), true);
   expect([other, running].map(isThere)).toEqual([true, true]);
-  spool.keep(ended(), Date.now());
+  spool.keep(ended(), Date.now(), true);
   expect([other, running].map(isThere)).toEqual([false, true]);
   spool.close();
 });
@@ -125,10 +131,10 @@ test("what goes is not known any more: the agent is not sure of runs before", as
   jest.useFakeTimers();
   const { spool, ended } = await spoolWith(`run_spool = ${LEAST}`);
   jest.advanceTimersByTime(10_000);
-  spool.keep(ended(), Date.now() - 5_000);
+  spool.keep(ended(), Date.now() - 5_000, true);
   const before = spool.known.sinceMs;
   expect(before).toBeGreaterThan(5_000);
-  spool.keep(ended(), Date.now());
+  spool.keep(ended(), Date.now(), true);
   expect(spool.known.sinceMs).toBe(5_000);
   spool.close();
 });
@@ -141,10 +147,10 @@ test("what is too old goes by itself, when its time has come", async () => {
     for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate);
   };
   const one = ended();
-  spool.keep(one, Date.now());
+  spool.keep(one, Date.now(), true);
   await pass(50);
   const other = ended();
-  spool.keep(other, Date.now());
+  spool.keep(other, Date.now(), true);
   await pass(49);
   expect([one, other].map(isThere)).toEqual([true, true]);
   await pass(2);
@@ -153,7 +159,7 @@ test("what is too old goes by itself, when its time has come", async () => {
   await pass(52);
   expect([one, other].map(isThere)).toEqual([false, false]);
   const last = ended();
-  spool.keep(last, Date.now());
+  spool.keep(last, Date.now(), true);
   spool.close();
   await pass(200);
   expect(isThere(last)).toBe(true);
@@ -169,7 +175,7 @@ test("of a script, those that are lost and may still run", async () => {
     // The host went down since.
     ended("deploy", { state: "lost", exit: -1, error: "?" }, "the boot before"),
   ];
-  for (const job of jobs) spool.keep(job, Date.now());
+  for (const job of jobs) spool.keep(job, Date.now(), true);
   expect(spool.lostOf("deploy").map(({ request }) => request.reqid)).toEqual([lost.request.reqid]);
   rmSync(lost.folder.path, { recursive: true });
   expect(spool.lostOf("deploy")).toEqual([]);
@@ -177,7 +183,7 @@ test("of a script, those that are lost and may still run", async () => {
 });
 
 test("T71 a folder of all jobs that others may open takes none", async () => {
-  const { spool, ended } = await spoolWith();
+  const { ended } = await spoolWith();
   folder.write("jobs/x", "");
   expect(() => ended()).toThrow("others may open it");
 });

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";
 import { signHost } from "../../../../src/controller/trust/ca.ts";
 import { addDays, opensslTime } from "../../../../src/core/time.ts";
 import { publicKeyBytes, readPrivateKey } from "../../../../src/pki/keys.ts";
+import { freePort } from "../../../../src/system/net/free-port.ts";
 import { readText } from "../../../../src/system/files/files.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
@@ -80,4 +81,93 @@ test("a note that cannot be read is told when it could be of the host's certific
   await expect(unpairAgent(controller, "web-02", true)).rejects.toThrow(
     `is known, and ${file}: cannot read lines 3, 4`,
   );
+});
+
+/** A record as 0.8 wrote it, of which nothing else is known. */
+function registerOld(fleet: LocalFleet, changes: object = {}): void {
+  const record = JSON.stringify({ hostname: "Old-01", ip: "", ...changes });
+  fleet.folder.write("control/state/agents/Old-01.json", record);
+}
+
+test("what is known of the host's clock goes with it, and is not the next one's of that name", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  await fleet.controller.store.clocks.remember(new Map([["web-01", 7]]));
+  await unpairAgent(fleet.controller, "web-01", false);
+  expect(readFileSync(paths(fleet.controller.config).clocks, "utf8")).toBe("{}\n");
+  expect(fleet.log.of("revoke")).toEqual([]);
+});
+
+test("a host of which nothing is known is unpaired, and the log says that its end is not known", async () => {
+  await using fleet = await LocalFleet.bare();
+  for (const [changes, expiry] of [
+    [{}, undefined],
+    [{ expiry: "some day" }, undefined],
+    [{ expiry: opensslTime(addDays(fleet.now, 30)) }, opensslTime(addDays(fleet.now, 30))],
+  ] as const) {
+    registerOld(fleet, changes);
+    const unpaired = await unpairAgent(fleet.controller, "old-01", false);
+    expect(unpaired).toEqual({
+      hostname: "Old-01",
+      earlier: false,
+      expiry,
+      known: [],
+      revoked: [],
+      unread: undefined,
+    });
+    expect(fleet.log.of("unpair").at(-1)?.fields).toEqual({
+      AGENT: "Old-01",
+      EXPIRY: expiry ?? "unknown",
+    });
+  }
+  // Nothing can be said of it later: without a serial and an end there is nothing to note.
+  expect(existsSync(paths(fleet.controller.config).issued)).toBe(false);
+});
+
+test("a serial that only the record knows is noted once, for a later revocation", async () => {
+  await using fleet = await LocalFleet.bare();
+  const { issued } = paths(fleet.controller.config);
+  const expiry = opensslTime(addDays(fleet.now, 30));
+  for (const serial of ["0a", "0b", "0b"]) {
+    registerOld(fleet, { serial, expiry });
+    await unpairAgent(fleet.controller, "old-01", false);
+  }
+  const lines = readFileSync(issued, "utf8").trimEnd().split("\n");
+  expect(lines.map((line) => line.replace(/ .* /, " "))).toEqual(["0a Old-01", "0b Old-01"]);
+  registerOld(fleet, { serial: "0c" });
+  await unpairAgent(fleet.controller, "old-01", false);
+  expect(readFileSync(issued, "utf8")).not.toContain("0c");
+});
+
+test("what is revoked is said in the list and in the log, each serial once", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  const { serial } = fleet.record("web-01");
+  expect(await unpairAgent(fleet.controller, "web-01", true)).toMatchObject({
+    known: [serial],
+    revoked: [serial],
+  });
+  expect(revokedList(fleet)).toMatch(/^# web-01, unpaired \d{4}-\S+Z\n[0-9a-f]+\n$/);
+  expect(fleet.log.of("revoke").map(({ fields }) => fields)).toEqual([
+    { AGENT: "web-01", SERIALS: serial },
+  ]);
+});
+
+test("who cannot be asked for its serial is not revoked, and what to do is said", async () => {
+  await using fleet = await LocalFleet.create();
+  registerOld(fleet, { ip: "127.0.0.1", port: freePort(), lookup_by: "ip" });
+  const { revocationList } = fleet.controller.store.certificates;
+  await expect(unpairAgent(fleet.controller, "old-01", true)).rejects.toMatchObject({
+    code: "not-found",
+    message: expect.stringMatching(
+      /^Cannot revoke Old-01: its serial is not known, and connection refused/,
+    ),
+    hint: `Put the serial into ${revocationList} by hand, then unpair without --revoke.`,
+  });
+  fleet.folder.write("control/state/agents/Old-01.json", "{");
+  await expect(unpairAgent(fleet.controller, "old-01", true)).rejects.toMatchObject({
+    code: "not-found",
+    hint: expect.stringContaining(revocationList),
+  });
+  expect(fleet.log.of("unpair")).toEqual([]);
 });

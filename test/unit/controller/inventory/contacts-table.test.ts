@@ -62,13 +62,21 @@ describe("the serials of this host", () => {
       "it takes the one in force, and was to be told",
       { dispatcher_serial: EARLIER, serial_status: "pending" },
       {},
-      { dispatcher_serial: CURRENT, serial_status: "current", serial_confirmed: expect.any(String) },
+      {
+        dispatcher_serial: CURRENT,
+        serial_status: "current",
+        serial_confirmed: expect.any(String),
+      },
     ],
     [
       "it takes the one in force, of which nobody knew",
       { dispatcher_serial: "", serial_status: "unknown" },
       {},
-      { dispatcher_serial: CURRENT, serial_status: "current", serial_confirmed: expect.any(String) },
+      {
+        dispatcher_serial: CURRENT,
+        serial_status: "current",
+        serial_confirmed: expect.any(String),
+      },
     ],
     [
       "it takes the one in force, after all",
@@ -119,12 +127,7 @@ describe("the end of its certificate", () => {
     ["is as recorded", {}, 100, () => ({})],
     ["has passed", {}, 0, () => ({})],
     ["is earlier: from a backup", {}, 50, (days) => ({ expiry: ends(days), renewed: "" })],
-    [
-      "was not recorded",
-      { expiry: "" },
-      500,
-      (days) => ({ expiry: ends(days), renewed: "" }),
-    ],
+    ["was not recorded", { expiry: "" }, 500, (days) => ({ expiry: ends(days), renewed: "" })],
     [
       "is later: it was renewed, in the middle of what is usual",
       {},

@@ -6,8 +6,8 @@ import { changeAgents } from "../../../../src/controller/store/registry.ts";
 import { signHost } from "../../../../src/controller/trust/ca.ts";
 import { addDays, opensslTime } from "../../../../src/core/time.ts";
 import { publicKeyBytes, readPrivateKey } from "../../../../src/pki/keys.ts";
-import { freePort } from "../../../../src/system/net/free-port.ts";
 import { readText } from "../../../../src/system/files/files.ts";
+import { freePort } from "../../../../src/system/net/free-port.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
 const revokedList = (fleet: LocalFleet) =>

@@ -73,16 +73,13 @@ export class OutputReader {
   ): Promise<boolean> {
     if (first >= end) return true;
     const enough = new AbortController();
-    const stop = () => enough.abort();
-    signal.addEventListener("abort", stop);
     let next = first;
-    await this.#read(first, enough.signal, async (event) => {
+    await this.#read(first, AbortSignal.any([signal, enough.signal]), async (event) => {
       if (event.kind !== "output" || next >= end) return;
       await write(event.bytes.subarray(0, end - next));
       next = Math.min(end, event.offset + event.bytes.length);
-      if (next === end) stop();
+      if (next === end) enough.abort();
     });
-    signal.removeEventListener("abort", stop);
     return next === end;
   }
 

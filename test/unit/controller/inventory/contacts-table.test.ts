@@ -6,6 +6,8 @@ import type { AgentRecord } from "../../../../src/controller/store/agent-record.
 import { addDays, isoSeconds, opensslTime } from "../../../../src/core/time.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
+type News = Record<string, unknown>;
+
 const CURRENT = "0c";
 const EARLIER = "0b";
 
@@ -56,7 +58,7 @@ async function learned(before: AgentRecord, changes: Partial<Contact>) {
 }
 
 describe("the serials of this host", () => {
-  test.each<[string, Partial<AgentRecord>, Partial<Contact>, object]>([
+  test.each<[string, Partial<AgentRecord>, Partial<Contact>, News]>([
     ["it takes the one in force, as known", {}, {}, {}],
     [
       "it takes the one in force, and was to be told",
@@ -123,7 +125,7 @@ describe("the end of its certificate", () => {
     shown: { serial, notAfter: addDays(now, days), address: "192.0.2.7", port: 7443 },
   });
 
-  test.each<[string, Partial<AgentRecord>, number, (days: number) => object]>([
+  test.each<[string, Partial<AgentRecord>, number, (days: number) => News]>([
     ["is as recorded", {}, 100, () => ({})],
     ["has passed", {}, 0, () => ({})],
     ["is earlier: from a backup", {}, 50, (days) => ({ expiry: ends(days), renewed: "" })],
@@ -161,7 +163,7 @@ describe("its address", () => {
     shown: { ...shown, notAfter: addDays(now, 100), ...changes },
   });
 
-  test.each<[string, Partial<AgentRecord>, Partial<typeof shown>, object]>([
+  test.each<[string, Partial<AgentRecord>, Partial<typeof shown>, News]>([
     ["another one", {}, {}, { ip: "192.0.2.8" }],
     ["the same", {}, { address: "192.0.2.7" }, {}],
     ["the same in other words", { ip: "2001:db8::a" }, { address: "2001:DB8:0::a" }, {}],

@@ -41,7 +41,12 @@ describe("an answer", () => {
     [503, {}, "never-ran", "web-01 answered with status 503 and no result"],
     [500, {}, "unknown", "web-01 answered with status 500 and no result"],
     [200, {}, "unknown", "web-01 answered with status 200 and no result"],
-    [409, { error: "busy", reqid: RUN.reqid }, "never-ran", `locked: it runs there already, as run ${RUN.reqid}`],
+    [
+      409,
+      { error: "busy", reqid: RUN.reqid },
+      "never-ran",
+      `locked: it runs there already, as run ${RUN.reqid}`,
+    ],
     [409, { error: "busy" }, "never-ran", "busy"],
     // Only that status says that the script runs there.
     [500, { error: "busy", reqid: RUN.reqid }, "unknown", "busy"],

@@ -69,7 +69,10 @@ test("the beginning and the end have all that the record says of them", () => {
   const [begin, end] = storedEvents({ ...RESULT, ...ending } as RunResult);
   const { reqid, script } = RESULT;
   expect(begin).toEqual({ kind: "begin", reqid, script, started });
-  expect(end).toEqual({ kind: "end", end: { state: "ended", exit: 3, started, ...ending, ...bytes } });
+  expect(end).toEqual({
+    kind: "end",
+    end: { state: "ended", exit: 3, started, ...ending, ...bytes },
+  });
   const { started: _, ...bare } = RESULT;
   const [first, last] = storedEvents(bare as RunResult);
   expect(first).toMatchObject({ started: "" });

@@ -1,0 +1,149 @@
+/** Waiting for a run: what is told on the way, and how it ends. */
+import { expect, test } from "bun:test";
+import { authorizeRun, notInRun } from "../../../../src/controller/runs/authorize-run.ts";
+import { waitFor } from "../../../../src/controller/runs/wait.ts";
+import { watchRun } from "../../../../src/controller/runs/watch-run.ts";
+import type { RunReportSoFar } from "../../../../src/core/run-report.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
+import { leftRun, LEFT_REQID as REQID } from "../../../support/left-run.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { http10 } from "../../../support/peers.ts";
+
+const HOSTS = ["web-01", "web-02"];
+
+/** A run under way in this process, on two hosts. */
+async function under() {
+  const fleet = await LocalFleet.bare();
+  const facts = { reqid: REQID, script: "deploy", submitter: "tester", token: "" };
+  const record = await fleet.controller.store.runs.begin({ ...facts, hosts: HOSTS }, true);
+  await record.stored;
+  const add = (host: string, state = "ended") =>
+    record.add({
+      ...{ host, script: "deploy", exit: 0, stdout: "", stderr: "", rtt: "1ms", reqid: REQID },
+      state,
+    } as RunResult);
+  const dispose = async () => {
+    await record.close();
+    await fleet[Symbol.asyncDispose]();
+  };
+  return { fleet, record, add, [Symbol.asyncDispose]: dispose };
+}
+
+const never = () => new AbortController().signal;
+
+test("whoever waits is told of the run once, and of each host's end once", async () => {
+  await using stage = await under();
+  const begun: RunReportSoFar[] = [];
+  const heard: string[] = [];
+  const first = Promise.withResolvers<void>();
+  const order = {
+    ...{ reqid: REQID, signal: never() },
+    onBegin: (run: RunReportSoFar) => void begun.push(run),
+  };
+  const waiting = waitFor(stage.fleet.controller, CALLER, order, ({ host }) => {
+    heard.push(host);
+    first.resolve();
+  });
+  stage.add("web-02");
+  await first.promise;
+  stage.add("web-01");
+  await stage.record.close();
+  expect(await waiting).toMatchObject({ complete: true, pending: [] });
+  expect(heard).toEqual(["web-02", "web-01"]);
+  expect(begun.map(({ pending }) => pending)).toEqual([HOSTS]);
+});
+
+test("who leaves is given the run as it is, at once", async () => {
+  await using stage = await under();
+  const leave = new AbortController();
+  const looks: RunReportSoFar[] = [];
+  for await (const run of watchRun(stage.fleet.controller, REQID, leave.signal)) {
+    looks.push(run);
+    if (looks.length === 1) {
+      stage.add("web-01");
+      await stage.record.close();
+      leave.abort();
+    }
+  }
+  expect(looks.map(({ complete }) => complete)).toEqual([false, true]);
+  const gone = { reqid: REQID, signal: AbortSignal.abort() };
+  const before = performance.now();
+  await waitFor(stage.fleet.controller, CALLER, gone, () => undefined);
+  expect(performance.now() - before).toBeLessThan(450);
+});
+
+test("who has left asks no agent", async () => {
+  await using run = await leftRun(() => http10({ status: "running" }));
+  const gone = { reqid: REQID, signal: AbortSignal.abort() };
+  const report = await waitFor(run.fleet.controller, CALLER, gone, () => undefined);
+  expect([report.results[0]?.state, run.asked]).toEqual(["unknown", []]);
+});
+
+test("a host that is away is told of once until it is heard again, and has no result meanwhile", async () => {
+  let calls = 0;
+  await using run = await leftRun(() => {
+    calls += 1;
+    if (calls === 2) return http10({ status: "running" });
+    const done = { status: "done", exit: 0, stdout: "", stderr: "", state: "ended" };
+    return calls > 3 ? http10(done) : "";
+  });
+  const away: string[] = [];
+  const seen: (readonly [boolean, number, readonly string[]])[] = [];
+  const { controller } = run.fleet;
+  for await (const { complete, results, pending } of watchRun(controller, REQID, never())) {
+    seen.push([complete, results.length, pending]);
+    if (seen.length === 1) break;
+  }
+  expect(seen).toEqual([[false, 0, ["web-01"]]]);
+  calls = 0;
+  const order = { reqid: REQID, signal: never(), onAway: (host: string) => void away.push(host) };
+  const report = await waitFor(controller, CALLER, order, () => undefined);
+  expect(report.complete).toBe(true);
+  expect(away).toEqual(["web-01", "web-01"]);
+}, 30_000);
+
+test.each([
+  [
+    "00000000000000ff",
+    "Cannot find run 00000000000000ff: no such run, or its record is no longer kept",
+  ],
+  ["x".repeat(70), `Cannot find run "${"x".repeat(64)}": a run's id is 16 hex digits`],
+])("a run that is not there is not found, after the hook was asked: %s", async (reqid, message) => {
+  await using fleet = await LocalFleet.bare();
+  const wait = (signal: AbortSignal) =>
+    waitFor(fleet.controller, CALLER, { reqid, signal }, () => undefined);
+  await expect(wait(never())).rejects.toMatchObject({ code: "not-found", message });
+  const hook = fleet.folder.script("hook", "exit 1");
+  Object.assign(fleet.controller, { config: { ...fleet.controller.config, auth_hook: hook } });
+  await expect(wait(never())).rejects.toMatchObject({ code: "denied" });
+});
+
+test("T25 the hook is told who submitted the run, also by a record of 1.0, and nothing that is no id", async () => {
+  await using fleet = await LocalFleet.bare();
+  const hook = fleet.folder.script("hook", 'cat >> "$0.in"; echo >> "$0.in"');
+  Object.assign(fleet.controller, { config: { ...fleet.controller.config, auth_hook: hook } });
+  const ask = async (reqid: string) => {
+    await authorizeRun(fleet.controller, CALLER, { action: "cancel", reqid }).catch(
+      () => undefined,
+    );
+    const lines = (await Bun.file(`${hook}.in`).text()).trim().split("\n");
+    const { action, reqid: told, submitter } = JSON.parse(lines.at(-1) ?? "");
+    return [action, told, submitter];
+  };
+  const run = { script: "s", hosts: ["a"], results: [], completed: "2026-01-01T00:00:00Z" };
+  const late = JSON.stringify({ reqid: REQID, ...run, complete: true, submitter: "alice" });
+  fleet.folder.write(`control/state/runs/${REQID}.json`, late);
+  expect(await ask(REQID)).toEqual(["cancel", REQID, "alice"]);
+  expect(await ask("00000000000000ff")).toEqual(["cancel", "00000000000000ff", ""]);
+  expect(await ask("../secret")).toEqual(["cancel", undefined, ""]);
+  fleet.folder.write(`control/state/runs/${REQID}.json`, "{");
+  expect(await ask(REQID)).toEqual(["cancel", REQID, ""]);
+});
+
+test("a host that is not in a run is named, with those that are", () => {
+  expect(notInRun(REQID, "db-01", HOSTS)).toMatchObject({
+    code: "bad-request",
+    message: `Cannot find db-01: it is not one of the hosts of run ${REQID}`,
+    hint: "Its hosts: web-01, web-02",
+  });
+});

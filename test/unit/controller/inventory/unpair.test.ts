@@ -171,3 +171,36 @@ test("who cannot be asked for its serial is not revoked, and what to do is said"
   });
   expect(fleet.log.of("unpair")).toEqual([]);
 });
+
+test("a list of revocations that an administrator has left without an end of line is gone on with", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  fleet.folder.write("control/state/revoked-serials", "0a");
+  await unpairAgent(fleet.controller, "web-01", true);
+  expect(revokedList(fleet)).toMatch(/^0a\n# web-01, unpaired [^\n]+\n[0-9a-f]+\n$/);
+  const { revoked } = fleet.controller.store.certificates;
+  expect((await revoked()).has("0a")).toBe(true);
+});
+
+test("one line that cannot be read is told as one, and is no certificate that has expired", async () => {
+  await using fleet = await LocalFleet.bare();
+  const file = fleet.folder.write("control/state/issued-certificates", "\n0c some day web-01\n");
+  const { certificates } = fleet.controller.store;
+  expect(await certificates.issuedTo("web-01", fleet.now)).toEqual({
+    certificates: [],
+    unread: `${file}: cannot read line 2`,
+  });
+  expect(await certificates.hasExpired(addDays(fleet.now, 9999))).toBe(false);
+  const end = new Date("2026-06-01T00:00:00Z");
+  await certificates.note({ serial: "0a", notAfter: end, commonName: "web-01" });
+  const at = (ms: number) => new Date(end.getTime() + ms);
+  expect([await certificates.hasExpired(at(-1)), await certificates.hasExpired(at(0))]).toEqual([
+    false,
+    true,
+  ]);
+  await certificates.prune(at(-1));
+  expect((await certificates.issuedTo("web-01", at(-1))).certificates).toHaveLength(1);
+  expect((await certificates.issuedTo("web-01", at(0))).certificates).toEqual([]);
+  await certificates.prune(at(0));
+  expect(readFileSync(file, "utf8")).toBe("0c some day web-01\n");
+});

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { closeSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
@@ -7,6 +7,7 @@ import { paths } from "../../../../src/controller/store/paths.ts";
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
 import { lockShared } from "../../../../src/system/files/flock.ts";
+import { workDescriptors } from "../../../../src/system/process/descriptors.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
 async function take(fleet: LocalFleet, hosts: readonly string[], script = "deploy") {
@@ -168,4 +169,36 @@ test("T30 two runs at once: one runs, the other is refused before anything is di
   expect(refused).toHaveLength(2);
   for (const error of refused) expect(error).toBeInstanceOf(LockedError);
   expect(agent.log.of("run")).toHaveLength(1);
+});
+
+test("T65 each lock takes a descriptor, and gives it back, whatever becomes of it", async () => {
+  await using fleet = await LocalFleet.create();
+  const descriptors = workDescriptors();
+  const { free } = descriptors;
+  const locks = await take(fleet, ["web-01", "db-01"]);
+  expect(descriptors.free).toBe(free - 2);
+  await expect(take(fleet, ["web-01", "mail-01"])).rejects.toThrow(LockedError);
+  expect(descriptors.free).toBe(free - 2);
+  const [web] = await fleet.targets(["web-01"]);
+  if (web !== undefined) for (let time = 0; time < 2; time++) locks.release(web);
+  expect(descriptors.free).toBe(free - 1);
+  locks.releaseAll();
+  locks.releaseAll();
+  expect(descriptors.free).toBe(free);
+  // Some are left for calling the hosts.
+  descriptors.take(free - 6);
+  await expect(take(fleet, ["web-01", "db-01", "mail-01"])).rejects.toMatchObject({
+    code: "busy",
+    message: expect.stringMatching(
+      /^Cannot lock 3 hosts at once: .*, of which 6 are left for this$/,
+    ),
+  });
+  (await take(fleet, ["web-01", "db-01"])).releaseAll();
+  descriptors.giveBack(free - 6);
+  expect(descriptors.free).toBe(free);
+  const files = fleet.folder.join("control/state/locks");
+  rmSync(files, { recursive: true });
+  fleet.folder.write("control/state/locks", "in the way");
+  await expect(take(fleet, ["web-01"])).rejects.toMatchObject({ code: "storage" });
+  expect(descriptors.free).toBe(free);
 });

@@ -39,7 +39,7 @@ test("from a byte on only what follows it is told, and from behind the end nothi
 });
 
 test("a long output comes in pieces that follow each other", () => {
-  const stdout = "a".repeat(PIECE) + "b".repeat(PIECE) + "c";
+  const stdout = `${"a".repeat(PIECE)}${"b".repeat(PIECE)}c`;
   const outputs = [...storedEvents({ ...RESULT, stdout })].flatMap((event) =>
     event.kind === "output" ? [event] : [],
   );

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import {
   type AgentFinder,
   agentFinder,
@@ -121,6 +121,48 @@ describe("a record that 0.8 wrote under the name as it was", () => {
     expect(removeAgent(config, "web-01")).toBe(true);
     expect(files()).toEqual([]);
   });
+});
+
+test("a new record is in a file of its own name in lower case, for its group to read", () => {
+  const { agents } = readRegistry(config);
+  expect(agents.size).toBe(0);
+  record("db-01", "db-01");
+  const found = recordOf(agentFinder(config), "db-01");
+  if (found !== undefined) writeAgent(config, { ...found, hostname: "Web-01" });
+  expect(files()).toEqual(["db-01.json", "web-01.json"]);
+  expect(statSync(folder.join("agents/web-01.json")).mode & 0o777).toBe(0o640);
+  expect(() => found && writeAgent(config, { ...found, hostname: "../x" })).toThrow(
+    'Cannot use "../x": not a host name',
+  );
+  expect(() => removeAgent(config, "../x")).toThrow("not a host name");
+  expect(removeAgent(config, "mail-01")).toBe(false);
+});
+
+test("a record that cannot even be opened is not said to be damaged", () => {
+  folder.write("agents/db-01.json", "{}");
+  symlinkSync("web-01.json", folder.join("agents/web-01.json"));
+  const { message, hint } = problemOf(agentFinder(config), "web-01") ?? {};
+  expect([message, hint]).toEqual([
+    expect.stringContaining("too many symbolic links"),
+    "See that this user may read it.",
+  ]);
+});
+
+test.each<[object, string | undefined]>([
+  [{}, undefined],
+  [{ ip: null, port: 1, lookup_by: "ip" }, undefined],
+  [{ port: 65_535, serial_status: "later" }, undefined],
+  [{ port: 0 }, "port"],
+  [{ port: 65_536 }, "port"],
+  [{ port: 7443.5 }, "port"],
+  [{ ip: 7 }, "ip"],
+  [{ lookup_by: "name" }, "lookup_by"],
+  [{ hostname: "a b" }, "hostname: expected a host name"],
+])("a record with %j: what is wrong is named", (changes, wrong) => {
+  folder.write("agents/web-01.json", JSON.stringify({ hostname: "web-01", ...changes }));
+  const find = agentFinder(config);
+  if (wrong === undefined) expect(recordOf(find, "web-01")).toMatchObject({ renewed: "" });
+  else expect(problemOf(find, "web-01")?.message).toContain(`web-01.json: ${wrong}`);
 });
 
 test("what an editor or a cut-off write leaves beside the records is none", () => {

@@ -1,8 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { runResult } from "../../../../src/api/schemas.ts";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
+import { isInUse } from "../../../../src/controller/store/output-folder-lock.ts";
 import { purgeRunRecords } from "../../../../src/controller/store/record-space.ts";
 import { FileRunRecord } from "../../../../src/controller/store/run-record.ts";
 import { readRunRecord as readStored } from "../../../../src/controller/store/stored-runs.ts";
@@ -331,6 +332,127 @@ describe("a run's record", () => {
         fields: { ERROR: expect.stringContaining("half of run_records_max (1 MiB)") },
       },
     ]);
+  });
+});
+
+describe("T69 a record without room for what it has", () => {
+  const outputs = (length: number) =>
+    ["a", "b", "c"].map((host) => ({ ...resultOf(host), stdout: host.repeat(length) }));
+  const three = { ...facts, hosts: ["a", "b", "c"] };
+
+  async function recorded(stage: Stage, results: readonly RunResult[], of = three) {
+    const controller = await stage.controller("run_records_max = 1M");
+    const record = new FileRunRecord(controller, of);
+    for (const result of results) record.add(result);
+    const isWhole = await record.close();
+    const json = JSON.parse(readFileSync(stage.record(), "utf8"));
+    return { isWhole, json, read: (await readRunRecord(controller, REQID))?.results ?? [] };
+  }
+
+  test("has no beginning of outputs that are in files: nothing is lost", async () => {
+    using stage = new Stage();
+    const printed = outputs(130_000);
+    const { isWhole, json, read } = await recorded(stage, printed);
+    expect(isWhole).toBe(true);
+    expect(json.results).toMatchObject(
+      printed.map((_, at) => ({
+        stdout: "",
+        stdout_dropped: 130_000,
+        stdout_file: `${REQID}.d/${at}.stdout`,
+      })),
+    );
+    expect(read).toEqual(printed);
+    expect(stage.log.events).toEqual([]);
+  });
+
+  test("has no outputs at all, if they are many and short, and says so", async () => {
+    using stage = new Stage();
+    const hosts = Array.from({ length: 12 }, (_, at) => `web-${at}`);
+    const results = hosts.map((host) => ({ ...resultOf(host), stdout: "x".repeat(50_000) }));
+    const { isWhole, json, read } = await recorded(stage, results, { ...facts, hosts });
+    expect(isWhole).toBe(false);
+    expect(json).toMatchObject({ complete: true, writer: null });
+    expect(read).toEqual(
+      hosts.map((host) => ({ ...resultOf(host), stdout: "", stdout_dropped: 50_000 })),
+    );
+    expect(stage.log.events).toMatchObject([
+      { fields: { ERROR: expect.stringContaining("half of run_records_max (1 MiB)") } },
+    ]);
+  });
+});
+
+describe("a run's record on the disk", () => {
+  test("has room for its end from the beginning on", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new FileRunRecord(controller, facts);
+    await record.stored;
+    const { size } = statSync(stage.record());
+    expect(JSON.parse(readFileSync(stage.record(), "utf8"))).toMatchObject({
+      results: [],
+      writer: { pid: process.pid },
+    });
+    const error = "x".repeat(200);
+    const end = { state: "unknown", error } as const;
+    for (const host of facts.hosts) {
+      record.add({ ...withoutResult(facts, host, "12ms", end), cancelled_by: "x".repeat(255) });
+    }
+    await record.close();
+    expect(statSync(stage.record()).size).toBeLessThanOrEqual(size);
+  });
+
+  test("is not complete while one of its hosts goes on, though nobody waits for it", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new FileRunRecord(controller, facts);
+    record.add(resultOf("a"));
+    record.add(withoutResult(facts, "b", "", { state: "running" }));
+    await record.close();
+    expect(JSON.parse(readFileSync(stage.record(), "utf8"))).toMatchObject({
+      complete: false,
+      completed: null,
+      writer: null,
+    });
+  });
+
+  test("is not touched any more when its run was not begun, or has ended", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    jest.useFakeTimers();
+    try {
+      const ids = ["00000000000000a1", "00000000000000a2", "00000000000000a3"];
+      const records = ids.map((reqid) => new FileRunRecord(controller, { ...facts, reqid }));
+      for (const record of records) await record.stored;
+      await records[0]?.close();
+      records[1]?.discard();
+      for (const id of ids) stage.age(`${id}.json`, 100);
+      jest.advanceTimersByTime(15_000);
+      const touched = (id: string) =>
+        stage.now.getTime() - statSync(stage.record(`${id}.json`)).mtimeMs < 50_000;
+      while (!touched(ids[2] ?? "")) await new Promise(setImmediate);
+      expect(ids.map(touched)).toEqual([false, false, true]);
+      await records[2]?.close();
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test("of what was printed since it was closed has nothing, and its outputs are let go", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const folder = stage.folder.join("state", "runs", `${REQID}.d`);
+    for (const end of ["close", "discard"] as const) {
+      const record = new FileRunRecord(controller, facts);
+      await record.stored;
+      const output = record.output("a", new ReplyBudget(2 ** 20).open().openReply());
+      await output.take("stdout", Buffer.alloc(100_000));
+      expect(isInUse(folder)).toBe(true);
+      await record[end]();
+      expect(isInUse(folder)).toBe(false);
+      await output.take("stdout", Buffer.alloc(100_000));
+      expect(statSync(`${folder}/0.stdout`).size).toBe(100_000);
+    }
+    expect(stage.log.events).toEqual([]);
   });
 });
 

@@ -1,6 +1,8 @@
 /** Ending a run on its hosts, where a stand-in answers for the agent. */
 import { expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type CancelOrder, cancelRun } from "../../../../src/controller/runs/cancel.ts";
+import { identify } from "../../../../src/system/process/process-id.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
 
@@ -116,6 +118,52 @@ test.each([
     expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([{ host: "web-01", ...told }]);
   },
 );
+
+test("what cannot be cancelled, or is recorded by a living process, is not asked how it ended", async () => {
+  await using stage = await stageOf((call) => call.json({ error: "denied" }, "403 Forbidden"));
+  const failed = { host: "web-01", status: "failed", left: 0, error: "denied" };
+  expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([failed as never]);
+  expect(stage.calls.map(({ what }) => what)).toEqual(["POST /cancel"]);
+  expect(stage.fleet.log.of("cancel").map(({ fields }) => fields)).toEqual([
+    { ERROR: "denied", REQID, TARGET: expect.stringMatching(/^web-01:\d+$/), USER: "tester" },
+  ]);
+  await using living = await stageOf((call) => call.json({ status: "ended", left: 0 }));
+  const file = living.fleet.folder.join("control", "state", "runs", `${REQID}.json`);
+  const record = JSON.parse(readFileSync(file, "utf8"));
+  const open = { complete: false, completed: null, writer: identify(process.pid) };
+  writeFileSync(file, JSON.stringify({ ...record, ...open }));
+  expect(await living.cancel({ hosts: ["web-01"] })).toMatchObject([{ status: "ended" }]);
+  expect(living.calls.map(({ what }) => what)).toEqual(["POST /cancel"]);
+});
+
+test("of the hosts that are named each is told of as it answers, in the run's order at the end", async () => {
+  await using stage = await stageOf((call) => call.json({ status: "ended", left: 0 }));
+  const heard: string[] = [];
+  const order = { reqid: REQID, hosts: ["db-01", "web-01"], grace: 5 };
+  const { controller } = stage.fleet;
+  const results = await cancelRun(controller, CALLER, order, ({ host }) => void heard.push(host));
+  expect(results.map(({ host }) => host)).toEqual(["web-01", "db-01"]);
+  expect(heard).toEqual(["db-01", "web-01"]);
+  expect(await stage.cancel({ hosts: ["db-01"] })).toEqual([DONE as never]);
+  const unknown = { ...order, reqid: "00000000000000ff" };
+  await expect(cancelRun(controller, CALLER, unknown, () => undefined)).rejects.toThrow(
+    "no such run",
+  );
+});
+
+test("the agent has the grace and more to answer, however short read_timeout is", async () => {
+  await using stage = await stageOf((call) => {
+    setTimeout(
+      () => call.json({ status: "ended", left: 0 }),
+      call.what === "POST /cancel" ? 400 : 0,
+    );
+  });
+  const { controller } = stage.fleet;
+  const hasty = { ...controller, config: { ...controller.config, read_timeout: 0.1 } };
+  expect(await stage.cancel({ hosts: ["web-01"], grace: 0 }, hasty)).toMatchObject([
+    { status: "ended" },
+  ]);
+});
 
 test("T25 the hook is asked with a word of its own, before anything is said or done", async () => {
   await using stage = await stageOf((call) => call.json({ status: "ended", left: 0 }));

@@ -161,3 +161,27 @@ test.each([
   await using stage = await stageOf(() => undefined);
   await expect(stage.logs(order)).rejects.toMatchObject(error);
 });
+
+test("whoever reads is told first which hosts there are; who has left is told nothing more", async () => {
+  await using stage = await stageOf(() => undefined, { hosts: ["web-01", "db-01"], ports: [1, 2] });
+  for (const host of ["web-01", "db-01"]) stage.record.add(resultOf(host));
+  await stage.record.close();
+  const told: string[] = [];
+  const onHosts = (hosts: readonly string[]) => void told.push(hosts.join());
+  await stage.logs({ onHosts });
+  await stage.logs({ onHosts, host: "db-01", follow: true });
+  stage.heard.length = 0;
+  expect(await stage.logs({ onHosts, signal: AbortSignal.abort() })).toEqual([]);
+  expect([told, stage.heard]).toEqual([["web-01,db-01", "db-01", "web-01,db-01"], []]);
+});
+
+test("who leaves in the middle is given no gaps, and nobody is asked how it ended", async () => {
+  const leave = new AbortController();
+  await using stage = await stageOf((call) => {
+    leave.abort();
+    call.json({ error: "no such run" }, "404 Not Found");
+  });
+  await left(stage.record);
+  expect(await stage.logs({ signal: leave.signal })).toEqual([]);
+  expect(stage.calls).toHaveLength(1);
+});

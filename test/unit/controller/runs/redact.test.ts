@@ -45,3 +45,21 @@ test("T27 the beginning of a token is taken out where the output was cut in it",
   const cut = { ...result, stdout: "1SECRETT", stderr: "1SECRETT", stdout_dropped: 3 };
   expect(resultWithoutToken(cut, token)).toEqual({ ...cut, stdout: "1[token]" });
 });
+
+test("T27 and where it may have been: in a script that has not ended, and in bytes that are not UTF-8", () => {
+  const token = "SECRETTOKEN";
+  const printed = { stdout: "1SECRETT", stderr: "1SECRETT" };
+  const running = { ...result, ...printed, state: "running" } as const;
+  const clean = { ...running, stdout: "1[token]", stderr: "1[token]" };
+  expect(resultWithoutToken(running, token)).toEqual(clean);
+  const b64 = (text: string) => Buffer.from(`\xff${text}`, "latin1").toString("base64");
+  const raw = { ...result, stdout_b64: b64("1SECRETT"), stderr_b64: b64("1SECRETT") };
+  expect(resultWithoutToken({ ...raw, stderr_dropped: 1 }, token)).toEqual({
+    ...raw,
+    stderr_b64: b64("1[token]"),
+    stderr_dropped: 1,
+  });
+  expect(resultWithoutToken({ ...result, ...printed }, token)).toEqual({ ...result, ...printed });
+  expect(withoutToken("1SECRETT", token, true)).toBe("1[token]");
+  expect(withoutToken("1SECRETT", token)).toBe("1SECRETT");
+});

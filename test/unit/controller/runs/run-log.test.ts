@@ -1,5 +1,6 @@
 /** Reading one host of a run: from a byte on, and from an agent that cannot tell yet. */
 import { expect, test } from "bun:test";
+import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { OutputReader } from "../../../../src/controller/runs/output-reader.ts";
 import { openRunLog, type Reading } from "../../../../src/controller/runs/run-log.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
@@ -39,7 +40,7 @@ async function stageOf(answer: (call: StreamedCall) => void) {
     await peer[Symbol.asyncDispose]();
     await fleet[Symbol.asyncDispose]();
   };
-  return { record, peer, calls, heard, open, read, [Symbol.asyncDispose]: dispose };
+  return { fleet, record, peer, calls, heard, open, read, [Symbol.asyncDispose]: dispose };
 }
 
 const RESULT: RunResult = {
@@ -183,4 +184,211 @@ test("an agent is asked for a part from its first byte on, and let go behind its
   expect(text).toBe("567");
   expect(stage.calls.map(({ body }) => body.stdout)).toEqual([5]);
   log.close();
+});
+
+const GAP = "its agent does not know this run, or is older than 1.1";
+
+test.each<[string, (call: StreamedCall) => void, object]>([
+  [
+    "has nothing of the run",
+    (call) => call.json(...NOT_YET),
+    { why: GAP, answered: true, isLast: false },
+  ],
+  [
+    "is older than 1.1",
+    (call) => call.json({ error: "not found" }, "404 Not Found"),
+    { why: GAP, answered: true, isLast: true },
+  ],
+  [
+    "refuses",
+    (call) => call.json({ error: "no such run" }, "403 Forbidden"),
+    { why: GAP, answered: true, isLast: false },
+  ],
+  [
+    "is busy",
+    (call) => call.json({ error: "busy" }, "503 Service Unavailable"),
+    { why: GAP, answered: false, isLast: false },
+  ],
+  [
+    "hangs up",
+    (call) => call.hangUp(),
+    { why: expect.stringContaining("closed the connection"), answered: false, isLast: false },
+  ],
+])("of an agent that %s, who does not follow is told so at once", async (_, answer, gap) => {
+  await using stage = await stageOf(answer);
+  await stage.record.close();
+  expect(await stage.read({ follow: false })).toEqual(gap as never);
+  expect([stage.calls.length, stage.heard]).toEqual([1, []]);
+});
+
+test("an agent that has begun to tell, and then knows nothing, leaves a gap of its own words", async () => {
+  await using stage = await stageOf((call) => {
+    if (stage.calls.length > 1) call.json(...NOT_YET);
+    else {
+      call.begin();
+      setTimeout(() => call.hangUp(), 20);
+    }
+  });
+  await stage.record.close();
+  expect(await stage.read()).toEqual({ why: "no such run", answered: false });
+});
+
+test("a host that is not in the run has nothing, and never will", async () => {
+  await using stage = await stageOf(() => undefined);
+  const log = await stage.open();
+  expect([log.alive, log.report.hosts, log.recorded(HOST)]).toEqual([true, [HOST], undefined]);
+  const reading = { follow: true, signal: new AbortController().signal };
+  const gap = { why: GAP, answered: false, isLast: true };
+  expect(await log.read("db-01", reading, () => undefined)).toEqual(gap);
+  expect(stage.calls).toEqual([]);
+  log.close();
+});
+
+test("what is recorded is read from the agent, if that is wanted, and not for one who has left", async () => {
+  await using stage = await stageOf((call) => {
+    call.begin();
+    call.print("anew");
+    call.end({ stdout_bytes: 4 });
+  });
+  stage.record.add(RESULT);
+  await stage.record.close();
+  expect(await stage.read({ signal: AbortSignal.abort() })).toBeUndefined();
+  expect([stage.heard, stage.calls]).toEqual([[], []]);
+  expect(await stage.read({ anew: true })).toBeUndefined();
+  expect(stage.heard).toMatchObject([{ kind: "begin" }, { bytes: Buffer.from("anew") }, {}]);
+  expect(stage.calls).toHaveLength(1);
+});
+
+const ends = (call: StreamedCall) => {
+  call.begin();
+  call.end();
+};
+
+test.each<[string, (call: StreamedCall) => void, boolean]>([
+  ["how it ended", ends, true],
+  ["that it does not know it", (call) => call.json(...NOT_YET), true],
+  ["nothing that it could not have said before", (call) => call.hangUp(), false],
+])(
+  "an agent that has said %s: its end is asked for and recorded, once",
+  async (_, answer, news) => {
+    await using stage = await stageOf((call) => {
+      if (call.what === "POST /follow") answer(call);
+      else if (call.what.startsWith("POST")) call.json({ status: "withdrawn", known_for: 3600 });
+      else if (answer === ends) {
+        call.json({ status: "done", exit: 0, stdout: "", stderr: "", state: "ended" });
+      } else call.json(...NOT_YET);
+    });
+    await stage.record.close();
+    const log = await stage.open();
+    const reading = { follow: false, signal: new AbortController().signal };
+    await log.read(HOST, reading, () => undefined);
+    const asked = stage.calls.length;
+    await log.learn();
+    expect(stage.calls.length > asked).toBe(news);
+    const learned = stage.calls.length;
+    await log.learn();
+    expect(stage.calls).toHaveLength(learned);
+    log.close();
+  },
+);
+
+/** An agent that has printed these bytes, and says how much it has dropped. */
+function printing(text: string, dropped = 0) {
+  return (call: StreamedCall) => {
+    call.begin();
+    const from = Number(call.body.stdout);
+    if (from < text.length) call.print(text.slice(from), from);
+    if (Number(call.body.stderr) === 0) call.print("err", 0, "stderr");
+    if (dropped > 0)
+      call.event({ kind: "dropped", stream: "stdout", offset: text.length, bytes: dropped });
+    const stdout_bytes = text.length + dropped;
+    call.end({ stdout_bytes, stderr_bytes: 3 });
+  };
+}
+
+test("the extent of what an agent has is measured from a byte on that is there, most likely", async () => {
+  await using stage = await stageOf(printing("0123456789", 2));
+  await stage.record.close();
+  const log = await stage.open();
+  const output = new OutputReader(log, HOST, "stdout");
+  const { signal } = new AbortController();
+  const all = { length: 10, complete: true, dropped: 2 };
+  const asked = () => stage.calls.splice(0).map(({ body }) => body.stdout);
+  for (const [near, from] of [
+    [0, [0]],
+    [5, [5]],
+    [9, [9]],
+    [10, [10, 0]],
+  ] as const) {
+    expect(await output.extent(near, signal)).toEqual(all);
+    expect(asked()).toEqual([...from]);
+  }
+  const errors = new OutputReader(log, HOST, "stderr");
+  expect(await errors.extent(0, signal)).toEqual({ length: 3, complete: true, dropped: 0 });
+  log.close();
+});
+
+test("of an output that is recorded as dropped, the agent may have all, or nothing either", async () => {
+  const answers = [printing("0123456789"), (call: StreamedCall) => call.json(...NOT_YET)];
+  for (const [answer, extent, asked] of [
+    [answers[0], { length: 10, complete: true, dropped: 0 }, 2],
+    [answers[1], { length: 0, complete: true, dropped: 10 }, 1],
+  ] as const) {
+    await using stage = await stageOf((call) => answer?.(call));
+    stage.record.add({ ...RESULT, stdout: "", stdout_dropped: 10 });
+    await stage.record.close();
+    const log = await stage.open();
+    const output = new OutputReader(log, HOST, "stdout");
+    const { signal } = new AbortController();
+    expect(await output.extent(0, signal)).toEqual(extent);
+    let text = "";
+    const write = async (bytes: Uint8Array) => {
+      text += Buffer.from(bytes).toString();
+    };
+    expect(await output.bytes({ first: 2, end: 5 }, signal, write)).toBe(asked === 2);
+    expect([text, stage.calls.length]).toEqual([asked === 2 ? "234" : "", asked]);
+    log.close();
+  }
+});
+
+test("who leaves is given no more bytes", async () => {
+  await using stage = await stageOf((call) => {
+    call.begin();
+    call.print("0123");
+  });
+  await stage.record.close();
+  const log = await stage.open();
+  const output = new OutputReader(log, HOST, "stdout");
+  const leave = new AbortController();
+  let text = "";
+  const reading = output.bytes({ first: 0, end: 9 }, leave.signal, async (bytes) => {
+    text += Buffer.from(bytes).toString();
+    leave.abort();
+  });
+  expect(await reading).toBe(false);
+  expect(text).toBe("0123");
+  log.close();
+});
+
+test("T29 what a log has read counts until it is closed, and that of a run that is not there does not", async () => {
+  await using stage = await stageOf(() => undefined);
+  const long = "x".repeat(60_000);
+  stage.record.add({ ...RESULT, stdout: long, stderr: long });
+  await stage.record.close();
+  const dialler = new KeptDialler();
+  const { controller } = stage.fleet;
+  const config = { ...controller.config, max_replies: 400_000 };
+  const shared = { ...controller, config, dialler };
+  const isFree = () => {
+    const reply = dialler.budget(config).open().openReply();
+    const held = reply.hold(16_384 + 290_000);
+    reply.giveBack();
+    return held;
+  };
+  const log = await openRunLog(shared, CALLER, REQID);
+  expect(isFree()).toBe(false);
+  log.close();
+  expect(isFree()).toBe(true);
+  await expect(openRunLog(shared, CALLER, "00000000000000ff")).rejects.toThrow("no such run");
+  expect(isFree()).toBe(true);
 });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { type Contact, rememberContacts } from "../../../../src/controller/inventory/contacts.ts";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
+import { lockRegistry } from "../../../../src/controller/store/registry.ts";
 import { addDays, isoSeconds, opensslTime } from "../../../../src/core/time.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
@@ -206,4 +207,12 @@ test("T22 what cannot be written is logged, and known to nobody", async () => {
     { action: "config-warn", fields: { KEY: "state_dir", MSG: expect.stringContaining("locks") } },
   ]);
   expect(fleet.record("web-01")).toEqual(record);
+});
+
+test("where there is no news, nobody waits for who is at work on the registry", async () => {
+  const record = register();
+  using _lock = await lockRegistry(fleet.controller.config);
+  expect((await remember(contact(record))).size).toBe(0);
+  expect((await remember()).size).toBe(0);
+  expect(fleet.log.events).toEqual([]);
 });

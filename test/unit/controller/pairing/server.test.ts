@@ -236,3 +236,18 @@ test("T65 where there are few open files, fewer requests may wait, and the log s
     },
   ]);
 });
+
+test("T21 connections that have ended make room for others", async () => {
+  await using port = await openPort(["pairing_max_queue = 1"]);
+  // More than there may be at once.
+  for (let count = 0; count < 40; count++) {
+    const socket = connect({ host: "127.0.0.1", port: port.server.port });
+    await once(socket, "connect");
+    socket.destroy();
+  }
+  await until("there is room", async () => {
+    const { peer, reqid } = await port.ask("web-01");
+    peer[Symbol.dispose]();
+    return reqid !== "";
+  });
+});

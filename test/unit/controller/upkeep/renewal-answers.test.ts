@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";
+import { renewSeen } from "../../../../src/controller/upkeep/renew-seen.ts";
 import {
   dueForRenewal,
   renewAgents,
@@ -185,4 +186,21 @@ test("the serial that a record of 0.8 lacks is asked for and noted before anothe
 test("where nobody is to be renewed, nothing is asked or opened", async () => {
   await using bare = await LocalFleet.bare();
   expect(await renewAgents(bare.controller, [])).toEqual({ renewed: [], notRenewed: [] });
+});
+
+test("who is seen is renewed if it is due; a fault of this host's own files is not passed over", async () => {
+  await fleet.addAgent("web-01");
+  const before = fleet.record("web-01");
+  await renewSeen(fleet.controller, [before]);
+  expect(fleet.record("web-01")).toEqual(before);
+  // Of which nobody knows any more when it was made.
+  const paired = isoSeconds(addDays(fleet.now, 1));
+  await changeAgents(fleet.controller.config, (record) => ({ ...record, paired }));
+  const key = readFileSync(fleet.controller.config.key, "utf8");
+  fleet.folder.write("control/ctrl-exec.key", "no key", 0o600);
+  const seen = [fleet.record("web-01")];
+  await expect(renewSeen(fleet.controller, seen)).rejects.toMatchObject({ code: "config" });
+  fleet.folder.write("control/ctrl-exec.key", key, 0o600);
+  await renewSeen(fleet.controller, seen);
+  expect(fleet.record("web-01").serial).not.toBe(before.serial);
 });

@@ -282,8 +282,9 @@ test("an agent that was sent a run, and is away, is asked as long as an answer m
   const followed = await followRun(dialler, target(), BODY, following);
   expect(followed).toMatchObject({ kind: "answered", outcome: { reply: undefined } });
   // After 200 and 600 ms; the next one would be later than read_timeout.
-  expect(asked.map(({ path }) => path).slice(0, 2)).toEqual(["/run", "/follow"]);
-  expect(asked.length).toBeLessThanOrEqual(3);
+  const [run, ...questions] = asked.map(({ path }) => path);
+  expect([run, new Set(questions).size < 2]).toEqual(["/run", true]);
+  expect(questions.length).toBeLessThanOrEqual(2);
 });
 
 test("T69 a result that is too long would come again, and is not asked for once more", async () => {

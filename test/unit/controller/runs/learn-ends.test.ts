@@ -48,7 +48,7 @@ test("a host that is away is asked once, whatever is wanted of it, and said to b
       `control/state/runs/${reqid}.json`,
       JSON.stringify({ ...record, reqid }),
     );
-    const then = new Date(Date.now() - 61_000);
+    const then = new Date(run.fleet.now.getTime() - 61_000);
     utimesSync(file, then, then);
   }
   const learned = await learnEnds(controller, [REQID, ...others, "00000000000000ff"]);

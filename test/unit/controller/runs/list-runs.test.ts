@@ -190,10 +190,11 @@ test("failures that agents tell of now stand where their runs do, page by page",
     const text = JSON.stringify({ ...record, complete: true, completed: started });
     folder.write(`control/state/runs/${reqid}.json`, text, 0o640);
   };
-  const [newer, older, good] = ["a1", "a2", "a3"].map((id) => id.padStart(16, "0"));
-  write(newer!, 10, 1);
-  write(older!, -10, 1);
-  write(good!, 5, 0);
+  const newer = "00000000000000a1";
+  const older = "00000000000000a2";
+  write(newer, 10, 1);
+  write(older, -10, 1);
+  write("00000000000000a3", 5, 0);
   const page = async (limit: number, after?: RunPlace) => {
     const filter = { limit, failed: true, after } as const;
     const { runs, next } = await listRuns(controller, CALLER, filter);

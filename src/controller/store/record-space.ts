@@ -98,9 +98,9 @@ async function makeRoom(
 }
 
 /** Outputs without a record are found, and removed, once it is gone. */
-async function remove(folder: string, { reqid, hasRecord, hasOutputs }: Found): Promise<void> {
-  if (hasRecord) await unlink(join(folder, `${reqid}.json`)).catch(ignoreMissing);
-  if (hasOutputs) await rm(join(folder, `${reqid}.d`), { recursive: true, force: true });
+async function remove(folder: string, { reqid }: Found): Promise<void> {
+  await unlink(join(folder, `${reqid}.json`)).catch(ignoreMissing);
+  await rm(join(folder, `${reqid}.d`), { recursive: true, force: true });
 }
 
 async function runsIn(folder: string): Promise<Found[]> {

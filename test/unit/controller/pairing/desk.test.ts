@@ -344,15 +344,3 @@ test("a request waits for ten minutes, and not a moment longer; one whose time i
   await expect(approveRequest(at(0), id)).rejects.toThrow("no request with that id is waiting");
   expect(await found(0)).toEqual([[], 1]);
 });
-
-test("T21 of the requests that were pushed out the last hundred are remembered", async () => {
-  await using fleet = await LocalFleet.bare();
-  const { store } = fleet.controller;
-  const idOf = (number: number) => number.toString(16).padStart(16, "0");
-  fleet.folder.write("control/state/pairing/pushed-out.json", "{ cut");
-  await store.exclusively(async (writer) => {
-    for (let number = 0; number <= 100; number++) await writer.rememberPushedOut(idOf(number));
-  });
-  const known = [0, 1, 100, 101].map((number) => store.pairing.wasPushedOut(idOf(number)));
-  expect(await Promise.all(known)).toEqual([false, true, true, false]);
-});

@@ -1,6 +1,6 @@
 /** Waiting for a run: what is told on the way, and how it ends. */
 import { expect, test } from "bun:test";
-import { authorizeRun, notInRun } from "../../../../src/controller/runs/authorize-run.ts";
+import { authorizeRun } from "../../../../src/controller/runs/authorize-run.ts";
 import { waitFor } from "../../../../src/controller/runs/wait.ts";
 import { watchRun } from "../../../../src/controller/runs/watch-run.ts";
 import type { RunReportSoFar } from "../../../../src/core/run-report.ts";
@@ -125,12 +125,4 @@ test("T25 the hook is told who submitted the run, also by a record of 1.0, and n
   expect(await ask("../secret")).toEqual(["cancel", undefined, ""]);
   fleet.folder.write(`control/state/runs/${REQID}.json`, "{");
   expect(await ask(REQID)).toEqual(["cancel", REQID, ""]);
-});
-
-test("a host that is not in a run is named, with those that are", () => {
-  expect(notInRun(REQID, "db-01", HOSTS)).toMatchObject({
-    code: "bad-request",
-    message: `Cannot find db-01: it is not one of the hosts of run ${REQID}`,
-    hint: "Its hosts: web-01, web-02",
-  });
 });

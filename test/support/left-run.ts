@@ -14,7 +14,10 @@ export interface LeftRun {
 }
 
 /** A run on web-01 whose process has ended without its result; `answers` stands in for the agent. */
-export async function leftRun(answers: (line: string) => string, how: LeftRun = {}) {
+export async function leftRun(
+  answers: (line: string) => string | Promise<string>,
+  how: LeftRun = {},
+) {
   const { isLetGo = false, submitter = "tester" } = how;
   const fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
@@ -24,10 +27,10 @@ export async function leftRun(answers: (line: string) => string, how: LeftRun = 
   );
   const asked: string[] = [];
   const peer = await Peer.tls({ cert, key }, (socket) =>
-    onRequest(socket, (head) => {
+    onRequest(socket, async (head) => {
       const line = head.split(" HTTP")[0] ?? "";
       asked.push(line);
-      socket.end(answers(line));
+      socket.end(await answers(line));
     }),
   );
   const facts = { reqid: LEFT_REQID, script: "deploy", submitter, token: "" };

@@ -4,7 +4,10 @@ import { type Controller, openReplies } from "../control-host.ts";
 import { askAgain, type HeardRun } from "./ask-again.ts";
 import { noSuchRun } from "./authorize-run.ts";
 
-/** The least time between two looks at the record; also at least twenty times as long as the last one took. */
+/**
+ * The least time between two looks at the record; also at least twenty times as long as reading it took the last time.
+ * How long its agents took to answer does not count: one that is away takes `connect_timeout`.
+ */
 const LOOK_EVERY_MS = 500;
 const LOOK_SHARE = 20;
 
@@ -37,12 +40,12 @@ export async function* watchRun(
     try {
       const found = await controller.store.runs.readOpen(reqid, account);
       if (found === undefined) throw noSuchRun(reqid);
+      const took = performance.now() - looked;
       const asked = !found.alive && found.open.length > 0 && !last;
       const heard = asked
         ? await askAgain(controller, found, account)
         : { report: found.report, unheard: new Map<string, string>() };
       if (asked) onAway?.(heard.unheard);
-      const took = performance.now() - looked;
       const away = performance.now() - began > AWAY_MS;
       const report = away || last ? heard.report : withoutUnheard(heard);
       yield report;

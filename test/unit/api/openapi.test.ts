@@ -83,3 +83,10 @@ test("the document says that a request names each host once", () => {
     expect(request.properties.hosts.uniqueItems).toBe(true);
   }
 });
+
+test("the document says which bodies may be left out", () => {
+  const { paths } = JSON.parse(JSON.stringify(plain));
+  const required = (path: string) => paths[path].post.requestBody.required;
+  expect(["/run", "/ping"].map(required)).toEqual([true, true]);
+  expect(["/discovery", "/runs/{reqid}/cancel"].map(required)).toEqual([false, false]);
+});

@@ -143,6 +143,12 @@ describe(".toml", () => {
     expect(shown).not.toContain("\n");
   });
 
+  test("the line of a key is where it is set, not where a comment or a list has its name", async () => {
+    const text = '# port = 1\nx = [\n"port",\n]\nport = 2\n# tags]\n[tags]\n';
+    const { keys, sections } = await readSettings("f.toml", text);
+    expect([keys.get("port")?.line, sections.get("tags")?.line]).toEqual([5, 7]);
+  });
+
   test("a dotted key and an inline table are sections, with a line", async () => {
     const { sections } = await readSettings("f.toml", "a = 1\ntags.env = 'x'\nfoo = { bar = 1 }\n");
     expect(sections.get("tags")?.line).toBe(2);

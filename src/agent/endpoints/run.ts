@@ -9,6 +9,7 @@ import type { CertificateFacts } from "../../pki/certificate.ts";
 import type { BegunRun, StartOutcome } from "../jobs/job.ts";
 import type { AllowedScript } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/run-script.ts";
+import type { Release } from "../scripts/running-scripts.ts";
 import type { ScriptJudgement } from "../scripts/script-file.ts";
 import type { AgentState } from "../state/state.ts";
 import { offerProblem } from "../trust/announced-certificate.ts";
@@ -71,12 +72,12 @@ async function runParsed(
     if (work.kind === "serial") return storeSerial(context, peerIp, request);
     const { script } = work;
     const { concurrency } = script.options;
-    const turn = running.takeScript(name, concurrency);
-    if (turn === undefined) {
+    const turn = await takeTurn(context, name, concurrency);
+    if (turn.kind === "full") {
       const limit = `concurrency=${concurrency}`;
-      return deny(`${name} runs already (${limit}); try again when it has ended`, limit);
+      return deny(`${name} runs already (${limit}${turn.why}); try again when it has ended`, limit);
     }
-    slots.push(turn);
+    slots.push(turn.release);
     // A hook may take its time: a file that was missing before it must not be one that somebody has put there
     // since (T13).
     const hooked = state.config.auth_hook !== undefined;
@@ -114,6 +115,28 @@ async function runParsed(
     if (begun === undefined) free();
     else void begun.ended.then(free);
   }
+}
+
+type Turn =
+  | { readonly kind: "taken"; readonly release: Release }
+  | { readonly kind: "full"; readonly why: string };
+
+/** A slot of the script's `concurrency`, in which lost runs count as long as something of them goes on. */
+async function takeTurn(
+  { running, jobs }: AgentContext,
+  name: string,
+  concurrency: number | undefined,
+): Promise<Turn> {
+  const release = running.takeScript(name, concurrency);
+  if (release === undefined) return { kind: "full", why: "" };
+  if (concurrency === undefined) return { kind: "taken", release };
+  // Counted now: one of them may be lost meanwhile.
+  const taken = running.of(name);
+  const [lost, ...more] = await jobs.lostRuns(name);
+  if (lost === undefined || taken + 1 + more.length <= concurrency)
+    return { kind: "taken", release };
+  release();
+  return { kind: "full", why: `, and lost run ${lost} goes on` };
 }
 
 /**

@@ -71,11 +71,12 @@ export class JobTable implements Jobs {
     // The agent that began it has ended before it was done.
     for (const [job, { by, graceMs }] of cancels) void this.#cancels.cancel(job, by, graceMs);
     this.#spool.makeRoom();
+    this.#lost.lookLater();
   }
 
   async start(order: RunOrder): Promise<StartOutcome> {
     const { reqid, script, args, username, peerIp } = order;
-    const lost = order.lock ? await this.#lost.runOf(script.name) : undefined;
+    const [lost] = order.lock ? await this.#lost.runsOf(script.name) : [];
     const running = this.#facts();
     const isUsed = running.some((run) => run.reqid === reqid) || this.#spool.has(reqid);
     if (isUsed || this.#spool.known.isWithdrawn(reqid)) return { kind: "used" };
@@ -152,6 +153,10 @@ export class JobTable implements Jobs {
     return { kind: "withdrawn", knownMs: this.#spool.has(reqid) ? 0 : known.sinceMs };
   }
 
+  async lostRuns(script: string): Promise<readonly string[]> {
+    return await this.#lost.runsOf(script);
+  }
+
   async list(): Promise<readonly JobFacts[]> {
     const kept = await this.#spool.list(MAX_LISTED);
     return [...this.#facts().reverse(), ...kept].slice(0, MAX_LISTED);
@@ -160,6 +165,7 @@ export class JobTable implements Jobs {
   /** Jobs go on; the next agent takes them over. */
   close(): void {
     this.#spool.close();
+    this.#lost.close();
     this.#adopted.close();
     this.#shim.close();
   }
@@ -252,6 +258,7 @@ export class JobTable implements Jobs {
     this.#running.remove(job);
     this.#adopted.remove(job);
     this.#spool.keep(job, this.#options.now().getTime(), isNoted);
+    if (job.isLost) this.#lost.lookLater();
     job.settle(ending);
     if (this.#running.size > 0) return;
     this.#shim.rest();

@@ -115,6 +115,8 @@ export interface Jobs {
    * @returns undefined if it does not run
    */
   cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined>;
+  /** The request ids of runs of this script whose end nobody has seen, and of which processes go on. Never rejects. */
+  lostRuns(script: string): Promise<readonly string[]>;
   /** Nobody waits for it. One that has not come by now does not start any more. */
   withdraw(reqid: string): Withdrawal;
   /** Those that run and those that are kept, the newest first. */

@@ -11,7 +11,7 @@ export interface KeptJob {
   readonly ended: number;
   /** The script of a job that is lost, and may still run. */
   readonly lostScript: string | undefined;
-  /** In memory, if its folder does not tell how it ended. */
+  /** In memory, if its folder does not tell how it ended, or it is lost. */
   readonly job: OpenJob | undefined;
 }
 
@@ -25,6 +25,8 @@ export interface KeepRule {
 
 export class KeptJobs {
   readonly #jobs = new Map<string, KeptJob>();
+  /** Those that are lost, by their request ids. */
+  readonly #lost = new Map<string, KeptJob>();
   #bytes = 0;
 
   get oldest(): KeptJob | undefined {
@@ -36,6 +38,11 @@ export class KeptJobs {
     return [...this.#jobs.values()].reverse();
   }
 
+  /** Those that are lost and may still run. */
+  get lost(): readonly KeptJob[] {
+    return [...this.#lost.values()];
+  }
+
   get(reqid: string): KeptJob | undefined {
     return this.#jobs.get(reqid);
   }
@@ -44,13 +51,22 @@ export class KeptJobs {
   add(job: KeptJob): void {
     this.#jobs.set(job.reqid, job);
     this.#bytes += job.bytes;
+    if (job.lostScript !== undefined) this.#lost.set(job.reqid, job);
   }
 
-  /** Takes those out that are not kept by the rule, the oldest first; what is in use stays for now. */
+  /** Nothing of it runs. */
+  isOver(reqid: string): void {
+    const job = this.#lost.get(reqid);
+    if (job === undefined) return;
+    this.#lost.delete(reqid);
+    this.#jobs.set(reqid, { ...job, lostScript: undefined });
+  }
+
+  /** Takes those out that are not kept by the rule, the oldest first; what is in use, or may run, stays for now. */
   *takeOut(rule: KeepRule, isInUse: (job: KeptJob) => boolean): Generator<KeptJob> {
     for (const job of this.#jobs.values()) {
       if (this.#bytes <= rule.bytes && job.ended >= rule.since) return;
-      if (isInUse(job)) continue;
+      if (isInUse(job) || this.#lost.has(job.reqid)) continue;
       this.#jobs.delete(job.reqid);
       this.#bytes -= job.bytes;
       yield job;

@@ -1,23 +1,37 @@
-/** Jobs whose end nobody has seen, because their shim was killed: what they have started may run on. */
+/**
+ * Jobs whose end nobody has seen, because their shim was killed: what they have started may run on. As long as it does,
+ * it holds the lock of its script, counts in its `concurrency`, and is not cleared away.
+ */
+import { Deadline } from "../../system/deadline.ts";
 import type { Cancels } from "./cancels.ts";
 import type { CancelOutcome } from "./job.ts";
+import type { OpenJob } from "./open-job.ts";
 import type { Spool } from "./spool.ts";
+
+const LOOK_MS = 60_000;
+
+/** So often nothing of it may be seen: a process that starts the next and ends at once is easily missed. */
+const EMPTY_LOOKS = 3;
 
 export class LostJobs {
   readonly #spool: Spool;
   readonly #cancels: Cancels;
+  /** How often nothing was seen, by the names of the jobs. */
+  readonly #unseen = new Map<string, number>();
+  #next: Deadline | undefined;
 
   constructor(spool: Spool, cancels: Cancels) {
     this.#spool = spool;
     this.#cancels = cancels;
   }
 
-  /** The request id of one of this script that goes on. */
-  async runOf(script: string): Promise<string | undefined> {
+  /** The request ids of those of this script that go on. */
+  async runsOf(script: string): Promise<readonly string[]> {
+    const running: string[] = [];
     for (const job of this.#spool.lostOf(script)) {
-      if (await this.#cancels.mayRun(job)) return job.request.reqid;
+      if (await this.#goesOn(job)) running.push(job.request.reqid);
     }
-    return undefined;
+    return running;
   }
 
   /** Undefined if nothing of it runs. */
@@ -31,5 +45,33 @@ export class LostJobs {
     } finally {
       letGo();
     }
+  }
+
+  /** Looks now and then whether they have ended, if there are any. */
+  lookLater(): void {
+    if (this.#next !== undefined || this.#spool.lostOf().length === 0) return;
+    this.#next = new Deadline(LOOK_MS, () => void this.#lookAtAll());
+  }
+
+  close(): void {
+    this.#next?.stop();
+  }
+
+  async #lookAtAll(): Promise<void> {
+    for (const job of this.#spool.lostOf()) await this.#goesOn(job);
+    this.#next = undefined;
+    this.lookLater();
+  }
+
+  async #goesOn(job: OpenJob): Promise<boolean> {
+    const { name } = job;
+    const isSeen = await this.#cancels.mayRun(job);
+    const unseen = isSeen ? 0 : (this.#unseen.get(name) ?? 0) + 1;
+    this.#unseen.set(name, unseen);
+    if (unseen >= EMPTY_LOOKS) {
+      this.#unseen.delete(name);
+      this.#spool.isOver(job);
+    }
+    return isSeen;
   }
 }

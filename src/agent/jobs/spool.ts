@@ -124,10 +124,17 @@ export class Spool implements JobKeeper {
     return kept && this.#jobIn(kept);
   }
 
-  /** Of this script, those that are lost and may still run. */
-  lostOf(script: string): OpenJob[] {
-    const lost = this.#kept.all.filter(({ lostScript }) => lostScript === script);
-    return lost.flatMap((kept) => this.#jobIn(kept) ?? []);
+  /** Of this script, or of all, those that are lost and may still run. */
+  lostOf(script?: string): OpenJob[] {
+    const { lost } = this.#kept;
+    const wanted = lost.filter(({ lostScript }) => script === undefined || lostScript === script);
+    return wanted.flatMap((kept) => this.#jobIn(kept) ?? []);
+  }
+
+  /** Nothing runs of one that is lost. */
+  isOver({ request }: OpenJob): void {
+    this.#kept.isOver(request.reqid);
+    this.makeRoom();
   }
 
   /** The newest first. */
@@ -163,7 +170,7 @@ export class Spool implements JobKeeper {
   #add(job: OpenJob, ended: number, isNoted: boolean): void {
     const { name, bytes, isLost, request } = job;
     const lostScript = isLost ? request.script : undefined;
-    const inMemory = isNoted ? undefined : job;
+    const inMemory = isNoted && !isLost ? undefined : job;
     this.#kept.add({ reqid: request.reqid, name, bytes, ended, lostScript, job: inMemory });
   }
 

@@ -84,6 +84,11 @@ export class UnkeptRuns implements Jobs {
     return this.#runWith(reqid)?.facts;
   }
 
+  /** With what they have started they end as this process sees it. */
+  async lostRuns(): Promise<readonly string[]> {
+    return [];
+  }
+
   find(): undefined {
     return undefined;
   }

@@ -27,9 +27,14 @@ export class RunningScripts {
     });
   }
 
+  /** How many runs of the script have a slot. */
+  of(name: string): number {
+    return this.#byName.get(name) ?? 0;
+  }
+
   /** A slot for one more run of the script; undefined if `concurrency` of them are already running. */
   takeScript(name: string, concurrency: number | undefined): Release | undefined {
-    const running = this.#byName.get(name) ?? 0;
+    const running = this.of(name);
     if (concurrency !== undefined && running >= concurrency) return undefined;
     this.#byName.set(name, running + 1);
     return once(() => {

@@ -435,9 +435,21 @@ describe("limits of scripts.conf hold after a restart", () => {
     process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
     await agent.serving.seen(/ACTION=run EXIT=126 .*SCRIPT=once/);
     const again = fresh();
-    start("once", [again]);
+    const lost = start("once", [again]);
     await until("it may run again", () => existsSync(again) && readFileSync(again, "utf8") !== "");
+    // What is lost counts as long as it goes on.
+    process.kill(shimOf(lost), "SIGKILL");
+    await agent.serving.seen(new RegExp(`ACTION=run ERROR=.* EXIT=-1 .*REQID=${lost}`));
+    expect(await run("once", [fresh()])).toMatchObject({
+      state: "never-ran",
+      error: `once runs already (concurrency=1, and lost run ${lost} goes on); try again when it has ended`,
+    });
     process.kill(Number(readFileSync(again, "utf8")), "SIGKILL");
+    const last = fresh();
+    await until("it has ended", () => !runs(Number(readFileSync(again, "utf8"))));
+    start("once", [last]);
+    await until("it may run again", () => existsSync(last) && readFileSync(last, "utf8") !== "");
+    process.kill(Number(readFileSync(last, "utf8")), "SIGKILL");
   });
 });
 

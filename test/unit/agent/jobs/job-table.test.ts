@@ -1,6 +1,6 @@
 /** Jobs whose shim takes its time to start, or is gone. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { until } from "../../../support/folder.ts";
 import { TestJobs } from "../../../support/job-table.ts";
 import { isAlive } from "../../../support/processes.ts";
@@ -74,4 +74,33 @@ test("what watched a run is killed: it holds the script's lock until it is cance
   expect(await first.cancel(order.reqid, "bob", 0)).toBeUndefined();
   expect(first.find(order.reqid)?.facts.state).toBe("lost");
   expect(await first.start(jobs.order("true", { lock: true }))).toMatchObject({ kind: "started" });
+});
+
+test("a run that is lost is not cleared away as long as something of it runs", async () => {
+  await using jobs = await TestJobs.create("run_spool = 1");
+  jobs.folder.write("go", "");
+  const table = await jobs.table();
+  const file = jobs.folder.join("pid");
+  const order = jobs.order(WAITS, { args: [file] });
+  const run = await table.start(order);
+  if (run.kind !== "started") throw new Error(run.kind);
+  run.letGo();
+  await until("it runs", () => jobs.folder.has("pid") && readFileSync(file, "utf8") !== "");
+  for (const shim of jobs.shims) process.kill(shim, "SIGKILL");
+  await run.job.ended;
+  for (const agent of [table, await jobs.table()]) {
+    expect(await agent.lostRuns("script")).toEqual([order.reqid]);
+    expect(agent.find(order.reqid)?.facts.state).toBe("lost");
+  }
+  // Nor if somebody removes its folder.
+  rmSync(jobs.folder.join("jobs"), { recursive: true });
+  expect(await table.lostRuns("script")).toEqual([order.reqid]);
+  const script = Number(readFileSync(file, "utf8"));
+  process.kill(script, "SIGKILL");
+  await until("it has ended", () => !isAlive(script));
+  for (let look = 0; look < 3; look++) {
+    expect(table.find(order.reqid)?.facts.state).toBe("lost");
+    expect(await table.lostRuns("script")).toEqual([]);
+  }
+  expect(table.find(order.reqid)).toBeUndefined();
 });

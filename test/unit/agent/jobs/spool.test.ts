@@ -177,8 +177,9 @@ test("of a script, those that are lost and may still run", async () => {
   ];
   for (const job of jobs) spool.keep(job, Date.now(), true);
   expect(spool.lostOf("deploy").map(({ request }) => request.reqid)).toEqual([lost.request.reqid]);
+  // Something of it may go on, whatever has become of its folder.
   rmSync(lost.folder.path, { recursive: true });
-  expect(spool.lostOf("deploy")).toEqual([]);
+  expect(spool.lostOf("deploy")).toHaveLength(1);
   spool.close();
 });
 

@@ -71,7 +71,7 @@ class Selecting {
         return this.#keyed([term]);
       case "nodes":
         return this.#keyed(
-          term.names.map((name) => ({ name, port: term.port })),
+          term.set.names().map((name) => ({ name, port: term.port })),
           "registered",
         );
       case "glob": {
@@ -93,11 +93,11 @@ class Selecting {
   }
 
   #expression({ first, steps }: HostExpression): Chosen {
-    let chosen = this.chosen(first);
+    let chosen = new Map(this.chosen(first));
     for (const { operator, term } of steps) {
       const other = this.chosen(term);
       if (operator === "union") {
-        chosen = new Map([...chosen, ...[...other].filter(([key]) => !chosen.has(key))]);
+        for (const [key, host] of other) if (!chosen.has(key)) chosen.set(key, host);
         continue;
       }
       const [within, without] = parted(chosen, other);
@@ -118,10 +118,11 @@ class Selecting {
 
   /** A name in the second operand that is nobody's is a slip, and the host that was meant would stay. */
   #mustMeanSomebody(operand: HostTerm, chosen: Chosen): void {
+    const names = new Set([...chosen.values()].map(({ name }) => typedHost(name)));
     for (const term of termsOf(operand)) {
-      if (term.kind !== "host") continue;
-      const [within] = parted(chosen, this.#keyed([term]));
-      if (within.size === 0) this.#mustBeRegistered(term);
+      if (term.kind !== "host" || chosen.has(this.#keyOf(term))) continue;
+      if (term.port === undefined && names.has(typedHost(term.name))) continue;
+      this.#mustBeRegistered(term);
     }
   }
 
@@ -141,7 +142,10 @@ class Selecting {
  * Those of the hosts that are among the others, and the rest. An address without a port stands for each of its
  * ports.
  */
-function parted(hosts: Chosen, others: Chosen): [within: Chosen, without: Chosen] {
+function parted(
+  hosts: Chosen,
+  others: Chosen,
+): [within: Map<string, Target>, without: Map<string, Target>] {
   const everyPort = new Set(
     [...others.values()].flatMap(({ name, port }) => (port === undefined ? [typedHost(name)] : [])),
   );

@@ -46,7 +46,7 @@ function addressesIn(
 ): readonly Target[] {
   const typed = terms.flatMap((term): readonly Target[] => {
     if (term.kind === "host") return [term];
-    return term.kind === "nodes" ? term.names.map((name) => ({ name, port: term.port })) : [];
+    return term.kind === "nodes" ? term.set.names().map((name) => ({ name, port: term.port })) : [];
   });
   const ofRuns = [...runs.values()].flatMap(({ failed, missed }) =>
     [...failed, ...missed].flatMap((text) => parseTarget(text) ?? []),

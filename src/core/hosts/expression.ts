@@ -1,5 +1,7 @@
 /** Which hosts a request names, as data: what parse-expression.ts reads and controller/fleet/selector.ts answers. */
 
+import type { NodeSet } from "./node-set.ts";
+
 /** Terms joined by operators, which are applied from left to right, all with the same precedence. */
 export interface HostExpression {
   readonly kind: "expression";
@@ -20,16 +22,10 @@ export type HostTerm =
   /** `web-01`, `web-01:7450`, an address: a host that need not be registered. */
   | { readonly kind: "host"; readonly name: string; readonly port: number | undefined }
   /** `web-[01-20]`: registered hosts, each of which must exist. */
-  | {
-      readonly kind: "nodes";
-      readonly text: string;
-      readonly names: readonly string[];
-      readonly port: number | undefined;
-    }
+  | { readonly kind: "nodes"; readonly set: NodeSet; readonly port: number | undefined }
   /** `web-*`: the registered hosts that match one of the patterns. */
   | {
       readonly kind: "glob";
-      readonly text: string;
       readonly patterns: readonly string[];
       readonly port: number | undefined;
     }

@@ -21,18 +21,36 @@ interface Range {
   readonly width: number;
 }
 
+export interface NodeSet {
+  /** How many names it stands for; one that it has twice counts twice. */
+  readonly count: number;
+  /** One of its longest names. */
+  readonly longest: string;
+  /** All of them, none twice, in order: the last brackets count fastest. */
+  names(): string[];
+}
+
 /**
- * Every name that the set stands for, in order: the last brackets count fastest. A text without brackets is its
- * own only name.
+ * Makes no name before it is asked for them. A text without brackets is its own only name.
  *
  * @throws CtrlExecError `bad-request` for brackets that cannot be read, or more than MAX_NODES names
  */
-export function expandNodeSet(text: string): string[] {
+export function readNodeSet(text: string): NodeSet {
   const parts = partsOf(text);
   const count = parts.reduce((product, part) => product * sizeOf(part), 1);
   if (count > MAX_NODES) {
     throw unreadable(text, `it stands for ${count} hosts; at most ${MAX_NODES} can be named`);
   }
+  const longest = parts.map((part) => (typeof part === "string" ? part : longestIn(part))).join("");
+  return { count, longest, names: () => namesOf(parts) };
+}
+
+/** Every name of it at once. @throws as readNodeSet() */
+export function expandNodeSet(text: string): string[] {
+  return readNodeSet(text).names();
+}
+
+function namesOf(parts: readonly Part[]): string[] {
   let names = [""];
   for (const part of parts) {
     if (typeof part === "string") names = names.map((name) => name + part);
@@ -80,6 +98,11 @@ function readRange(text: string, range: string): Range {
 function sizeOf(part: Part): number {
   if (typeof part === "string") return 1;
   return part.reduce((sum, range) => sum + countOf(range), 0);
+}
+
+function longestIn(ranges: readonly Range[]): string {
+  const lasts = ranges.map(({ last, width }) => String(last).padStart(width, "0"));
+  return lasts.reduce((longest, last) => (last.length > longest.length ? last : longest), "");
 }
 
 function countOf({ first, last, step }: Range): number {

@@ -10,9 +10,11 @@ import {
   type HostTerm,
   type Step,
 } from "./expression.ts";
-import { expandNodeSet } from "./node-set.ts";
+import { readNodeSet } from "./node-set.ts";
 
 const MAX_CHARACTERS = 65_536;
+/** Patterns with brackets: every name is compared with each (T76). */
+const MAX_PATTERNS = 64;
 /** Parentheses in parentheses. */
 const MAX_DEPTH = 32;
 
@@ -154,12 +156,19 @@ function namesOf(text: string): HostTerm {
   if (target !== undefined) return { kind: "host", ...target };
   const [, set = "", digits] = /^(.*?)(?::(\d{1,5}))?$/s.exec(text) ?? [];
   const port = digits === undefined ? undefined : Number(digits);
-  const names = /[[\]]/.test(set) ? expandNodeSet(set) : [set];
+  const nodes = readNodeSet(set);
   // What a * stands for is checked in the place of one letter.
-  const wrong = names.find((name) => parseTarget(name.replaceAll(/[*?]+/g, "x")) === undefined);
-  if (wrong !== undefined || port === 0 || (port ?? 0) > 65_535) throw notAHost(wrong ?? text);
-  if (set.includes("*") || set.includes("?")) return { kind: "glob", text, patterns: names, port };
-  return { kind: "nodes", text, names, port };
+  const sample = nodes.longest.replaceAll(/[*?]+/g, "x");
+  if (parseTarget(sample) === undefined || port === 0 || (port ?? 0) > 65_535) throw notAHost(text);
+  if (!set.includes("*") && !set.includes("?")) return { kind: "nodes", set: nodes, port };
+  if (nodes.count > MAX_PATTERNS) {
+    throw new CtrlExecError(
+      "bad-request",
+      `Cannot read the hosts "${text}": more than ${MAX_PATTERNS} patterns in one`,
+      { hint: GRAMMAR_HINT },
+    );
+  }
+  return { kind: "glob", patterns: nodes.names(), port };
 }
 
 const ZONE_HINT =

@@ -167,6 +167,27 @@ test("what cannot be read is refused before the hook is asked", async () => {
   expect(told).toThrow("ENOENT");
 });
 
+test.each([
+  [{ hosts: ["n[1-60000]", "n[1-60000]"] }, "its node sets stand for 120000 hosts; at most 100000"],
+  [{ hosts: Array.from({ length: 65 }, () => "@all") }, "65 patterns and words with @; at most 64"],
+  [{ hosts: ["web-[1-64]*"], except: ["@stale"] }, "65 patterns and words with @; at most 64"],
+])("T76 what would cost much is refused before the hook is asked: %j", async (choice, why) => {
+  await setUp();
+  expect(await refusal(choice)).toMatchObject({
+    code: "bad-request",
+    message: expect.stringContaining(why),
+  });
+  expect(told).toThrow("ENOENT");
+});
+
+test("as much as may be asked for is answered", async () => {
+  await setUp();
+  const hosts = ["n[1-9000]", ...Array.from({ length: 64 }, () => "@all")];
+  expect(await refusal({ hosts })).toMatchObject({
+    message: expect.stringContaining("Cannot find host n1, host n2,"),
+  });
+});
+
 test("names alone are as before there were expressions: unregistered too, and each once", async () => {
   await setUp();
   expect(await choose({ hosts: ["web-01", "other"] })).toEqual(["web-01 7443", "other 7443"]);

@@ -1,7 +1,7 @@
 /** Node sets: what they stand for, and what cannot be read. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { expandNodeSet, MAX_NODES } from "../../../../src/core/hosts/node-set.ts";
+import { expandNodeSet, MAX_NODES, readNodeSet } from "../../../../src/core/hosts/node-set.ts";
 import { judgedByClusterShell } from "../../../support/clustershell.ts";
 
 describe("a node set stands for", () => {
@@ -23,6 +23,11 @@ describe("a node set stands for", () => {
   test("at most as many names as a fleet may have", () => {
     expect(expandNodeSet(`n[1-${MAX_NODES}]`)).toHaveLength(MAX_NODES);
   });
+});
+
+test("T76 no name is made before it is asked for: how many there are, and how long, is known", () => {
+  expect(readNodeSet("n[1-9,08-10]-[1-2]")).toMatchObject({ count: 24, longest: "n10-2" });
+  expect(readNodeSet("db")).toMatchObject({ count: 1, longest: "db" });
 });
 
 describe("what cannot be read is said", () => {

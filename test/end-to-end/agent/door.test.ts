@@ -7,6 +7,7 @@ import { Authority } from "../../support/authority.ts";
 import { cleanEnvironment, programPath } from "../../support/binary.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
+import { Gate, passes } from "../../support/gate.ts";
 import {
   ask,
   controllerIdentity,
@@ -110,10 +111,11 @@ test("connections that serve the controller are never put out for strangers", as
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01", {
     config: ["max_connections = 2"],
-    scripts: { wait: "touch $2; while ! test -e $1; do sleep 0.02; done; echo done" },
+    scripts: { wait: `touch $2; ${passes("$1")}; echo done` },
   });
   const good = controllerIdentity(control);
-  const go = control.folder.join("go");
+  using gate = await Gate.shut(control.folder.join("go"));
+  const go = gate.path;
   const begun = ["one", "two"].map((name) => control.folder.join(name));
   const runs = begun.map((file) =>
     ask(agent.port, good, post("/run", { script: "wait", args: [go, file], reqid: "aa" })),
@@ -121,7 +123,7 @@ test("connections that serve the controller are never put out for strangers", as
   await until("both run", () => begun.every((file) => existsSync(file)));
   expect(await exchange(openTcp(agent.port), "")).toHaveProperty("failed");
   await agent.serving.seen(/ACTION=accept-fatal PEER=127\.0\.0\.1 REASON="2 connections are open"/);
-  control.folder.write("go", "");
+  await gate.open();
   expect((await Promise.all(runs)).map((run) => jsonOf(run).stdout)).toEqual(["done\n", "done\n"]);
 });
 
@@ -139,7 +141,7 @@ test("T19 a connection that the control host keeps unused makes room for its nex
 test("T20 with 64 descriptors new work is refused clearly, and all is well again afterwards", async () => {
   await using control = await ControlHost.create();
   const agent = await control.addAgent("web-01", {
-    scripts: { wait: "while ! test -e $1; do sleep 0.02; done; echo done" },
+    scripts: { wait: `${passes("$1")}; echo done` },
   });
   await agent.pair();
   const log = control.folder.write("agent.log", "");
@@ -160,7 +162,8 @@ test("T20 with 64 descriptors new work is refused clearly, and all is well again
   const atStart = descriptors();
   const good = controllerIdentity(control);
   const silent = await openMany(100, agent.port);
-  const go = control.folder.join("go");
+  using gate = await Gate.shut(control.folder.join("go"));
+  const go = gate.path;
   const wait = post("/run", { script: "wait", args: [go], reqid: "aa" });
   const outcomes = Array.from({ length: 15 }, () => ask(agent.port, good, wait));
   const refused = await Promise.race(
@@ -170,7 +173,7 @@ test("T20 with 64 descriptors new work is refused clearly, and all is well again
     }),
   );
   expect(refused).toBe("this agent runs as many scripts at once as it can; try again later");
-  control.folder.write("go", "");
+  await gate.open();
   const ended = (await Promise.all(outcomes)).map((outcome) => jsonOf(outcome));
   expect(ended.filter(({ exit }) => exit === 0).length).toBeGreaterThan(3);
   expect(ended.every(({ exit, error }) => exit === 0 || error === refused)).toBe(true);

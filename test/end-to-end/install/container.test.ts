@@ -1,6 +1,6 @@
 /** Each program as the first process of a container: no init, no /dev/log, no service manager. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { newRequestId } from "../../../src/core/request-id.ts";
@@ -9,6 +9,7 @@ import { Contained, childrenOf, nameOf, untilAlone } from "../../support/contain
 import { blocksOf, ROOT } from "../../support/documents.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
+import { Gate, passes } from "../../support/gate.ts";
 import {
   ask,
   controllerIdentity,
@@ -18,10 +19,10 @@ import {
   post,
 } from "../../support/raw-agent.ts";
 
-/** Leaves two behind that end when the file is there, and one in a session of its own that ends at once. */
+/** Leaves two behind that end when the gate is open, and one in a session of its own that ends at once. */
 const LEAVE = [
-  '(while [ ! -e "$2" ]; do sleep 0.05; done; exit 5) >/dev/null 2>&1 &',
-  'sh -c "while [ ! -e $2 ]; do sleep 0.05; done & exit" >/dev/null 2>&1',
+  `(${passes('"$2"')}; exit 5) >/dev/null 2>&1 &`,
+  `sh -c "${passes("$2")} & exit" >/dev/null 2>&1`,
   "setsid true &",
   'exit "$1"',
 ].join("\n");
@@ -75,14 +76,15 @@ async function listens(port: number): Promise<boolean> {
 describe("the agent", () => {
   test("it reaps what scripts leave behind, and each script's exit status stays true", async () => {
     await using container = await containedAgent();
-    const go = agent.path("go");
+    using gate = await Gate.shut(agent.path("go"));
+    const go = gate.path;
     const statuses = await inParallel(60, 12, async (n) => {
       const { exit } = (await run("leave", String(n), go)) as { exit: number };
       return exit;
     });
     expect(statuses).toEqual(Array.from({ length: 60 }, (_, n) => n));
     expect(container.children.length).toBeGreaterThan(60);
-    control.folder.write("web-01/go", "");
+    await gate.open();
     // They end while others that are its own do.
     const more = inParallel(60, 12, async (n) => {
       const { exit } = (await run("leave", String(n), go)) as { exit: number };
@@ -108,22 +110,24 @@ describe("the agent", () => {
           return jsonOf(await ask(agent.port, controllerIdentity(control), request)).exit;
         });
       const expected = Array.from({ length: 40 }, (_, n) => n);
-      const go = agent.path(`go-${asRoot}`);
+      using gate = await Gate.shut(agent.path(`go-${asRoot}`));
+      const go = gate.path;
       expect(await exits(go)).toEqual(expected);
       expect(others().length).toBeGreaterThan(40);
       expect(container.children.map(nameOf)).toEqual(["ctrl-exec-shim"]);
-      writeFileSync(go, "");
+      await gate.open();
       await until(
         () => `the shim is alone; there are ${others()}`,
         () => others().join() === "ctrl-exec-shim",
       );
       // Now the agent gets them.
-      const later = agent.path(`later-${asRoot}`);
+      using laterGate = await Gate.shut(agent.path(`later-${asRoot}`));
+      const later = laterGate.path;
       expect(await exits(later)).toEqual(expected);
       const [shim = 0] = container.children;
       process.kill(shim, "SIGKILL");
       await until("they are the agent's", () => container.children.length > 40);
-      writeFileSync(later, "");
+      await laterGate.open();
       await untilAlone(container);
       expect(await exits(later)).toEqual(expected);
     },

@@ -156,6 +156,7 @@ function namesOf(text: string): HostTerm {
   if (target !== undefined) return { kind: "host", ...target };
   const [, set = "", digits] = /^(.*?)(?::(\d{1,5}))?$/s.exec(text) ?? [];
   const port = digits === undefined ? undefined : Number(digits);
+  if (BROKEN_IPV6.test(text)) throw notAHost(text);
   const nodes = readNodeSet(set);
   // What a * stands for is checked in the place of one letter.
   const sample = nodes.longest.replaceAll(/[*?]+/g, "x");
@@ -170,6 +171,9 @@ function namesOf(text: string): HostTerm {
   }
   return { kind: "glob", patterns: nodes.names(), port };
 }
+
+/** `[::1`, `[::1]x`: no node set has a colon in its brackets. */
+const BROKEN_IPV6 = /^\[[^\]]*:/;
 
 const ZONE_HINT =
   "What follows % is an interface's name, of a link-local address alone: fe80::1%eth0.";

@@ -3,7 +3,7 @@
  * hook is asked, from the index and the records of runs alone, and what the hook has judged is what is called. What was
  * wrong with it, even that nobody matches, is told only after the hook has agreed (T67, T76).
  */
-import { configArgument } from "../../core/config/controller-config.ts";
+import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
 import { sampleOf } from "../../core/hosts/sample-size.ts";
@@ -91,18 +91,19 @@ function problemOf(
   { hosts, except = [] }: HostChoice,
   names: readonly string[],
 ): CtrlExecError | undefined {
-  const list = `See: ctrl-exec list-agents${configArgument(config.file)}`;
   const [first] = unknown;
   if (first !== undefined) {
-    const hint = nearHint(first, names) ?? list;
-    return new CtrlExecError("bad-request", unknownMessage(unknown), { hint });
+    const next = nextStep(config, first, names);
+    return new CtrlExecError("bad-request", unknownMessage(unknown), next);
   }
   if (count === 0) {
     const typed = [hosts.join(","), ...except.map((text) => `!${text}`)].join("");
-    const hint = nearHint({ what: "host", name: typed }, names) ?? list;
-    return new CtrlExecError("bad-request", `Cannot find any host: nobody matches "${typed}"`, {
-      hint,
-    });
+    const next = nextStep(config, { what: "host", name: typed }, names);
+    return new CtrlExecError(
+      "bad-request",
+      `Cannot find any host: nobody matches "${typed}"`,
+      next,
+    );
   }
   if (count <= config.max_hosts) return undefined;
   return new CtrlExecError(
@@ -110,6 +111,7 @@ function problemOf(
     `${count} hosts match; at most ${config.max_hosts} at once`,
     {
       hint: "Ask fewer, with --limit, --except or a closer expression; max_hosts in ctrl-exec.conf is the bound.",
+      remoteHint: "Ask fewer, with limit, except or a closer expression.",
     },
   );
 }
@@ -122,9 +124,12 @@ function unknownMessage(unknown: readonly Unknown[]): string {
   return `Cannot find ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}: nothing is registered under that name`;
 }
 
-/** The registered name that is nearest to what was typed, without its wildcards. */
-function nearHint({ what, name }: Unknown, names: readonly string[]): string | undefined {
-  if (what !== "host") return undefined;
-  const near = nearestMatch(name.replaceAll(/[*?]/g, ""), names);
-  return near === undefined ? undefined : `Did you mean ${near}?`;
+/** The registered name that is nearest to what was typed, without its wildcards, or where they all are. */
+function nextStep(own: OwnSetting, { what, name }: Unknown, names: readonly string[]) {
+  const near = what === "host" ? nearestMatch(name.replaceAll(/[*?]/g, ""), names) : undefined;
+  if (near !== undefined) return { hint: `Did you mean ${near}?` };
+  return {
+    hint: `See: ctrl-exec list-agents${configArgument(own.file)}`,
+    remoteHint: "GET /discovery names every registered host.",
+  };
 }

@@ -28,9 +28,8 @@ test("an agent is paired once it has a certificate, and one that is none is an e
   expect(() => pairingState(config)).toThrow(CtrlExecError);
 });
 
-test.if(asRoot)(
-  "who may not read the certificate may see that there is one, or not even that",
-  async () => {
+if (asRoot)
+  test("who may not read the certificate may see that there is one, or not even that", async () => {
     using folder = new TestFolder();
     folder.write("held/agent.crt", "", 0o600);
     const source = join(import.meta.dir, "../../../../src");
@@ -47,8 +46,7 @@ test.if(asRoot)(
     const problem = `Cannot read ${folder.join("held/agent.crt")}: permission denied\n`;
     expect(seen(0o755)).toBe(`true ${problem}`);
     expect(seen(0o700)).toBe(`undefined ${problem}`);
-  },
-);
+  });
 
 test("what is for others to read is told from other failures", () => {
   const failure = (code: string) => Object.assign(new Error(), { code });

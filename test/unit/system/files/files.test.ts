@@ -376,19 +376,20 @@ test("a new line's file has the mode asked for, and an old one keeps its own", (
   expect([readText(folder.join("f")), mode(folder.join("f"))]).toEqual(["one\ntwo\n", 0o600]);
 });
 
-test.if(asRoot)("what root writes into a service's folder belongs to the service's group", () => {
-  using folder = new TestFolder();
-  chownSync(folder.path, 0, 12_345);
-  writeWhole(folder.join("f"), "x", 0o640);
-  const { uid, gid } = statSync(folder.join("f"));
-  expect([uid, gid]).toEqual([0, 12_345]);
-  // Who may not give a file to that group keeps it as it is.
-  chmodSync(folder.path, 0o777);
-  const code = `process.setgroups([]); process.setgid(65534); process.setuid(65534);
+if (asRoot)
+  test("what root writes into a service's folder belongs to the service's group", () => {
+    using folder = new TestFolder();
+    chownSync(folder.path, 0, 12_345);
+    writeWhole(folder.join("f"), "x", 0o640);
+    const { uid, gid } = statSync(folder.join("f"));
+    expect([uid, gid]).toEqual([0, 12_345]);
+    // Who may not give a file to that group keeps it as it is.
+    chmodSync(folder.path, 0o777);
+    const code = `process.setgroups([]); process.setgid(65534); process.setuid(65534);
     (await import(${JSON.stringify(filesModule)})).writeWhole(${JSON.stringify(folder.join("g"))}, "x", 0o640);`;
-  expect(Bun.spawnSync([process.execPath, "-e", code]).exitCode).toBe(0);
-  expect(statSync(folder.join("g")).gid).toBe(65_534);
-});
+    expect(Bun.spawnSync([process.execPath, "-e", code]).exitCode).toBe(0);
+    expect(statSync(folder.join("g")).gid).toBe(65_534);
+  });
 
 test("no descriptor stays open, whatever came of it", () => {
   using folder = new TestFolder();

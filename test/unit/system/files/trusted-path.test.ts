@@ -111,7 +111,7 @@ test.each([
   folder.write("f", "");
   mkdirSync(folder.join("d"));
   chmodSync(folder.join(name), mode);
-  expect(judgePath(folder.join(name), 0, { groupMayWrite: true })).toMatchObject({
+  expect(judgePath(folder.join(name), process.getuid?.(), { groupMayWrite: true })).toMatchObject({
     kind,
     ...(remedy === "" ? {} : { remedy: `${remedy} ${folder.join(name)}` }),
   });
@@ -119,9 +119,8 @@ test.each([
 
 const SHARED = "/dev/shm";
 
-test.if(statSync(SHARED, { throwIfNoEntry: false })?.isDirectory() === true)(
-  "T13 a link in a file system that is mounted where all may write leads out of it as anywhere",
-  () => {
+if (statSync(SHARED, { throwIfNoEntry: false })?.isDirectory() === true)
+  test("T13 a link in a file system that is mounted where all may write leads out of it as anywhere", () => {
     const folder = mkdtempSync(join(SHARED, "ctrl-exec-test-"));
     const link = `${folder}-link`;
     try {
@@ -132,5 +131,4 @@ test.if(statSync(SHARED, { throwIfNoEntry: false })?.isDirectory() === true)(
       rmSync(link, { force: true });
       rmSync(folder, { recursive: true });
     }
-  },
-);
+  });

@@ -21,11 +21,7 @@ export interface HostChoice {
 export type ReadChoice =
   /** Each host by its name or address, none twice: as before there were expressions. */
   | { readonly kind: "targets"; readonly targets: readonly Target[] }
-  | {
-      readonly kind: "expression";
-      readonly expression: HostExpression;
-      readonly choice: HostChoice;
-    };
+  | { readonly kind: "expression"; readonly expression: HostExpression };
 
 /** @throws CtrlExecError `bad-request` for what cannot be read, a host given twice, or too many */
 export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice {
@@ -53,7 +49,7 @@ export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice
     ...others.map((term) => ({ operator: "union", term }) as const),
     ...unwanted.map((term) => ({ operator: "without", term }) as const),
   ];
-  return { kind: "expression", expression: { kind: "expression", first, steps }, choice };
+  return { kind: "expression", expression: { kind: "expression", first, steps } };
 }
 
 /** Terms for each of which every registered host is looked at. */

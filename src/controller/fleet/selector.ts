@@ -14,7 +14,7 @@ export interface Inventory {
   registeredAs(name: string, port: number | undefined): readonly string[];
   /** Of a registered host. */
   factsOf(host: string): HostFacts;
-  /** Of the runs that are named, in lower case. */
+  /** Of the runs that are named, by their ids. */
   readonly runs: ReadonlyMap<string, RunHosts>;
 }
 

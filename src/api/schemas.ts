@@ -4,16 +4,13 @@
  */
 import { z } from "zod";
 import * as mini from "zod/mini";
-import { asCtrlExecError } from "../core/errors.ts";
-import { parseHostExpression } from "../core/hosts/parse-expression.ts";
-import { parseSampleSize } from "../core/hosts/sample-size.ts";
 import { isArrayOfText } from "../core/json.ts";
-import { parseTarget } from "../core/net/host-name.ts";
 import { discoveredHost, pingResult } from "../core/results.ts";
 import { runReport } from "../core/run-report.ts";
 import { runResult as coreResult, RUN_RESULT_WORDS } from "../core/run-result.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import { unknownMember } from "../core/unknown-member.ts";
+import { except, hostSchema, hosts, limit } from "./host-schemas.ts";
 
 // Neither arguments nor environment variables can contain a NUL byte.
 const NO_NUL = /^[^\0]*$/;
@@ -37,63 +34,6 @@ const username = credential.describe(
 const token = credential.describe(
   "Told to the auth hooks and the script. An Authorization: Bearer header wins over it.",
 );
-
-export const hostSchema = z
-  .string({ error: "expected a host, host:port or address" })
-  .regex(/^[A-Za-z0-9.:%[\]-]{1,300}$/, { error: "expected a host, host:port or address" })
-  .refine((text) => parseTarget(text) !== undefined, {
-    error: "expected a host, host:port or address",
-  })
-  .describe("A registered host name, or any host name or address, with a port if needed.");
-
-const MAX_EXPRESSION = 65_536;
-
-export const hostExpressionSchema = z
-  .string({ error: "expected a host or a host expression" })
-  .min(1, { error: "expected a host or a host expression" })
-  .max(MAX_EXPRESSION, { error: `expected at most ${MAX_EXPRESSION} characters` })
-  .check(({ value, issues }) => {
-    const problem = expressionProblem(value);
-    if (problem !== undefined) issues.push({ code: "custom", message: problem, input: value });
-  })
-  .describe(
-    "A registered host name, any host name or address, with a port if needed, or a host expression: web-[01-20], web-*, @all, @stale!db-01.",
-  );
-
-/** Why it cannot be read. */
-function expressionProblem(text: string): string | undefined {
-  try {
-    parseHostExpression(text);
-    return undefined;
-  } catch (thrown) {
-    return asCtrlExecError(thrown).message;
-  }
-}
-
-const except = z
-  .array(hostExpressionSchema, { error: "expected an array of hosts" })
-  .default([])
-  .describe("Hosts that are left out, whatever hosts says: names or expressions.");
-
-const limit = z
-  .string({ error: "expected text such as 10 or 10%" })
-  .transform((text, context) => {
-    const size = parseSampleSize(text);
-    if (size !== undefined) return size;
-    context.addIssue({ code: "custom", message: "expected text such as 10 or 10%" });
-    return z.NEVER;
-  })
-  .optional()
-  .describe("Only so many of the hosts, chosen at random: a number, or a percentage.");
-
-const hosts = z
-  .array(hostExpressionSchema, { error: "expected a non-empty array of hosts" })
-  .min(1, { error: "expected a non-empty array of hosts" })
-  .meta({
-    uniqueItems: true,
-    description:
-      "At most max_hosts of them (500 unless configured), each name once. Each port of an address counts as a host.",
-  });
 
 /** Most characters in a name that a request may ask for, listed or not: each host's result repeats it. */
 const MAX_ASKED_NAME = 4096;

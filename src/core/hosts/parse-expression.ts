@@ -12,7 +12,8 @@ import {
 } from "./expression.ts";
 import { readNodeSet } from "./node-set.ts";
 
-const MAX_CHARACTERS = 65_536;
+/** Characters of one expression. */
+export const MAX_EXPRESSION = 65_536;
 /** Patterns with brackets: every name is compared with each (T76). */
 const MAX_PATTERNS = 64;
 /** Parentheses in parentheses. */
@@ -29,10 +30,10 @@ const NAME_END = /[,&!()\s]/;
  * @throws CtrlExecError `bad-request` if it cannot be read
  */
 export function parseHostExpression(text: string): HostExpression {
-  if (text.length > MAX_CHARACTERS) {
+  if (text.length > MAX_EXPRESSION) {
     throw new CtrlExecError(
       "bad-request",
-      `Cannot read the hosts: more than ${MAX_CHARACTERS} characters in one expression`,
+      `Cannot read the hosts: more than ${MAX_EXPRESSION} characters in one expression`,
     );
   }
   const reader = new ExpressionReader(text);

@@ -77,7 +77,7 @@ export class EventReader {
     signal?.addEventListener("abort", abandon);
     const frames = new FrameReader(this.#offsets);
     let silent = false;
-    const silence = new Deadline(this.#silenceMs, () => {
+    using silence = new Deadline(this.#silenceMs, () => {
       silent = true;
       abandon();
     });
@@ -97,7 +97,6 @@ export class EventReader {
       if (!(thrown instanceof ConnectionFailed)) this.#broken = true;
       throw thrown;
     } finally {
-      silence.stop();
       signal?.removeEventListener("abort", abandon);
     }
   }

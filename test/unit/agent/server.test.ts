@@ -54,12 +54,16 @@ async function stateOf(change: Partial<AgentConfig> = {}): Promise<AgentState> {
   return await loadState(config, agent.path("scripts.conf"));
 }
 
-async function serving(change: Partial<AgentConfig> = {}) {
+/** @param disturb is called before each event is logged */
+async function serving(change: Partial<AgentConfig> = {}, disturb?: (event: string) => void) {
   const state = await stateOf(change);
   const log = new EventLog("ctrl-exec-agent");
   const server: AgentServer = await startAgentServer({
     state,
-    log: log.log,
+    log: (event) => {
+      disturb?.(event.event);
+      log.log(event);
+    },
     now: () => new Date(),
   });
   const { port } = server;
@@ -228,6 +232,22 @@ describe("T19 when all connections are taken", () => {
     });
     expect(other.closed).toBe(false);
     other.destroy();
+  });
+
+  test("what goes wrong while a connection is let in is logged, and closes it alone", async () => {
+    await using it = await serving({ max_connections: 1 }, (event) => {
+      if (event === "hang-up") throw new Error("no room for a line");
+    });
+    const [, second] = await it.strangers(2);
+    await until("it is closed", () => second?.closed === true);
+    expect(it.log.of("accept-fatal")).toEqual([
+      {
+        level: "err",
+        action: "accept-fatal",
+        fields: { PEER: "127.0.0.1", REASON: "no room for a line" },
+      },
+    ]);
+    expect(statusOf(await it.ping())).toBe(200);
   });
 
   test("the control host's make room between two requests only", async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { startApi } from "../../../src/api/server.ts";
+import { KeptDialler } from "../../../src/controller/fleet/kept-dialler.ts";
 import { until } from "../../support/folder.ts";
 import { LocalApi } from "../../support/local-api.ts";
 import { LocalFleet } from "../../support/local-fleet.ts";
@@ -273,6 +274,19 @@ describe("a stop", () => {
     expect(got.text).toContain("\r\nRetry-After: 1\r\n");
     expect(got.text).toContain('"detail":"the API is stopping"');
     await stopped;
+  });
+
+  test("closes the connections to agents that were kept", async () => {
+    await using api = await LocalApi.start();
+    const dialler = new KeptDialler();
+    const controller = { ...api.fleet.controller, dialler };
+    api.server.reload(controller);
+    const setting = () => dialler.current(controller.config, api.fleet.now);
+    // What was written a moment ago may be written again at the same time of the clock.
+    await until("its files count as unchanged", () => setting() === setting());
+    const before = setting();
+    await api.server.stop();
+    expect(setting() === before).toBe(false);
   });
 
   test("does not wait for a client that has left in the middle of its request", async () => {

@@ -29,6 +29,7 @@ test.each([
 test("runs in the way are named, if they are known and not too many", () => {
   expect(runsInTheWay([])).toBe("GET /runs lists the runs.");
   expect(runsInTheWay([OTHER])).toBe(OTHERS);
+  expect(runsInTheWay(["a", "b", "c"])).not.toContain(" more");
   const many = runsInTheWay(["a", "b", "c", "d", "e"]);
   expect(many).toEndWith(" So are 2 more.");
   expect(many.match(/cancel/g)).toHaveLength(3);

@@ -155,3 +155,11 @@ test("T15 what is beyond the limit leaves nothing behind but its count", () => {
   capture.take(Buffer.from("g"));
   expect(capture.captured()).toEqual({ chunks: [], dropped: 4 });
 });
+
+test("however large a chunk is, it is kept in its place", () => {
+  const capture = new Capture(1_000_000);
+  const sizes = [...Array<number>(20).fill(10), 100_000, 10, 30_000, 10];
+  for (const [at, size] of sizes.entries()) capture.take(Buffer.alloc(size, 65 + at));
+  const wanted = sizes.map((size, at) => String.fromCharCode(65 + at).repeat(size)).join("");
+  expect(text(capture) === wanted).toBe(true);
+});

@@ -163,3 +163,13 @@ test("however large a chunk is, it is kept in its place", () => {
   const wanted = sizes.map((size, at) => String.fromCharCode(65 + at).repeat(size)).join("");
   expect(text(capture) === wanted).toBe(true);
 });
+
+test("small chunks are merged after the first few, and large ones are not copied", () => {
+  const capture = new Capture(1_000_000);
+  for (let at = 0; at < 1000; at++) capture.take(Buffer.from("small"));
+  const large = Buffer.alloc(65_536);
+  capture.take(large);
+  const { chunks } = capture.captured();
+  expect(chunks).toHaveLength(18);
+  expect(chunks.at(-1)?.buffer === large.buffer).toBe(true);
+});

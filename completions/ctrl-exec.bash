@@ -3,7 +3,7 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping status wait logs cancel list-runs list-agents pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec ') modes='run ping status wait logs cancel list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--except --limit --port --live --no-live --json --json-stream --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec status') options='--json --username --token --token-file --config --log --help' kinds='' ;;
@@ -12,6 +12,7 @@ _ctrl_exec_table() {
     'ctrl-exec cancel') options='--grace --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--config --log --json --wide --help' kinds='' ;;
+    'ctrl-exec list-groups') options='--config --log --json --wide --help' kinds='groups' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
     'ctrl-exec approve') options='--code --ip --agent-port --lookup-by --force --config --log --help' kinds='requests' ;;

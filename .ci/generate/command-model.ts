@@ -18,7 +18,7 @@ export interface ModeModel {
 }
 
 /** What follows a mode: registered hosts, hosts and then a script, and so on. */
-export type Takes = "nothing" | "hosts" | "run" | "requests" | "assets";
+export type Takes = "nothing" | "hosts" | "groups" | "run" | "requests" | "assets";
 
 export interface OptionModel {
   readonly name: string;
@@ -79,6 +79,7 @@ function valueKind(hint: string): ValueKind {
 function takes(mode: string, positionals: string): Takes {
   if (positionals.includes("<script>")) return "run";
   if (positionals.includes("<host")) return "hosts";
+  if (positionals.includes("<group")) return "groups";
   // The id of a run is another: no pairing request has it.
   if (positionals.includes("<reqid>")) return mode === "status" ? "nothing" : "requests";
   if (positionals.startsWith("<list|")) return "assets";

@@ -9,6 +9,7 @@ const names = (options: readonly OptionModel[]) => options.map(({ name }) => `--
 const KINDS: Readonly<Record<Takes, string>> = {
   nothing: "",
   hosts: "hosts",
+  groups: "groups",
   run: "hosts scripts",
   requests: "requests",
   assets: "assets",

@@ -25,6 +25,7 @@ export const CONTROLLER_PAGE: PageText = {
   ],
   files: [
     ["/etc/ctrl-exec/ctrl-exec.conf", "Configuration"],
+    ["/etc/ctrl-exec/groups.d/*.toml", "Groups of hosts, for @@group in expressions"],
     ["/etc/ctrl-exec/ca.key", "Key of the private CA, which never leaves this host"],
     ["/var/lib/ctrl-exec/agents", "The registry, one file for each paired host"],
     ["/var/lib/ctrl-exec/runs", "Records of runs, for 24 hours"],

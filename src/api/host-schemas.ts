@@ -22,7 +22,7 @@ export const hostExpressionSchema = z
     if (problem !== undefined) issues.push({ code: "custom", message: problem, input: value });
   })
   .describe(
-    "A registered host name, any host name or address, with a port if needed, or a host expression: web-[01-20], web-*, @all, @stale!db-01.",
+    "A registered host name, any host name or address, with a port if needed, or a host expression: web-[01-20], web-*, @all, @@frontends, @stale!db-01.",
   );
 
 /** Why it cannot be read. */

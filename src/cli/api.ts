@@ -2,6 +2,7 @@
 import { startApi } from "../api/server.ts";
 import type { Controller } from "../controller/control-host.ts";
 import { KeptDialler } from "../controller/fleet/kept-dialler.ts";
+import { groupWarnings } from "../controller/groups/groups.ts";
 import { startCheckLoop } from "../controller/upkeep/check-loop.ts";
 import { messageOf } from "../core/errors.ts";
 import { formatHostPort } from "../core/net/host-name.ts";
@@ -50,6 +51,9 @@ const serve = defineVerb({
     };
     const controller = keeping(await openController(options));
     const { log } = controller;
+    for (const { key, message } of await groupWarnings(controller)) {
+      log({ event: "config-warn", key, msg: message });
+    }
     const server = await startApi(controller);
     let checks = startCheckLoop(controller);
     started.resolve(async () => {
@@ -59,11 +63,12 @@ const serve = defineVerb({
         const fixed = (["api_bind", "api_port"] as const)
           .filter((key) => reloaded.config[key] !== controller.config[key])
           .map((key) => ({ key, message: `still ${controller.config[key]} until a restart` }));
-        for (const { key, message } of fixed) log({ event: "config-warn", key, msg: message });
+        const warnings = [...fixed, ...(await groupWarnings(reloaded))];
+        for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
         checks.stop();
         checks = startCheckLoop(reloaded);
         log({ event: "api-reload" });
-        return fixed.map((warning) => warningLine(reloaded.config.file, warning));
+        return warnings.map((warning) => warningLine(reloaded.config.file, warning));
       } catch (thrown) {
         log({ event: "reload-fail", error: messageOf(thrown) });
         throw thrown;

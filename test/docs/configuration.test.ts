@@ -1,6 +1,7 @@
 /** Every configuration that a document shows is one that the programs take, without a warning. */
 import { describe, expect, test } from "bun:test";
 import { parseAllowlist } from "../../src/agent/scripts/allowlist.ts";
+import { readGroupFile } from "../../src/controller/groups/group-file.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { allBlocks } from "../support/documents.ts";
@@ -13,6 +14,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "toml ctrl-exec.toml": async (text) => (await parseControllerConfig("/c.toml", text)).warnings,
   "toml agent.toml": async (text) => (await parseAgentConfig("/a.toml", text)).warnings,
   "ini scripts.conf": async (text) => (await parseAllowlist("/s.conf", text)).warnings,
+  "toml groups.toml": async (text) => {
+    await readGroupFile("/g.toml", text);
+    return [];
+  },
   "toml scripts.toml": async (text) => (await parseAllowlist("/s.toml", text)).warnings,
   json: async (text) => {
     for (const line of jsonTexts(text)) JSON.parse(line);

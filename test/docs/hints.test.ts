@@ -26,7 +26,7 @@ const INSTALLER = new Set(
 );
 
 /** Options of other programs that our documents name. */
-const FOREIGN = new Set(["now"]);
+const FOREIGN = new Set(["list", "now"]);
 
 /** What stands after a program's name where a sentence speaks of it: `ctrl-exec gave up`, `ctrl-exec is`. */
 const PROSE = new Set(

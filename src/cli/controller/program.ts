@@ -40,6 +40,10 @@ export const controllerProgram: Program = {
       summary: "List the registered hosts",
       load: async () => (await import("./list-agents.ts")).listAgents,
     },
+    "list-groups": {
+      summary: "List the groups of hosts that @@<group> can name",
+      load: async () => (await import("./list-groups.ts")).listGroups,
+    },
     "pairing-mode": {
       summary: "Take pairing requests from new hosts, and decide on them",
       load: async () => (await import("./pairing-mode.ts")).pairingMode,

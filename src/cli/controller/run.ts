@@ -54,6 +54,7 @@ export const run = defineVerb({
     "  @expiring=30d      those whose certificate ends within 30 days",
     "  @failed=<reqid>    those on which that run failed",
     "  @missed=<reqid>    those where it never ran, or has no known end",
+    "  @@frontends        the hosts of a group (list-groups)",
     "  'a,b' 'a&b' 'a!b'  union, intersection, difference, from left to right",
     "",
     "Under sudo, give your own name with --username, and a file of your own with",

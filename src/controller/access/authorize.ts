@@ -121,6 +121,12 @@ export async function decide(
   return decideHook(await runHook(hook, asked));
 }
 
+/** Whether the caller is refused whatever is asked for, so that nothing need be looked up or started. */
+export function isRefusedAnyway({ config }: HostContext, caller: Caller): boolean {
+  if (caller.origin !== undefined || caller.foreignHost !== undefined) return true;
+  return config.auth_hook === undefined && !withoutHook(caller, config.api_auth_default).allowed;
+}
+
 /**
  * A page in a browser may not do what the API lets the browser's host or network do: with a name that was made
  * to point here, a foreign page could send requests and read the answers (T25).

@@ -6,6 +6,7 @@
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
+import { typedGroup } from "../../core/hosts/group-name.ts";
 import { sampleOf } from "../../core/hosts/sample-size.ts";
 import type { Target } from "../../core/net/host-name.ts";
 import { draw } from "../../core/random.ts";
@@ -14,9 +15,11 @@ import type { Controller } from "../control-host.ts";
 import { type HostChoice, readHostChoice } from "../fleet/host-choice.ts";
 import { type RunHosts, type Selection, selectHosts, type Unknown } from "../fleet/selector.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
+import { unknownMessage } from "../fleet/unknown-message.ts";
+import { knownGroupNames, withGroups } from "../groups/groups.ts";
 import { readInventory } from "../inventory/read-inventory.ts";
 import { hostsByEnd } from "../runs/hosts-by-end.ts";
-import type { AuthRequest, Caller } from "./authorize.ts";
+import { type AuthRequest, type Caller, isRefusedAnyway } from "./authorize.ts";
 import { authorizedTargets } from "./authorized-targets.ts";
 
 /**
@@ -39,26 +42,30 @@ export async function authorizedHosts(
 
 interface Chosen {
   readonly hosts: readonly Target[];
-  /** For after the hook. */
-  readonly problem?: CtrlExecError;
+  /** For after the hook, since it tells what there is, and takes a while to find out (T76). */
+  problem?(): Promise<CtrlExecError | undefined>;
 }
 
 async function chosenHosts(
   controller: Controller,
   caller: Caller,
-  expression: HostExpression,
+  typed: HostExpression,
   choice: HostChoice,
 ): Promise<Chosen> {
-  const runs = await namedRuns(controller, caller, expression);
+  if (isRefusedAnyway(controller, caller)) return { hosts: [] };
+  const runs = await namedRuns(controller, caller, typed);
+  const expression = await withGroups(controller, typed).catch(asCtrlExecError);
+  if (expression instanceof CtrlExecError) return { hosts: [], problem: async () => expression };
   const inventory = await readInventory(controller, expression, runs).catch(asCtrlExecError);
-  if (inventory instanceof CtrlExecError) return { hosts: [], problem: inventory };
+  if (inventory instanceof CtrlExecError) return { hosts: [], problem: async () => inventory };
   const selection = selectHosts(expression, inventory);
   const hosts = sampled(selection, choice).map(({ name, port }) => ({
     name,
     port: port ?? choice.port,
   }));
-  const problem = problemOf(controller, selection, hosts.length, choice, inventory.names);
-  return problem === undefined ? { hosts } : { hosts, problem };
+  const count = hosts.length;
+  const problem = () => problemOf(controller, selection, count, choice, inventory.names);
+  return { hosts, problem };
 }
 
 /** Whoever may not read a run must not learn from it who failed. @throws CtrlExecError `denied`, `not-found` */
@@ -84,21 +91,23 @@ function sampled({ hosts }: Selection, { limit }: HostChoice): readonly Target[]
   return hosts.filter((host) => drawn.has(host));
 }
 
-function problemOf(
-  { config }: Controller,
+async function problemOf(
+  controller: Controller,
   { unknown }: Selection,
   count: number,
   { hosts, except = [] }: HostChoice,
   names: readonly string[],
-): CtrlExecError | undefined {
+): Promise<CtrlExecError | undefined> {
+  const { config } = controller;
   const [first] = unknown;
+  if (first?.what === "group") return noSuchGroup(controller, first.name);
   if (first !== undefined) {
     const next = nextStep(config, first, names);
     return new CtrlExecError("bad-request", unknownMessage(unknown), next);
   }
   if (count === 0) {
     const typed = [hosts.join(","), ...except.map((text) => `!${text}`)].join("");
-    const next = nextStep(config, { what: "host", name: typed }, names);
+    const next = nextStep(config, { what: "host", name: typed, group: undefined }, names);
     return new CtrlExecError(
       "bad-request",
       `Cannot find any host: nobody matches "${typed}"`,
@@ -116,12 +125,17 @@ function problemOf(
   );
 }
 
-const MAX_SHOWN = 5;
-
-function unknownMessage(unknown: readonly Unknown[]): string {
-  const shown = unknown.slice(0, MAX_SHOWN).map(({ what, name }) => `${what} ${name}`);
-  const more = unknown.length - shown.length;
-  return `Cannot find ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}: nothing is registered under that name`;
+/** For list-groups too. */
+export async function noSuchGroup(controller: Controller, name: string): Promise<CtrlExecError> {
+  const list = `ctrl-exec list-groups${configArgument(controller.config.file)}`;
+  const near = nearestMatch(name, await knownGroupNames(controller));
+  return new CtrlExecError(
+    "bad-request",
+    `Cannot find group ${typedGroup(name)}: no group has that name`,
+    near === undefined
+      ? { hint: `See: ${list}`, remoteHint: `On the control host, ${list} shows them.` }
+      : { hint: `Did you mean ${typedGroup(near)}?` },
+  );
 }
 
 /** The registered name that is nearest to what was typed, without its wildcards, or where they all are. */

@@ -26,7 +26,7 @@ type AuthAction = Omit<AuthRequest, "hosts">;
  * A registered host may also be named by its address: it is the same host, with the same lock, and must answer
  * under the same name.
  *
- * @param problem why the request cannot be met, for a caller who may know it
+ * @param problem why the request cannot be met, asked when the caller may know it
  * @throws CtrlExecError `denied`; after that the problem, `bad-request` if one host is given twice, `config` if the
  * registry cannot be read
  */
@@ -35,7 +35,7 @@ export async function authorizedTargets(
   caller: Caller,
   action: AuthAction,
   asked: readonly Target[],
-  problem?: CtrlExecError,
+  problem?: () => Promise<CtrlExecError | undefined>,
 ): Promise<ResolvedTarget[]> {
   const found = await namesByAddress(controller, asked).catch(asCtrlExecError);
   const registered = found instanceof CtrlExecError ? [] : found;
@@ -44,7 +44,8 @@ export async function authorizedTargets(
     return there.length > 0 ? there : [typedHost(name)];
   });
   await authorize(controller, caller, { ...action, hosts: [...new Set(hosts)] });
-  if (problem !== undefined) throw problem;
+  const why = await problem?.();
+  if (why !== undefined) throw why;
   if (found instanceof CtrlExecError) throw found;
   return await resolveTargets(controller, asked, registered);
 }

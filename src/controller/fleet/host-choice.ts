@@ -1,7 +1,7 @@
 /** What a request says about its hosts, read and put together; nothing is looked up. */
 import { CtrlExecError } from "../../core/errors.ts";
-import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
-import { MAX_NODES } from "../../core/hosts/node-set.ts";
+import type { HostExpression } from "../../core/hosts/expression.ts";
+import { boundWork, workOf } from "../../core/hosts/expression-work.ts";
 import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
 import type { SampleSize } from "../../core/hosts/sample-size.ts";
 import type { Target } from "../../core/net/host-name.ts";
@@ -42,7 +42,7 @@ export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice
       ),
     };
   }
-  boundWork([...wanted, ...unwanted]);
+  boundWork(workOf(...wanted, ...unwanted));
   const [first, ...others] = wanted;
   if (first === undefined) throw new CtrlExecError("internal", "no expression was read");
   const steps = [
@@ -50,30 +50,4 @@ export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice
     ...unwanted.map((term) => ({ operator: "without", term }) as const),
   ];
   return { kind: "expression", expression: { kind: "expression", first, steps } };
-}
-
-/** Terms for each of which every registered host is looked at. */
-const MAX_SCANS = 64;
-
-/** A request costs little before the hook has agreed to it (T67, T76). @throws CtrlExecError `bad-request` */
-function boundWork(expressions: readonly HostExpression[]): void {
-  let nodes = 0;
-  let scans = 0;
-  for (const term of expressions.flatMap((expression) => [...termsOf(expression)])) {
-    if (term.kind === "nodes") nodes += term.set.count;
-    else if (term.kind === "glob") scans += term.patterns.length;
-    else if (term.kind !== "host") scans += 1;
-  }
-  if (nodes > MAX_NODES) {
-    throw tooMuch(`its node sets stand for ${nodes} hosts; at most ${MAX_NODES} can be named`);
-  }
-  if (scans > MAX_SCANS) {
-    throw tooMuch(`${scans} patterns and words with @; at most ${MAX_SCANS} at once`);
-  }
-}
-
-function tooMuch(why: string): CtrlExecError {
-  return new CtrlExecError("bad-request", `Cannot read the hosts: ${why}`, {
-    hint: "Say it in a shorter way, or in several requests.",
-  });
 }

@@ -2,7 +2,7 @@
  * Which hosts an expression stands for: (expression, inventory) -> hosts. Pure. It never throws: what is wrong is
  * told only to a caller who may know it, after the auth hook has agreed (T76).
  */
-import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
+import type { GroupTerm, HostExpression, HostTerm } from "../../core/hosts/expression.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { socketAddress, typedHost } from "./targets.ts";
 
@@ -37,8 +37,10 @@ export interface Selection {
 }
 
 export interface Unknown {
-  readonly what: "host" | "run";
+  readonly what: "host" | "run" | "group";
   readonly name: string;
+  /** The group that names it; undefined if it was typed. */
+  readonly group: string | undefined;
 }
 
 /** Hosts by what distinguishes each from every other. */
@@ -46,8 +48,8 @@ type Chosen = ReadonlyMap<string, Target>;
 
 export function selectHosts(expression: HostExpression, inventory: Inventory): Selection {
   const unknown = new Map<string, Unknown>();
-  const selecting = new Selecting(inventory, ({ what, name }) => {
-    unknown.set(`${what} ${name}`, { what, name });
+  const selecting = new Selecting(inventory, (found) => {
+    unknown.set(`${found.what} ${found.name}`, found);
   });
   const hosts = [...selecting.chosen(expression).values()];
   return { hosts, unknown: [...unknown.values()] };
@@ -56,6 +58,8 @@ export function selectHosts(expression: HostExpression, inventory: Inventory): S
 class Selecting {
   readonly #inventory: Inventory;
   readonly #tell: (unknown: Unknown) => void;
+  /** The group whose members are chosen. */
+  #group: string | undefined;
 
   constructor(inventory: Inventory, tell: (unknown: Unknown) => void) {
     this.#inventory = inventory;
@@ -79,10 +83,12 @@ class Selecting {
         const fit = names.filter((name) => globs.some((glob) => glob.match(name)));
         return this.#keyed(fit.map((name) => ({ name, port: term.port })));
       }
+      case "group":
+        return this.#members(term);
       case "failed":
       case "missed": {
         const run = runs.get(term.reqid);
-        if (run === undefined) this.#tell({ what: "run", name: term.reqid });
+        if (run === undefined) this.#tell({ what: "run", name: term.reqid, group: this.#group });
         return this.#keyed((run?.[term.kind] ?? []).flatMap((text) => parseTarget(text) ?? []));
       }
       default: {
@@ -97,14 +103,32 @@ class Selecting {
     for (const { operator, term } of steps) {
       const other = this.chosen(term);
       if (operator === "union") {
-        for (const [key, host] of other) if (!chosen.has(key)) chosen.set(key, host);
+        addAll(chosen, other);
         continue;
       }
       const [within, without] = parted(chosen, other);
-      this.#mustMeanSomebody(term, chosen);
+      const names = new Set([...chosen.values()].map(({ name }) => typedHost(name)));
+      this.#mustMeanSomebody(term, chosen, names);
       chosen = operator === "intersection" ? within : without;
     }
     return chosen;
+  }
+
+  #members({ name, members }: GroupTerm): Chosen {
+    if (members === undefined) this.#tell({ what: "group", name, group: this.#group });
+    return this.#within(name, () => {
+      const chosen = new Map<string, Target>();
+      for (const member of members ?? []) addAll(chosen, this.chosen(member));
+      return chosen;
+    });
+  }
+
+  #within<Result>(group: string, choose: () => Result): Result {
+    const outer = this.#group;
+    this.#group = group;
+    const result = choose();
+    this.#group = outer;
+    return result;
   }
 
   #keyed(hosts: readonly Target[], which: "any" | "registered" = "any"): Chosen {
@@ -116,13 +140,25 @@ class Selecting {
     );
   }
 
-  /** A name in the second operand that is nobody's is a slip, and the host that was meant would stay. */
-  #mustMeanSomebody(operand: HostTerm, chosen: Chosen): void {
-    const names = new Set([...chosen.values()].map(({ name }) => typedHost(name)));
-    for (const term of termsOf(operand)) {
-      if (term.kind !== "host" || chosen.has(this.#keyOf(term))) continue;
-      if (term.port === undefined && names.has(typedHost(term.name))) continue;
-      this.#mustBeRegistered(term);
+  /**
+   * A name in the second operand that is nobody's is a slip, and the host that was meant would stay. But a program
+   * that lists the hosts of a whole company does not mistype them, and not all of them are paired with this host.
+   *
+   * @param names of those chosen
+   */
+  #mustMeanSomebody(operand: HostTerm, chosen: Chosen, names: ReadonlySet<string>): void {
+    if (operand.kind === "expression") {
+      this.#mustMeanSomebody(operand.first, chosen, names);
+      for (const { term } of operand.steps) this.#mustMeanSomebody(term, chosen, names);
+    } else if (operand.kind === "group") {
+      if (operand.from === "command") return;
+      this.#within(operand.name, () => {
+        for (const member of operand.members ?? []) this.#mustMeanSomebody(member, chosen, names);
+      });
+    } else if (operand.kind === "host") {
+      if (chosen.has(this.#keyOf(operand))) return;
+      if (operand.port === undefined && names.has(typedHost(operand.name))) return;
+      this.#mustBeRegistered(operand);
     }
   }
 
@@ -134,8 +170,12 @@ class Selecting {
 
   #mustBeRegistered({ name, port }: Target): void {
     if (this.#inventory.registeredAs(name, port).length > 0) return;
-    this.#tell({ what: "host", name });
+    this.#tell({ what: "host", name, group: this.#group });
   }
+}
+
+function addAll(chosen: Map<string, Target>, others: Chosen): void {
+  for (const [key, host] of others) if (!chosen.has(key)) chosen.set(key, host);
 }
 
 /**
@@ -160,7 +200,7 @@ function parted(
 
 type FactTerm = Exclude<
   HostTerm,
-  { readonly kind: "expression" | "host" | "nodes" | "glob" | "failed" | "missed" }
+  { readonly kind: "expression" | "host" | "nodes" | "glob" | "group" | "failed" | "missed" }
 >;
 
 function isTrueOf(term: FactTerm, facts: HostFacts): boolean {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { FileLocks } from "./file-locks.ts";
 import { FileRegistry } from "./file-registry.ts";
+import { FileGroupAnswer } from "./group-answer-file.ts";
 import type { StoreContext } from "./host.ts";
 import { hasExpired, issuedTo, noteIssued, pruneIssued } from "./issued.ts";
 import { forgetClock, knownClocks, rememberClocks } from "./known-clocks.ts";
@@ -24,6 +25,7 @@ export function openFileStore(context: StoreContext): Store {
       remember: async (offsets) => rememberClocks(context, offsets),
       forget: async (hostname) => forgetClock(context, hostname),
     },
+    groups: new FileGroupAnswer(context),
     certificates: {
       note: (certificate) => noteIssued(config, certificate),
       issuedTo: async (hostname, now) => issuedTo(config, hostname, now),

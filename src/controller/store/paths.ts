@@ -21,6 +21,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     issued: join(state_dir, "issued-certificates"),
     /** New: what each host's clock last said. */
     clocks: join(state_dir, "clocks.json"),
+    /** New: what group_command last said; can be deleted at any time. */
+    groupAnswer: join(state_dir, "groups.json"),
     /** New: credentials other than the one in force, `<serial>.pem`. */
     credentials: join(dirname(key), "credentials"),
     /** New: a copy of the credential in force. */
@@ -48,6 +50,7 @@ export function lockPath(
     | "maintenance"
     | "pairing-mode"
     | "clocks"
+    | "group-command"
     | "run-index"
     | "run-records",
 ): string {

@@ -9,6 +9,7 @@ import type { PairingAnswer } from "../../core/wire/messages/pairing.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import type { CertificateStore, RotationStore } from "./ports/certificates.ts";
 import type { ClockStore } from "./ports/clocks.ts";
+import type { GroupStore } from "./ports/groups.ts";
 import type { LockStore } from "./ports/locks.ts";
 import type { PairingStore, PendingRequest } from "./ports/pairing.ts";
 import type { RegistryStore } from "./ports/registry.ts";
@@ -17,6 +18,7 @@ import type { RunStore } from "./ports/runs.ts";
 export interface Store {
   readonly registry: RegistryStore;
   readonly clocks: ClockStore;
+  readonly groups: GroupStore;
   readonly certificates: CertificateStore;
   readonly rotation: RotationStore;
   readonly pairing: PairingStore;

@@ -88,15 +88,20 @@ function readConf(file: string, text: string): RawSettings {
   return { keys, sections };
 }
 
-function badLine(file: string, line: unknown, problem: string, cause?: unknown): CtrlExecError {
+export function badLine(
+  file: string,
+  line: unknown,
+  problem: string,
+  cause?: unknown,
+): CtrlExecError {
   return new CtrlExecError("config", `Cannot read ${file}: line ${line}: ${problem}`, { cause });
 }
 
-async function readToml(file: string, text: string): Promise<RawSettings> {
+/** The tables of a TOML file. @throws CtrlExecError `config` that names file and line */
+export async function parseToml(file: string, text: string): Promise<Record<string, unknown>> {
   const { parse } = await import("smol-toml");
-  let table: Record<string, unknown>;
   try {
-    table = parse(text);
+    return parse(text);
   } catch (thrown) {
     // After its first line, smol-toml's message has an excerpt of the file.
     const [reason = ""] = messageOf(thrown).split("\n");
@@ -104,6 +109,10 @@ async function readToml(file: string, text: string): Promise<RawSettings> {
       typeof thrown === "object" && thrown !== null && "line" in thrown ? thrown.line : "?";
     throw badLine(file, line, reason, thrown);
   }
+}
+
+async function readToml(file: string, text: string): Promise<RawSettings> {
+  const table = await parseToml(file, text);
   const keys = new Map<string, RawEntry>();
   const sections = new Map<string, RawSection>();
   const lines = linesOfKeys(text);
@@ -115,7 +124,7 @@ async function readToml(file: string, text: string): Promise<RawSettings> {
   return { keys, sections };
 }
 
-function isTable(value: unknown): value is Record<string, unknown> {
+export function isTable(value: unknown): value is Record<string, unknown> {
   return (
     typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
   );

@@ -52,6 +52,19 @@ export const CONTROLLER_KEYS = {
   },
   max_parallel: { group: CALLS, text: "Hosts worked on at once." },
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
+  group_command: {
+    group: CALLS,
+    text: "Program that prints groups of hosts as JSON, for @@<group> in expressions; the files of groups.d beside this file win over it. It is started without arguments.",
+    example: "/etc/ctrl-exec/group-command",
+  },
+  group_command_timeout: {
+    group: CALLS,
+    text: "Seconds that group_command may take; after that it is ended, and a request that needs it is refused.",
+  },
+  group_command_cache: {
+    group: CALLS,
+    text: "Seconds for which its answer is used again, by ctrl-exec and ctrl-exec-api alike; it is started at most once in this time.",
+  },
   max_reply: {
     group: CALLS,
     text: "Most memory that one host's answer to a run may hold; a larger one is dropped and the host's result says so. Output that is shown as it comes is kept on disk, and does not count. Seven times an agent's max_output is enough for whatever it sends. A number of bytes, or 512M, 2G.",

@@ -84,6 +84,11 @@ export const CONTROLLER_EVENTS = {
     fields: ["error", "path"],
     when: "the index of the run records cannot be used or built; a list is built from the records",
   },
+  "group-command-fail": {
+    level: "err",
+    fields: ["error", "path"],
+    when: "`group_command` did not print groups of hosts; requests that need it are refused",
+  },
   "pairing-mode-start": { level: "info", fields: ["port"], when: "pairing-mode starts" },
   "pairing-mode-stop": { level: "info", fields: [], when: "pairing-mode ends" },
   "pair-request": {

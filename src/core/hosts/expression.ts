@@ -37,10 +37,28 @@ export type HostTerm =
   | { readonly kind: "expiring"; readonly seconds: number }
   /** `@failed=<reqid>`: those where that run failed. `@missed=<reqid>`: those that it has no result of. */
   | { readonly kind: "failed" | "missed"; readonly reqid: string }
+  | GroupTerm
   | HostExpression;
 
-/** Every term of the expression, also of those in parentheses, in order. */
+/** `@@frontends`: the hosts of a group. */
+export interface GroupTerm {
+  readonly kind: "group";
+  readonly name: string;
+  /** All that any of these stands for; undefined before it is looked up, and if there is no such group. */
+  readonly members?: readonly HostTerm[];
+  /** Where it was found. */
+  readonly from?: GroupOrigin;
+}
+
+/** A file in groups.d, or the answer of group_command. */
+export type GroupOrigin = "file" | "command";
+
+/** Every term of the expression, also of those in parentheses and in groups that were looked up, in order. */
 export function* termsOf(term: HostTerm): Generator<Exclude<HostTerm, HostExpression>> {
+  if (term.kind === "group" && term.members !== undefined) {
+    for (const member of term.members) yield* termsOf(member);
+    return;
+  }
   if (term.kind !== "expression") {
     yield term;
     return;

@@ -10,6 +10,7 @@ import {
   type HostTerm,
   type Step,
 } from "./expression.ts";
+import { readGroupName } from "./group-name.ts";
 import { readNodeSet } from "./node-set.ts";
 
 /** Characters of one expression. */
@@ -78,6 +79,7 @@ class ExpressionReader {
     this.#skipSpace();
     const rest = this.#text.slice(this.#at);
     if (rest.startsWith("(")) return this.#inParentheses(depth + 1);
+    if (rest.startsWith("@@")) return this.#group();
     if (rest.startsWith("@")) return this.#state(rest);
     return this.#names();
   }
@@ -89,6 +91,17 @@ class ExpressionReader {
     if (this.#text[this.#at] !== ")") throw this.#problem("( is not closed");
     this.#at += 1;
     return inner;
+  }
+
+  #group(): HostTerm {
+    const read = readGroupName(this.#text, this.#at + 2);
+    if (read === undefined) {
+      throw this.#problem(
+        'expected the name of a group behind @@, such as @@frontends or @@"web servers"',
+      );
+    }
+    this.#at = read.end;
+    return { kind: "group", name: read.name };
   }
 
   #state(rest: string): HostTerm {
@@ -133,7 +146,8 @@ class ExpressionReader {
   }
 }
 
-const STATE_FORMS = "there are @all, @stale, @expiring=30d, @failed=<reqid> and @missed=<reqid>";
+const STATE_FORMS =
+  "there are @all, @stale, @expiring=30d, @failed=<reqid>, @missed=<reqid> and groups, such as @@frontends";
 
 function isOperator(character: string): character is keyof typeof HOST_OPERATORS {
   return Object.hasOwn(HOST_OPERATORS, character);

@@ -168,7 +168,7 @@ test("what cannot be read is refused before the hook is asked", async () => {
 });
 
 test.each([
-  [{ hosts: ["n[1-60000]", "n[1-60000]"] }, "its node sets stand for 120000 hosts; at most 100000"],
+  [{ hosts: ["n[1-60000]", "n[1-60000]"] }, "stand for 120000 hosts; at most 100000"],
   [{ hosts: Array.from({ length: 65 }, () => "@all") }, "65 patterns and words with @; at most 64"],
   [{ hosts: ["web-[1-64]*"], except: ["@stale"] }, "65 patterns and words with @; at most 64"],
 ])("T76 what would cost much is refused before the hook is asked: %j", async (choice, why) => {

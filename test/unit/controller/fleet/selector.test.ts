@@ -6,6 +6,9 @@ import {
   type Inventory,
   selectHosts,
 } from "../../../../src/controller/fleet/selector.ts";
+import { readGroupExpression } from "../../../../src/controller/groups/definition.ts";
+import { expandGroups } from "../../../../src/controller/groups/expand-groups.ts";
+import type { GroupOrigin } from "../../../../src/core/hosts/expression.ts";
 import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
 
 const DAY = 86_400;
@@ -87,6 +90,62 @@ describe("what nobody knows is told", () => {
 test("a host that is excluded by name must exist, unless it is among those that are named", () => {
   expect(selected("web-1!web-2").unknown).toEqual([]);
   expect(selected("other,web-1!other").unknown).toEqual([]);
+});
+
+describe("a group", () => {
+  const LISTED: Readonly<Record<string, readonly string[]>> = {
+    web: ["web-[1-2]", "web-1", "other"],
+    all: ["@@web", "@@databases"],
+    databases: ["db-*!db-02"],
+    typo: ["web-1", "wbe-2"],
+    set: ["web-[1-3]"],
+    nobody: [],
+  };
+
+  function grouped(text: string, from: GroupOrigin = "file") {
+    const find = (name: string) => {
+      const members = LISTED[name]?.map(readGroupExpression);
+      return members && { name, from, where: "x", members: () => members };
+    };
+    const { hosts, unknown } = selectHosts(
+      expandGroups(parseHostExpression(text), find),
+      INVENTORY,
+    );
+    return { names: hosts.map(({ name }) => name).join(" "), unknown };
+  }
+
+  test.each([
+    ["@@web", "web-1 web-2 other"],
+    ["@@all", "web-1 web-2 other db-01"],
+    ["web-*!@@web", "web-10"],
+    ["@@all&@stale", "web-1"],
+    ["web-10,@@nobody", "web-10"],
+    ["@all!(@@web,@@databases)", "db-02 web-10"],
+  ])("%s is %s", (text, names) => {
+    expect(grouped(text, "command")).toEqual({ names, unknown: [] });
+  });
+
+  test("its hosts need not be registered, but those of its node sets must", () => {
+    expect(grouped("@@typo")).toEqual({ names: "web-1 wbe-2", unknown: [] });
+    const unknown = [{ what: "host", name: "web-3", group: "set" }] as const;
+    for (const from of ["file", "command"] as const) {
+      expect(grouped("@@set", from).unknown).toEqual([...unknown]);
+    }
+  });
+
+  test("of a file, a host that is taken away must exist; a program lists others too", () => {
+    const unknown = [{ what: "host", name: "wbe-2", group: "typo" }] as const;
+    expect(grouped("@all!@@typo").unknown).toEqual([...unknown]);
+    expect(grouped("@all&(db-01,@@typo)").unknown).toEqual([...unknown]);
+    expect(grouped("@all!@@typo", "command").unknown).toEqual([]);
+  });
+
+  test("that nobody knows is told, and who names it", () => {
+    expect(grouped("@@no,web-1")).toEqual({
+      names: "web-1",
+      unknown: [{ what: "group", name: "no", group: undefined }],
+    });
+  });
 });
 
 test("an address at which two are registered is neither of them", () => {

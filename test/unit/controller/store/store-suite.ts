@@ -6,6 +6,7 @@ import { describe } from "bun:test";
 import type { MakeStore } from "../../../support/store-under-test.ts";
 import { certificatesSuite } from "./suite/certificates.ts";
 import { clocksSuite } from "./suite/clocks.ts";
+import { groupsSuite } from "./suite/groups.ts";
 import { listedSuite } from "./suite/listed.ts";
 import { locksSuite } from "./suite/locks.ts";
 import { outputsSuite } from "./suite/outputs.ts";
@@ -20,6 +21,7 @@ export function storeSuite(name: string, make: MakeStore): void {
   describe(`${name}: the registry`, () => registrySuite(make));
   describe(`${name}: one writer at a time`, () => writerSuite(make));
   describe(`${name}: the clocks`, () => clocksSuite(make));
+  describe(`${name}: the answer of group_command`, () => groupsSuite(make));
   describe(`${name}: the certificates`, () => certificatesSuite(make));
   describe(`${name}: rotation and upkeep`, () => rotationSuite(make));
   describe(`${name}: the pairing queue`, () => pairingSuite(make));

@@ -29,6 +29,10 @@ describe("one term", () => {
     ["@expiring=30d", { kind: "expiring", seconds: 2_592_000 }],
     [`@failed=${REQID}`, { kind: "failed", reqid: REQID }],
     [`@missed=${REQID}`, { kind: "missed", reqid: REQID }],
+    ["@@web-1_a.b", { kind: "group", name: "web-1_a.b" }],
+    ["@@all", { kind: "group", name: "all" }],
+    ['@@"a, b"', { kind: "group", name: "a, b" }],
+    ["@@'a!b'", { kind: "group", name: "a!b" }],
   ])("%s", (text, term) => {
     expect(parseHostExpression(text)).toEqual({
       kind: "expression",
@@ -90,7 +94,11 @@ describe("what cannot be read is said, with where", () => {
     ["@", "@ has no meaning; there are @all"],
     ["@nobody", "@nobody has no meaning"],
     ["@All", "@All has no meaning"],
-    ["@@all", "@@all has no meaning"],
+    ["@@", "expected the name of a group behind @@"],
+    ["a,@@!b", "expected the name of a group behind @@, such as @@frontends"],
+    ['@@"web', "expected the name of a group behind @@"],
+    ["@@web-*", "expected , & or ! between two hosts (character 7)"],
+    ["@@web:7450", "expected , & or ! between two hosts (character 6)"],
     ["@all=1", "@all=1 has no meaning"],
     ["@stale=1", "@stale=1 has no meaning"],
     ["@expiring", "@expiring has no meaning"],

@@ -1,0 +1,14 @@
+/** What an expression names and nobody knows, in words. Pure. */
+import { typedGroup } from "../../core/hosts/group-name.ts";
+import type { Unknown } from "./selector.ts";
+
+const MAX_SHOWN = 5;
+
+export function unknownMessage(unknown: readonly Unknown[]): string {
+  const shown = unknown.slice(0, MAX_SHOWN).map(({ what, name, group }) => {
+    const written = what === "group" ? typedGroup(name) : name;
+    return `${what} ${written}${group === undefined ? "" : ` of group ${typedGroup(group)}`}`;
+  });
+  const more = unknown.length - shown.length;
+  return `Cannot find ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}: nothing is registered under that name`;
+}

@@ -1,0 +1,56 @@
+/**
+ * Reads what group_command prints: `{"frontends": ["web-[01-20]"]}`, or what `ansible-inventory --list` does, whose
+ * groups have hosts and children. Pure.
+ */
+import { slipOf } from "../../core/config/slips.ts";
+import { messageOf } from "../../core/errors.ts";
+import { groupNameProblem } from "../../core/hosts/group-name.ts";
+import { isArrayOfText } from "../../core/json.ts";
+import type { ListedGroup } from "../store/ports/groups.ts";
+
+/** What Ansible knows of each host, and nobody needs here. */
+const HOST_VARIABLES = "_meta";
+
+const KEYS = ["hosts", "children", "vars"];
+
+/** @throws Error that says what is wrong */
+export function readCommandOutput(text: string): Map<string, ListedGroup> {
+  const whole = parse(text);
+  if (!isObject(whole)) throw new Error('it is not an object such as {"web": ["web-[01-20]"]}');
+  const entries = Object.entries(whole).filter(([name]) => name !== HOST_VARIABLES);
+  const groups = new Map(entries.map(([name, value]) => [name, readGroup(name, value)]));
+  // Ansible names the groups that have no hosts as children, and says no more of them.
+  for (const child of [...groups.values()].flatMap(({ children }) => children)) {
+    if (!groups.has(child)) groups.set(child, readGroup(child, {}));
+  }
+  return groups;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    throw new Error(`it is not JSON: ${messageOf(thrown)}`);
+  }
+}
+
+function readGroup(name: string, value: unknown): ListedGroup {
+  const problem = groupNameProblem(name);
+  if (problem !== undefined) throw new Error(`${JSON.stringify(name)}: ${problem}`);
+  if (isArrayOfText(value)) return { expressions: value, hosts: [], children: [] };
+  if (!isObject(value)) throw new Error(`${name}: expected a list of hosts, or an object`);
+  const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) {
+    const meant = slipOf(unknown, KEYS);
+    const guess = meant === undefined ? `there are ${KEYS.join(", ")}` : `did you mean ${meant}?`;
+    throw new Error(`${name}.${unknown}: unknown member; ${guess}`);
+  }
+  const { hosts = [], children = [] } = value;
+  if (!isArrayOfText(hosts)) throw new Error(`${name}.hosts: expected a list of names`);
+  if (!isArrayOfText(children)) throw new Error(`${name}.children: expected a list of names`);
+  return { expressions: [], hosts, children };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

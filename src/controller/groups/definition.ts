@@ -1,0 +1,78 @@
+/** A group as it was found, before the groups in it are looked up. Pure. */
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { type GroupOrigin, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
+import { typedGroup } from "../../core/hosts/group-name.ts";
+import { MAX_NODES } from "../../core/hosts/node-set.ts";
+import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
+import { parseTarget } from "../../core/net/host-name.ts";
+import type { ListedGroup } from "../store/ports/groups.ts";
+
+export interface GroupDefinition {
+  readonly name: string;
+  readonly from: GroupOrigin;
+  /** The file, or the command. */
+  readonly where: string;
+  /** All that any of these stands for. @throws CtrlExecError `config` for what cannot be read */
+  members(): readonly HostTerm[];
+}
+
+/** Undefined if there is no such group. */
+export type FindGroup = (name: string) => GroupDefinition | undefined;
+
+/**
+ * An expression of a group: whatever a person may type but the results of runs, which not everybody may read.
+ * @throws CtrlExecError `bad-request`
+ */
+export function readGroupExpression(text: string): HostTerm {
+  const expression = parseHostExpression(text);
+  for (const { kind } of termsOf(expression)) {
+    if (kind !== "failed" && kind !== "missed") continue;
+    throw new CtrlExecError("bad-request", `a group cannot have @${kind} in it`);
+  }
+  return expression.steps.length === 0 ? expression.first : expression;
+}
+
+/** A group of group_command. What one group has that cannot be read must not keep others from being used. */
+export function listedDefinition(
+  name: string,
+  where: string,
+  listed: ListedGroup,
+): GroupDefinition {
+  let read: readonly HostTerm[] | CtrlExecError | undefined;
+  const members = () => {
+    read ??= membersOf(name, where, listed);
+    if (read instanceof CtrlExecError) throw read;
+    return read;
+  };
+  return { name, from: "command", where, members };
+}
+
+function membersOf(
+  name: string,
+  where: string,
+  listed: ListedGroup,
+): readonly HostTerm[] | CtrlExecError {
+  const { expressions, hosts, children } = listed;
+  const count = expressions.length + hosts.length + children.length;
+  const problem = (why: string) =>
+    new CtrlExecError("config", `Cannot use group ${typedGroup(name)} of ${where}: ${why}`, {
+      hint: "The other groups can be used.",
+    });
+  if (count > MAX_NODES) return problem(`it lists ${count}; at most ${MAX_NODES} can be named`);
+  try {
+    return [
+      ...expressions.map(readGroupExpression),
+      ...hosts.map(hostNamed),
+      ...children.map((child) => ({ kind: "group", name: child }) as const),
+    ];
+  } catch (thrown) {
+    return problem(messageOf(thrown));
+  }
+}
+
+/** Ansible's names may be any text. */
+function hostNamed(text: string): HostTerm {
+  const target = parseTarget(text);
+  if (target !== undefined) return { kind: "host", ...target };
+  throw new Error(`"${text}" is not a host, host:port or address`);
+}

@@ -1,0 +1,76 @@
+/** Puts in the place of each group of an expression what it stands for, groups of groups too. Pure. */
+import { CtrlExecError } from "../../core/errors.ts";
+import type { GroupTerm, HostExpression, HostTerm } from "../../core/hosts/expression.ts";
+import { boundWork, workOf } from "../../core/hosts/expression-work.ts";
+import { typedGroup } from "../../core/hosts/group-name.ts";
+import type { FindGroup } from "./definition.ts";
+
+/** Groups in groups. */
+const MAX_DEPTH = 32;
+
+/**
+ * A group that is not found stays as it is.
+ *
+ * @throws CtrlExecError `config` for a group that cannot be read or contains itself, `bad-request` for too many hosts
+ */
+export function expandGroups(expression: HostExpression, find: FindGroup): HostExpression {
+  const expanded = new Expanding(find).expression(expression, []);
+  // Before anybody walks through it: in a few lines, each group may have the one before it twice.
+  boundWork(workOf(expanded));
+  return expanded;
+}
+
+class Expanding {
+  readonly #find: FindGroup;
+  readonly #done = new Map<string, GroupTerm>();
+
+  constructor(find: FindGroup) {
+    this.#find = find;
+  }
+
+  /** @param path the groups that it is in */
+  expression({ first, steps }: HostExpression, path: readonly string[]): HostExpression {
+    return {
+      kind: "expression",
+      first: this.#term(first, path),
+      steps: steps.map(({ operator, term }) => ({ operator, term: this.#term(term, path) })),
+    };
+  }
+
+  #term(term: HostTerm, path: readonly string[]): HostTerm {
+    if (term.kind === "expression") return this.expression(term, path);
+    return term.kind === "group" ? this.#group(term.name, path) : term;
+  }
+
+  #group(name: string, path: readonly string[]): GroupTerm {
+    const done = this.#done.get(name);
+    if (done !== undefined) return done;
+    const found = this.#find(name);
+    if (found === undefined) return { kind: "group", name };
+    const way = [...path, name];
+    if (path.includes(name)) {
+      throw unusable(
+        name,
+        found.where,
+        `it contains itself: ${shown(way.slice(way.indexOf(name)))}`,
+      );
+    }
+    if (way.length > MAX_DEPTH) {
+      throw unusable(name, found.where, `more than ${MAX_DEPTH} groups in each other`);
+    }
+    const members = found.members().map((member) => this.#term(member, way));
+    const group: GroupTerm = { kind: "group", name, members, from: found.from };
+    this.#done.set(name, group);
+    return group;
+  }
+}
+
+function shown(way: readonly string[]): string {
+  return way.map(typedGroup).join(" has ");
+}
+
+function unusable(name: string, where: string, why: string): CtrlExecError {
+  return new CtrlExecError("config", `Cannot use group ${typedGroup(name)} of ${where}: ${why}`, {
+    hint: "See: ctrl-exec list-groups",
+  });
+}

@@ -1,0 +1,108 @@
+/** A file of groups.d: a table for each group. Pure, and closed: what it does not know is an error. */
+import * as z from "zod/mini";
+import { badLine, isTable, parseToml } from "../../core/config/conf-syntax.ts";
+import { slipOf } from "../../core/config/slips.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { HostTerm } from "../../core/hosts/expression.ts";
+import { groupNameProblem } from "../../core/hosts/group-name.ts";
+import { type GroupDefinition, readGroupExpression } from "./definition.ts";
+
+const EXPECTED = "expected a host expression, or a list of them";
+
+/** A text is one expression: a comma in it is one of its own. */
+const expressions = z.pipe(
+  z.union([z.string(), z.array(z.string())], { error: EXPECTED }),
+  z.transform((value: string | string[]) => (typeof value === "string" ? [value] : value)),
+);
+
+const shape = z.strictObject({
+  hosts: expressions.check(z.refine((list) => list.length > 0, { error: EXPECTED })),
+  except: z.optional(expressions),
+});
+
+const KEYS = Object.keys(shape.shape);
+
+/** @throws CtrlExecError `config` that names the file and the line */
+export async function readGroupFile(file: string, text: string): Promise<GroupDefinition[]> {
+  const table = await parseToml(file, text);
+  const lineOf = lineFinder(text);
+  return Object.entries(table).map(([name, value]) => {
+    const problem = groupNameProblem(name);
+    if (problem !== undefined) throw badLine(file, lineOf(name), problem);
+    if (!isTable(value)) throw badLine(file, lineOf(name), notATable(name));
+    const nested = Object.keys(value).find((key) => isTable(value[key]));
+    if (nested !== undefined) {
+      const whole = JSON.stringify(`${name}.${nested}`);
+      throw badLine(file, lineOf(name), `a name with a dot is in quotes: [${whole}]`);
+    }
+    const members = membersOf(value, (key, why) => {
+      throw badLine(file, lineOf(name, key), `[${name}] ${key}: ${why}`);
+    });
+    return { name, from: "file", where: file, members: () => members };
+  });
+}
+
+function notATable(name: string): string {
+  const meant = `[${JSON.stringify(name).slice(1, -1)}]`;
+  return `${name} is outside of any group; a group is ${meant}, and below it hosts = ["web-[01-20]"]`;
+}
+
+function membersOf(
+  table: Record<string, unknown>,
+  refuse: (key: string, why: string) => never,
+): readonly HostTerm[] {
+  const parsed = shape.safeParse(table);
+  const { issues = [] } = parsed.error ?? {};
+  const [issue] = issues;
+  const [key] = issues.flatMap((each) => (each.code === "unrecognized_keys" ? each.keys : []));
+  if (key !== undefined) {
+    const meant = slipOf(key, KEYS);
+    const guess =
+      meant === undefined ? `there are ${KEYS.join(" and ")}` : `did you mean ${meant}?`;
+    return refuse(key, `unknown key; ${guess}`);
+  }
+  if (!parsed.success) return refuse(String(issue?.path[0]), issue?.message ?? EXPECTED);
+  const { hosts, except = [] } = parsed.data;
+  const [first, ...others] = readAll("hosts", hosts, refuse);
+  const without = readAll("except", except, refuse);
+  if (first === undefined) return refuse("hosts", EXPECTED);
+  if (without.length === 0) return [first, ...others];
+  const steps = [
+    ...others.map((term) => ({ operator: "union", term }) as const),
+    ...without.map((term) => ({ operator: "without", term }) as const),
+  ];
+  return [{ kind: "expression", first, steps }];
+}
+
+function readAll(
+  key: string,
+  texts: readonly string[],
+  refuse: (key: string, why: string) => never,
+): HostTerm[] {
+  return texts.map((text) => {
+    try {
+      return readGroupExpression(text);
+    } catch (thrown) {
+      return refuse(key, messageOf(thrown));
+    }
+  });
+}
+
+/** The parser keeps no positions: the line of a group's header, or of a key below it; 1 if it is not found. */
+function lineFinder(text: string): (group: string, key?: string) => number {
+  const lines = text.split("\n").map((line) => line.trim());
+  const begins = (line: string, name: string) =>
+    [name, JSON.stringify(name), `'${name}'`].some((form) => {
+      return line.startsWith(form) && /^\s*[=.\]]/.test(line.slice(form.length));
+    });
+  return (group, key) => {
+    const header = lines.findIndex((line) => begins(line.replace(/^\[\s*/, ""), group));
+    if (key === undefined || header < 0) return Math.max(header, 0) + 1;
+    const below = lines.slice(header + 1);
+    const length = below.findIndex((line) => line.startsWith("["));
+    const found = below
+      .slice(0, length < 0 ? undefined : length)
+      .findIndex((line) => begins(line, key));
+    return found < 0 ? header + 1 : header + found + 2;
+  };
+}

@@ -1,0 +1,63 @@
+/** From the names of groups to their hosts. A group of groups.d wins over one of the same name from group_command. */
+import type { ConfigWarning } from "../../core/config/config-file.ts";
+import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
+import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
+import type { HostContext } from "../store/host.ts";
+import { commandGroups, lastCommandGroups } from "./command-groups.ts";
+import { expandGroups } from "./expand-groups.ts";
+import { fileGroups, type Groups } from "./group-files.ts";
+
+/**
+ * The expression with what its groups stand for; a group that is not known stays as it is. group_command is asked only
+ * if groups.d does not have all of them.
+ *
+ * @throws CtrlExecError if groups.d or group_command cannot be used, or one of the groups
+ */
+export async function withGroups(
+  host: HostContext,
+  expression: HostExpression,
+): Promise<HostExpression> {
+  if (!hasUnknown(expression)) return expression;
+  const files = await fileGroups(host.config);
+  const expanded = expandGroups(expression, (name) => files.get(name));
+  if (!hasUnknown(expanded) || host.config.group_command === undefined) return expanded;
+  const others = await commandGroups(host);
+  return expandGroups(expression, (name) => files.get(name) ?? others.get(name));
+}
+
+function hasUnknown(expression: HostExpression): boolean {
+  for (const { kind } of termsOf(expression)) if (kind === "group") return true;
+  return false;
+}
+
+export interface AllGroups {
+  readonly groups: Groups;
+  /** Why those of group_command are not among them. */
+  readonly problem?: CtrlExecError;
+}
+
+/** @throws CtrlExecError `config` if groups.d cannot be used */
+export async function allGroups(host: HostContext): Promise<AllGroups> {
+  const files = await fileGroups(host.config);
+  const others = await commandGroups(host).catch(asCtrlExecError);
+  if (others instanceof CtrlExecError) return { groups: files, problem: others };
+  return { groups: new Map([...others, ...files]) };
+}
+
+/** For whoever starts the API or reloads it: a file of groups.d that cannot be used is told before it is needed. */
+export async function groupWarnings({ config }: HostContext): Promise<ConfigWarning[]> {
+  try {
+    await fileGroups(config);
+    return [];
+  } catch (thrown) {
+    return [{ key: "groups.d", message: inOneLine(thrown) }];
+  }
+}
+
+/** Names for suggestions: without starting anything, and none if they cannot be read. */
+export async function knownGroupNames(host: HostContext): Promise<string[]> {
+  const found = await Promise.all([fileGroups(host.config), lastCommandGroups(host)]).catch(
+    () => [],
+  );
+  return [...new Set(found.flatMap((groups) => [...groups.keys()]))].sort();
+}

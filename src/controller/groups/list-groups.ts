@@ -1,0 +1,71 @@
+/** Every group with its hosts, for people who look. */
+import { asCtrlExecError, type CtrlExecError } from "../../core/errors.ts";
+import type { GroupOrigin, HostExpression } from "../../core/hosts/expression.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import { type Inventory, selectHosts } from "../fleet/selector.ts";
+import { unknownMessage } from "../fleet/unknown-message.ts";
+import { readInventory } from "../inventory/read-inventory.ts";
+import type { HostContext } from "../store/host.ts";
+import type { GroupDefinition } from "./definition.ts";
+import { expandGroups } from "./expand-groups.ts";
+import type { Groups } from "./group-files.ts";
+
+export interface ShownGroup {
+  readonly name: string;
+  readonly from: GroupOrigin;
+  /** The file, or `group_command`. */
+  readonly where: string;
+  /** In the order in which the group names them; none if it cannot be used. */
+  readonly hosts: readonly string[];
+  /** Why it cannot be used. */
+  readonly problem: string | undefined;
+}
+
+type Expanded = { readonly group: GroupDefinition } & (
+  | { readonly expression: HostExpression }
+  | { readonly error: CtrlExecError }
+);
+
+/**
+ * @param wanted those of them that are shown
+ * @throws CtrlExecError `config` if the registry cannot be read
+ */
+export async function groupsWithHosts(
+  host: HostContext,
+  groups: Groups,
+  wanted: readonly GroupDefinition[],
+): Promise<ShownGroup[]> {
+  const expanded = wanted.map((group) => expand(group, groups));
+  const terms = expanded.flatMap((each) => ("expression" in each ? each.expression : []));
+  const [first, ...others] = terms;
+  if (first === undefined) return expanded.map((each) => shown(each, undefined));
+  const steps = others.map((term) => ({ operator: "union", term }) as const);
+  const all: HostExpression = { kind: "expression", first, steps };
+  const inventory = await readInventory(host, all, new Map());
+  return expanded.map((each) => shown(each, inventory));
+}
+
+function expand(group: GroupDefinition, groups: Groups): Expanded {
+  const term = { kind: "group", name: group.name } as const;
+  try {
+    const typed: HostExpression = { kind: "expression", first: term, steps: [] };
+    return { group, expression: expandGroups(typed, (name) => groups.get(name)) };
+  } catch (thrown) {
+    return { group, error: asCtrlExecError(thrown) };
+  }
+}
+
+function shown(expanded: Expanded, inventory: Inventory | undefined): ShownGroup {
+  const { name, from, where } = expanded.group;
+  const facts = { name, from, where };
+  if ("error" in expanded || inventory === undefined) {
+    const problem = "error" in expanded ? expanded.error.message : undefined;
+    return { ...facts, hosts: [], problem };
+  }
+  const { hosts, unknown } = selectHosts(expanded.expression, inventory);
+  const names = hosts.map((each) =>
+    each.port === undefined ? each.name : formatHostPort(each.name, each.port),
+  );
+  const problem = unknown.length === 0 ? undefined : unknownMessage(unknown);
+  return { ...facts, hosts: names, problem };
+}

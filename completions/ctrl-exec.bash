@@ -4,10 +4,10 @@ _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
     'ctrl-exec ') modes='run ping status wait logs cancel list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
-    'ctrl-exec run') options='--except --limit --port --live --no-live --json --json-stream --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
+    'ctrl-exec run') options='--except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
-    'ctrl-exec status') options='--json --username --token --token-file --config --log --help' kinds='' ;;
-    'ctrl-exec wait') options='--timeout --json --username --token --token-file --config --log --help' kinds='requests' ;;
+    'ctrl-exec status') options='--fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='' ;;
+    'ctrl-exec wait') options='--timeout --fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='requests' ;;
     'ctrl-exec logs') options='--follow --stderr --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec cancel') options='--grace --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
@@ -47,6 +47,8 @@ _ctrl_exec_value() {
     --config) value='file' ;;
     --log) value='words:syslog stderr' ;;
     --except) value='none' ;;
+    --only) value='none' ;;
+    --output) value='file' ;;
     --port) value='none' ;;
     --username) value='none' ;;
     --token) value='none' ;;

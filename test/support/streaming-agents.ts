@@ -27,12 +27,22 @@ export class StreamingAgents implements Disposable {
     this.#runs = runs;
   }
 
-  /** Listens on the agent's port, on every address. */
-  static async start(agent: TestAgent): Promise<StreamingAgents> {
+  /**
+   * Listens on the agent's port, on every address.
+   *
+   * @param play what each host does with a run; undefined if run() is asked for each
+   */
+  static async start(
+    agent: TestAgent,
+    play?: (address: string, run: StreamedRun) => void,
+  ): Promise<StreamingAgents> {
     const runs = new Map<string, StreamedRun>();
     const answer = (socket: TLSSocket, request: string) => {
       const body = request.slice(request.indexOf("\r\n\r\n") + 4);
-      runs.set(socket.localAddress ?? "", new StreamedRun(socket, JSON.parse(body)));
+      const address = socket.localAddress ?? "";
+      const run = new StreamedRun(socket, JSON.parse(body));
+      if (play === undefined) runs.set(address, run);
+      else play(address, run);
     };
     return new StreamingAgents(await FakeAgent.start(agent, answer, "0.0.0.0"), runs);
   }
@@ -43,6 +53,11 @@ export class StreamingAgents implements Disposable {
     const run = this.#runs.get(address) as StreamedRun;
     this.#runs.delete(address);
     return run;
+  }
+
+  /** How many were made so far. */
+  get connections(): number {
+    return this.#fake.connections;
   }
 
   [Symbol.dispose](): void {
@@ -90,6 +105,12 @@ export class StreamedRun {
     const end = { state: "ended", exit: 0, ...times, stdout_bytes, stderr_bytes, ...how } as const;
     this.send({ kind: "end", end });
     this.#socket.end(LAST_CHUNK);
+  }
+
+  /** Resolves when the control host has hung up. */
+  get closed(): Promise<void> {
+    if (this.#socket.destroyed) return Promise.resolve();
+    return new Promise((done) => this.#socket.once("close", () => done()));
   }
 
   /** Whether the control host has hung up. */

@@ -24,6 +24,22 @@ export const controllerOptions = {
   },
   live: { type: "boolean", description: "Show output as it comes, in a pipe too" },
   "no-live": { type: "boolean", description: "Show each host's output when it has ended" },
+  fold: {
+    type: "boolean",
+    description: "Show hosts with the same outcome and output in one block",
+  },
+  "no-fold": { type: "boolean", description: "Show a block for each host, however many" },
+  diff: {
+    type: "boolean",
+    description: "Show the largest block whole, of the others what differs",
+  },
+  only: { type: "string", valueHint: "failed", description: "Show only hosts that failed" },
+  quiet: { type: "boolean", description: "Show headers only, no output" },
+  output: {
+    type: "string",
+    valueHint: "path",
+    description: "Write output to a new folder, a file per host and stream",
+  },
   wide: { type: "boolean", description: "Show more columns than fit in 80 characters" },
   port: {
     type: "string",
@@ -101,6 +117,15 @@ export const hostOptions = {
     description: "Take only so many of the hosts, chosen at random",
   },
   port: controllerOptions.port,
+} as const;
+
+/** Which results are shown, and how: see shownAs. */
+export const shownOptions = {
+  fold: controllerOptions.fold,
+  "no-fold": controllerOptions["no-fold"],
+  diff: controllerOptions.diff,
+  only: controllerOptions.only,
+  quiet: controllerOptions.quiet,
 } as const;
 
 /** The options of every mode. */

@@ -12,12 +12,20 @@ import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
 import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
-import { NO_VIEW, type RunView, runView, type ViewOptions } from "../render/run-view.ts";
+import { NO_VIEW, type RunView, runView } from "../render/run-view.ts";
 import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
 import { hostChoice } from "./host-options.ts";
-import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
+import {
+  callerOptions,
+  commonOptions,
+  controllerOptions,
+  hostOptions,
+  shownOptions,
+} from "./options.ts";
+import { openOutput } from "./output-files.ts";
 import { cliCaller, openController } from "./setting.ts";
+import { shownAs } from "./shown-options.ts";
 
 const STOPPED = "ctrl-exec was stopped";
 
@@ -28,6 +36,8 @@ export const run = defineVerb({
     ...hostOptions,
     live: controllerOptions.live,
     "no-live": controllerOptions["no-live"],
+    ...shownOptions,
+    output: controllerOptions.output,
     json: controllerOptions.json,
     "json-stream": controllerOptions["json-stream"],
     detach: controllerOptions.detach,
@@ -41,8 +51,9 @@ export const run = defineVerb({
   },
   details: [
     "Runs the script on every host in parallel. On a terminal, and with --live, its",
-    "output is shown as it comes; with more than five hosts and without --live, only",
-    "failures are shown before all have ended. A pipe gets each result as it arrives.",
+    "output is shown as it comes; with more than five hosts and without --live, when",
+    "all have ended: hosts with the same outcome and output share a block (--fold).",
+    "A pipe gets each result as it arrives.",
     "",
     "The script must be listed in scripts.conf on the host; everything after -- is",
     "passed to it unchanged. A host is a registered name, or any name or address,",
@@ -82,7 +93,7 @@ export const run = defineVerb({
     "ENVEXEC_TOKEN=mytoken ctrl-exec run web-01:7450 deploy-app --json",
   ],
   async run({ options, positionals, scriptArgs, io }) {
-    checkViewOptions(options);
+    const as = shownAs(options, "run");
     const hosts = positionals.slice(0, -1);
     const script = positionals.at(-1) ?? "";
     const args = scriptArguments(scriptArgs ?? []);
@@ -94,11 +105,13 @@ export const run = defineVerb({
     // Without hosts nothing can be shown: the view is made when they are known.
     let view: RunView = NO_VIEW;
     const reader = new Reader(io);
+    using files = openOutput(options.output);
     const begun = performance.now();
     const shown = new Set<string>();
     const show = (result: RunResult) => {
       shown.add(result.host);
       view.show(result);
+      files?.keep(result);
     };
     try {
       const mustBeRecorded = rightsAreLent();
@@ -112,7 +125,7 @@ export const run = defineVerb({
         watch: (labels: readonly string[]) => {
           view = detach
             ? letGoView(io, controller.config)
-            : runView(io, controller.config, labels, options);
+            : runView(io, controller.config, labels, options, as);
           return { onEvent: reader.heldBack(view.hear), onContact };
         },
       };
@@ -125,14 +138,17 @@ export const run = defineVerb({
       const signal = await firstSignal(STOP_SIGNALS, Promise.race([started.finished, reader.gone]));
       if (signal !== undefined || reader.hasGone) await started.abandon(STOPPED);
       const report = await started.finished;
-      // Nobody would read it: main() ends quietly.
-      if (reader.hasGone) return 1;
       const { reqid, results, recorded } = report;
       const command = `ctrl-exec status ${reqid}${option}`;
       const record = recorded ? "Its results" : "What could be recorded of it";
-      io.hintWhenLost(`Run ${reqid} was carried out all the same. ${record}: ${command}`);
+      const carriedOut = `Run ${reqid} was carried out all the same. ${record}: ${command}`;
+      io.hintWhenLost(carriedOut);
       for (const result of results) if (!shown.has(result.host)) show(result);
+      const unwritten = (await files?.end()) ?? "";
+      // Nobody would read it: main() ends quietly.
+      if (reader.hasGone) return 1;
       await view.close(report, performance.now() - begun);
+      if (unwritten !== "") io.err(`${unwritten}${carriedOut}\n`);
       if (signal !== undefined)
         io.err("Stopped waiting. Scripts that have started keep running.\n");
       io.err(mayHaveRun(results));
@@ -153,25 +169,12 @@ export const run = defineVerb({
         const hint = await hintOnResults(order, results, known(controller));
         if (hint !== undefined) io.err(`${hint}\n`);
       }
-      return failed ? 1 : 0;
+      return failed || unwritten !== "" ? 1 : 0;
     } finally {
       view.end();
     }
   },
 });
-
-/** Two that cannot be used together are told, since obeying one would be ignoring the other. */
-function checkViewOptions(
-  options: ViewOptions & { readonly detach: boolean; readonly async: boolean },
-): void {
-  const views = ["live", "no-live", "json", "json-stream", "detach", "async"] as const;
-  const given = views.filter((name) => options[name]);
-  if (given.length < 2) return;
-  const names = given.map((name) => `--${name}`).join(" and ");
-  throw new CtrlExecError("usage", `${names} cannot be used together`, {
-    hint: "See: ctrl-exec run --help",
-  });
-}
 
 const MAX_SECONDS = 2_000_000;
 

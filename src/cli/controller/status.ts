@@ -3,17 +3,22 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
+import { hostList } from "../render/host-list.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
-import { RunBlocks } from "../render/run-result.ts";
-import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { showResults } from "../render/shown-results.ts";
+import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
+import { openOutput } from "./output-files.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openController } from "./setting.ts";
+import { shownAs } from "./shown-options.ts";
 
 export const status = defineVerb({
   positionals: "<reqid>",
   arity: [1, 1],
   options: {
+    ...shownOptions,
+    output: controllerOptions.output,
     json: controllerOptions.json,
     ...callerOptions,
     ...commonOptions,
@@ -29,20 +34,24 @@ export const status = defineVerb({
   examples: ["ctrl-exec status a1b2c3d4e5f60718", "ctrl-exec status a1b2c3d4e5f60718 --json"],
   async run({ options, positionals: [typed = ""], io }) {
     const reqid = runIdArgument(typed, "ctrl-exec status <reqid>");
+    const as = shownAs(options, "status");
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const run = await foundRun(
       showRun(controller, caller, { reqid, live: true }),
       controller.config,
     );
+    using files = openOutput(options.output);
+    for (const result of run.results) files?.keep(result);
     if (options.json) await writeLongJson(io, { ok: 1, ...run });
     else {
-      const blocks = new RunBlocks(io, controller.config, io.outIsTerminal);
-      for (const result of run.results) await blocks.showAll(result);
+      await showResults(io, controller.config, run.results, as);
       io.err(`${forOneLine(summary(run))}\n`);
     }
     io.err(mayHaveRun(run.results));
-    return run.complete && !run.results.some(runFailed) ? 0 : 1;
+    const unwritten = (await files?.end()) ?? "";
+    io.err(unwritten);
+    return run.complete && !run.results.some(runFailed) && unwritten === "" ? 0 : 1;
   },
 });
 
@@ -60,5 +69,5 @@ function summary({ script, hosts, results, pending, complete, completed }: RunRe
 function pendingStates(pending: readonly string[], results: readonly RunResult[]): string[] {
   const known = new Map(results.map(({ host, state }) => [host, state]));
   const byState = Map.groupBy(pending, (host) => known.get(host) ?? "no answer yet");
-  return [...byState].map(([state, hosts]) => `${state}: ${hosts.join(", ")}`);
+  return [...byState].map(([state, hosts]) => `${state}: ${hostList(hosts)}`);
 }

@@ -1,11 +1,11 @@
 /** The token for the auth hooks: typed, in a file, on standard input, or in the environment. */
-import { lstatSync, realpathSync, type Stats } from "node:fs";
-import { resolve } from "node:path";
+import { lstatSync, type Stats } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/units.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { readPlainFile } from "../../system/files/plain-file.ts";
 import { callers } from "../command/callers.ts";
+import { directPath } from "../command/direct-path.ts";
 import type { Io } from "../command/io.ts";
 
 export interface TokenOptions {
@@ -70,20 +70,12 @@ export function readTokenFile(path: string, caller: number | undefined): string 
 function readOf(caller: number, path: string): Uint8Array | undefined {
   // Files in /proc have no size, and perhaps no end.
   const isTheirs = (facts: Stats) => facts.isFile() && facts.uid === caller && facts.size > 0;
-  // A path to the caller's own file through one of root's folders, by ".." or a link, would reveal whether that
-  // exists.
-  const direct = resolve(path);
-  if (realpathSync(direct) !== fromRealTop(direct)) return undefined;
+  const direct = directPath(path);
+  if (direct === undefined) return undefined;
   // Before opening it: opening a device may already have an effect.
   if (!isTheirs(lstatSync(direct))) return undefined;
   const { bytes, stats } = readPlainFile(direct, { maxBytes: MAX_BYTES, noLink: true });
   return isTheirs(stats) ? bytes : undefined;
-}
-
-/** An entry of / may be a link, as /home is on some systems: only root can make one there. */
-function fromRealTop(path: string): string {
-  const [top = path] = /^\/[^/]+(?=\/)/.exec(path) ?? [];
-  return realpathSync(top) + path.slice(top.length);
 }
 
 async function readInput(): Promise<Uint8Array> {

@@ -3,18 +3,24 @@ import { waitFor } from "../../controller/runs/wait.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
 import { screenLine } from "../../core/text.ts";
 import { Deadline } from "../../system/deadline.ts";
 import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
+import { hostList } from "../render/host-list.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
+import { Progress } from "../render/progress.ts";
 import { RunBlocks } from "../render/run-result.ts";
-import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
+import { isChosen, isFolded, leftOut, showBlock, showResults } from "../render/shown-results.ts";
+import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
+import { openOutput } from "./output-files.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openController } from "./setting.ts";
+import { shownAs } from "./shown-options.ts";
 
 /** As timeout(1) ends when the time is up. */
 const NOT_IN_TIME = 124;
@@ -25,6 +31,8 @@ export const wait = defineVerb({
   arity: [1, 1],
   options: {
     timeout: controllerOptions.timeout,
+    ...shownOptions,
+    output: controllerOptions.output,
     json: controllerOptions.json,
     ...callerOptions,
     ...commonOptions,
@@ -40,15 +48,22 @@ export const wait = defineVerb({
   examples: ["ctrl-exec wait a1b2c3d4e5f60718", "ctrl-exec wait a1b2c3d4e5f60718 --timeout 600"],
   async run({ options, positionals: [typed = ""], io }) {
     const reqid = runIdArgument(typed, "ctrl-exec wait <reqid>");
+    const as = shownAs(options, "wait");
     const { timeout } = options;
     const seconds =
       timeout === undefined ? undefined : numberOption("timeout", timeout, 0, MAX_SECONDS);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
+    using files = openOutput(options.output);
     const blocks = new RunBlocks(io, controller.config, io.outIsTerminal);
     let shown = Promise.resolve();
+    /** Undefined if results are shown as they arrive. */
+    let progress: Progress | undefined;
     const show = (result: RunResult) => {
-      if (!options.json) shown = shown.then(() => blocks.showAll(result));
+      files?.keep(result);
+      progress?.step(() => undefined, { host: result.host, failed: runFailed(result) });
+      const isNow = !options.json && progress === undefined && isChosen(result, as);
+      if (isNow) shown = shown.then(() => showBlock(blocks, result, as));
       // Whoever has stopped reading is told of at the end.
       shown.catch(() => undefined);
     };
@@ -58,28 +73,41 @@ export const wait = defineVerb({
     const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;
     const contacts = new ContactNotes(again);
     const onContact = (host: string, contact: Contact) => {
-      io.err(contacts.text(host, contact));
+      const tell = () => io.err(contacts.text(host, contact));
+      if (progress === undefined) tell();
+      else progress.during(tell);
     };
     const onBegin = (run: RunReportSoFar) => {
       if (io.errIsTerminal) io.err(waitingFor(run, controller.config));
+      const { hosts } = run;
+      if (!options.json && isFolded(io, hosts.length, as)) {
+        progress = new Progress(io, hosts.length, hosts);
+      }
     };
     const order = { reqid, signal: leave.signal, onBegin, onContact };
-    const waiting = foundRun(waitFor(controller, caller, order, show), controller.config);
+    const waiting = foundRun(waitFor(controller, caller, order, show), controller.config).finally(
+      () => progress?.end(),
+    );
     const signal = await firstSignal(STOP_SIGNALS, waiting);
     leave.abort();
     late?.stop();
     const { results, pending, complete } = await waiting;
     await shown;
+    const ended = results.filter(({ state }) => !goesOn(state));
+    if (progress !== undefined) await showResults(io, controller.config, ended, as);
+    else if (!options.json) io.err(leftOut(ended, as));
     const hint = complete
       ? undefined
-      : screenLine`Still running (or not answered): ${pending.join(", ")}. To wait again: ${again}`;
+      : screenLine`Still running (or not answered): ${hostList(pending)}. To wait again: ${again}`;
     const answer = { ok: 1, results, ...(hint === undefined ? {} : { hint }) };
     if (options.json) await writeLongJson(io, answer);
     io.err(mayHaveRun(results));
     if (hint !== undefined) io.err(`${hint}\n`);
+    const unwritten = (await files?.end()) ?? "";
+    io.err(unwritten);
     if (signal !== undefined) return signal;
     if (!complete) return NOT_IN_TIME;
-    return results.some(runFailed) ? 1 : 0;
+    return results.some(runFailed) || unwritten !== "" ? 1 : 0;
   },
 });
 
@@ -90,5 +118,5 @@ function waitingFor(
 ): string {
   if (complete) return "";
   const output = `ctrl-exec logs ${reqid}${configArgument(own.file)} --follow`;
-  return screenLine`Waiting for ${pending.join(", ")} (started ${started}). Output: ${output}\n`;
+  return screenLine`Waiting for ${hostList(pending)} (started ${started}). Output: ${output}\n`;
 }

@@ -1,42 +1,47 @@
 /** One line on stderr while hosts have not answered, on a terminal, once nothing was shown for a second. */
-import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
+import { type Batch, MAX_NAMED, progressLine } from "./progress-line.ts";
 
 const FIRST_MS = 1_000;
 const REPEAT_MS = 500;
 
-export interface MoreProgress {
-  /** How many hosts of those that are done. */
-  readonly failed: number;
-  /** Hosts that are not done. */
-  readonly waitingFor: readonly string[];
+/** A host that is done. */
+interface Ended {
+  readonly host: string;
+  readonly failed: boolean;
 }
 
 export class Progress {
   readonly #io: Io;
   readonly #total: number;
-  readonly #more: (() => MoreProgress) | undefined;
+  readonly #waiting: Set<string>;
   readonly #started = performance.now();
   #quietSince = this.#started;
   #done = 0;
+  #failed = 0;
   #shown = false;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** The one under way, if the hosts are asked in batches. */
+  batch: Batch | undefined;
 
   /**
    * @param total number of hosts
-   * @param more what else there is to say
+   * @param hosts in the order in which they are asked: the first ones that are not done are the slowest. Without
+   * them, none is named.
    */
-  constructor(io: Io, total: number, more?: () => MoreProgress) {
+  constructor(io: Io, total: number, hosts: readonly string[] = []) {
     this.#io = io;
     this.#total = total;
-    this.#more = more;
+    this.#waiting = new Set(hosts);
     if (!io.errIsTerminal) return;
     this.#timer = setInterval(() => this.#draw(), REPEAT_MS);
   }
 
   /** One host is done; `print` writes its result while the line is erased. */
-  step(print: () => void): void {
+  step(print: () => void, ended?: Ended): void {
     this.#done += 1;
+    if (ended !== undefined) this.#waiting.delete(ended.host);
+    if (ended?.failed) this.#failed += 1;
     this.#clear();
     print();
     this.#draw();
@@ -60,17 +65,11 @@ export class Progress {
     const isEarly = now - this.#quietSince < FIRST_MS;
     if (this.#timer === undefined || isEarly || this.#done === this.#total) return;
     const seconds = Math.floor((now - this.#started) / 1000);
-    this.#io.draw(this.#text(seconds).slice(0, this.#io.columns - 1));
+    const counts = { total: this.#total, done: this.#done, failed: this.#failed, seconds };
+    const waitingFor = [...this.#waiting.values().take(MAX_NAMED)];
+    const run = { ...counts, batch: this.batch, waitingFor };
+    this.#io.draw(progressLine(run, this.#io.columns - 1));
     this.#shown = true;
-  }
-
-  #text(seconds: number): string {
-    const done = `${this.#done} of ${this.#total} done`;
-    if (this.#more === undefined)
-      return `${done}, ${this.#total - this.#done} outstanding, ${seconds}s`;
-    const { failed, waitingFor } = this.#more();
-    const failures = failed === 0 ? "" : ` (${failed} failed)`;
-    return screenLine`${done}${failures}, ${seconds}s; waiting for: ${waitingFor.join(" ")}`;
   }
 
   #clear(): void {

@@ -8,14 +8,13 @@ import { runFailed } from "../../core/run-result.ts";
 import { goesOn, type RunState } from "../../core/run-state.ts";
 import { forOneLine } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
-import { isLongText } from "../../core/wire/json-pieces.ts";
 import { collecting } from "../../system/memory.ts";
 import type { Io } from "../command/io.ts";
 import { cancelledText } from "./cancelled.ts";
 import { paint, takesColours } from "./colour.ts";
 import { TerminalFilter } from "./terminal-filter.ts";
 
-const INDENT = "    ";
+export const INDENT = "    ";
 
 /** If there is no such line, the script has ended. */
 const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
@@ -59,18 +58,30 @@ export class RunBlocks {
     for (const piece of this.#pieces(result)) this.#io.out(piece);
   }
 
-  /** The same as it is read: a long output is never held whole. */
-  async showAll(result: RunResult): Promise<void> {
-    for (const piece of this.#pieces(result)) {
+  /** Nothing else of it. */
+  showHeader(result: RunResult): void {
+    for (const piece of this.#endLine()) this.#io.out(piece);
+    this.#io.out(headerOf(this.#io, result, this.#live));
+  }
+
+  /**
+   * The same as it is read: a long output is never held whole.
+   *
+   * @param heading in place of the header and the errors: whole lines
+   */
+  async showAll(result: RunResult, heading?: string): Promise<void> {
+    for (const piece of this.#pieces(result, heading)) {
       this.#io.out(piece);
       await this.#io.room();
     }
   }
 
-  *#pieces(result: RunResult): Generator<string | Uint8Array> {
+  *#pieces(
+    result: RunResult,
+    heading = headingOf(this.#io, this.#own, result, this.#live),
+  ): Generator<string | Uint8Array> {
     yield* this.#endLine();
-    const found = notes(result, this.#own, this.#live);
-    yield [header(this.#io, result, this.#live), ...found.map(noteLine)].join("");
+    yield heading;
     yield* this.#output(outputBytes(result, "stdout"));
     yield* this.#output(marked(outputBytes(result, "stderr"), `${INDENT}STDERR: `), true);
     if (this.#io.outIsTerminal) yield* this.#endLine();
@@ -97,14 +108,18 @@ export class RunBlocks {
   }
 }
 
-/** Whether it takes more than a moment to show. */
-export function hasLongOutput({ stdout, stderr }: RunResult): boolean {
-  return isLongText(stdout) || isLongText(stderr);
+function headingOf(io: Io, own: OwnSetting, result: RunResult, live: boolean): string {
+  return headerOf(io, result, live) + noteLines(result, own, live);
 }
 
-function header(io: Io, result: RunResult, live: boolean): string {
+function headerOf(io: Io, result: RunResult, live: boolean): string {
+  return `==> ${forOneLine(result.host)}  [${headerColumns(io, result, live).join("  ")}]\n`;
+}
+
+/** What is in the brackets of a header: the word and the exit status first, the request id last. */
+export function headerColumns(io: Io, result: RunResult, live: boolean): string[] {
   const { rtt, reqid, state, error, started } = result;
-  const columns =
+  const [word, ...columns] =
     goesOn(state) && (live || error === undefined)
       ? [
           state.toUpperCase(),
@@ -113,16 +128,20 @@ function header(io: Io, result: RunResult, live: boolean): string {
         ]
       : // If ctrl-exec was stopped, no time was measured.
         [wordOf(io, result), `exit:${result.exit}`, ...(rtt === "" ? [] : [rtt]), `req:${reqid}`];
-  const [word = ""] = columns;
-  const [host = "", ...shown] = [result.host, ...columns.slice(1)].map(forOneLine);
-  return `==> ${host}  [${[word, ...shown].join("  ")}]\n`;
+  return [word, ...columns.map(forOneLine)];
 }
 
 function wordOf(io: Io, result: RunResult): string {
   return runFailed(result) ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
 }
 
-function noteLine(note: string): string {
+/** The lines below a header: what went wrong, and what is not there. */
+export function noteLines(result: RunResult, own: OwnSetting, live: boolean): string {
+  return notes(result, own, live).map(noteLine).join("");
+}
+
+/** @param note begins with its marker */
+export function noteLine(note: string): string {
   return `${INDENT}${forOneLine(note)}\n`;
 }
 

@@ -5,13 +5,15 @@ import type { OutputStream, RunEvent } from "../../core/run-event.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
+import { showFolded } from "./folded-blocks.ts";
 import { writeJson } from "./json.ts";
 import { JsonStream } from "./json-stream.ts";
 import { liveLines } from "./live-lines.ts";
 import { type LiveOutput, wholeOutput } from "./live-output.ts";
 import { Progress } from "./progress.ts";
-import { hasLongOutput, RunBlocks } from "./run-result.ts";
+import { RunBlocks } from "./run-result.ts";
 import { runSummary } from "./run-summary.ts";
+import { isChosen, isFolded, leftOut, MAX_UNFOLDED, type ShownAs } from "./shown-results.ts";
 import { wayBack } from "./way-back.ts";
 
 export interface RunView {
@@ -44,30 +46,35 @@ export interface ViewOptions {
   readonly "no-live": boolean;
 }
 
-/** With more hosts, lines of all of them are more than anybody can read. */
-const MAX_LIVE_HOSTS = 5;
-
 /** @param labels the hosts as they are named in the results */
 export function runView(
   io: Io,
   own: OwnSetting,
   labels: readonly string[],
   options: ViewOptions,
+  as: ShownAs,
 ): RunView {
+  const { json, "json-stream": jsonStream, live, "no-live": noLive } = options;
   const total = labels.length;
-  if (options.json) return jsonView(io, own, total);
-  if (options["json-stream"]) return jsonStreamView(io, own, total);
-  if (options["no-live"] || !(options.live || io.outIsTerminal)) return blocksView(io, own, total);
-  if (total === 1) return liveView(io, own, 1, wholeOutput(io));
-  return options.live || total <= MAX_LIVE_HOSTS
-    ? liveView(io, own, total, liveLines(io, labels))
-    : failuresView(io, own, labels);
+  const progress = new Progress(io, total, labels);
+  if (json) return jsonView(io, own, progress);
+  if (jsonStream) return jsonStreamView(io, own, progress);
+  if (isFolded(io, total, noLive || live ? { ...as, fold: false } : as)) {
+    return foldedView(io, own, total, progress, as);
+  }
+  const isLive = live || (io.outIsTerminal && total <= MAX_UNFOLDED && !as.quiet && !as.onlyFailed);
+  if (noLive || !isLive) return blocksView(io, own, progress, as);
+  const output = total === 1 ? wholeOutput(io) : liveLines(io, labels);
+  return liveView(io, own, total, progress, output);
 }
 
-function jsonView(io: Io, own: OwnSetting, total: number): RunView {
-  const progress = new Progress(io, total);
+function step(progress: Progress, result: RunResult, print: () => void): void {
+  progress.step(print, { host: result.host, failed: runFailed(result) });
+}
+
+function jsonView(io: Io, own: OwnSetting, progress: Progress): RunView {
   return {
-    show: () => progress.step(() => undefined),
+    show: (result) => step(progress, result, () => undefined),
     note: forAPerson(io, progress),
     close: ({ reqid, results, recorded }) => {
       const hint = wayBack(reqid, results, own, recorded);
@@ -77,12 +84,11 @@ function jsonView(io: Io, own: OwnSetting, total: number): RunView {
   };
 }
 
-function jsonStreamView(io: Io, own: OwnSetting, total: number): RunView {
-  const progress = new Progress(io, total);
+function jsonStreamView(io: Io, own: OwnSetting, progress: Progress): RunView {
   const stream = new JsonStream(io);
   return {
     hear: (host, event) => progress.during(() => stream.hear(host, event)),
-    show: (result) => progress.step(() => stream.show(result)),
+    show: (result) => step(progress, result, () => stream.show(result)),
     note: (text) => progress.during(() => io.err(text)),
     close: (report, ms) => {
       const { reqid, results, recorded } = report;
@@ -93,20 +99,29 @@ function jsonStreamView(io: Io, own: OwnSetting, total: number): RunView {
 }
 
 /** A block for each host as it answers: what a pipe gets, and what 1.0 showed everywhere. */
-function blocksView(io: Io, own: OwnSetting, total: number): RunView {
-  const progress = new Progress(io, total);
+function blocksView(io: Io, own: OwnSetting, progress: Progress, as: ShownAs): RunView {
   const blocks = new RunBlocks(io, own);
   return {
-    show: (result) => progress.step(() => blocks.show(result)),
+    show: (result) =>
+      step(progress, result, () => {
+        if (!isChosen(result, as)) return;
+        if (as.quiet) blocks.showHeader(result);
+        else blocks.show(result);
+      }),
     note: forAPerson(io, progress),
-    close: () => undefined,
+    close: ({ results }) => io.err(leftOut(results, as)),
     end: () => progress.end(),
   };
 }
 
 /** Output as it comes; each host's header when it has ended. */
-function liveView(io: Io, own: OwnSetting, total: number, output: LiveOutput): RunView {
-  const progress = new Progress(io, total);
+function liveView(
+  io: Io,
+  own: OwnSetting,
+  total: number,
+  progress: Progress,
+  output: LiveOutput,
+): RunView {
   const blocks = new RunBlocks(io, own, true);
   const begun = new Set<string>();
   const cut = new Set<string>();
@@ -127,7 +142,7 @@ function liveView(io: Io, own: OwnSetting, total: number, output: LiveOutput): R
     },
     show(result) {
       const { host, state } = result;
-      progress.step(() => {
+      step(progress, result, () => {
         output.end(host);
         if (begun.has(host)) blocks.showEnd(result);
         else blocks.show(result);
@@ -164,48 +179,47 @@ function notLive(host: string): string {
   return screenLine`ctrl-exec: ${host} shows output only when the script has ended: its agent is older than 1.1, or cannot write to its state folder\n`;
 }
 
-/** Of many hosts: failures at once, and successes when all have ended. */
-function failuresView(io: Io, own: OwnSetting, labels: readonly string[]): RunView {
-  const waiting = new Set(labels);
-  const failed = new Set<string>();
-  const blocks = new RunBlocks(io, own, true);
-  // Hosts are asked in the order in which they were given, so the first have taken longest.
-  const slowest = () => [...waiting].slice(0, SHOWN_SLOWEST);
-  const progress = new Progress(io, labels.length, () => {
-    return { failed: failed.size, waitingFor: slowest() };
-  });
-  /** A long failure is being shown. */
-  let showing: Promise<void> | undefined;
+/** So many failures are told of while others have not ended; all of them are shown then. */
+const TOLD_FAILURES = 5;
+
+/** Of many hosts: a block for all that are alike, when all have ended. Until then, who failed first, and why. */
+function foldedView(
+  io: Io,
+  own: OwnSetting,
+  total: number,
+  progress: Progress,
+  as: ShownAs,
+): RunView {
+  let left = total;
+  let failed = 0;
   return {
     begin: (reqid) => sayId(io, reqid),
+    // Whoever hears of it gets results whose long outputs are files, and not in memory.
     hear: () => undefined,
     show(result) {
-      waiting.delete(result.host);
-      progress.step(() => {
-        if (!runFailed(result)) return;
-        failed.add(result.host);
-        if (showing === undefined && !hasLongOutput(result)) {
-          blocks.show(result);
-          return;
-        }
-        showing = (showing ?? Promise.resolve()).then(() => blocks.showAll(result));
-        // Whoever has stopped reading is told of at the end.
-        showing.catch(() => undefined);
+      left -= 1;
+      if (runFailed(result)) failed += 1;
+      // Hosts that were given up have no time.
+      const isNews = runFailed(result) && result.rtt !== "" && left > 0;
+      const isTold = isNews && failed <= TOLD_FAILURES && io.errIsTerminal;
+      step(progress, result, () => {
+        if (isTold) io.err(failureNote(result, failed === TOLD_FAILURES));
       });
     },
     note: (text) => progress.during(() => io.err(text)),
     async close({ reqid, results }, ms) {
-      if (showing !== undefined) await showing;
-      for (const result of results) {
-        if (failed.has(result.host)) continue;
-        if (hasLongOutput(result)) await blocks.showAll(result);
-        else blocks.show(result);
-      }
-      io.err(runSummary(reqid, results, ms));
+      const chosen = results.filter((result) => isChosen(result, as));
+      await showFolded(io, own, chosen, as);
+      io.err(leftOut(results, as) + runSummary(reqid, results, ms));
     },
     end: () => progress.end(),
   };
 }
 
-/** More would not fit in a line. */
-const SHOWN_SLOWEST = 5;
+/** @param isLast no more of them is told of */
+function failureNote(result: RunResult, isLast: boolean): string {
+  const { host, exit, signal, error } = result;
+  const why = error ?? (signal === undefined ? `exit:${exit}` : `killed by ${signal}`);
+  const more = isLast ? "; more failures are shown at the end" : "";
+  return screenLine`${host} failed: ${why}${more}\n`;
+}

@@ -26,6 +26,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
   EACCES: "permission denied",
   EPERM: "operation not permitted",
+  EEXIST: "it exists already",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of its path is not a folder",
   ENOSPC: "no space left on the disk",

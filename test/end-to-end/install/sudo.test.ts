@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import {
   chownSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -229,6 +230,36 @@ const withSudoItself = () => {
       expect(status).toBe(78);
     }
     expect(existsSync(seen)).toBe(false);
+  });
+
+  test("writes output into a folder of the caller's own, as his, and nowhere else", async () => {
+    const token = `--token-file ${control.folder.join("token")}`;
+    for (const name of ["own", "roots", "home"])
+      mkdirSync(control.folder.join("output", name), { recursive: true });
+    chownSync(control.folder.join("output", "own"), OPERATOR.uid, OPERATOR.gid);
+    chownSync(control.folder.join("output", "home"), OPERATOR.uid, OPERATOR.gid);
+    symlinkSync(control.folder.join("output", "own"), control.folder.join("output", "link"));
+    rmSync(seen, { force: true });
+    // One that root would make, one of root's, a link, and one that is not empty.
+    for (const path of ["home/new", "roots", "link", "."]) {
+      const folder = control.folder.join("output", path);
+      const { status, err } = await typed(control, run(token, `--output ${folder}`));
+      expect(err).toContain(
+        `Cannot write to ${folder}: there is no empty folder of your own at that path\n`,
+      );
+      expect(status).toBe(78);
+    }
+    expect(existsSync(seen)).toBe(false);
+    const own = control.folder.join("output", "own");
+    expect((await typed(control, run(token, `--output ${own}`))).status).toBe(0);
+    const files = readdirSync(own).sort();
+    expect(files).toEqual(["web-01.stderr", "web-01.stdout"]);
+    for (const file of files) {
+      const { uid, gid, mode } = statSync(`${own}/${file}`);
+      expect([uid, gid, mode & 0o777]).toEqual([OPERATOR.uid, OPERATOR.gid, 0o600]);
+    }
+    expect(readFileSync(`${own}/web-01.stdout`, "utf8")).toBe("hello\n");
+    expect(readdirSync(control.folder.join("output", "home"))).toEqual([]);
   });
 
   test("names who was let in, in every line of the log", async () => {

@@ -151,23 +151,6 @@ describe("several hosts", () => {
     }
     expect(err).toMatch(/\n2 hosts: 2 ok; [\d.]+m?s; req:\w{16}\n$/);
   });
-
-  test("six: failures at once, those that take longest by name, the others at the end", async () => {
-    const session = onTerminal(order(6).args);
-    const runs = await Promise.all(order(6).hosts.map((host) => agents.run(host)));
-    for (const run of runs) run.print("\u001b[2Jsaid\n");
-    runs[4]?.end({ exit: 7 });
-    await session.seen(header("127.0.0.6", 7));
-    for (const run of runs.slice(2)) if (run !== runs[4]) run.end();
-    await session.seen(/4 of 6 done \(1 failed\), \d+s; waiting for: 127\.0\.0\.2 127\.0\.0\.3/);
-    expect(session.screen).not.toMatch(header("127.0.0.7"));
-    for (const run of runs.slice(0, 2)) run.end();
-    expect(await session.ended()).toBe(1);
-    const shown = [...session.screen.matchAll(/==> 127\.0\.0\.(\d)/g)].map(([, last]) => last);
-    expect(shown).toEqual(["6", "2", "3", "4", "5", "7"]);
-    expect(session.screen).toContain("^[[2Jsaid\r\n");
-    expect(session.screen).toMatch(/6 hosts: 5 ok, 1 failed; [\d.]+m?s; req:\w{16}\r\n$/);
-  });
 });
 
 describe("--json-stream", () => {

@@ -325,10 +325,10 @@ test("a reader that has seen enough ends the program quietly", async () => {
 test("progress is cut to the terminal's width, so that one line can be wiped again", async () => {
   const args = control.withSetting(["run", "web-01", "db-01:1", "wait"]);
   const session = new TerminalSession("ctrl-exec", args, {}, 20);
-  await session.seen(/1 of 2 done, 1 outs/);
+  await session.seen(/1\/2, 1 failed/);
   session.type("\u0003");
   expect(await session.ended()).toBe(130);
-  expect(session.screen).not.toContain("outsta");
+  expect(session.screen).not.toContain("slowest");
   // It runs on, and would keep its script locked.
   const reqid = control.log.of("dispatch").at(-1)?.fields.REQID ?? "";
   expect((await control.run("cancel", [reqid, "web-01"])).out).toBe("web-01: ended\n");
@@ -338,7 +338,7 @@ test("while hosts are outstanding a terminal shows progress; Ctrl-C leaves, the 
   const args = ["run", "web-01", "db-01:1", "wait", "--config", control.config, "--log=stderr"];
   const session = new TerminalSession("ctrl-exec", args);
   await session.seen(/db-01 {2}\[.*FAIL/);
-  await session.seen(/1 of 2 done, 1 outstanding, \ds/);
+  await session.seen(/1 of 2 done, 1 failed, 1 out, \ds; slowest: web-01/);
   session.type("\u0003");
   expect(await session.ended()).toBe(130);
   // The log's line takes the place of the progress.

@@ -1,12 +1,14 @@
 /** Who sees what of a run: by the terminal, the options, and the number of hosts. */
 import { describe, expect, test } from "bun:test";
 import { runView } from "../../../../src/cli/render/run-view.ts";
+import type { ShownAs } from "../../../../src/cli/render/shown-results.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { KeptIo } from "../../../support/kept-io.ts";
 
 const REQID = "a1b2c3d4e5f60718";
 const NO_OPTIONS = { json: false, "json-stream": false, live: false, "no-live": false };
+const AS: ShownAs = { fold: undefined, diff: false, quiet: false, onlyFailed: false };
 const SCREEN = { outIsTerminal: true, env: { NO_COLOR: "1" } };
 const OWN = { file: "/etc/ctrl-exec/ctrl-exec.conf", pairing_port: 7444 };
 const SIX = ["a", "b", "c", "d", "e", "f"];
@@ -31,14 +33,15 @@ const header = (host: string, exit = 0) =>
   `==> ${host}  [${exit === 0 ? "OK" : "FAIL"}  exit:${exit}  42ms  req:${REQID}]\n`;
 
 /** A run whose hosts each say that they have begun, print their name, and end. */
-function shown(
+async function shown(
   hosts: readonly string[],
   options: Partial<typeof NO_OPTIONS>,
   terminal: object,
   exits: Readonly<Record<string, number>> = {},
+  as: Partial<ShownAs> = {},
 ) {
   const kept = new KeptIo(terminal);
-  const view = runView(kept.io, OWN, hosts, { ...NO_OPTIONS, ...options });
+  const view = runView(kept.io, OWN, hosts, { ...NO_OPTIONS, ...options }, { ...AS, ...as });
   for (const host of hosts) {
     view.hear?.(host, BEGIN);
     view.hear?.(host, printed(`${host} out\n`));
@@ -46,7 +49,7 @@ function shown(
   const results = hosts.map((host) => result(host, { exit: exits[host] ?? 0 }));
   for (const one of results.toReversed()) view.show(one);
   const early = kept.out;
-  view.close({ reqid: REQID, results, recorded: true }, 4_200);
+  await view.close({ reqid: REQID, results, recorded: true }, 4_200);
   view.end();
   return { early, out: kept.out, err: kept.err, hears: view.hear !== undefined };
 }
@@ -55,8 +58,8 @@ describe("a pipe, and --no-live anywhere, get the blocks as they come and nothin
   test.each([
     ["a pipe", {}, {}],
     ["a terminal with --no-live", { "no-live": true }, SCREEN],
-  ])("%s", (_, options, terminal) => {
-    expect(shown(["a", "b"], options, terminal)).toEqual({
+  ])("%s", async (_, options, terminal) => {
+    expect(await shown(["a", "b"], options, terminal)).toEqual({
       early: `${header("b")}b out\n${header("a")}a out\n`,
       out: `${header("b")}b out\n${header("a")}a out\n`,
       err: "",
@@ -66,7 +69,7 @@ describe("a pipe, and --no-live anywhere, get the blocks as they come and nothin
 
   test("--no-live shows no colour of a script, as ever", () => {
     const kept = new KeptIo({ outIsTerminal: true });
-    runView(kept.io, OWN, ["a"], { ...NO_OPTIONS, "no-live": true }).show(
+    runView(kept.io, OWN, ["a"], { ...NO_OPTIONS, "no-live": true }, AS).show(
       result("a", { stdout: "\u001b[31mx\n" }),
     );
     expect(kept.out).toEndWith("]\n^[[31mx\n");
@@ -74,12 +77,12 @@ describe("a pipe, and --no-live anywhere, get the blocks as they come and nothin
 });
 
 describe("on a terminal, or with --live", () => {
-  test("one host: its output, then its header", () => {
+  test("one host: its output, then its header", async () => {
     for (const [options, terminal] of [
       [{}, SCREEN],
       [{ live: true }, {}],
     ]) {
-      expect(shown(["a"], options as object, terminal as object)).toEqual({
+      expect(await shown(["a"], options as object, terminal as object)).toEqual({
         early: `a out\n${header("a")}`,
         out: `a out\n${header("a")}`,
         err: "",
@@ -88,37 +91,45 @@ describe("on a terminal, or with --live", () => {
     }
   });
 
-  test("two to five: lines, headers, and a summary on stderr", () => {
-    const { out, err } = shown(["a", "bb"], {}, SCREEN, { a: 3 });
+  test("two to five: lines, headers, and a summary on stderr", async () => {
+    const { out, err } = await shown(["a", "bb"], {}, SCREEN, { a: 3 });
     expect(out).toBe(`a  | a out\nbb | bb out\n${header("bb")}${header("a", 3)}`);
     expect(err).toBe(`2 hosts: 1 ok, 1 failed; 4.2s; req:${REQID}\n`);
-    expect(shown(SIX.slice(1), {}, SCREEN).out).toStartWith("b | b out\n");
+    expect((await shown(SIX.slice(1), {}, SCREEN)).out).toStartWith("b | b out\n");
   });
 
-  test("six: failures at once, the others at the end and in their order", () => {
-    const { early, out, err } = shown(SIX, {}, SCREEN, { e: 3, b: 1 });
-    expect(early).toBe(`${header("e", 3)}e out\n${header("b", 1)}b out\n`);
-    const others = ["a", "c", "d", "f"].map((host) => `${header(host)}${host} out\n`);
-    expect(out).toBe(early + others.join(""));
-    expect(err).toBe(`6 hosts: 4 ok, 2 failed; 4.2s; req:${REQID}\n`);
+  test("six: a block for those that are alike when all have ended, and until then who failed", async () => {
+    const { early, out, err } = await shown(SIX, {}, { ...SCREEN, errIsTerminal: true }, { e: 3 });
+    expect(early).toBe("");
+    const blocks = ["a", "b", "c", "d", "f"].map((host) => `${header(host)}${host} out\n`);
+    expect(out).toBe(`${blocks.join("")}${header("e", 3)}e out\n`);
+    expect(err).toBe(`e failed: exit:3\n6 hosts: 5 ok, 1 failed; 4.2s; req:${REQID}\n`);
   });
 
-  test("six with --live: lines", () => {
-    const { out } = shown(SIX, { live: true }, {});
+  test("six with --live: lines", async () => {
+    const { out } = await shown(SIX, { live: true }, {});
     expect(out).toStartWith("a | a out\nb | b out\n");
     expect(out).toEndWith(header("a"));
   });
 
-  test("the block after results shows colours, and the next has its own again", () => {
-    const kept = new KeptIo({ outIsTerminal: true });
-    const view = runView(kept.io, OWN, SIX, NO_OPTIONS);
-    view.show(result("a", { exit: 1, stdout: "\u001b[32mx\n" }));
-    expect(kept.out).toEndWith("]\n\u001b[32mx\n\u001b[0m");
+  test("of failures, the first five are told of, and nobody who was given up", async () => {
+    const hosts = Array.from({ length: 9 }, (_, index) => `web-${index}`);
+    const kept = new KeptIo({ ...SCREEN, errIsTerminal: true });
+    const view = runView(kept.io, OWN, hosts, NO_OPTIONS, AS);
+    view.show(result("web-0", { exit: -1, rtt: "", state: "unknown", error: "stopped" }));
+    expect(kept.err).toBe("");
+    view.end();
+    const other = new KeptIo({ ...SCREEN, errIsTerminal: true });
+    const failing = runView(other.io, OWN, hosts, NO_OPTIONS, AS);
+    for (const host of hosts) failing.show(result(host, { exit: 126, signal: "SIGSEGV\u001b" }));
+    failing.end();
+    const told = hosts.slice(0, 5).map((host) => `${host} failed: killed by SIGSEGV^[`);
+    expect(other.err).toBe(`${told.join("\n")}; more failures are shown at the end\n`);
   });
 
   test("a host of an older agent: its output with its result, and a word about it", () => {
     const kept = new KeptIo(SCREEN);
-    const view = runView(kept.io, OWN, ["old\u001b[2J"], NO_OPTIONS);
+    const view = runView(kept.io, OWN, ["old\u001b[2J"], NO_OPTIONS, AS);
     view.show(result("old\u001b[2J"));
     expect(kept.out).toBe(`${header("old^[[2J")}old\u001b[2J out\n`.replaceAll("\u001b", "^["));
     expect(kept.err).toBe(
@@ -128,7 +139,7 @@ describe("on a terminal, or with --live", () => {
 
   test("one that was not reached is no older agent", () => {
     const kept = new KeptIo(SCREEN);
-    const view = runView(kept.io, OWN, ["a"], NO_OPTIONS);
+    const view = runView(kept.io, OWN, ["a"], NO_OPTIONS, AS);
     view.show(result("a", { exit: -1, stdout: "", state: "never-ran", error: "no route" }));
     expect(kept.out).toContain("    ERROR: no route\n");
     expect(kept.err).toBe("");
@@ -136,7 +147,7 @@ describe("on a terminal, or with --live", () => {
 
   test("dropped output is said where it begins, once for each stream, and at the end how much it was", () => {
     const kept = new KeptIo(SCREEN);
-    const view = runView(kept.io, OWN, ["a"], NO_OPTIONS);
+    const view = runView(kept.io, OWN, ["a"], NO_OPTIONS, AS);
     view.hear?.("a", BEGIN);
     for (const offset of [10, 20]) {
       view.hear?.("a", { kind: "dropped", stream: "stdout", offset, bytes: 10 });
@@ -158,7 +169,7 @@ describe("on a terminal, or with --live", () => {
   ])("a run of %d ms took %s", (ms, words) => {
     const kept = new KeptIo(SCREEN);
     const results = [result("a"), result("b", { exit: -1, state: "unknown", error: "x" })];
-    runView(kept.io, OWN, ["a", "b"], NO_OPTIONS).close(
+    runView(kept.io, OWN, ["a", "b"], NO_OPTIONS, AS).close(
       { reqid: REQID, results, recorded: true },
       ms,
     );
@@ -166,12 +177,13 @@ describe("on a terminal, or with --live", () => {
   });
 });
 
-test("--json is one line with all results, and --json-stream one for each event", () => {
-  const { out, hears } = shown(["a", "b"], { json: true }, SCREEN);
+test("--json is one line with all results, and --json-stream one for each event", async () => {
+  const { out, hears } = await shown(["a", "b"], { json: true }, SCREEN);
   expect(hears).toBe(false);
   expect(out).toStartWith('{"ok":1,"results":[{"host":"a","script":"x"');
   expect(out.match(/\n/g)).toHaveLength(1);
-  const events = shown(["a", "b"], { "json-stream": true }, SCREEN).out.trimEnd().split("\n");
+  const { out: lines } = await shown(["a", "b"], { "json-stream": true }, SCREEN);
+  const events = lines.trimEnd().split("\n");
   expect(events.map((line) => JSON.parse(line).event)).toEqual([
     "start",
     "stdout",
@@ -181,4 +193,62 @@ test("--json is one line with all results, and --json-stream one for each event"
     "end",
     "summary",
   ]);
+});
+
+describe("which results are shown, and how much of them", () => {
+  const exits = { b: 1, e: 3 };
+
+  test("--fold in a pipe: one header for hosts that are alike, and all names in it", async () => {
+    const kept = new KeptIo({});
+    const view = runView(kept.io, OWN, ["web-1", "web-2"], NO_OPTIONS, { ...AS, fold: true });
+    const results = ["web-2", "web-1"].map((host) => result(host, { stdout: "same\n" }));
+    for (const one of results) view.show(one);
+    expect(kept.out).toBe("");
+    await view.close({ reqid: REQID, results, recorded: true }, 4_200);
+    expect(kept.out).toBe(`==> web-[1-2] (2)  [OK  exit:0  42ms  req:${REQID}]\nsame\n`);
+    expect(kept.err).toBe(`2 hosts: 2 ok; 4.2s; req:${REQID}\n`);
+  });
+
+  test.each([
+    ["a pipe", {}, {}],
+    ["--no-live", { "no-live": true }, SCREEN],
+  ])(
+    "--only failed in %s: blocks as they come, and how many others",
+    async (_, options, terminal) => {
+      const { early, out, err } = await shown(SIX, options, terminal, exits, { onlyFailed: true });
+      expect(early).toBe(`${header("e", 3)}e out\n${header("b", 1)}b out\n`);
+      expect(out).toBe(early);
+      expect(err).toBe("4 of 6 hosts did not fail: not shown\n");
+    },
+  );
+
+  test("--only failed on a terminal, of few hosts and of many", async () => {
+    const few = await shown(["a", "b"], {}, SCREEN, exits, { onlyFailed: true });
+    expect(few.early).toBe(`${header("b", 1)}b out\n`);
+    const many = await shown(SIX, {}, SCREEN, exits, { onlyFailed: true });
+    expect(many.out).toBe(`${header("b", 1)}b out\n${header("e", 3)}e out\n`);
+    expect(many.err).toBe(
+      `4 of 6 hosts did not fail: not shown\n6 hosts: 4 ok, 2 failed; 4.2s; req:${REQID}\n`,
+    );
+  });
+
+  test("--quiet: headers alone", async () => {
+    const piped = await shown(["a", "b"], {}, {}, exits, { quiet: true });
+    expect(piped.out).toBe(header("b", 1) + header("a"));
+    const few = await shown(["a", "b"], {}, SCREEN, exits, { quiet: true });
+    expect(few.out).toBe(piped.out);
+    const many = await shown(SIX, {}, SCREEN, { e: 3 }, { quiet: true });
+    expect(many.out).toBe(`${header("a-d,f (5)").replace("a-d", "a,b,c,d")}${header("e", 3)}`);
+  });
+
+  test("--no-fold: a block for each host as it comes; of few hosts, lines as ever", async () => {
+    const many = await shown(SIX, {}, SCREEN, {}, { fold: false });
+    expect(many.early).toBe(
+      SIX.toReversed()
+        .map((host) => `${header(host)}${host} out\n`)
+        .join(""),
+    );
+    const few = await shown(["a", "b"], {}, SCREEN, {}, { fold: false });
+    expect(few.out).toStartWith("a | a out\nb | b out\n");
+  });
 });

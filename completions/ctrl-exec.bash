@@ -47,7 +47,7 @@ _ctrl_exec_value() {
     --config) value='file' ;;
     --log) value='words:syslog stderr' ;;
     --except) value='none' ;;
-    --only) value='none' ;;
+    --only) value='words:failed' ;;
     --output) value='file' ;;
     --port) value='none' ;;
     --username) value='none' ;;

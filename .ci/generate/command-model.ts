@@ -71,6 +71,7 @@ function optionModels(options: Readonly<Record<string, OptionDef>>): OptionModel
 
 function valueKind(hint: string): ValueKind {
   if (hint === "path") return "file";
+  if (hint === "failed") return { words: ["failed"] };
   if (hint === "where") return { words: ["syslog", "stderr"] };
   if (/^[a-z0-9]+(\|[a-z0-9]+)+$/.test(hint)) return { words: hint.split("|") };
   return "none";

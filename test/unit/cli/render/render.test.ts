@@ -103,6 +103,14 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     expect(mayHaveRun([OK, { ...unknown, state: "never-ran" }])).toBe("");
   });
 
+  test("many hosts that may have run it are folded", () => {
+    const results = Array.from({ length: 7 }, (_, index) => {
+      const host = index === 6 ? "db" : `web-${index}`;
+      return { ...OK, host, exit: -1, state: "unknown", error: "x" } as const;
+    });
+    expect(mayHaveRun(results)).toContain("whether deploy ran on db, web-[0-5]: no result came\n");
+  });
+
   test("exit 0 with an error is no success", () => {
     expect(rendered({ error: "x" })).toContain("[FAIL  exit:0");
   });

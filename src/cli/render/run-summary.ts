@@ -1,14 +1,21 @@
 /** The line that closes a run on several hosts. */
 import { countOutcomes, outcomeOfResult } from "../../core/run-outcome.ts";
 import type { RunResult } from "../../core/run-result.ts";
-import { screenLine } from "../../core/text.ts";
+import type { Io } from "../command/io.ts";
 
-/** @param ms how long it took */
-export function runSummary(reqid: string, results: readonly RunResult[], ms: number): string {
+/** In more lines on a narrow terminal. @param ms how long it took */
+export function runSummary(
+  { errIsTerminal, columns }: Io,
+  reqid: string,
+  results: readonly RunResult[],
+  ms: number,
+): string {
   const counts = countOutcomes(results.map(outcomeOfResult)).map(
     ([word, count]) => `${count} ${word}`,
   );
-  return screenLine`${results.length} hosts: ${counts.join(", ")}; ${duration(ms)}; req:${reqid}\n`;
+  const parts = [`${results.length} hosts: ${counts.join(", ")}`, duration(ms), `req:${reqid}`];
+  const line = parts.join("; ");
+  return errIsTerminal && line.length > columns ? `${parts.join(";\n")}\n` : `${line}\n`;
 }
 
 /** `42ms`, `4.2s`, `3m 5s`, `2h 0m`. */

@@ -151,7 +151,7 @@ function liveView(
     },
     note: (text) => progress.during(() => io.err(text)),
     close: ({ reqid, results }, ms) => {
-      if (total > 1) io.err(runSummary(reqid, results, ms));
+      if (total > 1) io.err(runSummary(io, reqid, results, ms));
     },
     end: () => progress.end(),
   };
@@ -210,7 +210,7 @@ function foldedView(
     async close({ reqid, results }, ms) {
       const chosen = results.filter((result) => isChosen(result, as));
       await showFolded(io, own, chosen, as);
-      io.err(leftOut(results, as) + runSummary(reqid, results, ms));
+      io.err(leftOut(results, as) + runSummary(io, reqid, results, ms));
     },
     end: () => progress.end(),
   };

@@ -253,12 +253,12 @@ const withSudoItself = () => {
     const own = control.folder.join("output", "own");
     expect((await typed(control, run(token, `--output ${own}`))).status).toBe(0);
     const files = readdirSync(own).sort();
-    expect(files).toEqual(["web-01.stderr", "web-01.stdout"]);
+    expect(files).toEqual(["127.0.0.1.stderr", "127.0.0.1.stdout"]);
     for (const file of files) {
       const { uid, gid, mode } = statSync(`${own}/${file}`);
       expect([uid, gid, mode & 0o777]).toEqual([OPERATOR.uid, OPERATOR.gid, 0o600]);
     }
-    expect(readFileSync(`${own}/web-01.stdout`, "utf8")).toBe("hello\n");
+    expect(readFileSync(`${own}/127.0.0.1.stdout`, "utf8")).toBe("hello\n");
     expect(readdirSync(control.folder.join("output", "home"))).toEqual([]);
   });
 

@@ -87,6 +87,9 @@ describe("on a terminal, of six hosts", () => {
       expect.stringMatching(/^==> 127\.0\.1\.6 {2}\[FAIL {2}exit:3 {2}\d+ms\]$/),
       "    STDERR: disk full",
     ]);
+    expect(session.screen).toMatch(/6 hosts: 5 ok, 1 failed;\r\n[\d.]+m?s;\r\nreq:\w{16}\r\n$/);
+    for (const line of lines)
+      expect(line.replace(/^.* failed: /, "").length).toBeLessThanOrEqual(40);
   });
 
   test("--no-live, a pipe and --json have the order and the shape that they ever had", async () => {
@@ -118,11 +121,13 @@ describe("on a terminal, of six hosts", () => {
     await ended(json);
     const results = addresses(6).map(
       (host) =>
-        `{"host":"${host}","script":"deploy","exit":0,"stdout":"${host}\\\\n","stderr":"","rtt":"\\d+ms","reqid":"\\w{16}","state":"ended","started":"[^"]+","ended":"[^"]+"}`,
+        `{"host":"${host}","script":"deploy","exit":0,"stdout":"${host}\\n","stderr":"","rtt":"1ms","reqid":"ID","state":"ended","started":"T","ended":"T"}`,
     );
-    expect((await json).out).toMatch(
-      new RegExp(`^\\{"ok":1,"results":\\[${results.join(",")}\\]\\}\n$`.replaceAll('{"', '\\{"')),
-    );
+    const plain = (await json).out
+      .replaceAll(/"\d+ms"/g, '"1ms"')
+      .replaceAll(/"\w{16}"/g, '"ID"')
+      .replaceAll(/"2026-[^"]+Z"/g, '"T"');
+    expect(plain).toBe(`{"ok":1,"results":[${results.join(",")}]}\n`);
     expect((await json).err).toBe("");
   });
 });
@@ -170,7 +175,7 @@ describe("in a pipe", () => {
 
   test("options that cannot be used together are named, and nobody is asked", async () => {
     const both = await control.run("run", order(2, ["--fold", "--json"]));
-    expect(both).toMatchObject({ status: 2, err: "" });
+    expect(both.status).toBe(2);
     expect(JSON.parse(both.out).error).toBe("--fold and --json cannot be used together");
   });
 });

@@ -190,7 +190,7 @@ describe("a run whose output nobody reads", () => {
       const session = new TerminalSession("ctrl-exec", args);
       const reqid = await begun();
       // Until the line that says how far it is stands still, the terminal has not been stopped.
-      await session.seen(/1 outstanding/);
+      await session.seen(/0 of 1 done, 1 out/);
       session.type("\u0013");
       await session.stoodStill();
       control.folder.write(`web-01/${signal}.go`, "");

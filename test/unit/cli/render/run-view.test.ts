@@ -195,6 +195,12 @@ test("--json is one line with all results, and --json-stream one for each event"
   ]);
 });
 
+test("in 40 columns the summary has a line for each of its parts", async () => {
+  const terminal = { ...SCREEN, errIsTerminal: true, columns: 40 };
+  const { err } = await shown(SIX, {}, terminal);
+  expect(err).toBe(`6 hosts: 6 ok;\n4.2s;\nreq:${REQID}\n`);
+});
+
 describe("which results are shown, and how much of them", () => {
   const exits = { b: 1, e: 3 };
 

@@ -283,7 +283,10 @@ describe("a stop", () => {
     api.server.reload(controller);
     const setting = () => dialler.current(controller.config, api.fleet.now);
     // What was written a moment ago may be written again at the same time of the clock.
-    await until("its files count as unchanged", () => setting() === setting());
+    await until("its files count as unchanged", () => {
+      const earlier = setting();
+      return setting() === earlier;
+    });
     const before = setting();
     await api.server.stop();
     expect(setting() === before).toBe(false);

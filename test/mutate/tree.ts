@@ -1,5 +1,13 @@
 /** A copy of the checkout's files in a temporary folder, in which a source can be changed and tested. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -23,6 +31,8 @@ export class Tree implements Disposable {
 
   constructor(checkout: string) {
     this.path = mkdtempSync(join(tmpdir(), "ctrl-exec-mutate-"));
+    // Some tests of root run a program of the tree as another user.
+    chmodSync(this.path, 0o755);
     const leftOut = new Set(LEFT_OUT.map((name) => join(checkout, name)));
     // make must not take the copied manifest for a newer one, and install again.
     cpSync(checkout, this.path, {

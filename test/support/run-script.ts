@@ -34,5 +34,5 @@ export async function runScript(
       return { kind: "started", result };
     },
   );
-  return outcome.kind === "started" ? outcome.result : notStarted(outcome.code, outcome.mayHaveRun);
+  return outcome.kind === "started" ? outcome.result : notStarted(outcome);
 }

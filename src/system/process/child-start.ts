@@ -16,12 +16,12 @@ export function startChild<Child>(start: () => Child): Child {
  * in the agent's unit its scripts would be spared too, and other services killed in their place.
  */
 const OOM_SCORE = "/proc/self/oom_score_adj";
-/** The score of a process that is not protected. */
+/** The score of a process that is not protected; of one that is killed rather than others it is higher. */
 const UNPROTECTED = 0;
 
 function withoutProtection<Child>(start: () => Child): Child {
   const own = readOomScore();
-  return own < UNPROTECTED ? withOomScore(UNPROTECTED, own, start) : start();
+  return withOomScore(Math.max(own, UNPROTECTED), own, start);
 }
 
 /**

@@ -6,7 +6,8 @@ import { closeAll, isReadable } from "./pipe.ts";
 
 /** The part of a stream's reader that is used; the two type libraries disagree on the rest. */
 interface ChunkReader {
-  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  /** The value is undefined at the end. */
+  read(): Promise<{ readonly value?: Uint8Array | undefined }>;
   cancel(): Promise<void>;
 }
 
@@ -43,8 +44,10 @@ export class Drain {
 
   /** Reads as it comes. For a child that ends at once this costs as much as its start. */
   begin(): Promise<void> {
-    this.#reader ??= Bun.file(this.#descriptor).stream().getReader();
-    this.#done ??= this.#drain(this.#reader);
+    if (this.#done === undefined) {
+      this.#reader = Bun.file(this.#descriptor).stream().getReader();
+      this.#done = this.#drain(this.#reader);
+    }
     return this.#done;
   }
 
@@ -84,8 +87,8 @@ export class Drain {
   async #drain(reader: ChunkReader): Promise<void> {
     try {
       for (;;) {
-        const { done, value } = await reader.read();
-        if (done || value === undefined) return;
+        const { value } = await reader.read();
+        if (value === undefined) return;
         this.#read += value.length;
         this.#take(value);
       }

@@ -43,7 +43,7 @@ type Refusal = Extract<SignalOutcome, { readonly kind: "forbidden" | "no-handle"
 const KILL_MS = 5_000;
 
 /** What has not ended is looked at this often, and what is new is looked for that often. */
-const POLL_MS = 10;
+const POLL_MS = 5;
 const LOOK_MS = 1_000;
 const LOOK_KILLING_MS = 50;
 
@@ -88,6 +88,7 @@ class Hunt {
   #known: readonly ProcessId[];
   readonly #sent = new Set<string>();
   #hasLooked = false;
+  /** At the last look. */
   #refused = new Map<string, { readonly member: ProcessId; readonly why: Refusal }>();
   #cgroup: JobCgroup | undefined;
 
@@ -119,6 +120,7 @@ class Hunt {
 
   /** Returns all that run. */
   async look(): Promise<readonly ProcessId[]> {
+    this.#refused = new Map();
     const marks = new Map<number, boolean | undefined>();
     const isSpared = (process: ProcessKey) =>
       this.#spared.some((spared) => keyOf(spared) === keyOf(process));
@@ -150,7 +152,6 @@ class Hunt {
   async kill(): Promise<JobEnd> {
     const end = performance.now() + KILL_MS;
     for (let empty = 0; ; ) {
-      this.#refused.clear();
       const found = await this.look();
       empty = found.length === 0 ? empty + 1 : 0;
       if (empty === EMPTY_LOOKS) {
@@ -203,10 +204,8 @@ async function untilEnded(
   hurry?: AbortSignal,
 ): Promise<void> {
   let running = members;
-  let pause = 1;
   while (running.length > 0 && performance.now() < end && !hurry?.aborted) {
-    await Bun.sleep(pause);
-    pause = Math.min(pause * 2, POLL_MS);
+    await Bun.sleep(POLL_MS);
     const still: ProcessId[] = [];
     await inSlices(running, (member) => {
       if (isRunning(member)) still.push(member);

@@ -33,9 +33,8 @@ export function withMark<Result>(mark: JobMark, step: () => Result): Result {
 
 /** For a program that a script may have started and that is not part of its job: the agent. */
 export function removeMark(): void {
-  if (process.platform === "linux" && (markIn(readOf(process.pid, "limits")) ?? 0n) >= FIRST) {
-    setMark(UNLIMITED);
-  }
+  if (process.platform !== "linux") return;
+  if (markIn(readOf(process.pid, "limits")) !== undefined) setMark(UNLIMITED);
 }
 
 /** @returns undefined when it has none */
@@ -49,10 +48,8 @@ function markIn(limits: string | undefined): JobMark | undefined {
   return soft === undefined || soft < FIRST || soft === UNLIMITED ? undefined : soft;
 }
 
-let hard: bigint | undefined;
-
 function setMark(soft: bigint): boolean {
   if (process.platform !== "linux") return false;
-  hard ??= readLimit("realtime timeout")?.hard ?? 0n;
+  const hard = readLimit("realtime timeout")?.hard;
   return hard === UNLIMITED && setLimit("realtime timeout", { soft, hard });
 }

@@ -56,7 +56,7 @@ function reap(): void {
   for (;;) {
     const pid = waitFor(P_ALL, 0, WNOWAIT);
     if (pid === undefined || own.has(pid)) return;
-    if (waitFor(P_PID, pid, 0) === undefined) return;
+    waitFor(P_PID, pid, 0);
   }
 }
 

@@ -23,7 +23,7 @@ export function readOf(pid: number, file: "stat" | "limits" | "children"): strin
     descriptor = openSync(`/proc/${pid}/${path}`, "r");
     return buffer.toString("latin1", 0, readSync(descriptor, buffer));
   } catch (thrown) {
-    if (GONE.includes(systemCode(thrown) ?? "")) return undefined;
+    if (GONE.includes(systemCode(thrown))) return undefined;
     throw thrown;
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);

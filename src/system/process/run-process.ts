@@ -2,15 +2,13 @@
 import { Deadline } from "../deadline.ts";
 import { Capture, type Captured } from "./capture.ts";
 import { Drain } from "./drain.ts";
-import { type ProgramStart, startProgram } from "./start-program.ts";
+import { type NotStarted, type ProgramStart, startProgram } from "./start-program.ts";
 
 export interface ProcessRequest extends ProgramStart {
   /** How long the process may run; undefined means no limit. */
   readonly timeoutMs?: number;
   /** Bytes kept of each stream. */
   readonly maxOutput: number;
-  /** Called when it has started. */
-  readonly onStart?: () => void;
 }
 
 export interface ProcessResult {
@@ -34,8 +32,7 @@ const NOTHING: Captured = { chunks: [], dropped: 0 };
 /** Runs a program in its own session, so that its whole process group can be ended. */
 export async function runProcess(request: ProcessRequest): Promise<ProcessResult> {
   const started = startProgram(request);
-  if (started.kind === "not-started") return notStarted(started.code, started.mayHaveRun);
-  request.onStart?.();
+  if (started.kind === "not-started") return notStarted(started);
   const { subprocess } = started;
   const captures = {
     stdout: new Capture(request.maxOutput),
@@ -65,12 +62,11 @@ export function signalOf({ signalCode }: Bun.Subprocess): string | undefined {
   return signalCode === null ? undefined : String(signalCode);
 }
 
-/** @param startError, mayHaveRun as in the result */
-export function notStarted(startError: string, mayHaveRun = false): ProcessResult {
+export function notStarted({ code, mayHaveRun }: NotStarted): ProcessResult {
   return {
     exit: undefined,
     signal: undefined,
-    startError,
+    startError: code,
     mayHaveRun,
     timedOut: false,
     stdout: NOTHING,
@@ -89,13 +85,12 @@ async function endsInTime(
   }
   let timedOut = false;
   let kill: Deadline | undefined;
-  const deadline = new Deadline(timeoutMs, () => {
+  using _deadline = new Deadline(timeoutMs, () => {
     timedOut = true;
     signalGroup(child.pid, "SIGTERM");
     kill = new Deadline(TERM_GRACE_MS, () => signalGroup(child.pid, "SIGKILL"));
   });
   await child.exited;
-  deadline.stop();
   kill?.stop();
   // Whatever the program left running in its group ends with it.
   if (timedOut) signalGroup(child.pid, "SIGKILL");

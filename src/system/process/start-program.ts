@@ -146,10 +146,7 @@ function feedSlowly(stdin: number, { input, inputStalled }: ProgramStart): () =>
     stalled?.stop();
     closeAll(stdin);
   });
-  return () => {
-    stalled?.stop();
-    void emptyPipe(stdin, () => taken);
-  };
+  return () => void emptyPipe(stdin, () => taken);
 }
 
 /**
@@ -159,11 +156,11 @@ function feedSlowly(stdin: number, { input, inputStalled }: ProgramStart): () =>
 async function emptyPipe(writeEnd: number, isDone: () => boolean): Promise<void> {
   // The writer may be about to notice by itself.
   await new Promise(setImmediate);
-  if (isDone()) return;
-  const readEnd = reopenToRead(writeEnd);
-  if (readEnd === undefined) return;
+  let readEnd: number | undefined;
   const waste = new Uint8Array(65_536);
   while (!isDone()) {
+    readEnd ??= reopenToRead(writeEnd);
+    if (readEnd === undefined) return;
     try {
       readSync(readEnd, waste);
     } catch {
@@ -171,7 +168,7 @@ async function emptyPipe(writeEnd: number, isDone: () => boolean): Promise<void>
     }
     await new Promise(setImmediate);
   }
-  closeAll(readEnd);
+  if (readEnd !== undefined) closeAll(readEnd);
 }
 
 function reopenToRead(writeEnd: number): number | undefined {

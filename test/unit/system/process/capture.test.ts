@@ -156,20 +156,32 @@ test("T15 what is beyond the limit leaves nothing behind but its count", () => {
   expect(capture.captured()).toEqual({ chunks: [], dropped: 4 });
 });
 
-test("however large a chunk is, it is kept in its place", () => {
-  const capture = new Capture(1_000_000);
-  const sizes = [...Array<number>(20).fill(10), 100_000, 10, 30_000, 10];
-  for (const [at, size] of sizes.entries()) capture.take(Buffer.alloc(size, 65 + at));
-  const wanted = sizes.map((size, at) => String.fromCharCode(65 + at).repeat(size)).join("");
-  expect(text(capture) === wanted).toBe(true);
-});
+/** The first few are kept as they come. */
+const LOOSE: readonly number[] = Array(16).fill(1);
+const BLOCK = 65_536;
+const SMALL = BLOCK / 4;
 
-test("small chunks are merged after the first few, and large ones are not copied", () => {
-  const capture = new Capture(1_000_000);
-  for (let at = 0; at < 1000; at++) capture.take(Buffer.from("small"));
-  const large = Buffer.alloc(65_536);
-  capture.take(large);
+test.each([
+  ["the first few", LOOSE.slice(1), LOOSE.slice(1)],
+  ["small ones after those are put together", [...LOOSE, 1, 2], [...LOOSE, 3]],
+  ["until a block is full", [...LOOSE, ...Array(4).fill(SMALL)], [...LOOSE, BLOCK]],
+  ["and then in the next", [...LOOSE, ...Array(4).fill(SMALL), 1, 1], [...LOOSE, BLOCK, 2]],
+  [
+    "which takes what had no room",
+    [...LOOSE, ...Array(4).fill(SMALL - 1), 5],
+    [...LOOSE, BLOCK - 4, 5],
+  ],
+  ["large ones stay", [...LOOSE, SMALL + 1, SMALL + 1], [...LOOSE, SMALL + 1, SMALL + 1]],
+  ["in their order", [...LOOSE, 1, 1, SMALL + 1, 1, 1], [...LOOSE, 2, SMALL + 1, 2]],
+])("T15 chunks cost little: %s", (_, lengths, kept) => {
+  const capture = new Capture(2 ** 20);
+  const all: Buffer[] = lengths.map((length, at) => Buffer.alloc(length, at + 1));
+  for (const chunk of all) capture.take(chunk);
   const { chunks } = capture.captured();
-  expect(chunks).toHaveLength(18);
-  expect(chunks.at(-1)?.buffer === large.buffer).toBe(true);
+  expect(chunks.map(({ length }) => length)).toEqual(kept);
+  // A large one is not copied.
+  expect(chunks.find(({ length }) => length === SMALL + 1)?.buffer).toBe(
+    all.find(({ length }) => length === SMALL + 1)?.buffer,
+  );
+  expect(Buffer.concat(chunks).equals(Buffer.concat(all))).toBe(true);
 });

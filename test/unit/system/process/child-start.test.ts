@@ -62,6 +62,18 @@ test("a child has another score for the OOM killer, and this process has its own
 });
 
 test("who may not change the score starts the child all the same", () => {
-  const lines = inProcess(`console.log(withOomScore(5000, 0, () => "started"), score());`);
-  expect(lines).toEqual([expect.stringMatching(/^started \d+$/)]);
+  const [own, after] = inProcess(`console.log(score());
+    console.log(withOomScore(5000, 77, () => "started"), score());`);
+  expect(after).toBe(`started ${own}`);
+});
+
+test("a child is not spared when memory is short, and not killed sooner or later than this process otherwise", () => {
+  const lines = inProcess(`const { writeFileSync } = await import("node:fs");
+    for (const own of ["50", "-50"]) {
+      try { writeFileSync("/proc/self/oom_score_adj", own); } catch { continue; }
+      console.log(score(), startChild(score), score());
+    }`);
+  expect(lines[0]).toBe("50 50 50");
+  // Only a privileged process may take itself out of danger.
+  if (lines.length > 1) expect(lines[1]).toBe("-50 0 -50");
 });

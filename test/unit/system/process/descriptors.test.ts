@@ -25,6 +25,15 @@ test("T65 a program that listens does not start with too few files, and says how
   );
 });
 
+test("T65 nor with none left, which it cannot even count", () => {
+  const code = `const { openSync } = await import("node:fs");
+    try { for (;;) openSync("/dev/null"); } catch {}
+    ${REQUIRE}`;
+  expect(withLimit(100, code)).toStartWith(
+    "config Cannot start: ulimit -n is too few open files; it takes at least 64 Raise it:",
+  );
+});
+
 test("a command has all but a few for its work, and the same ones each time", () => {
   const code = `const pool = workDescriptors();
     let taken = 0;

@@ -55,14 +55,21 @@ test("what comes is taken as it comes, once somebody has begun", async () => {
   await until("it is closed", () => !isOpen());
 });
 
-test("T14 a stream that another process holds is closed once it is quiet", async () => {
-  const { drain, write, taken, pipe, closed } = drained();
-  write("kept");
-  await drain.finish(30, 60_000);
-  expect(taken).toEqual(["kept"]);
-  await closed();
-  closeAll(pipe.writeEnd);
-});
+test.each([
+  ["that was not read before", false],
+  ["that is being read", true],
+])(
+  "T14 a stream %s and that another process holds is closed once it is quiet",
+  async (_, begun) => {
+    const { drain, write, taken, pipe, closed } = drained();
+    if (begun) void drain.begin();
+    write("kept");
+    await drain.finish(30, 60_000);
+    expect(taken).toEqual(["kept"]);
+    await closed();
+    closeAll(pipe.writeEnd);
+  },
+);
 
 test("T14 one on which more comes all the time is closed after a time in any case", async () => {
   const { drain, write, taken, pipe, closed, answers } = drained();

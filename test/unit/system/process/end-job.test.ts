@@ -2,7 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { endJob, type JobEnd, type JobProcesses } from "../../../../src/system/process/end-job.ts";
+import {
+  endJob,
+  isJobRunning,
+  type JobEnd,
+  type JobProcesses,
+} from "../../../../src/system/process/end-job.ts";
 import { jobMark, withMark } from "../../../../src/system/process/job-mark.ts";
 import { identify, isRunning, signalProcess } from "../../../../src/system/process/process-id.ts";
 import { DelegatedCgroup } from "../../../support/delegated-cgroup.ts";
@@ -86,12 +91,64 @@ describe("what a script has started is ended", () => {
 
   test("at once, also what has no mark any more, as after sudo", async () => {
     using folder = new TestFolder();
-    const script = "prlimit --rttime=unlimited sleep 300 & echo $! >$1/pid; wait";
+    // Several, each with nothing but its parent to tell of it, which must not end before that is known.
+    const script = `for name in a b c d; do
+        sh -c 'prlimit --rttime=unlimited setsid sleep 300 & echo $! >$0/$1; wait' $1 $name &
+      done; wait`;
     await using started = start(folder, script);
-    const pid = await written(folder, "pid");
-    await until("it has none", () => procText(pid, "cmdline")?.startsWith("sleep") === true);
+    const pids = await Promise.all(["a", "b", "c", "d"].map((name) => written(folder, name)));
+    const isSleeping = (pid: number) => procText(pid, "cmdline")?.startsWith("sleep") === true;
+    await until("they have none", () => pids.every(isSleeping));
     expect(await endJob(started.job, 0)).toEqual({ left: 0 });
-    expect(runs(pid)).toBe(false);
+    expect(pids.filter(runs)).toEqual([]);
+  });
+
+  test("with one TERM, however long it takes then, without looking all the time", async () => {
+    using folder = new TestFolder();
+    // One process alone, which waits for a line that never comes.
+    const script = `trap 'echo TERM >>$1/signals' TERM; mkfifo $1/lines; exec 3<>$1/lines
+      echo $$ >$1/pid; while :; do read line <&3; done`;
+    await using started = start(folder, script);
+    await written(folder, "pid");
+    let looks = 0;
+    const spared = () => {
+      looks += 1;
+      return [];
+    };
+    const before = process.cpuUsage();
+    // After a second it is looked for what is new.
+    expect(await endJob({ ...started.job, spared }, 1_100)).toEqual({ left: 0 });
+    const { user, system } = process.cpuUsage(before);
+    expect(readFileSync(folder.join("signals"), "utf8")).toBe("TERM\n");
+    // Two while it has its time, one that kills, and five that find nothing more.
+    expect(looks).toBeGreaterThanOrEqual(8);
+    expect(looks).toBeLessThan(12);
+    expect((user + system) / 1000).toBeLessThan(600);
+  });
+
+  test("as soon as it has ended", async () => {
+    const times: number[] = [];
+    // Once may be slow on a busy host.
+    while (times.length < 3 && !times.some((ms) => ms < 900)) {
+      using folder = new TestFolder();
+      await using started = start(folder, "echo $$ >$1/pid; exec sleep 300");
+      await written(folder, "pid");
+      const began = performance.now();
+      expect(await endJob(started.job, 60_000)).toEqual({ left: 0 });
+      times.push(performance.now() - began);
+    }
+    expect(Math.min(...times)).toBeLessThan(900);
+  });
+
+  test("one process has its time too", async () => {
+    using folder = new TestFolder();
+    // Counting takes it longer than it takes to look again.
+    const script = `trap 'n=0; while [ $n -lt 50000 ]; do n=$((n+1)); done; exit 3' TERM
+      mkfifo $1/lines; exec 3<>$1/lines; echo $$ >$1/pid; while :; do read line <&3; done`;
+    await using started = start(folder, script);
+    await written(folder, "pid");
+    expect(await endJob(started.job, 60_000)).toEqual({ left: 0 });
+    expect(await started.child.exited).toBe(3);
   });
 
   test("after TERM it has its time", async () => {
@@ -148,7 +205,32 @@ describe("what a script has started is ended", () => {
   });
 });
 
+test("a job runs as long as anything of it does, in this boot, and asking ends nothing", async () => {
+  using folder = new TestFolder();
+  await using started = start(folder, "setsid sleep 300 & echo $! >$1/pid");
+  const { job } = started;
+  const pid = await written(folder, "pid");
+  await started.child.exited;
+  expect([await isJobRunning(job), await isJobRunning(job)]).toEqual([true, true]);
+  expect(runs(pid)).toBe(true);
+  const otherBoot = { ...job, root: { ...job.root, boot: "of another boot" } };
+  expect(await isJobRunning(otherBoot)).toBe(false);
+  process.kill(pid, "SIGKILL");
+  await until("it has ended", () => !runs(pid));
+  expect(await isJobRunning(job)).toBe(false);
+});
+
 describe("nothing else is ended", () => {
+  test("not even who ends it, if that is part of it", async () => {
+    using folder = new TestFolder();
+    await using started = start(folder, "sleep 300 & echo $! >$1/pid; wait");
+    const pid = await written(folder, "pid");
+    const mark = jobMark(started.job.name);
+    const { end } = await withMark(mark, () => endedBy(started.job, 0, []));
+    expect(end).toEqual({ left: 0 });
+    expect(runs(pid)).toBe(false);
+  });
+
   test("another job, one below this one too", async () => {
     using folder = new TestFolder();
     await using one = start(folder, "sleep 300 & echo $! >$1/one; wait");

@@ -34,6 +34,13 @@ test("a mark is a limit that no administrator sets, and another one for each job
   expect(jobMark("f".repeat(32))).toBeLessThan(2n ** 63n);
 });
 
+test("the lowest mark is one too", () => {
+  const lowest = jobMark("0".repeat(32));
+  expect(lowest).toBe(2n ** 62n);
+  using marked = withMark(lowest, spawned);
+  expect(hasMark(marked.facts, lowest)).toBe(true);
+});
+
 test("what is started under a mark has it; what is started before and after has none", () => {
   const mark = jobMark(NAME);
   using before = spawned();
@@ -55,6 +62,9 @@ test("a process that has a limit of its own starts without a mark, and keeps its
     "1000000",
   ]);
   expect(inProcess(`${limit} removeMark(); console.log(child());`)).toEqual(["1000000"]);
+  const soft =
+    'setLimit("realtime timeout", { ...readLimit("realtime timeout"), soft: 1000000n });';
+  expect(inProcess(`${soft} removeMark(); console.log(child());`)).toEqual(["1000000"]);
 });
 
 test("an agent that a script has started takes its mark off", () => {

@@ -8,7 +8,7 @@ import {
   readRunning,
 } from "../../../../src/system/process/process-table.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
-import { childrenOf, openFiles } from "../../../support/processes.ts";
+import { childrenOf, openFiles, stateOf } from "../../../support/processes.ts";
 
 /** A process that ends with the test. */
 function sleeping(command: string[] = ["sleep", "600"]) {
@@ -51,6 +51,18 @@ test("one that has ended and was not reaped is there, and does not run", async (
   using parent = await withZombie();
   expect(readProcess(parent.zombie)).toMatchObject({ parent: parent.pid, isZombie: true });
   expect(readRunning(parent.zombie)).toBeUndefined();
+  expect(readRunning(parent.pid)).toMatchObject({ pid: parent.pid });
+});
+
+test("one whose first thread has ended runs as long as another of its threads does", async () => {
+  // exit(2) ends the thread alone; the runtime has others.
+  const number = process.arch === "arm64" ? "93n" : "60n";
+  const code = `const { linux } = await import("${import.meta.dir}/../../../../src/system/libc.ts");
+    await Bun.file("/proc/self/stat").text();
+    linux().syscall(${number}, 0n, 0n, null, 0n);`;
+  using parent = sleeping([process.execPath, "-e", code]);
+  await until("it has ended", () => stateOf(parent.pid) === "Z");
+  expect(readProcess(parent.pid)).toMatchObject({ isZombie: false });
   expect(readRunning(parent.pid)).toMatchObject({ pid: parent.pid });
 });
 

@@ -1,7 +1,11 @@
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
+import { systemCode } from "../../../../src/core/errors.ts";
 import { askForReload, listenForReload } from "../../../../src/system/process/reload-socket.ts";
-import { TestFolder } from "../../../support/folder.ts";
+import { TestFolder, until } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
+
+const sockets = () => openFiles(process.pid).filter((file) => file.startsWith("socket:")).length;
 
 test("who asks gets the answer, each time, and only the service's user may ask", async () => {
   using folder = new TestFolder();
@@ -23,11 +27,28 @@ test("an answer that does not come in time is an error with a code", async () =>
   using folder = new TestFolder();
   const never = new Promise<string>(() => undefined);
   const listener = listenForReload(folder.join("reload"), () => never);
+  const before = sockets();
   await expect(askForReload(folder.join("reload"), 20)).rejects.toMatchObject({
     code: "ETIMEDOUT",
     message: "no answer",
   });
   listener.stop();
+  await until("nothing of it is open", () => sockets() < before);
+});
+
+test.each([
+  [65_536, "ETIMEDOUT"],
+  [65_537, "cut off"],
+])("an answer of %d bytes that does not end: %s", async (length, outcome) => {
+  using folder = new TestFolder();
+  const listener = Bun.listen({
+    unix: folder.join("reload"),
+    socket: { data: (socket) => void socket.write("x".repeat(length)) },
+  });
+  const asked = askForReload(folder.join("reload"), outcome === "cut off" ? 20_000 : 100);
+  const said = await asked.then(({ length: heard }) => heard === length && "cut off", systemCode);
+  expect(said).toBe(outcome);
+  listener.stop(true);
 });
 
 test("a service that ends before it answers gives an empty answer; one that floods is cut off", async () => {

@@ -133,6 +133,11 @@ describe("a group", () => {
     }
   });
 
+  test("and what was typed behind it is not its own", () => {
+    const unknown = [{ what: "host", name: "web-3", group: undefined }] as const;
+    expect(grouped("@@web,web-[1-3]").unknown).toEqual([...unknown]);
+  });
+
   test("of a file, a host that is taken away must exist; a program lists others too", () => {
     const unknown = [{ what: "host", name: "wbe-2", group: "typo" }] as const;
     expect(grouped("@all!@@typo").unknown).toEqual([...unknown]);

@@ -52,9 +52,9 @@ test("so are too many in each other", () => {
 
 test("T76 and groups that double each other, at once", () => {
   const groups = Object.fromEntries(
-    Array.from({ length: 30 }, (_, at) => [`${at}`, [`@@${at + 1}`, `@@${at + 1}`]]),
+    Array.from({ length: 18 }, (_, at) => [`${at}`, [`@@${at + 1}`, `@@${at + 1}`]]),
   );
-  expect(() => expanded("@@0", { ...groups, 30: ["a"] })).toThrow("at most 100000 can be named");
+  expect(() => expanded("@@0", { ...groups, 18: ["a"] })).toThrow("at most 100000 can be named");
 });
 
 test("of group_command, only a group with something that cannot be read is refused, each time", () => {

@@ -1,6 +1,6 @@
 /** The folder groups.d: which of its files count, and whose. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, renameSync, statSync, utimesSync } from "node:fs";
+import { chmodSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { fileGroups } from "../../../../src/controller/groups/group-files.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
@@ -57,8 +57,11 @@ test("T62 a file that others may write is refused, and so is the folder", async 
   expect(await problem()).toContain(`Cannot use ${file}: it can be written by its group`);
   chmodSync(file, 0o644);
   expect(await names()).toEqual(["web"]);
-  chmodSync(fleet.folder.join("control/groups.d"), 0o777);
-  expect(await problem()).toContain("Cannot use ");
+  // Nobody has put a file there yet, but everybody could.
+  rmSync(file);
+  const d = fleet.folder.join("control/groups.d");
+  chmodSync(d, 0o777);
+  expect(await problem()).toContain(`Cannot use ${d}: it can be written by its group and others`);
 });
 
 test("a change counts at once, also of a file that was wrong", async () => {

@@ -116,6 +116,10 @@ function namesOneHost(address: string): boolean {
  * undefined if the text is none of these, or an address that cannot be a host's.
  */
 export function parseTarget(text: string): Target | undefined {
+  // Most of ten thousand hosts: what begins with a letter and has no colon is not an address.
+  if (/^[A-Za-z][A-Za-z0-9.-]*$/.test(text)) {
+    return isHostName(text) ? { name: text, port: undefined } : undefined;
+  }
   const target = readTarget(text);
   if (target === undefined || !isIp(target.name)) return target;
   return namesOneHost(target.name) ? target : undefined;

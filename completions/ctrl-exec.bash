@@ -3,15 +3,17 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping status wait logs cancel list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
-    'ctrl-exec run') options='--except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
-    'ctrl-exec ping') options='--except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
+    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec run') options='--hosts-from --except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --dry-run --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
+    'ctrl-exec ping') options='--hosts-from --except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
+    'ctrl-exec discovery') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
+    'ctrl-exec list-scripts') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec status') options='--fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec wait') options='--timeout --fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='requests' ;;
     'ctrl-exec logs') options='--follow --stderr --username --token --token-file --config --log --help' kinds='hosts' ;;
-    'ctrl-exec cancel') options='--grace --json --username --token --token-file --config --log --help' kinds='hosts' ;;
+    'ctrl-exec cancel') options='--hosts-from --except --grace --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
-    'ctrl-exec list-agents') options='--config --log --json --wide --help' kinds='' ;;
+    'ctrl-exec list-agents') options='--hosts-from --except --limit --config --log --json --wide --help' kinds='hosts' ;;
     'ctrl-exec list-groups') options='--config --log --json --wide --help' kinds='groups' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
@@ -20,7 +22,7 @@ _ctrl_exec_table() {
     'ctrl-exec edit-agent') options='--ip --agent-port --lookup-by --config --log --help' kinds='hosts' ;;
     'ctrl-exec unpair') options='--config --log --revoke --port --help' kinds='hosts' ;;
     'ctrl-exec rotate-cert') options='--port --json --force --config --log --help' kinds='' ;;
-    'ctrl-exec serial-status') options='--json --config --log --help' kinds='' ;;
+    'ctrl-exec serial-status') options='--hosts-from --except --limit --json --config --log --help' kinds='hosts' ;;
     'ctrl-exec maintain') options='--port --json --force --config --log --help' kinds='' ;;
     'ctrl-exec list-locks') options='--json --config --log --help' kinds='' ;;
     'ctrl-exec setup-ca') options='--config --log --help' kinds='' ;;
@@ -40,13 +42,14 @@ _ctrl_exec_table() {
   esac
 }
 
-# How the value of an option is completed: a file, words, or (none) not at all.
+# How the value of an option is completed: a file, hosts, words, or (none) not at all.
 _ctrl_exec_value() {
   value=switch
   case $1 in
     --config) value='file' ;;
     --log) value='words:syslog stderr' ;;
-    --except) value='none' ;;
+    --except) value='hosts' ;;
+    --hosts-from) value='file' ;;
     --only) value='words:failed' ;;
     --output) value='file' ;;
     --port) value='none' ;;
@@ -96,8 +99,7 @@ _ctrl_exec_read() {
       -*)
         _ctrl_exec_value "$1"
         if [ "$value" != switch ]; then
-          # Its value is what the cursor is at, or the next word; bash has the "=" between them.
-          [ "${2-}" != = ] || set -- "$1" "${@:3}"
+          # Its value is what the cursor is at, or the next word.
           [ $# -gt 1 ] || return 0
           [ "$1" != --config ] || config=$2
           shift
@@ -110,23 +112,71 @@ _ctrl_exec_read() {
   done
 }
 
+# Sets typed: the words up to the cursor, as the shell will read them; COMP_WORDS has them in more parts.
+_ctrl_exec_typed() {
+  local rest=${COMP_LINE:0:COMP_POINT} space word index
+  typed=()
+  for ((index = 0; index <= COMP_CWORD; index++)); do
+    space=${rest%%[![:space:]]*}
+    rest=${rest#"$space"}
+    word=${COMP_WORDS[index]}
+    [ "$index" -lt "$COMP_CWORD" ] || word=$rest
+    if [ -n "$space" ] || [ "$index" -eq 0 ]; then
+      typed+=("$word")
+    else
+      typed[${#typed[@]} - 1]+=$word
+    fi
+    rest=${rest#"$word"}
+  done
+}
+
+# Completes what $current begins with what the program says. Nothing of it is expanded: it may be of any text.
+_ctrl_exec_ask() {
+  local kind kept='' found index -
+  set -f
+  # bash replaces what follows the last of these; of a host's name with "@", that too. What is quoted is one word.
+  case $current in
+    [\"\']*) ;;
+    *@*) kept=${current%@*} ;;
+    *[=:]*) kept=${current%"${current##*[=:]}"} ;;
+  esac
+  case ${current#"$kept"} in
+    @*[=:]*) kept=${current%"${current##*[=:]}"} ;;
+  esac
+  for kind in $1; do
+    # shellcheck disable=SC2086 # a list of hosts
+    mapfile -t found < <(ctrl-exec complete ${config:+--config="$config"} --word="$current" "$kind" $hosts 2>/dev/null)
+    COMPREPLY+=("${found[@]#"$kept"}")
+  done
+  for index in "${!COMPREPLY[@]}"; do
+    case ${COMPREPLY[index]} in
+      *=) compopt -o nospace ;;
+    esac
+  done
+}
+
 _ctrl_exec() {
-  local program mode hosts config behind value modes options kinds kind words before
-  local current=${COMP_WORDS[COMP_CWORD]}
-  words=''
-  # bash takes --option=value apart at the "=".
-  before=("${COMP_WORDS[@]:0:COMP_CWORD}")
-  if [ "$current" = = ]; then
-    current=''
-  elif [ "${before[COMP_CWORD - 1]}" = = ]; then
-    unset "before[COMP_CWORD - 1]"
-  fi
-  _ctrl_exec_read "${before[@]}"
+  local program mode hosts config behind value modes options kinds words='' typed current
+  COMPREPLY=()
+  _ctrl_exec_typed
+  current=${typed[${#typed[@]} - 1]}
+  unset "typed[${#typed[@]} - 1]"
+  _ctrl_exec_read "${typed[@]}"
+  case $current in
+    --*=*)
+      _ctrl_exec_value "${current%%=*}"
+      current=${current#*=}
+      ;;
+  esac
   case $behind$value in
     switch) ;;
     file | 1*)
       compopt -o default
-      COMPREPLY=()
+      return 0
+      ;;
+    hosts)
+      hosts=''
+      _ctrl_exec_ask hosts
       return 0
       ;;
     words:*) words=${value#words:} ;;
@@ -138,15 +188,12 @@ _ctrl_exec() {
       -*) words=$options ;;
       *)
         words=$modes
-        for kind in $kinds; do
-          # shellcheck disable=SC2086 # a list of hosts
-          words="$words $(ctrl-exec complete ${config:+--config="$config"} "$kind" $hosts 2>/dev/null)"
-        done
+        _ctrl_exec_ask "$kinds"
         ;;
     esac
   fi
   # shellcheck disable=SC2207 # words hold no spaces
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY+=($(compgen -W "$words" -- "$current"))
 }
 
 complete -F _ctrl_exec ctrl-exec ctrl-exec-agent ctrl-exec-api

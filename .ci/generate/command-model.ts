@@ -28,8 +28,8 @@ export interface OptionModel {
   readonly valueHint: string | undefined;
 }
 
-/** How a value is completed: a path, one of a few words, or not at all. */
-export type ValueKind = "file" | "none" | { readonly words: readonly string[] };
+/** How a value is completed: a path, a host expression, one of a few words, or not at all. */
+export type ValueKind = "file" | "hosts" | "none" | { readonly words: readonly string[] };
 
 export interface ProgramModel {
   readonly program: Program;
@@ -72,6 +72,7 @@ function optionModels(options: Readonly<Record<string, OptionDef>>): OptionModel
 function valueKind(hint: string): ValueKind {
   if (hint === "path") return "file";
   if (hint === "failed") return { words: ["failed"] };
+  if (hint === "hosts") return "hosts";
   if (hint === "where") return { words: ["syslog", "stderr"] };
   if (/^[a-z0-9]+(\|[a-z0-9]+)+$/.test(hint)) return { words: hint.split("|") };
   return "none";

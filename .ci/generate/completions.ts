@@ -34,7 +34,9 @@ function table(models: readonly ProgramModel[]): string[] {
     }
   }
   lines.push("  esac", "}", "");
-  lines.push("# How the value of an option is completed: a file, words, or (none) not at all.");
+  lines.push(
+    "# How the value of an option is completed: a file, hosts, words, or (none) not at all.",
+  );
   lines.push("_ctrl_exec_value() {", "  value=switch", "  case $1 in");
   const seen = new Set<string>();
   for (const { options } of models) {
@@ -74,8 +76,7 @@ _ctrl_exec_read() {
       -*)
         _ctrl_exec_value "$1"
         if [ "$value" != switch ]; then
-          # Its value is what the cursor is at, or the next word; bash has the "=" between them.
-          [ "\${2-}" != = ] || set -- "$1" "\${@:3}"
+          # Its value is what the cursor is at, or the next word.
           [ $# -gt 1 ] || return 0
           [ "$1" != --config ] || config=$2
           shift
@@ -94,23 +95,71 @@ export function bashCompletion(models: readonly ProgramModel[]): string {
 
 ${table(models).join("\n")}
 ${READ_LINE}
+# Sets typed: the words up to the cursor, as the shell will read them; COMP_WORDS has them in more parts.
+_ctrl_exec_typed() {
+  local rest=\${COMP_LINE:0:COMP_POINT} space word index
+  typed=()
+  for ((index = 0; index <= COMP_CWORD; index++)); do
+    space=\${rest%%[![:space:]]*}
+    rest=\${rest#"$space"}
+    word=\${COMP_WORDS[index]}
+    [ "$index" -lt "$COMP_CWORD" ] || word=$rest
+    if [ -n "$space" ] || [ "$index" -eq 0 ]; then
+      typed+=("$word")
+    else
+      typed[\${#typed[@]} - 1]+=$word
+    fi
+    rest=\${rest#"$word"}
+  done
+}
+
+# Completes what $current begins with what the program says. Nothing of it is expanded: it may be of any text.
+_ctrl_exec_ask() {
+  local kind kept='' found index -
+  set -f
+  # bash replaces what follows the last of these; of a host's name with "@", that too. What is quoted is one word.
+  case $current in
+    [\\"\\']*) ;;
+    *@*) kept=\${current%@*} ;;
+    *[=:]*) kept=\${current%"\${current##*[=:]}"} ;;
+  esac
+  case \${current#"$kept"} in
+    @*[=:]*) kept=\${current%"\${current##*[=:]}"} ;;
+  esac
+  for kind in $1; do
+    # shellcheck disable=SC2086 # a list of hosts
+    mapfile -t found < <(ctrl-exec complete \${config:+--config="$config"} --word="$current" "$kind" $hosts 2>/dev/null)
+    COMPREPLY+=("\${found[@]#"$kept"}")
+  done
+  for index in "\${!COMPREPLY[@]}"; do
+    case \${COMPREPLY[index]} in
+      *=) compopt -o nospace ;;
+    esac
+  done
+}
+
 _ctrl_exec() {
-  local program mode hosts config behind value modes options kinds kind words before
-  local current=\${COMP_WORDS[COMP_CWORD]}
-  words=''
-  # bash takes --option=value apart at the "=".
-  before=("\${COMP_WORDS[@]:0:COMP_CWORD}")
-  if [ "$current" = = ]; then
-    current=''
-  elif [ "\${before[COMP_CWORD - 1]}" = = ]; then
-    unset "before[COMP_CWORD - 1]"
-  fi
-  _ctrl_exec_read "\${before[@]}"
+  local program mode hosts config behind value modes options kinds words='' typed current
+  COMPREPLY=()
+  _ctrl_exec_typed
+  current=\${typed[\${#typed[@]} - 1]}
+  unset "typed[\${#typed[@]} - 1]"
+  _ctrl_exec_read "\${typed[@]}"
+  case $current in
+    --*=*)
+      _ctrl_exec_value "\${current%%=*}"
+      current=\${current#*=}
+      ;;
+  esac
   case $behind$value in
     switch) ;;
     file | 1*)
       compopt -o default
-      COMPREPLY=()
+      return 0
+      ;;
+    hosts)
+      hosts=''
+      _ctrl_exec_ask hosts
       return 0
       ;;
     words:*) words=\${value#words:} ;;
@@ -122,15 +171,12 @@ _ctrl_exec() {
       -*) words=$options ;;
       *)
         words=$modes
-        for kind in $kinds; do
-          # shellcheck disable=SC2086 # a list of hosts
-          words="$words $(ctrl-exec complete \${config:+--config="$config"} "$kind" $hosts 2>/dev/null)"
-        done
+        _ctrl_exec_ask "$kinds"
         ;;
     esac
   fi
   # shellcheck disable=SC2207 # words hold no spaces
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY+=($(compgen -W "$words" -- "$current"))
 }
 
 complete -F _ctrl_exec ctrl-exec ctrl-exec-agent ctrl-exec-api
@@ -155,8 +201,21 @@ _ctrl_exec_describe() {
   _describe -t values value described
 }
 
+_ctrl_exec_ask() {
+  # Completes with what the program says; what ends in "=" takes a value.
+  local kind
+  local -a found open
+  for kind in \${=1}; do
+    found=("\${(@f)$(ctrl-exec complete \${config:+--config="$config"} --word="\${(Q)PREFIX}" $kind \${=hosts} 2>/dev/null)}")
+    open=(\${(M)found:#*=})
+    found=(\${found:#*=})
+    [ $#open -eq 0 ] || compadd -S '' -- $open
+    [ $#found -eq 0 ] || compadd -- $found
+  done
+}
+
 _ctrl_exec() {
-  local program mode hosts config behind value modes options kinds kind found
+  local program mode hosts config behind value modes options kinds
   local current=\${words[CURRENT]}
   if [[ $current == --*=* ]]; then
     _ctrl_exec_value "\${current%%=*}"
@@ -174,6 +233,11 @@ _ctrl_exec() {
       compadd -- \${=value#words:}
       return
       ;;
+    hosts)
+      hosts=''
+      _ctrl_exec_ask hosts
+      return
+      ;;
     *) return 1 ;;
   esac
   _ctrl_exec_table "$program $mode"
@@ -182,10 +246,7 @@ _ctrl_exec() {
     return
   fi
   [ -z "$modes" ] || _ctrl_exec_describe "$modes" "$program "
-  for kind in \${=kinds}; do
-    found=$(ctrl-exec complete \${config:+--config="$config"} $kind \${=hosts} 2>/dev/null)
-    [ -z "$found" ] || compadd -- \${=found}
-  done
+  _ctrl_exec_ask "$kinds"
 }
 
 _ctrl_exec "$@"
@@ -274,11 +335,14 @@ function fishMode(c: string, here: string, mode: ModeModel, words: string): stri
   const lines = mode.options.map((option) => fishOption(c, here, option));
   for (const kind of KINDS[mode.takes].split(" ").filter((word) => word !== "")) {
     const hosts = kind === "scripts" ? ` (${words})[2..-1]` : "";
-    lines.push(
-      `${c} -n ${quote(here)} -a '(ctrl-exec complete (__ctrl_exec_config) ${kind}${hosts} 2>/dev/null)'`,
-    );
+    lines.push(`${c} -n ${quote(here)} -a '${asked(kind, hosts)}'`);
   }
   return lines;
+}
+
+/** What the program says of the word at the cursor. */
+function asked(kind: string, hosts = ""): string {
+  return `(ctrl-exec complete (__ctrl_exec_config) --word=(commandline -ct) ${kind}${hosts} 2>/dev/null)`;
 }
 
 function fishOption(c: string, here: string, { name, description, value }: OptionModel): string {
@@ -289,6 +353,8 @@ function fishOption(c: string, here: string, { name, description, value }: Optio
         ? " -rF"
         : value === "none"
           ? " -x"
-          : ` -xa '${value.words.join(" ")}'`;
+          : value === "hosts"
+            ? ` -xa '${asked("hosts")}'`
+            : ` -xa '${value.words.join(" ")}'`;
   return `${c} -n ${quote(here)} -l ${name}${how} -d ${quote(description)}`;
 }

@@ -3,15 +3,6 @@ import { z } from "zod";
 import { asCtrlExecError } from "../core/errors.ts";
 import { MAX_EXPRESSION, parseHostExpression } from "../core/hosts/parse-expression.ts";
 import { parseSampleSize } from "../core/hosts/sample-size.ts";
-import { parseTarget } from "../core/net/host-name.ts";
-
-export const hostSchema = z
-  .string({ error: "expected a host, host:port or address" })
-  .regex(/^[A-Za-z0-9.:%[\]-]{1,300}$/, { error: "expected a host, host:port or address" })
-  .refine((text) => parseTarget(text) !== undefined, {
-    error: "expected a host, host:port or address",
-  })
-  .describe("A registered host name, or any host name or address, with a port if needed.");
 
 export const hostExpressionSchema = z
   .string({ error: "expected a host or a host expression" })

@@ -1,7 +1,7 @@
 /** The schemas of the OpenAPI document, under the names by which it refers to them. */
 import { z } from "zod";
 import { discoveredHost, pingResult } from "../core/results.ts";
-import { hostExpressionSchema, hostSchema } from "./host-schemas.ts";
+import { hostExpressionSchema } from "./host-schemas.ts";
 import * as schemas from "./schemas.ts";
 import { runMessage } from "./stream-schemas.ts";
 
@@ -58,8 +58,7 @@ interface Overridden {
 /** @param live the names that are known now */
 export function components(live?: LiveNames): JsonObject {
   const override = ({ zodSchema, jsonSchema }: Overridden) => {
-    if (zodSchema === hostSchema || zodSchema === hostExpressionSchema)
-      addEnum(jsonSchema, live?.hosts);
+    if (zodSchema === hostExpressionSchema) addEnum(jsonSchema, live?.hosts);
     if (zodSchema === schemas.scriptSchema) addEnum(jsonSchema, live?.scripts);
   };
   return {

@@ -10,7 +10,7 @@ import { runReport } from "../core/run-report.ts";
 import { runResult as coreResult, RUN_RESULT_WORDS } from "../core/run-result.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import { unknownMember } from "../core/unknown-member.ts";
-import { except, hostSchema, hosts, limit } from "./host-schemas.ts";
+import { except, hostExpressionSchema, hosts, limit } from "./host-schemas.ts";
 
 // Neither arguments nor environment variables can contain a NUL byte.
 const NO_NUL = /^[^\0]*$/;
@@ -94,9 +94,12 @@ export const runRequest = requestSchema({
 
 export const cancelRequest = requestSchema({
   hosts: z
-    .array(hostSchema, { error: "expected an array of hosts" })
+    .array(hostExpressionSchema, { error: "expected an array of hosts" })
     .default([])
-    .describe("As in the run; all of its hosts if left out."),
+    .describe(
+      "As in the run, or host expressions that are answered from its hosts; all of them if left out.",
+    ),
+  except,
   grace: z
     .int({ error: "expected a whole number of seconds" })
     .min(0, { error: "expected a whole number of seconds" })
@@ -133,6 +136,8 @@ export const runsQuery = z.object({
 
 export const discoveryRequest = requestSchema({
   hosts: hosts.optional().describe("All registered hosts if left out."),
+  except,
+  limit,
   username,
   token,
 });

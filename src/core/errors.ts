@@ -4,6 +4,7 @@
  * Only the table below turns a code into an exit status and an HTTP status; `satisfies` makes a forgotten code
  * a type error.
  */
+import { namedHosts } from "./hosts/fold.ts";
 import { shortageOf } from "./shortage.ts";
 
 export type ErrorCode =
@@ -100,7 +101,7 @@ export class LockedError extends CtrlExecError {
 
   /** @param list the command that lists the locks */
   constructor(conflicts: readonly string[], list: string, runs: readonly string[] = []) {
-    super("locked", `Locked: already running: ${conflicts.join(", ")}`, {
+    super("locked", `Locked: already running: ${namedHosts(conflicts)}`, {
       hint: `See: ${list}`,
     });
     this.name = "LockedError";

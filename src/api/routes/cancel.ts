@@ -24,8 +24,8 @@ export const cancel = defineRoute({
     },
   },
   async handle({ api, caller, body, parameters: { reqid } }) {
-    const { hosts, grace } = body;
-    const order = { reqid, hosts, grace };
+    const { hosts, except, grace } = body;
+    const order = { reqid, hosts, except, grace };
     const results = await unlessHidden(reqid, () =>
       cancelRun(api.controller, caller, order, () => undefined),
     );

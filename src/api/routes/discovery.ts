@@ -1,3 +1,5 @@
+import type { z } from "zod";
+import { orAll } from "../../controller/access/registered-hosts.ts";
 import { discoverHosts } from "../../controller/inventory/discovery.ts";
 import { type Answer, success } from "../answer.ts";
 import { type Call, defineRoute } from "../route.ts";
@@ -31,7 +33,7 @@ export const discoveryGet = defineRoute({
   ...shared,
   method: "GET",
   description: "Asks every registered host.",
-  handle: (call) => discover(call, undefined),
+  handle: (call) => discover(call, { except: [] }),
 });
 
 export const discoveryPost = defineRoute({
@@ -41,14 +43,20 @@ export const discoveryPost = defineRoute({
   request: discoveryRequest,
   bodyOptional: true,
   requestExample: { hosts: ["web-01"] },
-  handle: (call) => discover(call, call.body.hosts),
+  handle: (call) => discover(call, call.body),
 });
 
 async function discover(
   { api, caller }: Call,
-  typed: readonly string[] | undefined,
+  {
+    hosts: typed = [],
+    except,
+    limit,
+  }: Pick<z.output<typeof discoveryRequest>, "hosts" | "except" | "limit">,
 ): Promise<Answer> {
-  const found = await discoverHosts(api.controller, caller, typed);
+  const choice = orAll({ hosts: typed, except, limit, port: undefined });
+  const asked = choice.hosts.length === 0 ? undefined : choice;
+  const found = await discoverHosts(api.controller, caller, asked);
   const hosts = Object.fromEntries(found.map((host) => [host.host, host]));
   return success<typeof discoveryAnswer>({ ok: true, hosts });
 }

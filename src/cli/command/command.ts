@@ -40,6 +40,8 @@ export interface Verb<Options extends OptionDefs = OptionDefs> {
   readonly positionals: string;
   /** How many positional arguments are accepted. */
   readonly arity: readonly [min: number, max: number];
+  /** How many are needed if one of these options is given, which says what the others would. */
+  readonly leastWith?: Readonly<Record<string, number>>;
   readonly options: Options;
   /** Paragraphs below the usage line. */
   readonly details: string;
@@ -192,7 +194,8 @@ export async function runVerb(
   if (line.scriptArgs !== undefined && !takesScriptArgs) {
     throw usageError(where, `${where} takes nothing after --`);
   }
-  const [min, max] = verb.arity;
+  const [usual, max] = verb.arity;
+  const min = Math.min(usual, ...line.given.map(({ name }) => verb.leastWith?.[name] ?? usual));
   if (line.positionals.length < min) {
     throw usageError(where, `${mode} needs ${verb.positionals}`);
   }

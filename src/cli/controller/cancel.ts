@@ -3,6 +3,7 @@ import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { writeJson } from "../render/json.ts";
+import { listedHosts } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -14,6 +15,8 @@ export const cancel = defineVerb({
   positionals: "<reqid> [<host>...]",
   arity: [1, 100_001],
   options: {
+    "hosts-from": controllerOptions["hosts-from"],
+    except: controllerOptions.except,
     grace: controllerOptions.grace,
     json: controllerOptions.json,
     ...callerOptions,
@@ -22,7 +25,8 @@ export const cancel = defineVerb({
   details: [
     "Ends a run on its hosts, or on those that are named: all that its script has",
     "started there gets TERM, and KILL after --grace seconds (default 10). The result",
-    "of the run says that it was cancelled, and by whom.",
+    "of the run says that it was cancelled, and by whom. Hosts may be expressions, as",
+    "in run, and stand for hosts of this run alone: 'web-*', @all --except db-01.",
     "",
     "Exit status: 0 when nothing of it runs any more, 1 when a host could not be",
     "asked or something could not be ended.",
@@ -30,6 +34,7 @@ export const cancel = defineVerb({
   examples: [
     "ctrl-exec cancel a1b2c3d4e5f60718",
     "ctrl-exec cancel a1b2c3d4e5f60718 web-01 --grace 60",
+    "ctrl-exec cancel a1b2c3d4e5f60718 'web-[01-10]'",
   ],
   async run({ options, positionals: [typed = "", ...hosts], io }) {
     const reqid = runIdArgument(typed, "ctrl-exec cancel <reqid> [<host>...]");
@@ -37,9 +42,11 @@ export const cancel = defineVerb({
       options.grace === undefined
         ? USUAL_GRACE
         : numberOption("grace", options.grace, 0, MAX_GRACE);
+    const more = (await listedHosts(options, io)) ?? [];
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const order = { reqid, hosts, grace };
+    const except = options.except === undefined ? [] : [options.except];
+    const order = { reqid, hosts: [...hosts, ...more], except, grace };
     const cancelling = cancelRun(controller, caller, order, (result) => {
       if (!options.json) io.out(lineOf(result));
     });

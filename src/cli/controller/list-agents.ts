@@ -1,5 +1,6 @@
 import { DEFAULT_AGENT_PORT } from "../../controller/fleet/targets.ts";
 import type { AgentRecord } from "../../controller/store/agent-record.ts";
+import { onlyThese } from "../../controller/store/ports/registry.ts";
 import { statusReader } from "../../controller/trust/serial-report.ts";
 import { renewalDueAt } from "../../controller/upkeep/renewal.ts";
 import { judgeClock } from "../../core/clock.ts";
@@ -13,37 +14,47 @@ import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { staleLines } from "../render/stale.ts";
 import { renderTable } from "../render/table.ts";
-import { commonOptions, controllerOptions } from "./options.ts";
+import { listedHosts, localHosts } from "./host-options.ts";
+import { choiceOptions, commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const listAgents = defineVerb({
-  positionals: "",
-  arity: [0, 0],
-  options: { ...commonOptions, json: controllerOptions.json, wide: controllerOptions.wide },
+  positionals: "[<host>...]",
+  arity: [0, 100_000],
+  options: {
+    ...choiceOptions,
+    ...commonOptions,
+    json: controllerOptions.json,
+    wide: controllerOptions.wide,
+  },
   details: [
-    "Lists every paired host with its address, the day it was paired and the day its",
-    "certificate expires (UTC). --wide adds the times of day, the days left, the",
-    "port, the serial of the host's certificate, and whether the host knows this",
+    "Lists every paired host, or those that are named, with its address, the day it",
+    "was paired and the day its certificate expires (UTC). Hosts may be expressions,",
+    "as in run: 'web-*', @expiring=30d. --wide adds the times of day, the days left,",
+    "the port, the serial of the host's certificate, and whether the host knows this",
     "control host's current serial (see serial-status). Hosts whose clocks were a",
     "minute or more away from this one's in the last day are named. --json has",
     "everything, with clock_offset in seconds.",
   ].join("\n"),
   examples: [
     "ctrl-exec list-agents",
+    "ctrl-exec list-agents 'web-*' --except web-07",
     "ctrl-exec list-agents --wide",
     "ctrl-exec list-agents --json",
   ],
-  async run({ options, io }) {
+  async run({ options, positionals, io }) {
     if (options.json && options.wide) {
       throw new CtrlExecError(
         "usage",
         "--wide and --json cannot be used together: --json has every column",
       );
     }
+    const more = await listedHosts(options, io);
     const controller = await openController(options);
     const { config, now, store } = controller;
-    const { agents, broken } = await store.registry.read();
+    const only = await localHosts(controller, positionals, options, more, io);
+    const { agents, broken } = onlyThese(await store.registry.read(), only);
     const statusOf = await statusReader(controller);
     const clocks = judgeClock(await store.clocks.known(agents), now());
     const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));

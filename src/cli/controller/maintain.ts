@@ -4,6 +4,7 @@ import { type MaintenanceReport, maintainOnce } from "../../controller/upkeep/ma
 import { judgeClock } from "../../core/clock.ts";
 import type { OwnSetting } from "../../core/config/controller-config.ts";
 import { ERROR_FACTS } from "../../core/errors.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
@@ -87,10 +88,12 @@ function describe(report: MaintenanceReport, own: OwnSetting): string[] {
   if (report.busy) return ["Another pass is under way; nothing was done here."];
   const lines: string[] = [];
   const list = (what: string, hosts: readonly string[]) => {
-    if (hosts.length > 0) lines.push(`${what}: ${hosts.join(", ")}`);
+    if (hosts.length > 0) lines.push(`${what}: ${namedHosts(hosts)}`);
   };
-  const failures = report.notRenewed.map((problem) => named(problem, own));
-  const waiting = report.pending.map((problem) => named(problem, own));
+  const each = (what: string, problems: readonly HostProblem[]) => {
+    if (problems.length === 0) return;
+    lines.push(`${what}: ${problems.map((problem) => named(problem, own)).join(", ")}`);
+  };
   list("Signed again, since they were not valid now", report.mended);
   if (report.replacedBy !== undefined) {
     lines.push(
@@ -99,10 +102,10 @@ function describe(report: MaintenanceReport, own: OwnSetting): string[] {
   }
   if (report.rotated !== undefined) lines.push(`New certificate, serial ${report.rotated}`);
   list("Confirmed the present serial", report.confirmed);
-  list("Still to be told", waiting);
+  each("Still to be told", report.pending);
   lines.push(...staleLines(report.stale, own));
   list("Renewed", report.renewed);
-  list("Not renewed", failures);
+  each("Not renewed", report.notRenewed);
   if (report.expiredRequests > 0) lines.push(`Pairing requests dropped: ${report.expiredRequests}`);
   if (report.expiredRuns > 0) lines.push(`Run records dropped: ${report.expiredRuns}`);
   if (lines.length > 0) return lines;

@@ -17,6 +17,15 @@ export const controllerOptions = {
     valueHint: "hosts",
     description: "Leave these hosts out: an expression, as for the hosts",
   },
+  "dry-run": {
+    type: "boolean",
+    description: "Show who would be asked, and ask the auth hook alone",
+  },
+  "hosts-from": {
+    type: "string",
+    valueHint: "path",
+    description: "File with more hosts, or - for standard input",
+  },
   json: { type: "boolean", description: "Print the result as one line of JSON" },
   "json-stream": {
     type: "boolean",
@@ -95,6 +104,11 @@ export const controllerOptions = {
     type: "boolean",
     description: "Go on although other hosts' clocks disagree",
   },
+  word: {
+    type: "string",
+    hidden: true,
+    description: "What was typed of the word that is completed",
+  },
   keep: {
     type: "boolean",
     description: "Keep the demo's folder and agents, and say how to use them",
@@ -109,15 +123,18 @@ export const callerOptions = {
 } as const;
 
 /** Which of the hosts: see hostChoice. */
-export const hostOptions = {
+export const choiceOptions = {
+  "hosts-from": controllerOptions["hosts-from"],
   except: controllerOptions.except,
   limit: {
     ...controllerOptions.limit,
     valueHint: "n|n%",
     description: "Take only so many of the hosts, chosen at random",
   },
-  port: controllerOptions.port,
 } as const;
+
+/** The same where hosts are called. */
+export const hostOptions = { ...choiceOptions, port: controllerOptions.port } as const;
 
 /** Which results are shown, and how: see shownAs. */
 export const shownOptions = {

@@ -9,13 +9,14 @@ import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { renderTable } from "../render/table.ts";
-import { hostChoice } from "./host-options.ts";
+import { hostChoice, listedHosts } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
 export const ping = defineVerb({
   positionals: "<host>[:<port>]...",
   arity: [1, 100_000],
+  leastWith: { "hosts-from": 0 },
   options: {
     ...hostOptions,
     json: controllerOptions.json,
@@ -25,7 +26,7 @@ export const ping = defineVerb({
   details: [
     "Calls each host over mutual TLS, and names each host whose clock is a minute or",
     "more away from this one's. Hosts may be expressions, as in run: 'web-[01-20]',",
-    "'web-*', @all, '@all!@stale'.",
+    "'web-*', @all, '@all!@stale', and --hosts-from takes more of them from a file.",
     "",
     "Exit status: 0 when every host answered, 1 when any did not.",
   ].join("\n"),
@@ -35,10 +36,11 @@ export const ping = defineVerb({
     "ctrl-exec ping @all --limit 10%",
   ],
   async run({ options, positionals, io }) {
+    const more = await listedHosts(options, io);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
-    const choice = hostChoice(positionals, options, port);
+    const choice = hostChoice(positionals, options, port, more);
     let progress: Progress | undefined;
     const results = await pingHosts(controller, caller, choice, {
       onHosts: (count) => {

@@ -16,6 +16,14 @@ export const controllerProgram: Program = {
       summary: "Call hosts over mTLS; show certificate expiry and version",
       load: async () => (await import("./ping.ts")).ping,
     },
+    discovery: {
+      summary: "Ask hosts which scripts they may run",
+      load: async () => (await import("./discovery.ts")).discovery,
+    },
+    "list-scripts": {
+      summary: "The same as discovery",
+      load: async () => (await import("./discovery.ts")).listScripts,
+    },
     status: {
       summary: "Show a run's record: what is done and what still runs",
       load: async () => (await import("./status.ts")).status,

@@ -10,12 +10,13 @@ import { Reader } from "../command/reader.ts";
 import { scriptArguments } from "../command/script-arguments.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
+import { writeJson } from "../render/json.ts";
 import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { NO_VIEW, type RunView, runView } from "../render/run-view.ts";
 import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
-import { hostChoice } from "./host-options.ts";
+import { hostChoice, listedHosts } from "./host-options.ts";
 import {
   callerOptions,
   commonOptions,
@@ -32,6 +33,7 @@ const STOPPED = "ctrl-exec was stopped";
 export const run = defineVerb({
   positionals: "<host>[:<port>]... <script> [-- <arg>...]",
   arity: [2, 100_001],
+  leastWith: { "hosts-from": 1 },
   options: {
     ...hostOptions,
     live: controllerOptions.live,
@@ -40,6 +42,7 @@ export const run = defineVerb({
     output: controllerOptions.output,
     json: controllerOptions.json,
     "json-stream": controllerOptions["json-stream"],
+    "dry-run": controllerOptions["dry-run"],
     detach: controllerOptions.detach,
     async: controllerOptions.async,
     timeout: {
@@ -68,6 +71,12 @@ export const run = defineVerb({
     "  @@frontends        the hosts of a group (list-groups)",
     "  'a,b' 'a&b' 'a!b'  union, intersection, difference, from left to right",
     "",
+    "--hosts-from takes more of them from a file, in words or lines; # begins a",
+    "comment. The hosts may then be left out.",
+    "",
+    "--dry-run shows which hosts would be asked, and where they would be called. The",
+    "auth hook is asked as for the run; nothing is locked, recorded or sent.",
+    "",
     "Under sudo, give your own name with --username, and a file of your own with",
     "--token-file.",
     "",
@@ -86,6 +95,8 @@ export const run = defineVerb({
     "ctrl-exec run web-01 deploy-app",
     "ctrl-exec run web-01 web-02 web-03 deploy-app",
     "ctrl-exec run 'web-[01-20]' deploy-app --except web-07",
+    "ctrl-exec run --hosts-from hosts.txt deploy-app",
+    "ctrl-exec run '@all!db-*' deploy-app --dry-run",
     "ctrl-exec run db-01 backup-mysql -- --database myapp",
     "ctrl-exec run web-01 web-02 deploy-app --live | tee deploy.log",
     'sudo ctrl-exec run web-01 deploy-app --username "$USER" --token-file ~/.token',
@@ -95,6 +106,7 @@ export const run = defineVerb({
   async run({ options, positionals, scriptArgs, io }) {
     const as = shownAs(options, "run");
     const hosts = positionals.slice(0, -1);
+    const more = await listedHosts(options, io);
     const script = positionals.at(-1) ?? "";
     const args = scriptArguments(scriptArgs ?? []);
     const caller = await cliCaller(options, io);
@@ -120,7 +132,7 @@ export const run = defineVerb({
         view.note(contacts?.text(host, contact) ?? "");
       };
       const order = {
-        ...hostChoice(hosts, options, port),
+        ...hostChoice(hosts, options, port, more),
         ...{ script, args, mustBeRecorded, timeout, detach },
         watch: (labels: readonly string[]) => {
           view = detach
@@ -129,8 +141,15 @@ export const run = defineVerb({
           return { onEvent: reader.heldBack(view.hear), onContact };
         },
       };
+      if (options["dry-run"]) {
+        const { dryRun } = await import("../../controller/runs/dry-run.ts");
+        const would = await dryRun(controller, caller, order);
+        if (options.json) writeJson(io, { ok: 1, ...would });
+        else (await import("../render/dry-run.ts")).renderDryRun(io, would, controller.config);
+        return 0;
+      }
       const started = await startRun(controller, caller, order, show).catch(async (thrown) => {
-        throw scriptArgs === undefined ? await withHint(thrown, order) : thrown;
+        throw scriptArgs === undefined ? await withHint(thrown, { hosts, script }) : thrown;
       });
       const option = configArgument(controller.config.file);
       contacts = new ContactNotes(`ctrl-exec logs ${started.reqid}${option} --follow`);
@@ -166,7 +185,7 @@ export const run = defineVerb({
       const isForAPerson = scriptArgs === undefined && !options.json && !options["json-stream"];
       if (failed && isForAPerson && hosts.length > 1 && results.length === hosts.length) {
         const { hintOnResults, recorded: known } = await import("./forgotten-mark.ts");
-        const hint = await hintOnResults(order, results, known(controller));
+        const hint = await hintOnResults({ hosts, script }, results, known(controller));
         if (hint !== undefined) io.err(`${hint}\n`);
       }
       return failed || unwritten !== "" ? 1 : 0;

@@ -6,26 +6,35 @@ import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { staleLines } from "../render/stale.ts";
 import { renderTable } from "../render/table.ts";
-import { commonOptions, controllerOptions } from "./options.ts";
+import { listedHosts, localHosts } from "./host-options.ts";
+import { choiceOptions, commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const serialStatus = defineVerb({
-  positionals: "",
-  arity: [0, 0],
-  options: { json: controllerOptions.json, ...commonOptions },
+  positionals: "[<host>...]",
+  arity: [0, 100_000],
+  options: { ...choiceOptions, json: controllerOptions.json, ...commonOptions },
   details: [
-    "Shows the control host's serials, and for each agent:",
+    "Shows the control host's serials, and for each agent, or those that are named:",
     "",
     "  current   it has confirmed the current serial",
     "  pending   it has yet to confirm it, and is called under the previous one",
     "  stale     it had not confirmed it when the overlap ended; pair it again",
     "  unknown   it has never confirmed a serial",
+    "",
+    "Hosts may be expressions, as in run: 'web-*', @stale.",
   ].join("\n"),
-  examples: ["ctrl-exec serial-status", "ctrl-exec serial-status --json"],
-  async run({ options, io }) {
+  examples: [
+    "ctrl-exec serial-status",
+    "ctrl-exec serial-status 'web-*'",
+    "ctrl-exec serial-status --json",
+  ],
+  async run({ options, positionals, io }) {
+    const more = await listedHosts(options, io);
     const controller = await openController(options);
-    const { current, rotation, agents, problems } = await serialReport(controller);
+    const only = await localHosts(controller, positionals, options, more, io);
+    const { current, rotation, agents, problems } = await serialReport(controller, only);
     const time = (date: Date | undefined) => (date === undefined ? "" : isoSeconds(date));
     const summary = {
       current_serial: current,

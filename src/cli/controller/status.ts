@@ -1,9 +1,9 @@
 import { showRun } from "../../controller/runs/status.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
-import { hostList } from "../render/host-list.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { showResults } from "../render/shown-results.ts";
@@ -69,5 +69,5 @@ function summary({ script, hosts, results, pending, complete, completed }: RunRe
 function pendingStates(pending: readonly string[], results: readonly RunResult[]): string[] {
   const known = new Map(results.map(({ host, state }) => [host, state]));
   const byState = Map.groupBy(pending, (host) => known.get(host) ?? "no answer yet");
-  return [...byState].map(([state, hosts]) => `${state}: ${hostList(hosts)}`);
+  return [...byState].map(([state, hosts]) => `${state}: ${namedHosts(hosts)}`);
 }

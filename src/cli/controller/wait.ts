@@ -1,6 +1,7 @@
 import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { waitFor } from "../../controller/runs/wait.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
@@ -10,7 +11,6 @@ import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
-import { hostList } from "../render/host-list.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { Progress } from "../render/progress.ts";
@@ -98,7 +98,7 @@ export const wait = defineVerb({
     else if (!options.json) io.err(leftOut(ended, as));
     const hint = complete
       ? undefined
-      : screenLine`Still running (or not answered): ${hostList(pending)}. To wait again: ${again}`;
+      : screenLine`Still running (or not answered): ${namedHosts(pending)}. To wait again: ${again}`;
     const answer = { ok: 1, results, ...(hint === undefined ? {} : { hint }) };
     if (options.json) await writeLongJson(io, answer);
     io.err(mayHaveRun(results));
@@ -118,5 +118,5 @@ function waitingFor(
 ): string {
   if (complete) return "";
   const output = `ctrl-exec logs ${reqid}${configArgument(own.file)} --follow`;
-  return screenLine`Waiting for ${hostList(pending)} (started ${started}). Output: ${output}\n`;
+  return screenLine`Waiting for ${namedHosts(pending)} (started ${started}). Output: ${output}\n`;
 }

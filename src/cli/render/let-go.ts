@@ -1,11 +1,12 @@
 /** What is said of a run that was let go, and of what agents before 1.1 could not do. */
+
 import type { OwnSetting } from "../../core/config/controller-config.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
-import { hostList } from "./host-list.ts";
 import type { RunView } from "./run-view.ts";
 
 /** The reqid alone on stdout; on stderr the hosts that did not accept the run. */
@@ -41,7 +42,7 @@ function noteOn(result: RunResult, own: OwnSetting): string {
 export function timeoutIgnored(results: readonly RunResult[]): string {
   const older = results.filter(isOfOlderAgent).map(({ host }) => host);
   if (older.length === 0) return "";
-  return screenLine`ctrl-exec: --timeout did not bound the script on ${hostList(older)}: agents older than 1.1 do not know it\n`;
+  return screenLine`ctrl-exec: --timeout did not bound the script on ${namedHosts(older)}: agents older than 1.1 do not know it\n`;
 }
 
 /** Since 1.1 an agent says when it has started a script. */

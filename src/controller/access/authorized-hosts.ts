@@ -5,7 +5,7 @@
  */
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
-import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
+import { type HostExpression, hasRun, termsOf } from "../../core/hosts/expression.ts";
 import { typedGroup } from "../../core/hosts/group-name.ts";
 import { sampleOf } from "../../core/hosts/sample-size.ts";
 import type { Target } from "../../core/net/host-name.ts";
@@ -46,11 +46,17 @@ interface Chosen {
   problem?(): Promise<CtrlExecError | undefined>;
 }
 
-async function chosenHosts(
+/**
+ * @param choice that the expression is of
+ * @param maxHosts more are a problem
+ * @throws CtrlExecError `denied` or `not-found` for a run that is named
+ */
+export async function chosenHosts(
   controller: Controller,
   caller: Caller,
   typed: HostExpression,
   choice: HostChoice,
+  maxHosts = controller.config.max_hosts,
 ): Promise<Chosen> {
   if (isRefusedAnyway(controller, caller)) return { hosts: [] };
   const runs = await namedRuns(controller, caller, typed);
@@ -63,13 +69,17 @@ async function chosenHosts(
     name,
     port: port ?? choice.port,
   }));
-  const count = hosts.length;
+  const count = { hosts: hosts.length, maxHosts };
   const problem = () => problemOf(controller, selection, count, choice, inventory.names);
   return { hosts, problem };
 }
 
 /** Whoever may not read a run must not learn from it who failed. @throws CtrlExecError `denied`, `not-found` */
-async function namedRuns(controller: Controller, caller: Caller, expression: HostExpression) {
+export async function namedRuns(
+  controller: Controller,
+  caller: Caller,
+  expression: HostExpression,
+): Promise<ReadonlyMap<string, RunHosts>> {
   const reqids = new Set(
     [...termsOf(expression)].flatMap((term) => (hasRun(term) ? [term.reqid] : [])),
   );
@@ -80,10 +90,6 @@ async function namedRuns(controller: Controller, caller: Caller, expression: Hos
   return runs;
 }
 
-function hasRun(term: HostTerm): term is HostTerm & { readonly reqid: string } {
-  return term.kind === "failed" || term.kind === "missed";
-}
-
 function sampled({ hosts }: Selection, { limit }: HostChoice): readonly Target[] {
   if (limit === undefined) return hosts;
   const count = sampleOf(limit, hosts.length);
@@ -91,10 +97,13 @@ function sampled({ hosts }: Selection, { limit }: HostChoice): readonly Target[]
   return hosts.filter((host) => drawn.has(host));
 }
 
+/** Characters of what was typed that an error repeats. */
+const MAX_TYPED = 200;
+
 async function problemOf(
   controller: Controller,
   { unknown }: Selection,
-  count: number,
+  count: { readonly hosts: number; readonly maxHosts: number },
   { hosts, except = [] }: HostChoice,
   names: readonly string[],
 ): Promise<CtrlExecError | undefined> {
@@ -105,8 +114,9 @@ async function problemOf(
     const next = nextStep(config, first, names);
     return new CtrlExecError("bad-request", unknownMessage(unknown), next);
   }
-  if (count === 0) {
-    const typed = [hosts.join(","), ...except.map((text) => `!${text}`)].join("");
+  if (count.hosts === 0) {
+    const all = [hosts.join(","), ...except.map((text) => `!${text}`)].join("");
+    const typed = all.length > MAX_TYPED ? `${all.slice(0, MAX_TYPED)}...` : all;
     const next = nextStep(config, { what: "host", name: typed, group: undefined }, names);
     return new CtrlExecError(
       "bad-request",
@@ -114,10 +124,10 @@ async function problemOf(
       next,
     );
   }
-  if (count <= config.max_hosts) return undefined;
+  if (count.hosts <= count.maxHosts) return undefined;
   return new CtrlExecError(
     "bad-request",
-    `${count} hosts match; at most ${config.max_hosts} at once`,
+    `${count.hosts} hosts match; at most ${count.maxHosts} at once`,
     {
       hint: "Ask fewer, with --limit, --except or a closer expression; max_hosts in ctrl-exec.conf is the bound.",
       remoteHint: "Ask fewer, with limit, except or a closer expression.",

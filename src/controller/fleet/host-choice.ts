@@ -10,6 +10,8 @@ import { readTargets } from "./targets.ts";
 export interface HostChoice {
   /** Host expressions: all that any of them stands for. */
   readonly hosts: readonly string[];
+  /** A host may be named more than once, as in an expression, though there are only names. */
+  readonly mayRepeat?: boolean;
   /** Host expressions: none that any of them stands for. */
   readonly except?: readonly string[] | undefined;
   /** So many of those, chosen at random. */
@@ -25,14 +27,14 @@ export type ReadChoice =
 
 /** @throws CtrlExecError `bad-request` for what cannot be read, a host given twice, or too many */
 export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice {
-  const { hosts, except = [], limit, port } = choice;
+  const { hosts, mayRepeat = false, except = [], limit, port } = choice;
   if (hosts.length === 0) throw new CtrlExecError("bad-request", "no host given");
   const wanted = hosts.map(parseHostExpression);
   const unwanted = except.map(parseHostExpression);
   const namesAlone = wanted.every(
     ({ first, steps }) => first.kind === "host" && steps.length === 0,
   );
-  if (namesAlone && unwanted.length === 0 && limit === undefined) {
+  if (namesAlone && !mayRepeat && unwanted.length === 0 && limit === undefined) {
     return {
       kind: "targets",
       targets: readTargets(

@@ -8,35 +8,44 @@ import { authorizedRegistry } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
+import type { HostChoice } from "../fleet/host-choice.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
 import { FleetNews } from "./fleet-news.ts";
 
+/** Subscribers to a discovery. */
+export interface DiscoverySubscribers {
+  /** Called when the hook has agreed, before anybody is asked. @param count how many hosts are asked */
+  onHosts?(count: number): void;
+  /** Called once per host, as they answer. */
+  onResult?(host: DiscoveredHost): void;
+}
+
 /**
- * @param hosts expressions; undefined means every registered host
+ * @param choice undefined means every registered host
  * @returns a result for each host, in the order given
  * @throws CtrlExecError if nothing was dialled: bad request, denied, no credential
  */
 export async function discoverHosts(
   controller: Controller,
   caller: Caller,
-  hosts: readonly string[] | undefined,
+  choice: HostChoice | undefined,
+  subscribers: DiscoverySubscribers = {},
 ): Promise<DiscoveredHost[]> {
   const action = { action: "ping", script: "", args: [] } as const;
-  if (hosts === undefined) {
-    return await scanCapabilities(controller, await authorizedRegistry(controller, caller, action));
-  }
-  const targets = await authorizedHosts(controller, caller, action, {
-    hosts,
-    port: undefined,
-  });
-  return await scanCapabilities(controller, targets);
+  const targets =
+    choice === undefined
+      ? await authorizedRegistry(controller, caller, action)
+      : await authorizedHosts(controller, caller, action, choice);
+  subscribers.onHosts?.(targets.length);
+  return await scanCapabilities(controller, targets, subscribers.onResult);
 }
 
 /** The caller has authorised the request. */
 export async function scanCapabilities(
   controller: Controller,
   targets: readonly ResolvedTarget[],
+  onResult: DiscoverySubscribers["onResult"] = () => undefined,
 ): Promise<DiscoveredHost[]> {
   if (targets.length === 0) return [];
   const found = new Map<ResolvedTarget, DiscoveredHost>();
@@ -51,6 +60,7 @@ export async function scanCapabilities(
       const host = discovered(outcome);
       logResult(controller, outcome, host);
       found.set(outcome.target, host);
+      onResult(host);
     },
   );
   await news.keep();

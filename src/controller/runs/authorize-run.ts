@@ -1,6 +1,7 @@
 /** Asks the auth hook about a run that exists already: whether this caller may read it, or cancel it. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { saysNo } from "../../core/hook.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type Caller, conclude, decide, note } from "../access/authorize.ts";
@@ -64,12 +65,12 @@ export function hostsOf(
   return wanted.length === 0 ? hosts : hosts.filter((host) => wanted.includes(host));
 }
 
-function notInRun(reqid: string, host: string, hosts: readonly string[]): CtrlExecError {
+export function notInRun(reqid: string, host: string, hosts: readonly string[]): CtrlExecError {
   return new CtrlExecError(
     "bad-request",
     `Cannot find ${host}: it is not one of the hosts of run ${reqid}`,
     {
-      hint: `Its hosts: ${hosts.join(", ")}`,
+      hint: `Its hosts: ${namedHosts(hosts)}`,
     },
   );
 }

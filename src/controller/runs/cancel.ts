@@ -9,14 +9,17 @@ import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
-import { authorizeRun, hostsOf, noSuchRun } from "./authorize-run.ts";
+import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import { chosenOfRun, readRunHosts } from "./chosen-of-run.ts";
 import { learnEnds } from "./learn-ends.ts";
 import { knowsNoSuchRun, type Withdrawal, withdraw } from "./withdraw.ts";
 
 export interface CancelOrder {
   readonly reqid: string;
-  /** As in the run's results; empty means all of them. */
+  /** Expressions, answered from the run's hosts; empty means all of them. */
   readonly hosts: readonly string[];
+  /** Expressions: none that any of them stands for. */
+  readonly except?: readonly string[];
   /** Seconds between TERM and KILL. */
   readonly grace: number;
 }
@@ -50,27 +53,29 @@ const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel
  *
  * @param onResult called once per host, as they answer
  * @returns the results in the order of the run's hosts
- * @throws CtrlExecError `denied`, `not-found`, `bad-request` for a host that is not in the run
+ * @throws CtrlExecError `denied`, `not-found`, `bad-request` for what cannot be read, a host that is not in the run, or
+ * if nobody is meant
  */
 export async function cancelRun(
   controller: Controller,
   caller: Caller,
-  { reqid, hosts, grace }: CancelOrder,
+  { reqid, hosts, except, grace }: CancelOrder,
   onResult: (result: CancelResult) => void,
 ): Promise<readonly CancelResult[]> {
+  const asked = readRunHosts(hosts, except);
   await authorizeRun(controller, caller, { action: "cancel", reqid });
   const found = await recordedRun(controller, reqid);
   const { report, alive } = found;
   const open = mayRunOn(found);
-  const wanted = hostsOf(report, hosts);
+  const wanted = await chosenOfRun(controller, caller, report, asked);
   const dialler = patient(openDialler(controller), grace);
   const results = new Map<string, CancelResult>();
   await inParallel(wanted, parallelLimit(controller.config), async (host) => {
-    const asked = open.find((each) => each.host === host);
+    const there = open.find((each) => each.host === host);
     const result: CancelResult =
-      asked === undefined
+      there === undefined
         ? { host, status: "not-running", left: 0 }
-        : await cancelOn(controller, dialler, asked, { report, grace, username: caller.username });
+        : await cancelOn(controller, dialler, there, { report, grace, username: caller.username });
     results.set(host, result);
     onResult(result);
   });

@@ -1,19 +1,14 @@
 /** Starts a run of one allowlisted script on many hosts. */
-import { configArgument } from "../../core/config/controller-config.ts";
-import { CtrlExecError } from "../../core/errors.ts";
-import { newRequestId } from "../../core/request-id.ts";
-import { isReservedScript } from "../../core/reserved-script.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
-import { MAX_REQUEST_BYTES } from "../../core/wire/limits.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import type { HostChoice } from "../fleet/host-choice.ts";
-import { ownPort } from "../fleet/targets.ts";
 import type { RunWatcher } from "./listener.ts";
 import { takeRunLocks } from "./locks.ts";
 import { Run } from "./run.ts";
+import { runBody, runFacts } from "./run-body.ts";
 
 export interface RunOrder extends HostChoice {
   /**
@@ -53,48 +48,22 @@ export async function startRun(
   onResult: (result: RunResult) => void,
   needed?: Promise<unknown>,
 ): Promise<Run> {
-  const { script, args, timeout, detach = false } = order;
+  const { script, args, detach = false } = order;
   const mustBeRecorded = detach || order.mustBeRecorded === true;
-  const { username, token } = caller;
-  if (isReservedScript(script)) {
-    const why = "It decides whom an agent trusts.";
-    throw new CtrlExecError("bad-request", `Cannot run ${script}: only a rotation calls it`, {
-      hint: `${why} To replace this host's certificate: ctrl-exec rotate-cert${configArgument(controller.config.file)}`,
-      remoteHint: `${why} A rotation is begun on the control host.`,
-    });
-  }
-  const reqid = caller.requestId ?? newRequestId();
-  const body = {
-    ...{ script, args, reqid, username, token, lock: 1 as const },
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(detach ? { detach: true as const } : {}),
-  };
-  if (Buffer.byteLength(JSON.stringify(body)) > MAX_REQUEST_BYTES) {
-    throw new CtrlExecError(
-      "too-large",
-      "Cannot run: the script's name and arguments are longer than 1 MiB together",
-    );
-  }
+  const { username } = caller;
+  const body = runBody(controller, caller, order);
+  const { reqid } = body;
   const action = { action: "run", script, args } as const;
   const targets = await authorizedHosts(controller, caller, action, order);
   const dialler = openDialler(controller);
   const sentTo = isSendableName(script) ? targets : [];
   const locks = await takeRunLocks(controller, { targets: sentTo, script, reqid, username });
-  const hosts = targets.map(({ label }) => label);
-  const ports = targets.map((target) => ownPort(target) ?? null);
-  const facts = {
-    reqid,
-    script,
-    hosts,
-    ...(ports.some((port) => port !== null) ? { ports } : {}),
-    submitter: username,
-    token,
-  };
+  const facts = runFacts(body, targets);
   const record = await controller.store.runs.begin(facts, mustBeRecorded).catch((thrown) => {
     locks.releaseAll();
     throw thrown;
   });
-  const { onEvent, onContact } = order.watch?.(hosts) ?? { onEvent: undefined };
+  const { onEvent, onContact } = order.watch?.(facts.hosts) ?? { onEvent: undefined };
   const parts = { body, targets, sentTo, dialler, locks, record, onEvent, onContact };
   const run = new Run(controller, parts, onResult);
   await run.begin(mustBeRecorded, needed);

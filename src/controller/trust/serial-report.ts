@@ -5,6 +5,7 @@ import { readSerialLine, type Serial } from "../../core/serial.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
 import type { RotationState } from "../store/ports/certificates.ts";
+import { onlyThese } from "../store/ports/registry.ts";
 import { loadCredential, replacementProblems } from "./credential.ts";
 
 export interface AgentSerial {
@@ -24,12 +25,20 @@ export interface SerialReport {
   readonly problems: readonly CtrlExecError[];
 }
 
-/** `serial-status`. @throws CtrlExecError `config` if this host has no usable credential */
-export async function serialReport(controller: HostContext): Promise<SerialReport> {
+/**
+ * `serial-status`.
+ *
+ * @param only these hosts, in lower case; all if it is undefined
+ * @throws CtrlExecError `config` if this host has no usable credential
+ */
+export async function serialReport(
+  controller: HostContext,
+  only?: ReadonlySet<string>,
+): Promise<SerialReport> {
   const { config, now, store } = controller;
   const rotation = await store.rotation.state();
   const view = viewOf(controller, rotation);
-  const { agents, broken } = await store.registry.read();
+  const { agents, broken } = onlyThese(await store.registry.read(), only);
   return {
     current: view.current,
     rotation,

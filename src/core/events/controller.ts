@@ -7,6 +7,11 @@ export const CONTROLLER_EVENTS = {
     fields: ["hosts", "reqid", "script"],
     when: "before a run fans out",
   },
+  "dry-run": {
+    level: "info",
+    fields: ["hosts", "reqid", "script", "user"],
+    when: "somebody whom the hook allows was told what a run would do; no host was asked",
+  },
   run: {
     level: "info",
     fields: ["exit", "reqid", "script", "target"],

@@ -40,6 +40,11 @@ export type HostTerm =
   | GroupTerm
   | HostExpression;
 
+/** Whether it is answered from the record of a run. */
+export function hasRun(term: HostTerm): term is HostTerm & { readonly reqid: string } {
+  return term.kind === "failed" || term.kind === "missed";
+}
+
 /** `@@frontends`: the hosts of a group. */
 export interface GroupTerm {
   readonly kind: "group";

@@ -18,7 +18,15 @@ export function foldHosts(names: readonly string[]): string {
   return foldedHosts(names).join(",");
 }
 
-/** The same as a list, for screens that wrap it. */
+/** More in one sentence are folded. */
+const MAX_NAMED = 5;
+
+/** Hosts within a sentence: `web-01, db-01`, or of many `db-01, web-[01-20]`; not yet safe for a screen. */
+export function namedHosts(hosts: readonly string[]): string {
+  return (hosts.length > MAX_NAMED ? foldedHosts(hosts) : hosts).join(", ");
+}
+
+/** The names folded as a list, for screens that wrap it. */
 export function foldedHosts(names: readonly string[]): string[] {
   const alike = new Map<string, Parts[]>();
   for (const name of new Set(names)) {

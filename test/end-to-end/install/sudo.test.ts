@@ -262,6 +262,27 @@ const withSudoItself = () => {
     expect(readdirSync(control.folder.join("output", "home"))).toEqual([]);
   });
 
+  test("takes hosts from the caller's own file, or one that the shell has opened, and from no file of root's", async () => {
+    const own = control.folder.write("hosts", `${target}\n`, 0o600);
+    chownSync(own, OPERATOR.uid, OPERATOR.gid);
+    const secret = control.folder.write("secret-hosts", `${target}\n`, 0o644);
+    const link = control.folder.join("hosts-link");
+    symlinkSync(secret, link);
+    const line = (from: string) =>
+      `sudo -n ctrl-exec run greet --hosts-from ${from} --token-file ${control.folder.join("token")}`;
+    for (const from of [own, `- < ${secret}`]) {
+      const { out, err, status } = await typed(control, line(from));
+      expect([status, out], err).toEqual([0, expect.stringContaining("hello\n")]);
+    }
+    for (const file of [secret, link, "/etc/shadow", "/nowhere/at-all", "/proc/1/environ"]) {
+      const { err, out, status } = await typed(control, line(file));
+      expect(err).toContain(
+        `Cannot use ${file}: there is no plain file of your own at that path\nUnder sudo, --hosts-from reads only`,
+      );
+      expect([status, out]).toEqual([78, ""]);
+    }
+  });
+
   test("names who was let in, in every line of the log", async () => {
     const { err } = await typed(control, run(`--token-file ${control.folder.join("token")}`));
     const lines = err.split("\n").filter((line) => line.includes("ACTION="));

@@ -140,6 +140,15 @@ describe.each([
     expect(third).not.toContain("backup-mysql");
     expect(third).not.toContain("no-such-script");
     await shell.press("ctrl-exec ping w", /ping web-01/);
+    await shell.press("ctrl-exec ping db-01,w", /ping db-01,web-01/);
+    await shell.press("ctrl-exec ping 'db-01&w", /ping 'db-01&web-01/);
+    await shell.press("ctrl-exec ping 'x,(w", /ping 'x,\(web-01/);
+    await shell.press("ctrl-exec ping '@all!d", /ping '@all!db-01/);
+    await shell.press("ctrl-exec ping @st", /ping @stale/);
+    await shell.press("ctrl-exec ping db-01,@exp", /ping db-01,@expiring=/);
+    await shell.press("ctrl-exec ping 'web-*' --except d", /--except db-01/);
+    await shell.press("ctrl-exec ping '$(echo oh)`echo oh`,d", /oh\)`echo oh`,db-01/);
+    await shell.press("ctrl-exec run 'web-*' d", /deploy-app/);
     await shell.press("ctrl-exec ping --config other.conf m", /mail-01/);
     await shell.press("ctrl-exec ping --config=other.conf m", /mail-01/);
     await shell.press("ctrl-exec run --username=alice db-01 b", /backup-mysql/);
@@ -182,6 +191,12 @@ describe("fish", () => {
     expect(fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
     // A pairing request has no run.
     expect(fish("ctrl-exec status ")).toEqual([]);
+    expect(fish("ctrl-exec ping db-01,w")).toEqual(["db-01,web-01"]);
+    expect(fish("ctrl-exec ping 'db-01&w")).toEqual(["db-01&web-01"]);
+    expect(fish("ctrl-exec ping db-01,@")).toContain("db-01,@stale");
+    expect(fish("ctrl-exec ping web-01 --except d")).toEqual(["db-01"]);
+    expect(fish("ctrl-exec run 'web-*' ")).toContain("deploy-app");
+    expect(fish("ctrl-exec run 'web-*' ")).not.toContain("backup-mysql");
     expect(fish("ctrl-exec ping --config other.conf ")).toEqual(["mail-01"]);
     expect(fish("ctrl-exec ping --config=other.conf ")).toEqual(["mail-01"]);
     expect(fish("ctrl-exec run web-01 --config cont")).toEqual(["control/"]);

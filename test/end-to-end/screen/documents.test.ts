@@ -10,6 +10,8 @@ const ALONE = ["--version", "asset"];
 const CONTROL = [
   "run",
   "ping",
+  "discovery",
+  "list-scripts",
   "list-agents",
   "list-locks",
   "list-runs",
@@ -34,6 +36,7 @@ const agents: TestAgent[] = [];
 beforeAll(async () => {
   host = await ControlHost.create();
   host.folder.write(".ctrl-exec-token", "a token\n");
+  host.folder.write("hosts.txt", "web-[01-02] # the first\n");
   for (const name of ["web-01", "web-02", "web-03", "db-01"]) {
     agents.push(await host.startAgent(name, { scripts, allowlist: [UPDATE_SERIAL] }));
   }

@@ -147,6 +147,29 @@ test("list-agents", async () => {
   shape.parse(parsed(await control.run("list-agents", ["--json"])));
 });
 
+test("discovery", async () => {
+  const script = z.strictObject({ name: z.string(), path: z.string(), executable: z.boolean() });
+  const host = z.strictObject({
+    host: z.literal("web-01"),
+    status: z.literal("ok"),
+    version,
+    rtt,
+    scripts: z.array(script).length(4),
+    tags: z.strictObject({}),
+  });
+  const failed = host.extend({
+    host: z.string(),
+    status: z.literal("error"),
+    version: z.literal(""),
+    scripts: z.array(script).length(0),
+    error: z.string().min(1),
+  });
+  const finished = await control.run("discovery", ["web-01", "no-such-host.invalid", "--json"]);
+  const hosts = z.strictObject({ "web-01": host, "no-such-host.invalid": failed });
+  z.strictObject({ ok: z.literal(1), hosts }).parse(parsed(finished));
+  expect(finished.status).toBe(1);
+});
+
 test("list-requests", async () => {
   const shape = z
     .array(

@@ -24,6 +24,15 @@ export interface Registry {
   readonly broken: readonly BrokenRecord[];
 }
 
+/** @param only these hosts, in lower case; all if it is undefined */
+export function onlyThese(registry: Registry, only: ReadonlySet<string> | undefined): Registry {
+  if (only === undefined) return registry;
+  return {
+    agents: new Map([...registry.agents].filter(([hostname]) => only.has(hostname))),
+    broken: registry.broken.filter(({ hostname }) => only.has(hostname)),
+  };
+}
+
 /** Names are host names in any case. A record that cannot be used does not hide others. */
 export interface RegistryStore {
   /** @throws CtrlExecError `config` if it cannot be read at all; so do the methods below */

@@ -24,7 +24,7 @@ const USES: Readonly<
     return [...(await started.finished).results];
   },
   ping,
-  discovery: (controller, hosts) => discoverHosts(controller, CALLER, hosts),
+  discovery: (controller, hosts) => discoverHosts(controller, CALLER, { hosts, port: undefined }),
 };
 
 let folder: TestFolder;

@@ -114,7 +114,10 @@ test("T68 what a registered host's clock says is kept, also by a discovery", asy
 
 test("a discovery has what each host offers, or why it is not known", async () => {
   const rtt = expect.stringMatching(/^\d+ms$/);
-  const found = await discoverHosts(fleet.controller, CALLER, ["web-02", "web-01"]);
+  const found = await discoverHosts(fleet.controller, CALLER, {
+    hosts: ["web-02", "web-01"],
+    port: undefined,
+  });
   expect(found).toEqual([
     {
       host: "web-02",
@@ -155,7 +158,10 @@ test("an answer that is no list of scripts is said to be none", async () => {
   await using peer = await Peer.tls({ cert, key }, (socket) =>
     onRequest(socket, () => socket.end(http10({ scripts: 3 }))),
   );
-  const [found] = await discoverHosts(fleet.controller, CALLER, [`web-01:${peer.port}`]);
+  const [found] = await discoverHosts(fleet.controller, CALLER, {
+    hosts: [`web-01:${peer.port}`],
+    port: undefined,
+  });
   expect(found?.error).toBe("web-01 answered with status 200 and no list of scripts");
 });
 

@@ -79,7 +79,7 @@ describe.each([
     ];
     const pinged = await ping(fleet.controller, hosts);
     expect(pinged.map(({ host, status }) => [host, status])).toEqual(expected);
-    const found = await discoverHosts(fleet.controller, CALLER, hosts);
+    const found = await discoverHosts(fleet.controller, CALLER, { hosts, port: undefined });
     expect(found.map(({ host, status }) => [host, status])).toEqual(expected);
   });
 

@@ -66,7 +66,11 @@ test("a host that is not dialled takes no lock", () => {
 test("discovery, of named hosts and of all, has a result for it, and a line in the log", async () => {
   for (const typed of [undefined, ["db-01", "mail-01", "Web-01"]]) {
     fleet.log.events.length = 0;
-    const found = await discoverHosts(fleet.controller, CALLER, typed);
+    const found = await discoverHosts(
+      fleet.controller,
+      CALLER,
+      typed && { hosts: typed, port: undefined },
+    );
     expect(found).toMatchObject([
       { host: "db-01", status: "ok" },
       { host: "mail-01", status: "ok" },

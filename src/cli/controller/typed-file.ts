@@ -1,0 +1,89 @@
+/** A file that an option names, or standard input: for the caller alone (T62). */
+import { lstatSync, type Stats } from "node:fs";
+import { CtrlExecError } from "../../core/errors.ts";
+import { formatBytes } from "../../core/units.ts";
+import { fileProblem } from "../../system/files/files.ts";
+import { readPlainFile } from "../../system/files/plain-file.ts";
+import { directPath } from "../command/direct-path.ts";
+
+/** What such an option takes. */
+export interface TypedFile {
+  /** `--token-file` */
+  readonly option: string;
+  /** `a token` */
+  readonly what: string;
+  /** `a file with the token in one line` */
+  readonly holds: string;
+  readonly maxBytes: number;
+}
+
+export const INPUT = "standard input";
+
+/**
+ * The bytes of a plain file. Under sudo and the like, the file must be the caller's own: what is in it is shown, or
+ * sent to hooks and hosts, and must not carry root's files there. Every fault then gets the same refusal, since the
+ * file may be one that the caller may not even look for.
+ *
+ * @param caller who called with lent rights; undefined when none are lent
+ * @throws CtrlExecError `config`
+ */
+export function readTypedFile(
+  file: TypedFile,
+  path: string,
+  caller: number | undefined,
+): Uint8Array {
+  const { maxBytes, option } = file;
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes =
+      caller === undefined
+        ? readPlainFile(path, { maxBytes }).bytes
+        : readOf(caller, path, maxBytes);
+  } catch (cause) {
+    if (caller === undefined) throw unusable(file, path, fileProblem(cause));
+  }
+  if (bytes !== undefined) return bytes;
+  throw new CtrlExecError(
+    "config",
+    `Cannot use ${path}: there is no plain file of your own at that path`,
+    {
+      hint: `Under sudo, ${option} reads only your own files and follows no links. Let your shell open it: ${option} - < file\nIn a root shell that sudo opened: env -u SUDO_UID`,
+    },
+  );
+}
+
+/** Undefined if the file is not the caller's. @throws the system's error */
+function readOf(caller: number, path: string, maxBytes: number): Uint8Array | undefined {
+  // Files in /proc have no size, and perhaps no end.
+  const isTheirs = (facts: Stats) => facts.isFile() && facts.uid === caller && facts.size > 0;
+  const direct = directPath(path);
+  if (direct === undefined) return undefined;
+  // Before opening it: opening a device may already have an effect.
+  if (!isTheirs(lstatSync(direct))) return undefined;
+  const { bytes, stats } = readPlainFile(direct, { maxBytes, noLink: true });
+  return isTheirs(stats) ? bytes : undefined;
+}
+
+/** All of standard input. @throws CtrlExecError `config` if it is too long */
+export async function readInput(file: TypedFile): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of Bun.stdin.stream()) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > file.maxBytes) {
+      throw unusable(file, INPUT, `it is longer than ${formatBytes(file.maxBytes)}`);
+    }
+  }
+  return Buffer.concat(chunks);
+}
+
+export function unusable(
+  { option, what, holds }: TypedFile,
+  from: string,
+  problem: string,
+): CtrlExecError {
+  return new CtrlExecError("config", `Cannot take ${what} from ${from}: ${problem}`, {
+    hint: `${option} takes ${holds}, or - for standard input.`,
+  });
+}

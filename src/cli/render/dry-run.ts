@@ -1,0 +1,37 @@
+/** Who would be asked, and for what. */
+import type { OwnSetting } from "../../core/config/controller-config.ts";
+import type { DryRun, DryRunHost } from "../../core/dry-run.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import { withNextStep } from "../../core/refusal-steps.ts";
+import { shellWord } from "../../core/shell-word.ts";
+import { screenLine } from "../../core/text.ts";
+import type { Io } from "../command/io.ts";
+import { renderTable } from "./table.ts";
+
+/** A column that is empty for every host is left out. */
+const COLUMNS: readonly { readonly head: string; cell(host: DryRunHost): string }[] = [
+  { head: "HOST", cell: ({ host }) => host },
+  { head: "REGISTERED", cell: ({ registered }) => (registered ? "yes" : "no") },
+  { head: "ADDRESS", cell: ({ address, port }) => formatHostPort(address, port) },
+];
+
+export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSetting): void {
+  const shown = COLUMNS.filter(({ cell }) => hosts.some((host) => cell(host) !== ""));
+  io.out(
+    renderTable(
+      shown.map(({ head }) => head),
+      hosts.map((host) => shown.map(({ cell }) => cell(host))),
+    ),
+  );
+  const byError = Map.groupBy(hosts, ({ error }) => error);
+  for (const [error, those] of byError) {
+    if (error === undefined) continue;
+    const names = namedHosts(those.map(({ host }) => host));
+    io.err(screenLine`${names} would not be called: ${withNextStep(error, own, script)}\n`);
+  }
+  const asked = byError.get(undefined)?.length ?? 0;
+  const count = asked === 1 ? "1 host" : `${asked} hosts`;
+  const command = [script, ...(args.length > 0 ? ["--", ...args] : [])].map(shellWord).join(" ");
+  io.err(screenLine`Dry run: ${count} would be asked for ${command}. Nobody was asked.\n`);
+}

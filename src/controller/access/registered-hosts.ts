@@ -1,0 +1,43 @@
+/** Which registered hosts are meant, for a person who may read the registry anyway: no hook is asked about it. */
+import { CtrlExecError } from "../../core/errors.ts";
+import type { HostExpression } from "../../core/hosts/expression.ts";
+import type { Controller } from "../control-host.ts";
+import { type HostChoice, readHostChoice } from "../fleet/host-choice.ts";
+import type { Caller } from "./authorize.ts";
+import { chosenHosts } from "./authorized-hosts.ts";
+
+/**
+ * Each of them by its name in lower case; undefined if the choice says nothing, and all are meant.
+ *
+ * @param caller whom the hook must let read the runs that are named
+ * @throws CtrlExecError `bad-request` if nobody matches, or a name is not registered; `denied` or `not-found` for a run
+ * that is named
+ */
+export async function registeredHosts(
+  controller: Controller,
+  caller: Caller,
+  choice: HostChoice,
+): Promise<ReadonlySet<string> | undefined> {
+  const wanted = { ...orAll(choice), mayRepeat: true };
+  if (wanted.hosts.length === 0) return undefined;
+  const read = readHostChoice(wanted, Number.POSITIVE_INFINITY);
+  if (read.kind !== "expression") throw new CtrlExecError("internal", "no expression was read");
+  // Whatever is not registered is nobody here, and a name of nobody is told.
+  const registered: HostExpression = {
+    kind: "expression",
+    first: { kind: "all" },
+    steps: [{ operator: "intersection", term: read.expression }],
+  };
+  const bound = Number.POSITIVE_INFINITY;
+  const { hosts, problem } = await chosenHosts(controller, caller, registered, wanted, bound);
+  const why = await problem?.();
+  if (why !== undefined) throw why;
+  return new Set(hosts.map(({ name }) => name));
+}
+
+/** A choice that names no host, but says what is left out or how many, is one of all. */
+export function orAll(choice: HostChoice): HostChoice {
+  const { hosts, except = [], limit } = choice;
+  const narrows = except.length > 0 || limit !== undefined;
+  return hosts.length === 0 && narrows ? { ...choice, hosts: ["@all"] } : choice;
+}

@@ -1,0 +1,145 @@
+/** Which hosts of a run are meant: an expression is answered from the run's own hosts, not from the registry. */
+import { CtrlExecError } from "../../core/errors.ts";
+import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
+import { formatHostPort, lowerAscii, parseTarget } from "../../core/net/host-name.ts";
+import type { Caller } from "../access/authorize.ts";
+import { namedRuns, noSuchGroup } from "../access/authorized-hosts.ts";
+import { orAll } from "../access/registered-hosts.ts";
+import type { Controller } from "../control-host.ts";
+import { readHostChoice } from "../fleet/host-choice.ts";
+import { type Inventory, type RunHosts, selectHosts } from "../fleet/selector.ts";
+import { typedHost } from "../fleet/targets.ts";
+import { withGroups } from "../groups/groups.ts";
+import { readInventory } from "../inventory/read-inventory.ts";
+import { notInRun } from "./authorize-run.ts";
+
+/** Undefined for every host of the run. @throws CtrlExecError `bad-request` for what cannot be read */
+export function readRunHosts(
+  hosts: readonly string[],
+  except: readonly string[] = [],
+): HostExpression | undefined {
+  const choice = { ...orAll({ hosts, except, port: undefined }), mayRepeat: true };
+  if (choice.hosts.length === 0) return undefined;
+  const read = readHostChoice(choice, Number.POSITIVE_INFINITY);
+  if (read.kind !== "expression") throw new CtrlExecError("internal", "no expression was read");
+  return read.expression;
+}
+
+/**
+ * The hosts that are meant, in the order of the run, for a caller whom the hook lets see it.
+ *
+ * @throws CtrlExecError `bad-request` for a name that is not in the run, or if nobody matches; `denied` or
+ * `not-found` for another run that is named
+ */
+export async function chosenOfRun(
+  controller: Controller,
+  caller: Caller,
+  run: { readonly reqid: string; readonly hosts: readonly string[] },
+  typed: HostExpression | undefined,
+): Promise<readonly string[]> {
+  if (typed === undefined) return run.hosts;
+  const expression = await withGroups(controller, typed);
+  for (const term of termsOf(expression)) {
+    if (term.kind === "group") throw await noSuchGroup(controller, term.name);
+  }
+  const runs = await namedRuns(controller, caller, expression);
+  const ofRun = new HostsOfRun(run.reqid, run.hosts, runs);
+  const known = await readInventory(controller, expression, runs);
+  const { hosts } = selectHosts(ofRun.inLabels(expression), ofRun.inventory(known));
+  const chosen = new Set(hosts.map(({ name }) => name));
+  if (chosen.size === 0) {
+    throw new CtrlExecError(
+      "bad-request",
+      `Cannot find any host of run ${run.reqid} that is meant`,
+      {
+        hint: `Its hosts: ${namedHosts(run.hosts)}`,
+      },
+    );
+  }
+  return run.hosts.filter((label) => chosen.has(lowerAscii(label)));
+}
+
+/** The hosts of a run by their labels, each of which is one of them, whatever its name and port say elsewhere. */
+class HostsOfRun {
+  readonly #reqid: string;
+  readonly #hosts: readonly string[];
+  readonly #runs: ReadonlyMap<string, RunHosts>;
+  /** By the label, and by the name or address alone, for each of its ports. */
+  readonly #labels = new Map<string, readonly string[]>();
+
+  constructor(reqid: string, hosts: readonly string[], runs: ReadonlyMap<string, RunHosts>) {
+    this.#reqid = reqid;
+    this.#hosts = hosts;
+    this.#runs = runs;
+    for (const label of hosts) {
+      const lower = lowerAscii(label);
+      const name = typedHost(parseTarget(label)?.name ?? label);
+      for (const key of new Set([lower, name])) {
+        this.#labels.set(key, [...(this.#labels.get(key) ?? []), lower]);
+      }
+    }
+  }
+
+  /** The same expression, with each name replaced by the labels that it stands for. */
+  inLabels(expression: HostExpression, isTyped = true): HostExpression {
+    const { first, steps } = expression;
+    return {
+      ...expression,
+      first: this.#term(first, isTyped),
+      steps: steps.map((step) => ({ ...step, term: this.#term(step.term, isTyped) })),
+    };
+  }
+
+  inventory(known: Inventory): Inventory {
+    const names = this.#hosts.map(lowerAscii);
+    const all = new Set(names);
+    return {
+      ...known,
+      names,
+      registeredAs: (name) => (all.has(name) ? [name] : []),
+      factsOf: (label) => known.factsOf(lowerAscii(parseTarget(label)?.name ?? label)),
+    };
+  }
+
+  /** @param isTyped a name that is not in the run is a slip; one of a group is nobody here */
+  #term(term: HostTerm, isTyped: boolean): HostTerm {
+    switch (term.kind) {
+      case "expression":
+        return this.inLabels(term, isTyped);
+      case "host":
+        return anyOf(this.#named(term.name, term.port, isTyped));
+      case "nodes":
+        return anyOf(term.set.names().flatMap((name) => this.#named(name, term.port, isTyped)));
+      case "group":
+        return unionOf((term.members ?? []).map((member) => this.#term(member, false)));
+      case "failed":
+      case "missed": {
+        const there = this.#runs.get(term.reqid)?.[term.kind] ?? [];
+        return anyOf(there.flatMap((label) => this.#labels.get(lowerAscii(label)) ?? []));
+      }
+      default:
+        return term;
+    }
+  }
+
+  #named(name: string, port: number | undefined, isTyped: boolean): readonly string[] {
+    const typed = port === undefined ? name : formatHostPort(name, port);
+    const found = this.#labels.get(lowerAscii(typed)) ?? this.#labels.get(typedHost(typed));
+    if (found === undefined && isTyped) throw notInRun(this.#reqid, typed, this.#hosts);
+    return found ?? [];
+  }
+}
+
+function anyOf(labels: readonly string[]): HostTerm {
+  return unionOf(labels.map((name) => ({ kind: "host", name, port: undefined })));
+}
+
+/** Nobody, if there are no terms. */
+function unionOf(terms: readonly HostTerm[]): HostTerm {
+  return {
+    kind: "expression",
+    first: { kind: "glob", patterns: [], port: undefined },
+    steps: terms.map((term) => ({ operator: "union", term })),
+  };
+}

@@ -1,0 +1,24 @@
+/** What a run would do, as on the screen, in `--json` and in the API. */
+import * as z from "zod/mini";
+import type { Frozen } from "./json.ts";
+
+export const dryRunHost = z.object({
+  host: z.string(),
+  registered: z.boolean(),
+  address: z
+    .string()
+    .check(z.describe("The address that would be called, or the name that is looked up for it.")),
+  port: z.int(),
+  error: z
+    .exactOptional(z.string())
+    .check(z.describe("Why it would not be called; absent if it would.")),
+});
+export type DryRunHost = Frozen<z.output<typeof dryRunHost>>;
+
+export const dryRun = z.object({
+  dry_run: z.literal(true),
+  script: z.string(),
+  args: z.array(z.string()),
+  hosts: z.array(dryRunHost).check(z.describe("Who would be asked, in the order given.")),
+});
+export type DryRun = Frozen<z.output<typeof dryRun>>;

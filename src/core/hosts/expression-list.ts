@@ -1,0 +1,52 @@
+/** Host expressions in a text: what `--hosts-from` reads. */
+
+export interface ListedExpression {
+  readonly text: string;
+  /** The first line is 1. */
+  readonly line: number;
+}
+
+/**
+ * Words with white space between them, as in ClusterShell's and Ansible's files of hosts: a word is an expression.
+ * Space around an operator, in parentheses and brackets or in quotes separates nothing. `#` begins a comment, and a
+ * line's end ends an expression.
+ */
+export function listedExpressions(text: string): ListedExpression[] {
+  return text
+    .split(/\r?\n/)
+    .flatMap((line, index) => wordsOf(line).map((word) => ({ text: word, line: index + 1 })));
+}
+
+/** A quoted part; space that ends a word; anything else. What begins a quote that is not closed is a letter. */
+const PIECE = /"[^"]*"|'[^']*'|\s+|[^\s"']+|["']/g;
+
+const JOINS_NEXT = ",&!([";
+const JOINS_LAST = ",&!)]";
+
+function wordsOf(line: string): string[] {
+  const words: string[][] = [];
+  let last = "";
+  let space: string | undefined = "";
+  let depth = 0;
+  for (const [piece] of line.matchAll(PIECE)) {
+    if (/^\s/.test(piece)) {
+      space = piece;
+      continue;
+    }
+    if (space !== undefined && piece.startsWith("#")) break;
+    const word = words.at(-1);
+    const joins = depth > 0 || JOINS_NEXT.includes(last) || JOINS_LAST.includes(piece.charAt(0));
+    if (word === undefined || (space !== undefined && !joins)) words.push([piece]);
+    else word.push(space ?? "", piece);
+    space = undefined;
+    last = piece.slice(-1);
+    if (!/^["']/.test(piece)) depth = Math.max(0, depth + depthIn(piece));
+  }
+  return words.map((parts) => parts.join(""));
+}
+
+/** How many more brackets and parentheses it opens than it closes. */
+function depthIn(piece: string): number {
+  const count = (pattern: RegExp) => piece.match(pattern)?.length ?? 0;
+  return count(/[([]/g) - count(/[)\]]/g);
+}

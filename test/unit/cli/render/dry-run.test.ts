@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test";
+import { renderDryRun } from "../../../../src/cli/render/dry-run.ts";
+import type { DryRun } from "../../../../src/core/dry-run.ts";
+import { KeptIo } from "../../../support/kept-io.ts";
+
+const OWN = { file: "/etc/ctrl-exec/ctrl-exec.conf", pairing_port: 7444 };
+
+function shown(would: Partial<DryRun>): KeptIo {
+  const kept = new KeptIo();
+  const hosts = [
+    { host: "web-01", registered: true, address: "10.0.0.1", port: 7443 },
+    { host: "web-02", registered: true, address: "fe80::1%eth0", port: 7450 },
+    ...["x1", "x2"].map((host) => ({
+      ...{ host, registered: false, address: host, port: 7443 },
+      error: "Cannot call it",
+    })),
+  ];
+  const all: DryRun = { dry_run: true, script: "deploy-app", args: [], hosts, ...would };
+  renderDryRun(kept.io, all, OWN);
+  return kept;
+}
+
+test("a row for each host, and below it what would be asked", () => {
+  const { out, err } = shown({ args: ["--database", "my app"] });
+  expect(out).toBe(
+    [
+      "HOST    REGISTERED  ADDRESS",
+      "------  ----------  -------------------",
+      "web-01  yes         10.0.0.1:7443",
+      "web-02  yes         [fe80::1%eth0]:7450",
+      "x1      no          x1:7443",
+      "x2      no          x2:7443",
+      "",
+    ].join("\n"),
+  );
+  expect(err).toBe(
+    "x1, x2 would not be called: Cannot call it\nDry run: 2 hosts would be asked for deploy-app -- --database 'my app'. Nobody was asked.\n",
+  );
+});
+
+test("T74 nothing that was typed draws on the screen", () => {
+  const { err } = shown({ script: "a\u001b[2J\n", args: ["\r"] });
+  expect(err).not.toContain("\u001b");
+  expect(err.trimEnd().split("\n")).toHaveLength(2);
+});

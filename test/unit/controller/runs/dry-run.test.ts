@@ -1,0 +1,99 @@
+/** What a run would do, and that nothing of it is done. */
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dryRun } from "../../../../src/controller/runs/dry-run.ts";
+import type { RunOrder } from "../../../../src/controller/runs/start-run.ts";
+import { asCtrlExecError } from "../../../../src/core/errors.ts";
+import { TestFolder } from "../../../support/folder.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+
+const folder = new TestFolder();
+let fleet: LocalFleet;
+
+beforeAll(async () => {
+  const hook = folder.script(
+    "hook",
+    `cat >${folder.join("told")}; [ "$ENVEXEC_TOKEN" != no ] || exit 3`,
+  );
+  fleet = await LocalFleet.create([`auth_hook = ${hook}`, "verify_agent_identity = strict"]);
+  for (const [hostname, more] of [
+    ["web-01", { port: 7450, lookup_by: "ip" }],
+    ["web-02", {}],
+  ] as const) {
+    fleet.folder.write(
+      `control/state/agents/${hostname}.json`,
+      JSON.stringify({ hostname, ip: "10.0.0.1", ...more }),
+    );
+  }
+  fleet.folder.write("control/state/agents/odd-01.json", "{");
+});
+beforeEach(() => {
+  fleet.log.events.length = 0;
+});
+afterAll(async () => {
+  await fleet[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+const dry = async (order: Partial<RunOrder>, token = "") =>
+  await dryRun(
+    fleet.controller,
+    { ...CALLER, token },
+    { hosts: ["@all"], port: undefined, script: "deploy", args: [], ...order },
+  );
+
+test("who would be asked, and where; who would not be called, and why", async () => {
+  const { hosts, ...rest } = await dry({ hosts: ["web-*", "odd-01", "other:7000", "192.0.2.1"] });
+  expect(rest).toEqual({ dry_run: true, script: "deploy", args: [] });
+  const strict = "it is not registered, and verify_agent_identity = strict";
+  expect(hosts).toEqual([
+    { host: "web-01", registered: true, address: "10.0.0.1", port: 7450 },
+    { host: "web-02", registered: true, address: "web-02", port: 7443 },
+    { host: "odd-01", registered: true, address: "odd-01", port: 7443, error: expect.any(String) },
+    {
+      ...{ host: "other", registered: false, address: "other", port: 7000 },
+      error: `Cannot call other: ${strict}`,
+    },
+    {
+      ...{ host: "192.0.2.1", registered: false, address: "192.0.2.1", port: 7443 },
+      error: `Cannot call 192.0.2.1: ${strict}`,
+    },
+  ]);
+});
+
+test("the hook decides as of the run, and nothing else happens", async () => {
+  await dry({ hosts: ["web-*"], args: ["--fast"], detach: true, timeout: 3 });
+  expect(JSON.parse(readFileSync(folder.join("told"), "utf8"))).toMatchObject({
+    action: "run",
+    script: "deploy",
+    hosts: ["web-01", "web-02"],
+    args: ["--fast"],
+  });
+  expect(fleet.log.events.map(({ fields }) => fields.ACTION ?? "")).toHaveLength(2);
+  expect(fleet.log.of("dry-run")).toMatchObject([
+    { level: "info", fields: { HOSTS: "web-01,web-02", SCRIPT: "deploy", USER: "tester" } },
+  ]);
+  expect(await fleet.controller.store.locks.holders()).toEqual([]);
+  const runs = fleet.folder.join("control/state/runs");
+  expect(existsSync(runs) ? readdirSync(runs) : []).toEqual([]);
+});
+
+test("T67 who is refused is told what a refused run tells", async () => {
+  for (const hosts of ["@all", "none-*"]) {
+    const refused = await dry({ hosts: [hosts] }, "no").catch(asCtrlExecError);
+    expect(refused).toMatchObject({ code: "denied", message: "Denied: insufficient privilege" });
+  }
+  expect(fleet.log.of("dry-run")).toEqual([]);
+});
+
+test("T27 the token is not repeated, also where it was typed as an argument", async () => {
+  const { args } = await dry({ args: ["--token=s3cret-t0ken"] }, "s3cret-t0ken");
+  expect(JSON.stringify(args)).not.toContain("s3cret");
+});
+
+test("what no run may ask for is refused, and what no host permits is said", async () => {
+  const refused = await dry({ script: "update-ctrl-exec-serial" }).catch(asCtrlExecError);
+  expect(refused).toMatchObject({ code: "bad-request" });
+  const { hosts } = await dry({ hosts: ["web-02"], script: "a\nb" });
+  expect(hosts).toMatchObject([{ error: "script not permitted" }]);
+});

@@ -9,9 +9,9 @@ import type { RunEnding, RunEvent } from "../core/run-event.ts";
 import { outcomeOfResult, type RunOutcome } from "../core/run-outcome.ts";
 import { type RunResult, withoutResult } from "../core/run-result.ts";
 import { goesOn, runEnd } from "../core/run-state.ts";
-import { jsonForScreen } from "../core/text.ts";
 import { parseIso } from "../core/time.ts";
-import { lengthOf, type RunMessage, RunMessages, summaryOf } from "../core/wire/run-messages.ts";
+import { messageBytes } from "../core/wire/message-bytes.ts";
+import { type RunMessage, RunMessages, summaryOf } from "../core/wire/run-messages.ts";
 import { Deadline } from "../system/deadline.ts";
 import type { StreamReader } from "./answer.ts";
 import { eventId, isEndOutcome, type RunPosition } from "./event-id.ts";
@@ -91,16 +91,16 @@ class EventStream {
     const told = this.#turn.then(async () => {
       advance(position, message, at);
       const id = eventId(this.#runs.map((run) => run.position));
-      const data = jsonForScreen(JSON.stringify({ ...message, reqid: log.report.reqid }));
-      await this.#write(`id: ${id}\ndata: ${data}\n\n`);
+      const named = { ...message, reqid: log.report.reqid };
+      await this.#write(messageBytes(named, `id: ${id}\ndata: `, "\n\n"));
     });
     this.#turn = told;
     await told;
   }
 
-  async #write(text: string): Promise<void> {
+  async #write(content: string | Uint8Array): Promise<void> {
     this.#silence.stop();
-    await this.#reader.write(text);
+    await this.#reader.write(content);
     if (!this.#closed) this.#silence.restart();
   }
 }
@@ -118,7 +118,7 @@ function advance(position: RunPosition, message: RunMessage, at: MessagePlace): 
     const outcome = outcomeOfResult(message);
     if (isEndOutcome(outcome)) hosts[host] = { kind: "ended", outcome };
   } else {
-    const behind = message.offset + lengthOf(message);
+    const behind = message.offset + message.bytes.length;
     hosts[host] = { kind: "begun", next: { ...next, [message.stream]: behind } };
   }
 }

@@ -1,22 +1,33 @@
 /** Text that came from elsewhere, made safe to show or to carry. */
 
-// Everything that a terminal may obey or be confused by, except newline and tab: C0, DEL, C1, and the
-// bidirectional controls that reorder text.
-const TERMINAL_CONTROLS =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/**
+ * The first and the last of the characters that a terminal may obey or be confused by: C0 without newline and tab, DEL
+ * and C1, and the controls that end lines or reorder text.
+ */
+export const TERMINAL_CONTROLS = [
+  [0x00, 0x08],
+  [0x0b, 0x1f],
+  [0x7f, 0x9f],
+  [0x061c, 0x061c],
+  [0x200e, 0x200f],
+  [0x2028, 0x202e],
+  [0x2066, 0x2069],
+] as const;
+
+const CONTROL = `[${TERMINAL_CONTROLS.map((range) => range.map(unicodeEscape).join("-")).join("")}]`;
+const CONTROLS = new RegExp(CONTROL, "g");
 
 /** SGR (ECMA-48, 8.3.117): colours and weights of letters, as many as anybody uses at once. */
 const COLOUR = String.raw`\u001b\[[\d;:]{0,64}m`;
 
-const COLOURS_AND_CONTROLS = new RegExp(`${COLOUR}|${TERMINAL_CONTROLS.source}`, "g");
+const COLOURS_AND_CONTROLS = new RegExp(`${COLOUR}|${CONTROL}`, "g");
 
 /**
  * Makes text from another host safe for an operator's terminal (T06, T29): controls become visible. A carriage
  * return before a newline is harmless, and is left out.
  */
 export function forTerminal(text: string): string {
-  return text.replace(TERMINAL_CONTROLS, (control, at: number) => visible(control, text[at + 1]));
+  return text.replace(CONTROLS, (control, at: number) => visible(control, text[at + 1]));
 }
 
 /** The same, but colours stay: whoever shows the text sets them back behind it. */
@@ -51,10 +62,11 @@ export function screenLine(
  * always escaped in JSON texts, and JSON has no such characters outside of them.
  */
 export function jsonForScreen(json: string): string {
-  return json.replace(
-    TERMINAL_CONTROLS,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return json.replace(CONTROLS, (char) => unicodeEscape(char.charCodeAt(0)));
+}
+
+function unicodeEscape(code: number): string {
+  return `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -3,9 +3,9 @@ import type { RunReport } from "../../controller/runs/run.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import { outcomeOfResult } from "../../core/run-outcome.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import { messageBytes } from "../../core/wire/message-bytes.ts";
 import { type RunMessage, RunMessages, summaryOf } from "../../core/wire/run-messages.ts";
 import type { Io } from "../command/io.ts";
-import { writeJson } from "./json.ts";
 
 export class JsonStream {
   readonly #io: Io;
@@ -30,6 +30,6 @@ export class JsonStream {
   }
 
   #write(messages: Iterable<RunMessage>): void {
-    for (const message of messages) writeJson(this.#io, message);
+    for (const message of messages) this.#io.out(messageBytes(message));
   }
 }

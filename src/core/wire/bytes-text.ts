@@ -1,5 +1,5 @@
 /** Output that arrives in pieces, as the text that it is: it is held as bytes alone (T69). */
-import { base64Of } from "./base64.ts";
+import { base64Length, base64Of } from "./base64.ts";
 import { BytePieces } from "./byte-pieces.ts";
 import type { LongText } from "./json-pieces.ts";
 
@@ -36,7 +36,7 @@ export class BytesText {
   /** Called after text(): base64 of the bytes; undefined if they are UTF-8. */
   base64(): string | LongText | undefined {
     if (this.#isUtf8) return undefined;
-    return this.#textOf(Math.ceil(this.#length / 3) * 4, () => base64Of(this.chunks()));
+    return this.#textOf(base64Length(this.#length), () => base64Of(this.chunks()));
   }
 
   #textOf(bytes: number, parts: () => Iterable<string>): string | LongText {

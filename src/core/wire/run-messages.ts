@@ -22,13 +22,17 @@ export interface StartMessage {
   readonly started: string;
 }
 
-export type OutputMessage = {
+export interface OutputMessage {
   readonly event: OutputStream;
   readonly host: string;
   readonly stream: OutputStream;
   /** Of its first byte. */
   readonly offset: number;
-} & ({ readonly data: string } | { readonly data_b64: string });
+  /** Good until the next event, as they are the event's. */
+  readonly bytes: Uint8Array;
+  /** They are UTF-8. */
+  readonly isText: boolean;
+}
 
 export type EndMessage = { readonly event: "end" } & HostResult;
 
@@ -106,14 +110,7 @@ export function summaryOf(reqid: string, hosts: readonly RunOutcome[], ms: numbe
   return { event: "summary", reqid, hosts: hosts.length, outcomes, took };
 }
 
-/** How many bytes of the stream it holds. */
-export function lengthOf(message: OutputMessage): number {
-  return "data" in message
-    ? Buffer.byteLength(message.data)
-    : Buffer.byteLength(message.data_b64, "base64");
-}
-
-/** Bytes in one message, so that their base64 is a short text for whoever writes it. */
+/** Most bytes in one message that are no text. */
 const MAX_BASE64 = 49_152;
 
 function* outputs(
@@ -122,14 +119,11 @@ function* outputs(
   pieces: Iterable<Piece>,
 ): Generator<OutputMessage> {
   for (const { offset, bytes } of pieces) {
-    // Not decodeText(): it makes a text also of what is none, which takes more memory than the bytes.
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (isUtf8(bytes)) yield { event: stream, host, stream, offset, data: buffer.toString("utf8") };
-    else {
-      for (let at = 0; at < bytes.length; at += MAX_BASE64) {
-        const data_b64 = buffer.toString("base64", at, at + MAX_BASE64);
-        yield { event: stream, host, stream, offset: offset + at, data_b64 };
-      }
+    const isText = isUtf8(bytes);
+    const most = isText ? bytes.length : MAX_BASE64;
+    for (let at = 0; at < bytes.length; at += most) {
+      const some = bytes.subarray(at, at + most);
+      yield { event: stream, host, stream, offset: offset + at, bytes: some, isText };
     }
   }
 }

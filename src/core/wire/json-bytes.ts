@@ -1,0 +1,96 @@
+/**
+ * Bytes as JSON, without a string of them: the strings that pieces of a long output are made into, and the JSON of
+ * those, took more memory than all else that passes it on.
+ */
+import { jsonForScreen, TERMINAL_CONTROLS } from "../text.ts";
+import { base64Length, writeBase64 } from "./base64.ts";
+
+/** What a byte becomes at most: `\u0000`. */
+const MAX_ESCAPE = 6;
+
+/** In which each is made, and copied from. */
+let room = Buffer.alloc(0);
+
+/**
+ * The string between two other pieces of JSON, which are safe on a terminal as the result is (T74).
+ *
+ * @param text is UTF-8
+ */
+export function jsonText(before: string, text: Uint8Array, behind: string): Buffer {
+  return between(`${before}"`, text.length * MAX_ESCAPE, (at) => writeText(text, at), `"${behind}`);
+}
+
+/** The same, of the bytes in base64. */
+export function jsonBase64(before: string, bytes: Uint8Array, behind: string): Buffer {
+  const write = (at: number) => writeBase64(bytes, room, at);
+  return between(`${before}"`, base64Length(bytes.length), write, `"${behind}`);
+}
+
+/** @param write writes into `room`, no more than `length`, and returns where it ends */
+function between(
+  before: string,
+  length: number,
+  write: (at: number) => number,
+  behind: string,
+): Buffer {
+  const needed = Buffer.byteLength(before) + length + Buffer.byteLength(behind);
+  if (room.length < needed) room = Buffer.alloc(needed);
+  const at = write(room.write(before));
+  return Buffer.from(room.subarray(0, at + room.write(behind, at)));
+}
+
+function writeText(text: Uint8Array, start: number): number {
+  escapes ??= makeEscapes();
+  const { lengths, texts } = escapes;
+  const into = room;
+  let at = start;
+  for (let index = 0; index < text.length; index++) {
+    const byte = text[index] ?? 0;
+    const length = lengths[byte] ?? 0;
+    const escaped = length === 0 ? undefined : texts[codeAt(text, index, length)];
+    if (escaped === undefined) {
+      // Also of a longer character: what is left of it stands for itself.
+      into[at++] = byte;
+      continue;
+    }
+    for (let each = 0; each < escaped.length; each++) into[at++] = escaped[each] ?? 0;
+    index += length - 1;
+  }
+  return at;
+}
+
+/** Of a character of so many bytes, three at most. */
+function codeAt(text: Uint8Array, index: number, length: number): number {
+  const first = text[index] ?? 0;
+  if (length === 1) return first;
+  const second = (text[index + 1] ?? 0) & 0x3f;
+  if (length === 2) return ((first & 0x1f) << 6) | second;
+  return ((first & 0x0f) << 12) | (second << 6) | ((text[index + 2] ?? 0) & 0x3f);
+}
+
+interface Escapes {
+  /** By a character's first byte: its length, if some that begin so are escaped, or else 0. */
+  readonly lengths: Uint8Array;
+  /** By a character's code: what is written for it, if it does not stand for itself. */
+  readonly texts: readonly (Uint8Array | undefined)[];
+}
+
+/** Made when they are first needed, which few starts do. */
+let escapes: Escapes | undefined;
+
+function makeEscapes(): Escapes {
+  const lengths = new Uint8Array(256);
+  const texts: Uint8Array[] = [];
+  // JSON itself escapes in ASCII alone.
+  for (const [first, last] of [[0, 0x7f], ...TERMINAL_CONTROLS]) {
+    for (let code = first; code <= last; code++) {
+      const character = String.fromCharCode(code);
+      const escaped = jsonForScreen(JSON.stringify(character)).slice(1, -1);
+      if (escaped === character) continue;
+      const utf8 = Buffer.from(character);
+      lengths[utf8[0] ?? 0] = utf8.length;
+      texts[code] = Buffer.from(escaped);
+    }
+  }
+  return { lengths, texts };
+}

@@ -13,7 +13,14 @@ import { handOver, LIMITED_USER } from "../support/process-limit.ts";
 import { isAlive, procText } from "../support/processes.ts";
 import { ask, get, type Identity, jsonOf, post, type RawOutcome } from "../support/raw-agent.ts";
 
-const RETENTION_SECONDS = 10;
+/**
+ * Room for a hundred runs and more, which is what makes room for others here, so that it depends on no clock: how long
+ * one asks for a run that has ended is a matter of the machine, and no more than five of them are asked for at once.
+ */
+const CONFIG = ["run_spool = 2M", "max_output = 1M"];
+
+/** At the end nobody asks for any. */
+const AT_LAST = [...CONFIG, "run_retention = 1"];
 
 const SCRIPTS = {
   // Prints for a while, and notes how much.
@@ -39,10 +46,7 @@ export class Restarts implements AsyncDisposable {
   }
 
   static async start(control: ControlHost, good: Identity): Promise<Restarts> {
-    const agent = await control.addAgent("web-02", {
-      scripts: SCRIPTS,
-      config: [`run_retention = ${RETENTION_SECONDS}`, "run_spool = 16M", "max_output = 1M"],
-    });
+    const agent = await control.addAgent("web-02", { scripts: SCRIPTS, config: CONFIG });
     await agent.pair();
     handOver(agent.path("."));
     const cgroup = LIMITED_USER === undefined ? undefined : DelegatedCgroup.make(LIMITED_USER);
@@ -139,6 +143,9 @@ export class Restarts implements AsyncDisposable {
 
   /** What is left when all has ended and the time to keep it is over; then of the agent's end. */
   async leftovers(): Promise<readonly (readonly [boolean, string])[]> {
+    await this.#agent.stop();
+    this.#agent.writeConfig(AT_LAST);
+    await this.#serve();
     const jobs = this.#agent.path("jobs");
     const folders = () => readdirSync(jobs).filter((name) => /^[0-9a-f]{32}$/.test(name));
     await until("what was kept is gone", () => folders().length === 0).catch(() => undefined);
@@ -152,7 +159,7 @@ export class Restarts implements AsyncDisposable {
     const own = () => shims().filter((pid) => !this.#shimsBefore.has(pid));
     await until("its shims have ended", () => own().length === 0).catch(() => undefined);
     return [
-      [kept.length === 0, `${kept.length} folders of jobs after ${RETENTION_SECONDS} s`],
+      [kept.length === 0, `${kept.length} folders of jobs after run_retention`],
       [fifos.length === 0, `${fifos.length} FIFOs`],
       [cgroups.length === 0, `${cgroups.length} cgroups of jobs`],
       [ended === 0, `the agent that was restarted ended with ${ended} at SIGTERM`],

@@ -21,6 +21,7 @@ export interface HttpConnectionOptions {
   /** The whole answer to bytes that are not an acceptable request. */
   refusal(status: RefusalStatus): string;
   readonly idleMs: number;
+  readonly onItsWayMs: number;
 }
 
 /**
@@ -69,11 +70,11 @@ export class HttpConnection {
     return this.#working === 0;
   }
 
-  /** Waits for the next request; one whose head has begun by the deadline gets the same time again. */
-  rest(): void {
+  /** Waits for a request; one whose head has begun by the deadline gets more time. */
+  rest(ms = this.#options.idleMs): void {
     const { raw, idleMs } = this.#options;
     const before = raw.bytesRead;
-    this.#owe(idleMs, () => {
+    this.#owe(ms, () => {
       if (raw.bytesRead === before) this.close();
       else this.#owe(idleMs, () => this.refuse(408));
     });
@@ -156,8 +157,9 @@ export class HttpConnection {
 
   #answered(): void {
     if (this.#due.size > 0) return;
+    const { idleMs, onItsWayMs } = this.#options;
     if (this.#over) this.#hangUp();
-    else if (this.#coming === undefined) this.rest();
+    else if (this.#coming === undefined) this.rest(idleMs + onItsWayMs);
   }
 
   #hangUp(): void {

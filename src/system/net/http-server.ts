@@ -46,9 +46,14 @@ export interface HttpServerLimits {
   readonly handshakeMs: number;
   /**
    * How long a connection may be open without a request, how long a request may take to arrive, and how long an
-   * answer may take to be sent, plus the same again for each MiB of it.
+   * answer may take to be sent, plus the same again for each MiB of it. Answers announce it (`Keep-Alive`).
    */
   readonly idleMs: number;
+  /**
+   * How much longer a connection is kept for its next request: one that was sent when the announced time was almost over
+   * would meet a connection that is closed, and its client could not know whether it was carried out.
+   */
+  readonly onItsWayMs: number;
 }
 
 export interface HttpServer {
@@ -62,7 +67,7 @@ export interface HttpServer {
 /** How many connections beyond the limit are told so at once; others are just closed. */
 const MAX_TURNED_AWAY = 32;
 
-const LIMITS: HttpServerLimits = { handshakeMs: 10_000, idleMs: 15_000 };
+const LIMITS: HttpServerLimits = { handshakeMs: 10_000, idleMs: 15_000, onItsWayMs: 5_000 };
 
 /** @throws CtrlExecError `config` when the port cannot be bound */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
@@ -147,7 +152,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
   function welcome(raw: Socket, socket: Socket, peer: string): HttpConnection {
     const refusal = (status: RefusalStatus) => options.refuse(status, peer);
-    const connection = new HttpConnection({ raw, socket, peer, refusal, idleMs: limits.idleMs });
+    const { idleMs, onItsWayMs } = limits;
+    const connection = new HttpConnection({ raw, socket, peer, refusal, idleMs, onItsWayMs });
     connections.set(socket, connection);
     connection.rest();
     http.emit("connection", socket);

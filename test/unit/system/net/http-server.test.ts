@@ -8,9 +8,9 @@ import { tlsContext } from "../../../../src/system/net/tls.ts";
 import { Authority } from "../../../support/authority.ts";
 import { writeThenRead } from "../../../support/write-then-read.ts";
 
-const SHORT: HttpServerLimits = { handshakeMs: 2_000, idleMs: 150 };
+const SHORT: HttpServerLimits = { handshakeMs: 2_000, idleMs: 150, onItsWayMs: 0 };
 /** Where an answer has to arrive however busy the machine is. */
-const LONG: HttpServerLimits = { handshakeMs: 20_000, idleMs: 20_000 };
+const LONG: HttpServerLimits = { handshakeMs: 20_000, idleMs: 20_000, onItsWayMs: 0 };
 /** Of 9 connections one is for those that are turned away. */
 const CONNECTIONS = 9;
 const ADMITTED = 8;
@@ -83,6 +83,17 @@ const open = (port: number) => connect({ port, host: "127.0.0.1" });
 test("T19 a connection that says nothing is closed", async () => {
   using server = await serve();
   expect(await received(open(server.port))).toBe("");
+});
+
+test("a request is answered that was sent at the end of the time that was announced for it", async () => {
+  using server = await serve(undefined, undefined, { ...SHORT, onItsWayMs: LONG.idleMs });
+  const socket = open(server.port);
+  const text = received(socket);
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await new Promise((resolve) => socket.once("data", resolve));
+  await Bun.sleep(SHORT.idleMs + 50);
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  expect((await text).match(/answered/g)).toHaveLength(2);
 });
 
 test("T19 a head that trickles in has a total deadline", async () => {

@@ -7,6 +7,7 @@ import type { AgentLog } from "../../core/events.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import { identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/net/connection.ts";
+import { handshakePace } from "../../system/net/handshake-pace.ts";
 import type { Caller } from "../endpoints/endpoint.ts";
 import { refusal } from "../endpoints/endpoint.ts";
 import { ConnectionClock, type Late } from "../http/connection-clock.ts";
@@ -18,7 +19,6 @@ import { Connections } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import { handshake } from "./handshake.ts";
 import { KeptSlots } from "./kept-slots.ts";
-import { Pace } from "./pace.ts";
 import { QuietLog } from "./quiet-log.ts";
 
 const HANDSHAKE_MS = 10_000;
@@ -49,9 +49,6 @@ export interface DoorOptions {
   /** Whether the visit has had its answer, and waits for the next request. */
   readonly isIdle: (connection: Connection) => boolean;
 }
-
-/** There is one for the event loop, and so for the process: several agents in one share it. */
-const pace = new Pace();
 
 export class Door {
   readonly #options: DoorOptions;
@@ -106,7 +103,7 @@ export class Door {
   }
 
   async #secure(connection: Connection, arrival: Arrival, deadlineMs: number): Promise<void> {
-    await pace.turn();
+    await handshakePace.turn();
     if (connection.closed) return;
     const { credential } = this.#options.keeper.current().trust.identity;
     const outcome = await handshake(connection, credential, deadlineMs);

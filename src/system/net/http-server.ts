@@ -12,6 +12,7 @@ import { createServer, type Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { systemCode } from "../../core/errors.ts";
 import { Deadline } from "../deadline.ts";
+import { handshakePace } from "./handshake-pace.ts";
 import { hangUp } from "./hang-up.ts";
 import { HttpConnection, type RefusalStatus } from "./http-connection.ts";
 import { listen } from "./listen.ts";
@@ -109,8 +110,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     const greet = (socket: Socket) => {
       connection = welcome(raw, socket, peer);
     };
-    if (context === undefined) greet(raw);
-    else shakeHands(raw, context, peer, greet);
+    if (context === undefined) {
+      greet(raw);
+      raw.resume();
+    } else {
+      void shakeHands(raw, context, peer, greet);
+    }
   }
 
   /** Says why while there are few of them; with TLS that would cost a handshake. */
@@ -126,12 +131,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     hangUp(raw, () => raw.destroy(), limits.idleMs, options.refuse(503, peer));
   }
 
-  function shakeHands(
+  async function shakeHands(
     raw: Socket,
     secureContext: SecureContext,
     peer: string,
     greet: (socket: Socket) => void,
-  ): void {
+  ): Promise<void> {
+    await handshakePace.turn();
+    if (raw.destroyed) return;
     const secure = new TLSSocket(raw, { isServer: true, secureContext });
     const deadline = new Deadline(limits.handshakeMs, () => {
       options.onTlsFailure(peer, "handshake timed out");
@@ -160,7 +167,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     return connection;
   }
 
-  const server = createServer({ noDelay: true }, accept);
+  // What a client says before the turn of its handshake is for the handshake.
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, accept);
   const port = await listen(server, options.bind, options.port);
   return {
     port,

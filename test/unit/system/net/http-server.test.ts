@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
 import type { RefusalStatus } from "../../../../src/system/net/http-connection.ts";
 import { type HttpServerLimits, startHttpServer } from "../../../../src/system/net/http-server.ts";
@@ -27,6 +27,7 @@ async function serve(
   },
   context?: SecureContext,
   limits = SHORT,
+  connections = CONNECTIONS,
 ) {
   const refused: RefusalStatus[] = [];
   const tlsFailures: string[] = [];
@@ -40,7 +41,7 @@ async function serve(
       return refusalText(status);
     },
     onTlsFailure: (_, reason) => tlsFailures.push(reason),
-    connections: CONNECTIONS,
+    connections,
     limits,
   });
   return {
@@ -359,6 +360,48 @@ test("T64 a TLS handshake that is not finished has its deadline", async () => {
     socket.write(bytes, "latin1");
     expect(await received(trickle(socket, ""))).not.toContain("HTTP/1.1");
   }
+});
+
+/** The first bytes of a TLS client. */
+async function clientHello(): Promise<Buffer> {
+  const { promise, resolve } = Promise.withResolvers<Buffer>();
+  const server = createServer((socket) => socket.once("data", resolve)).listen(0, "127.0.0.1");
+  await new Promise((listening) => server.once("listening", listening));
+  const { port } = server.address() as { port: number };
+  const client = connectTls({ port, host: "127.0.0.1" }).on("error", () => undefined);
+  const hello = await promise;
+  client.destroy();
+  server.close();
+  return hello;
+}
+
+test("many handshakes at once have each their turn, also where the turns of the event loop are long", async () => {
+  const { cert, key } = await (await Authority.create()).issue("api");
+  const hello = await clientHello();
+  using server = await serve(
+    undefined,
+    tlsContext({ cert, key }),
+    { ...LONG, handshakeMs: 50 },
+    100,
+  );
+  let isBusy = true;
+  const keepBusy = () => {
+    Bun.sleepSync(10);
+    if (isBusy) setImmediate(keepBusy);
+  };
+  const answers = Array.from({ length: 60 }, async () => {
+    const socket = open(server.port).on("error", () => undefined);
+    socket.write(hello);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    socket.once("data", () => resolve("answered")).once("close", () => resolve("closed"));
+    const outcome = await promise;
+    socket.destroy();
+    return outcome;
+  });
+  keepBusy();
+  const outcomes = await Promise.all(answers);
+  isBusy = false;
+  expect(outcomes.filter((outcome) => outcome === "closed")).toEqual([]);
 });
 
 test.each(UNREADABLE)(

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { Pace } from "../../../../src/agent/door/pace.ts";
+import { HandshakePace } from "../../../../src/system/net/handshake-pace.ts";
 
 const loopTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 test("two begin in a turn of the loop, in the order they came", async () => {
-  const pace = new Pace();
+  const pace = new HandshakePace();
   const begun: number[] = [];
   const come = (n: number) => void pace.turn().then(() => begun.push(n));
   for (let n = 1; n <= 5; n++) come(n);
@@ -19,7 +19,7 @@ test("two begin in a turn of the loop, in the order they came", async () => {
 });
 
 test("who comes one by one does not wait", async () => {
-  const pace = new Pace();
+  const pace = new HandshakePace();
   for (let n = 0; n < 5; n++) {
     let begun = false;
     void pace.turn().then(() => {

@@ -4,10 +4,10 @@
  * wait until their deadline.
  */
 
-/** A handshake has two reads. */
+/** A handshake of a server has two reads. */
 const PER_TURN = 2;
 
-export class Pace {
+export class HandshakePace {
   readonly #waiting: (() => void)[] = [];
   #left = PER_TURN;
   #ticking = false;
@@ -38,3 +38,6 @@ export class Pace {
     });
   }
 }
+
+/** There is one for the event loop, and so for the process: several servers in one share it. */
+export const handshakePace = new HandshakePace();

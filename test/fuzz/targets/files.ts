@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseAllowlist } from "../../../src/agent/scripts/allowlist.ts";
 import { ReplyBudget } from "../../../src/controller/fleet/reply-budget.ts";
+import { readCommandOutput } from "../../../src/controller/groups/command-output.ts";
+import { listedDefinition } from "../../../src/controller/groups/definition.ts";
+import { readGroupFile } from "../../../src/controller/groups/group-file.ts";
 import { listRequests } from "../../../src/controller/pairing/queue.ts";
 import { readRecord } from "../../../src/controller/store/agent-record.ts";
 import { openFileStore } from "../../../src/controller/store/file-store.ts";
@@ -54,6 +57,16 @@ const LIST_PIECES = [
   "[say]\n",
   'path = "/x"\n',
   "/",
+];
+const GROUP_PIECES = [
+  "[web]\n",
+  'hosts = "',
+  'except = ["',
+  "@@web",
+  "web-[01-20]",
+  "@all!",
+  "[web.x]\n",
+  "'a b'",
 ];
 const JSON_PIECES = [
   '{"',
@@ -121,6 +134,21 @@ function ownFile(
 const LIST = "say = /opt/say timeout=5 max_output=1M\n# x\n";
 const TOML_LIST = 'say = "/opt/say"\n[ask]\npath = "/opt/ask"\ntimeout = 5\n';
 
+const GROUPS = '[web]\nhosts = ["web-[01-20]", "@@db"]\nexcept = "web-02"\n[db]\nhosts = "db-*"\n';
+const LISTED =
+  '{"web":["web-[01-20]","@@db"],"db":{"hosts":["db-01"],"children":["web"],"vars":{}}}';
+
+/** What it throws is told in words; that of the runtime would not be. */
+function readAnswer(text: string): void {
+  try {
+    for (const [name, listed] of readCommandOutput(text))
+      listedDefinition(name, "c", listed).members();
+  } catch (thrown) {
+    if (!(thrown instanceof Error) || Object.getPrototypeOf(thrown) !== Error.prototype)
+      throw thrown;
+  }
+}
+
 const json = (value: unknown) => JSON.stringify(value);
 const RESULT = { host: "a", script: "b", exit: 0, stdout: "", stderr: "", rtt: "1ms", reqid: ID };
 
@@ -133,6 +161,10 @@ export const FILES: readonly Target[] = [
   ownFile("scripts.toml", TOML_LIST, [...LIST_PIECES, ...TOML_PIECES], (text) =>
     parseAllowlist("s.toml", text),
   ),
+  ownFile("groups.toml", GROUPS, [...GROUP_PIECES, ...TOML_PIECES], (text) =>
+    readGroupFile("g.toml", text),
+  ),
+  textTarget("group_command", [LISTED], [...JSON_PIECES, '"children":[', "@@"], readAnswer),
   stateFile(
     "registry record",
     "agents/web-01.json",

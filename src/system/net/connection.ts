@@ -58,7 +58,7 @@ export class Connection {
   /** Whether both ends are on this host: no other host can complete a handshake from its address. */
   get isLocal(): boolean {
     const { localAddress, remoteAddress } = this.#socket;
-    return remoteAddress !== undefined && remoteAddress !== "" && remoteAddress === localAddress;
+    return Boolean(remoteAddress) && remoteAddress === localAddress;
   }
 
   get closed(): boolean {

@@ -19,7 +19,8 @@ const LIMITS: HangUpLimits = { totalMs: 10_000, quietMs: 2_000, maxBytes: 64 * 2
 /**
  * Other readers of the socket get nothing more.
  *
- * @param close closes it for good: when the peer has ended too, or a limit is reached
+ * @param close closes it for good: when the peer ends too, or a limit is reached. If the peer had ended before,
+ * the socket closes by itself
  * @param writeMs how long the peer may take to read what was written
  * @param lastWords written before the end
  */
@@ -40,10 +41,6 @@ export function hangUp(
     else quiet?.restart();
   });
   const written = () => {
-    if (socket.readableEnded) {
-      close();
-      return;
-    }
     total.stop();
     total = new Deadline(limits.totalMs, close);
     quiet = new Deadline(limits.quietMs, close);

@@ -1,5 +1,6 @@
 /** How a connection is read, written and ended, from both ends. */
 import { beforeAll, expect, test } from "bun:test";
+import { connect } from "node:net";
 import type { Connection } from "../../../../src/system/net/connection.ts";
 import { ConnectionFailed } from "../../../../src/system/net/connection-failed.ts";
 import { connectTcp, listenTcp } from "../../../../src/system/net/tcp.ts";
@@ -23,6 +24,8 @@ function hear(connection: Connection): string[] {
   return heard;
 }
 
+const LARGE = Buffer.alloc(8 * 2 ** 20, "x");
+
 const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 test("both ends know each other's address, and that they are on one host", async () => {
@@ -30,6 +33,20 @@ test("both ends know each other's address, and that they are on one host", async
   for (const { address, isLocal, closed } of [pair.server, pair.client]) {
     expect([address, isLocal, closed]).toEqual(["127.0.0.1", true, false]);
   }
+});
+
+test("one that comes from another address of this host is not local; nor is one that has gone", async () => {
+  const accepted = Promise.withResolvers<Connection>();
+  const listener = listenTcp("127.0.0.1", 0, accepted.resolve);
+  const peer = connect({ host: "127.0.0.1", port: listener.port, localAddress: "127.0.0.2" });
+  const server = await accepted.promise;
+  listener.stop();
+  expect([server.address, server.isLocal]).toEqual(["127.0.0.2", false]);
+  peer.destroy();
+  server.close();
+  using pair = await connectionPair(ca);
+  pair.server.close();
+  expect(pair.server.isLocal).toBe(false);
 });
 
 test("what came before there was a reader is read first, and its end and close as well", async () => {
@@ -88,39 +105,46 @@ test("a limit closes it unless it is stopped before", async () => {
   expect(heard).toEqual(["closed ETIMEDOUT"]);
 });
 
-test("what was written comes in order and whole before the end, however slowly it is read", async () => {
-  using pair = await connectionPair(ca);
-  pair.client.pause();
-  // Nor is anything read from it, which is no reason to give up.
-  pair.server.pause();
-  const large = Buffer.alloc(8 * 2 ** 20, "x");
-  let written = 0;
-  for (const bytes of [large, "y"]) {
-    void pair.server.write(bytes).then(() => {
-      written += 1;
+test.each([
+  ["one piece", [LARGE]],
+  ["pieces", [LARGE, "y"]],
+])(
+  "what was written in %s comes in order and whole before the end, however slowly it is read",
+  async (_, pieces) => {
+    using pair = await connectionPair(ca);
+    pair.client.pause();
+    // Nor is anything read from it, which is no reason to give up.
+    pair.server.pause();
+    let written = 0;
+    for (const bytes of pieces) {
+      void pair.server.write(bytes).then(() => {
+        written += 1;
+      });
+    }
+    const ended = pair.server.end();
+    await turn();
+    expect(written).toBe(0);
+    let length = 0;
+    let last = "";
+    let over = false;
+    pair.client.read({
+      data: (bytes) => {
+        length += bytes.length;
+        last = String(bytes.subarray(-1));
+      },
+      end: () => {
+        over = true;
+      },
+      closed: () => undefined,
     });
-  }
-  const ended = pair.server.end();
-  await turn();
-  expect(written).toBe(0);
-  let length = 0;
-  let last = "";
-  let over = false;
-  pair.client.read({
-    data: (bytes) => {
-      length += bytes.length;
-      last = String(bytes.subarray(-1));
-    },
-    end: () => {
-      over = true;
-    },
-    closed: () => undefined,
-  });
-  pair.client.resume();
-  await ended;
-  await until("all has come", () => over);
-  expect([length, last, written]).toEqual([large.length + 1, "y", 2]);
-});
+    pair.client.resume();
+    await ended;
+    await until("all has come", () => over);
+    const whole = Buffer.concat(pieces.map((piece) => Buffer.from(piece)));
+    expect([length, last]).toEqual([whole.length, String(whole.subarray(-1))]);
+    expect(written).toBe(pieces.length);
+  },
+);
 
 test("one that is hung up on gets the last answer, and the connection closes when it ends too", async () => {
   using pair = await connectionPair(ca);
@@ -156,4 +180,17 @@ test("one that is reset is closed at once, for both ends", async () => {
   expect(pair.server.closed).toBe(true);
   pair.server.reset();
   await until("the other hears of it", () => heard.some((word) => word.startsWith("closed")));
+});
+
+test("T19 one that is hung up on and sends without end is closed", async () => {
+  using pair = await connectionPair(ca);
+  await pair.server.hangUp();
+  let sent = 0;
+  while (!pair.client.closed && sent < 80) {
+    await pair.client.write(LARGE.subarray(0, 2 ** 20));
+    sent += 1;
+  }
+  // 64 MiB, and what the system holds.
+  expect(sent).toBeGreaterThanOrEqual(64);
+  await until("it is closed", () => pair.server.closed);
 });

@@ -7,8 +7,17 @@ import { until } from "../../../support/folder.ts";
 const LONG: HangUpLimits = { totalMs: 30_000, quietMs: 30_000, maxBytes: 1 << 30 };
 const WORDS = "last words";
 
-/** A connection that is hung up on; how long it then lasted, as its server sees it. */
-async function hungUp(limits: Partial<HangUpLimits>, words = WORDS, writeMs = 30_000) {
+/**
+ * A connection that is hung up on; how long it then lasted, as its server sees it.
+ *
+ * @param before what happened on it
+ */
+async function hungUp(
+  limits: Partial<HangUpLimits>,
+  words = WORDS,
+  writeMs = 30_000,
+  before: (socket: Socket, client: Socket) => void | Promise<void> = () => undefined,
+) {
   const server = createServer({ allowHalfOpen: true });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
@@ -21,7 +30,9 @@ async function hungUp(limits: Partial<HangUpLimits>, words = WORDS, writeMs = 30
     text += chunk;
   });
   const socket = await accepted;
-  socket.on("error", () => undefined);
+  const errors: string[] = [];
+  socket.on("error", ({ message }) => void errors.push(message));
+  await before(socket, client);
   const started = performance.now();
   const closed = new Promise<number>((resolve) => {
     socket.once("close", () => resolve(performance.now() - started));
@@ -35,6 +46,7 @@ async function hungUp(limits: Partial<HangUpLimits>, words = WORDS, writeMs = 30
   return {
     client,
     closed,
+    errors,
     closes: () => closes,
     read: () => socket.bytesRead,
     text: () => text,
@@ -65,7 +77,8 @@ test("a client that is quiet is waited for no longer than that", async () => {
 });
 
 test("a client that still sends is not quiet, and is read for all of the time", async () => {
-  using connection = await hungUp({ totalMs: 1500, quietMs: 500 });
+  // The time for writing is over by then, and no longer counts.
+  using connection = await hungUp({ totalMs: 1500, quietMs: 500 }, WORDS, 700);
   drip(connection.client, 20);
   expect(await connection.closed).toBeGreaterThan(1400);
 });
@@ -78,10 +91,11 @@ test("T19 a client that sends for ever is closed in the end", async () => {
 
 test("T19 so is one that sends too much", async () => {
   using connection = await hungUp({ maxBytes: 100_000 });
-  connection.client.write("x".repeat(99_999));
-  await until("it is read", () => connection.read() === 99_999);
+  connection.client.write("x".repeat(100_000));
+  await until("it is read", () => connection.read() === 100_000);
+  await new Promise(setImmediate);
   expect(connection.closes()).toBe(0);
-  connection.client.write("xx");
+  connection.client.write("x");
   await connection.closed;
 });
 
@@ -89,4 +103,49 @@ test("T19 one that does not read what is written has the time for writing", asyn
   using connection = await hungUp({}, "x".repeat(64 << 20), 200);
   connection.client.pause();
   expect(await connection.closed).toBeLessThan(LONG.totalMs / 2);
+});
+
+test("nobody else hears what still comes, and nothing more happens once it is closed", async () => {
+  const heard: string[] = [];
+  using connection = await hungUp({ quietMs: 40, totalMs: 60 }, WORDS, 30_000, (socket) => {
+    socket.on("data", (chunk) => void heard.push(String(chunk)));
+    // As after a request that is refused.
+    socket.pause();
+  });
+  connection.client.end("more");
+  await connection.closed;
+  expect(connection.closes()).toBe(1);
+  await Bun.sleep(100);
+  expect([heard, connection.closes(), connection.errors]).toEqual([[], 1, []]);
+});
+
+test("one that was not read is read until its client ends", async () => {
+  using connection = await hungUp({}, WORDS, 30_000, (socket) => void socket.pause());
+  connection.client.end("more");
+  expect(await connection.closed).toBeLessThan(LONG.quietMs / 2);
+});
+
+test("one whose client has ended already is closed as soon as all is written", async () => {
+  using connection = await hungUp({}, WORDS, 30_000, async (socket, client) => {
+    const ended = new Promise((resolve) => socket.once("end", resolve));
+    socket.resume();
+    client.end();
+    await ended;
+  });
+  expect(await connection.closed).toBeLessThan(LONG.quietMs / 2);
+  await until("the last words are read", () => connection.text() === WORDS);
+});
+
+test.each([
+  ["is being sent", false],
+  ["has been sent", true],
+])("after an answer that %s there are no last words", async (_, isSent) => {
+  using connection = await hungUp({ quietMs: 100 }, WORDS, 30_000, async (socket) => {
+    const sent = new Promise((resolve) => socket.once("finish", resolve));
+    socket.end("answer");
+    if (isSent) await sent;
+  });
+  expect(await connection.closed).toBeLessThan(LONG.totalMs / 2);
+  await until("the answer is read", () => connection.text() !== "");
+  expect([connection.text(), connection.errors]).toEqual(["answer", []]);
 });

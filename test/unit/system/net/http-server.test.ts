@@ -6,6 +6,7 @@ import type { RefusalStatus } from "../../../../src/system/net/http-connection.t
 import { type HttpServerLimits, startHttpServer } from "../../../../src/system/net/http-server.ts";
 import { tlsContext } from "../../../../src/system/net/tls.ts";
 import { Authority } from "../../../support/authority.ts";
+import { until } from "../../../support/folder.ts";
 import { writeThenRead } from "../../../support/write-then-read.ts";
 
 const SHORT: HttpServerLimits = { handshakeMs: 2_000, idleMs: 150, onItsWayMs: 0 };
@@ -484,4 +485,176 @@ test("T64 a refused client that sends on for ever is closed all the same", async
   const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${1024 * MIB}\r\n\r\n`;
   const { sent } = await writeThenRead(open(server.port), head, 1024 * MIB);
   expect(sent).toBeLessThan(256 * MIB);
+});
+
+/** What it hears, as it comes. */
+function listening(socket: Socket) {
+  const heard = { text: "", closed: false };
+  socket.on("data", (chunk) => {
+    heard.text += chunk;
+  });
+  socket.on("error", () => undefined);
+  socket.once("close", () => {
+    heard.closed = true;
+  });
+  return heard;
+}
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+test("T19 a connection on which an answer is under way stays, one that was answered makes room", async () => {
+  const later: ServerResponse[] = [];
+  using server = await serve(
+    (request, response) => {
+      request.resume();
+      if (request.url === "/later") later.push(response);
+      else response.end("answered");
+    },
+    undefined,
+    LONG,
+  );
+  const from = (localAddress: string, text: string) => {
+    const socket = connect({ host: "127.0.0.1", port: server.port, localAddress });
+    socket.write(text);
+    return { socket, heard: listening(socket) };
+  };
+  // The first of two requests is answered, on all but the last.
+  const busy = Array.from({ length: ADMITTED - 1 }, () =>
+    from("127.0.0.2", get("/now") + get("/later")),
+  );
+  const idle = from("127.0.0.2", get("/now"));
+  const all = [...busy, idle];
+  await until("they are answered", () => all.every(({ heard }) => heard.text.includes("answered")));
+  await until("the others are asked", () => later.length === busy.length);
+  const other = from("127.0.0.3", get("/now"));
+  await until("another's is answered", () => other.heard.text.includes("answered"));
+  await until("the idle one has gone", () => idle.heard.closed);
+  for (const response of later) response.end("at last");
+  await until("all are answered", () => busy.every(({ heard }) => heard.text.includes("at last")));
+  for (const { socket } of [...all, other]) socket.destroy();
+});
+
+test("an answer that takes long does not go with the deadline of the one before it", async () => {
+  using server = await serve((request, response) => {
+    request.resume();
+    if (request.url === "/slow") setTimeout(() => response.end("slow"), SHORT.idleMs * 2);
+    else response.end("fast");
+  });
+  const socket = open(server.port);
+  socket.write(get("/fast") + get("/slow"));
+  const text = await received(socket);
+  expect(text).toContain("fast");
+  expect(text).toContain("slow");
+});
+
+test("T19 a large answer has its time to be read, by its length", async () => {
+  const answer = "x".repeat(8 * MIB);
+  using server = await serve((_, response) => void response.end(answer));
+  const socket = open(server.port);
+  socket.pause();
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  await Bun.sleep(SHORT.idleMs * 2);
+  const text = received(socket);
+  socket.resume();
+  expect((await text).length).toBeGreaterThan(answer.length);
+});
+
+test("a client that was answered for the last time may take longer than one that owes a request", async () => {
+  const closed = Promise.withResolvers<void>();
+  let isClosed = false;
+  using server = await serve((request, response) => {
+    request.resume();
+    request.socket.once("close", () => {
+      isClosed = true;
+      closed.resolve();
+    });
+    response.writeHead(200, { Connection: "close", "Content-Length": 4 });
+    response.end("last");
+  });
+  const socket = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+  const heard = listening(socket);
+  socket.write(get("/"));
+  await until("it is answered", () => heard.text.endsWith("last"));
+  await Bun.sleep(SHORT.idleMs * 3);
+  expect(isClosed).toBe(false);
+  socket.end();
+  await closed.promise;
+});
+
+test("T19 one that was answered early, and has sent the rest since, has its deadline too", async () => {
+  using server = await serve((request, response) => {
+    request.resume();
+    response.end("early");
+  });
+  const socket = open(server.port);
+  const heard = listening(socket);
+  socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{");
+  await until("it is answered", () => heard.text.includes("early"));
+  socket.write("}");
+  await until("it is closed", () => heard.closed);
+  expect(heard.text).not.toContain("408");
+});
+
+test("T64 a request that was answered early has no second answer, whatever comes of its rest", async () => {
+  using server = await serve((request, response) => {
+    request.resume();
+    response.end("early");
+  });
+  const socket = open(server.port);
+  const heard = listening(socket);
+  socket.write(`${CHUNKED}5\r\nhello\r\n`);
+  await until("it is answered", () => heard.text.includes("early"));
+  socket.write("zz\r\n");
+  await until("it is closed", () => heard.closed);
+  expect(heard.text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  expect(server.refused).toEqual([]);
+});
+
+test("who waits for a request hears that its rest will never come; of one that is whole it does not", async () => {
+  const asked: { readonly url: string; readonly broken: AbortSignal; readonly socket: Socket }[] =
+    [];
+  using server = await serve((request, _response, _peer, broken) => {
+    request.resume();
+    asked.push({ url: request.url ?? "", broken, socket: request.socket });
+  });
+  for (const length of [2, 1]) {
+    const socket = open(server.port);
+    listening(socket);
+    socket.write(`POST /${length} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n{`);
+    await until(
+      "it has come",
+      () => asked.length === 3 - length && asked.at(-1)?.socket.bytesRead !== 0,
+    );
+    const gone = new Promise((resolve) => asked.at(-1)?.socket.once("close", resolve));
+    await new Promise(setImmediate);
+    socket.destroy();
+    await gone;
+  }
+  expect(asked.map(({ url, broken }) => [url, broken.aborted])).toEqual([
+    ["/2", true],
+    ["/1", false],
+  ]);
+});
+
+test("T64 behind what cannot be read nothing more is read while an answer is under way", async () => {
+  const slow = Promise.withResolvers<{ socket: Socket; response: ServerResponse }>();
+  using server = await serve(
+    (request, response) => {
+      request.resume();
+      slow.resolve({ socket: request.socket, response });
+    },
+    undefined,
+    LONG,
+  );
+  const socket = open(server.port);
+  const heard = listening(socket);
+  socket.write(`${get("/slow")}no HTTP\r\n\r\n`);
+  const { socket: accepted, response } = await slow.promise;
+  await until("it is found", () => accepted.isPaused());
+  socket.write("x".repeat(8 * MIB));
+  await Bun.sleep(50);
+  expect(accepted.bytesRead).toBeLessThan(4 * MIB);
+  response.end("slow");
+  await until("it is refused", () => heard.text.endsWith(refusalText(400)));
+  socket.destroy();
 });

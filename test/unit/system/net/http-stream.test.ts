@@ -4,7 +4,7 @@ import { FRAMES_TYPE } from "../../../../src/core/wire/frames.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";
 import { ConnectionFailed } from "../../../../src/system/net/connection-failed.ts";
 import { type HttpRequest, requestOver } from "../../../../src/system/net/http-client.ts";
-import type { HttpStream } from "../../../../src/system/net/http-stream.ts";
+import { HttpStream } from "../../../../src/system/net/http-stream.ts";
 import { ReadPace } from "../../../../src/system/net/read-pace.ts";
 import { Authority } from "../../../support/authority.ts";
 import { chunkOf } from "../../../support/chunks.ts";
@@ -133,6 +133,60 @@ describe("T61 chunks that are none of a stream that was asked for", () => {
     await pair.server.write(`${head}5\r\nhello\r\n`);
     expect(await reply).toMatchObject({ code: "protocol" });
     expect(pair.client.closed).toBe(true);
+  });
+});
+
+describe("T72 the connection that a stream comes from", () => {
+  class Peer {
+    closed = false;
+    readonly calls: string[] = [];
+    pause = () => void this.calls.push("pause");
+    resume = () => void this.calls.push("resume");
+  }
+
+  const ROOM = 65_536;
+
+  function streamOver(peer: Peer, pace?: ReadPace): HttpStream {
+    return new HttpStream(peer as unknown as Connection, Buffer.alloc(0), pace);
+  }
+
+  test("is read as long as there is room, waits once there is none, and goes on when all is taken", async () => {
+    const peer = new Peer();
+    const stream = streamOver(peer);
+    const content = "x".repeat(ROOM - "fff8\r\n\r\n".length);
+    const piece = chunk(content);
+    expect(piece).toHaveLength(ROOM);
+    stream.data(piece.subarray(0, -1));
+    expect(peer.calls).toEqual([]);
+    stream.data(piece.subarray(-1));
+    expect(peer.calls).toEqual(["pause"]);
+    stream.data(chunk("more"));
+    expect(peer.calls).toEqual(["pause"]);
+    expect(String(await stream.next())).toBe(content);
+    expect(String(await stream.next())).toBe("more");
+    expect(peer.calls).toEqual(["pause"]);
+    const last = stream.next();
+    expect(peer.calls).toEqual(["pause", "resume"]);
+    // All the room is there again.
+    stream.data(piece.subarray(0, -1));
+    expect(peer.calls).toHaveLength(2);
+    expect(String(await last)).toBe(content);
+  });
+
+  test("takes its turn again when it goes on, and is left alone when it is closed", async () => {
+    const [peer, closed] = [new Peer(), new Peer()];
+    const pace = new ReadPace();
+    for (const one of [peer, closed]) {
+      pace.enter(one as unknown as Connection);
+      const stream = streamOver(one, pace);
+      stream.data(chunk("x".repeat(ROOM)));
+      closed.closed = true;
+      stream.finish();
+    }
+    expect([peer.calls, closed.calls]).toEqual([["pause", "resume"], ["pause"]]);
+    // All that was read counts, and whoever reads again waits for its turn.
+    pace.took(2 ** 20 - 2 * chunk("x".repeat(ROOM)).length);
+    expect(peer.calls).toEqual(["pause", "resume", "pause"]);
   });
 });
 

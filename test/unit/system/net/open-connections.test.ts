@@ -30,3 +30,14 @@ test("what is under way stays, and what has gone leaves its place", () => {
   open.closeAll();
   expect(busy.map((one) => one.open)).toEqual([true, false]);
 });
+
+test("what has gone makes no room a second time", () => {
+  const open = new OpenConnections<Connection>(2);
+  const [idle, busy] = [new Connection(), new Connection()];
+  open.admit(idle, "192.0.2.1", () => true);
+  open.remove(idle);
+  open.remove(idle);
+  for (const one of [busy, new Connection()]) open.admit(one, "192.0.2.1", () => false);
+  expect(open.admit(new Connection(), "192.0.2.2", () => true)).toBe(false);
+  expect(idle.open).toBe(true);
+});

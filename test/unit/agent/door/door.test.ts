@@ -123,7 +123,10 @@ test("a peer that has left already is let go, and neither counted nor named", as
 });
 
 test("who may not come is refused before the handshake, and takes no room", async () => {
-  const { accept, logged, visits } = await doorWith({ lines: ["allowed_ips = 10.0.0.0/8"], cap: 1 });
+  const { accept, logged, visits } = await doorWith({
+    lines: ["allowed_ips = 10.0.0.0/8"],
+    cap: 1,
+  });
   const [stranger, known] = [new Visitor("192.0.2.1"), new Visitor("10.0.0.1")];
   await accept(stranger);
   await accept(known);

@@ -62,6 +62,12 @@ const verbs: Readonly<Record<string, () => Promise<void>>> = {
     const { agents } = await store.registry.read();
     await say(await store.clocks.known(agents));
   },
+  async learned() {
+    await say([...(await store.learned.known())]);
+  },
+  async learn() {
+    await store.learned.learn(new Map(Object.entries(JSON.parse(args[0] ?? ""))));
+  },
   async lock() {
     const taken = await store.locks.take(JSON.parse(args[0] ?? ""));
     await say(taken.kind === "held" ? { kind: "held", count: taken.held.length } : taken);

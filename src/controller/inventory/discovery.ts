@@ -11,6 +11,7 @@ import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import type { HostChoice } from "../fleet/host-choice.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
+import type { HostNews } from "../store/ports/learned.ts";
 import { FleetNews } from "./fleet-news.ts";
 
 /** Subscribers to a discovery. */
@@ -56,8 +57,8 @@ export async function scanCapabilities(
     targets,
     { method: "GET", path: "/capabilities", reply: "list", idempotent: true },
     (outcome) => {
-      news.hear(outcome);
       const host = discovered(outcome);
+      news.hear(outcome, host.status === "ok" ? newsOf(host) : {});
       logResult(controller, outcome, host);
       found.set(outcome.target, host);
       onResult(host);
@@ -65,6 +66,10 @@ export async function scanCapabilities(
   );
   await news.keep();
   return targets.flatMap((target) => found.get(target) ?? []);
+}
+
+function newsOf({ version, tags, scripts }: DiscoveredHost): HostNews {
+  return { version, tags, scripts: scripts.map(({ name }) => name) };
 }
 
 function discovered(outcome: HostOutcome): DiscoveredHost {

@@ -5,6 +5,7 @@
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
+import type { HostNews } from "../store/ports/learned.ts";
 import { type Contact, rememberContacts } from "./contacts.ts";
 
 export class FleetNews {
@@ -13,22 +14,26 @@ export class FleetNews {
   // Without the replies: an output may be large, and its result has already been passed on.
   readonly #contacts: Contact[] = [];
   readonly #clocks = new Map<string, number>();
+  readonly #told = new Map<string, HostNews>();
 
   constructor(host: HostContext, dialler: FleetDialler) {
     this.#host = host;
     this.#dialler = dialler;
   }
 
-  hear({ target, reply, acceptedSerial, refusedSerial, clockOffset }: HostOutcome): void {
+  /** @param told what the answer says about the host, if it was asked that */
+  hear(outcome: HostOutcome, told: HostNews = {}): void {
+    const { target, reply, acceptedSerial, refusedSerial, clockOffset } = outcome;
     const { record } = target;
     if (record === undefined || reply === undefined) return;
     const { shown } = reply;
     this.#contacts.push({ record, serial: acceptedSerial, refused: refusedSerial, shown });
+    this.#told.set(record.hostname, told);
     if (clockOffset !== undefined) this.#clocks.set(record.hostname, clockOffset);
   }
 
   /**
-   * Records certificates, serials, addresses and clocks.
+   * Records certificates, serials, addresses, clocks, and what the hosts have told.
    *
    * @returns the records that were changed, by host name
    */
@@ -36,6 +41,7 @@ export class FleetNews {
     const [current] = this.#dialler.credentials;
     const changed = await rememberContacts(this.#host, current.serial, this.#contacts);
     await this.#host.store.clocks.remember(this.#clocks);
+    await this.#host.store.learned.learn(this.#told);
     return changed;
   }
 }

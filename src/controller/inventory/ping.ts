@@ -47,8 +47,8 @@ export async function pingHosts(
     targets,
     { method: "POST", path: "/ping", body: { reqid }, reply: "words", idempotent: true },
     (outcome) => {
-      news.hear(outcome);
       const result = pingResult(outcome, reqid);
+      news.hear(outcome, result.status === "ok" ? { version: result.version } : {});
       logResult(controller, outcome, result);
       results.set(outcome.target, result);
       subscribers.onResult(result);

@@ -56,6 +56,7 @@ export async function unpairAgent(
     if (registered) {
       await writer.removeAgent(hostname);
       await store.clocks.forget(hostname);
+      await store.learned.forget(hostname);
       log({ event: "unpair", agent: hostname, expiry: expiry ?? "unknown" });
     }
     return { hostname, earlier: !registered, expiry, known, revoked, unread: issued.unread };

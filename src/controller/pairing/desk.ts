@@ -114,10 +114,15 @@ async function admit(
     renewed: "",
     port: options.port ?? request.port,
     lookup_by: options.lookupBy,
+    // They are the operator's word about the name, and the operator has just given it to this host.
+    tags: replaced?.kind === "agent" ? replaced.record.tags : undefined,
   };
   const { caCert } = paths(config);
   const ca = readCertificate(readText(caCert), caCert);
   await writer.putAgent(record);
+  // What a host told that had the name before is not this one's.
+  await store.learned.forget(request.hostname);
+  await store.learned.learn(new Map([[request.hostname, {}]]));
   await writer.answerRequest(request.id, {
     status: "approved",
     cert: certificate.pem,

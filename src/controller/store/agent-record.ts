@@ -1,8 +1,10 @@
 /** A registered agent's record: the content of `agents/<hostname>.json` (docs/PROTOCOL.md, section 4). */
 import * as z from "zod/mini";
 import { CtrlExecError } from "../../core/errors.ts";
+import { isRecordOfText } from "../../core/json.ts";
 import { isHostName } from "../../core/net/host-name.ts";
 import { SERIAL_STATUSES } from "../../core/rotation.ts";
+import type { Tags } from "../../core/tags.ts";
 import { readTextIfPresent } from "../../system/files/files.ts";
 
 const text = z.pipe(
@@ -30,6 +32,8 @@ const agentRecord = z.looseObject({
   port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
   /** New: how it is dialled. */
   lookup_by: z.optional(z.enum(["hostname", "ip"])),
+  /** New: the control host's own tags of it. Damaged ones damage the record: without them, what the host claims would win. */
+  tags: z.optional(z.custom<Tags>(isRecordOfText, { error: "expected an object of texts" })),
 });
 export type AgentRecord = z.output<typeof agentRecord>;
 

@@ -10,6 +10,7 @@ import { removeLeftovers } from "./leftovers.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
 import { addRequest, FilePairing, leaveAnswer } from "./pairing-files.ts";
 import { paths } from "./paths.ts";
+import type { LearnedStore } from "./ports/learned.ts";
 import type { Store } from "./ports.ts";
 import { rememberPushedOut } from "./pushed-out.ts";
 import { lockRegistry, removeAgent, writeAgent } from "./registry.ts";
@@ -18,14 +19,16 @@ import { readRotation, rotationProblems, rotationState, writeRotation } from "./
 
 export function openFileStore(context: StoreContext): Store {
   const { config, log } = context;
+  const registry = new FileRegistry(config);
   return {
-    registry: new FileRegistry(config),
+    registry,
     clocks: {
       known: async (agents) => knownClocks(config, agents),
       remember: async (offsets) => rememberClocks(context, offsets),
       forget: async (hostname) => forgetClock(context, hostname),
     },
     groups: new FileGroupAnswer(context),
+    learned: lazyLearned(context, async () => await registry.names()),
     certificates: {
       note: (certificate) => noteIssued(config, certificate),
       issuedTo: async (hostname, now) => issuedTo(config, hostname, now),
@@ -87,5 +90,30 @@ export function openFileStore(context: StoreContext): Store {
       return lock === undefined ? undefined : await work();
     },
     removeLeftovers: async () => removeLeftovers(config),
+  };
+}
+
+/** SQLite is loaded when something was learned, or is to be: never before a run starts. */
+function lazyLearned(
+  context: StoreContext,
+  registered: () => Promise<readonly string[]>,
+): LearnedStore {
+  let opened: Promise<LearnedStore> | undefined;
+  const open = async () => {
+    opened ??= import("./learned-file.ts").then(
+      ({ LearnedFile }) => new LearnedFile(context, registered),
+    );
+    return await opened;
+  };
+  const isThere = () => opened !== undefined || existsSync(paths(context.config).learned);
+  return {
+    known: async () => (isThere() ? await (await open()).known() : new Map()),
+    scripts: async (names) => (isThere() ? await (await open()).scripts(names) : new Map()),
+    async learn(news) {
+      if (news.size > 0) await (await open()).learn(news);
+    },
+    async forget(hostname) {
+      if (isThere()) await (await open()).forget(hostname);
+    },
   };
 }

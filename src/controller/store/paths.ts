@@ -14,6 +14,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     runs: join(state_dir, "runs"),
     /** New: built from the records in `runs`; can be deleted at any time. */
     runIndex: join(state_dir, "run-index.sqlite"),
+    /** New: what the hosts have told; can be deleted at any time, and is learned again. */
+    learned: join(state_dir, "learned.sqlite"),
     rotation: join(state_dir, "rotation.json"),
     /** New: one serial on each line, like the agents' own lists. */
     revoked: join(state_dir, "revoked-serials"),
@@ -51,6 +53,7 @@ export function lockPath(
     | "pairing-mode"
     | "clocks"
     | "group-command"
+    | "learned"
     | "run-index"
     | "run-records",
 ): string {

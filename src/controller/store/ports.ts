@@ -10,6 +10,7 @@ import type { AgentRecord } from "./agent-record.ts";
 import type { CertificateStore, RotationStore } from "./ports/certificates.ts";
 import type { ClockStore } from "./ports/clocks.ts";
 import type { GroupStore } from "./ports/groups.ts";
+import type { LearnedStore } from "./ports/learned.ts";
 import type { LockStore } from "./ports/locks.ts";
 import type { PairingStore, PendingRequest } from "./ports/pairing.ts";
 import type { RegistryStore } from "./ports/registry.ts";
@@ -19,6 +20,7 @@ export interface Store {
   readonly registry: RegistryStore;
   readonly clocks: ClockStore;
   readonly groups: GroupStore;
+  readonly learned: LearnedStore;
   readonly certificates: CertificateStore;
   readonly rotation: RotationStore;
   readonly pairing: PairingStore;

@@ -12,10 +12,11 @@ import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
+import { removeDatabaseFile } from "./database-file.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath, longestRecord, paths } from "./paths.ts";
 import type { ListedRuns, RunFilter } from "./ports/runs.ts";
-import { openIndexFile, openIndexInMemory, removeIndexFile } from "./run-index-file.ts";
+import { openIndexFile, openIndexInMemory } from "./run-index-file.ts";
 import { listIndexed } from "./run-index-query.ts";
 import { refreshRunIndex } from "./run-index-refresh.ts";
 
@@ -84,7 +85,7 @@ async function withIndexFile<Value>(
     return await work(index);
   } catch (thrown) {
     if (thrown instanceof CtrlExecError) throw thrown;
-    removeIndexFile(path);
+    removeDatabaseFile(path);
     using index = openIndexFile(path);
     return await work(index);
   }

@@ -94,6 +94,11 @@ export const CONTROLLER_EVENTS = {
     fields: ["error", "path"],
     when: "`group_command` did not print groups of hosts; requests that need it are refused",
   },
+  "learn-fail": {
+    level: "warning",
+    fields: ["error", "path"],
+    when: "what the hosts have told cannot be kept or read; if the file is broken, a new one takes its place",
+  },
   "pairing-mode-start": { level: "info", fields: ["port"], when: "pairing-mode starts" },
   "pairing-mode-stop": { level: "info", fields: [], when: "pairing-mode ends" },
   "pair-request": {
@@ -146,6 +151,12 @@ export const CONTROLLER_EVENTS = {
     fields: ["agent"],
     maybe: ["ip", "lookupBy", "port"],
     when: "the address or port of a host was changed; as they are now",
+  },
+  tag: {
+    level: "info",
+    fields: ["agent"],
+    maybe: ["removed", "tags"],
+    when: "this control host's own tags of a host were changed: TAGS were set, REMOVED are gone",
   },
   "setup-ca": { level: "info", fields: ["fingerprint"], when: "a CA was made" },
   "setup-ctrl-exec": {

@@ -344,3 +344,18 @@ test("a request waits for ten minutes, and not a moment longer; one whose time i
   await expect(approveRequest(at(0), id)).rejects.toThrow("no request with that id is waiting");
   expect(await found(0)).toEqual([[], 1]);
 });
+
+test("T77 a host that is paired under a name again has its own tags, and not what another one told", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { learned, registry } = controller.store;
+  await approveRequest(controller, (await pending(fleet, "web-01")).id);
+  await registry.change((record) => ({ ...record, tags: { env: "test" } }));
+  await learned.learn(new Map([["web-01", { version: "1.0", tags: { role: "db" } }]]));
+  fleet.passDays(1);
+  const { record } = await approveRequest(controller, (await pending(fleet, "WEB-01")).id);
+  expect(record.tags).toEqual({ env: "test" });
+  expect([...(await learned.known())]).toEqual([
+    ["web-01", { contact: fleet.now, version: undefined, tags: undefined }],
+  ]);
+});

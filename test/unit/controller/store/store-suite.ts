@@ -7,6 +7,7 @@ import type { MakeStore } from "../../../support/store-under-test.ts";
 import { certificatesSuite } from "./suite/certificates.ts";
 import { clocksSuite } from "./suite/clocks.ts";
 import { groupsSuite } from "./suite/groups.ts";
+import { learnedSuite } from "./suite/learned.ts";
 import { listedSuite } from "./suite/listed.ts";
 import { locksSuite } from "./suite/locks.ts";
 import { outputsSuite } from "./suite/outputs.ts";
@@ -22,6 +23,7 @@ export function storeSuite(name: string, make: MakeStore): void {
   describe(`${name}: one writer at a time`, () => writerSuite(make));
   describe(`${name}: the clocks`, () => clocksSuite(make));
   describe(`${name}: the answer of group_command`, () => groupsSuite(make));
+  describe(`${name}: what the hosts have told`, () => learnedSuite(make));
   describe(`${name}: the certificates`, () => certificatesSuite(make));
   describe(`${name}: rotation and upkeep`, () => rotationSuite(make));
   describe(`${name}: the pairing queue`, () => pairingSuite(make));

@@ -1,0 +1,76 @@
+/** The file of a database that can be removed at any time: it is built again, or what it knew is learned again. */
+import { Database, constants as sqlite } from "bun:sqlite";
+import { closeSync, constants, lstatSync, openSync, rmSync } from "node:fs";
+import { systemCode } from "../../core/errors.ts";
+import { requirePlain } from "../../system/files/plain-file.ts";
+
+export interface DatabaseKind {
+  readonly schema: string;
+  /** Whatever makes a file one of this kind, beside its schema. */
+  readonly mark: string;
+  /** OFF: no write waits for the disk. NORMAL: what was written before the last checkpoint outlasts a power cut. */
+  readonly synchronous: "OFF" | "NORMAL";
+}
+
+/** Pages moved from the WAL into the file at once; more would block the event loop for longer. */
+const CHECKPOINT_PAGES = 100;
+
+/**
+ * Opens it, or creates it. In WAL mode, so that somebody who reads it with sqlite3 blocks nobody.
+ *
+ * @throws Error if it is damaged, or of another kind
+ */
+export function openDatabaseFile(path: string, kind: DatabaseKind): Database {
+  for (const file of [path, ...sideFiles(path)]) {
+    // SQLite would wait for the writer of a FIFO.
+    const facts = lstatSync(file, { throwIfNoEntry: false });
+    if (facts !== undefined) requirePlain(facts);
+  }
+  makeFile(path);
+  // A link that was put in its place meanwhile is not followed either.
+  const database = new Database(path, sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW);
+  try {
+    database.run("PRAGMA journal_mode = WAL");
+    database.run(`PRAGMA synchronous = ${kind.synchronous}`);
+    database.run(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    requireKind(database, kind);
+    return database;
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+}
+
+/** Only the holder of its lock may call this: SQLite does not notice that an open file was replaced. */
+export function removeDatabaseFile(path: string): void {
+  for (const file of [path, ...sideFiles(path)]) rmSync(file, { force: true });
+}
+
+/** SQLite would make it readable for everybody. One that exists stays closed: closing it drops SQLite's locks on it. */
+function makeFile(path: string): void {
+  const { O_RDWR, O_CREAT, O_EXCL } = constants;
+  try {
+    closeSync(openSync(path, O_RDWR | O_CREAT | O_EXCL, 0o640));
+  } catch (thrown) {
+    if (systemCode(thrown) !== "EEXIST") throw thrown;
+  }
+}
+
+function sideFiles(path: string): readonly string[] {
+  return ["-wal", "-shm", "-journal"].map((ending) => path + ending);
+}
+
+function requireKind(database: Database, { schema, mark }: DatabaseKind): void {
+  const stamp = Bun.hash.crc32(schema + mark) | 0;
+  const { user_version: found } = database
+    .query<{ user_version: number }, []>("PRAGMA user_version")
+    .get() ?? { user_version: 0 };
+  if (found === stamp) return;
+  if (database.query("SELECT 1 FROM sqlite_schema").get() !== null) {
+    throw new Error("it has another version, or is from before the last boot");
+  }
+  database.transaction(() => {
+    database.run(schema);
+    database.run(`PRAGMA user_version = ${stamp}`);
+  })();
+}

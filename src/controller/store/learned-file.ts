@@ -1,0 +1,262 @@
+/**
+ * What the hosts have told, in `learned.sqlite`: one file for all, so that a fan-out over thousands of hosts writes
+ * once, and the registry's records, which 0.8 reads as well, stay as they are.
+ *
+ * The API keeps it open, and in memory as long as nobody else has written. Who writes, opens or replaces it holds a
+ * file lock, and waits for that without blocking the event loop; a reader needs none.
+ */
+import { Database } from "bun:sqlite";
+import { existsSync, lstatSync } from "node:fs";
+import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
+import { lowerAscii } from "../../core/net/host-name.ts";
+import { ensureFolder } from "../../system/files/files.ts";
+import { type HeldLock, takeLock } from "../../system/files/lock.ts";
+import { openDatabaseFile, removeDatabaseFile } from "./database-file.ts";
+import type { StoreContext } from "./host.ts";
+import {
+  KNOWN_COLUMNS,
+  type KnownRow,
+  knownReader,
+  LEARN,
+  SCHEMA,
+  scriptsIn,
+  valuesOf,
+} from "./learned-rows.ts";
+import { lockPath, paths } from "./paths.ts";
+import type { HostNews, KnownHost, Learned, LearnedStore } from "./ports/learned.ts";
+
+/** Rows that are read or written before the event loop turns. */
+const ROWS_TOGETHER = 500;
+
+const KIND = { schema: SCHEMA, mark: "", synchronous: "NORMAL" } as const;
+
+/** What a new file would not mend. */
+const SURROUNDINGS = /^(E|SQLITE_(BUSY|LOCKED|FULL|READONLY|CANTOPEN|IOERR|NOMEM|PERM))/;
+
+interface OpenFile {
+  readonly database: Database;
+  /** Which file it is. */
+  readonly id: string;
+}
+
+export class LearnedFile implements LearnedStore {
+  readonly #context: StoreContext;
+  readonly #path: string;
+  readonly #registered: () => Promise<readonly string[]>;
+  #open: OpenFile | undefined;
+  /** As of that version of the open file; this process's own changes are in it. */
+  #known: { readonly version: number; readonly hosts: Map<string, KnownHost> } | undefined;
+  /** One at a time uses the open file. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** @param registered the names, in lower case */
+  constructor(context: StoreContext, registered: () => Promise<readonly string[]>) {
+    this.#context = context;
+    this.#path = paths(context.config).learned;
+    this.#registered = registered;
+  }
+
+  async known(): Promise<ReadonlyMap<string, KnownHost>> {
+    return await this.#reading(new Map(), (database) => this.#readAll(database));
+  }
+
+  async scripts(
+    hostnames: readonly string[],
+  ): Promise<ReadonlyMap<string, Learned<readonly string[]>>> {
+    return await this.#reading(new Map(), async (database) => {
+      const query = database.query<{ scripts: string; scripts_at: number }, [string]>(
+        "SELECT scripts, scripts_at FROM host WHERE name = ? AND scripts IS NOT NULL",
+      );
+      const found = new Map<string, Learned<readonly string[]>>();
+      for (const name of hostnames.map(lowerAscii)) {
+        const row = query.get(name);
+        if (row !== null) found.set(name, scriptsIn(row.scripts, row.scripts_at));
+      }
+      return found;
+    });
+  }
+
+  async learn(news: ReadonlyMap<string, HostNews>): Promise<void> {
+    if (news.size === 0) return;
+    await this.#writing(async (database) => {
+      // With the lock held: a host that is unpaired now is forgotten after this.
+      const registered = new Set(await this.#registered());
+      const told = [...news].filter(([name]) => registered.has(lowerAscii(name)));
+      const time = this.#context.now().getTime();
+      for (let from = 0; from < told.length; from += ROWS_TOGETHER) {
+        const some = told.slice(from, from + ROWS_TOGETHER);
+        const rows = some.map(([name, each]) => valuesOf(lowerAscii(name), each, time));
+        this.#write(database, rows);
+        await new Promise(setImmediate);
+      }
+      this.#dropOthers(database, registered);
+    });
+  }
+
+  async forget(hostname: string): Promise<void> {
+    if (!existsSync(this.#path)) return;
+    await this.#writing(async (database) => {
+      this.#drop(database, [lowerAscii(hostname)]);
+    });
+  }
+
+  /** @throws CtrlExecError `storage`, `busy` */
+  async #reading<Value>(nothing: Value, work: (database: Database) => Promise<Value>) {
+    // Nobody has told anything: to look makes no file.
+    if (!existsSync(this.#path)) return nothing;
+    return await this.#inTurn(async () => {
+      try {
+        return await work(this.#current() ?? (await this.#opened())).catch(async (thrown) => {
+          return await work(await this.#mended(thrown));
+        });
+      } catch (cause) {
+        if (cause instanceof CtrlExecError) throw cause;
+        throw new CtrlExecError("storage", `Cannot read ${this.#path}: ${messageOf(cause)}`, {
+          hint: "See that this user may read and write it, or remove it: the hosts tell it again.",
+          cause,
+        });
+      }
+    });
+  }
+
+  /** Never rejects. */
+  async #writing(work: (database: Database) => Promise<void>): Promise<void> {
+    await this.#inTurn(async () => {
+      try {
+        using _lock = await this.#lock();
+        try {
+          await work(this.#current() ?? this.#openLocked());
+        } catch (thrown) {
+          this.#removeBroken(thrown);
+          await work(this.#openLocked());
+        }
+      } catch (thrown) {
+        this.#logFailure(thrown);
+      }
+    });
+  }
+
+  async #inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return await turn;
+  }
+
+  /** Undefined if it is not open, or another process has replaced it. */
+  #current(): Database | undefined {
+    return this.#open?.id === fileId(this.#path) ? this.#open?.database : undefined;
+  }
+
+  async #opened(): Promise<Database> {
+    let lock: HeldLock;
+    try {
+      lock = await this.#lock();
+    } catch (thrown) {
+      if (!(thrown instanceof CtrlExecError) || thrown.code !== "storage") throw thrown;
+      // Without the right to write here, what is there can be read.
+      return this.#keep(new Database(this.#path, { readonly: true }));
+    }
+    using _lock = lock;
+    try {
+      return this.#openLocked();
+    } catch (thrown) {
+      this.#removeBroken(thrown);
+      return this.#openLocked();
+    }
+  }
+
+  /** An empty one, unless another process has just put one there. */
+  async #mended(thrown: unknown): Promise<Database> {
+    using _lock = await this.#lock();
+    if (this.#current() !== undefined) this.#removeBroken(thrown);
+    return this.#openLocked();
+  }
+
+  /** @throws what was thrown, if there is nothing wrong with the file itself */
+  #removeBroken(thrown: unknown): void {
+    if (thrown instanceof CtrlExecError || SURROUNDINGS.test(systemCode(thrown))) throw thrown;
+    this.#logFailure(thrown);
+    removeDatabaseFile(this.#path);
+  }
+
+  #openLocked(): Database {
+    this.#open?.database.close();
+    this.#open = undefined;
+    ensureFolder(this.#context.config.state_dir, 0o755);
+    return this.#keep(openDatabaseFile(this.#path, KIND));
+  }
+
+  #keep(database: Database): Database {
+    this.#known = undefined;
+    this.#open = { database, id: fileId(this.#path) };
+    return database;
+  }
+
+  async #lock(): Promise<HeldLock> {
+    return await takeLock(lockPath(this.#context.config, "learned"));
+  }
+
+  async #readAll(database: Database): Promise<ReadonlyMap<string, KnownHost>> {
+    const version = versionOf(database);
+    if (this.#known?.version === version) return this.#known.hosts;
+    const hosts = new Map<string, KnownHost>();
+    const knownIn = knownReader();
+    const query = database.query<KnownRow, [number]>(
+      `SELECT ${KNOWN_COLUMNS} FROM host WHERE rowid > ? ORDER BY rowid LIMIT ${ROWS_TOGETHER}`,
+    );
+    for (let last = 0; ; ) {
+      const rows = query.all(last);
+      for (const row of rows) hosts.set(row.name, knownIn(row));
+      const end = rows.at(-1);
+      if (end === undefined || rows.length < ROWS_TOGETHER) break;
+      last = end.rowid;
+      await new Promise(setImmediate);
+    }
+    this.#known = { version, hosts };
+    return hosts;
+  }
+
+  #write(database: Database, rows: readonly ReturnType<typeof valuesOf>[]): void {
+    const query = database.query<KnownRow, ReturnType<typeof valuesOf>>(LEARN);
+    const written: KnownRow[] = [];
+    database.transaction(() => {
+      for (const row of rows) written.push(...query.all(row));
+    })();
+    const knownIn = knownReader();
+    for (const row of written) this.#known?.hosts.set(row.name, knownIn(row));
+  }
+
+  /** Hosts that were unpaired while they could not be forgotten. */
+  #dropOthers(database: Database, registered: ReadonlySet<string>): void {
+    const counted = database.query<{ count: number }, []>("SELECT count(*) AS count FROM host");
+    if ((counted.get()?.count ?? 0) <= registered.size) return;
+    const names = database.query<{ name: string }, []>("SELECT name FROM host").all();
+    this.#drop(
+      database,
+      names.map(({ name }) => name).filter((name) => !registered.has(name)),
+    );
+  }
+
+  #drop(database: Database, names: readonly string[]): void {
+    const query = database.query("DELETE FROM host WHERE name = ?");
+    database.transaction(() => {
+      for (const name of names) query.run(name);
+    })();
+    for (const name of names) this.#known?.hosts.delete(name);
+  }
+
+  #logFailure(thrown: unknown): void {
+    this.#context.log({ event: "learn-fail", error: messageOf(thrown), path: this.#path });
+  }
+}
+
+/** Differs when another connection has changed something. */
+function versionOf(database: Database): number {
+  const row = database.query<{ data_version: number }, []>("PRAGMA data_version").get();
+  return row?.data_version ?? -1;
+}
+
+function fileId(path: string): string {
+  const facts = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return facts === undefined ? "none" : `${facts.dev}:${facts.ino}`;
+}

@@ -14,6 +14,7 @@ import { nearestMatch } from "../../core/text.ts";
 import type { Controller } from "../control-host.ts";
 import { type HostChoice, readHostChoice } from "../fleet/host-choice.ts";
 import { type RunHosts, type Selection, selectHosts, type Unknown } from "../fleet/selector.ts";
+import { tagHint } from "../fleet/tag-hint.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
 import { knownGroupNames, withGroups } from "../groups/groups.ts";
@@ -70,8 +71,9 @@ export async function chosenHosts(
     port: port ?? choice.port,
   }));
   const count = { hosts: hosts.length, maxHosts };
-  const problem = () => problemOf(controller, selection, count, choice, inventory.names);
-  return { hosts, problem };
+  const hint = () => tagHint(expression, inventory);
+  const { names } = inventory;
+  return { hosts, problem: () => problemOf(controller, selection, count, choice, names, hint) };
 }
 
 /** Whoever may not read a run must not learn from it who failed. @throws CtrlExecError `denied`, `not-found` */
@@ -100,12 +102,14 @@ function sampled({ hosts }: Selection, { limit }: HostChoice): readonly Target[]
 /** Characters of what was typed that an error repeats. */
 const MAX_TYPED = 200;
 
+/** @param hint what to say of the tags in it, if nobody matches */
 async function problemOf(
   controller: Controller,
   { unknown }: Selection,
   count: { readonly hosts: number; readonly maxHosts: number },
   { hosts, except = [] }: HostChoice,
   names: readonly string[],
+  hint: () => string | undefined,
 ): Promise<CtrlExecError | undefined> {
   const { config } = controller;
   const [first] = unknown;
@@ -117,7 +121,11 @@ async function problemOf(
   if (count.hosts === 0) {
     const all = [hosts.join(","), ...except.map((text) => `!${text}`)].join("");
     const typed = all.length > MAX_TYPED ? `${all.slice(0, MAX_TYPED)}...` : all;
-    const next = nextStep(config, { what: "host", name: typed, group: undefined }, names);
+    const tags = hint();
+    const next =
+      tags === undefined
+        ? nextStep(config, { what: "host", name: typed, group: undefined }, names)
+        : { hint: tags };
     return new CtrlExecError(
       "bad-request",
       `Cannot find any host: nobody matches "${typed}"`,

@@ -3,15 +3,25 @@ import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/ex
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
 import { parseOpensslTime } from "../../core/time.ts";
+import { parseVersion, type Version } from "../../core/version-order.ts";
 import type { HostFacts, Inventory, RunHosts } from "../fleet/selector.ts";
 import { socketAddress } from "../fleet/targets.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
+import type { KnownHost } from "../store/ports/learned.ts";
 import { statusReader } from "../trust/serial-report.ts";
+import { NO_TAGS, usedTags } from "./host-tags.ts";
 
-/** Terms that are decided by what is recorded of a host. */
-const FACT_KINDS: readonly HostTerm["kind"][] = ["stale", "expiring"];
+/** Terms that are decided by the registry's records, and by what the hosts have told. */
+const RECORD_KINDS: readonly HostTerm["kind"][] = ["stale", "expiring", "tags"];
+const LEARNED_KINDS: readonly HostTerm["kind"][] = ["tags", "version"];
 
-const NO_FACTS: HostFacts = { stale: false, secondsLeft: undefined };
+const NO_FACTS: HostFacts = {
+  stale: false,
+  secondsLeft: undefined,
+  version: undefined,
+  ...NO_TAGS,
+};
 
 /**
  * @param runs those that the expression names
@@ -33,9 +43,7 @@ export async function readInventory(
       const lower = lowerAscii(name);
       return registered.has(lower) ? [lower] : [];
     },
-    factsOf: terms.some(({ kind }) => FACT_KINDS.includes(kind))
-      ? await factsReader(host)
-      : () => NO_FACTS,
+    factsOf: await factsReader(host, terms),
     runs,
   };
 }
@@ -65,17 +73,39 @@ async function addressReader({ store }: HostContext, asked: readonly Target[]) {
   return (name: string, port: number | undefined) => there.get(socketAddress(name, port)) ?? [];
 }
 
-async function factsReader(host: HostContext): Promise<(name: string) => HostFacts> {
-  const records = await host.store.registry.records();
-  const statusOf = await statusReader(host);
+/** Reads what the terms need, and nothing else. */
+async function factsReader(
+  host: HostContext,
+  terms: readonly { readonly kind: HostTerm["kind"] }[],
+): Promise<(name: string) => HostFacts> {
+  const need = (kinds: readonly HostTerm["kind"][]) =>
+    terms.some(({ kind }) => kinds.includes(kind));
+  if (!need(RECORD_KINDS) && !need(LEARNED_KINDS)) return () => NO_FACTS;
+  const records = need(RECORD_KINDS) ? await host.store.registry.records() : new Map();
+  const known = need(LEARNED_KINDS) ? await host.store.learned.known() : new Map();
+  const statusOf = need(["stale"]) ? await statusReader(host) : undefined;
   const now = host.now().getTime();
+  const versionOf = versionReader();
   return (name) => {
-    const record = records.get(name);
-    if (record === undefined) return NO_FACTS;
-    const ends = parseOpensslTime(record.expiry)?.getTime();
+    const record: AgentRecord | undefined = records.get(name);
+    const told: KnownHost | undefined = known.get(name);
     return {
-      stale: statusOf(record) === "stale",
-      secondsLeft: ends === undefined ? undefined : (ends - now) / 1000,
+      stale: record !== undefined && statusOf?.(record) === "stale",
+      get secondsLeft() {
+        const ends = parseOpensslTime(record?.expiry ?? "")?.getTime();
+        return ends === undefined ? undefined : (ends - now) / 1000;
+      },
+      version: told?.version && versionOf(told.version.value),
+      ...usedTags(host.config, record, told),
     };
+  };
+}
+
+/** Thousands of hosts run a few versions. */
+function versionReader(): (text: string) => Version | undefined {
+  const read = new Map<string, Version | undefined>();
+  return (text) => {
+    if (!read.has(text)) read.set(text, parseVersion(text));
+    return read.get(text);
   };
 }

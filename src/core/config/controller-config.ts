@@ -42,6 +42,7 @@ const shape = z.object({
   group_command: optional(absolutePath),
   group_command_timeout: withDefault(wholeNumber(1, 300), 10),
   group_command_cache: withDefault(wholeNumber(1, 86_400), 60),
+  agent_tags: withDefault(oneOf("use", "ignore"), "use"),
   max_reply: withDefault(byteSize, DEFAULT_MAX_REPLY),
   max_replies: withDefault(byteSize, 2 ** 30),
   auth_hook: optional(absolutePath),

@@ -65,6 +65,11 @@ export const CONTROLLER_KEYS = {
     group: CALLS,
     text: "Seconds for which its answer is used again, by ctrl-exec and ctrl-exec-api alike; it is started at most once in this time.",
   },
+  agent_tags: {
+    group: CALLS,
+    text: "Whether an expression such as @role=db may mean the tags that agents claim (use), or only those that this host itself has given them (ignore).",
+    example: "ignore",
+  },
   max_reply: {
     group: CALLS,
     text: "Most memory that one host's answer to a run may hold; a larger one is dropped and the host's result says so. Output that is shown as it comes is kept on disk, and does not count. Seven times an agent's max_output is enough for whatever it sends. A number of bytes, or 512M, 2G.",

@@ -37,6 +37,8 @@ function termWork(term: HostTerm, counted: Map<string, Work>): Work {
       return { nodes: term.set.count, scans: 0 };
     case "glob":
       return { nodes: 0, scans: term.patterns.length };
+    case "tags":
+      return { nodes: 0, scans: term.conditions.length };
     case "expression":
       return sum([term.first, ...term.steps.map((step) => step.term)], counted);
     case "group": {

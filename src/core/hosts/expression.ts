@@ -1,6 +1,7 @@
 /** Which hosts a request names, as data: what parse-expression.ts reads and controller/fleet/selector.ts answers. */
 
 import type { NodeSet } from "./node-set.ts";
+import type { FactTerm } from "./tag-term.ts";
 
 /** Terms joined by operators, which are applied from left to right, all with the same precedence. */
 export interface HostExpression {
@@ -38,6 +39,8 @@ export type HostTerm =
   /** `@failed=<reqid>`: those where that run failed. `@missed=<reqid>`: those that it has no result of. */
   | { readonly kind: "failed" | "missed"; readonly reqid: string }
   | GroupTerm
+  /** `@role=db,env!=test`, `@version<1.1`: those of which it is known. */
+  | FactTerm
   | HostExpression;
 
 /** Whether it is answered from the record of a run. */

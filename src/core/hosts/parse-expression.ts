@@ -12,6 +12,7 @@ import {
 } from "./expression.ts";
 import { readGroupName } from "./group-name.ts";
 import { readNodeSet } from "./node-set.ts";
+import { readFactTerm } from "./tag-term.ts";
 
 /** Characters of one expression. */
 export const MAX_EXPRESSION = 65_536;
@@ -105,6 +106,12 @@ class ExpressionReader {
   }
 
   #state(rest: string): HostTerm {
+    const read = readFactTerm(this.#text, this.#at + 1);
+    if (typeof read === "string") throw this.#problem(read);
+    if (read !== undefined) {
+      this.#at = read.end;
+      return read.term;
+    }
     const [whole = "", word = "", value = ""] = /^@([a-z]*)([^,&()\s!]*)/.exec(rest) ?? [];
     const term = stateOf(word, value);
     if (term === undefined) throw this.#problem(`${whole} has no meaning; ${STATE_FORMS}`);
@@ -147,7 +154,7 @@ class ExpressionReader {
 }
 
 const STATE_FORMS =
-  "there are @all, @stale, @expiring=30d, @failed=<reqid>, @missed=<reqid> and groups, such as @@frontends";
+  "there are @all, @stale, @expiring=30d, @failed=<reqid>, @missed=<reqid>, @version<1.1, tags such as @env=test and groups such as @@frontends";
 
 function isOperator(character: string): character is keyof typeof HOST_OPERATORS {
   return Object.hasOwn(HOST_OPERATORS, character);
@@ -193,10 +200,13 @@ const BROKEN_IPV6 = /^\[[^\]]*:/;
 const ZONE_HINT =
   "What follows % is an interface's name, of a link-local address alone: fe80::1%eth0.";
 
+const TAG_HINT = "A tag is @env=test; '@role=db,env!=test' takes hosts for which both hold.";
+
 function notAHost(text: string): CtrlExecError {
+  const hint = text.includes("%") ? ZONE_HINT : text.includes("=") ? TAG_HINT : undefined;
   return new CtrlExecError(
     "bad-request",
     `"${text}" is not a host, host:port or address`,
-    text.includes("%") ? { hint: ZONE_HINT } : {},
+    hint === undefined ? {} : { hint },
   );
 }

@@ -91,6 +91,63 @@ test("a record that cannot be used is one of all, and nothing is known of it", a
   expect(await choose({ hosts: ["@all!@expiring=400d"] })).toEqual(["odd-01 7443"]);
 });
 
+/** What the hosts have told, as if it had been asked. */
+async function learn(): Promise<void> {
+  await fleet.controller.store.learned.learn(
+    new Map([
+      ["web-01", { version: "1.1.0", tags: { role: "web", env: "production" } }],
+      ["web-02", { version: "1.0.3", tags: { role: "web", env: "test" } }],
+    ]),
+  );
+}
+
+test("by what the hosts have told, and by this host's own tags, which win", async () => {
+  await setUp();
+  await learn();
+  expect(await choose({ hosts: ["@role=web,env!=test"] })).toEqual(["web-01 7443"]);
+  expect(await choose({ hosts: ["@version<1.1"] })).toEqual(["web-02 7443"]);
+  await fleet.controller.store.registry.change((record) => {
+    if (record.hostname === "web-02") return { ...record, tags: { env: "production" } };
+    return record.hostname === "db-01" ? { ...record, tags: { role: "db" } } : undefined;
+  });
+  expect(await choose({ hosts: ["@env=production"] })).toEqual(["web-01 7443", "web-02 7443"]);
+  expect(await choose({ hosts: ["@role=db"] })).toEqual(["db-01 7443"]);
+});
+
+test("a host that has not told its tags has none that differs", async () => {
+  await setUp();
+  await learn();
+  expect(await choose({ hosts: ["@env!=x"] })).toEqual(["web-01 7443", "web-02 7443"]);
+  expect(await choose({ hosts: ["@all!@version<9"] })).toEqual(["db-01 7443"]);
+});
+
+test("T77 with agent_tags = ignore, what agents claim means nothing", async () => {
+  await setUp(["agent_tags = ignore"]);
+  await learn();
+  await fleet.controller.store.registry.change((record) =>
+    record.hostname === "db-01" ? { ...record, tags: { role: "db" } } : undefined,
+  );
+  expect(await refusal({ hosts: ["@role=web"] })).toMatchObject({
+    hint: "Did you mean @role=db?",
+  });
+  expect(await choose({ hosts: ["@role!=db"] })).toEqual(["web-01 7443", "web-02 7443"]);
+  expect(await choose({ hosts: ["@version<1.1"] })).toEqual(["web-02 7443"]);
+});
+
+test("T76 tags that nobody has: the nearest are told, when the hook has agreed", async () => {
+  await setUp();
+  await learn();
+  expect(await refusal({ hosts: ["@rol=web"] })).toMatchObject({
+    code: "bad-request",
+    message: 'Cannot find any host: nobody matches "@rol=web"',
+    hint: "Did you mean @role=web?\nThe tags of one host are not known: discovery learns them.",
+  });
+  const refused = await refusal({ hosts: ["web-01"] }, "no");
+  for (const hosts of ["@rol=web", "@role=web", "@version<9"]) {
+    expect(await refusal({ hosts: [hosts] }, "no")).toEqual(refused);
+  }
+});
+
 test("by an address of a registered host", async () => {
   await setUp();
   expect(await choose({ except: ["10.0.0.10"] })).toEqual(["db-01 7443", "web-02 7443"]);
@@ -171,6 +228,7 @@ test.each([
   [{ hosts: ["n[1-60000]", "n[1-60000]"] }, "stand for 120000 hosts; at most 100000"],
   [{ hosts: Array.from({ length: 65 }, () => "@all") }, "65 patterns and words with @; at most 64"],
   [{ hosts: ["web-[1-64]*"], except: ["@stale"] }, "65 patterns and words with @; at most 64"],
+  [{ hosts: [`@a=b${",a=b".repeat(64)}`] }, "65 patterns and words with @; at most 64"],
 ])("T76 what would cost much is refused before the hook is asked: %j", async (choice, why) => {
   await setUp();
   expect(await refusal(choice)).toMatchObject({

@@ -10,14 +10,33 @@ import { readGroupExpression } from "../../../../src/controller/groups/definitio
 import { expandGroups } from "../../../../src/controller/groups/expand-groups.ts";
 import type { GroupOrigin } from "../../../../src/core/hosts/expression.ts";
 import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
+import { parseVersion } from "../../../../src/core/version-order.ts";
 
 const DAY = 86_400;
 const RUN = "a1b2c3d4e5f60718";
 
+const NO_FACTS: HostFacts = {
+  stale: false,
+  secondsLeft: undefined,
+  version: undefined,
+  tag: () => undefined,
+  tags: () => [],
+  tagsKnown: false,
+};
+
+/** Of a host all of whose tags are known. */
+function tagged(tags: Readonly<Record<string, string>>): Partial<HostFacts> {
+  return { tag: (key) => tags[key], tags: () => Object.entries(tags), tagsKnown: true };
+}
+
 const FACTS: Readonly<Record<string, Partial<HostFacts>>> = {
-  "db-01": { secondsLeft: 30 * DAY },
-  "db-02": { secondsLeft: 30 * DAY + 1 },
-  "web-1": { stale: true },
+  "db-01": { secondsLeft: 30 * DAY, ...tagged({ role: "db", env: "production" }) },
+  "db-02": {
+    secondsLeft: 30 * DAY + 1,
+    version: parseVersion("1.0.3"),
+    ...tagged({ role: "db", env: "test", "my key": "a, b" }),
+  },
+  "web-1": { stale: true, version: parseVersion("1.1.0"), ...tagged({ role: "web" }) },
   "web-2": {},
   "web-10": {},
 };
@@ -29,11 +48,7 @@ const INVENTORY: Inventory = {
     if (name === "10.0.0.9") return ["web-1", "web-2"];
     return Object.keys(FACTS).filter((host) => host === name.toLowerCase());
   },
-  factsOf: (host) => ({
-    stale: false,
-    secondsLeft: undefined,
-    ...FACTS[host],
-  }),
+  factsOf: (host) => ({ ...NO_FACTS, ...FACTS[host] }),
   runs: new Map([[RUN, { failed: ["db-01", "other:7450"], missed: ["web-2"] }]]),
 };
 
@@ -59,6 +74,24 @@ describe("an expression stands for", () => {
     ["@expiring=30d", "db-01"],
     [`@failed=${RUN}`, "db-01 other:7450"],
     [`@missed=${RUN}`, "web-2"],
+    ["@role=db", "db-01 db-02"],
+    ["@role=db,env=test", "db-02"],
+    ["@role!=db", "web-1"],
+    ["@env!=test", "db-01 web-1"],
+    ["@role=db,env!=test", "db-01"],
+    ["@role=db&@env!=test", "db-01"],
+    ["@role=db!@env=test", "db-01"],
+    ["@role=web,web-2", "web-1 web-2"],
+    [`@"my key"='a, b'`, "db-02"],
+    ["@Role=db", ""],
+    ["@role=DB", ""],
+    ["@all!@role!=db", "db-01 db-02 web-2 web-10"],
+    ["@version<1.1", "db-02"],
+    ["@version<=1.1", "db-02 web-1"],
+    ["@version=1.1", "web-1"],
+    ["@version>=1.0.3", "db-02 web-1"],
+    ["@version>1.0.3", "web-1"],
+    ["@all!@version<1.1", "db-01 web-1 web-2 web-10"],
     ["web-2,web-1,web-2", "web-2 web-1"],
     ["web-1:80,web-1", "web-1:80"],
     ["10.0.0.1,db-01", "10.0.0.1"],
@@ -158,7 +191,9 @@ test("an address at which two are registered is neither of them", () => {
 });
 
 test("the laws of sets hold", () => {
-  const term = fc.constantFrom("web-*", "@all", "web-1", "@stale");
+  const term = fc.constantFrom(
+    ...["web-*", "@all", "web-1", "@stale", "@role=db", "@env!=test", "@version<1.1"],
+  );
   const same = (a: string, b: string) =>
     expect(selected(a).names.split(" ").toSorted()).toEqual(
       selected(b).names.split(" ").toSorted(),
@@ -184,9 +219,25 @@ test("every one of ten thousand is looked at once for a term", () => {
     names,
     factsOf: (host) => {
       asked += 1;
-      return { stale: Number(host.slice(4)) % 2 === 1, secondsLeft: undefined };
+      return { ...NO_FACTS, stale: Number(host.slice(4)) % 2 === 1 };
     },
   };
   expect(selectHosts(parseHostExpression("@stale"), inventory).hosts).toHaveLength(5000);
   expect(asked).toBe(10_000);
+});
+
+test("conditions in one term are those of several terms that all hold", () => {
+  const condition = fc
+    .tuple(
+      fc.constantFrom("env", "role", "x"),
+      fc.constantFrom("=", "!="),
+      fc.constantFrom("db", "test"),
+    )
+    .map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(fc.array(condition, { minLength: 1, maxLength: 4 }), (conditions) => {
+      const together = selected(`@${conditions.join(",")}`);
+      expect(together).toEqual(selected(conditions.map((each) => `@${each}`).join("&")));
+    }),
+  );
 });

@@ -11,6 +11,18 @@ function host(name: string, port?: number) {
   return { kind: "host", name, port };
 }
 
+function tags(...conditions: readonly string[]) {
+  const read = conditions.map((text) => {
+    const [, key = "", operator, value] = /^(.*?)(!?=)(.*)$/.exec(text) ?? [];
+    return { key, value, not: operator === "!=" };
+  });
+  return { kind: "tags", conditions: read };
+}
+
+function version(operator: string) {
+  return { kind: "version", operator, version: { numbers: [1, 1], before: [] } };
+}
+
 describe("one term", () => {
   test.each([
     ["web-01", host("web-01")],
@@ -33,6 +45,19 @@ describe("one term", () => {
     ["@@all", { kind: "group", name: "all" }],
     ['@@"a, b"', { kind: "group", name: "a, b" }],
     ["@@'a!b'", { kind: "group", name: "a!b" }],
+    ["@env=production", tags("env=production")],
+    ["@role=db,env!=test", tags("role=db", "env!=test")],
+    ["@role=db ,  env!=test ", tags("role=db", "env!=test")],
+    [`@"version"=2,'all'!="a, b!"`, tags("version=2", "all!=a, b!")],
+    [`@env=""`, tags("env=")],
+    ["@a/b.c-d_e=/srv:7@x%20+1", tags("a/b.c-d_e=/srv:7@x%20+1")],
+    ["@Straße=Köln", tags("Straße=Köln")],
+    ["@versions=2", tags("versions=2")],
+    ["@version<1.1", version("<")],
+    ["@version<=1.1", version("<=")],
+    ["@version>1.1", version(">")],
+    ["@version>=1.1", version(">=")],
+    ["@version=1.1", version("=")],
   ])("%s", (text, term) => {
     expect(parseHostExpression(text)).toEqual({
       kind: "expression",
@@ -69,6 +94,12 @@ describe("several terms", () => {
     ["@all!@stale", "(all without stale)"],
     ["web-[1,2],db", "({web-1,web-2} union db)"],
     ["[::1]:80,b", "(::1 union b)"],
+    ["@role=db,b", "(tags union b)"],
+    ["@role=db,@env=test", "(tags union tags)"],
+    ["@role=db,env=test,b", "(tags union b)"],
+    ["@role=db!b", "(tags without b)"],
+    ["@version<1.1,@role=db&b", "((version union tags) intersection b)"],
+    ["(@role=db)&(b)", "(tags intersection b)"],
   ])("%s is %s", (text, expected) => {
     expect(shape(text)).toBe(expected);
   });
@@ -105,6 +136,24 @@ describe("what cannot be read is said, with where", () => {
     ["@expiring<30d", "@expiring<30d has no meaning"],
     ["@expiring=30", "@expiring=30 has no meaning"],
     ["@failed=web-01", "@failed=web-01 has no meaning"],
+    ["@env", "@env has no meaning; there are @all"],
+    ["@env=", 'env= needs a value: "" is an empty one'],
+    ["@env==x", "env= needs a value"],
+    ["@env=prod*", "env= needs a value"],
+    ["@env=prod|x", "env= needs a value"],
+    ['@env="x', "env= needs a value"],
+    ['@env="x"y', "env= needs a value"],
+    ["@role=db,env=", "env= needs a value"],
+    [
+      "@role=db,version=1",
+      'version has a meaning of its own here; write @version by itself, or "version"',
+    ],
+    ["@stale!=1", "stale has a meaning of its own here"],
+    ["@version!=1.1", "version has a meaning of its own here"],
+    ["@version", "@version has no meaning"],
+    ["@version<x", '"x" is not a version such as 1.1'],
+    ["@version==1.1", '"=1.1" is not a version'],
+    ["@env=x y", "expected , & or ! between two hosts (character 8)"],
     ["web_01", '"web_01" is not a host, host:port or address'],
     ["web-[1-2]_", '"web-[1-2]_" is not a host, host:port or address'],
     ["web-*_", '"web-*_" is not a host, host:port or address'],
@@ -146,7 +195,8 @@ describe("what cannot be read is said, with where", () => {
 });
 
 test("any text is read, or refused as a bad request, and quickly", () => {
-  const piece = fc.constantFrom(...'ab1,&!()[]-*?@="<>:.% /0', "@all", "web-", "@expiring=", "!=");
+  const words = ["@all", "web-", "@expiring=", "!=", "@env=", "@version<", ",role=", "'"];
+  const piece = fc.constantFrom(...'ab1,&!()[]-*?@="<>:.% /0', ...words);
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
       try {
@@ -158,4 +208,28 @@ test("any text is read, or refused as a bad request, and quickly", () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+test("what a tag term says is read back, whatever its keys and values are", () => {
+  const text = fc.string({ maxLength: 12 }).filter((each) => !each.includes('"'));
+  const condition = fc.record({ key: text, value: text, not: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(condition, { minLength: 1, maxLength: 4 }), (conditions) => {
+      const written = conditions.map(
+        ({ key, value, not }) => `"${key}"${not ? "!=" : "="}"${value}"`,
+      );
+      const { first, steps } = parseHostExpression(`@${written.join(",")},web-01`);
+      expect(first).toEqual({ kind: "tags", conditions });
+      expect(steps).toHaveLength(1);
+    }),
+  );
+});
+
+test("T61 no term takes long to be refused", () => {
+  const start = performance.now();
+  for (const text of ['@"', "@a=b,", "@a.", "@a='b',", "@version<1."]) {
+    const long = text.repeat(Math.floor(65_000 / text.length));
+    expect(() => parseHostExpression(long)).toThrow("Cannot read the hosts");
+  }
+  expect(performance.now() - start).toBeLessThan(500);
 });

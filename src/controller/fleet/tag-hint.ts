@@ -1,0 +1,75 @@
+/** What to say when nobody has the tags of an expression: the nearest ones, or those that there are. Pure. */
+import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
+import type { TagCondition } from "../../core/hosts/tag-term.ts";
+import { tagText } from "../../core/tags.ts";
+import { nearestMatch } from "../../core/text.ts";
+import type { Inventory } from "./selector.ts";
+
+/** Different keys, or values of a key, that are compared: enough for a person's fleet, however many agents claim. */
+const MAX_COMPARED = 1000;
+const MAX_SHOWN = 5;
+const MAX_SHOWN_LENGTH = 64;
+
+/** Undefined if every tag that it names is somebody's, or it names none. */
+export function tagHint(expression: HostExpression, inventory: Inventory): string | undefined {
+  const wanted = [...termsOf(expression)].flatMap((term) =>
+    term.kind === "tags" ? term.conditions.filter(({ not }) => !not) : [],
+  );
+  if (wanted.length === 0) return undefined;
+  const used = usedTags(inventory, new Set(wanted.map(({ key }) => key)));
+  const hints = wanted.flatMap((condition) => hintOf(condition, used.values) ?? []);
+  const [hint] = hints;
+  if (used.unknown === 0) return hint;
+  const whose = used.unknown === 1 ? "one host" : `${used.unknown} hosts`;
+  return [hint, `The tags of ${whose} are not known: discovery learns them.`].join("\n").trim();
+}
+
+interface UsedTags {
+  /** By key; the values of the wanted keys alone. */
+  readonly values: ReadonlyMap<string, ReadonlySet<string>>;
+  /** How many hosts have tags that nobody knows. */
+  readonly unknown: number;
+}
+
+function usedTags({ names, factsOf }: Inventory, wanted: ReadonlySet<string>): UsedTags {
+  const values = new Map<string, Set<string>>();
+  let unknown = 0;
+  for (const name of names) {
+    const facts = factsOf(name);
+    if (!facts.tagsKnown) unknown += 1;
+    for (const [key, value] of facts.tags()) {
+      const found = values.get(key) ?? new Set();
+      if (wanted.has(key) && found.size < MAX_COMPARED) found.add(value);
+      if (values.size < MAX_COMPARED || wanted.has(key)) values.set(key, found);
+    }
+  }
+  return { values, unknown };
+}
+
+function hintOf(
+  { key, value }: TagCondition,
+  used: ReadonlyMap<string, ReadonlySet<string>>,
+): string | undefined {
+  const values = used.get(key);
+  if (values === undefined) {
+    const near = nearestMatch(key, [...used.keys()]);
+    if (near !== undefined) return `Did you mean @${quoted(near)}=${quoted(value)}?`;
+    if (used.size === 0) return "No host has a tag that is known here.";
+    return `No host has a tag ${quoted(key)}. There are: ${listed([...used.keys()])}`;
+  }
+  if (values.has(value)) return undefined;
+  const near = nearestMatch(value, [...values]);
+  if (near !== undefined) return `Did you mean @${quoted(key)}=${quoted(near)}?`;
+  return `No host has that value of ${quoted(key)}. There are: ${listed([...values])}`;
+}
+
+function listed(texts: readonly string[]): string {
+  const shown = texts.toSorted().slice(0, MAX_SHOWN).map(quoted).join(", ");
+  const more = texts.length - MAX_SHOWN;
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
+/** A long one is cut. */
+function quoted(text: string): string {
+  return tagText(text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}...` : text);
+}

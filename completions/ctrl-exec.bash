@@ -3,7 +3,7 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent tag unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--hosts-from --except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --dry-run --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--hosts-from --except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec discovery') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
@@ -20,6 +20,7 @@ _ctrl_exec_table() {
     'ctrl-exec approve') options='--code --ip --agent-port --lookup-by --force --config --log --help' kinds='requests' ;;
     'ctrl-exec deny') options='--config --log --help' kinds='requests' ;;
     'ctrl-exec edit-agent') options='--ip --agent-port --lookup-by --config --log --help' kinds='hosts' ;;
+    'ctrl-exec tag') options='--json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec unpair') options='--config --log --revoke --port --help' kinds='hosts' ;;
     'ctrl-exec rotate-cert') options='--port --json --force --config --log --help' kinds='' ;;
     'ctrl-exec serial-status') options='--hosts-from --except --limit --json --config --log --help' kinds='hosts' ;;

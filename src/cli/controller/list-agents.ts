@@ -1,17 +1,20 @@
 import { DEFAULT_AGENT_PORT } from "../../controller/fleet/targets.ts";
 import type { AgentRecord } from "../../controller/store/agent-record.ts";
+import type { KnownHost, LearnedStore } from "../../controller/store/ports/learned.ts";
 import { onlyThese } from "../../controller/store/ports/registry.ts";
 import { statusReader } from "../../controller/trust/serial-report.ts";
 import { renewalDueAt } from "../../controller/upkeep/renewal.ts";
 import { judgeClock } from "../../core/clock.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
-import { CtrlExecError } from "../../core/errors.ts";
+import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
+import { lowerAscii } from "../../core/net/host-name.ts";
 import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { daysBetween, isoDay, isoSeconds, parseIso, parseOpensslTime } from "../../core/time.ts";
 import { defineVerb } from "../command/command.ts";
 import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
+import { KNOWN_HEADER, knownCells, knownJson } from "../render/known-host.ts";
 import { staleLines } from "../render/stale.ts";
 import { renderTable } from "../render/table.ts";
 import { listedHosts, localHosts } from "./host-options.ts";
@@ -32,10 +35,11 @@ export const listAgents = defineVerb({
     "Lists every paired host, or those that are named, with its address, the day it",
     "was paired and the day its certificate expires (UTC). Hosts may be expressions,",
     "as in run: 'web-*', @expiring=30d. --wide adds the times of day, the days left,",
-    "the port, the serial of the host's certificate, and whether the host knows this",
-    "control host's current serial (see serial-status). Hosts whose clocks were a",
-    "minute or more away from this one's in the last day are named. --json has",
-    "everything, with clock_offset in seconds.",
+    "the port, the serial of the host's certificate, whether the host knows this",
+    "control host's current serial (see serial-status), and what it told when it last",
+    "answered: its version, and its tags (see tag). Hosts whose clocks were a minute",
+    "or more away from this one's in the last day are named. --json has everything,",
+    "with clock_offset in seconds.",
   ].join("\n"),
   examples: [
     "ctrl-exec list-agents",
@@ -58,9 +62,12 @@ export const listAgents = defineVerb({
     const statusOf = await statusReader(controller);
     const clocks = judgeClock(await store.clocks.known(agents), now());
     const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));
+    const { known, problem: unread } = await knownHosts(store.learned);
     const list = [...agents.values()].map((record) => {
+      const told = known.get(lowerAscii(record.hostname));
       const json = agentJson(record, statusOf(record), config.cert_days, now());
-      return { record, json: { ...json, clock_offset: offsets.get(record.hostname) } };
+      const clock_offset = offsets.get(record.hostname);
+      return { record, told, json: { ...json, clock_offset, ...knownJson(record, told) } };
     });
     if (options.json) {
       writeJson(
@@ -68,7 +75,7 @@ export const listAgents = defineVerb({
         list.map(({ json }) => json),
       );
     } else {
-      io.out(options.wide ? renderWide(list) : renderNarrow(list));
+      io.out(options.wide ? renderWide(list, now()) : renderNarrow(list));
       if (list.length === 0 && broken.length === 0) {
         const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
         io.err(`No host is registered. To pair one: ${pairing}\n`);
@@ -82,13 +89,23 @@ export const listAgents = defineVerb({
       }
     }
     renderClocks(io, clocks);
-    for (const { problem } of broken) renderProblem(io, problem);
-    return broken.length === 0 ? 0 : 1;
+    const problems = [...broken.map(({ problem }) => problem), ...unread];
+    for (const problem of problems) renderProblem(io, problem);
+    return problems.length === 0 ? 0 : 1;
   },
 });
 
+/** The list does without what the hosts have told, if that cannot be read. */
+async function knownHosts(learned: LearnedStore) {
+  const known = await learned.known().catch(asCtrlExecError);
+  return known instanceof CtrlExecError
+    ? { known: new Map<string, KnownHost>(), problem: [known] }
+    : { known, problem: [] };
+}
+
 interface Listed {
   readonly record: AgentRecord;
+  readonly told: KnownHost | undefined;
   readonly json: AgentJson;
 }
 
@@ -103,8 +120,8 @@ function renderNarrow(list: readonly Listed[]): string {
   return renderTable(["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY"], rows);
 }
 
-function renderWide(list: readonly Listed[]): string {
-  const rows = list.map(({ record, json }) => [
+function renderWide(list: readonly Listed[], now: Date): string {
+  const rows = list.map(({ record, told, json }) => [
     record.hostname,
     record.ip,
     shownTime(parseIso(record.paired), record.paired, isoSeconds),
@@ -113,9 +130,10 @@ function renderWide(list: readonly Listed[]): string {
     String(record.port ?? ""),
     json.serial_status,
     json.serial,
+    ...knownCells(record, told, now),
   ]);
   const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "PORT"];
-  return renderTable([...header, "SERIAL STATUS", "CERT SERIAL"], rows);
+  return renderTable([...header, "SERIAL STATUS", "CERT SERIAL", ...KNOWN_HEADER], rows);
 }
 
 /** If a record has something other than a time, it is shown as it is. */

@@ -72,6 +72,10 @@ export const controllerProgram: Program = {
       summary: "Change how a registered host is dialled",
       load: async () => (await import("./edit-agent.ts")).editAgent,
     },
+    tag: {
+      summary: "Show and change the tags of registered hosts",
+      load: async () => (await import("./tag.ts")).tag,
+    },
     unpair: {
       summary: "Remove a host from the registry",
       load: async () => (await import("./unpair.ts")).unpair,

@@ -91,7 +91,7 @@ class Selecting {
       case "glob": {
         const globs = term.patterns.map((pattern) => new Bun.Glob(lowerAscii(pattern)));
         const fit = names.filter((name) => globs.some((glob) => glob.match(name)));
-        return this.#keyed(fit.map((name) => ({ name, port: term.port })));
+        return registered(fit, term.port);
       }
       case "group":
         return this.#members(term);
@@ -103,7 +103,7 @@ class Selecting {
       }
       default: {
         const fit = names.filter((name) => isTrueOf(term, this.#inventory.factsOf(name)));
-        return this.#keyed(fit.map((name) => ({ name, port: undefined })));
+        return registered(fit, undefined);
       }
     }
   }
@@ -117,8 +117,11 @@ class Selecting {
         continue;
       }
       const [within, without] = parted(chosen, other);
-      const names = new Set([...chosen.values()].map(({ name }) => typedHost(name)));
-      this.#mustMeanSomebody(term, chosen, names);
+      this.#mustMeanSomebody(
+        term,
+        chosen,
+        lazily(() => typedNames(chosen.values())),
+      );
       chosen = operator === "intersection" ? within : without;
     }
     return chosen;
@@ -156,7 +159,7 @@ class Selecting {
    *
    * @param names of those chosen
    */
-  #mustMeanSomebody(operand: HostTerm, chosen: Chosen, names: ReadonlySet<string>): void {
+  #mustMeanSomebody(operand: HostTerm, chosen: Chosen, names: () => ReadonlySet<string>): void {
     if (operand.kind === "expression") {
       this.#mustMeanSomebody(operand.first, chosen, names);
       for (const { term } of operand.steps) this.#mustMeanSomebody(term, chosen, names);
@@ -167,7 +170,7 @@ class Selecting {
       });
     } else if (operand.kind === "host") {
       if (chosen.has(this.#keyOf(operand))) return;
-      if (operand.port === undefined && names.has(typedHost(operand.name))) return;
+      if (operand.port === undefined && names().has(typedHost(operand.name))) return;
       this.#mustBeRegistered(operand);
     }
   }
@@ -184,6 +187,23 @@ class Selecting {
   }
 }
 
+/** The key of a registered host is its name: nothing has to be looked up, for thousands of them. */
+function registered(names: readonly string[], port: number | undefined): Chosen {
+  return new Map(names.map((name) => [name, { name, port }]));
+}
+
+function typedNames(hosts: Iterable<Target>): ReadonlySet<string> {
+  return new Set([...hosts].map(({ name }) => typedHost(name)));
+}
+
+function lazily<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
 function addAll(chosen: Map<string, Target>, others: Chosen): void {
   for (const [key, host] of others) if (!chosen.has(key)) chosen.set(key, host);
 }
@@ -196,13 +216,19 @@ function parted(
   hosts: Chosen,
   others: Chosen,
 ): [within: Map<string, Target>, without: Map<string, Target>] {
-  const everyPort = new Set(
-    [...others.values()].flatMap(({ name, port }) => (port === undefined ? [typedHost(name)] : [])),
+  // Of a host that was named as it is registered, the key says all.
+  const everyPort = lazily(() =>
+    typedNames(
+      [...others].flatMap(([key, host]) =>
+        host.port === undefined && key !== host.name ? [host] : [],
+      ),
+    ),
   );
   const within = new Map<string, Target>();
   const without = new Map<string, Target>();
   for (const [key, host] of hosts) {
-    const isWithin = others.has(key) || everyPort.has(typedHost(host.name));
+    const isWithin =
+      others.has(key) || (key !== host.name && everyPort().has(typedHost(host.name)));
     (isWithin ? within : without).set(key, host);
   }
   return [within, without];

@@ -9,6 +9,13 @@ export const dryRunHost = z.object({
     .string()
     .check(z.describe("The address that would be called, or the name that is looked up for it.")),
   port: z.int(),
+  claimed_tags: z
+    .exactOptional(z.record(z.string(), z.string()))
+    .check(
+      z.describe(
+        "Tags of the expression that the host has because its agent claims them; absent if there are none.",
+      ),
+    ),
   error: z
     .exactOptional(z.string())
     .check(z.describe("Why it would not be called; absent if it would.")),

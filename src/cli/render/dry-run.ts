@@ -8,12 +8,14 @@ import { shellWord } from "../../core/shell-word.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
 import { renderTable } from "./table.ts";
+import { pairs } from "./tags.ts";
 
 /** A column that is empty for every host is left out. */
 const COLUMNS: readonly { readonly head: string; cell(host: DryRunHost): string }[] = [
   { head: "HOST", cell: ({ host }) => host },
   { head: "REGISTERED", cell: ({ registered }) => (registered ? "yes" : "no") },
   { head: "ADDRESS", cell: ({ address, port }) => formatHostPort(address, port) },
+  { head: "CLAIMED TAGS", cell: ({ claimed_tags: tags = {} }) => pairs(tags) },
 ];
 
 export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSetting): void {

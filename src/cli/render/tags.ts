@@ -17,7 +17,7 @@ export function tagsInOneLine({ own, claimed, claimedAt, tooLong }: HostTags, no
   return line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}...` : line;
 }
 
-function pairs(tags: Readonly<Record<string, string>>): string {
+export function pairs(tags: Readonly<Record<string, string>>): string {
   return Object.entries(tags)
     .map(([key, value]) => `${key}=${value}`)
     .join(" ");

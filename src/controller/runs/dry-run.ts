@@ -12,6 +12,7 @@ import { authorizedHosts } from "../access/authorized-hosts.ts";
 import type { Controller } from "../control-host.ts";
 import { dialProblem } from "../fleet/peer-identity.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
+import { claimedTags } from "../inventory/claimed-tags.ts";
 import { withoutToken } from "./redact.ts";
 import { runBody } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
@@ -28,6 +29,7 @@ export async function dryRun(
   const targets = await authorizedHosts(controller, caller, action, order);
   const labels = targets.map(({ label }) => label);
   log({ event: "dry-run", hosts: labels, reqid, script, user: caller.username });
+  const claims = await claimedTags(controller, order, targets);
   const isRefused = !isSendableName(script);
   return {
     dry_run: true,
@@ -35,11 +37,13 @@ export async function dryRun(
     args: args.map((arg) => withoutToken(arg, token)),
     hosts: targets.map((target): DryRunHost => {
       const error = isRefused ? NOT_PERMITTED : dialProblem(target, config)?.message;
+      const claimed = claims.get(target);
       return {
         host: target.label,
         registered: target.record !== undefined || target.problem !== undefined,
         address: calledAt(target),
         port: target.port,
+        ...(claimed === undefined ? {} : { claimed_tags: claimed }),
         ...(error === undefined ? {} : { error }),
       };
     }),

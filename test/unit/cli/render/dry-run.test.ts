@@ -38,6 +38,18 @@ test("a row for each host, and below it what would be asked", () => {
   );
 });
 
+test("T77 what a host claims is in a column of its own, if there is any", () => {
+  const tags = { role: "db", env: "\u009b2J" };
+  const at = { registered: true, address: "10.0.0.1", port: 7443 };
+  const { out } = shown({
+    hosts: [
+      { host: "web-01", ...at, claimed_tags: tags },
+      { host: "web-02", ...at },
+    ],
+  });
+  expect(out).toMatch(/ CLAIMED TAGS\n.*\nweb-01 .* role=db env=<U\+009B>2J\nweb-02 .*7443\n$/);
+});
+
 test("T74 nothing that was typed draws on the screen", () => {
   const { err } = shown({ script: "a\u001b[2J\n", args: ["\r"] });
   expect(err).not.toContain("\u001b");

@@ -97,3 +97,22 @@ test("what no run may ask for is refused, and what no host permits is said", asy
   const { hosts } = await dry({ hosts: ["web-02"], script: "a\nb" });
   expect(hosts).toMatchObject([{ error: "script not permitted" }]);
 });
+
+test("T77 tags that the agent alone claims are marked, as far as the expression names them", async () => {
+  const { learned, registry } = fleet.controller.store;
+  const tags = { role: "db", env: "test", rack: "7" };
+  await learned.learn(new Map(["web-01", "web-02"].map((host) => [host, { tags }])));
+  await registry.change((record) =>
+    record.hostname === "web-02" ? { ...record, tags: { role: "db", env: "test" } } : undefined,
+  );
+  const claimsOf = async (order: Partial<RunOrder>) =>
+    (await dry(order)).hosts.map(({ host, claimed_tags: claimed }) => [host, claimed]);
+  expect(await claimsOf({ hosts: ["@role=db"], except: ["@env=production"] })).toEqual([
+    ["web-01", { role: "db", env: "test" }],
+    ["web-02", undefined],
+  ]);
+  expect(await claimsOf({ hosts: ["web-*"] })).toEqual([
+    ["web-01", undefined],
+    ["web-02", undefined],
+  ]);
+});

@@ -1,0 +1,41 @@
+/** Which hosts an expression may mean only because their agents say so. */
+import { termsOf } from "../../core/hosts/expression.ts";
+import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
+import { type Tags, tagIn } from "../../core/tags.ts";
+import type { HostChoice } from "../fleet/host-choice.ts";
+import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
+import { withGroups } from "../groups/groups.ts";
+import type { HostContext } from "../store/host.ts";
+import { hostTags } from "./host-tags.ts";
+
+/**
+ * Of each of the hosts that have some: its tags whose keys the choice names, and that its agent alone claims. A host
+ * that was taken over may claim any (T77).
+ *
+ * @throws CtrlExecError as the choice itself
+ */
+export async function claimedTags(
+  host: HostContext,
+  { hosts, except = [] }: HostChoice,
+  targets: readonly ResolvedTarget[],
+): Promise<ReadonlyMap<ResolvedTarget, Tags>> {
+  const found = new Map<ResolvedTarget, Tags>();
+  const keys = new Set<string>();
+  for (const text of [...hosts, ...except]) {
+    for (const term of termsOf(await withGroups(host, parseHostExpression(text)))) {
+      if (term.kind === "tags") for (const { key } of term.conditions) keys.add(key);
+    }
+  }
+  if (keys.size === 0 || host.config.agent_tags === "ignore") return found;
+  const known = await host.store.learned.known();
+  for (const target of targets) {
+    if (target.record === undefined) continue;
+    const { claimed } = hostTags(target.record, known.get(hostOf(target)));
+    const named = [...keys].flatMap((key) => {
+      const value = tagIn(claimed, key);
+      return value === undefined ? [] : [[key, value] as const];
+    });
+    if (named.length > 0) found.set(target, Object.fromEntries(named));
+  }
+  return found;
+}

@@ -5,7 +5,7 @@
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
-import type { RunResult } from "../../core/run-result.ts";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { type Controller, openDialler } from "../control-host.ts";
@@ -31,7 +31,7 @@ export interface HeardRun {
  */
 export async function askAgain(
   controller: Controller,
-  { report, alive, open }: RecordedRun,
+  { report, alive, begun, open }: RecordedRun,
   account: ReplyAccount,
   own?: FleetDialler,
 ): Promise<HeardRun> {
@@ -52,7 +52,12 @@ export async function askAgain(
     const { why } = told;
     if (told.unheard) unheard.set(host, why);
     const before = report.results.find((each) => each.host === host);
+    const started = begun.get(host);
     if (before?.state === "running") silent.set(host, notHeardOf(before, why));
+    else if (started !== undefined) {
+      const running = withoutResult(report, host, "", { state: "running" });
+      silent.set(host, notHeardOf({ ...running, started }, why));
+    } else if (alive && told.unheard) silent.set(host, waitedFor(report, host, why));
   });
   if (!alive && !(await record(controller, report, [...heard.values()], account))) {
     for (const [host, { bare, target }] of heard) {
@@ -70,6 +75,12 @@ export async function askAgain(
 function notHeardOf(before: RunResult, why: string): RunResult {
   const error = `cannot be asked now: ${why}; when last heard of, the script was running`;
   return { ...before, state: "running", error };
+}
+
+/** It may not have begun there: only the run's process knows. */
+function waitedFor(report: RunReportSoFar, host: string, why: string): RunResult {
+  const error = `cannot be asked now: ${why}; the process that began the run still waits for it`;
+  return withoutResult(report, host, "", { state: "running", error });
 }
 
 /** Resolves with whether the record has them. */

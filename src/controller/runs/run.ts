@@ -193,7 +193,10 @@ export class Run {
     const hear = async (event: RunEvent) => {
       // What a host says after it was given up is nobody's affair here any more.
       if (this.#state !== "asking") return;
-      if (event.kind === "begin") this.#progress.begun(target);
+      if (event.kind === "begin") {
+        this.#progress.begun(target);
+        record.begun(target.label, event.started);
+      }
       await hostRun.hear(event);
     };
     using contact = new ContactWatch((news) => {

@@ -51,6 +51,7 @@ export async function amendRun(
       complete,
       completed: complete ? completed : null,
       writer: null,
+      begun: undefined,
     });
     await writeWholeAsync(recordFile(config, reqid), json, RECORD_MODE, true);
     return true;

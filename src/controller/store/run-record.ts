@@ -58,6 +58,8 @@ export class FileRunRecord implements RunRecord {
   readonly #writer = identify(process.pid);
   readonly #outputs: RunOutputs;
   readonly #results = new Map<string, RecordedResult>();
+  /** When the script started, by the hosts that have said so. */
+  readonly #begun = new Map<string, string>();
   /** Long outputs are on their way into files. */
   #moving: Promise<void> = Promise.resolve();
   readonly #heartbeat: ReturnType<typeof setInterval>;
@@ -85,10 +87,20 @@ export class FileRunRecord implements RunRecord {
     return this.#outputs.of(host, share);
   }
 
+  begun(host: string, started: string): void {
+    if (this.#closed) return;
+    this.#begun.set(host, started);
+    this.#writeSoon();
+  }
+
   /** Results added after `close` are ignored. */
   add(result: RunResult): void {
     if (this.#closed) return;
     this.#moving = this.#moving.then(() => this.#take(result));
+    this.#writeSoon();
+  }
+
+  #writeSoon(): void {
     this.#scheduled ??= setTimeout(() => {
       this.#scheduled = undefined;
       this.#then(async () => {
@@ -221,6 +233,11 @@ export class FileRunRecord implements RunRecord {
     return this.#facts.hosts.flatMap((host) => this.#results.get(host) ?? []);
   }
 
+  /** For each host, as `ports`. */
+  #begunTimes(): (string | null)[] {
+    return this.#facts.hosts.map((host) => this.#begun.get(host) ?? null);
+  }
+
   #json(ended: boolean, results: readonly RecordedResult[]): Generator<string> {
     const { reqid, script, hosts, ports, submitter } = this.#facts;
     const complete = ended && !results.some(({ state }) => goesOn(state));
@@ -235,6 +252,7 @@ export class FileRunRecord implements RunRecord {
       started: isoSeconds(this.#started),
       ports,
       writer: ended ? null : this.#writer,
+      begun: ended || this.#begun.size === 0 ? undefined : this.#begunTimes(),
     });
   }
 }
@@ -243,6 +261,7 @@ export class FileRunRecord implements RunRecord {
 interface RecordExtras {
   readonly ports?: readonly (number | null)[] | undefined;
   readonly writer?: ProcessId | null | undefined;
+  readonly begun?: readonly (string | null)[] | undefined;
 }
 
 /** The submitter comes before anything that may be long: the auth hook is told it, and may refuse. */

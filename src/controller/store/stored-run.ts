@@ -62,6 +62,8 @@ export const storedRun = z.extend(z.omit(runReport, { pending: true }), {
   writer: z.exactOptional(
     z.nullable(z.object({ pid: z.int(), start: z.number(), boot: z.string() })),
   ),
+  /** New: when the script started on each host, as far as it has said so; only while the run's process lives. */
+  begun: z.exactOptional(z.array(z.nullable(z.string()))),
 });
 
 function epochToIso(seconds: number): string {

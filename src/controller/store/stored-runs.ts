@@ -77,7 +77,13 @@ export async function readOpenRun(
   if (found === undefined) return undefined;
   const report = reportOf(context.config, found);
   const asked = askedHosts(found.run);
-  return { report, alive: found.alive, asked, open: openHosts(asked, report) };
+  const begun = begunOn(found);
+  return { report, alive: found.alive, begun, asked, open: openHosts(asked, report) };
+}
+
+function begunOn({ run: { hosts, begun = [] }, alive }: FoundRun): ReadonlyMap<string, string> {
+  const told = hosts.map((host, position) => [host, alive ? begun[position] : null] as const);
+  return new Map(told.flatMap(([host, started]) => (started ? [[host, started] as const] : [])));
 }
 
 export interface FoundRun {

@@ -28,6 +28,8 @@ export interface RunRecord {
    * @param share of what may be held in memory
    */
   output(host: string, share: ReplyShare): HostOutput;
+  /** Its agent has said that it has started the script. @param started ISO 8601 */
+  begun(host: string, started: string): void;
   /** Results added after `close` are ignored. */
   add(result: RunResult): void;
   /** Completes the record. Never rejects. Resolves with whether it has all results completely. */
@@ -63,6 +65,8 @@ export interface RecordedRun {
   readonly report: RunReportSoFar;
   /** Whether the process that began it still waits for its hosts, and records their results. */
   readonly alive: boolean;
+  /** While its process lives: where the script has started, and when. */
+  readonly begun: ReadonlyMap<string, string>;
   /** Every host of the run, as its agent can be asked. */
   readonly asked: readonly OpenHost[];
   /** Those of them whose end is not recorded: without a result, or with one that says that it is not known. */

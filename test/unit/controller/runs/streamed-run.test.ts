@@ -115,6 +115,39 @@ test("who waits for the result alone waits for read_timeout, and is told that th
   expect(shown).toMatchObject({ complete: false, pending: ["web-01"], results: [running] });
 });
 
+// Takes as long as the record of a run under way is not written again.
+test("while a run is waited for, its record says where the script has started, for when that agent is away", async () => {
+  const end = Promise.withResolvers<void>();
+  await using stage = await runOn(
+    async (call) => {
+      if (call.what !== "POST /run") return call.hangUp();
+      call.begin();
+      await end.promise;
+      call.end();
+    },
+    { onEvent: () => undefined },
+  );
+  const { reqid, finished } = stage.run;
+  const show = async () => {
+    const { results } = await showRun(stage.fleet.controller, CALLER, { reqid, live: true });
+    return results.at(0);
+  };
+  expect(await show()).toMatchObject({
+    state: "running",
+    error: expect.stringMatching(/^cannot be asked now: .*; the process .* still waits for it$/),
+  });
+  const isNoted = async () => (await show())?.started === "2026-01-15T12:00:00Z";
+  await until("the record has it", isNoted);
+  expect(await show()).toMatchObject({
+    state: "running",
+    exit: -1,
+    error: expect.stringMatching(/^cannot be asked now: .*; when last heard of, .* was running$/),
+  });
+  end.resolve();
+  expect((await finished).results).toMatchObject([{ state: "ended", exit: 0 }]);
+  expect(await show()).toMatchObject({ state: "ended", exit: 0 });
+});
+
 test("a run that is listened to may take longer than read_timeout", async () => {
   await using stage = await runOn(
     async (call) => {

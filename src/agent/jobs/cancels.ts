@@ -21,8 +21,12 @@ export interface Endable {
   /** Its script's process; undefined if that is not known. */
   readonly root: ProcessId | undefined;
   readonly ended: Promise<unknown>;
+  /** What an earlier end could not end. */
+  readonly remains: readonly ProcessId[];
   /** For whoever writes its end. @throws the system's error */
   note(cancel: JobCancel): void;
+  /** For the next who asks for its end. @throws the system's error */
+  noteRemains(remains: readonly ProcessId[]): void;
 }
 
 interface Cancel {
@@ -53,10 +57,11 @@ export class Cancels {
     return await done.finally(() => this.#running.delete(job.name));
   }
 
-  /** Whether anything runs of a job that is lost; it counts as running if that cannot be seen. */
-  async mayRun({ name, root }: Endable): Promise<boolean> {
+  /** Whether anything runs of a job that is lost, or has left something; it counts as running if that cannot be seen. */
+  async mayRun({ name, root, remains }: Endable): Promise<boolean> {
     try {
-      return await isJobRunning({ name, root: rootOf(root), spared: this.#spared });
+      const work = { name, root: rootOf(root), known: remains, spared: this.#spared };
+      return await isJobRunning(work);
     } catch {
       return true;
     }
@@ -69,15 +74,17 @@ export class Cancels {
     hurry: AbortSignal,
   ): Promise<CancelOutcome> {
     note(job, { by, graceMs });
-    const { name, root, facts } = job;
+    const { name, root, remains: known, facts } = job;
     const { script } = facts;
     try {
-      const work = { name, root: rootOf(root), spared: this.#spared };
+      const work = { name, root: rootOf(root), known, spared: this.#spared };
       const end = await endJob(work, graceMs, hurry);
-      note(job, { by, graceMs, left: end.left });
+      const { left, remains = [] } = end;
+      if (known.length + left > 0) tryTo(() => job.noteRemains(remains));
+      note(job, { by, graceMs, left });
       const told = job.ended.then(() => true);
-      const ended = end.left === 0 && (await within(END_MS, told, () => false));
-      return { script, ended, left: end.left, reason: reasonOf(end) };
+      const isTold = await within(END_MS, told, () => false);
+      return { script, ended: left === 0 && isTold, left, reason: reasonOf(end) };
     } catch (thrown) {
       return { script, ended: false, left: 1, reason: fileProblem(thrown) };
     }
@@ -86,8 +93,12 @@ export class Cancels {
 
 /** Until it says how many are left, the next agent goes on with it. */
 function note(job: Endable, cancel: JobCancel): void {
+  tryTo(() => job.note(cancel));
+}
+
+function tryTo(write: () => void): void {
   try {
-    job.note(cancel);
+    write();
   } catch {
     // The disk is full: it ends all the same.
   }

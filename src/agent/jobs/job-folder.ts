@@ -60,7 +60,9 @@ export type JobLine =
   | { readonly request: JobHead }
   | { readonly start: JobStart }
   | { readonly end: RunEnding }
-  /** ACTION=run has been logged: nothing about the job changes any more. */
+  /** What could not be ended when its end was asked for; the last such line counts, also behind all others. */
+  | { readonly remains: readonly ProcessId[] }
+  /** ACTION=run has been logged. */
   | { readonly logged: true };
 
 /** A request may hold a megabyte of arguments, and JSON takes six bytes for some characters. */
@@ -129,13 +131,6 @@ export class JobFolder {
     } catch {
       return undefined;
     }
-  }
-
-  /** Who has asked for its end; undefined if nobody has. */
-  get cancelledBy(): string | undefined {
-    const cancel = this.readCancel();
-    if (typeof cancel !== "object" || cancel === null || !("by" in cancel)) return undefined;
-    return typeof cancel.by === "string" ? cancel.by : undefined;
   }
 
   /** Somebody has removed it, or what says what is known of the job. */

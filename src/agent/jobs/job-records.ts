@@ -6,6 +6,7 @@ import { dropUndefined, isArrayOfText } from "../../core/json.ts";
 import type { RunEnding } from "../../core/run-event.ts";
 import { parseIso } from "../../core/time.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
+import { bootId } from "../../system/process/process-table.ts";
 import type { JobCancel, JobFolder, JobHead, JobStart } from "./job-folder.ts";
 
 /** What is known of a job. */
@@ -42,10 +43,24 @@ function startOf(value: unknown): JobStart | undefined {
   return id !== undefined && isTime(started) ? { root: id, started } : undefined;
 }
 
+/** Who has asked for its end, and what has come of it; undefined when nobody has. */
+export function cancelIn(folder: JobFolder): JobCancel | undefined {
+  const { by, graceMs, left } = membersOf(folder.readCancel());
+  if (!isText(by) || !isCount(graceMs)) return undefined;
+  return left === undefined ? { by, graceMs } : { by, graceMs, left: isCount(left) ? left : 0 };
+}
+
 /** Undefined when nobody has asked for its end, or all has been tried. */
 export function unfinishedCancelIn(folder: JobFolder): JobCancel | undefined {
-  const { by, graceMs, left } = membersOf(folder.readCancel());
-  return isText(by) && isCount(graceMs) && left === undefined ? { by, graceMs } : undefined;
+  const cancel = cancelIn(folder);
+  return cancel?.left === undefined ? cancel : undefined;
+}
+
+/** What could not be ended of it, and may run: nothing of an earlier boot does. */
+export function remainsIn(folder: JobFolder): readonly ProcessId[] {
+  const { remains } = folder.read();
+  if (!Array.isArray(remains)) return [];
+  return remains.flatMap((each) => processId(each) ?? []).filter(({ boot }) => boot === bootId());
 }
 
 const STATES = ["ended", "never-ran", "lost"] as const satisfies readonly RunEnding["state"][];

@@ -34,10 +34,10 @@ export class LostJobs {
     return running;
   }
 
-  /** Undefined if nothing of it runs. */
+  /** The same for what an earlier end could not end. Undefined if nothing of it runs. */
   async cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined> {
     const job = this.#spool.find(reqid);
-    if (!job?.isLost) return undefined;
+    if (job === undefined || !(job.isLost || job.remains.length > 0)) return undefined;
     const letGo = job.hold();
     try {
       if (!(await this.#cancels.mayRun(job))) return undefined;

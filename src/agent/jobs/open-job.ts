@@ -9,7 +9,7 @@ import type { Endable } from "./cancels.ts";
 import { follow, type Readable } from "./follow.ts";
 import type { Job, JobFacts, KeptOutput } from "./job.ts";
 import { bytesOnDisk, type JobCancel, type JobFolder, type JobRequest } from "./job-folder.ts";
-import { recordIn } from "./job-records.ts";
+import { recordIn, remainsIn } from "./job-records.ts";
 
 /** Read in pieces of this many bytes. */
 const PIECE_BYTES = 262_144;
@@ -93,6 +93,10 @@ export class OpenJob implements Job, Readable, Endable {
   /** The script's process; undefined if it is not known, or not known yet. */
   get root(): ProcessId | undefined {
     return recordIn(this.folder)?.start?.root;
+  }
+
+  get remains(): readonly ProcessId[] {
+    return remainsIn(this.folder);
   }
 
   /** What it takes of the disk. */
@@ -198,6 +202,10 @@ export class OpenJob implements Job, Readable, Endable {
       this.#cancelledBy = cancel.by;
       throw thrown;
     }
+  }
+
+  noteRemains(remains: readonly ProcessId[]): void {
+    this.folder.add({ remains });
   }
 
   /** An end as its shim knows it, with what that could not read. */

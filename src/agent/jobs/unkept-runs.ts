@@ -126,7 +126,9 @@ class UnkeptRun implements BegunRun, Endable {
   readonly #ended = Promise.withResolvers<RunEnding>();
   #script: WatchedScript | undefined;
   #ending: RunEnding | undefined;
-  #cancelledBy: string | undefined;
+  #cancel: JobCancel | undefined;
+  /** Nobody can come back to it. */
+  readonly remains = [];
 
   constructor({ reqid, script, peerIp, username }: RunOrder, maxOutput: number) {
     this.request = { reqid, script: script.name, peer_ip: peerIp };
@@ -157,7 +159,8 @@ class UnkeptRun implements BegunRun, Endable {
       timeout,
       take: (stream: OutputStream, chunk: Uint8Array) => this.#captures[stream].take(chunk),
       goesOn: () => undefined,
-      cancelledBy: () => this.#cancelledBy,
+      cancel: () => this.#cancel,
+      remains: () => undefined,
     };
   }
 
@@ -166,9 +169,11 @@ class UnkeptRun implements BegunRun, Endable {
     return script.ended;
   }
 
-  note({ by }: JobCancel): void {
-    this.#cancelledBy = by;
+  note(cancel: JobCancel): void {
+    this.#cancel = cancel;
   }
+
+  noteRemains(): void {}
 
   end(ending: RunEnding): void {
     this.#ending = ending;

@@ -5,7 +5,7 @@
 import { OUTPUT_STREAMS, type OutputStream, type RunEnding } from "../../core/run-event.ts";
 import { Deadline } from "../../system/deadline.ts";
 import { Drain } from "../../system/process/drain.ts";
-import { endJob } from "../../system/process/end-job.ts";
+import { endJob, type JobEnd } from "../../system/process/end-job.ts";
 import { jobMark, withMark } from "../../system/process/job-mark.ts";
 import { identify, type ProcessId } from "../../system/process/process-id.ts";
 import { bootId } from "../../system/process/process-table.ts";
@@ -40,9 +40,23 @@ export interface ScriptRule {
   readonly take: (stream: OutputStream, chunk: Uint8Array) => void;
   /** Called if it has not ended at once: what matters of such scripts alone is done for no others. */
   readonly goesOn: () => void;
-  /** Who has asked for its end, once it has ended. */
-  readonly cancelledBy: () => string | undefined;
+  /** Whether somebody has asked for its end, and what has come of that. */
+  readonly cancel: () => AskedEnd | undefined;
+  /** Given what could not be ended of a script that took too long. */
+  readonly remains: (remains: readonly ProcessId[]) => void;
 }
+
+export interface AskedEnd {
+  readonly by: string;
+  /** Milliseconds between TERM and KILL. */
+  readonly graceMs: number;
+  /** How many processes could not be ended; undefined until all has been tried. */
+  readonly left?: number;
+}
+
+/** What an end that was asked for may take beside its grace; an agent that was killed meanwhile starts again. */
+const CANCEL_MS = 10_000;
+const CANCEL_LOOK_MS = 10;
 
 export class WatchedScript {
   /** ISO 8601. */
@@ -76,18 +90,20 @@ export class WatchedScript {
       for (const drain of drains) void drain.begin();
       timer = setTimeout(this.#rule.goesOn, GOES_ON_MS);
     }, READ_MS);
-    const left = await this.#endsInTime();
+    const late = await this.#endsInTime();
     clearTimeout(timer);
     this.#program.stopFeeding();
     await Promise.all(drains.map((drain) => drain.finish()));
     const signal = signalOf(subprocess);
-    const by = this.#rule.cancelledBy();
+    const cancel = await this.#cancelled();
+    const error = this.#error(late, cancel);
     return {
       state: "ended",
       exit: subprocess.exitCode ?? EXIT_NOT_EXECUTED,
       ...(signal !== undefined && { signal }),
-      ...(left !== undefined && { timed_out: true, error: this.#lateError(left) }),
-      ...(by !== undefined && { cancelled: true, cancelled_by: by }),
+      ...(late !== undefined && { timed_out: true }),
+      ...(error !== undefined && { error }),
+      ...(cancel !== undefined && { cancelled: true, cancelled_by: cancel.by }),
       started: this.started,
       ended: new Date().toISOString(),
       stdout_bytes: this.#printed.stdout,
@@ -110,12 +126,31 @@ export class WatchedScript {
       await exited;
       return undefined;
     }
-    let end: Promise<{ readonly left: number }> | undefined;
+    let end: Promise<JobEnd> | undefined;
     using _limit = new Deadline(timeout * 1000, () => {
       end = endJob({ name: job, root: rootOf(this.root), spared: () => [] }, TERM_GRACE_MS);
     });
     await exited;
-    return (await end)?.left;
+    const { left, remains = [] } = (await end) ?? {};
+    if (remains.length > 0) this.#rule.remains(remains);
+    return left;
+  }
+
+  /** Once it has ended, what it has started has too, or could not be ended. */
+  async #cancelled(): Promise<AskedEnd | undefined> {
+    let cancel = this.#rule.cancel();
+    const most = performance.now() + CANCEL_MS + (cancel?.graceMs ?? 0);
+    while (cancel !== undefined && cancel.left === undefined && performance.now() < most) {
+      await Bun.sleep(CANCEL_LOOK_MS);
+      cancel = this.#rule.cancel();
+    }
+    return cancel;
+  }
+
+  #error(late: number | undefined, cancel: AskedEnd | undefined): string | undefined {
+    if (late !== undefined) return this.#lateError(late);
+    const left = cancel?.left ?? 0;
+    return left === 0 ? undefined : `${left} of its processes could not be ended`;
   }
 
   /** What 0.8 shows of a script that took too long. @param left as above */

@@ -1,8 +1,10 @@
 /** One job in the shim: from the start of its script to its end in the folder. */
 import type { OutputStream, RunEnding } from "../../core/run-event.ts";
 import { JobCgroup } from "../../system/process/job-cgroup.ts";
+import type { ProcessId } from "../../system/process/process-id.ts";
 import type { StartedProgram } from "../../system/process/start-program.ts";
 import { JobFolder, type JobLine } from "../jobs/job-folder.ts";
+import { cancelIn } from "../jobs/job-records.ts";
 import { startMarked, WatchedScript } from "../scripts/watched-script.ts";
 import { KeptStream, type Room } from "./kept-stream.ts";
 import type { KeptBytes, StartMessage } from "./messages.ts";
@@ -52,8 +54,10 @@ class ShimJob {
     this.#streams = { stdout: keep("stdout"), stderr: keep("stderr") };
     const take = (stream: OutputStream, chunk: Uint8Array) => this.#take(stream, chunk);
     const goesOn = () => this.#goesOn();
-    const cancelledBy = () => this.#folder.cancelledBy;
-    this.#script = new WatchedScript(program, { job, timeout, take, goesOn, cancelledBy });
+    const cancel = () => cancelIn(this.#folder);
+    const remains = (left: readonly ProcessId[]) => void this.#writes({ remains: left });
+    const rule = { job, timeout, take, goesOn, cancel, remains };
+    this.#script = new WatchedScript(program, rule);
   }
 
   async run(retryMs: number): Promise<void> {

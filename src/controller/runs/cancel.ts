@@ -2,6 +2,7 @@
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
+import type { RunResult } from "../../core/run-result.ts";
 import { cancelReply } from "../../core/wire/messages/cancel-reply.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
@@ -96,13 +97,18 @@ async function recordedRun(controller: Controller, reqid: string) {
   }
 }
 
-/** What is lost may go on, with nobody who watches it. */
+/** What is lost may go on, with nobody who watches it, and so may what could not be ended with its script. */
 function mayRunOn({ report, asked, open }: RecordedRun): readonly OpenHost[] {
   const mayRun = new Set([
     ...open.map(({ host }) => host),
-    ...report.results.filter(({ state }) => state === "lost").map(({ host }) => host),
+    ...report.results.filter(mayHaveLeft).map(({ host }) => host),
   ]);
   return asked.filter(({ host }) => mayRun.has(host));
+}
+
+/** The error of one that was ended is how many of its processes could not be. */
+function mayHaveLeft({ state, cancelled, timed_out, error }: RunResult): boolean {
+  return state === "lost" || ((cancelled || timed_out) === true && error !== undefined);
 }
 
 /** Waits for the grace too, whatever the read_timeout is. */

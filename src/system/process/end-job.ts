@@ -26,6 +26,8 @@ export interface JobProcesses {
   readonly name: string;
   /** The script itself; it need not run any more. */
   readonly root: ProcessId;
+  /** Others of which it is known that they belong to it: what an earlier end has left. */
+  readonly known?: readonly ProcessId[];
   /** Never touched: shims, also those that are started meanwhile. This process is not either. */
   readonly spared: () => readonly ProcessKey[];
 }
@@ -33,6 +35,8 @@ export interface JobProcesses {
 export interface JobEnd {
   /** How many processes could not be ended. */
   readonly left: number;
+  /** Which, if there are any. */
+  readonly remains?: readonly ProcessId[];
   /** Why, if it is known. */
   readonly why?: Refusal;
 }
@@ -95,7 +99,7 @@ class Hunt {
   constructor(
     job: JobProcesses,
     signals: readonly Signal[],
-    known: readonly ProcessId[] = [job.root],
+    known: readonly ProcessId[] = [job.root, ...(job.known ?? [])],
   ) {
     this.#job = job;
     this.#signals = signals;
@@ -163,7 +167,7 @@ class Hunt {
       const isFinal = found.length > 0 && outside === found.length;
       if (isFinal || performance.now() >= end) {
         const [first] = refused;
-        return { left: found.length, ...(first && { why: first.why }) };
+        return { left: found.length, remains: found, ...(first && { why: first.why }) };
       }
       await untilEnded(found, performance.now() + LOOK_KILLING_MS);
     }

@@ -107,6 +107,10 @@ describe("what a script has started as another user, by sudo", () => {
       );
       expect(status).toBe(1);
       expect(others.slice(1).every(isAlive)).toBe(true);
+      expect(await control.run("cancel", [reqid, "--grace", "0"])).toMatchObject({ out, status });
+      const shown = await control.run("status", [reqid]);
+      expect(shown.out).toMatch(/^ {4}ERROR: \d of its processes could not be ended$/m);
+      expect(shown.out).toMatch(/^ {4}ERROR: cancelled by /m);
       await agent.serving.seen(/ACTION=cancel LEFT=[1-9] .*REASON="it is another user's"/);
     } finally {
       for (const pid of others.filter(isAlive)) process.kill(pid, "SIGKILL");

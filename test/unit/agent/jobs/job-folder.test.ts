@@ -69,27 +69,12 @@ test("T27 an output is read from anywhere, with the token or without", () => {
   expect(openFiles(process.pid).filter((file) => file.startsWith(job.path))).toEqual([]);
 });
 
-test.each([
-  ["nobody", undefined],
-  ["alice", '{"by":"alice"}'],
-  ["nobody", '{"by":1}'],
-  ["nobody", '{"graceMs":1}'],
-  ["nobody", '"alice"'],
-  ["nobody", "null"],
-  ["nobody", '{"by":"al'],
-])("who has asked for its end: %s", (by, text) => {
-  using folder = new TestFolder();
-  const job = made(folder);
-  if (text !== undefined) folder.write(`${job.name}/cancel.json`, text);
-  expect(job.cancelledBy ?? "nobody").toBe(by);
-});
-
 test("T71 what a link leads to is no word about a job", () => {
   using folder = new TestFolder();
   const job = made(folder);
-  const elsewhere = folder.write("cancel", '{"by":"mallory"}');
+  const elsewhere = folder.write("cancel", '{"by":"mallory","graceMs":0}');
   symlinkSync(elsewhere, join(job.path, "cancel.json"));
-  expect(job.cancelledBy).toBeUndefined();
+  expect(job.readCancel()).toBeUndefined();
   const other = new JobFolder(folder.join("1".repeat(32)));
   mkdirSync(other.path);
   symlinkSync(join(job.path, "job.jsonl"), join(other.path, "job.jsonl"));

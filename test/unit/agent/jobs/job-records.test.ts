@@ -8,7 +8,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { JobFolder, type JobHead } from "../../../../src/agent/jobs/job-folder.ts";
-import { recordIn, unfinishedCancelIn } from "../../../../src/agent/jobs/job-records.ts";
+import { cancelIn, recordIn, remainsIn, unfinishedCancelIn } from "../../../../src/agent/jobs/job-records.ts";
+import { bootId } from "../../../../src/system/process/process-table.ts";
 import { jobNamesIn, newJobName, openJobsFolder } from "../../../../src/agent/jobs/jobs-folder.ts";
 import type { RunEnding } from "../../../../src/core/run-event.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -59,9 +60,14 @@ describe("a folder", () => {
     expect(unfinishedCancelIn(job)).toEqual({ by: "alice", graceMs: 10 });
     job.writeCancel({ by: "alice", graceMs: 10, left: 0 });
     expect(unfinishedCancelIn(job)).toBeUndefined();
-    expect(job.cancelledBy).toBe("alice");
+    expect(cancelIn(job)).toEqual({ by: "alice", graceMs: 10, left: 0 });
     job.add({ end: ENDING }, { logged: true });
     expect(recordIn(job)).toEqual({ head: HEAD, start, ending: ENDING, logged: true });
+    const here = { ...PROCESS, boot: bootId() };
+    job.add({ remains: [here, { ...PROCESS, boot: "another" }] });
+    expect(remainsIn(job)).toEqual([here]);
+    job.add({ remains: [] });
+    expect(remainsIn(job)).toEqual([]);
     expect(statSync(`${job.path}/job.jsonl`).mode & 0o777).toBe(0o600);
     job.remove();
     expect(existsSync(job.path)).toBe(false);
@@ -180,7 +186,7 @@ describe("what is not as this version writes it", () => {
       using folder = new TestFolder();
       const job = jobWith(folder);
       writeFileSync(`${job.path}/cancel.json`, JSON.stringify({ by: "a", graceMs: 0, ...change }));
-      expect(unfinishedCancelIn(job)).toBeUndefined();
+      expect([cancelIn(job), unfinishedCancelIn(job)]).toEqual([undefined, undefined]);
     },
   );
 });

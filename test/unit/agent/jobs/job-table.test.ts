@@ -1,6 +1,9 @@
 /** Jobs whose shim takes its time to start, or is gone. */
 import { expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
+import { JobFolder } from "../../../../src/agent/jobs/job-folder.ts";
+import { jobNamesIn } from "../../../../src/agent/jobs/jobs-folder.ts";
+import { identify } from "../../../../src/system/process/process-id.ts";
 import { until } from "../../../support/folder.ts";
 import { TestJobs } from "../../../support/job-table.ts";
 import { isAlive } from "../../../support/processes.ts";
@@ -74,6 +77,28 @@ test("what watched a run is killed: it holds the script's lock until it is cance
   expect(await first.cancel(order.reqid, "bob", 0)).toBeUndefined();
   expect(first.find(order.reqid)?.facts.state).toBe("lost");
   expect(await first.start(jobs.order("true", { lock: true }))).toMatchObject({ kind: "started" });
+});
+
+test("what could not be ended of a run that has ended is known to whoever asks for its end again", async () => {
+  await using jobs = await TestJobs.create();
+  jobs.folder.write("go", "");
+  const first = await jobs.table();
+  const file = jobs.folder.join("pid");
+  // Nothing else tells of it: neither its session, nor its parent, nor its environment.
+  const order = jobs.order("setsid env -i sleep 300 & echo $! >$1", { args: [file] });
+  const run = await first.start(order);
+  if (run.kind !== "started") throw new Error(run.kind);
+  run.letGo();
+  await run.job.ended;
+  expect(await first.cancel(order.reqid, "bob", 0)).toBeUndefined();
+  const left = identify(Number(readFileSync(file, "utf8")));
+  if (left === undefined) throw new Error("it has ended");
+  const [name = ""] = jobNamesIn(jobs.folder.join("jobs"));
+  new JobFolder(jobs.folder.join("jobs", name)).add({ remains: [left] });
+  const next = await jobs.table();
+  expect(await next.cancel(order.reqid, "bob", 0)).toMatchObject({ ended: true, left: 0 });
+  expect(isAlive(left.pid)).toBe(false);
+  expect(await next.cancel(order.reqid, "bob", 0)).toBeUndefined();
 });
 
 test("a run that is lost is not cleared away as long as something of it runs", async () => {

@@ -30,7 +30,8 @@ function watched(body: string, rule: Partial<ScriptRule> = {}) {
     goesOn: () => {
       goesOn += 1;
     },
-    cancelledBy: () => undefined,
+    cancel: () => undefined,
+    remains: () => undefined,
     ...rule,
   });
   return { job, script, subprocess, printed, goesOn: () => goesOn };
@@ -84,7 +85,7 @@ test("one that ends at once is not said to go on", async () => {
 test("one that takes too long is ended with all that it has started, and who asked for that is named", async () => {
   const { script } = watched("setsid sleep 600 & wait", {
     timeout: 0.05,
-    cancelledBy: () => "bob",
+    cancel: () => ({ by: "bob", graceMs: 0, left: 0 }),
   });
   expect(await script.ended).toMatchObject({
     exit: 126,
@@ -102,4 +103,18 @@ test("a job whose first process is not known is told by its mark", () => {
   const root = { pid: 5, start: 6, boot: "b" };
   expect(rootOf(root)).toBe(root);
   expect(rootOf(undefined)).toEqual({ pid: 0, start: 0, boot: bootId() });
+});
+
+test("one whose end was asked for has ended when what it has started has, or says how much could not be ended", async () => {
+  let looks = 0;
+  const { script } = watched("true", {
+    cancel: () => ({ by: "bob", graceMs: 0, ...(looks++ > 2 && { left: 2 }) }),
+  });
+  expect(await script.ended).toMatchObject({
+    state: "ended",
+    exit: 0,
+    cancelled: true,
+    cancelled_by: "bob",
+    error: "2 of its processes could not be ended",
+  });
 });

@@ -9,9 +9,11 @@ import { type StreamedCall, streamingPeer } from "../../../support/streaming-pee
 const REQID = "0123456789abcdef";
 
 const LOST = { state: "lost", error: "ctrl-exec-shim was killed" } as const;
+const LEFT = { state: "ended", error: "1 of its processes could not be ended" } as const;
+type End = typeof LOST | (typeof LEFT & { readonly cancelled?: true; readonly timed_out?: true });
 
 /** A run on web-01, which may still run there, and on db-01, where it has ended. */
-async function stageOf(answer: (call: StreamedCall) => void, end?: typeof LOST) {
+async function stageOf(answer: (call: StreamedCall) => void, end?: End) {
   const fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   await agent.stop();
@@ -183,3 +185,16 @@ test("a host that was not asked is refused, and nobody is asked", async () => {
   });
   expect(stage.calls).toEqual([]);
 });
+
+test.each([{ cancelled: true }, { timed_out: true }] as const)(
+  "what could not be ended of a run that has ended may run on, so its agent is asked: %j",
+  async (why) => {
+    await using stage = await stageOf((call) => call.json({ status: "running", left: 1 }), {
+      ...LEFT,
+      ...why,
+    });
+    const [result] = await stage.cancel({ hosts: ["web-01"] });
+    expect(result).toEqual({ host: "web-01", status: "running", left: 1 });
+    expect(stage.calls.map(({ what }) => what)).toEqual(["POST /cancel"]);
+  },
+);

@@ -283,6 +283,7 @@ describe("what cannot be ended is counted", () => {
     const without = [process.execPath, join(SUPPORT, "without-pidfd.ts"), `${errno}`];
     expect((await endedBy(started.job, 0, without)).end).toEqual({
       left: 2,
+      remains: [started.job.root, identify(pid)],
       why: { kind: "no-handle", code },
     });
     expect(runs(pid)).toBe(true);
@@ -311,9 +312,10 @@ describe("what cannot be ended is counted", () => {
     }
     using folder = new TestFolder();
     await using started = start(folder, "sleep 300 & echo $! >$1/pid; wait");
-    await written(folder, "pid");
+    const pid = await written(folder, "pid");
     expect((await endedBy(started.job, 0, asNobody)).end).toEqual({
       left: 2,
+      remains: [started.job.root, identify(pid)],
       why: { kind: "forbidden" },
     });
     expect(runs(started.child.pid)).toBe(true);

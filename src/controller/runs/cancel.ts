@@ -2,7 +2,6 @@
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
-import type { RunResult } from "../../core/run-result.ts";
 import { cancelReply } from "../../core/wire/messages/cancel-reply.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
@@ -13,6 +12,7 @@ import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { chosenOfRun, readRunHosts } from "./chosen-of-run.ts";
 import { learnEnds } from "./learn-ends.ts";
+import { mayHaveLeft, noteNothingLeft } from "./note-nothing-left.ts";
 import { knowsNoSuchRun, type Withdrawal, withdraw } from "./withdraw.ts";
 
 export interface CancelOrder {
@@ -49,8 +49,8 @@ const JUST_BEGUN = "it has just begun there; cancel it again";
 const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel it again";
 
 /**
- * Asks every agent whose host has no recorded end, or one that nobody has seen, and records how it ended there unless a
- * living process does.
+ * Asks every agent whose host has no recorded end, or one that nobody has seen or that has left something, and records
+ * how it ended there, and that nothing is left, unless a living process does.
  *
  * @param onResult called once per host, as they answer
  * @returns the results in the order of the run's hosts
@@ -81,6 +81,13 @@ export async function cancelRun(
     onResult(result);
   });
   const told = wanted.flatMap((host) => results.get(host) ?? []);
+  const isOver = ({ host, status }: CancelResult) =>
+    (status === "ended" || status === "not-running") && open.some((each) => each.host === host);
+  await noteNothingLeft(
+    controller,
+    reqid,
+    told.filter(isOver).map(({ host }) => host),
+  );
   if (!alive && told.some(({ status }) => status !== "failed"))
     await learnEnds(controller, [reqid]);
   return told;
@@ -104,11 +111,6 @@ function mayRunOn({ report, asked, open }: RecordedRun): readonly OpenHost[] {
     ...report.results.filter(mayHaveLeft).map(({ host }) => host),
   ]);
   return asked.filter(({ host }) => mayRun.has(host));
-}
-
-/** The error of one that was ended is how many of its processes could not be. */
-function mayHaveLeft({ state, cancelled, timed_out, error }: RunResult): boolean {
-  return state === "lost" || ((cancelled || timed_out) === true && error !== undefined);
 }
 
 /** Waits for the grace too, whatever the read_timeout is. */

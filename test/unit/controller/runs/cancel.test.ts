@@ -2,6 +2,8 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { type CancelOrder, cancelRun } from "../../../../src/controller/runs/cancel.ts";
+import { openReplies } from "../../../../src/controller/control-host.ts";
+import { isoSeconds } from "../../../../src/core/time.ts";
 import { identify } from "../../../../src/system/process/process-id.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
@@ -10,7 +12,7 @@ const REQID = "0123456789abcdef";
 
 const LOST = { state: "lost", error: "ctrl-exec-shim was killed" } as const;
 const LEFT = { state: "ended", error: "1 of its processes could not be ended" } as const;
-type End = typeof LOST | (typeof LEFT & { readonly cancelled?: true; readonly timed_out?: true });
+type End = { readonly state: "lost"; readonly error: string } | (typeof LEFT & { readonly cancelled?: true; readonly timed_out?: true });
 
 /** A run on web-01, which may still run there, and on db-01, where it has ended. */
 async function stageOf(answer: (call: StreamedCall) => void, end?: End) {
@@ -198,3 +200,19 @@ test.each([{ cancelled: true }, { timed_out: true }] as const)(
     expect(stage.calls.map(({ what }) => what)).toEqual(["POST /cancel"]);
   },
 );
+
+test.each([
+  [{ ...LOST, error: `${LOST.error}: it may still run` }, LOST.error],
+  [{ ...LEFT, cancelled: true }, LEFT.error],
+] as const)("that nothing of it runs any more is in its record: %j", async (end, before) => {
+  await using stage = await stageOf((call) => call.json({ status: "not-running", left: 0 }), end);
+  const { runs } = stage.fleet.controller.store;
+  for (let time = 0; time < 2; time++) {
+    expect((await stage.cancel({ hosts: ["web-01"] })).at(0)?.status).toBe("not-running");
+    const report = await runs.read(REQID, openReplies(stage.fleet.controller));
+    expect(report?.results.at(0)).toMatchObject({
+      state: end.state,
+      error: `${before}; nothing of it ran any more at ${isoSeconds(stage.fleet.now)}`,
+    });
+  }
+});

@@ -8,10 +8,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { JobFolder, type JobHead } from "../../../../src/agent/jobs/job-folder.ts";
-import { cancelIn, recordIn, remainsIn, unfinishedCancelIn } from "../../../../src/agent/jobs/job-records.ts";
-import { bootId } from "../../../../src/system/process/process-table.ts";
+import {
+  cancelIn,
+  recordIn,
+  remainsIn,
+  unfinishedCancelIn,
+} from "../../../../src/agent/jobs/job-records.ts";
 import { jobNamesIn, newJobName, openJobsFolder } from "../../../../src/agent/jobs/jobs-folder.ts";
 import type { RunEnding } from "../../../../src/core/run-event.ts";
+import { bootId } from "../../../../src/system/process/process-table.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
 const TIME = "2026-01-01T00:00:00.123Z";

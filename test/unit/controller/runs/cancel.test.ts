@@ -1,8 +1,8 @@
 /** Ending a run on its hosts, where a stand-in answers for the agent. */
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import { type CancelOrder, cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import { openReplies } from "../../../../src/controller/control-host.ts";
+import { type CancelOrder, cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import { isoSeconds } from "../../../../src/core/time.ts";
 import { identify } from "../../../../src/system/process/process-id.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
@@ -12,7 +12,9 @@ const REQID = "0123456789abcdef";
 
 const LOST = { state: "lost", error: "ctrl-exec-shim was killed" } as const;
 const LEFT = { state: "ended", error: "1 of its processes could not be ended" } as const;
-type End = { readonly state: "lost"; readonly error: string } | (typeof LEFT & { readonly cancelled?: true; readonly timed_out?: true });
+type End =
+  | { readonly state: "lost"; readonly error: string }
+  | (typeof LEFT & { readonly cancelled?: true; readonly timed_out?: true });
 
 /** A run on web-01, which may still run there, and on db-01, where it has ended. */
 async function stageOf(answer: (call: StreamedCall) => void, end?: End) {

@@ -283,7 +283,7 @@ describe("what cannot be ended is counted", () => {
     const without = [process.execPath, join(SUPPORT, "without-pidfd.ts"), `${errno}`];
     expect((await endedBy(started.job, 0, without)).end).toEqual({
       left: 2,
-      remains: [started.job.root, identify(pid)],
+      remains: [started.job.root, expect.objectContaining({ pid })],
       why: { kind: "no-handle", code },
     });
     expect(runs(pid)).toBe(true);
@@ -315,7 +315,7 @@ describe("what cannot be ended is counted", () => {
     const pid = await written(folder, "pid");
     expect((await endedBy(started.job, 0, asNobody)).end).toEqual({
       left: 2,
-      remains: [started.job.root, identify(pid)],
+      remains: [started.job.root, expect.objectContaining({ pid })],
       why: { kind: "forbidden" },
     });
     expect(runs(started.child.pid)).toBe(true);

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import type { Frozen } from "./json.ts";
 import { type RunResult, runResult } from "./run-result.ts";
 import { goesOn } from "./run-state.ts";
+import { isoSeconds, parseIso } from "./time.ts";
 
 const text = z.string();
 
@@ -16,7 +17,13 @@ export const runReport = z.object({
   submitter: text.check(z.describe("The user name with which the run was submitted.")),
   /** ISO 8601, like `completed`. Empty in records of 0.8. */
   started: text,
-  completed: z.nullable(text).check(z.describe("Null until all hosts are done.")),
+  completed: z
+    .nullable(text)
+    .check(
+      z.describe(
+        "Null until all hosts are done. When the last one ended, as far as the hosts say.",
+      ),
+    ),
 });
 
 /** In memory: outputs may be long texts. */
@@ -31,4 +38,10 @@ export function pendingHosts(
 ): readonly string[] {
   const done = new Set(results.filter(({ state }) => !goesOn(state)).map(({ host }) => host));
   return hosts.filter((host) => !done.has(host));
+}
+
+/** When a run ended whose process did not see that: when its last host did. @param otherwise where no host says so */
+export function completedAt(results: readonly RunResult[], otherwise: string): string {
+  const ends = results.flatMap(({ ended = "" }) => parseIso(ended)?.getTime() ?? []);
+  return ends.length === 0 ? otherwise : isoSeconds(new Date(Math.max(...ends)));
 }

@@ -87,9 +87,10 @@ export const run = defineVerb({
     "--detach prints the run's id alone, and ends when every host has started the",
     "script: 0, or 1 when one has not. Then: wait, status, logs, cancel.",
     "",
-    "STATE below a host says that the script never ran there, or that this is",
-    "unknown: look there before you run it again. Without STATE, the script has",
-    "ended. With --json, every result has a state.",
+    "RUNNING in a header: the script goes on there. STATE below a host says what else",
+    "it has not come to: never-ran, unknown, running, lost. With unknown, running and",
+    "lost, look there before you run it again. With neither, the script has ended.",
+    "With --json, every result has a state.",
   ].join("\n"),
   examples: [
     "ctrl-exec run web-01 deploy-app",

@@ -45,7 +45,7 @@ export const status = defineVerb({
     for (const result of run.results) files?.keep(result);
     if (options.json) await writeLongJson(io, { ok: 1, ...run });
     else {
-      await showResults(io, controller.config, run.results, as);
+      await showResults(io, controller.config, run.results, { ...as, times: true });
       io.err(`${forOneLine(summary(run))}\n`);
     }
     io.err(mayHaveRun(run.results));
@@ -55,14 +55,14 @@ export const status = defineVerb({
   },
 });
 
-function summary({ script, hosts, results, pending, complete, completed }: RunReportSoFar): string {
+function summary(run: RunReportSoFar): string {
+  const { script, hosts, results, pending, complete, completed, started } = run;
   const unknown = results.filter(({ state }) => state === "unknown").length;
   const done = hosts.length - pending.length - unknown;
   const count = `${done} of ${hosts.length} hosts done`;
   const text = `${script}: ${count}${unknown === 0 ? "" : `, ${unknown} unknown`}`;
-  return complete
-    ? `${text} at ${completed}`
-    : [text, ...pendingStates(pending, results)].join("; ");
+  const parts = complete ? [`${text} at ${completed}`] : [text, ...pendingStates(pending, results)];
+  return [...parts, ...(started === "" ? [] : [`started at ${started}`])].join("; ");
 }
 
 /** `running: web-01, web-02`, `no answer yet: db-01` */

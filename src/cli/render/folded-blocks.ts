@@ -1,5 +1,6 @@
 /** The blocks of `--fold`: one for all hosts with the same outcome and the same output, under their folded names. */
 import type { OwnSetting } from "../../core/config/controller-config.ts";
+import { dropUndefined } from "../../core/json.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import { changeError, type RunResult, runFailed } from "../../core/run-result.ts";
 import type { Io } from "../command/io.ts";
@@ -14,6 +15,8 @@ export interface FoldedAs {
   readonly diff: boolean;
   /** Headers alone. */
   readonly quiet: boolean;
+  /** When the first of them started, and the last one ended. */
+  readonly times?: boolean;
 }
 
 /** @param results of one run */
@@ -21,14 +24,14 @@ export async function showFolded(
   io: Io,
   own: OwnSetting,
   results: readonly RunResult[],
-  { diff, quiet }: FoldedAs,
+  { diff, quiet, times = false }: FoldedAs,
 ): Promise<void> {
   const groups = groupResults(results, !quiet);
   const [base, ...others] = diff ? largestFirst(groups) : groups;
   if (base === undefined) return;
   const blocks = new RunBlocks(io, own, io.outIsTerminal);
   const show = async (group: ResultGroup, shown: Shown) => {
-    await blocks.showAll(shown.result, headingOf(io, own, group, quiet) + shown.notes);
+    await blocks.showAll(shown.result, headingOf(io, own, group, { quiet, times }) + shown.notes);
   };
   const whole = ({ results: [result] }: ResultGroup) => {
     return { result: quiet ? withoutOutput(result) : result, notes: "" };
@@ -47,20 +50,31 @@ interface Shown {
   readonly notes: string;
 }
 
-function headingOf(io: Io, own: OwnSetting, group: ResultGroup, quiet: boolean): string {
+function headingOf(
+  io: Io,
+  own: OwnSetting,
+  group: ResultGroup,
+  { quiet, times }: { readonly quiet: boolean; readonly times: boolean },
+): string {
   const result = representative(group);
   const hosts = group.results.map(({ host }) => host);
-  const columns = headerColumns(io, result, io.outIsTerminal);
+  const columns = headerColumns(io, result, { running: true });
   const width = io.outIsTerminal ? io.columns : undefined;
   const header = foldedHeading(hosts, columns, width, runFailed(result));
-  return quiet ? header : header + noteLines(result, own, io.outIsTerminal);
+  const more = { running: true, times };
+  return quiet ? header : header + noteLines(result, own, io.outIsTerminal, more);
 }
 
-/** One result for all of them: what they have in common, since when one of them runs, and how long they took. */
+/** One result for all of them: what they have in common, since when one of them runs, until when, and how long they took. */
 function representative({ results, error }: ResultGroup): RunResult {
   const [first] = results;
   const started = results.flatMap(({ started }) => started ?? []).sort()[0];
-  const result = { ...first, rtt: span(results), ...(started === undefined ? {} : { started }) };
+  const ended = results
+    .flatMap(({ ended }) => ended ?? [])
+    .sort()
+    .at(-1);
+  const times = dropUndefined({ started, ended });
+  const result = { ...first, rtt: span(results), ...times };
   return error === undefined ? result : changeError(result, () => error);
 }
 

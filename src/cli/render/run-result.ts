@@ -16,6 +16,17 @@ import { TerminalFilter } from "./terminal-filter.ts";
 
 export const INDENT = "    ";
 
+/** What else of a result is shown. */
+export interface ShownMore {
+  /**
+   * A host where it goes on is RUNNING (or QUEUED) also if something is wrong. If not, it is then what it was in 1.0,
+   * FAIL and exit:-1, which scripts look for in the pipe behind `run`.
+   */
+  readonly running?: boolean;
+  /** When it started and ended, in a line. */
+  readonly times?: boolean;
+}
+
 /** If there is no such line, the script has ended. */
 const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
   queued: "queued",
@@ -36,6 +47,7 @@ export class RunBlocks {
   readonly #io: Io;
   readonly #own: OwnSetting;
   readonly #live: boolean;
+  readonly #more: ShownMore;
   /** The last output did not end in a newline. */
   #inLine = false;
 
@@ -43,10 +55,11 @@ export class RunBlocks {
    * @param live as on a live screen: colours in the output pass, if a terminal takes them, and the words are those
    * of 1.1. What a pipe gets, and `--no-live` shows, stays as it was.
    */
-  constructor(io: Io, own: OwnSetting, live = false) {
+  constructor(io: Io, own: OwnSetting, live = false, more: ShownMore = {}) {
     this.#io = io;
     this.#own = own;
     this.#live = live;
+    this.#more = { running: live || io.outIsTerminal, ...more };
   }
 
   /** For a host whose output has been shown: the header and the errors. */
@@ -61,7 +74,7 @@ export class RunBlocks {
   /** Nothing else of it. */
   showHeader(result: RunResult): void {
     for (const piece of this.#endLine()) this.#io.out(piece);
-    this.#io.out(headerOf(this.#io, result, this.#live));
+    this.#io.out(headerOf(this.#io, result, this.#more));
   }
 
   /**
@@ -78,7 +91,8 @@ export class RunBlocks {
 
   *#pieces(
     result: RunResult,
-    heading = headingOf(this.#io, this.#own, result, this.#live),
+    heading = headerOf(this.#io, result, this.#more) +
+      noteLines(result, this.#own, this.#live, this.#more),
   ): Generator<string | Uint8Array> {
     yield* this.#endLine();
     yield heading;
@@ -108,27 +122,23 @@ export class RunBlocks {
   }
 }
 
-function headingOf(io: Io, own: OwnSetting, result: RunResult, live: boolean): string {
-  return headerOf(io, result, live) + noteLines(result, own, live);
-}
-
-function headerOf(io: Io, result: RunResult, live: boolean): string {
-  return `==> ${forOneLine(result.host)}  [${headerColumns(io, result, live).join("  ")}]\n`;
+function headerOf(io: Io, result: RunResult, more: ShownMore): string {
+  return `==> ${forOneLine(result.host)}  [${headerColumns(io, result, more).join("  ")}]\n`;
 }
 
 /** What is in the brackets of a header: the word and the exit status first, the request id last. */
-export function headerColumns(io: Io, result: RunResult, live: boolean): string[] {
-  const { rtt, reqid, state, error, started } = result;
-  const [word, ...columns] =
-    goesOn(state) && (live || error === undefined)
-      ? [
-          state.toUpperCase(),
-          ...(started === undefined ? [] : [`since:${started}`]),
-          `req:${reqid}`,
-        ]
-      : // If ctrl-exec was stopped, no time was measured.
-        [wordOf(io, result), `exit:${result.exit}`, ...(rtt === "" ? [] : [rtt]), `req:${reqid}`];
+export function headerColumns(io: Io, result: RunResult, more: ShownMore): string[] {
+  const { rtt, reqid, state, started } = result;
+  const [word, ...columns] = isInHeader(result, more)
+    ? [state.toUpperCase(), ...(started === undefined ? [] : [`since:${started}`]), `req:${reqid}`]
+    : // If ctrl-exec was stopped, no time was measured.
+      [wordOf(io, result), `exit:${result.exit}`, ...(rtt === "" ? [] : [rtt]), `req:${reqid}`];
   return [word, ...columns.map(forOneLine)];
+}
+
+/** The state of one that goes on is the word in its header. */
+function isInHeader({ state, error }: RunResult, { running = false }: ShownMore): boolean {
+  return goesOn(state) && (running || error === undefined);
 }
 
 function wordOf(io: Io, result: RunResult): string {
@@ -136,8 +146,13 @@ function wordOf(io: Io, result: RunResult): string {
 }
 
 /** The lines below a header: what went wrong, and what is not there. */
-export function noteLines(result: RunResult, own: OwnSetting, live: boolean): string {
-  return notes(result, own, live).map(noteLine).join("");
+export function noteLines(
+  result: RunResult,
+  own: OwnSetting,
+  live: boolean,
+  more: ShownMore,
+): string {
+  return notes(result, own, live, more).map(noteLine).join("");
 }
 
 /** @param note begins with its marker */
@@ -145,20 +160,25 @@ export function noteLine(note: string): string {
   return `${INDENT}${forOneLine(note)}\n`;
 }
 
-function notes(result: RunResult, own: OwnSetting, live: boolean): string[] {
+function notes(result: RunResult, own: OwnSetting, live: boolean, more: ShownMore): string[] {
   const found: string[] = [];
   const { error, script } = result;
   if (error !== undefined) found.push(`ERROR: ${withNextStep(error, own, script)}`);
   if (result.cancelled) found.push(cancelledNote(result));
   else if (result.signal !== undefined && !(live && result.timed_out))
     found.push(`ERROR: killed by ${result.signal}`);
-  const inHeader = goesOn(result.state) && (live || result.error === undefined);
-  if (result.state !== "ended" && !inHeader) found.push(`STATE: ${STATES[result.state]}`);
+  if (result.state !== "ended" && !isInHeader(result, more))
+    found.push(`STATE: ${STATES[result.state]}`);
   if (result.stdout_dropped)
     found.push(`CUT: ${formatBytes(result.stdout_dropped)} of stdout dropped`);
   if (result.stderr_dropped)
     found.push(`CUT: ${formatBytes(result.stderr_dropped)} of stderr dropped`);
+  if (more.times && result.ended !== undefined) found.push(timesNote(result));
   return found;
+}
+
+function timesNote({ started, ended }: RunResult): string {
+  return `TIME: ${started ? `started at ${started}, ` : ""}ended at ${ended}`;
 }
 
 /** A script that hears the signal may end well all the same. */

@@ -29,7 +29,10 @@ export async function showResults(
   const chosen = results.filter((result) => isChosen(result, as));
   if (isFolded(io, results.length, as)) await showFolded(io, own, chosen, as);
   else {
-    const blocks = new RunBlocks(io, own, io.outIsTerminal);
+    const blocks = new RunBlocks(io, own, io.outIsTerminal, {
+      running: true,
+      times: as.times ?? false,
+    });
     for (const result of chosen) await showBlock(blocks, result, as);
   }
   io.err(leftOut(results, as));

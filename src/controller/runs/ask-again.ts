@@ -4,7 +4,7 @@
  */
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
-import { pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
+import { completedAt, pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -114,6 +114,7 @@ function withResults(
   const results = report.hosts.flatMap((host) => heard.get(host) ?? known.get(host) ?? []);
   const pending = pendingHosts(report.hosts, results);
   const complete = pending.length === 0;
-  const completed = complete ? (report.completed ?? isoSeconds(now)) : null;
+  const otherwise = report.completed ?? isoSeconds(now);
+  const completed = complete ? completedAt(results, otherwise) : null;
   return { ...report, results, pending, complete, completed };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { messageOf } from "../../core/errors.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
-import { pendingHosts } from "../../core/run-report.ts";
+import { completedAt, pendingHosts } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { writeWholeAsync } from "../../system/files/async-files.ts";
@@ -44,7 +44,7 @@ export async function amendRun(
     const before = new Map(resultsOf(run).map((result) => [result.host, result]));
     const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
     const complete = pendingHosts(run.hosts, results).length === 0;
-    const completed = run.completed ?? isoSeconds(now());
+    const completed = completedAt(results, run.completed ?? isoSeconds(now()));
     const json = recordJson({
       ...run,
       results,

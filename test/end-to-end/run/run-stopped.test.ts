@@ -57,7 +57,9 @@ test.each([
     );
     expect(run.out).toMatch(/^==> web-01 {2}\[RUNNING {2}req:/m);
     const told = await control.run("status", [reqid]);
-    expect(told.err).toBe("wait: 1 of 2 hosts done; running: web-01\n");
+    expect(told.err).toMatch(
+      /^wait: 1 of 2 hosts done; running: web-01; started at \d{4}-\d\d-\d\dT[\d:]+Z\n$/,
+    );
     const record = await control.run("status", [reqid, "--json"]);
     expect(JSON.parse(record.out)).toMatchObject({
       complete: false,

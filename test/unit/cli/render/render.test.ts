@@ -136,6 +136,26 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     );
   });
 
+  test("RUNNING with what is wrong: on any terminal, and in any pipe but that of run", () => {
+    const left = { ...OK, exit: -1, rtt: "9ms", state: "running", error: "read timeout" } as const;
+    const running = "==> web-01  [RUNNING  req:a1b2c3d4e5f60718]\n    ERROR: read timeout\n";
+    expect(rendered(left, { outIsTerminal: true, env: { NO_COLOR: "1" } })).toBe(running);
+    const kept = new KeptIo();
+    new RunBlocks(kept.io, OWN, false, { running: true }).show(left);
+    expect(kept.out).toBe(running);
+    expect(rendered(left)).toContain("[FAIL  exit:-1  9ms  req:");
+  });
+
+  test("where it is asked for, when a script started and ended", () => {
+    const kept = new KeptIo();
+    const blocks = new RunBlocks(kept.io, OWN, false, { times: true });
+    blocks.show({ ...OK, started: "2026-01-15T12:00:00Z", ended: "2026-01-15T12:00:01Z" });
+    blocks.show(OK);
+    const head = "==> web-01  [OK  exit:0  42ms  req:a1b2c3d4e5f60718]\n";
+    const times = "    TIME: started at 2026-01-15T12:00:00Z, ended at 2026-01-15T12:00:01Z\n";
+    expect(kept.out).toBe(head + times + head);
+  });
+
   test("on a live screen: what runs is running, and a script that took too long has one cause", () => {
     const kept = new KeptIo({});
     const live = new RunBlocks(kept.io, OWN, true);

@@ -8,7 +8,7 @@ export interface ListedExpression {
 
 /**
  * Words with white space between them, as in ClusterShell's and Ansible's files of hosts: a word is an expression.
- * Space around an operator, in parentheses and brackets or in quotes separates nothing. `#` begins a comment, and a
+ * Space beside an operator, a parenthesis or a bracket, and in quotes, separates nothing. `#` begins a comment, and a
  * line's end ends an expression.
  */
 export function listedExpressions(text: string): ListedExpression[] {
@@ -27,7 +27,6 @@ function wordsOf(line: string): string[] {
   const words: string[][] = [];
   let last = "";
   let space: string | undefined = "";
-  let depth = 0;
   for (const [piece] of line.matchAll(PIECE)) {
     if (/^\s/.test(piece)) {
       space = piece;
@@ -35,18 +34,11 @@ function wordsOf(line: string): string[] {
     }
     if (space !== undefined && piece.startsWith("#")) break;
     const word = words.at(-1);
-    const joins = depth > 0 || JOINS_NEXT.includes(last) || JOINS_LAST.includes(piece.charAt(0));
+    const joins = JOINS_NEXT.includes(last) || JOINS_LAST.includes(piece.charAt(0));
     if (word === undefined || (space !== undefined && !joins)) words.push([piece]);
     else word.push(space ?? "", piece);
     space = undefined;
     last = piece.slice(-1);
-    if (!/^["']/.test(piece)) depth = Math.max(0, depth + depthIn(piece));
   }
   return words.map((parts) => parts.join(""));
-}
-
-/** How many more brackets and parentheses it opens than it closes. */
-function depthIn(piece: string): number {
-  const count = (pattern: RegExp) => piece.match(pattern)?.length ?? 0;
-  return count(/[([]/g) - count(/[)\]]/g);
 }

@@ -103,7 +103,7 @@ export class Door {
   }
 
   async #secure(connection: Connection, arrival: Arrival, deadlineMs: number): Promise<void> {
-    await handshakePace.turn();
+    await handshakePace.turn("server");
     if (connection.closed) return;
     const { credential } = this.#options.keeper.current().trust.identity;
     const outcome = await handshake(connection, credential, deadlineMs);

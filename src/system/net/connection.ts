@@ -10,6 +10,7 @@ import type { Socket, SocketHandler, TLSOptions, TLSUpgradeOptions } from "bun";
 import { Deadline } from "../deadline.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
 import type { ConnectionReader } from "./connection-reader.ts";
+import { handshakePace } from "./handshake-pace.ts";
 import { peerAddress } from "./peer-address.ts";
 import { issuerOf, peerCertificate } from "./peer-certificate.ts";
 import { TLS12_SUITES, type TlsCredential } from "./tls-credential.ts";
@@ -104,6 +105,7 @@ export class Connection {
     mayBeAnybody = false,
   ): Promise<X509Certificate> {
     this.#mayBeAnybody = mayBeAnybody;
+    await handshakePace.turn("client");
     // We judge below: with true, the library closes the connection if the name differs from the one dialled.
     return await this.#secure({ ...credential, rejectUnauthorized: false }, false, deadlineMs);
   }

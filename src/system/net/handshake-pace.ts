@@ -3,24 +3,31 @@
  * reads of handshakes in a turn, the latest connection first: beyond that, newcomers would overtake those that
  * wait until their deadline.
  */
+const READS_PER_TURN = 4;
 
-/** A handshake of a server has two reads. */
-const PER_TURN = 2;
+/** What each side has to read: a client gets all of the server's words at once. */
+const READS = { server: 2, client: 1 } as const;
+
+interface Waiting {
+  readonly reads: number;
+  readonly begin: () => void;
+}
 
 export class HandshakePace {
-  readonly #waiting: (() => void)[] = [];
-  #left = PER_TURN;
+  readonly #waiting: Waiting[] = [];
+  #left = READS_PER_TURN;
   #ticking = false;
 
   /** Resolves when it is the caller's turn. */
-  async turn(): Promise<void> {
+  async turn(side: keyof typeof READS): Promise<void> {
+    const reads = READS[side];
     this.#tick();
-    if (this.#left > 0 && this.#waiting.length === 0) {
-      this.#left -= 1;
+    if (this.#left >= reads && this.#waiting.length === 0) {
+      this.#left -= reads;
       return;
     }
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
+    this.#waiting.push({ reads, begin: resolve });
     await promise;
   }
 
@@ -29,15 +36,17 @@ export class HandshakePace {
     this.#ticking = true;
     setImmediate(() => {
       this.#ticking = false;
-      this.#left = PER_TURN;
-      for (const next of this.#waiting.splice(0, PER_TURN)) {
-        this.#left -= 1;
-        next();
+      this.#left = READS_PER_TURN;
+      for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+        if (next.reads > this.#left) break;
+        this.#left -= next.reads;
+        this.#waiting.shift();
+        next.begin();
       }
       if (this.#waiting.length > 0) this.#tick();
     });
   }
 }
 
-/** There is one for the event loop, and so for the process: several servers in one share it. */
+/** There is one for the event loop, and so for the process: several servers in one share it, and its clients. */
 export const handshakePace = new HandshakePace();

@@ -137,7 +137,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     peer: string,
     greet: (socket: Socket) => void,
   ): Promise<void> {
-    await handshakePace.turn();
+    await handshakePace.turn("server");
     if (raw.destroyed) return;
     const secure = new TLSSocket(raw, { isServer: true, secureContext });
     const deadline = new Deadline(limits.handshakeMs, () => {

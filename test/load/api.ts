@@ -11,6 +11,7 @@ import { TestApi } from "../support/api.ts";
 import { Authority } from "../support/authority.ts";
 import { ControlHost } from "../support/fleet.ts";
 import { handOver, LIMITED_USER, useUpProcesses } from "../support/process-limit.ts";
+import { KeptConnection } from "./kept-connection.ts";
 
 const CLIENTS = 200;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 20);
@@ -68,7 +69,7 @@ interface Figures {
 
 async function client(
   id: number,
-  api: TestApi,
+  api: KeptConnection,
   hosts: readonly string[],
   until: number,
   figures: Figures,
@@ -76,12 +77,19 @@ async function client(
   for (let turn = 0; Date.now() < until; turn++) {
     const pick = (offset: number) => hosts[(id * 7 + turn * 3 + offset) % hosts.length] as string;
     const started = performance.now();
-    const [status, text] = await (async () => {
-      if (turn % 4 === 0) return answer(await api.post("/ping", { hosts: [pick(0), pick(1)] }));
-      if (turn % 4 === 1) return answer(await api.get("/health"));
+    const ask = async () => {
+      if (turn % 4 === 0) return await api.post("/ping", { hosts: [pick(0), pick(1)] });
+      if (turn % 4 === 1) return await api.get("/health");
       const order = { hosts: [pick(0), pick(1)], script: `job-${id}`, args: [`${id}-${turn}`] };
-      return answer(await api.post("/run", order));
-    })();
+      return await api.post("/run", order);
+    };
+    const answered = await ask().catch((thrown: Error) => thrown);
+    if (answered instanceof Error) {
+      const ms = Math.round(performance.now() - started);
+      figures.wrong.push(`request ${turn} of client ${id}, after ${ms} ms: ${answered.message}`);
+      continue;
+    }
+    const { status, text } = answered;
     figures.times.push(performance.now() - started);
     figures.statuses.set(status, (figures.statuses.get(status) ?? 0) + 1);
     if (status === 429 || status === 503) await Bun.sleep(50);
@@ -95,8 +103,6 @@ async function client(
   }
 }
 
-const answer = ({ status, text }: { status: number; text: string }) => [status, text] as const;
-
 function resources(pid: number): { rss: number; descriptors: number } {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return {
@@ -109,17 +115,23 @@ function percentile(sorted: readonly number[], share: number): string {
   return `${(sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(0)} ms`;
 }
 
-async function round(name: string, seconds: number, api: TestApi, hosts: readonly string[]) {
+async function round(
+  name: string,
+  seconds: number,
+  { running }: TestApi,
+  connections: readonly KeptConnection[],
+  hosts: readonly string[],
+) {
   const figures: Figures = { times: [], statuses: new Map(), reqids: [], wrong: [] };
   const until = Date.now() + seconds * 1000;
   await Promise.all(
-    Array.from({ length: CLIENTS }, (_, id) => client(id, api, hosts, until, figures)),
+    connections.map((connection, id) => client(id, connection, hosts, until, figures)),
   );
   const sorted = figures.times.toSorted((a, b) => a - b);
-  const { rss, descriptors } = resources(api.running.child.pid);
+  const { rss, descriptors } = resources(running.child.pid);
   const statuses = [...figures.statuses].map(([status, count]) => `${status}: ${count}`).join(", ");
   console.log(
-    `${name}: ${sorted.length} requests in ${seconds} s, all answered (${statuses}); p50 ${percentile(sorted, 0.5)}, p99 ${percentile(sorted, 0.99)}, slowest ${percentile(sorted, 1)}; ${rss} MiB, ${descriptors} descriptors`,
+    `${name}: ${sorted.length} requests in ${seconds} s answered, ${figures.wrong.length} wrong (${statuses}); p50 ${percentile(sorted, 0.5)}, p99 ${percentile(sorted, 0.99)}, slowest ${percentile(sorted, 1)}; ${rss} MiB, ${descriptors} descriptors`,
   );
   return { figures, rss, descriptors };
 }
@@ -147,12 +159,15 @@ async function load(scheme: "http" | "https"): Promise<string[]> {
   await host.stopPairing();
   handOver(host.folder.join("control"));
   await using api = await TestApi.start(host, scheme, {}, { user: LIMITED_USER });
-  await round("warm-up", SECONDS / 2, api, hosts);
-  const first = await round("first", SECONDS, api, hosts);
-  const second = await round("second", SECONDS, api, hosts);
+  const connections = Array.from({ length: CLIENTS }, () => new KeptConnection(api.url("")));
+  const play = (name: string, seconds = SECONDS) => round(name, seconds, api, connections, hosts);
+  const warmUp = await play("warm-up", SECONDS / 2);
+  const first = await play("first");
+  const second = await play("second");
   useUpProcesses(api.running.child.pid);
-  const third = await round("with no process left", SECONDS, api, hosts);
-  const rounds = [first, second, third];
+  const third = await play("with no process left");
+  for (const connection of connections) connection.close();
+  const rounds = [warmUp, first, second, third];
   const wrong = rounds.flatMap(({ figures }) => figures.wrong);
   const ids = rounds.flatMap(({ figures }) => figures.reqids);
   const complete = ids.filter((reqid) => {

@@ -9,6 +9,7 @@ export const RUN_OUTCOMES = [
   "failed",
   "cancelled",
   "never-ran",
+  "not-started",
   "unknown",
   "lost",
   "ok",

@@ -43,7 +43,7 @@ export const RUN_RESULT_WORDS = {
   rtt: "Milliseconds with their unit: 42ms.",
   reqid: "16 hex digits.",
   state:
-    "Whether the script ran. ended: it ran and has ended. never-ran: it did not, so running it again repeats nothing. running: it goes on, and nobody waits for it here. lost: it ran (or may have), and its end cannot be known: the host went down under it, or its agent does not know it any more. unknown: the host may have been asked and no result came, so it may have run or still be running: ask again. queued: the host has not been asked yet, or has not begun it.",
+    "Whether the script ran. ended: it ran and has ended. never-ran: it did not, so running it again repeats nothing. running: it goes on, and nobody waits for it here. lost: it ran (or may have), and its end cannot be known: the host went down under it, or its agent does not know it any more. unknown: the host may have been asked and no result came, so it may have run or still be running: ask again. queued: the host has not been asked yet, or has not begun it. not-started: the host was not asked, because its rollout stopped before.",
   error: "What went wrong; always there unless state is ended.",
   stdout_b64: "The exact bytes, base64, if they are not UTF-8.",
   signal: "The signal that ended the script.",

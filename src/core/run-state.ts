@@ -13,19 +13,31 @@ import { saysNeverStarted } from "./start-failure.ts";
  * - `unknown`: the agent may have been asked, and no answer says more: it may have run, or still be running
  * - `lost`: it ran (or may have), and its end cannot be known: the host went down under it, or its agent does
  *   not know it any more
+ * - `not-started`: the host was not asked, because its rollout stopped before; `--resume` goes on with it
  */
-export const RUN_STATES = ["queued", "running", "ended", "never-ran", "unknown", "lost"] as const;
+export const RUN_STATES = [
+  "queued",
+  "running",
+  "ended",
+  "never-ran",
+  "unknown",
+  "lost",
+  "not-started",
+] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
 /** Whether more may be heard of it from its agent. */
-export function goesOn(state: RunState): boolean {
+export function goesOn(state: RunState): state is "queued" | "running" {
   return state === "queued" || state === "running";
 }
 
 /** Any state but `queued`, `running` and `ended` comes with the reason. */
 export type RunEnd =
   | { readonly state: "queued" | "running" | "ended"; readonly error?: string }
-  | { readonly state: "never-ran" | "unknown" | "lost"; readonly error: string };
+  | {
+      readonly state: "never-ran" | "unknown" | "lost" | "not-started";
+      readonly error: string;
+    };
 
 /** How a run ended, according to an agent or a record. */
 export interface ToldEnd {
@@ -44,6 +56,7 @@ const UNSAID = {
   "never-ran": "the agent does not say why it did not run the script",
   unknown: "the agent does not say whether the script ran",
   lost: "the agent does not say why the script's end is not known",
+  "not-started": "the record does not say why the rollout stopped",
 } as const;
 
 /**
@@ -62,6 +75,12 @@ export function readLastEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): Run
   return runEnd(goesOn(state) ? "unknown" : state, error);
 }
 
+/** The last word of an agent, which cannot speak for a rollout. */
+export function readAgentEnd(told: ToldEnd): RunEnd {
+  const { state, error } = readLastEnd(told, "never-ran");
+  return runEnd(state === "not-started" ? "unknown" : state, error);
+}
+
 /** So that only a script that has ended with 0 is taken for a success. */
 function whyNoSuccess(told: ToldEnd, state: RunState): string | undefined {
   if (state === "ended") return contradiction(told);
@@ -69,8 +88,7 @@ function whyNoSuccess(told: ToldEnd, state: RunState): string | undefined {
 }
 
 export function runEnd(state: RunState, error: string | undefined): RunEnd {
-  if (state === "never-ran" || state === "unknown" || state === "lost")
-    return { state, error: error || UNSAID[state] };
+  if (!goesOn(state) && state !== "ended") return { state, error: error || UNSAID[state] };
   return error === undefined ? { state } : { state, error: error || UNNAMED };
 }
 

@@ -88,6 +88,11 @@ const verbs: Readonly<Record<string, () => Promise<void>>> = {
     await say("begun");
     await record.close();
   },
+  /** A batch begins, and these hosts wait. */
+  async rollout() {
+    const record = await store.runs.begin(JSON.parse(args[0] ?? ""), true);
+    await say(await record.beginBatch(JSON.parse(args[1] ?? "")));
+  },
 };
 await verbs[verb]?.();
 process.exit();

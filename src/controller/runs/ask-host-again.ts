@@ -1,7 +1,7 @@
 /** Asks one agent about a run whose end is not recorded. Asking starts nothing. */
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
-import { readLastEnd } from "../../core/run-state.ts";
+import { readAgentEnd } from "../../core/run-state.ts";
 import { spanOf } from "../../core/time.ts";
 import { resultReply } from "../../core/wire/messages/result-reply.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
@@ -87,7 +87,7 @@ function resultIn(
   // No time of an answer was measured.
   const rtt = spanOf(started, ended);
   const head = { host, script: report.script, exit, stdout, stderr, rtt, reqid: report.reqid };
-  const end = readLastEnd(told, "never-ran");
+  const end = readAgentEnd(told);
   return { ...head, ...end, ...rest, ...(ended === undefined ? {} : { ended }) };
 }
 

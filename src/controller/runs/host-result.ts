@@ -1,7 +1,7 @@
 /** The result of a run on one host: from an answer, a refusal, or no answer. */
 import { runsAs } from "../../core/refusal-steps.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
-import { type RunState, readLastEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
+import { type RunState, readAgentEnd, runEnd, stateOfRefusal } from "../../core/run-state.ts";
 import { busyWith, NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import { runReply } from "../../core/wire/messages/run-reply.ts";
 import { answerOf } from "../fleet/answer.ts";
@@ -27,7 +27,7 @@ export function hostResult(run: Run, outcome: HostOutcome, progress: RunProgress
     const { exit, stdout, stderr, error, state, ...rest } = answer.data;
     // The order of docs/PROTOCOL.md, section 5: scripts grep for `"script":"...","exit":0`.
     const head = { host, script: run.script, exit, stdout, stderr, rtt, reqid: run.reqid };
-    return { ...head, ...readLastEnd(answer.data, "never-ran"), ...rest };
+    return { ...head, ...readAgentEnd(answer.data), ...rest };
   }
   const other = outcome.reply?.status === 409 ? busyWith(outcome.reply.json) : undefined;
   if (other !== undefined) return withoutResult(run, host, rtt, runEnd("never-ran", runsAs(other)));

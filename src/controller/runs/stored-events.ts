@@ -13,7 +13,8 @@ const PIECE = 65_536;
  */
 export function* storedEvents(result: RunResult, from = NO_OFFSETS): Generator<RunEvent> {
   const { reqid, script, started = "" } = result;
-  if (result.state !== "never-ran") yield { kind: "begin", reqid, script, started };
+  if (result.state !== "never-ran" && result.state !== "not-started")
+    yield { kind: "begin", reqid, script, started };
   const written = { stdout: 0, stderr: 0 };
   for (const stream of OUTPUT_STREAMS) {
     const kept = outputLength(result, stream);

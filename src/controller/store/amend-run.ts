@@ -16,7 +16,7 @@ import { type RecordedResult, recordedResult } from "./recorded-result.ts";
 import { RunOutputs } from "./run-outputs.ts";
 import { recordFile, recordJson } from "./run-record.ts";
 import { resultsOf, type StoredRun } from "./stored-run.ts";
-import { readStoredRun } from "./stored-runs.ts";
+import { readStoredRun, waitingResults } from "./stored-runs.ts";
 
 /** Another amendment takes as long as it takes to write a record. */
 const WAIT_MS = 10_000;
@@ -41,7 +41,8 @@ export async function amendRun(
       adoptFiles(config, run, result);
       news.set(result.host, await recordedResult(run, result, "", outputs.of(result.host)));
     }
-    const before = new Map(resultsOf(run).map((result) => [result.host, result]));
+    const known = [...resultsOf(run), ...waitingResults(found)];
+    const before = new Map(known.map((result) => [result.host, result]));
     const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
     const complete = pendingHosts(run.hosts, results).length === 0;
     const completed = completedAt(results, run.completed ?? isoSeconds(now()));

@@ -51,6 +51,8 @@ export function openFileStore(context: StoreContext): Store {
         const { FileRunRecord } = await import("./run-record.ts");
         return new FileRunRecord(context, facts, durable);
       },
+      goOn: async (facts, account) =>
+        (await import("./go-on-record.ts")).goOnRecord(context, facts, account),
       submitterOf: async (reqid) => (await import("./stored-runs.ts")).submitterOf(context, reqid),
       read: async (reqid, account) =>
         (await import("./stored-runs.ts")).readRunRecord(context, reqid, account),

@@ -25,8 +25,10 @@ type HostRow = Omit<ListedHost, "failed" | "cancelled"> & {
 };
 
 /** A run whose record is no longer touched has lost its process, as in stored-runs.ts. */
-const STATE =
-  "coalesce(run_host.state, iif(run.silent OR run.touched < $lost, 'unknown', 'running'))";
+const IS_LOST = "(run.silent OR run.touched < $lost)";
+/** Only a host of a rollout is queued, until its batch begins. */
+const STATE = `iif(run_host.state = 'queued', iif(${IS_LOST}, 'not-started', 'queued'),
+  coalesce(run_host.state, iif(${IS_LOST}, 'unknown', 'running')))`;
 /** Whatever is over on the host, and is no success. */
 const FAILED = `(${STATE} NOT IN ('queued', 'running') AND coalesce(run_host.failed, TRUE))`;
 

@@ -23,7 +23,7 @@ import { resultWithoutToken } from "../runs/redact.ts";
 import { bareResult, longestBareResult } from "./bare-result.ts";
 import type { StoreContext } from "./host.ts";
 import { longestRecord, paths, RECORD_MODE } from "./paths.ts";
-import type { HostOutput, RunFacts, RunRecord } from "./ports/runs.ts";
+import type { HostOutput, RolloutFacts, RunFacts, RunRecord } from "./ports/runs.ts";
 import { noteRecordWritten } from "./record-space.ts";
 import {
   type RecordedResult,
@@ -54,7 +54,8 @@ export class FileRunRecord implements RunRecord {
   readonly #controller: StoreContext;
   readonly #facts: RunFacts;
   readonly #file: string;
-  readonly #started: Date;
+  readonly #started: string;
+  #waiting: readonly string[];
   readonly #writer = identify(process.pid);
   readonly #outputs: RunOutputs;
   readonly #results = new Map<string, RecordedResult>();
@@ -68,13 +69,18 @@ export class FileRunRecord implements RunRecord {
   #pauseMs = WRITE_PAUSE_MS;
   #closed = false;
 
-  /** @param durable the record outlives a power cut: for a run that nobody waits for */
-  constructor(controller: StoreContext, facts: RunFacts, durable = false) {
+  /**
+   * @param durable the record outlives a power cut: for a run that nobody waits for
+   * @param before what it has already, if it goes on
+   */
+  constructor(controller: StoreContext, facts: RunFacts, durable = false, before?: RecordBefore) {
     this.#controller = controller;
     this.#facts = facts;
     this.#file = recordFile(controller.config, facts.reqid);
     this.#outputs = new RunOutputs(controller, facts);
-    this.#started = controller.now();
+    this.#started = before?.started ?? isoSeconds(controller.now());
+    this.#waiting = facts.rollout?.waiting ?? [];
+    for (const result of before?.results ?? []) this.#results.set(result.host, result);
     this.#heartbeat = setInterval(() => {
       const now = controller.now();
       utimes(this.#file, now, now).catch(() => undefined);
@@ -107,6 +113,14 @@ export class FileRunRecord implements RunRecord {
         if (!this.#closed) await this.#write(false);
       });
     }, this.#pauseMs);
+  }
+
+  async beginBatch(waiting: readonly string[]): Promise<boolean> {
+    this.#waiting = waiting;
+    this.#then(async () => {
+      if (!this.#closed) await this.#write(false, true);
+    });
+    return await this.#writing;
   }
 
   /**
@@ -167,12 +181,12 @@ export class FileRunRecord implements RunRecord {
   async #begin(durable: boolean): Promise<void> {
     ensureFolder(paths(this.#controller.config).runs, 0o750);
     const { hosts } = this.#facts;
-    const json = [...this.#json(false, [])].join("");
+    const json = [...this.#json(false, this.#recorded())].join("");
     const end = this.#json(
       true,
       hosts.map((host) => longestBareResult(this.#facts, host)),
     );
-    const reserve = Math.min(MAX_RESERVE, [...end].join("").length - json.length);
+    const reserve = Math.max(0, Math.min(MAX_RESERVE, [...end].join("").length - json.length));
     await writeWholeAsync(this.#file, [json, " ".repeat(reserve)], RECORD_MODE, durable);
   }
 
@@ -200,16 +214,16 @@ export class FileRunRecord implements RunRecord {
     await utimes(this.#file, past, past).catch(() => undefined);
   }
 
-  async #write(complete: boolean): Promise<void> {
+  async #write(complete: boolean, durable = complete): Promise<void> {
     await this.#moving;
-    await this.#writeJson(this.#json(complete, this.#recorded()), complete);
+    await this.#writeJson(this.#json(complete, this.#recorded()), complete, durable);
   }
 
   async #writeWith(change: (result: RecordedResult) => RecordedResult): Promise<void> {
     await this.#writeJson(this.#json(true, this.#recorded().map(change)), true);
   }
 
-  async #writeJson(json: Iterable<string>, complete: boolean): Promise<void> {
+  async #writeJson(json: Iterable<string>, complete: boolean, durable = complete): Promise<void> {
     const { config } = this.#controller;
     const most = longestRecord(config) - this.#outputs.written;
     let length = 0;
@@ -224,7 +238,7 @@ export class FileRunRecord implements RunRecord {
       }
     };
     ensureFolder(paths(config).runs, 0o750);
-    await writeWholeAsync(this.#file, counted(), RECORD_MODE, complete);
+    await writeWholeAsync(this.#file, counted(), RECORD_MODE, durable);
     if (complete) await noteRecordWritten(this.#controller, length);
   }
 
@@ -239,7 +253,7 @@ export class FileRunRecord implements RunRecord {
   }
 
   #json(ended: boolean, results: readonly RecordedResult[]): Generator<string> {
-    const { reqid, script, hosts, ports, submitter } = this.#facts;
+    const { reqid, script, hosts, ports, submitter, rollout } = this.#facts;
     const complete = ended && !results.some(({ state }) => goesOn(state));
     return recordJson({
       reqid,
@@ -249,8 +263,9 @@ export class FileRunRecord implements RunRecord {
       results,
       completed: complete ? isoSeconds(this.#controller.now()) : null,
       complete,
-      started: isoSeconds(this.#started),
+      started: this.#started,
       ports,
+      rollout: rollout && { ...rollout, waiting: this.#waiting },
       writer: ended ? null : this.#writer,
       begun: ended || this.#begun.size === 0 ? undefined : this.#begunTimes(),
     });
@@ -262,6 +277,13 @@ interface RecordExtras {
   readonly ports?: readonly (number | null)[] | undefined;
   readonly writer?: ProcessId | null | undefined;
   readonly begun?: readonly (string | null)[] | undefined;
+  readonly rollout?: RolloutFacts | undefined;
+}
+
+/** What a record has that goes on. */
+export interface RecordBefore {
+  readonly started: string;
+  readonly results: readonly RecordedResult[];
 }
 
 /** The submitter comes before anything that may be long: the auth hook is told it, and may refuse. */

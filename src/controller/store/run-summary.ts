@@ -7,7 +7,7 @@ import { parseIso } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";
 import { readChunks } from "../../system/files/async-files.ts";
 import { fileError } from "../../system/files/files.ts";
-import { resultsOf, type StoredRun, storedRun } from "./stored-run.ts";
+import { resultsOf, type StoredRun, storedRun, waitingHosts } from "./stored-run.ts";
 
 export interface RunSummary {
   readonly script: string;
@@ -68,6 +68,7 @@ function summaryOf(stored: StoredRun, touched: number): RunSummary {
   const { script, submitter, started, complete, completed = null, writer } = stored;
   const done = new Set(stored.results.map(({ host }) => host));
   const missing = stored.hosts.filter((host) => !done.has(host));
+  const waiting = new Set(waitingHosts(stored));
   return {
     script,
     submitter,
@@ -82,7 +83,7 @@ function summaryOf(stored: StoredRun, touched: number): RunSummary {
       }),
       ...missing.map((host) => ({
         host,
-        state: null,
+        state: waiting.has(host) ? ("queued" as const) : null,
         exit: null,
         failed: null,
         cancelled: false,

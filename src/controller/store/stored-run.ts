@@ -1,6 +1,7 @@
 /** What a run record contains, as this version, 1.0 and 0.8 write it. */
 import * as z from "zod/mini";
 import { CtrlExecError } from "../../core/errors.ts";
+import { rolloutSetting } from "../../core/rollout.ts";
 import { runReport } from "../../core/run-report.ts";
 import { runResult } from "../../core/run-result.ts";
 import { readLastEnd, readRunEnd } from "../../core/run-state.ts";
@@ -64,6 +65,8 @@ export const storedRun = z.extend(z.omit(runReport, { pending: true }), {
   ),
   /** New: when the script started on each host, as far as it has said so; only while the run's process lives. */
   begun: z.exactOptional(z.array(z.nullable(z.string()))),
+  /** New: see RolloutFacts. */
+  rollout: z.exactOptional(z.extend(rolloutSetting, { waiting: z.array(z.string()) })),
 });
 
 function epochToIso(seconds: number): string {
@@ -81,6 +84,13 @@ export function parseStoredRun(content: unknown, reqid: string): StoredRun {
       cause,
     });
   }
+}
+
+/** The hosts that wait for their batch, or will never be asked if nobody goes on with the rollout. */
+export function waitingHosts({ rollout, results }: StoredRun): readonly string[] {
+  if (rollout === undefined || rollout.waiting.length === 0) return [];
+  const told = new Set(results.map(({ host }) => host));
+  return rollout.waiting.filter((host) => !told.has(host));
 }
 
 /** With the names of their files. */

@@ -4,7 +4,7 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
-import { withoutResult } from "../../core/run-result.ts";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";
@@ -17,13 +17,19 @@ import { longestRecord } from "./paths.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
 import { resultFromRecord } from "./recorded-result.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
-import { parseStoredRun, resultsOf, type StoredRun } from "./stored-run.ts";
+import { parseStoredRun, resultsOf, type StoredRun, waitingHosts } from "./stored-run.ts";
 
-/** For a host in a record without a result. Records do not say which hosts had been asked. */
+/** For a host in a record without a result. Only those of rollouts say which hosts had been asked. */
 const LOST = {
   state: "unknown",
   error:
     "no result of this host was recorded: ctrl-exec ended, or could not write, before it answered; the script may have run",
+} as const;
+
+/** For a host of a rollout whose batch had not begun. */
+const NOT_STARTED = {
+  state: "not-started",
+  error: "ctrl-exec ended before the batch of this host began",
 } as const;
 
 /** A text of at least this many characters is not parsed with the rest, which is parsed in one go. */
@@ -78,7 +84,10 @@ export async function readOpenRun(
   const report = reportOf(context.config, found);
   const asked = askedHosts(found.run);
   const begun = begunOn(found);
-  return { report, alive: found.alive, begun, asked, open: openHosts(asked, report) };
+  const waiting = new Set(waitingHosts(found.run));
+  const open = openHosts(asked, report).filter(({ host }) => !waiting.has(host));
+  const { rollout } = found.run;
+  return { report, alive: found.alive, begun, asked, open, ...(rollout && { rollout }) };
 }
 
 function begunOn({ run: { hosts, begun = [] }, alive }: FoundRun): ReadonlyMap<string, string> {
@@ -111,9 +120,17 @@ export async function readStoredRun(
   return { run, silent, alive, touched: new Date(time.getTime() - age) };
 }
 
-function reportOf(config: ControllerConfig, { run, silent, touched }: FoundRun): RunReportSoFar {
+/** What is known of the hosts of a rollout that wait: nobody asks them if its process has gone. */
+export function waitingResults({ run, alive }: FoundRun): RunResult[] {
+  const end = alive ? ({ state: "queued" } as const) : NOT_STARTED;
+  return waitingHosts(run).map((host) => withoutResult(run, host, "", end));
+}
+
+function reportOf(config: ControllerConfig, found: FoundRun): RunReportSoFar {
+  const { run, silent, touched } = found;
   const { reqid, script, hosts, submitter, started } = run;
-  const results = resultsOf(run).map((result) => resultFromRecord(config, run, result));
+  const recorded = resultsOf(run).map((result) => resultFromRecord(config, run, result));
+  const results = [...recorded, ...waitingResults(found)];
   const answered = new Set(results.map(({ host }) => host));
   const missing = hosts.filter((host) => !answered.has(host));
   // Complete or not, a host without a result is not a success.

@@ -25,6 +25,11 @@ export const CONTROLLER_EVENTS = {
     maybe: ["rtt"],
     when: "a host failed",
   },
+  "rollout-stop": {
+    level: "warning",
+    fields: ["count", "reason", "reqid", "script"],
+    when: "a rollout stopped; COUNT hosts were not asked",
+  },
   cancel: {
     level: "info",
     fields: ["count", "reqid", "status", "target", "user"],

@@ -1,5 +1,6 @@
 /** The records of runs. See ../ports.ts. */
 import type { Outputs } from "../../../core/output-bytes.ts";
+import type { RolloutSetting } from "../../../core/rollout.ts";
 import type { OutputStream, StreamOffsets } from "../../../core/run-event.ts";
 import type { RunReportSoFar } from "../../../core/run-report.ts";
 import type { RunResult } from "../../../core/run-result.ts";
@@ -15,6 +16,13 @@ export interface RunFacts {
   readonly submitter: string;
   /** Must not reach the record (T27). */
   readonly token: string;
+  readonly rollout?: RolloutFacts;
+}
+
+/** How a run is done a few hosts at a time, and how far it has come. */
+export interface RolloutFacts extends RolloutSetting {
+  /** The hosts of batches that have not begun: nothing was sent to them. */
+  readonly waiting: readonly string[];
 }
 
 /** The record of a run under way. */
@@ -32,6 +40,11 @@ export interface RunRecord {
   begun(host: string, started: string): void;
   /** Results added after `close` are ignored. */
   add(result: RunResult): void;
+  /**
+   * A batch of a rollout begins, and only these hosts wait. Resolves with whether that is recorded, so that it outlives
+   * this process and a power cut; failures are logged.
+   */
+  beginBatch(waiting: readonly string[]): Promise<boolean>;
   /** Completes the record. Never rejects. Resolves with whether it has all results completely. */
   close(): Promise<boolean>;
   /** The run was not begun: nothing more is written. */
@@ -71,6 +84,8 @@ export interface RecordedRun {
   readonly asked: readonly OpenHost[];
   /** Those of them whose end is not recorded: without a result, or with one that says that it is not known. */
   readonly open: readonly OpenHost[];
+  /** Set if it is a rollout. */
+  readonly rollout?: RolloutSetting;
 }
 
 export interface OpenHost {
@@ -145,6 +160,18 @@ export interface RunStore {
    * @throws CtrlExecError `bad-request` if it is not a request id
    */
   begin(facts: RunFacts, durable: boolean): Promise<RunRecord>;
+  /**
+   * Goes on with the record of a rollout that has stopped: it is under way again. Undefined if it is already, or the
+   * hosts that wait are not all `not-started`.
+   *
+   * @param facts as it was begun with, and the hosts that wait now
+   * @param account what is read counts there until it is closed
+   * @throws CtrlExecError as read()
+   */
+  goOn(
+    facts: RunFacts & { readonly rollout: RolloutFacts },
+    account: ReplyAccount,
+  ): Promise<RunRecord | undefined>;
   /**
    * Who submitted the run; cheap, whatever the hosts have printed (T67). Undefined if there is no such run, or
    * its record does not say.

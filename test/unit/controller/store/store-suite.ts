@@ -14,6 +14,7 @@ import { outputsSuite } from "./suite/outputs.ts";
 import { pairingSuite } from "./suite/pairing.ts";
 import { recordsSuite } from "./suite/records.ts";
 import { registrySuite } from "./suite/registry.ts";
+import { rolloutsSuite } from "./suite/rollouts.ts";
 import { rotationSuite } from "./suite/rotation.ts";
 import { runsSuite } from "./suite/runs.ts";
 import { writerSuite } from "./suite/writer.ts";
@@ -29,6 +30,7 @@ export function storeSuite(name: string, make: MakeStore): void {
   describe(`${name}: the pairing queue`, () => pairingSuite(make));
   describe(`${name}: the locks of runs`, () => locksSuite(make));
   describe(`${name}: runs under way and over`, () => runsSuite(make));
+  describe(`${name}: rollouts`, () => rolloutsSuite(make));
   describe(`${name}: what the records of runs hold`, () => recordsSuite(make));
   describe(`${name}: what runs print`, () => outputsSuite(make));
   describe(`${name}: the list of runs`, () => listedSuite(make));

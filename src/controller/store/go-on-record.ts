@@ -1,0 +1,34 @@
+/** Goes on with the record of a rollout that has stopped. */
+import { takeLock } from "../../system/files/lock.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { StoreContext } from "./host.ts";
+import { lockPath } from "./paths.ts";
+import type { RolloutFacts, RunFacts, RunRecord } from "./ports/runs.ts";
+import { FileRunRecord } from "./run-record.ts";
+import { resultsOf } from "./stored-run.ts";
+import { readStoredRun, waitingResults } from "./stored-runs.ts";
+
+/** Whoever else writes the record takes as long as it takes to write one. */
+const WAIT_MS = 10_000;
+
+/** As the port says (RunStore.goOn). */
+export async function goOnRecord(
+  context: StoreContext,
+  facts: RunFacts & { readonly rollout: RolloutFacts },
+  account: ReplyAccount,
+): Promise<RunRecord | undefined> {
+  using _lock = await takeLock(lockPath(context.config, "run-records"), WAIT_MS);
+  const found = await readStoredRun(context, facts.reqid, account);
+  if (found === undefined || found.alive) return undefined;
+  const known = [...resultsOf(found.run), ...waitingResults(found)];
+  const waiting = new Set(facts.rollout.waiting);
+  const wait = known.filter(({ host }) => waiting.has(host));
+  if (wait.length < waiting.size || wait.some(({ state }) => state !== "not-started"))
+    return undefined;
+  const results = known.filter(({ host }) => !waiting.has(host));
+  const { started } = found.run;
+  const record = new FileRunRecord(context, facts, true, { started, results });
+  // The next one to ask for it finds that it is under way.
+  await record.stored;
+  return record;
+}

@@ -1,0 +1,65 @@
+/** A run that is done a few hosts at a time: how, as the faces read it and as its record keeps it. */
+import * as z from "zod/mini";
+import { parseSampleSize, type SampleSize } from "./hosts/sample-size.ts";
+import type { Frozen } from "./json.ts";
+
+const count = z.int().check(z.nonnegative());
+const size = z.union([z.object({ hosts: count }), z.object({ percent: count })]);
+
+export const rolloutSetting = z.object({
+  /** How many hosts each batch has, one after the other; the last is repeated. */
+  batch: z.array(size).check(z.minLength(1)),
+  /** It stops when more hosts than these have failed. */
+  max_failures: size,
+  /** Seconds between two batches. */
+  pause: count,
+  /** At most so many hosts of each value of these tags are in one batch. */
+  per_tag: z.record(z.string(), z.int().check(z.positive())),
+  /** The script that must succeed on each host of a batch, after it; empty if there is none. */
+  check: z.string(),
+});
+export type RolloutSetting = Frozen<z.output<typeof rolloutSetting>>;
+
+/** All at once; any failure stops it. */
+export const PLAIN_ROLLOUT: RolloutSetting = {
+  batch: [{ percent: 100 }],
+  max_failures: { hosts: 0 },
+  pause: 0,
+  per_tag: {},
+  check: "",
+};
+
+/** Of batches. */
+export const MOST_SIZES = 100;
+
+/** `1,10%,25%,100%`; undefined if it is not that. */
+export function parseBatch(text: string): readonly SampleSize[] | undefined {
+  const sizes = text.split(",").map((word) => parseSampleSize(word.trim()));
+  const read = sizes.flatMap((each) => each ?? []);
+  return read.length === sizes.length && read.length <= MOST_SIZES ? read : undefined;
+}
+
+/** `3`, `5%` or `0`; undefined if it is not that. */
+export function parseMaxFailures(text: string): SampleSize | undefined {
+  return text === "0" || text === "0%" ? { hosts: 0 } : parseSampleSize(text);
+}
+
+/** `rack=1`, `rack=1,zone=5`; undefined if it is not that. */
+export function parsePerTag(text: string): Readonly<Record<string, number>> | undefined {
+  const bounds = text.split(",").map((word) => /^\s*([^=\s]+)=([1-9]\d{0,5})\s*$/.exec(word));
+  const entries = bounds.flatMap((match): [string, number][] =>
+    match === null ? [] : [[match[1] ?? "", Number(match[2])]],
+  );
+  const read = Object.fromEntries(entries);
+  return Object.keys(read).length === bounds.length ? read : undefined;
+}
+
+/** How many of so many hosts may fail. */
+export function allowedFailures(most: SampleSize, total: number): number {
+  return "hosts" in most ? most.hosts : Math.floor((most.percent * total) / 100);
+}
+
+/** Of so many hosts; a batch of nobody would be without end. */
+export function batchSize(of: SampleSize, total: number): number {
+  return Math.max(1, "hosts" in of ? of.hosts : Math.floor((of.percent * total) / 100));
+}

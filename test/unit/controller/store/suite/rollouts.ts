@@ -1,0 +1,122 @@
+import { expect, test } from "bun:test";
+import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
+import type { MakeStore } from "../../../../support/store-under-test.ts";
+import { facts, REQID, read, result } from "./recorded.ts";
+import { Stage } from "./stage.ts";
+
+const SETTING = {
+  batch: [{ hosts: 1 }, { percent: 50 }],
+  max_failures: { hosts: 0 },
+  pause: 30,
+  per_tag: { rack: 1 },
+  check: "health",
+};
+
+const HOSTS = ["web-01", "web-02", "web-03"];
+const rollout = (...waiting: readonly string[]) =>
+  facts({ hosts: HOSTS, rollout: { ...SETTING, waiting } });
+
+const account = () => new ReplyBudget(2 ** 30).open();
+const open = async ({ store }: Stage) => await store.runs.readOpen(REQID, account());
+
+const goOn = async ({ store }: Stage, ...waiting: readonly string[]) =>
+  await store.runs.goOn(
+    { ...facts({ hosts: HOSTS }), rollout: { ...SETTING, waiting } },
+    account(),
+  );
+
+/** In another process, which is killed when these hosts wait. */
+async function killed(stage: Stage, ...waiting: readonly string[]): Promise<void> {
+  const begun = JSON.stringify(rollout(...HOSTS));
+  await using other = stage.another("rollout", begun, JSON.stringify(waiting));
+  expect(await other.says()).toBe(true);
+  await other.kill();
+}
+
+const states = async (stage: Stage) =>
+  (await open(stage))?.report.results.map(({ host, state }) => `${host} ${state}`);
+
+export function rolloutsSuite(make: MakeStore): void {
+  test("of a rollout, the hosts that wait are queued, and nobody asks them", async () => {
+    await using stage = await Stage.open(make);
+    const record = await stage.store.runs.begin(rollout(...HOSTS), true);
+    expect(await record.beginBatch(["web-02", "web-03"])).toBe(true);
+    record.add(result("web-01"));
+    expect(await record.beginBatch(["web-03"])).toBe(true);
+    const found = await open(stage);
+    expect(found?.alive).toBe(true);
+    expect(found?.rollout).toMatchObject(SETTING);
+    expect(found?.open.map(({ host }) => host)).toEqual(["web-02"]);
+    expect(found?.report).toMatchObject({ pending: ["web-02", "web-03"], complete: false });
+    expect(found?.report.results.map(({ host, state }) => [host, state])).toEqual([
+      ["web-01", "ended"],
+      ["web-03", "queued"],
+    ]);
+    const { runs } = await stage.store.runs.list({ limit: 1 });
+    expect(runs[0]?.hosts.map(({ state }) => state)).toEqual(["ended", "running", "queued"]);
+    await record.close();
+  });
+
+  test("who waits when its process is killed was not started, and whoever was asked may have run it", async () => {
+    await using stage = await Stage.open(make);
+    await killed(stage, "web-03");
+    const found = await open(stage);
+    expect(found?.alive).toBe(false);
+    expect(found?.open.map(({ host }) => host)).toEqual(["web-01", "web-02"]);
+    expect(found?.report).toMatchObject({ pending: ["web-01", "web-02"], complete: false });
+    expect(found?.report.results).toEqual([
+      result("web-03", {
+        ...{ exit: -1, stdout: "", stderr: "", rtt: "", state: "not-started" },
+        error: "ctrl-exec ended before the batch of this host began",
+      }),
+    ]);
+    stage.pass(61);
+    expect(await states(stage)).toEqual(["web-03 not-started", "web-01 unknown", "web-02 unknown"]);
+    const { runs } = await stage.store.runs.list({ limit: 1 });
+    expect(runs[0]?.hosts.map(({ state, failed }) => [state, failed])).toEqual([
+      ["unknown", true],
+      ["unknown", true],
+      ["not-started", true],
+    ]);
+    // What is heard of the others later changes nothing of it.
+    await stage.store.runs.amend(REQID, [result("web-01")], account());
+    expect((await states(stage))?.toSorted()).toEqual([
+      "web-01 ended",
+      "web-02 unknown",
+      "web-03 not-started",
+    ]);
+  });
+
+  test("it is gone on with in its record, once", async () => {
+    await using stage = await Stage.open(make);
+    await killed(stage, "web-02", "web-03");
+    const before = (await open(stage))?.report.started;
+    await stage.store.runs.amend(REQID, [result("web-01")], account());
+    expect(await goOn(stage, "web-01")).toBeUndefined();
+    const record = await goOn(stage, "web-02", "web-03");
+    expect(await record?.stored).toBe(true);
+    expect((await open(stage))?.alive).toBe(true);
+    expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
+    expect(await goOn(stage, "web-02", "web-03")).toBeUndefined();
+    await record?.beginBatch(["web-03"]);
+    record?.add(result("web-02"));
+    record?.add(result("web-03", { exit: -1, state: "not-started", error: "the rollout stopped" }));
+    await record?.close();
+    expect(await states(stage)).toEqual(["web-01 ended", "web-02 ended", "web-03 not-started"]);
+    expect(await read(stage)).toMatchObject({ complete: true, started: before });
+    expect(await goOn(stage, "web-02")).toBeUndefined();
+    const again = await goOn(stage, "web-03");
+    again?.add(result("web-03"));
+    expect(await again?.close()).toBe(true);
+    expect(await states(stage)).toEqual(["web-01 ended", "web-02 ended", "web-03 ended"]);
+  });
+
+  test("what is no rollout, or not known, is not gone on with", async () => {
+    await using stage = await Stage.open(make);
+    expect(await goOn(stage, "web-01")).toBeUndefined();
+    const record = await stage.store.runs.begin(facts(), true);
+    record.add(result("web-01"));
+    await record.close();
+    expect(await goOn(stage, "web-02")).toBeUndefined();
+  });
+}

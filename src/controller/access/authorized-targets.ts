@@ -79,13 +79,27 @@ export async function hostOfRun(
   label: string,
   port: number | undefined,
 ): Promise<ResolvedTarget> {
-  const typed = parseTarget(label);
-  if (typed === undefined) {
-    throw new CtrlExecError("damaged", `Cannot call "${label}": no host has such a name`);
-  }
-  const asked = [{ name: typed.name, port: port ?? typed.port }];
-  const [target] = await resolveTargets(controller, asked, await namesByAddress(controller, asked));
-  return { ...(target ?? targetOf(typed.name, undefined, port)), label };
+  const [target] = await hostsOfRun(controller, [{ host: label, port }]);
+  return target ?? { ...targetOf(label, undefined, port), label };
+}
+
+/** The same for several. @throws CtrlExecError also `bad-request` if two of them are one host by now */
+export async function hostsOfRun(
+  controller: HostContext,
+  hosts: readonly { readonly host: string; readonly port: number | undefined }[],
+): Promise<ResolvedTarget[]> {
+  const asked = hosts.map(({ host, port }) => {
+    const typed = parseTarget(host);
+    if (typed === undefined) {
+      throw new CtrlExecError("damaged", `Cannot call "${host}": no host has such a name`);
+    }
+    return { name: typed.name, port: port ?? typed.port };
+  });
+  const targets = await resolveTargets(controller, asked, await namesByAddress(controller, asked));
+  return targets.map((target, position) => ({
+    ...target,
+    label: hosts[position]?.host ?? target.label,
+  }));
 }
 
 async function allNames({ store }: HostContext): Promise<readonly string[]> {

@@ -27,6 +27,32 @@ export interface RunReport {
   readonly results: readonly RunResult[];
   /** Whether its record has all results completely; failures are logged. */
   readonly recorded: boolean;
+  /** Set if it was done a few hosts at a time. */
+  readonly rollout?: RolloutReport;
+}
+
+/** How far a rollout came. */
+export interface RolloutReport {
+  readonly batches: number;
+  readonly begun: number;
+  /** How many hosts are `not-started`. */
+  readonly not_started: number;
+  /** Why it stopped, and after which batch; absent if it did not. */
+  readonly stopped?: string;
+}
+
+/** A run, or a rollout, that was accepted. */
+export interface RunUnderWay {
+  readonly reqid: string;
+  /** Resolves when every host has its result and the record is written. */
+  readonly finished: Promise<RunReport>;
+  /**
+   * For a process that must end before the run does: sends nothing more and completes the record; `finished`
+   * resolves with results for the hosts that have not answered. Never rejects.
+   *
+   * @param why what happens to the process: "ctrl-exec was stopped"
+   */
+  abandon(why: string): Promise<void>;
 }
 
 /** The parts of a run when it is accepted. */
@@ -75,9 +101,8 @@ type State =
   /** Every host has a result; for those that had not answered, it says so. Later answers are ignored. */
   | "abandoned";
 
-export class Run {
+export class Run implements RunUnderWay {
   readonly reqid: string;
-  /** Resolves when every host has its result and the record is written. */
   readonly finished: Promise<RunReport>;
   readonly #host: HostContext;
   readonly #parts: RunParts;
@@ -123,12 +148,6 @@ export class Run {
     void Promise.allSettled([this.finished, needed]).then(() => this.#account.close());
   }
 
-  /**
-   * For a process that must end before the run does: sends nothing more and completes the record; `finished`
-   * resolves with results for the hosts that have not answered. Never rejects.
-   *
-   * @param why what happens to the process: "ctrl-exec was stopped"
-   */
   async abandon(why: string): Promise<void> {
     this.#report.resolve(await this.#end("abandoned", why));
   }

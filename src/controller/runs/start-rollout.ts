@@ -1,0 +1,204 @@
+/** Starts a run that is done a few hosts at a time, or goes on with one that has stopped. */
+import { configArgument } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
+import type { RunResult } from "../../core/run-result.ts";
+import { type AuthRequest, authorize, type Caller } from "../access/authorize.ts";
+import { authorizedHosts } from "../access/authorized-hosts.ts";
+import { hostsOfRun } from "../access/authorized-targets.ts";
+import { type Controller, openDialler, openReplies } from "../control-host.ts";
+import { hostOf, ownPort, type ResolvedTarget } from "../fleet/targets.ts";
+import type { RunRecord } from "../store/ports/runs.ts";
+import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import { planBatches } from "./batch-plan.ts";
+import { Rollout, type RolloutParts } from "./rollout.ts";
+import type { BatchNews, RolloutNews } from "./rollout-news.ts";
+import { runBody, runFacts } from "./run-body.ts";
+import { type RunOrder, startRun } from "./start-run.ts";
+
+export interface RolloutOrder extends Omit<RunOrder, "detach" | "mustBeRecorded"> {
+  /** What is left out is as in PLAIN_ROLLOUT, or as the rollout had it that is gone on with. */
+  readonly rollout: Partial<RolloutSetting>;
+  /** The rollout to go on with; then it says which hosts. */
+  readonly resume?: string | undefined;
+  readonly onNews: (news: RolloutNews) => void;
+  /** Whether a person lets the next batch begin. */
+  readonly confirm?: ((next: BatchNews) => Promise<boolean>) | undefined;
+}
+
+/**
+ * Resolves as soon as the rollout is accepted: then its record can be read, and nothing has been sent. It is always
+ * recorded, because without a record nobody could say where it stopped.
+ *
+ * @param onResult called once per host that was asked, as they answer
+ * @param needed settles when nobody needs the results any more
+ * @throws CtrlExecError as startRun(), and `not-found`, `bad-request` or `busy` for what cannot be resumed
+ */
+export async function startRollout(
+  controller: Controller,
+  caller: Caller,
+  order: RolloutOrder,
+  onResult: (result: RunResult) => void,
+  needed?: Promise<unknown>,
+): Promise<Rollout> {
+  const accepted =
+    order.resume === undefined
+      ? await begun(controller, caller, order)
+      : await resumed(controller, caller, order, order.resume, needed);
+  const { body, setting, targets, batches, total, record } = accepted;
+  const watcher = order.watch?.(targets.map(({ label }) => label)) ?? { onEvent: undefined };
+  const { budget } = openDialler(controller);
+  const action = { action: "run", script: body.script, args: body.args } as const;
+  const rollout = new Rollout(
+    controller,
+    {
+      ...{ body, targets, batches, record, watcher, onResult },
+      pause: setting.pause,
+      mayFail: allowedFailures(setting.max_failures, total),
+      openDialler: () => ({ ...openDialler(controller), budget }),
+      authorize: (batch) => authorizeBatch(controller, caller, action, batch),
+      beginCheck: setting.check === "" ? undefined : checkOf(controller, caller, setting.check),
+      confirm: order.confirm,
+      onNews: order.onNews,
+    },
+    needed,
+  );
+  rollout.begin();
+  return rollout;
+}
+
+interface Accepted extends Pick<RolloutParts, "body" | "targets" | "batches" | "record"> {
+  readonly setting: RolloutSetting;
+  /** The hosts of which percentages are taken. */
+  readonly total: number;
+}
+
+async function begun(
+  controller: Controller,
+  caller: Caller,
+  order: RolloutOrder,
+): Promise<Accepted> {
+  const { script, args } = order;
+  const body = runBody(controller, caller, order);
+  const setting = { ...PLAIN_ROLLOUT, ...order.rollout };
+  const action = { action: "run", script, args } as const;
+  const targets = await authorizedHosts(controller, caller, action, order);
+  const total = targets.length;
+  const plan = await accept(controller, caller, setting, targets, total);
+  const facts = { ...runFacts(body, targets), rollout: plan.facts };
+  const record = await controller.store.runs.begin(facts, true);
+  await mustBeStored(record);
+  return { body, setting, targets, batches: plan.batches, total, record };
+}
+
+async function resumed(
+  controller: Controller,
+  caller: Caller,
+  order: RolloutOrder,
+  reqid: string,
+  needed: Promise<unknown> | undefined,
+): Promise<Accepted> {
+  const { script, args } = order;
+  const { runs } = controller.store;
+  await authorizeRun(controller, caller, { action: "read", reqid });
+  const account = openReplies(controller);
+  try {
+    const found = await runs.readOpen(reqid, account);
+    if (found === undefined) throw noSuchRun(reqid);
+    const { report, rollout, asked } = found;
+    const isLeft = new Set(
+      report.results.filter(({ state }) => state === "not-started").map(({ host }) => host),
+    );
+    if (rollout === undefined || found.alive || isLeft.size === 0) {
+      throw nothingLeft(controller, reqid, found.alive);
+    }
+    if (report.script !== script) {
+      throw new CtrlExecError(
+        "bad-request",
+        `Cannot go on with run ${reqid}: it runs ${report.script}, not ${script}`,
+        { hint: "Give the same script and arguments as before." },
+      );
+    }
+    const body = runBody(controller, caller, order, reqid);
+    const setting = { ...rollout, ...order.rollout };
+    const targets = await hostsOfRun(
+      controller,
+      asked.filter(({ host }) => isLeft.has(host)),
+    );
+    await authorizeBatch(controller, caller, { action: "run", script, args }, targets);
+    const total = asked.length;
+    const plan = await accept(controller, caller, setting, targets, total);
+    const { hosts, submitter } = report;
+    const ports = asked.map(({ port }) => port ?? null);
+    const some = ports.some((port) => port !== null) ? { ports } : {};
+    const head = { reqid, script, hosts, ...some, submitter, token: caller.token };
+    const record = await runs.goOn({ ...head, rollout: plan.facts }, account);
+    if (record === undefined) throw nothingLeft(controller, reqid, true);
+    await mustBeStored(record);
+    return { body, setting, targets, batches: plan.batches, total, record };
+  } finally {
+    if (needed === undefined) account.close();
+    else void needed.finally(() => account.close());
+  }
+}
+
+/** The hook is asked about the check as well before anything runs. */
+async function accept(
+  controller: Controller,
+  caller: Caller,
+  setting: RolloutSetting,
+  targets: readonly ResolvedTarget[],
+  total: number,
+) {
+  const { check } = setting;
+  if (check !== "") {
+    runBody(controller, caller, { script: check, args: [] });
+    await authorizeBatch(controller, caller, { action: "run", script: check, args: [] }, targets);
+  }
+  openDialler(controller);
+  if (Object.keys(setting.per_tag).length > 0) {
+    throw new CtrlExecError("bad-request", "Cannot bound batches by a tag: no host has any", {});
+  }
+  const batches = planBatches(targets, setting, total, () => undefined);
+  const { batch, max_failures, pause, per_tag } = setting;
+  const waiting = batches.flatMap((each) => each.map(({ label }) => label));
+  return { batches, facts: { batch, max_failures, pause, per_tag, check, waiting } };
+}
+
+async function authorizeBatch(
+  controller: Controller,
+  caller: Caller,
+  action: Omit<AuthRequest, "hosts">,
+  batch: readonly ResolvedTarget[],
+): Promise<void> {
+  await authorize(controller, caller, { ...action, hosts: [...new Set(batch.map(hostOf))] });
+}
+
+/** A run of its own, with an id of its own: an agent takes each id once. */
+function checkOf(controller: Controller, { requestId: _, ...caller }: Caller, script: string) {
+  return async (batch: readonly ResolvedTarget[]) => {
+    const hosts = batch.map((target) => {
+      const port = ownPort(target);
+      return port === undefined ? target.name : formatHostPort(target.name, port);
+    });
+    const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
+    return await startRun(controller, caller, order, () => undefined);
+  };
+}
+
+async function mustBeStored(record: RunRecord): Promise<void> {
+  if (await record.stored) return;
+  record.discard();
+  throw new CtrlExecError("unrecorded", "Cannot start the run: its record cannot be written", {
+    hint: "Nothing was sent to any host. The log of the control host says what is wrong: ACTION=run-store-fail.",
+  });
+}
+
+function nothingLeft({ config }: Controller, reqid: string, alive: boolean): CtrlExecError {
+  const state = alive ? "it is under way" : "no host of it is not-started";
+  return new CtrlExecError("bad-request", `Cannot go on with run ${reqid}: ${state}`, {
+    hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
+    remoteHint: `See GET /runs/${reqid}.`,
+  });
+}

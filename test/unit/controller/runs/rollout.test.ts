@@ -1,0 +1,285 @@
+/** A run that is done a few hosts at a time: what is asked, in which order, and where it stops. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import type { RolloutNews } from "../../../../src/controller/runs/rollout-news.ts";
+import { type RolloutOrder, startRollout } from "../../../../src/controller/runs/start-rollout.ts";
+import { startRun } from "../../../../src/controller/runs/start-run.ts";
+import { showRun } from "../../../../src/controller/runs/status.ts";
+import type { RunResult } from "../../../../src/core/run-result.ts";
+import { until } from "../../../support/folder.ts";
+import { Gate, passes } from "../../../support/gate.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+
+const HOSTS = ["web-01", "web-02", "web-03", "web-04"];
+const ONE = { batch: [{ hosts: 1 }] } as const;
+
+let fleet: LocalFleet;
+const news: RolloutNews[] = [];
+const heard: RunResult[] = [];
+
+beforeAll(async () => {
+  fleet = await LocalFleet.create();
+  for (const name of HOSTS) {
+    const agent = await fleet.addAgent(name);
+    const script = (word: string, body: string) =>
+      `${word} = ${fleet.folder.script(`${name}/${word}.sh`, body)}`;
+    const gate = fleet.folder.join("gate");
+    const lines = [
+      script("deploy", `echo "$@" >>${agent.path("deployed")}; ! [ -e ${agent.path("bad")} ]`),
+      script("health", `! [ -e ${agent.path("ill")} ]`),
+      script("slow", `echo here >>${agent.path("begun")}; ${passes(gate)}`),
+    ];
+    fleet.folder.write(`${name}/scripts.conf`, `${lines.join("\n")}\n`);
+    await agent.reload();
+  }
+});
+afterAll(() => fleet[Symbol.asyncDispose]());
+
+afterEach(() => {
+  news.length = 0;
+  heard.length = 0;
+  fleet.log.events.length = 0;
+  Object.assign(fleet.controller.config, { auth_hook: undefined });
+  for (const host of HOSTS) {
+    for (const file of ["deployed", "begun", "bad", "ill"]) {
+      rmSync(fleet.folder.join(host, file), { force: true });
+    }
+  }
+});
+
+const start = async (order: Partial<RolloutOrder> = {}, caller = CALLER) =>
+  await startRollout(
+    fleet.controller,
+    caller,
+    {
+      ...{ hosts: HOSTS, port: undefined, script: "deploy", args: ["a b"], rollout: ONE },
+      onNews: (each) => void news.push(each),
+      ...order,
+    },
+    (result) => void heard.push(result),
+  );
+
+const run = async (order: Partial<RolloutOrder> = {}) => await (await start(order)).finished;
+
+const has = (host: string, file: string) => existsSync(fleet.folder.join(host, file));
+const deployed = () => HOSTS.filter((host) => has(host, "deployed"));
+const mark = (host: string, file: string) => fleet.folder.write(`${host}/${file}`, "");
+const states = (results: readonly RunResult[]) => results.map(({ state }) => state);
+const show = (reqid: string) => showRun(fleet.controller, CALLER, { reqid, live: false });
+const batches = () => news.flatMap((each) => (each.kind === "batch" ? [each.hosts] : []));
+
+test("each batch comes when the one before has ended, under one id and in one record", async () => {
+  const { reqid, results, rollout } = await run({
+    rollout: { batch: [{ hosts: 1 }, { hosts: 2 }] },
+  });
+  expect(rollout).toEqual({ batches: 3, begun: 3, not_started: 0 });
+  expect(results.map(({ host, exit }) => [host, exit])).toEqual(HOSTS.map((host) => [host, 0]));
+  expect(news.map((each) => each.kind === "batch" && [each.batch, each.of, each.hosts])).toEqual([
+    [1, 3, ["web-01"]],
+    [2, 3, ["web-02", "web-03"]],
+    [3, 3, ["web-04"]],
+  ]);
+  expect(new Set(results.map((result) => result.reqid))).toEqual(new Set([reqid]));
+  expect(readFileSync(fleet.folder.join("web-04", "deployed"), "utf8")).toBe("a b\n");
+  expect(await show(reqid)).toMatchObject({ complete: true, hosts: HOSTS, pending: [] });
+  expect(fleet.log.of("dispatch").map(({ fields }) => fields.HOSTS)).toEqual([
+    "web-01",
+    "web-02,web-03",
+    "web-04",
+  ]);
+});
+
+describe("it stops behind a batch in which more hosts failed than may, and goes on with the rest", () => {
+  test("none unless told otherwise", async () => {
+    mark("web-02", "bad");
+    const { reqid, results, rollout } = await run();
+    expect(deployed()).toEqual(["web-01", "web-02"]);
+    expect(states(results)).toEqual(["ended", "ended", "not-started", "not-started"]);
+    const stopped = "after batch 2 of 4: 1 host failed";
+    expect(rollout).toEqual({ batches: 4, begun: 2, not_started: 2, stopped });
+    expect(heard.map(({ host }) => host)).toEqual(["web-01", "web-02"]);
+    const report = await show(reqid);
+    expect(report).toMatchObject({ complete: true, pending: [] });
+    expect(report.results[3]).toMatchObject({
+      ...{ host: "web-04", exit: -1, state: "not-started" },
+      error: `the rollout stopped ${stopped}`,
+    });
+    expect(fleet.log.of("rollout-stop").map(({ fields }) => fields)).toEqual([
+      { COUNT: 2, REASON: stopped, REQID: reqid, SCRIPT: "deploy" },
+    ]);
+
+    const again = await run({ resume: reqid, hosts: [], rollout: {} });
+    expect(again).toMatchObject({ reqid, rollout: { batches: 2, begun: 2, not_started: 0 } });
+    expect(again.results.map(({ host, exit }) => [host, exit])).toEqual([
+      ["web-03", 0],
+      ["web-04", 0],
+    ]);
+    const whole = await show(reqid);
+    expect(whole.results.map(({ host, exit }) => [host, exit])).toEqual([
+      ["web-01", 0],
+      ["web-02", 1],
+      ["web-03", 0],
+      ["web-04", 0],
+    ]);
+    expect(whole.started).toBe(report.started);
+    await expect(run({ resume: reqid, hosts: [] })).rejects.toMatchObject({
+      message: `Cannot go on with run ${reqid}: no host of it is not-started`,
+    });
+  });
+
+  test("as many as may fail stop nothing, and a percentage is of all", async () => {
+    mark("web-01", "bad");
+    mark("web-03", "bad");
+    const rollout = { ...ONE, max_failures: { percent: 25 } };
+    const report = await run({ rollout });
+    expect(states(report.results)).toEqual(["ended", "ended", "ended", "not-started"]);
+    expect(report.rollout?.stopped).toBe("after batch 3 of 4: 2 hosts failed, and at most 1 may");
+  });
+});
+
+test("a host where the script runs already has failed, and the others of its batch go on", async () => {
+  using gate = await Gate.shut(fleet.folder.join("gate"));
+  const order = { hosts: ["web-02"], port: undefined, script: "slow", args: [] };
+  const other = await startRun(fleet.controller, CALLER, order, () => undefined);
+  await until("it runs there", () => has("web-02", "begun"));
+  const started = await start({ script: "slow", rollout: { batch: [{ hosts: 2 }] } });
+  await until("the other host of the batch runs it", () => has("web-01", "begun"));
+  await gate.open();
+  const { results } = await started.finished;
+  await other.finished;
+  expect(states(results)).toEqual(["ended", "never-ran", "not-started", "not-started"]);
+  expect(results[1]?.error).toBe(`locked: it runs there already, as run ${other.reqid}`);
+});
+
+describe("the check", () => {
+  const rollout = { ...ONE, check: "health" };
+
+  test("runs on each batch, and its failure stops", async () => {
+    mark("web-02", "ill");
+    const report = await run({ rollout });
+    expect(states(report.results)).toEqual(["ended", "ended", "not-started", "not-started"]);
+    expect(report.rollout?.stopped).toBe("after batch 2 of 4: its check failed on web-02");
+    const checks = news.flatMap((each) => (each.kind === "check" ? [each] : []));
+    expect(checks).toMatchObject([
+      { batch: 1, script: "health", failed: [] },
+      { batch: 2, script: "health", failed: ["web-02"] },
+    ]);
+    // It is a run of its own.
+    expect(await show(checks[1]?.check ?? "")).toMatchObject({
+      script: "health",
+      results: [{ host: "web-02", exit: 1 }],
+    });
+  });
+
+  test("is not asked of a host that has failed and may", async () => {
+    mark("web-01", "bad");
+    mark("web-01", "ill");
+    const report = await run({ rollout: { ...rollout, max_failures: { hosts: 1 } } });
+    expect(report.rollout).toEqual({ batches: 4, begun: 4, not_started: 0 });
+    expect(news.filter(({ kind }) => kind === "check")).toHaveLength(3);
+  });
+
+  test("stops behind the last batch too", async () => {
+    mark("web-04", "ill");
+    const { rollout: told } = await run({ rollout });
+    const stopped = "after batch 4 of 4: its check failed on web-04";
+    expect(told).toEqual({ batches: 4, begun: 4, not_started: 0, stopped });
+  });
+});
+
+test("nobody is asked when it was stopped between two batches, and it can be gone on with", async () => {
+  const asked = Promise.withResolvers<void>();
+  const started = await start({
+    confirm: async () => {
+      asked.resolve();
+      return await new Promise<boolean>(() => undefined);
+    },
+  });
+  await asked.promise;
+  await started.abandon("ctrl-exec was stopped");
+  const { results, rollout } = await started.finished;
+  expect(rollout?.stopped).toBe("after batch 1 of 4: ctrl-exec was stopped");
+  expect(states(results)).toEqual(["ended", "not-started", "not-started", "not-started"]);
+  await run({ resume: started.reqid, hosts: [], confirm: async ({ batch }) => batch < 3 });
+  expect(deployed()).toEqual(["web-01", "web-02", "web-03"]);
+  const last = (await show(started.reqid)).results.at(-1);
+  expect(last).toMatchObject({ host: "web-04", state: "not-started" });
+});
+
+test("what was stopped in the middle of a batch has an end for each of its hosts", async () => {
+  using gate = await Gate.shut(fleet.folder.join("gate"));
+  const started = await start({ script: "slow", rollout: { batch: [{ hosts: 2 }] } });
+  await until("a batch runs", () => has("web-01", "begun") && has("web-02", "begun"));
+  expect((await show(started.reqid)).results.map(({ host, state }) => [host, state])).toEqual([
+    ["web-03", "queued"],
+    ["web-04", "queued"],
+  ]);
+  await started.abandon("ctrl-exec was stopped");
+  const { results } = await started.finished;
+  expect(results.map(({ state }) => state)).not.toContain("never-ran");
+  expect(states(results).slice(2)).toEqual(["not-started", "not-started"]);
+  await gate.open();
+});
+
+describe("what cannot be gone on with", () => {
+  test("a run that was no rollout, another script, one under way, one that is not known", async () => {
+    const order = { hosts: ["web-01"], port: undefined, script: "deploy", args: [] };
+    const plain = await startRun(fleet.controller, CALLER, order, () => undefined);
+    await plain.finished;
+    const resume = (reqid: string, script = "deploy") => run({ resume: reqid, hosts: [], script });
+    await expect(resume(plain.reqid)).rejects.toMatchObject({ code: "bad-request" });
+    await expect(resume("00000000000000ff")).rejects.toMatchObject({ code: "not-found" });
+    const asked = Promise.withResolvers<void>();
+    const confirm = async () => {
+      asked.resolve();
+      return await new Promise<boolean>(() => undefined);
+    };
+    const started = await start({ confirm });
+    await asked.promise;
+    await expect(resume(started.reqid)).rejects.toMatchObject({
+      message: `Cannot go on with run ${started.reqid}: it is under way`,
+    });
+    await started.abandon("stopped");
+    await expect(resume(started.reqid, "health")).rejects.toMatchObject({
+      message: `Cannot go on with run ${started.reqid}: it runs deploy, not health`,
+    });
+    expect(deployed()).toEqual(["web-01"]);
+  });
+});
+
+test("T76 the hook is asked for the whole, and again for each batch; a refusal between two stops", async () => {
+  const hook = fleet.folder.script(
+    "hook",
+    `echo "$ENVEXEC_SCRIPT $ENVEXEC_HOSTS" >>${fleet.folder.join("asked")}
+    [ "$ENVEXEC_HOSTS" != web-02 ] || exit 3`,
+  );
+  Object.assign(fleet.controller.config, { auth_hook: hook });
+  const report = await run({ rollout: { ...ONE, check: "health" } });
+  expect(deployed()).toEqual(["web-01"]);
+  expect(states(report.results)).toEqual(["ended", "not-started", "not-started", "not-started"]);
+  expect(report.rollout?.stopped).toStartWith("after batch 1 of 4: Denied: insufficient privilege");
+  const all = HOSTS.join(",");
+  expect(readFileSync(fleet.folder.join("asked"), "utf8").trim().split("\n")).toEqual([
+    `deploy ${all}`,
+    `health ${all}`,
+    "deploy web-01",
+    "health web-01",
+    "deploy web-02",
+  ]);
+});
+
+test("a refusal of the check comes before anything runs", async () => {
+  const hook = fleet.folder.script("hook", '[ "$ENVEXEC_SCRIPT" != health ]');
+  Object.assign(fleet.controller.config, { auth_hook: hook });
+  await expect(run({ rollout: { ...ONE, check: "health" } })).rejects.toMatchObject({
+    code: "denied",
+  });
+  expect(deployed()).toEqual([]);
+  expect(fleet.log.of("dispatch")).toEqual([]);
+});
+
+test("T63 what only a rotation calls is no check", async () => {
+  const rollout = { ...ONE, check: "update-ctrl-exec-serial" };
+  await expect(run({ rollout })).rejects.toMatchObject({ code: "bad-request" });
+  expect(batches()).toEqual([]);
+});

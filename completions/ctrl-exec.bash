@@ -4,7 +4,7 @@ _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
     'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent tag unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
-    'ctrl-exec run') options='--hosts-from --except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --dry-run --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
+    'ctrl-exec run') options='--hosts-from --except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --dry-run --batch --max-failures --per-tag --check --pause --confirm --resume --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--hosts-from --except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec discovery') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec list-scripts') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
@@ -51,6 +51,12 @@ _ctrl_exec_value() {
     --log) value='words:syslog stderr' ;;
     --except) value='hosts' ;;
     --hosts-from) value='file' ;;
+    --batch) value='none' ;;
+    --max-failures) value='none' ;;
+    --pause) value='none' ;;
+    --per-tag) value='none' ;;
+    --check) value='none' ;;
+    --resume) value='none' ;;
     --only) value='words:failed' ;;
     --output) value='file' ;;
     --port) value='none' ;;

@@ -1,7 +1,7 @@
 /** From a request to its answer: what every request passes, whatever its route. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Controller } from "../controller/control-host.ts";
-import type { Run } from "../controller/runs/run.ts";
+import type { RunUnderWay } from "../controller/runs/run.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
 import { newRequestId } from "../core/request-id.ts";
@@ -104,7 +104,7 @@ export class Answering {
     const { max_hosts } = this.#controller.config;
     const refused = this.#slots.enter(due.peer, this.shares, route.path === "/health");
     if (refused !== undefined) return refused;
-    const runs: Run[] = [];
+    const runs: RunUnderWay[] = [];
     try {
       const full = route.streams === true ? this.#takePlace(due) : undefined;
       if (full !== undefined) return full;
@@ -133,7 +133,7 @@ export class Answering {
     route: Route,
     { parameters }: Match,
     body: Record<string, unknown>,
-    runs: Run[],
+    runs: RunUnderWay[],
   ): Call {
     const { request } = due;
     const { api_hosts: names = [] } = this.#controller.config;
@@ -143,7 +143,7 @@ export class Answering {
     const api = {
       controller: this.#controller,
       routes: ROUTES,
-      track: (run: Run) => {
+      track: (run: RunUnderWay) => {
         runs.push(run);
         this.#inFlight.track(run, (thrown) =>
           log({ event: "api-error", error: messageOf(thrown) }),

@@ -1,6 +1,6 @@
 /** What is under way in the API, and the end of it all at SIGTERM. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Run } from "../controller/runs/run.ts";
+import type { RunUnderWay } from "../controller/runs/run.ts";
 import { newRequestId } from "../core/request-id.ts";
 import { within } from "../system/deadline.ts";
 
@@ -30,7 +30,7 @@ interface Ending {
 
 export class InFlight {
   readonly #due = new Map<Due, Ending>();
-  readonly #runs = new Set<Run>();
+  readonly #runs = new Set<RunUnderWay>();
   #idle: () => void = () => undefined;
 
   /** The requests whose answers are due. */
@@ -75,7 +75,7 @@ export class InFlight {
   }
 
   /** @param onFailure called if it could not be brought to its end */
-  track(run: Run, onFailure: (thrown: unknown) => void): void {
+  track(run: RunUnderWay, onFailure: (thrown: unknown) => void): void {
     this.#runs.add(run);
     run.finished.catch(onFailure).finally(() => {
       this.#runs.delete(run);

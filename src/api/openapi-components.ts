@@ -10,6 +10,7 @@ const REQUESTS = {
   PingRequest: schemas.pingRequest,
   RunRequest: schemas.runRequest,
   DiscoveryRequest: schemas.discoveryRequest,
+  ResumeRequest: schemas.resumeRequest,
   CancelRequest: schemas.cancelRequest,
 };
 

@@ -1,6 +1,7 @@
 /** Validates a request's body and query for its route, or refuses them before the hook is asked. */
 import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
+import { MOST_SIZES } from "../core/rollout.ts";
 import { decodeText } from "../core/text.ts";
 import { unknownParameter } from "../core/unknown-member.ts";
 import { hasMoreMembers } from "../core/wire/json-members.ts";
@@ -30,11 +31,17 @@ export function parseBody(
   const body = jsonOf(route, request, bytes);
   const parsed = route.request.safeParse(shortened(body, maxHosts));
   if (!parsed.success) throw badRequest(problemsIn(parsed.error));
-  // No schema has members within members: more than the object has were given twice.
-  if (hasMoreMembers(bytes, Object.keys(Object(body)).length)) {
+  // More than the object has, and those within it, were given twice.
+  if (hasMoreMembers(bytes, membersIn(body))) {
     throw badRequest("the body has a member twice");
   }
   return parsed.data;
+}
+
+/** How many members it has, all together. Its schema has accepted it, so it is not deep. */
+function membersIn(value: unknown): number {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return 0;
+  return Object.values(value).reduce((sum: number, each) => sum + 1 + membersIn(each), 0);
 }
 
 function problemsIn({ issues }: z.ZodError): string {
@@ -72,13 +79,23 @@ export function parseQuery(route: Route, url: string): Record<string, unknown> {
 function shortened(body: unknown, maxHosts: number): unknown {
   if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
   const entries = Object.entries(body).map(([name, value]): [string, unknown] => {
-    if (!Array.isArray(value)) return [name, value];
+    if (!Array.isArray(value)) return [name, withShortLists(value)];
     if (name === "hosts" && value.length > maxHosts) {
       throw badRequest(`${value.length} hosts given; at most ${maxHosts} at once`);
     }
     const bad = value.findIndex((item) => typeof item !== "string" || item.includes("\0"));
     return [name, bad < 0 ? value : value.slice(0, bad + 1)];
   });
+  return Object.fromEntries(entries);
+}
+
+/** Of a member that has members itself: no schema takes such long lists there. */
+function withShortLists(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([name, list]): [string, unknown] => [
+    name,
+    Array.isArray(list) ? list.slice(0, MOST_SIZES + 1) : list,
+  ]);
   return Object.fromEntries(entries);
 }
 

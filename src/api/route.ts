@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { Caller } from "../controller/access/authorize.ts";
 import type { Controller } from "../controller/control-host.ts";
-import type { Run } from "../controller/runs/run.ts";
+import type { RunUnderWay } from "../controller/runs/run.ts";
 import type { Answer } from "./answer.ts";
 
 export interface Route<Request extends z.ZodObject = z.ZodObject> {
@@ -87,7 +87,7 @@ export interface Api {
   readonly controller: Controller;
   readonly routes: readonly Route[];
   /** Keeps the run known until it has ended, whether or not its client still listens. */
-  track(run: Run): void;
+  track(run: RunUnderWay): void;
   /** Resolves when the answer is out, or its client has gone: what it was made of is needed no more. */
   readonly answered: Promise<void>;
   /** How many hosts a stream may follow at once. */

@@ -8,6 +8,7 @@ import { openapi } from "./routes/openapi.ts";
 import { openapiLive } from "./routes/openapi-live.ts";
 import { output } from "./routes/output.ts";
 import { ping } from "./routes/ping.ts";
+import { resume } from "./routes/resume.ts";
 import { index } from "./routes/root.ts";
 import { run } from "./routes/run.ts";
 import { runs } from "./routes/runs.ts";
@@ -24,6 +25,7 @@ export const ROUTES: readonly Route[] = [
   runs,
   oneRun,
   cancel,
+  resume,
   runEvents,
   output,
   events,

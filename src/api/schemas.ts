@@ -11,6 +11,7 @@ import { runResult as coreResult, RUN_RESULT_WORDS } from "../core/run-result.ts
 import { RUN_STATES } from "../core/run-state.ts";
 import { unknownMember } from "../core/unknown-member.ts";
 import { except, hostExpressionSchema, hosts, limit } from "./host-schemas.ts";
+import { rolloutAnswer, rolloutMembers } from "./rollout-schemas.ts";
 
 // Neither arguments nor environment variables can contain a NUL byte.
 const NO_NUL = /^[^\0]*$/;
@@ -61,6 +62,13 @@ function requestSchema<Shape extends z.ZodRawShape>(shape: Shape) {
 
 export const pingRequest = requestSchema({ hosts, except, limit, username, token });
 
+const rollout = {
+  ...rolloutMembers,
+  check: scriptSchema
+    .optional()
+    .describe("A script without arguments that must succeed on each batch before the next begins."),
+};
+
 /** As long as timers go. */
 const MAX_SECONDS = 2_000_000;
 const MAX_GRACE = 3600;
@@ -88,9 +96,22 @@ export const runRequest = requestSchema({
     .max(MAX_SECONDS, { error: `expected at most ${MAX_SECONDS} seconds` })
     .optional()
     .describe("Seconds after which the agents end the script. Agents older than 1.1 do not."),
+  rollout: requestSchema(rollout)
+    .optional()
+    .describe("A few hosts at a time; with wait, the answer comes when it has ended."),
   username,
   token,
 });
+
+const {
+  hosts: _hosts,
+  except: _except,
+  limit: _limit,
+  detach: _detach,
+  ...ofResume
+} = runRequest.shape;
+
+export const resumeRequest = requestSchema(ofResume);
 
 export const cancelRequest = requestSchema({
   hosts: z
@@ -176,6 +197,7 @@ export const runAnswer = z.object({
   ok,
   reqid,
   results: z.array(runResult),
+  rollout: rolloutAnswer.optional().describe("How far it came; absent if it was no rollout."),
   recorded: z
     .literal(false)
     .optional()

@@ -1,8 +1,7 @@
-import { startRun } from "../../controller/runs/start-run.ts";
-import { success } from "../answer.ts";
+import { beginRun } from "../begin-run.ts";
+import { rolloutOf } from "../rollout-schemas.ts";
 import { defineRoute } from "../route.ts";
 import { acceptedAnswer, runAnswer, runRequest } from "../schemas.ts";
-import { wayBack } from "../way-back.ts";
 
 export const run = defineRoute({
   method: "POST",
@@ -46,27 +45,13 @@ export const run = defineRoute({
       example: { ok: true, reqid: "a1b2c3d4e5f60718", complete: false },
     },
   },
-  async handle({ api, caller, body }) {
-    const { hosts, except, limit, script, args, timeout, detach } = body;
-    const wait = body.wait && !detach;
-    const choice = { hosts, except, limit, port: undefined };
-    const order = { ...choice, script, args, timeout, detach: !wait };
-    const { controller, answered } = api;
-    const started = await startRun(controller, caller, order, () => undefined, answered);
-    api.track(started);
-    if (wait) {
-      const { reqid, results, recorded } = await started.finished;
-      const unrecorded = recorded ? {} : { recorded };
-      const hint = wayBack(reqid, results, recorded);
-      const back = hint === undefined ? {} : { hint };
-      return success<typeof runAnswer>({ ok: true, reqid, results, ...unrecorded, ...back });
-    }
-    const { reqid } = started;
-    const accepted = success<typeof acceptedAnswer>({ ok: true, reqid, complete: false });
-    const headers = {
-      Location: `/status/${reqid}`,
-      Link: `</runs/${reqid}/events>; rel="monitor"; type="text/event-stream"`,
-    };
-    return { ...accepted, status: 202, headers };
+  handle(call) {
+    const { hosts, except, limit, script, args, timeout, detach, rollout } = call.body;
+    const order = { hosts, except, limit, port: undefined, script, args, timeout };
+    return beginRun(call, {
+      order,
+      rollout: rollout && rolloutOf(rollout),
+      wait: call.body.wait && !detach,
+    });
   },
 });

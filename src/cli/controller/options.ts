@@ -26,6 +26,37 @@ export const controllerOptions = {
     valueHint: "path",
     description: "File with more hosts, or - for standard input",
   },
+  batch: {
+    type: "string",
+    valueHint: "sizes",
+    description: "Run on so many at a time: 1,10%,100%; the last repeats",
+  },
+  "max-failures": {
+    type: "string",
+    valueHint: "n",
+    description: "Stop when more hosts, or n%, have failed (default 0)",
+  },
+  pause: {
+    type: "string",
+    valueHint: "time",
+    description: "Wait between two batches: 30s, 5m",
+  },
+  confirm: { type: "boolean", description: "Ask on the terminal before each next batch" },
+  "per-tag": {
+    type: "string",
+    valueHint: "tag=n",
+    description: "At most n hosts of each value of the tag at once",
+  },
+  check: {
+    type: "string",
+    valueHint: "script",
+    description: "Must succeed on each batch before the next begins",
+  },
+  resume: {
+    type: "string",
+    valueHint: "reqid",
+    description: "Go on with the hosts that it did not start",
+  },
   json: { type: "boolean", description: "Print the result as one line of JSON" },
   "json-stream": {
     type: "boolean",
@@ -143,6 +174,17 @@ export const shownOptions = {
   diff: controllerOptions.diff,
   only: controllerOptions.only,
   quiet: controllerOptions.quiet,
+} as const;
+
+/** A few hosts at a time: see rolloutChoice. */
+export const rolloutOptions = {
+  batch: controllerOptions.batch,
+  "max-failures": controllerOptions["max-failures"],
+  "per-tag": controllerOptions["per-tag"],
+  check: controllerOptions.check,
+  pause: controllerOptions.pause,
+  confirm: controllerOptions.confirm,
+  resume: controllerOptions.resume,
 } as const;
 
 /** The options of every mode. */

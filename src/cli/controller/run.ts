@@ -1,4 +1,5 @@
 import type { Contact } from "../../controller/fleet/contact-watch.ts";
+import type { RunUnderWay } from "../../controller/runs/run.ts";
 import { startRun } from "../../controller/runs/start-run.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
@@ -13,6 +14,7 @@ import { ContactNotes } from "../render/contact-notes.ts";
 import { writeJson } from "../render/json.ts";
 import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
+import { stoppedText } from "../render/rollout.ts";
 import { NO_VIEW, type RunView, runView } from "../render/run-view.ts";
 import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
@@ -22,18 +24,23 @@ import {
   commonOptions,
   controllerOptions,
   hostOptions,
+  rolloutOptions,
   shownOptions,
 } from "./options.ts";
 import { openOutput } from "./output-files.ts";
+import { checkResume, rolloutChoice, rolloutOrder } from "./rollout-options.ts";
 import { cliCaller, openController } from "./setting.ts";
 import { shownAs } from "./shown-options.ts";
 
 const STOPPED = "ctrl-exec was stopped";
 
+/** The exit status of a rollout that has hosts left. */
+const ROLLOUT_STOPPED = 3;
+
 export const run = defineVerb({
   positionals: "<host>[:<port>]... <script> [-- <arg>...]",
   arity: [2, 100_001],
-  leastWith: { "hosts-from": 1 },
+  leastWith: { "hosts-from": 1, resume: 1 },
   options: {
     ...hostOptions,
     live: controllerOptions.live,
@@ -43,6 +50,7 @@ export const run = defineVerb({
     json: controllerOptions.json,
     "json-stream": controllerOptions["json-stream"],
     "dry-run": controllerOptions["dry-run"],
+    ...rolloutOptions,
     detach: controllerOptions.detach,
     async: controllerOptions.async,
     timeout: {
@@ -77,6 +85,11 @@ export const run = defineVerb({
     "--dry-run shows which hosts would be asked, and where they would be called. The",
     "auth hook is asked as for the run; nothing is locked, recorded or sent.",
     "",
+    "--batch 1,10%,100% runs it on one host, then on a tenth of them, then on the",
+    "rest, each when those before have ended, and stops when more hosts have failed",
+    "than --max-failures allows. Exit status 3: some were not started; run --resume",
+    '<reqid> <script> goes on. See docs/OPERATIONS.md, "A few at a time".',
+    "",
     "Under sudo, give your own name with --username, and a file of your own with",
     "--token-file.",
     "",
@@ -98,6 +111,7 @@ export const run = defineVerb({
     "ctrl-exec run 'web-[01-20]' deploy-app --except web-07",
     "ctrl-exec run --hosts-from hosts.txt deploy-app",
     "ctrl-exec run '@all!db-*' deploy-app --dry-run",
+    "ctrl-exec run '@all!db-01' deploy-app --batch 1,10%,100% --max-failures 5%",
     "ctrl-exec run db-01 backup-mysql -- --database myapp",
     "ctrl-exec run web-01 web-02 deploy-app --live | tee deploy.log",
     'sudo ctrl-exec run web-01 deploy-app --username "$USER" --token-file ~/.token',
@@ -106,9 +120,11 @@ export const run = defineVerb({
   ],
   async run({ options, positionals, scriptArgs, io }) {
     const as = shownAs(options, "run");
+    const choice = rolloutChoice(options, io.inIsTerminal && io.errIsTerminal);
     const hosts = positionals.slice(0, -1);
     const more = await listedHosts(options, io);
     const script = positionals.at(-1) ?? "";
+    if (choice?.resume !== undefined) checkResume([...hosts, ...(more ?? [])], options);
     const args = scriptArguments(scriptArgs ?? []);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
@@ -149,8 +165,18 @@ export const run = defineVerb({
         else (await import("../render/dry-run.ts")).renderDryRun(io, would, controller.config);
         return 0;
       }
-      const started = await startRun(controller, caller, order, show).catch(async (thrown) => {
-        throw scriptArgs === undefined ? await withHint(thrown, { hosts, script }) : thrown;
+      const starting =
+        choice === undefined
+          ? startRun(controller, caller, order, show)
+          : (await import("../../controller/runs/start-rollout.ts")).startRollout(
+              controller,
+              caller,
+              { ...order, ...rolloutOrder(choice, io, () => view) },
+              show,
+            );
+      const started: RunUnderWay = await starting.catch(async (thrown) => {
+        const hintless = scriptArgs === undefined && choice?.resume === undefined;
+        throw hintless ? await withHint(thrown, { hosts, script }) : thrown;
       });
       const option = configArgument(controller.config.file);
       contacts = new ContactNotes(`ctrl-exec logs ${started.reqid}${option} --follow`);
@@ -171,6 +197,7 @@ export const run = defineVerb({
       if (unwritten !== "") io.err(`${unwritten}${carriedOut}\n`);
       if (signal !== undefined)
         io.err("Stopped waiting. Scripts that have started keep running.\n");
+      io.err(stoppedText(report, script, args.length > 0, controller.config));
       io.err(mayHaveRun(results));
       const back = wayBack(reqid, results, controller.config, recorded);
       if (back !== undefined) io.err(`${back}\n`);
@@ -182,7 +209,8 @@ export const run = defineVerb({
       }
       if (detach && signal === undefined) return results.every(wasTaken) ? 0 : 1;
       if (signal !== undefined) return signal;
-      const failed = results.some(runFailed);
+      if ((report.rollout?.not_started ?? 0) > 0) return ROLLOUT_STOPPED;
+      const failed = results.some(runFailed) || report.rollout?.stopped !== undefined;
       const isForAPerson = scriptArgs === undefined && !options.json && !options["json-stream"];
       if (failed && isForAPerson && hosts.length > 1 && results.length === hosts.length) {
         const { hintOnResults, recorded: known } = await import("./forgotten-mark.ts");

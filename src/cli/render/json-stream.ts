@@ -1,4 +1,5 @@
 /** `--json-stream`: one line of JSON for each event of a run (docs/PROTOCOL.md, section 5). */
+import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import { outcomeOfResult } from "../../core/run-outcome.ts";
@@ -6,6 +7,7 @@ import type { RunResult } from "../../core/run-result.ts";
 import { messageBytes } from "../../core/wire/message-bytes.ts";
 import { type RunMessage, RunMessages, summaryOf } from "../../core/wire/run-messages.ts";
 import type { Io } from "../command/io.ts";
+import { writeJson } from "./json.ts";
 
 export class JsonStream {
   readonly #io: Io;
@@ -23,9 +25,15 @@ export class JsonStream {
     this.#write(this.#messages.end(result));
   }
 
+  tell({ kind, ...news }: RolloutNews): void {
+    writeJson(this.#io, { event: kind, ...news });
+  }
+
   /** @param ms how long the run took @param hint how to come back to it, if it may go on */
-  close({ reqid, results, recorded }: RunReport, ms: number, hint?: string): void {
-    const summary = { ...summaryOf(reqid, results.map(outcomeOfResult), ms), recorded };
+  close({ reqid, results, recorded, rollout }: RunReport, ms: number, hint?: string): void {
+    const outcomes = results.map(outcomeOfResult);
+    const more = rollout === undefined ? { recorded } : { recorded, rollout };
+    const summary = { ...summaryOf(reqid, outcomes, ms), ...more };
     this.#write([hint === undefined ? summary : { ...summary, hint }]);
   }
 

@@ -20,6 +20,7 @@ export class Progress {
   #done = 0;
   #failed = 0;
   #shown = false;
+  #isAside = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The one under way, if the hosts are asked in batches. */
   batch: Batch | undefined;
@@ -54,6 +55,17 @@ export class Progress {
     print();
   }
 
+  /** Nothing is drawn until the work is done. */
+  async aside<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#clear();
+    this.#isAside = true;
+    try {
+      return await work();
+    } finally {
+      this.#isAside = false;
+    }
+  }
+
   end(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -63,7 +75,8 @@ export class Progress {
   #draw(): void {
     const now = performance.now();
     const isEarly = now - this.#quietSince < FIRST_MS;
-    if (this.#timer === undefined || isEarly || this.#done === this.#total) return;
+    if (this.#timer === undefined || isEarly || this.#isAside) return;
+    if (this.#done === this.#total) return;
     const seconds = Math.floor((now - this.#started) / 1000);
     const counts = { total: this.#total, done: this.#done, failed: this.#failed, seconds };
     const waitingFor = [...this.#waiting.values().take(MAX_NAMED)];

@@ -28,7 +28,7 @@ export interface ShownMore {
 }
 
 /** If there is no such line, the script has ended. */
-const STATES: Readonly<Record<Exclude<RunState, "ended">, string>> = {
+const STATES: Readonly<Record<Exclude<RunState, "ended" | "not-started">, string>> = {
   queued: "queued",
   running: "running",
   lost: "lost: it ran (or may have); its end cannot be known",
@@ -71,9 +71,14 @@ export class RunBlocks {
     for (const piece of this.#pieces(result)) this.#io.out(piece);
   }
 
+  /** What others show from here on begins a line. */
+  endLine(): void {
+    for (const piece of this.#endLine()) this.#io.out(piece);
+  }
+
   /** Nothing else of it. */
   showHeader(result: RunResult): void {
-    for (const piece of this.#endLine()) this.#io.out(piece);
+    this.endLine();
     this.#io.out(headerOf(this.#io, result, this.#more));
   }
 
@@ -129,6 +134,7 @@ function headerOf(io: Io, result: RunResult, more: ShownMore): string {
 /** What is in the brackets of a header: the word and the exit status first, the request id last. */
 export function headerColumns(io: Io, result: RunResult, more: ShownMore): string[] {
   const { rtt, reqid, state, started } = result;
+  if (state === "not-started") return ["NOT-STARTED", `req:${forOneLine(reqid)}`];
   const [word, ...columns] = isInHeader(result, more)
     ? [state.toUpperCase(), ...(started === undefined ? [] : [`since:${started}`]), `req:${reqid}`]
     : // If ctrl-exec was stopped, no time was measured.
@@ -167,8 +173,9 @@ function notes(result: RunResult, own: OwnSetting, live: boolean, more: ShownMor
   if (result.cancelled) found.push(cancelledNote(result));
   else if (result.signal !== undefined && !(live && result.timed_out))
     found.push(`ERROR: killed by ${result.signal}`);
-  if (result.state !== "ended" && !isInHeader(result, more))
-    found.push(`STATE: ${STATES[result.state]}`);
+  const { state } = result;
+  if (state !== "ended" && state !== "not-started" && !isInHeader(result, more))
+    found.push(`STATE: ${STATES[state]}`);
   if (result.stdout_dropped)
     found.push(`CUT: ${formatBytes(result.stdout_dropped)} of stdout dropped`);
   if (result.stderr_dropped)

@@ -1,4 +1,5 @@
 /** What is shown of a run while it goes on, and when it has ended: a view for each way to ask for it. */
+import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import type { OwnSetting } from "../../core/config/controller-config.ts";
 import type { OutputStream, RunEvent } from "../../core/run-event.ts";
@@ -11,9 +12,17 @@ import { JsonStream } from "./json-stream.ts";
 import { liveLines } from "./live-lines.ts";
 import { type LiveOutput, wholeOutput } from "./live-output.ts";
 import { Progress } from "./progress.ts";
+import { newsText } from "./rollout.ts";
 import { RunBlocks } from "./run-result.ts";
 import { runSummary } from "./run-summary.ts";
-import { isChosen, isFolded, leftOut, MAX_UNFOLDED, type ShownAs } from "./shown-results.ts";
+import {
+  isChosen,
+  isFolded,
+  leftOut,
+  MAX_UNFOLDED,
+  type ShownAs,
+  showLeft,
+} from "./shown-results.ts";
 import { wayBack } from "./way-back.ts";
 
 export interface RunView {
@@ -25,6 +34,10 @@ export interface RunView {
   show(result: RunResult): void;
   /** Says on stderr what somebody who watches should know. */
   note(text: string): void;
+  /** A batch of a rollout begins, or its check is over. */
+  tell?(news: RolloutNews): void;
+  /** Nothing is drawn until the work is done: a person is asked. */
+  aside?<Result>(work: () => Promise<Result>): Promise<Result>;
   /** When every host was shown. @param ms how long the run took */
   close(report: RunReport, ms: number): Promise<void> | void;
   /** In any case, at last. */
@@ -65,7 +78,7 @@ export function runView(
   const isLive = live || (io.outIsTerminal && total <= MAX_UNFOLDED && !as.quiet && !as.onlyFailed);
   if (noLive || !isLive) return blocksView(io, own, progress, as);
   const output = total === 1 ? wholeOutput(io) : liveLines(io, labels);
-  return liveView(io, own, total, progress, output);
+  return liveView(io, own, total, progress, output, as);
 }
 
 function step(progress: Progress, result: RunResult, print: () => void): void {
@@ -76,9 +89,11 @@ function jsonView(io: Io, own: OwnSetting, progress: Progress): RunView {
   return {
     show: (result) => step(progress, result, () => undefined),
     note: forAPerson(io, progress),
-    close: ({ reqid, results, recorded }) => {
+    ...ofRollout(io, own, progress),
+    close: ({ reqid, results, recorded, rollout }) => {
       const hint = wayBack(reqid, results, own, recorded);
-      writeJson(io, { ok: 1, results, ...(hint === undefined ? {} : { hint }) });
+      const more = rollout === undefined ? {} : { reqid, rollout };
+      writeJson(io, { ok: 1, results, ...more, ...(hint === undefined ? {} : { hint }) });
     },
     end: () => progress.end(),
   };
@@ -90,6 +105,7 @@ function jsonStreamView(io: Io, own: OwnSetting, progress: Progress): RunView {
     hear: (host, event) => progress.during(() => stream.hear(host, event)),
     show: (result) => step(progress, result, () => stream.show(result)),
     note: (text) => progress.during(() => io.err(text)),
+    ...ofRollout(io, own, progress, (news) => stream.tell(news)),
     close: (report, ms) => {
       const { reqid, results, recorded } = report;
       stream.close(report, ms, wayBack(reqid, results, own, recorded));
@@ -104,12 +120,16 @@ function blocksView(io: Io, own: OwnSetting, progress: Progress, as: ShownAs): R
   return {
     show: (result) =>
       step(progress, result, () => {
-        if (!isChosen(result, as)) return;
+        if (!isChosen(result, as) || result.state === "not-started") return;
         if (as.quiet) blocks.showHeader(result);
         else blocks.show(result);
       }),
     note: forAPerson(io, progress),
-    close: ({ results }) => io.err(leftOut(results, as)),
+    ...ofRollout(io, own, progress),
+    async close({ results }) {
+      await showLeft(io, own, blocks, results, as);
+      io.err(leftOut(results, as));
+    },
     end: () => progress.end(),
   };
 }
@@ -121,6 +141,7 @@ function liveView(
   total: number,
   progress: Progress,
   output: LiveOutput,
+  as: ShownAs,
 ): RunView {
   const blocks = new RunBlocks(io, own, true);
   const begun = new Set<string>();
@@ -144,16 +165,36 @@ function liveView(
       const { host, state } = result;
       step(progress, result, () => {
         output.end(host);
+        if (state === "not-started") return;
         if (begun.has(host)) blocks.showEnd(result);
         else blocks.show(result);
       });
       if (state === "ended" && !begun.has(host)) io.err(notLive(host));
     },
     note: (text) => progress.during(() => io.err(text)),
-    close: ({ reqid, results }, ms) => {
+    ...ofRollout(io, own, progress),
+    async close({ reqid, results }, ms) {
+      await showLeft(io, own, blocks, results, as);
       if (total > 1) io.err(runSummary(io, reqid, results, ms));
     },
     end: () => progress.end(),
+  };
+}
+
+/** What every view says of a rollout, also to a pipe: nothing of 1.0 is changed by it. */
+function ofRollout(
+  io: Io,
+  own: OwnSetting,
+  progress: Progress,
+  tell: (news: RolloutNews) => void = () => undefined,
+): Pick<RunView, "tell" | "aside"> {
+  return {
+    tell: (news) =>
+      progress.during(() => {
+        tell(news);
+        io.err(newsText(news, own));
+      }),
+    aside: (work) => progress.aside(work),
   };
 }
 
@@ -207,6 +248,7 @@ function foldedView(
       });
     },
     note: (text) => progress.during(() => io.err(text)),
+    ...ofRollout(io, own, progress),
     async close({ reqid, results }, ms) {
       const chosen = results.filter((result) => isChosen(result, as));
       await showFolded(io, own, chosen, as);

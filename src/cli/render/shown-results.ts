@@ -33,9 +33,30 @@ export async function showResults(
       running: true,
       times: as.times ?? false,
     });
-    for (const result of chosen) await showBlock(blocks, result, as);
+    for (const result of chosen) {
+      if (result.state !== "not-started") await showBlock(blocks, result, as);
+    }
+    await showLeft(io, own, blocks, chosen, as);
   }
   io.err(leftOut(results, as));
+}
+
+/**
+ * The hosts that a rollout has not started share a block, also where the others have one each.
+ *
+ * @param blocks that were shown before
+ */
+export async function showLeft(
+  io: Io,
+  own: OwnSetting,
+  blocks: RunBlocks,
+  results: readonly RunResult[],
+  as: ShownAs,
+): Promise<void> {
+  const left = results.filter(({ state }) => state === "not-started");
+  if (left.length === 0) return;
+  blocks.endLine();
+  await showFolded(io, own, left, { ...as, diff: false });
 }
 
 export function isChosen(result: RunResult, { onlyFailed }: ShownAs): boolean {

@@ -128,6 +128,29 @@ test("a member may be given once", () => {
   expect(parsed('{"hosts":["a"],"username":"\\":\\"x\\":"}')).toMatchObject({ hosts: ["a"] });
 });
 
+test("members within a member are counted, and may be given once", () => {
+  const body = (rollout: string) => `{"hosts":["a"],"script":"s","rollout":${rollout}}`;
+  const take = (rollout: string) => parsed(body(rollout), {}, run);
+  expect(take('{"batch":[1,"10%"],"per_tag":{"rack":1,"zone":2}}')).toMatchObject({
+    rollout: { batch: [{ hosts: 1 }, { percent: 10 }], per_tag: { rack: 1, zone: 2 } },
+  });
+  for (const twice of ['{"batch":[1],"batch":[2]}', '{"batch":[1],"per_tag":{"a":1,"a":2}}']) {
+    expect(refused(() => take(twice))).toEqual([400, "the body has a member twice"]);
+  }
+  expect(refused(() => take('{"batches":[1]}'))[1]).toContain("did you mean batch?");
+});
+
+test("T21 a list within a member is cut before its items are described", () => {
+  const rollout = { batch: Array<number>(100_000).fill(0) };
+  const [status, detail] = refused(() => parsed({ ...HOSTS, script: "s", rollout }, {}, run));
+  expect(status).toBe(400);
+  expect(detail).toContain("rollout.batch: expected at most 100 sizes");
+  expect(detail).not.toContain("rollout.batch.101");
+  const long = { batch: Array<number>(101).fill(1) };
+  const [, why] = refused(() => parsed({ ...HOSTS, script: "s", rollout: long }, {}, run));
+  expect(why).toBe("rollout.batch: expected at most 100 sizes");
+});
+
 test("what is JSON and no object is refused as that", () => {
   for (const body of ["[]", "null", "1", '"x"', '[{"hosts":["a"]}]']) {
     expect(refused(() => parsed(body))).toEqual([400, "expected a JSON object"]);

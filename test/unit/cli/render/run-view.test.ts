@@ -166,10 +166,10 @@ describe("on a terminal, or with --live", () => {
     [59_960, "1m 0s"],
     [3_599_000, "59m 59s"],
     [7_260_000, "2h 1m"],
-  ])("a run of %d ms took %s", (ms, words) => {
+  ])("a run of %d ms took %s", async (ms, words) => {
     const kept = new KeptIo(SCREEN);
     const results = [result("a"), result("b", { exit: -1, state: "unknown", error: "x" })];
-    runView(kept.io, OWN, ["a", "b"], NO_OPTIONS, AS).close(
+    await runView(kept.io, OWN, ["a", "b"], NO_OPTIONS, AS).close(
       { reqid: REQID, results, recorded: true },
       ms,
     );
@@ -256,5 +256,27 @@ describe("which results are shown, and how much of them", () => {
     );
     const few = await shown(["a", "b"], {}, SCREEN, {}, { fold: false });
     expect(few.out).toStartWith("a | a out\nb | b out\n");
+  });
+});
+
+describe("the hosts that a rollout has not started", () => {
+  const error = "the rollout stopped after batch 1 of 2: 1 host failed";
+  const left = ["web-3", "web-4"].map((host) =>
+    result(host, { exit: -1, state: "not-started", error, rtt: "", stdout: "" }),
+  );
+  const block = `==> web-[3-4] (2)  [NOT-STARTED  req:${REQID}]\n    ERROR: ${error}\n`;
+
+  test.each([
+    ["a pipe", {}],
+    ["a terminal", SCREEN],
+  ] as const)("share a block at the end, behind a whole line: %s", async (_, on) => {
+    const kept = new KeptIo(on);
+    const view = runView(kept.io, OWN, ["web-1", "web-3", "web-4"], NO_OPTIONS, AS);
+    const results = [result("web-1", { stdout: "no newline" }), ...left];
+    for (const each of results) view.show(each);
+    await view.close({ reqid: REQID, results, recorded: true }, 1);
+    view.end();
+    expect(kept.out).toEndWith(`\n${block}`);
+    expect(kept.out.split("NOT-STARTED")).toHaveLength(2);
   });
 });

@@ -1,0 +1,67 @@
+/** A run that is done a few hosts at a time, in requests and answers. */
+import { z } from "zod";
+import { parseSampleSize, type SampleSize } from "../core/hosts/sample-size.ts";
+import { MOST_SIZES, parseMaxFailures, type RolloutSetting } from "../core/rollout.ts";
+
+const MAX_PAUSE = 2_000_000;
+const SIZE = 'expected a number of hosts, or a percentage such as "10%"';
+
+function size(parse: (text: string) => SampleSize | undefined) {
+  return z.union([z.int(), z.string()], { error: SIZE }).transform((value, context) => {
+    const read = parse(String(value));
+    if (read !== undefined) return read;
+    context.addIssue({ code: "custom", message: SIZE });
+    return z.NEVER;
+  });
+}
+
+const seconds = { error: "expected a whole number of seconds" };
+const bound = { error: "expected a whole number of hosts, at least 1" };
+
+export const rolloutMembers = {
+  batch: z
+    .array(size(parseSampleSize), { error: "expected an array of sizes" })
+    .min(1, { error: "expected an array of sizes" })
+    .max(MOST_SIZES, { error: `expected at most ${MOST_SIZES} sizes` })
+    .optional()
+    .describe("How many hosts each batch has: numbers, or percentages of all; the last repeats."),
+  max_failures: size(parseMaxFailures)
+    .optional()
+    .describe(
+      "It stops behind the batch in which more hosts than these have failed; 0 if left out.",
+    ),
+  pause: z
+    .int(seconds)
+    .min(0, seconds)
+    .max(MAX_PAUSE, { error: `expected at most ${MAX_PAUSE} seconds` })
+    .optional()
+    .describe("Seconds between two batches."),
+  per_tag: z
+    .record(z.string(), z.int(bound).min(1, bound), { error: "expected an object of numbers" })
+    .optional()
+    .describe("For each of these tags: at most so many hosts of each of its values at once."),
+};
+
+/** As the use-case takes it. */
+export function rolloutOf(
+  body: z.output<z.ZodObject<typeof rolloutMembers>> & { readonly check?: string | undefined },
+): Partial<RolloutSetting> {
+  const { batch, max_failures, pause, per_tag, check } = body;
+  return {
+    ...(batch && { batch }),
+    ...(max_failures && { max_failures }),
+    ...(pause === undefined ? {} : { pause }),
+    ...(per_tag && { per_tag }),
+    ...(check === undefined ? {} : { check }),
+  };
+}
+
+export const rolloutAnswer = z.object({
+  batches: z.int(),
+  begun: z.int().describe("How many of them were begun."),
+  not_started: z.int().describe("Hosts that were not asked: POST /runs/{reqid}/resume goes on."),
+  stopped: z
+    .string()
+    .optional()
+    .describe("Why, and behind which batch; absent if it did not stop."),
+});

@@ -1,0 +1,43 @@
+import { beginRun } from "../begin-run.ts";
+import { rolloutOf } from "../rollout-schemas.ts";
+import { defineRoute } from "../route.ts";
+import { acceptedAnswer, resumeRequest, runAnswer } from "../schemas.ts";
+import { unlessHidden } from "./status.ts";
+
+export const resume = defineRoute({
+  method: "POST",
+  path: "/runs/{reqid}/resume",
+  summary: "Go on with a rollout that has stopped",
+  description: [
+    "Runs the script on the hosts of the rollout that are not-started, under the same id and in the same record.",
+    "Script and arguments are given again, since no record has arguments; another script is refused. What rollout",
+    "leaves out is as it was. The auth hook is asked whether the caller may read the run, and then as for any run.",
+  ].join("\n"),
+  request: resumeRequest,
+  requestExample: { script: "deploy-app", args: ["--fast"], username: "alice" },
+  answers: {
+    200: {
+      description: "A result for each host that was not-started before, in the order of the run.",
+      schema: runAnswer,
+      example: {
+        ok: true,
+        reqid: "a1b2c3d4e5f60718",
+        results: [],
+        rollout: { batches: 1, begun: 1, not_started: 0 },
+      },
+    },
+    202: {
+      description: "It goes on; Location names its record, and Link its events.",
+      headers: ["Location", "Link"],
+      schema: acceptedAnswer,
+      example: { ok: true, reqid: "a1b2c3d4e5f60718", complete: false },
+    },
+  },
+  handle(call) {
+    const { script, args, timeout, rollout = {}, wait } = call.body;
+    const order = { hosts: [], port: undefined, script, args, timeout };
+    const { reqid } = call.parameters;
+    const beginning = { order, rollout: rolloutOf(rollout), resume: reqid, wait };
+    return unlessHidden(reqid, () => beginRun(call, beginning));
+  },
+});

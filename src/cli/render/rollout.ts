@@ -1,0 +1,36 @@
+/** What is said of a rollout: its batches on stderr as they come, and why it stopped. */
+import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
+import type { RunReport } from "../../controller/runs/run.ts";
+import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
+import { shellWord } from "../../core/shell-word.ts";
+import { screenLine } from "../../core/text.ts";
+
+export function newsText(news: RolloutNews, own: OwnSetting): string {
+  if (news.kind === "batch") {
+    return `batch ${news.batch} of ${news.of}: ${hostCount(news.hosts.length)}\n`;
+  }
+  const { batch, script, failed, check } = news;
+  if (failed.length === 0) return screenLine`check ${script} of batch ${batch}: ok\n`;
+  const see = `ctrl-exec status ${check}${configArgument(own.file)}`;
+  return screenLine`check ${script} of batch ${batch}: failed on ${failed.join(", ")}; see: ${see}\n`;
+}
+
+/** Why it stopped, and how to go on; empty if it did not stop. @param hasArgs whether the script got any */
+export function stoppedText(
+  { reqid, rollout }: RunReport,
+  script: string,
+  hasArgs: boolean,
+  own: OwnSetting,
+): string {
+  if (rollout?.stopped === undefined) return "";
+  const { stopped, not_started: left } = rollout;
+  const why = screenLine`Stopped ${stopped}\n`;
+  if (left === 0) return why;
+  const args = hasArgs ? " -- ..." : "";
+  const command = `ctrl-exec run --resume ${reqid} ${shellWord(script)}${configArgument(own.file)}`;
+  return `${why}${hostCount(left)} not started. To go on: ${command}${args}\n`;
+}
+
+function hostCount(count: number): string {
+  return count === 1 ? "1 host" : `${count} hosts`;
+}

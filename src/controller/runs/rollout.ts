@@ -182,6 +182,7 @@ export class Rollout implements RunUnderWay {
       stored: Promise.resolve(true),
       output: (host, share) => record.output(host, share),
       add: (result) => this.#keep(result),
+      begun: (host, started) => record.begun(host, started),
       beginBatch: (waiting) => record.beginBatch(waiting),
       close: () => Promise.resolve(true),
       discard: () => undefined,

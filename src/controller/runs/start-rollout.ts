@@ -4,14 +4,16 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import { tagText } from "../../core/tags.ts";
 import { type AuthRequest, authorize, type Caller } from "../access/authorize.ts";
 import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import { hostOf, ownPort, type ResolvedTarget } from "../fleet/targets.ts";
+import { usedTags } from "../inventory/host-tags.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
-import { planBatches } from "./batch-plan.ts";
+import { planBatches, type TagValue } from "./batch-plan.ts";
 import { Rollout, type RolloutParts } from "./rollout.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
 import { runBody, runFacts } from "./run-body.ts";
@@ -157,13 +159,25 @@ async function accept(
     await authorizeBatch(controller, caller, { action: "run", script: check, args: [] }, targets);
   }
   openDialler(controller);
-  if (Object.keys(setting.per_tag).length > 0) {
-    throw new CtrlExecError("bad-request", "Cannot bound batches by a tag: no host has any", {});
+  const value = await tagReader(controller, setting);
+  for (const key of Object.keys(setting.per_tag)) {
+    if (targets.every((target) => value(target, key) === undefined))
+      throw nobodyHas(controller, key);
   }
-  const batches = planBatches(targets, setting, total, () => undefined);
+  const batches = planBatches(targets, setting, total, value);
   const { batch, max_failures, pause, per_tag } = setting;
   const waiting = batches.flatMap((each) => each.map(({ label }) => label));
   return { batches, facts: { batch, max_failures, pause, per_tag, check, waiting } };
+}
+
+/** The tags as they are known before anybody is asked: a host's own ones win over what its agent claims. */
+async function tagReader(
+  { config, store }: Controller,
+  { per_tag }: RolloutSetting,
+): Promise<TagValue<ResolvedTarget>> {
+  if (Object.keys(per_tag).length === 0) return () => undefined;
+  const known = await store.learned.known();
+  return (target, key) => usedTags(config, target.record, known.get(hostOf(target))).tag(key);
 }
 
 async function authorizeBatch(
@@ -185,6 +199,15 @@ function checkOf(controller: Controller, { requestId: _, ...caller }: Caller, sc
     const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
     return await startRun(controller, caller, order, () => undefined);
   };
+}
+
+/** A slip in the tag: each batch would have one host, and a person would wonder why. */
+function nobodyHas({ config }: Controller, key: string): CtrlExecError {
+  const message = `Cannot bound batches by ${tagText(key)}: none of the hosts has that tag`;
+  return new CtrlExecError("bad-request", message, {
+    hint: `See: ctrl-exec list-agents --wide${configArgument(config.file)}`,
+    remoteHint: "GET /discovery shows the tags that hosts claim.",
+  });
 }
 
 async function mustBeStored(record: RunRecord): Promise<void> {

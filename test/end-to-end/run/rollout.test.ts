@@ -202,6 +202,19 @@ describe("on a terminal", () => {
   });
 });
 
+test("at most one host of each rack is asked at once, by the control host's own tags", async () => {
+  await control.mustRun("tag", ["web-[01-03]", "rack=a"]);
+  await control.mustRun("tag", ["web-[04-05]", "rack=b"]);
+  const { err } = await control.mustRun("run", [
+    ...["@all", "deploy", "--per-tag", "rack=1", "--json-stream"],
+  ]);
+  expect(err.split("\n").slice(0, -1)).toEqual([
+    "batch 1 of 3: 2 hosts",
+    "batch 2 of 3: 2 hosts",
+    "batch 3 of 3: 1 host",
+  ]);
+});
+
 test("T76 a hook that refuses the second batch stops it there", async () => {
   const hook = control.folder.script("hook", '[ "$ENVEXEC_HOSTS" != web-02 ] || exit 3');
   const plain = readFileSync(control.config, "utf8");

@@ -283,3 +283,18 @@ test("T63 what only a rotation calls is no check", async () => {
   await expect(run({ rollout })).rejects.toMatchObject({ code: "bad-request" });
   expect(batches()).toEqual([]);
 });
+
+test("at most one host of each rack is asked at once", async () => {
+  const { learned } = fleet.controller.store;
+  const racks = HOSTS.map((host, at) => [host, { tags: { rack: at < 2 ? "a" : "b" } }] as const);
+  await learned.learn(new Map(racks));
+  await run({ rollout: { per_tag: { rack: 1 } } });
+  expect(batches()).toEqual([
+    ["web-01", "web-03"],
+    ["web-02", "web-04"],
+  ]);
+  await expect(run({ rollout: { per_tag: { rakc: 1 } } })).rejects.toMatchObject({
+    code: "bad-request",
+    message: "Cannot bound batches by rakc: none of the hosts has that tag",
+  });
+});

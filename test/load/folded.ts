@@ -66,7 +66,11 @@ async function measure(control: ControlHost, port: number, part: Part): Promise<
 }
 
 async function main(): Promise<string[]> {
-  await using control = await ControlHost.create(["run_records_max = 4G"]);
+  await using control = await ControlHost.create([
+    "run_records_max = 4G",
+    // One process plays all of the hosts.
+    "connect_timeout = 120",
+  ]);
   const agent = await control.addAgent("web-01");
   await agent.pair();
   const wrong: string[] = [];

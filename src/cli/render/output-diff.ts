@@ -51,13 +51,13 @@ export class OutputDiffs {
   /** Takes up to half a second of the processor. */
   async against(result: RunResult, stream: OutputStream): Promise<Difference> {
     const base = this.#base[stream];
+    if (this.#left <= 0 && result[stream] !== "") return { kind: "none", why: "out of time" };
     const other = comparable(result, stream);
     if ("why" in other) return { kind: "none", why: other.why };
     if ("why" in base) return { kind: "none", why: `the first is ${base.why}` };
     if (base.text === other.text) return { kind: base.text === "" ? "nothing" : "same" };
     if (other.text === "") return { kind: "empty" };
     if (base.text === "") return { kind: "none", why: "the first is empty" };
-    if (this.#left <= 0) return { kind: "none", why: "out of time" };
     const text = await this.#patch(base.text, other.text);
     return text === undefined ? { kind: "none", why: "too different" } : { kind: "lines", text };
   }

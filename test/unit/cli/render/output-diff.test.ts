@@ -79,5 +79,6 @@ describe("T69 bounds", () => {
       kind: "none",
       why: "out of time",
     });
+    expect(await diffs.against(result("c\n"), "stderr")).toEqual({ kind: "nothing" });
   });
 });

@@ -238,6 +238,7 @@ export const runsAnswer = z.object({
           host: z.string(),
           state: z.enum(RUN_STATES),
           exit: z.int().nullable(),
+          failed: z.boolean().describe("As run judges it; false while the script runs."),
           cancelled: z.literal(true).optional().describe("Its end was asked for."),
         }),
       ),

@@ -6,7 +6,7 @@ import { writeJson } from "../render/json.ts";
 import { listedHosts } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
-import { cliCaller, openController } from "./setting.ts";
+import { cliCaller, openRecords } from "./setting.ts";
 
 const USUAL_GRACE = 10;
 const MAX_GRACE = 3600;
@@ -44,7 +44,7 @@ export const cancel = defineVerb({
         : numberOption("grace", options.grace, 0, MAX_GRACE);
     const more = (await listedHosts(options, io)) ?? [];
     const caller = await cliCaller(options, io);
-    const controller = await openController(options);
+    const controller = await openRecords(options);
     const except = options.except === undefined ? [] : [options.except];
     const order = { reqid, hosts: [...hosts, ...more], except, grace };
     const cancelling = cancelRun(controller, caller, order, (result) => {

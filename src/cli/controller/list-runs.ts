@@ -1,12 +1,15 @@
 import { listRuns as listRecordedRuns } from "../../controller/runs/list-runs.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
 import { parseSince } from "../../core/since.ts";
+import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
 import { writeJson } from "../render/json.ts";
 import { runsTable } from "../render/run-list.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
-import { cliCaller, openController } from "./setting.ts";
+import { cliCaller, openRecords } from "./setting.ts";
 
 const USUAL_LIMIT = 20;
 const MAX_LIMIT = 100_000;
@@ -49,7 +52,8 @@ export const listRuns = defineVerb({
     const { host, script, user, limit } = options;
     const since = sinceOption(options.since);
     const caller = await cliCaller(options, io);
-    const { runs, unreadable } = await listRecordedRuns(await openController(options), caller, {
+    const controller = await openRecords(options);
+    const { runs, unreadable, next } = await listRecordedRuns(controller, caller, {
       limit: limit === undefined ? USUAL_LIMIT : numberOption("limit", limit, 1, MAX_LIMIT),
       host,
       script,
@@ -61,20 +65,37 @@ export const listRuns = defineVerb({
     else {
       if (runs.length > 0) io.out(runsTable(runs));
       else io.err("No recorded run matches.\n");
+      if (next !== undefined && limit === undefined)
+        io.err(`The newest ${runs.length}. With --limit there may be more.\n`);
     }
-    const unheard = runs.filter((run) => run.unheard !== undefined).map(({ reqid }) => reqid);
-    if (unheard.length > 0) {
-      const runs = unheard.length === 1 ? "1 run" : `${unheard.length} runs`;
-      io.err(`ctrl-exec: ${runs} may have ended: no agent could say now: ${named(unheard)}\n`);
-    }
+    const unheard = runs.flatMap(({ reqid, unheard: hosts }) => (hosts ? [{ reqid, hosts }] : []));
+    if (unheard.length > 0) io.err(`ctrl-exec: ${unheardNote(unheard)}\n`);
     if (unreadable.length > 0) {
       const records = unreadable.length === 1 ? "1 record is" : `${unreadable.length} records are`;
       io.err(`ctrl-exec: ${records} damaged, and not listed: ${named(unreadable)}\n`);
     }
-    if (unheard.length + unreadable.length > 0) io.err("status <reqid> says more of one.\n");
+    if (unheard.length + unreadable.length > 0) {
+      const option = configArgument(controller.config.file);
+      io.err(`To see more of one: ctrl-exec status <reqid>${option}\n`);
+    }
     return unreadable.length === 0 ? 0 : 1;
   },
 });
+
+interface Unheard {
+  readonly reqid: string;
+  readonly hosts: readonly string[];
+}
+
+/** `1 run may have ended: a1b2c3d4e5f60718 on web-01, which could not be asked now` */
+function unheardNote(unheard: readonly Unheard[]): string {
+  const [runs, which] =
+    unheard.length === 1 ? ["1 run", "which"] : [`${unheard.length} runs`, "hosts which"];
+  const where = unheard.map(({ reqid, hosts }) => `${reqid} on ${namedHosts(hosts)}`);
+  const more = where.length > MOST_NAMED ? " ..." : "";
+  const text = `${runs} may have ended: ${where.slice(0, MOST_NAMED).join("; ")}${more}`;
+  return forOneLine(`${text}, ${which} could not be asked now`);
+}
 
 function named(reqids: readonly string[]): string {
   return `${reqids.slice(0, MOST_NAMED).join(" ")}${reqids.length > MOST_NAMED ? " ..." : ""}`;

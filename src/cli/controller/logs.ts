@@ -14,7 +14,7 @@ import { liveLines } from "../render/live-lines.ts";
 import { type LiveOutput, wholeOutput } from "../render/live-output.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
-import { cliCaller, openController } from "./setting.ts";
+import { cliCaller, openRecords } from "./setting.ts";
 
 export const logs = defineVerb({
   positionals: "<reqid> [<host>]",
@@ -43,7 +43,7 @@ export const logs = defineVerb({
   async run({ options, positionals: [typed = "", host], io }) {
     const reqid = runIdArgument(typed, "ctrl-exec logs <reqid> [<host>]");
     const caller = await cliCaller(options, io);
-    const controller = await openController(options);
+    const controller = await openRecords(options);
     const view = new LogView(io, options.stderr ? ["stderr"] : OUTPUT_STREAMS, options.follow);
     const reader = new Reader(io);
     const leave = new AbortController();

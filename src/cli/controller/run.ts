@@ -55,7 +55,7 @@ export const run = defineVerb({
     async: controllerOptions.async,
     timeout: {
       ...controllerOptions.timeout,
-      description: "End the script on its hosts after so many seconds",
+      description: "End the script on its hosts after so many seconds, or its own timeout",
     },
     ...callerOptions,
     ...commonOptions,

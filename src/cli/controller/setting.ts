@@ -42,6 +42,14 @@ export async function openController(options: SettingOptions): Promise<Controlle
   return { ...context, store, agentPort, dialler: undefined };
 }
 
+/** The same for who asks about runs. @throws CtrlExecError `config` also if this host was never set up */
+export async function openRecords(options: SettingOptions): Promise<Controller> {
+  const controller = await openController(options);
+  const { requireSetUp } = await import("../../controller/trust/credential.ts");
+  requireSetUp(controller.config);
+  return controller;
+}
+
 interface CallerOptions extends TokenOptions {
   readonly username: string | undefined;
 }

@@ -10,7 +10,7 @@ import { showResults } from "../render/shown-results.ts";
 import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
-import { cliCaller, openController } from "./setting.ts";
+import { cliCaller, openRecords } from "./setting.ts";
 import { shownAs } from "./shown-options.ts";
 
 export const status = defineVerb({
@@ -36,7 +36,7 @@ export const status = defineVerb({
     const reqid = runIdArgument(typed, "ctrl-exec status <reqid>");
     const as = shownAs(options, "status");
     const caller = await cliCaller(options, io);
-    const controller = await openController(options);
+    const controller = await openRecords(options);
     const run = await foundRun(
       showRun(controller, caller, { reqid, live: true }),
       controller.config,

@@ -19,7 +19,7 @@ import { isChosen, isFolded, leftOut, showBlock, showResults } from "../render/s
 import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
-import { cliCaller, openController } from "./setting.ts";
+import { cliCaller, openRecords } from "./setting.ts";
 import { shownAs } from "./shown-options.ts";
 
 /** As timeout(1) ends when the time is up. */
@@ -53,7 +53,7 @@ export const wait = defineVerb({
     const seconds =
       timeout === undefined ? undefined : numberOption("timeout", timeout, 0, MAX_SECONDS);
     const caller = await cliCaller(options, io);
-    const controller = await openController(options);
+    const controller = await openRecords(options);
     using files = openOutput(options.output);
     const blocks = new RunBlocks(io, controller.config, io.outIsTerminal);
     let shown = Promise.resolve();

@@ -9,6 +9,7 @@
  * `credentials/in-force.pem` is a copy of the one in force, which agents trust. If something else, usually
  * 0.8's program, has replaced the certificate, the copy is used, and replaced-credential.ts restores it.
  */
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
@@ -159,12 +160,25 @@ function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Seria
   return serial === currentSerial || serial === previousSerial ? currentSerial : undefined;
 }
 
+/**
+ * For who asks about runs: a host that has neither a credential nor records has not run anything, and would else look
+ * as if it had been asked about the wrong run.
+ *
+ * @throws CtrlExecError `config`
+ */
+export function requireSetUp(config: ControllerConfig): void {
+  if (statSync(paths(config).runs, { throwIfNoEntry: false }) !== undefined) return;
+  if (readTextIfPresent(config.cert) === undefined) throw notSetUp(config);
+}
+
+function notSetUp({ cert, file }: ControllerConfig): CtrlExecError {
+  return new CtrlExecError("config", `Cannot read ${cert}: no such file or folder`, {
+    hint: setUpHint(file),
+  });
+}
+
 function loadInPlace(config: ControllerConfig, now: Date): ControllerCredential {
-  if (readTextIfPresent(config.cert) === undefined) {
-    throw new CtrlExecError("config", `Cannot read ${config.cert}: no such file or folder`, {
-      hint: setUpHint(config.file),
-    });
-  }
+  if (readTextIfPresent(config.cert) === undefined) throw notSetUp(config);
   const ca = readCertificate(readText(config.ca), config.ca);
   const certificate = readCertificate(readText(config.cert), config.cert);
   const keyPem = privateKeyAlone(readPrivateText(config.key), config.key);

@@ -76,8 +76,8 @@ test("an agent that cannot be asked: the run is named, and listed as it was know
   await agent.stop();
   const { out, err, status } = await control.run("list-runs", ["--limit", "1"]);
   expect(out).toContain("running");
-  expect(err).toContain(`1 run may have ended: no agent could say now: ${reqid}\n`);
-  expect(err).toContain("status <reqid> says more of one.\n");
+  expect(err).toContain(`1 run may have ended: ${reqid} on web-01, which could not be asked now\n`);
+  expect(err).toMatch(/^To see more of one: ctrl-exec status <reqid> --config \S+$/m);
   expect(status).toBe(0);
   expect(await listed(reqid)).toMatchObject({ unheard: ["web-01"] });
   await agent.serve();

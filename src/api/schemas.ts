@@ -71,6 +71,7 @@ const rollout = {
 
 /** As long as timers go. */
 const MAX_SECONDS = 2_000_000;
+const SECONDS_EXPECTED = `expected a whole number of seconds from 1 to ${MAX_SECONDS}`;
 const MAX_GRACE = 3600;
 
 export const runRequest = requestSchema({
@@ -91,9 +92,9 @@ export const runRequest = requestSchema({
     .default(false)
     .describe("True is the same as false in wait."),
   timeout: z
-    .int({ error: "expected a whole number of seconds" })
-    .min(1, { error: "expected a whole number of seconds" })
-    .max(MAX_SECONDS, { error: `expected at most ${MAX_SECONDS} seconds` })
+    .int({ error: SECONDS_EXPECTED })
+    .min(1, { error: SECONDS_EXPECTED })
+    .max(MAX_SECONDS, { error: SECONDS_EXPECTED })
     .optional()
     .describe("Seconds after which the agents end the script. Agents older than 1.1 do not."),
   rollout: requestSchema(rollout)

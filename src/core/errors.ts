@@ -99,10 +99,15 @@ export class LockedError extends CtrlExecError {
   /** The ids of the runs that are in the way, as far as they are known. */
   readonly runs: readonly string[];
 
-  /** @param list the command that lists the locks */
-  constructor(conflicts: readonly string[], list: string, runs: readonly string[] = []) {
+  /** @param list the command that lists the locks @param waysAround how to wait for those runs, and how to end them */
+  constructor(
+    conflicts: readonly string[],
+    list: string,
+    runs: readonly string[] = [],
+    waysAround: readonly string[] = [],
+  ) {
     super("locked", `Locked: already running: ${namedHosts(conflicts)}`, {
-      hint: `See: ${list}`,
+      hint: [...waysAround, `See: ${list}`].join("\n"),
     });
     this.name = "LockedError";
     this.conflicts = conflicts;

@@ -201,7 +201,9 @@ export async function runVerb(
   }
   if (line.positionals.length > max) {
     const extra = line.positionals[max] ?? "";
-    throw usageError(where, `${where}: unexpected argument "${extra}"`);
+    const takes = verb.positionals === "" ? "no arguments" : verb.positionals;
+    const subject = where === program.name ? where : mode;
+    throw usageError(where, `unexpected argument "${extra}": ${subject} takes ${takes}`);
   }
   const input = {
     options: await parseOptions(verb.options, line.given),

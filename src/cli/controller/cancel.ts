@@ -1,4 +1,5 @@
 import { type CancelResult, cancelRun } from "../../controller/runs/cancel.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { numberOption } from "../command/numbers.ts";
@@ -37,7 +38,7 @@ export const cancel = defineVerb({
     "ctrl-exec cancel a1b2c3d4e5f60718 'web-[01-10]'",
   ],
   async run({ options, positionals: [typed = "", ...hosts], io }) {
-    const reqid = runIdArgument(typed, "ctrl-exec cancel <reqid> [<host>...]");
+    const reqid = runIdArgument(typed, "ctrl-exec cancel <reqid> [<host>...]", options.config);
     const grace =
       options.grace === undefined
         ? USUAL_GRACE
@@ -47,8 +48,9 @@ export const cancel = defineVerb({
     const controller = await openRecords(options);
     const except = options.except === undefined ? [] : [options.except];
     const order = { reqid, hosts: [...hosts, ...more], except, grace };
+    const again = `ctrl-exec status ${reqid}${configArgument(controller.config.file)}`;
     const cancelling = cancelRun(controller, caller, order, (result) => {
-      if (!options.json) io.out(lineOf(result));
+      if (!options.json) io.out(lineOf(result, again));
     });
     const results = await foundRun(cancelling, controller.config);
     if (options.json) writeJson(io, { ok: 1, results });
@@ -56,12 +58,13 @@ export const cancel = defineVerb({
   },
 });
 
-function lineOf({ host, status, left, error }: CancelResult): string {
+/** @param again asks how it ended */
+function lineOf({ host, status, left, error }: CancelResult, again: string): string {
   if (error !== undefined) return screenLine`${host}: not cancelled: ${error}\n`;
   if (status === "not-running") return screenLine`${host}: not running\n`;
   if (status === "ended") return screenLine`${host}: ended\n`;
   if (left === 0)
-    return screenLine`${host}: still running: its end is not known yet; ask again with ctrl-exec status\n`;
+    return screenLine`${host}: still running: its end is not known yet; ask again: ${again}\n`;
   const [processes, them] = left === 1 ? ["1 process", "it"] : [`${left} processes`, "them"];
   return screenLine`${host}: still running: ${processes} could not be ended. ACTION=cancel in its agent's log says why; root may end ${them} there\n`;
 }

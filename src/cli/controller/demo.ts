@@ -12,7 +12,7 @@ const AGENTS = ["web-01", "db-01"] as const;
 const SCRIPTS = {
   greet: '#!/bin/sh\necho "Hello $1, this is a script on an agent."\n',
   fail: "#!/bin/sh\necho 'something is wrong here' >&2\nexit 3\n",
-  context: "#!/bin/sh\necho 'The agent tells a script, on its standard input:'\ncat\n",
+  context: "#!/bin/sh\necho 'The agent tells a script, on its standard input:'\ncat\necho\n",
 } as const;
 
 export const demo = defineVerb({

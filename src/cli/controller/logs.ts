@@ -41,7 +41,7 @@ export const logs = defineVerb({
     "ctrl-exec logs a1b2c3d4e5f60718 web-01 --stderr > errors.txt",
   ],
   async run({ options, positionals: [typed = "", host], io }) {
-    const reqid = runIdArgument(typed, "ctrl-exec logs <reqid> [<host>]");
+    const reqid = runIdArgument(typed, "ctrl-exec logs <reqid> [<host>]", options.config);
     const caller = await cliCaller(options, io);
     const controller = await openRecords(options);
     const view = new LogView(io, options.stderr ? ["stderr"] : OUTPUT_STREAMS, options.follow);

@@ -1,5 +1,9 @@
 /** A run's id, as people type it or copy it from a screen, and what to do when it leads nowhere. */
-import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
+import {
+  configArgument,
+  DEFAULT_CONTROLLER_CONFIG,
+  type OwnSetting,
+} from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
 
@@ -9,14 +13,15 @@ const MOST_SHOWN = 64;
  * In any case, and with the `req:` of a header.
  *
  * @param form of the command: `cancel <reqid> [<host>...]`
+ * @param config as it was typed
  * @throws CtrlExecError `usage`
  */
-export function runIdArgument(typed: string, form: string): string {
+export function runIdArgument(typed: string, form: string, config: string | undefined): string {
   const reqid = typed.toLowerCase().replace(/^req:/, "");
   if (isRequestId(reqid)) return reqid;
   const problem = `"${typed.slice(0, MOST_SHOWN)}": a run's id is 16 hex digits`;
   throw new CtrlExecError("usage", `Cannot find run ${problem}, and comes first: ${form}`, {
-    hint: "See: ctrl-exec list-runs",
+    hint: `See: ctrl-exec list-runs${configArgument(config ?? DEFAULT_CONTROLLER_CONFIG)}`,
   });
 }
 

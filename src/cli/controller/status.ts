@@ -33,7 +33,7 @@ export const status = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec status a1b2c3d4e5f60718", "ctrl-exec status a1b2c3d4e5f60718 --json"],
   async run({ options, positionals: [typed = ""], io }) {
-    const reqid = runIdArgument(typed, "ctrl-exec status <reqid>");
+    const reqid = runIdArgument(typed, "ctrl-exec status <reqid>", options.config);
     const as = shownAs(options, "status");
     const caller = await cliCaller(options, io);
     const controller = await openRecords(options);

@@ -47,7 +47,7 @@ export const wait = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec wait a1b2c3d4e5f60718", "ctrl-exec wait a1b2c3d4e5f60718 --timeout 600"],
   async run({ options, positionals: [typed = ""], io }) {
-    const reqid = runIdArgument(typed, "ctrl-exec wait <reqid>");
+    const reqid = runIdArgument(typed, "ctrl-exec wait <reqid>", options.config);
     const as = shownAs(options, "wait");
     const { timeout } = options;
     const seconds =

@@ -60,8 +60,12 @@ export async function takeRunLocks(host: HostContext, order: LockOrder): Promise
       (shared.get(nameOf(key))?.out ?? []).map(({ label }) => `${label}:${script}`),
     );
     log({ event: "lock-conflict", conflicts });
-    const list = `ctrl-exec list-locks${configArgument(config.file)}`;
-    throw new LockedError(conflicts, list, taken.runs);
+    const option = configArgument(config.file);
+    const waysAround = taken.runs.map(
+      (run) =>
+        `Run ${run} is in the way. To wait for it: ctrl-exec wait ${run}${option}; to end it: ctrl-exec cancel ${run}${option}`,
+    );
+    throw new LockedError(conflicts, `ctrl-exec list-locks${option}`, taken.runs, waysAround);
   }
   [...shared.values()].forEach((each, at) => {
     each.lock = taken.held[at];

@@ -29,9 +29,11 @@ test("T30 no run beside a held lock: the second is refused, on the screen and as
   expect(second.err).toStartWith("Locked: already running: web-01:slow\n");
   const third = await control.run("run", ["web-01", "slow", "--json"]);
   expect(third.status).toBe(1);
-  expect(third.out).toBe(
-    `{"ok":0,"error":"locked","code":4,"conflicts":["web-01:slow"],"hint":"See: ctrl-exec list-locks --config ${control.config}"}\n`,
-  );
+  const { hint, ...refusal } = JSON.parse(third.out);
+  expect(third.out).toStartWith('{"ok":0,"error":"locked","code":4,"conflicts":["web-01:slow"],');
+  expect(Object.keys(refusal)).toEqual(["ok", "error", "code", "conflicts"]);
+  expect(hint).toMatch(/^Run ([0-9a-f]{16}) is in the way\. .* ctrl-exec cancel \1 --config \S+\n/);
+  expect(hint).toEndWith(`\nSee: ctrl-exec list-locks --config ${control.config}`);
   // Another script on the same host has a lock of its own.
   await control.mustRun("run", ["web-01", "quick"]);
 

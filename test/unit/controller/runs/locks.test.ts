@@ -21,6 +21,11 @@ test("T30 a second run of a script on a host is refused while the first goes on"
   const locks = await take(fleet, ["web-01", "db-01"]);
   const again = () => take(fleet, ["mail-01", "db-01", "web-01"]);
   await expect(again()).rejects.toThrow(new LockedError(["db-01:deploy", "web-01:deploy"], "list"));
+  await expect(again()).rejects.toMatchObject({
+    hint: expect.stringMatching(
+      /^Run 0123456789abcdef is in the way\. .*ctrl-exec wait 0.*ctrl-exec cancel 0.*\nSee: .*list-locks/,
+    ),
+  });
   expect(fleet.log.of("lock-conflict")[0]).toMatchObject({
     level: "warning",
     fields: { CONFLICTS: "db-01:deploy,web-01:deploy" },

@@ -11,6 +11,7 @@ import {
   lossOfCredential,
   pairingCredential,
   replacementProblems,
+  requireSetUp,
 } from "../../../../src/controller/trust/credential.ts";
 import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { planRotation } from "../../../../src/controller/upkeep/rotation.ts";
@@ -186,4 +187,20 @@ test("T07 the pairing port shows the CA too", async () => {
   expect(cert).toStartWith(credential.certificate.pem);
   expect(cert).toContain(credential.ca.pem);
   expect(key).toBe(credential.keyPem);
+});
+
+test("who asks about runs on a host that was never set up is told so, and not that there are none", async () => {
+  await using fleet = await LocalFleet.bare();
+  const { config } = fleet.controller;
+  rmSync(paths(config).runs, { recursive: true, force: true });
+  expect(() => requireSetUp(config)).toThrow(
+    expect.objectContaining({ code: "config", hint: expect.stringContaining("setup-ca") }),
+  );
+  // What was recorded can be shown without a credential.
+  mkdirSync(paths(config).runs, { recursive: true });
+  expect(requireSetUp(config)).toBeUndefined();
+  rmSync(paths(config).runs, { recursive: true });
+  await setupCa(fleet.controller);
+  await setupController(fleet.controller);
+  expect(requireSetUp(config)).toBeUndefined();
 });

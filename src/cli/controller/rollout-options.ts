@@ -23,6 +23,8 @@ export interface RolloutOptions {
   readonly resume: string | undefined;
   readonly detach: boolean;
   readonly async: boolean;
+  /** For hints. */
+  readonly config?: string | undefined;
 }
 
 /** A rollout that is resumed says itself which hosts are left. @throws CtrlExecError `usage` */
@@ -96,7 +98,7 @@ export function rolloutChoice(options: RolloutOptions, canAsk: boolean): Rollout
   const id =
     resume === undefined
       ? undefined
-      : runIdArgument(resume, "ctrl-exec run --resume <reqid> <script>");
+      : runIdArgument(resume, "ctrl-exec run --resume <reqid> <script>", others.config);
   return { rollout, confirm, resume: id };
 }
 

@@ -1,0 +1,86 @@
+/** The ends of jobs that somebody has asked for. */
+import { expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { Cancels, type Endable } from "../../../../src/agent/jobs/cancels.ts";
+import type { JobCancel } from "../../../../src/agent/jobs/job-folder.ts";
+import { jobMark, withMark } from "../../../../src/system/process/job-mark.ts";
+import { identify } from "../../../../src/system/process/process-id.ts";
+
+/** A job whose script takes no notice of TERM if it is stubborn, and whose end is written when it has ended. */
+function started(stubborn = false, note: (cancel: JobCancel) => void = () => undefined) {
+  const name = randomBytes(16).toString("hex");
+  const script = `${stubborn ? "trap '' TERM; " : ""}echo; exec sleep 600`;
+  const child = withMark(jobMark(name), () =>
+    Bun.spawn(["sh", "-c", script], { stdio: ["ignore", "pipe", "ignore"], detached: true }),
+  );
+  const root = identify(child.pid);
+  if (root === undefined) throw new Error("it has not started");
+  const notes: JobCancel[] = [];
+  const job: Endable = {
+    ...{ name, root, facts: { script: "deploy" }, ended: child.exited, remains: [] },
+    noteRemains: () => undefined,
+    note(cancel) {
+      notes.push(cancel);
+      note(cancel);
+    },
+  };
+  // It has set its trap.
+  const ready = child.stdout.getReader().read();
+  return { job, child, notes, ready, [Symbol.dispose]: () => child.kill("SIGKILL") };
+}
+
+const nobody = () => [];
+const ENDED = { script: "deploy", ended: true, left: 0, reason: undefined };
+
+test("who asked is noted before anything is ended, and how many are left afterwards", async () => {
+  using it = started();
+  await it.ready;
+  const cancels = new Cancels(nobody);
+  expect(await cancels.mayRun(it.job)).toBe(true);
+  const outcome = cancels.cancel(it.job, "alice", 60_000);
+  expect(it.notes).toEqual([{ by: "alice", graceMs: 60_000 }]);
+  expect(await outcome).toEqual(ENDED);
+  expect(it.notes.slice(1)).toEqual([{ by: "alice", graceMs: 60_000, left: 0 }]);
+  expect(it.child.signalCode).toBe("SIGTERM");
+  expect(await cancels.mayRun(it.job)).toBe(false);
+});
+
+test("a second one joins the first and shortens its grace; a later one is one of its own", async () => {
+  using it = started(true);
+  await it.ready;
+  const cancels = new Cancels(nobody);
+  const first = cancels.cancel(it.job, "alice", 600_000);
+  const second = cancels.cancel(it.job, "bob", 10);
+  expect(await Promise.all([first, second])).toEqual([ENDED, ENDED]);
+  expect(it.child.signalCode).toBe("SIGKILL");
+  expect(it.notes.map(({ by }) => by)).toEqual(["alice", "alice"]);
+  expect(await cancels.cancel(it.job, "bob", 0)).toEqual(ENDED);
+  expect(it.notes.map(({ by }) => by)).toEqual(["alice", "alice", "bob", "bob"]);
+});
+
+test("a job is ended although that cannot be noted, or is not known by whom", async () => {
+  using it = started(false, () => {
+    throw new Error("the disk is full");
+  });
+  const cancels = new Cancels(nobody);
+  // Half a character at the end is none.
+  expect(await cancels.cancel(it.job, `${"x".repeat(254)}😀`, 0)).toEqual(ENDED);
+  expect(it.notes.map(({ by }) => by)).toEqual(Array(2).fill(`${"x".repeat(254)}\ufffd`));
+  await it.child.exited;
+});
+
+test("what is spared runs on; without a known process there is nothing but the mark to go by", async () => {
+  using it = started();
+  await it.ready;
+  const { root } = it.job;
+  const cancels = new Cancels(() => (root === undefined ? [] : [root]));
+  const { child } = it;
+  const over = { ...it.job, ended: Promise.resolve() };
+  expect(await cancels.cancel(over, "alice", 0)).toEqual(ENDED);
+  expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+  expect(await cancels.mayRun(over)).toBe(false);
+  const unknown = { ...it.job, root: undefined };
+  expect(await new Cancels(nobody).mayRun(unknown)).toBe(true);
+  expect(await new Cancels(nobody).cancel(unknown, "alice", 0)).toEqual(ENDED);
+  expect(child.signalCode).toBe("SIGKILL");
+});

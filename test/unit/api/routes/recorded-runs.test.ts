@@ -1,6 +1,7 @@
 /** The routes about runs that were recorded, over HTTP: what they answer, and in which form. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RunResult } from "../../../../src/core/run-result.ts";
+import { until } from "../../../support/folder.ts";
 import { LocalApi } from "../../../support/local-api.ts";
 
 /** It has ended well. */
@@ -239,4 +240,19 @@ test("T21 there are so many streams at once, and a place is free again when one 
   const statuses: number[] = [];
   for (let count = 0; count < 70; count++) statuses.push(await one());
   expect(new Set(statuses)).toEqual(new Set([200]));
+});
+
+test("T21 who was refused a place frees none, however often", async () => {
+  const head = `GET /runs/${OPEN}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+  const ask = async () => {
+    const got = api.open(head);
+    await until("it is answered", () => got.text.includes("\r\n\r\n") || got.closed);
+    return { ...got, isTaken: got.text.startsWith("HTTP/1.1 200 ") };
+  };
+  const streams = await Promise.all(Array.from({ length: 64 }, ask));
+  const isTaken = streams.map((stream) => stream.isTaken);
+  expect(new Set(isTaken)).toEqual(new Set([true, false]));
+  streams.push(await ask(), await ask());
+  expect(streams.slice(-2).map((stream) => stream.isTaken)).toEqual([false, false]);
+  for (const { socket } of streams) socket.destroy();
 });

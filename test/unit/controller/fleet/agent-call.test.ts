@@ -186,12 +186,15 @@ describe("a request", () => {
   });
 
   test("that was answered in time does not end its connection later", async () => {
-    agent.answers = [kept({}), kept({})];
+    agent.answers = [kept({}), kept({}), hangUp, kept({}), kept({}), kept({})];
     const quick = { ...dialler, pool, config: { ...dialler.config, read_timeout: 0.4 } };
-    await askAgent(quick, address(), PING);
+    // A connection of its own; it is asked for twice, since the kept one had gone.
+    const again = { ...quick, serial: "02" };
+    for (const from of [quick, again, again]) await askAgent(from, address(), PING);
+    expect(agent.connections).toBe(3);
     await Bun.sleep(500);
-    await askAgent(quick, address(), PING);
-    expect(agent.connections).toBe(1);
+    for (const from of [quick, again]) await askAgent(from, address(), PING);
+    expect(agent.connections).toBe(3);
   });
 
   test("whose answer is not JSON names the host", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { JobFolder } from "../../../../src/agent/jobs/job-folder.ts";
 import { KeptStream, type Room } from "../../../../src/agent/shim/kept-stream.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -85,6 +86,23 @@ test("a disk that takes no more, or a folder that is gone, is counted as dropped
   const full = new KeptStream("/dev/full", 100, { total: 100, held: 0 }, "");
   full.take(Buffer.from("lost"));
   expect([full.kept, full.printed]).toEqual([0, 4]);
+});
+
+test("T72 what a full disk takes of it is kept, and the rest is dropped", () => {
+  using folder = new TestFolder();
+  const module = join(import.meta.dir, "../../../../src/agent/shim/kept-stream.ts");
+  const code = `const { KeptStream } = await import(${JSON.stringify(module)});
+    const room = { total: 1e6, held: 0 };
+    const stream = new KeptStream(${JSON.stringify(folder.join("f"))}, 1e6, room, "");
+    for (const length of [50_000, 60_000, 1]) stream.take(Buffer.alloc(length, "x"));
+    console.log(stream.kept, stream.printed, room.held);`;
+  // Between 50,000 and 110,000 bytes, whatever the shell's blocks are.
+  const limited = ["/bin/sh", "-c", 'trap "" XFSZ; ulimit -f 100; exec "$0" -e "$1"'];
+  const { stdout } = Bun.spawnSync([...limited, process.execPath, code]);
+  const { size } = statSync(folder.join("f"));
+  expect(size).toBeGreaterThan(50_000);
+  expect(size).toBeLessThan(110_000);
+  expect(stdout.toString()).toBe(`${size} 110001 ${size}\n`);
 });
 
 describe("T27 a token that is printed", () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { messagesIn, type ShimMessage } from "../../../../src/agent/shim/messages.ts";
 import { Reports } from "../../../../src/agent/shim/reports.ts";
+import type { RunEnding } from "../../../../src/core/run-event.ts";
 
 /** An agent that reads when it is told to. */
 class SlowAgent {
@@ -31,14 +32,34 @@ test("of what grows while the agent does not read, it is told the newest alone",
   const reports = new Reports(agent);
   const kept = { stdout: 0, stderr: 0 };
   reports.send({ kind: "ready" });
-  for (kept.stdout = 1; kept.stdout < 1000; kept.stdout += 1) reports.grew("a", () => kept);
+  for (kept.stdout = 1; kept.stdout < 1000; kept.stdout += 1) {
+    reports.grew("a", () => kept);
+    // The first is written now, and is not read.
+    await Promise.resolve();
+  }
   reports.send({ kind: "stalled", job: "a", bytes: 5 });
   await agent.reads();
   await agent.reads();
   expect(agent.read.map((line) => JSON.parse(line))).toEqual([
     { kind: "ready" },
+    { kind: "grew", job: "a", kept: { stdout: 1, stderr: 0 } },
     { kind: "stalled", job: "a", bytes: 5 },
     { kind: "grew", job: "a", kept: { stdout: 1000, stderr: 0 } },
+  ]);
+});
+
+test("a job that has ended does not grow any more, others do, and all of it is told in one go", async () => {
+  const agent = new SlowAgent();
+  const reports = new Reports(agent);
+  const kept = { stdout: 1, stderr: 0 };
+  const ending = { state: "ended", exit: 0 } as RunEnding;
+  for (const job of ["a", "b"]) reports.grew(job, () => kept);
+  reports.send({ kind: "ended", job: "a", kept, ending });
+  await new Promise(setImmediate);
+  await agent.reads();
+  expect(agent.read.map((line) => JSON.parse(line))).toEqual([
+    { kind: "ended", job: "a", kept, ending },
+    { kind: "grew", job: "b", kept },
   ]);
 });
 

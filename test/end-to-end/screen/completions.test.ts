@@ -16,6 +16,10 @@ beforeAll(() => {
   for (const hostname of ["db-01", "web-01"]) {
     folder.write(`state/agents/${hostname}.json`, JSON.stringify({ hostname, ip: "127.0.0.1" }));
   }
+  folder.write(
+    "control/groups.d/a.toml",
+    "[frontends]\nhosts = 'web-01'\n[backends]\nhosts = 'db-01'",
+  );
   const ran = (id: string, script: string, host: string, exit: number) =>
     folder.write(
       `state/runs/${id}.json`,
@@ -145,6 +149,9 @@ describe.each([
     await shell.press("ctrl-exec ping 'x,(w", /ping 'x,\(web-01/);
     await shell.press("ctrl-exec ping '@all!d", /ping '@all!db-01/);
     await shell.press("ctrl-exec ping @st", /ping @stale/);
+    await shell.press("ctrl-exec ping @@fr", /ping @@frontends/);
+    await shell.press("ctrl-exec ping db-01,@@fr", /ping db-01,@@frontends/);
+    await shell.press("ctrl-exec list-groups @@b", /list-groups @@backends/);
     await shell.press("ctrl-exec ping db-01,@exp", /ping db-01,@expiring=/);
     await shell.press("ctrl-exec ping 'web-*' --except d", /--except db-01/);
     await shell.press("ctrl-exec ping '$(echo oh)`echo oh`,d", /oh\)`echo oh`,db-01/);
@@ -194,6 +201,8 @@ describe("fish", () => {
     expect(fish("ctrl-exec ping db-01,w")).toEqual(["db-01,web-01"]);
     expect(fish("ctrl-exec ping 'db-01&w")).toEqual(["db-01&web-01"]);
     expect(fish("ctrl-exec ping db-01,@")).toContain("db-01,@stale");
+    expect(fish("ctrl-exec ping @@")).toEqual(["@@backends", "@@frontends"]);
+    expect(fish("ctrl-exec list-groups @@f")).toEqual(["@@frontends"]);
     expect(fish("ctrl-exec ping web-01 --except d")).toEqual(["db-01"]);
     expect(fish("ctrl-exec run 'web-*' ")).toContain("deploy-app");
     expect(fish("ctrl-exec run 'web-*' ")).not.toContain("backup-mysql");

@@ -212,7 +212,7 @@ test("section 5: the tables have the columns that its table says", async () => {
     ([mode = "", columns = ""]) =>
       !mode.includes(" --") && /^[A-Z]|^four lines|^since/.test(columns),
   );
-  expect(rows).toHaveLength(7);
+  expect(rows).toHaveLength(8);
   for (const [mode = "", columns = ""] of rows) {
     const name = mode.replaceAll("`", "");
     const { out } = await control.run(name, modes[name] ?? []);

@@ -141,6 +141,12 @@ test("list-agents", async () => {
         renew_due: iso,
         serial_status: z.literal("current"),
         port: z.literal(agent.port),
+        version: z.string(),
+        version_learned: iso.or(z.literal("")),
+        last_contact: iso,
+        own_tags: z.strictObject({}),
+        claimed_tags: z.strictObject({}).nullable(),
+        tags_learned: iso.or(z.literal("")),
       }),
     )
     .length(1);

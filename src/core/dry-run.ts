@@ -9,6 +9,9 @@ export const dryRunHost = z.object({
     .string()
     .check(z.describe("The address that would be called, or the name that is looked up for it.")),
   port: z.int(),
+  batch: z
+    .exactOptional(z.int())
+    .check(z.describe("The batch in which it would be asked, from 1; absent if all are at once.")),
   claimed_tags: z
     .exactOptional(z.record(z.string(), z.string()))
     .check(

@@ -160,7 +160,7 @@ export const run = defineVerb({
       };
       if (options["dry-run"]) {
         const { dryRun } = await import("../../controller/runs/dry-run.ts");
-        const would = await dryRun(controller, caller, order);
+        const would = await dryRun(controller, caller, order, choice?.rollout);
         if (options.json) writeJson(io, { ok: 1, ...would });
         else (await import("../render/dry-run.ts")).renderDryRun(io, would, controller.config);
         return 0;

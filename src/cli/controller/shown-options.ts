@@ -1,4 +1,4 @@
-/** The options that say how results are shown; two that contradict each other are told. */
+/** The options that say how results are shown; two that contradict each other are told, with those of a dry run. */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { ShownAs } from "../render/shown-results.ts";
 
@@ -21,6 +21,7 @@ const APART: readonly (readonly [name: string, others: readonly string[]])[] = [
   ["only", ELSEWHERE],
   ["quiet", ELSEWHERE],
   ["output", ["detach", "async"]],
+  ["dry-run", ["resume"]],
 ];
 
 /**

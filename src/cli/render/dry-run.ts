@@ -12,6 +12,7 @@ import { pairs } from "./tags.ts";
 
 /** A column that is empty for every host is left out. */
 const COLUMNS: readonly { readonly head: string; cell(host: DryRunHost): string }[] = [
+  { head: "BATCH", cell: ({ batch = "" }) => `${batch}` },
   { head: "HOST", cell: ({ host }) => host },
   { head: "REGISTERED", cell: ({ registered }) => (registered ? "yes" : "no") },
   { head: "ADDRESS", cell: ({ address, port }) => formatHostPort(address, port) },
@@ -19,13 +20,15 @@ const COLUMNS: readonly { readonly head: string; cell(host: DryRunHost): string 
 ];
 
 export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSetting): void {
+  const ordered = hosts.toSorted((a, b) => (a.batch ?? 0) - (b.batch ?? 0));
   const shown = COLUMNS.filter(({ cell }) => hosts.some((host) => cell(host) !== ""));
   io.out(
     renderTable(
       shown.map(({ head }) => head),
-      hosts.map((host) => shown.map(({ cell }) => cell(host))),
+      ordered.map((host) => shown.map(({ cell }) => cell(host))),
     ),
   );
+  const batches = new Set(hosts.map(({ batch }) => batch)).size;
   const byError = Map.groupBy(hosts, ({ error }) => error);
   for (const [error, those] of byError) {
     if (error === undefined) continue;
@@ -34,6 +37,9 @@ export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSe
   }
   const asked = byError.get(undefined)?.length ?? 0;
   const count = asked === 1 ? "1 host" : `${asked} hosts`;
+  const inBatches = batches > 1 ? ` in ${batches} batches` : "";
   const command = [script, ...(args.length > 0 ? ["--", ...args] : [])].map(shellWord).join(" ");
-  io.err(screenLine`Dry run: ${count} would be asked for ${command}. Nobody was asked.\n`);
+  io.err(
+    screenLine`Dry run: ${count} would be asked${inBatches} for ${command}. Nobody was asked.\n`,
+  );
 }

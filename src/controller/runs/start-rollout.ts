@@ -4,16 +4,14 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import type { RunResult } from "../../core/run-result.ts";
-import { tagText } from "../../core/tags.ts";
-import { type AuthRequest, authorize, type Caller } from "../access/authorize.ts";
+import type { Caller } from "../access/authorize.ts";
 import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
-import { hostOf, ownPort, type ResolvedTarget } from "../fleet/targets.ts";
-import { usedTags } from "../inventory/host-tags.ts";
+import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
-import { planBatches, type TagValue } from "./batch-plan.ts";
+import { authorizeBatch, planRollout } from "./plan-rollout.ts";
 import { Rollout, type RolloutParts } from "./rollout.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
 import { runBody, runFacts } from "./run-body.ts";
@@ -87,7 +85,7 @@ async function begun(
   const action = { action: "run", script, args } as const;
   const targets = await authorizedHosts(controller, caller, action, order);
   const total = targets.length;
-  const plan = await accept(controller, caller, setting, targets, total);
+  const plan = await planRollout(controller, caller, setting, targets, total);
   const facts = { ...runFacts(body, targets), rollout: plan.facts };
   const record = await controller.store.runs.begin(facts, true);
   await mustBeStored(record);
@@ -130,7 +128,7 @@ async function resumed(
     );
     await authorizeBatch(controller, caller, { action: "run", script, args }, targets);
     const total = asked.length;
-    const plan = await accept(controller, caller, setting, targets, total);
+    const plan = await planRollout(controller, caller, setting, targets, total);
     const { hosts, submitter } = report;
     const ports = asked.map(({ port }) => port ?? null);
     const some = ports.some((port) => port !== null) ? { ports } : {};
@@ -145,50 +143,6 @@ async function resumed(
   }
 }
 
-/** The hook is asked about the check as well before anything runs. */
-async function accept(
-  controller: Controller,
-  caller: Caller,
-  setting: RolloutSetting,
-  targets: readonly ResolvedTarget[],
-  total: number,
-) {
-  const { check } = setting;
-  if (check !== "") {
-    runBody(controller, caller, { script: check, args: [] });
-    await authorizeBatch(controller, caller, { action: "run", script: check, args: [] }, targets);
-  }
-  openDialler(controller);
-  const value = await tagReader(controller, setting);
-  for (const key of Object.keys(setting.per_tag)) {
-    if (targets.every((target) => value(target, key) === undefined))
-      throw nobodyHas(controller, key);
-  }
-  const batches = planBatches(targets, setting, total, value);
-  const { batch, max_failures, pause, per_tag } = setting;
-  const waiting = batches.flatMap((each) => each.map(({ label }) => label));
-  return { batches, facts: { batch, max_failures, pause, per_tag, check, waiting } };
-}
-
-/** The tags as they are known before anybody is asked: a host's own ones win over what its agent claims. */
-async function tagReader(
-  { config, store }: Controller,
-  { per_tag }: RolloutSetting,
-): Promise<TagValue<ResolvedTarget>> {
-  if (Object.keys(per_tag).length === 0) return () => undefined;
-  const known = await store.learned.known();
-  return (target, key) => usedTags(config, target.record, known.get(hostOf(target))).tag(key);
-}
-
-async function authorizeBatch(
-  controller: Controller,
-  caller: Caller,
-  action: Omit<AuthRequest, "hosts">,
-  batch: readonly ResolvedTarget[],
-): Promise<void> {
-  await authorize(controller, caller, { ...action, hosts: [...new Set(batch.map(hostOf))] });
-}
-
 /** A run of its own, with an id of its own: an agent takes each id once. */
 function checkOf(controller: Controller, { requestId: _, ...caller }: Caller, script: string) {
   return async (batch: readonly ResolvedTarget[]) => {
@@ -199,15 +153,6 @@ function checkOf(controller: Controller, { requestId: _, ...caller }: Caller, sc
     const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
     return await startRun(controller, caller, order, () => undefined);
   };
-}
-
-/** A slip in the tag: each batch would have one host, and a person would wonder why. */
-function nobodyHas({ config }: Controller, key: string): CtrlExecError {
-  const message = `Cannot bound batches by ${tagText(key)}: none of the hosts has that tag`;
-  return new CtrlExecError("bad-request", message, {
-    hint: `See: ctrl-exec list-agents --wide${configArgument(config.file)}`,
-    remoteHint: "GET /discovery shows the tags that hosts claim.",
-  });
 }
 
 async function mustBeStored(record: RunRecord): Promise<void> {

@@ -38,6 +38,18 @@ test("a row for each host, and below it what would be asked", () => {
   );
 });
 
+test("the batches of a rollout are in order, and counted", () => {
+  const at = { registered: true, address: "10.0.0.1", port: 7443 };
+  const { out, err } = shown({
+    hosts: [
+      { host: "web-01", ...at, batch: 2 },
+      { host: "web-02", ...at, batch: 1 },
+    ],
+  });
+  expect(out).toMatch(/^BATCH +HOST .*\n.*\n1 +web-02 .*\n2 +web-01 .*\n$/);
+  expect(err).toContain("2 hosts would be asked in 2 batches for deploy-app.");
+});
+
 test("T77 what a host claims is in a column of its own, if there is any", () => {
   const tags = { role: "db", env: "\u009b2J" };
   const at = { registered: true, address: "10.0.0.1", port: 7443 };

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dryRun } from "../../../../src/controller/runs/dry-run.ts";
 import type { RunOrder } from "../../../../src/controller/runs/start-run.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
+import type { RolloutSetting } from "../../../../src/core/rollout.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
@@ -35,11 +36,16 @@ afterAll(async () => {
   folder[Symbol.dispose]();
 });
 
-const dry = async (order: Partial<RunOrder>, token = "") =>
+const dry = async (
+  order: Partial<RunOrder>,
+  token = "",
+  rollout: Partial<RolloutSetting> | undefined = undefined,
+) =>
   await dryRun(
     fleet.controller,
     { ...CALLER, token },
     { hosts: ["@all"], port: undefined, script: "deploy", args: [], ...order },
+    rollout,
   );
 
 test("who would be asked, and where; who would not be called, and why", async () => {
@@ -76,6 +82,19 @@ test("the hook decides as of the run, and nothing else happens", async () => {
   expect(await fleet.controller.store.locks.holders()).toEqual([]);
   const runs = fleet.folder.join("control/state/runs");
   expect(existsSync(runs) ? readdirSync(runs) : []).toEqual([]);
+});
+
+test("a rollout says in which batch each host would be, and the hook is asked about its check", async () => {
+  const rollout = { batch: [{ hosts: 1 }, { percent: 100 }], check: "is-up" };
+  const { hosts } = await dry({ hosts: ["web-*", "odd-01"] }, "", rollout);
+  expect(hosts.map(({ host, batch }) => [host, batch])).toEqual([
+    ["web-01", 1],
+    ["web-02", 2],
+    ["odd-01", 2],
+  ]);
+  expect(JSON.parse(readFileSync(folder.join("told"), "utf8"))).toMatchObject({ script: "is-up" });
+  const bounded = dry({}, "", { per_tag: { rack: 1 } });
+  await expect(bounded).rejects.toThrow("Cannot bound batches by rack");
 });
 
 test("T67 who is refused is told what a refused run tells", async () => {

@@ -1,0 +1,69 @@
+/** In which batches a rollout asks its hosts, for callers whom the auth hook allows. */
+import { configArgument } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import type { RolloutSetting } from "../../core/rollout.ts";
+import { tagText } from "../../core/tags.ts";
+import { type AuthRequest, authorize, type Caller } from "../access/authorize.ts";
+import { type Controller, openDialler } from "../control-host.ts";
+import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
+import { usedTags } from "../inventory/host-tags.ts";
+import { planBatches, type TagValue } from "./batch-plan.ts";
+import { runBody } from "./run-body.ts";
+
+/**
+ * The hook is asked about the check as well before anything runs.
+ *
+ * @param total the hosts of which percentages are taken
+ * @throws CtrlExecError `denied`; `bad-request` for a bound by a tag that nobody has
+ */
+export async function planRollout(
+  controller: Controller,
+  caller: Caller,
+  setting: RolloutSetting,
+  targets: readonly ResolvedTarget[],
+  total: number,
+) {
+  const { check } = setting;
+  if (check !== "") {
+    runBody(controller, caller, { script: check, args: [] });
+    await authorizeBatch(controller, caller, { action: "run", script: check, args: [] }, targets);
+  }
+  openDialler(controller);
+  const value = await tagReader(controller, setting);
+  for (const key of Object.keys(setting.per_tag)) {
+    if (targets.every((target) => value(target, key) === undefined))
+      throw nobodyHas(controller, key);
+  }
+  const batches = planBatches(targets, setting, total, value);
+  const { batch, max_failures, pause, per_tag } = setting;
+  const waiting = batches.flatMap((each) => each.map(({ label }) => label));
+  return { batches, facts: { batch, max_failures, pause, per_tag, check, waiting } };
+}
+
+/** The tags as they are known before anybody is asked: a host's own ones win over what its agent claims. */
+async function tagReader(
+  { config, store }: Controller,
+  { per_tag }: RolloutSetting,
+): Promise<TagValue<ResolvedTarget>> {
+  if (Object.keys(per_tag).length === 0) return () => undefined;
+  const known = await store.learned.known();
+  return (target, key) => usedTags(config, target.record, known.get(hostOf(target))).tag(key);
+}
+
+export async function authorizeBatch(
+  controller: Controller,
+  caller: Caller,
+  action: Omit<AuthRequest, "hosts">,
+  batch: readonly ResolvedTarget[],
+): Promise<void> {
+  await authorize(controller, caller, { ...action, hosts: [...new Set(batch.map(hostOf))] });
+}
+
+/** A slip in the tag: each batch would have one host, and a person would wonder why. */
+function nobodyHas({ config }: Controller, key: string): CtrlExecError {
+  const message = `Cannot bound batches by ${tagText(key)}: none of the hosts has that tag`;
+  return new CtrlExecError("bad-request", message, {
+    hint: `See: ctrl-exec list-agents --wide${configArgument(config.file)}`,
+    remoteHint: "GET /discovery shows the tags that hosts claim.",
+  });
+}

@@ -29,7 +29,7 @@ export const runs = defineRoute({
             submitter: "alice",
             started: "2026-01-15T12:00:00Z",
             completed: "2026-01-15T12:00:01Z",
-            hosts: [{ host: "web-01", state: "ended", exit: 0 }],
+            hosts: [{ host: "web-01", state: "ended", exit: 0, failed: false }],
           },
         ],
         unreadable: [],

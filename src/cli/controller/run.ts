@@ -55,7 +55,7 @@ export const run = defineVerb({
     async: controllerOptions.async,
     timeout: {
       ...controllerOptions.timeout,
-      description: "End the script on its hosts after so many seconds, or its own timeout",
+      description: "End the script after so many seconds on its hosts",
     },
     ...callerOptions,
     ...commonOptions,

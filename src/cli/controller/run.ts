@@ -233,7 +233,9 @@ function timeoutOption(text: string | undefined): number | undefined {
 /** A word that is not a host may be meant for the script. */
 async function withHint(thrown: unknown, words: RunWords): Promise<unknown> {
   if (!(thrown instanceof CtrlExecError) || thrown.code !== "bad-request") return thrown;
-  if (thrown.hint !== undefined) return thrown;
+  // "a=b" may be a tag without its @, but is more often an argument.
+  const looksLikeTag = words.hosts.some((word) => word.includes("=") && !word.includes("@"));
+  if (thrown.hint !== undefined && !looksLikeTag) return thrown;
   const { hintOnWords } = await import("./forgotten-mark.ts");
   const hint = hintOnWords(words);
   return hint === undefined ? thrown : new CtrlExecError(thrown.code, thrown.message, { hint });

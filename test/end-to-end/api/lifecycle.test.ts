@@ -380,7 +380,9 @@ describe("run records", () => {
     expect(typed).toMatchObject({ complete: true, submitter: "tester", results: [result] });
     const shown = await host.run("status", [reqid]);
     expect(shown.out).toMatch(
-      new RegExp(`^==> web-01 {2}\\[OK {2}exit:0 .*req:${reqid}\\]\nhello\n$`),
+      new RegExp(
+        `^==> web-01 {2}\\[OK {2}exit:0 .*req:${reqid}\\]\n    TIME: started at \\S+, ended at \\S+\nhello\n$`,
+      ),
     );
     expect(shown.err).toContain("hello: 1 of 1 hosts done");
   });

@@ -48,12 +48,14 @@ export class TestFolder implements Disposable {
   }
 }
 
-/** Every file in the folder, by its path, with its content; lock files are left out. */
+/** Every file in the folder, by its path, with its content; lock files and databases are left out. */
 export function contents(folder: string): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true });
   return Object.fromEntries(
     files
       .filter((file) => file.isFile() && !file.parentPath.endsWith("/locks"))
+      // A database is tidied up by whoever reads it.
+      .filter((file) => !/\.sqlite(-shm|-wal)?$/.test(file.name))
       .map((file) => join(file.parentPath, file.name))
       .map((path) => [path, readFileSync(path, "utf8")]),
   );

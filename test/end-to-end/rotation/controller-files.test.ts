@@ -261,11 +261,11 @@ test("list-agents has the four documented columns in 80 characters, --wide and -
 
   const wide = await control.mustRun("list-agents", ["--wide"]);
   expect(wide.out).toMatch(
-    /^HOSTNAME +IP +PAIRED +CERT EXPIRY +DAYS LEFT +PORT +SERIAL STATUS +CERT SERIAL\n/,
+    /^HOSTNAME +IP +PAIRED +CERT EXPIRY +DAYS LEFT +PORT +SERIAL STATUS +CERT SERIAL +VERSION +LAST CONTACT +TAGS\n/,
   );
   expect(wide.out).toMatch(
     new RegExp(
-      `\nweb-01 +127\\.0\\.0\\.1 +${moment} +${moment} +36[45] +\\d+ +current +[0-9a-f]{16}\n`,
+      `\nweb-01 +127\\.0\\.0\\.1 +${moment} +${moment} +36[45] +\\d+ +current +[0-9a-f]{16} +${moment}\n`,
     ),
   );
   const both = await control.run("list-agents", ["--wide", "--json"]);

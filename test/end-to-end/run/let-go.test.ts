@@ -117,7 +117,9 @@ test("cancel ends it, and its result says who asked", async () => {
   expect(await follow.ended()).toBe(0);
   expect(follow.err).toBe("ctrl-exec: web-01: cancelled by alice (SIGTERM)\n");
   const shown = await control.run("status", [reqid]);
-  expect(shown.out).toContain("    ERROR: cancelled by alice (SIGTERM)\nbegun\n");
+  expect(shown.out).toMatch(
+    / {4}ERROR: cancelled by alice \(SIGTERM\)\n {4}TIME: started at \S+, ended at \S+\nbegun\n/,
+  );
   expect(shown.out).not.toContain("killed by");
   const listed = await control.mustRun("list-runs", ["--failed", "--limit", "1"]);
   expect(listed.out).toMatch(new RegExp(`^${reqid} .* cancelled$`, "m"));

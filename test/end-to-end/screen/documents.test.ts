@@ -25,6 +25,7 @@ const scripts = {
   "deploy-app": "echo deployed",
   "backup-mysql": 'test "$1" = --database',
   "ctrl-exec-demonstrator": "cat",
+  health: "true",
 };
 
 /** The installer's line, without which self-check fails. */
@@ -43,11 +44,12 @@ beforeAll(async () => {
 });
 afterAll(async () => await host[Symbol.asyncDispose]());
 
-/** Without the paths of a real host, which the test replaces by its own, and with the test's home folder. */
+/** Without the paths of a real host, which the test replaces by its own, with the test's home folder, and without long pauses. */
 function onThisHost(args: readonly string[]): string[] {
   const own = new Set(["--config", "--log"]);
   return args
     .filter((word, at) => !own.has(word) && !own.has(args[at - 1] ?? ""))
+    .map((word, at, words) => (words[at - 1] === "--pause" ? "0" : word))
     .map((word) => word.replace(/^~(?=\/)/, host.folder.path));
 }
 

@@ -80,8 +80,9 @@ function shortened(body: unknown, maxHosts: number): unknown {
   if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
   const entries = Object.entries(body).map(([name, value]): [string, unknown] => {
     if (!Array.isArray(value)) return [name, withShortLists(value)];
-    if (name === "hosts" && value.length > maxHosts) {
-      throw badRequest(`${value.length} hosts given; at most ${maxHosts} at once`);
+    if ((name === "hosts" || name === "except") && value.length > maxHosts) {
+      const where = name === "hosts" ? "" : " in except";
+      throw badRequest(`${value.length} hosts given${where}; at most ${maxHosts} at once`);
     }
     const bad = value.findIndex((item) => typeof item !== "string" || item.includes("\0"));
     return [name, bad < 0 ? value : value.slice(0, bad + 1)];

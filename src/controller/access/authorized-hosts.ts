@@ -73,7 +73,11 @@ export async function chosenHosts(
   const count = { hosts: hosts.length, maxHosts };
   const hint = () => tagHint(expression, inventory);
   const { names } = inventory;
-  return { hosts, problem: () => problemOf(controller, selection, count, choice, names, hint) };
+  return {
+    // Of more than may be asked the hook gets these: how long its list is must not tell how many there are (T76).
+    hosts: hosts.slice(0, maxHosts),
+    problem: () => problemOf(controller, selection, count, choice, names, hint),
+  };
 }
 
 /** Whoever may not read a run must not learn from it who failed. @throws CtrlExecError `denied`, `not-found` */

@@ -44,12 +44,16 @@ export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice
       ),
     };
   }
-  boundWork(workOf(...wanted, ...unwanted));
-  const [first, ...others] = wanted;
+  const chosen = unionOf(wanted);
+  const without = unwanted.length === 0 ? [] : [unionOf(unwanted)];
+  const steps = without.map((term) => ({ operator: "without", term }) as const);
+  const expression: HostExpression = { kind: "expression", first: chosen, steps };
+  boundWork(workOf(expression));
+  return { kind: "expression", expression };
+}
+
+function unionOf([first, ...others]: readonly HostExpression[]): HostExpression {
   if (first === undefined) throw new CtrlExecError("internal", "no expression was read");
-  const steps = [
-    ...others.map((term) => ({ operator: "union", term }) as const),
-    ...unwanted.map((term) => ({ operator: "without", term }) as const),
-  ];
-  return { kind: "expression", expression: { kind: "expression", first, steps } };
+  const steps = others.map((term) => ({ operator: "union", term }) as const);
+  return { kind: "expression", first, steps };
 }

@@ -18,37 +18,42 @@ export function planBatches<Host>(
 ): readonly (readonly Host[])[] {
   const bounds = Object.entries(per_tag);
   const batches: Host[][] = [];
-  let left: readonly Host[] = hosts;
+  // Made once: every batch looks at every host that is left.
+  const values = (host: Host) =>
+    bounds.map(([key, most]) => {
+      return { name: JSON.stringify([key, tagValue(host, key) ?? null]), most };
+    });
+  let left: readonly Bounded<Host>[] = hosts.map((host) => ({ host, values: values(host) }));
   while (left.length > 0) {
     const size = batch[Math.min(batches.length, batch.length - 1)] ?? { percent: 100 };
-    const [taken, others] = takeBatch(left, batchSize(size, total), bounds, tagValue);
-    batches.push(taken);
+    const [taken, others] = takeBatch(left, batchSize(size, total));
+    batches.push(taken.map(({ host }) => host));
     left = others;
   }
   return batches;
 }
 
+interface Bounded<Host> {
+  readonly host: Host;
+  /** Its value of each tag by which batches are bounded, and how many hosts of it may be in one. */
+  readonly values: readonly { readonly name: string; readonly most: number }[];
+}
+
 /** At least one host is taken, since every bound lets in the first. */
 function takeBatch<Host>(
-  hosts: readonly Host[],
+  hosts: readonly Bounded<Host>[],
   size: number,
-  bounds: readonly (readonly [key: string, most: number])[],
-  tagValue: TagValue<Host>,
-): [taken: Host[], others: readonly Host[]] {
-  if (bounds.length === 0) return [hosts.slice(0, size), hosts.slice(size)];
+): [taken: Bounded<Host>[], others: readonly Bounded<Host>[]] {
   const counts = new Map<string, number>();
-  const taken: Host[] = [];
-  const others: Host[] = [];
+  const taken: Bounded<Host>[] = [];
+  const others: Bounded<Host>[] = [];
   for (const [position, host] of hosts.entries()) {
     if (taken.length === size) return [taken, [...others, ...hosts.slice(position)]];
-    const values = bounds.map(([key, most]) => {
-      return { name: JSON.stringify([key, tagValue(host, key) ?? null]), most };
-    });
-    if (values.some(({ name, most }) => (counts.get(name) ?? 0) >= most)) {
+    if (host.values.some(({ name, most }) => (counts.get(name) ?? 0) >= most)) {
       others.push(host);
       continue;
     }
-    for (const { name } of values) counts.set(name, (counts.get(name) ?? 0) + 1);
+    for (const { name } of host.values) counts.set(name, (counts.get(name) ?? 0) + 1);
     taken.push(host);
   }
   return [taken, others];

@@ -104,11 +104,15 @@ async function recordedRun(controller: Controller, reqid: string) {
   }
 }
 
-/** What is lost may go on, with nobody who watches it, and so may what could not be ended with its script. */
+/**
+ * What is lost may go on, with nobody who watches it, and so may what could not be ended with its script. A host that
+ * waits for its batch in a rollout has not got the run yet: its agent is told not to start it.
+ */
 function mayRunOn({ report, asked, open }: RecordedRun): readonly OpenHost[] {
   const mayRun = new Set([
     ...open.map(({ host }) => host),
     ...report.results.filter(mayHaveLeft).map(({ host }) => host),
+    ...report.results.filter(({ state }) => state === "queued").map(({ host }) => host),
   ]);
   return asked.filter(({ host }) => mayRun.has(host));
 }

@@ -1,7 +1,8 @@
 /** Starts a run that is done a few hosts at a time, or goes on with one that has stopped. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { formatHostPort } from "../../core/net/host-name.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
+import { formatHostPort, lowerAscii } from "../../core/net/host-name.ts";
 import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -57,7 +58,10 @@ export async function startRollout(
       pause: setting.pause,
       mayFail: allowedFailures(setting.max_failures, total),
       openDialler: () => ({ ...openDialler(controller), budget }),
-      authorize: (batch) => authorizeBatch(controller, caller, action, batch),
+      authorize: async (batch) => {
+        await mustBeRegisteredStill(controller, batch);
+        await authorizeBatch(controller, caller, action, batch);
+      },
       beginCheck: setting.check === "" ? undefined : checkOf(controller, caller, setting.check),
       confirm: order.confirm,
       onNews: order.onNews,
@@ -153,6 +157,18 @@ function checkOf(controller: Controller, { requestId: _, ...caller }: Caller, sc
     const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
     return await startRun(controller, caller, order, () => undefined);
   };
+}
+
+/** Whoever unpairs a host in mid-rollout must be sure that nothing is sent there any more. @throws CtrlExecError */
+async function mustBeRegisteredStill(
+  { store }: Controller,
+  batch: readonly ResolvedTarget[],
+): Promise<void> {
+  const registered = batch.flatMap(({ record }) => record?.hostname ?? []);
+  const known = await store.registry.findAll(registered);
+  const gone = registered.filter((name) => known.get(lowerAscii(name))?.kind !== "agent");
+  if (gone.length === 0) return;
+  throw new CtrlExecError("bad-request", `no longer registered: ${namedHosts(gone)}`);
 }
 
 async function mustBeStored(record: RunRecord): Promise<void> {

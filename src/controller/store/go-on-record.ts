@@ -1,5 +1,6 @@
 /** Goes on with the record of a rollout that has stopped. */
 import { takeLock } from "../../system/files/lock.ts";
+import { isRunning } from "../../system/process/process-id.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath } from "./paths.ts";
@@ -20,6 +21,9 @@ export async function goOnRecord(
   using _lock = await takeLock(lockPath(context.config, "run-records"), WAIT_MS);
   const found = await readStoredRun(context, facts.reqid, account);
   if (found === undefined || found.alive) return undefined;
+  // It may have been stopped (SIGSTOP, a suspended machine) and go on at any moment.
+  const { complete, writer } = found.run;
+  if (!complete && writer && isRunning(writer)) return undefined;
   const known = [...resultsOf(found.run), ...waitingResults(found)];
   const waiting = new Set(facts.rollout.waiting);
   const wait = known.filter(({ host }) => waiting.has(host));

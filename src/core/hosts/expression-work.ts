@@ -1,18 +1,24 @@
 /** What it costs to find out which hosts an expression stands for, and its bound (T67, T76). Pure. */
 import { CtrlExecError } from "../errors.ts";
-import type { HostTerm } from "./expression.ts";
+import type { HostExpression, HostTerm } from "./expression.ts";
 import { MAX_NODES } from "./node-set.ts";
 
 /** Terms for each of which every registered host is looked at. */
 const MAX_SCANS = 64;
 
+/** How many hosts a term may stand for that looks at the registered ones. */
+const FLEET = 10_000;
+/** Hosts that are looked at once more for each `&` and `!` behind them. */
+const MAX_COMPARED = 1_000_000;
+
 export interface Work {
   /** Names that node sets and groups stand for. */
   readonly nodes: number;
   readonly scans: number;
+  readonly compared: number;
 }
 
-const NONE: Work = { nodes: 0, scans: 0 };
+const NONE: Work = { nodes: 0, scans: 0, compared: 0 };
 
 export function workOf(...terms: readonly HostTerm[]): Work {
   return sum(terms, new Map());
@@ -20,13 +26,26 @@ export function workOf(...terms: readonly HostTerm[]): Work {
 
 /** @param counted groups that were counted: one that many others have in them is looked into once */
 function sum(terms: readonly HostTerm[], counted: Map<string, Work>): Work {
-  let { nodes, scans } = NONE;
-  for (const term of terms) {
-    const more = termWork(term, counted);
-    nodes += more.nodes;
-    scans += more.scans;
+  return terms.map((term) => termWork(term, counted)).reduce(both, NONE);
+}
+
+function both(one: Work, other: Work): Work {
+  return {
+    nodes: one.nodes + other.nodes,
+    scans: one.scans + other.scans,
+    compared: one.compared + other.compared,
+  };
+}
+
+/** Each `&` and `!` looks at all that stands before it. */
+function expressionWork({ first, steps }: HostExpression, counted: Map<string, Work>): Work {
+  let work = termWork(first, counted);
+  for (const { operator, term } of steps) {
+    const size = work.nodes + work.scans * FLEET;
+    work = both(work, termWork(term, counted));
+    if (operator !== "union") work = { ...work, compared: work.compared + size };
   }
-  return { nodes, scans };
+  return work;
 }
 
 function termWork(term: HostTerm, counted: Map<string, Work>): Work {
@@ -34,29 +53,29 @@ function termWork(term: HostTerm, counted: Map<string, Work>): Work {
     case "host":
       return NONE;
     case "nodes":
-      return { nodes: term.set.count, scans: 0 };
+      return { ...NONE, nodes: term.set.count };
     case "glob":
-      return { nodes: 0, scans: term.patterns.length };
+      return { ...NONE, scans: term.patterns.length };
     case "tags":
-      return { nodes: 0, scans: term.conditions.length };
+      return { ...NONE, scans: term.conditions.length };
     case "expression":
-      return sum([term.first, ...term.steps.map((step) => step.term)], counted);
+      return expressionWork(term, counted);
     case "group": {
       const known = counted.get(term.name);
       if (known !== undefined) return known;
       const { members = [] } = term;
-      const { nodes, scans } = sum(members, counted);
-      const work = { nodes: nodes + members.length, scans };
+      const inside = sum(members, counted);
+      const work = { ...inside, nodes: inside.nodes + members.length };
       counted.set(term.name, work);
       return work;
     }
     default:
-      return { nodes: 0, scans: 1 };
+      return { ...NONE, scans: 1 };
   }
 }
 
 /** @throws CtrlExecError `bad-request` */
-export function boundWork({ nodes, scans }: Work): void {
+export function boundWork({ nodes, scans, compared }: Work): void {
   if (nodes > MAX_NODES) {
     throw tooMuch(
       `its node sets and groups stand for ${nodes} hosts; at most ${MAX_NODES} can be named`,
@@ -65,10 +84,13 @@ export function boundWork({ nodes, scans }: Work): void {
   if (scans > MAX_SCANS) {
     throw tooMuch(`${scans} patterns and words with @; at most ${MAX_SCANS} at once`);
   }
+  if (compared > MAX_COMPARED) {
+    throw tooMuch("each & and ! looks at all hosts before it, and there are too many of both");
+  }
 }
 
 function tooMuch(why: string): CtrlExecError {
   return new CtrlExecError("bad-request", `Cannot read the hosts: ${why}`, {
-    hint: "Say it in a shorter way, or in several requests.",
+    hint: "Say it in a shorter way, such as '@all!(db-01,db-02)', or in several requests.",
   });
 }

@@ -192,6 +192,19 @@ describe("on a terminal", () => {
     expect(ran()).toEqual(HOSTS.slice(0, 4));
   });
 
+  test("what is cancelled between two batches does not start, and the rollout stops", async () => {
+    const session = onTerminal("deploy", "--batch", "2", "--confirm");
+    await session.seen(/Go on with batch 2 of 3/);
+    const [, reqid = ""] = /Run (\w{16})/.exec(session.screen) ?? [];
+    const { out, status } = await control.run("cancel", [reqid, "web-[03-05]"]);
+    expect([out, status]).toEqual([expect.stringContaining("not running"), 0]);
+    session.type("y\r");
+    expect(await session.ended()).toBe(3);
+    expect(ran()).toEqual(["web-01", "web-02"]);
+    const states = ["ended", "ended", "never-ran", "never-ran", "not-started"];
+    expect(await recorded(reqid)).toEqual(HOSTS.map((host, at) => `${host} ${states[at]}`));
+  });
+
   test("Ctrl-C at the question", async () => {
     const session = onTerminal("deploy", "--batch", "3", "--confirm");
     await session.seen(/Go on with batch 2 of 2/);

@@ -224,10 +224,19 @@ test("what cannot be read is refused before the hook is asked", async () => {
   expect(told).toThrow("ENOENT");
 });
 
+test("T76 of more hosts than may be asked the hook is told no more, and the caller how many only after its yes", async () => {
+  await setUp(["max_hosts = 2"]);
+  expect(await refusal({}, "no")).toMatchObject({ code: "denied" });
+  expect(await refusal({ hosts: ["@all,n[1-20000]"] }, "no")).toMatchObject({ code: "denied" });
+  expect(told().map(({ hosts }) => hosts.length)).toEqual([2, 2]);
+  expect((await refusal({})).message).toStartWith("3 hosts match; at most 2 at once");
+});
+
 test.each([
   [{ hosts: ["n[1-60000]", "n[1-60000]"] }, "stand for 120000 hosts; at most 100000"],
   [{ hosts: Array.from({ length: 65 }, () => "@all") }, "65 patterns and words with @; at most 64"],
   [{ hosts: ["web-[1-64]*"], except: ["@stale"] }, "65 patterns and words with @; at most 64"],
+  [{ hosts: [`n[1-99990]${"!x".repeat(11)}`] }, "each & and ! looks at all hosts before it"],
   [{ hosts: [`@a=b${",a=b".repeat(64)}`] }, "65 patterns and words with @; at most 64"],
 ])("T76 what would cost much is refused before the hook is asked: %j", async (choice, why) => {
   await setUp();

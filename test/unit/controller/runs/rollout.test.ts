@@ -1,10 +1,12 @@
 /** A run that is done a few hosts at a time: what is asked, in which order, and where it stops. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
+import { cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import type { RolloutNews } from "../../../../src/controller/runs/rollout-news.ts";
 import { type RolloutOrder, startRollout } from "../../../../src/controller/runs/start-rollout.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
+import { newRequestId } from "../../../../src/core/request-id.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { until } from "../../../support/folder.ts";
 import { Gate, passes } from "../../../support/gate.ts";
@@ -87,6 +89,48 @@ test("each batch comes when the one before has ended, under one id and in one re
     "web-02,web-03",
     "web-04",
   ]);
+});
+
+test("T76 nothing is sent to a host that was unpaired meanwhile: it stops there", async () => {
+  const record = fleet.folder.join("control/state/agents/web-03.json");
+  const onNews = (each: RolloutNews) => {
+    if (each.kind === "batch" && each.batch === 2) renameSync(record, `${record}.away`);
+  };
+  try {
+    const { results, rollout } = await run({ onNews });
+    expect(deployed()).toEqual(["web-01", "web-02"]);
+    expect(states(results)).toEqual(["ended", "ended", "not-started", "not-started"]);
+    expect(rollout?.stopped).toBe("after batch 2 of 4: no longer registered: web-03");
+  } finally {
+    renameSync(`${record}.away`, record);
+  }
+});
+
+test("a host that waits for its batch is asked when the run is cancelled, and not said to be free of it", async () => {
+  const reqid = newRequestId();
+  const statuses: string[][] = [];
+  const confirm = async () => {
+    const order = { reqid, hosts: ["web-04"], grace: 0 };
+    const told = await cancelRun(fleet.controller, CALLER, order, () => undefined);
+    statuses.push(told.map(({ status }) => status));
+    return false;
+  };
+  await (await start({ confirm }, { ...CALLER, requestId: reqid })).finished;
+  // These agents keep no runs, and so cannot promise anything.
+  expect(statuses).toEqual([["failed"]]);
+});
+
+test("one whose process is stopped, and may go on at any moment, is not resumed by another", async () => {
+  const rollout = await start({ rollout: { ...ONE, pause: 600 } });
+  await until("it pauses", () => heard.length === 1);
+  const record = fleet.folder.join("control/state/runs", `${rollout.reqid}.json`);
+  await until("its record has the result", () => readFileSync(record, "utf8").includes('"ended"'));
+  const past = new Date(Date.now() - 120_000);
+  utimesSync(record, past, past);
+  const resumed = start({ resume: rollout.reqid });
+  await expect(resumed).rejects.toThrow("it is under way");
+  await rollout.abandon("it was stopped");
+  expect(deployed()).toEqual(["web-01"]);
 });
 
 describe("it stops behind a batch in which more hosts failed than may, and goes on with the rest", () => {

@@ -9,13 +9,16 @@ function group(name: string, ...members: HostTerm[]): HostTerm {
 }
 
 test("names of node sets, and looks at the registry", () => {
-  expect(workOf(parseHostExpression("a,web-[1-9],(x-*!@stale)"))).toEqual({ nodes: 9, scans: 2 });
+  expect(workOf(parseHostExpression("a,web-[1-9],(x-*!@stale)"))).toEqual({
+    ...{ nodes: 9, scans: 2 },
+    compared: 10_000,
+  });
 });
 
 test("T76 what a group has counts each time it is named, and so does its name for each host", () => {
   const web = group("web", parseHostExpression("web-[1-9],x-*"), parseHostExpression("a"));
-  expect(workOf(web)).toEqual({ nodes: 11, scans: 1 });
-  expect(workOf(web, group("both", web, web))).toEqual({ nodes: 35, scans: 3 });
+  expect(workOf(web)).toEqual({ nodes: 11, scans: 1, compared: 0 });
+  expect(workOf(web, group("both", web, web))).toEqual({ nodes: 35, scans: 3, compared: 0 });
 });
 
 test("T76 groups that double each other are counted without walking through them", () => {
@@ -27,7 +30,19 @@ test("T76 groups that double each other are counted without walking through them
 });
 
 test("the bound of each", () => {
-  expect(() => boundWork({ nodes: 100_000, scans: 64 })).not.toThrow();
-  expect(() => boundWork({ nodes: 100_001, scans: 0 })).toThrow("at most 100000 can be named");
-  expect(() => boundWork({ nodes: 0, scans: 65 })).toThrow("at most 64 at once");
+  expect(() => boundWork({ nodes: 100_000, scans: 64, compared: 1_000_000 })).not.toThrow();
+  expect(() => boundWork({ nodes: 100_001, scans: 0, compared: 0 })).toThrow(
+    "at most 100000 can be named",
+  );
+  expect(() => boundWork({ nodes: 0, scans: 65, compared: 0 })).toThrow("at most 64 at once");
+});
+
+test("T76 each & and ! costs what stands before it, so that a short text cannot cost much", () => {
+  const cost = (text: string) => workOf(parseHostExpression(text)).compared;
+  expect(cost("n[1-99]!x!y&z")).toBe(297);
+  expect(cost("@all!(a,b,c)")).toBe(10_000);
+  expect(cost("(n[1-5]!a),n[1-5]!b")).toBe(15);
+  const long = workOf(parseHostExpression(`n[1-99990]${"!x".repeat(11)}`));
+  expect(() => boundWork(long)).toThrow("each & and ! looks at all hosts before it");
+  expect(() => boundWork(workOf(parseHostExpression(`@all${"!x".repeat(100)}`)))).not.toThrow();
 });

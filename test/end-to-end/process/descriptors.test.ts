@@ -50,6 +50,8 @@ async function expectCalm(pid: number, limit: number): Promise<void> {
   expect(await processorTime(pid, 2)).toBeLessThan(0.5);
 }
 
+const KEPT = 8;
+
 const OPEN = ["api_port = 0", "api_auth_default = allow"];
 
 test.each([64, 256])("T65 the API with %d descriptors and 400 idle connections", async (files) => {
@@ -70,7 +72,8 @@ test.each([64, 256])("T65 the API with %d descriptors and 400 idle connections",
   host.folder.write("go", "");
   expect((await begun).json).toMatchObject({ results: [{ exit: 0, stdout: "done\n" }] });
   for (const socket of idle) socket.destroy();
-  await until("its descriptors are back", () => openFiles(pid) <= atStart + 2);
+  // Kept for a while: the connections of this test's own requests, and that to the agent.
+  await until("its descriptors are back", () => openFiles(pid) <= atStart + KEPT);
   expect((await api.post("/ping", { hosts: ["web-01"] })).json).toMatchObject({
     results: [{ status: "ok" }],
   });

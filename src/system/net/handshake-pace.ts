@@ -17,9 +17,13 @@ export class HandshakePace {
   readonly #waiting: Waiting[] = [];
   #left = READS_PER_TURN;
   #ticking = false;
+  #serves = false;
 
   /** Resolves when it is the caller's turn. */
   async turn(side: keyof typeof READS): Promise<void> {
+    // A process that has no callers has nobody to be fair to.
+    if (side === "server") this.#serves = true;
+    else if (!this.#serves) return;
     const reads = READS[side];
     this.#tick();
     if (this.#left >= reads && this.#waiting.length === 0) {

@@ -37,6 +37,8 @@ test("of a client as many begin as are read in a turn, and none overtakes a serv
   const come = (side: "server" | "client", name: string) => {
     void pace.turn(side).then(() => begun.push(name));
   };
+  await pace.turn("server");
+  await loopTurn();
   for (const name of ["a", "b", "c", "d"]) come("client", name);
   come("server", "E");
   come("client", "f");
@@ -44,4 +46,12 @@ test("of a client as many begin as are read in a turn, and none overtakes a serv
   expect(begun).toEqual(["a", "b", "c", "d"]);
   await loopTurn();
   expect(begun).toEqual(["a", "b", "c", "d", "E", "f"]);
+});
+
+test("where there are no callers, nobody waits", async () => {
+  const pace = new HandshakePace();
+  let begun = 0;
+  for (let n = 0; n < 20; n++) void pace.turn("client").then(() => begun++);
+  await Promise.resolve();
+  expect(begun).toBe(20);
 });

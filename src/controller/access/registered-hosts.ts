@@ -1,8 +1,7 @@
 /** Which registered hosts are meant, for a person who may read the registry anyway: no hook is asked about it. */
-import { CtrlExecError } from "../../core/errors.ts";
 import type { HostExpression } from "../../core/hosts/expression.ts";
 import type { Controller } from "../control-host.ts";
-import { type HostChoice, readHostChoice } from "../fleet/host-choice.ts";
+import { type HostChoice, readHostExpression } from "../fleet/host-choice.ts";
 import type { Caller } from "./authorize.ts";
 import { chosenHosts } from "./authorized-hosts.ts";
 
@@ -18,15 +17,13 @@ export async function registeredHosts(
   caller: Caller,
   choice: HostChoice,
 ): Promise<ReadonlySet<string> | undefined> {
-  const wanted = { ...orAll(choice), mayRepeat: true };
+  const wanted = orAll(choice);
   if (wanted.hosts.length === 0) return undefined;
-  const read = readHostChoice(wanted, Number.POSITIVE_INFINITY);
-  if (read.kind !== "expression") throw new CtrlExecError("internal", "no expression was read");
   // Whatever is not registered is nobody here, and a name of nobody is told.
   const registered: HostExpression = {
     kind: "expression",
     first: { kind: "all" },
-    steps: [{ operator: "intersection", term: read.expression }],
+    steps: [{ operator: "intersection", term: readHostExpression(wanted) }],
   };
   const bound = Number.POSITIVE_INFINITY;
   const { hosts, problem } = await chosenHosts(controller, caller, registered, wanted, bound);

@@ -1,6 +1,6 @@
 /** What a request says about its hosts, read and put together; nothing is looked up. */
 import { CtrlExecError } from "../../core/errors.ts";
-import type { HostExpression } from "../../core/hosts/expression.ts";
+import { type HostExpression, unionOf } from "../../core/hosts/expression.ts";
 import { boundWork, workOf } from "../../core/hosts/expression-work.ts";
 import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
 import type { SampleSize } from "../../core/hosts/sample-size.ts";
@@ -28,13 +28,11 @@ export type ReadChoice =
 /** @throws CtrlExecError `bad-request` for what cannot be read, a host given twice, or too many */
 export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice {
   const { hosts, mayRepeat = false, except = [], limit, port } = choice;
-  if (hosts.length === 0) throw new CtrlExecError("bad-request", "no host given");
-  const wanted = hosts.map(parseHostExpression);
-  const unwanted = except.map(parseHostExpression);
+  const wanted = readWanted(choice);
   const namesAlone = wanted.every(
     ({ first, steps }) => first.kind === "host" && steps.length === 0,
   );
-  if (namesAlone && !mayRepeat && unwanted.length === 0 && limit === undefined) {
+  if (namesAlone && !mayRepeat && except.length === 0 && limit === undefined) {
     return {
       kind: "targets",
       targets: readTargets(
@@ -44,16 +42,25 @@ export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice
       ),
     };
   }
-  const chosen = unionOf(wanted);
-  const without = unwanted.length === 0 ? [] : [unionOf(unwanted)];
-  const steps = without.map((term) => ({ operator: "without", term }) as const);
-  const expression: HostExpression = { kind: "expression", first: chosen, steps };
-  boundWork(workOf(expression));
-  return { kind: "expression", expression };
+  return { kind: "expression", expression: bounded(wanted, choice) };
 }
 
-function unionOf([first, ...others]: readonly HostExpression[]): HostExpression {
-  if (first === undefined) throw new CtrlExecError("internal", "no expression was read");
-  const steps = others.map((term) => ({ operator: "union", term }) as const);
-  return { kind: "expression", first, steps };
+/** Names alone too as an expression. @throws CtrlExecError `bad-request` for what cannot be read, or costs too much */
+export function readHostExpression(choice: HostChoice): HostExpression {
+  return bounded(readWanted(choice), choice);
+}
+
+function readWanted({ hosts }: HostChoice): HostExpression[] {
+  if (hosts.length === 0) throw new CtrlExecError("bad-request", "no host given");
+  return hosts.map(parseHostExpression);
+}
+
+/** Without all that is left out at once: each step looks at all hosts before it. */
+function bounded(wanted: readonly HostExpression[], { except = [] }: HostChoice): HostExpression {
+  const unwanted = except.map(parseHostExpression);
+  const without = { operator: "without", term: unionOf(unwanted) } as const;
+  const steps = unwanted.length === 0 ? [] : [without];
+  const expression: HostExpression = { kind: "expression", first: unionOf(wanted), steps };
+  boundWork(workOf(expression));
+  return expression;
 }

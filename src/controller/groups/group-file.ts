@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { badLine, isTable, parseToml } from "../../core/config/conf-syntax.ts";
 import { slipOf } from "../../core/config/slips.ts";
 import { messageOf } from "../../core/errors.ts";
-import type { HostTerm } from "../../core/hosts/expression.ts";
+import { type HostTerm, unionOf } from "../../core/hosts/expression.ts";
 import { groupNameProblem } from "../../core/hosts/group-name.ts";
 import { type GroupDefinition, readGroupExpression } from "./definition.ts";
 
@@ -63,15 +63,13 @@ function membersOf(
   }
   if (!parsed.success) return refuse(String(issue?.path[0]), issue?.message ?? EXPECTED);
   const { hosts, except = [] } = parsed.data;
-  const [first, ...others] = readAll("hosts", hosts, refuse);
-  const without = readAll("except", except, refuse);
-  if (first === undefined) return refuse("hosts", EXPECTED);
-  if (without.length === 0) return [first, ...others];
-  const steps = [
-    ...others.map((term) => ({ operator: "union", term }) as const),
-    ...without.map((term) => ({ operator: "without", term }) as const),
-  ];
-  return [{ kind: "expression", first, steps }];
+  const wanted = readAll("hosts", hosts, refuse);
+  if (except.length === 0) return wanted;
+  const { first, steps } = unionOf(wanted);
+  const without = readAll("except", except, refuse).map(
+    (term) => ({ operator: "without", term }) as const,
+  );
+  return [{ kind: "expression", first, steps: [...steps, ...without] }];
 }
 
 function readAll(

@@ -1,6 +1,6 @@
 /** Every group with its hosts, for people who look. */
 import { asCtrlExecError, type CtrlExecError } from "../../core/errors.ts";
-import type { GroupOrigin, HostExpression } from "../../core/hosts/expression.ts";
+import { type GroupOrigin, type HostExpression, unionOf } from "../../core/hosts/expression.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { type Inventory, selectHosts } from "../fleet/selector.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
@@ -37,19 +37,15 @@ export async function groupsWithHosts(
 ): Promise<ShownGroup[]> {
   const expanded = wanted.map((group) => expand(group, groups));
   const terms = expanded.flatMap((each) => ("expression" in each ? each.expression : []));
-  const [first, ...others] = terms;
-  if (first === undefined) return expanded.map((each) => shown(each, undefined));
-  const steps = others.map((term) => ({ operator: "union", term }) as const);
-  const all: HostExpression = { kind: "expression", first, steps };
-  const inventory = await readInventory(host, all, new Map());
+  if (terms.length === 0) return expanded.map((each) => shown(each, undefined));
+  const inventory = await readInventory(host, unionOf(terms), new Map());
   return expanded.map((each) => shown(each, inventory));
 }
 
 function expand(group: GroupDefinition, groups: Groups): Expanded {
   const term = { kind: "group", name: group.name } as const;
   try {
-    const typed: HostExpression = { kind: "expression", first: term, steps: [] };
-    return { group, expression: expandGroups(typed, (name) => groups.get(name)) };
+    return { group, expression: expandGroups(unionOf([term]), (name) => groups.get(name)) };
   } catch (thrown) {
     return { group, error: asCtrlExecError(thrown) };
   }

@@ -1,13 +1,18 @@
 /** Which hosts of a run are meant: an expression is answered from the run's own hosts, not from the registry. */
 import { CtrlExecError } from "../../core/errors.ts";
-import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
+import {
+  type HostExpression,
+  type HostTerm,
+  termsOf,
+  unionOf,
+} from "../../core/hosts/expression.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { formatHostPort, lowerAscii, parseTarget } from "../../core/net/host-name.ts";
 import type { Caller } from "../access/authorize.ts";
 import { namedRuns, noSuchGroup } from "../access/authorized-hosts.ts";
 import { orAll } from "../access/registered-hosts.ts";
 import type { Controller } from "../control-host.ts";
-import { readHostChoice } from "../fleet/host-choice.ts";
+import { readHostExpression } from "../fleet/host-choice.ts";
 import { type Inventory, type RunHosts, selectHosts } from "../fleet/selector.ts";
 import { typedHost } from "../fleet/targets.ts";
 import { withGroups } from "../groups/groups.ts";
@@ -19,11 +24,8 @@ export function readRunHosts(
   hosts: readonly string[],
   except: readonly string[] = [],
 ): HostExpression | undefined {
-  const choice = { ...orAll({ hosts, except, port: undefined }), mayRepeat: true };
-  if (choice.hosts.length === 0) return undefined;
-  const read = readHostChoice(choice, Number.POSITIVE_INFINITY);
-  if (read.kind !== "expression") throw new CtrlExecError("internal", "no expression was read");
-  return read.expression;
+  const choice = orAll({ hosts, except, port: undefined });
+  return choice.hosts.length === 0 ? undefined : readHostExpression(choice);
 }
 
 /**
@@ -133,13 +135,4 @@ class HostsOfRun {
 
 function anyOf(labels: readonly string[]): HostTerm {
   return unionOf(labels.map((name) => ({ kind: "host", name, port: undefined })));
-}
-
-/** Nobody, if there are no terms. */
-function unionOf(terms: readonly HostTerm[]): HostTerm {
-  return {
-    kind: "expression",
-    first: { kind: "glob", patterns: [], port: undefined },
-    steps: terms.map((term) => ({ operator: "union", term })),
-  };
 }

@@ -43,6 +43,14 @@ export type HostTerm =
   | FactTerm
   | HostExpression;
 
+const NOBODY: HostTerm = { kind: "glob", patterns: [], port: undefined };
+
+/** All that any of the terms stands for; nobody if there are none. */
+export function unionOf([first = NOBODY, ...others]: readonly HostTerm[]): HostExpression {
+  const steps = others.map((term) => ({ operator: "union", term }) as const);
+  return { kind: "expression", first, steps };
+}
+
 /** Whether it is answered from the record of a run. */
 export function hasRun(term: HostTerm): term is HostTerm & { readonly reqid: string } {
   return term.kind === "failed" || term.kind === "missed";

@@ -1,6 +1,7 @@
 /** How a run is done a few hosts at a time, as its options say. */
 import type { BatchNews, RolloutNews } from "../../controller/runs/rollout-news.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { hostCount } from "../../core/hosts/fold.ts";
 import {
   parseBatch,
   parseMaxFailures,
@@ -50,10 +51,12 @@ export function rolloutOrder(
 }
 
 async function confirmBatch(io: Io, { batch, of, hosts }: BatchNews): Promise<boolean> {
-  const count = hosts.length === 1 ? "1 host" : `${hosts.length} hosts`;
   // Loaded only where a person is asked.
   const { askYesNo } = await import("../command/prompt.ts");
-  return await askYesNo(io, `Go on with batch ${batch} of ${of} (${count})? [y/N] `);
+  return await askYesNo(
+    io,
+    `Go on with batch ${batch} of ${of} (${hostCount(hosts.length)})? [y/N] `,
+  );
 }
 
 export interface RolloutChoice {

@@ -1,7 +1,7 @@
 /** Who would be asked, and for what. */
 import type { OwnSetting } from "../../core/config/controller-config.ts";
 import type { DryRun, DryRunHost } from "../../core/dry-run.ts";
-import { namedHosts } from "../../core/hosts/fold.ts";
+import { hostCount, namedHosts } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { shellWord } from "../../core/shell-word.ts";
@@ -36,7 +36,7 @@ export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSe
     io.err(screenLine`${names} would not be called: ${withNextStep(error, own, script)}\n`);
   }
   const asked = byError.get(undefined)?.length ?? 0;
-  const count = asked === 1 ? "1 host" : `${asked} hosts`;
+  const count = hostCount(asked);
   const inBatches = batches > 1 ? ` in ${batches} batches` : "";
   const command = [script, ...(args.length > 0 ? ["--", ...args] : [])].map(shellWord).join(" ");
   io.err(

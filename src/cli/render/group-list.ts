@@ -4,6 +4,7 @@ import type { ShownGroup } from "../../controller/groups/list-groups.ts";
 import { foldedHosts } from "../../core/hosts/fold.ts";
 import { forOneLine } from "../../core/text.ts";
 import { renderTable } from "./table.ts";
+import { wrapped } from "./wrapped.ts";
 
 /** Hosts stand beside the rest of their row if they have as many columns. */
 const MIN_BESIDE = 24;
@@ -65,20 +66,6 @@ function tableBelow(
     ...(hosts[index] ?? []).map((line) => `  ${line}`),
   ]);
   return [head, rule, ...below, ""].join("\n");
-}
-
-/** In lines that end after a comma. */
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const piece of text.split(/(?<=,)/)) {
-    if (line !== "" && line.length + piece.length > width) {
-      lines.push(line);
-      line = "";
-    }
-    line += piece;
-  }
-  return line === "" ? lines : [...lines, line];
 }
 
 function shortened(lines: readonly string[]): readonly string[] {

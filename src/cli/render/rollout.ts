@@ -2,6 +2,7 @@
 import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
+import { hostCount, namedHosts } from "../../core/hosts/fold.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { screenLine } from "../../core/text.ts";
 
@@ -12,7 +13,7 @@ export function newsText(news: RolloutNews, own: OwnSetting): string {
   const { batch, script, failed, check } = news;
   if (failed.length === 0) return screenLine`check ${script} of batch ${batch}: ok\n`;
   const see = `ctrl-exec status ${check}${configArgument(own.file)}`;
-  return screenLine`check ${script} of batch ${batch}: failed on ${failed.join(", ")}; see: ${see}\n`;
+  return screenLine`check ${script} of batch ${batch}: failed on ${namedHosts(failed)}; see: ${see}\n`;
 }
 
 /** Why it stopped, and how to go on; empty if it did not stop. @param hasArgs whether the script got any */
@@ -29,8 +30,4 @@ export function stoppedText(
   const args = hasArgs ? " -- ..." : "";
   const command = `ctrl-exec run --resume ${reqid} ${shellWord(script)}${configArgument(own.file)}`;
   return `${why}${hostCount(left)} not started. To go on: ${command}${args}\n`;
-}
-
-function hostCount(count: number): string {
-  return count === 1 ? "1 host" : `${count} hosts`;
 }

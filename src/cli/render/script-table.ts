@@ -2,6 +2,7 @@
 import { compareHosts, foldHosts } from "../../core/hosts/fold.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
+import { wrapped } from "./wrapped.ts";
 
 interface Row {
   /** Empty for more of the script above. */
@@ -57,16 +58,4 @@ function rowsOf(found: readonly DiscoveredHost[]): Row[] {
 function rowOf(mark: string, hosts: readonly string[]): Row[] {
   if (hosts.length === 0) return [];
   return [{ script: "", count: hosts.length, where: forOneLine(mark + foldHosts(hosts)) }];
-}
-
-/** In lines, broken after commas and spaces; what is longer than a line between two of them is not broken. */
-function wrapped(text: string, room: number): string[] {
-  const lines: string[] = [];
-  for (const piece of text.split(/(?<=[, ])/)) {
-    const last = lines.at(-1);
-    if (last !== undefined && (last + piece).trimEnd().length <= room) {
-      lines[lines.length - 1] = last + piece;
-    } else lines.push(piece);
-  }
-  return lines.map((line) => line.trimEnd());
 }

@@ -3,6 +3,7 @@
  * here on there are no errors: whatever is in the way stops it, and the hosts that were not asked are `not-started`.
  */
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
+import { hostCount } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
@@ -193,7 +194,7 @@ export class Rollout implements RunUnderWay {
     const { mayFail } = this.#parts;
     if (results.some(({ cancelled }) => cancelled)) this.#stop("it was cancelled");
     if (failed > mayFail) {
-      const count = failed === 1 ? "1 host failed" : `${failed} hosts failed`;
+      const count = `${hostCount(failed)} failed`;
       this.#stop(mayFail === 0 ? count : `${count}, and at most ${mayFail} may`);
     }
   }

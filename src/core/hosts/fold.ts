@@ -26,6 +26,11 @@ export function namedHosts(hosts: readonly string[]): string {
   return (hosts.length > MAX_NAMED ? foldedHosts(hosts) : hosts).join(", ");
 }
 
+/** `1 host`, `20 hosts` */
+export function hostCount(count: number): string {
+  return count === 1 ? "1 host" : `${count} hosts`;
+}
+
 /** The names folded as a list, for screens that wrap it. */
 export function foldedHosts(names: readonly string[]): string[] {
   const alike = new Map<string, Parts[]>();

@@ -1,0 +1,16 @@
+/**
+ * The text in lines, broken after commas and spaces; what is longer than a line between two of them is not broken.
+ *
+ * @param room columns of a line
+ * @returns none for an empty text
+ */
+export function wrapped(text: string, room: number): string[] {
+  const lines: string[] = [];
+  for (const piece of text === "" ? [] : text.split(/(?<=[, ])/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && (last + piece).trimEnd().length <= room) {
+      lines[lines.length - 1] = last + piece;
+    } else lines.push(piece);
+  }
+  return lines.map((line) => line.trimEnd());
+}

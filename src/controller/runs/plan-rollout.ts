@@ -4,7 +4,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import type { RolloutSetting } from "../../core/rollout.ts";
 import { tagText } from "../../core/tags.ts";
 import { type AuthRequest, authorize, type Caller } from "../access/authorize.ts";
-import { type Controller, openDialler } from "../control-host.ts";
+import type { Controller } from "../control-host.ts";
 import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
 import { usedTags } from "../inventory/host-tags.ts";
 import { planBatches, type TagValue } from "./batch-plan.ts";
@@ -28,7 +28,6 @@ export async function planRollout(
     runBody(controller, caller, { script: check, args: [] });
     await authorizeBatch(controller, caller, { action: "run", script: check, args: [] }, targets);
   }
-  openDialler(controller);
   const value = await tagReader(controller, setting);
   for (const key of Object.keys(setting.per_tag)) {
     if (targets.every((target) => value(target, key) === undefined))

@@ -9,6 +9,7 @@ import type { Caller } from "../access/authorize.ts";
 import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
+import type { FleetDialler } from "../fleet/fan-out.ts";
 import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
@@ -47,9 +48,8 @@ export async function startRollout(
     order.resume === undefined
       ? await begun(controller, caller, order)
       : await resumed(controller, caller, order, order.resume, needed);
-  const { body, setting, targets, batches, total, record } = accepted;
+  const { body, setting, targets, batches, total, budget, record } = accepted;
   const watcher = order.watch?.(targets.map(({ label }) => label)) ?? { onEvent: undefined };
-  const { budget } = openDialler(controller);
   const action = { action: "run", script: body.script, args: body.args } as const;
   const rollout = new Rollout(
     controller,
@@ -76,6 +76,8 @@ interface Accepted extends Pick<RolloutParts, "body" | "targets" | "batches" | "
   readonly setting: RolloutSetting;
   /** The hosts of which percentages are taken. */
   readonly total: number;
+  /** One for all batches. */
+  readonly budget: FleetDialler["budget"];
 }
 
 async function begun(
@@ -90,10 +92,11 @@ async function begun(
   const targets = await authorizedHosts(controller, caller, action, order);
   const total = targets.length;
   const plan = await planRollout(controller, caller, setting, targets, total);
+  const { budget } = openDialler(controller);
   const facts = { ...runFacts(body, targets), rollout: plan.facts };
   const record = await controller.store.runs.begin(facts, true);
   await mustBeStored(record);
-  return { body, setting, targets, batches: plan.batches, total, record };
+  return { body, setting, targets, batches: plan.batches, total, budget, record };
 }
 
 async function resumed(
@@ -133,6 +136,7 @@ async function resumed(
     await authorizeBatch(controller, caller, { action: "run", script, args }, targets);
     const total = asked.length;
     const plan = await planRollout(controller, caller, setting, targets, total);
+    const { budget } = openDialler(controller);
     const { hosts, submitter } = report;
     const ports = asked.map(({ port }) => port ?? null);
     const some = ports.some((port) => port !== null) ? { ports } : {};
@@ -140,7 +144,7 @@ async function resumed(
     const record = await runs.goOn({ ...head, rollout: plan.facts }, account);
     if (record === undefined) throw nothingLeft(controller, reqid, true);
     await mustBeStored(record);
-    return { body, setting, targets, batches: plan.batches, total, record };
+    return { body, setting, targets, batches: plan.batches, total, budget, record };
   } finally {
     if (needed === undefined) account.close();
     else void needed.finally(() => account.close());

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { discoveredHost, pingResult } from "../core/results.ts";
 import { hostExpressionSchema } from "./host-schemas.ts";
+import { runsAnswer } from "./run-list-schemas.ts";
 import * as schemas from "./schemas.ts";
 import { runMessage } from "./stream-schemas.ts";
 
@@ -26,7 +27,7 @@ const ANSWERS = {
   RunMessage: runMessage,
   DiscoveryAnswer: schemas.discoveryAnswer,
   RunStatus: schemas.statusAnswer,
-  RunList: schemas.runsAnswer,
+  RunList: runsAnswer,
   CancelAnswer: schemas.cancelAnswer,
   OpenApi: schemas.openapiAnswer,
   Error: schemas.errorAnswer,

@@ -3,7 +3,7 @@ import type { RunPlace } from "../../controller/store/ports/runs.ts";
 import { parseSince } from "../../core/since.ts";
 import { badRequest, success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
-import { runsAnswer, runsQuery } from "../schemas.ts";
+import { runsAnswer, runsQuery } from "../run-list-schemas.ts";
 
 export const runs = defineRoute({
   method: "GET",

@@ -8,22 +8,20 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
-import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
-import { jsonForScreen } from "../../core/text.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { formatBytes } from "../../core/units.ts";
-import { jsonPieces } from "../../core/wire/json-pieces.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
-import { identify, type ProcessId } from "../../system/process/process-id.ts";
+import { identify } from "../../system/process/process-id.ts";
 import type { ReplyShare } from "../fleet/reply-budget.ts";
 import { resultWithoutToken } from "../runs/redact.ts";
 import { bareResult, longestBareResult } from "./bare-result.ts";
 import type { StoreContext } from "./host.ts";
 import { longestRecord, paths, RECORD_MODE } from "./paths.ts";
-import type { HostOutput, RolloutFacts, RunFacts, RunRecord } from "./ports/runs.ts";
+import type { HostOutput, RunFacts, RunRecord } from "./ports/runs.ts";
+import { recordJson } from "./record-json.ts";
 import { noteRecordWritten } from "./record-space.ts";
 import {
   type RecordedResult,
@@ -272,29 +270,10 @@ export class FileRunRecord implements RunRecord {
   }
 }
 
-/** What a record has besides the report. */
-interface RecordExtras {
-  readonly ports?: readonly (number | null)[] | undefined;
-  readonly writer?: ProcessId | null | undefined;
-  readonly begun?: readonly (string | null)[] | undefined;
-  readonly rollout?: RolloutFacts | undefined;
-}
-
 /** What a record has that goes on. */
 export interface RecordBefore {
   readonly started: string;
   readonly results: readonly RecordedResult[];
-}
-
-/** The submitter comes before anything that may be long: the auth hook is told it, and may refuse. */
-export function* recordJson({
-  reqid,
-  submitter,
-  ...rest
-}: Omit<RunReportSoFar, "pending"> & RecordExtras): Generator<string> {
-  const record = { reqid, submitter, ...rest };
-  for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
-  yield "\n";
 }
 
 /** A request id is checked before it is part of a path (T17). */

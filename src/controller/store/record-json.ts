@@ -1,0 +1,25 @@
+/** A run's record as JSON, in pieces: outputs may be long. */
+import type { RunReportSoFar } from "../../core/run-report.ts";
+import { jsonForScreen } from "../../core/text.ts";
+import { jsonPieces } from "../../core/wire/json-pieces.ts";
+import type { ProcessId } from "../../system/process/process-id.ts";
+import type { RolloutFacts } from "./ports/runs.ts";
+
+/** What a record has besides the report. */
+interface RecordExtras {
+  readonly ports?: readonly (number | null)[] | undefined;
+  readonly writer?: ProcessId | null | undefined;
+  readonly begun?: readonly (string | null)[] | undefined;
+  readonly rollout?: RolloutFacts | undefined;
+}
+
+/** The submitter comes before anything that may be long: the auth hook is told it, and may refuse. */
+export function* recordJson({
+  reqid,
+  submitter,
+  ...rest
+}: Omit<RunReportSoFar, "pending"> & RecordExtras): Generator<string> {
+  const record = { reqid, submitter, ...rest };
+  for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
+  yield "\n";
+}

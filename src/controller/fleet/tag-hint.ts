@@ -16,7 +16,7 @@ export function tagHint(expression: HostExpression, inventory: Inventory): strin
     term.kind === "tags" ? term.conditions.filter(({ not }) => !not) : [],
   );
   if (wanted.length === 0) return undefined;
-  const used = usedTags(inventory, new Set(wanted.map(({ key }) => key)));
+  const used = tagsInUse(inventory, new Set(wanted.map(({ key }) => key)));
   const hints = wanted.flatMap((condition) => hintOf(condition, used.values) ?? []);
   const [hint] = hints;
   if (used.unknown === 0) return hint;
@@ -24,14 +24,14 @@ export function tagHint(expression: HostExpression, inventory: Inventory): strin
   return [hint, `The tags of ${whose} are not known: discovery learns them.`].join("\n").trim();
 }
 
-interface UsedTags {
+interface TagsInUse {
   /** By key; the values of the wanted keys alone. */
   readonly values: ReadonlyMap<string, ReadonlySet<string>>;
   /** How many hosts have tags that nobody knows. */
   readonly unknown: number;
 }
 
-function usedTags({ names, factsOf }: Inventory, wanted: ReadonlySet<string>): UsedTags {
+function tagsInUse({ names, factsOf }: Inventory, wanted: ReadonlySet<string>): TagsInUse {
   const values = new Map<string, Set<string>>();
   let unknown = 0;
   for (const name of names) {

@@ -67,12 +67,12 @@ export async function cancelRun(
   await authorizeRun(controller, caller, { action: "cancel", reqid });
   const found = await recordedRun(controller, reqid);
   const { report, alive } = found;
-  const open = mayRunOn(found);
+  const open = new Map(mayRunOn(found).map((each) => [each.host, each]));
   const wanted = await chosenOfRun(controller, caller, report, asked);
   const dialler = patient(openDialler(controller), grace);
   const results = new Map<string, CancelResult>();
   await inParallel(wanted, parallelLimit(controller.config), async (host) => {
-    const there = open.find((each) => each.host === host);
+    const there = open.get(host);
     const result: CancelResult =
       there === undefined
         ? { host, status: "not-running", left: 0 }
@@ -82,7 +82,7 @@ export async function cancelRun(
   });
   const told = wanted.flatMap((host) => results.get(host) ?? []);
   const isOver = ({ host, status }: CancelResult) =>
-    (status === "ended" || status === "not-running") && open.some((each) => each.host === host);
+    (status === "ended" || status === "not-running") && open.has(host);
   await noteNothingLeft(
     controller,
     reqid,
@@ -111,8 +111,9 @@ async function recordedRun(controller: Controller, reqid: string) {
 function mayRunOn({ report, asked, open }: RecordedRun): readonly OpenHost[] {
   const mayRun = new Set([
     ...open.map(({ host }) => host),
-    ...report.results.filter(mayHaveLeft).map(({ host }) => host),
-    ...report.results.filter(({ state }) => state === "queued").map(({ host }) => host),
+    ...report.results
+      .filter((result) => mayHaveLeft(result) || result.state === "queued")
+      .map(({ host }) => host),
   ]);
   return asked.filter(({ host }) => mayRun.has(host));
 }

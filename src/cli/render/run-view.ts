@@ -189,11 +189,13 @@ function ofRollout(
   tell: (news: RolloutNews) => void = () => undefined,
 ): Pick<RunView, "tell" | "aside"> {
   return {
-    tell: (news) =>
+    tell: (news) => {
+      if (news.kind === "batch") progress.batch = { number: news.batch, of: news.of };
       progress.during(() => {
         tell(news);
         io.err(newsText(news, own));
-      }),
+      });
+    },
     aside: (work) => progress.aside(work),
   };
 }

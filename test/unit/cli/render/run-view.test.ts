@@ -1,5 +1,5 @@
 /** Who sees what of a run: by the terminal, the options, and the number of hosts. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { runView } from "../../../../src/cli/render/run-view.ts";
 import type { ShownAs } from "../../../../src/cli/render/shown-results.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
@@ -257,6 +257,20 @@ describe("which results are shown, and how much of them", () => {
     const few = await shown(["a", "b"], {}, SCREEN, {}, { fold: false });
     expect(few.out).toStartWith("a | a out\nb | b out\n");
   });
+});
+
+test("progress names the batch of a rollout that is under way", async () => {
+  using clock = spyOn(performance, "now");
+  const kept = new KeptIo({ ...SCREEN, errIsTerminal: true });
+  const view = runView(kept.io, OWN, ["web-1", "web-2", "web-3"], NO_OPTIONS, AS);
+  clock.mockReturnValue(performance.now() + 60_000);
+  view.show(result("web-1"));
+  expect(kept.err).not.toContain("batch");
+  view.tell?.({ kind: "batch", reqid: REQID, batch: 2, of: 3, hosts: ["web-2"] });
+  clock.mockReturnValue(performance.now() + 60_000);
+  view.show(result("web-2"));
+  expect(kept.err).toContain("batch 2 of 3, 2 of 3 done, 1 out");
+  view.end();
 });
 
 describe("the hosts that a rollout has not started", () => {

@@ -128,6 +128,14 @@ test("the clock is set while there is no agent, or the host goes down: nothing i
   expect(host.start().sinceMs).toBeLessThan(MINUTE);
 });
 
+test("the note has the time of the boot, which stays the same from one agent to the next", () => {
+  using host = new Host();
+  host.start().note();
+  const { booted } = JSON.parse(readFileSync(host.note, "utf8"));
+  const [seconds] = readFileSync("/proc/uptime", "utf8").split(" ");
+  expect(Math.abs(Date.now() - Number(seconds) * 1000 - booted)).toBeLessThan(5_000);
+});
+
 test("the note was lost, or is another's: nothing is known of runs before", () => {
   using host = new Host();
   for (const change of [{ boot: 1 }, { booted: "1" }]) {

@@ -8,6 +8,7 @@ import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
 import { outputBytes } from "../../../../src/core/output-bytes.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
+import { workDescriptors } from "../../../../src/system/process/descriptors.ts";
 import { until } from "../../../support/folder.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
@@ -176,6 +177,35 @@ test("when the connection breaks, the rest is asked for: every byte is there, on
   ]);
   expect(stage.calls.map(({ what }) => what)).toEqual(["POST /run", "POST /follow"]);
   expect(stage.calls[1]?.body).toMatchObject({ stdout: 7, stderr: 0, token: 1 });
+});
+
+test("T65 so many are heard at once that each has the descriptors for its connection and its two files", async () => {
+  await using fleet = await LocalFleet.create();
+  const descriptors = workDescriptors();
+  const calls: StreamedCall[] = [];
+  const hosts: string[] = [];
+  await using peers = new AsyncDisposableStack();
+  for (const name of ["web-01", "web-02"]) {
+    const agent = await fleet.addAgent(name);
+    await agent.stop();
+    const peer = peers.use(await streamingPeer(agent, (call) => void calls.push(call)));
+    hosts.push(`${name}:${peer.port}`);
+  }
+  // Each lock takes one, and a run does not begin with fewer than four more.
+  const kept = descriptors.free - 7;
+  descriptors.take(kept);
+  peers.defer(() => descriptors.giveBack(kept));
+  const onEvent = () => undefined;
+  const order = { hosts, port: undefined, script: "deploy", args: [], watch: () => ({ onEvent }) };
+  const run = await startRun(fleet.controller, CALLER, order, () => undefined);
+  for (const asked of [1, 2]) {
+    await until("as many are asked as may be", () => calls.length >= asked);
+    await Bun.sleep(20);
+    expect(calls).toHaveLength(asked);
+    calls.at(-1)?.begin();
+    calls.at(-1)?.end();
+  }
+  expect((await run.finished).results.map(({ exit }) => exit)).toEqual([0, 0]);
 });
 
 test("T69 more output than may be held is dropped, and the end is known all the same", async () => {

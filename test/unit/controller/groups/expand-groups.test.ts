@@ -70,3 +70,15 @@ test("of group_command, only a group with something that cannot be read is refus
   const many = { ...listed, hosts: Array.from({ length: 100_001 }, () => "a") };
   expect(() => listedDefinition("web", "group_command", many).members()).toThrow("at most 100000");
 });
+
+test("one that lists as many as may be named is read, once, whatever they are", () => {
+  const names = (count: number) => Array.from({ length: count }, () => "a");
+  const listed = { expressions: names(9), hosts: names(90), children: names(99_901) };
+  const all = listedDefinition("web", "group_command", listed);
+  expect(all.members()).toHaveLength(100_000);
+  expect(all.members()).toBe(all.members());
+  for (const what of ["expressions", "hosts", "children"] as const) {
+    const more = { ...listed, [what]: [...listed[what], "a"] };
+    expect(() => listedDefinition("web", "x", more).members()).toThrow("it lists 100001; at most");
+  }
+});

@@ -1,5 +1,5 @@
 /** The folder groups.d: which of its files count, and whose. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setSystemTime, test } from "bun:test";
 import { chmodSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { fileGroups } from "../../../../src/controller/groups/group-files.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
@@ -10,7 +10,10 @@ let fleet: LocalFleet;
 beforeEach(async () => {
   fleet = await LocalFleet.bare();
 });
-afterEach(async () => await fleet[Symbol.asyncDispose]());
+afterEach(async () => {
+  setSystemTime();
+  await fleet[Symbol.asyncDispose]();
+});
 
 function write(name: string, text: string): string {
   return fleet.folder.write(`control/groups.d/${name}`, text);
@@ -75,4 +78,20 @@ test("a change counts at once, also of a file that was wrong", async () => {
   utimesSync(next, mtimeMs / 1000, mtimeMs / 1000);
   renameSync(next, file);
   expect(await names()).toEqual(["db"]);
+});
+
+test("as long as no file has changed they are not read again", async () => {
+  write("a.toml", "[web]\nhosts = 'a'");
+  setSystemTime(new Date(Date.now() + 60_000));
+  const read = await fileGroups(fleet.controller.config);
+  expect(await fileGroups(fleet.controller.config)).toBe(read);
+});
+
+test("a thousand files may be there, and no more", async () => {
+  for (let count = 0; count < 1000; count++) write(`${count}.toml`, "");
+  expect(await names()).toEqual([]);
+  write("1000.toml", "");
+  expect(await problem()).toBe(
+    `Cannot use ${fleet.folder.join("control/groups.d")}: more than 1000 files\nOne file may have many groups.`,
+  );
 });

@@ -181,6 +181,33 @@ describe("what cannot be read is said, with where", () => {
     expect(problemOf("a%b")).toMatchObject({ hint: expect.stringContaining("fe80::1%eth0") });
   });
 
+  test("a tag without its @ is told what a tag is, and a plain name nothing more", () => {
+    expect(problemOf("env=test")).toMatchObject({ hint: expect.stringContaining("@env=test") });
+    expect(problemOf("web_01")).toMatchObject({ hint: undefined });
+  });
+
+  test("where it begins is the whole text, a long text is cut, and the place is that in the whole", () => {
+    expect(problemOf("!a")).toMatchObject({
+      message: 'Cannot read the hosts "!a": expected a host before !',
+    });
+    const names = "a,".repeat(98);
+    for (const [text, shown] of [
+      [`${names}aa b`, `${names}aa b`],
+      [`${names}aaa b`, `${names}aaa ...`],
+    ] as const) {
+      expect(problemOf(text)).toMatchObject({ message: expect.stringContaining(`"${shown}": `) });
+    }
+  });
+
+  test("as much as may be is read: characters, patterns, and the highest port", () => {
+    const longest = `${"a,".repeat(32_767)}ab`;
+    expect(longest).toHaveLength(65_536);
+    expect(parseHostExpression(longest).steps).toHaveLength(32_767);
+    expect(() => parseHostExpression(`${longest}c`)).toThrow("more than 65536 characters");
+    expect(parseHostExpression("web-[1-64]*").first).toMatchObject({ kind: "glob" });
+    expect(parseHostExpression("web-[1-2]:65535").first).toMatchObject({ port: 65_535 });
+  });
+
   test("32 parentheses in each other are read", () => {
     expect(() => parseHostExpression(`${"(".repeat(32)}a${")".repeat(32)}`)).not.toThrow();
   });

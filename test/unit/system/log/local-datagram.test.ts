@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { unlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, unlinkSync } from "node:fs";
 import { DatagramSender } from "../../../../src/system/log/local-datagram.ts";
 import { syslogDatagram } from "../../../../src/system/log/syslog-datagram.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -54,6 +54,42 @@ test("a socket's name has 107 bytes at most", () => {
   expect(reader.next()).toBe("a");
   expect(new DatagramSender(path(108)).send(Buffer.from("a"))).toBe("unreachable");
 });
+
+test("a socket without a file is found by all of its name, and no more", () => {
+  using folder = new TestFolder();
+  const name = `@${folder.path}`;
+  using reader = new DatagramSocket(name);
+  const sender = new DatagramSender(name);
+  expect([sender.send(Buffer.from("a")), reader.next()]).toEqual(["sent", "a"]);
+  sender.close();
+});
+
+test("its descriptor is not for programs that are started", () => {
+  using folder = new TestFolder();
+  const path = folder.join("log");
+  using _ = new DatagramSocket(path);
+  const before = descriptors();
+  const sender = new DatagramSender(path);
+  sender.send(Buffer.from("a"));
+  const opened = [...descriptors()].filter(([descriptor]) => !before.has(descriptor));
+  expect(opened.map(([, isClosed]) => isClosed)).toEqual([true]);
+  sender.close();
+});
+
+/** The sockets of this process, and whether each is closed for a program that is started. */
+function descriptors(): Map<string, boolean> {
+  const found = new Map<string, boolean>();
+  for (const descriptor of readdirSync("/proc/self/fd")) {
+    const link = `/proc/self/fd/${descriptor}`;
+    // The descriptor by which this folder was read is closed by now.
+    if (lstatSync(link, { throwIfNoEntry: false }) === undefined) continue;
+    if (!readlinkSync(link).startsWith("socket:")) continue;
+    const facts = readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8");
+    const [, flags = ""] = /^flags:\s+(\d+)$/m.exec(facts) ?? [];
+    found.set(descriptor, (Number.parseInt(flags, 8) & 0o2000000) !== 0);
+  }
+  return found;
+}
 
 test("a log line has its priority and the local time, as daemons read it", () => {
   const at = (...moment: [number, number, number, number, number, number]) =>

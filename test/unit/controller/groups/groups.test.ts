@@ -1,0 +1,130 @@
+/** The groups of groups.d and of group_command together. */
+import { afterEach, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import {
+  allGroups,
+  groupWarnings,
+  knownGroupNames,
+  withGroups,
+} from "../../../../src/controller/groups/groups.ts";
+import { groupsWithHosts } from "../../../../src/controller/groups/list-groups.ts";
+import { termsOf } from "../../../../src/core/hosts/expression.ts";
+import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
+import { LocalFleet } from "../../../support/local-fleet.ts";
+
+let fleet: LocalFleet;
+afterEach(async () => await fleet[Symbol.asyncDispose]());
+
+/** @param body of group_command, which leaves a mark when it is started; without it there is none */
+async function setUp(file: string, body?: string): Promise<void> {
+  fleet = await LocalFleet.bare();
+  write(file);
+  if (body === undefined) return;
+  const mark = fleet.folder.join("started");
+  const group_command = fleet.folder.script("command", `touch ${mark}\n${body}`);
+  const { controller } = fleet;
+  Object.assign(controller, { config: { ...controller.config, group_command } });
+}
+
+function write(text: string): void {
+  fleet.folder.write("control/groups.d/x.toml", text);
+}
+
+const isStarted = () => existsSync(fleet.folder.join("started"));
+
+async function expanded(text: string): Promise<string> {
+  const terms = termsOf(await withGroups(fleet.controller, parseHostExpression(text)));
+  return [...terms].map((term) => ("name" in term ? term.name : term.kind)).join(" ");
+}
+
+const FILE = `[web]\nhosts = ["a", "b"]`;
+const COMMAND = `echo '{"web": ["c"], "db": ["d"]}'`;
+
+test("group_command is asked if a group is not in groups.d, and groups.d wins", async () => {
+  await setUp(FILE, COMMAND);
+  expect([await expanded("x"), await expanded("@@web,x"), isStarted()]).toEqual([
+    "x",
+    "a b x",
+    false,
+  ]);
+  expect([await expanded("@@db,@@web,@@no"), isStarted()]).toEqual(["d a b no", true]);
+});
+
+test("an expression without groups needs neither", async () => {
+  await setUp("[web", "exit 1");
+  expect([await expanded("x,@all"), isStarted()]).toEqual(["x all", false]);
+  await expect(expanded("@@web")).rejects.toMatchObject({ code: "config" });
+});
+
+test("without group_command a group that is not in groups.d is not known", async () => {
+  await setUp(FILE);
+  expect(await expanded("@@db,@@web")).toBe("db a b");
+});
+
+test("all of them are listed, and those of groups.d alone where group_command has failed", async () => {
+  await setUp(FILE, COMMAND);
+  const { groups, problem } = await allGroups(fleet.controller);
+  expect([...groups.values()].map(({ name, from }) => [name, from])).toEqual([
+    ["web", "file"],
+    ["db", "command"],
+  ]);
+  expect(problem).toBeUndefined();
+  await fleet[Symbol.asyncDispose]();
+  await setUp(FILE, "exit 3");
+  const others = await allGroups(fleet.controller);
+  expect([...others.groups.keys()]).toEqual(["web"]);
+  expect(others.problem?.message).toContain("group_command ended with status 3");
+});
+
+test("names for suggestions are those that are known, and none if they cannot be read", async () => {
+  await setUp(FILE, COMMAND);
+  expect([await knownGroupNames(fleet.controller), isStarted()]).toEqual([["web"], false]);
+  await allGroups(fleet.controller);
+  expect(await knownGroupNames(fleet.controller)).toEqual(["db", "web"]);
+  write("[web");
+  expect(await knownGroupNames(fleet.controller)).toEqual([]);
+});
+
+test("what is wrong with groups.d is told before it is needed", async () => {
+  await setUp(FILE);
+  expect(await groupWarnings(fleet.controller)).toEqual([]);
+  write("[web]\nhost = 'a'");
+  expect(await groupWarnings(fleet.controller)).toEqual([
+    { key: "groups.d", message: expect.stringContaining("did you mean hosts?") },
+  ]);
+});
+
+test("each is shown with its hosts, or with why it cannot be used", async () => {
+  await setUp(
+    `[web]\nhosts = ["web-01", "other:7450", "10.0.0.9"]
+[set]\nhosts = "web-[01-02]"
+[all]\nhosts = ["@@web", "@@none"]
+[circle]\nhosts = "@@circle"`,
+  );
+  const record = { hostname: "web-01", ip: "10.0.0.1", expiry: "", paired: "" };
+  fleet.folder.write("control/state/agents/web-01.json", JSON.stringify(record));
+  const { groups } = await allGroups(fleet.controller);
+  const wanted = [...groups.values()];
+  const shown = await groupsWithHosts(fleet.controller, groups, wanted);
+  const where = fleet.folder.join("control/groups.d/x.toml");
+  const missing = "nothing is registered under that name";
+  const web = ["web-01", "other:7450", "10.0.0.9"];
+  const facts = { from: "file", where } as const;
+  expect(shown).toEqual([
+    { name: "web", ...facts, hosts: web, problem: undefined },
+    {
+      ...{ name: "set", ...facts, hosts: ["web-01", "web-02"] },
+      problem: `Cannot find host web-02 of group @@set: ${missing}`,
+    },
+    {
+      ...{ name: "all", ...facts, hosts: web },
+      problem: `Cannot find group @@none of group @@all: ${missing}`,
+    },
+    {
+      ...{ name: "circle", ...facts, hosts: [] },
+      problem: `Cannot use group @@circle of ${where}: it contains itself: @@circle has @@circle`,
+    },
+  ]);
+  const circle = wanted.filter(({ name }) => name === "circle");
+  expect(await groupsWithHosts(fleet.controller, groups, circle)).toEqual(shown.slice(3));
+});

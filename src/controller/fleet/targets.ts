@@ -118,9 +118,10 @@ export function labelsOf(
   });
 }
 
-/** Its port, if it is called at another than its record says. */
-export function ownPort({ port, record }: ResolvedTarget): number | undefined {
-  return port === (record?.port ?? DEFAULT_AGENT_PORT) ? undefined : port;
+/** Its port, if its name alone would lead to another. A registered host's name leads to the port of its record. */
+export function ownPort({ name, port, record }: ResolvedTarget): number | undefined {
+  const usual = isIp(name) ? DEFAULT_AGENT_PORT : (record?.port ?? DEFAULT_AGENT_PORT);
+  return port === usual ? undefined : port;
 }
 
 /** @param port undefined means as recorded */

@@ -206,6 +206,10 @@ describe("where a host is called", () => {
       7443,
     ]);
     expect(ownPort(targetOf("10.0.0.5", undefined, 7450))).toBe(7450);
+    // Without it, the address alone would be another host, or nobody.
+    const registered = (port: number) =>
+      ownPort(targetOf("192.0.2.7", { kind: "agent", record: record({ port }) }, port));
+    expect([registered(7450), registered(7443)]).toEqual([7450, undefined]);
   });
 
   test("is a host's recorded address, if it has one", () => {

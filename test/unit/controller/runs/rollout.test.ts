@@ -223,6 +223,15 @@ describe("the check", () => {
     expect(news.filter(({ kind }) => kind === "check")).toHaveLength(3);
   });
 
+  test("finds a host that was named by its address again", async () => {
+    const hosts = fleet.agents.slice(0, 2).map(({ config }) => `127.0.0.1:${config.port}`);
+    for (const some of [hosts, hosts.slice(1)]) {
+      const report = await run({ rollout, hosts: some });
+      const batches = some.length;
+      expect(report.rollout).toEqual({ batches, begun: batches, not_started: 0 });
+    }
+  });
+
   test("stops behind the last batch too", async () => {
     mark("web-04", "ill");
     const { rollout: told } = await run({ rollout });

@@ -77,7 +77,7 @@ export function judgePath(path: string, user = ownUser(), rule: PathRule = {}): 
   let sticky: Stats | undefined;
   let links = 0;
   for (let name = ahead.shift(); name !== undefined; name = ahead.shift()) {
-    const here = name === "" || name === "." ? current : join(current, name);
+    const here = join(current, name);
     const step = look(here);
     if ("kind" in step) return step;
     const { facts, target } = step;

@@ -223,6 +223,16 @@ describe("the check", () => {
     expect(news.filter(({ kind }) => kind === "check")).toHaveLength(3);
   });
 
+  test("names three of those on which it has failed", async () => {
+    for (const host of HOSTS) mark(host, "ill");
+    const whole = { ...rollout, batch: [{ hosts: 4 }] };
+    const stopped = async (hosts: readonly string[]) =>
+      (await run({ rollout: whole, hosts })).rollout?.stopped;
+    const failed = "after batch 1 of 1: its check failed on web-01, web-02, web-03";
+    expect(await stopped(HOSTS)).toBe(`${failed} and 1 more`);
+    expect(await stopped(HOSTS.slice(0, 3))).toBe(failed);
+  });
+
   test("finds a host that was named by its address again", async () => {
     const hosts = fleet.agents.slice(0, 2).map(({ config }) => `127.0.0.1:${config.port}`);
     for (const some of [hosts, hosts.slice(1)]) {
@@ -319,6 +329,28 @@ test("T76 the hook is asked for the whole, and again for each batch; a refusal b
     "health web-01",
     "deploy web-02",
   ]);
+});
+
+test("T76 a refusal of the first batch stops before it, and nothing has begun", async () => {
+  const hook = fleet.folder.script("hook", '[ "$ENVEXEC_HOSTS" != web-01 ] || exit 3');
+  Object.assign(fleet.controller.config, { auth_hook: hook });
+  const { results, rollout } = await run();
+  expect(rollout).toEqual({
+    ...{ batches: 4, begun: 0, not_started: 4 },
+    stopped: expect.stringMatching(/^before batch 1: Denied: insufficient privilege/),
+  });
+  expect([states(results), deployed()]).toEqual([HOSTS.map(() => "not-started"), []]);
+});
+
+test("who does not confirm the next batch stops it there, and is asked of each but the first", async () => {
+  const asked: number[] = [];
+  const confirm = async ({ batch }: { readonly batch: number }) => asked.push(batch) < 2;
+  const { rollout } = await run({ confirm });
+  expect(rollout).toEqual({
+    ...{ batches: 4, begun: 2, not_started: 2 },
+    stopped: "after batch 2 of 4: it was not confirmed",
+  });
+  expect(asked).toEqual([2, 3]);
 });
 
 test("a refusal of the check comes before anything runs", async () => {

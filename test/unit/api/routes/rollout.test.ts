@@ -1,0 +1,121 @@
+/** Rollouts over HTTP, with two agents that are there. */
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { until } from "../../../support/folder.ts";
+import { LocalApi } from "../../../support/local-api.ts";
+
+const HOSTS = ["web-01", "web-02"];
+const ONE = { batch: [1] };
+
+let api: LocalApi;
+
+beforeAll(async () => {
+  api = await LocalApi.start();
+  const { fleet } = api;
+  for (const name of HOSTS) {
+    const agent = await fleet.addAgent(name);
+    const script = (word: string) =>
+      fleet.folder.script(`${name}/${word}.sh`, `! [ -e ${agent.path(`no-${word}`)} ]`);
+    const lines = ["deploy", "health"].map((word) => `${word} = ${script(word)}\n`);
+    fleet.folder.write(`${name}/scripts.conf`, lines.join(""));
+    await agent.reload();
+  }
+});
+afterAll(async () => await api[Symbol.asyncDispose]());
+
+const fails = (host: string, word: string) => api.fleet.folder.write(`${host}/no-${word}`, "");
+
+afterEach(() => {
+  for (const host of HOSTS) {
+    for (const word of ["deploy", "health"]) {
+      rmSync(api.fleet.folder.join(host, `no-${word}`), { force: true });
+    }
+  }
+});
+
+interface Answered {
+  readonly reqid: string;
+  readonly results: readonly { readonly host: string; readonly state: string }[];
+  readonly rollout?: object;
+}
+
+async function run(rollout: object | undefined, more: object = {}) {
+  const body = { hosts: HOSTS, script: "deploy", ...(rollout && { rollout }), ...more };
+  const { status, json, headers } = await api.post("/run", body);
+  return { status, headers, json: json as Answered };
+}
+
+test("POST /run says how far it came, and of each host how it went there", async () => {
+  fails("web-01", "deploy");
+  const { status, json } = await run(ONE);
+  expect(status).toBe(200);
+  expect(json.results.map(({ host, state }) => [host, state])).toEqual([
+    ["web-01", "ended"],
+    ["web-02", "not-started"],
+  ]);
+  const stopped = "after batch 1 of 2: 1 host failed";
+  expect(json.rollout).toEqual({ batches: 2, begun: 1, not_started: 1, stopped });
+});
+
+test("its settings are those of the request", async () => {
+  fails("web-01", "deploy");
+  fails("web-02", "health");
+  const told = async (rollout: object) => (await run(rollout)).json.rollout;
+  const whole = { batches: 2, begun: 2, not_started: 0 };
+  expect(await told({ ...ONE, max_failures: 1, pause: 0 })).toEqual(whole);
+  expect(await told({ ...ONE, max_failures: "50%", check: "health" })).toEqual({
+    ...whole,
+    stopped: "after batch 2 of 2: its check failed on web-02",
+  });
+  const { status, json } = await run({ ...ONE, per_tag: { rack: 1 } });
+  const detail = "Cannot bound batches by rack: none of the hosts has that tag";
+  expect([status, json]).toMatchObject([400, { detail }]);
+});
+
+test("a run without one is no rollout", async () => {
+  expect((await run(undefined)).json).not.toHaveProperty("rollout");
+});
+
+test("POST /runs/{reqid}/resume goes on with the rest of it, under its id", async () => {
+  fails("web-01", "deploy");
+  const { reqid } = (await run(ONE)).json;
+  const resume = (script: string, more: object = {}) =>
+    api.post(`/runs/${reqid}/resume`, { script, ...more });
+  expect(await resume("health")).toMatchObject({
+    status: 400,
+    json: { detail: `Cannot go on with run ${reqid}: it runs deploy, not health` },
+  });
+  expect(await resume("deploy", { rollout: { check: "health" } })).toMatchObject({
+    status: 200,
+    json: {
+      ...{ ok: true, reqid, results: [{ host: "web-02", exit: 0, state: "ended" }] },
+      rollout: { batches: 1, begun: 1, not_started: 0 },
+    },
+  });
+  expect(await resume("deploy")).toMatchObject({
+    status: 400,
+    json: { detail: `Cannot go on with run ${reqid}: no host of it is not-started` },
+  });
+  expect(await api.post("/runs/00000000000000ff/resume", { script: "deploy" })).toMatchObject({
+    status: 404,
+    json: { detail: "no run 00000000000000ff that you may see" },
+  });
+});
+
+test("who does not wait is told where to look, of the beginning and of the rest", async () => {
+  fails("web-01", "deploy");
+  const { status, json, headers } = await run(ONE, { wait: false });
+  const { reqid } = json;
+  expect([status, json]).toEqual([202, { ok: true, reqid, complete: false } as never]);
+  expect(headers.get("location")).toBe(`/status/${reqid}`);
+  const states = async () => {
+    const { complete, results } = (await api.get(`/runs/${reqid}`)).json as Answered & {
+      readonly complete: boolean;
+    };
+    return complete ? results.map(({ state }) => state).join(" ") : "";
+  };
+  await until("it has stopped", async () => (await states()) === "ended not-started");
+  const more = await api.post(`/runs/${reqid}/resume`, { script: "deploy", wait: false });
+  expect(more).toMatchObject({ status: 202, json: { ok: true, reqid, complete: false } });
+  await until("it has ended", async () => (await states()) === "ended ended");
+});

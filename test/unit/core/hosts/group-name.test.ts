@@ -18,9 +18,22 @@ test.each([
   expect(readGroupName(typed, 2)).toEqual({ name, end: typed.length });
 });
 
-test.each(["", 'a"b', "a'b", "a\nb", "a\u202eb", "x".repeat(129)])("no group is %j", (name) => {
-  expect(groupNameProblem(name)).toBeString();
+const ODD = "a group's name has no quotes, and no spaces but the usual one";
+
+test.each([
+  ["", "a group needs a name"],
+  ['a"b', ODD],
+  ["a'b", ODD],
+  ["a\nb", ODD],
+  ["a\u202eb", ODD],
+  ["x".repeat(129), "a group's name has at most 128 characters"],
+])("no group is %j", (name, problem) => {
+  expect(groupNameProblem(name)).toStartWith(problem);
   expect(readGroupName(`'${name}'`, 0)?.name).not.toBe(name);
+});
+
+test("a name may have 128 characters", () => {
+  expect(groupNameProblem("x".repeat(128))).toBeUndefined();
 });
 
 test("a name ends where an expression goes on", () => {

@@ -19,7 +19,7 @@ test("never more than there are, and a part of one is one", () => {
   expect(sampleOf({ hosts: 3 }, 10)).toBe(3);
   expect(sampleOf({ hosts: 30 }, 10)).toBe(10);
   expect(sampleOf({ percent: 25 }, 10)).toBe(3);
-  expect(sampleOf({ percent: 100 }, 10)).toBe(10);
+  expect(sampleOf({ percent: 100 }, 1000)).toBe(1000);
   expect(sampleOf({ percent: 1 }, 10)).toBe(1);
   expect(sampleOf({ percent: 50 }, 0)).toBe(0);
 });

@@ -66,3 +66,24 @@ test("T74 T76 what hosts claim is cut, counted, and cannot draw on the screen", 
   expect(value).toContain('There are: "\\u202eyyy');
   expect(value.length).toBeLessThan(200);
 });
+
+test("five are named and more are counted, and a long one is cut", () => {
+  const hint = (tags: Readonly<Record<string, string>>) =>
+    tagHint(parseHostExpression("@role=db"), inventory({ "web-01": tags }));
+  const keys = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, key) => [`k${key}`, ""]));
+  const five = "No host has a tag role. There are: k0, k1, k2, k3, k4";
+  expect([hint(keys(5)), hint(keys(6))]).toEqual([five, `${five} and 1 more`]);
+  const values = "No host has that value of role. There are:";
+  expect(hint({ role: "x".repeat(64) })).toBe(`${values} ${"x".repeat(64)}`);
+  expect(hint({ role: "x".repeat(65) })).toBe(`${values} ${"x".repeat(64)}...`);
+});
+
+test("T76 the values of a key that is wanted are compared behind any number of other keys, a thousand of them", () => {
+  const others = Object.fromEntries(Array.from({ length: 1000 }, (_, key) => [`k${key}`, ""]));
+  const fleet: Record<string, Record<string, string>> = { "web-0": others };
+  for (let host = 0; host < 1001; host++) fleet[`db-${host}`] = { role: `zzzzzzz-${host}` };
+  const hint = tagHint(parseHostExpression("@role=a"), inventory(fleet));
+  expect(hint).toStartWith("No host has that value of role. There are: zzzzzzz-0, ");
+  expect(hint).toEndWith(" and 995 more");
+});

@@ -1,7 +1,13 @@
 /** Names folded into node sets, as every screen shows them. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { compareHosts, foldedHosts, foldHosts } from "../../../../src/core/hosts/fold.ts";
+import {
+  compareHosts,
+  foldedHosts,
+  foldHosts,
+  hostCount,
+  namedHosts,
+} from "../../../../src/core/hosts/fold.ts";
 import { expandNodeSet } from "../../../../src/core/hosts/node-set.ts";
 import { judgedByClusterShell } from "../../../support/clustershell.ts";
 
@@ -38,16 +44,24 @@ describe("names are folded", () => {
 
 test("hosts are in the order of their numbers", () => {
   const names = ["web-10", "web-2", "db", "web", "web-02", "web-2a", "Web-3", "web-2:80"];
-  expect(names.toSorted(compareHosts)).toEqual(
-    ["db", "web", "web-2", "web-2:80", "web-02", "web-2a", "Web-3", "web-10"].toSorted(
-      compareHosts,
-    ),
-  );
+  expect(names.toSorted(compareHosts)).toEqual([
+    ...["db", "web", "Web-3", "web-2", "web-2:80", "web-2a", "web-02", "web-10"],
+  ]);
   expect(compareHosts("web-2", "web-10")).toBeLessThan(0);
   expect(compareHosts("web-10", "web-2")).toBeGreaterThan(0);
   expect(compareHosts("web-2", "web-2")).toBe(0);
   expect(compareHosts("web-", "web-2")).toBeLessThan(0);
   expect(compareHosts("web-2", "web-")).toBeGreaterThan(0);
+});
+
+test("five hosts in a sentence are named as they are, and more are folded", () => {
+  const hosts = ["web-2", "web-1", "db", "web-3", "web-4", "web-5"];
+  expect(namedHosts(hosts.slice(0, 5))).toBe("web-2, web-1, db, web-3, web-4");
+  expect(namedHosts(hosts)).toBe("db, web-[1-5]");
+});
+
+test("one host is one", () => {
+  expect([0, 1, 2].map(hostCount)).toEqual(["0 hosts", "1 host", "2 hosts"]);
 });
 
 const digits = fc.tuple(fc.nat(120), fc.constantFrom(0, 0, 2, 3)).map(([value, width]) => {

@@ -16,45 +16,94 @@ export function planBatches<Host>(
   total: number,
   tagValue: TagValue<Host>,
 ): readonly (readonly Host[])[] {
-  const bounds = Object.entries(per_tag);
+  const waiting = queuesOf(hosts, Object.entries(per_tag), tagValue);
   const batches: Host[][] = [];
-  // Made once: every batch looks at every host that is left.
-  const values = (host: Host) =>
-    bounds.map(([key, most]) => {
-      return { name: JSON.stringify([key, tagValue(host, key) ?? null]), most };
-    });
-  let left: readonly Bounded<Host>[] = hosts.map((host) => ({ host, values: values(host) }));
-  while (left.length > 0) {
+  while (waiting.length > 0) {
     const size = batch[Math.min(batches.length, batch.length - 1)] ?? { percent: 100 };
-    const [taken, others] = takeBatch(left, batchSize(size, total));
-    batches.push(taken.map(({ host }) => host));
-    left = others;
+    batches.push(takeBatch(waiting, batchSize(size, total)));
   }
   return batches;
 }
 
-interface Bounded<Host> {
-  readonly host: Host;
-  /** Its value of each tag by which batches are bounded, and how many hosts of it may be in one. */
-  readonly values: readonly { readonly name: string; readonly most: number }[];
+/**
+ * Hosts with the same values of all bounded tags, in order. When one of them has to wait for the next batch, all of
+ * them have to: of thousands of hosts in one rack, a batch looks at the first alone.
+ */
+interface Queue<Host> {
+  readonly values: readonly TagBound[];
+  readonly hosts: { readonly host: Host; readonly position: number }[];
+  /** How many of the hosts are in batches. */
+  taken: number;
 }
 
-/** At least one host is taken, since every bound lets in the first. */
-function takeBatch<Host>(
-  hosts: readonly Bounded<Host>[],
-  size: number,
-): [taken: Bounded<Host>[], others: readonly Bounded<Host>[]] {
-  const counts = new Map<string, number>();
-  const taken: Bounded<Host>[] = [];
-  const others: Bounded<Host>[] = [];
+/** A value of a tag, and how many of its hosts may be in one batch. */
+interface TagBound {
+  readonly name: string;
+  readonly most: number;
+}
+
+/** By the positions of their first hosts. */
+function queuesOf<Host>(
+  hosts: readonly Host[],
+  bounds: readonly (readonly [key: string, most: number])[],
+  tagValue: TagValue<Host>,
+): Queue<Host>[] {
+  const queues = new Map<string, Queue<Host>>();
   for (const [position, host] of hosts.entries()) {
-    if (taken.length === size) return [taken, [...others, ...hosts.slice(position)]];
-    if (host.values.some(({ name, most }) => (counts.get(name) ?? 0) >= most)) {
-      others.push(host);
+    const values = bounds.map(([key, most]) => {
+      return { name: JSON.stringify([key, tagValue(host, key) ?? null]), most };
+    });
+    const key = values.map(({ name }) => name).join();
+    const queue = queues.get(key) ?? { values, hosts: [], taken: 0 };
+    queue.hosts.push({ host, position });
+    queues.set(key, queue);
+  }
+  return [...queues.values()];
+}
+
+/**
+ * At least one host is taken, since every bound lets in the first.
+ *
+ * @param waiting by the positions of their next hosts; those that are left stay in it
+ */
+function takeBatch<Host>(waiting: Queue<Host>[], size: number): Host[] {
+  const counts = new Map<string, number>();
+  const taken: Host[] = [];
+  for (let at = 0; taken.length < size; ) {
+    const queue = waiting[at];
+    const next = queue?.hosts[queue.taken];
+    if (queue === undefined || next === undefined) break;
+    if (queue.values.some(({ name, most }) => (counts.get(name) ?? 0) >= most)) {
+      at += 1;
       continue;
     }
-    for (const { name } of host.values) counts.set(name, (counts.get(name) ?? 0) + 1);
-    taken.push(host);
+    for (const { name } of queue.values) counts.set(name, (counts.get(name) ?? 0) + 1);
+    taken.push(next.host);
+    queue.taken += 1;
+    waiting.splice(at, 1);
+    insert(waiting, at, queue);
   }
-  return [taken, others];
+  return taken;
+}
+
+/**
+ * Unless all of its hosts are in batches.
+ *
+ * @param from its next host comes after those of the queues before that one
+ */
+function insert<Host>(waiting: Queue<Host>[], from: number, queue: Queue<Host>): void {
+  const position = nextPosition(queue);
+  if (position === undefined) return;
+  let [low, high] = [from, waiting.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = waiting[middle];
+    if (other !== undefined && (nextPosition(other) ?? 0) < position) low = middle + 1;
+    else high = middle;
+  }
+  waiting.splice(low, 0, queue);
+}
+
+function nextPosition<Host>({ hosts, taken }: Queue<Host>): number | undefined {
+  return hosts[taken]?.position;
 }

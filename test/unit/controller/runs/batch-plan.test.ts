@@ -68,7 +68,27 @@ describe("bounds by tag", () => {
   });
 });
 
-test("every host is in one batch, no batch is empty or too large, and no bound is exceeded", () => {
+/** What the plan has to come to, in the plainest way: each batch looks at every host that is left. */
+function plainPlan(of: readonly Host[], { batch, per_tag }: Setting): number[][] {
+  const batches: number[][] = [];
+  for (let left = of; left.length > 0; ) {
+    const most = batchSize(batch[Math.min(batches.length, batch.length - 1)] ?? { percent: 0 }, of.length);
+    const taken: Host[] = [];
+    for (const host of left) {
+      const fits = Object.entries(per_tag).every(
+        ([key, bound]) => taken.filter(({ tags }) => tags[key] === host.tags[key]).length < bound,
+      );
+      if (fits && taken.length < most) taken.push(host);
+    }
+    batches.push(taken.map(({ name }) => name));
+    left = left.filter((host) => !taken.includes(host));
+  }
+  return batches;
+}
+
+type Setting = Pick<RolloutSetting, "batch" | "per_tag">;
+
+test("every host is in one batch, as early as sizes and bounds let it, and no bound is exceeded", () => {
   const word = fc.constantFrom("a", "b", "c");
   const host = fc.record({ rack: word, zone: word }, { requiredKeys: [] });
   const size = fc.oneof(
@@ -87,6 +107,8 @@ test("every host is in one batch, no batch is empty or too large, and no bound i
       const batches = planBatches(all, setting, all.length, tagValue);
       const names = batches.flat().map(({ name }) => name);
       expect(names.toSorted((a, b) => a - b)).toEqual(all.map(({ name }) => name));
+      const planned = batches.map((each) => each.map(({ name }) => name));
+      expect(planned).toEqual(plainPlan(all, setting));
       for (const [at, each] of batches.entries()) {
         const most = sizes[Math.min(at, sizes.length - 1)] ?? { percent: 0 };
         expect(each.length).toBeWithin(1, batchSize(most, all.length) + 1);

@@ -66,16 +66,17 @@ export async function chosenHosts(
   const inventory = await readInventory(controller, expression, runs).catch(asCtrlExecError);
   if (inventory instanceof CtrlExecError) return { hosts: [], problem: async () => inventory };
   const selection = selectHosts(expression, inventory);
-  const hosts = sampled(selection, choice).map(({ name, port }) => ({
+  const sample = sampled(selection, choice);
+  // Of more than may be asked the hook gets these: how long its list is must not tell how many there are (T76).
+  const hosts = sample.slice(0, maxHosts).map(({ name, port }) => ({
     name,
     port: port ?? choice.port,
   }));
-  const count = { hosts: hosts.length, maxHosts };
+  const count = { hosts: sample.length, maxHosts };
   const hint = () => tagHint(expression, inventory);
   const { names } = inventory;
   return {
-    // Of more than may be asked the hook gets these: how long its list is must not tell how many there are (T76).
-    hosts: hosts.slice(0, maxHosts),
+    hosts,
     problem: () => problemOf(controller, selection, count, choice, names, hint),
   };
 }

@@ -56,13 +56,18 @@ export interface Unknown {
 /** Hosts by what distinguishes each from every other. */
 type Chosen = ReadonlyMap<string, Target>;
 
+/** Those of a term, which whoever asked for them may go on with. */
+type NewlyChosen = Map<string, Target>;
+
 export function selectHosts(expression: HostExpression, inventory: Inventory): Selection {
-  const unknown = new Map<string, Unknown>();
+  const unknown: Unknown[] = [];
+  const told = { host: new Set<string>(), run: new Set<string>(), group: new Set<string>() };
   const selecting = new Selecting(inventory, (found) => {
-    unknown.set(`${found.what} ${found.name}`, found);
+    if (told[found.what].has(found.name)) return;
+    told[found.what].add(found.name);
+    unknown.push(found);
   });
-  const hosts = [...selecting.chosen(expression).values()];
-  return { hosts, unknown: [...unknown.values()] };
+  return { hosts: [...selecting.chosen(expression).values()], unknown };
 }
 
 class Selecting {
@@ -76,13 +81,13 @@ class Selecting {
     this.#tell = tell;
   }
 
-  chosen(term: HostTerm): Chosen {
+  chosen(term: HostTerm): NewlyChosen {
     const { names, runs } = this.#inventory;
     switch (term.kind) {
       case "expression":
         return this.#expression(term);
       case "host":
-        return this.#keyed([term]);
+        return this.#keyed([{ name: term.name, port: term.port }]);
       case "nodes":
         return this.#keyed(
           term.set.names().map((name) => ({ name, port: term.port })),
@@ -108,8 +113,8 @@ class Selecting {
     }
   }
 
-  #expression({ first, steps }: HostExpression): Chosen {
-    let chosen = new Map(this.chosen(first));
+  #expression({ first, steps }: HostExpression): NewlyChosen {
+    let chosen = this.chosen(first);
     for (const { operator, term } of steps) {
       const other = this.chosen(term);
       if (operator === "union") {
@@ -127,7 +132,7 @@ class Selecting {
     return chosen;
   }
 
-  #members({ name, members }: GroupTerm): Chosen {
+  #members({ name, members }: GroupTerm): NewlyChosen {
     if (members === undefined) this.#tell({ what: "group", name, group: this.#group });
     return this.#within(name, () => {
       const chosen = new Map<string, Target>();
@@ -144,13 +149,14 @@ class Selecting {
     return result;
   }
 
-  #keyed(hosts: readonly Target[], which: "any" | "registered" = "any"): Chosen {
-    return new Map(
-      hosts.map((host) => {
-        if (which === "registered") this.#mustBeRegistered(host);
-        return [this.#keyOf(host), { name: host.name, port: host.port }];
-      }),
-    );
+  #keyed(hosts: readonly Target[], which: "any" | "registered" = "any"): NewlyChosen {
+    const chosen: NewlyChosen = new Map();
+    for (const host of hosts) {
+      const there = this.#inventory.registeredAs(host.name, host.port);
+      if (which === "registered" && there.length === 0) this.#tellHost(host.name);
+      chosen.set(keyOf(host, there), host);
+    }
+    return chosen;
   }
 
   /**
@@ -175,20 +181,31 @@ class Selecting {
     }
   }
 
-  /** A registered host is one host, whatever name, address or port leads to it. */
-  #keyOf({ name, port }: Target): string {
-    const [host, ...others] = this.#inventory.registeredAs(name, port);
-    return host !== undefined && others.length === 0 ? host : socketAddress(name, port);
+  #keyOf(host: Target): string {
+    return keyOf(host, this.#inventory.registeredAs(host.name, host.port));
   }
 
   #mustBeRegistered({ name, port }: Target): void {
-    if (this.#inventory.registeredAs(name, port).length > 0) return;
+    if (this.#inventory.registeredAs(name, port).length === 0) this.#tellHost(name);
+  }
+
+  #tellHost(name: string): void {
     this.#tell({ what: "host", name, group: this.#group });
   }
 }
 
+/**
+ * A registered host is one host, whatever name, address or port leads to it.
+ *
+ * @param there those that are registered there
+ */
+function keyOf({ name, port }: Target, there: readonly string[]): string {
+  const [host] = there;
+  return host !== undefined && there.length === 1 ? host : socketAddress(name, port);
+}
+
 /** The key of a registered host is its name: nothing has to be looked up, for thousands of them. */
-function registered(names: readonly string[], port: number | undefined): Chosen {
+function registered(names: readonly string[], port: number | undefined): NewlyChosen {
   return new Map(names.map((name) => [name, { name, port }]));
 }
 

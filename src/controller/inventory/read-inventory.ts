@@ -54,12 +54,18 @@ function addressesIn(
 ): readonly Target[] {
   const typed = terms.flatMap((term): readonly Target[] => {
     if (term.kind === "host") return [term];
-    return term.kind === "nodes" ? term.set.names().map((name) => ({ name, port: term.port })) : [];
+    if (term.kind !== "nodes" || !mayBeAddress(term.set.longest)) return [];
+    return term.set.names().map((name) => ({ name, port: term.port }));
   });
   const ofRuns = [...runs.values()].flatMap(({ failed, missed }) =>
     [...failed, ...missed].flatMap((text) => parseTarget(text) ?? []),
   );
   return [...typed, ...ofRuns].filter(({ name }) => isIp(name));
+}
+
+/** The names of a node set differ in digits alone: if one has a letter and no colon, none of them is an address. */
+function mayBeAddress(name: string): boolean {
+  return /^[\d.]*$/.test(name) || name.includes(":");
 }
 
 async function addressReader({ store }: HostContext, asked: readonly Target[]) {

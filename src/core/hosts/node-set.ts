@@ -59,7 +59,12 @@ function namesOf(parts: readonly Part[]): string[] {
       names = names.flatMap((name) => numbers.map((number) => name + number));
     }
   }
-  return [...new Set(names)];
+  return mayRepeat(parts) ? [...new Set(names)] : names;
+}
+
+/** One range has no number twice; two beside each other may: `[1-2][1-12]` is 112 twice. */
+function mayRepeat(parts: readonly Part[]): boolean {
+  return parts.flatMap((part) => (typeof part === "string" ? [] : part)).length > 1;
 }
 
 function partsOf(text: string): Part[] {

@@ -50,6 +50,8 @@ export function sameHostName(a: string, b: string): boolean {
 
 /** Lower-cases only ASCII letters, as host names are compared. */
 export function lowerAscii(text: string): string {
+  // Most are: the runtime then makes no new text.
+  if (text.toLowerCase() === text) return text;
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 

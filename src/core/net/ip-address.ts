@@ -15,7 +15,8 @@ const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i;
  */
 export function ipVersion(text: string): 0 | 4 | 6 {
   if (isIpv4(text)) return 4;
-  return isIpv6(text) ? 6 : 0;
+  // Of a hundred thousand names none needs a closer look.
+  return text.includes(":") && isIpv6(text) ? 6 : 0;
 }
 
 export function isIp(text: string): boolean {

@@ -61,7 +61,7 @@ export async function rememberContacts(
         confirmed: news.serial_status === "current",
       });
       return learned;
-    });
+    }, telling.keys());
     for (const [hostname, { record, confirmed }] of changes) {
       if (confirmed) log({ event: "serial-confirmed", agent: hostname });
       changed.set(hostname, record);

@@ -38,17 +38,15 @@ export async function tagHosts(
   const records = await usableRecords(controller, [...names]);
   requireRemovable(records, changes);
   const changed = new Map<string, AgentRecord>();
-  const wanted = new Set(records.map(({ hostname }) => lowerAscii(hostname)));
   if (Object.keys(changes.set).length + changes.remove.length > 0) {
     await store.registry.change((record) => {
-      const host = lowerAscii(record.hostname);
-      const tags = wanted.has(host) ? changedTags(record.tags ?? {}, changes) : undefined;
+      const tags = changedTags(record.tags ?? {}, changes);
       if (tags === undefined) return undefined;
       if (Object.keys(tags).length > MAX_OWN_TAGS) throw tooMany(record.hostname);
       const tagged = { ...record, tags: Object.keys(tags).length === 0 ? undefined : tags };
-      changed.set(host, tagged);
+      changed.set(lowerAscii(record.hostname), tagged);
       return tagged;
-    });
+    }, names);
   }
   const words = {
     tags: listed(Object.entries(changes.set).map(([key, value]) => `${key}=${tagText(value)}`)),

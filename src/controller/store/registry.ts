@@ -25,32 +25,27 @@ export function readRegistry(config: ControllerConfig): Registry {
   return { agents, broken };
 }
 
-/**
- * Finds the host registered under a name; undefined if there is none. It reads only the records that it is
- * asked for: one host of thousands costs as much as one of ten.
- */
-export type AgentFinder = (hostname: string) => Registered | undefined;
-
-export function agentFinder(config: ControllerConfig): AgentFinder {
-  const files = recordFiles(config);
-  return (hostname) => {
-    const host = lowerAscii(hostname);
-    return readHost(host, files.get(host) ?? []);
-  };
-}
-
-/** Undefined when nothing is registered under the name. */
+/** Undefined when nothing is registered under the name. Reads no other record. */
 export function findAgent(config: ControllerConfig, hostname: string): Registered | undefined {
-  return agentFinder(config)(hostname);
+  const host = lowerAscii(hostname);
+  return readHost(host, recordFiles(config, new Set([host])).get(host) ?? []);
 }
 
-/** The paths of each host's record, by lower-case name: several if names differ only in case. */
-export function recordFiles(config: ControllerConfig): Map<string, string[]> {
+/**
+ * The paths of each host's record, by lower-case name: several if names differ only in case.
+ *
+ * @param only of these hosts, in lower case; of all if it is undefined
+ */
+export function recordFiles(
+  config: ControllerConfig,
+  only?: ReadonlySet<string>,
+): Map<string, string[]> {
   const folder = paths(config).agents;
   const files = new Map<string, string[]>();
   for (const name of listFolder(folder)) {
     if (!name.endsWith(".json") || name.startsWith(".")) continue;
     const host = lowerAscii(name.slice(0, -".json".length));
+    if (only?.has(host) === false) continue;
     const file = `${folder}/${name}`;
     const others = files.get(host);
     if (others === undefined) files.set(host, [file]);
@@ -104,15 +99,19 @@ function writeRecord(file: string, record: AgentRecord): void {
 
 /**
  * Changes records under the lock, each as it is at that moment (T30).
+ *
  * @param change the new record, or undefined to leave it
+ * @param hostnames of these hosts alone; of all if it is undefined
  */
 export async function changeAgents(
   config: ControllerConfig,
   change: (record: AgentRecord) => AgentRecord | undefined,
+  hostnames?: Iterable<string>,
 ): Promise<void> {
   using _lock = await lockRegistry(config);
+  const only = hostnames === undefined ? undefined : new Set([...hostnames].map(lowerAscii));
   // All are asked for before one is written: a change that throws changes none.
-  const changes = [...recordFiles(config)].flatMap(([host, files]) => {
+  const changes = [...recordFiles(config, only)].flatMap(([host, files]) => {
     const found = readHost(host, files);
     const changed = found?.kind === "agent" ? change(found.record) : undefined;
     const [file] = files;
@@ -131,7 +130,8 @@ function filesOf(config: ControllerConfig, hostname: string): readonly string[] 
   if (!isHostName(hostname)) {
     throw new CtrlExecError("bad-request", `Cannot use "${hostname}": not a host name`);
   }
-  return recordFiles(config).get(lowerAscii(hostname)) ?? [];
+  const host = lowerAscii(hostname);
+  return recordFiles(config, new Set([host])).get(host) ?? [];
 }
 
 /** One writer at a time, across processes, for the registry and the pairing queue (T30). */

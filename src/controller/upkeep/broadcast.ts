@@ -43,9 +43,9 @@ export async function broadcastSerial(controller: Controller): Promise<Broadcast
   if (targets.length === 0) return { confirmed: [], pending: [] };
   const hosts = targets.map(({ name }) => name);
   log({ event: "serial-broadcast", hosts, serial: current.serial });
-  const told = new Set(hosts);
-  await store.registry.change((record) =>
-    told.has(record.hostname) ? { ...record, serial_broadcast: isoSeconds(now()) } : undefined,
+  await store.registry.change(
+    (record) => ({ ...record, serial_broadcast: isoSeconds(now()) }),
+    hosts,
   );
   const report = await tell(controller, dialler, targets);
   for (const { host, error } of report.pending) {

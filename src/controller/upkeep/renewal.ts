@@ -233,14 +233,10 @@ async function recordRenewal(
   hostname: string,
   certificate: CertificateFacts,
 ): Promise<void> {
-  await store.registry.change((record) =>
-    record.hostname === hostname
-      ? {
-          ...record,
-          expiry: opensslTime(certificate.notAfter),
-          serial: certificate.serial,
-          renewed: isoSeconds(now()),
-        }
-      : undefined,
-  );
+  const renewed = {
+    expiry: opensslTime(certificate.notAfter),
+    serial: certificate.serial,
+    renewed: isoSeconds(now()),
+  };
+  await store.registry.change((record) => ({ ...record, ...renewed }), [hostname]);
 }

@@ -53,8 +53,12 @@ export interface RegistryStore {
   /**
    * Changes records, each as it is at that moment (T30), and each whole or not at all.
    * @param change the new record, or undefined to leave it; if it throws, no record is changed
+   * @param hostnames asked for these hosts alone, and no other record is read; for all if it is undefined
    */
-  change(change: (record: AgentRecord) => AgentRecord | undefined): Promise<void>;
+  change(
+    change: (record: AgentRecord) => AgentRecord | undefined,
+    hostnames?: Iterable<string>,
+  ): Promise<void>;
 }
 
 export interface RegisteredAddress {

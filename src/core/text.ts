@@ -46,7 +46,14 @@ function visible(control: string, next: string | undefined): string {
 
 /** The same for text in one line, such as a table's cell: no newline or tab can forge another (T29). */
 export function forOneLine(text: string): string {
+  // Most of the cells of ten thousand rows.
+  if (isPrintableAscii(text)) return text;
   return forTerminal(text).replace(/[\n\t]+/g, " ");
+}
+
+/** Whether it has nothing but characters that each take one place on a screen, whoever shows them. */
+export function isPrintableAscii(text: string): boolean {
+  return /^[ -~]*$/.test(text);
 }
 
 /** Our own line with values from elsewhere: none of them can end it or draw over it (T74). */

@@ -62,25 +62,26 @@ export const listAgents = defineVerb({
     const statusOf = await statusReader(controller);
     const clocks = judgeClock(await store.clocks.known(agents), now());
     const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));
-    const { known, problem: unread } = await knownHosts(store.learned);
-    const list = [...agents.values()].map((record) => {
+    const needsKnown = options.json || options.wide;
+    const { known, problem: unread } = needsKnown ? await knownHosts(store.learned) : NOT_ASKED;
+    const list = [...agents.values()].map((record): Listed => {
       const told = known.get(lowerAscii(record.hostname));
-      const json = agentJson(record, statusOf(record), config.cert_days, now());
-      const clock_offset = offsets.get(record.hostname);
-      return { record, told, json: { ...json, clock_offset, ...knownJson(record, told) } };
+      return { record, told, status: statusOf(record) };
     });
     if (options.json) {
-      writeJson(
-        io,
-        list.map(({ json }) => json),
-      );
+      const json = list.map(({ record, told, status }) => ({
+        ...agentJson(record, status, config.cert_days, now()),
+        clock_offset: offsets.get(record.hostname),
+        ...knownJson(record, told),
+      }));
+      writeJson(io, json);
     } else {
       io.out(options.wide ? renderWide(list, now()) : renderNarrow(list));
       if (list.length === 0 && broken.length === 0) {
         const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
         io.err(`No host is registered. To pair one: ${pairing}\n`);
       }
-      const stale = list.filter(({ json }) => json.serial_status === "stale");
+      const stale = list.filter(({ status }) => status === "stale");
       for (const line of staleLines(
         stale.map(({ record }) => record.hostname),
         config,
@@ -95,43 +96,51 @@ export const listAgents = defineVerb({
   },
 });
 
+interface Known {
+  readonly known: ReadonlyMap<string, KnownHost>;
+  readonly problem: readonly CtrlExecError[];
+}
+
+const NOT_ASKED: Known = { known: new Map(), problem: [] };
+
 /** The list does without what the hosts have told, if that cannot be read. */
-async function knownHosts(learned: LearnedStore) {
+async function knownHosts(learned: LearnedStore): Promise<Known> {
   const known = await learned.known().catch(asCtrlExecError);
-  return known instanceof CtrlExecError
-    ? { known: new Map<string, KnownHost>(), problem: [known] }
-    : { known, problem: [] };
+  return known instanceof CtrlExecError ? { ...NOT_ASKED, problem: [known] } : { known, problem: [] };
 }
 
 interface Listed {
   readonly record: AgentRecord;
   readonly told: KnownHost | undefined;
-  readonly json: AgentJson;
+  readonly status: SerialStatus;
 }
 
 /** The columns of docs/PROTOCOL.md, section 5. Days, so that a name of 39 characters and any IPv4 address fit 80. */
 function renderNarrow(list: readonly Listed[]): string {
-  const rows = list.map(({ record, json }) => [
+  const rows = list.map(({ record }) => [
     record.hostname,
     record.ip,
     shownTime(parseIso(record.paired), record.paired, isoDay),
-    shownTime(parseIso(json.cert_expiry), record.expiry, isoDay),
+    shownTime(parseOpensslTime(record.expiry), record.expiry, isoDay),
   ]);
   return renderTable(["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY"], rows);
 }
 
 function renderWide(list: readonly Listed[], now: Date): string {
-  const rows = list.map(({ record, told, json }) => [
-    record.hostname,
-    record.ip,
-    shownTime(parseIso(record.paired), record.paired, isoSeconds),
-    shownTime(parseIso(json.cert_expiry), record.expiry, isoSeconds),
-    String(json.days_left ?? ""),
-    String(record.port ?? ""),
-    json.serial_status,
-    json.serial,
-    ...knownCells(record, told, now),
-  ]);
+  const rows = list.map(({ record, told, status }) => {
+    const expiry = parseOpensslTime(record.expiry);
+    return [
+      record.hostname,
+      record.ip,
+      shownTime(parseIso(record.paired), record.paired, isoSeconds),
+      shownTime(expiry, record.expiry, isoSeconds),
+      expiry === undefined ? "" : String(daysBetween(now, expiry)),
+      String(record.port ?? ""),
+      status,
+      shortSerial(record.serial),
+      ...knownCells(record, told, now),
+    ];
+  });
   const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "PORT"];
   return renderTable([...header, "SERIAL STATUS", "CERT SERIAL", ...KNOWN_HEADER], rows);
 }

@@ -1,5 +1,5 @@
 /** Aligned columns. Cells may hold text from another host, so none can draw a row of its own (T29). */
-import { forOneLine } from "../../core/text.ts";
+import { forOneLine, isPrintableAscii } from "../../core/text.ts";
 
 /** A header row, a rule, then a row each (docs/PROTOCOL.md, section 5). */
 export function renderTable(
@@ -21,18 +21,22 @@ export function renderColumns(rows: readonly (readonly string[])[]): string {
 function columnWidths(rows: readonly (readonly string[])[]): number[] {
   const widths: number[] = [];
   for (const row of rows) {
-    for (const [index, cell] of row.entries()) {
-      widths[index] = Math.max(widths[index] ?? 0, Bun.stringWidth(cell));
-    }
+    row.forEach((cell, index) => {
+      widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
+    });
   }
   return widths;
+}
+
+function widthOf(cell: string): number {
+  return isPrintableAscii(cell) ? cell.length : Bun.stringWidth(cell);
 }
 
 function formatRow(row: readonly string[], widths: readonly number[]): string {
   const cells = row.map((cell, index) =>
     index === row.length - 1
       ? cell
-      : cell + " ".repeat(Math.max(0, (widths[index] ?? 0) - Bun.stringWidth(cell))),
+      : cell.padEnd(cell.length + (widths[index] ?? 0) - widthOf(cell)),
   );
   return cells.join("  ").trimEnd();
 }

@@ -33,16 +33,38 @@ export async function authorizedHosts(
   action: Omit<AuthRequest, "hosts">,
   choice: HostChoice,
 ): Promise<ResolvedTarget[]> {
+  const { targets } = await authorizedChoice(controller, caller, action, choice);
+  return targets;
+}
+
+export interface AuthorizedChoice {
+  readonly targets: ResolvedTarget[];
+  /** That they were chosen by, with its groups looked up; undefined if each was named. */
+  readonly expression: HostExpression | undefined;
+}
+
+/** The same, for who has to know why these hosts. */
+export async function authorizedChoice(
+  controller: Controller,
+  caller: Caller,
+  action: Omit<AuthRequest, "hosts">,
+  choice: HostChoice,
+): Promise<AuthorizedChoice> {
   const read = readHostChoice(choice, controller.config.max_hosts);
   if (read.kind === "targets") {
-    return await authorizedTargets(controller, caller, action, read.targets);
+    const targets = await authorizedTargets(controller, caller, action, read.targets);
+    return { targets, expression: undefined };
   }
   const chosen = await chosenHosts(controller, caller, read.expression, choice);
-  return await authorizedTargets(controller, caller, action, chosen.hosts, chosen.problem);
+  const { hosts, expression, problem } = chosen;
+  const targets = await authorizedTargets(controller, caller, action, hosts, problem);
+  return { targets, expression };
 }
 
 interface Chosen {
   readonly hosts: readonly Target[];
+  /** With its groups looked up; undefined if there is a problem with them, or nobody is chosen anyway. */
+  readonly expression?: HostExpression;
   /** For after the hook, since it tells what there is, and takes a while to find out (T76). */
   problem?(): Promise<CtrlExecError | undefined>;
 }
@@ -77,6 +99,7 @@ export async function chosenHosts(
   const { names } = inventory;
   return {
     hosts,
+    expression,
     problem: () => problemOf(controller, selection, count, choice, names, hint),
   };
 }

@@ -1,30 +1,26 @@
 /** Which hosts an expression may mean only because their agents say so. */
-import { termsOf } from "../../core/hosts/expression.ts";
-import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
+import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
 import { type Tags, tagIn } from "../../core/tags.ts";
-import type { HostChoice } from "../fleet/host-choice.ts";
 import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
-import { withGroups } from "../groups/groups.ts";
 import type { HostContext } from "../store/host.ts";
 import { hostTags } from "./host-tags.ts";
 
 /**
- * Of each of the hosts that have some: its tags whose keys the choice names, and that its agent alone claims. A host
- * that was taken over may claim any (T77).
+ * Of each of the hosts that have some: its tags whose keys the expression names, and that its agent alone claims. A
+ * host that was taken over may claim any (T77).
  *
- * @throws CtrlExecError as the choice itself
+ * @param expression with its groups looked up
+ * @throws CtrlExecError `storage` if what the hosts have told cannot be read
  */
 export async function claimedTags(
   host: HostContext,
-  { hosts, except = [] }: HostChoice,
+  expression: HostExpression,
   targets: readonly ResolvedTarget[],
 ): Promise<ReadonlyMap<ResolvedTarget, Tags>> {
   const found = new Map<ResolvedTarget, Tags>();
   const keys = new Set<string>();
-  for (const text of [...hosts, ...except]) {
-    for (const term of termsOf(await withGroups(host, parseHostExpression(text)))) {
-      if (term.kind === "tags") for (const { key } of term.conditions) keys.add(key);
-    }
+  for (const term of termsOf(expression)) {
+    if (term.kind === "tags") for (const { key } of term.conditions) keys.add(key);
   }
   if (keys.size === 0 || host.config.agent_tags === "ignore") return found;
   const known = await host.store.learned.known();

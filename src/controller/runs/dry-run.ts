@@ -9,7 +9,7 @@ import { PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import { isSendableName } from "../../core/script-name.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import type { Caller } from "../access/authorize.ts";
-import { authorizedHosts } from "../access/authorized-hosts.ts";
+import { authorizedChoice } from "../access/authorized-hosts.ts";
 import type { Controller } from "../control-host.ts";
 import { dialProblem } from "../fleet/peer-identity.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -32,11 +32,11 @@ export async function dryRun(
   const { config, log } = controller;
   const { script, args, reqid, token } = runBody(controller, caller, order);
   const action = { action: "run", script, args } as const;
-  const targets = await authorizedHosts(controller, caller, action, order);
+  const { targets, expression } = await authorizedChoice(controller, caller, action, order);
   const batchOf = await batches(controller, caller, targets, rollout);
   const labels = targets.map(({ label }) => label);
   log({ event: "dry-run", hosts: labels, reqid, script, user: caller.username });
-  const claims = await claimedTags(controller, order, targets);
+  const claims = expression && (await claimedTags(controller, expression, targets));
   const isRefused = !isSendableName(script);
   return {
     dry_run: true,
@@ -44,7 +44,7 @@ export async function dryRun(
     args: args.map((arg) => withoutToken(arg, token)),
     hosts: targets.map((target): DryRunHost => {
       const error = isRefused ? NOT_PERMITTED : dialProblem(target, config)?.message;
-      const claimed = claims.get(target);
+      const claimed = claims?.get(target);
       const batch = batchOf.get(target);
       return {
         host: target.label,

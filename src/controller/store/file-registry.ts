@@ -5,7 +5,7 @@ import { inSlices } from "../../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import { HostIndex } from "./host-index.ts";
 import type { Registered, RegisteredAddress, Registry, RegistryStore } from "./ports/registry.ts";
-import { agentFinder, changeAgents, findAgent, readRegistry } from "./registry.ts";
+import { changeAgents, findAgent, readHost, readRegistry, recordFiles } from "./registry.ts";
 
 export class FileRegistry implements RegistryStore {
   readonly #config: ControllerConfig;
@@ -25,11 +25,12 @@ export class FileRegistry implements RegistryStore {
   }
 
   async findAll(hostnames: readonly string[]): Promise<ReadonlyMap<string, Registered>> {
-    const find = agentFinder(this.#config);
+    const hosts = new Set(hostnames.map(lowerAscii));
+    const files = recordFiles(this.#config, hosts);
     const found = new Map<string, Registered>();
-    await inSlices(hostnames, (hostname) => {
-      const registered = find(hostname);
-      if (registered !== undefined) found.set(lowerAscii(hostname), registered);
+    await inSlices(hosts, (host) => {
+      const registered = readHost(host, files.get(host) ?? []);
+      if (registered !== undefined) found.set(host, registered);
     });
     return found;
   }
@@ -47,7 +48,10 @@ export class FileRegistry implements RegistryStore {
     return asked.map(({ address, port }) => namesAt(address, port));
   }
 
-  async change(change: (record: AgentRecord) => AgentRecord | undefined): Promise<void> {
-    await changeAgents(this.#config, change);
+  async change(
+    change: (record: AgentRecord) => AgentRecord | undefined,
+    hostnames?: Iterable<string>,
+  ): Promise<void> {
+    await changeAgents(this.#config, change, hostnames);
   }
 }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { HostIndex } from "../../../../src/controller/store/host-index.ts";
-import { agentFinder, removeAgent, writeAgent } from "../../../../src/controller/store/registry.ts";
+import { findAgent, removeAgent, writeAgent } from "../../../../src/controller/store/registry.ts";
 import {
   type ControllerConfig,
   parseControllerConfig,
@@ -115,7 +115,7 @@ describe("T30 it is true at once after", () => {
   });
 
   test("a record that was written anew, as pairing and edit-agent do", async () => {
-    const found = agentFinder(config)("web-01");
+    const found = findAgent(config, "web-01");
     if (found?.kind !== "agent") throw new Error("web-01 is not registered");
     writeAgent(config, { ...found.record, ip: "10.0.0.7", port: 7450 });
     expect(await at("10.0.0.5")).toBeUndefined();

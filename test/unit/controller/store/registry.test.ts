@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import {
-  type AgentFinder,
-  agentFinder,
   changeAgents,
+  findAgent,
   readRegistry,
   removeAgent,
   writeAgent,
@@ -27,13 +26,13 @@ function record(file: string, hostname: string): void {
 }
 
 /** The record that is found. */
-function recordOf(find: AgentFinder, hostname: string) {
-  const found = find(hostname);
+function recordOf(hostname: string) {
+  const found = findAgent(config, hostname);
   return found?.kind === "agent" ? found.record : undefined;
 }
 
-function problemOf(find: AgentFinder, hostname: string) {
-  const found = find(hostname);
+function problemOf(hostname: string) {
+  const found = findAgent(config, hostname);
   return found?.kind === "broken" ? found.broken.problem : undefined;
 }
 
@@ -43,22 +42,21 @@ function files(): string[] {
 
 describe("finding the agents of a request", () => {
   test("an empty registry, or none, has nobody", () => {
-    expect(agentFinder(config)("web-01")).toBeUndefined();
+    expect(findAgent(config, "web-01")).toBeUndefined();
   });
 
   test("a host is found however it is written, and as 0.8 wrote its file", () => {
     record("web-01", "web-01");
     record("DB-01", "DB-01");
-    const find = agentFinder(config);
-    expect(recordOf(find, "WEB-01")?.hostname).toBe("web-01");
-    expect(recordOf(find, "db-01")?.hostname).toBe("DB-01");
-    expect(find("web-02")).toBeUndefined();
+    expect(recordOf("WEB-01")?.hostname).toBe("web-01");
+    expect(recordOf("db-01")?.hostname).toBe("DB-01");
+    expect(findAgent(config, "web-02")).toBeUndefined();
   });
 
   test("a record that nobody asks for is not read", () => {
     record("web-01", "web-01");
     folder.write("agents/web-02.json", "{");
-    expect(recordOf(agentFinder(config), "web-01")?.ip).toBe("192.0.2.7");
+    expect(recordOf("web-01")?.ip).toBe("192.0.2.7");
   });
 
   test.each([
@@ -67,7 +65,7 @@ describe("finding the agents of a request", () => {
     ["the record of another host", '{"hostname":"web-02"}'],
   ])("T05 a host whose record is %s does not pass as unregistered", (_, content) => {
     folder.write("agents/web-01.json", content);
-    expect(problemOf(agentFinder(config), "web-01")).toMatchObject({
+    expect(problemOf("web-01")).toMatchObject({
       code: "config",
       message: expect.stringContaining("web-01.json"),
       hint: "Restore it from a backup, or pair web-01 again.",
@@ -76,7 +74,7 @@ describe("finding the agents of a request", () => {
 
   test("T06 what is no host name is no file name either", () => {
     folder.write("secret.json", '{"hostname":"secret"}');
-    expect(agentFinder(config)("../secret")).toBeUndefined();
+    expect(findAgent(config, "../secret")).toBeUndefined();
   });
 });
 
@@ -86,7 +84,7 @@ describe("a record that 0.8 wrote under the name as it was", () => {
   test("is changed and removed in that file, so that 0.8 finds it again", async () => {
     await changeAgents(config, (agent) => ({ ...agent, ip: "192.0.2.8" }));
     expect(files()).toEqual(["Web-01.json"]);
-    const found = recordOf(agentFinder(config), "web-01");
+    const found = recordOf("web-01");
     expect(found).toMatchObject({ hostname: "Web-01", ip: "192.0.2.8" });
     if (found !== undefined) writeAgent(config, { ...found, hostname: "web-01", ip: "192.0.2.9" });
     expect(files()).toEqual(["Web-01.json"]);
@@ -101,7 +99,7 @@ describe("a record that 0.8 wrote under the name as it was", () => {
     const { agents, broken } = readRegistry(config);
     expect([...agents.keys()]).toEqual(["db-01"]);
     expect(broken.map(({ hostname }) => hostname)).toEqual(["web-01"]);
-    const { message, hint } = problemOf(agentFinder(config), "web-01") ?? {};
+    const { message, hint } = problemOf("web-01") ?? {};
     expect(message).toContain(folder.join("agents/Web-01.json"));
     expect(message).toContain(folder.join("agents/web-01.json"));
     expect(hint).toBe("Remove the one that is out of date, or pair web-01 again.");
@@ -110,10 +108,10 @@ describe("a record that 0.8 wrote under the name as it was", () => {
   test("beside another that differs in case only, a new pairing leaves one", () => {
     record("web-01", "web-01");
     record("db-01", "db-01");
-    const found = recordOf(agentFinder(config), "db-01");
+    const found = recordOf("db-01");
     if (found !== undefined) writeAgent(config, { ...found, hostname: "web-01" });
     expect(files()).toEqual(["Web-01.json", "db-01.json"]);
-    expect(recordOf(agentFinder(config), "web-01")?.hostname).toBe("web-01");
+    expect(recordOf("web-01")?.hostname).toBe("web-01");
   });
 
   test("beside another that differs in case only, both are removed", () => {
@@ -127,7 +125,7 @@ test("a new record is in a file of its own name in lower case, for its group to 
   const { agents } = readRegistry(config);
   expect(agents.size).toBe(0);
   record("db-01", "db-01");
-  const found = recordOf(agentFinder(config), "db-01");
+  const found = recordOf("db-01");
   if (found !== undefined) writeAgent(config, { ...found, hostname: "Web-01" });
   expect(files()).toEqual(["db-01.json", "web-01.json"]);
   expect(statSync(folder.join("agents/web-01.json")).mode & 0o777).toBe(0o640);
@@ -141,7 +139,7 @@ test("a new record is in a file of its own name in lower case, for its group to 
 test("a record that cannot even be opened is not said to be damaged", () => {
   folder.write("agents/db-01.json", "{}");
   symlinkSync("web-01.json", folder.join("agents/web-01.json"));
-  const { message, hint } = problemOf(agentFinder(config), "web-01") ?? {};
+  const { message, hint } = problemOf("web-01") ?? {};
   expect([message, hint]).toEqual([
     expect.stringContaining("too many symbolic links"),
     "See that this user may read it.",
@@ -160,9 +158,8 @@ test.each<[object, string | undefined]>([
   [{ hostname: "a b" }, "hostname: expected a host name"],
 ])("a record with %j: what is wrong is named", (changes, wrong) => {
   folder.write("agents/web-01.json", JSON.stringify({ hostname: "web-01", ...changes }));
-  const find = agentFinder(config);
-  if (wrong === undefined) expect(recordOf(find, "web-01")).toMatchObject({ renewed: "" });
-  else expect(problemOf(find, "web-01")?.message).toContain(`web-01.json: ${wrong}`);
+  if (wrong === undefined) expect(recordOf("web-01")).toMatchObject({ renewed: "" });
+  else expect(problemOf("web-01")?.message).toContain(`web-01.json: ${wrong}`);
 });
 
 test("what an editor or a cut-off write leaves beside the records is none", () => {

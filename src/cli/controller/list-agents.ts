@@ -106,7 +106,9 @@ const NOT_ASKED: Known = { known: new Map(), problem: [] };
 /** The list does without what the hosts have told, if that cannot be read. */
 async function knownHosts(learned: LearnedStore): Promise<Known> {
   const known = await learned.known().catch(asCtrlExecError);
-  return known instanceof CtrlExecError ? { ...NOT_ASKED, problem: [known] } : { known, problem: [] };
+  return known instanceof CtrlExecError
+    ? { ...NOT_ASKED, problem: [known] }
+    : { known, problem: [] };
 }
 
 interface Listed {

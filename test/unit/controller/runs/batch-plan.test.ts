@@ -72,7 +72,10 @@ describe("bounds by tag", () => {
 function plainPlan(of: readonly Host[], { batch, per_tag }: Setting): number[][] {
   const batches: number[][] = [];
   for (let left = of; left.length > 0; ) {
-    const most = batchSize(batch[Math.min(batches.length, batch.length - 1)] ?? { percent: 0 }, of.length);
+    const most = batchSize(
+      batch[Math.min(batches.length, batch.length - 1)] ?? { percent: 0 },
+      of.length,
+    );
     const taken: Host[] = [];
     for (const host of left) {
       const fits = Object.entries(per_tag).every(

@@ -91,7 +91,12 @@ const verbs: Readonly<Record<string, () => Promise<void>>> = {
   /** A batch begins, and these hosts wait. */
   async rollout() {
     const record = await store.runs.begin(JSON.parse(args[0] ?? ""), true);
-    await say(await record.beginBatch(JSON.parse(args[1] ?? "")));
+    await say(await record.step({ waiting: JSON.parse(args[1] ?? "") }));
+  },
+  async owner() {
+    const owned = await store.rollouts.own(args[0] ?? "");
+    await say(owned !== undefined);
+    await owned?.end();
   },
 };
 await verbs[verb]?.();

@@ -3,7 +3,7 @@ import type { StreamOffsets } from "../../core/run-event.ts";
 import { followRequest } from "../../core/wire/messages/follow-request.ts";
 import { NO_SUCH_RUN } from "../../core/wire/messages/refusal.ts";
 import type { Job } from "../jobs/job.ts";
-import { type Endpoint, refusal, type StreamReply } from "./endpoint.ts";
+import { type AgentReply, type Endpoint, refusal, type StreamReply } from "./endpoint.ts";
 
 /** `POST /follow`: a run that was started before, from these bytes on. */
 export const follow: Endpoint = async ({ jobs }, { body }) => {
@@ -12,9 +12,14 @@ export const follow: Endpoint = async ({ jobs }, { body }) => {
   const { reqid, token, ...from } = asked;
   const job = jobs.find(reqid);
   return job === undefined
-    ? refusal(404, NO_SUCH_RUN)
+    ? unknownRun(jobs.knownMs(reqid))
     : streamReply(job, from, job.hold(), token !== 1);
 };
+
+/** Whoever began the run may begin it again, if none is forgotten that was asked for since then. */
+function unknownRun(knownMs: number): AgentReply {
+  return { status: 404, body: { error: NO_SUCH_RUN, known_for: Math.floor(knownMs) / 1000 } };
+}
 
 /**
  * @param letGo of the job, once this is sent

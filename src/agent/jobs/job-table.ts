@@ -153,6 +153,11 @@ export class JobTable implements Jobs {
     return { kind: "withdrawn", knownMs: this.#spool.has(reqid) ? 0 : known.sinceMs };
   }
 
+  knownMs(reqid: string): number {
+    const { known } = this.#spool;
+    return this.#spool.has(reqid) || known.isWithdrawn(reqid) ? 0 : known.sinceMs;
+  }
+
   async lostRuns(script: string): Promise<readonly string[]> {
     return await this.#lost.runsOf(script);
   }

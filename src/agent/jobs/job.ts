@@ -119,6 +119,8 @@ export interface Jobs {
   lostRuns(script: string): Promise<readonly string[]>;
   /** Nobody waits for it. One that has not come by now does not start any more. */
   withdraw(reqid: string): Withdrawal;
+  /** For how many milliseconds the agent has forgotten no run; 0 if this one was withdrawn, or may be known. */
+  knownMs(reqid: string): number;
   /** Those that run and those that are kept, the newest first. */
   list(): Promise<readonly JobFacts[]>;
 }

@@ -103,6 +103,11 @@ export class UnkeptRuns implements Jobs {
     return { kind: "unnoted", problem: NO_SHIM };
   }
 
+  /** It keeps nothing, and so knows nothing of what has ended. */
+  knownMs(): number {
+    return 0;
+  }
+
   async list(): Promise<readonly JobFacts[]> {
     return this.facts.toReversed();
   }

@@ -36,7 +36,16 @@ export async function planRollout(
   const batches = planBatches(targets, setting, total, value);
   const { batch, max_failures, pause, per_tag } = setting;
   const waiting = batches.flatMap((each) => each.map(({ label }) => label));
-  return { batches, facts: { batch, max_failures, pause, per_tag, check, waiting } };
+  return { batches, facts: { batch, max_failures, pause, per_tag, check, waiting, begun: 0 } };
+}
+
+/** Each host by its place among all of the run. */
+export function placesOf(
+  batches: readonly (readonly ResolvedTarget[])[],
+  hosts: readonly string[],
+): readonly (readonly number[])[] {
+  const places = new Map(hosts.map((host, place) => [host, place]));
+  return batches.map((batch) => batch.flatMap(({ label }) => places.get(label) ?? []));
 }
 
 /** The tags as they are known before anybody is asked: a host's own ones win over what its agent claims. */

@@ -5,12 +5,14 @@
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import { newRequestId } from "../../core/request-id.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
 import { pause } from "../../system/deadline.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
+import type { OwnedRollout, RolloutWish, RolloutWishes } from "../store/ports/rollouts.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { takeBatchLocks } from "./batch-locks.ts";
 import type { RunWatcher } from "./listener.ts";
@@ -23,23 +25,40 @@ export interface RolloutParts {
   /** In the order in which the hosts were given. */
   readonly targets: readonly ResolvedTarget[];
   readonly batches: readonly (readonly ResolvedTarget[])[];
+  /** What an earlier process has left to go on with. */
+  readonly before?: RolloutBefore | undefined;
   /** Seconds between two batches. */
   readonly pause: number;
   /** It stops when more hosts than so many have failed. */
   readonly mayFail: number;
+  readonly owned: OwnedRollout;
   readonly record: RunRecord;
   readonly watcher: RunWatcher;
   /** For the credential of this host may be replaced while it goes on. */
   readonly openDialler: () => FleetDialler;
   /** Asks the hook for a batch. @throws DeniedError */
   readonly authorize: (batch: readonly ResolvedTarget[]) => Promise<void>;
-  /** Begins the check on these hosts; undefined if there is none. */
-  readonly beginCheck: ((batch: readonly ResolvedTarget[]) => Promise<RunUnderWay>) | undefined;
+  /** The check on these hosts, as a run with this id; undefined if there is none. */
+  readonly check: ((batch: readonly ResolvedTarget[], reqid: string) => Promise<RunUnderWay>) | undefined;
   /** Whether a person lets this batch begin; undefined asks nobody. */
   readonly confirm: ((next: BatchNews) => Promise<boolean>) | undefined;
   readonly onNews: (news: RolloutNews) => void;
   readonly onResult: (result: RunResult) => void;
 }
+
+export interface RolloutBefore {
+  /** When its record began. */
+  readonly started: Date;
+  /** How many batches have begun. The hosts of the last one may be under way. */
+  readonly begun: number;
+  /** The results that are recorded. */
+  readonly results: readonly RunResult[];
+  /** The run of the last one's check, if that may have begun. */
+  readonly checking: string | undefined;
+}
+
+/** Another process goes on with it, or has done so already. */
+const LEFT = "another process goes on with it";
 
 export class Rollout implements RunUnderWay {
   readonly reqid: string;
@@ -48,13 +67,20 @@ export class Rollout implements RunUnderWay {
   readonly #parts: RolloutParts;
   readonly #results = new Map<string, RunResult>();
   readonly #report = Promise.withResolvers<RunReport>();
+  /** Nobody waits for anything any more. */
   readonly #abandoned = new AbortController();
+  /** No batch begins any more. */
+  readonly #stopped = new AbortController();
   /** The results may be needed until then. */
   readonly #over: Promise<unknown>;
   #asking: RunUnderWay | undefined;
-  #begun = 0;
+  #wishes: RolloutWishes = { pause: undefined, cancel: undefined };
+  #changed = Promise.withResolvers<void>();
+  #begun: number;
   /** Why it stops, or has stopped. */
   #why: string | undefined;
+  /** Nothing of it is ours any more. */
+  #isLeft = false;
 
   /** @param needed settles when nobody needs the results any more */
   constructor(host: HostContext, parts: RolloutParts, needed?: Promise<unknown>) {
@@ -62,11 +88,15 @@ export class Rollout implements RunUnderWay {
     this.finished = this.#report.promise;
     this.#host = host;
     this.#parts = parts;
+    this.#begun = parts.before?.begun ?? 0;
+    for (const result of parts.before?.results ?? []) this.#results.set(result.host, result);
     this.#over = Promise.allSettled([this.finished, needed]);
   }
 
   begin(): void {
-    this.#go().then(this.#report.resolve, this.#report.reject);
+    const unwatch = this.#parts.owned.watch((wishes) => this.#hear(wishes));
+    void this.#parts.record.takenOver.then(() => this.leave());
+    this.#go().then(this.#report.resolve, this.#report.reject).finally(unwatch);
   }
 
   async abandon(why: string): Promise<void> {
@@ -76,24 +106,40 @@ export class Rollout implements RunUnderWay {
     await this.finished.catch(() => undefined);
   }
 
+  /** For another process to go on with it: what has begun is recorded as it is, and nothing more is done. */
+  async leave(): Promise<void> {
+    this.#isLeft = true;
+    this.#stop(LEFT);
+    await this.#parts.record.leave();
+    await this.abandon(LEFT);
+  }
+
   /** The first reason is told. */
   #stop(why: string): void {
     this.#why ??= why;
+    this.#stopped.abort();
+  }
+
+  #hear(wishes: RolloutWishes): void {
+    this.#wishes = wishes;
+    if (wishes.cancel !== undefined) this.#stop(cancelledBy(wishes.cancel));
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   async #go(): Promise<RunReport> {
-    const { batches } = this.#parts;
-    let failed = 0;
+    const { batches, before } = this.#parts;
     try {
       for (const [position, batch] of batches.entries()) {
+        const number = position + 1;
+        if (number < (before?.begun ?? 0)) continue;
         const hosts = batch.map(({ label }) => label);
-        const news = { reqid: this.reqid, batch: position + 1, of: batches.length, hosts };
-        await this.#prepare(batch, news);
-        if (this.#why !== undefined) break;
-        const results = await this.#run(batch, news);
-        failed += results.filter(runFailed).length;
-        this.#judge(results, failed);
-        if (this.#why === undefined) await this.#check(batch, news);
+        const news = { reqid: this.reqid, batch: number, of: batches.length, hosts };
+        const isBegun = number === before?.begun;
+        if (!isBegun) await this.#prepare(batch, news);
+        if (this.#why !== undefined && !isBegun) break;
+        await this.#run(batch, news, isBegun);
+        if (this.#why === undefined) await this.#check(batch, news, isBegun);
         if (this.#why !== undefined) break;
       }
     } catch (thrown) {
@@ -104,60 +150,89 @@ export class Rollout implements RunUnderWay {
 
   /** What comes before a batch; nothing of it has begun if there is a reason to stop then. */
   async #prepare(batch: readonly ResolvedTarget[], news: BatchNews): Promise<void> {
-    const { confirm, pause: seconds, authorize, record } = this.#parts;
-    const { signal } = this.#abandoned;
-    if (news.batch > 1) {
-      await pause(seconds * 1000, signal);
-      if (confirm !== undefined && !signal.aborted && !(await this.#agrees(confirm, news))) {
-        this.#stop("it was not confirmed");
-      }
+    const { batches, confirm, pause: seconds, authorize, owned, record } = this.#parts;
+    const { signal } = this.#stopped;
+    if (news.batch > 1) await pause(seconds * 1000, signal);
+    this.#hear(await owned.wishes());
+    await this.#whilePaused(news);
+    if (news.batch > 1 && confirm !== undefined && this.#why === undefined) {
+      if (!(await this.#agrees(confirm, news))) this.#stop("it was not confirmed");
     }
     if (this.#why !== undefined) return;
     await authorize(batch);
     if (this.#why !== undefined) return;
-    const { batches } = this.#parts;
     const waiting = batches.slice(news.batch).flatMap((each) => each.map(({ label }) => label));
     // Before anything is sent: whatever ends this process, it is known who cannot have run it.
-    if (!(await record.beginBatch(waiting))) this.#stop("its record cannot be written");
+    const noted = await record.step({ waiting, begun: news.batch, checking: undefined });
+    if (noted === "taken-over") this.#isLeft = true;
+    if (noted === "not-noted") this.#stop("its record cannot be written");
+    if (noted !== "noted") return this.#stop(LEFT);
+    // Whoever cancels it wishes so first and reads the record then: one of the two sees the other.
+    this.#hear(await owned.wishes());
+  }
+
+  async #whilePaused({ reqid, batch, of }: BatchNews): Promise<void> {
+    const { onNews } = this.#parts;
+    const news = { reqid, batch, of };
+    let told = false;
+    for (;;) {
+      const { pause: wish } = this.#wishes;
+      if (wish === undefined || this.#why !== undefined) break;
+      if (!told) onNews({ kind: "paused", ...news, by: wish.by });
+      told = true;
+      const { promise: stopped, resolve } = Promise.withResolvers<void>();
+      this.#stopped.signal.addEventListener("abort", () => resolve(), { once: true });
+      await Promise.race([this.#changed.promise, stopped]);
+    }
+    if (told && this.#why === undefined) onNews({ kind: "continued", ...news });
   }
 
   async #agrees(confirm: (next: BatchNews) => Promise<boolean>, news: BatchNews): Promise<boolean> {
-    const { signal } = this.#abandoned;
+    const { signal } = this.#stopped;
     const { promise: gone, resolve } = Promise.withResolvers<false>();
     signal.addEventListener("abort", () => resolve(false), { once: true });
     return await Promise.race([confirm(news), gone]);
   }
 
-  /** @returns its results */
-  async #run(batch: readonly ResolvedTarget[], news: BatchNews): Promise<readonly RunResult[]> {
-    const { body, watcher, onNews, onResult } = this.#parts;
-    const dialler = this.#parts.openDialler();
-    const { script, reqid, username } = body;
-    const sent = isSendableName(script) ? batch : [];
-    const order = { targets: sent, script, reqid, username };
-    const { locks, free, taken } = await takeBatchLocks(this.#host, order);
+  /** @param isBegun an earlier process has asked its hosts: those without a result are asked how it goes there */
+  async #run(batch: readonly ResolvedTarget[], news: BatchNews, isBegun: boolean): Promise<void> {
+    const { body, before, watcher, onNews, onResult } = this.#parts;
+    const open = batch.filter(({ label }) => !this.#results.has(label));
+    if (!isBegun) onNews({ kind: "batch", ...news });
     this.#begun = news.batch;
-    onNews({ kind: "batch", ...news });
-    for (const [target, error] of taken) this.#refuse(target, error);
-    const run = new Run(
-      this.#host,
-      {
-        body,
-        targets: batch.filter((target) => !taken.has(target)),
-        sentTo: free,
-        dialler,
-        locks,
-        record: this.#partOfRecord(),
-        ...watcher,
-      },
-      onResult,
-    );
-    this.#asking = run;
-    await run.begin(false, this.#over);
-    if (this.#abandoned.signal.aborted) await run.abandon(this.#why ?? "");
-    await run.finished;
-    this.#asking = undefined;
-    return batch.flatMap(({ label }) => this.#results.get(label) ?? []);
+    if (open.length > 0) {
+      const dialler = this.#parts.openDialler();
+      const { script, reqid, username } = body;
+      const sent = isSendableName(script) ? open : [];
+      const order = { targets: sent, script, reqid, username };
+      const { locks, free, taken } = await takeBatchLocks(this.#host, order);
+      if (!isBegun) for (const [target, error] of taken) this.#refuse(target, error);
+      const run = new Run(
+        this.#host,
+        {
+          body,
+          targets: isBegun ? open : open.filter((target) => !taken.has(target)),
+          sentTo: isBegun ? sent : free,
+          begun: isBegun ? before?.started : undefined,
+          dialler,
+          locks,
+          record: this.#partOfRecord(),
+          ...watcher,
+        },
+        onResult,
+      );
+      this.#asking = run;
+      await run.begin(false, this.#over);
+      if (this.#abandoned.signal.aborted) await run.abandon(this.#why ?? "");
+      await run.finished;
+      this.#asking = undefined;
+    }
+    if (this.#isLeft) return;
+    const results = batch.flatMap(({ label }) => this.#results.get(label) ?? []);
+    const { reqid, batch: number, of } = news;
+    const failed = results.filter(runFailed).length;
+    onNews({ kind: "batch-end", reqid, batch: number, of, failed });
+    this.#judge(results);
   }
 
   /** The script runs there already. */
@@ -184,14 +259,18 @@ export class Rollout implements RunUnderWay {
       output: (host, share) => record.output(host, share),
       add: (result) => this.#keep(result),
       begun: (host, started) => record.begun(host, started),
-      beginBatch: (waiting) => record.beginBatch(waiting),
+      step: (step) => record.step(step),
+      takenOver: record.takenOver,
       close: () => Promise.resolve(true),
       discard: () => undefined,
+      leave: () => Promise.resolve(),
     };
   }
 
-  #judge(results: readonly RunResult[], failed: number): void {
+  /** @param results of its last batch */
+  #judge(results: readonly RunResult[]): void {
     const { mayFail } = this.#parts;
+    const failed = [...this.#results.values()].filter(runFailed).length;
     if (results.some(({ cancelled }) => cancelled)) this.#stop("it was cancelled");
     if (failed > mayFail) {
       const count = `${hostCount(failed)} failed`;
@@ -200,18 +279,29 @@ export class Rollout implements RunUnderWay {
   }
 
   /** On the hosts where the script went well: the others have been counted. */
-  async #check(batch: readonly ResolvedTarget[], { batch: number }: BatchNews): Promise<void> {
-    const { beginCheck, onNews } = this.#parts;
+  async #check(
+    batch: readonly ResolvedTarget[],
+    { batch: number }: BatchNews,
+    isBegun: boolean,
+  ): Promise<void> {
+    const { check: begin, record, before, onNews } = this.#parts;
     const well = batch.filter(({ label }) => {
       const result = this.#results.get(label);
       return result !== undefined && !runFailed(result);
     });
-    if (beginCheck === undefined || well.length === 0) return;
-    const check = await beginCheck(well);
+    if (begin === undefined || well.length === 0) return;
+    const known = isBegun ? before?.checking : undefined;
+    const own = known ?? newRequestId();
+    // Whoever cancels the rollout ends its check too, and another process goes on with it.
+    if ((await record.step({ checking: own })) === "taken-over") this.#isLeft = true;
+    this.#hear(await this.#parts.owned.wishes());
+    if (this.#why !== undefined || this.#isLeft) return;
+    const check = await begin(well, own);
     this.#asking = check;
     if (this.#abandoned.signal.aborted) await check.abandon(this.#why ?? "");
-    const { results, reqid: own } = await check.finished;
+    const { results } = await check.finished;
     this.#asking = undefined;
+    if (this.#isLeft) return;
     const failed = results.filter(runFailed).map(({ host }) => host);
     const script = results[0]?.script ?? "";
     onNews({ kind: "check", reqid: this.reqid, batch: number, script, check: own, failed });
@@ -219,7 +309,11 @@ export class Rollout implements RunUnderWay {
   }
 
   async #end(): Promise<RunReport> {
-    const { body, targets, batches, record } = this.#parts;
+    const { body, targets, batches, owned, record } = this.#parts;
+    if (this.#isLeft) {
+      await owned.leave();
+      return { reqid: this.reqid, results: this.#told(), recorded: true };
+    }
     const where =
       this.#begun === 0 ? "before batch 1" : `after batch ${this.#begun} of ${batches.length}`;
     const stopped = this.#why && withoutToken(`${where}: ${this.#why}`, body.token);
@@ -230,20 +324,29 @@ export class Rollout implements RunUnderWay {
       const error = `the rollout stopped ${stopped}`;
       this.#keep(withoutResult(body, label, "", { state: "not-started", error }));
     }
+    const rollout = { batches: batches.length, begun: this.#begun, not_started: left };
     if (stopped !== undefined) {
       const { reqid, script } = body;
       this.#host.log({ event: "rollout-stop", count: left, reason: stopped, reqid, script });
+      this.#parts.onNews({ kind: "stopped", reqid, reason: stopped, not_started: left });
     }
     const recorded = await record.close();
-    const results = targets.flatMap(({ label }) => this.#results.get(label) ?? []);
-    const rollout = { batches: batches.length, begun: this.#begun, not_started: left };
+    await owned.end();
     return {
       reqid: this.reqid,
-      results,
+      results: this.#told(),
       recorded,
       rollout: stopped === undefined ? rollout : { ...rollout, stopped },
     };
   }
+
+  #told(): readonly RunResult[] {
+    return this.#parts.targets.flatMap(({ label }) => this.#results.get(label) ?? []);
+  }
+}
+
+function cancelledBy({ by }: RolloutWish): string {
+  return by === "" ? "it was cancelled" : `it was cancelled by ${by}`;
 }
 
 const MOST_NAMED = 3;

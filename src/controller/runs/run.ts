@@ -19,7 +19,9 @@ import { HostRun } from "./host-run.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
 import { withoutToken } from "./redact.ts";
+import { rejoinRun } from "./rejoin.ts";
 import { RunProgress } from "./run-progress.ts";
+import { knowsNoSuchRun, NOT_KNOWN } from "./withdraw.ts";
 
 export interface RunReport {
   readonly reqid: string;
@@ -74,6 +76,8 @@ export interface RunParts {
   readonly targets: readonly ResolvedTarget[];
   /** All of the targets, or none if no allowlist can hold the script's name. */
   readonly sentTo: readonly ResolvedTarget[];
+  /** When an earlier process began it: the hosts are asked how it goes there. */
+  readonly begun?: Date | undefined;
   readonly dialler: FleetDialler;
   /** For the hosts that are sent the script. */
   readonly locks: RunLocks;
@@ -122,6 +126,7 @@ export class Run implements RunUnderWay {
     this.#parts = parts;
     this.#onResult = onResult;
     this.#account = parts.dialler.budget.open();
+    if (parts.begun !== undefined) for (const target of parts.sentTo) this.#progress.mayBeSent(target);
   }
 
   /**
@@ -174,6 +179,8 @@ export class Run implements RunUnderWay {
     const news = new FleetNews(this.#host, asking);
     const limit = parallelLimit(this.#host.config, onEvent === undefined ? 1 : LIVE_DESCRIPTORS);
     await inParallel(sentTo, limit, async (target) => {
+      // It was given up meanwhile.
+      if (this.#state !== "asking") return;
       const { outcome, result } = await this.#runOn(asking, target);
       news.hear(outcome);
       locks.release(target);
@@ -222,8 +229,16 @@ export class Run implements RunUnderWay {
       if (this.#state === "asking") onContact?.(target.label, news);
     });
     const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear, contact };
-    const followed = await followRun(dialler, target, body, following);
-    const result = await hostRun.result(followed, this.#progress);
+    const { begun } = this.#parts;
+    const followed =
+      begun === undefined
+        ? await followRun(dialler, target, body, following)
+        : await rejoinRun(dialler, target, body, following, begun);
+    const { outcome } = followed;
+    const result =
+      begun !== undefined && knowsNoSuchRun(outcome)
+        ? withoutResult(body, target.label, `${outcome.rtt}ms`, NOT_KNOWN)
+        : await hostRun.result(followed, this.#progress);
     return { outcome: followed.outcome, result };
   }
 

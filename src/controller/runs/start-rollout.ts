@@ -11,9 +11,10 @@ import { hostsOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
 import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
+import type { OwnedRollout } from "../store/ports/rollouts.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
-import { authorizeBatch, planRollout } from "./plan-rollout.ts";
+import { authorizeBatch, placesOf, planRollout } from "./plan-rollout.ts";
 import { Rollout, type RolloutParts } from "./rollout.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
 import { runBody, runFacts } from "./run-body.ts";
@@ -44,17 +45,43 @@ export async function startRollout(
   onResult: (result: RunResult) => void,
   needed?: Promise<unknown>,
 ): Promise<Rollout> {
-  const accepted =
-    order.resume === undefined
-      ? await begun(controller, caller, order)
-      : await resumed(controller, caller, order, order.resume, needed);
-  const { body, setting, targets, batches, total, budget, record } = accepted;
-  const watcher = order.watch?.(targets.map(({ label }) => label)) ?? { onEvent: undefined };
+  const accepted = await acceptRollout(controller, caller, order, needed);
+  return carryOut(controller, caller, accepted, { ...order, onResult }, needed);
+}
+
+/** @throws as startRollout() */
+export async function acceptRollout(
+  controller: Controller,
+  caller: Caller,
+  order: RolloutOrder,
+  needed?: Promise<unknown>,
+): Promise<AcceptedRollout> {
+  return order.resume === undefined
+    ? await begun(controller, caller, order)
+    : await resumed(controller, caller, order, order.resume, needed);
+}
+
+/** Who hears of it, and who is asked. */
+interface Audience extends Pick<RolloutOrder, "watch" | "onNews" | "confirm"> {
+  readonly onResult: (result: RunResult) => void;
+}
+
+export function carryOut(
+  controller: Controller,
+  caller: Caller,
+  accepted: AcceptedRollout,
+  { watch, onNews, confirm, onResult }: Audience,
+  needed?: Promise<unknown>,
+): Rollout {
+  const { setting, total, budget, ...parts } = accepted;
+  const { body, targets } = parts;
+  const watcher = watch?.(targets.map(({ label }) => label)) ?? { onEvent: undefined };
   const action = { action: "run", script: body.script, args: body.args } as const;
+  const { check } = setting;
   const rollout = new Rollout(
     controller,
     {
-      ...{ body, targets, batches, record, watcher, onResult },
+      ...{ ...parts, watcher, onResult, onNews, confirm },
       pause: setting.pause,
       mayFail: allowedFailures(setting.max_failures, total),
       openDialler: () => ({ ...openDialler(controller), budget }),
@@ -62,9 +89,7 @@ export async function startRollout(
         await mustBeRegisteredStill(controller, batch);
         await authorizeBatch(controller, caller, action, batch);
       },
-      beginCheck: setting.check === "" ? undefined : checkOf(controller, caller, setting.check),
-      confirm: order.confirm,
-      onNews: order.onNews,
+      check: check === "" ? undefined : checkOf(controller, caller, check),
     },
     needed,
   );
@@ -72,7 +97,9 @@ export async function startRollout(
   return rollout;
 }
 
-interface Accepted extends Pick<RolloutParts, "body" | "targets" | "batches" | "record"> {
+/** A rollout whose record is written, and that this process owns. */
+export interface AcceptedRollout
+  extends Pick<RolloutParts, "body" | "targets" | "batches" | "before" | "owned" | "record"> {
   readonly setting: RolloutSetting;
   /** The hosts of which percentages are taken. */
   readonly total: number;
@@ -84,19 +111,23 @@ async function begun(
   controller: Controller,
   caller: Caller,
   order: RolloutOrder,
-): Promise<Accepted> {
+): Promise<AcceptedRollout> {
   const { script, args } = order;
   const body = runBody(controller, caller, order);
   const setting = { ...PLAIN_ROLLOUT, ...order.rollout };
   const action = { action: "run", script, args } as const;
   const targets = await authorizedHosts(controller, caller, action, order);
   const total = targets.length;
-  const plan = await planRollout(controller, caller, setting, targets, total);
+  const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
   const { budget } = openDialler(controller);
-  const facts = { ...runFacts(body, targets), rollout: plan.facts };
-  const record = await controller.store.runs.begin(facts, true);
-  await mustBeStored(record);
-  return { body, setting, targets, batches: plan.batches, total, budget, record };
+  const head = runFacts(body, targets);
+  const rollout = { ...facts, batches: placesOf(batches, head.hosts) };
+  const owned = await ownRollout(controller, body.reqid);
+  return await orElse(owned.end, async () => {
+    const record = await controller.store.runs.begin({ ...head, rollout }, true);
+    await mustBeStored(record);
+    return { body, setting, targets, batches, total, budget, owned, record };
+  });
 }
 
 async function resumed(
@@ -105,7 +136,7 @@ async function resumed(
   order: RolloutOrder,
   reqid: string,
   needed: Promise<unknown> | undefined,
-): Promise<Accepted> {
+): Promise<AcceptedRollout> {
   const { script, args } = order;
   const { runs } = controller.store;
   await authorizeRun(controller, caller, { action: "read", reqid });
@@ -135,31 +166,56 @@ async function resumed(
     );
     await authorizeBatch(controller, caller, { action: "run", script, args }, targets);
     const total = asked.length;
-    const plan = await planRollout(controller, caller, setting, targets, total);
+    const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
     const { budget } = openDialler(controller);
     const { hosts, submitter } = report;
     const ports = asked.map(({ port }) => port ?? null);
     const some = ports.some((port) => port !== null) ? { ports } : {};
     const head = { reqid, script, hosts, ...some, submitter, token: caller.token };
-    const record = await runs.goOn({ ...head, rollout: plan.facts }, account);
-    if (record === undefined) throw nothingLeft(controller, reqid, true);
-    await mustBeStored(record);
-    return { body, setting, targets, batches: plan.batches, total, budget, record };
+    const owned = await ownRollout(controller, reqid);
+    return await orElse(owned.leave, async () => {
+      const rolloutFacts = { ...facts, batches: placesOf(batches, hosts) };
+      const record = await runs.goOn({ ...head, rollout: rolloutFacts }, account);
+      if (record === undefined) throw nothingLeft(controller, reqid, true);
+      await mustBeStored(record);
+      await owned.renew();
+      return { body, setting, targets, batches, total, budget, owned, record };
+    });
   } finally {
     if (needed === undefined) account.close();
     else void needed.finally(() => account.close());
   }
 }
 
+/** @throws CtrlExecError `bad-request` while another process carries it out */
+async function ownRollout(controller: Controller, reqid: string): Promise<OwnedRollout> {
+  const owned = await controller.store.rollouts.own(reqid);
+  if (owned === undefined) throw nothingLeft(controller, reqid, true);
+  return owned;
+}
+
+/** @param letGo of what was not accepted */
+async function orElse<Value>(
+  letGo: () => Promise<void>,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  try {
+    return await work();
+  } catch (thrown) {
+    await letGo();
+    throw thrown;
+  }
+}
+
 /** A run of its own, with an id of its own: an agent takes each id once. */
-function checkOf(controller: Controller, { requestId: _, ...caller }: Caller, script: string) {
-  return async (batch: readonly ResolvedTarget[]) => {
+function checkOf(controller: Controller, caller: Caller, script: string) {
+  return async (batch: readonly ResolvedTarget[], reqid: string) => {
     const hosts = batch.map((target) => {
       const port = ownPort(target);
       return port === undefined ? target.name : formatHostPort(target.name, port);
     });
     const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
-    return await startRun(controller, caller, order, () => undefined);
+    return await startRun(controller, { ...caller, requestId: reqid }, order, () => undefined);
   };
 }
 

@@ -26,7 +26,7 @@ export function knowsNoSuchRun({ reply }: HostOutcome): boolean {
 export async function withdraw(
   dialler: FleetDialler,
   target: ResolvedTarget,
-  { reqid, started }: RunReportSoFar,
+  { reqid, started }: Pick<RunReportSoFar, "reqid" | "started">,
 ): Promise<Withdrawal> {
   const begun = parseIso(started);
   if (begun === undefined) return undefined;
@@ -67,7 +67,7 @@ const NEVER_CAME = {
 
 const FORGOTTEN = { state: "lost", error: "its agent does not know this run any more" } as const;
 
-const NOT_KNOWN = {
+export const NOT_KNOWN = {
   state: "lost",
   error: "its agent does not know this run, and may have forgotten it: it may have run",
 } as const;

@@ -15,6 +15,7 @@ import type { Store } from "./ports.ts";
 import { rememberPushedOut } from "./pushed-out.ts";
 import { lockRegistry, removeAgent, writeAgent } from "./registry.ts";
 import { addRevoked, readRevoked } from "./revocations.ts";
+import { FileRollouts } from "./rollout-files.ts";
 import { readRotation, rotationProblems, rotationState, writeRotation } from "./rotation-state.ts";
 
 export function openFileStore(context: StoreContext): Store {
@@ -72,6 +73,7 @@ export function openFileStore(context: StoreContext): Store {
       },
       purge: async () => (await import("./record-space.ts")).purgeRunRecords(context),
     },
+    rollouts: new FileRollouts(context),
     async exclusively(change) {
       using _lock = await lockRegistry(config);
       return await change({

@@ -9,9 +9,9 @@ import { paths } from "./paths.ts";
 
 /** For folders that may not be written to for a long time: some leftovers contain keys. Never throws. */
 export function removeLeftovers(config: ControllerConfig): void {
-  const { agents, pairing, locks, credentials } = paths(config);
+  const { agents, pairing, locks, rollouts, credentials } = paths(config);
   const beside = [config.cert, config.key].map((path) => dirname(path));
   const { ca_dir, state_dir } = config;
-  const folders = new Set([...beside, credentials, ca_dir, state_dir, agents, pairing, locks]);
+  const folders = new Set([...beside, credentials, ca_dir, state_dir, agents, pairing, locks, rollouts]);
   for (const folder of folders) removeDead(folder);
 }

@@ -12,6 +12,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     pairing: join(state_dir, "pairing"),
     locks: join(state_dir, "locks"),
     runs: join(state_dir, "runs"),
+    /** New: rollouts under way. */
+    rollouts: join(state_dir, "rollouts"),
     /** New: built from the records in `runs`; can be deleted at any time. */
     runIndex: join(state_dir, "run-index.sqlite"),
     /** New: what the hosts have told; can be deleted at any time, and is learned again. */

@@ -14,6 +14,7 @@ import type { LearnedStore } from "./ports/learned.ts";
 import type { LockStore } from "./ports/locks.ts";
 import type { PairingStore, PendingRequest } from "./ports/pairing.ts";
 import type { RegistryStore } from "./ports/registry.ts";
+import type { RolloutStore } from "./ports/rollouts.ts";
 import type { RunStore } from "./ports/runs.ts";
 
 export interface Store {
@@ -26,6 +27,7 @@ export interface Store {
   readonly pairing: PairingStore;
   readonly locks: LockStore;
   readonly runs: RunStore;
+  readonly rollouts: RolloutStore;
   /**
    * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30). If a
    * `change` rejects, what it has written may or may not last.

@@ -2,24 +2,28 @@
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { jsonForScreen } from "../../core/text.ts";
 import { jsonPieces } from "../../core/wire/json-pieces.ts";
-import type { ProcessId } from "../../system/process/process-id.ts";
 import type { RolloutFacts } from "./ports/runs.ts";
+import type { RecordWriter } from "./record-writer.ts";
 
 /** What a record has besides the report. */
 interface RecordExtras {
   readonly ports?: readonly (number | null)[] | undefined;
-  readonly writer?: ProcessId | null | undefined;
+  readonly writer?: RecordWriter | null | undefined;
   readonly begun?: readonly (string | null)[] | undefined;
   readonly rollout?: RolloutFacts | undefined;
 }
 
-/** The submitter comes before anything that may be long: the auth hook is told it, and may refuse. */
+/**
+ * The submitter comes before anything that may be long: the auth hook is told it, and may refuse. So does the writer:
+ * a rollout looks who that is before each write.
+ */
 export function* recordJson({
   reqid,
   submitter,
+  writer,
   ...rest
 }: Omit<RunReportSoFar, "pending"> & RecordExtras): Generator<string> {
-  const record = { reqid, submitter, ...rest };
+  const record = { reqid, submitter, ...(writer === undefined ? {} : { writer }), ...rest };
   for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
   yield "\n";
 }

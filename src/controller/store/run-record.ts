@@ -6,7 +6,7 @@ import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
-import { isRequestId } from "../../core/request-id.ts";
+import { isRequestId, newRequestId } from "../../core/request-id.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
@@ -14,15 +14,24 @@ import { isoSeconds } from "../../core/time.ts";
 import { formatBytes } from "../../core/units.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
+import { takeLock } from "../../system/files/lock.ts";
 import { identify } from "../../system/process/process-id.ts";
 import type { ReplyShare } from "../fleet/reply-budget.ts";
 import { resultWithoutToken } from "../runs/redact.ts";
 import { bareResult, longestBareResult } from "./bare-result.ts";
 import type { StoreContext } from "./host.ts";
-import { longestRecord, paths, RECORD_MODE } from "./paths.ts";
-import type { HostOutput, RunFacts, RunRecord } from "./ports/runs.ts";
+import { lockPath, longestRecord, paths, RECORD_MODE } from "./paths.ts";
+import type {
+  HostOutput,
+  RolloutFacts,
+  RolloutStep,
+  RunFacts,
+  RunRecord,
+  StepNoted,
+} from "./ports/runs.ts";
 import { recordJson } from "./record-json.ts";
 import { noteRecordWritten } from "./record-space.ts";
+import { isOfAnother, type RecordWriter } from "./record-writer.ts";
 import {
   type RecordedResult,
   recordedResult,
@@ -37,6 +46,9 @@ import { RunOutputs } from "./run-outputs.ts";
  */
 const WRITE_PAUSE_MS = 1000;
 const WRITE_SHARE = 20;
+
+/** Whoever else writes the record takes as long as it takes to write one. */
+const WAIT_MS = 10_000;
 
 /** A run under way touches its record this often; if it is untouched for longer, its process is gone. */
 const HEARTBEAT_MS = 10_000;
@@ -53,8 +65,10 @@ export class FileRunRecord implements RunRecord {
   readonly #facts: RunFacts;
   readonly #file: string;
   readonly #started: string;
-  #waiting: readonly string[];
-  readonly #writer = identify(process.pid);
+  #rollout: RolloutFacts | undefined;
+  readonly #writer: RecordWriter | undefined;
+  readonly #taken = Promise.withResolvers<void>();
+  #isTaken = false;
   readonly #outputs: RunOutputs;
   readonly #results = new Map<string, RecordedResult>();
   /** When the script started, by the hosts that have said so. */
@@ -66,6 +80,8 @@ export class FileRunRecord implements RunRecord {
   #scheduled: ReturnType<typeof setTimeout> | undefined;
   #pauseMs = WRITE_PAUSE_MS;
   #closed = false;
+  /** Nobody waits for its hosts, until another process goes on with it. */
+  #left = false;
 
   /**
    * @param durable the record outlives a power cut: for a run that nobody waits for
@@ -77,7 +93,9 @@ export class FileRunRecord implements RunRecord {
     this.#file = recordFile(controller.config, facts.reqid);
     this.#outputs = new RunOutputs(controller, facts);
     this.#started = before?.started ?? isoSeconds(controller.now());
-    this.#waiting = facts.rollout?.waiting ?? [];
+    this.#rollout = facts.rollout;
+    const writer = identify(process.pid);
+    this.#writer = writer && facts.rollout ? { ...writer, id: newRequestId() } : writer;
     for (const result of before?.results ?? []) this.#results.set(result.host, result);
     this.#heartbeat = setInterval(() => {
       const now = controller.now();
@@ -113,12 +131,18 @@ export class FileRunRecord implements RunRecord {
     }, this.#pauseMs);
   }
 
-  async beginBatch(waiting: readonly string[]): Promise<boolean> {
-    this.#waiting = waiting;
+  get takenOver(): Promise<void> {
+    return this.#taken.promise;
+  }
+
+  async step(step: RolloutStep): Promise<StepNoted> {
+    if (this.#rollout !== undefined) this.#rollout = { ...this.#rollout, ...step };
     this.#then(async () => {
       if (!this.#closed) await this.#write(false, true);
     });
-    return await this.#writing;
+    const noted = await this.#writing;
+    if (this.#isTaken) return "taken-over";
+    return noted ? "noted" : "not-noted";
   }
 
   /**
@@ -138,7 +162,19 @@ export class FileRunRecord implements RunRecord {
   /** The run was not begun: nothing more is written. */
   discard(): void {
     this.#closed = true;
+    clearTimeout(this.#scheduled);
     clearInterval(this.#heartbeat);
+    this.#outputs.close();
+  }
+
+  async leave(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#scheduled);
+    clearInterval(this.#heartbeat);
+    this.#left = true;
+    this.#then(() => this.#write(false, true));
+    await this.#writing;
     this.#outputs.close();
   }
 
@@ -157,7 +193,21 @@ export class FileRunRecord implements RunRecord {
 
   /** One write at a time, in order. */
   #then(write: () => Promise<void>): void {
-    this.#writing = this.#writing.then(() => this.#store(write));
+    this.#writing = this.#writing.then(() => this.#store(() => this.#ifOurs(write)));
+  }
+
+  /** Whoever goes on with a rollout holds the lock until the record names it. */
+  async #ifOurs(write: () => Promise<void>): Promise<void> {
+    const id = this.#writer?.id;
+    if (id === undefined) return await write();
+    using _lock = await takeLock(lockPath(this.#controller.config, "run-records"), WAIT_MS);
+    if (!this.#isTaken && (await isOfAnother(this.#file, id))) {
+      this.#isTaken = true;
+      this.discard();
+      this.#taken.resolve();
+    }
+    if (this.#isTaken) throw new Error("another process has taken the record over");
+    await write();
   }
 
   /** Resolves with whether the write succeeded. */
@@ -251,7 +301,7 @@ export class FileRunRecord implements RunRecord {
   }
 
   #json(ended: boolean, results: readonly RecordedResult[]): Generator<string> {
-    const { reqid, script, hosts, ports, submitter, rollout } = this.#facts;
+    const { reqid, script, hosts, ports, submitter } = this.#facts;
     const complete = ended && !results.some(({ state }) => goesOn(state));
     return recordJson({
       reqid,
@@ -263,8 +313,8 @@ export class FileRunRecord implements RunRecord {
       complete,
       started: this.#started,
       ports,
-      rollout: rollout && { ...rollout, waiting: this.#waiting },
-      writer: ended ? null : this.#writer,
+      rollout: this.#rollout,
+      writer: ended || this.#left ? null : this.#writer,
       begun: ended || this.#begun.size === 0 ? undefined : this.#begunTimes(),
     });
   }

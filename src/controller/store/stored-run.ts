@@ -61,12 +61,27 @@ export const storedRun = z.extend(z.omit(runReport, { pending: true }), {
   ports: z.exactOptional(z.array(z.nullable(z.int()))),
   /** The process that waits for the run's hosts; null if none does, though some are still out. */
   writer: z.exactOptional(
-    z.nullable(z.object({ pid: z.int(), start: z.number(), boot: z.string() })),
+    z.nullable(
+      z.object({
+        pid: z.int(),
+        start: z.number(),
+        boot: z.string(),
+        /** Of a rollout: no two writers of a record have the same. */
+        id: z.exactOptional(z.string()),
+      }),
+    ),
   ),
   /** New: when the script started on each host, as far as it has said so; only while the run's process lives. */
   begun: z.exactOptional(z.array(z.nullable(z.string()))),
   /** New: see RolloutFacts. */
-  rollout: z.exactOptional(z.extend(rolloutSetting, { waiting: z.array(z.string()) })),
+  rollout: z.exactOptional(
+    z.extend(rolloutSetting, {
+      waiting: z.array(z.string()),
+      batches: z._default(z.array(z.array(z.int())), []),
+      begun: z._default(z.int(), 0),
+      checking: z.exactOptional(z.string()),
+    }),
+  ),
 });
 
 function epochToIso(seconds: number): string {

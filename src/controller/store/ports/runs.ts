@@ -23,7 +23,19 @@ export interface RunFacts {
 export interface RolloutFacts extends RolloutSetting {
   /** The hosts of batches that have not begun: nothing was sent to them. */
   readonly waiting: readonly string[];
+  /** Its batches, each host by its place in the run. */
+  readonly batches: readonly (readonly number[])[];
+  /** How many of the batches have begun. */
+  readonly begun: number;
+  /** The run of the last batch's check, from before it begins until the next batch. */
+  readonly checking?: string | undefined;
 }
+
+/** What changes of it when a batch or a check begins. */
+export type RolloutStep = Partial<Pick<RolloutFacts, "waiting" | "begun" | "checking">>;
+
+/** `taken-over`: another process has the record. Nothing is written there any more, and nothing may be done. */
+export type StepNoted = "noted" | "not-noted" | "taken-over";
 
 /** The record of a run under way. */
 export interface RunRecord {
@@ -41,14 +53,18 @@ export interface RunRecord {
   /** Results added after `close` are ignored. */
   add(result: RunResult): void;
   /**
-   * A batch of a rollout begins, and only these hosts wait. Resolves with whether that is recorded, so that it outlives
-   * this process and a power cut; failures are logged.
+   * A rollout goes one step further. Resolves with whether that is recorded, so that it outlives this process and a
+   * power cut; failures are logged.
    */
-  beginBatch(waiting: readonly string[]): Promise<boolean>;
+  step(step: RolloutStep): Promise<StepNoted>;
+  /** Resolves when it was seen, before a write, that another process has taken the record over. */
+  readonly takenOver: Promise<void>;
   /** Completes the record. Never rejects. Resolves with whether it has all results completely. */
   close(): Promise<boolean>;
   /** The run was not begun: nothing more is written. */
   discard(): void;
+  /** Writes what there is for whoever goes on with it, and nothing more. Never rejects. */
+  leave(): Promise<void>;
 }
 
 /** What a host prints, as it comes. */

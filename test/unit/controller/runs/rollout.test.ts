@@ -1,6 +1,6 @@
 /** A run that is done a few hosts at a time: what is asked, in which order, and where it stops. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
 import { cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import type { RolloutNews } from "../../../../src/controller/runs/rollout-news.ts";
 import { type RolloutOrder, startRollout } from "../../../../src/controller/runs/start-rollout.ts";
@@ -76,10 +76,15 @@ test("each batch comes when the one before has ended, under one id and in one re
   });
   expect(rollout).toEqual({ batches: 3, begun: 3, not_started: 0 });
   expect(results.map(({ host, exit }) => [host, exit])).toEqual(HOSTS.map((host) => [host, 0]));
-  expect(news.map((each) => each.kind === "batch" && [each.batch, each.of, each.hosts])).toEqual([
-    [1, 3, ["web-01"]],
-    [2, 3, ["web-02", "web-03"]],
-    [3, 3, ["web-04"]],
+  const told = news.map(({ kind, ...each }) => [kind, each]);
+  const [of, ends] = [3, { reqid, of: 3, failed: 0 }];
+  expect(told).toEqual([
+    ["batch", { reqid, of, batch: 1, hosts: ["web-01"] }],
+    ["batch-end", { ...ends, batch: 1 }],
+    ["batch", { reqid, of, batch: 2, hosts: ["web-02", "web-03"] }],
+    ["batch-end", { ...ends, batch: 2 }],
+    ["batch", { reqid, of, batch: 3, hosts: ["web-04"] }],
+    ["batch-end", { ...ends, batch: 3 }],
   ]);
   expect(new Set(results.map((result) => result.reqid))).toEqual(new Set([reqid]));
   expect(readFileSync(fleet.folder.join("web-04", "deployed"), "utf8")).toBe("a b\n");
@@ -131,6 +136,29 @@ test("one whose process is stopped, and may go on at any moment, is not resumed 
   await expect(resumed).rejects.toThrow("it is under way");
   await rollout.abandon("it was stopped");
   expect(deployed()).toEqual(["web-01"]);
+});
+
+test("a record that another process has taken over is seen before the next batch, and left alone", async () => {
+  const record = (reqid: string) => fleet.folder.join("control/state/runs", `${reqid}.json`);
+  let taken = "";
+  const onNews = (each: RolloutNews) => {
+    news.push(each);
+    if (each.kind !== "batch-end" || each.batch !== 2) return;
+    taken = readFileSync(record(each.reqid), "utf8").replace(/"id":"\w{16}"/, `"id":"${"0".repeat(16)}"`);
+    fleet.folder.write(`control/state/runs/${each.reqid}.json`, taken);
+  };
+  const { reqid, rollout } = await run({ onNews });
+  expect(deployed()).toEqual(["web-01", "web-02"]);
+  expect(batches()).toEqual([["web-01"], ["web-02"]]);
+  expect(rollout).toBeUndefined();
+  expect(readFileSync(record(reqid), "utf8")).toBe(taken);
+  expect(await fleet.controller.store.rollouts.isOwned(reqid)).toBe(false);
+});
+
+test("when it has ended, nothing of it is left but its record", async () => {
+  const { reqid } = await run();
+  const left = readdirSync(fleet.folder.join("control/state/rollouts"));
+  expect(left.filter((name) => name.startsWith(reqid))).toEqual([]);
 });
 
 describe("it stops behind a batch in which more hosts failed than may, and goes on with the rest", () => {

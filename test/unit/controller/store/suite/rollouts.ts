@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
+import type { RolloutWishes } from "../../../../../src/controller/store/ports/rollouts.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { facts, REQID, read, result } from "./recorded.ts";
 import { Stage } from "./stage.ts";
@@ -12,16 +13,18 @@ const SETTING = {
   check: "health",
 };
 
+const PLAN = { batches: [[0], [1], [2]], begun: 0 };
+
 const HOSTS = ["web-01", "web-02", "web-03"];
 const rollout = (...waiting: readonly string[]) =>
-  facts({ hosts: HOSTS, rollout: { ...SETTING, waiting } });
+  facts({ hosts: HOSTS, rollout: { ...SETTING, ...PLAN, waiting } });
 
 const account = () => new ReplyBudget(2 ** 30).open();
 const open = async ({ store }: Stage) => await store.runs.readOpen(REQID, account());
 
 const goOn = async ({ store }: Stage, ...waiting: readonly string[]) =>
   await store.runs.goOn(
-    { ...facts({ hosts: HOSTS }), rollout: { ...SETTING, waiting } },
+    { ...facts({ hosts: HOSTS }), rollout: { ...SETTING, ...PLAN, waiting } },
     account(),
   );
 
@@ -29,7 +32,7 @@ const goOn = async ({ store }: Stage, ...waiting: readonly string[]) =>
 async function killed(stage: Stage, ...waiting: readonly string[]): Promise<void> {
   const begun = JSON.stringify(rollout(...HOSTS));
   await using other = stage.another("rollout", begun, JSON.stringify(waiting));
-  expect(await other.says()).toBe(true);
+  expect(await other.says()).toBe("noted");
   await other.kill();
 }
 
@@ -40,9 +43,9 @@ export function rolloutsSuite(make: MakeStore): void {
   test("of a rollout, the hosts that wait are queued, and nobody asks them", async () => {
     await using stage = await Stage.open(make);
     const record = await stage.store.runs.begin(rollout(...HOSTS), true);
-    expect(await record.beginBatch(["web-02", "web-03"])).toBe(true);
+    expect(await record.step({ waiting: ["web-02", "web-03"] })).toBe("noted");
     record.add(result("web-01"));
-    expect(await record.beginBatch(["web-03"])).toBe(true);
+    expect(await record.step({ waiting: ["web-03"] })).toBe("noted");
     const found = await open(stage);
     expect(found?.alive).toBe(true);
     expect(found?.rollout).toMatchObject(SETTING);
@@ -98,7 +101,7 @@ export function rolloutsSuite(make: MakeStore): void {
     expect((await open(stage))?.alive).toBe(true);
     expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
     expect(await goOn(stage, "web-02", "web-03")).toBeUndefined();
-    await record?.beginBatch(["web-03"]);
+    await record?.step({ waiting: ["web-03"] });
     record?.add(result("web-02"));
     record?.add(result("web-03", { exit: -1, state: "not-started", error: "the rollout stopped" }));
     await record?.close();
@@ -109,6 +112,75 @@ export function rolloutsSuite(make: MakeStore): void {
     again?.add(result("web-03"));
     expect(await again?.close()).toBe(true);
     expect(await states(stage)).toEqual(["web-01 ended", "web-02 ended", "web-03 ended"]);
+  });
+
+  test("a writer whose record another has taken sees it before it writes, and leaves it alone", async () => {
+    await using stage = await Stage.open(make);
+    const first = await stage.store.runs.begin(rollout(...HOSTS), true);
+    await first.stored;
+    const second = await stage.store.runs.begin(rollout("web-02", "web-03"), true);
+    await second.stored;
+    let seen = false;
+    void first.takenOver.then(() => {
+      seen = true;
+    });
+    expect(await first.step({ waiting: ["web-03"] })).toBe("taken-over");
+    expect(seen).toBe(true);
+    first.add(result("web-01"));
+    expect(await first.close()).toBe(false);
+    expect(await states(stage)).toEqual(["web-02 queued", "web-03 queued"]);
+    expect(await second.step({ waiting: ["web-03"] })).toBe("noted");
+    await second.close();
+  });
+
+  test("what its process leaves, another one goes on with at once, while it lives", async () => {
+    await using stage = await Stage.open(make);
+    const first = await stage.store.runs.begin(rollout(...HOSTS), true);
+    await first.step({ waiting: ["web-02", "web-03"], begun: 1 });
+    first.add(result("web-01"));
+    await first.leave();
+    const second = await goOn(stage, "web-02", "web-03");
+    expect(await second?.stored).toBe(true);
+    expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
+    expect(await first.step({ waiting: [] })).not.toBe("noted");
+    await second?.close();
+  });
+
+  test("one process at a time owns it, until that ends, however it does", async () => {
+    await using stage = await Stage.open(make);
+    const { rollouts } = stage.store;
+    await using other = stage.another("owner", REQID);
+    expect(await other.says()).toBe(true);
+    expect(await rollouts.isOwned(REQID)).toBe(true);
+    expect(await rollouts.own(REQID)).toBeUndefined();
+    await other.kill();
+    expect(await rollouts.isOwned(REQID)).toBe(false);
+    const owned = await rollouts.own(REQID);
+    expect(owned).toBeDefined();
+    // Within one process too.
+    expect(await rollouts.own(REQID)).toBeUndefined();
+    await owned?.leave();
+    await (await rollouts.own(REQID))?.end();
+    expect(await rollouts.own("../../etc").catch(({ code }) => code)).toBe("bad-request");
+  });
+
+  test("what others want of it is told to its owner, and goes with its end", async () => {
+    await using stage = await Stage.open(make);
+    const { rollouts } = stage.store;
+    const owned = await rollouts.own(REQID);
+    const heard = Promise.withResolvers<RolloutWishes>();
+    const unwatch = owned?.watch(heard.resolve);
+    const wish = { by: "bob", since: "2026-01-15T12:00:00Z" };
+    await rollouts.wish(REQID, "pause", wish);
+    expect(await heard.promise).toEqual({ pause: wish, cancel: undefined });
+    unwatch?.();
+    expect(await rollouts.paused()).toEqual(new Map([[REQID, wish]]));
+    expect(await rollouts.takeBack(REQID, "pause")).toBe(true);
+    expect(await rollouts.takeBack(REQID, "pause")).toBe(false);
+    await rollouts.wish(REQID, "cancel", wish);
+    expect(await owned?.wishes()).toEqual({ pause: undefined, cancel: wish });
+    await owned?.end();
+    expect(await rollouts.wishes(REQID)).toEqual({ pause: undefined, cancel: undefined });
   });
 
   test("what is no rollout, or not known, is not gone on with", async () => {

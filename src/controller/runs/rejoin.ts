@@ -1,0 +1,71 @@
+/** Hears on of a run that an earlier process has begun, or was about to begin, on one host: it never starts twice. */
+import * as z from "zod/mini";
+import { pause } from "../../system/deadline.ts";
+import type { Following } from "../fleet/event-reader.ts";
+import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
+import { type FollowedRun, followOn, followRun } from "../fleet/follow-run.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
+import { knowsNoSuchRun, withdraw } from "./withdraw.ts";
+
+/** Between two questions to an agent that is away. */
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5000;
+
+/** How long it may be away: it may have been restarted with this host. */
+const AWAY_MS = 60_000;
+
+const BUSY = 503;
+
+/** Seconds since which the agent has forgotten no run. */
+const unknownRun = z.object({ known_for: z.number() });
+
+/**
+ * Asks by the run's id. An agent that has never had the run, and is certain of it, is sent it now: the request of the
+ * earlier process never came, and if it still comes, one of the two is refused.
+ *
+ * @param begun when the run began, ISO 8601
+ */
+export async function rejoinRun(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  body: object,
+  following: Following,
+  begun: Date,
+): Promise<FollowedRun> {
+  const followed = await untilThere(dialler, target, following);
+  if (followed.kind !== "answered" || !knowsNoSuchRun(followed.outcome)) return followed;
+  const agoMs = dialler.now().getTime() - begun.getTime();
+  if (!hasForgottenNone(followed.outcome, agoMs)) {
+    const run = { reqid: following.reqid, started: begun.toISOString() };
+    // What may still be on its way must not start later.
+    const withdrawal = await withdraw(dialler, target, run);
+    return withdrawal === "known" ? await followOn(dialler, target, following) : followed;
+  }
+  const started = await followRun(dialler, target, body, following);
+  if (started.kind !== "answered") return started;
+  const late = await followOn(dialler, target, following);
+  return late.kind === "answered" ? started : late;
+}
+
+async function untilThere(
+  dialler: FleetDialler,
+  target: ResolvedTarget,
+  following: Following,
+): Promise<FollowedRun> {
+  const until = performance.now() + AWAY_MS;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const followed = await followOn(dialler, target, following);
+    const { reply, error = "" } = followed.outcome;
+    const isAway = followed.kind === "answered" && (reply === undefined || reply.status === BUSY);
+    const { signal, contact } = following;
+    if (!isAway || signal?.aborted || performance.now() + pauseMs > until) return followed;
+    contact?.broken(error, until);
+    await pause(pauseMs, signal);
+  }
+}
+
+/** The answer came at most so long after the run began. */
+function hasForgottenNone({ reply }: HostOutcome, agoMs: number): boolean {
+  const told = unknownRun.safeParse(reply?.json).data;
+  return told !== undefined && told.known_for * 1000 > agoMs;
+}

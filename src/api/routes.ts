@@ -7,6 +7,7 @@ import { health } from "./routes/health.ts";
 import { openapi } from "./routes/openapi.ts";
 import { openapiLive } from "./routes/openapi-live.ts";
 import { output } from "./routes/output.ts";
+import { goOn, pause } from "./routes/pause.ts";
 import { ping } from "./routes/ping.ts";
 import { resume } from "./routes/resume.ts";
 import { index } from "./routes/root.ts";
@@ -25,6 +26,8 @@ export const ROUTES: readonly Route[] = [
   runs,
   oneRun,
   cancel,
+  pause,
+  goOn,
   resume,
   runEvents,
   output,

@@ -44,6 +44,10 @@ export const runsAnswer = z.object({
           cancelled: z.literal(true).optional().describe("Its end was asked for."),
         }),
       ),
+      paused: z
+        .object({ by: z.string(), since: z.string() })
+        .optional()
+        .describe("Who has paused the rollout, and since when."),
       unheard: z
         .array(z.string())
         .optional()

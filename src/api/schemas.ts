@@ -131,6 +131,8 @@ export const cancelRequest = requestSchema({
   token,
 });
 
+export const pauseRequest = requestSchema({ username, token });
+
 export const discoveryRequest = requestSchema({
   hosts: hosts.optional().describe("All registered hosts if left out."),
   except,
@@ -213,6 +215,8 @@ export const cancelAnswer = z.object({
     }),
   ),
 });
+
+export const pauseAnswer = z.object({ ok, reqid });
 
 export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
 

@@ -6,8 +6,16 @@ import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
-/** `read` and `cancel` are about runs that were recorded. */
-export type HookAction = "run" | "ping" | "api" | "discovery" | "read" | "cancel";
+/** The last four are about runs that were recorded. */
+export type HookAction =
+  | "run"
+  | "ping"
+  | "api"
+  | "discovery"
+  | "read"
+  | "cancel"
+  | "pause"
+  | "continue";
 
 export interface HookRequest {
   readonly action: HookAction;

@@ -7,6 +7,9 @@ import { isoSeconds, parseIso } from "./time.ts";
 
 const text = z.string();
 
+/** Absent unless somebody has paused the rollout: no batch of it begins. */
+export const runPause = z.object({ by: text, since: text });
+
 export const runReport = z.object({
   reqid: runResult.shape.reqid,
   script: text,
@@ -24,6 +27,11 @@ export const runReport = z.object({
         "Null until all hosts are done. When the last one ended, as far as the hosts say.",
       ),
     ),
+  paused: z.exactOptional(
+    runPause.check(
+      z.describe("Who has paused the rollout, and since when; absent unless it is paused."),
+    ),
+  ),
 });
 
 /** In memory: outputs may be long texts. */

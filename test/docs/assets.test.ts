@@ -259,10 +259,12 @@ describe("the auth hook example", () => {
   });
 
   test("T25 a run is for whoever ran it to end, and for a token that may run everything", () => {
-    const ask = (token: string, submitter: string) =>
-      decide({ action: "cancel", token, submitter }, tokens);
-    expect([ask("t1", "alice"), ask("t1", "bob"), ask("t1", "")]).toEqual([0, 1, 3]);
-    expect([ask("t2", "alice"), ask("t2", "bob"), ask("t2", "")]).toEqual([0, 0, 0]);
+    for (const action of ["cancel", "pause", "continue"] as const) {
+      const ask = (token: string, submitter: string) =>
+        decide({ action, token, submitter }, tokens);
+      expect([ask("t1", "alice"), ask("t1", "bob"), ask("t1", "")]).toEqual([0, 1, 3]);
+      expect([ask("t2", "alice"), ask("t2", "bob"), ask("t2", "")]).toEqual([0, 0, 0]);
+    }
   });
 
   test("T25 a run's record is for whoever ran it, and for a token that may run everything", () => {

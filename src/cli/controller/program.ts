@@ -40,6 +40,14 @@ export const controllerProgram: Program = {
       summary: "End a run on its hosts, with all that it has started",
       load: async () => (await import("./cancel.ts")).cancel,
     },
+    pause: {
+      summary: "Let no further batch of a rollout begin",
+      load: async () => (await import("./pause.ts")).pause,
+    },
+    continue: {
+      summary: "Let a paused rollout go on",
+      load: async () => (await import("./pause.ts")).goOn,
+    },
     "list-runs": {
       summary: "List the recorded runs, the newest first",
       load: async () => (await import("./list-runs.ts")).listRuns,

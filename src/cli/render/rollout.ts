@@ -23,6 +23,15 @@ export function newsText(news: RolloutNews, own: OwnSetting): string {
   return screenLine`check ${script} of batch ${batch}: failed on ${namedHosts(failed)}; see: ${see}\n`;
 }
 
+export function pausedText(
+  reqid: string,
+  { by, since }: { readonly by: string; readonly since: string },
+  own: OwnSetting,
+): string {
+  const command = `ctrl-exec continue ${reqid}${configArgument(own.file)}`;
+  return screenLine`Paused by ${by} at ${since}. To go on: ${command}\n`;
+}
+
 /** Why it stopped, and how to go on; empty if it did not stop. @param hasArgs whether the script got any */
 export function stoppedText(
   { reqid, rollout }: RunReport,

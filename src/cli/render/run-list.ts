@@ -1,17 +1,16 @@
 /** The table of list-runs (docs/PROTOCOL.md, section 5). */
-import type { ListedHost, ListedRun } from "../../controller/store/ports/runs.ts";
+import type { ShownRun } from "../../controller/runs/list-runs.ts";
+import type { ListedHost } from "../../controller/store/ports/runs.ts";
 import { outcomeOf, RUN_OUTCOMES } from "../../core/run-outcome.ts";
 import { isoMinutes, parseIso } from "../../core/time.ts";
 import { renderTable } from "./table.ts";
 
-export function runsTable(runs: readonly ListedRun[]): string {
-  const rows = runs.map(({ reqid, started, submitter, script, hosts }) => [
-    reqid,
-    shownTime(started),
-    submitter,
-    script,
-    ...howItWent(hosts),
-  ]);
+export function runsTable(runs: readonly ShownRun[]): string {
+  const rows = runs.map(({ reqid, started, submitter, script, hosts, paused }) => {
+    const [which, result] = howItWent(hosts);
+    const whole = paused === undefined ? result : `${result}, paused`;
+    return [reqid, shownTime(started), submitter, script, which, whole];
+  });
   return renderTable(["REQID", "STARTED", "USER", "SCRIPT", "HOSTS", "RESULT"], rows);
 }
 

@@ -1,4 +1,4 @@
-/** Asks the auth hook about a run that exists already: whether this caller may read it, or cancel it. */
+/** Asks the auth hook about a run that exists already: whether this caller may read, cancel or pause it. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { saysNo } from "../../core/hook.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
@@ -9,7 +9,7 @@ import { type Controller, openReplies } from "../control-host.ts";
 
 export interface RunQuestion {
   /** `api` is the word of `status`, from before there were words of their own. */
-  readonly action: "api" | "read" | "cancel";
+  readonly action: "api" | "read" | "cancel" | "pause" | "continue";
   readonly reqid: string;
 }
 

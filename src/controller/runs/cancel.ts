@@ -2,6 +2,7 @@
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
+import { isoSeconds } from "../../core/time.ts";
 import { cancelReply } from "../../core/wire/messages/cancel-reply.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
@@ -49,7 +50,7 @@ const JUST_BEGUN = "it has just begun there; cancel it again";
 const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel it again";
 
 /**
- * Asks every agent whose host has no recorded end, or one that nobody has seen or that has left something, and records
+ * Ends a rollout, and asks every agent whose host has no recorded end, or one that nobody has seen or that has left something, and records
  * how it ended there, and that nothing is left, unless a living process does.
  *
  * @param onResult called once per host, as they answer
@@ -65,40 +66,116 @@ export async function cancelRun(
 ): Promise<readonly CancelResult[]> {
   const asked = readRunHosts(hosts, except);
   await authorizeRun(controller, caller, { action: "cancel", reqid });
-  const found = await recordedRun(controller, reqid);
+  const isWhole = asked === undefined;
+  const found = isWhole
+    ? await stopRollout(controller, caller, await recordedRun(controller, reqid))
+    : await recordedRun(controller, reqid);
+  const wanted = await chosenOfRun(controller, caller, found.report, asked);
+  const ending = { grace, username: caller.username };
+  const told = new Map<string, CancelResult>();
+  await endOn(controller, found, wanted, ending, isWhole, (result) => {
+    told.set(result.host, result);
+    onResult(result);
+  });
+  for (const result of await endCheck(controller, found, wanted, ending)) {
+    if (told.get(result.host)?.status !== "not-running") continue;
+    told.set(result.host, result);
+    onResult(result);
+  }
+  return wanted.flatMap((host) => told.get(host) ?? []);
+}
+
+export interface Ending {
+  readonly grace: number;
+  readonly username: string;
+}
+
+/** Ends a check, of which the hook was asked with its rollout. Nothing if it is not known, or over. */
+export async function endRun(
+  controller: Controller,
+  reqid: string,
+  ending: Ending,
+  wanted?: readonly string[],
+): Promise<readonly CancelResult[]> {
+  const found = await findRun(controller, reqid);
+  if (found === undefined) return [];
+  const there = new Set(wanted ?? found.report.hosts);
+  const hosts = found.open.map(({ host }) => host).filter((host) => there.has(host));
+  const told: CancelResult[] = [];
+  await endOn(controller, found, hosts, ending, true, (result) => void told.push(result));
+  return told;
+}
+
+/** What its owner may have begun meanwhile, it ends itself. */
+async function endCheck(
+  controller: Controller,
+  { rollout, report }: RecordedRun,
+  wanted: readonly string[],
+  ending: Ending,
+): Promise<readonly CancelResult[]> {
+  if (report.complete || rollout?.checking === undefined) return [];
+  return await endRun(controller, rollout.checking, ending, wanted);
+}
+
+/**
+ * Its owner begins no batch any more. Whoever owns it looks for the wish after it has recorded a batch, and before it
+ * asks anybody: read after the wish, the record has every host that is asked.
+ */
+async function stopRollout(
+  controller: Controller,
+  { username }: Caller,
+  found: RecordedRun,
+): Promise<RecordedRun> {
+  const { reqid, complete } = found.report;
+  if (found.rollout === undefined || complete) return found;
+  const { rollouts } = controller.store;
+  await rollouts.wish(reqid, "cancel", { by: username, since: isoSeconds(controller.now()) });
+  // Nobody's: then nobody waits for its wishes.
+  await (await rollouts.own(reqid))?.end();
+  return await recordedRun(controller, reqid);
+}
+
+/** @param noBatches hosts that wait for their batch have been told of already */
+async function endOn(
+  controller: Controller,
+  found: RecordedRun,
+  wanted: readonly string[],
+  ending: Ending,
+  noBatches: boolean,
+  onResult: (result: CancelResult) => void,
+): Promise<void> {
   const { report, alive } = found;
-  const open = new Map(mayRunOn(found).map((each) => [each.host, each]));
-  const wanted = await chosenOfRun(controller, caller, report, asked);
-  const dialler = patient(openDialler(controller), grace);
-  const results = new Map<string, CancelResult>();
+  const { reqid } = report;
+  const open = new Map(mayRunOn(found, noBatches).map((each) => [each.host, each]));
+  const dialler = patient(openDialler(controller), ending.grace);
+  const told: CancelResult[] = [];
   await inParallel(wanted, parallelLimit(controller.config), async (host) => {
     const there = open.get(host);
     const result: CancelResult =
       there === undefined
         ? { host, status: "not-running", left: 0 }
-        : await cancelOn(controller, dialler, there, { report, grace, username: caller.username });
-    results.set(host, result);
+        : await cancelOn(controller, dialler, there, { report, ...ending });
+    told.push(result);
     onResult(result);
   });
-  const told = wanted.flatMap((host) => results.get(host) ?? []);
   const isOver = ({ host, status }: CancelResult) =>
     (status === "ended" || status === "not-running") && open.has(host);
-  await noteNothingLeft(
-    controller,
-    reqid,
-    told.filter(isOver).map(({ host }) => host),
-  );
+  const over = told.filter(isOver).map(({ host }) => host);
+  await noteNothingLeft(controller, reqid, over);
   if (!alive && told.some(({ status }) => status !== "failed"))
     await learnEnds(controller, [reqid]);
-  return told;
 }
 
-async function recordedRun(controller: Controller, reqid: string) {
+async function recordedRun(controller: Controller, reqid: string): Promise<RecordedRun> {
+  const found = await findRun(controller, reqid);
+  if (found === undefined) throw noSuchRun(reqid);
+  return found;
+}
+
+async function findRun(controller: Controller, reqid: string): Promise<RecordedRun | undefined> {
   const account = openReplies(controller);
   try {
-    const found = await controller.store.runs.readOpen(reqid, account);
-    if (found === undefined) throw noSuchRun(reqid);
-    return found;
+    return await controller.store.runs.readOpen(reqid, account);
   } finally {
     account.close();
   }
@@ -106,13 +183,16 @@ async function recordedRun(controller: Controller, reqid: string) {
 
 /**
  * What is lost may go on, with nobody who watches it, and so may what could not be ended with its script. A host that
- * waits for its batch in a rollout has not got the run yet: its agent is told not to start it.
+ * waits for its batch in a rollout has not got the run yet: its agent is told not to start it, unless no batch begins.
  */
-function mayRunOn({ report, asked, open }: RecordedRun): readonly OpenHost[] {
+function mayRunOn(
+  { report, asked, open }: RecordedRun,
+  noBatches: boolean,
+): readonly OpenHost[] {
   const mayRun = new Set([
     ...open.map(({ host }) => host),
     ...report.results
-      .filter((result) => mayHaveLeft(result) || result.state === "queued")
+      .filter((result) => mayHaveLeft(result) || (!noBatches && result.state === "queued"))
       .map(({ host }) => host),
   ]);
   return asked.filter(({ host }) => mayRun.has(host));
@@ -124,10 +204,8 @@ function patient(dialler: FleetDialler, grace: number): FleetDialler {
   return { ...dialler, config: { ...dialler.config, read_timeout } };
 }
 
-interface HostOrder {
+interface HostOrder extends Ending {
   readonly report: RunReportSoFar;
-  readonly grace: number;
-  readonly username: string;
 }
 
 async function cancelOn(

@@ -4,6 +4,7 @@ import { goesOn } from "../../core/run-state.ts";
 import { authorize, type Caller, maySee } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostContext } from "../store/host.ts";
+import type { RolloutWish } from "../store/ports/rollouts.ts";
 import type {
   ListedHost,
   ListedRun,
@@ -21,6 +22,8 @@ export interface RunPage extends Omit<ListedRuns, "runs"> {
 }
 
 export interface ShownRun extends ListedRun {
+  /** A rollout of which no batch begins. */
+  readonly paused?: RolloutWish;
   /** Hosts that could not be asked how it ended there: they are shown as they were known last. */
   readonly unheard?: readonly string[];
 }
@@ -60,8 +63,9 @@ export async function listRuns(
     .slice(0, filter.limit);
   // Whether another one follows would say whether there are runs that are hidden.
   const next = shown.length === filter.limit ? shown.at(-1)?.place : last;
+  const paused = open.length === 0 ? new Map() : await controller.store.rollouts.paused();
   return {
-    runs: shown.map(({ place: _, ...run }) => run),
+    runs: shown.map(({ place: _, ...run }) => withPause(run, paused)),
     unreadable,
     ...(next === undefined ? {} : { next }),
   };
@@ -111,6 +115,11 @@ function merged(runs: readonly PlacedRun[], others: readonly PlacedRun[]): reado
 function inListOrder(one: RunPlace, other: RunPlace): number {
   const byTime = other.began - one.began || other.touched - one.touched;
   return byTime || (one.reqid < other.reqid ? 1 : -1);
+}
+
+function withPause(run: ShownRun, paused: ReadonlyMap<string, RolloutWish>): ShownRun {
+  const wish = paused.get(run.reqid);
+  return wish === undefined || run.completed !== null ? run : { ...run, paused: wish };
 }
 
 function isOpen({ state }: ListedHost): boolean {

@@ -40,6 +40,8 @@ export interface RolloutParts {
   readonly authorize: (batch: readonly ResolvedTarget[]) => Promise<void>;
   /** The check on these hosts, as a run with this id; undefined if there is none. */
   readonly check: ((batch: readonly ResolvedTarget[], reqid: string) => Promise<RunUnderWay>) | undefined;
+  /** Ends a check that is under way, when somebody cancels the rollout. Never rejects. */
+  readonly endCheck: (reqid: string, by: string) => Promise<void>;
   /** Whether a person lets this batch begin; undefined asks nobody. */
   readonly confirm: ((next: BatchNews) => Promise<boolean>) | undefined;
   readonly onNews: (news: RolloutNews) => void;
@@ -74,6 +76,8 @@ export class Rollout implements RunUnderWay {
   /** The results may be needed until then. */
   readonly #over: Promise<unknown>;
   #asking: RunUnderWay | undefined;
+  /** The check that is under way. */
+  #checking: string | undefined;
   #wishes: RolloutWishes = { pause: undefined, cancel: undefined };
   #changed = Promise.withResolvers<void>();
   #begun: number;
@@ -122,7 +126,13 @@ export class Rollout implements RunUnderWay {
 
   #hear(wishes: RolloutWishes): void {
     this.#wishes = wishes;
-    if (wishes.cancel !== undefined) this.#stop(cancelledBy(wishes.cancel));
+    if (wishes.cancel !== undefined) {
+      this.#stop(cancelledBy(wishes.cancel));
+      if (this.#checking !== undefined) {
+        void this.#parts.endCheck(this.#checking, wishes.cancel.by);
+        this.#checking = undefined;
+      }
+    }
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }
@@ -298,9 +308,12 @@ export class Rollout implements RunUnderWay {
     if (this.#why !== undefined || this.#isLeft) return;
     const check = await begin(well, own);
     this.#asking = check;
+    this.#checking = own;
+    this.#hear(await this.#parts.owned.wishes());
     if (this.#abandoned.signal.aborted) await check.abandon(this.#why ?? "");
     const { results } = await check.finished;
     this.#asking = undefined;
+    this.#checking = undefined;
     if (this.#isLeft) return;
     const failed = results.filter(runFailed).map(({ host }) => host);
     const script = results[0]?.script ?? "";

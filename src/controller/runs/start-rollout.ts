@@ -14,6 +14,7 @@ import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
 import type { OwnedRollout } from "../store/ports/rollouts.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import { endRun } from "./cancel.ts";
 import { authorizeBatch, placesOf, planRollout } from "./plan-rollout.ts";
 import { Rollout, type RolloutParts } from "./rollout.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
@@ -90,12 +91,19 @@ export function carryOut(
         await authorizeBatch(controller, caller, action, batch);
       },
       check: check === "" ? undefined : checkOf(controller, caller, check),
+      endCheck: async (reqid, username) => {
+        // Whoever cancels it asks as well, and is told what could not be ended.
+        await endRun(controller, reqid, { grace: GRACE, username }).catch(() => undefined);
+      },
     },
     needed,
   );
   rollout.begin();
   return rollout;
 }
+
+/** Seconds between TERM and KILL for a check. */
+const GRACE = 10;
 
 /** A rollout whose record is written, and that this process owns. */
 export interface AcceptedRollout

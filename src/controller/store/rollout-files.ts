@@ -42,7 +42,7 @@ export class FileRollouts implements RolloutStore {
     if (lock === undefined) return undefined;
     return {
       wishes: async () => this.#wishes(reqid),
-      watch: (onChange) => this.#watch(reqid, onChange),
+      watch: (onLook) => this.#watch(reqid, onLook),
       renew: async () => {
         for (const what of WISHES) removeIfPresent(this.#file(reqid, what));
       },
@@ -82,15 +82,8 @@ export class FileRollouts implements RolloutStore {
   }
 
   /** By looking: a watch takes an inotify instance, of which other programs may leave none (T65). */
-  #watch(reqid: string, onChange: (wishes: RolloutWishes) => void): () => void {
-    let last = JSON.stringify(this.#wishes(reqid));
-    const timer = setInterval(() => {
-      const wishes = this.#wishes(reqid);
-      const now = JSON.stringify(wishes);
-      if (now === last) return;
-      last = now;
-      onChange(wishes);
-    }, LOOK_EVERY_MS);
+  #watch(reqid: string, onLook: (wishes: RolloutWishes) => void): () => void {
+    const timer = setInterval(() => onLook(this.#wishes(reqid)), LOOK_EVERY_MS);
     return () => clearInterval(timer);
   }
 

@@ -44,7 +44,7 @@ const storedResult = z.extend(runResult, {
 });
 
 /** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
-export const storedRun = z.extend(z.omit(runReport, { pending: true }), {
+export const storedRun = z.extend(z.omit(runReport, { pending: true, paused: true }), {
   reqid: z.string(),
   script: longText,
   hosts: z.array(z.string()).check(z.minLength(1)),

@@ -16,6 +16,7 @@ import type { StoreContext } from "./host.ts";
 import { longestRecord } from "./paths.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
 import { resultFromRecord } from "./recorded-result.ts";
+import { FileRollouts } from "./rollout-files.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
 import { parseStoredRun, resultsOf, type StoredRun, waitingHosts } from "./stored-run.ts";
 
@@ -81,13 +82,23 @@ export async function readOpenRun(
 ): Promise<RecordedRun | undefined> {
   const found = await readStoredRun(context, reqid, account);
   if (found === undefined) return undefined;
-  const report = reportOf(context.config, found);
+  const report = await withPause(context, reportOf(context.config, found), found);
   const asked = askedHosts(found.run);
   const begun = begunOn(found);
   const waiting = new Set(waitingHosts(found.run));
   const open = openHosts(asked, report).filter(({ host }) => !waiting.has(host));
   const { rollout } = found.run;
   return { report, alive: found.alive, begun, asked, open, ...(rollout && { rollout }) };
+}
+
+async function withPause(
+  context: StoreContext,
+  report: RunReportSoFar,
+  { run, alive }: FoundRun,
+): Promise<RunReportSoFar> {
+  if (run.rollout === undefined || report.complete || !alive) return report;
+  const { pause: paused } = await new FileRollouts(context).wishes(report.reqid);
+  return paused === undefined ? report : { ...report, paused };
 }
 
 function begunOn({ run: { hosts, begun = [] }, alive }: FoundRun): ReadonlyMap<string, string> {

@@ -30,6 +30,16 @@ export const CONTROLLER_EVENTS = {
     fields: ["count", "reason", "reqid", "script"],
     when: "a rollout stopped; COUNT hosts were not asked",
   },
+  "rollout-pause": {
+    level: "info",
+    fields: ["reqid", "user"],
+    when: "somebody paused a rollout: no batch begins",
+  },
+  "rollout-continue": {
+    level: "info",
+    fields: ["reqid", "user"],
+    when: "somebody let a paused rollout go on",
+  },
   cancel: {
     level: "info",
     fields: ["count", "reqid", "status", "target", "user"],

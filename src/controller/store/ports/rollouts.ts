@@ -16,8 +16,11 @@ export interface RolloutWishes {
 /** A rollout that this process carries out: its own until it lets go of it, or has ended, however that happens. */
 export interface OwnedRollout {
   wishes(): Promise<RolloutWishes>;
-  /** @param onChange called soon after the wishes have changed, until the function that is returned is called */
-  watch(onChange: (wishes: RolloutWishes) => void): () => void;
+  /**
+   * @param onLook called soon after the wishes have changed, and perhaps when they have not, until the function that is
+   * returned is called
+   */
+  watch(onLook: (wishes: RolloutWishes) => void): () => void;
   /** What was wished of it before counts no more. @throws CtrlExecError `storage` */
   renew(): Promise<void>;
   /** It is over: nothing of it is left. Never rejects. */

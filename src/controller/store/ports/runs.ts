@@ -101,7 +101,7 @@ export interface RecordedRun {
   /** Those of them whose end is not recorded: without a result, or with one that says that it is not known. */
   readonly open: readonly OpenHost[];
   /** Set if it is a rollout. */
-  readonly rollout?: RolloutSetting;
+  readonly rollout?: RolloutFacts;
 }
 
 export interface OpenHost {

@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
 import { cancelRun } from "../../../../src/controller/runs/cancel.ts";
+import { listRuns } from "../../../../src/controller/runs/list-runs.ts";
+import { continueRollout, pauseRollout } from "../../../../src/controller/runs/pause.ts";
 import type { RolloutNews } from "../../../../src/controller/runs/rollout-news.ts";
 import { type RolloutOrder, startRollout } from "../../../../src/controller/runs/start-rollout.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
@@ -76,15 +78,17 @@ test("each batch comes when the one before has ended, under one id and in one re
   });
   expect(rollout).toEqual({ batches: 3, begun: 3, not_started: 0 });
   expect(results.map(({ host, exit }) => [host, exit])).toEqual(HOSTS.map((host) => [host, 0]));
-  const told = news.map(({ kind, ...each }) => [kind, each]);
-  const [of, ends] = [3, { reqid, of: 3, failed: 0 }];
-  expect(told).toEqual([
-    ["batch", { reqid, of, batch: 1, hosts: ["web-01"] }],
-    ["batch-end", { ...ends, batch: 1 }],
-    ["batch", { reqid, of, batch: 2, hosts: ["web-02", "web-03"] }],
-    ["batch-end", { ...ends, batch: 2 }],
-    ["batch", { reqid, of, batch: 3, hosts: ["web-04"] }],
-    ["batch-end", { ...ends, batch: 3 }],
+  const [begins, ends] = [
+    { kind: "batch", reqid, of: 3 } as const,
+    { kind: "batch-end", reqid, of: 3, failed: 0 } as const,
+  ];
+  expect(news).toEqual([
+    { ...begins, batch: 1, hosts: ["web-01"] },
+    { ...ends, batch: 1 },
+    { ...begins, batch: 2, hosts: ["web-02", "web-03"] },
+    { ...ends, batch: 2 },
+    { ...begins, batch: 3, hosts: ["web-04"] },
+    { ...ends, batch: 3 },
   ]);
   expect(new Set(results.map((result) => result.reqid))).toEqual(new Set([reqid]));
   expect(readFileSync(fleet.folder.join("web-04", "deployed"), "utf8")).toBe("a b\n");
@@ -111,18 +115,187 @@ test("T76 nothing is sent to a host that was unpaired meanwhile: it stops there"
   }
 });
 
-test("a host that waits for its batch is asked when the run is cancelled, and not said to be free of it", async () => {
-  const reqid = newRequestId();
-  const statuses: string[][] = [];
-  const confirm = async () => {
-    const order = { reqid, hosts: ["web-04"], grace: 0 };
-    const told = await cancelRun(fleet.controller, CALLER, order, () => undefined);
-    statuses.push(told.map(({ status }) => status));
-    return false;
+describe("cancelled by somebody else", () => {
+  const BOB = { ...CALLER, username: "bob" };
+  const cancel = async (reqid: string, ...hosts: readonly string[]) => {
+    const order = { reqid, hosts, grace: 0 };
+    const told = await cancelRun(fleet.controller, BOB, order, () => undefined);
+    return told.map(({ host, status }) => `${host} ${status}`);
   };
-  await (await start({ confirm }, { ...CALLER, requestId: reqid })).finished;
-  // These agents keep no runs, and so cannot promise anything.
-  expect(statuses).toEqual([["failed"]]);
+  /** Of those whose batch has not begun: none is asked. */
+  const NOTHING_RUNS = HOSTS.slice(1).map((host) => `${host} not-running`);
+
+  test("between two batches it ends at once, and nobody whose batch has not begun is asked", async () => {
+    const asked = Promise.withResolvers<void>();
+    const confirm = async () => {
+      asked.resolve();
+      return await new Promise<boolean>(() => undefined);
+    };
+    const rollout = await start({ confirm });
+    await asked.promise;
+    expect((await cancel(rollout.reqid)).slice(1)).toEqual(NOTHING_RUNS);
+    const { results, rollout: report } = await rollout.finished;
+    expect(report?.stopped).toBe("after batch 1 of 4: it was cancelled by bob");
+    expect(states(results)).toEqual(["ended", "not-started", "not-started", "not-started"]);
+    expect(deployed()).toEqual(["web-01"]);
+  });
+
+  test("in a pause between batches, and one of --pause", async () => {
+    const rollout = await start({ rollout: { ...ONE, pause: 600 } });
+    await until("it waits", () => heard.length === 1);
+    expect((await cancel(rollout.reqid)).slice(1)).toEqual(NOTHING_RUNS);
+    expect((await rollout.finished).rollout?.stopped).toContain("cancelled by bob");
+    expect(deployed()).toEqual(["web-01"]);
+  });
+
+  test("between the record of a batch and its first host, that is not asked", async () => {
+    const { runs } = fleet.controller.store;
+    const { begin } = runs;
+    Object.assign(runs, {
+      begin: async (...facts: Parameters<typeof begin>) => {
+        const record = await begin(...facts);
+        const step = record.step.bind(record);
+        record.step = async (what) => {
+          const noted = await step(what);
+          if (what.begun === 2) await cancel(facts[0].reqid).catch(() => []);
+          return noted;
+        };
+        return record;
+      },
+    });
+    try {
+      const { results, rollout } = await run();
+      expect(rollout?.stopped).toContain("it was cancelled by bob");
+      expect(deployed()).toEqual(["web-01"]);
+      expect(results.map(({ state }) => state === "ended")).toEqual([true, false, false, false]);
+    } finally {
+      Object.assign(runs, { begin });
+    }
+  });
+
+  test("a host alone is asked, and not said to be free of it", async () => {
+    const reqid = newRequestId();
+    const statuses: string[][] = [];
+    const confirm = async () => {
+      statuses.push(await cancel(reqid, "web-04"));
+      return false;
+    };
+    await (await start({ confirm }, { ...CALLER, requestId: reqid })).finished;
+    // These agents keep no runs, and so cannot promise anything.
+    expect(statuses).toEqual([["web-04 failed"]]);
+  });
+
+  test("its check is ended", async () => {
+    using gate = await Gate.shut(fleet.folder.join("gate"));
+    const rollout = await start({ rollout: { ...ONE, check: "slow" } });
+    await until("the check runs", () => has("web-01", "begun"));
+    expect(await cancel(rollout.reqid)).toEqual(["web-01 ended", ...NOTHING_RUNS]);
+    const { rollout: report } = await rollout.finished;
+    expect(report?.stopped).toBe("after batch 1 of 4: it was cancelled by bob");
+    expect(deployed()).toEqual(["web-01"]);
+    await gate.open();
+  });
+});
+
+describe("paused", () => {
+  const BOB = { ...CALLER, username: "bob" };
+
+  test("it begins no batch until somebody continues it, and says so on the way", async () => {
+    const paused = Promise.withResolvers<void>();
+    const onNews = (each: RolloutNews) => {
+      news.push(each);
+      if (each.kind === "paused") paused.resolve();
+    };
+    const reqid = newRequestId();
+    const confirm = async ({ batch }: { readonly batch: number }) => {
+      if (batch === 2) await pauseRollout(fleet.controller, BOB, reqid);
+      return true;
+    };
+    const rollout = await start({ confirm, onNews }, { ...CALLER, requestId: reqid });
+    await paused.promise;
+    expect(deployed()).toEqual(["web-01", "web-02"]);
+    const since = expect.stringMatching(/^\d{4}-/) as unknown as string;
+    expect(await show(reqid)).toMatchObject({ complete: false, paused: { by: "bob", since } });
+    const { runs } = await listRuns(fleet.controller, CALLER, { limit: 1 });
+    expect(runs[0]).toMatchObject({ reqid, paused: { by: "bob" } });
+    // Twice is once.
+    await pauseRollout(fleet.controller, CALLER, reqid);
+    await continueRollout(fleet.controller, CALLER, reqid);
+    await rollout.finished;
+    expect(deployed()).toEqual(HOSTS);
+    const told = news.filter(({ kind }) => kind === "paused" || kind === "continued");
+    expect(told).toEqual([
+      { kind: "paused", reqid, batch: 3, of: 4, by: "bob" },
+      { kind: "continued", reqid, batch: 3, of: 4 },
+    ]);
+    expect(fleet.log.of("rollout-pause").map(({ fields }) => fields)).toEqual([
+      { REQID: reqid, USER: "bob" },
+    ]);
+    expect(fleet.log.of("rollout-continue").map(({ fields }) => fields)).toEqual([
+      { REQID: reqid, USER: "tester" },
+    ]);
+    expect((await show(reqid)).paused).toBeUndefined();
+  });
+
+  test("it can be cancelled", async () => {
+    const paused = Promise.withResolvers<void>();
+    const onNews = ({ kind }: RolloutNews) => {
+      if (kind === "paused") paused.resolve();
+    };
+    const reqid = newRequestId();
+    const { rollouts } = fleet.controller.store;
+    await rollouts.wish(reqid, "pause", { by: "bob", since: "" });
+    const rollout = await start({ onNews }, { ...CALLER, requestId: reqid });
+    await paused.promise;
+    await cancelRun(fleet.controller, BOB, { reqid, hosts: [], grace: 0 }, () => undefined);
+    expect((await rollout.finished).rollout?.stopped).toBe(
+      "before batch 1: it was cancelled by bob",
+    );
+    expect(deployed()).toEqual([]);
+  });
+
+  test("T25 the hook is asked with words of their own, and nothing is told before", async () => {
+    const asked = fleet.folder.join("asked");
+    const hook = fleet.folder.script("hook", `echo "$ENVEXEC_ACTION" >>${asked}; exit 3`);
+    Object.assign(fleet.controller.config, { auth_hook: hook });
+    for (const work of [pauseRollout, continueRollout]) {
+      await expect(work(fleet.controller, BOB, newRequestId())).rejects.toMatchObject({
+        code: "denied",
+      });
+    }
+    expect(readFileSync(asked, "utf8")).toBe("pause\ncontinue\n");
+    rmSync(asked);
+  });
+
+  test("what cannot be paused or continued", async () => {
+    const { reqid } = await run();
+    const plain = await startRun(
+      fleet.controller,
+      CALLER,
+      { hosts: ["web-01"], port: undefined, script: "deploy", args: [] },
+      () => undefined,
+    );
+    await plain.finished;
+    const refused = async (work: typeof pauseRollout, id: string) =>
+      await work(fleet.controller, CALLER, id).catch(({ message }) => message);
+    expect(await refused(pauseRollout, reqid)).toBe(`Cannot pause run ${reqid}: it has ended`);
+    expect(await refused(pauseRollout, plain.reqid)).toBe(
+      `Cannot pause run ${plain.reqid}: it is not done a few hosts at a time`,
+    );
+    expect(await refused(continueRollout, newRequestId())).toContain("no such run");
+    const asked = Promise.withResolvers<void>();
+    const started = await start({
+      confirm: async () => {
+        asked.resolve();
+        return await new Promise<boolean>(() => undefined);
+      },
+    });
+    await asked.promise;
+    expect(await refused(continueRollout, started.reqid)).toBe(
+      `Cannot continue run ${started.reqid}: it is not paused`,
+    );
+    await started.abandon("the test is over");
+  });
 });
 
 test("one whose process is stopped, and may go on at any moment, is not resumed by another", async () => {

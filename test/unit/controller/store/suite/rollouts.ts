@@ -169,7 +169,9 @@ export function rolloutsSuite(make: MakeStore): void {
     const { rollouts } = stage.store;
     const owned = await rollouts.own(REQID);
     const heard = Promise.withResolvers<RolloutWishes>();
-    const unwatch = owned?.watch(heard.resolve);
+    const unwatch = owned?.watch((wishes) => {
+      if (wishes.pause !== undefined) heard.resolve(wishes);
+    });
     const wish = { by: "bob", since: "2026-01-15T12:00:00Z" };
     await rollouts.wish(REQID, "pause", wish);
     expect(await heard.promise).toEqual({ pause: wish, cancel: undefined });

@@ -1,0 +1,49 @@
+import type { Caller } from "../../controller/access/authorize.ts";
+import type { Controller } from "../../controller/control-host.ts";
+import { continueRollout, pauseRollout } from "../../controller/runs/pause.ts";
+import { success } from "../answer.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { pauseAnswer, pauseRequest } from "../schemas.ts";
+import { unlessHidden } from "./status.ts";
+
+export const pause = route("pause", pauseRollout, {
+  summary: "Let no further batch of a rollout begin",
+  description: [
+    "Whoever carries the rollout out hears of it before its next batch; what has begun goes on. One that is paused",
+    "already stays so. The auth hook is asked with the action pause.",
+  ],
+});
+
+export const goOn = route("continue", continueRollout, {
+  summary: "Let a paused rollout go on",
+  description: [
+    "400 if it is not paused. The auth hook is asked with the action continue.",
+  ],
+});
+
+function route(
+  verb: string,
+  work: (controller: Controller, caller: Caller, reqid: string) => Promise<void>,
+  { summary, description }: { readonly summary: string; readonly description: readonly string[] },
+): Route {
+  return defineRoute({
+    method: "POST",
+    path: `/runs/{reqid}/${verb}`,
+    summary,
+    description: description.join("\n"),
+    request: pauseRequest,
+    bodyOptional: true,
+    requestExample: { username: "alice" },
+    answers: {
+      200: {
+        description: "It is done.",
+        schema: pauseAnswer,
+        example: { ok: true, reqid: "a1b2c3d4e5f60718" },
+      },
+    },
+    async handle({ api, caller, parameters: { reqid } }) {
+      await unlessHidden(reqid, () => work(api.controller, caller, reqid));
+      return success<typeof pauseAnswer>({ ok: true, reqid });
+    },
+  });
+}

@@ -1,0 +1,81 @@
+/** Lets no batch of a rollout begin, until somebody continues it. */
+import { configArgument } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { isoSeconds } from "../../core/time.ts";
+import type { Caller } from "../access/authorize.ts";
+import { type Controller, openReplies } from "../control-host.ts";
+import type { RecordedRun } from "../store/ports/runs.ts";
+import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+
+/**
+ * What has begun goes on; whoever carries the rollout out hears of it before its next batch.
+ *
+ * @throws CtrlExecError `denied`, `not-found`, or `bad-request` if nobody carries it out
+ */
+export async function pauseRollout(
+  controller: Controller,
+  caller: Caller,
+  reqid: string,
+): Promise<void> {
+  await authorizeRun(controller, caller, { action: "pause", reqid });
+  await mustGoOn(controller, reqid, "pause");
+  const { log, now, store } = controller;
+  const { username: user } = caller;
+  const { pause } = await store.rollouts.wishes(reqid);
+  // Whoever paused it first did it.
+  if (pause !== undefined) return;
+  await store.rollouts.wish(reqid, "pause", { by: user, since: isoSeconds(now()) });
+  log({ event: "rollout-pause", reqid, user });
+}
+
+/** @throws CtrlExecError as pauseRollout(), and `bad-request` if it is not paused */
+export async function continueRollout(
+  controller: Controller,
+  caller: Caller,
+  reqid: string,
+): Promise<void> {
+  await authorizeRun(controller, caller, { action: "continue", reqid });
+  await mustGoOn(controller, reqid, "continue");
+  const { log, store } = controller;
+  if (!(await store.rollouts.takeBack(reqid, "pause"))) {
+    throw cannot(controller, "continue", reqid, "it is not paused");
+  }
+  log({ event: "rollout-continue", reqid, user: caller.username });
+}
+
+async function mustGoOn(
+  controller: Controller,
+  reqid: string,
+  verb: "pause" | "continue",
+): Promise<void> {
+  const found = await recorded(controller, reqid);
+  if (found.rollout === undefined) {
+    throw cannot(controller, verb, reqid, "it is not done a few hosts at a time");
+  }
+  if (found.alive) return;
+  const { complete } = found.report;
+  throw cannot(controller, verb, reqid, complete ? "it has ended" : "nobody carries it out");
+}
+
+async function recorded(controller: Controller, reqid: string): Promise<RecordedRun> {
+  const account = openReplies(controller);
+  try {
+    const found = await controller.store.runs.readOpen(reqid, account);
+    if (found === undefined) throw noSuchRun(reqid);
+    return found;
+  } finally {
+    account.close();
+  }
+}
+
+function cannot(
+  { config }: Controller,
+  verb: string,
+  reqid: string,
+  state: string,
+): CtrlExecError {
+  return new CtrlExecError("bad-request", `Cannot ${verb} run ${reqid}: ${state}`, {
+    hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
+    remoteHint: `See GET /runs/${reqid}.`,
+  });
+}

@@ -3,7 +3,7 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent tag unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent tag unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--hosts-from --except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --dry-run --batch --max-failures --per-tag --check --pause --confirm --resume --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--hosts-from --except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec discovery') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
@@ -12,6 +12,8 @@ _ctrl_exec_table() {
     'ctrl-exec wait') options='--timeout --fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='requests' ;;
     'ctrl-exec logs') options='--follow --stderr --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec cancel') options='--hosts-from --except --grace --json --username --token --token-file --config --log --help' kinds='hosts' ;;
+    'ctrl-exec pause') options='--json --username --token --token-file --config --log --help' kinds='requests' ;;
+    'ctrl-exec continue') options='--json --username --token --token-file --config --log --help' kinds='requests' ;;
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--hosts-from --except --limit --config --log --json --wide --help' kinds='hosts' ;;
     'ctrl-exec list-groups') options='--config --log --json --wide --help' kinds='groups' ;;

@@ -13,6 +13,7 @@ const REQUESTS = {
   DiscoveryRequest: schemas.discoveryRequest,
   ResumeRequest: schemas.resumeRequest,
   CancelRequest: schemas.cancelRequest,
+  PauseRequest: schemas.pauseRequest,
 };
 
 const ANSWERS = {
@@ -29,6 +30,7 @@ const ANSWERS = {
   RunStatus: schemas.statusAnswer,
   RunList: runsAnswer,
   CancelAnswer: schemas.cancelAnswer,
+  PauseAnswer: schemas.pauseAnswer,
   OpenApi: schemas.openapiAnswer,
   Error: schemas.errorAnswer,
   Denied: schemas.deniedAnswer,

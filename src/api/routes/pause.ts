@@ -16,9 +16,7 @@ export const pause = route("pause", pauseRollout, {
 
 export const goOn = route("continue", continueRollout, {
   summary: "Let a paused rollout go on",
-  description: [
-    "400 if it is not paused. The auth hook is asked with the action continue.",
-  ],
+  description: ["400 if it is not paused. The auth hook is asked with the action continue."],
 });
 
 function route(

@@ -185,10 +185,7 @@ async function findRun(controller: Controller, reqid: string): Promise<RecordedR
  * What is lost may go on, with nobody who watches it, and so may what could not be ended with its script. A host that
  * waits for its batch in a rollout has not got the run yet: its agent is told not to start it, unless no batch begins.
  */
-function mayRunOn(
-  { report, asked, open }: RecordedRun,
-  noBatches: boolean,
-): readonly OpenHost[] {
+function mayRunOn({ report, asked, open }: RecordedRun, noBatches: boolean): readonly OpenHost[] {
   const mayRun = new Set([
     ...open.map(({ host }) => host),
     ...report.results

@@ -68,12 +68,7 @@ async function recorded(controller: Controller, reqid: string): Promise<Recorded
   }
 }
 
-function cannot(
-  { config }: Controller,
-  verb: string,
-  reqid: string,
-  state: string,
-): CtrlExecError {
+function cannot({ config }: Controller, verb: string, reqid: string, state: string): CtrlExecError {
   return new CtrlExecError("bad-request", `Cannot ${verb} run ${reqid}: ${state}`, {
     hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
     remoteHint: `See GET /runs/${reqid}.`,

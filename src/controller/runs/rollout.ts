@@ -39,7 +39,9 @@ export interface RolloutParts {
   /** Asks the hook for a batch. @throws DeniedError */
   readonly authorize: (batch: readonly ResolvedTarget[]) => Promise<void>;
   /** The check on these hosts, as a run with this id; undefined if there is none. */
-  readonly check: ((batch: readonly ResolvedTarget[], reqid: string) => Promise<RunUnderWay>) | undefined;
+  readonly check:
+    | ((batch: readonly ResolvedTarget[], reqid: string) => Promise<RunUnderWay>)
+    | undefined;
   /** Ends a check that is under way, when somebody cancels the rollout. Never rejects. */
   readonly endCheck: (reqid: string, by: string) => Promise<void>;
   /** Whether a person lets this batch begin; undefined asks nobody. */
@@ -242,6 +244,8 @@ export class Rollout implements RunUnderWay {
     const { reqid, batch: number, of } = news;
     const failed = results.filter(runFailed).length;
     onNews({ kind: "batch-end", reqid, batch: number, of, failed });
+    // Whoever has cancelled it counts, not that its hosts have failed then.
+    this.#hear(await this.#parts.owned.wishes());
     this.#judge(results);
   }
 
@@ -318,6 +322,7 @@ export class Rollout implements RunUnderWay {
     const failed = results.filter(runFailed).map(({ host }) => host);
     const script = results[0]?.script ?? "";
     onNews({ kind: "check", reqid: this.reqid, batch: number, script, check: own, failed });
+    this.#hear(await this.#parts.owned.wishes());
     if (failed.length > 0) this.#stop(`its check failed on ${shortList(failed)}`);
   }
 

@@ -126,7 +126,8 @@ export class Run implements RunUnderWay {
     this.#parts = parts;
     this.#onResult = onResult;
     this.#account = parts.dialler.budget.open();
-    if (parts.begun !== undefined) for (const target of parts.sentTo) this.#progress.mayBeSent(target);
+    if (parts.begun !== undefined)
+      for (const target of parts.sentTo) this.#progress.mayBeSent(target);
   }
 
   /**

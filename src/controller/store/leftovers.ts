@@ -12,6 +12,15 @@ export function removeLeftovers(config: ControllerConfig): void {
   const { agents, pairing, locks, rollouts, credentials } = paths(config);
   const beside = [config.cert, config.key].map((path) => dirname(path));
   const { ca_dir, state_dir } = config;
-  const folders = new Set([...beside, credentials, ca_dir, state_dir, agents, pairing, locks, rollouts]);
+  const folders = new Set([
+    ...beside,
+    credentials,
+    ca_dir,
+    state_dir,
+    agents,
+    pairing,
+    locks,
+    rollouts,
+  ]);
   for (const folder of folders) removeDead(folder);
 }

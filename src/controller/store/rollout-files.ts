@@ -62,11 +62,7 @@ export class FileRollouts implements RolloutStore {
     return this.#wishes(reqid);
   }
 
-  async wish(
-    reqid: string,
-    what: keyof RolloutWishes,
-    { by, since }: RolloutWish,
-  ): Promise<void> {
+  async wish(reqid: string, what: keyof RolloutWishes, { by, since }: RolloutWish): Promise<void> {
     ensureFolder(this.#folder, 0o700);
     writeWhole(this.#file(reqid, what), `${JSON.stringify({ by, since })}\n`, OWN_ALONE);
   }

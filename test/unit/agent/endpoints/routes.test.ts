@@ -260,9 +260,10 @@ describe("runs", () => {
       status: 400,
       body: { error: "invalid JSON" },
     });
+    const known_for = expect.any(Number);
     expect(await followed({ reqid: REQID })).toEqual({
       status: 404,
-      body: { error: "no such run" },
+      body: { error: "no such run", known_for },
     });
   });
 

@@ -317,7 +317,10 @@ test("a record that another process has taken over is seen before the next batch
   const onNews = (each: RolloutNews) => {
     news.push(each);
     if (each.kind !== "batch-end" || each.batch !== 2) return;
-    taken = readFileSync(record(each.reqid), "utf8").replace(/"id":"\w{16}"/, `"id":"${"0".repeat(16)}"`);
+    taken = readFileSync(record(each.reqid), "utf8").replace(
+      /"id":"\w{16}"/,
+      `"id":"${"0".repeat(16)}"`,
+    );
     fleet.folder.write(`control/state/runs/${each.reqid}.json`, taken);
   };
   const { reqid, rollout } = await run({ onNews });

@@ -1,11 +1,12 @@
 /** Hears on of a run that an earlier process has begun, or was about to begin, on one host: it never starts twice. */
 import * as z from "zod/mini";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { pause } from "../../system/deadline.ts";
 import type { Following } from "../fleet/event-reader.ts";
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
 import { type FollowedRun, followOn, followRun } from "../fleet/follow-run.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
-import { knowsNoSuchRun, withdraw } from "./withdraw.ts";
+import { knowsNoSuchRun, NOT_KNOWN, withdraw } from "./withdraw.ts";
 
 /** Between two questions to an agent that is away. */
 const FIRST_PAUSE_MS = 200;
@@ -45,6 +46,15 @@ export async function rejoinRun(
   if (started.kind !== "answered") return started;
   const late = await followOn(dialler, target, following);
   return late.kind === "answered" ? started : late;
+}
+
+/** What it comes to where the agent cannot say whether it has run. */
+export function forgottenOn(
+  run: { readonly script: string; readonly reqid: string },
+  outcome: HostOutcome,
+): RunResult | undefined {
+  if (!knowsNoSuchRun(outcome)) return undefined;
+  return withoutResult(run, outcome.target.label, `${outcome.rtt}ms`, NOT_KNOWN);
 }
 
 async function untilThere(

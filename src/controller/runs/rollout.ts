@@ -100,9 +100,9 @@ export class Rollout implements RunUnderWay {
   }
 
   begin(): void {
-    const unwatch = this.#parts.owned.watch((wishes) => this.#hear(wishes));
+    const hearNoMore = this.#parts.owned.hearWishes((wishes) => this.#hear(wishes));
     void this.#parts.record.takenOver.then(() => this.leave());
-    this.#go().then(this.#report.resolve, this.#report.reject).finally(unwatch);
+    this.#go().then(this.#report.resolve, this.#report.reject).finally(hearNoMore);
   }
 
   async abandon(why: string): Promise<void> {

@@ -19,9 +19,7 @@ import { HostRun } from "./host-run.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
 import { withoutToken } from "./redact.ts";
-import { rejoinRun } from "./rejoin.ts";
 import { RunProgress } from "./run-progress.ts";
-import { knowsNoSuchRun, NOT_KNOWN } from "./withdraw.ts";
 
 export interface RunReport {
   readonly reqid: string;
@@ -231,15 +229,16 @@ export class Run implements RunUnderWay {
     });
     const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear, contact };
     const { begun } = this.#parts;
-    const followed =
-      begun === undefined
-        ? await followRun(dialler, target, body, following)
-        : await rejoinRun(dialler, target, body, following, begun);
-    const { outcome } = followed;
-    const result =
-      begun !== undefined && knowsNoSuchRun(outcome)
-        ? withoutResult(body, target.label, `${outcome.rtt}ms`, NOT_KNOWN)
-        : await hostRun.result(followed, this.#progress);
+    if (begun !== undefined) {
+      // Loaded only where a rollout is gone on with.
+      const { rejoinRun, forgottenOn } = await import("./rejoin.ts");
+      const followed = await rejoinRun(dialler, target, body, following, begun);
+      const lost = forgottenOn(body, followed.outcome);
+      const result = lost ?? (await hostRun.result(followed, this.#progress));
+      return { outcome: followed.outcome, result };
+    }
+    const followed = await followRun(dialler, target, body, following);
+    const result = await hostRun.result(followed, this.#progress);
     return { outcome: followed.outcome, result };
   }
 

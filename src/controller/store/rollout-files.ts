@@ -42,7 +42,7 @@ export class FileRollouts implements RolloutStore {
     if (lock === undefined) return undefined;
     return {
       wishes: async () => this.#wishes(reqid),
-      watch: (onLook) => this.#watch(reqid, onLook),
+      hearWishes: (onLook) => this.#look(reqid, onLook),
       renew: async () => {
         for (const what of WISHES) removeIfPresent(this.#file(reqid, what));
       },
@@ -78,7 +78,7 @@ export class FileRollouts implements RolloutStore {
   }
 
   /** By looking: a watch takes an inotify instance, of which other programs may leave none (T65). */
-  #watch(reqid: string, onLook: (wishes: RolloutWishes) => void): () => void {
+  #look(reqid: string, onLook: (wishes: RolloutWishes) => void): () => void {
     const timer = setInterval(() => onLook(this.#wishes(reqid)), LOOK_EVERY_MS);
     return () => clearInterval(timer);
   }

@@ -20,7 +20,7 @@ export interface OwnedRollout {
    * @param onLook called soon after the wishes have changed, and perhaps when they have not, until the function that is
    * returned is called
    */
-  watch(onLook: (wishes: RolloutWishes) => void): () => void;
+  hearWishes(onLook: (wishes: RolloutWishes) => void): () => void;
   /** What was wished of it before counts no more. @throws CtrlExecError `storage` */
   renew(): Promise<void>;
   /** It is over: nothing of it is left. Never rejects. */

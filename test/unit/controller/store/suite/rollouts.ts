@@ -169,13 +169,13 @@ export function rolloutsSuite(make: MakeStore): void {
     const { rollouts } = stage.store;
     const owned = await rollouts.own(REQID);
     const heard = Promise.withResolvers<RolloutWishes>();
-    const unwatch = owned?.watch((wishes) => {
+    const hearNoMore = owned?.hearWishes((wishes) => {
       if (wishes.pause !== undefined) heard.resolve(wishes);
     });
     const wish = { by: "bob", since: "2026-01-15T12:00:00Z" };
     await rollouts.wish(REQID, "pause", wish);
     expect(await heard.promise).toEqual({ pause: wish, cancel: undefined });
-    unwatch?.();
+    hearNoMore?.();
     expect(await rollouts.paused()).toEqual(new Map([[REQID, wish]]));
     expect(await rollouts.takeBack(REQID, "pause")).toBe(true);
     expect(await rollouts.takeBack(REQID, "pause")).toBe(false);

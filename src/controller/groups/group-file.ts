@@ -86,7 +86,7 @@ function readAll(
   });
 }
 
-/** The parser keeps no positions: the line of a group's header, or of a key below it; 1 if it is not found. */
+/** The parser keeps no positions: the line of a group's header, or of a key below it; of the header if that is not found, and 1 without one. */
 function lineFinder(text: string): (group: string, key?: string) => number {
   const lines = text.split("\n").map((line) => line.trim());
   const begins = (line: string, name: string) =>
@@ -101,6 +101,6 @@ function lineFinder(text: string): (group: string, key?: string) => number {
     const found = below
       .slice(0, length < 0 ? undefined : length)
       .findIndex((line) => begins(line, key));
-    return found < 0 ? header + 1 : header + found + 2;
+    return header + found + 2;
   };
 }

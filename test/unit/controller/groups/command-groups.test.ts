@@ -6,8 +6,10 @@ import {
   lastCommandGroups,
 } from "../../../../src/controller/groups/command-groups.ts";
 import { openFileStore } from "../../../../src/controller/store/file-store.ts";
+import type { GroupAnswer } from "../../../../src/controller/store/ports/groups.ts";
 import { asCtrlExecError, inOneLine } from "../../../../src/core/errors.ts";
 import { tryLock } from "../../../../src/system/files/lock.ts";
+import { TERM_GRACE_MS } from "../../../../src/system/process/run-process.ts";
 import { until } from "../../../support/folder.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 import { isAlive } from "../../../support/processes.ts";
@@ -155,4 +157,28 @@ test("while another process asks, this one waits for its answer", async () => {
   await store.groups.keep({ command: config.group_command ?? "", time: now(), groups });
   lock?.release();
   expect([await waiting, starts()]).toEqual(["mail", 0]);
+});
+
+test("who waits for another process's answer waits longer than that process may take", async () => {
+  await setUp(GOOD, 10);
+  const waits: number[] = [];
+  const { store } = fleet.controller;
+  const groups = {
+    answer: () => store.groups.answer(),
+    keep: (answer: GroupAnswer) => store.groups.keep(answer),
+    async alone<Result>(waitMs: number, ask: () => Promise<Result>) {
+      waits.push(waitMs);
+      return await store.groups.alone(waitMs, ask);
+    },
+  };
+  const controller = { ...fleet.controller, store: { ...store, groups } };
+  expect(await names(controller)).toBe("web db");
+  expect(waits).toEqual([10_000 + TERM_GRACE_MS + 1_000]);
+});
+
+test("a process that finds a fresh answer waits for nobody", async () => {
+  await setUp(GOOD);
+  await names();
+  using _lock = tryLock(fleet.folder.join("control/state/locks/.group-command"));
+  expect([await names(another()), starts()]).toEqual(["web db", 1]);
 });

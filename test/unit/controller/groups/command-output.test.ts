@@ -34,6 +34,7 @@ describe("refused:", () => {
     ['{"web": "web-01"}', "web: expected a list of hosts, or an object"],
     ['{"web": [1]}', "web: expected a list of hosts, or an object"],
     ['{"web": {"host": []}}', "web.host: unknown member; did you mean hosts?"],
+    ['{"web": {"zone": []}}', "web.zone: unknown member; there are hosts, children, vars"],
     ['{"web": {"hosts": "a"}}', "web.hosts: expected a list of names"],
     ['{"web": {"children": [null]}}', "web.children: expected a list of names"],
     ['{"a\\"b": []}', "a group's name has no quotes"],

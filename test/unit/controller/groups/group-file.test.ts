@@ -47,6 +47,8 @@ describe("refused, with the line:", () => {
       "line 3: [web] zone: unknown key; there are hosts and except",
     ],
     ["[web]\n\nexcept = 'a'", "line 1: [web] hosts: expected a host expression, or a list of them"],
+    ["[web]\nexcept = 'a'\n[b]\nhosts = 'b'", "line 1: [web] hosts: "],
+    ["[web]\n[b]\nhosts = 'b'", "line 1: [web] hosts: "],
     ["[web]\nhosts = []", "line 2: [web] hosts: expected a host expression, or a list of them"],
     ["[web]\nhosts = [1]", "line 2: [web] hosts: expected a host expression, or a list of them"],
     [

@@ -93,6 +93,7 @@ describe("several terms", () => {
     ["( a , b ) ! c", "((a union b) without c)"],
     ["@all!@stale", "(all without stale)"],
     ["web-[1,2],db", "({web-1,web-2} union db)"],
+    ["r[1-2]-n[3,4],db", "({r1-n3,r1-n4,r2-n3,r2-n4} union db)"],
     ["[::1]:80,b", "(::1 union b)"],
     ["@role=db,b", "(tags union b)"],
     ["@role=db,@env=test", "(tags union tags)"],

@@ -24,6 +24,8 @@ const ANSWERS = {
   Health: schemas.healthAnswer,
   PingAnswer: schemas.pingAnswer,
   RunAnswer: schemas.runAnswer,
+  DryRunAnswer: schemas.dryRunAnswer,
+  RunOrDryRunAnswer: schemas.runOrDryRunAnswer,
   RunAccepted: schemas.acceptedAnswer,
   RunMessage: runMessage,
   DiscoveryAnswer: schemas.discoveryAnswer,

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import * as mini from "zod/mini";
+import { dryRun } from "../core/dry-run.ts";
 import { isArrayOfText } from "../core/json.ts";
 import { discoveredHost, pingResult } from "../core/results.ts";
 import { runReport } from "../core/run-report.ts";
@@ -99,6 +100,10 @@ export const runRequest = requestSchema({
   rollout: requestSchema(rollout)
     .optional()
     .describe("A few hosts at a time; with wait, the answer comes when it has ended."),
+  dry_run: z
+    .boolean({ error: "expected true or false" })
+    .default(false)
+    .describe("True answers 200 with the hosts that would be asked; only the auth hook is."),
   username,
   token,
 });
@@ -108,6 +113,7 @@ const {
   except: _except,
   limit: _limit,
   detach: _detach,
+  dry_run: _dryRun,
   ...ofResume
 } = runRequest.shape;
 
@@ -187,6 +193,11 @@ export const runAnswer = z.object({
       "How to come back to hosts whose script may go on, or to a run that is in the way; absent if there are none.",
     ),
 });
+
+export const dryRunAnswer = z.object({ ok, ...dryRun.shape });
+
+/** Of a run that was made, or only looked at: the second has dry_run. */
+export const runOrDryRunAnswer = z.union([runAnswer, dryRunAnswer]);
 
 export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });
 

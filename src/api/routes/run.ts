@@ -1,7 +1,9 @@
+import { dryRun } from "../../controller/runs/dry-run.ts";
+import { success } from "../answer.ts";
 import { beginRun } from "../begin-run.ts";
 import { rolloutOf } from "../rollout-schemas.ts";
 import { defineRoute } from "../route.ts";
-import { acceptedAnswer, runAnswer, runRequest } from "../schemas.ts";
+import { acceptedAnswer, type dryRunAnswer, runOrDryRunAnswer, runRequest } from "../schemas.ts";
 
 export const run = defineRoute({
   method: "POST",
@@ -13,13 +15,16 @@ export const run = defineRoute({
     'up does not stop the run: its record is at /status/{reqid}. With "wait": false the answer comes as',
     "soon as the run is recorded, before anything is sent to a host, and the record then grows; a run",
     "that cannot be recorded is refused. Otherwise it goes on, and its answer says so.",
+    'With "dry_run": true the answer says which hosts would be asked, and where. The auth hook is asked as',
+    "for the run; nothing is locked, recorded or sent.",
   ].join("\n"),
   request: runRequest,
   requestExample: { hosts: ["web-01"], script: "deploy-app", args: ["--fast"], username: "alice" },
   answers: {
     200: {
-      description: "A result for each host, in the order given.",
-      schema: runAnswer,
+      description:
+        "A result for each host, in the order given; of a dry run, each host and where it would be called.",
+      schema: runOrDryRunAnswer,
       example: {
         ok: true,
         reqid: "a1b2c3d4e5f60718",
@@ -45,13 +50,15 @@ export const run = defineRoute({
       example: { ok: true, reqid: "a1b2c3d4e5f60718", complete: false },
     },
   },
-  handle(call) {
-    const { hosts, except, limit, script, args, timeout, detach, rollout } = call.body;
+  async handle(call) {
+    const { api, caller, body } = call;
+    const { hosts, except, limit, script, args, timeout, detach, dry_run } = body;
     const order = { hosts, except, limit, port: undefined, script, args, timeout };
-    return beginRun(call, {
-      order,
-      rollout: rollout && rolloutOf(rollout),
-      wait: call.body.wait && !detach,
-    });
+    const rollout = body.rollout && rolloutOf(body.rollout);
+    if (dry_run) {
+      const would = await dryRun(api.controller, caller, order, rollout);
+      return success<typeof dryRunAnswer>({ ok: true, ...would });
+    }
+    return await beginRun(call, { order, rollout, wait: body.wait && !detach });
   },
 });

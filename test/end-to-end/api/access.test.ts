@@ -54,6 +54,7 @@ const ROUTES: [method: string, path: string, body: unknown, action: string, rout
   ["GET", "/health", undefined, "api", "GET /health"],
   ["POST", "/ping", { hosts: ["127.0.0.1:1"] }, "ping", "POST /ping"],
   ["POST", "/run", { hosts: ["127.0.0.1:1"], script: "x" }, "run", "POST /run"],
+  ["POST", "/run", { hosts: ["127.0.0.1:1"], script: "x", dry_run: true }, "run", "POST /run"],
   ["GET", "/discovery", undefined, "ping", "GET /discovery"],
   ["POST", "/discovery", { hosts: ["127.0.0.1:1"] }, "ping", "POST /discovery"],
   ["GET", "/openapi.json", undefined, "api", "GET /openapi.json"],

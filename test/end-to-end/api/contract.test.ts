@@ -88,6 +88,34 @@ describe("every route answers as the document says", () => {
     expectDocumented(method, route, answer);
   });
 
+  test("a dry run says who would be asked, in which batch, and nobody is", async () => {
+    const ids = async () =>
+      ((await api.get("/runs")).json as { runs: { reqid: string }[] }).runs.map(
+        ({ reqid }) => reqid,
+      );
+    await host.mustRun("tag", ["web-01", "env=test"]);
+    const before = await ids();
+    const answer = await api.post("/run", {
+      ...{ hosts: ["@env=test", "127.0.0.1:1"], script: "hello", args: ["x"], wait: false },
+      ...{ rollout: { batch: [1], check: "later" }, dry_run: true },
+    });
+    expectDocumented("POST", "/run", answer);
+    const address = "127.0.0.1";
+    const [agent] = host.agents;
+    expect([answer.status, answer.json]).toEqual([
+      200,
+      {
+        ...{ ok: true, dry_run: true, script: "hello", args: ["x"] },
+        hosts: [
+          { host: "web-01", registered: true, address, port: agent?.port, batch: 1 },
+          { host: address, registered: false, address, port: 1, batch: 2 },
+        ],
+      },
+    ]);
+    expect(await ids()).toEqual(before);
+    expect(api.logged("dry-run")).toMatchObject([{ HOSTS: `web-01,${address}`, SCRIPT: "hello" }]);
+  });
+
   test("1 MiB of nesting is 400, one byte more than 1 MiB is 413", async () => {
     const nested = await api.post("/run", "[".repeat(1_048_576));
     expect(nested.status).toBe(400);

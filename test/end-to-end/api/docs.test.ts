@@ -24,14 +24,15 @@ function examples(): Example[] {
   return blocks.map(([, command = "", output]) => ({ command, output }));
 }
 
+const OF_THE_MOMENT: readonly string[] = [
+  ...["reqid", "rtt", "expiry", "started", "ended", "completed", "version", "path"],
+  ...["address", "port"],
+];
+
 /** What differs from run to run, and from place to place, made the same; key order left as it is. */
 function alike(text: string): unknown {
   return JSON.parse(text, (key, value: unknown) => {
-    if (
-      ["reqid", "rtt", "expiry", "started", "ended", "completed", "version", "path"].includes(key)
-    ) {
-      return typeof value;
-    }
+    if (OF_THE_MOMENT.includes(key)) return typeof value;
     // The page shows one run, the first.
     if (key === "runs" && Array.isArray(value)) return value.slice(-1);
     // Of a script that ends at once.

@@ -111,6 +111,55 @@ describe("POST /run", () => {
     },
   );
 
+  test.each([{}, { wait: false }, { detach: true, timeout: 3 }])(
+    "that is a dry run says who would be asked, and asks nobody; %j",
+    async (more) => {
+      const before = agent.log.events.length;
+      const { status, json, headers } = await run("hello", {
+        args: ["you"],
+        dry_run: true,
+        ...more,
+      });
+      const { port } = agent.config;
+      const host = { host: "web-01", registered: true, address: "127.0.0.1", port };
+      expect([status, json]).toEqual([
+        200,
+        { ok: true, dry_run: true, script: "hello", args: ["you"], hosts: [host] },
+      ]);
+      expect(headers.get("location")).toBeNull();
+      expect(agent.log.events).toHaveLength(before);
+      expect(api.logged("dry-run").at(-1)).toMatchObject({ HOSTS: "web-01", SCRIPT: "hello" });
+    },
+  );
+
+  test("that is a dry run of a rollout has the batch of each host, and of an expression what was claimed", async () => {
+    const { learned } = api.fleet.controller.store;
+    await learned.learn(new Map([["web-01", { tags: { env: "test" } }]]));
+    const { json } = await run("hello", {
+      hosts: ["web-02.invalid", "@env=test"],
+      rollout: { batch: [1] },
+      dry_run: true,
+    });
+    expect(json).toMatchObject({
+      hosts: [
+        { host: "web-02.invalid", registered: false, batch: 1 },
+        { host: "web-01", registered: true, batch: 2, claimed_tags: { env: "test" } },
+      ],
+    });
+  });
+
+  test("is one or the other: dry_run is true or false, and a resumed rollout has none", async () => {
+    expect(await run("hello", { dry_run: "yes" })).toMatchObject({
+      status: 400,
+      json: { detail: "dry_run: expected true or false" },
+    });
+    const { json } = await api.post("/runs/00000000000000b9/resume", {
+      script: "hello",
+      dry_run: true,
+    });
+    expect(json).toMatchObject({ detail: expect.stringContaining('unknown member "dry_run"') });
+  });
+
   test("that certainly did not run says no way back", async () => {
     const { json } = await run("hello", { hosts: ["web-01:1"] });
     expect(json).toMatchObject({ ok: true, results: [{ exit: -1, state: "never-ran" }] });

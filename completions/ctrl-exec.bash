@@ -45,7 +45,7 @@ _ctrl_exec_table() {
   esac
 }
 
-# How the value of an option is completed: a file, hosts, words, or (none) not at all.
+# How the value of an option is completed: a file, hosts, scripts, words, or (none) not at all.
 _ctrl_exec_value() {
   value=switch
   case $1 in
@@ -57,7 +57,7 @@ _ctrl_exec_value() {
     --max-failures) value='none' ;;
     --pause) value='none' ;;
     --per-tag) value='none' ;;
-    --check) value='none' ;;
+    --check) value='scripts' ;;
     --resume) value='none' ;;
     --only) value='words:failed' ;;
     --output) value='file' ;;
@@ -139,13 +139,14 @@ _ctrl_exec_typed() {
   done
 }
 
-# Completes what $current begins with what the program says. Nothing of it is expanded: it may be of any text.
+# Completes what $current begins with what the program says. Nothing of it is expanded: it may be of any text. What was
+# typed without quotes is completed without them, and then every character that a shell would obey has a backslash.
 _ctrl_exec_ask() {
-  local kind kept='' found index -
+  local kind kept='' found word quoted='' -
   set -f
   # bash replaces what follows the last of these; of a host's name with "@", that too. What is quoted is one word.
   case $current in
-    [\"\']*) ;;
+    [\"\']*) quoted=1 ;;
     *@*) kept=${current%@*} ;;
     *[=:]*) kept=${current%"${current##*[=:]}"} ;;
   esac
@@ -155,12 +156,17 @@ _ctrl_exec_ask() {
   for kind in $1; do
     # shellcheck disable=SC2086 # a list of hosts
     mapfile -t found < <(ctrl-exec complete ${config:+--config="$config"} --word="$current" "$kind" $hosts 2>/dev/null)
-    COMPREPLY+=("${found[@]#"$kept"}")
-  done
-  for index in "${!COMPREPLY[@]}"; do
-    case ${COMPREPLY[index]} in
-      *=) compopt -o nospace ;;
-    esac
+    for word in "${found[@]}"; do
+      word=${word#"${kept//\\/}"}
+      if [ -z "$quoted" ] && [ -n "$word" ]; then
+        printf -v word %q "$word"
+        word=${word//\\,/,}
+      fi
+      case $word in
+        *[=\<]) compopt -o nospace ;;
+      esac
+      COMPREPLY+=("$word")
+    done
   done
 }
 
@@ -186,6 +192,10 @@ _ctrl_exec() {
     hosts)
       hosts=''
       _ctrl_exec_ask hosts
+      return 0
+      ;;
+    scripts)
+      _ctrl_exec_ask scripts
       return 0
       ;;
     words:*) words=${value#words:} ;;

@@ -29,7 +29,12 @@ export interface OptionModel {
 }
 
 /** How a value is completed: a path, a host expression, one of a few words, or not at all. */
-export type ValueKind = "file" | "hosts" | "none" | { readonly words: readonly string[] };
+export type ValueKind =
+  | "file"
+  | "hosts"
+  | "scripts"
+  | "none"
+  | { readonly words: readonly string[] };
 
 export interface ProgramModel {
   readonly program: Program;
@@ -73,6 +78,7 @@ function valueKind(hint: string): ValueKind {
   if (hint === "path") return "file";
   if (hint === "failed") return { words: ["failed"] };
   if (hint === "hosts") return "hosts";
+  if (hint === "script") return "scripts";
   if (hint === "where") return { words: ["syslog", "stderr"] };
   if (/^[a-z0-9]+(\|[a-z0-9]+)+$/.test(hint)) return { words: hint.split("|") };
   return "none";

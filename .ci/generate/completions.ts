@@ -35,7 +35,7 @@ function table(models: readonly ProgramModel[]): string[] {
   }
   lines.push("  esac", "}", "");
   lines.push(
-    "# How the value of an option is completed: a file, hosts, words, or (none) not at all.",
+    "# How the value of an option is completed: a file, hosts, scripts, words, or (none) not at all.",
   );
   lines.push("_ctrl_exec_value() {", "  value=switch", "  case $1 in");
   const seen = new Set<string>();
@@ -113,13 +113,14 @@ _ctrl_exec_typed() {
   done
 }
 
-# Completes what $current begins with what the program says. Nothing of it is expanded: it may be of any text.
+# Completes what $current begins with what the program says. Nothing of it is expanded: it may be of any text. What was
+# typed without quotes is completed without them, and then every character that a shell would obey has a backslash.
 _ctrl_exec_ask() {
-  local kind kept='' found index -
+  local kind kept='' found word quoted='' -
   set -f
   # bash replaces what follows the last of these; of a host's name with "@", that too. What is quoted is one word.
   case $current in
-    [\\"\\']*) ;;
+    [\\"\\']*) quoted=1 ;;
     *@*) kept=\${current%@*} ;;
     *[=:]*) kept=\${current%"\${current##*[=:]}"} ;;
   esac
@@ -129,12 +130,17 @@ _ctrl_exec_ask() {
   for kind in $1; do
     # shellcheck disable=SC2086 # a list of hosts
     mapfile -t found < <(ctrl-exec complete \${config:+--config="$config"} --word="$current" "$kind" $hosts 2>/dev/null)
-    COMPREPLY+=("\${found[@]#"$kept"}")
-  done
-  for index in "\${!COMPREPLY[@]}"; do
-    case \${COMPREPLY[index]} in
-      *=) compopt -o nospace ;;
-    esac
+    for word in "\${found[@]}"; do
+      word=\${word#"\${kept//\\\\/}"}
+      if [ -z "$quoted" ] && [ -n "$word" ]; then
+        printf -v word %q "$word"
+        word=\${word//\\\\,/,}
+      fi
+      case $word in
+        *[=\\<]) compopt -o nospace ;;
+      esac
+      COMPREPLY+=("$word")
+    done
   done
 }
 
@@ -160,6 +166,10 @@ _ctrl_exec() {
     hosts)
       hosts=''
       _ctrl_exec_ask hosts
+      return 0
+      ;;
+    scripts)
+      _ctrl_exec_ask scripts
       return 0
       ;;
     words:*) words=\${value#words:} ;;
@@ -202,13 +212,13 @@ _ctrl_exec_describe() {
 }
 
 _ctrl_exec_ask() {
-  # Completes with what the program says; what ends in "=" takes a value.
+  # Completes with what the program says; what ends in "=" or "<" takes a value. zsh puts quotes where they are needed.
   local kind
   local -a found open
   for kind in \${=1}; do
     found=("\${(@f)$(ctrl-exec complete \${config:+--config="$config"} --word="\${(Q)PREFIX}" $kind \${=hosts} 2>/dev/null)}")
-    open=(\${(M)found:#*=})
-    found=(\${found:#*=})
+    open=(\${(M)found:#*[=\\<]})
+    found=(\${found:#*[=\\<]})
     [ $#open -eq 0 ] || compadd -S '' -- $open
     [ $#found -eq 0 ] || compadd -- $found
   done
@@ -236,6 +246,10 @@ _ctrl_exec() {
     hosts)
       hosts=''
       _ctrl_exec_ask hosts
+      return
+      ;;
+    scripts)
+      _ctrl_exec_ask scripts
       return
       ;;
     *) return 1 ;;
@@ -332,7 +346,7 @@ export function fishCompletion(models: readonly ProgramModel[]): string {
 }
 
 function fishMode(c: string, here: string, mode: ModeModel, words: string): string[] {
-  const lines = mode.options.map((option) => fishOption(c, here, option));
+  const lines = mode.options.map((option) => fishOption(c, here, option, words));
   for (const kind of KINDS[mode.takes].split(" ").filter((word) => word !== "")) {
     const hosts = kind === "scripts" ? ` (${words})[2..-1]` : "";
     lines.push(`${c} -n ${quote(here)} -a '${asked(kind, hosts)}'`);
@@ -345,7 +359,13 @@ function asked(kind: string, hosts = ""): string {
   return `(ctrl-exec complete (__ctrl_exec_config) --word=(commandline -ct) ${kind}${hosts} 2>/dev/null)`;
 }
 
-function fishOption(c: string, here: string, { name, description, value }: OptionModel): string {
+/** @param words the command that says which words were typed, for scripts of the hosts among them */
+function fishOption(
+  c: string,
+  here: string,
+  { name, description, value }: OptionModel,
+  words = "",
+): string {
   const how =
     value === undefined
       ? ""
@@ -355,6 +375,8 @@ function fishOption(c: string, here: string, { name, description, value }: Optio
           ? " -x"
           : value === "hosts"
             ? ` -xa '${asked("hosts")}'`
-            : ` -xa '${value.words.join(" ")}'`;
+            : value === "scripts"
+              ? ` -xa '${asked("scripts", ` (${words})[2..-1]`)}'`
+              : ` -xa '${value.words.join(" ")}'`;
   return `${c} -n ${quote(here)} -l ${name}${how} -d ${quote(description)}`;
 }

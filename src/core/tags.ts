@@ -69,7 +69,14 @@ export function tagIn(tags: Tags, key: string): string | undefined {
   return Object.hasOwn(tags, key) ? tags[key] : undefined;
 }
 
+const PLAIN = /^[\p{L}\p{N}_./:+-]+$/u;
+
+/** Whether a key or a value means itself without quotes, in an expression and in every shell. */
+export function isPlainTag(text: string): boolean {
+  return PLAIN.test(text);
+}
+
 /** A key or a value as a person reads it: in quotes if it could be taken for something else, and safe on a screen (T74). */
 export function tagText(text: string): string {
-  return /^[\p{L}\p{N}_./:+-]+$/u.test(text) ? text : jsonForScreen(JSON.stringify(text));
+  return isPlainTag(text) ? text : jsonForScreen(JSON.stringify(text));
 }

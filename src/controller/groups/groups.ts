@@ -25,6 +25,18 @@ export async function withGroups(
   return expandGroups(expression, (name) => files.get(name) ?? others.get(name));
 }
 
+/**
+ * The same by what is at hand, for suggestions: nothing is started. What cannot be read leaves its groups as they are.
+ */
+export async function withKnownGroups(
+  host: HostContext,
+  expression: HostExpression,
+): Promise<HostExpression> {
+  if (!hasUnknown(expression)) return expression;
+  const [files, others] = await lastGroups(host);
+  return expandGroups(expression, (name) => files.get(name) ?? others.get(name));
+}
+
 function hasUnknown(expression: HostExpression): boolean {
   for (const { kind } of termsOf(expression)) if (kind === "group") return true;
   return false;
@@ -56,8 +68,14 @@ export async function groupWarnings({ config }: HostContext): Promise<ConfigWarn
 
 /** Names for suggestions: without starting anything, and none if they cannot be read. */
 export async function knownGroupNames(host: HostContext): Promise<string[]> {
-  const found = await Promise.all([fileGroups(host.config), lastCommandGroups(host)]).catch(
-    () => [],
-  );
+  const found = await lastGroups(host);
   return [...new Set(found.flatMap((groups) => [...groups.keys()]))].sort();
+}
+
+/** None if they cannot be read. */
+async function lastGroups(host: HostContext): Promise<readonly [files: Groups, others: Groups]> {
+  return await Promise.all([fileGroups(host.config), lastCommandGroups(host)]).catch(() => [
+    new Map(),
+    new Map(),
+  ]);
 }

@@ -21,7 +21,9 @@ export type FactTerm =
   | { readonly kind: "version"; readonly operator: VersionOperator; readonly version: Version };
 
 /** What has a meaning of its own behind `@` is the key of a tag only in quotes. */
-const RESERVED: readonly string[] = ["all", "stale", "expiring", "failed", "missed", "version"];
+export const RESERVED_KEYS: readonly string[] = [
+  ...["all", "stale", "expiring", "failed", "missed", "version"],
+];
 
 /** A value without quotes: nothing by which an operator, a pattern or a comparison could be meant. */
 const PLAIN = String.raw`[^\s,&!()'"*?[\]<>=|;]+`;
@@ -50,14 +52,15 @@ export function readFactTerm(text: string, at: number): ReadTerm | string | unde
   if (version !== undefined) return versionTerm(version, at);
   const [begin, word = ""] = matchAt(BEGIN, text, at) ?? [];
   // @failed=<reqid> is no tag, and what is wrong with @all=1 is said elsewhere.
-  if (begin === undefined || (RESERVED.includes(word) && begin === `${word}=`)) return undefined;
+  if (begin === undefined || (RESERVED_KEYS.includes(word) && begin === `${word}=`))
+    return undefined;
   const conditions: TagCondition[] = [];
   let end = at;
   for (;;) {
     const found = matchAt(CONDITION, text, end);
     if (found === undefined) return `${matchAt(BEGIN, text, end)?.[0]} ${UNREADABLE}`;
     const [whole, key = "", operator, value = ""] = found;
-    if (RESERVED.includes(key)) {
+    if (RESERVED_KEYS.includes(key)) {
       return `${key} has a meaning of its own here; write @${key} by itself, or "${key}" for a tag of that name`;
     }
     conditions.push({ key: unquoted(key), value: unquoted(value), not: operator === "!=" });

@@ -1,7 +1,9 @@
 /** Completions, pressed for in the real shells. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { openFileStore } from "../../../src/controller/store/file-store.ts";
+import { parseControllerConfig } from "../../../src/core/config/controller-config.ts";
 import { tryLock } from "../../../src/system/files/lock.ts";
 import { BINARY } from "../../support/binary.ts";
 import { TestFolder, until } from "../../support/folder.ts";
@@ -9,13 +11,37 @@ import { TestFolder, until } from "../../support/folder.ts";
 const COMPLETIONS = join(import.meta.dir, "../../../completions");
 const folder = new TestFolder();
 
+/** Values that a shell would carry out, or take apart. */
+const HOSTILE = [
+  "$(touch pwned)",
+  "`touch pwned`",
+  "x;touch pwned",
+  "x|touch pwned>pwned",
+  "*'a b",
+];
+
 /** A `ctrl-exec` on the PATH that knows two hosts, a request, and what ran where. */
-beforeAll(() => {
+beforeAll(async () => {
   const state = folder.join("state");
   const config = folder.write("control/ctrl-exec.conf", `state_dir = ${state}\n`);
   for (const hostname of ["db-01", "web-01"]) {
     folder.write(`state/agents/${hostname}.json`, JSON.stringify({ hostname, ip: "127.0.0.1" }));
   }
+  const { config: parsed } = await parseControllerConfig(config, `state_dir = ${state}\n`);
+  const { learned } = openFileStore({ config: parsed, log: () => {}, now: () => new Date() });
+  await learned.learn(
+    new Map([
+      [
+        "web-01",
+        {
+          tags: { env: "production", role: "web", evil: HOSTILE[0] ?? "" },
+          version: "1.1.0",
+          scripts: ["report", "--detach", "x;touch pwned"],
+        },
+      ],
+      ["db-01", { tags: { env: "test", role: "db", evil: HOSTILE[2] ?? "" }, version: "1.0.2" }],
+    ]),
+  );
   folder.write(
     "control/groups.d/a.toml",
     "[frontends]\nhosts = 'web-01'\n[backends]\nhosts = 'db-01'",
@@ -54,7 +80,7 @@ exec ${BINARY} "$@" --log stderr`,
 });
 afterAll(() => folder[Symbol.dispose]());
 
-const PATH = () => `${folder.join("bin")}:/usr/local/bin:/usr/bin:/bin`;
+const PATH = (bin = "bin") => `${folder.join(bin)}:/usr/local/bin:/usr/bin:/bin`;
 
 class Shell implements Disposable {
   readonly #child: Bun.Subprocess;
@@ -94,6 +120,10 @@ class Shell implements Disposable {
     return screen;
   }
 
+  clear(): void {
+    this.#screen = "";
+  }
+
   type(line: string): void {
     this.#terminal.write(`${line}\n`);
   }
@@ -104,22 +134,59 @@ class Shell implements Disposable {
   }
 }
 
-async function openBash(): Promise<Shell> {
-  const shell = new Shell(["bash", "--norc", "--noprofile", "-i"]);
+async function openBash(bin?: string): Promise<Shell> {
+  const shell = new Shell(["bash", "--norc", "--noprofile", "-i"], { PATH: PATH(bin) });
   shell.type("bind 'set show-all-if-ambiguous on'; bind 'set enable-bracketed-paste off'");
   shell.type(`. ${COMPLETIONS}/ctrl-exec.bash; echo LOAD''ED`);
   await shell.seen(/LOADED/);
   return shell;
 }
 
-async function openZsh(): Promise<Shell> {
-  const shell = new Shell(["zsh", "-f", "-i"]);
+async function openZsh(bin?: string): Promise<Shell> {
+  const shell = new Shell(["zsh", "-f", "-i"], { PATH: PATH(bin) });
   shell.type(`fpath=(${COMPLETIONS} $fpath); autoload -U compinit; compinit -u -D`);
   shell.type("setopt no_always_last_prompt list_ambiguous; unset zle_bracketed_paste");
   shell.type("echo LOAD''ED");
   await shell.seen(/LOADED/);
   return shell;
 }
+
+async function openFish(bin?: string): Promise<Shell> {
+  const shell = new Shell(["fish", "--no-config", "-i"], { PATH: PATH(bin) });
+  shell.type(`source ${COMPLETIONS}/ctrl-exec.fish; echo LOAD""ED`);
+  await shell.seen(/LOADED/);
+  return shell;
+}
+
+describe.each([
+  ["bash", openBash],
+  ["zsh", openZsh],
+  ["fish", openFish],
+] as const)("T78 %s", (_, open) => {
+  test("types nothing that an agent claims and a shell would obey", async () => {
+    // What a program could say that took every claim: the shell's own part holds it all the same.
+    folder.script(
+      "hostile/ctrl-exec",
+      `[ "$1" != complete ] || exec cat ${folder.join("word")}
+printf '%s\\n' "$*" >${folder.join("got")}; echo DO''NE`,
+    );
+    for (const bin of ["bin", "hostile"]) {
+      using shell = await open(bin);
+      for (const value of HOSTILE) {
+        folder.write("word", `@evil=${value}\n`);
+        shell.type("ctrl-exec ping @evil=\t");
+        await shell.seen(bin === "bin" ? /@evil=[^\n]*\n/ : /DONE/);
+        if (bin === "bin") break;
+        expect(readFileSync(folder.join("got"), "utf8")).toBe(`ping @evil=${value}\n`);
+        rmSync(folder.join("got"));
+        shell.clear();
+      }
+      shell.type("echo EN''D");
+      await shell.seen(/END/);
+    }
+    expect(folder.has("pwned")).toBe(false);
+  });
+});
 
 describe.each([
   ["bash", openBash],
@@ -156,6 +223,21 @@ describe.each([
     await shell.press("ctrl-exec ping 'web-*' --except d", /--except db-01/);
     await shell.press("ctrl-exec ping '$(echo oh)`echo oh`,d", /oh\)`echo oh`,db-01/);
     await shell.press("ctrl-exec run 'web-*' d", /deploy-app/);
+    await shell.press("ctrl-exec ping @en", /ping @env=/);
+    await shell.press("ctrl-exec ping @env=pr", /ping @env=production/);
+    expect(await shell.press("ctrl-exec ping @env=", /production/)).toContain("test");
+    await shell.press("ctrl-exec ping @env!=pr", /ping @env!=production/);
+    await shell.press("ctrl-exec ping '@env=production&@ro", /ping '@env=production&@role=/);
+    await shell.press("ctrl-exec ping @env=production\\&@role=w", /production\\&@role=web/);
+    await shell.press("ctrl-exec ping db-01,@role=w", /ping db-01,@role=web/);
+    await shell.press("ctrl-exec ping @role=db,env=pr", /ping @role=db,env=production/);
+    await shell.press("ctrl-exec ping @role=db,w", /ping @role=db,web-01/);
+    await shell.press("ctrl-exec ping @ver", /ping @version\\</);
+    await shell.press("ctrl-exec ping '@version<1.0", /ping '@version<1.0.2/);
+    await shell.press("ctrl-exec ping @all --except @role=w", /--except @role=web/);
+    await shell.press("ctrl-exec run @role=web rep", /run @role=web report/);
+    expect(await shell.press("ctrl-exec run @@frontends ", /report/)).not.toContain("backup-mysql");
+    await shell.press("ctrl-exec run web-01 deploy-app --batch 1 --check rep", /--check report/);
     await shell.press("ctrl-exec ping --config other.conf m", /mail-01/);
     await shell.press("ctrl-exec ping --config=other.conf m", /mail-01/);
     await shell.press("ctrl-exec run --username=alice db-01 b", /backup-mysql/);
@@ -206,6 +288,13 @@ describe("fish", () => {
     expect(fish("ctrl-exec ping web-01 --except d")).toEqual(["db-01"]);
     expect(fish("ctrl-exec run 'web-*' ")).toContain("deploy-app");
     expect(fish("ctrl-exec run 'web-*' ")).not.toContain("backup-mysql");
+    expect(fish("ctrl-exec ping @env=")).toEqual(["@env=production", "@env=test"]);
+    expect(fish("ctrl-exec ping '@env=production&@ro")).toEqual(["@env=production&@role="]);
+    expect(fish("ctrl-exec ping db-01,@role=w")).toEqual(["db-01,@role=web"]);
+    expect(fish("ctrl-exec ping @role=db,env!=pr")).toEqual(["@role=db,env!=production"]);
+    expect(fish("ctrl-exec ping '@version<1.0")).toEqual(["@version<1.0.2"]);
+    expect(fish("ctrl-exec run @role=web r")).toContain("report");
+    expect(fish("ctrl-exec run web-01 deploy-app --check rep")).toEqual(["report"]);
     expect(fish("ctrl-exec ping --config other.conf ")).toEqual(["mail-01"]);
     expect(fish("ctrl-exec ping --config=other.conf ")).toEqual(["mail-01"]);
     expect(fish("ctrl-exec run web-01 --config cont")).toEqual(["control/"]);

@@ -1,7 +1,58 @@
 import { expect, test } from "bun:test";
-import { completedHosts, unquoted } from "../../../../src/cli/controller/completed-hosts.ts";
+import {
+  completedHosts,
+  type Sources,
+  unquoted,
+} from "../../../../src/cli/controller/completed-hosts.ts";
 
 const NAMES = ["db-01", "web-01", "web-02"];
+
+const TAGS = {
+  env: ["test", "production"],
+  role: [
+    "db",
+    "web",
+    "$(reboot)",
+    "a b",
+    "x;y",
+    "`z`",
+    "'",
+    '"',
+    "a\nb",
+    "",
+    "*",
+    "~",
+    "a=b",
+    "\\",
+  ],
+  rack: ["r:1", "r/2", "7"],
+  all: ["1"],
+  "a b": ["1"],
+  "$(reboot)": ["1"],
+};
+
+const read: string[] = [];
+
+const SOURCES: Sources = {
+  names: async () => {
+    read.push("names");
+    return NAMES;
+  },
+  groups: async () => {
+    read.push("groups");
+    return ["@@backends", "@@frontends"];
+  },
+  facts: async () => {
+    read.push("facts");
+    return {
+      tags: new Map(Object.entries(TAGS).map(([key, values]) => [key, new Set(values)])),
+      versions: new Set(["1.1.0", "1.0.2", "1.2;reboot"]),
+    };
+  },
+};
+
+const STATES = ["@all", "@stale", "@expiring=", "@failed=", "@missed=", "@version<"];
+const KEYS = ["env=", "rack=", "role="];
 
 test.each<[string, string[]]>([
   ["", NAMES],
@@ -13,21 +64,69 @@ test.each<[string, string[]]>([
   ["'(we", ["(web-01", "(web-02"]],
   ["'(db-01,web-01)&", ["(db-01,web-01)&db-01", "(db-01,web-01)&web-01", "(db-01,web-01)&web-02"]],
   ["'(db-01)", []],
-  ["@", ["@all", "@stale", "@expiring=", "@failed=", "@missed="]],
+  ["@", [...STATES, ...KEYS.map((key) => `@${key}`), "@@backends", "@@frontends"]],
+  ["@@", ["@@backends", "@@frontends"]],
+  ["db-01,@@f", ["db-01,@@frontends"]],
   ["web-01,@st", ["web-01,@stale"]],
-  ["@failed=", ["@failed="]],
+  ["@failed=", []],
   ["@failed=0", []],
   ["web-[01,0", []],
   ["web-[01,02],d", ["web-[01,02],db-01"]],
-])("%j goes on with %j", (typed, words) => {
-  expect(completedHosts(typed, NAMES)).toEqual(words);
+])("%j goes on with %j", async (typed, words) => {
+  expect(await completedHosts(typed, SOURCES)).toEqual(words);
 });
 
-test("with other words that stand for hosts", () => {
-  expect(completedHosts("db-01,@r", NAMES, ["@role=", "@rack="])).toEqual([
-    "db-01,@role=",
-    "db-01,@rack=",
-  ]);
+test.each<[string, string[]]>([
+  ["@r", ["@rack=", "@role="]],
+  ["@env=", ["@env=production", "@env=test"]],
+  ["@env=p", ["@env=production"]],
+  ["@env!=t", ["@env!=test"]],
+  ["'@env!=t", ["@env!=test"]],
+  ["web-01,@env=t", ["web-01,@env=test"]],
+  ["'@env=production&@ro", ["@env=production&@role="]],
+  ["'@all!(@role=db&@env=t", ["@all!(@role=db&@env=test"]],
+  ["@rack=r", ["@rack=r/2", "@rack=r:1"]],
+  // A comma behind a tag may go on with a host, or with a further condition.
+  ["@role=db,e", ["@role=db,env="]],
+  ["@role=db,w", ["@role=db,web-01", "@role=db,web-02"]],
+  ["@role=db,env!=t", ["@role=db,env!=test"]],
+  ["@role=db,env!=test,rack=7", ["@role=db,env!=test,rack=7"]],
+  ["web-01,@role=db,env=t", ["web-01,@role=db,env=test"]],
+  ["web-01,e", []],
+  ["web-01,env=t", []],
+  ["@role=db&env=t", []],
+  ["@role=db,web-01,env=t", []],
+  ["@failed=a1b2c3d4e5f60718,e", []],
+  ["@no=", []],
+  ["@all=", []],
+  ["@all!=", []],
+  ["@env<", []],
+  ["'@version<", ["@version<1.0.2", "@version<1.1.0"]],
+  ["'@version>=1.1", ["@version>=1.1.0"]],
+  ["@version=", ["@version=1.0.2", "@version=1.1.0"]],
+  ["@version!=", []],
+])("of tags and versions, %j goes on with %j", async (typed, words) => {
+  expect(await completedHosts(typed, SOURCES)).toEqual(words);
+});
+
+test("T78 a value or a key that a shell or an expression could take for something else is not offered", async () => {
+  expect(await completedHosts("@role=", SOURCES)).toEqual(["@role=db", "@role=web"]);
+  expect(await completedHosts("@$", SOURCES)).toEqual([]);
+  expect(await completedHosts("'@a", SOURCES)).toEqual(["@all"]);
+});
+
+test("nothing is read that is not needed", async () => {
+  for (const [typed, needed] of [
+    ["web", "names"],
+    ["web-01,@@f", "groups"],
+    ["@env=", "facts"],
+    ["@failed=", ""],
+    ["env=", ""],
+  ] as const) {
+    read.length = 0;
+    await completedHosts(typed, SOURCES);
+    expect(read.join(), typed).toBe(needed);
+  }
 });
 
 test.each([

@@ -4,13 +4,14 @@ import type { z } from "zod";
 import { MOST_SIZES } from "../core/rollout.ts";
 import { decodeText } from "../core/text.ts";
 import { unknownParameter } from "../core/unknown-member.ts";
-import { hasMoreMembers } from "../core/wire/json-members.ts";
+import { hasMoreMembers, isDeeper } from "../core/wire/json-members.ts";
 import { badRequest, Refused, refusal } from "./answer.ts";
 import { queryNames, queryOf } from "./request.ts";
 import type { Route } from "./route.ts";
 
-/** No route has this many; more are a mistake or an attack. */
+/** No route has this many, or so many in each other; more are a mistake or an attack. */
 const MAX_MEMBERS = 64;
+const MAX_DEPTH = 16;
 
 /**
  * The body as the route's schema parses it; empty for a route without one. Nothing in a request is ignored:
@@ -116,6 +117,9 @@ function jsonOf(route: Route, { headers }: IncomingMessage, bytes: Buffer): unkn
   if (packed || (!typed && fromBrowser(headers))) throw wrongType();
   if (hasMoreMembers(bytes, MAX_MEMBERS)) {
     throw badRequest(`the body has more than ${MAX_MEMBERS} members`);
+  }
+  if (isDeeper(bytes, MAX_DEPTH)) {
+    throw badRequest(`the body has more than ${MAX_DEPTH} lists and objects in each other`);
   }
   const { text, exact } = decodeText(bytes);
   if (!exact) throw typed ? badRequest("the body is not UTF-8") : wrongType();

@@ -13,10 +13,17 @@ export const dryRunHost = z.object({
     .exactOptional(z.int())
     .check(z.describe("The batch in which it would be asked, from 1; absent if all are at once.")),
   claimed_tags: z
-    .exactOptional(z.record(z.string(), z.string()))
+    .exactOptional(z.record(z.string(), z.nullable(z.string())))
     .check(
       z.describe(
-        "Tags of the expression that the host has because its agent claims them; absent if there are none.",
+        "What its agent claims of the tags that the expression looks at, null where it claims none of the key; absent if that decides nothing.",
+      ),
+    ),
+  claimed_version: z
+    .exactOptional(z.string())
+    .check(
+      z.describe(
+        "The version that its agent claims; absent if the expression does not look at versions.",
       ),
     ),
   error: z

@@ -5,10 +5,11 @@ import { hostCount, namedHosts } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
 import { shellWord } from "../../core/shell-word.ts";
+import { tagText } from "../../core/tags.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
 import { renderTable } from "./table.ts";
-import { pairs } from "./tags.ts";
+import { pair } from "./tags.ts";
 
 /** A column that is empty for every host is left out. */
 const COLUMNS: readonly { readonly head: string; cell(host: DryRunHost): string }[] = [
@@ -16,8 +17,16 @@ const COLUMNS: readonly { readonly head: string; cell(host: DryRunHost): string 
   { head: "HOST", cell: ({ host }) => host },
   { head: "REGISTERED", cell: ({ registered }) => (registered ? "yes" : "no") },
   { head: "ADDRESS", cell: ({ address, port }) => formatHostPort(address, port) },
-  { head: "CLAIMED TAGS", cell: ({ claimed_tags: tags = {} }) => pairs(tags) },
+  { head: "CLAIMED", cell: claimsOf },
 ];
+
+/** `role=db, no env, version 1.0.2` */
+function claimsOf({ claimed_tags: tags = {}, claimed_version: version }: DryRunHost): string {
+  const words = Object.entries(tags).map(([key, value]) =>
+    value === null ? `no ${tagText(key)}` : pair(key, value),
+  );
+  return [...words, ...(version === undefined ? [] : [`version ${tagText(version)}`])].join(", ");
+}
 
 export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSetting): void {
   const ordered = hosts.toSorted((a, b) => (a.batch ?? 0) - (b.batch ?? 0));

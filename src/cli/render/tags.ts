@@ -1,5 +1,6 @@
 /** The tags of hosts: this control host's own, and what their agents claim. */
 import type { HostTags } from "../../controller/inventory/host-tags.ts";
+import { tagText } from "../../core/tags.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { age } from "./age.ts";
 
@@ -17,10 +18,15 @@ export function tagsInOneLine({ own, claimed, claimedAt, tooLong }: HostTags, no
   return line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}...` : line;
 }
 
-export function pairs(tags: Readonly<Record<string, string>>): string {
+function pairs(tags: Readonly<Record<string, string>>): string {
   return Object.entries(tags)
-    .map(([key, value]) => `${key}=${value}`)
+    .map(([key, value]) => pair(key, value))
     .join(" ");
+}
+
+/** As in an expression: `env=production`, `os="Debian 12"`. */
+export function pair(key: string, value: string): string {
+  return `${tagText(key)}=${tagText(value)}`;
 }
 
 /** A row for each tag: key, value, whose it is, and how long ago it was claimed. */

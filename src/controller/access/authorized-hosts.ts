@@ -18,6 +18,7 @@ import { tagHint } from "../fleet/tag-hint.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
 import { knownGroupNames, withGroups } from "../groups/groups.ts";
+import { ignoredClaim } from "../inventory/host-tags.ts";
 import { readInventory } from "../inventory/read-inventory.ts";
 import { hostsByEnd } from "../runs/hosts-by-end.ts";
 import { type AuthRequest, type Caller, isRefusedAnyway } from "./authorize.ts";
@@ -85,6 +86,8 @@ export async function chosenHosts(
   const runs = await namedRuns(controller, caller, typed);
   const expression = await withGroups(controller, typed).catch(asCtrlExecError);
   if (expression instanceof CtrlExecError) return { hosts: [], problem: async () => expression };
+  const ignored = ignoredClaim(controller.config, expression);
+  if (ignored !== undefined) return { hosts: [], problem: async () => ignored };
   const inventory = await readInventory(controller, expression, runs).catch(asCtrlExecError);
   if (inventory instanceof CtrlExecError) return { hosts: [], problem: async () => inventory };
   const selection = selectHosts(expression, inventory);

@@ -12,7 +12,7 @@ import { listedDefinition } from "./definition.ts";
 import { askGroupCommand } from "./group-command.ts";
 import type { Groups } from "./group-files.ts";
 
-/** How long its failure stands. A fault that was corrected should be noticed soon. */
+/** How long its failure stands, however short its answers do. A fault that was corrected should be noticed soon. */
 const FAILURE_SECONDS = 10;
 
 interface Known {
@@ -47,8 +47,7 @@ export async function commandGroups(host: HostContext): Promise<Groups> {
   const memory = memoryOf(host);
   if (memory.known !== undefined && isFresh(memory.known.answer, host)) return memory.known.groups;
   const { failure } = memory;
-  const standing = Math.min(FAILURE_SECONDS, config.group_command_cache);
-  if (failure !== undefined && isWithin(standing, failure.time, now())) throw failure.error;
+  if (failure !== undefined && isWithin(FAILURE_SECONDS, failure.time, now())) throw failure.error;
   memory.asking ??= ask(host, command, memory).finally(() => {
     memory.asking = undefined;
   });

@@ -6,6 +6,8 @@ import { slipOf } from "../../core/config/slips.ts";
 import { messageOf } from "../../core/errors.ts";
 import { groupNameProblem } from "../../core/hosts/group-name.ts";
 import { isArrayOfText } from "../../core/json.ts";
+import { decodeText } from "../../core/text.ts";
+import { isDeeper } from "../../core/wire/json-members.ts";
 import type { ListedGroup } from "../store/ports/groups.ts";
 
 /** What Ansible knows of each host, and nobody needs here. */
@@ -13,9 +15,15 @@ const HOST_VARIABLES = "_meta";
 
 const KEYS = ["hosts", "children", "vars"];
 
+/** What Ansible knows of a host may be nested, but not like this. */
+const MAX_DEPTH = 100;
+
 /** @throws Error that says what is wrong */
-export function readCommandOutput(text: string): Map<string, ListedGroup> {
-  const whole = parse(text);
+export function readCommandOutput(bytes: Uint8Array): Map<string, ListedGroup> {
+  if (isDeeper(bytes, MAX_DEPTH)) {
+    throw new Error(`it has more than ${MAX_DEPTH} lists and objects in each other`);
+  }
+  const whole = parse(decodeText(bytes).text);
   if (!isObject(whole)) throw new Error('it is not an object such as {"web": ["web-[01-20]"]}');
   const entries = Object.entries(whole).filter(([name]) => name !== HOST_VARIABLES);
   const groups = new Map(entries.map(([name, value]) => [name, readGroup(name, value)]));

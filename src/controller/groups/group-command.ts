@@ -65,7 +65,7 @@ function outputOf(
   if (exit !== 0) return `ended with status ${exit}`;
   if (stdout.dropped > 0) return `printed more than ${formatBytes(MAX_OUTPUT)}`;
   try {
-    return readCommandOutput(textOf(stdout.chunks));
+    return readCommandOutput(Buffer.concat(stdout.chunks));
   } catch (thrown) {
     return `printed what cannot be read: ${messageOf(thrown)}`;
   }

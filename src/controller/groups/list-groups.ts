@@ -4,6 +4,7 @@ import { type GroupOrigin, type HostExpression, unionOf } from "../../core/hosts
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { type Inventory, selectHosts } from "../fleet/selector.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
+import { ignoredClaim } from "../inventory/host-tags.ts";
 import { readInventory } from "../inventory/read-inventory.ts";
 import type { HostContext } from "../store/host.ts";
 import type { GroupDefinition } from "./definition.ts";
@@ -35,17 +36,19 @@ export async function groupsWithHosts(
   groups: Groups,
   wanted: readonly GroupDefinition[],
 ): Promise<ShownGroup[]> {
-  const expanded = wanted.map((group) => expand(group, groups));
+  const expanded = wanted.map((group) => expand(host, group, groups));
   const terms = expanded.flatMap((each) => ("expression" in each ? each.expression : []));
   if (terms.length === 0) return expanded.map((each) => shown(each, undefined));
   const inventory = await readInventory(host, unionOf(terms), new Map());
   return expanded.map((each) => shown(each, inventory));
 }
 
-function expand(group: GroupDefinition, groups: Groups): Expanded {
+function expand({ config }: HostContext, group: GroupDefinition, groups: Groups): Expanded {
   const term = { kind: "group", name: group.name } as const;
   try {
-    return { group, expression: expandGroups(unionOf([term]), (name) => groups.get(name)) };
+    const expression = expandGroups(unionOf([term]), (name) => groups.get(name));
+    const error = ignoredClaim(config, expression);
+    return error === undefined ? { group, expression } : { group, error };
   } catch (thrown) {
     return { group, error: asCtrlExecError(thrown) };
   }

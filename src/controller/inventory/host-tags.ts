@@ -1,5 +1,7 @@
 /** The tags of a host: the control host's own, which win, and those that its agent claims. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
 import { type Tags, tagIn } from "../../core/tags.ts";
 import type { HostFacts } from "../fleet/selector.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
@@ -27,6 +29,25 @@ export function hostTags(record: AgentRecord, known: KnownHost | undefined): Hos
     tooLong: told?.value === "too long",
   };
 }
+
+/**
+ * Why an expression cannot be answered where claims are ignored: a version is one, and a host of which none is known
+ * would stay in `@all!@version<1.1` unseen. Undefined if it can be.
+ */
+export function ignoredClaim(
+  { agent_tags }: Pick<ControllerConfig, "agent_tags">,
+  expression: HostExpression,
+): CtrlExecError | undefined {
+  const asks = agent_tags === "ignore" && [...termsOf(expression)].some(isVersion);
+  if (!asks) return undefined;
+  return new CtrlExecError(
+    "bad-request",
+    "Cannot use @version: an agent claims its version, and agent_tags = ignore",
+    { hint: "Name those hosts, or give them a tag of this control host's own: ctrl-exec tag." },
+  );
+}
+
+const isVersion = ({ kind }: HostTerm) => kind === "version";
 
 /** What an expression may mean by the tags of one host. */
 export type UsedTags = Pick<HostFacts, "tag" | "tags" | "tagsKnown">;

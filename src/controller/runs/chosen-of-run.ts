@@ -16,6 +16,7 @@ import { readHostExpression } from "../fleet/host-choice.ts";
 import { type Inventory, type RunHosts, selectHosts } from "../fleet/selector.ts";
 import { typedHost } from "../fleet/targets.ts";
 import { withGroups } from "../groups/groups.ts";
+import { ignoredClaim } from "../inventory/host-tags.ts";
 import { readInventory } from "../inventory/read-inventory.ts";
 import { notInRun } from "./authorize-run.ts";
 
@@ -45,6 +46,8 @@ export async function chosenOfRun(
   for (const term of termsOf(expression)) {
     if (term.kind === "group") throw await noSuchGroup(controller, term.name);
   }
+  const ignored = ignoredClaim(controller.config, expression);
+  if (ignored !== undefined) throw ignored;
   const runs = await namedRuns(controller, caller, expression);
   const ofRun = new HostsOfRun(run.reqid, run.hosts, runs);
   const known = await readInventory(controller, expression, runs);

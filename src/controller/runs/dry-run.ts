@@ -13,7 +13,7 @@ import { authorizedChoice } from "../access/authorized-hosts.ts";
 import type { Controller } from "../control-host.ts";
 import { dialProblem } from "../fleet/peer-identity.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
-import { claimedTags } from "../inventory/claimed-tags.ts";
+import { claims } from "../inventory/claims.ts";
 import { planRollout } from "./plan-rollout.ts";
 import { withoutToken } from "./redact.ts";
 import { runBody } from "./run-body.ts";
@@ -36,7 +36,7 @@ export async function dryRun(
   const batchOf = await batches(controller, caller, targets, rollout);
   const labels = targets.map(({ label }) => label);
   log({ event: "dry-run", hosts: labels, reqid, script, user: caller.username });
-  const claims = expression && (await claimedTags(controller, expression, targets));
+  const claimed = expression && (await claims(controller, expression, targets));
   const isRefused = !isSendableName(script);
   return {
     dry_run: true,
@@ -44,7 +44,7 @@ export async function dryRun(
     args: args.map((arg) => withoutToken(arg, token)),
     hosts: targets.map((target): DryRunHost => {
       const error = isRefused ? NOT_PERMITTED : dialProblem(target, config)?.message;
-      const claimed = claims?.get(target);
+      const { tags = {}, version } = claimed?.get(target) ?? {};
       const batch = batchOf.get(target);
       return {
         host: target.label,
@@ -52,7 +52,8 @@ export async function dryRun(
         address: calledAt(target),
         port: target.port,
         ...(batch === undefined ? {} : { batch }),
-        ...(claimed === undefined ? {} : { claimed_tags: claimed }),
+        ...(Object.keys(tags).length === 0 ? {} : { claimed_tags: tags }),
+        ...(version === undefined ? {} : { claimed_version: version }),
         ...(error === undefined ? {} : { error }),
       };
     }),

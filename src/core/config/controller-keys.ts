@@ -67,7 +67,7 @@ export const CONTROLLER_KEYS = {
   },
   agent_tags: {
     group: CALLS,
-    text: "Whether an expression such as @role=db may mean the tags that agents claim (use), or only those that this host itself has given them (ignore).",
+    text: "Whether an expression such as @role=db may mean the tags that agents claim (use), or only those that this host itself has given them (ignore); @version is refused then, since it is a claim as well.",
     example: "ignore",
   },
   max_reply: {

@@ -141,7 +141,7 @@ const LISTED =
 /** What it throws is told in words; that of the runtime would not be. */
 function readAnswer(text: string): void {
   try {
-    for (const [name, listed] of readCommandOutput(text))
+    for (const [name, listed] of readCommandOutput(Buffer.from(text)))
       listedDefinition(name, "c", listed).members();
   } catch (thrown) {
     if (!(thrown instanceof Error) || Object.getPrototypeOf(thrown) !== Error.prototype)

@@ -128,6 +128,16 @@ test("a member may be given once", () => {
   expect(parsed('{"hosts":["a"],"username":"\\":\\"x\\":"}')).toMatchObject({ hosts: ["a"] });
 });
 
+test("T61 a MiB of brackets is refused before a parser takes seconds for it", () => {
+  const nested = (depth: number) => `{"hosts":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  const why = "the body has more than 16 lists and objects in each other";
+  const begun = performance.now();
+  expect(refused(() => parsed("[".repeat(2 ** 20)))).toEqual([400, why]);
+  expect(performance.now() - begun).toBeLessThan(100);
+  expect(refused(() => parsed(nested(16)))).toEqual([400, why]);
+  expect(refused(() => parsed(nested(15)))[1]).toContain("hosts");
+});
+
 test("members within a member are counted, and may be given once", () => {
   const body = (rollout: string) => `{"hosts":["a"],"script":"s","rollout":${rollout}}`;
   const take = (rollout: string) => parsed(body(rollout), {}, run);

@@ -51,15 +51,20 @@ test("the batches of a rollout are in order, and counted", () => {
 });
 
 test("T77 what a host claims is in a column of its own, if there is any", () => {
-  const tags = { role: "db", env: "\u009b2J" };
+  const tags = { role: "db", env: "\u009b2J", "a b": "c d", site: null };
   const at = { registered: true, address: "10.0.0.1", port: 7443 };
   const { out } = shown({
     hosts: [
       { host: "web-01", ...at, claimed_tags: tags },
       { host: "web-02", ...at },
+      { host: "web-03", ...at, claimed_version: "1.0.2" },
     ],
   });
-  expect(out).toMatch(/ CLAIMED TAGS\n.*\nweb-01 .* role=db env=<U\+009B>2J\nweb-02 .*7443\n$/);
+  const [head, , ...rows] = out.trimEnd().split("\n");
+  expect(head).toEndWith("  CLAIMED");
+  expect(rows[0]).toEndWith('  role=db, env="\\u009b2J", "a b"="c d", no site');
+  expect(rows[1]).toEndWith("10.0.0.1:7443");
+  expect(rows[2]).toEndWith("  version 1.0.2");
 });
 
 test("T74 nothing that was typed draws on the screen", () => {

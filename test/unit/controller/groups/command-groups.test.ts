@@ -20,7 +20,7 @@ let seconds = 0;
 afterEach(async () => await fleet[Symbol.asyncDispose]());
 
 /** @param body of the command, which leaves a line each time it is started */
-async function setUp(body: string, timeout = 10): Promise<void> {
+async function setUp(body: string, timeout = 10, cache = 60): Promise<void> {
   seconds = 0;
   fleet = await LocalFleet.bare();
   const { controller, folder } = fleet;
@@ -31,6 +31,7 @@ async function setUp(body: string, timeout = 10): Promise<void> {
     ...controller.config,
     group_command: command,
     group_command_timeout: timeout,
+    group_command_cache: cache,
   };
   const context = { config, log: fleet.log.log, now };
   Object.assign(controller, { ...context, store: openFileStore(context) });
@@ -103,8 +104,8 @@ test("a file that is damaged is written anew", async () => {
   expect(starts()).toBe(1);
 });
 
-test("T76 a failure stands for a while, and then it is asked again", async () => {
-  await setUp("echo 'no inventory' >&2; exit 3");
+test.each([60, 1])("T76 a failure stands for a while, with a cache of %d s", async (cache) => {
+  await setUp("echo 'no inventory' >&2; exit 3", 10, cache);
   const told = "Cannot find the groups: group_command ended with status 3";
   expect(await problem()).toContain(told);
   seconds = 9;

@@ -6,8 +6,10 @@ import { readCommandOutput } from "../../../../src/controller/groups/command-out
 
 const ANSIBLE = join(import.meta.dir, "../../../support/ansible-inventory.json");
 
+const read = (text: string) => readCommandOutput(Buffer.from(text));
+
 test("lists of expressions", () => {
-  const groups = readCommandOutput('{"web": ["web-[01-20]", "@role=web"], "__proto__": []}');
+  const groups = read('{"web": ["web-[01-20]", "@role=web"], "__proto__": []}');
   expect([...groups]).toEqual([
     ["web", { expressions: ["web-[01-20]", "@role=web"], hosts: [], children: [] }],
     ["__proto__", { expressions: [], hosts: [], children: [] }],
@@ -15,7 +17,7 @@ test("lists of expressions", () => {
 });
 
 test("what Ansible prints, without what it knows of the hosts", () => {
-  const groups = readCommandOutput(readFileSync(ANSIBLE, "utf8"));
+  const groups = readCommandOutput(readFileSync(ANSIBLE));
   expect([...groups.keys()].sort()).toEqual(["all", "app", "db", "spare", "ungrouped", "web"]);
   expect(groups.get("web")).toEqual({
     expressions: [],
@@ -39,7 +41,18 @@ describe("refused:", () => {
     ['{"web": {"children": [null]}}', "web.children: expected a list of names"],
     ['{"a\\"b": []}', "a group's name has no quotes"],
     ['{"web": {"children": ["\\u0007"]}}', "a group's name has no quotes"],
+    [`{"web": ${"[".repeat(101)}`, "more than 100 lists and objects in each other"],
+    [`{"_meta": ${"[".repeat(100)}${"]".repeat(100)}}`, "more than 100"],
   ])("%s", (text, why) => {
-    expect(() => readCommandOutput(text)).toThrow(why);
+    expect(() => read(text)).toThrow(why);
   });
+});
+
+test("16 MiB of brackets are refused at once, and what a host knows may be nested", () => {
+  const begun = performance.now();
+  expect(() => read("[".repeat(2 ** 24))).toThrow("in each other");
+  expect(() => read('{"a":'.repeat(3 * 2 ** 20))).toThrow("in each other");
+  expect(performance.now() - begun).toBeLessThan(1000);
+  const deep = `${"[".repeat(90)}${"]".repeat(90)}`;
+  expect([...read(`{"_meta": {"a": ${deep}}, "web": []}`).keys()]).toEqual(["web"]);
 });

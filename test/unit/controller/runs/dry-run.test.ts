@@ -134,4 +134,40 @@ test("T77 tags that the agent alone claims are marked, as far as the expression 
     ["web-01", undefined],
     ["web-02", undefined],
   ]);
+  // Neither claims a site: that is why they are asked.
+  for (const hosts of [["@site!=far"], ["@all!@site=far!odd-01"]]) {
+    expect(await claimsOf({ hosts })).toEqual([
+      ["web-01", { site: null }],
+      ["web-02", { site: null }],
+    ]);
+  }
+  expect(await claimsOf({ hosts: ["web-01"], except: ["@env!=test"] })).toEqual([
+    ["web-01", { env: "test" }],
+  ]);
+  const claims = {
+    tags: Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`${i}`, "x".repeat(9)])),
+  };
+  await learned.learn(new Map([["web-02", claims]]));
+  expect(await claimsOf({ hosts: ["web-02,@site=far"] })).toEqual([["web-02", undefined]]);
+});
+
+test("T77 the version that an agent claims is marked where the expression looks at it, and refused where claims are ignored", async () => {
+  await fleet.controller.store.learned.learn(new Map([["web-01", { version: "1.0.2" }]]));
+  const { hosts } = await dry({ hosts: ["@version<1.1,web-02"] });
+  expect(hosts.map((host) => host.claimed_version)).toEqual(["1.0.2", undefined]);
+  expect((await dry({ hosts: ["web-01"] })).hosts[0]).not.toHaveProperty("claimed_version");
+  const { config } = fleet.controller;
+  Object.assign(fleet.controller, { config: { ...config, agent_tags: "ignore" } });
+  try {
+    const hosts = ["@all!@version<1.1"];
+    const refused = await dry({ hosts }).catch(asCtrlExecError);
+    expect(refused).toMatchObject({
+      code: "bad-request",
+      message: "Cannot use @version: an agent claims its version, and agent_tags = ignore",
+    });
+    expect(await dry({ hosts }, "no").catch(asCtrlExecError)).toMatchObject({ code: "denied" });
+    expect((await dry({ hosts: ["web-*"] })).hosts).toHaveLength(2);
+  } finally {
+    Object.assign(fleet.controller, { config });
+  }
 });

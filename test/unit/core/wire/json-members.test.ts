@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { hasMoreMembers } from "../../../../src/core/wire/json-members.ts";
+import { hasMoreMembers, isDeeper } from "../../../../src/core/wire/json-members.ts";
 
 /** The least bound that the text keeps within. */
 function membersOf(text: string): number {
@@ -20,4 +20,16 @@ test.each([
   ["", 0],
 ])("%s has %d", (text, members) => {
   expect(membersOf(text)).toBe(members);
+});
+
+test.each([
+  ["[]", 1],
+  ['{"a":[[1],[2]]}', 3],
+  ['["[[[", "\\"[[["]', 1],
+  ["[[], [], {}]", 2],
+  ["1", 0],
+  ["[[[", 3],
+])("%s has %d in each other", (text, depth) => {
+  const bytes = Buffer.from(text);
+  expect([isDeeper(bytes, depth - 1), isDeeper(bytes, depth)]).toEqual([depth >= 0, false]);
 });

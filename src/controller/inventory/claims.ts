@@ -1,0 +1,50 @@
+/** Which hosts an expression may mean only because their agents say so. */
+import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
+import { tagIn } from "../../core/tags.ts";
+import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
+import type { HostContext } from "../store/host.ts";
+import { hostTags } from "./host-tags.ts";
+
+export interface Claims {
+  /** By key; null if the agent claims that it has none of the key. */
+  readonly tags: Readonly<Record<string, string | null>>;
+  /** Of its program; undefined if the expression does not look at it. */
+  readonly version: string | undefined;
+}
+
+/**
+ * Of each of the hosts that have some: what its agent alone claims, of the tags and versions that the expression looks
+ * at. A host that was taken over may claim any, and leave any out (T77).
+ *
+ * @param expression with its groups looked up
+ * @throws CtrlExecError `storage` if what the hosts have told cannot be read
+ */
+export async function claims(
+  host: HostContext,
+  expression: HostExpression,
+  targets: readonly ResolvedTarget[],
+): Promise<ReadonlyMap<ResolvedTarget, Claims>> {
+  const found = new Map<ResolvedTarget, Claims>();
+  const keys = new Set<string>();
+  let asksVersion = false;
+  for (const term of termsOf(expression)) {
+    if (term.kind === "tags") for (const { key } of term.conditions) keys.add(key);
+    if (term.kind === "version") asksVersion = true;
+  }
+  const asksNothing = keys.size === 0 && !asksVersion;
+  if (asksNothing || host.config.agent_tags === "ignore") return found;
+  const known = await host.store.learned.known();
+  for (const target of targets) {
+    if (target.record === undefined) continue;
+    const told = known.get(hostOf(target));
+    const { own, claimed, claimedAt, tooLong } = hostTags(target.record, told);
+    const others = [...keys].filter((key) => tagIn(own, key) === undefined);
+    const hasTold = claimedAt !== undefined && !tooLong;
+    const tags = hasTold ? others.map((key) => [key, tagIn(claimed, key) ?? null] as const) : [];
+    const version = asksVersion ? told?.version?.value : undefined;
+    if (tags.length > 0 || version !== undefined) {
+      found.set(target, { tags: Object.fromEntries(tags), version });
+    }
+  }
+  return found;
+}

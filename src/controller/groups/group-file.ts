@@ -86,7 +86,7 @@ function readAll(
   });
 }
 
-/** The parser keeps no positions: the line of a group's header, or of a key below it; of the header if that is not found, and 1 without one. */
+/** The parser keeps no positions: the line of a key, or else of its group's header, or else the first. */
 function lineFinder(text: string): (group: string, key?: string) => number {
   const lines = text.split("\n").map((line) => line.trim());
   const begins = (line: string, name: string) =>

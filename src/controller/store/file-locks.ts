@@ -47,12 +47,14 @@ export class FileLocks implements LockStore {
       workDescriptors().giveBack(wanted.length);
     };
     try {
-      let open = wanted.map(({ key }, at) => ({ key, at }));
+      let open = wanted.map((each, at) => ({ ...each, at }));
       for (const pause of [0, LOOK_MS]) {
         if (open.length === 0) break;
         if (pause > 0) await Bun.sleep(pause);
-        open = open.filter(({ key, at }) => {
+        open = open.filter(({ key, holder, at }) => {
           held[at] = tryLock(fileOf(folder, key));
+          // At once: until then, whoever looks finds the name of the holder before.
+          held[at]?.describe(`${JSON.stringify(holder)}\n`);
           return held[at] === undefined;
         });
       }
@@ -66,9 +68,6 @@ export class FileLocks implements LockStore {
       const runs = conflicts.flatMap((key) => this.#holderIn(fileOf(folder, key))?.reqid ?? []);
       return { kind: "conflict", conflicts, runs: [...new Set(runs)] };
     }
-    wanted.forEach(({ holder }, at) => {
-      held[at]?.describe(`${JSON.stringify(holder)}\n`);
-    });
     return { kind: "held", held: held.flatMap((lock) => (lock ? [asRunLock(lock)] : [])) };
   }
 

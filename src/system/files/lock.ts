@@ -23,8 +23,8 @@ import { requirePlain } from "./plain-file.ts";
 /** `using lock = ...` releases it at the end of the block. */
 export interface HeldLock extends Disposable {
   /**
-   * Writes into the lock's file who holds it, for people who look; a release empties it again. On a full disk
-   * it writes nothing, and the lock holds all the same.
+   * Writes into the lock's file who holds it, for people who look. It stays there after the release, and means
+   * nothing then. On a full disk it writes nothing, and the lock holds all the same.
    */
   describe(text: string): void;
   release(): void;
@@ -43,7 +43,7 @@ export function lockOpened(path: string, file: number): HeldLock | "removed" | u
   const locked = lockExclusively(file);
   const facts = fstatSync(file, { bigint: true });
   const there = isAt(path, facts);
-  if (locked && there) return heldLock(file, facts.size > 0n);
+  if (locked && there) return heldLock(file, Number(facts.size));
   letGo(file);
   return there ? undefined : "removed";
 }
@@ -83,30 +83,39 @@ export function removeOpened(path: string, file: number, before: Date): boolean 
   }
 }
 
-/** @param leftOver whether the file has content: a holder that was killed leaves its text there */
-function heldLock(file: number, leftOver: boolean): HeldLock {
+/** @param size of what the holder before has left in the file */
+function heldLock(file: number, size: number): HeldLock {
   let held = true;
-  let written = leftOver;
-  const replaceText = (text: string) => {
-    try {
-      if (written) ftruncateSync(file, 0);
-      written = text !== "";
-      if (written) writeSync(file, text, 0);
-    } catch {
-      // Text for people must never keep a lock from being used or released (T22).
-    }
-  };
-  const release = () => {
-    if (!held) return;
-    held = false;
-    replaceText("");
-    letGo(file);
-  };
+  let length = size;
   return {
-    describe: replaceText,
+    describe(text) {
+      try {
+        const written = writeSync(file, text, 0);
+        // Most holders' texts are of one length, and truncation takes longer than all else that is done here.
+        if (written < length) ftruncateSync(file, written);
+        length = written;
+      } catch {
+        // Text for people must never keep a lock from being used (T22).
+        empty(file);
+      }
+    },
     release,
     [Symbol.dispose]: release,
   };
+
+  function release(): void {
+    if (!held) return;
+    held = false;
+    letGo(file);
+  }
+}
+
+function empty(file: number): void {
+  try {
+    ftruncateSync(file, 0);
+  } catch {
+    // The same.
+  }
 }
 
 /** Whether a process holds the lock. The check takes it for a moment, shared with other checks. */

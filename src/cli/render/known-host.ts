@@ -10,20 +10,20 @@ export interface KnownJson extends TagsJson {
   readonly version: string;
   /** When, ISO 8601; empty if never. */
   readonly version_learned: string;
-  /** When it last answered anything, ISO 8601; empty if it never has. */
-  readonly last_contact: string;
+  /** When it last told anything of itself, ISO 8601; empty if it never has. */
+  readonly learned: string;
 }
 
 export function knownJson(record: AgentRecord, known: KnownHost | undefined): KnownJson {
   return {
     version: known?.version?.value ?? "",
     version_learned: timeOf(known?.version?.at),
-    last_contact: timeOf(known?.contact),
+    learned: timeOf(known?.contact),
     ...tagsJson(hostTags(record, known)),
   };
 }
 
-export const KNOWN_HEADER = ["VERSION", "LAST CONTACT", "TAGS"];
+export const KNOWN_HEADER = ["VERSION", "LEARNED", "TAGS"];
 
 export function knownCells(
   record: AgentRecord,

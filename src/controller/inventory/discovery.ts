@@ -58,7 +58,7 @@ export async function scanCapabilities(
     { method: "GET", path: "/capabilities", reply: "list", idempotent: true },
     (outcome) => {
       const host = discovered(outcome);
-      news.hear(outcome, host.status === "ok" ? newsOf(host) : {});
+      news.hear(outcome, host.status === "ok" ? newsOf(host) : undefined);
       logResult(controller, outcome, host);
       found.set(outcome.target, host);
       onResult(host);

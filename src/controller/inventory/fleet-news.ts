@@ -22,13 +22,13 @@ export class FleetNews {
   }
 
   /** @param told what the answer says about the host, if it was asked that */
-  hear(outcome: HostOutcome, told: HostNews = {}): void {
+  hear(outcome: HostOutcome, told?: HostNews): void {
     const { target, reply, acceptedSerial, refusedSerial, clockOffset } = outcome;
     const { record } = target;
     if (record === undefined || reply === undefined) return;
     const { shown } = reply;
     this.#contacts.push({ record, serial: acceptedSerial, refused: refusedSerial, shown });
-    this.#told.set(record.hostname, told);
+    if (told !== undefined) this.#told.set(record.hostname, told);
     if (clockOffset !== undefined) this.#clocks.set(record.hostname, clockOffset);
   }
 

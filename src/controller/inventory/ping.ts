@@ -48,7 +48,7 @@ export async function pingHosts(
     { method: "POST", path: "/ping", body: { reqid }, reply: "words", idempotent: true },
     (outcome) => {
       const result = pingResult(outcome, reqid);
-      news.hear(outcome, result.status === "ok" ? { version: result.version } : {});
+      news.hear(outcome, result.status === "ok" ? { version: result.version } : undefined);
       logResult(controller, outcome, result);
       results.set(outcome.target, result);
       subscribers.onResult(result);

@@ -143,7 +143,7 @@ test("list-agents", async () => {
         port: z.literal(agent.port),
         version: z.string(),
         version_learned: iso.or(z.literal("")),
-        last_contact: iso,
+        learned: iso,
         own_tags: z.strictObject({}),
         claimed_tags: z.strictObject({}).nullable(),
         tags_learned: iso.or(z.literal("")),

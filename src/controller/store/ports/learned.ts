@@ -22,7 +22,7 @@ export interface LearnedStore {
   forget(hostname: string): Promise<void>;
 }
 
-/** An answer is news in itself: its time is that of the last contact. */
+/** That a host has told something is news in itself. */
 export interface HostNews {
   readonly version?: string | undefined;
   readonly tags?: Tags | undefined;
@@ -30,6 +30,7 @@ export interface HostNews {
 }
 
 export interface KnownHost {
+  /** When it last told anything. */
   readonly contact: Date;
   readonly version: Learned<string> | undefined;
   /** "too long": it claims more than is kept, and nobody knows what. */

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { noSuchGroup } from "../../controller/access/authorized-hosts.ts";
+import { noSuchGroup } from "../../controller/access/chosen-hosts.ts";
 import type { Controller } from "../../controller/control-host.ts";
 import type { GroupDefinition } from "../../controller/groups/definition.ts";
 import type { Groups } from "../../controller/groups/group-files.ts";

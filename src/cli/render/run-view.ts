@@ -6,7 +6,6 @@ import type { OutputStream, RunEvent } from "../../core/run-event.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
-import { showFolded } from "./folded-blocks.ts";
 import { writeJson } from "./json.ts";
 import { JsonStream } from "./json-stream.ts";
 import { liveLines } from "./live-lines.ts";
@@ -253,6 +252,7 @@ function foldedView(
     ...ofRollout(io, own, progress),
     async close({ reqid, results }, ms) {
       const chosen = results.filter((result) => isChosen(result, as));
+      const { showFolded } = await import("./folded-blocks.ts");
       await showFolded(io, own, chosen, as);
       io.err(leftOut(results, as) + runSummary(io, reqid, results, ms));
     },

@@ -2,7 +2,7 @@
 import type { OwnSetting } from "../../core/config/controller-config.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import type { Io } from "../command/io.ts";
-import { type FoldedAs, showFolded } from "./folded-blocks.ts";
+import type { FoldedAs } from "./folded-blocks.ts";
 import { RunBlocks } from "./run-result.ts";
 
 export interface ShownAs extends FoldedAs {
@@ -27,8 +27,10 @@ export async function showResults(
   as: ShownAs,
 ): Promise<void> {
   const chosen = results.filter((result) => isChosen(result, as));
-  if (isFolded(io, results.length, as)) await showFolded(io, own, chosen, as);
-  else {
+  if (isFolded(io, results.length, as)) {
+    const { showFolded } = await import("./folded-blocks.ts");
+    await showFolded(io, own, chosen, as);
+  } else {
     const blocks = new RunBlocks(io, own, io.outIsTerminal, {
       running: true,
       times: as.times ?? false,
@@ -56,6 +58,7 @@ export async function showLeft(
   const left = results.filter(({ state }) => state === "not-started");
   if (left.length === 0) return;
   blocks.endLine();
+  const { showFolded } = await import("./folded-blocks.ts");
   await showFolded(io, own, left, { ...as, diff: false });
 }
 

@@ -3,7 +3,7 @@ import type { HostExpression } from "../../core/hosts/expression.ts";
 import type { Controller } from "../control-host.ts";
 import { type HostChoice, readHostExpression } from "../fleet/host-choice.ts";
 import type { Caller } from "./authorize.ts";
-import { chosenHosts } from "./authorized-hosts.ts";
+import { chosenHosts } from "./chosen-hosts.ts";
 
 /**
  * Each of them by its name in lower case; undefined if the choice says nothing, and all are meant.

@@ -9,7 +9,7 @@ import {
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { formatHostPort, lowerAscii, parseTarget } from "../../core/net/host-name.ts";
 import type { Caller } from "../access/authorize.ts";
-import { namedRuns, noSuchGroup } from "../access/authorized-hosts.ts";
+import { namedRuns, noSuchGroup } from "../access/chosen-hosts.ts";
 import { orAll } from "../access/registered-hosts.ts";
 import type { Controller } from "../control-host.ts";
 import { readHostExpression } from "../fleet/host-choice.ts";

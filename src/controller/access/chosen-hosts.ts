@@ -1,0 +1,157 @@
+/**
+ * What an expression stands for: decided before the auth hook is asked, from the index and the records of runs alone.
+ * What was wrong with it, even that nobody matches, is told only after the hook has agreed (T67, T76).
+ */
+import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
+import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
+import { type HostExpression, hasRun, termsOf } from "../../core/hosts/expression.ts";
+import { typedGroup } from "../../core/hosts/group-name.ts";
+import { sampleOf } from "../../core/hosts/sample-size.ts";
+import type { Target } from "../../core/net/host-name.ts";
+import { draw } from "../../core/random.ts";
+import { nearestMatch } from "../../core/text.ts";
+import type { Controller } from "../control-host.ts";
+import type { HostChoice } from "../fleet/host-choice.ts";
+import { type RunHosts, type Selection, selectHosts, type Unknown } from "../fleet/selector.ts";
+import { tagHint } from "../fleet/tag-hint.ts";
+import { unknownMessage } from "../fleet/unknown-message.ts";
+import { knownGroupNames, withGroups } from "../groups/groups.ts";
+import { ignoredClaim } from "../inventory/host-tags.ts";
+import { readInventory } from "../inventory/read-inventory.ts";
+import { hostsByEnd } from "../runs/hosts-by-end.ts";
+import { type Caller, isRefusedAnyway } from "./authorize.ts";
+
+interface Chosen {
+  readonly hosts: readonly Target[];
+  /** With its groups looked up; undefined if there is a problem with them, or nobody is chosen anyway. */
+  readonly expression?: HostExpression;
+  /** For after the hook, since it tells what there is, and takes a while to find out (T76). */
+  problem?(): Promise<CtrlExecError | undefined>;
+}
+
+/**
+ * @param choice that the expression is of
+ * @param maxHosts more are a problem
+ * @throws CtrlExecError `denied` or `not-found` for a run that is named
+ */
+export async function chosenHosts(
+  controller: Controller,
+  caller: Caller,
+  typed: HostExpression,
+  choice: HostChoice,
+  maxHosts = controller.config.max_hosts,
+): Promise<Chosen> {
+  if (isRefusedAnyway(controller, caller)) return { hosts: [] };
+  const runs = await namedRuns(controller, caller, typed);
+  const expression = await withGroups(controller, typed).catch(asCtrlExecError);
+  if (expression instanceof CtrlExecError) return { hosts: [], problem: async () => expression };
+  const ignored = ignoredClaim(controller.config, expression);
+  if (ignored !== undefined) return { hosts: [], problem: async () => ignored };
+  const inventory = await readInventory(controller, expression, runs).catch(asCtrlExecError);
+  if (inventory instanceof CtrlExecError) return { hosts: [], problem: async () => inventory };
+  const selection = selectHosts(expression, inventory);
+  const sample = sampled(selection, choice);
+  // Of more than may be asked the hook gets these: how long its list is must not tell how many there are (T76).
+  const hosts = sample.slice(0, maxHosts).map(({ name, port }) => ({
+    name,
+    port: port ?? choice.port,
+  }));
+  const count = { hosts: sample.length, maxHosts };
+  const hint = () => tagHint(expression, inventory);
+  const { names } = inventory;
+  return {
+    hosts,
+    expression,
+    problem: () => problemOf(controller, selection, count, choice, names, hint),
+  };
+}
+
+/** Whoever may not read a run must not learn from it who failed. @throws CtrlExecError `denied`, `not-found` */
+export async function namedRuns(
+  controller: Controller,
+  caller: Caller,
+  expression: HostExpression,
+): Promise<ReadonlyMap<string, RunHosts>> {
+  const reqids = new Set(
+    [...termsOf(expression)].flatMap((term) => (hasRun(term) ? [term.reqid] : [])),
+  );
+  const runs = new Map<string, RunHosts>();
+  for (const reqid of reqids) {
+    runs.set(reqid, await hostsByEnd(controller, caller, reqid));
+  }
+  return runs;
+}
+
+function sampled({ hosts }: Selection, { limit }: HostChoice): readonly Target[] {
+  if (limit === undefined) return hosts;
+  const count = sampleOf(limit, hosts.length);
+  const drawn = new Set(draw(hosts, count, (bound) => Math.floor(Math.random() * bound)));
+  return hosts.filter((host) => drawn.has(host));
+}
+
+/** Characters of what was typed that an error repeats. */
+const MAX_TYPED = 200;
+
+/** @param hint what to say of the tags in it, if nobody matches */
+async function problemOf(
+  controller: Controller,
+  { unknown }: Selection,
+  count: { readonly hosts: number; readonly maxHosts: number },
+  { hosts, except = [] }: HostChoice,
+  names: readonly string[],
+  hint: () => string | undefined,
+): Promise<CtrlExecError | undefined> {
+  const { config } = controller;
+  const [first] = unknown;
+  if (first?.what === "group") return noSuchGroup(controller, first.name);
+  if (first !== undefined) {
+    const next = nextStep(config, first, names);
+    return new CtrlExecError("bad-request", unknownMessage(unknown), next);
+  }
+  if (count.hosts === 0) {
+    const all = [hosts.join(","), ...except.map((text) => `!${text}`)].join("");
+    const typed = all.length > MAX_TYPED ? `${all.slice(0, MAX_TYPED)}...` : all;
+    const tags = hint();
+    const next =
+      tags === undefined
+        ? nextStep(config, { what: "host", name: typed, group: undefined }, names)
+        : { hint: tags };
+    return new CtrlExecError(
+      "bad-request",
+      `Cannot find any host: nobody matches "${typed}"`,
+      next,
+    );
+  }
+  if (count.hosts <= count.maxHosts) return undefined;
+  return new CtrlExecError(
+    "bad-request",
+    `${count.hosts} hosts match; at most ${count.maxHosts} at once`,
+    {
+      hint: "Ask fewer, with --limit, --except or a closer expression; max_hosts in ctrl-exec.conf is the bound.",
+      remoteHint: "Ask fewer, with limit, except or a closer expression.",
+    },
+  );
+}
+
+/** For list-groups too. */
+export async function noSuchGroup(controller: Controller, name: string): Promise<CtrlExecError> {
+  const list = `ctrl-exec list-groups${configArgument(controller.config.file)}`;
+  const near = nearestMatch(name, await knownGroupNames(controller));
+  return new CtrlExecError(
+    "bad-request",
+    `Cannot find group ${typedGroup(name)}: no group has that name`,
+    near === undefined
+      ? { hint: `See: ${list}`, remoteHint: `On the control host, ${list} shows them.` }
+      : { hint: `Did you mean ${typedGroup(near)}?` },
+  );
+}
+
+/** The registered name that is nearest to what was typed, without its wildcards, or where they all are. */
+function nextStep(own: OwnSetting, { what, name }: Unknown, names: readonly string[]) {
+  const near = what === "host" ? nearestMatch(name.replaceAll(/[*?]/g, ""), names) : undefined;
+  if (near !== undefined) return { hint: `Did you mean ${near}?` };
+  return {
+    hint: `See: ctrl-exec list-agents${configArgument(own.file)}`,
+    remoteHint: "GET /discovery names every registered host.",
+  };
+}

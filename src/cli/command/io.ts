@@ -84,9 +84,15 @@ export function openIo(): Io {
 /** For a terminal that does not report its width. */
 const USUAL_COLUMNS = 80;
 
-/** node:tty costs 3 ms at start, so it is loaded only when needed. */
+const terminals = new Map<number, boolean>();
+
+/** node:tty costs 3 ms at start, so it is loaded only when needed; a fan-out asks several times for each host. */
 function isTerminal(descriptor: number): boolean {
-  return process.getBuiltinModule("node:tty").isatty(descriptor);
+  const known = terminals.get(descriptor);
+  if (known !== undefined) return known;
+  const found = process.getBuiltinModule("node:tty").isatty(descriptor);
+  terminals.set(descriptor, found);
+  return found;
 }
 
 /** Then a line of one stream must not begin within a line of the other, however slowly it is read. */

@@ -8,7 +8,9 @@ import { line, word } from "./texts.ts";
 const count = z.int().check(z.nonnegative());
 
 const time = z.string().check(z.refine((text) => parseIso(text) !== undefined));
-const timeOrEmpty = z.union([z.literal(""), time]);
+const timeOrEmpty = z
+  .string()
+  .check(z.refine((text) => text === "" || parseIso(text) !== undefined));
 
 export const beginFrame = z.object({
   reqid: z.string().check(z.refine(isRequestId)),

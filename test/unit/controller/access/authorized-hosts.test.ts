@@ -131,7 +131,9 @@ test("T77 with agent_tags = ignore, what agents claim means nothing", async () =
     hint: "Did you mean @role=db?",
   });
   expect(await choose({ hosts: ["@role!=db"] })).toEqual(["web-01 7443", "web-02 7443"]);
-  expect(await choose({ hosts: ["@version<1.1"] })).toEqual(["web-02 7443"]);
+  expect(await refusal({ hosts: ["@version<1.1"] })).toMatchObject({
+    message: "Cannot use @version: an agent claims its version, and agent_tags = ignore",
+  });
 });
 
 test("T76 tags that nobody has: the nearest are told, when the hook has agreed", async () => {

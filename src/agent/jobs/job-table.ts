@@ -56,7 +56,7 @@ export class JobTable implements Jobs {
     this.#options = options;
     this.#spool = new Spool(options);
     this.#lost = new LostJobs(this.#spool, this.#cancels);
-    this.#unkept = new UnkeptRuns(options, () => this.#running.shims);
+    this.#unkept = new UnkeptRuns(options);
     this.#shim = new ShimKeeper(options.shim, {
       told: (message) => this.#told(message),
       gone: (shim) => this.#gone(shim),

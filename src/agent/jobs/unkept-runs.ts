@@ -40,12 +40,11 @@ const NO_SHIM = "this agent has no shim";
 export class UnkeptRuns implements Jobs {
   readonly #options: UnkeptOptions;
   readonly #running = new Set<UnkeptRun>();
-  readonly #cancels: Cancels;
+  // No shim is below, or in the session of, what this process starts itself.
+  readonly #cancels = new Cancels(() => []);
 
-  /** @param spared returns the shims */
-  constructor(options: UnkeptOptions, spared: () => ProcessId[] = () => []) {
+  constructor(options: UnkeptOptions) {
     this.#options = options;
-    this.#cancels = new Cancels(spared);
   }
 
   async start() {

@@ -5,7 +5,13 @@ import { inSlices } from "../../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import { HostIndex } from "./host-index.ts";
 import type { Registered, RegisteredAddress, Registry, RegistryStore } from "./ports/registry.ts";
-import { changeAgents, findAgent, readHost, readRegistry, recordFiles } from "./registry.ts";
+import { changeAgents, findAgent, readHost, recordFiles } from "./registry.ts";
+
+/** Of so many hosts it is cheaper to see whether their records have changed than to read them. */
+const MANY = 200;
+
+/** By the name in lower case; undefined if nothing is registered under it. */
+type FindHost = (host: string) => Registered | undefined;
 
 export class FileRegistry implements RegistryStore {
   readonly #config: ControllerConfig;
@@ -17,7 +23,7 @@ export class FileRegistry implements RegistryStore {
   }
 
   async read(): Promise<Registry> {
-    return readRegistry(this.#config);
+    return await this.#index.read();
   }
 
   async find(hostname: string): Promise<Registered | undefined> {
@@ -26,13 +32,29 @@ export class FileRegistry implements RegistryStore {
 
   async findAll(hostnames: readonly string[]): Promise<ReadonlyMap<string, Registered>> {
     const hosts = new Set(hostnames.map(lowerAscii));
-    const files = recordFiles(this.#config, hosts);
     const found = new Map<string, Registered>();
+    const find = hosts.size > MANY ? await this.#finder() : this.#reader(hosts);
     await inSlices(hosts, (host) => {
-      const registered = readHost(host, files.get(host) ?? []);
+      const registered = find(host);
       if (registered !== undefined) found.set(host, registered);
     });
     return found;
+  }
+
+  #reader(hosts: ReadonlySet<string>): FindHost {
+    const files = recordFiles(this.#config, hosts);
+    return (host) => readHost(host, files.get(host) ?? []);
+  }
+
+  async #finder(): Promise<FindHost> {
+    const { agents, broken } = await this.#index.read();
+    const problems = new Map(broken.map((each) => [each.hostname, each]));
+    return (host) => {
+      const record = agents.get(host);
+      if (record !== undefined) return { kind: "agent", record };
+      const problem = problems.get(host);
+      return problem && { kind: "broken", broken: problem };
+    };
   }
 
   async names(): Promise<readonly string[]> {

@@ -1,19 +1,21 @@
 /**
- * Answers what is needed from the registry before the auth hook has agreed: which names are registered, which
- * hosts are registered at an address, and what their records say. The hook may refuse the caller, who must cost little until then:
- * records are read once, and again only when they have changed, and never all in one go (T67).
+ * Answers what is asked of the whole registry, also before the auth hook has agreed: which names are registered, which
+ * hosts are registered at an address, and what the records say. The hook may refuse the caller, who must cost little
+ * until then: records are read once, and again only when they have changed, and never all in one go (T67).
  *
- * The index is not stored. One on the disk would still have to be compared with every record, since 0.8 and
- * editors change records without updating it.
+ * A process begins with the copy that an earlier one has left (registry-copy.ts). That is compared with every record's
+ * file, since 0.8 and editors change records without updating it.
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { isHostName } from "../../core/net/host-name.ts";
-import { fileVersion } from "../../system/files/file-version.ts";
+import { FileVersions, fileVersion } from "../../system/files/file-version.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import { recordedAddress, socketAddress } from "../fleet/targets.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import { paths } from "./paths.ts";
+import type { BrokenRecord, Registry } from "./ports/registry.ts";
 import { readHost, recordFiles } from "./registry.ts";
+import { type CopiedRecord, readRegistryCopy, writeRegistryCopy } from "./registry-copy.ts";
 
 /** The names registered at an address and port, in lower case: usually one, or none. */
 export type NamesAt = (address: string, port: number | undefined) => readonly string[];
@@ -24,11 +26,29 @@ export type NamesAt = (address: string, port: number | undefined) => readonly st
  */
 const LOOK_AGAIN_MS = 2_000;
 
+/** The records of fewer hosts are read as quickly as a copy of them. */
+const COPY_FROM = 200;
+
+/** A new copy is written when one record in so many is not in the old one. */
+const COPY_AGAIN = 50;
+
 interface KnownRecord {
-  /** The version of its files, which differs if they have changed. */
+  /** The version of its file, which differs if it has changed; empty if it may be another already. */
   readonly version: string;
   /** Undefined if it cannot be used. */
   readonly record: AgentRecord | undefined;
+}
+
+interface Look {
+  /** Of the folder, when it began. */
+  readonly version: string;
+  readonly at: number;
+  /** Those that can be used, by lower-case host name. */
+  readonly agents: ReadonlyMap<string, AgentRecord>;
+  /** The files of those that cannot. */
+  readonly broken: ReadonlyMap<string, readonly string[]>;
+  /** The hosts of each address and port, once somebody has asked. */
+  hostsAt?: Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
 export class HostIndex {
@@ -36,12 +56,12 @@ export class HostIndex {
   readonly #clock: () => number;
   readonly #folder: string;
   #names: { readonly version: string; readonly hosts: readonly string[] } | undefined;
-  /** By lower-case host name. */
-  #records: ReadonlyMap<string, KnownRecord> = new Map();
-  /** The hosts of each address and port. */
-  #hostsAt: ReadonlyMap<string, readonly string[]> = new Map();
-  #looked: { readonly version: string; readonly at: number } | undefined;
-  #looking: Promise<void> | undefined;
+  /** By lower-case host name; undefined before the first look. */
+  #known: ReadonlyMap<string, KnownRecord> | undefined;
+  /** Records that were read and are not in the copy. */
+  #uncopied = 0;
+  #looked: Look | undefined;
+  #looking: Promise<Look> | undefined;
 
   /**
    * The API keeps it between requests; a command makes one and uses it once.
@@ -66,60 +86,111 @@ export class HostIndex {
     return this.#names.hosts;
   }
 
-  /** As the records are now. @throws CtrlExecError `config` if the folder cannot be read */
+  /** As the records were in the last two seconds. @throws CtrlExecError `config` if the folder cannot be read */
   async byAddress(): Promise<NamesAt> {
-    await this.#refresh();
-    const hostsAt = this.#hostsAt;
+    const look = await this.#lookOf(LOOK_AGAIN_MS);
+    look.hostsAt ??= hostsByAddress(look.agents);
+    const hostsAt = await look.hostsAt;
     return (address, port) => hostsAt.get(socketAddress(address, port)) ?? [];
   }
 
-  /** Those that can be used, by lower-case name. @throws as byAddress() */
+  /** Those that can be used, by lower-case name, as byAddress(). @throws as byAddress() */
   async records(): Promise<ReadonlyMap<string, AgentRecord>> {
-    await this.#refresh();
-    const usable = [...this.#records].flatMap(([host, { record }]) =>
-      record === undefined ? [] : [[host, record] as const],
-    );
-    return new Map(usable);
+    return (await this.#lookOf(LOOK_AGAIN_MS)).agents;
   }
 
-  async #refresh(): Promise<void> {
-    // A check that began before this moment may have missed a change; all who wait share the next one.
-    await this.#looking?.catch(() => undefined);
-    if (!this.#isFresh()) {
-      this.#looking ??= this.#look().finally(() => {
-        this.#looking = undefined;
-      });
-      await this.#looking;
+  /** All as they are now. @throws as byAddress() */
+  async read(): Promise<Registry> {
+    const { agents, broken } = await this.#lookOf(0);
+    const problems: BrokenRecord[] = [];
+    const mended = new Map<string, AgentRecord>();
+    for (const [host, files] of broken) {
+      const found = readHost(host, files);
+      if (found?.kind === "agent") mended.set(host, found.record);
+      else if (found !== undefined) problems.push(found.broken);
     }
+    return { agents: mended.size === 0 ? agents : new Map([...agents, ...mended]), broken: problems };
   }
 
-  #isFresh(): boolean {
+  /** @param age milliseconds that may have passed since it began */
+  async #lookOf(age: number): Promise<Look> {
+    // A look that began before this moment may have missed a change; all who wait share the next one.
+    await this.#looking?.catch(() => undefined);
     const looked = this.#looked;
-    if (looked === undefined || this.#clock() - looked.at > LOOK_AGAIN_MS) return false;
-    return fileVersion(this.#folder) === looked.version;
-  }
-
-  async #look(): Promise<void> {
-    const looked = { version: fileVersion(this.#folder), at: this.#clock() };
-    const records = new Map<string, KnownRecord>();
-    const hostsAt = new Map<string, string[]>();
-    await inSlices(recordFiles(this.#config), ([host, files]) => {
-      const known = this.#known(host, files);
-      records.set(host, known);
-      const address = known.record && recordedAddress(known.record);
-      if (address === undefined) return;
-      hostsAt.set(address, [...(hostsAt.get(address) ?? []), host]);
+    if (looked !== undefined && age > 0 && this.#isFresh(looked, age)) return looked;
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
     });
-    this.#records = records;
-    this.#hostsAt = hostsAt;
-    this.#looked = looked;
+    return await this.#looking;
   }
 
-  #known(host: string, files: readonly string[]): KnownRecord {
-    const version = files.map((file) => fileVersion(file)).join(" ");
-    const known = this.#records.get(host);
-    if (known?.version === version) return known;
-    const found = readHost(host, files);
-    return { version, record: found?.kind === "agent" ? found.record : undefined };
+  #isFresh({ version, at }: Look, age: number): boolean {
+    return this.#clock() - at <= age && fileVersion(this.#folder) === version;
   }
+
+  async #look(): Promise<Look> {
+    const begun = { version: fileVersion(this.#folder), at: this.#clock() };
+    const hosts = recordFiles(this.#config);
+    const before = this.#known ?? (await this.#copied(hosts.size));
+    const known = new Map<string, KnownRecord>();
+    const agents = new Map<string, AgentRecord>();
+    const broken = new Map<string, readonly string[]>();
+    const versions = new FileVersions();
+    await inSlices(hosts, ([host, files]) => {
+      const [file = ""] = files;
+      const version = files.length === 1 ? versions.of(file) : "";
+      const old = before.get(host);
+      const now = version !== "" && old?.version === version ? old : this.#read(host, files, version);
+      known.set(host, now);
+      if (now.record === undefined) broken.set(host, files);
+      else agents.set(host, now.record);
+    });
+    this.#known = known;
+    this.#looked = { ...begun, agents, broken };
+    await this.#keepCopy(known, versions.narrowestMode);
+    return this.#looked;
+  }
+
+  #read(host: string, files: readonly string[], version: string): KnownRecord {
+    const found = readHost(host, files);
+    if (found?.kind !== "agent") return { version, record: undefined };
+    this.#uncopied += 1;
+    return { version, record: found.record };
+  }
+
+  async #copied(hosts: number): Promise<ReadonlyMap<string, CopiedRecord>> {
+    if (hosts < COPY_FROM) return new Map();
+    return await readRegistryCopy(paths(this.#config).registryCopy);
+  }
+
+  /**
+   * Without the right to write here, or room on the disk, this process does not try again.
+   *
+   * @param mode that every record's file has
+   */
+  async #keepCopy(known: ReadonlyMap<string, KnownRecord>, mode: number): Promise<void> {
+    if (known.size < COPY_FROM || this.#uncopied * COPY_AGAIN < known.size) return;
+    this.#uncopied = 0;
+    const copied = new Map<string, CopiedRecord>();
+    for (const [host, { version, record }] of known) {
+      if (record !== undefined && version !== "") copied.set(host, { version, record });
+    }
+    const { registryCopy } = paths(this.#config);
+    const isWritten = await writeRegistryCopy(registryCopy, this.#folder, copied, mode);
+    if (!isWritten) this.#uncopied = Number.NEGATIVE_INFINITY;
+  }
+}
+
+async function hostsByAddress(
+  agents: ReadonlyMap<string, AgentRecord>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const hostsAt = new Map<string, string[]>();
+  await inSlices(agents, ([host, record]) => {
+    const address = recordedAddress(record);
+    if (address === undefined) return;
+    const others = hostsAt.get(address);
+    if (others === undefined) hostsAt.set(address, [host]);
+    else others.push(host);
+  });
+  return hostsAt;
 }

@@ -16,6 +16,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     rollouts: join(state_dir, "rollouts"),
     /** New: built from the records in `runs`; can be deleted at any time. */
     runIndex: join(state_dir, "run-index.sqlite"),
+    /** New: what the records in `agents` say; can be deleted at any time. */
+    registryCopy: join(state_dir, "registry-copy"),
     /** New: what the hosts have told; can be deleted at any time, and is learned again. */
     learned: join(state_dir, "learned.sqlite"),
     rotation: join(state_dir, "rotation.json"),

@@ -11,19 +11,7 @@ import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../../sys
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
 import { lockPath, paths } from "./paths.ts";
-import type { BrokenRecord, Registered, Registry } from "./ports/registry.ts";
-
-/** @throws CtrlExecError `config` if the folder itself cannot be read */
-export function readRegistry(config: ControllerConfig): Registry {
-  const agents = new Map<string, AgentRecord>();
-  const broken: BrokenRecord[] = [];
-  for (const [host, files] of recordFiles(config)) {
-    const found = readHost(host, files);
-    if (found?.kind === "agent") agents.set(host, found.record);
-    else if (found !== undefined) broken.push(found.broken);
-  }
-  return { agents, broken };
-}
+import type { Registered } from "./ports/registry.ts";
 
 /** Undefined when nothing is registered under the name. Reads no other record. */
 export function findAgent(config: ControllerConfig, hostname: string): Registered | undefined {

@@ -22,3 +22,26 @@ export function fileVersion(path: string): string {
   const { dev, ino, mtimeNs, ctimeNs, size } = stats;
   return [dev, ino, mtimeNs, ctimeNs, size, young ? performance.now() : ""].join(":");
 }
+
+/** The same of thousands of files, in a third of the time. */
+export class FileVersions {
+  readonly #numbers = new Float64Array(5);
+  readonly #bytes = Buffer.from(this.#numbers.buffer);
+  /** What the modes of all these files have in common. */
+  narrowestMode = 0o7777;
+
+  /**
+   * Empty for a file that is missing, or so young that it may change again with the same timestamps: that is like no
+   * other version.
+   */
+  of(path: string): string {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return "";
+    this.narrowestMode &= stats.mode;
+    const { dev, ino, mtimeMs, ctimeMs, size } = stats;
+    if (Math.abs(Date.now() - ctimeMs) < CLOCK_TICK_MS) return "";
+    // A double has the time to a quarter of a microsecond, which is less than a tick of the kernel's clock.
+    this.#numbers.set([dev, ino, mtimeMs, ctimeMs, size]);
+    return this.#bytes.toString("base64");
+  }
+}

@@ -108,6 +108,16 @@ export function writeWhole(path: string, content: string | Uint8Array, mode: num
 }
 
 /**
+ * The same without a wait for the disk, for what can be made again: after a power cut the file may be there in part, so
+ * whoever reads it has to see whether it is whole.
+ *
+ * @throws as writeWhole()
+ */
+export function writeUnsynced(path: string, content: Uint8Array, mode: number): void {
+  placeWhole(path, content, mode, renameSync, "unsynced");
+}
+
+/**
  * The same as writeWhole, for a file that must not exist yet.
  * @throws CtrlExecError `exists` when it does; if two try at once, exactly one succeeds
  */
@@ -123,6 +133,7 @@ function placeWhole(
   content: string | Uint8Array,
   mode: number,
   place: (temporary: string, final: string) => void,
+  how: "synced" | "unsynced" = "synced",
 ): void {
   const temporary = temporaryFor(path);
   removeDeadOnce(dirname(path));
@@ -130,11 +141,12 @@ function placeWhole(
     const file = openTemporary(temporary, mode);
     try {
       writeNew(file, content, mode, dirname(path));
+      if (how === "synced") fsyncSync(file);
       place(temporary, path);
     } finally {
       closeSync(file);
     }
-    syncFolder(dirname(path));
+    if (how === "synced") syncFolder(dirname(path));
   } catch (thrown) {
     tryToRemove(temporary);
     if (systemCode(thrown) === "EEXIST") {
@@ -153,7 +165,6 @@ function writeNew(file: number, content: string | Uint8Array, mode: number, fold
   for (let offset = 0; offset < bytes.length; ) {
     offset += writeSync(file, bytes, offset, bytes.length - offset);
   }
-  fsyncSync(file);
 }
 
 /**

@@ -6,7 +6,6 @@ import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts
 import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
 import { submitRequest } from "../../../../src/controller/pairing/queue.ts";
 import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
-import { readRegistry } from "../../../../src/controller/store/registry.ts";
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
 import { createCsr } from "../../../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../../../src/pki/keys.ts";
@@ -73,7 +72,6 @@ test("T70 a script's lock on one host is not another script's on another", async
 describe.each(["2130706433", "127.1", "0x7f.1"])("T70 a host that was paired as %s", (name) => {
   beforeEach(async () => {
     const agent = await fleet.addAgent("web-01");
-    const { config } = fleet.controller;
     const record = {
       hostname: name,
       ip: "192.0.2.1",
@@ -81,7 +79,8 @@ describe.each(["2130706433", "127.1", "0x7f.1"])("T70 a host that was paired as 
       port: agent.config.port,
     };
     fleet.folder.write(`control/state/agents/${name}.json`, JSON.stringify(record));
-    expect([...readRegistry(config).agents.keys()].sort()).toEqual([name, "web-01"].sort());
+    const { agents } = await fleet.controller.store.registry.read();
+    expect([...agents.keys()].sort()).toEqual([name, "web-01"].sort());
   });
 
   test("is dialled at its recorded address, whatever a resolver reads from its name", async () => {
@@ -115,6 +114,7 @@ describe.each(["2130706433", "127.1", "0x7f.1"])("T70 a host that was paired as 
     const found = await discoverHosts(fleet.controller, CALLER, undefined);
     expect(found.find(({ host }) => host === name)?.error).toStartWith(`Cannot call ${name}: `);
     await unpairAgent(fleet.controller, name, false);
-    expect([...readRegistry(fleet.controller.config).agents.keys()]).toEqual(["web-01"]);
+    const { agents } = await fleet.controller.store.registry.read();
+    expect([...agents.keys()]).toEqual(["web-01"]);
   });
 });

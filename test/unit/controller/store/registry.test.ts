@@ -3,7 +3,6 @@ import { readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import {
   changeAgents,
   findAgent,
-  readRegistry,
   removeAgent,
   writeAgent,
 } from "../../../../src/controller/store/registry.ts";
@@ -11,6 +10,7 @@ import {
   type ControllerConfig,
   parseControllerConfig,
 } from "../../../../src/core/config/controller-config.ts";
+import { FileRegistry } from "../../../../src/controller/store/file-registry.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
 let folder: TestFolder;
@@ -93,10 +93,10 @@ describe("a record that 0.8 wrote under the name as it was", () => {
     expect(files()).toEqual([]);
   });
 
-  test("beside another that differs in case only, both are named and neither hides the other", () => {
+  test("beside another that differs in case only, both are named and neither hides the other", async () => {
     record("web-01", "web-01");
     record("db-01", "db-01");
-    const { agents, broken } = readRegistry(config);
+    const { agents, broken } = await new FileRegistry(config).read();
     expect([...agents.keys()]).toEqual(["db-01"]);
     expect(broken.map(({ hostname }) => hostname)).toEqual(["web-01"]);
     const { message, hint } = problemOf("web-01") ?? {};
@@ -121,8 +121,8 @@ describe("a record that 0.8 wrote under the name as it was", () => {
   });
 });
 
-test("a new record is in a file of its own name in lower case, for its group to read", () => {
-  const { agents } = readRegistry(config);
+test("a new record is in a file of its own name in lower case, for its group to read", async () => {
+  const { agents } = await new FileRegistry(config).read();
   expect(agents.size).toBe(0);
   record("db-01", "db-01");
   const found = recordOf("db-01");
@@ -162,22 +162,22 @@ test.each<[object, string | undefined]>([
   else expect(problemOf("web-01")?.message).toContain(`web-01.json: ${wrong}`);
 });
 
-test("what an editor or a cut-off write leaves beside the records is none", () => {
+test("what an editor or a cut-off write leaves beside the records is none", async () => {
   record("web-01", "web-01");
   record(".#web-01", "web-01");
   folder.write("agents/.web-01.json.0123456789ab.tmp", "{");
   folder.write("agents/web-01.json~", "{");
-  const { agents, broken } = readRegistry(config);
+  const { agents, broken } = await new FileRegistry(config).read();
   expect([...agents.keys()]).toEqual(["web-01"]);
   expect(broken).toEqual([]);
 });
 
-test("the host name inside must fit the file's, in the whole registry too", () => {
+test("the host name inside must fit the file's, in the whole registry too", async () => {
   record("web-01", "web-02");
   record("web_01", "web-01");
   // A K of its own, which no ASCII letter equals.
   record("web-\u212a", "web-k");
-  const { agents, broken } = readRegistry(config);
+  const { agents, broken } = await new FileRegistry(config).read();
   expect([...agents.keys()]).toEqual([]);
   expect(broken.map(({ hostname }) => hostname)).toEqual(["web-01", "web-\u212a", "web_01"]);
   expect(broken.map(({ problem }) => problem.hint)).toEqual([

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { paths } from "../../../../src/controller/store/paths.ts";
-import { readRegistry, writeAgent } from "../../../../src/controller/store/registry.ts";
+import { writeAgent } from "../../../../src/controller/store/registry.ts";
 import { writeRotation } from "../../../../src/controller/store/rotation-state.ts";
 import { makeOwnCredential, setupController } from "../../../../src/controller/trust/ca.ts";
 import { loadCredentials } from "../../../../src/controller/trust/credential.ts";
@@ -82,7 +82,7 @@ test("an agent that was paired under the other one meanwhile is reached, and tol
   expect((await maintainOnce(controller)).replacedBy).toBe(other);
   expect(await fleet.pingFailures(["web-01", "db-01"])).toEqual([]);
   await maintainOnce(controller);
-  expect(readRegistry(controller.config).agents.get("db-01")).toMatchObject({
+  expect((await controller.store.registry.read()).agents.get("db-01")).toMatchObject({
     dispatcher_serial: serial,
     serial_status: "current",
   });
@@ -94,14 +94,15 @@ test("0.8's record of an agent that knows the other one says pending before anyt
   const { config } = controller;
   await fleet.addAgent("db-01");
   const other = await replaceAs08(fleet);
-  const record = readRegistry(config).agents.get("db-01");
+  const { registry } = controller.store;
+  const record = (await registry.read()).agents.get("db-01");
   if (record === undefined) throw new Error("db-01 is not registered");
   writeAgent(config, { ...record, dispatcher_serial: other, serial_status: "current" });
   for (const step of restoreSteps(controller)) {
     await step.run();
     if (step.name === "mark") break;
   }
-  expect(readRegistry(config).agents.get("db-01")?.serial_status).toBe("pending");
+  expect((await registry.read()).agents.get("db-01")?.serial_status).toBe("pending");
 });
 
 test("an earlier certificate that came back by hand locks nobody out", async () => {

@@ -109,7 +109,10 @@ export class HostIndex {
       if (found?.kind === "agent") mended.set(host, found.record);
       else if (found !== undefined) problems.push(found.broken);
     }
-    return { agents: mended.size === 0 ? agents : new Map([...agents, ...mended]), broken: problems };
+    return {
+      agents: mended.size === 0 ? agents : new Map([...agents, ...mended]),
+      broken: problems,
+    };
   }
 
   /** @param age milliseconds that may have passed since it began */
@@ -140,7 +143,8 @@ export class HostIndex {
       const [file = ""] = files;
       const version = files.length === 1 ? versions.of(file) : "";
       const old = before.get(host);
-      const now = version !== "" && old?.version === version ? old : this.#read(host, files, version);
+      const now =
+        version !== "" && old?.version === version ? old : this.#read(host, files, version);
       known.set(host, now);
       if (now.record === undefined) broken.set(host, files);
       else agents.set(host, now.record);

@@ -58,7 +58,9 @@ export async function writeRegistryCopy(
 ): Promise<boolean> {
   try {
     accessSync(dirname(path), constants.W_OK);
-    const entries = [...records].map(([host, { version, record }]): Entry => [host, version, record]);
+    const entries = [...records].map(
+      ([host, { version, record }]): Entry => [host, version, record],
+    );
     const lines: Buffer[] = [];
     await inSlices(pagesOf(entries), (page) => {
       lines.push(Buffer.from(`${JSON.stringify(page)}\n`));

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { FileRegistry } from "../../../../src/controller/store/file-registry.ts";
 import {
   changeAgents,
   findAgent,
@@ -10,7 +11,6 @@ import {
   type ControllerConfig,
   parseControllerConfig,
 } from "../../../../src/core/config/controller-config.ts";
-import { FileRegistry } from "../../../../src/controller/store/file-registry.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
 let folder: TestFolder;

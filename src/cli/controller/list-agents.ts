@@ -1,7 +1,7 @@
 import { DEFAULT_AGENT_PORT } from "../../controller/fleet/targets.ts";
 import type { AgentRecord } from "../../controller/store/agent-record.ts";
 import type { KnownHost, LearnedStore } from "../../controller/store/ports/learned.ts";
-import { onlyThese } from "../../controller/store/ports/registry.ts";
+import { readChosen } from "../../controller/store/ports/registry.ts";
 import { statusReader } from "../../controller/trust/serial-report.ts";
 import { renewalDueAt } from "../../controller/upkeep/renewal.ts";
 import { judgeClock } from "../../core/clock.ts";
@@ -58,7 +58,7 @@ export const listAgents = defineVerb({
     const controller = await openController(options);
     const { config, now, store } = controller;
     const only = await localHosts(controller, positionals, options, more, io);
-    const { agents, broken } = onlyThese(await store.registry.read(), only);
+    const { agents, broken } = await readChosen(store.registry, only);
     const statusOf = await statusReader(controller);
     const clocks = judgeClock(await store.clocks.known(agents), now());
     const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));

@@ -4,11 +4,14 @@ import { lowerAscii } from "../../core/net/host-name.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import { HostIndex } from "./host-index.ts";
-import type { Registered, RegisteredAddress, Registry, RegistryStore } from "./ports/registry.ts";
+import {
+  FEW_RECORDS,
+  type Registered,
+  type RegisteredAddress,
+  type Registry,
+  type RegistryStore,
+} from "./ports/registry.ts";
 import { changeAgents, findAgent, readHost, recordFiles } from "./registry.ts";
-
-/** Of so many hosts it is cheaper to see whether their records have changed than to read them. */
-const MANY = 200;
 
 /** By the name in lower case; undefined if nothing is registered under it. */
 type FindHost = (host: string) => Registered | undefined;
@@ -33,7 +36,7 @@ export class FileRegistry implements RegistryStore {
   async findAll(hostnames: readonly string[]): Promise<ReadonlyMap<string, Registered>> {
     const hosts = new Set(hostnames.map(lowerAscii));
     const found = new Map<string, Registered>();
-    const find = hosts.size > MANY ? await this.#finder() : this.#reader(hosts);
+    const find = hosts.size > FEW_RECORDS ? await this.#finder() : this.#reader(hosts);
     await inSlices(hosts, (host) => {
       const registered = find(host);
       if (registered !== undefined) found.set(host, registered);

@@ -39,6 +39,15 @@ interface KnownRecord {
   readonly record: AgentRecord | undefined;
 }
 
+interface Listing {
+  /** Of the folder. */
+  readonly version: string;
+  /** Of each host, by its lower-case name. */
+  readonly files: ReadonlyMap<string, readonly string[]>;
+  /** Those that are host names, in order, once somebody has asked. */
+  names?: readonly string[];
+}
+
 interface Look {
   /** Of the folder, when it began. */
   readonly version: string;
@@ -55,7 +64,7 @@ export class HostIndex {
   readonly #config: ControllerConfig;
   readonly #clock: () => number;
   readonly #folder: string;
-  #names: { readonly version: string; readonly hosts: readonly string[] } | undefined;
+  #listing: Listing | undefined;
   /** By lower-case host name; undefined before the first look. */
   #known: ReadonlyMap<string, KnownRecord> | undefined;
   /** Records that were read and are not in the copy. */
@@ -78,12 +87,17 @@ export class HostIndex {
    * @throws CtrlExecError `config` if the folder cannot be read
    */
   names(): readonly string[] {
+    const listing = this.#list();
+    listing.names ??= [...listing.files.keys()].filter(isHostName).sort();
+    return listing.names;
+  }
+
+  #list(): Listing {
     const version = fileVersion(this.#folder);
-    if (this.#names?.version !== version) {
-      const hosts = [...recordFiles(this.#config).keys()].filter(isHostName).sort();
-      this.#names = { version, hosts };
+    if (this.#listing?.version !== version) {
+      this.#listing = { version, files: recordFiles(this.#config) };
     }
-    return this.#names.hosts;
+    return this.#listing;
   }
 
   /** As the records were in the last two seconds. @throws CtrlExecError `config` if the folder cannot be read */
@@ -132,8 +146,8 @@ export class HostIndex {
   }
 
   async #look(): Promise<Look> {
-    const begun = { version: fileVersion(this.#folder), at: this.#clock() };
-    const hosts = recordFiles(this.#config);
+    const at = this.#clock();
+    const { version: listed, files: hosts } = this.#list();
     const before = this.#known ?? (await this.#copied(hosts.size));
     const known = new Map<string, KnownRecord>();
     const agents = new Map<string, AgentRecord>();
@@ -150,7 +164,7 @@ export class HostIndex {
       else agents.set(host, now.record);
     });
     this.#known = known;
-    this.#looked = { ...begun, agents, broken };
+    this.#looked = { version: listed, at, agents, broken };
     await this.#keepCopy(known, versions.narrowestMode);
     return this.#looked;
   }

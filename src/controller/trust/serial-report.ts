@@ -5,7 +5,7 @@ import { readSerialLine, type Serial } from "../../core/serial.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
 import type { RotationState } from "../store/ports/certificates.ts";
-import { onlyThese } from "../store/ports/registry.ts";
+import { readChosen } from "../store/ports/registry.ts";
 import { loadCredential, replacementProblems } from "./credential.ts";
 
 export interface AgentSerial {
@@ -38,7 +38,7 @@ export async function serialReport(
   const { config, now, store } = controller;
   const rotation = await store.rotation.state();
   const view = viewOf(controller, rotation);
-  const { agents, broken } = onlyThese(await store.registry.read(), only);
+  const { agents, broken } = await readChosen(store.registry, only);
   return {
     current: view.current,
     rotation,

@@ -24,13 +24,31 @@ export interface Registry {
   readonly broken: readonly BrokenRecord[];
 }
 
-/** @param only these hosts, in lower case; all if it is undefined */
-export function onlyThese(registry: Registry, only: ReadonlySet<string> | undefined): Registry {
-  if (only === undefined) return registry;
-  return {
-    agents: new Map([...registry.agents].filter(([hostname]) => only.has(hostname))),
-    broken: registry.broken.filter(({ hostname }) => only.has(hostname)),
-  };
+/** Of more hosts it is cheaper to see whether any record has changed than to read theirs. */
+export const FEW_RECORDS = 200;
+
+/**
+ * For a screen: as of the last two seconds, as RegistryStore.records().
+ *
+ * @param only these hosts, in lower case; all if it is undefined
+ * @throws CtrlExecError `config` if it cannot be read at all
+ */
+export async function readChosen(
+  registry: RegistryStore,
+  only: ReadonlySet<string> | undefined,
+): Promise<Registry> {
+  if (only === undefined) return await registry.read();
+  const known = only.size > FEW_RECORDS ? await registry.records() : new Map<string, AgentRecord>();
+  const found = await registry.findAll([...only].filter((host) => !known.has(host)));
+  const agents = new Map<string, AgentRecord>();
+  const broken: BrokenRecord[] = [];
+  for (const host of [...only].sort()) {
+    const there = found.get(host);
+    const record = known.get(host) ?? (there?.kind === "agent" ? there.record : undefined);
+    if (record !== undefined) agents.set(host, record);
+    else if (there?.kind === "broken") broken.push(there.broken);
+  }
+  return { agents, broken };
 }
 
 /** Names are host names in any case. A record that cannot be used does not hide others. */

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { readChosen } from "../../../../../src/controller/store/ports/registry.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { agent, recordOf, Stage } from "./stage.ts";
 
@@ -122,6 +123,40 @@ export function registrySuite(make: MakeStore): void {
     expect(await stage.record("web-01")).toEqual(agent("web-01"));
     const changed = agent("Web-02", { port: 7450, serial_status: "stale" });
     expect(await stage.record("web-02")).toEqual(changed);
+  });
+
+  test("a change for some hosts is given these alone, however they are spelled", async () => {
+    await using stage = await Stage.open(make);
+    await stage.register(agent("web-01"), agent("Web-02"), agent("web-03"));
+    const given: string[] = [];
+    const { registry } = stage.store;
+    await registry.change(
+      (record) => {
+        given.push(record.hostname);
+        return { ...record, port: 7450 };
+      },
+      ["WEB-02", "web-03", "nobody"],
+    );
+    expect(given.toSorted()).toEqual(["Web-02", "web-03"]);
+    const { agents } = await registry.read();
+    expect([...agents].map(([host, { port }]) => [host, port])).toEqual([
+      ["web-01", undefined],
+      ["web-02", 7450],
+      ["web-03", 7450],
+    ]);
+    await registry.change(() => agent("web-01"), []);
+    expect((await stage.record("web-02"))?.port).toBe(7450);
+  });
+
+  test("of those that are chosen, the ones that cannot be used are named", async () => {
+    await using stage = await Stage.open(make);
+    await stage.register(agent("web-01"), agent("web-02"), agent("web-03"));
+    await stage.under.breakAgent("web-02");
+    const { registry } = stage.store;
+    const { agents, broken } = await readChosen(registry, new Set(["web-02", "web-01", "nobody"]));
+    expect([...agents.keys()]).toEqual(["web-01"]);
+    expect(broken.map(({ hostname }) => hostname)).toEqual(["web-02"]);
+    expect((await readChosen(registry, undefined)).agents.size).toBe(2);
   });
 
   test("a change that throws changes nothing, and is no obstacle to the next", async () => {

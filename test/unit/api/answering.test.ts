@@ -4,6 +4,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { startApi } from "../../../src/api/server.ts";
 import { KeptDialler } from "../../../src/controller/fleet/kept-dialler.ts";
+import { freePort } from "../../../src/system/net/free-port.ts";
 import { until } from "../../support/folder.ts";
 import { LocalApi } from "../../support/local-api.ts";
 import { LocalFleet } from "../../support/local-fleet.ts";
@@ -108,6 +109,18 @@ test("T67 what goes wrong on this host is logged with its cause, and not told", 
   expect(api.logged("api-error")).toEqual([
     { ERROR: expect.stringMatching(/^Cannot read \S+ctrl-exec\.crt: /), REQID: reqid },
   ]);
+});
+
+test("a run that could not be brought to its end is logged, though nobody waits for it", async () => {
+  await using api = await LocalApi.start();
+  const { controller } = api.fleet;
+  const remember = () => Promise.reject(new Error("no clocks"));
+  const clocks = { ...controller.store.clocks, remember };
+  api.server.reload({ ...controller, store: { ...controller.store, clocks } });
+  const order = { hosts: [`127.0.0.1:${freePort()}`], script: "count", wait: false };
+  expect((await api.post("/run", order)).status).toBe(202);
+  await until("it is logged", () => api.logged("api-error").length > 0);
+  expect(api.logged("api-error")).toEqual([{ ERROR: "no clocks" }]);
 });
 
 test("T25 a name that is not this API's is refused with plain HTTP on a loopback address, unless api_hosts has it", async () => {

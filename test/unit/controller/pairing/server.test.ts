@@ -5,8 +5,9 @@ import { connect as connectTls } from "node:tls";
 import { approveRequest, denyRequest } from "../../../../src/controller/pairing/desk.ts";
 import { listRequests, submitRequest } from "../../../../src/controller/pairing/queue.ts";
 import { startPairingServer } from "../../../../src/controller/pairing/server.ts";
+import { pairingShares } from "../../../../src/core/descriptor-shares.ts";
 import { commitmentTo } from "../../../../src/core/wire/confirmation-code.ts";
-import { descriptorLimit } from "../../../../src/system/process/descriptors.ts";
+import { descriptorLimit, workDescriptors } from "../../../../src/system/process/descriptors.ts";
 import { until } from "../../../support/folder.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 import { PairingClient } from "../../../support/pairing-client.ts";
@@ -219,6 +220,20 @@ test("a port that is taken is said, and holds up no later pairing-mode", async (
   expect(closed).toEqual(["desk"]);
   await other.close();
   await (await startPairingServer(controller, EVENTS)).close();
+});
+
+test("T65 what its port does not need of the descriptors is for the connections to agents", async () => {
+  await using fleet = await LocalFleet.create([...HERE, "pairing_max_queue = 100"]);
+  const descriptors = workDescriptors();
+  const before = descriptors.size;
+  descriptors.resize(1);
+  const server = await startPairingServer(fleet.controller, EVENTS);
+  try {
+    expect(descriptors.size).toBe(pairingShares(descriptorLimit(), 100).work);
+  } finally {
+    await server.close();
+    descriptors.resize(before);
+  }
 });
 
 test("T65 where there are few open files, fewer requests may wait, and the log says so", async () => {

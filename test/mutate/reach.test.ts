@@ -11,6 +11,7 @@ const SOURCES = new Map([
   ["test/unit/core/b.test.ts", 'import { b } from "../../../src/core/b.ts"; void b;'],
   ["test/unit/system/c.test.ts", 'import { run } from "../../support/run.ts"; run();'],
   ["test/unit/system/d.test.ts", 'const program = source("c.ts");'],
+  ["test/unit/system/e.test.ts", 'const program = load("src/system/c.ts");'],
   ["test/support/run.ts", 'export const run = () => join(dir, "../../src/system/c.ts");'],
   ["test/unit/core/other.test.ts", 'import type { a } from "../../../src/core/a.ts";'],
 ]);
@@ -22,6 +23,7 @@ test("a test reaches what it imports, at any distance, also as a program that it
     "test/unit/core/b.test.ts": 2,
     "test/unit/system/c.test.ts": 4,
     "test/unit/system/d.test.ts": 3,
+    "test/unit/system/e.test.ts": 3,
   });
 });
 

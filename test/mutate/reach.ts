@@ -34,8 +34,8 @@ export class Imports {
 }
 
 /**
- * The files that a file may load: what it imports, and what it names as a program of its own, beside it
- * or in the folder of src that its folder mirrors.
+ * The files that a file may load: what it imports, and what it names as a program of its own, beside it,
+ * in the folder of src that its folder mirrors, or from the root.
  */
 function namedIn(file: string, text: string): Set<string> {
   const folder = posix.dirname(file);
@@ -47,6 +47,7 @@ function namedIn(file: string, text: string): Set<string> {
     ([, path = ""]) => [
       posix.join(folder, path),
       posix.join(folder.replace(/^test\/unit\b/, "src"), path),
+      path,
     ],
   );
   return new Set([...imported, ...programs]);

@@ -61,6 +61,13 @@ const output = (stream: "stdout" | "stderr", offset: number, text: string): RunE
   bytes: Buffer.from(text),
 });
 
+test("a head without its output is no event yet, however short the output is", () => {
+  const reader = new FrameReader();
+  const bytes = bytesOf([BEGIN, output("stdout", 0, "x")]);
+  expect([...reader.take(bytes.subarray(0, -1))]).toEqual([BEGIN]);
+  expect([...reader.take(bytes.subarray(-1))]).toEqual([output("stdout", 0, "x")]);
+});
+
 describe("a run's events become frames and events again, however the bytes are cut", () => {
   const events: RunEvent[] = [
     BEGIN,

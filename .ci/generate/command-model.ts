@@ -1,6 +1,6 @@
 /** The command tables as plain data: what completions and man pages are made from. */
 import { agentProgram } from "../../src/cli/agent/program.ts";
-import { apiProgram } from "../../src/cli/api.ts";
+import { apiProgram } from "../../src/cli/api/program.ts";
 import {
   type AnyVerb,
   type OptionDef,

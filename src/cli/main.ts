@@ -64,7 +64,7 @@ async function loadProgram(name: ProgramName): Promise<Program> {
       outliveHangUps();
       return (await import("./agent/program.ts")).agentProgram;
     case "ctrl-exec-api":
-      return (await import("./api.ts")).apiProgram;
+      return (await import("./api/program.ts")).apiProgram;
     case "update-ctrl-exec-serial":
       return (await import("./update-serial.ts")).updateSerialProgram;
   }
@@ -87,6 +87,11 @@ async function runProgram(program: Program, args: readonly string[], io: Io): Pr
   }
   const entry = Object.hasOwn(program.verbs, line.mode) ? program.verbs[line.mode] : undefined;
   if (entry === undefined) throw unknownMode(program, line.mode);
+  if (entry.runsLong && !line.help) {
+    // Before its verb is loaded: that would be done twice.
+    const { doWithoutHelperThreads } = await import("../system/process/helper-threads.ts");
+    doWithoutHelperThreads(io.env);
+  }
   const verb = await entry.load();
   if (line.help) {
     const { verbHelp } = await import("./render/help.ts");

@@ -45,7 +45,7 @@ test.each([
 test.each([
   "src/cli/agent/serve.ts",
   "src/cli/agent/request-pairing.ts",
-  "src/cli/api.ts",
+  "src/cli/api/serve.ts",
   "src/cli/controller/list-agents.ts",
   "src/cli/controller/maintain.ts",
 ])("%s loads no X.509 library before there is something to sign", (file) => {
@@ -53,7 +53,7 @@ test.each([
 });
 
 test.each([
-  "src/cli/api.ts",
+  "src/cli/api/serve.ts",
   "src/cli/controller/maintain.ts",
   "src/controller/store/file-store.ts",
 ])("%s loads no SQLite before there is something to list", (file) => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { agentProgram } from "../../src/cli/agent/program.ts";
-import { apiProgram } from "../../src/cli/api.ts";
+import { apiProgram } from "../../src/cli/api/program.ts";
 import type { Program } from "../../src/cli/command/command.ts";
 import { controllerProgram } from "../../src/cli/controller/program.ts";
 import { updateSerialProgram } from "../../src/cli/update-serial.ts";

@@ -9,6 +9,7 @@ export const agentProgram: Program = {
   verbs: {
     serve: {
       summary: "Start the agent",
+      runsLong: true,
       load: async () => (await import("./serve.ts")).serve,
     },
     reload: {

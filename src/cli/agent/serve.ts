@@ -9,7 +9,7 @@ import { messageOf } from "../../core/errors.ts";
 import type { AgentLog } from "../../core/events.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { requireDescriptors } from "../../system/process/descriptors.ts";
-import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";
+import { startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { removeMark } from "../../system/process/job-mark.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { nameProcess } from "../../system/process/process-name.ts";
@@ -46,7 +46,6 @@ export const serve = defineVerb({
   examples: ["ctrl-exec-agent serve", "ctrl-exec-agent serve --log stderr"],
   async run(input) {
     requireDescriptors();
-    doWithoutHelperThreads(input.io.env);
     reapOrphans();
     // A script may have started this agent: then it is not part of that script's job.
     removeMark();

@@ -66,6 +66,8 @@ export interface VerbEntry {
   readonly hidden?: boolean;
   /** True when `--` and what follows it have a meaning. */
   readonly takesScriptArgs?: boolean;
+  /** Serves until it is told to stop. */
+  readonly runsLong?: boolean;
   /** Loads the verb's file: only the one that runs is loaded. */
   load(): Promise<AnyVerb>;
 }

@@ -2,7 +2,7 @@ import { startPairingServer } from "../../controller/pairing/server.ts";
 import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import { screenLine } from "../../core/text.ts";
 import { requireDescriptors } from "../../system/process/descriptors.ts";
-import { doWithoutHelperThreads, startWorkerThreads } from "../../system/process/helper-threads.ts";
+import { startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { defineVerb } from "../command/command.ts";
 import { firstSignal, lostTerminal, STOP_SIGNALS } from "../command/stop-signals.ts";
@@ -33,7 +33,6 @@ export const pairingMode = defineVerb({
   examples: ["ctrl-exec pairing-mode"],
   async run({ options, io }) {
     requireDescriptors();
-    doWithoutHelperThreads(io.env);
     reapOrphans();
     await startWorkerThreads();
     const controller = await openController(options);

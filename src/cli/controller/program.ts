@@ -62,6 +62,7 @@ export const controllerProgram: Program = {
     },
     "pairing-mode": {
       summary: "Take pairing requests from new hosts, and decide on them",
+      runsLong: true,
       load: async () => (await import("./pairing-mode.ts")).pairingMode,
     },
     "list-requests": {

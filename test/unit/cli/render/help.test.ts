@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { agentProgram } from "../../../../src/cli/agent/program.ts";
-import { apiProgram } from "../../../../src/cli/api.ts";
+import { apiProgram } from "../../../../src/cli/api/program.ts";
 import { type Program, shownVerbs } from "../../../../src/cli/command/command.ts";
 import { controllerProgram } from "../../../../src/cli/controller/program.ts";
 import { programHelp, verbHelp } from "../../../../src/cli/render/help.ts";

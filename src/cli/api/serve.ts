@@ -1,24 +1,24 @@
-/** The command line of ctrl-exec-api. */
-import { startApi } from "../api/server.ts";
-import type { Controller } from "../controller/control-host.ts";
-import { KeptDialler } from "../controller/fleet/kept-dialler.ts";
-import { groupWarnings } from "../controller/groups/groups.ts";
-import { startCheckLoop } from "../controller/upkeep/check-loop.ts";
-import { messageOf } from "../core/errors.ts";
-import { formatHostPort } from "../core/net/host-name.ts";
-import { requireDescriptors } from "../system/process/descriptors.ts";
-import { doWithoutHelperThreads, startWorkerThreads } from "../system/process/helper-threads.ts";
-import { reapOrphans } from "../system/process/orphans.ts";
-import { notifyReady } from "../system/process/service-manager.ts";
-import { defineVerb, type Program } from "./command/command.ts";
-import { warningLine } from "./command/config-warnings.ts";
-import { untilStopped } from "./command/stop-signals.ts";
-import { commonOptions } from "./controller/options.ts";
-import { openController } from "./controller/setting.ts";
-import { type Reload, Reloads, reloadVerb } from "./reload-requests.ts";
-import { sayUp } from "./render/up.ts";
+/** ctrl-exec-api: serves HTTP until it is told to stop. */
+import { startApi } from "../../api/server.ts";
+import type { Controller } from "../../controller/control-host.ts";
+import { KeptDialler } from "../../controller/fleet/kept-dialler.ts";
+import { groupWarnings } from "../../controller/groups/groups.ts";
+import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
+import { messageOf } from "../../core/errors.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import { requireDescriptors } from "../../system/process/descriptors.ts";
+import { startWorkerThreads } from "../../system/process/helper-threads.ts";
+import { reapOrphans } from "../../system/process/orphans.ts";
+import { notifyReady } from "../../system/process/service-manager.ts";
+import { defineVerb } from "../command/command.ts";
+import { warningLine } from "../command/config-warnings.ts";
+import { untilStopped } from "../command/stop-signals.ts";
+import { commonOptions } from "../controller/options.ts";
+import { openController } from "../controller/setting.ts";
+import { type Reload, Reloads } from "../reload-requests.ts";
+import { sayUp } from "../render/up.ts";
 
-const serve = defineVerb({
+export const serve = defineVerb({
   positionals: "",
   arity: [0, 0],
   options: commonOptions,
@@ -37,7 +37,6 @@ const serve = defineVerb({
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options, io }) {
     requireDescriptors();
-    doWithoutHelperThreads(io.env);
     reapOrphans();
     // Before anything else: a SIGHUP while the API starts must not end it.
     const started = Promise.withResolvers<Reload>();
@@ -85,23 +84,3 @@ const serve = defineVerb({
     return 0;
   },
 });
-
-const reload = reloadVerb("ctrl-exec-api");
-
-export const apiProgram: Program = {
-  name: "ctrl-exec-api",
-  summary: "serve run, ping and discovery over HTTP",
-  options: commonOptions,
-  verbs: {
-    serve: { summary: "Start the HTTP API", load: async () => serve },
-    reload: {
-      summary: "Make the running API reload, and say whether it did",
-      load: async () => reload,
-    },
-    help: {
-      summary: "Show the help of the program or of a mode",
-      load: async () => (await import("./help-mode.ts")).helpMode(apiProgram),
-    },
-  },
-  defaultVerb: "serve",
-};

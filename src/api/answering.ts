@@ -1,6 +1,7 @@
 /** From a request to its answer: what every request passes, whatever its route. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Controller } from "../controller/control-host.ts";
+import { DetachedRollouts } from "../controller/runs/detached-rollouts.ts";
 import type { RunUnderWay } from "../controller/runs/run.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
@@ -29,6 +30,30 @@ const FLUSH_MS = 500;
 
 const ABANDONED = "ctrl-exec-api stopped";
 
+/** The slot of one request: a run keeps it until it has ended, whether or not somebody waits for it. */
+class Slot {
+  readonly #leave: () => void;
+  readonly #work: Promise<unknown>[] = [];
+  #isHeld = true;
+
+  constructor(leave: () => void) {
+    this.#leave = leave;
+  }
+
+  keepFor(work: Promise<unknown>): void {
+    this.#work.push(work);
+  }
+
+  isAnswered(): void {
+    void Promise.allSettled(this.#work).then(() => this.giveBack());
+  }
+
+  giveBack(): void {
+    if (this.#isHeld) this.#leave();
+    this.#isHeld = false;
+  }
+}
+
 export class Answering {
   tls: ReturnType<typeof loadApiTls>;
   /** The share of connections never changes: the port keeps its first one. */
@@ -42,6 +67,7 @@ export class Answering {
   readonly #bodies = new Bodies();
   readonly #large = new LargeBodies();
   readonly #inFlight = new InFlight();
+  readonly detached = new DetachedRollouts(() => this.#controller);
   #stopping = false;
 
   constructor(controller: Controller) {
@@ -104,19 +130,16 @@ export class Answering {
     const { max_hosts } = this.#controller.config;
     const refused = this.#slots.enter(due.peer, this.shares, route.path === "/health");
     if (refused !== undefined) return refused;
-    const runs: RunUnderWay[] = [];
+    const slot = new Slot(() => this.#slots.leave(due.peer));
     try {
       const full = route.streams === true ? this.#takePlace(due) : undefined;
       if (full !== undefined) return full;
       const body = await this.#large.inTurn(bytes, () =>
         parseBody(route, request, bytes, max_hosts),
       );
-      return await route.handle(this.#call(due, route, match, body, runs));
+      return await route.handle(this.#call(due, route, match, body, slot));
     } finally {
-      // A run keeps its slot until it has ended, whether or not somebody waits for it.
-      void Promise.allSettled(runs.map(({ finished }) => finished)).then(() =>
-        this.#slots.leave(due.peer),
-      );
+      slot.isAnswered();
     }
   }
 
@@ -127,13 +150,12 @@ export class Answering {
     return full;
   }
 
-  /** @param runs the runs that the call starts are added to it */
   #call(
     due: Due,
     route: Route,
     { parameters }: Match,
     body: Record<string, unknown>,
-    runs: RunUnderWay[],
+    slot: Slot,
   ): Call {
     const { request } = due;
     const { api_hosts: names = [] } = this.#controller.config;
@@ -143,8 +165,10 @@ export class Answering {
     const api = {
       controller: this.#controller,
       routes: ROUTES,
-      track: (run: RunUnderWay) => {
-        runs.push(run);
+      detached: this.detached,
+      track: (run: RunUnderWay, mayPause: boolean) => {
+        if (mayPause) slot.giveBack();
+        else slot.keepFor(run.finished);
         this.#inFlight.track(run, (thrown) =>
           log({ event: "api-error", error: messageOf(thrown) }),
         );
@@ -211,6 +235,7 @@ export class Answering {
   /** Resolves when nothing is in flight, or what was has been given up and answered. */
   async drain(): Promise<void> {
     this.#stopping = true;
+    await this.detached.leave();
     await this.#inFlight.endStreams(FLUSH_MS);
     const drained = await this.#inFlight.idleWithin(DRAIN_MS);
     if (!drained) {

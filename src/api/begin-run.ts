@@ -18,24 +18,30 @@ export interface Beginning {
 }
 
 export async function beginRun(call: Call, beginning: Beginning): Promise<JsonAnswer> {
-  const { api } = call;
-  const started = await begun(call, beginning);
-  api.track(started);
-  if (beginning.wait) {
-    const { reqid, results, recorded, rollout } = await started.finished;
-    const unrecorded = recorded ? {} : { recorded };
-    const hint = wayBack(reqid, results, recorded);
-    const back = hint === undefined ? {} : { hint };
-    const more = rollout === undefined ? {} : { rollout };
-    return success<typeof runAnswer>({ ok: true, reqid, results, ...more, ...unrecorded, ...back });
+  const { api, caller } = call;
+  const { order, rollout, resume, wait } = beginning;
+  // Nobody waits for it: it outlives this process, and takes no slot of a request.
+  if (rollout !== undefined && !wait) {
+    return accepted((await api.detached.begin(caller, { ...order, rollout, resume })).reqid);
   }
-  const { reqid } = started;
-  const accepted = success<typeof acceptedAnswer>({ ok: true, reqid, complete: false });
+  const started = await begun(call, beginning);
+  api.track(started, rollout !== undefined);
+  if (!wait) return accepted(started.reqid);
+  const { reqid, results, recorded, rollout: told } = await started.finished;
+  const unrecorded = recorded ? {} : { recorded };
+  const hint = wayBack(reqid, results, recorded);
+  const back = hint === undefined ? {} : { hint };
+  const more = told === undefined ? {} : { rollout: told };
+  return success<typeof runAnswer>({ ok: true, reqid, results, ...more, ...unrecorded, ...back });
+}
+
+function accepted(reqid: string): JsonAnswer {
+  const answer = success<typeof acceptedAnswer>({ ok: true, reqid, complete: false });
   const headers = {
     Location: `/status/${reqid}`,
     Link: `</runs/${reqid}/events>; rel="monitor"; type="text/event-stream"`,
   };
-  return { ...accepted, status: 202, headers };
+  return { ...answer, status: 202, headers };
 }
 
 async function begun(
@@ -46,9 +52,7 @@ async function begun(
   if (rollout === undefined) {
     return await startRun(controller, caller, { ...order, detach: !wait }, ignore, answered);
   }
-  // Nobody waits: what the hosts print goes into the record as it comes, and no script is too slow.
-  const watch = wait ? {} : { watch: () => ({ onEvent: ignore }) };
-  const whole = { ...order, ...watch, rollout, resume, onNews: ignore };
+  const whole = { ...order, rollout, resume, onNews: ignore };
   return await startRollout(controller, caller, whole, ignore, answered);
 }
 

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { Caller } from "../controller/access/authorize.ts";
 import type { Controller } from "../controller/control-host.ts";
+import type { DetachedRollouts } from "../controller/runs/detached-rollouts.ts";
 import type { RunUnderWay } from "../controller/runs/run.ts";
 import type { Answer } from "./answer.ts";
 
@@ -86,8 +87,14 @@ export interface PathParameters {
 export interface Api {
   readonly controller: Controller;
   readonly routes: readonly Route[];
-  /** Keeps the run known until it has ended, whether or not its client still listens. */
-  track(run: RunUnderWay): void;
+  /**
+   * Keeps the run known until it has ended, whether or not its client still listens.
+   *
+   * @param mayPause then it keeps no slot of a request: it might for a long time
+   */
+  track(run: RunUnderWay, mayPause: boolean): void;
+  /** The rollouts that nobody waits for. */
+  readonly detached: DetachedRollouts;
   /** Resolves when the answer is out, or its client has gone: what it was made of is needed no more. */
   readonly answered: Promise<void>;
   /** How many hosts a stream may follow at once. */

@@ -37,6 +37,7 @@ export async function startApi(first: Controller): Promise<ApiServer> {
   });
   const { port } = server;
   const usesTls = api.tls !== undefined;
+  await api.detached.start();
   log({ event: "api-start", bind: config.api_bind, port, tls: usesTls ? "yes" : "no" });
   return {
     port,

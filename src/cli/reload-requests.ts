@@ -6,7 +6,7 @@ import type { CommonLog } from "../core/events.ts";
 import { readJsonAs } from "../core/json.ts";
 import { forOneLine } from "../core/text.ts";
 import { fileError } from "../system/files/files.ts";
-import { askForReload, listenForReload } from "../system/process/reload-socket.ts";
+import { askLocally, listenLocally } from "../system/process/local-socket.ts";
 import { defineVerb, type OptionDefs } from "./command/command.ts";
 
 /** Shorter than a service manager waits for a reload. */
@@ -77,7 +77,7 @@ export class Reloads {
     const folder = runtimeFolder(env);
     if (folder === undefined) return;
     try {
-      this.#listening = listenForReload(socketIn(folder), async () => {
+      this.#listening = listenLocally(socketIn(folder), async () => {
         return `${JSON.stringify(await this.ask())}\n`;
       });
     } catch (thrown) {
@@ -113,7 +113,7 @@ export function reloadVerb(name: string) {
     examples: [`${name} reload`],
     async run({ io }) {
       const path = socketIn(runtimeFolder(io.env) ?? `/run/${name}`);
-      const text = await askForReload(path, ANSWER_MS).catch((thrown) => {
+      const text = await askLocally(path, "reload", ANSWER_MS).catch((thrown) => {
         throw notAsked(name, path, thrown);
       });
       const answer = readJsonAs(outcome, text);

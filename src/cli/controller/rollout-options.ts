@@ -83,10 +83,8 @@ export function rolloutChoice(options: RolloutOptions, canAsk: boolean): Rollout
     if (alone === undefined) return undefined;
     throw usage(`--${alone} goes with --batch, --per-tag or --resume`, "--batch 1,10%,100%");
   }
-  if (others.detach || others.async) {
-    throw new CtrlExecError("usage", "Cannot detach a rollout: its batches are begun from here", {
-      hint: 'The API goes on with one by itself: POST /run with "rollout" and "wait": false.',
-    });
+  if (confirm && (others.detach || others.async)) {
+    throw usage("--confirm asks on this terminal, and does not go with --detach", "--pause 30s");
   }
   if (confirm && !canAsk) {
     throw usage("--confirm asks on a terminal, and there is none", "--pause 30s");

@@ -98,7 +98,8 @@ export const run = defineVerb({
     "answered are then shown as such, here and in the record.",
     "",
     "--detach prints the run's id alone, and ends when every host has started the",
-    "script: 0, or 1 when one has not. Then: wait, status, logs, cancel.",
+    "script: 0, or 1 when one has not. Then: wait, status, logs, cancel. With --batch",
+    "it hands the rollout over to ctrl-exec-api, which must run: pause, continue.",
     "",
     "RUNNING in a header: the script goes on there. STATE below a host says what else",
     "it has not come to: never-ran, unknown, running, lost. With unknown, running and",
@@ -163,6 +164,12 @@ export const run = defineVerb({
         const would = await dryRun(controller, caller, order, choice?.rollout);
         if (options.json) writeJson(io, { ok: 1, ...would });
         else (await import("../render/dry-run.ts")).renderDryRun(io, would, controller.config);
+        return 0;
+      }
+      if (choice !== undefined && detach) {
+        const { handOver } = await import("../../controller/runs/hand-over.ts");
+        const { rollout, resume } = choice;
+        io.out(`${await handOver(controller, caller, { ...order, rollout, resume })}\n`);
         return 0;
       }
       const starting =

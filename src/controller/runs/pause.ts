@@ -52,7 +52,7 @@ async function mustGoOn(
   if (found.rollout === undefined) {
     throw cannot(controller, verb, reqid, "it is not done a few hosts at a time");
   }
-  if (found.alive) return;
+  if (found.alive || found.detached) return;
   const { complete } = found.report;
   throw cannot(controller, verb, reqid, complete ? "it has ended" : "nobody carries it out");
 }

@@ -11,21 +11,27 @@ import { hostsOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
 import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
-import type { OwnedRollout } from "../store/ports/rollouts.ts";
+import type { RolloutOrder as KeptOrder, OwnedRollout } from "../store/ports/rollouts.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { endRun } from "./cancel.ts";
 import { authorizeBatch, placesOf, planRollout } from "./plan-rollout.ts";
 import { Rollout, type RolloutParts } from "./rollout.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
+import type { RunUnderWay } from "./run.ts";
 import { runBody, runFacts } from "./run-body.ts";
 import { type RunOrder, startRun } from "./start-run.ts";
+import { watchRun } from "./watch-run.ts";
 
-export interface RolloutOrder extends Omit<RunOrder, "detach" | "mustBeRecorded"> {
+/** What is to be done, and nothing of who hears of it. */
+export interface NewRollout extends Omit<RunOrder, "detach" | "mustBeRecorded" | "watch"> {
   /** What is left out is as in PLAIN_ROLLOUT, or as the rollout had it that is gone on with. */
   readonly rollout: Partial<RolloutSetting>;
   /** The rollout to go on with; then it says which hosts. */
   readonly resume?: string | undefined;
+}
+
+export interface RolloutOrder extends NewRollout, Pick<RunOrder, "watch"> {
   readonly onNews: (news: RolloutNews) => void;
   /** Whether a person lets the next batch begin. */
   readonly confirm?: ((next: BatchNews) => Promise<boolean>) | undefined;
@@ -47,14 +53,14 @@ export async function startRollout(
   needed?: Promise<unknown>,
 ): Promise<Rollout> {
   const accepted = await acceptRollout(controller, caller, order, needed);
-  return carryOut(controller, caller, accepted, { ...order, onResult }, needed);
+  return carryOut(() => controller, caller, accepted, { ...order, onResult }, needed);
 }
 
 /** @throws as startRollout() */
 export async function acceptRollout(
   controller: Controller,
   caller: Caller,
-  order: RolloutOrder,
+  order: NewRollout,
   needed?: Promise<unknown>,
 ): Promise<AcceptedRollout> {
   return order.resume === undefined
@@ -63,37 +69,37 @@ export async function acceptRollout(
 }
 
 /** Who hears of it, and who is asked. */
-interface Audience extends Pick<RolloutOrder, "watch" | "onNews" | "confirm"> {
+export interface Audience extends Pick<RolloutOrder, "watch" | "onNews" | "confirm"> {
   readonly onResult: (result: RunResult) => void;
 }
 
+/** @param current as it is now: a service may have read its configuration anew */
 export function carryOut(
-  controller: Controller,
+  current: () => Controller,
   caller: Caller,
   accepted: AcceptedRollout,
   { watch, onNews, confirm, onResult }: Audience,
   needed?: Promise<unknown>,
 ): Rollout {
-  const { setting, total, budget, ...parts } = accepted;
+  const { setting, mayFail, budget, registered, ...parts } = accepted;
   const { body, targets } = parts;
   const watcher = watch?.(targets.map(({ label }) => label)) ?? { onEvent: undefined };
   const action = { action: "run", script: body.script, args: body.args } as const;
   const { check } = setting;
   const rollout = new Rollout(
-    controller,
+    current(),
     {
-      ...{ ...parts, watcher, onResult, onNews, confirm },
+      ...{ ...parts, watcher, onResult, onNews, confirm, mayFail },
       pause: setting.pause,
-      mayFail: allowedFailures(setting.max_failures, total),
-      openDialler: () => ({ ...openDialler(controller), budget }),
+      openDialler: () => ({ ...openDialler(current()), budget }),
       authorize: async (batch) => {
-        await mustBeRegisteredStill(controller, batch);
-        await authorizeBatch(controller, caller, action, batch);
+        await mustBeRegisteredStill(current(), batch, registered);
+        await authorizeBatch(current(), caller, action, batch);
       },
-      check: check === "" ? undefined : checkOf(controller, caller, check),
+      check: check === "" ? undefined : checkOf(current, caller, check),
       endCheck: async (reqid, username) => {
         // Whoever cancels it asks as well, and is told what could not be ended.
-        await endRun(controller, reqid, { grace: GRACE, username }).catch(() => undefined);
+        await endRun(current(), reqid, { grace: GRACE, username }).catch(() => undefined);
       },
     },
     needed,
@@ -109,16 +115,28 @@ const GRACE = 10;
 export interface AcceptedRollout
   extends Pick<RolloutParts, "body" | "targets" | "batches" | "before" | "owned" | "record"> {
   readonly setting: RolloutSetting;
-  /** The hosts of which percentages are taken. */
-  readonly total: number;
+  readonly mayFail: number;
+  /** Those of its hosts that were registered when it was accepted. */
+  readonly registered: ReadonlySet<string>;
   /** One for all batches. */
   readonly budget: FleetDialler["budget"];
+}
+
+/** For another process to go on with it. The token is not in it. */
+export function orderOf(
+  { face, username, token, sourceIp, route }: Caller,
+  { body, registered, mayFail }: AcceptedRollout,
+): KeptOrder {
+  const { args, timeout } = body;
+  const who = { face, username, sourceIp, ...(route === undefined ? {} : { route }) };
+  const hasToken = token !== "";
+  return { args, timeout, ...who, hasToken, registered: [...registered], mayFail };
 }
 
 async function begun(
   controller: Controller,
   caller: Caller,
-  order: RolloutOrder,
+  order: NewRollout,
 ): Promise<AcceptedRollout> {
   const { script, args } = order;
   const body = runBody(controller, caller, order);
@@ -134,14 +152,20 @@ async function begun(
   return await orElse(owned.end, async () => {
     const record = await controller.store.runs.begin({ ...head, rollout }, true);
     await mustBeStored(record);
-    return { body, setting, targets, batches, total, budget, owned, record };
+    const mayFail = allowedFailures(setting.max_failures, total);
+    const registered = registeredOf(targets);
+    return { body, setting, targets, batches, mayFail, registered, budget, owned, record };
   });
+}
+
+function registeredOf(targets: readonly ResolvedTarget[]): ReadonlySet<string> {
+  return new Set(targets.flatMap(({ record, label }) => (record === undefined ? [] : [label])));
 }
 
 async function resumed(
   controller: Controller,
   caller: Caller,
-  order: RolloutOrder,
+  order: NewRollout,
   reqid: string,
   needed: Promise<unknown> | undefined,
 ): Promise<AcceptedRollout> {
@@ -153,9 +177,11 @@ async function resumed(
     const found = await runs.readOpen(reqid, account);
     if (found === undefined) throw noSuchRun(reqid);
     const { report, rollout, asked } = found;
-    const isLeft = new Set(
-      report.results.filter(({ state }) => state === "not-started").map(({ host }) => host),
+    // Those of a detached one that nobody carries out now are queued.
+    const left = report.results.filter(
+      ({ state }) => state === "not-started" || (state === "queued" && !found.alive),
     );
+    const isLeft = new Set(left.map(({ host }) => host));
     if (rollout === undefined || found.alive || isLeft.size === 0) {
       throw nothingLeft(controller, reqid, found.alive);
     }
@@ -187,7 +213,9 @@ async function resumed(
       if (record === undefined) throw nothingLeft(controller, reqid, true);
       await mustBeStored(record);
       await owned.renew();
-      return { body, setting, targets, batches, total, budget, owned, record };
+      const mayFail = allowedFailures(setting.max_failures, total);
+      const registered = registeredOf(targets);
+      return { body, setting, targets, batches, mayFail, registered, budget, owned, record };
     });
   } finally {
     if (needed === undefined) account.close();
@@ -216,25 +244,50 @@ async function orElse<Value>(
 }
 
 /** A run of its own, with an id of its own: an agent takes each id once. */
-function checkOf(controller: Controller, caller: Caller, script: string) {
+function checkOf(current: () => Controller, caller: Caller, script: string) {
   return async (batch: readonly ResolvedTarget[], reqid: string) => {
     const hosts = batch.map((target) => {
       const port = ownPort(target);
       return port === undefined ? target.name : formatHostPort(target.name, port);
     });
     const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
-    return await startRun(controller, { ...caller, requestId: reqid }, order, () => undefined);
+    // An earlier process may have begun it.
+    if (await isRecorded(current(), reqid)) return awaited(current(), reqid);
+    return await startRun(current(), { ...caller, requestId: reqid }, order, () => undefined);
   };
+}
+
+async function isRecorded(controller: Controller, reqid: string): Promise<boolean> {
+  const account = openReplies(controller);
+  try {
+    return (await controller.store.runs.read(reqid, account)) !== undefined;
+  } finally {
+    account.close();
+  }
+}
+
+/** A run that another process has begun. */
+function awaited(controller: Controller, reqid: string): RunUnderWay {
+  const gone = new AbortController();
+  const follow = async () => {
+    let results: readonly RunResult[] = [];
+    for await (const run of watchRun(controller, reqid, gone.signal)) results = run.results;
+    return { reqid, results, recorded: true };
+  };
+  return { reqid, finished: follow(), abandon: async () => gone.abort() };
 }
 
 /** Whoever unpairs a host in mid-rollout must be sure that nothing is sent there any more. @throws CtrlExecError */
 async function mustBeRegisteredStill(
   { store }: Controller,
   batch: readonly ResolvedTarget[],
+  registered: ReadonlySet<string>,
 ): Promise<void> {
-  const registered = batch.flatMap(({ record }) => record?.hostname ?? []);
-  const known = await store.registry.findAll(registered);
-  const gone = registered.filter((name) => known.get(lowerAscii(name))?.kind !== "agent");
+  const names = batch.flatMap(({ record, label, name }) =>
+    registered.has(label) ? [record?.hostname ?? name] : [],
+  );
+  const known = await store.registry.findAll(names);
+  const gone = names.filter((name) => known.get(lowerAscii(name))?.kind !== "agent");
   if (gone.length === 0) return;
   throw new CtrlExecError("bad-request", `no longer registered: ${namedHosts(gone)}`);
 }

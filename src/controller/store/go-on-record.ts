@@ -27,8 +27,8 @@ export async function goOnRecord(
   const known = [...resultsOf(found.run), ...waitingResults(found)];
   const waiting = new Set(facts.rollout.waiting);
   const wait = known.filter(({ host }) => waiting.has(host));
-  if (wait.length < waiting.size || wait.some(({ state }) => state !== "not-started"))
-    return undefined;
+  const mayBegin = wait.every(({ state }) => state === "not-started" || state === "queued");
+  if (wait.length < waiting.size || !mayBegin) return undefined;
   const results = known.filter(({ host }) => !waiting.has(host));
   const { started } = found.run;
   const record = new FileRunRecord(context, facts, true, { started, results });

@@ -1,12 +1,14 @@
 /**
  * Rollouts under way in files of one folder, which is its user's alone: `<reqid>.lock`, which the kernel releases when
- * its process dies, and what others want: `<reqid>.pause`, `<reqid>.cancel`.
+ * its process dies; what others want: `<reqid>.pause`, `<reqid>.cancel`; of a detached one what goes on with it needs:
+ * `<reqid>.order`; and the socket `taker`, through which those are handed over.
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { CtrlExecError } from "../../core/errors.ts";
+import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { isRequestId } from "../../core/request-id.ts";
+import { addDays } from "../../core/time.ts";
 import {
   ensureFolder,
   listFiles,
@@ -14,17 +16,32 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import { type HeldLock, isHeld, tryLock } from "../../system/files/lock.ts";
+import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../../system/files/lock.ts";
+import { askLocally, listenLocally } from "../../system/process/local-socket.ts";
 import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";
 import type { OwnedRollout, RolloutStore, RolloutWish, RolloutWishes } from "./ports/rollouts.ts";
+import { readOrder, rolloutOrder } from "./rollout-order.ts";
 
 const OWN_ALONE = 0o600;
-const WISHES = ["pause", "cancel"] as const;
+const LEFT_OVER = ["pause", "cancel", "order"] as const;
 const PAUSED = /^([0-9a-f]{16})\.pause$/;
+const ORDERED = /^([0-9a-f]{16})\.order$/;
+
+/** Whoever takes a rollout asks the auth hook nothing before it answers. */
+const ANSWER_MS = 10_000;
 
 /** How often the owner looks for wishes: a look is two calls of the system. */
 const LOOK_EVERY_MS = 200;
+
+const NOT_TAKEN = "Cannot detach the rollout: ctrl-exec-api is not running, or does not answer";
+
+const offer = z.object({ reqid: z.optional(z.string()), token: z.optional(z.string()) });
+const offerAnswer = z.object({
+  ok: z.boolean(),
+  error: z.optional(z.string()),
+  hint: z.optional(z.string()),
+});
 
 const storedWish = z.object({ by: z.string(), since: z.string() });
 
@@ -43,11 +60,16 @@ export class FileRollouts implements RolloutStore {
     return {
       wishes: async () => this.#wishes(reqid),
       hearWishes: (onLook) => this.#look(reqid, onLook),
+      keep: async (order) => {
+        const json = JSON.stringify(rolloutOrder.parse(order));
+        writeWhole(this.#file(reqid, "order"), `${json}\n`, OWN_ALONE);
+      },
+      order: async () => readOrder(this.#file(reqid, "order")),
       renew: async () => {
-        for (const what of WISHES) removeIfPresent(this.#file(reqid, what));
+        for (const what of LEFT_OVER) removeIfPresent(this.#file(reqid, what));
       },
       end: async () => {
-        for (const what of [...WISHES, "lock"]) this.#remove(reqid, what);
+        for (const what of [...LEFT_OVER, "lock"]) this.#remove(reqid, what);
         lock.release();
       },
       leave: async () => lock.release(),
@@ -69,6 +91,50 @@ export class FileRollouts implements RolloutStore {
 
   async takeBack(reqid: string, what: keyof RolloutWishes): Promise<boolean> {
     return removeIfPresent(this.#file(reqid, what));
+  }
+
+  async detached(): Promise<readonly string[]> {
+    return listFiles(this.#folder).flatMap((name) => ORDERED.exec(name)?.[1] ?? []);
+  }
+
+  async offer(reqid: string, token: string): Promise<void> {
+    const told = await this.#ask({ reqid, token });
+    if (told.ok) return;
+    const { error = NOT_TAKEN, hint } = told;
+    throw new CtrlExecError("unreachable", error, hint === undefined ? {} : { hint });
+  }
+
+  async isTaker(): Promise<boolean> {
+    return await this.#ask({}).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async takeOffers(take: (reqid: string, token: string) => Promise<void>): Promise<Disposable> {
+    ensureFolder(this.#folder, 0o700);
+    const listener = listenLocally(this.#taker, async (line) => {
+      const answer = await answerOffer(line, take);
+      return `${JSON.stringify(answer)}\n`;
+    });
+    return { [Symbol.dispose]: () => listener.stop() };
+  }
+
+  async dropUnused(): Promise<void> {
+    const before = addDays(this.#context.now(), -1);
+    for (const name of listFiles(this.#folder)) {
+      if (name.endsWith(".lock")) removeUnusedLock(join(this.#folder, name), before);
+    }
+  }
+
+  /** @throws CtrlExecError `unreachable` */
+  async #ask(question: z.output<typeof offer>): Promise<z.output<typeof offerAnswer>> {
+    const text = await askLocally(this.#taker, JSON.stringify(question), ANSWER_MS).catch((cause) => {
+      throw new CtrlExecError("unreachable", NOT_TAKEN, { cause });
+    });
+    const answer = readJsonAs(offerAnswer, text);
+    if (answer !== undefined) return answer;
+    throw new CtrlExecError("unreachable", NOT_TAKEN);
   }
 
   async paused(): Promise<ReadonlyMap<string, RolloutWish>> {
@@ -105,6 +171,10 @@ export class FileRollouts implements RolloutStore {
     }
   }
 
+  get #taker(): string {
+    return join(this.#folder, "taker");
+  }
+
   get #folder(): string {
     return paths(this.#context.config).rollouts;
   }
@@ -113,6 +183,22 @@ export class FileRollouts implements RolloutStore {
   #file(reqid: string, what: string): string {
     if (isRequestId(reqid)) return join(this.#folder, `${reqid}.${what}`);
     throw new CtrlExecError("bad-request", `Cannot use "${reqid}": not a request id`);
+  }
+}
+
+async function answerOffer(
+  line: string,
+  take: (reqid: string, token: string) => Promise<void>,
+): Promise<z.output<typeof offerAnswer>> {
+  const asked = readJsonAs(offer, line);
+  // Whoever asks nothing wants to know whether somebody is there.
+  if (asked?.reqid === undefined) return { ok: true };
+  try {
+    await take(asked.reqid, asked.token ?? "");
+    return { ok: true };
+  } catch (thrown) {
+    const { message, hint } = asCtrlExecError(thrown);
+    return { ok: false, error: message, ...(hint === undefined ? {} : { hint }) };
   }
 }
 

@@ -17,6 +17,7 @@ import { longestRecord } from "./paths.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
 import { resultFromRecord } from "./recorded-result.ts";
 import { FileRollouts } from "./rollout-files.ts";
+import { orderFile, readOrder } from "./rollout-order.ts";
 import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
 import { parseStoredRun, resultsOf, type StoredRun, waitingHosts } from "./stored-run.ts";
 
@@ -31,6 +32,12 @@ const LOST = {
 const NOT_STARTED = {
   state: "not-started",
   error: "ctrl-exec ended before the batch of this host began",
+} as const;
+
+/** The same for one that was detached with a token. */
+const WITHOUT_TOKEN = {
+  state: "not-started",
+  error: "ctrl-exec-api was restarted, and its token is not kept: run --resume with it goes on",
 } as const;
 
 /** A text of at least this many characters is not parsed with the rest, which is parsed in one go. */
@@ -88,15 +95,16 @@ export async function readOpenRun(
   const waiting = new Set(waitingHosts(found.run));
   const open = openHosts(asked, report).filter(({ host }) => !waiting.has(host));
   const { rollout } = found.run;
-  return { report, alive: found.alive, begun, asked, open, ...(rollout && { rollout }) };
+  const detached = found.detached === "waits";
+  return { report, alive: found.alive, detached, begun, asked, open, ...(rollout && { rollout }) };
 }
 
 async function withPause(
   context: StoreContext,
   report: RunReportSoFar,
-  { run, alive }: FoundRun,
+  { run, alive, detached }: FoundRun,
 ): Promise<RunReportSoFar> {
-  if (run.rollout === undefined || report.complete || !alive) return report;
+  if (run.rollout === undefined || report.complete || !(alive || detached)) return report;
   const { pause: paused } = await new FileRollouts(context).wishes(report.reqid);
   return paused === undefined ? report : { ...report, paused };
 }
@@ -112,13 +120,16 @@ export interface FoundRun {
   readonly silent: boolean;
   readonly alive: boolean;
   readonly touched: Date;
+  /** It was detached, and nobody carries it out now: ctrl-exec-api will, or somebody who gives the token again. */
+  readonly detached: "waits" | "for its token" | undefined;
 }
 
 export async function readStoredRun(
-  { config, now }: StoreContext,
+  context: StoreContext,
   reqid: string,
   account: ReplyAccount,
 ): Promise<FoundRun | undefined> {
+  const { config, now } = context;
   if (!isRequestId(reqid)) return undefined;
   const file = recordFile(config, reqid);
   const time = now();
@@ -128,12 +139,27 @@ export async function readStoredRun(
   const { complete, writer } = run;
   const silent = age > LOST_AFTER_MS || writer === null;
   const alive = !complete && !silent && (!writer || isRunning(writer));
-  return { run, silent, alive, touched: new Date(time.getTime() - age) };
+  const detached = complete || alive || run.rollout === undefined ? undefined : waitsFor(context, reqid);
+  const touched = new Date(time.getTime() - age);
+  return { run, silent: silent && detached !== "waits", alive, touched, detached };
+}
+
+function waitsFor({ config }: StoreContext, reqid: string): FoundRun["detached"] {
+  try {
+    const order = readOrder(orderFile(config, reqid));
+    if (order === undefined) return undefined;
+    return order.hasToken ? "for its token" : "waits";
+  } catch {
+    // Nobody goes on with it.
+    return undefined;
+  }
 }
 
 /** What is known of the hosts of a rollout that wait: nobody asks them if its process has gone. */
-export function waitingResults({ run, alive }: FoundRun): RunResult[] {
-  const end = alive ? ({ state: "queued" } as const) : NOT_STARTED;
+export function waitingResults({ run, alive, detached }: FoundRun): RunResult[] {
+  const goesOn = alive || detached === "waits";
+  const stopped = detached === "for its token" ? WITHOUT_TOKEN : NOT_STARTED;
+  const end = goesOn ? ({ state: "queued" } as const) : stopped;
   return waitingHosts(run).map((host) => withoutResult(run, host, "", end));
 }
 

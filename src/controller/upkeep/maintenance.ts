@@ -111,6 +111,7 @@ export async function maintainOnce(
     const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
     const expiredRuns = await attempt("runs", () => store.runs.purge());
     await attempt("locks", () => store.locks.dropUnused());
+    await attempt("locks", () => store.rollouts.dropUnused());
     await attempt("leftovers", () => store.removeLeftovers());
     await attempt("issued", async () => {
       if (marked === undefined || !(await store.certificates.hasExpired(now()))) return;

@@ -40,6 +40,16 @@ export const CONTROLLER_EVENTS = {
     fields: ["reqid", "user"],
     when: "somebody let a paused rollout go on",
   },
+  "rollout-take": {
+    level: "info",
+    fields: ["reqid", "user"],
+    when: "`ctrl-exec-api` goes on with a detached rollout, which USER began",
+  },
+  "rollout-fail": {
+    level: "err",
+    fields: ["error", "reqid"],
+    when: "`ctrl-exec-api` cannot go on with a detached rollout, or with any if REQID is empty",
+  },
   cancel: {
     level: "info",
     fields: ["count", "reqid", "status", "target", "user"],

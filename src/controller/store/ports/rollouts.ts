@@ -13,6 +13,22 @@ export interface RolloutWishes {
   readonly cancel: RolloutWish | undefined;
 }
 
+/** What whoever goes on with a detached rollout needs, and its record does not have. The token is never kept. */
+export interface RolloutOrder {
+  readonly args: readonly string[];
+  readonly timeout?: number | undefined;
+  /** As the auth hook is told: who began it, from where. */
+  readonly face: "cli" | "api";
+  readonly username: string;
+  readonly sourceIp: string;
+  readonly route?: string | undefined;
+  readonly hasToken: boolean;
+  /** Those of its hosts that were registered, as they are named in the record. */
+  readonly registered: readonly string[];
+  /** It stops when more hosts than so many have failed. */
+  readonly mayFail: number;
+}
+
 /** A rollout that this process carries out: its own until it lets go of it, or has ended, however that happens. */
 export interface OwnedRollout {
   wishes(): Promise<RolloutWishes>;
@@ -21,7 +37,11 @@ export interface OwnedRollout {
    * returned is called
    */
   hearWishes(onLook: (wishes: RolloutWishes) => void): () => void;
-  /** What was wished of it before counts no more. @throws CtrlExecError `storage` */
+  /** For another process to go on with it, until it is over. @throws CtrlExecError `storage` */
+  keep(order: RolloutOrder): Promise<void>;
+  /** Undefined if it was not detached. @throws CtrlExecError `config` for one that others could have written */
+  order(): Promise<RolloutOrder | undefined>;
+  /** What was wished of it, and kept, before counts no more. @throws CtrlExecError `storage` */
   renew(): Promise<void>;
   /** It is over: nothing of it is left. Never rejects. */
   end(): Promise<void>;
@@ -43,6 +63,26 @@ export interface RolloutStore {
   wish(reqid: string, what: keyof RolloutWishes, wish: RolloutWish): Promise<void>;
   /** Resolves with whether it was wished. @throws CtrlExecError `storage` */
   takeBack(reqid: string, what: keyof RolloutWishes): Promise<boolean>;
+  /** The rollouts that were detached, and are not over. */
+  detached(): Promise<readonly string[]>;
+  /**
+   * Whoever takes detached rollouts goes on with this one.
+   *
+   * @param token for the auth hook, which is asked for each batch; it is kept in memory alone
+   * @throws CtrlExecError `unreachable` if nobody takes any, or the taker's refusal
+   */
+  offer(reqid: string, token: string): Promise<void>;
+  /** Whether anybody takes detached rollouts. */
+  isTaker(): Promise<boolean>;
+  /**
+   * Takes detached rollouts until it is closed.
+   *
+   * @param take throws if it does not go on with the rollout
+   * @throws CtrlExecError `storage`
+   */
+  takeOffers(take: (reqid: string, token: string) => Promise<void>): Promise<Disposable>;
+  /** Forgets locks that nobody has used for a day. */
+  dropUnused(): Promise<void>;
   /** The rollouts whose pause somebody wants. */
   paused(): Promise<ReadonlyMap<string, RolloutWish>>;
 }

@@ -94,6 +94,8 @@ export interface RecordedRun {
   readonly report: RunReportSoFar;
   /** Whether the process that began it still waits for its hosts, and records their results. */
   readonly alive: boolean;
+  /** A rollout that nobody carries out now, and that ctrl-exec-api goes on with when it runs. */
+  readonly detached: boolean;
   /** While its process lives: where the script has started, and when. */
   readonly begun: ReadonlyMap<string, string>;
   /** Every host of the run, as its agent can be asked. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { systemCode } from "../../../../src/core/errors.ts";
-import { askForReload, listenForReload } from "../../../../src/system/process/reload-socket.ts";
+import { askLocally, listenLocally } from "../../../../src/system/process/local-socket.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
 import { openFiles } from "../../../support/processes.ts";
 
@@ -12,23 +12,23 @@ test("who asks gets the answer, each time, and only the service's user may ask",
   // What a service that was killed has left.
   const path = folder.write("reload", "");
   let asked = 0;
-  const listener = listenForReload(path, async () => {
+  const listener = listenLocally(path, async () => {
     asked += 1;
     return `reloaded ${asked}: é`;
   });
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  expect(await askForReload(path, 10_000)).toBe("reloaded 1: é");
-  expect(await askForReload(path, 10_000)).toBe("reloaded 2: é");
+  expect(await askLocally(path, "reload", 10_000)).toBe("reloaded 1: é");
+  expect(await askLocally(path, "reload", 10_000)).toBe("reloaded 2: é");
   listener.stop();
-  await expect(askForReload(path, 10_000)).rejects.toMatchObject({ code: expect.any(String) });
+  await expect(askLocally(path, "reload", 10_000)).rejects.toMatchObject({ code: expect.any(String) });
 });
 
 test("an answer that does not come in time is an error with a code", async () => {
   using folder = new TestFolder();
   const never = new Promise<string>(() => undefined);
-  const listener = listenForReload(folder.join("reload"), () => never);
+  const listener = listenLocally(folder.join("reload"), () => never);
   const before = sockets();
-  await expect(askForReload(folder.join("reload"), 20)).rejects.toMatchObject({
+  await expect(askLocally(folder.join("reload"), "reload", 20)).rejects.toMatchObject({
     code: "ETIMEDOUT",
     message: "no answer",
   });
@@ -45,7 +45,7 @@ test.each([
     unix: folder.join("reload"),
     socket: { data: (socket) => void socket.write("x".repeat(length)) },
   });
-  const asked = askForReload(folder.join("reload"), outcome === "cut off" ? 20_000 : 100);
+  const asked = askLocally(folder.join("reload"), "reload", outcome === "cut off" ? 20_000 : 100);
   const said = await asked.then(({ length: heard }) => heard === length && "cut off", systemCode);
   expect(said).toBe(outcome);
   listener.stop(true);
@@ -58,7 +58,7 @@ test("a service that ends before it answers gives an empty answer; one that floo
     unix: path,
     socket: { data: (socket, ask) => void (String(ask) === "reload\n" && socket.end()) },
   });
-  expect(await askForReload(path, 10_000)).toBe("");
+  expect(await askLocally(path, "reload", 10_000)).toBe("");
   listener.stop(true);
   const flood = Buffer.alloc(2 ** 20);
   const flooding = Bun.listen({
@@ -68,7 +68,7 @@ test("a service that ends before it answers gives an empty answer; one that floo
       drain: (socket) => void socket.write(flood),
     },
   });
-  const answer = await askForReload(folder.join("flood"), 10_000);
+  const answer = await askLocally(folder.join("flood"), "reload", 10_000);
   expect(answer.length).toBeLessThan(2 ** 20);
   flooding.stop(true);
 });
@@ -76,5 +76,5 @@ test("a service that ends before it answers gives an empty answer; one that floo
 test("where no socket can be made the error names it", () => {
   using folder = new TestFolder();
   const path = folder.join("none/reload");
-  expect(() => listenForReload(path, async () => "")).toThrow(`Cannot listen on ${path}: `);
+  expect(() => listenLocally(path, async () => "")).toThrow(`Cannot listen on ${path}: `);
 });

@@ -1,31 +1,44 @@
 /**
- * The socket through which a service is asked to reload, and says whether it worked: a signal has no answer.
- * Whoever may connect may reload: the folder is the service's own and closed to others.
+ * A socket through which a service is asked something by another process of this host, and answers: a signal has no
+ * answer. Whoever may connect may ask: its folder is the service's own and closed to others.
  */
 import { chmodSync } from "node:fs";
 import { Deadline } from "../deadline.ts";
 import { fileError, removeIfPresent } from "../files/files.ts";
 
-const MAX_ANSWER_BYTES = 65_536;
+const MAX_BYTES = 65_536;
 
-/** Without a request first, Bun would report a connection that is answered and closed at once as failed. */
-const ASK = "reload\n";
+const isWhole = (asked: Buffer) => asked.at(-1) === 0x0a;
 
 /**
  * The client writes a line and reads one.
  *
- * @param answer the answer, short enough for a socket's buffer; it does not throw
+ * @param answer to the line, without its end; short enough for a socket's buffer; it does not throw
  * @returns the listener, which works as long as somebody holds it
  * @throws CtrlExecError `storage` if no socket can be made at the path
  */
-export function listenForReload(path: string, answer: () => Promise<string>): { stop(): void } {
+export function listenLocally(
+  path: string,
+  answer: (line: string) => Promise<string>,
+): { stop(): void } {
   try {
     // A service that ended without closing its socket has left it there.
     removeIfPresent(path);
-    const listener = Bun.listen({
+    const listener = Bun.listen<{ asked: Buffer }>({
       unix: path,
       socket: {
-        data: (socket) => void answer().then((text) => socket.end(text)),
+        open(socket) {
+          socket.data = { asked: Buffer.alloc(0) };
+        },
+        data(socket, chunk) {
+          if (isWhole(socket.data.asked)) return;
+          const asked = Buffer.concat([socket.data.asked, chunk]);
+          socket.data.asked = asked;
+          if (asked.length > MAX_BYTES) socket.terminate();
+          if (asked.length > MAX_BYTES || !isWhole(asked)) return;
+          const line = asked.toString("utf8", 0, asked.length - 1);
+          void answer(line).then((told) => socket.end(told));
+        },
         error: () => undefined,
       },
     });
@@ -37,21 +50,22 @@ export function listenForReload(path: string, answer: () => Promise<string>): { 
 }
 
 /**
+ * @param line without one, Bun would report a connection that is answered and closed at once as failed
  * @returns the service's answer; empty if the service ended first
  * @throws the system's error if nobody listens; ETIMEDOUT if no answer came in time
  */
-export async function askForReload(path: string, timeoutMs: number): Promise<string> {
+export async function askLocally(path: string, line: string, timeoutMs: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const chunks: Buffer[] = [];
   let length = 0;
   const socket = await Bun.connect({
     unix: path,
     socket: {
-      open: (open) => void open.write(ASK),
+      open: (open) => void open.write(`${line}\n`),
       data(open, chunk) {
         chunks.push(Buffer.from(chunk));
         length += chunk.length;
-        if (length > MAX_ANSWER_BYTES) open.terminate();
+        if (length > MAX_BYTES) open.terminate();
       },
       close: () => resolve(Buffer.concat(chunks).toString("utf8")),
       error: (_, thrown) => reject(thrown),

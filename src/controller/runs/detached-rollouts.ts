@@ -1,0 +1,148 @@
+/**
+ * The rollouts that nobody waits for. ctrl-exec-api carries them out, those of the command line too, and goes on with
+ * them after a restart.
+ */
+import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
+import type { Caller } from "../access/authorize.ts";
+import { type Controller, openReplies } from "../control-host.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { Rollout } from "./rollout.ts";
+import {
+  type AcceptedRollout,
+  acceptRollout,
+  carryOut,
+  type NewRollout,
+  orderOf,
+} from "./start-rollout.ts";
+import { takeUp } from "./take-up.ts";
+
+/** More are refused: each holds its record in memory, and takes some files. */
+export const MOST_DETACHED = 256;
+
+export class DetachedRollouts {
+  readonly #current: () => Controller;
+  readonly #running = new Set<Rollout>();
+  #coming = 0;
+  #offers: Disposable | undefined;
+  #isLeaving = false;
+
+  /** @param current the controller as it is now: its configuration may be read anew */
+  constructor(current: () => Controller) {
+    this.#current = current;
+  }
+
+  /** Goes on with what an earlier process has left, and takes what is handed over. Never rejects. */
+  async start(): Promise<void> {
+    const { log, store } = this.#current();
+    try {
+      this.#offers = await store.rollouts.takeOffers((reqid, token) => this.#take(reqid, token));
+      for (const reqid of await store.rollouts.detached()) {
+        await this.#goOn(reqid, undefined).catch((thrown) => {
+          log({ event: "rollout-fail", error: inOneLine(asCtrlExecError(thrown)), reqid });
+        });
+      }
+    } catch (thrown) {
+      log({ event: "rollout-fail", error: inOneLine(asCtrlExecError(thrown)), reqid: "" });
+    }
+  }
+
+  /**
+   * Begins a rollout, or goes on with one that has stopped, and resolves when it is accepted.
+   *
+   * @throws CtrlExecError as startRollout(), and `busy` if there are too many
+   */
+  async begin(caller: Caller, order: NewRollout): Promise<Rollout> {
+    return await this.#inRoom(async () => {
+      const account = openReplies(this.#current());
+      const needed = Promise.withResolvers<void>();
+      try {
+        const accepted = await acceptRollout(this.#current(), caller, order, needed.promise);
+        await accepted.owned.keep(orderOf(caller, accepted));
+        return this.#carryOut(caller, accepted, account, needed.resolve);
+      } catch (thrown) {
+        account.close();
+        needed.resolve();
+        throw thrown;
+      }
+    });
+  }
+
+  /** What is under way goes on when another process takes it; nothing is begun any more. Never rejects. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    this.#offers?.[Symbol.dispose]();
+    await Promise.all([...this.#running].map((rollout) => rollout.leave()));
+  }
+
+  async #take(reqid: string, token: string): Promise<void> {
+    await this.#inRoom(async () => {
+      if (await this.#goOn(reqid, token)) return;
+      throw new CtrlExecError("busy", `Cannot take rollout ${reqid}: there is nothing to go on with`);
+    });
+  }
+
+  /** Resolves with whether it goes on. */
+  async #goOn(reqid: string, token: string | undefined): Promise<boolean> {
+    const controller = this.#current();
+    const account = openReplies(controller);
+    try {
+      const taken = await takeUp(controller, reqid, token, account);
+      if (taken === undefined) {
+        account.close();
+        return false;
+      }
+      this.#carryOut(taken.caller, taken.accepted, account);
+      controller.log({ event: "rollout-take", reqid, user: taken.caller.username });
+      return true;
+    } catch (thrown) {
+      account.close();
+      throw thrown;
+    }
+  }
+
+  #carryOut(
+    caller: Caller,
+    accepted: AcceptedRollout,
+    account: ReplyAccount,
+    over: () => void = () => undefined,
+  ): Rollout {
+    const audience = {
+      // What the hosts print goes into the record as it comes, and no script is too slow.
+      watch: () => ({ onEvent: ignore }),
+      onNews: ignore,
+      onResult: ignore,
+    };
+    const rollout = carryOut(this.#current, caller, accepted, audience);
+    this.#running.add(rollout);
+    void rollout.finished
+      .catch((thrown) => {
+        const error = inOneLine(asCtrlExecError(thrown));
+        this.#current().log({ event: "rollout-fail", error, reqid: rollout.reqid });
+      })
+      .finally(() => {
+        this.#running.delete(rollout);
+        account.close();
+        over();
+      });
+    return rollout;
+  }
+
+  async #inRoom<Value>(work: () => Promise<Value>): Promise<Value> {
+    if (this.#isLeaving) throw new CtrlExecError("busy", "Cannot begin: ctrl-exec-api stops");
+    if (this.#running.size + this.#coming >= MOST_DETACHED) {
+      throw new CtrlExecError(
+        "busy",
+        `Cannot detach the rollout: ${MOST_DETACHED} are under way, as many as may be`,
+        { hint: "list-runs shows them. Try again when one has ended." },
+      );
+    }
+    this.#coming += 1;
+    try {
+      return await work();
+    } finally {
+      this.#coming -= 1;
+    }
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,98 @@
+/** Goes on with a detached rollout where another process, which has ended, has left it. */
+import { parseIso } from "../../core/time.ts";
+import type { Caller } from "../access/authorize.ts";
+import { hostsOfRun } from "../access/authorized-targets.ts";
+import { type Controller, openDialler } from "../control-host.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import type { OwnedRollout, RolloutOrder } from "../store/ports/rollouts.ts";
+import type { RecordedRun } from "../store/ports/runs.ts";
+import { runBody } from "./run-body.ts";
+import type { AcceptedRollout } from "./start-rollout.ts";
+
+export interface TakenUp {
+  readonly caller: Caller;
+  readonly accepted: AcceptedRollout;
+}
+
+/**
+ * @param token undefined if nobody has given it; then a rollout that has one waits for whoever gives it again
+ * @param account what is read counts there until it is closed
+ * @returns undefined if there is nothing to go on with, or it waits
+ * @throws CtrlExecError if what was left of it cannot be used
+ */
+export async function takeUp(
+  controller: Controller,
+  reqid: string,
+  token: string | undefined,
+  account: ReplyAccount,
+): Promise<TakenUp | undefined> {
+  const { runs, rollouts } = controller.store;
+  const owned = await rollouts.own(reqid);
+  // Somebody has it.
+  if (owned === undefined) return undefined;
+  try {
+    const order = await owned.order();
+    const found = order && (await runs.readOpen(reqid, account));
+    if (order === undefined || found === undefined || isOver(found)) {
+      await owned.end();
+      return undefined;
+    }
+    const taken =
+      order.hasToken && token === undefined
+        ? undefined
+        : await goOn(controller, { owned, order, found, token: token ?? "", account });
+    if (taken === undefined) await owned.leave();
+    return taken;
+  } catch (thrown) {
+    await owned.leave();
+    throw thrown;
+  }
+}
+
+/** Nothing is under way, and nobody waits for a batch. */
+function isOver({ report, rollout, open }: RecordedRun): boolean {
+  return rollout === undefined || (report.complete && rollout.waiting.length + open.length === 0);
+}
+
+interface Left {
+  readonly owned: OwnedRollout;
+  readonly order: RolloutOrder;
+  readonly found: RecordedRun;
+  readonly token: string;
+  readonly account: ReplyAccount;
+}
+
+async function goOn(
+  controller: Controller,
+  { owned, order, found, token, account }: Left,
+): Promise<TakenUp | undefined> {
+  const { report, asked, rollout: facts } = found;
+  const { reqid, script, hosts, submitter, started } = report;
+  if (facts === undefined) return undefined;
+  const { face, username, sourceIp, route, args, timeout, registered, mayFail } = order;
+  const caller = { face, username, token, sourceIp, ...(route === undefined ? {} : { route }) };
+  const body = runBody(controller, caller, { script, args, timeout }, reqid);
+  const planned = facts.batches.map((places) => places.flatMap((place) => asked[place] ?? []));
+  const targets = await hostsOfRun(controller, planned.flat());
+  const byLabel = new Map(targets.map((target) => [target.label, target]));
+  const batches = planned.map((batch) => batch.flatMap(({ host }) => byLabel.get(host) ?? []));
+  const ports = asked.map(({ port }) => port ?? null);
+  const some = ports.some((port) => port !== null) ? { ports } : {};
+  const head = { reqid, script, hosts, ...some, submitter, token };
+  const record = await controller.store.runs.goOn({ ...head, rollout: facts }, account);
+  if (record === undefined) return undefined;
+  await record.stored;
+  const results = report.results.filter(({ host, state }) => {
+    return byLabel.has(host) && state !== "queued" && state !== "not-started";
+  });
+  const { budget } = openDialler(controller);
+  const before = {
+    ...{ begun: facts.begun, results, checking: facts.checking },
+    started: parseIso(started) ?? new Date(0),
+  };
+  const parts = { body, targets, batches, before, owned, record, budget };
+  return {
+    caller,
+    accepted: { ...parts, setting: facts, mayFail, registered: new Set(registered) },
+  };
+}

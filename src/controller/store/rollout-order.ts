@@ -1,0 +1,52 @@
+/**
+ * `<reqid>.order` of a detached rollout: what whoever goes on with it needs, and its record does not have. Whoever could
+ * write one could run scripts with the name of another (T62), so it is taken only as this program writes it.
+ */
+import { join } from "node:path";
+import * as z from "zod/mini";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
+import { readJsonAs } from "../../core/json.ts";
+import { fileError } from "../../system/files/files.ts";
+import { readPlainFile } from "../../system/files/plain-file.ts";
+import { paths } from "./paths.ts";
+import type { RolloutOrder } from "./ports/rollouts.ts";
+
+export const rolloutOrder = z.object({
+  args: z.array(z.string()),
+  timeout: z.optional(z.int()),
+  face: z.enum(["cli", "api"]),
+  username: z.string(),
+  sourceIp: z.string(),
+  route: z.optional(z.string()),
+  hasToken: z.boolean(),
+  registered: z.array(z.string()),
+  mayFail: z.int(),
+});
+
+const OTHERS = 0o077;
+
+export function orderFile(config: ControllerConfig, reqid: string): string {
+  return join(paths(config).rollouts, `${reqid}.order`);
+}
+
+/** @throws CtrlExecError `config` if it is a link, or others could have written it or can read it */
+export function readOrder(path: string): RolloutOrder | undefined {
+  try {
+    const { bytes, stats } = readPlainFile(path, { noLink: true });
+    const own = process.geteuid?.() ?? 0;
+    if (stats.uid !== 0 && stats.uid !== own) throw new Error(`it belongs to user ${stats.uid}`);
+    if ((stats.mode & OTHERS) !== 0) throw new Error("others may read or write it");
+    if (stats.nlink !== 1) throw new Error("it has another name too");
+    const order = readJsonAs(rolloutOrder, bytes.toString("utf8"));
+    if (order === undefined) throw new Error("it is damaged");
+    return order;
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return undefined;
+    if (systemCode(cause) !== "") throw fileError("config", "use", path, cause);
+    throw new CtrlExecError("config", `Cannot use ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: "Remove it, and go on with the rollout by run --resume.",
+    });
+  }
+}

@@ -7,8 +7,8 @@ import { isoSeconds, parseIso } from "./time.ts";
 
 const text = z.string();
 
-/** Absent unless somebody has paused the rollout: no batch of it begins. */
-export const runPause = z.object({ by: text, since: text });
+/** Somebody who has changed how a rollout goes on. */
+export const rolloutHand = z.object({ by: text, since: text });
 
 export const runReport = z.object({
   reqid: runResult.shape.reqid,
@@ -28,9 +28,14 @@ export const runReport = z.object({
       ),
     ),
   paused: z.exactOptional(
-    runPause.check(
+    rolloutHand.check(
       z.describe("Who has paused the rollout, and since when; absent unless it is paused."),
     ),
+  ),
+  resumed_by: z.exactOptional(
+    z
+      .array(rolloutHand)
+      .check(z.describe("Who has gone on with the rollout after it had stopped, and when.")),
   ),
 });
 

@@ -6,7 +6,7 @@ import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
-import { pausedText } from "../render/rollout.ts";
+import { pausedText, resumedText } from "../render/rollout.ts";
 import { showResults } from "../render/shown-results.ts";
 import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
@@ -48,6 +48,7 @@ export const status = defineVerb({
     else {
       await showResults(io, controller.config, run.results, { ...as, times: true });
       io.err(`${forOneLine(summary(run))}\n`);
+      if (run.resumed_by !== undefined) io.err(resumedText(run.resumed_by));
       if (run.paused !== undefined) io.err(pausedText(reqid, run.paused, controller.config));
     }
     io.err(mayHaveRun(run.results));

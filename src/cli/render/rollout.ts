@@ -23,11 +23,17 @@ export function newsText(news: RolloutNews, own: OwnSetting): string {
   return screenLine`check ${script} of batch ${batch}: failed on ${namedHosts(failed)}; see: ${see}\n`;
 }
 
-export function pausedText(
-  reqid: string,
-  { by, since }: { readonly by: string; readonly since: string },
-  own: OwnSetting,
-): string {
+interface Hand {
+  readonly by: string;
+  readonly since: string;
+}
+
+export function resumedText(hands: readonly Hand[]): string {
+  const who = hands.map(({ by, since }) => `by ${by} at ${since}`).join(", ");
+  return screenLine`Gone on with ${who}\n`;
+}
+
+export function pausedText(reqid: string, { by, since }: Hand, own: OwnSetting): string {
   const command = `ctrl-exec continue ${reqid}${configArgument(own.file)}`;
   return screenLine`Paused by ${by} at ${since}. To go on: ${command}\n`;
 }

@@ -77,7 +77,10 @@ export class DetachedRollouts {
   async #take(reqid: string, token: string): Promise<void> {
     await this.#inRoom(async () => {
       if (await this.#goOn(reqid, token)) return;
-      throw new CtrlExecError("busy", `Cannot take rollout ${reqid}: there is nothing to go on with`);
+      throw new CtrlExecError(
+        "busy",
+        `Cannot take rollout ${reqid}: there is nothing to go on with`,
+      );
     });
   }
 

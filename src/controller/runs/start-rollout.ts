@@ -5,6 +5,7 @@ import { namedHosts } from "../../core/hosts/fold.ts";
 import { formatHostPort, lowerAscii } from "../../core/net/host-name.ts";
 import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import { isoSeconds } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
@@ -108,6 +109,9 @@ export function carryOut(
   return rollout;
 }
 
+/** Of so many its record says who. */
+const MOST_RESUMES = 50;
+
 /** Seconds between TERM and KILL for a check. */
 const GRACE = 10;
 
@@ -208,11 +212,14 @@ async function resumed(
     const head = { reqid, script, hosts, ...some, submitter, token: caller.token };
     const owned = await ownRollout(controller, reqid);
     return await orElse(owned.leave, async () => {
-      const rolloutFacts = { ...facts, batches: placesOf(batches, hosts) };
+      const hand = { by: caller.username, since: isoSeconds(controller.now()) };
+      const resumed_by = [...(rollout.resumed_by ?? []), hand].slice(-MOST_RESUMES);
+      const rolloutFacts = { ...facts, batches: placesOf(batches, hosts), resumed_by };
       const record = await runs.goOn({ ...head, rollout: rolloutFacts }, account);
       if (record === undefined) throw nothingLeft(controller, reqid, true);
       await mustBeStored(record);
       await owned.renew();
+      controller.log({ event: "rollout-resume", reqid, script, user: caller.username });
       const mayFail = allowedFailures(setting.max_failures, total);
       const registered = registeredOf(targets);
       return { body, setting, targets, batches, mayFail, registered, budget, owned, record };

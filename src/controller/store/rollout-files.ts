@@ -129,9 +129,11 @@ export class FileRollouts implements RolloutStore {
 
   /** @throws CtrlExecError `unreachable` */
   async #ask(question: z.output<typeof offer>): Promise<z.output<typeof offerAnswer>> {
-    const text = await askLocally(this.#taker, JSON.stringify(question), ANSWER_MS).catch((cause) => {
-      throw new CtrlExecError("unreachable", NOT_TAKEN, { cause });
-    });
+    const text = await askLocally(this.#taker, JSON.stringify(question), ANSWER_MS).catch(
+      (cause) => {
+        throw new CtrlExecError("unreachable", NOT_TAKEN, { cause });
+      },
+    );
     const answer = readJsonAs(offerAnswer, text);
     if (answer !== undefined) return answer;
     throw new CtrlExecError("unreachable", NOT_TAKEN);

@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { CtrlExecError } from "../../core/errors.ts";
 import { rolloutSetting } from "../../core/rollout.ts";
-import { runReport } from "../../core/run-report.ts";
+import { rolloutHand, runReport } from "../../core/run-report.ts";
 import { runResult } from "../../core/run-result.ts";
 import { readLastEnd, readRunEnd } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -44,45 +44,49 @@ const storedResult = z.extend(runResult, {
 });
 
 /** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
-export const storedRun = z.extend(z.omit(runReport, { pending: true, paused: true }), {
-  reqid: z.string(),
-  script: longText,
-  hosts: z.array(z.string()).check(z.minLength(1)),
-  results: z.array(storedResult),
-  complete: z._default(z.boolean(), true),
-  /** The API allows 8,192 characters. */
-  submitter: z.pipe(
-    z.nullish(longText),
-    z.transform((value) => value ?? ""),
-  ),
-  started: text,
-  completed: moment,
-  /** New, like `writer`: see RunFacts. */
-  ports: z.exactOptional(z.array(z.nullable(z.int()))),
-  /** The process that waits for the run's hosts; null if none does, though some are still out. */
-  writer: z.exactOptional(
-    z.nullable(
-      z.object({
-        pid: z.int(),
-        start: z.number(),
-        boot: z.string(),
-        /** Of a rollout: no two writers of a record have the same. */
-        id: z.exactOptional(z.string()),
+export const storedRun = z.extend(
+  z.omit(runReport, { pending: true, paused: true, resumed_by: true }),
+  {
+    reqid: z.string(),
+    script: longText,
+    hosts: z.array(z.string()).check(z.minLength(1)),
+    results: z.array(storedResult),
+    complete: z._default(z.boolean(), true),
+    /** The API allows 8,192 characters. */
+    submitter: z.pipe(
+      z.nullish(longText),
+      z.transform((value) => value ?? ""),
+    ),
+    started: text,
+    completed: moment,
+    /** New, like `writer`: see RunFacts. */
+    ports: z.exactOptional(z.array(z.nullable(z.int()))),
+    /** The process that waits for the run's hosts; null if none does, though some are still out. */
+    writer: z.exactOptional(
+      z.nullable(
+        z.object({
+          pid: z.int(),
+          start: z.number(),
+          boot: z.string(),
+          /** Of a rollout: no two writers of a record have the same. */
+          id: z.exactOptional(z.string()),
+        }),
+      ),
+    ),
+    /** New: when the script started on each host, as far as it has said so; only while the run's process lives. */
+    begun: z.exactOptional(z.array(z.nullable(z.string()))),
+    /** New: see RolloutFacts. */
+    rollout: z.exactOptional(
+      z.extend(rolloutSetting, {
+        waiting: z.array(z.string()),
+        batches: z._default(z.array(z.array(z.int())), []),
+        begun: z._default(z.int(), 0),
+        checking: z.exactOptional(z.string()),
+        resumed_by: z.exactOptional(z.array(rolloutHand)),
       }),
     ),
-  ),
-  /** New: when the script started on each host, as far as it has said so; only while the run's process lives. */
-  begun: z.exactOptional(z.array(z.nullable(z.string()))),
-  /** New: see RolloutFacts. */
-  rollout: z.exactOptional(
-    z.extend(rolloutSetting, {
-      waiting: z.array(z.string()),
-      batches: z._default(z.array(z.array(z.int())), []),
-      begun: z._default(z.int(), 0),
-      checking: z.exactOptional(z.string()),
-    }),
-  ),
-});
+  },
+);
 
 function epochToIso(seconds: number): string {
   return isoSeconds(new Date(Math.min(seconds, 253_402_300_799) * 1000));

@@ -139,7 +139,8 @@ export async function readStoredRun(
   const { complete, writer } = run;
   const silent = age > LOST_AFTER_MS || writer === null;
   const alive = !complete && !silent && (!writer || isRunning(writer));
-  const detached = complete || alive || run.rollout === undefined ? undefined : waitsFor(context, reqid);
+  const detached =
+    complete || alive || run.rollout === undefined ? undefined : waitsFor(context, reqid);
   const touched = new Date(time.getTime() - age);
   return { run, silent: silent && detached !== "waits", alive, touched, detached };
 }
@@ -176,6 +177,7 @@ function reportOf(config: ControllerConfig, found: FoundRun): RunReportSoFar {
   const all = [...results, ...lost];
   const pending = pendingHosts(hosts, all);
   const complete = pending.length === 0;
+  const { resumed_by } = run.rollout ?? {};
   return {
     reqid,
     script,
@@ -186,6 +188,7 @@ function reportOf(config: ControllerConfig, found: FoundRun): RunReportSoFar {
     submitter,
     started,
     completed: complete ? (run.completed ?? isoSeconds(touched)) : null,
+    ...(resumed_by && { resumed_by }),
   };
 }
 

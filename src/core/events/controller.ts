@@ -40,6 +40,11 @@ export const CONTROLLER_EVENTS = {
     fields: ["reqid", "user"],
     when: "somebody let a paused rollout go on",
   },
+  "rollout-resume": {
+    level: "info",
+    fields: ["reqid", "script", "user"],
+    when: "somebody goes on with a rollout that had stopped",
+  },
   "rollout-take": {
     level: "info",
     fields: ["reqid", "user"],

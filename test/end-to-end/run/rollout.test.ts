@@ -245,7 +245,7 @@ test("what cannot be done is a usage error, and nothing runs", async () => {
     ["@all deploy --batch 1 --max-failures x", '--max-failures does not take "x"'],
     ["@all deploy --pause 5s", "--pause goes with --batch, --per-tag or --resume"],
     ["@all deploy --batch 1 --confirm", "--confirm asks on a terminal, and there is none"],
-    ["@all deploy --batch 1 --detach", "Cannot detach a rollout"],
+    ["@all deploy --batch 1 --confirm --detach", "--confirm asks on this terminal"],
     ["@all deploy --resume 0123456789abcdef", "--resume knows its hosts: give the script alone"],
     ["deploy", "run needs <host>[:<port>]... <script>"],
   ];
@@ -291,18 +291,12 @@ describe("over HTTP", () => {
     });
   });
 
-  test("when the API stops, the hosts that are left are not started", async () => {
+  test("when the API stops, the hosts of one that a client waits for are not started", async () => {
     await using api = await TestApi.start(control);
-    const { json } = await api.post("/run", {
-      ...{ ...order, wait: false, rollout: { batch: [1], pause: 3600 } },
-    });
-    const { reqid } = json as { reqid: string };
-    await until("the first batch is over", async () => {
-      const { json: run } = await api.get(`/runs/${reqid}`);
-      const { results } = run as { results: { state: string }[] };
-      return results.some(({ state }) => state === "ended");
-    });
+    const answer = api.post("/run", { ...order, rollout: { batch: [1], pause: 3600 } });
+    await until("the first batch is over", () => ran().length === 1);
     expect(await api.running.stop()).toBe(0);
-    expect(await recorded(reqid)).toEqual(left(...HOSTS.slice(1)));
+    expect((await answer).json).toMatchObject({ ok: true, rollout: { not_started: 4 } });
+    expect(await recorded(await newest())).toEqual(left(...HOSTS.slice(1)));
   });
 });

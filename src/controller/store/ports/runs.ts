@@ -6,6 +6,7 @@ import type { RunReportSoFar } from "../../../core/run-report.ts";
 import type { RunResult } from "../../../core/run-result.ts";
 import type { RunState } from "../../../core/run-state.ts";
 import type { ReplyAccount, ReplyShare } from "../../fleet/reply-budget.ts";
+import type { RolloutWish } from "./rollouts.ts";
 
 export interface RunFacts {
   readonly reqid: string;
@@ -29,6 +30,8 @@ export interface RolloutFacts extends RolloutSetting {
   readonly begun: number;
   /** The run of the last batch's check, from before it begins until the next batch. */
   readonly checking?: string | undefined;
+  /** Who has gone on with it, and when: the last ones. */
+  readonly resumed_by?: readonly RolloutWish[];
 }
 
 /** What changes of it when a batch or a check begins. */

@@ -119,3 +119,34 @@ test("who does not wait is told where to look, of the beginning and of the rest"
   expect(more).toMatchObject({ status: 202, json: { ok: true, reqid, complete: false } });
   await until("it has ended", async () => (await states()) === "ended ended");
 });
+
+test("T21 rollouts that pause hold no slot of a request, whether or not somebody waits", async () => {
+  await using busy = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 2"]);
+  const agents = await Promise.all(HOSTS.map((name) => busy.fleet.addAgent(name)));
+  for (const [position, name] of HOSTS.entries()) {
+    const script = busy.fleet.folder.script(`${name}/deploy.sh`, "true");
+    busy.fleet.folder.write(`${name}/scripts.conf`, `deploy = ${script}\n`);
+    await agents[position]?.reload();
+  }
+  const body = { hosts: HOSTS, script: "deploy", rollout: { ...ONE, pause: 600 } };
+  const begin = async (wait: boolean) => await busy.post("/run", { ...body, wait });
+  const waits: Promise<unknown>[] = [];
+  for (const wait of [false, true, false, true, false]) {
+    const before = (await runs()).length;
+    const answer = begin(wait);
+    if (wait) waits.push(answer);
+    else expect((await answer).status).toBe(202);
+    await until("it pauses", async () => {
+      const all = await runs();
+      return all.length > before && all.every(({ hosts }) => hosts[0]?.state === "ended");
+    });
+  }
+  for (const { reqid } of await runs()) await busy.post(`/runs/${reqid}/cancel`, {});
+  await Promise.all(waits);
+
+  async function runs() {
+    const { status, json } = await busy.get("/runs");
+    expect(status).toBe(200);
+    return (json as { runs: { reqid: string; hosts: { state: string }[] }[] }).runs;
+  }
+});

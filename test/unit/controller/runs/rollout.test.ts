@@ -197,6 +197,22 @@ describe("cancelled by somebody else", () => {
   });
 });
 
+test("who goes on with the rollout of another is in its record and in the log", async () => {
+  mark("web-01", "bad");
+  const { reqid } = await run();
+  expect((await show(reqid)).resumed_by).toBeUndefined();
+  const BOB = { ...CALLER, username: "bob" };
+  await (await start({ resume: reqid, hosts: [] }, BOB)).finished;
+  const since = expect.any(String) as unknown as string;
+  expect(await show(reqid)).toMatchObject({
+    ...{ submitter: "tester", complete: true },
+    resumed_by: [{ by: "bob", since }],
+  });
+  expect(fleet.log.of("rollout-resume").map(({ fields }) => fields)).toEqual([
+    { REQID: reqid, SCRIPT: "deploy", USER: "bob" },
+  ]);
+});
+
 describe("paused", () => {
   const BOB = { ...CALLER, username: "bob" };
 

@@ -20,7 +20,9 @@ test("who asks gets the answer, each time, and only the service's user may ask",
   expect(await askLocally(path, "reload", 10_000)).toBe("reloaded 1: é");
   expect(await askLocally(path, "reload", 10_000)).toBe("reloaded 2: é");
   listener.stop();
-  await expect(askLocally(path, "reload", 10_000)).rejects.toMatchObject({ code: expect.any(String) });
+  await expect(askLocally(path, "reload", 10_000)).rejects.toMatchObject({
+    code: expect.any(String),
+  });
 });
 
 test("an answer that does not come in time is an error with a code", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
 import type { RolloutWishes } from "../../../../../src/controller/store/ports/rollouts.ts";
+import { CtrlExecError } from "../../../../../src/core/errors.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { facts, REQID, read, result } from "./recorded.ts";
 import { Stage } from "./stage.ts";
@@ -14,6 +15,11 @@ const SETTING = {
 };
 
 const PLAN = { batches: [[0], [1], [2]], begun: 0 };
+
+const ORDER = {
+  ...{ args: ["a b", "é"], timeout: 60, face: "api", username: "alice", sourceIp: "192.0.2.1" },
+  ...{ route: "POST /run", hasToken: false, registered: ["web-01"], mayFail: 1 },
+} as const;
 
 const HOSTS = ["web-01", "web-02", "web-03"];
 const rollout = (...waiting: readonly string[]) =>
@@ -183,6 +189,52 @@ export function rolloutsSuite(make: MakeStore): void {
     expect(await owned?.wishes()).toEqual({ pause: undefined, cancel: wish });
     await owned?.end();
     expect(await rollouts.wishes(REQID)).toEqual({ pause: undefined, cancel: undefined });
+  });
+
+  test("what a detached one needs is kept until its end, and it is offered to whoever takes it", async () => {
+    await using stage = await Stage.open(make);
+    const { rollouts, runs } = stage.store;
+    expect(await rollouts.isTaker()).toBe(false);
+    await expect(rollouts.offer(REQID, "")).rejects.toMatchObject({ code: "unreachable" });
+    const record = await runs.begin(rollout(...HOSTS), true);
+    const owned = await rollouts.own(REQID);
+    await owned?.keep(ORDER);
+    expect(await owned?.order()).toEqual(ORDER);
+    await record.leave();
+    await owned?.leave();
+    expect(await rollouts.detached()).toEqual([REQID]);
+    // It waits for somebody who goes on with it.
+    expect(await open(stage)).toMatchObject({ alive: false, detached: true });
+    expect(await states(stage)).toEqual(HOSTS.map((host) => `${host} queued`));
+    const taken: (readonly [string, string])[] = [];
+    {
+      using _taker = await rollouts.takeOffers(async (reqid, token) => {
+        if (token === "") throw new CtrlExecError("busy", "there are too many");
+        taken.push([reqid, token]);
+      });
+      expect(await rollouts.isTaker()).toBe(true);
+      await rollouts.offer(REQID, "é");
+      await expect(rollouts.offer(REQID, "")).rejects.toThrow("there are too many");
+    }
+    expect(taken).toEqual([[REQID, "é"]]);
+    expect(await rollouts.isTaker()).toBe(false);
+    await (await rollouts.own(REQID))?.end();
+    expect(await rollouts.detached()).toEqual([]);
+    expect(await states(stage)).toEqual(HOSTS.map((host) => `${host} not-started`));
+  });
+
+  test("one that was begun with a token waits for whoever gives it again", async () => {
+    await using stage = await Stage.open(make);
+    const record = await stage.store.runs.begin(rollout(...HOSTS), true);
+    const owned = await stage.store.rollouts.own(REQID);
+    await owned?.keep({ ...ORDER, hasToken: true });
+    await record.leave();
+    await owned?.leave();
+    expect(await open(stage)).toMatchObject({ alive: false, detached: false });
+    expect((await open(stage))?.report.results[0]).toMatchObject({
+      state: "not-started",
+      error: expect.stringContaining("its token is not kept"),
+    });
   });
 
   test("what is no rollout, or not known, is not gone on with", async () => {

@@ -1,0 +1,272 @@
+/** Rollouts that nobody waits for: ctrl-exec-api carries them out, and goes on with them whatever ends it. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { TestApi } from "../../support/api.ts";
+import { ControlHost } from "../../support/fleet.ts";
+import { until } from "../../support/folder.ts";
+import { Gate, passes } from "../../support/gate.ts";
+
+const HOSTS = ["web-01", "web-02", "web-03", "web-04"];
+
+let control: ControlHost;
+let gate: string;
+
+beforeAll(async () => {
+  control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  gate = control.folder.join("gate");
+  await Promise.all(
+    HOSTS.map(async (name) => {
+      const file = (word: string) => control.folder.join(name, word);
+      await control.startAgent(name, {
+        scripts: {
+          deploy: `echo "$*" >>${file("deployed")}`,
+          slow: `echo "$*" >>${file("begun")}; ${passes(gate)}`,
+        },
+      });
+    }),
+  );
+});
+
+afterAll(async () => await control[Symbol.asyncDispose]());
+
+afterEach(() => {
+  for (const host of HOSTS) {
+    for (const word of ["deployed", "begun"]) {
+      rmSync(control.folder.join(host, word), { force: true });
+    }
+  }
+});
+
+const ran = (word = "deployed") => HOSTS.filter((host) => control.folder.has(host, word));
+const rollouts = () => control.folder.join("control/state/rollouts");
+const left = (reqid: string) => readdirSync(rollouts()).filter((name) => name.startsWith(reqid));
+
+async function detach(...args: readonly string[]): Promise<string> {
+  const { out } = await control.mustRun("run", ["@all", "--detach", ...args]);
+  expect(out).toMatch(/^[0-9a-f]{16}\n$/);
+  return out.trim();
+}
+
+interface Shown {
+  readonly complete: boolean;
+  readonly hosts: readonly string[];
+  readonly results: readonly { host: string; state: string; error?: string; exit: number }[];
+  readonly paused?: object;
+}
+
+async function show(reqid: string): Promise<Shown> {
+  return JSON.parse((await control.run("status", [reqid, "--json"])).out);
+}
+
+async function states(reqid: string): Promise<string> {
+  const { hosts, results } = await show(reqid);
+  return hosts
+    .map((host) => results.find((each) => each.host === host)?.state ?? "pending")
+    .join(" ");
+}
+
+const ended = async (reqid: string) => {
+  const { status } = await control.run("wait", [reqid]);
+  return [status, await states(reqid)];
+};
+
+test("without ctrl-exec-api it is refused with what to do, and nothing is left", async () => {
+  const { out, err, status } = await control.run("run", [
+    ...["@all", "deploy", "--batch", "1", "--detach"],
+  ]);
+  expect([out, status]).toEqual(["", 1]);
+  expect(err).toContain("Cannot detach a rollout: ctrl-exec-api is not running\n");
+  expect(err).toContain("Start it, or leave --detach out.");
+  expect(existsSync(rollouts()) ? readdirSync(rollouts()) : []).toEqual([]);
+  expect(ran()).toEqual([]);
+});
+
+test("it is handed over with its arguments, which go with its end", async () => {
+  await using _api = await TestApi.start(control);
+  const args = ["deploy", "--batch", "1,2", "--username", "alice", "--", "now", "and 'then'"];
+  const reqid = (await control.mustRun("run", ["@all", "--detach", ...args])).out.trim();
+  expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
+  expect(readFileSync(control.folder.join("web-04", "deployed"), "utf8")).toBe("now and 'then'\n");
+  await until("its files are gone", () => left(reqid).length === 0);
+  const { out } = await control.mustRun("list-runs", ["--json", "--limit", "1"]);
+  expect(JSON.parse(out)[0]).toMatchObject({ reqid, submitter: "alice" });
+});
+
+test("T27 what it waits with is for its user alone, and has no token", async () => {
+  using _shut = await Gate.shut(gate);
+  await using api = await TestApi.start(control);
+  const reqid = await detach("slow", "--batch", "1", "--token", "s3cr3t", "--", "argument");
+  await until("it runs", () => ran("begun").length === 1);
+  const [order = ""] = left(reqid).filter((name) => name.endsWith(".order"));
+  const path = control.folder.join("control/state/rollouts", order);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(statSync(rollouts()).mode & 0o777).toBe(0o700);
+  const kept = readdirSync(control.folder.join("control/state"), { recursive: true })
+    .map((name) => control.folder.join("control/state", String(name)))
+    .filter((file) => statSync(file).isFile())
+    .map((file) => readFileSync(file, "latin1"));
+  expect(kept.some((text) => text.includes("argument"))).toBe(true);
+  expect(kept.some((text) => text.includes("s3cr3t"))).toBe(false);
+  // After a restart nobody has it.
+  await api.stop("SIGKILL");
+  await using again = await TestApi.start(control);
+  await until("the others wait for the token", async () => {
+    return (await states(reqid)).endsWith("not-started not-started not-started");
+  });
+  const { results } = await show(reqid);
+  expect(results.at(-1)?.error).toContain("its token is not kept: run --resume with it");
+  await _shut.open();
+  const resume = ["--detach", "--resume", reqid, "slow", "--token", "s3cr3t", "--", "argument"];
+  await control.mustRun("run", resume);
+  expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
+  await until("its files are gone", () => left(reqid).length === 0);
+  await again.stop();
+});
+
+describe.each(["SIGTERM", "SIGKILL"] as const)("it goes on after %s", (signal) => {
+  test("in each batch, and no script starts twice", async () => {
+    using shut = await Gate.shut(gate);
+    let api = await TestApi.start(control);
+    const reqid = await detach("slow", "--batch", "2", "--", "once");
+    for (const count of [2, 4]) {
+      await until(`${count} hosts run it`, () => ran("begun").length === count);
+      await api.stop(signal);
+      api = await TestApi.start(control);
+      if (count === 4) break;
+      await shut.open();
+      await until("the second batch has begun", () => ran("begun").length === 4);
+    }
+    await shut.open();
+    expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
+    for (const host of HOSTS) {
+      expect(readFileSync(control.folder.join(host, "begun"), "utf8")).toBe("once\n");
+    }
+    await api.stop();
+  });
+
+  test("in a pause, and stays paused until somebody continues it", async () => {
+    let api = await TestApi.start(control);
+    const reqid = await detach("deploy", "--batch", "1", "--pause", "1s");
+    await until("the first batch runs", () => ran().length >= 1);
+    await control.mustRun("pause", [reqid, "--username", "bob"]);
+    await until("it is seen", async () => (await show(reqid)).paused !== undefined);
+    await api.stop(signal);
+    const paused = ran().length;
+    expect(await states(reqid)).toEndWith(" queued");
+    api = await TestApi.start(control);
+    expect((await show(reqid)).paused).toMatchObject({ by: "bob" });
+    const { err } = await control.run("status", [reqid]);
+    expect(err).toContain("Paused by bob at ");
+    expect((await control.mustRun("list-runs", ["--limit", "1"])).out).toContain("paused");
+    expect(ran()).toHaveLength(paused);
+    await control.mustRun("continue", [reqid]);
+    expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
+    await api.stop();
+  });
+});
+
+test("a host that had not been asked when it was killed is asked then, once", async () => {
+  const plain = readFileSync(control.config, "utf8");
+  control.folder.write("control/ctrl-exec.conf", `${plain}max_parallel = 1\n`);
+  try {
+    using shut = await Gate.shut(gate);
+    const api = await TestApi.start(control);
+    const reqid = await detach("slow", "--batch", "2", "--", "once");
+    await until("the first host runs it", () => ran("begun").length === 1);
+    await api.stop("SIGKILL");
+    await shut.open();
+    await using _again = await TestApi.start(control);
+    expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
+    for (const host of HOSTS) {
+      expect(readFileSync(control.folder.join(host, "begun"), "utf8")).toBe("once\n");
+    }
+  } finally {
+    control.folder.write("control/ctrl-exec.conf", plain);
+  }
+});
+
+test("cancelled while ctrl-exec-api is away, it does not go on, and its arguments go", async () => {
+  const api = await TestApi.start(control);
+  const reqid = await detach("deploy", "--batch", "1", "--pause", "1h");
+  await until("the first batch has run", () => ran().length === 1);
+  await api.stop("SIGKILL");
+  expect(left(reqid)).toContain(`${reqid}.order`);
+  expect((await control.run("cancel", [reqid])).status).toBe(0);
+  expect(left(reqid)).toEqual([]);
+  await using _again = await TestApi.start(control);
+  expect(await states(reqid)).toBe("ended not-started not-started not-started");
+  expect(ran()).toEqual(["web-01"]);
+});
+
+test("T62 what others could have written is not carried out", async () => {
+  const api = await TestApi.start(control);
+  const reqid = await detach("deploy", "--batch", "1", "--pause", "1h");
+  await until("the first batch has run", () => ran().length === 1);
+  await api.stop("SIGKILL");
+  chmodSync(control.folder.join("control/state/rollouts", `${reqid}.order`), 0o666);
+  await using again = await TestApi.start(control);
+  expect(again.logged("rollout-fail")).toMatchObject([
+    { ERROR: expect.stringContaining("others may read or write it"), REQID: reqid },
+  ]);
+  expect(ran()).toEqual(["web-01"]);
+  expect(await states(reqid)).toBe("ended not-started not-started not-started");
+  rmSync(control.folder.join("control/state/rollouts", `${reqid}.order`));
+});
+
+test("the hook is asked before anything is kept, and for each batch as for who began it", async () => {
+  const asked = control.folder.join("asked");
+  const hook = control.folder.script(
+    "hook",
+    [
+      `echo "$ENVEXEC_ACTION $ENVEXEC_USERNAME $ENVEXEC_VIA $ENVEXEC_HOSTS" >>${asked}`,
+      '[ "$ENVEXEC_USERNAME" = alice ] && [ "$ENVEXEC_HOSTS" != web-03 ]',
+    ].join("\n"),
+  );
+  const plain = readFileSync(control.config, "utf8");
+  const config = control.folder.write("control/ctrl-exec.conf", `${plain}auth_hook = ${hook}\n`);
+  try {
+    await using _api = await TestApi.start(control);
+    const run = async (user: string) =>
+      await control.run("run", [
+        ...["@all", "deploy", "--batch", "1", "--detach", "--username", user],
+      ]);
+    expect((await run("mallory")).status).toBe(1);
+    expect(readdirSync(rollouts()).filter((name) => !name.endsWith(".lock"))).toEqual(["taker"]);
+    const { out } = await run("alice");
+    const reqid = out.trim();
+    await until("it has stopped", () => left(reqid).length === 0);
+    expect(ran()).toEqual(["web-01", "web-02"]);
+    expect(readFileSync(asked, "utf8").trim().split("\n")).toEqual([
+      `run mallory cli ${HOSTS.join(",")}`,
+      `run alice cli ${HOSTS.join(",")}`,
+      ...HOSTS.slice(0, 3).map((host) => `run alice cli ${host}`),
+    ]);
+  } finally {
+    control.folder.write("control/ctrl-exec.conf", plain);
+  }
+  expect(config).toBe(control.config);
+});
+
+test("over HTTP it is carried out in the same way", async () => {
+  using shut = await Gate.shut(gate);
+  let api = await TestApi.start(control);
+  const { status, json } = await api.post("/run", {
+    ...{ hosts: ["@all"], script: "slow", args: ["once"], detach: true, username: "alice" },
+    rollout: { batch: [1, 3] },
+  });
+  expect(status).toBe(202);
+  const { reqid } = json as { reqid: string };
+  await until("it runs", () => ran("begun").length === 1);
+  expect((await api.post(`/runs/${reqid}/pause`, { username: "bob" })).json).toEqual({
+    ...{ ok: true, reqid },
+  });
+  await api.stop("SIGKILL");
+  await shut.open();
+  api = await TestApi.start(control);
+  await until("the first batch has ended", async () => (await states(reqid)).startsWith("ended"));
+  expect(ran("begun")).toEqual(["web-01"]);
+  expect((await api.post(`/runs/${reqid}/continue`, {})).status).toBe(200);
+  expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
+  expect(readFileSync(control.folder.join("web-01", "begun"), "utf8")).toBe("once\n");
+  await api.stop();
+});

@@ -1,0 +1,81 @@
+/** A run that an earlier process has begun, where a stand-in answers for the agent: it never starts twice. */
+import { expect, test } from "bun:test";
+import { openDialler } from "../../../../src/controller/control-host.ts";
+import { forgottenOn, rejoinRun } from "../../../../src/controller/runs/rejoin.ts";
+import { LocalFleet } from "../../../support/local-fleet.ts";
+import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
+
+const REQID = "0123456789abcdef";
+const RUN = { reqid: REQID, script: "deploy" };
+
+/** @param answers by what was asked, one after the other; the last one stays */
+async function rejoined(answers: Readonly<Record<string, ((call: StreamedCall) => void)[]>>) {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  await agent.stop();
+  const calls: string[] = [];
+  await using peer = await streamingPeer(agent, (call) => {
+    calls.push(call.what);
+    const [next, ...more] = answers[call.what] ?? [];
+    if (more.length > 0) answers[call.what]?.shift();
+    next?.(call);
+  });
+  const [target] = await fleet.targets(["web-01"], peer.port);
+  if (target === undefined) throw new Error("there is no target");
+  const dialler = { ...openDialler(fleet.controller), now: () => new Date() };
+  const following = { reqid: REQID, onEvent: () => undefined };
+  const begun = new Date(Date.now() - 60_000);
+  const followed = await rejoinRun(dialler, target, RUN, following, begun);
+  return { calls, kind: followed.kind, lost: forgottenOn(RUN, followed.outcome) };
+}
+
+const ends = (call: StreamedCall) => {
+  call.begin();
+  call.end();
+};
+const knowsNone = (known_for: number) => (call: StreamedCall) =>
+  call.json({ error: "no such run", known_for }, "404 Not Found");
+
+test("one that goes on is followed", async () => {
+  expect(await rejoined({ "POST /follow": [ends] })).toEqual({
+    ...{ calls: ["POST /follow"], kind: "ended", lost: undefined },
+  });
+});
+
+test("one that never came to an agent which has forgotten none is sent", async () => {
+  const told = await rejoined({ "POST /follow": [knowsNone(61)], "POST /run": [ends] });
+  expect(told).toEqual({
+    ...{ calls: ["POST /follow", "POST /run"], kind: "ended", lost: undefined },
+  });
+});
+
+test("one whose first request came meanwhile is followed", async () => {
+  const used = (call: StreamedCall) => call.json({ error: "reqid already used" }, "403 Forbidden");
+  const told = await rejoined({ "POST /follow": [knowsNone(61), ends], "POST /run": [used] });
+  expect(told).toEqual({
+    calls: ["POST /follow", "POST /run", "POST /follow"],
+    ...{ kind: "ended", lost: undefined },
+  });
+});
+
+test.each([
+  ["has been there for too short a time", knowsNone(59)],
+  [
+    "does not say for how long it has known all",
+    (call: StreamedCall) => call.json({ error: "no such run" }, "404 Not Found"),
+  ],
+])("of an agent that %s it is withdrawn, and lost", async (_, answer) => {
+  const withdrawn = (call: StreamedCall) => call.json({ status: "withdrawn", known_for: 0 });
+  const told = await rejoined({ "POST /follow": [answer], "POST /withdraw": [withdrawn] });
+  expect(told).toMatchObject({
+    calls: ["POST /follow", "POST /withdraw"],
+    lost: { host: "web-01", state: "lost" },
+  });
+});
+
+test("an agent that is away for a moment is asked again", async () => {
+  const busy = (call: StreamedCall) => call.json({ error: "busy" }, "503 Service Unavailable");
+  const told = await rejoined({ "POST /follow": [(call) => call.hangUp(), busy, ends] });
+  expect(told.kind).toBe("ended");
+  expect(new Set(told.calls)).toEqual(new Set(["POST /follow"]));
+});

@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
 import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
-import type { RolloutWishes } from "../../../../../src/controller/store/ports/rollouts.ts";
+import type {
+  RolloutOrder,
+  RolloutWishes,
+} from "../../../../../src/controller/store/ports/rollouts.ts";
 import { CtrlExecError } from "../../../../../src/core/errors.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { facts, REQID, read, result } from "./recorded.ts";
@@ -16,10 +19,17 @@ const SETTING = {
 
 const PLAN = { batches: [[0], [1], [2]], begun: 0 };
 
-const ORDER = {
-  ...{ args: ["a b", "é"], timeout: 60, face: "api", username: "alice", sourceIp: "192.0.2.1" },
-  ...{ route: "POST /run", hasToken: false, registered: ["web-01"], mayFail: 1 },
-} as const;
+const ORDER: RolloutOrder = {
+  args: ["a b", "é"],
+  timeout: 60,
+  face: "api",
+  username: "alice",
+  sourceIp: "192.0.2.1",
+  route: "POST /run",
+  hasToken: false,
+  registered: ["web-01"],
+  mayFail: 1,
+};
 
 const HOSTS = ["web-01", "web-02", "web-03"];
 const rollout = (...waiting: readonly string[]) =>

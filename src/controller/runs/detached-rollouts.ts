@@ -131,7 +131,7 @@ export class DetachedRollouts {
   }
 
   async #inRoom<Value>(work: () => Promise<Value>): Promise<Value> {
-    if (this.#isLeaving) throw new CtrlExecError("busy", "Cannot begin: ctrl-exec-api stops");
+    if (this.#isLeaving) throw new CtrlExecError("busy", "Cannot begin: the service is stopping");
     if (this.#running.size + this.#coming >= MOST_DETACHED) {
       throw new CtrlExecError(
         "busy",

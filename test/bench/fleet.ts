@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, randomBytes } from "node:crypto";
 import { CONTROLLER_NAME } from "../../src/core/net/host-name.ts";
+import type { Tags } from "../../src/core/tags.ts";
 import { createCaCertificate, issueCertificate, serialFrom } from "../../src/pki/authority.ts";
 import { type CertificateFacts, readCertificate } from "../../src/pki/certificate.ts";
 import { generateKeyPem, publicKeyBytes, readPrivateKey } from "../../src/pki/keys.ts";
@@ -74,11 +75,20 @@ export class Fleet implements Disposable {
     }
   }
 
-  /** A control host that has `count` agents in its registry. @returns its configuration file */
-  controlHost(count: number, lines: readonly string[] = []): string {
+  /**
+   * A control host that has `count` agents in its registry.
+   *
+   * @param tags its own, of each of them
+   * @returns its configuration file
+   */
+  controlHost(
+    count: number,
+    lines: readonly string[] = [],
+    tags?: (index: number) => Tags,
+  ): string {
     const state = `state-${count}`;
     for (let index = 0; index < count; index++) {
-      const record = this.#record(index);
+      const record = { ...this.#record(index), tags: tags?.(index) };
       this.folder.write(`${state}/agents/${record.hostname}.json`, JSON.stringify(record));
     }
     return this.folder.write(

@@ -21,6 +21,7 @@ import { memory } from "./sections/memory.ts";
 import { oneAgent } from "./sections/one-agent.ts";
 import { output } from "./sections/output.ts";
 import { processes } from "./sections/processes.ts";
+import { registry } from "./sections/registry.ts";
 import { Stage } from "./stage.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
@@ -35,6 +36,7 @@ interface Section {
 
 const SECTIONS: readonly Section[] = [
   { name: "processes", title: "Whole processes", measure: processes },
+  { name: "registry", title: "A registry of ten thousand", measure: registry },
   { name: "fan-out", title: "Fan-out", measure: fanOut },
   { name: "one-agent", title: "One agent", measure: oneAgent },
   { name: "job-price", title: "The price of a job", measure: jobPrice },

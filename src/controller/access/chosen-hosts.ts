@@ -95,7 +95,7 @@ const MAX_TYPED = 200;
 /** @param hint what to say of the tags in it, if nobody matches */
 async function problemOf(
   controller: Controller,
-  { unknown }: Selection,
+  { unknown, unseen }: Selection,
   count: { readonly hosts: number; readonly maxHosts: number },
   { hosts, except = [] }: HostChoice,
   names: readonly string[],
@@ -106,7 +106,7 @@ async function problemOf(
   if (first?.what === "group") return noSuchGroup(controller, first.name);
   if (first !== undefined) {
     const next = nextStep(config, first, names);
-    return new CtrlExecError("bad-request", unknownMessage(unknown), next);
+    return new CtrlExecError("bad-request", unknownMessage(unknown, unseen), next);
   }
   if (count.hosts === 0) {
     const all = [hosts.join(","), ...except.map((text) => `!${text}`)].join("");

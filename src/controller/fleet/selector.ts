@@ -44,6 +44,8 @@ export interface Selection {
   readonly hosts: readonly Target[];
   /** What the expression names and nobody knows, in the order in which it does. */
   readonly unknown: readonly Unknown[];
+  /** Names of node sets that were not looked at, since many before them are unknown. */
+  readonly unseen: number;
 }
 
 export interface Unknown {
@@ -67,14 +69,22 @@ export function selectHosts(expression: HostExpression, inventory: Inventory): S
     told[found.what].add(found.name);
     unknown.push(found);
   });
-  return { hosts: [...selecting.chosen(expression).values()], unknown };
+  const hosts = [...selecting.chosen(expression).values()];
+  return { hosts, unknown, unseen: selecting.unseen };
 }
+
+/** Names of a node set that are looked at before all others are made. */
+const FIRST_NODES = 5_000;
+
+type NodesTerm = Extract<HostTerm, { readonly kind: "nodes" }>;
 
 class Selecting {
   readonly #inventory: Inventory;
   readonly #tell: (unknown: Unknown) => void;
   /** The group whose members are chosen. */
   #group: string | undefined;
+  /** As in Selection. */
+  unseen = 0;
 
   constructor(inventory: Inventory, tell: (unknown: Unknown) => void) {
     this.#inventory = inventory;
@@ -90,7 +100,7 @@ class Selecting {
         return this.#keyed([{ name: term.name, port: term.port }]);
       case "nodes":
         return this.#keyed(
-          term.set.names().map((name) => ({ name, port: term.port })),
+          this.#namesOf(term).map((name) => ({ name, port: term.port })),
           "registered",
         );
       case "glob": {
@@ -147,6 +157,16 @@ class Selecting {
     const result = choose();
     this.#group = outer;
     return result;
+  }
+
+  /** If one of them is unknown, the expression is refused: `n[1-99990]` must not take long for that (T67). */
+  #namesOf({ set, port }: NodesTerm): readonly string[] {
+    if (set.count <= FIRST_NODES) return set.names();
+    const first = set.names(FIRST_NODES);
+    const isKnown = (name: string) => this.#inventory.registeredAs(name, port).length > 0;
+    if (first.every(isKnown)) return set.names();
+    this.unseen += set.count - first.length;
+    return first;
   }
 
   #keyed(hosts: readonly Target[], which: "any" | "registered" = "any"): NewlyChosen {

@@ -61,10 +61,10 @@ function shown(expanded: Expanded, inventory: Inventory | undefined): ShownGroup
     const problem = "error" in expanded ? expanded.error.message : undefined;
     return { ...facts, hosts: [], problem };
   }
-  const { hosts, unknown } = selectHosts(expanded.expression, inventory);
+  const { hosts, unknown, unseen } = selectHosts(expanded.expression, inventory);
   const names = hosts.map((each) =>
     each.port === undefined ? each.name : formatHostPort(each.name, each.port),
   );
-  const problem = unknown.length === 0 ? undefined : unknownMessage(unknown);
+  const problem = unknown.length === 0 ? undefined : unknownMessage(unknown, unseen);
   return { ...facts, hosts: names, problem };
 }

@@ -26,8 +26,12 @@ export interface NodeSet {
   readonly count: number;
   /** One of its longest names. */
   readonly longest: string;
-  /** All of them, none twice, in order: the last brackets count fastest. */
-  names(): string[];
+  /**
+   * None twice, in order: the last brackets count fastest.
+   *
+   * @param most of the first so many alone, which are fewer if it has some of them twice
+   */
+  names(most?: number): string[];
 }
 
 /**
@@ -42,7 +46,7 @@ export function readNodeSet(text: string): NodeSet {
     throw unreadable(text, `it stands for ${count} hosts; at most ${MAX_NODES} can be named`);
   }
   const longest = parts.map((part) => (typeof part === "string" ? part : longestIn(part))).join("");
-  return { count, longest, names: () => namesOf(parts) };
+  return { count, longest, names: (most) => namesOf(parts, most) };
 }
 
 /** Every name of it at once. @throws as readNodeSet() */
@@ -50,13 +54,14 @@ export function expandNodeSet(text: string): string[] {
   return readNodeSet(text).names();
 }
 
-function namesOf(parts: readonly Part[]): string[] {
+function namesOf(parts: readonly Part[], most = MAX_NODES): string[] {
   let names = [""];
   for (const part of parts) {
     if (typeof part === "string") names = names.map((name) => name + part);
     else {
-      const numbers = part.flatMap(numbersIn);
-      names = names.flatMap((name) => numbers.map((number) => name + number));
+      const numbers = part.flatMap((range) => numbersIn(range, most)).slice(0, most);
+      const needed = names.slice(0, Math.ceil(most / numbers.length));
+      names = needed.flatMap((name) => numbers.map((number) => name + number)).slice(0, most);
     }
   }
   return mayRepeat(parts) ? [...new Set(names)] : names;
@@ -114,9 +119,9 @@ function countOf({ first, last, step }: Range): number {
   return Math.floor((last - first) / step) + 1;
 }
 
-function numbersIn(range: Range): string[] {
+function numbersIn(range: Range, most: number): string[] {
   const { first, step, width } = range;
-  return Array.from({ length: countOf(range) }, (_, index) =>
+  return Array.from({ length: Math.min(most, countOf(range)) }, (_, index) =>
     String(first + index * step).padStart(width, "0"),
   );
 }

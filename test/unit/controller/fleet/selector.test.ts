@@ -241,3 +241,34 @@ test("conditions in one term are those of several terms that all hold", () => {
     }),
   );
 });
+
+describe("T67 a node set of very many names", () => {
+  const FLEET = Array.from({ length: 6_000 }, (_, index) => `n${index + 1}`);
+  let asked = 0;
+  const inventory: Inventory = {
+    ...INVENTORY,
+    names: FLEET,
+    registeredAs(name) {
+      asked += 1;
+      return /^n\d+$/.test(name) && Number(name.slice(1)) <= FLEET.length ? [name] : [];
+    },
+  };
+  const select = (text: string) => selectHosts(parseHostExpression(text), inventory);
+
+  test("costs no more than that of some, once one of them is unknown", () => {
+    asked = 0;
+    const { hosts, unknown, unseen } = select("x[1-99990]");
+    expect(asked).toBeLessThan(12_000);
+    expect(hosts).toHaveLength(5_000);
+    expect(unknown[0]).toEqual({ what: "host", name: "x1", group: undefined });
+    expect(unknown.length + unseen).toBe(99_990);
+  });
+
+  test("is looked at whole as long as all are known", () => {
+    expect(select("n[1-6000]").hosts.map(({ name }) => name)).toEqual(FLEET);
+    expect(select("n[1-6000]")).toMatchObject({ unknown: [], unseen: 0 });
+    expect(select("n[1-6001]").unknown).toEqual([
+      { what: "host", name: "n6001", group: undefined },
+    ]);
+  });
+});

@@ -18,4 +18,5 @@ test("five are named, and more are counted", () => {
   const five = "Cannot find host a, host b, host c, host d, host e";
   expect(unknownMessage(hosts.slice(0, 5))).toBe(five + END);
   expect(unknownMessage(hosts)).toBe(`${five} and 2 more${END}`);
+  expect(unknownMessage(hosts, 10)).toBe(`${five} and up to 12 more${END}`);
 });

@@ -88,3 +88,23 @@ function attempt<Result>(work: () => Result): Result | undefined {
     return undefined;
   }
 }
+
+test("of many names, the first are had without the others", () => {
+  for (const text of [
+    "n[1-99990]",
+    "[1-3]x[01-20]",
+    "[1-2][1-12]",
+    "[1-3,2-9]",
+    "a[1-9/2]b",
+    "plain",
+  ]) {
+    const set = readNodeSet(text);
+    const all = set.names();
+    for (const most of [1, 2, 7, 21, 200]) {
+      const first = set.names(most);
+      expect(first).toEqual(all.slice(0, first.length));
+      expect(first.length).toBeWithin(1, most + 1);
+      if (new Set(all).size === set.count) expect(first).toHaveLength(Math.min(most, all.length));
+    }
+  }
+});

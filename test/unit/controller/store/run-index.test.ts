@@ -1,6 +1,6 @@
 /** The list of runs: what the run records say, whatever has become of the index beside them. */
 import { Database } from "bun:sqlite";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import {
   closeSync,
   existsSync,
@@ -493,4 +493,20 @@ describe("the index", () => {
     clearInterval(looking);
     expect((most - before) / 2 ** 20).toBeLessThan(60);
   });
+});
+
+test("who waits in vain for another process that reads the records is told, and reads none itself", async () => {
+  using stage = new Stage();
+  stage.record(1);
+  const { config, runs, index } = await stage.open();
+  using _lock = await takeLock(lockPath(config, "run-index"));
+  // It would be a minute.
+  const sleep = spyOn(Bun, "sleep").mockImplementation(() => Promise.resolve());
+  try {
+    await expect(runs.list(ALL)).rejects.toMatchObject({ code: "busy" });
+  } finally {
+    sleep.mockRestore();
+  }
+  expect(existsSync(index)).toBe(false);
+  expect(stage.log.events).toEqual([]);
 });

@@ -47,10 +47,11 @@ test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
 	@sh test/prerequisites.sh
 	@$(BUN) test/run.ts build cli
 
-load: build ## 200 clients on ctrl-exec-api before a fleet that misbehaves, then 500 runs let go on 50 agents, then 500 long results folded
+load: build ## 200 clients on ctrl-exec-api before a fleet that misbehaves, then 500 runs let go on 50 agents, then 500 long results folded, then rollouts over 3,000 hosts
 	@$(BUN) test/load/api.ts
 	@$(BUN) test/load/runs.ts
 	@$(BUN) test/load/folded.ts
+	@ROLLOUT_HOSTS=3000 $(BUN) test --timeout=300000 ./test/end-to-end/api/rollout-scale.test.ts
 
 test-install: build ## As root: install into Debian machines that systemd runs, with each shell, and use it there
 	@sh test/install/run.sh

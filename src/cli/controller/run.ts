@@ -3,6 +3,7 @@ import type { RunUnderWay } from "../../controller/runs/run.ts";
 import { startRun } from "../../controller/runs/start-run.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { HOST_HINT } from "../../core/hosts/parse-expression.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { defineVerb } from "../command/command.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
@@ -242,7 +243,8 @@ async function withHint(thrown: unknown, words: RunWords): Promise<unknown> {
   if (!(thrown instanceof CtrlExecError) || thrown.code !== "bad-request") return thrown;
   // "a=b" may be a tag without its @, but is more often an argument.
   const looksLikeTag = words.hosts.some((word) => word.includes("=") && !word.includes("@"));
-  if (thrown.hint !== undefined && !looksLikeTag) return thrown;
+  const saysMore = thrown.hint !== undefined && thrown.hint !== HOST_HINT;
+  if (saysMore && !looksLikeTag) return thrown;
   const { hintOnWords } = await import("./forgotten-mark.ts");
   const hint = hintOnWords(words);
   return hint === undefined ? thrown : new CtrlExecError(thrown.code, thrown.message, { hint });

@@ -2,6 +2,7 @@ import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { waitFor } from "../../controller/runs/wait.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
+import { outcomeOfResult } from "../../core/run-outcome.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
@@ -61,7 +62,7 @@ export const wait = defineVerb({
     let progress: Progress | undefined;
     const show = (result: RunResult) => {
       files?.keep(result);
-      progress?.step(() => undefined, { host: result.host, failed: runFailed(result) });
+      progress?.step(() => undefined, { host: result.host, outcome: outcomeOfResult(result) });
       const isNow = !options.json && progress === undefined && isChosen(result, as);
       if (isNow) shown = shown.then(() => showBlock(blocks, result, as));
       // Whoever has stopped reading is told of at the end.

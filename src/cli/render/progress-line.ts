@@ -1,5 +1,6 @@
 /** How far a run is, in one line of a terminal: `12 of 500 done, 3 failed, 488 out, 34s; slowest: web-[01-03]`. */
 import { foldHosts } from "../../core/hosts/fold.ts";
+import { RUN_OUTCOMES, type RunOutcome } from "../../core/run-outcome.ts";
 import { forOneLine } from "../../core/text.ts";
 
 export interface RunSoFar {
@@ -7,8 +8,8 @@ export interface RunSoFar {
   readonly batch?: Batch | undefined;
   readonly total: number;
   readonly done: number;
-  /** How many of those that are done. */
-  readonly failed: number;
+  /** How many of those that are done ended in each way, in the words of the summary. */
+  readonly outcomes: ReadonlyMap<RunOutcome, number>;
   readonly seconds: number;
   /** Hosts that are not done; those that were asked first come first. */
   readonly waitingFor: readonly string[];
@@ -39,9 +40,11 @@ export function progressLine(run: RunSoFar, width: number): string {
 }
 
 /** What is said before the names, and how they are introduced: the most first. */
-function heads({ batch, total, done, failed, seconds }: RunSoFar) {
+function heads({ batch, total, done, outcomes, seconds }: RunSoFar) {
   const parts = (...words: readonly string[]) => words.filter((word) => word !== "").join(", ");
-  const failures = failed === 0 ? "" : `${failed} failed`;
+  const failures = RUN_OUTCOMES.filter((word) => word !== "ok" && outcomes.has(word))
+    .map((word) => `${outcomes.get(word)} ${word}`)
+    .join(", ");
   const out = `${total - done} out`;
   const [long, short] =
     batch === undefined

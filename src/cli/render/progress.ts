@@ -1,4 +1,5 @@
 /** One line on stderr while hosts have not answered, on a terminal, once nothing was shown for a second. */
+import type { RunOutcome } from "../../core/run-outcome.ts";
 import type { Io } from "../command/io.ts";
 import { type Batch, MAX_NAMED, progressLine } from "./progress-line.ts";
 
@@ -8,7 +9,7 @@ const REPEAT_MS = 500;
 /** A host that is done. */
 interface Ended {
   readonly host: string;
-  readonly failed: boolean;
+  readonly outcome: RunOutcome;
 }
 
 export class Progress {
@@ -18,7 +19,7 @@ export class Progress {
   readonly #started = performance.now();
   #quietSince = this.#started;
   #done = 0;
-  #failed = 0;
+  readonly #outcomes = new Map<RunOutcome, number>();
   #shown = false;
   #isAside = false;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -41,8 +42,11 @@ export class Progress {
   /** One host is done; `print` writes its result while the line is erased. */
   step(print: () => void, ended?: Ended): void {
     this.#done += 1;
-    if (ended !== undefined) this.#waiting.delete(ended.host);
-    if (ended?.failed) this.#failed += 1;
+    if (ended !== undefined) {
+      const { host, outcome } = ended;
+      this.#waiting.delete(host);
+      this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
+    }
     this.#clear();
     print();
     this.#draw();
@@ -78,7 +82,7 @@ export class Progress {
     if (this.#timer === undefined || isEarly || this.#isAside) return;
     if (this.#done === this.#total) return;
     const seconds = Math.floor((now - this.#started) / 1000);
-    const counts = { total: this.#total, done: this.#done, failed: this.#failed, seconds };
+    const counts = { total: this.#total, done: this.#done, outcomes: this.#outcomes, seconds };
     const waitingFor = [...this.#waiting.values().take(MAX_NAMED)];
     const run = { ...counts, batch: this.batch, waitingFor };
     this.#io.draw(progressLine(run, this.#io.columns - 1));

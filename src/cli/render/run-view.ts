@@ -3,6 +3,7 @@ import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import type { OwnSetting } from "../../core/config/controller-config.ts";
 import type { OutputStream, RunEvent } from "../../core/run-event.ts";
+import { outcomeOfResult } from "../../core/run-outcome.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
@@ -81,7 +82,7 @@ export function runView(
 }
 
 function step(progress: Progress, result: RunResult, print: () => void): void {
-  progress.step(print, { host: result.host, failed: runFailed(result) });
+  progress.step(print, { host: result.host, outcome: outcomeOfResult(result) });
 }
 
 function jsonView(io: Io, own: OwnSetting, progress: Progress): RunView {

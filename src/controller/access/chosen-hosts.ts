@@ -5,6 +5,7 @@
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { type HostExpression, hasRun, termsOf } from "../../core/hosts/expression.ts";
+import { hostCount } from "../../core/hosts/fold.ts";
 import { typedGroup } from "../../core/hosts/group-name.ts";
 import { sampleOf } from "../../core/hosts/sample-size.ts";
 import type { Target } from "../../core/net/host-name.ts";
@@ -57,12 +58,13 @@ export async function chosenHosts(
     port: port ?? choice.port,
   }));
   const count = { hosts: sample.length, maxHosts };
-  const hint = () => tagHint(expression, inventory);
   const { names } = inventory;
+  const next = () =>
+    unendedRun(controller.config, runs) ?? withHint(tagHint(expression, inventory));
   return {
     hosts,
     expression,
-    problem: () => problemOf(controller, selection, count, choice, names, hint),
+    problem: () => problemOf(controller, selection, count, choice, names, next),
   };
 }
 
@@ -89,37 +91,54 @@ function sampled({ hosts }: Selection, { limit }: HostChoice): readonly Target[]
   return hosts.filter((host) => drawn.has(host));
 }
 
+interface NextStep {
+  readonly hint: string;
+  readonly remoteHint?: string;
+}
+
+function withHint(hint: string | undefined): NextStep | undefined {
+  return hint === undefined ? undefined : { hint };
+}
+
+/** Of a run that goes on, nobody has failed yet, or is missed: that will be known when it has ended. */
+function unendedRun(own: OwnSetting, runs: ReadonlyMap<string, RunHosts>): NextStep | undefined {
+  for (const [reqid, { goesOn }] of runs) {
+    if (goesOn.length === 0) continue;
+    const what = `Run ${reqid} goes on on ${hostCount(goesOn.length)}`;
+    return {
+      hint: `${what}. See: ctrl-exec wait ${reqid}${configArgument(own.file)}`,
+      remoteHint: `${what}: see GET /status/${reqid}.`,
+    };
+  }
+  return undefined;
+}
+
 /** Characters of what was typed that an error repeats. */
 const MAX_TYPED = 200;
 
-/** @param hint what to say of the tags in it, if nobody matches */
+/** @param next what to say of its runs, or of the tags in it, if nobody matches */
 async function problemOf(
   controller: Controller,
   { unknown, unseen }: Selection,
   count: { readonly hosts: number; readonly maxHosts: number },
   { hosts, except = [] }: HostChoice,
   names: readonly string[],
-  hint: () => string | undefined,
+  next: () => NextStep | undefined,
 ): Promise<CtrlExecError | undefined> {
   const { config } = controller;
   const [first] = unknown;
   if (first?.what === "group") return noSuchGroup(controller, first.name);
   if (first !== undefined) {
-    const next = nextStep(config, first, names);
-    return new CtrlExecError("bad-request", unknownMessage(unknown, unseen), next);
+    const step = nextStep(config, first, names);
+    return new CtrlExecError("bad-request", unknownMessage(unknown, unseen), step);
   }
   if (count.hosts === 0) {
     const all = [hosts.join(","), ...except.map((text) => `!${text}`)].join("");
     const typed = all.length > MAX_TYPED ? `${all.slice(0, MAX_TYPED)}...` : all;
-    const tags = hint();
-    const next =
-      tags === undefined
-        ? nextStep(config, { what: "host", name: typed, group: undefined }, names)
-        : { hint: tags };
     return new CtrlExecError(
       "bad-request",
       `Cannot find any host: nobody matches "${typed}"`,
-      next,
+      next() ?? nextStep(config, { what: "host", name: typed, group: undefined }, names),
     );
   }
   if (count.hosts <= count.maxHosts) return undefined;

@@ -35,6 +35,8 @@ export interface HostFacts {
 }
 
 export interface RunHosts {
+  /** Where it still runs, or is still to begin: neither failed nor missed. */
+  readonly goesOn: readonly string[];
   readonly failed: readonly string[];
   readonly missed: readonly string[];
 }

@@ -1,6 +1,7 @@
 /** Turns what an operator typed into addresses to dial. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { HOST_HINT, ZONE_HINT } from "../../core/hosts/parse-expression.ts";
 import {
   canonicalAddress,
   formatHostPort,
@@ -15,9 +16,6 @@ import type { AgentRecord } from "../store/agent-record.ts";
 import type { Registered } from "../store/ports/registry.ts";
 
 export const DEFAULT_AGENT_PORT = 7443;
-
-const ZONE_HINT =
-  "What follows % is an interface's name, of a link-local address alone: fe80::1%eth0.";
 
 /** A host of a request: its name or address as asked for, and how to reach it. */
 export interface ResolvedTarget {
@@ -56,11 +54,9 @@ export function readTargets(
   return typed.map((text) => {
     const target = parseTarget(text);
     if (target === undefined) {
-      throw new CtrlExecError(
-        "bad-request",
-        `"${text}" is not a host, host:port or address`,
-        text.includes("%") ? { hint: ZONE_HINT } : {},
-      );
+      throw new CtrlExecError("bad-request", `"${text}" is not a host, host:port or address`, {
+        hint: text.includes("%") ? ZONE_HINT : HOST_HINT,
+      });
     }
     const asked = { name: target.name, port: target.port ?? port };
     // One name or address may have several hosts, each at its own port (NAT, port forwarding).
@@ -74,7 +70,9 @@ export function readTargets(
 /** @param registered the name registered for an address, for callers who may know it */
 export function givenTwice(name: string, registered?: string): CtrlExecError {
   const also = registered === undefined ? "" : ` (it is ${registered})`;
-  return new CtrlExecError("bad-request", `${name} is given twice${also}`);
+  return new CtrlExecError("bad-request", `${name} is given twice${also}`, {
+    hint: "Leave one of them out: a host is asked once.",
+  });
 }
 
 /** A host and port in canonical form, for comparison. */

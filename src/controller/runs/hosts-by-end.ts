@@ -25,11 +25,12 @@ export async function hostsByEnd(
     const { results, hosts, complete } = report;
     const failed = results.filter((result) => result.state === "ended" && runFailed(result));
     const told = new Map(results.map((result) => [result.host, result.state]));
-    const missed = hosts.filter((host) => {
-      const state = told.get(host) ?? (complete ? "unknown" : "running");
-      return state !== "ended" && !goesOn(state);
-    });
-    return { failed: failed.map(({ host }) => host), missed };
+    const stateOf = (host: string) => told.get(host) ?? (complete ? "unknown" : "running");
+    return {
+      failed: failed.map(({ host }) => host),
+      missed: hosts.filter((host) => stateOf(host) !== "ended" && !goesOn(stateOf(host))),
+      goesOn: hosts.filter((host) => goesOn(stateOf(host))),
+    };
   } finally {
     account.close();
   }

@@ -197,16 +197,18 @@ function namesOf(text: string): HostTerm {
 /** `[::1`, `[::1]x`: no node set has a colon in its brackets. */
 const BROKEN_IPV6 = /^\[[^\]]*:/;
 
-const ZONE_HINT =
+export const ZONE_HINT =
   "What follows % is an interface's name, of a link-local address alone: fe80::1%eth0.";
+
+/** What is said of a word of which nothing else is known. */
+export const HOST_HINT =
+  "A host is a name or an address, with a port if needed: web-01:7450, [::1]:7450.";
 
 const TAG_HINT = "A tag is @env=test; '@role=db,env!=test' takes hosts for which both hold.";
 
 function notAHost(text: string): CtrlExecError {
-  const hint = text.includes("%") ? ZONE_HINT : text.includes("=") ? TAG_HINT : undefined;
-  return new CtrlExecError(
-    "bad-request",
-    `"${text}" is not a host, host:port or address`,
-    hint === undefined ? {} : { hint },
-  );
+  const hint = text.includes("%") ? ZONE_HINT : text.includes("=") ? TAG_HINT : HOST_HINT;
+  return new CtrlExecError("bad-request", `"${text}" is not a host, host:port or address`, {
+    hint,
+  });
 }

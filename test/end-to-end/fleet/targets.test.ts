@@ -47,7 +47,9 @@ test("results carry the name as it was asked for", async () => {
   expect(await ping(address)).toMatchObject([{ host: "127.0.0.1", status: "ok" }]);
   const { status, err } = await control.run("ping", ["WEB-01", address]);
   expect(status).toBe(2);
-  expect(err).toBe("ctrl-exec: 127.0.0.1 is given twice (it is web-01)\n");
+  expect(err).toBe(
+    "ctrl-exec: 127.0.0.1 is given twice (it is web-01)\nLeave one of them out: a host is asked once.\n",
+  );
 });
 
 test("IPv6, as a recorded address and as a target", async () => {

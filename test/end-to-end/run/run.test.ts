@@ -325,7 +325,7 @@ test("a reader that has seen enough ends the program quietly", async () => {
 test("progress is cut to the terminal's width, so that one line can be wiped again", async () => {
   const args = control.withSetting(["run", "web-01", "db-01:1", "wait"]);
   const session = new TerminalSession("ctrl-exec", args, {}, 20);
-  await session.seen(/1\/2, 1 failed/);
+  await session.seen(/1\/2, 1 never-ran/);
   session.type("\u0003");
   expect(await session.ended()).toBe(130);
   expect(session.screen).not.toContain("slowest");
@@ -338,7 +338,7 @@ test("while hosts are outstanding a terminal shows progress; Ctrl-C leaves, the 
   const args = ["run", "web-01", "db-01:1", "wait", "--config", control.config, "--log=stderr"];
   const session = new TerminalSession("ctrl-exec", args);
   await session.seen(/db-01 {2}\[.*FAIL/);
-  await session.seen(/1 of 2 done, 1 failed, 1 out, \ds; slowest: web-01/);
+  await session.seen(/1 of 2 done, 1 never-ran, 1 out, \ds; slowest: web-01/);
   session.type("\u0003");
   expect(await session.ended()).toBe(130);
   // The log's line takes the place of the progress.

@@ -1,15 +1,28 @@
 /** How far a run is, on terminals of any width. */
 import { expect, test } from "bun:test";
 import { progressLine } from "../../../../src/cli/render/progress-line.ts";
+import type { RunOutcome } from "../../../../src/core/run-outcome.ts";
 
 const WEB = Array.from({ length: 30 }, (_, index) => `web-${String(index + 1).padStart(2, "0")}`);
-const RUN = { total: 500, done: 12, failed: 3, seconds: 34, waitingFor: WEB };
+const ended = (...counts: readonly [RunOutcome, number][]) => new Map(counts);
+const outcomes = ended(["ok", 9], ["failed", 3]);
+const RUN = { total: 500, done: 12, outcomes, seconds: 34, waitingFor: WEB };
 const OTHERS = ["alpha.example.com", "beta.example.com", "gamma.example.com", "delta.example.com"];
 
 test.each([
   [79, RUN, "12 of 500 done, 3 failed, 488 out, 34s; slowest: web-[01-30]"],
   [39, RUN, "12/500, 3 failed; web-[01-30]"],
-  [79, { ...RUN, failed: 0 }, "12 of 500 done, 488 out, 34s; slowest: web-[01-30]"],
+  [
+    79,
+    { ...RUN, outcomes: ended(["ok", 12]) },
+    "12 of 500 done, 488 out, 34s; slowest: web-[01-30]",
+  ],
+  // Where a script did not run, it has not failed.
+  [
+    79,
+    { ...RUN, outcomes: ended(["never-ran", 2], ["ok", 9], ["failed", 1]) },
+    "12 of 500 done, 1 failed, 2 never-ran, 488 out, 34s; slowest: web-[01-30]",
+  ],
   [
     79,
     { ...RUN, batch: { number: 2, of: 5 } },

@@ -131,9 +131,15 @@ test("T77 with agent_tags = ignore, what agents claim means nothing", async () =
     hint: "Did you mean @role=db?",
   });
   expect(await choose({ hosts: ["@role!=db"] })).toEqual(["web-01 7443", "web-02 7443"]);
-  expect(await refusal({ hosts: ["@version<1.1"] })).toMatchObject({
-    message: "Cannot use @version: an agent claims its version, and agent_tags = ignore",
-  });
+  // A version is one more claim; the group's own expression is no other way to it.
+  fleet.folder.write("control/groups.d/a.toml", "[old]\nhosts = '@version<1.1'\n");
+  for (const hosts of ["@version<1.1", "@all!@version<1.1", "@@old"]) {
+    expect(await refusal({ hosts: [hosts] })).toMatchObject({
+      code: "bad-request",
+      message: "Cannot use @version: an agent claims its version, and agent_tags = ignore",
+    });
+    expect(await refusal({ hosts: [hosts] }, "no")).toMatchObject({ code: "denied" });
+  }
 });
 
 test("T76 tags that nobody has: the nearest are told, when the hook has agreed", async () => {
@@ -262,6 +268,7 @@ test("names alone are as before there were expressions: unregistered too, and ea
   expect(await choose({ hosts: ["web-01", "other"] })).toEqual(["web-01 7443", "other 7443"]);
   expect(await refusal({ hosts: ["web-01", "web-01"] })).toMatchObject({
     message: "web-01 is given twice",
+    hint: "Leave one of them out: a host is asked once.",
   });
 });
 
@@ -277,6 +284,10 @@ test("by how a run ended there, for whoever may read it", async () => {
   expect(await choose({ hosts: [`@failed=${REQID}`] })).toEqual(["web-01 7443"]);
   expect(await choose({ hosts: [`@missed=${REQID}`] })).toEqual(["db-01 7443"]);
   expect(told().map(({ action }) => action)).toEqual(["read", "ping", "read", "ping"]);
+  expect(await refusal({ hosts: [`@missed=${REQID}&web-*`] })).toMatchObject({
+    message: `Cannot find any host: nobody matches "@missed=${REQID}&web-*"`,
+    hint: expect.stringContaining(`Run ${REQID} goes on on 1 host. See: ctrl-exec wait ${REQID}`),
+  });
   expect(await refusal({ hosts: [`@failed=${REQID}`] }, "unread")).toMatchObject({
     code: "denied",
   });

@@ -91,7 +91,7 @@ describe.each(Object.entries(USES))("%s", (_, use) => {
     expect(await refusalOf(["web-01", "10.0.0.5"])).toEqual({
       code: "bad-request",
       message: "10.0.0.5 is given twice (it is web-01)",
-      hint: undefined,
+      hint: "Leave one of them out: a host is asked once.",
     });
     expect(told()).toEqual(["web-01"]);
     rmSync(fleet.folder.join("control/state/agents"), { recursive: true });

@@ -49,7 +49,7 @@ const INVENTORY: Inventory = {
     return Object.keys(FACTS).filter((host) => host === name.toLowerCase());
   },
   factsOf: (host) => ({ ...NO_FACTS, ...FACTS[host] }),
-  runs: new Map([[RUN, { failed: ["db-01", "other:7450"], missed: ["web-2"] }]]),
+  runs: new Map([[RUN, { failed: ["db-01", "other:7450"], missed: ["web-2"], goesOn: [] }]]),
 };
 
 function selected(text: string, inventory = INVENTORY) {

@@ -10,6 +10,7 @@ import {
 import { takeRunLocks } from "../../../../src/controller/runs/locks.ts";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
+import { HOST_HINT } from "../../../../src/core/hosts/parse-expression.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;
@@ -138,7 +139,7 @@ describe("what is typed", () => {
 
   test("that is no host is named, and what a percent sign means is said where there is one", () => {
     const message = (text: string) => `"${text}" is not a host, host:port or address`;
-    expect(refusal(["a b"])).toMatchObject({ message: message("a b"), hint: undefined });
+    expect(refusal(["a b"])).toMatchObject({ message: message("a b"), hint: HOST_HINT });
     expect(refusal(["10.0.0.1%eth0"])).toMatchObject({
       message: message("10.0.0.1%eth0"),
       hint: expect.stringContaining("fe80::1%eth0"),

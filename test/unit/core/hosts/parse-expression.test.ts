@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { CtrlExecError } from "../../../../src/core/errors.ts";
 import { termsOf } from "../../../../src/core/hosts/expression.ts";
-import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
+import { HOST_HINT, parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
 
 const REQID = "a1b2c3d4e5f60718";
 
@@ -184,7 +184,7 @@ describe("what cannot be read is said, with where", () => {
 
   test("a tag without its @ is told what a tag is, and a plain name nothing more", () => {
     expect(problemOf("env=test")).toMatchObject({ hint: expect.stringContaining("@env=test") });
-    expect(problemOf("web_01")).toMatchObject({ hint: undefined });
+    expect(problemOf("web_01")).toMatchObject({ hint: HOST_HINT });
   });
 
   test("where it begins is the whole text, a long text is cut, and the place is that in the whole", () => {

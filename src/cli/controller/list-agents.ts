@@ -16,7 +16,7 @@ import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { KNOWN_HEADER, knownCells, knownJson } from "../render/known-host.ts";
 import { staleLines } from "../render/stale.ts";
-import { renderTable } from "../render/table.ts";
+import { renderTable, type TableScreen, tableFor } from "../render/table.ts";
 import { listedHosts, localHosts } from "./host-options.ts";
 import { choiceOptions, commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
@@ -76,7 +76,7 @@ export const listAgents = defineVerb({
       }));
       writeJson(io, json);
     } else {
-      io.out(options.wide ? renderWide(list, now()) : renderNarrow(list));
+      io.out(options.wide ? renderWide(list, now()) : renderNarrow(io, list));
       if (list.length === 0 && broken.length === 0) {
         const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
         io.err(`No host is registered. To pair one: ${pairing}\n`);
@@ -118,14 +118,14 @@ interface Listed {
 }
 
 /** The columns of docs/PROTOCOL.md, section 5. Days, so that a name of 39 characters and any IPv4 address fit 80. */
-function renderNarrow(list: readonly Listed[]): string {
+function renderNarrow(io: TableScreen, list: readonly Listed[]): string {
   const rows = list.map(({ record }) => [
     record.hostname,
     record.ip,
     shownTime(parseIso(record.paired), record.paired, isoDay),
     shownTime(parseOpensslTime(record.expiry), record.expiry, isoDay),
   ]);
-  return renderTable(["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY"], rows);
+  return tableFor(io, ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY"], rows);
 }
 
 function renderWide(list: readonly Listed[], now: Date): string {

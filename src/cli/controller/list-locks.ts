@@ -2,7 +2,7 @@ import { listRunLocks } from "../../controller/runs/locks.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
-import { renderTable } from "../render/table.ts";
+import { tableFor } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
@@ -30,7 +30,7 @@ export const listLocks = defineVerb({
         since ?? "?",
         reqid ?? "?",
       ]);
-      io.out(renderTable(["HOST", "SCRIPT", "USER", "PID", "SINCE", "REQID"], rows));
+      io.out(tableFor(io, ["HOST", "SCRIPT", "USER", "PID", "SINCE", "REQID"], rows));
       const option = configArgument(controller.config.file);
       const command = (mode: string) => `ctrl-exec ${mode}${option}`;
       if (rows.length === 0) {

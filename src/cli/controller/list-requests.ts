@@ -2,7 +2,7 @@ import { listRequests as waitingRequests } from "../../controller/pairing/queue.
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
-import { renderTable } from "../render/table.ts";
+import { tableFor } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { describeKnown, noteOnCode } from "./pairing-text.ts";
 import { openController } from "./setting.ts";
@@ -31,7 +31,7 @@ export const listRequests = defineVerb({
     const rows = requests.map(({ id, hostname, ip, code, received }) => {
       return [id, hostname, ip, code, received];
     });
-    io.out(renderTable(["ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
+    io.out(tableFor(io, ["ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
     for (const request of requests) {
       io.err(noteOnCode(request));
       const { hostname } = request;

@@ -63,7 +63,7 @@ export const listRuns = defineVerb({
     });
     if (options.json) writeJson(io, runs);
     else {
-      if (runs.length > 0) io.out(runsTable(runs));
+      if (runs.length > 0) io.out(runsTable(io, runs));
       else io.err("No recorded run matches.\n");
       if (next !== undefined && limit === undefined)
         io.err(`The newest ${runs.length}. With --limit there may be more.\n`);

@@ -9,7 +9,7 @@ import { asCtrlExecError } from "../../core/errors.ts";
 import { forOneLine, forTerminal, screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
 import { LineReader } from "../command/prompt.ts";
-import { renderTable } from "../render/table.ts";
+import { tableFor } from "../render/table.ts";
 import { describeApproval, describeRequest, noteOnCode } from "./pairing-text.ts";
 
 const PROMPT = "[a]pprove, [d]eny, [s]kip, [l]ist, [q]uit? ";
@@ -164,7 +164,7 @@ export class PairingConsole {
       code,
       received,
     ]);
-    this.#io.out(renderTable(["#", "ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
+    this.#io.out(tableFor(this.#io, ["#", "ID", "HOSTNAME", "IP", "CODE", "RECEIVED"], rows));
     this.#io.out(this.#listed.map(noteOnCode).join(""));
   }
 

@@ -8,7 +8,7 @@ import { defineVerb } from "../command/command.ts";
 import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
-import { renderTable } from "../render/table.ts";
+import { tableFor } from "../render/table.ts";
 import { hostChoice, listedHosts } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -58,7 +58,7 @@ export const ping = defineVerb({
         expiry,
         version,
       ]);
-      io.out(renderTable(["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION"], rows));
+      io.out(tableFor(io, ["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION"], rows));
       for (const { host, error } of results) {
         if (error !== undefined)
           io.err(`${host}: ${forOneLine(withNextStep(error, controller.config))}\n`);

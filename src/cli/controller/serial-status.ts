@@ -5,7 +5,7 @@ import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { staleLines } from "../render/stale.ts";
-import { renderTable } from "../render/table.ts";
+import { tableFor } from "../render/table.ts";
 import { listedHosts, localHosts } from "./host-options.ts";
 import { choiceOptions, commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
@@ -63,7 +63,7 @@ export const serialStatus = defineVerb({
         confirmed,
         shortSerial(serial),
       ]);
-      io.out(renderTable(["HOSTNAME", "STATUS", "CONFIRMED", "SERIAL"], rows));
+      io.out(tableFor(io, ["HOSTNAME", "STATUS", "CONFIRMED", "SERIAL"], rows));
       const stale = agents.filter(({ status }) => status === "stale");
       for (const line of staleLines(
         stale.map(({ hostname }) => hostname),

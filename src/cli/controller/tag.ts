@@ -4,7 +4,7 @@ import { readTagChanges } from "../../core/tags.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
-import { renderTable } from "../render/table.ts";
+import { tableFor } from "../render/table.ts";
 import { tagRows, tagsJson } from "../render/tags.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -48,7 +48,7 @@ export const tag = defineVerb({
       const rows = tagged.flatMap(({ hostname, tags }) =>
         tagRows(tags, ignored, now()).map((row) => [hostname, ...row]),
       );
-      io.out(renderTable(["HOSTNAME", "TAG", "VALUE", "SOURCE", "AGE"], rows));
+      io.out(tableFor(io, ["HOSTNAME", "TAG", "VALUE", "SOURCE", "AGE"], rows));
     }
     return 0;
   },

@@ -8,7 +8,7 @@ import { shellWord } from "../../core/shell-word.ts";
 import { tagText } from "../../core/tags.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
-import { renderTable } from "./table.ts";
+import { tableFor } from "./table.ts";
 import { pair } from "./tags.ts";
 
 /** A column that is empty for every host is left out. */
@@ -32,7 +32,8 @@ export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSe
   const ordered = hosts.toSorted((a, b) => (a.batch ?? 0) - (b.batch ?? 0));
   const shown = COLUMNS.filter(({ cell }) => hosts.some((host) => cell(host) !== ""));
   io.out(
-    renderTable(
+    tableFor(
+      io,
       shown.map(({ head }) => head),
       ordered.map((host) => shown.map(({ cell }) => cell(host))),
     ),

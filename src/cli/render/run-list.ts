@@ -3,15 +3,15 @@ import type { ShownRun } from "../../controller/runs/list-runs.ts";
 import type { ListedHost } from "../../controller/store/ports/runs.ts";
 import { outcomeOf, RUN_OUTCOMES } from "../../core/run-outcome.ts";
 import { isoMinutes, parseIso } from "../../core/time.ts";
-import { renderTable } from "./table.ts";
+import { type TableScreen, tableFor } from "./table.ts";
 
-export function runsTable(runs: readonly ShownRun[]): string {
+export function runsTable(io: TableScreen, runs: readonly ShownRun[]): string {
   const rows = runs.map(({ reqid, started, submitter, script, hosts, paused }) => {
     const [which, result] = howItWent(hosts);
     const whole = paused === undefined ? result : `${result}, paused`;
     return [reqid, shownTime(started), submitter, script, which, whole];
   });
-  return renderTable(["REQID", "STARTED", "USER", "SCRIPT", "HOSTS", "RESULT"], rows);
+  return tableFor(io, ["REQID", "STARTED", "USER", "SCRIPT", "HOSTS", "RESULT"], rows);
 }
 
 /** If a record has something other than a time, it is shown as it is. */

@@ -1,5 +1,10 @@
 /** Aligned columns. Cells may hold text from another host, so none can draw a row of its own (T29). */
 import { forOneLine, isPrintableAscii } from "../../core/text.ts";
+import type { Io } from "../command/io.ts";
+import { wrapped } from "./wrapped.ts";
+
+/** What every table of ordinary names fits; a terminal that has them is not asked how wide it is. */
+const USUAL_COLUMNS = 80;
 
 /** A header row, a rule, then a row each (docs/PROTOCOL.md, section 5). */
 export function renderTable(
@@ -11,6 +16,33 @@ export function renderTable(
   const rule = widths.map((width) => "-".repeat(width));
   return [header, rule, ...cells].map((row) => `${formatRow(row, widths)}\n`).join("");
 }
+
+export type TableScreen = Pick<Io, "outIsTerminal" | "columns">;
+
+/** The same, but for a narrow terminal that would break its rows: there each cell has a line. */
+export function tableFor(
+  io: TableScreen,
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const table = renderTable(header, rows);
+  const fits = table.split("\n").every((line) => widthOf(line) <= io.columns);
+  if (!io.outIsTerminal || io.columns >= USUAL_COLUMNS || fits || rows.length === 0) return table;
+  const heads = Math.max(...header.map(widthOf));
+  const room = io.columns - heads - GAP.length;
+  const blocks = rows.map((row) =>
+    row.flatMap((cell, index) => {
+      const lines = wrapped(forOneLine(cell), room);
+      return lines.map((line, at) => {
+        const head = at === 0 ? (header[index] ?? "") : "";
+        return `${head.padEnd(heads)}${GAP}${line}\n`;
+      });
+    }),
+  );
+  return blocks.map((lines) => lines.join("")).join("\n");
+}
+
+const GAP = "  ";
 
 /** Indented columns without a header, for help texts; the last column may be long. */
 export function renderColumns(rows: readonly (readonly string[])[]): string {
@@ -38,5 +70,5 @@ function formatRow(row: readonly string[], widths: readonly number[]): string {
       ? cell
       : cell.padEnd(cell.length + (widths[index] ?? 0) - widthOf(cell)),
   );
-  return cells.join("  ").trimEnd();
+  return cells.join(GAP).trimEnd();
 }

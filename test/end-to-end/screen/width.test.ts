@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Running } from "../../support/binary.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
+import { TerminalSession } from "../../support/terminal.ts";
 
 const COLUMNS = 80;
 /** As long as a name may be for every one of these tables. */
@@ -42,6 +43,18 @@ test.each([
   ["discovery", [HOST]],
 ])("%s", async (mode, args) => {
   expectNarrow((await control.run(mode, args)).out, 3);
+});
+
+test("a terminal of 40 columns breaks no word of a table", async () => {
+  for (const args of [["list-agents"], ["serial-status"], ["ping", HOST, "web-01"]]) {
+    const session = new TerminalSession("ctrl-exec", control.withSetting(args), {}, 40);
+    await session.ended();
+    const lines = session.screen.split("\r\n");
+    const cells = lines.filter((line) => /^[A-Z ]{4,14} {2}\S/.test(line));
+    expect(cells.length, session.screen).toBeGreaterThanOrEqual(8);
+    for (const cell of cells) expect(cell.length, cell).toBeLessThanOrEqual(40);
+    expect(lines.join("\n")).not.toContain("----");
+  }
 });
 
 test("list-locks and list-runs", async () => {

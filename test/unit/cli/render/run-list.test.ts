@@ -24,7 +24,7 @@ test.each<[readonly ListedHost[], string, string]>([
 
 test("a row each, in which no name draws another (T74)", () => {
   const run = { reqid: "a1b2c3d4e5f60718", started: "2026-01-15T12:00:00Z", completed: null };
-  const table = runsTable([
+  const table = runsTable({ outIsTerminal: false, columns: 40 }, [
     { ...run, script: "deploy", submitter: "alice", hosts: [ok] },
     { ...run, script: "x\u001b[2J\nforged", submitter: "bob\u009b", hosts: [ok, failed] },
   ]);

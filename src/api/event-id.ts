@@ -2,7 +2,8 @@
  * The id of a message in an event stream: how far the stream has come, host by host, so that another one can go on
  * exactly there. A client gives it back in `Last-Event-ID`, and may give anything.
  *
- * Of each run, one after the other with `_` between them, it has a word for each host in the run's order: `R` and the
+ * Of each run, one after the other with `_` between them, it has `B` and how many messages about batches were said, if any
+ * were, and a word for each host in the run's order: `R` and the
  * offsets of the next bytes of stdout and stderr, in base 36, of one that has begun; `O`, `F`, `C`, `N`, `L` for one
  * that has ended: ok, failed, cancelled, never-ran, lost; `W` for one of which nothing was said. A number behind a word
  * says how many hosts in a row it is for, and the last `W` are left out, unless nothing is left then. `S` is a run of
@@ -18,6 +19,8 @@ export type HostPosition =
 export interface RunPosition {
   /** In the order of the run's hosts. */
   readonly hosts: HostPosition[];
+  /** How many messages about its batches have been said. */
+  told: number;
   /** Its summary has been said, too. */
   over: boolean;
 }
@@ -28,6 +31,7 @@ export type EndOutcome = keyof typeof LETTERS;
 const WAITING: HostPosition = { kind: "waiting" };
 const NOTHING_SAID = "W";
 const OVER = "S";
+const BATCHES = "B";
 const BETWEEN_RUNS = "_";
 
 /** Where the next byte can still be counted. */
@@ -42,7 +46,7 @@ export function isEndOutcome(word: string): word is EndOutcome {
 
 /** Nothing has been said of the run. */
 export function startOf(hosts: number): RunPosition {
-  return { hosts: Array.from({ length: hosts }, () => WAITING), over: false };
+  return { hosts: Array.from({ length: hosts }, () => WAITING), told: 0, over: false };
 }
 
 export function eventId(runs: readonly RunPosition[]): string {
@@ -50,9 +54,9 @@ export function eventId(runs: readonly RunPosition[]): string {
   return runs.map((run) => (run.over ? OVER : wordsOf(run))).join(BETWEEN_RUNS) || NOTHING_SAID;
 }
 
-function wordsOf({ hosts }: RunPosition): string {
+function wordsOf({ hosts, told }: RunPosition): string {
   const said = hosts.slice(0, hosts.findLastIndex(({ kind }) => kind !== "waiting") + 1);
-  let text = "";
+  let text = told > 0 ? `${BATCHES}${told}` : "";
   let [last, count] = ["", 0];
   const flush = () => {
     text += count > 1 ? `${last}${count}` : last;
@@ -76,6 +80,7 @@ function wordOf(host: HostPosition): string {
   return `R${host.next.stdout.toString(36)}-${host.next.stderr.toString(36)}`;
 }
 
+const TOLD = /^B([1-9]\d{0,5})/;
 const WORD = /([WOFCNL])([1-9]\d{0,5})?|R([\da-z]{1,11})-([\da-z]{1,11})/y;
 
 /**
@@ -95,7 +100,9 @@ function readRun(part: string, total: number): RunPosition | undefined {
   const run = startOf(total);
   if (part === OVER) return { ...run, over: true };
   let host = 0;
-  for (let at = 0; at < part.length; ) {
+  const [word = "", told] = TOLD.exec(part) ?? [];
+  if (told !== undefined) run.told = Number(told);
+  for (let at = word.length; at < part.length; ) {
     WORD.lastIndex = at;
     const match = WORD.exec(part);
     if (match === null) return undefined;

@@ -12,7 +12,7 @@ import { goesOn, runEnd } from "../core/run-state.ts";
 import { parseIso } from "../core/time.ts";
 import { messageBytes } from "../core/wire/message-bytes.ts";
 import { type RunMessage, RunMessages, summaryOf } from "../core/wire/run-messages.ts";
-import { Deadline } from "../system/deadline.ts";
+import { Deadline, within } from "../system/deadline.ts";
 import type { StreamReader } from "./answer.ts";
 import { eventId, isEndOutcome, type RunPosition } from "./event-id.ts";
 
@@ -27,6 +27,9 @@ const RETRY_MS = 2000;
 
 /** Runs whose ends are recorded at once, behind their summaries. */
 const LEARNT_AT_ONCE = 4;
+
+/** How long a host's messages wait for that of its batch. */
+const LATE_MS = 2000;
 
 /** After so much silence a comment says that the connection lives. */
 const SILENCE_MS = 10_000;
@@ -70,13 +73,17 @@ class EventStream {
     const told = this.#runs
       .filter(({ position }) => !position.over)
       .map((run) => new ToldRun(run, (...message) => this.#tell(run, ...message)));
-    for (const run of told) await run.closeIfTold(now());
+    const ofBatches = Promise.all(told.map((run) => run.tellBatches(this.#reader.signal)));
+    // It fails where it is waited for.
+    ofBatches.catch(() => undefined);
     const left = told.flatMap((run) => run.left.map((host) => ({ run, host })));
     await inParallel(left, parallel, async ({ run, host }) => {
       if (this.#reader.signal.aborted) return;
       await run.follow(host, this.#reader.signal);
       if (!this.#reader.signal.aborted) await run.closeIfTold(now());
     });
+    await ofBatches;
+    for (const run of told) if (!this.#reader.signal.aborted) await run.closeIfTold(now());
     if (!this.#reader.signal.aborted) {
       await inParallel(told, LEARNT_AT_ONCE, (run) => run.learn());
     }
@@ -112,12 +119,14 @@ function advance(position: RunPosition, message: RunMessage, at: MessagePlace): 
   const next = before?.kind === "begun" ? before.next : { stdout: 0, stderr: 0 };
   if (message.event === "summary") {
     position.over = isLast;
+  } else if (at.told !== undefined) {
+    position.told = at.told;
   } else if (message.event === "start") {
     hosts[host] = { kind: "begun", next };
   } else if (message.event === "end") {
     const outcome = outcomeOfResult(message);
     if (isEndOutcome(outcome)) hosts[host] = { kind: "ended", outcome };
-  } else {
+  } else if ("bytes" in message) {
     const behind = message.offset + message.bytes.length;
     hosts[host] = { kind: "begun", next: { ...next, [message.stream]: behind } };
   }
@@ -127,6 +136,8 @@ function advance(position: RunPosition, message: RunMessage, at: MessagePlace): 
 interface MessagePlace {
   /** The host's place in the run, of a message about one. */
   readonly host?: number;
+  /** How many messages about batches were said with this one. */
+  readonly told?: number;
   /** Nothing more is to come. */
   readonly isLast?: boolean;
 }
@@ -142,15 +153,45 @@ class ToldRun {
   #mayGoOn = false;
   /** Its summary has been said. */
   #isTold = false;
+  #batchesAreTold = false;
+  /** Hosts whose batch was said. */
+  readonly #begunHosts = new Set<string>();
+  #batchTold = Promise.withResolvers<void>();
   /** When the last host ended of those that this stream has told. */
   #lastEnd: Date | undefined;
 
   constructor(run: FollowedRun, tell: (message: RunMessage, at: MessagePlace) => Promise<void>) {
     this.#run = run;
     this.#tell = tell;
+    for (const host of run.log.begunHosts(run.position.told)) this.#begunHosts.add(host);
     this.#outcomes = run.position.hosts.map((host) =>
       host.kind === "ended" ? host.outcome : undefined,
     );
+  }
+
+  /** What is told of a rollout beside its hosts, until it is over. */
+  async tellBatches(signal: AbortSignal): Promise<void> {
+    const { log, position } = this.#run;
+    try {
+      for await (const message of log.told(position.told, signal)) {
+        await this.#tell(message, { told: position.told + 1 });
+        if (message.event !== "batch") continue;
+        for (const host of message.hosts) this.#begunHosts.add(host);
+        this.#batchTold.resolve();
+        this.#batchTold = Promise.withResolvers();
+      }
+    } finally {
+      this.#batchesAreTold = true;
+      this.#batchTold.resolve();
+    }
+  }
+
+  /** A batch is said before its hosts, unless its record is late. */
+  async #whenBegun(host: string): Promise<void> {
+    const begun = async () => {
+      while (!this.#begunHosts.has(host) && !this.#batchesAreTold) await this.#batchTold.promise;
+    };
+    await within(LATE_MS, begun(), () => this.#begunHosts.add(host));
   }
 
   /** The places of the hosts of which more is to be told. */
@@ -170,6 +211,7 @@ class ToldRun {
       if (event.kind === "end") end = event.end;
       // An earlier stream has said it.
       if (event.kind === "begin" && from !== undefined) return;
+      if (log.isRollout && !this.#begunHosts.has(host)) await this.#whenBegun(host);
       for (const message of this.#messages.hear(host, event)) {
         await this.#tell(message, { host: place });
       }
@@ -198,7 +240,8 @@ class ToldRun {
   /** Says the summary if all hosts were told. */
   async closeIfTold(now: Date): Promise<void> {
     const outcomes = this.#outcomes.flatMap((outcome) => outcome ?? []);
-    if (outcomes.length < this.#outcomes.length || this.#isTold) return;
+    const isOver = outcomes.length === this.#outcomes.length && this.#batchesAreTold;
+    if (!isOver || this.#isTold) return;
     const { reqid, started, completed } = this.#run.log.report;
     const ended = this.#lastEnd ?? parseIso(completed ?? "") ?? now;
     const ms = ended.getTime() - (parseIso(started) ?? ended).getTime();

@@ -31,6 +31,9 @@ const {
   ...ofEnd
 } = runResult.shape;
 
+const number = z.int().describe("From 1 on.");
+const of = z.int().describe("How many batches there are.");
+
 /** What one message of an event stream says (core/wire/run-messages.ts). */
 export const runMessage = z.discriminatedUnion("event", [
   z.object({
@@ -50,6 +53,29 @@ export const runMessage = z.discriminatedUnion("event", [
     data_b64: z.string().optional().describe("The bytes in base64, if they are not."),
   }),
   z.object({ event: z.literal("end"), ...ofEnd }).describe("A result, without output."),
+  z
+    .object({ event: z.literal("batch"), reqid, batch: number, of, hosts: z.array(z.string()) })
+    .describe("A batch of a rollout begins."),
+  z
+    .object({ event: z.literal("batch-end"), reqid, batch: number, of, failed: z.int() })
+    .describe("Every host of it has its result; so many have failed."),
+  z
+    .object({
+      event: z.literal("check"),
+      reqid,
+      batch: number,
+      script: z.string(),
+      check: z.string().describe("The id of the check's own run."),
+      failed: z.array(z.string()).describe("The hosts on which it failed."),
+    })
+    .describe("The check of that batch is over."),
+  z
+    .object({ event: z.literal("paused"), reqid, batch: number, of, by: z.string() })
+    .describe("That batch waits until somebody continues the rollout."),
+  z.object({ event: z.literal("continued"), reqid, batch: number, of }),
+  z
+    .object({ event: z.literal("stopped"), reqid, reason: z.string(), not_started: z.int() })
+    .describe("The rollout ends before its last batch, or its last check has failed."),
   z.object({
     event: z.literal("summary"),
     reqid,

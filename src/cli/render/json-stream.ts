@@ -25,8 +25,8 @@ export class JsonStream {
     this.#write(this.#messages.end(result));
   }
 
-  tell({ kind, ...news }: RolloutNews): void {
-    writeJson(this.#io, { event: kind, ...news });
+  tell(news: RolloutNews): void {
+    writeJson(this.#io, news);
   }
 
   /** @param ms how long the run took @param hint how to come back to it, if it may go on */

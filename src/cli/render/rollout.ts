@@ -7,16 +7,16 @@ import { shellWord } from "../../core/shell-word.ts";
 import { screenLine } from "../../core/text.ts";
 
 export function newsText(news: RolloutNews, own: OwnSetting): string {
-  if (news.kind === "batch") {
+  if (news.event === "batch") {
     return `batch ${news.batch} of ${news.of}: ${hostCount(news.hosts.length)}\n`;
   }
-  if (news.kind === "paused") {
+  if (news.event === "paused") {
     const command = `ctrl-exec continue ${news.reqid}${configArgument(own.file)}`;
     return screenLine`paused by ${news.by} before batch ${news.batch} of ${news.of}; to go on: ${command}\n`;
   }
-  if (news.kind === "continued") return `batch ${news.batch} of ${news.of} may begin\n`;
+  if (news.event === "continued") return `batch ${news.batch} of ${news.of} may begin\n`;
   // Its results say the one, and what is said at the end the other.
-  if (news.kind === "batch-end" || news.kind === "stopped") return "";
+  if (news.event === "batch-end" || news.event === "stopped") return "";
   const { batch, script, failed, check } = news;
   if (failed.length === 0) return screenLine`check ${script} of batch ${batch}: ok\n`;
   const see = `ctrl-exec status ${check}${configArgument(own.file)}`;

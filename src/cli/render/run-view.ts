@@ -190,7 +190,7 @@ function ofRollout(
 ): Pick<RunView, "tell" | "aside"> {
   return {
     tell: (news) => {
-      if (news.kind === "batch") progress.batch = { number: news.batch, of: news.of };
+      if (news.event === "batch") progress.batch = { number: news.batch, of: news.of };
       progress.during(() => {
         tell(news);
         io.err(newsText(news, own));

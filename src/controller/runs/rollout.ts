@@ -8,6 +8,7 @@ import { formatHostPort } from "../../core/net/host-name.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
+import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -126,6 +127,11 @@ export class Rollout implements RunUnderWay {
     this.#stopped.abort();
   }
 
+  #tell(message: RolloutMessage): void {
+    this.#parts.record.tell(message);
+    this.#parts.onNews({ ...message, reqid: this.reqid });
+  }
+
   #hear(wishes: RolloutWishes): void {
     this.#wishes = wishes;
     if (wishes.cancel !== undefined) {
@@ -174,6 +180,8 @@ export class Rollout implements RunUnderWay {
     await authorize(batch);
     if (this.#why !== undefined) return;
     const waiting = batches.slice(news.batch).flatMap((each) => each.map(({ label }) => label));
+    const { reqid: _, ...begins } = news;
+    record.tell({ event: "batch", ...begins });
     // Before anything is sent: whatever ends this process, it is known who cannot have run it.
     const noted = await record.step({ waiting, begun: news.batch, checking: undefined });
     if (noted === "taken-over") this.#isLeft = true;
@@ -183,20 +191,18 @@ export class Rollout implements RunUnderWay {
     this.#hear(await owned.wishes());
   }
 
-  async #whilePaused({ reqid, batch, of }: BatchNews): Promise<void> {
-    const { onNews } = this.#parts;
-    const news = { reqid, batch, of };
+  async #whilePaused({ batch, of }: BatchNews): Promise<void> {
     let told = false;
     for (;;) {
       const { pause: wish } = this.#wishes;
       if (wish === undefined || this.#why !== undefined) break;
-      if (!told) onNews({ kind: "paused", ...news, by: wish.by });
+      if (!told) this.#tell({ event: "paused", batch, of, by: wish.by });
       told = true;
       const { promise: stopped, resolve } = Promise.withResolvers<void>();
       this.#stopped.signal.addEventListener("abort", () => resolve(), { once: true });
       await Promise.race([this.#changed.promise, stopped]);
     }
-    if (told && this.#why === undefined) onNews({ kind: "continued", ...news });
+    if (told && this.#why === undefined) this.#tell({ event: "continued", batch, of });
   }
 
   async #agrees(confirm: (next: BatchNews) => Promise<boolean>, news: BatchNews): Promise<boolean> {
@@ -210,7 +216,7 @@ export class Rollout implements RunUnderWay {
   async #run(batch: readonly ResolvedTarget[], news: BatchNews, isBegun: boolean): Promise<void> {
     const { body, before, watcher, onNews, onResult } = this.#parts;
     const open = batch.filter(({ label }) => !this.#results.has(label));
-    if (!isBegun) onNews({ kind: "batch", ...news });
+    if (!isBegun) onNews({ event: "batch", ...news });
     this.#begun = news.batch;
     if (open.length > 0) {
       const dialler = this.#parts.openDialler();
@@ -241,9 +247,8 @@ export class Rollout implements RunUnderWay {
     }
     if (this.#isLeft) return;
     const results = batch.flatMap(({ label }) => this.#results.get(label) ?? []);
-    const { reqid, batch: number, of } = news;
     const failed = results.filter(runFailed).length;
-    onNews({ kind: "batch-end", reqid, batch: number, of, failed });
+    this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
     // Whoever has cancelled it counts, not that its hosts have failed then.
     this.#hear(await this.#parts.owned.wishes());
     this.#judge(results);
@@ -274,6 +279,7 @@ export class Rollout implements RunUnderWay {
       add: (result) => this.#keep(result),
       begun: (host, started) => record.begun(host, started),
       step: (step) => record.step(step),
+      tell: (message) => record.tell(message),
       takenOver: record.takenOver,
       close: () => Promise.resolve(true),
       discard: () => undefined,
@@ -298,7 +304,7 @@ export class Rollout implements RunUnderWay {
     { batch: number }: BatchNews,
     isBegun: boolean,
   ): Promise<void> {
-    const { check: begin, record, before, onNews } = this.#parts;
+    const { check: begin, record, before } = this.#parts;
     const well = batch.filter(({ label }) => {
       const result = this.#results.get(label);
       return result !== undefined && !runFailed(result);
@@ -321,7 +327,7 @@ export class Rollout implements RunUnderWay {
     if (this.#isLeft) return;
     const failed = results.filter(runFailed).map(({ host }) => host);
     const script = results[0]?.script ?? "";
-    onNews({ kind: "check", reqid: this.reqid, batch: number, script, check: own, failed });
+    this.#tell({ event: "check", batch: number, script, check: own, failed });
     this.#hear(await this.#parts.owned.wishes());
     if (failed.length > 0) this.#stop(`its check failed on ${shortList(failed)}`);
   }
@@ -346,7 +352,7 @@ export class Rollout implements RunUnderWay {
     if (stopped !== undefined) {
       const { reqid, script } = body;
       this.#host.log({ event: "rollout-stop", count: left, reason: stopped, reqid, script });
-      this.#parts.onNews({ kind: "stopped", reqid, reason: stopped, not_started: left });
+      this.#tell({ event: "stopped", reason: stopped, not_started: left });
     }
     const recorded = await record.close();
     await owned.end();

@@ -6,6 +6,7 @@ import { NO_OFFSETS, type RunEvent, type StreamOffsets } from "../../core/run-ev
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
+import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
@@ -55,6 +56,9 @@ const LONGEST_PAUSE_MS = 1000;
 /** The record is looked at again after the longest pause, and this many times as long as the last look took. */
 const LOOK_SHARE = 20;
 
+/** The least time between two looks at what is told of a rollout. */
+const LOOK_AT_ROLLOUT_MS = 250;
+
 /** How long an agent may be away: it may have been restarted. */
 const AWAY_MS = 25_000;
 
@@ -103,6 +107,16 @@ export class RunLog {
     return this.#found.alive;
   }
 
+  get isRollout(): boolean {
+    return this.#found.rollout !== undefined;
+  }
+
+  /** The hosts of the batches among so many messages of the rollout. */
+  begunHosts(told: number): readonly string[] {
+    const messages = this.#found.rollout?.told?.slice(0, told) ?? [];
+    return messages.flatMap((message) => (message.event === "batch" ? message.hosts : []));
+  }
+
   /** The host's result, if its end is recorded. */
   recorded(host: string): RunResult | undefined {
     return recordedEnd(this.#found, host);
@@ -123,6 +137,38 @@ export class RunLog {
     const open = this.#found.asked.find((each) => each.host === host);
     if (open === undefined) return { why: NOT_KNOWN, answered: false, isLast: true };
     return await this.#fromAgent(open, reading, onEvent);
+  }
+
+  /**
+   * What was told of the rollout from that message on, until it is over, or the signal ends the reading. Nothing of a
+   * run that is none.
+   */
+  async *told(from: number, signal: AbortSignal): AsyncGenerator<RolloutMessage> {
+    let found = this.#found;
+    for (let next = from; ; ) {
+      for (const message of found.rollout?.told?.slice(next) ?? []) {
+        yield message;
+        next += 1;
+      }
+      const goesOn = found.alive || found.detached;
+      if (found.rollout === undefined || !goesOn || signal.aborted) return;
+      found = await this.#lookLater(signal);
+    }
+  }
+
+  async #lookLater(signal: AbortSignal): Promise<RecordedRun> {
+    const account = openReplies(this.#controller);
+    const began = performance.now();
+    try {
+      const found = await this.#controller.store.runs.readOpen(this.report.reqid, account);
+      if (found === undefined) throw noSuchRun(this.report.reqid);
+      const took = performance.now() - began;
+      const goesOn = found.alive || found.detached;
+      if (goesOn) await pause(Math.max(LOOK_AT_ROLLOUT_MS, LOOK_SHARE * took), signal);
+      return found;
+    } finally {
+      account.close();
+    }
   }
 
   /** Records what the agents have said of the run's end, unless a living process does. */

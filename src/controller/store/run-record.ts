@@ -12,6 +12,7 @@ import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { formatBytes } from "../../core/units.ts";
+import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
 import { takeLock } from "../../system/files/lock.ts";
@@ -53,6 +54,9 @@ const WAIT_MS = 10_000;
 /** A run under way touches its record this often; if it is untouched for longer, its process is gone. */
 const HEARTBEAT_MS = 10_000;
 export const LOST_AFTER_MS = 60_000;
+
+/** A rollout that is paused again and again must not fill its record. */
+const MOST_TOLD = 10_000;
 
 /** Most space reserved at the beginning of a run for its end: characters. */
 const MAX_RESERVE = 2 ** 20;
@@ -133,6 +137,13 @@ export class FileRunRecord implements RunRecord {
 
   get takenOver(): Promise<void> {
     return this.#taken.promise;
+  }
+
+  tell(message: RolloutMessage): void {
+    const { told = [] } = this.#rollout ?? {};
+    if (this.#rollout === undefined || this.#closed || told.length >= MOST_TOLD) return;
+    this.#rollout = { ...this.#rollout, told: [...told, message] };
+    this.#writeSoon();
   }
 
   async step(step: RolloutStep): Promise<StepNoted> {

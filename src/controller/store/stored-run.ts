@@ -43,6 +43,22 @@ const storedResult = z.extend(runResult, {
   stderr_file: z.exactOptional(z.string()),
 });
 
+const places = { batch: z.int(), of: z.int() };
+const toldOfRollout = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("batch"), ...places, hosts: z.array(z.string()) }),
+  z.object({ event: z.literal("batch-end"), ...places, failed: z.int() }),
+  z.object({
+    event: z.literal("check"),
+    batch: z.int(),
+    script: z.string(),
+    check: z.string(),
+    failed: z.array(z.string()),
+  }),
+  z.object({ event: z.literal("paused"), ...places, by: z.string() }),
+  z.object({ event: z.literal("continued"), ...places }),
+  z.object({ event: z.literal("stopped"), reason: z.string(), not_started: z.int() }),
+]);
+
 /** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
 export const storedRun = z.extend(
   z.omit(runReport, { pending: true, paused: true, resumed_by: true }),
@@ -82,7 +98,8 @@ export const storedRun = z.extend(
         batches: z._default(z.array(z.array(z.int())), []),
         begun: z._default(z.int(), 0),
         checking: z.exactOptional(z.string()),
-        resumed_by: z.exactOptional(z.array(rolloutHand)),
+        told: z.exactOptional(z.array(toldOfRollout)),
+      resumed_by: z.exactOptional(z.array(rolloutHand)),
       }),
     ),
   },

@@ -12,7 +12,44 @@ import { type LongText, textParts } from "./json-pieces.ts";
 
 type HostResult = Omit<RunResult, "stdout" | "stderr" | "stdout_b64" | "stderr_b64">;
 
-export type RunMessage = StartMessage | OutputMessage | EndMessage | SummaryMessage;
+export type RunMessage =
+  | StartMessage
+  | OutputMessage
+  | EndMessage
+  | SummaryMessage
+  | RolloutMessage;
+
+/** What is told of a rollout beside its hosts. Batches count from 1 on. */
+export type RolloutMessage =
+  | {
+      readonly event: "batch";
+      readonly batch: number;
+      readonly of: number;
+      readonly hosts: readonly string[];
+    }
+  /** Every host of it has its result. */
+  | {
+      readonly event: "batch-end";
+      readonly batch: number;
+      readonly of: number;
+      /** How many of its hosts have failed. */
+      readonly failed: number;
+    }
+  /** The check of that batch is over. */
+  | {
+      readonly event: "check";
+      readonly batch: number;
+      readonly script: string;
+      /** The id of the check's own run. */
+      readonly check: string;
+      /** The hosts on which it failed. */
+      readonly failed: readonly string[];
+    }
+  /** That batch waits until somebody continues the rollout. */
+  | { readonly event: "paused"; readonly batch: number; readonly of: number; readonly by: string }
+  | { readonly event: "continued"; readonly batch: number; readonly of: number }
+  /** Before its end. */
+  | { readonly event: "stopped"; readonly reason: string; readonly not_started: number };
 
 export interface StartMessage {
   readonly event: "start";

@@ -18,7 +18,7 @@ const ended = (outcome: "ok" | "failed" | "never-ran" | "lost"): HostPosition =>
   kind: "ended",
   outcome,
 });
-const run = (...hosts: HostPosition[]): RunPosition => ({ hosts, over: false });
+const run = (...hosts: HostPosition[]): RunPosition => ({ hosts, told: 0, over: false });
 const over = (hosts: number): RunPosition => ({ ...startOf(hosts), over: true });
 const countsOf = (runs: readonly RunPosition[]) => runs.map(({ hosts }) => hosts.length);
 
@@ -148,4 +148,14 @@ describe("T21 anything else is none, and costs nothing", () => {
       { numRuns: 20_000 },
     );
   });
+});
+
+test("how many messages about batches were said comes first, and is read back", () => {
+  const position = { ...run(begun(1, 2)), told: 12 };
+  expect(eventId([position])).toBe("B12R1-2");
+  expect(readEventId("B12R1-2", [1])).toEqual([position]);
+  expect(readEventId("B3_B4O", [1, 1])?.map(({ told }) => told)).toEqual([3, 4]);
+  for (const wrong of ["B", "B0", "B-1", "B1234567O", "OB1"]) {
+    expect([wrong, readEventId(wrong, [1])]).toEqual([wrong, undefined]);
+  }
 });

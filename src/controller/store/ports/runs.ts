@@ -5,6 +5,7 @@ import type { OutputStream, StreamOffsets } from "../../../core/run-event.ts";
 import type { RunReportSoFar } from "../../../core/run-report.ts";
 import type { RunResult } from "../../../core/run-result.ts";
 import type { RunState } from "../../../core/run-state.ts";
+import type { RolloutMessage } from "../../../core/wire/run-messages.ts";
 import type { ReplyAccount, ReplyShare } from "../../fleet/reply-budget.ts";
 import type { RolloutWish } from "./rollouts.ts";
 
@@ -30,6 +31,8 @@ export interface RolloutFacts extends RolloutSetting {
   readonly begun: number;
   /** The run of the last batch's check, from before it begins until the next batch. */
   readonly checking?: string | undefined;
+  /** What was told of it up to now. */
+  readonly told?: readonly RolloutMessage[];
   /** Who has gone on with it, and when: the last ones. */
   readonly resumed_by?: readonly RolloutWish[];
 }
@@ -60,6 +63,8 @@ export interface RunRecord {
    * power cut; failures are logged.
    */
   step(step: RolloutStep): Promise<StepNoted>;
+  /** For whoever follows a rollout: it is recorded soon, or with the next step. */
+  tell(message: RolloutMessage): void;
   /** Resolves when it was seen, before a write, that another process has taken the record over. */
   readonly takenOver: Promise<void>;
   /** Completes the record. Never rejects. Resolves with whether it has all results completely. */

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { until } from "../../../support/folder.ts";
+import { EventClient } from "../../../support/event-client.ts";
 import { LocalApi } from "../../../support/local-api.ts";
 
 const HOSTS = ["web-01", "web-02"];
@@ -121,32 +122,75 @@ test("who does not wait is told where to look, of the beginning and of the rest"
 });
 
 test("T21 rollouts that pause hold no slot of a request, whether or not somebody waits", async () => {
-  await using busy = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 2"]);
+  await using busy = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 1"]);
+  const { folder } = busy.fleet;
   const agents = await Promise.all(HOSTS.map((name) => busy.fleet.addAgent(name)));
-  for (const [position, name] of HOSTS.entries()) {
-    const script = busy.fleet.folder.script(`${name}/deploy.sh`, "true");
-    busy.fleet.folder.write(`${name}/scripts.conf`, `deploy = ${script}\n`);
-    await agents[position]?.reload();
+  for (const agent of agents) {
+    const script = folder.script(`${agent.name}/deploy.sh`, `: >${folder.join("ran")}-$1`);
+    folder.write(`${agent.name}/scripts.conf`, `deploy = ${script}\n`);
+    await agent.reload();
   }
   const body = { hosts: HOSTS, script: "deploy", rollout: { ...ONE, pause: 600 } };
-  const begin = async (wait: boolean) => await busy.post("/run", { ...body, wait });
-  const waits: Promise<unknown>[] = [];
-  for (const wait of [false, true, false, true, false]) {
-    const before = (await runs()).length;
-    const answer = begin(wait);
-    if (wait) waits.push(answer);
+  const answers: Promise<{ readonly status: number }>[] = [];
+  for (const [number, wait] of [false, true, false].entries()) {
+    const answer = busy.post("/run", { ...body, args: [String(number)], wait });
+    if (wait) answers.push(answer);
     else expect((await answer).status).toBe(202);
-    await until("it pauses", async () => {
-      const all = await runs();
-      return all.length > before && all.every(({ hosts }) => hosts[0]?.state === "ended");
-    });
+    await until("its first batch has run", () => folder.has(`ran-${number}`));
   }
-  for (const { reqid } of await runs()) await busy.post(`/runs/${reqid}/cancel`, {});
-  await Promise.all(waits);
+  const { status, json } = await busy.get("/runs");
+  expect(status).toBe(200);
+  for (const { reqid } of (json as { runs: { reqid: string }[] }).runs) {
+    await busy.post(`/runs/${reqid}/cancel`, {});
+  }
+  for (const answer of answers) expect((await answer).status).toBe(200);
+});
 
-  async function runs() {
-    const { status, json } = await busy.get("/runs");
-    expect(status).toBe(200);
-    return (json as { runs: { reqid: string; hosts: { state: string }[] }[] }).runs;
-  }
+test("its batches are events, each once, and another stream goes on behind the last", async () => {
+  const { reqid } = (await run({ ...ONE, check: "health", pause: 1 }, { detach: true })).json;
+  const origin = `http://127.0.0.1:${api.server.port}`;
+  const client = new EventClient(`/runs/${reqid}/events`);
+  await client.connect(origin);
+  await client.seen(({ event }) => event === "batch");
+  await api.post(`/runs/${reqid}/pause`, { username: "bob" });
+  await client.seen(({ event }) => event === "paused");
+  await client.leave();
+  const before = client.messages.length;
+  await client.connect(origin);
+  await api.post(`/runs/${reqid}/continue`, {});
+  await client.ended();
+  expect(client.messages.length).toBeGreaterThan(before);
+  expect(client.messages.map(({ data }) => data.reqid)).toEqual(
+    client.messages.map(() => reqid),
+  );
+  const told = client.messages.map(({ data }) => data);
+  const ofBatches = told.filter(({ event, host }) => host === undefined && event !== "summary");
+  expect(ofBatches).toMatchObject([
+    { event: "batch", batch: 1, of: 2, hosts: ["web-01"] },
+    { event: "batch-end", batch: 1, of: 2, failed: 0 },
+    { event: "check", batch: 1, script: "health", failed: [] },
+    { event: "paused", batch: 2, of: 2, by: "bob" },
+    { event: "continued", batch: 2, of: 2 },
+    { event: "batch", batch: 2, of: 2, hosts: ["web-02"] },
+    { event: "batch-end", batch: 2, of: 2, failed: 0 },
+    { event: "check", batch: 2, script: "health", failed: [] },
+  ]);
+  const order = told.map(({ event, host }) => `${event} ${host ?? ""}`.trim());
+  expect(order.at(-1)).toBe("summary");
+  expect(order.filter((each) => each === "end web-01" || each === "end web-02")).toHaveLength(2);
+  expect(client.messages.at(-1)?.id).toBe("S");
+  const again = await api.get(`/runs/${reqid}/events`, { "Last-Event-ID": "S" });
+  expect(again.status).toBe(204);
+});
+
+test("that it stopped is an event too", async () => {
+  fails("web-01", "deploy");
+  const { reqid } = (await run(ONE, { wait: false })).json;
+  const client = new EventClient(`/events?runs=${reqid}`);
+  await client.connect(`http://127.0.0.1:${api.server.port}`);
+  await client.ended();
+  const told = client.messages.map(({ data }) => data);
+  expect(told.find(({ event }) => event === "stopped")).toEqual({
+    ...{ event: "stopped", reqid, reason: "after batch 1 of 2: 1 host failed", not_started: 1 },
+  });
 });

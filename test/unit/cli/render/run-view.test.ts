@@ -266,7 +266,7 @@ test("progress names the batch of a rollout that is under way", async () => {
   clock.mockReturnValue(performance.now() + 60_000);
   view.show(result("web-1"));
   expect(kept.err).not.toContain("batch");
-  view.tell?.({ kind: "batch", reqid: REQID, batch: 2, of: 3, hosts: ["web-2"] });
+  view.tell?.({ event: "batch", reqid: REQID, batch: 2, of: 3, hosts: ["web-2"] });
   clock.mockReturnValue(performance.now() + 60_000);
   view.show(result("web-2"));
   expect(kept.err).toContain("batch 2 of 3, 2 of 3 done, 1 out");

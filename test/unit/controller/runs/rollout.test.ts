@@ -70,7 +70,7 @@ const deployed = () => HOSTS.filter((host) => has(host, "deployed"));
 const mark = (host: string, file: string) => fleet.folder.write(`${host}/${file}`, "");
 const states = (results: readonly RunResult[]) => results.map(({ state }) => state);
 const show = (reqid: string) => showRun(fleet.controller, CALLER, { reqid, live: false });
-const batches = () => news.flatMap((each) => (each.kind === "batch" ? [each.hosts] : []));
+const batches = () => news.flatMap((each) => (each.event === "batch" ? [each.hosts] : []));
 
 test("each batch comes when the one before has ended, under one id and in one record", async () => {
   const { reqid, results, rollout } = await run({
@@ -79,8 +79,8 @@ test("each batch comes when the one before has ended, under one id and in one re
   expect(rollout).toEqual({ batches: 3, begun: 3, not_started: 0 });
   expect(results.map(({ host, exit }) => [host, exit])).toEqual(HOSTS.map((host) => [host, 0]));
   const [begins, ends] = [
-    { kind: "batch", reqid, of: 3 } as const,
-    { kind: "batch-end", reqid, of: 3, failed: 0 } as const,
+    { event: "batch", reqid, of: 3 } as const,
+    { event: "batch-end", reqid, of: 3, failed: 0 } as const,
   ];
   expect(news).toEqual([
     { ...begins, batch: 1, hosts: ["web-01"] },
@@ -103,7 +103,7 @@ test("each batch comes when the one before has ended, under one id and in one re
 test("T76 nothing is sent to a host that was unpaired meanwhile: it stops there", async () => {
   const record = fleet.folder.join("control/state/agents/web-03.json");
   const onNews = (each: RolloutNews) => {
-    if (each.kind === "batch" && each.batch === 2) renameSync(record, `${record}.away`);
+    if (each.event === "batch" && each.batch === 2) renameSync(record, `${record}.away`);
   };
   try {
     const { results, rollout } = await run({ onNews });
@@ -220,7 +220,7 @@ describe("paused", () => {
     const paused = Promise.withResolvers<void>();
     const onNews = (each: RolloutNews) => {
       news.push(each);
-      if (each.kind === "paused") paused.resolve();
+      if (each.event === "paused") paused.resolve();
     };
     const reqid = newRequestId();
     const confirm = async ({ batch }: { readonly batch: number }) => {
@@ -239,10 +239,10 @@ describe("paused", () => {
     await continueRollout(fleet.controller, CALLER, reqid);
     await rollout.finished;
     expect(deployed()).toEqual(HOSTS);
-    const told = news.filter(({ kind }) => kind === "paused" || kind === "continued");
+    const told = news.filter(({ event }) => event === "paused" || event === "continued");
     expect(told).toEqual([
-      { kind: "paused", reqid, batch: 3, of: 4, by: "bob" },
-      { kind: "continued", reqid, batch: 3, of: 4 },
+      { event: "paused", reqid, batch: 3, of: 4, by: "bob" },
+      { event: "continued", reqid, batch: 3, of: 4 },
     ]);
     expect(fleet.log.of("rollout-pause").map(({ fields }) => fields)).toEqual([
       { REQID: reqid, USER: "bob" },
@@ -255,8 +255,8 @@ describe("paused", () => {
 
   test("it can be cancelled", async () => {
     const paused = Promise.withResolvers<void>();
-    const onNews = ({ kind }: RolloutNews) => {
-      if (kind === "paused") paused.resolve();
+    const onNews = ({ event }: RolloutNews) => {
+      if (event === "paused") paused.resolve();
     };
     const reqid = newRequestId();
     const { rollouts } = fleet.controller.store;
@@ -332,7 +332,7 @@ test("a record that another process has taken over is seen before the next batch
   let taken = "";
   const onNews = (each: RolloutNews) => {
     news.push(each);
-    if (each.kind !== "batch-end" || each.batch !== 2) return;
+    if (each.event !== "batch-end" || each.batch !== 2) return;
     taken = readFileSync(record(each.reqid), "utf8").replace(
       /"id":"\w{16}"/,
       `"id":"${"0".repeat(16)}"`,
@@ -423,7 +423,7 @@ describe("the check", () => {
     const report = await run({ rollout });
     expect(states(report.results)).toEqual(["ended", "ended", "not-started", "not-started"]);
     expect(report.rollout?.stopped).toBe("after batch 2 of 4: its check failed on web-02");
-    const checks = news.flatMap((each) => (each.kind === "check" ? [each] : []));
+    const checks = news.flatMap((each) => (each.event === "check" ? [each] : []));
     expect(checks).toMatchObject([
       { batch: 1, script: "health", failed: [] },
       { batch: 2, script: "health", failed: ["web-02"] },
@@ -440,7 +440,7 @@ describe("the check", () => {
     mark("web-01", "ill");
     const report = await run({ rollout: { ...rollout, max_failures: { hosts: 1 } } });
     expect(report.rollout).toEqual({ batches: 4, begun: 4, not_started: 0 });
-    expect(news.filter(({ kind }) => kind === "check")).toHaveLength(3);
+    expect(news.filter(({ event }) => event === "check")).toHaveLength(3);
   });
 
   test("names three of those on which it has failed", async () => {

@@ -99,7 +99,7 @@ export const storedRun = z.extend(
         begun: z._default(z.int(), 0),
         checking: z.exactOptional(z.string()),
         told: z.exactOptional(z.array(toldOfRollout)),
-      resumed_by: z.exactOptional(z.array(rolloutHand)),
+        resumed_by: z.exactOptional(z.array(rolloutHand)),
       }),
     ),
   },

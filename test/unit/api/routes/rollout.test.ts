@@ -1,8 +1,8 @@
 /** Rollouts over HTTP, with two agents that are there. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { until } from "../../../support/folder.ts";
 import { EventClient } from "../../../support/event-client.ts";
+import { until } from "../../../support/folder.ts";
 import { LocalApi } from "../../../support/local-api.ts";
 
 const HOSTS = ["web-01", "web-02"];
@@ -160,9 +160,7 @@ test("its batches are events, each once, and another stream goes on behind the l
   await api.post(`/runs/${reqid}/continue`, {});
   await client.ended();
   expect(client.messages.length).toBeGreaterThan(before);
-  expect(client.messages.map(({ data }) => data.reqid)).toEqual(
-    client.messages.map(() => reqid),
-  );
+  expect(client.messages.map(({ data }) => data.reqid)).toEqual(client.messages.map(() => reqid));
   const told = client.messages.map(({ data }) => data);
   const ofBatches = told.filter(({ event, host }) => host === undefined && event !== "summary");
   expect(ofBatches).toMatchObject([

@@ -213,6 +213,27 @@ test("who goes on with the rollout of another is in its record and in the log", 
   ]);
 });
 
+test("its owner ends the check too: whoever cancels it may not have seen that begin", async () => {
+  using gate = await Gate.shut(fleet.folder.join("gate"));
+  const rollout = await start({ rollout: { ...ONE, check: "slow" } });
+  await until("the check runs", () => has("web-01", "begun"));
+  const { rollouts } = fleet.controller.store;
+  await rollouts.wish(rollout.reqid, "cancel", { by: "bob", since: "" });
+  const { rollout: report } = await rollout.finished;
+  expect(report?.stopped).toBe("after batch 1 of 4: it was cancelled by bob");
+  await gate.open();
+});
+
+test("one that another process owns is not resumed, whatever its record says", async () => {
+  mark("web-01", "bad");
+  const { reqid } = await run();
+  const owned = await fleet.controller.store.rollouts.own(reqid);
+  const resumed = run({ resume: reqid, hosts: [] });
+  await expect(resumed).rejects.toThrow("it is under way");
+  await owned?.leave();
+  expect((await run({ resume: reqid, hosts: [] })).rollout?.not_started).toBe(0);
+});
+
 describe("paused", () => {
   const BOB = { ...CALLER, username: "bob" };
 

@@ -10,6 +10,8 @@ export function jobsFolderOf({ cert }: Pick<AgentConfig, "cert">): string {
   return join(dirname(fileToReplace(cert)), "jobs");
 }
 
+const REMEDY = "; chmod 700 makes it this agent's alone";
+
 /** Makes it if it is missing. @throws an error that says what is wrong with it */
 export function openJobsFolder(path: string): void {
   try {
@@ -20,7 +22,8 @@ export function openJobsFolder(path: string): void {
   const facts = lstatSync(path);
   if (!facts.isDirectory()) throw new Error("it is no folder");
   if (facts.uid !== process.geteuid?.()) throw new Error("it belongs to another user");
-  if ((facts.mode & 0o077) !== 0) throw new Error("others may open it");
+  if ((facts.mode & 0o077) !== 0) throw new Error(`others may open it${REMEDY}`);
+  if ((facts.mode & 0o700) !== 0o700) throw new Error(`its owner may not write in it${REMEDY}`);
 }
 
 /** The names of the jobs in it; none if it cannot be used. */

@@ -127,7 +127,12 @@ describe("T71 the folder of all jobs", () => {
   });
 
   test.each([
-    ["others may open it", (jobs: string) => mkdirSync(jobs, { mode: 0o750 })],
+    ["others may open it; chmod 700", (jobs: string) => mkdirSync(jobs, { mode: 0o750 })],
+    ["others may open it; chmod 700", (jobs: string) => mkdirSync(jobs, { mode: 0o555 })],
+    [
+      "its owner may not write in it; chmod 700",
+      (jobs: string) => mkdirSync(jobs, { mode: 0o500 }),
+    ],
     ["it is no folder", (jobs: string) => writeFileSync(jobs, "")],
     ["it is no folder", (jobs: string) => symlinkSync("/tmp", jobs)],
   ])("is not used if %s", (problem, make) => {

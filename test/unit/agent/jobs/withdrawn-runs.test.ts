@@ -36,7 +36,9 @@ test("what could not be noted is withdrawn all the same, and is noted once there
   const later = new WithdrawnRuns(other.path);
   writeFileSync(other.join("withdrawn"), "");
   chmodSync(other.path, 0o777);
-  expect(later.add(reqid(1))).toBe(problem(other.path, "others may open it"));
+  expect(later.add(reqid(1))).toBe(
+    problem(other.path, "others may open it; chmod 700 makes it this agent's alone"),
+  );
   chmodSync(other.path, 0o700);
   expect(later.add(reqid(1))).toBeUndefined();
   expect(new WithdrawnRuns(other.path).has(reqid(1))).toBe(true);

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, jest, spyOn, test } from "bun:test";
 import { LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
 import { FRAMES_TYPE } from "../../../../src/core/wire/frames.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";
@@ -230,4 +230,24 @@ describe.each([
     expect(await reply).toMatchObject({ streamed: true, keepMs: 4000 });
     expect(bytes).toBe(1000 * 65_536);
   });
+});
+
+test("T72 what a long stream leaves behind is collected", async () => {
+  using pair = await connectionPair(ca);
+  const stream = new HttpStream(pair.client, Buffer.alloc(0), undefined);
+  const piece = chunkOf([Buffer.alloc(2 ** 20)]);
+  jest.useFakeTimers();
+  const collect = spyOn(Bun, "gc").mockImplementation(() => undefined);
+  try {
+    // What other tests have collected was long ago.
+    jest.advanceTimersByTime(3_600_000);
+    for (let count = 0; count < 17; count++) {
+      stream.data(piece);
+      await stream.next();
+    }
+    expect(collect).toHaveBeenCalledTimes(1);
+  } finally {
+    collect.mockRestore();
+    jest.useRealTimers();
+  }
 });

@@ -37,7 +37,7 @@ function ipv6Prefix(plain: string, count: number): string {
   const [head = "", tail] = plain.toLowerCase().split("::");
   const groups = head === "" ? [] : head.split(":");
   if (tail !== undefined) {
-    const behind = tail === "" ? [] : tail.split(":");
+    const behind = tail.split(":");
     // An IPv4 address at the end counts as two groups.
     const width = behind.length + (tail.includes(".") ? 1 : 0);
     while (groups.length + width < 8) groups.push("0");

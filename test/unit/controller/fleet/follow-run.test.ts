@@ -446,3 +446,20 @@ describe("connections that are kept", () => {
     }
   });
 });
+
+test("a run that was not seen to begin is asked for until its read_timeout is over", async () => {
+  const { config } = await parseControllerConfig("/unset", "read_timeout = 3600\n");
+  const untils: number[] = [];
+  class Noted extends ContactWatch {
+    override broken(why: string, until: number): void {
+      untils.push(until);
+      super.broken(why, until);
+    }
+  }
+  using contact = new Noted(() => undefined);
+  answers = [hangUp, write(jsonAnswer({ exit: 0, stdout: "", stderr: "" }))];
+  const before = performance.now();
+  await followRun({ ...dialler, config }, target(), BODY, { ...hearing().following, contact });
+  expect(untils).toHaveLength(1);
+  expect((untils[0] ?? 0) - before).toBeWithin(3_600_000, 3_602_000);
+});

@@ -10,6 +10,7 @@ import { openFileStore } from "../../../src/controller/store/file-store.ts";
 import type { HostNews } from "../../../src/controller/store/ports/learned.ts";
 import { parseControllerConfig } from "../../../src/core/config/controller-config.ts";
 import { addDays, opensslTime } from "../../../src/core/time.ts";
+import { TestApi } from "../../support/api.ts";
 import {
   cleanEnvironment,
   programPath,
@@ -19,7 +20,7 @@ import {
 } from "../../support/binary.ts";
 import { blocksOf, readDocument } from "../../support/documents.ts";
 import { ControlHost } from "../../support/fleet.ts";
-import { TestFolder } from "../../support/folder.ts";
+import { TestFolder, until } from "../../support/folder.ts";
 import { PlayedFleet } from "../../support/played-fleet.ts";
 
 /** Modes whose examples are typed elsewhere: they pair, set up, renew, or are about this program alone. */
@@ -52,9 +53,13 @@ let control: ControlHost;
 let fleet: PlayedFleet;
 let failing: readonly string[] = [];
 let rolling: Running | undefined;
+let api: TestApi | undefined;
+
+const newest = async (): Promise<string> =>
+  JSON.parse((await control.mustRun("list-runs", ["--json"])).out)[0].reqid;
 
 beforeAll(async () => {
-  control = await ControlHost.create();
+  control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
   fleet = await PlayedFleet.start(control, HOSTS, (host) => ({
     scripts: host.startsWith("db") ? ["backup-mysql", "deploy-app"] : ["deploy-app", "health"],
     tags: { role: host.replace(/-.*/, "") },
@@ -82,7 +87,7 @@ exec ${programPath("ctrl-exec")} "$@"`,
   );
   await control.mustRun("discovery");
   await control.mustRun("run", ["@all", "deploy-app", "--username", "alice"]);
-  reqid = JSON.parse((await control.mustRun("list-runs", ["--json"])).out)[0].reqid;
+  reqid = await newest();
 });
 
 afterAll(async () => {
@@ -92,7 +97,9 @@ afterAll(async () => {
 
 afterEach(async () => {
   await rolling?.stop();
+  await api?.stop();
   rolling = undefined;
+  api = undefined;
 });
 
 beforeEach(() => {
@@ -119,7 +126,9 @@ interface Judged {
   readonly before?: () => Promise<void>;
   /** How many hosts are asked, if it is a sample of those in runs or asks. */
   readonly sample?: number;
-  readonly after?: () => void;
+  readonly after?: () => void | Promise<void>;
+  /** They are asked when it has ended. */
+  readonly later?: boolean;
 }
 
 const json = (judge: (value: never) => void) => (out: string) => judge(JSON.parse(out) as never);
@@ -195,6 +204,13 @@ const RUNS: Readonly<Record<string, Judged>> = {
       },
       after: () => expect(fleet.ran("health")).toEqual(HOSTS),
     },
+  "ctrl-exec run @all deploy-app --batch 1,10% --pause 30m --detach": {
+    before: async () => {
+      api = await TestApi.start(control);
+    },
+    ...{ runs: HOSTS.slice(0, 1), later: true, out: /^\w{16}\n$/ },
+    after: async () => void (await control.mustRun("cancel", [await newest()])),
+  },
   "ctrl-exec run @all deploy-app --fold": {
     ...{ runs: HOSTS, status: 1, failing: ["web-07"] },
     out: /^==> .*web-\[01-06,08-25\] \(49\) {2}\[OK .*\ndeployed\n==> web-07 {2}\[FAIL .*\nno\n {4}STDERR: disk full\n$/,
@@ -391,6 +407,7 @@ test.each(TYPED)("%s", async (line) => {
   reqid = ended;
   expect(status, err).toBe(judged.status ?? 0);
   const { script = "deploy-app", runs = [], asks: [what, asked] = ["", runs] } = judged;
+  if (judged.later) await until("they are asked", () => fleet.ran(script).length >= runs.length);
   const met = fleet.asked.filter((each) => each.what === what).map(({ host }) => host);
   const hosts = what === "" ? fleet.ran(script) : met.sort();
   if (judged.sample === undefined) expect(hosts).toEqual([...asked].sort());
@@ -405,7 +422,7 @@ test.each(TYPED)("%s", async (line) => {
   if (typeof judged.out === "function") judged.out(out);
   else if (judged.out !== undefined) expect(out).toMatch(judged.out);
   if (judged.err !== undefined) expect(err).toMatch(judged.err);
-  judged.after?.();
+  await judged.after?.();
 });
 
 const RACKS = [1, 2, 3, 4].flatMap((rack) =>

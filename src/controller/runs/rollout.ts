@@ -58,6 +58,8 @@ export interface RolloutBefore {
   readonly begun: number;
   /** The results that are recorded. */
   readonly results: readonly RunResult[];
+  /** What was told of it. */
+  readonly told: readonly RolloutMessage[];
   /** The run of the last one's check, if that may have begun. */
   readonly checking: string | undefined;
 }
@@ -248,7 +250,8 @@ export class Rollout implements RunUnderWay {
     if (this.#isLeft) return;
     const results = batch.flatMap(({ label }) => this.#results.get(label) ?? []);
     const failed = results.filter(runFailed).length;
-    this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
+    const wasTold = isBegun && before?.told.findLast(isOfBatch)?.event === "batch-end";
+    if (!wasTold) this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
     // Whoever has cancelled it counts, not that its hosts have failed then.
     this.#hear(await this.#parts.owned.wishes());
     this.#judge(results);
@@ -367,6 +370,10 @@ export class Rollout implements RunUnderWay {
   #told(): readonly RunResult[] {
     return this.#parts.targets.flatMap(({ label }) => this.#results.get(label) ?? []);
   }
+}
+
+function isOfBatch({ event }: RolloutMessage): boolean {
+  return event === "batch" || event === "batch-end";
 }
 
 function cancelledBy({ by }: RolloutWish): string {

@@ -183,11 +183,12 @@ async function resumed(
     const { report, rollout, asked } = found;
     // Those of a detached one that nobody carries out now are queued.
     const left = report.results.filter(
-      ({ state }) => state === "not-started" || (state === "queued" && !found.alive),
+      ({ state }) => state === "not-started" || (state === "queued" && found.detached),
     );
     const isLeft = new Set(left.map(({ host }) => host));
-    if (rollout === undefined || found.alive || isLeft.size === 0) {
-      throw nothingLeft(controller, reqid, found.alive);
+    const isUnderWay = found.alive && !found.detached;
+    if (rollout === undefined || isUnderWay || isLeft.size === 0) {
+      throw nothingLeft(controller, reqid, isUnderWay);
     }
     if (report.script !== script) {
       throw new CtrlExecError(

@@ -49,9 +49,9 @@ export async function takeUp(
   }
 }
 
-/** Nothing is under way, and nobody waits for a batch. */
-function isOver({ report, rollout, open }: RecordedRun): boolean {
-  return rollout === undefined || (report.complete && rollout.waiting.length + open.length === 0);
+/** Its process ended after it had completed the record, and before it had removed the rest. */
+function isOver({ rollout, closed }: RecordedRun): boolean {
+  return rollout === undefined || closed;
 }
 
 interface Left {
@@ -87,7 +87,7 @@ async function goOn(
   });
   const { budget } = openDialler(controller);
   const before = {
-    ...{ begun: facts.begun, results, checking: facts.checking },
+    ...{ begun: facts.begun, results, checking: facts.checking, told: facts.told ?? [] },
     started: parseIso(started) ?? new Date(0),
   };
   const parts = { body, targets, batches, before, owned, record, budget };

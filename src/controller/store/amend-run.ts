@@ -5,6 +5,7 @@ import { messageOf } from "../../core/errors.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import { completedAt, pendingHosts } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { writeWholeAsync } from "../../system/files/async-files.ts";
 import { takeLock } from "../../system/files/lock.ts";
@@ -42,7 +43,9 @@ export async function amendRun(
       adoptFiles(config, run, result);
       news.set(result.host, await recordedResult(run, result, "", outputs.of(result.host)));
     }
-    const known = [...resultsOf(run), ...waitingResults(found)];
+    // Whoever goes on with a detached rollout asks those that wait: they have no result yet.
+    const over = waitingResults(found).filter(({ state }) => !goesOn(state));
+    const known = [...resultsOf(run), ...over];
     const before = new Map(known.map((result) => [result.host, result]));
     const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
     const complete = pendingHosts(run.hosts, results).length === 0;

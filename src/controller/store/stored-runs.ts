@@ -96,7 +96,9 @@ export async function readOpenRun(
   const open = openHosts(asked, report).filter(({ host }) => !waiting.has(host));
   const { rollout } = found.run;
   const detached = found.detached === "waits";
-  return { report, alive: found.alive, detached, begun, asked, open, ...(rollout && { rollout }) };
+  const alive = found.alive || detached;
+  const closed = found.run.complete;
+  return { report, alive, detached, closed, begun, asked, open, ...(rollout && { rollout }) };
 }
 
 async function withPause(

@@ -100,8 +100,10 @@ export interface LateOutputs extends Disposable {
 /** A run as it is recorded, for whoever can ask the agents for more. */
 export interface RecordedRun {
   readonly report: RunReportSoFar;
-  /** Whether the process that began it still waits for its hosts, and records their results. */
+  /** Whether a process waits for its hosts, and records their results; or one will, if it is detached. */
   readonly alive: boolean;
+  /** Its record was completed by the process that began it. */
+  readonly closed: boolean;
   /** A rollout that nobody carries out now, and that ctrl-exec-api goes on with when it runs. */
   readonly detached: boolean;
   /** While its process lives: where the script has started, and when. */

@@ -206,7 +206,7 @@ export function rolloutsSuite(make: MakeStore): void {
     const { rollouts, runs } = stage.store;
     expect(await rollouts.isTaker()).toBe(false);
     await expect(rollouts.offer(REQID, "")).rejects.toMatchObject({ code: "unreachable" });
-    const record = await runs.begin(rollout(...HOSTS), true);
+    const record = await runs.begin(rollout("web-02", "web-03"), true);
     const owned = await rollouts.own(REQID);
     await owned?.keep(ORDER);
     expect(await owned?.order()).toEqual(ORDER);
@@ -214,8 +214,11 @@ export function rolloutsSuite(make: MakeStore): void {
     await owned?.leave();
     expect(await rollouts.detached()).toEqual([REQID]);
     // It waits for somebody who goes on with it.
-    expect(await open(stage)).toMatchObject({ alive: false, detached: true });
-    expect(await states(stage)).toEqual(HOSTS.map((host) => `${host} queued`));
+    expect(await open(stage)).toMatchObject({ alive: true, detached: true, closed: false });
+    // Nor does what is heard of the others meanwhile give those that wait a result.
+    await runs.amend(REQID, [result("web-01")], account());
+    expect((await open(stage))?.open).toEqual([]);
+    expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
     const taken: (readonly [string, string])[] = [];
     {
       using _taker = await rollouts.takeOffers(async (reqid, token) => {
@@ -230,7 +233,11 @@ export function rolloutsSuite(make: MakeStore): void {
     expect(await rollouts.isTaker()).toBe(false);
     await (await rollouts.own(REQID))?.end();
     expect(await rollouts.detached()).toEqual([]);
-    expect(await states(stage)).toEqual(HOSTS.map((host) => `${host} not-started`));
+    expect(await states(stage)).toEqual([
+      "web-01 ended",
+      "web-02 not-started",
+      "web-03 not-started",
+    ]);
   });
 
   test("one that was begun with a token waits for whoever gives it again", async () => {

@@ -2,7 +2,6 @@
  * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
  * setrlimit(2), waitid(2), prctl(2), pidfds by syscall(2), datagram sockets of the local family for /dev/log and systemd,
  * a connect(2) whose error is not lost, and the zones of link-local addresses. Loaded on first use.
- * statx(2) is here because of ten thousand files Node's stat takes three times as long.
  * localtime_r(3) is here because a Date's local fields load the time zones of the whole planet: 5 ms of a
  * command that takes 30.
  */
@@ -54,19 +53,6 @@ let linuxLoaded: Symbols<typeof LINUX_SYMBOLS> | undefined;
 export function linux(): Symbols<typeof LINUX_SYMBOLS> {
   linuxLoaded ??= open(LINUX_SYMBOLS);
   return linuxLoaded;
-}
-
-const STATX_SYMBOLS = {
-  statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
-} as const;
-
-/** Undefined where the C library has none: glibc before 2.28, and other systems. */
-export function statxCall(): Symbols<typeof STATX_SYMBOLS>["statx"] | undefined {
-  try {
-    return open(STATX_SYMBOLS).statx;
-  } catch {
-    return undefined;
-  }
 }
 
 let errnoAddress: Pointer | undefined;

@@ -1,5 +1,5 @@
 /**
- * A copy of what the registry's records say, in one file, `registry-copy`: of ten thousand hosts it is read in a tenth
+ * A copy of what the registry's records say, in one file, `registry-copy`: of ten thousand hosts it is read in a fifth
  * of the time. The records stay the truth: each is in the copy with the version of its file, and if that differs, the
  * record is read. So the copy needs no lock, and can be removed at any time; nobody waits for it to reach the disk, and
  * one that is damaged, or that another version of the program has written, counts as none.

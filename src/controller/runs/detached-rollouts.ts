@@ -6,14 +6,9 @@ import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts"
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import { type AcceptedRollout, acceptRollout, type NewRollout, orderOf } from "./accept-rollout.ts";
 import type { Rollout } from "./rollout.ts";
-import {
-  type AcceptedRollout,
-  acceptRollout,
-  carryOut,
-  type NewRollout,
-  orderOf,
-} from "./start-rollout.ts";
+import { carryOut } from "./start-rollout.ts";
 import { takeUp } from "./take-up.ts";
 
 /** More are refused: each holds its record in memory, and takes some files. */

@@ -2,7 +2,7 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
-import { acceptRollout, type NewRollout, orderOf } from "./start-rollout.ts";
+import { acceptRollout, type NewRollout, orderOf } from "./accept-rollout.ts";
 
 /**
  * Resolves with its id when ctrl-exec-api has taken it: the hook has agreed, and its record can be read.

@@ -13,11 +13,12 @@ import { pause } from "../../system/deadline.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import type { OwnedRollout, RolloutWish, RolloutWishes } from "../store/ports/rollouts.ts";
+import type { OwnedRollout } from "../store/ports/rollouts.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { takeBatchLocks } from "./batch-locks.ts";
 import type { RunWatcher } from "./listener.ts";
 import { withoutToken } from "./redact.ts";
+import { RolloutHalt } from "./rollout-halt.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
 import { Run, type RunParts, type RunReport, type RunUnderWay } from "./run.ts";
 
@@ -76,18 +77,13 @@ export class Rollout implements RunUnderWay {
   readonly #report = Promise.withResolvers<RunReport>();
   /** Nobody waits for anything any more. */
   readonly #abandoned = new AbortController();
-  /** No batch begins any more. */
-  readonly #stopped = new AbortController();
   /** The results may be needed until then. */
   readonly #over: Promise<unknown>;
+  readonly #halt = new RolloutHalt((by) => this.#endCheck(by));
   #asking: RunUnderWay | undefined;
   /** The check that is under way. */
   #checking: string | undefined;
-  #wishes: RolloutWishes = { pause: undefined, cancel: undefined };
-  #changed = Promise.withResolvers<void>();
   #begun: number;
-  /** Why it stops, or has stopped. */
-  #why: string | undefined;
   /** Nothing of it is ours any more. */
   #isLeft = false;
 
@@ -103,13 +99,13 @@ export class Rollout implements RunUnderWay {
   }
 
   begin(): void {
-    const hearNoMore = this.#parts.owned.hearWishes((wishes) => this.#hear(wishes));
+    const hearNoMore = this.#parts.owned.hearWishes((wishes) => this.#halt.hear(wishes));
     void this.#parts.record.takenOver.then(() => this.leave());
     this.#go().then(this.#report.resolve, this.#report.reject).finally(hearNoMore);
   }
 
   async abandon(why: string): Promise<void> {
-    this.#stop(why);
+    this.#halt.stop(why);
     this.#abandoned.abort();
     await this.#asking?.abandon(why);
     await this.finished.catch(() => undefined);
@@ -118,15 +114,9 @@ export class Rollout implements RunUnderWay {
   /** For another process to go on with it: what has begun is recorded as it is, and nothing more is done. */
   async leave(): Promise<void> {
     this.#isLeft = true;
-    this.#stop(LEFT);
+    this.#halt.stop(LEFT);
     await this.#parts.record.leave();
     await this.abandon(LEFT);
-  }
-
-  /** The first reason is told. */
-  #stop(why: string): void {
-    this.#why ??= why;
-    this.#stopped.abort();
   }
 
   #tell(message: RolloutMessage): void {
@@ -134,17 +124,9 @@ export class Rollout implements RunUnderWay {
     this.#parts.onNews({ ...message, reqid: this.reqid });
   }
 
-  #hear(wishes: RolloutWishes): void {
-    this.#wishes = wishes;
-    if (wishes.cancel !== undefined) {
-      this.#stop(cancelledBy(wishes.cancel));
-      if (this.#checking !== undefined) {
-        void this.#parts.endCheck(this.#checking, wishes.cancel.by);
-        this.#checking = undefined;
-      }
-    }
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+  #endCheck(by: string): void {
+    if (this.#checking !== undefined) void this.#parts.endCheck(this.#checking, by);
+    this.#checking = undefined;
   }
 
   async #go(): Promise<RunReport> {
@@ -157,13 +139,13 @@ export class Rollout implements RunUnderWay {
         const news = { reqid: this.reqid, batch: number, of: batches.length, hosts };
         const isBegun = number === before?.begun;
         if (!isBegun) await this.#prepare(batch, news);
-        if (this.#why !== undefined && !isBegun) break;
+        if (this.#halt.why !== undefined && !isBegun) break;
         await this.#run(batch, news, isBegun);
-        if (this.#why === undefined) await this.#check(batch, news, isBegun);
-        if (this.#why !== undefined) break;
+        if (this.#halt.why === undefined) await this.#check(batch, news, isBegun);
+        if (this.#halt.why !== undefined) break;
       }
     } catch (thrown) {
-      this.#stop(inOneLine(asCtrlExecError(thrown)));
+      this.#halt.stop(inOneLine(asCtrlExecError(thrown)));
     }
     return await this.#end();
   }
@@ -171,47 +153,34 @@ export class Rollout implements RunUnderWay {
   /** What comes before a batch; nothing of it has begun if there is a reason to stop then. */
   async #prepare(batch: readonly ResolvedTarget[], news: BatchNews): Promise<void> {
     const { batches, confirm, pause: seconds, authorize, owned, record } = this.#parts;
-    const { signal } = this.#stopped;
+    const { signal } = this.#halt;
     if (news.batch > 1) await pause(seconds * 1000, signal);
-    this.#hear(await owned.wishes());
+    this.#halt.hear(await owned.wishes());
     await this.#whilePaused(news);
-    if (news.batch > 1 && confirm !== undefined && this.#why === undefined) {
-      if (!(await this.#agrees(confirm, news))) this.#stop("it was not confirmed");
+    if (news.batch > 1 && confirm !== undefined && this.#halt.why === undefined) {
+      if ((await this.#halt.orStopped(confirm(news))) !== true)
+        this.#halt.stop("it was not confirmed");
     }
-    if (this.#why !== undefined) return;
+    if (this.#halt.why !== undefined) return;
     await authorize(batch);
-    if (this.#why !== undefined) return;
+    if (this.#halt.why !== undefined) return;
     const waiting = batches.slice(news.batch).flatMap((each) => each.map(({ label }) => label));
     const { reqid: _, ...begins } = news;
     record.tell({ event: "batch", ...begins });
     // Before anything is sent: whatever ends this process, it is known who cannot have run it.
     const noted = await record.step({ waiting, begun: news.batch, checking: undefined });
     if (noted === "taken-over") this.#isLeft = true;
-    if (noted === "not-noted") this.#stop("its record cannot be written");
-    if (noted !== "noted") return this.#stop(LEFT);
+    if (noted === "not-noted") this.#halt.stop("its record cannot be written");
+    if (noted !== "noted") return this.#halt.stop(LEFT);
     // Whoever cancels it wishes so first and reads the record then: one of the two sees the other.
-    this.#hear(await owned.wishes());
+    this.#halt.hear(await owned.wishes());
   }
 
   async #whilePaused({ batch, of }: BatchNews): Promise<void> {
-    let told = false;
-    for (;;) {
-      const { pause: wish } = this.#wishes;
-      if (wish === undefined || this.#why !== undefined) break;
-      if (!told) this.#tell({ event: "paused", batch, of, by: wish.by });
-      told = true;
-      const { promise: stopped, resolve } = Promise.withResolvers<void>();
-      this.#stopped.signal.addEventListener("abort", () => resolve(), { once: true });
-      await Promise.race([this.#changed.promise, stopped]);
-    }
-    if (told && this.#why === undefined) this.#tell({ event: "continued", batch, of });
-  }
-
-  async #agrees(confirm: (next: BatchNews) => Promise<boolean>, news: BatchNews): Promise<boolean> {
-    const { signal } = this.#stopped;
-    const { promise: gone, resolve } = Promise.withResolvers<false>();
-    signal.addEventListener("abort", () => resolve(false), { once: true });
-    return await Promise.race([confirm(news), gone]);
+    const isOver = await this.#halt.whilePaused(({ by }) => {
+      this.#tell({ event: "paused", batch, of, by });
+    });
+    if (isOver) this.#tell({ event: "continued", batch, of });
   }
 
   /** @param isBegun an earlier process has asked its hosts: those without a result are asked how it goes there */
@@ -243,7 +212,7 @@ export class Rollout implements RunUnderWay {
       );
       this.#asking = run;
       await run.begin(false, this.#over);
-      if (this.#abandoned.signal.aborted) await run.abandon(this.#why ?? "");
+      if (this.#abandoned.signal.aborted) await run.abandon(this.#halt.why ?? "");
       await run.finished;
       this.#asking = undefined;
     }
@@ -253,7 +222,7 @@ export class Rollout implements RunUnderWay {
     const wasTold = isBegun && before?.told.findLast(isOfBatch)?.event === "batch-end";
     if (!wasTold) this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
     // Whoever has cancelled it counts, not that its hosts have failed then.
-    this.#hear(await this.#parts.owned.wishes());
+    this.#halt.hear(await this.#parts.owned.wishes());
     this.#judge(results);
   }
 
@@ -294,10 +263,10 @@ export class Rollout implements RunUnderWay {
   #judge(results: readonly RunResult[]): void {
     const { mayFail } = this.#parts;
     const failed = [...this.#results.values()].filter(runFailed).length;
-    if (results.some(({ cancelled }) => cancelled)) this.#stop("it was cancelled");
+    if (results.some(({ cancelled }) => cancelled)) this.#halt.stop("it was cancelled");
     if (failed > mayFail) {
       const count = `${hostCount(failed)} failed`;
-      this.#stop(mayFail === 0 ? count : `${count}, and at most ${mayFail} may`);
+      this.#halt.stop(mayFail === 0 ? count : `${count}, and at most ${mayFail} may`);
     }
   }
 
@@ -317,13 +286,13 @@ export class Rollout implements RunUnderWay {
     const own = known ?? newRequestId();
     // Whoever cancels the rollout ends its check too, and another process goes on with it.
     if ((await record.step({ checking: own })) === "taken-over") this.#isLeft = true;
-    this.#hear(await this.#parts.owned.wishes());
-    if (this.#why !== undefined || this.#isLeft) return;
+    this.#halt.hear(await this.#parts.owned.wishes());
+    if (this.#halt.why !== undefined || this.#isLeft) return;
     const check = await begin(well, own);
     this.#asking = check;
     this.#checking = own;
-    this.#hear(await this.#parts.owned.wishes());
-    if (this.#abandoned.signal.aborted) await check.abandon(this.#why ?? "");
+    this.#halt.hear(await this.#parts.owned.wishes());
+    if (this.#abandoned.signal.aborted) await check.abandon(this.#halt.why ?? "");
     const { results } = await check.finished;
     this.#asking = undefined;
     this.#checking = undefined;
@@ -331,8 +300,8 @@ export class Rollout implements RunUnderWay {
     const failed = results.filter(runFailed).map(({ host }) => host);
     const script = results[0]?.script ?? "";
     this.#tell({ event: "check", batch: number, script, check: own, failed });
-    this.#hear(await this.#parts.owned.wishes());
-    if (failed.length > 0) this.#stop(`its check failed on ${shortList(failed)}`);
+    this.#halt.hear(await this.#parts.owned.wishes());
+    if (failed.length > 0) this.#halt.stop(`its check failed on ${shortList(failed)}`);
   }
 
   async #end(): Promise<RunReport> {
@@ -343,7 +312,7 @@ export class Rollout implements RunUnderWay {
     }
     const where =
       this.#begun === 0 ? "before batch 1" : `after batch ${this.#begun} of ${batches.length}`;
-    const stopped = this.#why && withoutToken(`${where}: ${this.#why}`, body.token);
+    const stopped = this.#halt.why && withoutToken(`${where}: ${this.#halt.why}`, body.token);
     let left = 0;
     for (const { label } of targets) {
       if (this.#results.has(label)) continue;
@@ -374,10 +343,6 @@ export class Rollout implements RunUnderWay {
 
 function isOfBatch({ event }: RolloutMessage): boolean {
   return event === "batch" || event === "batch-end";
-}
-
-function cancelledBy({ by }: RolloutWish): string {
-  return by === "" ? "it was cancelled" : `it was cancelled by ${by}`;
 }
 
 const MOST_NAMED = 3;

@@ -6,8 +6,8 @@ import { type Controller, openDialler } from "../control-host.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { OwnedRollout, RolloutOrder } from "../store/ports/rollouts.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
+import type { AcceptedRollout } from "./accept-rollout.ts";
 import { runBody } from "./run-body.ts";
-import type { AcceptedRollout } from "./start-rollout.ts";
 
 export interface TakenUp {
   readonly caller: Caller;

@@ -1,0 +1,77 @@
+/** Whether a rollout may go on: why it stops, if it does, and what others wish of it meanwhile. */
+import type { RolloutWish, RolloutWishes } from "../store/ports/rollouts.ts";
+
+export class RolloutHalt {
+  readonly #onCancel: (by: string) => void;
+  readonly #stopped = new AbortController();
+  #why: string | undefined;
+  #wishes: RolloutWishes = { pause: undefined, cancel: undefined };
+  #changed = Promise.withResolvers<void>();
+
+  /** @param onCancel called whenever it is heard that somebody wants the rollout cancelled */
+  constructor(onCancel: (by: string) => void) {
+    this.#onCancel = onCancel;
+  }
+
+  /** Why it stops; undefined as long as it may go on. */
+  get why(): string | undefined {
+    return this.#why;
+  }
+
+  /** Aborted when no batch begins any more. */
+  get signal(): AbortSignal {
+    return this.#stopped.signal;
+  }
+
+  /** The first reason is told. */
+  stop(why: string): void {
+    this.#why ??= why;
+    this.#stopped.abort();
+    this.#wake();
+  }
+
+  hear(wishes: RolloutWishes): void {
+    this.#wishes = wishes;
+    if (wishes.cancel !== undefined) {
+      this.stop(cancelledBy(wishes.cancel));
+      this.#onCancel(wishes.cancel.by);
+    }
+    this.#wake();
+  }
+
+  /**
+   * Resolves when nobody wants it paused, or it stops.
+   *
+   * @param onPause called once, if it is to be paused
+   * @returns whether it was paused, and may go on
+   */
+  async whilePaused(onPause: (wish: RolloutWish) => void): Promise<boolean> {
+    let isTold = false;
+    for (;;) {
+      const { pause: wish } = this.#wishes;
+      if (wish === undefined || this.#why !== undefined) break;
+      if (!isTold) onPause(wish);
+      isTold = true;
+      await this.#changed.promise;
+    }
+    return isTold && this.#why === undefined;
+  }
+
+  /** The answer of a person, or undefined when it stops before that. */
+  async orStopped<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
+    const { promise: stopped, resolve } = Promise.withResolvers<undefined>();
+    this.signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    if (this.signal.aborted) resolve(undefined);
+    return await Promise.race([answer, stopped]);
+  }
+
+  /** A pause may last for weeks, and its end is looked for several times a second: nothing may add up meanwhile. */
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}
+
+function cancelledBy({ by }: RolloutWish): string {
+  return by === "" ? "it was cancelled" : `it was cancelled by ${by}`;
+}

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { once } from "node:events";
+import { mkdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { approveRequest, denyRequest } from "../../../../src/controller/pairing/desk.ts";
@@ -52,6 +53,24 @@ test("T21 a peer that goes on sending while it waits is cut off, and the log has
   expect(fleet.log.of("pair-reject")).toMatchObject([
     { level: "warning", fields: { IP: "127.0.0.1", REASON: "more bytes than a pairing takes" } },
   ]);
+  await server.close();
+});
+
+test("T20 a request that cannot be stored ends its own connection, and the log says why", async () => {
+  await using fleet = await LocalFleet.create(HERE);
+  const server = await startPairingServer(fleet.controller, EVENTS);
+  const folder = fleet.folder.join("control/state/pairing");
+  rmSync(folder, { recursive: true });
+  fleet.folder.write("control/state/pairing", "in the way");
+  using peer = new PairingStranger(server.port, await pairingRequest("web-01"));
+  await peer.decided();
+  expect(fleet.log.of("pair-reject")).toMatchObject([
+    { level: "err", fields: { IP: "127.0.0.1", REASON: expect.stringContaining(folder) } },
+  ]);
+  rmSync(folder);
+  mkdirSync(folder);
+  using next = new PairingStranger(server.port, await pairingRequest("web-01"));
+  expect(await next.answered()).toMatchObject({ status: "pending" });
   await server.close();
 });
 

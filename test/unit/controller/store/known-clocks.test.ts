@@ -1,13 +1,14 @@
 import { expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import {
   forgetClock,
   knownClocks,
   rememberClocks,
 } from "../../../../src/controller/store/known-clocks.ts";
-import { paths } from "../../../../src/controller/store/paths.ts";
+import { lockPath, paths } from "../../../../src/controller/store/paths.ts";
 import { writeAgent } from "../../../../src/controller/store/registry.ts";
 import { isoSeconds } from "../../../../src/core/time.ts";
+import { takeLock } from "../../../../src/system/files/lock.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
 const HOUR = 3_600_000;
@@ -103,4 +104,33 @@ test("a file that cannot be used counts as none, and one sighting without a time
   expect(knownClocks(here.config, all)).toEqual([
     { host: "web-02", offset: 2, seen: new Date(seen) },
   ]);
+});
+
+test("what cannot be written, or forgotten, is logged and stands in nobody's way", async () => {
+  await using here = await desk();
+  here.remember(0, { "Web-01": 7 });
+  const locks = here.fleet.folder.join("control/state/locks");
+  rmSync(locks, { recursive: true });
+  here.fleet.folder.write("control/state/locks", "in the way");
+  here.remember(1000, {});
+  expect(here.fleet.log.of("config-warn")).toEqual([]);
+  here.remember(1000, { "Web-01": 70 });
+  forgetClock(here.at(1000), "Web-01");
+  const said = { KEY: "state_dir", MSG: expect.stringContaining(locks) };
+  expect(here.fleet.log.of("config-warn").map(({ fields }) => fields)).toEqual([said, said]);
+  expect(here.written()).toEqual({ "Web-01": { offset: 7, seen: here.time(0) } });
+});
+
+test("while another process writes them nobody waits, and the next answer says it again", async () => {
+  await using here = await desk();
+  {
+    using _lock = await takeLock(lockPath(here.config, "clocks"));
+    here.remember(0, { "web-02": 90 });
+    forgetClock(here.at(0), "web-02");
+    expect(existsSync(paths(here.config).clocks)).toBe(false);
+    expect(here.fleet.log.of("clock-differs")).toEqual([]);
+  }
+  here.remember(1000, { "web-02": 90 });
+  expect(Object.keys(here.written())).toEqual(["web-02"]);
+  expect(here.fleet.log.of("clock-differs")).toHaveLength(1);
 });

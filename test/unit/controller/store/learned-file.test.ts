@@ -17,6 +17,7 @@ import { parseControllerConfig } from "../../../../src/core/config/controller-co
 import { takeLock } from "../../../../src/system/files/lock.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 class Stage implements Disposable {
   readonly folder = new TestFolder();
@@ -48,6 +49,7 @@ test("to ask makes no file; to learn makes one that others cannot read", async (
   const { learned, file } = await stage.open();
   expect((await learned.known()).size).toBe(0);
   await learned.forget("web-01");
+  await learned.learn(news({}));
   expect(existsSync(stage.folder.join("state"))).toBe(false);
   stage.register("web-01");
   await learned.learn(WEB);
@@ -92,6 +94,37 @@ test("a file that breaks under a process that has it open is replaced", async ()
   expect((await learned.known()).size).toBe(0);
   await learned.learn(WEB);
   expect((await learned.known()).size).toBe(1);
+});
+
+test("T65 a file that was replaced does not stay open", async () => {
+  using stage = new Stage();
+  stage.register("web-01");
+  const { learned, file } = await stage.open();
+  for (let time = 0; time < 3; time++) {
+    for (const ending of ["", "-wal", "-shm"]) rmSync(file + ending, { force: true });
+    await learned.learn(WEB);
+  }
+  const open = openFiles(process.pid).filter((each) => each.startsWith(file));
+  expect(open.filter((each) => each.endsWith(" (deleted)"))).toEqual([]);
+  expect(open).toContain(file);
+});
+
+test("what nobody has changed is not read again, and this process's changes are in it", async () => {
+  using stage = new Stage();
+  stage.register("web-01", "web-02");
+  const { learned } = await stage.open();
+  await learned.learn(news({ "web-01": {}, "web-02": {} }));
+  const known = await learned.known();
+  expect(await learned.known()).toBe(known);
+  rmSync(stage.folder.join("state/agents/web-01.json"));
+  await learned.learn(news({ "web-02": { version: "1.1.0" } }));
+  expect(await learned.known()).toBe(known);
+  expect([...known].map(([host, { version }]) => [host, version?.value])).toEqual([
+    ["web-02", "1.1.0"],
+  ]);
+  const other = await stage.open();
+  await other.learned.forget("web-02");
+  expect((await learned.known()).size).toBe(0);
 });
 
 test("a file that was removed is made again, and what is in it is not what was", async () => {

@@ -1,0 +1,105 @@
+/** The files of rollouts under way: what is left of them, and of what cannot be read. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, utimesSync } from "node:fs";
+import { FileRollouts } from "../../../../src/controller/store/rollout-files.ts";
+import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
+import { CtrlExecError } from "../../../../src/core/errors.ts";
+import { listenLocally } from "../../../../src/system/process/local-socket.ts";
+import { EventLog } from "../../../support/event-log.ts";
+import { TestFolder } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
+
+const REQID = "0123456789abcdef";
+const OTHER = "fedcba9876543210";
+const WISH = { by: "bob", since: "2026-01-15T12:00:00Z" };
+
+let folder: TestFolder;
+let rollouts: FileRollouts;
+beforeEach(async () => {
+  folder = new TestFolder();
+  const text = `state_dir = ${folder.path}\n`;
+  const { config } = await parseControllerConfig(folder.join("ctrl-exec.conf"), text);
+  const { log } = new EventLog("ctrl-exec");
+  rollouts = new FileRollouts({ config, log, now: () => new Date() });
+});
+afterEach(() => folder[Symbol.dispose]());
+
+const fileOf = (reqid: string, what: string) => folder.join("rollouts", `${reqid}.${what}`);
+
+test("a lock that nobody has used for a day goes, and one that is younger or held stays", async () => {
+  for (const reqid of [REQID, OTHER]) await (await rollouts.own(reqid))?.leave();
+  const owned = await rollouts.own("1111111111111111");
+  await rollouts.wish(REQID, "pause", WISH);
+  const dayAgo = Date.now() / 1000 - 86_460;
+  for (const name of readdirSync(folder.join("rollouts"))) {
+    if (!name.startsWith(OTHER)) utimesSync(folder.join("rollouts", name), dayAgo, dayAgo);
+  }
+  await rollouts.dropUnused();
+  expect(readdirSync(folder.join("rollouts")).toSorted()).toEqual([
+    `${REQID}.pause`,
+    "1111111111111111.lock",
+    `${OTHER}.lock`,
+  ]);
+  await owned?.leave();
+});
+
+test("T65 its end leaves neither a file nor an open one, also where one cannot be removed", async () => {
+  const owned = await rollouts.own(REQID);
+  await rollouts.wish(REQID, "pause", WISH);
+  mkdirSync(fileOf(REQID, "cancel"));
+  await owned?.end();
+  expect(readdirSync(folder.join("rollouts"))).toEqual([`${REQID}.cancel`]);
+  expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
+});
+
+test("who begins it anew finds nothing of what was wanted before", async () => {
+  await rollouts.wish(REQID, "cancel", WISH);
+  const owned = await rollouts.own(REQID);
+  await owned?.renew();
+  expect(await owned?.wishes()).toEqual({ pause: undefined, cancel: undefined });
+  expect(existsSync(fileOf(REQID, "lock"))).toBe(true);
+  await owned?.end();
+});
+
+test("what was wanted counts although it cannot be read", async () => {
+  folder.write(`rollouts/${REQID}.pause`, "{");
+  mkdirSync(fileOf(REQID, "cancel"));
+  const unknown = { by: "", since: "" };
+  expect(await rollouts.wishes(REQID)).toEqual({ pause: unknown, cancel: unknown });
+  expect(await rollouts.paused()).toEqual(new Map([[REQID, unknown]]));
+});
+
+test("who hears wishes no more is called no more", async () => {
+  const owned = await rollouts.own(REQID);
+  let first = 0;
+  const { promise: heardTwice, resolve } = Promise.withResolvers<void>();
+  const hearNoMore = owned?.hearWishes(() => {
+    first += 1;
+  });
+  hearNoMore?.();
+  let second = 0;
+  const stop = owned?.hearWishes(() => {
+    second += 1;
+    if (second > 1) resolve();
+  });
+  await heardTwice;
+  stop?.();
+  expect(first).toBe(0);
+  await owned?.end();
+});
+
+test("why it was not taken is told with what to do next; what is no answer counts as none", async () => {
+  using _taker = await rollouts.takeOffers(async () => {
+    throw new CtrlExecError("busy", "there are too many", { hint: "Wait for one." });
+  });
+  const refused = { code: "unreachable", message: "there are too many", hint: "Wait for one." };
+  await expect(rollouts.offer(REQID, "")).rejects.toMatchObject(refused);
+  _taker[Symbol.dispose]();
+  const stranger = listenLocally(folder.join("rollouts", "taker"), async () => "{}\n");
+  await expect(rollouts.offer(REQID, "")).rejects.toMatchObject({
+    code: "unreachable",
+    message: expect.stringContaining("ctrl-exec-api is not running, or does not answer"),
+  });
+  expect(await rollouts.isTaker()).toBe(false);
+  stranger.stop();
+});

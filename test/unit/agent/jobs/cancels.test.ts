@@ -84,3 +84,17 @@ test("what is spared runs on; without a known process there is nothing but the m
   expect(await new Cancels(nobody).cancel(unknown, "alice", 0)).toEqual(ENDED);
   expect(child.signalCode).toBe("SIGKILL");
 });
+
+test("a job counts as running, and as not ended, where that cannot be seen", async () => {
+  using it = started();
+  await it.ready;
+  const blind = new Cancels(() => {
+    throw Object.assign(new Error(), { code: "EMFILE" });
+  });
+  expect(await blind.mayRun(it.job)).toBe(true);
+  const outcome = await blind.cancel(it.job, "alice", 0);
+  expect(outcome).toMatchObject({ script: "deploy", ended: false, left: 1 });
+  expect(outcome.reason).toBe("too many open files (see ulimit -n)");
+  // Nobody has said how many are left: the next agent goes on with it.
+  expect(it.notes).toEqual([{ by: "alice", graceMs: 0 }]);
+});

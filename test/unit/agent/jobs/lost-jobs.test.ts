@@ -1,5 +1,5 @@
 /** What is looked at, and let go, of jobs whose end nobody has seen. */
-import { expect, test } from "bun:test";
+import { expect, jest, test } from "bun:test";
 import type { Cancels } from "../../../../src/agent/jobs/cancels.ts";
 import type { CancelOutcome } from "../../../../src/agent/jobs/job.ts";
 import { LostJobs } from "../../../../src/agent/jobs/lost-jobs.ts";
@@ -90,4 +90,34 @@ test("one that may run, or has left something, is ended, and kept meanwhile", as
     ["four", 1, "bob", 5],
   ]);
   expect([job, ended, known].map(({ holds }) => holds)).toEqual([0, 0, 0]);
+});
+
+test("they are looked at every minute until all are over, and not once that is closed", async () => {
+  jest.useFakeTimers();
+  try {
+    lostJobs().lost.lookLater();
+    expect(jest.getTimerCount()).toBe(0);
+    const [one, two] = [new Lost("one", "s"), new Lost("two", "t")];
+    const { lost } = lostJobs(one, two);
+    const minute = async () => {
+      jest.advanceTimersByTime(60_000);
+      // A limit counts once the event loop has gone round.
+      for (const _ of [1, 2, 3, 4]) await new Promise((resolve) => setImmediate(resolve));
+    };
+    lost.lookLater();
+    // A second call begins no second round.
+    lost.lookLater();
+    one.runs = false;
+    for (const _ of [1, 2]) await minute();
+    expect(one.isOver).toBe(false);
+    await minute();
+    expect([one.isOver, two.isOver]).toEqual([true, false]);
+    two.runs = false;
+    lost.close();
+    for (const _ of [1, 2, 3]) await minute();
+    expect(two.isOver).toBe(false);
+    expect(jest.getTimerCount()).toBe(0);
+  } finally {
+    jest.useRealTimers();
+  }
 });

@@ -11,3 +11,8 @@ test("T27 a note that a full disk has cut does not take the next one with it", (
   hideToken(output, bytes, 0);
   expect(bytes.toString()).toEndWith("x[tokenx");
 });
+
+test("T27 it is told when it cannot be noted where the token is", () => {
+  using folder = new TestFolder();
+  expect(noteSpots(folder.join("gone/stdout"), [{ at: 0, length: 6 }])).toBe(false);
+});

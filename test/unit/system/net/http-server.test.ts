@@ -136,6 +136,23 @@ test("connections beyond the limit are told so, and the ones that are open still
   for (const socket of held) socket.destroy();
 });
 
+test("T19 with TLS, or where no place is kept for saying so, one beyond the limit is just closed", async () => {
+  const ca = await Authority.create();
+  const { cert, key } = await ca.issue("localhost");
+  const few = ADMITTED - 1;
+  for (const [server, places] of [
+    [await serve(undefined, tlsContext({ cert, key }), LONG), ADMITTED],
+    [await serve(undefined, undefined, LONG, few), few],
+  ] as const) {
+    using _server = server;
+    const held = Array.from({ length: places }, () => open(server.port));
+    await Promise.all(held.map((socket) => new Promise((done) => socket.once("connect", done))));
+    expect(await received(open(server.port))).toBe("");
+    expect(server.refused).toEqual([]);
+    for (const socket of held) socket.destroy();
+  }
+});
+
 test("T19 an address that holds every connection makes room for another's", async () => {
   const asked = Promise.withResolvers<ServerResponse>();
   using server = await serve((request, response) => {

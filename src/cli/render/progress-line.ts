@@ -19,6 +19,8 @@ export interface RunSoFar {
 export interface Batch {
   readonly number: number;
   readonly of: number;
+  /** How many hosts are in the batches after it. */
+  readonly toCome: number;
 }
 
 /** So many of the slowest are named where they fit; more where they fold into as little. */
@@ -45,7 +47,10 @@ function heads({ batch, total, done, outcomes, seconds }: RunSoFar) {
   const failures = RUN_OUTCOMES.filter((word) => word !== "ok" && outcomes.has(word))
     .map((word) => `${outcomes.get(word)} ${word}`)
     .join(", ");
-  const out = `${total - done} out`;
+  const toCome = batch?.toCome ?? 0;
+  const asked = total - done - toCome;
+  const left = (count: number, word: string) => (count > 0 ? `${count} ${word}` : "");
+  const out = parts(left(asked, "out"), left(toCome, "to come"));
   const [long, short] =
     batch === undefined
       ? ["", ""]

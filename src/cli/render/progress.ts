@@ -1,4 +1,5 @@
 /** One line on stderr while hosts have not answered, on a terminal, once nothing was shown for a second. */
+import type { BatchNews } from "../../controller/runs/rollout-news.ts";
 import type { RunOutcome } from "../../core/run-outcome.ts";
 import type { Io } from "../command/io.ts";
 import { type Batch, MAX_NAMED, progressLine } from "./progress-line.ts";
@@ -15,7 +16,7 @@ interface Ended {
 export class Progress {
   readonly #io: Io;
   readonly #total: number;
-  readonly #waiting: Set<string>;
+  #waiting: Set<string>;
   readonly #started = performance.now();
   #quietSince = this.#started;
   #done = 0;
@@ -24,7 +25,7 @@ export class Progress {
   #isAside = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The one under way, if the hosts are asked in batches. */
-  batch: Batch | undefined;
+  #batch: Batch | undefined;
 
   /**
    * @param total number of hosts
@@ -37,6 +38,13 @@ export class Progress {
     this.#waiting = new Set(hosts);
     if (!io.errIsTerminal) return;
     this.#timer = setInterval(() => this.#draw(), REPEAT_MS);
+  }
+
+  /** The hosts are asked in batches, and this one begins: nobody waits for the others yet. */
+  begin({ batch: number, of, hosts }: Omit<BatchNews, "reqid">): void {
+    const before = this.#batch?.toCome ?? this.#total - this.#done;
+    this.#batch = { number, of, toCome: Math.max(0, before - hosts.length) };
+    this.#waiting = new Set(hosts);
   }
 
   /** One host is done; `print` writes its result while the line is erased. */
@@ -84,7 +92,7 @@ export class Progress {
     const seconds = Math.floor((now - this.#started) / 1000);
     const counts = { total: this.#total, done: this.#done, outcomes: this.#outcomes, seconds };
     const waitingFor = [...this.#waiting.values().take(MAX_NAMED)];
-    const run = { ...counts, batch: this.batch, waitingFor };
+    const run = { ...counts, batch: this.#batch, waitingFor };
     this.#io.draw(progressLine(run, this.#io.columns - 1));
     this.#shown = true;
   }

@@ -23,6 +23,14 @@ export function newsText(news: RolloutNews, own: OwnSetting): string {
   return screenLine`check ${script} of batch ${batch}: failed on ${namedHosts(failed)}; see: ${see}\n`;
 }
 
+type BatchEnd = Extract<RolloutNews, { event: "batch-end" }>;
+
+/** @param size how many hosts are in the batch */
+export function batchEndText({ batch, of, failed }: BatchEnd, size: number): string {
+  return `batch ${batch} of ${of}: ${failed === 0 ? `${size} ok` : `${failed} of ${size} failed`}
+`;
+}
+
 interface Hand {
   readonly by: string;
   readonly since: string;

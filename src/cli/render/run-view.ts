@@ -12,7 +12,7 @@ import { JsonStream } from "./json-stream.ts";
 import { liveLines } from "./live-lines.ts";
 import { type LiveOutput, wholeOutput } from "./live-output.ts";
 import { Progress } from "./progress.ts";
-import { newsText } from "./rollout.ts";
+import { batchEndText, newsText } from "./rollout.ts";
 import { RunBlocks } from "./run-result.ts";
 import { runSummary } from "./run-summary.ts";
 import {
@@ -190,7 +190,7 @@ function ofRollout(
 ): Pick<RunView, "tell" | "aside"> {
   return {
     tell: (news) => {
-      if (news.event === "batch") progress.batch = { number: news.batch, of: news.of };
+      if (news.event === "batch") progress.begin(news);
       progress.during(() => {
         tell(news);
         io.err(newsText(news, own));
@@ -235,6 +235,7 @@ function foldedView(
 ): RunView {
   let left = total;
   let failed = 0;
+  let batchSize = 0;
   return {
     begin: (reqid) => sayId(io, reqid),
     // Whoever hears of it gets results whose long outputs are files, and not in memory.
@@ -250,7 +251,11 @@ function foldedView(
       });
     },
     note: (text) => progress.during(() => io.err(text)),
-    ...ofRollout(io, own, progress),
+    // Its blocks are shown at the end, and whoever is asked before the next batch must know how this one ended.
+    ...ofRollout(io, own, progress, (news) => {
+      if (news.event === "batch") batchSize = news.hosts.length;
+      if (news.event === "batch-end") io.err(batchEndText(news, batchSize));
+    }),
     async close({ reqid, results }, ms) {
       const chosen = results.filter((result) => isChosen(result, as));
       const { showFolded } = await import("./folded-blocks.ts");

@@ -25,13 +25,24 @@ test.each([
   ],
   [
     79,
-    { ...RUN, batch: { number: 2, of: 5 } },
-    "batch 2 of 5, 12 of 500 done, 3 failed, 488 out, 34s; slowest: web-[01-30]",
+    { ...RUN, batch: { number: 5, of: 5, toCome: 0 } },
+    "batch 5 of 5, 12 of 500 done, 3 failed, 488 out, 34s; slowest: web-[01-30]",
   ],
   [
     60,
-    { ...RUN, batch: { number: 2, of: 5 } },
-    "batch 2/5, 12/500 done, 3 failed, 488 out; web-[01-30]",
+    { ...RUN, batch: { number: 5, of: 5, toCome: 0 } },
+    "batch 5/5, 12/500 done, 3 failed, 488 out; web-[01-30]",
+  ],
+  [
+    90,
+    { ...RUN, batch: { number: 2, of: 5, toCome: 400 }, waitingFor: ["web-01"] },
+    "batch 2 of 5, 12 of 500 done, 3 failed, 88 out, 400 to come, 34s; slowest: web-01",
+  ],
+  // Between two batches nobody is out.
+  [
+    79,
+    { ...RUN, batch: { number: 2, of: 5, toCome: 488 }, waitingFor: [] },
+    "batch 2 of 5, 12 of 500 done, 3 failed, 488 to come, 34s",
   ],
   // At least three are named before more is said of numbers.
   [

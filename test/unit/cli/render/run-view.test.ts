@@ -269,8 +269,22 @@ test("progress names the batch of a rollout that is under way", async () => {
   view.tell?.({ event: "batch", reqid: REQID, batch: 2, of: 3, hosts: ["web-2"] });
   clock.mockReturnValue(performance.now() + 60_000);
   view.show(result("web-2"));
-  expect(kept.err).toContain("batch 2 of 3, 2 of 3 done, 1 out");
+  expect(kept.err).toContain("batch 2 of 3, 2 of 3 done, 1 to come, ");
+  expect(kept.err).not.toContain("slowest: web-3");
   view.end();
+});
+
+test.each([
+  [0, "batch 1 of 2: 2 ok\n"],
+  [1, "batch 1 of 2: 1 of 2 failed\n"],
+])("where blocks come at the end, each batch says how it ended: %d failed", (failed, line) => {
+  const kept = new KeptIo({ ...SCREEN, errIsTerminal: true });
+  const hosts = ["web-1", "web-2"];
+  const view = runView(kept.io, OWN, [...hosts, "web-3"], NO_OPTIONS, { ...AS, fold: true });
+  view.tell?.({ event: "batch", reqid: REQID, batch: 1, of: 2, hosts });
+  view.tell?.({ event: "batch-end", reqid: REQID, batch: 1, of: 2, failed });
+  view.end();
+  expect(kept.err).toEndWith(line);
 });
 
 describe("the hosts that a rollout has not started", () => {

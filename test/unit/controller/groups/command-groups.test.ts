@@ -1,6 +1,6 @@
 /** group_command: how often it is started, what is kept of its answer, and what happens when it fails. */
 import { afterEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import {
   commandGroups,
   lastCommandGroups,
@@ -102,6 +102,17 @@ test("a file that is damaged is written anew", async () => {
   expect(await names()).toBe("web db");
   expect(await names(another())).toBe("web db");
   expect(starts()).toBe(1);
+});
+
+test("an answer that cannot be kept is used, and the log says why it was not", async () => {
+  await setUp(GOOD);
+  const file = fleet.folder.join("control/state/groups.json");
+  mkdirSync(file, { recursive: true });
+  expect(await names()).toBe("web db");
+  expect(fleet.log.of("config-warn").map(({ fields }) => fields)).toEqual([
+    { KEY: "state_dir", MSG: expect.stringContaining(file) },
+  ]);
+  expect([...(await lastCommandGroups(another())).keys()]).toEqual([]);
 });
 
 test.each([60, 1])("T76 a failure stands for a while, with a cache of %d s", async (cache) => {

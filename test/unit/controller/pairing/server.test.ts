@@ -1,10 +1,14 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { approveRequest, denyRequest } from "../../../../src/controller/pairing/desk.ts";
-import { listRequests, submitRequest } from "../../../../src/controller/pairing/queue.ts";
+import {
+  listRequests,
+  REQUEST_LIFETIME_MS,
+  submitRequest,
+} from "../../../../src/controller/pairing/queue.ts";
 import { startPairingServer } from "../../../../src/controller/pairing/server.ts";
 import { pairingShares } from "../../../../src/core/descriptor-shares.ts";
 import { commitmentTo } from "../../../../src/core/wire/confirmation-code.ts";
@@ -56,7 +60,7 @@ test("T21 a peer that goes on sending while it waits is cut off, and the log has
   await server.close();
 });
 
-test("T20 a request that cannot be stored ends its own connection, and the log says why", async () => {
+test("a request that cannot be stored ends its own connection, and the log says why", async () => {
   await using fleet = await LocalFleet.create(HERE);
   const server = await startPairingServer(fleet.controller, EVENTS);
   const folder = fleet.folder.join("control/state/pairing");
@@ -131,6 +135,22 @@ test("an agent that leaves takes its request back", async () => {
     async () => (await listRequests(port.fleet.controller)).length === 0,
   );
   expect(port.happened).toEqual(["asks web-01", "withdraws web-01"]);
+});
+
+test("a request that nobody decides in time is denied, and waits no more", async () => {
+  await using port = await openPort();
+  const { setTimeout: start } = globalThis;
+  const sooner = (act: () => void, ms?: number) => start(act, ms === REQUEST_LIFETIME_MS ? 1 : ms);
+  const clock = spyOn(globalThis, "setTimeout").mockImplementation(sooner as typeof setTimeout);
+  try {
+    using peer = new PairingStranger(port.server.port, await pairingRequest("web-01"));
+    const reason = "approval timeout";
+    expect(await peer.decided()).toMatchObject({ status: "denied", reason, nonce: NONCE });
+    await port.happens("withdraws web-01");
+  } finally {
+    clock.mockRestore();
+  }
+  expect(await listRequests(port.fleet.controller)).toEqual([]);
 });
 
 test("what has to make room is told so, and what finds none too", async () => {

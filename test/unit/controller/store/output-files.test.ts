@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
+import { amendRun } from "../../../../src/controller/store/amend-run.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
 import { purgeRunRecords } from "../../../../src/controller/store/record-space.ts";
 import { FileRunRecord } from "../../../../src/controller/store/run-record.ts";
@@ -20,6 +21,7 @@ import { outputBytes } from "../../../../src/core/output-bytes.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 const REQID = "0123456789abcdef";
 const OTHER = "fedcba9876543210";
@@ -44,6 +46,10 @@ class Stage implements Disposable {
 
   runs(...names: readonly string[]): string {
     return this.#folder.join("state", "runs", ...names);
+  }
+
+  get locks(): string {
+    return this.#folder.join("state", "locks");
   }
 
   begin(reqid = REQID, hosts = ["a", "b"]): FileRunRecord {
@@ -215,5 +221,28 @@ test("T22 outputs that cannot be written are logged once, and the rest is record
   expect((await stage.read())?.results).toMatchObject([
     { exit: 0, stdout: "", stderr: "", stdout_dropped: 100_000, stderr_dropped: 100_000 },
     { stdout: "out" },
+  ]);
+});
+
+test("T65 what is told later of a long output leaves no file open, nor its folder", async () => {
+  using stage = await Stage.open();
+  await stage.ran(REQID, { host: "b" });
+  const account = new ReplyBudget(2 ** 30).open();
+  const told = result({ stdout: "x".repeat(100_000) });
+  expect(await amendRun(stage.context, REQID, [told], account)).toBe(true);
+  expect(existsSync(stage.runs(`${REQID}.d`, "0.stdout"))).toBe(true);
+  const open = openFiles(process.pid).filter((file) => file.startsWith(stage.runs()));
+  expect(open).toEqual([]);
+});
+
+test("T22 what is told later and cannot be written is logged", async () => {
+  using stage = await Stage.open();
+  await stage.ran(REQID, { host: "b" });
+  const account = new ReplyBudget(2 ** 30).open();
+  rmSync(stage.locks, { recursive: true, force: true });
+  writeFileSync(stage.locks, "in the way");
+  expect(await amendRun(stage.context, REQID, [result({})], account)).toBe(false);
+  expect(stage.log.events).toMatchObject([
+    { action: "run-store-fail", fields: { REQID, ERROR: expect.stringContaining(stage.locks) } },
   ]);
 });

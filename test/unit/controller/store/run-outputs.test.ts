@@ -1,8 +1,8 @@
 /** The files of a run's outputs, when the run is given up meanwhile. */
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { outputFolder } from "../../../../src/controller/store/output-file.ts";
-import { isInUse } from "../../../../src/controller/store/output-folder-lock.ts";
+import { isInUse, useFolder } from "../../../../src/controller/store/output-folder-lock.ts";
 import { RunOutputs } from "../../../../src/controller/store/run-outputs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { EventLog } from "../../../support/event-log.ts";
@@ -11,8 +11,8 @@ import { openFiles } from "../../../support/processes.ts";
 
 const REQID = "0123456789abcdef";
 
-async function outputsIn(folder: TestFolder) {
-  const text = `state_dir = ${folder.join("state")}\n`;
+async function outputsIn(folder: TestFolder, lines = "") {
+  const text = `state_dir = ${folder.join("state")}\n${lines}`;
   const { config } = await parseControllerConfig(folder.join("ctrl-exec.conf"), text);
   const { log, events } = new EventLog("ctrl-exec");
   const outputs = new RunOutputs(
@@ -57,4 +57,52 @@ test("T65 a file that is being made when the run is given up does not stay open"
   expect(existsSync(outputFolder(config, REQID))).toBe(true);
   expect(open()).toEqual([]);
   expect(events).toEqual([]);
+});
+
+const MIB = 2 ** 20;
+
+test("T69 a run's outputs take three eighths of run_records_max, and what is more is left out and told once", async () => {
+  using folder = new TestFolder();
+  const { events, outputs } = await outputsIn(folder, "run_records_max = 16M\n");
+  expect(await outputs.room(6 * MIB - 10)).toBe(6 * MIB - 10);
+  expect([outputs.isWhole, outputs.written]).toEqual([true, 6 * MIB - 10]);
+  expect(await outputs.room(11)).toBe(10);
+  expect(await outputs.room(1)).toBe(0);
+  expect([outputs.isWhole, outputs.written]).toEqual([false, 6 * MIB]);
+  const error = "Cannot keep all of the output: more than half of run_records_max (16 MiB)";
+  expect(events).toMatchObject([{ action: "run-store-fail", fields: { ERROR: error } }]);
+});
+
+test("T69 where other runs under way take all of it there is none, and the log says so", async () => {
+  using folder = new TestFolder();
+  const { events, outputs } = await outputsIn(folder, "run_records_max = 16M\n");
+  const other = "fedcba9876543210";
+  folder.write(`state/runs/${other}.d/0.stdout`, Buffer.alloc(16 * MIB));
+  const letGo = useFolder(folder.join("state", "runs", `${other}.d`));
+  expect(await outputs.room(2 * MIB)).toBe(0);
+  letGo();
+  expect(outputs.written).toBe(0);
+  const error = expect.stringContaining(
+    "other runs under way take all of run_records_max (16 MiB)",
+  );
+  expect(events).toMatchObject([{ action: "run-store-fail", fields: { ERROR: error } }]);
+});
+
+test("what was in a file's place is gone, and a link there is not followed", async () => {
+  using folder = new TestFolder();
+  const { outputs } = await outputsIn(folder);
+  const kept = folder.write("kept", "not of this run");
+  const stdout = folder.write(`state/runs/${REQID}.d/0.stdout`, "of an earlier one");
+  symlinkSync(kept, folder.join(`state/runs/${REQID}.d/0.stderr`));
+  const { file } = await outputs.create(0, "stdout");
+  expect((await file.stat()).size).toBe(0);
+  await expect(outputs.create(0, "stderr")).rejects.toMatchObject({
+    code: "storage",
+    message: expect.stringContaining("0.stderr"),
+  });
+  outputs.close();
+  expect([readFileSync(stdout, "utf8"), readFileSync(kept, "utf8")]).toEqual([
+    "",
+    "not of this run",
+  ]);
 });

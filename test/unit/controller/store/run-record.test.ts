@@ -415,23 +415,24 @@ describe("a run's record on the disk", () => {
     });
   });
 
-  test("is not touched any more when its run was not begun, or has ended", async () => {
+  test("is not touched any more when its run was not begun, has ended, or was left", async () => {
     using stage = new Stage();
     const controller = await stage.controller();
     jest.useFakeTimers();
     try {
-      const ids = ["00000000000000a1", "00000000000000a2", "00000000000000a3"];
+      const ids = [1, 2, 3, 4].map((number) => `00000000000000a${number}`);
       const records = ids.map((reqid) => new FileRunRecord(controller, { ...facts, reqid }));
       for (const record of records) await record.stored;
       await records[0]?.close();
       records[1]?.discard();
+      await records[2]?.leave();
       for (const id of ids) stage.age(`${id}.json`, 100);
       jest.advanceTimersByTime(15_000);
       const touched = (id: string) =>
         stage.now.getTime() - statSync(stage.record(`${id}.json`)).mtimeMs < 50_000;
-      while (!touched(ids[2] ?? "")) await new Promise(setImmediate);
-      expect(ids.map(touched)).toEqual([false, false, true]);
-      await records[2]?.close();
+      while (!touched(ids[3] ?? "")) await new Promise(setImmediate);
+      expect(ids.map(touched)).toEqual([false, false, false, true]);
+      await records[3]?.close();
     } finally {
       jest.useRealTimers();
     }
@@ -441,7 +442,7 @@ describe("a run's record on the disk", () => {
     using stage = new Stage();
     const controller = await stage.controller();
     const folder = stage.folder.join("state", "runs", `${REQID}.d`);
-    for (const end of ["close", "discard"] as const) {
+    for (const end of ["close", "discard", "leave"] as const) {
       const record = new FileRunRecord(controller, facts);
       await record.stored;
       const output = record.output("a", new ReplyBudget(2 ** 20).open().openReply());

@@ -235,6 +235,7 @@ export class Answering {
   /** Resolves when nothing is in flight, or what was has been given up and answered. */
   async drain(): Promise<void> {
     this.#stopping = true;
+    this.#inFlight.beginNoMore(ABANDONED);
     await this.detached.leave();
     await this.#inFlight.endStreams(FLUSH_MS);
     const drained = await this.#inFlight.idleWithin(DRAIN_MS);

@@ -32,6 +32,8 @@ export class InFlight {
   readonly #due = new Map<Due, Ending>();
   readonly #runs = new Set<RunUnderWay>();
   #idle: () => void = () => undefined;
+  /** Why no rollout begins another batch. */
+  #noMore: string | undefined;
 
   /** The requests whose answers are due. */
   get due(): readonly Due[] {
@@ -77,10 +79,17 @@ export class InFlight {
   /** @param onFailure called if it could not be brought to its end */
   track(run: RunUnderWay, onFailure: (thrown: unknown) => void): void {
     this.#runs.add(run);
+    if (this.#noMore !== undefined) run.beginNoMore?.(this.#noMore);
     run.finished.catch(onFailure).finally(() => {
       this.#runs.delete(run);
       this.#settle();
     });
+  }
+
+  /** No rollout begins another batch, those included that are accepted only now. */
+  beginNoMore(why: string): void {
+    this.#noMore = why;
+    for (const run of this.#runs) run.beginNoMore?.(why);
   }
 
   /** Ends the streams, each behind what has been written of it; a client that does not read that is hung up on. */

@@ -104,6 +104,10 @@ export class Rollout implements RunUnderWay {
     this.#go().then(this.#report.resolve, this.#report.reject).finally(hearNoMore);
   }
 
+  beginNoMore(why: string): void {
+    this.#halt.stop(why);
+  }
+
   async abandon(why: string): Promise<void> {
     this.#halt.stop(why);
     this.#abandoned.abort();

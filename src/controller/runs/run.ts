@@ -53,6 +53,8 @@ export interface RunUnderWay {
    * @param why what happens to the process: "ctrl-exec was stopped"
    */
   abandon(why: string): Promise<void>;
+  /** Of a rollout, for such a process: no further batch begins, and the one that is under way goes on. */
+  beginNoMore?(why: string): void;
 }
 
 /** The parts of a run when it is accepted. */

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { EventClient } from "../../../support/event-client.ts";
 import { until } from "../../../support/folder.ts";
+import { Gate, passes } from "../../../support/gate.ts";
 import { LocalApi } from "../../../support/local-api.ts";
 
 const HOSTS = ["web-01", "web-02"];
@@ -191,4 +192,34 @@ test("that it stopped is an event too", async () => {
   expect(told.find(({ event }) => event === "stopped")).toEqual({
     ...{ event: "stopped", reqid, reason: "after batch 1 of 2: 1 host failed", not_started: 1 },
   });
+});
+
+test("when the API stops, the batch in flight is waited for and none begins behind it", async () => {
+  await using stopped = await LocalApi.start();
+  const { folder } = stopped.fleet;
+  using gate = await Gate.shut(folder.join("gate"));
+  for (const name of HOSTS) {
+    const agent = await stopped.fleet.addAgent(name);
+    const script = folder.script(
+      `${name}/deploy.sh`,
+      `: >${folder.join(name)}-ran; ${passes(gate.path)}`,
+    );
+    folder.write(`${name}/scripts.conf`, `deploy = ${script}\n`);
+    await agent.reload();
+  }
+  const answer = stopped.post("/run", { hosts: HOSTS, script: "deploy", rollout: ONE });
+  await until("its first batch has begun", () => folder.has("web-01-ran"));
+  const stop = stopped.server.stop();
+  await gate.open();
+  await stop;
+  const { status, json } = await answer;
+  expect(status).toBe(200);
+  expect(json).toMatchObject({
+    results: [
+      { host: "web-01", exit: 0, state: "ended" },
+      { host: "web-02", state: "not-started" },
+    ],
+    rollout: { begun: 1, not_started: 1, stopped: "after batch 1 of 2: ctrl-exec-api stopped" },
+  });
+  expect(folder.has("web-02-ran")).toBe(false);
 });

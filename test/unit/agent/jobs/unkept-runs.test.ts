@@ -1,5 +1,6 @@
 /** What an agent without a shim answers of its runs, and how they end. */
 import { expect, test } from "bun:test";
+import type { BegunRun } from "../../../../src/agent/jobs/job.ts";
 import { UnkeptRuns } from "../../../../src/agent/jobs/unkept-runs.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
@@ -36,7 +37,7 @@ test("those that run are listed, the newest first, and ended by whoever asks; th
   const { jobs, runs, logged } = await unkept();
   await using _jobs = jobs;
   const orders = [jobs.order(STAYS), jobs.order(STAYS)];
-  const begun = [];
+  const begun: BegunRun[] = [];
   for (const order of orders) begun.push(await runs.startUnkept(order));
   const ids = orders.map(({ reqid }) => reqid);
   expect((await runs.list()).map(({ reqid }) => reqid)).toEqual(ids.toReversed());

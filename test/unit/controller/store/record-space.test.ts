@@ -136,6 +136,20 @@ test("a process that writes little does not look; one that has written a part of
   expect(left()).toEqual([]);
 });
 
+test("where much may be written, the first look comes after 1 MiB, and each other one after 64", async () => {
+  const config = { ...context.config, run_records_max: 2 ** 31 };
+  const take = async (bytes: number) => {
+    expect(await takeSpace({ ...context, config }, bytes)).toBe(true);
+    return left();
+  };
+  record(1, 10, 2000);
+  expect(await take(MIB)).toEqual(["1.json"]);
+  expect(await take(1)).toEqual([]);
+  record(2, 10, 2000);
+  expect(await take(64 * MIB - 1)).toEqual(["2.json"]);
+  expect(await take(1)).toEqual([]);
+});
+
 test("room is made for what is written, and refused where all of it is in use", async () => {
   record(1, 15 * MIB, 20);
   expect(await takeSpace(context, STEP + 1)).toBe(true);

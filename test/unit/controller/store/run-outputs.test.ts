@@ -1,6 +1,7 @@
 /** The files of a run's outputs, when the run is given up meanwhile. */
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { outputFolder } from "../../../../src/controller/store/output-file.ts";
 import { isInUse, useFolder } from "../../../../src/controller/store/output-folder-lock.ts";
 import { RunOutputs } from "../../../../src/controller/store/run-outputs.ts";
@@ -105,4 +106,44 @@ test("what was in a file's place is gone, and a link there is not followed", asy
     "",
     "not of this run",
   ]);
+});
+
+test("T29 both streams of a host share what memory there is, and what is in a file takes none", async () => {
+  using folder = new TestFolder();
+  const { config, outputs } = await outputsIn(folder);
+  const replies = new ReplyBudget(40_000).open();
+  const output = outputs.of("web-01", replies.openReply());
+  await output.take("stderr", Buffer.alloc(30_000, "x"));
+  await output.take("stdout", Buffer.alloc(16_384, "x"));
+  expect(existsSync(outputFolder(config, REQID))).toBe(false);
+  await output.take("stdout", Buffer.from("y"));
+  expect(readdirSync(outputFolder(config, REQID))).toEqual(["0.stdout"]);
+  await output.take("stdout", Buffer.alloc(60_000, "x"));
+  expect(replies.openReply().hold(26_384)).toBe(true);
+  expect((await output.end()).bytes).toEqual({ stdout: 76_385, stderr: 30_000 });
+  outputs.close();
+});
+
+test("what is short is held, also where nobody counts it, and told as it came", async () => {
+  using folder = new TestFolder();
+  const { outputs } = await outputsIn(folder);
+  const output = outputs.of("web-01");
+  await output.take("stdout", Buffer.from([0x61, 0xff]));
+  await output.take("stderr", Buffer.from([0xfe]));
+  expect(await output.end()).toEqual({
+    ...{ stdout: "a\ufffd", stdout_b64: "Yf8=", stderr: "\ufffd", stderr_b64: "/g==" },
+    bytes: { stdout: 2, stderr: 1 },
+  });
+  expect(folder.has("state")).toBe(false);
+});
+
+test("T22 what is left out is told in the system's words, or in ours", async () => {
+  using folder = new TestFolder();
+  const said: unknown[] = [];
+  for (const why of [new Error("no space left"), "no room"]) {
+    const { events, outputs } = await outputsIn(folder);
+    outputs.leftOut(why);
+    said.push(...events.map(({ fields }) => fields.ERROR));
+  }
+  expect(said).toEqual(["no space left", "Cannot keep all of the output: no room"]);
 });

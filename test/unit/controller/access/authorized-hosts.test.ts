@@ -214,6 +214,18 @@ test.each([
   });
 });
 
+test("what was typed is repeated up to its two hundredth character", async () => {
+  await setUp();
+  const typed = (last: string) => [...Array(33).fill("xxxx*"), last];
+  const nobody = "Cannot find any host: nobody matches ";
+  const whole = typed("x*").join(",");
+  expect(whole).toHaveLength(200);
+  expect((await refusal({ hosts: typed("x*") })).message).toBe(`${nobody}"${whole}"`);
+  expect((await refusal({ hosts: typed("xx*") })).message).toBe(
+    `${nobody}"${whole.slice(0, -1)}x..."`,
+  );
+});
+
 test("more than may be asked at once", async () => {
   await setUp(["max_hosts = 2"]);
   expect(await refusal({})).toMatchObject({

@@ -20,6 +20,21 @@ test("T29 records that a host's answer has made huge are passed over", async () 
   expect(scriptsSeen(config, [])).toEqual(["deploy-app"]);
 });
 
+test("T29 of records that are too long together the newest are looked at", async () => {
+  using folder = new TestFolder();
+  const { config } = await parseControllerConfig("x.conf", `state_dir = ${folder.path}\n`);
+  const now = Date.now() / 1000;
+  for (const [age, script] of ["newest", "next", "oldest"].entries()) {
+    const results = [{ host: "web-01", exit: 0, stdout: "a".repeat(6 * 2 ** 20) }];
+    const file = folder.write(
+      `runs/000000000000000${age}.json`,
+      JSON.stringify({ script, results }),
+    );
+    utimesSync(file, now - age, now - age);
+  }
+  expect(scriptsSeen(config, [])).toEqual(["newest", "next"]);
+});
+
 test("the two hundred newest records are looked at, and names that are no allowlist's left out", async () => {
   using folder = new TestFolder();
   const { config } = await parseControllerConfig("x.conf", `state_dir = ${folder.path}\n`);

@@ -64,7 +64,6 @@ export function rememberClocks(
   { config, log, now }: StoreContext,
   offsets: ReadonlyMap<string, number>,
 ): void {
-  if (offsets.size === 0) return;
   const time = now();
   try {
     const before = byHost(readClocks(config));

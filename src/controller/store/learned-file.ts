@@ -77,7 +77,6 @@ export class LearnedFile implements LearnedStore {
   }
 
   async learn(news: ReadonlyMap<string, HostNews>): Promise<void> {
-    if (news.size === 0) return;
     await this.#writing(async (database) => {
       // With the lock held: a host that is unpaired now is forgotten after this.
       const registered = new Set(await this.#registered());

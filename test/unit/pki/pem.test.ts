@@ -101,6 +101,26 @@ describe("T61 a certificate or key that is not exactly one is refused in words",
     expect(refusal(() => certificatesIn(text()))).toContain(why);
   });
 
+  test("its bytes are bounded to the last", () => {
+    // A SEQUENCE of so many octets, with its tag and length.
+    const sequence = (bytes: number) => {
+      const content = Buffer.alloc(bytes - 4);
+      return Buffer.concat([
+        Buffer.from([0x30, 0x82, content.length >> 8, content.length]),
+        content,
+      ]);
+    };
+    expect(certificatesIn(labelled(sequence(16_384)))[0]).toHaveLength(16_384);
+    const why = "it has more than 16384 bytes";
+    expect(refusal(() => certificatesIn(labelled(sequence(16_385))))).toBe(why);
+  });
+
+  test("the characters around it are bounded to the last", () => {
+    const whole = certificate.padEnd(65_536);
+    expect(certificatesIn(whole)).toEqual([certificateDer]);
+    expect(refusal(() => certificatesIn(`${whole} `))).toBe("it has more than 65536 characters");
+  });
+
   test("a key with a passphrase", () => {
     const protect = ["-aes128", "-passout", "pass:secret"];
     const old = openssl(folder, "ec", "-in", "P-256.key", ...protect);
@@ -139,6 +159,12 @@ describe("T61 a request from the wire is one block alone", () => {
   ])("%s: refused", (_, change, why) => {
     expect(refusal(() => requestIn(change(request)))).toContain(why);
   });
+});
+
+test("T61 a request from the wire may be half blanks, and no more", () => {
+  const half = request + "\n".repeat(request.length);
+  expect(requestIn(half)).toBeInstanceOf(Buffer);
+  expect(refusal(() => requestIn(`${half}\n`))).toBe("it is mostly blanks");
 });
 
 test("T61 PEM that is made to be tried in every way is refused at once", () => {

@@ -110,6 +110,21 @@ test("T21 of a list, the first bad item is described and no other", () => {
   expect(zero[1]).not.toContain("args.1");
 });
 
+test("a sample and the sizes of batches are read as on the command line, and told when they are none", () => {
+  const order = { ...HOSTS, script: "s" };
+  const why = (more: object) => refused(() => parsed({ ...order, ...more }, {}, run));
+  const size = 'expected a number of hosts, or a percentage such as "10%"';
+  expect(why({ limit: "some" })).toEqual([400, "limit: expected text such as 10 or 10%"]);
+  expect(why({ rollout: { batch: [1, "some"] } })).toEqual([400, `rollout.batch.1: ${size}`]);
+  const failures = { batch: [1], max_failures: "-1" };
+  expect(why({ rollout: failures })).toEqual([400, `rollout.max_failures: ${size}`]);
+  const rollout = { batch: [1, "5%"], max_failures: 0 };
+  expect(parsed({ ...order, limit: "10%", rollout }, {}, run)).toMatchObject({
+    limit: { percent: 10 },
+    rollout: { batch: [{ hosts: 1 }, { percent: 5 }], max_failures: { hosts: 0 } },
+  });
+});
+
 test("T21 a body of more than 64 members is refused as that", () => {
   const members = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`m${at}`, 1]));

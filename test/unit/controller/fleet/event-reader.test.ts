@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
+import { type Contact, ContactWatch } from "../../../../src/controller/fleet/contact-watch.ts";
 import { EventReader } from "../../../../src/controller/fleet/event-reader.ts";
 import { messageOf } from "../../../../src/core/errors.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
@@ -32,11 +33,15 @@ const chunkOfEvent = (event: RunEvent) => chunkOf(framePieces(event));
 const SILENCE_MS = 300;
 
 /** A reader whose stream is what the other end of a connection sends. */
-async function reading(onEvent: (event: RunEvent) => Promise<void> | void, signal?: AbortSignal) {
+async function reading(
+  onEvent: (event: RunEvent) => Promise<void> | void,
+  signal?: AbortSignal,
+  { contact, silenceMs = SILENCE_MS }: { contact?: ContactWatch; silenceMs?: number } = {},
+) {
   const pair = await connectionPair(ca);
   const stream = new HttpStream(pair.client, Buffer.alloc(0), undefined);
   pair.client.read(stream);
-  const reader = new EventReader({ reqid: REQID, onEvent, signal }, SILENCE_MS);
+  const reader = new EventReader({ reqid: REQID, onEvent, signal, contact }, silenceMs);
   return { pair, reader, done: reader.take(stream).then(() => "", messageOf) };
 }
 
@@ -76,6 +81,29 @@ test("whoever hears of it may take any time: that is no silence of the agent", a
   pair[Symbol.dispose]();
 });
 
+test("who watches hears that nothing comes, for how long that is borne, and that it is heard again", async () => {
+  const told: Contact[] = [];
+  const lost = Promise.withResolvers<void>();
+  using contact = new ContactWatch(
+    (news) => {
+      told.push(news);
+      lost.resolve();
+    },
+    { silence: 10, break: 10 },
+  );
+  const watching = { contact, silenceMs: 20_000 };
+  const { pair, done } = await reading(() => undefined, undefined, watching);
+  await pair.server.write(chunkOfEvent(BEGIN));
+  await lost.promise;
+  await pair.server.write(chunkOfEvent(END));
+  expect(await done).toBe("");
+  expect(told.slice(0, 2)).toEqual([
+    { kind: "lost", why: "nothing has come for 0.01s", seconds: 20 },
+    { kind: "back" },
+  ]);
+  pair[Symbol.dispose]();
+});
+
 test("a stream that has ended is left alone, whatever its listener does, and however long nothing comes", async () => {
   const listener = new AbortController();
   const heard: string[] = [];
@@ -84,8 +112,9 @@ test("a stream that has ended is left alone, whatever its listener does, and how
     listener.signal,
   );
   const before = performance.now();
-  const last = [BEGIN, END, { kind: "alive" } as const].map(chunkOfEvent);
-  await pair.server.write(Buffer.concat(last));
+  // All in one piece: nothing behind the end is looked at.
+  const last = [BEGIN, END, { kind: "alive" } as const].flatMap((event) => [...framePieces(event)]);
+  await pair.server.write(chunkOf(last));
   expect(await done).toBe("");
   expect(heard).toEqual(["begin", "end"]);
   expect([reader.end?.state, reader.broken]).toEqual(["ended", false]);

@@ -1,6 +1,6 @@
 /** What becomes of a run whose process has ended, when its agents are asked. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Contact } from "../../../../src/controller/fleet/contact-watch.ts";
 import { waitFor } from "../../../../src/controller/runs/wait.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
@@ -206,4 +206,11 @@ test("a host that is away is waited for, and told of once, as is that it is back
   expect(heard).toMatchObject([{ state: "ended" }]);
   expect(told).toEqual(["web-01 lost", "web-01 back"]);
   expect(performance.now() - began).toBeLessThan(8000);
+});
+
+test("without a sound credential of this host its record alone is shown, and no agent is asked", async () => {
+  await using run = await leftRun(() => http10(done));
+  writeFileSync(run.fleet.controller.config.cert, "no certificate");
+  expect(await run.show()).toMatchObject({ results: [{ host: "web-01", state: "unknown" }] });
+  expect(run.asked).toEqual([]);
 });

@@ -219,7 +219,9 @@ class ToldRun {
     const gap = await log.read(host, { from, follow: true, signal }, hear);
     if (signal.aborted) return;
     const result =
-      end === undefined ? this.#unended(place, gap) : endedResult(log.report, host, end, dropped);
+      end === undefined
+        ? (log.notStarted(host) ?? this.#unended(place, gap))
+        : endedResult(log.report, host, end, dropped);
     for (const message of this.#messages.end(result)) await this.#tell(message, { host: place });
     this.#outcomes[place] = outcomeOfResult(result);
     if (end === undefined && gap?.isLast !== true && !isOver(result)) this.#mayGoOn = true;
@@ -233,7 +235,9 @@ class ToldRun {
     const host = report.hosts[place] ?? "";
     const begun = this.#run.position.hosts[place]?.kind === "begun";
     const recorded = report.results.find((result) => result.host === host);
-    const state = begun ? "running" : (recorded?.state ?? "unknown");
+    // It has waited for its batch; by now it may have been asked.
+    const known = recorded?.state === "queued" ? "unknown" : recorded?.state;
+    const state = begun ? "running" : (known ?? "unknown");
     return withoutResult(report, host, "", runEnd(state, gap?.why ?? recorded?.error));
   }
 

@@ -93,6 +93,10 @@ export class RunLog {
   #dialler: FleetDialler | undefined;
   /** An agent has said how it ended there, or that it knows nothing of it. */
   #hasNews = false;
+  /** The look at the record that is under way: one for all who wait. */
+  #looking: Promise<RecordedRun> | undefined;
+  /** The results of hosts that a rollout, which has stopped, has left: no event tells of them. */
+  readonly #notStarted = new Map<string, RunResult>();
 
   /** @param account in which the record counts */
   constructor(controller: Controller, found: RecordedRun, account: ReplyAccount) {
@@ -122,6 +126,11 @@ export class RunLog {
     return recordedEnd(this.#found, host);
   }
 
+  /** The host's result, if reading has come upon it that its rollout stopped before. */
+  notStarted(host: string): RunResult | undefined {
+    return this.#notStarted.get(host);
+  }
+
   /**
    * Gives one host's output to the sink, and its `begin` and `end` if they are known.
    *
@@ -136,7 +145,16 @@ export class RunLog {
     }
     const open = this.#found.asked.find((each) => each.host === host);
     if (open === undefined) return { why: NOT_KNOWN, answered: false, isLast: true };
+    const waited = reading.follow && (await this.#untilItsBatch(host, reading.signal));
+    if (waited && (await this.#look(host, reading, onEvent)) === "told") return undefined;
     return await this.#fromAgent(open, reading, onEvent);
+  }
+
+  /** Its agent knows nothing of a host that waits for its batch. @returns whether it had to wait */
+  async #untilItsBatch(host: string, signal: AbortSignal): Promise<boolean> {
+    let found = this.#found;
+    while (isQueued(found, host) && !signal.aborted) found = await this.#lookLater(signal);
+    return found !== this.#found && !signal.aborted;
   }
 
   /**
@@ -157,6 +175,13 @@ export class RunLog {
   }
 
   async #lookLater(signal: AbortSignal): Promise<RecordedRun> {
+    this.#looking ??= this.#lookAndPause(signal).finally(() => {
+      this.#looking = undefined;
+    });
+    return await this.#looking;
+  }
+
+  async #lookAndPause(signal: AbortSignal): Promise<RecordedRun> {
     const account = openReplies(this.#controller);
     const began = performance.now();
     try {
@@ -183,6 +208,7 @@ export class RunLog {
   }
 
   async #stored(result: RunResult, { from, signal }: Reading, onEvent: RunSink): Promise<void> {
+    if (result.state === "not-started") this.#notStarted.set(result.host, result);
     for (const event of storedEvents(result, from)) {
       if (signal.aborted) return;
       await onEvent(result.host, event);
@@ -313,6 +339,10 @@ export class RunLog {
 function recordedEnd({ report, open }: RecordedRun, host: string): RunResult | undefined {
   if (open.some((each) => each.host === host)) return undefined;
   return report.results.find((each) => each.host === host && !goesOn(each.state));
+}
+
+function isQueued({ report }: RecordedRun, host: string): boolean {
+  return report.results.some((each) => each.host === host && each.state === "queued");
 }
 
 function restIsThere(why: string, { from = NO_OFFSETS }: Reading): string {

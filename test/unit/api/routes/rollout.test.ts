@@ -194,6 +194,23 @@ test("that it stopped is an event too", async () => {
   });
 });
 
+test("a host that waits has not ended, and of a stopped rollout it ends as not-started", async () => {
+  const { reqid } = (await run({ ...ONE, pause: 600 }, { wait: false })).json;
+  const client = new EventClient(`/runs/${reqid}/events`);
+  await client.connect(`http://127.0.0.1:${api.server.port}`);
+  await client.seen(({ event }) => event === "batch-end");
+  await api.post(`/runs/${reqid}/cancel`, { username: "bob" });
+  await client.ended();
+  const told = client.messages.map(({ data }) => data);
+  const reason = "after batch 1 of 2: it was cancelled by bob";
+  expect(told.find(({ event, host }) => event === "end" && host === "web-02")).toMatchObject({
+    ...{ state: "not-started", exit: -1, error: `the rollout stopped ${reason}` },
+  });
+  expect(told.at(-1)).toMatchObject({
+    ...{ event: "summary", outcomes: { ok: 1, "not-started": 1 } },
+  });
+});
+
 test("when the API stops, the batch in flight is waited for and none begins behind it", async () => {
   await using stopped = await LocalApi.start();
   const { folder } = stopped.fleet;

@@ -20,27 +20,46 @@ const BUSY = 503;
 /** Seconds since which the agent has forgotten no run. */
 const unknownRun = z.object({ known_for: z.number() });
 
+export interface Rejoin {
+  /** When the run began. */
+  readonly begun: Date;
+  /**
+   * Asked before a host that has never had the run is sent it: what was agreed to then may not hold any more. `leave`:
+   * another process asks.
+   */
+  readonly maySend: () => Promise<MaySend>;
+}
+
+export type MaySend = "send" | "leave" | { readonly refused: string };
+
+export type RejoinedRun =
+  | FollowedRun
+  /** It has not run there, will not, and must not be sent. */
+  | { readonly kind: "refused"; readonly outcome: HostOutcome; readonly why: string };
+
 /**
- * Asks by the run's id. An agent that has never had the run, and is certain of it, is sent it now: the request of the
- * earlier process never came, and if it still comes, one of the two is refused.
- *
- * @param begun when the run began, ISO 8601
+ * Asks by the run's id. An agent that has never had the run, and is certain of it, is sent it now if it still may be:
+ * the request of the earlier process never came, and if it still comes, one of the two is refused.
  */
 export async function rejoinRun(
   dialler: FleetDialler,
   target: ResolvedTarget,
   body: object,
   following: Following,
-  begun: Date,
-): Promise<FollowedRun> {
+  { begun, maySend }: Rejoin,
+): Promise<RejoinedRun> {
   const followed = await untilThere(dialler, target, following);
   if (followed.kind !== "answered" || !knowsNoSuchRun(followed.outcome)) return followed;
   const agoMs = dialler.now().getTime() - begun.getTime();
-  if (!hasForgottenNone(followed.outcome, agoMs)) {
+  const sending = hasForgottenNone(followed.outcome, agoMs) ? await maySend() : undefined;
+  if (sending === "leave") return followed;
+  if (sending !== "send") {
     const run = { reqid: following.reqid, started: begun.toISOString() };
     // What may still be on its way must not start later.
     const withdrawal = await withdraw(dialler, target, run);
-    return withdrawal === "known" ? await followOn(dialler, target, following) : followed;
+    if (withdrawal === "known") return await followOn(dialler, target, following);
+    if (withdrawal !== "never-ran" || sending === undefined) return followed;
+    return { kind: "refused", outcome: followed.outcome, why: sending.refused };
   }
   const started = await followRun(dialler, target, body, following);
   if (started.kind !== "answered") return started;

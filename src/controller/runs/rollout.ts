@@ -3,7 +3,7 @@
  * here on there are no errors: whatever is in the way stops it, and the hosts that were not asked are `not-started`.
  */
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
-import { hostCount } from "../../core/hosts/fold.ts";
+import { hostCount, namedHosts } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
@@ -18,6 +18,7 @@ import type { RunRecord } from "../store/ports/runs.ts";
 import { takeBatchLocks } from "./batch-locks.ts";
 import type { RunWatcher } from "./listener.ts";
 import { withoutToken } from "./redact.ts";
+import type { MaySend, Rejoin } from "./rejoin.ts";
 import { RolloutHalt } from "./rollout-halt.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
 import { Run, type RunParts, type RunReport, type RunUnderWay } from "./run.ts";
@@ -40,6 +41,8 @@ export interface RolloutParts {
   readonly openDialler: () => FleetDialler;
   /** Asks the hook for a batch. @throws DeniedError */
   readonly authorize: (batch: readonly ResolvedTarget[]) => Promise<void>;
+  /** Those that were registered when it began, and are not any more. */
+  readonly unregistered: (hosts: readonly ResolvedTarget[]) => Promise<readonly ResolvedTarget[]>;
   /** The check on these hosts, as a run with this id; undefined if there is none. */
   readonly check:
     | ((batch: readonly ResolvedTarget[], reqid: string) => Promise<RunUnderWay>)
@@ -84,6 +87,8 @@ export class Rollout implements RunUnderWay {
   /** The check that is under way. */
   #checking: string | undefined;
   #begun: number;
+  /** Why hosts of the batch that was rejoined were not sent the script. */
+  #refusal: string | undefined;
   /** Nothing of it is ours any more. */
   #isLeft = false;
 
@@ -190,6 +195,7 @@ export class Rollout implements RunUnderWay {
   /** @param isBegun an earlier process has asked its hosts: those without a result are asked how it goes there */
   async #run(batch: readonly ResolvedTarget[], news: BatchNews, isBegun: boolean): Promise<void> {
     const { body, before, watcher, onNews, onResult } = this.#parts;
+    if (isBegun) await this.#leaveOutUnregistered(batch);
     const open = batch.filter(({ label }) => !this.#results.has(label));
     if (!isBegun) onNews({ event: "batch", ...news });
     this.#begun = news.batch;
@@ -206,7 +212,7 @@ export class Rollout implements RunUnderWay {
           body,
           targets: isBegun ? open : open.filter((target) => !taken.has(target)),
           sentTo: isBegun ? sent : free,
-          begun: isBegun ? before?.started : undefined,
+          rejoin: isBegun ? this.#rejoin(open) : undefined,
           dialler,
           locks,
           record: this.#partOfRecord(),
@@ -227,7 +233,35 @@ export class Rollout implements RunUnderWay {
     if (!wasTold) this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
     // Whoever has cancelled it counts, not that its hosts have failed then.
     this.#halt.hear(await this.#parts.owned.wishes());
+    if (this.#refusal !== undefined) this.#halt.stop(this.#refusal);
     this.#judge(results);
+  }
+
+  /** The hook and the registry are asked again, once, of the hosts of which an earlier process has recorded no end. */
+  #rejoin(open: readonly ResolvedTarget[]): Rejoin {
+    const { before, authorize, owned } = this.#parts;
+    let asked: Promise<void> | undefined;
+    const maySend = async (): Promise<MaySend> => {
+      asked ??= authorize(open).catch((thrown) => {
+        this.#refusal ??= inOneLine(asCtrlExecError(thrown));
+      });
+      await asked;
+      this.#halt.hear(await owned.wishes());
+      if (this.#isLeft) return "leave";
+      const refused = this.#refusal ?? this.#halt.why;
+      return refused === undefined ? "send" : { refused };
+    };
+    return { begun: before?.started ?? new Date(0), maySend };
+  }
+
+  /** Nothing is sent there any more, and so nobody can say whether an earlier process has sent the script. */
+  async #leaveOutUnregistered(batch: readonly ResolvedTarget[]): Promise<void> {
+    const open = batch.filter(({ label }) => !this.#results.has(label));
+    // Where this cannot be read, nothing is sent either: that is asked again before.
+    const gone = await this.#parts.unregistered(open).catch(() => []);
+    if (gone.length === 0) return;
+    this.#refusal = noLongerRegistered(gone);
+    for (const { label } of gone) this.#keep(withoutResult(this.#parts.body, label, "", NOT_ASKED));
   }
 
   /** The script runs there already. */
@@ -343,6 +377,15 @@ export class Rollout implements RunUnderWay {
   #told(): readonly RunResult[] {
     return this.#parts.targets.flatMap(({ label }) => this.#results.get(label) ?? []);
   }
+}
+
+const NOT_ASKED = {
+  state: "unknown",
+  error: "it is no longer registered, and is not asked: the script may have run",
+} as const;
+
+export function noLongerRegistered(gone: readonly ResolvedTarget[]): string {
+  return `no longer registered: ${namedHosts(gone.map(({ label }) => label))}`;
 }
 
 function isOfBatch({ event }: RolloutMessage): boolean {

@@ -19,6 +19,7 @@ import { HostRun } from "./host-run.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
 import { withoutToken } from "./redact.ts";
+import type { Rejoin } from "./rejoin.ts";
 import { RunProgress } from "./run-progress.ts";
 
 export interface RunReport {
@@ -76,8 +77,8 @@ export interface RunParts {
   readonly targets: readonly ResolvedTarget[];
   /** All of the targets, or none if no allowlist can hold the script's name. */
   readonly sentTo: readonly ResolvedTarget[];
-  /** When an earlier process began it: the hosts are asked how it goes there. */
-  readonly begun?: Date | undefined;
+  /** Set if an earlier process began it: the hosts are asked how it goes there. */
+  readonly rejoin?: Rejoin | undefined;
   readonly dialler: FleetDialler;
   /** For the hosts that are sent the script. */
   readonly locks: RunLocks;
@@ -126,7 +127,7 @@ export class Run implements RunUnderWay {
     this.#parts = parts;
     this.#onResult = onResult;
     this.#account = parts.dialler.budget.open();
-    if (parts.begun !== undefined)
+    if (parts.rejoin !== undefined)
       for (const target of parts.sentTo) this.#progress.mayBeSent(target);
   }
 
@@ -230,14 +231,18 @@ export class Run implements RunUnderWay {
       if (this.#state === "asking") onContact?.(target.label, news);
     });
     const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear, contact };
-    const { begun } = this.#parts;
-    if (begun !== undefined) {
+    const { rejoin } = this.#parts;
+    if (rejoin !== undefined) {
       // Loaded only where a rollout is gone on with.
       const { rejoinRun, forgottenOn } = await import("./rejoin.ts");
-      const followed = await rejoinRun(dialler, target, body, following, begun);
-      const lost = forgottenOn(body, followed.outcome);
-      const result = lost ?? (await hostRun.result(followed, this.#progress));
-      return { outcome: followed.outcome, result };
+      const rejoined = await rejoinRun(dialler, target, body, following, rejoin);
+      const { outcome } = rejoined;
+      if (rejoined.kind === "refused") {
+        const refused = { state: "never-ran", error: rejoined.why } as const;
+        return { outcome, result: withoutResult(body, target.label, `${outcome.rtt}ms`, refused) };
+      }
+      const lost = forgottenOn(body, outcome);
+      return { outcome, result: lost ?? (await hostRun.result(rejoined, this.#progress)) };
     }
     const followed = await followRun(dialler, target, body, following);
     const result = await hostRun.result(followed, this.#progress);

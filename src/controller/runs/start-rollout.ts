@@ -1,6 +1,5 @@
 /** Starts a run that is done a few hosts at a time, and carries it out. */
 import { CtrlExecError } from "../../core/errors.ts";
-import { namedHosts } from "../../core/hosts/fold.ts";
 import { formatHostPort, lowerAscii } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -9,7 +8,7 @@ import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
 import { type AcceptedRollout, acceptRollout, type NewRollout } from "./accept-rollout.ts";
 import { endRun } from "./cancel.ts";
 import { authorizeBatch } from "./plan-rollout.ts";
-import { Rollout } from "./rollout.ts";
+import { noLongerRegistered, Rollout } from "./rollout.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
 import type { RunUnderWay } from "./run.ts";
 import { type RunOrder, startRun } from "./start-run.ts";
@@ -65,9 +64,11 @@ export function carryOut(
       pause: setting.pause,
       openDialler: () => ({ ...openDialler(current()), budget }),
       authorize: async (batch) => {
-        await mustBeRegisteredStill(current(), batch, registered);
+        const gone = await unregisteredOf(current(), batch, registered);
+        if (gone.length > 0) throw new CtrlExecError("bad-request", noLongerRegistered(gone));
         await authorizeBatch(current(), caller, action, batch);
       },
+      unregistered: async (hosts) => await unregisteredOf(current(), hosts, registered),
       check: check === "" ? undefined : checkOf(current, caller, check),
       endCheck: async (reqid, username) => {
         // Whoever cancels it asks as well, and is told what could not be ended.
@@ -117,17 +118,14 @@ function awaited(controller: Controller, reqid: string): RunUnderWay {
   return { reqid, finished: follow(), abandon: async () => gone.abort() };
 }
 
-/** Whoever unpairs a host in mid-rollout must be sure that nothing is sent there any more. @throws CtrlExecError */
-async function mustBeRegisteredStill(
+/** Whoever unpairs a host in mid-rollout must be sure that nothing is sent there any more. */
+async function unregisteredOf(
   { store }: Controller,
   batch: readonly ResolvedTarget[],
   registered: ReadonlySet<string>,
-): Promise<void> {
-  const names = batch.flatMap(({ record, label, name }) =>
-    registered.has(label) ? [record?.hostname ?? name] : [],
-  );
-  const known = await store.registry.findAll(names);
-  const gone = names.filter((name) => known.get(lowerAscii(name))?.kind !== "agent");
-  if (gone.length === 0) return;
-  throw new CtrlExecError("bad-request", `no longer registered: ${namedHosts(gone)}`);
+): Promise<readonly ResolvedTarget[]> {
+  const asked = batch.filter(({ label }) => registered.has(label));
+  const nameOf = ({ record, name }: ResolvedTarget) => record?.hostname ?? name;
+  const known = await store.registry.findAll(asked.map(nameOf));
+  return asked.filter((target) => known.get(lowerAscii(nameOf(target)))?.kind !== "agent");
 }

@@ -1,6 +1,14 @@
 /** Rollouts that nobody waits for: ctrl-exec-api carries them out, and goes on with them whatever ends it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { TestApi } from "../../support/api.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
@@ -165,26 +173,67 @@ describe.each(["SIGTERM", "SIGKILL"] as const)("it goes on after %s", (signal) =
   });
 });
 
-test("a host that had not been asked when it was killed is asked then, once", async () => {
-  const plain = readFileSync(control.config, "utf8");
-  control.folder.write("control/ctrl-exec.conf", `${plain}max_parallel = 1\n`);
-  try {
-    using shut = await Gate.shut(gate);
-    const api = await TestApi.start(control);
-    const reqid = await detach("slow", "--batch", "2", "--", "once");
-    await until("the first host runs it", () => ran("begun").length === 1);
-    await api.stop("SIGKILL");
-    await shut.open();
-    // Whoever looks meanwhile takes nothing away from it.
-    for (const _ of [1, 2]) expect(await states(reqid)).toEndWith(" queued queued queued");
-    await using _again = await TestApi.start(control);
+describe("a host that had not been asked when it was killed", () => {
+  /** @param gap what happens between the end of one process and the beginning of the next */
+  async function goesOn(gap: (reqid: string) => Promise<void> | void): Promise<string> {
+    const plain = readFileSync(control.config, "utf8");
+    control.folder.write("control/ctrl-exec.conf", `${plain}max_parallel = 1\n`);
+    try {
+      using shut = await Gate.shut(gate);
+      const api = await TestApi.start(control);
+      const reqid = await detach("slow", "--batch", "2", "--", "once");
+      await until("the first host runs it", () => ran("begun").length === 1);
+      await api.stop("SIGKILL");
+      await shut.open();
+      await gap(reqid);
+      await using _again = await TestApi.start(control);
+      await until("it is over", () => left(reqid).length === 0);
+      return reqid;
+    } finally {
+      control.folder.write("control/ctrl-exec.conf", plain);
+    }
+  }
+
+  test("is asked then, once", async () => {
+    const reqid = await goesOn(async (id) => {
+      // Whoever looks meanwhile takes nothing away from it.
+      for (const _ of [1, 2]) expect(await states(id)).toEndWith(" queued queued queued");
+    });
     expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
     for (const host of HOSTS) {
       expect(readFileSync(control.folder.join(host, "begun"), "utf8")).toBe("once\n");
     }
-  } finally {
-    control.folder.write("control/ctrl-exec.conf", plain);
-  }
+  });
+
+  const refused = async (reqid: string, state: string, reason: string) => {
+    expect(ran("begun")).toEqual(["web-01"]);
+    expect(await states(reqid)).toBe(`ended ${state} not-started not-started`);
+    const { results } = await show(reqid);
+    expect(results[3]?.error).toStartWith(`the rollout stopped after batch 1 of 2: ${reason}`);
+  };
+
+  test("T76 is not asked when the hook refuses it now, and the rollout stops", async () => {
+    const hook = control.folder.script("refuses", '[ "$ENVEXEC_HOSTS" != web-01,web-02 ]');
+    const reqid = await goesOn(() => {
+      const now = readFileSync(control.config, "utf8");
+      control.folder.write("control/ctrl-exec.conf", `${now}auth_hook = ${hook}\n`);
+    });
+    await refused(reqid, "never-ran", "Denied: ");
+    await using _api = await TestApi.start(control);
+    await control.mustRun("run", ["--detach", "--resume", reqid, "slow", "--", "once"]);
+    expect(await ended(reqid)).toEqual([1, "ended never-ran ended ended"]);
+  });
+
+  test("T76 is not asked when it was unpaired meanwhile, and the rollout stops", async () => {
+    const record = control.folder.join("control/state/agents/web-02.json");
+    try {
+      const reqid = await goesOn(() => renameSync(record, `${record}.away`));
+      // Nobody knows whether it had been asked: it is not called any more.
+      await refused(reqid, "unknown", "no longer registered: web-02");
+    } finally {
+      renameSync(`${record}.away`, record);
+    }
+  });
 });
 
 test("cancelled while ctrl-exec-api is away, it does not go on, and its arguments go", async () => {

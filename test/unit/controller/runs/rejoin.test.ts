@@ -1,7 +1,7 @@
 /** A run that an earlier process has begun, where a stand-in answers for the agent: it never starts twice. */
 import { expect, test } from "bun:test";
 import { openDialler } from "../../../../src/controller/control-host.ts";
-import { forgottenOn, rejoinRun } from "../../../../src/controller/runs/rejoin.ts";
+import { forgottenOn, type MaySend, rejoinRun } from "../../../../src/controller/runs/rejoin.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
 
@@ -9,7 +9,10 @@ const REQID = "0123456789abcdef";
 const RUN = { reqid: REQID, script: "deploy" };
 
 /** @param answers by what was asked, one after the other; the last one stays */
-async function rejoined(answers: Readonly<Record<string, ((call: StreamedCall) => void)[]>>) {
+async function rejoined(
+  answers: Readonly<Record<string, ((call: StreamedCall) => void)[]>>,
+  may: MaySend = "send",
+) {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   await agent.stop();
@@ -24,8 +27,14 @@ async function rejoined(answers: Readonly<Record<string, ((call: StreamedCall) =
   if (target === undefined) throw new Error("there is no target");
   const dialler = { ...openDialler(fleet.controller), now: () => new Date() };
   const following = { reqid: REQID, onEvent: () => undefined };
-  const begun = new Date(Date.now() - 60_000);
-  const followed = await rejoinRun(dialler, target, RUN, following, begun);
+  const rejoin = {
+    begun: new Date(Date.now() - 60_000),
+    maySend: async () => {
+      calls.push("may it be sent?");
+      return may;
+    },
+  };
+  const followed = await rejoinRun(dialler, target, RUN, following, rejoin);
   return { calls, kind: followed.kind, lost: forgottenOn(RUN, followed.outcome) };
 }
 
@@ -45,15 +54,39 @@ test("one that goes on is followed", async () => {
 test("one that never came to an agent which has forgotten none is sent", async () => {
   const told = await rejoined({ "POST /follow": [knowsNone(61)], "POST /run": [ends] });
   expect(told).toEqual({
-    ...{ calls: ["POST /follow", "POST /run"], kind: "ended", lost: undefined },
+    ...{ calls: ["POST /follow", "may it be sent?", "POST /run"], kind: "ended", lost: undefined },
   });
+});
+
+const withdrawn = (known_for: number) => (call: StreamedCall) =>
+  call.json({ status: "withdrawn", known_for });
+
+test("T76 one that must not be sent any more is withdrawn", async () => {
+  const answers = { "POST /follow": [knowsNone(61)], "POST /withdraw": [withdrawn(61)] };
+  expect(await rejoined(answers, { refused: "Denied" })).toMatchObject({
+    calls: ["POST /follow", "may it be sent?", "POST /withdraw"],
+    kind: "refused",
+  });
+});
+
+test("one that must not be sent any more, and came meanwhile, is followed", async () => {
+  const known = (call: StreamedCall) => call.json({ status: "known" });
+  const answers = { "POST /follow": [knowsNone(61), ends], "POST /withdraw": [known] };
+  expect(await rejoined(answers, { refused: "Denied" })).toMatchObject({ kind: "ended" });
+});
+
+test("one that another process goes on with is left as it is", async () => {
+  expect((await rejoined({ "POST /follow": [knowsNone(61)] }, "leave")).calls).toEqual([
+    "POST /follow",
+    "may it be sent?",
+  ]);
 });
 
 test("one whose first request came meanwhile is followed", async () => {
   const used = (call: StreamedCall) => call.json({ error: "reqid already used" }, "403 Forbidden");
   const told = await rejoined({ "POST /follow": [knowsNone(61), ends], "POST /run": [used] });
   expect(told).toEqual({
-    calls: ["POST /follow", "POST /run", "POST /follow"],
+    calls: ["POST /follow", "may it be sent?", "POST /run", "POST /follow"],
     ...{ kind: "ended", lost: undefined },
   });
 });
@@ -65,8 +98,7 @@ test.each([
     (call: StreamedCall) => call.json({ error: "no such run" }, "404 Not Found"),
   ],
 ])("of an agent that %s it is withdrawn, and lost", async (_, answer) => {
-  const withdrawn = (call: StreamedCall) => call.json({ status: "withdrawn", known_for: 0 });
-  const told = await rejoined({ "POST /follow": [answer], "POST /withdraw": [withdrawn] });
+  const told = await rejoined({ "POST /follow": [answer], "POST /withdraw": [withdrawn(0)] });
   expect(told).toMatchObject({
     calls: ["POST /follow", "POST /withdraw"],
     lost: { host: "web-01", state: "lost" },

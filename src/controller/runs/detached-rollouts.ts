@@ -3,6 +3,7 @@
  * them after a restart.
  */
 import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
+import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
@@ -14,24 +15,50 @@ import { takeUp } from "./take-up.ts";
 /** More are refused: each holds its record in memory, and takes some files. */
 export const MOST_DETACHED = 256;
 
+/** How often one that is not the taker looks whether it may be. */
+const LOOK_MS = 1000;
+
+const ANOTHER_TAKES =
+  "Cannot take detached rollouts: another ctrl-exec-api of this state_dir does. This one takes them when that has ended";
+
 export class DetachedRollouts {
   readonly #current: () => Controller;
   readonly #running = new Set<Rollout>();
   #coming = 0;
   #offers: Disposable | undefined;
-  #isLeaving = false;
+  readonly #leaving = new AbortController();
 
   /** @param current the controller as it is now: its configuration may be read anew */
   constructor(current: () => Controller) {
     this.#current = current;
   }
 
-  /** Goes on with what an earlier process has left, and takes what is handed over. Never rejects. */
+  /**
+   * Goes on with what an earlier process has left, and takes what is handed over: as soon as no other process does.
+   * Never rejects.
+   */
   async start(): Promise<void> {
+    if (await this.#takeRole()) return;
+    this.#current().log({ event: "rollout-fail", error: ANOTHER_TAKES, reqid: "" });
+    void this.#startLater();
+  }
+
+  async #startLater(): Promise<void> {
+    do await pause(LOOK_MS, this.#leaving.signal);
+    while (!(await this.#takeRole()));
+  }
+
+  /** Resolves with whether it need not be tried again: no other process is the taker. Never rejects. */
+  async #takeRole(): Promise<boolean> {
     const { log, store } = this.#current();
     try {
-      this.#offers = await store.rollouts.takeOffers((reqid, token) => this.#take(reqid, token));
+      if (this.#leaving.signal.aborted) return true;
+      const offers = await store.rollouts.takeOffers((reqid, token) => this.#take(reqid, token));
+      if (offers === undefined) return false;
+      this.#offers = offers;
+      if (this.#leaving.signal.aborted) offers[Symbol.dispose]();
       for (const reqid of await store.rollouts.detached()) {
+        if (this.#leaving.signal.aborted) break;
         await this.#goOn(reqid, undefined).catch((thrown) => {
           log({ event: "rollout-fail", error: inOneLine(asCtrlExecError(thrown)), reqid });
         });
@@ -39,6 +66,7 @@ export class DetachedRollouts {
     } catch (thrown) {
       log({ event: "rollout-fail", error: inOneLine(asCtrlExecError(thrown)), reqid: "" });
     }
+    return true;
   }
 
   /**
@@ -64,7 +92,7 @@ export class DetachedRollouts {
 
   /** What is under way goes on when another process takes it; nothing is begun any more. Never rejects. */
   async leave(): Promise<void> {
-    this.#isLeaving = true;
+    this.#leaving.abort();
     this.#offers?.[Symbol.dispose]();
     await Promise.all([...this.#running].map((rollout) => rollout.leave()));
   }
@@ -126,7 +154,8 @@ export class DetachedRollouts {
   }
 
   async #inRoom<Value>(work: () => Promise<Value>): Promise<Value> {
-    if (this.#isLeaving) throw new CtrlExecError("busy", "Cannot begin: the service is stopping");
+    if (this.#leaving.signal.aborted)
+      throw new CtrlExecError("busy", "Cannot begin: the service is stopping");
     if (this.#running.size + this.#coming >= MOST_DETACHED) {
       throw new CtrlExecError(
         "busy",

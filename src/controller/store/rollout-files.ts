@@ -1,7 +1,8 @@
 /**
  * Rollouts under way in files of one folder, which is its user's alone: `<reqid>.lock`, which the kernel releases when
  * its process dies; what others want: `<reqid>.pause`, `<reqid>.cancel`; of a detached one what goes on with it needs:
- * `<reqid>.order`; and the socket `taker`, through which those are handed over.
+ * `<reqid>.order`; and the socket `taker`, through which those are handed over to the one process
+ * that holds `taker.lock`.
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -111,13 +112,28 @@ export class FileRollouts implements RolloutStore {
     );
   }
 
-  async takeOffers(take: (reqid: string, token: string) => Promise<void>): Promise<Disposable> {
+  async takeOffers(
+    take: (reqid: string, token: string) => Promise<void>,
+  ): Promise<Disposable | undefined> {
     ensureFolder(this.#folder, 0o700);
-    const listener = listenLocally(this.#taker, async (line) => {
-      const answer = await answerOffer(line, take);
-      return `${JSON.stringify(answer)}\n`;
-    });
-    return { [Symbol.dispose]: () => listener.stop() };
+    const lock = await takenSoon(`${this.#taker}.lock`);
+    if (lock === undefined) return undefined;
+    try {
+      const listener = listenLocally(this.#taker, async (line) => {
+        const answer = await answerOffer(line, take);
+        return `${JSON.stringify(answer)}\n`;
+      });
+      return {
+        [Symbol.dispose]: () => {
+          // It unlinks the socket, which is ours only as long as we hold the lock.
+          listener.stop();
+          lock.release();
+        },
+      };
+    } catch (thrown) {
+      lock.release();
+      throw thrown;
+    }
   }
 
   async dropUnused(): Promise<void> {

@@ -100,6 +100,25 @@ test("it is handed over with its arguments, which go with its end", async () => 
   expect(JSON.parse(out)[0]).toMatchObject({ reqid, submitter: "alice" });
 });
 
+test("a second ctrl-exec-api of the same state leaves them to the first, and takes them when that has ended", async () => {
+  await using first = await TestApi.start(control);
+  const others = await Promise.all([TestApi.start(control), TestApi.start(control)]);
+  await using second = others[0];
+  await using _third = others[1];
+  for (const other of others) {
+    await other.running.seen(/ACTION=rollout-fail .*another ctrl-exec-api of this state_dir does/);
+  }
+  expect((await second.get("/health")).status).toBe(200);
+  await second.stop();
+  expect(await ended(await detach("deploy", "--batch", "4"))).toEqual([
+    ...[0, "ended ended ended ended"],
+  ]);
+  await first.stop("SIGKILL");
+  await until("the third takes them", async () => {
+    return (await control.run("run", ["@all", "deploy", "--batch", "4", "--detach"])).status === 0;
+  });
+});
+
 test("T27 what it waits with is for its user alone, and has no token", async () => {
   using _shut = await Gate.shut(gate);
   await using api = await TestApi.start(control);

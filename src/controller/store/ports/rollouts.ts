@@ -78,9 +78,12 @@ export interface RolloutStore {
    * Takes detached rollouts until it is closed.
    *
    * @param take throws if it does not go on with the rollout
+   * @returns undefined if another process takes them
    * @throws CtrlExecError `storage`
    */
-  takeOffers(take: (reqid: string, token: string) => Promise<void>): Promise<Disposable>;
+  takeOffers(
+    take: (reqid: string, token: string) => Promise<void>,
+  ): Promise<Disposable | undefined>;
   /** Forgets locks that nobody has used for a day. */
   dropUnused(): Promise<void>;
   /** The rollouts whose pause somebody wants. */

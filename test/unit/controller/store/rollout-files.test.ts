@@ -94,7 +94,7 @@ test("why it was not taken is told with what to do next; what is no answer count
   });
   const refused = { code: "unreachable", message: "there are too many", hint: "Wait for one." };
   await expect(rollouts.offer(REQID, "")).rejects.toMatchObject(refused);
-  _taker[Symbol.dispose]();
+  _taker?.[Symbol.dispose]();
   const stranger = listenLocally(folder.join("rollouts", "taker"), async () => "{}\n");
   await expect(rollouts.offer(REQID, "")).rejects.toMatchObject({
     code: "unreachable",

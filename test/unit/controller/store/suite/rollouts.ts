@@ -226,6 +226,9 @@ export function rolloutsSuite(make: MakeStore): void {
         taken.push([reqid, token]);
       });
       expect(await rollouts.isTaker()).toBe(true);
+      // Another one takes nothing from it.
+      using another = await rollouts.takeOffers(async () => undefined);
+      expect(another).toBeUndefined();
       await rollouts.offer(REQID, "é");
       await expect(rollouts.offer(REQID, "")).rejects.toThrow("there are too many");
     }

@@ -6,7 +6,10 @@ import { chmodSync } from "node:fs";
 import { Deadline } from "../deadline.ts";
 import { fileError, removeIfPresent } from "../files/files.ts";
 
-const MAX_BYTES = 65_536;
+/** Of a line: a token, as long as an environment variable may be, each of its bytes escaped in JSON. */
+const MAX_ASKED = 1_048_576;
+
+const MAX_ANSWER = 65_536;
 
 const isWhole = (asked: Buffer) => asked.at(-1) === 0x0a;
 
@@ -34,8 +37,8 @@ export function listenLocally(
           if (isWhole(socket.data.asked)) return;
           const asked = Buffer.concat([socket.data.asked, chunk]);
           socket.data.asked = asked;
-          if (asked.length > MAX_BYTES) socket.terminate();
-          if (asked.length > MAX_BYTES || !isWhole(asked)) return;
+          if (asked.length > MAX_ASKED) socket.terminate();
+          if (asked.length > MAX_ASKED || !isWhole(asked)) return;
           const line = asked.toString("utf8", 0, asked.length - 1);
           void answer(line).then((told) => socket.end(told));
         },
@@ -58,14 +61,25 @@ export async function askLocally(path: string, line: string, timeoutMs: number):
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const chunks: Buffer[] = [];
   let length = 0;
+  let left = Buffer.from(`${line}\n`);
+  let isSending = false;
+  const send = (open: { write(bytes: Buffer): number }) => {
+    // Bun may call this again from within a write.
+    if (isSending || left.length === 0) return;
+    isSending = true;
+    left = left.subarray(Math.max(0, open.write(left)));
+    isSending = false;
+  };
   const socket = await Bun.connect({
     unix: path,
     socket: {
-      open: (open) => void open.write(`${line}\n`),
+      open: send,
+      // A long line does not fit the socket's buffer.
+      drain: send,
       data(open, chunk) {
         chunks.push(Buffer.from(chunk));
         length += chunk.length;
-        if (length > MAX_BYTES) open.terminate();
+        if (length > MAX_ANSWER) open.terminate();
       },
       close: () => resolve(Buffer.concat(chunks).toString("utf8")),
       error: (_, thrown) => reject(thrown),

@@ -53,6 +53,20 @@ test.each([
   listener.stop(true);
 });
 
+test.each([
+  [1_048_575, "heard"],
+  [1_048_576, "cut off"],
+])("a line of %d bytes is %s", async (length, outcome) => {
+  using folder = new TestFolder();
+  const line = "x".repeat(length);
+  const listener = listenLocally(folder.join("reload"), async (asked) => {
+    return asked === line ? "heard" : "something else";
+  });
+  const said = await askLocally(folder.join("reload"), line, 20_000).catch(() => "");
+  expect(said).toBe(outcome === "heard" ? "heard" : "");
+  listener.stop();
+});
+
 test("a service that ends before it answers gives an empty answer; one that floods is cut off", async () => {
   using folder = new TestFolder();
   const path = folder.join("reload");

@@ -220,6 +220,8 @@ export function rolloutsSuite(make: MakeStore): void {
     expect((await open(stage))?.open).toEqual([]);
     expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
     const taken: (readonly [string, string])[] = [];
+    // The longest that may be given in a file, and each of its characters is escaped on its way.
+    const token = '"é'.repeat(21_845);
     {
       using _taker = await rollouts.takeOffers(async (reqid, token) => {
         if (token === "") throw new CtrlExecError("busy", "there are too many");
@@ -229,10 +231,10 @@ export function rolloutsSuite(make: MakeStore): void {
       // Another one takes nothing from it.
       using another = await rollouts.takeOffers(async () => undefined);
       expect(another).toBeUndefined();
-      await rollouts.offer(REQID, "é");
+      await rollouts.offer(REQID, token);
       await expect(rollouts.offer(REQID, "")).rejects.toThrow("there are too many");
     }
-    expect(taken).toEqual([[REQID, "é"]]);
+    expect(taken).toEqual([[REQID, token]]);
     expect(await rollouts.isTaker()).toBe(false);
     await (await rollouts.own(REQID))?.end();
     expect(await rollouts.detached()).toEqual([]);

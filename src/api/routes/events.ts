@@ -82,7 +82,9 @@ async function openEvents(call: Call, reqids: readonly string[]): Promise<Answer
   const hosts = logs.map(({ report }) => report.hosts.length);
   const id = call.header("Last-Event-ID");
   const positions = id === undefined ? hosts.map(startOf) : readEventId(id, hosts);
-  if (positions === undefined) {
+  // What a stream has said is in the record.
+  const isImpossible = positions?.some(({ told }, run) => told > (logs[run]?.toldSoFar ?? 0));
+  if (positions === undefined || isImpossible) {
     throw badRequest("the header Last-Event-ID is not an id that a stream of these runs has had");
   }
   if (positions.every(({ over }) => over)) {

@@ -115,6 +115,11 @@ export class RunLog {
     return this.#found.rollout !== undefined;
   }
 
+  /** How many messages were told of the rollout when the log was opened. */
+  get toldSoFar(): number {
+    return this.#found.rollout?.told?.length ?? 0;
+  }
+
   /** The hosts of the batches among so many messages of the rollout. */
   begunHosts(told: number): readonly string[] {
     const messages = this.#found.rollout?.told?.slice(0, told) ?? [];

@@ -180,6 +180,13 @@ test("its batches are events, each once, and another stream goes on behind the l
   expect(client.messages.at(-1)?.id).toBe("S");
   const again = await api.get(`/runs/${reqid}/events`, { "Last-Event-ID": "S" });
   expect(again.status).toBe(204);
+  // More messages than there are would hide those that are to come.
+  const from = async (id: string) =>
+    (await api.get(`/runs/${reqid}/events`, { "Last-Event-ID": id })).status;
+  const said = told.filter(({ event, host }) => host === undefined && event !== "summary").length;
+  expect([await from(`B${said}`), await from(`B${said + 1}`), await from("B999999W2")]).toEqual([
+    200, 400, 400,
+  ]);
 });
 
 test("that it stopped is an event too", async () => {

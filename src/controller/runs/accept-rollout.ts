@@ -50,22 +50,31 @@ export function orderOf(
 /** Of so many its record says who. */
 const MOST_RESUMES = 50;
 
-/** @throws as startRollout() */
+/** How it is accepted. */
+export interface Acceptance {
+  /** What is read of one that is gone on with counts until then. */
+  readonly needed?: Promise<unknown>;
+  /** Called when the hook has agreed, and before anything is owned or recorded. @throws to refuse it */
+  readonly admit?: () => void;
+}
+
+/** @throws as startRollout(), and what `admit` throws */
 export async function acceptRollout(
   controller: Controller,
   caller: Caller,
   order: NewRollout,
-  needed?: Promise<unknown>,
+  acceptance: Acceptance = {},
 ): Promise<AcceptedRollout> {
   return order.resume === undefined
-    ? await begun(controller, caller, order)
-    : await resumed(controller, caller, order, order.resume, needed);
+    ? await begun(controller, caller, order, acceptance)
+    : await resumed(controller, caller, order, order.resume, acceptance);
 }
 
 async function begun(
   controller: Controller,
   caller: Caller,
   order: NewRollout,
+  { admit }: Acceptance,
 ): Promise<AcceptedRollout> {
   const { script, args } = order;
   const body = runBody(controller, caller, order);
@@ -74,6 +83,7 @@ async function begun(
   const targets = await authorizedHosts(controller, caller, action, order);
   const total = targets.length;
   const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
+  admit?.();
   const { budget } = openDialler(controller);
   const head = runFacts(body, targets);
   const rollout = { ...facts, batches: placesOf(batches, head.hosts) };
@@ -96,7 +106,7 @@ async function resumed(
   caller: Caller,
   order: NewRollout,
   reqid: string,
-  needed: Promise<unknown> | undefined,
+  { needed, admit }: Acceptance,
 ): Promise<AcceptedRollout> {
   const { script, args } = order;
   const { runs } = controller.store;
@@ -131,6 +141,7 @@ async function resumed(
     await authorizeBatch(controller, caller, { action: "run", script, args }, targets);
     const total = asked.length;
     const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
+    admit?.();
     const { budget } = openDialler(controller);
     const { hosts, submitter } = report;
     const ports = asked.map(({ port }) => port ?? null);

@@ -13,7 +13,7 @@ import { carryOut } from "./start-rollout.ts";
 import { takeUp } from "./take-up.ts";
 
 /** More are refused: each holds its record in memory, and takes some files. */
-export const MOST_DETACHED = 256;
+const MOST_DETACHED = 256;
 
 /** How often one that is not the taker looks whether it may be. */
 const LOOK_MS = 1000;
@@ -23,14 +23,19 @@ const ANOTHER_TAKES =
 
 export class DetachedRollouts {
   readonly #current: () => Controller;
+  readonly #most: number;
   readonly #running = new Set<Rollout>();
   #coming = 0;
   #offers: Disposable | undefined;
   readonly #leaving = new AbortController();
 
-  /** @param current the controller as it is now: its configuration may be read anew */
-  constructor(current: () => Controller) {
+  /**
+   * @param current the controller as it is now: its configuration may be read anew
+   * @param most further ones are refused
+   */
+  constructor(current: () => Controller, most = MOST_DETACHED) {
     this.#current = current;
+    this.#most = most;
   }
 
   /**
@@ -72,22 +77,28 @@ export class DetachedRollouts {
   /**
    * Begins a rollout, or goes on with one that has stopped, and resolves when it is accepted.
    *
-   * @throws CtrlExecError as startRollout(), and `busy` if there are too many
+   * @throws CtrlExecError as startRollout(), and `busy` if there are too many: whom the hook refuses is not told (T67)
    */
   async begin(caller: Caller, order: NewRollout): Promise<Rollout> {
-    return await this.#inRoom(async () => {
-      const account = openReplies(this.#current());
-      const needed = Promise.withResolvers<void>();
-      try {
-        const accepted = await acceptRollout(this.#current(), caller, order, needed.promise);
-        await accepted.owned.keep(orderOf(caller, accepted));
-        return this.#carryOut(caller, accepted, account, needed.resolve);
-      } catch (thrown) {
-        account.close();
-        needed.resolve();
-        throw thrown;
-      }
-    });
+    this.#mustStay();
+    const account = openReplies(this.#current());
+    const needed = Promise.withResolvers<void>();
+    let place: Disposable | undefined;
+    const admit = () => {
+      place = this.#enter();
+    };
+    try {
+      const acceptance = { needed: needed.promise, admit };
+      const accepted = await acceptRollout(this.#current(), caller, order, acceptance);
+      await accepted.owned.keep(orderOf(caller, accepted));
+      return this.#carryOut(caller, accepted, account, needed.resolve);
+    } catch (thrown) {
+      account.close();
+      needed.resolve();
+      throw thrown;
+    } finally {
+      place?.[Symbol.dispose]();
+    }
   }
 
   /** What is under way goes on when another process takes it; nothing is begun any more. Never rejects. */
@@ -98,13 +109,9 @@ export class DetachedRollouts {
   }
 
   async #take(reqid: string, token: string): Promise<void> {
-    await this.#inRoom(async () => {
-      if (await this.#goOn(reqid, token)) return;
-      throw new CtrlExecError(
-        "busy",
-        `Cannot take rollout ${reqid}: there is nothing to go on with`,
-      );
-    });
+    using _place = this.#enter();
+    if (await this.#goOn(reqid, token)) return;
+    throw new CtrlExecError("busy", `Cannot take rollout ${reqid}: there is nothing to go on with`);
   }
 
   /** Resolves with whether it goes on. */
@@ -153,22 +160,27 @@ export class DetachedRollouts {
     return rollout;
   }
 
-  async #inRoom<Value>(work: () => Promise<Value>): Promise<Value> {
-    if (this.#leaving.signal.aborted)
-      throw new CtrlExecError("busy", "Cannot begin: the service is stopping");
-    if (this.#running.size + this.#coming >= MOST_DETACHED) {
+  #mustStay(): void {
+    if (!this.#leaving.signal.aborted) return;
+    throw new CtrlExecError("busy", "Cannot begin: the service is stopping");
+  }
+
+  /** @returns the place of one that comes, until it is under way */
+  #enter(): Disposable {
+    this.#mustStay();
+    if (this.#running.size + this.#coming >= this.#most) {
       throw new CtrlExecError(
         "busy",
-        `Cannot detach the rollout: ${MOST_DETACHED} are under way, as many as may be`,
+        `Cannot detach the rollout: ${this.#most} are under way, as many as may be`,
         { hint: "list-runs shows them. Try again when one has ended." },
       );
     }
     this.#coming += 1;
-    try {
-      return await work();
-    } finally {
-      this.#coming -= 1;
-    }
+    return {
+      [Symbol.dispose]: () => {
+        this.#coming -= 1;
+      },
+    };
   }
 }
 

@@ -35,7 +35,7 @@ export async function startRollout(
   onResult: (result: RunResult) => void,
   needed?: Promise<unknown>,
 ): Promise<Rollout> {
-  const accepted = await acceptRollout(controller, caller, order, needed);
+  const accepted = await acceptRollout(controller, caller, order, needed && { needed });
   return carryOut(() => controller, caller, accepted, { ...order, onResult }, needed);
 }
 

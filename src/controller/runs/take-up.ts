@@ -37,11 +37,16 @@ export async function takeUp(
       await owned.end();
       return undefined;
     }
-    const taken =
-      order.hasToken && token === undefined
-        ? undefined
-        : await goOn(controller, { owned, order, found, token: token ?? "", account });
-    if (taken === undefined) await owned.leave();
+    if (order.hasToken && token === undefined) {
+      await owned.leave();
+      return undefined;
+    }
+    const taken = await goOn(controller, { owned, order, found, token: token ?? "", account });
+    if (taken === undefined) {
+      const error = "Cannot go on with it: its record does not say that its hosts wait";
+      controller.log({ event: "rollout-fail", error, reqid });
+      await owned.end();
+    }
     return taken;
   } catch (thrown) {
     await owned.leave();

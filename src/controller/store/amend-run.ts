@@ -15,6 +15,7 @@ import { OutputFile, outputName } from "./output-file.ts";
 import { lockPath, paths, RECORD_MODE } from "./paths.ts";
 import { recordJson } from "./record-json.ts";
 import { type RecordedResult, recordedResult } from "./recorded-result.ts";
+import { FileRollouts } from "./rollout-files.ts";
 import { RunOutputs } from "./run-outputs.ts";
 import { recordFile } from "./run-record.ts";
 import { resultsOf, type StoredRun } from "./stored-run.ts";
@@ -36,7 +37,9 @@ export async function amendRun(
     using _lock = await takeLock(lockPath(config, "run-records"), WAIT_MS);
     const found = await readStoredRun(context, reqid, account);
     if (found === undefined || found.alive) return false;
-    const { run } = found;
+    const { run, detached } = found;
+    // It was stopped (SIGSTOP, a suspended machine), and goes on with the record at any moment.
+    if (detached === "waits" && (await new FileRollouts(context).isOwned(reqid))) return false;
     outputs = new RunOutputs(context, { ...run, token: "" });
     const news = new Map<string, RecordedResult>();
     for (const result of told) {

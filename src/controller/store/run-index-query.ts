@@ -24,25 +24,28 @@ type HostRow = Omit<ListedHost, "failed" | "cancelled"> & {
   readonly cancelled: number;
 };
 
-/** A run whose record is no longer touched has lost its process, as in stored-runs.ts. */
-const IS_LOST = "(run.silent OR run.touched < $lost)";
+/** As in stored-runs.ts: a run whose record is no longer touched has lost its process. Another takes a detached one up. */
+const IS_LOST = `((run.silent OR run.touched < $lost)
+  AND run.reqid NOT IN (SELECT value FROM json_each($detached)))`;
 /** Only a host of a rollout is queued, until its batch begins. */
 const STATE = `iif(run_host.state = 'queued', iif(${IS_LOST}, 'not-started', 'queued'),
   coalesce(run_host.state, iif(${IS_LOST}, 'unknown', 'running')))`;
 /** Whatever is over on the host, and is no success. */
 const FAILED = `(${STATE} NOT IN ('queued', 'running') AND coalesce(run_host.failed, TRUE))`;
 
-/** @returns the runs, and the ids of those whose record is damaged */
+/**
+ * @param detached the rollouts that wait for whoever goes on with them
+ * @returns the runs, and the ids of those whose record is damaged
+ */
 export function listIndexed(
   index: Database,
   filter: RunFilter,
+  detached: readonly string[],
   { run_retention }: ControllerConfig,
   now: Date,
 ): { readonly runs: ListedRuns["runs"]; readonly damaged: readonly string[] } {
-  const times = {
-    $lost: now.getTime() - LOST_AFTER_MS,
-    $kept: now.getTime() - run_retention * 1000,
-  };
+  const $kept = now.getTime() - run_retention * 1000;
+  const lost = { $lost: now.getTime() - LOST_AFTER_MS, $detached: JSON.stringify(detached) };
   const { conditions, values } = conditionsOf(filter);
   // Records say the second in which a run began: among those of one, the last to be written comes first.
   const found = index
@@ -50,7 +53,7 @@ export function listIndexed(
       `SELECT reqid, script, submitter, started, completed, began, touched FROM run
       WHERE ${conditions.join(" AND ")} ORDER BY began DESC, touched DESC, reqid DESC LIMIT $limit`,
     )
-    .all({ ...times, ...values });
+    .all({ ...lost, $kept, ...values });
   const hosts = index.query<HostRow, SQLQueryBindings>(
     `SELECT host, ${STATE} AS state, exit, ${FAILED} AS failed, cancelled FROM run JOIN run_host USING (reqid)
     WHERE reqid = $reqid ORDER BY position`,
@@ -59,11 +62,11 @@ export function listIndexed(
     .query<{ reqid: string }, SQLQueryBindings>(
       "SELECT reqid FROM run WHERE script IS NULL AND touched >= $kept ORDER BY reqid",
     )
-    .all({ $kept: times.$kept });
+    .all({ $kept });
   return {
     runs: found.map(({ began, touched, completed, ...run }) => {
       const ofRun = hosts
-        .all({ $reqid: run.reqid, $lost: times.$lost })
+        .all({ $reqid: run.reqid, ...lost })
         .map(({ failed, cancelled, ...host }): ListedHost => {
           const exit = goesOn(host.state) ? null : host.exit;
           const told = { ...host, exit, failed: failed !== 0 };

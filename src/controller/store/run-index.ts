@@ -19,6 +19,7 @@ import type { ListedRuns, RunFilter } from "./ports/runs.ts";
 import { openIndexFile, openIndexInMemory } from "./run-index-file.ts";
 import { listIndexed } from "./run-index-query.ts";
 import { refreshRunIndex } from "./run-index-refresh.ts";
+import { awaitedRollouts } from "./stored-runs.ts";
 
 /** Enough for another process to rebuild the index from many records. */
 const WAIT_MS = 60_000;
@@ -29,7 +30,8 @@ export async function listRuns(context: StoreContext, filter: RunFilter): Promis
   const { runs: folder, runIndex } = paths(config);
   const answer = async (index: Database): Promise<ListedRuns> => {
     const unread = await refreshRunIndex(index, folder, longestRecord(config));
-    const { runs, damaged } = listIndexed(index, filter, config, now());
+    const detached = await awaitedRollouts(context);
+    const { runs, damaged } = listIndexed(index, filter, detached, config, now());
     return { runs, unreadable: [...unread, ...damaged] };
   };
   using lock = await lockIndex(context);

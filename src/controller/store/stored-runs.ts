@@ -142,16 +142,27 @@ export async function readStoredRun(
   const silent = age > LOST_AFTER_MS || writer === null;
   const alive = !complete && !silent && (!writer || isRunning(writer));
   const detached =
-    complete || alive || run.rollout === undefined ? undefined : waitsFor(context, reqid);
+    complete || alive || run.rollout === undefined ? undefined : await waitsFor(context, reqid);
   const touched = new Date(time.getTime() - age);
   return { run, silent: silent && detached !== "waits", alive, touched, detached };
 }
 
-function waitsFor({ config }: StoreContext, reqid: string): FoundRun["detached"] {
+/** The rollouts that somebody goes on with, or that ctrl-exec-api will. */
+export async function awaitedRollouts(context: StoreContext): Promise<readonly string[]> {
+  const detached = await new FileRollouts(context).detached();
+  const waits = await Promise.all(
+    detached.map(async (reqid) => (await waitsFor(context, reqid)) === "waits"),
+  );
+  return detached.filter((_, position) => waits[position]);
+}
+
+async function waitsFor(context: StoreContext, reqid: string): Promise<FoundRun["detached"]> {
   try {
-    const order = readOrder(orderFile(config, reqid));
+    const order = readOrder(orderFile(context.config, reqid));
     if (order === undefined) return undefined;
-    return order.hasToken ? "for its token" : "waits";
+    // Whoever carries it out has the token, though it was stopped for long (SIGSTOP, a suspended machine).
+    const isHere = !order.hasToken || (await new FileRollouts(context).isOwned(reqid));
+    return isHere ? "waits" : "for its token";
   } catch {
     // Nobody goes on with it.
     return undefined;

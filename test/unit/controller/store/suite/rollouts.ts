@@ -38,6 +38,11 @@ const rollout = (...waiting: readonly string[]) =>
 const account = () => new ReplyBudget(2 ** 30).open();
 const open = async ({ store }: Stage) => await store.runs.readOpen(REQID, account());
 
+const listed = async ({ store }: Stage) => {
+  const { runs } = await store.runs.list({ limit: 1 });
+  return runs[0]?.hosts.map(({ host, state }) => `${host} ${state}`);
+};
+
 const goOn = async ({ store }: Stage, ...waiting: readonly string[]) =>
   await store.runs.goOn(
     { ...facts({ hosts: HOSTS }), rollout: { ...SETTING, ...PLAN, waiting } },
@@ -219,6 +224,9 @@ export function rolloutsSuite(make: MakeStore): void {
     await runs.amend(REQID, [result("web-01")], account());
     expect((await open(stage))?.open).toEqual([]);
     expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
+    expect(await listed(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
+    const { length } = (await runs.list({ limit: 1, state: "not-started" })).runs;
+    expect(length).toBe(0);
     const taken: (readonly [string, string])[] = [];
     // The longest that may be given in a file, and each of its characters is escaped on its way.
     const token = '"é'.repeat(21_845);
@@ -243,6 +251,25 @@ export function rolloutsSuite(make: MakeStore): void {
       "web-02 not-started",
       "web-03 not-started",
     ]);
+    expect(await listed(stage)).toEqual(await states(stage));
+  });
+
+  test("a detached one whose process is stopped for long is neither lost nor written by others", async () => {
+    await using stage = await Stage.open(make);
+    const { rollouts, runs } = stage.store;
+    const record = await runs.begin(rollout("web-02", "web-03"), true);
+    const owned = await rollouts.own(REQID);
+    await owned?.keep({ ...ORDER, hasToken: true });
+    record.add(result("web-01"));
+    await record.step({ waiting: ["web-02", "web-03"], begun: 1 });
+    stage.pass(61);
+    expect(await open(stage)).toMatchObject({ alive: true, detached: true, open: [] });
+    expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
+    expect(await listed(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
+    expect(await runs.amend(REQID, [result("web-01", { exit: 7 })], account())).toBe(false);
+    expect(await record.step({ waiting: ["web-03"], begun: 2 })).toBe("noted");
+    await record.close();
+    await owned?.end();
   });
 
   test("one that was begun with a token waits for whoever gives it again", async () => {
@@ -253,6 +280,7 @@ export function rolloutsSuite(make: MakeStore): void {
     await record.leave();
     await owned?.leave();
     expect(await open(stage)).toMatchObject({ alive: false, detached: false });
+    expect(await listed(stage)).toEqual(await states(stage));
     expect((await open(stage))?.report.results[0]).toMatchObject({
       state: "not-started",
       error: expect.stringContaining("its token is not kept"),

@@ -1,6 +1,6 @@
 /** Accepts a rollout, a new one or one that has stopped and is gone on with: it is authorised, owned and recorded. */
 import { configArgument } from "../../core/config/controller-config.ts";
-import { CtrlExecError } from "../../core/errors.ts";
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -187,10 +187,35 @@ async function orElse<Value>(
   }
 }
 
+/**
+ * Keeps what another process needs to go on with it.
+ *
+ * @throws CtrlExecError `unrecorded`: then nothing of it is left but a record that says that no host was asked
+ */
+export async function keepOrder(
+  { log }: Controller,
+  caller: Caller,
+  accepted: AcceptedRollout,
+): Promise<void> {
+  const { body, owned, record } = accepted;
+  try {
+    await owned.keep(orderOf(caller, accepted));
+  } catch (thrown) {
+    log({ event: "run-store-fail", error: messageOf(thrown), reqid: body.reqid });
+    await record.leave();
+    await owned.end();
+    throw notRecorded();
+  }
+}
+
 async function mustBeStored(record: RunRecord): Promise<void> {
   if (await record.stored) return;
   record.discard();
-  throw new CtrlExecError("unrecorded", "Cannot start the run: its record cannot be written", {
+  throw notRecorded();
+}
+
+function notRecorded(): CtrlExecError {
+  return new CtrlExecError("unrecorded", "Cannot start the run: its record cannot be written", {
     hint: "Nothing was sent to any host. The log of the control host says what is wrong: ACTION=run-store-fail.",
   });
 }

@@ -7,7 +7,12 @@ import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
-import { type AcceptedRollout, acceptRollout, type NewRollout, orderOf } from "./accept-rollout.ts";
+import {
+  type AcceptedRollout,
+  acceptRollout,
+  keepOrder,
+  type NewRollout,
+} from "./accept-rollout.ts";
 import type { Rollout } from "./rollout.ts";
 import { carryOut } from "./start-rollout.ts";
 import { takeUp } from "./take-up.ts";
@@ -89,8 +94,9 @@ export class DetachedRollouts {
     };
     try {
       const acceptance = { needed: needed.promise, admit };
-      const accepted = await acceptRollout(this.#current(), caller, order, acceptance);
-      await accepted.owned.keep(orderOf(caller, accepted));
+      const controller = this.#current();
+      const accepted = await acceptRollout(controller, caller, order, acceptance);
+      await keepOrder(controller, caller, accepted);
       return this.#carryOut(caller, accepted, account, needed.resolve);
     } catch (thrown) {
       account.close();

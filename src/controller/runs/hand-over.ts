@@ -2,7 +2,7 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
-import { acceptRollout, type NewRollout, orderOf } from "./accept-rollout.ts";
+import { acceptRollout, keepOrder, type NewRollout } from "./accept-rollout.ts";
 
 /**
  * Resolves with its id when ctrl-exec-api has taken it: the hook has agreed, and its record can be read.
@@ -20,7 +20,7 @@ export async function handOver(
   const accepted = await acceptRollout(controller, caller, order);
   const { body, owned, record } = accepted;
   const { reqid } = body;
-  await owned.keep(orderOf(caller, accepted));
+  await keepOrder(controller, caller, accepted);
   await record.leave();
   await owned.leave();
   try {

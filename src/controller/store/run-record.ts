@@ -184,7 +184,12 @@ export class FileRunRecord implements RunRecord {
     clearTimeout(this.#scheduled);
     clearInterval(this.#heartbeat);
     this.#left = true;
-    this.#then(() => this.#write(false, true));
+    this.#then(async () => {
+      await this.#write(false, true).catch(async (thrown) => {
+        await this.#giveUp();
+        throw thrown;
+      });
+    });
     await this.#writing;
     this.#outputs.close();
   }

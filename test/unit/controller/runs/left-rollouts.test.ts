@@ -2,9 +2,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { DetachedRollouts } from "../../../../src/controller/runs/detached-rollouts.ts";
+import { handOver } from "../../../../src/controller/runs/hand-over.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
 import type { RolloutOrder } from "../../../../src/controller/store/ports/rollouts.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
+import { fullDisk } from "../../../support/full-disk.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
 const HOSTS = ["web-01", "web-02"];
@@ -29,22 +31,28 @@ const KEPT: RolloutOrder = {
   ...{ hasToken: false, registered: HOSTS, mayFail: 0 },
 };
 
+/** After its first batch. */
+const recorded = (reqid: string) => ({
+  ...{ reqid, script: "count", hosts: HOSTS, submitter: "tester", token: "" },
+  rollout: {
+    ...{ max_failures: { hosts: 0 }, pause: 0, per_tag: {}, check: "", batch: [{ hosts: 1 }] },
+    ...{ batches: [[0], [1]], begun: 1, waiting: ["web-02"] },
+  },
+});
+
+/** As ctrl-exec-api does from its start to its end. */
+async function carrying() {
+  const detached = new DetachedRollouts(() => fleet.controller);
+  await detached.start();
+  return Object.assign(detached, { [Symbol.asyncDispose]: () => detached.leave() });
+}
+
 /** What a process has left that was killed after the first batch. @param told of web-02, which waits for its batch */
 async function left(order = KEPT, told?: object): Promise<string> {
   const { rollouts, runs } = fleet.controller.store;
   const reqid = newRequestId();
   const owned = await rollouts.own(reqid);
-  const setting = { max_failures: { hosts: 0 }, pause: 0, per_tag: {}, check: "" };
-  const record = await runs.begin(
-    {
-      ...{ reqid, script: "count", hosts: HOSTS, submitter: "tester", token: "" },
-      rollout: {
-        ...{ ...setting, batch: [{ hosts: 1 }], batches: [[0], [1]] },
-        ...{ begun: 1, waiting: ["web-02"] },
-      },
-    },
-    true,
-  );
+  const record = await runs.begin(recorded(reqid), true);
   for (const [host, result] of [["web-01", RESULT], ...(told ? [["web-02", told]] : [])]) {
     record.add({ ...RESULT, ...(result as object), host, reqid } as never);
   }
@@ -69,13 +77,55 @@ const failures = () =>
 
 test("what it cannot go on with is said, and its arguments are removed", async () => {
   const reqid = await left(KEPT, { state: "never-ran", exit: -1, error: "away" });
-  const detached = new DetachedRollouts(() => fleet.controller);
-  await detached.start();
+  await using _detached = await carrying();
   expect(failures()).toEqual([
     { ERROR: "Cannot go on with it: its record does not say that its hosts wait", REQID: reqid },
   ]);
   expect(files(reqid)).toEqual([]);
   expect(await states(reqid)).toEqual(["web-01 ended", "web-02 never-ran"]);
   expect(ran()).toEqual([]);
-  await detached.leave();
+});
+
+const UNRECORDED = { code: "unrecorded", message: expect.stringContaining("cannot be written") };
+
+/** Its record has room, and its arguments have none. */
+const LARGE = {
+  ...{ hosts: HOSTS, port: undefined, script: "count" },
+  args: ["a".repeat(400_000)],
+};
+const ORDER = { ...LARGE, rollout: { batch: [{ hosts: 1 }] } };
+
+test.each(["the API", "the command line"])(
+  "T22 one of %s for which the disk has no room is refused, and nothing of it is under way",
+  async (face) => {
+    await using detached = await carrying();
+    const reqid = newRequestId();
+    const caller = { ...CALLER, requestId: reqid };
+    {
+      using _full = fullDisk(200_000);
+      const begun =
+        face === "the API"
+          ? detached.begin(caller, ORDER)
+          : handOver(fleet.controller, caller, ORDER);
+      await expect(begun).rejects.toMatchObject(UNRECORDED);
+    }
+    expect(files(reqid)).toEqual([]);
+    expect(await states(reqid)).toEqual(["web-01 not-started", "web-02 not-started"]);
+    expect(ran()).toEqual([]);
+    // Whoever goes on with it finds it in nobody's hands.
+    const { rollouts } = fleet.controller.store;
+    expect(await rollouts.isOwned(reqid)).toBe(false);
+  },
+);
+
+test("T22 what is left on a full disk is not taken for a rollout under way", async () => {
+  const reqid = newRequestId();
+  const { runs } = fleet.controller.store;
+  const record = await runs.begin(recorded(reqid), true);
+  await record.stored;
+  {
+    using _full = fullDisk(1);
+    await record.leave();
+  }
+  expect(await states(reqid)).toEqual(["web-01 unknown", "web-02 not-started"]);
 });

@@ -26,6 +26,11 @@ const LOOK_MS = 1000;
 const ANOTHER_TAKES =
   "Cannot take detached rollouts: another ctrl-exec-api of this state_dir does. This one takes them when that has ended";
 
+/** Between two attempts to go on with what there was no room for. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 300_000;
+const PASSING: ReadonlySet<string> = new Set(["storage", "unrecorded", "busy"]);
+
 export class DetachedRollouts {
   readonly #current: () => Controller;
   readonly #most: number;
@@ -67,12 +72,8 @@ export class DetachedRollouts {
       if (offers === undefined) return false;
       this.#offers = offers;
       if (this.#leaving.signal.aborted) offers[Symbol.dispose]();
-      for (const reqid of await store.rollouts.detached()) {
-        if (this.#leaving.signal.aborted) break;
-        await this.#goOn(reqid, undefined).catch((thrown) => {
-          log({ event: "rollout-fail", error: inOneLine(asCtrlExecError(thrown)), reqid });
-        });
-      }
+      const left = await this.#goOnAll(await store.rollouts.detached());
+      void this.#goOnLater(left);
     } catch (thrown) {
       log({ event: "rollout-fail", error: inOneLine(asCtrlExecError(thrown)), reqid: "" });
     }
@@ -118,6 +119,31 @@ export class DetachedRollouts {
     using _place = this.#enter();
     if (await this.#goOn(reqid, token)) return;
     throw new CtrlExecError("busy", `Cannot take rollout ${reqid}: there is nothing to go on with`);
+  }
+
+  /** Tries again what there was no room for, longer and longer after. Never rejects. */
+  async #goOnLater(reqids: readonly string[]): Promise<void> {
+    const { signal } = this.#leaving;
+    let left = reqids;
+    for (let pauseMs = FIRST_PAUSE_MS; left.length > 0; pauseMs *= 2) {
+      await pause(Math.min(pauseMs, LONGEST_PAUSE_MS), signal);
+      if (signal.aborted) return;
+      left = await this.#goOnAll(left);
+    }
+  }
+
+  /** Resolves with those for which there was no room. Never rejects. */
+  async #goOnAll(reqids: readonly string[]): Promise<readonly string[]> {
+    const later: string[] = [];
+    for (const reqid of reqids) {
+      if (this.#leaving.signal.aborted) break;
+      await this.#goOn(reqid, undefined).catch((thrown) => {
+        const error = asCtrlExecError(thrown);
+        if (PASSING.has(error.code)) later.push(reqid);
+        this.#current().log({ event: "rollout-fail", error: inOneLine(error), reqid });
+      });
+    }
+    return later;
   }
 
   /** Resolves with whether it goes on. */

@@ -1,4 +1,5 @@
 /** Goes on with a detached rollout where another process, which has ended, has left it. */
+import { CtrlExecError } from "../../core/errors.ts";
 import { parseIso } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
@@ -18,7 +19,7 @@ export interface TakenUp {
  * @param token undefined if nobody has given it; then a rollout that has one waits for whoever gives it again
  * @param account what is read counts there until it is closed
  * @returns undefined if there is nothing to go on with, or it waits
- * @throws CtrlExecError if what was left of it cannot be used
+ * @throws CtrlExecError if what was left of it cannot be used, and `unrecorded` on a full disk: then it waits as before
  */
 export async function takeUp(
   controller: Controller,
@@ -86,7 +87,10 @@ async function goOn(
   const head = { reqid, script, hosts, ...some, submitter, token };
   const record = await controller.store.runs.goOn({ ...head, rollout: facts }, account);
   if (record === undefined) return undefined;
-  await record.stored;
+  if (!(await record.stored)) {
+    record.discard();
+    throw new CtrlExecError("unrecorded", "Cannot go on with it: its record cannot be written");
+  }
   const results = report.results.filter(({ host, state }) => {
     return byLabel.has(host) && state !== "queued" && state !== "not-started";
   });

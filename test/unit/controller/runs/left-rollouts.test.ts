@@ -6,6 +6,7 @@ import { handOver } from "../../../../src/controller/runs/hand-over.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
 import type { RolloutOrder } from "../../../../src/controller/store/ports/rollouts.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
+import { until } from "../../../support/folder.ts";
 import { fullDisk } from "../../../support/full-disk.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
@@ -14,7 +15,7 @@ const HOSTS = ["web-01", "web-02"];
 let fleet: LocalFleet;
 
 beforeAll(async () => {
-  fleet = await LocalFleet.create();
+  fleet = await LocalFleet.create(["api_auth_default = allow"]);
   for (const name of HOSTS) await fleet.addAgent(name);
 });
 afterAll(async () => await fleet[Symbol.asyncDispose]());
@@ -128,4 +129,21 @@ test("T22 what is left on a full disk is not taken for a rollout under way", asy
     await record.leave();
   }
   expect(await states(reqid)).toEqual(["web-01 unknown", "web-02 not-started"]);
+});
+
+test("T22 what an earlier process has left waits as long as the disk is full, and goes on then", async () => {
+  const reqid = await left();
+  await using _detached = await (async () => {
+    using _full = fullDisk(1);
+    return await carrying();
+  })();
+  expect(failures()).toEqual([
+    { ERROR: "Cannot go on with it: its record cannot be written", REQID: reqid },
+  ]);
+  expect(await states(reqid)).toEqual(["web-01 ended", "web-02 queued"]);
+  expect(ran()).toEqual([]);
+  // A second later.
+  await until("it has ended", async () => (await states(reqid))[1] === "web-02 ended");
+  await until("its files are gone", () => files(reqid).length === 0);
+  expect(ran()).toEqual(["web-02"]);
 });

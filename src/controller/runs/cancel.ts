@@ -127,8 +127,10 @@ async function stopRollout(
   found: RecordedRun,
 ): Promise<RecordedRun> {
   const { reqid, complete } = found.report;
-  if (found.rollout === undefined || complete) return found;
+  if (found.rollout === undefined) return found;
   const { rollouts } = controller.store;
+  // One that waits for its token seems to have ended, and its arguments are there.
+  if (complete && !(await rollouts.detached()).includes(reqid)) return found;
   await rollouts.wish(reqid, "cancel", { by: username, since: isoSeconds(controller.now()) });
   // Nobody's: then nobody waits for its wishes.
   await (await rollouts.own(reqid))?.end();

@@ -4,6 +4,7 @@
  * `<reqid>.order`; and the socket `taker`, through which those are handed over to the one process
  * that holds `taker.lock`.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
@@ -23,10 +24,12 @@ import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";
 import type { OwnedRollout, RolloutStore, RolloutWish, RolloutWishes } from "./ports/rollouts.ts";
 import { readOrder, rolloutOrder } from "./rollout-order.ts";
+import { recordFile } from "./run-record.ts";
 
 const OWN_ALONE = 0o600;
 const LEFT_OVER = ["pause", "cancel", "order"] as const;
 const PAUSED = /^([0-9a-f]{16})\.pause$/;
+const LEFT = /^([0-9a-f]{16})\.(?:pause|cancel|order)$/;
 const ORDERED = /^([0-9a-f]{16})\.order$/;
 
 /** Whoever takes a rollout asks the auth hook nothing before it answers. */
@@ -139,8 +142,16 @@ export class FileRollouts implements RolloutStore {
   async dropUnused(): Promise<void> {
     const before = addDays(this.#context.now(), -1);
     for (const name of listFiles(this.#folder)) {
+      const reqid = LEFT.exec(name)?.[1];
+      if (reqid !== undefined) await this.#dropUnrecorded(reqid);
       if (name.endsWith(".lock")) removeUnusedLock(join(this.#folder, name), before);
     }
+  }
+
+  /** Its record was kept for long enough: with it goes what nobody can go on with any more. */
+  async #dropUnrecorded(reqid: string): Promise<void> {
+    if (existsSync(recordFile(this.#context.config, reqid))) return;
+    await (await this.own(reqid))?.end();
   }
 
   /** @throws CtrlExecError `unreachable` */

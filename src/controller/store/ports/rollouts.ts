@@ -84,7 +84,7 @@ export interface RolloutStore {
   takeOffers(
     take: (reqid: string, token: string) => Promise<void>,
   ): Promise<Disposable | undefined>;
-  /** Forgets locks that nobody has used for a day. */
+  /** Forgets locks that nobody has used for a day, and what is left of rollouts whose records are no longer kept. */
   dropUnused(): Promise<void>;
   /** The rollouts whose pause somebody wants. */
   paused(): Promise<ReadonlyMap<string, RolloutWish>>;

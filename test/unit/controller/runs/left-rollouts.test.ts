@@ -1,6 +1,7 @@
 /** Rollouts that nobody waits for: what ctrl-exec-api cannot begin, or go on with, is told of, and loses nothing. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync } from "node:fs";
+import { cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import { DetachedRollouts } from "../../../../src/controller/runs/detached-rollouts.ts";
 import { handOver } from "../../../../src/controller/runs/hand-over.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
@@ -146,4 +147,28 @@ test("T22 what an earlier process has left waits as long as the disk is full, an
   await until("it has ended", async () => (await states(reqid))[1] === "web-02 ended");
   await until("its files are gone", () => files(reqid).length === 0);
   expect(ran()).toEqual(["web-02"]);
+});
+
+test("whoever cancels one that waits for its token removes its arguments", async () => {
+  const reqid = await left({ ...KEPT, hasToken: true });
+  await using _detached = await carrying();
+  expect(files(reqid)).toContain(`${reqid}.order`);
+  expect(await states(reqid)).toEqual(["web-01 ended", "web-02 not-started"]);
+  const order = { reqid, hosts: [], grace: 1 };
+  await cancelRun(fleet.controller, CALLER, order, () => undefined);
+  expect(files(reqid)).toEqual([]);
+  expect(await states(reqid)).toEqual(["web-01 ended", "web-02 not-started"]);
+});
+
+test("what is left of one goes with its record, and not while somebody has it", async () => {
+  const [kept, gone, owned] = [await left(), await left(), await left()];
+  const { rollouts } = fleet.controller.store;
+  const own = await rollouts.own(owned);
+  for (const reqid of [gone, owned]) rmSync(fleet.folder.join(`control/state/runs/${reqid}.json`));
+  await rollouts.wish(gone, "pause", { by: "bob", since: "" });
+  await rollouts.dropUnused();
+  expect(files(gone)).toEqual([]);
+  expect(files(kept)).toContain(`${kept}.order`);
+  expect(files(owned)).toContain(`${owned}.order`);
+  await own?.end();
 });

@@ -28,6 +28,8 @@ export interface Rejoin {
    * another process asks.
    */
   readonly maySend: () => Promise<MaySend>;
+  /** Aborted when a host that is away is not waited for any more. */
+  readonly signal: AbortSignal;
 }
 
 export type MaySend = "send" | "leave" | { readonly refused: string };
@@ -46,9 +48,9 @@ export async function rejoinRun(
   target: ResolvedTarget,
   body: object,
   following: Following,
-  { begun, maySend }: Rejoin,
+  { begun, maySend, signal }: Rejoin,
 ): Promise<RejoinedRun> {
-  const followed = await untilThere(dialler, target, following);
+  const followed = await untilThere(dialler, target, following, signal);
   if (followed.kind !== "answered" || !knowsNoSuchRun(followed.outcome)) return followed;
   const agoMs = dialler.now().getTime() - begun.getTime();
   const sending = hasForgottenNone(followed.outcome, agoMs) ? await maySend() : undefined;
@@ -80,21 +82,28 @@ async function untilThere(
   dialler: FleetDialler,
   target: ResolvedTarget,
   following: Following,
+  signal: AbortSignal,
 ): Promise<FollowedRun> {
   const until = performance.now() + AWAY_MS;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const followed = await followOn(dialler, target, following);
     const { reply, error = "" } = followed.outcome;
     const isAway = followed.kind === "answered" && (reply === undefined || reply.status === BUSY);
-    const { signal, contact } = following;
-    if (!isAway || signal?.aborted || performance.now() + pauseMs > until) return followed;
+    const { contact } = following;
+    if (
+      !isAway ||
+      signal.aborted ||
+      following.signal?.aborted ||
+      performance.now() + pauseMs > until
+    )
+      return followed;
     contact?.broken(error, until);
     await pause(pauseMs, signal);
   }
 }
 
-/** The answer came at most so long after the run began. */
+/** @param agoMs when the answer came, the run had begun at most so long before; negative if a clock was put back */
 function hasForgottenNone({ reply }: HostOutcome, agoMs: number): boolean {
   const told = unknownRun.safeParse(reply?.json).data;
-  return told !== undefined && told.known_for * 1000 > agoMs;
+  return agoMs >= 0 && told !== undefined && told.known_for * 1000 > agoMs;
 }

@@ -251,7 +251,7 @@ export class Rollout implements RunUnderWay {
       const refused = this.#refusal ?? this.#halt.why;
       return refused === undefined ? "send" : { refused };
     };
-    return { begun: before?.started ?? new Date(0), maySend };
+    return { begun: before?.started ?? new Date(0), maySend, signal: this.#halt.signal };
   }
 
   /** Nothing is sent there any more, and so nobody can say whether an earlier process has sent the script. */

@@ -12,6 +12,7 @@ const RUN = { reqid: REQID, script: "deploy" };
 async function rejoined(
   answers: Readonly<Record<string, ((call: StreamedCall) => void)[]>>,
   may: MaySend = "send",
+  { agoMs = 60_000, signal = new AbortController().signal } = {},
 ) {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
@@ -28,7 +29,8 @@ async function rejoined(
   const dialler = { ...openDialler(fleet.controller), now: () => new Date() };
   const following = { reqid: REQID, onEvent: () => undefined };
   const rejoin = {
-    begun: new Date(Date.now() - 60_000),
+    begun: new Date(Date.now() - agoMs),
+    signal,
     maySend: async () => {
       calls.push("may it be sent?");
       return may;
@@ -111,3 +113,21 @@ test("an agent that is away for a moment is asked again", async () => {
   expect(told.kind).toBe("ended");
   expect(new Set(told.calls)).toEqual(new Set(["POST /follow"]));
 });
+
+test("one that seems to have begun in the future, for a clock was put back, is not sent", async () => {
+  const answers = { "POST /follow": [knowsNone(61)], "POST /withdraw": [withdrawn(61)] };
+  expect(await rejoined(answers, "send", { agoMs: -60_000 })).toMatchObject({
+    calls: ["POST /follow", "POST /withdraw"],
+    lost: { host: "web-01", state: "lost" },
+  });
+});
+
+test("a host that is away is not waited for when the rollout was cancelled", async () => {
+  const cancelled = new AbortController();
+  const away = (call: StreamedCall) => {
+    call.hangUp();
+    cancelled.abort();
+  };
+  const { signal } = cancelled;
+  expect((await rejoined({ "POST /follow": [away] }, "send", { signal })).kind).toBe("answered");
+}, 20_000);

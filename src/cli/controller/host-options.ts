@@ -6,7 +6,7 @@ import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { listedExpressions } from "../../core/hosts/expression-list.ts";
 import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
 import { parseSampleSize } from "../../core/hosts/sample-size.ts";
-import { decodeText } from "../../core/text.ts";
+import { decodeText, screenLine } from "../../core/text.ts";
 import { callers } from "../command/callers.ts";
 import type { Io } from "../command/io.ts";
 import { cliCaller } from "./setting.ts";
@@ -65,6 +65,16 @@ export async function localHosts(
     io,
   );
   return await registeredHosts(controller, caller, hostChoice(hosts, options, undefined, more));
+}
+
+/** Says what leaves out nobody, where a slip would let a script run on a host that was to be spared. */
+export function vainNote(io: Io): Pick<HostChoice, "onVain"> {
+  return {
+    onVain: ({ term, hint }) => {
+      io.err(screenLine`excludes no host: ${term}\n`);
+      for (const line of hint?.split("\n") ?? []) io.err(screenLine`${line}\n`);
+    },
+  };
 }
 
 export interface HostsFrom {

@@ -9,7 +9,7 @@ import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { tableFor } from "../render/table.ts";
-import { hostChoice, listedHosts } from "./host-options.ts";
+import { hostChoice, listedHosts, vainNote } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
@@ -40,7 +40,7 @@ export const ping = defineVerb({
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
-    const choice = hostChoice(positionals, options, port, more);
+    const choice = { ...hostChoice(positionals, options, port, more), ...vainNote(io) };
     let progress: Progress | undefined;
     const results = await pingHosts(controller, caller, choice, {
       onHosts: (count) => {

@@ -19,7 +19,7 @@ import { stoppedText } from "../render/rollout.ts";
 import { NO_VIEW, type RunView, runView } from "../render/run-view.ts";
 import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
-import { hostChoice, listedHosts } from "./host-options.ts";
+import { hostChoice, listedHosts, vainNote } from "./host-options.ts";
 import {
   callerOptions,
   commonOptions,
@@ -152,6 +152,7 @@ export const run = defineVerb({
       };
       const order = {
         ...hostChoice(hosts, options, port, more),
+        ...vainNote(io),
         ...{ script, args, mustBeRecorded, timeout, detach },
         watch: (labels: readonly string[]) => {
           view = detach

@@ -44,7 +44,8 @@ export async function authorizedChoice(
   // Loaded when needed: for hosts that are named one by one, neither groups nor tags nor records of runs matter.
   const { chosenHosts } = await import("./chosen-hosts.ts");
   const chosen = await chosenHosts(controller, caller, read.expression, choice);
-  const { hosts, expression, problem } = chosen;
+  const { hosts, expression, problem, vain } = chosen;
   const targets = await authorizedTargets(controller, caller, action, hosts, problem);
+  if (choice.onVain !== undefined) for (const each of vain?.() ?? []) choice.onVain(each);
   return { targets, expression };
 }

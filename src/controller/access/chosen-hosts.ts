@@ -12,10 +12,11 @@ import type { Target } from "../../core/net/host-name.ts";
 import { draw } from "../../core/random.ts";
 import { nearestMatch } from "../../core/text.ts";
 import type { Controller } from "../control-host.ts";
-import type { HostChoice } from "../fleet/host-choice.ts";
+import type { HostChoice, VainExclusion } from "../fleet/host-choice.ts";
 import { type RunHosts, type Selection, selectHosts, type Unknown } from "../fleet/selector.ts";
 import { tagHint } from "../fleet/tag-hint.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
+import { vainExclusions } from "../fleet/vain-exclusions.ts";
 import { knownGroupNames, withGroups } from "../groups/groups.ts";
 import { ignoredClaim } from "../inventory/host-tags.ts";
 import { readInventory } from "../inventory/read-inventory.ts";
@@ -28,6 +29,8 @@ interface Chosen {
   readonly expression?: HostExpression;
   /** For after the hook, since it tells what there is, and takes a while to find out (T76). */
   problem?(): Promise<CtrlExecError | undefined>;
+  /** For after the hook, too. */
+  vain?(): readonly VainExclusion[];
 }
 
 /**
@@ -65,6 +68,7 @@ export async function chosenHosts(
     hosts,
     expression,
     problem: () => problemOf(controller, selection, count, choice, names, next),
+    vain: () => vainExclusions(typed, inventory),
   };
 }
 

@@ -18,6 +18,15 @@ export interface HostChoice {
   readonly limit?: SampleSize | undefined;
   /** The call's own port, for hosts typed without one. */
   readonly port: number | undefined;
+  /** Hears, when the hook has agreed, of a part that leaves out nobody: it may be a slip. */
+  readonly onVain?: ((what: VainExclusion) => void) | undefined;
+}
+
+export interface VainExclusion {
+  /** As it could be typed. */
+  readonly term: string;
+  /** What was meant, perhaps. */
+  readonly hint: string | undefined;
 }
 
 export type ReadChoice =

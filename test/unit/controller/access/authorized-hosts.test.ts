@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import type { Caller } from "../../../../src/controller/access/authorize.ts";
 import { authorizedHosts } from "../../../../src/controller/access/authorized-hosts.ts";
-import type { HostChoice } from "../../../../src/controller/fleet/host-choice.ts";
+import type { HostChoice, VainExclusion } from "../../../../src/controller/fleet/host-choice.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { addDays, isoSeconds, opensslTime } from "../../../../src/core/time.ts";
@@ -316,3 +316,26 @@ async function record(results: readonly RunResult[]): Promise<void> {
   for (const result of results) begun.add(result);
   await begun.close();
 }
+
+test("T76 a tag or a glob that leaves out nobody is told when the hook has agreed, with what was meant", async () => {
+  await setUp();
+  await learn();
+  const heard: string[] = [];
+  const vain = async (hosts: string, except: readonly string[] = [], token = "") => {
+    heard.length = 0;
+    const onVain = ({ term, hint = "" }: VainExclusion) => {
+      heard.push(`${term}: ${hint.split("\n")[0]}`);
+    };
+    await choose({ hosts: [hosts], except, onVain }, token).catch(() => undefined);
+    return [...heard];
+  };
+  const slip = "@env=tets: Did you mean @env=test?";
+  expect(await vain("web-*!@env=tets")).toEqual([slip]);
+  expect(await vain("web-*", ["@env=tets,wbe-*", "(db-*,@role=bew)"])).toEqual([
+    ...[slip, "wbe-*: ", "@role=bew: Did you mean @role=web?"],
+  ]);
+  expect(await vain("@all!(wbe-*&@env=tets)")).toEqual([]);
+  // They mean somebody, though nobody of these.
+  expect(await vain("db-*!web-*", ["@env=test", "@stale"])).toEqual([]);
+  expect(await vain("web-*!@env=tets", [], "no")).toEqual([]);
+});

@@ -150,7 +150,8 @@ export class Rollout implements RunUnderWay {
         if (!isBegun) await this.#prepare(batch, news);
         if (this.#halt.why !== undefined && !isBegun) break;
         await this.#run(batch, news, isBegun);
-        if (this.#halt.why === undefined) await this.#check(batch, news, isBegun);
+        if (this.#halt.why === undefined && !this.#hasTooMany())
+          await this.#check(batch, news, isBegun);
         if (this.#halt.why !== undefined) break;
       }
     } catch (thrown) {
@@ -234,7 +235,7 @@ export class Rollout implements RunUnderWay {
     // Whoever has cancelled it counts, not that its hosts have failed then.
     this.#halt.hear(await this.#parts.owned.wishes());
     if (this.#refusal !== undefined) this.#halt.stop(this.#refusal);
-    this.#judge(results);
+    this.#judge(results, news);
   }
 
   /** The hook and the registry are asked again, once, of the hosts of which an earlier process has recorded no end. */
@@ -298,14 +299,23 @@ export class Rollout implements RunUnderWay {
   }
 
   /** @param results of its last batch */
-  #judge(results: readonly RunResult[]): void {
+  #judge(results: readonly RunResult[], { batch, of }: BatchNews): void {
     const { mayFail } = this.#parts;
-    const failed = [...this.#results.values()].filter(runFailed).length;
+    const failed = this.#failed();
     if (results.some(({ cancelled }) => cancelled)) this.#halt.stop("it was cancelled");
-    if (failed > mayFail) {
+    // Behind the last batch there is nothing to stop.
+    if (failed > mayFail && batch < of) {
       const count = `${hostCount(failed)} failed`;
       this.#halt.stop(mayFail === 0 ? count : `${count}, and at most ${mayFail} may`);
     }
+  }
+
+  #failed(): number {
+    return [...this.#results.values()].filter(runFailed).length;
+  }
+
+  #hasTooMany(): boolean {
+    return this.#failed() > this.#parts.mayFail;
   }
 
   /** On the hosts where the script went well: the others have been counted. */

@@ -5,6 +5,7 @@ import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
+import { spanOf } from "../../core/time.ts";
 import { ContactWatch } from "../fleet/contact-watch.ts";
 import { askHost, type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
 import { followRun } from "../fleet/follow-run.ts";
@@ -242,7 +243,9 @@ export class Run implements RunUnderWay {
         return { outcome, result: withoutResult(body, target.label, `${outcome.rtt}ms`, refused) };
       }
       const lost = forgottenOn(body, outcome);
-      return { outcome, result: lost ?? (await hostRun.result(rejoined, this.#progress)) };
+      const heard = lost ?? (await hostRun.result(rejoined, this.#progress));
+      // How long the last question took says nothing of the script.
+      return { outcome, result: { ...heard, rtt: spanOf(heard.started, heard.ended) } };
     }
     const followed = await followRun(dialler, target, body, following);
     const result = await hostRun.result(followed, this.#progress);

@@ -374,6 +374,16 @@ test("when it has ended, nothing of it is left but its record", async () => {
   expect(left.filter((name) => name.startsWith(reqid))).toEqual([]);
 });
 
+test("too many failures in the last batch stop nothing: it has no check, and everything ran", async () => {
+  mark("web-03", "bad");
+  const two = { batch: [{ hosts: 2 }], check: "health" } as const;
+  const { results, rollout } = await run({ rollout: two });
+  expect(rollout).toEqual({ batches: 2, begun: 2, not_started: 0 });
+  expect(results.map(({ exit }) => exit)).toEqual([0, 0, 1, 0]);
+  const told = news.map((each) => ("batch" in each ? `${each.event} ${each.batch}` : each.event));
+  expect(told).toEqual(["batch 1", "batch-end 1", "check 1", "batch 2", "batch-end 2"]);
+});
+
 describe("it stops behind a batch in which more hosts failed than may, and goes on with the rest", () => {
   test("none unless told otherwise", async () => {
     mark("web-02", "bad");

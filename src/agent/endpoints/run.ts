@@ -26,7 +26,9 @@ const TOO_MANY = "this agent runs as many scripts at once as it can; try again l
 /** Nobody could ask for it later. */
 const NO_REQID = { kind: "no-reqid" } as const;
 
-type Unkept = Extract<StartOutcome, { readonly kind: "used" | "no-room" }> | typeof NO_REQID;
+type Unkept =
+  | Extract<StartOutcome, { readonly kind: "used" | "withdrawn" | "no-room" }>
+  | typeof NO_REQID;
 
 /** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (docs/PROTOCOL.md, section 2). */
 export const run: Endpoint = async (context, { peerIp, body }) => {
@@ -139,6 +141,8 @@ async function takeTurn(
   return { kind: "full", why: `, and lost run ${lost} goes on` };
 }
 
+const WITHDRAWN = "this run was cancelled, or given up, before it came here";
+
 /**
  * Why a run that cannot be kept is refused; undefined if it runs all the same. Older control hosts ask for nothing
  * that takes a job, and may know one host by several names.
@@ -146,6 +150,7 @@ async function takeTurn(
 function mustNotRun(outcome: Unkept, request: RunRequest): string | undefined {
   if (outcome.kind === "no-room") return isDetached(request) ? outcome.problem : undefined;
   if (!asksForJob(request)) return undefined;
+  if (outcome.kind === "withdrawn") return WITHDRAWN;
   return outcome.kind === "used" ? "reqid already used" : "reqid is not 16 hex digits";
 }
 

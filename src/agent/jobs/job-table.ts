@@ -79,7 +79,8 @@ export class JobTable implements Jobs {
     const [lost] = order.lock ? await this.#lost.runsOf(script.name) : [];
     const running = this.#facts();
     const isUsed = running.some((run) => run.reqid === reqid) || this.#spool.has(reqid);
-    if (isUsed || this.#spool.known.isWithdrawn(reqid)) return { kind: "used" };
+    if (isUsed) return { kind: "used" };
+    if (this.#spool.known.isWithdrawn(reqid)) return { kind: "withdrawn" };
     const other = order.lock ? running.find((run) => run.script === script.name) : undefined;
     if (lost !== undefined) return { kind: "busy", reqid: lost };
     if (other !== undefined) return { kind: "busy", reqid: other.reqid };

@@ -79,6 +79,8 @@ export type StartOutcome =
   | { readonly kind: "busy"; readonly reqid: string }
   /** There was a run of this reqid: nothing has run now. */
   | { readonly kind: "used" }
+  /** It was withdrawn before it came: nothing has run, and nothing will. */
+  | { readonly kind: "withdrawn" }
   /** No job can be kept on this host: nothing has run. @param problem why, with what mends it */
   | { readonly kind: "no-room"; readonly problem: string };
 

@@ -49,18 +49,33 @@ export const cancel = defineVerb({
     const except = options.except === undefined ? [] : [options.except];
     const order = { reqid, hosts: [...hosts, ...more], except, grace };
     const again = `ctrl-exec status ${reqid}${configArgument(controller.config.file)}`;
-    const cancelling = cancelRun(controller, caller, order, (result) => {
-      if (!options.json) io.out(lineOf(result, again));
-    });
+    const say = (line: string) => {
+      if (!options.json) io.out(line);
+    };
+    const cancelling = cancelRun(
+      controller,
+      caller,
+      order,
+      (result, waited) => say(lineOf(result, waited, again)),
+      () => say(screenLine`Rollout ${reqid}: ended, no further batch begins\n`),
+    );
     const results = await foundRun(cancelling, controller.config);
     if (options.json) writeJson(io, { ok: 1, results });
     return results.every(({ status }) => status !== "failed" && status !== "running") ? 0 : 1;
   },
 });
 
-/** @param again asks how it ended */
-function lineOf({ host, status, left, error }: CancelResult, again: string): string {
+/**
+ * @param waited its batch had not begun
+ * @param again asks how it ended
+ */
+export function lineOf(
+  { host, status, left, error }: CancelResult,
+  waited: boolean,
+  again: string,
+): string {
   if (error !== undefined) return screenLine`${host}: not cancelled: ${error}\n`;
+  if (status === "not-running" && waited) return screenLine`${host}: will not start\n`;
   if (status === "not-running") return screenLine`${host}: not running\n`;
   if (status === "ended") return screenLine`${host}: ended\n`;
   if (left === 0)

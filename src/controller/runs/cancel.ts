@@ -53,7 +53,8 @@ const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel
  * Ends a rollout, and asks every agent whose host has no recorded end, or one that nobody has seen or that has left something, and records
  * how it ended there, and that nothing is left, unless a living process does.
  *
- * @param onResult called once per host, as they answer
+ * @param onResult called once per host, as they answer, with whether its batch had not begun
+ * @param onStopped called if it is a rollout, that nobody goes on with now
  * @returns the results in the order of the run's hosts
  * @throws CtrlExecError `denied`, `not-found`, `bad-request` for what cannot be read, a host that is not in the run, or
  * if nobody is meant
@@ -62,25 +63,28 @@ export async function cancelRun(
   controller: Controller,
   caller: Caller,
   { reqid, hosts, except, grace }: CancelOrder,
-  onResult: (result: CancelResult) => void,
+  onResult: (result: CancelResult, waited: boolean) => void,
+  onStopped: () => void = () => undefined,
 ): Promise<readonly CancelResult[]> {
   const asked = readRunHosts(hosts, except);
   await authorizeRun(controller, caller, { action: "cancel", reqid });
   const isWhole = asked === undefined;
-  const found = isWhole
-    ? await stopRollout(controller, caller, await recordedRun(controller, reqid))
-    : await recordedRun(controller, reqid);
+  const before = await recordedRun(controller, reqid);
+  const stops = isWhole && (await mayBegin(controller, before));
+  const found = stops ? await stopRollout(controller, caller, reqid) : before;
+  if (stops) onStopped();
+  const waiting = new Set(stops || !before.report.complete ? found.rollout?.waiting : []);
   const wanted = await chosenOfRun(controller, caller, found.report, asked);
   const ending = { grace, username: caller.username };
   const told = new Map<string, CancelResult>();
   await endOn(controller, found, wanted, ending, isWhole, (result) => {
     told.set(result.host, result);
-    onResult(result);
+    onResult(result, waiting.has(result.host));
   });
   for (const result of await endCheck(controller, found, wanted, ending)) {
     if (told.get(result.host)?.status !== "not-running") continue;
     told.set(result.host, result);
-    onResult(result);
+    onResult(result, waiting.has(result.host));
   }
   return wanted.flatMap((host) => told.get(host) ?? []);
 }
@@ -124,13 +128,9 @@ async function endCheck(
 async function stopRollout(
   controller: Controller,
   { username }: Caller,
-  found: RecordedRun,
+  reqid: string,
 ): Promise<RecordedRun> {
-  const { reqid, complete } = found.report;
-  if (found.rollout === undefined) return found;
   const { rollouts } = controller.store;
-  // One that waits for its token seems to have ended, and its arguments are there.
-  if (complete && !(await rollouts.detached()).includes(reqid)) return found;
   await rollouts.wish(reqid, "cancel", { by: username, since: isoSeconds(controller.now()) });
   // Nobody's: then nobody waits for its wishes.
   await (await rollouts.own(reqid))?.end();
@@ -166,6 +166,12 @@ async function endOn(
   await noteNothingLeft(controller, reqid, over);
   if (!alive && told.some(({ status }) => status !== "failed"))
     await learnEnds(controller, [reqid]);
+}
+
+/** Whether a batch of it may still begin. One that waits for its token seems to have ended. */
+async function mayBegin({ store }: Controller, { rollout, report }: RecordedRun): Promise<boolean> {
+  if (rollout === undefined) return false;
+  return !report.complete || (await store.rollouts.detached()).includes(report.reqid);
 }
 
 async function recordedRun(controller: Controller, reqid: string): Promise<RecordedRun> {

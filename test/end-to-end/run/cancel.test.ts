@@ -135,7 +135,8 @@ test("a run that is withdrawn does not start, and the agent says since when it k
   const again = await withdraw(reqid);
   expect(Number(again.known_for)).toBeGreaterThanOrEqual(Number(first.known_for));
   expect(Number(again.known_for)).toBeLessThan(60);
-  const refused = { exit: -1, state: "never-ran", error: "reqid already used" };
+  const error = "this run was cancelled, or given up, before it came here";
+  const refused = { exit: -1, state: "never-ran", error };
   const request = { script: "hello", args: [], reqid };
   for (const more of [{ detach: true }, { stream: 1 }, { lock: 1 }]) {
     expect(jsonOf(await sent("/run", { ...request, ...more }))).toMatchObject(refused);

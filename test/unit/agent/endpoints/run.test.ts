@@ -295,9 +295,10 @@ describe("a run that nobody can come back to", () => {
       expect(bodyOf(odd)).toMatchObject(neverRan("reqid is not 16 hex digits"));
       const reqid = newRequestId();
       table.withdraw(reqid);
-      const used = await it.ask({ script: "a", reqid, ...more });
-      expect(bodyOf(used)).toMatchObject(neverRan("reqid already used"));
-      expect(it.log.of("deny").at(-1)?.fields.REASON).toBe("reqid already used");
+      const withdrawn = await it.ask({ script: "a", reqid, ...more });
+      const why = "this run was cancelled, or given up, before it came here";
+      expect(bodyOf(withdrawn)).toMatchObject(neverRan(why));
+      expect(it.log.of("deny").at(-1)?.fields.REASON).toBe(why);
     },
   );
 

@@ -126,7 +126,7 @@ test("the folder of all jobs is removed: the next run makes it again, and is kep
   const next = await jobs.table();
   expect(next.find(order.reqid)?.facts.state).toBe("ended");
   const late = jobs.order("true", { reqid: withdrawn });
-  expect(await next.start(late)).toEqual({ kind: "used" });
+  expect(await next.start(late)).toEqual({ kind: "withdrawn" });
 });
 
 test("a file takes the place of the folder of all jobs: the end is kept in memory, and says who cancelled it", async () => {

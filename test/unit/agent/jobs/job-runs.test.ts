@@ -146,7 +146,7 @@ describe("a run", () => {
     const order = jobs.order("true");
     const withdrawal = table.withdraw(order.reqid);
     expect(withdrawal).toEqual({ kind: "withdrawn", knownMs: expect.any(Number) });
-    expect(await table.start(order)).toEqual({ kind: "used" });
+    expect(await table.start(order)).toEqual({ kind: "withdrawn" });
     expect([table.find(order.reqid), jobs.events]).toEqual([undefined, []]);
   });
 });

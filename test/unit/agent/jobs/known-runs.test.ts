@@ -197,8 +197,8 @@ test("what is withdrawn and cannot be noted is promised to nobody, and does not 
   const order = jobs.order("true");
   const problem = `Cannot write ${jobs.folder.join("jobs", "withdrawn")}: it is no folder`;
   expect(table.withdraw(order.reqid)).toEqual({ kind: "unnoted", problem });
-  expect(await table.start(order)).toEqual({ kind: "used" });
+  expect(await table.start(order)).toEqual({ kind: "withdrawn" });
   rmSync(jobs.folder.join("jobs"));
   expect(table.withdraw(order.reqid)).toMatchObject({ kind: "withdrawn" });
-  expect(await (await jobs.table()).start(order)).toEqual({ kind: "used" });
+  expect(await (await jobs.table()).start(order)).toEqual({ kind: "withdrawn" });
 });

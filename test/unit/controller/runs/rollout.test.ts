@@ -117,9 +117,17 @@ test("T76 nothing is sent to a host that was unpaired meanwhile: it stops there"
 
 describe("cancelled by somebody else", () => {
   const BOB = { ...CALLER, username: "bob" };
+  const said: string[] = [];
   const cancel = async (reqid: string, ...hosts: readonly string[]) => {
     const order = { reqid, hosts, grace: 0 };
-    const told = await cancelRun(fleet.controller, BOB, order, () => undefined);
+    said.length = 0;
+    const told = await cancelRun(
+      fleet.controller,
+      BOB,
+      order,
+      ({ host }, waited) => void said.push(`${host} ${waited ? "waited" : "was asked"}`),
+      () => void said.push("no batch begins"),
+    );
     return told.map(({ host, status }) => `${host} ${status}`);
   };
   /** Of those whose batch has not begun: none is asked. */
@@ -144,6 +152,9 @@ describe("cancelled by somebody else", () => {
     const rollout = await start({ rollout: { ...ONE, pause: 600 } });
     await until("it waits", () => heard.length === 1);
     expect((await cancel(rollout.reqid)).slice(1)).toEqual(NOTHING_RUNS);
+    const [first, ...others] = HOSTS;
+    const asked = [`${first} was asked`, ...others.map((host) => `${host} waited`)];
+    expect([said[0], said.slice(1).toSorted()]).toEqual(["no batch begins", asked]);
     expect((await rollout.finished).rollout?.stopped).toContain("cancelled by bob");
     expect(deployed()).toEqual(["web-01"]);
   });
@@ -183,6 +194,7 @@ describe("cancelled by somebody else", () => {
     await (await start({ confirm }, { ...CALLER, requestId: reqid })).finished;
     // These agents keep no runs, and so cannot promise anything.
     expect(statuses).toEqual([["web-04 failed"]]);
+    expect(said).toEqual(["web-04 waited"]);
   });
 
   test("its check is ended", async () => {

@@ -58,7 +58,15 @@ async function detach(...args: readonly string[]): Promise<string> {
 interface Shown {
   readonly complete: boolean;
   readonly hosts: readonly string[];
-  readonly results: readonly { host: string; state: string; error?: string; exit: number }[];
+  readonly results: readonly {
+    host: string;
+    state: string;
+    error?: string;
+    exit: number;
+    rtt: string;
+    started: string;
+    ended: string;
+  }[];
   readonly paused?: object;
 }
 
@@ -168,6 +176,10 @@ describe.each(["SIGTERM", "SIGKILL"] as const)("it goes on after %s", (signal) =
     for (const host of HOSTS) {
       expect(readFileSync(control.folder.join(host, "begun"), "utf8")).toBe("once\n");
     }
+    // Those of the first batch ended under another process than the one that had asked them.
+    const results = (await show(reqid)).results.filter(({ host }) => host <= "web-02");
+    const took = results.map(({ started, ended: end }) => Date.parse(end) - Date.parse(started));
+    expect(results.map(({ rtt }) => rtt)).toEqual(took.map((ms) => `${ms}ms`));
     await api.stop();
   });
 

@@ -324,18 +324,45 @@ export class Rollout implements RunUnderWay {
     { batch: number }: BatchNews,
     isBegun: boolean,
   ): Promise<void> {
-    const { check: begin, record, before } = this.#parts;
+    const { before } = this.#parts;
     const well = batch.filter(({ label }) => {
       const result = this.#results.get(label);
       return result !== undefined && !runFailed(result);
     });
-    if (begin === undefined || well.length === 0) return;
+    if (this.#parts.check === undefined || well.length === 0) return;
     const known = isBegun ? before?.checking : undefined;
-    const own = known ?? newRequestId();
+    let own = known ?? newRequestId();
+    let results = await this.#checkOn(well, own);
+    const neverRan = ({ label }: ResolvedTarget) =>
+      results?.some(({ host, state }) => host === label && state === "never-ran");
+    const unasked = known === undefined ? [] : well.filter(neverRan);
+    if (results !== undefined && unasked.length > 0) {
+      // An earlier process may have ended before it asked them. The agents take each id once.
+      own = newRequestId();
+      const asked = new Set(unasked.map(({ label }) => label));
+      const again = await this.#checkOn(unasked, own);
+      results = again && [...results.filter(({ host }) => !asked.has(host)), ...again];
+    }
+    if (results === undefined) return;
+    const failed = results.filter(runFailed);
+    const names = failed.map(({ host }) => host);
+    const { script = "", reqid = own } = failed[0] ?? { script: results[0]?.script };
+    this.#tell({ event: "check", batch: number, script, check: reqid, failed: names });
+    this.#halt.hear(await this.#parts.owned.wishes());
+    if (names.length > 0) this.#halt.stop(`its check failed on ${shortList(names)}`);
+  }
+
+  /** Undefined if the rollout stops, or is another process's, before it has ended. */
+  async #checkOn(
+    well: readonly ResolvedTarget[],
+    own: string,
+  ): Promise<readonly RunResult[] | undefined> {
+    const { check: begin, record } = this.#parts;
+    if (begin === undefined) return undefined;
     // Whoever cancels the rollout ends its check too, and another process goes on with it.
     if ((await record.step({ checking: own })) === "taken-over") this.#isLeft = true;
     this.#halt.hear(await this.#parts.owned.wishes());
-    if (this.#halt.why !== undefined || this.#isLeft) return;
+    if (this.#halt.why !== undefined || this.#isLeft) return undefined;
     const check = await begin(well, own);
     this.#asking = check;
     this.#checking = own;
@@ -344,12 +371,7 @@ export class Rollout implements RunUnderWay {
     const { results } = await check.finished;
     this.#asking = undefined;
     this.#checking = undefined;
-    if (this.#isLeft) return;
-    const failed = results.filter(runFailed).map(({ host }) => host);
-    const script = results[0]?.script ?? "";
-    this.#tell({ event: "check", batch: number, script, check: own, failed });
-    this.#halt.hear(await this.#parts.owned.wishes());
-    if (failed.length > 0) this.#halt.stop(`its check failed on ${shortList(failed)}`);
+    return this.#isLeft ? undefined : results;
   }
 
   async #end(): Promise<RunReport> {

@@ -267,6 +267,27 @@ describe("a host that had not been asked when it was killed", () => {
   });
 });
 
+test("a check that had not been sent to a host when the service stopped is sent then, once", async () => {
+  const plain = readFileSync(control.config, "utf8");
+  control.folder.write("control/ctrl-exec.conf", `${plain}max_parallel = 1\n`);
+  try {
+    using shut = await Gate.shut(gate);
+    const api = await TestApi.start(control);
+    const reqid = await detach("deploy", "--batch", "2", "--check", "slow");
+    await until("the check runs", () => ran("begun").length === 1);
+    await api.stop();
+    await shut.open();
+    await using _again = await TestApi.start(control);
+    expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
+    expect(ran("begun")).toEqual(HOSTS);
+    for (const host of HOSTS) {
+      expect(readFileSync(control.folder.join(host, "begun"), "utf8")).toBe("\n");
+    }
+  } finally {
+    control.folder.write("control/ctrl-exec.conf", plain);
+  }
+});
+
 test("cancelled while ctrl-exec-api is away, it does not go on, and its arguments go", async () => {
   const api = await TestApi.start(control);
   const reqid = await detach("deploy", "--batch", "1", "--pause", "1h");

@@ -15,7 +15,7 @@ import { ContactNotes } from "../render/contact-notes.ts";
 import { writeJson } from "../render/json.ts";
 import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
-import { stoppedText } from "../render/rollout.ts";
+import { stoppedHandOver, stoppedText } from "../render/rollout.ts";
 import { NO_VIEW, type RunView, runView } from "../render/run-view.ts";
 import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
@@ -171,8 +171,13 @@ export const run = defineVerb({
       if (choice !== undefined && detach) {
         const { handOver } = await import("../../controller/runs/hand-over.ts");
         const { rollout, resume } = choice;
-        io.out(`${await handOver(controller, caller, { ...order, rollout, resume })}\n`);
-        return 0;
+        const whole = { ...order, rollout, resume };
+        const handed = await handOver(controller, caller, whole, (work) =>
+          firstSignal(STOP_SIGNALS, work),
+        );
+        if (handed.isTaken) io.out(`${handed.reqid}\n`);
+        if (handed.signal !== undefined) io.err(stoppedHandOver(handed, controller.config));
+        return handed.signal ?? 0;
       }
       const starting =
         choice === undefined

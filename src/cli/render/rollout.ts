@@ -61,3 +61,14 @@ export function stoppedText(
   const command = `ctrl-exec run --resume ${reqid} ${shellWord(script)}${configArgument(own.file)}`;
   return `${why}${hostCount(left)} not started. To go on: ${command}${args}\n`;
 }
+
+/** What has become of a rollout that was handed over when a signal came. */
+export function stoppedHandOver(
+  { reqid, isTaken }: { readonly reqid: string; readonly isTaken: boolean },
+  own: OwnSetting,
+): string {
+  const option = configArgument(own.file);
+  return isTaken
+    ? `Stopped too late: rollout ${reqid} is taken, and goes on. To end it: ctrl-exec cancel ${reqid}${option}\n`
+    : `Stopped: rollout ${reqid} was taken back, and is not carried out. See: ctrl-exec status ${reqid}${option}\n`;
+}

@@ -196,10 +196,11 @@ export async function keepOrder(
   { log }: Controller,
   caller: Caller,
   accepted: AcceptedRollout,
+  keep: "keep" | "keepToOffer" = "keep",
 ): Promise<void> {
   const { body, owned, record } = accepted;
   try {
-    await owned.keep(orderOf(caller, accepted));
+    await owned[keep](orderOf(caller, accepted));
   } catch (thrown) {
     log({ event: "run-store-fail", error: messageOf(thrown), reqid: body.reqid });
     await record.leave();

@@ -2,37 +2,72 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
-import { acceptRollout, keepOrder, type NewRollout } from "./accept-rollout.ts";
+import {
+  type AcceptedRollout,
+  acceptRollout,
+  keepOrder,
+  type NewRollout,
+} from "./accept-rollout.ts";
+
+export interface HandedOver<Signal> {
+  readonly reqid: string;
+  /** What has ended the waiting. */
+  readonly signal: Signal | undefined;
+  /** Otherwise it was taken back, and is over. */
+  readonly isTaken: boolean;
+}
 
 /**
- * Resolves with its id when ctrl-exec-api has taken it: the hook has agreed, and its record can be read.
+ * Resolves when ctrl-exec-api has taken it: the hook has agreed, and its record can be read. Or when a signal has come
+ * before that.
  *
+ * @param signalDuring resolves with the signal that comes during the work, or with undefined if none does
  * @throws CtrlExecError as startRollout(), and `unreachable` if nobody takes it: then nothing of it is left but a
  * record that says so
  */
-export async function handOver(
+export async function handOver<Signal>(
   controller: Controller,
   caller: Caller,
   order: NewRollout,
-): Promise<string> {
+  signalDuring: (work: Promise<unknown>) => Promise<Signal | undefined> = async () => undefined,
+): Promise<HandedOver<Signal>> {
   const { rollouts } = controller.store;
   if (!(await rollouts.isTaker())) throw notTaken(controller);
   const accepted = await acceptRollout(controller, caller, order);
-  const { body, owned, record } = accepted;
-  const { reqid } = body;
-  await keepOrder(controller, caller, accepted);
-  await record.leave();
-  await owned.leave();
+  const { reqid } = accepted.body;
+  // A signal is heeded before there is anything to take back.
+  const offering = Promise.resolve().then(() => offer(controller, caller, accepted));
+  const signal = await signalDuring(offering);
+  if (signal !== undefined && (await takeBack(controller, reqid))) {
+    offering.catch(() => undefined);
+    return { reqid, signal, isTaken: false };
+  }
   try {
-    await rollouts.offer(reqid, caller.token);
+    await offering;
   } catch (thrown) {
     // If somebody has it all the same, it goes on.
-    const again = await rollouts.own(reqid);
-    if (again === undefined) return reqid;
-    await again.end();
-    throw thrown;
+    if (await takeBack(controller, reqid)) throw thrown;
   }
-  return reqid;
+  return { reqid, signal, isTaken: true };
+}
+
+async function offer(
+  controller: Controller,
+  caller: Caller,
+  accepted: AcceptedRollout,
+): Promise<void> {
+  const { body, owned, record } = accepted;
+  await keepOrder(controller, caller, accepted, "keepToOffer");
+  await record.leave();
+  await owned.leave();
+  await controller.store.rollouts.offer(body.reqid, caller.token);
+}
+
+/** Resolves with whether it is over: nobody has taken it. */
+async function takeBack({ store }: Controller, reqid: string): Promise<boolean> {
+  const again = await store.rollouts.own(reqid);
+  await again?.end();
+  return again !== undefined;
 }
 
 function notTaken({ config }: Controller): CtrlExecError {

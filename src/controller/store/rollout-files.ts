@@ -1,8 +1,8 @@
 /**
  * Rollouts under way in files of one folder, which is its user's alone: `<reqid>.lock`, which the kernel releases when
  * its process dies; what others want: `<reqid>.pause`, `<reqid>.cancel`; of a detached one what goes on with it needs:
- * `<reqid>.order`; and the socket `taker`, through which those are handed over to the one process
- * that holds `taker.lock`.
+ * `<reqid>.order`, which is `<reqid>.offer` until somebody has taken it, and is locked by whoever offers it; and the
+ * socket `taker`, through which those are handed over to the one process that holds `taker.lock`.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -14,22 +14,37 @@ import { addDays } from "../../core/time.ts";
 import {
   ensureFolder,
   listFiles,
+  moveOver,
   readTextIfPresent,
   removeIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../../system/files/lock.ts";
+import {
+  type HeldLock,
+  isHeld,
+  lockIfPresent,
+  removeUnusedLock,
+  tryLock,
+} from "../../system/files/lock.ts";
 import { askLocally, listenLocally } from "../../system/process/local-socket.ts";
 import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";
-import type { OwnedRollout, RolloutStore, RolloutWish, RolloutWishes } from "./ports/rollouts.ts";
+import type {
+  OwnedRollout,
+  RolloutOrder,
+  RolloutStore,
+  RolloutWish,
+  RolloutWishes,
+} from "./ports/rollouts.ts";
 import { readOrder, rolloutOrder } from "./rollout-order.ts";
 import { recordFile } from "./run-record.ts";
 
 const OWN_ALONE = 0o600;
-const LEFT_OVER = ["pause", "cancel", "order"] as const;
+/** The offer first: a taker that comes in between makes it the order, which goes then. */
+const LEFT_OVER = ["offer", "pause", "cancel", "order"] as const;
 const PAUSED = /^([0-9a-f]{16})\.pause$/;
-const LEFT = /^([0-9a-f]{16})\.(?:pause|cancel|order)$/;
+const OFFERED = /^([0-9a-f]{16})\.offer$/;
+const LEFT = /^([0-9a-f]{16})\.(?:offer|pause|cancel|order)$/;
 const ORDERED = /^([0-9a-f]{16})\.order$/;
 
 /** Whoever takes a rollout asks the auth hook nothing before it answers. */
@@ -64,10 +79,8 @@ export class FileRollouts implements RolloutStore {
     return {
       wishes: async () => this.#wishes(reqid),
       hearWishes: (onLook) => this.#look(reqid, onLook),
-      keep: async (order) => {
-        const json = JSON.stringify(rolloutOrder.parse(order));
-        writeWhole(this.#file(reqid, "order"), `${json}\n`, OWN_ALONE);
-      },
+      keep: async (order) => this.#keep(reqid, "order", order),
+      keepToOffer: async (order) => this.#keep(reqid, "offer", order),
       order: async () => readOrder(this.#file(reqid, "order")),
       renew: async () => {
         for (const what of LEFT_OVER) removeIfPresent(this.#file(reqid, what));
@@ -102,6 +115,7 @@ export class FileRollouts implements RolloutStore {
   }
 
   async offer(reqid: string, token: string): Promise<void> {
+    using _offering = lockIfPresent(this.#file(reqid, "offer"));
     const told = await this.#ask({ reqid, token });
     if (told.ok) return;
     const { error = NOT_TAKEN, hint } = told;
@@ -122,8 +136,9 @@ export class FileRollouts implements RolloutStore {
     const lock = await takenSoon(`${this.#taker}.lock`);
     if (lock === undefined) return undefined;
     try {
+      await this.#dropOffers();
       const listener = listenLocally(this.#taker, async (line) => {
-        const answer = await answerOffer(line, take);
+        const answer = await this.#answerOffer(line, take);
         return `${JSON.stringify(answer)}\n`;
       });
       return {
@@ -136,6 +151,39 @@ export class FileRollouts implements RolloutStore {
     } catch (thrown) {
       lock.release();
       throw thrown;
+    }
+  }
+
+  async #answerOffer(
+    line: string,
+    take: (reqid: string, token: string) => Promise<void>,
+  ): Promise<z.output<typeof offerAnswer>> {
+    const { reqid, token = "" } = readJsonAs(offer, line) ?? {};
+    // Whoever asks nothing wants to know whether somebody is there.
+    if (reqid === undefined) return { ok: true };
+    try {
+      const offered = this.#file(reqid, "offer");
+      // Whoever has offered it may have been killed, and knows nothing of it.
+      if (isHeld(offered)) moveOver(offered, this.#file(reqid, "order"));
+      await take(reqid, token);
+      return { ok: true };
+    } catch (thrown) {
+      // It is not taken: if whoever offers it is killed now, nobody goes on with it.
+      await this.own(reqid).then(
+        (owned) => owned?.end(),
+        () => undefined,
+      );
+      const { message, hint } = asCtrlExecError(thrown);
+      return { ok: false, error: message, ...(hint === undefined ? {} : { hint }) };
+    }
+  }
+
+  /** What nobody has taken, and nobody offers any more, is not carried out. */
+  async #dropOffers(): Promise<void> {
+    for (const name of listFiles(this.#folder)) {
+      const reqid = OFFERED.exec(name)?.[1];
+      if (reqid === undefined || isHeld(join(this.#folder, name))) continue;
+      await (await this.own(reqid))?.end();
     }
   }
 
@@ -192,6 +240,11 @@ export class FileRollouts implements RolloutStore {
     }
   }
 
+  #keep(reqid: string, what: "order" | "offer", order: RolloutOrder): void {
+    const json = JSON.stringify(rolloutOrder.parse(order));
+    writeWhole(this.#file(reqid, what), `${json}\n`, OWN_ALONE);
+  }
+
   #remove(reqid: string, what: string): void {
     try {
       removeIfPresent(this.#file(reqid, what));
@@ -212,22 +265,6 @@ export class FileRollouts implements RolloutStore {
   #file(reqid: string, what: string): string {
     if (isRequestId(reqid)) return join(this.#folder, `${reqid}.${what}`);
     throw new CtrlExecError("bad-request", `Cannot use "${reqid}": not a request id`);
-  }
-}
-
-async function answerOffer(
-  line: string,
-  take: (reqid: string, token: string) => Promise<void>,
-): Promise<z.output<typeof offerAnswer>> {
-  const asked = readJsonAs(offer, line);
-  // Whoever asks nothing wants to know whether somebody is there.
-  if (asked?.reqid === undefined) return { ok: true };
-  try {
-    await take(asked.reqid, asked.token ?? "");
-    return { ok: true };
-  } catch (thrown) {
-    const { message, hint } = asCtrlExecError(thrown);
-    return { ok: false, error: message, ...(hint === undefined ? {} : { hint }) };
   }
 }
 

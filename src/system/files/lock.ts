@@ -38,6 +38,13 @@ export function tryLock(path: string): HeldLock | undefined {
   }
 }
 
+/** The same for a file that is not made if there is none. */
+export function lockIfPresent(path: string): HeldLock | undefined {
+  const file = openLockFile(path, 0);
+  const taken = file === undefined ? undefined : lockOpened(path, file);
+  return taken === "removed" ? undefined : taken;
+}
+
 /** Locks a file that was opened at the path, or closes it: "removed" when it is no longer there. */
 export function lockOpened(path: string, file: number): HeldLock | "removed" | undefined {
   const locked = lockExclusively(file);

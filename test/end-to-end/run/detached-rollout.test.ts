@@ -10,6 +10,7 @@ import {
   statSync,
 } from "node:fs";
 import { TestApi } from "../../support/api.ts";
+import { Running } from "../../support/binary.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
 import { Gate, passes } from "../../support/gate.ts";
@@ -349,6 +350,41 @@ test("the hook is asked before anything is kept, and for each batch as for who b
   }
   expect(config).toBe(control.config);
 });
+
+test.each(["SIGINT", "SIGKILL"] as const)(
+  "what is ended by %s while it is handed over is carried out by nobody",
+  async (signal) => {
+    using shut = await Gate.shut(gate);
+    const asked = control.folder.join("asked");
+    rmSync(asked, { force: true });
+    const hook = control.folder.script("hook", `echo >${asked}; ${passes(gate)}`);
+    const plain = readFileSync(control.config, "utf8");
+    control.folder.write("control/ctrl-exec.conf", `${plain}auth_hook = ${hook}\n`);
+    try {
+      await using api = await TestApi.start(control);
+      const args = ["@all", "deploy", "--batch", "1", "--detach", "--config", control.config];
+      const running = new Running("ctrl-exec", ["run", ...args]);
+      await until("the hook is asked", () => existsSync(asked));
+      // From here on it takes nothing.
+      api.running.child.kill("SIGSTOP");
+      await shut.open();
+      const offered = () => readdirSync(rollouts()).find((name) => name.endsWith(".offer"));
+      await until("it is offered", () => offered() !== undefined);
+      const reqid = String(offered()).slice(0, 16);
+      running.child.kill(signal);
+      await running.ended();
+      const told = `Stopped: rollout ${reqid} was taken back, and is not carried out.`;
+      expect([running.out, running.err.includes(told)]).toEqual(["", signal === "SIGINT"]);
+      api.running.child.kill("SIGCONT");
+      // It answers one after the other.
+      expect((await ended(await detach("deploy", "--batch", "4")))[0]).toBe(0);
+      await until("nothing of it is left", () => left(reqid).length === 0);
+      expect(await states(reqid)).toBe("not-started not-started not-started not-started");
+    } finally {
+      control.folder.write("control/ctrl-exec.conf", plain);
+    }
+  },
+);
 
 test("over HTTP it is carried out in the same way", async () => {
   using shut = await Gate.shut(gate);

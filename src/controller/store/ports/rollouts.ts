@@ -39,6 +39,8 @@ export interface OwnedRollout {
   hearWishes(onLook: (wishes: RolloutWishes) => void): () => void;
   /** For another process to go on with it, until it is over. @throws CtrlExecError `storage` */
   keep(order: RolloutOrder): Promise<void>;
+  /** The same, but nobody goes on with it unless it is offered, and taken: see offer(). */
+  keepToOffer(order: RolloutOrder): Promise<void>;
   /** Undefined if it was not detached. @throws CtrlExecError `config` for one that others could have written */
   order(): Promise<RolloutOrder | undefined>;
   /** What was wished of it, and kept, before counts no more. @throws CtrlExecError `storage` */
@@ -66,7 +68,7 @@ export interface RolloutStore {
   /** The rollouts that were detached, and are not over. */
   detached(): Promise<readonly string[]>;
   /**
-   * Whoever takes detached rollouts goes on with this one.
+   * Whoever takes detached rollouts goes on with this one. If this process ends before it is taken, nobody does.
    *
    * @param token for the auth hook, which is asked for each batch; it is kept in memory alone
    * @throws CtrlExecError `unreachable` if nobody takes any, or the taker's refusal

@@ -83,7 +83,7 @@ async function isWhole(reqid: string): Promise<void> {
 
 test("what is handed over is carried out by whoever takes it, once", async () => {
   await started();
-  const reqid = await handOver(fleet.controller, WITH_TOKEN, ORDER);
+  const { reqid } = await handOver(fleet.controller, WITH_TOKEN, ORDER);
   await isWhole(reqid);
   expect(taken()).toEqual([[reqid, "tester"]]);
 });

@@ -272,6 +272,26 @@ export function rolloutsSuite(make: MakeStore): void {
     await owned?.end();
   });
 
+  test("one whose process ends while it offers it is nobody's, now and later", async () => {
+    await using stage = await Stage.open(make);
+    const { rollouts } = stage.store;
+    const offered = await rollouts.own(REQID);
+    await offered?.keepToOffer(ORDER);
+    await offered?.leave();
+    // It counts from when it is taken on.
+    expect(await rollouts.detached()).toEqual([]);
+    using taker = await rollouts.takeOffers(async () => undefined);
+    expect(taker).toBeDefined();
+    await rollouts.offer(REQID, "");
+    expect(await rollouts.detached()).toEqual([]);
+    const again = await rollouts.own(REQID);
+    await again?.keepToOffer(ORDER);
+    await again?.leave();
+    await rollouts.offer(REQID, "");
+    expect(await rollouts.detached()).toEqual([REQID]);
+    await (await rollouts.own(REQID))?.end();
+  });
+
   test("one that was begun with a token waits for whoever gives it again", async () => {
     await using stage = await Stage.open(make);
     const record = await stage.store.runs.begin(rollout(...HOSTS), true);

@@ -274,6 +274,27 @@ describe("a connection that breaks", () => {
     expect(followed.kind).toBe("out-of-sight");
     expect(asked).toHaveLength(1);
   });
+
+  test("and nobody waits any longer before the next: the agent is not asked", async () => {
+    const nobody = new AbortController();
+    answers = [hangUpAfter(streamOf(BEGIN)), write(streamOf(BEGIN))];
+    const contact = new ContactWatch(() => undefined);
+    // Said right before the pause.
+    contact.broken = () => void setTimeout(() => nobody.abort(), 5);
+    const following = { ...hearing().following, contact, signal: nobody.signal };
+    expect((await followRun(dialler, target(), BODY, following)).kind).toBe("out-of-sight");
+    expect(asked).toHaveLength(1);
+  });
+
+  test("and its place has an answer that is no stream: its status is said, and how long it took", async () => {
+    const refusal = jsonAnswer({}).replace("200 OK", "418 Teapot");
+    answers = [hangUpAfter(streamOf(BEGIN)), write(refusal)];
+    const before = performance.now();
+    const followed = await followRun(dialler, target(), BODY, hearing().following);
+    const why = "127.0.0.1 answered with status 418 and no stream";
+    expect(followed).toMatchObject({ kind: "out-of-sight", why });
+    expect(followed.outcome.rtt).toBeLessThanOrEqual(performance.now() - before + 1);
+  });
 });
 
 test("an agent that was sent a run, and is away, is asked as long as an answer may take", async () => {

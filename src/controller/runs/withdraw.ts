@@ -40,7 +40,9 @@ export async function withdraw(
   // When the agent answered, it was at most so long since the run was begun; the record has whole seconds, rounded
   // down.
   const longestMs = agoMs + performance.now() - asked;
-  return answer.data.known_for * 1000 > longestMs ? "never-ran" : "unknown";
+  // Negative if a clock was put back: then nobody knows how long ago it was.
+  const isCertain = agoMs >= 0 && answer.data.known_for * 1000 > longestMs;
+  return isCertain ? "never-ran" : "unknown";
 }
 
 /** What the run comes to on such a host; undefined if more may be heard of it. */

@@ -50,6 +50,7 @@ describe("an agent is asked", () => {
     ["that was started after it began", withdrawn(400), 500, "unknown"],
     // By this host's clock as much time has passed; by the agent's answer a moment more.
     ["that cannot tell to the second", withdrawn(500), 500, "unknown"],
+    ["that seems certain because this host's clock was put back", withdrawn(1000), -500, "unknown"],
     ["that has taken it meanwhile", [{ status: "known" }], 0, "known"],
     ["that refuses", [{ error: "denied" }, "403 Forbidden"], 0, undefined],
     ["that says something else", [{ status: "perhaps" }], 0, undefined],

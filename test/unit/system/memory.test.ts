@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test";
 import { Collector, collecting, passedThrough } from "../../../src/system/memory.ts";
+import { forgetCollections } from "../../support/forget-collections.ts";
 
 const MIB = 2 ** 20;
 
@@ -11,6 +12,7 @@ beforeEach(() => {
 afterEach(() => {
   whole.mockRestore();
   jest.useRealTimers();
+  forgetCollections();
 });
 
 test("what a large output leaves behind is collected once it is not needed, a small one's is not", () => {
@@ -35,11 +37,8 @@ test("pieces come as they are, and are collected at the end if nobody needs them
 });
 
 test("what streams leave behind is collected every 16 MiB, and not all of the time", () => {
-  // Those of other tests are over.
-  jest.advanceTimersByTime(3_600_000);
-  passedThrough(16 * MIB);
-  whole.mockClear();
-  jest.advanceTimersByTime(3_600_000);
+  forgetCollections();
+  whole = spyOn(Bun, "gc");
   // A collection of a large heap takes its time.
   whole.mockImplementation(() => void jest.advanceTimersByTime(100));
   passedThrough(8 * MIB);

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, jest, spyOn, test } from "bun:test";
+import { beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
 import { FRAMES_TYPE } from "../../../../src/core/wire/frames.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";
@@ -9,6 +9,7 @@ import { ReadPace } from "../../../../src/system/net/read-pace.ts";
 import { Authority } from "../../../support/authority.ts";
 import { chunkOf } from "../../../support/chunks.ts";
 import { type ConnectionPair, connectionPair } from "../../../support/connection-pair.ts";
+import { forgetCollections } from "../../../support/forget-collections.ts";
 
 let ca: Authority;
 beforeAll(async () => {
@@ -236,11 +237,9 @@ test("T72 what a long stream leaves behind is collected", async () => {
   using pair = await connectionPair(ca);
   const stream = new HttpStream(pair.client, Buffer.alloc(0), undefined);
   const piece = chunkOf([Buffer.alloc(2 ** 20)]);
-  jest.useFakeTimers();
+  forgetCollections();
   const collect = spyOn(Bun, "gc").mockImplementation(() => undefined);
   try {
-    // What other tests have collected was long ago.
-    jest.advanceTimersByTime(3_600_000);
     for (let count = 0; count < 17; count++) {
       stream.data(piece);
       await stream.next();
@@ -248,6 +247,5 @@ test("T72 what a long stream leaves behind is collected", async () => {
     expect(collect).toHaveBeenCalledTimes(1);
   } finally {
     collect.mockRestore();
-    jest.useRealTimers();
   }
 });

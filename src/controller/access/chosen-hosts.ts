@@ -164,7 +164,10 @@ export async function noSuchGroup(controller: Controller, name: string): Promise
     "bad-request",
     `Cannot find group ${typedGroup(name)}: no group has that name`,
     near === undefined
-      ? { hint: `See: ${list}`, remoteHint: `On the control host, ${list} shows them.` }
+      ? {
+          hint: `See: ${list}`,
+          remoteHint: "No route lists groups: the operator of the control host knows them.",
+        }
       : { hint: `Did you mean ${typedGroup(near)}?` },
   );
 }

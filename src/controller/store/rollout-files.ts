@@ -7,12 +7,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
+import { asCtrlExecError, CtrlExecError, systemCode } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { addDays } from "../../core/time.ts";
 import {
   ensureFolder,
+  fileError,
   listFiles,
   moveOver,
   readTextIfPresent,
@@ -123,10 +124,14 @@ export class FileRollouts implements RolloutStore {
   }
 
   async isTaker(): Promise<boolean> {
-    return await this.#ask({}).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await this.#ask({});
+      return true;
+    } catch (thrown) {
+      // Whoever may not ask does not know.
+      if (asCtrlExecError(thrown).code === "storage") throw thrown;
+      return false;
+    }
   }
 
   async takeOffers(
@@ -206,6 +211,7 @@ export class FileRollouts implements RolloutStore {
   async #ask(question: z.output<typeof offer>): Promise<z.output<typeof offerAnswer>> {
     const text = await askLocally(this.#taker, JSON.stringify(question), ANSWER_MS).catch(
       (cause) => {
+        if (systemCode(cause) === "EACCES") throw fileError("storage", "reach", this.#taker, cause);
         throw new CtrlExecError("unreachable", NOT_TAKEN, { cause });
       },
     );

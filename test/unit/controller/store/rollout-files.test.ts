@@ -1,6 +1,6 @@
 /** The files of rollouts under way: what is left of them, and of what cannot be read. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, utimesSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, utimesSync } from "node:fs";
 import { FileRollouts } from "../../../../src/controller/store/rollout-files.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { CtrlExecError } from "../../../../src/core/errors.ts";
@@ -102,3 +102,18 @@ test("why it was not taken is told with what to do next; what is no answer count
   expect(await rollouts.isTaker()).toBe(false);
   stranger.stop();
 });
+
+// Root may enter every folder.
+if (process.getuid?.() !== 0) {
+  test("whoever may not ask whether somebody takes rollouts is told that, and not that nobody does", async () => {
+    mkdirSync(folder.join("rollouts"), { recursive: true });
+    chmodSync(folder.join("rollouts"), 0);
+    const thrown = await rollouts.isTaker().catch((error) => error);
+    chmodSync(folder.join("rollouts"), 0o700);
+    expect(thrown).toMatchObject({
+      code: "storage",
+      message: expect.stringContaining("permission denied"),
+      hint: expect.stringContaining("Run this as root"),
+    });
+  });
+}

@@ -89,7 +89,9 @@ async function runProgram(program: Program, args: readonly string[], io: Io): Pr
   if (entry === undefined) throw unknownMode(program, line.mode);
   if (entry.runsLong && !line.help) {
     // Before its verb is loaded: that would be done twice.
+    const { requireDescriptors } = await import("../system/process/descriptors.ts");
     const { doWithoutHelperThreads } = await import("../system/process/helper-threads.ts");
+    requireDescriptors();
     doWithoutHelperThreads(io.env);
   }
   const verb = await entry.load();

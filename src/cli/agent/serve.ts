@@ -8,7 +8,6 @@ import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { AgentLog } from "../../core/events.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
-import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { removeMark } from "../../system/process/job-mark.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
@@ -45,7 +44,6 @@ export const serve = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec-agent serve", "ctrl-exec-agent serve --log stderr"],
   async run(input) {
-    requireDescriptors();
     reapOrphans();
     // A script may have started this agent: then it is not part of that script's job.
     removeMark();

@@ -6,7 +6,6 @@ import { groupWarnings } from "../../controller/groups/groups.ts";
 import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import { messageOf } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
-import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { notifyReady } from "../../system/process/service-manager.ts";
@@ -36,7 +35,6 @@ export const serve = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options, io }) {
-    requireDescriptors();
     reapOrphans();
     // Before anything else: a SIGHUP while the API starts must not end it.
     const started = Promise.withResolvers<Reload>();

@@ -1,7 +1,6 @@
 import { startPairingServer } from "../../controller/pairing/server.ts";
 import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import { screenLine } from "../../core/text.ts";
-import { requireDescriptors } from "../../system/process/descriptors.ts";
 import { startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { defineVerb } from "../command/command.ts";
@@ -32,7 +31,6 @@ export const pairingMode = defineVerb({
   ].join("\n"),
   examples: ["ctrl-exec pairing-mode"],
   async run({ options, io }) {
-    requireDescriptors();
     reapOrphans();
     await startWorkerThreads();
     const controller = await openController(options);

@@ -378,6 +378,9 @@ test.each(["SIGINT", "SIGKILL"] as const)(
       api.running.child.kill("SIGCONT");
       // It answers one after the other.
       expect((await ended(await detach("deploy", "--batch", "4")))[0]).toBe(0);
+      // It may have been killed before it had told anybody: then it goes at the next start.
+      await api.stop();
+      await using _again = await TestApi.start(control);
       await until("nothing of it is left", () => left(reqid).length === 0);
       expect(await states(reqid)).toBe("not-started not-started not-started not-started");
     } finally {

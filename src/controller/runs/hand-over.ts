@@ -36,8 +36,11 @@ export async function handOver<Signal>(
   const accepted = await acceptRollout(controller, caller, order);
   const { reqid } = accepted.body;
   // A signal is heeded before there is anything to take back.
-  const offering = Promise.resolve().then(() => offer(controller, caller, accepted));
+  const { promise: isOffered, resolve: onOffer } = Promise.withResolvers<void>();
+  const offering = Promise.resolve().then(() => offer(controller, caller, accepted, onOffer));
   const signal = await signalDuring(offering);
+  // As long as it is this process's own, it looks as if somebody had taken it.
+  if (signal !== undefined) await Promise.race([isOffered, offering.catch(() => undefined)]);
   if (signal !== undefined && (await takeBack(controller, reqid))) {
     offering.catch(() => undefined);
     return { reqid, signal, isTaken: false };
@@ -55,11 +58,13 @@ async function offer(
   controller: Controller,
   caller: Caller,
   accepted: AcceptedRollout,
+  onOffer: () => void,
 ): Promise<void> {
   const { body, owned, record } = accepted;
   await keepOrder(controller, caller, accepted, "keepToOffer");
   await record.leave();
   await owned.leave();
+  onOffer();
   await controller.store.rollouts.offer(body.reqid, caller.token);
 }
 

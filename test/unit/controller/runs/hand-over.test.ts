@@ -38,6 +38,16 @@ test("before it is taken it is taken back, and nothing of it is left but its rec
   expect(results).toMatchObject([{ host: "web-01", state: "not-started" }]);
 });
 
+test("a signal that comes while it is still this process's own takes it back as soon as it is offered", async () => {
+  const { rollouts } = fleet.controller.store;
+  const never = Promise.withResolvers<void>();
+  using _taker = await rollouts.takeOffers(() => never.promise);
+  const handed = await handOver(fleet.controller, CALLER, ORDER, async () => "SIGINT");
+  expect(handed).toMatchObject({ signal: "SIGINT", isTaken: false });
+  expect(left()).toEqual([]);
+  never.resolve();
+});
+
 test("when somebody has it, that is told, and it stays theirs", async () => {
   const { rollouts } = fleet.controller.store;
   const taken = Promise.withResolvers<OwnedRollout | undefined>();

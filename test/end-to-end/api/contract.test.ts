@@ -90,9 +90,9 @@ describe("every route answers as the document says", () => {
 
   test("a dry run says who would be asked, in which batch, and nobody is", async () => {
     const ids = async () =>
-      ((await api.get("/runs")).json as { runs: { reqid: string }[] }).runs.map(
-        ({ reqid }) => reqid,
-      );
+      ((await api.get("/runs")).json as { runs: { reqid: string }[] }).runs
+        .map(({ reqid }) => reqid)
+        .toSorted();
     await host.mustRun("tag", ["web-01", "env=test"]);
     const before = await ids();
     const answer = await api.post("/run", {

@@ -138,7 +138,8 @@ export class FileRollouts implements RolloutStore {
     take: (reqid: string, token: string) => Promise<void>,
   ): Promise<Disposable | undefined> {
     ensureFolder(this.#folder, 0o700);
-    const lock = await takenSoon(`${this.#taker}.lock`);
+    // Whoever only looks must not make it wait for a second: a rollout that comes meanwhile would be refused.
+    const lock = await takenSoon(`${this.#taker}.lock`, 20);
     if (lock === undefined) return undefined;
     try {
       await this.#dropOffers();
@@ -279,9 +280,11 @@ const UNREADABLE: RolloutWish = { by: "", since: "" };
 /** Who looks whether a lock is held, takes it for much less than this. */
 const LOOK_MS = 10;
 
-async function takenSoon(file: string): Promise<HeldLock | undefined> {
-  const lock = tryLock(file);
-  if (lock !== undefined) return lock;
-  await Bun.sleep(LOOK_MS);
-  return tryLock(file);
+/** @param looks of others at most so many are waited for */
+async function takenSoon(file: string, looks = 1): Promise<HeldLock | undefined> {
+  for (let left = looks; ; left--) {
+    const lock = tryLock(file);
+    if (lock !== undefined || left === 0) return lock;
+    await Bun.sleep(LOOK_MS);
+  }
 }

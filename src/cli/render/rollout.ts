@@ -27,8 +27,7 @@ type BatchEnd = Extract<RolloutNews, { event: "batch-end" }>;
 
 /** @param size how many hosts are in the batch */
 export function batchEndText({ batch, of, failed }: BatchEnd, size: number): string {
-  return `batch ${batch} of ${of}: ${failed === 0 ? `${size} ok` : `${failed} of ${size} failed`}
-`;
+  return `batch ${batch} of ${of}: ${failed === 0 ? `${size} ok` : `${failed} of ${size} failed`}\n`;
 }
 
 interface Hand {

@@ -26,10 +26,12 @@ export function tableFor(
   rows: readonly (readonly string[])[],
 ): string {
   const table = renderTable(header, rows);
-  const fits = table.split("\n").every((line) => widthOf(line) <= io.columns);
-  if (!io.outIsTerminal || io.columns >= USUAL_COLUMNS || fits || rows.length === 0) return table;
+  if (!io.outIsTerminal || rows.length === 0) return table;
+  const { columns } = io;
+  if (columns >= USUAL_COLUMNS) return table;
+  if (table.split("\n").every((line) => widthOf(line) <= columns)) return table;
   const heads = Math.max(...header.map(widthOf));
-  const room = io.columns - heads - GAP.length;
+  const room = columns - heads - GAP.length;
   const blocks = rows.map((row) =>
     row.flatMap((cell, index) => {
       const lines = wrapped(forOneLine(cell), room);

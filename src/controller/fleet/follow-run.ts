@@ -22,8 +22,8 @@ export type FollowedRun =
 const MIN_SILENCE_MS = 25_000;
 
 /** Before the agent is asked again; twice as long after each time that nothing was heard. */
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5_000;
+export const FIRST_PAUSE_MS = 200;
+export const LONGEST_PAUSE_MS = 5_000;
 
 const BUSY = 503;
 const BUSY_AGENT = "its agent is busy";
@@ -144,7 +144,7 @@ class FollowCall {
 }
 
 /** No answer, or one that may be another in a moment. */
-function isUnanswered({ reply }: HostOutcome): boolean {
+export function isUnanswered({ reply }: HostOutcome): boolean {
   return reply === undefined || reply.status === BUSY;
 }
 

@@ -4,18 +4,19 @@ import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { pause } from "../../system/deadline.ts";
 import type { Following } from "../fleet/event-reader.ts";
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
-import { type FollowedRun, followOn, followRun } from "../fleet/follow-run.ts";
+import {
+  FIRST_PAUSE_MS,
+  type FollowedRun,
+  followOn,
+  followRun,
+  isUnanswered,
+  LONGEST_PAUSE_MS,
+} from "../fleet/follow-run.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { knowsNoSuchRun, NOT_KNOWN, withdraw } from "./withdraw.ts";
 
-/** Between two questions to an agent that is away. */
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5000;
-
 /** How long it may be away: it may have been restarted with this host. */
 const AWAY_MS = 60_000;
-
-const BUSY = 503;
 
 /** Seconds since which the agent has forgotten no run. */
 const unknownRun = z.object({ known_for: z.number() });
@@ -87,8 +88,8 @@ async function untilThere(
   const until = performance.now() + AWAY_MS;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const followed = await followOn(dialler, target, following);
-    const { reply, error = "" } = followed.outcome;
-    const isAway = followed.kind === "answered" && (reply === undefined || reply.status === BUSY);
+    const { error = "" } = followed.outcome;
+    const isAway = followed.kind === "answered" && isUnanswered(followed.outcome);
     const { contact } = following;
     if (
       !isAway ||

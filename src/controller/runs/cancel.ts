@@ -6,14 +6,15 @@ import { isoSeconds } from "../../core/time.ts";
 import { cancelReply } from "../../core/wire/messages/cancel-reply.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
-import { type Controller, openDialler, openReplies } from "../control-host.ts";
+import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
-import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import { authorizeRun } from "./authorize-run.ts";
 import { chosenOfRun, readRunHosts } from "./chosen-of-run.ts";
 import { learnEnds } from "./learn-ends.ts";
 import { mayHaveLeft, noteNothingLeft } from "./note-nothing-left.ts";
+import { findRun, recordedRun } from "./recorded-run.ts";
 import { knowsNoSuchRun, type Withdrawal, withdraw } from "./withdraw.ts";
 
 export interface CancelOrder {
@@ -172,21 +173,6 @@ async function endOn(
 async function mayBegin({ store }: Controller, { rollout, report }: RecordedRun): Promise<boolean> {
   if (rollout === undefined) return false;
   return !report.complete || (await store.rollouts.detached()).includes(report.reqid);
-}
-
-async function recordedRun(controller: Controller, reqid: string): Promise<RecordedRun> {
-  const found = await findRun(controller, reqid);
-  if (found === undefined) throw noSuchRun(reqid);
-  return found;
-}
-
-async function findRun(controller: Controller, reqid: string): Promise<RecordedRun | undefined> {
-  const account = openReplies(controller);
-  try {
-    return await controller.store.runs.readOpen(reqid, account);
-  } finally {
-    account.close();
-  }
 }
 
 /**

@@ -3,9 +3,9 @@ import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
-import { type Controller, openReplies } from "../control-host.ts";
-import type { RecordedRun } from "../store/ports/runs.ts";
-import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import type { Controller } from "../control-host.ts";
+import { authorizeRun } from "./authorize-run.ts";
+import { recordedRun } from "./recorded-run.ts";
 
 /**
  * What has begun goes on; whoever carries the rollout out hears of it before its next batch.
@@ -48,24 +48,13 @@ async function mustGoOn(
   reqid: string,
   verb: "pause" | "continue",
 ): Promise<void> {
-  const found = await recorded(controller, reqid);
+  const found = await recordedRun(controller, reqid);
   if (found.rollout === undefined) {
     throw cannot(controller, verb, reqid, "it is not done a few hosts at a time");
   }
   if (found.alive || found.detached) return;
   const { complete } = found.report;
   throw cannot(controller, verb, reqid, complete ? "it has ended" : "nobody carries it out");
-}
-
-async function recorded(controller: Controller, reqid: string): Promise<RecordedRun> {
-  const account = openReplies(controller);
-  try {
-    const found = await controller.store.runs.readOpen(reqid, account);
-    if (found === undefined) throw noSuchRun(reqid);
-    return found;
-  } finally {
-    account.close();
-  }
 }
 
 function cannot({ config }: Controller, verb: string, reqid: string, state: string): CtrlExecError {

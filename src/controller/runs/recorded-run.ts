@@ -1,0 +1,24 @@
+/** A run as it is recorded, for whoever needs its long outputs no more once it has been read. */
+import { type Controller, openReplies } from "../control-host.ts";
+import type { RecordedRun } from "../store/ports/runs.ts";
+import { noSuchRun } from "./authorize-run.ts";
+
+/** Undefined if there is no such run. @throws CtrlExecError `busy`, `storage`, or `damaged` */
+export async function findRun(
+  controller: Controller,
+  reqid: string,
+): Promise<RecordedRun | undefined> {
+  const account = openReplies(controller);
+  try {
+    return await controller.store.runs.readOpen(reqid, account);
+  } finally {
+    account.close();
+  }
+}
+
+/** @throws CtrlExecError as findRun(), and `not-found` */
+export async function recordedRun(controller: Controller, reqid: string): Promise<RecordedRun> {
+  const found = await findRun(controller, reqid);
+  if (found === undefined) throw noSuchRun(reqid);
+  return found;
+}

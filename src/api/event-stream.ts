@@ -163,7 +163,7 @@ class ToldRun {
   constructor(run: FollowedRun, tell: (message: RunMessage, at: MessagePlace) => Promise<void>) {
     this.#run = run;
     this.#tell = tell;
-    for (const host of run.log.begunHosts(run.position.told)) this.#begunHosts.add(host);
+    for (const host of run.log.rollout.begunHosts(run.position.told)) this.#begunHosts.add(host);
     this.#outcomes = run.position.hosts.map((host) =>
       host.kind === "ended" ? host.outcome : undefined,
     );
@@ -173,7 +173,7 @@ class ToldRun {
   async tellBatches(signal: AbortSignal): Promise<void> {
     const { log, position } = this.#run;
     try {
-      for await (const message of log.told(position.told, signal)) {
+      for await (const message of log.rollout.told(position.told, signal)) {
         await this.#tell(message, { told: position.told + 1 });
         if (message.event !== "batch") continue;
         for (const host of message.hosts) this.#begunHosts.add(host);
@@ -211,7 +211,7 @@ class ToldRun {
       if (event.kind === "end") end = event.end;
       // An earlier stream has said it.
       if (event.kind === "begin" && from !== undefined) return;
-      if (log.isRollout && !this.#begunHosts.has(host)) await this.#whenBegun(host);
+      if (log.rollout.isRollout && !this.#begunHosts.has(host)) await this.#whenBegun(host);
       for (const message of this.#messages.hear(host, event)) {
         await this.#tell(message, { host: place });
       }

@@ -83,7 +83,9 @@ async function openEvents(call: Call, reqids: readonly string[]): Promise<Answer
   const id = call.header("Last-Event-ID");
   const positions = id === undefined ? hosts.map(startOf) : readEventId(id, hosts);
   // What a stream has said is in the record.
-  const isImpossible = positions?.some(({ told }, run) => told > (logs[run]?.toldSoFar ?? 0));
+  const isImpossible = positions?.some(
+    ({ told }, run) => told > (logs[run]?.rollout.toldSoFar ?? 0),
+  );
   if (positions === undefined || isImpossible) {
     throw badRequest("the header Last-Event-ID is not an id that a stream of these runs has had");
   }

@@ -6,7 +6,6 @@ import { NO_OFFSETS, type RunEvent, type StreamOffsets } from "../../core/run-ev
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
-import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
@@ -20,6 +19,7 @@ import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { CatchingUp } from "./catching-up.ts";
 import { learnEnds } from "./learn-ends.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
+import { RolloutLog } from "./rollout-log.ts";
 import { storedEvents } from "./stored-events.ts";
 import { watchRun } from "./watch-run.ts";
 import { knowsNoSuchRun } from "./withdraw.ts";
@@ -56,9 +56,6 @@ const LONGEST_PAUSE_MS = 1000;
 /** The record is looked at again after the longest pause, and this many times as long as the last look took. */
 const LOOK_SHARE = 20;
 
-/** The least time between two looks at what is told of a rollout. */
-const LOOK_AT_ROLLOUT_MS = 250;
-
 /** How long an agent may be away: it may have been restarted. */
 const AWAY_MS = 25_000;
 
@@ -87,20 +84,21 @@ export async function openRunLog(
 export class RunLog {
   /** As it was when the log was opened. */
   readonly report: RunReportSoFar;
+  /** What is told of it beside its hosts, if it is a rollout. */
+  readonly rollout: RolloutLog;
   readonly #controller: Controller;
   readonly #found: RecordedRun;
   readonly #account: ReplyAccount;
   #dialler: FleetDialler | undefined;
   /** An agent has said how it ended there, or that it knows nothing of it. */
   #hasNews = false;
-  /** The look at the record that is under way: one for all who wait. */
-  #looking: Promise<RecordedRun> | undefined;
   /** The results of hosts that a rollout, which has stopped, has left: no event tells of them. */
   readonly #notStarted = new Map<string, RunResult>();
 
   /** @param account in which the record counts */
   constructor(controller: Controller, found: RecordedRun, account: ReplyAccount) {
     this.report = found.report;
+    this.rollout = new RolloutLog(controller, found);
     this.#controller = controller;
     this.#found = found;
     this.#account = account;
@@ -109,21 +107,6 @@ export class RunLog {
   /** Whether a process waited for the hosts, when the log was opened. */
   get alive(): boolean {
     return this.#found.alive;
-  }
-
-  get isRollout(): boolean {
-    return this.#found.rollout !== undefined;
-  }
-
-  /** How many messages were told of the rollout when the log was opened. */
-  get toldSoFar(): number {
-    return this.#found.rollout?.told?.length ?? 0;
-  }
-
-  /** The hosts of the batches among so many messages of the rollout. */
-  begunHosts(told: number): readonly string[] {
-    const messages = this.#found.rollout?.told?.slice(0, told) ?? [];
-    return messages.flatMap((message) => (message.event === "batch" ? message.hosts : []));
   }
 
   /** The host's result, if its end is recorded. */
@@ -150,55 +133,9 @@ export class RunLog {
     }
     const open = this.#found.asked.find((each) => each.host === host);
     if (open === undefined) return { why: NOT_KNOWN, answered: false, isLast: true };
-    const waited = reading.follow && (await this.#untilItsBatch(host, reading.signal));
+    const waited = reading.follow && (await this.rollout.untilBegun(host, reading.signal));
     if (waited && (await this.#look(host, reading, onEvent)) === "told") return undefined;
     return await this.#fromAgent(open, reading, onEvent);
-  }
-
-  /** Its agent knows nothing of a host that waits for its batch. @returns whether it had to wait */
-  async #untilItsBatch(host: string, signal: AbortSignal): Promise<boolean> {
-    let found = this.#found;
-    while (isQueued(found, host) && !signal.aborted) found = await this.#lookLater(signal);
-    return found !== this.#found && !signal.aborted;
-  }
-
-  /**
-   * What was told of the rollout from that message on, until it is over, or the signal ends the reading. Nothing of a
-   * run that is none.
-   */
-  async *told(from: number, signal: AbortSignal): AsyncGenerator<RolloutMessage> {
-    let found = this.#found;
-    for (let next = from; ; ) {
-      for (const message of found.rollout?.told?.slice(next) ?? []) {
-        yield message;
-        next += 1;
-      }
-      const goesOn = found.alive || found.detached;
-      if (found.rollout === undefined || !goesOn || signal.aborted) return;
-      found = await this.#lookLater(signal);
-    }
-  }
-
-  async #lookLater(signal: AbortSignal): Promise<RecordedRun> {
-    this.#looking ??= this.#lookAndPause(signal).finally(() => {
-      this.#looking = undefined;
-    });
-    return await this.#looking;
-  }
-
-  async #lookAndPause(signal: AbortSignal): Promise<RecordedRun> {
-    const account = openReplies(this.#controller);
-    const began = performance.now();
-    try {
-      const found = await this.#controller.store.runs.readOpen(this.report.reqid, account);
-      if (found === undefined) throw noSuchRun(this.report.reqid);
-      const took = performance.now() - began;
-      const goesOn = found.alive || found.detached;
-      if (goesOn) await pause(Math.max(LOOK_AT_ROLLOUT_MS, LOOK_SHARE * took), signal);
-      return found;
-    } finally {
-      account.close();
-    }
   }
 
   /** Records what the agents have said of the run's end, unless a living process does. */
@@ -344,10 +281,6 @@ export class RunLog {
 function recordedEnd({ report, open }: RecordedRun, host: string): RunResult | undefined {
   if (open.some((each) => each.host === host)) return undefined;
   return report.results.find((each) => each.host === host && !goesOn(each.state));
-}
-
-function isQueued({ report }: RecordedRun, host: string): boolean {
-  return report.results.some((each) => each.host === host && each.state === "queued");
 }
 
 function restIsThere(why: string, { from = NO_OFFSETS }: Reading): string {

@@ -1,0 +1,88 @@
+/** What is told of a rollout beside its hosts, and when a host's batch begins: read from its record while it goes on. */
+import type { RolloutMessage } from "../../core/wire/run-messages.ts";
+import { pause } from "../../system/deadline.ts";
+import { type Controller, openReplies } from "../control-host.ts";
+import type { RecordedRun } from "../store/ports/runs.ts";
+import { noSuchRun } from "./authorize-run.ts";
+
+/** The least time between two looks at the record, which are also this many times as long apart as one takes. */
+const LOOK_EVERY_MS = 250;
+const LOOK_SHARE = 20;
+
+export class RolloutLog {
+  readonly #controller: Controller;
+  readonly #found: RecordedRun;
+  /** The look at the record that is under way: one for all who wait. */
+  #looking: Promise<RecordedRun> | undefined;
+
+  /** @param found any run; of one that is no rollout, nothing is told */
+  constructor(controller: Controller, found: RecordedRun) {
+    this.#controller = controller;
+    this.#found = found;
+  }
+
+  get isRollout(): boolean {
+    return this.#found.rollout !== undefined;
+  }
+
+  /** How many messages were told when the log was opened. */
+  get toldSoFar(): number {
+    return this.#found.rollout?.told?.length ?? 0;
+  }
+
+  /** The hosts of the batches among so many messages. */
+  begunHosts(told: number): readonly string[] {
+    const messages = this.#found.rollout?.told?.slice(0, told) ?? [];
+    return messages.flatMap((message) => (message.event === "batch" ? message.hosts : []));
+  }
+
+  /** Its agent knows nothing of a host that waits for its batch. @returns whether it had to wait */
+  async untilBegun(host: string, signal: AbortSignal): Promise<boolean> {
+    let found = this.#found;
+    while (isQueued(found, host) && !signal.aborted) found = await this.#lookLater(signal);
+    return found !== this.#found && !signal.aborted;
+  }
+
+  /** What was told from that message on, until the rollout is over, or the signal ends the reading. */
+  async *told(from: number, signal: AbortSignal): AsyncGenerator<RolloutMessage> {
+    let found = this.#found;
+    for (let next = from; ; ) {
+      for (const message of found.rollout?.told?.slice(next) ?? []) {
+        yield message;
+        next += 1;
+      }
+      if (found.rollout === undefined || !goesOn(found) || signal.aborted) return;
+      found = await this.#lookLater(signal);
+    }
+  }
+
+  async #lookLater(signal: AbortSignal): Promise<RecordedRun> {
+    this.#looking ??= this.#lookAndPause(signal).finally(() => {
+      this.#looking = undefined;
+    });
+    return await this.#looking;
+  }
+
+  async #lookAndPause(signal: AbortSignal): Promise<RecordedRun> {
+    const { reqid } = this.#found.report;
+    const account = openReplies(this.#controller);
+    const began = performance.now();
+    try {
+      const found = await this.#controller.store.runs.readOpen(reqid, account);
+      if (found === undefined) throw noSuchRun(reqid);
+      const took = performance.now() - began;
+      if (goesOn(found)) await pause(Math.max(LOOK_EVERY_MS, LOOK_SHARE * took), signal);
+      return found;
+    } finally {
+      account.close();
+    }
+  }
+}
+
+function goesOn({ alive, detached }: RecordedRun): boolean {
+  return alive || detached;
+}
+
+function isQueued({ report }: RecordedRun, host: string): boolean {
+  return report.results.some((each) => each.host === host && each.state === "queued");
+}

@@ -162,9 +162,7 @@ export class FileRunRecord implements RunRecord {
    */
   async close(): Promise<boolean> {
     if (!this.#closed) {
-      this.#closed = true;
-      clearTimeout(this.#scheduled);
-      clearInterval(this.#heartbeat);
+      this.#takeNoMore();
       this.#then(() => this.#finish());
     }
     return (await this.#writing) && this.#outputs.isWhole;
@@ -172,17 +170,13 @@ export class FileRunRecord implements RunRecord {
 
   /** The run was not begun: nothing more is written. */
   discard(): void {
-    this.#closed = true;
-    clearTimeout(this.#scheduled);
-    clearInterval(this.#heartbeat);
+    this.#takeNoMore();
     this.#outputs.close();
   }
 
   async leave(): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#scheduled);
-    clearInterval(this.#heartbeat);
+    this.#takeNoMore();
     this.#left = true;
     this.#then(async () => {
       await this.#write(false, true).catch(async (thrown) => {
@@ -192,6 +186,12 @@ export class FileRunRecord implements RunRecord {
     });
     await this.#writing;
     this.#outputs.close();
+  }
+
+  #takeNoMore(): void {
+    this.#closed = true;
+    clearTimeout(this.#scheduled);
+    clearInterval(this.#heartbeat);
   }
 
   async #take(result: RunResult): Promise<void> {

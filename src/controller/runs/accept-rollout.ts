@@ -13,8 +13,8 @@ import type { RolloutOrder as KeptOrder, OwnedRollout } from "../store/ports/rol
 import type { RunRecord } from "../store/ports/runs.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { authorizeBatch, placesOf, planRollout } from "./plan-rollout.ts";
-import type { RolloutParts } from "./rollout.ts";
-import { runBody, runFacts } from "./run-body.ts";
+import type { RolloutParts } from "./rollout-parts.ts";
+import { recordedFacts, runBody, runFacts } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
 
 /** What is to be done, and nothing of who hears of it. */
@@ -143,16 +143,15 @@ async function resumed(
     const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
     admit?.();
     const { budget } = openDialler(controller);
-    const { hosts, submitter } = report;
-    const ports = asked.map(({ port }) => port ?? null);
-    const some = ports.some((port) => port !== null) ? { ports } : {};
-    const head = { reqid, script, hosts, ...some, submitter, token: caller.token };
     const owned = await ownRollout(controller, reqid);
     return await orElse(owned.leave, async () => {
       const hand = { by: caller.username, since: isoSeconds(controller.now()) };
       const resumed_by = [...(rollout.resumed_by ?? []), hand].slice(-MOST_RESUMES);
-      const rolloutFacts = { ...facts, batches: placesOf(batches, hosts), resumed_by };
-      const record = await runs.goOn({ ...head, rollout: rolloutFacts }, account);
+      const rolloutFacts = { ...facts, batches: placesOf(batches, report.hosts), resumed_by };
+      const record = await runs.goOn(
+        { ...recordedFacts(found, caller.token), rollout: rolloutFacts },
+        account,
+      );
       if (record === undefined) throw nothingLeft(controller, reqid, true);
       await mustBeStored(record);
       await owned.renew();

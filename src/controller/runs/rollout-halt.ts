@@ -1,10 +1,14 @@
 /** Whether a rollout may go on: why it stops, if it does, and what others wish of it meanwhile. */
 import type { RolloutWish, RolloutWishes } from "../store/ports/rollouts.ts";
 
+/** Another process goes on with it, or has done so already. */
+export const OF_ANOTHER = "another process goes on with it";
+
 export class RolloutHalt {
   readonly #onCancel: (by: string) => void;
   readonly #stopped = new AbortController();
   #why: string | undefined;
+  #isLeft = false;
   #wishes: RolloutWishes = { pause: undefined, cancel: undefined };
   #changed = Promise.withResolvers<void>();
 
@@ -18,6 +22,11 @@ export class RolloutHalt {
     return this.#why;
   }
 
+  /** Nothing of the rollout is this process's any more. */
+  get isLeft(): boolean {
+    return this.#isLeft;
+  }
+
   /** Aborted when no batch begins any more. */
   get signal(): AbortSignal {
     return this.#stopped.signal;
@@ -28,6 +37,11 @@ export class RolloutHalt {
     this.#why ??= why;
     this.#stopped.abort();
     this.#wake();
+  }
+
+  leave(): void {
+    this.#isLeft = true;
+    this.stop(OF_ANOTHER);
   }
 
   hear(wishes: RolloutWishes): void {

@@ -3,73 +3,23 @@
  * here on there are no errors: whatever is in the way stops it, and the hosts that were not asked are `not-started`.
  */
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
-import { hostCount, namedHosts } from "../../core/hosts/fold.ts";
+import { hostCount } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
-import { newRequestId } from "../../core/request-id.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
-import type { FleetDialler } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import type { OwnedRollout } from "../store/ports/rollouts.ts";
-import type { RunRecord } from "../store/ports/runs.ts";
 import { takeBatchLocks } from "./batch-locks.ts";
-import type { RunWatcher } from "./listener.ts";
+import { batchRecord } from "./batch-record.ts";
 import { withoutToken } from "./redact.ts";
-import type { MaySend, Rejoin } from "./rejoin.ts";
-import { RolloutHalt } from "./rollout-halt.ts";
-import type { BatchNews, RolloutNews } from "./rollout-news.ts";
-import { Run, type RunParts, type RunReport, type RunUnderWay } from "./run.ts";
-
-export interface RolloutParts {
-  readonly body: RunParts["body"];
-  /** In the order in which the hosts were given. */
-  readonly targets: readonly ResolvedTarget[];
-  readonly batches: readonly (readonly ResolvedTarget[])[];
-  /** What an earlier process has left to go on with. */
-  readonly before?: RolloutBefore | undefined;
-  /** Seconds between two batches. */
-  readonly pause: number;
-  /** It stops when more hosts than so many have failed. */
-  readonly mayFail: number;
-  readonly owned: OwnedRollout;
-  readonly record: RunRecord;
-  readonly watcher: RunWatcher;
-  /** For the credential of this host may be replaced while it goes on. */
-  readonly openDialler: () => FleetDialler;
-  /** Asks the hook for a batch. @throws DeniedError */
-  readonly authorize: (batch: readonly ResolvedTarget[]) => Promise<void>;
-  /** Those that were registered when it began, and are not any more. */
-  readonly unregistered: (hosts: readonly ResolvedTarget[]) => Promise<readonly ResolvedTarget[]>;
-  /** The check on these hosts, as a run with this id; undefined if there is none. */
-  readonly check:
-    | ((batch: readonly ResolvedTarget[], reqid: string) => Promise<RunUnderWay>)
-    | undefined;
-  /** Ends a check that is under way, when somebody cancels the rollout. Never rejects. */
-  readonly endCheck: (reqid: string, by: string) => Promise<void>;
-  /** Whether a person lets this batch begin; undefined asks nobody. */
-  readonly confirm: ((next: BatchNews) => Promise<boolean>) | undefined;
-  readonly onNews: (news: RolloutNews) => void;
-  readonly onResult: (result: RunResult) => void;
-}
-
-export interface RolloutBefore {
-  /** When its record began. */
-  readonly started: Date;
-  /** How many batches have begun. The hosts of the last one may be under way. */
-  readonly begun: number;
-  /** The results that are recorded. */
-  readonly results: readonly RunResult[];
-  /** What was told of it. */
-  readonly told: readonly RolloutMessage[];
-  /** The run of the last one's check, if that may have begun. */
-  readonly checking: string | undefined;
-}
-
-/** Another process goes on with it, or has done so already. */
-const LEFT = "another process goes on with it";
+import { RejoinedBatch } from "./rejoined-batch.ts";
+import { RolloutCheck } from "./rollout-check.ts";
+import { OF_ANOTHER, RolloutHalt } from "./rollout-halt.ts";
+import type { BatchNews } from "./rollout-news.ts";
+import type { RolloutParts } from "./rollout-parts.ts";
+import { Run, type RunReport, type RunUnderWay } from "./run.ts";
 
 export class Rollout implements RunUnderWay {
   readonly reqid: string;
@@ -82,15 +32,10 @@ export class Rollout implements RunUnderWay {
   readonly #abandoned = new AbortController();
   /** The results may be needed until then. */
   readonly #over: Promise<unknown>;
-  readonly #halt = new RolloutHalt((by) => this.#endCheck(by));
+  readonly #halt = new RolloutHalt((by) => this.#check.end(by));
+  readonly #check: RolloutCheck;
   #asking: RunUnderWay | undefined;
-  /** The check that is under way. */
-  #checking: string | undefined;
   #begun: number;
-  /** Why hosts of the batch that was rejoined were not sent the script. */
-  #refusal: string | undefined;
-  /** Nothing of it is ours any more. */
-  #isLeft = false;
 
   /** @param needed settles when nobody needs the results any more */
   constructor(host: HostContext, parts: RolloutParts, needed?: Promise<unknown>) {
@@ -101,6 +46,7 @@ export class Rollout implements RunUnderWay {
     this.#begun = parts.before?.begun ?? 0;
     for (const result of parts.before?.results ?? []) this.#results.set(result.host, result);
     this.#over = Promise.allSettled([this.finished, needed]);
+    this.#check = new RolloutCheck(parts, this.#halt, (run) => this.#ask(run));
   }
 
   begin(): void {
@@ -122,20 +68,14 @@ export class Rollout implements RunUnderWay {
 
   /** For another process to go on with it: what has begun is recorded as it is, and nothing more is done. */
   async leave(): Promise<void> {
-    this.#isLeft = true;
-    this.#halt.stop(LEFT);
+    this.#halt.leave();
     await this.#parts.record.leave();
-    await this.abandon(LEFT);
+    await this.abandon(OF_ANOTHER);
   }
 
   #tell(message: RolloutMessage): void {
     this.#parts.record.tell(message);
     this.#parts.onNews({ ...message, reqid: this.reqid });
-  }
-
-  #endCheck(by: string): void {
-    if (this.#checking !== undefined) void this.#parts.endCheck(this.#checking, by);
-    this.#checking = undefined;
   }
 
   async #go(): Promise<RunReport> {
@@ -150,8 +90,9 @@ export class Rollout implements RunUnderWay {
         if (!isBegun) await this.#prepare(batch, news);
         if (this.#halt.why !== undefined && !isBegun) break;
         await this.#run(batch, news, isBegun);
-        if (this.#halt.why === undefined && !this.#hasTooMany())
-          await this.#check(batch, news, isBegun);
+        if (this.#halt.why === undefined && !this.#hasTooMany()) {
+          await this.#checkBatch(batch, news, isBegun ? before?.checking : undefined);
+        }
         if (this.#halt.why !== undefined) break;
       }
     } catch (thrown) {
@@ -179,9 +120,8 @@ export class Rollout implements RunUnderWay {
     record.tell({ event: "batch", ...begins });
     // Before anything is sent: whatever ends this process, it is known who cannot have run it.
     const noted = await record.step({ waiting, begun: news.batch, checking: undefined });
-    if (noted === "taken-over") this.#isLeft = true;
-    if (noted === "not-noted") this.#halt.stop("its record cannot be written");
-    if (noted !== "noted") return this.#halt.stop(LEFT);
+    if (noted === "taken-over") return this.#halt.leave();
+    if (noted === "not-noted") return this.#halt.stop("its record cannot be written");
     // Whoever cancels it wishes so first and reads the record then: one of the two sees the other.
     this.#halt.hear(await owned.wishes());
   }
@@ -196,8 +136,10 @@ export class Rollout implements RunUnderWay {
   /** @param isBegun an earlier process has asked its hosts: those without a result are asked how it goes there */
   async #run(batch: readonly ResolvedTarget[], news: BatchNews, isBegun: boolean): Promise<void> {
     const { body, before, watcher, onNews, onResult } = this.#parts;
-    if (isBegun) await this.#leaveOutUnregistered(batch);
-    const open = batch.filter(({ label }) => !this.#results.has(label));
+    const isOpen = ({ label }: ResolvedTarget) => !this.#results.has(label);
+    const rejoined = isBegun ? new RejoinedBatch(this.#parts, this.#halt) : undefined;
+    for (const result of (await rejoined?.leaveOut(batch.filter(isOpen))) ?? []) this.#keep(result);
+    const open = batch.filter(isOpen);
     if (!isBegun) onNews({ event: "batch", ...news });
     this.#begun = news.batch;
     if (open.length > 0) {
@@ -213,56 +155,27 @@ export class Rollout implements RunUnderWay {
           body,
           targets: isBegun ? open : open.filter((target) => !taken.has(target)),
           sentTo: isBegun ? sent : free,
-          rejoin: isBegun ? this.#rejoin(open) : undefined,
+          rejoin: rejoined?.rejoin(open),
           dialler,
           locks,
-          record: this.#partOfRecord(),
+          record: batchRecord(this.#parts.record, (result) => this.#keep(result)),
           ...watcher,
         },
         onResult,
       );
       this.#asking = run;
       await run.begin(false, this.#over);
-      if (this.#abandoned.signal.aborted) await run.abandon(this.#halt.why ?? "");
-      await run.finished;
-      this.#asking = undefined;
+      await this.#ask(run);
     }
-    if (this.#isLeft) return;
+    if (this.#halt.isLeft) return;
     const results = batch.flatMap(({ label }) => this.#results.get(label) ?? []);
     const failed = results.filter(runFailed).length;
     const wasTold = isBegun && before?.told.findLast(isOfBatch)?.event === "batch-end";
     if (!wasTold) this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
     // Whoever has cancelled it counts, not that its hosts have failed then.
     this.#halt.hear(await this.#parts.owned.wishes());
-    if (this.#refusal !== undefined) this.#halt.stop(this.#refusal);
+    if (rejoined?.refusal !== undefined) this.#halt.stop(rejoined.refusal);
     this.#judge(results, news);
-  }
-
-  /** The hook and the registry are asked again, once, of the hosts of which an earlier process has recorded no end. */
-  #rejoin(open: readonly ResolvedTarget[]): Rejoin {
-    const { before, authorize, owned } = this.#parts;
-    let asked: Promise<void> | undefined;
-    const maySend = async (): Promise<MaySend> => {
-      asked ??= authorize(open).catch((thrown) => {
-        this.#refusal ??= inOneLine(asCtrlExecError(thrown));
-      });
-      await asked;
-      this.#halt.hear(await owned.wishes());
-      if (this.#isLeft) return "leave";
-      const refused = this.#refusal ?? this.#halt.why;
-      return refused === undefined ? "send" : { refused };
-    };
-    return { begun: before?.started ?? new Date(0), maySend, signal: this.#halt.signal };
-  }
-
-  /** Nothing is sent there any more, and so nobody can say whether an earlier process has sent the script. */
-  async #leaveOutUnregistered(batch: readonly ResolvedTarget[]): Promise<void> {
-    const open = batch.filter(({ label }) => !this.#results.has(label));
-    // Where this cannot be read, nothing is sent either: that is asked again before.
-    const gone = await this.#parts.unregistered(open).catch(() => []);
-    if (gone.length === 0) return;
-    this.#refusal = noLongerRegistered(gone);
-    for (const { label } of gone) this.#keep(withoutResult(this.#parts.body, label, "", NOT_ASKED));
   }
 
   /** The script runs there already. */
@@ -279,23 +192,6 @@ export class Rollout implements RunUnderWay {
   #keep(result: RunResult): void {
     this.#results.set(result.host, result);
     this.#parts.record.add(result);
-  }
-
-  /** The record as the run of a batch sees it: it is complete when the rollout has ended. */
-  #partOfRecord(): RunRecord {
-    const { record } = this.#parts;
-    return {
-      stored: Promise.resolve(true),
-      output: (host, share) => record.output(host, share),
-      add: (result) => this.#keep(result),
-      begun: (host, started) => record.begun(host, started),
-      step: (step) => record.step(step),
-      tell: (message) => record.tell(message),
-      takenOver: record.takenOver,
-      close: () => Promise.resolve(true),
-      discard: () => undefined,
-      leave: () => Promise.resolve(),
-    };
   }
 
   /** @param results of its last batch */
@@ -318,65 +214,40 @@ export class Rollout implements RunUnderWay {
     return this.#failed() > this.#parts.mayFail;
   }
 
-  /** On the hosts where the script went well: the others have been counted. */
-  async #check(
+  /**
+   * On the hosts where the script went well: the others have been counted.
+   *
+   * @param known the check's run, if an earlier process may have begun it
+   */
+  async #checkBatch(
     batch: readonly ResolvedTarget[],
     { batch: number }: BatchNews,
-    isBegun: boolean,
+    known: string | undefined,
   ): Promise<void> {
-    const { before } = this.#parts;
     const well = batch.filter(({ label }) => {
       const result = this.#results.get(label);
       return result !== undefined && !runFailed(result);
     });
-    if (this.#parts.check === undefined || well.length === 0) return;
-    const known = isBegun ? before?.checking : undefined;
-    let own = known ?? newRequestId();
-    let results = await this.#checkOn(well, own);
-    const neverRan = ({ label }: ResolvedTarget) =>
-      results?.some(({ host, state }) => host === label && state === "never-ran");
-    const unasked = known === undefined ? [] : well.filter(neverRan);
-    if (results !== undefined && unasked.length > 0) {
-      // An earlier process may have ended before it asked them. The agents take each id once.
-      own = newRequestId();
-      const asked = new Set(unasked.map(({ label }) => label));
-      const again = await this.#checkOn(unasked, own);
-      results = again && [...results.filter(({ host }) => !asked.has(host)), ...again];
-    }
-    if (results === undefined) return;
-    const failed = results.filter(runFailed);
-    const names = failed.map(({ host }) => host);
-    const { script = "", reqid = own } = failed[0] ?? { script: results[0]?.script };
-    this.#tell({ event: "check", batch: number, script, check: reqid, failed: names });
+    const checked = await this.#check.run(well, known);
+    if (checked === undefined) return;
+    const { failed } = checked;
+    this.#tell({ event: "check", batch: number, ...checked });
     this.#halt.hear(await this.#parts.owned.wishes());
-    if (names.length > 0) this.#halt.stop(`its check failed on ${shortList(names)}`);
+    if (failed.length > 0) this.#halt.stop(`its check failed on ${shortList(failed)}`);
   }
 
-  /** Undefined if the rollout stops, or is another process's, before it has ended. */
-  async #checkOn(
-    well: readonly ResolvedTarget[],
-    own: string,
-  ): Promise<readonly RunResult[] | undefined> {
-    const { check: begin, record } = this.#parts;
-    if (begin === undefined) return undefined;
-    // Whoever cancels the rollout ends its check too, and another process goes on with it.
-    if ((await record.step({ checking: own })) === "taken-over") this.#isLeft = true;
-    this.#halt.hear(await this.#parts.owned.wishes());
-    if (this.#halt.why !== undefined || this.#isLeft) return undefined;
-    const check = await begin(well, own);
-    this.#asking = check;
-    this.#checking = own;
-    this.#halt.hear(await this.#parts.owned.wishes());
-    if (this.#abandoned.signal.aborted) await check.abandon(this.#halt.why ?? "");
-    const { results } = await check.finished;
+  /** Until the run has ended, or nobody waits for anything any more. */
+  async #ask(run: RunUnderWay): Promise<RunReport> {
+    this.#asking = run;
+    if (this.#abandoned.signal.aborted) await run.abandon(this.#halt.why ?? "");
+    const report = await run.finished;
     this.#asking = undefined;
-    this.#checking = undefined;
-    return this.#isLeft ? undefined : results;
+    return report;
   }
 
   async #end(): Promise<RunReport> {
     const { body, targets, batches, owned, record } = this.#parts;
-    if (this.#isLeft) {
+    if (this.#halt.isLeft) {
       await owned.leave();
       return { reqid: this.reqid, results: this.#told(), recorded: true };
     }
@@ -409,15 +280,6 @@ export class Rollout implements RunUnderWay {
   #told(): readonly RunResult[] {
     return this.#parts.targets.flatMap(({ label }) => this.#results.get(label) ?? []);
   }
-}
-
-const NOT_ASKED = {
-  state: "unknown",
-  error: "it is no longer registered, and is not asked: the script may have run",
-} as const;
-
-export function noLongerRegistered(gone: readonly ResolvedTarget[]): string {
-  return `no longer registered: ${namedHosts(gone.map(({ label }) => label))}`;
 }
 
 function isOfBatch({ event }: RolloutMessage): boolean {

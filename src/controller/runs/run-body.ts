@@ -7,7 +7,7 @@ import { MAX_REQUEST_BYTES } from "../../core/wire/limits.ts";
 import type { Caller } from "../access/authorize.ts";
 import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import type { RunFacts } from "../store/ports/runs.ts";
+import type { RecordedRun, RunFacts } from "../store/ports/runs.ts";
 import type { RunParts } from "./run.ts";
 
 interface Order {
@@ -54,7 +54,19 @@ export function runFacts(
   targets: readonly ResolvedTarget[],
 ): RunFacts {
   const hosts = targets.map(({ label }) => label);
-  const ports = targets.map((target) => ownPort(target) ?? null);
-  const some = ports.some((port) => port !== null);
-  return { reqid, script, hosts, ...(some ? { ports } : {}), submitter, token };
+  return { reqid, script, hosts, ...portsOf(targets.map(ownPort)), submitter, token };
+}
+
+/** The same for one that is gone on with. */
+export function recordedFacts(
+  { report, asked }: Pick<RecordedRun, "report" | "asked">,
+  token: string,
+): RunFacts {
+  const { reqid, script, hosts, submitter } = report;
+  return { reqid, script, hosts, ...portsOf(asked.map(({ port }) => port)), submitter, token };
+}
+
+function portsOf(known: readonly (number | undefined)[]): Pick<RunFacts, "ports"> {
+  const ports = known.map((port) => port ?? null);
+  return ports.some((port) => port !== null) ? { ports } : {};
 }

@@ -8,7 +8,7 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { OwnedRollout, RolloutOrder } from "../store/ports/rollouts.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import type { AcceptedRollout } from "./accept-rollout.ts";
-import { runBody } from "./run-body.ts";
+import { recordedFacts, runBody } from "./run-body.ts";
 
 export interface TakenUp {
   readonly caller: Caller;
@@ -73,7 +73,7 @@ async function goOn(
   { owned, order, found, token, account }: Left,
 ): Promise<TakenUp | undefined> {
   const { report, asked, rollout: facts } = found;
-  const { reqid, script, hosts, submitter, started } = report;
+  const { reqid, script, started } = report;
   if (facts === undefined) return undefined;
   const { face, username, sourceIp, route, args, timeout, registered, mayFail } = order;
   const caller = { face, username, token, sourceIp, ...(route === undefined ? {} : { route }) };
@@ -82,9 +82,7 @@ async function goOn(
   const targets = await hostsOfRun(controller, planned.flat());
   const byLabel = new Map(targets.map((target) => [target.label, target]));
   const batches = planned.map((batch) => batch.flatMap(({ host }) => byLabel.get(host) ?? []));
-  const ports = asked.map(({ port }) => port ?? null);
-  const some = ports.some((port) => port !== null) ? { ports } : {};
-  const head = { reqid, script, hosts, ...some, submitter, token };
+  const head = recordedFacts(found, token);
   const record = await controller.store.runs.goOn({ ...head, rollout: facts }, account);
   if (record === undefined) return undefined;
   if (!(await record.stored)) {

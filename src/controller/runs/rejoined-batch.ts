@@ -1,0 +1,59 @@
+/** The batch of a rollout that an earlier process has begun: what may still be sent to hosts of which it has no end. */
+import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
+import type { MaySend, Rejoin } from "./rejoin.ts";
+import type { RolloutHalt } from "./rollout-halt.ts";
+import type { RolloutParts } from "./rollout-parts.ts";
+
+const NOT_ASKED = {
+  state: "unknown",
+  error: "it is no longer registered, and is not asked: the script may have run",
+} as const;
+
+export class RejoinedBatch {
+  readonly #parts: RolloutParts;
+  readonly #halt: RolloutHalt;
+  #refusal: string | undefined;
+
+  constructor(parts: RolloutParts, halt: RolloutHalt) {
+    this.#parts = parts;
+    this.#halt = halt;
+  }
+
+  /** Why hosts of it were not sent the script. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** Nothing is sent to a host that was unpaired, and so nobody can say whether an earlier process has sent the script. */
+  async leaveOut(open: readonly ResolvedTarget[]): Promise<readonly RunResult[]> {
+    const { body, unregistered } = this.#parts;
+    // Where this cannot be read, nothing is sent either: that is asked again before.
+    const gone = await unregistered(open).catch(() => []);
+    if (gone.length > 0) this.#refusal = noLongerRegistered(gone);
+    return gone.map(({ label }) => withoutResult(body, label, "", NOT_ASKED));
+  }
+
+  /** The hook and the registry are asked again, once, of the hosts of which an earlier process has recorded no end. */
+  rejoin(open: readonly ResolvedTarget[]): Rejoin {
+    const { before, authorize, owned } = this.#parts;
+    let asked: Promise<void> | undefined;
+    const maySend = async (): Promise<MaySend> => {
+      asked ??= authorize(open).catch((thrown) => {
+        this.#refusal ??= inOneLine(asCtrlExecError(thrown));
+      });
+      await asked;
+      this.#halt.hear(await owned.wishes());
+      if (this.#halt.isLeft) return "leave";
+      const refused = this.#refusal ?? this.#halt.why;
+      return refused === undefined ? "send" : { refused };
+    };
+    return { begun: before?.started ?? new Date(0), maySend, signal: this.#halt.signal };
+  }
+}
+
+export function noLongerRegistered(gone: readonly ResolvedTarget[]): string {
+  return `no longer registered: ${namedHosts(gone.map(({ label }) => label))}`;
+}

@@ -1,0 +1,87 @@
+/** The check behind a batch of a rollout: a run of its own, with an id of its own. */
+import { newRequestId } from "../../core/request-id.ts";
+import { type RunResult, runFailed } from "../../core/run-result.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
+import type { RolloutHalt } from "./rollout-halt.ts";
+import type { RolloutParts } from "./rollout-parts.ts";
+import type { RunReport, RunUnderWay } from "./run.ts";
+
+export interface Checked {
+  readonly script: string;
+  /** The id of its run; if it was asked again on some hosts, of the one in which it failed. */
+  readonly check: string;
+  /** The hosts on which it failed. */
+  readonly failed: readonly string[];
+}
+
+export class RolloutCheck {
+  readonly #parts: Pick<RolloutParts, "check" | "endCheck" | "record" | "owned">;
+  readonly #halt: RolloutHalt;
+  readonly #ask: (run: RunUnderWay) => Promise<RunReport>;
+  /** The one that is under way. */
+  #checking: string | undefined;
+
+  /** @param ask waits for a run, unless the rollout is given up meanwhile */
+  constructor(
+    parts: Pick<RolloutParts, "check" | "endCheck" | "record" | "owned">,
+    halt: RolloutHalt,
+    ask: (run: RunUnderWay) => Promise<RunReport>,
+  ) {
+    this.#parts = parts;
+    this.#halt = halt;
+    this.#ask = ask;
+  }
+
+  /** Somebody has cancelled the rollout. */
+  end(by: string): void {
+    if (this.#checking !== undefined) void this.#parts.endCheck(this.#checking, by);
+    this.#checking = undefined;
+  }
+
+  /**
+   * Undefined if there is none, or the rollout stops, or is another process's, before it has ended.
+   *
+   * @param known its run, if an earlier process may have begun it
+   */
+  async run(
+    hosts: readonly ResolvedTarget[],
+    known: string | undefined,
+  ): Promise<Checked | undefined> {
+    if (this.#parts.check === undefined || hosts.length === 0) return undefined;
+    let own = known ?? newRequestId();
+    let results = await this.#runOn(hosts, own);
+    const neverRan = ({ label }: ResolvedTarget) =>
+      results?.some(({ host, state }) => host === label && state === "never-ran");
+    const unasked = known === undefined ? [] : hosts.filter(neverRan);
+    if (results !== undefined && unasked.length > 0) {
+      // An earlier process may have ended before it asked them. The agents take each id once.
+      own = newRequestId();
+      const asked = new Set(unasked.map(({ label }) => label));
+      const again = await this.#runOn(unasked, own);
+      results = again && [...results.filter(({ host }) => !asked.has(host)), ...again];
+    }
+    if (results === undefined) return undefined;
+    const failed = results.filter(runFailed);
+    const { script = "", reqid = own } = failed[0] ?? { script: results[0]?.script };
+    return { script, check: reqid, failed: failed.map(({ host }) => host) };
+  }
+
+  async #runOn(
+    hosts: readonly ResolvedTarget[],
+    own: string,
+  ): Promise<readonly RunResult[] | undefined> {
+    const { check: begin, record, owned } = this.#parts;
+    if (begin === undefined) return undefined;
+    // Whoever cancels the rollout ends its check too, and another process goes on with it.
+    if ((await record.step({ checking: own })) === "taken-over") this.#halt.leave();
+    this.#halt.hear(await owned.wishes());
+    if (this.#halt.why !== undefined) return undefined;
+    const check = await begin(hosts, own);
+    this.#checking = own;
+    const asking = this.#ask(check);
+    this.#halt.hear(await owned.wishes());
+    const { results } = await asking;
+    this.#checking = undefined;
+    return this.#halt.isLeft ? undefined : results;
+  }
+}

@@ -1,0 +1,55 @@
+/** What a rollout that was accepted is made of. */
+import type { RunResult } from "../../core/run-result.ts";
+import type { RolloutMessage } from "../../core/wire/run-messages.ts";
+import type { FleetDialler } from "../fleet/fan-out.ts";
+import type { ResolvedTarget } from "../fleet/targets.ts";
+import type { OwnedRollout } from "../store/ports/rollouts.ts";
+import type { RunRecord } from "../store/ports/runs.ts";
+import type { RunWatcher } from "./listener.ts";
+import type { BatchNews, RolloutNews } from "./rollout-news.ts";
+import type { RunParts, RunUnderWay } from "./run.ts";
+
+export interface RolloutParts {
+  readonly body: RunParts["body"];
+  /** In the order in which the hosts were given. */
+  readonly targets: readonly ResolvedTarget[];
+  readonly batches: readonly (readonly ResolvedTarget[])[];
+  /** What an earlier process has left to go on with. */
+  readonly before?: RolloutBefore | undefined;
+  /** Seconds between two batches. */
+  readonly pause: number;
+  /** It stops when more hosts than so many have failed. */
+  readonly mayFail: number;
+  readonly owned: OwnedRollout;
+  readonly record: RunRecord;
+  readonly watcher: RunWatcher;
+  /** For the credential of this host may be replaced while it goes on. */
+  readonly openDialler: () => FleetDialler;
+  /** Asks the hook for a batch. @throws DeniedError */
+  readonly authorize: (batch: readonly ResolvedTarget[]) => Promise<void>;
+  /** Those that were registered when it began, and are not any more. */
+  readonly unregistered: (hosts: readonly ResolvedTarget[]) => Promise<readonly ResolvedTarget[]>;
+  /** The check on these hosts, as a run with this id; undefined if there is none. */
+  readonly check:
+    | ((batch: readonly ResolvedTarget[], reqid: string) => Promise<RunUnderWay>)
+    | undefined;
+  /** Ends a check that is under way, when somebody cancels the rollout. Never rejects. */
+  readonly endCheck: (reqid: string, by: string) => Promise<void>;
+  /** Whether a person lets this batch begin; undefined asks nobody. */
+  readonly confirm: ((next: BatchNews) => Promise<boolean>) | undefined;
+  readonly onNews: (news: RolloutNews) => void;
+  readonly onResult: (result: RunResult) => void;
+}
+
+export interface RolloutBefore {
+  /** When its record began. */
+  readonly started: Date;
+  /** How many batches have begun. The hosts of the last one may be under way. */
+  readonly begun: number;
+  /** The results that are recorded. */
+  readonly results: readonly RunResult[];
+  /** What was told of it. */
+  readonly told: readonly RolloutMessage[];
+  /** The run of the last one's check, if that may have begun. */
+  readonly checking: string | undefined;
+}

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import type { IncomingMessage } from "node:http";
 import { Refused } from "../../../src/api/answer.ts";
 import { parseBody, parseQuery } from "../../../src/api/parse-body.ts";
@@ -146,9 +146,9 @@ test("a member may be given once", () => {
 test("T61 a MiB of brackets is refused before a parser takes seconds for it", () => {
   const nested = (depth: number) => `{"hosts":${"[".repeat(depth)}${"]".repeat(depth)}}`;
   const why = "the body has more than 16 lists and objects in each other";
-  const begun = performance.now();
+  using parser = spyOn(JSON, "parse");
   expect(refused(() => parsed("[".repeat(2 ** 20)))).toEqual([400, why]);
-  expect(performance.now() - begun).toBeLessThan(100);
+  expect(parser).not.toHaveBeenCalled();
   expect(refused(() => parsed(nested(16)))).toEqual([400, why]);
   expect(refused(() => parsed(nested(15)))[1]).toContain("hosts");
 });

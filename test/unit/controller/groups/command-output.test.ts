@@ -1,5 +1,5 @@
 /** What group_command may print. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readCommandOutput } from "../../../../src/controller/groups/command-output.ts";
@@ -49,10 +49,11 @@ describe("refused:", () => {
 });
 
 test("16 MiB of brackets are refused at once, and what a host knows may be nested", () => {
-  const begun = performance.now();
+  // Which takes seconds for that.
+  using parser = spyOn(JSON, "parse");
   expect(() => read("[".repeat(2 ** 24))).toThrow("in each other");
   expect(() => read('{"a":'.repeat(3 * 2 ** 20))).toThrow("in each other");
-  expect(performance.now() - begun).toBeLessThan(1000);
+  expect(parser).not.toHaveBeenCalled();
   const deep = `${"[".repeat(90)}${"]".repeat(90)}`;
   expect([...read(`{"_meta": {"a": ${deep}}, "web": []}`).keys()]).toEqual(["web"]);
 });

@@ -1,5 +1,4 @@
 /** The agent's end of its shim. */
-import { systemCode } from "../../core/errors.ts";
 import { within } from "../../system/deadline.ts";
 import { WITHOUT_HELPERS } from "../../system/process/helper-threads.ts";
 import { keepOwn } from "../../system/process/orphans.ts";
@@ -34,11 +33,15 @@ export class ShimLink {
   /** Resolves once it takes messages. @throws if it cannot be started: nothing has run */
   static async start(program: ShimProgram, listener: ShimListener): Promise<ShimLink> {
     const link = new ShimLink(program, listener);
-    await within(READY_MS, link.#ready.promise, () => {
+    try {
+      await within(READY_MS, link.#ready.promise, () => {
+        throw new Error("it does not answer");
+      });
+      return link;
+    } catch (thrown) {
       link.close();
-      throw new Error("it does not answer");
-    });
-    return link;
+      throw thrown;
+    }
   }
 
   private constructor({ file, args }: ShimProgram, listener: ShimListener) {
@@ -85,9 +88,7 @@ export class ShimLink {
     }
     this.#ended = true;
     await this.#child.exited;
-    this.#ready.reject(
-      new Error(`it has ended (${systemCode(this.#child.signalCode) || "at once"})`),
-    );
+    this.#ready.reject(new Error(`it has ended (${this.#child.signalCode ?? "at once"})`));
     this.#listener.gone(this.id);
   }
 }

@@ -4,8 +4,11 @@ import { ShimKeeper } from "../../../../src/agent/jobs/shim-keeper.ts";
 
 afterEach(() => void jest.useRealTimers());
 
-/** A process that says that it is ready, and ends when nobody has any more jobs for it. */
-const PROGRAM = { file: "/bin/sh", args: ["-c", `echo '{"kind":"ready"}'; exec cat >/dev/null`] };
+/** A process that says that it is ready, and ends when nobody has any more jobs for it: until then it may say more. */
+const PROGRAM = {
+  file: "/bin/sh",
+  args: ["-c", `echo '{"kind":"ready"}'; exec cat 3>&1 >/dev/null`],
+};
 
 async function pass(ms: number): Promise<void> {
   jest.advanceTimersByTime(ms);
@@ -40,4 +43,22 @@ test("a shim rests for a minute without jobs, and then it ends", async () => {
   const end = new Promise<void>((resolve) => gone.push(resolve));
   keeper.close();
   await end;
+});
+
+test("a job that ends later begins the minute anew, and nothing is waited for once it is closed", async () => {
+  const ended = Promise.withResolvers<void>();
+  const keeper = new ShimKeeper(PROGRAM, { told: () => undefined, gone: () => ended.resolve() });
+  const link = await keeper.open();
+  jest.useFakeTimers();
+  keeper.rest();
+  await pass(40_000);
+  keeper.rest();
+  expect(jest.getTimerCount()).toBe(1);
+  await pass(40_000);
+  expect(await keeper.open()).toBe(link);
+  keeper.rest();
+  keeper.close();
+  expect(jest.getTimerCount()).toBe(0);
+  jest.useRealTimers();
+  await ended.promise;
 });

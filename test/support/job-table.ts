@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import type { RunOrder } from "../../src/agent/jobs/job.ts";
 import { JobTable } from "../../src/agent/jobs/job-table.ts";
+import type { ShimProgram } from "../../src/agent/jobs/shim-link.ts";
 import { judgeAllowedScript } from "../../src/agent/scripts/run-script.ts";
 import { RunningScripts } from "../../src/agent/scripts/running-scripts.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
@@ -30,21 +31,23 @@ export class TestJobs implements AsyncDisposable {
   }
 
   /** As of an agent that starts. */
-  async table(): Promise<JobTable> {
+  async table(shim = this.#slowShim): Promise<JobTable> {
     const table = new JobTable({
       folder: this.folder.join("jobs"),
       config: () => this.#config,
       now: () => new Date(Date.now() + this.shift),
       log: (event) => void this.events.push(event),
       running: this.running,
-      shim: {
-        file: process.execPath,
-        args: [new URL("slow-shim.ts", import.meta.url).pathname, this.folder.path],
-      },
+      shim,
     });
     this.#tables.push(table);
     await table.recover();
     return table;
+  }
+
+  get #slowShim(): ShimProgram {
+    const program = new URL("slow-shim.ts", import.meta.url).pathname;
+    return { file: process.execPath, args: [program, this.folder.path] };
   }
 
   order(body: string, more: Partial<RunOrder> = {}): RunOrder {

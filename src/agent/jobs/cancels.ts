@@ -104,7 +104,8 @@ function tryTo(write: () => void): void {
   }
 }
 
-function reasonOf({ why }: JobEnd): string | undefined {
+/** Why something of it could not be ended, if that is known. */
+export function reasonOf({ why }: JobEnd): string | undefined {
   switch (why?.kind) {
     case "forbidden":
       return "it is another user's";

@@ -1,10 +1,12 @@
 /** The ends of jobs that somebody has asked for. */
-import { expect, test } from "bun:test";
+import { afterEach, expect, jest, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { Cancels, type Endable } from "../../../../src/agent/jobs/cancels.ts";
+import { Cancels, type Endable, reasonOf } from "../../../../src/agent/jobs/cancels.ts";
 import type { JobCancel } from "../../../../src/agent/jobs/job-folder.ts";
 import { jobMark, withMark } from "../../../../src/system/process/job-mark.ts";
-import { identify } from "../../../../src/system/process/process-id.ts";
+import { identify, type ProcessId } from "../../../../src/system/process/process-id.ts";
+
+afterEach(() => void jest.useRealTimers());
 
 /** A job whose script takes no notice of TERM if it is stubborn, and whose end is written when it has ended. */
 function started(stubborn = false, note: (cancel: JobCancel) => void = () => undefined) {
@@ -16,9 +18,10 @@ function started(stubborn = false, note: (cancel: JobCancel) => void = () => und
   const root = identify(child.pid);
   if (root === undefined) throw new Error("it has not started");
   const notes: JobCancel[] = [];
+  const remains: (readonly ProcessId[])[] = [];
   const job: Endable = {
     ...{ name, root, facts: { script: "deploy" }, ended: child.exited, remains: [] },
-    noteRemains: () => undefined,
+    noteRemains: (left) => void remains.push(left),
     note(cancel) {
       notes.push(cancel);
       note(cancel);
@@ -26,7 +29,7 @@ function started(stubborn = false, note: (cancel: JobCancel) => void = () => und
   };
   // It has set its trap.
   const ready = child.stdout.getReader().read();
-  return { job, child, notes, ready, [Symbol.dispose]: () => child.kill("SIGKILL") };
+  return { job, child, notes, remains, ready, [Symbol.dispose]: () => child.kill("SIGKILL") };
 }
 
 const nobody = () => [];
@@ -41,7 +44,7 @@ test("who asked is noted before anything is ended, and how many are left afterwa
   expect(it.notes).toEqual([{ by: "alice", graceMs: 60_000 }]);
   expect(await outcome).toEqual(ENDED);
   expect(it.notes.slice(1)).toEqual([{ by: "alice", graceMs: 60_000, left: 0 }]);
-  expect(it.child.signalCode).toBe("SIGTERM");
+  expect([it.child.signalCode, it.remains]).toEqual(["SIGTERM", []]);
   expect(await cancels.mayRun(it.job)).toBe(false);
 });
 
@@ -97,4 +100,44 @@ test("a job counts as running, and as not ended, where that cannot be seen", asy
   expect(outcome.reason).toBe("too many open files (see ulimit -n)");
   // Nobody has said how many are left: the next agent goes on with it.
   expect(it.notes).toEqual([{ by: "alice", graceMs: 0 }]);
+});
+
+test("what an earlier end had left is ended, and nothing of it is noted any more", async () => {
+  using it = started();
+  await it.ready;
+  const remains = [it.job.root ?? []].flat();
+  expect(await new Cancels(nobody).cancel({ ...it.job, remains }, "alice", 0)).toEqual(ENDED);
+  expect([it.child.signalCode, it.remains]).toEqual(["SIGKILL", [[]]]);
+});
+
+test("an end that its shim does not tell within five seconds is not known", async () => {
+  using it = started();
+  await it.ready;
+  const tried = Promise.withResolvers<void>();
+  const note = ({ left }: JobCancel) => {
+    if (left === undefined) return;
+    jest.useFakeTimers();
+    tried.resolve();
+  };
+  const untold = { ...it.job, ended: Promise.withResolvers<void>().promise, note };
+  let isOver = false;
+  const outcome = new Cancels(nobody).cancel(untold, "alice", 0).finally(() => {
+    isOver = true;
+  });
+  await tried.promise;
+  const pass = async (ms: number) => {
+    jest.advanceTimersByTime(ms);
+    for (let turn = 0; turn < 4; turn++) await new Promise(setImmediate);
+  };
+  await pass(4_950);
+  expect(isOver).toBe(false);
+  await pass(100);
+  expect(await outcome).toEqual({ ...ENDED, ended: false });
+});
+
+test("why something could not be ended is said, if it is known", () => {
+  expect(reasonOf({ left: 1, why: { kind: "forbidden" } })).toBe("it is another user's");
+  const why = { kind: "no-handle", code: "ENOSYS" } as const;
+  expect(reasonOf({ left: 1, why })).toBe("there is no handle on it (ENOSYS)");
+  expect(reasonOf({ left: 1 })).toBeUndefined();
 });

@@ -1,12 +1,17 @@
 /** Jobs whose shim takes its time to start, or is gone. */
-import { expect, test } from "bun:test";
-import { readFileSync, rmSync } from "node:fs";
+import { afterEach, describe, expect, jest, test } from "bun:test";
+import { readFileSync, rmSync, utimesSync } from "node:fs";
 import { JobFolder } from "../../../../src/agent/jobs/job-folder.ts";
 import { jobNamesIn } from "../../../../src/agent/jobs/jobs-folder.ts";
+import type { ShimProgram } from "../../../../src/agent/jobs/shim-link.ts";
+import type { RunEnding } from "../../../../src/core/run-event.ts";
 import { identify } from "../../../../src/system/process/process-id.ts";
 import { until } from "../../../support/folder.ts";
+import { fullDisk } from "../../../support/full-disk.ts";
 import { TestJobs } from "../../../support/job-table.ts";
 import { isAlive } from "../../../support/processes.ts";
+
+afterEach(() => void jest.useRealTimers());
 
 const WAITS = "echo $$ >$1; exec sleep 300";
 
@@ -128,4 +133,112 @@ test("a run that is lost is not cleared away as long as something of it runs", a
     expect(await table.lostRuns("script")).toEqual([]);
   }
   expect(table.find(order.reqid)).toBeUndefined();
+});
+
+/** A shim that says this of its first job, JOB, and does nothing else. */
+function saying(...messages: readonly object[]): ShimProgram {
+  const lines = messages.map((message) => JSON.stringify({ job: "JOB", ...message }));
+  const script = `echo '{"kind":"ready"}'; read -r line; job=\${line#*'"job":"'}; job=\${job%%'"'*}
+    for said in "$@"; do echo "$said" | sed "s/JOB/$job/"; done; exec cat 3>&1 >/dev/null`;
+  return { file: "/bin/sh", args: ["-c", script, "sh", ...lines] };
+}
+
+describe("what its shim says of a run", () => {
+  const started = "2026-01-01T00:00:00.000Z";
+  const ending: RunEnding = {
+    ...{ state: "ended", exit: 3, started, ended: "2026-01-01T00:00:01.000Z" },
+    ...{ stdout_bytes: 5, stderr_bytes: 4 },
+  };
+  const begins = { kind: "started", started };
+  const ends = { kind: "ended", kept: { stdout: 3, stderr: 4 }, ending };
+
+  test("is believed and logged, but nothing that it says of others", async () => {
+    await using jobs = await TestJobs.create();
+    const others = { kind: "stalled", job: "another", bytes: 9 };
+    const table = await jobs.table(saying(begins, others, { kind: "stalled", bytes: 7 }, ends));
+    const order = jobs.order("true");
+    const run = await table.start(order);
+    if (run.kind !== "started") throw new Error(run.kind);
+    expect(await run.job.ended).toEqual(ending);
+    expect(run.job.output("stdout", false)).toMatchObject({ bytes: 3, dropped: 2 });
+    const { reqid } = order;
+    expect(jobs.events).toEqual([
+      { event: "run-start", peer: "127.0.0.1", reqid, script: "script" },
+      { event: "stdin-timeout", bytes: 7, reqid, script: "script" },
+      { event: "run", exit: 3, peer: "127.0.0.1", reqid, script: "script" },
+    ]);
+  });
+
+  test.each([true, undefined])(
+    "is written for the next agent if it could not write it itself: %p",
+    async (unwritten) => {
+      await using jobs = await TestJobs.create();
+      const table = await jobs.table(saying(begins, { ...ends, unwritten }));
+      const run = await table.start(jobs.order("true"));
+      if (run.kind !== "started") throw new Error(run.kind);
+      await run.job.ended;
+      const [name = ""] = jobNamesIn(jobs.folder.join("jobs"));
+      const { end, logged } = new JobFolder(jobs.folder.join("jobs", name)).read();
+      expect([end, logged]).toEqual([unwritten ? ending : undefined, true]);
+    },
+  );
+
+  test("is waited for, for a while, by who asks for its end as it is started", async () => {
+    await using jobs = await TestJobs.create();
+    const table = await jobs.table(saying());
+    const order = jobs.order("true");
+    const starting = table.start(order);
+    await until("it is being started", () => jobNamesIn(jobs.folder.join("jobs")).length === 1);
+    jest.useFakeTimers();
+    const cancelling = table.cancel(order.reqid, "bob", 0);
+    for (let second = 0; second < 20; second++) jest.advanceTimersByTime(1000);
+    const reason = "it is being started";
+    expect(await cancelling).toEqual({ script: "script", ended: false, left: 1, reason });
+    jest.useRealTimers();
+    table.close();
+    expect(await starting).toMatchObject({ kind: "started" });
+  });
+});
+
+test("of a run whose shim does not start nothing stays, but nobody is told that it has not run", async () => {
+  await using jobs = await TestJobs.create();
+  const folder = jobs.folder.join("jobs");
+  const failing = { file: "/bin/false", args: [] };
+  jobs.folder.write("go", "");
+  const earlier = await jobs.table();
+  const first = await earlier.start(jobs.order("true"));
+  if (first.kind !== "started") throw new Error(first.kind);
+  await first.job.ended;
+  earlier.close();
+  jobs.events.length = 0;
+  const hourAgo = new Date(Date.now() - 3_600_000);
+  utimesSync(jobs.folder.join("jobs/known-since"), hourAgo, hourAgo);
+  const table = await jobs.table(failing);
+  expect(table.knownMs("0".repeat(16))).toBeGreaterThan(3_590_000);
+  const order = jobs.order("true");
+  const problem = `Cannot keep runs in ${folder}: it has ended (at once)`;
+  expect(await table.start(order)).toEqual({ kind: "no-room", problem });
+  const { reqid } = order;
+  expect(jobs.events).toEqual([{ event: "run-unkept", error: problem, reqid, script: "script" }]);
+  expect([table.find(reqid), table.running(reqid)]).toEqual([undefined, undefined]);
+  expect([(await table.list()).length, jobNamesIn(folder).length]).toEqual([1, 1]);
+  expect(table.knownMs(reqid)).toBeLessThan(60_000);
+});
+
+test("of a run for which the disk has no room nothing stays", async () => {
+  await using jobs = await TestJobs.create();
+  jobs.folder.write("go", "");
+  const table = await jobs.table();
+  const first = await table.start(jobs.order("true"));
+  if (first.kind !== "started") throw new Error(first.kind);
+  await first.job.ended;
+  const folder = jobs.folder.join("jobs");
+  const order = jobs.order("true");
+  {
+    using _full = fullDisk(100);
+    const problem = `Cannot keep runs in ${folder}: no space left on the disk`;
+    expect(await table.start(order)).toEqual({ kind: "no-room", problem });
+  }
+  expect(jobNamesIn(folder)).toHaveLength(1);
+  expect(await table.start(order)).toMatchObject({ kind: "started" });
 });

@@ -1,11 +1,12 @@
 /** Which jobs are kept, for how long, and what is said of those that are not. */
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
-import { existsSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { recordIn } from "../../../../src/agent/jobs/job-records.ts";
 import { newJobName } from "../../../../src/agent/jobs/jobs-folder.ts";
 import { OpenJob } from "../../../../src/agent/jobs/open-job.ts";
 import { Spool } from "../../../../src/agent/jobs/spool.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
+import type { AgentEvent } from "../../../../src/core/events.ts";
 import type { RunEnding } from "../../../../src/core/run-event.ts";
 import { bootId } from "../../../../src/system/process/process-table.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -24,11 +25,16 @@ afterEach(() => {
 
 async function spoolWith(...lines: readonly string[]) {
   const { config } = await parseAgentConfig("agent.conf", ["port = 7443", ...lines].join("\n"));
+  const logged: AgentEvent[] = [];
+  let looks = 0;
   const spool = new Spool({
     folder: folder.join("jobs"),
-    config: () => config,
+    config: () => {
+      looks += 1;
+      return config;
+    },
     now: () => new Date(Date.now()),
-    log: () => undefined,
+    log: (event) => void logged.push(event as AgentEvent),
   });
   let count = 0;
   /** One that has ended, as its folder says. */
@@ -61,7 +67,17 @@ async function spoolWith(...lines: readonly string[]) {
     job.end(ending);
     return job;
   };
-  return { spool, ended };
+  /** One that runs. */
+  const running = (): OpenJob => {
+    const { folder: made, request, shim } = ended();
+    const name = newJobName();
+    const job = new OpenJob(spool.folderOf(name), request, spool);
+    job.shim = shim;
+    made.remove();
+    spool.create(job, { pid: 1, start: 1, boot: bootId() });
+    return job;
+  };
+  return { spool, ended, running, logged, looks: () => looks };
 }
 
 const isThere = (job: OpenJob) => existsSync(job.folder.path);
@@ -141,14 +157,17 @@ test("what goes is not known any more: the agent is not sure of runs before", as
 
 test("what is too old goes by itself, when its time has come", async () => {
   jest.useFakeTimers();
-  const { spool, ended } = await spoolWith("run_retention = 100");
+  const { spool, ended, looks } = await spoolWith("run_retention = 100");
   const pass = async (seconds: number) => {
     jest.advanceTimersByTime(seconds * 1000);
     for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate);
   };
   const one = ended();
   spool.keep(one, Date.now(), true);
+  const before = looks();
   await pass(50);
+  // Nobody looks before that.
+  expect(looks()).toBe(before);
   const other = ended();
   spool.keep(other, Date.now(), true);
   await pass(49);
@@ -187,4 +206,45 @@ test("T71 a folder of all jobs that others may open takes none", async () => {
   const { ended } = await spoolWith();
   folder.write("jobs/x", "");
   expect(() => ended()).toThrow("others may open it");
+});
+
+test("which runs are known is noted when the folder of all jobs is made, and not for each of them", async () => {
+  const { spool, ended } = await spoolWith();
+  const note = folder.join("jobs/known-since");
+  ended();
+  const noted = readFileSync(note, "utf8");
+  writeFileSync(note, "");
+  ended();
+  expect(readFileSync(note, "utf8")).toBe("");
+  spool.doubt();
+  ended();
+  expect(JSON.parse(readFileSync(note, "utf8"))).toMatchObject({ boot: JSON.parse(noted).boot });
+});
+
+test("the folder of a job is removed: its end is noted in a new one, and what it held is gone", async () => {
+  const { spool, ended, running, logged } = await spoolWith();
+  const job = running();
+  spool.grew(job.grew({ stdout: 5000, stderr: 0 }));
+  rmSync(folder.join("jobs"), { recursive: true });
+  const { ending } = ended();
+  rmSync(folder.join("jobs"), { recursive: true });
+  if (ending === undefined) throw new Error("it has not ended");
+  for (const isWritten of [true, false]) expect(spool.noteEnd(job, ending, isWritten)).toBe(true);
+  expect(recordIn(job.folder)).toMatchObject({ ending, logged: true });
+  expect(job.keptBytes).toBe(0);
+  // What an agent needs that comes later.
+  expect(existsSync(folder.join("jobs/known-since"))).toBe(true);
+  const { reqid, script } = job.request;
+  const error = `Cannot use ${job.folder.path}: no such file or folder`;
+  expect(logged).toEqual([{ event: "run-folder-fail", error, reqid, script }]);
+});
+
+test("T71 not in a folder of all jobs that others may open", async () => {
+  const { spool, running, ended } = await spoolWith();
+  const [job, { ending }] = [running(), ended()];
+  if (ending === undefined) throw new Error("it has not ended");
+  rmSync(job.folder.path, { recursive: true });
+  chmodSync(folder.join("jobs"), 0o777);
+  expect(spool.noteEnd(job, ending, true)).toBe(false);
+  expect(isThere(job)).toBe(false);
 });

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { WithdrawnRuns } from "../../../../src/agent/jobs/withdrawn-runs.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { fullDisk } from "../../../support/full-disk.ts";
 import { openFiles } from "../../../support/processes.ts";
 
 const MOST = 10_000;
@@ -60,4 +61,40 @@ test("the oldest are forgotten, and the file is shortened once it has twice as m
   expect(runs.add(reqid(2 * MOST + 1))).toBeUndefined();
   expect(lines()).toBe(MOST + 2);
   expect(new WithdrawnRuns(folder.path).has(reqid(2 * MOST + 1))).toBe(true);
+});
+
+test("what a full disk has cut is no promise, and harms no other", () => {
+  using folder = new TestFolder();
+  chmodSync(folder.path, 0o700);
+  const runs = new WithdrawnRuns(folder.path);
+  expect(runs.add(reqid(1))).toBeUndefined();
+  {
+    using _full = fullDisk(25);
+    expect(runs.add(reqid(2))).toBe(
+      `Cannot write ${folder.path}/withdrawn: no space left on the disk`,
+    );
+  }
+  expect(runs.add(reqid(3))).toBeUndefined();
+  const next = new WithdrawnRuns(folder.path);
+  expect([1, 2, 3].map((count) => next.has(reqid(count)))).toEqual([true, false, true]);
+});
+
+test("the file is removed meanwhile: it is written again, with all that was in it", () => {
+  using folder = new TestFolder();
+  chmodSync(folder.path, 0o700);
+  const file = folder.join("withdrawn");
+  const runs = new WithdrawnRuns(folder.path);
+  runs.noteAgain();
+  expect(folder.has("withdrawn")).toBe(false);
+  for (const count of [1, 2]) runs.add(reqid(count));
+  rmSync(file);
+  expect(runs.add(reqid(1))).toBeUndefined();
+  const noted = () => readFileSync(file, "utf8").trim().split("\n").sort();
+  expect(new Set(noted())).toEqual(new Set([reqid(1), reqid(2)]));
+  rmSync(file);
+  runs.noteAgain();
+  expect(noted()).toEqual([reqid(1), reqid(2)]);
+  writeFileSync(file, "");
+  runs.noteAgain();
+  expect(readFileSync(file, "utf8")).toBe("");
 });

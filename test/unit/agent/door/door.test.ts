@@ -1,7 +1,8 @@
 /** What the door does with each kind of visitor, and what is logged of it. */
-import { beforeAll, describe, expect, test } from "bun:test";
+import { afterEach, beforeAll, describe, expect, jest, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { Door, type Visit } from "../../../../src/agent/door/door.ts";
+import type { ConnectionClock } from "../../../../src/agent/http/connection-clock.ts";
 import { readAllowedIps } from "../../../../src/agent/state/allowed-ips.ts";
 import type { AgentState } from "../../../../src/agent/state/state.ts";
 import type { StateKeeper } from "../../../../src/agent/state/state-keeper.ts";
@@ -27,6 +28,8 @@ class Visitor {
   closed = false;
   heard = true;
   isLocal = false;
+  /** What it is given for its handshake. */
+  limitMs = 0;
   readonly calls: string[] = [];
   readonly #listeners: (() => void)[] = [];
 
@@ -35,8 +38,9 @@ class Visitor {
     readonly shows: X509Certificate | string | Promise<X509Certificate> = other,
   ) {}
 
-  async secureAsServer(): Promise<X509Certificate> {
+  async secureAsServer(_: unknown, limitMs: number): Promise<X509Certificate> {
     this.calls.push("handshake");
+    this.limitMs = limitMs;
     if (typeof this.shows === "string") {
       this.#end();
       throw new ConnectionFailed(this.shows);
@@ -112,6 +116,8 @@ async function doorWith({ lines = [], cap = 10, now = new Date(), revoked = [] }
   };
 }
 
+afterEach(() => void jest.useRealTimers());
+
 const never = new Promise<X509Certificate>(() => undefined);
 
 test("a peer that has left already is let go, and neither counted nor named", async () => {
@@ -144,6 +150,7 @@ test("a visitor is handed on with its certificate, its address, and whether it i
   expect(visit?.caller).toMatchObject({ ip: "127.0.0.1", local: true });
   expect(visit?.caller.certificate.serial).toBe(serialFromHex(other.serialNumber));
   expect(visit?.connection).toBe(visitor as unknown as Connection);
+  expect(visitor.limitMs).toBe(10_000);
   visit?.clock.stop();
 });
 
@@ -264,6 +271,8 @@ test("T21 the control host's connections do not count, and its address keeps one
   // One has the slot, 16 wait for it.
   const calls = waiting.map((visitor) => visitor.calls.join());
   expect(calls).toEqual(["handshake", ...Array(16).fill(""), "reset"]);
+  // Others wait for it meanwhile, so that it has less time.
+  expect(waiting[0]?.limitMs).toBe(3_000);
   for (const { clock } of visits) clock.stop();
 });
 
@@ -281,4 +290,36 @@ test("a reload takes the new cap and forgets what was blocked; a stop closes all
   door.closeAll();
   expect(two.closed).toBe(true);
   for (const { clock } of visits) clock.stop();
+});
+
+describe("T19 a visitor", () => {
+  test.each<[string, (clock: ConnectionClock) => void, readonly string[]]>([
+    ["asks nothing", () => undefined, ["no whole request came in time"]],
+    ["takes no answer", (clock) => clock.answering(0), ["the answer was not taken in time"]],
+    ["does not ask again", (clock) => clock.answered(), []],
+  ])("that %s is hung up on, and logged if it owes something", async (_, talk, reasons) => {
+    jest.useFakeTimers();
+    const { accept, visits, logged } = await doorWith();
+    const visitor = new Visitor("192.0.2.1");
+    await accept(visitor);
+    for (const { clock } of visits) talk(clock);
+    jest.advanceTimersByTime(30_000);
+    for (let turn = 0; turn < 4; turn++) await new Promise(setImmediate);
+    expect(visitor.calls).toEqual(["handshake", "close"]);
+    const told = reasons.map((reason) => ({ PEER: "192.0.2.1", REASON: reason }));
+    expect(logged()).toEqual(told.map((fields) => ["hang-up", fields]));
+  });
+
+  test.each([
+    ["good", []],
+    ["revoked", [1]],
+  ])("with a certificate that is %s is waited for until it has left", async (_, revoked) => {
+    jest.useFakeTimers();
+    const { accept } = await doorWith({ revoked: revoked.map(() => other) });
+    const visitor = new Visitor("192.0.2.1");
+    await accept(visitor);
+    expect(jest.getTimerCount()).toBe(1);
+    visitor.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
 });

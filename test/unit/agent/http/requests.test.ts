@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
 import type { AgentContext } from "../../../../src/agent/endpoints/endpoint.ts";
-import { ConnectionClock } from "../../../../src/agent/http/connection-clock.ts";
+import { ConnectionClock, type Late } from "../../../../src/agent/http/connection-clock.ts";
 import { Requests } from "../../../../src/agent/http/requests.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";
@@ -22,7 +22,7 @@ const REQID = "0123456789abcdef";
 const NOW = new Date("2026-11-29T12:00:00Z");
 
 /** What a caller is answered whom this agent trusts, and whose runs it lists when it is told to. */
-async function visited() {
+async function visited(limits = { requestMs: 30_000, idleMs: 30_000, pieceMs: 30_000 }) {
   const [agent, control] = await Promise.all([ca.issue("web-01"), ca.issue("ctrl-exec")]);
   const accepted = Promise.withResolvers<Connection>();
   const listener = listenTcp("127.0.0.1", 0, accepted.resolve);
@@ -68,10 +68,10 @@ async function visited() {
   client.on("close", () => {
     heard.over = true;
   });
-  let late = false;
-  const clock = new ConnectionClock(() => {
-    late = true;
-  });
+  let late: Late | undefined;
+  const clock = new ConnectionClock((reason) => {
+    late = reason;
+  }, limits);
   const certificate = readCertificate(control.cert, "it");
   const caller = { ip: "192.0.2.1", local: false, certificate };
   const welcomed = requests.welcome({ caller, connection: server, clock });
@@ -148,6 +148,20 @@ describe("a stream", () => {
     expect(it.streams.state).toEqual({ held: 0, aborted: false });
     it.list[0]?.resolve([]);
     await it.answered(1);
+    // Neither the agent's stop nor the connection's end is its end any more.
+    await it.requests.finish(60_000);
+    it.client.destroy();
+    await it.welcomed;
+    expect(it.streams.state).toEqual({ held: 0, aborted: false });
+  });
+
+  test("that is asked for as the agent stops ends at once", async () => {
+    using it = await visited();
+    await it.requests.finish(60_000);
+    it.send(FOLLOW);
+    await it.over();
+    expect(it.heard.text).toContain("Connection: close");
+    expect(it.streams.state.held).toBe(0);
   });
 
   test("that stops before its end is the last on its connection", async () => {
@@ -163,7 +177,7 @@ describe("a stream", () => {
     using it = await visited();
     it.send(FOLLOW);
     await until("it has begun", () => it.heard.text.includes("chunked"));
-    it.client.destroy();
+    it.client.resetAndDestroy();
     await it.welcomed;
     expect(it.streams.state).toEqual({ held: 0, aborted: true });
   });
@@ -205,7 +219,28 @@ test("one request after the other is answered on a connection that is kept", asy
   expect(it.heard.text).toEndWith('{"runs":[2]}');
   expect(it.heard.text).toContain("Connection: close");
   expect([requests.isBusy(server), requests.isIdle(server)]).toEqual([false, false]);
-  expect([it.log.events, it.wasLate()]).toEqual([[], false]);
+  expect([it.log.events, it.wasLate()]).toEqual([[], undefined]);
+});
+
+test("T19 a caller's time runs while it asks and once it is answered, not while it waits", async () => {
+  using it = await visited({ requestMs: 60, idleMs: 20, pieceMs: 30_000 });
+  await it.asks(get("/runs"));
+  await Bun.sleep(80);
+  expect(it.wasLate()).toBeUndefined();
+  it.list[0]?.resolve([]);
+  await it.answered(1);
+  await until("its time is over", () => it.wasLate() !== undefined);
+  expect(it.wasLate()).toBe("idle");
+});
+
+test("T19 a caller that does not take its answer is late", async () => {
+  using it = await visited({ requestMs: 20, idleMs: 20, pieceMs: 30_000 });
+  await it.asks(get("/runs"));
+  it.client.pause();
+  it.server.write = () => Promise.withResolvers<void>().promise;
+  it.list[0]?.resolve([]);
+  await until("its time is over", () => it.wasLate() !== undefined);
+  expect(it.wasLate()).toBe("answer");
 });
 
 test("T21 a refusal ends the connection: what follows on it is not answered", async () => {

@@ -1,11 +1,15 @@
 /** Why nobody could be called: the kernel's own answer, for each way in which it has one. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
 import { join } from "node:path";
+import { call } from "../../../../src/system/net/call.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
+import { listen } from "../../../../src/system/net/listen.ts";
 import { type RunOptions, runCommand } from "../../../support/binary.ts";
 import { DeadHost } from "../../../support/dead-host.ts";
-import { TestFolder } from "../../../support/folder.ts";
+import { TestFolder, until } from "../../../support/folder.ts";
 import { ANSWERS, LOOPBACK_ANSWERS, mayHaveNetwork, NETWORK } from "../../../support/network.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 const PROGRAM = join(import.meta.dir, "../../../support/call-program.ts");
 
@@ -72,4 +76,45 @@ describe("a name with several addresses", () => {
       "ECONNREFUSED",
     ]);
   });
+});
+
+/** Descriptors of this process that are sockets. */
+const sockets = () => openFiles(process.pid).filter((file) => file.startsWith("socket:")).length;
+
+test("a call that is given up at once ends, also if it is answered; one that was answered stays", async () => {
+  const server = createServer();
+  const port = await listen(server, "127.0.0.1", 0);
+  const before = sockets();
+  const over = Promise.withResolvers<void>();
+  const given = call("127.0.0.1", port, over.resolve);
+  given.giveUp();
+  await expect(given.answered).rejects.toMatchObject({ code: "ECONNABORTED" });
+  await over.promise;
+  let ends = 0;
+  const made = call("127.0.0.1", port, () => {
+    ends += 1;
+  });
+  const connection = await made.answered;
+  made.giveUp();
+  expect([connection.closed, ends]).toEqual([false, 0]);
+  connection.close();
+  expect([connection.closed, ends]).toEqual([true, 1]);
+  server.close();
+  await until("nothing is held any more", () => sockets() <= before);
+});
+
+test("a call that fails at once holds no descriptor", async () => {
+  const before = sockets();
+  for (const [address, code] of [
+    ["255.255.255.255", "ENETUNREACH"],
+    ["ff02::1%lo", "ENETUNREACH"],
+  ] as const) {
+    let ends = 0;
+    const { answered } = call(address, 1, () => {
+      ends += 1;
+    });
+    await expect(answered).rejects.toMatchObject({ code });
+    expect(ends).toBe(1);
+  }
+  expect(sockets()).toBe(before);
 });

@@ -173,6 +173,18 @@ test("no handshake begins on a connection that is closed", async () => {
   await expect(server.secureAsServer({}, 1000)).rejects.toMatchObject({ code: "ETIMEDOUT" });
 });
 
+test("no handshake begins with credentials that are none: the connection is closed", async () => {
+  const accepted = Promise.withResolvers<Connection>();
+  const listener = listenTcp("127.0.0.1", 0, accepted.resolve);
+  const client = await connectTcp("127.0.0.1", listener.port, 10_000);
+  const server = await accepted.promise;
+  listener.stop();
+  const handshake = client.secureAsClient({ cert: "no certificate", key: "no key" }, 10_000);
+  await expect(handshake).rejects.toMatchObject({ code: "ECONNRESET", cause: expect.any(Error) });
+  expect(client.closed).toBe(true);
+  server.close();
+});
+
 test("one that is reset is closed at once, for both ends", async () => {
   using pair = await connectionPair(ca);
   const heard = hear(pair.client);

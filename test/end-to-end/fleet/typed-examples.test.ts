@@ -126,7 +126,8 @@ interface Judged {
   readonly before?: () => Promise<void>;
   /** How many hosts are asked, if it is a sample of those in runs or asks. */
   readonly sample?: number;
-  readonly after?: () => void | Promise<void>;
+  /** Once it is judged; with what it has printed. */
+  readonly after?: (out: string) => void | Promise<void>;
   /** They are asked when it has ended. */
   readonly later?: boolean;
 }
@@ -209,7 +210,7 @@ const RUNS: Readonly<Record<string, Judged>> = {
       api = await TestApi.start(control);
     },
     ...{ runs: HOSTS.slice(0, 1), later: true, out: /^\w{16}\n$/ },
-    after: async () => void (await control.mustRun("cancel", [await newest()])),
+    after: async (out) => void (await control.mustRun("cancel", [out.trim()])),
   },
   "ctrl-exec run @all deploy-app --fold": {
     ...{ runs: HOSTS, status: 1, failing: ["web-07"] },
@@ -422,7 +423,7 @@ test.each(TYPED)("%s", async (line) => {
   if (typeof judged.out === "function") judged.out(out);
   else if (judged.out !== undefined) expect(out).toMatch(judged.out);
   if (judged.err !== undefined) expect(err).toMatch(judged.err);
-  await judged.after?.();
+  await judged.after?.(out);
 });
 
 const RACKS = [1, 2, 3, 4].flatMap((rack) =>

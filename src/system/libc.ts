@@ -1,9 +1,9 @@
 /**
  * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
- * setrlimit(2), waitid(2), prctl(2), pidfds by syscall(2), datagram sockets of the local family for /dev/log and systemd,
- * a connect(2) whose error is not lost, and the zones of link-local addresses. Loaded on first use.
- * localtime_r(3) is here because a Date's local fields load the time zones of the whole planet: 5 ms of a
- * command that takes 30.
+ * setrlimit(2), waitid(2), prctl(2), pidfds by syscall(2), datagram sockets of the local family for /dev/log and
+ * systemd, a connect(2) whose error is not lost, the zones of link-local addresses, and a statx(2) that makes nothing
+ * but numbers. Loaded on first use. localtime_r(3) is here because a Date's local fields load the time zones of the
+ * whole planet: 5 ms of a command that takes 30.
  */
 import { dlopen, type FFIFunction, type Pointer } from "bun:ffi";
 import { readdirSync } from "node:fs";
@@ -37,6 +37,11 @@ const LINUX_SYMBOLS = {
   syscall: { args: ["i64", "i64", "i64", "ptr", "i64"], returns: "i64" },
 } as const;
 
+/** Missing before glibc 2.28, and on other systems than Linux. */
+const STATX = {
+  statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
+} as const;
+
 type Symbols<Table extends Record<string, FFIFunction>> = ReturnType<
   typeof dlopen<Table>
 >["symbols"];
@@ -53,6 +58,23 @@ let linuxLoaded: Symbols<typeof LINUX_SYMBOLS> | undefined;
 export function linux(): Symbols<typeof LINUX_SYMBOLS> {
   linuxLoaded ??= open(LINUX_SYMBOLS);
   return linuxLoaded;
+}
+
+let statxLoaded: { readonly call: Symbols<typeof STATX>["statx"] | undefined } | undefined;
+
+/** Undefined where the C library has none. */
+export function statx(): Symbols<typeof STATX>["statx"] | undefined {
+  statxLoaded ??= { call: openStatx() };
+  return statxLoaded.call;
+}
+
+function openStatx(): Symbols<typeof STATX>["statx"] | undefined {
+  if (process.platform !== "linux") return undefined;
+  try {
+    return open(STATX).statx;
+  } catch {
+    return undefined;
+  }
 }
 
 let errnoAddress: Pointer | undefined;

@@ -23,7 +23,7 @@ import { loadApiTls } from "./tls.ts";
 import { rawAnswer, writeAnswer } from "./write-answer.ts";
 import { writeStream } from "./write-stream.ts";
 
-/** How long requests in flight have after SIGTERM. */
+/** After SIGTERM. */
 const DRAIN_MS = 10_000;
 /** How long the last answers then have to be sent. */
 const FLUSH_MS = 500;
@@ -68,10 +68,13 @@ export class Answering {
   readonly #large = new LargeBodies();
   readonly #inFlight = new InFlight();
   readonly detached = new DetachedRollouts(() => this.#controller);
+  readonly #drainMs: number;
   #stopping = false;
 
-  constructor(controller: Controller) {
+  /** @param drainMs how long requests in flight have when it stops */
+  constructor(controller: Controller, drainMs = DRAIN_MS) {
     this.#controller = controller;
+    this.#drainMs = drainMs;
     this.#bind = controller.config.api_bind;
     this.tls = loadApiTls(controller);
     this.shares = shareDescriptors(controller);
@@ -238,7 +241,7 @@ export class Answering {
     this.#inFlight.beginNoMore(ABANDONED);
     await this.detached.leave();
     await this.#inFlight.endStreams(FLUSH_MS);
-    const drained = await this.#inFlight.idleWithin(DRAIN_MS);
+    const drained = await this.#inFlight.idleWithin(this.#drainMs);
     if (!drained) {
       await this.#inFlight.abandonRuns(ABANDONED);
       await Bun.sleep(0);

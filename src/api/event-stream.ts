@@ -28,7 +28,7 @@ const RETRY_MS = 2000;
 /** Runs whose ends are recorded at once, behind their summaries. */
 const LEARNT_AT_ONCE = 4;
 
-/** How long a host's messages wait for that of its batch. */
+/** How late the message of a batch may be. */
 const LATE_MS = 2000;
 
 /** After so much silence a comment says that the connection lives. */
@@ -39,16 +39,18 @@ export interface Following {
   readonly parallel: number;
   readonly now: () => Date;
   readonly silenceMs?: number;
+  /** How long a host's messages wait for that of its batch. */
+  readonly lateMs?: number;
 }
 
 export async function sendEvents(
   runs: readonly FollowedRun[],
-  { parallel, now, silenceMs = SILENCE_MS }: Following,
+  following: Following,
   reader: StreamReader,
 ): Promise<void> {
-  const stream = new EventStream(runs, reader, silenceMs);
+  const stream = new EventStream(runs, reader, following.silenceMs ?? SILENCE_MS);
   try {
-    await stream.send(parallel, now);
+    await stream.send(following);
   } finally {
     stream.close();
   }
@@ -68,11 +70,11 @@ class EventStream {
     this.#silence = new Deadline(silenceMs, () => void this.#write(":\n\n"));
   }
 
-  async send(parallel: number, now: () => Date): Promise<void> {
+  async send({ parallel, now, lateMs = LATE_MS }: Following): Promise<void> {
     await this.#write(`retry: ${RETRY_MS}\n\n`);
     const told = this.#runs
       .filter(({ position }) => !position.over)
-      .map((run) => new ToldRun(run, (...message) => this.#tell(run, ...message)));
+      .map((run) => new ToldRun(run, lateMs, (...message) => this.#tell(run, ...message)));
     const ofBatches = Promise.all(told.map((run) => run.tellBatches(this.#reader.signal)));
     // It fails where it is waited for.
     ofBatches.catch(() => undefined);
@@ -145,6 +147,7 @@ interface MessagePlace {
 /** One run, while it is told. */
 class ToldRun {
   readonly #run: FollowedRun;
+  readonly #lateMs: number;
   readonly #tell: (message: RunMessage, at: MessagePlace) => Promise<void>;
   readonly #messages = new RunMessages();
   /** Of each host, once it is known. */
@@ -160,8 +163,13 @@ class ToldRun {
   /** When the last host ended of those that this stream has told. */
   #lastEnd: Date | undefined;
 
-  constructor(run: FollowedRun, tell: (message: RunMessage, at: MessagePlace) => Promise<void>) {
+  constructor(
+    run: FollowedRun,
+    lateMs: number,
+    tell: (message: RunMessage, at: MessagePlace) => Promise<void>,
+  ) {
     this.#run = run;
+    this.#lateMs = lateMs;
     this.#tell = tell;
     for (const host of run.log.rollout.begunHosts(run.position.told)) this.#begunHosts.add(host);
     this.#outcomes = run.position.hosts.map((host) =>
@@ -191,7 +199,7 @@ class ToldRun {
     const begun = async () => {
       while (!this.#begunHosts.has(host) && !this.#batchesAreTold) await this.#batchTold.promise;
     };
-    await within(LATE_MS, begun(), () => this.#begunHosts.add(host));
+    await within(this.#lateMs, begun(), () => this.#begunHosts.add(host));
   }
 
   /** The places of the hosts of which more is to be told. */

@@ -18,12 +18,15 @@ export interface ApiServer {
   stop(): Promise<void>;
 }
 
-/** @throws CtrlExecError `config` if it cannot start */
-export async function startApi(first: Controller): Promise<ApiServer> {
+/**
+ * @param drainMs how long requests in flight have when it stops
+ * @throws CtrlExecError `config` if it cannot start
+ */
+export async function startApi(first: Controller, drainMs?: number): Promise<ApiServer> {
   const { config, log } = first;
   // Without it every request would fail. The check loop signs an expired one again.
   loadCredential(config, ANY_TIME);
-  const api = new Answering(first);
+  const api = new Answering(first, drainMs);
   const server = await startHttpServer({
     bind: config.api_bind,
     port: config.api_port,

@@ -22,10 +22,16 @@ export class LocalApi implements AsyncDisposable {
     this.server = server;
   }
 
-  /** @param lines more lines for ctrl-exec.conf */
-  static async start(lines: readonly string[] = ["api_auth_default = allow"]): Promise<LocalApi> {
+  /**
+   * @param lines more lines for ctrl-exec.conf
+   * @param drainMs how long requests in flight have when it stops
+   */
+  static async start(
+    lines: readonly string[] = ["api_auth_default = allow"],
+    drainMs?: number,
+  ): Promise<LocalApi> {
     const fleet = await LocalFleet.create(["api_port = 0", ...lines]);
-    return new LocalApi(fleet, await startApi(fleet.controller));
+    return new LocalApi(fleet, await startApi(fleet.controller, drainMs));
   }
 
   async ask(

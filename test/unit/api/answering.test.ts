@@ -23,8 +23,8 @@ const head = (line: string, ...headers: readonly string[]) =>
   [`${line} HTTP/1.1`, "Host: 127.0.0.1", ...headers, "", ""].join("\r\n");
 
 /** An API whose hook notes each request in a file of its own, and waits until the test lets it go. */
-async function heldApi(lines: readonly string[] = []) {
-  const api = await LocalApi.start(lines);
+async function heldApi(lines: readonly string[] = [], drainMs?: number) {
+  const api = await LocalApi.start(lines, drainMs);
   const { fleet } = api;
   const hook = fleet.folder.script(
     "hook",
@@ -166,8 +166,9 @@ test("T21 beyond api_max_requests one caller is refused, liveness checks are not
 
 describe("a run that nobody waits for", () => {
   /** One of which its agent has been told, and has not answered. */
-  async function runningApi() {
+  async function runningApi(before: (api: LocalApi) => Promise<void> = async () => undefined) {
     const api = await LocalApi.start(["api_auth_default = allow", "api_max_requests = 1"]);
+    await before(api);
     const agent = await api.fleet.addAgent("web-01");
     const calls: StreamedCall[] = [];
     const peer = await streamingPeer(agent, (call) => calls.push(call));
@@ -188,6 +189,16 @@ describe("a run that nobody waits for", () => {
     expect((await api.get("/")).status).toBe(429);
     stage.end();
     await until("it has its slot back", async () => (await api.get("/")).status === 200);
+  });
+
+  test("T21 keeps the one there is, though a rollout has given its own back before it ended", async () => {
+    await using stage = await runningApi(async (api) => {
+      const hosts = [`127.0.0.1:${freePort()}`];
+      const order = { hosts, script: "count", rollout: { batch: [1] } };
+      expect((await api.post("/run", order)).status).toBe(200);
+    });
+    expect((await stage.api.get("/")).status).toBe(429);
+    stage.end();
   });
 
   test("is waited for when the API stops", async () => {
@@ -287,6 +298,48 @@ describe("a stop", () => {
     expect(got.text).toContain("\r\nRetry-After: 1\r\n");
     expect(got.text).toContain('"detail":"the API is stopping"');
     await stopped;
+  });
+
+  test("begins no stream any more: it would only end", async () => {
+    const { api, asked, go } = await heldApi();
+    await using _ = api;
+    const reqid = "00000000000000c0";
+    const facts = { reqid, script: "count", submitter: "", token: "", hosts: ["web-01"] };
+    await (await api.fleet.controller.store.runs.begin(facts, true)).close();
+    const events = api.get(`/runs/${reqid}/events`);
+    await asked(1);
+    const stopped = api.server.stop();
+    go();
+    expect(await events).toMatchObject({
+      status: 503,
+      json: { error: "busy", detail: "the API is stopping" },
+    });
+    await stopped;
+  });
+
+  test("after its time gives up what is under way, and each request has one whole answer", async () => {
+    await using api = await LocalApi.start(["api_auth_default = allow"], 20);
+    const [quick, stuck] = [await api.fleet.addAgent("web-01"), await api.fleet.addAgent("web-02")];
+    const stdout = "x".repeat(2_000_000);
+    await using ended = await streamingPeer(quick, (call) => {
+      call.json({ exit: 0, stdout, stderr: "" });
+    });
+    const calls: StreamedCall[] = [];
+    await using peer = await streamingPeer(stuck, (call) => calls.push(call));
+    const hosts = [`web-01:${ended.port}`, `web-02:${peer.port}`];
+    const run = api.post("/run", { hosts, script: "count" });
+    const ping = api.post("/ping", { hosts: hosts.slice(1) });
+    await until("one has answered, and one is asked", () => {
+      return api.logged("run").length === 1 && calls.length === 2;
+    });
+    await api.server.stop();
+    const error = expect.stringContaining("ctrl-exec-api stopped before ");
+    expect(await run).toMatchObject({ status: 200, json: { results: [{ stdout }, { error }] } });
+    expect(await ping).toMatchObject({ status: 503, json: { detail: "the API is stopping" } });
+    for (const call of calls) call.json({});
+    await until("the ping has its end", () => api.logged("ping").length === 1);
+    await Bun.sleep(0);
+    expect(api.logged("api-request").map(({ STATUS }) => STATUS)).toEqual([200, 503]);
   });
 
   test("closes the connections to agents that were kept", async () => {

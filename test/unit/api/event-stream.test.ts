@@ -4,7 +4,10 @@ import type { StreamReader } from "../../../src/api/answer.ts";
 import { readEventId, startOf } from "../../../src/api/event-id.ts";
 import { sendEvents } from "../../../src/api/event-stream.ts";
 import { openRunLog } from "../../../src/controller/runs/run-log.ts";
+import type { RolloutFacts } from "../../../src/controller/store/ports/runs.ts";
+import { PLAIN_ROLLOUT } from "../../../src/core/rollout.ts";
 import type { RunResult } from "../../../src/core/run-result.ts";
+import type { RolloutMessage } from "../../../src/core/wire/run-messages.ts";
 import { until } from "../../support/folder.ts";
 import { CALLER, LocalFleet } from "../../support/local-fleet.ts";
 import { type StreamedCall, streamingPeer } from "../../support/streaming-peer.ts";
@@ -15,7 +18,11 @@ const HOST = "web-01";
 const OTHERS = ["db-01", "db-02"];
 
 /** A run on web-01, where `answer` stands in for the agent, and perhaps on hosts that cannot be asked. */
-async function stageOf(answer: (call: StreamedCall) => void, others: readonly string[] = []) {
+async function stageOf(
+  answer: (call: StreamedCall) => void,
+  others: readonly string[] = [],
+  rollout?: RolloutFacts,
+) {
   const fleet = await LocalFleet.create();
   const agent = await fleet.addAgent(HOST);
   await agent.stop();
@@ -24,16 +31,19 @@ async function stageOf(answer: (call: StreamedCall) => void, others: readonly st
     calls.push(call);
     answer(call);
   });
-  const facts = { reqid: REQID, script: "deploy", submitter: "tester", token: "" };
+  const facts = {
+    ...{ reqid: REQID, script: "deploy", submitter: "tester", token: "" },
+    ...(rollout && { rollout }),
+  };
   const hosts = [HOST, ...others];
   const ports = hosts.map((host) => (host === HOST ? peer.port : null));
   const record = await fleet.controller.store.runs.begin({ ...facts, hosts, ports }, true);
   await record.stored;
-  const client = async (id = "", silenceMs = 10_000) => {
+  const client = async (id = "", silenceMs = 10_000, lateMs = 10_000) => {
     const log = await openRunLog(fleet.controller, CALLER, REQID);
     const position = readEventId(id, [hosts.length])?.[0] ?? startOf(hosts.length);
     const reader = new Client();
-    const following = { parallel: 8, now: () => fleet.now, silenceMs };
+    const following = { parallel: 8, now: () => fleet.now, silenceMs, lateMs };
     const sent = sendEvents([{ log, position }], following, reader).finally(() => log.close());
     return { reader, sent };
   };
@@ -314,6 +324,52 @@ describe("a host whose end may be learnt later", () => {
       ["F", "end"],
       ["S", "summary"],
     ]);
+  });
+});
+
+describe("a host of a rollout", () => {
+  const batch = (number: number, hosts: string[]) =>
+    ({ event: "batch", batch: number, of: 2, hosts }) as const;
+  const told = [batch(1, ["db-01"])];
+  const rollout = { ...PLAIN_ROLLOUT, waiting: [], batches: [[], [0]], begun: 2, told };
+  const runsThrough = (call: StreamedCall) => {
+    call.begin();
+    call.end();
+  };
+  const begunStage = () => stageOf(runsThrough, [], rollout);
+  type Stage = Awaited<ReturnType<typeof begunStage>>;
+
+  async function end({ record }: Stage, ...messages: readonly RolloutMessage[]) {
+    for (const message of messages) record.tell(message);
+    record.add(resultOf(HOST));
+    await record.close();
+  }
+
+  test("is told behind its own batch, which is waited for", async () => {
+    await using stage = await begunStage();
+    const { reader, sent } = await stage.client();
+    await until("its agent is asked", () => stage.calls.length === 1);
+    await end(stage, batch(2, [HOST]));
+    await sent;
+    expect(reader.events).toEqual(["batch", "batch", "start", "end", "summary"]);
+  });
+
+  test("is told all the same where the record of its batch is late", async () => {
+    await using stage = await begunStage();
+    const { reader, sent } = await stage.client("", 10_000, 10);
+    await until("it has ended", () => reader.events.includes("end"));
+    await end(stage, batch(2, [HOST]));
+    await sent;
+    expect(reader.events).toEqual(["batch", "start", "end", "batch", "summary"]);
+  });
+
+  test("waits no longer when the rollout is over", async () => {
+    await using stage = await begunStage();
+    const { reader, sent } = await stage.client();
+    await until("its agent is asked", () => stage.calls.length === 1);
+    await end(stage);
+    await sent;
+    expect(reader.events).toEqual(["batch", "start", "end", "summary"]);
   });
 });
 

@@ -44,3 +44,19 @@ test("a run that fails is told of, and not waited for", async () => {
   reject("the disk is full");
   expect([await idle, failures]).toEqual([true, ["the disk is full"]]);
 });
+
+test("no rollout begins another batch, whether it is under way or is accepted later", () => {
+  const inFlight = new InFlight();
+  const told: string[] = [];
+  const rollout = (reqid: string): RunUnderWay => ({
+    ...endless(reqid).run,
+    beginNoMore: (why) => told.push(`${reqid}: ${why}`),
+  });
+  inFlight.track(rollout("1"), () => undefined);
+  expect(told).toEqual([]);
+  inFlight.beginNoMore("the API stops");
+  inFlight.track(rollout("2"), () => undefined);
+  // One that is no rollout has nothing to begin.
+  inFlight.track(endless("3").run, () => undefined);
+  expect(told).toEqual(["1: the API stops", "2: the API stops"]);
+});

@@ -8,6 +8,7 @@ import { TestFolder } from "../../support/folder.ts";
 import { localController } from "../../support/local-pairing.ts";
 
 const authority = await Authority.create();
+const NO_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
 const [pair, other] = [await authority.issue("api"), await authority.issue("other")];
 
 /** What is made of it, with the files `api.crt` and `api.key` where these are given. */
@@ -39,6 +40,11 @@ describe("TLS", () => {
       "they do not fit",
       { "api.crt": pair.cert, "api.key": other.key },
       /^Cannot use \S+api\.key: it is not the key of \S+api\.crt$/,
+    ],
+    [
+      "a further certificate is none",
+      { "api.crt": `${pair.cert}\n${NO_CERTIFICATE}`, "api.key": pair.key },
+      /^Cannot use \S+api\.crt: \S/,
     ],
   ])("is refused where %s", async (_, files, message) => {
     const { error } = await loaded(files);

@@ -48,12 +48,11 @@ export class Bodies {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const body = new ComingBody(originOf(peer), announced, reject);
     const gone = () => reject(new ClientGone());
-    const onData = (chunk: Buffer) => {
+    this.#coming.add(body);
+    request.on("data", (chunk: Buffer) => {
       if (body.length + chunk.length > MAX_REQUEST_BYTES) reject(tooLarge());
       else this.#take(body, chunk);
-    };
-    this.#coming.add(body);
-    request.on("data", onData);
+    });
     request.once("end", resolve);
     request.once("error", reject);
     request.once("close", gone);
@@ -68,9 +67,6 @@ export class Bodies {
       throw thrown;
     } finally {
       this.#letGo(body);
-      request.off("data", onData);
-      request.off("close", gone);
-      broken.removeEventListener("abort", gone);
     }
   }
 

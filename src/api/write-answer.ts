@@ -80,7 +80,6 @@ export async function drained(response: ServerResponse): Promise<void> {
   response.once("drain", resolve);
   response.once("close", resolve);
   await promise;
-  response.off("drain", resolve);
   response.off("close", resolve);
 }
 

@@ -24,8 +24,6 @@ export async function writeStream(
   answer: StreamAnswer,
   { requestId, over, unreadMs = UNREAD_MS }: Writing,
 ): Promise<void> {
-  if (response.destroyed || response.headersSent) return;
-  request.resume();
   const { "Content-Type": _, ...common } = commonHeaders(requestId);
   response.writeHead(answer.status, { ...common, ...answer.headers });
   if (request.method === "HEAD") {
@@ -65,6 +63,5 @@ class Reader implements StreamReader {
     using _unread = new Deadline(this.#unreadMs, () => response.destroy());
     response.once("drain", resolve);
     await promise;
-    response.off("drain", resolve);
   }
 }

@@ -4,6 +4,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { startApi } from "../../../src/api/server.ts";
 import { KeptDialler } from "../../../src/controller/fleet/kept-dialler.ts";
+import { CtrlExecError } from "../../../src/core/errors.ts";
 import { freePort } from "../../../src/system/net/free-port.ts";
 import { until } from "../../support/folder.ts";
 import { LocalApi } from "../../support/local-api.ts";
@@ -109,6 +110,22 @@ test("T67 what goes wrong on this host is logged with its cause, and not told", 
   expect(api.logged("api-error")).toEqual([
     { ERROR: expect.stringMatching(/^Cannot read \S+ctrl-exec\.crt: /), REQID: reqid },
   ]);
+});
+
+test.each([
+  ["", "Cannot write it"],
+  ["no space left", "Cannot write it: no space left"],
+])("its cause, %p, is logged behind what went wrong, and neither is told", async (why, told) => {
+  await using api = await LocalApi.start();
+  const { controller } = api.fleet;
+  const cause = why === "" ? {} : { cause: new Error(why) };
+  const begin = () => Promise.reject(new CtrlExecError("storage", "Cannot write it", cause));
+  const store = { ...controller.store, runs: { ...controller.store.runs, begin } };
+  api.server.reload({ ...controller, store });
+  const order = { hosts: [`127.0.0.1:${freePort()}`], script: "count" };
+  const { status, text } = await api.post("/run", order);
+  expect([status, text.includes("Cannot write it")]).toEqual([500, false]);
+  expect(api.logged("api-error").map(({ ERROR }) => ERROR)).toEqual([told]);
 });
 
 test("a run that could not be brought to its end is logged, though nobody waits for it", async () => {
@@ -273,6 +290,23 @@ test("without a certificate of this control host it does not start", async () =>
   expect(fleet.log.of("api-start")).toEqual([]);
 });
 
+test("it says where it listens and that it has stopped: then nobody is connected, and nobody can be", async () => {
+  await using api = await LocalApi.start();
+  const { port } = api.server;
+  expect(api.logged("api-start")).toEqual([{ BIND: "127.0.0.1", PORT: port, TLS: "no" }]);
+  const kept = api.open(head("GET /health"));
+  await until("it is answered, and kept", () => kept.text.includes("}"));
+  const { rollouts } = api.fleet.controller.store;
+  expect(await rollouts.isTaker()).toBe(true);
+  await api.server.stop();
+  expect(api.logged("api-stop")).toEqual([{}]);
+  expect(await rollouts.isTaker()).toBe(false);
+  await until("it is closed", () => kept.closed);
+  const late = api.open("");
+  await until("it is refused", () => late.closed);
+  expect(late.socket.errored).toMatchObject({ code: "ECONNREFUSED" });
+});
+
 describe("a stop", () => {
   test("waits for what is under way, which is answered and ends its connection", async () => {
     const { api, asked, go } = await heldApi();
@@ -298,6 +332,23 @@ describe("a stop", () => {
     expect(got.text).toContain("\r\nRetry-After: 1\r\n");
     expect(got.text).toContain('"detail":"the API is stopping"');
     await stopped;
+  });
+
+  test("ends what streams there are, whole, and does not wait for what they tell of", async () => {
+    await using api = await LocalApi.start();
+    const agent = await api.fleet.addAgent("web-01");
+    await using peer = await streamingPeer(agent, (call) => call.begin());
+    const facts = { script: "count", submitter: "", token: "", hosts: ["web-01"] };
+    const reqid = "00000000000000c1";
+    const { runs } = api.fleet.controller.store;
+    await (await runs.begin({ ...facts, reqid, ports: [peer.port] }, true)).close();
+    const got = api.open(head(`GET /runs/${reqid}/events`));
+    await until("it has begun", () => got.text.includes('"event":"start"'));
+    const began = performance.now();
+    await api.server.stop();
+    expect(performance.now() - began).toBeLessThan(5000);
+    await until("it is closed", () => got.closed);
+    expect(got.text).toEndWith("\r\n0\r\n\r\n");
   });
 
   test("begins no stream any more: it would only end", async () => {

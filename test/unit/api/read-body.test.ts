@@ -1,7 +1,7 @@
 /** What request bodies may hold together (T21, T64). */
 import { expect, test } from "bun:test";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { createServer, IncomingMessage, ServerResponse } from "node:http";
+import { type AddressInfo, connect, Socket } from "node:net";
 import { Bodies, ClientGone } from "../../../src/api/read-body.ts";
 import { until } from "../../support/folder.ts";
 
@@ -97,6 +97,24 @@ test("T21 a body of 1 MiB is read, and a longer one refused: at once, if it says
   expect(await ended(chunked, `${half}${half}0\r\n\r\n`)).toBe(whole);
   expect(await ended(chunked, `${half}${half}${chunk(1)}`)).toMatchObject(tooLarge);
   await until("nothing is held", () => bodies.held === 0);
+});
+
+test("a request whose rest can never come is given up, though its connection is open", async () => {
+  const bodies = new Bodies();
+  const reading = (broken: AbortSignal) => {
+    const request = new IncomingMessage(new Socket());
+    const response = new ServerResponse(request);
+    const read = bodies.read({ request, response, peer: "127.0.0.1", broken });
+    request.emit("data", Buffer.from("half"));
+    return read.catch((thrown) => thrown);
+  };
+  const breaking = new AbortController();
+  const read = reading(breaking.signal);
+  expect(bodies.held).toBe(1024);
+  breaking.abort();
+  expect(await read).toBeInstanceOf(ClientGone);
+  expect(await reading(AbortSignal.abort())).toBeInstanceOf(ClientGone);
+  expect(bodies.held).toBe(0);
 });
 
 test("a client that waits with its body is told to go on", async () => {

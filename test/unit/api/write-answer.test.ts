@@ -1,7 +1,8 @@
 /** The bytes of an answer, also to what was no request. */
 import { describe, expect, test } from "bun:test";
-import { connect, type Socket } from "node:net";
-import { rawAnswer, writeAnswer } from "../../../src/api/write-answer.ts";
+import { IncomingMessage, ServerResponse } from "node:http";
+import { connect, Socket } from "node:net";
+import { drained, rawAnswer, writeAnswer } from "../../../src/api/write-answer.ts";
 import type { LongText } from "../../../src/core/wire/json-pieces.ts";
 import { startHttpServer } from "../../../src/system/net/http-server.ts";
 import { until } from "../../support/folder.ts";
@@ -109,6 +110,17 @@ describe("an answer that is longer than a piece", () => {
     await server.ask("GET");
     expect(turns).toBeGreaterThan(50);
   });
+});
+
+test("who has waited for a reader hears no more of its connection", async () => {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  for (const event of ["drain", "close"]) {
+    const before = response.listenerCount("close");
+    const waiting = drained(response);
+    response.emit(event);
+    await waiting;
+    expect(response.listenerCount("close")).toBe(before);
+  }
 });
 
 describe("a short answer", () => {

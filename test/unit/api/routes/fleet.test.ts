@@ -206,6 +206,26 @@ test("a run that goes on can be read so far, and ended", async () => {
   });
 });
 
+test("an output of which less can be had than there was breaks off: nobody takes it for whole", async () => {
+  const reqid = "00000000000000b2";
+  let text = "0123456789";
+  await using peer = await streamingPeer(agent, (call) => {
+    if (call.what !== "POST /follow") return call.json({ status: "running" });
+    const from = Number(call.body.stdout);
+    call.event({ kind: "begin", reqid, script: "hello", started: "2026-01-15T12:00:00Z" });
+    call.print(text.slice(from), from);
+    call.end({ stdout_bytes: text.length });
+    text = "0123";
+  });
+  const facts = { script: "hello", submitter: "", token: "", hosts: ["web-01"] };
+  const { runs } = api.fleet.controller.store;
+  await (await runs.begin({ ...facts, reqid, ports: [peer.port] }, true)).close();
+  const got = api.open(`GET /runs/${reqid}/output/web-01 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+  await until("it is closed", () => got.closed);
+  expect(got.text).toContain("\r\nContent-Length: 10\r\n");
+  expect(got.text).toEndWith("\r\n\r\n0123");
+});
+
 test("the output of a run that its agent does not know is not kept", async () => {
   const facts = { script: "hello", submitter: "", token: "", hosts: ["web-01"] };
   const reqid = "00000000000000b1";
@@ -226,4 +246,15 @@ test("POST /ping gives a result for each host, in the order given", async () => 
       { host: "web-01", status: "ok" },
     ],
   });
+});
+
+test("POST /ping renews the certificates that are due", async () => {
+  await using later = await LocalApi.start();
+  const { fleet } = later;
+  await fleet.addAgent("web-01");
+  fleet.passDays(300);
+  expect((await later.post("/ping", { hosts: ["web-01"] })).json).toMatchObject({
+    results: [{ status: "ok" }],
+  });
+  await until("it is renewed", () => later.logged("renew-complete").length === 1);
 });

@@ -1,5 +1,6 @@
 /** The routes about runs that were recorded, over HTTP: what they answer, and in which form. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { until } from "../../../support/folder.ts";
 import { LocalApi } from "../../../support/local-api.ts";
@@ -228,11 +229,40 @@ describe("the events of a run", () => {
   });
 });
 
-test("a run that is not there cannot be cancelled", async () => {
-  expect(await api.post("/runs/00000000000000ff/cancel", {})).toMatchObject({
+test.each(["cancel", "pause", "continue"])("a run that is not there has no %s", async (verb) => {
+  expect(await api.post(`/runs/00000000000000ff/${verb}`, {})).toMatchObject({
     status: 404,
     json: { detail: "no run 00000000000000ff that you may see" },
   });
+});
+
+test("T69 what an answer is made of counts until the answer is out", async () => {
+  await using small = await LocalApi.start();
+  const { controller } = small.fleet;
+  const { runs } = controller.store;
+  const facts = { script: "deploy", submitter: "alice", token: "", hosts: ["web-01"] };
+  const record = await runs.begin({ ...facts, reqid: ENDED }, true);
+  const long = "x".repeat(60_000);
+  record.add(resultOf(ENDED, "web-01", { stdout: long, stderr: long }));
+  await record.close();
+  const dialler = new KeptDialler();
+  const config = { ...controller.config, max_replies: 400_000 };
+  small.server.reload({ ...controller, config, dialler });
+  const isFree = () => {
+    const reply = dialler.budget(config).open().openReply();
+    const held = reply.hold(16_384 + 290_000);
+    reply.giveBack();
+    return held;
+  };
+  const paths = ["status/%", "runs/%", "runs/%/events", "events?runs=%", "runs/%/output/web-01"];
+  for (const path of paths) {
+    const { status } = await small.get(`/${path.replace("%", ENDED)}`);
+    expect([path, status]).toEqual([path, 200]);
+    await until(`${path} is out`, isFree);
+  }
+  const nowhere = await small.get(`/runs/${ENDED}/output/web-02`);
+  expect(nowhere.status).toBe(404);
+  await until("what is refused is let go, too", isFree);
 });
 
 test("T21 there are so many streams at once, and a place is free again when one has ended", async () => {

@@ -23,7 +23,7 @@ export interface Endable {
   readonly ended: Promise<unknown>;
   /** What an earlier end could not end. */
   readonly remains: readonly ProcessId[];
-  /** For whoever writes its end. @throws the system's error */
+  /** For whoever writes its end. Until it says how many are left, the next agent goes on with it. Never throws. */
   note(cancel: JobCancel): void;
   /** For the next who asks for its end. @throws the system's error */
   noteRemains(remains: readonly ProcessId[]): void;
@@ -73,15 +73,15 @@ export class Cancels {
     graceMs: number,
     hurry: AbortSignal,
   ): Promise<CancelOutcome> {
-    note(job, { by, graceMs });
+    job.note({ by, graceMs });
     const { name, root, remains: known, facts } = job;
     const { script } = facts;
     try {
       const work = { name, root: rootOf(root), known, spared: this.#spared };
       const end = await endJob(work, graceMs, hurry);
       const { left, remains = [] } = end;
-      if (known.length + left > 0) tryTo(() => job.noteRemains(remains));
-      note(job, { by, graceMs, left });
+      if (known.length + left > 0) noteRemains(job, remains);
+      job.note({ by, graceMs, left });
       const told = job.ended.then(() => true);
       const isTold = await within(END_MS, told, () => false);
       return { script, ended: left === 0 && isTold, left, reason: reasonOf(end) };
@@ -91,14 +91,9 @@ export class Cancels {
   }
 }
 
-/** Until it says how many are left, the next agent goes on with it. */
-function note(job: Endable, cancel: JobCancel): void {
-  tryTo(() => job.note(cancel));
-}
-
-function tryTo(write: () => void): void {
+function noteRemains(job: Endable, remains: readonly ProcessId[]): void {
   try {
-    write();
+    job.noteRemains(remains);
   } catch {
     // The disk is full: it ends all the same.
   }

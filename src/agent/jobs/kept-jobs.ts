@@ -56,10 +56,7 @@ export class KeptJobs {
 
   /** Nothing of it runs. */
   isOver(reqid: string): void {
-    const job = this.#lost.get(reqid);
-    if (job === undefined) return;
     this.#lost.delete(reqid);
-    this.#jobs.set(reqid, { ...job, lostScript: undefined });
   }
 
   /** Takes those out that are not kept by the rule, the oldest first; what is in use, or may run, stays for now. */

@@ -194,13 +194,12 @@ export class OpenJob implements Job, Readable, Endable {
     };
   }
 
-  /** Its shim reads it. */
+  /** Its shim reads it; if it cannot be written, this process alone knows it. */
   note(cancel: JobCancel): void {
     try {
       this.folder.writeCancel(cancel);
-    } catch (thrown) {
+    } catch {
       this.#cancelledBy = cancel.by;
-      throw thrown;
     }
   }
 

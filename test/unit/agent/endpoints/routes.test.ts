@@ -138,6 +138,21 @@ describe("who is not the control host", () => {
   });
 });
 
+test("an agent that knows no serial tells nobody what it can do, and the log says why", async () => {
+  const it = await served();
+  const controller = {
+    known: false,
+    judge: () => ({ kind: "refused", reason: undefined }),
+  };
+  const trust = { ...it.state.trust, controller };
+  Object.assign(it.context, { state: { ...it.state, trust } });
+  const reply = await it.ask("GET /capabilities");
+  expect(reply).toEqual({ status: 403, body: { error: "forbidden" } });
+  expect(it.log.events.map(({ action, fields }) => [action, fields])).toEqual([
+    ["capabilities-no-serial", { PEER: "192.0.2.1", REASON: "no stored serial" }],
+  ]);
+});
+
 test("what there is not is not found", async () => {
   const it = await served();
   for (const route of [
@@ -306,6 +321,18 @@ describe("runs", () => {
     expect(Number((known_for * 1000).toFixed(6)) % 1).toBe(0);
     expect(it.log.of("withdraw").at(-1)?.fields).toEqual({ PEER: "192.0.2.1", REQID: reqid });
   });
+});
+
+test("a run that cannot be noted as withdrawn is no promise: the caller and the log are told", async () => {
+  const it = await served();
+  const problem = "Cannot write /jobs/withdrawn: no space left on the disk";
+  const jobs = { withdraw: () => ({ kind: "unnoted", problem }) };
+  Object.assign(it.context, { jobs });
+  const reply = await it.ask("POST /withdraw", { reqid: REQID });
+  expect(reply).toEqual({ status: 503, body: { error: problem } });
+  expect(it.log.events).toMatchObject([
+    { level: "err", fields: { ERROR: problem, PEER: "192.0.2.1", REQID } },
+  ]);
 });
 
 describe("renewal", () => {

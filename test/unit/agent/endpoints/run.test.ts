@@ -4,6 +4,7 @@ import { chmodSync, readFileSync } from "node:fs";
 import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
 import type { AgentContext, AgentReply } from "../../../../src/agent/endpoints/endpoint.ts";
 import { run } from "../../../../src/agent/endpoints/run.ts";
+import type { RunOrder } from "../../../../src/agent/jobs/job.ts";
 import type { JobTable } from "../../../../src/agent/jobs/job-table.ts";
 import { RunningScripts } from "../../../../src/agent/scripts/running-scripts.ts";
 import { loadState } from "../../../../src/agent/state/state.ts";
@@ -192,6 +193,32 @@ describe("what is not allowed never runs", () => {
     });
     for (const _ of [1, 2]) expect(it.context.running.takeProcess()).toBeDefined();
   });
+});
+
+test("lost runs of a script count in its concurrency, as long as something of them goes on", async () => {
+  using it = await withScripts({ a: "true" }, { option: "concurrency=2" });
+  let lost = ["1".repeat(16), "2".repeat(16)];
+  const start = (order: RunOrder) => table.start(order);
+  Object.assign(it.context, { jobs: { lostRuns: async () => lost, start } });
+  const ask = async () => bodyOf(await it.ask({ script: "a", reqid: newRequestId() }));
+  const refused = neverRan(
+    `a runs already (concurrency=2, and lost run ${lost[0]} goes on); try again when it has ended`,
+  );
+  expect(await ask()).toMatchObject(refused);
+  expect(it.log.of("deny").at(-1)?.fields.REASON).toBe("concurrency=2");
+  lost = lost.slice(0, 1);
+  expect(await ask()).toMatchObject({ exit: 0 });
+  const release = it.context.running.takeScript("a", 2);
+  expect(await ask()).toMatchObject(refused);
+  release?.();
+  // Nor does one that was refused hold a slot.
+  expect(it.context.running.of("a")).toBe(0);
+  expect(await ask()).toMatchObject({ exit: 0 });
+  // Without that limit they hold nobody up.
+  using free = await withScripts({ a: "true" });
+  Object.assign(free.context, { jobs: { lostRuns: async () => lost, start } });
+  const reply = await free.ask({ script: "a", reqid: newRequestId() });
+  expect(bodyOf(reply)).toMatchObject({ exit: 0 });
 });
 
 describe("the answer", () => {

@@ -1,6 +1,6 @@
 /** What a job's folder holds, and what becomes of it. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, statSync, symlinkSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { JobFolder, type JobHead } from "../../../../src/agent/jobs/job-folder.ts";
 import { jobsFolderOf } from "../../../../src/agent/jobs/jobs-folder.ts";
@@ -47,6 +47,53 @@ test("it tells how much it holds, and when that changed", () => {
   job.remove();
   expect([existsSync(job.path), job.time, job.linesLength]).toEqual([false, undefined, 0]);
   job.remove();
+});
+
+test("it is missing once it, or what says what is known of the job, was removed, and is made anew", () => {
+  using folder = new TestFolder();
+  const job = made(folder);
+  const lines = join(job.path, "job.jsonl");
+  expect([job.isMissing, job.linesLength]).toEqual([false, statSync(lines).size]);
+  rmSync(lines);
+  expect(job.isMissing).toBe(true);
+  expect(job.createAnew(HEAD)).toBe(statSync(lines).size);
+  expect(() => job.createAnew(HEAD)).toThrow("EEXIST");
+  rmSync(folder.path, { recursive: true });
+  expect(job.isMissing).toBe(true);
+  job.createAnew(HEAD);
+  expect([job.isMissing, job.read().request]).toEqual([false, HEAD]);
+  expect(statSync(job.path).mode & 0o777).toBe(0o700);
+  // Something else has taken its place.
+  rmSync(job.path, { recursive: true });
+  folder.write(job.name, "");
+  expect(job.isMissing).toBe(true);
+  rmSync(job.path);
+  symlinkSync(job.path, job.path);
+  expect(job.isMissing).toBe(false);
+});
+
+test("what is left of one that was not removed whole goes too", () => {
+  using folder = new TestFolder();
+  const job = made(folder);
+  folder.write(`${job.name}/stdout`, "abc");
+  rmSync(join(job.path, "job.jsonl"));
+  job.remove();
+  expect(existsSync(job.path)).toBe(false);
+});
+
+test("an end that was asked for is there whole, for its owner alone", () => {
+  using folder = new TestFolder();
+  const job = made(folder);
+  expect(job.readCancel()).toBeUndefined();
+  for (const left of [undefined, 2]) {
+    const cancel = { by: "alice", graceMs: 5, ...(left === undefined ? {} : { left }) };
+    job.writeCancel(cancel);
+    expect(job.readCancel()).toEqual(cancel);
+  }
+  expect(readdirSync(job.path).sort()).toEqual(["cancel.json", "job.jsonl"]);
+  expect(statSync(join(job.path, "cancel.json")).mode & 0o777).toBe(0o600);
+  folder.write(`${job.name}/cancel.json`, "{");
+  expect(job.readCancel()).toBeUndefined();
 });
 
 test("T27 an output is read from anywhere, with the token or without", () => {

@@ -43,3 +43,15 @@ test("what is in use stays, and others go in its place", () => {
   expect(jobs.get("b")).toBeUndefined();
   expect(jobs.oldest?.reqid).toBe("a");
 });
+
+test("what is lost and may run stays, however old it is, until it is over", () => {
+  const jobs = kept(...ABC);
+  const lost = { name: "d", bytes: 5, ended: 0, job: undefined };
+  jobs.add({ reqid: "d", ...lost, lostScript: "deploy" });
+  const none = { bytes: 0, since: 9 };
+  expect(gone(jobs, none)).toEqual(["a", "b", "c"]);
+  expect(jobs.lost.map(({ reqid }) => reqid)).toEqual(["d"]);
+  jobs.isOver("d");
+  expect([jobs.lost, jobs.get("d")?.bytes]).toEqual([[], 5]);
+  expect(gone(jobs, none)).toEqual(["d"]);
+});

@@ -1,6 +1,6 @@
 /** A job whose folder is at hand: what it says of itself as it goes on. */
 import { describe, expect, test } from "bun:test";
-import { truncateSync } from "node:fs";
+import { rmSync, truncateSync } from "node:fs";
 import { bytesOnDisk, JobFolder, type JobRequest } from "../../../../src/agent/jobs/job-folder.ts";
 import { newJobName } from "../../../../src/agent/jobs/jobs-folder.ts";
 import { Holds, OpenJob } from "../../../../src/agent/jobs/open-job.ts";
@@ -118,11 +118,13 @@ test("its folder is held while somebody reads it, and as long as each who holds 
 });
 
 describe("its output", () => {
-  const output = (text: string, printed?: number) => {
+  const output = (text: string, printed?: number, more = "") => {
     const folder = new TestFolder();
     const { job, jobFolder, faults } = made(folder);
     folder.write(`${jobFolder.name}/stdout`, text);
     job.grew(jobFolder.kept);
+    // Its shim has written that, and not told it yet.
+    folder.write(`${jobFolder.name}/stdout`, text + more);
     if (printed !== undefined) job.end({ ...ENDING, stdout_bytes: printed });
     const { bytes, dropped, chunks } = job.output("stdout", false);
     return {
@@ -137,7 +139,7 @@ describe("its output", () => {
 
   test("is read in pieces, from its beginning each time", () => {
     const text = "abc".repeat(100_000);
-    using it = output(text);
+    using it = output(text, undefined, "more".repeat(10_000));
     expect([it.bytes, it.dropped]).toEqual([300_000, 0]);
     for (const last of [false, true]) {
       const pieces = [...it.chunks(last)].map((piece) => Buffer.from(piece).toString());
@@ -161,6 +163,45 @@ describe("its output", () => {
     expect(() => [...it.chunks(true)]).toThrow("it is shorter than it was");
     expect(it.faults).toEqual([it.file]);
   });
+});
+
+test("what cannot be read for want of descriptors is no gap in what was printed", () => {
+  using folder = new TestFolder();
+  const { job, jobFolder, faults } = made(folder);
+  const read = (code: string) => {
+    Object.assign(jobFolder, {
+      readOutput() {
+        throw Object.assign(new Error(code), { code });
+      },
+    });
+    return () => job.read("stdout", 0, Buffer.alloc(1), false);
+  };
+  expect(read("EMFILE")).toThrow("EMFILE");
+  expect(read("ENOENT")()).toBe(0);
+  expect(faults).toEqual(Array(2).fill(jobFolder.fileOf("stdout")));
+});
+
+test("its processes are those that its folder names", () => {
+  using folder = new TestFolder();
+  const { job, jobFolder } = made(folder);
+  expect([job.name, job.root, job.remains]).toEqual([jobFolder.name, undefined, []]);
+  const root = { ...SHIM, pid: 2 };
+  jobFolder.add({ start: { root, started: STARTED } });
+  job.noteRemains([SHIM]);
+  expect([job.root, job.remains]).toEqual([root, [SHIM]]);
+});
+
+test("who has asked for its end is named with it, also if its shim could not be told", () => {
+  using folder = new TestFolder();
+  const { job } = made(folder);
+  expect(job.told(ENDING)).toBe(ENDING);
+  rmSync(job.folder.path, { recursive: true });
+  job.note({ by: "bob", graceMs: 5 });
+  expect(job.told(ENDING)).toEqual({ ...ENDING, cancelled: true, cancelled_by: "bob" });
+  const told: RunEnding = { ...ENDING, cancelled: true, cancelled_by: "alice" };
+  expect(job.told(told)).toBe(told);
+  const lost: RunEnding = { ...ENDING, state: "lost" };
+  expect(job.told(lost)).toBe(lost);
 });
 
 test("who has asked for its end is told to its shim", () => {

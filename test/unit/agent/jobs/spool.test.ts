@@ -248,3 +248,24 @@ test("T71 not in a folder of all jobs that others may open", async () => {
   expect(spool.noteEnd(job, ending, true)).toBe(false);
   expect(isThere(job)).toBe(false);
 });
+
+test("T72 what one run holds that has ended is not what the others hold", async () => {
+  const { spool, ended, running } = await spoolWith(`run_spool = ${3 * LEAST}`);
+  const other = running();
+  spool.grew(other.grew({ stdout: 2 * LEAST, stderr: 0 }));
+  const one = ended();
+  spool.grew(one.grew({ stdout: 10, stderr: 0 }));
+  spool.keep(one, Date.now(), true);
+  expect(isThere(one)).toBe(false);
+  spool.close();
+});
+
+test("the folder of a job that has ended is not made again", async () => {
+  const { spool, ended } = await spoolWith();
+  const job = ended();
+  job.grew({ stdout: 3, stderr: 0 });
+  rmSync(job.folder.path, { recursive: true });
+  expect(() => [...job.output("stdout", false).chunks(true)]).toThrow("ENOENT");
+  expect(isThere(job)).toBe(false);
+  spool.close();
+});

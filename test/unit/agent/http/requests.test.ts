@@ -1,5 +1,5 @@
 /** The requests of one connection: their order, their refusals, and how it ends. */
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
 import type { AgentContext } from "../../../../src/agent/endpoints/endpoint.ts";
 import { ConnectionClock, type Late } from "../../../../src/agent/http/connection-clock.ts";
@@ -72,6 +72,7 @@ async function visited(limits = { requestMs: 30_000, idleMs: 30_000, pieceMs: 30
   const clock = new ConnectionClock((reason) => {
     late = reason;
   }, limits);
+  const stopped = spyOn(clock, "requestCame");
   const certificate = readCertificate(control.cert, "it");
   const caller = { ip: "192.0.2.1", local: false, certificate };
   const welcomed = requests.welcome({ caller, connection: server, clock });
@@ -85,6 +86,8 @@ async function visited(limits = { requestMs: 30_000, idleMs: 30_000, pieceMs: 30
     heard,
     welcomed,
     wasLate: () => late,
+    /** How often the time of a request was over because it had come. */
+    came: () => stopped.mock.calls.length,
     send: (text: string) => void client.write(text),
     /** Sends a request that is answered once the test says so. */
     asks: async (request: string) => {
@@ -226,7 +229,7 @@ test("T19 a caller's time runs while it asks and once it is answered, not while 
   using it = await visited({ requestMs: 60, idleMs: 20, pieceMs: 30_000 });
   await it.asks(get("/runs"));
   await Bun.sleep(80);
-  expect(it.wasLate()).toBeUndefined();
+  expect([it.wasLate(), it.came()]).toEqual([undefined, 1]);
   it.list[0]?.resolve([]);
   await it.answered(1);
   await until("its time is over", () => it.wasLate() !== undefined);

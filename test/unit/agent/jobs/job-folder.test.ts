@@ -1,6 +1,14 @@
 /** What a job's folder holds, and what becomes of it. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
 import { join } from "node:path";
 import { JobFolder, type JobHead } from "../../../../src/agent/jobs/job-folder.ts";
 import { jobsFolderOf } from "../../../../src/agent/jobs/jobs-folder.ts";

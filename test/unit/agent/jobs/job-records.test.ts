@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   appendFileSync,
+  chownSync,
   existsSync,
   mkdirSync,
   statSync,
@@ -141,6 +142,16 @@ describe("T71 the folder of all jobs", () => {
     expect(() => openJobsFolder(folder.join("jobs"))).toThrow(problem);
   });
 });
+
+if (process.getuid?.() === 0) {
+  test("T71 a folder of all jobs that belongs to another user is not used", () => {
+    using folder = new TestFolder();
+    const jobs = folder.join("jobs");
+    openJobsFolder(jobs);
+    chownSync(jobs, 65_534, 65_534);
+    expect(() => openJobsFolder(jobs)).toThrow("it belongs to another user");
+  });
+}
 
 describe("what is not as this version writes it", () => {
   const record = (...lines: readonly object[]) => {

@@ -118,3 +118,18 @@ test("one whose end was asked for has ended when what it has started has, or say
     error: "2 of its processes could not be ended",
   });
 });
+
+test("one whose end was asked for by an agent that is killed before it is done is not waited for without end", async () => {
+  let looks = 0;
+  const { script } = watched("true", {
+    cancel: () => {
+      looks += 1;
+      // As if all but a moment of the time had passed.
+      return { by: "bob", graceMs: 50 - 10_000 };
+    },
+  });
+  const ending = await script.ended;
+  expect(ending).toMatchObject({ cancelled: true, cancelled_by: "bob" });
+  expect(ending).not.toHaveProperty("error");
+  expect(looks).toBeGreaterThan(1);
+});

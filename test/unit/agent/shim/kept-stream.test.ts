@@ -73,6 +73,14 @@ test("T72 all jobs share the room, and give back what they held", () => {
   // There is room again, but not for what would follow a gap.
   other.print("fg");
   expect([other.file(), other.kept.printed]).toEqual(["abc", 7]);
+  // Also if that was a single byte.
+  room.total = 4;
+  const byte = stream(folder, 100, room, "byte");
+  byte.print("12");
+  room.total = 8;
+  byte.print("3");
+  expect([byte.file(), byte.kept.printed]).toEqual(["1", 3]);
+  byte.kept.close();
   const third = stream(folder, 100, room, "third");
   third.print("xyz");
   expect(third.file()).toBe("xyz");
@@ -147,6 +155,16 @@ describe("T27 a token that is printed", () => {
     expect(file()).toBe("abcs3c");
     expect(shown(folder, 100)).toBe("abc[to");
     expect(kept.printed).toBe(12);
+  });
+
+  test("where nothing of it is kept is not noted, nor is one that was not printed", () => {
+    using folder = new TestFolder();
+    const { kept, print, file } = stream(folder, 3, LARGE, "stdout", TOKEN);
+    print("abc");
+    print(`${TOKEN} ${TOKEN}`);
+    kept.end();
+    expect(file()).toBe("abc");
+    expect(existsSync(folder.join("stdout.tokens"))).toBe(false);
   });
 
   test("again and again is not kept any more", () => {

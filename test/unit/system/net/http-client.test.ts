@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import type { Server } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { CtrlExecError, messageOf } from "../../../../src/core/errors.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";
 import { ConnectionFailed } from "../../../../src/system/net/connection-failed.ts";
 import { type HttpRequest, requestOver } from "../../../../src/system/net/http-client.ts";
+import { ReadPace } from "../../../../src/system/net/read-pace.ts";
 import { connectTcp } from "../../../../src/system/net/tcp.ts";
 import { Authority, type HostCredential } from "../../../support/authority.ts";
 
@@ -287,5 +288,70 @@ describe("the connection", () => {
     const { connection } = await ask((peer) => peer.end(answerWith("1.1")));
     expect(connection.closed).toBe(true);
     expect(requestOver(connection, REQUEST)).rejects.toThrow("ECONNRESET");
+  });
+
+  test.each([
+    ["says anything unasked", (peer: TLSSocket) => void peer.write("x")],
+    ["ends", (peer: TLSSocket) => void peer.end()],
+  ])("that is kept is closed as soon as its peer %s", async (_, act) => {
+    let peer: TLSSocket | undefined;
+    const { reply, connection } = await ask(
+      (socket) => {
+        peer = socket;
+        socket.write(answerWith("1.1", KEEP, "Keep-Alive: timeout=5"));
+      },
+      { ...REQUEST, keepAlive: true },
+    );
+    expect(reply).toMatchObject({ keepMs: 4000 });
+    expect(connection.closed).toBe(false);
+    const closed = new Promise<void>((resolve) => connection.onClose(() => resolve()));
+    if (peer !== undefined) act(peer);
+    await closed;
+  });
+
+  test("is under the pace while its answer is read, and no longer", async () => {
+    const pace = new ReadPace();
+    const calls = (["enter", "took", "leave"] as const).map((name) => spyOn(pace, name));
+    const answer = answerWith("1.1");
+    const { connection } = await ask((peer) => peer.write(answer), { ...REQUEST, pace });
+    const [enter, took, leave] = calls.map((spy) => spy.mock.calls.flat());
+    expect([enter, leave]).toEqual([[connection], [connection]]);
+    expect(took?.reduce<number>((sum, bytes) => sum + Number(bytes), 0)).toBe(answer.length);
+  });
+});
+
+describe("who asks", () => {
+  const DATE = "Sun, 29 Nov 2026 12:00:00 GMT";
+  const HEAD = `HTTP/1.1 200 OK\r\nDate: ${DATE}\r\nContent-Length: 8\r\n\r\n`;
+
+  test("is told after each piece how much is held, and when the answer began to arrive", async () => {
+    const held: (number | undefined)[][] = [];
+    let later = 0;
+    let goOn: () => void = () => undefined;
+    const onHeld = (bytes: number, status: number | undefined) => {
+      held.push([bytes, status]);
+      later ||= performance.now();
+      goOn();
+    };
+    const { reply } = await ask(
+      (peer) => {
+        goOn = () => void peer.write(BODY);
+        peer.write(HEAD);
+      },
+      { ...REQUEST, onHeld },
+    );
+    expect(held.map(([, status]) => status)).toEqual([200, 200]);
+    const heard = { date: new Date(DATE), at: expect.any(Number) };
+    expect(reply).toEqual({ status: 200, json: { ok: 1 }, keepMs: 0, heard });
+    expect((reply as { heard: { at: number } }).heard.at).toBeLessThanOrEqual(later);
+  });
+
+  test("ends the request with what it throws at that", async () => {
+    const onHeld = () => {
+      throw new Error("too much");
+    };
+    const { reply, connection } = await ask((peer) => peer.write(HEAD), { ...REQUEST, onHeld });
+    expect(messageOf(reply)).toBe("too much");
+    expect(connection.closed).toBe(true);
   });
 });

@@ -14,7 +14,7 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ListedHost, RecordedRun } from "../store/ports/runs.ts";
 import { askAgain, type HeardRun } from "./ask-again.ts";
 
-/** For all of them together. */
+/** For all of them together, if nobody says otherwise. */
 const LEARN_MS = 5000;
 /** For one agent. */
 const CONNECT_SECONDS = 3;
@@ -41,6 +41,7 @@ export interface LearnedRun {
 export async function learnEnds(
   controller: Controller,
   reqids: readonly string[],
+  mostMs = LEARN_MS,
 ): Promise<ReadonlyMap<string, LearnedRun | null>> {
   const learned = new Map<string, LearnedRun | null>();
   if (reqids.length === 0) return learned;
@@ -51,7 +52,7 @@ export async function learnEnds(
     const run = await lesson.learn(reqid);
     if (run !== undefined && !isOver) learned.set(reqid, run);
   });
-  await within(LEARN_MS, work, () => {
+  await within(mostMs, work, () => {
     isOver = true;
   });
   return learned;

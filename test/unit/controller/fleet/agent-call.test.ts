@@ -95,7 +95,7 @@ describe("a request", () => {
   });
 
   test("tells of the address that is called, and of none that is a name", async () => {
-    agent.answers = [kept({}), kept({}), kept({}), kept({})];
+    agent.answers = Array.from({ length: 6 }, () => kept({}));
     const called = async (from: Dialler, target = address()) => {
       const peers: string[] = [];
       await askAgent(from, target, PING, (peer) => peers.push(peer));
@@ -103,13 +103,16 @@ describe("a request", () => {
     };
     const here = new Set(["127.0.0.1"]);
     expect(await called(dialler)).toEqual(here);
-    expect(await called(dialler, targetOf("localhost", undefined, agent.port))).toEqual(here);
+    const byName = targetOf("localhost", undefined, agent.port);
+    expect(await called(dialler, byName)).toEqual(here);
     const pooled = { ...dialler, pool };
-    expect(await called(pooled)).toEqual(here);
-    // Also over a connection that there was.
-    const { connections } = agent;
-    expect(await called(pooled)).toEqual(here);
-    expect(agent.connections).toBe(connections);
+    for (const target of [address(), byName]) {
+      expect(await called(pooled, target)).toEqual(here);
+      // Also over a connection that there was.
+      const { connections } = agent;
+      expect(await called(pooled, target)).toEqual(here);
+      expect(agent.connections).toBe(connections);
+    }
   });
 
   test("tells what the handshake with a registered host has shown", async () => {

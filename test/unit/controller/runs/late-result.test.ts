@@ -1,6 +1,6 @@
 /** A run that has printed more than an answer may hold, and is asked about when its process has ended. */
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { showRun } from "../../../../src/controller/runs/status.ts";
 import { outputBytes } from "../../../../src/core/output-bytes.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
@@ -99,4 +99,20 @@ test("an agent that is gone in the middle is asked again the next time", async (
   isGone = false;
   const [result] = (await run.show()).results;
   expect(Buffer.concat([...outputBytes(result!, "stdout")])).toHaveLength(PRINTED);
+});
+
+test("what could not be recorded is told without its output, of which nothing is left", async () => {
+  await using run = await letGo((call) => {
+    // Whoever clears the old records away has come first.
+    if (call.what.startsWith("POST")) rmSync(`${run.folder}/${REQID}.json`);
+    ended(call);
+  });
+  const { results, complete } = await run.show();
+  expect(complete).toBe(true);
+  expect(results).toMatchObject([
+    { exit: 3, state: "ended", stdout: "", stdout_dropped: PRINTED, stderr_dropped: 4 },
+  ]);
+  const folder = `${run.folder}/${REQID}.d`;
+  expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([]);
+  expect(run.fleet.log.of("run")).toEqual([]);
 });

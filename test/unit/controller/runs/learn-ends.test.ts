@@ -1,7 +1,9 @@
 /** How runs ended whose process has gone: asked in passing, and not twice of a host that is away. */
 import { expect, test } from "bun:test";
-import { readFileSync, utimesSync } from "node:fs";
+import { readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { learnEnds } from "../../../../src/controller/runs/learn-ends.ts";
+import { until } from "../../../support/folder.ts";
 import { leftRun, LEFT_REQID as REQID } from "../../../support/left-run.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 import { http10 } from "../../../support/peers.ts";
@@ -71,4 +73,44 @@ test("a run whose process records it itself is left to it; what cannot be read s
 test("for no run, nothing is read or dialled", async () => {
   await using bare = await LocalFleet.bare();
   expect((await learnEnds(bare.controller, [])).size).toBe(0);
+});
+
+test("what was not learned in time is not told, also when it comes later", async () => {
+  const mayAnswer = Promise.withResolvers<void>();
+  await using run = await leftRun(async () => {
+    await mayAnswer.promise;
+    return done();
+  });
+  const { controller, log } = run.fleet;
+  const learned = await learnEnds(controller, [REQID], 50);
+  expect(learned.size).toBe(0);
+  mayAnswer.resolve();
+  // It is of use to whoever asks next.
+  await until("it is recorded", () => log.of("run").length === 1);
+  await Bun.sleep(0);
+  expect(learned.size).toBe(0);
+});
+
+test("a slip of the program is not taken for a run that cannot be read", async () => {
+  await using bare = await LocalFleet.bare();
+  const { controller } = bare;
+  const slip = () => Promise.reject(new TypeError("a slip"));
+  const runs = Object.assign(Object.create(controller.store.runs), { readOpen: slip });
+  const slipping = { ...controller, store: { ...controller.store, runs } };
+  await expect(learnEnds(slipping, [REQID])).rejects.toThrow("a slip");
+});
+
+test("T29 what it took to read a run is given back", async () => {
+  await using run = await leftRun(() => done());
+  const result = { host: "web-01", script: "deploy", exit: 0, stdout: "x".repeat(60_000) };
+  const facts = { reqid: REQID, script: "deploy", hosts: ["web-01"], complete: true };
+  const results = [{ ...result, stderr: "", rtt: "1ms", reqid: REQID }];
+  writeFileSync(run.file, JSON.stringify({ ...facts, results, completed: "2026-01-01T00:00:00Z" }));
+  const dialler = new KeptDialler();
+  const config = { ...run.fleet.controller.config, max_replies: 200_000 };
+  const shared = { ...run.fleet.controller, config, dialler };
+  for (let time = 0; time < 20; time++) {
+    expect((await learnEnds(shared, [REQID])).get(REQID)?.hosts).toMatchObject([{ exit: 0 }]);
+  }
+  dialler.close();
 });

@@ -19,7 +19,6 @@ export interface AgentConnection {
 /** Most connections to one agent: below the ten a minute that its rate limit allows by default. */
 const MAX_PER_AGENT = 8;
 
-/** A request that waits longer than this for one of them opens another. */
 const PATIENCE_MS = 5_000;
 
 /** A connection lives no longer than this, however busy, so that a new handshake can notice changes. */
@@ -54,18 +53,28 @@ export interface Lease {
 
 export class AgentPool {
   readonly #keepaliveMs: number;
+  readonly #patienceMs: number;
   readonly #maxIdle: number;
   readonly #descriptors: Pool | undefined;
   readonly #slots = new Map<string, AgentSlots>();
   #idle = 0;
   #closed = false;
 
-  /** @param descriptors pool for its connections; whoever lacks one gets that of an idle connection */
-  constructor(keepaliveMs: number, descriptors?: Pool) {
+  /**
+   * @param descriptors pool for its connections; whoever lacks one gets that of an idle connection
+   * @param patienceMs a request that waits longer than this for one of an agent's connections opens another
+   */
+  constructor(keepaliveMs: number, descriptors?: Pool, patienceMs = PATIENCE_MS) {
     this.#keepaliveMs = keepaliveMs;
+    this.#patienceMs = patienceMs;
     this.#maxIdle = Math.min(MAX_IDLE, (descriptors?.size ?? Number.POSITIVE_INFINITY) / 2);
     this.#descriptors = descriptors;
     descriptors?.addLender(this.#giveUpIdle);
+  }
+
+  /** Of how many agents it has connections, or requests that are under way. */
+  get agents(): number {
+    return this.#slots.size;
   }
 
   /** @param key everything that distinguishes one agent from another */
@@ -108,12 +117,10 @@ export class AgentPool {
     const { promise, resolve } = Promise.withResolvers<AgentConnection | undefined>();
     slots.waiting.push(resolve);
     const timer = setTimeout(() => {
-      const index = slots.waiting.indexOf(resolve);
-      if (index < 0) return;
-      slots.waiting.splice(index, 1);
+      slots.waiting.splice(slots.waiting.indexOf(resolve), 1);
       slots.busy += 1;
       resolve(undefined);
-    }, PATIENCE_MS);
+    }, this.#patienceMs);
     const connection = await promise;
     clearTimeout(timer);
     return connection;

@@ -100,7 +100,6 @@ export async function startPairingServer(
   try {
     port = await listen(server, config.pairing_bind, config.pairing_port);
   } catch (thrown) {
-    desk.answers.close();
     await held.close();
     throw thrown;
   }

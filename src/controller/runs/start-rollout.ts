@@ -3,11 +3,12 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort, lowerAscii } from "../../core/net/host-name.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import type { Caller } from "../access/authorize.ts";
-import { type Controller, openDialler, openReplies } from "../control-host.ts";
+import { type Controller, openDialler } from "../control-host.ts";
 import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
 import { type AcceptedRollout, acceptRollout, type NewRollout } from "./accept-rollout.ts";
 import { endRun } from "./cancel.ts";
 import { authorizeBatch } from "./plan-rollout.ts";
+import { findRun } from "./recorded-run.ts";
 import { noLongerRegistered } from "./rejoined-batch.ts";
 import { Rollout } from "./rollout.ts";
 import type { BatchNews, RolloutNews } from "./rollout-news.ts";
@@ -94,18 +95,9 @@ function checkOf(current: () => Controller, caller: Caller, script: string) {
     });
     const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
     // An earlier process may have begun it.
-    if (await isRecorded(current(), reqid)) return awaited(current(), reqid);
+    if ((await findRun(current(), reqid)) !== undefined) return awaited(current(), reqid);
     return await startRun(current(), { ...caller, requestId: reqid }, order, () => undefined);
   };
-}
-
-async function isRecorded(controller: Controller, reqid: string): Promise<boolean> {
-  const account = openReplies(controller);
-  try {
-    return (await controller.store.runs.read(reqid, account)) !== undefined;
-  } finally {
-    account.close();
-  }
 }
 
 /** A run that another process has begun. */

@@ -181,10 +181,28 @@ describe("a request", () => {
     agent.answers = [saysNothing, kept({}), saysNothing];
     const quick = { ...dialler, config: { ...dialler.config, read_timeout: 0.1 } };
     const late = { code: "timeout", message: "read timeout after 0.1s" };
+    const closed: Promise<unknown>[] = [];
+    agent.onConnection = (socket) => void closed.push(once(socket, "close"));
     expect(await refusal(quick)).toMatchObject(late);
     await askAgent({ ...dialler, pool }, address(), PING);
     // The agent may be at work: it is not asked once more.
     expect(await refusal({ ...quick, pool }, PING)).toMatchObject(late);
+    expect(agent.asked).toHaveLength(3);
+    // Nobody waits for what comes late.
+    await Promise.all(closed);
+  });
+
+  test("T23 that waits for a slot has its time too, and is not sent behind it", async () => {
+    agent.answers = [kept({}), hangUp, kept({}), kept({})];
+    const handshakes = new Semaphore(1);
+    const busy = { ...dialler, pool, handshakes };
+    const quick = { ...busy, config: { ...dialler.config, read_timeout: 0.1 } };
+    await askAgent(busy, address(), PING);
+    const release = await handshakes.acquire();
+    // The agent has hung up: its request is on its way anew.
+    expect(await refusal(quick, PING)).toMatchObject({ code: "timeout" });
+    release();
+    await askAgent({ ...dialler, handshakes }, address(), PING);
     expect(agent.asked).toHaveLength(3);
   });
 

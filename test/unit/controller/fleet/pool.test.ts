@@ -114,14 +114,74 @@ test("the ninth request waits for a connection of the eight", async () => {
   connection.tls.close();
 });
 
-test("it waits for some seconds at most, and then opens its own", async () => {
-  const pool = new AgentPool(KEEP_MS);
-  await allOf(pool, "a");
+test("it waits for so long at most, and then opens its own", async () => {
+  const pool = new AgentPool(KEEP_MS, undefined, 100);
+  const leases = await allOf(pool, "a");
+  const end = () => leases.shift()?.end(undefined, 0);
+  const atOnce = async (lease: Promise<Lease>) =>
+    await Promise.race([lease.then(() => true), new Promise(setImmediate).then(() => false)]);
+  const [served, patient] = [pool.lease("a"), pool.lease("a")];
+  end();
+  expect(await atOnce(served)).toBe(true);
   const began = performance.now();
-  expect((await pool.lease("a")).connection).toBeUndefined();
-  expect(performance.now() - began).toBeGreaterThan(4_900);
+  const own = await patient;
+  expect(own.connection).toBeUndefined();
+  expect(performance.now() - began).toBeGreaterThan(50);
+  // Whoever waits no more does not keep the others waiting.
+  const next = pool.lease("a");
+  end();
+  expect(await atOnce(next)).toBe(true);
+  // Nine are busy: with the eighth one nobody has more patience than is needed.
+  end();
+  const last = pool.lease("a");
+  expect(await atOnce(last)).toBe(false);
+  end();
+  expect(await atOnce(last)).toBe(true);
+  end();
+  expect(await atOnce(pool.lease("a"))).toBe(true);
   pool.close();
-}, 20_000);
+});
+
+test("one that comes back when its lease has ended is closed", async () => {
+  const pool = new AgentPool(KEEP_MS);
+  const lease = await pool.lease("a");
+  lease.end(undefined, 0);
+  const late = await opened();
+  lease.end(late, KEEP_MS);
+  expect(late.tls.closed).toBe(true);
+  pool.close();
+});
+
+test("T65 none is kept while somebody waits for a descriptor", async () => {
+  const descriptors = new Pool(4);
+  const pool = new AgentPool(KEEP_MS, descriptors);
+  const lease = await pool.lease("a");
+  const connection = await opened();
+  descriptors.take(4);
+  const gaveUp = Promise.withResolvers<void>();
+  const waiting = descriptors.takeOne(gaveUp.promise);
+  lease.end(connection, KEEP_MS);
+  expect(connection.tls.closed).toBe(true);
+  gaveUp.resolve();
+  await waiting;
+  pool.close();
+});
+
+test("of an agent that nobody asks, and that has no connection, nothing is kept", async () => {
+  const pool = new AgentPool(KEEP_MS);
+  const connection = await opened();
+  const [first, second] = [await pool.lease("a"), await pool.lease("b")];
+  expect(pool.agents).toBe(2);
+  second.end(undefined, 0);
+  first.end(connection, KEEP_MS);
+  expect(pool.agents).toBe(1);
+  const closed = Promise.withResolvers<void>();
+  connection.tls.onClose(() => closed.resolve());
+  connection.tls.close();
+  await closed.promise;
+  expect(pool.agents).toBe(0);
+  pool.close();
+});
 
 test("nothing is kept, and nobody waits, where no connection is to be kept", async () => {
   const pool = new AgentPool(0);

@@ -54,7 +54,5 @@ export async function readPost<Schema extends z.ZodMiniType>(
   const request = await promise;
   socket.off("data", onData);
   socket.off("close", onClose);
-  // Keeps the stream flowing, to notice when the agent leaves.
-  socket.resume();
   return request;
 }

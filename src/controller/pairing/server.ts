@@ -84,7 +84,6 @@ export async function startPairingServer(
     const secure = new TLSSocket(raw, {
       isServer: true,
       secureContext: context,
-      requestCert: false,
     });
     secure.on("error", () => raw.destroy());
     watchSentBytes(secure, () => {
@@ -110,7 +109,6 @@ export async function startPairingServer(
     async close() {
       server.close();
       open.closeAll();
-      desk.answers.close();
       await store.pairing.clear();
       await held.close();
       log({ event: "pairing-mode-stop" });
@@ -206,7 +204,6 @@ async function waitForAnswer(
 ): Promise<"approved" | "denied" | "withdrawn"> {
   const gone = new Promise<"gone">((resolve) => {
     socket.once("close", () => resolve("gone"));
-    socket.once("end", () => resolve("gone"));
     if (socket.destroyed) resolve("gone");
   });
   const answered = new Promise<string>((resolve) => answers.expect(request.id, resolve));
@@ -217,7 +214,6 @@ async function waitForAnswer(
     await controller.store.pairing.withdraw(request.id);
     const denial = { status: "denied", reason: "approval timeout", nonce: request.nonce };
     if (outcome === "late") endWith(socket, denial);
-    else socket.destroy();
     return "withdrawn";
   }
   endWith(socket, outcome);

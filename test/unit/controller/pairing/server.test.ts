@@ -1,7 +1,7 @@
 import { expect, spyOn, test } from "bun:test";
 import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { approveRequest, denyRequest } from "../../../../src/controller/pairing/desk.ts";
 import {
@@ -304,4 +304,94 @@ test("T21 connections that have ended make room for others", async () => {
     peer[Symbol.dispose]();
     return reqid !== "";
   });
+});
+
+test("T21 one that leaves while its request is put into the queue waits no more", async () => {
+  await using port = await openPort();
+  const { controller } = port.fleet;
+  const busy = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const exclusively = controller.store.exclusively(async () => {
+    held.resolve();
+    await busy.promise;
+  });
+  await held.promise;
+  const peer = new PairingStranger(port.server.port, await pairingRequest("web-01"));
+  // It has come before what others sent after it.
+  using next = new PairingClient(port.server.port);
+  expect(await next.asks("/pair", {})).toMatchObject({ status: "error" });
+  peer[Symbol.dispose]();
+  using last = new PairingClient(port.server.port);
+  expect(await last.asks("/pair", {})).toMatchObject({ status: "error" });
+  busy.resolve();
+  await exclusively;
+  await port.happens("withdraws web-01");
+});
+
+test("T21 nobody looks for an answer when the last of those who waited has left", async () => {
+  const { setInterval: start } = globalThis;
+  const looking = new Set<unknown>();
+  const started = (act: () => void, ms?: number) => {
+    const timer = start(act, ms);
+    if (ms === 100) looking.add(timer);
+    return timer;
+  };
+  const begin = spyOn(globalThis, "setInterval").mockImplementation(started as typeof setInterval);
+  const { clearInterval: stop } = globalThis;
+  const end = spyOn(globalThis, "clearInterval").mockImplementation((timer) => {
+    looking.delete(timer);
+    stop(timer as ReturnType<typeof setInterval>);
+  });
+  try {
+    await using port = await openPort();
+    const { peer } = await port.ask("web-01");
+    expect(looking.size).toBe(1);
+    peer[Symbol.dispose]();
+    await port.happens("withdraws web-01");
+    expect(looking.size).toBe(0);
+  } finally {
+    begin.mockRestore();
+    end.mockRestore();
+  }
+});
+
+/** Connections that send nothing. */
+async function idle(port: number, count: number, localAddress = "127.0.0.1") {
+  const sockets = Array.from({ length: count }, () =>
+    connect({ host: "127.0.0.1", port, localAddress }),
+  );
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  return sockets;
+}
+
+test("T21 a full port cuts off who has no place, or gives way, and nobody whose request waits", async () => {
+  await using port = await openPort(["pairing_max_queue = 1"]);
+  const { connections } = pairingShares(descriptorLimit(), 1);
+  const { peer } = await port.ask("web-01", "127.1.1.1");
+  const first = await idle(port.server.port, connections - 1, "127.1.1.1");
+  const closed = (sockets: readonly Socket[]) =>
+    Promise.race(sockets.map((socket) => once(socket.resume(), "close")));
+  // Its network has all places already.
+  await closed(await idle(port.server.port, 1, "127.1.1.1"));
+  expect(first.filter(({ closed }) => closed)).toEqual([]);
+  // Another one is given one, and it is not that of the request, which came first of all.
+  const [other] = await idle(port.server.port, 1, "127.2.2.2");
+  await closed(first);
+  expect([peer.closed, other?.closed, port.happened]).toEqual([false, false, ["asks web-01"]]);
+  for (const socket of [...first, other]) socket?.destroy();
+});
+
+test("an agent that sends no more has left, and what speaks no TLS is cut off", async () => {
+  await using port = await openPort();
+  const to = { host: "127.0.0.1", port: port.server.port };
+  const half = connectTls(Object.assign({ rejectUnauthorized: false, allowHalfOpen: true }, to));
+  half.write(await pairingRequest("web-01"));
+  await once(half, "data");
+  half.end();
+  await port.happens("withdraws web-01");
+  half.destroy();
+  const plain = connect(to);
+  plain.on("error", () => undefined);
+  plain.write("GET / HTTP/1.1\r\n\r\n");
+  await once(plain.resume(), "close");
 });

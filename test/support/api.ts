@@ -31,7 +31,7 @@ export class TestApi implements AsyncDisposable {
     options: RunOptions = {},
   ): Promise<TestApi> {
     const args = ["--config", host.config, "--log", "stderr"];
-    const running = new Running("ctrl-exec-api", args, { ...options, env });
+    const running = Running.service("ctrl-exec-api", args, { ...options, env });
     const [, port] = await running.seen(/ACTION=api-start BIND=\S+ PORT=(\d+)/);
     return new TestApi(running, Number(port), scheme);
   }

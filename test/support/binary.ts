@@ -1,6 +1,7 @@
 /** The compiled binary, driven as a person would. */
 import { join } from "node:path";
 import type { ProgramName } from "../../src/multicall.ts";
+import { WITHOUT_HELPERS } from "../../src/system/process/helper-threads.ts";
 
 export type { ProgramName };
 
@@ -165,6 +166,16 @@ export class Running {
 
   get err(): string {
     return this.#err.text;
+  }
+
+  /**
+   * A service, given the environment with which it would start itself once more: that costs half of its start.
+   * Whoever starts it in a way of their own sees both starts.
+   */
+  static service(name: ProgramName, args: readonly string[], options: RunOptions = {}): Running {
+    const { env = {}, ...others } = options;
+    const own = Object.keys(env).length + Object.keys(others).length > 0;
+    return new Running(name, args, own ? options : { env: WITHOUT_HELPERS });
   }
 
   /** Waits until stderr has a match. Fails if the program ends without one. */

@@ -108,7 +108,7 @@ export class ControlHost implements AsyncDisposable {
 
   /** Starts pairing-mode (without a terminal) if it is not running; returns its port. */
   async pairingPort(): Promise<number> {
-    this.#pairing ??= new Running("ctrl-exec", this.withSetting(["pairing-mode"]));
+    this.#pairing ??= Running.service("ctrl-exec", this.withSetting(["pairing-mode"]));
     const match = await this.#pairing.seen(/Waiting for pairing requests on port (\d+)/);
     return Number(match[1]);
   }
@@ -246,7 +246,7 @@ export class TestAgent {
     const destination = logsToSocket ? log.path : "stderr";
     const starts = () => log.of("start").filter(({ fields }) => fields.PORT === String(this.port));
     const earlier = starts().length;
-    const running = new Running(
+    const running = Running.service(
       "ctrl-exec-agent",
       ["serve", "--config", this.config, "--log", destination],
       env === undefined ? options : { ...options, env },

@@ -4,8 +4,11 @@
  */
 import type { Subprocess } from "bun";
 
-/** A shell waits so until the gate is open; then it goes on at once, now and later. */
-export const passes = (gate: string) => `flock --shared ${gate} true`;
+/**
+ * A shell waits so until the gate is open; then it goes on at once, now and later. By a descriptor, since flock would
+ * start another program for a path.
+ */
+export const passes = (gate: string) => `flock --shared 9 9<${gate}`;
 
 export class Gate implements Disposable {
   readonly #holder: Subprocess<"pipe", "pipe", "inherit">;

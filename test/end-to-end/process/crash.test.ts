@@ -1,6 +1,7 @@
 /** T10: kill -9 in the middle of renewal, pairing and registry writes. Rotation has rotation.test.ts. */
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { editAgent } from "../../../src/controller/inventory/agents.ts";
 import { approveRequest } from "../../../src/controller/pairing/desk.ts";
 import { listRequests } from "../../../src/controller/pairing/queue.ts";
 import { maintainOnce } from "../../../src/controller/upkeep/maintenance.ts";
@@ -10,6 +11,7 @@ import { expectAnswers } from "../../support/answers.ts";
 import { Running } from "../../support/binary.ts";
 import { killAtChange } from "../../support/crash.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
+import { ping } from "../../support/local-fleet.ts";
 import { makeDue, recordFile, recordOf } from "../../support/records.ts";
 
 const GREET = { scripts: { greet: "echo hello" } };
@@ -58,7 +60,12 @@ async function expectRenewed(
   const report = await maintainOnce(await control.controller());
   expect(report).toMatchObject({ busy: false, notRenewed: [], problems: [] });
   expect(recordOf(control, agent.name).serial).toBe(certificateOf(agent).serial);
-  expect((await control.mustRun("maintain")).out).toBe("Nothing was due.\n");
+  const next = await maintainOnce(await control.controller());
+  const nothing = {
+    ...{ mended: [], confirmed: [], pending: [], stale: [], renewed: [] },
+    expiredRequests: 0,
+  };
+  expect(next).toMatchObject({ busy: false, notRenewed: [], problems: [], ...nothing });
 }
 
 test("T10 kill -9 of an agent that takes its renewed certificate: it serves, and the renewal finishes", async () => {
@@ -151,19 +158,19 @@ test("T10 kill -9 of approve: the request is decided or still there, and the age
     // Its answer may be on the way already: then there is nothing left to approve.
     if (waiting.length > 0) await approve(control, id).catch(() => undefined);
     expect((await asking).status).toBe(0);
-    expect((await control.mustRun("list-requests", ["--json"])).out).toBe("[]\n");
+    expect(await listRequests(await control.controller())).toEqual([]);
     expect(recordOf(control, agent.name)).toMatchObject({ hostname: agent.name, reqid: id });
   }
   await agent.serve();
   await control.mustRun("run", [agent.name, "greet"]);
 }, 60_000);
 
-/** list-agents knows these and no others, and nothing is said against any file. */
+/** As list-agents reads it: it knows these and no others, and nothing is said against any file. */
 async function expectSoundRegistry(control: ControlHost, names: readonly string[]): Promise<void> {
-  const { out, err } = await control.mustRun("list-agents", ["--json"]);
-  expect(err).toBe("");
-  const agents = JSON.parse(out) as { readonly hostname: string }[];
-  expect(agents.map(({ hostname }) => hostname).sort()).toEqual([...names].sort());
+  const { agents, broken } = await (await control.controller()).store.registry.read();
+  expect(broken).toEqual([]);
+  const known = [...agents.values()].map(({ hostname }) => hostname);
+  expect(known.sort()).toEqual([...names].sort());
   for (const name of names) expect(recordOf(control, name).hostname).toBe(name);
 }
 
@@ -199,7 +206,7 @@ test("T10 kill -9 of edit-agent and unpair: every record is whole, and no cut-of
       control,
       records.map((name) => name.replace(".json", "")),
     );
-    await control.mustRun("edit-agent", ["web-00", "--agent-port", "7499"]);
+    await editAgent(await control.controller(), "web-00", { port: 7499 });
     expect(recordOf(control, "web-00").port).toBe(7499);
   }
 }, 60_000);
@@ -225,6 +232,7 @@ test("T10 kill -9 of unpair --revoke: no host is out of the registry whose certi
     expect(revoked()).toContain(serial);
     await expectSoundRegistry(control, ["web-00"]);
     // A list that a kill had cut would stop every dial: nobody is there to answer this one.
-    expect((await control.run("ping", ["web-00"])).err).toContain("connection refused");
+    const [pinged] = await ping(await control.controller(), ["web-00"]);
+    expect(pinged?.error).toContain("connection refused");
   }
 }, 60_000);

@@ -3,7 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { PROGRAMS } from "../../../src/multicall.ts";
 import { freePort } from "../../../src/system/net/free-port.ts";
-import { programPath, runCommand, runProgram } from "../../support/binary.ts";
+import {
+  type Finished,
+  type ProgramName,
+  programPath,
+  runCommand,
+  runProgram,
+} from "../../support/binary.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
 import { Peer } from "../../support/peers.ts";
@@ -236,16 +242,24 @@ describe("T03 the caller's surroundings", () => {
     NODE_COMPILE_CACHE: trap,
   };
 
-  test.each(Object.keys(orders))("T62 %s is no order to the runtime", async (name) => {
-    const env = { [name]: orders[name]?.(name) ?? "" };
-    for (const called of PROGRAMS) {
-      const clean = await runProgram(called, ["--version"]);
-      expect(await runProgram(called, ["--version"], { env }), called).toEqual(clean);
-    }
-    const pinged = await control.run("ping", ["web-01", "--json"], { env });
-    expect(pinged.err).toBe("");
-    expect(JSON.parse(pinged.out)).toMatchObject({ ok: 1 });
-    expect(existsSync(trap(name))).toBe(false);
+  describe("orders to the runtime", () => {
+    /** What each program says without any. */
+    const clean = new Map<ProgramName, Finished>();
+    beforeAll(async () => {
+      for (const called of PROGRAMS) clean.set(called, await runProgram(called, ["--version"]));
+    });
+
+    test.each(Object.keys(orders))("T62 %s is none", async (name) => {
+      const env = { [name]: orders[name]?.(name) ?? "" };
+      for (const called of PROGRAMS) {
+        const said = await runProgram(called, ["--version"], { env });
+        expect(said, called).toEqual(clean.get(called) as Finished);
+      }
+      const pinged = await control.run("ping", ["web-01", "--json"], { env });
+      expect(pinged.err).toBe("");
+      expect(JSON.parse(pinged.out)).toMatchObject({ ok: 1 });
+      expect(existsSync(trap(name))).toBe(false);
+    });
   });
 
   test.each([

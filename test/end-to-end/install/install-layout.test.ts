@@ -17,6 +17,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
 import { TestFolder } from "../../support/folder.ts";
 import { INSTALLER, install, SHELLS, standIn } from "../../support/installer.ts";
 
@@ -30,8 +31,7 @@ const asRoot = process.getuid?.() === 0;
 const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 
 /** A host as it was before: plain files, in a folder that the service's group writes. */
-function openLayout(): TestFolder {
-  const root = new TestFolder();
+function openLayout(root = new TestFolder()): TestFolder {
   root.write(`${NAMES}/agent.conf`, "port = 7450\n");
   root.write(`${NAMES}/agent.key`, "key\n", 0o640);
   root.write(`${NAMES}/agent.crt`, "certificate\n", 0o600);
@@ -140,13 +140,32 @@ function killers(): TestFolder {
 
 const FIRST_STEPS = [1, 2, 3] as const;
 
+/** A host that has everything else already: to write that again would be most of what an installer does. */
+const equipped = (() => {
+  let made: Promise<string> | undefined;
+  return async (): Promise<TestFolder> => {
+    made ??= (async () => {
+      const root = programs.join("equipped");
+      mkdirSync(root);
+      expect(await install(["--agent", "--from", SHAM, "--root", root])).toMatchObject({
+        status: 0,
+      });
+      for (const folder of [NAMES, HELD]) rmSync(join(root, folder), { recursive: true });
+      return root;
+    })();
+    const root = new TestFolder();
+    Bun.spawnSync(["cp", "-a", `${await made}/.`, root.path]);
+    return openLayout(root);
+  };
+})();
+
 test.each(FIRST_STEPS)(
   "T10 kill -9 before each of its steps leaves an agent all its files, and the next run finishes (every third, from step %d on)",
   async (first) => {
     using tools = killers();
     let killed = 0;
     for (let at = first; ; at += FIRST_STEPS.length) {
-      using root = openLayout();
+      using root = await equipped();
       const child = Bun.spawn(["dash", INSTALLER, ...argsFor(root, SHAM)], {
         // A process group of its own, which is what is killed.
         detached: true,

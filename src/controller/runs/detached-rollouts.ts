@@ -6,7 +6,6 @@ import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts"
 import { pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import {
   type AcceptedRollout,
   acceptRollout,
@@ -87,7 +86,6 @@ export class DetachedRollouts {
    */
   async begin(caller: Caller, order: NewRollout): Promise<Rollout> {
     this.#mustStay();
-    const account = openReplies(this.#current());
     const needed = Promise.withResolvers<void>();
     let place: Disposable | undefined;
     const admit = () => {
@@ -98,9 +96,8 @@ export class DetachedRollouts {
       const controller = this.#current();
       const accepted = await acceptRollout(controller, caller, order, acceptance);
       await keepOrder(controller, caller, accepted);
-      return this.#carryOut(caller, accepted, account, needed.resolve);
+      return this.#carryOut(caller, accepted, needed.resolve);
     } catch (thrown) {
-      account.close();
       needed.resolve();
       throw thrown;
     } finally {
@@ -156,7 +153,7 @@ export class DetachedRollouts {
         account.close();
         return false;
       }
-      this.#carryOut(taken.caller, taken.accepted, account);
+      this.#carryOut(taken.caller, taken.accepted, () => account.close());
       controller.log({ event: "rollout-take", reqid, user: taken.caller.username });
       return true;
     } catch (thrown) {
@@ -165,12 +162,8 @@ export class DetachedRollouts {
     }
   }
 
-  #carryOut(
-    caller: Caller,
-    accepted: AcceptedRollout,
-    account: ReplyAccount,
-    over: () => void = () => undefined,
-  ): Rollout {
+  /** @param over called when it is, and what was read for it is needed no more */
+  #carryOut(caller: Caller, accepted: AcceptedRollout, over: () => void): Rollout {
     const audience = {
       // What the hosts print goes into the record as it comes, and no script is too slow.
       watch: () => ({ onEvent: ignore }),
@@ -186,7 +179,6 @@ export class DetachedRollouts {
       })
       .finally(() => {
         this.#running.delete(rollout);
-        account.close();
         over();
       });
     return rollout;

@@ -2,8 +2,9 @@
  * What statx(2) says of thousands of files, in a third of the time that node:fs takes: it makes an object with four dates
  * of each.
  */
+import { read } from "bun:ffi";
 import { type Stats, statSync } from "node:fs";
-import { statx } from "../libc.ts";
+import { errnoLocation, statx } from "../libc.ts";
 
 export type QuickStats = Pick<Stats, "dev" | "ino" | "mode" | "size" | "mtimeMs" | "ctimeMs">;
 
@@ -28,15 +29,16 @@ const found = new DataView(struct.buffer);
 const LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /**
- * Follows links. Undefined for a file that is missing, or cannot be looked at.
+ * Follows links. The errno of a file that is missing, or cannot be looked at.
  *
  * @param file without NUL, as every name of a folder
  */
-export function quickStats(file: string): QuickStats | undefined {
+export function quickStats(file: string): QuickStats | number {
   const look = statx();
   if (look === undefined) return slowStats(file);
   path[path.write(file)] = 0;
-  if (look(WORKING_FOLDER, path, 0, BASIC_STATS, struct) !== 0) return undefined;
+  const errno = errnoLocation();
+  if (look(WORKING_FOLDER, path, 0, BASIC_STATS, struct) !== 0) return read.i32(errno, 0);
   return {
     dev: found.getUint32(DEVICE, LITTLE) * 2 ** 32 + found.getUint32(DEVICE + 4, LITTLE),
     ino: long(INODE),
@@ -48,11 +50,12 @@ export function quickStats(file: string): QuickStats | undefined {
 }
 
 /** A C library before 2018, and other systems, have no statx. */
-function slowStats(file: string): QuickStats | undefined {
+function slowStats(file: string): QuickStats | number {
   try {
-    return statSync(file, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
+    return statSync(file);
+  } catch (thrown) {
+    const { errno } = thrown as NodeJS.ErrnoException;
+    return Math.abs(errno ?? 0);
   }
 }
 

@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, setSystemTime, test } from "bun:test";
-import { chmodSync, linkSync, renameSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { FileVersions, fileVersion } from "../../../../src/system/files/file-version.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
@@ -8,6 +16,7 @@ afterEach(() => setSystemTime());
 test("a file is a new one at every look only while its timestamps may repeat", () => {
   using folder = new TestFolder();
   const file = folder.write("a", "x");
+  setSystemTime(new Date(statSync(file).ctimeMs));
   expect(fileVersion(file)).not.toBe(fileVersion(file));
   setSystemTime(new Date(Date.now() + 1000));
   expect(fileVersion(file)).toBe(fileVersion(file));
@@ -58,6 +67,7 @@ describe("of many files", () => {
     expect(versions.of(folder.join("none"))).toBe("");
     expect(versions.of(folder.join("a".repeat(300)))).toBe("");
     const file = folder.write("a", "x");
+    setSystemTime(new Date(statSync(file).ctimeMs));
     expect(versions.of(file)).toBe("");
     later();
     expect(versions.of(file)).not.toBe("");

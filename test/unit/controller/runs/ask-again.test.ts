@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { Contact } from "../../../../src/controller/fleet/contact-watch.ts";
 import { waitFor } from "../../../../src/controller/runs/wait.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
+import { fullDisk } from "../../../support/full-disk.ts";
 import { leftRun, LEFT_REQID as REQID } from "../../../support/left-run.ts";
 import { CALLER } from "../../../support/local-fleet.ts";
 import { http10 } from "../../../support/peers.ts";
@@ -213,4 +214,19 @@ test("without a sound credential of this host its record alone is shown, and no 
   writeFileSync(run.fleet.controller.config.cert, "no certificate");
   expect(await run.show()).toMatchObject({ results: [{ host: "web-01", state: "unknown" }] });
   expect(run.asked).toEqual([]);
+});
+
+test("T22 what cannot be recorded is told all the same, the log says why, and it is asked for again", async () => {
+  await using run = await leftRun(() => http10(done));
+  const told = { complete: true, results: [{ exit: 3, stdout: "out\n" }] };
+  {
+    using _full = fullDisk(1);
+    expect(await run.show()).toMatchObject(told);
+  }
+  expect(run.fleet.log.of("run-store-fail").map(({ fields }) => fields)).toEqual([
+    { ERROR: `Cannot write ${run.file}: EFBIG`, REQID },
+  ]);
+  expect(run.fleet.log.of("run")).toEqual([]);
+  expect(await run.show()).toMatchObject(told);
+  expect(run.asked).toHaveLength(2);
 });

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { showRun } from "../../../../src/controller/runs/status.ts";
+import { isInUse } from "../../../../src/controller/store/output-folder-lock.ts";
 import { outputBytes } from "../../../../src/core/output-bytes.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
@@ -64,6 +65,8 @@ test("T72 its output comes as a stream into the record, whatever memory there is
   }
   expect(run.calls).toEqual([`GET /result/${REQID}`, "POST /follow"]);
   expect(readdirSync(`${run.folder}/${REQID}.d`)).toEqual(["0.stdout"]);
+  // Whoever purges may remove it.
+  expect(isInUse(`${run.folder}/${REQID}.d`)).toBe(false);
   expect(run.fleet.log.of("run")).toMatchObject([{ fields: { EXIT: 3 } }]);
 });
 

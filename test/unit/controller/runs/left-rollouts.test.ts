@@ -1,6 +1,7 @@
 /** Rollouts that nobody waits for: what ctrl-exec-api cannot begin, or go on with, is told of, and loses nothing. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync } from "node:fs";
+import { openReplies } from "../../../../src/controller/control-host.ts";
 import { cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import { DetachedRollouts } from "../../../../src/controller/runs/detached-rollouts.ts";
 import { handOver } from "../../../../src/controller/runs/hand-over.ts";
@@ -171,4 +172,17 @@ test("what is left of one goes with its record, and not while somebody has it", 
   expect(files(kept)).toContain(`${kept}.order`);
   expect(files(owned)).toContain(`${owned}.order`);
   await own?.end();
+});
+
+test("of one that somebody goes on with, nobody else records how it ended on a host", async () => {
+  const reqid = await left();
+  const { rollouts, runs } = fleet.controller.store;
+  const account = openReplies(fleet.controller);
+  const told = [{ ...RESULT, state: "ended", host: "web-02", reqid } as const];
+  const owned = await rollouts.own(reqid);
+  expect(await runs.amend(reqid, told, account)).toBe(false);
+  await owned?.leave();
+  expect(await runs.amend(reqid, told, account)).toBe(true);
+  account.close();
+  await (await rollouts.own(reqid))?.end();
 });

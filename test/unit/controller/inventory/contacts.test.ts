@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
 import { storeCertificate } from "../../../../src/agent/trust/identity-files.ts";
 import { editAgent } from "../../../../src/controller/inventory/agents.ts";
 import { type Contact, rememberContacts } from "../../../../src/controller/inventory/contacts.ts";
@@ -121,4 +122,21 @@ describe("what a contact does not teach", () => {
     await rememberContacts(fleet.controller, serial, [{ record, serial, refused: false, shown }]);
     expect(fleet.record("web-01")).toMatchObject({ ip: "192.0.2.8", expiry: record.expiry });
   });
+});
+
+test("what cannot be recorded was not learned, the log says why, and nobody is kept from his work", async () => {
+  await using fleet = await LocalFleet.create();
+  await (await fleet.addAgent("web-01")).stop();
+  const record = fleet.record("web-01");
+  const locks = fleet.folder.join("control/state/locks");
+  rmSync(locks, { recursive: true, force: true });
+  fleet.folder.write("control/state/locks", "in the way");
+  const shown = { serial: "0aff", address: "", port: 7443, notAfter: addDays(fleet.now, 10) };
+  const { serial } = loadCredential(fleet.controller.config, fleet.now).certificate;
+  const contact = { record, serial, refused: false, shown };
+  expect((await rememberContacts(fleet.controller, serial, [contact])).size).toBe(0);
+  expect(fleet.log.of("config-warn").map(({ fields }) => fields)).toEqual([
+    { KEY: "state_dir", MSG: expect.stringContaining(locks) },
+  ]);
+  expect(fleet.record("web-01")).toEqual(record);
 });

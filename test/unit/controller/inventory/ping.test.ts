@@ -165,6 +165,19 @@ test("an answer that is no list of scripts is said to be none", async () => {
   expect(found?.error).toBe("web-01 answered with status 200 and no list of scripts");
 });
 
+test("who counts the hosts is told how many are asked, before the first has answered", async () => {
+  const told: (number | string)[] = [];
+  const subscribers = {
+    onHosts: (count: number) => void told.push(count),
+    onResult: ({ host }: { readonly host: string }) => void told.push(host),
+    onSeen: async () => undefined,
+  };
+  const choice = { hosts: ["web-01"], port: undefined };
+  await pingHosts(fleet.controller, CALLER, choice, subscribers);
+  await discoverHosts(fleet.controller, CALLER, choice, subscribers);
+  expect(told).toEqual([1, "web-01", 1, "web-01"]);
+});
+
 test("where no host is registered, a discovery asks nobody", async () => {
   await using empty = await LocalFleet.bare();
   // It has no certificate with which to ask.

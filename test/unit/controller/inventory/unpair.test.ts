@@ -89,11 +89,14 @@ function registerOld(fleet: LocalFleet, changes: object = {}): void {
   fleet.folder.write("control/state/agents/Old-01.json", record);
 }
 
-test("what is known of the host's clock goes with it, and is not the next one's of that name", async () => {
+test("what is known of the host and its clock goes with it, and is not the next one's of that name", async () => {
   await using fleet = await LocalFleet.create();
   await fleet.addAgent("web-01");
-  await fleet.controller.store.clocks.remember(new Map([["web-01", 7]]));
+  const { clocks, learned } = fleet.controller.store;
+  await clocks.remember(new Map([["web-01", 7]]));
+  await learned.learn(new Map([["web-01", { version: "1.0" }]]));
   await unpairAgent(fleet.controller, "web-01", false);
+  expect([...(await learned.known())]).toEqual([]);
   expect(readFileSync(paths(fleet.controller.config).clocks, "utf8")).toBe("{}\n");
   expect(fleet.log.of("revoke")).toEqual([]);
 });

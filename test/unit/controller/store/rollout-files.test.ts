@@ -1,6 +1,6 @@
 /** The files of rollouts under way: what is left of them, and of what cannot be read. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, utimesSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { FileRollouts } from "../../../../src/controller/store/rollout-files.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { CtrlExecError } from "../../../../src/core/errors.ts";
@@ -101,6 +101,16 @@ test("why it was not taken is told with what to do next; what is no answer count
   });
   expect(await rollouts.isTaker()).toBe(false);
   stranger.stop();
+});
+
+test("who cannot listen for offers keeps nobody from taking them later", async () => {
+  mkdirSync(folder.join("rollouts", "taker", "in the way"), { recursive: true });
+  const take = async () => undefined;
+  await expect(rollouts.takeOffers(take)).rejects.toThrow();
+  rmSync(folder.join("rollouts", "taker"), { recursive: true });
+  const taker = await rollouts.takeOffers(take);
+  expect(await rollouts.isTaker()).toBe(true);
+  taker?.[Symbol.dispose]();
 });
 
 // Root may enter every folder.

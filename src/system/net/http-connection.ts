@@ -130,7 +130,6 @@ export class HttpConnection {
   refuse(status: RefusalStatus): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owed?.stop();
     this.#lastWord = status;
     const coming = this.#coming;
     this.#coming = undefined;

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { selfPing } from "../../../../src/agent/checks/self-ping.ts";
 import { loadTrust } from "../../../../src/agent/trust/trust.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
+import { until } from "../../../support/folder.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
+import { openFiles } from "../../../support/processes.ts";
 
 let fleet: LocalFleet;
 let agent: LocalAgent;
@@ -32,13 +34,17 @@ test("the running agent is reached with its own certificate, and refuses it as a
   expect(agent.log.of("self-ping")).toHaveLength(1);
 });
 
+const sockets = () => openFiles(process.pid).filter((file) => file.startsWith("socket:")).length;
+
 test("another agent that has the port is told apart before anything is asked", async () => {
+  const before = sockets();
   const { steps, reply } = pinging(other.config.port);
   await expect(reply).rejects.toMatchObject({
     code: "untrusted",
     message: `Cannot self-ping: 127.0.0.1:${other.config.port} shows another certificate`,
   });
   expect(steps).toEqual(["listening"]);
+  await until("nothing of it is open", () => sockets() <= before);
 });
 
 test("one that does not run is to be started, with its own configuration", async () => {

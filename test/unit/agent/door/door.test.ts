@@ -30,6 +30,7 @@ class Visitor {
   isLocal = false;
   /** What it is given for its handshake. */
   limitMs = 0;
+  wrote = "";
   readonly calls: string[] = [];
   readonly #listeners: (() => void)[] = [];
 
@@ -53,6 +54,7 @@ class Visitor {
   }
 
   async write(text: string): Promise<void> {
+    this.wrote += text;
     this.calls.push(text.slice(0, text.indexOf("\r\n")));
   }
 
@@ -249,6 +251,7 @@ test("T02 who shows a revoked certificate is told so, logged, and hung up on", a
   const visitor = new Visitor("192.0.2.1");
   await accept(visitor);
   expect(visitor.calls).toEqual(["handshake", "HTTP/1.1 403 Forbidden", "hang up"]);
+  expect(visitor.wrote).toContain("\r\nConnection: close\r\n");
   expect(visits).toEqual([]);
   const SERIAL = serialFromHex(other.serialNumber);
   expect(logged()).toEqual([["revoked-cert", { PEER: "192.0.2.1", SERIAL }]]);

@@ -130,6 +130,47 @@ describe("a script that is silent", () => {
   });
 });
 
+test("a stream that ends while a sign of life is on its way is told of no more, and its reader owes nothing", async () => {
+  const writes: PromiseWithResolvers<void>[] = [];
+  let owes = false;
+  const clock = {
+    offering() {
+      owes = true;
+    },
+    stop() {
+      owes = false;
+    },
+  };
+  const peer = {
+    closed: false,
+    write() {
+      const written = Promise.withResolvers<void>();
+      writes.push(written);
+      return written.promise;
+    },
+  };
+  const ends = Promise.withResolvers<void>();
+  async function* events(): AsyncGenerator<RunEvent> {
+    yield BEGIN;
+    await ends.promise;
+  }
+  const sent = new EventStream(peer, clock, 10).send(events());
+  await until("it has begun", () => writes.length === 1);
+  // What is taken slowly is not silence.
+  await Bun.sleep(40);
+  expect(owes).toBe(true);
+  writes[0]?.resolve();
+  for (let step = 0; step < 20; step++) await undefined;
+  expect([writes.length, owes]).toEqual([1, false]);
+  await until("a sign of life is on its way", () => writes.length === 2);
+  expect(owes).toBe(true);
+  ends.resolve();
+  expect([await sent, owes]).toEqual([false, false]);
+  writes[1]?.resolve();
+  await Bun.sleep(40);
+  expect([writes.length, owes]).toEqual([2, false]);
+});
+
 describe("T72 a reader that stops", () => {
   /** Output without end; counts what was asked for. */
   function endless() {

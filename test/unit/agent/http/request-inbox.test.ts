@@ -10,6 +10,7 @@ class EagerPeer {
   #reader: ConnectionReader | undefined;
   #paused = false;
   taken = 0;
+  resumed = 0;
 
   read(reader: ConnectionReader): void {
     this.#reader = reader;
@@ -21,6 +22,7 @@ class EagerPeer {
 
   resume(): void {
     this.#paused = false;
+    this.resumed += 1;
   }
 
   /** Returns whether it was taken. */
@@ -56,12 +58,17 @@ test("all that waited is read in its turn", async () => {
   const next = inbox.next();
   expect(peer.send(REQUEST)).toBe(true);
   expect((await next).kind).toBe("request");
+  // And it has to wait as before.
+  expect([many, many, many].map((bytes) => peer.send(bytes))).toEqual([true, true, false]);
 });
 
 test("a little may be read ahead, without a stop", async () => {
   const peer = new EagerPeer();
   const inbox = new RequestInbox(peer, () => undefined);
   const length = Math.floor(65_535 / REQUEST.length);
+  const first = inbox.next();
+  expect(peer.send(REQUEST)).toBe(true);
+  expect([(await first).kind, peer.resumed]).toEqual(["request", 0]);
   expect(peer.send(Buffer.concat(Array(length).fill(REQUEST)))).toBe(true);
   expect(peer.send(REQUEST)).toBe(true);
   // By now it is more than that.

@@ -12,6 +12,7 @@ import { readCertificate } from "../../../../src/pki/certificate.ts";
 import { createCsr, judgeCsr } from "../../../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../../../src/pki/keys.ts";
 import { tlsContext } from "../../../../src/system/net/tls.ts";
+import { until } from "../../../support/folder.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
 type Answer = Record<string, unknown>;
@@ -29,6 +30,7 @@ class FakeController implements AsyncDisposable {
     const secureContext = tlsContext(pairingCredential({ certificate, keyPem, ca: credential.ca }));
     this.#server = createServer((raw) => {
       this.#sockets.add(raw);
+      raw.once("close", () => this.#sockets.delete(raw));
       const socket = new TLSSocket(raw, { isServer: true, secureContext });
       socket.on("error", () => undefined);
       const messages = new HttpMessageReader(65_536);
@@ -49,6 +51,11 @@ class FakeController implements AsyncDisposable {
         socket.write(formatHttpResponse(JSON.stringify(answer(honest))));
       });
     });
+  }
+
+  /** Resolves when nobody is connected any more. */
+  async left(): Promise<void> {
+    await until("nobody is connected", () => this.#sockets.size === 0);
   }
 
   async port(): Promise<number> {
@@ -112,6 +119,7 @@ describe("T07 the agent's side of pairing", () => {
     await using controller = new FakeController(fleet, (honest) => honest);
     const outcome = await pairWith(await controller.port());
     expect(outcome.kind).toBe("approved");
+    await controller.left();
   });
 
   const refused: readonly (readonly [string, string, (honest: Answer) => Answer])[] = [
@@ -177,6 +185,7 @@ describe("T07 the agent's side of pairing", () => {
       "is not the expected one",
     );
     expect(controller.received).toBe(0);
+    await controller.left();
   });
 
   test("the right CA behind a certificate that it did not sign is refused before anything is sent", async () => {

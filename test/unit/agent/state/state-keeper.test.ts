@@ -35,5 +35,12 @@ test("lines of the revocation file that are not serials are told once for each c
   file("what is this\n");
   keeper.current();
   expect(told().slice(2)).toEqual([`${path}: line 1 is not a serial`]);
+
+  // Nor is it told again of a list that somebody has judged who has loaded it anew.
+  const { trust } = state;
+  const revoked = { look: () => undefined, text: "x\n", badLines: "x", problem: undefined };
+  keeper.replace({ ...state, trust: { ...trust, revoked } as unknown as typeof trust });
+  keeper.current();
+  expect(told()).toHaveLength(3);
   expect(log.of("revoked-serials-bad").every(({ level }) => level === "err")).toBe(true);
 });

@@ -52,6 +52,7 @@ describe("the controller's serial", () => {
     const serials = new ControllerSerials(path);
     expect(trusts(serials, "b2")).toBe(false);
     expect(trusts(serials, "a1")).toBe(true);
+    expect(existsSync(`${path}.previous`)).toBe(false);
   });
 
   test("T10 between the two writes, the present one calling does not drop its copy", () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { afterEach, expect, jest, test } from "bun:test";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
@@ -8,6 +8,8 @@ import { tlsContext } from "../../../../src/system/net/tls.ts";
 import { Authority } from "../../../support/authority.ts";
 import { until } from "../../../support/folder.ts";
 import { writeThenRead } from "../../../support/write-then-read.ts";
+
+afterEach(() => void jest.useRealTimers());
 
 const SHORT: HttpServerLimits = { handshakeMs: 2_000, idleMs: 150, onItsWayMs: 0 };
 /** Where an answer has to arrive however busy the machine is. */
@@ -378,6 +380,23 @@ test("T64 a TLS handshake that is not finished has its deadline", async () => {
     socket.write(bytes, "latin1");
     expect(await received(trickle(socket, ""))).not.toContain("HTTP/1.1");
   }
+});
+
+test("T64 one that leaves within its handshake is waited for no longer, and has not taken too long", async () => {
+  const { cert, key } = await (await Authority.create()).issue("api");
+  using server = await serve(undefined, tlsContext({ cert, key }), LONG);
+  jest.useFakeTimers();
+  const timers = async (count: number) => {
+    for (let turn = 0; jest.getTimerCount() !== count && turn < 10_000; turn++) {
+      await new Promise(setImmediate);
+    }
+    return jest.getTimerCount();
+  };
+  const socket = open(server.port).on("error", () => undefined);
+  expect(await timers(1)).toBe(1);
+  socket.destroy();
+  expect(await timers(0)).toBe(0);
+  expect(server.tlsFailures).not.toContain("handshake timed out");
 });
 
 /** The first bytes of a TLS client. */

@@ -25,6 +25,36 @@ test("who asks gets the answer, each time, and only the service's user may ask",
   });
 });
 
+test("who asks is answered once, whatever it says after its line", async () => {
+  using folder = new TestFolder();
+  const lines: string[] = [];
+  const second = Promise.withResolvers<void>();
+  const listener = listenLocally(folder.join("reload"), async (line) => {
+    lines.push(line);
+    await second.promise;
+    return "once";
+  });
+  const heard: string[] = [];
+  const closed = Promise.withResolvers<void>();
+  const socket = await Bun.connect({
+    unix: folder.join("reload"),
+    socket: {
+      data: (_, bytes) => void heard.push(String(bytes)),
+      close: () => closed.resolve(),
+    },
+  });
+  socket.write("one\n");
+  await until("it is heard", () => lines.length === 1);
+  socket.write("two\n");
+  // The service has read that when it has answered another.
+  const other = askLocally(folder.join("reload"), "three", 10_000);
+  await until("the other is heard", () => lines.includes("three"));
+  second.resolve();
+  await closed.promise;
+  expect([lines, heard, await other]).toEqual([["one", "three"], ["once"], "once"]);
+  listener.stop();
+});
+
 test("an answer that does not come in time is an error with a code", async () => {
   using folder = new TestFolder();
   const never = new Promise<string>(() => undefined);

@@ -82,3 +82,34 @@ test("T19 at every moment one time runs: for a request, for the reading of an an
   connection.refuse(400);
   expect([jest.getTimerCount(), it.begin().broken]).toEqual([1, undefined]);
 });
+
+test("T21 sixteen answers may be due, and one that has a request under way is not idle", async () => {
+  using it = await connected();
+  const { connection } = it;
+  const begun = Array.from({ length: 16 }, it.begin);
+  expect(begun.map(({ broken }) => broken?.aborted)).toEqual(Array(16).fill(false));
+  const [first, ...others] = begun;
+  for (const { request } of begun) request.emit("end");
+  for (const { response } of others) response.emit("close");
+  expect(connection.isIdle).toBe(false);
+  first?.response.emit("close");
+  expect(connection.isIdle).toBe(true);
+  for (let count = 0; count < 16; count++) expect(it.begin().broken).toBeDefined();
+  expect(it.socket.destroyed).toBe(false);
+  expect([it.begin().broken, it.socket.destroyed]).toEqual([undefined, true]);
+});
+
+test.each([
+  ["is worked on", false, 0],
+  ["only waited for its turn", true, 1],
+])("T64 once an answer is out, the next one that %s has its own time", async (_, ended, timers) => {
+  using it = await connected();
+  jest.useFakeTimers();
+  const [one, other] = [it.begin(), it.begin()];
+  for (const { request } of [one, other]) request.emit("end");
+  Object.defineProperty(other.response, "writableEnded", { value: ended });
+  one.response.emit("prefinish");
+  expect(jest.getTimerCount()).toBe(1);
+  one.response.emit("close");
+  expect(jest.getTimerCount()).toBe(timers);
+});

@@ -1,10 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Captured } from "../../../../src/system/process/capture.ts";
 import { type ProcessRequest, runProcess } from "../../../../src/system/process/run-process.ts";
 import { baseEnvironment } from "../../../../src/system/process/start-program.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
+
+afterEach(() => void jest.useRealTimers());
 
 const DEFAULTS = {
   args: [],
@@ -249,6 +251,14 @@ describe("a time-out", () => {
       const state = stateOf(child);
       return state === undefined || state === "Z";
     });
+  });
+
+  test("is over with the script: nothing is killed later that may have its number by then", async () => {
+    jest.useFakeTimers();
+    const result = shell("exec sleep 600", { timeoutMs: 1000 });
+    jest.advanceTimersByTime(1000);
+    expect(await result).toMatchObject({ signal: "SIGTERM", timedOut: true });
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   test("that is not reached changes nothing, also for what goes on", async () => {

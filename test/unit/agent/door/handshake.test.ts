@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { Socket } from "node:net";
 import { handshake } from "../../../../src/agent/door/handshake.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";
+import { ConnectionFailed } from "../../../../src/system/net/connection-failed.ts";
 import { listenTcp } from "../../../../src/system/net/tcp.ts";
 import { Authority } from "../../../support/authority.ts";
 import { openTcp, openTls } from "../../../support/raw-agent.ts";
@@ -59,4 +60,18 @@ test("a peer that leaves halfway has", async () => {
     openTcp(port).end(Buffer.from("16030102000100", "hex")),
   );
   expect(outcome).toMatchObject({ kind: "failed" });
+});
+
+test("a failure without a code is unknown, and what is no failure of the connection is thrown", async () => {
+  const failing = (thrown: Error) =>
+    handshake(
+      {
+        heard: true,
+        secureAsServer: () => Promise.reject(thrown),
+      } as unknown as Connection,
+      {},
+      10,
+    );
+  expect(await failing(new ConnectionFailed(""))).toEqual({ kind: "failed", reason: "unknown" });
+  await expect(failing(new Error("a fault of ours"))).rejects.toThrow("a fault of ours");
 });

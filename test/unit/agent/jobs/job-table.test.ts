@@ -242,3 +242,49 @@ test("of a run for which the disk has no room nothing stays", async () => {
   expect(jobNamesIn(folder)).toHaveLength(1);
   expect(await table.start(order)).toMatchObject({ kind: "started" });
 });
+
+test("an agent that stops waits for nothing more of its runs", async () => {
+  await using jobs = await TestJobs.create();
+  jobs.folder.write("go", "");
+  const table = await jobs.table();
+  const order = jobs.order("exec sleep 300");
+  const run = await table.start(order);
+  if (run.kind !== "started") throw new Error(run.kind);
+  run.letGo();
+  jest.useFakeTimers();
+  const next = await jobs.table();
+  // Whether it has ended that the agent before has started.
+  expect(jest.getTimerCount()).toBe(1);
+  next.close();
+  expect(jest.getTimerCount()).toBe(0);
+  for (const shim of jobs.shims) process.kill(shim, "SIGKILL");
+  expect(await run.job.ended).toMatchObject({ state: "lost" });
+  // Whether it goes on, when it is too old, and how long its shim rests.
+  expect(jest.getTimerCount()).toBe(3);
+  table.close();
+  expect(jest.getTimerCount()).toBe(0);
+  // The one that starts next has no shim yet.
+  const later = await jobs.table();
+  expect(jest.getTimerCount()).toBe(2);
+  later.close();
+  expect(jest.getTimerCount()).toBe(0);
+  jest.useRealTimers();
+  expect(await table.cancel(order.reqid, "bob", 0)).toMatchObject({ ended: true });
+});
+
+test("the next agent lists what has ended in the order of the ends, the newest first", async () => {
+  await using jobs = await TestJobs.create();
+  jobs.folder.write("go", "");
+  const table = await jobs.table();
+  const ended: string[] = [];
+  for (let count = 0; count < 4; count++) {
+    const order = jobs.order("true");
+    const run = await table.start(order);
+    if (run.kind !== "started") throw new Error(run.kind);
+    await run.job.ended;
+    run.letGo();
+    ended.push(order.reqid);
+  }
+  const next = await jobs.table();
+  expect((await next.list()).map(({ reqid }) => reqid)).toEqual(ended.toReversed());
+});

@@ -7,6 +7,7 @@ import { openRunLog } from "../../../src/controller/runs/run-log.ts";
 import type { RolloutFacts } from "../../../src/controller/store/ports/runs.ts";
 import { PLAIN_ROLLOUT } from "../../../src/core/rollout.ts";
 import type { RunResult } from "../../../src/core/run-result.ts";
+import { isoSeconds } from "../../../src/core/time.ts";
 import type { RolloutMessage } from "../../../src/core/wire/run-messages.ts";
 import { until } from "../../support/folder.ts";
 import { CALLER, LocalFleet } from "../../support/local-fleet.ts";
@@ -52,7 +53,7 @@ async function stageOf(
     await peer[Symbol.asyncDispose]();
     await fleet[Symbol.asyncDispose]();
   };
-  return { record, calls, client, [Symbol.asyncDispose]: dispose };
+  return { fleet, record, calls, client, [Symbol.asyncDispose]: dispose };
 }
 
 interface Message {
@@ -189,6 +190,60 @@ test("a comment says that the connection lives, again and again, while a script 
   const { text } = reader;
   await Bun.sleep(60);
   expect(reader.text).toBe(text);
+});
+
+describe("a summary", () => {
+  const [EARLY, LATE] = [3, 7];
+
+  test.each<[number, number, string]>([
+    [EARLY, LATE, "7000ms"],
+    [LATE, EARLY, "7000ms"],
+    [-LATE, -EARLY, "0ms"],
+  ])("whose hosts ended after %d and %d s says that it took %s", async (one, other, took) => {
+    await using stage = await stageOf(() => undefined, ["db-01"]);
+    const after = (seconds: number) =>
+      isoSeconds(new Date(stage.fleet.now.getTime() + seconds * 1000));
+    stage.record.add(resultOf(HOST, { ended: after(one) }));
+    stage.record.add(resultOf("db-01", { ended: after(other) }));
+    await stage.record.close();
+    const { reader, sent } = await stage.client();
+    await sent;
+    expect(reader.messages.at(-1)?.data).toMatchObject({ event: "summary", took });
+  });
+
+  test("of a run that does not say when its hosts ended is by when it was completed", async () => {
+    await using stage = await stageOf(() => undefined);
+    stage.record.add(resultOf(HOST));
+    stage.fleet.passDays(1 / 24);
+    await stage.record.close();
+    const { reader, sent } = await stage.client();
+    await sent;
+    expect(reader.messages.at(-1)?.data).toMatchObject({ event: "summary", took: "3600000ms" });
+  });
+
+  test("of one run does not wait for another in the same stream", async () => {
+    await using stage = await stageOf((call) => call.begin());
+    await stage.record.close();
+    const { controller } = stage.fleet;
+    const reqid = "fedcba9876543210";
+    const facts = { reqid, script: "deploy", submitter: "tester", token: "", hosts: ["db-01"] };
+    const over = await controller.store.runs.begin(facts, true);
+    over.add(resultOf("db-01"));
+    await over.close();
+    const logs = [
+      await openRunLog(controller, CALLER, REQID),
+      await openRunLog(controller, CALLER, reqid),
+    ];
+    const runs = logs.map((log) => ({ log, position: startOf(1) }));
+    const reader = new Client();
+    const sent = sendEvents(runs, { parallel: 8, now: () => stage.fleet.now }, reader);
+    const summaries = () => reader.messages.filter(({ data }) => data.event === "summary");
+    await until("the one that is over is told", () => summaries().length > 0);
+    expect(summaries().map(({ data }) => data.reqid)).toEqual([reqid]);
+    reader.leave();
+    await sent;
+    for (const log of logs) log.close();
+  });
 });
 
 describe("no comment comes", () => {

@@ -181,11 +181,13 @@ describe("POST /run", () => {
 
 test("a run that goes on can be read so far, and ended", async () => {
   const reqid = "00000000000000b0";
+  const asked: number[] = [];
   await using peer = await streamingPeer(agent, (call) => {
     if (call.what === "POST /cancel") {
       call.json({ status: "running", left: call.body.grace });
     } else if (call.what === "POST /follow") {
       const from = Number(call.body.stdout);
+      asked.push(from);
       call.event({ kind: "begin", reqid, script: "hello", started: "2026-01-15T12:00:00Z" });
       call.print("one".slice(from), from);
     } else {
@@ -200,6 +202,8 @@ test("a run that goes on can be read so far, and ended", async () => {
   const { status, headers, text } = await api.get(path, { Range: "bytes=1-" });
   expect([status, headers.get("content-range"), text]).toEqual([206, "bytes 1-2/*", "ne"]);
   expect(headers.get("x-ctrl-exec-complete")).toBe("false");
+  // Its agent is not asked for what comes before.
+  expect(asked).toEqual([1, 1]);
   expect((await api.post(`/runs/${reqid}/cancel`, { grace: 3 })).json).toEqual({
     ok: true,
     results: [{ host: "web-01", status: "running", left: 3 }],
@@ -234,6 +238,17 @@ test("the output of a run that its agent does not know is not kept", async () =>
   const { status, json } = await api.get(`/runs/${reqid}/output/web-01`);
   expect(status).toBe(404);
   expect((json as { detail: string }).detail).toStartWith("the output of web-01 is not kept: ");
+});
+
+test("the output of a run that its agent has not got yet is empty, and not all of it", async () => {
+  const facts = { script: "hello", submitter: "", token: "", hosts: ["web-01"] };
+  const reqid = "00000000000000b3";
+  const record = await api.fleet.controller.store.runs.begin({ ...facts, reqid }, true);
+  await record.stored;
+  const { status, headers, text } = await api.get(`/runs/${reqid}/output/web-01`);
+  expect([status, text, headers.get("content-length")]).toEqual([200, "", "0"]);
+  expect(headers.get("x-ctrl-exec-complete")).toBe("false");
+  await record.close();
 });
 
 test("POST /ping gives a result for each host, in the order given", async () => {

@@ -1,10 +1,11 @@
 /** Waiting for a run: what is told on the way, and how it ends. */
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { authorizeRun } from "../../../../src/controller/runs/authorize-run.ts";
 import { waitFor } from "../../../../src/controller/runs/wait.ts";
 import { watchRun } from "../../../../src/controller/runs/watch-run.ts";
 import type { RunReportSoFar } from "../../../../src/core/run-report.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
+import { until } from "../../../support/folder.ts";
 import { leftRun, LEFT_REQID as REQID } from "../../../support/left-run.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 import { http10 } from "../../../support/peers.ts";
@@ -69,6 +70,52 @@ test("who leaves is given the run as it is, at once", async () => {
     }
   }
   expect(looks.map(({ complete }) => complete)).toEqual([false, true]);
+});
+
+test("who leaves between two looks does not wait for the next", async () => {
+  await using stage = await under();
+  const leave = new AbortController();
+  const sleep = spyOn(Bun, "sleep").mockImplementation(() => Promise.withResolvers<void>().promise);
+  let looks = 0;
+  try {
+    for await (const _ of watchRun(stage.fleet.controller, REQID, leave.signal)) {
+      looks += 1;
+      setImmediate(() => leave.abort());
+    }
+  } finally {
+    sleep.mockRestore();
+  }
+  expect(looks).toBe(2);
+});
+
+test("who waits is told once that a host is away, and once that it is back", async () => {
+  let isAway = true;
+  await using run = await leftRun(() => (isAway ? "" : http10({ status: "running" })));
+  const { controller } = run.fleet;
+  const leave = new AbortController();
+  const heard: unknown[] = [];
+  const order = {
+    ...{ reqid: REQID, signal: leave.signal },
+    onContact: (host: string, { kind }: { readonly kind: string }) => {
+      heard.push([host, kind]);
+    },
+  };
+  // Between two looks it would be two seconds.
+  const sleep = spyOn(Bun, "sleep").mockImplementation(() => new Promise(setImmediate));
+  try {
+    const waiting = waitFor(controller, CALLER, order, () => undefined);
+    await until("it was asked in two looks", () => run.asked.length > 4);
+    isAway = false;
+    await until("it is back", () => heard.length > 1);
+    leave.abort();
+    await waiting;
+  } finally {
+    sleep.mockRestore();
+  }
+  expect(heard).toEqual([
+    ["web-01", "lost"],
+    ["web-01", "back"],
+  ]);
 });
 
 test("who has left asks no agent", async () => {

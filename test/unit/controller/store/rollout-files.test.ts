@@ -87,6 +87,19 @@ test("who hears wishes no more is called no more", async () => {
   await owned?.end();
 });
 
+test("T65 who would take rollouts and cannot listen leaves that to others, and no file open", async () => {
+  folder.write("rollouts/taker/in-the-way", "");
+  const take = () => rollouts.takeOffers(async () => undefined);
+  await expect(take()).rejects.toThrow();
+  expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
+  rmSync(folder.join("rollouts/taker"), { recursive: true });
+  const taker = await take();
+  expect([taker !== undefined, await rollouts.isTaker()]).toEqual([true, true]);
+  taker?.[Symbol.dispose]();
+  expect(await rollouts.isTaker()).toBe(false);
+  expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
+});
+
 test("why it was not taken is told with what to do next; what is no answer counts as none", async () => {
   using _taker = await rollouts.takeOffers(async () => {
     throw new CtrlExecError("busy", "there are too many", { hint: "Wait for one." });

@@ -4,12 +4,14 @@ import { readFileSync, statSync } from "node:fs";
 import {
   readRotation,
   rotationProblems,
+  rotationState,
   writeRotation,
 } from "../../../../src/controller/store/rotation-state.ts";
 import {
   type ControllerConfig,
   parseControllerConfig,
 } from "../../../../src/core/config/controller-config.ts";
+import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
 let folder: TestFolder;
@@ -55,6 +57,19 @@ test.each([
       hint: expect.stringContaining("ctrl-exec rotate-cert --config /x.conf"),
     },
   ]);
+  const { log, events } = new EventLog("ctrl-exec");
+  expect(rotationState(config, log)).toBeUndefined();
+  const PATH = folder.join("state/rotation.json");
+  const fields = { ERROR: "the last rotation is not known", PATH, REASON: reason };
+  expect(events).toMatchObject([{ action: "rotation-state-corrupt", fields }]);
+});
+
+test("what is known of the last rotation is no matter for the log, nor that there was none", () => {
+  const { log, events } = new EventLog("ctrl-exec");
+  expect(rotationState(config, log)).toBeUndefined();
+  left({ current_serial: "0b" });
+  expect(rotationState(config, log)?.currentSerial).toBe("0b");
+  expect(events).toEqual([]);
 });
 
 test("what else is missing or senseless is not known", () => {

@@ -149,6 +149,10 @@ export function nearestMatch(
   let best: string | undefined;
   // Never so many changes that nothing typed is left.
   let bestDistance = Math.min(typed.length, changes + 1);
+  // `db-7` is `db-007`, however near `db-1` is.
+  const number = withoutZeros(typed);
+  const same = candidates.find((candidate) => withoutZeros(candidate) === number);
+  if (same !== undefined && editDistance(typed, same) < bestDistance) return same;
   for (const candidate of candidates) {
     const begins = candidate.startsWith(typed) && typed.length > 2;
     // At least as many changes as the difference in length.
@@ -160,6 +164,11 @@ export function nearestMatch(
     }
   }
   return best;
+}
+
+/** Numbers in it without the zeros before them. */
+function withoutZeros(text: string): string {
+  return text.replaceAll(/(?<!\d)0+(?=\d)/g, "");
 }
 
 /** Levenshtein distance, one row at a time; two neighbours that changed places are one change. */

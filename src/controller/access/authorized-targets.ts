@@ -6,6 +6,7 @@
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import { nearestMatch } from "../../core/text.ts";
 import {
   givenTwice,
   labelsOf,
@@ -141,7 +142,29 @@ async function resolveTargets(
     return target;
   });
   const labels = labelsOf(targets);
-  return targets.map((target, position) => ({ ...target, label: labels[position] ?? target.name }));
+  const near = await nearNames(store, targets);
+  return targets.map((target, position) => ({
+    ...target,
+    ...near(target),
+    label: labels[position] ?? target.name,
+  }));
+}
+
+/** So many names are compared with all that are registered: more are no typing error (T76). */
+const MOST_COMPARED = 20;
+
+/** What may have been meant by names that nobody is registered under; they are compared when somebody asks. */
+async function nearNames(
+  { registry }: HostContext["store"],
+  targets: readonly ResolvedTarget[],
+): Promise<(target: ResolvedTarget) => Pick<ResolvedTarget, "near">> {
+  const isUnknown = ({ name, record, problem }: ResolvedTarget) =>
+    record === undefined && problem === undefined && !isIp(name);
+  const unknown = targets.filter(isUnknown).length;
+  if (unknown === 0 || unknown > MOST_COMPARED) return () => ({});
+  const names = await registry.names();
+  return (target) =>
+    isUnknown(target) ? { near: () => nearestMatch(lowerAscii(target.name), names) } : {};
 }
 
 /** @param hosts the hosts registered at the address, as the hook was told */

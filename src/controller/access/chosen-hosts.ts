@@ -13,7 +13,14 @@ import { draw } from "../../core/random.ts";
 import { nearestMatch } from "../../core/text.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostChoice, VainExclusion } from "../fleet/host-choice.ts";
-import { type RunHosts, type Selection, selectHosts, type Unknown } from "../fleet/selector.ts";
+import { emptyGroup, unknownVersions } from "../fleet/nobody-hints.ts";
+import {
+  type Inventory,
+  type RunHosts,
+  type Selection,
+  selectHosts,
+  type Unknown,
+} from "../fleet/selector.ts";
 import { tagHint } from "../fleet/tag-hint.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
 import { vainExclusions } from "../fleet/vain-exclusions.ts";
@@ -63,7 +70,7 @@ export async function chosenHosts(
   const count = { hosts: sample.length, maxHosts };
   const { names } = inventory;
   const next = () =>
-    unendedRun(controller.config, runs) ?? withHint(tagHint(expression, inventory));
+    unendedRun(controller.config, runs) ?? whyNobody(controller.config, expression, inventory);
   return {
     hosts,
     expression,
@@ -100,8 +107,29 @@ interface NextStep {
   readonly remoteHint?: string;
 }
 
-function withHint(hint: string | undefined): NextStep | undefined {
-  return hint === undefined ? undefined : { hint };
+/** What is known of the tags, versions and groups that it names. */
+function whyNobody(
+  own: OwnSetting,
+  expression: HostExpression,
+  inventory: Inventory,
+): NextStep | undefined {
+  const hint = tagHint(expression, inventory);
+  if (hint !== undefined) return { hint };
+  const option = configArgument(own.file);
+  const versions = unknownVersions(expression, inventory);
+  if (versions !== undefined) {
+    return {
+      hint: `${versions}. To learn them: ctrl-exec discovery${option}`,
+      remoteHint: `${versions}: GET /discovery learns them.`,
+    };
+  }
+  const group = emptyGroup(expression, inventory);
+  if (group === undefined) return undefined;
+  const problem = `There is no host in ${typedGroup(group)}`;
+  return {
+    hint: `${problem}. See: ctrl-exec list-groups${option}`,
+    remoteHint: `${problem}: the operator of the control host fills it.`,
+  };
 }
 
 /** Of a run that goes on, nobody has failed yet, or is missed: that will be known when it has ended. */

@@ -3,6 +3,7 @@ import { type ControllerConfig, configArgument } from "../../core/config/control
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Serial } from "../../core/serial.ts";
 import { type CertificateIdentity, speaksFor } from "../../pki/certificate.ts";
+import { nearHint } from "./target-hints.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 type Policy = ControllerConfig["verify_agent_identity"];
@@ -12,7 +13,7 @@ type Policy = ControllerConfig["verify_agent_identity"];
  * does, is not for this program to find out (T67).
  */
 export function dialProblem(
-  { label, record, problem }: ResolvedTarget,
+  { label, record, problem, near }: ResolvedTarget,
   { file, verify_agent_identity: policy }: Pick<ControllerConfig, "file" | "verify_agent_identity">,
 ): CtrlExecError | undefined {
   if (problem !== undefined) return problem;
@@ -20,7 +21,7 @@ export function dialProblem(
   return new CtrlExecError(
     "untrusted",
     `Cannot call ${label}: it is not registered, and verify_agent_identity = strict`,
-    { hint: `See: ctrl-exec list-agents${configArgument(file)}` },
+    { hint: nearHint(near) ?? `See: ctrl-exec list-agents${configArgument(file)}` },
   );
 }
 

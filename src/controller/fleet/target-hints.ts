@@ -15,9 +15,15 @@ export function otherPortHint({ name, port, record }: ResolvedTarget): { readonl
  */
 export function unregisteredHint(
   code: string,
-  { name, record }: ResolvedTarget,
+  { name, record, near }: ResolvedTarget,
   file: string,
 ): string | undefined {
   if (record !== undefined || !["ENOTFOUND", "EAI_AGAIN"].includes(code)) return undefined;
-  return `No host is registered as ${name}. See: ctrl-exec list-agents${configArgument(file)}`;
+  const next = nearHint(near) ?? `See: ctrl-exec list-agents${configArgument(file)}`;
+  return `No host is registered as ${name}. ${next}`;
+}
+
+export function nearHint(near: ResolvedTarget["near"]): string | undefined {
+  const name = near?.();
+  return name === undefined ? undefined : `Did you mean ${name}?`;
 }

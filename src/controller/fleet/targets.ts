@@ -28,6 +28,8 @@ export interface ResolvedTarget {
   readonly record: AgentRecord | undefined;
   /** Why its record cannot be used. Such a host is not dialled, since it is unknown who must answer (T05). */
   readonly problem: CtrlExecError | undefined;
+  /** The registered name that may have been meant, if none is registered under this one. */
+  readonly near?: () => string | undefined;
 }
 
 /**

@@ -114,7 +114,7 @@ class ExpressionReader {
     }
     const [whole = "", word = "", value = ""] = /^@([a-z]*)([^,&()\s!]*)/.exec(rest) ?? [];
     const term = stateOf(word, value);
-    if (term === undefined) throw this.#problem(`${whole} has no meaning; ${STATE_FORMS}`);
+    if (term === undefined) throw this.#problem(noState(whole, word, value));
     this.#at += whole.length;
     return term;
   }
@@ -171,6 +171,21 @@ function stateOf(word: string, value: string): HostTerm | undefined {
   }
   if ((word !== "failed" && word !== "missed") || !isRequestId(wanted)) return undefined;
   return { kind: word, reqid: wanted };
+}
+
+/** Why what is typed as a state is none. */
+function noState(whole: string, word: string, value: string): string {
+  const given = value.startsWith("=") ? value.slice(1) : "";
+  if (word === "ungrouped") {
+    return "there is no @ungrouped; all hosts but those of your groups are @all!(@@frontends,@@backends)";
+  }
+  if (word === "expiring" && /^\d+$/.test(given)) {
+    return `${whole} has no unit; write ${whole}d for days, or h, m or s`;
+  }
+  if ((word === "failed" || word === "missed") && given !== "") {
+    return `"${given}" is not the id of a run: 16 hex digits, as list-runs shows them`;
+  }
+  return `${whole} has no meaning; ${STATE_FORMS}`;
 }
 
 function namesOf(text: string): HostTerm {

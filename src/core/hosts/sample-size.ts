@@ -11,6 +11,14 @@ export function parseSampleSize(text: string): SampleSize | undefined {
   return number <= 100 ? { percent: number } : undefined;
 }
 
+/** Why a text is no size, as the end of a sentence. */
+export function sizeProblem(text: string): string {
+  if (/^\d+%$/.test(text)) return `${text} is not between 1% and 100%`;
+  if (/^0+$/.test(text)) return `${text} is nobody`;
+  if (/^[1-9]\d*$/.test(text)) return `${text} is more than 999999 hosts`;
+  return `"${text}" is neither a number of hosts nor a percentage`;
+}
+
 /** Of so many hosts; part of a host is one, so that a percentage of a few is not nobody. */
 export function sampleOf(size: SampleSize, total: number): number {
   if ("hosts" in size) return Math.min(size.hosts, total);

@@ -152,6 +152,14 @@ describe("the nearest match", () => {
   test.each([
     ["two letters", "li", ["list-agents"], undefined],
     ["two changes in a short word", "pxyg", ["ping"], "ping"],
+    [
+      "a zero that is missing, before a name that is as near",
+      "web-1",
+      ["web-2", "web-01"],
+      "web-01",
+    ],
+    ["zeros that are missing", "db-7", ["db-1", "db-007"], "db-007"],
+    ["zeros within a number are its own", "db-10", ["db-1", "db-01"], "db-1"],
     ["three changes in a word of eight", "abcdexyz", ["abcdefgh"], undefined],
     ["three changes in a word of nine", "abcdefxyz", ["abcdefghi"], "abcdefghi"],
     ["four changes in a word of nine", "abcdewxyz", ["abcdefghi"], undefined],

@@ -339,3 +339,32 @@ test("T76 a tag or a glob that leaves out nobody is told when the hook has agree
   expect(await vain("db-*!web-*", ["@env=test", "@stale"])).toEqual([]);
   expect(await vain("web-*!@env=tets", [], "no")).toEqual([]);
 });
+
+test("T76 of a name that nobody is registered under the nearest one is known, unless there are many", async () => {
+  await setUp();
+  const near = async (...hosts: readonly string[]) => {
+    const choice = { hosts, port: undefined };
+    const targets = await authorizedHosts(fleet.controller, CALLER, ACTION, choice);
+    return targets.map((target) => target.near?.());
+  };
+  expect(await near("web-1", "WEB-2", "db-01", "mail", "10.0.0.10", "192.0.2.1")).toEqual([
+    ...["web-01", "web-02", undefined, undefined, undefined, undefined],
+  ]);
+  const many = Array.from({ length: 21 }, (_, number) => `web-${number + 3}`);
+  expect(new Set(await near(...many))).toEqual(new Set([undefined]));
+});
+
+test("where no host has told its version it is said what learns it; where a group is empty, that", async () => {
+  await setUp();
+  const option = `--config ${fleet.controller.config.file}`;
+  expect(await refusal({ hosts: ["@version<1.1"] })).toMatchObject({
+    message: 'Cannot find any host: nobody matches "@version<1.1"',
+    hint: `No host has told its version. To learn them: ctrl-exec discovery ${option}`,
+  });
+  fleet.folder.write("control/groups.d/x.toml", "[void]\nhosts = 'mail-*'");
+  expect(await refusal({ hosts: ["@@void"] })).toMatchObject({
+    message: 'Cannot find any host: nobody matches "@@void"',
+    hint: `There is no host in @@void. See: ctrl-exec list-groups ${option}`,
+  });
+  expect((await refusal({ hosts: ["@@void"] }, "no")).code).toBe("denied");
+});

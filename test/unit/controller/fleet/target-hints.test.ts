@@ -21,6 +21,10 @@ test("a name that nobody resolves and nobody registered is said to be unregister
   const words = "No host is registered as wbe-01. See: ctrl-exec list-agents --config /srv/f.conf";
   for (const code of ["ENOTFOUND", "EAI_AGAIN"])
     expect(unregisteredHint(code, misspelt, FILE)).toBe(words);
+  const near = { ...misspelt, near: () => "web-01" };
+  expect(unregisteredHint("ENOTFOUND", near, FILE)).toBe(
+    "No host is registered as wbe-01. Did you mean web-01?",
+  );
   expect(unregisteredHint("ECONNREFUSED", misspelt, FILE)).toBeUndefined();
   expect(unregisteredHint("ENOTFOUND", targetOf("web-01", registered), FILE)).toBeUndefined();
 });

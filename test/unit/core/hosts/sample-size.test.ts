@@ -1,6 +1,6 @@
 /** How many of the hosts are taken. */
 import { expect, test } from "bun:test";
-import { parseSampleSize, sampleOf } from "../../../../src/core/hosts/sample-size.ts";
+import { parseSampleSize, sampleOf, sizeProblem } from "../../../../src/core/hosts/sample-size.ts";
 
 test.each([
   ["10", { hosts: 10 }],
@@ -22,4 +22,15 @@ test("never more than there are, and a part of one is one", () => {
   expect(sampleOf({ percent: 100 }, 1000)).toBe(1000);
   expect(sampleOf({ percent: 1 }, 10)).toBe(1);
   expect(sampleOf({ percent: 50 }, 0)).toBe(0);
+});
+
+test.each([
+  ["200%", "200% is not between 1% and 100%"],
+  ["0%", "0% is not between 1% and 100%"],
+  ["0", "0 is nobody"],
+  ["1000000", "1000000 is more than 999999 hosts"],
+  ["1.5", '"1.5" is neither a number of hosts nor a percentage'],
+  ["", '"" is neither a number of hosts nor a percentage'],
+])("why %p is no size", (text, why) => {
+  expect(sizeProblem(text)).toBe(why);
 });

@@ -1,18 +1,16 @@
 /** Accepts a rollout, a new one or one that has stopped and is gone on with: it is authorised, owned and recorded. */
-import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedHosts } from "../access/authorized-hosts.ts";
-import { hostsOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { RolloutOrder as KeptOrder, OwnedRollout } from "../store/ports/rollouts.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
-import { authorizeRun, noSuchRun } from "./authorize-run.ts";
-import { authorizeBatch, placesOf, planRollout } from "./plan-rollout.ts";
+import { placesOf, planRollout } from "./plan-rollout.ts";
+import { nothingLeft, restOfRollout } from "./rest-of-rollout.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
 import { recordedFacts, runBody, runFacts } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
@@ -108,46 +106,18 @@ async function resumed(
   reqid: string,
   { needed, admit }: Acceptance,
 ): Promise<AcceptedRollout> {
-  const { script, args } = order;
   const { runs } = controller.store;
-  await authorizeRun(controller, caller, { action: "read", reqid });
   const account = openReplies(controller);
   try {
-    const found = await runs.readOpen(reqid, account);
-    if (found === undefined) throw noSuchRun(reqid);
-    const { report, rollout, asked } = found;
-    // Those of a detached one that nobody carries out now are queued.
-    const left = report.results.filter(
-      ({ state }) => state === "not-started" || (state === "queued" && found.detached),
-    );
-    const isLeft = new Set(left.map(({ host }) => host));
-    const isUnderWay = found.alive && !found.detached;
-    if (rollout === undefined || isUnderWay || isLeft.size === 0) {
-      throw nothingLeft(controller, reqid, isUnderWay);
-    }
-    if (report.script !== script) {
-      throw new CtrlExecError(
-        "bad-request",
-        `Cannot go on with run ${reqid}: it runs ${report.script}, not ${script}`,
-        { hint: "Give the same script and arguments as before." },
-      );
-    }
-    const body = runBody(controller, caller, order, reqid);
-    const setting = { ...rollout, ...order.rollout };
-    const targets = await hostsOfRun(
-      controller,
-      asked.filter(({ host }) => isLeft.has(host)),
-    );
-    await authorizeBatch(controller, caller, { action: "run", script, args }, targets);
-    const total = asked.length;
-    const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
+    const rest = await restOfRollout(controller, caller, order, reqid, account);
+    const { found, before, body, setting, targets, batches, facts, total } = rest;
     admit?.();
     const { budget } = openDialler(controller);
     const owned = await ownRollout(controller, reqid);
     return await orElse(owned.leave, async () => {
       const hand = { by: caller.username, since: isoSeconds(controller.now()) };
-      const resumed_by = [...(rollout.resumed_by ?? []), hand].slice(-MOST_RESUMES);
-      const rolloutFacts = { ...facts, batches: placesOf(batches, report.hosts), resumed_by };
+      const resumed_by = [...(before.resumed_by ?? []), hand].slice(-MOST_RESUMES);
+      const rolloutFacts = { ...facts, batches: placesOf(batches, found.report.hosts), resumed_by };
       const record = await runs.goOn(
         { ...recordedFacts(found, caller.token), rollout: rolloutFacts },
         account,
@@ -155,7 +125,12 @@ async function resumed(
       if (record === undefined) throw nothingLeft(controller, reqid, true);
       await mustBeStored(record);
       await owned.renew();
-      controller.log({ event: "rollout-resume", reqid, script, user: caller.username });
+      controller.log({
+        event: "rollout-resume",
+        reqid,
+        script: order.script,
+        user: caller.username,
+      });
       const mayFail = allowedFailures(setting.max_failures, total);
       const registered = registeredOf(targets);
       return { body, setting, targets, batches, mayFail, registered, budget, owned, record };
@@ -217,13 +192,5 @@ async function mustBeStored(record: RunRecord): Promise<void> {
 function notRecorded(): CtrlExecError {
   return new CtrlExecError("unrecorded", "Cannot start the run: its record cannot be written", {
     hint: "Nothing was sent to any host. The log of the control host says what is wrong: ACTION=run-store-fail.",
-  });
-}
-
-function nothingLeft({ config }: Controller, reqid: string, alive: boolean): CtrlExecError {
-  const state = alive ? "it is under way" : "no host of it is not-started";
-  return new CtrlExecError("bad-request", `Cannot go on with run ${reqid}: ${state}`, {
-    hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
-    remoteHint: `See GET /runs/${reqid}.`,
   });
 }

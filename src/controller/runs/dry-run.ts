@@ -10,17 +10,19 @@ import { isSendableName } from "../../core/script-name.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedChoice } from "../access/authorized-hosts.ts";
-import type { Controller } from "../control-host.ts";
+import { type Controller, openReplies } from "../control-host.ts";
 import { dialProblem } from "../fleet/peer-identity.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { claims } from "../inventory/claims.ts";
 import { planRollout } from "./plan-rollout.ts";
 import { withoutToken } from "./redact.ts";
+import { type RestOrder, restOfRollout } from "./rest-of-rollout.ts";
 import { runBody } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
 
 /**
  * @param rollout set if it would be done a few hosts at a time
+ * @param resume the rollout that would be gone on with
  * @throws CtrlExecError as startRun() or startRollout() do until they have asked the hook
  */
 export async function dryRun(
@@ -28,12 +30,14 @@ export async function dryRun(
   caller: Caller,
   order: RunOrder,
   rollout?: Partial<RolloutSetting>,
+  resume?: string,
 ): Promise<DryRun> {
   const { config, log } = controller;
-  const { script, args, reqid, token } = runBody(controller, caller, order);
-  const action = { action: "run", script, args } as const;
-  const { targets, expression } = await authorizedChoice(controller, caller, action, order);
-  const batchOf = await batches(controller, caller, targets, rollout);
+  const { body, targets, batchOf, expression } =
+    resume === undefined
+      ? await planned(controller, caller, order, rollout)
+      : await plannedRest(controller, caller, { ...order, rollout: rollout ?? {} }, resume);
+  const { script, args, reqid, token } = body;
   const labels = targets.map(({ label }) => label);
   log({ event: "dry-run", hosts: labels, reqid, script, user: caller.username });
   const claimed = expression && (await claims(controller, expression, targets));
@@ -60,20 +64,45 @@ export async function dryRun(
   };
 }
 
-/** From 1 on; empty for a run on all hosts at once. */
-async function batches(
+async function planned(
   controller: Controller,
   caller: Caller,
-  targets: readonly ResolvedTarget[],
+  order: RunOrder,
   rollout: Partial<RolloutSetting> | undefined,
-): Promise<ReadonlyMap<ResolvedTarget, number>> {
-  if (rollout === undefined) return new Map();
+) {
+  const body = runBody(controller, caller, order);
+  const { script, args } = body;
+  const action = { action: "run", script, args } as const;
+  const { targets, expression } = await authorizedChoice(controller, caller, action, order);
+  if (rollout === undefined) return { body, targets, expression, batchOf: placed([]) };
   const setting = { ...PLAIN_ROLLOUT, ...rollout };
   const plan = await planRollout(controller, caller, setting, targets, targets.length);
+  return { body, targets, expression, batchOf: placed(plan.batches) };
+}
+
+/** The hosts are those that it has not started, and no expression. */
+async function plannedRest(
+  controller: Controller,
+  caller: Caller,
+  order: RestOrder,
+  resume: string,
+) {
+  const account = openReplies(controller);
+  try {
+    const rest = await restOfRollout(controller, caller, order, resume, account);
+    const { body, targets, batches } = rest;
+    return { body, targets, expression: undefined, batchOf: placed(batches) };
+  } finally {
+    account.close();
+  }
+}
+
+/** The batch of each, from 1 on. */
+function placed(
+  batches: readonly (readonly ResolvedTarget[])[],
+): ReadonlyMap<ResolvedTarget, number> {
   return new Map(
-    plan.batches.flatMap((batch, position) =>
-      batch.map((target) => [target, position + 1] as const),
-    ),
+    batches.flatMap((batch, position) => batch.map((target) => [target, position + 1] as const)),
   );
 }
 

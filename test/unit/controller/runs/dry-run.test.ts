@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dryRun } from "../../../../src/controller/runs/dry-run.ts";
 import type { RunOrder } from "../../../../src/controller/runs/start-run.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
+import { newRequestId } from "../../../../src/core/request-id.ts";
 import type { RolloutSetting } from "../../../../src/core/rollout.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
@@ -174,4 +175,35 @@ test("T77 the version that an agent claims is marked where the expression looks 
   } finally {
     Object.assign(fleet.controller, { config });
   }
+});
+
+test("of a rollout that has stopped, who would be asked are the hosts that it has not started", async () => {
+  const { runs } = fleet.controller.store;
+  const reqid = newRequestId();
+  const head = { reqid, script: "deploy", submitter: "tester", token: "" };
+  const setting = { max_failures: { hosts: 0 }, pause: 0, per_tag: {}, check: "" };
+  const rollout = {
+    ...{ ...setting, batch: [{ hosts: 1 }], batches: [[0], [1], [2]], begun: 1 },
+    waiting: ["web-02", "odd-01"],
+  };
+  const hosts = ["web-01", "web-02", "odd-01"];
+  const record = await runs.begin({ ...head, hosts, ports: hosts.map(() => null), rollout }, true);
+  const result = { script: "deploy", exit: -1, stdout: "", stderr: "", rtt: "", reqid };
+  record.add({ ...result, host: "web-01", state: "ended", exit: 1 });
+  for (const host of ["web-02", "odd-01"])
+    record.add({ ...result, host, state: "not-started", error: "it stopped" });
+  await record.close();
+  const order = { hosts: [], port: undefined, script: "deploy", args: [] };
+  const would = async (script = "deploy", token = "") =>
+    await dryRun(fleet.controller, { ...CALLER, token }, { ...order, script }, {}, reqid);
+  expect((await would()).hosts).toMatchObject([
+    { host: "web-02", batch: 1 },
+    { host: "odd-01", batch: 2, error: expect.any(String) },
+  ]);
+  expect(JSON.parse(readFileSync(folder.join("told"), "utf8"))).toMatchObject({
+    ...{ action: "run", hosts: ["web-02", "odd-01"] },
+  });
+  expect(await fleet.controller.store.rollouts.isOwned(reqid)).toBe(false);
+  await expect(would("other")).rejects.toThrow("it runs deploy, not other");
+  await expect(would("deploy", "no")).rejects.toMatchObject({ code: "denied" });
 });

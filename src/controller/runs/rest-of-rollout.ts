@@ -1,0 +1,71 @@
+/** What is left of a rollout that has stopped, for callers whom the auth hook allows: its hosts, in new batches. */
+import { configArgument } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import type { RolloutSetting } from "../../core/rollout.ts";
+import type { Caller } from "../access/authorize.ts";
+import { hostsOfRun } from "../access/authorized-targets.ts";
+import type { Controller } from "../control-host.ts";
+import type { ReplyAccount } from "../fleet/reply-budget.ts";
+import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import { authorizeBatch, planRollout } from "./plan-rollout.ts";
+import { runBody } from "./run-body.ts";
+import type { RunOrder } from "./start-run.ts";
+
+export interface RestOrder extends Pick<RunOrder, "script" | "args" | "timeout"> {
+  /** What is left out is as it was. */
+  readonly rollout: Partial<RolloutSetting>;
+}
+
+/**
+ * Changes nothing.
+ *
+ * @param account in which its record counts
+ * @throws CtrlExecError `denied`, `not-found`, and `bad-request` for what cannot be gone on with
+ */
+export async function restOfRollout(
+  controller: Controller,
+  caller: Caller,
+  order: RestOrder,
+  reqid: string,
+  account: ReplyAccount,
+) {
+  const { script, args } = order;
+  await authorizeRun(controller, caller, { action: "read", reqid });
+  const found = await controller.store.runs.readOpen(reqid, account);
+  if (found === undefined) throw noSuchRun(reqid);
+  const { report, rollout: before, asked } = found;
+  // Those of a detached one that nobody carries out now are queued.
+  const left = report.results.filter(
+    ({ state }) => state === "not-started" || (state === "queued" && found.detached),
+  );
+  const isLeft = new Set(left.map(({ host }) => host));
+  const isUnderWay = found.alive && !found.detached;
+  if (before === undefined || isUnderWay || isLeft.size === 0) {
+    throw nothingLeft(controller, reqid, isUnderWay);
+  }
+  if (report.script !== script) {
+    throw new CtrlExecError(
+      "bad-request",
+      `Cannot go on with run ${reqid}: it runs ${report.script}, not ${script}`,
+      { hint: "Give the same script and arguments as before." },
+    );
+  }
+  const body = runBody(controller, caller, order, reqid);
+  const setting = { ...before, ...order.rollout };
+  const targets = await hostsOfRun(
+    controller,
+    asked.filter(({ host }) => isLeft.has(host)),
+  );
+  await authorizeBatch(controller, caller, { action: "run", script, args }, targets);
+  const total = asked.length;
+  const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
+  return { found, before, body, setting, targets, batches, facts, total };
+}
+
+export function nothingLeft({ config }: Controller, reqid: string, alive: boolean): CtrlExecError {
+  const state = alive ? "it is under way" : "no host of it is not-started";
+  return new CtrlExecError("bad-request", `Cannot go on with run ${reqid}: ${state}`, {
+    hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
+    remoteHint: `See GET /runs/${reqid}.`,
+  });
+}

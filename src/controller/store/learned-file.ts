@@ -7,9 +7,9 @@
  */
 import { Database } from "bun:sqlite";
 import { existsSync, lstatSync } from "node:fs";
-import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
+import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
-import { ensureFolder } from "../../system/files/files.ts";
+import { ensureFolder, isDenied } from "../../system/files/files.ts";
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import { openDatabaseFile, removeDatabaseFile } from "./database-file.ts";
 import type { StoreContext } from "./host.ts";
@@ -151,7 +151,7 @@ export class LearnedFile implements LearnedStore {
     try {
       lock = await this.#lock();
     } catch (thrown) {
-      if (!(thrown instanceof CtrlExecError) || thrown.code !== "storage") throw thrown;
+      if (!isDenied(thrown) && asCtrlExecError(thrown).code !== "storage") throw thrown;
       // Without the right to write here, what is there can be read.
       return this.#keep(new Database(this.#path, { readonly: true }));
     }

@@ -7,13 +7,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { asCtrlExecError, CtrlExecError, systemCode } from "../../core/errors.ts";
+import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { addDays } from "../../core/time.ts";
 import {
   ensureFolder,
-  fileError,
+  isDenied,
   listFiles,
   moveOver,
   readTextIfPresent,
@@ -129,7 +129,7 @@ export class FileRollouts implements RolloutStore {
       return true;
     } catch (thrown) {
       // Whoever may not ask does not know.
-      if (asCtrlExecError(thrown).code === "storage") throw thrown;
+      if (isDenied(thrown)) throw thrown;
       return false;
     }
   }
@@ -212,13 +212,21 @@ export class FileRollouts implements RolloutStore {
   async #ask(question: z.output<typeof offer>): Promise<z.output<typeof offerAnswer>> {
     const text = await askLocally(this.#taker, JSON.stringify(question), ANSWER_MS).catch(
       (cause) => {
-        if (systemCode(cause) === "EACCES") throw fileError("storage", "reach", this.#taker, cause);
+        if (isDenied(cause)) throw this.#mayNotEnter(cause);
         throw new CtrlExecError("unreachable", NOT_TAKEN, { cause });
       },
     );
     const answer = readJsonAs(offerAnswer, text);
     if (answer !== undefined) return answer;
     throw new CtrlExecError("unreachable", NOT_TAKEN);
+  }
+
+  #mayNotEnter(cause: unknown): CtrlExecError {
+    const why = `this user may not enter ${this.#folder}`;
+    return new CtrlExecError("config", `Cannot hand over a rollout to ctrl-exec-api: ${why}`, {
+      hint: "Run this as root (sudo), or as the user of ctrl-exec-api, or leave --detach out.",
+      cause,
+    });
   }
 
   async paused(): Promise<ReadonlyMap<string, RolloutWish>> {

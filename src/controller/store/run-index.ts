@@ -10,7 +10,8 @@
  */
 import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
-import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { asCtrlExecError, CtrlExecError, messageOf } from "../../core/errors.ts";
+import { isDenied } from "../../system/files/files.ts";
 import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
 import { removeDatabaseFile } from "./database-file.ts";
 import type { StoreContext } from "./host.ts";
@@ -57,7 +58,7 @@ async function lockIndex({ config }: StoreContext): Promise<HeldLock | undefined
   try {
     return await takeLock(lockPath(config, "run-index"), WAIT_MS);
   } catch (thrown) {
-    if (thrown instanceof CtrlExecError && thrown.code === "storage") return undefined;
+    if (isDenied(thrown) || asCtrlExecError(thrown).code === "storage") return undefined;
     throw thrown;
   }
 }

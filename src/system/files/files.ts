@@ -43,18 +43,32 @@ export function fileProblem(thrown: unknown): string {
   return REASONS[code] ?? (code === "" ? messageOf(thrown) : code);
 }
 
-/** The error of a step that failed on a file, with what was wrong in words. */
+/**
+ * The error of a step that failed on a file, with what was wrong in words.
+ *
+ * @param code unless this user may not do it: that is one thing, whichever file it is, and `config`
+ */
 export function fileError(
   code: ErrorCode,
   verb: string,
   path: string,
   thrown: unknown,
 ): CtrlExecError {
-  const denied = ["EACCES", "EPERM"].includes(systemCode(thrown));
-  return new CtrlExecError(code, `Cannot ${verb} ${path}: ${fileProblem(thrown)}`, {
-    cause: thrown,
-    ...(denied ? { hint: "Run this as root (sudo), or as the user these files belong to." } : {}),
-  });
+  const denied = isDenied(thrown);
+  return new CtrlExecError(
+    denied ? "config" : code,
+    `Cannot ${verb} ${path}: ${fileProblem(thrown)}`,
+    {
+      cause: thrown,
+      ...(denied ? { hint: "Run this as root (sudo), or as the user these files belong to." } : {}),
+    },
+  );
+}
+
+/** Whether the system did not let this user do it. @param thrown of the system, or fileError() of that */
+export function isDenied(thrown: unknown): boolean {
+  const cause = thrown instanceof CtrlExecError ? thrown.cause : thrown;
+  return ["EACCES", "EPERM"].includes(systemCode(cause));
 }
 
 /** @throws CtrlExecError `config` that names the file */

@@ -16,7 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
-import { fileProblem } from "./files.ts";
+import { fileError } from "./files.ts";
 import { lockExclusively, lockShared, unlock } from "./flock.ts";
 import { requirePlain } from "./plain-file.ts";
 
@@ -84,7 +84,7 @@ export function removeOpened(path: string, file: number, before: Date): boolean 
     unlinkSync(path);
     return true;
   } catch (cause) {
-    throw new CtrlExecError("storage", `Cannot remove ${path}: ${fileProblem(cause)}`, { cause });
+    throw fileError("storage", "remove", path, cause);
   } finally {
     letGo(file);
   }
@@ -166,6 +166,6 @@ export function openLockFile(path: string, create = constants.O_CREAT): number |
     }
   } catch (cause) {
     if (create === 0 && systemCode(cause) === "ENOENT") return undefined;
-    throw new CtrlExecError("storage", `Cannot lock ${path}: ${fileProblem(cause)}`, { cause });
+    throw fileError("storage", "lock", path, cause);
   }
 }

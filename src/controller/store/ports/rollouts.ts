@@ -74,7 +74,7 @@ export interface RolloutStore {
    * @throws CtrlExecError `unreachable` if nobody takes any, or the taker's refusal
    */
   offer(reqid: string, token: string): Promise<void>;
-  /** Whether anybody takes detached rollouts. @throws CtrlExecError `storage` if this user may not ask */
+  /** Whether anybody takes detached rollouts. @throws CtrlExecError `config` if this user may not ask */
   isTaker(): Promise<boolean>;
   /**
    * Takes detached rollouts until it is closed.

@@ -134,9 +134,9 @@ if (process.getuid?.() !== 0) {
     const thrown = await rollouts.isTaker().catch((error) => error);
     chmodSync(folder.join("rollouts"), 0o700);
     expect(thrown).toMatchObject({
-      code: "storage",
-      message: expect.stringContaining("permission denied"),
-      hint: expect.stringContaining("Run this as root"),
+      code: "config",
+      message: `Cannot hand over a rollout to ctrl-exec-api: this user may not enter ${folder.join("rollouts")}`,
+      hint: "Run this as root (sudo), or as the user of ctrl-exec-api, or leave --detach out.",
     });
   });
 }

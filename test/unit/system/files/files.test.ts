@@ -267,7 +267,7 @@ describe("T22 when it cannot be written, the error says why and the old file is 
     const child = Bun.spawnSync([process.execPath, "-e", code]);
     chmodSync(folder.join("closed"), 0o755);
     expect(child.stdout.toString() || child.stderr.toString()).toBe(
-      `storage Cannot write ${path}: permission denied\n`,
+      `config Cannot write ${path}: permission denied\n`,
     );
     expect(readText(path)).toBe("old");
     expect(readdirSync(folder.join("closed"))).toEqual(["f"]);

@@ -1,13 +1,7 @@
 /** What the API answers: a status and JSON, or bytes that come while the client reads. */
 
 import type { z } from "zod";
-import {
-  type CtrlExecError,
-  DeniedError,
-  ERROR_FACTS,
-  inOneLine,
-  LockedError,
-} from "../core/errors.ts";
+import { type CtrlExecError, DeniedError, ERROR_FACTS, LockedError } from "../core/errors.ts";
 import { NO_HOOK_DENY } from "../core/hook.ts";
 import type { Frozen } from "../core/json.ts";
 import type { LongText } from "../core/wire/json-pieces.ts";
@@ -98,7 +92,6 @@ export function errorAnswer(error: CtrlExecError, requestId: string): JsonAnswer
   const told = error.code === "busy" || error.code === "unrecorded";
   if (status >= 500 && !told) return serverError(requestId);
   const { name, headers } = NAMES[status] ?? { name: error.code };
-  if (status >= 500) return refusal(status, name, inOneLine(error), headers);
   return refusal(status, name, error.message, headers, error.remoteHint);
 }
 

@@ -43,7 +43,10 @@ export function ignoredClaim(
   return new CtrlExecError(
     "bad-request",
     "Cannot use @version: an agent claims its version, and agent_tags = ignore",
-    { hint: "Name those hosts, or give them a tag of this control host's own: ctrl-exec tag." },
+    {
+      hint: "Name those hosts, or give them a tag of this control host's own: ctrl-exec tag.",
+      remoteHint: "Name those hosts, or use a tag of the control host's own.",
+    },
   );
 }
 

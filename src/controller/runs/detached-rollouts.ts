@@ -4,6 +4,7 @@
  */
 import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
 import { pause } from "../../system/deadline.ts";
+import { isDenied } from "../../system/files/files.ts";
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import {
@@ -22,6 +23,9 @@ const MOST_DETACHED = 256;
 /** How often one that is not the taker looks whether it may be. */
 const LOOK_MS = 1000;
 
+/** How often the taker looks for what another process has left meanwhile: no lock says when it ends. */
+const LOOK_AGAIN_MS = 10_000;
+
 const ANOTHER_TAKES =
   "Cannot take detached rollouts: another ctrl-exec-api of this state_dir does. This one takes them when that has ended";
 
@@ -33,6 +37,9 @@ const PASSING: ReadonlySet<string> = new Set(["storage", "unrecorded", "busy"]);
 export class DetachedRollouts {
   readonly #current: () => Controller;
   readonly #most: number;
+  readonly #lookAgainMs: number;
+  /** Nobody can go on with these now, or they are tried again otherwise. */
+  readonly #setAside = new Set<string>();
   readonly #running = new Set<Rollout>();
   #coming = 0;
   #offers: Disposable | undefined;
@@ -42,9 +49,14 @@ export class DetachedRollouts {
    * @param current the controller as it is now: its configuration may be read anew
    * @param most further ones are refused
    */
-  constructor(current: () => Controller, most = MOST_DETACHED) {
+  constructor(
+    current: () => Controller,
+    most = MOST_DETACHED,
+    lookAgainMs: number = LOOK_AGAIN_MS,
+  ) {
     this.#current = current;
     this.#most = most;
+    this.#lookAgainMs = lookAgainMs;
   }
 
   /**
@@ -73,6 +85,7 @@ export class DetachedRollouts {
       if (this.#leaving.signal.aborted) offers[Symbol.dispose]();
       const left = await this.#goOnAll(await store.rollouts.detached());
       void this.#goOnLater(left);
+      void this.#lookAgain();
     } catch (thrown) {
       log({ event: "rollout-fail", error: inOneLine(asCtrlExecError(thrown)), reqid: "" });
     }
@@ -114,7 +127,7 @@ export class DetachedRollouts {
 
   async #take(reqid: string, token: string): Promise<void> {
     using _place = this.#enter();
-    if (await this.#goOn(reqid, token)) return;
+    if ((await this.#goOn(reqid, token)) === "goes-on") return;
     throw new CtrlExecError("busy", `Cannot take rollout ${reqid}: there is nothing to go on with`);
   }
 
@@ -129,33 +142,50 @@ export class DetachedRollouts {
     }
   }
 
+  /** An API that had stopped may end later, or one that is not the taker has begun one. Never rejects. */
+  async #lookAgain(): Promise<void> {
+    const { signal } = this.#leaving;
+    for (;;) {
+      await pause(this.#lookAgainMs, signal);
+      if (signal.aborted) return;
+      const here = new Set([...this.#running].map(({ reqid }) => reqid));
+      const { rollouts } = this.#current().store;
+      const left = new Set(await rollouts.detached().catch(() => []));
+      for (const reqid of this.#setAside) if (!left.has(reqid)) this.#setAside.delete(reqid);
+      const others = [...left].filter((reqid) => !here.has(reqid) && !this.#setAside.has(reqid));
+      void this.#goOnLater(await this.#goOnAll(others));
+    }
+  }
+
   /** Resolves with those for which there was no room. Never rejects. */
   async #goOnAll(reqids: readonly string[]): Promise<readonly string[]> {
     const later: string[] = [];
     for (const reqid of reqids) {
       if (this.#leaving.signal.aborted) break;
       await this.#goOn(reqid, undefined).catch((thrown) => {
+        this.#setAside.add(reqid);
         const error = asCtrlExecError(thrown);
-        if (PASSING.has(error.code)) later.push(reqid);
+        if (PASSING.has(error.code) || isDenied(thrown)) later.push(reqid);
         this.#current().log({ event: "rollout-fail", error: inOneLine(error), reqid });
       });
     }
     return later;
   }
 
-  /** Resolves with whether it goes on. */
-  async #goOn(reqid: string, token: string | undefined): Promise<boolean> {
+  async #goOn(reqid: string, token: string | undefined): Promise<"goes-on" | "does-not"> {
     const controller = this.#current();
     const account = openReplies(controller);
     try {
       const taken = await takeUp(controller, reqid, token, account);
-      if (taken === undefined) {
+      if (typeof taken === "string") {
         account.close();
-        return false;
+        if (taken === "nothing-to-do") this.#setAside.add(reqid);
+        return "does-not";
       }
+      this.#setAside.delete(reqid);
       this.#carryOut(taken.caller, taken.accepted, () => account.close());
       controller.log({ event: "rollout-take", reqid, user: taken.caller.username });
-      return true;
+      return "goes-on";
     } catch (thrown) {
       account.close();
       throw thrown;
@@ -196,7 +226,10 @@ export class DetachedRollouts {
       throw new CtrlExecError(
         "busy",
         `Cannot detach the rollout: ${this.#most} are under way, as many as may be`,
-        { hint: "list-runs shows them. Try again when one has ended." },
+        {
+          hint: "list-runs shows them. Try again when one has ended.",
+          remoteHint: "GET /runs shows them. Try again when one has ended.",
+        },
       );
     }
     this.#coming += 1;

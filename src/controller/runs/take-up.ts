@@ -15,10 +15,12 @@ export interface TakenUp {
   readonly accepted: AcceptedRollout;
 }
 
+/** It goes on here, another process has it, or nobody can go on with it now. */
+export type TakeUp = TakenUp | "somebody-has-it" | "nothing-to-do";
+
 /**
  * @param token undefined if nobody has given it; then a rollout that has one waits for whoever gives it again
  * @param account what is read counts there until it is closed
- * @returns undefined if there is nothing to go on with, or it waits
  * @throws CtrlExecError if what was left of it cannot be used, and `unrecorded` on a full disk: then it waits as before
  */
 export async function takeUp(
@@ -26,21 +28,20 @@ export async function takeUp(
   reqid: string,
   token: string | undefined,
   account: ReplyAccount,
-): Promise<TakenUp | undefined> {
+): Promise<TakeUp> {
   const { runs, rollouts } = controller.store;
   const owned = await rollouts.own(reqid);
-  // Somebody has it.
-  if (owned === undefined) return undefined;
+  if (owned === undefined) return "somebody-has-it";
   try {
     const order = await owned.order();
     const found = order && (await runs.readOpen(reqid, account));
     if (order === undefined || found === undefined || isOver(found)) {
       await owned.end();
-      return undefined;
+      return "nothing-to-do";
     }
     if (order.hasToken && token === undefined) {
       await owned.leave();
-      return undefined;
+      return "nothing-to-do";
     }
     const taken = await goOn(controller, { owned, order, found, token: token ?? "", account });
     if (taken === undefined) {
@@ -48,7 +49,7 @@ export async function takeUp(
       controller.log({ event: "rollout-fail", error, reqid });
       await owned.end();
     }
-    return taken;
+    return taken ?? "nothing-to-do";
   } catch (thrown) {
     await owned.leave();
     throw thrown;

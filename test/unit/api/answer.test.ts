@@ -36,8 +36,10 @@ test("a locked script is answered with who holds it", () => {
 
 test("a hint that names a command of this host is another one for a caller who has no shell here", () => {
   const hints = { hint: "See: ctrl-exec rotate-cert", remoteHint: "Ask the operator." };
-  const { body } = answerTo(new CtrlExecError("bad-request", "Cannot go: why", hints));
-  expect(body).toMatchObject({ hint: "Ask the operator." });
+  for (const code of ["bad-request", "busy"] as const) {
+    const { body } = answerTo(new CtrlExecError(code, "Cannot go: why", hints));
+    expect(body).toMatchObject({ detail: "Cannot go: why", hint: "Ask the operator." });
+  }
 });
 
 test.each([

@@ -54,9 +54,9 @@ const taken = () =>
   fleet.log.of("rollout-take").map(({ fields: { REQID, USER } }) => [REQID, USER]);
 
 /** An API that has started, and has gone on with what there was. */
-async function started(): Promise<DetachedRollouts> {
+async function started(lookAgainMs?: number): Promise<DetachedRollouts> {
   const controller = fleet.restarted();
-  const rollouts = new DetachedRollouts(() => controller);
+  const rollouts = new DetachedRollouts(() => controller, undefined, lookAgainMs);
   open.push(rollouts);
   await rollouts.start();
   return rollouts;
@@ -94,6 +94,17 @@ test("what a process has left is gone on with by the next, in its caller's name"
   await started();
   await isWhole(reqid);
   expect(taken()).toEqual([[reqid, "alice"]]);
+});
+
+test("what an API that had stopped still holds is gone on with when that ends", async () => {
+  const reqid = await left();
+  const stopped = await fleet.controller.store.rollouts.own(reqid);
+  await started(5);
+  expect(taken()).toEqual([]);
+  expect(await waiting()).toEqual([reqid]);
+  await stopped?.leave();
+  await isWhole(reqid);
+  expect(taken()).toEqual([[reqid, "tester"]]);
 });
 
 test("one whose token nobody has waits for whoever gives it again", async () => {

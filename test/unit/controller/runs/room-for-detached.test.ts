@@ -24,6 +24,7 @@ test("T67 only whom the hook allows is told that there are too many, and nothing
   await expect(begin("alice")).rejects.toMatchObject({
     code: "busy",
     message: "Cannot detach the rollout: 0 are under way, as many as may be",
+    remoteHint: "GET /runs shows them. Try again when one has ended.",
   });
   for (const name of ["rollouts", "runs"]) {
     const path = folder.join("control/state", name);

@@ -28,7 +28,7 @@ const RETRY_MS = 2000;
 /** Runs whose ends are recorded at once, behind their summaries. */
 const LEARNT_AT_ONCE = 4;
 
-/** How late the message of a batch may be. */
+/** How late the message of a batch may be, and the end of a host behind that of its batch. */
 const LATE_MS = 2000;
 
 /** After so much silence a comment says that the connection lives. */
@@ -160,6 +160,7 @@ class ToldRun {
   /** Hosts whose batch was said. */
   readonly #begunHosts = new Set<string>();
   #batchTold = Promise.withResolvers<void>();
+  #hostTold = Promise.withResolvers<void>();
   /** When the last host ended of those that this stream has told. */
   #lastEnd: Date | undefined;
 
@@ -182,6 +183,7 @@ class ToldRun {
     const { log, position } = this.#run;
     try {
       for await (const message of log.rollout.told(position.told, signal)) {
+        if (message.event === "batch-end") await this.#whenEnded(signal);
         await this.#tell(message, { told: position.told + 1 });
         if (message.event !== "batch") continue;
         for (const host of message.hosts) this.#begunHosts.add(host);
@@ -200,6 +202,17 @@ class ToldRun {
       while (!this.#begunHosts.has(host) && !this.#batchesAreTold) await this.#batchTold.promise;
     };
     await within(this.#lateMs, begun(), () => this.#begunHosts.add(host));
+  }
+
+  /** The ends of a batch's hosts are said before its own, unless an agent is late. */
+  async #whenEnded(signal: AbortSignal): Promise<void> {
+    const { hosts } = this.#run.log.report;
+    const isOpen = (host: string, place: number) =>
+      this.#begunHosts.has(host) && this.#outcomes[place] === undefined;
+    const ended = async () => {
+      while (hosts.some(isOpen) && !signal.aborted) await this.#hostTold.promise;
+    };
+    await within(this.#lateMs, ended(), () => undefined);
   }
 
   /** The places of the hosts of which more is to be told. */
@@ -232,6 +245,8 @@ class ToldRun {
         : endedResult(log.report, host, end, dropped);
     for (const message of this.#messages.end(result)) await this.#tell(message, { host: place });
     this.#outcomes[place] = outcomeOfResult(result);
+    this.#hostTold.resolve();
+    this.#hostTold = Promise.withResolvers();
     if (end === undefined && gap?.isLast !== true && !isOver(result)) this.#mayGoOn = true;
     const ended = parseIso(result.ended ?? "");
     if (ended !== undefined && ended > (this.#lastEnd ?? 0)) this.#lastEnd = ended;

@@ -409,6 +409,31 @@ describe("a host of a rollout", () => {
     expect(reader.events).toEqual(["batch", "batch", "start", "end", "summary"]);
   });
 
+  test("is told before the end of its batch, unless that is waited for for too long", async () => {
+    for (const lateMs of [10_000, 1]) {
+      await using stage = await stageOf((call) => call.begin(), [], {
+        ...{ ...PLAIN_ROLLOUT, waiting: [], batches: [[0]], begun: 1 },
+        told: [
+          { event: "batch", batch: 1, of: 1, hosts: [HOST] },
+          { event: "batch-end", batch: 1, of: 1, failed: 0 },
+        ],
+      });
+      await stage.record.close();
+      const { reader, sent } = await stage.client("", 10_000, lateMs);
+      await until("it has begun", () => reader.events.includes("start"));
+      const isLate = lateMs === 1;
+      if (isLate) await until("it is not waited for", () => reader.events.includes("batch-end"));
+      stage.calls[0]?.end();
+      await sent;
+      const ends = isLate ? ["batch-end", "end"] : ["end", "batch-end"];
+      expect(reader.events.filter((event) => event !== "start")).toEqual([
+        "batch",
+        ...ends,
+        "summary",
+      ]);
+    }
+  });
+
   test("is told all the same where the record of its batch is late", async () => {
     await using stage = await begunStage();
     const { reader, sent } = await stage.client("", 10_000, 10);

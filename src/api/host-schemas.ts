@@ -40,7 +40,9 @@ export const limit = z
     return z.NEVER;
   })
   .optional()
-  .describe("Only so many of the hosts, chosen at random: a number, or a percentage.");
+  .describe(
+    "Only so many of the hosts, chosen at random: a number, or a percentage, which is rounded up.",
+  );
 
 export const hosts = z
   .array(hostExpressionSchema, { error: "expected a non-empty array of hosts" })

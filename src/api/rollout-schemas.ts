@@ -24,7 +24,9 @@ export const rolloutMembers = {
     .min(1, { error: "expected an array of sizes" })
     .max(MOST_SIZES, { error: `expected at most ${MOST_SIZES} sizes` })
     .optional()
-    .describe("How many hosts each batch has: numbers, or percentages of all; the last repeats."),
+    .describe(
+      "How many hosts each batch has: numbers, or percentages of all, rounded down and at least one host; the last repeats.",
+    ),
   max_failures: size(parseMaxFailures)
     .optional()
     .describe(

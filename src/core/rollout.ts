@@ -1,6 +1,6 @@
 /** A run that is done a few hosts at a time: how, as the faces read it and as its record keeps it. */
 import * as z from "zod/mini";
-import { parseSampleSize, type SampleSize } from "./hosts/sample-size.ts";
+import { parseSampleSize, type SampleSize, sizeProblem } from "./hosts/sample-size.ts";
 import type { Frozen } from "./json.ts";
 
 const count = z.int().check(z.nonnegative());
@@ -37,6 +37,13 @@ export function parseBatch(text: string): readonly SampleSize[] | undefined {
   const sizes = text.split(",").map((word) => parseSampleSize(word.trim()));
   const read = sizes.flatMap((each) => each ?? []);
   return read.length === sizes.length && read.length <= MOST_SIZES ? read : undefined;
+}
+
+/** Why a text is no list of sizes, as the end of a sentence. */
+export function batchProblem(text: string): string {
+  const words = text.split(",").map((word) => word.trim());
+  const wrong = words.find((word) => parseSampleSize(word) === undefined);
+  return wrong === undefined ? `it has more than ${MOST_SIZES} sizes` : sizeProblem(wrong);
 }
 
 /** `3`, `5%` or `0`; undefined if it is not that. */

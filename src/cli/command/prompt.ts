@@ -40,11 +40,21 @@ export class LineReader {
   }
 }
 
-/** Only an explicit yes counts; the end of the input means no. */
-export async function askYesNo(io: Io, question: string): Promise<boolean> {
+/**
+ * Only an explicit yes counts; the end of the input means no.
+ *
+ * @param signal aborted when nobody needs the answer any more: what is shown next begins a line
+ */
+export async function askYesNo(io: Io, question: string, signal?: AbortSignal): Promise<boolean> {
   io.err(question);
   const lines = new LineReader();
+  const stop = () => {
+    io.err("\n");
+    lines.close();
+  };
+  signal?.addEventListener("abort", stop, { once: true });
   const answer = await lines.next();
+  signal?.removeEventListener("abort", stop);
   lines.close();
   return /^y(es)?$/i.test(answer?.trim() ?? "");
 }

@@ -160,7 +160,7 @@ export const choiceOptions = {
   limit: {
     ...controllerOptions.limit,
     valueHint: "n|n%",
-    description: "Take only so many of the hosts, chosen at random",
+    description: "Take so many of the hosts at random; n% is rounded up",
   },
 } as const;
 

@@ -2,7 +2,9 @@
 import type { BatchNews, RolloutNews } from "../../controller/runs/rollout-news.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
+import { sizeProblem } from "../../core/hosts/sample-size.ts";
 import {
+  batchProblem,
   parseBatch,
   parseMaxFailures,
   parsePerTag,
@@ -42,20 +44,25 @@ export function rolloutOrder(
   io: Io,
   view: () => RunView,
 ) {
-  const ask = async (next: BatchNews) => {
-    const question = () => confirmBatch(io, next);
+  const ask = async (next: BatchNews, stopped: AbortSignal) => {
+    const question = () => confirmBatch(io, next, stopped);
     return await (view().aside?.(question) ?? question());
   };
   const onNews = (news: RolloutNews) => view().tell?.(news);
   return { rollout, resume, onNews, confirm: confirm ? ask : undefined };
 }
 
-async function confirmBatch(io: Io, { batch, of, hosts }: BatchNews): Promise<boolean> {
+async function confirmBatch(
+  io: Io,
+  { batch, of, hosts }: BatchNews,
+  stopped: AbortSignal,
+): Promise<boolean> {
   // Loaded only where a person is asked.
   const { askYesNo } = await import("../command/prompt.ts");
   return await askYesNo(
     io,
     `Go on with batch ${batch} of ${of} (${hostCount(hosts.length)})? [y/N] `,
+    stopped,
   );
 }
 
@@ -90,11 +97,17 @@ export function rolloutChoice(options: RolloutOptions, canAsk: boolean): Rollout
     throw usage("--confirm asks on a terminal, and there is none", "--pause 30s");
   }
   const rollout = {
-    ...read("batch", batch, parseBatch, "1,10%,100%"),
-    ...read("max_failures", failures, parseMaxFailures, "3, or --max-failures 5%"),
+    ...read("batch", batch, parseBatch, "1,10%,100%", batchProblem),
+    ...read("max_failures", failures, parseMaxFailures, "3, or --max-failures 5%", sizeProblem),
     ...read("pause", pause, seconds, "30s, or --pause 5m"),
     ...read("per_tag", perTag, parsePerTag, "rack=1"),
-    ...(check === undefined ? {} : { check }),
+    ...read(
+      "check",
+      check,
+      (name) => name || undefined,
+      "health",
+      () => "a script has a name",
+    ),
   };
   const id =
     resume === undefined
@@ -113,11 +126,15 @@ function read<Name extends keyof RolloutSetting>(
   text: string | undefined,
   parse: (text: string) => RolloutSetting[Name] | undefined,
   example: string,
+  why?: (text: string) => string,
 ): Partial<RolloutSetting> {
   if (text === undefined) return {};
   const value = parse(text);
   const option = `--${name.replace("_", "-")}`;
-  if (value === undefined) throw usage(`${option} does not take "${text}"`, `${option} ${example}`);
+  if (value === undefined) {
+    const reason = why === undefined ? "" : `: ${why(text)}`;
+    throw usage(`${option} does not take "${text}"${reason}`, `${option} ${example}`);
+  }
   return { [name]: value };
 }
 

@@ -86,10 +86,11 @@ export const run = defineVerb({
     "--dry-run shows which hosts would be asked, and where they would be called. The",
     "auth hook is asked as for the run; nothing is locked, recorded or sent.",
     "",
-    "--batch 1,10%,100% runs it on one host, then on a tenth of them, then on the",
-    "rest, each when those before have ended, and stops when more hosts have failed",
-    "than --max-failures allows. Exit status 3: some were not started; run --resume",
-    '<reqid> <script> goes on. See docs/OPERATIONS.md, "A few at a time".',
+    "--batch 1,10%,100% runs it on one host, then on a tenth of them, rounded down,",
+    "then on the rest, each when those before have ended, and stops when more hosts",
+    "have failed than --max-failures allows. Exit status 3: some were not started (130",
+    "after Ctrl-C); run --resume <reqid> <script> goes on. See docs/OPERATIONS.md,",
+    '"A few at a time".',
     "",
     "Under sudo, give your own name with --username, and a file of your own with",
     "--token-file.",
@@ -163,7 +164,8 @@ export const run = defineVerb({
       };
       if (options["dry-run"]) {
         const { dryRun } = await import("../../controller/runs/dry-run.ts");
-        const would = await dryRun(controller, caller, order, choice?.rollout);
+        const { rollout, resume } = choice ?? {};
+        const would = await dryRun(controller, caller, order, rollout, resume);
         if (options.json) writeJson(io, { ok: 1, ...would });
         else (await import("../render/dry-run.ts")).renderDryRun(io, would, controller.config);
         return 0;

@@ -45,6 +45,8 @@ export class AgentCall {
   #shown: ShownByAgent | undefined;
   #clock: Deadline | undefined;
   #expired = false;
+  /** Nobody waits for it any more. */
+  #isUnwanted = false;
   /** Whether the answer is a stream. */
   #streams = false;
   /** Whether the answer is longer than any refusal. */
@@ -70,9 +72,14 @@ export class AgentCall {
 
   async make(): Promise<HttpReply> {
     const { config } = this.#dialler;
+    const { signal } = this.#request;
+    const giveUp = () => this.#giveUp();
     try {
+      if (signal?.aborted) throw unwanted();
+      signal?.addEventListener("abort", giveUp, { once: true });
       return await Promise.race([this.#work(), this.#expiry.promise]);
     } catch (thrown) {
+      if (this.#isUnwanted) throw unwanted(thrown);
       if (this.#expired) {
         throw new CtrlExecError("timeout", `read timeout after ${config.read_timeout}s`, {
           cause: thrown,
@@ -83,6 +90,8 @@ export class AgentCall {
       // reads the data.
       if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
       throw agentProblem(thrown, this.#target, this.#address, config.file);
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 
@@ -161,7 +170,7 @@ export class AgentCall {
       release = await handshakes.acquire();
       setTimeout(release, HANDSHAKE_SLOT_MS).unref();
       this.#abort = () => connection.close();
-      if (this.#expired) this.#abort();
+      if (this.#expired || this.#isUnwanted) this.#abort();
       this.#startClock();
     };
     const timeoutMs = config.connect_timeout * 1000;
@@ -244,6 +253,13 @@ export class AgentCall {
     return droppedAnswer(thrown, this.#target.label, path, hasRun);
   }
 
+  #giveUp(): void {
+    if (this.#streams) return;
+    this.#isUnwanted = true;
+    this.#abort();
+    this.#expiry.reject(unwanted());
+  }
+
   #startClock(): void {
     this.#clock ??= new Deadline(this.#dialler.config.read_timeout * 1000, () => {
       this.#expired = true;
@@ -251,4 +267,8 @@ export class AgentCall {
       this.#expiry.reject(new ConnectionFailed("ETIMEDOUT"));
     });
   }
+}
+
+function unwanted(cause?: unknown): CtrlExecError {
+  return new CtrlExecError("unreachable", "its answer was not waited for any longer", { cause });
 }

@@ -20,6 +20,8 @@ export interface AgentRequest {
    * requests does not count: whoever takes it says how long a piece may take.
    */
   readonly onStream?: (stream: HttpStream) => Promise<void>;
+  /** Aborted when nobody waits for the answer any more. A stream that has begun is its taker's to end. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What an answer contains: a script's output, what a host offers, or a few words. */

@@ -22,7 +22,7 @@ export interface Following {
    * has resolved; if it rejects, the following ends with that error.
    */
   readonly onEvent: (event: RunEvent) => Promise<void> | void;
-  /** Ends the following; the run goes on. */
+  /** Ends the following, also a question that is not answered yet; the run goes on. */
   readonly signal?: AbortSignal | undefined;
   /** For somebody who watches. */
   readonly contact?: ContactWatch | undefined;

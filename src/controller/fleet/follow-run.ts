@@ -90,7 +90,9 @@ class FollowCall {
     body: object,
   ): Promise<HostOutcome> {
     const onStream = this.#reader.take.bind(this.#reader);
-    const outcome = await askHost(dialler, this.#target, { ...request, body, onStream });
+    const { signal } = this.#following;
+    const asked = { ...request, body, onStream, signal };
+    const outcome = await askHost(dialler, this.#target, asked);
     return { ...outcome, rtt: Math.round(performance.now() - this.#started) };
   }
 

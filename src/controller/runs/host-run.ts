@@ -49,6 +49,11 @@ export class HostRun {
     return this.#stop.signal;
   }
 
+  /** Its result is not waited for, unless it has begun. */
+  giveUpUnlessBegun(): void {
+    if (this.#started === undefined) this.#stop.abort();
+  }
+
   async hear(event: RunEvent): Promise<void> {
     if (event.kind === "begin") this.#begin(event.started);
     // At once: neither the screen nor the disk waits for the other.

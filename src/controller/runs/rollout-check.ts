@@ -82,6 +82,7 @@ export class RolloutCheck {
     this.#halt.hear(await owned.wishes());
     const { results } = await asking;
     this.#checking = undefined;
-    return this.#halt.isLeft ? undefined : results;
+    // Some are not waited for when it was cancelled.
+    return this.#halt.isLeft || results.length < hosts.length ? undefined : results;
   }
 }

@@ -35,8 +35,8 @@ export interface RolloutParts {
     | undefined;
   /** Ends a check that is under way, when somebody cancels the rollout. Never rejects. */
   readonly endCheck: (reqid: string, by: string) => Promise<void>;
-  /** Whether a person lets this batch begin; undefined asks nobody. */
-  readonly confirm: ((next: BatchNews) => Promise<boolean>) | undefined;
+  /** Whether a person lets this batch begin, unless it stops before that; undefined asks nobody. */
+  readonly confirm: ((next: BatchNews, stopped: AbortSignal) => Promise<boolean>) | undefined;
   readonly onNews: (news: RolloutNews) => void;
   readonly onResult: (result: RunResult) => void;
 }

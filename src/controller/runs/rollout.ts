@@ -21,6 +21,9 @@ import type { BatchNews } from "./rollout-news.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
 import { Run, type RunReport, type RunUnderWay } from "./run.ts";
 
+/** Hosts that say nothing for so long after the rollout was cancelled are not waited for: an agent may have stopped. */
+const LATE_MS = 2000;
+
 export class Rollout implements RunUnderWay {
   readonly reqid: string;
   readonly finished: Promise<RunReport>;
@@ -32,9 +35,10 @@ export class Rollout implements RunUnderWay {
   readonly #abandoned = new AbortController();
   /** The results may be needed until then. */
   readonly #over: Promise<unknown>;
-  readonly #halt = new RolloutHalt((by) => this.#check.end(by));
+  readonly #halt = new RolloutHalt((by) => this.#cancelled(by));
   readonly #check: RolloutCheck;
   #asking: RunUnderWay | undefined;
+  #isCancelled = false;
   #begun: number;
 
   /** @param needed settles when nobody needs the results any more */
@@ -73,6 +77,14 @@ export class Rollout implements RunUnderWay {
     await this.abandon(OF_ANOTHER);
   }
 
+  /** What runs is ended by whoever has cancelled it. @param by may be told again and again */
+  #cancelled(by: string): void {
+    this.#check.end(by);
+    if (this.#isCancelled) return;
+    this.#isCancelled = true;
+    void pause(LATE_MS, this.#abandoned.signal).then(() => this.#asking?.giveUpUnheard?.());
+  }
+
   #tell(message: RolloutMessage): void {
     this.#parts.record.tell(message);
     this.#parts.onNews({ ...message, reqid: this.reqid });
@@ -109,7 +121,7 @@ export class Rollout implements RunUnderWay {
     this.#halt.hear(await owned.wishes());
     await this.#whilePaused(news);
     if (news.batch > 1 && confirm !== undefined && this.#halt.why === undefined) {
-      if ((await this.#halt.orStopped(confirm(news))) !== true)
+      if ((await this.#halt.orStopped(confirm(news, signal))) !== true)
         this.#halt.stop("it was not confirmed");
     }
     if (this.#halt.why !== undefined) return;

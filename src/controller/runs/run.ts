@@ -55,6 +55,8 @@ export interface RunUnderWay {
    * @param why what happens to the process: "ctrl-exec was stopped"
    */
   abandon(why: string): Promise<void>;
+  /** Nothing more is sent, and of the hosts that have not begun it none is waited for; the others go on to their end. */
+  giveUpUnheard?(): void;
   /** Of a rollout, for such a process: no further batch begins, and the one that is under way goes on. */
   beginNoMore?(why: string): void;
 }
@@ -118,6 +120,7 @@ export class Run implements RunUnderWay {
   /** The account in which the replies count, as long as the results may be needed. */
   readonly #account: ReplyAccount;
   readonly #report = Promise.withResolvers<RunReport>();
+  readonly #unheard = new AbortController();
   #state: State = "accepted";
 
   /** @param onResult called once per host, as they answer */
@@ -158,6 +161,11 @@ export class Run implements RunUnderWay {
 
   async abandon(why: string): Promise<void> {
     this.#report.resolve(await this.#end("abandoned", why));
+  }
+
+  giveUpUnheard(): void {
+    this.#progress.stop();
+    this.#unheard.abort();
   }
 
   async #fanOut(): Promise<RunReport> {
@@ -219,6 +227,9 @@ export class Run implements RunUnderWay {
     // Whoever hears of it as it comes needs no result that holds all of it.
     const output = sink ? record.output(target.label, share) : new HeldOutput(config, share);
     const hostRun = new HostRun(body, target, config, output, sink);
+    const { signal: unheard } = this.#unheard;
+    if (unheard.aborted) hostRun.giveUpUnlessBegun();
+    unheard.addEventListener("abort", () => hostRun.giveUpUnlessBegun());
     const hear = async (event: RunEvent) => {
       // What a host says after it was given up is nobody's affair here any more.
       if (this.#state !== "asking") return;

@@ -18,8 +18,8 @@ import { watchRun } from "./watch-run.ts";
 
 export interface RolloutOrder extends NewRollout, Pick<RunOrder, "watch"> {
   readonly onNews: (news: RolloutNews) => void;
-  /** Whether a person lets the next batch begin. */
-  readonly confirm?: ((next: BatchNews) => Promise<boolean>) | undefined;
+  /** Whether a person lets the next batch begin, unless it stops before that. */
+  readonly confirm?: ((next: BatchNews, stopped: AbortSignal) => Promise<boolean>) | undefined;
 }
 
 /**
@@ -103,12 +103,20 @@ function checkOf(current: () => Controller, caller: Caller, script: string) {
 /** A run that another process has begun. */
 function awaited(controller: Controller, reqid: string): RunUnderWay {
   const gone = new AbortController();
+  const { promise: givenUp, resolve } = Promise.withResolvers<void>();
+  let results: readonly RunResult[] = [];
   const follow = async () => {
-    let results: readonly RunResult[] = [];
     for await (const run of watchRun(controller, reqid, gone.signal)) results = run.results;
-    return { reqid, results, recorded: true };
   };
-  return { reqid, finished: follow(), abandon: async () => gone.abort() };
+  const giveUp = () => {
+    gone.abort();
+    // A question may be on its way to a host that does not answer.
+    resolve();
+  };
+  const finished = Promise.race([follow(), givenUp]).then(() => {
+    return { reqid, results, recorded: true };
+  });
+  return { reqid, finished, abandon: async () => giveUp(), giveUpUnheard: giveUp };
 }
 
 /** Whoever unpairs a host in mid-rollout must be sure that nothing is sent there any more. */

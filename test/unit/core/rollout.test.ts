@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import {
   allowedFailures,
+  batchProblem,
   batchSize,
   parseBatch,
   parseMaxFailures,
@@ -36,4 +37,10 @@ test("bounds by tag", () => {
   expect(parsePerTag("rack=1, zone=20")).toEqual({ rack: 1, zone: 20 });
   const wrong = ["", "rack", "rack=", "rack=0", "=1", "rack=1,rack=2", "rack=1,", "a b=1"];
   expect(wrong.filter((text) => parsePerTag(text) !== undefined)).toEqual([]);
+});
+
+test("the size that is wrong is named, and why", () => {
+  expect(batchProblem("1,200%")).toBe("200% is not between 1% and 100%");
+  expect(batchProblem("1,,2")).toBe('"" is neither a number of hosts nor a percentage');
+  expect(batchProblem(`${"1,".repeat(100)}1`)).toBe("it has more than 100 sizes");
 });

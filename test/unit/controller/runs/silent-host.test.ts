@@ -1,0 +1,113 @@
+/** A rollout that is cancelled while an agent says nothing: it waits two seconds more, and not as long as any answer. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { DetachedRollouts } from "../../../../src/controller/runs/detached-rollouts.ts";
+import { startRollout } from "../../../../src/controller/runs/start-rollout.ts";
+import { showRun } from "../../../../src/controller/runs/status.ts";
+import { newRequestId } from "../../../../src/core/request-id.ts";
+import { until } from "../../../support/folder.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
+
+const HOST = "web-01";
+
+let fleet: LocalFleet;
+let peer: Awaited<ReturnType<typeof streamingPeer>>;
+const calls: StreamedCall[] = [];
+let answer: (call: StreamedCall) => void = () => undefined;
+
+beforeAll(async () => {
+  fleet = await LocalFleet.create(["read_timeout = 3600", "api_auth_default = allow"]);
+  const agent = await fleet.addAgent(HOST);
+  await agent.stop();
+  peer = await streamingPeer(agent, (call) => {
+    calls.push(call);
+    answer(call);
+  });
+});
+afterAll(async () => {
+  await peer[Symbol.asyncDispose]();
+  await fleet[Symbol.asyncDispose]();
+});
+
+const cancel = async (reqid: string) =>
+  await fleet.controller.store.rollouts.wish(reqid, "cancel", { by: "bob", since: "" });
+const asked = (what: string) => calls.filter((call) => call.what === what);
+
+test("a host that has not begun is not waited for; what became of it is not known", async () => {
+  answer = () => undefined;
+  const rollout = await startRollout(
+    fleet.controller,
+    CALLER,
+    {
+      ...{ hosts: [`${HOST}:${peer.port}`, "web-02"], port: undefined, script: "deploy", args: [] },
+      ...{ rollout: { batch: [{ hosts: 1 }] }, onNews: () => undefined },
+    },
+    () => undefined,
+  );
+  await until("it is asked", () => asked("POST /run").length === 1);
+  await cancel(rollout.reqid);
+  const { results, rollout: report } = await rollout.finished;
+  expect(results).toMatchObject([
+    { host: HOST, state: "unknown", error: "its answer was not waited for any longer" },
+    { host: "web-02", state: "not-started" },
+  ]);
+  expect(report?.stopped).toBe("after batch 1 of 2: it was cancelled by bob");
+});
+
+test("one that has begun goes on to its end", async () => {
+  calls.length = 0;
+  answer = (call) => call.begin();
+  const rollout = await startRollout(
+    fleet.controller,
+    CALLER,
+    {
+      ...{ hosts: [`${HOST}:${peer.port}`], port: undefined, script: "deploy", args: [] },
+      ...{ rollout: { batch: [{ hosts: 1 }] }, onNews: () => undefined },
+    },
+    () => undefined,
+  );
+  await until("it is asked", () => asked("POST /run").length === 1);
+  await cancel(rollout.reqid);
+  // Longer than others are waited for.
+  await Bun.sleep(2500);
+  asked("POST /run")[0]?.end({
+    cancelled: true,
+    cancelled_by: "bob",
+    exit: 126,
+    signal: "SIGTERM",
+  });
+  expect((await rollout.finished).results).toMatchObject([{ state: "ended", cancelled_by: "bob" }]);
+});
+
+test("a check that an earlier process has begun is not waited for on a host that is away", async () => {
+  calls.length = 0;
+  answer = (call) => call.hangUp();
+  const { rollouts, runs } = fleet.controller.store;
+  const [reqid, checking] = [newRequestId(), newRequestId()];
+  const run = { submitter: "tester", token: "", hosts: [HOST], ports: [peer.port] };
+  const rollout = {
+    ...{ batch: [{ hosts: 1 }], max_failures: { hosts: 0 }, pause: 0, per_tag: {} },
+    ...{ check: "health", checking, batches: [[0]], begun: 1, waiting: [] },
+  };
+  const check = await runs.begin({ ...run, reqid: checking, script: "health" }, true);
+  await check.leave();
+  const owned = await rollouts.own(reqid);
+  const record = await runs.begin({ ...run, reqid, script: "deploy", rollout }, true);
+  const result = { host: HOST, script: "deploy", exit: 0, stdout: "", stderr: "", rtt: "1ms" };
+  record.add({ ...result, reqid, state: "ended" });
+  await owned?.keep({
+    ...{ args: [], face: "api", username: "tester", sourceIp: "127.0.0.1", hasToken: false },
+    ...{ registered: [HOST], mayFail: 0 },
+  });
+  await record.leave();
+  await owned?.leave();
+  const detached = new DetachedRollouts(() => fleet.controller);
+  await detached.start();
+  await until("the check is asked for", () => asked(`GET /result/${checking}`).length > 0);
+  await cancel(reqid);
+  await until("it is over", async () => (await rollouts.detached()).length === 0);
+  expect(await showRun(fleet.controller, CALLER, { reqid, live: false })).toMatchObject({
+    complete: true,
+  });
+  await detached.leave();
+});

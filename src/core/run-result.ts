@@ -51,7 +51,8 @@ export const RUN_RESULT_WORDS = {
   stdout_dropped:
     "Bytes of output that were dropped: more than the agent keeps, or than could be recorded.",
   cancelled: "Somebody asked for its end, and the agent ended it.",
-  cancelled_by: "The user name with which that was asked.",
+  cancelled_by:
+    "The user name with which that was asked; without `cancelled`, before it came to the host: then it never ran.",
   started: "When the host started it, ISO 8601.",
   ended: "When it ended, ISO 8601.",
 } as const satisfies Partial<Record<keyof Members, string>>;

@@ -11,9 +11,15 @@ import type { AgentReply } from "./endpoint.ts";
 const NEVER_RAN: RunState = "never-ran";
 const UNKNOWN: RunState = "unknown";
 
-export function refuseRun(request: Partial<RunRequest>, error: string): AgentReply {
+/** @param cancelled_by who has cancelled it, if somebody has */
+export function refuseRun(
+  request: Partial<RunRequest>,
+  error: string,
+  cancelled_by?: string,
+): AgentReply {
   const { script, reqid } = request;
-  return { status: 200, body: { script, exit: NO_EXIT, error, reqid, state: NEVER_RAN } };
+  const body = { script, exit: NO_EXIT, error, reqid, state: NEVER_RAN, cancelled_by };
+  return { status: 200, body };
 }
 
 /** Of one that has begun. Waits for its end. @param letGo of the job, once this is sent */

@@ -47,9 +47,9 @@ async function runParsed(
 ): Promise<AgentReply> {
   const { state, log, now, running, jobs } = context;
   const { script: name, args, reqid } = request;
-  const deny = (error: string, reason?: string) => {
+  const deny = (error: string, reason?: string, by?: string) => {
     log({ event: "deny", peer: peerIp, reason, reqid, script: name });
-    return refuseRun(request, error);
+    return refuseRun(request, error, by);
   };
   const work = workFor(name, state);
   if (work.kind === "refused") return deny(NOT_PERMITTED, work.problem);
@@ -98,7 +98,7 @@ async function runParsed(
     }
     if (outcome.kind !== "started") {
       const problem = mustNotRun(outcome, request);
-      if (problem !== undefined) return deny(problem, problem);
+      if (problem !== undefined) return deny(problem, problem, cancelledBy(outcome));
       begun = await jobs.startUnkept(order);
       return await endReply(begun);
     }
@@ -141,7 +141,15 @@ async function takeTurn(
   return { kind: "full", why: `, and lost run ${lost} goes on` };
 }
 
-const WITHDRAWN = "this run was cancelled, or given up, before it came here";
+/** Undefined if nobody has, or nobody knows who. */
+function cancelledBy(outcome: Unkept): string | undefined {
+  return outcome.kind === "withdrawn" && outcome.by !== "" ? outcome.by : undefined;
+}
+
+function withdrawnError(by: string | undefined): string {
+  const what = by === undefined ? "cancelled, or given up," : `cancelled by ${by}`;
+  return `this run was ${what} before it came here`;
+}
 
 /**
  * Why a run that cannot be kept is refused; undefined if it runs all the same. Older control hosts ask for nothing
@@ -150,7 +158,7 @@ const WITHDRAWN = "this run was cancelled, or given up, before it came here";
 function mustNotRun(outcome: Unkept, request: RunRequest): string | undefined {
   if (outcome.kind === "no-room") return isDetached(request) ? outcome.problem : undefined;
   if (!asksForJob(request)) return undefined;
-  if (outcome.kind === "withdrawn") return WITHDRAWN;
+  if (outcome.kind === "withdrawn") return withdrawnError(cancelledBy(outcome));
   return outcome.kind === "used" ? "reqid already used" : "reqid is not 16 hex digits";
 }
 

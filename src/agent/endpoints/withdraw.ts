@@ -6,8 +6,8 @@ import { type Endpoint, refusal } from "./endpoint.ts";
 export const withdraw: Endpoint = async ({ jobs, log }, { peerIp: peer, body }) => {
   const asked = readJsonAs(withdrawRequest, body);
   if (asked === undefined) return refusal(400, "invalid JSON");
-  const { reqid } = asked;
-  const withdrawal = jobs.withdraw(reqid);
+  const { reqid, username } = asked;
+  const withdrawal = jobs.withdraw(reqid, username);
   if (withdrawal.kind === "known") return { status: 200, body: { status: "known" } };
   if (withdrawal.kind === "unnoted") {
     const { problem: error } = withdrawal;

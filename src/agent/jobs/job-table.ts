@@ -80,7 +80,8 @@ export class JobTable implements Jobs {
     const running = this.#facts();
     const isUsed = running.some((run) => run.reqid === reqid) || this.#spool.has(reqid);
     if (isUsed) return { kind: "used" };
-    if (this.#spool.known.isWithdrawn(reqid)) return { kind: "withdrawn" };
+    const by = this.#spool.known.withdrawnBy(reqid);
+    if (by !== undefined) return { kind: "withdrawn", by };
     const other = order.lock ? running.find((run) => run.script === script.name) : undefined;
     if (lost !== undefined) return { kind: "busy", reqid: lost };
     if (other !== undefined) return { kind: "busy", reqid: other.reqid };
@@ -143,12 +144,12 @@ export class JobTable implements Jobs {
     return await this.#cancels.cancel(job, by, graceMs);
   }
 
-  withdraw(reqid: string): Withdrawal {
+  withdraw(reqid: string, by: string): Withdrawal {
     if (this.running(reqid) !== undefined || this.find(reqid) !== undefined) {
       return { kind: "known" };
     }
     const { known } = this.#spool;
-    const problem = known.withdraw(reqid);
+    const problem = known.withdraw(reqid, by);
     if (problem !== undefined) return { kind: "unnoted", problem };
     // Somebody may have removed its folder.
     return { kind: "withdrawn", knownMs: this.#spool.has(reqid) ? 0 : known.sinceMs };
@@ -156,7 +157,7 @@ export class JobTable implements Jobs {
 
   knownMs(reqid: string): number {
     const { known } = this.#spool;
-    return this.#spool.has(reqid) || known.isWithdrawn(reqid) ? 0 : known.sinceMs;
+    return this.#spool.has(reqid) || known.withdrawnBy(reqid) !== undefined ? 0 : known.sinceMs;
   }
 
   async lostRuns(script: string): Promise<readonly string[]> {

@@ -69,6 +69,12 @@ export interface Job extends BegunRun {
   hold(): () => void;
 }
 
+export interface Withdrawn {
+  readonly kind: "withdrawn";
+  /** Who has cancelled it; empty if that is not known. */
+  readonly by: string;
+}
+
 export type StartOutcome =
   /**
    * Its end may be known already: then the script could not be executed, or was quick. The job is held until
@@ -80,7 +86,7 @@ export type StartOutcome =
   /** There was a run of this reqid: nothing has run now. */
   | { readonly kind: "used" }
   /** It was withdrawn before it came: nothing has run, and nothing will. */
-  | { readonly kind: "withdrawn" }
+  | Withdrawn
   /** No job can be kept on this host: nothing has run. @param problem why, with what mends it */
   | { readonly kind: "no-room"; readonly problem: string };
 
@@ -119,8 +125,12 @@ export interface Jobs {
   cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined>;
   /** The request ids of runs of this script whose end nobody has seen, and of which processes go on. Never rejects. */
   lostRuns(script: string): Promise<readonly string[]>;
-  /** Nobody waits for it. One that has not come by now does not start any more. */
-  withdraw(reqid: string): Withdrawal;
+  /**
+   * Nobody waits for it. One that has not come by now does not start any more.
+   *
+   * @param by who has cancelled it; empty if nobody has
+   */
+  withdraw(reqid: string, by: string): Withdrawal;
   /** For how many milliseconds the agent has forgotten no run; 0 if this one was withdrawn, or may be known. */
   knownMs(reqid: string): number;
   /** Those that run and those that are kept, the newest first. */

@@ -64,12 +64,13 @@ export class KnownRuns {
   }
 
   /** It does not start from now on. Returns why the next agent does not know that; undefined if it does. */
-  withdraw(reqid: string): string | undefined {
-    return this.#withdrawn.add(reqid);
+  withdraw(reqid: string, by: string): string | undefined {
+    return this.#withdrawn.add(reqid, by);
   }
 
-  isWithdrawn(reqid: string): boolean {
-    return this.#withdrawn.has(reqid);
+  /** Who has cancelled it, empty if that is not known; undefined if it was not withdrawn. */
+  withdrawnBy(reqid: string): string | undefined {
+    return this.#withdrawn.by(reqid);
   }
 
   /** For how many milliseconds every run is known. */

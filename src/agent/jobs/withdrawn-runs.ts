@@ -19,38 +19,52 @@ const FILE = "withdrawn";
 /** A control host withdraws a run only if its process has ended before its agent had answered, or it was cancelled. */
 const MAX_WITHDRAWN = 10_000;
 
+/** Of a name: as long as an answer may have it. */
+const MAX_NAME = 255;
+
+interface Noted {
+  /** Who has cancelled it; empty if that is not known. */
+  readonly by: string;
+  readonly isInFile: boolean;
+}
+
 export class WithdrawnRuns {
   readonly #folder: string;
-  /** The oldest first, and whether it is in the file. */
-  readonly #reqids: Map<string, boolean>;
+  /** The oldest first. */
+  readonly #runs: Map<string, Noted>;
   #lines: number;
 
   constructor(folder: string) {
     this.#folder = folder;
-    const reqids = reqidsIn(this.#file);
-    this.#lines = reqids.length;
-    this.#reqids = new Map(reqids.slice(-MAX_WITHDRAWN).map((reqid) => [reqid, true]));
+    const lines = linesIn(this.#file);
+    this.#lines = lines.length;
+    this.#runs = new Map(
+      lines.slice(-MAX_WITHDRAWN).map(({ reqid, by }) => [reqid, { by, isInFile: true }]),
+    );
   }
 
-  has(reqid: string): boolean {
-    return this.#reqids.has(reqid);
+  /** Who has cancelled it, empty if that is not known; undefined if it was not withdrawn. */
+  by(reqid: string): string | undefined {
+    return this.#runs.get(reqid)?.by;
   }
 
-  /** Returns why the next agent does not know it; undefined if it does. */
-  add(reqid: string): string | undefined {
-    const isNoted = this.#reqids.get(reqid) && existsSync(this.#file);
-    const problem = isNoted ? undefined : this.#append(reqid);
-    this.#reqids.set(reqid, problem === undefined);
-    if (this.#reqids.size > MAX_WITHDRAWN) {
-      const [oldest = ""] = this.#reqids.keys();
-      this.#reqids.delete(oldest);
+  /** Whoever withdrew it first did it. Returns why the next agent does not know it; undefined if it does. */
+  add(reqid: string, name: string): string | undefined {
+    const before = this.#runs.get(reqid);
+    const by = before?.by ?? name.slice(0, MAX_NAME).toWellFormed();
+    const isNoted = before?.isInFile && existsSync(this.#file);
+    const problem = isNoted ? undefined : this.#append(lineOf(reqid, by));
+    this.#runs.set(reqid, { by, isInFile: problem === undefined });
+    if (this.#runs.size > MAX_WITHDRAWN) {
+      const [oldest = ""] = this.#runs.keys();
+      this.#runs.delete(oldest);
     }
     return problem;
   }
 
   /** To be called when the folder of all jobs may have been made anew. */
   noteAgain(): void {
-    if (this.#reqids.size === 0 || existsSync(this.#file)) return;
+    if (this.#runs.size === 0 || existsSync(this.#file)) return;
     try {
       this.#shorten();
     } catch {
@@ -62,16 +76,14 @@ export class WithdrawnRuns {
     return join(this.#folder, FILE);
   }
 
-  #append(reqid: string): string | undefined {
+  #append(line: string): string | undefined {
     try {
       openJobsFolder(this.#folder);
       this.noteAgain();
       if (this.#lines >= 2 * MAX_WITHDRAWN) this.#shorten();
       const file = openSync(this.#file, "a", 0o600);
       try {
-        // Part of a line that a full disk has cut ends here.
-        const line = `\n${reqid}`;
-        if (writeSync(file, line) < line.length)
+        if (writeSync(file, line) < Buffer.byteLength(line))
           throw Object.assign(new Error(), { code: "ENOSPC" });
         fsyncSync(file);
       } finally {
@@ -86,19 +98,35 @@ export class WithdrawnRuns {
 
   #shorten(): void {
     const aside = `${this.#file}.new`;
-    const reqids = [...this.#reqids.keys()];
-    writeFileSync(aside, reqids.map((reqid) => `\n${reqid}`).join(""), { mode: 0o600 });
+    const lines = [...this.#runs].map(([reqid, { by }]) => lineOf(reqid, by));
+    writeFileSync(aside, lines.join(""), { mode: 0o600 });
     renameSync(aside, this.#file);
-    this.#lines = reqids.length;
+    this.#lines = lines.length;
   }
 }
 
-function reqidsIn(file: string): string[] {
+/** Part of a line that a full disk has cut ends before it. A name is in JSON: it may have a line's end. */
+function lineOf(reqid: string, by: string): string {
+  return by === "" ? `\n${reqid}` : `\n${reqid} ${JSON.stringify(by)}`;
+}
+
+function linesIn(file: string): { readonly reqid: string; readonly by: string }[] {
   try {
-    return readFileSync(file, "latin1")
+    return readFileSync(file, "utf8")
       .split("\n")
-      .filter((line) => /^[0-9a-f]{16}$/.test(line));
+      .flatMap((line) => {
+        const [, reqid, name] = /^([0-9a-f]{16})(?: (".*"))?$/.exec(line) ?? [];
+        return reqid === undefined ? [] : [{ reqid, by: nameIn(name) }];
+      });
   } catch {
     return [];
+  }
+}
+
+function nameIn(json = '""'): string {
+  try {
+    return String(JSON.parse(json));
+  } catch {
+    return "";
   }
 }

@@ -211,7 +211,7 @@ async function cancelOn(
   const request = { method: "POST", path: "/cancel", body, reply: "words" } as const;
   const outcome = await askHost(dialler, target, { ...request, idempotent: true });
   const told = knowsNoSuchRun(outcome)
-    ? withdrawn(await withdraw(dialler, target, report))
+    ? withdrawn(await withdraw(dialler, target, report, username))
     : toldIn(outcome);
   const asked = { reqid, target: formatHostPort(target.name, target.port), user: username };
   const { error, status, left } = told;

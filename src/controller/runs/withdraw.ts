@@ -23,17 +23,20 @@ export function knowsNoSuchRun({ reply }: HostOutcome): boolean {
   return reply?.status === 404 && refusalIn(reply.json) === NO_SUCH_RUN;
 }
 
+/** @param username who cancels it; undefined if it is given up */
 export async function withdraw(
   dialler: FleetDialler,
   target: ResolvedTarget,
   { reqid, started }: Pick<RunReportSoFar, "reqid" | "started">,
+  username?: string,
 ): Promise<Withdrawal> {
   const begun = parseIso(started);
   if (begun === undefined) return undefined;
   const agoMs = dialler.now().getTime() - begun.getTime();
   const asked = performance.now();
   const request = { method: "POST", path: "/withdraw", reply: "words", idempotent: true } as const;
-  const outcome = await askHost(dialler, target, { ...request, body: { reqid } });
+  const body = username === undefined ? { reqid } : { reqid, username };
+  const outcome = await askHost(dialler, target, { ...request, body });
   const answer = answerOf(withdrawReply, outcome);
   if (answer.kind !== "given") return undefined;
   if (answer.data.status === "known") return "known";

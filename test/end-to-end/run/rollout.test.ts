@@ -196,7 +196,9 @@ describe("on a terminal", () => {
     const session = onTerminal("deploy", "--batch", "2", "--confirm");
     await session.seen(/Go on with batch 2 of 3/);
     const [, reqid = ""] = /Run (\w{16})/.exec(session.screen) ?? [];
-    const { out, status } = await control.run("cancel", [reqid, "web-[03-05]"]);
+    const { out, status } = await control.run("cancel", [
+      ...[reqid, "web-[03-05]", "--username", "ann"],
+    ]);
     const lines = HOSTS.slice(2).map((host) => `${host}: will not start`);
     expect([out.trim().split("\n").toSorted(), status]).toEqual([lines, 0]);
     session.type("y\r");
@@ -204,6 +206,11 @@ describe("on a terminal", () => {
     expect(ran()).toEqual(["web-01", "web-02"]);
     const states = ["ended", "ended", "never-ran", "never-ran", "not-started"];
     expect(await recorded(reqid)).toEqual(HOSTS.map((host, at) => `${host} ${states[at]}`));
+    const { results } = JSON.parse((await control.run("status", [reqid, "--json"])).out);
+    expect(results[2]).toMatchObject({
+      ...{ host: "web-03", cancelled_by: "ann" },
+      error: "this run was cancelled by ann before it came here",
+    });
   });
 
   test("Ctrl-C at the question", async () => {
@@ -212,6 +219,8 @@ describe("on a terminal", () => {
     session.type(CTRL_C);
     await session.ended();
     expect(session.signal).toBe("SIGINT");
+    // What is shown next begins a line.
+    expect(session.screen).toMatch(/\[y\/N\] \^C\r\n==> /);
     expect(ran()).toEqual(HOSTS.slice(0, 3));
   });
 });

@@ -4,4 +4,6 @@ import { isRequestId } from "../../request-id.ts";
 
 export const withdrawRequest = z.object({
   reqid: z.string().check(z.refine(isRequestId)),
+  /** Who has cancelled it; empty if nobody has, and it was given up. */
+  username: z._default(z.string(), ""),
 });

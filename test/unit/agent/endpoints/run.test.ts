@@ -321,11 +321,18 @@ describe("a run that nobody can come back to", () => {
       const odd = await it.ask({ script: "a", reqid: "0815", ...more });
       expect(bodyOf(odd)).toMatchObject(neverRan("reqid is not 16 hex digits"));
       const reqid = newRequestId();
-      table.withdraw(reqid);
+      table.withdraw(reqid, "");
       const withdrawn = await it.ask({ script: "a", reqid, ...more });
       const why = "this run was cancelled, or given up, before it came here";
       expect(bodyOf(withdrawn)).toMatchObject(neverRan(why));
+      expect(bodyOf(withdrawn).cancelled_by).toBeUndefined();
       expect(it.log.of("deny").at(-1)?.fields.REASON).toBe(why);
+      const cancelled = newRequestId();
+      table.withdraw(cancelled, "bob");
+      expect(bodyOf(await it.ask({ script: "a", reqid: cancelled, ...more }))).toMatchObject({
+        ...neverRan("this run was cancelled by bob before it came here"),
+        cancelled_by: "bob",
+      });
     },
   );
 

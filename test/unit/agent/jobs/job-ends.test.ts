@@ -118,7 +118,7 @@ test("the folder of all jobs is removed: the next run makes it again, and is kep
   await using jobs = await TestJobs.create();
   const run = await Run.start(jobs);
   const withdrawn = "0123456789abcdef";
-  expect(run.table.withdraw(withdrawn)).toMatchObject({ kind: "withdrawn" });
+  expect(run.table.withdraw(withdrawn, "")).toMatchObject({ kind: "withdrawn" });
   rmSync(run.all, { recursive: true });
   const order = jobs.order("exit 5");
   expect(await run.table.start(order)).toMatchObject({ kind: "started" });
@@ -126,7 +126,7 @@ test("the folder of all jobs is removed: the next run makes it again, and is kep
   const next = await jobs.table();
   expect(next.find(order.reqid)?.facts.state).toBe("ended");
   const late = jobs.order("true", { reqid: withdrawn });
-  expect(await next.start(late)).toEqual({ kind: "withdrawn" });
+  expect(await next.start(late)).toEqual({ kind: "withdrawn", by: "" });
 });
 
 test("a file takes the place of the folder of all jobs: the end is kept in memory, and says who cancelled it", async () => {
@@ -139,7 +139,7 @@ test("a file takes the place of the folder of all jobs: the end is kept in memor
   expect(await run.job.ended).toMatchObject(cancelled);
   expect(await run.answer()).toMatchObject({ exit: 126, stdout_dropped: 11, end: cancelled });
   expect(await run.table.list()).toMatchObject([{ reqid: run.reqid, state: "ended" }]);
-  expect(run.table.withdraw(run.reqid)).toEqual({ kind: "known" });
+  expect(run.table.withdraw(run.reqid, "")).toEqual({ kind: "known" });
   expect(run.faults).toEqual([expect.stringContaining("a part of its path is not a folder")]);
   const refused = await run.table.start(jobs.order("true"));
   const problem = `Cannot keep runs in ${run.all}: it is no folder`;

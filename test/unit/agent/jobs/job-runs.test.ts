@@ -47,7 +47,7 @@ function hasKnownForAnHour(jobs: TestJobs): void {
 
 /** For how long it knows every run: minutes. */
 function minutesKnown(table: JobTable): number {
-  const withdrawal = table.withdraw(newRequestId());
+  const withdrawal = table.withdraw(newRequestId(), "");
   if (withdrawal.kind !== "withdrawn") throw new Error(withdrawal.kind);
   return Math.round(withdrawal.knownMs / 60_000);
 }
@@ -84,7 +84,7 @@ describe("a run", () => {
     expect([text(kept, "stderr"), await kept.ended]).toEqual(["oops\n", ending]);
     expect(await table.list()).toEqual([kept.facts]);
     expect(await table.start(order)).toEqual({ kind: "used" });
-    expect(table.withdraw(reqid)).toEqual({ kind: "known" });
+    expect(table.withdraw(reqid, "")).toEqual({ kind: "known" });
     // Nothing that has run is cancelled.
     expect(await table.cancel(reqid, "bob", 0)).toBeUndefined();
   });
@@ -99,7 +99,7 @@ describe("a run", () => {
     expect(table.running(order.reqid)?.started).not.toBe("");
     expect(table.find(order.reqid)).toBe(job);
     expect(await table.start(order)).toEqual({ kind: "used" });
-    expect(table.withdraw(order.reqid)).toEqual({ kind: "known" });
+    expect(table.withdraw(order.reqid, "")).toEqual({ kind: "known" });
     expect(await table.start(jobs.order("true", { lock: true }))).toEqual({
       kind: "busy",
       reqid: order.reqid,
@@ -144,9 +144,9 @@ describe("a run", () => {
     await using jobs = await ready();
     const table = await jobs.table();
     const order = jobs.order("true");
-    const withdrawal = table.withdraw(order.reqid);
+    const withdrawal = table.withdraw(order.reqid, "");
     expect(withdrawal).toEqual({ kind: "withdrawn", knownMs: expect.any(Number) });
-    expect(await table.start(order)).toEqual({ kind: "withdrawn" });
+    expect(await table.start(order)).toEqual({ kind: "withdrawn", by: "" });
     expect([table.find(order.reqid), jobs.events]).toEqual([undefined, []]);
   });
 });
@@ -320,7 +320,7 @@ describe("where no job can be kept", () => {
     expect(table.running(reqid)).toMatchObject({ reqid, state: "running", ended: undefined });
     expect(table.find(reqid)).toBeUndefined();
     expect((await table.list()).map((facts) => facts.reqid)).toEqual([reqid]);
-    expect(table.withdraw(reqid)).toEqual({ kind: "known" });
+    expect(table.withdraw(reqid, "")).toEqual({ kind: "known" });
     const locked = { ...order, reqid: "f".repeat(16), lock: true };
     expect(await table.start(locked)).toEqual({ kind: "busy", reqid });
     end(jobs);

@@ -162,7 +162,7 @@ test("a run is cleared away because the clock was set: it is not said never to h
   const first = await run();
   jobs.shift = 0;
   await run();
-  const withdrawal = table.withdraw(first);
+  const withdrawal = table.withdraw(first, "");
   if (withdrawal.kind !== "withdrawn") throw new Error("it is still there");
   expect(withdrawal.knownMs).toBeLessThan(performance.now() - begun);
 });
@@ -176,14 +176,14 @@ test("what was withdrawn stays so, also for the next agent, as long as there is 
     [...Array.from({ length: 10_001 }, (_, n) => reqid(n)), "00"].join("\n"),
   );
   const first = host.start();
-  expect([0, 1, 10_000].map((count) => first.isWithdrawn(reqid(count)))).toEqual([
+  expect([0, 1, 10_000].map((count) => first.withdrawnBy(reqid(count)) !== undefined)).toEqual([
     false,
     true,
     true,
   ]);
-  expect(first.withdraw(reqid(20_000))).toBeUndefined();
+  expect(first.withdraw(reqid(20_000), "")).toBeUndefined();
   const known = host.start();
-  expect([1, 2, 20_000].map((count) => known.isWithdrawn(reqid(count)))).toEqual([
+  expect([1, 2, 20_000].map((count) => known.withdrawnBy(reqid(count)) !== undefined)).toEqual([
     false,
     true,
     true,
@@ -196,9 +196,9 @@ test("what is withdrawn and cannot be noted is promised to nobody, and does not 
   const table = await jobs.table();
   const order = jobs.order("true");
   const problem = `Cannot write ${jobs.folder.join("jobs", "withdrawn")}: it is no folder`;
-  expect(table.withdraw(order.reqid)).toEqual({ kind: "unnoted", problem });
-  expect(await table.start(order)).toEqual({ kind: "withdrawn" });
+  expect(table.withdraw(order.reqid, "")).toEqual({ kind: "unnoted", problem });
+  expect(await table.start(order)).toEqual({ kind: "withdrawn", by: "" });
   rmSync(jobs.folder.join("jobs"));
-  expect(table.withdraw(order.reqid)).toMatchObject({ kind: "withdrawn" });
-  expect(await (await jobs.table()).start(order)).toEqual({ kind: "withdrawn" });
+  expect(table.withdraw(order.reqid, "")).toMatchObject({ kind: "withdrawn" });
+  expect(await (await jobs.table()).start(order)).toEqual({ kind: "withdrawn", by: "" });
 });

@@ -103,7 +103,7 @@ test.each([
   expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([{ host: "web-01", ...told }]);
   expect(stage.calls.slice(0, 2).map(({ what, body }) => [what, body])).toEqual([
     ["POST /cancel", { reqid: REQID, grace: 5, username: "tester" }],
-    ["POST /withdraw", { reqid: REQID }],
+    ["POST /withdraw", { reqid: REQID, username: CALLER.username }],
   ]);
 });
 

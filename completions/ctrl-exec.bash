@@ -8,12 +8,12 @@ _ctrl_exec_table() {
     'ctrl-exec ping') options='--hosts-from --except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec discovery') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec list-scripts') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
-    'ctrl-exec status') options='--fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='' ;;
-    'ctrl-exec wait') options='--timeout --fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='requests' ;;
-    'ctrl-exec logs') options='--follow --stderr --username --token --token-file --config --log --help' kinds='hosts' ;;
-    'ctrl-exec cancel') options='--hosts-from --except --grace --json --username --token --token-file --config --log --help' kinds='hosts' ;;
-    'ctrl-exec pause') options='--json --username --token --token-file --config --log --help' kinds='requests' ;;
-    'ctrl-exec continue') options='--json --username --token --token-file --config --log --help' kinds='requests' ;;
+    'ctrl-exec status') options='--fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='runs' ;;
+    'ctrl-exec wait') options='--timeout --fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='runs' ;;
+    'ctrl-exec logs') options='--follow --stderr --username --token --token-file --config --log --help' kinds='run-hosts' ;;
+    'ctrl-exec cancel') options='--hosts-from --except --grace --json --username --token --token-file --config --log --help' kinds='run-hosts' ;;
+    'ctrl-exec pause') options='--json --username --token --token-file --config --log --help' kinds='runs' ;;
+    'ctrl-exec continue') options='--json --username --token --token-file --config --log --help' kinds='runs' ;;
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--hosts-from --except --limit --config --log --json --wide --help' kinds='hosts' ;;
     'ctrl-exec list-groups') options='--config --log --json --wide --help' kinds='groups' ;;
@@ -22,7 +22,7 @@ _ctrl_exec_table() {
     'ctrl-exec approve') options='--code --ip --agent-port --lookup-by --force --config --log --help' kinds='requests' ;;
     'ctrl-exec deny') options='--config --log --help' kinds='requests' ;;
     'ctrl-exec edit-agent') options='--ip --agent-port --lookup-by --config --log --help' kinds='hosts' ;;
-    'ctrl-exec tag') options='--json --username --token --token-file --config --log --help' kinds='hosts' ;;
+    'ctrl-exec tag') options='--json --username --token --token-file --config --log --help' kinds='tags' ;;
     'ctrl-exec unpair') options='--config --log --revoke --port --help' kinds='hosts' ;;
     'ctrl-exec rotate-cert') options='--port --json --force --config --log --help' kinds='' ;;
     'ctrl-exec serial-status') options='--hosts-from --except --limit --json --config --log --help' kinds='hosts' ;;
@@ -56,9 +56,9 @@ _ctrl_exec_value() {
     --batch) value='none' ;;
     --max-failures) value='none' ;;
     --pause) value='none' ;;
-    --per-tag) value='none' ;;
+    --per-tag) value='tag-bounds' ;;
     --check) value='scripts' ;;
-    --resume) value='none' ;;
+    --resume) value='runs' ;;
     --only) value='words:failed' ;;
     --output) value='file' ;;
     --port) value='none' ;;
@@ -189,9 +189,9 @@ _ctrl_exec() {
       compopt -o default
       return 0
       ;;
-    hosts)
+    hosts | runs | tag-bounds)
       hosts=''
-      _ctrl_exec_ask hosts
+      _ctrl_exec_ask "$value"
       return 0
       ;;
     scripts)

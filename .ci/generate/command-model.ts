@@ -18,7 +18,16 @@ export interface ModeModel {
 }
 
 /** What follows a mode: registered hosts, hosts and then a script, and so on. */
-export type Takes = "nothing" | "hosts" | "groups" | "run" | "requests" | "assets";
+export type Takes =
+  | "nothing"
+  | "hosts"
+  | "groups"
+  | "run"
+  | "runs"
+  | "run-hosts"
+  | "tags"
+  | "requests"
+  | "assets";
 
 export interface OptionModel {
   readonly name: string;
@@ -33,6 +42,8 @@ export type ValueKind =
   | "file"
   | "hosts"
   | "scripts"
+  | "runs"
+  | "tag-bounds"
   | "none"
   | { readonly words: readonly string[] };
 
@@ -79,6 +90,8 @@ function valueKind(hint: string): ValueKind {
   if (hint === "failed") return { words: ["failed"] };
   if (hint === "hosts") return "hosts";
   if (hint === "script") return "scripts";
+  if (hint === "reqid") return "runs";
+  if (hint === "tag=n") return "tag-bounds";
   if (hint === "where") return { words: ["syslog", "stderr"] };
   if (/^[a-z0-9]+(\|[a-z0-9]+)+$/.test(hint)) return { words: hint.split("|") };
   return "none";
@@ -86,10 +99,13 @@ function valueKind(hint: string): ValueKind {
 
 function takes(mode: string, positionals: string): Takes {
   if (positionals.includes("<script>")) return "run";
+  if (positionals.includes("<key>")) return "tags";
+  // The id of a pairing request is another: no run has it.
+  if (mode === "approve" || mode === "deny") return "requests";
+  if (positionals.startsWith("<reqid>"))
+    return positionals.includes("<host") ? "run-hosts" : "runs";
   if (positionals.includes("<host")) return "hosts";
   if (positionals.includes("<group")) return "groups";
-  // The id of a run is another: no pairing request has it.
-  if (positionals.includes("<reqid>")) return mode === "status" ? "nothing" : "requests";
   if (positionals.startsWith("<list|")) return "assets";
   return "nothing";
 }

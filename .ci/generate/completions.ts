@@ -1,4 +1,4 @@
-/** Completions for bash, zsh and fish. Hosts, scripts and requests are asked of `ctrl-exec complete`. */
+/** Completions for bash, zsh and fish. Hosts, scripts, runs and requests are asked of `ctrl-exec complete`. */
 import type { ModeModel, OptionModel, ProgramModel, Takes } from "./command-model.ts";
 
 const NOTE = "Generated from the command tables: make generate.";
@@ -11,9 +11,15 @@ const KINDS: Readonly<Record<Takes, string>> = {
   hosts: "hosts",
   groups: "groups",
   run: "hosts scripts",
+  runs: "runs",
+  "run-hosts": "run-hosts",
+  tags: "tags",
   requests: "requests",
   assets: "assets",
 };
+
+/** What else was typed decides what is meant. */
+const BY_POSITION = ["scripts", "runs", "run-hosts", "tags"];
 
 /** A table that bash and zsh both read: sets modes, options and kinds for "<program> <mode>". */
 function table(models: readonly ProgramModel[]): string[] {
@@ -163,9 +169,9 @@ _ctrl_exec() {
       compopt -o default
       return 0
       ;;
-    hosts)
+    hosts | runs | tag-bounds)
       hosts=''
-      _ctrl_exec_ask hosts
+      _ctrl_exec_ask "$value"
       return 0
       ;;
     scripts)
@@ -243,9 +249,9 @@ _ctrl_exec() {
       compadd -- \${=value#words:}
       return
       ;;
-    hosts)
+    hosts | runs | tag-bounds)
       hosts=''
-      _ctrl_exec_ask hosts
+      _ctrl_exec_ask $value
       return
       ;;
     scripts)
@@ -348,7 +354,7 @@ export function fishCompletion(models: readonly ProgramModel[]): string {
 function fishMode(c: string, here: string, mode: ModeModel, words: string): string[] {
   const lines = mode.options.map((option) => fishOption(c, here, option, words));
   for (const kind of KINDS[mode.takes].split(" ").filter((word) => word !== "")) {
-    const hosts = kind === "scripts" ? ` (${words})[2..-1]` : "";
+    const hosts = BY_POSITION.includes(kind) ? ` (${words})[2..-1]` : "";
     lines.push(`${c} -n ${quote(here)} -a '${asked(kind, hosts)}'`);
   }
   return lines;
@@ -373,8 +379,8 @@ function fishOption(
         ? " -rF"
         : value === "none"
           ? " -x"
-          : value === "hosts"
-            ? ` -xa '${asked("hosts")}'`
+          : value === "hosts" || value === "runs" || value === "tag-bounds"
+            ? ` -xa '${asked(value)}'`
             : value === "scripts"
               ? ` -xa '${asked("scripts", ` (${words})[2..-1]`)}'`
               : ` -xa '${value.words.join(" ")}'`;

@@ -76,6 +76,11 @@ export function isPlainTag(text: string): boolean {
   return PLAIN.test(text);
 }
 
+/** Whether it may be a key of `tag`: then it is no option either, whoever has named it. */
+export function isTagKey(text: string): boolean {
+  return text.length <= MAX_KEY && WHOLE_KEY.test(text);
+}
+
 /** A key or a value as a person reads it: in quotes if it could be taken for something else, and safe on a screen (T74). */
 export function tagText(text: string): string {
   return isPlainTag(text) ? text : jsonForScreen(JSON.stringify(text));

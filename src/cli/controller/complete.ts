@@ -1,3 +1,4 @@
+import type { Controller } from "../../controller/control-host.ts";
 import { knownGroupNames } from "../../controller/groups/groups.ts";
 import { fleetWords, hostsAtHand, scriptsAtHand } from "../../controller/inventory/fleet-words.ts";
 import { listRequests } from "../../controller/pairing/queue.ts";
@@ -5,6 +6,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { typedGroup } from "../../core/hosts/group-name.ts";
 import { defineVerb } from "../command/command.ts";
 import { completedHosts, unquoted } from "./completed-hosts.ts";
+import { completedBound, completedTag } from "./completed-tags.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
@@ -15,16 +17,17 @@ export const complete = defineVerb({
   details: [
     "For the shells' completions: hosts, and what else an expression may go on with;",
     "groups as far as they are known; scripts that the hosts have, as far as they",
-    "have told or run them; pairing requests that wait; assets. Nobody is asked.",
+    "have told or run them; the newest runs; tags; pairing requests that wait; assets.",
+    "Nobody is asked.",
     "--word is what was typed of the word itself.",
   ].join("\n"),
   examples: ["ctrl-exec complete hosts", "ctrl-exec complete scripts web-01"],
   async run({ options, positionals, io }) {
     const [kind = "", ...hosts] = positionals;
     const { word } = options;
+    const typed = unquoted(word ?? "");
     for (const found of await words(kind, hosts, options)) {
-      // A host is completed as part of an expression, which was typed with or without a quote.
-      if (kind === "hosts" || word === undefined || found.startsWith(word)) io.out(`${found}\n`);
+      if (found.startsWith(typed)) io.out(`${found}\n`);
     }
     return 0;
   },
@@ -41,13 +44,22 @@ async function words(
     const typed = (await knownGroupNames(controller)).map(typedGroup);
     return typed.filter((word) => !word.includes('"'));
   };
+  const { word = "" } = options;
+  const facts = () =>
+    fleetWords(controller).catch(() => ({ tags: new Map(), versions: new Set<string>() }));
+  const expressions = () =>
+    completedHosts(word, { names: () => controller.store.registry.names(), groups, facts });
   switch (kind) {
     case "hosts":
-      return await completedHosts(options.word ?? "", {
-        names: () => controller.store.registry.names(),
-        groups,
-        facts: () => fleetWords(controller).catch(() => ({ tags: new Map(), versions: new Set() })),
-      });
+      return await expressions();
+    case "runs":
+      return hosts.length === 0 ? await newestRuns(controller) : [];
+    case "run-hosts":
+      return hosts.length === 0 ? await newestRuns(controller) : await expressions();
+    case "tags":
+      return hosts.length === 0 ? await expressions() : completedTag(word, await facts());
+    case "tag-bounds":
+      return completedBound(word, await facts());
     case "groups":
       return await groups();
     case "scripts": {
@@ -59,4 +71,12 @@ async function words(
     default:
       throw new CtrlExecError("usage", `Cannot complete "${kind}": no such kind`);
   }
+}
+
+/** As many as a person may mean, and a screen shows. */
+const NEWEST = 50;
+
+async function newestRuns({ store }: Controller): Promise<readonly string[]> {
+  const { runs } = await store.runs.list({ limit: NEWEST });
+  return runs.map(({ reqid }) => reqid);
 }

@@ -34,7 +34,11 @@ beforeAll(async () => {
       [
         "web-01",
         {
-          tags: { env: "production", role: "web", evil: HOSTILE[0] ?? "" },
+          tags: {
+            ...{ env: "production", role: "web", evil: HOSTILE[0] ?? "" },
+            // An option, if it began a word.
+            "--token": "x",
+          },
           version: "1.1.0",
           scripts: ["report", "--detach", "x;touch pwned"],
         },
@@ -49,7 +53,11 @@ beforeAll(async () => {
   const ran = (id: string, script: string, host: string, exit: number) =>
     folder.write(
       `state/runs/${id}.json`,
-      JSON.stringify({ reqid: id, script, hosts: [host], results: [{ host, exit }] }),
+      JSON.stringify({
+        ...{ reqid: id, script, hosts: [host], submitter: "ann" },
+        ...{ started: "2026-01-15T12:00:00Z", completed: "2026-01-15T12:00:01Z" },
+        results: [{ host, script, exit, stdout: "", stderr: "", rtt: "1ms", reqid: id }],
+      }),
     );
   ran("a1b2c3d4e5f60718", "backup-mysql", "db-01", 0);
   ran("a1b2c3d4e5f60719", "deploy-app", "web-01", 3);
@@ -236,6 +244,18 @@ describe.each([
     await shell.press("ctrl-exec run web-01 --config cont", /control\//);
     await shell.press("ctrl-exec run web-01 x -- cont", /control\//);
     await shell.press("ctrl-exec approve b", /b1b2c3d4e5f60718/);
+    const ids = await shell.press("ctrl-exec cancel ", /a1b2c3d4e5f60719/);
+    expect(ids).toContain("a1b2c3d4e5f60718");
+    expect(ids).not.toContain("b1b2c3d4e5f60718");
+    await shell.press("ctrl-exec pause a", /a1b2c3d4e5f60719/);
+    await shell.press("ctrl-exec logs a1b2c3d4e5f60718 d", /db-01/);
+    await shell.press("ctrl-exec run --resume a1b2c3d4e5f60719", /--resume a1b2c3d4e5f60719/);
+    await shell.press("ctrl-exec run deploy-app --resume a", /a1b2c3d4e5f60719/);
+    await shell.press("ctrl-exec tag web-0", /tag web-01/);
+    const tags = await shell.press("ctrl-exec tag web-01 ", /role=/);
+    expect(tags).not.toContain("--token");
+    await shell.press("ctrl-exec tag web-01 env=pr", /tag web-01 env=production/);
+    await shell.press("ctrl-exec run @all deploy-app --per-tag ro", /--per-tag role=/);
     await shell.press("ctrl-exec-agent request-pairing --ca", /--ca-fingerprint/);
     await shell.press("ctrl-exec agent pairing-st", /pairing-status/);
   });
@@ -267,8 +287,18 @@ describe("fish", () => {
     expect(fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
     expect(fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
     expect(fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
-    // A pairing request has no run.
-    expect(fish("ctrl-exec status ")).toEqual([]);
+    const runs = ["a1b2c3d4e5f60718", "a1b2c3d4e5f60719", "a1b2c3d4e5f60720"];
+    for (const mode of ["status", "wait", "pause", "continue", "logs", "cancel"]) {
+      expect(fish(`ctrl-exec ${mode} `).toSorted()).toEqual(runs);
+    }
+    expect(fish("ctrl-exec status a1b2c3d4e5f60718 ")).toEqual([]);
+    expect(fish("ctrl-exec logs a1b2c3d4e5f60718 ")).toEqual(["db-01", "web-01"]);
+    expect(fish("ctrl-exec run deploy-app --resume ").toSorted()).toEqual(runs);
+    expect(fish("ctrl-exec tag web")).toEqual(["web-01"]);
+    expect(fish("ctrl-exec tag web-01 ")).toEqual(["env=", "evil=", "role="]);
+    expect(fish("ctrl-exec tag web-01 env=")).toEqual(["env=production", "env=test"]);
+    expect(fish("ctrl-exec tag web-01 evil=")).toEqual([]);
+    expect(fish("ctrl-exec run @all deploy-app --per-tag ro")).toEqual(["role="]);
     expect(fish("ctrl-exec ping db-01,w")).toEqual(["db-01,web-01"]);
     expect(fish("ctrl-exec ping 'db-01&w")).toEqual(["db-01&web-01"]);
     expect(fish("ctrl-exec ping db-01,@")).toContain("db-01,@stale");

@@ -5,6 +5,7 @@ import type { Controller } from "../../../../src/controller/control-host.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { acceptRollout } from "../../../../src/controller/runs/accept-rollout.ts";
 import { hostsByEnd } from "../../../../src/controller/runs/hosts-by-end.ts";
+import { readLogs } from "../../../../src/controller/runs/logs.ts";
 import { noteNothingLeft } from "../../../../src/controller/runs/note-nothing-left.ts";
 import { pauseRollout } from "../../../../src/controller/runs/pause.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
@@ -32,6 +33,7 @@ beforeEach(() => {
 });
 
 const signal = new AbortController().signal;
+const printed = { reqid: REQID, follow: false, signal };
 const order = { hosts: [], port: undefined, script: "s", args: [], rollout: {}, resume: REQID };
 
 test.each<[string, () => Promise<unknown>, object]>([
@@ -60,6 +62,7 @@ test.each<[string, () => Promise<unknown>, object]>([
     () => waitFor(controller, CALLER, { reqid: REQID, signal }, () => undefined),
     { complete: true },
   ],
+  ["what it has printed", () => readLogs(controller, CALLER, printed, () => undefined), []],
   ["how it is", shown, { complete: true }],
 ])("whoever asks for %s holds nothing of it later", async (_, ask, told) => {
   for (let time = 0; time < TIMES; time++) expect(await ask()).toMatchObject(told);

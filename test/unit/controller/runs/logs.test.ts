@@ -1,5 +1,6 @@
 /** Reading what a script has printed, from the record and from the agent. */
 import { expect, test } from "bun:test";
+import type { RunSink } from "../../../../src/controller/runs/listener.ts";
 import { type LogOrder, readLogs } from "../../../../src/controller/runs/logs.ts";
 import type { RunFacts, RunRecord } from "../../../../src/controller/store/ports/runs.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
@@ -30,9 +31,10 @@ async function stageOf(
   const record = await fleet.controller.store.runs.begin({ ...run, ...asked, ...facts }, true);
   await record.stored;
   const heard: [string, RunEvent][] = [];
-  const logs = async (order: Partial<LogOrder> = {}) => {
+  const hear: RunSink = (...event) => void heard.push(event);
+  const logs = async (order: Partial<LogOrder> = {}, onEvent = hear) => {
     const whole = { reqid: REQID, follow: false, signal: new AbortController().signal, ...order };
-    return await readLogs(fleet.controller, CALLER, whole, (...event) => void heard.push(event));
+    return await readLogs(fleet.controller, CALLER, whole, onEvent);
   };
   const dispose = async () => {
     await record.close();
@@ -104,6 +106,20 @@ test("what no process records is asked of the agent, to its end", async () => {
     [`GET /result/${REQID}`, undefined],
   ]);
   expect(stage.calls[0]?.body).not.toHaveProperty("token");
+});
+
+test("whoever leaves when the end has come waits for nothing more", async () => {
+  await using stage = await stageOf((call) => {
+    call.begin();
+    call.end({ exit: 3 });
+  });
+  await left(stage.record);
+  const leave = new AbortController();
+  const { signal } = leave;
+  const gaps = await stage.logs({ follow: true, signal }, (_, { kind }) => {
+    if (kind === "end") leave.abort();
+  });
+  expect([gaps, stage.calls.map(({ what }) => what)]).toEqual([[], ["POST /follow"]]);
 });
 
 test("of a script that runs, there is what it has printed by now", async () => {

@@ -7,12 +7,13 @@ import { readFileSync } from "node:fs";
 import type { Controller } from "../../src/controller/control-host.ts";
 import type { ApprovalOptions } from "../../src/controller/pairing/desk.ts";
 import { listRequests } from "../../src/controller/pairing/queue.ts";
-import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
+import { type AgentConfig, parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { freePort } from "../../src/system/net/free-port.ts";
 import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
 import { TestFolder, until } from "./folder.ts";
 import { localController, pairLocally, setupLocally } from "./local-pairing.ts";
 import { LogSocket } from "./log-socket.ts";
+import { PreparedHost } from "./prepared-host.ts";
 import { endAllOf } from "./processes.ts";
 import { TerminalSession } from "./terminal.ts";
 
@@ -36,6 +37,7 @@ export class ControlHost implements AsyncDisposable {
   readonly config: string;
   readonly agents: TestAgent[] = [];
   #pairing: Running | undefined;
+  #prepared: PreparedHost | undefined;
   caFingerprint = "";
 
   private constructor(lines: readonly string[]) {
@@ -55,7 +57,10 @@ export class ControlHost implements AsyncDisposable {
   /** @param lines more lines for ctrl-exec.conf */
   static async create(lines: readonly string[] = []): Promise<ControlHost> {
     const host = new ControlHost(lines);
-    host.caFingerprint = await setupLocally(await host.controller());
+    host.#prepared = await PreparedHost.take(lines);
+    host.#prepared?.placeIn(host.folder.join("control"));
+    host.caFingerprint =
+      host.#prepared?.fingerprint ?? (await setupLocally(await host.controller()));
     return host;
   }
 
@@ -158,6 +163,15 @@ export class ControlHost implements AsyncDisposable {
     endAllOf(`${this.folder.path}/`);
     this.log[Symbol.dispose]();
     this.folder[Symbol.dispose]();
+    this.#prepared?.giveBack();
+    this.#prepared = undefined;
+  }
+
+  /** Paired inside the test's process: for what comes after a pairing. */
+  async pair(name: string, config: AgentConfig, options: ApprovalOptions): Promise<void> {
+    const controller = await this.controller();
+    if (this.#prepared === undefined) await pairLocally(controller, name, config, options);
+    else await this.#prepared.pair(controller, name, config, options);
   }
 }
 
@@ -220,11 +234,10 @@ export class TestAgent {
     return [`--hostname=${this.name}`, "--dispatcher=127.0.0.1", `--port=${port}`];
   }
 
-  /** Paired inside the test's process: for what comes after a pairing. */
   async pair(): Promise<void> {
     const { config } = await parseAgentConfig(this.config, readFileSync(this.config, "utf8"));
     const { approve = { lookupBy: "ip" } } = this.#options;
-    await pairLocally(await this.#host.controller(), this.name, config, approve);
+    await this.#host.pair(this.name, config, approve);
   }
 
   /** The real exchange, approved by the real command; the agent is dialled by its address. */

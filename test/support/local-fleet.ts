@@ -28,6 +28,7 @@ import { tlsContext } from "../../src/system/net/tls.ts";
 import { EventLog } from "./event-log.ts";
 import { TestFolder } from "./folder.ts";
 import { localController, pairLocally, setupLocally } from "./local-pairing.ts";
+import { PreparedHost } from "./prepared-host.ts";
 
 export const CALLER: Caller = { face: "cli", username: "tester", token: "", sourceIp: "127.0.0.1" };
 
@@ -52,13 +53,16 @@ export class LocalFleet implements AsyncDisposable {
   readonly log = new EventLog("ctrl-exec");
   readonly agents: LocalAgent[] = [];
   #now = new Date();
+  #prepared: PreparedHost | undefined;
 
   private constructor(readonly controller: Controller) {}
 
   /** @param lines more lines for ctrl-exec.conf */
   static async create(lines: readonly string[] = []): Promise<LocalFleet> {
     const fleet = await LocalFleet.bare(lines);
-    await setupLocally(fleet.controller);
+    fleet.#prepared = await PreparedHost.take(lines);
+    if (fleet.#prepared === undefined) await setupLocally(fleet.controller);
+    else fleet.#prepared.placeIn(fleet.folder.join("control"));
     return fleet;
   }
 
@@ -98,6 +102,14 @@ export class LocalFleet implements AsyncDisposable {
     return agent;
   }
 
+  /** @param ownKey PEM; undefined makes one */
+  async pair(name: string, config: AgentConfig, ownKey: string | undefined): Promise<void> {
+    const prepared = ownKey === undefined ? this.#prepared : undefined;
+    const options = { lookupBy: "ip" } as const;
+    if (prepared === undefined) await pairLocally(this.controller, name, config, options, ownKey);
+    else await prepared.pair(this.controller, name, config, options);
+  }
+
   record(name: string): AgentRecord {
     const found = findAgent(this.controller.config, name);
     if (found?.kind !== "agent") throw new Error(`${name} is not registered`);
@@ -133,6 +145,8 @@ export class LocalFleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const agent of this.agents) await agent.stop();
     this.folder[Symbol.dispose]();
+    this.#prepared?.giveBack();
+    this.#prepared = undefined;
   }
 }
 
@@ -191,8 +205,7 @@ export class LocalAgent {
 
   /** @param ownKey PEM; undefined makes one */
   async pair(ownKey?: string): Promise<void> {
-    const { controller } = this.fleet;
-    await pairLocally(controller, this.name, this.config, { lookupBy: "ip" }, ownKey);
+    await this.fleet.pair(this.name, this.config, ownKey);
   }
 
   /**

@@ -1,6 +1,6 @@
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
-import { programPath, runCommand, runProgram } from "../../support/binary.ts";
+import { type Finished, programPath, runCommand, runProgram } from "../../support/binary.ts";
 import { TestFolder, until } from "../../support/folder.ts";
 import { processesOf } from "../../support/processes.ts";
 import { TerminalSession } from "../../support/terminal.ts";
@@ -31,38 +31,40 @@ test("demo shows the whole system, ends 0 and leaves nothing behind", async () =
   expect(processesOf(folder.path)).toEqual([]);
 });
 
-test("demo --keep leaves agents that answer, and says how to talk to them and end them", async () => {
-  using folder = new TestFolder();
-  const { status, out } = await runProgram("ctrl-exec", ["demo", "--keep"], {
-    env: { TMPDIR: folder.path },
+describe("demo --keep, with the caller's own configuration and environment", () => {
+  const folder = new TestFolder();
+  let shown: Finished;
+  beforeAll(async () => {
+    shown = await runProgram("ctrl-exec", ["demo", "--keep"], {
+      env: { TMPDIR: folder.path, ENVEXEC_TOKEN: "secret", NODE_OPTIONS: "--no-such-option" },
+      cwd: folder.path,
+    });
   });
-  expect(status).toBe(0);
-  const said = (pattern: RegExp) => pattern.exec(out)?.[1] ?? "no such line";
-  const shell = async (line: string) => await runCommand(["sh", "-c", line]);
-  const end = said(/To end it: (.*)\n/);
-  try {
-    const pinged = await shell(said(/^(\S+ ping .*)$/m));
-    expect(pinged.out).toMatch(/^web-01 +ok /m);
-    expect(pinged.out).toMatch(/^db-01 +ok /m);
-    const run = await shell(said(/^(\S+ run .*)$/m));
-    expect(run.status).toBe(0);
-    expect(run.out).toContain("Hello you");
-    expect(existsSync(said(/Scripts are listed in (.*)\n/))).toBe(true);
-    expect(said(/^(\S+) ping /m)).toEndWith(programPath("ctrl-exec").split("/").pop() ?? "");
-  } finally {
-    await shell(end);
-  }
-  await until("the agents have ended", () => processesOf(folder.path).length === 0);
-  expect(readdirSync(folder.path)).toEqual([]);
-});
+  afterAll(() => folder[Symbol.dispose]());
 
-test("the caller's own configuration and environment change nothing", async () => {
-  using folder = new TestFolder();
-  const { status } = await runProgram("ctrl-exec", ["demo"], {
-    env: { TMPDIR: folder.path, ENVEXEC_TOKEN: "secret", NODE_OPTIONS: "--no-such-option" },
-    cwd: folder.path,
+  test("the caller's own configuration and environment change nothing", () => {
+    expect({ status: shown.status, err: shown.err }).toEqual({ status: 0, err: "" });
   });
-  expect(status).toBe(0);
+
+  test("demo --keep leaves agents that answer, and says how to talk to them and end them", async () => {
+    const said = (pattern: RegExp) => pattern.exec(shown.out)?.[1] ?? "no such line";
+    const shell = async (line: string) => await runCommand(["sh", "-c", line]);
+    const end = said(/To end it: (.*)\n/);
+    try {
+      const pinged = await shell(said(/^(\S+ ping .*)$/m));
+      expect(pinged.out).toMatch(/^web-01 +ok /m);
+      expect(pinged.out).toMatch(/^db-01 +ok /m);
+      const run = await shell(said(/^(\S+ run .*)$/m));
+      expect(run.status).toBe(0);
+      expect(run.out).toContain("Hello you");
+      expect(existsSync(said(/Scripts are listed in (.*)\n/))).toBe(true);
+      expect(said(/^(\S+) ping /m)).toEndWith(programPath("ctrl-exec").split("/").pop() ?? "");
+    } finally {
+      await shell(end);
+    }
+    await until("the agents have ended", () => processesOf(folder.path).length === 0);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
 });
 
 test("demo at Ctrl-C leaves no agent and no folder behind", async () => {

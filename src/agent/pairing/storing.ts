@@ -40,7 +40,7 @@ export function proveStorable(config: AgentConfig): void {
       removeIfPresent(probe);
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
-      throw new CtrlExecError("storage", `Cannot pair: ${thrown.message}`, {
+      throw new CtrlExecError(thrown.code, `Cannot pair: ${thrown.message}`, {
         hint: [
           thrown.hint ?? `Pairing has to store the control host's answer in ${folder}.`,
           "Nothing was sent to the control host.",

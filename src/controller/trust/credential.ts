@@ -19,6 +19,7 @@ import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/ce
 import { fitsKey, privateKeyAlone } from "../../pki/keys.ts";
 import { besideLink } from "../../system/files/beside-link.ts";
 import {
+  fileError,
   listFolder,
   readPrivateText,
   readText,
@@ -167,7 +168,12 @@ function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Seria
  * @throws CtrlExecError `config`
  */
 export function requireSetUp(config: ControllerConfig): void {
-  if (statSync(paths(config).runs, { throwIfNoEntry: false }) !== undefined) return;
+  const { runs } = paths(config);
+  try {
+    if (statSync(runs, { throwIfNoEntry: false }) !== undefined) return;
+  } catch (thrown) {
+    throw fileError("config", "read", runs, thrown);
+  }
   if (readTextIfPresent(config.cert) === undefined) throw notSetUp(config);
 }
 

@@ -54,6 +54,36 @@ test("certificate revoked says in whose list, and what to do", async () => {
   expect(out).toContain(PAIR_AGAIN);
 });
 
+test("who may not use this host's files is told so by every mode, with one status", async () => {
+  await using control = await ControlHost.create();
+  const state = control.folder.join("control/state");
+  mkdirSync(state, { recursive: true });
+  chmodSync(state, 0);
+  try {
+    const rollouts = `${state}/rollouts`;
+    for (const [words, said] of [
+      ["list-agents", `Cannot read ${state}/agents: permission denied`],
+      ["list-runs", `Cannot read ${state}/runs: permission denied`],
+      ["status a1b2c3d4e5f60718", `Cannot read ${state}/runs: permission denied`],
+      ["unpair web-01", `Cannot create ${state}/locks: permission denied`],
+      [
+        "run web-01 deploy --batch 1 --detach",
+        `Cannot hand over a rollout to ctrl-exec-api: this user may not enter ${rollouts}`,
+      ],
+    ] as const) {
+      const args = control.withSetting(words.split(" "));
+      const { err, status } = await runProgram("ctrl-exec", args, { user: LIMITED_USER });
+      expect([words, status, err]).toEqual([
+        words,
+        78,
+        expect.stringContaining(`${said}\nRun this as root (sudo), or `),
+      ]);
+    }
+  } finally {
+    chmodSync(state, 0o700);
+  }
+});
+
 test("who may not write where a pairing is stored is told to run it as root", async () => {
   using folder = new TestFolder();
   const etc = folder.join("etc");
@@ -74,5 +104,5 @@ test("who may not write where a pairing is stored is told to run it as root", as
       "Run this as root (sudo), or as the user these files belong to.\n" +
       "Nothing was sent to the control host.\n",
   );
-  expect(status).toBe(1);
+  expect(status).toBe(78);
 });

@@ -289,6 +289,23 @@ test("a check that had not been sent to a host when the service stopped is sent 
   }
 });
 
+test("killed in the middle of a check, it hears how that ends, and no check starts twice", async () => {
+  using shut = await Gate.shut(gate);
+  const api = await TestApi.start(control);
+  const reqid = await detach("deploy", "--batch", "2", "--check", "slow");
+  await until("the check runs", () => ran("begun").length === 2);
+  await api.stop("SIGKILL");
+  expect(ran()).toEqual(HOSTS.slice(0, 2));
+  await using _again = await TestApi.start(control);
+  await shut.open();
+  expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);
+  await until("its files are gone", () => left(reqid).length === 0);
+  for (const host of HOSTS) {
+    expect(readFileSync(control.folder.join(host, "begun"), "utf8")).toBe("\n");
+    expect(readFileSync(control.folder.join(host, "deployed"), "utf8")).toBe("\n");
+  }
+});
+
 test("cancelled while ctrl-exec-api is away, it does not go on, and its arguments go", async () => {
   const api = await TestApi.start(control);
   const reqid = await detach("deploy", "--batch", "1", "--pause", "1h");

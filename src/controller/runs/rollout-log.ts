@@ -9,11 +9,16 @@ import { noSuchRun } from "./authorize-run.ts";
 const LOOK_EVERY_MS = 250;
 const LOOK_SHARE = 20;
 
+/** A record that has not changed is read again all the same: whoever writes it may have stopped. */
+const READ_EVERY_MS = 10_000;
+
 export class RolloutLog {
   readonly #controller: Controller;
   readonly #found: RecordedRun;
   /** The look at the record that is under way: one for all who wait. */
   #looking: Promise<RecordedRun> | undefined;
+  /** What was read last. */
+  #seen: { readonly version: string; readonly at: number; readonly found: RecordedRun } | undefined;
 
   /** @param found any run; of one that is no rollout, nothing is told */
   constructor(controller: Controller, found: RecordedRun) {
@@ -65,11 +70,24 @@ export class RolloutLog {
 
   async #lookAndPause(signal: AbortSignal): Promise<RecordedRun> {
     const { reqid } = this.#found.report;
-    const account = openReplies(this.#controller);
+    const { runs, rollouts } = this.#controller.store;
+    const version = await runs.version(reqid);
     const began = performance.now();
+    // A pause may last for weeks, and nothing is told meanwhile.
+    const seen = this.#seen;
+    if (
+      seen?.version === version &&
+      began - seen.at < READ_EVERY_MS &&
+      (await rollouts.isOwned(reqid))
+    ) {
+      await pause(LOOK_EVERY_MS, signal);
+      return seen.found;
+    }
+    const account = openReplies(this.#controller);
     try {
-      const found = await this.#controller.store.runs.readOpen(reqid, account);
+      const found = await runs.readOpen(reqid, account);
       if (found === undefined) throw noSuchRun(reqid);
+      this.#seen = { version, at: began, found };
       const took = performance.now() - began;
       if (goesOn(found)) await pause(Math.max(LOOK_EVERY_MS, LOOK_SHARE * took), signal);
       return found;

@@ -59,6 +59,7 @@ export function openFileStore(context: StoreContext): Store {
         (await import("./stored-runs.ts")).readRunRecord(context, reqid, account),
       readOpen: async (reqid, account) =>
         (await import("./stored-runs.ts")).readOpenRun(context, reqid, account),
+      version: async (reqid) => (await import("./stored-runs.ts")).recordVersion(context, reqid),
       lateOutputs: async (run) => (await import("./late-outputs.ts")).openLateOutputs(context, run),
       leftOutput: async (run, host) =>
         (await import("./left-output.ts")).leftOutput(config, run, host),

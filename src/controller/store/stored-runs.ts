@@ -9,6 +9,7 @@ import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";
 import { readChunks } from "../../system/files/async-files.ts";
+import { fileVersion } from "../../system/files/file-version.ts";
 import { fileError } from "../../system/files/files.ts";
 import { isRunning } from "../../system/process/process-id.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
@@ -99,6 +100,10 @@ export async function readOpenRun(
   const alive = found.alive || detached;
   const closed = found.run.complete;
   return { report, alive, detached, closed, begun, asked, open, ...(rollout && { rollout }) };
+}
+
+export function recordVersion({ config }: StoreContext, reqid: string): string {
+  return isRequestId(reqid) ? fileVersion(recordFile(config, reqid)) : "";
 }
 
 async function withPause(

@@ -215,6 +215,8 @@ export interface RunStore {
   read(reqid: string, account: ReplyAccount): Promise<RunReportSoFar | undefined>;
   /** The same, with what it needs to ask its hosts again. @throws as read() */
   readOpen(reqid: string, account: ReplyAccount): Promise<RecordedRun | undefined>;
+  /** Differs whenever the record may have changed; cheap, however long that is. */
+  version(reqid: string): Promise<string>;
   /** Takes what hosts have printed in a run whose process has ended, for results that are then recorded by amend(). */
   lateOutputs(run: Pick<RunReportSoFar, "reqid" | "hosts">): Promise<LateOutputs>;
   /** What is here of a host's output whose end is not recorded: the beginning of it, or nothing. */

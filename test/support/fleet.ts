@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import type { Controller } from "../../src/controller/control-host.ts";
 import type { ApprovalOptions } from "../../src/controller/pairing/desk.ts";
 import { listRequests } from "../../src/controller/pairing/queue.ts";
+import type { PendingRequest } from "../../src/controller/store/ports/pairing.ts";
 import { type AgentConfig, parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { freePort } from "../../src/system/net/free-port.ts";
 import { type Finished, type ProgramName, Running, type RunOptions, runProgram } from "./binary.ts";
@@ -131,12 +132,16 @@ export class ControlHost implements AsyncDisposable {
     return status ?? 0;
   }
 
+  /** What list-requests shows. */
+  async requests(): Promise<PendingRequest[]> {
+    return await listRequests(await this.controller());
+  }
+
   /** The id of the one request that waits for the host name. */
   async requestFor(hostname: string): Promise<string> {
     let id = "";
     await until(`${hostname} asks to be paired`, async () => {
-      const requests = await listRequests(await this.controller());
-      id = requests.find((request) => request.hostname === hostname)?.id ?? "";
+      id = (await this.requests()).find((request) => request.hostname === hostname)?.id ?? "";
       return id !== "";
     });
     return id;

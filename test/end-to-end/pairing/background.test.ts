@@ -108,8 +108,7 @@ test("exit 2 when nobody decides in time; nothing is stored and the request is g
     expect(existsSync(agent.path(file))).toBe(false);
   }
   await until("the request is gone", async () => {
-    const { out } = await control.mustRun("list-requests", ["--json"]);
-    return !out.includes(id);
+    return !(await control.requests()).some((request) => request.id === id);
   });
   const { status, err } = await control.run("approve", [id]);
   expect(status).toBe(1);

@@ -32,16 +32,8 @@ afterAll(async () => {
   await control[Symbol.asyncDispose]();
 });
 
-interface Listed {
-  readonly id: string;
-  readonly hostname: string;
-  readonly code: string;
-  readonly code_covers: string;
-}
-
-async function listed(hostname: string): Promise<Listed[]> {
-  const { out } = await control.mustRun("list-requests", ["--json"]);
-  return (JSON.parse(out) as Listed[]).filter((request) => request.hostname === hostname);
+async function listed(hostname: string) {
+  return (await control.requests()).filter((request) => request.hostname === hostname);
 }
 
 async function newAgent(): Promise<TestAgent> {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect } from "node:tls";
+import { denyRequest } from "../../../src/controller/pairing/desk.ts";
 import { programPath, Running, runCommand, runProgram } from "../../support/binary.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
@@ -23,15 +24,13 @@ afterAll(async () => {
 
 beforeEach(async () => {
   if (queueFiles().length === 0) return;
-  for (const { id } of await requests()) await control.mustRun("deny", [id]);
+  for (const { id } of await control.requests()) {
+    await denyRequest(await control.controller(), id);
+  }
 });
 
 function queueFiles(): string[] {
   return readdirSync(control.folder.join("control", "state", "pairing"));
-}
-
-async function requests(): Promise<{ id: string; hostname: string }[]> {
-  return JSON.parse((await control.mustRun("list-requests", ["--json"])).out);
 }
 
 class Stranger extends PairingStranger {
@@ -52,7 +51,7 @@ test("a sound request is queued, with the code both sides compute", async () => 
   expect(stranger.text).toStartWith("HTTP/1.0 200 OK\r\n");
   const digest = new Bun.CryptoHasher("sha256").update(csr).digest();
   const code = String(digest.readUInt32BE(0) % 1_000_000).padStart(6, "0");
-  expect(await requests()).toMatchObject([
+  expect(await control.requests()).toMatchObject([
     { id: reqid, hostname: "web-01", ip: "127.0.0.1", code },
   ]);
   const { out } = await control.mustRun("list-requests");
@@ -141,7 +140,7 @@ test("T07 the queue is bounded: one more is refused, and logged", async () => {
   expect(err).toContain("it refuses the request: pairing queue full\nOther requests wait there");
   for (const stranger of waiting) stranger[Symbol.dispose]();
   // Whoever goes away leaves room.
-  await until("the queue is empty", async () => (await requests()).length === 0);
+  await until("the queue is empty", async () => (await control.requests()).length === 0);
 });
 
 test("T19 refused callers who never hang up, and silent ones, keep no place from the others", async () => {

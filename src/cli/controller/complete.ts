@@ -17,8 +17,8 @@ export const complete = defineVerb({
   details: [
     "For the shells' completions: hosts, and what else an expression may go on with;",
     "groups as far as they are known; scripts that the hosts have, as far as they",
-    "have told or run them; the newest runs; tags; pairing requests that wait; assets.",
-    "Nobody is asked.",
+    "have told or run them; the newest runs; tags; pairing requests that wait;",
+    "assets. Nobody is asked.",
     "--word is what was typed of the word itself.",
   ].join("\n"),
   examples: ["ctrl-exec complete hosts", "ctrl-exec complete scripts web-01"],

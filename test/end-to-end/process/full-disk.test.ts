@@ -138,7 +138,8 @@ test("T22 an agent that cannot store the controller's new serial is pending, and
 const NOT_RECORDED = {
   ok: false,
   error: "not recorded",
-  detail: expect.stringContaining("Nothing was sent to any host"),
+  detail: "Cannot start the run: its record cannot be written",
+  hint: expect.stringContaining("Nothing was sent to any host"),
 };
 
 test("T22 a run that nobody waits for is refused when it cannot be recorded, and does not run", async () => {

@@ -105,7 +105,6 @@ export class Rollout implements RunUnderWay {
         if (this.#halt.why === undefined && !this.#hasTooMany()) {
           await this.#checkBatch(batch, news, isBegun ? before?.checking : undefined);
         }
-        if (this.#halt.why !== undefined) break;
       }
     } catch (thrown) {
       this.#halt.stop(inOneLine(asCtrlExecError(thrown)));

@@ -1,5 +1,5 @@
 /** The process that writes a run record, and whether it still is the one that the record names. */
-import { systemCode } from "../../core/errors.ts";
+import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { readChunks } from "../../system/files/async-files.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 
@@ -19,8 +19,8 @@ export async function isOfAnother(file: string, id: string): Promise<boolean> {
       return WRITER_ID.exec(chunk.toString("utf8"))?.[1] !== id;
     }
   } catch (thrown) {
-    if (systemCode(thrown) !== "ENOENT") throw thrown;
-    return false;
+    if (thrown instanceof CtrlExecError && systemCode(thrown.cause) === "ENOENT") return false;
+    throw thrown;
   }
   return true;
 }

@@ -84,6 +84,16 @@ test("the document says that a request names each host once", () => {
   }
 });
 
+test("the document says which headers of a request mean something, and that none must be sent", () => {
+  const { paths } = JSON.parse(JSON.stringify(plain));
+  const headers = (path: string) =>
+    paths[path].get.parameters.filter((each: { in: string }) => each.in === "header");
+  expect(headers("/runs/{reqid}/output/{host}")).toMatchObject([
+    { name: "Range", required: false, schema: { type: "string" } },
+  ]);
+  expect(headers("/events")).toMatchObject([{ name: "Last-Event-ID", required: false }]);
+});
+
 test("the document says which bodies may be left out", () => {
   const { paths } = JSON.parse(JSON.stringify(plain));
   const required = (path: string) => paths[path].post.requestBody.required;

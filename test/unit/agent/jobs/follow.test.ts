@@ -83,6 +83,17 @@ test("what is printed comes as it is printed, and the end after all of it", asyn
   expect(await allOf(events)).toEqual(["stdout 4 three\n", "end"]);
 });
 
+test("who leaves while nothing is printed waits for nothing more", async () => {
+  const leaving = new AbortController();
+  const events = follow(new Printing(), START, leaving.signal);
+  expect(shown((await events.next()).value)).toBe("begin");
+  const next = events.next();
+  // It waits by then.
+  await new Promise(setImmediate);
+  leaving.abort();
+  expect(await next).toEqual({ done: true, value: undefined });
+});
+
 test("it goes on from the offsets that it is given", async () => {
   const job = new Printing();
   job.print("stdout", "0123456789");

@@ -1,5 +1,5 @@
 /** T67: what is asked of the registry before the hook has agreed costs little, and is true. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setSystemTime, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { HostIndex } from "../../../../src/controller/store/host-index.ts";
 import { findAgent, removeAgent, writeAgent } from "../../../../src/controller/store/registry.ts";
@@ -22,10 +22,13 @@ beforeEach(async () => {
   folder = new TestFolder();
   mkdirSync(folder.join("agents"));
   ({ config } = await parseControllerConfig(folder.join("c.conf"), `state_dir = ${folder.path}\n`));
-  now = 0;
+  now = 5_000;
   index = new HostIndex(config, () => now);
 });
-afterEach(() => folder[Symbol.dispose]());
+afterEach(() => {
+  setSystemTime();
+  folder[Symbol.dispose]();
+});
 
 function register(hostname: string, ip: string, port?: number): string {
   const note = "x".repeat(RECORD_BYTES);
@@ -140,11 +143,15 @@ describe("T30 it is true at once after", () => {
   });
 });
 
-test("what an editor writes into a record's own file is seen two seconds later", async () => {
+test("what an editor writes into a record's own file is seen two seconds later, and the files are not looked at before", async () => {
   const file = register("web-01", "10.0.0.5");
+  // What has just been written counts as changed at every look.
+  setSystemTime(new Date(Date.now() + 1000));
   expect(await at("10.0.0.5")).toBe("web-01");
   writeFileSync(file, JSON.stringify({ hostname: "web-01", ip: "10.0.0.6" }));
-  now += 2_001;
+  now += 2_000;
+  expect(await at("10.0.0.5")).toBe("web-01");
+  now += 1;
   expect(await at("10.0.0.5")).toBeUndefined();
   expect(await at("10.0.0.6")).toBe("web-01");
 });

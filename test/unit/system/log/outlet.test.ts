@@ -148,6 +148,15 @@ describe("an outlet", () => {
     expect(taken).toEqual(["ab", "c", "def", "g"]);
   });
 
+  test("is flushed when the only item that waits is out, and not before", async () => {
+    const { outlet, taken, allow } = behindReader();
+    outlet.write("a");
+    const flushed = outlet.flush().then(() => [...taken]);
+    await new Promise(setImmediate);
+    allow(1);
+    expect(await flushed).toEqual(["a"]);
+  });
+
   test("gives back what waits", async () => {
     const { outlet } = behindReader();
     outlet.write("a");

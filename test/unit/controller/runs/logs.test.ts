@@ -1,7 +1,11 @@
 /** Reading what a script has printed, from the record and from the agent. */
 import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { RunSink } from "../../../../src/controller/runs/listener.ts";
 import { type LogOrder, readLogs } from "../../../../src/controller/runs/logs.ts";
+import { outputName } from "../../../../src/controller/store/output-file.ts";
+import { paths } from "../../../../src/controller/store/paths.ts";
 import type { RunFacts, RunRecord } from "../../../../src/controller/store/ports/runs.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
@@ -41,7 +45,12 @@ async function stageOf(
     await peer[Symbol.asyncDispose]();
     await fleet[Symbol.asyncDispose]();
   };
-  return { record, calls, heard, logs, [Symbol.asyncDispose]: dispose };
+  const leave = (text: string) => {
+    const path = join(paths(fleet.controller.config).runs, outputName(REQID, 0, "stdout"));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  };
+  return { record, calls, heard, logs, leave, [Symbol.asyncDispose]: dispose };
 }
 
 const resultOf = (host: string, changes: Partial<RunResult> = {}) =>
@@ -164,6 +173,22 @@ test("an agent that cannot say, or is away, leaves a gap", async () => {
   expect(await stage.logs({ follow: true })).toEqual([{ host: "web-01", why }]);
   const [gap] = await stage.logs();
   expect(gap?.why).toContain("closed the connection");
+});
+
+test("what is left here is read for an agent that is away, and not for one that answers", async () => {
+  let isAway = false;
+  await using stage = await stageOf((call) =>
+    isAway ? call.hangUp() : call.json(NOT_FOUND[1], NOT_FOUND[0]),
+  );
+  await left(stage.record);
+  stage.leave("half");
+  const [gap] = await stage.logs();
+  expect(gap?.why).toBe("its agent does not know this run, or is older than 1.1");
+  expect(printed(stage.heard, "stdout").toString()).toBe("");
+  isAway = true;
+  const [away] = await stage.logs();
+  expect(away?.why).toContain("closed the connection");
+  expect(printed(stage.heard, "stdout").toString()).toBe("half");
 });
 
 test.each([

@@ -93,6 +93,15 @@ test("one whose first request came meanwhile is followed", async () => {
   });
 });
 
+test("one that its agent refuses is refused, and not lost", async () => {
+  const busy = (call: StreamedCall) => call.json({ error: "deploy runs already" }, "409 Conflict");
+  const answers = { "POST /follow": [knowsNone(61)], "POST /run": [busy] };
+  expect(await rejoined(answers)).toEqual({
+    calls: ["POST /follow", "may it be sent?", "POST /run", "POST /follow"],
+    ...{ kind: "answered", lost: undefined },
+  });
+});
+
 test.each([
   ["has been there for too short a time", knowsNone(59)],
   [

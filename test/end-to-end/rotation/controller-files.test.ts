@@ -81,7 +81,7 @@ test("T22 a folder that cannot be written stops a rotation before its commit", a
   rmSync(control.folder.join("control", "credentials"), { recursive: true });
   symlinkSync("/sys", control.folder.join("control", "credentials"));
   const { status, err } = await control.run("rotate-cert");
-  expect(status).toBe(1);
+  expect(status).toBe(78);
   expect(err).toContain(`Cannot write ${control.folder.join("control", "credentials")}/`);
   expect(existsSync(control.folder.join("control", "state", "rotation.json"))).toBe(false);
   rmSync(control.folder.join("control", "credentials"));

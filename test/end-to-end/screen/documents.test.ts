@@ -57,7 +57,9 @@ const typed = allBlocks()
   .filter(({ info }) => info === "sh")
   .flatMap(({ text }) => shellCommands(text))
   // A port that only the reader's host has.
-  .filter((words) => !words.join(" ").includes("7450"));
+  .filter((words) => !words.join(" ").includes("7450"))
+  // What ctrl-exec-api carries out would go on beside the next command; fleet/typed-examples has that service.
+  .filter((words) => !(words.includes("--batch") && words.includes("--detach")));
 const modes = (program: string, wanted: readonly string[]) => {
   const found = typed.filter(([name, mode = ""]) => name === program && wanted.includes(mode));
   return [...new Map(found.map((words) => [words.join(" "), words])).entries()];

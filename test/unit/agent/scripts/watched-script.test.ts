@@ -119,6 +119,21 @@ test("one whose end was asked for has ended when what it has started has, or say
   });
 });
 
+test("whoever waits for the end of a cancel lets others work meanwhile", async () => {
+  let left: number | undefined;
+  let isAsked = false;
+  const { script } = watched("exit 0", {
+    cancel: () => {
+      if (!isAsked) setImmediate(() => (left = 3));
+      isAsked = true;
+      return { by: "bob", graceMs: 0, ...(left !== undefined && { left }) };
+    },
+  });
+  expect(await script.ended).toMatchObject({
+    error: "3 of its processes could not be ended",
+  });
+});
+
 test("one whose end was asked for by an agent that is killed before it is done is not waited for without end", async () => {
   let looks = 0;
   const { script } = watched("true", {

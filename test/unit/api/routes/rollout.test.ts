@@ -1,6 +1,6 @@
 /** Rollouts over HTTP, with two agents that are there. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { appendFileSync, rmSync } from "node:fs";
 import { EventClient } from "../../../support/event-client.ts";
 import { until } from "../../../support/folder.ts";
 import { Gate, passes } from "../../../support/gate.ts";
@@ -148,12 +148,21 @@ test("T21 rollouts that pause hold no slot of a request, whether or not somebody
 });
 
 test("its batches are events, each once, and another stream goes on behind the last", async () => {
-  const { reqid } = (await run({ ...ONE, check: "health", pause: 1 }, { detach: true })).json;
+  const { fleet } = api;
+  using gate = await Gate.shut(fleet.folder.join("batches-gate"));
+  for (const agent of fleet.agents) {
+    const file = fleet.folder.script(`${agent.name}/gated.sh`, passes(gate.path));
+    appendFileSync(agent.path("scripts.conf"), `gated = ${file}\n`);
+    await agent.reload();
+  }
+  const order = { script: "gated", detach: true };
+  const { reqid } = (await run({ ...ONE, check: "health" }, order)).json;
   const origin = `http://127.0.0.1:${api.server.port}`;
   const client = new EventClient(`/runs/${reqid}/events`);
   await client.connect(origin);
   await client.seen(({ event }) => event === "batch");
   await api.post(`/runs/${reqid}/pause`, { username: "bob" });
+  await gate.open();
   await client.seen(({ event }) => event === "paused");
   await client.leave();
   const before = client.messages.length;
@@ -174,9 +183,9 @@ test("its batches are events, each once, and another stream goes on behind the l
     { event: "batch-end", batch: 2, of: 2, failed: 0 },
     { event: "check", batch: 2, script: "health", failed: [] },
   ]);
-  const order = told.map(({ event, host }) => `${event} ${host ?? ""}`.trim());
-  expect(order.at(-1)).toBe("summary");
-  expect(order.filter((each) => each === "end web-01" || each === "end web-02")).toHaveLength(2);
+  const kinds = told.map(({ event, host }) => `${event} ${host ?? ""}`.trim());
+  expect(kinds.at(-1)).toBe("summary");
+  expect(kinds.filter((each) => each === "end web-01" || each === "end web-02")).toHaveLength(2);
   expect(client.messages.at(-1)?.id).toBe("S");
   const again = await api.get(`/runs/${reqid}/events`, { "Last-Event-ID": "S" });
   expect(again.status).toBe(204);

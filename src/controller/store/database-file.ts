@@ -12,6 +12,12 @@ export interface DatabaseKind {
   readonly synchronous: "OFF" | "NORMAL";
 }
 
+/**
+ * A process that closes it, as each does at its end, holds it alone for a moment: whoever opens or reads it then would be
+ * refused. It blocks the event loop, so it is short.
+ */
+const OTHERS_CLOSE = "PRAGMA busy_timeout = 1000";
+
 /** Pages moved from the WAL into the file at once; more would block the event loop for longer. */
 const CHECKPOINT_PAGES = 100;
 
@@ -30,6 +36,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): Database {
   // A link that was put in its place meanwhile is not followed either.
   const database = new Database(path, sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW);
   try {
+    database.run(OTHERS_CLOSE);
     database.run("PRAGMA journal_mode = WAL");
     database.run(`PRAGMA synchronous = ${kind.synchronous}`);
     database.run(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
@@ -39,6 +46,13 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): Database {
     database.close();
     throw thrown;
   }
+}
+
+/** For who may not write here. @throws Error as above */
+export function openDatabaseToRead(path: string): Database {
+  const database = new Database(path, { readonly: true });
+  database.run(OTHERS_CLOSE);
+  return database;
 }
 
 /** Only the holder of its lock may call this: SQLite does not notice that an open file was replaced. */

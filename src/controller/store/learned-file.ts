@@ -5,13 +5,13 @@
  * The API keeps it open, and in memory as long as nobody else has written. Who writes, opens or replaces it holds a
  * file lock, and waits for that without blocking the event loop; a reader needs none.
  */
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { existsSync, lstatSync } from "node:fs";
 import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
 import { ensureFolder, isDenied } from "../../system/files/files.ts";
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
-import { openDatabaseFile, removeDatabaseFile } from "./database-file.ts";
+import { openDatabaseFile, openDatabaseToRead, removeDatabaseFile } from "./database-file.ts";
 import type { StoreContext } from "./host.ts";
 import {
   KNOWN_COLUMNS,
@@ -153,7 +153,7 @@ export class LearnedFile implements LearnedStore {
     } catch (thrown) {
       if (!isDenied(thrown) && asCtrlExecError(thrown).code !== "storage") throw thrown;
       // Without the right to write here, what is there can be read.
-      return this.#keep(new Database(this.#path, { readonly: true }));
+      return this.#keep(openDatabaseToRead(this.#path));
     }
     using _lock = lock;
     try {

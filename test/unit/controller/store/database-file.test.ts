@@ -57,3 +57,23 @@ test("a folder that is missing is said as what it is", () => {
   const open = () => openDatabaseFile(folder.join("none", "x.sqlite"), KIND);
   expect(open).toThrow("ENOENT");
 });
+
+test("one that another process has for itself for a moment is waited for", async () => {
+  using folder = new TestFolder();
+  const path = folder.join("x.sqlite");
+  openDatabaseFile(path, KIND).close();
+  // Nothing here can tell it to let go: whoever waits for SQLite does nothing else.
+  const holder = `
+const { Database } = await import("bun:sqlite");
+const database = new Database(${JSON.stringify(path)});
+database.run("PRAGMA locking_mode = EXCLUSIVE");
+database.run("BEGIN EXCLUSIVE");
+console.log("held");
+setTimeout(() => process.exit(0), 100);
+`;
+  const child = Bun.spawn([process.execPath, "-e", holder], { stdout: "pipe" });
+  await child.stdout.getReader().read();
+  using database = openDatabaseFile(path, KIND);
+  expect(database.query("SELECT count(*) AS count FROM host").get()).toEqual({ count: 0 });
+  expect(await child.exited).toBe(0);
+});

@@ -8,6 +8,7 @@ import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
 import { lockShared } from "../../../../src/system/files/flock.ts";
 import { workDescriptors } from "../../../../src/system/process/descriptors.ts";
+import { Gate, passes } from "../../../support/gate.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
 async function take(fleet: LocalFleet, hosts: readonly string[], script = "deploy") {
@@ -166,13 +167,20 @@ test("a host's lock is free as soon as its result is out, whatever the others do
 test("T30 two runs at once: one runs, the other is refused before anything is dialled", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
-  const run = () => fleet.runFailures(["web-01"]);
-  const results = await Promise.allSettled([run(), run(), run()]);
+  using gate = await Gate.shut(fleet.folder.join("gate"));
+  const script = fleet.folder.script("web-01/gated.sh", passes(gate.path));
+  fleet.folder.write("web-01/scripts.conf", `gated = ${script}\n`);
+  await agent.reload();
+  const run = { hosts: ["web-01"], port: undefined, script: "gated", args: [] };
+  const start = () => startRun(fleet.controller, CALLER, run, () => undefined);
+  const results = await Promise.allSettled([start(), start(), start()]);
+  await gate.open();
   const refused = results.flatMap((result) =>
     result.status === "rejected" ? [result.reason] : [],
   );
   expect(refused).toHaveLength(2);
   for (const error of refused) expect(error).toBeInstanceOf(LockedError);
+  for (const result of results) if (result.status === "fulfilled") await result.value.finished;
   expect(agent.log.of("run")).toHaveLength(1);
 });
 

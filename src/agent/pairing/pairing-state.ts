@@ -1,8 +1,9 @@
 /** Whether this agent is paired, as far as the user may see. */
 import { lstatSync } from "node:fs";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
-import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";
+import { isDenied } from "../../system/files/files.ts";
 import { fileToReplace } from "../../system/files/linked-file.ts";
 import { isPaired, loadCertificate } from "../trust/identity-files.ts";
 
@@ -25,8 +26,7 @@ export function pairingState(config: AgentConfig): PairingState {
 
 /** Whether it failed because the file is for another user to read. */
 export function isForOthers(thrown: unknown): thrown is CtrlExecError {
-  if (!(thrown instanceof CtrlExecError)) return false;
-  return ["EACCES", "EPERM"].includes(systemCode(thrown.cause));
+  return thrown instanceof CtrlExecError && isDenied(thrown);
 }
 
 /** A file that may not be read can be seen by its name in a folder that may be searched. */

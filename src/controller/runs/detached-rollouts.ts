@@ -127,7 +127,7 @@ export class DetachedRollouts {
 
   async #take(reqid: string, token: string): Promise<void> {
     using _place = this.#enter();
-    if ((await this.#goOn(reqid, token)) === "goes-on") return;
+    if (await this.#goOn(reqid, token)) return;
     throw new CtrlExecError("busy", `Cannot take rollout ${reqid}: there is nothing to go on with`);
   }
 
@@ -172,7 +172,8 @@ export class DetachedRollouts {
     return later;
   }
 
-  async #goOn(reqid: string, token: string | undefined): Promise<"goes-on" | "does-not"> {
+  /** Resolves with whether it goes on. */
+  async #goOn(reqid: string, token: string | undefined): Promise<boolean> {
     const controller = this.#current();
     const account = openReplies(controller);
     try {
@@ -180,12 +181,12 @@ export class DetachedRollouts {
       if (typeof taken === "string") {
         account.close();
         if (taken === "nothing-to-do") this.#setAside.add(reqid);
-        return "does-not";
+        return false;
       }
       this.#setAside.delete(reqid);
       this.#carryOut(taken.caller, taken.accepted, () => account.close());
       controller.log({ event: "rollout-take", reqid, user: taken.caller.username });
-      return "goes-on";
+      return true;
     } catch (thrown) {
       account.close();
       throw thrown;

@@ -1,8 +1,12 @@
 /** The file of a database that can be removed at any time: it is built again, or what it knew is learned again. */
 import { Database, constants as sqlite } from "bun:sqlite";
 import { closeSync, constants, lstatSync, openSync, rmSync } from "node:fs";
-import { systemCode } from "../../core/errors.ts";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { asCtrlExecError, systemCode } from "../../core/errors.ts";
+import { isDenied } from "../../system/files/files.ts";
+import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import { requirePlain } from "../../system/files/plain-file.ts";
+import { lockPath } from "./paths.ts";
 
 export interface DatabaseKind {
   readonly schema: string;
@@ -44,6 +48,24 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): Database {
     return database;
   } catch (thrown) {
     database.close();
+    throw thrown;
+  }
+}
+
+/**
+ * The lock of those who write, open or replace it; undefined without the right to write there, and on a read-only disk.
+ *
+ * @throws CtrlExecError `busy` if another process has it for `waitMs`
+ */
+export async function lockDatabase(
+  config: ControllerConfig,
+  name: "learned" | "run-index",
+  waitMs?: number,
+): Promise<HeldLock | undefined> {
+  try {
+    return await takeLock(lockPath(config, name), waitMs);
+  } catch (thrown) {
+    if (isDenied(thrown) || asCtrlExecError(thrown).code === "storage") return undefined;
     throw thrown;
   }
 }

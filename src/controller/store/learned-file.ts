@@ -7,11 +7,16 @@
  */
 import type { Database } from "bun:sqlite";
 import { existsSync, lstatSync } from "node:fs";
-import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
+import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
-import { ensureFolder, isDenied } from "../../system/files/files.ts";
+import { ensureFolder } from "../../system/files/files.ts";
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
-import { openDatabaseFile, openDatabaseToRead, removeDatabaseFile } from "./database-file.ts";
+import {
+  lockDatabase,
+  openDatabaseFile,
+  openDatabaseToRead,
+  removeDatabaseFile,
+} from "./database-file.ts";
 import type { StoreContext } from "./host.ts";
 import {
   KNOWN_COLUMNS,
@@ -147,15 +152,9 @@ export class LearnedFile implements LearnedStore {
   }
 
   async #opened(): Promise<Database> {
-    let lock: HeldLock;
-    try {
-      lock = await this.#lock();
-    } catch (thrown) {
-      if (!isDenied(thrown) && asCtrlExecError(thrown).code !== "storage") throw thrown;
-      // Without the right to write here, what is there can be read.
-      return this.#keep(openDatabaseToRead(this.#path));
-    }
-    using _lock = lock;
+    using lock = await lockDatabase(this.#context.config, "learned");
+    // Without the right to write here, what is there can be read.
+    if (lock === undefined) return this.#keep(openDatabaseToRead(this.#path));
     try {
       return this.#openLocked();
     } catch (thrown) {

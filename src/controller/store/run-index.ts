@@ -10,10 +10,9 @@
  */
 import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
-import { asCtrlExecError, CtrlExecError, messageOf } from "../../core/errors.ts";
-import { isDenied } from "../../system/files/files.ts";
-import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
-import { removeDatabaseFile } from "./database-file.ts";
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { type HeldLock, tryLock } from "../../system/files/lock.ts";
+import { lockDatabase, removeDatabaseFile } from "./database-file.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath, longestRecord, paths } from "./paths.ts";
 import type { ListedRuns, RunFilter } from "./ports/runs.ts";
@@ -55,12 +54,7 @@ export async function listRuns(context: StoreContext, filter: RunFilter): Promis
 async function lockIndex({ config }: StoreContext): Promise<HeldLock | undefined> {
   // Only to look makes no state_dir.
   if (!existsSync(paths(config).runs)) return undefined;
-  try {
-    return await takeLock(lockPath(config, "run-index"), WAIT_MS);
-  } catch (thrown) {
-    if (isDenied(thrown) || asCtrlExecError(thrown).code === "storage") return undefined;
-    throw thrown;
-  }
+  return await lockDatabase(config, "run-index", WAIT_MS);
 }
 
 /** As the port says (RunStore.prepareList). */

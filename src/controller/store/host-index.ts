@@ -33,8 +33,8 @@ const COPY_FROM = 200;
 const COPY_AGAIN = 50;
 
 interface KnownRecord {
-  /** The version of its file, which differs if it has changed; empty if it may be another already. */
-  readonly version: string;
+  /** The version of its file, which differs if it has changed; 0 if it may be another already. */
+  readonly version: number;
   /** Undefined if it cannot be used. */
   readonly record: AgentRecord | undefined;
 }
@@ -155,10 +155,10 @@ export class HostIndex {
     const versions = new FileVersions();
     await inSlices(hosts, ([host, files]) => {
       const [file = ""] = files;
-      const version = files.length === 1 ? versions.of(file) : "";
+      const version = files.length === 1 ? versions.of(file) : 0;
       const old = before.get(host);
       const now =
-        version !== "" && old?.version === version ? old : this.#read(host, files, version);
+        version !== 0 && old?.version === version ? old : this.#read(host, files, version);
       known.set(host, now);
       if (now.record === undefined) broken.set(host, files);
       else agents.set(host, now.record);
@@ -169,7 +169,7 @@ export class HostIndex {
     return this.#looked;
   }
 
-  #read(host: string, files: readonly string[], version: string): KnownRecord {
+  #read(host: string, files: readonly string[], version: number): KnownRecord {
     const found = readHost(host, files);
     if (found?.kind !== "agent") return { version, record: undefined };
     this.#uncopied += 1;
@@ -191,7 +191,7 @@ export class HostIndex {
     this.#uncopied = 0;
     const copied = new Map<string, CopiedRecord>();
     for (const [host, { version, record }] of known) {
-      if (record !== undefined && version !== "") copied.set(host, { version, record });
+      if (record !== undefined && version !== 0) copied.set(host, { version, record });
     }
     const { registryCopy } = paths(this.#config);
     const isWritten = await writeRegistryCopy(registryCopy, this.#folder, copied, mode);

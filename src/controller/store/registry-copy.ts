@@ -14,17 +14,17 @@ import type { AgentRecord } from "./agent-record.ts";
 
 export interface CopiedRecord {
   /** Of its file (system/files/file-version.ts). */
-  readonly version: string;
+  readonly version: number;
   readonly record: AgentRecord;
 }
 
-type Entry = readonly [host: string, version: string, record: AgentRecord];
+type Entry = readonly [host: string, version: number, record: AgentRecord];
 
 /** Records that are read or written before the event loop turns. */
 const RECORDS_TOGETHER = 200;
 
 /** Another version may know members of a record that this one does not. */
-const KIND = `ctrl-exec ${VERSION} registry 1`;
+const KIND = `ctrl-exec ${VERSION} registry 2`;
 
 /** By lower-case host name; nothing if there is no copy that can be used. */
 export async function readRegistryCopy(path: string): Promise<ReadonlyMap<string, CopiedRecord>> {

@@ -11,21 +11,20 @@ export type QuickStats = Pick<Stats, "dev" | "ino" | "mode" | "size" | "mtimeMs"
 /** Twice what the kernel reads of a path (PATH_MAX): it refuses one that was cut here as well. */
 const PATH_BYTES = 8192;
 
-/** As statx(2) writes it; the same on every processor but for the order of bytes. */
-const STRUCT_BYTES = 256;
-const MODE = 28;
-const INODE = 32;
-const SIZE = 40;
-const CHANGED = 96;
-const WRITTEN = 112;
-const DEVICE = 136;
+/** As statx(2) writes it, in words of four bytes; the same on every processor but for the order of their bytes. */
+const STRUCT_WORDS = 64;
+const MODE = 7;
+const INODE = 8;
+const SIZE = 10;
+const CHANGED = 24;
+const WRITTEN = 28;
+const DEVICE = 34;
 
 const BASIC_STATS = 0x7ff;
 const WORKING_FOLDER = -100;
 
 const path = Buffer.alloc(PATH_BYTES);
-const struct = new Uint8Array(STRUCT_BYTES);
-const found = new DataView(struct.buffer);
+const words = new Uint32Array(STRUCT_WORDS);
 const LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /**
@@ -38,11 +37,11 @@ export function quickStats(file: string): QuickStats | number {
   if (look === undefined) return slowStats(file);
   path[path.write(file)] = 0;
   const errno = errnoLocation();
-  if (look(WORKING_FOLDER, path, 0, BASIC_STATS, struct) !== 0) return read.i32(errno, 0);
+  if (look(WORKING_FOLDER, path, 0, BASIC_STATS, words) !== 0) return read.i32(errno, 0);
   return {
-    dev: found.getUint32(DEVICE, LITTLE) * 2 ** 32 + found.getUint32(DEVICE + 4, LITTLE),
+    dev: long(DEVICE),
     ino: long(INODE),
-    mode: found.getUint16(MODE, LITTLE),
+    mode: LITTLE ? word(MODE) & 0xffff : word(MODE) >>> 16,
     size: long(SIZE),
     mtimeMs: milliseconds(WRITTEN),
     ctimeMs: milliseconds(CHANGED),
@@ -60,10 +59,14 @@ function slowStats(file: string): QuickStats | number {
 }
 
 function long(at: number): number {
-  const [low, high] = LITTLE ? [at, at + 4] : [at + 4, at];
-  return found.getInt32(high, LITTLE) * 2 ** 32 + found.getUint32(low, LITTLE);
+  const high = word(LITTLE ? at + 1 : at);
+  return (high | 0) * 2 ** 32 + word(LITTLE ? at : at + 1);
 }
 
 function milliseconds(at: number): number {
-  return long(at) * 1000 + found.getUint32(at + 8, LITTLE) / 1_000_000;
+  return long(at) * 1000 + word(at + 2) / 1_000_000;
+}
+
+function word(at: number): number {
+  return words[at] ?? 0;
 }

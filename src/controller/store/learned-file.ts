@@ -9,7 +9,6 @@ import type { Database } from "bun:sqlite";
 import { existsSync, lstatSync } from "node:fs";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
-import { ensureFolder } from "../../system/files/files.ts";
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import {
   lockDatabase,
@@ -180,7 +179,6 @@ export class LearnedFile implements LearnedStore {
   #openLocked(): Database {
     this.#open?.database.close();
     this.#open = undefined;
-    ensureFolder(this.#context.config.state_dir, 0o755);
     return this.#keep(openDatabaseFile(this.#path, KIND));
   }
 

@@ -51,11 +51,6 @@ export function valuesOf(name: string, { version, tags, scripts }: HostNews, now
 
 /** All or none: of tags that were cut, nobody could say that one is missing. */
 function tagsJson(tags: Readonly<Record<string, string>>): string | null {
-  let length = 0;
-  for (const [key, value] of Object.entries(tags)) {
-    length += key.length + value.length;
-    if (length > MAX_TAGS_JSON) return null;
-  }
   const json = JSON.stringify(tags);
   return json.length > MAX_TAGS_JSON ? null : json;
 }

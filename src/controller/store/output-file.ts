@@ -36,9 +36,9 @@ export class OutputFile implements LongText {
     this.bytes = bytes;
   }
 
-  /** In place of another file, if it is not that one already. @throws CtrlExecError `storage` */
+  /** In place of another file, which it may be already. @throws CtrlExecError `storage` */
   moveTo(path: string): void {
-    if (path !== this.#path) moveOver(this.#path, path);
+    moveOver(this.#path, path);
     this.#path = path;
   }
 

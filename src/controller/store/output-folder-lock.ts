@@ -8,7 +8,7 @@ import { lockExclusively } from "../../system/files/flock.ts";
  * @throws the system's error
  */
 export function useFolder(path: string): () => void {
-  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  const folder = openFolder(path);
   // On a file system without locks, outputs stay until their run has expired.
   lockExclusively(folder);
   return () => closeSync(folder);
@@ -17,7 +17,7 @@ export function useFolder(path: string): () => void {
 export function isInUse(path: string): boolean {
   let folder: number;
   try {
-    folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    folder = openFolder(path);
   } catch {
     return false;
   }
@@ -26,4 +26,9 @@ export function isInUse(path: string): boolean {
   } finally {
     closeSync(folder);
   }
+}
+
+/** Nothing else is opened there: a FIFO would never be. */
+function openFolder(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
 }

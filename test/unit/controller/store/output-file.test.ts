@@ -1,6 +1,6 @@
 /** A long output in a file, read piece by piece. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, rmSync, truncateSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync, truncateSync } from "node:fs";
 import { OutputFile, outputSize } from "../../../../src/controller/store/output-file.ts";
 import { TestFolder } from "../../../support/folder.ts";
 
@@ -58,6 +58,13 @@ test("one that is gone, or shorter than it was, cannot be read", () => {
   expect(() => reading.next()).toThrow(storage);
   rmSync(path);
   expect(() => joined(file.bytesFrom(0))).toThrow(storage);
+});
+
+test("a link in its place is not followed", () => {
+  const path = folder.join("out");
+  symlinkSync(folder.write("kept", "0123"), path);
+  const storage = expect.objectContaining({ code: "storage" });
+  expect(() => joined(new OutputFile(path, 4).bytesFrom(0))).toThrow(storage);
 });
 
 test("it can take another file's place, and be told to again", () => {

@@ -88,6 +88,7 @@ test("outputs of nobody go, and count as no run; those that are being written st
   const written = outputs(2, 10, 5);
   const letGo = useFolder(written);
   folder.write(`runs/${idOf(3)}.d`, "no folder");
+  Bun.spawnSync(["mkfifo", folder.join("runs", `${idOf(4)}.d`)]);
   folder.write("runs/notes.d/x", "");
   expect(await purgeRunRecords(context)).toBe(0);
   expect(left()).toEqual(["2.d", "notes.d"]);

@@ -10,7 +10,7 @@ import { readJsonAs } from "../../core/json.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
-import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
+import { readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { tryLock } from "../../system/files/lock.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath, paths } from "./paths.ts";
@@ -69,8 +69,8 @@ export function rememberClocks(
     const before = byHost(readClocks(config));
     const news = [...offsets].filter(([host, offset]) => {
       const known = before.get(lowerAscii(host));
-      if (known === undefined || hoursSince(known.seen, time) !== 0) return true;
-      return Math.abs(known.offset - offset) > NEWS_SECONDS;
+      const isDue = known === undefined || hoursSince(known.seen, time) !== 0;
+      return isDue || Math.abs(known.offset - offset) > NEWS_SECONDS;
     });
     if (news.length === 0) return;
     using lock = tryLock(lockPath(config, "clocks"));
@@ -118,6 +118,5 @@ function writeClocks(
     .filter(({ host }) => registered.has(lowerAscii(host)))
     .filter(({ seen }) => (hoursSince(seen, now) ?? KEPT_HOURS) < KEPT_HOURS)
     .map(({ host, offset, seen }) => [host, { offset, seen: isoSeconds(seen) }] as const);
-  ensureFolder(config.state_dir, 0o755);
   writeWhole(paths(config).clocks, `${JSON.stringify(Object.fromEntries(kept))}\n`, 0o640);
 }

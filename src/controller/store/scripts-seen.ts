@@ -14,7 +14,7 @@ import { paths } from "./paths.ts";
 const MAX_RECORDS = 200;
 
 /** For all records together: a host's answer may be hundreds of MiB (T29). */
-const MAX_BYTES = 16 * 1_048_576;
+const MAX_BYTES = 2 ** 24;
 
 const runRecord = z.looseObject({
   script: z.string(),

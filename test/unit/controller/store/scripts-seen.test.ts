@@ -8,15 +8,16 @@ import { TestFolder } from "../../../support/folder.ts";
 test("T29 records that a host's answer has made huge are passed over", async () => {
   using folder = new TestFolder();
   const { config } = await parseControllerConfig("x.conf", `state_dir = ${folder.path}\n`);
-  const ran = (id: string, script: string, stdout = "") =>
-    folder.write(
-      `runs/${id}.json`,
-      JSON.stringify({ script, results: [{ host: "web-01", exit: 0, stdout }] }),
-    );
-  ran("0000000000000001", "deploy-app");
+  const ran = (id: string, script: string, bytes = 0) => {
+    const text = JSON.stringify({ script, results: [{ host: "web-01", exit: 0 }] });
+    return folder.write(`runs/${id}.json`, text.padEnd(bytes));
+  };
+  utimesSync(ran("0000000000000001", "deploy-app"), 0, 0);
   ran("0000000000000002", "flood");
   expect(scriptsSeen(config, [])).toEqual(["deploy-app", "flood"]);
-  ran("0000000000000002", "flood", "a".repeat(2 ** 24));
+  ran("0000000000000002", "flood", 2 ** 24);
+  expect(scriptsSeen(config, [])).toEqual(["flood"]);
+  ran("0000000000000002", "flood", 2 ** 24 + 1);
   expect(scriptsSeen(config, [])).toEqual(["deploy-app"]);
 });
 

@@ -5,7 +5,9 @@ import {
   hostsAtHand,
   scriptsAtHand,
 } from "../../../../src/controller/inventory/fleet-words.ts";
+import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import type { HostContext } from "../../../../src/controller/store/host.ts";
+import type { Tags } from "../../../../src/core/tags.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
@@ -63,6 +65,39 @@ test("tags are those that an expression would mean, and versions those that were
   });
 });
 
+test("of keys, of the values of a key, and of versions there are a thousand at most", async () => {
+  const { registry, learned } = host.store;
+  const names = Array.from({ length: 1001 }, (_, number) => `h${number}`);
+  const record = (tags: Tags) => ({ tags }) as AgentRecord;
+  // The key that all of them have is the thousandth.
+  const keys = names.slice(0, 999).map((name) => [name, "x"] as const);
+  const records = async () =>
+    new Map([
+      ["first", record(Object.fromEntries([...keys, ["env", "x"], ["more", "x"]]))],
+      ...names.slice(1).map((name) => [name, record({ env: name, [`${name}-more`]: "x" })] as const),
+    ]);
+  const version = (value: string) => ({ value, at: new Date(0) });
+  const known = async () =>
+    new Map(
+      names.map((name) => [
+        name,
+        { contact: new Date(0), version: version(`1.0.${name}`), tags: undefined },
+      ]),
+    );
+  const many = {
+    ...host,
+    store: {
+      ...host.store,
+      registry: Object.assign(Object.create(registry), { records }),
+      learned: Object.assign(Object.create(learned), { known }),
+    },
+  };
+  const { tags, versions } = await fleetWords(many);
+  const values = tags.get("env") ?? new Set();
+  expect([tags.size, values.size, versions.size]).toEqual([1000, 1000, 1000]);
+  expect([values.has("h999"), values.has("h1000"), tags.has("more")]).toEqual([true, false, false]);
+});
+
 test("hosts are those of what was typed, with groups as far as they are known", async () => {
   expect(await hostsAtHand(host, ["web-*", "db-01"])).toEqual(["web-01", "web-02", "db-01"]);
   expect(await hostsAtHand(host, ["@env=test", "x1.invalid:7000"])).toEqual([
@@ -85,6 +120,13 @@ test("scripts are those that one of the hosts has told or run", async () => {
   expect(await scriptsAtHand(host, ["web-02", "db-01"])).toEqual(["backup", "deploy", "report"]);
   expect(await scriptsAtHand(host, undefined)).toEqual(["backup", "deploy", "report"]);
   expect(await scriptsAtHand(host, [])).toEqual([]);
+});
+
+test("scripts are those of runs alone where what the hosts have told cannot be read", async () => {
+  const scripts = () => Promise.reject(new Error("no database"));
+  const learned = Object.assign(Object.create(host.store.learned), { scripts });
+  const blind = { ...host, store: { ...host.store, learned } };
+  expect(await scriptsAtHand(blind, ["web-02", "db-01"])).toEqual(["backup"]);
 });
 
 test("T78 a script that no allowlist can hold, that reads as an option, or that is ours is not named", async () => {

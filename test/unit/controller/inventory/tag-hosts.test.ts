@@ -1,6 +1,6 @@
 /** This host's own tags: who may be tagged, what is changed, and what is told of it. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { tagHosts } from "../../../../src/controller/inventory/tag-hosts.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
 import { readTagChanges } from "../../../../src/core/tags.ts";
@@ -36,9 +36,10 @@ async function refusal(hosts: string, ...words: readonly string[]) {
 
 test("tags are set and removed, on all of the hosts that an expression means", async () => {
   const changed = await tag("web-*", "env=test", "rack=7");
-  expect(changed.map(({ hostname, changed: is }) => [hostname, is])).toEqual([
-    ["web-01", true],
-    ["Web-02", true],
+  const after = { env: "test", rack: "7" };
+  expect(changed.map(({ hostname, tags, changed: is }) => [hostname, tags.own, is])).toEqual([
+    ["web-01", after, true],
+    ["Web-02", after, true],
   ]);
   await tag("@rack=7!web-01", "env=production", "rack-");
   expect(await own()).toEqual({
@@ -64,6 +65,13 @@ test("each change is logged, and what is so already is left alone", async () => 
     { AGENT: "db-01", TAGS: "env=test" },
     { AGENT: "db-01", TAGS: 'role=db,site="a,env=b"', REMOVED: "env" },
   ]);
+});
+
+test("who only looks needs no lock, and not the right to take one", async () => {
+  rmSync(fleet.folder.join("control/state/locks"), { recursive: true, force: true });
+  fleet.folder.write("control/state/locks", "in the way");
+  expect(await own("db-01")).toEqual({ "db-01": {} });
+  expect((await refusal("db-01", "env=x")).message).toContain("locks");
 });
 
 test("what is claimed is shown beside them, without what an own tag wins over", async () => {
@@ -110,6 +118,7 @@ test("a host has no more than 64 of them, and then none is changed", async () =>
   expect(await refusal("@all", "one=more")).toMatchObject({
     code: "bad-request",
     message: "Cannot tag db-01: it would have more than 64 tags of this control host",
+    hint: "Nothing was changed. Remove some: ctrl-exec tag <host> key-",
   });
   expect((await own("web-01"))["web-01"]).toEqual({});
 });

@@ -74,7 +74,9 @@ test("of keys, of the values of a key, and of versions there are a thousand at m
   const records = async () =>
     new Map([
       ["first", record(Object.fromEntries([...keys, ["env", "x"], ["more", "x"]]))],
-      ...names.slice(1).map((name) => [name, record({ env: name, [`${name}-more`]: "x" })] as const),
+      ...names
+        .slice(1)
+        .map((name) => [name, record({ env: name, [`${name}-more`]: "x" })] as const),
     ]);
   const version = (value: string) => ({ value, at: new Date(0) });
   const known = async () =>

@@ -38,7 +38,6 @@ export async function groupsWithHosts(
 ): Promise<ShownGroup[]> {
   const expanded = wanted.map((group) => expand(host, group, groups));
   const terms = expanded.flatMap((each) => ("expression" in each ? each.expression : []));
-  if (terms.length === 0) return expanded.map((each) => shown(each, undefined));
   const inventory = await readInventory(host, unionOf(terms), new Map());
   return expanded.map((each) => shown(each, inventory));
 }
@@ -54,13 +53,10 @@ function expand({ config }: HostContext, group: GroupDefinition, groups: Groups)
   }
 }
 
-function shown(expanded: Expanded, inventory: Inventory | undefined): ShownGroup {
+function shown(expanded: Expanded, inventory: Inventory): ShownGroup {
   const { name, from, where } = expanded.group;
   const facts = { name, from, where };
-  if ("error" in expanded || inventory === undefined) {
-    const problem = "error" in expanded ? expanded.error.message : undefined;
-    return { ...facts, hosts: [], problem };
-  }
+  if ("error" in expanded) return { ...facts, hosts: [], problem: expanded.error.message };
   const { hosts, unknown, unseen } = selectHosts(expanded.expression, inventory);
   const names = hosts.map((each) =>
     each.port === undefined ? each.name : formatHostPort(each.name, each.port),

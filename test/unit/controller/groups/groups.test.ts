@@ -128,3 +128,15 @@ test("each is shown with its hosts, or with why it cannot be used", async () => 
   const circle = wanted.filter(({ name }) => name === "circle");
   expect(await groupsWithHosts(fleet.controller, groups, circle)).toEqual(shown.slice(3));
 });
+
+test("where claims are ignored, a group that asks for a version cannot be used, and says so", async () => {
+  await setUp(`[old]\nhosts = "@version<1.1"\n[none]\nhosts = "@env=x"`);
+  const { config } = fleet.controller;
+  Object.assign(fleet.controller, { config: { ...config, agent_tags: "ignore" } });
+  const { groups } = await allGroups(fleet.controller);
+  const shown = await groupsWithHosts(fleet.controller, groups, [...groups.values()]);
+  expect(shown.map(({ hosts, problem }) => [hosts, problem])).toEqual([
+    [[], "Cannot use @version: an agent claims its version, and agent_tags = ignore"],
+    [[], undefined],
+  ]);
+});

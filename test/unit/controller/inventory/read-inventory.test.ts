@@ -20,19 +20,14 @@ beforeEach(async () => {
   fleet.folder.write("control/state/agents/odd-01.json", "{");
   reads = [];
   const { store } = fleet.controller;
-  const watched = <Part extends object>(part: Part, ...names: readonly (keyof Part & string)[]) =>
-    Object.assign(
-      Object.create(part),
-      Object.fromEntries(
-        names.map((name) => [
-          name,
-          (...args: readonly unknown[]) => {
-            reads.push(name);
-            return (part[name] as (...all: readonly unknown[]) => unknown).apply(part, args);
-          },
-        ]),
-      ),
-    );
+  const watched = <Part extends object>(part: Part, ...names: readonly string[]): Part =>
+    new Proxy(part, {
+      get(target, name) {
+        if (names.includes(String(name))) reads.push(String(name));
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === "function" ? member.bind(target) : member;
+      },
+    });
   const registry = watched(store.registry, "names", "namesAt", "records");
   host = {
     ...fleet.controller,

@@ -3,9 +3,8 @@
  * told only to a caller who may know it, after the auth hook has agreed (T76).
  */
 import type { GroupTerm, HostExpression, HostTerm } from "../../core/hosts/expression.ts";
-import type { TagCondition, VersionOperator } from "../../core/hosts/tag-term.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
-import { compareVersions, type Version } from "../../core/version-order.ts";
+import { type HostFacts, isTrueFor } from "./host-facts.ts";
 import { socketAddress, typedHost } from "./targets.ts";
 
 /** What is known of the fleet before anybody is asked. */
@@ -18,20 +17,6 @@ export interface Inventory {
   factsOf(host: string): HostFacts;
   /** Of the runs that are named, by their ids. */
   readonly runs: ReadonlyMap<string, RunHosts>;
-}
-
-export interface HostFacts {
-  readonly stale: boolean;
-  /** Until its certificate ends; undefined if it is not known. */
-  readonly secondsLeft: number | undefined;
-  /** Of its program; undefined if it is not known, or is none that can be compared. */
-  readonly version: Version | undefined;
-  /** The value of a tag; undefined if it has none of that key, or it is not known. */
-  tag(key: string): string | undefined;
-  /** All that are known of it. */
-  tags(): Iterable<readonly [key: string, value: string]>;
-  /** Whether all of its tags are known, so that one that is not there is missing. */
-  readonly tagsKnown: boolean;
 }
 
 export interface RunHosts {
@@ -119,7 +104,7 @@ class Selecting {
         return this.#keyed((run?.[term.kind] ?? []).flatMap((text) => parseTarget(text) ?? []));
       }
       default: {
-        const fit = names.filter((name) => isTrueOf(term, this.#inventory.factsOf(name)));
+        const fit = names.filter((name) => isTrueFor(term, this.#inventory.factsOf(name)));
         return registered(fit, undefined);
       }
     }
@@ -271,45 +256,4 @@ function parted(
     (isWithin ? within : without).set(key, host);
   }
   return [within, without];
-}
-
-type WordTerm = Exclude<
-  HostTerm,
-  { readonly kind: "expression" | "host" | "nodes" | "glob" | "group" | "failed" | "missed" }
->;
-
-function isTrueOf(term: WordTerm, facts: HostFacts): boolean {
-  switch (term.kind) {
-    case "all":
-      return true;
-    case "stale":
-      return facts.stale;
-    case "expiring":
-      return facts.secondsLeft !== undefined && facts.secondsLeft <= term.seconds;
-    case "tags":
-      return term.conditions.every((condition) => hasTag(condition, facts));
-    case "version":
-      return (
-        facts.version !== undefined &&
-        ORDERS[term.operator](compareVersions(facts.version, term.version))
-      );
-  }
-}
-
-const ORDERS: Readonly<Record<VersionOperator, (order: number) => boolean>> = {
-  "<": (order) => order < 0,
-  "<=": (order) => order <= 0,
-  "=": (order) => order === 0,
-  ">=": (order) => order >= 0,
-  ">": (order) => order > 0,
-};
-
-/**
- * A tag that is missing differs from every value. But of a host whose tags nobody knows, neither `env=production`
- * nor `env!=production` is true: it must not be asked because something was forgotten.
- */
-function hasTag({ key, value, not }: TagCondition, facts: HostFacts): boolean {
-  const found = facts.tag(key);
-  if (found === undefined) return not && facts.tagsKnown;
-  return (found === value) !== not;
 }

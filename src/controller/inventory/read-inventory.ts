@@ -4,7 +4,8 @@ import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.t
 import { isIp } from "../../core/net/ip-address.ts";
 import { parseOpensslTime } from "../../core/time.ts";
 import { parseVersion, type Version } from "../../core/version-order.ts";
-import type { HostFacts, Inventory, RunHosts } from "../fleet/selector.ts";
+import type { HostFacts } from "../fleet/host-facts.ts";
+import type { Inventory, RunHosts } from "../fleet/selector.ts";
 import { socketAddress } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";

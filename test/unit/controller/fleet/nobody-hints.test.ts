@@ -1,7 +1,8 @@
 /** What a person is told when nobody matches: whose version nobody knows, and which group has nobody in it. */
 import { expect, test } from "bun:test";
+import type { HostFacts } from "../../../../src/controller/fleet/host-facts.ts";
 import { emptyGroup, unknownVersions } from "../../../../src/controller/fleet/nobody-hints.ts";
-import type { HostFacts, Inventory } from "../../../../src/controller/fleet/selector.ts";
+import type { Inventory } from "../../../../src/controller/fleet/selector.ts";
 import type { GroupTerm, HostExpression } from "../../../../src/core/hosts/expression.ts";
 import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
 import { parseVersion } from "../../../../src/core/version-order.ts";

@@ -1,11 +1,8 @@
 /** Which hosts an expression stands for. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import {
-  type HostFacts,
-  type Inventory,
-  selectHosts,
-} from "../../../../src/controller/fleet/selector.ts";
+import type { HostFacts } from "../../../../src/controller/fleet/host-facts.ts";
+import { type Inventory, selectHosts } from "../../../../src/controller/fleet/selector.ts";
 import { readGroupExpression } from "../../../../src/controller/groups/definition.ts";
 import { expandGroups } from "../../../../src/controller/groups/expand-groups.ts";
 import type { GroupOrigin } from "../../../../src/core/hosts/expression.ts";

@@ -1,6 +1,7 @@
 /** What a person is told when nobody has the tags of an expression. */
 import { expect, test } from "bun:test";
-import type { HostFacts, Inventory } from "../../../../src/controller/fleet/selector.ts";
+import type { HostFacts } from "../../../../src/controller/fleet/host-facts.ts";
+import type { Inventory } from "../../../../src/controller/fleet/selector.ts";
 import { tagHint } from "../../../../src/controller/fleet/tag-hint.ts";
 import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
 

@@ -1,0 +1,61 @@
+/** What is known of a host, and whether a word such as `@stale` or `@role=db` is true of it. Pure. */
+import type { HostTerm } from "../../core/hosts/expression.ts";
+import type { TagCondition, VersionOperator } from "../../core/hosts/tag-term.ts";
+import { compareVersions, type Version } from "../../core/version-order.ts";
+
+/** Of a registered host. */
+export interface HostFacts {
+  readonly stale: boolean;
+  /** Until its certificate ends; undefined if it is not known. */
+  readonly secondsLeft: number | undefined;
+  /** Of its program; undefined if it is not known, or is none that can be compared. */
+  readonly version: Version | undefined;
+  /** The value of a tag; undefined if it has none of that key, or it is not known. */
+  tag(key: string): string | undefined;
+  /** All that are known of it. */
+  tags(): Iterable<readonly [key: string, value: string]>;
+  /** Whether all of its tags are known, so that one that is not there is missing. */
+  readonly tagsKnown: boolean;
+}
+
+/** The terms that are decided by what is known of each host. */
+export type WordTerm = Exclude<
+  HostTerm,
+  { readonly kind: "expression" | "host" | "nodes" | "glob" | "group" | "failed" | "missed" }
+>;
+
+export function isTrueFor(term: WordTerm, facts: HostFacts): boolean {
+  switch (term.kind) {
+    case "all":
+      return true;
+    case "stale":
+      return facts.stale;
+    case "expiring":
+      return facts.secondsLeft !== undefined && facts.secondsLeft <= term.seconds;
+    case "tags":
+      return term.conditions.every((condition) => hasTag(condition, facts));
+    case "version":
+      return (
+        facts.version !== undefined &&
+        ORDERS[term.operator](compareVersions(facts.version, term.version))
+      );
+  }
+}
+
+const ORDERS: Readonly<Record<VersionOperator, (order: number) => boolean>> = {
+  "<": (order) => order < 0,
+  "<=": (order) => order <= 0,
+  "=": (order) => order === 0,
+  ">=": (order) => order >= 0,
+  ">": (order) => order > 0,
+};
+
+/**
+ * A tag that is missing differs from every value. But of a host whose tags nobody knows, neither `env=production`
+ * nor `env!=production` is true: it must not be asked because something was forgotten.
+ */
+function hasTag({ key, value, not }: TagCondition, facts: HostFacts): boolean {
+  const found = facts.tag(key);
+  if (found === undefined) return not && facts.tagsKnown;
+  return (found === value) !== not;
+}

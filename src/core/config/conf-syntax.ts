@@ -170,7 +170,7 @@ function namesIn(line: string): readonly string[] {
   const isHeader = line.startsWith("[");
   const end = line.indexOf(isHeader ? "]" : "=");
   const path = line.slice(0, end).replace(/^\[+/, "");
-  if (end < 0 || (!isHeader && path.includes("#"))) return [];
+  if (end < 0 || path.includes("#")) return [];
   const parts = path.split(".").map((part) => part.trim().replace(/^["']|["']$/g, ""));
   return [parts[0] ?? "", parts.at(-1) ?? ""];
 }

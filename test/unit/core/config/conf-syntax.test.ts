@@ -144,7 +144,8 @@ describe(".toml", () => {
   });
 
   test("the line of a key is where it is set, not where a comment or a list has its name", async () => {
-    const text = '# port = 1\nx = [\n"port",\n]\nport = 2\n# tags]\n[tags]\n';
+    const text =
+      '# port = 1\nx = [\n"port", # a.port = 1\n]\nport = 2\n# tags]\n[tags]\nport = 3\n';
     const { keys, sections } = await readSettings("f.toml", text);
     expect([keys.get("port")?.line, sections.get("tags")?.line]).toEqual([5, 7]);
   });
@@ -155,5 +156,10 @@ describe(".toml", () => {
     expect(sections.get("tags")?.keys.get("env")).toEqual({ value: "x", line: 2 });
     expect(sections.get("foo")?.line).toBe(3);
     expect(sections.get("foo")?.keys.get("bar")).toEqual({ value: 1, line: 1 });
+  });
+
+  test("a key whose line is not found has the first", async () => {
+    const { keys } = await readSettings("f.toml", 'a = 1\n"b=c" = 2\n');
+    expect(keys.get("b=c")).toEqual({ value: 2, line: 1 });
   });
 });

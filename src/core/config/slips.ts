@@ -22,7 +22,6 @@ const DECIDING = [
  */
 export function slipOf(typed: string, known: readonly string[]): string | undefined {
   const usual = lowerAscii(typed).replaceAll("-", "_");
-  if (known.includes(usual)) return usual;
   const changes = Math.min(3, Math.max(1, Math.floor(typed.length / 4)));
   return nearestMatch(usual, known, changes) ?? decidingSlipOf(typed, known);
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   RUN_STATES,
   type RunEnd,
+  readAgentEnd,
   readLastEnd,
   readRunEnd,
   stateOfRefusal,
@@ -131,6 +132,15 @@ test("a result of an agent whose script has not ended is no result", () => {
     });
   }
   expect(readLastEnd({ exit: -1, state: "lost", error: "x" }, "never-ran").state).toBe("lost");
+});
+
+test("an agent cannot say that a rollout has not asked its host", () => {
+  expect(readAgentEnd({ exit: -1, state: "not-started", error: "x" })).toEqual({
+    state: "unknown",
+    error: "x",
+  });
+  expect(readAgentEnd({ exit: 0, state: "running" }).state).toBe("unknown");
+  expect(readAgentEnd({ exit: -1, error: "x" })).toEqual({ state: "never-ran", error: "x" });
 });
 
 test("an agent refuses before it runs anything; a fault may come afterwards", () => {

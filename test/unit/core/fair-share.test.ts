@@ -126,5 +126,9 @@ test("T21 of the network that holds most, the caller that holds most gives way, 
     holding("198.51.100.2", 3),
   ];
   expect(whoHoldsMost(holders)).toBe(oldest);
+  expect(whoHoldsMost([...holders, holding("203.0.113.1", 6)])).toBe(oldest);
+  expect(whoHoldsMost([...holders, holding("198.51.100.3", 3)])).toBe(oldest);
+  // Of equal ones the older.
+  expect(whoHoldsMost([...holders, holding("198.51.100.3", 4)])).toBe(oldest);
   expect(whoHoldsMost([])).toBeUndefined();
 });

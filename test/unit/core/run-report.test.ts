@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { pendingHosts } from "../../../src/core/run-report.ts";
+import { completedAt, pendingHosts } from "../../../src/core/run-report.ts";
 import { changeError, runFailed, withoutResult } from "../../../src/core/run-result.ts";
 import type { RunState } from "../../../src/core/run-state.ts";
 
@@ -14,6 +14,21 @@ test("a host is waited for until its end is known, in the order of the run", () 
   expect(pendingHosts(hosts, results)).toEqual(["d", "b", "e"]);
   expect(pendingHosts(hosts, [...results, resultOf("d", "queued")])).toEqual(["d", "b", "e"]);
   expect(pendingHosts([], results)).toEqual([]);
+});
+
+test("a run has ended when its last host did, as far as hosts say so", () => {
+  const endedAt = (...ends: (string | undefined)[]) =>
+    completedAt(
+      ends.map((ended) => ({
+        ...resultOf("a", "ended"),
+        ...(ended === undefined ? {} : { ended }),
+      })),
+      "now",
+    );
+  const [first, last] = ["2026-01-15T12:00:00Z", "2026-01-15T12:00:01.500Z"];
+  expect(endedAt(first, last, undefined, "soon")).toBe("2026-01-15T12:00:01Z");
+  expect(endedAt(last, first)).toBe("2026-01-15T12:00:01Z");
+  expect(endedAt(undefined, "", "soon")).toBe("now");
 });
 
 test("a host that gave no result has one without an exit status", () => {

@@ -7,6 +7,7 @@ import { judgeProgram } from "../../system/files/trusted-path.ts";
 import { BEING_WRITTEN, onceWritten } from "../../system/process/once-written.ts";
 import { type ProcessResult, runProcess } from "../../system/process/run-process.ts";
 import { baseEnvironment } from "../../system/process/start-program.ts";
+import { startableProblem } from "../../system/process/startable.ts";
 import type { HostContext } from "../store/host.ts";
 import type { ListedGroup } from "../store/ports/groups.ts";
 import { readCommandOutput } from "./command-output.ts";
@@ -26,7 +27,7 @@ export async function askGroupCommand(
     (outcome) => typeof outcome !== "string" && outcome.startError === BEING_WRITTEN,
   );
   const output =
-    typeof result === "string" ? result : outputOf(result, config.group_command_timeout);
+    typeof result === "string" ? result : outputOf(result, command, config.group_command_timeout);
   if (typeof output !== "string") return output;
   const said = typeof result === "string" ? "" : textOf(result.stderr.chunks).trim();
   const more = said === "" ? "" : `; it said: ${said.slice(0, MAX_SAID)}`;
@@ -39,7 +40,7 @@ export async function askGroupCommand(
 /** A text says why it cannot be started. */
 async function start(command: string, seconds: number): Promise<ProcessResult | string> {
   const judged = judgeProgram(command);
-  if (judged.kind !== "good") return `cannot be used: ${judged.problem}; ${judged.remedy}`;
+  if (judged.kind !== "good") return unusable(judged);
   return await runProcess({
     file: judged.real,
     calledAs: command,
@@ -54,12 +55,16 @@ async function start(command: string, seconds: number): Promise<ProcessResult | 
 /** A text says what is wrong. */
 function outputOf(
   result: ProcessResult,
+  command: string,
   seconds: number,
 ): ReadonlyMap<string, ListedGroup> | string {
   const { startError, timedOut, exit, signal, stdout } = result;
   const shortage = shortageOf(startError ?? "");
   if (shortage !== undefined) return `cannot be started: ${shortage.problem}; ${shortage.remedy}`;
-  if (startError !== undefined) return `cannot be started: ${startError}`;
+  if (startError !== undefined) {
+    const problem = startableProblem(command);
+    return problem === undefined ? `cannot be started: ${startError}` : unusable(problem);
+  }
   if (timedOut) return `took more than ${seconds} s`;
   if (exit === undefined) return `was ended by ${signal ?? "a signal"}`;
   if (exit !== 0) return `ended with status ${exit}`;
@@ -69,6 +74,10 @@ function outputOf(
   } catch (thrown) {
     return `printed what cannot be read: ${messageOf(thrown)}`;
   }
+}
+
+function unusable({ problem, remedy }: { readonly problem: string; readonly remedy: string }) {
+  return `cannot be used: ${problem}; ${remedy}`;
 }
 
 function textOf(chunks: readonly Uint8Array[]): string {

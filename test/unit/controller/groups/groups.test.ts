@@ -6,6 +6,7 @@ import {
   groupWarnings,
   knownGroupNames,
   withGroups,
+  withKnownGroups,
 } from "../../../../src/controller/groups/groups.ts";
 import { groupsWithHosts } from "../../../../src/controller/groups/list-groups.ts";
 import { termsOf } from "../../../../src/core/hosts/expression.ts";
@@ -83,6 +84,29 @@ test("names for suggestions are those that are known, and none if they cannot be
   expect(await knownGroupNames(fleet.controller)).toEqual(["db", "web"]);
   write("[web");
   expect(await knownGroupNames(fleet.controller)).toEqual([]);
+});
+
+test("by what is at hand, one that only the program knows stays; without groups nothing is read", async () => {
+  await setUp(FILE, COMMAND);
+  const { controller } = fleet;
+  const { store } = controller;
+  let reads = 0;
+  const answer = async () => {
+    reads += 1;
+    return await store.groups.answer();
+  };
+  const groups = Object.assign(Object.create(store.groups), { answer });
+  const known = async (text: string) => {
+    const host = { ...controller, store: { ...store, groups } };
+    const terms = termsOf(await withKnownGroups(host, parseHostExpression(text)));
+    return [...terms].map((term) => ("name" in term ? term.name : term.kind)).join(" ");
+  };
+  expect([await known("x,@all"), reads]).toEqual(["x all", 0]);
+  expect([await known("@@db,@@web"), reads, isStarted()]).toEqual(["db a b", 1, false]);
+  await allGroups(controller);
+  expect(await known("@@db,@@web")).toBe("d a b");
+  write("[web");
+  expect(await known("@@db,@@web")).toBe("db web");
 });
 
 test("what is wrong with groups.d is told before it is needed", async () => {

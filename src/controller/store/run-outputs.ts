@@ -108,7 +108,6 @@ export class RunOutputs implements OutputRoom {
     const wanted = Math.min(bytes, this.#left);
     const { run_records_max: max } = this.#context.config;
     if (wanted < bytes) this.leftOut(`more than half of run_records_max (${formatBytes(max)})`);
-    if (wanted === 0) return 0;
     this.#left -= wanted;
     if (await takeSpace(this.#context, wanted)) {
       this.#written += wanted;

@@ -1,6 +1,6 @@
 /** The files of a run's outputs, when the run is given up meanwhile. */
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { outputFolder } from "../../../../src/controller/store/output-file.ts";
 import { isInUse, useFolder } from "../../../../src/controller/store/output-folder-lock.ts";
@@ -34,6 +34,10 @@ test("T65 of a run that is given up no file stays open, nor its folder; twice is
   await until("the files are closed", () => open().length === 0);
   expect(isInUse(outputFolder(config, REQID))).toBe(false);
   outputs.close();
+  // Nor is one made of what comes later.
+  rmSync(outputFolder(config, REQID), { recursive: true });
+  await outputs.of("web-01").take("stdout", Buffer.alloc(70_000, "x"));
+  expect(existsSync(outputFolder(config, REQID))).toBe(false);
   expect(events).toEqual([]);
 });
 
@@ -135,6 +139,20 @@ test("what is short is held, also where nobody counts it, and told as it came", 
     bytes: { stdout: 2, stderr: 1 },
   });
   expect(folder.has("state")).toBe(false);
+});
+
+test("T22 a file that the disk does not take at its end is told, once", async () => {
+  using folder = new TestFolder();
+  const { events, outputs } = await outputsIn(folder);
+  for (const stream of ["stdout", "stderr"] as const) {
+    const { file } = await outputs.create(0, stream);
+    // A full NFS share says so at this moment too, with another error.
+    closeSync(file.fd);
+    await outputs.closeFile(file);
+  }
+  expect(outputs.isWhole).toBe(false);
+  expect(events).toMatchObject([{ fields: { ERROR: expect.stringContaining("EBADF") } }]);
+  outputs.close();
 });
 
 test("T22 what is left out is told in the system's words, or in ours", async () => {

@@ -78,6 +78,11 @@ export async function within<Result, Late>(
   return await Promise.race([work, tooLate.then(late)]);
 }
 
+/** How long to wait after another attempt in vain: twice as long as before, up to a bound. In milliseconds. */
+export function longerPause(ms: number, longestMs: number): number {
+  return Math.min(2 * ms, longestMs);
+}
+
 /** Resolves after `ms`, or as soon as the signal is aborted. */
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   if (signal?.aborted) return;

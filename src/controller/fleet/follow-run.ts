@@ -3,7 +3,7 @@
  * breaks, the agent is asked for the rest: nothing is run a second time.
  */
 import type { RunEnding } from "../../core/run-event.ts";
-import { pause } from "../../system/deadline.ts";
+import { longerPause, pause } from "../../system/deadline.ts";
 import type { AgentRequest } from "./agent-request.ts";
 import { whyNotAnswered } from "./answer.ts";
 import type { Sending } from "./dialler.ts";
@@ -122,7 +122,7 @@ class FollowCall {
       const { heardAt } = reader;
       outcome = await this.askForRest();
       inVain = reader.heardAt === heardAt;
-      pauseMs = inVain ? Math.min(2 * pauseMs, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
+      pauseMs = inVain ? longerPause(pauseMs, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
     }
     // That a run which was not seen to begin is not known says less than what became of its request.
     return this.result(reader.begun ? outcome : broken);

@@ -3,7 +3,7 @@
  * them after a restart.
  */
 import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
-import { pause } from "../../system/deadline.ts";
+import { longerPause, pause } from "../../system/deadline.ts";
 import { isDenied } from "../../system/files/files.ts";
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
@@ -135,8 +135,8 @@ export class DetachedRollouts {
   async #goOnLater(reqids: readonly string[]): Promise<void> {
     const { signal } = this.#leaving;
     let left = reqids;
-    for (let pauseMs = FIRST_PAUSE_MS; left.length > 0; pauseMs *= 2) {
-      await pause(Math.min(pauseMs, LONGEST_PAUSE_MS), signal);
+    for (let ms = FIRST_PAUSE_MS; left.length > 0; ms = longerPause(ms, LONGEST_PAUSE_MS)) {
+      await pause(ms, signal);
       if (signal.aborted) return;
       left = await this.#goOnAll(left);
     }

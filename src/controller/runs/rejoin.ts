@@ -1,7 +1,7 @@
 /** Hears on of a run that an earlier process has begun, or was about to begin, on one host: it never starts twice. */
 import * as z from "zod/mini";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
-import { pause } from "../../system/deadline.ts";
+import { longerPause, pause } from "../../system/deadline.ts";
 import type { Following } from "../fleet/event-reader.ts";
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
 import {
@@ -86,19 +86,12 @@ async function untilThere(
   signal: AbortSignal,
 ): Promise<FollowedRun> {
   const until = performance.now() + AWAY_MS;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = longerPause(pauseMs, LONGEST_PAUSE_MS)) {
     const followed = await followOn(dialler, target, following);
     const { error = "" } = followed.outcome;
     const isAway = followed.kind === "answered" && isUnanswered(followed.outcome);
-    const { contact } = following;
-    if (
-      !isAway ||
-      signal.aborted ||
-      following.signal?.aborted ||
-      performance.now() + pauseMs > until
-    )
-      return followed;
-    contact?.broken(error, until);
+    if (!isAway || signal.aborted || performance.now() + pauseMs > until) return followed;
+    following.contact?.broken(error, until);
     await pause(pauseMs, signal);
   }
 }

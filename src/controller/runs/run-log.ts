@@ -6,7 +6,7 @@ import { NO_OFFSETS, type RunEvent, type StreamOffsets } from "../../core/run-ev
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
-import { pause } from "../../system/deadline.ts";
+import { longerPause, pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
@@ -167,7 +167,7 @@ export class RunLog {
     const awayAt = performance.now() + AWAY_MS;
     let { alive } = this.#found;
     let next = reading;
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = longerPause(pauseMs, LONGEST_PAUSE_MS)) {
       const followed = await this.#ask(open, next, onEvent, contact);
       if (followed.kind === "ended" || signal.aborted) return undefined;
       if (followed.kind === "out-of-sight") return { why: followed.why, answered: false };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { Deadline, pause, within } from "../../../src/system/deadline.ts";
+import { Deadline, longerPause, pause, within } from "../../../src/system/deadline.ts";
 import { connectTcp, listenTcp } from "../../../src/system/net/tcp.ts";
 import { DeadHost } from "../../support/dead-host.ts";
 import { whileStopped } from "../../support/stopped.ts";
@@ -147,4 +147,9 @@ describe("a pause", () => {
     await pause(600_000, signal);
     expect(listeners).toEqual({ added: 2, removed: 2 });
   });
+});
+
+test("attempts in vain come after twice as long each, up to a bound", () => {
+  const pauses = [100, 200, 300].map((ms) => longerPause(ms, 500));
+  expect(pauses).toEqual([200, 400, 500]);
 });

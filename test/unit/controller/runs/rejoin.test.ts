@@ -1,6 +1,7 @@
 /** A run that an earlier process has begun, where a stand-in answers for the agent: it never starts twice. */
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { openDialler } from "../../../../src/controller/control-host.ts";
+import { type Contact, ContactWatch } from "../../../../src/controller/fleet/contact-watch.ts";
 import { forgottenOn, type MaySend, rejoinRun } from "../../../../src/controller/runs/rejoin.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
@@ -27,7 +28,9 @@ async function rejoined(
   const [target] = await fleet.targets(["web-01"], peer.port);
   if (target === undefined) throw new Error("there is no target");
   const dialler = { ...openDialler(fleet.controller), now: () => new Date() };
-  const following = { reqid: REQID, onEvent: () => undefined };
+  const contacts: Contact[] = [];
+  using contact = new ContactWatch((news) => contacts.push(news), { silence: 60_000, break: 0 });
+  const following = { reqid: REQID, onEvent: () => undefined, contact };
   const rejoin = {
     begun: new Date(Date.now() - agoMs),
     signal,
@@ -37,7 +40,8 @@ async function rejoined(
     },
   };
   const followed = await rejoinRun(dialler, target, RUN, following, rejoin);
-  return { calls, kind: followed.kind, lost: forgottenOn(RUN, followed.outcome) };
+  const lost = forgottenOn(RUN, followed.outcome);
+  return { calls, kind: followed.kind, lost, ...(contacts.length === 0 ? {} : { contacts }) };
 }
 
 const ends = (call: StreamedCall) => {
@@ -68,6 +72,14 @@ test("T76 one that must not be sent any more is withdrawn", async () => {
   expect(await rejoined(answers, { refused: "Denied" })).toMatchObject({
     calls: ["POST /follow", "may it be sent?", "POST /withdraw"],
     kind: "refused",
+  });
+});
+
+test("one that must not be sent any more is lost where its agent may have forgotten it", async () => {
+  const answers = { "POST /follow": [knowsNone(61)], "POST /withdraw": [withdrawn(59)] };
+  expect(await rejoined(answers, { refused: "Denied" })).toMatchObject({
+    kind: "answered",
+    lost: { host: "web-01", state: "lost" },
   });
 });
 
@@ -140,3 +152,26 @@ test("a host that is away is not waited for when the rollout was cancelled", asy
   const { signal } = cancelled;
   expect((await rejoined({ "POST /follow": [away] }, "send", { signal })).kind).toBe("answered");
 }, 20_000);
+
+test("a host that stays away is asked again for a minute, not at once, and whoever follows is told", async () => {
+  const { now } = performance;
+  let passed = 0;
+  const clock = spyOn(performance, "now").mockImplementation(() => now.call(performance) + passed);
+  const asked: number[] = [];
+  const away = (call: StreamedCall) => {
+    // The first interval ends within the minute, and the second would not.
+    passed = asked.length === 0 ? 30_000 : 59_900;
+    asked.push(now.call(performance));
+    call.hangUp();
+  };
+  try {
+    const { kind, contacts } = await rejoined({ "POST /follow": [away] });
+    expect([kind, contacts?.length]).toEqual(["answered", 1]);
+    expect(contacts?.[0]).toMatchObject({ kind: "lost", why: expect.stringContaining("closed") });
+  } finally {
+    clock.mockRestore();
+  }
+  const [first = 0, second = 0, ...more] = asked;
+  expect(more).toEqual([]);
+  expect(second - first).toBeGreaterThanOrEqual(199);
+});

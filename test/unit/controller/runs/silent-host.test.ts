@@ -79,35 +79,57 @@ test("one that has begun goes on to its end", async () => {
   expect((await rollout.finished).results).toMatchObject([{ state: "ended", cancelled_by: "bob" }]);
 });
 
-test("a check that an earlier process has begun is not waited for on a host that is away", async () => {
-  calls.length = 0;
-  answer = (call) => call.hangUp();
+const RUN = { submitter: "tester", token: "" };
+
+/** A rollout whose batch an earlier process has begun, as far as its record goes. */
+async function left(changes: object, result?: object): Promise<string> {
   const { rollouts, runs } = fleet.controller.store;
-  const [reqid, checking] = [newRequestId(), newRequestId()];
-  const run = { submitter: "tester", token: "", hosts: [HOST], ports: [peer.port] };
+  const reqid = newRequestId();
   const rollout = {
     ...{ batch: [{ hosts: 1 }], max_failures: { hosts: 0 }, pause: 0, per_tag: {} },
-    ...{ check: "health", checking, batches: [[0]], begun: 1, waiting: [] },
+    ...{ check: "", batches: [[0]], begun: 1, waiting: [], ...changes },
   };
-  const check = await runs.begin({ ...run, reqid: checking, script: "health" }, true);
-  await check.leave();
   const owned = await rollouts.own(reqid);
-  const record = await runs.begin({ ...run, reqid, script: "deploy", rollout }, true);
-  const result = { host: HOST, script: "deploy", exit: 0, stdout: "", stderr: "", rtt: "1ms" };
-  record.add({ ...result, reqid, state: "ended" });
+  const run = { ...RUN, hosts: [HOST], ports: [peer.port], reqid, script: "deploy", rollout };
+  const record = await runs.begin(run, true);
+  if (result !== undefined) record.add({ ...result, reqid } as never);
   await owned?.keep({
     ...{ args: [], face: "api", username: "tester", sourceIp: "127.0.0.1", hasToken: false },
     ...{ registered: [HOST], mayFail: 0 },
   });
   await record.leave();
   await owned?.leave();
+  return reqid;
+}
+
+/** Goes on with it, and cancels it when its host has been asked. */
+async function cancelledWhen(reqid: string, isAsked: () => boolean) {
   const detached = new DetachedRollouts(() => fleet.controller);
   await detached.start();
-  await until("the check is asked for", () => asked(`GET /result/${checking}`).length > 0);
+  await until("its host is asked", isAsked);
   await cancel(reqid);
+  const { rollouts } = fleet.controller.store;
   await until("it is over", async () => (await rollouts.detached()).length === 0);
-  expect(await showRun(fleet.controller, CALLER, { reqid, live: false })).toMatchObject({
-    complete: true,
-  });
   await detached.leave();
+  return await showRun(fleet.controller, CALLER, { reqid, live: false });
+}
+
+test("a check that an earlier process has begun is not waited for on a host that is away", async () => {
+  calls.length = 0;
+  answer = (call) => call.hangUp();
+  const checking = newRequestId();
+  const run = { ...RUN, hosts: [HOST], ports: [peer.port], reqid: checking, script: "health" };
+  const check = await fleet.controller.store.runs.begin(run, true);
+  await check.leave();
+  const result = { host: HOST, script: "deploy", exit: 0, stdout: "", stderr: "", rtt: "1ms" };
+  const reqid = await left({ check: "health", checking }, { ...result, state: "ended" });
+  const isAsked = () => asked(`GET /result/${checking}`).length > 0;
+  expect(await cancelledWhen(reqid, isAsked)).toMatchObject({ complete: true });
+});
+
+test("what an earlier process has sent to a host that is away now may have run there", async () => {
+  calls.length = 0;
+  answer = (call) => call.hangUp();
+  const report = await cancelledWhen(await left({}), () => asked("POST /follow").length > 0);
+  expect(report).toMatchObject({ complete: true, results: [{ host: HOST, state: "unknown" }] });
 });

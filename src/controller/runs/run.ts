@@ -97,18 +97,6 @@ const ACCEPTED = 202;
 /** Of a host that is heard: its connection, and the files of two long outputs. */
 const LIVE_DESCRIPTORS = 3;
 
-type State =
-  /** It is authorised, its locks are held, and its record is being written. */
-  | "accepted"
-  /** Its record can be read, or it goes on without one. Nothing has been sent. */
-  | "recorded"
-  /** Hosts are being asked, and each that has answered has its result. */
-  | "asking"
-  /** Every host has its result. */
-  | "finished"
-  /** Every host has a result; for those that had not answered, it says so. Later answers are ignored. */
-  | "abandoned";
-
 export class Run implements RunUnderWay {
   readonly reqid: string;
   readonly finished: Promise<RunReport>;
@@ -121,7 +109,8 @@ export class Run implements RunUnderWay {
   readonly #account: ReplyAccount;
   readonly #report = Promise.withResolvers<RunReport>();
   readonly #unheard = new AbortController();
-  #state: State = "accepted";
+  /** Hosts are being asked. Before that none is, and after it each has a result: answers that come then are ignored. */
+  #isAsking = false;
 
   /** @param onResult called once per host, as they answer */
   constructor(host: HostContext, parts: RunParts, onResult: (result: RunResult) => void) {
@@ -152,7 +141,6 @@ export class Run implements RunUnderWay {
         hint: "Nothing was sent to any host. The log of the control host says what is wrong: ACTION=run-store-fail.",
       });
     }
-    this.#state = "recorded";
     const hosts = targets.map(({ label }) => label);
     this.#host.log({ event: "dispatch", hosts, reqid: this.reqid, script: body.script });
     this.#fanOut().then(this.#report.resolve, this.#report.reject);
@@ -160,7 +148,7 @@ export class Run implements RunUnderWay {
   }
 
   async abandon(why: string): Promise<void> {
-    this.#report.resolve(await this.#end("abandoned", why));
+    this.#report.resolve(await this.#end(why));
   }
 
   giveUpUnheard(): void {
@@ -169,13 +157,13 @@ export class Run implements RunUnderWay {
   }
 
   async #fanOut(): Promise<RunReport> {
-    this.#state = "asking";
+    this.#isAsking = true;
     let report: RunReport;
     try {
       await this.#ask();
     } finally {
       this.#parts.locks.releaseAll();
-      report = await this.#end("finished", "ctrl-exec gave up");
+      report = await this.#end("ctrl-exec gave up");
     }
     return report;
   }
@@ -191,7 +179,7 @@ export class Run implements RunUnderWay {
     const limit = parallelLimit(this.#host.config, onEvent === undefined ? 1 : LIVE_DESCRIPTORS);
     await inParallel(sentTo, limit, async (target) => {
       // It was given up meanwhile.
-      if (this.#state !== "asking") return;
+      if (!this.#isAsking) return;
       const { outcome, result } = await this.#runOn(asking, target);
       news.hear(outcome);
       locks.release(target);
@@ -232,7 +220,7 @@ export class Run implements RunUnderWay {
     unheard.addEventListener("abort", () => hostRun.giveUpUnlessBegun());
     const hear = async (event: RunEvent) => {
       // What a host says after it was given up is nobody's affair here any more.
-      if (this.#state !== "asking") return;
+      if (!this.#isAsking) return;
       if (event.kind === "begin") {
         this.#progress.begun(target);
         record.begun(target.label, event.started);
@@ -240,7 +228,7 @@ export class Run implements RunUnderWay {
       await hostRun.hear(event);
     };
     using contact = new ContactWatch((news) => {
-      if (this.#state === "asking") onContact?.(target.label, news);
+      if (this.#isAsking) onContact?.(target.label, news);
     });
     const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear, contact };
     const { rejoin } = this.#parts;
@@ -265,14 +253,14 @@ export class Run implements RunUnderWay {
 
   /** A host that was given up already has its result. */
   #take(target: ResolvedTarget, result: RunResult, rtt: number): void {
-    if (this.#state !== "asking") return;
+    if (!this.#isAsking) return;
     this.#keep(target, result, rtt);
     this.#onResult(result);
   }
 
   /** Hosts without a result get one that says why, and the record is completed. Only the first call counts. */
-  async #end(state: "finished" | "abandoned", why: string): Promise<RunReport> {
-    if (this.#state === "asking") this.#state = state;
+  async #end(why: string): Promise<RunReport> {
+    this.#isAsking = false;
     this.#progress.stop();
     const { body, targets, record } = this.#parts;
     for (const target of targets) {

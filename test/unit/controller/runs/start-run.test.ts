@@ -1,10 +1,12 @@
 /** What is refused before anything is sent, what hosts are sent, and what becomes of a run without a record. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { listRunLocks } from "../../../../src/controller/runs/locks.ts";
 import { type RunOrder, startRun } from "../../../../src/controller/runs/start-run.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
+import { until } from "../../../support/folder.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { Peer } from "../../../support/peers.ts";
 import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
 
 let fleet: LocalFleet;
@@ -170,10 +172,15 @@ describe("T22 where nothing can be recorded", () => {
     ["it uses lent rights", { mustBeRecorded: true }],
   ])("a run is not begun if %s", async (_, order) => {
     await using agent = await played(ends);
+    const [set, clear] = [spyOn(globalThis, "setInterval"), spyOn(globalThis, "clearInterval")];
     await expect(start({ hosts: agent.hosts, ...order })).rejects.toMatchObject({
       code: "unrecorded",
       hint: expect.stringContaining("ACTION=run-store-fail"),
     });
+    // Nothing touches its record from now on.
+    const cleared = new Set<unknown>(clear.mock.calls.map(([timer]) => timer));
+    expect(set.mock.results.filter(({ value }) => !cleared.has(value))).toEqual([]);
+    for (const spy of [set, clear]) spy.mockRestore();
     expect([agent.calls, await locked(), fleet.log.of("dispatch")]).toEqual([[], [], []]);
     // The next one is not held up.
     await (await start({ hosts: agent.hosts })).finished;
@@ -210,4 +217,24 @@ test("who hears of a run that is abandoned hears of no host twice, and its hosts
   expect(new Set(hosts).size).toBe(hosts.length);
   const before = fleet.log.of("run").length;
   expect(before).toBeLessThanOrEqual(2);
+});
+
+test("a run that is abandoned calls no further host, and holds no lock when the last has ended that it asked", async () => {
+  Object.assign(fleet.controller.config, { max_parallel: 1 });
+  const asked = Promise.withResolvers<StreamedCall>();
+  await using agent = await played((call) => {
+    call.begin();
+    asked.resolve(call);
+  });
+  let called = 0;
+  await using further = await Peer.tcp(() => {
+    called += 1;
+  });
+  const run = await start({ hosts: [...agent.hosts, `127.0.0.1:${further.port}`] });
+  const call = await asked.promise;
+  await run.abandon("the test stopped");
+  expect(await locked()).toHaveLength(2);
+  call.end();
+  await until("they are released", async () => (await locked()).length === 0);
+  expect(called).toBe(0);
 });

@@ -9,7 +9,7 @@ export type ByteRange =
 /** The part of an output that is sent. */
 export interface Part {
   readonly first: number;
-  /** The position behind it. */
+  /** The position after its last byte. */
   readonly end: number;
 }
 

@@ -62,7 +62,7 @@ function wordsOf({ hosts, told }: RunPosition): string {
     text += count > 1 ? `${last}${count}` : last;
   };
   for (const word of said.map(wordOf)) {
-    // A number behind offsets would be read as one of their digits.
+    // A number right after offsets would be read as one of their digits.
     if (word === last && !word.startsWith("R")) {
       count += 1;
       continue;

@@ -25,10 +25,10 @@ export interface FollowedRun {
 /** How long a client waits before it connects again. */
 const RETRY_MS = 2000;
 
-/** Runs whose ends are recorded at once, behind their summaries. */
+/** Runs whose ends are recorded at the same time, after their summaries. */
 const LEARNT_AT_ONCE = 4;
 
-/** How late the message of a batch may be, and the end of a host behind that of its batch. */
+/** How late the message of a batch may be, and the end of a host after that of its batch. */
 const LATE_MS = 2000;
 
 /** After so much silence a comment says that the connection lives. */

@@ -92,7 +92,7 @@ export class InFlight {
     for (const run of this.#runs) run.beginNoMore?.(why);
   }
 
-  /** Ends the streams, each behind what has been written of it; a client that does not read that is hung up on. */
+  /** Ends each stream after what has been written of it; a client that does not read that is disconnected. */
   async endStreams(ms: number): Promise<void> {
     const streams = [...this.#due].filter(([due]) => due.streaming);
     for (const [, { over }] of streams) over.abort();

@@ -9,7 +9,7 @@ export type Outputs = Pick<RunResult, "stdout" | "stderr" | "stdout_b64" | "stde
 /**
  * The bytes as far as they are kept, in order; none of the pieces is empty.
  *
- * @param from the first so many are left out
+ * @param from how many of the first are left out
  */
 export function* outputBytes(result: Outputs, stream: OutputStream, from = 0): Generator<Buffer> {
   const text = result[stream];

@@ -37,7 +37,7 @@ function nextStep(error: string, own: OwnSetting, script: string): string | unde
 
 const LOCKED = "locked: it runs there already, as run ";
 
-/** The agent holds the lock as long as the script runs there, whoever waits for it. */
+/** The agent holds the lock as long as the script runs there, whether or not somebody waits for it. */
 export function runsAs(reqid: string): string {
   return LOCKED + reqid;
 }

@@ -13,7 +13,7 @@ export const rolloutSetting = z.object({
   max_failures: size,
   /** Seconds between two batches. */
   pause: count,
-  /** At most so many hosts of each value of these tags are in one batch. */
+  /** For each of these tags: how many hosts with the same value one batch may have. */
   per_tag: z.record(z.string(), z.int().check(z.positive())),
   /** The script that must succeed on each host of a batch, after it; empty if there is none. */
   check: z.string(),
@@ -61,12 +61,12 @@ export function parsePerTag(text: string): Readonly<Record<string, number>> | un
   return Object.keys(read).length === bounds.length ? read : undefined;
 }
 
-/** How many of so many hosts may fail. */
+/** How many of this number of hosts may fail. */
 export function allowedFailures(most: SampleSize, total: number): number {
   return "hosts" in most ? most.hosts : Math.floor((most.percent * total) / 100);
 }
 
-/** Of so many hosts; a batch of nobody would be without end. */
+/** For this number of hosts; at least 1, because empty batches would never end. */
 export function batchSize(of: SampleSize, total: number): number {
   return Math.max(1, "hosts" in of ? of.hosts : Math.floor((of.percent * total) / 100));
 }

@@ -30,7 +30,7 @@ export type RunEvent =
       readonly offset: number;
       readonly bytes: Uint8Array;
     }
-  /** From `offset` on, so many bytes were dropped: more than is kept. */
+  /** This many bytes from `offset` on were dropped: they were more than is kept. */
   | {
       readonly kind: "dropped";
       readonly stream: OutputStream;

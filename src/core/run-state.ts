@@ -69,7 +69,7 @@ export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunE
   return runEnd(known, error ?? whyNoSuccess(told, known));
 }
 
-/** The same where more will not be told: an end that is none says nothing. */
+/** The same when nothing more will be told: an end that is not one says nothing. */
 export function readLastEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunEnd {
   const { state, error } = readRunEnd(told, noExit);
   return runEnd(goesOn(state) ? "unknown" : state, error);

@@ -1,6 +1,6 @@
 /**
  * Hides a secret in what a script prints (T27), by a mark of the same length: every other byte stays where it is, so
- * that whoever goes on from an offset finds what he expects.
+ * that a reader who goes on from an offset finds what it expects.
  */
 
 const MARK = "[token]";
@@ -109,7 +109,7 @@ export class SecretMask {
   }
 }
 
-/** A mark of so many bytes. */
+/** A mark of this many bytes. */
 function markOf(bytes: number): Buffer {
   return Buffer.from(MARK.padEnd(bytes, "*").slice(0, bytes));
 }

@@ -76,7 +76,7 @@ export function isPlainTag(text: string): boolean {
   return PLAIN.test(text);
 }
 
-/** Whether it may be a key of `tag`: then it is no option either, whoever has named it. */
+/** Whether `tag` takes it as a key. Such a key cannot look like an option either, whoever chose it. */
 export function isTagKey(text: string): boolean {
   return text.length <= MAX_KEY && WHOLE_KEY.test(text);
 }

@@ -30,7 +30,7 @@ export function forTerminal(text: string): string {
   return text.replace(CONTROLS, (control, at: number) => visible(control, text[at + 1]));
 }
 
-/** The same, but colours stay: whoever shows the text sets them back behind it. */
+/** The same, but colours stay: the caller resets them after the text. */
 export function forColourTerminal(text: string): string {
   return text.replace(COLOURS_AND_CONTROLS, (found, at: number) =>
     found.length > 1 ? found : visible(found, text[at + 1]),
@@ -147,7 +147,7 @@ export function nearestMatch(
   // lengths.
   if (typed.length > MAX_TYPED) return undefined;
   let best: string | undefined;
-  // Never so many changes that nothing typed is left.
+  // Never as many changes as there are characters: then nothing typed would be left.
   let bestDistance = Math.min(typed.length, changes + 1);
   // `db-7` is `db-007`, however near `db-1` is.
   const number = withoutZeros(typed);

@@ -57,8 +57,8 @@ let streamed = 0;
 let mayCollectAt = 0;
 
 /**
- * Collects, now and then, what streams have left behind: 1 GiB in pieces of 64 KiB held 32 MiB of them at its
- * worst, and holds 20.
+ * Collects, now and then, what streams have left behind: 1 GiB in pieces of 64 KiB held 32 MiB of them at most
+ * without this, and holds 20.
  *
  * @param bytes taken of any stream
  */

@@ -16,7 +16,7 @@ export const follow: Endpoint = async ({ jobs }, { body }) => {
     : streamReply(job, from, job.hold(), token !== 1);
 };
 
-/** Whoever began the run may begin it again, if none is forgotten that was asked for since then. */
+/** The caller may start the run again if no run that was asked for since then has been forgotten. */
 function unknownRun(knownMs: number): AgentReply {
   return { status: 404, body: { error: NO_SUCH_RUN, known_for: Math.floor(knownMs) / 1000 } };
 }

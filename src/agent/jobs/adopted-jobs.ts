@@ -3,7 +3,7 @@ import type { OpenJob } from "./open-job.ts";
 
 const LOOK_MS = 100;
 
-/** A job that nobody follows is looked at each so many times. */
+/** A job that nobody follows is looked at once in this many rounds. */
 const UNREAD_TURNS = 10;
 
 export class AdoptedJobs {

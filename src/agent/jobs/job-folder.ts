@@ -60,7 +60,7 @@ export type JobLine =
   | { readonly request: JobHead }
   | { readonly start: JobStart }
   | { readonly end: RunEnding }
-  /** What could not be ended when its end was asked for; the last such line counts, also behind all others. */
+  /** What could not be ended when its end was asked for; the last such line counts, even after all others. */
   | { readonly remains: readonly ProcessId[] }
   /** ACTION=run has been logged. */
   | { readonly logged: true };

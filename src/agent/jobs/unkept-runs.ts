@@ -1,6 +1,6 @@
 /**
  * Runs that have no folder, as this process's own children: on a host where none can be made, and for a control host
- * whose request id is none, or was used. Nobody can come back to them; they end as jobs do.
+ * whose request id is invalid, or was used before. Nobody can come back to them; they end as jobs do.
  */
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { AgentLog } from "../../core/events.ts";

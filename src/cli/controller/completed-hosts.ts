@@ -82,7 +82,7 @@ function lastTerm(text: string): number | undefined {
   return term === undefined ? 0 : text.length - term.length;
 }
 
-/** Whether a comma behind a tag term ends the text: `@role=db,` may go on with a host, or with `env=test`. */
+/** Whether a comma after a tag term ends the text: `@role=db,` may go on with a host, or with `env=test`. */
 function followsTag(text: string): boolean {
   let before = text;
   while (before.endsWith(",")) {

@@ -68,7 +68,7 @@ export const logs = defineVerb({
   },
 });
 
-/** One host's bytes as they are, or lines behind the hosts' names. */
+/** One host's bytes as they are, or lines after the hosts' names. */
 class LogView {
   readonly #io: Io;
   readonly #streams: readonly OutputStream[];

@@ -1,4 +1,4 @@
-/** Several hosts' output as it comes: whole lines, each behind its host's name. */
+/** Several hosts' output as it comes: whole lines, each after its host's name. */
 import { OUTPUT_STREAMS, type OutputStream } from "../../core/run-event.ts";
 import { forOneLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
@@ -127,7 +127,7 @@ function continuesCharacter(code: number): boolean {
   return (code >= 0xdc00 && code <= 0xdfff) || (code >= 0x80 && code < 0xc0);
 }
 
-/** The colours behind a text that a filter has let pass. @param before those that it begins with */
+/** The colours in effect after a text that a filter has let pass. @param before those that it begins with */
 function coloursBehind(before: string, text: string): string {
   let colours = before;
   for (const part of text.split(ESCAPE).slice(1)) {

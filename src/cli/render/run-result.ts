@@ -20,7 +20,7 @@ export const INDENT = "    ";
 export interface ShownMore {
   /**
    * A host where it goes on is RUNNING (or QUEUED) also if something is wrong. If not, it is then what it was in 1.0,
-   * FAIL and exit:-1, which scripts look for in the pipe behind `run`.
+   * FAIL and exit:-1, which scripts look for in a pipe after `run`.
    */
   readonly running?: boolean;
   /** When it started and ended, in a line. */

@@ -26,7 +26,7 @@ export function vainExclusions(
   return vain;
 }
 
-/** What stands behind a `!`, one by one; what a group has of it was not typed. */
+/** What follows a `!`, one by one. What comes from a group was not typed. */
 function* excluded(term: HostTerm, isLeftOut = false): Generator<HostTerm> {
   if (term.kind !== "expression") {
     if (isLeftOut) yield term;

@@ -17,7 +17,7 @@ import { type LearnedRun, learnEnds } from "./learn-ends.ts";
 /** A part of the list. */
 export interface RunPage extends Omit<ListedRuns, "runs"> {
   readonly runs: readonly ShownRun[];
-  /** The next part is behind this place; undefined if there is none. A full page has one, whatever follows. */
+  /** The next part begins after this position; undefined if there is none. A full page has one, whatever follows. */
   readonly next?: RunPlace;
 }
 

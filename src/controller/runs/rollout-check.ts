@@ -1,4 +1,4 @@
-/** The check behind a batch of a rollout: a run of its own, with an id of its own. */
+/** The check after a batch of a rollout: a run of its own, with an id of its own. */
 import { newRequestId } from "../../core/request-id.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";

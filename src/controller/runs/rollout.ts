@@ -210,7 +210,7 @@ export class Rollout implements RunUnderWay {
     const { mayFail } = this.#parts;
     const failed = this.#failed();
     if (results.some(({ cancelled }) => cancelled)) this.#halt.stop("it was cancelled");
-    // Behind the last batch there is nothing to stop.
+    // After the last batch there is nothing to stop.
     if (failed > mayFail && batch < of) {
       const count = `${hostCount(failed)} failed`;
       this.#halt.stop(mayFail === 0 ? count : `${count}, and at most ${mayFail} may`);

@@ -38,13 +38,13 @@ export function isUtf16(text: string): boolean {
   return text.startsWith("\ufffd\ufffd") || text.slice(0, 2).includes("\0");
 }
 
-/** The lines of a .conf file: the first, and what is behind each LF or CRLF. */
+/** The lines of a .conf file: the first, and what follows each LF or CRLF. */
 export function confLines(text: string): string[] {
   return text.replace(/^\ufeff/, "").split(/\r?\n|\r$/);
 }
 
 /**
- * What must not stand in a line. Editors show some of it as the end of a line: behind `# comment`, a setting
+ * What must not stand in a line. Editors show some of it as the end of a line: after `# comment`, a setting
  * would look as if it were in force (T28).
  *
  * @returns undefined, or what is wrong with the line

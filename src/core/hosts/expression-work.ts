@@ -8,7 +8,7 @@ const MAX_SCANS = 64;
 
 /** How many hosts a term may stand for that looks at the registered ones. */
 const FLEET = 10_000;
-/** Hosts that are looked at once more for each `&` and `!` behind them. */
+/** Hosts that are looked at again for each `&` and `!` that follows them. */
 const MAX_COMPARED = 1_000_000;
 
 export interface Work {

@@ -34,7 +34,7 @@ export type HostTerm =
   | { readonly kind: "all" }
   /** `@stale`: those that did not learn this control host's serial in time. */
   | { readonly kind: "stale" }
-  /** `@expiring=30d`: those whose certificate ends within so many seconds. */
+  /** `@expiring=30d`: those whose certificate ends within this many seconds. */
   | { readonly kind: "expiring"; readonly seconds: number }
   /** `@failed=<reqid>`: those where that run failed. `@missed=<reqid>`: those that it has no result of. */
   | { readonly kind: "failed" | "missed"; readonly reqid: string }

@@ -1,4 +1,4 @@
-/** Names of groups, as an expression has them behind `@@`. */
+/** Names of groups, which an expression has after `@@`. */
 
 /** Others are in quotes. */
 const PLAIN = /[\p{L}\p{N}_.-]+/uy;
@@ -17,7 +17,7 @@ export function groupNameProblem(name: string): string | undefined {
 }
 
 /**
- * @param at behind the @@
+ * @param at the position after the @@
  * @returns undefined if no name begins there
  */
 export function readGroupName(

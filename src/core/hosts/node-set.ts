@@ -29,7 +29,7 @@ export interface NodeSet {
   /**
    * None twice, in order: the last brackets count fastest.
    *
-   * @param most of the first so many alone, which are fewer if it has some of them twice
+   * @param most the first this many at most; duplicates among them make them fewer
    */
   names(most?: number): string[];
 }

@@ -173,7 +173,7 @@ function stateOf(word: string, value: string): HostTerm | undefined {
   return { kind: word, reqid: wanted };
 }
 
-/** Why what is typed as a state is none. */
+/** Why the text that was typed is not a state. */
 function noState(whole: string, word: string, value: string): string {
   const given = value.startsWith("=") ? value.slice(1) : "";
   if (word === "ungrouped") {

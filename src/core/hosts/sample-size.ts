@@ -19,7 +19,7 @@ export function sizeProblem(text: string): string {
   return `"${text}" is neither a number of hosts nor a percentage`;
 }
 
-/** Of so many hosts; part of a host is one, so that a percentage of a few is not nobody. */
+/** Out of this number of hosts. At least one: a percentage of a few hosts must not be nobody. */
 export function sampleOf(size: SampleSize, total: number): number {
   if ("hosts" in size) return Math.min(size.hosts, total);
   return Math.ceil((size.percent * total) / 100);

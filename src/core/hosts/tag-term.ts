@@ -20,7 +20,7 @@ export type FactTerm =
   | { readonly kind: "tags"; readonly conditions: readonly TagCondition[] }
   | { readonly kind: "version"; readonly operator: VersionOperator; readonly version: Version };
 
-/** What has a meaning of its own behind `@` is the key of a tag only in quotes. */
+/** A word with a meaning of its own after `@` is a tag key only in quotes. */
 export const RESERVED_KEYS: readonly string[] = [
   ...["all", "stale", "expiring", "failed", "missed", "version"],
 ];
@@ -44,7 +44,7 @@ export interface ReadTerm {
 }
 
 /**
- * @param at behind the @
+ * @param at the position after the @
  * @returns undefined if no such term begins there; a text says what is wrong with the one that does
  */
 export function readFactTerm(text: string, at: number): ReadTerm | string | undefined {

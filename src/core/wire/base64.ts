@@ -27,7 +27,7 @@ export function* bytesOf(parts: Iterable<string>): Generator<Buffer> {
 const ALPHABET = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 const PADDING = 0x3d;
 
-/** Characters of the base64 of so many bytes. */
+/** How many characters of base64 this many bytes become. */
 export function base64Length(bytes: number): number {
   return Math.ceil(bytes / 3) * 4;
 }

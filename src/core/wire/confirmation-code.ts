@@ -3,7 +3,7 @@
  * covers both hosts; the other, from 0.8 and 1.0, the request alone.
  */
 
-/** What a code covers. Whoever chooses the request can choose a code of the second kind, within seconds. */
+/** What a code covers. Someone who can choose the request can find one with a given code of the second kind within seconds. */
 export type CodeCovers = "both" | "request";
 
 /** What the operator compares with the agent's screen. */

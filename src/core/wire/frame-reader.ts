@@ -76,7 +76,7 @@ export class FrameReader {
     }
   }
 
-  /** Holds what is missing of so many bytes. Returns what is left. */
+  /** Keeps bytes until this many are held. Returns the rest. */
   #hold(bytes: Buffer, wanted: number): Buffer {
     const missing = wanted - this.#held.length;
     if (missing > 0) this.#held.add(bytes.subarray(0, missing));

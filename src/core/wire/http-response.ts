@@ -113,7 +113,7 @@ export class ResponseReader {
     return this.#head?.status;
   }
 
-  /** Once a stream begins: its first bytes, and whoever reads it reads on. Undefined for any other answer. */
+  /** Once a stream begins: its first bytes; the caller reads on from there. Undefined for any other answer. */
   get stream(): Buffer | undefined {
     return this.#stream;
   }

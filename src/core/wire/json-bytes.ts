@@ -59,7 +59,7 @@ function writeText(text: Uint8Array, start: number): number {
   return at;
 }
 
-/** Of a character of so many bytes, three at most. */
+/** The code of a character of this length in bytes, three at most. */
 function codeAt(text: Uint8Array, index: number, length: number): number {
   const first = text[index] ?? 0;
   if (length === 1) return first;

@@ -13,7 +13,7 @@ export interface LongText {
    * @param last nobody will read it again: its source is released
    */
   parts(last: boolean): Iterable<string>;
-  /** The bytes of which it was made, without the first so many; undefined if they are not at hand. */
+  /** The bytes from which it was made, from this offset on; undefined if they are not at hand. */
   bytesFrom?(offset: number): Iterable<Buffer>;
 }
 

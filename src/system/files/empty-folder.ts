@@ -50,7 +50,7 @@ export class EmptyFolder implements Disposable {
    * @throws the system's error, or one without a code that says what is wrong with the folder
    */
   static open(path: string): EmptyFolder {
-    // With a slash behind it, a link would be followed.
+    // With a slash after it, a link would be followed.
     const bare = path.replace(/(?<=[^/])\/+$/, "");
     return new EmptyFolder(bare, makeFolder(bare));
   }

@@ -62,7 +62,7 @@ export class Outlet<Item extends { readonly length: number }> {
     return this.#idle.promise;
   }
 
-  /** Resolves when not much is waiting: whoever has output without end writes no more before. */
+  /** Resolves when little is waiting. A writer whose output never ends waits for this before it goes on. */
   async room(): Promise<void> {
     if (this.#length <= MUCH) return;
     this.#room ??= Promise.withResolvers();

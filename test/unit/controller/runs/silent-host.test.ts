@@ -6,6 +6,7 @@ import { showRun } from "../../../../src/controller/runs/status.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
 import { until } from "../../../support/folder.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { Peer } from "../../../support/peers.ts";
 import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
 
 const HOST = "web-01";
@@ -16,7 +17,9 @@ const calls: StreamedCall[] = [];
 let answer: (call: StreamedCall) => void = () => undefined;
 
 beforeAll(async () => {
-  fleet = await LocalFleet.create(["read_timeout = 3600", "api_auth_default = allow"]);
+  fleet = await LocalFleet.create([
+    ...["read_timeout = 3600", "max_parallel = 1", "api_auth_default = allow"],
+  ]);
   const agent = await fleet.addAgent(HOST);
   await agent.stop();
   peer = await streamingPeer(agent, (call) => {
@@ -33,14 +36,20 @@ const cancel = async (reqid: string) =>
   await fleet.controller.store.rollouts.wish(reqid, "cancel", { by: "bob", since: "" });
 const asked = (what: string) => calls.filter((call) => call.what === what);
 
-test("a host that has not begun is not waited for; what became of it is not known", async () => {
+test("a host that has not begun is not waited for; what became of it is not known, and none is called any more", async () => {
   answer = () => undefined;
+  let called = 0;
+  await using further = await Peer.tcp(() => {
+    called += 1;
+  });
+  const next = `127.0.0.1:${further.port}`;
   const rollout = await startRollout(
     fleet.controller,
     CALLER,
     {
-      ...{ hosts: [`${HOST}:${peer.port}`, "web-02"], port: undefined, script: "deploy", args: [] },
-      ...{ rollout: { batch: [{ hosts: 1 }] }, onNews: () => undefined },
+      ...{ hosts: [`${HOST}:${peer.port}`, next, "web-02"], port: undefined },
+      ...{ script: "deploy", args: [], rollout: { batch: [{ hosts: 2 }] } },
+      onNews: () => undefined,
     },
     () => undefined,
   );
@@ -49,9 +58,11 @@ test("a host that has not begun is not waited for; what became of it is not know
   const { results, rollout: report } = await rollout.finished;
   expect(results).toMatchObject([
     { host: HOST, state: "unknown", error: "its answer was not waited for any longer" },
+    { host: "127.0.0.1", state: "never-ran", error: "its answer was not waited for any longer" },
     { host: "web-02", state: "not-started" },
   ]);
   expect(report?.stopped).toBe("after batch 1 of 2: it was cancelled by bob");
+  expect(called).toBe(0);
 });
 
 test("one that has begun goes on to its end", async () => {

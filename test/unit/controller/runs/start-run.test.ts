@@ -238,3 +238,10 @@ test("a run that is abandoned calls no further host, and holds no lock when the 
   await until("they are released", async () => (await locked()).length === 0);
   expect(called).toBe(0);
 });
+
+test("what its answer shows of a host is kept: its clock", async () => {
+  await fleet.addAgent("web-01");
+  expect((await (await start({ script: "count" })).finished).results).toMatchObject([{ exit: 0 }]);
+  const agents = new Map([["web-01", 1]]);
+  expect(await fleet.controller.store.clocks.known(agents)).toMatchObject([{ host: "web-01" }]);
+});

@@ -271,12 +271,20 @@ test("who gives up a host that prints gives up its output, and the agent is aske
   expect(Buffer.concat(bytes)).toHaveLength(120_000);
 });
 
-test("who gives up a host that has begun knows that it runs", async () => {
-  await using stage = await runOn((call) => call.begin(), { onEvent: () => undefined });
-  await until("it is asked", () => stage.calls.length > 0);
-  await Bun.sleep(50);
+test("who gives up a host that has begun knows that it runs, and hears no more of it", async () => {
+  const heard: string[] = [];
+  const onEvent: RunSink = (_, { kind }) => void heard.push(kind);
+  await using stage = await runOn((call) => call.begin(), { onEvent });
+  await until("it has begun", () => heard.length > 0);
   await stage.run.abandon("the test stopped");
   expect((await stage.run.finished).results).toMatchObject([
     { state: "running", error: "the test stopped before the script had ended there" },
   ]);
+  const [call] = stage.calls;
+  const gone = Promise.withResolvers<void>();
+  call?.whenGone(gone.resolve);
+  call?.print("late\n");
+  call?.end({ stdout_bytes: 5 });
+  await gone.promise;
+  expect(heard).toEqual(["begin"]);
 });

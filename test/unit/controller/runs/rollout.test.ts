@@ -1,6 +1,7 @@
 /** A run that is done a few hosts at a time: what is asked, in which order, and where it stops. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
+import { openReplies } from "../../../../src/controller/control-host.ts";
 import { cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import { listRuns } from "../../../../src/controller/runs/list-runs.ts";
 import { continueRollout, pauseRollout } from "../../../../src/controller/runs/pause.ts";
@@ -455,7 +456,12 @@ test("a host where the script runs already has failed, and the others of its bat
   const { results } = await started.finished;
   await other.finished;
   expect(states(results)).toEqual(["ended", "never-ran", "not-started", "not-started"]);
-  expect(results[1]?.error).toBe(`locked: it runs there already, as run ${other.reqid}`);
+  const error = `locked: it runs there already, as run ${other.reqid}`;
+  expect(results[1]?.error).toBe(error);
+  expect(heard.map(({ host }) => host)).toEqual(["web-02", "web-01"]);
+  const logged = fleet.log.of("run").filter(({ fields }) => fields.REQID === started.reqid);
+  const [refused] = logged.filter(({ level }) => level === "err");
+  expect(refused?.fields).toMatchObject({ ERROR: error, SCRIPT: "slow" });
 });
 
 describe("the check", () => {
@@ -592,6 +598,64 @@ test("T76 the hook is asked for the whole, and again for each batch; a refusal b
     "health web-01",
     "deploy web-02",
   ]);
+});
+
+test("T76 once it is to begin no more the hook is asked of no batch, and one of which it is just asked does not begin", async () => {
+  const asked = () => readFileSync(fleet.folder.join("asked"), "utf8").trim().split("\n");
+  rmSync(fleet.folder.join("asked"), { force: true });
+  using gate = await Gate.shut(fleet.folder.join("gate"));
+  const body = `echo "$ENVEXEC_HOSTS" >>${fleet.folder.join("asked")}
+    [ "$ENVEXEC_HOSTS" != web-02 ] || { ${passes(fleet.folder.join("gate"))}; }`;
+  Object.assign(fleet.controller.config, { auth_hook: fleet.folder.script("hook", body) });
+  const between = await start({
+    confirm: async () => {
+      between.beginNoMore("ctrl-exec was stopped");
+      return true;
+    },
+  });
+  const stopped = "after batch 1 of 4: ctrl-exec was stopped";
+  expect((await between.finished).rollout?.stopped).toBe(stopped);
+  expect(asked()).toEqual([HOSTS.join(","), "web-01"]);
+  const meanwhile = await start({}, { ...CALLER, token: "s3cret" });
+  await until("the hook is asked of the second batch", () => asked().at(-1) === "web-02");
+  meanwhile.beginNoMore("whoever has s3cret has stopped it");
+  await gate.open();
+  const { rollout } = await meanwhile.finished;
+  expect(rollout).toMatchObject({ begun: 1, stopped: expect.stringContaining("has [token has") });
+  const account = openReplies(fleet.controller);
+  const found = await fleet.controller.store.runs.readOpen(meanwhile.reqid, account);
+  account.close();
+  const told = found?.rollout?.told?.map(({ event }) => event);
+  expect(told).toEqual(["batch", "batch-end", "stopped"]);
+});
+
+test("T22 no batch begins where its record cannot be written any more", async () => {
+  const records = fleet.folder.join("control/state/runs");
+  const onNews = (each: RolloutNews) => {
+    if (each.event !== "batch-end") return;
+    renameSync(records, `${records}.away`);
+    fleet.folder.write("control/state/runs", "in the way");
+  };
+  try {
+    const { rollout } = await run({ onNews });
+    expect(rollout?.stopped).toBe("after batch 1 of 4: its record cannot be written");
+    expect(deployed()).toEqual(["web-01"]);
+  } finally {
+    rmSync(records);
+    renameSync(`${records}.away`, records);
+  }
+});
+
+test("a batch that has just begun when it is given up is not waited for", async () => {
+  using gate = await Gate.shut(fleet.folder.join("gate"));
+  const onNews = (each: RolloutNews) => {
+    if (each.event === "batch") void started.abandon("ctrl-exec was stopped");
+  };
+  const started = await start({ script: "slow", onNews });
+  const { results, rollout } = await started.finished;
+  expect(rollout?.stopped).toBe("after batch 1 of 4: ctrl-exec was stopped");
+  expect(states(results).slice(1)).toEqual(["not-started", "not-started", "not-started"]);
+  await gate.open();
 });
 
 test("T76 a refusal of the first batch stops before it, and nothing has begun", async () => {

@@ -1,5 +1,6 @@
 /** A rollout that is cancelled while an agent says nothing: it waits two seconds more, and not as long as any answer. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { openReplies } from "../../../../src/controller/control-host.ts";
 import { DetachedRollouts } from "../../../../src/controller/runs/detached-rollouts.ts";
 import { startRollout } from "../../../../src/controller/runs/start-rollout.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
@@ -113,12 +114,14 @@ async function left(changes: object, result?: object): Promise<string> {
   return reqid;
 }
 
-/** Goes on with it, and cancels it when its host has been asked. */
-async function cancelledWhen(reqid: string, isAsked: () => boolean) {
+/** Goes on with it, and cancels it when its host has been asked. @param isAsked undefined to let it end */
+async function goneOnWith(reqid: string, isAsked?: () => boolean) {
   const detached = new DetachedRollouts(() => fleet.controller);
   await detached.start();
-  await until("its host is asked", isAsked);
-  await cancel(reqid);
+  if (isAsked !== undefined) {
+    await until("its host is asked", isAsked);
+    await cancel(reqid);
+  }
   const { rollouts } = fleet.controller.store;
   await until("it is over", async () => (await rollouts.detached()).length === 0);
   await detached.leave();
@@ -135,12 +138,32 @@ test("a check that an earlier process has begun is not waited for on a host that
   const result = { host: HOST, script: "deploy", exit: 0, stdout: "", stderr: "", rtt: "1ms" };
   const reqid = await left({ check: "health", checking }, { ...result, state: "ended" });
   const isAsked = () => asked(`GET /result/${checking}`).length > 0;
-  expect(await cancelledWhen(reqid, isAsked)).toMatchObject({ complete: true });
+  expect(await goneOnWith(reqid, isAsked)).toMatchObject({ complete: true });
 });
 
 test("what an earlier process has sent to a host that is away now may have run there", async () => {
   calls.length = 0;
   answer = (call) => call.hangUp();
-  const report = await cancelledWhen(await left({}), () => asked("POST /follow").length > 0);
+  const report = await goneOnWith(await left({}), () => asked("POST /follow").length > 0);
   expect(report).toMatchObject({ complete: true, results: [{ host: HOST, state: "unknown" }] });
 });
+
+const BEGINS = { event: "batch", batch: 1, of: 1, hosts: [HOST] } as const;
+const ENDS = { event: "batch-end", batch: 1, of: 1, failed: 0 } as const;
+
+test.each([{ told: [BEGINS] }, { told: [BEGINS, ENDS] }])(
+  "of one that has ended meanwhile it is recorded how long the script took; each is told once: %j",
+  async ({ told }) => {
+    answer = (call) => {
+      call.begin();
+      call.end();
+    };
+    const reqid = await left({ told });
+    const { results } = await goneOnWith(reqid);
+    expect(results).toMatchObject([{ host: HOST, state: "ended", rtt: "1000ms" }]);
+    const account = openReplies(fleet.controller);
+    const found = await fleet.controller.store.runs.readOpen(reqid, account);
+    account.close();
+    expect(found?.rollout?.told).toEqual([BEGINS, ENDS]);
+  },
+);

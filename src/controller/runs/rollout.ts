@@ -99,8 +99,10 @@ export class Rollout implements RunUnderWay {
         const hosts = batch.map(({ label }) => label);
         const news = { reqid: this.reqid, batch: number, of: batches.length, hosts };
         const isBegun = number === before?.begun;
-        if (!isBegun) await this.#prepare(batch, news);
-        if (this.#halt.why !== undefined && !isBegun) break;
+        if (!isBegun) {
+          await this.#prepare(batch, news);
+          if (this.#halt.why !== undefined) break;
+        }
         await this.#run(batch, news, isBegun);
         if (this.#halt.why === undefined && !this.#hasTooMany()) {
           await this.#checkBatch(batch, news, isBegun ? before?.checking : undefined);

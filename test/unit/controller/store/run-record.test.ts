@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from "bun:test";
-import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { runResult } from "../../../../src/api/schemas.ts";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
@@ -299,6 +299,18 @@ describe("a run's record", () => {
       { level: "warning", action: "run-store-fail" },
       { level: "warning", action: "run-store-fail" },
     ]);
+  });
+
+  test("T22 that cannot be written at first is written once there is a way", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const inTheWay = stage.folder.write("state/runs", "");
+    const record = new FileRunRecord(controller, facts);
+    expect(await record.stored).toBe(false);
+    rmSync(inTheWay);
+    for (const host of facts.hosts) record.add(resultOf(host));
+    expect(await record.close()).toBe(true);
+    expect(await readRunRecord(controller, REQID)).toMatchObject({ complete: true, pending: [] });
   });
 
   test("T22 says whether it could be written, at the beginning and at the end", async () => {

@@ -1,0 +1,155 @@
+/** The batch that an earlier process has begun, where a stand-in answers for the agent: what becomes of its host. */
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { renameSync } from "node:fs";
+import { openReplies } from "../../../../src/controller/control-host.ts";
+import { DetachedRollouts } from "../../../../src/controller/runs/detached-rollouts.ts";
+import { showRun } from "../../../../src/controller/runs/status.ts";
+import { newRequestId } from "../../../../src/core/request-id.ts";
+import { until } from "../../../support/folder.ts";
+import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
+import { type StreamedCall, streamingPeer } from "../../../support/streaming-peer.ts";
+
+const HOST = "web-01";
+
+let fleet: LocalFleet;
+let peer: Awaited<ReturnType<typeof streamingPeer>>;
+const calls: StreamedCall[] = [];
+let answer: (call: StreamedCall) => void = () => undefined;
+
+beforeAll(async () => {
+  fleet = await LocalFleet.create(["api_auth_default = allow"]);
+  const agent = await fleet.addAgent(HOST);
+  await agent.stop();
+  peer = await streamingPeer(agent, (call) => {
+    calls.push(call);
+    answer(call);
+  });
+});
+afterAll(async () => {
+  await peer[Symbol.asyncDispose]();
+  await fleet[Symbol.asyncDispose]();
+});
+afterEach(() => {
+  calls.length = 0;
+  Object.assign(fleet.controller.config, { auth_hook: undefined });
+});
+
+const asked = (what: string) => calls.filter((call) => call.what === what);
+
+const RUN = { submitter: "tester", token: "" };
+
+/** A rollout whose batch an earlier process has begun, as far as its record goes. */
+async function left(changes: object, result?: object): Promise<string> {
+  const { rollouts, runs } = fleet.controller.store;
+  const reqid = newRequestId();
+  const rollout = {
+    ...{ batch: [{ hosts: 1 }], max_failures: { hosts: 0 }, pause: 0, per_tag: {} },
+    ...{ check: "", batches: [[0]], begun: 1, waiting: [], ...changes },
+  };
+  const owned = await rollouts.own(reqid);
+  const run = { ...RUN, hosts: [HOST], ports: [peer.port], reqid, script: "deploy", rollout };
+  const record = await runs.begin(run, true);
+  if (result !== undefined) record.add({ ...result, reqid } as never);
+  await owned?.keep({
+    ...{ args: [], face: "api", username: "tester", sourceIp: "127.0.0.1", hasToken: false },
+    ...{ registered: [HOST], mayFail: 0 },
+  });
+  await record.leave();
+  await owned?.leave();
+  return reqid;
+}
+
+/** Goes on with it, and cancels it when its host has been asked. @param isAsked undefined to let it end */
+async function goneOnWith(reqid: string, isAsked?: () => boolean) {
+  const detached = new DetachedRollouts(() => fleet.controller);
+  await detached.start();
+  if (isAsked !== undefined) {
+    await until("its host is asked", isAsked);
+    const cancel = { by: "bob", since: "" };
+    await fleet.controller.store.rollouts.wish(reqid, "cancel", cancel);
+  }
+  const { rollouts } = fleet.controller.store;
+  await until("it is over", async () => (await rollouts.detached()).length === 0);
+  await detached.leave();
+  Object.assign(fleet.controller.config, { auth_hook: undefined });
+  return await showRun(fleet.controller, CALLER, { reqid, live: false });
+}
+
+test("a check that an earlier process has begun is not waited for on a host that is away", async () => {
+  answer = (call) => call.hangUp();
+  const checking = newRequestId();
+  const run = { ...RUN, hosts: [HOST], ports: [peer.port], reqid: checking, script: "health" };
+  const check = await fleet.controller.store.runs.begin(run, true);
+  await check.leave();
+  const result = { host: HOST, script: "deploy", exit: 0, stdout: "", stderr: "", rtt: "1ms" };
+  const reqid = await left({ check: "health", checking }, { ...result, state: "ended" });
+  const isAsked = () => asked(`GET /result/${checking}`).length > 0;
+  expect(await goneOnWith(reqid, isAsked)).toMatchObject({ complete: true });
+});
+
+test("what an earlier process has sent to a host that is away now may have run there", async () => {
+  answer = (call) => call.hangUp();
+  const report = await goneOnWith(await left({}), () => asked("POST /follow").length > 0);
+  expect(report).toMatchObject({ complete: true, results: [{ host: HOST, state: "unknown" }] });
+});
+
+const BEGINS = { event: "batch", batch: 1, of: 1, hosts: [HOST] } as const;
+const ENDS = { event: "batch-end", batch: 1, of: 1, failed: 0 } as const;
+
+test.each([{ told: [BEGINS] }, { told: [BEGINS, ENDS] }])(
+  "of one that has ended meanwhile it is recorded how long the script took; each is told once: %j",
+  async ({ told }) => {
+    answer = (call) => {
+      call.begin();
+      call.end();
+    };
+    const reqid = await left({ told });
+    const { results } = await goneOnWith(reqid);
+    expect(results).toMatchObject([{ host: HOST, state: "ended", rtt: "1000ms" }]);
+    const account = openReplies(fleet.controller);
+    const found = await fleet.controller.store.runs.readOpen(reqid, account);
+    account.close();
+    expect(found?.rollout?.told).toEqual([BEGINS, ENDS]);
+  },
+);
+
+const knowsNone = (call: StreamedCall) => {
+  if (call.what === "POST /withdraw") call.json({ status: "withdrawn", known_for: 10 ** 9 });
+  else call.json({ error: "no such run", known_for: 10 ** 9 }, "404 Not Found");
+};
+
+async function stopped(reqid: string): Promise<string | undefined> {
+  const account = openReplies(fleet.controller);
+  const found = await fleet.controller.store.runs.readOpen(reqid, account);
+  account.close();
+  return found?.rollout?.told?.flatMap((each) => (each.event === "stopped" ? each.reason : []))[0];
+}
+
+test("T76 one that has never had it is not sent it if the hook refuses that now: it has not run, and nothing follows", async () => {
+  answer = knowsNone;
+  const auth_hook = fleet.folder.script("hook", "exit 3");
+  const reqid = await left({});
+  Object.assign(fleet.controller.config, { auth_hook });
+  const { results } = await goneOnWith(reqid);
+  expect(calls.map(({ what }) => what)).toEqual(["POST /follow", "POST /withdraw"]);
+  const error = expect.stringContaining("Denied");
+  expect(results).toMatchObject([
+    { host: HOST, state: "never-ran", error, rtt: expect.stringMatching(/ms$/) },
+  ]);
+  expect(await stopped(reqid)).toMatch(/^after batch 1 of 1: Denied/);
+});
+
+test("T76 one that was unpaired meanwhile is not even asked: nobody knows whether it has run", async () => {
+  const record = fleet.folder.join("control/state/agents", `${HOST}.json`);
+  const reqid = await left({});
+  renameSync(record, `${record}.away`);
+  try {
+    const { results } = await goneOnWith(reqid);
+    expect(results).toMatchObject([{ host: HOST, state: "unknown" }]);
+    expect(results[0]?.error).toStartWith("it is no longer registered, and is not asked");
+  } finally {
+    renameSync(`${record}.away`, record);
+  }
+  expect(calls).toEqual([]);
+  expect(await stopped(reqid)).toBe("after batch 1 of 1: no longer registered: web-01");
+});

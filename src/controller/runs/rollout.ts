@@ -153,7 +153,7 @@ export class Rollout implements RunUnderWay {
     const rejoined = isBegun ? new RejoinedBatch(this.#parts, this.#halt) : undefined;
     for (const result of (await rejoined?.leaveOut(batch.filter(isOpen))) ?? []) this.#keep(result);
     const open = batch.filter(isOpen);
-    if (!isBegun) onNews({ event: "batch", ...news });
+    onNews({ event: "batch", ...news });
     this.#begun = news.batch;
     if (open.length > 0) {
       const dialler = this.#parts.openDialler();

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { renameSync } from "node:fs";
 import { openReplies } from "../../../../src/controller/control-host.ts";
 import { DetachedRollouts } from "../../../../src/controller/runs/detached-rollouts.ts";
+import { takeRunLocks } from "../../../../src/controller/runs/locks.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
 import { until } from "../../../support/folder.ts";
@@ -152,4 +153,20 @@ test("T76 one that was unpaired meanwhile is not even asked: nobody knows whethe
   }
   expect(calls).toEqual([]);
   expect(await stopped(reqid)).toBe("after batch 1 of 1: no longer registered: web-01");
+});
+
+test("one whose lock somebody else holds is asked all the same: it may have begun there", async () => {
+  answer = (call) => {
+    call.begin();
+    call.end();
+  };
+  const reqid = await left({});
+  const targets = await fleet.targets([HOST], peer.port);
+  const order = { targets, script: "deploy", reqid: newRequestId(), username: "bob" };
+  const locks = await takeRunLocks(fleet.controller, order);
+  const { results } = await goneOnWith(reqid);
+  locks.releaseAll();
+  expect(results).toMatchObject([{ host: HOST, state: "ended", exit: 0 }]);
+  const logged = fleet.log.of("run").filter(({ fields }) => fields.REQID === reqid);
+  expect(logged.map(({ level }) => level)).toEqual(["info"]);
 });

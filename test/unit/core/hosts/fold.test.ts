@@ -31,10 +31,19 @@ describe("names are folded", () => {
     ["10.0.0.9 10.0.0.10", "10.0.0.[9-10]"],
     ["fe80::1 fe80::2 fe80::1%eth0", "fe80::1,fe80::1%eth0,fe80::2"],
     ["ip-1234567890 ip-1234567891", "ip-1234567890,ip-1234567891"],
+    ["ip-123456788 ip-123456789", "ip-[123456788-123456789]"],
     ["n1-1234567890 n2-1234567890", "n[1-2]-1234567890"],
+    ["n1-1234567890 n1-1234567891", "n1-1234567890,n1-1234567891"],
     ["Web-1 web-2", "Web-1,web-2"],
   ])("%s: %s", (names, folded) => {
     expect(foldHosts(names.split(" ").filter((name) => name !== ""))).toBe(folded);
+  });
+
+  test("a zero alone is no padding, and numbers with padding have as many digits", () => {
+    const from = (first: number, last: number) =>
+      Array.from({ length: last - first + 1 }, (_, index) => `n${first + index}`);
+    expect(foldHosts(from(0, 11))).toBe("n[0-11]");
+    expect(foldHosts(["n09", ...from(10, 101)])).toBe("n[09-99,100-101]");
   });
 
   test("one set for each kind of name, for screens that wrap them", () => {

@@ -103,7 +103,7 @@ function readLine(line: string): AllowedScript | string {
   for (;;) {
     const word = lastWord(path);
     const [key = "", value] = splitOnce(word, "=");
-    if (word.length === path.length || value === undefined || !isOption(key)) break;
+    if (value === undefined || !isOption(key)) break;
     given.unshift([key, value]);
     path = path.slice(0, -word.length).trimEnd();
   }
@@ -117,9 +117,8 @@ function readLine(line: string): AllowedScript | string {
  * @returns what to say of it
  */
 export function suspectedOption(path: string): string | undefined {
-  const word = lastWord(path);
-  const [, key] = /^([A-Za-z][\w-]*)=/.exec(word) ?? [];
-  if (key === undefined || word.length === path.length) return undefined;
+  const [, key] = /^([A-Za-z][\w-]*)=/.exec(lastWord(path)) ?? [];
+  if (key === undefined) return undefined;
   const known = Object.keys(OPTIONS);
   const guess = nearestMatch(key.toLowerCase(), known);
   const next = guess === undefined ? `known are ${known.join(", ")}` : `did you mean ${guess}=?`;

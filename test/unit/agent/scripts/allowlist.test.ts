@@ -63,6 +63,8 @@ describe("a bad line is skipped with a warning, and the others stay", () => {
     ["nonsense", 'expected "name = /absolute/path"', "nonsense"],
     ["x = x.sh", "expected an absolute path", "x = x.sh"],
     ["a/b = /x.sh", SCRIPT_NAME_RULE, "a/b = /x.sh"],
+    ["= /x.sh", SCRIPT_NAME_RULE, "= /x.sh"],
+    ["x = timeout=5", "expected an absolute path", "x = timeout=5"],
     [`${"a".repeat(99)} b = /x`, SCRIPT_NAME_RULE, "a".repeat(60)],
   ])("with what was expected: %s", async (line, problem, key) => {
     const { warnings } = await parseAllowlist(FILE, line);
@@ -95,6 +97,7 @@ describe("options behind the path", () => {
     ["a path of 0.8 with = in it", "/opt/a=b", "/opt/a=b"],
     ["one with a blank and =", "/opt/a b=c", "/opt/a b=c"],
     ["an option's name without a blank before it", "/opt/timeout=5", "/opt/timeout=5"],
+    ["an option's name without a value", "/opt/x timeout", "/opt/x timeout"],
     ["an option's name in the middle", "/opt/x timeout=5 y", "/opt/x timeout=5 y"],
   ])("%s stays what it was", async (_, value, path) => {
     expect(await optionsOf(`x = ${value}`)).toEqual({ name: "x", path, options: {} });

@@ -15,6 +15,13 @@ test("names of node sets, and looks at the registry", () => {
   });
 });
 
+test("each condition about tags is a look at the registry, and a host that is named is none", () => {
+  const scans = (text: string) => workOf(parseHostExpression(text)).scans;
+  expect(["a", "@env=test", "@role=db,env!=test", "@version<1.1", "w-*"].map(scans)).toEqual([
+    0, 1, 2, 1, 1,
+  ]);
+});
+
 test("T76 what a group has counts each time it is named, and so does its name for each host", () => {
   const web = group("web", parseHostExpression("web-[1-9],x-*"), parseHostExpression("a"));
   expect(workOf(web)).toEqual({ nodes: 11, scans: 1, compared: 0 });

@@ -217,7 +217,6 @@ export class Connection {
   #handshakeDone(socket: BunSocket, problem: Error | null): void {
     try {
       this.#handshake?.resolve(peerCertificate(socket, problem, this.#mayBeAnybody));
-      this.#handshake = undefined;
     } catch (thrown) {
       this.fail(ConnectionFailed.from(thrown));
     }

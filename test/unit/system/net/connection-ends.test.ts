@@ -65,6 +65,34 @@ test("what came before there was a reader is read first, and its end and close a
   expect(hear(pair.server)).toEqual(["end", "closed in order"]);
 });
 
+test("a reader that closes at an end that came before it hears of the close once", async () => {
+  using pair = await connectionPair(ca);
+  await pair.client.end();
+  await turn();
+  const heard: string[] = [];
+  pair.server.read({
+    data: () => undefined,
+    end: () => pair.server.close(),
+    closed: () => heard.push("closed"),
+  });
+  expect(heard).toEqual(["closed"]);
+});
+
+test("each write waits until it is taken, also after one that had to wait", async () => {
+  using pair = await connectionPair(ca);
+  hear(pair.client);
+  await pair.server.write(LARGE);
+  pair.client.pause();
+  let taken = false;
+  const writing = pair.server.write(LARGE).then(() => {
+    taken = true;
+  });
+  await turn();
+  expect(taken).toBe(false);
+  pair.client.resume();
+  await writing;
+});
+
 test("one whose reading is stopped hears nothing until it goes on", async () => {
   using pair = await connectionPair(ca);
   const heard = hear(pair.server);

@@ -79,7 +79,7 @@ export class FrameReader {
   /** Keeps bytes until this many are held. Returns the rest. */
   #hold(bytes: Buffer, wanted: number): Buffer {
     const missing = wanted - this.#held.length;
-    if (missing > 0) this.#held.add(bytes.subarray(0, missing));
+    this.#held.add(bytes.subarray(0, missing));
     return bytes.subarray(missing);
   }
 

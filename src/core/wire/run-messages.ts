@@ -180,7 +180,7 @@ interface Piece {
 
 const NOTHING = new Uint8Array();
 
-/** Bytes of a stream in pieces that tear no character: a cut one is no reason for base64. */
+/** Bytes of a stream in pieces that tear no character: a cut one is no reason for base64. Some of them are empty. */
 class Characters {
   /** The beginning of a character, a copy. */
   #held: Uint8Array = NOTHING;
@@ -195,13 +195,13 @@ class Characters {
     const whole = all.length - cutCharacter(all);
     this.#held = new Uint8Array(all.subarray(whole));
     this.#offset = start + whole;
-    if (whole > 0) yield { offset: start, bytes: all.subarray(0, whole) };
+    yield { offset: start, bytes: all.subarray(0, whole) };
   }
 
   /** What is left is no character. */
   *end(): Generator<Piece> {
-    const left = { offset: this.#offset, bytes: this.#held };
+    const left = this.#held;
     this.#held = NOTHING;
-    if (left.bytes.length > 0) yield left;
+    yield { offset: this.#offset, bytes: left };
   }
 }

@@ -155,6 +155,7 @@ describe("T61 T69 any other stream is refused", () => {
     ["X with an offset", [begin, frame("X", 1, JSON.stringify(END))], "with an offset"],
     ["bytes after X", [begin, end({}), Buffer.from("O")], "after the end"],
     ["output missing at the end", [begin, end({ stdout_bytes: 3 })], "stdout from byte 3 on"],
+    ["errors missing at the end", [begin, end({ stderr_bytes: 3 })], "stderr from byte 3 on"],
     ["an exit that is no number", [begin, end({ exit: "0" })], "frame X"],
     ["an exit that is none", [begin, end({ exit: 256 })], "frame X"],
     ["a state of its own", [begin, end({ state: "asleep" })], "frame X"],
@@ -188,6 +189,10 @@ describe("T61 T69 any other stream is refused", () => {
     expect(read(frame("B", 0, JSON.stringify(BEGIN)), 7, { stdout: most, stderr: 0 })).toHaveLength(
       1,
     );
+    const last = read(Buffer.concat([begin, frame("O", BigInt(most), "x")]), 100, {
+      ...{ stdout: most, stderr: 0 },
+    });
+    expect(last.at(-1)).toEqual(output("stdout", most, "x"));
   });
 
   test("a length that is too much is refused with the head, before anything is held", () => {

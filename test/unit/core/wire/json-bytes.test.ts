@@ -62,3 +62,9 @@ test("what stands around it stays as it is, and none is written over by the next
   const second = jsonBase64("[", Buffer.from([0xff]), "]");
   expect([first, second].map(String)).toEqual(['é{"\\""}日', '["/w=="]']);
 });
+
+test("there is room for whatever stands around it", () => {
+  const long = "x".repeat(2 ** 20);
+  expect(jsonText(long, Buffer.from("a"), "").length).toBe(long.length + 3);
+  expect(jsonText("", Buffer.from("a"), long + long).length).toBe(2 * long.length + 3);
+});

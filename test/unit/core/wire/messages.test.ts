@@ -7,9 +7,10 @@ import {
   pairingRequest,
 } from "../../../../src/core/wire/messages/pairing.ts";
 import { pingReply } from "../../../../src/core/wire/messages/ping-reply.ts";
-import { refusalIn } from "../../../../src/core/wire/messages/refusal.ts";
+import { busyWith, refusalIn } from "../../../../src/core/wire/messages/refusal.ts";
 import { runReply } from "../../../../src/core/wire/messages/run-reply.ts";
 import { runRequest } from "../../../../src/core/wire/messages/run-request.ts";
+import { PiecedText } from "../../../../src/core/wire/pieced-text.ts";
 
 describe("a run request", () => {
   test("as 0.8 sends it", () => {
@@ -80,11 +81,21 @@ describe("a run's answer", () => {
     [{ exit: 0, stdout: ["a"] }],
     [{ exit: 0, error: { message: "x" } }],
     [{ exit: 0, stdout_b64: "not base64!" }],
+    [{ exit: 0, stdout_b64: "QUJ" }],
+    [{ exit: 0, stdout_b64: "QU=D" }],
     [{ exit: 0, stdout_dropped: -1 }],
     [{ exit: 0, stdout_dropped: 1.5 }],
     [{ exit: 0, signal: 9 }],
   ])("T29 not %j", (body) => {
     expect(runReply.safeParse(body).success).toBe(false);
+  });
+  test("T29 base64 that came in pieces is base64 too", () => {
+    const reads = (base64: string) => {
+      const text = new PiecedText();
+      text.add(base64);
+      return runReply.safeParse({ exit: 0, stderr_b64: text }).success;
+    };
+    expect(["QUJD", "QUJ", "QU D"].map(reads)).toEqual([true, false, false]);
   });
   test("T29 32 MiB of base64 are read without running out of stack", () => {
     expect(runReply.safeParse({ exit: 0, stdout_b64: "QUJD".repeat(2 ** 23) }).success).toBe(true);
@@ -108,6 +119,17 @@ test("a refusal is whatever has an error text", () => {
   for (const other of [{ error: 403 }, { status: "ok" }, "text", undefined]) {
     expect(refusalIn(other)).toBeUndefined();
   }
+});
+
+test("a script runs already as the run that the agent names, if that is one", () => {
+  const reqid = "a1b2c3d4e5f60718";
+  expect(busyWith({ error: "busy", reqid })).toBe(reqid);
+  const others = [
+    { error: "busy", reqid: "../../x" },
+    { error: "busy" },
+    { error: "denied", reqid },
+  ];
+  expect(others.map(busyWith)).toEqual([undefined, undefined, undefined]);
 });
 
 describe("pairing", () => {
@@ -207,6 +229,15 @@ describe("T69 what an agent says of itself is short", () => {
     expect(capabilitiesReply.safeParse({ status: "ok", scripts: many }).success).toBe(false);
     expect(looks).toBe(0);
   });
+});
+
+test("whether a script is executable may be a number, and is no where it is not said", () => {
+  const reads = (executable: unknown) =>
+    capabilitiesReply.safeParse({ status: "ok", scripts: [{ name: "a", executable }] }).data
+      ?.scripts[0];
+  const [yes, no] = [true, false].map((executable) => ({ name: "a", path: "", executable }));
+  expect([true, 1, 2].map(reads)).toEqual([yes, yes, yes]);
+  expect([false, 0, undefined, "1"].map(reads)).toEqual([no, no, no, undefined]);
 });
 
 test("a host lists the names that an allowlist can hold, and no others", () => {

@@ -61,6 +61,14 @@ describe("while it is under way", () => {
     expect(heard(BEGIN, ...pieces).slice(1, -1)).toEqual([out(0, "x"), out(1, "😀"), out(5, "y")]);
   });
 
+  test("whatever stands before it in its piece, and however long the text is", () => {
+    const bytes = Buffer.from("xé");
+    const pieces = [printed(3, bytes.subarray(0, 2)), printed(5, bytes.subarray(2))];
+    expect(heard(BEGIN, ...pieces).slice(1, -1)).toEqual([out(3, "x"), out(4, "é")]);
+    const long = "é".repeat(30_000);
+    expect(heard(BEGIN, printed(0, long)).slice(1, -1)).toEqual([out(0, long)]);
+  });
+
   test("one that is never whole is bytes: at the end, and before a gap", () => {
     const cut = Buffer.from("日").subarray(0, 2);
     expect(heard(BEGIN, printed(0, cut)).slice(1, -1)).toEqual([out64(0, cut)]);

@@ -32,7 +32,8 @@ export function neverStarted(code: string): boolean {
   return NEVER_STARTED.includes(code);
 }
 
-function wordsFor(code: string): string {
+/** What the system's error code means for a start. */
+export function wordsFor(code: string): string {
   return WORDS[code] ?? shortageOf(code)?.problem ?? code;
 }
 

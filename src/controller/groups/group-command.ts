@@ -1,6 +1,7 @@
 /** Starts group_command, as an auth hook is started: without a shell, with an environment of its own, and bounded. */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { shortageOf } from "../../core/shortage.ts";
+import { wordsFor } from "../../core/start-failure.ts";
 import { decodeText } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import { judgeProgram } from "../../system/files/trusted-path.ts";
@@ -40,7 +41,7 @@ export async function askGroupCommand(
 /** A text says why it cannot be started. */
 async function start(command: string, seconds: number): Promise<ProcessResult | string> {
   const judged = judgeProgram(command);
-  if (judged.kind !== "good") return unusable(judged);
+  if (judged.kind !== "good") return `cannot be used: ${judged.problem}; ${judged.remedy}`;
   return await runProcess({
     file: judged.real,
     calledAs: command,
@@ -59,11 +60,10 @@ function outputOf(
   seconds: number,
 ): ReadonlyMap<string, ListedGroup> | string {
   const { startError, timedOut, exit, signal, stdout } = result;
-  const shortage = shortageOf(startError ?? "");
-  if (shortage !== undefined) return `cannot be started: ${shortage.problem}; ${shortage.remedy}`;
   if (startError !== undefined) {
-    const problem = startableProblem(command);
-    return problem === undefined ? `cannot be started: ${startError}` : unusable(problem);
+    const known = shortageOf(startError) ?? startableProblem(command);
+    const why = known === undefined ? wordsFor(startError) : `${known.problem}; ${known.remedy}`;
+    return `cannot be started: ${why}`;
   }
   if (timedOut) return `took more than ${seconds} s`;
   if (exit === undefined) return `was ended by ${signal ?? "a signal"}`;
@@ -74,10 +74,6 @@ function outputOf(
   } catch (thrown) {
     return `printed what cannot be read: ${messageOf(thrown)}`;
   }
-}
-
-function unusable({ problem, remedy }: { readonly problem: string; readonly remedy: string }) {
-  return `cannot be used: ${problem}; ${remedy}`;
 }
 
 function textOf(chunks: readonly Uint8Array[]): string {

@@ -1,5 +1,6 @@
 /** One start of group_command: what it prints, or what is said of it. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, closeSync, openSync } from "node:fs";
 import { askGroupCommand } from "../../../../src/controller/groups/group-command.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
@@ -64,13 +65,34 @@ test.each([
   const command = fleet.folder.write("command", text, 0o755);
   const { message } = await failure(command);
   expect(message).toStartWith(
-    `Cannot find the groups: group_command cannot be used: ${command}: ${why}`,
+    `Cannot find the groups: group_command cannot be started: ${command}: ${why}`,
   );
 });
 
-test("one of which only the system knows why it does not start is told with its code", async () => {
+/** It has been tried once when this returns. */
+function askWhileWritten(command: string) {
+  const writer = openSync(command, "r+");
+  return { writer, asked: askGroupCommand(fleet.controller, command) };
+}
+
+test("one that is being written is started once it is written", async () => {
+  const command = fleet.folder.script("command", "echo '{}'");
+  const { writer, asked } = askWhileWritten(command);
+  closeSync(writer);
+  expect((await asked).size).toBe(0);
+});
+
+test("T62 it is judged anew before that", async () => {
+  const command = fleet.folder.script("command", "echo '{}'");
+  const { writer, asked } = askWhileWritten(command);
+  chmodSync(command, 0o777);
+  closeSync(writer);
+  await expect(asked).rejects.toThrow("group_command cannot be used: ");
+});
+
+test("one of which only the system knows why it does not start is told in words", async () => {
   const command = fleet.folder.write("command", "\0", 0o755);
   expect((await failure(command)).message).toBe(
-    "Cannot find the groups: group_command cannot be started: ENOEXEC",
+    "Cannot find the groups: group_command cannot be started: it has no #! line and is no program",
   );
 });

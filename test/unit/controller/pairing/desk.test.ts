@@ -51,9 +51,11 @@ test("T07 a wrong code denies the request, so that no second one can be tried", 
   const { controller } = fleet;
   const { id, code } = await pending(fleet, "web-01", agreed);
   const wrong = otherCode(code);
-  await expect(approveRequest(controller, id, {}, wrong)).rejects.toThrow(
-    `Cannot approve web-01: ${wrong} is not the code of this request`,
-  );
+  await expect(approveRequest(controller, id, {}, wrong)).rejects.toMatchObject({
+    code: "untrusted",
+    message: `Cannot approve web-01: ${wrong} is not the code of this request`,
+    hint: "The request is denied and gone. Let the host ask again, and compare the codes.",
+  });
   expect(await listRequests(controller)).toEqual([]);
   expect(JSON.parse((await controller.store.pairing.takeAnswer(id)) ?? "")).toMatchObject({
     status: "denied",
@@ -79,9 +81,11 @@ test("T07 a code that covers the request alone approves nothing, right or wrong,
   const { controller } = fleet;
   const { id, code } = await pending(fleet, "web-01");
   for (const typed of [code, otherCode(code)]) {
-    await expect(approveRequest(controller, id, {}, typed)).rejects.toThrow(
-      "Cannot approve web-01 by its code: it covers the request alone, and can be forged",
-    );
+    await expect(approveRequest(controller, id, {}, typed)).rejects.toMatchObject({
+      code: "untrusted",
+      message: "Cannot approve web-01 by its code: it covers the request alone, and can be forged",
+      hint: expect.stringContaining("then approve the request without --code."),
+    });
   }
   expect(findAgent(controller.config, "web-01")).toBeUndefined();
   expect(await listRequests(controller)).toHaveLength(1);

@@ -42,6 +42,7 @@ describe("a new CA", () => {
     await expect(setupCa(fleet.controller)).rejects.toMatchObject({
       code: "exists",
       message: `Cannot create a CA: ${caCert} exists already`,
+      hint: "An existing CA is never overwritten: every certificate of the fleet depends on it.",
     });
     expect(readFileSync(caKey, "utf8")).toBe(before);
   });
@@ -104,6 +105,7 @@ describe("a signature", () => {
     await expect(signHost(controller, "web-01", await publicKey())).rejects.toMatchObject({
       code: "config",
       message: `Cannot use ${caKey}: it is not the key of ${caCert}`,
+      hint: "Restore both from one backup. Nothing was signed.",
     });
   });
 

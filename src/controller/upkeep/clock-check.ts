@@ -80,7 +80,7 @@ async function ask(
     await askFleet(
       dialler,
       targets,
-      { method: "POST", path: "/ping", body, reply: "words", idempotent: true },
+      { method: "POST", path: "/ping", body, reply: "words" },
       (outcome) => {
         news.hear(outcome);
         const { target, clockOffset: offset } = outcome;

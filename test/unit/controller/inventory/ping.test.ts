@@ -1,14 +1,19 @@
 /** What a ping and a discovery give for each host, and what the log has of it. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { dialSetting } from "../../../../src/controller/fleet/dial-setting.ts";
+import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
+import { AgentPool } from "../../../../src/controller/fleet/pool.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
 import { pingHosts } from "../../../../src/controller/inventory/ping.ts";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";
+import { loadCredentials } from "../../../../src/controller/trust/credential.ts";
 import type { PingResult } from "../../../../src/core/results.ts";
 import { addDays } from "../../../../src/core/time.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 import { http10, onRequest, Peer } from "../../../support/peers.ts";
+import { hangUp, kept, last, PlayedAgent } from "../../../support/played-agent.ts";
 
 const HOSTS = ["web-02", "web-01", "web-03"];
 const REQID = "0123456789abcdef";
@@ -112,6 +117,37 @@ test("T68 what a registered host's clock says is kept, also by a discovery", asy
   expect(Math.abs(clocks()["web-03"].offset - 3600)).toBeLessThan(5);
 });
 
+test("what a host says of itself is known from then on: its version, and to a discovery its tags and scripts", async () => {
+  const { learned } = fleet.controller.store;
+  const { results } = await ping(["web-01"]);
+  const version = { value: results[0]?.version ?? "", at: fleet.now };
+  const told = { contact: fleet.now, version, tags: undefined };
+  expect((await learned.known()).get("web-01")).toEqual(told);
+  const choice = { hosts: ["web-01"], port: undefined };
+  await discoverHosts(fleet.controller, CALLER, choice);
+  const tags = { value: {}, at: fleet.now };
+  expect((await learned.known()).get("web-01")).toEqual({ ...told, tags });
+  expect((await learned.scripts(["web-01"])).get("web-01")?.value).toContain("count");
+});
+
+test("a refusal says nothing of the host itself", async () => {
+  const { learned } = fleet.controller.store;
+  await ping(["web-01"]);
+  const before = (await learned.known()).get("web-01");
+  fleet.passDays(1);
+  const [web] = fleet.agents;
+  const [cert = "", key = ""] = ["agent.crt", "agent.key"].map((name) =>
+    readFileSync(web?.path(name) ?? "", "utf8"),
+  );
+  await using peer = await Peer.tls({ cert, key }, (socket) =>
+    onRequest(socket, () => socket.end(http10({ error: "denied" }, "403 Forbidden"))),
+  );
+  const hosts = [`web-01:${peer.port}`];
+  expect((await ping(hosts)).results).toMatchObject([{ error: "denied" }]);
+  await discoverHosts(fleet.controller, CALLER, { hosts, port: undefined });
+  expect((await learned.known()).get("web-01")).toEqual(before);
+});
+
 test("a discovery has what each host offers, or why it is not known", async () => {
   const rtt = expect.stringMatching(/^\d+ms$/);
   const found = await discoverHosts(fleet.controller, CALLER, {
@@ -176,6 +212,32 @@ test("who counts the hosts is told how many are asked, before the first has answ
   await pingHosts(fleet.controller, CALLER, choice, subscribers);
   await discoverHosts(fleet.controller, CALLER, choice, subscribers);
   expect(told).toEqual([1, "web-01", 1, "web-01"]);
+});
+
+test("both are asked for again where a kept connection has been closed: nothing is done twice there", async () => {
+  const [web] = fleet.agents;
+  const [cert = "", key = ""] = ["agent.crt", "agent.key"].map((name) =>
+    readFileSync(web?.path(name) ?? "", "utf8"),
+  );
+  using agent = await PlayedAgent.start({ cert, key });
+  const pong = { status: "ok", version: "1.1.0", expiry: "some day" };
+  const list = { status: "ok", version: "1.1.0", scripts: [] };
+  agent.answers = [kept(pong), hangUp, kept(pong), hangUp, last(list)];
+  const { config } = fleet.controller;
+  const pool = new AgentPool(60_000);
+  const setting = { ...dialSetting(config, loadCredentials(config, fleet.now)), pool };
+  const dialler = Object.assign(new KeptDialler(), { current: () => setting });
+  const controller = { ...fleet.controller, dialler };
+  const choice = { hosts: [`web-01:${agent.port}`], port: undefined };
+  const subscribers = { onResult: () => undefined, onSeen: async () => undefined };
+  for (const _ of ["first", "again"]) {
+    const [result] = await pingHosts(controller, CALLER, choice, subscribers);
+    expect(result).toMatchObject({ status: "ok", version: "1.1.0" });
+  }
+  const [found] = await discoverHosts(controller, CALLER, choice);
+  expect(found).toMatchObject({ status: "ok", scripts: [] });
+  pool.close();
+  expect([agent.connections, agent.answers]).toEqual([3, []]);
 });
 
 test("where no host is registered, a discovery asks nobody", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";
@@ -166,6 +166,7 @@ test("who cannot be asked for its serial is not revoked, and what to do is said"
       /^Cannot revoke Old-01: its serial is not known, and connection refused/,
     ),
     hint: `Put the serial into ${revocationList} by hand, then unpair without --revoke.`,
+    cause: { code: "unreachable" },
   });
   fleet.folder.write("control/state/agents/Old-01.json", "{");
   await expect(unpairAgent(fleet.controller, "old-01", true)).rejects.toMatchObject({
@@ -173,6 +174,19 @@ test("who cannot be asked for its serial is not revoked, and what to do is said"
     hint: expect.stringContaining(revocationList),
   });
   expect(fleet.log.of("unpair")).toEqual([]);
+});
+
+test("a host of which nothing is recorded is asked for its serial, at the port of the call", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const { serial } = fleet.record("web-01");
+  const { config, store } = fleet.controller;
+  rmSync(paths(config).issued);
+  await store.registry.change((record) => ({ ...record, serial: "", port: freePort() }));
+  const controller = { ...fleet.controller, agentPort: agent.config.port };
+  const unpaired = await unpairAgent(controller, "web-01", true);
+  expect(unpaired).toMatchObject({ known: [serial], revoked: [serial], earlier: false });
+  expect(revokedList(fleet)).toContain(`\n${serial}\n`);
 });
 
 test("a list of revocations that an administrator has left without an end of line is gone on with", async () => {

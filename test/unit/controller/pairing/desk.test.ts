@@ -12,9 +12,11 @@ import {
   listRequests,
   submitRequest,
 } from "../../../../src/controller/pairing/queue.ts";
+import type { PendingRequest } from "../../../../src/controller/store/ports/pairing.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";
 import { loadCredential } from "../../../../src/controller/trust/credential.ts";
-import { isoSeconds } from "../../../../src/core/time.ts";
+import { isoSeconds, opensslTime } from "../../../../src/core/time.ts";
+import { readCertificate } from "../../../../src/pki/certificate.ts";
 import { createCsr } from "../../../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../../../src/pki/keys.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
@@ -141,6 +143,7 @@ test("T07 one address cannot take the whole queue from the others", async () => 
   expect(JSON.parse(answer)).toMatchObject({
     status: "denied",
     reason: "pushed out of the full pairing queue by newer requests",
+    nonce: "0123456789abcdef0123456789abcdef",
   });
   expect((await ask(fleet, "web-03", "192.0.2.1")).kind).toBe("queue-full");
 });
@@ -289,6 +292,63 @@ test("what the operator sets at approval counts, otherwise what the request says
   expect([REQID, AGENT]).toEqual([second.record.reqid, "web-01"]);
 });
 
+test("T07 an agent is given its certificate, the CA and this host's serial, and its record says the same", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { config } = controller;
+  const request = await pending(fleet, "web-01");
+  const { record } = await approveRequest(controller, request.id);
+  const answer = JSON.parse((await controller.store.pairing.takeAnswer(request.id)) ?? "");
+  const { certificate, ca } = loadCredential(config, fleet.now);
+  expect(answer).toEqual({
+    status: "approved",
+    cert: expect.any(String),
+    ca: ca.pem,
+    nonce: request.nonce,
+    dispatcher_serial: certificate.serial,
+  });
+  const { serial, notAfter, commonName } = readCertificate(answer.cert, "the certificate");
+  expect(commonName).toBe("web-01");
+  const paired = isoSeconds(fleet.now);
+  expect(record).toEqual({
+    hostname: "web-01",
+    ip: "127.0.0.1",
+    paired,
+    expiry: opensslTime(notAfter),
+    reqid: request.id,
+    dispatcher_serial: certificate.serial,
+    serial_status: "current",
+    serial_broadcast: "",
+    serial_confirmed: paired,
+    serial,
+    renewed: "",
+    port: undefined,
+    lookup_by: undefined,
+    tags: undefined,
+  });
+  expect(fleet.log.of("pair-approve").map(({ fields }) => fields)).toEqual([
+    { AGENT: "web-01", REQID: request.id },
+  ]);
+});
+
+test("what is queued is what was asked, and by whom", async () => {
+  await using fleet = await LocalFleet.create();
+  const csr = await createCsr("Web-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
+  const asked = { hostname: "Web-01", csr, nonce: "0123456789abcdef0123456789abcdef", port: 7450 };
+  const submission = await submitRequest(fleet.controller, asked, "192.0.2.7", "fedcba9876543210");
+  const request = {
+    ...asked,
+    id: "fedcba9876543210",
+    ip: "192.0.2.7",
+    received: isoSeconds(fleet.now),
+    arrived: fleet.now.getTime(),
+    code: expect.stringMatching(/^\d{6}$/),
+    code_covers: "request",
+  };
+  expect(submission).toEqual({ kind: "pending", request, pushedOut: undefined });
+  expect(await listRequests(fleet.controller)).toEqual([request as PendingRequest]);
+});
+
 test("a certificate of this host that is valid from now on is one that an agent may be given", async () => {
   await using fleet = await LocalFleet.create();
   const { controller } = fleet;
@@ -313,7 +373,9 @@ test("a request that is denied is told so, with its own nonce, and logged", asyn
   const answer = JSON.parse((await fleet.controller.store.pairing.takeAnswer(request.id)) ?? "");
   const { nonce } = request;
   expect(answer).toEqual({ status: "denied", reason: "rejected by operator", nonce });
-  expect(fleet.log.of("pair-deny")).toMatchObject([{ fields: { AGENT: "web-01" } }]);
+  expect(fleet.log.of("pair-deny").map(({ fields }) => fields)).toEqual([
+    { AGENT: "web-01", REQID: request.id },
+  ]);
 });
 
 test("requests wait in the order in which they came, also those of one moment and those of 1.0", async () => {

@@ -60,6 +60,19 @@ test.each([
   expect(reads).toEqual(parts);
 });
 
+test("T76 the names of a node set are not made where none of them can be an address", async () => {
+  const { first } = parseHostExpression("web-[01-02]");
+  if (first.kind !== "nodes") throw new Error(first.kind);
+  const made = () => expect.unreachable("they were made");
+  const term = { ...first, set: { ...first.set, names: made } };
+  const { names } = await readInventory(
+    host,
+    { kind: "expression", first: term, steps: [] },
+    new Map(),
+  );
+  expect(names).toHaveLength(4);
+});
+
 test("a name is registered in any spelling, an address where its host is", async () => {
   const { names, registeredAs } = await read("10.0.0.[1-2],2001:db8::[3-4],10.0.0.2:7450");
   expect(names).toEqual(["odd-01", "web-01", "web-02", "web-03"]);

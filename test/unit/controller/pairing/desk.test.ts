@@ -12,7 +12,6 @@ import {
   listRequests,
   submitRequest,
 } from "../../../../src/controller/pairing/queue.ts";
-import type { PendingRequest } from "../../../../src/controller/store/ports/pairing.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";
 import { loadCredential } from "../../../../src/controller/trust/credential.ts";
 import { isoSeconds, opensslTime } from "../../../../src/core/time.ts";
@@ -331,6 +330,17 @@ test("T07 an agent is given its certificate, the CA and this host's serial, and 
   ]);
 });
 
+test("T06 a host that cannot be registered is given nothing, and its request goes on waiting", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const { id } = await pending(fleet, "web-01");
+  fleet.folder.write("control/state/agents/web-01.json/in-the-way", "");
+  await expect(approveRequest(controller, id)).rejects.toThrow("agents/web-01.json");
+  expect(await controller.store.pairing.takeAnswer(id)).toBeUndefined();
+  expect(await listRequests(controller)).toMatchObject([{ id }]);
+  expect(fleet.log.of("pair-approve")).toEqual([]);
+});
+
 test("what is queued is what was asked, and by whom", async () => {
   await using fleet = await LocalFleet.create();
   const csr = await createCsr("Web-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
@@ -343,10 +353,10 @@ test("what is queued is what was asked, and by whom", async () => {
     received: isoSeconds(fleet.now),
     arrived: fleet.now.getTime(),
     code: expect.stringMatching(/^\d{6}$/),
-    code_covers: "request",
+    code_covers: "request" as const,
   };
   expect(submission).toEqual({ kind: "pending", request, pushedOut: undefined });
-  expect(await listRequests(fleet.controller)).toEqual([request as PendingRequest]);
+  expect(await listRequests(fleet.controller)).toEqual([request]);
 });
 
 test("a certificate of this host that is valid from now on is one that an agent may be given", async () => {
